@@ -1,0 +1,36 @@
+/** Compiles dist/heddle: one file with the runtime, the sources, the workers, and its version and commit inside. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { binaryPath, bun, outputOf, root } from "./repository.ts";
+
+/** Modules that run as workers; in the binary they are found by their path from the root of the sources. */
+const workers = ["src/policy/worker.ts"];
+
+/** Writes dist/heddle. Throws with the compiler's words when it fails. */
+export async function compileBinary(options: { readonly verbose: boolean }): Promise<void> {
+  mkdirSync(join(root, "dist"), { recursive: true });
+  const version = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version as string;
+  const commit = outputOf("git", ["rev-parse", "--short=12", "HEAD"]) || "unknown";
+  const beside = `${binaryPath}.new`;
+  const answer = spawnSync(
+    bun,
+    [
+      "build",
+      "--compile",
+      "--format=esm",
+      "--bytecode",
+      "--minify-syntax",
+      "--no-compile-autoload-dotenv",
+      "--no-compile-autoload-bunfig",
+      `--define=process.env.HEDDLE_BUILD=${JSON.stringify(JSON.stringify(`${version} ${commit}`))}`,
+      `--outfile=${beside}`,
+      "./src/main.ts",
+      ...workers.map((worker) => `./${worker}`),
+    ],
+    { cwd: root, encoding: "utf8" },
+  );
+  if (answer.status !== 0) throw new Error(`Cannot compile heddle: ${answer.stdout}${answer.stderr}`);
+  renameSync(beside, binaryPath);
+  if (options.verbose) process.stdout.write(`dist/heddle ${version} ${commit}\n`);
+}

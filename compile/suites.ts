@@ -1,0 +1,97 @@
+/**
+ * Runs the test suites one after the other and closes with `N passed, N failed, N skipped` over all of them.
+ * `quick` is the one-minute check while working; `all` is what must be green.
+ */
+import { mkdtempSync, readFileSync, existsSync, readdirSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { format, types } from "./checks.ts";
+import { bun, root } from "./repository.ts";
+
+interface Suite {
+  readonly folder: string;
+  readonly quick: boolean;
+  /** Needs dist/heddle. */
+  readonly binary: boolean;
+  readonly timeoutMs: number;
+}
+
+const suites: readonly Suite[] = [
+  { folder: "test/tidy", quick: true, binary: false, timeoutMs: 20_000 },
+  { folder: "test/unit", quick: true, binary: false, timeoutMs: 20_000 },
+  { folder: "policies", quick: true, binary: false, timeoutMs: 20_000 },
+  { folder: "test/golden", quick: true, binary: false, timeoutMs: 20_000 },
+  { folder: "test/fuzz", quick: true, binary: false, timeoutMs: 60_000 },
+  { folder: "test/conformance", quick: true, binary: false, timeoutMs: 60_000 },
+  { folder: "test/system", quick: false, binary: true, timeoutMs: 240_000 },
+];
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+function countsOf(report: string): Counts {
+  const head = /<testsuites\b[^>]*>/.exec(report)?.[0] ?? "";
+  const read = (name: string): number => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? "0");
+  const failed = read("failures") + read("errors");
+  const skipped = read("skipped");
+  return { passed: read("tests") - failed - skipped, failed, skipped };
+}
+
+function hasTests(folder: string): boolean {
+  if (!existsSync(join(root, folder))) return false;
+  return readdirSync(join(root, folder), { recursive: true }).some((name) =>
+    String(name).endsWith("_test.ts"),
+  );
+}
+
+function runSuite(suite: Suite, folder: string, filter: readonly string[]): Counts {
+  const report = join(folder, `${suite.folder.replaceAll("/", "_")}.xml`);
+  const answer = spawnSync(
+    bun,
+    [
+      "test",
+      `--timeout=${suite.timeoutMs}`,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+      `./${suite.folder}/`,
+      ...filter,
+    ],
+    { cwd: root, stdio: "inherit" },
+  );
+  const counts = existsSync(report)
+    ? countsOf(readFileSync(report, "utf8"))
+    : { passed: 0, failed: 0, skipped: 0 };
+  if (answer.status !== 0 && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
+/** Runs the checks and suites. Returns the exit code. */
+export async function runSuites(which: "quick" | "all", args: readonly string[]): Promise<number> {
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const tally = (name: string, code: number): void => {
+    process.stdout.write(`${code === 0 ? "ok  " : "FAIL"} ${name}\n`);
+    if (code === 0) total.passed++;
+    else total.failed++;
+  };
+  tally("format", format(true));
+  tally("types", types());
+  const chosen = suites.filter((suite) => (which === "all" || suite.quick) && hasTests(suite.folder));
+  if (chosen.some((suite) => suite.binary)) {
+    await (await import("./binary.ts")).compileBinary({ verbose: false });
+  }
+  const folder = mkdtempSync(join(tmpdir(), "heddle-test-"));
+  for (const suite of chosen) {
+    process.stdout.write(`\n-- ${suite.folder}\n`);
+    const counts = runSuite(suite, folder, args);
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+  }
+  rmSync(folder, { recursive: true });
+  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+  return total.failed === 0 ? 0 : 1;
+}

@@ -1,0 +1,31 @@
+/** The tasks of package.json, on Bun. Each lives in a file of its own; this one only chooses. */
+const [task, ...args] = process.argv.slice(2);
+
+switch (task) {
+  case "compile":
+    await (await import("./binary.ts")).compileBinary({ verbose: true });
+    break;
+  case "demo":
+    process.exit(await (await import("./demo.ts")).runDemo(args));
+    break;
+  case "test":
+    process.exit(await (await import("./suites.ts")).runSuites("all", args));
+    break;
+  case "ok":
+    process.exit(await (await import("./suites.ts")).runSuites("quick", args));
+    break;
+  case "format":
+    process.exit((await import("./checks.ts")).format(false));
+    break;
+  case "bench":
+    process.exit(await (await import("../test/bench/main.ts")).runBench(args));
+    break;
+  case "fuzz":
+    process.exit(await (await import("../test/fuzz/main.ts")).runFuzz(args));
+    break;
+  default:
+    process.stderr.write(`Unknown task "${task}": expected compile, demo, test, ok, format, bench or fuzz\n`);
+    process.exit(2);
+}
+
+export {};

@@ -1,0 +1,354 @@
+/**
+ * The one interface between heddle and its host: sockets, time, randomness, files, processes, workers,
+ * databases and native calls. Types only. The entry file picks an adapter (`runtime/bun`), nothing sniffs.
+ * Every adapter passes `test/conformance/runtime`; what it cannot honour is an error at start.
+ *
+ * Everything here is single-threaded and callback-based on the data path: a callback runs to its end before
+ * the next one starts, and no callback is called from inside the call that caused it, unless stated.
+ */
+
+export interface Runtime {
+  readonly name: "bun" | "deno" | "sim";
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: Files;
+  readonly process: ProcessHost;
+  readonly workers: Workers;
+  readonly databases: Databases;
+  readonly native: Native;
+}
+
+// ---------------------------------------------------------------------------------------------- sockets
+
+/** Why a socket or dial failed. `code` is the POSIX or TLS word (`ECONNREFUSED`, `ERR_TLS_…`), for logs only. */
+export interface SocketError {
+  readonly kind: "refused" | "timeout" | "reset" | "unreachable" | "tls" | "in-use" | "denied" | "other";
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Receives what happens on one socket. A socket's handler may be replaced at any time (`socket.handler = …`). */
+export interface SocketHandler {
+  /** Bytes arrived. `chunk` is a view into a buffer that is reused when the call returns: copy what is kept. */
+  data(chunk: Uint8Array): void;
+  /** There is room again after a `write` that took less than it was given. */
+  drain(): void;
+  /** The peer sent its FIN (or close_notify); writing is still possible. Never called twice. */
+  end(): void;
+  /** The socket is gone, in both directions. Called exactly once, last. No error: an orderly close. */
+  close(error: SocketError | null): void;
+}
+
+/** A connected stream: TCP, unix, or TLS above one of them. */
+export interface Socket {
+  handler: SocketHandler;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+  /** null on a plain socket. Set before the first `data` on a TLS one. */
+  readonly tls: TlsSession | null;
+  /**
+   * Hands bytes to the kernel now and returns how many it took: from 0 to `end - start`. Nothing is kept
+   * for the caller: what was not taken must be offered again after `drain`. Returns -1 once the socket
+   * is closed. Each call is one system call, and on TLS at least one record.
+   */
+  write(bytes: Uint8Array, start?: number, end?: number): number;
+  /** Stops `data` (and so the peer, by TCP's window) until `resume`. Both are idempotent. */
+  pause(): void;
+  resume(): void;
+  /** Half-close: FIN after all bytes taken so far. Reading goes on. */
+  shutdown(): void;
+  /** Closes both directions at once. `close` of the handler follows. */
+  destroy(): void;
+}
+
+export interface Listener {
+  /** The bound port; 0 for an adopted descriptor whose port the host cannot tell, or a unix path. */
+  readonly port: number;
+  /** Stops accepting. Accepted sockets live on. */
+  close(): void;
+}
+
+export interface ListenOptions {
+  /** An IP address. */
+  readonly host: string;
+  /** 0 chooses a free port. */
+  readonly port: number;
+  /** Several listeners (also of other processes) share the port (SO_REUSEPORT). Default false. */
+  readonly reusePort?: boolean;
+}
+
+export interface Net {
+  /**
+   * Listens on TCP. `accept` is called for each new connection and returns its handler.
+   * Throws a `ListenError` when the address cannot be bound.
+   */
+  listen(options: ListenOptions, accept: (socket: Socket) => SocketHandler): Listener;
+  /** Listens on an inherited or duplicated descriptor that is bound and listening already. */
+  adopt(descriptor: number, accept: (socket: Socket) => SocketHandler): Listener;
+  /** Dials. Exactly one of `opened` and `failed` is called, later; after `opened` the handler it returned takes over. */
+  connect(options: ConnectOptions, dial: DialHandler): Dial;
+  /**
+   * Turns an accepted plain socket into the server side of TLS. The bytes that were already read (the ClientHello
+   * that told which credential to use) go in `received`; the call copies them. The old handler gets nothing more.
+   * Exactly one of `secured` and `failed` is called, later.
+   */
+  secureServer(socket: Socket, options: TlsServerOptions, received: Uint8Array, dial: DialHandler): void;
+  /** UDP socket. */
+  udp(
+    options: { host: string; port: number },
+    receive: (bytes: Uint8Array, address: string, port: number) => void,
+  ): UdpSocket;
+}
+
+export interface DialHandler {
+  /** Connected; on TLS: the peer was verified and `accept` of the options agreed. Returns the handler from now on. */
+  opened(socket: Socket): SocketHandler;
+  /** Never connected, or the peer was refused. Nothing was sent above TLS. */
+  failed(error: SocketError): void;
+}
+
+export interface Dial {
+  /** Gives up. Neither `opened` nor `failed` is called after it. */
+  cancel(): void;
+}
+
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Local address to bind (a machine with several, or a loopback address of its own in tests). */
+  readonly localAddress?: string;
+  readonly timeoutMs: number;
+  readonly tls?: TlsClientOptions;
+}
+
+/** Whom a TLS peer turned out to be. Chain, validity time (resumed sessions too) and key were checked before this exists. */
+export interface PeerCertificate {
+  /** URI subject alternative names, as written. */
+  readonly uris: readonly string[];
+  /** DER of the leaf. */
+  readonly der: Uint8Array;
+  /** Lower-case hex without leading `0x`. */
+  readonly serial: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+export interface TlsSession {
+  /** null only on a server that asked with `peer: "optional"` and was shown none. */
+  readonly peer: PeerCertificate | null;
+  /** Negotiated protocol; "" when none. */
+  readonly alpn: string;
+  /** What the client asked for; "" when it sent none. */
+  readonly serverName: string;
+  readonly resumed: boolean;
+}
+
+/** Certificate chain (leaf first) and key. One object per credential: adapters cache contexts by identity. */
+export interface TlsCredential {
+  readonly chainPem: string;
+  readonly keyPem: string;
+}
+
+interface TlsOptions {
+  /** Trusted root certificates, PEM. Empty trusts nobody. */
+  readonly trustPem: readonly string[];
+  /** Offered or accepted protocols in order of preference; no overlap ends the handshake. */
+  readonly alpn: readonly string[];
+  /** Says yes (null) or why not, after the chain was verified. Nothing is sent or delivered before it agreed. */
+  readonly accept: (session: TlsSession) => string | null;
+  readonly handshakeTimeoutMs: number;
+}
+
+/** TLS 1.3 only, both sides. */
+export interface TlsServerOptions extends TlsOptions {
+  readonly credential: TlsCredential;
+  /** `required`: a peer without a certificate of a trusted root is refused. `optional`: none is fine, a bad one is refused. */
+  readonly peer: "required" | "optional";
+}
+
+export interface TlsClientOptions extends TlsOptions {
+  /** Absent: no client certificate is shown. */
+  readonly credential?: TlsCredential;
+  readonly serverName: string;
+  /**
+   * `chain` verifies against `trustPem`. `unverified` accepts any certificate and hands it to `accept`, whose word is
+   * all there is: only for reading a root whose pin is known (join, first step).
+   */
+  readonly verify: "chain" | "unverified";
+}
+
+export interface UdpSocket {
+  readonly port: number;
+  /** Never throws: an unreachable peer loses the datagram, as UDP does. */
+  send(bytes: Uint8Array, address: string, port: number): void;
+  close(): void;
+}
+
+/** Thrown by `listen`. `holder` names the process that has the port, when the host can tell: `nginx (pid 812)`. */
+export interface ListenError extends Error {
+  readonly socketError: SocketError;
+  readonly holder: string | null;
+}
+
+// ------------------------------------------------------------------------------------ time and randomness
+
+export interface Clock {
+  /** Monotonic milliseconds, fractions included. */
+  now(): number;
+  /** Milliseconds since 1970. May jump. */
+  wallMs(): number;
+  /** Calls once, after at least `delayMs`. Does not keep the process alive by itself when `background`. */
+  after(delayMs: number, call: () => void, background?: boolean): Timer;
+  /** Calls at once when the current callback has returned and pending I/O callbacks had their turn. */
+  soon(call: () => void): void;
+}
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Random {
+  /** Cryptographically strong. */
+  bytes(count: number): Uint8Array;
+  /** Uniform in [0, 1). Fast, not for secrets. */
+  unit(): number;
+}
+
+// ------------------------------------------------------------------------------------------------- files
+
+export interface Files {
+  /** null when it does not exist. Other failures throw, naming the path. */
+  read(path: string): Promise<Uint8Array | null>;
+  readSync(path: string): Uint8Array | null;
+  /** Writes beside, fsyncs, renames over, fsyncs the folder: readers see the old or the new whole. */
+  writeAtomic(path: string, bytes: Uint8Array | string, mode?: number): Promise<void>;
+  append(path: string, bytes: Uint8Array | string): Promise<void>;
+  /** Names in the folder, sorted; [] when it does not exist. */
+  list(path: string): Promise<string[]>;
+  stat(path: string): Promise<{
+    readonly size: number;
+    readonly modifiedMs: number;
+    readonly folder: boolean;
+    readonly mode: number;
+  } | null>;
+  makeFolder(path: string, mode?: number): Promise<void>;
+  /** File or folder with all below it; nothing when absent. */
+  remove(path: string): Promise<void>;
+  /** Calls (debounced by the host only) when anything in the folder changes. */
+  watch(path: string, changed: () => void): { close(): void };
+}
+
+// --------------------------------------------------------------------------------------------- processes
+
+export interface ProcessHost {
+  readonly pid: number;
+  /** Arguments after the program. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly folder: string;
+  readonly home: string;
+  readonly hostname: string;
+  readonly user: number;
+  /** How to start this same program again: the first words of a command line. Survives replacement of its file. */
+  readonly self: readonly string[];
+  /** Writes whole text; loses nothing while the process lives. */
+  stdout(text: string): void;
+  stderr(text: string): void;
+  readonly terminal: { readonly interactive: boolean; readonly columns: number };
+  exit(code: number): never;
+  onSignal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR2", call: () => void): void;
+  spawn(options: SpawnOptions): Child;
+  /** The channel that `spawn({ channel: true })` of the parent opened to this process. */
+  channel(handler: SocketHandler): Socket;
+  /** Own resident memory in bytes and CPU time in microseconds. */
+  usage(): { readonly residentBytes: number; readonly cpuUs: number; readonly openDescriptors: number };
+  /** Resident bytes of another process of this machine; null when it is gone. */
+  residentBytesOf(pid: number): number | null;
+  /** Asks for bad things that escaped: an exception nobody caught. The default prints and exits 70. */
+  onFault(call: (error: unknown) => void): void;
+}
+
+export interface SpawnOptions {
+  readonly command: readonly string[];
+  /** The whole environment of the child: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly folder?: string;
+  /** Opens a socket pair; the child finds its end by `process.channel`. */
+  readonly channel?: boolean;
+  /** Lines or `inherit`. Default: discarded. */
+  readonly output?: "inherit" | ((text: string, stream: "stdout" | "stderr") => void);
+  readonly exited: (code: number | null, signal: string | null) => void;
+}
+
+export interface Child {
+  readonly pid: number;
+  kill(signal: "SIGTERM" | "SIGKILL" | "SIGINT" | "SIGHUP" | "SIGSTOP" | "SIGCONT"): void;
+  /** Takes over the parent's end of the socket pair. Call once, right after `spawn`. */
+  channel(handler: SocketHandler): Socket;
+}
+
+// --------------------------------------------------------------------------------- workers and databases
+
+export interface Workers {
+  /** `entry` is a module path from the root of the sources: `src/policy/worker.ts`. */
+  start(entry: string, handler: WorkerHandler): WorkerThread;
+  /** The other side, inside a worker. */
+  parent(receive: (message: unknown) => void): { send(message: unknown): void };
+}
+
+export interface WorkerHandler {
+  message(message: unknown): void;
+  /** The worker ended by itself or by a fault. Not called after `terminate`. */
+  ended(reason: string): void;
+}
+
+export interface WorkerThread {
+  send(message: unknown): void;
+  /** Stops it, whatever it is doing. */
+  terminate(): void;
+}
+
+export type SqlValue = string | number | bigint | Uint8Array | null;
+
+export interface Databases {
+  /** SQLite file, WAL, synchronous FULL. `:memory:` for none. Throws, naming the path, if it is not a database. */
+  open(path: string): Database;
+}
+
+export interface Database {
+  /** Runs statements without results. */
+  execute(sql: string): void;
+  prepare<Row extends Record<string, SqlValue>>(sql: string): Statement<Row>;
+  /** All or nothing; what `work` throws rolls back and is thrown on. */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+
+export interface Statement<Row extends Record<string, SqlValue>> {
+  run(...values: SqlValue[]): { readonly changes: number };
+  get(...values: SqlValue[]): Row | null;
+  all(...values: SqlValue[]): Row[];
+}
+
+// ------------------------------------------------------------------------------------------------ native
+
+/** Calls into the C library of the host. Present on Linux with glibc only: `library` throws elsewhere. */
+export interface Native {
+  /** True when this host offers native calls at all. */
+  readonly available: boolean;
+  /** `symbols` maps a name to its argument kinds and result. */
+  library<S extends Record<string, NativeSignature>>(
+    path: string,
+    symbols: S,
+  ): { readonly [K in keyof S]: (...values: (number | bigint | Uint8Array)[]) => number };
+  /** Last errno of this thread. */
+  errno(): number;
+}
+
+export interface NativeSignature {
+  /** `buffer` passes the address of the bytes. */
+  readonly args: readonly ("i32" | "u32" | "i64" | "u64" | "buffer")[];
+  readonly returns: "i32" | "i64" | "void";
+}

@@ -1,0 +1,271 @@
+/**
+ * What the modes say to each other, as JSON over HTTP on mTLS. One place for every path, body and answer; servers
+ * validate what arrives, clients use the same types. Streams are NDJSON: one message per line.
+ */
+import type { Instance, Node, ServiceName } from "../model/service.ts";
+import type { Snapshot, TrustBundle } from "../model/snapshot.ts";
+
+/** Every refusal: what failed, in words, and what to do about it. */
+export interface ApiProblem {
+  readonly error: string;
+  readonly hint?: string;
+  /** Problems of documents, each with its place. */
+  readonly issues?: readonly ApiIssue[];
+}
+
+export interface ApiIssue {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly severity: "error" | "warning";
+  readonly message: string;
+}
+
+// ------------------------------------------------------------------------------- registry (port 7444, mTLS)
+
+/** Paths of the registry. Who may call what: `src/registry/permissions.ts`. */
+export const registryPaths = {
+  /** PUT by the instance's service SVID. Body RegisterRequest. Also renews. */
+  instance: "/v1/instances/:id",
+  /** GET: RangeAnswer of keys under `prefix`. */
+  range: "/v1/range",
+  /** POST CommitRequest by a controller: CommitAnswer (409 on conflict). */
+  commit: "/v1/commit",
+  /** GET ?prefix=&from=: stream of WatchLine. */
+  watch: "/v1/watch",
+  health: "/v1/health",
+} as const;
+
+/** Key prefixes in the registry's store. */
+export const registryKeys = {
+  instances: "instances/",
+  documents: "documents/",
+  nodes: "nodes/",
+  tokens: "tokens/",
+  policies: "policies/",
+  meta: "meta/",
+} as const;
+
+export interface RegisterRequest {
+  readonly instance: Instance;
+  readonly ttlMs: number;
+}
+
+export interface RegisterAnswer {
+  readonly revision: number;
+  /** Controllers and registries known, for the proxy's own file. */
+  readonly ttlMs: number;
+}
+
+export interface RangeAnswer {
+  readonly revision: number;
+  readonly entries: readonly { readonly key: string; readonly value: string; readonly modified: number }[];
+}
+
+export interface CommitRequest {
+  readonly conditions: readonly { readonly key: string; readonly modified: number }[];
+  readonly operations: readonly (
+    | { readonly do: "put"; readonly key: string; readonly value: string }
+    | { readonly do: "delete"; readonly key: string }
+  )[];
+}
+
+export interface CommitAnswer {
+  readonly ok: boolean;
+  readonly revision: number;
+  readonly conflict?: string;
+}
+
+/** One line of a watch. `heartbeat` tells that the stream lives and how far it is; `compacted` ends it. */
+export type WatchLine =
+  | { readonly kind: "changes"; readonly revision: number; readonly changes: readonly WatchChange[] }
+  | { readonly kind: "heartbeat"; readonly revision: number }
+  | { readonly kind: "compacted"; readonly revision: number };
+
+export type WatchChange =
+  | { readonly kind: "put"; readonly key: string; readonly value: string; readonly modified: number }
+  | { readonly kind: "delete"; readonly key: string };
+
+// ----------------------------------------------------------------------------- controller (port 7443, TLS)
+
+export const controllerPaths = {
+  /** GET without a client certificate: JoinRoot. The caller compares the root with the pin of its token. */
+  root: "/v1/root",
+  /** POST without a client certificate: JoinNonce. */
+  nonce: "/v1/join/nonce",
+  /** POST JoinRequest without a client certificate: JoinAnswer. */
+  join: "/v1/join",
+  /** POST RenewRequest by a node: RenewAnswer. */
+  renew: "/v1/renew",
+  /** POST RenewRequest with a nonce signature, without a valid certificate: RenewAnswer (identity R3). */
+  reattest: "/v1/reattest",
+  /** GET ?version=: stream of SnapshotLine, by a node. */
+  snapshots: "/v1/snapshots",
+  /** POST SnapshotReply by a node. */
+  reply: "/v1/snapshots/reply",
+  /** PUT string[] of service keys that local apps asked for, by a node. */
+  uses: "/v1/uses",
+  /** GET by hash, by a node: the bundle's text. */
+  policy: "/v1/policies/:hash",
+  /** GET: DocumentsAnswer; POST ApplyRequest: ApplyAnswer. By an operator. */
+  documents: "/v1/documents",
+  /** POST TokenRequest by an operator: TokenAnswer. */
+  tokens: "/v1/tokens",
+  /** GET: Node[]; POST /v1/nodes/:name/allow {service}; POST /v1/nodes/:name/remove. By an operator. */
+  nodes: "/v1/nodes",
+  /** GET by an operator: StatusAnswer. */
+  status: "/v1/status",
+  health: "/v1/health",
+} as const;
+
+export interface JoinRoot {
+  readonly rootPem: string;
+  readonly trustDomain: string;
+}
+
+export interface JoinNonce {
+  readonly nonce: string;
+}
+
+export interface JoinRequest {
+  readonly token: string;
+  readonly node: string;
+  readonly nonce: string;
+  /** Node key: SPKI, base64 DER, and its signature (ECDSA P-256, SHA-256, DER, base64) over `heddle-join:<nonce>:<node>`. */
+  readonly publicKey: string;
+  readonly signature: string;
+  readonly services: readonly ServiceKeyProof[];
+  /** Where the machine accepts mTLS; null address: the one this connection came from. */
+  readonly address: string | null;
+  readonly port: number;
+}
+
+/** A service whose certificate is wanted: its own new key with a signature over `heddle-svid:<nonce>:<service key>`. */
+export interface ServiceKeyProof {
+  readonly service: ServiceName;
+  readonly publicKey: string;
+  readonly signature: string;
+}
+
+export interface IssuedCertificate {
+  /** Leaf first, then intermediates, without the root. */
+  readonly chainPem: string;
+  readonly notAfterMs: number;
+}
+
+export interface JoinAnswer {
+  readonly trustDomain: string;
+  readonly bundle: TrustBundle;
+  readonly node: IssuedCertificate;
+  readonly services: readonly (IssuedCertificate & { readonly service: ServiceName })[];
+  /** Address that the controller saw, or was told. */
+  readonly address: string;
+  readonly registry: { readonly host: string; readonly port: number };
+  /** Whether the controller could connect back to the machine's inbound port; null: nothing listened yet. */
+  readonly reachable: ReachAnswer;
+  readonly controllerMs: number;
+}
+
+export interface ReachAnswer {
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+export interface RenewRequest {
+  readonly nonce: string;
+  readonly node: string;
+  readonly publicKey: string;
+  readonly signature: string;
+  readonly services: readonly ServiceKeyProof[];
+}
+
+export interface RenewAnswer {
+  readonly bundle: TrustBundle;
+  readonly node: IssuedCertificate;
+  readonly services: readonly (IssuedCertificate & { readonly service: ServiceName })[];
+  readonly controllerMs: number;
+}
+
+export type SnapshotLine =
+  | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
+  /** The version sent with the request is still the one. */
+  | { readonly kind: "current"; readonly version: string; readonly controllerMs: number }
+  | { readonly kind: "heartbeat"; readonly controllerMs: number }
+  /** This machine was removed. */
+  | { readonly kind: "removed" };
+
+/** ack (no error) or nack: the proxy keeps the version it has and says why. */
+export interface SnapshotReply {
+  readonly version: string;
+  readonly error: string | null;
+}
+
+export interface ApplyRequest {
+  /** Files as the operator has them; the whole set is validated together with what stands. */
+  readonly files: readonly { readonly file: string; readonly text: string }[];
+  /** Policy sources that documents use: `policies/header_route.ts` and what it imports. */
+  readonly policies: readonly { readonly file: string; readonly text: string }[];
+  /** Delete standing documents that are not in `files`. */
+  readonly prune: boolean;
+  readonly dryRun: boolean;
+}
+
+export interface ApplyAnswer {
+  readonly revision: number;
+  readonly changes: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly change: "created" | "changed" | "unchanged" | "deleted";
+  }[];
+  /** Proxies whose snapshot differs by it. */
+  readonly proxies: readonly string[];
+  readonly warnings: readonly ApiIssue[];
+}
+
+export interface DocumentsAnswer {
+  readonly revision: number;
+  readonly documents: readonly {
+    readonly kind: string;
+    readonly namespace: string;
+    readonly name: string;
+    readonly text: string;
+    readonly revision: number;
+  }[];
+}
+
+export interface TokenRequest {
+  readonly services: readonly ServiceName[];
+  readonly ttlMs: number;
+}
+
+export interface TokenAnswer {
+  /** `hd1.<id>.<secret>.<pin>`: shown once. */
+  readonly token: string;
+  readonly expiresMs: number;
+  /** A whole command line. */
+  readonly joinLine: string;
+}
+
+export interface StatusAnswer {
+  readonly trustDomain: string;
+  readonly controllerMs: number;
+  readonly revision: number;
+  readonly nodes: readonly NodeStatus[];
+  readonly instances: readonly Instance[];
+  readonly services: readonly ServiceName[];
+  readonly registry: { readonly ok: boolean; readonly detail: string };
+}
+
+export interface NodeStatus extends Omit<Node, "publicKey"> {
+  readonly connected: boolean;
+  readonly lastSeenMs: number;
+  /** Wanted and acknowledged snapshot versions; error of the last nack. */
+  readonly wanted: string;
+  readonly acknowledged: string;
+  readonly error: string | null;
+  readonly certificates: readonly {
+    readonly id: string;
+    readonly notAfterMs: number;
+    readonly issuedMs: number;
+  }[];
+}

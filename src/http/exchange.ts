@@ -1,0 +1,134 @@
+/**
+ * What the pipeline sees of HTTP, whatever its version: an exchange that a server driver opened, and a stream that a
+ * client driver carries on. Drivers own framing, keep-alive, flow control and timers; the pipeline owns decisions.
+ *
+ * Written bytes are gathered per connection and leave in one system call when the current socket callback returns (or a
+ * buffer fills), so a head and its first body bytes share a write. Chunks are views that end with the call.
+ * Callbacks of a sink may come from inside the call that caused them only where it says so.
+ */
+import type { Outcome } from "../model/outcome.ts";
+import type { FieldEdits, Fields } from "../wire/fields.ts";
+import type { PeerCertificate } from "../../runtime/contract.ts";
+
+/** A request head. Valid until its exchange is finished. */
+export interface RequestHead {
+  /** As sent; the common ones are interned strings. */
+  readonly method: string;
+  /** Path and query, normalised once; what is routed, checked and forwarded. `*` for OPTIONS *; "" for CONNECT. */
+  readonly target: string;
+  /** The path of `target`, without the query. */
+  readonly path: string;
+  /** Host and port that are meant, lower case: from an absolute target, `:authority` or Host. */
+  readonly authority: string;
+  readonly fields: Fields;
+  /** Body length in bytes; -1 when framed without one; 0 for none. */
+  readonly contentLength: number;
+  /** The protocol asked for by Upgrade (lower case), `connect` for CONNECT, else null. */
+  readonly upgrade: string | null;
+  readonly expectContinue: boolean;
+  /** `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`: for logs and Via only. */
+  readonly version: string;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly fields: Fields;
+  /** Body length in bytes; -1 when framed without one; 0 for none, also for HEAD, 1xx, 204 and 304. */
+  readonly contentLength: number;
+  /** True when the answer turns the exchange into a raw stream both ways (101, or 2xx to CONNECT). */
+  readonly tunnel: boolean;
+}
+
+/** The connection an exchange came on. */
+export interface ConnectionInfo {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+  /** Verified peer of an mTLS connection, null in clear text. */
+  readonly peer: PeerCertificate | null;
+  readonly serverName: string;
+}
+
+/** Takes the request's body. The end of the exchange is told exactly once: by `end` plus a finished answer, or by `aborted`. */
+export interface RequestSink {
+  data(chunk: Uint8Array): void;
+  end(trailers: Fields | null): void;
+  /** The client left or broke the protocol. Nothing more can be answered. */
+  aborted(outcome: Outcome): void;
+  /** After `write` of the answer returned false: there is room again. */
+  writable(): void;
+}
+
+/** One request as a server driver hands it over. Until `accept` is called the body waits (by TCP's window). */
+export interface ServerExchange {
+  readonly request: RequestHead;
+  readonly connection: ConnectionInfo;
+  /** Starts the body. May call `sink.data` and `sink.end` from inside, with what has arrived already. Call once. */
+  accept(sink: RequestSink): void;
+  /** A 1xx answer, as often as wanted before `respond`. Left out for clients that cannot take it. */
+  inform(status: number, fields: Fields | null, edits: FieldEdits): void;
+  /**
+   * The final head. Hop-by-hop fields are left out and framing is written by the driver from `contentLength`; Date is
+   * added when absent. `head` null: only what `edits` set.
+   */
+  respond(status: number, fields: Fields | null, edits: FieldEdits, contentLength: number): void;
+  /** Body bytes of the answer. False: enough for now, wait for `writable`. Bytes are taken either way. */
+  write(chunk: Uint8Array): boolean;
+  end(trailers: Fields | null): void;
+  /** Ends an answer that cannot be completed so that the client notices: never a clean end. Also right before `respond`. */
+  abort(): void;
+  /** Stops and restarts `sink.data`. */
+  pause(): void;
+  resume(): void;
+  /** True once the answer is complete or aborted or the client left. */
+  readonly finished: boolean;
+}
+
+/** Takes the answer of an upstream. Ends exactly once: by `end` or by `failed`. */
+export interface ResponseSink {
+  informational(status: number, fields: Fields): void;
+  head(head: ResponseHead): void;
+  data(chunk: Uint8Array): void;
+  end(trailers: Fields | null): void;
+  /** The request failed before or inside its answer; `outcome.repeat` says whether it may be sent again. */
+  failed(outcome: Outcome): void;
+  /** After `write` of the request returned false: there is room again. */
+  writable(): void;
+}
+
+/** One request on a client connection. */
+export interface ClientStream {
+  /** Request body bytes. False: enough for now, wait for `writable`. Bytes are taken either way. */
+  write(chunk: Uint8Array): boolean;
+  end(trailers: Fields | null): void;
+  /** Gives up: the server notices. No callback follows. */
+  cancel(): void;
+  /** Stops and restarts `sink.data`. */
+  pause(): void;
+  resume(): void;
+}
+
+/** A connection to a server that takes requests: one at a time in HTTP/1, many in HTTP/2. */
+export interface ClientConnection {
+  /** How many requests can be started now. */
+  readonly room: number;
+  /** Requests carried so far: 0 means the first one cannot meet a keep-alive race. */
+  readonly carried: number;
+  /** `target`, `authority` and `method` may differ from `request` after a rewrite. */
+  start(request: OutgoingRequest, sink: ResponseSink): ClientStream;
+  /** Takes no new request; ends when the ones under way have. */
+  retire(): void;
+  destroy(): void;
+}
+
+/** What a client driver sends. Fields are those of the request that came, with edits; null: only what `edits` set. */
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly authority: string;
+  readonly fields: Fields | null;
+  readonly edits: FieldEdits;
+  readonly contentLength: number;
+  readonly upgrade: string | null;
+  readonly expectContinue: boolean;
+}

@@ -1,0 +1,147 @@
+/**
+ * What operators write, after parsing: defaults filled in, durations in milliseconds, sugar expanded. The shapes
+ * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
+ */
+import type { Protocol, ServiceName } from "./service.ts";
+
+export type Document = ServiceDocument | HttpRouteDocument | AccessDocument;
+
+export interface DocumentId {
+  readonly kind: Document["kind"];
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export type Balance = "round-robin" | "ewma";
+
+/** A policy attached to a place. `use` is the policy's name; `with` its options, checked by the policy's own schema. */
+export interface PolicyUse {
+  readonly use: string;
+  readonly with: Readonly<Record<string, unknown>>;
+}
+
+export interface ServiceDocument {
+  readonly kind: "Service";
+  readonly name: string;
+  readonly namespace: string;
+  /** What callers say; only shown, the real port is the machine's business. */
+  readonly port: number;
+  readonly protocol: Protocol;
+  /** Subset name to the labels an instance must have. */
+  readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly health: HealthCheck | null;
+  readonly balance: Balance;
+  /** Answers may be silent for long: no idle timer. */
+  readonly stream: boolean;
+  readonly policies: readonly PolicyUse[];
+}
+
+export interface HealthCheck {
+  /** Path for an HTTP probe (2xx or 3xx is well); null: a TCP connect is enough. */
+  readonly http: string | null;
+  readonly everyMs: number;
+}
+
+export interface PathMatch {
+  readonly type: "Exact" | "PathPrefix" | "RegularExpression";
+  readonly value: string;
+}
+
+export interface HeaderMatch {
+  readonly type: "Exact" | "RegularExpression";
+  /** Lower case. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** All parts must agree (AND); the matches of a rule are alternatives (OR). */
+export interface RouteMatch {
+  readonly path: PathMatch;
+  readonly method: string | null;
+  readonly headers: readonly HeaderMatch[];
+}
+
+export interface Backend {
+  readonly service: ServiceName;
+  readonly subset: string | null;
+  /** 0 gets nothing. */
+  readonly weight: number;
+}
+
+export interface RouteRule {
+  /** Unique in the route; `rule-<index>` when not given. */
+  readonly name: string;
+  readonly matches: readonly RouteMatch[];
+  /** Empty: the route's own service, whole. */
+  readonly backends: readonly Backend[];
+  readonly requestTimeoutMs: number | null;
+  readonly policies: readonly PolicyUse[];
+  /** Marks requests of this rule as safe to repeat whatever their method. */
+  readonly idempotent: boolean;
+}
+
+export interface HttpRouteDocument {
+  readonly kind: "HTTPRoute";
+  readonly name: string;
+  readonly namespace: string;
+  readonly service: ServiceName;
+  /** Lower wins between routes that match equally well; then the name decides. */
+  readonly order: number;
+  readonly rules: readonly RouteRule[];
+}
+
+/** Who is meant by `from` of an access rule. */
+export type Source =
+  | { readonly kind: "any" }
+  | { readonly kind: "any-mesh" }
+  | { readonly kind: "exact"; readonly spiffeId: string }
+  | { readonly kind: "prefix"; readonly prefix: string };
+
+export interface AccessRule {
+  /** As written, for logs: `web`, `spiffe://…`. A bare service name is resolved to its ID when compiled. */
+  readonly from: string;
+  /** Upper case; empty: all. */
+  readonly methods: readonly string[];
+  /** Normalised; `*` only as the last segment; empty: all. */
+  readonly paths: readonly string[];
+}
+
+export interface AccessDocument {
+  readonly kind: "Access";
+  readonly name: string;
+  readonly namespace: string;
+  readonly service: ServiceName;
+  readonly mode: "enforce" | "audit";
+  readonly deny: readonly AccessRule[];
+  readonly allow: readonly AccessRule[];
+}
+
+/** The one document that lives on the machine: what runs here and what it may reach. */
+export interface MachineDocument {
+  readonly kind: "Machine";
+  readonly name: string;
+  /** null: the local address of the connection to the controller. */
+  readonly address: string | null;
+  readonly services: readonly MachineService[];
+}
+
+export interface MachineService {
+  readonly service: ServiceName;
+  /** Where the app listens. */
+  readonly host: string;
+  readonly port: number;
+  /** null: the Service document's, else a TCP connect. */
+  readonly health: HealthCheck | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly upstreams: readonly Upstream[];
+  /** Port of this service's own HTTP outbound listener; null: the next free one from the default. */
+  readonly httpPort: number | null;
+}
+
+/** An explicit port: whoever connects to it calls `service` as the local service that declares it. */
+export interface Upstream {
+  readonly service: ServiceName;
+  readonly host: string;
+  /** null: reached by the HTTP outbound listener only. */
+  readonly port: number | null;
+}

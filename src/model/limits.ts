@@ -1,0 +1,118 @@
+/**
+ * Every bound of heddle, with its unit in its name. Nothing else in the sources decides how much is too much.
+ * Relations between limits are asserted when this file loads.
+ */
+import { assert } from "../base/assert.ts";
+
+const kib = 1024;
+const mib = 1024 * kib;
+
+export const limits = {
+  // HTTP heads (RFC 9112 section 3, RFC 6585 section 5)
+  requestHeadBytesMax: 32 * kib,
+  responseHeadBytesMax: 64 * kib,
+  fieldCountMax: 100,
+  targetBytesMax: 16 * kib,
+  methodBytesMax: 32,
+  // HTTP bodies (RFC 9112 section 7.1)
+  contentLengthDigitsMax: 15,
+  chunkSizeDigitsMax: 15,
+  chunkExtensionBytesMax: 256,
+  chunkExtensionsBytesMax: 4 * kib,
+  trailerBytesMax: 8 * kib,
+  replayBodyBytesMax: 64 * kib,
+  requestsPerTurnMax: 16,
+  // Buffers of one direction of one connection
+  bufferHighBytes: 64 * kib,
+  bufferLowBytes: 16 * kib,
+  // Timers of a connection
+  tlsHandshakeMs: 5_000,
+  clientHelloMs: 5_000,
+  clientHelloBytesMax: 64 * kib,
+  firstByteMs: 10_000,
+  headMs: 10_000,
+  bodyProgressMs: 30_000,
+  writeStallMs: 30_000,
+  answerIdleMs: 300_000,
+  keepAliveInboundMs: 75_000,
+  keepAlivePoolMs: 60_000,
+  connectionAgeMs: 3_600_000,
+  connectMeshMs: 1_000,
+  connectLocalMs: 1_000,
+  drainMs: 30_000,
+  timerTickMs: 100,
+  // Pools and queues, per destination
+  connectionsMax: 1024,
+  pendingMax: 1024,
+  pendingMs: 3_000,
+  // Retries
+  attemptsMax: 2,
+  retryBudgetRatio: 0.2,
+  retryBudgetWindowMs: 10_000,
+  retryBudgetFloorPerSecond: 10,
+  // Identity
+  leafMs: 24 * 3_600_000,
+  nodeLeafMs: 24 * 3_600_000,
+  intermediateMs: 90 * 24 * 3_600_000,
+  rootMs: 10 * 365 * 24 * 3_600_000,
+  leafBackdateMs: 60_000,
+  clockSkewMs: 60_000,
+  clockSkewWarnMs: 10_000,
+  chainCertificatesMax: 8,
+  chainBytesMax: 64 * kib,
+  spiffeIdBytesMax: 2048,
+  trustDomainBytesMax: 255,
+  joinTokenMs: 15 * 60_000,
+  joinTokenMaxMs: 60 * 60_000,
+  joinFailuresPerMinuteMax: 5,
+  nodeGraceMs: 30 * 24 * 3_600_000,
+  // Control plane
+  leaseMs: 12_000,
+  leaseRenewMs: 4_000,
+  publishDebounceMs: 50,
+  publishDebounceMaxMs: 1_000,
+  streamHeartbeatMs: 10_000,
+  reconnectMs: 100,
+  reconnectMaxMs: 10_000,
+  controlBodyBytesMax: 8 * mib,
+  documentBytesMax: mib,
+  documentsMax: 5_000,
+  documentAliasesMax: 20,
+  registryValueBytesMax: mib,
+  registryHistoryMax: 10_000,
+  // Policies
+  policyCpuMs: 2,
+  policyWaitMs: 50,
+  policyBundleBytesMax: mib,
+  policyInboxMax: 1024,
+  policyMemoryBytesMax: 64 * mib,
+  policyHostBaseBytesMax: 192 * mib,
+  policyHostWatchMs: 20,
+  policyTripsMax: 5,
+  policyTripWindowMs: 60_000,
+  policyRespawnMs: 10,
+  policyRespawnMaxMs: 5_000,
+  policyReadyMs: 1_000,
+  policyMessageBytesMax: 256 * kib,
+  // Telemetry
+  seriesPerMetricMax: 2_000,
+  accessLogBufferBytes: 64 * kib,
+  accessLogFlushMs: 200,
+  recordsKept: 10_000,
+  // Probes
+  probeEveryMs: 2_000,
+  probeTimeoutMs: 1_000,
+} as const;
+
+assert(limits.bufferLowBytes < limits.bufferHighBytes, "low mark below high mark");
+assert(
+  limits.keepAlivePoolMs < limits.keepAliveInboundMs,
+  "a pooled connection ends before its server closes it",
+);
+assert(limits.leaseRenewMs * 2 < limits.leaseMs, "one lost renewal does not end a lease");
+assert(limits.targetBytesMax < limits.requestHeadBytesMax, "a target fits a head");
+assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowed");
+assert(
+  limits.leafMs < limits.intermediateMs && limits.intermediateMs < limits.rootMs,
+  "a leaf ends before its issuer",
+);

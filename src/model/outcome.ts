@@ -1,0 +1,45 @@
+/**
+ * How an exchange ended, as data: the short flag of logs and metrics, the side at fault, and whether sending the
+ * request again is safe. Stages return outcomes; `http_answer_of` of the proxy's rescue table turns them into answers.
+ */
+
+/** Flags in Envoy's spelling where Envoy has one; AD, PD, PE, ID are heddle's own. */
+export type Flag =
+  | "UH"
+  | "UF"
+  | "UO"
+  | "NR"
+  | "NC"
+  | "URX"
+  | "UT"
+  | "UC"
+  | "UR"
+  | "DC"
+  | "DPE"
+  | "UPE"
+  | "DT"
+  | "SI"
+  | "IH"
+  | "AD"
+  | "PD"
+  | "PE"
+  | "ID"
+  | "LH";
+
+export type Side = "downstream" | "upstream" | "mesh" | "policy";
+
+/**
+ * `no`: the peer may have acted on it. `yes`: nothing of it left, or the peer said it did nothing.
+ * `reused`: safe for idempotent requests only, the usual race on a kept-alive connection.
+ */
+export type Repeat = "no" | "yes" | "reused";
+
+export interface Outcome {
+  readonly flag: Flag;
+  readonly side: Side;
+  readonly repeat: Repeat;
+  /** HTTP status that tells it to a client that has not been answered yet. */
+  readonly status: number;
+  /** One plain sentence without a full stop: what failed, with names and numbers. */
+  readonly detail: string;
+}

@@ -1,0 +1,9 @@
+/** Default ports of the three modes; every one is configurable. */
+export const ports = {
+  controller: 7443,
+  registry: 7444,
+  inbound: 7445,
+  /** HTTP outbound listener of the first local service; the next service has the next port. */
+  outboundFirst: 7480,
+  admin: 9464,
+} as const;

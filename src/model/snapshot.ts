@@ -1,0 +1,119 @@
+/**
+ * What the controller compiled for one proxy: immutable, versioned by content, complete in itself. It is JSON on the
+ * wire and on the proxy's disk. A proxy builds its live state from it and from nothing else.
+ */
+import type { Balance, HealthCheck, RouteMatch } from "./document.ts";
+import type { Protocol, ServiceName } from "./service.ts";
+
+export interface Snapshot {
+  /** Format of this shape; a proxy refuses one it does not know. */
+  readonly format: 1;
+  /** SHA-256 of the content without this field, hex. */
+  readonly version: string;
+  readonly node: string;
+  readonly trustDomain: string;
+  readonly bundle: TrustBundle;
+  /** SPIFFE IDs that must not be served any more, whatever certificate they hold. */
+  readonly deniedIds: readonly string[];
+  readonly locals: readonly LocalService[];
+  readonly destinations: readonly Destination[];
+  readonly policies: readonly PolicyRef[];
+}
+
+/** Roots of one trust domain (SPIFFE bundle). `sequence` rises with every change. */
+export interface TrustBundle {
+  readonly trustDomain: string;
+  readonly sequence: number;
+  readonly rootsPem: readonly string[];
+}
+
+/** A service that runs on this machine, as its inbound side needs it. */
+export interface LocalService {
+  readonly service: ServiceName;
+  readonly spiffeId: string;
+  readonly protocol: Protocol;
+  readonly health: HealthCheck | null;
+  readonly stream: boolean;
+  readonly access: Access;
+}
+
+/** Access rules of one service, merged from all its documents. Deny first, then allow, then `otherwise`. */
+export interface Access {
+  readonly otherwise: "allow" | "deny";
+  readonly deny: readonly CompiledAccessRule[];
+  readonly allow: readonly CompiledAccessRule[];
+}
+
+export interface CompiledAccessRule {
+  /** `<document name>#<allow|deny>[<index>]`, for logs and answers. */
+  readonly id: string;
+  /** `audit` rules only report what they would have done. */
+  readonly mode: "enforce" | "audit";
+  readonly source:
+    { readonly kind: "any" | "any-mesh" } | { readonly kind: "exact" | "prefix"; readonly value: string };
+  readonly methods: readonly string[];
+  readonly paths: readonly string[];
+}
+
+/** A service that local services may call. */
+export interface Destination {
+  readonly service: ServiceName;
+  /** Whom the far side must prove to be. */
+  readonly spiffeId: string;
+  readonly protocol: Protocol;
+  readonly balance: Balance;
+  readonly stream: boolean;
+  readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly endpoints: readonly Endpoint[];
+  /** In order of precedence: the first that matches wins. Empty: no route attached, everything goes to the service. */
+  readonly routes: readonly CompiledRoute[];
+  /** Policies of the service itself; they run before those of the route. */
+  readonly policies: readonly PolicyBinding[];
+}
+
+export interface Endpoint {
+  /** Instance id. */
+  readonly id: string;
+  readonly node: string;
+  readonly address: string;
+  readonly port: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ready: boolean;
+}
+
+/** One match of one rule; a rule with three alternatives is three of these. */
+export interface CompiledRoute {
+  /** `<route name>/<rule name>`, the metric label. */
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly backends: readonly CompiledBackend[];
+  readonly requestTimeoutMs: number | null;
+  readonly idempotent: boolean;
+  readonly policies: readonly PolicyBinding[];
+}
+
+export interface CompiledBackend {
+  readonly service: ServiceName;
+  readonly subset: string | null;
+  readonly weight: number;
+  /** Set when the backend does not exist: its share of requests is answered 500 with this reason. */
+  readonly invalid: string | null;
+}
+
+/** A policy attached to a place with its settings. */
+export interface PolicyBinding {
+  /** SHA-256 of the bundle, hex. */
+  readonly hash: string;
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** A policy bundle this snapshot needs, to be fetched by hash and verified. */
+export interface PolicyRef {
+  readonly hash: string;
+  readonly name: string;
+  readonly version: string;
+  readonly onError: "open" | "closed";
+  readonly cpuMs: number;
+  readonly waitMs: number;
+}

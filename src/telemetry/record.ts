@@ -1,0 +1,71 @@
+/**
+ * The one record that every exchange and every opaque connection finishes exactly once: golden metrics, access log line
+ * and the evidence for explaining it come from here.
+ */
+import type { Outcome } from "../model/outcome.ts";
+
+export interface ExchangeRecord {
+  readonly direction: "inbound" | "outbound";
+  readonly kind: "http" | "tcp";
+  /** Monotonic, milliseconds. */
+  readonly startedMs: number;
+  /** Key of the service that was called: `orders.default`; "" while unknown. */
+  service: string;
+  /** Key of the calling service, from its verified identity (inbound) or its listener (outbound); "" when unknown. */
+  source: string;
+  /** Both verified SPIFFE IDs; "" when there is none. */
+  sourceId: string;
+  destinationId: string;
+  /** Whether the far side of the exchange is on mTLS (`true`), in this process or in clear text (`false`). */
+  tls: boolean;
+  requestId: string;
+  method: string;
+  /** Without the query. */
+  path: string;
+  protocol: string;
+  /** Name of the route; "" when none is attached, `unmatched` when none matched. */
+  route: string;
+  status: number;
+  outcome: Outcome | null;
+  /** Monotonic, milliseconds; 0 while no head was sent. */
+  firstByteMs: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** Instance id of the endpoint that answered; "" when none. */
+  endpoint: string;
+  attempts: AttemptRecord[];
+  policies: PolicyRecord[];
+  access: AccessVerdict | null;
+}
+
+export interface AttemptRecord {
+  readonly endpoint: string;
+  readonly ms: number;
+  /** `ok` or the flag of what failed. */
+  readonly result: string;
+}
+
+export interface PolicyRecord {
+  readonly name: string;
+  readonly hash: string;
+  readonly hook: string;
+  /** `next`, `route search/v2`, `respond 403`, `error timeout`. */
+  readonly decision: string;
+  readonly us: number;
+}
+
+export interface AccessVerdict {
+  readonly verdict: "allow" | "deny" | "would-deny";
+  /** Id of the deciding rule, or `default`. */
+  readonly rule: string;
+}
+
+/** What a pipeline needs of telemetry. `proxy_telemetry.ts` implements it; handles of hot metrics are resolved once per service. */
+export interface Recorder {
+  /** Call exactly once per record. `endedMs` is monotonic. */
+  finish(record: ExchangeRecord, endedMs: number): void;
+  /** A limit of `model/limits.ts` ended or refused something. */
+  limitTripped(limit: string, listener: string): void;
+  /** An attempt beyond or including the first; cause: first, connect, reset, status. */
+  attempt(service: string, cause: string, result: string): void;
+}
