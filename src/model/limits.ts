@@ -98,7 +98,6 @@ export const limits = {
   seriesPerMetricMax: 2_000,
   accessLogBufferBytes: 64 * kib,
   accessLogFlushMs: 200,
-  recordsKept: 10_000,
   // Probes
   probeEveryMs: 2_000,
   probeTimeoutMs: 1_000,

@@ -1,0 +1,95 @@
+/**
+ * Access log: one JSON line per kept record. Kept are errors, denials, slow exchanges and a sample that both proxies of
+ * a call choose alike. Lines are gathered and written together; when the sink is slow they are dropped and counted.
+ */
+import { limits } from "../model/limits.ts";
+import type { ExchangeRecord } from "./record.ts";
+
+export interface AccessLogOptions {
+  /** Share of unremarkable exchanges that is kept, 0 to 1. */
+  readonly sampleRatio: number;
+  /** From here on an exchange counts as slow, milliseconds. */
+  readonly slowMs: number;
+  readonly write: (text: string) => void;
+  readonly wallMs: () => number;
+}
+
+export class AccessLog {
+  #lines: string[] = [];
+  #bytes = 0;
+  #dropped = 0;
+  constructor(readonly options: AccessLogOptions) {}
+
+  /** Lines lost because the sink was too slow. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  record(record: ExchangeRecord, durationMs: number): void {
+    if (!this.#keeps(record, durationMs)) return;
+    if (this.#bytes > limits.accessLogBufferBytes) {
+      this.#dropped++;
+      return;
+    }
+    const line = accessLine(record, durationMs, this.options.wallMs());
+    this.#lines.push(line);
+    this.#bytes += line.length + 1;
+  }
+
+  /** Writes what was gathered. */
+  flush(): void {
+    if (this.#lines.length === 0) return;
+    this.options.write(`${this.#lines.join("\n")}\n`);
+    this.#lines = [];
+    this.#bytes = 0;
+  }
+
+  #keeps(record: ExchangeRecord, durationMs: number): boolean {
+    if (record.outcome !== null || record.status >= 500 || durationMs >= this.options.slowMs) return true;
+    if (record.access !== null && record.access.verdict !== "allow") return true;
+    return sampled(record.requestId, this.options.sampleRatio);
+  }
+}
+
+/** The same answer for the same id in every proxy. */
+function sampled(requestId: string, ratio: number): boolean {
+  if (ratio >= 1) return true;
+  if (ratio <= 0) return false;
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < requestId.length; at++) hash = Math.imul(hash ^ requestId.charCodeAt(at), 0x01000193);
+  return (hash >>> 0) / 0x1_0000_0000 < ratio;
+}
+
+/** The fields in the order of reading: when, who, what, how it ended, where it went. */
+function accessLine(record: ExchangeRecord, durationMs: number, wallMs: number): string {
+  return JSON.stringify({
+    ts: new Date(wallMs).toISOString(),
+    direction: record.direction,
+    src: record.source,
+    dst: record.service,
+    src_id: record.sourceId || undefined,
+    dst_id: record.destinationId || undefined,
+    method: record.method || undefined,
+    path: record.path || undefined,
+    proto: record.protocol,
+    status: record.status || undefined,
+    flags: record.outcome?.flag,
+    side: record.outcome?.side,
+    detail: record.outcome?.detail,
+    dur_ms: round(durationMs),
+    ttfb_ms: record.firstByteMs > 0 ? round(record.firstByteMs - record.startedMs) : undefined,
+    bytes_in: record.bytesIn,
+    bytes_out: record.bytesOut,
+    upstream: record.endpoint || undefined,
+    route: record.route || undefined,
+    attempts: record.attempts.length > 1 ? record.attempts : undefined,
+    tls: record.tls,
+    request_id: record.requestId || undefined,
+    policies: record.policies.length > 0 ? record.policies : undefined,
+    access: record.access ?? undefined,
+  });
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

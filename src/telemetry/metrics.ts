@@ -1,0 +1,181 @@
+/**
+ * Counters, gauges and histograms. A family is declared once with its label names; a handle is resolved once per label
+ * combination and then costs an addition. Bounded: beyond `seriesPerMetricMax` combinations all share the label `other`.
+ */
+import { limits } from "../model/limits.ts";
+
+export interface Counter {
+  add(amount: number): void;
+}
+
+export interface Gauge {
+  set(value: number): void;
+}
+
+export interface Histogram {
+  /** In the unit of the buckets: seconds, bytes. */
+  observe(value: number): void;
+}
+
+type Kind = "counter" | "gauge" | "histogram";
+
+class Series implements Counter, Gauge {
+  value = 0;
+  constructor(readonly labels: string) {}
+
+  add(amount: number): void {
+    this.value += amount;
+  }
+
+  set(value: number): void {
+    this.value = value;
+  }
+}
+
+class HistogramSeries implements Histogram {
+  readonly counts: Float64Array;
+  sum = 0;
+  count = 0;
+  constructor(
+    readonly labels: string,
+    readonly bounds: readonly number[],
+  ) {
+    this.counts = new Float64Array(bounds.length);
+  }
+
+  observe(value: number): void {
+    this.sum += value;
+    this.count += 1;
+    const bounds = this.bounds;
+    for (let at = 0; at < bounds.length; at++) {
+      if (value <= (bounds[at] as number)) {
+        this.counts[at] = (this.counts[at] as number) + 1;
+        return;
+      }
+    }
+  }
+}
+
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: Kind;
+  readonly labelNames: readonly string[];
+  readonly bounds: readonly number[];
+  readonly series: Map<string, Series | HistogramSeries>;
+}
+
+/** Resolves a handle for one combination of label values, in the order of the family's label names. */
+export type Resolve<Handle> = (...labelValues: readonly string[]) => Handle;
+
+/** Duration buckets in seconds: OTel's HTTP list, with finer steps for calls inside a mesh. */
+export const durationBuckets: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+];
+
+/** The metrics of one data-plane shard or mode. */
+export class Metrics {
+  readonly #families = new Map<string, Family>();
+  readonly #collectors: (() => void)[] = [];
+
+  counter(name: string, help: string, labelNames: readonly string[] = []): Resolve<Counter> {
+    return this.#declare({
+      name,
+      help,
+      kind: "counter",
+      labelNames,
+      bounds: [],
+      series: new Map(),
+    }) as Resolve<Series>;
+  }
+
+  gauge(name: string, help: string, labelNames: readonly string[] = []): Resolve<Gauge> {
+    return this.#declare({
+      name,
+      help,
+      kind: "gauge",
+      labelNames,
+      bounds: [],
+      series: new Map(),
+    }) as Resolve<Series>;
+  }
+
+  histogram(
+    name: string,
+    help: string,
+    labelNames: readonly string[] = [],
+    bounds: readonly number[] = durationBuckets,
+  ): Resolve<Histogram> {
+    const family: Family = { name, help, kind: "histogram", labelNames, bounds, series: new Map() };
+    return this.#declare(family) as Resolve<HistogramSeries>;
+  }
+
+  /** Called before each exposition, to set gauges that are read rather than counted. */
+  collect(collector: () => void): void {
+    this.#collectors.push(collector);
+  }
+
+  #declare(family: Family): Resolve<Series | HistogramSeries> {
+    const known = this.#families.get(family.name) ?? family;
+    this.#families.set(family.name, known);
+    return (...values) => resolve(known, values);
+  }
+
+  /** Prometheus text format 0.0.4. */
+  expose(): string {
+    for (const collector of this.#collectors) collector();
+    const lines: string[] = [];
+    for (const family of this.#families.values()) {
+      if (family.series.size === 0) continue;
+      lines.push(`# HELP ${family.name} ${family.help}`, `# TYPE ${family.name} ${family.kind}`);
+      for (const series of family.series.values()) exposeSeries(family, series, lines);
+    }
+    return `${lines.join("\n")}\n`;
+  }
+}
+
+function resolve(family: Family, values: readonly string[]): Series | HistogramSeries {
+  const labels = labelText(family.labelNames, values);
+  const known = family.series.get(labels);
+  if (known !== undefined) return known;
+  const full = family.series.size >= limits.seriesPerMetricMax;
+  const used = full
+    ? labelText(
+        family.labelNames,
+        values.map(() => "other"),
+      )
+    : labels;
+  const shared = family.series.get(used);
+  if (shared !== undefined) return shared;
+  const made = family.kind === "histogram" ? new HistogramSeries(used, family.bounds) : new Series(used);
+  family.series.set(used, made);
+  return made;
+}
+
+function labelText(names: readonly string[], values: readonly string[]): string {
+  return names.map((name, at) => `${name}="${escapeLabel(values[at] ?? "")}"`).join(",");
+}
+
+function escapeLabel(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
+
+function exposeSeries(family: Family, series: Series | HistogramSeries, lines: string[]): void {
+  if (series instanceof Series) {
+    lines.push(`${family.name}${braced(series.labels)} ${series.value}`);
+    return;
+  }
+  const comma = series.labels === "" ? "" : ",";
+  let below = 0;
+  series.bounds.forEach((bound, at) => {
+    below += series.counts[at] as number;
+    lines.push(`${family.name}_bucket{${series.labels}${comma}le="${bound}"} ${below}`);
+  });
+  lines.push(`${family.name}_bucket{${series.labels}${comma}le="+Inf"} ${series.count}`);
+  lines.push(`${family.name}_sum${braced(series.labels)} ${series.sum}`);
+  lines.push(`${family.name}_count${braced(series.labels)} ${series.count}`);
+}
+
+function braced(labels: string): string {
+  return labels === "" ? "" : `{${labels}}`;
+}

@@ -1,0 +1,173 @@
+/**
+ * What the pipelines report to: turns each finished record into the golden metrics and the access log. The handles of a (direction, service, source, route, status) are resolved once and then found by key.
+ */
+import type { AccessLog } from "./access_log.ts";
+import type { Counter, Histogram, Metrics, Resolve } from "./metrics.ts";
+import type { ExchangeRecord, Recorder } from "./record.ts";
+
+/** Handles of one direction, service, source and route. */
+interface Handles {
+  /** By status, with flag "" and tls as first seen; rarer combinations are resolved each time. */
+  readonly plain: (Counter | undefined)[];
+  readonly success: Histogram;
+  readonly failure: Histogram;
+  readonly firstByte: Histogram;
+  readonly bytesIn: Counter;
+  readonly bytesOut: Counter;
+}
+
+export class ProxyTelemetry implements Recorder {
+  readonly #requests: Resolve<Counter>;
+  readonly #duration: Resolve<Histogram>;
+  readonly #firstByte: Resolve<Histogram>;
+  readonly #bytesIn: Resolve<Counter>;
+  readonly #bytesOut: Resolve<Counter>;
+  readonly #tcpClosed: Resolve<Counter>;
+  readonly #attempts: Resolve<Counter>;
+  readonly #access: Resolve<Counter>;
+  readonly #policies: Resolve<Counter>;
+  readonly #trips: Resolve<Counter>;
+  /** direction, then service, then source, then route: no string is built to find the handles. */
+  readonly #handles: Record<"inbound" | "outbound", Map<string, Map<string, Map<string, Handles>>>> = {
+    inbound: new Map(),
+    outbound: new Map(),
+  };
+
+  constructor(
+    metrics: Metrics,
+    readonly accessLog: AccessLog,
+  ) {
+    const edge = ["direction", "service", "peer"];
+    this.#requests = metrics.counter("heddle_requests_total", "Finished HTTP exchanges.", [
+      ...edge,
+      "route",
+      "code",
+      "flags",
+      "tls",
+    ]);
+    this.#duration = metrics.histogram(
+      "heddle_request_duration_seconds",
+      "From request head to the end of the answer.",
+      [...edge, "route", "class"],
+    );
+    this.#firstByte = metrics.histogram(
+      "heddle_first_byte_seconds",
+      "From request head to the head of the answer.",
+      [...edge, "route"],
+    );
+    this.#bytesIn = metrics.counter("heddle_request_bytes_total", "Body bytes towards the service.", edge);
+    this.#bytesOut = metrics.counter("heddle_response_bytes_total", "Body bytes from the service.", edge);
+    this.#tcpClosed = metrics.counter("heddle_tcp_connections_closed_total", "Finished opaque connections.", [
+      ...edge,
+      "tls",
+      "reason",
+    ]);
+    this.#attempts = metrics.counter("heddle_attempts_total", "Tries to reach an endpoint.", [
+      "service",
+      "cause",
+      "result",
+    ]);
+    this.#access = metrics.counter("heddle_access_total", "Verdicts of access rules.", [
+      "service",
+      "verdict",
+      "rule",
+    ]);
+    this.#policies = metrics.counter("heddle_policy_decisions_total", "Decisions of policies.", [
+      "policy",
+      "hook",
+      "decision",
+      "service",
+    ]);
+    this.#trips = metrics.counter("heddle_limit_trips_total", "Times a limit ended or refused something.", [
+      "limit",
+      "listener",
+    ]);
+  }
+
+  finish(record: ExchangeRecord, endedMs: number): void {
+    const seconds = (endedMs - record.startedMs) / 1000;
+    if (record.kind === "http") this.#finishHttp(record, seconds);
+    else this.#finishTcp(record);
+    if (record.access !== null) {
+      this.#access(record.service, record.access.verdict, record.access.rule).add(1);
+    }
+    for (const policy of record.policies) {
+      this.#policies(policy.name, policy.hook, verb(policy.decision), record.service).add(1);
+    }
+    this.accessLog.record(record, endedMs - record.startedMs);
+  }
+
+  limitTripped(limit: string, listener: string): void {
+    this.#trips(limit, listener).add(1);
+  }
+
+  attempt(service: string, cause: string, result: string): void {
+    this.#attempts(service, cause, result).add(1);
+  }
+
+  #finishHttp(record: ExchangeRecord, seconds: number): void {
+    const handles = this.#handlesOf(record);
+    const flag = record.outcome === null ? "" : record.outcome.flag;
+    if (flag === "") this.#plainCounter(handles, record).add(1);
+    else this.#counterOf(record, flag).add(1);
+    (record.status >= 500 || flag !== "" ? handles.failure : handles.success).observe(seconds);
+    if (record.firstByteMs > 0) handles.firstByte.observe((record.firstByteMs - record.startedMs) / 1000);
+    handles.bytesIn.add(record.bytesIn);
+    handles.bytesOut.add(record.bytesOut);
+  }
+
+  #finishTcp(record: ExchangeRecord): void {
+    const reason = record.outcome === null ? "done" : record.outcome.flag;
+    this.#tcpClosed(record.direction, record.service, record.source, String(record.tls), reason).add(1);
+    this.#bytesIn(record.direction, record.service, record.source).add(record.bytesIn);
+    this.#bytesOut(record.direction, record.service, record.source).add(record.bytesOut);
+  }
+
+  #plainCounter(handles: Handles, record: ExchangeRecord): Counter {
+    const slot = record.status * 2 + (record.tls ? 1 : 0);
+    const known = handles.plain[slot];
+    if (known !== undefined) return known;
+    const made = this.#counterOf(record, "");
+    handles.plain[slot] = made;
+    return made;
+  }
+
+  #counterOf(record: ExchangeRecord, flag: string): Counter {
+    const { direction, service, source, route, status, tls } = record;
+    return this.#requests(direction, service, source, route, String(status), flag, String(tls));
+  }
+
+  #handlesOf(record: ExchangeRecord): Handles {
+    const bySource = inner(this.#handles[record.direction], record.service);
+    const byRoute = inner(bySource, record.source);
+    let handles = byRoute.get(record.route);
+    if (handles === undefined) {
+      const { direction, service, source, route } = record;
+      handles = {
+        plain: [],
+        success: this.#duration(direction, service, source, route, "success"),
+        failure: this.#duration(direction, service, source, route, "failure"),
+        firstByte: this.#firstByte(direction, service, source, route),
+        bytesIn: this.#bytesIn(direction, service, source),
+        bytesOut: this.#bytesOut(direction, service, source),
+      };
+      byRoute.set(record.route, handles);
+    }
+    return handles;
+  }
+}
+
+function inner<Value>(outer: Map<string, Map<string, Value>>, key: string): Map<string, Value> {
+  let found = outer.get(key);
+  if (found === undefined) {
+    found = new Map();
+    outer.set(key, found);
+  }
+  return found;
+}
+
+/** `route search/v2` counts as `route`. */
+function verb(decision: string): string {
+  const space = decision.indexOf(" ");
+  return space < 0 ? decision : decision.slice(0, space);
+}

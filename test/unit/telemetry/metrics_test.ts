@@ -1,0 +1,120 @@
+import { expect, test } from "bun:test";
+import { limits } from "../../../src/model/limits.ts";
+import { AccessLog } from "../../../src/telemetry/access_log.ts";
+import { Metrics } from "../../../src/telemetry/metrics.ts";
+import { ProxyTelemetry } from "../../../src/telemetry/proxy_telemetry.ts";
+import type { ExchangeRecord } from "../../../src/telemetry/record.ts";
+
+function record(change: Partial<ExchangeRecord>): ExchangeRecord {
+  return {
+    direction: "outbound",
+    kind: "http",
+    startedMs: 1000,
+    service: "orders.default",
+    source: "web.default",
+    sourceId: "spiffe://corp.example/ns/default/sa/web",
+    destinationId: "spiffe://corp.example/ns/default/sa/orders",
+    tls: true,
+    requestId: "r-1",
+    method: "GET",
+    path: "/v1",
+    protocol: "HTTP/1.1",
+    route: "",
+    status: 200,
+    outcome: null,
+    firstByteMs: 1002,
+    bytesIn: 0,
+    bytesOut: 1024,
+    endpoint: "vm-2/orders.default/8080",
+    attempts: [],
+    policies: [],
+    access: null,
+    ...change,
+  };
+}
+
+test("a counter is exposed with its labels escaped", () => {
+  const metrics = new Metrics();
+  const hits = metrics.counter("hits_total", "Hits.", ["path"]);
+  hits('a"b\\c\nd').add(2);
+  hits('a"b\\c\nd').add(1);
+  expect(metrics.expose()).toBe(
+    '# HELP hits_total Hits.\n# TYPE hits_total counter\nhits_total{path="a\\"b\\\\c\\nd"} 3\n',
+  );
+});
+
+test("histogram buckets are cumulative and end with +Inf", () => {
+  const metrics = new Metrics();
+  const size = metrics.histogram("size", "Sizes.", [], [1, 10]);
+  for (const value of [0.5, 1, 5, 100]) size().observe(value);
+  expect(metrics.expose().split("\n").slice(2, 7)).toEqual([
+    'size_bucket{le="1"} 2',
+    'size_bucket{le="10"} 3',
+    'size_bucket{le="+Inf"} 4',
+    "size_sum 106.5",
+    "size_count 4",
+  ]);
+});
+
+test("beyond the limit of series all further label values share the series `other`", () => {
+  const metrics = new Metrics();
+  const hits = metrics.counter("hits_total", "Hits.", ["id"]);
+  for (let id = 0; id < limits.seriesPerMetricMax + 50; id++) hits(String(id)).add(1);
+  const text = metrics.expose();
+  expect(text).toContain('hits_total{id="other"} 50');
+  expect(text.split("\n").length).toBeLessThan(limits.seriesPerMetricMax + 10);
+});
+
+test("a finished record is counted once with its route, code, flag and peer", () => {
+  const metrics = new Metrics();
+  const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write: () => {}, wallMs: () => 0 });
+  const telemetry = new ProxyTelemetry(metrics, log);
+  telemetry.finish(record({}), 1004);
+  telemetry.finish(record({}), 1004);
+  const outcome = { flag: "UH", side: "mesh", repeat: "no", status: 503, detail: "no endpoint" } as const;
+  telemetry.finish(record({ status: 503, outcome }), 1001);
+  const text = metrics.expose();
+  const labels = 'direction="outbound",service="orders.default",peer="web.default",route=""';
+  expect(text).toContain(`heddle_requests_total{${labels},code="200",flags="",tls="true"} 2`);
+  expect(text).toContain(`heddle_requests_total{${labels},code="503",flags="UH",tls="true"} 1`);
+  expect(text).toContain(`heddle_request_duration_seconds_count{${labels},class="success"} 2`);
+  expect(text).toContain(`heddle_request_duration_seconds_count{${labels},class="failure"} 1`);
+});
+
+test("the access log keeps errors and denials always and samples the rest alike in every proxy", () => {
+  const lines: string[] = [];
+  const log = new AccessLog({
+    sampleRatio: 0.5,
+    slowMs: 1e9,
+    write: (text) => lines.push(...text.trim().split("\n")),
+    wallMs: () => 0,
+  });
+  for (let id = 0; id < 2000; id++) {
+    log.record(record({ requestId: `id-${id}` }), 1);
+    if (id % 100 === 0) log.flush();
+  }
+  log.flush();
+  expect(lines.length).toBeGreaterThan(800);
+  expect(lines.length).toBeLessThan(1200);
+  const before = lines.length;
+  const never = new AccessLog({
+    sampleRatio: 0,
+    slowMs: 1e9,
+    write: (text) => lines.push(text.trim()),
+    wallMs: () => 0,
+  });
+  never.record(record({ access: { verdict: "deny", rule: "payments#deny[0]" }, status: 403 }), 1);
+  never.flush();
+  expect(lines.length).toBe(before + 1);
+  expect(JSON.parse(lines[before] ?? "")).toMatchObject({
+    dst: "orders.default",
+    status: 403,
+    access: { verdict: "deny" },
+  });
+});
+
+test("when the sink falls behind, lines are dropped and counted instead of growing", () => {
+  const log = new AccessLog({ sampleRatio: 1, slowMs: 1e9, write: () => {}, wallMs: () => 0 });
+  for (let at = 0; at < 1000; at++) log.record(record({}), 1);
+  expect(log.dropped).toBeGreaterThan(500);
+});
