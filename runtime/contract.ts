@@ -59,8 +59,10 @@ export interface Socket {
   resume(): void;
   /** Half-close: FIN after all bytes taken so far. Reading goes on. */
   shutdown(): void;
-  /** Closes both directions at once. `close` of the handler follows. */
+  /** Closes both directions at once: what was taken is still sent, then a FIN. `close` of the handler follows. */
   destroy(): void;
+  /** Like `destroy`, but the peer sees a reset and what it has not got is lost: this stream must not look complete. */
+  reset(): void;
 }
 
 export interface Listener {
@@ -95,11 +97,11 @@ export interface Net {
    * Exactly one of `secured` and `failed` is called, later.
    */
   secureServer(socket: Socket, options: TlsServerOptions, received: Uint8Array, dial: DialHandler): void;
-  /** UDP socket. */
+  /** UDP socket. Rejects when the address cannot be bound. */
   udp(
-    options: { host: string; port: number },
+    options: { readonly host: string; readonly port: number },
     receive: (bytes: Uint8Array, address: string, port: number) => void,
-  ): UdpSocket;
+  ): Promise<UdpSocket>;
 }
 
 export interface DialHandler {

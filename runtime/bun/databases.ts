@@ -1,0 +1,41 @@
+/** SQLite by `bun:sqlite`: WAL, and every commit is on disk when it returns. */
+import { Database as Sqlite } from "bun:sqlite";
+import type { Database, Databases, SqlValue, Statement } from "../contract.ts";
+
+/** Waits this long for another process that has the file, such as a backup. */
+const busyMs = 5_000;
+
+function openFile(path: string): Sqlite {
+  try {
+    const file = new Sqlite(path, { create: true, strict: true });
+    file.run("PRAGMA journal_mode = WAL");
+    file.run("PRAGMA synchronous = FULL");
+    file.run(`PRAGMA busy_timeout = ${busyMs}`);
+    file.query("SELECT count(*) FROM sqlite_master").get();
+    return file;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`Cannot open database ${path}: ${reason}`, { cause: error });
+  }
+}
+
+export const databases: Databases = {
+  open(path): Database {
+    const file = openFile(path);
+    return {
+      execute(sql) {
+        file.run(sql);
+      },
+      prepare<Row extends Record<string, SqlValue>>(sql: string): Statement<Row> {
+        const statement = file.prepare<Row, SqlValue[]>(sql);
+        return {
+          run: (...values) => ({ changes: statement.run(...values).changes }),
+          get: (...values) => statement.get(...values),
+          all: (...values) => statement.all(...values),
+        };
+      },
+      transaction: (work) => file.transaction(work)(),
+      close: () => file.close(),
+    };
+  },
+};

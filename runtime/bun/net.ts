@@ -1,0 +1,136 @@
+/** The network of the Bun adapter: listeners, dials, the server side of TLS on an accepted socket, and UDP. */
+import type {
+  DialHandler,
+  Listener,
+  ListenError,
+  Net,
+  Socket,
+  SocketError,
+  SocketHandler,
+  TlsServerOptions,
+} from "../contract.ts";
+import { connect } from "./dial.ts";
+import { resetError, socketErrorOf } from "./errors.ts";
+import type { Faults } from "./faults.ts";
+import { tlsEvents, TlsStream } from "./handshake.ts";
+import { holderOf } from "./holder.ts";
+import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
+import { TlsContexts } from "./tls.ts";
+import { openUdp } from "./udp.ts";
+
+type Accept = (socket: Socket) => SocketHandler;
+
+class PortError extends Error implements ListenError {
+  override readonly name = "ListenError";
+  constructor(
+    message: string,
+    readonly socketError: SocketError,
+    readonly holder: string | null,
+  ) {
+    super(message);
+  }
+}
+
+export function createNet(faults: Faults): Net {
+  const contexts = new TlsContexts();
+  return {
+    listen: (options, accept) => {
+      const { host, port, reusePort = false } = options;
+      const socket = acceptEvents(accept, faults);
+      try {
+        // `reusePort` works but is missing from the types.
+        const bound = { hostname: host, port, allowHalfOpen: true, reusePort, socket };
+        return listenerOf(Bun.listen<StreamSocket>(bound));
+      } catch (error) {
+        throw portError(host, port, error);
+      }
+    },
+    adopt: (descriptor, accept) => {
+      const socket = acceptEvents(accept, faults);
+      // Bun takes a descriptor here though the types ask for an address.
+      const adopted = { fd: descriptor, hostname: "", port: 0, allowHalfOpen: true, socket };
+      return listenerOf(Bun.listen<StreamSocket>(adopted));
+    },
+    connect: (options, dial) => connect(options, dial, contexts, faults),
+    secureServer: (socket, options, received, dial) => {
+      secureServer(socket, options, received, dial, contexts, faults);
+    },
+    udp: openUdp,
+  };
+}
+
+function listenerOf(listener: Bun.TCPSocketListener<StreamSocket>): Listener {
+  const port = typeof listener.port === "number" ? listener.port : 0;
+  return { port, close: () => listener.stop(false) };
+}
+
+function acceptEvents(accept: Accept, faults: Faults): Bun.SocketHandler<StreamSocket> {
+  return {
+    ...streamEvents,
+    open(raw: RawSocket): void {
+      const stream = new StreamSocket(faults);
+      raw.data = stream;
+      stream.opened(raw);
+      try {
+        stream.handler = accept(stream);
+      } catch (error) {
+        stream.handler = silentHandler;
+        stream.destroy();
+        faults.report(error);
+      }
+    },
+  };
+}
+
+function portError(host: string, port: number, error: unknown): PortError {
+  const cause = socketErrorOf(error);
+  const holder = cause.kind === "in-use" ? holderOf(port) : null;
+  const detail =
+    cause.kind === "in-use" ? `the port is taken by ${holder ?? "another process"}` : `${cause.message}`;
+  return new PortError(`Cannot listen on ${host}:${port}: ${detail}`, cause, holder);
+}
+
+function secureServer(
+  socket: Socket,
+  options: TlsServerOptions,
+  received: Uint8Array,
+  dial: DialHandler,
+  contexts: TlsContexts,
+  faults: Faults,
+): void {
+  if (!(socket instanceof StreamSocket)) throw new TypeError("Cannot secure a socket of another adapter");
+  const raw = socket.isClosed ? null : socket.abandon();
+  if (raw === null) {
+    setImmediate(() => dial.failed(resetError));
+    return;
+  }
+  const stream = new TlsStream(faults, {
+    expected: {
+      peer: options.peer,
+      trusts: options.trustPem.length > 0,
+      serverName: null,
+      accept: options.accept,
+    },
+    context: contexts.server(options),
+    timeoutMs: options.handshakeTimeoutMs,
+    dial,
+    endpoint: null,
+  });
+  // `initialData`, `isServer` and `allowHalfOpen` work but are missing from the types.
+  const upgrade = {
+    isServer: true,
+    allowHalfOpen: true,
+    initialData: Buffer.from(received),
+    data: stream,
+    tls: contexts.server(options).tls,
+    socket: tlsEvents,
+  };
+  try {
+    const [, secured] = raw.upgradeTLS<TlsStream>(upgrade);
+    stream.opened(secured);
+    stream.begin(secured);
+  } catch (error) {
+    raw.terminate();
+    setImmediate(() => stream.refuse(socketErrorOf(error)));
+  }
+}

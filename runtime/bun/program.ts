@@ -1,0 +1,27 @@
+/** How this program was started: as the compiled binary, or from its sources. */
+import { join } from "node:path";
+
+/** Modules inside a compiled binary have paths below this. */
+const insideBinary = "/$bunfs/";
+
+export const compiled: boolean = import.meta.path.startsWith(insideBinary);
+
+const root = join(import.meta.dir, "../..");
+
+/**
+ * The first words of a command line that starts this program again. The kernel's link goes on naming the running program
+ * when its file was replaced or deleted.
+ */
+export function selfCommand(): string[] {
+  const program = `/proc/${process.pid}/exe`;
+  return compiled ? [program] : [program, "--no-env-file", join(root, "src/main.ts")];
+}
+
+/**
+ * Where a worker's module is. In the binary its path counts from the common folder of the entry points, `src/`; the prefix
+ * keeps Bun from looking for it in the current folder.
+ */
+export function workerModule(entry: string): string {
+  if (!compiled) return join(root, entry);
+  return `./${entry.replace(/^src\//, "")}`;
+}

@@ -1,0 +1,27 @@
+/** The host on Bun: everything of the contract, made once by the entry file and handed down from there. */
+import type { Runtime } from "../contract.ts";
+import { clock } from "./clock.ts";
+import { databases } from "./databases.ts";
+import { createFaults } from "./faults.ts";
+import { files } from "./files.ts";
+import { createNative } from "./native.ts";
+import { createNet } from "./net.ts";
+import { createProcessHost } from "./process.ts";
+import { random } from "./random.ts";
+import { workers } from "./workers.ts";
+
+export function createRuntime(): Runtime {
+  const faults = createFaults();
+  const native = createNative();
+  return {
+    name: "bun",
+    net: createNet(faults),
+    clock,
+    random,
+    files,
+    process: createProcessHost(native, faults),
+    workers,
+    databases,
+    native,
+  };
+}

@@ -1,0 +1,28 @@
+/** UDP over Bun. A send to a peer that has gone makes Bun throw; here it loses the datagram, as UDP does. */
+import type { UdpSocket } from "../contract.ts";
+
+export async function openUdp(
+  options: { readonly host: string; readonly port: number },
+  receive: (bytes: Uint8Array, address: string, port: number) => void,
+): Promise<UdpSocket> {
+  const socket = await Bun.udpSocket({
+    hostname: options.host,
+    port: options.port,
+    socket: {
+      data: (_socket, bytes, port, address) => receive(bytes, address, port),
+      // An ICMP "port unreachable" for something we sent.
+      error: () => {},
+    },
+  });
+  return {
+    port: socket.port,
+    send(bytes, address, port) {
+      try {
+        socket.send(bytes, port, address);
+      } catch {
+        // Lost.
+      }
+    },
+    close: () => socket.close(),
+  };
+}

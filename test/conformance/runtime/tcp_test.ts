@@ -1,0 +1,131 @@
+/** Contract of plain streams: nothing lost, nothing unbounded, each end of a connection told apart. */
+import { describe, expect, test } from "bun:test";
+import { runtime } from "../../support/runtime_under_test.ts";
+import { dial, dialled, listen, plainPair, Recorder, until, type End } from "../../support/sockets.ts";
+
+const mib = 1024 * 1024;
+
+/** Writes all of `bytes`, again after each drain; resolves when the last was taken. Says how often it had to wait. */
+export function sendAll(from: End, bytes: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let at = 0;
+    let waits = 0;
+    const push = (): void => {
+      while (at < bytes.length) {
+        const taken = from.socket.write(bytes, at, Math.min(bytes.length, at + mib));
+        if (taken < 0) return reject(new Error(`Closed after ${at} bytes`));
+        at += taken;
+        if (taken < Math.min(mib, bytes.length - at + taken)) {
+          waits++;
+          return;
+        }
+      }
+      resolve(waits);
+    };
+    from.heard.drain = push;
+    push();
+  });
+}
+
+export function patterned(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let index = 0; index < size; index++) bytes[index] = (index * 31 + (index >>> 13)) & 255;
+  return bytes;
+}
+
+describe("a plain stream", () => {
+  test("writes only the part between start and end, also of a view into a larger buffer", async () => {
+    const { client, server } = await plainPair(runtime);
+    const view = new TextEncoder().encode("..abcdef..").subarray(2, 8);
+    expect(client.socket.write(view, 1, 4)).toBe(3);
+    expect(client.socket.write(view, 4)).toBe(2);
+    expect(client.socket.write(view, 3, 3)).toBe(0);
+    await until(() => server.heard.received === 5, "five bytes arrive");
+    expect(server.heard.text()).toBe("bcdef");
+    client.socket.destroy();
+  });
+
+  test("carries 64 MiB to a reader that pauses again and again without losing or changing a byte", async () => {
+    const { client, server } = await plainPair(runtime);
+    const sent = patterned(64 * mib);
+    let at = 0;
+    let wrong = -1;
+    let pauses = 0;
+    server.heard.data = (chunk) => {
+      for (let index = 0; index < chunk.length && wrong < 0; index += 97) {
+        if (chunk[index] !== sent[at + index]) wrong = at + index;
+      }
+      at += chunk.length;
+      if (++pauses % 50 === 0) {
+        server.socket.pause();
+        setTimeout(() => server.socket.resume(), 1);
+      }
+    };
+    const waits = await sendAll(client, sent);
+    expect(waits).toBeGreaterThan(0);
+    client.socket.shutdown();
+    await until(() => server.heard.ended, "the end arrives", 20_000);
+    expect(at).toBe(sent.length);
+    expect(wrong).toBe(-1);
+    server.socket.destroy();
+  });
+
+  test("tells a reset from an orderly close", async () => {
+    const orderly = await plainPair(runtime);
+    orderly.client.socket.shutdown();
+    await until(() => orderly.server.heard.ended, "the FIN arrives");
+    orderly.server.socket.shutdown();
+    await until(() => orderly.server.heard.closed && orderly.client.heard.closed, "both are closed");
+    expect(orderly.server.heard.events).toEqual(["end", "close"]);
+    expect(orderly.client.heard.events).toEqual(["end", "close"]);
+
+    const broken = await plainPair(runtime);
+    broken.client.socket.reset();
+    await until(() => broken.server.heard.closed, "the reset arrives");
+    expect(broken.server.heard.events).toEqual(["close reset"]);
+    expect(broken.client.heard.error).toBeNull();
+  });
+});
+
+describe("a dial", () => {
+  test("to a port nobody has is refused", async () => {
+    const { listener, port } = listen(runtime);
+    listener.close();
+    const answer = await dial(runtime, { host: "127.0.0.1", port, timeoutMs: 5_000 });
+    expect(answer).toMatchObject({ kind: "refused" });
+  });
+
+  test("binds the local address it was given", async () => {
+    const { listener, port, accepted } = listen(runtime);
+    const client = await dialled(runtime, {
+      host: "127.0.0.1",
+      port,
+      timeoutMs: 5_000,
+      localAddress: "127.0.0.9",
+    });
+    await until(() => accepted.length === 1, "the listener accepts");
+    expect(accepted[0]?.socket.remoteAddress).toBe("127.0.0.9");
+    client.socket.destroy();
+    listener.close();
+  });
+
+  test("calls nobody once it was cancelled", async () => {
+    const { listener, port, accepted } = listen(runtime);
+    let called = 0;
+    const dialling = runtime.net.connect(
+      { host: "127.0.0.1", port, timeoutMs: 20 },
+      {
+        opened: () => {
+          called++;
+          return new Recorder();
+        },
+        failed: () => void called++,
+      },
+    );
+    dialling.cancel();
+    await until(() => accepted.length === 0 || accepted[0]?.heard.closed === true, "the connection is gone");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(called).toBe(0);
+    listener.close();
+  });
+});

@@ -1,0 +1,134 @@
+/** Certificates for tests: a root that issues what a test asks for, right or wrong. P-256 throughout. */
+import "reflect-metadata";
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from "@peculiar/x509";
+import type { TlsCredential } from "../../runtime/contract.ts";
+
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const hourMs = 3_600_000;
+
+export interface IssueOptions {
+  /** One URI name, or several, or none. */
+  readonly uri?: string | readonly string[];
+  /** DNS names beside them. */
+  readonly dns?: readonly string[];
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+  /** True issues a certificate that may sign others: what is wrong in a leaf. */
+  readonly ca?: boolean;
+  /** Extended key usages; both sides of TLS when absent. */
+  readonly usages?: readonly ("client" | "server")[];
+  /** Certificates sent after the leaf that nobody needs. */
+  readonly extraChainPem?: readonly string[];
+}
+
+export interface TestAuthority {
+  readonly rootPem: string;
+  issue(options?: IssueOptions): Promise<TlsCredential>;
+  /** An authority below this one; chains of what it issues carry its certificate. */
+  intermediate(): Promise<TestAuthority>;
+}
+
+async function keyPair(): Promise<CryptoKeyPair> {
+  return await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+}
+
+async function keyPemOf(key: CryptoKey): Promise<string> {
+  const der = Buffer.from(await crypto.subtle.exportKey("pkcs8", key)).toString("base64");
+  return `-----BEGIN PRIVATE KEY-----\n${der.replace(/.{64}(?=.)/g, "$&\n")}\n-----END PRIVATE KEY-----\n`;
+}
+
+function serialNumber(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[0] = 0x40 | ((bytes[0] ?? 0) & 0x3f);
+  return Buffer.from(bytes).toString("hex");
+}
+
+function validity(options: IssueOptions): { notBefore: Date; notAfter: Date } {
+  const now = Date.now();
+  return {
+    notBefore: options.notBefore ?? new Date(now - hourMs),
+    notAfter: options.notAfter ?? new Date(now + 24 * hourMs),
+  };
+}
+
+const caExtensions = [
+  new BasicConstraintsExtension(true, undefined, true),
+  new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+];
+
+function leafExtensions(options: IssueOptions): X509Extensions {
+  const uris = options.uri === undefined ? [] : typeof options.uri === "string" ? [options.uri] : options.uri;
+  const names = [
+    ...uris.map((value) => ({ type: "url" as const, value })),
+    ...(options.dns ?? []).map((value) => ({ type: "dns" as const, value })),
+  ];
+  const usages = (options.usages ?? ["client", "server"]).map((usage) =>
+    usage === "client" ? ExtendedKeyUsage.clientAuth : ExtendedKeyUsage.serverAuth,
+  );
+  return [
+    ...(options.ca === true
+      ? caExtensions
+      : [
+          new BasicConstraintsExtension(false, undefined, true),
+          new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+        ]),
+    new ExtendedKeyUsageExtension(usages),
+    ...(names.length === 0 ? [] : [new SubjectAlternativeNameExtension(names, true)]),
+  ];
+}
+
+type X509Extensions = NonNullable<Parameters<typeof X509CertificateGenerator.create>[0]["extensions"]>;
+
+function authorityOf(name: string, keys: CryptoKeyPair, rootPem: string, above: string): TestAuthority {
+  const sign = async (subject: string, key: CryptoKey, options: IssueOptions, extensions: X509Extensions) => {
+    const certificate = await X509CertificateGenerator.create({
+      serialNumber: serialNumber(),
+      subject,
+      issuer: name,
+      ...validity(options),
+      publicKey: key,
+      signingKey: keys.privateKey,
+      signingAlgorithm: algorithm,
+      extensions,
+    });
+    return `${certificate.toString("pem")}\n`;
+  };
+  return {
+    rootPem,
+    async issue(options = {}) {
+      const leaf = await keyPair();
+      const pem = await sign("CN=test leaf", leaf.publicKey, options, leafExtensions(options));
+      const chainPem = [pem, above, ...(options.extraChainPem ?? [])].join("");
+      return { chainPem, keyPem: await keyPemOf(leaf.privateKey) };
+    },
+    async intermediate() {
+      const below = await keyPair();
+      const subject = `CN=test intermediate ${serialNumber()}`;
+      const pem = await sign(subject, below.publicKey, {}, caExtensions);
+      return authorityOf(subject, below, rootPem, `${pem}${above}`);
+    },
+  };
+}
+
+/** A root of its own that nobody else trusts. */
+export async function makeTestAuthority(): Promise<TestAuthority> {
+  const keys = await keyPair();
+  const name = `CN=test root ${serialNumber()}`;
+  const root = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    name,
+    ...validity({}),
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: caExtensions,
+  });
+  return authorityOf(name, keys, `${root.toString("pem")}\n`, "");
+}
