@@ -252,6 +252,8 @@ export interface ProcessHost {
   readonly folder: string;
   readonly home: string;
   readonly hostname: string;
+  /** IP addresses of this machine's interfaces, loopback apart, IPv4 first. */
+  addresses(): readonly string[];
   readonly user: number;
   /** How to start this same program again: the first words of a command line. Survives replacement of its file. */
   readonly self: readonly string[];

@@ -1,6 +1,6 @@
 /** This process and its children. */
 import { fstatSync, readdirSync, readFileSync, writeSync } from "node:fs";
-import { homedir, hostname } from "node:os";
+import { homedir, hostname, networkInterfaces } from "node:os";
 import type { Native, ProcessHost } from "../contract.ts";
 import { adoptStream, channelDescriptor, spawn } from "./child.ts";
 import { codeOf } from "./errors.ts";
@@ -43,6 +43,15 @@ function openDescriptors(): number {
   }
 }
 
+function addresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const outside = all.filter((each) => !each.internal);
+  return [
+    ...outside.filter((each) => each.family === "IPv4"),
+    ...outside.filter((each) => each.family !== "IPv4"),
+  ].map((each) => each.address);
+}
+
 export function createProcessHost(native: Native, faults: Faults): ProcessHost {
   return {
     pid: process.pid,
@@ -51,6 +60,7 @@ export function createProcessHost(native: Native, faults: Faults): ProcessHost {
     folder: process.cwd(),
     home: homedir(),
     hostname: hostname(),
+    addresses,
     user: process.getuid?.() ?? -1,
     self: selfCommand(),
     stdout: (text) => writeWhole(1, text),
