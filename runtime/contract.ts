@@ -270,7 +270,7 @@ export interface ProcessHost {
   usage(): { readonly residentBytes: number; readonly cpuUs: number; readonly openDescriptors: number };
   /** Resident bytes of another process of this machine; null when it is gone. */
   residentBytesOf(pid: number): number | null;
-  /** Asks for bad things that escaped: an exception nobody caught. The default prints and exits 70. */
+  /** Asks for bad things that escaped: an exception nobody caught. Without it, one is printed and ends the process as failed. */
   onFault(call: (error: unknown) => void): void;
 }
 

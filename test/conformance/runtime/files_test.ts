@@ -1,0 +1,86 @@
+/** Contract of files: a reader sees the old or the new whole; absence is a value; failures name the path. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runtime } from "../../support/runtime_under_test.ts";
+import { until } from "../../support/sockets.ts";
+
+const { files } = runtime;
+const folder = mkdtempSync(join(tmpdir(), "heddle-files-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const text = (bytes: Uint8Array | null): string | null =>
+  bytes === null ? null : new TextDecoder().decode(bytes);
+
+describe("an atomic write", () => {
+  test("is never seen in part", async () => {
+    const path = join(folder, "atomic");
+    const versions = ["a", "b"].map((letter) => letter.repeat(300_000));
+    await files.writeAtomic(path, versions[0] ?? "");
+    let writing = true;
+    const writer = (async () => {
+      for (let count = 0; count < 30; count++) await files.writeAtomic(path, versions[count % 2] ?? "");
+      writing = false;
+    })();
+    let reads = 0;
+    while (writing) {
+      expect(versions).toContain(readFileSync(path, "latin1"));
+      reads++;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await writer;
+    expect(reads).toBeGreaterThan(10);
+    expect(await files.list(folder)).toEqual(["atomic"]);
+  });
+
+  test("gives the mode that was asked for, whatever the umask", async () => {
+    const path = join(folder, "secret");
+    await files.writeAtomic(path, new TextEncoder().encode("key"), 0o600);
+    expect((await files.stat(path))?.mode).toBe(0o600);
+    await files.writeAtomic(path, "shared", 0o666);
+    expect((await files.stat(path))?.mode).toBe(0o666);
+  });
+
+  test("into a folder that is not there fails and names the path", async () => {
+    const path = join(folder, "nowhere/file");
+    expect(files.writeAtomic(path, "x")).rejects.toThrow(path);
+  });
+});
+
+test("what does not exist is null or empty, and removing it is fine", async () => {
+  const path = join(folder, "absent");
+  expect(await files.read(path)).toBeNull();
+  expect(files.readSync(path)).toBeNull();
+  expect(await files.stat(path)).toBeNull();
+  expect(await files.list(path)).toEqual([]);
+  await files.remove(path);
+});
+
+test("other failures name the path", async () => {
+  expect(files.read(folder)).rejects.toThrow(folder);
+  expect(() => files.readSync(folder)).toThrow(folder);
+});
+
+test("append adds to the end, folders are made with their parents and removed with all below", async () => {
+  const deep = join(folder, "one/two");
+  await files.makeFolder(deep, 0o700);
+  await files.makeFolder(deep);
+  const path = join(deep, "log");
+  await files.append(path, "a");
+  await files.append(path, new TextEncoder().encode("b"));
+  expect(text(await files.read(path))).toBe("ab");
+  expect(await files.stat(deep)).toMatchObject({ folder: true, mode: 0o700 });
+  expect(await files.stat(path)).toMatchObject({ folder: false, size: 2 });
+  await files.remove(join(folder, "one"));
+  expect(await files.stat(deep)).toBeNull();
+});
+
+test("a watcher hears of an atomic write", async () => {
+  const watched = join(folder, "watched");
+  await files.makeFolder(watched);
+  let changes = 0;
+  const watcher = files.watch(watched, () => void changes++);
+  await files.writeAtomic(join(watched, "file"), "x");
+  await until(() => changes > 0, "the watcher calls");
+  watcher.close();
+});

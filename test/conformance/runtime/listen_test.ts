@@ -1,0 +1,93 @@
+/** Contract of listeners: ports shared only on purpose, a taken one named with its holder, descriptors adopted. */
+import { describe, expect, test } from "bun:test";
+import type { ListenError } from "../../../runtime/contract.ts";
+import { runtime } from "../../support/runtime_under_test.ts";
+import { dial, dialled, listen, until } from "../../support/sockets.ts";
+
+function failureOf(work: () => unknown): ListenError {
+  try {
+    work();
+  } catch (error) {
+    return error as ListenError;
+  }
+  throw new Error("It did not fail");
+}
+
+describe("a listener", () => {
+  test("on a taken port names the process that has it", () => {
+    const { listener, port } = listen(runtime);
+    const error = failureOf(() => listen(runtime, { port }));
+    expect(error.socketError.kind).toBe("in-use");
+    expect(error.holder).toContain(`(pid ${runtime.process.pid})`);
+    expect(error.message).toContain(`127.0.0.1:${port}`);
+    expect(error.message).toContain(`(pid ${runtime.process.pid})`);
+    listener.close();
+  });
+
+  test("on an address of another machine fails and names it", () => {
+    const error = failureOf(() => listen(runtime, { host: "192.0.2.1" }));
+    expect(error.holder).toBeNull();
+    expect(error.message).toContain("192.0.2.1");
+  });
+
+  test("shares its port when both sides ask for it", async () => {
+    const one = listen(runtime, { reusePort: true });
+    const other = listen(runtime, { reusePort: true, port: one.port });
+    const ends = [];
+    for (let count = 0; count < 64; count++) {
+      ends.push(await dialled(runtime, { host: "127.0.0.1", port: one.port, timeoutMs: 5_000 }));
+    }
+    await until(() => one.accepted.length + other.accepted.length === 64, "all are accepted");
+    expect(one.accepted.length).toBeGreaterThan(0);
+    expect(other.accepted.length).toBeGreaterThan(0);
+    for (const end of ends) end.socket.destroy();
+    one.listener.close();
+    other.listener.close();
+  });
+
+  test("that is closed refuses new connections and keeps the old ones", async () => {
+    const { listener, port, accepted } = listen(runtime);
+    const client = await dialled(runtime, { host: "127.0.0.1", port, timeoutMs: 5_000 });
+    await until(() => accepted.length === 1, "it is accepted");
+    listener.close();
+    expect(await dial(runtime, { host: "127.0.0.1", port, timeoutMs: 5_000 })).toMatchObject({
+      kind: "refused",
+    });
+    client.socket.write(new TextEncoder().encode("still"));
+    await until(() => accepted[0]?.heard.text() === "still", "bytes arrive");
+    client.socket.destroy();
+  });
+
+  test("takes over a listening descriptor", async () => {
+    const bound = listeningDescriptor();
+    let accepted = 0;
+    const listener = runtime.net.adopt(bound.descriptor, (socket) => {
+      accepted++;
+      socket.write(new TextEncoder().encode("adopted"));
+      return { data() {}, drain() {}, end: () => socket.shutdown(), close() {} };
+    });
+    const client = await dialled(runtime, { host: "127.0.0.1", port: bound.port, timeoutMs: 5_000 });
+    await until(() => client.heard.text() === "adopted", "it answers");
+    expect(accepted).toBe(1);
+    client.socket.destroy();
+    listener.close();
+  });
+});
+
+/** What systemd hands over: a socket that was bound and listens already. */
+function listeningDescriptor(): { readonly descriptor: number; readonly port: number } {
+  const libc = runtime.native.library("libc.so.6", {
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    bind: { args: ["i32", "buffer", "u32"], returns: "i32" },
+    listen: { args: ["i32", "i32"], returns: "i32" },
+    getsockname: { args: ["i32", "buffer", "buffer"], returns: "i32" },
+  });
+  const nonBlocking = 0o4000;
+  const descriptor = libc.socket(2, 1 | nonBlocking, 0);
+  const address = Uint8Array.of(2, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  if (libc.bind(descriptor, address, 16) !== 0 || libc.listen(descriptor, 8) !== 0) {
+    throw new Error(`Cannot listen: errno ${runtime.native.errno()}`);
+  }
+  libc.getsockname(descriptor, address, Uint8Array.of(16, 0, 0, 0));
+  return { descriptor, port: ((address[2] ?? 0) << 8) | (address[3] ?? 0) };
+}

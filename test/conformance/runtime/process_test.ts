@@ -1,0 +1,111 @@
+/** Contract of processes: a child has what it was given and nothing else, and all it says is heard before its end is. */
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import type { Child, SpawnOptions } from "../../../runtime/contract.ts";
+import { runtime } from "../../support/runtime_under_test.ts";
+import { Recorder, until } from "../../support/sockets.ts";
+
+const program = join(import.meta.dir, "../../support/child.ts");
+
+interface Started {
+  readonly child: Child;
+  out: string;
+  err: string;
+  ending: { readonly code: number | null; readonly signal: string | null } | null;
+}
+
+function start(task: string, options: Partial<SpawnOptions> = {}): Started {
+  const [host] = runtime.process.self;
+  const spawn: SpawnOptions = {
+    command: [host ?? "", program, task],
+    env: {},
+    output: (text, stream) => {
+      if (stream === "stdout") started.out += text;
+      else started.err += text;
+    },
+    exited: (code, signal) => (started.ending = { code, signal }),
+    ...options,
+  };
+  const started: Started = { out: "", err: "", ending: null, child: runtime.process.spawn(spawn) };
+  return started;
+}
+
+describe("a child", () => {
+  test("speaks over its channel, with the whole environment given", async () => {
+    const started = start("channel", { channel: true, env: { GREETING: "hello" } });
+    const heard = new Recorder();
+    const socket = started.child.channel(heard);
+    socket.write(new TextEncoder().encode("parent"));
+    await until(() => heard.text().endsWith("parent"), "the child answers");
+    expect(heard.text()).toBe("hello 1 parent");
+    expect(runtime.process.residentBytesOf(started.child.pid)).toBeGreaterThan(1_000_000);
+    socket.shutdown();
+    await until(() => started.ending !== null, "the child leaves");
+    expect(started.ending).toEqual({ code: 7, signal: null });
+    await until(() => heard.closed, "the channel closes");
+    expect(runtime.process.residentBytesOf(started.child.pid)).toBeNull();
+  });
+
+  test("that is killed closes its channel", async () => {
+    const started = start("channel", { channel: true });
+    const heard = new Recorder();
+    const socket = started.child.channel(heard);
+    socket.write(new TextEncoder().encode("x"));
+    await until(() => heard.received > 0, "the child is up");
+    started.child.kill("SIGKILL");
+    await until(() => started.ending !== null && (heard.ended || heard.closed), "both are told");
+    expect(started.ending).toEqual({ code: null, signal: "SIGKILL" });
+    socket.destroy();
+  });
+
+  test("is heard to its last byte before its end is told", async () => {
+    const started = start("print");
+    await until(() => started.ending !== null, "the child leaves");
+    expect(started.out.length).toBe(1_000_000);
+    expect(started.err).toBe("problem");
+    expect(started.ending?.code).toBe(3);
+  });
+
+  test("hears the signals it asked for", async () => {
+    const started = start("signal");
+    await until(() => started.out === "ready", "the child is up");
+    started.child.kill("SIGTERM");
+    await until(() => started.ending !== null, "the child leaves");
+    expect(started.ending?.code).toBe(5);
+  });
+
+  test("that cannot be started is an error with its name", () => {
+    expect(() =>
+      runtime.process.spawn({ command: ["/absent/program"], env: {}, channel: true, exited: () => {} }),
+    ).toThrow("/absent/program");
+  });
+});
+
+describe("an exception nobody caught", () => {
+  test("is printed and ends the process as failed", async () => {
+    const started = start("fault");
+    await until(() => started.ending !== null, "the child leaves");
+    expect(started.ending?.code ?? 0).not.toBe(0);
+    expect(started.err).toContain("nobody catches this");
+  });
+
+  test("goes to whoever asked for it", async () => {
+    const started = start("caught fault");
+    await until(() => started.ending !== null, "the child leaves");
+    expect(started.out).toBe("heard of this");
+    expect(started.ending?.code).toBe(0);
+  });
+});
+
+test("usage tells memory, processor time and descriptors", () => {
+  const usage = runtime.process.usage();
+  expect(usage.residentBytes).toBeGreaterThan(1_000_000);
+  expect(usage.cpuUs).toBeGreaterThan(1_000);
+  expect(usage.openDescriptors).toBeGreaterThan(3);
+});
+
+test("a native call tells its error number", () => {
+  const { close } = runtime.native.library("libc.so.6", { close: { args: ["i32"], returns: "i32" } });
+  expect(close(-1)).toBe(-1);
+  expect(runtime.native.errno()).toBe(9);
+});

@@ -1,0 +1,48 @@
+/** Contract of UDP: datagrams arrive whole; a vanished peer costs a datagram and nothing else. */
+import { expect, test } from "bun:test";
+import { runtime } from "../../support/runtime_under_test.ts";
+import { until } from "../../support/sockets.ts";
+
+const host = "127.0.0.1";
+const bytes = new TextEncoder().encode("datagram");
+
+test("a datagram arrives with its sender's address", async () => {
+  const got: string[] = [];
+  const server = await runtime.net.udp({ host, port: 0 }, (data, address, port) => {
+    got.push(new TextDecoder().decode(data));
+    server.send(data, address, port);
+  });
+  let answers = 0;
+  const client = await runtime.net.udp({ host, port: 0 }, () => void answers++);
+  client.send(bytes, host, server.port);
+  await until(() => answers === 1, "the answer arrives");
+  expect(got).toEqual(["datagram"]);
+  client.close();
+  server.close();
+});
+
+test("a vanished peer stops nobody", async () => {
+  const gone = await runtime.net.udp({ host, port: 0 }, () => {});
+  const gonePort = gone.port;
+  gone.close();
+  let got = 0;
+  const server = await runtime.net.udp({ host, port: 0 }, () => void got++);
+  const client = await runtime.net.udp({ host, port: 0 }, () => {});
+  for (let count = 0; count < 20; count++) {
+    server.send(bytes, host, gonePort);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  client.send(bytes, host, server.port);
+  await until(() => got === 1, "the server still hears");
+  server.send(bytes, host, client.port);
+  client.close();
+  server.close();
+});
+
+test("a taken address is an error", async () => {
+  const first = await runtime.net.udp({ host, port: 0 }, () => {});
+  const second = runtime.net.udp({ host, port: first.port }, () => {});
+  expect(second).rejects.toThrow();
+  await second.catch(() => {});
+  first.close();
+});

@@ -1,0 +1,49 @@
+/** A child process for the conformance suite: answers on its channel, or prints and leaves, as its argument says. */
+import { runtime } from "./runtime_under_test.ts";
+
+const { process } = runtime;
+
+switch (process.args[0]) {
+  case "channel": {
+    const socket = process.channel({
+      data(chunk) {
+        socket.write(
+          new TextEncoder().encode(
+            `${process.env["GREETING"] ?? "nothing"} ${Object.keys(process.env).length} `,
+          ),
+        );
+        socket.write(chunk);
+      },
+      drain() {},
+      end: () => process.exit(7),
+      close: () => process.exit(8),
+    });
+    break;
+  }
+  case "print":
+    process.stdout("o".repeat(1_000_000));
+    process.stderr("problem");
+    process.exit(3);
+    break;
+  case "fault":
+    runtime.clock.after(0, () => {
+      throw new Error("nobody catches this");
+    });
+    break;
+  case "caught fault":
+    process.onFault((error) => {
+      process.stdout(`heard ${error instanceof Error ? error.message : "?"}`);
+      process.exit(0);
+    });
+    runtime.clock.after(0, () => {
+      throw new Error("of this");
+    });
+    break;
+  case "signal":
+    process.onSignal("SIGTERM", () => process.exit(5));
+    process.stdout("ready");
+    runtime.clock.after(60_000, () => {});
+    break;
+  default:
+    process.exit(64);
+}
