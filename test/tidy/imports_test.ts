@@ -1,0 +1,170 @@
+/** Imports point one way (DESIGN.md, "The folders"). */
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { readSources, root, type SourceFile } from "./sources.ts";
+
+const ranks: Readonly<Record<string, number>> = {
+  base: 1,
+  model: 2,
+  wire: 3,
+  telemetry: 3,
+  config: 3,
+  identity: 4,
+  policy: 4,
+  http: 4,
+  api: 5,
+  proxy: 6,
+  dns: 6,
+  intercept: 6,
+  registry: 6,
+  controller: 6,
+  admin: 6,
+  app: 7,
+  cli: 8,
+};
+const entryRank = 9;
+const contract = "runtime/contract.ts";
+/** Stages of the proxy: only inbound.ts and outbound.ts know their order. */
+const stages: ReadonlySet<string> = new Set(["listen", "guard", "route", "balance", "upstream"]);
+
+const sources = readSources("src");
+const adapters = readSources("runtime");
+const policies = readSources("policies");
+const everything = [...sources, ...adapters, ...policies];
+
+function folderOf(path: string): string {
+  const [top, second, third] = path.split("/");
+  if (top !== "src") return top ?? "";
+  return third === undefined ? "main" : (second ?? "");
+}
+
+function rankOf(path: string): number | undefined {
+  const folder = folderOf(path);
+  return folder === "main" ? entryRank : ranks[folder];
+}
+
+function faults(files: readonly SourceFile[], problem: (file: SourceFile, target: string) => string | null) {
+  return files.flatMap((file) =>
+    file.imports
+      .filter((found) => found.own)
+      .map((found) => problem(file, found.target))
+      .filter((found) => found !== null),
+  );
+}
+
+describe("a file of src", () => {
+  test("lives in a folder that has a rank", () => {
+    expect(sources.map((file) => file.path).filter((path) => rankOf(path) === undefined)).toEqual([]);
+  });
+
+  test("imports its own folder or a lower rank", () => {
+    const wrong = faults(sources, (file, target) => {
+      if (!target.startsWith("src/") || folderOf(target) === folderOf(file.path)) return null;
+      return (rankOf(target) ?? 99) < (rankOf(file.path) ?? 0) ? null : `${file.path} -> ${target}`;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("imports of runtime/ the contract alone; the entry file chooses the adapter", () => {
+    const wrong = faults(sources, (file, target) => {
+      if (!target.startsWith("runtime/") || target === contract) return null;
+      return isEntry(file.path) ? null : `${file.path} -> ${target}`;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("imports only files that exist, nothing of tests, tools or policies", () => {
+    const wrong = faults(everything, (file, target) => {
+      const foreign =
+        /^(test|compile)\//.test(target) || (target.startsWith("policies/") && !embeds(file.path));
+      return existsSync(join(root, target)) && !foreign ? null : `${file.path} -> ${target}`;
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
+/** Entry points of the program and of its workers. */
+function isEntry(path: string): boolean {
+  return path === "src/main.ts" || path === "src/policy/worker.ts";
+}
+
+/** Shipped policies are carried inside the binary as text. */
+function embeds(path: string): boolean {
+  return path.startsWith("policies/") || path.startsWith("src/cli/");
+}
+
+test("base, model and wire do not know the host, not even its types", () => {
+  const wrong = faults(sources, (file, target) =>
+    ["base", "model", "wire"].includes(folderOf(file.path)) && target.startsWith("runtime/")
+      ? `${file.path} -> ${target}`
+      : null,
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("stages of the proxy do not know each other", () => {
+  const stageOf = (path: string): string | null => {
+    const [, , stage] = path.split("/");
+    return path.startsWith("src/proxy/") && stage !== undefined && stages.has(stage) ? stage : null;
+  };
+  const wrong = faults(sources, (file, target) => {
+    const [from, to] = [stageOf(file.path), stageOf(target)];
+    return from === null || to === null || from === to ? null : `${file.path} -> ${target}`;
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("an adapter imports the contract, base and itself", () => {
+  const wrong = faults(adapters, (file, target) => {
+    const [, adapter] = file.path.split("/");
+    const allowed =
+      target === contract || target.startsWith("src/base/") || target.startsWith(`runtime/${adapter}/`);
+    return allowed ? null : `${file.path} -> ${target}`;
+  });
+  expect(wrong).toEqual([]);
+  expect(adapters.find((file) => file.path === contract)?.imports).toEqual([]);
+});
+
+test("the contract has types only, and is imported as such", () => {
+  const wrong = everything.flatMap((file) =>
+    file.imports
+      .filter((found) => found.target === contract && !found.typeOnly)
+      .map(() => `${file.path} imports a value of the contract`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("a policy imports the door made for it", () => {
+  const wrong = policies
+    .filter((file) => !file.path.endsWith("_test.ts"))
+    .flatMap((file) => {
+      const allowed = new Set(["src/policy/sdk.ts", "valibot", "heddle", "heddle/policy"]);
+      return file.imports
+        .filter((found) => !allowed.has(found.target) && !found.target.startsWith("policies/"))
+        .map((found) => `${file.path} -> ${found.target}`);
+    });
+  expect(wrong).toEqual([]);
+});
+
+test("no imports run in a circle", () => {
+  const edges = new Map(
+    everything.map((file) => [
+      file.path,
+      file.imports.filter((found) => found.own).map((found) => found.target),
+    ]),
+  );
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) {
+      circles.push([...trail.slice(trail.indexOf(path)), path].join(" -> "));
+      return;
+    }
+    if (done.has(path)) return;
+    for (const target of edges.get(path) ?? []) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of edges.keys()) visit(path, []);
+  expect(circles).toEqual([]);
+});

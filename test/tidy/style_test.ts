@@ -1,0 +1,109 @@
+/** Facts about the text of the sources (STYLE.md): what a program can check and nobody should have to remember. */
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { places, readSources, root, type SourceFile } from "./sources.ts";
+
+const sources = readSources("src");
+const written = [...sources, ...readSources("runtime", "compile", "test", "policies")];
+const policies = written.filter((file) => file.path.startsWith("policies/"));
+
+function found(files: readonly SourceFile[], pattern: RegExp): string[] {
+  return files.flatMap((file) => places(file, pattern));
+}
+
+describe("nowhere", () => {
+  test("stands `any`", () => {
+    expect(found(written, /(?:[:<,|&=[(]|\bas|\bextends|=>)\s*any\b(?!\s*[(:])/g)).toEqual([]);
+  });
+
+  test("is a type error silenced", () => {
+    const silent = /@ts-(ignore|nocheck|expect-error)/;
+    // In this file the words stand in the pattern.
+    const wrong = written.filter((file) => silent.test(file.text) && !file.path.endsWith("style_test.ts"));
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test("is a barrel", () => {
+    expect(found(written, /^export\s*\*/gm)).toEqual([]);
+  });
+
+  test("does a file have another name than snake_case", () => {
+    const wrong = written.filter((file) => !/^[a-z0-9]+(_[a-z0-9]+)*\.ts$/.test(basename(file.path)));
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test("is a relative import without its extension", () => {
+    const wrong = written.flatMap((file) =>
+      file.imports
+        .filter((one) => one.own && !/\.(ts|json|txt|html|css|svg|js|mjs)$/.test(one.target))
+        .map((one) => `${file.path} -> ${one.target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe("in src and runtime", () => {
+  const shipped = written.filter((file) => /^(src|runtime)\//.test(file.path));
+
+  test("no module has state that can be reassigned", () => {
+    expect(found(shipped, /^(export\s+)?(let|var)\s/gm)).toEqual([]);
+  });
+
+  test("nothing is exported without a name", () => {
+    expect(found(shipped, /^export\s+default\b/gm)).toEqual([]);
+  });
+
+  test("every file says at its top what it is", () => {
+    expect(shipped.filter((file) => !/^(\/\*\*|\/\/)/.test(file.text)).map((file) => file.path)).toEqual([]);
+  });
+});
+
+test("a policy exports its definition as default", () => {
+  const wrong = policies.filter(
+    (file) => !file.path.endsWith("_test.ts") && !/^export\s+default\b/m.test(file.code),
+  );
+  expect(wrong.map((file) => file.path)).toEqual([]);
+});
+
+describe("above the seam", () => {
+  /** Runs inside the realm that it seals. */
+  const realm = "src/policy/worker.ts";
+  /** The services and clients of the demo are what people run beside a mesh: ordinary programs. */
+  const above = sources.filter((file) => !file.path.startsWith("src/cli/demo/"));
+  const hostPackage =
+    /^(bun($|:)|node:|(fs|net|tls|http|http2|https|child_process|os|path|worker_threads|vm|crypto|dns|dgram|stream|events|util|process)($|\/))/;
+
+  test("no package of the host is imported but node:crypto, and node:vm in the policy worker", () => {
+    const wrong = sources.flatMap((file) =>
+      file.imports
+        .filter((one) => !one.own && hostPackage.test(one.target))
+        .filter((one) => one.target !== "node:crypto" && !(one.target === "node:vm" && file.path === realm))
+        .map((one) => `${file.path} -> ${one.target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("nobody names Bun or Deno", () => {
+    expect(found(sources, /(?<![.\w])(Bun|Deno)\s*[.[]/g)).toEqual([]);
+  });
+
+  test("time, timers, randomness and network come from the contract", () => {
+    const host =
+      /(?<![.\w])(?:(?:setTimeout|setInterval|setImmediate|fetch)\s*\(|Date\.now\s*\(|Math\.random\s*\(|performance\.now\s*\(|console\.|new Date\(\s*\)|new (?:Worker|WebSocket)\b)/g;
+    expect(
+      found(
+        above.filter((file) => file.path !== realm),
+        host,
+      ),
+    ).toEqual([]);
+  });
+});
+
+test("README names only files that exist", () => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const named = new Set(
+    [...readme.matchAll(/\b(?:src|runtime|policies|compile|test)\/[\w./-]*\w/g)].map(([path]) => path),
+  );
+  expect([...named].filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
