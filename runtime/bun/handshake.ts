@@ -101,6 +101,29 @@ export class TlsStream extends StreamSocket implements SocketHandler {
   }
 }
 
+/** Bounds what a client may send before a server knows it: its hello and its certificates. */
+const handshakeBytesMax = 64 * 1024;
+
+/** Counts the bytes below TLS while the handshake lasts; Bun shows them to the socket that was there before. */
+export class HandshakeMeter implements SocketHandler {
+  constructor(
+    private readonly stream: TlsStream,
+    private bytes: number,
+  ) {}
+
+  data(chunk: Uint8Array): void {
+    if (!this.stream.pending) return;
+    this.bytes += chunk.length;
+    if (this.bytes <= handshakeBytesMax) return;
+    const message = `The peer sent more than ${handshakeBytesMax} bytes during the TLS handshake`;
+    this.stream.refuse(socketError("tls", "ERR_HANDSHAKE_TOO_LONG", message));
+  }
+
+  drain(): void {}
+  end(): void {}
+  close(): void {}
+}
+
 function setSession(raw: RawSocket, ticket: Buffer): void {
   // Untyped in bun-types, like the `session` event.
   if ("setSession" in raw && typeof raw.setSession === "function") raw.setSession(ticket);

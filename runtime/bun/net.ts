@@ -12,7 +12,7 @@ import type {
 import { connect } from "./dial.ts";
 import { resetError, socketErrorOf } from "./errors.ts";
 import type { Faults } from "./faults.ts";
-import { tlsEvents, TlsStream } from "./handshake.ts";
+import { HandshakeMeter, tlsEvents, TlsStream } from "./handshake.ts";
 import { holderOf } from "./holder.ts";
 import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
 import { TlsContexts } from "./tls.ts";
@@ -99,11 +99,6 @@ function secureServer(
   faults: Faults,
 ): void {
   if (!(socket instanceof StreamSocket)) throw new TypeError("Cannot secure a socket of another adapter");
-  const raw = socket.isClosed ? null : socket.abandon();
-  if (raw === null) {
-    setImmediate(() => dial.failed(resetError));
-    return;
-  }
   const stream = new TlsStream(faults, {
     expected: {
       peer: options.peer,
@@ -116,6 +111,11 @@ function secureServer(
     dial,
     endpoint: null,
   });
+  const raw = socket.isClosed ? null : socket.abandon(new HandshakeMeter(stream, received.length));
+  if (raw === null) {
+    setImmediate(() => stream.refuse(resetError));
+    return;
+  }
   // `initialData`, `isServer` and `allowHalfOpen` work but are missing from the types.
   const upgrade = {
     isServer: true,

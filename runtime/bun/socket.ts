@@ -156,11 +156,15 @@ export class StreamSocket implements Socket {
     else this.deliverClose();
   }
 
-  /** Gives the connection to another object: this one hears and does nothing more. */
-  abandon(): RawSocket | null {
+  /**
+   * Gives the connection to another object: this one does nothing more. While Bun goes on showing it the bytes below TLS,
+   * `below` hears them.
+   */
+  abandon(below: SocketHandler): RawSocket | null {
     const raw = this.raw;
     if (this.paused) raw?.resume();
-    this.handler = silentHandler;
+    this.paused = false;
+    this.handler = below;
     this.closed = true;
     return raw;
   }

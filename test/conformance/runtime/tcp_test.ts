@@ -1,37 +1,10 @@
 /** Contract of plain streams: nothing lost, nothing unbounded, each end of a connection told apart. */
 import { describe, expect, test } from "bun:test";
 import { runtime } from "../../support/runtime_under_test.ts";
-import { dial, dialled, listen, plainPair, Recorder, until, type End } from "../../support/sockets.ts";
+import { dial, dialled, listen, plainPair, Recorder, until } from "../../support/sockets.ts";
+import { patterned, sendAll } from "../../support/streams.ts";
 
 const mib = 1024 * 1024;
-
-/** Writes all of `bytes`, again after each drain; resolves when the last was taken. Says how often it had to wait. */
-export function sendAll(from: End, bytes: Uint8Array): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let at = 0;
-    let waits = 0;
-    const push = (): void => {
-      while (at < bytes.length) {
-        const taken = from.socket.write(bytes, at, Math.min(bytes.length, at + mib));
-        if (taken < 0) return reject(new Error(`Closed after ${at} bytes`));
-        at += taken;
-        if (taken < Math.min(mib, bytes.length - at + taken)) {
-          waits++;
-          return;
-        }
-      }
-      resolve(waits);
-    };
-    from.heard.drain = push;
-    push();
-  });
-}
-
-export function patterned(size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  for (let index = 0; index < size; index++) bytes[index] = (index * 31 + (index >>> 13)) & 255;
-  return bytes;
-}
 
 describe("a plain stream", () => {
   test("writes only the part between start and end, also of a view into a larger buffer", async () => {
