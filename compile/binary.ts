@@ -7,6 +7,16 @@ import { binaryPath, bun, outputOf, root } from "./repository.ts";
 /** Modules that run as workers; in the binary they are found by their path from the root of the sources. */
 const workers = ["src/policy/worker.ts"];
 
+/** How every binary is compiled: nothing of the folder it is started in is read. */
+export const compileFlags: readonly string[] = [
+  "--compile",
+  "--format=esm",
+  "--bytecode",
+  "--minify-syntax",
+  "--no-compile-autoload-dotenv",
+  "--no-compile-autoload-bunfig",
+];
+
 /** Writes dist/heddle. Throws with the compiler's words when it fails. */
 export async function compileBinary(options: { readonly verbose: boolean }): Promise<void> {
   mkdirSync(join(root, "dist"), { recursive: true });
@@ -17,12 +27,7 @@ export async function compileBinary(options: { readonly verbose: boolean }): Pro
     bun,
     [
       "build",
-      "--compile",
-      "--format=esm",
-      "--bytecode",
-      "--minify-syntax",
-      "--no-compile-autoload-dotenv",
-      "--no-compile-autoload-bunfig",
+      ...compileFlags,
       `--define=process.env.HEDDLE_BUILD=${JSON.stringify(JSON.stringify(`${version} ${commit}`))}`,
       `--outfile=${beside}`,
       "./src/main.ts",
