@@ -1,5 +1,12 @@
 /** Dialling: TCP and then, if asked, TLS. One of `opened` and `failed` is called, later; after `cancel` none. */
-import type { ConnectOptions, Dial, DialHandler, SocketError, SocketHandler } from "../contract.ts";
+import type {
+  ConnectOptions,
+  Dial,
+  DialHandler,
+  SocketError,
+  SocketHandler,
+  TlsClientOptions,
+} from "../contract.ts";
 import { socketError, socketErrorOf } from "./errors.ts";
 import type { Faults } from "./faults.ts";
 import { type RawTlsSocket, tlsEvents, TlsStream } from "./handshake.ts";
@@ -21,6 +28,19 @@ class Attempt implements SocketHandler, Dial {
     this.timer = setTimeout(() => this.fail(socketError("timeout", "ETIMEDOUT", message)), options.timeoutMs);
     stream.handler = this;
   }
+
+  /** Calls the host. However it says no, and however often, the dial fails once and later. */
+  start(call: () => Promise<unknown>): void {
+    try {
+      call().catch((error: unknown) => this.stream.onClose(error));
+    } catch (error) {
+      setImmediate(() => this.fail(socketErrorOf(error)));
+    }
+  }
+
+  readonly connectError = (_raw: unknown, error: Error): void => {
+    queueMicrotask(() => this.stream.onClose(error));
+  };
 
   /** True once: the connection stands and is still wanted. */
   connected(): boolean {
@@ -70,71 +90,64 @@ class Attempt implements SocketHandler, Dial {
   }
 }
 
-export function connect(
-  options: ConnectOptions,
-  dial: DialHandler,
-  contexts: TlsContexts,
-  faults: Faults,
-): Dial {
-  const target = {
-    hostname: options.host,
-    port: options.port,
+interface Wiring {
+  readonly contexts: TlsContexts;
+  readonly faults: Faults;
+}
+
+export function connect(options: ConnectOptions, dial: DialHandler, wiring: Wiring): Dial {
+  return options.tls === undefined
+    ? dialPlain(options, dial, wiring.faults)
+    : dialTls(options, options.tls, dial, wiring);
+}
+
+function targetOf(options: ConnectOptions) {
+  const { host, port, localAddress } = options;
+  return {
+    hostname: host,
+    port,
     allowHalfOpen: true,
-    ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+    ...(localAddress === undefined ? {} : { localAddress }),
   };
-  const stream =
-    options.tls === undefined ? new StreamSocket(faults) : clientStream(options, dial, contexts, faults);
+}
+
+function dialPlain(options: ConnectOptions, dial: DialHandler, faults: Faults): Dial {
+  const stream = new StreamSocket(faults);
   const attempt = new Attempt(stream, dial, faults, options);
-  const failed = (error: unknown): void => stream.onClose(error);
-  const connectError = (_raw: unknown, error: Error): void => queueMicrotask(() => failed(error));
-  try {
-    if (stream instanceof TlsStream) {
-      const tls = contexts.client(options.tls ?? never()).tls;
-      const open = (raw: RawTlsSocket): void => {
-        if (attempt.connected()) {
-          stream.handler = stream;
-          stream.begin(raw);
-        }
-        stream.opened(raw);
-      };
-      Bun.connect({ ...target, data: stream, tls, socket: { ...tlsEvents, open, connectError } }).catch(
-        failed,
-      );
-    } else {
-      const open = (raw: RawSocket): void => {
-        stream.opened(raw);
-        attempt.openedPlain();
-      };
-      Bun.connect({ ...target, data: stream, socket: { ...streamEvents, open, connectError } }).catch(failed);
-    }
-  } catch (error) {
-    setImmediate(() => attempt.fail(socketErrorOf(error)));
-  }
+  const open = (raw: RawSocket): void => {
+    stream.opened(raw);
+    attempt.openedPlain();
+  };
+  const socket = { ...streamEvents, open, connectError: attempt.connectError };
+  attempt.start(() => Bun.connect({ ...targetOf(options), data: stream, socket }));
   return attempt;
 }
 
-function never(): never {
-  throw new Error("A TLS stream without TLS options");
-}
-
-function clientStream(
-  options: ConnectOptions,
-  dial: DialHandler,
-  contexts: TlsContexts,
-  faults: Faults,
-): StreamSocket {
-  const tls = options.tls ?? never();
+function dialTls(options: ConnectOptions, tls: TlsClientOptions, dial: DialHandler, wiring: Wiring): Dial {
+  const { contexts, faults } = wiring;
   const verified = tls.verify === "chain";
-  return new TlsStream(faults, {
+  const context = contexts.client(tls);
+  const stream = new TlsStream(faults, {
     expected: {
       peer: verified ? "required" : "unverified",
       trusts: tls.trustPem.length > 0,
       serverName: tls.serverName,
       accept: tls.accept,
     },
-    context: contexts.client(tls),
+    context,
     timeoutMs: tls.handshakeTimeoutMs,
     dial,
     endpoint: verified ? `${options.host}:${options.port}` : null,
   });
+  const attempt = new Attempt(stream, dial, faults, options);
+  const open = (raw: RawTlsSocket): void => {
+    if (attempt.connected()) {
+      stream.handler = stream;
+      stream.begin(raw);
+    }
+    stream.opened(raw);
+  };
+  const socket = { ...tlsEvents, open, connectError: attempt.connectError };
+  attempt.start(() => Bun.connect({ ...targetOf(options), data: stream, tls: context.tls, socket }));
+  return attempt;
 }

@@ -1,9 +1,13 @@
 /** Files of the Bun adapter. Every failure but "does not exist" throws and names its path. */
-import { readFileSync, watch as watchFolder } from "node:fs";
+import { constants, readFileSync, watch as watchFolder } from "node:fs";
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Files } from "../contract.ts";
 import { codeOf } from "./errors.ts";
+
+/** What an atomic write is until it is whole. One fixed name per file, so that a crash leaves at most one behind. */
+const besidePrefix = ".new.";
+const besideFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
 
 function absent(error: unknown): boolean {
   const code = codeOf(error);
@@ -33,6 +37,10 @@ async function named<T>(action: string, path: string, work: () => Promise<T>): P
   }
 }
 
+function namesOf(names: readonly string[]): string[] {
+  return names.filter((name) => !name.startsWith(besidePrefix)).sort();
+}
+
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r");
   try {
@@ -42,23 +50,49 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function writeAtomic(path: string, bytes: Uint8Array | string, mode = 0o644): Promise<void> {
-  const beside = join(dirname(path), `.${basename(path)}.${process.pid}.${crypto.randomUUID()}`);
+async function replaceWhole(path: string, bytes: Uint8Array | string, mode: number): Promise<void> {
+  const beside = join(dirname(path), `${besidePrefix}${basename(path)}`);
+  const file = await open(beside, besideFlags, mode);
   try {
-    const file = await open(beside, "wx", mode);
-    try {
-      await file.chmod(mode);
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(beside, path);
+    await file.chmod(mode);
+    await file.writeFile(bytes);
+    await file.sync();
   } catch (error) {
     await rm(beside, { force: true });
     throw error;
+  } finally {
+    await file.close();
   }
+  await rename(beside, path);
   await syncFolder(dirname(path));
+}
+
+/** Writes of one path go one after the other: they share the name beside it. */
+class Queue {
+  private readonly last = new Map<string, Promise<void>>();
+
+  async run(path: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.last.get(path) ?? Promise.resolve()).then(work, work);
+    this.last.set(path, turn);
+    try {
+      await turn;
+    } finally {
+      if (this.last.get(path) === turn) this.last.delete(path);
+    }
+  }
+}
+
+const writes = new Queue();
+
+function watch(path: string, changed: () => void): { close(): void } {
+  try {
+    const watcher = watchFolder(path, { recursive: true }, () => changed());
+    // The folder itself went away: that is a change too.
+    watcher.on("error", () => changed());
+    return { close: () => watcher.close() };
+  } catch (error) {
+    throw failure("watch", path, error);
+  }
 }
 
 export const files: Files = {
@@ -71,9 +105,10 @@ export const files: Files = {
       throw failure("read", path, error);
     }
   },
-  writeAtomic: (path, bytes, mode) => named("write", path, () => writeAtomic(path, bytes, mode)),
+  writeAtomic: (path, bytes, mode = 0o644) =>
+    named("write", path, () => writes.run(path, () => replaceWhole(path, bytes, mode))),
   append: (path, bytes) => named("append to", path, () => appendFile(path, bytes)),
-  list: (path) => orAbsent("list", path, async () => (await readdir(path)).sort(), []),
+  list: (path) => orAbsent("list", path, async () => namesOf(await readdir(path)), []),
   stat: (path) =>
     orAbsent(
       "look at",
@@ -94,8 +129,5 @@ export const files: Files = {
       await mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
     }),
   remove: (path) => named("remove", path, () => rm(path, { recursive: true, force: true })),
-  watch(path, changed) {
-    const watcher = watchFolder(path, { recursive: true }, () => changed());
-    return { close: () => watcher.close() };
-  },
+  watch,
 };

@@ -51,11 +51,11 @@ export function createNet(faults: Faults): Net {
       const adopted = { fd: descriptor, hostname: "", port: 0, allowHalfOpen: true, socket };
       return listenerOf(Bun.listen<StreamSocket>(adopted));
     },
-    connect: (options, dial) => connect(options, dial, contexts, faults),
+    connect: (options, dial) => connect(options, dial, { contexts, faults }),
     secureServer: (socket, options, received, dial) => {
       secureServer(socket, options, received, dial, contexts, faults);
     },
-    udp: openUdp,
+    udp: (options, receive) => openUdp(options, receive, faults),
   };
 }
 
@@ -117,12 +117,13 @@ function secureServer(
     return;
   }
   // `initialData`, `isServer` and `allowHalfOpen` work but are missing from the types.
+  const { tls } = contexts.server(options);
   const upgrade = {
     isServer: true,
     allowHalfOpen: true,
     initialData: Buffer.from(received),
     data: stream,
-    tls: contexts.server(options).tls,
+    tls,
     socket: tlsEvents,
   };
   try {

@@ -102,7 +102,6 @@ export class StreamSocket implements Socket {
       raw.terminate();
       return;
     }
-    raw.setNoDelay(true);
     if (this.paused) raw.pause();
     if (this.finSent) raw.shutdown();
     else if (this.starved) this.onDrain();

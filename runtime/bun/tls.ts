@@ -50,8 +50,7 @@ export class TlsContexts {
 
   server(options: TlsServerOptions): TlsContext {
     const required = options.peer === "required";
-    const key = `${options.peer} ${options.alpn.join(",")}`;
-    return this.find(options.credential, key, options.trustPem, () => ({
+    return this.find(options.credential, options.peer, options, () => ({
       cert: options.credential.chainPem,
       key: options.credential.keyPem,
       requestCert: true,
@@ -61,8 +60,7 @@ export class TlsContexts {
 
   client(options: TlsClientOptions): TlsContext {
     const credential = options.credential;
-    const key = `${options.verify} ${options.alpn.join(",")} ${options.serverName}`;
-    return this.find(credential ?? anonymous, key, options.trustPem, () => ({
+    return this.find(credential ?? anonymous, `${options.verify} ${options.serverName}`, options, () => ({
       ...(credential === undefined ? {} : { cert: credential.chainPem, key: credential.keyPem }),
       ...(options.serverName === "" ? {} : { serverName: options.serverName }),
       rejectUnauthorized: false,
@@ -71,20 +69,20 @@ export class TlsContexts {
 
   private find(
     credential: TlsCredential,
-    key: string,
-    trustPem: readonly string[],
+    kind: string,
+    { alpn, trustPem }: Pick<TlsServerOptions, "alpn" | "trustPem">,
     rest: () => Bun.TLSOptions,
   ): TlsContext {
+    const key = `${kind} ${alpn.join(",")}`;
     let contexts = this.byCredential.get(credential);
     if (contexts === undefined) this.byCredential.set(credential, (contexts = new Map()));
     const known = contexts.get(key);
     if (known !== undefined && sameTexts(known.trustPem, trustPem)) return known;
     if (contexts.size >= contextsPerCredentialMax) contexts.clear();
-    const alpn = key.split(" ")[1] ?? "";
     const tls = {
       ...rest(),
       ...(trustPem.length === 0 ? {} : { ca: [...trustPem] }),
-      ...(alpn === "" ? {} : { ALPNProtocols: wireNames(alpn.split(",")) }),
+      ...(alpn.length === 0 ? {} : { ALPNProtocols: wireNames(alpn) }),
       minVersion: tls13,
     };
     const context: TlsContext = { trustPem: [...trustPem], tls, tickets: new Map() };

@@ -1,15 +1,23 @@
 /** UDP over Bun. A send to a peer that has gone makes Bun throw; here it loses the datagram, as UDP does. */
 import type { UdpSocket } from "../contract.ts";
+import type { Faults } from "./faults.ts";
 
 export async function openUdp(
   options: { readonly host: string; readonly port: number },
   receive: (bytes: Uint8Array, address: string, port: number) => void,
+  faults: Faults,
 ): Promise<UdpSocket> {
   const socket = await Bun.udpSocket({
     hostname: options.host,
     port: options.port,
     socket: {
-      data: (_socket, bytes, port, address) => receive(bytes, address, port),
+      data(_socket, bytes, port, address) {
+        try {
+          receive(bytes, address, port);
+        } catch (error) {
+          faults.report(error);
+        }
+      },
       // An ICMP "port unreachable" for something we sent.
       error: () => {},
     },

@@ -41,6 +41,14 @@ describe("an atomic write", () => {
     expect((await files.stat(path))?.mode).toBe(0o666);
   });
 
+  test("that many start at once leaves one of them, whole, and nothing beside it", async () => {
+    const path = join(folder, "contended");
+    const versions = Array.from({ length: 20 }, (_, index) => String(index).repeat(10_000));
+    await Promise.all(versions.map((version) => files.writeAtomic(path, version)));
+    expect(readFileSync(path, "latin1")).toBe(versions.at(-1) ?? "");
+    expect((await files.list(folder)).filter((name) => name.includes("contended"))).toEqual(["contended"]);
+  });
+
   test("into a folder that is not there fails and names the path", async () => {
     const path = join(folder, "nowhere/file");
     expect(files.writeAtomic(path, "x")).rejects.toThrow(path);

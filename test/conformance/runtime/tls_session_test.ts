@@ -125,6 +125,36 @@ describe("a TLS stream", () => {
     expect(server.heard.events).toEqual(["close reset"]);
   });
 
+  test("may be paused as soon as it is there, and loses nothing", async () => {
+    const server = listenTls(
+      runtime,
+      () => serverOptions(),
+      (end) => end.socket.pause(),
+    );
+    open.push(server.listener);
+    const { client, server: end } = await pair(server);
+    client.socket.pause();
+    client.socket.write(text("up"));
+    end.socket.write(text("down"));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect([client.heard.received, end.heard.received]).toEqual([0, 0]);
+    client.socket.resume();
+    end.socket.resume();
+    await until(() => client.heard.text() === "down" && end.heard.text() === "up", "both arrive");
+    client.socket.destroy();
+  });
+
+  test("that is destroyed still delivers what was taken", async () => {
+    const { client, server } = await pair(serve());
+    server.socket.pause();
+    const taken = client.socket.write(patterned(512 * 1024));
+    client.socket.destroy();
+    server.socket.resume();
+    await until(() => server.heard.ended, "the end arrives");
+    expect(server.heard.received).toBe(taken);
+    server.socket.destroy();
+  });
+
   test("that is paused keeps the peer from sending without end", async () => {
     const { client, server } = await pair(serve());
     server.socket.pause();
