@@ -28,6 +28,8 @@ export interface RequestHead {
   readonly expectContinue: boolean;
   /** `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`: for logs and Via only. */
   readonly version: string;
+  /** Lower-case names that the sender declared to be of this hop only (Connection), beyond the usual ones. */
+  readonly nominated: readonly string[] | null;
 }
 
 export interface ResponseHead {
@@ -37,6 +39,8 @@ export interface ResponseHead {
   readonly contentLength: number;
   /** True when the answer turns the exchange into a raw stream both ways (101, or 2xx to CONNECT). */
   readonly tunnel: boolean;
+  /** As in RequestHead. */
+  readonly nominated: readonly string[] | null;
 }
 
 /** The connection an exchange came on. */
@@ -127,6 +131,7 @@ export interface OutgoingRequest {
   readonly target: string;
   readonly authority: string;
   readonly fields: Fields | null;
+  readonly nominated: readonly string[] | null;
   readonly edits: FieldEdits;
   readonly contentLength: number;
   readonly upgrade: string | null;

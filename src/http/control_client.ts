@@ -1,0 +1,341 @@
+/**
+ * Calls a control API over mTLS: JSON, bytes, and NDJSON streams that are watched for silence. Keeps one connection for
+ * calls; a stream has one of its own.
+ */
+import type { Clock, Net, SocketError, SocketHandler, TlsClientOptions } from "../../runtime/contract.ts";
+import { limits } from "../model/limits.ts";
+import { noEdits } from "../wire/fields.ts";
+import {
+  ControlRefusal,
+  ControlUnreachable,
+  type ControlClient,
+  type ControlIdentity,
+  type ControlStream,
+  type StreamHandler,
+} from "./control.ts";
+import type { ResponseHead, ResponseSink } from "./exchange.ts";
+import { Http1Client } from "./h1_client.ts";
+import type { Shard } from "./shard.ts";
+
+export interface ControlClientOptions {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly shard: Shard;
+  readonly host: string;
+  readonly port: number;
+  /** Read at each new connection. */
+  readonly identity: () => ControlIdentity;
+  /** Whether a server with this SPIFFE ID is the one that is meant. */
+  readonly expect: (spiffeId: string) => boolean;
+  readonly serverName: string;
+}
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+interface Answer {
+  readonly status: number;
+  readonly bytes: Uint8Array;
+}
+
+export function createControlClient(options: ControlClientOptions): ControlClient {
+  return new Client(options);
+}
+
+class Client implements ControlClient {
+  readonly #address: string;
+  #idle: Http1Client | null = null;
+  #closed = false;
+
+  constructor(readonly options: ControlClientOptions) {
+    this.#address = `${options.host}:${options.port}`;
+  }
+
+  async call(method: Method, path: string, body?: unknown): Promise<{ status: number; body: unknown }> {
+    const answer = await this.#exchange(method, path, body);
+    const parsed = parseJson(answer.bytes);
+    if (answer.status >= 300) throw this.#refusal(answer.status, parsed, answer.bytes);
+    return { status: answer.status, body: parsed };
+  }
+
+  async fetchBytes(path: string): Promise<Uint8Array> {
+    const answer = await this.#exchange("GET", path, undefined);
+    if (answer.status >= 300) throw this.#refusal(answer.status, parseJson(answer.bytes), answer.bytes);
+    return answer.bytes;
+  }
+
+  stream(path: string, handler: StreamHandler): ControlStream {
+    const stream = new Follower(this.options, handler, (status, bytes) =>
+      this.#refusal(status, parseJson(bytes), bytes),
+    );
+    this.#dial().then(
+      (connection) => stream.begin(connection, path),
+      (error: ControlUnreachable) => stream.ended(error),
+    );
+    return stream;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#idle?.retire();
+    this.#idle = null;
+  }
+
+  async #exchange(method: Method, path: string, body: unknown): Promise<Answer> {
+    for (;;) {
+      const reused = this.#idle !== null;
+      const connection = this.#idle ?? (await this.#dial());
+      this.#idle = null;
+      try {
+        return await this.#send(connection, method, path, body);
+      } catch (error) {
+        // The usual race on a kept connection: it ended before this request was seen.
+        if (!(reused && error instanceof LostRequest))
+          throw error instanceof LostRequest ? error.reported : error;
+      }
+    }
+  }
+
+  #send(connection: Http1Client, method: Method, path: string, body: unknown): Promise<Answer> {
+    const bytes = body === undefined ? null : new TextEncoder().encode(JSON.stringify(body));
+    return new Promise((resolve, reject) => {
+      const chunks: Uint8Array[] = [];
+      let size = 0;
+      let status = 0;
+      const timer = this.options.clock.after(limits.controlCallMs, () => {
+        connection.cancel();
+        reject(
+          this.#unreachable("timeout", `no answer to ${method} ${path} within ${limits.controlCallMs} ms`),
+        );
+      });
+      const sink: ResponseSink = {
+        informational() {},
+        writable() {},
+        head: (head) => {
+          status = head.status;
+        },
+        data: (chunk) => {
+          size += chunk.length;
+          if (size <= limits.controlBodyBytesMax) chunks.push(chunk.slice());
+          else {
+            timer.cancel();
+            connection.cancel();
+            reject(
+              this.#unreachable(
+                "other",
+                `the answer to ${method} ${path} is larger than ${limits.controlBodyBytesMax} bytes`,
+              ),
+            );
+          }
+        },
+        end: () => {
+          timer.cancel();
+          resolve({ status, bytes: concatenated(chunks, size) });
+        },
+        failed: (outcome) => {
+          timer.cancel();
+          const reported = this.#unreachable("reset", outcome.detail);
+          reject(outcome.repeat === "no" ? reported : new LostRequest(reported));
+        },
+      };
+      const stream = connection.start(
+        requestOf(method, path, this.options.serverName, bytes?.length ?? 0),
+        sink,
+      );
+      if (bytes !== null) stream.write(bytes);
+      stream.end(null);
+    });
+  }
+
+  #dial(): Promise<Http1Client> {
+    const { net, host, port, shard } = this.options;
+    return new Promise((resolve, reject) => {
+      net.connect(
+        { host, port, timeoutMs: limits.controlConnectMs, tls: this.#tls() },
+        {
+          opened: (socket): SocketHandler => {
+            const connection: Http1Client = new Http1Client(socket, {
+              shard,
+              peer: this.#address,
+              onIdle: (idle) => this.#keep(idle),
+              onRetired: (gone) => {
+                if (this.#idle === gone) this.#idle = null;
+              },
+            });
+            resolve(connection);
+            return connection.handler;
+          },
+          failed: (error) => reject(new ControlUnreachable(this.#address, error)),
+        },
+      );
+    });
+  }
+
+  #keep(connection: Http1Client): void {
+    if (this.#closed || (this.#idle !== null && this.#idle !== connection)) connection.retire();
+    else this.#idle = connection;
+  }
+
+  #tls(): TlsClientOptions {
+    const { credential, rootsPem } = this.options.identity();
+    return {
+      ...(credential === null ? {} : { credential }),
+      trustPem: rootsPem,
+      alpn: ["http/1.1"],
+      serverName: this.options.serverName,
+      verify: "chain",
+      handshakeTimeoutMs: limits.tlsHandshakeMs,
+      accept: (session) => {
+        const [id, second] = session.peer?.uris ?? [];
+        if (id === undefined || second !== undefined) return "its certificate has not exactly one URI name";
+        return this.options.expect(id) ? null : `it is ${id}`;
+      },
+    };
+  }
+
+  #unreachable(kind: SocketError["kind"], message: string): ControlUnreachable {
+    return new ControlUnreachable(this.#address, { kind, code: kind, message });
+  }
+
+  #refusal(status: number, parsed: unknown, bytes: Uint8Array): ControlRefusal {
+    const problem = parsed as { error?: unknown } | null;
+    const said =
+      typeof problem?.error === "string"
+        ? (problem as { error: string })
+        : { error: `${status} ${new TextDecoder().decode(bytes.subarray(0, 200))}` };
+    return new ControlRefusal(status, said, this.#address);
+  }
+}
+
+/** The request may not have been seen. */
+class LostRequest extends Error {
+  constructor(readonly reported: ControlUnreachable) {
+    super("lost");
+  }
+}
+
+/** Follows one NDJSON answer, line by line. */
+class Follower implements ControlStream, ResponseSink {
+  #connection: Http1Client | null = null;
+  #closed = false;
+  #status = 0;
+  #rest: Uint8Array = new Uint8Array(0);
+  #lastMs = 0;
+
+  constructor(
+    readonly options: ControlClientOptions,
+    readonly handler: StreamHandler,
+    readonly refusal: (status: number, bytes: Uint8Array) => ControlRefusal,
+  ) {}
+
+  begin(connection: Http1Client, path: string): void {
+    if (this.#closed) return connection.destroy();
+    this.#connection = connection;
+    this.#lastMs = this.options.clock.now();
+    connection.start(requestOf("GET", path, this.options.serverName, 0), this).end(null);
+    this.#watch();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#connection?.destroy();
+  }
+
+  ended(error: ControlRefusal | ControlUnreachable | null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.handler.ended(error);
+  }
+
+  informational(): void {}
+  writable(): void {}
+
+  head(head: ResponseHead): void {
+    this.#status = head.status;
+  }
+
+  data(chunk: Uint8Array): void {
+    this.#lastMs = this.options.clock.now();
+    const all = this.#rest.length === 0 ? chunk : joined(this.#rest, chunk);
+    let start = 0;
+    if (this.#status < 300) {
+      for (let at = all.indexOf(10); at >= 0; at = all.indexOf(10, start)) {
+        const text = new TextDecoder().decode(all.subarray(start, at));
+        start = at + 1;
+        if (text !== "" && !this.#closed) this.handler.line(JSON.parse(text));
+      }
+    }
+    this.#rest = all.slice(start);
+    if (this.#rest.length > limits.controlBodyBytesMax) {
+      this.#connection?.cancel();
+      this.ended(this.#lost("a line of the stream is too long"));
+    }
+  }
+
+  end(): void {
+    this.ended(this.#status >= 300 ? this.refusal(this.#status, this.#rest) : null);
+  }
+
+  failed(outcome: { readonly detail: string }): void {
+    this.ended(this.#lost(outcome.detail));
+  }
+
+  #lost(message: string): ControlUnreachable {
+    return new ControlUnreachable(`${this.options.host}:${this.options.port}`, {
+      kind: "reset",
+      code: "ECONNRESET",
+      message,
+    });
+  }
+
+  /** Three heartbeats of silence: the peer is gone without saying so. */
+  #watch(): void {
+    if (this.#closed) return;
+    const silentMs = this.options.clock.now() - this.#lastMs;
+    const leftMs = limits.streamHeartbeatMs * 3 - silentMs;
+    if (leftMs > 0) {
+      this.options.clock.after(leftMs, () => this.#watch(), true);
+      return;
+    }
+    this.#connection?.cancel();
+    this.ended(this.#lost(`nothing came for ${Math.round(silentMs / 1000)} s`));
+  }
+}
+
+function requestOf(method: Method, target: string, authority: string, contentLength: number) {
+  const edits =
+    contentLength > 0 ? { remove: [], set: ["content-type", "application/json"], add: [] } : noEdits;
+  return {
+    method,
+    target,
+    authority,
+    fields: null,
+    nominated: null,
+    edits,
+    contentLength,
+    upgrade: null,
+    expectContinue: false,
+  };
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) return null;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}
+
+function concatenated(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
+  return concatenated([before, after], before.length + after.length);
+}

@@ -1,0 +1,211 @@
+/**
+ * Serves a Hono app (anything that turns a Request into a Response) with the drivers of the data plane: over mTLS, where
+ * each request knows its caller, or in clear text for loopback. Answers stream with backpressure.
+ */
+import type { Clock, Net, Socket, SocketHandler, TlsServerOptions } from "../../runtime/contract.ts";
+import { limits } from "../model/limits.ts";
+import { noEdits, type FieldEdits } from "../wire/fields.ts";
+import type { Caller, ControlHandler, ControlIdentity } from "./control.ts";
+import type { ConnectionInfo, RequestSink, ServerExchange } from "./exchange.ts";
+import { Http1Server } from "./h1_server.ts";
+import type { Shard } from "./shard.ts";
+
+export interface ControlServerOptions {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly shard: Shard;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** null: clear text. Otherwise read at each new connection. */
+  readonly identity: (() => ControlIdentity) | null;
+  readonly peer: "required" | "optional";
+  readonly handler: ControlHandler;
+}
+
+export interface ControlServer {
+  readonly port: number;
+  /** Stops accepting, ends idle connections, lets requests under way finish until the deadline. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+export function serveControl(options: ControlServerOptions): ControlServer {
+  const open = new Set<Http1Server>();
+  const begin = (socket: Socket): SocketHandler => {
+    const caller = callerOf(socket);
+    const server = new Http1Server(socket, {
+      shard: options.shard,
+      connection: connectionOf(socket),
+      handler: (exchange) => void new Conversation(exchange, options.handler, caller),
+      onClosed: () => open.delete(server),
+      hostOptional: true,
+    });
+    open.add(server);
+    return server;
+  };
+  const listener = options.net.listen(options.listen, (socket) =>
+    options.identity === null ? begin(socket) : new TlsStart(socket, options, begin),
+  );
+  return {
+    port: listener.port,
+    close: async (deadlineMs) => {
+      listener.close();
+      for (const server of open) server.retire();
+      const until = options.clock.now() + deadlineMs;
+      while (open.size > 0 && options.clock.now() < until)
+        await new Promise<void>((done) => options.clock.after(20, done));
+      for (const server of open) server.destroy();
+    },
+  };
+}
+
+/** The first bytes of a TLS connection; hands the socket over to TLS with them. */
+class TlsStart implements SocketHandler {
+  constructor(
+    readonly socket: Socket,
+    readonly options: ControlServerOptions,
+    readonly begin: (socket: Socket) => SocketHandler,
+  ) {}
+
+  data(chunk: Uint8Array): void {
+    const { net, identity, peer } = this.options;
+    const { credential, rootsPem } = (identity as () => ControlIdentity)();
+    if (credential === null) return this.socket.destroy();
+    const tls: TlsServerOptions = {
+      credential,
+      trustPem: rootsPem,
+      alpn: ["http/1.1"],
+      peer,
+      handshakeTimeoutMs: limits.tlsHandshakeMs,
+      accept: (session) =>
+        session.peer !== null && session.peer.uris.length !== 1
+          ? "the certificate has not exactly one URI name"
+          : null,
+    };
+    net.secureServer(this.socket, tls, chunk, { opened: this.begin, failed: () => {} });
+  }
+
+  drain(): void {}
+
+  end(): void {
+    this.socket.destroy();
+  }
+
+  close(): void {}
+}
+
+function callerOf(socket: Socket): Caller {
+  const certificate = socket.tls?.peer ?? null;
+  return { certificate, spiffeId: certificate?.uris[0] ?? null, remoteAddress: socket.remoteAddress };
+}
+
+function connectionOf(socket: Socket): ConnectionInfo {
+  const { remoteAddress, remotePort, localPort, tls } = socket;
+  return { remoteAddress, remotePort, localPort, peer: tls?.peer ?? null, serverName: tls?.serverName ?? "" };
+}
+
+/** One exchange of a control API: body in, Request, Response, body out. */
+class Conversation implements RequestSink {
+  #chunks: Uint8Array[] = [];
+  #size = 0;
+  #cancel: (() => void) | null = null;
+  #resume: (() => void) | null = null;
+  #gone = false;
+
+  constructor(
+    readonly exchange: ServerExchange,
+    readonly handler: ControlHandler,
+    readonly caller: Caller,
+  ) {
+    if (exchange.request.expectContinue) exchange.inform(100, null, noEdits);
+    exchange.accept(this);
+  }
+
+  data(chunk: Uint8Array): void {
+    this.#size += chunk.length;
+    if (this.#size <= limits.controlBodyBytesMax) this.#chunks.push(chunk.slice());
+    else if (this.#chunks.length > 0) {
+      this.#chunks = [];
+      this.#plain(413, `The body is larger than ${limits.controlBodyBytesMax} bytes`);
+    }
+  }
+
+  end(): void {
+    if (!this.exchange.finished) void this.#serve();
+  }
+
+  aborted(): void {
+    this.#gone = true;
+    this.#resume?.();
+    this.#cancel?.();
+  }
+
+  writable(): void {
+    this.#resume?.();
+    this.#resume = null;
+  }
+
+  async #serve(): Promise<void> {
+    try {
+      const answer = await this.handler(this.#request(), { caller: this.caller });
+      await this.#send(answer);
+    } catch (error) {
+      if (this.#gone || this.exchange.finished) return;
+      this.#plain(500, `The request failed: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  #request(): Request {
+    const { method, target, fields } = this.exchange.request;
+    const headers = new Headers();
+    for (let index = 0; index < fields.count; index++)
+      headers.append(fields.nameAt(index), fields.valueAt(index));
+    const body = this.#size > 0 && method !== "GET" && method !== "HEAD" ? this.#body() : null;
+    return new Request(`http://control${target}`, { method, headers, body });
+  }
+
+  #body(): Uint8Array<ArrayBuffer> {
+    const all = new Uint8Array(this.#size);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    return all;
+  }
+
+  async #send(answer: Response): Promise<void> {
+    const set: string[] = [];
+    answer.headers.forEach((value, name) => {
+      if (name !== "content-length" && name !== "transfer-encoding") set.push(name, value);
+    });
+    const edits: FieldEdits = { remove: [], set, add: [] };
+    const declared = answer.headers.get("content-length");
+    const length = answer.body === null ? 0 : declared === null ? -1 : Number(declared);
+    this.exchange.respond(answer.status, null, edits, length);
+    if (answer.body !== null) await this.#sendBody(answer.body);
+    this.exchange.end(null);
+  }
+
+  async #sendBody(body: ReadableStream<Uint8Array>): Promise<void> {
+    const reader = body.getReader();
+    this.#cancel = () => void reader.cancel().catch(() => undefined);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || this.#gone) break;
+      if (!this.exchange.write(value)) await new Promise<void>((resolve) => (this.#resume = resolve));
+    }
+    if (this.#gone) await reader.cancel().catch(() => undefined);
+  }
+
+  #plain(status: number, text: string): void {
+    if (this.exchange.finished) return;
+    const bytes = new TextEncoder().encode(JSON.stringify({ error: text }));
+    this.exchange.respond(
+      status,
+      null,
+      { remove: [], set: ["content-type", "application/json"], add: [] },
+      bytes.length,
+    );
+    this.exchange.write(bytes);
+    this.exchange.end(null);
+  }
+}

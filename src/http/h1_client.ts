@@ -1,0 +1,399 @@
+/**
+ * The client side of one HTTP/1 connection: one request at a time, its answer checked as strictly as a request, and after
+ * a failure the truth about whether the request may be sent again.
+ */
+import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
+import { WheelEntry } from "../base/timer_wheel.ts";
+import { limits } from "../model/limits.ts";
+import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
+import type { Fields } from "../wire/fields.ts";
+import { idOf } from "../wire/head_fields.ts";
+import { ResponseParser } from "../wire/h1/response_head.ts";
+import { writeFields } from "../wire/h1/write_head.ts";
+import { BodyReader } from "./body_reader.ts";
+import type {
+  ClientConnection,
+  ClientStream,
+  OutgoingRequest,
+  ResponseHead,
+  ResponseSink,
+} from "./exchange.ts";
+import { writeTrailers } from "./h1_server.ts";
+import { Output } from "./output.ts";
+import type { Shard } from "./shard.ts";
+
+export interface Http1ClientOptions {
+  readonly shard: Shard;
+  /** Whom it leads to, for words: `orders.default at 10.0.0.2:7445`. */
+  readonly peer: string;
+  /** Takes a request again. */
+  readonly onIdle: (connection: Http1Client) => void;
+  /** Gone, or will take no request any more. Called once. */
+  readonly onRetired: (connection: Http1Client) => void;
+  readonly onLimit?: (limit: string) => void;
+}
+
+const hostId = idOf("host");
+
+/** Speaks HTTP/1 on a dialled socket: set its `handler` there. */
+export class Http1Client extends WheelEntry implements ClientConnection, ClientStream {
+  /** What the socket calls. An object of its own: `end` of a stream and of a socket are different things. */
+  readonly handler: SocketHandler = {
+    data: (chunk) => this.#onData(chunk),
+    drain: () => this.#onDrain(),
+    end: () => this.#onEnd(),
+    close: (error) => this.#onClose(error),
+  };
+  carried = 0;
+  readonly output: Output;
+  readonly #parser = new ResponseParser();
+  readonly #body = new BodyReader();
+  #sink: ResponseSink | null = null;
+  #method = "";
+  #upgrade: string | null = null;
+  #carry: Uint8Array | null = null;
+  #headDone = false;
+  #requestDone = true;
+  #requestChunked = false;
+  #anyByte = false;
+  #tunnel = false;
+  #flowing = true;
+  #paused = false;
+  #processing = false;
+  #retired = false;
+  #closed = false;
+  #inputEnded = false;
+
+  constructor(
+    readonly socket: Socket,
+    readonly options: Http1ClientOptions,
+  ) {
+    super();
+    this.output = new Output(socket, options.shard);
+  }
+
+  get room(): number {
+    return this.#sink === null && !this.#retired && !this.#closed ? 1 : 0;
+  }
+
+  start(request: OutgoingRequest, sink: ResponseSink): ClientStream {
+    this.#sink = sink;
+    this.#method = request.method;
+    this.#upgrade = request.upgrade;
+    this.#headDone = false;
+    this.#anyByte = false;
+    this.#flowing = true;
+    this.#requestDone = false;
+    this.#requestChunked = request.contentLength < 0;
+    this.options.shard.wheel.disarm(this);
+    this.#writeHead(request);
+    this.carried++;
+    return this;
+  }
+
+  #writeHead(request: OutgoingRequest): void {
+    const { output } = this;
+    const { edits, nominated } = request;
+    const target = request.method === "CONNECT" ? request.authority : request.target;
+    output.text(`${request.method} ${target} HTTP/1.1\r\nhost: ${request.authority}\r\n`);
+    writeFields(output, request.fields, { edits, nominated, keepLength: false, replacedId: hostId });
+    if (request.upgrade !== null && request.upgrade !== "connect") {
+      output.text(`connection: upgrade\r\nupgrade: ${request.upgrade}\r\n`);
+    }
+    if (this.#requestChunked) output.text("transfer-encoding: chunked\r\n\r\n");
+    else if (request.contentLength > 0 || takesBody(request.method))
+      output.text(`content-length: ${request.contentLength}\r\n\r\n`);
+    else output.text("\r\n");
+  }
+
+  // ---------------------------------------------------------------------------------------------- the stream
+
+  write(chunk: Uint8Array): boolean {
+    const { output } = this;
+    if (this.#sink === null || chunk.length === 0) return output.hasRoom;
+    if (this.#requestChunked && !this.#tunnel) {
+      output.text(`${chunk.length.toString(16)}\r\n`);
+      output.bytes(chunk, 0, chunk.length);
+      output.text("\r\n");
+    } else output.bytes(chunk, 0, chunk.length);
+    return output.hasRoom;
+  }
+
+  end(trailers: Fields | null): void {
+    if (this.#requestDone || this.#closed) return;
+    this.#requestDone = true;
+    if (this.#tunnel) return this.output.finish();
+    if (!this.#requestChunked) return;
+    this.output.text("0\r\n");
+    if (trailers !== null) writeTrailers(this.output, trailers);
+    this.output.text("\r\n");
+  }
+
+  cancel(): void {
+    this.#sink = null;
+    this.destroy();
+  }
+
+  pause(): void {
+    this.#flowing = false;
+  }
+
+  resume(): void {
+    if (this.#flowing) return;
+    this.#flowing = true;
+    if (this.#processing || this.#closed) return;
+    const carry = this.#carry;
+    this.#carry = null;
+    if (carry !== null) this.#process(carry, true);
+    if (this.#carry === null) this.#resumeSocket();
+    if (this.#carry === null && this.#inputEnded) this.#ended();
+  }
+
+  // -------------------------------------------------------------------------------------------- the connection
+
+  retire(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    this.options.onRetired(this);
+    if (this.#sink === null) this.#close();
+  }
+
+  destroy(): void {
+    if (this.#closed) return;
+    this.output.discard();
+    this.socket.reset();
+    this.#retireQuietly();
+  }
+
+  #onData(chunk: Uint8Array): void {
+    const { shard } = this.options;
+    shard.enter();
+    const carry = this.#carry;
+    if (carry === null) this.#process(chunk, false);
+    else {
+      const all = new Uint8Array(carry.length + chunk.length);
+      all.set(carry);
+      all.set(chunk, carry.length);
+      this.#carry = null;
+      this.#process(all, true);
+    }
+    shard.leave();
+  }
+
+  #onDrain(): void {
+    const { shard } = this.options;
+    shard.enter();
+    if (this.output.drained()) this.#sink?.writable();
+    shard.leave();
+  }
+
+  #onEnd(): void {
+    const { shard } = this.options;
+    shard.enter();
+    this.#inputEnded = true;
+    this.#ended();
+    shard.leave();
+  }
+
+  expired(): void {
+    this.#close();
+  }
+
+  #onClose(error: SocketError | null): void {
+    const { shard } = this.options;
+    this.#closed = true;
+    shard.wheel.forget(this);
+    shard.enter();
+    this.output.discard();
+    if (this.#sink !== null) this.#broken(error);
+    this.#retireQuietly();
+    shard.leave();
+  }
+
+  #process(source: Uint8Array, owned: boolean): void {
+    if (this.#sink === null) {
+      // Bytes nobody asked for: whatever they are, no request may ever be paired with them.
+      return this.destroy();
+    }
+    this.#anyByte = true;
+    this.#processing = true;
+    let at = 0;
+    const end = source.length;
+    while (at < end && this.#sink !== null) {
+      if (!this.#headDone) {
+        const next = this.#parser.parse(source, at, end);
+        if (next < 0) {
+          const { reason, limit } = this.#parser.problem ?? { reason: "malformed", limit: null };
+          if (limit !== null) this.options.onLimit?.(limit);
+          this.#processing = false;
+          return this.#fail(
+            "UPE",
+            `${this.options.peer} sent an answer that is not valid HTTP: ${reason}`,
+            "no",
+          );
+        }
+        if (next === 0) break;
+        at = next;
+        if (!this.#takeHead()) break;
+        continue;
+      }
+      const next = this.#body.read(source, at, end, this);
+      if (this.#body.problem !== null) {
+        this.#processing = false;
+        return this.#fail(
+          "UPE",
+          `${this.options.peer} sent a broken body: ${this.#body.problem.reason}`,
+          "no",
+        );
+      }
+      const stuck = next === at && !this.#body.done;
+      at = next;
+      if (this.#body.done) this.#finished(at < end);
+      if (stuck) break;
+    }
+    this.#processing = false;
+    if (at < end && this.#sink !== null && !this.#closed) {
+      this.#carry = owned ? source.subarray(at) : source.slice(at);
+      if (this.#headDone && !this.#flowing) this.#pauseSocket();
+    } else if (!this.#flowing && this.#sink !== null && !this.#closed) this.#pauseSocket();
+  }
+
+  /** One head is there. False: nothing more to read now. */
+  #takeHead(): boolean {
+    const parser = this.#parser;
+    const { status, framing } = parser;
+    const sink = this.#sink as ResponseSink;
+    if (status < 200 && status !== 101) {
+      sink.informational(status, parser.fields);
+      return true;
+    }
+    const connect = this.#upgrade === "connect" && status >= 200 && status < 300;
+    if (status === 101 && (this.#upgrade === null || connect || parser.upgrade !== this.#upgrade)) {
+      this.#fail("UPE", `${this.options.peer} switched to a protocol that was not asked for`, "no");
+      return false;
+    }
+    this.#headDone = true;
+    this.#tunnel = status === 101 || connect;
+    const bodyless = this.#method === "HEAD" || status === 204 || status === 304;
+    if (this.#tunnel) this.#body.begin("until-close", 0);
+    else if (bodyless) this.#body.begin("none", 0);
+    else if (framing.chunked) this.#body.begin("chunked", 0);
+    else if (framing.contentLength >= 0) this.#body.begin("length", framing.contentLength);
+    else this.#body.begin("until-close", 0);
+    const head: ResponseHead = {
+      status,
+      fields: parser.fields,
+      contentLength: bodyless ? 0 : this.#tunnel || framing.chunked ? -1 : framing.contentLength,
+      tunnel: this.#tunnel,
+      nominated: framing.nominated,
+    };
+    sink.head(head);
+    if (this.#body.done && this.#sink !== null) this.#finished(false);
+    return true;
+  }
+
+  get flowing(): boolean {
+    return this.#flowing && this.#sink !== null;
+  }
+
+  bodyData(chunk: Uint8Array): void {
+    this.#sink?.data(chunk);
+  }
+
+  /** The answer is complete. */
+  #finished(moreFollows: boolean): void {
+    const sink = this.#sink as ResponseSink;
+    const reusable =
+      this.#requestDone &&
+      !moreFollows &&
+      this.#parser.persistent &&
+      this.#body.kind !== "until-close" &&
+      !this.#retired &&
+      !this.#inputEnded;
+    this.#sink = null;
+    this.#carry = null;
+    if (reusable) {
+      const { shard } = this.options;
+      shard.wheel.arm(this, limits.keepAlivePoolMs);
+      shard.tick();
+      this.options.onIdle(this);
+    } else {
+      this.#retireQuietly();
+      this.#close();
+    }
+    sink.end(this.#body.trailers);
+  }
+
+  #ended(): void {
+    if (this.#sink === null) return this.#close();
+    if (this.#carry !== null) return;
+    if (this.#headDone && this.#body.kind === "until-close") {
+      this.#body.done = true;
+      const tunnel = this.#tunnel;
+      const sink = this.#sink;
+      if (tunnel && !this.#requestDone) {
+        // Half-closed by the far side: the other direction goes on.
+        sink.end(null);
+        return;
+      }
+      this.#sink = null;
+      this.#retireQuietly();
+      this.#close();
+      sink.end(null);
+      return;
+    }
+    this.#broken(null);
+  }
+
+  /** The connection ended inside a request. */
+  #broken(error: SocketError | null): void {
+    const { peer } = this.options;
+    const how = error === null ? "closed the connection" : `broke the connection (${error.message})`;
+    if (this.#tunnel && this.#body.done) {
+      this.#sink = null;
+      return;
+    }
+    if (this.#headDone || this.#anyByte)
+      return this.#fail(error === null ? "UC" : "UR", `${peer} ${how} inside its answer`, "no");
+    const repeat: Repeat = this.carried > 1 ? "reused" : "no";
+    this.#fail(error === null ? "UC" : "UR", `${peer} ${how} before it answered`, repeat);
+  }
+
+  #fail(flag: Flag, detail: string, repeat: Repeat): void {
+    const sink = this.#sink;
+    this.#sink = null;
+    this.destroy();
+    const outcome: Outcome = { flag, side: "upstream", repeat, status: 502, detail };
+    sink?.failed(outcome);
+  }
+
+  #retireQuietly(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    this.options.onRetired(this);
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#retireQuietly();
+    this.output.flush();
+    this.socket.destroy();
+  }
+
+  #pauseSocket(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  #resumeSocket(): void {
+    if (!this.#paused || this.#closed) return;
+    this.#paused = false;
+    this.socket.resume();
+  }
+}
+
+/** Methods whose empty body is said, because servers expect one (RFC 9110 section 8.6). */
+function takesBody(method: string): boolean {
+  return method === "POST" || method === "PUT" || method === "PATCH";
+}

@@ -1,0 +1,561 @@
+/**
+ * The server side of one HTTP/1 connection: requests in, exchanges out, one at a time and in order. Owns framing,
+ * keep-alive, pipelining, tunnels and every timer of the connection; what to answer is the handler's business.
+ */
+import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
+import { WheelEntry } from "../base/timer_wheel.ts";
+import { limits } from "../model/limits.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { FieldEdits, Fields } from "../wire/fields.ts";
+import { idOf } from "../wire/head_fields.ts";
+import type { Problem } from "../wire/h1/grammar.ts";
+import { RequestParser } from "../wire/h1/request_head.ts";
+import { mayBeTrailer, statusLine, writeFields } from "../wire/h1/write_head.ts";
+import { BodyReader } from "./body_reader.ts";
+import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
+import { Output } from "./output.ts";
+import type { Shard } from "./shard.ts";
+
+export interface Http1ServerOptions {
+  readonly shard: Shard;
+  readonly connection: ConnectionInfo;
+  readonly handler: (exchange: ServerExchange) => void;
+  /** HTTP/1.0 without Host is fine: the listener has one service. */
+  readonly hostOptional?: boolean;
+  /** A limit of the limits table ended a request or the connection. */
+  readonly onLimit?: (limit: string) => void;
+  /** The connection is gone. */
+  readonly onClosed?: () => void;
+}
+
+const dateId = idOf("date");
+
+/** What the connection waits for; each has its own time limit. */
+type Phase = "first-byte" | "head" | "body" | "idle" | "answer" | "lingering" | "tunnel";
+
+/** Serves HTTP/1 on an accepted socket: set the result as its handler. */
+export class Http1Server extends WheelEntry implements SocketHandler {
+  readonly output: Output;
+  readonly #parser: RequestParser;
+  readonly #body = new BodyReader();
+  #exchange: Http1Exchange | null = null;
+  #phase: Phase = "first-byte";
+  /** Bytes that came and could not be used yet. */
+  #carry: Uint8Array | null = null;
+  #paused = false;
+  #processing = false;
+  #retiring = false;
+  #inputEnded = false;
+  #closed = false;
+  #tunnelEnded = false;
+
+  constructor(
+    readonly socket: Socket,
+    readonly options: Http1ServerOptions,
+  ) {
+    super();
+    this.output = new Output(socket, options.shard);
+    this.#parser = new RequestParser({ hostOptional: options.hostOptional === true });
+    this.#wait("first-byte", limits.firstByteMs);
+  }
+
+  /** Takes no request after the one under way; closes at once when there is none. */
+  retire(): void {
+    this.#retiring = true;
+    if (this.#exchange === null && this.#carry === null) this.#finish();
+  }
+
+  get retiring(): boolean {
+    return this.#retiring;
+  }
+
+  destroy(): void {
+    this.socket.reset();
+  }
+
+  // --------------------------------------------------------------------------------------- socket callbacks
+
+  data(chunk: Uint8Array): void {
+    const { shard } = this.options;
+    shard.enter();
+    if (this.#phase !== "lingering") {
+      if (this.#carry !== null) this.#process(this.#joined(chunk), true);
+      else this.#process(chunk, false);
+    }
+    shard.leave();
+  }
+
+  drain(): void {
+    const { shard } = this.options;
+    shard.enter();
+    if (this.output.drained()) this.#exchange?.sink?.writable();
+    shard.leave();
+  }
+
+  end(): void {
+    const { shard } = this.options;
+    shard.enter();
+    this.#inputEnded = true;
+    this.#ended();
+    shard.leave();
+  }
+
+  close(error: SocketError | null): void {
+    const { shard } = this.options;
+    this.#closed = true;
+    shard.wheel.forget(this);
+    shard.enter();
+    this.output.discard();
+    this.#exchange?.clientLeft(error === null ? "the client closed the connection" : error.message);
+    this.#exchange = null;
+    this.options.onClosed?.();
+    shard.leave();
+  }
+
+  expired(): void {
+    const { shard } = this.options;
+    switch (this.#phase) {
+      case "first-byte":
+      case "idle":
+        if (this.output.pendingBytes > 0) return this.socket.reset();
+        return this.#finish();
+      case "lingering":
+        return this.socket.destroy();
+      case "tunnel":
+        return;
+      case "answer":
+        // The client takes nothing of its answer.
+        if (this.output.pendingBytes === 0) return;
+        this.options.onLimit?.("writeStallMs");
+        return this.socket.reset();
+      default: {
+        const limit = this.#phase === "head" ? "headMs" : "bodyProgressMs";
+        this.options.onLimit?.(limit);
+        shard.enter();
+        this.#refuse({
+          status: 408,
+          reason: `the ${this.#phase} of the request did not arrive in time`,
+          limit,
+        });
+        shard.leave();
+      }
+    }
+  }
+
+  // -------------------------------------------------------------------------------------- used by the exchange
+
+  /** The body may flow (again). */
+  continueBody(): void {
+    if (this.#processing) return;
+    const carry = this.#carry;
+    if (carry !== null) {
+      this.#carry = null;
+      this.#process(carry, true);
+    }
+    if (this.#carry === null) this.#resume();
+    if (this.#inputEnded && this.#carry === null) this.#ended();
+  }
+
+  /** The answer has been written whole. */
+  answered(exchange: Http1Exchange, persistent: boolean): void {
+    if (this.#exchange !== exchange) return;
+    if (!persistent || this.#retiring || !this.#body.done) {
+      this.#exchange = null;
+      return this.#finish();
+    }
+    this.#exchange = null;
+    if (this.#inputEnded && this.#carry === null) return this.#finish();
+    this.#wait("idle", limits.keepAliveInboundMs);
+    if (this.#processing) return;
+    const carry = this.#carry;
+    this.#carry = null;
+    if (carry !== null) this.#process(carry, true);
+    if (this.#carry === null) this.#resume();
+  }
+
+  /** From now on bytes pass both ways as they are. */
+  becomeTunnel(): void {
+    this.#phase = "tunnel";
+    this.options.shard.wheel.disarm(this);
+    this.#body.begin("until-close", 0);
+  }
+
+  /** Right after the end of a tunnel's answer. */
+  tunnelAnswered(): void {
+    this.output.finish();
+    this.#tunnelEnded = true;
+    if (this.#inputEnded) this.#exchange = null;
+  }
+
+  /** The client must see that its answer is not whole. */
+  cut(): void {
+    this.#exchange = null;
+    this.output.flush();
+    this.output.discard();
+    this.socket.reset();
+  }
+
+  // --------------------------------------------------------------------------------------------- input
+
+  #process(source: Uint8Array, owned: boolean): void {
+    this.#processing = true;
+    let at = 0;
+    let requests = 0;
+    const end = source.length;
+    while (at < end && !this.#closed && this.#phase !== "lingering") {
+      const exchange = this.#exchange;
+      if (exchange === null) {
+        if (this.#retiring && requests === 0 && this.#phase !== "head") break;
+        if (requests++ === limits.requestsPerTurnMax) {
+          this.#keep(source, at, owned);
+          this.#processing = false;
+          this.#pause();
+          this.options.shard.clock.soon(() => this.#again());
+          return;
+        }
+        const next = this.#parser.parse(source, at, end);
+        if (next < 0) {
+          this.#refuse(this.#parser.problem as Problem);
+          break;
+        }
+        if (next === 0) {
+          if (this.#phase !== "head") this.#wait("head", limits.headMs);
+          this.#keep(source, at, owned);
+          this.#processing = false;
+          return;
+        }
+        at = next;
+        this.#begin();
+        continue;
+      }
+      if (this.#body.done) break;
+      const next = this.#body.read(source, at, end, exchange);
+      if (this.#body.problem !== null) {
+        this.#refuse(this.#body.problem);
+        at = end;
+        break;
+      }
+      if (this.#body.done) this.#bodyEnded();
+      if (next === at && !this.#body.done) break;
+      at = next;
+    }
+    this.#processing = false;
+    if (at < end && !this.#closed && this.#phase !== "lingering") {
+      this.#keep(source, at, owned);
+      if (this.#exchange === null && !this.#retiring) this.#again();
+      else this.#pause();
+    }
+  }
+
+  #again(): void {
+    if (this.#closed) return;
+    const { shard } = this.options;
+    shard.enter();
+    const carry = this.#carry;
+    this.#carry = null;
+    if (carry !== null) this.#process(carry, true);
+    if (this.#carry === null) this.#resume();
+    shard.leave();
+  }
+
+  #begin(): void {
+    const parser = this.#parser;
+    const exchange = new Http1Exchange(this, parser);
+    this.#exchange = exchange;
+    const tunnelAsked = parser.upgrade !== null;
+    if (parser.framing.chunked) this.#body.begin("chunked", 0);
+    else this.#body.begin("length", parser.contentLength);
+    // What follows a request for a tunnel waits until it is known whether there will be one.
+    if (tunnelAsked && this.#body.done) exchange.holding = true;
+    if (this.#body.done) this.#wait("answer", limits.writeStallMs);
+    else this.#wait("body", limits.bodyProgressMs);
+    this.options.handler(exchange);
+  }
+
+  #bodyEnded(): void {
+    if (this.#phase === "body") this.#wait("answer", limits.writeStallMs);
+    this.#exchange?.bodyEnded(this.#body.trailers);
+  }
+
+  /** The client's FIN, or the end of what it sent before. */
+  #ended(): void {
+    if (this.#carry !== null && this.#exchange !== null) return;
+    const exchange = this.#exchange;
+    if (this.#phase === "tunnel") {
+      if (exchange === null) return;
+      this.#body.done = true;
+      exchange.bodyEnded(null);
+      if (this.#tunnelEnded) this.#exchange = null;
+    } else if (exchange === null) this.#finish();
+    else if (!this.#body.done) {
+      this.#exchange = null;
+      exchange.clientLeft("the client closed the connection inside its request body");
+      if (!exchange.finished || exchange.started) this.socket.reset();
+      else this.#refuse({ status: 400, reason: "the request body ended too soon", limit: null });
+    }
+  }
+
+  #joined(chunk: Uint8Array): Uint8Array {
+    const carry = this.#carry as Uint8Array;
+    this.#carry = null;
+    const all = new Uint8Array(carry.length + chunk.length);
+    all.set(carry);
+    all.set(chunk, carry.length);
+    return all;
+  }
+
+  #keep(source: Uint8Array, at: number, owned: boolean): void {
+    this.#carry = owned ? source.subarray(at) : source.slice(at);
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#closed) return;
+    this.#paused = false;
+    this.socket.resume();
+  }
+
+  // --------------------------------------------------------------------------------------------- ending
+
+  #wait(phase: Phase, delayMs: number): void {
+    this.#phase = phase;
+    const { shard } = this.options;
+    shard.wheel.arm(this, delayMs);
+    shard.tick();
+  }
+
+  /** Progress of a body or an answer: the time limit starts again. */
+  progressed(): void {
+    if (this.#phase === "body") this.options.shard.wheel.arm(this, limits.bodyProgressMs);
+    else if (this.#phase === "answer") this.options.shard.wheel.arm(this, limits.writeStallMs);
+  }
+
+  /** Answers a request that is no valid one, then closes without losing the answer. */
+  #refuse(problem: Problem): void {
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    if (problem.limit !== null) this.options.onLimit?.(problem.limit);
+    const started = exchange?.started === true;
+    exchange?.clientLeft(`the request was refused: ${problem.reason}`);
+    if (started) return this.cut();
+    const text = `heddle refused this request: ${problem.reason}.\n`;
+    this.output.text(statusLine(problem.status));
+    this.output.text(
+      `content-type: text/plain\r\ncontent-length: ${text.length}\r\ndate: ${this.options.shard.date()}\r\nconnection: close\r\n\r\n${text}`,
+    );
+    this.#finish();
+  }
+
+  /** FIN after what is written; then wait a little for the client's own end, so that it can read. */
+  #finish(): void {
+    this.output.finish();
+    this.#carry = null;
+    if (this.#inputEnded) {
+      this.#wait("lingering", limits.writeStallMs);
+      return;
+    }
+    this.#resume();
+    this.#wait("lingering", limits.lingerMs);
+  }
+}
+
+/** One request on the connection, and its answer. */
+class Http1Exchange implements ServerExchange, RequestHead {
+  readonly method: string;
+  readonly target: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly fields: Fields;
+  readonly contentLength: number;
+  readonly upgrade: string | null;
+  readonly expectContinue: boolean;
+  readonly version: string;
+  readonly nominated: readonly string[] | null;
+  sink: RequestSink | null = null;
+  finished = false;
+  /** The final head was written. */
+  started = false;
+  /** A tunnel was asked for: what follows the head waits for the answer. */
+  holding = false;
+  #paused = false;
+  #bodyDone: boolean;
+  #trailers: Fields | null = null;
+  #chunked = false;
+  #bodyless = false;
+  #tunnel = false;
+  #persistent: boolean;
+  readonly #minor: number;
+
+  constructor(
+    readonly server: Http1Server,
+    parser: RequestParser,
+  ) {
+    this.method = parser.method;
+    this.target = parser.target;
+    this.path = parser.path;
+    this.authority = parser.authority;
+    this.fields = parser.fields;
+    this.contentLength = parser.contentLength;
+    this.upgrade = parser.upgrade;
+    this.expectContinue = parser.expectContinue;
+    this.version = parser.minor === 1 ? "HTTP/1.1" : "HTTP/1.0";
+    this.nominated = parser.framing.nominated;
+    this.#minor = parser.minor;
+    this.#persistent = parser.persistent;
+    this.#bodyDone = parser.contentLength === 0;
+  }
+
+  get request(): RequestHead {
+    return this;
+  }
+
+  get connection(): ConnectionInfo {
+    return this.server.options.connection;
+  }
+
+  /** Whether body bytes may be delivered. */
+  get flowing(): boolean {
+    return this.sink !== null && !this.#paused && !this.holding;
+  }
+
+  accept(sink: RequestSink): void {
+    this.sink = sink;
+    if (this.#bodyDone && !this.holding) sink.end(this.#trailers);
+    else this.server.continueBody();
+  }
+
+  inform(status: number, fields: Fields | null, edits: FieldEdits): void {
+    if (this.started || this.finished || this.#minor === 0) return;
+    const { output } = this.server;
+    output.text(statusLine(status));
+    writeFields(output, fields, { edits, nominated: null, keepLength: false, replacedId: 0 });
+    output.text("\r\n");
+  }
+
+  respond(status: number, fields: Fields | null, edits: FieldEdits, contentLength: number): void {
+    if (this.started || this.finished) return;
+    this.started = true;
+    const { output } = this.server;
+    this.#tunnel =
+      this.upgrade !== null &&
+      (status === 101 || (this.upgrade === "connect" && status >= 200 && status < 300));
+    this.#bodyless = this.method === "HEAD" || status === 204 || status === 304 || status < 200;
+    output.text(statusLine(status));
+    const keepLength = !this.#tunnel && status !== 204 && this.#bodyless;
+    writeFields(output, fields, { edits, nominated: null, keepLength, replacedId: 0 });
+    if (!hasDate(fields)) output.text(`date: ${this.server.options.shard.date()}\r\n`);
+    if (this.#tunnel)
+      output.text(status === 101 ? `connection: upgrade\r\nupgrade: ${this.upgrade}\r\n\r\n` : "\r\n");
+    else this.#writeFraming(contentLength);
+    if (this.#tunnel) this.#openTunnel();
+    else if (this.holding) this.#dropHold();
+  }
+
+  #writeFraming(contentLength: number): void {
+    const { output } = this.server;
+    if (this.server.retiring) this.#persistent = false;
+    if (!this.#bodyless) {
+      if (contentLength >= 0) output.text(`content-length: ${contentLength}\r\n`);
+      else if (this.#minor === 1) {
+        this.#chunked = true;
+        output.text("transfer-encoding: chunked\r\n");
+      } else this.#persistent = false;
+    }
+    if (!this.#persistent) output.text("connection: close\r\n\r\n");
+    else output.text(this.#minor === 0 ? "connection: keep-alive\r\n\r\n" : "\r\n");
+  }
+
+  #openTunnel(): void {
+    this.holding = false;
+    this.#bodyDone = false;
+    this.server.becomeTunnel();
+    this.server.continueBody();
+  }
+
+  /** No tunnel after all: what was held is the next request. */
+  #dropHold(): void {
+    this.holding = false;
+    if (this.sink !== null && this.#bodyDone) this.sink.end(null);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    const { output } = this.server;
+    if (this.finished || chunk.length === 0 || (this.#bodyless && !this.#tunnel)) return output.hasRoom;
+    if (this.#chunked) {
+      output.text(`${chunk.length.toString(16)}\r\n`);
+      output.bytes(chunk, 0, chunk.length);
+      output.text("\r\n");
+    } else output.bytes(chunk, 0, chunk.length);
+    this.server.progressed();
+    return output.hasRoom;
+  }
+
+  end(trailers: Fields | null): void {
+    if (this.finished) return;
+    this.finished = true;
+    if (this.#tunnel) return this.server.tunnelAnswered();
+    const { output } = this.server;
+    if (this.#chunked) {
+      output.text("0\r\n");
+      if (trailers !== null) writeTrailers(output, trailers);
+      output.text("\r\n");
+    }
+    this.server.answered(this, this.#persistent);
+  }
+
+  abort(): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.server.cut();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.server.continueBody();
+  }
+
+  bodyData(chunk: Uint8Array): void {
+    this.server.progressed();
+    this.sink?.data(chunk);
+  }
+
+  bodyEnded(trailers: Fields | null): void {
+    if (this.#bodyDone) return;
+    this.#bodyDone = true;
+    this.#trailers = trailers;
+    this.sink?.end(trailers);
+  }
+
+  /** The connection is gone, or the request was refused half way. */
+  clientLeft(detail: string): void {
+    if (this.finished) return;
+    this.finished = true;
+    const outcome: Outcome = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
+    this.sink?.aborted(outcome);
+  }
+}
+
+function hasDate(fields: Fields | null): boolean {
+  if (fields === null) return false;
+  return "indexOfId" in fields
+    ? (fields as unknown as { indexOfId(id: number): number }).indexOfId(dateId) >= 0
+    : fields.has("date");
+}
+
+/** Writes the trailer fields that may cross. */
+export function writeTrailers(output: Output, trailers: Fields): void {
+  for (let index = 0; index < trailers.count; index++) {
+    const name = trailers.nameAt(index);
+    if (mayBeTrailer(name)) output.text(`${name}: ${trailers.valueAt(index)}\r\n`);
+  }
+}

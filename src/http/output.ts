@@ -1,0 +1,165 @@
+/**
+ * Output of one connection: gathers what one turn writes into one buffer and one system call; keeps what the kernel did
+ * not take; says when enough is queued. Large pieces bypass the copy when nothing waits before them.
+ */
+import type { Socket } from "../../runtime/contract.ts";
+import { limits } from "../model/limits.ts";
+import type { ByteSink } from "../wire/h1/write_head.ts";
+import type { Flushable, Shard } from "./shard.ts";
+
+export class Output implements ByteSink, Flushable {
+  #buffer: Uint8Array | null = null;
+  #start = 0;
+  #end = 0;
+  /** Copies that wait behind the buffer while the kernel takes nothing. */
+  #queue: Uint8Array[] = [];
+  #queued = 0;
+  #dirty = false;
+  /** The kernel's buffer is full: `drained` is owed. */
+  blocked = false;
+  /** FIN follows once everything is out. */
+  #finishing = false;
+  #ended = false;
+
+  constructor(
+    readonly socket: Socket,
+    readonly shard: Shard,
+  ) {}
+
+  /** Bytes that were written here and not taken by the kernel yet. */
+  get pendingBytes(): number {
+    return this.#end - this.#start + this.#queued;
+  }
+
+  /** False when the writer should wait for `drained`. */
+  get hasRoom(): boolean {
+    return !this.blocked || this.pendingBytes < limits.bufferHighBytes;
+  }
+
+  bytes(source: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (length === 0 || this.#ended) return;
+    if (this.#queue.length > 0) return this.#enqueue(source, start, end);
+    const buffer = (this.#buffer ??= this.shard.takeBuffer());
+    if (length <= buffer.length - this.#end) {
+      if (length < 48)
+        for (let at = start, to = this.#end; at < end; at++, to++) buffer[to] = source[at] as number;
+      else buffer.set(start === 0 && end === source.length ? source : source.subarray(start, end), this.#end);
+      this.#end += length;
+      this.#mark();
+      return;
+    }
+    this.#overflow(source, start, end);
+  }
+
+  text(text: string): void {
+    const length = text.length;
+    if (this.#ended) return;
+    const buffer = (this.#buffer ??= this.shard.takeBuffer());
+    if (this.#queue.length > 0 || length > buffer.length - this.#end) {
+      const copy = new Uint8Array(length);
+      for (let at = 0; at < length; at++) copy[at] = text.charCodeAt(at);
+      return this.bytes(copy, 0, length);
+    }
+    let to = this.#end;
+    for (let at = 0; at < length; at++) buffer[to++] = text.charCodeAt(at);
+    this.#end = to;
+    this.#mark();
+  }
+
+  /** Hands what was gathered to the kernel. Called by the shard at the end of the turn. */
+  flush(): void {
+    this.#dirty = false;
+    if (this.blocked || this.#ended) return;
+    const buffer = this.#buffer;
+    if (buffer !== null && this.#end > this.#start) {
+      const taken = this.socket.write(buffer, this.#start, this.#end);
+      if (taken < 0) return this.discard();
+      this.#start += taken;
+      if (this.#start < this.#end) {
+        this.blocked = true;
+        return;
+      }
+    }
+    this.#flushQueue();
+  }
+
+  /** The kernel has room again. Returns true when the writer may go on. */
+  drained(): boolean {
+    this.blocked = false;
+    this.flush();
+    return !this.blocked || this.pendingBytes <= limits.bufferLowBytes;
+  }
+
+  /** FIN once everything written is out. */
+  finish(): void {
+    if (this.#ended || this.#finishing) return;
+    this.#finishing = true;
+    this.#mark();
+  }
+
+  /** Forgets what is queued; nothing is written any more. */
+  discard(): void {
+    this.#ended = true;
+    this.#release();
+    this.#queue = [];
+    this.#queued = 0;
+  }
+
+  #mark(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.shard.markDirty(this);
+  }
+
+  /** More than fits: what is gathered goes now, a large piece straight after it. */
+  #overflow(source: Uint8Array, start: number, end: number): void {
+    if (!this.blocked) {
+      this.flush();
+      if (this.#ended) return;
+    }
+    let at = start;
+    if (!this.blocked && end - start >= limits.bufferLowBytes) {
+      const taken = this.socket.write(source, start, end);
+      if (taken < 0) return this.discard();
+      at += taken;
+      if (at < end) this.blocked = true;
+    }
+    if (at === end) return;
+    if (this.blocked) this.#enqueue(source, at, end);
+    else this.bytes(source, at, end);
+  }
+
+  #enqueue(source: Uint8Array, start: number, end: number): void {
+    this.#queue.push(source.slice(start, end));
+    this.#queued += end - start;
+    if (!this.blocked) this.#mark();
+  }
+
+  #flushQueue(): void {
+    this.#release();
+    while (this.#queue.length > 0) {
+      const first = this.#queue[0] as Uint8Array;
+      const taken = this.socket.write(first, 0, first.length);
+      if (taken < 0) return this.discard();
+      this.#queued -= taken;
+      if (taken < first.length) {
+        this.#queue[0] = first.subarray(taken);
+        this.blocked = true;
+        return;
+      }
+      this.#queue.shift();
+    }
+    if (this.#finishing && !this.#ended) {
+      this.#ended = true;
+      this.socket.shutdown();
+    }
+  }
+
+  #release(): void {
+    if (this.#buffer !== null) this.shard.giveBuffer(this.#buffer);
+    this.#buffer = null;
+    this.#start = 0;
+    this.#end = 0;
+  }
+}

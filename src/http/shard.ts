@@ -1,0 +1,91 @@
+/**
+ * What the drivers of one data-plane shard share: the clock, one timer wheel, the gathering of output until the end of a
+ * turn, and spare output buffers. Shards share nothing with each other.
+ */
+import type { Clock, Timer } from "../../runtime/contract.ts";
+import { TimerWheel } from "../base/timer_wheel.ts";
+import { limits } from "../model/limits.ts";
+
+/** Something that gathered output and hands it to the kernel when the turn ends. */
+export interface Flushable {
+  flush(): void;
+}
+
+const spareBuffersMax = 64;
+
+export class Shard {
+  readonly wheel: TimerWheel;
+  #depth = 0;
+  #dirty: Flushable[] = [];
+  #spare: Uint8Array[] = [];
+  #ticking: Timer | null = null;
+  #soon = false;
+  #dateSecond = 0;
+  #dateText = "";
+
+  constructor(readonly clock: Clock) {
+    this.wheel = new TimerWheel(limits.timerTickMs, () => clock.now());
+  }
+
+  /** A callback of the host begins. Pair with `leave`. */
+  enter(): void {
+    this.#depth++;
+  }
+
+  /** The callback ends: what it wrote leaves now. */
+  leave(): void {
+    if (--this.#depth === 0 && this.#dirty.length > 0) this.flush();
+  }
+
+  /** Flushed when the current callback ends, or soon when none is running. */
+  markDirty(output: Flushable): void {
+    this.#dirty.push(output);
+    if (this.#depth === 0 && !this.#soon) {
+      this.#soon = true;
+      queueMicrotask(() => {
+        this.#soon = false;
+        this.flush();
+      });
+    }
+  }
+
+  flush(): void {
+    const dirty = this.#dirty;
+    for (let at = 0; at < dirty.length; at++) (dirty[at] as Flushable).flush();
+    dirty.length = 0;
+  }
+
+  /** Keeps the wheel turning while something is armed. Call after arming. */
+  tick(): void {
+    if (this.#ticking !== null || !this.wheel.busy) return;
+    this.#ticking = this.clock.after(
+      limits.timerTickMs,
+      () => {
+        this.#ticking = null;
+        this.enter();
+        this.wheel.advance();
+        this.leave();
+        this.tick();
+      },
+      true,
+    );
+  }
+
+  takeBuffer(): Uint8Array {
+    return this.#spare.pop() ?? new Uint8Array(limits.bufferHighBytes);
+  }
+
+  giveBuffer(buffer: Uint8Array): void {
+    if (this.#spare.length < spareBuffersMax) this.#spare.push(buffer);
+  }
+
+  /** IMF-fixdate of now (RFC 9110 section 5.6.7). */
+  date(): string {
+    const second = Math.floor(this.clock.wallMs() / 1000);
+    if (second !== this.#dateSecond) {
+      this.#dateSecond = second;
+      this.#dateText = new Date(second * 1000).toUTCString();
+    }
+    return this.#dateText;
+  }
+}

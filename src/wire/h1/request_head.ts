@@ -1,0 +1,223 @@
+/**
+ * HTTP/1.x request heads: bytes in, one head or one problem out. The whole head is looked at when it is complete; nothing
+ * of it is believed before. The parser owns its bytes, so a head stays valid until the next one is parsed.
+ */
+import { limits } from "../../model/limits.ts";
+import { HeadFields, latin1 } from "../head_fields.ts";
+import { normalAuthority, normalTarget } from "../target.ts";
+import { equalsLower, Framing, readFraming } from "./framing.ts";
+import { classes, problems, targetBit, tokenBit, type Problem } from "./grammar.ts";
+import { FieldScan, scanFields } from "./scan_fields.ts";
+
+const CR = 13;
+const LF = 10;
+const SP = 32;
+
+const commonMethods = [
+  "GET",
+  "HEAD",
+  "POST",
+  "PUT",
+  "DELETE",
+  "OPTIONS",
+  "PATCH",
+  "CONNECT",
+  "TRACE",
+] as const;
+
+export interface RequestParserOptions {
+  /** HTTP/1.0 requests without Host are fine (a listener that serves one service). */
+  readonly hostOptional: boolean;
+}
+
+export class RequestParser {
+  fields = new HeadFields();
+  readonly framing = new Framing();
+  method = "";
+  target = "";
+  path = "";
+  authority = "";
+  /** 0 or 1 of HTTP/1.x. */
+  minor = 1;
+  upgrade: string | null = null;
+  expectContinue = false;
+  problem: Problem | null = null;
+  readonly #scan = new FieldScan();
+  #targetStart = 0;
+  #targetEnd = 0;
+
+  constructor(readonly options: RequestParserOptions) {}
+
+  /**
+   * Parses the head at `start`. Returns the offset behind it; 0 when it is not complete; -1 when it is refused, with
+   * `problem` set.
+   */
+  parse(source: Uint8Array, start: number, end: number): number {
+    this.problem = null;
+    const begin = skipEmptyLines(source, start, end);
+    if (begin >= end) return 0;
+    const fieldsAt = this.#parseLine(source, begin, end);
+    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(begin, end) : -1;
+    this.fields.clear();
+    const scan = this.#scan;
+    scanFields(source, fieldsAt, end, begin, this.fields, scan);
+    if (scan.problem !== null) return this.#refuse(scan.problem);
+    if (scan.consumed === 0) return this.#incomplete(begin, end);
+    if (scan.consumed - begin > limits.requestHeadBytesMax) return this.#refuse(problems.headLong);
+    const problem =
+      readFraming(source, begin, this.fields, this.minor, this.framing) ?? this.#finish(source, begin);
+    if (problem !== null) return this.#refuse(problem);
+    this.fields.own(source, begin, scan.consumed);
+    return scan.consumed;
+  }
+
+  /** Body bytes that follow; -1 when chunked. */
+  get contentLength(): number {
+    return this.framing.chunked ? -1 : Math.max(0, this.framing.contentLength);
+  }
+
+  /** Whether the connection can take another request after this one. */
+  get persistent(): boolean {
+    if (this.framing.close) return false;
+    return this.minor === 1 || this.framing.keepAlive;
+  }
+
+  #refuse(problem: Problem): -1 {
+    this.problem = problem;
+    return -1;
+  }
+
+  #incomplete(begin: number, end: number): 0 | -1 {
+    return end - begin > limits.requestHeadBytesMax ? this.#refuse(problems.headLong) : 0;
+  }
+
+  /** Method SP target SP version CRLF. Returns where the fields begin, 0 when incomplete, -1 when refused. */
+  #parseLine(source: Uint8Array, begin: number, end: number): number {
+    let at = begin;
+    while (at < end && ((classes[source[at] as number] as number) & tokenBit) !== 0) at++;
+    if (at - begin > limits.methodBytesMax) return this.#refuse(problems.method);
+    if (at >= end) return 0;
+    if (source[at] !== SP || at === begin) return this.#refuse(problems.requestLine);
+    this.method = methodAt(source, begin, at);
+    const targetStart = ++at;
+    while (at < end && ((classes[source[at] as number] as number) & targetBit) !== 0) at++;
+    if (at - targetStart > limits.targetBytesMax) return this.#refuse(problems.targetLong);
+    if (at >= end) return 0;
+    if (source[at] !== SP || at === targetStart) return this.#refuse(problems.requestLine);
+    this.#targetStart = targetStart;
+    this.#targetEnd = at++;
+    return this.#parseVersion(source, at, end);
+  }
+
+  #parseVersion(source: Uint8Array, at: number, end: number): number {
+    const name = "HTTP/";
+    const have = Math.min(end - at, 10);
+    for (let index = 0; index < have; index++) {
+      const byte = source[at + index] as number;
+      const digit = byte >= 48 && byte <= 57;
+      const fits =
+        index < 5
+          ? byte === name.charCodeAt(index)
+          : index === 6
+            ? byte === 46
+            : index === 8
+              ? byte === CR
+              : index === 9
+                ? byte === LF
+                : digit;
+      if (!fits) return this.#refuse(problems.requestLine);
+    }
+    if (have < 10) return 0;
+    const minor = (source[at + 7] as number) - 48;
+    if (source[at + 5] !== 49 || minor > 1) return this.#refuse(problems.version);
+    this.minor = minor;
+    return at + 10;
+  }
+
+  /** What needs the whole head: host, target, upgrade, expectation. */
+  #finish(source: Uint8Array, base: number): Problem | null {
+    const { framing } = this;
+    const host = framing.hostAt < 0 ? null : this.#valueOf(source, base, framing.hostAt);
+    const authority = host === null ? "" : normalAuthority(host);
+    if (authority === null) return problems.host;
+    if (host === null && !(this.minor === 0 && this.options.hostOptional)) return problems.host;
+    this.authority = authority;
+    this.upgrade = null;
+    if (framing.upgradeAt >= 0 && framing.upgrading && this.minor === 1) {
+      this.upgrade = this.#valueOf(source, base, framing.upgradeAt).toLowerCase();
+    }
+    this.expectContinue = false;
+    if (framing.expectAt >= 0 && this.minor === 1) {
+      const at = this.#spanOf(base, framing.expectAt);
+      if (!equalsLower(source, at[0], at[1], "100-continue")) return problems.expectation;
+      this.expectContinue = true;
+    }
+    return this.#readTarget(source);
+  }
+
+  #readTarget(source: Uint8Array): Problem | null {
+    const raw = latin1(source, this.#targetStart, this.#targetEnd);
+    if (this.method === "CONNECT") return this.#readConnect(raw);
+    if (raw.charCodeAt(0) === 0x2f) return this.#setTarget(raw);
+    if (raw === "*") {
+      if (this.method !== "OPTIONS") return problems.target;
+      this.target = this.path = "*";
+      return null;
+    }
+    const absolute = /^https?:\/\/([^/?]+)(.*)$/i.exec(raw);
+    const authority = absolute === null ? null : normalAuthority(absolute[1] as string);
+    if (absolute === null || authority === null) return problems.target;
+    this.authority = authority;
+    const rest = absolute[2] as string;
+    if (rest === "" && this.method === "OPTIONS") {
+      this.target = this.path = "*";
+      return null;
+    }
+    return this.#setTarget(rest.startsWith("/") ? rest : `/${rest}`);
+  }
+
+  #readConnect(raw: string): Problem | null {
+    const authority = normalAuthority(raw);
+    if (authority === null || !/:\d+$/.test(authority)) return problems.target;
+    this.authority = authority;
+    this.target = this.path = "";
+    this.upgrade = "connect";
+    return null;
+  }
+
+  #setTarget(raw: string): Problem | null {
+    const normal = normalTarget(raw);
+    if (normal === null) return problems.target;
+    this.target = normal.target;
+    this.path = normal.path;
+    return null;
+  }
+
+  #spanOf(base: number, index: number): readonly [number, number] {
+    return [
+      base + (this.fields.table[index * 4 + 2] as number),
+      base + (this.fields.table[index * 4 + 3] as number),
+    ];
+  }
+
+  #valueOf(source: Uint8Array, base: number, index: number): string {
+    const [start, end] = this.#spanOf(base, index);
+    return latin1(source, start, end);
+  }
+}
+
+/** Empty lines before a request are skipped (RFC 9112 section 2.2), a few at most. */
+function skipEmptyLines(source: Uint8Array, start: number, end: number): number {
+  let at = start;
+  for (let lines = 0; lines < 4 && at + 1 < end && source[at] === CR && source[at + 1] === LF; lines++)
+    at += 2;
+  return at;
+}
+
+/** Interned for the methods everybody uses. */
+function methodAt(source: Uint8Array, start: number, end: number): string {
+  if (end - start === 3 && source[start] === 71 && source[start + 1] === 69 && source[start + 2] === 84)
+    return "GET";
+  const text = latin1(source, start, end);
+  return commonMethods.find((method) => method === text) ?? text;
+}

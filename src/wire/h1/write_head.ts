@@ -1,0 +1,172 @@
+/**
+ * Writes heads by splicing: fields that stay are copied as one span, what is of this hop is left out, framing is written
+ * anew. Works on any `Sink`, which is the output of a connection.
+ */
+import { fieldStride, type FieldEdits, type Fields } from "../fields.ts";
+import { HeadFields, idOf } from "../head_fields.ts";
+
+/** Where a head goes. */
+export interface ByteSink {
+  bytes(source: Uint8Array, start: number, end: number): void;
+  /** Text of characters below 256. */
+  text(text: string): void;
+}
+
+/** Known names that never cross a hop, by number: hop-by-hop fields, and framing, which the writer owns. */
+const ofThisHop: Uint8Array = (() => {
+  const table = new Uint8Array(32);
+  const names = [
+    ...([
+      "connection",
+      "keep-alive",
+      "proxy-connection",
+      "proxy-authenticate",
+      "proxy-authorization",
+      "te",
+      "trailer",
+    ] as const),
+    ...(["transfer-encoding", "content-length", "upgrade", "http2-settings"] as const),
+  ];
+  for (const name of names) table[idOf(name)] = 1;
+  return table;
+})();
+
+const lengthId = idOf("content-length");
+
+export interface FieldWriting {
+  readonly edits: FieldEdits;
+  /** Names that Connection nominated. */
+  readonly nominated: readonly string[] | null;
+  /** Keep Content-Length as it came: the answer to HEAD, or 304. */
+  readonly keepLength: boolean;
+  /** Names written by the caller; a field of that number is left out. 0 for none. */
+  readonly replacedId: number;
+}
+
+/** Writes the fields that cross, then what the edits set and add. */
+export function writeFields(sink: ByteSink, fields: Fields | null, writing: FieldWriting): void {
+  const { edits } = writing;
+  if (fields !== null) copyFields(sink, fields, writing);
+  writePairs(sink, edits.set);
+  writePairs(sink, edits.add);
+}
+
+export function writePairs(sink: ByteSink, pairs: readonly string[]): void {
+  for (let at = 0; at + 1 < pairs.length; at += 2) sink.text(`${pairs[at]}: ${pairs[at + 1]}\r\n`);
+}
+
+function copyFields(sink: ByteSink, fields: Fields, writing: FieldWriting): void {
+  const { bytes, table, count } = fields;
+  const ids = fields instanceof HeadFields ? fields.ids : null;
+  let spanStart = -1;
+  let spanEnd = -1;
+  for (let index = 0; index < count; index++) {
+    const at = index * fieldStride;
+    const start = table[at] as number;
+    const end = (table[at + 3] as number) + trailingBytes(bytes, table[at + 3] as number);
+    if (isDropped(fields, index, ids === null ? 0 : (ids[index] as number), writing)) {
+      if (spanStart >= 0) sink.bytes(bytes, spanStart, spanEnd);
+      spanStart = -1;
+      continue;
+    }
+    if (spanStart >= 0 && spanEnd !== start) {
+      sink.bytes(bytes, spanStart, spanEnd);
+      spanStart = -1;
+    }
+    if (spanStart < 0) spanStart = start;
+    spanEnd = end;
+  }
+  if (spanStart >= 0) sink.bytes(bytes, spanStart, spanEnd);
+}
+
+/** From the end of a value to behind its CR LF; blanks in between go along. */
+function trailingBytes(bytes: Uint8Array, valueEnd: number): number {
+  let at = valueEnd;
+  while (bytes[at] !== 10) at++;
+  return at + 1 - valueEnd;
+}
+
+function isDropped(fields: Fields, index: number, id: number, writing: FieldWriting): boolean {
+  if (id !== 0) {
+    if (id === writing.replacedId) return true;
+    if (ofThisHop[id] === 1) return !(id === lengthId && writing.keepLength);
+  }
+  const { edits, nominated } = writing;
+  return (
+    named(fields, index, edits.remove, 1) ||
+    named(fields, index, edits.set, 2) ||
+    (nominated !== null && named(fields, index, nominated, 1))
+  );
+}
+
+/** Whether the field's name is one of `names[0]`, `names[step]`, …; lower case. */
+function named(fields: Fields, index: number, names: readonly string[], step: number): boolean {
+  const at = index * fieldStride;
+  const start = fields.table[at] as number;
+  const length = (fields.table[at + 1] as number) - start;
+  for (let which = 0; which < names.length; which += step) {
+    const name = names[which] as string;
+    if (name.length === length && sameLetters(fields.bytes, start, name)) return true;
+  }
+  return false;
+}
+
+function sameLetters(bytes: Uint8Array, start: number, lower: string): boolean {
+  for (let at = 0; at < lower.length; at++) {
+    const byte = bytes[start + at] as number;
+    const want = lower.charCodeAt(at);
+    if (byte !== want && !(byte >= 65 && byte <= 90 && (byte | 0x20) === want)) return false;
+  }
+  return true;
+}
+
+/** Trailer fields that may cross: nothing of framing, routing, credentials or content (RFC 9110 section 6.5.1). */
+export function mayBeTrailer(name: string): boolean {
+  return !/^(?:host|content-.*|transfer-encoding|te|trailer|connection|upgrade|authorization|cookie|set-cookie|expect|range|max-forwards|cache-control|x-heddle-.*)$/.test(
+    name,
+  );
+}
+
+const reasons: Readonly<Record<number, string>> = {
+  100: "Continue",
+  101: "Switching Protocols",
+  103: "Early Hints",
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  204: "No Content",
+  206: "Partial Content",
+  301: "Moved Permanently",
+  302: "Found",
+  303: "See Other",
+  304: "Not Modified",
+  307: "Temporary Redirect",
+  308: "Permanent Redirect",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  409: "Conflict",
+  410: "Gone",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  417: "Expectation Failed",
+  422: "Unprocessable Content",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+};
+
+const statusLines: string[] = [];
+
+/** `HTTP/1.1 200 OK` with its line end. */
+export function statusLine(status: number): string {
+  return (statusLines[status] ??= `HTTP/1.1 ${status} ${reasons[status] ?? ""}\r\n`);
+}

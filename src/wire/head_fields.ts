@@ -1,0 +1,176 @@
+/**
+ * Fields over an owned buffer: the concrete form of `Fields` that every codec fills. Names that framing and routing need
+ * are recognised once, while the head is scanned, and kept as small numbers.
+ */
+import { fieldStride, type Fields } from "./fields.ts";
+
+/** Names with a number of their own, in lower case; the index is the number. 0 is every other name. */
+const knownNames = [
+  "",
+  "host",
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "expect",
+  "upgrade",
+  "te",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "trailer",
+  "via",
+  "date",
+  "x-request-id",
+  "http2-settings",
+] as const;
+
+export type KnownName = Exclude<(typeof knownNames)[number], "">;
+
+/** The number of a known name, for comparing with `Uint8Array` ids. */
+export function idOf(name: KnownName): number {
+  return knownNames.indexOf(name);
+}
+
+/** Candidates by length: most names of a message differ in length from all known ones. */
+const byLength: readonly (readonly { readonly id: number; readonly codes: Uint8Array }[] | undefined)[] =
+  (() => {
+    const table: { id: number; codes: Uint8Array }[][] = [];
+    knownNames.forEach((name, id) => {
+      if (id > 0)
+        (table[name.length] ??= []).push({
+          id,
+          codes: Uint8Array.from(name, (letter) => letter.charCodeAt(0)),
+        });
+    });
+    return table;
+  })();
+
+/** Number of the name in `bytes[start, end)`, any case; 0 when it is not a known one. */
+export function nameIdAt(bytes: Uint8Array, start: number, end: number): number {
+  const candidates = byLength[end - start];
+  if (candidates === undefined) return 0;
+  for (const { id, codes } of candidates) if (sameName(bytes, start, codes)) return id;
+  return 0;
+}
+
+/** Compares with a lower-case name; both are tokens, so only letters differ by the case bit. */
+export function sameName(bytes: Uint8Array, start: number, lower: Uint8Array): boolean {
+  for (let at = 0; at < lower.length; at++) {
+    const byte = bytes[start + at] as number;
+    const want = lower[at] as number;
+    if (byte !== want && !(byte >= 65 && byte <= 90 && (byte | 0x20) === want)) return false;
+  }
+  return true;
+}
+
+const decoder = new TextDecoder("latin1");
+
+/** ISO 8859-1 as RFC 9112 section 2.2 wants; TextDecoder's latin1 is windows-1252, so high bytes go one by one. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  for (let at = start; at < end; at++) {
+    if ((bytes[at] as number) >= 0x80) return String.fromCharCode(...bytes.subarray(start, end));
+  }
+  return decoder.decode(bytes.subarray(start, end));
+}
+
+/** Growable owner of the bytes and offsets of one head; reused from head to head. */
+export class HeadFields implements Fields {
+  bytes: Uint8Array = new Uint8Array(1024);
+  table: Int32Array = new Int32Array(32 * fieldStride);
+  ids: Uint8Array = new Uint8Array(32);
+  count = 0;
+
+  clear(): void {
+    this.count = 0;
+  }
+
+  /** Notes a field whose bytes lie (or will lie) at these offsets. */
+  add(id: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    if (this.count === this.ids.length) this.#grow();
+    const at = this.count * fieldStride;
+    const table = this.table;
+    table[at] = nameStart;
+    table[at + 1] = nameEnd;
+    table[at + 2] = valueStart;
+    table[at + 3] = valueEnd;
+    this.ids[this.count++] = id;
+  }
+
+  /** Copies `source[start, end)` to the front of the owned bytes. */
+  own(source: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (this.bytes.length < length) this.bytes = new Uint8Array(Math.max(length, this.bytes.length * 2));
+    this.bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end));
+  }
+
+  /** A copy that lives on when this one is reused. */
+  copy(): HeadFields {
+    const copied = new HeadFields();
+    copied.bytes = this.bytes.slice();
+    copied.table = this.table.slice();
+    copied.ids = this.ids.slice();
+    copied.count = this.count;
+    return copied;
+  }
+
+  /** Index of the first field with this number from `from` on; -1 when there is none. */
+  indexOfId(id: number, from = 0): number {
+    const at = this.ids.indexOf(id, from);
+    return at < this.count ? at : -1;
+  }
+
+  get(name: string): string | null {
+    const at = this.#indexOf(name, 0);
+    return at < 0 ? null : this.valueAt(at);
+  }
+
+  getAll(name: string): string[] {
+    const values: string[] = [];
+    for (let at = this.#indexOf(name, 0); at >= 0; at = this.#indexOf(name, at + 1))
+      values.push(this.valueAt(at));
+    return values;
+  }
+
+  has(name: string): boolean {
+    return this.#indexOf(name, 0) >= 0;
+  }
+
+  nameAt(index: number): string {
+    const at = index * fieldStride;
+    return latin1(this.bytes, this.table[at] as number, this.table[at + 1] as number).toLowerCase();
+  }
+
+  valueAt(index: number): string {
+    const at = index * fieldStride;
+    return latin1(this.bytes, this.table[at + 2] as number, this.table[at + 3] as number);
+  }
+
+  #indexOf(name: string, from: number): number {
+    for (let index = from; index < this.count; index++) {
+      const at = index * fieldStride;
+      const start = this.table[at] as number;
+      if ((this.table[at + 1] as number) - start === name.length && this.#nameEquals(start, name))
+        return index;
+    }
+    return -1;
+  }
+
+  #nameEquals(start: number, name: string): boolean {
+    for (let at = 0; at < name.length; at++) {
+      const byte = this.bytes[start + at] as number;
+      const want = name.charCodeAt(at);
+      if (byte !== want && !(byte >= 65 && byte <= 90 && (byte | 0x20) === want)) return false;
+    }
+    return true;
+  }
+
+  #grow(): void {
+    const table = new Int32Array(this.table.length * 2);
+    table.set(this.table);
+    this.table = table;
+    const ids = new Uint8Array(this.ids.length * 2);
+    ids.set(this.ids);
+    this.ids = ids;
+  }
+}

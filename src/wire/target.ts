@@ -1,0 +1,88 @@
+/**
+ * Request targets: told apart by form (RFC 9112 section 3.2), and normalised once (RFC 3986 section 6.2.2) so that routing,
+ * access rules and the upstream see the same string.
+ */
+
+/** The target as it is routed and forwarded. */
+export interface NormalTarget {
+  readonly target: string;
+  readonly path: string;
+}
+
+/** True when nothing in the path needs a second look: no escape, no backslash, no dot or slash after a slash. */
+function isPlain(target: string): boolean {
+  for (let at = 0; at < target.length; at++) {
+    const code = target.charCodeAt(at);
+    if (code === 0x3f) return true;
+    if (code === 0x25 || code === 0x5c) return false;
+    if (code === 0x2f && target.charCodeAt(at + 1) === 0x2e) return false;
+  }
+  return true;
+}
+
+/** Normalises an origin-form target; null when it must be refused. */
+export function normalTarget(target: string): NormalTarget | null {
+  const question = target.indexOf("?");
+  const rawPath = question < 0 ? target : target.slice(0, question);
+  if (isPlain(target)) return { target, path: rawPath };
+  const path = normalPath(rawPath);
+  if (path === null) return null;
+  return { target: question < 0 ? path : path + target.slice(question), path };
+}
+
+/** Dot segments removed, escapes of unreserved characters decoded, other escapes in upper case. */
+function normalPath(path: string): string | null {
+  if (path.includes("\\")) return null;
+  const decoded = decodeUnreserved(path);
+  if (decoded === null) return null;
+  const kept: string[] = [];
+  const segments = decoded.split("/");
+  for (let at = 1; at < segments.length; at++) {
+    const segment = segments[at] as string;
+    const last = at === segments.length - 1;
+    if (segment === ".") {
+      if (last) kept.push("");
+    } else if (segment === "..") {
+      kept.pop();
+      if (last) kept.push("");
+    } else kept.push(segment);
+  }
+  return `/${kept.join("/")}`;
+}
+
+/** null for a malformed escape, %00, an escaped backslash, or an escaped dot that would make a dot segment. */
+function decodeUnreserved(path: string): string | null {
+  if (!path.includes("%")) return path;
+  let out = "";
+  for (let at = 0; at < path.length; at++) {
+    const letter = path[at] as string;
+    if (letter !== "%") {
+      out += letter;
+      continue;
+    }
+    const hex = path.slice(at + 1, at + 3);
+    if (!/^[0-9A-Fa-f]{2}$/.test(hex)) return null;
+    const code = Number.parseInt(hex, 16);
+    if (code === 0 || code === 0x5c) return null;
+    if (code === 0x2e && isDotSegmentAround(path, at)) return null;
+    out += /[A-Za-z0-9._~-]/.test(String.fromCharCode(code))
+      ? String.fromCharCode(code)
+      : `%${hex.toUpperCase()}`;
+    at += 2;
+  }
+  return out;
+}
+
+/** Whether the segment around an escaped dot consists of nothing but dots: it would reappear as one after decoding. */
+function isDotSegmentAround(path: string, at: number): boolean {
+  const start = path.lastIndexOf("/", at) + 1;
+  const slash = path.indexOf("/", at);
+  const segment = path.slice(start, slash < 0 ? path.length : slash);
+  return /^(?:\.|%2e)+$/i.test(segment);
+}
+
+/** Host and port of an authority, lower case; null when it is not one (userinfo, list, path, empty). */
+export function normalAuthority(text: string): string | null {
+  const match = /^(?:[A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.exec(text);
+  return match === null ? null : text.toLowerCase();
+}
