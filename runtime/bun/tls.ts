@@ -4,6 +4,7 @@
  * `examine` before a byte is written or delivered. Contexts are cached per credential, so a handshake parses no PEM.
  */
 import type {
+  PeerCertificate,
   SocketError,
   TlsClientOptions,
   TlsCredential,
@@ -163,9 +164,19 @@ export function examine(
   }
   const problem = expected.peer === "unverified" ? null : chainProblem(code, expected);
   if (problem !== null) return problem;
-  const peer = readPeerCertificate(new Uint8Array(der));
+  const peer = readOrNull(new Uint8Array(der));
+  if (peer === null) return refusal("ERR_BAD_CERTIFICATE", "The peer's certificate cannot be read");
   const expired = expected.peer === "unverified" ? null : validityProblem(peer.notBeforeMs, peer.notAfterMs);
   return expired ?? session(peer);
+}
+
+/** What the peer showed is its choice: what we cannot read is refused, not a fault of ours. */
+function readOrNull(der: Uint8Array): PeerCertificate | null {
+  try {
+    return readPeerCertificate(der);
+  } catch {
+    return null;
+  }
 }
 
 /** Bun reports chain errors before name errors, and no SPIFFE certificate carries the DNS name that was dialled. */

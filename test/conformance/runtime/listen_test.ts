@@ -1,6 +1,7 @@
 /** Contract of listeners: ports shared only on purpose, a taken one named with its holder, descriptors adopted. */
 import { describe, expect, test } from "bun:test";
 import type { ListenError } from "../../../runtime/contract.ts";
+import { listeningDescriptor } from "../../support/descriptors.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
 import { dial, dialled, listen, until } from "../../support/sockets.ts";
 
@@ -59,7 +60,7 @@ describe("a listener", () => {
   });
 
   test("takes over a listening descriptor", async () => {
-    const bound = listeningDescriptor();
+    const bound = listeningDescriptor(runtime, 8);
     let accepted = 0;
     const listener = runtime.net.adopt(bound.descriptor, (socket) => {
       accepted++;
@@ -73,21 +74,3 @@ describe("a listener", () => {
     listener.close();
   });
 });
-
-/** What systemd hands over: a socket that was bound and listens already. */
-function listeningDescriptor(): { readonly descriptor: number; readonly port: number } {
-  const libc = runtime.native.library("libc.so.6", {
-    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-    bind: { args: ["i32", "buffer", "u32"], returns: "i32" },
-    listen: { args: ["i32", "i32"], returns: "i32" },
-    getsockname: { args: ["i32", "buffer", "buffer"], returns: "i32" },
-  });
-  const nonBlocking = 0o4000;
-  const descriptor = libc.socket(2, 1 | nonBlocking, 0);
-  const address = Uint8Array.of(2, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-  if (libc.bind(descriptor, address, 16) !== 0 || libc.listen(descriptor, 8) !== 0) {
-    throw new Error(`Cannot listen: errno ${runtime.native.errno()}`);
-  }
-  libc.getsockname(descriptor, address, Uint8Array.of(16, 0, 0, 0));
-  return { descriptor, port: ((address[2] ?? 0) << 8) | (address[3] ?? 0) };
-}

@@ -1,5 +1,6 @@
 /** Contract of plain streams: nothing lost, nothing unbounded, each end of a connection told apart. */
 import { describe, expect, test } from "bun:test";
+import { listeningDescriptor } from "../../support/descriptors.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
 import { dial, dialled, listen, plainPair, Recorder, until } from "../../support/sockets.ts";
 import { patterned, sendAll } from "../../support/streams.ts";
@@ -66,6 +67,16 @@ describe("a dial", () => {
     listener.close();
     const answer = await dial(runtime, { host: "127.0.0.1", port, timeoutMs: 5_000 });
     expect(answer).toMatchObject({ kind: "refused" });
+  });
+
+  test("that nobody answers fails after the time it has", async () => {
+    // A full queue of connections: the kernel drops what comes then.
+    const { port } = listeningDescriptor(runtime, 0);
+    await dialled(runtime, { host: "127.0.0.1", port, timeoutMs: 5_000 });
+    const started = runtime.clock.now();
+    const answer = await dial(runtime, { host: "127.0.0.1", port, timeoutMs: 50 });
+    expect(answer).toMatchObject({ kind: "timeout" });
+    expect(runtime.clock.now() - started).toBeLessThan(1_000);
   });
 
   test("binds the local address it was given", async () => {
