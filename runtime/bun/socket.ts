@@ -29,6 +29,8 @@ export class StreamSocket implements Socket {
   /** What came while paused, in order. */
   private held: Uint8Array[] | null = null;
   private endHeld = false;
+  /** An orderly close that came behind what is held. */
+  private closeHeld = false;
 
   constructor(private readonly faults: Faults) {}
 
@@ -44,8 +46,9 @@ export class StreamSocket implements Socket {
     return this.raw?.localPort ?? 0;
   }
 
+  /** Nothing more is heard or done here. */
   get isClosed(): boolean {
-    return this.closed || this.destroyed;
+    return this.destroyed || (this.closed && !this.closeHeld);
   }
 
   write(bytes: Uint8Array, start = 0, end = bytes.length): number {
@@ -68,7 +71,7 @@ export class StreamSocket implements Socket {
   pause(): void {
     if (this.paused || this.isClosed) return;
     this.paused = true;
-    this.raw?.pause();
+    if (!this.closed) this.raw?.pause();
   }
 
   resume(): void {
@@ -79,7 +82,7 @@ export class StreamSocket implements Socket {
   }
 
   shutdown(): void {
-    if (this.finSent || this.isClosed) return;
+    if (this.finSent || this.closed) return;
     this.finSent = true;
     this.calling = true;
     this.raw?.shutdown();
@@ -151,6 +154,8 @@ export class StreamSocket implements Socket {
     if (this.closed) return;
     if (error !== undefined && error !== null) this.failure ??= socketErrorOf(error);
     this.closed = true;
+    this.closeHeld = this.held !== null && this.failure === null && !this.destroyed;
+    if (this.closeHeld) return;
     if (this.calling) queueMicrotask(() => this.deliverClose());
     else this.deliverClose();
   }
@@ -171,6 +176,10 @@ export class StreamSocket implements Socket {
   private leave(abruptly: boolean): void {
     if (this.isClosed) return;
     this.destroyed = true;
+    if (this.closed) {
+      queueMicrotask(() => this.deliverClose());
+      return;
+    }
     if (this.raw === null) {
       queueMicrotask(() => this.onClose(null));
       return;
@@ -213,7 +222,11 @@ export class StreamSocket implements Socket {
       this.endHeld = false;
       this.onEnd();
     }
-    this.resumeRaw();
+    if (this.isClosed) return;
+    if (this.closeHeld) {
+      this.closeHeld = false;
+      this.deliverClose();
+    } else this.resumeRaw();
   }
 
   private resumeRaw(): void {

@@ -144,6 +144,31 @@ describe("a TLS stream", () => {
     client.socket.destroy();
   });
 
+  test("that pauses on its first chunk, after its own FIN, still gets all before the end", async () => {
+    const ends = await pair(serve());
+    const { client, server } = ends;
+    const records = 40;
+    server.socket.shutdown();
+    await until(() => client.heard.ended, "the FIN arrives");
+    const events: string[] = [];
+    let received = 0;
+    server.socket.handler = {
+      data(chunk) {
+        received += chunk.length;
+        server.socket.pause();
+        runtime.clock.after(1, () => server.socket.resume());
+      },
+      drain() {},
+      end: () => void events.push(`end after ${received}`),
+      close: (error) => void events.push(`close ${error?.kind ?? "orderly"}`),
+    };
+    // Many records in one read of the server, and the end with them.
+    for (let count = 0; count < records; count++) client.socket.write(text("0123456789"));
+    client.socket.shutdown();
+    await until(() => events.length === 2, "it is over");
+    expect(events).toEqual([`end after ${records * 10}`, "close orderly"]);
+  });
+
   test("that is destroyed still delivers what was taken", async () => {
     const { client, server } = await pair(serve());
     server.socket.pause();
