@@ -111,8 +111,8 @@ export class StreamSocket implements Socket {
   }
 
   onData(chunk: Uint8Array): void {
-    if (this.paused || this.held !== null) {
-      (this.held ??= []).push(chunk.slice());
+    if (this.paused || this.destroyed || this.held !== null) {
+      if (!this.destroyed) (this.held ??= []).push(chunk.slice());
       return;
     }
     try {

@@ -57,6 +57,19 @@ test("destroy while something waits drops it and closes", async () => {
   expect(heard.events).toEqual(["close"]);
 });
 
+test("destroy inside data ends it there, whatever else was read already", async () => {
+  const { stream, heard } = fed();
+  heard.data = () => {
+    heard.events.push("data");
+    stream.destroy();
+  };
+  stream.onData(bytes);
+  stream.onData(bytes);
+  stream.onEnd();
+  await until(() => heard.closed, "it is closed");
+  expect(heard.events).toEqual(["data", "close"]);
+});
+
 test("a reset does not wait for what is held", () => {
   const { stream, heard } = fed();
   stream.pause();
