@@ -91,7 +91,7 @@ function isEntry(path: string): boolean {
 
 /** Shipped policies are carried inside the binary as text. */
 function embeds(path: string): boolean {
-  return path.startsWith("policies/") || path.startsWith("src/cli/");
+  return /^(policies|src\/cli|src\/app)\//.test(path);
 }
 
 test("base, model and wire do not know the host, not even its types", () => {
