@@ -1,0 +1,142 @@
+/** Envoy: `--concurrency 1`, circuit breakers raised (1024 answers 503 at load), no route timeout, TLS 1.3 upstream. */
+import { existsSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { works, type CertificateFiles, type Peer, type PeerContext, type Role } from "./peer.ts";
+
+/** Where install_peers.sh leaves it; ENVOY names another. */
+const places = [process.env["ENVOY"], `${process.env["HOME"]}/.cache/heddle-peers/envoy/_bin/envoy`];
+
+export const envoy: Peer = {
+  name: "Envoy",
+  works,
+  version() {
+    const path = envoyPath();
+    if (path === null) return null;
+    const answer = spawnSync(path, ["--version"], { encoding: "utf8" });
+    return answer.status === 0 ? (/\/(\d+\.\d+\.\d+)/.exec(answer.stdout)?.[1] ?? "?") : null;
+  },
+  configure(context, role) {
+    const config = `${role.folder}/envoy.json`;
+    writeFileSync(config, JSON.stringify(configOf(context, role)));
+    const quiet = ["--disable-hot-restart", "--log-level", "error"];
+    return [envoyPath() ?? "envoy", "-c", config, "--concurrency", "1", ...quiet];
+  },
+};
+
+function envoyPath(): string | null {
+  return places.find((path) => path !== undefined && existsSync(path)) ?? Bun.which("envoy");
+}
+
+function configOf(context: PeerContext, role: Role): unknown {
+  return {
+    static_resources: {
+      listeners: [
+        {
+          name: "in",
+          address: socketAddress(context.address, role.port),
+          filter_chains: [
+            {
+              filters: [role.mode === "http" ? httpFilter() : tcpFilter()],
+              ...(role.tls === "in" ? { transport_socket: tlsIn(context) } : {}),
+            },
+          ],
+        },
+      ],
+      clusters: [clusterOf(context, role)],
+    },
+  };
+}
+
+function socketAddress(address: string, port: number): unknown {
+  return { socket_address: { address, port_value: port } };
+}
+
+const types = "type.googleapis.com/envoy.extensions";
+
+function httpFilter(): unknown {
+  return {
+    name: "envoy.filters.network.http_connection_manager",
+    typed_config: {
+      "@type": `${types}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+      stat_prefix: "in",
+      codec_type: "HTTP1",
+      route_config: {
+        virtual_hosts: [
+          {
+            name: "all",
+            domains: ["*"],
+            routes: [{ match: { prefix: "/" }, route: { cluster: "next", timeout: "0s" } }],
+          },
+        ],
+      },
+      http_filters: [
+        {
+          name: "envoy.filters.http.router",
+          typed_config: { "@type": `${types}.filters.http.router.v3.Router` },
+        },
+      ],
+    },
+  };
+}
+
+function tcpFilter(): unknown {
+  return {
+    name: "envoy.filters.network.tcp_proxy",
+    typed_config: {
+      "@type": `${types}.filters.network.tcp_proxy.v3.TcpProxy`,
+      stat_prefix: "in",
+      cluster: "next",
+    },
+  };
+}
+
+function clusterOf(context: PeerContext, role: Role): unknown {
+  const many = 1_000_000;
+  const thresholds = [
+    { max_connections: many, max_pending_requests: many, max_requests: many, max_retries: many },
+  ];
+  return {
+    name: "next",
+    type: "STATIC",
+    connect_timeout: "5s",
+    circuit_breakers: { thresholds },
+    load_assignment: {
+      cluster_name: "next",
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(role.to.host, role.to.port) } }] }],
+    },
+    ...(role.tls === "out" ? { transport_socket: tlsOut(context) } : {}),
+  };
+}
+
+function tlsOut({ certificates: { root, client, server } }: PeerContext): unknown {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": `${types}.transport_sockets.tls.v3.UpstreamTlsContext`,
+      sni: server.name,
+      common_tls_context: common(client, {
+        trusted_ca: { filename: root },
+        match_typed_subject_alt_names: [{ san_type: "DNS", matcher: { exact: server.name } }],
+      }),
+    },
+  };
+}
+
+function tlsIn({ certificates: { root, server } }: PeerContext): unknown {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": `${types}.transport_sockets.tls.v3.DownstreamTlsContext`,
+      require_client_certificate: true,
+      common_tls_context: common(server, { trusted_ca: { filename: root } }),
+    },
+  };
+}
+
+function common(leaf: CertificateFiles, validation_context: unknown): unknown {
+  return {
+    tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
+    tls_certificates: [{ certificate_chain: { filename: leaf.chain }, private_key: { filename: leaf.key } }],
+    validation_context,
+  };
+}

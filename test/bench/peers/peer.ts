@@ -1,0 +1,130 @@
+/**
+ * What every proxy of the bench looks like to it: something that can be started for a kind of work and then costs
+ * processor time. A peer says how to start one process in one role; which roles make up a work is said here, once.
+ */
+import { mkdirSync } from "node:fs";
+import { accepts, startProgram, waitFor, type Program } from "../../support/processes.ts";
+import { familyOf } from "../usage.ts";
+
+/** `hop`: one clear HTTP/1.1 hop. `pair`: HTTP/1.1 through two proxies with mTLS 1.3 between. `tcp`: the same pair, opaque. */
+export const works = ["hop", "pair", "tcp"] as const;
+export type Work = (typeof works)[number];
+
+/** Where load goes and whose cost it is. */
+export interface Subject {
+  readonly host: string;
+  readonly port: number;
+  /** The Host header. */
+  readonly authority: string;
+  /** Processes that carry this work; their processor time is summed. */
+  pids(): number[];
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface PeerContext {
+  /** For configs and logs. */
+  readonly folder: string;
+  /** A loopback address that only this peer listens on. */
+  readonly address: string;
+  readonly backend: Address;
+  readonly proxyCore: number;
+  readonly certificates: PeerCertificates;
+}
+
+/** Files in PEM. Each leaf has the DNS name that the other side asks for. */
+export interface PeerCertificates {
+  readonly root: string;
+  readonly client: CertificateFiles;
+  readonly server: CertificateFiles;
+}
+
+export interface CertificateFiles {
+  readonly name: string;
+  readonly chain: string;
+  readonly key: string;
+  /** Chain and key in one file. */
+  readonly both: string;
+}
+
+/** One process of a peer: takes connections on `port`, forwards to `to`, with mTLS towards one side or none. */
+export interface Role {
+  readonly name: string;
+  /** A folder of its own, for configs. */
+  readonly folder: string;
+  readonly mode: "http" | "tcp";
+  readonly port: number;
+  readonly to: Address;
+  readonly tls: "in" | "out" | null;
+}
+
+export interface Peer {
+  readonly name: string;
+  readonly works: readonly Work[];
+  /** Version, or null when it is not installed. */
+  version(): string | null;
+  /** Writes the configuration of one process; returns its command. */
+  configure(context: PeerContext, role: Role): readonly string[];
+}
+
+/** Where load enters each work, and where the second proxy of a pair listens, on the peer's own address. */
+const ports = {
+  hop: { in: 8001, secured: 0 },
+  pair: { in: 8002, secured: 8003 },
+  tcp: { in: 8004, secured: 8005 },
+} as const;
+
+function rolesOf(context: PeerContext, work: Work): Omit<Role, "folder">[] {
+  const { backend, address } = context;
+  const mode = work === "tcp" ? "tcp" : "http";
+  const port = ports[work].in;
+  if (work === "hop") return [{ name: work, mode, port, to: backend, tls: null }];
+  const second = { host: address, port: ports[work].secured };
+  return [
+    { name: `${work}-out`, mode, port, to: second, tls: "out" },
+    { name: `${work}-in`, mode, port: second.port, to: backend, tls: "in" },
+  ];
+}
+
+async function startRole(peer: Peer, context: PeerContext, part: Omit<Role, "folder">): Promise<Program> {
+  const folder = `${context.folder}/${peer.name}-${part.name}`;
+  mkdirSync(folder, { recursive: true });
+  const program = startProgram({
+    name: `${peer.name} ${part.name}`,
+    command: peer.configure(context, { ...part, folder }),
+    log: `${folder}/log`,
+    core: context.proxyCore,
+  });
+  const ready = async () => ((await accepts(context.address, part.port)) ? true : null);
+  await waitFor(`${program.name} accepts`, ready, { program, limitMs: 20_000 });
+  return program;
+}
+
+export interface StartedPeer {
+  readonly subjects: ReadonlyMap<Work, Subject>;
+  readonly programs: readonly Program[];
+}
+
+/** Starts the peer's processes for those of `wanted` that it can do. */
+export async function startPeer(
+  peer: Peer,
+  context: PeerContext,
+  wanted: readonly Work[],
+): Promise<StartedPeer> {
+  const subjects = new Map<Work, Subject>();
+  const all: Program[] = [];
+  for (const work of wanted.filter((each) => peer.works.includes(each))) {
+    const programs = await Promise.all(rolesOf(context, work).map((part) => startRole(peer, context, part)));
+    all.push(...programs);
+    subjects.set(work, {
+      host: context.address,
+      port: ports[work].in,
+      authority: "bench",
+      pids: () => programs.flatMap((program) => familyOf(program.pid)),
+    });
+  }
+  return { subjects, programs: all };
+}

@@ -1,0 +1,26 @@
+/** What a set of processes cost: processor time from the scheduler's own account, and resident memory. */
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Nanoseconds on a processor of all threads of these processes (finer than user + system time). */
+export function cpuNanos(pids: readonly number[]): number {
+  let sum = 0;
+  for (const pid of pids) {
+    for (const task of readdirSync(`/proc/${pid}/task`)) {
+      sum += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "latin1").split(" ")[0]);
+    }
+  }
+  return sum;
+}
+
+/** Resident megabytes of one process. */
+export function residentMb(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+  return Number(kilobytes ?? 0) / 1024;
+}
+
+/** The process and all below it. */
+export function familyOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
+  if (children === "") return [pid];
+  return [pid, ...children.split(" ").flatMap((child) => familyOf(Number(child)))];
+}
