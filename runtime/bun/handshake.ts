@@ -20,13 +20,12 @@ export interface HandshakeOptions {
 export class TlsStream extends StreamSocket implements SocketHandler {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private settled = false;
-  private readonly reports: Faults;
-  private readonly options: HandshakeOptions;
 
-  constructor(faults: Faults, options: HandshakeOptions) {
+  constructor(
+    faults: Faults,
+    private readonly options: HandshakeOptions,
+  ) {
     super(faults);
-    this.reports = faults;
-    this.options = options;
     this.handler = this;
   }
 
@@ -59,7 +58,7 @@ export class TlsStream extends StreamSocket implements SocketHandler {
       this.settle();
       this.handler = silentHandler;
       this.destroy();
-      this.reports.report(fault);
+      this.faults.report(fault);
     }
   }
 
@@ -74,7 +73,9 @@ export class TlsStream extends StreamSocket implements SocketHandler {
     this.settle();
     this.handler = silentHandler;
     this.destroy();
-    this.options.dial.failed(error);
+    // Bun may find the first bytes bad while it is still being handed them: the dial hears of it later all the same.
+    if (this.raw === null) setImmediate(() => this.options.dial.failed(error));
+    else this.options.dial.failed(error);
   }
 
   /** Forgets the dial: nobody is told. */
@@ -99,29 +100,6 @@ export class TlsStream extends StreamSocket implements SocketHandler {
   close(error: SocketError | null): void {
     this.refuse(error ?? resetError);
   }
-}
-
-/** Bounds what a client may send before a server knows it: its hello and its certificates. */
-const handshakeBytesMax = 64 * 1024;
-
-/** Counts the bytes below TLS while the handshake lasts; Bun shows them to the socket that was there before. */
-export class HandshakeMeter implements SocketHandler {
-  constructor(
-    private readonly stream: TlsStream,
-    private bytes: number,
-  ) {}
-
-  data(chunk: Uint8Array): void {
-    if (!this.stream.pending) return;
-    this.bytes += chunk.length;
-    if (this.bytes <= handshakeBytesMax) return;
-    const message = `The peer sent more than ${handshakeBytesMax} bytes during the TLS handshake`;
-    this.stream.refuse(socketError("tls", "ERR_HANDSHAKE_TOO_LONG", message));
-  }
-
-  drain(): void {}
-  end(): void {}
-  close(): void {}
 }
 
 function setSession(raw: RawSocket, ticket: Buffer): void {

@@ -10,11 +10,11 @@ import type {
   TlsServerOptions,
 } from "../contract.ts";
 import { connect } from "./dial.ts";
-import { resetError, socketErrorOf } from "./errors.ts";
+import { socketErrorOf } from "./errors.ts";
 import type { Faults } from "./faults.ts";
-import { HandshakeMeter, tlsEvents, TlsStream } from "./handshake.ts";
 import { holderOf } from "./holder.ts";
 import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
+import { secureServer } from "./secure.ts";
 import { TlsContexts } from "./tls.ts";
 import { openUdp } from "./udp.ts";
 
@@ -53,7 +53,7 @@ export function createNet(faults: Faults): Net {
     },
     connect: (options, dial) => connect(options, dial, { contexts, faults }),
     secureServer: (socket, options, received, dial) => {
-      secureServer(socket, options, received, dial, contexts, faults);
+      secureServer(socket, options, received, dial, { contexts, faults });
     },
     udp: (options, receive) => openUdp(options, receive, faults),
   };
@@ -88,50 +88,4 @@ function portError(host: string, port: number, error: unknown): PortError {
   const detail =
     cause.kind === "in-use" ? `the port is taken by ${holder ?? "another process"}` : `${cause.message}`;
   return new PortError(`Cannot listen on ${host}:${port}: ${detail}`, cause, holder);
-}
-
-function secureServer(
-  socket: Socket,
-  options: TlsServerOptions,
-  received: Uint8Array,
-  dial: DialHandler,
-  contexts: TlsContexts,
-  faults: Faults,
-): void {
-  if (!(socket instanceof StreamSocket)) throw new TypeError("Cannot secure a socket of another adapter");
-  const stream = new TlsStream(faults, {
-    expected: {
-      peer: options.peer,
-      trusts: options.trustPem.length > 0,
-      serverName: null,
-      accept: options.accept,
-    },
-    context: contexts.server(options),
-    timeoutMs: options.handshakeTimeoutMs,
-    dial,
-    endpoint: null,
-  });
-  const raw = socket.isClosed ? null : socket.abandon(new HandshakeMeter(stream, received.length));
-  if (raw === null) {
-    setImmediate(() => stream.refuse(resetError));
-    return;
-  }
-  // `initialData`, `isServer` and `allowHalfOpen` work but are missing from the types.
-  const { tls } = contexts.server(options);
-  const upgrade = {
-    isServer: true,
-    allowHalfOpen: true,
-    initialData: Buffer.from(received),
-    data: stream,
-    tls,
-    socket: tlsEvents,
-  };
-  try {
-    const [, secured] = raw.upgradeTLS<TlsStream>(upgrade);
-    stream.opened(secured);
-    stream.begin(secured);
-  } catch (error) {
-    raw.terminate();
-    setImmediate(() => stream.refuse(socketErrorOf(error)));
-  }
 }

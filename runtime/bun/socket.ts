@@ -32,7 +32,7 @@ export class StreamSocket implements Socket {
   /** An orderly close that came behind what is held. */
   private closeHeld = false;
 
-  constructor(private readonly faults: Faults) {}
+  constructor(protected readonly faults: Faults) {}
 
   get remoteAddress(): string {
     return this.raw?.remoteAddress ?? "";
@@ -102,7 +102,7 @@ export class StreamSocket implements Socket {
   opened(raw: RawSocket): void {
     this.raw = raw;
     if (this.destroyed) {
-      raw.terminate();
+      raw.close();
       return;
     }
     if (this.paused) raw.pause();

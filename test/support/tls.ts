@@ -19,6 +19,7 @@ export function listenTls(
   const refused: SocketError[] = [];
   const listener = runtime.net.listen({ host: "127.0.0.1", port: 0 }, (socket: Socket) => ({
     data(chunk) {
+      let inside = true;
       runtime.net.secureServer(socket, optionsFor(chunk), chunk, {
         opened(above) {
           const end = { socket: above, heard: new Recorder() };
@@ -26,8 +27,12 @@ export function listenTls(
           opened(end);
           return end.heard;
         },
-        failed: (error) => void refused.push(error),
+        failed(error) {
+          if (inside) throw new Error("failed was called from inside secureServer");
+          refused.push(error);
+        },
       });
+      inside = false;
     },
     drain() {},
     end: () => socket.destroy(),
