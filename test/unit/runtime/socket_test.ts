@@ -4,14 +4,13 @@ import fc from "fast-check";
 import { StreamSocket, type RawSocket } from "../../../runtime/bun/socket.ts";
 import { Recorder, until } from "../../support/sockets.ts";
 
+const rethrow = (error: unknown): void => {
+  throw error;
+};
+
 /** A raw socket that takes everything and, as Bun does, reports a close from inside the call. */
-function fed(): { readonly stream: StreamSocket; readonly heard: Recorder } {
-  const stream = new StreamSocket({
-    report: (error) => {
-      throw error;
-    },
-    handle() {},
-  });
+function fed(report = rethrow): { readonly stream: StreamSocket; readonly heard: Recorder } {
+  const stream = new StreamSocket({ report, handle() {} });
   const heard = new Recorder();
   const raw = {
     write: (_bytes: Uint8Array, _start: number, length: number) => length,
@@ -68,6 +67,19 @@ test("destroy inside data ends it there, whatever else was read already", async 
   stream.onEnd();
   await until(() => heard.closed, "it is closed");
   expect(heard.events).toEqual(["data", "close"]);
+});
+
+test("a handler that throws loses its connection, and the process learns of it", async () => {
+  const faults: unknown[] = [];
+  const { stream, heard } = fed((error) => void faults.push(error));
+  heard.data = () => {
+    throw new Error("broken invariant");
+  };
+  stream.onData(bytes);
+  stream.onData(bytes);
+  await until(() => heard.closed, "it is closed");
+  expect(faults).toEqual([new Error("broken invariant")]);
+  expect(heard.events).toEqual(["close"]);
 });
 
 test("a reset does not wait for what is held", () => {
