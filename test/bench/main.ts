@@ -23,7 +23,7 @@ import { hasProgram, type Program } from "../support/processes.ts";
 const proxyCore = 0;
 const loadCore = 1;
 const peers = [nginx, haproxy, envoy];
-const backend: Address = { host: "127.77.0.1", port: 8000 };
+const backend: Address = { host: "127.78.0.1", port: 8000 };
 /** Open loop: as the published figures of meshes are taken. */
 const paced = { rate: 1_000, connections: 16 } as const;
 
@@ -114,7 +114,7 @@ async function startPeers(stage: Stage): Promise<void> {
       continue;
     }
     stage.versions.set(peer.name, version);
-    const address = `127.77.0.${index + 11}`;
+    const address = `127.78.0.${index + 11}`;
     const context = { folder: stage.folder, address, backend, proxyCore, certificates };
     const started = await startPeer(peer, context, works);
     stage.programs.push(...started.programs);
@@ -123,7 +123,7 @@ async function startPeers(stage: Stage): Promise<void> {
 }
 
 async function startOurs(stage: Stage): Promise<void> {
-  const started = await startHeddle({ folder: stage.folder, backend, proxyCore, loadCore });
+  const started = await startHeddle({ backend, proxyCore, loadCore });
   if (typeof started === "string") {
     stage.absent.push(`heddle (${started})`);
     return;

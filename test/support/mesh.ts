@@ -1,0 +1,314 @@
+/**
+ * A whole mesh for tests and benchmarks, made as a user makes one: the compiled binary, `heddle init`, `token create`,
+ * `join` and `apply`, then registry, controller and one proxy per machine as processes of their own. A machine is a
+ * loopback address and a state folder. Addresses differ from one launching process to the next, so runs side by side do not meet.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { binaryPath, bun, root } from "../../compile/repository.ts";
+import type { StatusAnswer, TokenAnswer } from "../../src/api/messages.ts";
+import { ports } from "../../src/model/ports.ts";
+import { serviceKey } from "../../src/model/service.ts";
+import { MeshProcess } from "./mesh_process.ts";
+import { accepts, plainEnvironment, runProgram, startProgram, waitFor, type Program } from "./processes.ts";
+
+export interface MeshOptions {
+  readonly machines: readonly MachinePlan[];
+  /** YAML, applied once every machine has joined. */
+  readonly documents: string;
+  /** Folder of policies beside the documents: file name to text. */
+  readonly policies?: Readonly<Record<string, string>>;
+  /** Lifetime of certificates, as the flag takes it: `4s`. */
+  readonly leafTtl?: string;
+  /** Flags of every `heddle proxy`. */
+  readonly proxyFlags?: readonly string[];
+  /** Processors of the proxies and of everything else. */
+  readonly cores?: { readonly proxies: number; readonly others: number };
+}
+
+export interface MachinePlan {
+  readonly name: string;
+  readonly services: readonly ServicePlan[];
+}
+
+export interface ServicePlan {
+  readonly service: string;
+  /** What runs: an app of test/support/apps.ts, or nothing (it only calls, or the test brings it). Default `http`. */
+  readonly app?: "http" | "tcp" | "none";
+  /** Where it listens when the test brings it. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly version?: string;
+  /** Services that it calls; a number is an explicit local port. */
+  readonly calls?: Readonly<Record<string, number | "by-name">>;
+}
+
+export interface Machine {
+  readonly name: string;
+  readonly address: string;
+  readonly state: string;
+  readonly proxy: MeshProcess;
+  readonly apps: ReadonlyMap<string, Program>;
+  /** The HTTP outbound listener of one of its services. */
+  httpPort(service: string): number;
+  /** Starts an app again that was killed. */
+  startApp(service: string): Promise<void>;
+}
+
+export interface Mesh {
+  readonly folder: string;
+  readonly registry: MeshProcess;
+  readonly controller: MeshProcess;
+  machine(name: string): Machine;
+  /** Runs the binary as the operator; returns what it printed, throws when it fails. */
+  heddle(...args: string[]): string;
+  status(): StatusAnswer;
+  apply(documents: string): void;
+  /** Until every machine holds the snapshot meant for it and every service that has an app is ready. */
+  settled(limitMs?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const appPortFirst = 8_080;
+const startLimitMs = 15_000;
+/** A service without an app still needs a port to be declared with. */
+const noApp = 9;
+
+/** 127.a.b.n: a and b from the pid, so that two launching processes use different addresses. */
+function addressOf(index: number): string {
+  return `127.${100 + ((process.pid >> 8) % 100)}.${process.pid & 255}.${index + 1}`;
+}
+
+export async function startMesh(options: MeshOptions): Promise<Mesh> {
+  const folder = mkdtempSync(`${tmpdir()}/heddle-mesh-`);
+  const mesh = new TestMesh(folder, options);
+  try {
+    await mesh.start();
+  } catch (error) {
+    const said = mesh.logs();
+    await mesh.stop();
+    throw new Error(`Cannot start the mesh: ${(error as Error).message}\n${said}`);
+  }
+  return mesh;
+}
+
+class TestMesh implements Mesh {
+  readonly registry: MeshProcess;
+  readonly controller: MeshProcess;
+  readonly #control = addressOf(0);
+  readonly #machines = new Map<string, TestMachine>();
+
+  constructor(
+    readonly folder: string,
+    readonly options: MeshOptions,
+  ) {
+    const mode = (name: "registry" | "controller", port: number): MeshProcess =>
+      new MeshProcess({
+        name,
+        command: [binaryPath, name, "--state", `${folder}/control`],
+        log: `${folder}/${name}.log`,
+        ready: () => accepts(this.#control, port),
+        ...coreOf(options.cores?.others),
+      });
+    this.registry = mode("registry", ports.registry);
+    this.controller = mode("controller", ports.controller);
+  }
+
+  async start(): Promise<void> {
+    const { leafTtl } = this.options;
+    const at = ["--address", this.#control, "--loopback", this.#control];
+    const ttl = leafTtl === undefined ? [] : ["--leaf-ttl", leafTtl];
+    this.heddle("init", "--no-start", "--node", "control", "--trust-domain", "mesh.test", ...at, ...ttl);
+    await this.registry.start();
+    await this.controller.start();
+    for (const [index, plan] of this.options.machines.entries()) {
+      const machine = new TestMachine(this, plan, addressOf(index + 1));
+      this.#machines.set(plan.name, machine);
+      await machine.join(`${this.#control}:${ports.controller}`);
+    }
+    this.apply(this.options.documents);
+    await Promise.all([...this.#machines.values()].map((machine) => machine.start()));
+    await this.settled();
+  }
+
+  machine(name: string): Machine {
+    const machine = this.#machines.get(name);
+    if (machine === undefined) throw new Error(`There is no machine "${name}" in this mesh`);
+    return machine;
+  }
+
+  heddle(...args: string[]): string {
+    return runProgram([binaryPath, ...args], {
+      env: plainEnvironment({ HEDDLE_STATE: `${this.folder}/control`, NO_COLOR: "1" }),
+    });
+  }
+
+  status(): StatusAnswer {
+    return JSON.parse(this.heddle("status", "--output", "json")) as StatusAnswer;
+  }
+
+  apply(documents: string): void {
+    const folder = `${this.folder}/documents`;
+    mkdirSync(`${folder}/policies`, { recursive: true });
+    writeFileSync(`${folder}/mesh.yaml`, documents);
+    for (const [file, text] of Object.entries(this.options.policies ?? {})) {
+      writeFileSync(`${folder}/policies/${file}`, text);
+    }
+    this.heddle("apply", "-f", folder);
+  }
+
+  async settled(limitMs = startLimitMs): Promise<void> {
+    await waitFor("the mesh has settled", () => this.#isSettled(), { limitMs, everyMs: 50 });
+  }
+
+  #isSettled(): true | null {
+    const { nodes, instances } = this.status();
+    const machines = [...this.#machines.values()];
+    const current = machines.every(({ name }) => {
+      const node = nodes.find((each) => each.name === name);
+      return node?.connected === true && node.wanted !== "" && node.wanted === node.acknowledged;
+    });
+    const expected = machines.flatMap(({ name, plan }) =>
+      plan.services.filter(hasApp).map(({ service }) => ({ name, key: serviceKey(named(service)) })),
+    );
+    const ready = expected.every(({ name, key }) =>
+      instances.some((each) => each.ready && each.node === name && serviceKey(each.service) === key),
+    );
+    return current && ready ? true : null;
+  }
+
+  /** The last words of every process. */
+  logs(): string {
+    const processes = [
+      this.registry,
+      this.controller,
+      ...[...this.#machines.values()].map((each) => each.proxy),
+    ];
+    return processes.map((each) => `-- ${each.name}\n${each.output().slice(-1_500)}`).join("\n");
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#machines.values()].map((machine) => machine.stop()));
+    await Promise.all([this.registry.stop(), this.controller.stop()]);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+class TestMachine implements Machine {
+  readonly state: string;
+  readonly proxy: MeshProcess;
+  readonly apps = new Map<string, Program>();
+
+  constructor(
+    readonly mesh: TestMesh,
+    readonly plan: MachinePlan,
+    readonly address: string,
+  ) {
+    this.state = `${mesh.folder}/${plan.name}`;
+    const { cores, proxyFlags = [] } = mesh.options;
+    this.proxy = new MeshProcess({
+      name: `proxy of ${plan.name}`,
+      command: [binaryPath, "proxy", "--state", this.state, ...proxyFlags],
+      log: `${mesh.folder}/${plan.name}.log`,
+      ready: () => isReady(address),
+      ...coreOf(cores?.proxies),
+    });
+  }
+
+  get name(): string {
+    return this.plan.name;
+  }
+
+  httpPort(service: string): number {
+    const index = this.plan.services.findIndex((each) => each.service === service);
+    if (index < 0) throw new Error(`${this.name} runs no "${service}"`);
+    return ports.outboundFirst + index;
+  }
+
+  /** With a token for exactly its services, from a Machine document. */
+  async join(controller: string): Promise<void> {
+    const { mesh, name, address } = this;
+    const services = this.plan.services.flatMap(({ service }) => ["--service", service]);
+    const made = mesh.heddle("token", "create", ...services, "--output", "json");
+    const { token } = JSON.parse(made) as TokenAnswer;
+    const machine = `${mesh.folder}/${name}.machine.yaml`;
+    writeFileSync(machine, this.#document());
+    const at = ["--address", address, "--loopback", address];
+    const flags = ["--node", name, "--machine", machine, "--state", this.state, ...at];
+    mesh.heddle("join", controller, token, "--no-start", ...flags);
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.plan.services.filter(hasApp).map(({ service }) => this.startApp(service)));
+    await this.proxy.start();
+  }
+
+  async startApp(service: string): Promise<void> {
+    const index = this.plan.services.findIndex((each) => each.service === service);
+    const plan = this.plan.services[index];
+    if (plan === undefined || plan.app === "none" || plan.host !== undefined) return;
+    const { app = "http", version = "v1" } = plan;
+    const port = appPort(plan, index);
+    const args = [app, this.address, String(port), service, version];
+    const program = startProgram({
+      name: `${service} of ${this.name}`,
+      command: [bun, `${root}/test/support/apps.ts`, ...args],
+      log: `${this.mesh.folder}/${this.name}-${service}.log`,
+      ...coreOf(this.mesh.options.cores?.others),
+    });
+    this.apps.set(service, program);
+    const ready = async () => ((await accepts(this.address, port)) ? true : null);
+    await waitFor(`${program.name} accepts`, ready, { program });
+  }
+
+  async stop(): Promise<void> {
+    await this.proxy.stop();
+    await Promise.all([...this.apps.values()].map((app) => app.stop()));
+  }
+
+  /** JSON is YAML. */
+  #document(): string {
+    const services = this.plan.services.map((plan, index) => ({
+      service: plan.service,
+      host: plan.host ?? this.address,
+      port: appPort(plan, index),
+      httpPort: ports.outboundFirst + index,
+      labels: { version: plan.version ?? "v1" },
+      health: { every: "500ms" },
+      upstreams: Object.entries(plan.calls ?? {}).map(([service, port]) =>
+        port === "by-name" ? { service } : { service, bind: `${this.address}:${port}` },
+      ),
+    }));
+    return JSON.stringify({ kind: "Machine", name: this.name, address: this.address, services }, null, 2);
+  }
+}
+
+function appPort(plan: ServicePlan, index: number): number {
+  if (plan.port !== undefined) return plan.port;
+  return plan.app === "none" ? noApp : appPortFirst + index;
+}
+
+function hasApp(plan: ServicePlan): boolean {
+  return plan.app !== "none";
+}
+
+function named(service: string): { name: string; namespace: string } {
+  const [name = "", namespace = "default"] = service.split(".");
+  return { name, namespace };
+}
+
+function coreOf(core: number | undefined): { core?: number } {
+  return core === undefined ? {} : { core };
+}
+
+async function isReady(address: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://${address}:${ports.admin}/ready`, {
+      signal: AbortSignal.timeout(1_000),
+    });
+    await answer.text();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
