@@ -25,8 +25,8 @@ export interface ApiIssue {
 
 /** Paths of the registry. Who may call what: `src/registry/permissions.ts`. */
 export const registryPaths = {
-  /** PUT by the instance's service SVID. Body RegisterRequest. Also renews. */
-  instance: "/v1/instances/:id",
+  /** PUT RegisterRequest by the instance's service SVID; also renews. POST /remove {id} takes it back. */
+  instances: "/v1/instances",
   /** GET: RangeAnswer of keys under `prefix`. */
   range: "/v1/range",
   /** POST CommitRequest by a controller: CommitAnswer (409 on conflict). */
@@ -99,7 +99,7 @@ export const controllerPaths = {
   renew: "/v1/renew",
   /** POST RenewRequest with a nonce signature, without a valid certificate: RenewAnswer (identity R3). */
   reattest: "/v1/reattest",
-  /** GET ?version=: stream of SnapshotLine, by a node. */
+  /** POST SubscribeRequest by a node: stream of SnapshotLine. */
   snapshots: "/v1/snapshots",
   /** POST SnapshotReply by a node. */
   reply: "/v1/snapshots/reply",
@@ -184,6 +184,13 @@ export interface RenewAnswer {
   readonly node: IssuedCertificate;
   readonly services: readonly (IssuedCertificate & { readonly service: ServiceName })[];
   readonly controllerMs: number;
+}
+
+export interface SubscribeRequest {
+  /** Version that the proxy has; "" for none. */
+  readonly version: string;
+  /** Keys of the services that it uses. */
+  readonly uses: readonly string[];
 }
 
 export type SnapshotLine =

@@ -74,7 +74,7 @@ export interface ControlClient {
   call(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<ControlAnswer>;
   /** The bytes of an answer that is not JSON. */
   fetchBytes(path: string): Promise<Uint8Array>;
-  /** Follows an NDJSON stream. Ends by itself when nothing, not even a heartbeat, came for three heartbeats. */
-  stream(path: string, handler: StreamHandler): ControlStream;
+  /** Follows an NDJSON stream; with a body by POST, else by GET. Ends by itself when nothing, not even a heartbeat, came for three heartbeats. */
+  stream(path: string, handler: StreamHandler, body?: unknown): ControlStream;
   close(): void;
 }

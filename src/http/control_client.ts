@@ -63,12 +63,12 @@ class Client implements ControlClient {
     return answer.bytes;
   }
 
-  stream(path: string, handler: StreamHandler): ControlStream {
+  stream(path: string, handler: StreamHandler, body?: unknown): ControlStream {
     const stream = new Follower(this.options, handler, (status, bytes) =>
       this.#refusal(status, parseJson(bytes), bytes),
     );
     this.#dial().then(
-      (connection) => stream.begin(connection, path),
+      (connection) => stream.begin(connection, path, body),
       (error: ControlUnreachable) => stream.ended(error),
     );
     return stream;
@@ -227,11 +227,18 @@ class Follower implements ControlStream, ResponseSink {
     readonly refusal: (status: number, bytes: Uint8Array) => ControlRefusal,
   ) {}
 
-  begin(connection: Http1Client, path: string): void {
+  begin(connection: Http1Client, path: string, body: unknown): void {
     if (this.#closed) return connection.destroy();
     this.#connection = connection;
     this.#lastMs = this.options.clock.now();
-    connection.start(requestOf("GET", path, this.options.serverName, 0), this).end(null);
+    const bytes = body === undefined ? null : new TextEncoder().encode(JSON.stringify(body));
+    const method = bytes === null ? "GET" : "POST";
+    const stream = connection.start(
+      requestOf(method, path, this.options.serverName, bytes?.length ?? 0),
+      this,
+    );
+    if (bytes !== null) stream.write(bytes);
+    stream.end(null);
     this.#watch();
   }
 

@@ -31,6 +31,8 @@ export interface Http1ClientOptions {
   /** Gone, or will take no request any more. Called once. */
   readonly onRetired: (connection: Http1Client) => void;
   readonly onLimit?: (limit: string) => void;
+  /** The far side checks our certificate: a new connection that it closes without a word was refused, not lost. */
+  readonly identityAtStake?: boolean;
 }
 
 const hostId = idOf("host");
@@ -355,8 +357,14 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     }
     if (this.#headDone || this.#anyByte)
       return this.#fail(error === null ? "UC" : "UR", `${peer} ${how} inside its answer`, "no");
-    const repeat: Repeat = this.carried > 1 ? "reused" : "no";
-    this.#fail(error === null ? "UC" : "UR", `${peer} ${how} before it answered`, repeat);
+    if (error === null && this.carried === 1 && this.options.identityAtStake === true) {
+      return this.#fail(
+        "ID",
+        `${peer} closed a new connection without a word, as it does when it refuses a certificate`,
+        "no",
+      );
+    }
+    this.#fail(error === null ? "UC" : "UR", `${peer} ${how} before it answered`, "idempotent");
   }
 
   #fail(flag: Flag, detail: string, repeat: Repeat): void {

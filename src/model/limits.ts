@@ -66,6 +66,9 @@ export const limits = {
   joinTokenMs: 15 * 60_000,
   joinTokenMaxMs: 60 * 60_000,
   joinFailuresPerMinuteMax: 5,
+  renewRetryMs: 100,
+  renewRetryMaxMs: 60_000,
+  servicesPerNodeMax: 64,
   nodeGraceMs: 30 * 24 * 3_600_000,
   // Control plane
   leaseMs: 12_000,
@@ -73,6 +76,7 @@ export const limits = {
   publishDebounceMs: 50,
   publishDebounceMaxMs: 1_000,
   streamHeartbeatMs: 10_000,
+  streamQueueBytesMax: 32 * mib,
   controlConnectMs: 3_000,
   controlCallMs: 15_000,
   reconnectMs: 100,
@@ -80,7 +84,9 @@ export const limits = {
   controlBodyBytesMax: 8 * mib,
   documentBytesMax: mib,
   documentsMax: 5_000,
+  usesMax: 1_000,
   documentAliasesMax: 20,
+  registryKeyBytesMax: 1024,
   registryValueBytesMax: mib,
   registryHistoryMax: 10_000,
   // Policies

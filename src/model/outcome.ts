@@ -1,6 +1,6 @@
 /**
  * How an exchange ended, as data: the short flag of logs and metrics, the side at fault, and whether sending the
- * request again is safe. Stages return outcomes; `http_answer_of` of the proxy's rescue table turns them into answers.
+ * request again is safe. Stages return outcomes; the rescue table of the proxy turns them into answers.
  */
 
 /** Flags in Envoy's spelling where Envoy has one; AD, PD, PE, ID are heddle's own. */
@@ -29,10 +29,10 @@ export type Flag =
 export type Side = "downstream" | "upstream" | "mesh" | "policy";
 
 /**
- * `no`: the peer may have acted on it. `yes`: nothing of it left, or the peer said it did nothing.
- * `reused`: safe for idempotent requests only, the usual race on a kept-alive connection.
+ * `no`: never. `yes`: nothing of it left, or the peer said it did nothing. `idempotent`: the peer may have acted on it but
+ * said nothing, so only what may happen twice is sent again.
  */
-export type Repeat = "no" | "yes" | "reused";
+export type Repeat = "no" | "yes" | "idempotent";
 
 export interface Outcome {
   readonly flag: Flag;

@@ -1,0 +1,32 @@
+/** Who calls a control API, and the one sentence for whoever must not. */
+import type { Context } from "hono";
+import type { Caller } from "../http/control.ts";
+import { principalOf } from "../identity/spiffe_id.ts";
+import type { Principal } from "../model/identity.ts";
+import { Refusal } from "./problem.ts";
+
+/** The environment of a control API's Hono app. */
+export interface ControlEnv {
+  readonly Bindings: { readonly caller: Caller };
+}
+
+/** The caller's principal; null without a certificate or with one of no known form. */
+export function callerOf(context: Context<ControlEnv>, trustDomain: string): Principal | null {
+  return principalOf(context.env.caller.spiffeId, trustDomain);
+}
+
+/** The caller when it is of the kind; refuses everyone else. */
+export function requireCaller<Kind extends Principal["kind"]>(
+  context: Context<ControlEnv>,
+  trustDomain: string,
+  ...kinds: readonly Kind[]
+): Extract<Principal, { kind: Kind }> {
+  const caller = callerOf(context, trustDomain);
+  if (caller !== null && (kinds as readonly string[]).includes(caller.kind))
+    return caller as Extract<Principal, { kind: Kind }>;
+  const shown = context.env.caller.spiffeId ?? "a caller without certificate";
+  throw new Refusal(
+    caller === null ? 401 : 403,
+    `${shown} may not do this: it takes a certificate of a ${kinds.join(" or ")}`,
+  );
+}

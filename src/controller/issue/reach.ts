@@ -1,0 +1,31 @@
+/** Connects back to a machine, so that a firewall in between is found at once and not by the first failed request. */
+import type { Net } from "../../../runtime/contract.ts";
+import { limits } from "../../model/limits.ts";
+
+export function reachMachine(
+  net: Net,
+  address: string,
+  port: number,
+): Promise<{ ok: boolean; detail: string }> {
+  return new Promise((resolve) => {
+    net.connect(
+      { host: address, port, timeoutMs: limits.connectMeshMs },
+      {
+        opened: (socket) => {
+          socket.destroy();
+          resolve({ ok: true, detail: `the controller reached ${address}:${port}` });
+          return { data() {}, drain() {}, end() {}, close() {} };
+        },
+        failed: (error) => {
+          const why =
+            error.kind === "refused"
+              ? "nothing listens there yet"
+              : error.kind === "timeout"
+                ? "no answer: a firewall is in between, or the address is wrong"
+                : error.message;
+          resolve({ ok: false, detail: `the controller could not reach ${address}:${port}: ${why}` });
+        },
+      },
+    );
+  });
+}

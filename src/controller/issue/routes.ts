@@ -1,0 +1,90 @@
+/** The paths of joining, renewing, tokens and machines. Joining alone works without a certificate. */
+import type { Hono } from "hono";
+import * as v from "valibot";
+import { readBody } from "../../api/body.ts";
+import { requireCaller, type ControlEnv } from "../../api/caller.ts";
+import { controllerPaths, type JoinNonce, type JoinRoot, type TokenAnswer } from "../../api/messages.ts";
+import { limits } from "../../model/limits.ts";
+import type { Issuing } from "./issuing.ts";
+
+const name = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "expected a lower-case name"),
+);
+const short = v.pipe(v.string(), v.maxLength(512));
+const serviceName = v.strictObject({ name, namespace: name });
+const proofs = v.pipe(
+  v.array(v.strictObject({ service: serviceName, publicKey: short, signature: short })),
+  v.maxLength(limits.servicesPerNodeMax),
+);
+const renewal = { nonce: short, node: name, publicKey: short, signature: short, services: proofs };
+const renewSchema = v.strictObject(renewal);
+const joinSchema = v.strictObject({
+  ...renewal,
+  token: short,
+  address: v.nullable(short),
+  port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535)),
+});
+const tokenSchema = v.strictObject({
+  services: v.pipe(v.array(serviceName), v.minLength(1), v.maxLength(limits.servicesPerNodeMax)),
+  ttlMs: v.pipe(
+    v.number(),
+    v.minValue(1_000),
+    v.maxValue(limits.joinTokenMaxMs, `expected at most ${limits.joinTokenMaxMs / 60_000} minutes`),
+  ),
+});
+
+export interface IssueRouteOptions {
+  readonly issuing: Issuing;
+  readonly trustDomain: string;
+  /** How other machines reach this controller, for the join line. */
+  readonly address: string;
+}
+
+export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): void {
+  const { issuing, trustDomain } = options;
+  const { authority } = issuing.options;
+  app.get(controllerPaths.root, (context) =>
+    context.json({ rootPem: authority.rootPem, trustDomain } satisfies JoinRoot),
+  );
+  app.post(controllerPaths.nonce, (context) => context.json({ nonce: issuing.nonce() } satisfies JoinNonce));
+  app.post(controllerPaths.join, async (context) => {
+    const request = await readBody(context.req.raw, joinSchema);
+    return context.json(await issuing.join(request, context.env.caller.remoteAddress));
+  });
+  app.post(controllerPaths.renew, async (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    return context.json(await issuing.renew(await readBody(context.req.raw, renewSchema), caller.name));
+  });
+  app.post(controllerPaths.reattest, async (context) => {
+    const request = await readBody(context.req.raw, renewSchema);
+    return context.json(await issuing.reattest(request, context.env.caller.remoteAddress));
+  });
+  app.post(controllerPaths.tokens, async (context) => {
+    requireCaller(context, trustDomain, "operator");
+    const { services, ttlMs } = await readBody(context.req.raw, tokenSchema);
+    const { token, expiresMs } = await issuing.tokens.create(services, ttlMs, authority.pin);
+    const flags =
+      services.length === 1 ? ` --service ${services[0]?.name} --port PORT` : " --machine machine.yaml";
+    return context.json({
+      token,
+      expiresMs,
+      joinLine: `heddle join ${options.address} ${token}${flags}`,
+    } satisfies TokenAnswer);
+  });
+  app.get(controllerPaths.nodes, async (context) => {
+    requireCaller(context, trustDomain, "operator");
+    return context.json(await issuing.nodes.list());
+  });
+  app.post(`${controllerPaths.nodes}/:name/allow`, async (context) => {
+    requireCaller(context, trustDomain, "operator");
+    const { service } = await readBody(context.req.raw, v.strictObject({ service: serviceName }));
+    await issuing.nodes.allow(context.req.param("name"), service);
+    return context.json({});
+  });
+  app.post(`${controllerPaths.nodes}/:name/remove`, async (context) => {
+    requireCaller(context, trustDomain, "operator");
+    await issuing.nodes.remove(context.req.param("name"));
+    return context.json({});
+  });
+}

@@ -1,0 +1,89 @@
+/**
+ * The credentials of this machine on disk: the node's, one per local service, and the trusted roots. A key and its
+ * certificate are one file, replaced atomically, so whatever is read belongs together.
+ */
+import type { Files, TlsCredential } from "../../runtime/contract.ts";
+import { serviceKey, type ServiceName } from "../model/service.ts";
+import type { TrustBundle } from "../model/snapshot.ts";
+
+export interface Credential {
+  readonly spiffeId: string;
+  readonly tls: TlsCredential;
+  readonly issuedMs: number;
+  readonly notAfterMs: number;
+}
+
+export class CredentialStore {
+  #node: Credential | null = null;
+  readonly #services = new Map<string, Credential>();
+  #bundle: TrustBundle | null = null;
+
+  constructor(
+    readonly files: Files,
+    readonly folder: string,
+  ) {}
+
+  /** Reads what there is. Files that are no credential are an error that names them. */
+  async load(services: readonly ServiceName[]): Promise<void> {
+    this.#node = await readJson<Credential>(this.files, `${this.folder}/node.json`);
+    this.#bundle = await readJson<TrustBundle>(this.files, `${this.folder}/bundle.json`);
+    for (const service of services) {
+      const credential = await readJson<Credential>(this.files, this.#path(serviceKey(service)));
+      if (credential !== null) this.#services.set(serviceKey(service), credential);
+    }
+  }
+
+  get node(): Credential | null {
+    return this.#node;
+  }
+
+  get bundle(): TrustBundle | null {
+    return this.#bundle;
+  }
+
+  /** Of a local service, by its key. */
+  service(key: string): Credential | null {
+    return this.#services.get(key) ?? null;
+  }
+
+  get services(): ReadonlyMap<string, Credential> {
+    return this.#services;
+  }
+
+  async setNode(credential: Credential): Promise<void> {
+    await writeSecret(this.files, `${this.folder}/node.json`, credential);
+    this.#node = credential;
+  }
+
+  async setService(key: string, credential: Credential): Promise<void> {
+    await writeSecret(this.files, this.#path(key), credential);
+    this.#services.set(key, credential);
+  }
+
+  /** An older bundle never replaces a newer one. Returns whether it changed. */
+  async setBundle(bundle: TrustBundle): Promise<boolean> {
+    if (this.#bundle !== null && this.#bundle.sequence >= bundle.sequence) return false;
+    await writeSecret(this.files, `${this.folder}/bundle.json`, bundle);
+    this.#bundle = bundle;
+    return true;
+  }
+
+  #path(key: string): string {
+    return `${this.folder}/service.${key}.json`;
+  }
+}
+
+export async function readJson<T>(files: Files, path: string): Promise<T | null> {
+  const bytes = await files.read(path);
+  if (bytes === null) return null;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as T;
+  } catch (error) {
+    throw new Error(`Cannot read ${path}: ${(error as Error).message}`);
+  }
+}
+
+export async function writeSecret(files: Files, path: string, value: unknown): Promise<void> {
+  await files.makeFolder(path.slice(0, path.lastIndexOf("/")), 0o700);
+  await files.writeAtomic(path, `${JSON.stringify(value)}\n`, 0o600);
+}

@@ -1,0 +1,58 @@
+/** ECDSA P-256 keys as text, and proofs that somebody holds one. */
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  verify,
+  X509Certificate,
+  createHash,
+} from "node:crypto";
+
+export interface KeyPair {
+  /** PKCS #8, PEM. */
+  readonly privatePem: string;
+  /** SubjectPublicKeyInfo, base64 of DER. */
+  readonly publicKey: string;
+}
+
+export function generateKey(): KeyPair {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return {
+    privatePem: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
+    publicKey: (publicKey.export({ type: "spki", format: "der" }) as Buffer).toString("base64"),
+  };
+}
+
+/** The public half of a private key. */
+export function publicKeyOf(privatePem: string): string {
+  const key = createPublicKey(createPrivateKey(privatePem));
+  return (key.export({ type: "spki", format: "der" }) as Buffer).toString("base64");
+}
+
+/** Signature over the text (ECDSA, SHA-256, DER), base64. */
+export function prove(privatePem: string, text: string): string {
+  return sign("sha256", Buffer.from(text), createPrivateKey(privatePem)).toString("base64");
+}
+
+/** Whether the holder of this P-256 key signed the text. False for anything malformed. */
+export function isProof(publicKey: string, text: string, signature: string): boolean {
+  try {
+    const key = createPublicKey({ key: Buffer.from(publicKey, "base64"), type: "spki", format: "der" });
+    if (key.asymmetricKeyType !== "ec" || key.asymmetricKeyDetails?.namedCurve !== "prime256v1") return false;
+    return verify("sha256", Buffer.from(text), key, Buffer.from(signature, "base64"));
+  } catch {
+    return false;
+  }
+}
+
+/** What a join token carries: SHA-256 of the root's public key, base64url. */
+export function pinOf(certificatePem: string): string {
+  const key = new X509Certificate(certificatePem).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(key).digest("base64url");
+}
+
+/** When a certificate ends, in milliseconds since 1970. */
+export function notAfterOf(certificatePem: string): number {
+  return Date.parse(new X509Certificate(certificatePem).validTo);
+}

@@ -1,0 +1,170 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import fc from "fast-check";
+import { createRuntime } from "../../../runtime/bun/runtime.ts";
+import { MemoryStore } from "../../../src/registry/memory_store.ts";
+import { SqliteStore } from "../../../src/registry/sqlite_store.ts";
+import type { Change, Operation, Store } from "../../../src/registry/store.ts";
+
+const { clock, databases } = createRuntime();
+const folder = mkdtempSync("/tmp/heddle-store-");
+let number = 0;
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const kinds: Readonly<Record<string, () => Store>> = {
+  memory: () => new MemoryStore(clock),
+  sqlite: () => new SqliteStore(databases, `${folder}/${number++}.db`, clock),
+};
+
+const put = (key: string, value: string): Operation => ({ do: "put", key, value });
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error("waited in vain");
+    await new Promise((resolve) => clock.after(10, () => resolve(undefined)));
+  }
+}
+
+for (const [kind, make] of Object.entries(kinds)) {
+  describe(`the ${kind} store`, () => {
+    test("commits all operations in one revision, or none when a condition fails", async () => {
+      const store = make();
+      expect(await store.commit([{ key: "a", modified: 0 }], [put("a", "1"), put("b", "1")])).toEqual({
+        ok: true,
+        revision: 2,
+      });
+      expect(store.get("a")).toEqual({ key: "a", value: "1", created: 2, modified: 2, lease: null });
+      expect(await store.commit([{ key: "a", modified: 1 }], [put("a", "2"), put("c", "2")])).toEqual({
+        ok: false,
+        reason: "conflict",
+        key: "a",
+        revision: 2,
+      });
+      expect(store.range("").entries.map((each) => each.key)).toEqual(["a", "b"]);
+      expect(await store.commit([{ key: "a", modified: 2 }], [{ do: "delete", key: "a" }])).toEqual({
+        ok: true,
+        revision: 3,
+      });
+      expect(store.get("a")).toBeNull();
+      store.close();
+    });
+
+    test("of many commits on the same condition exactly one wins", async () => {
+      const store = make();
+      const results = await Promise.all(
+        Array.from({ length: 100 }, (_, at) =>
+          store.commit([{ key: "k", modified: 0 }], [put("k", String(at))]),
+        ),
+      );
+      expect(results.filter((each) => each.ok).length).toBe(1);
+      store.close();
+    });
+
+    test("a watch that resumes from any revision sees every change once and in order", async () => {
+      const store = make();
+      for (let at = 0; at < 20; at++)
+        await store.commit([], [put(`k/${at % 5}`, String(at)), put(`other/${at}`, "x")]);
+      for (const from of [1, 7, 21]) {
+        const seen: Change[] = [];
+        const started = store.watch("k/", from, (changes) => void seen.push(...changes));
+        expect(started.ok).toBe(true);
+        expect(seen.map((each) => each.revision).filter((each) => each <= 21)).toEqual(
+          Array.from({ length: 21 - from }, (_, at) => from + 1 + at),
+        );
+        await store.commit([], [put("k/0", "again")]);
+        expect(seen.at(-1)).toMatchObject({ kind: "put", entry: { key: "k/0", value: "again" } });
+        if (started.ok) started.stop();
+        await store.commit([], [{ do: "delete", key: "other/0" }]);
+      }
+      store.close();
+    });
+
+    test("changes that are forgotten are told as compacted", async () => {
+      const store = make();
+      const many = Array.from({ length: 2_000 }, (_, at) => put(`k/${at}`, "x"));
+      for (let round = 0; round < 6; round++) await store.commit([], many);
+      expect(store.watch("k/", 1, () => {})).toEqual({ ok: false, reason: "compacted", revision: 7 });
+      expect(store.watch("k/", 6, () => {}).ok).toBe(true);
+      store.close();
+    });
+
+    test("keys go with their lease when it ends or is revoked, and stay while it is renewed", async () => {
+      const store = make();
+      await store.lease("short", 300);
+      await store.lease("long", 60_000);
+      await store.commit(
+        [],
+        [
+          { do: "put", key: "i/1", value: "", lease: "short" },
+          { do: "put", key: "i/2", value: "", lease: "long" },
+        ],
+      );
+      expect(await store.commit([], [{ do: "put", key: "i/3", value: "", lease: "none" }])).toMatchObject({
+        ok: false,
+        reason: "no-lease",
+      });
+      const renewing = setInterval(() => void store.lease("short", 300), 50);
+      await new Promise((resolve) => clock.after(700, () => resolve(undefined)));
+      expect(store.get("i/1")).not.toBeNull();
+      clearInterval(renewing);
+      await until(() => store.get("i/1") === null);
+      expect(store.get("i/2")).not.toBeNull();
+      await store.revoke("long");
+      expect(store.get("i/2")).toBeNull();
+      store.close();
+    });
+  });
+}
+
+test("the sqlite store says what the memory store says, also over reopening at random points", async () => {
+  const operation = fc.record({
+    key: fc.constantFrom("a", "b", "c/1", "c/2"),
+    value: fc.string({ maxLength: 5 }),
+    remove: fc.boolean(),
+    condition: fc.option(fc.nat(12)),
+    reopen: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(operation, { maxLength: 25 }), async (steps) => {
+      const path = `${folder}/${number++}.db`;
+      let durable = new SqliteStore(databases, path, clock);
+      const reference = new MemoryStore(clock);
+      for (const step of steps) {
+        const conditions = step.condition === null ? [] : [{ key: step.key, modified: step.condition }];
+        const operations = [
+          step.remove ? { do: "delete" as const, key: step.key } : put(step.key, step.value),
+        ];
+        expect(await durable.commit(conditions, operations)).toEqual(
+          await reference.commit(conditions, operations),
+        );
+        if (step.reopen) {
+          durable.close();
+          durable = new SqliteStore(databases, path, clock);
+        }
+        expect(durable.range("")).toEqual(reference.range(""));
+      }
+      const seen: Change[][] = [[], []];
+      [durable, reference].forEach((store, at) =>
+        store.watch("", 1, (changes) => void seen[at]?.push(...changes)),
+      );
+      expect(seen[0]).toEqual(seen[1]);
+      durable.close();
+      reference.close();
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test("a lease outlives a restart by one whole time", async () => {
+  const path = `${folder}/${number++}.db`;
+  const first = new SqliteStore(databases, path, clock);
+  await first.lease("l", 600);
+  await first.commit([], [{ do: "put", key: "i/1", value: "v", lease: "l" }]);
+  first.close();
+  await new Promise((resolve) => clock.after(700, () => resolve(undefined)));
+  const second = new SqliteStore(databases, path, clock);
+  expect(second.get("i/1")).not.toBeNull();
+  await until(() => second.get("i/1") === null);
+  second.close();
+});
