@@ -28,7 +28,7 @@ export async function compileBinary(options: { readonly verbose: boolean }): Pro
     [
       "build",
       ...compileFlags,
-      `--define=process.env.HEDDLE_BUILD=${JSON.stringify(JSON.stringify(`${version} ${commit}`))}`,
+      `--define=HEDDLE_BUILD=${JSON.stringify(`${version} ${commit}`)}`,
       `--outfile=${beside}`,
       "./src/main.ts",
       ...workers.map((worker) => `./${worker}`),

@@ -110,6 +110,8 @@ export const limits = {
   // Probes
   probeEveryMs: 2_000,
   probeTimeoutMs: 1_000,
+  probeUnwellEveryMs: 500,
+  discoverMs: 3_000,
 } as const;
 
 assert(limits.bufferLowBytes < limits.bufferHighBytes, "low mark below high mark");
