@@ -1,14 +1,15 @@
-/** What only the whole set can tell: names that lead nowhere, routes on services that are not HTTP, rules that never match. */
+/** What only the whole set can tell: names that lead nowhere, HTTP rules on services that are not HTTP, rules that never match. */
 import type {
   AccessDocument,
-  AccessRule,
   Document,
   HttpRouteDocument,
   PolicyUse,
   ServiceDocument,
 } from "../model/document.ts";
+import { limits } from "../model/limits.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
-import { nearest, type Issue } from "./issue.ts";
+import { resolveService } from "./expand.ts";
+import { suggestion, type Issue } from "./issue.ts";
 import { issueAt } from "./read_document.ts";
 import type { Path, YamlDocument } from "./yaml_file.ts";
 
@@ -22,125 +23,168 @@ export interface Loaded {
   readonly source: YamlDocument;
 }
 
-type Services = ReadonlyMap<string, ServiceDocument>;
+export interface CrossCheckOptions extends LoadContext {
+  /** Keys of services whose document has problems of its own; null: any service may be meant, some text is no YAML. */
+  readonly unreadable: ReadonlySet<string> | null;
+}
 
-export function crossCheck(loaded: readonly Loaded[], context: LoadContext, issues: Issue[]): void {
+export function crossCheck(loaded: readonly Loaded[], context: CrossCheckOptions, issues: Issue[]): void {
   const services = new Map<string, ServiceDocument>();
-  for (const { document } of loaded)
-    if (document.kind === "Service") services.set(serviceKey(document), document);
-  for (const { document, source } of loaded) {
-    const report = (path: Path, message: string, severity: Issue["severity"] = "error"): void =>
-      void issues.push(issueAt(source, path, message, severity));
-    if (document.kind === "Service") checkPolicies(document.policies, [], context, report);
-    else if (document.kind === "HTTPRoute") checkRoute(document, services, context, report);
-    else checkAccess(document, services, report);
+  for (const { document } of loaded) {
+    if (document.kind !== "Service") continue;
+    const key = serviceKey(document);
+    if (!services.has(key)) services.set(key, document);
+  }
+  for (const each of loaded) {
+    if (issues.length > limits.documentIssuesMax) return;
+    new CrossCheck(each.source, services, context, issues).check(each.document);
+  }
+  checkOverlaps(loaded, issues);
+}
+
+class CrossCheck {
+  constructor(
+    readonly source: YamlDocument,
+    readonly services: ReadonlyMap<string, ServiceDocument>,
+    readonly context: CrossCheckOptions,
+    readonly issues: Issue[],
+  ) {}
+
+  check(document: Document): void {
+    if (document.kind === "Service") this.#checkService(document);
+    else if (document.kind === "HTTPRoute") this.#checkRoute(document);
+    else this.#checkAccess(document);
+  }
+
+  #report(path: Path, message: string, key = false): void {
+    this.issues.push(issueAt(this.source, path, message, { key }));
+  }
+
+  #checkService(service: ServiceDocument): void {
+    this.#checkPolicies(service.policies, []);
+    if (service.protocol !== "http" && service.policies.length > 0)
+      this.#report(
+        ["policies"],
+        `policies see requests, which a service with protocol ${service.protocol} has not`,
+      );
+  }
+
+  #checkPolicies(uses: readonly PolicyUse[], path: Path): void {
+    const known = this.context.policies;
+    if (known === null) return;
+    const all = known.length === 0 ? "; no policy is known" : `; known are ${known.join(", ")}`;
+    uses.forEach(({ use }, at) => {
+      if (known.includes(use)) return;
+      this.#report(
+        [...path, "policies", at, "use"],
+        `there is no policy "${use}"${suggestion(use, known, all)}`,
+      );
+    });
+  }
+
+  #checkRoute(route: HttpRouteDocument): void {
+    this.#findHttp(route.service, ["service"], "a route");
+    if (route.namespace !== route.service.namespace) {
+      const message = `this version has no routes across namespaces: ${serviceKey(route.service)} is not in ${route.namespace}`;
+      this.#report(["service"], message);
+    }
+    route.rules.forEach((rule, at) => {
+      this.#checkPolicies(rule.policies, ["rules", at]);
+      rule.backends.forEach((backend, index) => {
+        const { path, key } = this.#backendPlace(at, index);
+        const service = this.#findHttp(backend.service, path, "a backend of a route", key);
+        const { subset } = backend;
+        if (service === null || subset === null || Object.hasOwn(service.subsets, subset)) return;
+        const known = Object.keys(service.subsets);
+        const all = known.length === 0 ? "; it has none" : `; it has ${known.join(", ")}`;
+        const message = `the Service ${serviceKey(service)} has no subset "${subset}"${suggestion(subset, known, all)}`;
+        this.#report(path, message, key);
+      });
+    });
+  }
+
+  /** Where a backend was written: an entry of `backends` or a key of `split`. */
+  #backendPlace(rule: number, index: number): { readonly path: Path; readonly key: boolean } {
+    const written = (this.source.value as { rules: { split?: object }[] }).rules[rule];
+    const target = Object.keys(written?.split ?? {})[index];
+    if (target === undefined) return { path: ["rules", rule, "backends", index, "service"], key: false };
+    return { path: ["rules", rule, "split", target], key: true };
+  }
+
+  #find(service: ServiceName, path: Path, key: boolean, advice = ""): ServiceDocument | null {
+    const wanted = serviceKey(service);
+    const found = this.services.get(wanted);
+    if (found !== undefined) return found;
+    const { unreadable } = this.context;
+    if (unreadable === null || unreadable.has(wanted)) return null;
+    const near = suggestion(wanted, [...this.services.keys()]);
+    this.#report(path, `there is no Service ${wanted}${near}${advice}`, key);
+    return null;
+  }
+
+  #findHttp(service: ServiceName, path: Path, what: string, key = false): ServiceDocument | null {
+    const found = this.#find(service, path, key);
+    if (found !== null && found.protocol !== "http")
+      this.#report(path, `${what} needs protocol http, but ${serviceKey(found)} has ${found.protocol}`, key);
+    return found;
+  }
+
+  #checkAccess(access: AccessDocument): void {
+    const service = this.#find(access.service, ["service"], false);
+    for (const list of ["deny", "allow"] as const) {
+      access[list].forEach((rule, at) => {
+        for (const field of ["methods", "paths"] as const) {
+          if (service?.protocol !== "tcp" || rule[field].length === 0) continue;
+          const message = `${field} need protocol http, but ${serviceKey(service)} has tcp`;
+          this.#report([list, at, field], message, true);
+        }
+        const { from } = rule;
+        if (from === "any" || from === "any-mesh" || from.startsWith("spiffe://")) return;
+        const caller = resolveService(from, access.namespace);
+        this.#find(caller, [list, at, "from"], false, " (declare it, or write its SPIFFE ID)");
+      });
+    }
   }
 }
 
-type Report = (path: Path, message: string, severity?: Issue["severity"]) => void;
-
-function findService(
-  service: ServiceName,
-  services: Services,
-  path: Path,
-  report: Report,
-): ServiceDocument | null {
-  const key = serviceKey(service);
-  const found = services.get(key);
-  if (found !== undefined) return found;
-  const near = nearest(key, [...services.keys()]);
-  report(path, `There is no Service "${key}"${near === null ? "" : `; did you mean ${near}?`}`);
-  return null;
+interface RulePlace {
+  readonly route: HttpRouteDocument;
+  readonly source: YamlDocument;
+  readonly rule: number;
 }
 
-function checkPolicies(uses: readonly PolicyUse[], path: Path, context: LoadContext, report: Report): void {
-  const known = context.policies;
-  if (known === null) return;
-  uses.forEach((each, at) => {
-    if (known.includes(each.use)) return;
-    const near = nearest(each.use, known);
-    const cure =
-      near !== null
-        ? `did you mean ${near}?`
-        : known.length > 0
-          ? `known are ${known.join(", ")}`
-          : "no policy is known";
-    report([...path, "policies", at, "use"], `There is no policy "${each.use}"; ${cure}`);
-  });
-}
-
-function checkRoute(
-  route: HttpRouteDocument,
-  services: Services,
-  context: LoadContext,
-  report: Report,
-): void {
-  const parent = findService(route.service, services, ["service"], report);
-  if (parent !== null && parent.protocol !== "http") {
-    report(
-      ["service"],
-      `A route needs a service with protocol http; "${serviceKey(parent)}" is ${parent.protocol}`,
-    );
-  }
-  route.rules.forEach((rule, at) => {
-    const path: Path = ["rules", at];
-    checkPolicies(rule.policies, path, context, report);
-    for (const backend of rule.backends) {
-      const found = findService(backend.service, services, path, report);
-      if (found === null) continue;
-      if (found.protocol !== "http")
-        report(path, `A backend of a route needs protocol http; "${serviceKey(found)}" is ${found.protocol}`);
-      if (backend.subset !== null && found.subsets[backend.subset] === undefined) {
-        const near = nearest(backend.subset, Object.keys(found.subsets));
-        report(
-          path,
-          `The Service "${serviceKey(found)}" has no subset "${backend.subset}"${near === null ? "" : `; did you mean ${near}?`}`,
-        );
+/** Two rules for the same requests: only the first in order of precedence is ever used. */
+function checkOverlaps(loaded: readonly Loaded[], issues: Issue[]): void {
+  const places = loaded.flatMap(({ document, source }) =>
+    document.kind === "HTTPRoute"
+      ? document.rules.map((_, rule): RulePlace => ({ route: document, source, rule }))
+      : [],
+  );
+  const first = new Map<string, RulePlace>();
+  for (const place of places.sort(byPrecedence)) {
+    const rule = place.route.rules[place.rule];
+    for (const match of rule?.matches ?? []) {
+      const headers = [...match.headers].sort((a, b) => (a.name < b.name ? -1 : 1));
+      const key = JSON.stringify([serviceKey(place.route.service), match.path, match.method, headers]);
+      const before = first.get(key);
+      if (before === undefined) {
+        first.set(key, place);
+        continue;
       }
-    }
-  });
-}
-
-function checkAccess(access: AccessDocument, services: Services, report: Report): void {
-  const service = findService(access.service, services, ["service"], report);
-  for (const list of ["deny", "allow"] as const) {
-    access[list].forEach((rule, at) => checkAccessRule(rule, [list, at], service, services, access, report));
-  }
-}
-
-function checkAccessRule(
-  rule: AccessRule,
-  path: Path,
-  service: ServiceDocument | null,
-  services: Services,
-  access: AccessDocument,
-  report: Report,
-): void {
-  if (service?.protocol === "tcp" && (rule.methods.length > 0 || rule.paths.length > 0)) {
-    report(
-      path,
-      `methods and paths need protocol http; "${serviceKey(service)}" is tcp, so this rule could never be decided`,
-    );
-  }
-  for (const each of rule.paths) {
-    const star = each.indexOf("*");
-    if (star >= 0 && !(star === each.length - 1 && each.endsWith("/*"))) {
-      report([...path, "paths"], `"${each}" does not fit, expected * only as the whole last segment`);
+      if (issues.length > limits.documentIssuesMax) return;
+      const { line } = before.source.place(["rules", before.rule]);
+      const message = `this never gets a request: HTTPRoute ${before.route.name} at ${before.source.file}:${line} matches the same and comes first`;
+      issues.push(issueAt(place.source, ["rules", place.rule], message, { severity: "warning" }));
+      break;
     }
   }
-  const { from } = rule;
-  if (from === "any" || from === "any-mesh") return;
-  if (from.startsWith("spiffe://")) {
-    if (from.includes("*") && !from.endsWith("/*"))
-      report([...path, "from"], `"${from}" does not fit, expected * only as the whole last segment`);
-    return;
-  }
-  const [name = "", namespace = access.namespace] = from.split(".");
-  if (!services.has(`${name}.${namespace}`)) {
-    const near = nearest(`${name}.${namespace}`, [...services.keys()]);
-    report(
-      [...path, "from"],
-      `There is no Service "${from}"${near === null ? "" : `; did you mean ${near}?`}`,
-    );
-  }
+}
+
+function byPrecedence(a: RulePlace, b: RulePlace): number {
+  const nameOf = ({ route }: RulePlace): string => `${route.namespace}/${route.name}`;
+  return (
+    a.route.order - b.route.order ||
+    (nameOf(a) < nameOf(b) ? -1 : nameOf(a) > nameOf(b) ? 1 : 0) ||
+    a.rule - b.rule
+  );
 }

@@ -1,5 +1,4 @@
 /** From what operators write to the model: defaults filled in, sugar expanded, names resolved to their namespace. */
-import { limits } from "../model/limits.ts";
 import type {
   AccessDocument,
   AccessRule,
@@ -9,39 +8,32 @@ import type {
   HealthCheck,
   HttpRouteDocument,
   MachineDocument,
+  MachineService,
   PathMatch,
   PolicyUse,
   RouteMatch,
   RouteRule,
   ServiceDocument,
+  Upstream,
 } from "../model/document.ts";
+import { limits } from "../model/limits.ts";
 import { defaultNamespace, type ServiceName } from "../model/service.ts";
-import type { Issue } from "./issue.ts";
-import { issueAt } from "./read_document.ts";
-import type { Kind, Written } from "./schema.ts";
-import type { YamlDocument } from "./yaml_file.ts";
+import type { ReadDocument } from "./read_document.ts";
+import type { Written } from "./schema.ts";
 
-export interface Expandable {
-  readonly source: YamlDocument;
-  readonly kind: Kind;
-  readonly value: Written<Kind>;
-}
-
-export function expandDocument(expandable: Expandable, issues: Issue[]): Document | null {
-  switch (expandable.kind) {
+export function expandDocument(read: Exclude<ReadDocument, { kind: "Machine" }>): Document {
+  switch (read.kind) {
     case "Service":
-      return expandService(expandable.value as Written<"Service">);
+      return expandService(read.value);
     case "HTTPRoute":
-      return expandRoute(expandable.value as Written<"HTTPRoute">, expandable.source, issues);
+      return expandRoute(read.value);
     case "Access":
-      return expandAccess(expandable.value as Written<"Access">);
-    default:
-      return null;
+      return expandAccess(read.value);
   }
 }
 
 /** `orders` in the namespace around it, `orders.prod` in its own. */
-export function resolveService(text: string, namespace: string): ServiceName {
+export function resolveService(text: string, namespace: string = defaultNamespace): ServiceName {
   const [name = "", own = namespace] = text.split(".");
   return { name, namespace: own };
 }
@@ -61,69 +53,42 @@ function expandService(value: Written<"Service">): ServiceDocument {
   };
 }
 
-function expandHealth(
-  value: { readonly http?: string | undefined; readonly every?: number | undefined } | undefined,
-): HealthCheck | null {
-  return value === undefined
-    ? null
-    : { http: value.http ?? null, everyMs: value.every ?? limits.probeEveryMs };
+function expandHealth(value: Written<"Service">["health"]): HealthCheck | null {
+  if (value === undefined) return null;
+  return { http: value.http ?? null, everyMs: value.every ?? limits.probeEveryMs };
 }
 
-function expandPolicies(
-  value: readonly { readonly use: string; readonly with?: Record<string, unknown> | undefined }[] | undefined,
-): PolicyUse[] {
+function expandPolicies(value: Written<"Service">["policies"]): PolicyUse[] {
   return (value ?? []).map((each) => ({ use: each.use, with: each.with ?? {} }));
 }
 
-function expandRoute(value: Written<"HTTPRoute">, source: YamlDocument, issues: Issue[]): HttpRouteDocument {
+type WrittenRule = Written<"HTTPRoute">["rules"][number];
+type WrittenMatch = NonNullable<WrittenRule["match"]>;
+
+function expandRoute(value: Written<"HTTPRoute">): HttpRouteDocument {
   const namespace = value.namespace ?? defaultNamespace;
-  const names = new Set<string>();
-  const rules = value.rules.map((rule, at): RouteRule => {
-    const name = rule.name ?? `rule-${at}`;
-    if (names.has(name))
-      issues.push(
-        issueAt(source, ["rules", at, "name"], `rules[${at}].name: "${name}" names two rules of this route`),
-      );
-    names.add(name);
-    if (rule.match !== undefined && rule.matches !== undefined) {
-      issues.push(
-        issueAt(source, ["rules", at, "match"], `rules[${at}]: match and matches exclude each other`),
-      );
-    }
-    if (rule.split !== undefined && rule.backends !== undefined) {
-      issues.push(
-        issueAt(source, ["rules", at, "split"], `rules[${at}]: split and backends exclude each other`),
-      );
-    }
-    const written = rule.matches ?? (rule.match === undefined ? [{}] : [rule.match]);
-    const backends = expandBackends(rule, namespace);
-    if (backends.length > 0 && backends.every((each) => each.weight === 0)) {
-      issues.push(
-        issueAt(source, ["rules", at], `rules[${at}]: all weights are 0, so nothing could be answered`),
-      );
-    }
-    return {
-      name,
-      matches: written.map((match) => expandMatch(match)),
-      backends,
-      requestTimeoutMs:
-        rule.timeouts?.request === undefined || rule.timeouts.request === 0 ? null : rule.timeouts.request,
-      policies: expandPolicies(rule.policies),
-      idempotent: rule.idempotent ?? false,
-    };
-  });
   return {
     kind: "HTTPRoute",
     name: value.name,
     namespace,
     service: resolveService(value.service, namespace),
     order: value.order ?? 0,
-    rules,
+    rules: value.rules.map((rule, at) => expandRule(rule, at, namespace)),
   };
 }
 
-type WrittenRule = Written<"HTTPRoute">["rules"][number];
-type WrittenMatch = NonNullable<WrittenRule["match"]>;
+function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule {
+  const requestMs = rule.timeouts?.request ?? 0;
+  return {
+    name: rule.name ?? `rule-${at}`,
+    matches: (rule.matches ?? [rule.match ?? {}]).map(expandMatch),
+    backends: expandBackends(rule, namespace),
+    // 0s means none (GEP-2257).
+    requestTimeoutMs: requestMs === 0 ? null : requestMs,
+    policies: expandPolicies(rule.policies),
+    idempotent: rule.idempotent ?? false,
+  };
+}
 
 function expandBackends(rule: WrittenRule, namespace: string): Backend[] {
   if (rule.backends !== undefined) {
@@ -134,8 +99,8 @@ function expandBackends(rule: WrittenRule, namespace: string): Backend[] {
     }));
   }
   return Object.entries(rule.split ?? {}).map(([target, weight]) => {
-    const [service = "", subset] = target.split("/");
-    return { service: resolveService(service, namespace), subset: subset ?? null, weight };
+    const [service = "", subset = null] = target.split("/");
+    return { service: resolveService(service, namespace), subset, weight };
   });
 }
 
@@ -149,73 +114,84 @@ function expandMatch(match: WrittenMatch): RouteMatch {
 
 function expandPath(path: WrittenMatch["path"]): PathMatch {
   if (path === undefined) return { type: "PathPrefix", value: "/" };
-  if (typeof path !== "string") return path;
-  if (path.startsWith("= ")) return { type: "Exact", value: path.slice(2) };
-  if (path.startsWith("~ ")) return { type: "RegularExpression", value: path.slice(2) };
-  return { type: "PathPrefix", value: path };
+  if (typeof path !== "string") return pathMatch(path.type ?? "PathPrefix", path.value);
+  if (path.startsWith("= ")) return pathMatch("Exact", path.slice(2));
+  if (path.startsWith("~ ")) return pathMatch("RegularExpression", path.slice(2));
+  return pathMatch("PathPrefix", path);
+}
+
+/** A prefix matches whole segments, so a slash at its end says nothing and must not make it look longer. */
+function pathMatch(type: PathMatch["type"], value: string): PathMatch {
+  const plain = type === "PathPrefix" && value.length > 1 && value.endsWith("/") ? value.slice(0, -1) : value;
+  return { type, value: plain };
 }
 
 /** Of equal names only the first counts (Gateway API). */
 function expandHeaders(headers: WrittenMatch["headers"]): HeaderMatch[] {
-  if (headers === undefined) return [];
-  const listed = Array.isArray(headers)
-    ? headers
-    : Object.entries(headers).map(([name, value]) => ({ type: "Exact" as const, name, value }));
+  const listed: HeaderMatch[] = Array.isArray(headers)
+    ? headers.map((each) => ({
+        type: each.type ?? "Exact",
+        name: each.name.toLowerCase(),
+        value: each.value,
+      }))
+    : Object.entries(headers ?? {}).map(([name, value]) => ({
+        type: "Exact",
+        name: name.toLowerCase(),
+        value,
+      }));
   const seen = new Set<string>();
-  return listed
-    .map((each) => ({ ...each, name: each.name.toLowerCase() }))
-    .filter((each) => !seen.has(each.name) && seen.add(each.name));
+  return listed.filter((each) => !seen.has(each.name) && seen.add(each.name));
 }
 
 function expandAccess(value: Written<"Access">): AccessDocument {
   const namespace = value.namespace ?? defaultNamespace;
-  const rules = (written: Written<"Access">["allow"]): AccessRule[] =>
-    (written ?? []).map((each) => ({
-      from: each.from,
-      methods: each.methods ?? [],
-      paths: each.paths ?? [],
-    }));
   return {
     kind: "Access",
     name: value.name,
     namespace,
     service: resolveService(value.service, namespace),
     mode: value.mode ?? "enforce",
-    deny: rules(value.deny),
-    allow: rules(value.allow),
+    deny: expandAccessRules(value.deny),
+    allow: expandAccessRules(value.allow),
   };
 }
 
-export function expandMachine(expandable: Expandable, issues: Issue[]): MachineDocument | null {
-  const value = expandable.value as Written<"Machine">;
-  const seen = new Set<string>();
-  const services = (value.services ?? []).map((each, at) => {
-    const service = resolveService(each.service, defaultNamespace);
-    const key = `${service.name}.${service.namespace}`;
-    if (seen.has(key)) {
-      issues.push(
-        issueAt(
-          expandable.source,
-          ["services", at, "service"],
-          `services[${at}].service: "${each.service}" stands here twice; one machine runs one instance of a service`,
-        ),
-      );
-    }
-    seen.add(key);
-    return {
-      service,
-      host: each.host ?? "127.0.0.1",
-      port: each.port,
-      health: expandHealth(each.health),
-      labels: each.labels ?? {},
-      httpPort: each.httpPort ?? null,
-      upstreams: (each.upstreams ?? []).map((upstream) => {
-        const colon = upstream.bind?.lastIndexOf(":") ?? -1;
-        const host = upstream.bind === undefined ? "127.0.0.1" : upstream.bind.slice(0, colon);
-        const port = upstream.bind === undefined ? null : Number(upstream.bind.slice(colon + 1));
-        return { service: resolveService(upstream.service, service.namespace), host, port };
-      }),
-    };
-  });
-  return { kind: "Machine", name: value.name ?? "", address: value.address ?? null, services };
+function expandAccessRules(rules: Written<"Access">["allow"]): AccessRule[] {
+  return (rules ?? []).map((each) => ({
+    from: each.from,
+    methods: each.methods ?? [],
+    paths: each.paths ?? [],
+  }));
+}
+
+export function expandMachine(value: Written<"Machine">): MachineDocument {
+  return {
+    kind: "Machine",
+    name: value.name ?? "",
+    address: value.address ?? null,
+    services: (value.services ?? []).map(expandMachineService),
+  };
+}
+
+function expandMachineService(value: NonNullable<Written<"Machine">["services"]>[number]): MachineService {
+  const service = resolveService(value.service);
+  return {
+    service,
+    host: value.host ?? "127.0.0.1",
+    port: value.port,
+    health: expandHealth(value.health),
+    labels: value.labels ?? {},
+    httpPort: value.httpPort ?? null,
+    upstreams: (value.upstreams ?? []).map((each): Upstream => {
+      const target = resolveService(each.service, service.namespace);
+      return { service: target, ...expandBind(each.bind) };
+    }),
+  };
+}
+
+function expandBind(bind: string | undefined): { host: string; port: number | null } {
+  if (bind === undefined) return { host: "127.0.0.1", port: null };
+  const colon = bind.lastIndexOf(":");
+  const host = bind.slice(0, colon).replace(/^\[|\]$/g, "");
+  return { host: host === "localhost" ? "127.0.0.1" : host, port: Number(bind.slice(colon + 1)) };
 }

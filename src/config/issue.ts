@@ -1,4 +1,4 @@
-/** What is wrong with a document, and where. */
+/** What is wrong with a document, and where. The shape is that of `ApiIssue`: issues travel as they are. */
 export interface Issue {
   readonly file: string;
   readonly line: number;
@@ -12,11 +12,19 @@ export function issueText(issue: Issue): string {
   return `${issue.file}:${issue.line}:${issue.column}: ${issue.message}`;
 }
 
+/** `; did you mean orders?` when one known word is near or begins so, else `whenFar`. */
+export function suggestion(word: string, known: readonly string[], whenFar = ""): string {
+  const begun = word.length >= 3 ? known.filter((each) => each.startsWith(word)) : [];
+  const near = begun.length === 1 ? (begun[0] as string) : nearest(word, known);
+  return near === null ? whenFar : `; did you mean ${near}?`;
+}
+
 /** The known word nearest to a misspelt one; null when none is near. */
 export function nearest(word: string, known: readonly string[]): string | null {
   let best: string | null = null;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let bestDistance = (word.length <= 3 ? 1 : Math.max(2, Math.floor(word.length / 4))) + 1;
   for (const candidate of known) {
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
@@ -26,16 +34,25 @@ export function nearest(word: string, known: readonly string[]): string | null {
   return best;
 }
 
+/** Insertions, deletions, replacements and swaps of neighbours. */
 function editDistance(from: string, to: string): number {
-  if (Math.abs(from.length - to.length) > 8) return 99;
+  let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, at) => at);
   for (let i = 1; i <= from.length; i++) {
     const next = [i];
     for (let j = 1; j <= to.length; j++) {
-      const swap = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+      const same = from[i - 1] === to[j - 1] ? 0 : 1;
+      let cost = Math.min(at(row, j - 1) + same, at(row, j) + 1, at(next, j - 1) + 1);
+      const swapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      if (swapped) cost = Math.min(cost, at(before, j - 2) + 1);
+      next.push(cost);
     }
+    before = row;
     row = next;
   }
-  return row[to.length] as number;
+  return at(row, to.length);
+}
+
+function at(row: readonly number[], index: number): number {
+  return row[index] as number;
 }

@@ -1,15 +1,16 @@
 /**
- * Files in, documents and all problems out. A set is unordered: file names and positions never matter. Cross-checks need
- * the whole set, so they run here too.
+ * Files in, documents and all problems out. A set is unordered: file names and positions never matter. Never throws for
+ * what somebody wrote, and costs time in proportion to it.
  */
-import { limits } from "../model/limits.ts";
 import type { Document, MachineDocument } from "../model/document.ts";
+import { limits } from "../model/limits.ts";
 import { defaultNamespace, serviceKey } from "../model/service.ts";
+import { checkDocument } from "./check_document.ts";
 import { crossCheck, type LoadContext, type Loaded } from "./cross_check.ts";
-import { expandMachine, expandDocument } from "./expand.ts";
+import { expandDocument, expandMachine, resolveService } from "./expand.ts";
 import type { Issue } from "./issue.ts";
 import { issueAt, readDocument } from "./read_document.ts";
-import { parseYaml } from "./yaml_file.ts";
+import { parseYaml, type YamlDocument } from "./yaml_file.ts";
 
 export interface TextFile {
   readonly file: string;
@@ -19,6 +20,7 @@ export interface TextFile {
 export interface LoadResult {
   readonly documents: readonly { readonly document: Document; readonly text: string }[];
   readonly machines: readonly MachineDocument[];
+  /** In order of place. Errors among them: nothing of this set may take effect. */
   readonly issues: readonly Issue[];
 }
 
@@ -26,43 +28,24 @@ export function loadDocuments(files: readonly TextFile[], context: LoadContext):
   const issues: Issue[] = [];
   const loaded: Loaded[] = [];
   const machines: MachineDocument[] = [];
-  for (const { file, text } of files) {
-    const parsed = parseYaml(file, text);
-    issues.push(...parsed.issues);
-    for (const source of parsed.documents) {
-      const read = readDocument(source);
-      if (!read.ok) {
-        issues.push(...read.issues);
-        continue;
-      }
-      const expandable = { source, kind: read.kind, value: read.value };
-      if (read.kind === "Machine") {
-        const machine = expandMachine(expandable, issues);
-        if (machine !== null) machines.push(machine);
-        continue;
-      }
-      const document = expandDocument(expandable, issues);
-      if (document !== null) loaded.push({ document, source });
+  const sources = parseFiles(files, issues);
+  const unreadable = issues.length > 0 ? null : new Set<string>();
+  for (const source of sources) {
+    const read = readDocument(source, issues);
+    if (read === null) {
+      unreadable?.add(nameIn(source.value));
+      continue;
     }
-  }
-  if (loaded.length > limits.documentsMax) {
-    issues.push({
-      file: "",
-      line: 1,
-      column: 1,
-      severity: "error",
-      message: `There are more than ${limits.documentsMax} documents`,
-    });
+    checkDocument(source, read, issues);
+    if (read.kind === "Machine") machines.push(expandMachine(read.value));
+    else loaded.push({ document: expandDocument(read), source });
   }
   findDuplicates(loaded, issues);
-  crossCheck(loaded, context, issues);
-  issues.sort((a, b) =>
-    a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
-  );
+  crossCheck(loaded, { ...context, unreadable }, issues);
   return {
     documents: loaded.map(({ document, source }) => ({ document, text: source.text })),
     machines,
-    issues,
+    issues: boundedInOrder(issues),
   };
 }
 
@@ -71,16 +54,16 @@ export function loadMachine(
   file: string,
   text: string,
 ): { readonly machine: MachineDocument | null; readonly issues: readonly Issue[] } {
-  const result = loadDocuments([{ file, text }], { policies: null });
-  const [machine = null, second] = result.machines;
-  const issues = [...result.issues];
+  const { machines, documents, issues } = loadDocuments([{ file, text }], { policies: null });
+  const [machine = null, second] = machines;
+  const found = [...issues];
   const wrong = (message: string): void =>
-    void issues.push({ file, line: 1, column: 1, severity: "error", message });
+    void found.push({ file, line: 1, column: 1, severity: "error", message });
   if (machine === null && issues.length === 0) wrong("Expected a document with kind: Machine");
   if (second !== undefined) wrong("Expected one Machine document, there are more");
-  if (result.documents.length > 0)
-    wrong("Only a Machine document belongs on a machine; hand the others to heddle apply");
-  return { machine, issues };
+  if (documents.length > 0)
+    wrong("Only a Machine document belongs on a machine: hand the others to heddle apply");
+  return { machine: found.some((issue) => issue.severity === "error") ? null : machine, issues: found };
 }
 
 /** The key of a document in the registry: `Service/default/web`. */
@@ -88,26 +71,50 @@ export function documentKey(document: Document): string {
   return `${document.kind}/${document.namespace}/${document.name}`;
 }
 
+function parseFiles(files: readonly TextFile[], issues: Issue[]): readonly YamlDocument[] {
+  const sources: YamlDocument[] = [];
+  for (const { file, text } of files) {
+    const parsed = parseYaml(file, text);
+    issues.push(...parsed.issues);
+    sources.push(...parsed.documents);
+    if (sources.length <= limits.documentsMax) continue;
+    const message = `With this file there are more than ${limits.documentsMax} documents`;
+    issues.push({ file, line: 1, column: 1, severity: "error", message });
+    return [];
+  }
+  return sources;
+}
+
+/** What a document that does not fit would be called, as far as it can be told. */
+function nameIn(value: unknown): string {
+  const { name, namespace } = (value ?? {}) as { name?: unknown; namespace?: unknown };
+  return serviceKey(
+    resolveService(String(name), namespace === undefined ? defaultNamespace : String(namespace)),
+  );
+}
+
 function findDuplicates(loaded: readonly Loaded[], issues: Issue[]): void {
-  const first = new Map<string, Loaded>();
-  for (const each of loaded) {
-    const key = documentKey(each.document);
+  const first = new Map<string, YamlDocument>();
+  for (const { document, source } of loaded) {
+    const key = documentKey(document);
     const before = first.get(key);
     if (before === undefined) {
-      first.set(key, each);
+      first.set(key, source);
       continue;
     }
-    const { line } = before.source.place(["name"]);
-    issues.push(
-      issueAt(
-        each.source,
-        ["name"],
-        `There is already a ${each.document.kind} named ${nameOf(each.document)} at ${before.source.file}:${line}`,
-      ),
-    );
+    const { line } = before.place(["name"]);
+    const message = `there is already the ${document.kind} "${document.name}" at ${before.file}:${line}`;
+    issues.push(issueAt(source, ["name"], message));
   }
 }
 
-function nameOf(document: Document): string {
-  return document.namespace === defaultNamespace ? document.name : serviceKey(document);
+/** Sorted by place; the rest of too many is counted, and errors come before warnings in what is kept. */
+function boundedInOrder(issues: readonly Issue[]): Issue[] {
+  const byPlace = (a: Issue, b: Issue): number =>
+    a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1;
+  if (issues.length <= limits.documentIssuesMax) return [...issues].sort(byPlace);
+  const errors = issues.filter((issue) => issue.severity === "error");
+  const kept = (errors.length > 0 ? errors : issues).slice(0, limits.documentIssuesMax).sort(byPlace);
+  const last = kept.at(-1) as Issue;
+  return [...kept, { ...last, message: `There are ${issues.length - kept.length} more problems` }];
 }

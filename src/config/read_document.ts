@@ -1,124 +1,131 @@
 /** One YAML value against the schema of its kind: the typed value, or every problem with its place. */
 import * as v from "valibot";
-import { nearest, type Issue } from "./issue.ts";
-import { kinds, schemas, type Kind, type Written } from "./schema.ts";
+import { nearest, suggestion, type Issue } from "./issue.ts";
+import { kinds, plannedFields, schemas, type Kind, type Written } from "./schema.ts";
 import type { Path, YamlDocument } from "./yaml_file.ts";
 
-export type ReadResult<K extends Kind> =
-  | { readonly ok: true; readonly kind: K; readonly value: Written<K> }
-  | { readonly ok: false; readonly issues: Issue[] };
+/** A value with its kind, so that a switch over the kind tells the value's type. */
+export type ReadDocument = { [K in Kind]: { readonly kind: K; readonly value: Written<K> } }[Kind];
 
-export function readDocument(document: YamlDocument): ReadResult<Kind> {
+/** Adds to `issues` and answers null when the document does not fit. */
+export function readDocument(document: YamlDocument, issues: Issue[]): ReadDocument | null {
   const { value } = document;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return { ok: false, issues: [issueAt(document, [], "Expected a document with kind and name")] };
+    issues.push(issueAt(document, [], "Expected a document with kind and name"));
+    return null;
   }
-  const kind = (value as { kind?: unknown }).kind;
-  if (!kinds.includes(kind as Kind)) return { ok: false, issues: [unknownKind(document, kind)] };
-  const parsed = v.safeParse(schemas[kind as Kind], value);
-  if (parsed.success) return { ok: true, kind: kind as Kind, value: parsed.output as Written<Kind> };
-  return { ok: false, issues: parsed.issues.flatMap((issue) => describe(document, issue)) };
+  const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
+  if (apiVersion !== undefined) {
+    const message = "this version reads the flat form only: kind, name and the fields of spec side by side";
+    issues.push(issueAt(document, ["apiVersion"], message, { key: true }));
+    return null;
+  }
+  if (!isKind(kind)) {
+    issues.push(unknownKind(document, kind));
+    return null;
+  }
+  const parsed = v.safeParse(schemas[kind], value);
+  if (parsed.success) return { kind, value: parsed.output } as ReadDocument;
+  for (const issue of parsed.issues) issues.push(...describe(document, schemas[kind], issue));
+  return null;
 }
 
 export function issueAt(
   document: YamlDocument,
   path: Path,
   message: string,
-  severity: Issue["severity"] = "error",
-  key = false,
+  options: { readonly severity?: Issue["severity"]; readonly key?: boolean } = {},
 ): Issue {
-  return { file: document.file, ...document.place(path, key), severity, message };
+  const shown = pathText(path);
+  return {
+    file: document.file,
+    ...document.place(path, options.key === true),
+    severity: options.severity ?? "error",
+    message: shown === "" ? message : `${shown}: ${message}`,
+  };
+}
+
+function isKind(kind: unknown): kind is Kind {
+  return kinds.includes(kind as Kind);
 }
 
 function unknownKind(document: YamlDocument, kind: unknown): Issue {
-  if (kind === undefined)
-    return issueAt(document, [], `kind: this field is missing; the kinds are ${kinds.join(", ")}`);
-  const near = typeof kind === "string" ? nearest(kind, kinds) : null;
-  const suggestion = near === null ? `; the kinds are ${kinds.join(", ")}` : `; did you mean ${near}?`;
-  return issueAt(document, ["kind"], `kind: there is no kind ${JSON.stringify(kind)}${suggestion}`);
+  const known = `known kinds are ${kinds.join(", ")}`;
+  if (kind === undefined) return issueAt(document, [], `kind: this field is missing; ${known}`);
+  const near = typeof kind === "string" ? suggestion(kind, kinds) : "";
+  return issueAt(document, ["kind"], `${valueText(kind)} is not known; ${known}${near}`);
 }
 
-type RawIssue = v.BaseIssue<unknown>;
-
-function describe(document: YamlDocument, issue: RawIssue): Issue[] {
-  const path = pathOf(issue);
-  // A union failed: what is wrong inside its likeliest branch says more than that none fits.
-  if (issue.type === "union" && issue.issues !== undefined) {
-    const deeper = issue.issues.filter(
-      (each) => (each.path?.length ?? 0) > 0 || each.type !== issue.issues?.[0]?.type,
-    );
-    const chosen = deeper.length > 0 ? deeper : issue.issues;
-    return chosen.slice(0, 1).map((each) => one(document, each, [...path, ...pathOf(each)]));
+function describe(document: YamlDocument, schema: v.GenericSchema, issue: v.BaseIssue<unknown>): Issue[] {
+  const path: Path = (issue.path ?? []).map((item) => item.key as string | number);
+  if (issue.type === "strict_object" && issue.expected === "never")
+    return unknownFields(document, schema, path.slice(0, -1));
+  if (issue.type === "strict_object") {
+    const wanted = v.safeParse(schemaAt(schema, document.value, path), undefined).issues?.[0];
+    const expected = wanted === undefined ? "" : `, expected ${expectedText(wanted)}`;
+    return [issueAt(document, path, `this field is missing${expected}`)];
   }
-  return [one(document, issue, path)];
+  const key = (issue.path?.at(-1) as { origin?: string } | undefined)?.origin === "key";
+  const message = `${valueText(issue.input)} does not fit, expected ${expectedText(issue)}`;
+  return [issueAt(document, path, message, { key })];
 }
 
-function one(document: YamlDocument, issue: RawIssue, path: Path): Issue {
-  const shown = path
-    .map((step, at) => (typeof step === "number" ? `[${step}]` : at === 0 ? step : `.${step}`))
-    .join("");
-  if (issue.type === "strict_object" && issue.expected === "never") {
-    const key = String(path.at(-1));
-    const near = nearest(key, allKeys);
-    const cure = near === null ? "" : `; did you mean ${near}?`;
-    return issueAt(document, path, `${shown}: this field is not known${cure}`, "error", true);
-  }
-  if (issue.received === "undefined")
-    return issueAt(document, path.slice(0, -1), `${shown}: this field is missing`);
-  const expected = issue.message.startsWith("expected")
-    ? issue.message
-    : `expected ${issue.expected ?? issue.message}`;
-  return issueAt(document, path, `${shown}: ${JSON.stringify(issue.input)} does not fit, ${expected}`);
+/** Our own messages say what was expected; the library's begin with "Invalid". */
+function expectedText(issue: v.BaseIssue<unknown>): string {
+  return issue.message.startsWith("Invalid ") ? (issue.expected ?? issue.message) : issue.message;
 }
 
-function pathOf(issue: RawIssue): Path {
-  return (issue.path ?? []).map((item) => item.key as string | number);
+/** The library stops at the first one of a mapping. */
+function unknownFields(document: YamlDocument, schema: v.GenericSchema, path: Path): Issue[] {
+  const known = Object.keys(partsOf(schemaAt(schema, document.value, path)).entries ?? {});
+  const written = path.reduce<unknown>((value, step) => (value as Readable)[step], document.value);
+  return Object.keys(written as object)
+    .filter((field) => !known.includes(field))
+    .map((field) => {
+      const planned = plannedFields.has(field) && nearest(field, known) === null;
+      const message = planned
+        ? "this version does not support this field yet"
+        : `this field is not known${suggestion(field, known, `; known are ${known.join(", ")}`)}`;
+      return issueAt(document, [...path, field], message, { key: true });
+    });
 }
 
-/** Every field name there is: the candidates for a misspelt one. */
-const allKeys: readonly string[] = [
-  ...[
-    "kind",
-    "name",
-    "namespace",
-    "port",
-    "protocol",
-    "subsets",
-    "health",
-    "balance",
-    "stream",
-    "policies",
-    "use",
-    "with",
-  ],
-  ...[
-    "service",
-    "order",
-    "rules",
-    "match",
-    "matches",
-    "split",
-    "backends",
-    "timeouts",
-    "idempotent",
-    "path",
-    "method",
-    "headers",
-  ],
-  ...[
-    "mode",
-    "deny",
-    "allow",
-    "from",
-    "methods",
-    "paths",
-    "address",
-    "services",
-    "host",
-    "httpPort",
-    "labels",
-    "upstreams",
-    "bind",
-  ],
-  ...["http", "every", "request", "subset", "weight", "type", "value"],
-];
+type Readable = Record<string | number, unknown>;
+
+/** What the schema expects at a path of the input. */
+function schemaAt(schema: v.GenericSchema, input: unknown, path: Path): v.GenericSchema {
+  const { wrapped, getter, entries, item, value } = partsOf(schema);
+  if (wrapped !== undefined) return schemaAt(wrapped, input, path);
+  if (getter !== undefined) return schemaAt(getter(input), input, path);
+  const [step, ...rest] = path;
+  const below = step === undefined ? undefined : (entries?.[step] ?? item ?? value);
+  if (step === undefined || below === undefined) return schema;
+  return schemaAt(below, (input as Readable)[step], rest);
+}
+
+interface SchemaParts {
+  readonly wrapped?: v.GenericSchema;
+  readonly getter?: (input: unknown) => v.GenericSchema;
+  readonly entries?: Record<string, v.GenericSchema>;
+  readonly item?: v.GenericSchema;
+  readonly value?: v.GenericSchema;
+}
+
+/** The last schema of a pipe tells the shape. */
+function partsOf(schema: v.GenericSchema): SchemaParts {
+  const { pipe = [] } = schema as { pipe?: readonly { readonly kind: string }[] };
+  return (pipe.findLast((each) => each.kind === "schema") ?? schema) as SchemaParts;
+}
+
+function pathText(path: Path): string {
+  return path.reduce<string>((text, step) => {
+    if (typeof step === "number") return `${text}[${step}]`;
+    const plain = /^[\w-]+$/.test(step) ? step : JSON.stringify(step);
+    return text === "" ? plain : `${text}.${plain}`;
+  }, "");
+}
+
+function valueText(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

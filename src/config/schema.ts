@@ -1,176 +1,229 @@
 /** The shapes of documents as operators write them, sugar included. One field is one line; what is not here is an error. */
 import * as v from "valibot";
 import { parseDuration } from "../base/duration.ts";
+import { compileExpression } from "../model/expression.ts";
+import { limits } from "../model/limits.ts";
 
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const tokenForm = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}$/;
+
+/** The library takes a list for a mapping with the keys 0, 1, 2. */
+const mapping = v.custom<Readonly<Record<string, unknown>>>(
+  (input) => typeof input === "object" && input !== null && !Array.isArray(input),
+  "a mapping",
+);
+
 const name = v.pipe(
-  v.string(),
-  v.regex(label, "expected a name of lower-case letters, digits and -, at most 63"),
+  v.string("a name"),
+  v.regex(label, "a name of lower-case letters, digits and -, at most 63 characters"),
 );
 const serviceName = v.pipe(
-  v.string(),
-  v.check((text) => {
-    const parts = text.split(".");
-    return parts.length <= 2 && parts.every((part) => label.test(part));
-  }, "expected a service such as orders or orders.prod"),
+  v.string("a service such as orders or orders.prod"),
+  v.check(isServiceName, "a service such as orders or orders.prod"),
 );
 const duration = v.pipe(
-  v.string(),
-  v.transform((text) => parseDuration(text)),
-  v.check((ms) => ms !== null, "expected a duration such as 500ms, 5s or 1h30m"),
-  v.transform((ms) => ms ?? 0),
+  v.string("a duration such as 500ms, 5s or 1h30m"),
+  v.check((text) => parseDuration(text) !== null, "a duration such as 500ms, 5s or 1h30m"),
+  v.transform((text) => parseDuration(text) ?? 0),
 );
+const pause = v.pipe(duration, v.minValue(100, "a duration of at least 100ms"));
 const port = v.pipe(
-  v.number("expected a port number"),
-  v.integer("expected a port number"),
-  v.minValue(1, "expected a port from 1 to 65535"),
-  v.maxValue(65535, "expected a port from 1 to 65535"),
+  v.number("a port from 1 to 65535"),
+  v.integer("a port from 1 to 65535"),
+  v.minValue(1, "a port from 1 to 65535"),
+  v.maxValue(65_535, "a port from 1 to 65535"),
 );
-const labels = v.record(
-  v.string(),
-  v.pipe(v.union([v.string(), v.number(), v.boolean()]), v.transform(String)),
+const flag = v.boolean("true or false");
+const labelValue = v.pipe(
+  v.union([v.string(), v.number(), v.boolean()], "a word or a number"),
+  v.transform(String),
+  v.maxLength(63, "a value of at most 63 characters"),
 );
-const path = v.pipe(v.string(), v.startsWith("/", "expected a path that begins with /"), v.maxLength(4096));
-const health = v.strictObject({ http: v.optional(path), every: v.optional(duration) });
-const policies = v.optional(
-  v.array(v.strictObject({ use: name, with: v.optional(v.record(v.string(), v.unknown())) })),
+const labels = record(
+  v.pipe(v.string(), v.maxLength(63, "a label name of at most 63 characters")),
+  labelValue,
 );
-const method = v.pipe(v.string(), v.regex(/^[A-Z]{1,32}$/, "expected a method in capitals"));
-const weight = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000));
-
-/** Regular expressions run on every request: no construct that can take more than linear time. */
-const expression = v.pipe(
-  v.string(),
-  v.maxLength(256, "expected an expression of at most 256 characters"),
+const target = v.pipe(
+  v.string("a path such as /healthz"),
+  v.regex(/^\/[!-~]{0,1023}$/, "a path such as /healthz"),
+);
+const path = v.pipe(
+  v.string(pathForm()),
+  v.maxLength(4096, "a path of at most 4096 characters"),
+  v.check(isPath, pathForm()),
+);
+const accessPath = v.pipe(
+  v.string(pathForm()),
+  v.maxLength(4096, "a path of at most 4096 characters"),
   v.check(
-    isCheapExpression,
-    "expected a regular expression without nested repetition, lookaround or back-references",
+    (text) => isPath(text.endsWith("/*") ? text.slice(0, -1) : text),
+    `${pathForm()}, or one that ends in /*`,
   ),
+  v.check((text) => !text.replace(/\/\*$/, "/").includes("*"), "* only as the whole last segment"),
+);
+const health = object({ http: v.optional(target), every: v.optional(pause) });
+const policies = v.optional(
+  list(object({ use: name, with: v.optional(record(v.string(), v.unknown())) }), 16),
+);
+const method = v.pipe(
+  v.string("a method such as GET"),
+  v.regex(/^[A-Z][A-Z-]{0,31}$/, "a method in capitals such as GET"),
+);
+const weight = v.pipe(
+  v.number("a whole number from 0 to 1000000"),
+  v.integer("a whole number from 0 to 1000000"),
+  v.minValue(0, "a whole number from 0 to 1000000"),
+  v.maxValue(1_000_000, "a whole number from 0 to 1000000"),
 );
 
-function isCheapExpression(text: string): boolean {
-  if (/\\[1-9k]|\(\?(?!:)/.test(text)) return false;
-  if (
-    /\([^()]*[*+{][^()]*\)[*+{]/.test(text) ||
-    /\([^()]*\|[^()]*\)[*+{]/.test(text) ||
-    /\([^()]*\([^]*\)[*+{]/.test(text)
-  )
-    return false;
-  try {
-    new RegExp(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const headerMatch = v.variant("type", [
-  v.strictObject({
-    type: v.literal("Exact"),
-    name: v.string(),
-    value: v.pipe(v.string(), v.maxLength(4096)),
-  }),
-  v.strictObject({ type: v.literal("RegularExpression"), name: v.string(), value: expression }),
-]);
-const fullPath = v.variant("type", [
-  v.strictObject({ type: v.literal("Exact"), value: path }),
-  v.strictObject({ type: v.literal("PathPrefix"), value: path }),
-  v.strictObject({ type: v.literal("RegularExpression"), value: expression }),
-]);
+const expression = v.pipe(
+  v.string("a regular expression"),
+  v.check(isExpression, (issue) => expressionForm(issue.input)),
+);
+const exactValue = v.pipe(
+  v.string("the header's value"),
+  v.maxLength(4096, "a value of at most 4096 characters"),
+);
+const headerName = v.pipe(v.string("a header name"), v.regex(tokenForm, "a header name"));
+const exactHeader = object({
+  type: v.optional(v.picklist(["Exact", "RegularExpression"], "Exact or RegularExpression")),
+  name: headerName,
+  value: exactValue,
+});
+const expressionHeader = object({
+  type: v.literal("RegularExpression"),
+  name: headerName,
+  value: expression,
+});
+const plainPath = object({
+  type: v.optional(
+    v.picklist(["Exact", "PathPrefix", "RegularExpression"], "Exact, PathPrefix or RegularExpression"),
+  ),
+  value: path,
+});
+const expressionPath = object({ type: v.literal("RegularExpression"), value: expression });
 /** `/x` prefix, `= /x` exact, `~ ^/x` expression. */
 const shortPath = v.pipe(
   v.string(),
-  v.check((text) => /^(?:\/|= \/|~ )/.test(text), "expected /prefix, = /exact or ~ ^/expression"),
+  v.check((text) => /^(?:\/|= \/|~ )/.test(text), '/prefix, "= /exact" or "~ ^/expression"'),
   v.check(
-    (text) => !text.startsWith("~ ") || isCheapExpression(text.slice(2)),
-    "expected a regular expression without nested repetition, lookaround or back-references",
+    (text) => !text.startsWith("~ ") || isExpression(text.slice(2)),
+    (issue) => expressionForm(issue.input.slice(2)),
   ),
+  v.check((text) => text.startsWith("~ ") || isPath(text.replace(/^= /, "")), pathForm()),
 );
-const match = v.strictObject({
-  path: v.optional(v.union([shortPath, fullPath])),
+const match = object({
+  path: v.optional(
+    v.lazy((input) =>
+      typeof input === "string" ? shortPath : isExpressionType(input) ? expressionPath : plainPath,
+    ),
+  ),
   method: v.optional(method),
   headers: v.optional(
-    v.union([
-      v.record(v.string(), v.string()),
-      v.pipe(v.array(headerMatch), v.maxLength(16, "expected at most 16 headers")),
-    ]),
+    v.lazy((input) =>
+      Array.isArray(input)
+        ? list(
+            v.lazy((each) => (isExpressionType(each) ? expressionHeader : exactHeader)),
+            16,
+          )
+        : record(headerName, exactValue),
+    ),
   ),
 });
-const rule = v.strictObject({
+const split = record(
+  v.pipe(
+    v.string(),
+    v.check((text) => {
+      const [service = "", subset, more] = text.split("/");
+      return isServiceName(service) && (subset === undefined || label.test(subset)) && more === undefined;
+    }, "a service such as reviews, or a subset such as reviews/v1"),
+  ),
+  weight,
+);
+const rule = object({
   name: v.optional(name),
   match: v.optional(match),
-  matches: v.optional(v.pipe(v.array(match), v.maxLength(64, "expected at most 64 matches"))),
-  split: v.optional(v.record(v.string(), weight)),
+  matches: v.optional(list(match, 64, 1)),
+  split: v.optional(split),
   backends: v.optional(
-    v.array(v.strictObject({ service: serviceName, subset: v.optional(name), weight: v.optional(weight) })),
+    list(object({ service: serviceName, subset: v.optional(name), weight: v.optional(weight) }), 16),
   ),
-  timeouts: v.optional(v.strictObject({ request: v.optional(duration) })),
-  idempotent: v.optional(v.boolean()),
+  timeouts: v.optional(object({ request: v.optional(duration) })),
+  idempotent: v.optional(flag),
   policies,
 });
-const accessRule = v.strictObject({
-  from: v.string(),
-  methods: v.optional(v.array(method)),
-  paths: v.optional(v.array(path)),
-});
+const accessRules = v.optional(
+  list(
+    object({
+      from: v.pipe(v.string(sourceForm()), v.check(isSource, sourceForm())),
+      methods: v.optional(list(method, 32)),
+      paths: v.optional(list(accessPath, 64)),
+    }),
+    256,
+  ),
+);
+const protocol = v.pipe(
+  v.picklist(["http", "tcp", "http2", "grpc", "tls"], '"http" or "tcp": it is declared, never guessed'),
+  v.check(
+    (value) => value === "http" || value === "tcp",
+    "http or tcp: this version does not support others yet",
+  ),
+  v.transform((value) => value as "http" | "tcp"),
+);
+const host = v.pipe(
+  v.string("an address such as 10.0.0.12"),
+  v.regex(/^[A-Za-z0-9.:-]{1,253}$/, "an address such as 10.0.0.12"),
+);
+const bind = v.pipe(
+  v.string("address:port such as 127.0.0.1:9001"),
+  v.check(isBind, "address:port such as 127.0.0.1:9001"),
+);
 
 const common = { name, namespace: v.optional(name) };
 
 export const schemas = {
-  Service: v.strictObject({
+  Service: object({
     kind: v.literal("Service"),
     ...common,
     port,
-    protocol: v.picklist(["http", "tcp"], "expected http or tcp"),
-    subsets: v.optional(v.record(name, labels)),
+    protocol,
+    subsets: v.optional(record(name, labels)),
     health: v.optional(health),
-    balance: v.optional(v.picklist(["ewma", "round-robin"], "expected ewma or round-robin")),
-    stream: v.optional(v.boolean()),
+    balance: v.optional(v.picklist(["ewma", "round-robin"], "ewma or round-robin")),
+    stream: v.optional(flag),
     policies,
   }),
-  HTTPRoute: v.strictObject({
+  HTTPRoute: object({
     kind: v.literal("HTTPRoute"),
     ...common,
     service: serviceName,
-    order: v.optional(v.pipe(v.number(), v.integer())),
-    rules: v.pipe(
-      v.array(rule),
-      v.minLength(1, "expected at least one rule"),
-      v.maxLength(16, "expected at most 16 rules"),
-    ),
+    order: v.optional(v.pipe(v.number("a whole number"), v.safeInteger("a whole number"))),
+    rules: list(rule, 16, 1),
   }),
-  Access: v.strictObject({
+  Access: object({
     kind: v.literal("Access"),
     ...common,
     service: serviceName,
-    mode: v.optional(v.picklist(["enforce", "audit"], "expected enforce or audit")),
-    deny: v.optional(v.array(accessRule)),
-    allow: v.optional(v.array(accessRule)),
+    mode: v.optional(v.picklist(["enforce", "audit"], "enforce or audit")),
+    deny: accessRules,
+    allow: accessRules,
   }),
-  Machine: v.strictObject({
+  Machine: object({
     kind: v.literal("Machine"),
     name: v.optional(name),
-    address: v.optional(v.string()),
+    address: v.optional(host),
     services: v.optional(
-      v.array(
-        v.strictObject({
+      list(
+        object({
           service: serviceName,
-          host: v.optional(v.string()),
+          host: v.optional(host),
           port,
           httpPort: v.optional(port),
           health: v.optional(health),
           labels: v.optional(labels),
-          upstreams: v.optional(
-            v.array(
-              v.strictObject({
-                service: serviceName,
-                bind: v.optional(
-                  v.pipe(v.string(), v.regex(/^[0-9a-f.:[\]]+:\d{1,5}$/, "expected address:port")),
-                ),
-              }),
-            ),
-          ),
+          upstreams: v.optional(list(object({ service: serviceName, bind: v.optional(bind) }), 256)),
         }),
+        limits.servicesPerNodeMax,
       ),
     ),
   }),
@@ -180,3 +233,77 @@ export type Kind = keyof typeof schemas;
 export const kinds = Object.keys(schemas) as readonly Kind[];
 
 export type Written<K extends Kind> = v.InferOutput<(typeof schemas)[K]>;
+
+/** Fields that reference documents have and this version does not: refused in words of their own. */
+export const plannedFields: ReadonlySet<string> = new Set([
+  ...["parentRefs", "hostnames", "filters", "backendRefs", "retry"],
+  ...["backendRequest", "queryParams", "sessionPersistence", "retryBudget", "limits"],
+]);
+
+function object<const Entries extends v.ObjectEntries>(entries: Entries) {
+  return v.pipe(mapping, v.strictObject(entries));
+}
+
+function list<const Item extends v.GenericSchema>(item: Item, most: number, least = 0) {
+  return v.pipe(
+    v.array(item, "a list"),
+    v.minLength(least, `at least ${least}`),
+    v.maxLength(most, `at most ${most}`),
+  );
+}
+
+function record<
+  const Key extends v.BaseSchema<string, string, v.BaseIssue<unknown>>,
+  const Value extends v.GenericSchema,
+>(key: Key, value: Value) {
+  return v.pipe(mapping, v.record(key, value));
+}
+
+function isServiceName(text: string): boolean {
+  const parts = text.split(".");
+  return parts.length <= 2 && parts.every((part) => label.test(part));
+}
+
+function pathForm(): string {
+  return "a normal path such as /api: it begins with /, without //, . or .. segments, ? and #";
+}
+
+/** Requests are matched by their normalised path, so no other could ever match. */
+function isPath(text: string): boolean {
+  return /^\/[!-~]*$/.test(text) && !/\/\/|\/\.{1,2}(?:\/|$)|[?#]/.test(text);
+}
+
+function isExpressionType(input: unknown): boolean {
+  return (
+    typeof input === "object" && input !== null && (input as { type?: unknown }).type === "RegularExpression"
+  );
+}
+
+function isExpression(text: string): boolean {
+  return compileExpression(text).ok;
+}
+
+function expressionForm(text: string): string {
+  const result = compileExpression(text);
+  return `a regular expression that takes linear time, but ${result.ok ? "" : result.problem}`;
+}
+
+function sourceForm(): string {
+  return "a service such as web, a SPIFFE ID, one that ends in /*, any-mesh or any";
+}
+
+function isSource(text: string): boolean {
+  if (text === "any" || text === "any-mesh") return true;
+  if (!text.startsWith("spiffe://")) return isServiceName(text);
+  const [domain = "", ...segments] = text.slice("spiffe://".length).split("/");
+  const fits = (segment: string, at: number): boolean =>
+    (segment === "*" && at === segments.length - 1) ||
+    (/^[A-Za-z0-9._-]+$/.test(segment) && !/^\.{1,2}$/.test(segment));
+  return /^[a-z0-9._-]{1,255}$/.test(domain) && segments.length > 0 && segments.every(fits);
+}
+
+function isBind(text: string): boolean {
+  const found = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]|localhost):(\d{1,5})$/.exec(text);
+  const number = Number(found?.[1] ?? 0);
+  return number >= 1 && number <= 65_535;
+}

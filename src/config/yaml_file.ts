@@ -1,5 +1,19 @@
-/** YAML with positions: text in, plain values out, and for every path in them the place it stands at. */
-import { isMap, isNode, isPair, isSeq, LineCounter, parseAllDocuments, type Document } from "yaml";
+/**
+ * YAML with positions: text in, plain values out, and for every path in them the place it stands at. Whatever the text,
+ * it costs time in proportion to its length: size, nesting and aliases are bounded, duplicate keys found in one pass.
+ */
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type Document,
+  type Node,
+  type YAMLMap,
+} from "yaml";
 import { limits } from "../model/limits.ts";
 import type { Issue } from "./issue.ts";
 
@@ -9,59 +23,123 @@ export type Path = readonly (string | number)[];
 export interface YamlDocument {
   readonly file: string;
   readonly value: unknown;
-  /** The text it was, for storing. */
+  /** The text it was, comments included, for storing. */
   readonly text: string;
   /** The place of a path, or of the nearest thing around it. `key`: of the key itself rather than its value. */
   place(path: Path, key?: boolean): { readonly line: number; readonly column: number };
 }
 
-export function parseYaml(
-  file: string,
-  text: string,
-): { readonly documents: YamlDocument[]; readonly issues: Issue[] } {
-  const issue = (line: number, column: number, message: string): Issue => ({
-    file,
-    line,
-    column,
-    severity: "error",
-    message,
-  });
-  if (text.length > limits.documentBytesMax) {
-    return {
-      documents: [],
-      issues: [issue(1, 1, `The file is larger than ${limits.documentBytesMax} bytes`)],
-    };
-  }
+export interface YamlResult {
+  readonly documents: YamlDocument[];
+  readonly issues: Issue[];
+}
+
+export function parseYaml(file: string, text: string): YamlResult {
   const counter = new LineCounter();
-  const parsed = parseAllDocuments(text, {
-    lineCounter: counter,
-    uniqueKeys: true,
-    strict: true,
-    prettyErrors: false,
-  });
-  if (!Array.isArray(parsed)) return { documents: [], issues: [] };
   const documents: YamlDocument[] = [];
   const issues: Issue[] = [];
-  for (const document of parsed as Document.Parsed[]) {
-    for (const error of document.errors) {
-      const { line, col } = counter.linePos(error.pos[0]);
-      issues.push(issue(line, col, `This is no valid YAML: ${error.message}`));
-    }
+  const report = (offset: number, message: string): void => {
+    const { line, col } = counter.linePos(offset);
+    issues.push({ file, line: Math.max(1, line), column: Math.max(1, col), severity: "error", message });
+  };
+  const refusal = refusalOf(text);
+  if (refusal !== null) {
+    report(0, refusal);
+    return { documents, issues };
+  }
+  let start = 0;
+  for (const document of parse(text, counter, report)) {
+    const own = text.slice(start, document.range[2]).replace(/^(?:---|\.\.\.)[ \t]*\n?/, "");
+    start = document.range[2];
+    const faults = issues.length;
+    for (const error of document.errors.slice(0, limits.documentIssuesMax))
+      report(error.pos[0], `This is no valid YAML: ${withoutEnd(error.message)}`);
+    for (const warning of document.warnings.slice(0, limits.documentIssuesMax))
+      report(warning.pos[0], `This is not allowed here: ${withoutEnd(warning.message)}`);
     if (document.errors.length > 0 || document.contents === null) continue;
-    try {
-      const value: unknown = document.toJS({ maxAliasCount: limits.documentAliasesMax });
-      const [start, , end] = document.range;
-      documents.push({
-        file,
-        value,
-        text: text.slice(start, end),
-        place: (path, key) => placeOf(document, counter, path, key === true),
-      });
-    } catch (error) {
-      issues.push(issue(1, 1, `This is no valid YAML: ${(error as Error).message}`));
-    }
+    new Survey(report).visit(document.contents, 0);
+    if (issues.length > faults) continue;
+    documents.push({
+      file,
+      value: document.toJS({ maxAliasCount: limits.documentAliasesMax }) as unknown,
+      text: own,
+      place: (path, key) => placeOf(document, counter, path, key === true),
+    });
   }
   return { documents, issues };
+}
+
+/** What would cost too much even to parse. */
+function refusalOf(text: string): string | null {
+  if (text.length > limits.documentBytesMax)
+    return `The file has ${text.length} characters, more than ${limits.documentBytesMax}`;
+  let open = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x5b || code === 0x7b) open++;
+    else if (code === 0x5d || code === 0x7d) open--;
+    if (open > limits.documentBracketsMax) return `More than ${limits.documentBracketsMax} brackets are open`;
+  }
+  return null;
+}
+
+function parse(
+  text: string,
+  counter: LineCounter,
+  report: (offset: number, message: string) => void,
+): readonly Document.Parsed[] {
+  try {
+    // Unique keys are our own check: the library's takes quadratic time.
+    const options = { lineCounter: counter, uniqueKeys: false, strict: true, prettyErrors: false };
+    const parsed = parseAllDocuments(text, options);
+    return Array.isArray(parsed) ? (parsed as Document.Parsed[]) : [];
+  } catch (error) {
+    // Nesting by indentation can exhaust the parser's stack.
+    report(0, `This is no valid YAML: ${(error as Error).message}`);
+    return [];
+  }
+}
+
+function withoutEnd(message: string): string {
+  return message.replace(/[.:]?\s*$/, "");
+}
+
+/** Walks the nodes of one document once, for what YAML allows and documents do not. */
+class Survey {
+  #aliases = 0;
+
+  constructor(readonly report: (offset: number, message: string) => void) {}
+
+  visit(node: unknown, depth: number): void {
+    if (!isNode(node)) return;
+    if (depth > limits.documentDepthMax) {
+      this.report(offsetOf(node), `This is nested more than ${limits.documentDepthMax} deep`);
+      return;
+    }
+    if (isAlias(node) && ++this.#aliases === limits.documentAliasesMax + 1)
+      this.report(offsetOf(node), `There are more than ${limits.documentAliasesMax} aliases`);
+    if (isMap(node)) this.#visitMap(node, depth);
+    else if (isSeq(node)) for (const item of node.items) this.visit(item, depth + 1);
+  }
+
+  #visitMap(map: YAMLMap, depth: number): void {
+    const seen = new Map<string, number>();
+    for (const { key, value } of map.items) {
+      if (!isScalar(key)) {
+        this.report(isNode(key) ? offsetOf(key) : offsetOf(map), "A key must be a plain word");
+        continue;
+      }
+      const name = String(key.value);
+      if (seen.has(name)) this.report(offsetOf(key), `${name}: this key stands here twice`);
+      if (name === "__proto__") this.report(offsetOf(key), `${name}: this field is not known`);
+      seen.set(name, 1);
+      this.visit(value, depth + 1);
+    }
+  }
+}
+
+function offsetOf(node: Node): number {
+  return node.range?.[0] ?? 0;
 }
 
 function placeOf(
@@ -71,22 +149,17 @@ function placeOf(
   wantKey: boolean,
 ): { line: number; column: number } {
   let node: unknown = document.contents;
-  let offset = isNode(node) && node.range != null ? node.range[0] : 0;
+  let offset = isNode(node) ? offsetOf(node) : 0;
   path.forEach((step, at) => {
+    if (isAlias(node)) node = node.resolve(document);
     if (isMap(node)) {
-      const pair = node.items.find(
-        (each) => isPair(each) && String(isNode(each.key) ? each.key.toJSON() : each.key) === String(step),
-      );
-      if (pair === undefined) {
-        node = null;
-        return;
-      }
-      const shown = wantKey && at === path.length - 1 ? pair.key : (pair.value ?? pair.key);
-      if (isNode(shown) && shown.range != null) offset = shown.range[0];
-      node = pair.value;
+      const pair = node.items.find((each) => isScalar(each.key) && String(each.key.value) === String(step));
+      const shown = wantKey && at === path.length - 1 ? pair?.key : (pair?.value ?? pair?.key);
+      if (isNode(shown)) offset = offsetOf(shown);
+      node = pair?.value;
     } else if (isSeq(node)) {
       node = node.items[Number(step)];
-      if (isNode(node) && node.range != null) offset = node.range[0];
+      if (isNode(node)) offset = offsetOf(node);
     } else node = null;
   });
   const { line, col } = counter.linePos(offset);

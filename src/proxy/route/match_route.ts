@@ -1,5 +1,6 @@
 /** Finds the route of a request: the list is in order of precedence, the first that fits wins. */
 import type { HeaderMatch, PathMatch } from "../../model/document.ts";
+import { compileExpression, type Expression } from "../../model/expression.ts";
 import type { CompiledBackend, CompiledRoute, Destination } from "../../model/snapshot.ts";
 import type { Fields } from "../../wire/fields.ts";
 
@@ -49,7 +50,7 @@ function pathMatcher(match: PathMatch): (path: string) => boolean {
   const { type, value } = match;
   if (type === "Exact") return (path) => path === value;
   if (type === "RegularExpression") {
-    const expression = new RegExp(value);
+    const expression = expressionOf(value);
     return (path) => expression.test(path);
   }
   if (value === "/") return () => true;
@@ -62,9 +63,16 @@ function pathMatcher(match: PathMatch): (path: string) => boolean {
 function headerMatcher(match: HeaderMatch): (fields: Fields) => boolean {
   const { name, value } = match;
   if (match.type === "Exact") return (fields) => fields.get(name) === value;
-  const expression = new RegExp(value);
+  const expression = expressionOf(value);
   return (fields) => {
     const found = fields.get(name);
     return found !== null && expression.test(found);
   };
+}
+
+function expressionOf(text: string): Expression {
+  const result = compileExpression(text);
+  // The controller let only such expressions pass; the caller refuses the snapshot.
+  if (!result.ok) throw new Error(`Cannot use the expression ${text}: ${result.problem}`);
+  return result.expression;
 }

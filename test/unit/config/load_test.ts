@@ -1,0 +1,59 @@
+import { describe, expect, test } from "bun:test";
+import { documentKey, loadDocuments, loadMachine } from "../../../src/config/load.ts";
+
+const service = "kind: Service\nname: web\nport: 80\nprotocol: http\n";
+
+describe("loading documents", () => {
+  test("takes files in any order and tells the place of both ends of a duplicate", () => {
+    const files = [
+      { file: "b.yaml", text: `${service}---\n{kind: HTTPRoute, name: r, service: web, rules: [{}]}` },
+      { file: "a.yaml", text: service },
+    ];
+    const { issues } = loadDocuments(files, { policies: null });
+    expect(issues.map((each) => `${each.file}:${each.line} ${each.message}`)).toEqual([
+      'a.yaml:2 name: there is already the Service "web" at b.yaml:2',
+    ]);
+  });
+
+  test("keeps each document's own text with its comments", () => {
+    const text = `# one\n${service}---\n# two\n${service.replace("web", "api")}`;
+    const { documents, issues } = loadDocuments([{ file: "a.yaml", text }], { policies: null });
+    expect(issues).toEqual([]);
+    expect(documents.map((each) => documentKey(each.document))).toEqual([
+      "Service/default/web",
+      "Service/default/api",
+    ]);
+    expect(documents.map((each) => each.text.trim())).toEqual([
+      `# one\n${service}`.trim(),
+      `# two\n${service.replace("web", "api")}`.trim(),
+    ]);
+  });
+
+  test("lets any policy be named while none are known", () => {
+    const text = `${service}policies: [{use: anything}]\n`;
+    expect(loadDocuments([{ file: "a.yaml", text }], { policies: null }).issues).toEqual([]);
+    expect(loadDocuments([{ file: "a.yaml", text }], { policies: [] }).issues).toHaveLength(1);
+  });
+});
+
+describe("loading a machine", () => {
+  test("gives the machine when all is well", () => {
+    const { machine, issues } = loadMachine("m.yaml", "{kind: Machine, name: vm-1}");
+    expect(issues).toEqual([]);
+    expect(machine?.name).toBe("vm-1");
+  });
+
+  const cases: readonly (readonly [string, string, string])[] = [
+    ["nothing", "", "Expected a document with kind: Machine"],
+    ["two machines", "{kind: Machine}\n---\n{kind: Machine}", "Expected one Machine document"],
+    ["another document", `kind: Machine\n---\n${service}`, "Only a Machine document belongs on a machine"],
+    ["a wrong field", "{kind: Machine, adress: 10.0.0.1}", "did you mean address?"],
+  ];
+  for (const [what, text, message] of cases) {
+    test(`refuses ${what}`, () => {
+      const { machine, issues } = loadMachine("m.yaml", text);
+      expect(machine).toBeNull();
+      expect(issues.map((each) => each.message).join()).toContain(message);
+    });
+  }
+});
