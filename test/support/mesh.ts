@@ -9,6 +9,7 @@ import { binaryPath, bun, root } from "../../compile/repository.ts";
 import type { StatusAnswer, TokenAnswer } from "../../src/api/messages.ts";
 import { ports } from "../../src/model/ports.ts";
 import { serviceKey } from "../../src/model/service.ts";
+import { addressOf } from "./addresses.ts";
 import { MeshProcess } from "./mesh_process.ts";
 import { accepts, plainEnvironment, runProgram, startProgram, waitFor, type Program } from "./processes.ts";
 
@@ -73,11 +74,6 @@ const appPortFirst = 8_080;
 const startLimitMs = 15_000;
 /** A service without an app still needs a port to be declared with. */
 const noApp = 9;
-
-/** 127.a.b.n: a and b from the pid, so that two launching processes use different addresses. */
-function addressOf(index: number): string {
-  return `127.${100 + ((process.pid >> 8) % 100)}.${process.pid & 255}.${index + 1}`;
-}
 
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const folder = mkdtempSync(`${tmpdir()}/heddle-mesh-`);
