@@ -105,6 +105,8 @@ export const controllerPaths = {
   reply: "/v1/snapshots/reply",
   /** PUT string[] of service keys that local apps asked for, by a node. */
   uses: "/v1/uses",
+  /** POST {port} by a node: ReachAnswer with the controller's clock. It connects back to where the call came from. */
+  reach: "/v1/reach",
   /** GET by hash, by a node: the bundle's text. */
   policy: "/v1/policies/:hash",
   /** GET: DocumentsAnswer; POST ApplyRequest: ApplyAnswer. By an operator. */
@@ -201,10 +203,17 @@ export type SnapshotLine =
   /** This machine was removed. */
   | { readonly kind: "removed" };
 
-/** ack (no error) or nack: the proxy keeps the version it has and says why. */
+/** ack (no error) or nack: the proxy keeps the version it has and says why. Also sent when its certificates change. */
 export interface SnapshotReply {
   readonly version: string;
   readonly error: string | null;
+  readonly certificates: readonly CertificateStatus[];
+}
+
+export interface CertificateStatus {
+  readonly id: string;
+  readonly notAfterMs: number;
+  readonly issuedMs: number;
 }
 
 export interface ApplyRequest {
@@ -270,9 +279,5 @@ export interface NodeStatus extends Omit<Node, "publicKey"> {
   readonly wanted: string;
   readonly acknowledged: string;
   readonly error: string | null;
-  readonly certificates: readonly {
-    readonly id: string;
-    readonly notAfterMs: number;
-    readonly issuedMs: number;
-  }[];
+  readonly certificates: readonly CertificateStatus[];
 }

@@ -21,18 +21,12 @@ import { Issuing, type IssuingOptions } from "./issue/issuing.ts";
 import { mountIssueRoutes } from "./issue/routes.ts";
 import { Publisher } from "./publisher.ts";
 
-export interface ControllerOptions extends Omit<IssuingOptions, "store" | "issued"> {
+export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
   readonly clock: Clock;
   readonly registryClient: RegistryClient;
   readonly bundler: PolicyBundler;
   /** host:port of this controller, for join lines. */
   readonly address: string;
-}
-
-interface Certificate {
-  readonly id: string;
-  readonly notAfterMs: number;
-  readonly issuedMs: number;
 }
 
 export class Controller {
@@ -41,18 +35,13 @@ export class Controller {
   readonly publisher: Publisher;
   readonly issuing: Issuing;
   readonly #documents: DocumentService;
-  readonly #certificates = new Map<string, Map<string, Certificate>>();
   readonly #following: { close(): void };
   #registryProblem: string | null = "not connected yet";
 
   constructor(readonly options: ControllerOptions) {
     const { clock, registryClient } = options;
     this.publisher = new Publisher({ clock, compile: (node, uses) => this.#compile(node, uses) });
-    this.issuing = new Issuing({
-      ...options,
-      store: registryClient,
-      issued: (...certificate) => this.#issued(...certificate),
-    });
+    this.issuing = new Issuing({ ...options, store: registryClient });
     this.#documents = new DocumentService({
       catalog: this.catalog,
       store: registryClient,
@@ -116,8 +105,7 @@ export class Controller {
     });
     app.post(controllerPaths.reply, async (context) => {
       const caller = requireCaller(context, trustDomain, "node");
-      const { version, error } = await readBody(context.req.raw, replySchema);
-      this.publisher.acknowledged(caller.name, version, error);
+      this.publisher.replied(caller.name, await readBody(context.req.raw, replySchema));
       return context.json({});
     });
     app.put(controllerPaths.uses, async (context) => {
@@ -190,12 +178,6 @@ export class Controller {
       .sort();
   }
 
-  #issued(node: string, id: string, notAfterMs: number, issuedMs: number): void {
-    const own = this.#certificates.get(node) ?? new Map<string, Certificate>();
-    own.set(id, { id, notAfterMs, issuedMs });
-    this.#certificates.set(node, own);
-  }
-
   #status(): StatusAnswer {
     const { catalog } = this;
     const nodes = [...catalog.nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -204,8 +186,8 @@ export class Controller {
       controllerMs: this.options.clock.wallMs(),
       revision: catalog.revision,
       nodes: nodes.map(({ name, services, joinedMs, removed }) => {
-        const { connected, lastSeenMs, wanted, acknowledged, error } = this.publisher.state(name);
-        const certificates = [...(this.#certificates.get(name)?.values() ?? [])];
+        const { connected, lastSeenMs, wanted, acknowledged, error, certificates } =
+          this.publisher.state(name);
         return {
           name,
           services,
@@ -238,7 +220,14 @@ const applySchema = v.strictObject({
 }) satisfies v.GenericSchema<ApplyRequest>;
 const usesSchema = v.pipe(v.array(v.pipe(text, v.maxLength(128))), v.maxLength(limits.usesMax));
 const subscribeSchema = v.strictObject({ version: text, uses: usesSchema });
-const replySchema = v.strictObject({ version: text, error: v.nullable(v.pipe(text, v.maxLength(2_000))) });
+const replySchema = v.strictObject({
+  version: text,
+  error: v.nullable(v.pipe(text, v.maxLength(2_000))),
+  certificates: v.pipe(
+    v.array(v.strictObject({ id: text, notAfterMs: v.number(), issuedMs: v.number() })),
+    v.maxLength(limits.servicesPerNodeMax + 1),
+  ),
+});
 
 /** Every `service` that stands anywhere in a policy's options: what it may route to. */
 function servicesIn(options: unknown): { name: string; namespace: string }[] {

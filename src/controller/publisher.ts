@@ -3,7 +3,7 @@
  * machine has. Changes are gathered for a moment, so a burst is one snapshot.
  */
 import type { Clock, Timer } from "../../runtime/contract.ts";
-import type { SnapshotLine } from "../api/messages.ts";
+import type { CertificateStatus, SnapshotLine, SnapshotReply } from "../api/messages.ts";
 import { lineStream, type LineStream } from "../api/ndjson.ts";
 import { limits } from "../model/limits.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -15,6 +15,7 @@ export interface NodeState {
   wanted: string;
   acknowledged: string;
   error: string | null;
+  certificates: readonly CertificateStatus[];
   /** Services that its apps asked for. */
   uses: readonly string[];
 }
@@ -44,7 +45,15 @@ export class Publisher {
   state(node: string): NodeState {
     let state = this.nodes.get(node);
     if (state === undefined) {
-      state = { connected: false, lastSeenMs: 0, wanted: "", acknowledged: "", error: null, uses: [] };
+      state = {
+        connected: false,
+        lastSeenMs: 0,
+        wanted: "",
+        acknowledged: "",
+        error: null,
+        certificates: [],
+        uses: [],
+      };
       this.nodes.set(node, state);
     }
     return state;
@@ -91,11 +100,12 @@ export class Publisher {
     });
   }
 
-  acknowledged(node: string, version: string, error: string | null): void {
+  replied(node: string, reply: SnapshotReply): void {
     const state = this.state(node);
     state.lastSeenMs = this.options.clock.wallMs();
-    state.error = error;
-    if (error === null) state.acknowledged = version;
+    state.error = reply.error;
+    state.certificates = reply.certificates;
+    if (reply.error === null) state.acknowledged = reply.version;
   }
 
   setUses(node: string, uses: readonly string[]): void {

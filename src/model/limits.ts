@@ -77,6 +77,8 @@ export const limits = {
   publishDebounceMaxMs: 1_000,
   streamHeartbeatMs: 10_000,
   streamQueueBytesMax: 32 * mib,
+  controlDrainMs: 2_000,
+  credentialFileLookMs: 1_000,
   controlConnectMs: 3_000,
   controlCallMs: 15_000,
   reconnectMs: 100,

@@ -87,10 +87,11 @@ function route(
   const bindings = bindingsOf(destination, live);
   if (bindings.length === 0) return forward(context, exchange, record, destination, live, null);
   const { method, authority, target, fields } = request;
-  const { sourceId, source, service, requestId } = record;
+  const { sourceId, requestId } = record;
+  const { service } = destination.destination;
   context.policies.evaluate(
     bindings,
-    { method, authority, target, fields, sourceId, source, service, requestId },
+    { method, authority, target, fields, sourceId, service, requestId },
     (verdict) => {
       context.shard.enter();
       obey(context, exchange, record, destination, live, verdict);
@@ -133,12 +134,13 @@ function obey(
     case "next":
       return forward(context, exchange, record, destination, live, {
         edits: verdict.edits,
+        target: verdict.target,
         subset: undefined,
       });
     case "route": {
-      const chosen = context.state()?.destinations.get(verdict.service);
+      const chosen = context.state()?.destinations.get(serviceKey(verdict.service));
       if (chosen === undefined) {
-        const detail = `a policy chose the service "${verdict.service}", which this machine does not know`;
+        const detail = `a policy chose the service "${serviceKey(verdict.service)}", which this machine does not know`;
         return refuse(context, exchange, record, {
           flag: "NC",
           side: "policy",
@@ -151,6 +153,7 @@ function obey(
       record.destinationId = chosen.destination.spiffeId;
       return forward(context, exchange, record, chosen, live, {
         edits: verdict.edits,
+        target: verdict.target,
         subset: verdict.subset,
       });
     }
@@ -160,6 +163,8 @@ function obey(
 /** What a policy decided about the way on. `subset` undefined: the route's backends decide. */
 interface Decided {
   readonly edits: FieldEdits;
+  /** Path and query to forward instead; null: as it came. */
+  readonly target: string | null;
   readonly subset: string | null | undefined;
 }
 
@@ -210,7 +215,7 @@ function forward(
     },
     responseEdits: { remove: internalFields, set: ["x-request-id", record.requestId], add: none },
     authority: request.authority,
-    target: request.target,
+    target: decided?.target ?? request.target,
     idempotent: live?.route.idempotent ?? false,
     stream: destination.destination.stream,
     requestTimeoutMs: live?.route.requestTimeoutMs ?? null,
@@ -383,12 +388,9 @@ function respond(
     status: verdict.status,
     detail: verdict.reason,
   };
-  exchange.respond(
-    verdict.status,
-    null,
-    { remove: [], set: ["x-request-id", record.requestId, ...verdict.headers], add: [] },
-    body.length,
-  );
+  const { headers } = verdict;
+  const set = ["x-request-id", record.requestId, ...headers.set];
+  exchange.respond(verdict.status, null, { remove: headers.remove, set, add: headers.add }, body.length);
   exchange.write(body);
   exchange.end(null);
   context.recorder.finish(record, context.shard.clock.now());

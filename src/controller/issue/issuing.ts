@@ -30,8 +30,6 @@ export interface IssuingOptions {
   readonly clock: Clock;
   readonly leafMs: number;
   readonly registry: { readonly host: string; readonly port: number };
-  /** Told about every certificate, for the status page. */
-  readonly issued: (node: string, id: string, notAfterMs: number, issuedMs: number) => void;
   /** Connects back to a machine's inbound port. */
   readonly reach: (
     address: string,
@@ -80,12 +78,14 @@ export class Issuing {
         `A machine cannot be named "${request.node}": expected lower-case letters, digits and -`,
       );
     const token = await this.tokens.redeem(request.token);
-    const allowed = new Set(token.services.map(serviceKey));
-    const foreign = request.services.find((each) => !allowed.has(serviceKey(each.service)));
+    const asked = request.services.map((each) => each.service);
+    const granted = token.services ?? asked;
+    const allowed = new Set(granted.map(serviceKey));
+    const foreign = asked.find((each) => !allowed.has(serviceKey(each)));
     if (foreign !== undefined) {
       throw new Refusal(
         403,
-        `This token does not allow the service ${serviceKey(foreign.service)}, only ${[...allowed].join(", ")}`,
+        `This token does not allow the service ${serviceKey(foreign)}, only ${[...allowed].join(", ")}`,
       );
     }
     this.#checkProofs(request, `heddle-join:${request.nonce}:${request.node}`);
@@ -97,7 +97,7 @@ export class Issuing {
         "Choose another name with --node",
       );
     }
-    const services = [...(existing?.node.services ?? []), ...token.services];
+    const services = [...(existing?.node.services ?? []), ...granted];
     const node: Node = {
       name: request.node,
       services: [...new Map(services.map((each) => [serviceKey(each), each])).values()],
@@ -193,11 +193,11 @@ export class Issuing {
     request: { readonly publicKey: string; readonly services: readonly ServiceKeyProof[] },
   ): Promise<RenewAnswer> {
     const { trustDomain } = this.options.authority;
-    const own = await this.#issue(node.name, nodeId(trustDomain, node.name), request.publicKey);
+    const own = await this.#issue(nodeId(trustDomain, node.name), request.publicKey);
     const services: (IssuedCertificate & { service: ServiceName })[] = [];
     for (const each of request.services) {
       services.push({
-        ...(await this.#issue(node.name, serviceId(trustDomain, each.service), each.publicKey)),
+        ...(await this.#issue(serviceId(trustDomain, each.service), each.publicKey)),
         service: each.service,
       });
     }
@@ -209,9 +209,7 @@ export class Issuing {
     };
   }
 
-  async #issue(node: string, spiffeId: string, publicKey: string): Promise<IssuedCertificate> {
-    const issued = await this.options.authority.issue({ spiffeId, publicKey, ttlMs: this.options.leafMs });
-    this.options.issued(node, spiffeId, issued.notAfterMs, this.options.clock.wallMs());
-    return issued;
+  async #issue(spiffeId: string, publicKey: string): Promise<IssuedCertificate> {
+    return this.options.authority.issue({ spiffeId, publicKey, ttlMs: this.options.leafMs });
   }
 }

@@ -19,11 +19,12 @@ const proofs = v.pipe(
 );
 const renewal = { nonce: short, node: name, publicKey: short, signature: short, services: proofs };
 const renewSchema = v.strictObject(renewal);
+const portNumber = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
 const joinSchema = v.strictObject({
   ...renewal,
   token: short,
   address: v.nullable(short),
-  port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535)),
+  port: portNumber,
 });
 const tokenSchema = v.strictObject({
   services: v.pipe(v.array(serviceName), v.minLength(1), v.maxLength(limits.servicesPerNodeMax)),
@@ -59,6 +60,12 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
   app.post(controllerPaths.reattest, async (context) => {
     const request = await readBody(context.req.raw, renewSchema);
     return context.json(await issuing.reattest(request, context.env.caller.remoteAddress));
+  });
+  app.post(controllerPaths.reach, async (context) => {
+    requireCaller(context, trustDomain, "node");
+    const { port } = await readBody(context.req.raw, v.strictObject({ port: portNumber }));
+    const answer = await issuing.options.reach(context.env.caller.remoteAddress, port);
+    return context.json({ ...answer, controllerMs: issuing.options.clock.wallMs() });
   });
   app.post(controllerPaths.tokens, async (context) => {
     requireCaller(context, trustDomain, "operator");

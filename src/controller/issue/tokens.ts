@@ -10,14 +10,16 @@ import type { StateStore } from "../state_store.ts";
 
 interface StoredToken {
   readonly hash: string;
-  readonly services: readonly ServiceName[];
+  /** null: whichever the machine asks for. */
+  readonly services: readonly ServiceName[] | null;
   readonly expiresMs: number;
   /** When and for which machine it was used; null: not yet. */
   readonly used: { readonly atMs: number; readonly node: string; readonly address: string } | null;
 }
 
 export interface TokenUse {
-  readonly services: readonly ServiceName[];
+  /** null: whichever the machine asks for. */
+  readonly services: readonly ServiceName[] | null;
   /** Spends it: fails when somebody else was faster. The operations happen in the same revision or not at all. */
   spend(
     node: string,
@@ -33,7 +35,7 @@ export class Tokens {
   ) {}
 
   async create(
-    services: readonly ServiceName[],
+    services: readonly ServiceName[] | null,
     ttlMs: number,
     pin: string,
   ): Promise<{ token: string; expiresMs: number }> {

@@ -1,0 +1,40 @@
+/** The admin pages of a mode: `/ready /live /metrics /config`, read-only, without secrets, on loopback. */
+import type { Metrics } from "../telemetry/metrics.ts";
+
+export interface AdminPages {
+  /** Named tasks that must be done before the mode is ready; false: not yet. */
+  readonly ready: () => Readonly<Record<string, boolean>>;
+  readonly metrics: Metrics;
+  /** What is in force, for people. */
+  readonly config: () => unknown;
+}
+
+export function adminHandler(pages: AdminPages): (request: Request) => Response {
+  return (request) => {
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return new Response("Only GET works here\n", { status: 405, headers: { allow: "GET, HEAD" } });
+    }
+    switch (new URL(request.url).pathname) {
+      case "/live":
+        return new Response("live\n");
+      case "/ready":
+        return readiness(pages.ready());
+      case "/metrics":
+        return new Response(pages.metrics.expose(), {
+          headers: { "content-type": "text/plain; version=0.0.4" },
+        });
+      case "/config":
+        return Response.json(pages.config());
+      default:
+        return new Response("Here are /ready /live /metrics /config\n", { status: 404 });
+    }
+  };
+}
+
+function readiness(tasks: Readonly<Record<string, boolean>>): Response {
+  const lines = Object.entries(tasks).map(([name, done]) => `${done ? "done" : "waiting"} ${name}`);
+  const ready = Object.values(tasks).every(Boolean);
+  return new Response(`${ready ? "ready" : "not ready"}\n${lines.join("\n")}\n`, {
+    status: ready ? 200 : 503,
+  });
+}

@@ -1,0 +1,123 @@
+/**
+ * The client side of joining. First connection: nothing is believed and nothing is sent but a request for the root, whose
+ * public key must have the pin that the token carries. Second connection: verified against that root, and only now the token.
+ */
+import { X509Certificate } from "node:crypto";
+import type { Runtime } from "../../runtime/contract.ts";
+import { UserError } from "../base/user_error.ts";
+import { createControlClient } from "../http/control_client.ts";
+import { Shard } from "../http/shard.ts";
+import { pinOf, prove, type KeyPair } from "../identity/keys.ts";
+import { principalOf } from "../identity/spiffe_id.ts";
+import { serviceKey, type ServiceName } from "../model/service.ts";
+import {
+  controllerPaths,
+  type JoinAnswer,
+  type JoinNonce,
+  type JoinRequest,
+  type JoinRoot,
+} from "./messages.ts";
+
+export interface JoinKeys {
+  readonly node: KeyPair;
+  /** By service key. */
+  readonly services: ReadonlyMap<string, KeyPair>;
+}
+
+export interface JoinCall {
+  readonly controller: { readonly host: string; readonly port: number };
+  readonly token: string;
+  readonly node: string;
+  readonly keys: JoinKeys;
+  readonly services: readonly ServiceName[];
+  readonly address: string | null;
+  readonly port: number;
+}
+
+type JoinHost = Pick<Runtime, "net" | "clock">;
+
+export async function joinWithToken(host: JoinHost, call: JoinCall): Promise<JoinAnswer> {
+  const pin = pinIn(call.token);
+  const { rootPem, trustDomain } = await fetchRoot(host, call, pin);
+  const { net, clock } = host;
+  const client = createControlClient({
+    net,
+    clock,
+    shard: new Shard(clock),
+    ...call.controller,
+    identity: () => ({ credential: null, rootsPem: [rootPem] }),
+    expect: (id) => principalOf(id, trustDomain)?.kind === "controller",
+    serverName: "controller.heddle",
+  });
+  try {
+    const { nonce } = (await client.call("POST", controllerPaths.nonce, {})).body as JoinNonce;
+    return (await client.call("POST", controllerPaths.join, requestOf(call, nonce))).body as JoinAnswer;
+  } finally {
+    client.close();
+  }
+}
+
+function pinIn(token: string): string {
+  const parts = token.split(".");
+  if (parts.length !== 4 || parts[0] !== "hd1" || !/^[A-Za-z0-9_-]{43}$/.test(parts[3] ?? "")) {
+    throw new UserError(
+      "Cannot join with this token: expected hd1.<id>.<secret>.<pin>, as heddle token create prints it",
+    );
+  }
+  return parts[3] as string;
+}
+
+/** The root that the endpoint offers, if it has the pin. */
+async function fetchRoot(host: JoinHost, call: JoinCall, pin: string): Promise<JoinRoot> {
+  const { net, clock } = host;
+  const client = createControlClient({
+    net,
+    clock,
+    shard: new Shard(clock),
+    ...call.controller,
+    identity: () => ({ credential: null, rootsPem: [] }),
+    expect: () => true,
+    serverName: "controller.heddle",
+    unverified: true,
+  });
+  try {
+    const root = (await client.call("GET", controllerPaths.root)).body as JoinRoot;
+    if (isRoot(root.rootPem) && pinOf(root.rootPem) === pin) return root;
+  } finally {
+    client.close();
+  }
+  throw new UserError(
+    `Cannot join: ${call.controller.host}:${call.controller.port} is not the mesh that this token is for`,
+    "Its root certificate has another public key. Check the address; if it is right, somebody is in between",
+    1,
+  );
+}
+
+function isRoot(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).ca;
+  } catch {
+    return false;
+  }
+}
+
+function requestOf(call: JoinCall, nonce: string): JoinRequest {
+  const { node, keys } = call;
+  return {
+    token: call.token,
+    node,
+    nonce,
+    publicKey: keys.node.publicKey,
+    signature: prove(keys.node.privatePem, `heddle-join:${nonce}:${node}`),
+    services: call.services.map((service) => {
+      const key = keys.services.get(serviceKey(service)) as KeyPair;
+      return {
+        service,
+        publicKey: key.publicKey,
+        signature: prove(key.privatePem, `heddle-svid:${nonce}:${serviceKey(service)}`),
+      };
+    }),
+    address: call.address,
+    port: call.port,
+  };
+}

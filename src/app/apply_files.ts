@@ -1,0 +1,46 @@
+/** Documents of a folder or file, with the policies beside them, as `apply` sends them. */
+import type { Files } from "../../runtime/contract.ts";
+import type { ApplyRequest } from "../api/messages.ts";
+import { UserError } from "../base/user_error.ts";
+
+interface TextFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Every .yaml of the paths, and every policy in a policies/ folder beside them. Machine documents are told apart by the caller. */
+export async function gatherFiles(
+  files: Files,
+  paths: readonly string[],
+): Promise<Pick<ApplyRequest, "files" | "policies">> {
+  const documents: TextFile[] = [];
+  const policies = new Map<string, TextFile>();
+  for (const path of paths) {
+    const trimmed = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+    const stat = await files.stat(trimmed);
+    if (stat === null) throw new UserError(`Cannot read ${path}: there is no such file or folder`);
+    const slash = trimmed.lastIndexOf("/");
+    const folder = stat.folder ? trimmed : slash < 0 ? "." : trimmed.slice(0, slash);
+    if (stat.folder) documents.push(...(await textsIn(files, folder, folder, /\.ya?ml$/)));
+    else documents.push({ file: path, text: await textOf(files, path) });
+    for (const policy of await textsIn(files, `${folder}/policies`, "policies", /(?<!_test|\.test)\.ts$/)) {
+      if (!policies.has(policy.file)) policies.set(policy.file, policy);
+    }
+  }
+  if (documents.length === 0)
+    throw new UserError(`Cannot apply ${paths.join(", ")}: there is no .yaml file in it`);
+  return { files: documents, policies: [...policies.values()] };
+}
+
+async function textsIn(files: Files, folder: string, shown: string, pattern: RegExp): Promise<TextFile[]> {
+  const names = (await files.list(folder)).filter((name) => pattern.test(name));
+  return Promise.all(
+    names.map(async (name) => ({ file: `${shown}/${name}`, text: await textOf(files, `${folder}/${name}`) })),
+  );
+}
+
+async function textOf(files: Files, path: string): Promise<string> {
+  const bytes = await files.read(path);
+  if (bytes === null) throw new UserError(`Cannot read ${path}: there is no such file`);
+  return new TextDecoder().decode(bytes);
+}

@@ -1,0 +1,44 @@
+/** The proxy's way to the controller, as the node of this machine or with no certificate at all. */
+import type { Runtime } from "../../runtime/contract.ts";
+import type { ControlClient } from "../http/control.ts";
+import { createControlClient } from "../http/control_client.ts";
+import { Shard } from "../http/shard.ts";
+import type { CredentialStore } from "../identity/credential_store.ts";
+import { principalOf } from "../identity/spiffe_id.ts";
+import type { Settings } from "./settings.ts";
+
+type LinkHost = Pick<Runtime, "net" | "clock">;
+
+/** As the node. */
+export function controllerAsNode(host: LinkHost, settings: Settings, store: CredentialStore): ControlClient {
+  return link(host, settings, () => ({
+    credential: store.node?.tls ?? null,
+    rootsPem: store.bundle?.rootsPem ?? [],
+  }));
+}
+
+/** Without a certificate: ours has ended, only the node's key speaks for it. */
+export function controllerAsStranger(
+  host: LinkHost,
+  settings: Settings,
+  store: CredentialStore,
+): ControlClient {
+  return link(host, settings, () => ({ credential: null, rootsPem: store.bundle?.rootsPem ?? [] }));
+}
+
+function link(
+  host: LinkHost,
+  settings: Settings,
+  identity: () => { credential: { chainPem: string; keyPem: string } | null; rootsPem: readonly string[] },
+): ControlClient {
+  const { net, clock } = host;
+  return createControlClient({
+    net,
+    clock,
+    shard: new Shard(clock),
+    ...settings.controller,
+    identity,
+    expect: (id) => principalOf(id, settings.trustDomain)?.kind === "controller",
+    serverName: "controller.heddle",
+  });
+}

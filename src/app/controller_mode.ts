@@ -1,0 +1,120 @@
+/** `heddle controller`: authority, registry client and controller on one port, and the renewal of its machine's credentials. */
+import type { Runtime } from "../../runtime/contract.ts";
+import { adminHandler } from "../admin/admin_pages.ts";
+import { RegistryClient } from "../api/registry_client.ts";
+import { UserError } from "../base/user_error.ts";
+import { Controller } from "../controller/controller.ts";
+import { reachMachine } from "../controller/issue/reach.ts";
+import { createPolicyBundler } from "../controller/policies.ts";
+import { createControlClient } from "../http/control_client.ts";
+import { serveControl } from "../http/control_server.ts";
+import { Shard } from "../http/shard.ts";
+import { Renewal } from "../identity/renewal.ts";
+import { principalOf } from "../identity/spiffe_id.ts";
+import { limits } from "../model/limits.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import { issueModeCredentials, readAuthority } from "./authority_file.ts";
+import { ModeCredentialFile } from "./mode_credential.ts";
+import { servePlain } from "./plain_server.ts";
+import { processMetrics } from "./process_metrics.ts";
+import type { Running } from "./running.ts";
+import { adminPort, bindHost, type Settings } from "./settings.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+export interface RunningController extends Running {
+  readonly controller: Controller;
+}
+
+export async function startController(
+  runtime: Runtime,
+  folder: StateFolder,
+  settings: Settings,
+  options: { readonly admin?: boolean } = {},
+): Promise<RunningController> {
+  const { net, clock, files, random } = runtime;
+  const authority = await readAuthority(files, clock, folder);
+  if (authority === null) {
+    throw new UserError(
+      `Cannot start the controller: there is no authority in ${folder.authority}`,
+      "heddle init makes one; if this machine had one, restore its state folder",
+    );
+  }
+  const { trustDomain } = settings;
+  const credential = new ModeCredentialFile(files, folder.controllerCredential);
+  const loaded = await credential.load();
+  // The authority is right here: after a long absence the modes of this machine simply get new credentials.
+  if (loaded === null || loaded.notAfterMs - clock.wallMs() < settings.leafMs / 2) {
+    await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
+    await credential.load();
+  }
+  const renewal = new Renewal({
+    clock,
+    random,
+    life: () => credential.current,
+    renew: async () => {
+      await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
+      await credential.load();
+    },
+    attempted: (problem) => {
+      if (problem !== null)
+        runtime.process.stderr(`controller: cannot renew its own credential: ${problem}\n`);
+    },
+  });
+  const shard = new Shard(clock);
+  const control = createControlClient({
+    net,
+    clock,
+    shard,
+    ...settings.registry,
+    identity: () => credential.identity(),
+    expect: (id) => principalOf(id, trustDomain)?.kind === "registry",
+    serverName: "registry.heddle",
+  });
+  const controller = new Controller({
+    clock,
+    authority,
+    registryClient: new RegistryClient(control, clock, random),
+    bundler: createPolicyBundler(runtime),
+    leafMs: settings.leafMs,
+    registry: settings.registry,
+    address: `${settings.controller.host}:${settings.controller.port}`,
+    reach: (address, port) => reachMachine(net, address, port),
+  });
+  const server = serveControl({
+    net,
+    clock,
+    shard,
+    listen: { host: bindHost(settings), port: settings.controller.port },
+    identity: () => ({ ...credential.identity(), rootsPem: authority.bundle.rootsPem }),
+    peer: "optional",
+    handler: (request, env) => controller.app.fetch(request, env),
+  });
+  const metrics = new Metrics();
+  processMetrics(runtime, metrics, "controller");
+  const connected = metrics.gauge("heddle_nodes_connected", "Machines whose proxy is connected.");
+  metrics.collect(() =>
+    connected().set([...controller.publisher.nodes.values()].filter((node) => node.connected).length),
+  );
+  const admin =
+    options.admin === false
+      ? null
+      : servePlain(
+          runtime,
+          { host: settings.loopback, port: adminPort(settings, "controller") },
+          adminHandler({
+            metrics,
+            ready: () => ({ registry: controller.ready, listener: true }),
+            config: () => ({ settings }),
+          }),
+        );
+  return {
+    controller,
+    summary: `controller: serving ${trustDomain} on ${bindHost(settings)}:${server.port}`,
+    close: async (deadlineMs) => {
+      renewal.close();
+      controller.close();
+      await Promise.all([server.close(Math.min(deadlineMs, limits.controlDrainMs)), admin?.close(0)]);
+      control.close();
+    },
+  };
+}

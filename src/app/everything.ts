@@ -1,0 +1,26 @@
+/** Registry, controller and proxy of one machine in one process: `heddle init`, and `heddle dev`. */
+import type { Runtime } from "../../runtime/contract.ts";
+import { startController } from "./controller_mode.ts";
+import { startProxy, type RunningProxy } from "./proxy_mode.ts";
+import { startRegistry } from "./registry_mode.ts";
+import type { Settings } from "./settings.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+export async function startEverything(
+  runtime: Runtime,
+  folder: StateFolder,
+  settings: Settings,
+): Promise<RunningProxy> {
+  const registry = await startRegistry(runtime, folder, settings, { admin: false });
+  const controller = await startController(runtime, folder, settings, { admin: false });
+  const proxy = await startProxy(runtime, folder, settings, {});
+  return {
+    summary: [registry.summary, controller.summary, proxy.summary].join("\n"),
+    examples: proxy.examples,
+    close: async (deadlineMs) => {
+      await proxy.close(deadlineMs);
+      await controller.close(deadlineMs);
+      await registry.close(deadlineMs);
+    },
+  };
+}

@@ -1,0 +1,175 @@
+/** The first machine of a mesh: an authority, settings, and the credentials of everything that runs here. */
+import type { Runtime } from "../../runtime/contract.ts";
+import { registryKeys } from "../api/messages.ts";
+import { UserError } from "../base/user_error.ts";
+import { issueText } from "../config/issue.ts";
+import { loadMachine } from "../config/load.ts";
+import { Tokens } from "../controller/issue/tokens.ts";
+import { Authority, createAuthority } from "../identity/authority.ts";
+import { CredentialStore, writeSecret } from "../identity/credential_store.ts";
+import { generateKey } from "../identity/keys.ts";
+import { isName, isTrustDomain } from "../identity/spiffe_id.ts";
+import type { MachineDocument } from "../model/document.ts";
+import { nodeId, serviceId } from "../model/identity.ts";
+import { limits } from "../model/limits.ts";
+import { serviceKey, type Node } from "../model/service.ts";
+import { SqliteStore } from "../registry/sqlite_store.ts";
+import { issueModeCredentials, readAuthority, writeAuthority } from "./authority_file.ts";
+import { writeSettings, type Settings } from "./settings.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+export interface InitOptions {
+  readonly trustDomain: string;
+  readonly node: string;
+  readonly address?: string;
+  readonly loopback: string;
+  readonly controllerPort: number;
+  readonly registryPort: number;
+  readonly inboundPort: number;
+  readonly outboundPort: number;
+  readonly adminPort: number;
+  readonly leafTtl?: number;
+  readonly machine: { readonly file: string; readonly text: string };
+}
+
+export interface Initialized {
+  readonly settings: Settings;
+  readonly joinLine: string;
+  readonly tokenMs: number;
+}
+
+export async function initializeMesh(
+  runtime: Runtime,
+  folder: StateFolder,
+  options: InitOptions,
+): Promise<Initialized> {
+  const { files, clock } = runtime;
+  if ((await readAuthority(files, clock, folder)) !== null || (await files.stat(folder.settings)) !== null) {
+    throw new UserError(
+      `Cannot initialize: ${folder.path} holds a mesh already, and its authority is never overwritten`,
+      "Start it with heddle registry, heddle controller and heddle proxy; or choose another folder with --state DIR",
+    );
+  }
+  requireNames(options);
+  const machine = readMachine(options.machine);
+  const settings = settingsOf(runtime, options, machine);
+  const state = await createAuthority(options.trustDomain, clock.wallMs());
+  const authority = new Authority(
+    state,
+    (next) => writeAuthority(files, folder, next),
+    () => clock.wallMs(),
+  );
+  await files.makeFolder(folder.path, 0o700);
+  await files.writeAtomic(folder.machine, options.machine.text, 0o644);
+  await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
+  const node = await enrollSelf(runtime, folder, authority, settings, machine);
+  const made = await fillRegistry(runtime, folder, authority, node);
+  // Last: without these two the folder counts as empty, so a broken attempt can be repeated.
+  await writeAuthority(files, folder, state);
+  await writeSettings(files, folder, settings);
+  const joinLine = `heddle join ${settings.controller.host}:${settings.controller.port} ${made} --service NAME --port PORT`;
+  return { settings, joinLine, tokenMs: limits.joinTokenMs };
+}
+
+function requireNames(options: InitOptions): void {
+  if (!isTrustDomain(options.trustDomain)) {
+    throw new UserError(
+      `Cannot use the trust domain "${options.trustDomain}": expected lower-case letters, digits, '.', '-' and '_'`,
+    );
+  }
+  if (!isName(options.node)) {
+    throw new UserError(
+      `Cannot name this machine "${options.node}": expected lower-case letters, digits and '-'`,
+      "Choose one with --node NAME",
+    );
+  }
+}
+
+/** The Machine document, or all that is wrong with it. */
+export function readMachine(source: { readonly file: string; readonly text: string }): MachineDocument {
+  const { machine, issues } = loadMachine(source.file, source.text);
+  if (machine === null || issues.some((issue) => issue.severity === "error")) {
+    throw new UserError(
+      `Cannot use the Machine document:\n${issues.map((issue) => `  ${issueText(issue)}`).join("\n")}`,
+    );
+  }
+  return machine;
+}
+
+function settingsOf(runtime: Runtime, options: InitOptions, machine: MachineDocument): Settings {
+  const address = options.address ?? machine.address ?? runtime.process.addresses()[0] ?? options.loopback;
+  return {
+    format: 1,
+    trustDomain: options.trustDomain,
+    node: options.node,
+    address,
+    loopback: options.loopback,
+    ports: { inbound: options.inboundPort, outboundFirst: options.outboundPort, admin: options.adminPort },
+    controller: { host: address, port: options.controllerPort },
+    registry: { host: address, port: options.registryPort },
+    modes: ["registry", "controller", "proxy"],
+    leafMs: options.leafTtl ?? limits.leafMs,
+  };
+}
+
+/** This machine joins itself: the authority is right here. */
+async function enrollSelf(
+  runtime: Runtime,
+  folder: StateFolder,
+  authority: Authority,
+  settings: Settings,
+  machine: MachineDocument,
+): Promise<Node> {
+  const { files, clock } = runtime;
+  const store = new CredentialStore(files, folder.credentials);
+  const nodeKey = generateKey();
+  const issue = async (spiffeId: string, key: { publicKey: string; privatePem: string }) => {
+    const { chainPem, notAfterMs } = await authority.issue({
+      spiffeId,
+      publicKey: key.publicKey,
+      ttlMs: settings.leafMs,
+    });
+    return { spiffeId, tls: { chainPem, keyPem: key.privatePem }, issuedMs: clock.wallMs(), notAfterMs };
+  };
+  await writeSecret(files, `${folder.credentials}/node.key.json`, nodeKey);
+  await store.setNode(await issue(nodeId(settings.trustDomain, settings.node), nodeKey));
+  await store.setBundle(authority.bundle);
+  const services = machine.services.map((each) => each.service);
+  for (const service of services)
+    await store.setService(
+      serviceKey(service),
+      await issue(serviceId(settings.trustDomain, service), generateKey()),
+    );
+  return {
+    name: settings.node,
+    services,
+    publicKey: nodeKey.publicKey,
+    joinedMs: clock.wallMs(),
+    removed: false,
+  };
+}
+
+/** The registry begins with this machine and one token in it. */
+async function fillRegistry(
+  runtime: Runtime,
+  folder: StateFolder,
+  authority: Authority,
+  node: Node,
+): Promise<string> {
+  const store = new SqliteStore(runtime.databases, folder.registryStore, runtime.clock);
+  await store.commit([], [{ do: "put", key: registryKeys.nodes + node.name, value: JSON.stringify(node) }]);
+  const tokens = new Tokens(
+    {
+      get: async (key) => store.get(key),
+      range: async (prefix) => store.range(prefix),
+      commit: async (conditions, operations) => {
+        const result = await store.commit(conditions, operations);
+        return { ok: result.ok, revision: result.revision };
+      },
+    },
+    () => runtime.clock.wallMs(),
+  );
+  const { token } = await tokens.create(null, limits.joinTokenMs, authority.pin);
+  store.close();
+  return token;
+}

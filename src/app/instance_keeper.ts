@@ -1,0 +1,98 @@
+/** The local services in the registry: each one's app is probed, and its instance registered with what the probe says. */
+import type { Runtime } from "../../runtime/contract.ts";
+import { RegistryClient } from "../api/registry_client.ts";
+import { createControlClient } from "../http/control_client.ts";
+import { Shard } from "../http/shard.ts";
+import type { CredentialStore } from "../identity/credential_store.ts";
+import { principalOf } from "../identity/spiffe_id.ts";
+import type { HealthCheck, MachineDocument, MachineService } from "../model/document.ts";
+import { limits } from "../model/limits.ts";
+import { serviceKey } from "../model/service.ts";
+import { Probe } from "../proxy/probe.ts";
+import { Registration } from "./registration.ts";
+import type { Settings } from "./settings.ts";
+
+export interface InstanceKeeperOptions {
+  readonly runtime: Runtime;
+  readonly settings: Settings;
+  readonly store: CredentialStore;
+  readonly machine: MachineDocument;
+  /** The check of the Service document, when the machine's says nothing. */
+  readonly health: (key: string) => HealthCheck | null;
+  readonly log: (text: string) => void;
+}
+
+export class InstanceKeeper {
+  readonly #kept: { readonly probe: Probe; readonly registration: Registration; close(): Promise<void> }[];
+
+  constructor(readonly options: InstanceKeeperOptions) {
+    this.#kept = options.machine.services.map((service) => this.#keep(service));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#kept.map((each) => each.close()));
+  }
+
+  #keep(service: MachineService) {
+    const { runtime, settings, log } = this.options;
+    const key = serviceKey(service.service);
+    const client = this.#client(key);
+    const registration = new Registration({
+      clock: runtime.clock,
+      random: runtime.random,
+      registrar: client,
+      instance: {
+        id: `${settings.node}/${key}/${service.port}`,
+        service: service.service,
+        node: settings.node,
+        address: settings.address,
+        port: settings.ports.inbound,
+        labels: service.labels,
+        ready: false,
+      },
+      changed: (problem) =>
+        log(problem === null ? `${key} is registered` : `${key} cannot be registered now: ${problem}`),
+    });
+    const health = service.health ?? this.options.health(key);
+    const probe = new Probe({
+      net: runtime.net,
+      clock: runtime.clock,
+      host: service.host,
+      port: service.port,
+      path: health?.http ?? null,
+      everyMs: health?.everyMs ?? limits.probeEveryMs,
+      changed: (ready, detail) => {
+        log(`${key} is ${ready ? "ready" : "not ready"}: ${detail}`);
+        registration.update({ ready });
+      },
+    });
+    return {
+      probe,
+      registration,
+      close: async () => {
+        probe.close();
+        await registration.close();
+        client.control.close();
+      },
+    };
+  }
+
+  /** As the service itself: nobody else may register it. */
+  #client(key: string): RegistryClient {
+    const { runtime, settings, store } = this.options;
+    const { net, clock, random } = runtime;
+    const control = createControlClient({
+      net,
+      clock,
+      shard: new Shard(clock),
+      ...settings.registry,
+      identity: () => ({
+        credential: store.service(key)?.tls ?? null,
+        rootsPem: store.bundle?.rootsPem ?? [],
+      }),
+      expect: (id) => principalOf(id, settings.trustDomain)?.kind === "registry",
+      serverName: "registry.heddle",
+    });
+    return new RegistryClient(control, clock, random);
+  }
+}

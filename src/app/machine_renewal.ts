@@ -1,0 +1,122 @@
+/**
+ * Renews what this machine is: node and services together, by mTLS with the node's certificate while that lives, by the
+ * node's key once it has ended. Service keys are new each time.
+ */
+import type { Runtime } from "../../runtime/contract.ts";
+import { controllerPaths, type JoinNonce, type RenewAnswer, type RenewRequest } from "../api/messages.ts";
+import { readJson, type CredentialStore } from "../identity/credential_store.ts";
+import { generateKey, prove, type KeyPair } from "../identity/keys.ts";
+import { Renewal } from "../identity/renewal.ts";
+import type { MachineDocument } from "../model/document.ts";
+import { nodeId, serviceId } from "../model/identity.ts";
+import { serviceKey } from "../model/service.ts";
+import { controllerAsNode, controllerAsStranger } from "./controller_link.ts";
+import type { Settings } from "./settings.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+export interface MachineRenewalOptions {
+  readonly runtime: Runtime;
+  readonly settings: Settings;
+  readonly store: CredentialStore;
+  readonly machine: MachineDocument;
+  readonly folder: StateFolder;
+  readonly log: (text: string) => void;
+  readonly renewed: () => void;
+}
+
+export class MachineRenewal {
+  readonly #renewal: Renewal;
+  #problem: string | null = null;
+
+  constructor(readonly options: MachineRenewalOptions) {
+    const { runtime, log } = options;
+    this.#renewal = new Renewal({
+      clock: runtime.clock,
+      random: runtime.random,
+      life: () => this.#shortest(),
+      renew: () => this.#renew(),
+      attempted: (problem) => {
+        if (problem !== null && this.#problem === null)
+          log(`cannot renew the certificates now, trying on: ${problem}`);
+        if (problem === null && this.#problem !== null) log("the certificates are renewed");
+        this.#problem = problem;
+      },
+    });
+  }
+
+  close(): void {
+    this.#renewal.close();
+  }
+
+  /** The life of what ends first; null when something is missing. */
+  #shortest(): { readonly issuedMs: number; readonly notAfterMs: number } | null {
+    const { store, machine } = this.options;
+    const all = [store.node, ...machine.services.map((each) => store.service(serviceKey(each.service)))];
+    let first: { readonly issuedMs: number; readonly notAfterMs: number } | null = null;
+    for (const each of all) {
+      if (each === null) return null;
+      if (first === null || each.notAfterMs < first.notAfterMs) first = each;
+    }
+    return first;
+  }
+
+  async #renew(): Promise<void> {
+    const { runtime, settings, store, machine, folder } = this.options;
+    const node = await readJson<KeyPair>(runtime.files, `${folder.credentials}/node.key.json`);
+    if (node === null) throw new Error(`the machine's key is missing in ${folder.credentials}`);
+    const alive = store.node !== null && store.node.notAfterMs > runtime.clock.wallMs();
+    const control = alive
+      ? controllerAsNode(runtime, settings, store)
+      : controllerAsStranger(runtime, settings, store);
+    try {
+      const { nonce } = (await control.call("POST", controllerPaths.nonce, {})).body as JoinNonce;
+      const purpose = alive ? "heddle-renew" : "heddle-reattest";
+      const keys = new Map(machine.services.map((each) => [serviceKey(each.service), generateKey()]));
+      const request: RenewRequest = {
+        nonce,
+        node: settings.node,
+        publicKey: node.publicKey,
+        signature: prove(node.privatePem, `${purpose}:${nonce}:${settings.node}`),
+        services: machine.services.map(({ service }) => {
+          const key = keys.get(serviceKey(service)) as KeyPair;
+          return {
+            service,
+            publicKey: key.publicKey,
+            signature: prove(key.privatePem, `heddle-svid:${nonce}:${serviceKey(service)}`),
+          };
+        }),
+      };
+      const answer = (
+        await control.call("POST", alive ? controllerPaths.renew : controllerPaths.reattest, request)
+      ).body as RenewAnswer;
+      await this.#keep(answer, node, keys);
+    } finally {
+      control.close();
+    }
+    this.options.renewed();
+  }
+
+  async #keep(answer: RenewAnswer, node: KeyPair, keys: ReadonlyMap<string, KeyPair>): Promise<void> {
+    const { runtime, settings, store } = this.options;
+    const { trustDomain } = settings;
+    const issuedMs = runtime.clock.wallMs();
+    await store.setBundle(answer.bundle);
+    for (const { service, chainPem, notAfterMs } of answer.services) {
+      const key = keys.get(serviceKey(service));
+      if (key === undefined) continue;
+      await store.setService(serviceKey(service), {
+        spiffeId: serviceId(trustDomain, service),
+        tls: { chainPem, keyPem: key.privatePem },
+        issuedMs,
+        notAfterMs,
+      });
+    }
+    const { chainPem, notAfterMs } = answer.node;
+    await store.setNode({
+      spiffeId: nodeId(trustDomain, settings.node),
+      tls: { chainPem, keyPem: node.privatePem },
+      issuedMs,
+      notAfterMs,
+    });
+  }
+}

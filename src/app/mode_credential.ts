@@ -1,0 +1,73 @@
+/** The credentials of the control plane's own modes and of operators: one file each, key and certificate together. */
+import type { Clock, Files, TlsCredential } from "../../runtime/contract.ts";
+import { readJson, writeSecret } from "../identity/credential_store.ts";
+import type { ControlIdentity } from "../http/control.ts";
+
+export interface ModeCredential {
+  readonly format: 1;
+  readonly spiffeId: string;
+  readonly chainPem: string;
+  readonly keyPem: string;
+  readonly issuedMs: number;
+  readonly notAfterMs: number;
+  readonly rootsPem: readonly string[];
+  /** Where the controller is, for operators. */
+  readonly controller: { readonly host: string; readonly port: number };
+}
+
+/** Read again from disk when it may have been renewed there by the controller's process. */
+export class ModeCredentialFile {
+  #current: ModeCredential | null = null;
+  #tls: TlsCredential | null = null;
+
+  constructor(
+    readonly files: Files,
+    readonly path: string,
+  ) {}
+
+  get current(): ModeCredential | null {
+    return this.#current;
+  }
+
+  async load(): Promise<ModeCredential | null> {
+    const read = await readJson<ModeCredential>(this.files, this.path);
+    if (read !== null && read.chainPem !== this.#current?.chainPem)
+      this.#tls = { chainPem: read.chainPem, keyPem: read.keyPem };
+    if (read !== null) this.#current = read;
+    return this.#current;
+  }
+
+  /** Follows changes of the file, every now and then. */
+  follow(clock: Clock, everyMs: number): { close(): void } {
+    let open = true;
+    const look = (): void => {
+      clock.after(
+        everyMs,
+        () => {
+          if (!open) return;
+          this.load().catch(() => undefined);
+          look();
+        },
+        true,
+      );
+    };
+    look();
+    return {
+      close: () => {
+        open = false;
+      },
+    };
+  }
+
+  identity(): ControlIdentity {
+    return { credential: this.#tls, rootsPem: this.#current?.rootsPem ?? [] };
+  }
+}
+
+export async function writeModeCredential(
+  files: Files,
+  path: string,
+  credential: ModeCredential,
+): Promise<void> {
+  await writeSecret(files, path, credential);
+}

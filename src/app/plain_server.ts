@@ -1,0 +1,21 @@
+/** HTTP in clear text on loopback: admin pages and the demo's services, by the same drivers as everything else. */
+import type { Runtime } from "../../runtime/contract.ts";
+import { serveControl, type ControlServer } from "../http/control_server.ts";
+import { Shard } from "../http/shard.ts";
+
+export function servePlain(
+  runtime: Pick<Runtime, "net" | "clock">,
+  listen: { readonly host: string; readonly port: number },
+  handler: (request: Request) => Response | Promise<Response>,
+): ControlServer {
+  const { net, clock } = runtime;
+  return serveControl({
+    net,
+    clock,
+    shard: new Shard(clock),
+    listen,
+    identity: null,
+    peer: "optional",
+    handler,
+  });
+}

@@ -1,0 +1,240 @@
+/**
+ * `heddle proxy`: the data plane of this machine and what keeps it current. Starts from disk and serves before it has
+ * spoken to anyone; controller and registry are followed from then on, for ever, whether they are there or not.
+ */
+import type { Clock, Runtime } from "../../runtime/contract.ts";
+import { adminHandler } from "../admin/admin_pages.ts";
+import { UserError } from "../base/user_error.ts";
+import { Shard } from "../http/shard.ts";
+import { CredentialStore } from "../identity/credential_store.ts";
+import type { Trust } from "../identity/tls_options.ts";
+import type { MachineDocument } from "../model/document.ts";
+import { limits } from "../model/limits.ts";
+import { serviceKey } from "../model/service.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import { DataPlane } from "../proxy/data_plane.ts";
+import type { Credentials } from "../proxy/credentials.ts";
+import { AccessLog } from "../telemetry/access_log.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
+import { readMachine } from "./init.ts";
+import { InstanceKeeper } from "./instance_keeper.ts";
+import { MachineRenewal } from "./machine_renewal.ts";
+import { servePlain } from "./plain_server.ts";
+import { startPolicies } from "./policies.ts";
+import { processMetrics } from "./process_metrics.ts";
+import type { Running } from "./running.ts";
+import { adminPort, bindHost, type Settings } from "./settings.ts";
+import { SnapshotFollower } from "./snapshot_follower.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+export interface ProxyModeOptions {
+  /** Share of unremarkable exchanges in the access log. */
+  readonly logSampleRatio?: number;
+  readonly admin?: boolean;
+}
+
+export interface RunningProxy extends Running {
+  /** Command lines that work on this machine. */
+  readonly examples: readonly string[];
+}
+
+export async function startProxy(
+  runtime: Runtime,
+  folder: StateFolder,
+  settings: Settings,
+  options: ProxyModeOptions,
+): Promise<RunningProxy> {
+  const { files, clock } = runtime;
+  const machine = await readMachineFile(runtime, folder);
+  const store = new CredentialStore(files, folder.credentials);
+  await store.load(machine.services.map((each) => each.service));
+  const metrics = new Metrics();
+  const accessLog = new AccessLog({
+    sampleRatio: options.logSampleRatio ?? 0.01,
+    slowMs: 1_000,
+    write: (text) => runtime.process.stdout(text),
+    wallMs: () => clock.wallMs(),
+  });
+  const recorder = new ProxyTelemetry(metrics, accessLog);
+  const log = (text: string): void => runtime.process.stderr(`proxy: ${text}\n`);
+  const trust = new LiveTrust(store, settings.trustDomain, clock);
+  const shard = new Shard(clock);
+  const policies = startPolicies(runtime, folder, shard, metrics, log);
+  const plane = new DataPlane({
+    net: runtime.net,
+    shard,
+    random: runtime.random,
+    recorder,
+    credentials: trust,
+    policies: policies.chain,
+    machine,
+    inbound: { host: bindHost(settings), port: settings.ports.inbound },
+    loopback: settings.loopback,
+    outboundFirstPort: settings.ports.outboundFirst,
+    wanted: (key) => follower.want(key),
+    log,
+  });
+  const apply = (snapshot: Snapshot): void => {
+    trust.denied = new Set(snapshot.deniedIds);
+    plane.apply(snapshot);
+    for (const local of machine.services) {
+      const key = serviceKey(local.service);
+      if (!plane.state?.locals.has(key))
+        log(
+          `${key} is not allowed on this machine; on the controller's: heddle node allow ${settings.node} --service ${key}`,
+        );
+    }
+  };
+  const follower = new SnapshotFollower({ runtime, folder, settings, store, machine, policies, apply, log });
+  await follower.start();
+  plane.open();
+  const instances = new InstanceKeeper({
+    runtime,
+    settings,
+    store,
+    machine,
+    log,
+    health: (key) => plane.state?.locals.get(key)?.local.health ?? null,
+  });
+  const renewal = new MachineRenewal({
+    runtime,
+    settings,
+    store,
+    machine,
+    folder,
+    log,
+    renewed: () => {
+      plane.credentialsChanged();
+      follower.report();
+    },
+  });
+  const flushing = every(clock, limits.accessLogFlushMs, () => accessLog.flush());
+  exposeState(runtime, metrics, plane, store, accessLog);
+  const admin =
+    options.admin === false
+      ? null
+      : servePlain(
+          runtime,
+          { host: settings.loopback, port: adminPort(settings, "proxy") },
+          adminHandler({
+            metrics,
+            ready: () => ({
+              identity: store.node !== null,
+              snapshot: plane.state !== null,
+              listeners: true,
+              policies: policies.ready(),
+            }),
+            config: () => ({ settings, machine, snapshot: plane.state?.snapshot ?? null }),
+          }),
+        );
+  return {
+    summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${bindHost(settings)}:${settings.ports.inbound}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
+    examples: examplesOf(plane),
+    close: async (deadlineMs) => {
+      await instances.close();
+      follower.close();
+      renewal.close();
+      await plane.close(deadlineMs);
+      flushing.close();
+      accessLog.flush();
+      policies.close();
+      await admin?.close(0);
+    },
+  };
+}
+
+async function readMachineFile(runtime: Runtime, folder: StateFolder): Promise<MachineDocument> {
+  const bytes = await runtime.files.read(folder.machine);
+  if (bytes === null)
+    throw new UserError(
+      `Cannot start the proxy: ${folder.machine} is missing`,
+      "It says which services run here; heddle join writes it",
+    );
+  return readMachine({ file: folder.machine, text: new TextDecoder().decode(bytes) });
+}
+
+/** Identity as the data plane sees it: what is on disk, unless it has ended. */
+class LiveTrust implements Credentials {
+  denied: ReadonlySet<string> = new Set();
+  #trust: Trust | null = null;
+
+  constructor(
+    readonly store: CredentialStore,
+    readonly trustDomain: string,
+    readonly clock: Clock,
+  ) {}
+
+  of(key: string) {
+    const credential = this.store.service(key);
+    return credential === null || credential.notAfterMs < this.clock.wallMs() ? null : credential.tls;
+  }
+
+  trust(): Trust {
+    const rootsPem = this.store.bundle?.rootsPem ?? [];
+    const { denied, trustDomain } = this;
+    if (this.#trust === null || this.#trust.rootsPem !== rootsPem || this.#trust.deniedIds !== denied)
+      this.#trust = { trustDomain, rootsPem, deniedIds: denied };
+    return this.#trust;
+  }
+}
+
+function every(clock: Clock, ms: number, call: () => void): { close(): void } {
+  let open = true;
+  const next = (): void => {
+    clock.after(
+      ms,
+      () => {
+        if (!open) return;
+        call();
+        next();
+      },
+      true,
+    );
+  };
+  next();
+  return {
+    close: () => {
+      open = false;
+    },
+  };
+}
+
+/** Gauges that are read when somebody looks. */
+function exposeState(
+  runtime: Runtime,
+  metrics: Metrics,
+  plane: DataPlane,
+  store: CredentialStore,
+  accessLog: AccessLog,
+): void {
+  processMetrics(runtime, metrics, "proxy");
+  const endpoints = metrics.gauge("heddle_endpoints", "Endpoints of a destination by state.", [
+    "service",
+    "state",
+  ]);
+  const expiry = metrics.gauge("heddle_identity_expiry_seconds", "Seconds until the certificate ends.", [
+    "id",
+  ]);
+  const dropped = metrics.gauge("heddle_access_log_dropped_total", "Lines lost because the sink was slow.");
+  metrics.collect(() => {
+    dropped().set(accessLog.dropped);
+    for (const credential of [store.node, ...store.services.values()]) {
+      if (credential !== null)
+        expiry(credential.spiffeId).set((credential.notAfterMs - runtime.clock.wallMs()) / 1000);
+    }
+    for (const destination of plane.state?.destinations.values() ?? []) {
+      const ready = destination.destination.endpoints.filter((endpoint) => endpoint.ready).length;
+      endpoints(destination.key, "ready").set(ready);
+      endpoints(destination.key, "unhealthy").set(destination.destination.endpoints.length - ready);
+    }
+  });
+}
+
+function examplesOf(plane: DataPlane): string[] {
+  return plane.addresses.map(({ service, host, port, upstream }) =>
+    upstream === null
+      ? `as ${service}:  http_proxy=http://${host}:${port} curl http://SERVICE.mesh/`
+      : `as ${service}, to ${upstream}:  curl http://${host}:${port}/`,
+  );
+}

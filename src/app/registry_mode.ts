@@ -1,0 +1,76 @@
+/** `heddle registry`: the store behind its API, on mTLS. */
+import type { Runtime } from "../../runtime/contract.ts";
+import { adminHandler } from "../admin/admin_pages.ts";
+import { UserError } from "../base/user_error.ts";
+import { serveControl } from "../http/control_server.ts";
+import { Shard } from "../http/shard.ts";
+import { limits } from "../model/limits.ts";
+import { registryApp } from "../registry/server.ts";
+import { SqliteStore } from "../registry/sqlite_store.ts";
+import type { Store } from "../registry/store.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import { ModeCredentialFile } from "./mode_credential.ts";
+import { servePlain } from "./plain_server.ts";
+import { processMetrics } from "./process_metrics.ts";
+import type { Running } from "./running.ts";
+import { adminPort, bindHost, type Settings } from "./settings.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+export interface RegistryModeOptions {
+  /** Another store than the one on disk. */
+  readonly store?: Store;
+  /** false: some other mode of this process serves the admin pages. */
+  readonly admin?: boolean;
+}
+
+export async function startRegistry(
+  runtime: Runtime,
+  folder: StateFolder,
+  settings: Settings,
+  options: RegistryModeOptions = {},
+): Promise<Running> {
+  const { net, clock, files } = runtime;
+  const credential = new ModeCredentialFile(files, folder.registryCredential);
+  if ((await credential.load()) === null) {
+    throw new UserError(
+      `Cannot start the registry: ${folder.registryCredential} is missing`,
+      "It is written by heddle init and renewed by the controller",
+    );
+  }
+  const following = credential.follow(clock, limits.credentialFileLookMs);
+  const store = options.store ?? new SqliteStore(runtime.databases, folder.registryStore, clock);
+  const app = registryApp({ store, clock, trustDomain: settings.trustDomain });
+  const server = serveControl({
+    net,
+    clock,
+    shard: new Shard(clock),
+    listen: { host: bindHost(settings), port: settings.registry.port },
+    identity: () => credential.identity(),
+    peer: "required",
+    handler: (request, env) => app.fetch(request, env),
+  });
+  const metrics = new Metrics();
+  processMetrics(runtime, metrics, "registry");
+  const revision = metrics.gauge("heddle_registry_revision", "Revision of the store.");
+  metrics.collect(() => revision().set(store.revision()));
+  const admin =
+    options.admin === false
+      ? null
+      : servePlain(
+          runtime,
+          { host: settings.loopback, port: adminPort(settings, "registry") },
+          adminHandler({
+            metrics,
+            ready: () => ({ store: true, listener: true }),
+            config: () => ({ settings, revision: store.revision() }),
+          }),
+        );
+  return {
+    summary: `registry: serving ${settings.trustDomain} on ${bindHost(settings)}:${server.port}, revision ${store.revision()}`,
+    close: async (deadlineMs) => {
+      following.close();
+      await Promise.all([server.close(Math.min(deadlineMs, limits.controlDrainMs)), admin?.close(0)]);
+      store.close();
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** Who this machine is and where its control plane is: one JSON file that `init` and `join` write and every mode reads. */
+import type { Files } from "../../runtime/contract.ts";
+import { UserError } from "../base/user_error.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type Mode = "registry" | "controller" | "proxy";
+
+export interface Settings {
+  readonly format: 1;
+  readonly trustDomain: string;
+  readonly node: string;
+  /** Where other machines reach this one. */
+  readonly address: string;
+  /** Loopback address of the local listeners and the admin pages. */
+  readonly loopback: string;
+  readonly ports: { readonly inbound: number; readonly outboundFirst: number; readonly admin: number };
+  readonly controller: Address;
+  readonly registry: Address;
+  /** What `init` or `join` set up here. */
+  readonly modes: readonly Mode[];
+  /** Lifetime of issued leaf certificates, milliseconds; read by the controller. */
+  readonly leafMs: number;
+}
+
+/** null when this folder holds none. */
+export async function readSettings(files: Files, folder: StateFolder): Promise<Settings | null> {
+  return parseSettings(await files.read(folder.settings), folder);
+}
+
+/** The settings, or an error that says how to get some. */
+export async function requireSettings(files: Files, folder: StateFolder, mode: Mode): Promise<Settings> {
+  const settings = await readSettings(files, folder);
+  if (settings === null) {
+    throw new UserError(
+      `Cannot start the ${mode}: ${folder.path} holds no mesh membership`,
+      mode === "proxy"
+        ? "Run `heddle init` on the first machine, or `heddle join` with a token on this one. Another folder: --state DIR"
+        : "Run `heddle init` first. Another folder: --state DIR",
+    );
+  }
+  if (!settings.modes.includes(mode)) {
+    throw new UserError(
+      `Cannot start the ${mode}: this machine was set up for ${settings.modes.join(", ")} only`,
+      `The ${mode} runs on the machine where \`heddle init\` was run`,
+    );
+  }
+  return settings;
+}
+
+export async function writeSettings(files: Files, folder: StateFolder, settings: Settings): Promise<void> {
+  await files.makeFolder(folder.path, 0o700);
+  await files.writeAtomic(folder.settings, `${JSON.stringify(settings, null, 2)}\n`, 0o600);
+}
+
+/** Ports of the admin pages: the proxy has the configured one, the other modes of the same machine the next two. */
+export function adminPort(settings: Settings, mode: Mode): number {
+  return settings.ports.admin === 0
+    ? 0
+    : settings.ports.admin + { proxy: 0, controller: 1, registry: 2 }[mode];
+}
+
+/** Where what others reach binds: every interface, except for a machine that has only loopback. */
+export function bindHost(settings: Settings): string {
+  return settings.address.startsWith("127.") ? settings.address : "0.0.0.0";
+}
+
+function parseSettings(bytes: Uint8Array | null, folder: StateFolder): Settings | null {
+  if (bytes === null) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new UserError(
+      `Cannot read ${folder.settings}: ${reason}`,
+      "Restore it, or remove the folder and join again",
+    );
+  }
+  if (typeof value !== "object" || value === null || (value as { format?: unknown }).format !== 1) {
+    throw new UserError(
+      `Cannot read ${folder.settings}: its format is not 1`,
+      "Another version of heddle wrote it",
+    );
+  }
+  return value as Settings;
+}

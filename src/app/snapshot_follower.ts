@@ -1,0 +1,167 @@
+/**
+ * Keeps the proxy's snapshot current: the last good one from disk at start, then the controller's stream, resumed whenever
+ * it breaks. A snapshot that cannot be applied is refused with the reason, and the one before stays.
+ */
+import type { Runtime } from "../../runtime/contract.ts";
+import {
+  controllerPaths,
+  type SnapshotLine,
+  type SnapshotReply,
+  type SubscribeRequest,
+} from "../api/messages.ts";
+import { Backoff } from "../base/backoff.ts";
+import type { ControlClient, ControlStream } from "../http/control.ts";
+import { readJson, type CredentialStore } from "../identity/credential_store.ts";
+import type { MachineDocument } from "../model/document.ts";
+import { limits } from "../model/limits.ts";
+import { serviceKey } from "../model/service.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import { controllerAsNode } from "./controller_link.ts";
+import type { Policies } from "./policies.ts";
+import type { Settings } from "./settings.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+export interface SnapshotFollowerOptions {
+  readonly runtime: Runtime;
+  readonly folder: StateFolder;
+  readonly settings: Settings;
+  readonly store: CredentialStore;
+  readonly machine: MachineDocument;
+  readonly policies: Policies;
+  /** Makes a snapshot current; throws what is wrong with it. */
+  readonly apply: (snapshot: Snapshot) => void;
+  readonly log: (text: string) => void;
+}
+
+export class SnapshotFollower {
+  readonly #control: ControlClient;
+  readonly #backoff: Backoff;
+  readonly #uses: Set<string>;
+  #version = "";
+  #error: string | null = null;
+  #stream: ControlStream | null = null;
+  #closed = false;
+  #connected = false;
+  /** Snapshots are taken one after the other, also when one waits for its policies. */
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(readonly options: SnapshotFollowerOptions) {
+    const { runtime, settings, store, machine } = options;
+    this.#control = controllerAsNode(runtime, settings, store);
+    this.#backoff = new Backoff({
+      firstMs: limits.reconnectMs,
+      maxMs: limits.reconnectMaxMs,
+      unit: () => runtime.random.unit(),
+    });
+    this.#uses = new Set(
+      machine.services.flatMap((each) => each.upstreams.map((upstream) => serviceKey(upstream.service))),
+    );
+  }
+
+  /** Applies what is on disk, then begins to follow the controller. */
+  async start(): Promise<void> {
+    const { runtime, folder, log } = this.options;
+    const uses = await readJson<string[]>(runtime.files, folder.uses).catch(() => null);
+    for (const key of uses ?? []) this.#uses.add(key);
+    const last = await readJson<Snapshot>(runtime.files, folder.snapshot).catch((error: Error) => {
+      log(`cannot use the last snapshot: ${error.message}`);
+      return null;
+    });
+    if (last !== null) {
+      await this.options.policies.prepareFromDisk(last);
+      this.#apply(last);
+    }
+    this.#follow();
+  }
+
+  /** A local app asked for this service. */
+  want(key: string): void {
+    if (this.#uses.has(key) || this.#uses.size >= limits.usesMax) return;
+    this.#uses.add(key);
+    const { runtime, folder, log } = this.options;
+    const uses = [...this.#uses];
+    runtime.files
+      .writeAtomic(folder.uses, JSON.stringify(uses), 0o600)
+      .catch((error: Error) => log(`cannot save what is used: ${error.message}`));
+    this.#control
+      .call("PUT", controllerPaths.uses, uses)
+      .catch((error: Error) => log(`cannot ask for ${key}: ${error.message}`));
+  }
+
+  /** Tells the controller how things stand: version, problem, certificates. */
+  report(): void {
+    const { store } = this.options;
+    const certificates = [store.node, ...store.services.values()].flatMap((each) =>
+      each === null ? [] : [{ id: each.spiffeId, notAfterMs: each.notAfterMs, issuedMs: each.issuedMs }],
+    );
+    const reply: SnapshotReply = { version: this.#version, error: this.#error, certificates };
+    this.#control.call("POST", controllerPaths.reply, reply).catch(() => undefined);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#stream?.close();
+    this.#control.close();
+  }
+
+  #follow(): void {
+    if (this.#closed) return;
+    const { runtime, log } = this.options;
+    const body: SubscribeRequest = { version: this.#version, uses: [...this.#uses] };
+    this.#stream = this.#control.stream(
+      controllerPaths.snapshots,
+      {
+        line: (message) => {
+          if (!this.#connected) log("connected to the controller");
+          this.#connected = true;
+          this.#backoff.reset();
+          this.#working = this.#working.then(() => this.#take(message as SnapshotLine));
+        },
+        ended: (error) => {
+          this.#stream = null;
+          if (this.#connected)
+            log(`the controller is away, serving what is known: ${error?.message ?? "it ended the stream"}`);
+          this.#connected = false;
+          runtime.clock.after(this.#backoff.nextMs(), () => this.#follow(), true);
+        },
+      },
+      body,
+    );
+  }
+
+  async #take(line: SnapshotLine): Promise<void> {
+    if (this.#closed || line.kind === "heartbeat") return;
+    if (line.kind === "removed")
+      return this.options.log("this machine was removed from the mesh; its certificates are not renewed");
+    if (line.kind === "snapshot") await this.#takeSnapshot(line.snapshot);
+    this.report();
+  }
+
+  async #takeSnapshot(snapshot: Snapshot): Promise<void> {
+    const { runtime, folder, policies, store, log } = this.options;
+    try {
+      if (snapshot.format !== 1)
+        throw new Error(`its format is ${String(snapshot.format)}, this binary knows 1`);
+      await policies.prepare(snapshot, (hash) =>
+        this.#control.fetchBytes(controllerPaths.policy.replace(":hash", hash)),
+      );
+      await store.setBundle(snapshot.bundle);
+      this.#apply(snapshot);
+      this.#error = null;
+    } catch (error) {
+      this.#error = error instanceof Error ? error.message : String(error);
+      log(`refused snapshot ${snapshot.version.slice(0, 8)}: ${this.#error}`);
+      return;
+    }
+    await runtime.files
+      .writeAtomic(folder.snapshot, JSON.stringify(snapshot), 0o600)
+      .catch((error: Error) =>
+        log(`cannot save the snapshot, a restart would start with an older one: ${error.message}`),
+      );
+  }
+
+  #apply(snapshot: Snapshot): void {
+    this.options.apply(snapshot);
+    this.#version = snapshot.version;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Where one machine keeps what must survive: one folder, one list of names. Everything secret in it is readable by its
+ * owner alone.
+ */
+import type { ProcessHost } from "../../runtime/contract.ts";
+
+export interface StateFolder {
+  readonly path: string;
+  /** Who this machine is and where its control plane is; written by `init` and `join`. */
+  readonly settings: string;
+  /** The machine's own document: services, ports, upstreams. */
+  readonly machine: string;
+  /** Root and intermediate with their keys; only where a controller runs. */
+  readonly authority: string;
+  /** Credentials of the node and its services. */
+  readonly credentials: string;
+  /** Credentials of the modes themselves and of the operator. */
+  readonly controllerCredential: string;
+  readonly registryCredential: string;
+  readonly operator: string;
+  readonly registryStore: string;
+  /** Last good snapshot, with its hash inside. */
+  readonly snapshot: string;
+  readonly policies: string;
+  /** Services that local apps asked for by name. */
+  readonly uses: string;
+}
+
+export function stateFolder(path: string): StateFolder {
+  return {
+    path,
+    settings: `${path}/heddle.json`,
+    machine: `${path}/machine.yaml`,
+    authority: `${path}/authority`,
+    credentials: `${path}/credentials`,
+    controllerCredential: `${path}/controller.json`,
+    registryCredential: `${path}/registry.json`,
+    operator: `${path}/operator.json`,
+    registryStore: `${path}/registry.db`,
+    snapshot: `${path}/snapshot.json`,
+    policies: `${path}/policies`,
+    uses: `${path}/uses.json`,
+  };
+}
+
+/** The folder that `--state` or HEDDLE_STATE names; else /var/lib/heddle for root and a folder of the home for others. */
+export function chooseStateFolder(host: ProcessHost, flag: string | undefined): StateFolder {
+  const named = flag ?? host.env["HEDDLE_STATE"];
+  if (named !== undefined && named !== "") return stateFolder(absolute(host, named));
+  if (host.user === 0) return stateFolder("/var/lib/heddle");
+  return stateFolder(`${host.home}/.local/state/heddle`);
+}
+
+function absolute(host: ProcessHost, path: string): string {
+  const trimmed = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+  return trimmed.startsWith("/") ? trimmed : `${host.folder}/${trimmed}`;
+}

@@ -1,0 +1,36 @@
+/** `heddle check`: every fact this machine's membership rests on, numbered, each failure with its cure. */
+import type { Command } from "commander";
+import type { Finding } from "../app/check.ts";
+import { UserError } from "../base/user_error.ts";
+import type { Cli } from "./command.ts";
+
+export function registerCheck(program: Command, cli: Cli): void {
+  const command = program
+    .command("check")
+    .description("find what is wrong on this machine, and say what to do about it")
+    .action(async () => {
+      const terminal = cli.terminal(command);
+      const { checkMachine } = await import("../app/check.ts");
+      const findings = await checkMachine(cli.runtime, cli.folder(command));
+      if (terminal.format === "json") terminal.json(findings);
+      else
+        for (const finding of findings)
+          for (const line of render(terminal.paint, finding)) terminal.line(line);
+      const failed = findings.filter((finding) => finding.result === "fail").length;
+      if (failed > 0) throw new UserError(`${failed} of ${findings.length} checks failed`, null, 1);
+    });
+}
+
+function render(
+  paint: {
+    green(text: string): string;
+    red(text: string): string;
+    yellow(text: string): string;
+    dim(text: string): string;
+  },
+  finding: Finding,
+): string[] {
+  const mark = { ok: paint.green("✓"), warn: paint.yellow("!"), fail: paint.red("✗") }[finding.result];
+  const head = `${mark} ${paint.dim(finding.code)} ${finding.title}${finding.detail === "" ? "" : `: ${finding.detail}`}`;
+  return finding.cure === null ? [head] : [head, `    ${finding.cure}`];
+}

@@ -1,0 +1,50 @@
+/** What every command gets: the host, where state lies, and how to speak. */
+import type { Command } from "commander";
+import type { Runtime } from "../../runtime/contract.ts";
+import { chooseStateFolder, type StateFolder } from "../app/state_folder.ts";
+import { parseDuration } from "../base/duration.ts";
+import { UserError } from "../base/user_error.ts";
+import { Terminal } from "./terminal.ts";
+
+export class Cli {
+  constructor(readonly runtime: Runtime) {}
+
+  /** By `--output`. */
+  terminal(command: Command): Terminal {
+    const format = (command.optsWithGlobals()["output"] as string | undefined) ?? "text";
+    if (format !== "text" && format !== "json") {
+      throw new UserError(`Cannot print as "${format}": --output is text or json`);
+    }
+    return new Terminal(this.runtime.process, format);
+  }
+
+  /** By `--state`, HEDDLE_STATE or the default. */
+  folder(command: Command): StateFolder {
+    return chooseStateFolder(this.runtime.process, command.optsWithGlobals()["state"] as string | undefined);
+  }
+}
+
+/** A port number from a flag. 0 lets the host choose, where that makes sense. */
+export function portFlag(name: string): (text: string) => number {
+  return (text) => {
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(port >= 0 && port <= 65535))
+      throw new UserError(`Cannot use ${name} "${text}": expected a port from 0 to 65535`);
+    return port;
+  };
+}
+
+/** Gathers a flag that may be given several times. */
+export function repeated(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+/** A duration such as 15m or 1h30m, in milliseconds. */
+export function parseDurationFlag(name: string): (text: string) => number {
+  return (text) => {
+    const ms = parseDuration(text);
+    if (ms === null || ms === 0)
+      throw new UserError(`Cannot use ${name} "${text}": expected a duration such as 15m or 1h30m`);
+    return ms;
+  };
+}

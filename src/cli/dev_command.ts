@@ -1,0 +1,26 @@
+/** `heddle dev`: the whole mesh in one process, from a folder of documents that is read again whenever it changes. */
+import type { Command } from "commander";
+import type { Cli } from "./command.ts";
+import { showIssues } from "./documents_command.ts";
+import { runInForeground } from "./foreground.ts";
+
+export function registerDev(program: Command, cli: Cli): void {
+  const command = program
+    .command("dev")
+    .description(
+      "registry, controller and proxies in one process, from a folder of documents; changes take effect on save",
+    )
+    .argument("[dir]", "folder with documents, Machine documents and policies/", ".")
+    .action(async (folder: string) => {
+      const terminal = cli.terminal(command);
+      const { startDev } = await import("../app/dev_mode.ts");
+      const running = await startDev(cli.runtime, folder, {
+        said: (text) => terminal.line(text),
+        issues: (issues) => showIssues(terminal, issues),
+      });
+      terminal.line(running.summary);
+      for (const line of running.examples) terminal.line(`  ${line}`);
+      terminal.line("Running in the foreground; Ctrl-C stops it and forgets everything");
+      await runInForeground(cli.runtime.process, running, (text) => terminal.line(text));
+    });
+}

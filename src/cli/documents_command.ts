@@ -1,0 +1,82 @@
+/** `heddle apply -f`, `heddle get`: what operators wrote, in and out. */
+import type { Command } from "commander";
+import { controllerPaths, type ApiIssue, type ApplyAnswer, type DocumentsAnswer } from "../api/messages.ts";
+import { gatherFiles } from "../app/apply_files.ts";
+import { openOperator } from "../app/operator.ts";
+import { UserError } from "../base/user_error.ts";
+import { ControlRefusal } from "../http/control.ts";
+import { repeated, type Cli } from "./command.ts";
+import type { Terminal } from "./terminal.ts";
+
+export function registerApply(program: Command, cli: Cli): void {
+  const apply = program
+    .command("apply")
+    .description("hand documents to the mesh: all of them are checked together, and all or none take effect")
+    .requiredOption(
+      "-f, --file <path>",
+      "a YAML file or a folder of them, with their policies/ beside; repeat for more",
+      repeated,
+    )
+    .option("--dry-run", "only say what would change, and for which machines", false)
+    .option("--prune", "delete standing documents that are not in these files", false)
+    .action(async (flags: { file: readonly string[]; dryRun: boolean; prune: boolean }) => {
+      const terminal = cli.terminal(apply);
+      const found = await gatherFiles(cli.runtime.files, flags.file);
+      const operator = await openOperator(cli.runtime, cli.folder(apply));
+      try {
+        const body = { ...found, prune: flags.prune, dryRun: flags.dryRun };
+        const answer = (await operator.call("POST", controllerPaths.documents, body)).body as ApplyAnswer;
+        if (terminal.format === "json") terminal.json(answer);
+        else showApplied(terminal, answer, flags.dryRun);
+      } catch (error) {
+        if (!(error instanceof ControlRefusal) || error.problem.issues === undefined) throw error;
+        showIssues(terminal, error.problem.issues as readonly ApiIssue[]);
+        throw new UserError(error.problem.error, "Nothing was changed", 1);
+      } finally {
+        operator.close();
+      }
+    });
+}
+
+export function registerGet(program: Command, cli: Cli): void {
+  const get = program
+    .command("get")
+    .description("documents that stand, as they were applied")
+    .argument("[kind]", "Service, HTTPRoute, Access; all when left out")
+    .argument("[name]", "name, or name.namespace")
+    .action(async (kind: string | undefined, name: string | undefined) => {
+      const terminal = cli.terminal(get);
+      const operator = await openOperator(cli.runtime, cli.folder(get));
+      const all = (await operator.call("GET", controllerPaths.documents)).body as DocumentsAnswer;
+      operator.close();
+      const chosen = all.documents.filter(
+        (each) =>
+          (kind === undefined || each.kind.toLowerCase() === kind.toLowerCase()) &&
+          (name === undefined || each.name === name || `${each.name}.${each.namespace}` === name),
+      );
+      if (terminal.format === "json") return terminal.json(chosen);
+      if (chosen.length === 0 && name !== undefined)
+        throw new UserError(`There is no ${kind} named "${name}"`, null, 1);
+      terminal.line(chosen.map((each) => each.text.trim()).join("\n---\n"));
+    });
+}
+
+function showApplied(terminal: Terminal, answer: ApplyAnswer, dryRun: boolean): void {
+  const { green, yellow, red, dim } = terminal.paint;
+  const marks = { created: green("+"), changed: yellow("~"), deleted: red("-"), unchanged: dim("=") };
+  showIssues(terminal, answer.warnings);
+  for (const each of answer.changes)
+    terminal.line(`${marks[each.change]} ${each.kind} ${each.name} ${dim(each.change)}`);
+  const machines = answer.proxies.length === 0 ? "no machine" : answer.proxies.join(", ");
+  terminal.line(
+    dryRun ? `Dry run: it would reach ${machines}` : `Revision ${answer.revision}; it reaches ${machines}`,
+  );
+}
+
+export function showIssues(terminal: Terminal, issues: readonly ApiIssue[]): void {
+  const { red, yellow } = terminal.paint;
+  for (const issue of issues) {
+    const word = issue.severity === "error" ? red("error") : yellow("warning");
+    terminal.problem(`${issue.file}:${issue.line}:${issue.column}: ${word}: ${issue.message}`);
+  }
+}

@@ -1,0 +1,92 @@
+/** `heddle init`: the first machine of a mesh. */
+import type { Command } from "commander";
+import { ports } from "../model/ports.ts";
+import { parseDurationFlag, portFlag, type Cli } from "./command.ts";
+import { runInForeground } from "./foreground.ts";
+import { machineText, withMachineFlags, type MachineFlags } from "./machine_flags.ts";
+import { humanDuration } from "./terminal.ts";
+
+interface InitFlags extends MachineFlags {
+  readonly trustDomain: string;
+  readonly node?: string;
+  readonly address?: string;
+  readonly loopback: string;
+  readonly controllerPort: number;
+  readonly registryPort: number;
+  readonly inboundPort: number;
+  readonly outboundPort: number;
+  readonly adminPort: number;
+  readonly leafTtl?: number;
+  readonly start: boolean;
+}
+
+export function registerInit(program: Command, cli: Cli): void {
+  const command = program
+    .command("init")
+    .description(
+      "set up the first machine: authority, registry, controller and proxy; prints how others join",
+    )
+    .option("--trust-domain <domain>", "name of the mesh in every identity", "mesh.internal")
+    .option("--node <name>", "name of this machine (default: its host name)")
+    .option(
+      "--address <address>",
+      "address at which other machines reach this one (default: the first that is not loopback)",
+    )
+    .option("--loopback <address>", "address of the local listeners", "127.0.0.1")
+    .option(
+      "--controller-port <port>",
+      "control API and join",
+      portFlag("--controller-port"),
+      ports.controller,
+    )
+    .option("--registry-port <port>", "registry", portFlag("--registry-port"), ports.registry)
+    .option("--inbound-port <port>", "mTLS from other machines", portFlag("--inbound-port"), ports.inbound)
+    .option(
+      "--outbound-port <port>",
+      "first HTTP outbound listener",
+      portFlag("--outbound-port"),
+      ports.outboundFirst,
+    )
+    .option("--admin-port <port>", "admin pages, loopback only", portFlag("--admin-port"), ports.admin)
+    .option(
+      "--leaf-ttl <duration>",
+      "lifetime of certificates (default: 24h)",
+      parseDurationFlag("--leaf-ttl"),
+    )
+    .option("--no-start", "only write the state; start it later with heddle registry, controller and proxy");
+  withMachineFlags(command).action(async (flags: InitFlags) => {
+    const terminal = cli.terminal(command);
+    const folder = cli.folder(command);
+    const { initializeMesh } = await import("../app/init.ts");
+    const host = cli.runtime.process;
+    const node = flags.node ?? host.hostname;
+    const { loopback } = flags;
+    const machine = await machineText(cli.runtime.files, flags, {
+      node,
+      address: flags.address ?? null,
+      loopback,
+    });
+    const made = await initializeMesh(cli.runtime, folder, { ...flags, node, machine });
+    terminal.line(
+      `This machine is ${made.settings.node} of the new mesh ${made.settings.trustDomain}; its state is in ${folder.path}`,
+    );
+    terminal.line(`The operator's credential (keep it secret): ${folder.operator}`);
+    if (!flags.start) return;
+    const { startEverything } = await import("../app/everything.ts");
+    const running = await startEverything(cli.runtime, folder, made.settings);
+    terminal.line(running.summary);
+    terminal.line();
+    terminal.line("On another machine, after copying this binary there:");
+    terminal.line(`  ${made.joinLine}`);
+    terminal.line(
+      terminal.paint.dim(
+        `  (a token for one machine, good for ${humanDuration(made.tokenMs)}; more: heddle token create --service NAME)`,
+      ),
+    );
+    terminal.line();
+    terminal.line(
+      "Running in the foreground; Ctrl-C stops it. Next time: heddle registry, heddle controller, heddle proxy",
+    );
+    await runInForeground(host, running, (text) => terminal.line(text));
+  });
+}

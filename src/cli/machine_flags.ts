@@ -1,0 +1,99 @@
+/**
+ * What runs on this machine, from a `Machine` file or from flags. Flags describe one service, which is what most machines
+ * have; more than one is a file.
+ */
+import type { Command } from "commander";
+import type { Files } from "../../runtime/contract.ts";
+import { UserError } from "../base/user_error.ts";
+import { portFlag, repeated } from "./command.ts";
+
+export interface MachineFlags {
+  readonly machine?: string;
+  readonly service?: string;
+  readonly port?: number;
+  readonly host?: string;
+  readonly health?: string;
+  readonly label?: readonly string[];
+  readonly upstream?: readonly string[];
+  readonly httpPort?: number;
+}
+
+/** Adds the flags to a command that sets up a machine. */
+export function withMachineFlags(command: Command): Command {
+  return command
+    .option("--machine <file>", "Machine document: services of this machine, ports, health, upstreams")
+    .option("--service <name>", "the one service of this machine (more than one: --machine)")
+    .option("--port <port>", "where that service listens, on loopback", portFlag("--port"))
+    .option(
+      "--host <address>",
+      "the address that service listens on (default: the machine's loopback address)",
+    )
+    .option(
+      "--health <path>",
+      "HTTP path that answers 2xx while the service is well (default: a TCP connect)",
+    )
+    .option("--label <key=value>", "label of the service, e.g. version=v1; repeat for more", repeated)
+    .option(
+      "--upstream <service=port>",
+      "local port that leads to another service; repeat for more",
+      repeated,
+    )
+    .option(
+      "--http-port <port>",
+      "port of the service's HTTP outbound listener (default: from 7480)",
+      portFlag("--http-port"),
+    );
+}
+
+/** The text of the Machine document that the flags mean, and the name to use for it in error messages. */
+export async function machineText(
+  files: Files,
+  flags: MachineFlags,
+  machine: { readonly node: string; readonly address: string | null; readonly loopback: string },
+): Promise<{ readonly file: string; readonly text: string }> {
+  if (flags.machine !== undefined) {
+    if (flags.service !== undefined)
+      throw new UserError("Cannot take both --machine and --service: the file names the services");
+    const bytes = await files.read(flags.machine);
+    if (bytes === null)
+      throw new UserError(`Cannot read the Machine document ${flags.machine}: there is no such file`);
+    return { file: flags.machine, text: new TextDecoder().decode(bytes) };
+  }
+  const document = {
+    kind: "Machine",
+    name: machine.node,
+    ...(machine.address === null ? {} : { address: machine.address }),
+    services: flags.service === undefined ? [] : [serviceOf(flags.service, flags, machine.loopback)],
+  };
+  return { file: "flags", text: `${JSON.stringify(document, null, 2)}\n` };
+}
+
+function serviceOf(name: string, flags: MachineFlags, loopback: string): Record<string, unknown> {
+  if (flags.port === undefined) {
+    throw new UserError(
+      `Cannot set up the service "${name}" without its port`,
+      "Add --port with the port it listens on",
+    );
+  }
+  return {
+    service: name,
+    host: flags.host ?? loopback,
+    port: flags.port,
+    ...(flags.httpPort === undefined ? {} : { httpPort: flags.httpPort }),
+    ...(flags.health === undefined ? {} : { health: { http: flags.health } }),
+    labels: Object.fromEntries((flags.label ?? []).map(pairOf("--label"))),
+    upstreams: (flags.upstream ?? []).map(pairOf("--upstream")).map(([service, port]) => ({
+      service,
+      bind: `${loopback}:${portFlag("--upstream")(port)}`,
+    })),
+  };
+}
+
+function pairOf(flag: string): (text: string) => readonly [string, string] {
+  return (text) => {
+    const at = text.indexOf("=");
+    if (at < 1 || at === text.length - 1)
+      throw new UserError(`Cannot use ${flag} "${text}": expected name=value`);
+    return [text.slice(0, at), text.slice(at + 1)];
+  };
+}

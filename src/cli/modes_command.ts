@@ -1,0 +1,60 @@
+/** `heddle registry`, `controller`, `proxy`: one mode from the state that init or join wrote, in the foreground. */
+import type { Command } from "commander";
+import type { Running } from "../app/running.ts";
+import { requireSettings, type Mode, type Settings } from "../app/settings.ts";
+import type { StateFolder } from "../app/state_folder.ts";
+import { UserError } from "../base/user_error.ts";
+import type { Cli } from "./command.ts";
+import { runInForeground } from "./foreground.ts";
+
+export function registerModes(program: Command, cli: Cli): void {
+  addMode(
+    program,
+    cli,
+    "registry",
+    "keep who is running and what operators applied",
+    async (folder, settings) =>
+      (await import("../app/registry_mode.ts")).startRegistry(cli.runtime, folder, settings),
+  );
+  addMode(
+    program,
+    cli,
+    "controller",
+    "decide what should happen: documents, snapshots, identities",
+    async (folder, settings) =>
+      (await import("../app/controller_mode.ts")).startController(cli.runtime, folder, settings),
+  );
+  addMode(program, cli, "proxy", "carry the traffic of this machine", async (folder, settings, flags) =>
+    (await import("../app/proxy_mode.ts")).startProxy(cli.runtime, folder, settings, {
+      ...(flags.logSample === undefined ? {} : { logSampleRatio: ratio(flags.logSample) }),
+    }),
+  ).option(
+    "--log-sample <ratio>",
+    "share of unremarkable exchanges in the access log, 0 to 1 (default: 0.01)",
+  );
+}
+
+interface ModeFlags {
+  readonly logSample?: string;
+}
+
+type Start = (folder: StateFolder, settings: Settings, flags: ModeFlags) => Promise<Running>;
+
+function addMode(program: Command, cli: Cli, mode: Mode, description: string, start: Start): Command {
+  const command = program.command(mode).description(description);
+  return command.action(async (flags: ModeFlags) => {
+    const folder = cli.folder(command);
+    const settings = await requireSettings(cli.runtime.files, folder, mode);
+    const running = await start(folder, settings, flags);
+    cli.runtime.process.stderr(`${running.summary}\n`);
+    await runInForeground(cli.runtime.process, running, (text) => cli.runtime.process.stderr(`${text}\n`));
+  });
+}
+
+function ratio(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1)) {
+    throw new UserError(`Cannot use --log-sample "${text}": expected a number from 0 to 1`);
+  }
+  return value;
+}

@@ -1,0 +1,79 @@
+/** `heddle status`: machines, services, instances, health, certificate age and snapshot version, as the controller sees them. */
+import type { Command } from "commander";
+import { controllerPaths, type NodeStatus, type StatusAnswer } from "../api/messages.ts";
+import { openOperator } from "../app/operator.ts";
+import { serviceKey } from "../model/service.ts";
+import type { Cli } from "./command.ts";
+import { humanDuration, type Terminal } from "./terminal.ts";
+
+export function registerStatus(program: Command, cli: Cli): void {
+  const command = program
+    .command("status")
+    .description("machines, services, instances, health, certificates and snapshots of the mesh")
+    .action(async () => {
+      const terminal = cli.terminal(command);
+      const operator = await openOperator(cli.runtime, cli.folder(command));
+      const status = (await operator.call("GET", controllerPaths.status)).body as StatusAnswer;
+      operator.close();
+      if (terminal.format === "json") terminal.json(status);
+      else showStatus(terminal, status);
+    });
+}
+
+function showStatus(terminal: Terminal, status: StatusAnswer): void {
+  terminal.line(`Mesh ${terminal.paint.bold(status.trustDomain)}, revision ${status.revision}`);
+  terminal.line();
+  terminal.table(
+    ["MACHINE", "STATE", "SNAPSHOT", "CERTIFICATES"],
+    status.nodes.map((node) => [
+      node.name,
+      stateOf(terminal, node, status),
+      snapshotOf(terminal, node),
+      certificatesOf(node, status),
+    ]),
+  );
+  terminal.line();
+  const rows = status.instances.map((instance) => [
+    serviceKey(instance.service),
+    instance.node,
+    instance.ready ? terminal.paint.green("ready") : terminal.paint.red("not ready"),
+    `${instance.address}:${instance.port}`,
+    Object.entries(instance.labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(" "),
+  ]);
+  terminal.table(["SERVICE", "MACHINE", "HEALTH", "REACHED AT", "LABELS"], rows);
+  const idle = status.services.filter(
+    (service) => !status.instances.some((each) => serviceKey(each.service) === serviceKey(service)),
+  );
+  if (idle.length > 0) {
+    terminal.line();
+    terminal.line(`Without an instance: ${idle.map(serviceKey).join(", ")}`);
+  }
+  if (!status.registry.ok) {
+    terminal.line();
+    terminal.line(terminal.paint.red(`The controller cannot reach the registry: ${status.registry.detail}`));
+  }
+}
+
+function stateOf(terminal: Terminal, node: NodeStatus, status: StatusAnswer): string {
+  if (node.removed) return terminal.paint.dim("removed");
+  if (node.connected) return terminal.paint.green("connected");
+  if (node.lastSeenMs === 0) return terminal.paint.yellow("not seen yet");
+  return terminal.paint.yellow(`away for ${humanDuration(status.controllerMs - node.lastSeenMs)}`);
+}
+
+function snapshotOf(terminal: Terminal, node: NodeStatus): string {
+  if (node.error !== null) return terminal.paint.red(`refused: ${node.error}`);
+  if (node.acknowledged === "") return terminal.paint.dim("none yet");
+  const version = node.acknowledged.slice(0, 8);
+  return node.wanted === node.acknowledged ? version : terminal.paint.yellow(`${version} (behind)`);
+}
+
+/** The certificate that ends first decides. */
+function certificatesOf(node: NodeStatus, status: StatusAnswer): string {
+  const first = [...node.certificates].sort((a, b) => a.notAfterMs - b.notAfterMs)[0];
+  if (first === undefined) return "";
+  const left = first.notAfterMs - status.controllerMs;
+  return left > 0 ? `${humanDuration(left)} left` : `expired ${humanDuration(left)} ago`;
+}

@@ -1,0 +1,83 @@
+/** `heddle token create`, `heddle node list|allow|remove`: who may be part of the mesh. */
+import type { Command } from "commander";
+import { controllerPaths, type TokenAnswer } from "../api/messages.ts";
+import { openOperator } from "../app/operator.ts";
+import { limits } from "../model/limits.ts";
+import { defaultNamespace, serviceKey, type Node, type ServiceName } from "../model/service.ts";
+import { parseDurationFlag, repeated, type Cli } from "./command.ts";
+import { humanDuration } from "./terminal.ts";
+
+export function registerTokens(program: Command, cli: Cli): void {
+  const token = program.command("token").description("tokens with which machines join");
+  const create = token
+    .command("create")
+    .description("make a token for one machine; it is shown once and used once")
+    .requiredOption("--service <name>", "service that the machine may be; repeat for more", repeated)
+    .option(
+      "--ttl <duration>",
+      "how long it may be used (default: 15m, at most 1h)",
+      parseDurationFlag("--ttl"),
+    )
+    .action(async (flags: { service: readonly string[]; ttl?: number }) => {
+      const terminal = cli.terminal(create);
+      const operator = await openOperator(cli.runtime, cli.folder(create));
+      const body = { services: flags.service.map(parseServiceName), ttlMs: flags.ttl ?? limits.joinTokenMs };
+      const made = (await operator.call("POST", controllerPaths.tokens, body)).body as TokenAnswer;
+      operator.close();
+      if (terminal.format === "json") return terminal.json(made);
+      terminal.line("On the machine that joins, after copying this binary there:");
+      terminal.line(`  ${made.joinLine}`);
+      terminal.line(terminal.paint.dim(`  for one machine, good for ${humanDuration(body.ttlMs)}`));
+    });
+}
+
+export function registerNodes(program: Command, cli: Cli): void {
+  const node = program.command("node").description("machines of the mesh");
+  const list = node
+    .command("list")
+    .description("machines and the services they may be")
+    .action(async () => {
+      const terminal = cli.terminal(list);
+      const operator = await openOperator(cli.runtime, cli.folder(list));
+      const nodes = (await operator.call("GET", controllerPaths.nodes)).body as Node[];
+      operator.close();
+      if (terminal.format === "json") return terminal.json(nodes);
+      const rows = nodes.map((each) => [
+        each.name,
+        each.services.map(serviceKey).join(", "),
+        each.removed ? "removed" : "",
+      ]);
+      terminal.table(["MACHINE", "MAY BE", ""], rows);
+    });
+  const allow = node
+    .command("allow")
+    .description("let a joined machine be one more service")
+    .argument("<machine>")
+    .requiredOption("--service <name>", "the service")
+    .action(async (machine: string, flags: { service: string }) => {
+      await post(allow, cli, machine, "allow", { service: parseServiceName(flags.service) });
+      cli
+        .terminal(allow)
+        .line(`${machine} may be ${flags.service}; add it to the machine's document and restart its proxy`);
+    });
+  const remove = node
+    .command("remove")
+    .description("revoke a machine: its connections end and its certificates are not renewed")
+    .argument("<machine>")
+    .action(async (machine: string) => {
+      await post(remove, cli, machine, "remove", {});
+      cli.terminal(remove).line(`${machine} is no longer part of the mesh`);
+    });
+}
+
+async function post(command: Command, cli: Cli, machine: string, verb: string, body: unknown): Promise<void> {
+  const operator = await openOperator(cli.runtime, cli.folder(command));
+  await operator.call("POST", `${controllerPaths.nodes}/${encodeURIComponent(machine)}/${verb}`, body);
+  operator.close();
+}
+
+/** `orders` or `orders.prod`. */
+function parseServiceName(text: string): ServiceName {
+  const [name = "", namespace = defaultNamespace] = text.split(".");
+  return { name, namespace };
+}
