@@ -15,7 +15,7 @@ import { limits } from "../model/limits.ts";
 import type { Document } from "../model/document.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { Catalog, type StoredPolicy } from "./catalog.ts";
-import { compileSnapshot, type CompileInput, type KnownPolicy } from "./compile_snapshot.ts";
+import { SnapshotCompiler, type CompileInput, type KnownPolicy } from "./compile/snapshot_compiler.ts";
 import { DocumentService, type PolicyBundler } from "./documents.ts";
 import { Issuing, type IssuingOptions } from "./issue/issuing.ts";
 import { mountIssueRoutes } from "./issue/routes.ts";
@@ -36,6 +36,7 @@ export class Controller {
   readonly issuing: Issuing;
   readonly #documents: DocumentService;
   readonly #following: { close(): void };
+  #compiler: SnapshotCompiler | null = null;
   #registryProblem: string | null = "not connected yet";
 
   constructor(readonly options: ControllerOptions) {
@@ -52,6 +53,7 @@ export class Controller {
     this.#following = registryClient.follow("", {
       state: (entries, revision) => {
         this.catalog.update(entries, revision);
+        this.#compiler = null;
         this.#registryProblem = null;
         this.publisher.changed();
       },
@@ -154,16 +156,21 @@ export class Controller {
   #compile(name: string, uses: readonly string[]): Snapshot | null {
     const node = this.catalog.nodes.get(name);
     if (node === undefined || node.removed) return null;
-    return compileSnapshot(this.#input(this.catalog.documents, this.catalog.policies), {
-      node: name,
-      services: node.services,
-      uses,
-    });
+    return this.#compilerNow().compile({ node: name, services: node.services, uses });
+  }
+
+  /** One for all machines until the catalog or the trusted roots change. */
+  #compilerNow(): SnapshotCompiler {
+    const known = this.#compiler;
+    if (known !== null && known.input.bundle.sequence === this.options.authority.bundle.sequence)
+      return known;
+    this.#compiler = new SnapshotCompiler(this.#input(this.catalog.documents, this.catalog.policies));
+    return this.#compiler;
   }
 
   #affected(documents: readonly Document[], policies: ReadonlyMap<string, StoredPolicy>): string[] {
-    const now = this.#input(this.catalog.documents, this.catalog.policies);
-    const then = this.#input(documents, policies);
+    const now = this.#compilerNow();
+    const then = new SnapshotCompiler(this.#input(documents, policies));
     return [...this.catalog.nodes.values()]
       .filter((node) => !node.removed)
       .filter((node) => {
@@ -172,7 +179,7 @@ export class Controller {
           services: node.services,
           uses: this.publisher.state(node.name).uses,
         };
-        return compileSnapshot(now, machine).version !== compileSnapshot(then, machine).version;
+        return now.compile(machine).version !== then.compile(machine).version;
       })
       .map((node) => node.name)
       .sort();

@@ -15,6 +15,10 @@ export class PartSet {
     return this.#bits[symbol] === 1;
   }
 
+  get size(): number {
+    return this.#bits.reduce((sum, bit) => sum + bit, 0);
+  }
+
   add(from: number, to: number): this {
     this.#bits.fill(1, from, to + 1);
     return this;
@@ -45,6 +49,15 @@ const named: Readonly<Record<string, PartSet>> = {
   S: spaces.inverted(),
 };
 const controls: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, "0": 0 };
+
+/** How many characters every match begins with whatever follows: 4 for `^/api.*`, 0 for what is not tied to the start. */
+export function literalStart(text: string): number {
+  const part = parseExpression(text);
+  if (typeof part === "string" || part.kind !== "sequence" || part.parts[0]?.kind !== "start") return 0;
+  const literals = part.parts.slice(1);
+  const end = literals.findIndex((each) => each.kind !== "symbol" || each.set.size !== 1);
+  return end < 0 ? literals.length : end;
+}
 
 class SyntaxProblem extends Error {}
 

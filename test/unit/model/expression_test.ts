@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { compileExpression } from "../../../src/model/expression.ts";
+import { literalStart } from "../../../src/model/expression_syntax.ts";
 
 function matches(expression: string, text: string): boolean {
   const result = compileExpression(expression);
@@ -104,4 +105,10 @@ describe("refused with its reason is", () => {
       expect(result.ok ? "" : result.problem).toContain(problem);
     });
   }
+});
+
+test("the literal start of an expression is what every match begins with", () => {
+  const cases = { "^/api/v[0-9]": 6, "^/api.*": 4, "^/v*": 1, "/api": 0, "^a|^b": 0, "^\\/x$": 2, "(": 0 };
+  for (const [expression, length] of Object.entries(cases))
+    expect([expression, literalStart(expression)]).toEqual([expression, length]);
 });

@@ -1,0 +1,116 @@
+/**
+ * Routes of one service as one list, the first match of which wins: the precedence of the Gateway API over all rules of
+ * all its routes. A rule with three matches is three entries. File names and the order of documents never matter.
+ */
+import type {
+  Backend,
+  HttpRouteDocument,
+  PathMatch,
+  RouteMatch,
+  ServiceDocument,
+} from "../../model/document.ts";
+import { literalStart } from "../../model/expression_syntax.ts";
+import { serviceKey } from "../../model/service.ts";
+import type { CompiledBackend, CompiledRoute, PolicyBinding } from "../../model/snapshot.ts";
+
+export interface RouteContext {
+  readonly services: ReadonlyMap<string, ServiceDocument>;
+  readonly bind: (uses: ServiceDocument["policies"]) => readonly PolicyBinding[];
+}
+
+interface Candidate {
+  readonly route: CompiledRoute;
+  readonly rank: Rank;
+}
+
+/** What decides between matches that both fit, each a number: the smaller comes first. */
+type Rank = readonly [
+  exact: number,
+  literal: number,
+  expression: number,
+  method: number,
+  headers: number,
+  order: number,
+  document: number,
+  rule: number,
+];
+
+export function compileRoutes(
+  documents: readonly HttpRouteDocument[],
+  context: RouteContext,
+): CompiledRoute[] {
+  const byName = [...documents].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  return byName
+    .flatMap((document, at) => candidatesOf(document, at, context))
+    .sort((a, b) => compareRanks(a.rank, b.rank))
+    .map((candidate) => candidate.route);
+}
+
+function nameOf(document: HttpRouteDocument): string {
+  return `${document.namespace}/${document.name}`;
+}
+
+function candidatesOf(document: HttpRouteDocument, documentAt: number, context: RouteContext): Candidate[] {
+  return document.rules.flatMap((rule, ruleAt) => {
+    const own: Backend = { service: document.service, subset: null, weight: 1 };
+    const written = rule.backends.length === 0 ? [own] : rule.backends;
+    const shared = {
+      name: `${document.name}/${rule.name}`,
+      backends: written.map((backend) => compileBackend(backend, context)),
+      requestTimeoutMs: rule.requestTimeoutMs,
+      idempotent: rule.idempotent,
+      policies: context.bind(rule.policies),
+    };
+    return rule.matches.map((match): Candidate => {
+      const { name, ...rest } = shared;
+      return {
+        route: { name, match, ...rest },
+        rank: [...rankOf(match), document.order, documentAt, ruleAt],
+      };
+    });
+  });
+}
+
+/** Exact first; then by how much of the path is literal, an expression before a prefix of the same length. */
+function rankOf({ path, method, headers }: RouteMatch): readonly [number, number, number, number, number] {
+  return [
+    path.type === "Exact" ? 0 : 1,
+    path.type === "Exact" ? 0 : -literalLength(path),
+    path.type === "RegularExpression" ? 0 : 1,
+    method === null ? 1 : 0,
+    -headers.length,
+  ];
+}
+
+/** Every path begins with a slash, so an expression that is tied to nothing still stands above the prefix `/`. */
+function literalLength(path: PathMatch): number {
+  return path.type === "RegularExpression" ? Math.max(1, literalStart(path.value)) : path.value.length;
+}
+
+function compareRanks(a: Rank, b: Rank): number {
+  for (let at = 0; at < a.length; at++) {
+    const difference = (a[at] as number) - (b[at] as number);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function compileBackend({ service, subset, weight }: Backend, context: RouteContext): CompiledBackend {
+  const { name, namespace } = service;
+  return {
+    service: { name, namespace },
+    subset,
+    weight,
+    invalid: problemOf({ service, subset, weight }, context),
+  };
+}
+
+/** The whole set was checked when it was applied; what stands may still come from another version. */
+function problemOf({ service, subset }: Backend, context: RouteContext): string | null {
+  const key = serviceKey(service);
+  const found = context.services.get(key);
+  if (found === undefined) return `there is no service ${key}`;
+  if (found.protocol !== "http") return `the service ${key} speaks ${found.protocol}, not http`;
+  const known = subset === null || Object.hasOwn(found.subsets, subset);
+  return known ? null : `the service ${key} has no subset ${subset}`;
+}

@@ -1,0 +1,179 @@
+/**
+ * Documents and catalog in, the snapshot of one machine out: pure, and the same bytes for the same input. A machine gets
+ * only the services that its own services use, and what routes and policies of those lead to. What machines share is
+ * compiled once.
+ */
+import type {
+  AccessDocument,
+  Document,
+  HttpRouteDocument,
+  PolicyUse,
+  ServiceDocument,
+} from "../../model/document.ts";
+import { serviceId } from "../../model/identity.ts";
+import { serviceKey, type Instance, type ServiceName } from "../../model/service.ts";
+import type {
+  Destination,
+  Endpoint,
+  LocalService,
+  PolicyBinding,
+  PolicyRef,
+  Snapshot,
+  TrustBundle,
+} from "../../model/snapshot.ts";
+import { snapshotVersion } from "../../model/snapshot_version.ts";
+import { closedAccess, compileAccess } from "./compile_access.ts";
+import { compileRoutes } from "./compile_routes.ts";
+
+/** A policy that documents may use. */
+export interface KnownPolicy extends PolicyRef {
+  /** Services that its options may name; they are sent along. */
+  readonly routesTo: (options: Readonly<Record<string, unknown>>) => readonly ServiceName[];
+}
+
+/** Everything snapshots are made of, the same for all machines. */
+export interface CompileInput {
+  readonly trustDomain: string;
+  readonly bundle: TrustBundle;
+  readonly deniedIds: readonly string[];
+  readonly documents: readonly Document[];
+  readonly instances: readonly Instance[];
+  /** By name. */
+  readonly policies: ReadonlyMap<string, KnownPolicy>;
+}
+
+export interface CompileMachine {
+  readonly node: string;
+  /** Services that it may be. */
+  readonly services: readonly ServiceName[];
+  /** Keys of services that its own services call. */
+  readonly uses: readonly string[];
+}
+
+export class SnapshotCompiler {
+  readonly #services = new Map<string, ServiceDocument>();
+  readonly #routes = new Map<string, HttpRouteDocument[]>();
+  readonly #access = new Map<string, AccessDocument[]>();
+  readonly #instances = new Map<string, Instance[]>();
+  readonly #destinations = new Map<string, Destination>();
+
+  constructor(readonly input: CompileInput) {
+    for (const document of input.documents) {
+      if (document.kind === "Service") this.#services.set(serviceKey(document), document);
+      else if (document.kind === "HTTPRoute") push(this.#routes, serviceKey(document.service), document);
+      else push(this.#access, serviceKey(document.service), document);
+    }
+    for (const instance of input.instances) push(this.#instances, serviceKey(instance.service), instance);
+  }
+
+  compile(machine: CompileMachine): Snapshot {
+    const { trustDomain, bundle, deniedIds } = this.input;
+    const destinations = this.#reachable(machine.uses).map((key) => this.#destination(key));
+    const content: Omit<Snapshot, "version"> = {
+      format: 1,
+      node: machine.node,
+      trustDomain,
+      bundle,
+      deniedIds: [...deniedIds].sort(),
+      locals: [...machine.services].sort(byKey).map((service) => this.#local(service)),
+      destinations,
+      policies: this.#policies(destinations),
+    };
+    return { ...content, version: snapshotVersion(content) };
+  }
+
+  #local({ name, namespace }: ServiceName): LocalService {
+    const service = { name, namespace };
+    const document = this.#services.get(serviceKey(service));
+    const access =
+      document === undefined
+        ? closedAccess
+        : compileAccess(this.#access.get(serviceKey(service)) ?? [], this.input.trustDomain);
+    return {
+      service,
+      spiffeId: serviceId(this.input.trustDomain, service),
+      protocol: document?.protocol ?? "tcp",
+      health: document?.health ?? null,
+      stream: document?.stream ?? false,
+      access,
+    };
+  }
+
+  /** Keys of the services used, and of those that routes and policies of these lead to; sorted. */
+  #reachable(uses: readonly string[]): string[] {
+    const reached = new Set<string>();
+    const open = [...uses];
+    for (let key = open.pop(); key !== undefined; key = open.pop()) {
+      if (reached.has(key) || !this.#services.has(key)) continue;
+      reached.add(key);
+      open.push(...this.#leadsTo(key).map(serviceKey));
+    }
+    return [...reached].sort();
+  }
+
+  #leadsTo(key: string): ServiceName[] {
+    const rules = (this.#routes.get(key) ?? []).flatMap((route) => route.rules);
+    const uses = [...(this.#services.get(key)?.policies ?? []), ...rules.flatMap((rule) => rule.policies)];
+    return [
+      ...rules.flatMap((rule) => rule.backends.map((backend) => backend.service)),
+      ...uses.flatMap((use) => this.input.policies.get(use.use)?.routesTo(use.with) ?? []),
+    ];
+  }
+
+  #destination(key: string): Destination {
+    const known = this.#destinations.get(key);
+    if (known !== undefined) return known;
+    const made = this.#makeDestination(key, this.#services.get(key) as ServiceDocument);
+    this.#destinations.set(key, made);
+    return made;
+  }
+
+  #makeDestination(key: string, service: ServiceDocument): Destination {
+    const { name, namespace, protocol, balance, stream, subsets } = service;
+    const bind = (uses: readonly PolicyUse[]): PolicyBinding[] => uses.map((use) => this.#binding(use));
+    return {
+      service: { name, namespace },
+      spiffeId: serviceId(this.input.trustDomain, service),
+      protocol,
+      balance,
+      stream,
+      subsets,
+      endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
+      routes: compileRoutes(this.#routes.get(key) ?? [], { services: this.#services, bind }),
+      policies: bind(service.policies),
+    };
+  }
+
+  /** A policy that is gone has no hash: what nobody can load is answered by the proxy as a policy that failed closed. */
+  #binding(use: PolicyUse): PolicyBinding {
+    return { hash: this.input.policies.get(use.use)?.hash ?? "", name: use.use, options: use.with };
+  }
+
+  #policies(destinations: readonly Destination[]): PolicyRef[] {
+    const bindings = destinations.flatMap((each) => [
+      ...each.policies,
+      ...each.routes.flatMap((route) => route.policies),
+    ]);
+    const names = [...new Set(bindings.map((binding) => binding.name))].sort();
+    return names.flatMap((wanted) => {
+      const known = this.input.policies.get(wanted);
+      if (known === undefined) return [];
+      const { hash, name, version, onError, cpuMs, waitMs } = known;
+      return [{ hash, name, version, onError, cpuMs, waitMs }];
+    });
+  }
+}
+
+function endpointOf({ id, node, address, port, labels, ready }: Instance): Endpoint {
+  return { id, node, address, port, labels, ready };
+}
+
+function byKey(a: ServiceName, b: ServiceName): number {
+  return serviceKey(a) < serviceKey(b) ? -1 : 1;
+}
+
+function push<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}

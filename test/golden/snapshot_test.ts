@@ -1,0 +1,122 @@
+/**
+ * Documents and catalog in, one machine's snapshot out, as it was once judged right: `snapshot/<case>.yaml` holds the
+ * documents, and as its last part the rest of the input. GOLDEN=update writes what comes out now.
+ */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { loadDocuments } from "../../src/config/load.ts";
+import { issueText } from "../../src/config/issue.ts";
+import {
+  SnapshotCompiler,
+  type CompileInput,
+  type KnownPolicy,
+} from "../../src/controller/compile/snapshot_compiler.ts";
+import type { Document } from "../../src/model/document.ts";
+import type { Instance, ServiceName } from "../../src/model/service.ts";
+import type { PolicyRef, Snapshot } from "../../src/model/snapshot.ts";
+import { isWhole } from "../../src/model/snapshot_version.ts";
+import { expectGolden } from "../support/golden.ts";
+
+const folder = join(import.meta.dir, "snapshot");
+
+interface Case {
+  readonly documents: readonly Document[];
+  readonly node: string;
+  readonly services: readonly string[];
+  readonly uses: readonly string[];
+  readonly deniedIds?: readonly string[];
+  /** `<node> <service> <port> [label=value…]`; a port of 0: not ready. */
+  readonly instances: readonly string[];
+  readonly policies?: readonly (PolicyRef & { readonly routesTo: readonly string[] })[];
+}
+
+function readCase(file: string): Case {
+  const text = readFileSync(join(folder, file), "utf8");
+  const at = text.lastIndexOf("\n---\n");
+  const { documents, issues } = loadDocuments([{ file, text: text.slice(0, at) }], { policies: null });
+  expect(issues.filter((each) => each.severity === "error").map(issueText)).toEqual([]);
+  return { ...(parse(text.slice(at)) as Case), documents: documents.map((each) => each.document) };
+}
+
+function serviceNamed(key: string): ServiceName {
+  const [name = "", namespace = ""] = key.split(".");
+  return { name, namespace };
+}
+
+function instanceOf(text: string): Instance {
+  const [node = "", key = "", port = "", ...labels] = text.split(" ");
+  return {
+    id: `${node}/${key}/${port}`,
+    service: serviceNamed(key),
+    node,
+    address: `10.0.0.${node.at(-1)}`,
+    port: 7445,
+    labels: Object.fromEntries(labels.map((each) => each.split("="))) as Record<string, string>,
+    ready: port !== "0",
+  };
+}
+
+function inputOf(given: Case): CompileInput {
+  const known = (given.policies ?? []).map((policy): readonly [string, KnownPolicy] => [
+    policy.name,
+    { ...policy, routesTo: () => policy.routesTo.map(serviceNamed) },
+  ]);
+  return {
+    trustDomain: "corp.example",
+    bundle: { trustDomain: "corp.example", sequence: 3, rootsPem: ["(root)"] },
+    deniedIds: given.deniedIds ?? [],
+    documents: given.documents,
+    instances: given.instances.map(instanceOf),
+    policies: new Map(known),
+  };
+}
+
+function compile(given: Case, input: CompileInput): Snapshot {
+  const { node, services, uses } = given;
+  return new SnapshotCompiler(input).compile({ node, services: services.map(serviceNamed), uses });
+}
+
+const files = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
+
+describe("the snapshot of", () => {
+  for (const file of files) {
+    const given = readCase(file);
+
+    test(`${file} is what is expected`, () => {
+      const snapshot = compile(given, inputOf(given));
+      expect(isWhole(snapshot)).toBe(true);
+      const text = `${JSON.stringify({ ...snapshot, version: "(hash)" }, null, 2)}\n`;
+      expectGolden(join(folder, file.replace(".yaml", ".json")), text);
+    });
+
+    test(`${file} does not depend on any order of the input`, () => {
+      const { version } = compile(given, inputOf(given));
+      const shuffled = <Item>(items: readonly Item[]) =>
+        fc.shuffledSubarray([...items], { minLength: items.length, maxLength: items.length });
+      fc.assert(
+        fc.property(
+          fc.record({
+            documents: shuffled(given.documents),
+            instances: shuffled(given.instances),
+            services: shuffled(given.services),
+            uses: shuffled(given.uses),
+            deniedIds: shuffled(given.deniedIds ?? []),
+          }),
+          (order) => compile({ ...given, ...order }, inputOf({ ...given, ...order })).version === version,
+        ),
+        { numRuns: 50 },
+      );
+    });
+  }
+});
+
+test("the version changes with the content, and tells a snapshot that was tampered with", () => {
+  const given = readCase("uses.yaml");
+  const snapshot = compile(given, inputOf(given));
+  const other = compile({ ...given, node: "vm-9" }, inputOf(given));
+  expect(other.version).not.toBe(snapshot.version);
+  expect(isWhole({ ...snapshot, node: "vm-9" })).toBe(false);
+});
