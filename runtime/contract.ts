@@ -17,6 +17,7 @@ export interface Runtime {
   readonly workers: Workers;
   readonly databases: Databases;
   readonly native: Native;
+  readonly bundler: Bundler;
 }
 
 // ---------------------------------------------------------------------------------------------- sockets
@@ -347,6 +348,8 @@ export interface Native {
     path: string,
     symbols: S,
   ): { readonly [K in keyof S]: (...values: (number | bigint | Uint8Array)[]) => number };
+  /** Where the bytes lie, for structures that hold pointers. Good while the array is kept and used after the call. */
+  address(bytes: Uint8Array): bigint;
   /** Last errno of this thread. */
   errno(): number;
 }
@@ -355,4 +358,36 @@ export interface NativeSignature {
   /** `buffer` passes the address of the bytes. */
   readonly args: readonly ("i32" | "u32" | "i64" | "u64" | "buffer")[];
   readonly returns: "i32" | "i64" | "void";
+}
+
+// ----------------------------------------------------------------------------------------------- bundler
+
+/** Turns TypeScript modules that are in memory into one script. Reads no file, runs nothing of what it is given. */
+export interface Bundler {
+  bundle(options: BundleOptions): Promise<BundleResult>;
+}
+
+export interface BundleOptions {
+  /** Absolute path to text: `/policy/main.ts`. `.ts` is TypeScript, everything else JavaScript. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Path of the module that is run. */
+  readonly entry: string;
+  /** What names that are no relative path mean: `valibot` to a path. Every other name is a problem. */
+  readonly names: Readonly<Record<string, string>>;
+}
+
+export interface BundleResult {
+  /** A classic script without imports and exports; null when there are problems. */
+  readonly text: string | null;
+  /** Source map (version 3) of the text, JSON; sources are paths. */
+  readonly map: string;
+  /** Errors, each with its place as far as it is known: lines and columns count from 1, 0 when unknown. */
+  readonly problems: readonly BundleProblem[];
+}
+
+export interface BundleProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
 }

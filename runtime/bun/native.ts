@@ -1,5 +1,5 @@
 /** Calls into the C library by `bun:ffi`. */
-import { dlopen, FFIType, read } from "bun:ffi";
+import { dlopen, FFIType, ptr, read } from "bun:ffi";
 import type { Native, NativeSignature } from "../contract.ts";
 
 const kinds = {
@@ -38,6 +38,7 @@ export function createNative(): Native {
   return {
     available,
     library,
+    address: (bytes) => BigInt(ptr(bytes)),
     errno() {
       if (locate === null) {
         const { __errno_location } = dlopen("libc.so.6", {

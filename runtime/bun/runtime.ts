@@ -1,5 +1,6 @@
 /** The host on Bun: everything of the contract, made once by the entry file and handed down from there. */
 import type { Runtime } from "../contract.ts";
+import { bundler } from "./bundler.ts";
 import { clock } from "./clock.ts";
 import { databases } from "./databases.ts";
 import { createFaults } from "./faults.ts";
@@ -23,5 +24,6 @@ export function createRuntime(): Runtime {
     workers,
     databases,
     native,
+    bundler,
   };
 }

@@ -1,8 +1,11 @@
 /** The policies of one proxy: bundles on disk by hash, the sealed host that runs them, and the chain the pipeline asks. */
+import { createHash } from "node:crypto";
 import type { Runtime } from "../../runtime/contract.ts";
 import type { Shard } from "../http/shard.ts";
-import type { Snapshot } from "../model/snapshot.ts";
-import type { PolicyChain } from "../policy/chain.ts";
+import { limits } from "../model/limits.ts";
+import type { PolicyRef, Snapshot } from "../model/snapshot.ts";
+import { createPolicyChain, type PolicyChain } from "../policy/chain.ts";
+import { createPolicyHost, type PolicyHost } from "../policy/policy_host.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { StateFolder } from "./state_folder.ts";
 
@@ -17,24 +20,100 @@ export interface Policies {
 }
 
 export function startPolicies(
-  _runtime: Runtime,
-  _folder: StateFolder,
+  runtime: Runtime,
+  folder: StateFolder,
   _shard: Shard,
-  _metrics: Metrics,
-  _log: (text: string) => void,
+  metrics: Metrics,
+  log: (text: string) => void,
 ): Policies {
-  return {
-    chain: {
-      evaluate: (_bindings, _call, done) =>
-        done({
-          do: "error",
-          outcome: { flag: "PE", side: "policy", repeat: "no", status: 503, detail: "no policy host" },
-          records: [],
-        }),
-    },
-    prepare: async () => {},
-    prepareFromDisk: async () => {},
-    ready: () => true,
-    close: () => {},
+  const { process, clock, random } = runtime;
+  const host = createPolicyHost({ process, clock, random, report: log });
+  const store = new BundleStore(runtime, folder);
+  exposeHost(metrics, host);
+
+  let serving: ReadonlySet<string> = new Set();
+  const load = async (
+    snapshot: Snapshot,
+    find: (ref: PolicyRef) => Promise<string | null>,
+  ): Promise<void> => {
+    for (const ref of snapshot.policies) {
+      if (host.refOf(ref.hash) !== null) continue;
+      const text = await find(ref);
+      if (text !== null) host.load(ref, text);
+    }
+    // The snapshot before this one still serves until the new one is applied.
+    const needed = new Set(snapshot.policies.map((ref) => ref.hash));
+    host.retain(new Set([...needed, ...serving]));
+    serving = needed;
   };
+
+  return {
+    chain: createPolicyChain(host, clock),
+    prepare: (snapshot, fetchBundle) =>
+      load(snapshot, async (ref) => {
+        const known = await store.read(ref.hash);
+        if (known !== null) return known;
+        return await store.keep(ref, await fetchBundle(ref.hash));
+      }),
+    async prepareFromDisk(snapshot) {
+      await load(snapshot, async (ref) => {
+        const text = await store.read(ref.hash);
+        if (text === null) log(`the bundle of policy "${ref.name}" is not on disk: it fails ${ref.onError}`);
+        return text;
+      });
+    },
+    ready: () => host.status().policies.every((policy) => policy.state !== "waiting"),
+    close: () => host.close(),
+  };
+}
+
+/** Bundles by their hash, which is verified whenever one is taken. */
+class BundleStore {
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly folder: StateFolder,
+  ) {}
+
+  async read(hash: string): Promise<string | null> {
+    const bytes = await this.runtime.files.read(this.#pathOf(hash));
+    return bytes === null || hashOf(bytes) !== hash ? null : new TextDecoder().decode(bytes);
+  }
+
+  async keep(ref: PolicyRef, bytes: Uint8Array): Promise<string> {
+    if (bytes.length > limits.policyBundleBytesMax + limits.policyBundleBytesMax) {
+      throw new Error(`the bundle of policy "${ref.name}" has ${bytes.length} bytes`);
+    }
+    if (hashOf(bytes) !== ref.hash) {
+      throw new Error(`the bundle of policy "${ref.name}" is not the one that was meant: its hash differs`);
+    }
+    await this.runtime.files.makeFolder(this.folder.policies, 0o700);
+    await this.runtime.files.writeAtomic(this.#pathOf(ref.hash), bytes, 0o600);
+    return new TextDecoder().decode(bytes);
+  }
+
+  #pathOf(hash: string): string {
+    return `${this.folder.policies}/${hash}.js`;
+  }
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function exposeHost(metrics: Metrics, host: PolicyHost): void {
+  const sealed = metrics.gauge(
+    "heddle_policy_host_sealed",
+    "1 while the policy host runs under its whole seal.",
+  );
+  const starts = metrics.gauge("heddle_policy_host_starts", "How often the policy host was started.");
+  const quarantined = metrics.gauge(
+    "heddle_policies_quarantined",
+    "Policy versions that failed too often to be asked.",
+  );
+  metrics.collect(() => {
+    const status = host.status();
+    sealed().set(status.sealed === true ? 1 : 0);
+    starts().set(status.starts);
+    quarantined().set(status.policies.filter((policy) => policy.state === "quarantined").length);
+  });
 }

@@ -1,5 +1,6 @@
 /**
- * The command line. `version` answers before anything heavy is loaded; every other command loads the program.
+ * The command line. `version` and the policy host, which proxies start, answer before anything heavy is loaded; every other
+ * command loads the program.
  */
 import type { Runtime } from "../../runtime/contract.ts";
 import { version } from "./version.ts";
@@ -9,6 +10,10 @@ export async function runCommandLine(runtime: Runtime): Promise<void> {
   if (command === "version" && runtime.process.args.length === 1) {
     runtime.process.stdout(`heddle ${version()}\n`);
     return;
+  }
+  if (command === "policy-host") {
+    const { runPolicyHost } = await import("../policy/host_main.ts");
+    return runPolicyHost(runtime, runtime.process.args.slice(1));
   }
   const { runProgram } = await import("./program.ts");
   await runProgram(runtime);

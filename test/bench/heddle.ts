@@ -59,10 +59,7 @@ export async function startHeddle(context: HeddleContext): Promise<StartedHeddle
   });
   await untilReached(mesh);
   return {
-    version: mesh
-      .heddle("version")
-      .trim()
-      .replace(/^heddle /, ""),
+    version: mesh.heddle("version").trim(),
     subjects: subjectsOf(mesh),
     idle: (afterMs) => idleOf(mesh, afterMs),
     stop: () => mesh.stop(),

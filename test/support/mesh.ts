@@ -9,7 +9,6 @@ import { binaryPath, bun, root } from "../../compile/repository.ts";
 import type { StatusAnswer, TokenAnswer } from "../../src/api/messages.ts";
 import { ports } from "../../src/model/ports.ts";
 import { serviceKey } from "../../src/model/service.ts";
-import type { Snapshot } from "../../src/model/snapshot.ts";
 import { addressOf } from "./addresses.ts";
 import { MeshProcess } from "./mesh_process.ts";
 import { accepts, plainEnvironment, runProgram, startProgram, waitFor, type Program } from "./processes.ts";
@@ -66,7 +65,7 @@ export interface Mesh {
   heddle(...args: string[]): string;
   status(): StatusAnswer;
   apply(documents: string): void;
-  /** Until every machine holds the snapshot meant for it, with all instances of what its services call. */
+  /** Until every machine holds the snapshot meant for it and every service that has an app is ready. */
   settled(limitMs?: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -158,22 +157,20 @@ class TestMesh implements Mesh {
     await waitFor("the mesh has settled", () => this.#isSettled(), { limitMs, everyMs: 50 });
   }
 
-  async #isSettled(): Promise<true | null> {
-    const { nodes } = this.status();
+  #isSettled(): true | null {
+    const { nodes, instances } = this.status();
     const machines = [...this.#machines.values()];
     const current = machines.every(({ name }) => {
       const node = nodes.find((each) => each.name === name);
       return node?.connected === true && node.wanted !== "" && node.wanted === node.acknowledged;
     });
-    if (!current) return null;
-    const known = await Promise.all(machines.map((machine) => machine.knows((key) => this.#copiesOf(key))));
-    return known.every(Boolean) ? true : null;
-  }
-
-  /** How many instances of a service there are when all are well. */
-  #copiesOf(key: string): number {
-    const services = this.options.machines.flatMap((machine) => machine.services.filter(hasApp));
-    return services.filter(({ service }) => serviceKey(named(service)) === key).length;
+    const expected = machines.flatMap(({ name, plan }) =>
+      plan.services.filter(hasApp).map(({ service }) => ({ name, key: serviceKey(named(service)) })),
+    );
+    const ready = expected.every(({ name, key }) =>
+      instances.some((each) => each.ready && each.node === name && serviceKey(each.service) === key),
+    );
+    return current && ready ? true : null;
   }
 
   /** The last words of every process. */
@@ -260,19 +257,6 @@ class TestMachine implements Machine {
     await waitFor(`${program.name} accepts`, ready, { program });
   }
 
-  /** Whether its snapshot has every ready instance of every service that its services call. */
-  async knows(copiesOf: (key: string) => number): Promise<boolean> {
-    const config = await adminPage(this.address, "/config");
-    if (config === null) return false;
-    const { snapshot } = JSON.parse(config) as { readonly snapshot: Snapshot | null };
-    const called = this.plan.services.flatMap(({ calls = {} }) => Object.keys(calls));
-    return called.every((service) => {
-      const key = serviceKey(named(service));
-      const found = snapshot?.destinations.find((each) => serviceKey(each.service) === key);
-      return found?.endpoints.filter(({ ready }) => ready).length === copiesOf(key);
-    });
-  }
-
   async stop(): Promise<void> {
     await this.proxy.stop();
     await Promise.all([...this.apps.values()].map((app) => app.stop()));
@@ -314,18 +298,13 @@ function coreOf(core: number | undefined): { core?: number } {
 }
 
 async function isReady(address: string): Promise<boolean> {
-  return (await adminPage(address, "/ready")) !== null;
-}
-
-/** null unless it answers 200. */
-async function adminPage(address: string, path: string): Promise<string | null> {
   try {
-    const answer = await fetch(`http://${address}:${ports.admin}${path}`, {
+    const answer = await fetch(`http://${address}:${ports.admin}/ready`, {
       signal: AbortSignal.timeout(1_000),
     });
-    const text = await answer.text();
-    return answer.ok ? text : null;
+    await answer.text();
+    return answer.ok;
   } catch {
-    return null;
+    return false;
   }
 }

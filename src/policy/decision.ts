@@ -1,0 +1,194 @@
+/**
+ * What a policy answered, checked: it comes out of a realm that a policy may have taken over, so everything about it is
+ * doubted. Header edits that would touch framing, hops or identity make the whole answer invalid.
+ */
+import { limits } from "../model/limits.ts";
+import type { FieldEdits } from "../wire/fields.ts";
+import { classes, targetBit, tokenBit, valueBit } from "../wire/h1/grammar.ts";
+
+export type CheckedDecision =
+  | { readonly do: "next"; readonly edits: FieldEdits; readonly target: string | null }
+  | {
+      readonly do: "route";
+      readonly service: string;
+      readonly subset: string | null;
+      readonly edits: FieldEdits;
+      readonly target: string | null;
+    }
+  | {
+      readonly do: "respond";
+      readonly status: number;
+      readonly headers: FieldEdits;
+      readonly body: string;
+      readonly reason: string;
+    }
+  /** Not a decision: why. */
+  | { readonly do: "fail"; readonly reason: string };
+
+/** Fields that a policy may not write or remove: they frame the message, belong to one hop, or say who somebody is. */
+const reservedNames: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "forwarded",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "via",
+  "x-forwarded-client-cert",
+  "x-request-id",
+]);
+const reservedPrefix = "x-heddle-";
+
+class Refusal extends Error {}
+
+const none: FieldEdits = { remove: [], set: [], add: [] };
+
+/** Checks an answer of a policy. Never throws. */
+export function checkDecision(answer: unknown): CheckedDecision {
+  try {
+    return checked(recordOf(answer, "decision"));
+  } catch (error) {
+    if (error instanceof Refusal) return { do: "fail", reason: error.message };
+    throw error;
+  }
+}
+
+function checked(answer: Readonly<Record<string, unknown>>): CheckedDecision {
+  switch (answer["do"]) {
+    case "next":
+      return { do: "next", edits: editsOf(answer["headers"]), target: targetOf(answer["path"]) };
+    case "route":
+      return {
+        do: "route",
+        service: nameOf(answer["service"], "service"),
+        subset: answer["subset"] === undefined ? null : nameOf(answer["subset"], "subset"),
+        edits: editsOf(answer["headers"]),
+        target: targetOf(answer["path"]),
+      };
+    case "respond":
+      return {
+        do: "respond",
+        status: statusOf(answer["status"]),
+        headers: { ...none, set: pairsOf(answer["headers"]) },
+        body: answer["body"] === undefined ? "" : textOf(answer["body"], "body"),
+        reason: textOf(answer["reason"], "reason").slice(0, limits.policyReasonLengthMax),
+      };
+    case "fail":
+      return {
+        do: "fail",
+        reason: textOf(answer["reason"], "reason").slice(0, limits.policyReasonLengthMax),
+      };
+    default:
+      throw new Refusal(`it decided ${shown(answer["do"])}, which is not one of next, route, respond`);
+  }
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? `"${value.slice(0, 40)}"` : typeof value;
+}
+
+function recordOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Refusal(`its ${what} is ${value === null ? "null" : typeof value}, not an object`);
+  }
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function textOf(value: unknown, what: string): string {
+  if (typeof value !== "string") throw new Refusal(`its ${what} is no text but ${typeof value}`);
+  return value;
+}
+
+/** Names of services and subsets as documents have them, a service with or without its namespace. */
+const nameForm = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
+
+function nameOf(value: unknown, what: string): string {
+  const name = textOf(value, what);
+  if (!nameForm.test(name)) throw new Refusal(`${shown(name)} is no name of a ${what}`);
+  return name;
+}
+
+function statusOf(value: unknown): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 200 && value <= 599) return value;
+  throw new Refusal(`its status is ${String(value).slice(0, 20)}, not a number from 200 to 599`);
+}
+
+function targetOf(value: unknown): string | null {
+  if (value === undefined) return null;
+  const target = textOf(value, "path");
+  const fits = target.startsWith("/") && target.length <= limits.targetBytesMax && all(target, targetBit);
+  if (!fits) throw new Refusal(`${shown(target)} is no path to forward`);
+  return target;
+}
+
+function editsOf(value: unknown): FieldEdits {
+  if (value === undefined) return none;
+  const edits = recordOf(value, "header edit");
+  const remove = edits["remove"] ?? [];
+  if (!Array.isArray(remove)) throw new Refusal("the header names that it removes are no list");
+  return {
+    remove: remove.map((name) => fieldName(textOf(name, "header name"))),
+    set: pairsOf(edits["set"]),
+    add: pairsOf(edits["add"]),
+  };
+}
+
+function pairsOf(value: unknown): string[] {
+  if (value === undefined) return [];
+  const entries = Object.entries(recordOf(value, "header list"));
+  if (entries.length > limits.fieldCountMax) throw new Refusal(`it writes ${entries.length} header fields`);
+  return entries.flatMap(([name, field]) => [fieldName(name), fieldValue(name, field)]);
+}
+
+function fieldName(name: string): string {
+  const lower = name.toLowerCase();
+  if (lower === "" || !all(lower, tokenBit)) throw new Refusal(`${shown(name)} is no header name`);
+  if (reservedNames.has(lower) || lower.startsWith(reservedPrefix)) {
+    throw new Refusal(`a policy must not change the header ${lower}`);
+  }
+  return lower;
+}
+
+function fieldValue(name: string, value: unknown): string {
+  const text = textOf(value, `header ${name}`);
+  const fits = text.length <= limits.policyFieldLengthMax && all(text, valueBit) && text.trim() === text;
+  if (!fits) throw new Refusal(`the value of its header ${name} is malformed or too long`);
+  return text;
+}
+
+/** Every letter is one byte on the wire and of the class. */
+function all(text: string, bit: number): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0xff || ((classes[code] as number) & bit) === 0) return false;
+  }
+  return true;
+}
+
+/** Both edits, one after the other. */
+export function mergeEdits(first: FieldEdits, second: FieldEdits): FieldEdits {
+  if (first === none || isEmpty(first)) return second;
+  if (isEmpty(second)) return first;
+  const gone = new Set([...second.remove, ...second.set.filter((_, at) => at % 2 === 0)]);
+  return {
+    remove: [...new Set([...first.remove, ...second.remove])],
+    set: [...without(first.set, gone), ...second.set],
+    add: [...without(first.add, gone), ...second.add],
+  };
+}
+
+export function isEmpty(edits: FieldEdits): boolean {
+  return edits.remove.length === 0 && edits.set.length === 0 && edits.add.length === 0;
+}
+
+function without(pairs: readonly string[], names: ReadonlySet<string>): string[] {
+  return pairs.filter((_, at) => !names.has(pairs[at - (at % 2)] ?? ""));
+}

@@ -1,0 +1,41 @@
+/** A request as policies are asked about it, and how it travels to their realm (`realm.ts` reads it). */
+import { serviceKey, type ServiceName } from "../model/service.ts";
+import type { Fields } from "../wire/fields.ts";
+
+/** What policies learn of a request. Read while `evaluate` runs and not kept. */
+export interface PolicyCall {
+  readonly method: string;
+  /** Host and port that are meant, lower case. */
+  readonly authority: string;
+  /** Path and query, normalised. */
+  readonly target: string;
+  readonly fields: Fields;
+  /** Verified SPIFFE ID of the caller; "" when there is none. */
+  readonly sourceId: string;
+  /** The service that was called. */
+  readonly service: ServiceName;
+  readonly requestId: string;
+}
+
+/** Taken down at once: the head it is read from is not kept. */
+export function encodeCall(binding: number, call: PolicyCall): string {
+  return JSON.stringify([
+    binding,
+    call.requestId,
+    call.method,
+    call.authority,
+    call.target,
+    call.sourceId,
+    serviceKey(call.service),
+    flatten(call.fields),
+  ]);
+}
+
+function flatten(fields: Fields): string[] {
+  const flat = new Array<string>(fields.count * 2);
+  for (let index = 0; index < fields.count; index++) {
+    flat[index * 2] = fields.nameAt(index);
+    flat[index * 2 + 1] = fields.valueAt(index);
+  }
+  return flat;
+}
