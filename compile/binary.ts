@@ -1,11 +1,11 @@
 /** Compiles dist/heddle: one file with the runtime, the sources, the workers, and its version and commit inside. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { binaryPath, bun, outputOf, root } from "./repository.ts";
 
 /** Modules that run as workers; in the binary they are found by their path from the root of the sources. */
-const workers = ["src/policy/worker.ts"];
+const workers = ["src/policy/worker.ts"].filter((worker) => existsSync(join(root, worker)));
 
 /** How every binary is compiled: nothing of the folder it is started in is read. */
 export const compileFlags: readonly string[] = [
