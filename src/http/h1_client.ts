@@ -97,15 +97,22 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     const { output } = this;
     const { edits, nominated } = request;
     const target = request.method === "CONNECT" ? request.authority : request.target;
-    output.text(`${request.method} ${target} HTTP/1.1\r\nhost: ${request.authority}\r\n`);
+    output.text(request.method);
+    output.text(" ");
+    output.text(target);
+    output.text(" HTTP/1.1\r\nhost: ");
+    output.text(request.authority);
+    output.text("\r\n");
     writeFields(output, request.fields, { edits, nominated, keepLength: false, replacedId: hostId });
     if (request.upgrade !== null && request.upgrade !== "connect") {
       output.text(`connection: upgrade\r\nupgrade: ${request.upgrade}\r\n`);
     }
     if (this.#requestChunked) output.text("transfer-encoding: chunked\r\n\r\n");
-    else if (request.contentLength > 0 || takesBody(request.method))
-      output.text(`content-length: ${request.contentLength}\r\n\r\n`);
-    else output.text("\r\n");
+    else if (request.contentLength > 0 || takesBody(request.method)) {
+      output.text("content-length: ");
+      output.number(request.contentLength, 10);
+      output.text("\r\n\r\n");
+    } else output.text("\r\n");
   }
 
   // ---------------------------------------------------------------------------------------------- the stream
@@ -114,7 +121,8 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     const { output } = this;
     if (this.#sink === null || chunk.length === 0) return output.hasRoom;
     if (this.#requestChunked && !this.#tunnel) {
-      output.text(`${chunk.length.toString(16)}\r\n`);
+      output.number(chunk.length, 16);
+      output.text("\r\n");
       output.bytes(chunk, 0, chunk.length);
       output.text("\r\n");
     } else output.bytes(chunk, 0, chunk.length);

@@ -448,7 +448,7 @@ class Http1Exchange implements ServerExchange, RequestHead {
     output.text(statusLine(status));
     const keepLength = !this.#tunnel && status !== 204 && this.#bodyless;
     writeFields(output, fields, { edits, nominated: null, keepLength, replacedId: 0 });
-    if (!hasDate(fields)) output.text(`date: ${this.server.options.shard.date()}\r\n`);
+    if (!hasDate(fields)) output.text(this.server.options.shard.dateField());
     if (this.#tunnel)
       output.text(status === 101 ? `connection: upgrade\r\nupgrade: ${this.upgrade}\r\n\r\n` : "\r\n");
     else this.#writeFraming(contentLength);
@@ -460,8 +460,11 @@ class Http1Exchange implements ServerExchange, RequestHead {
     const { output } = this.server;
     if (this.server.retiring) this.#persistent = false;
     if (!this.#bodyless) {
-      if (contentLength >= 0) output.text(`content-length: ${contentLength}\r\n`);
-      else if (this.#minor === 1) {
+      if (contentLength >= 0) {
+        output.text("content-length: ");
+        output.number(contentLength, 10);
+        output.text("\r\n");
+      } else if (this.#minor === 1) {
         this.#chunked = true;
         output.text("transfer-encoding: chunked\r\n");
       } else this.#persistent = false;
@@ -487,7 +490,8 @@ class Http1Exchange implements ServerExchange, RequestHead {
     const { output } = this.server;
     if (this.finished || chunk.length === 0 || (this.#bodyless && !this.#tunnel)) return output.hasRoom;
     if (this.#chunked) {
-      output.text(`${chunk.length.toString(16)}\r\n`);
+      output.number(chunk.length, 16);
+      output.text("\r\n");
       output.bytes(chunk, 0, chunk.length);
       output.text("\r\n");
     } else output.bytes(chunk, 0, chunk.length);

@@ -3,6 +3,7 @@
  * not take; says when enough is queued. Large pieces bypass the copy when nothing waits before them.
  */
 import type { Socket } from "../../runtime/contract.ts";
+import { copyBytes } from "../base/bytes.ts";
 import { limits } from "../model/limits.ts";
 import type { ByteSink } from "../wire/h1/write_head.ts";
 import type { Flushable, Shard } from "./shard.ts";
@@ -42,9 +43,7 @@ export class Output implements ByteSink, Flushable {
     if (this.#queue.length > 0) return this.#enqueue(source, start, end);
     const buffer = (this.#buffer ??= this.shard.takeBuffer());
     if (length <= buffer.length - this.#end) {
-      if (length < 48)
-        for (let at = start, to = this.#end; at < end; at++, to++) buffer[to] = source[at] as number;
-      else buffer.set(start === 0 && end === source.length ? source : source.subarray(start, end), this.#end);
+      copyBytes(buffer, this.#end, source, start, end);
       this.#end += length;
       this.#mark();
       return;
@@ -64,6 +63,23 @@ export class Output implements ByteSink, Flushable {
     let to = this.#end;
     for (let at = 0; at < length; at++) buffer[to++] = text.charCodeAt(at);
     this.#end = to;
+    this.#mark();
+  }
+
+  /** A whole number in decimal or hexadecimal digits. */
+  number(value: number, radix: 10 | 16): void {
+    if (value < 0 || value > 0xffff_ffff) return this.text(value.toString(radix));
+    let scale = 1;
+    while (value / scale >= radix) scale *= radix;
+    const buffer = (this.#buffer ??= this.shard.takeBuffer());
+    if (this.#queue.length > 0 || 12 > buffer.length - this.#end || this.#ended)
+      return this.text(value.toString(radix));
+    let rest = value;
+    for (; scale >= 1; scale /= radix) {
+      const digit = Math.floor(rest / scale);
+      rest -= digit * scale;
+      buffer[this.#end++] = digit < 10 ? 48 + digit : 87 + digit;
+    }
     this.#mark();
   }
 

@@ -22,14 +22,27 @@ export class Shard {
   #soon = false;
   #dateSecond = 0;
   #dateText = "";
+  #dateLine = "";
+  #turnMs = 0;
+  /** The host's clock, but standing still during a turn: asking the time costs nothing there. */
+  readonly clock: Clock;
 
-  constructor(readonly clock: Clock) {
-    this.wheel = new TimerWheel(limits.timerTickMs, () => clock.now());
+  constructor(host: Clock) {
+    this.clock = {
+      now: () => (this.#depth > 0 ? this.#turnMs : host.now()),
+      wallMs: () => host.wallMs(),
+      after: (delayMs, call, background) => host.after(delayMs, call, background),
+      soon: (call) => host.soon(call),
+    };
+    this.#host = host;
+    this.wheel = new TimerWheel(limits.timerTickMs, () => this.clock.now());
   }
+
+  readonly #host: Clock;
 
   /** A callback of the host begins. Pair with `leave`. */
   enter(): void {
-    this.#depth++;
+    if (this.#depth++ === 0) this.#turnMs = this.#host.now();
   }
 
   /** The callback ends: what it wrote leaves now. */
@@ -85,7 +98,14 @@ export class Shard {
     if (second !== this.#dateSecond) {
       this.#dateSecond = second;
       this.#dateText = new Date(second * 1000).toUTCString();
+      this.#dateLine = `date: ${this.#dateText}\r\n`;
     }
     return this.#dateText;
+  }
+
+  /** The whole Date field with its line end. */
+  dateField(): string {
+    this.date();
+    return this.#dateLine;
   }
 }

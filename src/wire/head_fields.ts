@@ -2,6 +2,7 @@
  * Fields over an owned buffer: the concrete form of `Fields` that every codec fills. Names that framing and routing need
  * are recognised once, while the head is scanned, and kept as small numbers.
  */
+import { copyBytes, latin1 } from "../base/bytes.ts";
 import { fieldStride, type Fields } from "./fields.ts";
 
 /** Names with a number of their own, in lower case; the index is the number. 0 is every other name. */
@@ -23,6 +24,7 @@ const knownNames = [
   "date",
   "x-request-id",
   "http2-settings",
+  "content-type",
 ] as const;
 
 export type KnownName = Exclude<(typeof knownNames)[number], "">;
@@ -31,6 +33,10 @@ export type KnownName = Exclude<(typeof knownNames)[number], "">;
 export function idOf(name: KnownName): number {
   return knownNames.indexOf(name);
 }
+
+const idsByName: ReadonlyMap<string, number> = new Map(
+  knownNames.map((name, id) => [name, id] as const).slice(1),
+);
 
 /** Candidates by length: most names of a message differ in length from all known ones. */
 const byLength: readonly (readonly { readonly id: number; readonly codes: Uint8Array }[] | undefined)[] =
@@ -64,16 +70,6 @@ export function sameName(bytes: Uint8Array, start: number, lower: Uint8Array): b
   return true;
 }
 
-const decoder = new TextDecoder("latin1");
-
-/** ISO 8859-1 as RFC 9112 section 2.2 wants; TextDecoder's latin1 is windows-1252, so high bytes go one by one. */
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  for (let at = start; at < end; at++) {
-    if ((bytes[at] as number) >= 0x80) return String.fromCharCode(...bytes.subarray(start, end));
-  }
-  return decoder.decode(bytes.subarray(start, end));
-}
-
 /** Growable owner of the bytes and offsets of one head; reused from head to head. */
 export class HeadFields implements Fields {
   bytes: Uint8Array = new Uint8Array(1024);
@@ -101,7 +97,7 @@ export class HeadFields implements Fields {
   own(source: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (this.bytes.length < length) this.bytes = new Uint8Array(Math.max(length, this.bytes.length * 2));
-    this.bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end));
+    copyBytes(this.bytes, 0, source, start, end);
   }
 
   /** A copy that lives on when this one is reused. */
@@ -116,8 +112,8 @@ export class HeadFields implements Fields {
 
   /** Index of the first field with this number from `from` on; -1 when there is none. */
   indexOfId(id: number, from = 0): number {
-    const at = this.ids.indexOf(id, from);
-    return at < this.count ? at : -1;
+    for (let at = from; at < this.count; at++) if (this.ids[at] === id) return at;
+    return -1;
   }
 
   get(name: string): string | null {
@@ -147,6 +143,8 @@ export class HeadFields implements Fields {
   }
 
   #indexOf(name: string, from: number): number {
+    const id = idsByName.get(name);
+    if (id !== undefined) return this.indexOfId(id, from);
     for (let index = from; index < this.count; index++) {
       const at = index * fieldStride;
       const start = this.table[at] as number;

@@ -4,7 +4,8 @@
  */
 import { limits } from "../../model/limits.ts";
 import { fieldStride } from "../fields.ts";
-import { idOf, latin1, type HeadFields } from "../head_fields.ts";
+import { latin1 } from "../../base/bytes.ts";
+import { idOf, type HeadFields } from "../head_fields.ts";
 import { problems, type Problem } from "./grammar.ts";
 
 const hostId = idOf("host");

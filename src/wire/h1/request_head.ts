@@ -3,7 +3,8 @@
  * of it is believed before. The parser owns its bytes, so a head stays valid until the next one is parsed.
  */
 import { limits } from "../../model/limits.ts";
-import { HeadFields, latin1 } from "../head_fields.ts";
+import { Interner } from "../../base/bytes.ts";
+import { HeadFields } from "../head_fields.ts";
 import { normalAuthority, normalTarget } from "../target.ts";
 import { equalsLower, Framing, readFraming } from "./framing.ts";
 import { classes, problems, targetBit, tokenBit, type Problem } from "./grammar.ts";
@@ -25,6 +26,9 @@ const commonMethods = [
   "TRACE",
 ] as const;
 
+/** Strings that requests have in common, whatever connection they come on. */
+const interner = new Interner();
+
 export interface RequestParserOptions {
   /** HTTP/1.0 requests without Host are fine (a listener that serves one service). */
   readonly hostOptional: boolean;
@@ -45,6 +49,12 @@ export class RequestParser {
   readonly #scan = new FieldScan();
   #targetStart = 0;
   #targetEnd = 0;
+  /** The last Host and target as they came: the next request of a connection mostly has the same. */
+  #rawHost = "";
+  #rawTarget = "";
+  #hostAuthority = "";
+  #normalTarget = "";
+  #normalPath = "";
 
   constructor(readonly options: RequestParserOptions) {}
 
@@ -138,10 +148,16 @@ export class RequestParser {
   #finish(source: Uint8Array, base: number): Problem | null {
     const { framing } = this;
     const host = framing.hostAt < 0 ? null : this.#valueOf(source, base, framing.hostAt);
-    const authority = host === null ? "" : normalAuthority(host);
-    if (authority === null) return problems.host;
-    if (host === null && !(this.minor === 0 && this.options.hostOptional)) return problems.host;
-    this.authority = authority;
+    if (host === null) {
+      if (this.minor !== 0 || !this.options.hostOptional) return problems.host;
+      this.authority = "";
+    } else if (host !== this.#rawHost || this.#rawHost === "") {
+      const authority = normalAuthority(host);
+      if (authority === null) return problems.host;
+      this.#rawHost = host;
+      this.#hostAuthority = authority;
+    }
+    if (host !== null) this.authority = this.#hostAuthority;
     this.upgrade = null;
     if (framing.upgradeAt >= 0 && framing.upgrading && this.minor === 1) {
       this.upgrade = this.#valueOf(source, base, framing.upgradeAt).toLowerCase();
@@ -156,7 +172,7 @@ export class RequestParser {
   }
 
   #readTarget(source: Uint8Array): Problem | null {
-    const raw = latin1(source, this.#targetStart, this.#targetEnd);
+    const raw = interner.latin1(source, this.#targetStart, this.#targetEnd);
     if (this.method === "CONNECT") return this.#readConnect(raw);
     if (raw.charCodeAt(0) === 0x2f) return this.#setTarget(raw);
     if (raw === "*") {
@@ -186,10 +202,15 @@ export class RequestParser {
   }
 
   #setTarget(raw: string): Problem | null {
-    const normal = normalTarget(raw);
-    if (normal === null) return problems.target;
-    this.target = normal.target;
-    this.path = normal.path;
+    if (raw !== this.#rawTarget) {
+      const normal = normalTarget(raw);
+      if (normal === null) return problems.target;
+      this.#rawTarget = raw;
+      this.#normalTarget = normal.target;
+      this.#normalPath = normal.path;
+    }
+    this.target = this.#normalTarget;
+    this.path = this.#normalPath;
     return null;
   }
 
@@ -202,7 +223,7 @@ export class RequestParser {
 
   #valueOf(source: Uint8Array, base: number, index: number): string {
     const [start, end] = this.#spanOf(base, index);
-    return latin1(source, start, end);
+    return interner.latin1(source, start, end);
   }
 }
 
@@ -218,6 +239,5 @@ function skipEmptyLines(source: Uint8Array, start: number, end: number): number 
 function methodAt(source: Uint8Array, start: number, end: number): string {
   if (end - start === 3 && source[start] === 71 && source[start + 1] === 69 && source[start + 2] === 84)
     return "GET";
-  const text = latin1(source, start, end);
-  return commonMethods.find((method) => method === text) ?? text;
+  return interner.latin1(source, start, end);
 }

@@ -52,7 +52,12 @@ export function writeFields(sink: ByteSink, fields: Fields | null, writing: Fiel
 }
 
 export function writePairs(sink: ByteSink, pairs: readonly string[]): void {
-  for (let at = 0; at + 1 < pairs.length; at += 2) sink.text(`${pairs[at]}: ${pairs[at + 1]}\r\n`);
+  for (let at = 0; at + 1 < pairs.length; at += 2) {
+    sink.text(pairs[at] as string);
+    sink.text(": ");
+    sink.text(pairs[at + 1] as string);
+    sink.text("\r\n");
+  }
 }
 
 function copyFields(sink: ByteSink, fields: Fields, writing: FieldWriting): void {

@@ -1,0 +1,51 @@
+/**
+ * Bytes moved and read without making a view first: a view costs more than the few bytes it is made for. The two methods
+ * work on every Uint8Array, whoever made it.
+ */
+const { copy, latin1Slice } = Buffer.prototype as Buffer & {
+  latin1Slice(this: Uint8Array, start: number, end: number): string;
+};
+
+/** Copies `source[start, end)` to `target` at `at`. */
+export function copyBytes(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  copy.call(source, target, at, start, end);
+}
+
+/** ISO 8859-1, byte by byte (RFC 9112 section 2.2). */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return latin1Slice.call(bytes, start, end);
+}
+
+const slots = 512;
+
+/**
+ * Remembers short strings by their bytes, so that what comes again and again (targets, hosts, methods) is made once.
+ * Bounded: one string per slot, the newest stays.
+ */
+export class Interner {
+  readonly #strings: (string | undefined)[] = new Array<string | undefined>(slots).fill(undefined);
+
+  latin1(bytes: Uint8Array, start: number, end: number): string {
+    const length = end - start;
+    if (length > 64 || length === 0) return latin1(bytes, start, end);
+    let hash = length;
+    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0;
+    const slot = (hash ^ (hash >>> 9)) & (slots - 1);
+    const known = this.#strings[slot];
+    if (known !== undefined && known.length === length && same(known, bytes, start)) return known;
+    const made = latin1(bytes, start, end);
+    this.#strings[slot] = made;
+    return made;
+  }
+}
+
+function same(text: string, bytes: Uint8Array, start: number): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) !== bytes[start + at]) return false;
+  return true;
+}
