@@ -3,7 +3,7 @@
  */
 import type { AccessLog } from "./access_log.ts";
 import type { Counter, Histogram, Metrics, Resolve } from "./metrics.ts";
-import type { ExchangeRecord, Recorder } from "./record.ts";
+import type { AccessVerdict, ExchangeRecord, Recorder } from "./record.ts";
 
 /** Handles of one direction, service, source and route. */
 interface Handles {
@@ -25,6 +25,8 @@ export class ProxyTelemetry implements Recorder {
   readonly #tcpClosed: Resolve<Counter>;
   readonly #attempts: Resolve<Counter>;
   readonly #access: Resolve<Counter>;
+  /** By service, then rule, then verdict. */
+  readonly #accessHandles = new Map<string, Map<string, Map<string, Counter>>>();
   readonly #policies: Resolve<Counter>;
   readonly #trips: Resolve<Counter>;
   /** direction, then service, then source, then route: no string is built to find the handles. */
@@ -88,9 +90,7 @@ export class ProxyTelemetry implements Recorder {
     const seconds = (endedMs - record.startedMs) / 1000;
     if (record.kind === "http") this.#finishHttp(record, seconds);
     else this.#finishTcp(record);
-    if (record.access !== null) {
-      this.#access(record.service, record.access.verdict, record.access.rule).add(1);
-    }
+    if (record.access !== null) this.#accessCounter(record.service, record.access).add(1);
     for (const policy of record.policies) {
       this.#policies(policy.name, policy.hook, verb(policy.decision), record.service).add(1);
     }
@@ -114,6 +114,16 @@ export class ProxyTelemetry implements Recorder {
     if (record.firstByteMs > 0) handles.firstByte.observe((record.firstByteMs - record.startedMs) / 1000);
     handles.bytesIn.add(record.bytesIn);
     handles.bytesOut.add(record.bytesOut);
+  }
+
+  #accessCounter(service: string, access: AccessVerdict): Counter {
+    const byVerdict = inner(inner(this.#accessHandles, service), access.rule);
+    let counter = byVerdict.get(access.verdict);
+    if (counter === undefined) {
+      counter = this.#access(service, access.verdict, access.rule);
+      byVerdict.set(access.verdict, counter);
+    }
+    return counter;
   }
 
   #finishTcp(record: ExchangeRecord): void {
