@@ -6,7 +6,7 @@ import type { Document, MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { defaultNamespace, serviceKey } from "../model/service.ts";
 import { checkDocument } from "./check_document.ts";
-import { crossCheck, type LoadContext, type Loaded } from "./cross_check.ts";
+import { crossCheck, type LoadContext } from "./cross_check.ts";
 import { expandDocument, expandMachine, resolveService } from "./expand.ts";
 import type { Issue } from "./issue.ts";
 import { issueAt, readDocument } from "./read_document.ts";
@@ -17,17 +17,23 @@ export interface TextFile {
   readonly text: string;
 }
 
+/** A document with the place it came from, for problems that are found later. */
+export interface LoadedDocument {
+  readonly document: Document;
+  readonly source: YamlDocument;
+}
+
 export interface LoadResult {
-  readonly documents: readonly { readonly document: Document; readonly text: string }[];
-  readonly machines: readonly MachineDocument[];
+  readonly documents: readonly LoadedDocument[];
+  readonly machines: readonly { readonly machine: MachineDocument; readonly source: YamlDocument }[];
   /** In order of place. Errors among them: nothing of this set may take effect. */
   readonly issues: readonly Issue[];
 }
 
 export function loadDocuments(files: readonly TextFile[], context: LoadContext): LoadResult {
   const issues: Issue[] = [];
-  const loaded: Loaded[] = [];
-  const machines: MachineDocument[] = [];
+  const loaded: LoadedDocument[] = [];
+  const machines: { machine: MachineDocument; source: YamlDocument }[] = [];
   const sources = parseFiles(files, issues);
   const unreadable = issues.length > 0 ? null : new Set<string>();
   for (const source of sources) {
@@ -37,16 +43,12 @@ export function loadDocuments(files: readonly TextFile[], context: LoadContext):
       continue;
     }
     checkDocument(source, read, issues);
-    if (read.kind === "Machine") machines.push(expandMachine(read.value));
+    if (read.kind === "Machine") machines.push({ machine: expandMachine(read.value), source });
     else loaded.push({ document: expandDocument(read), source });
   }
   findDuplicates(loaded, issues);
   crossCheck(loaded, { ...context, unreadable }, issues);
-  return {
-    documents: loaded.map(({ document, source }) => ({ document, text: source.text })),
-    machines,
-    issues: boundedInOrder(issues),
-  };
+  return { documents: loaded, machines, issues: boundedInOrder(issues) };
 }
 
 /** The one Machine document of a file. */
@@ -55,7 +57,8 @@ export function loadMachine(
   text: string,
 ): { readonly machine: MachineDocument | null; readonly issues: readonly Issue[] } {
   const { machines, documents, issues } = loadDocuments([{ file, text }], { policies: null });
-  const [machine = null, second] = machines;
+  const [first, second] = machines;
+  const machine = first?.machine ?? null;
   const found = [...issues];
   const wrong = (message: string): void =>
     void found.push({ file, line: 1, column: 1, severity: "error", message });
@@ -93,7 +96,7 @@ function nameIn(value: unknown): string {
   );
 }
 
-function findDuplicates(loaded: readonly Loaded[], issues: Issue[]): void {
+function findDuplicates(loaded: readonly LoadedDocument[], issues: Issue[]): void {
   const first = new Map<string, YamlDocument>();
   for (const { document, source } of loaded) {
     const key = documentKey(document);

@@ -1,7 +1,11 @@
-/** What the registry holds, decoded and kept current: the controller's view of the mesh. It outlives the registry's absence. */
+/**
+ * What the registry holds, decoded and kept current: the controller's view of the mesh. It outlives the registry's absence,
+ * and an entry that cannot be read never replaces what is known.
+ */
 import { registryKeys } from "../api/messages.ts";
 import type { KnownEntry } from "../api/registry_client.ts";
-import { loadDocuments } from "../config/load.ts";
+import { issueText } from "../config/issue.ts";
+import { documentKey, loadDocuments } from "../config/load.ts";
 import type { Document } from "../model/document.ts";
 import type { Instance, Node } from "../model/service.ts";
 
@@ -20,48 +24,114 @@ export interface StoredPolicy {
 export interface StoredDocument {
   readonly file: string;
   readonly text: string;
+  /** Keys of the services that its policies may send requests to. */
+  readonly leadsTo: readonly string[];
 }
 
+export interface KnownDocument extends StoredDocument {
+  readonly modified: number;
+}
+
+/** Every apply writes it, so that two applies never mix. */
+export const documentsMark = `${registryKeys.meta}documents`;
+
 export class Catalog {
-  documents: readonly Document[] = [];
+  /** null: what stands cannot be read, and never could since the start. */
+  documents: readonly Document[] | null = null;
+  /** By document key: services that its policies may send requests to. */
+  leadsTo: ReadonlyMap<string, readonly string[]> = new Map();
   instances: readonly Instance[] = [];
   nodes: ReadonlyMap<string, Node> = new Map();
+  /** By name. */
   policies: ReadonlyMap<string, StoredPolicy> = new Map();
-  /** Texts by registry key. */
-  texts: ReadonlyMap<string, StoredDocument & { readonly modified: number }> = new Map();
+  /** Documents by registry key. */
+  texts: ReadonlyMap<string, KnownDocument> = new Map();
+  /** Revision at which documents were last applied. */
+  applied = 0;
   revision = 0;
-  #documentsSeen = "";
+  /** What of the registry's content cannot be used; null: all can. */
+  problem: string | null = null;
+  #documentsSeen: string | null = null;
+  #documentsProblem: string | null = null;
+  #waiting: { readonly revision: number; readonly reached: () => void }[] = [];
 
   /** Takes the whole state over. */
   update(entries: ReadonlyMap<string, KnownEntry>, revision: number): void {
-    const instances: Instance[] = [];
-    const nodes = new Map<string, Node>();
-    const policies = new Map<string, StoredPolicy>();
-    const texts = new Map<string, StoredDocument & { modified: number }>();
-    for (const { key, value, modified } of entries.values()) {
-      if (key.startsWith(registryKeys.instances)) instances.push(JSON.parse(value) as Instance);
-      else if (key.startsWith(registryKeys.nodes))
-        nodes.set(key.slice(registryKeys.nodes.length), JSON.parse(value) as Node);
-      else if (key.startsWith(registryKeys.policies)) {
-        const policy = JSON.parse(value) as StoredPolicy;
-        policies.set(policy.name, policy);
-      } else if (key.startsWith(registryKeys.documents))
-        texts.set(key, { ...(JSON.parse(value) as StoredDocument), modified });
-    }
-    this.instances = instances;
-    this.nodes = nodes;
-    this.policies = policies;
-    this.texts = texts;
-    this.revision = revision;
+    const unreadable: string[] = [];
+    const under = <Value>(prefix: string): Stored<Value>[] =>
+      [...entries.values()]
+        .filter((entry) => entry.key.startsWith(prefix))
+        .flatMap(({ key, value, modified }) => {
+          const decoded = decode<Value>(value);
+          if (decoded === null) unreadable.push(key);
+          return decoded === null ? [] : [{ name: key.slice(prefix.length), value: decoded, modified }];
+        });
+    this.instances = under<Instance>(registryKeys.instances).map((each) => each.value);
+    this.nodes = byName(under<Node>(registryKeys.nodes));
+    this.policies = byName(under<StoredPolicy>(registryKeys.policies));
+    const texts = under<StoredDocument>(registryKeys.documents);
+    this.texts = new Map(
+      texts.map(({ name, value, modified }) => [registryKeys.documents + name, { ...value, modified }]),
+    );
+    this.leadsTo = new Map(texts.map((each) => [each.name, each.value.leadsTo]));
+    this.applied = entries.get(documentsMark)?.modified ?? 0;
     this.#parseDocuments();
+    this.problem =
+      this.#documentsProblem ?? (unreadable.length > 0 ? `cannot read ${unreadable.join(", ")}` : null);
+    this.revision = revision;
+    this.#tellWaiting();
   }
 
-  /** Documents change far more rarely than instances do. */
+  /** Resolves once the catalog is as new as this revision. */
+  reached(revision: number): Promise<void> {
+    if (this.revision >= revision) return Promise.resolve();
+    return new Promise((reached) => this.#waiting.push({ revision, reached }));
+  }
+
+  #tellWaiting(): void {
+    const reached = this.#waiting.filter((each) => each.revision <= this.revision);
+    this.#waiting = this.#waiting.filter((each) => each.revision > this.revision);
+    for (const each of reached) each.reached();
+  }
+
+  /**
+   * Documents change far more rarely than instances do. All or nothing: without the one that cannot be read, the others
+   * could let in whom it kept out.
+   */
   #parseDocuments(): void {
     const seen = [...this.texts].map(([key, each]) => `${key}@${each.modified}`).join();
     if (seen === this.#documentsSeen) return;
     this.#documentsSeen = seen;
-    const loaded = loadDocuments([...this.texts.values()], { policies: null });
-    this.documents = loaded.documents.map((each) => each.document);
+    const { documents, issues } = loadDocuments([...this.texts.values()], { policies: null });
+    const [first] = issues.filter((issue) => issue.severity === "error");
+    this.#documentsProblem =
+      first === undefined ? null : `cannot use the documents that stand: ${issueText(first)}`;
+    if (first === undefined) this.documents = documents.map((each) => each.document);
   }
+}
+
+interface Stored<Value> {
+  /** The key without its prefix. */
+  readonly name: string;
+  readonly value: Value;
+  readonly modified: number;
+}
+
+function byName<Value>(stored: readonly Stored<Value>[]): ReadonlyMap<string, Value> {
+  return new Map(stored.map((each) => [each.name, each.value]));
+}
+
+/** null for what is no JSON object. */
+function decode<Value>(text: string): Value | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Value) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The registry key of a document. */
+export function registryKeyOf(document: Document): string {
+  return registryKeys.documents + documentKey(document);
 }

@@ -10,35 +10,39 @@ import {
   type DocumentsAnswer,
 } from "../api/messages.ts";
 import { Refusal } from "../api/problem.ts";
-import { documentKey, loadDocuments } from "../config/load.ts";
-import type { Document } from "../model/document.ts";
-import type { Catalog, StoredPolicy } from "./catalog.ts";
+import { documentKey, loadDocuments, type LoadedDocument, type LoadResult } from "../config/load.ts";
+import { issueAt } from "../config/read_document.ts";
+import {
+  documentsMark,
+  registryKeyOf,
+  type Catalog,
+  type StoredDocument,
+  type StoredPolicy,
+} from "./catalog.ts";
+import { checkPolicyUses, type PolicyBundler } from "./policy_uses.ts";
+import type { Content } from "./snapshots.ts";
 import type { StateStore } from "./state_store.ts";
-
-/** Turns policy sources into bundles; built-in ones are always among them. */
-export interface PolicyBundler {
-  bundle(
-    files: readonly { readonly file: string; readonly text: string }[],
-  ): Promise<{ readonly policies: readonly StoredPolicy[]; readonly issues: readonly ApiIssue[] }>;
-  /** Problems of the options that a document gives to a policy; null when they fit. */
-  checkOptions(policy: StoredPolicy, options: Readonly<Record<string, unknown>>): Promise<string | null>;
-}
 
 export interface DocumentServiceOptions {
   readonly catalog: Catalog;
   readonly store: StateStore;
   readonly bundler: PolicyBundler;
-  /** Machines whose snapshot differs with these documents and policies. */
-  readonly affected: (
-    documents: readonly Document[],
-    policies: ReadonlyMap<string, StoredPolicy>,
-  ) => readonly string[];
+  /** Machines whose snapshot would differ with this content. */
+  readonly affected: (content: Content) => readonly string[];
+  /** Waits until the catalog has seen this revision, for a moment at most. */
+  readonly settled: (revision: number) => Promise<void>;
 }
 
-interface Operation {
-  readonly do: "put" | "delete";
-  readonly key: string;
-  readonly value: string;
+type Operation =
+  | { readonly do: "put"; readonly key: string; readonly value: string }
+  | { readonly do: "delete"; readonly key: string };
+
+type Change = ApplyAnswer["changes"][number];
+
+/** What an apply would do. */
+interface Plan {
+  readonly operations: Operation[];
+  readonly changes: Change[];
 }
 
 export class DocumentService {
@@ -46,139 +50,141 @@ export class DocumentService {
 
   list(): DocumentsAnswer {
     const { catalog } = this.options;
-    const documents = [...catalog.texts].map(([key, each]) => {
-      const [kind = "", namespace = "", name = ""] = key.slice(registryKeys.documents.length).split("/");
-      return { kind, namespace, name, text: each.text, revision: each.modified };
-    });
+    const documents = [...catalog.texts]
+      .map(([key, each]) => ({ ...namesIn(key), text: each.text, revision: each.modified }))
+      .sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
     return { revision: catalog.revision, documents };
   }
 
   async apply(request: ApplyRequest): Promise<ApplyAnswer> {
-    const { catalog, bundler } = this.options;
+    const { catalog, bundler, settled } = this.options;
+    // What is checked below is checked against the documents of this mark; the commit holds only if it still stands.
+    const mark = catalog.applied;
     const bundled = await bundler.bundle(request.policies);
     const policies = new Map(catalog.policies);
     for (const policy of bundled.policies) policies.set(policy.name, policy);
     const given = loadDocuments(request.files, { policies: null });
-    const givenKeys = new Set(
-      given.documents.map((each) => registryKeys.documents + documentKey(each.document)),
-    );
-    const standing = request.prune
-      ? []
-      : [...catalog.texts].filter(([key]) => !givenKeys.has(key)).map(([, each]) => each);
-    const whole = loadDocuments([...request.files, ...standing], { policies: [...policies.keys()] });
-    const issues: ApiIssue[] = [...bundled.issues, ...whole.issues, ...machineIssues(given.machines)];
-    if (!issues.some((issue) => issue.severity === "error"))
-      issues.push(
-        ...(await this.#optionIssues(
-          whole.documents.map((each) => each.document),
-          policies,
-        )),
-      );
-    const errors = issues.filter((issue) => issue.severity === "error");
-    if (errors.length > 0)
-      throw new Refusal(
-        422,
-        `${errors.length} ${errors.length === 1 ? "problem" : "problems"} in the documents`,
-        null,
-        issues,
-      );
-    const { operations, changes } = this.#operations(given.documents, givenKeys, bundled.policies, request);
+    const whole = this.#loadWhole(request, given, policies);
+    const issues: ApiIssue[] = [...bundled.issues, ...whole.issues, ...machineIssues(whole)];
+    refuseErrors(issues);
+    const uses = await checkPolicyUses(whole.documents, policies, bundler);
+    issues.push(...uses.issues);
+    refuseErrors(issues);
+    const plan: Plan = { operations: [], changes: [] };
+    this.#planDocuments(plan, whole.documents, given, uses.leadsTo);
+    if (request.prune) this.#planDeletions(plan, given);
+    this.#planPolicies(plan, bundled.policies);
     const documents = whole.documents.map((each) => each.document);
-    const proxies = this.options.affected(documents, policies);
-    const revision =
-      request.dryRun || operations.length === 0 ? catalog.revision : await this.#commit(operations);
-    return { revision, changes, proxies, warnings: issues };
+    const proxies = this.options.affected({ documents, leadsTo: uses.leadsTo, policies });
+    const dry = request.dryRun || plan.operations.length === 0;
+    const revision = dry ? catalog.revision : await this.#commit(plan.operations, mark);
+    if (!dry) await settled(revision);
+    return { revision, changes: plan.changes, proxies, warnings: issues };
   }
 
-  async #commit(operations: readonly Operation[]): Promise<number> {
-    const { catalog, store } = this.options;
-    // Every document that stood while this was checked must still be what it was.
-    const conditions = [...catalog.texts].map(([key, each]) => ({ key, modified: each.modified }));
-    const touched = operations
-      .filter((each) => !catalog.texts.has(each.key) && each.key.startsWith(registryKeys.documents))
-      .map((each) => ({ key: each.key, modified: 0 }));
-    const plain = operations.map((each) =>
-      each.do === "put"
-        ? { do: "put" as const, key: each.key, value: each.value }
-        : { do: "delete" as const, key: each.key },
+  /** The set as it would stand: the given files, and what stands beside them. */
+  #loadWhole(
+    request: ApplyRequest,
+    given: LoadResult,
+    policies: ReadonlyMap<string, StoredPolicy>,
+  ): LoadResult {
+    const { texts } = this.options.catalog;
+    if (request.prune && given.documents.length === 0 && given.issues.length === 0 && texts.size > 0)
+      throw new Refusal(
+        400,
+        `Cannot prune: the files hold no document, so all ${texts.size} would be deleted`,
+      );
+    const replaced = new Set(given.documents.map((each) => registryKeyOf(each.document)));
+    const standing = request.prune
+      ? []
+      : [...texts].filter(([key]) => !replaced.has(key)).map(([, each]) => each);
+    return loadDocuments([...request.files, ...standing], { policies: [...policies.keys()] });
+  }
+
+  #planDocuments(
+    plan: Plan,
+    whole: readonly LoadedDocument[],
+    given: LoadResult,
+    leadsTo: Content["leadsTo"],
+  ): void {
+    const { texts } = this.options.catalog;
+    const named = new Set(given.documents.map((each) => registryKeyOf(each.document)));
+    for (const { document, source } of whole) {
+      const key = registryKeyOf(document);
+      const before = texts.get(key);
+      const file = documentKey(document);
+      const stored: StoredDocument = { file, text: source.text.trim(), leadsTo: leadsTo.get(file) ?? [] };
+      const same =
+        before !== undefined &&
+        before.text === stored.text &&
+        JSON.stringify(before.leadsTo) === JSON.stringify(stored.leadsTo);
+      if (!same) plan.operations.push({ do: "put", key, value: JSON.stringify(stored) });
+      if (!named.has(key)) continue;
+      const change = before === undefined ? "created" : same ? "unchanged" : "changed";
+      plan.changes.push({ kind: document.kind, name: document.name, change });
+    }
+  }
+
+  #planDeletions(plan: Plan, given: LoadResult): void {
+    const kept = new Set(given.documents.map((each) => registryKeyOf(each.document)));
+    for (const key of this.options.catalog.texts.keys()) {
+      if (kept.has(key)) continue;
+      const { kind, name } = namesIn(key);
+      plan.operations.push({ do: "delete", key });
+      plan.changes.push({ kind, name, change: "deleted" });
+    }
+  }
+
+  #planPolicies(plan: Plan, policies: readonly StoredPolicy[]): void {
+    for (const policy of policies) {
+      const before = this.options.catalog.policies.get(policy.name);
+      // The shipped ones come along with every apply: only what changes is worth telling.
+      if (before?.hash === policy.hash) continue;
+      const change = before === undefined ? "created" : "changed";
+      plan.changes.push({ kind: "Policy", name: policy.name, change });
+      plan.operations.push({
+        do: "put",
+        key: registryKeys.policies + policy.name,
+        value: JSON.stringify(policy),
+      });
+    }
+  }
+
+  async #commit(operations: readonly Operation[], mark: number): Promise<number> {
+    const marked: Operation = { do: "put", key: documentsMark, value: JSON.stringify({ after: mark }) };
+    const result = await this.options.store.commit(
+      [{ key: documentsMark, modified: mark }],
+      [...operations, marked],
     );
-    const result = await store.commit([...conditions, ...touched], plain);
     if (!result.ok)
       throw new Refusal(409, "Somebody else changed the documents at the same moment", "Apply again");
     return result.revision;
   }
+}
 
-  #operations(
-    given: readonly { readonly document: Document; readonly text: string }[],
-    givenKeys: ReadonlySet<string>,
-    policies: readonly StoredPolicy[],
-    request: ApplyRequest,
-  ): { operations: Operation[]; changes: ApplyAnswer["changes"] } {
-    const { catalog } = this.options;
-    const operations: Operation[] = [];
-    const changes: ApplyAnswer["changes"][number][] = [];
-    for (const { document, text } of given) {
-      const key = registryKeys.documents + documentKey(document);
-      const before = catalog.texts.get(key);
-      const change =
-        before === undefined ? "created" : before.text.trim() === text.trim() ? "unchanged" : "changed";
-      if (change !== "unchanged")
-        operations.push({ do: "put", key, value: JSON.stringify({ file: documentKey(document), text }) });
-      changes.push({ kind: document.kind, name: document.name, change });
-    }
-    for (const key of request.prune ? catalog.texts.keys() : []) {
-      if (givenKeys.has(key)) continue;
-      const [kind = "", , name = ""] = key.slice(registryKeys.documents.length).split("/");
-      operations.push({ do: "delete", key, value: "" });
-      changes.push({ kind, name, change: "deleted" });
-    }
-    for (const policy of policies) {
-      const before = catalog.policies.get(policy.name);
-      const change = before === undefined ? "created" : before.hash === policy.hash ? "unchanged" : "changed";
-      if (change !== "unchanged")
-        operations.push({
-          do: "put",
-          key: registryKeys.policies + policy.name,
-          value: JSON.stringify(policy),
-        });
-      changes.push({ kind: "Policy", name: policy.name, change });
-    }
-    return { operations, changes };
-  }
-
-  async #optionIssues(
-    documents: readonly Document[],
-    policies: ReadonlyMap<string, StoredPolicy>,
-  ): Promise<ApiIssue[]> {
-    const issues: ApiIssue[] = [];
-    for (const document of documents) {
-      const uses =
-        document.kind === "Service"
-          ? document.policies
-          : document.kind === "HTTPRoute"
-            ? document.rules.flatMap((rule) => rule.policies)
-            : [];
-      for (const use of uses) {
-        const policy = policies.get(use.use);
-        const problem =
-          policy === undefined ? null : await this.options.bundler.checkOptions(policy, use.with);
-        if (problem !== null) {
-          const message = `${document.kind} ${document.name}: the options of the policy "${use.use}" do not fit: ${problem}`;
-          issues.push({ file: documentKey(document), line: 1, column: 1, severity: "error", message });
-        }
-      }
-    }
-    return issues;
-  }
+function refuseErrors(issues: readonly ApiIssue[]): void {
+  const count = issues.filter((issue) => issue.severity === "error").length;
+  if (count === 0) return;
+  throw new Refusal(422, `${count} ${count === 1 ? "problem" : "problems"} in the documents`, null, issues);
 }
 
 /** Machine documents stay on their machine. */
-function machineIssues(machines: readonly { readonly name: string }[]): ApiIssue[] {
-  return machines.map((machine) => ({
-    file: "",
-    line: 1,
-    column: 1,
-    severity: "error",
-    message: `The Machine document "${machine.name}" belongs on its machine: heddle join --machine FILE`,
-  }));
+function machineIssues({ machines }: LoadResult): ApiIssue[] {
+  const message = "a Machine document belongs on its machine: heddle join --machine FILE";
+  return machines.map(({ source }) => issueAt(source, ["kind"], message));
+}
+
+function namesIn(key: string): { readonly kind: string; readonly namespace: string; readonly name: string } {
+  const [kind = "", namespace = "", name = ""] = key.slice(registryKeys.documents.length).split("/");
+  return { kind, namespace, name };
+}
+
+/** Services before what refers to them. */
+function orderOf(document: {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}): string {
+  const rank = document.kind === "Service" ? 0 : 1;
+  return `${rank}/${document.kind}/${document.namespace}/${document.name}`;
 }

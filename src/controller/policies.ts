@@ -10,7 +10,7 @@ import { createPolicyHost, type PolicyHost } from "../policy/policy_host.ts";
 import { compileSealed } from "../policy/sealed_compiler.ts";
 import { shippedPolicies } from "../policy/shipped.ts";
 import type { StoredPolicy } from "./catalog.ts";
-import type { PolicyBundler } from "./documents.ts";
+import type { OptionsAnswer, PolicyBundler } from "./policy_uses.ts";
 
 export function createPolicyBundler(runtime: Runtime): PolicyBundler {
   const report = (sentence: string): void => runtime.process.stderr(`controller: ${sentence}\n`);
@@ -46,7 +46,7 @@ export function createPolicyBundler(runtime: Runtime): PolicyBundler {
       );
       return { policies, issues: answers.flatMap((answer) => answer.issues) };
     },
-    checkOptions: (policy, options) => checker.check(policy, options),
+    check: (policy, options) => checker.check(policy, options),
   };
 }
 
@@ -65,7 +65,7 @@ class OptionsChecker {
     private readonly report: (sentence: string) => void,
   ) {}
 
-  async check(policy: StoredPolicy, options: Readonly<Record<string, unknown>>): Promise<string | null> {
+  async check(policy: StoredPolicy, options: Readonly<Record<string, unknown>>): Promise<OptionsAnswer> {
     const { clock, process, random } = this.runtime;
     this.#host ??= createPolicyHost({ process, clock, random, report: this.report });
     const host = this.#host;
@@ -73,8 +73,7 @@ class OptionsChecker {
     host.load(refOf(policy), policy.text);
     const { issues } = await host.check(policy.hash, options);
     clock.after(limits.policyCheckerIdleMs, () => this.#closeUnlessAsked(asked), true);
-    if (issues.length === 0) return null;
-    return issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ");
+    return { issues, services: servicesNamedIn(options) };
   }
 
   #closeUnlessAsked(asked: number): void {
@@ -82,6 +81,14 @@ class OptionsChecker {
     this.#host?.close();
     this.#host = null;
   }
+}
+
+/** What stands under a key `service` anywhere in the options: by this convention options name where decisions may lead. */
+function servicesNamedIn(options: unknown): string[] {
+  if (typeof options !== "object" || options === null) return [];
+  return Object.entries(options).flatMap(([key, value]) =>
+    key === "service" && typeof value === "string" ? [value] : servicesNamedIn(value),
+  );
 }
 
 function refOf({ hash, name, version, onError, cpuMs, waitMs }: StoredPolicy): PolicyRef {

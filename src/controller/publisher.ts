@@ -3,10 +3,10 @@
  * machine has. Changes are gathered for a moment, so a burst is one snapshot.
  */
 import type { Clock, Timer } from "../../runtime/contract.ts";
-import type { CertificateStatus, SnapshotLine, SnapshotReply } from "../api/messages.ts";
+import type { CertificateStatus, SnapshotLine, SnapshotReply, SubscribeRequest } from "../api/messages.ts";
 import { lineStream, type LineStream } from "../api/ndjson.ts";
 import { limits } from "../model/limits.ts";
-import type { Snapshot } from "../model/snapshot.ts";
+import type { NodeSnapshot } from "./snapshots.ts";
 
 /** What is known of one machine's snapshot. */
 export interface NodeState {
@@ -16,21 +16,20 @@ export interface NodeState {
   acknowledged: string;
   error: string | null;
   certificates: readonly CertificateStatus[];
-  /** Services that its apps asked for. */
+  /** Keys of the services that its apps call. */
   uses: readonly string[];
 }
 
 interface Listener {
   readonly node: string;
   readonly stream: LineStream;
-  /** Version that was sent last. */
+  /** Version that was sent last, or that the machine came with. */
   sent: string;
 }
 
 export interface PublisherOptions {
   readonly clock: Clock;
-  /** null: the machine is not part of the mesh. */
-  readonly compile: (node: string, uses: readonly string[]) => Snapshot | null;
+  readonly snapshotOf: (node: string, uses: readonly string[]) => NodeSnapshot;
 }
 
 export class Publisher {
@@ -45,15 +44,8 @@ export class Publisher {
   state(node: string): NodeState {
     let state = this.nodes.get(node);
     if (state === undefined) {
-      state = {
-        connected: false,
-        lastSeenMs: 0,
-        wanted: "",
-        acknowledged: "",
-        error: null,
-        certificates: [],
-        uses: [],
-      };
+      const nothing = { connected: false, lastSeenMs: 0, wanted: "", acknowledged: "", error: null };
+      state = { ...nothing, certificates: [], uses: [] };
       this.nodes.set(node, state);
     }
     return state;
@@ -72,39 +64,39 @@ export class Publisher {
     });
   }
 
-  /** The stream of one machine, which has `version` already. */
-  subscribe(node: string, version: string, uses: readonly string[]): Response {
+  /** The stream of one machine: at once its snapshot, or that the one it has still is the one. */
+  subscribe(node: string, { version, uses }: SubscribeRequest): Response {
+    const { clock } = this.options;
     const state = this.state(node);
     state.uses = uses;
-    let listener: Listener | null = null;
-    const { clock } = this.options;
+    let own: Listener | null = null;
     const heartbeat = (): SnapshotLine => {
       state.lastSeenMs = clock.wallMs();
       return { kind: "heartbeat", controllerMs: clock.wallMs() };
     };
     const closed = (): void => {
-      if (listener !== null) this.#listeners.delete(listener);
+      if (own !== null) this.#listeners.delete(own);
       state.connected = [...this.#listeners].some((each) => each.node === node);
       state.lastSeenMs = clock.wallMs();
     };
     return lineStream({ clock, heartbeat, closed }, (stream) => {
-      listener = { node, stream, sent: version };
-      this.#listeners.add(listener);
+      own = { node, stream, sent: version };
+      this.#listeners.add(own);
       state.connected = true;
-      state.lastSeenMs = clock.wallMs();
-      this.#publish(listener);
-      if (listener.sent === version) {
-        state.acknowledged = version;
-        stream.send({ kind: "current", version, controllerMs: clock.wallMs() } satisfies SnapshotLine);
-      }
+      stream.send(heartbeat());
+      if (this.#publish(own) !== "current") return;
+      state.acknowledged = version;
+      stream.send({ kind: "current", version, controllerMs: clock.wallMs() } satisfies SnapshotLine);
     });
   }
 
+  /** A machine tells which version it has, and why it refused a newer one. */
   replied(node: string, reply: SnapshotReply): void {
     const state = this.state(node);
     state.lastSeenMs = this.options.clock.wallMs();
     state.error = reply.error;
     state.certificates = reply.certificates;
+    // After a refusal it still has the version it had.
     if (reply.error === null) state.acknowledged = reply.version;
   }
 
@@ -119,17 +111,21 @@ export class Publisher {
     for (const listener of [...this.#listeners]) listener.stream.close();
   }
 
-  #publish(listener: Listener): void {
-    const state = this.state(listener.node);
-    const snapshot = this.options.compile(listener.node, state.uses);
-    if (snapshot === null) {
-      listener.stream.send({ kind: "removed" } satisfies SnapshotLine);
-      listener.stream.close();
-      return;
+  #publish(listener: Listener): "sent" | "current" | "nothing" {
+    const { node, stream } = listener;
+    const state = this.state(node);
+    const wanted = this.options.snapshotOf(node, state.uses);
+    if (wanted.kind === "held") return "nothing";
+    if (wanted.kind === "removed") {
+      stream.send({ kind: "removed" } satisfies SnapshotLine);
+      stream.close();
+      return "nothing";
     }
+    const { snapshot } = wanted;
     state.wanted = snapshot.version;
-    if (snapshot.version === listener.sent) return;
+    if (snapshot.version === listener.sent) return "current";
     listener.sent = snapshot.version;
-    listener.stream.send({ kind: "snapshot", snapshot } satisfies SnapshotLine);
+    stream.send({ kind: "snapshot", snapshot } satisfies SnapshotLine);
+    return "sent";
   }
 }

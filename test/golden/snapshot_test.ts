@@ -9,11 +9,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { loadDocuments } from "../../src/config/load.ts";
 import { issueText } from "../../src/config/issue.ts";
-import {
-  SnapshotCompiler,
-  type CompileInput,
-  type KnownPolicy,
-} from "../../src/controller/compile/snapshot_compiler.ts";
+import { SnapshotCompiler, type CompileInput } from "../../src/controller/compile/snapshot_compiler.ts";
 import type { Document } from "../../src/model/document.ts";
 import type { Instance, ServiceName } from "../../src/model/service.ts";
 import type { PolicyRef, Snapshot } from "../../src/model/snapshot.ts";
@@ -30,7 +26,9 @@ interface Case {
   readonly deniedIds?: readonly string[];
   /** `<node> <service> <port> [label=value…]`; a port of 0: not ready. */
   readonly instances: readonly string[];
-  readonly policies?: readonly (PolicyRef & { readonly routesTo: readonly string[] })[];
+  readonly policies?: readonly PolicyRef[];
+  /** By document key. */
+  readonly leadsTo?: Readonly<Record<string, readonly string[]>>;
 }
 
 function readCase(file: string): Case {
@@ -60,17 +58,14 @@ function instanceOf(text: string): Instance {
 }
 
 function inputOf(given: Case): CompileInput {
-  const known = (given.policies ?? []).map((policy): readonly [string, KnownPolicy] => [
-    policy.name,
-    { ...policy, routesTo: () => policy.routesTo.map(serviceNamed) },
-  ]);
   return {
     trustDomain: "corp.example",
     bundle: { trustDomain: "corp.example", sequence: 3, rootsPem: ["(root)"] },
     deniedIds: given.deniedIds ?? [],
     documents: given.documents,
     instances: given.instances.map(instanceOf),
-    policies: new Map(known),
+    policies: new Map((given.policies ?? []).map((policy) => [policy.name, policy])),
+    leadsTo: new Map(Object.entries(given.leadsTo ?? {})),
   };
 }
 

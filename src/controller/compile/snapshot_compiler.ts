@@ -10,6 +10,7 @@ import type {
   PolicyUse,
   ServiceDocument,
 } from "../../model/document.ts";
+import { documentKey } from "../../config/load.ts";
 import { serviceId } from "../../model/identity.ts";
 import { serviceKey, type Instance, type ServiceName } from "../../model/service.ts";
 import type {
@@ -25,21 +26,17 @@ import { snapshotVersion } from "../../model/snapshot_version.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
 import { compileRoutes } from "./compile_routes.ts";
 
-/** A policy that documents may use. */
-export interface KnownPolicy extends PolicyRef {
-  /** Services that its options may name; they are sent along. */
-  readonly routesTo: (options: Readonly<Record<string, unknown>>) => readonly ServiceName[];
-}
-
 /** Everything snapshots are made of, the same for all machines. */
 export interface CompileInput {
   readonly trustDomain: string;
   readonly bundle: TrustBundle;
   readonly deniedIds: readonly string[];
   readonly documents: readonly Document[];
+  /** By document key: keys of the services that its policies may send requests to. */
+  readonly leadsTo: ReadonlyMap<string, readonly string[]>;
   readonly instances: readonly Instance[];
   /** By name. */
-  readonly policies: ReadonlyMap<string, KnownPolicy>;
+  readonly policies: ReadonlyMap<string, PolicyRef>;
 }
 
 export interface CompileMachine {
@@ -106,18 +103,17 @@ export class SnapshotCompiler {
     for (let key = open.pop(); key !== undefined; key = open.pop()) {
       if (reached.has(key) || !this.#services.has(key)) continue;
       reached.add(key);
-      open.push(...this.#leadsTo(key).map(serviceKey));
+      open.push(...this.#leadsTo(key));
     }
     return [...reached].sort();
   }
 
-  #leadsTo(key: string): ServiceName[] {
-    const rules = (this.#routes.get(key) ?? []).flatMap((route) => route.rules);
-    const uses = [...(this.#services.get(key)?.policies ?? []), ...rules.flatMap((rule) => rule.policies)];
-    return [
-      ...rules.flatMap((rule) => rule.backends.map((backend) => backend.service)),
-      ...uses.flatMap((use) => this.input.policies.get(use.use)?.routesTo(use.with) ?? []),
-    ];
+  #leadsTo(key: string): readonly string[] {
+    const service = this.#services.get(key) as ServiceDocument;
+    const routes = this.#routes.get(key) ?? [];
+    const backends = routes.flatMap((route) => route.rules.flatMap((rule) => rule.backends));
+    const byPolicy = [service, ...routes].flatMap((each) => this.input.leadsTo.get(documentKey(each)) ?? []);
+    return [...backends.map((backend) => serviceKey(backend.service)), ...byPolicy];
   }
 
   #destination(key: string): Destination {

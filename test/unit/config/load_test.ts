@@ -23,7 +23,7 @@ describe("loading documents", () => {
       "Service/default/web",
       "Service/default/api",
     ]);
-    expect(documents.map((each) => each.text.trim())).toEqual([
+    expect(documents.map((each) => each.source.text.trim())).toEqual([
       `# one\n${service}`.trim(),
       `# two\n${service.replace("web", "api")}`.trim(),
     ]);

@@ -1,0 +1,68 @@
+/** What machines ask of the controller: their snapshot as a stream, policies by hash. Who asks is the certificate's word. */
+import type { Hono } from "hono";
+import * as v from "valibot";
+import { readBody } from "../api/body.ts";
+import { requireCaller, type ControlEnv } from "../api/caller.ts";
+import { controllerPaths } from "../api/messages.ts";
+import { Refusal } from "../api/problem.ts";
+import { limits } from "../model/limits.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Publisher } from "./publisher.ts";
+
+export interface NodeRouteOptions {
+  readonly trustDomain: string;
+  readonly catalog: Catalog;
+  readonly publisher: Publisher;
+  /** Refuses while nothing is known yet. */
+  readonly requireReady: () => void;
+}
+
+const text = v.string();
+const usesSchema = v.pipe(v.array(v.pipe(text, v.maxLength(128))), v.maxLength(limits.usesMax));
+const subscribeSchema = v.strictObject({ version: v.pipe(text, v.maxLength(64)), uses: usesSchema });
+const replySchema = v.strictObject({
+  version: v.pipe(text, v.maxLength(64)),
+  error: v.nullable(v.pipe(text, v.maxLength(2_000))),
+  certificates: v.pipe(
+    v.array(v.strictObject({ id: text, notAfterMs: v.number(), issuedMs: v.number() })),
+    v.maxLength(limits.servicesPerNodeMax + 1),
+  ),
+});
+
+export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions): void {
+  const { trustDomain, catalog, publisher, requireReady } = options;
+  app.post(controllerPaths.snapshots, async (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    requireReady();
+    return publisher.subscribe(caller.name, await readBody(context.req.raw, subscribeSchema));
+  });
+  app.post(controllerPaths.reply, async (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    const reply = await readBody(context.req.raw, replySchema);
+    requireMember(catalog, caller.name);
+    publisher.replied(caller.name, reply);
+    return context.json({});
+  });
+  app.put(controllerPaths.uses, async (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    const uses = await readBody(context.req.raw, usesSchema);
+    requireMember(catalog, caller.name);
+    publisher.setUses(caller.name, uses);
+    return context.json({});
+  });
+  app.get(controllerPaths.policy, (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    requireMember(catalog, caller.name);
+    const hash = context.req.param("hash");
+    const policy = [...catalog.policies.values()].find((each) => each.hash === hash);
+    if (policy === undefined) throw new Refusal(404, `There is no policy bundle ${hash}`);
+    return context.text(policy.text);
+  });
+}
+
+/** A certificate outlives the membership that it was issued for. */
+function requireMember(catalog: Catalog, name: string): void {
+  const node = catalog.nodes.get(name);
+  if (node === undefined || node.removed)
+    throw new Refusal(403, `The machine ${name} is not part of this mesh`, "Join it again with a new token");
+}

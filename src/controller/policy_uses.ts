@@ -1,0 +1,65 @@
+/** Where documents use policies: their options are put to each policy's own schema, which also tells where they may lead. */
+import type { ApiIssue } from "../api/messages.ts";
+import { documentKey, type LoadedDocument } from "../config/load.ts";
+import { issueAt } from "../config/read_document.ts";
+import type { Path } from "../config/yaml_file.ts";
+import type { Document, PolicyUse } from "../model/document.ts";
+import { serviceKey } from "../model/service.ts";
+import type { StoredPolicy } from "./catalog.ts";
+
+/** Turns policy sources into bundles; built-in ones are always among them. */
+export interface PolicyBundler {
+  bundle(
+    files: readonly { readonly file: string; readonly text: string }[],
+  ): Promise<{ readonly policies: readonly StoredPolicy[]; readonly issues: readonly ApiIssue[] }>;
+  /** What the policy says of these options. */
+  check(policy: StoredPolicy, options: Readonly<Record<string, unknown>>): Promise<OptionsAnswer>;
+}
+
+export interface OptionsAnswer {
+  /** `path` stands below the options: `values.beta.service`. */
+  readonly issues: readonly { readonly path: string; readonly message: string }[];
+  /** Services that decisions under these options may name. */
+  readonly services: readonly string[];
+}
+
+export async function checkPolicyUses(
+  documents: readonly LoadedDocument[],
+  policies: ReadonlyMap<string, StoredPolicy>,
+  bundler: PolicyBundler,
+): Promise<{
+  readonly issues: readonly ApiIssue[];
+  readonly leadsTo: ReadonlyMap<string, readonly string[]>;
+}> {
+  const issues: ApiIssue[] = [];
+  const leadsTo = new Map<string, readonly string[]>();
+  for (const { document, source } of documents) {
+    const reached = new Set<string>();
+    for (const { use, path } of usesOf(document)) {
+      const policy = policies.get(use.use);
+      if (policy === undefined) continue;
+      const answer = await bundler.check(policy, use.with);
+      for (const issue of answer.issues) {
+        const place = [...path, "with", ...issue.path.split(".").filter((step) => step !== "")];
+        issues.push(issueAt(source, place, `${issue.message} (an option of the policy "${use.use}")`));
+      }
+      for (const service of answer.services) reached.add(keyOf(service, document.namespace));
+    }
+    if (reached.size > 0) leadsTo.set(documentKey(document), [...reached].sort());
+  }
+  return { issues, leadsTo };
+}
+
+function usesOf(document: Document): { readonly use: PolicyUse; readonly path: Path }[] {
+  const placed = (uses: readonly PolicyUse[], path: Path) =>
+    uses.map((use, at) => ({ use, path: [...path, "policies", at] }));
+  if (document.kind === "Service") return placed(document.policies, []);
+  if (document.kind === "Access") return [];
+  return document.rules.flatMap((rule, at) => placed(rule.policies, ["rules", at]));
+}
+
+/** `beta` in the namespace of the document, `beta.prod` in its own. */
+function keyOf(service: string, around: string): string {
+  const [name = "", namespace = around] = service.split(".");
+  return serviceKey({ name, namespace });
+}

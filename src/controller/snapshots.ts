@@ -1,0 +1,85 @@
+/** Snapshots of machines from the catalog as it stands: compiled once for all of them until something changes. */
+import type { Authority } from "../identity/authority.ts";
+import type { Document } from "../model/document.ts";
+import { nodeId, serviceId } from "../model/identity.ts";
+import type { Node } from "../model/service.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import type { Catalog, StoredPolicy } from "./catalog.ts";
+import { SnapshotCompiler, type CompileInput } from "./compile/snapshot_compiler.ts";
+
+/** Documents and policies that stand, or would stand. */
+export interface Content {
+  readonly documents: readonly Document[];
+  readonly leadsTo: ReadonlyMap<string, readonly string[]>;
+  readonly policies: ReadonlyMap<string, StoredPolicy>;
+}
+
+export type NodeSnapshot =
+  | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
+  /** The machine is not part of the mesh, or no longer. */
+  | { readonly kind: "removed" }
+  /** What stands cannot be used: the machine keeps what it has. */
+  | { readonly kind: "held" };
+
+export class Snapshots {
+  #compiler: SnapshotCompiler | null = null;
+
+  constructor(
+    readonly catalog: Catalog,
+    readonly authority: Pick<Authority, "trustDomain" | "bundle">,
+  ) {}
+
+  /** The catalog changed. */
+  changed(): void {
+    this.#compiler = null;
+  }
+
+  of(name: string, uses: readonly string[]): NodeSnapshot {
+    const node = this.catalog.nodes.get(name);
+    if (node === undefined || node.removed) return { kind: "removed" };
+    const compiler = this.#current();
+    if (compiler === null) return { kind: "held" };
+    return { kind: "snapshot", snapshot: compiler.compile({ node: name, services: node.services, uses }) };
+  }
+
+  /** Names of the machines whose snapshot would differ with this content, sorted. */
+  affectedBy(content: Content, usesOf: (node: string) => readonly string[]): string[] {
+    const now = this.#current();
+    const then = new SnapshotCompiler(this.#input(content));
+    return [...this.catalog.nodes.values()]
+      .filter((node) => !node.removed)
+      .filter(({ name, services }) => {
+        const machine = { node: name, services, uses: usesOf(name) };
+        return now?.compile(machine).version !== then.compile(machine).version;
+      })
+      .map((node) => node.name)
+      .sort();
+  }
+
+  #current(): SnapshotCompiler | null {
+    const { documents, leadsTo, policies } = this.catalog;
+    const known = this.#compiler;
+    if (known !== null && known.input.bundle.sequence === this.authority.bundle.sequence) return known;
+    if (documents === null) return null;
+    this.#compiler = new SnapshotCompiler(this.#input({ documents, leadsTo, policies }));
+    return this.#compiler;
+  }
+
+  #input({ documents, leadsTo, policies }: Content): CompileInput {
+    const { trustDomain, bundle } = this.authority;
+    const { nodes } = this.catalog;
+    const instances = this.catalog.instances.filter((each) => nodes.get(each.node)?.removed !== true);
+    const deniedIds = deniedIdsOf([...nodes.values()], trustDomain);
+    return { trustDomain, bundle, deniedIds, documents, leadsTo, policies, instances };
+  }
+}
+
+/** IDs of removed machines, and of services that only removed machines were. */
+function deniedIdsOf(nodes: readonly Node[], trustDomain: string): string[] {
+  const idsOf = (some: readonly Node[]): string[] =>
+    some.flatMap((node) => node.services.map((service) => serviceId(trustDomain, service)));
+  const removed = nodes.filter((node) => node.removed);
+  const served = new Set(idsOf(nodes.filter((node) => !node.removed)));
+  const services = idsOf(removed).filter((id) => !served.has(id));
+  return [...new Set([...removed.map((node) => nodeId(trustDomain, node.name)), ...services])];
+}

@@ -1,0 +1,191 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { controllerPaths, type ApplyAnswer, type DocumentsAnswer } from "../../../src/api/messages.ts";
+import type { StoredPolicy } from "../../../src/controller/catalog.ts";
+import type { PolicyBundler } from "../../../src/controller/policy_uses.ts";
+import { ControlRefusal } from "../../../src/http/control.ts";
+import { ControllerUnderTest, noPolicies } from "../../support/controller_under_test.ts";
+
+const service = (name: string, extra = ""): string =>
+  `kind: Service\nname: ${name}\nport: 80\nprotocol: http\n${extra}`;
+const route = (text: string): string => `kind: HTTPRoute\nname: web\nservice: web\nrules:\n${text}`;
+
+let host: ControllerUnderTest;
+afterEach(() => host.close());
+
+interface Extra {
+  readonly prune?: boolean;
+  readonly dryRun?: boolean;
+  readonly policies?: readonly { readonly file: string; readonly text: string }[];
+}
+
+async function apply(texts: readonly string[], extra: Extra = {}): Promise<ApplyAnswer> {
+  const files = texts.map((text, at) => ({ file: `${at}.yaml`, text }));
+  const body = { files, policies: [], prune: false, dryRun: false, ...extra };
+  return (await host.operator().call("POST", controllerPaths.documents, body)).body as ApplyAnswer;
+}
+
+async function refusalOf(call: Promise<unknown>): Promise<ControlRefusal> {
+  return call.then(
+    () => {
+      throw new Error("Expected a refusal");
+    },
+    (error: ControlRefusal) => error,
+  );
+}
+
+async function standing(): Promise<string[]> {
+  const answer = (await host.operator().call("GET", controllerPaths.documents)).body as DocumentsAnswer;
+  return answer.documents.map((each) => `${each.kind}/${each.name}`);
+}
+
+function changesOf(answer: ApplyAnswer): string[] {
+  return answer.changes.map((each) => `${each.change} ${each.kind}/${each.name}`);
+}
+
+describe("applying documents", () => {
+  test("creates, changes, leaves alone and deletes, and says so", async () => {
+    host = await ControllerUnderTest.start();
+    expect(changesOf(await apply([service("web"), service("api")]))).toEqual([
+      "created Service/web",
+      "created Service/api",
+    ]);
+    const again = await apply([`${service("web")}\n`, service("api", "stream: true\n")]);
+    expect(changesOf(again)).toEqual(["unchanged Service/web", "changed Service/api"]);
+    const pruned = await apply([service("web")], { prune: true });
+    expect(changesOf(pruned)).toEqual(["unchanged Service/web", "deleted Service/api"]);
+    expect(await standing()).toEqual(["Service/web"]);
+  });
+
+  test("checks the whole set: a route to a service that stands is fine, deleting that service then is not", async () => {
+    host = await ControllerUnderTest.start();
+    await apply([service("web"), service("api")]);
+    await apply([route("- split: {api: 1}\n")]);
+    const refusal = await refusalOf(apply([service("web"), route("- split: {api: 1}\n")], { prune: true }));
+    expect(refusal.status).toBe(422);
+    expect(JSON.stringify(refusal.problem.issues)).toContain("there is no Service api.default");
+    expect(await standing()).toEqual(["Service/api", "Service/web", "HTTPRoute/web"]);
+  });
+
+  test("takes nothing when one document fails, and reports every problem with its place", async () => {
+    host = await ControllerUnderTest.start();
+    await apply([service("web")]);
+    const bad = [service("web", "stream: true\n"), service("api").replace("80", "many"), "kind: Oops\n"];
+    const refusal = await refusalOf(apply(bad));
+    const issues = refusal.problem.issues as { file: string; line: number }[];
+    expect(issues.map((each) => `${each.file}:${each.line}`)).toEqual(["1.yaml:3", "2.yaml:1"]);
+    const answer = (await host.operator().call("GET", controllerPaths.documents)).body as DocumentsAnswer;
+    expect(answer.documents.map((each) => each.text)).toEqual([service("web").trim()]);
+  });
+
+  test("changes nothing in a dry run, and tells which machines it would reach", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", [{ name: "web", namespace: "default" }]);
+    await host.addNode("vm-2", [{ name: "api", namespace: "default" }]);
+    const answer = await apply([service("web")], { dryRun: true });
+    expect(changesOf(answer)).toEqual(["created Service/web"]);
+    expect(answer.proxies).toEqual(["vm-1"]);
+    expect(await standing()).toEqual([]);
+    expect((await apply([service("web")])).proxies).toEqual(["vm-1"]);
+    expect((await apply([service("web")])).proxies).toEqual([]);
+  });
+
+  test("refuses when somebody else applied in between", async () => {
+    let meanwhile = async (): Promise<void> => {};
+    const bundler: PolicyBundler = {
+      ...noPolicies,
+      bundle: async () => {
+        const once = meanwhile;
+        meanwhile = async () => {};
+        await once();
+        return { policies: [], issues: [] };
+      },
+    };
+    host = await ControllerUnderTest.start(bundler);
+    await apply([service("web"), service("api")]);
+    meanwhile = async () => void (await apply([route("- split: {api: 1}\n")]));
+    const refusal = await refusalOf(apply([service("web")], { prune: true }));
+    expect(refusal.status).toBe(409);
+    expect(await standing()).toEqual(["Service/api", "Service/web", "HTTPRoute/web"]);
+  });
+
+  test("does not delete everything for files that hold nothing", async () => {
+    host = await ControllerUnderTest.start();
+    await apply([service("web")]);
+    expect((await refusalOf(apply(["# empty\n"], { prune: true }))).status).toBe(400);
+    expect(await standing()).toEqual(["Service/web"]);
+  });
+
+  test("keeps Machine documents out", async () => {
+    host = await ControllerUnderTest.start();
+    const refusal = await refusalOf(apply([`${service("web")}---\n{kind: Machine, name: vm-1}`]));
+    expect(JSON.stringify(refusal.problem.issues)).toContain("belongs on its machine");
+  });
+});
+
+describe("policies of documents", () => {
+  const policy: StoredPolicy = {
+    name: "to-beta",
+    version: "1.0.0",
+    hash: "aa",
+    text: "the bundle",
+    onError: "open",
+    cpuMs: 2,
+    waitMs: 50,
+  };
+  const bundler: PolicyBundler = {
+    bundle: async () => ({ policies: [policy], issues: [] }),
+    check: async (_, options) => ({
+      issues: options["to"] === undefined ? [{ path: "values.0", message: "to is missing" }] : [],
+      services: [String(options["to"])],
+    }),
+  };
+
+  test("have their options checked at their place", async () => {
+    host = await ControllerUnderTest.start(bundler);
+    const text = service("web", "policies:\n- use: to-beta\n  with:\n    values: [1]\n");
+    const { problem } = await refusalOf(apply([text]));
+    expect(problem.issues).toEqual([
+      {
+        file: "0.yaml",
+        line: 8,
+        column: 14,
+        severity: "error",
+        message: 'policies[0].with.values.0: to is missing (an option of the policy "to-beta")',
+      },
+    ]);
+  });
+
+  test("travel with the services that they lead to", async () => {
+    host = await ControllerUnderTest.start(bundler);
+    await host.addNode("vm-1", []);
+    await apply([
+      service("web", "policies: [{use: to-beta, with: {to: beta}}]\n"),
+      service("beta"),
+      service("not"),
+    ]);
+    const reader = host.follow("vm-1", "", ["web.default"]);
+    const snapshot = await reader.snapshot(1);
+    expect(snapshot.destinations.map((each) => each.service.name)).toEqual(["beta", "web"]);
+    expect(snapshot.policies.map((each) => each.hash)).toEqual(["aa"]);
+    const bundle = await host.as("/node/vm-1").fetchBytes(controllerPaths.policy.replace(":hash", "aa"));
+    expect(new TextDecoder().decode(bundle)).toBe("the bundle");
+  });
+});
+
+describe("documents are for operators", () => {
+  for (const [who, path, status] of [
+    ["a machine", "/node/vm-1", 403],
+    ["a service", "/ns/default/sa/web", 403],
+    ["nobody", null, 401],
+  ] as const) {
+    test(`not for ${who}`, async () => {
+      host = await ControllerUnderTest.start();
+      const body = { files: [], policies: [], prune: false, dryRun: true };
+      expect((await refusalOf(host.as(path).call("POST", controllerPaths.documents, body))).status).toBe(
+        status,
+      );
+      expect((await refusalOf(host.as(path).call("GET", controllerPaths.documents))).status).toBe(status);
+      expect((await refusalOf(host.as(path).call("GET", controllerPaths.status))).status).toBe(status);
+    });
+  }
+});
