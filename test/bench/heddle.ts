@@ -59,7 +59,10 @@ export async function startHeddle(context: HeddleContext): Promise<StartedHeddle
   });
   await untilReached(mesh);
   return {
-    version: mesh.heddle("version").trim(),
+    version: mesh
+      .heddle("version")
+      .trim()
+      .replace(/^heddle /, ""),
     subjects: subjectsOf(mesh),
     idle: (afterMs) => idleOf(mesh, afterMs),
     stop: () => mesh.stop(),

@@ -97,6 +97,7 @@ async function measure(stage: Stage, options: BenchOptions): Promise<Results> {
     absent: stage.absent,
     rounds: options.rounds,
     requests: options.requests,
+    warmup: options.warmup,
     pacedRequests: options.paced,
     paced,
     closed,
@@ -146,7 +147,9 @@ async function closedRounds(
 ): Promise<Map<string, LoadResult[]>> {
   const subjects = stage.subjects.get(work) ?? new Map<string, Subject>();
   const load = { requests: options.requests, core: loadCore, folder: stage.folder };
-  for (const subject of subjects.values()) await closedLoop(subject, load);
+  for (const subject of subjects.values()) {
+    await closedLoop(subject, { ...load, requests: options.warmup });
+  }
   return interleave([...subjects.keys()], options.rounds, async (name, round) => {
     const result = await closedLoop(subjectOf(subjects, name), load);
     const { cpuUs, perSecond, p50Us, p99Us } = result;

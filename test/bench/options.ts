@@ -6,8 +6,10 @@ export interface BenchOptions {
   readonly only: readonly Part[];
   readonly write: boolean;
   readonly rounds: number;
-  /** Requests per closed-loop round; twice as many warm up. */
+  /** Requests per closed-loop round. */
   readonly requests: number;
+  /** Requests before the first round: what compiles while it runs is not measured cold. */
+  readonly warmup: number;
   /** Requests per open-loop round that count. */
   readonly paced: number;
   readonly idleMs: number;
@@ -39,6 +41,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     write: args.includes("--write"),
     rounds,
     requests: quick ? 15_000 : 40_000,
+    warmup: quick ? 40_000 : 80_000,
     paced: quick ? 2_000 : 5_000,
     idleMs: 30_000,
     args,

@@ -19,6 +19,7 @@ export interface Results {
   readonly absent: readonly string[];
   readonly rounds: number;
   readonly requests: number;
+  readonly warmup: number;
   readonly pacedRequests: number;
   readonly paced: { readonly rate: number; readonly connections: number };
   readonly closed: ReadonlyMap<Work, ReadonlyMap<string, readonly LoadResult[]>>;
@@ -52,7 +53,7 @@ export function render(results: Results): string {
   ].join("\n");
 }
 
-function headOf({ conditions, versions, absent, rounds, requests }: Results): string[] {
+function headOf({ conditions, versions, absent, rounds, requests, warmup }: Results): string[] {
   const { date, kernel, processor, memoryGb, loadBefore, bun, h2load, command } = conditions;
   return [
     "# Results of the bench",
@@ -63,7 +64,7 @@ function headOf({ conditions, versions, absent, rounds, requests }: Results): st
     "",
     "Method: loopback; proxies pinned to one core, load and backend (nginx, a static page of 1 kB) to the other; keep-alive. CPU is the sum of",
     "`/proc/PID/task/*/schedstat` over all processes of a proxy (of a pair: both) before and after a fixed number of requests.",
-    `Medians of ${rounds} interleaved rounds of ${requests} requests over ${connections} connections, after one round that does not count.`,
+    `Medians of ${rounds} interleaved rounds of ${requests} requests over ${connections} connections, after ${warmup} that do not count.`,
     "Only ratios within one run carry over to another machine.",
     "",
     `Load: \`${loadCommand({ host: "ADDRESS", port: 0, authority: "NAME" }, requests).join(" ").replace(":0/", ":PORT/")}\``,

@@ -9,6 +9,7 @@ import { binaryPath, bun, root } from "../../compile/repository.ts";
 import type { StatusAnswer, TokenAnswer } from "../../src/api/messages.ts";
 import { ports } from "../../src/model/ports.ts";
 import { serviceKey } from "../../src/model/service.ts";
+import type { Snapshot } from "../../src/model/snapshot.ts";
 import { addressOf } from "./addresses.ts";
 import { MeshProcess } from "./mesh_process.ts";
 import { accepts, plainEnvironment, runProgram, startProgram, waitFor, type Program } from "./processes.ts";
@@ -65,7 +66,7 @@ export interface Mesh {
   heddle(...args: string[]): string;
   status(): StatusAnswer;
   apply(documents: string): void;
-  /** Until every machine holds the snapshot meant for it and every service that has an app is ready. */
+  /** Until every machine holds the snapshot meant for it, with all instances of what its services call. */
   settled(limitMs?: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -157,20 +158,22 @@ class TestMesh implements Mesh {
     await waitFor("the mesh has settled", () => this.#isSettled(), { limitMs, everyMs: 50 });
   }
 
-  #isSettled(): true | null {
-    const { nodes, instances } = this.status();
+  async #isSettled(): Promise<true | null> {
+    const { nodes } = this.status();
     const machines = [...this.#machines.values()];
     const current = machines.every(({ name }) => {
       const node = nodes.find((each) => each.name === name);
       return node?.connected === true && node.wanted !== "" && node.wanted === node.acknowledged;
     });
-    const expected = machines.flatMap(({ name, plan }) =>
-      plan.services.filter(hasApp).map(({ service }) => ({ name, key: serviceKey(named(service)) })),
-    );
-    const ready = expected.every(({ name, key }) =>
-      instances.some((each) => each.ready && each.node === name && serviceKey(each.service) === key),
-    );
-    return current && ready ? true : null;
+    if (!current) return null;
+    const known = await Promise.all(machines.map((machine) => machine.knows((key) => this.#copiesOf(key))));
+    return known.every(Boolean) ? true : null;
+  }
+
+  /** How many instances of a service there are when all are well. */
+  #copiesOf(key: string): number {
+    const services = this.options.machines.flatMap((machine) => machine.services.filter(hasApp));
+    return services.filter(({ service }) => serviceKey(named(service)) === key).length;
   }
 
   /** The last words of every process. */
@@ -257,6 +260,19 @@ class TestMachine implements Machine {
     await waitFor(`${program.name} accepts`, ready, { program });
   }
 
+  /** Whether its snapshot has every ready instance of every service that its services call. */
+  async knows(copiesOf: (key: string) => number): Promise<boolean> {
+    const config = await adminPage(this.address, "/config");
+    if (config === null) return false;
+    const { snapshot } = JSON.parse(config) as { readonly snapshot: Snapshot | null };
+    const called = this.plan.services.flatMap(({ calls = {} }) => Object.keys(calls));
+    return called.every((service) => {
+      const key = serviceKey(named(service));
+      const found = snapshot?.destinations.find((each) => serviceKey(each.service) === key);
+      return found?.endpoints.filter(({ ready }) => ready).length === copiesOf(key);
+    });
+  }
+
   async stop(): Promise<void> {
     await this.proxy.stop();
     await Promise.all([...this.apps.values()].map((app) => app.stop()));
@@ -298,13 +314,18 @@ function coreOf(core: number | undefined): { core?: number } {
 }
 
 async function isReady(address: string): Promise<boolean> {
+  return (await adminPage(address, "/ready")) !== null;
+}
+
+/** null unless it answers 200. */
+async function adminPage(address: string, path: string): Promise<string | null> {
   try {
-    const answer = await fetch(`http://${address}:${ports.admin}/ready`, {
+    const answer = await fetch(`http://${address}:${ports.admin}${path}`, {
       signal: AbortSignal.timeout(1_000),
     });
-    await answer.text();
-    return answer.ok;
+    const text = await answer.text();
+    return answer.ok ? text : null;
   } catch {
-    return false;
+    return null;
   }
 }

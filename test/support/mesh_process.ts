@@ -36,15 +36,12 @@ export class MeshProcess {
 
   /** Starts it and waits until it is ready. */
   async start(): Promise<void> {
-    await this.untilReady(this.#launch());
+    await this.#wait(this.#launch());
   }
 
-  async untilReady(program: Program | null = this.#program): Promise<void> {
-    const ready = async () => ((await this.options.ready()) ? true : null);
-    await waitFor(`${this.name} is ready`, ready, {
-      limitMs: readyLimitMs,
-      ...(program === null ? {} : { program }),
-    });
+  /** Waits until it is ready, whoever starts it. */
+  async untilReady(): Promise<void> {
+    await this.#wait(null);
   }
 
   /** From now on it is started again that long after it ended, until `stop`. */
@@ -67,6 +64,12 @@ export class MeshProcess {
   async stop(): Promise<void> {
     this.#restartMs = null;
     await this.#program?.stop();
+  }
+
+  async #wait(program: Program | null): Promise<void> {
+    const ready = async () => ((await this.options.ready()) ? true : null);
+    const limit = { limitMs: readyLimitMs };
+    await waitFor(`${this.name} is ready`, ready, program === null ? limit : { ...limit, program });
   }
 
   #launch(): Program {

@@ -1,0 +1,92 @@
+/** Without registry and controller traffic goes on, also through a proxy that is started again meanwhile; and how fast it starts. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { binaryPath } from "../../compile/repository.ts";
+import { firstAccept } from "../support/first_accept.ts";
+import { callByName, callUntil } from "../support/http_calls.ts";
+import { startMesh, type Mesh } from "../support/mesh.ts";
+import { SteadyLoad } from "../support/steady_load.ts";
+
+const documents = `
+{kind: Service, name: caller, port: 80, protocol: http}
+---
+{kind: Service, name: web, port: 80, protocol: http}
+`;
+const startBarMs = 60;
+
+describe.skipIf(!existsSync(binaryPath))("without registry and controller", () => {
+  let mesh: Mesh;
+
+  beforeAll(async () => {
+    mesh = await startMesh({
+      documents,
+      machines: [
+        { name: "vm-a", services: [{ service: "caller", app: "none", calls: { web: "by-name" } }] },
+        { name: "vm-b", services: [{ service: "web" }] },
+      ],
+    });
+    await callUntil("vm-a reaches web", call, ({ status }) => status === 200);
+  }, 60_000);
+  afterAll(async () => await mesh?.stop());
+
+  const call = () => callByName(mesh.machine("vm-a"), "caller", "web");
+
+  function load(): SteadyLoad {
+    const { address: host } = mesh.machine("vm-a");
+    const port = mesh.machine("vm-a").httpPort("caller");
+    return new SteadyLoad({
+      host,
+      port,
+      authority: "web.mesh",
+      path: "/",
+      connections: 4,
+      everyMs: 5,
+    }).start();
+  }
+
+  test("no request fails while they end, one killed and one in order, and while they are gone", async () => {
+    const running = load();
+    await Bun.sleep(200);
+    await mesh.registry.kill();
+    await mesh.controller.stop();
+    await Bun.sleep(3_000);
+    await running.stop();
+    expect(running.failures).toEqual([]);
+    expect(running.answered).toBeGreaterThan(500);
+  }, 20_000);
+
+  test("proxies that are started meanwhile serve from disk", async () => {
+    for (const name of ["vm-a", "vm-b"]) {
+      await mesh.machine(name).proxy.kill();
+      await mesh.machine(name).proxy.start();
+      await callUntil(`traffic flows after ${name} came back`, call, ({ status }) => status === 200, 2_000);
+    }
+    const running = load();
+    await Bun.sleep(1_000);
+    await running.stop();
+    expect(running.failures).toEqual([]);
+    expect(running.answered).toBeGreaterThan(100);
+  }, 30_000);
+
+  test(`a proxy accepts its first connection within ${startBarMs} ms of its start`, async () => {
+    const { proxy, address, httpPort } = mesh.machine("vm-a");
+    const port = httpPort.call(mesh.machine("vm-a"), "caller");
+    const taken: number[] = [];
+    for (let run = 0; run < 5; run++) {
+      await proxy.kill();
+      taken.push(await firstAccept(proxy, address, port));
+    }
+    // The quickest: another program may have had the processor.
+    expect(Math.min(...taken)).toBeLessThan(startBarMs);
+  }, 30_000);
+
+  test("when they return, the mesh takes changes again", async () => {
+    await mesh.registry.start();
+    await mesh.controller.start();
+    await mesh.settled();
+    mesh.apply(
+      `${documents}---\n{kind: Access, name: web, service: web, mode: enforce, deny: [{from: caller}]}\n`,
+    );
+    await callUntil("the new access rule holds", call, ({ status }) => status === 403);
+  }, 30_000);
+});

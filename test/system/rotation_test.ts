@@ -1,0 +1,64 @@
+/** Certificates that live for seconds, under load: no request fails and no connection is cut. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { binaryPath } from "../../compile/repository.ts";
+import { callByName, callUntil } from "../support/http_calls.ts";
+import { startMesh, type Mesh } from "../support/mesh.ts";
+import { SteadyLoad } from "../support/steady_load.ts";
+
+const documents = `
+{kind: Service, name: caller, port: 80, protocol: http}
+---
+{kind: Service, name: web, port: 80, protocol: http}
+`;
+const leafTtl = "4s";
+const loadMs = 14_000;
+
+describe.skipIf(!existsSync(binaryPath))(`with certificates that live for ${leafTtl}`, () => {
+  let mesh: Mesh;
+
+  beforeAll(async () => {
+    mesh = await startMesh({
+      documents,
+      leafTtl,
+      machines: [
+        { name: "vm-a", services: [{ service: "caller", app: "none", calls: { web: "by-name" } }] },
+        { name: "vm-b", services: [{ service: "web" }] },
+      ],
+    });
+    const call = () => callByName(mesh.machine("vm-a"), "caller", "web");
+    await callUntil("vm-a reaches web", call, ({ status }) => status === 200);
+  }, 60_000);
+  afterAll(async () => await mesh?.stop());
+
+  function issued(): number[] {
+    return mesh.status().nodes.flatMap((node) => node.certificates.map((each) => each.issuedMs));
+  }
+
+  test("no request fails over several lifetimes, no connection of an app is lost, and a stream goes on", async () => {
+    const machine = mesh.machine("vm-a");
+    const { address: host } = machine;
+    const port = machine.httpPort("caller");
+    const before = Math.max(...issued());
+    const load = new SteadyLoad({
+      host,
+      port,
+      authority: "web.mesh",
+      path: "/",
+      connections: 8,
+      everyMs: 5,
+    }).start();
+    const ticks = loadMs / 100;
+    const stream = callByName(machine, "caller", "web", {
+      path: `/tick?ms=100&count=${ticks}`,
+      limitMs: 2 * loadMs,
+    });
+    await Bun.sleep(loadMs);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(load.lost).toBe(0);
+    expect(load.answered).toBeGreaterThan(1_000);
+    expect((await stream).text.trim().split("\n").length).toBe(ticks);
+    expect(Math.min(...issued())).toBeGreaterThan(before + 4_000);
+  }, 60_000);
+});
