@@ -105,7 +105,7 @@ export const controllerPaths = {
   reply: "/v1/snapshots/reply",
   /** PUT string[] of service keys that local apps asked for, by a node. */
   uses: "/v1/uses",
-  /** POST {port} by a node: ReachAnswer with the controller's clock. It connects back to where the call came from. */
+  /** POST {address, port} by a node: ReachAnswer with the controller's clock. It connects to the machine's inbound port. */
   reach: "/v1/reach",
   /** GET by hash, by a node: the bundle's text. */
   policy: "/v1/policies/:hash",

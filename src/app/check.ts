@@ -159,8 +159,12 @@ async function checkController(
   const control = controllerAsNode(runtime, settings, store);
   try {
     const beforeMs = runtime.clock.wallMs();
-    const answer = (await control.call("POST", controllerPaths.reach, { port: settings.ports.inbound }))
-      .body as { ok: boolean; detail: string; controllerMs: number };
+    const answer = (
+      await control.call("POST", controllerPaths.reach, {
+        address: settings.address,
+        port: settings.ports.inbound,
+      })
+    ).body as { ok: boolean; detail: string; controllerMs: number };
     const skewMs = Math.abs(answer.controllerMs - (beforeMs + runtime.clock.wallMs()) / 2);
     return [
       ok("HED0005", "controller", `answers at ${address}`),

@@ -63,8 +63,11 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
   });
   app.post(controllerPaths.reach, async (context) => {
     requireCaller(context, trustDomain, "node");
-    const { port } = await readBody(context.req.raw, v.strictObject({ port: portNumber }));
-    const answer = await issuing.options.reach(context.env.caller.remoteAddress, port);
+    const { address, port } = await readBody(
+      context.req.raw,
+      v.strictObject({ address: short, port: portNumber }),
+    );
+    const answer = await issuing.options.reach(address, port);
     return context.json({ ...answer, controllerMs: issuing.options.clock.wallMs() });
   });
   app.post(controllerPaths.tokens, async (context) => {
