@@ -62,6 +62,7 @@ export async function startProxy(
   const shard = new Shard(clock);
   const policies = startPolicies(runtime, folder, shard, metrics, log);
   const plane = new DataPlane({
+    node: settings.node,
     net: runtime.net,
     shard,
     random: runtime.random,

@@ -67,7 +67,10 @@ export interface RequestSink {
 export interface ServerExchange {
   readonly request: RequestHead;
   readonly connection: ConnectionInfo;
-  /** Starts the body. May call `sink.data` and `sink.end` from inside, with what has arrived already. Call once. */
+  /**
+   * Starts the body. May call `sink.data` and `sink.end` from inside, with what has arrived already, or `sink.aborted` when
+   * the client has left meanwhile. Call once.
+   */
   accept(sink: RequestSink): void;
   /** A 1xx answer, as often as wanted before `respond`. Left out for clients that cannot take it. */
   inform(status: number, fields: Fields | null, edits: FieldEdits): void;

@@ -385,6 +385,8 @@ class Http1Exchange implements ServerExchange, RequestHead {
   #paused = false;
   #bodyDone: boolean;
   #trailers: Fields | null = null;
+  /** Set when the client left before its answer was complete. */
+  #left: Outcome | null = null;
   #chunked = false;
   #bodyless = false;
   #tunnel = false;
@@ -425,6 +427,7 @@ class Http1Exchange implements ServerExchange, RequestHead {
 
   accept(sink: RequestSink): void {
     this.sink = sink;
+    if (this.#left !== null) return sink.aborted(this.#left);
     if (this.#bodyDone && !this.holding) sink.end(this.#trailers);
     else this.server.continueBody();
   }
@@ -544,8 +547,8 @@ class Http1Exchange implements ServerExchange, RequestHead {
   clientLeft(detail: string): void {
     if (this.finished) return;
     this.finished = true;
-    const outcome: Outcome = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
-    this.sink?.aborted(outcome);
+    this.#left = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
+    this.sink?.aborted(this.#left);
   }
 }
 

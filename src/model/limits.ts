@@ -46,11 +46,13 @@ export const limits = {
   connectionsMax: 1024,
   pendingMax: 1024,
   pendingMs: 3_000,
+  requestsMax: 4096,
   // Retries
   attemptsMax: 2,
   retryBudgetRatio: 0.2,
   retryBudgetWindowMs: 10_000,
   retryBudgetFloorPerSecond: 10,
+  retryBackoffMs: 25,
   // Identity
   leafMs: 24 * 3_600_000,
   nodeLeafMs: 24 * 3_600_000,

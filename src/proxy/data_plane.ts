@@ -1,28 +1,36 @@
 /**
- * One shard of the data plane: listeners, the current state, and everything that is open. Snapshots come in, traffic goes
- * through, nothing of what is open ends because of a new snapshot.
+ * One shard of the data plane: listeners, the state in force, and everything that is open. A snapshot becomes a whole new
+ * state beside the old one and is swapped in once; nothing that is under way notices. Revocation alone cuts.
  */
 import type { Listener, Net, Random, Socket, SocketHandler } from "../../runtime/contract.ts";
-import type { ServerExchange } from "../http/exchange.ts";
+import type { ConnectionInfo, ServerExchange } from "../http/exchange.ts";
 import { Http1Server } from "../http/h1_server.ts";
 import type { Shard } from "../http/shard.ts";
+import { principalOf } from "../identity/spiffe_id.ts";
 import { inboundTls, tcpAlpn } from "../identity/tls_options.ts";
-import type { MachineDocument, MachineService, Upstream } from "../model/document.ts";
-import { serviceKey } from "../model/service.ts";
+import type { MachineDocument } from "../model/document.ts";
+import { limits } from "../model/limits.ts";
+import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { PolicyChain } from "../policy/chain.ts";
 import type { Recorder } from "../telemetry/record.ts";
 import type { Credentials } from "./credentials.ts";
 import { Discovery } from "./discovery.ts";
-import { serveInbound } from "./inbound.ts";
+import type { Caller } from "./inbound.ts";
+import { serveInbound } from "./inbound_exchange.ts";
+import { serveInboundTcp } from "./inbound_tcp.ts";
 import { listenInbound } from "./listen/inbound_listener.ts";
-import { serviceKeyOf } from "./listen/mesh_name.ts";
-import { refuseUnknown, serveOutbound, type OutboundContext } from "./outbound.ts";
+import { listenOutbound, type OutboundAddress } from "./listen/outbound_listeners.ts";
+import type { LocalApp } from "./live_service.ts";
+import { localApps } from "./local_apps.ts";
+import { OpenConnections } from "./open_connections.ts";
+import { serveOutbound } from "./outbound.ts";
+import { OutboundSource } from "./outbound_source.ts";
+import { serveOutboundTcp } from "./outbound_tcp.ts";
+import type { ProxyParts } from "./proxy_parts.ts";
 import { RequestIds } from "./request_id.ts";
-import { createState, retireState, type ProxyState, type StateOptions } from "./state.ts";
-import type { TcpPipe } from "./tcp.ts";
-import { serveTcpInbound } from "./tcp_inbound.ts";
-import { serveTcpOutbound } from "./tcp_outbound.ts";
+import { abandonedPools, createProxyState, poolsOf, type ProxyState } from "./state.ts";
+import { WaitingSocket } from "./waiting_socket.ts";
 
 export interface DataPlaneOptions {
   readonly net: Net;
@@ -31,219 +39,218 @@ export interface DataPlaneOptions {
   readonly recorder: Recorder;
   readonly credentials: Credentials;
   readonly policies: PolicyChain;
+  /** Name of this machine in the mesh. */
+  readonly node: string;
   readonly machine: MachineDocument;
   readonly inbound: { readonly host: string; readonly port: number };
   /** Where the local listeners bind. */
   readonly loopback: string;
+  /** 0: any free ports. */
   readonly outboundFirstPort: number;
   /** A local app asked for a service that the snapshot does not have. */
   readonly wanted: (key: string) => void;
   readonly log: (text: string) => void;
 }
 
-/** Where a local service finds the mesh. */
-export interface OutboundAddress {
-  readonly service: string;
-  readonly host: string;
-  readonly port: number;
-  /** Key of the one service it leads to; null: the HTTP listener, by name. */
-  readonly upstream: string | null;
-}
-
 export class DataPlane {
-  readonly addresses: OutboundAddress[] = [];
-  readonly #listeners: Listener[] = [];
-  readonly #connections = new Set<Http1Server>();
-  readonly #pipes = new Set<TcpPipe>();
-  readonly #context: OutboundContext;
-  readonly #discovery: Discovery;
-  #state: ProxyState | null = null;
+  /** Where local services find the mesh; known once it is open. */
+  addresses: readonly OutboundAddress[] = [];
+  /** The port that took effect; 0 before `open`. */
+  inboundPort = 0;
+  #listeners: readonly Listener[] = [];
+  readonly #parts: ProxyParts;
+  readonly #apps: ReadonlyMap<string, readonly LocalApp[]>;
 
   constructor(readonly options: DataPlaneOptions) {
-    const { net, shard, random, recorder, credentials, policies, machine } = options;
-    this.#discovery = new Discovery(shard.clock, options.wanted);
-    const stateOptions: StateOptions = {
+    const { net, shard, random, recorder, credentials, policies, machine, node, wanted } = options;
+    this.#parts = {
       net,
-      shard,
       random,
-      credentials,
-      machine: machine.services,
-      onLimit: (limit, listener) => recorder.limitTripped(limit, listener),
-    };
-    this.#context = {
       shard,
-      random,
       recorder,
+      credentials,
       policies,
-      stateOptions,
-      requestIds: new RequestIds(random),
-      state: () => this.#state,
-      discover: (key, found) => this.#discovery.wait(key, found),
+      ids: new RequestIds(random),
+      discovery: new Discovery({ shard, wanted }),
+      open: new OpenConnections(),
+      state: null,
     };
+    this.#apps = localApps(machine.services, node, this.#parts);
   }
 
   get state(): ProxyState | null {
-    return this.#state;
+    return this.#parts.state;
   }
 
   /** Opens the listeners. Throws when a port is taken, naming its holder; nothing stays open then. */
   open(): void {
+    const { net, machine, loopback, outboundFirstPort } = this.options;
+    const inbound = this.#listenInbound();
     try {
-      this.#openInbound();
-      this.options.machine.services.forEach((service, at) => this.#openOutbound(service, at));
+      const { listeners, addresses } = listenOutbound({
+        net,
+        services: machine.services,
+        host: loopback,
+        firstPort: outboundFirstPort,
+        accept: (service, only) => this.#acceptLocal(service, only),
+      });
+      this.#listeners = [inbound, ...listeners];
+      this.addresses = addresses;
+      this.inboundPort = inbound.port;
     } catch (error) {
-      for (const listener of this.#listeners.splice(0)) listener.close();
+      inbound.close();
       throw error;
     }
   }
 
-  /** Makes the snapshot current. */
+  /** Puts a snapshot in force. What of it cannot be used is logged and refused where it would be; throws, and changes nothing, when it cannot be read at all. */
   apply(snapshot: Snapshot): void {
-    const previous = this.#state;
-    const next = createState(this.#context.stateOptions, previous, snapshot);
-    this.#state = next;
-    if (previous !== null) retireState(previous, next);
-    this.#cutDenied(snapshot.deniedIds);
-    this.#discovery.arrived((key) => next.destinations.has(key));
+    const { shard, random, log } = this.options;
+    const { open, discovery } = this.#parts;
+    const old = this.#parts.state;
+    const input = { random, nowMs: shard.clock.now(), apps: this.#apps };
+    const { state, problems } = createProxyState(old, snapshot, input);
+    for (const problem of problems) log(problem);
+    this.#parts.state = state;
+    if (old !== null) for (const pool of abandonedPools(old, state)) pool.retire();
+    if (old !== null && isTrustChanged(old.snapshot, snapshot)) this.credentialsChanged();
+    open.cut(state.deniedIds);
+    for (const { destination, endpoints } of state.destinations.values())
+      if (state.deniedIds.has(destination.spiffeId))
+        for (const endpoint of endpoints.values()) for (const pool of endpoint.pools.values()) pool.destroy();
+    discovery.arrived((key) => state.destinations.has(key));
   }
 
-  /** A credential was replaced: connections that show the old one take nothing new. */
+  /** A credential or the trusted roots were replaced: what shows or trusts the old ones takes nothing new. */
   credentialsChanged(): void {
-    for (const destination of this.#state?.destinations.values() ?? []) {
-      for (const endpoint of destination.endpoints.values())
-        for (const pool of endpoint.pools.values()) pool.refresh();
-    }
+    if (this.state !== null) for (const pool of poolsOf(this.state)) pool.refresh();
   }
 
   /** Takes nothing new, lets what is open finish, ends the rest at the deadline. */
   async close(deadlineMs: number): Promise<void> {
+    const { open, discovery, shard } = this.#parts;
     for (const listener of this.#listeners) listener.close();
-    for (const connection of this.#connections) connection.retire();
-    const { clock } = this.options.shard;
-    const until = clock.now() + deadlineMs;
-    while (this.#connections.size + this.#pipes.size > 0 && clock.now() < until) {
-      await new Promise<void>((resolve) => clock.after(20, resolve));
+    discovery.close();
+    open.retire();
+    await new Promise<void>((done) => {
+      const timer = shard.clock.after(deadlineMs, done);
+      open.whenEmpty(() => {
+        timer.cancel();
+        done();
+      });
+    });
+    open.destroy();
+    if (this.state !== null) for (const pool of poolsOf(this.state)) pool.retire();
+    for (const apps of this.#apps.values()) for (const app of apps) app.pool.retire();
+  }
+
+  // ------------------------------------------------------------------------------------------ from local apps
+
+  #acceptLocal(service: ServiceName, only: ServiceName | null): (socket: Socket) => SocketHandler {
+    const source = new OutboundSource(this.#parts, service, only);
+    if (only === null) return (socket) => this.#serveLocalHttp(socket, source);
+    const key = serviceKey(only);
+    return (socket) => this.#serveOnly(socket, source, key);
+  }
+
+  /** The called service decides what the connection speaks; while it is not known, the connection waits. */
+  #serveOnly(socket: Socket, source: OutboundSource, key: string): SocketHandler {
+    const known = this.state?.destinations.get(key);
+    if (known !== undefined) {
+      return known.destination.protocol === "tcp"
+        ? serveOutboundTcp(socket, source, known)
+        : this.#serveLocalHttp(socket, source);
     }
-    for (const connection of this.#connections) connection.destroy();
-    for (const pipe of this.#pipes) pipe.destroy();
-    if (this.#state !== null) retireState(this.#state, null);
-  }
-
-  // ------------------------------------------------------------------------------------------ inbound
-
-  #openInbound(): void {
-    const { net, shard, inbound, recorder, credentials, log } = this.options;
-    const listener = listenInbound({
-      net,
-      shard,
-      host: inbound.host,
-      port: inbound.port,
-      tlsFor: (serverName) => {
-        const local = this.#state?.localsByName.get(serverName);
-        const credential = local === undefined ? null : credentials.of(local.key);
-        return local === undefined || credential === null
-          ? null
-          : { key: local.key, tls: inboundTls(credential, credentials.trust()) };
-      },
-      serve: (key, socket) => this.#serveSecured(key, socket),
-      onRefused: (reason) => log(`inbound: refused ${reason}`),
-      onLimit: (limit) => recorder.limitTripped(limit, "inbound"),
+    const waiting = new WaitingSocket(socket);
+    const waits = this.#parts.discovery.wait(key, (there) => {
+      if (waiting.gone) return;
+      if (!there) return waiting.refuse();
+      socket.resume();
+      socket.handler = this.#serveOnly(socket, source, key);
     });
-    this.#listeners.push(listener);
+    if (!waits) waiting.refuse();
+    return waiting;
   }
 
-  #serveSecured(key: string, socket: Socket): SocketHandler {
-    if (socket.tls?.alpn === tcpAlpn)
-      return serveTcpInbound(this.#context, key, socket, (pipe) => this.#keepPipe(pipe));
-    return this.#serveHttp(socket, key, false, (exchange) => serveInbound(this.#context, key, exchange));
-  }
-
-  // ----------------------------------------------------------------------------------------- outbound
-
-  #openOutbound(service: MachineService, at: number): void {
-    const key = serviceKey(service.service);
-    const { loopback, outboundFirstPort } = this.options;
-    const port = service.httpPort ?? outboundFirstPort + at;
-    const { namespace } = service.service;
-    this.#listen(loopback, port, key, null, (socket) =>
-      this.#serveHttp(socket, key, false, (exchange) => {
-        const called = serviceKeyOf(exchange.request.authority, namespace);
-        if (called === null) refuseUnknown(this.#context, key, exchange);
-        else serveOutbound(this.#context, key, called, exchange);
-      }),
-    );
-    for (const upstream of service.upstreams)
-      if (upstream.port !== null) this.#openUpstream(key, upstream, upstream.port);
-  }
-
-  /** An explicit port. What the service speaks is known from the snapshot when a connection comes. */
-  #openUpstream(source: string, upstream: Upstream, port: number): void {
-    const key = serviceKey(upstream.service);
-    this.#listen(upstream.host, port, source, key, (socket) => {
-      const protocol = this.#state?.destinations.get(key)?.destination.protocol ?? "tcp";
-      if (protocol === "tcp")
-        return serveTcpOutbound(this.#context, source, key, socket, (pipe) => this.#keepPipe(pipe));
-      return this.#serveHttp(socket, source, true, (exchange) =>
-        serveOutbound(this.#context, source, key, exchange),
-      );
-    });
-  }
-
-  #listen(
-    host: string,
-    port: number,
-    service: string,
-    upstream: string | null,
-    accept: (socket: Socket) => SocketHandler,
-  ): void {
-    const listener = this.options.net.listen({ host, port }, accept);
-    this.#listeners.push(listener);
-    this.addresses.push({ service, host, port: listener.port, upstream });
-  }
-
-  #serveHttp(
-    socket: Socket,
-    name: string,
-    hostOptional: boolean,
-    handler: (exchange: ServerExchange) => void,
-  ): Http1Server {
-    const { remoteAddress, remotePort, localPort, tls } = socket;
+  #serveLocalHttp(socket: Socket, source: OutboundSource): SocketHandler {
+    const { shard, open, recorder } = this.#parts;
     const server: Http1Server = new Http1Server(socket, {
-      shard: this.options.shard,
-      connection: {
-        remoteAddress,
-        remotePort,
-        localPort,
-        peer: tls?.peer ?? null,
-        serverName: tls?.serverName ?? "",
-      },
-      handler,
-      hostOptional,
-      onLimit: (limit) => this.options.recorder.limitTripped(limit, name),
-      onClosed: () => this.#connections.delete(server),
+      shard,
+      connection: connectionOf(socket),
+      handler: (exchange) => serveOutbound(exchange, source),
+      hostOptional: source.only !== null,
+      onLimit: (limit) => recorder.limitTripped(limit, `outbound ${source.key}`),
+      onClosed: () => open.delete(server),
     });
-    this.#connections.add(server);
+    open.add(server, null);
     return server;
   }
 
-  #keepPipe(pipe: TcpPipe): void {
-    this.#pipes.add(pipe);
-    pipe.whenOver(() => this.#pipes.delete(pipe));
+  // --------------------------------------------------------------------------------------- from other proxies
+
+  #listenInbound(): Listener {
+    const { net, shard, recorder, credentials } = this.#parts;
+    const { inbound, log } = this.options;
+    return listenInbound({
+      net,
+      shard,
+      ...inbound,
+      choose: (serverName) => {
+        const service = this.state?.inbound.get(serverName);
+        const credential = service === undefined ? null : credentials.of(service.key);
+        return credential === null ? null : inboundTls(credential, credentials.trust());
+      },
+      secured: (socket, serverName) => this.#serveProxy(socket, serverName),
+      refused: (reason) => log(`inbound: refused ${reason}`),
+      onLimit: (limit) => recorder.limitTripped(limit, "inbound"),
+    });
   }
 
-  /** Revocation is the one change that cuts what is open. */
-  #cutDenied(deniedIds: readonly string[]): void {
-    if (deniedIds.length === 0) return;
-    const denied = new Set(deniedIds);
-    for (const connection of this.#connections) {
-      const id = connection.options.connection.peer?.uris[0];
-      if (id !== undefined && denied.has(id)) connection.destroy();
+  #serveProxy(socket: Socket, serverName: string): SocketHandler {
+    const caller = this.#callerOf(socket);
+    if (caller === null || socket.tls?.serverName !== serverName) {
+      const waiting = new WaitingSocket(socket);
+      waiting.refuse();
+      return waiting;
     }
-    for (const pipe of this.#pipes) if (denied.has(pipe.peerId)) pipe.destroy();
-    for (const destination of this.#state?.destinations.values() ?? []) {
-      if (!denied.has(destination.destination.spiffeId)) continue;
-      for (const endpoint of destination.endpoints.values())
-        for (const pool of endpoint.pools.values()) pool.destroy();
-    }
+    if (socket.tls.alpn === tcpAlpn) return serveInboundTcp(socket, this.#parts, caller, serverName);
+    return this.#serveProxyHttp(socket, caller, serverName);
   }
+
+  #serveProxyHttp(socket: Socket, caller: Caller, serverName: string): SocketHandler {
+    const { shard, open, recorder } = this.#parts;
+    const retireAtMs = shard.clock.now() + limits.connectionAgeMs;
+    const server: Http1Server = new Http1Server(socket, {
+      shard,
+      connection: connectionOf(socket),
+      handler: (exchange: ServerExchange) => {
+        if (shard.clock.now() > retireAtMs) server.retire();
+        serveInbound(exchange, this.#parts, caller, serverName);
+      },
+      onLimit: (limit) => recorder.limitTripped(limit, "inbound"),
+      onClosed: () => open.delete(server),
+    });
+    open.add(server, caller.spiffeId);
+    return server;
+  }
+
+  /** Exactly the verified URI; null for whoever is no service, or was revoked. */
+  #callerOf(socket: Socket): Caller | null {
+    const spiffeId = socket.tls?.peer?.uris[0];
+    const { state } = this;
+    if (state === null || spiffeId === undefined || state.deniedIds.has(spiffeId)) return null;
+    const principal = principalOf(spiffeId, state.snapshot.trustDomain);
+    return principal?.kind === "service" ? { key: serviceKey(principal.service), spiffeId } : null;
+  }
+}
+
+function isTrustChanged(old: Snapshot, next: Snapshot): boolean {
+  const trusted = (snapshot: Snapshot): string =>
+    JSON.stringify([snapshot.bundle.rootsPem, snapshot.deniedIds]);
+  return trusted(old) !== trusted(next);
+}
+
+function connectionOf(socket: Socket): ConnectionInfo {
+  const { remoteAddress, remotePort, localPort, tls } = socket;
+  return { remoteAddress, remotePort, localPort, peer: tls?.peer ?? null, serverName: tls?.serverName ?? "" };
 }

@@ -1,161 +1,160 @@
 /**
- * Inbound pipeline: one exchange from another proxy, or from a service of this machine, to the local app. The order of the
- * stages is this file and nowhere else: identity, access, forward.
+ * Inbound pipeline: one call to a service of this machine, from another proxy or from this one. The order is identity,
+ * access rules, the app on loopback, record; it is the same for both, so no way in passes the rules by.
  */
-import type { Random } from "../../runtime/contract.ts";
-import type { ServerExchange } from "../http/exchange.ts";
+import type { ClientStream, OutgoingRequest, ResponseHead, ResponseSink } from "../http/exchange.ts";
+import type { Http1Client } from "../http/h1_client.ts";
 import type { Shard } from "../http/shard.ts";
-import { principalOf } from "../identity/spiffe_id.ts";
 import type { Outcome } from "../model/outcome.ts";
-import { serviceKey } from "../model/service.ts";
-import type { ExchangeRecord, Recorder } from "../telemetry/record.ts";
-import type { FieldEdits } from "../wire/fields.ts";
+import type { Recorder } from "../telemetry/record.ts";
+import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { decideAccess } from "./guard/access.ts";
-import { Relay, type RelayOwner } from "./relay.ts";
-import { isRequestId, type RequestIds } from "./request_id.ts";
-import { errorField, repeatField, rescue } from "./rescue.ts";
-import type { LiveLocal, ProxyState } from "./state.ts";
-import type { Pool } from "./upstream/pool.ts";
+import { callerField, heddleFields } from "./heddle_fields.ts";
+import { CallRecord } from "./call_record.ts";
+import type { InboundService, LocalApp } from "./live_service.ts";
+import type { Taker } from "./upstream/pool.ts";
 
-export interface InboundContext {
+/** Who calls, as its certificate or its listener says. */
+export interface Caller {
+  /** Key of its service. */
+  readonly key: string;
+  readonly spiffeId: string;
+}
+
+/** Takes the answer; hears first where the body of the request goes. Then either `failed` or the answer ends it. */
+export interface CallSink extends ResponseSink {
+  started(stream: ClientStream): void;
+  /** Body bytes of the request so far. */
+  readonly bytesSent: number;
+}
+
+export interface InboundCallOptions {
   readonly shard: Shard;
-  readonly random: Random;
   readonly recorder: Recorder;
-  readonly requestIds: RequestIds;
-  readonly state: () => ProxyState | null;
+  readonly service: InboundService;
+  readonly app: LocalApp;
+  readonly caller: Caller;
+  readonly requestId: string;
+  /** Path of the target, without the query. */
+  readonly path: string;
+  readonly protocol: string;
+  /** Whether it came over mTLS. */
+  readonly tls: boolean;
+  /** Without fields of heddle's own: whoever starts a call leaves them out. */
+  readonly request: OutgoingRequest;
+  readonly sink: CallSink;
 }
 
-/** Fields that only proxies write; what came under these names is not from one. */
-export const identityFields: readonly string[] = [
-  "x-heddle-caller",
-  "x-heddle-attempt",
-  repeatField,
-  errorField,
-  "x-forwarded-client-cert",
-];
+export class InboundCall implements ResponseSink, Taker {
+  readonly #record: CallRecord;
+  #stream: ClientStream | null = null;
+  #finished = false;
 
-const responseEdits: FieldEdits = { remove: [], set: [], add: [] };
-
-/** Serves an exchange that came by mTLS for the local service of `key`. */
-export function serveInbound(context: InboundContext, key: string, exchange: ServerExchange): void {
-  const { request, connection } = exchange;
-  const sourceId = connection.peer?.uris[0] ?? "";
-  const record = inboundRecord(context, key, exchange, sourceId);
-  const local = context.state()?.locals.get(key);
-  if (local === undefined) {
-    return refuse(context, exchange, record, {
-      flag: "NC",
-      side: "mesh",
-      repeat: "yes",
-      status: 503,
-      detail: `${key} does not run on this machine`,
-    });
-  }
-  record.destinationId = local.local.spiffeId;
-  const denied = checkAccess(local, record, request.method, request.path);
-  if (denied !== null) return refuse(context, exchange, record, denied);
-  const relay = new Relay({
-    shard: context.shard,
-    recorder: context.recorder,
-    owner: new AppOwner(local.app, local.machine.host),
-    exchange,
-    record,
-    requestEdits: {
-      remove: identityFields,
-      set: ["x-request-id", record.requestId, "x-heddle-caller", record.source],
-      add: ["via", "1.1 heddle"],
-    },
-    responseEdits,
-    authority: request.authority,
-    target: request.target,
-    idempotent: false,
-    stream: local.local.stream,
-    requestTimeoutMs: null,
-    fromMesh: true,
-    toMesh: () => false,
-  });
-  relay.begin();
-}
-
-/** The access rules of a local service; the verdict goes into the record. null: go on. */
-export function checkAccess(
-  local: LiveLocal,
-  record: ExchangeRecord,
-  method: string,
-  path: string,
-): Outcome | null {
-  const verdict = decideAccess(local.local.access, { sourceId: record.sourceId, method, path });
-  record.access = verdict;
-  if (verdict.verdict !== "deny") return null;
-  const who = record.source === "" ? "a caller without identity" : record.source;
-  const what = method === "" ? `connect to ${local.key}` : `${method} ${path} of ${local.key}`;
-  const why = verdict.rule === "default" ? "no Access rule allows it" : `the rule ${verdict.rule} denies it`;
-  return { flag: "AD", side: "mesh", repeat: "no", status: 403, detail: `${who} may not ${what}: ${why}` };
-}
-
-/** The app has one address: only the race on a kept connection is tried again. */
-class AppOwner implements RelayOwner {
-  constructor(
-    readonly app: Pool,
-    readonly host: string,
-  ) {}
-
-  route(): Pool {
-    return this.app;
+  constructor(readonly options: InboundCallOptions) {
+    const { shard, service, caller, app, request } = options;
+    const record = new CallRecord("inbound", "http", shard.clock.now());
+    record.service = service.key;
+    record.source = caller.key;
+    record.sourceId = caller.spiffeId;
+    record.destinationId = service.local.spiffeId;
+    record.tls = options.tls;
+    record.requestId = options.requestId;
+    record.method = request.method;
+    record.path = options.path;
+    record.protocol = options.protocol;
+    record.endpoint = app.id;
+    this.#record = record;
   }
 
-  attempted(): void {}
-
-  mayRetry(relay: Relay): boolean {
-    return relay.attempts < 2 && relay.options.record.outcome === null;
+  /** Leads to `started` or `failed` of the sink, maybe from inside. */
+  begin(): void {
+    const { service, caller, app, request, path } = this.options;
+    if (service.local.protocol !== "http") return this.failed(notHttp(service));
+    const verdict = decideAccess(service.local.access, caller.spiffeId, request.method, path);
+    this.#record.access = verdict;
+    if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));
+    app.pool.acquire(this, this.#record.startedMs);
   }
 
-  finished(): void {}
+  connected(connection: Http1Client): void {
+    const { request, caller, sink } = this.options;
+    const { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
+    const edits = withCaller(request.edits, caller.key);
+    this.#stream = connection.start(
+      { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue },
+      this,
+    );
+    sink.started(this.#stream);
+  }
+
+  unreachable(outcome: Outcome): void {
+    this.failed(outcome);
+  }
+
+  /** The caller gave up. */
+  cancel(detail: string): void {
+    if (this.#finished) return;
+    if (this.#stream !== null) this.#stream.cancel();
+    else this.options.app.pool.leave(this);
+    this.#finish({ flag: "DC", side: "downstream", repeat: "no", status: 499, detail });
+  }
+
+  // ------------------------------------------------------------------------------------- the answer of the app
+
+  informational(status: number, fields: Fields): void {
+    this.options.sink.informational(status, fields);
+  }
+
+  head(head: ResponseHead): void {
+    const { sink, shard } = this.options;
+    this.#record.status = head.status;
+    this.#record.firstByteMs = shard.clock.now();
+    const foreign = heddleFields(head.fields);
+    sink.head(foreign === null ? head : { ...head, nominated: [...foreign, ...(head.nominated ?? [])] });
+  }
+
+  data(chunk: Uint8Array): void {
+    this.#record.bytesOut += chunk.length;
+    this.options.sink.data(chunk);
+  }
+
+  end(trailers: Fields | null): void {
+    this.options.sink.end(trailers);
+    this.#finish(null);
+  }
+
+  failed(outcome: Outcome): void {
+    this.options.sink.failed(outcome);
+    if (this.#record.status === 0) this.#record.status = outcome.status;
+    this.#finish(outcome);
+  }
+
+  writable(): void {
+    this.options.sink.writable();
+  }
+
+  #finish(outcome: Outcome | null): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const { shard, recorder, sink } = this.options;
+    this.#record.outcome = outcome;
+    this.#record.bytesIn = sink.bytesSent;
+    recorder.finish(this.#record, shard.clock.now());
+  }
+
+  #denied(rule: string): Outcome {
+    const { service, caller, request, path } = this.options;
+    const by = rule === "default" ? "no access rule allows it" : `the access rule ${rule} denies it`;
+    const detail = `${caller.key} may not ${request.method} ${path} of ${service.key}: ${by}`;
+    return { flag: "AD", side: "downstream", repeat: "no", status: 403, detail };
+  }
 }
 
-function inboundRecord(
-  context: InboundContext,
-  key: string,
-  exchange: ServerExchange,
-  sourceId: string,
-): ExchangeRecord {
-  const { request } = exchange;
-  const given = request.fields.get("x-request-id");
-  const principal = principalOf(sourceId, context.state()?.snapshot.trustDomain ?? "");
-  return {
-    direction: "inbound",
-    kind: "http",
-    startedMs: context.shard.clock.now(),
-    service: key,
-    source: principal?.kind === "service" ? serviceKey(principal.service) : "",
-    sourceId,
-    destinationId: "",
-    tls: true,
-    requestId: given !== null && isRequestId(given) ? given : context.requestIds.next(),
-    method: request.method,
-    path: request.path,
-    protocol: request.version,
-    route: "",
-    status: 0,
-    outcome: null,
-    firstByteMs: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    endpoint: "",
-    attempts: [],
-    policies: [],
-    access: null,
-  };
+function notHttp(service: InboundService): Outcome {
+  const detail = `${service.key} speaks ${service.local.protocol}, not HTTP`;
+  return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
 }
 
-function refuse(
-  context: InboundContext,
-  exchange: ServerExchange,
-  record: ExchangeRecord,
-  outcome: Outcome,
-): void {
-  record.outcome = outcome;
-  record.status = outcome.status;
-  rescue(exchange, outcome, record.requestId, false, true);
-  context.recorder.finish(record, context.shard.clock.now());
+function withCaller(edits: FieldEdits, caller: string): FieldEdits {
+  return { remove: edits.remove, set: [...edits.set, callerField, caller], add: edits.add };
 }

@@ -1,409 +1,506 @@
 /**
- * Outbound pipeline: one exchange from a local service to a chosen endpoint. The order of the stages is this file and
- * nowhere else: find the service, match the route, ask the policies, choose the backend, then per attempt pick an endpoint
- * and forward. Nothing here waits unless it must: without policies a request passes in one turn of the event loop.
+ * Outbound pipeline: one exchange from a local service to a chosen endpoint of another. The order of the stages is this file
+ * and nowhere else: find the service, match the route, ask the policies, pick an endpoint, take a connection, forward, try
+ * again where that is safe, record. Without a policy that answers later, a request passes in one turn of the event loop.
  */
-import type { ServerExchange } from "../http/exchange.ts";
+import { WheelEntry } from "../base/timer_wheel.ts";
+import type { ClientStream, OutgoingRequest, ResponseHead, ServerExchange } from "../http/exchange.ts";
+import type { Http1Client } from "../http/h1_client.ts";
 import { limits } from "../model/limits.ts";
-import type { Outcome } from "../model/outcome.ts";
+import type { Flag, Outcome } from "../model/outcome.ts";
 import { serviceKey } from "../model/service.ts";
-import type { PolicyBinding } from "../model/snapshot.ts";
-import type { PolicyChain, PolicyVerdict } from "../policy/chain.ts";
-import type { AttemptRecord, ExchangeRecord } from "../telemetry/record.ts";
-import { noEdits, type FieldEdits } from "../wire/fields.ts";
-import type { Balancer } from "./balance/balancer.ts";
-import type { EndpointState } from "./balance/endpoint_state.ts";
-import { checkAccess, identityFields, type InboundContext } from "./inbound.ts";
-import { Relay, type RelayOwner } from "./relay.ts";
+import type { PolicyVerdict } from "../policy/chain.ts";
+import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
+import { attemptField, errorField, heddleFields, repeatField, requestIdField } from "./heddle_fields.ts";
+import { CallRecord } from "./call_record.ts";
+import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
+import type {
+  InboundService,
+  LiveDestination,
+  LiveEndpoint,
+  LiveRoute,
+  LocalApp,
+  Target,
+} from "./live_service.ts";
+import { outcomes } from "./outcomes.ts";
+import type { OutboundSource } from "./outbound_source.ts";
 import { isRequestId } from "./request_id.ts";
+import { RequestBody, type BodyOwner } from "./request_body.ts";
 import { rescue } from "./rescue.ts";
-import { chooseBackend, matchRoute, type LiveRoute } from "./route/match_route.ts";
-import { remotePool, type LiveDestination, type LiveLocal, type StateOptions } from "./state.ts";
-import type { Pool } from "./upstream/pool.ts";
+import { chooseBackend } from "./route/choose_backend.ts";
+import { matchRoute } from "./route/match_route.ts";
+import type { Pool, Taker } from "./upstream/pool.ts";
 
-export interface OutboundContext extends InboundContext {
-  readonly stateOptions: StateOptions;
-  readonly policies: PolicyChain;
-  /** Finds a service that the snapshot does not have yet; calls with true once it does, false when nobody has it. */
-  readonly discover: (key: string, found: (known: boolean) => void) => void;
+export function serveOutbound(exchange: ServerExchange, source: OutboundSource): void {
+  new OutboundExchange(exchange, source).begin();
 }
 
-/** A call of the local service `source` to `key`. */
-export function serveOutbound(
-  context: OutboundContext,
-  source: string,
-  key: string,
-  exchange: ServerExchange,
-): void {
-  const record = outboundRecord(context, source, key, exchange);
-  const destination = context.state()?.destinations.get(key);
-  if (destination !== undefined) return route(context, exchange, record, destination);
-  context.discover(key, () => {
-    if (exchange.finished) return;
-    const found = context.state()?.destinations.get(key);
-    if (found !== undefined) return route(context, exchange, record, found);
-    const detail = `there is no service "${key}" in this mesh, or the controller has not told this machine about it`;
-    refuse(context, exchange, record, { flag: "NC", side: "mesh", repeat: "no", status: 404, detail });
-  });
-}
+const nothingTried: readonly LiveEndpoint[] = [];
 
-/** A call to a name that is none of the mesh. */
-export function refuseUnknown(context: OutboundContext, source: string, exchange: ServerExchange): void {
-  const { authority } = exchange.request;
-  const detail = `"${authority}" is no name of the mesh: expected <service>.mesh or <service>.<namespace>.mesh`;
-  refuse(context, exchange, outboundRecord(context, source, "", exchange), {
-    flag: "NC",
-    side: "downstream",
-    repeat: "no",
-    status: 404,
-    detail,
-  });
-}
-
-function route(
-  context: OutboundContext,
-  exchange: ServerExchange,
-  record: ExchangeRecord,
-  destination: LiveDestination,
-): void {
-  const { request } = exchange;
-  let live: LiveRoute | null = null;
-  if (destination.routes.length > 0) {
-    live = matchRoute(destination.routes, request);
-    if (live === null) {
-      record.route = "unmatched";
-      const detail = `no rule of ${destination.key} matches ${request.method} ${request.path}`;
-      return refuse(context, exchange, record, {
-        flag: "NR",
-        side: "downstream",
-        repeat: "no",
-        status: 404,
-        detail,
-      });
-    }
-    record.route = live.route.name;
-  }
-  record.destinationId = destination.destination.spiffeId;
-  const bindings = bindingsOf(destination, live);
-  if (bindings.length === 0) return forward(context, exchange, record, destination, live, null);
-  const { method, authority, target, fields } = request;
-  const { sourceId, requestId } = record;
-  const { service } = destination.destination;
-  context.policies.evaluate(
-    bindings,
-    { method, authority, target, fields, sourceId, service, requestId },
-    (verdict) => {
-      context.shard.enter();
-      obey(context, exchange, record, destination, live, verdict);
-      context.shard.leave();
-    },
-  );
-}
-
-function bindingsOf(destination: LiveDestination, live: LiveRoute | null): readonly PolicyBinding[] {
-  const own = destination.destination.policies;
-  const ofRoute = live?.route.policies ?? own.slice(0, 0);
-  if (ofRoute.length === 0) return own;
-  return own.length === 0 ? ofRoute : [...own, ...ofRoute];
-}
-
-function obey(
-  context: OutboundContext,
-  exchange: ServerExchange,
-  record: ExchangeRecord,
-  destination: LiveDestination,
-  live: LiveRoute | null,
-  verdict: PolicyVerdict,
-): void {
-  record.policies.push(...verdict.records);
-  if (exchange.finished) {
-    record.outcome = {
-      flag: "DC",
-      side: "downstream",
-      repeat: "no",
-      status: 499,
-      detail: "the caller left while a policy decided",
-    };
-    return context.recorder.finish(record, context.shard.clock.now());
-  }
-  switch (verdict.do) {
-    case "error":
-      return refuse(context, exchange, record, verdict.outcome);
-    case "respond":
-      return respond(context, exchange, record, verdict);
-    case "next":
-      return forward(context, exchange, record, destination, live, {
-        edits: verdict.edits,
-        target: verdict.target,
-        subset: undefined,
-      });
-    case "route": {
-      const chosen = context.state()?.destinations.get(serviceKey(verdict.service));
-      if (chosen === undefined) {
-        const detail = `a policy chose the service "${serviceKey(verdict.service)}", which this machine does not know`;
-        return refuse(context, exchange, record, {
-          flag: "NC",
-          side: "policy",
-          repeat: "no",
-          status: 500,
-          detail,
-        });
-      }
-      record.service = chosen.key;
-      record.destinationId = chosen.destination.spiffeId;
-      return forward(context, exchange, record, chosen, live, {
-        edits: verdict.edits,
-        target: verdict.target,
-        subset: verdict.subset,
-      });
-    }
-  }
-}
-
-/** What a policy decided about the way on. `subset` undefined: the route's backends decide. */
-interface Decided {
-  readonly edits: FieldEdits;
-  /** Path and query to forward instead; null: as it came. */
-  readonly target: string | null;
-  readonly subset: string | null | undefined;
-}
-
-function forward(
-  context: OutboundContext,
-  exchange: ServerExchange,
-  record: ExchangeRecord,
-  routed: LiveDestination,
-  live: LiveRoute | null,
-  decided: Decided | null,
-): void {
-  const backend =
-    decided?.subset === undefined
-      ? chooseDestination(context, routed, live)
-      : { destination: routed, subset: decided.subset };
-  if ("flag" in backend) return refuse(context, exchange, record, backend);
-  const { destination, subset } = backend;
-  if (destination !== routed) {
-    record.service = destination.key;
-    record.destinationId = destination.destination.spiffeId;
-  }
-  const balancer = subset === null ? destination.whole : destination.subsets.get(subset);
-  if (balancer === undefined) {
-    const detail = `the service ${destination.key} has no subset "${subset}"`;
-    return refuse(context, exchange, record, {
-      flag: "NC",
-      side: decided === null ? "mesh" : "policy",
-      repeat: "no",
-      status: 500,
-      detail,
-    });
-  }
-  const nowMs = record.startedMs;
-  destination.budget.request(nowMs);
-  const { request } = exchange;
-  const edits = decided?.edits ?? noEdits;
-  const owner = new EndpointOwner(context, destination, balancer, subset);
-  new Relay({
-    shard: context.shard,
-    recorder: context.recorder,
-    owner,
-    exchange,
-    record,
-    requestEdits: {
-      remove: edits.remove.length === 0 ? identityFields : [...identityFields, ...edits.remove],
-      set: ["x-request-id", record.requestId, ...edits.set],
-      add: edits.add.length === 0 ? viaHeddle : [...viaHeddle, ...edits.add],
-    },
-    responseEdits: { remove: internalFields, set: ["x-request-id", record.requestId], add: none },
-    authority: request.authority,
-    target: decided?.target ?? request.target,
-    idempotent: live?.route.idempotent ?? false,
-    stream: destination.destination.stream,
-    requestTimeoutMs: live?.route.requestTimeoutMs ?? null,
-    fromMesh: false,
-    toMesh: () => owner.remote,
-  }).begin();
-}
-
-const viaHeddle: readonly string[] = ["via", "1.1 heddle"];
-const internalFields: readonly string[] = ["x-heddle-repeat"];
-const none: readonly string[] = [];
-
-interface ChosenBackend {
-  readonly destination: LiveDestination;
-  readonly subset: string | null;
-}
-
-function chooseDestination(
-  context: OutboundContext,
-  routed: LiveDestination,
-  live: LiveRoute | null,
-): ChosenBackend | Outcome {
-  if (live === null) return { destination: routed, subset: null };
-  const backend = chooseBackend(live, context.random.unit());
-  const wrong = (detail: string): Outcome => ({
-    flag: "NC",
-    side: "mesh",
-    repeat: "no",
-    status: 500,
-    detail,
-  });
-  if (backend === null) return wrong(`the route ${live.route.name} has no backend with a weight`);
-  if (backend.invalid !== null)
-    return wrong(`the route ${live.route.name} leads nowhere: ${backend.invalid}`);
-  const key = serviceKey(backend.service);
-  const destination = key === routed.key ? routed : context.state()?.destinations.get(key);
-  return destination === undefined
-    ? wrong(`the route ${live.route.name} leads to ${key}, which this machine does not know`)
-    : { destination, subset: backend.subset };
-}
-
-/** Picks endpoints for the attempts of one exchange and keeps their load. */
-class EndpointOwner implements RelayOwner {
-  /** The current attempt goes to another machine. */
-  remote = false;
-  #current: EndpointState | null = null;
-  #tried: EndpointState[] = [];
+class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner {
+  readonly #record: CallRecord;
+  readonly #body: RequestBody;
+  readonly #edits: FieldEdits;
+  #caller: Caller | null = null;
+  #admitted: LiveDestination | null = null;
+  #route: LiveRoute | null = null;
+  #policyEdits: FieldEdits = noEdits;
+  #newTarget: string | null = null;
+  #target: Target | null = null;
+  /** Of the attempt under way; null between attempts. */
+  #endpoint: LiveEndpoint | null = null;
+  #tried: readonly LiveEndpoint[] = nothingTried;
+  #cause = "first";
+  #budgetSpent = false;
+  #attemptMs = 0;
+  #call: InboundCall | null = null;
+  #pool: Pool | null = null;
+  #stream: ClientStream | null = null;
+  /** The other proxy asked for another attempt: the rest of its answer passes by unseen. */
+  #passingBy: Outcome | null = null;
+  #head: ResponseHead | null = null;
+  #finished = false;
+  /** Body bytes of both directions when the idle timer was set. */
+  #seenBytes = 0;
 
   constructor(
-    readonly context: OutboundContext,
-    readonly destination: LiveDestination,
-    readonly balancer: Balancer,
-    readonly subset: string | null,
-  ) {}
-
-  route(relay: Relay): Pool | Outcome {
-    const { context, destination } = this;
-    const { record, exchange } = relay.options;
-    const picked = this.balancer.pick(this.#tried, context.shard.clock.now());
-    if (picked === null) return this.#nobody();
-    this.#current = picked;
-    picked.started();
-    record.endpoint = picked.endpoint.id;
-    const state = context.state();
-    const local =
-      state !== null && picked.endpoint.node === state.snapshot.node
-        ? state.locals.get(destination.key)
-        : undefined;
-    this.remote = local === undefined;
-    record.tls = this.remote;
-    if (local !== undefined) return enterLocal(local, record, exchange);
-    const endpoint = destination.endpoints.get(picked.endpoint.id);
-    if (endpoint === undefined) return this.#nobody();
-    return remotePool(context.stateOptions, destination, endpoint, record.source);
+    readonly exchange: ServerExchange,
+    readonly source: OutboundSource,
+  ) {
+    super();
+    const { request } = exchange;
+    const { parts, key } = source;
+    const record = new CallRecord("outbound", "http", parts.shard.clock.now());
+    const given = request.fields.get(requestIdField);
+    const requestId = given !== null && isRequestId(given) ? given : parts.ids.next();
+    record.requestId = requestId;
+    record.source = key;
+    record.method = request.method;
+    record.path = request.path;
+    record.protocol = request.version;
+    this.#record = record;
+    this.#edits = { remove: noEdits.remove, set: [requestIdField, requestId], add: noEdits.add };
+    this.#body = new RequestBody(exchange, this, true);
   }
 
-  attempted(relay: Relay, outcome: Outcome | null, latencyMs: number): void {
-    const current = this.#current;
-    if (current === null) return;
-    const nowMs = this.context.shard.clock.now();
-    if (outcome === null) current.answered(latencyMs, nowMs);
-    else {
-      current.failed(nowMs);
-      current.ended();
-      this.#current = null;
-      this.#tried.push(current);
+  get bytesSent(): number {
+    return this.#body.bytes;
+  }
+
+  // ------------------------------------------------------------------------------------- the order of the stages
+
+  begin(): void {
+    const { source } = this;
+    const { state } = source.parts;
+    if (state === null) return this.#refuse(outcomes.noSnapshot());
+    const caller = source.callerIn(state);
+    if (caller === null) return this.#refuse(outcomes.noIdentity(source.key));
+    this.#caller = caller;
+    this.#record.sourceId = caller.spiffeId;
+    const { authority } = this.exchange.request;
+    const found = source.find(state, authority);
+    if (found === null) this.#refuse(outcomes.noName(authority));
+    else if ("name" in found) this.#discover(serviceKey(found));
+    else this.#enter(found);
+  }
+
+  #enter(destination: LiveDestination): void {
+    const record = this.#record;
+    const { request } = this.exchange;
+    record.service = destination.key;
+    record.destinationId = destination.destination.spiffeId;
+    if (destination.destination.protocol !== "http") return this.#refuse(outcomes.notHttp(destination));
+    if (!destination.admission.enter()) return this.#overflow(destination);
+    this.#admitted = destination;
+    destination.budget.request(record.startedMs);
+    const route = matchRoute(destination.routes, request);
+    record.route = route === null ? "unmatched" : route.name;
+    if (route === null) return this.#refuse(outcomes.noRoute(destination.key, request.method, request.path));
+    this.#route = route;
+    this.#arm();
+    if (route.policies.length === 0) this.#takeBackend(route);
+    else this.#askPolicies(route, destination);
+  }
+
+  #takeBackend(route: LiveRoute): void {
+    const { backends, totalWeight } = route;
+    const unit = backends.length > 1 ? this.source.parts.random.unit() : 0;
+    const backend = chooseBackend(backends, totalWeight, unit);
+    const target = backend === null ? "no backend has any weight" : backend.target;
+    if (typeof target === "string") return this.#refuse(outcomes.badBackend(route.name, target));
+    this.#target = target;
+    this.#attempt(this.#record.startedMs);
+  }
+
+  #attempt(nowMs: number): void {
+    const { destination, balancer } = this.#target as Target;
+    const endpoint = balancer.pick(this.#tried, nowMs);
+    if (endpoint === null) return this.#refuse(outcomes.noEndpoint(destination));
+    this.#endpoint = endpoint;
+    this.#attemptMs = nowMs;
+    endpoint.load.started();
+    this.#record.endpoint = endpoint.endpoint.id;
+    this.#record.tls = endpoint.here === null;
+    if (endpoint.here === null) {
+      this.#pool = this.source.poolOf(destination, endpoint);
+      this.#pool.acquire(this, nowMs);
+    } else {
+      this.#call = this.#inProcess(endpoint.here.service, endpoint.here.app);
+      this.#call.begin();
     }
-    const { record } = relay.options;
-    if (outcome === null && relay.attempts === 1) return;
-    const attempt: AttemptRecord = {
-      endpoint: current.endpoint.id,
-      ms: latencyMs,
-      result: outcome === null ? "ok" : outcome.flag,
+  }
+
+  connected(connection: Http1Client): void {
+    this.started(connection.start(this.#outgoing(), this));
+  }
+
+  started(stream: ClientStream): void {
+    this.#stream = stream;
+    this.#body.attach(stream);
+  }
+
+  // --------------------------------------------------------------------------------------------------- stages
+
+  #discover(key: string): void {
+    const { parts } = this.source;
+    this.#record.service = key;
+    const waits = parts.discovery.wait(key, (there) => {
+      const found = there ? parts.state?.destinations.get(key) : undefined;
+      if (found === undefined) this.#refuse(outcomes.noService(key));
+      else this.#enter(found);
+    });
+    if (!waits) this.#refuse(outcomes.noService(key));
+  }
+
+  #overflow(destination: LiveDestination): void {
+    this.source.parts.recorder.limitTripped("requestsMax", `outbound ${this.source.key}`);
+    this.#refuse(outcomes.tooMany(destination.key));
+  }
+
+  #askPolicies(route: LiveRoute, destination: LiveDestination): void {
+    const { method, authority, target, fields } = this.exchange.request;
+    const { sourceId, requestId } = this.#record;
+    const { service } = destination.destination;
+    const call = { method, authority, target, fields, sourceId, service, requestId };
+    const { policies, shard } = this.source.parts;
+    policies.evaluate(route.policies, call, (verdict) => {
+      shard.enter();
+      this.#decided(route, verdict);
+      shard.leave();
+    });
+  }
+
+  #decided(route: LiveRoute, verdict: PolicyVerdict): void {
+    this.#record.policies = [...verdict.records];
+    if (this.#finished) return;
+    switch (verdict.do) {
+      case "next":
+        this.#obey(verdict);
+        return this.#takeBackend(route);
+      case "route":
+        this.#obey(verdict);
+        return this.#takeChosen(serviceKey(verdict.service), verdict.subset);
+      case "respond":
+        return this.#respond(verdict);
+      case "error":
+        return this.#refuse(verdict.outcome);
+    }
+  }
+
+  #obey(verdict: { readonly edits: FieldEdits; readonly target: string | null }): void {
+    this.#policyEdits = verdict.edits;
+    if (verdict.target !== null) this.#newTarget = verdict.target;
+  }
+
+  /** A policy chose the service: the route's own backends do not count. */
+  #takeChosen(key: string, subset: string | null): void {
+    const { state } = this.source.parts;
+    const destination = state?.destinations.get(key);
+    const balancer = subset === null ? destination?.whole : destination?.subsets.get(subset);
+    if (destination === undefined || balancer === undefined)
+      return this.#refuse(outcomes.badChoice(key, subset));
+    this.#target = { destination, balancer };
+    this.#attempt(this.source.parts.shard.clock.now());
+  }
+
+  #respond(verdict: Extract<PolicyVerdict, { do: "respond" }>): void {
+    const { exchange } = this;
+    const body = new TextEncoder().encode(verdict.body);
+    const { remove, set, add } = verdict.headers;
+    const edits = { remove, set: [...set, ...this.#edits.set], add };
+    this.#record.status = verdict.status;
+    exchange.respond(verdict.status, null, edits, body.length);
+    exchange.write(body);
+    exchange.end(null);
+    this.#finish(null);
+  }
+
+  #inProcess(service: InboundService, app: LocalApp): InboundCall {
+    const { parts } = this.source;
+    return new InboundCall({
+      shard: parts.shard,
+      recorder: parts.recorder,
+      service,
+      app,
+      caller: this.#caller as Caller,
+      requestId: this.#record.requestId,
+      path: this.#path(),
+      protocol: this.#record.protocol,
+      tls: false,
+      request: this.#outgoing(),
+      sink: this,
+    });
+  }
+
+  /** What access rules see is what the app gets. */
+  #path(): string {
+    const target = this.#newTarget;
+    if (target === null) return this.#record.path;
+    const question = target.indexOf("?");
+    return question < 0 ? target : target.slice(0, question);
+  }
+
+  #outgoing(): OutgoingRequest {
+    const { method, authority, fields, nominated, contentLength, upgrade, expectContinue } =
+      this.exchange.request;
+    const target = this.#newTarget ?? this.exchange.request.target;
+    const edits = this.#requestEdits(heddleFields(fields));
+    return { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue };
+  }
+
+  /** `foreign`: fields of heddle's own names that came from outside. */
+  #requestEdits(foreign: readonly string[] | null): FieldEdits {
+    const own = this.#edits;
+    const policy = this.#policyEdits;
+    if (foreign === null && policy === noEdits && this.#tried.length === 0) return own;
+    const attempt = this.#tried.length === 0 ? [] : [attemptField, String(this.#tried.length)];
+    return {
+      remove: [...(foreign ?? []), ...policy.remove],
+      set: [...policy.set, ...own.set, ...attempt],
+      add: policy.add,
     };
-    record.attempts.push(attempt);
-    this.context.recorder.attempt(record.service, relay.attempts === 1 ? "first" : "repeat", attempt.result);
   }
 
-  mayRetry(relay: Relay): boolean {
-    if (relay.attempts >= limits.attemptsMax) return false;
-    return this.destination.budget.take(this.context.shard.clock.now());
+  // --------------------------------------------------------------------------------------------- the answer
+
+  informational(status: number, fields: Fields): void {
+    this.exchange.inform(status, fields, noEdits);
   }
 
-  finished(): void {
-    this.#current?.ended();
-    this.#current = null;
+  head(head: ResponseHead): void {
+    const nowMs = this.source.parts.shard.clock.now();
+    const failure = head.status >= 400 && this.#call === null ? proxyFailure(head) : null;
+    if (failure !== null && this.#mayRepeat(failure)) {
+      this.#passingBy = failure;
+      return;
+    }
+    const record = this.#record;
+    record.status = head.status;
+    record.outcome = failure;
+    record.firstByteMs = nowMs;
+    this.#head = head;
+    this.#body.settle();
+    this.#noteAttempt(failure === null ? "ok" : failure.flag, nowMs);
+    const { load } = this.#endpoint as LiveEndpoint;
+    if (failure !== null && failure.side === "upstream") load.failed(nowMs);
+    else load.answered(nowMs - this.#attemptMs, nowMs);
+    const remove = failure === null ? head.nominated : [repeatField, ...(head.nominated ?? [])];
+    const edits = remove === null ? this.#edits : { ...this.#edits, remove };
+    this.exchange.respond(head.status, head.fields, edits, head.contentLength);
   }
 
-  #nobody(): Outcome {
-    const { key, destination } = this.destination;
-    const known = destination.endpoints.length;
-    const of = this.subset === null ? key : `${key}, subset ${this.subset}`;
-    const detail =
-      known === 0 ? `no instance of ${of} is running` : `none of the ${known} instances of ${of} is ready`;
-    return { flag: "UH", side: "upstream", repeat: "yes", status: 503, detail };
+  data(chunk: Uint8Array): void {
+    if (this.#passingBy !== null) return;
+    this.#record.bytesOut += chunk.length;
+    if (!this.exchange.write(chunk)) this.#stream?.pause();
+  }
+
+  end(trailers: Fields | null): void {
+    if (this.#passingBy !== null) return this.#repeat(this.#passingBy);
+    this.#endAttempt();
+    this.exchange.end(trailers);
+    this.#finish(this.#record.outcome);
+  }
+
+  writable(): void {
+    this.#body.resume();
+  }
+
+  unreachable(outcome: Outcome): void {
+    this.failed(outcome);
+  }
+
+  failed(outcome: Outcome): void {
+    if (this.#passingBy !== null) return this.#repeat(this.#passingBy);
+    if (this.#head !== null) {
+      this.#endAttempt();
+      this.exchange.abort();
+      return this.#finish(outcome);
+    }
+    if (this.#mayRepeat(outcome)) return this.#repeat(outcome);
+    this.#giveUp(outcome);
+  }
+
+  // ------------------------------------------------------------------------------------------- another attempt
+
+  /** Whether sending it again is safe, possible and within the budget. Takes from the budget when it is. */
+  #mayRepeat(outcome: Outcome): boolean {
+    if (outcome.repeat === "no" || this.#tried.length + 1 >= limits.attemptsMax) return false;
+    if (outcome.repeat === "idempotent" && !this.#isIdempotent()) return false;
+    if (!this.#body.replayable || this.exchange.finished) return false;
+    const { budget } = (this.#target as Target).destination;
+    if (budget.take(this.source.parts.shard.clock.now())) return true;
+    this.#budgetSpent = true;
+    return false;
+  }
+
+  #isIdempotent(): boolean {
+    const { method } = this.exchange.request;
+    return this.#route?.idempotent === true || repeatable.has(method);
+  }
+
+  #repeat(outcome: Outcome): void {
+    const endpoint = this.#endpoint as LiveEndpoint;
+    this.#noteFailure(outcome);
+    this.#passingBy = null;
+    this.#cause = outcome.flag === "UF" ? "connect" : "reset";
+    this.#tried = [...this.#tried, endpoint];
+    const { parts } = this.source;
+    const others = (this.#target as Target).balancer.endpoints.length > 1;
+    if (others) return this.#attempt(parts.shard.clock.now());
+    parts.shard.clock.after(limits.retryBackoffMs * parts.random.unit(), () => this.#attemptLater());
+  }
+
+  #attemptLater(): void {
+    const { shard } = this.source.parts;
+    if (this.#finished) return;
+    shard.enter();
+    this.#attempt(shard.clock.now());
+    shard.leave();
+  }
+
+  #giveUp(outcome: Outcome): void {
+    this.#noteFailure(outcome);
+    this.#refuse(this.#budgetSpent ? outcomes.noBudget(outcome, this.#record.service) : outcome);
+  }
+
+  #noteFailure(outcome: Outcome): void {
+    const nowMs = this.source.parts.shard.clock.now();
+    this.#noteAttempt(outcome.flag, nowMs);
+    if (outcome.side === "upstream") this.#endpoint?.load.failed(nowMs);
+    this.#endAttempt();
+    this.#body.detach();
+  }
+
+  #noteAttempt(result: string, nowMs: number): void {
+    const { endpoint } = this.#endpoint as LiveEndpoint;
+    this.source.parts.recorder.attempt(this.#record.service, this.#cause, result);
+    if (result === "ok" && this.#tried.length === 0) return;
+    this.#record.attempts = [
+      ...this.#record.attempts,
+      { endpoint: endpoint.id, ms: nowMs - this.#attemptMs, result },
+    ];
+  }
+
+  #endAttempt(): void {
+    this.#endpoint?.load.ended();
+    this.#endpoint = null;
+    this.#call = null;
+    this.#pool = null;
+    this.#stream = null;
+  }
+
+  // ------------------------------------------------------------------------------------------------ the end
+
+  /** The client left. */
+  aborted(outcome: Outcome): void {
+    if (this.#finished) return;
+    this.#stopAttempt(outcome.detail);
+    this.#finish(outcome);
+  }
+
+  expired(): void {
+    const { shard } = this.source.parts;
+    const timeoutMs = this.#route?.requestTimeoutMs ?? null;
+    const key = this.#record.service;
+    shard.enter();
+    if (timeoutMs !== null && shard.clock.now() - this.#record.startedMs >= timeoutMs)
+      this.#stop(outcomes.timeout(key, timeoutMs));
+    else if (this.#seenBytes === this.#body.bytes + this.#record.bytesOut && !this.#isStream())
+      this.#stop(outcomes.silent(key, this.#head !== null));
+    else this.#arm();
+    shard.leave();
+  }
+
+  /** Ends at the route's timeout, or when nothing moves for long. */
+  #arm(): void {
+    const { shard } = this.source.parts;
+    const timeoutMs = this.#route?.requestTimeoutMs ?? null;
+    const left =
+      timeoutMs === null ? limits.answerIdleMs : timeoutMs - (shard.clock.now() - this.#record.startedMs);
+    this.#seenBytes = this.#body.bytes + this.#record.bytesOut;
+    shard.wheel.arm(this, Math.max(0, Math.min(left, limits.answerIdleMs)));
+    shard.tick();
+  }
+
+  /** Answers that may be silent for long. */
+  #isStream(): boolean {
+    if (this.#target?.destination.destination.stream === true || this.#head?.tunnel === true) return true;
+    const type = this.#head?.fields.get("content-type") ?? "";
+    return type.startsWith("text/event-stream") || type.startsWith("application/grpc");
+  }
+
+  #stop(outcome: Outcome): void {
+    const answered = this.#head !== null;
+    if (!answered) this.#endpoint?.load.failed(this.source.parts.shard.clock.now());
+    this.#stopAttempt(outcome.detail);
+    if (!answered) return this.#refuse(outcome);
+    this.exchange.abort();
+    this.#finish(outcome);
+  }
+
+  #stopAttempt(detail: string): void {
+    if (this.#call !== null) this.#call.cancel(detail);
+    else if (this.#stream !== null) this.#stream.cancel();
+    else this.#pool?.leave(this);
+    this.#endAttempt();
+  }
+
+  /** Answers for heddle. */
+  #refuse(outcome: Outcome): void {
+    this.#record.status = outcome.status;
+    rescue(this.exchange, outcome, this.#record.requestId, false);
+    this.#finish(outcome);
+  }
+
+  #finish(outcome: Outcome | null): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    const { shard, recorder } = this.source.parts;
+    shard.wheel.forget(this);
+    this.#admitted?.admission.leave();
+    this.#body.settle();
+    this.#record.outcome = outcome;
+    this.#record.bytesIn = this.#body.bytes;
+    recorder.finish(this.#record, shard.clock.now());
   }
 }
 
-/** The inbound pipeline of this same process: access rules first, then straight to the app. */
-function enterLocal(local: LiveLocal, record: ExchangeRecord, exchange: ServerExchange): Pool | Outcome {
-  return checkAccess(local, record, exchange.request.method, exchange.request.path) ?? local.app;
-}
+/** Methods that may happen twice (RFC 9110 section 9.2.2). */
+const repeatable: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
-function outboundRecord(
-  context: OutboundContext,
-  source: string,
-  key: string,
-  exchange: ServerExchange,
-): ExchangeRecord {
-  const { request } = exchange;
-  const given = request.fields.get("x-request-id");
+/** What the other proxy says about an answer that it gave itself; null for an answer of the service. */
+function proxyFailure(head: ResponseHead): Outcome | null {
+  const error = head.fields.get(errorField);
+  if (error === null) return null;
+  const slash = error.indexOf("/");
+  const flag = (slash < 0 ? error : error.slice(0, slash)) as Flag;
+  const repeat = head.fields.get(repeatField);
   return {
-    direction: "outbound",
-    kind: "http",
-    startedMs: context.shard.clock.now(),
-    service: key,
-    source,
-    sourceId: context.state()?.locals.get(source)?.local.spiffeId ?? "",
-    destinationId: "",
-    tls: false,
-    requestId: given !== null && isRequestId(given) ? given : context.requestIds.next(),
-    method: request.method,
-    path: request.path,
-    protocol: request.version,
-    route: "",
-    status: 0,
-    outcome: null,
-    firstByteMs: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-    endpoint: "",
-    attempts: [],
-    policies: [],
-    access: null,
+    flag,
+    side: flag === "AD" ? "downstream" : "upstream",
+    repeat: repeat === "yes" || repeat === "idempotent" ? repeat : "no",
+    status: head.status,
+    detail: slash < 0 ? error : error.slice(slash + 1),
   };
-}
-
-function respond(
-  context: OutboundContext,
-  exchange: ServerExchange,
-  record: ExchangeRecord,
-  verdict: Extract<PolicyVerdict, { do: "respond" }>,
-): void {
-  const body = new TextEncoder().encode(verdict.body);
-  record.status = verdict.status;
-  record.outcome = {
-    flag: "PD",
-    side: "policy",
-    repeat: "no",
-    status: verdict.status,
-    detail: verdict.reason,
-  };
-  const { headers } = verdict;
-  const set = ["x-request-id", record.requestId, ...headers.set];
-  exchange.respond(verdict.status, null, { remove: headers.remove, set, add: headers.add }, body.length);
-  exchange.write(body);
-  exchange.end(null);
-  context.recorder.finish(record, context.shard.clock.now());
-}
-
-function refuse(
-  context: OutboundContext,
-  exchange: ServerExchange,
-  record: ExchangeRecord,
-  outcome: Outcome,
-): void {
-  record.outcome = outcome;
-  record.status = outcome.status;
-  rescue(exchange, outcome, record.requestId, false, false);
-  context.recorder.finish(record, context.shard.clock.now());
 }

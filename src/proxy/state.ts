@@ -1,192 +1,231 @@
 /**
- * The live form of one snapshot: built beside the old one, made current by one assignment. Endpoints, their load and their
- * connections live on in the new state as long as they are in its snapshot.
+ * The live form of one snapshot: built beside the one in force, swapped once. What did not change lives on (loads and
+ * connections of an endpoint, retry budgets); what is not valid fails closed for its own part only.
  */
-import type { Net, Random } from "../../runtime/contract.ts";
-import type { Shard } from "../http/shard.ts";
-import { httpAlpn, outboundTls } from "../identity/tls_options.ts";
-import type { MachineService } from "../model/document.ts";
-import { limits } from "../model/limits.ts";
-import { serverNameOf, serviceKey } from "../model/service.ts";
-import type { Destination, Endpoint, LocalService, Snapshot } from "../model/snapshot.ts";
+import type { Random } from "../../runtime/contract.ts";
+import { serverNameOf, serviceKey, type ServiceName } from "../model/service.ts";
+import type {
+  CompiledBackend,
+  CompiledRoute,
+  Destination,
+  Endpoint,
+  LocalService,
+  PolicyBinding,
+  Snapshot,
+} from "../model/snapshot.ts";
 import { Balancer } from "./balance/balancer.ts";
-import { EndpointState } from "./balance/endpoint_state.ts";
-import type { Credentials } from "./credentials.ts";
-import { RetryBudget } from "./retry_budget.ts";
-import { liveRoutes, type LiveRoute } from "./route/match_route.ts";
-import { Pool } from "./upstream/pool.ts";
-
-/** A service of this machine, with the way to its app. */
-export interface LiveLocal {
-  readonly key: string;
-  readonly local: LocalService;
-  readonly machine: MachineService;
-  readonly app: Pool;
-}
-
-/** An endpoint with its connections, one pool per calling service. */
-export interface LiveEndpoint {
-  readonly state: EndpointState;
-  readonly pools: Map<string, Pool>;
-}
-
-export interface LiveDestination {
-  readonly key: string;
-  readonly destination: Destination;
-  readonly routes: readonly LiveRoute[];
-  readonly whole: Balancer;
-  readonly subsets: ReadonlyMap<string, Balancer>;
-  readonly endpoints: ReadonlyMap<string, LiveEndpoint>;
-  readonly budget: RetryBudget;
-}
+import { EndpointLoad } from "./balance/endpoint_load.ts";
+import { RetryBudget } from "./balance/retry_budget.ts";
+import { Admission } from "./guard/admission.ts";
+import type {
+  InboundService,
+  LiveBackend,
+  LiveDestination,
+  LiveEndpoint,
+  LiveRoute,
+  LocalApp,
+} from "./live_service.ts";
+import { totalWeightOf } from "./route/choose_backend.ts";
+import { anyRequest, RouteMatcher } from "./route/match_route.ts";
+import type { Pool } from "./upstream/pool.ts";
 
 export interface ProxyState {
   readonly snapshot: Snapshot;
-  readonly locals: ReadonlyMap<string, LiveLocal>;
-  /** By the server name that a TLS client asks for. */
-  readonly localsByName: ReadonlyMap<string, LiveLocal>;
+  readonly deniedIds: ReadonlySet<string>;
+  /** Services that this machine may be, by key. */
+  readonly locals: ReadonlyMap<string, InboundService>;
+  /** The same, by the name that TLS clients ask for. */
+  readonly inbound: ReadonlyMap<string, InboundService>;
+  /** By key. */
   readonly destinations: ReadonlyMap<string, LiveDestination>;
 }
 
-export interface StateOptions {
-  readonly net: Net;
-  readonly shard: Shard;
+export interface StateInput {
   readonly random: Random;
-  readonly credentials: Credentials;
-  readonly machine: readonly MachineService[];
-  readonly onLimit: (limit: string, listener: string) => void;
+  readonly nowMs: number;
+  /** Apps of this machine, by service key. */
+  readonly apps: ReadonlyMap<string, readonly LocalApp[]>;
 }
 
-export function createState(
-  options: StateOptions,
+export interface BuiltState {
+  readonly state: ProxyState;
+  /** What is not valid, in words; it is refused where it would have been used. */
+  readonly problems: readonly string[];
+}
+
+/** Throws only when the snapshot as a whole cannot be read. */
+export function createProxyState(
   previous: ProxyState | null,
   snapshot: Snapshot,
-): ProxyState {
-  const locals = new Map<string, LiveLocal>();
-  const localsByName = new Map<string, LiveLocal>();
-  for (const machine of options.machine) {
-    const key = serviceKey(machine.service);
-    const local = snapshot.locals.find((each) => serviceKey(each.service) === key);
-    if (local === undefined) continue;
-    const live: LiveLocal = {
-      key,
-      local,
-      machine,
-      app: previous?.locals.get(key)?.app ?? appPool(options, machine),
-    };
-    locals.set(key, live);
-    localsByName.set(serverNameOf(local.service), live);
-  }
-  const destinations = new Map<string, LiveDestination>();
-  for (const destination of snapshot.destinations) {
-    const key = serviceKey(destination.service);
-    destinations.set(
-      key,
-      createDestination(options, previous?.destinations.get(key) ?? null, destination, key),
-    );
-  }
-  return { snapshot, locals, localsByName, destinations };
+  input: StateInput,
+): BuiltState {
+  if (snapshot.format !== 1)
+    throw new Error(`Cannot read the snapshot: its format is ${String(snapshot.format)}, not 1`);
+  const builder = new StateBuilder(previous, snapshot, input);
+  return { state: builder.build(), problems: builder.problems };
 }
 
-/** Ends the connections of what is in the old state and not in the new one. */
-export function retireState(previous: ProxyState, current: ProxyState | null): void {
-  for (const [key, destination] of previous.destinations) {
-    const kept = current?.destinations.get(key)?.endpoints;
-    for (const [id, endpoint] of destination.endpoints) {
-      if (kept?.get(id)?.pools === endpoint.pools) continue;
-      for (const pool of endpoint.pools.values()) pool.retire();
+/** A destination while routes are still being attached: they may lead to any other. */
+interface Draft extends LiveDestination {
+  readonly routes: LiveRoute[];
+}
+
+class StateBuilder {
+  readonly problems: string[] = [];
+  readonly #locals = new Map<string, InboundService>();
+  readonly #inbound = new Map<string, InboundService>();
+  readonly #drafts = new Map<string, Draft>();
+
+  constructor(
+    readonly previous: ProxyState | null,
+    readonly snapshot: Snapshot,
+    readonly input: StateInput,
+  ) {}
+
+  build(): ProxyState {
+    const { snapshot } = this;
+    for (const local of snapshot.locals) this.#addLocal(local);
+    for (const destination of snapshot.destinations) this.#addDestination(destination);
+    for (const destination of snapshot.destinations) this.#attachRoutes(destination);
+    return {
+      snapshot,
+      deniedIds: new Set(snapshot.deniedIds),
+      locals: this.#locals,
+      inbound: this.#inbound,
+      destinations: this.#drafts,
+    };
+  }
+
+  #addLocal(local: LocalService): void {
+    const key = serviceKey(local.service);
+    const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [] };
+    this.#locals.set(key, service);
+    this.#inbound.set(serverNameOf(local.service), service);
+  }
+
+  #addDestination(destination: Destination): void {
+    const key = serviceKey(destination.service);
+    const before = this.previous?.destinations.get(key);
+    const endpoints = new Map(
+      destination.endpoints.map((each) => [each.id, this.#liveEndpoint(destination, each, before)]),
+    );
+    const ready = [...endpoints.values()].filter((each) => each.endpoint.ready);
+    const balancerOf = (chosen: readonly LiveEndpoint[]): Balancer<LiveEndpoint> =>
+      new Balancer(destination.balance, chosen, this.input.random);
+    const subsets = Object.entries(destination.subsets).map(
+      ([name, labels]) => [name, balancerOf(ready.filter((each) => hasLabels(each, labels)))] as const,
+    );
+    this.#drafts.set(key, {
+      key,
+      destination,
+      serverName: serverNameOf(destination.service),
+      endpoints,
+      whole: balancerOf(ready),
+      subsets: new Map(subsets),
+      routes: [],
+      budget: before?.budget ?? new RetryBudget(),
+      admission: before?.admission ?? new Admission(),
+    });
+  }
+
+  #liveEndpoint(
+    destination: Destination,
+    endpoint: Endpoint,
+    before: LiveDestination | undefined,
+  ): LiveEndpoint {
+    const known = before?.endpoints.get(endpoint.id);
+    const same = known !== undefined && sameAddress(known.endpoint, endpoint) && before !== undefined;
+    const kept = same && before.destination.spiffeId === destination.spiffeId ? known : null;
+    return {
+      endpoint,
+      load: kept?.load ?? new EndpointLoad(this.input.nowMs),
+      pools: kept?.pools ?? new Map(),
+      here: endpoint.node === this.snapshot.node ? this.#hereOf(destination.service, endpoint) : null,
+    };
+  }
+
+  #hereOf(service: ServiceName, endpoint: Endpoint): LiveEndpoint["here"] {
+    const inbound = this.#inbound.get(serverNameOf(service));
+    const app = inbound?.apps.find((each) => each.id === endpoint.id) ?? inbound?.apps[0];
+    return inbound === undefined || app === undefined ? null : { service: inbound, app };
+  }
+
+  #attachRoutes(destination: Destination): void {
+    const draft = this.#drafts.get(serviceKey(destination.service)) as Draft;
+    for (const route of destination.routes) draft.routes.push(this.#liveRoute(destination, route));
+    if (draft.routes.length === 0) draft.routes.push(unrouted(draft, destination.policies));
+  }
+
+  #liveRoute(destination: Destination, route: CompiledRoute): LiveRoute {
+    const matcher = this.#matcherOf(destination, route);
+    const backends = route.backends.map((backend): LiveBackend => {
+      const target = matcher === null ? `the route ${route.name} is not valid` : this.#targetOf(backend);
+      return { weight: backend.weight, target };
+    });
+    return {
+      name: route.name,
+      matcher: matcher ?? anyRequest,
+      backends,
+      totalWeight: totalWeightOf(backends),
+      requestTimeoutMs: route.requestTimeoutMs,
+      idempotent: route.idempotent,
+      policies: [...destination.policies, ...route.policies],
+    };
+  }
+
+  #matcherOf(destination: Destination, route: CompiledRoute): RouteMatcher | null {
+    try {
+      return new RouteMatcher(route.match);
+    } catch (error) {
+      const where = `route ${route.name} of ${serviceKey(destination.service)}`;
+      this.problems.push(`Cannot use ${where}: ${(error as Error).message}`);
+      return null;
     }
   }
-  for (const [key, local] of previous.locals)
-    if (current?.locals.get(key)?.app !== local.app) local.app.retire();
-}
 
-function appPool(options: StateOptions, machine: MachineService): Pool {
-  const { net, shard, onLimit } = options;
-  const key = serviceKey(machine.service);
-  const peer = `the app of ${key} at ${machine.host}:${machine.port}`;
-  const { host, port } = machine;
-  return new Pool({
-    net,
-    shard,
-    host,
-    port,
-    connectMs: limits.connectLocalMs,
-    peer,
-    tls: null,
-    onLimit: (limit) => onLimit(limit, key),
-  });
-}
-
-function createDestination(
-  options: StateOptions,
-  previous: LiveDestination | null,
-  destination: Destination,
-  key: string,
-): LiveDestination {
-  const nowMs = options.shard.clock.now();
-  const endpoints = new Map<string, LiveEndpoint>();
-  for (const endpoint of destination.endpoints) {
-    const before = previous?.endpoints.get(endpoint.id);
-    if (before !== undefined && sameAddress(before.state.endpoint, endpoint)) {
-      before.state.endpoint = endpoint;
-      endpoints.set(endpoint.id, before);
-    } else endpoints.set(endpoint.id, { state: new EndpointState(endpoint, nowMs), pools: new Map() });
+  #targetOf(backend: CompiledBackend): LiveBackend["target"] {
+    if (backend.invalid !== null) return backend.invalid;
+    const key = serviceKey(backend.service);
+    const destination = this.#drafts.get(key);
+    if (destination === undefined) return `the service ${key} is not known here`;
+    if (backend.subset === null) return { destination, balancer: destination.whole };
+    const balancer = destination.subsets.get(backend.subset);
+    return balancer === undefined
+      ? `the service ${key} has no subset ${backend.subset}`
+      : { destination, balancer };
   }
-  const ready = [...endpoints.values()].map((each) => each.state).filter((state) => state.endpoint.ready);
-  const balancer = (chosen: readonly EndpointState[]): Balancer =>
-    new Balancer(destination.balance, chosen, options.random);
-  const subsets = new Map<string, Balancer>();
-  for (const [name, labels] of Object.entries(destination.subsets)) {
-    subsets.set(name, balancer(ready.filter((state) => hasLabels(state.endpoint, labels))));
-  }
-  const budget = previous?.budget ?? new RetryBudget();
-  return {
-    key,
-    destination,
-    routes: liveRoutes(destination),
-    whole: balancer(ready),
-    subsets,
-    endpoints,
-    budget,
-  };
 }
 
 function sameAddress(a: Endpoint, b: Endpoint): boolean {
   return a.address === b.address && a.port === b.port && a.node === b.node;
 }
 
-function hasLabels(endpoint: Endpoint, labels: Readonly<Record<string, string>>): boolean {
-  return Object.entries(labels).every(([name, value]) => endpoint.labels[name] === value);
+function hasLabels(endpoint: LiveEndpoint, labels: Readonly<Record<string, string>>): boolean {
+  return Object.entries(labels).every(([name, value]) => endpoint.endpoint.labels[name] === value);
 }
 
-/** The connections of a calling service to an endpoint on another machine. */
-export function remotePool(
-  options: StateOptions,
-  destination: LiveDestination,
-  endpoint: LiveEndpoint,
-  source: string,
-): Pool {
-  const known = endpoint.pools.get(source);
-  if (known !== undefined) return known;
-  const { net, shard, credentials, onLimit } = options;
-  const { address, port, node } = endpoint.state.endpoint;
-  const { spiffeId, service } = destination.destination;
-  const serverName = serverNameOf(service);
-  const pool = new Pool({
-    net,
-    shard,
-    host: address,
-    port,
-    connectMs: limits.connectMeshMs,
-    peer: `${destination.key} on ${node} (${address}:${port})`,
-    tls: () => {
-      const credential = credentials.of(source);
-      if (credential === null) return `${source} has no valid certificate to show`;
-      return outboundTls(credential, credentials.trust(), { spiffeId, serverName, alpn: httpAlpn });
-    },
-    onLimit: (limit) => onLimit(limit, destination.key),
-  });
-  endpoint.pools.set(source, pool);
-  return pool;
+/** The route of a service that has none: everything goes to the service itself. */
+function unrouted(destination: LiveDestination, policies: readonly PolicyBinding[]): LiveRoute {
+  return {
+    name: "",
+    matcher: anyRequest,
+    backends: [{ weight: 1, target: { destination, balancer: destination.whole } }],
+    totalWeight: 1,
+    requestTimeoutMs: null,
+    idempotent: false,
+    policies,
+  };
+}
+
+/** Connections to other machines. */
+export function poolsOf(state: ProxyState): Pool[] {
+  return [...state.destinations.values()].flatMap((destination) =>
+    [...destination.endpoints.values()].flatMap((endpoint) => [...endpoint.pools.values()]),
+  );
+}
+
+/** Those of the old state that the new one does not carry on. */
+export function abandonedPools(old: ProxyState, next: ProxyState): Pool[] {
+  const kept = new Set(poolsOf(next));
+  return poolsOf(old).filter((pool) => !kept.has(pool));
 }

@@ -1,43 +1,50 @@
-/** Picks an endpoint of a destination: in turn, or the less loaded of two chosen at random. Ready ones only. */
+/** Picks an endpoint: in turn, or the less loaded of two chosen at random. It holds ready endpoints only. */
 import type { Random } from "../../../runtime/contract.ts";
 import type { Balance } from "../../model/document.ts";
-import type { EndpointState } from "./endpoint_state.ts";
+import type { EndpointLoad } from "./endpoint_load.ts";
 
 const furtherPicksMax = 5;
 
-/** The ready endpoints of a destination or of one subset. */
-export class Balancer {
-  #next = 0;
+export interface Candidate {
+  readonly load: EndpointLoad;
+}
+
+/** The ready endpoints of a destination or of one of its subsets. */
+export class Balancer<Endpoint extends Candidate> {
+  #next: number;
 
   constructor(
     readonly balance: Balance,
-    readonly endpoints: readonly EndpointState[],
+    readonly endpoints: readonly Endpoint[],
     readonly random: Random,
-  ) {}
+  ) {
+    this.#next = Math.floor(random.unit() * endpoints.length);
+  }
 
   /** null when there is none. Endpoints that were tried are avoided while there is another. */
-  pick(tried: readonly EndpointState[], nowMs: number): EndpointState | null {
+  pick(tried: readonly Endpoint[], nowMs: number): Endpoint | null {
     const { endpoints } = this;
     const count = endpoints.length;
-    if (count === 0) return null;
-    if (count === 1) return endpoints[0] as EndpointState;
+    if (count <= 1) return endpoints[0] ?? null;
     let chosen = this.#pickOne(count, nowMs);
+    if (tried.length === 0) return chosen;
     for (let further = 0; tried.includes(chosen) && further < furtherPicksMax; further++)
       chosen = this.#pickOne(count, nowMs);
     if (!tried.includes(chosen)) return chosen;
     return endpoints.find((each) => !tried.includes(each)) ?? chosen;
   }
 
-  #pickOne(count: number, nowMs: number): EndpointState {
+  #pickOne(count: number, nowMs: number): Endpoint {
+    const { endpoints } = this;
     if (this.balance === "round-robin") {
       this.#next = (this.#next + 1) % count;
-      return this.endpoints[this.#next] as EndpointState;
+      return endpoints[this.#next] as Endpoint;
     }
     const first = Math.floor(this.random.unit() * count);
     let second = Math.floor(this.random.unit() * (count - 1));
     if (second >= first) second++;
-    const a = this.endpoints[first] as EndpointState;
-    const b = this.endpoints[second] as EndpointState;
-    return b.load(nowMs) < a.load(nowMs) ? b : a;
+    const a = endpoints[first] as Endpoint;
+    const b = endpoints[second] as Endpoint;
+    return b.load.at(nowMs) < a.load.at(nowMs) ? b : a;
   }
 }

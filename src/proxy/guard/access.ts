@@ -2,40 +2,44 @@
 import type { Access, CompiledAccessRule } from "../../model/snapshot.ts";
 import type { AccessVerdict } from "../../telemetry/record.ts";
 
-/** What is being asked. `method` "" means an opaque connection. */
-export interface AccessQuestion {
-  /** Verified SPIFFE ID of the caller; "" when there is none. */
-  readonly sourceId: string;
-  readonly method: string;
-  readonly path: string;
-}
-
 const allowed: AccessVerdict = { verdict: "allow", rule: "default" };
 
-export function decideAccess(access: Access, question: AccessQuestion): AccessVerdict {
-  if (access.otherwise === "allow" && access.deny.length === 0 && access.allow.length === 0) return allowed;
+/**
+ * `sourceId` is the verified SPIFFE ID of the caller, "" when there is none. A method of "" means an opaque connection: rules
+ * that name methods or paths cannot be checked there, so as allow rules they never fit and as deny rules they always do.
+ */
+export function decideAccess(access: Access, sourceId: string, method: string, path: string): AccessVerdict {
+  const { deny, allow, otherwise } = access;
+  if (otherwise === "allow" && deny.length === 0 && allow.length === 0) return allowed;
+  const opaque = method === "";
   let would: string | null = null;
-  for (const rule of access.deny) {
-    if (!matches(rule, question)) continue;
+  for (const rule of deny) {
+    if (!fromSource(rule, sourceId) || !(opaque || ofRequest(rule, method, path))) continue;
     if (rule.mode === "enforce") return { verdict: "deny", rule: rule.id };
     would ??= rule.id;
   }
-  for (const rule of access.allow) {
-    if (matches(rule, question))
-      return would === null ? { verdict: "allow", rule: rule.id } : { verdict: "would-deny", rule: would };
+  for (const rule of allow) {
+    if (!fromSource(rule, sourceId) || !ofRequest(rule, method, path)) continue;
+    // A rule on trial lets nobody in where others are enforced.
+    if (rule.mode === "enforce" || otherwise === "allow") return verdictOf(would, rule.id);
   }
-  if (access.otherwise === "deny") return { verdict: "deny", rule: "default" };
-  const auditOnly = access.allow.length > 0;
-  return would !== null || auditOnly ? { verdict: "would-deny", rule: would ?? "default" } : allowed;
+  if (otherwise === "deny") return { verdict: "deny", rule: "default" };
+  // Were the rules on trial enforced, the default would be deny.
+  return deny.some(onTrial) || allow.some(onTrial)
+    ? { verdict: "would-deny", rule: would ?? "default" }
+    : allowed;
 }
 
-function matches(rule: CompiledAccessRule, question: AccessQuestion): boolean {
-  if (!matchesSource(rule.source, question.sourceId)) return false;
-  if (rule.methods.length > 0 && !rule.methods.includes(question.method)) return false;
-  return rule.paths.length === 0 || rule.paths.some((path) => matchesPath(path, question.path));
+function onTrial(rule: CompiledAccessRule): boolean {
+  return rule.mode === "audit";
 }
 
-function matchesSource(source: CompiledAccessRule["source"], sourceId: string): boolean {
+function verdictOf(would: string | null, rule: string): AccessVerdict {
+  return would === null ? { verdict: "allow", rule } : { verdict: "would-deny", rule: would };
+}
+
+function fromSource(rule: CompiledAccessRule, sourceId: string): boolean {
+  const { source } = rule;
   switch (source.kind) {
     case "any":
       return true;
@@ -46,6 +50,13 @@ function matchesSource(source: CompiledAccessRule["source"], sourceId: string): 
     case "prefix":
       return sourceId.startsWith(source.value);
   }
+}
+
+function ofRequest(rule: CompiledAccessRule, method: string, path: string): boolean {
+  if (rule.methods.length > 0 && !rule.methods.includes(method)) return false;
+  if (rule.paths.length === 0) return true;
+  for (const pattern of rule.paths) if (matchesPath(pattern, path)) return true;
+  return false;
 }
 
 /** `/v1/*` is everything below `/v1/`. */

@@ -1,6 +1,6 @@
 /**
- * The one mTLS port of this machine: a plain accept, the ClientHello, then TLS with the certificate of the service that it
- * names. Nothing of a connection is served before both sides have proved who they are.
+ * The one mTLS port of a machine: accepts in clear text, reads the ClientHello, and goes on as TLS with the certificate of
+ * the service that SNI names. Whatever is not TLS, or names no service of this machine, is told so in one line and goes.
  */
 import type { Listener, Net, Socket, SocketHandler, TlsServerOptions } from "../../../runtime/contract.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
@@ -13,25 +13,32 @@ export interface InboundListenerOptions {
   readonly shard: Shard;
   readonly host: string;
   readonly port: number;
-  /** The service that a client means by this server name, with its side of TLS; null: refused. */
-  readonly tlsFor: (serverName: string) => { readonly key: string; readonly tls: TlsServerOptions } | null;
-  /** A verified connection for the service; returns its handler. */
-  readonly serve: (key: string, socket: Socket) => SocketHandler;
-  readonly onRefused: (reason: string) => void;
+  /** How to be the service of that name; null when it is none of ours. */
+  readonly choose: (serverName: string) => TlsServerOptions | null;
+  /** The caller was verified. */
+  readonly secured: (socket: Socket, serverName: string) => SocketHandler;
+  /** Somebody who may not come in, in words. */
+  readonly refused: (reason: string) => void;
   readonly onLimit: (limit: string) => void;
 }
 
+/** Throws a `ListenError` when the port cannot be had. */
 export function listenInbound(options: InboundListenerOptions): Listener {
-  const { net, host, port } = options;
-  return net.listen({ host, port }, (socket) => new Greeting(socket, options));
+  const { host, port } = options;
+  return options.net.listen({ host, port }, (socket) => new Hello(socket, options));
 }
 
-const plainAnswer =
-  "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nThis port takes mutual TLS from heddle proxies only; call a service through the outbound listener of your own machine.\n";
+const plainAnswer = new TextEncoder().encode(
+  "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n" +
+    "heddle: this port speaks mutual TLS between proxies; local apps have listeners of their own (heddle status)\n",
+);
+/** TLS alerts (RFC 8446 section 6.2): unrecognized_name, decode_error. */
+const unknownName = Uint8Array.of(0x15, 3, 3, 0, 2, 2, 112);
+const malformed = Uint8Array.of(0x15, 3, 3, 0, 2, 2, 50);
 
-/** Gathers the ClientHello. */
-class Greeting extends WheelEntry implements SocketHandler {
-  #bytes: Uint8Array = new Uint8Array(0);
+/** Collects the first message of one connection. */
+class Hello extends WheelEntry implements SocketHandler {
+  #received: Uint8Array | null = null;
   #done = false;
 
   constructor(
@@ -39,61 +46,64 @@ class Greeting extends WheelEntry implements SocketHandler {
     readonly options: InboundListenerOptions,
   ) {
     super();
-    options.shard.wheel.arm(this, limits.clientHelloMs);
-    options.shard.tick();
+    const { shard } = options;
+    shard.wheel.arm(this, limits.clientHelloMs);
+    shard.tick();
   }
 
   data(chunk: Uint8Array): void {
     if (this.#done) return;
-    const all = new Uint8Array(this.#bytes.length + chunk.length);
-    all.set(this.#bytes);
-    all.set(chunk, this.#bytes.length);
-    this.#bytes = all;
-    const result = readClientHello(all);
-    if (result.kind === "more") return;
-    if (result.kind === "hello") return this.#secure(result.serverName);
-    if (result.kind === "plain") this.socket.write(new TextEncoder().encode(plainAnswer));
-    this.#refuse(result.kind === "plain" ? "a client that speaks no TLS" : result.reason);
-  }
-
-  #secure(serverName: string): void {
-    const found = this.options.tlsFor(serverName);
-    if (found === null)
-      return this.#refuse(
-        serverName === "" ? "a client that names no service" : `no service ${serverName} runs here`,
-      );
-    this.#end();
-    const { net, serve, onRefused } = this.options;
-    net.secureServer(this.socket, found.tls, this.#bytes, {
-      opened: (socket) => serve(found.key, socket),
-      failed: (error) => onRefused(error.message),
-    });
-  }
-
-  #refuse(reason: string): void {
-    this.#end();
-    this.options.onRefused(reason);
-    this.socket.shutdown();
-    this.socket.destroy();
-  }
-
-  #end(): void {
-    this.#done = true;
-    this.options.shard.wheel.forget(this);
-  }
-
-  expired(): void {
-    this.options.onLimit("clientHelloMs");
-    this.#refuse("no ClientHello in time");
+    const before = this.#received;
+    const all = before === null ? chunk : joined(before, chunk);
+    const hello = readClientHello(all);
+    if (hello.kind === "hello") return this.#secure(hello.serverName, all);
+    if (hello.kind === "plain") return this.#refuse(plainAnswer, "a client that speaks no TLS");
+    if (hello.kind === "malformed") return this.#refuse(malformed, hello.reason);
+    if (all.length > limits.clientHelloBytesMax) {
+      this.options.onLimit("clientHelloBytesMax");
+      return this.#refuse(malformed, "a ClientHello that is too long");
+    }
+    this.#received = before === null ? chunk.slice() : all;
   }
 
   drain(): void {}
 
   end(): void {
-    if (!this.#done) this.#refuse("the client left before its ClientHello");
+    this.socket.destroy();
   }
 
   close(): void {
-    this.#end();
+    this.options.shard.wheel.forget(this);
   }
+
+  expired(): void {
+    this.options.onLimit("clientHelloMs");
+    this.socket.destroy();
+  }
+
+  #secure(serverName: string, received: Uint8Array): void {
+    const { net, shard, choose, secured, refused } = this.options;
+    const tls = choose(serverName);
+    if (tls === null) return this.#refuse(unknownName, `a client that wants "${serverName}"`);
+    this.#done = true;
+    shard.wheel.forget(this);
+    net.secureServer(this.socket, tls, received, {
+      opened: (socket) => secured(socket, serverName),
+      failed: (error) => refused(`a client of ${serverName}: ${error.message}`),
+    });
+  }
+
+  #refuse(answer: Uint8Array, reason: string): void {
+    this.#done = true;
+    this.options.refused(reason);
+    this.socket.write(answer);
+    this.socket.destroy();
+  }
+}
+
+function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
+  const all = new Uint8Array(before.length + after.length);
+  all.set(before);
+  all.set(after, before.length);
+  return all;
 }

@@ -1,50 +1,59 @@
 /** Finds the route of a request: the list is in order of precedence, the first that fits wins. */
-import type { HeaderMatch, PathMatch } from "../../model/document.ts";
+import type { HeaderMatch, PathMatch, RouteMatch } from "../../model/document.ts";
 import { compileExpression, type Expression } from "../../model/expression.ts";
-import type { CompiledBackend, CompiledRoute, Destination } from "../../model/snapshot.ts";
 import type { Fields } from "../../wire/fields.ts";
 
+/** What routes look at. */
 export interface RouteQuestion {
   readonly method: string;
   readonly path: string;
   readonly fields: Fields;
 }
 
-/** A route with its expressions compiled and its weights added up. */
-export interface LiveRoute {
-  readonly route: CompiledRoute;
-  readonly path: (path: string) => boolean;
-  readonly headers: readonly ((fields: Fields) => boolean)[];
-  readonly totalWeight: number;
+interface Matchable {
+  readonly matcher: RouteMatcher;
 }
 
-export function liveRoutes(destination: Destination): LiveRoute[] {
-  return destination.routes.map((route) => ({
-    route,
-    path: pathMatcher(route.match.path),
-    headers: route.match.headers.map(headerMatcher),
-    totalWeight: route.backends.reduce((sum, backend) => sum + backend.weight, 0),
-  }));
-}
-
-export function matchRoute(routes: readonly LiveRoute[], question: RouteQuestion): LiveRoute | null {
-  for (const live of routes) {
-    const { method } = live.route.match;
-    if (method !== null && method !== question.method) continue;
-    if (live.path(question.path) && live.headers.every((fits) => fits(question.fields))) return live;
+export function matchRoute<Route extends Matchable>(
+  routes: readonly Route[],
+  question: RouteQuestion,
+): Route | null {
+  for (let at = 0; at < routes.length; at++) {
+    const route = routes[at] as Route;
+    if (route.matcher.fits(question)) return route;
   }
   return null;
 }
 
-/** One backend by weight; `unit` is uniform in [0, 1). null when nothing has weight. */
-export function chooseBackend(live: LiveRoute, unit: number): CompiledBackend | null {
-  let left = unit * live.totalWeight;
-  for (const backend of live.route.backends) {
-    left -= backend.weight;
-    if (left < 0) return backend;
+/** One match with its expressions compiled. Throws when one is not valid. */
+export class RouteMatcher {
+  readonly #method: string | null;
+  readonly #path: (path: string) => boolean;
+  readonly #headers: readonly ((fields: Fields) => boolean)[];
+
+  constructor(match: RouteMatch) {
+    this.#method = match.method;
+    this.#path = pathMatcher(match.path);
+    this.#headers = match.headers.map(headerMatcher);
   }
-  return null;
+
+  fits(question: RouteQuestion): boolean {
+    if (this.#method !== null && this.#method !== question.method) return false;
+    if (!this.#path(question.path)) return false;
+    const headers = this.#headers;
+    for (let at = 0; at < headers.length; at++) {
+      if (!(headers[at] as (fields: Fields) => boolean)(question.fields)) return false;
+    }
+    return true;
+  }
 }
+
+/** Fits everything: what stands for a route that cannot be understood, so that nothing below it is reached by mistake. */
+export const anyRequest = new RouteMatcher({
+  path: { type: "PathPrefix", value: "/" },
+  method: null,
+  headers: [],
+});
 
 function pathMatcher(match: PathMatch): (path: string) => boolean {
   const { type, value } = match;
@@ -62,17 +71,24 @@ function pathMatcher(match: PathMatch): (path: string) => boolean {
 
 function headerMatcher(match: HeaderMatch): (fields: Fields) => boolean {
   const { name, value } = match;
-  if (match.type === "Exact") return (fields) => fields.get(name) === value;
+  if (match.type === "Exact") return (fields) => combined(fields, name) === value;
   const expression = expressionOf(value);
   return (fields) => {
-    const found = fields.get(name);
+    const found = combined(fields, name);
     return found !== null && expression.test(found);
   };
 }
 
+/** Several fields of one name count as one list (RFC 9110 section 5.3), so that a second one cannot hide from a route. */
+function combined(fields: Fields, name: string): string | null {
+  const first = fields.get(name);
+  if (first === null) return null;
+  const all = fields.getAll(name);
+  return all.length === 1 ? first : all.join(", ");
+}
+
 function expressionOf(text: string): Expression {
   const result = compileExpression(text);
-  // The controller let only such expressions pass; the caller refuses the snapshot.
-  if (!result.ok) throw new Error(`Cannot use the expression ${text}: ${result.problem}`);
+  if (!result.ok) throw new Error(`the expression ${text} cannot be used: ${result.problem}`);
   return result.expression;
 }

@@ -1,5 +1,5 @@
 /** How many retries a destination may cost: a share of its recent requests plus a floor, over a sliding window. */
-import { limits } from "../model/limits.ts";
+import { limits } from "../../model/limits.ts";
 
 const buckets = 10;
 const bucketMs = limits.retryBudgetWindowMs / buckets;

@@ -1,0 +1,53 @@
+/**
+ * What one proxy knows of the load of one endpoint: peak-EWMA of its latency (Finagle) times the requests under way.
+ * Outlives snapshots as long as the endpoint does.
+ */
+
+const tauMs = 10_000;
+const seedMs = 30;
+/** Latency that a failure counts as, so that fast errors do not look like a fast endpoint. */
+const failurePenaltyMs = 1_000;
+/** Load of an endpoint of which nothing is left but that it is busy. */
+const penalty = Number.MAX_SAFE_INTEGER / 65_536;
+
+export class EndpointLoad {
+  pending = 0;
+  /** Latency in milliseconds, and when it was noted. */
+  readonly #state: Float64Array;
+
+  constructor(nowMs: number) {
+    this.#state = Float64Array.of(seedMs, nowMs);
+  }
+
+  /** Decays while idle, without a write. */
+  at(nowMs: number): number {
+    const ewmaMs = this.#decayed(nowMs);
+    return ewmaMs === 0 && this.pending > 0 ? penalty + this.pending : ewmaMs * (this.pending + 1);
+  }
+
+  started(): void {
+    this.pending++;
+  }
+
+  /** The head of the answer came after `latencyMs`. A peak counts at once, recovery takes its time. */
+  answered(latencyMs: number, nowMs: number): void {
+    const state = this.#state;
+    const before = state[0] as number;
+    const decay = Math.exp(((state[1] as number) - nowMs) / tauMs);
+    state[0] = latencyMs > before ? latencyMs : before * decay + latencyMs * (1 - decay);
+    state[1] = nowMs;
+  }
+
+  failed(nowMs: number): void {
+    this.answered(failurePenaltyMs, nowMs);
+  }
+
+  ended(): void {
+    this.pending--;
+  }
+
+  #decayed(nowMs: number): number {
+    const state = this.#state;
+    return (state[0] as number) * Math.exp(((state[1] as number) - nowMs) / tauMs);
+  }
+}

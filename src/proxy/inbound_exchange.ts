@@ -1,0 +1,116 @@
+/** A call that came from another proxy over mTLS: joins its exchange to the inbound pipeline. */
+import type { ClientStream, ResponseHead, ServerExchange } from "../http/exchange.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
+import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
+import { heddleFields, requestIdField } from "./heddle_fields.ts";
+import { chooseApp } from "./live_service.ts";
+import type { ProxyParts } from "./proxy_parts.ts";
+import { isRequestId } from "./request_id.ts";
+import { RequestBody, type BodyOwner } from "./request_body.ts";
+import { rescue } from "./rescue.ts";
+
+/** `serverName` is the service that the caller's TLS connection was opened for. */
+export function serveInbound(
+  exchange: ServerExchange,
+  parts: ProxyParts,
+  caller: Caller,
+  serverName: string,
+): void {
+  const requestId = requestIdOf(exchange, parts);
+  const service = parts.state?.inbound.get(serverName);
+  const app = service === undefined ? null : chooseApp(service, parts.random);
+  if (service === undefined || app === null) return rescue(exchange, notHere(serverName), requestId, true);
+  const joined = new InboundExchange(exchange, requestId);
+  const { request } = exchange;
+  const { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
+  const edits = editsOf(fields, requestId);
+  joined.call = new InboundCall({
+    shard: parts.shard,
+    recorder: parts.recorder,
+    service,
+    app,
+    caller,
+    requestId,
+    path: request.path,
+    protocol: request.version,
+    tls: true,
+    request: { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue },
+    sink: joined,
+  });
+  joined.call.begin();
+}
+
+class InboundExchange implements CallSink, BodyOwner {
+  call: InboundCall | null = null;
+  readonly #body: RequestBody;
+  #stream: ClientStream | null = null;
+  #answered = false;
+
+  constructor(
+    readonly exchange: ServerExchange,
+    readonly requestId: string,
+  ) {
+    this.#body = new RequestBody(exchange, this, false);
+  }
+
+  get bytesSent(): number {
+    return this.#body.bytes;
+  }
+
+  started(stream: ClientStream): void {
+    this.#stream = stream;
+    this.#body.attach(stream);
+  }
+
+  aborted(outcome: Outcome): void {
+    this.call?.cancel(outcome.detail);
+  }
+
+  informational(status: number, fields: Fields): void {
+    this.exchange.inform(status, fields, noEdits);
+  }
+
+  head(head: ResponseHead): void {
+    this.#answered = true;
+    const edits =
+      head.nominated === null ? noEdits : { remove: head.nominated, set: noEdits.set, add: noEdits.add };
+    this.exchange.respond(head.status, head.fields, edits, head.contentLength);
+  }
+
+  data(chunk: Uint8Array): void {
+    if (!this.exchange.write(chunk)) this.#stream?.pause();
+  }
+
+  end(trailers: Fields | null): void {
+    this.exchange.end(trailers);
+  }
+
+  failed(outcome: Outcome): void {
+    if (this.#answered) this.exchange.abort();
+    else rescue(this.exchange, outcome, this.requestId, true);
+  }
+
+  writable(): void {
+    this.#body.resume();
+  }
+}
+
+/** The id that the other proxy gave; a new one when it gave none that can be kept. */
+function requestIdOf(exchange: ServerExchange, parts: ProxyParts): string {
+  const given = exchange.request.fields.get(requestIdField);
+  return given !== null && isRequestId(given) ? given : parts.ids.next();
+}
+
+function editsOf(fields: Fields, requestId: string): FieldEdits {
+  return {
+    remove: heddleFields(fields) ?? noEdits.remove,
+    set: [requestIdField, requestId],
+    add: noEdits.add,
+  };
+}
+
+function notHere(serverName: string): Outcome {
+  const detail = `${serverName} does not run on this machine any more`;
+  return { flag: "NC", side: "mesh", repeat: "yes", status: 503, detail };
+}

@@ -1,0 +1,60 @@
+/** The loopback listeners of a machine: for each local service one for HTTP, and one for each explicit port of its upstreams. */
+import type { Listener, Net, Socket, SocketHandler } from "../../../runtime/contract.ts";
+import type { MachineService } from "../../model/document.ts";
+import { serviceKey, type ServiceName } from "../../model/service.ts";
+
+/** Where a local service finds the mesh. */
+export interface OutboundAddress {
+  readonly service: string;
+  readonly host: string;
+  readonly port: number;
+  /** Key of the one service it leads to; null: the HTTP listener, by name. */
+  readonly upstream: string | null;
+}
+
+export interface OutboundListenersOptions {
+  readonly net: Net;
+  readonly services: readonly MachineService[];
+  /** Where the HTTP listeners stand. */
+  readonly host: string;
+  /** The port of the first service that names none; the next has the next. 0: any free port. */
+  readonly firstPort: number;
+  /** How to accept for a local service; `only` is the one service that the listener leads to. */
+  readonly accept: (service: ServiceName, only: ServiceName | null) => (socket: Socket) => SocketHandler;
+}
+
+export interface OpenListeners {
+  readonly listeners: Listener[];
+  readonly addresses: OutboundAddress[];
+}
+
+/** Throws when a port is taken, naming its holder; nothing stays open then. */
+export function listenOutbound(options: OutboundListenersOptions): OpenListeners {
+  const open: OpenListeners = { listeners: [], addresses: [] };
+  try {
+    options.services.forEach((service, at) => listenFor(service, at, options, open));
+  } catch (error) {
+    for (const listener of open.listeners) listener.close();
+    throw error;
+  }
+  return open;
+}
+
+function listenFor(
+  local: MachineService,
+  at: number,
+  options: OutboundListenersOptions,
+  open: OpenListeners,
+): void {
+  const { net, host, firstPort, accept } = options;
+  const listen = (onHost: string, port: number, only: ServiceName | null): void => {
+    const listener = net.listen({ host: onHost, port }, accept(local.service, only));
+    open.listeners.push(listener);
+    const upstream = only === null ? null : serviceKey(only);
+    const service = serviceKey(local.service);
+    open.addresses.push({ service, host: onHost, port: listener.port, upstream });
+  };
+  listen(host, local.httpPort ?? (firstPort === 0 ? 0 : firstPort + at), null);
+  for (const { service, host: onHost, port } of local.upstreams)
+    if (port !== null) listen(onHost, port, service);
+}

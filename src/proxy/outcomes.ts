@@ -1,0 +1,77 @@
+/** What heddle itself finds wrong with an outbound call, in words. */
+import { limits } from "../model/limits.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { LiveDestination } from "./live_service.ts";
+
+export const outcomes = {
+  noSnapshot(): Outcome {
+    const detail = "this proxy has not been told its configuration yet";
+    return { flag: "NC", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
+  noIdentity(service: string): Outcome {
+    const detail = `this machine may not act as ${service}`;
+    return { flag: "ID", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
+  noName(authority: string): Outcome {
+    const detail = `"${authority}" is no name of a service: names look like orders.mesh or orders.shop.mesh`;
+    return { flag: "NC", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
+  noService(key: string): Outcome {
+    const detail = `there is no service ${key}, or the controller that would know it is away`;
+    return { flag: "NC", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
+  notHttp(destination: LiveDestination): Outcome {
+    const detail = `${destination.key} speaks ${destination.destination.protocol}, not HTTP: reach it by a port of its own`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
+  },
+
+  tooMany(key: string): Outcome {
+    const detail = `${limits.requestsMax} requests to ${key} are under way already`;
+    return { flag: "UO", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
+  noRoute(key: string, method: string, path: string): Outcome {
+    const detail = `no route of ${key} matches ${method} ${path}`;
+    return { flag: "NR", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
+  badBackend(route: string, reason: string): Outcome {
+    const detail = `the route ${route} leads to a backend that is not valid: ${reason}`;
+    return { flag: "NC", side: "mesh", repeat: "no", status: 500, detail };
+  },
+
+  badChoice(key: string, subset: string | null): Outcome {
+    const what = subset === null ? `the service ${key}` : `the subset ${subset} of ${key}`;
+    const detail = `a policy chose ${what}, which is not known here`;
+    return { flag: "PE", side: "policy", repeat: "no", status: 500, detail };
+  },
+
+  noEndpoint(destination: LiveDestination): Outcome {
+    const known = destination.endpoints.size;
+    const which = known === 0 ? "it has no instance" : `none of its ${known} instances fits and is ready`;
+    const detail = `${destination.key} cannot be reached: ${which}`;
+    return { flag: "UH", side: "upstream", repeat: "no", status: 503, detail };
+  },
+
+  timeout(key: string, timeoutMs: number): Outcome {
+    const detail = `${key} did not finish its answer within ${timeoutMs} ms`;
+    return { flag: "UT", side: "upstream", repeat: "no", status: 504, detail };
+  },
+
+  silent(key: string, answered: boolean): Outcome {
+    const detail = `${key} sent nothing for ${limits.answerIdleMs} ms`;
+    return { flag: answered ? "SI" : "UT", side: "upstream", repeat: "no", status: 504, detail };
+  },
+
+  noBudget(failed: Outcome, key: string): Outcome {
+    return {
+      ...failed,
+      flag: "URX",
+      detail: `${failed.detail}; it was not tried again because the retries of ${key} are used up`,
+    };
+  },
+} as const;

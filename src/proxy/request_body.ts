@@ -1,0 +1,93 @@
+/**
+ * The body of a request on its way to whatever takes it, with backpressure. What has passed is kept as long as it is short,
+ * so that another attempt can begin from the start.
+ */
+import type { ClientStream, RequestSink, ServerExchange } from "../http/exchange.ts";
+import { limits } from "../model/limits.ts";
+import type { Outcome } from "../model/outcome.ts";
+import type { Fields } from "../wire/fields.ts";
+
+/** Hears that the client left. */
+export interface BodyOwner {
+  aborted(outcome: Outcome): void;
+}
+
+export class RequestBody implements RequestSink {
+  /** Bytes that came so far. */
+  bytes = 0;
+  #stream: ClientStream | null = null;
+  #kept: Uint8Array[] | null = null;
+  #keptBytes = 0;
+  #accepted = false;
+  #ended = false;
+  #trailers: Fields | null = null;
+
+  constructor(
+    readonly exchange: ServerExchange,
+    readonly owner: BodyOwner,
+    /** Whether there may be another attempt. */
+    private keeps: boolean,
+  ) {}
+
+  /** Whether a further attempt would get all that this one got. */
+  get replayable(): boolean {
+    return this.#keptBytes === this.bytes;
+  }
+
+  /** From now on the body goes to `stream`, from its beginning. */
+  attach(stream: ClientStream): void {
+    this.#stream = stream;
+    if (!this.#accepted) {
+      this.#accepted = true;
+      this.exchange.accept(this);
+      return;
+    }
+    if (this.#kept !== null) for (const chunk of this.#kept) stream.write(chunk);
+    if (this.#ended) stream.end(this.#trailers);
+    else this.exchange.resume();
+  }
+
+  /** The attempt failed: what comes waits for the next one. */
+  detach(): void {
+    this.#stream = null;
+    if (this.#accepted && !this.#ended) this.exchange.pause();
+  }
+
+  /** There will be no further attempt. */
+  settle(): void {
+    this.keeps = false;
+    this.#kept = null;
+  }
+
+  /** The taker has room again. */
+  resume(): void {
+    this.exchange.resume();
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.keeps) this.#keep(chunk);
+    this.bytes += chunk.length;
+    if (this.#stream !== null && !this.#stream.write(chunk)) this.exchange.pause();
+  }
+
+  end(trailers: Fields | null): void {
+    this.#ended = true;
+    this.#trailers = trailers;
+    this.#stream?.end(trailers);
+  }
+
+  aborted(outcome: Outcome): void {
+    this.#stream = null;
+    this.owner.aborted(outcome);
+  }
+
+  writable(): void {
+    this.#stream?.resume();
+  }
+
+  #keep(chunk: Uint8Array): void {
+    if (this.#keptBytes + chunk.length > limits.replayBodyBytesMax) return this.settle();
+    (this.#kept ??= []).push(chunk.slice());
+    this.#keptBytes += chunk.length;
+  }
+}

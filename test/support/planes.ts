@@ -1,0 +1,252 @@
+/**
+ * Data planes for tests: real sockets and certificates in one process, a snapshot written by hand, apps that the test brings.
+ * A machine is a data plane; all of them share one authority.
+ */
+import { createRuntime } from "../../runtime/bun/runtime.ts";
+import type { Net, TlsCredential } from "../../runtime/contract.ts";
+import { Shard } from "../../src/http/shard.ts";
+import type { Upstream } from "../../src/model/document.ts";
+import { serviceId } from "../../src/model/identity.ts";
+import type { Protocol, ServiceName } from "../../src/model/service.ts";
+import type {
+  Access,
+  CompiledRoute,
+  Destination,
+  Endpoint,
+  LocalService,
+  Snapshot,
+} from "../../src/model/snapshot.ts";
+import type { PolicyChain } from "../../src/policy/chain.ts";
+import { DataPlane } from "../../src/proxy/data_plane.ts";
+import type { ExchangeRecord, Recorder } from "../../src/telemetry/record.ts";
+import { makeTestAuthority, type TestAuthority } from "./certificates.ts";
+import { waitFor } from "./processes.ts";
+
+export const runtime = createRuntime();
+export const trustDomain = "mesh.test";
+
+/** `orders` or `orders.shop`. */
+export function named(text: string): ServiceName {
+  const [name = "", namespace = "default"] = text.split(".");
+  return { name, namespace };
+}
+
+export function idOf(service: string): string {
+  return serviceId(trustDomain, named(service));
+}
+
+export const openAccess: Access = { otherwise: "allow", deny: [], allow: [] };
+
+/** Keeps every record, in order. */
+export class Records implements Recorder {
+  readonly all: ExchangeRecord[] = [];
+  readonly limits: string[] = [];
+  readonly attempts: string[] = [];
+
+  finish(record: ExchangeRecord): void {
+    this.all.push(record);
+  }
+
+  limitTripped(limit: string): void {
+    this.limits.push(limit);
+  }
+
+  attempt(service: string, cause: string, result: string): void {
+    this.attempts.push(`${service} ${cause} ${result}`);
+  }
+
+  of(direction: ExchangeRecord["direction"]): ExchangeRecord[] {
+    return this.all.filter((record) => record.direction === direction);
+  }
+
+  /** The records, once there are so many. */
+  async until(count: number): Promise<ExchangeRecord[]> {
+    return await waitFor(`${count} records`, async () => (this.all.length >= count ? this.all : null));
+  }
+}
+
+export interface MachinePlan {
+  readonly name: string;
+  /** Service to the port of its app; its upstreams. */
+  readonly services: Readonly<
+    Record<string, { readonly app: number; readonly upstreams?: readonly string[] }>
+  >;
+  readonly policies?: PolicyChain;
+  readonly net?: Net;
+  readonly wanted?: (key: string) => void;
+}
+
+export interface TestMachine {
+  readonly plan: MachinePlan;
+  readonly plane: DataPlane;
+  readonly records: Records;
+  readonly logs: string[];
+  /** Replace an entry and call `plane.credentialsChanged()`. */
+  readonly credentials: Map<string, TlsCredential>;
+  /** Address of a listener of a local service: by name, or to one upstream. */
+  port(service: string, upstream?: string): number;
+}
+
+export interface DestinationPlan {
+  readonly protocol?: Protocol;
+  readonly balance?: Destination["balance"];
+  readonly routes?: readonly CompiledRoute[];
+  readonly policies?: Destination["policies"];
+  readonly subsets?: Destination["subsets"];
+  readonly access?: Access;
+  readonly stream?: boolean;
+  /** Labels of its instance on a machine, by the machine's name. */
+  readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Names of machines whose instance is not ready. */
+  readonly unready?: readonly string[];
+}
+
+const noPolicies: PolicyChain = {
+  evaluate: (_bindings, _call, done) =>
+    done({ do: "next", edits: { remove: [], set: [], add: [] }, target: null, records: [] }),
+};
+
+/** A mesh of data planes. Close it at the end. */
+export class Planes {
+  readonly machines: TestMachine[] = [];
+  roots: string[];
+  deniedIds: string[] = [];
+  #version = 0;
+
+  private constructor(readonly authority: TestAuthority) {
+    this.roots = [authority.rootPem];
+  }
+
+  static async start(...plans: readonly MachinePlan[]): Promise<Planes> {
+    const planes = new Planes(await makeTestAuthority());
+    for (const plan of plans) await planes.#add(plan);
+    return planes;
+  }
+
+  async #add(plan: MachinePlan): Promise<void> {
+    const credentials = new Map<string, TlsCredential>();
+    for (const service of Object.keys(plan.services)) {
+      const { name, namespace } = named(service);
+      credentials.set(`${name}.${namespace}`, await this.authority.issue({ uri: idOf(service) }));
+    }
+    const records = new Records();
+    const logs: string[] = [];
+    const plane = new DataPlane({
+      net: plan.net ?? runtime.net,
+      shard: new Shard(runtime.clock),
+      random: runtime.random,
+      recorder: records,
+      credentials: {
+        of: (key) => credentials.get(key) ?? null,
+        trust: () => ({ trustDomain, rootsPem: this.roots, deniedIds: new Set(this.deniedIds) }),
+      },
+      policies: plan.policies ?? noPolicies,
+      node: plan.name,
+      machine: {
+        kind: "Machine",
+        name: plan.name,
+        address: null,
+        services: Object.entries(plan.services).map(([service, { app, upstreams = [] }]) => ({
+          service: named(service),
+          host: "127.0.0.1",
+          port: app,
+          health: null,
+          labels: {},
+          upstreams: upstreams.map((each): Upstream => ({
+            service: named(each),
+            host: "127.0.0.1",
+            port: 0,
+          })),
+          httpPort: null,
+        })),
+      },
+      inbound: { host: "127.0.0.1", port: 0 },
+      loopback: "127.0.0.1",
+      outboundFirstPort: 0,
+      wanted: plan.wanted ?? (() => {}),
+      log: (text) => logs.push(text),
+    });
+    plane.open();
+    const port = (service: string, upstream?: string): number => {
+      const { name, namespace } = named(service);
+      const to = upstream === undefined ? null : `${named(upstream).name}.${named(upstream).namespace}`;
+      const found = plane.addresses.find(
+        (each) => each.service === `${name}.${namespace}` && each.upstream === to,
+      );
+      if (found === undefined) throw new Error(`no listener of ${service} to ${upstream}`);
+      return found.port;
+    };
+    this.machines.push({ plan, plane, records, logs, credentials, port });
+  }
+
+  machine(name: string): TestMachine {
+    const found = this.machines.find((each) => each.plan.name === name);
+    if (found === undefined) throw new Error(`no machine ${name}`);
+    return found;
+  }
+
+  /** Puts the same destinations in force everywhere. */
+  apply(destinations: Readonly<Record<string, DestinationPlan>>): void {
+    this.#version++;
+    for (const machine of this.machines) machine.plane.apply(this.snapshot(machine, destinations));
+  }
+
+  snapshot(machine: TestMachine, destinations: Readonly<Record<string, DestinationPlan>>): Snapshot {
+    return {
+      format: 1,
+      version: `v${this.#version}`,
+      node: machine.plan.name,
+      trustDomain,
+      bundle: { trustDomain, sequence: 1, rootsPem: this.roots },
+      deniedIds: this.deniedIds,
+      locals: Object.keys(machine.plan.services).map((service) => localOf(service, destinations[service])),
+      destinations: Object.entries(destinations).map(([service, plan]) => this.#destinationOf(service, plan)),
+      policies: [],
+    };
+  }
+
+  #destinationOf(service: string, plan: DestinationPlan): Destination {
+    const endpoints = this.machines.flatMap((machine): Endpoint[] => {
+      const here = machine.plan.services[service];
+      if (here === undefined) return [];
+      const { name, namespace } = named(service);
+      const node = machine.plan.name;
+      return [
+        {
+          id: `${node}/${name}.${namespace}/${here.app}`,
+          node,
+          address: "127.0.0.1",
+          port: machine.plane.inboundPort,
+          labels: plan.labels?.[node] ?? {},
+          ready: plan.unready?.includes(node) !== true,
+        },
+      ];
+    });
+    return {
+      service: named(service),
+      spiffeId: idOf(service),
+      protocol: plan.protocol ?? "http",
+      balance: plan.balance ?? "round-robin",
+      stream: plan.stream ?? false,
+      subsets: plan.subsets ?? {},
+      endpoints,
+      routes: plan.routes ?? [],
+      policies: plan.policies ?? [],
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.machines.map((machine) => machine.plane.close(0)));
+  }
+}
+
+function localOf(service: string, plan: DestinationPlan | undefined): LocalService {
+  return {
+    service: named(service),
+    spiffeId: idOf(service),
+    protocol: plan?.protocol ?? "http",
+    health: null,
+    stream: plan?.stream ?? false,
+    access: plan?.access ?? openAccess,
+  };
+}
