@@ -16,6 +16,7 @@ import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import { isWhole } from "../model/snapshot_version.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import type { Policies } from "./policies.ts";
 import type { Settings } from "./settings.ts";
@@ -67,7 +68,8 @@ export class SnapshotFollower {
       log(`cannot use the last snapshot: ${error.message}`);
       return null;
     });
-    if (last !== null) {
+    if (last !== null && !isWhole(last)) log("cannot use the last snapshot: it was damaged");
+    else if (last !== null) {
       await this.options.policies.prepareFromDisk(last);
       this.#apply(last);
     }
@@ -142,6 +144,7 @@ export class SnapshotFollower {
     try {
       if (snapshot.format !== 1)
         throw new Error(`its format is ${String(snapshot.format)}, this binary knows 1`);
+      if (!isWhole(snapshot)) throw new Error("its content is not what its version says");
       await policies.prepare(snapshot, (hash) =>
         this.#control.fetchBytes(controllerPaths.policy.replace(":hash", hash)),
       );

@@ -59,9 +59,12 @@ export function parseYaml(file: string, text: string): YamlResult {
     if (document.errors.length > 0 || document.contents === null) continue;
     new Survey(report).visit(document.contents, 0);
     if (issues.length > faults) continue;
+    const value = document.toJS({ maxAliasCount: limits.documentAliasesMax }) as unknown;
+    // Nothing stands between two marks, or after the last one.
+    if (value === null) continue;
     documents.push({
       file,
-      value: document.toJS({ maxAliasCount: limits.documentAliasesMax }) as unknown,
+      value,
       text: own,
       place: (path, key) => placeOf(document, counter, path, key === true),
     });

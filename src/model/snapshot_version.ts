@@ -1,15 +1,32 @@
-/** The version of a snapshot: SHA-256 over its content in a form that does not depend on the order of keys. */
+/**
+ * The version of a snapshot: SHA-256 over its content in a form that does not depend on the order of keys. Destinations
+ * count by their own hashes, so that what many machines share is hashed once.
+ */
 import { createHash } from "node:crypto";
-import type { Snapshot } from "./snapshot.ts";
+import type { Destination, Snapshot } from "./snapshot.ts";
 
-export function snapshotVersion(content: Omit<Snapshot, "version">): string {
-  return createHash("sha256").update(JSON.stringify(content, withSortedKeys)).digest("hex");
+export class SnapshotHasher {
+  readonly #known = new WeakMap<Destination, string>();
+
+  version(content: Omit<Snapshot, "version">): string {
+    return hashOf({ ...content, destinations: content.destinations.map((each) => this.#destination(each)) });
+  }
+
+  #destination(destination: Destination): string {
+    const known = this.#known.get(destination) ?? hashOf(destination);
+    this.#known.set(destination, known);
+    return known;
+  }
 }
 
 /** Whether a snapshot is what its version says, and so whole and unchanged. */
 export function isWhole(snapshot: Snapshot): boolean {
   const { version, ...content } = snapshot;
-  return snapshotVersion(content) === version;
+  return new SnapshotHasher().version(content) === version;
+}
+
+function hashOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value, withSortedKeys)).digest("hex");
 }
 
 function withSortedKeys(_key: string, value: unknown): unknown {

@@ -22,7 +22,7 @@ import type {
   Snapshot,
   TrustBundle,
 } from "../../model/snapshot.ts";
-import { snapshotVersion } from "../../model/snapshot_version.ts";
+import { SnapshotHasher } from "../../model/snapshot_version.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
 import { compileRoutes } from "./compile_routes.ts";
 
@@ -52,6 +52,7 @@ export class SnapshotCompiler {
   readonly #routes = new Map<string, HttpRouteDocument[]>();
   readonly #access = new Map<string, AccessDocument[]>();
   readonly #instances = new Map<string, Instance[]>();
+  readonly #hasher = new SnapshotHasher();
   readonly #destinations = new Map<string, Destination>();
 
   constructor(readonly input: CompileInput) {
@@ -76,7 +77,7 @@ export class SnapshotCompiler {
       destinations,
       policies: this.#policies(destinations),
     };
-    return { ...content, version: snapshotVersion(content) };
+    return { ...content, version: this.#hasher.version(content) };
   }
 
   #local({ name, namespace }: ServiceName): LocalService {

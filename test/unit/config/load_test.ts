@@ -29,6 +29,16 @@ describe("loading documents", () => {
     ]);
   });
 
+  test("takes marks with nothing between them", () => {
+    const { documents, issues } = loadDocuments(
+      [{ file: "a.yaml", text: `---\n${service}---\n---\n# end\n` }],
+      {
+        policies: null,
+      },
+    );
+    expect([documents.length, issues]).toEqual([1, []]);
+  });
+
   test("lets any policy be named while none are known", () => {
     const text = `${service}policies: [{use: anything}]\n`;
     expect(loadDocuments([{ file: "a.yaml", text }], { policies: null }).issues).toEqual([]);
