@@ -56,7 +56,7 @@ describe("loading", () => {
           loadMachine("m.yaml", text);
         },
       ),
-      { numRuns: 800 },
+      { numRuns: 400 },
     );
     expect(performance.now() - startedMs).toBeLessThan(30_000);
   });
