@@ -119,6 +119,8 @@ export class HostedPolicy {
         return this.send(frameKinds.loaded, this.id, 0, message.slice(1));
       case "p":
         return this.#answered();
+      case "f":
+        return this.#lose(message.slice(1));
     }
   }
 
@@ -134,7 +136,8 @@ export class HostedPolicy {
     const batches = this.#questions.flatMap((each) => (each.what === "batch" ? [each.batch] : []));
     this.#questions = [];
     this.#touched = false;
-    const lost: LostText = { reason, batches, restarted: isLoaded };
+    const shown = reason.slice(0, limits.policyReasonLengthMax);
+    const lost: LostText = { reason: shown, batches, restarted: isLoaded };
     this.send(frameKinds.lost, this.id, 0, JSON.stringify(lost));
     if (!isLoaded) return;
     this.#worker = this.#start();

@@ -40,8 +40,8 @@ export interface PolicyHostStatus {
   readonly running: boolean;
   /** null until it said so. */
   readonly sealed: boolean | null;
-  /** What is missing of the seal; "" when nothing. */
-  readonly why: string;
+  /** What is missing of the seal; null when nothing. */
+  readonly why: string | null;
   readonly pid: number;
   readonly starts: number;
   readonly policies: readonly PolicyStatus[];
@@ -235,7 +235,7 @@ class SealedHost implements PolicyHost {
     return {
       running: this.#seal !== null,
       sealed: this.#seal?.sealed ?? null,
-      why: this.#seal?.why ?? "",
+      why: this.#seal?.why ?? null,
       pid: this.#child?.pid ?? 0,
       starts: this.#starts,
       policies: [...this.#byHash.values()].map(({ ref, state, detail }) => ({

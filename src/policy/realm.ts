@@ -75,6 +75,7 @@ function replaceClockAndChance(moment: Moment): void {
       return moment.nowMs;
     }
   }
+  Object.defineProperty(HostDate, "now", { value: () => moment.nowMs });
   Object.defineProperty(HostDate.prototype, "constructor", { value: RealmDate });
   Object.defineProperty(globalThis, "Date", { value: RealmDate });
   Object.defineProperty(Math, "random", { value: () => moment.random() });

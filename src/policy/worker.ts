@@ -4,7 +4,7 @@
  * beyond asking for its type. What this file imports is all there is beside untrusted code: keep it so.
  *
  * In: `L` with Load as JSON, `B<binding> <options>`, `U<binding> `, `C<batch> <calls>`, `P`. Out: `l<description>`,
- * `b<binding> <answer>`, then `a<batch> [first call, [microseconds, …], [answer, …]]` for parts of a batch, `z…` for its last, `p`.
+ * `b<binding> <answer>`, then `a<batch> [first call, [microseconds, …], [answer, …]]` for parts of a batch, `z…` for its last, `p`; `f<reason>` when the bundle cannot be loaded.
  */
 import { createContext, runInContext } from "node:vm";
 
@@ -12,6 +12,7 @@ declare const self: {
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
   postMessage(message: string): void;
 };
+declare const process: { on(event: "unhandledRejection" | "uncaughtException", listener: () => void): void };
 
 /** First message: the bundle, and the longest answer that is handed on. */
 interface Load {
@@ -34,7 +35,8 @@ const removed = [
   "WeakRef",
   "eval",
   "Function",
-  "Loader",
+  "Intl",
+  "Temporal",
 ];
 
 const prelude = `"use strict";
@@ -127,6 +129,10 @@ class Service {
     private readonly answerLengthMax: number,
   ) {}
 
+  introduce(): void {
+    self.postMessage(`l${this.#text(this.entrance.describe)}`);
+  }
+
   receive(message: string): void {
     const space = message.indexOf(" ");
     const number = message.slice(1, space);
@@ -185,15 +191,30 @@ class Service {
   }
 }
 
+/** What an error of the realm says. Asked without arguments: no object of this side gets in. */
+function reasonOf(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return "it threw something that cannot be told";
+  }
+}
+
 function start(): void {
+  // Shown by the runtime, an error of the realm would be asked how with objects of this side.
+  process.on("unhandledRejection", () => {});
+  process.on("uncaughtException", () => {});
   let service: Service | null = null;
   self.addEventListener("message", ({ data }) => {
     const message = String(data);
     if (service !== null) return service.receive(message);
     const load = JSON.parse(message.slice(1)) as Load;
-    const entrance = enter(load.bundle);
-    service = new Service(entrance, load.answerLengthMax);
-    self.postMessage(`l${String(entrance.describe())}`);
+    try {
+      service = new Service(enter(load.bundle), load.answerLengthMax);
+      service.introduce();
+    } catch (error) {
+      self.postMessage(`f${reasonOf(error)}`);
+    }
   });
 }
 

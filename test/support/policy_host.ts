@@ -1,0 +1,62 @@
+/** A policy host of the compiled binary under test, and questions to it. */
+import type { Runtime } from "../../runtime/contract.ts";
+import type { PolicyBinding, PolicyRef } from "../../src/model/snapshot.ts";
+import { createPolicyHost, type PolicyAnswer, type PolicyHost } from "../../src/policy/policy_host.ts";
+import { HeadFields } from "../../src/wire/head_fields.ts";
+
+export interface TestHost {
+  readonly host: PolicyHost;
+  /** What an operator would have read. */
+  readonly reports: string[];
+  add(hash: string, script: string, ref?: Partial<PolicyRef>): void;
+  ask(hash: string, method?: string): Promise<PolicyAnswer & { readonly ms: number }>;
+}
+
+export function startTestHost(runtime: Runtime, binary: string): TestHost {
+  const reports: string[] = [];
+  const { clock, random } = runtime;
+  const host = createPolicyHost({
+    process: { ...runtime.process, self: [binary] },
+    clock,
+    random,
+    report: (sentence) => void reports.push(sentence),
+  });
+  const bindings = new Map<string, PolicyBinding>();
+  const bindingOf = (hash: string): PolicyBinding => {
+    const binding = bindings.get(hash) ?? { hash, name: hash, options: {} };
+    bindings.set(hash, binding);
+    return binding;
+  };
+  return {
+    host,
+    reports,
+    add(hash, script, ref = {}) {
+      const standard = {
+        hash,
+        name: hash,
+        version: "1.0.0",
+        onError: "closed",
+        cpuMs: 2,
+        waitMs: 50,
+      } as const;
+      host.load({ ...standard, ...ref }, script);
+    },
+    ask(hash, method = "GET") {
+      const started = performance.now();
+      const call = {
+        method,
+        authority: "cart.mesh",
+        target: "/",
+        fields: new HeadFields(),
+        sourceId: "",
+        service: { name: "cart", namespace: "default" },
+        requestId: "1",
+      };
+      return new Promise((resolve) => {
+        host.evaluate(bindingOf(hash), call, (answer) =>
+          resolve({ ...answer, ms: performance.now() - started }),
+        );
+      });
+    },
+  };
+}

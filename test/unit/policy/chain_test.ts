@@ -1,0 +1,122 @@
+/** The policies of one request: in order, ended by the first answer, and failing as each says it fails. */
+import { describe, expect, test } from "bun:test";
+import type { PolicyBinding, PolicyRef } from "../../../src/model/snapshot.ts";
+import { createPolicyChain, type PolicyVerdict } from "../../../src/policy/chain.ts";
+import type { PolicyAnswer } from "../../../src/policy/policy_host.ts";
+import { HeadFields } from "../../../src/wire/head_fields.ts";
+import { runtime } from "../../support/runtime_under_test.ts";
+
+const call = {
+  method: "GET",
+  authority: "cart.mesh",
+  target: "/",
+  fields: new HeadFields(),
+  sourceId: "",
+  service: { name: "cart", namespace: "shop" },
+  requestId: "1",
+};
+
+interface Played {
+  readonly verdict: PolicyVerdict;
+  readonly asked: readonly string[];
+  readonly tripped: readonly string[];
+}
+
+/** Runs policies whose answers are given; the names of those that fail open begin with `open`. */
+function play(answers: Readonly<Record<string, unknown>>): Played {
+  const asked: string[] = [];
+  const tripped: string[] = [];
+  let verdict: PolicyVerdict | null = null;
+  const host = {
+    refOf: (hash: string): PolicyRef | null =>
+      hash === "absent"
+        ? null
+        : {
+            hash,
+            name: hash,
+            version: "1",
+            onError: hash.startsWith("open") ? "open" : "closed",
+            cpuMs: 2,
+            waitMs: 50,
+          },
+    evaluate(binding: PolicyBinding, _call: unknown, answer: (answer: PolicyAnswer) => void) {
+      asked.push(binding.hash);
+      const decision = answers[binding.hash];
+      if (decision instanceof Error) answer({ ok: false, reason: decision.message, us: 0 });
+      else answer({ ok: true, decision, us: 1 });
+    },
+    trip: (hash: string) => void tripped.push(hash),
+  };
+  const bindings = Object.keys(answers).map((hash) => ({ hash, name: hash, options: {} }));
+  createPolicyChain(host, runtime.clock).evaluate(bindings, call, (given) => (verdict = given));
+  if (verdict === null) throw new Error("There was no verdict");
+  return { verdict, asked, tripped };
+}
+
+test("without policies the verdict comes at once", () => {
+  expect(play({}).verdict).toEqual({
+    do: "next",
+    edits: { remove: [], set: [], add: [] },
+    target: null,
+    records: [],
+  });
+});
+
+test("each is asked in order and all edits are taken", () => {
+  const { verdict, asked } = play({
+    a: { do: "next", headers: { set: { x: "1" } }, path: "/a" },
+    b: { do: "next", headers: { set: { y: "2" } } },
+  });
+  expect(asked).toEqual(["a", "b"]);
+  expect(verdict).toMatchObject({ do: "next", edits: { set: ["x", "1", "y", "2"] }, target: "/a" });
+  expect(verdict.records.map(({ name, hook, decision }) => [name, hook, decision])).toEqual([
+    ["a", "onRequest", "next"],
+    ["b", "onRequest", "next"],
+  ]);
+});
+
+test("the first route ends it, in the namespace of the service when none is said", () => {
+  const { verdict, asked } = play({ a: { do: "route", service: "cart", subset: "v2" }, b: { do: "next" } });
+  expect(asked).toEqual(["a"]);
+  expect(verdict).toMatchObject({ do: "route", service: { name: "cart", namespace: "shop" }, subset: "v2" });
+  expect(verdict.records[0]?.decision).toBe("route cart/v2");
+  expect(play({ a: { do: "route", service: "cart.other" } }).verdict).toMatchObject({
+    service: { name: "cart", namespace: "other" },
+    subset: null,
+  });
+});
+
+test("the first answer ends it", () => {
+  const { verdict, asked } = play({ a: { do: "respond", status: 403, reason: "no" }, b: { do: "next" } });
+  expect(asked).toEqual(["a"]);
+  expect(verdict).toMatchObject({ do: "respond", status: 403, reason: "no", body: "" });
+});
+
+describe("a failure", () => {
+  test("of one that fails open is passed over", () => {
+    const { verdict, asked } = play({
+      open: new Error("it hangs"),
+      b: { do: "next", headers: { set: { y: "2" } } },
+    });
+    expect(asked).toEqual(["open", "b"]);
+    expect(verdict).toMatchObject({ do: "next", edits: { set: ["y", "2"] } });
+    expect(verdict.records[0]?.decision).toBe("error it hangs");
+  });
+
+  test("of one that fails closed ends the request with its name", () => {
+    const { verdict, asked } = play({ closed: new Error("it hangs"), b: { do: "next" } });
+    expect(asked).toEqual(["closed"]);
+    expect(verdict).toMatchObject({ do: "error", outcome: { flag: "PE", side: "policy", status: 503 } });
+    expect(verdict.do === "error" && verdict.outcome.detail).toContain('"closed" of cart.shop');
+  });
+
+  test("of one that is not here fails closed", () => {
+    expect(play({ absent: new Error("its bundle is not here") }).verdict.do).toBe("error");
+  });
+
+  test("to decide counts against the policy; one of its host was counted there", () => {
+    expect(play({ closed: { do: "explode" } }).tripped).toEqual(["closed"]);
+    expect(play({ open: { do: "fail", reason: "it threw" } }).tripped).toEqual(["open"]);
+    expect(play({ open: new Error("it hangs") }).tripped).toEqual([]);
+  });
+});

@@ -1,0 +1,132 @@
+/** Answers of policies are doubted: only what is whole and harmless becomes a verdict. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { checkDecision, mergeEdits } from "../../../src/policy/decision.ts";
+
+const none = { remove: [], set: [], add: [] };
+
+describe("a decision that is in order", () => {
+  test("to go on, with edits", () => {
+    const answer = {
+      do: "next",
+      headers: { set: { "X-A": "1" }, add: { "x-b": "2" }, remove: ["X-C"] },
+      path: "/y?z=1",
+    };
+    expect(checkDecision(answer)).toEqual({
+      do: "next",
+      edits: { set: ["x-a", "1"], add: ["x-b", "2"], remove: ["x-c"] },
+      target: "/y?z=1",
+    });
+    expect(checkDecision({ do: "next" })).toEqual({ do: "next", edits: none, target: null });
+  });
+
+  test("to route", () => {
+    expect(checkDecision({ do: "route", service: "inference.other", subset: "v2" })).toEqual({
+      do: "route",
+      service: "inference.other",
+      subset: "v2",
+      edits: none,
+      target: null,
+    });
+  });
+
+  test("to respond", () => {
+    const answer = {
+      do: "respond",
+      status: 429,
+      reason: "budget",
+      body: "wait",
+      headers: { "Retry-After": "1" },
+    };
+    expect(checkDecision(answer)).toEqual({
+      do: "respond",
+      status: 429,
+      headers: { ...none, set: ["retry-after", "1"] },
+      body: "wait",
+      reason: "budget",
+    });
+  });
+});
+
+describe("a decision is refused", () => {
+  const wrong: Readonly<Record<string, unknown>> = {
+    "that is nothing": undefined,
+    "that is null": null,
+    "that is a list": [],
+    "of another kind": { do: "explode" },
+    "with a status that is none": { do: "respond", status: 99, reason: "x" },
+    "with half a status": { do: "respond", status: 200.5, reason: "x" },
+    "without a reason": { do: "respond", status: 200 },
+    "with a body that is no text": { do: "respond", status: 200, reason: "x", body: 1 },
+    "without a service": { do: "route" },
+    "with a service that is a path": { do: "route", service: "../x" },
+    "with a subset that is none": { do: "route", service: "a", subset: "a b" },
+    "with a relative path": { do: "next", path: "x" },
+    "with a path that ends the line": { do: "next", path: "/x\r\nevil: 1" },
+    "with a header that ends the line": { do: "next", headers: { set: { a: "1\r\nb: 2" } } },
+    "with a header beyond latin1": { do: "next", headers: { set: { a: "\u4e00" } } },
+    "with a header name that is none": { do: "next", headers: { set: { "a b": "1" } } },
+    "with a header without a name": { do: "next", headers: { set: { "": "1" } } },
+    "with a value with blanks around": { do: "next", headers: { set: { a: " 1" } } },
+    "with removals that are no list": { do: "next", headers: { remove: "a" } },
+    "with too many fields": {
+      do: "next",
+      headers: { set: Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`a${n}`, "1"])) },
+    },
+  };
+  for (const [name, answer] of Object.entries(wrong)) {
+    test(name, () => expect(checkDecision(answer).do).toBe("fail"));
+  }
+
+  test("when it touches framing, hops or identity", () => {
+    for (const name of [
+      "Content-Length",
+      "transfer-encoding",
+      "Host",
+      "connection",
+      "x-forwarded-client-cert",
+      "x-heddle-source",
+      "x-request-id",
+      "te",
+      "upgrade",
+    ]) {
+      expect([name, checkDecision({ do: "next", headers: { set: { [name]: "1" } } }).do]).toEqual([
+        name,
+        "fail",
+      ]);
+      expect([name, checkDecision({ do: "next", headers: { remove: [name] } }).do]).toEqual([name, "fail"]);
+    }
+    expect(
+      checkDecision({ do: "respond", status: 200, reason: "x", headers: { "content-length": "1" } }).do,
+    ).toBe("fail");
+  });
+
+  test("or taken, but nothing that JSON can say makes the check throw", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.constantFrom("next", "route", "respond", "fail"), (value, kind) => {
+        checkDecision(value);
+        checkDecision({
+          do: kind,
+          headers: value,
+          service: value,
+          status: value,
+          path: value,
+          reason: value,
+        });
+        checkDecision({ do: kind, headers: { set: value, add: value, remove: value } });
+      }),
+    );
+  });
+});
+
+test("edits of a later policy win over those of an earlier one", () => {
+  const first = { remove: ["a"], set: ["b", "1", "c", "1"], add: ["d", "1"] };
+  const second = { remove: ["c"], set: ["b", "2"], add: ["d", "2"] };
+  expect(mergeEdits(first, second)).toEqual({
+    remove: ["a", "c"],
+    set: ["b", "2"],
+    add: ["d", "1", "d", "2"],
+  });
+  expect(mergeEdits(first, none)).toEqual(first);
+  expect(mergeEdits(none, second)).toEqual(second);
+});
