@@ -10,7 +10,7 @@ export class RequestIds {
   }
 
   next(): string {
-    return `${this.#prefix}-${(this.#count++).toString(36)}`;
+    return `${this.#prefix}-${this.#count++}`;
   }
 }
 

@@ -24,6 +24,8 @@ export class ProxyTelemetry implements Recorder {
   readonly #bytesOut: Resolve<Counter>;
   readonly #tcpClosed: Resolve<Counter>;
   readonly #attempts: Resolve<Counter>;
+  /** By service, then cause, then result. */
+  readonly #attemptHandles = new Map<string, Map<string, Map<string, Counter>>>();
   readonly #access: Resolve<Counter>;
   /** By service, then rule, then verdict. */
   readonly #accessHandles = new Map<string, Map<string, Map<string, Counter>>>();
@@ -102,7 +104,13 @@ export class ProxyTelemetry implements Recorder {
   }
 
   attempt(service: string, cause: string, result: string): void {
-    this.#attempts(service, cause, result).add(1);
+    const byResult = inner(inner(this.#attemptHandles, service), cause);
+    let counter = byResult.get(result);
+    if (counter === undefined) {
+      counter = this.#attempts(service, cause, result);
+      byResult.set(result, counter);
+    }
+    counter.add(1);
   }
 
   #finishHttp(record: ExchangeRecord, seconds: number): void {

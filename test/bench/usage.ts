@@ -20,7 +20,12 @@ export function residentMb(pid: number): number {
 
 /** The process and all below it. */
 export function familyOf(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
+  let children: string;
+  try {
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
+  } catch {
+    return []; // It ended while we looked: helpers of a proxy come and go.
+  }
   if (children === "") return [pid];
   return [pid, ...children.split(" ").flatMap((child) => familyOf(Number(child)))];
 }
