@@ -47,14 +47,22 @@ export function startPolicies(
     serving = needed;
   };
 
+  /** Until every policy can be asked, or has had its time: a new version must not leave a gap. */
+  const loaded = async (snapshot: Snapshot): Promise<void> => {
+    const late = new Promise<void>((resolve) => clock.after(limits.policyReadyMs, resolve, true));
+    await Promise.race([late, Promise.all(snapshot.policies.map((ref) => host.describe(ref.hash)))]);
+  };
+
   return {
     chain: createPolicyChain(host, clock),
-    prepare: (snapshot, fetchBundle) =>
-      load(snapshot, async (ref) => {
+    async prepare(snapshot, fetchBundle) {
+      await load(snapshot, async (ref) => {
         const known = await store.read(ref.hash);
         if (known !== null) return known;
         return await store.keep(ref, await fetchBundle(ref.hash));
-      }),
+      });
+      await loaded(snapshot);
+    },
     async prepareFromDisk(snapshot) {
       await load(snapshot, async (ref) => {
         const text = await store.read(ref.hash);

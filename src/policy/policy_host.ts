@@ -74,6 +74,8 @@ interface Loaded {
   readonly trips: Trips;
   state: PolicyStatus["state"];
   detail: string;
+  /** The running host was given the bundle: bindings must follow it there. */
+  introduced: boolean;
   description: string | null;
   /** Options as JSON to the number they are known by in the host. */
   readonly bindings: Map<string, number>;
@@ -145,6 +147,7 @@ class SealedHost implements PolicyHost {
       trips: new Trips(limits.policyTripsMax, limits.policyTripWindowMs),
       state: "waiting",
       detail: "",
+      introduced: false,
       description: null,
       bindings: new Map(),
       texts: [],
@@ -267,7 +270,7 @@ class SealedHost implements PolicyHost {
     if (number === undefined) {
       number = this.#nextNumber++;
       policy.bindings.set(options, number);
-      if (policy.state === "ready") this.#channel?.send(frameKinds.bind, policy.id, number, options);
+      if (policy.introduced) this.#channel?.send(frameKinds.bind, policy.id, number, options);
     }
     const bound = { policy, number };
     this.#numbers.set(binding, bound);
@@ -411,6 +414,7 @@ class SealedHost implements PolicyHost {
   #introduce(policy: Loaded): void {
     if (policy.state === "quarantined" || policy.state === "broken") return;
     const { bundle } = policy;
+    policy.introduced = true;
     this.#channel?.send(frameKinds.load, policy.id, 0, JSON.stringify({ bundle, cpuMs: policy.ref.cpuMs }));
     for (const [options, number] of policy.bindings) {
       this.#channel?.send(frameKinds.bind, policy.id, number, options);
@@ -490,6 +494,7 @@ class SealedHost implements PolicyHost {
     this.#seal = null;
     const suspects = this.#suspects();
     for (const policy of this.#byHash.values()) {
+      policy.introduced = false;
       if (policy.state === "ready") policy.state = "waiting";
       for (const [number, batch] of this.#batches) {
         if (batch.policy === policy) this.#failBatch(number, `the policy host ended: ${reason}`);

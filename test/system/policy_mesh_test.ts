@@ -1,0 +1,199 @@
+/** Policies in a whole mesh: applied with documents, run by the proxies' sealed hosts, refused when they are wrong. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { binaryPath } from "../../compile/repository.ts";
+import { ports } from "../../src/model/ports.ts";
+import { callByName, callUntil, callUrl } from "../support/http_calls.ts";
+import { startMesh, type Mesh } from "../support/mesh.ts";
+
+const frontend = "{kind: Service, name: frontend, port: 80, protocol: http}";
+
+const documents = `
+${frontend}
+---
+kind: Service
+name: web
+port: 80
+protocol: http
+subsets: {v1: {version: v1}, v2: {version: v2}}
+policies:
+- {use: header-route, with: {header: x-user-group, values: {beta: {service: web, subset: v2}}}}
+---
+{kind: Service, name: lenient, port: 80, protocol: http, policies: [{use: moody-open, with: {word: open}}]}
+---
+{kind: Service, name: strict, port: 80, protocol: http, policies: [{use: moody-closed, with: {word: closed}}]}
+---
+kind: HTTPRoute
+name: web
+service: web
+rules:
+- {match: {path: /}, split: {web/v1: 1}}
+`;
+
+/** Does as the request asks. */
+function moody(onError: "open" | "closed"): string {
+  return `import { definePolicy, next, respond } from "heddle/policy";
+import * as v from "valibot";
+import { wordOf } from "./word.ts";
+
+export default definePolicy({
+  api: 1,
+  name: "moody-${onError}",
+  version: "1.0.0",
+  options: v.strictObject({ word: v.string() }),
+  onError: "${onError}",
+  onRequest(request, context) {
+    const mood = request.headers.get("x-mood");
+    if (mood === "hang") for (;;);
+    if (mood === "throw") throw new Error("in a mood");
+    if (mood === "refuse") return respond(418, "in a mood", "no tea", { "x-tea": "none" });
+    if (mood === "late") return Promise.resolve(next({ headers: { set: { "x-word": "late" } } }));
+    return next({ headers: { set: { "x-word": wordOf(context.options.word) } } });
+  },
+});
+`;
+}
+
+const policies = {
+  "moody_open.ts": moody("open"),
+  "moody_closed.ts": moody("closed"),
+  "word.ts": "export const wordOf = (word: string): string => word.toUpperCase();\n",
+};
+
+describe.skipIf(!existsSync(binaryPath))("in a mesh", () => {
+  let mesh: Mesh;
+
+  beforeAll(async () => {
+    mesh = await startMesh({
+      documents,
+      policies,
+      proxyFlags: ["--log-sample", "1"],
+      machines: [
+        {
+          name: "vm-a",
+          services: [
+            {
+              service: "frontend",
+              app: "none",
+              calls: { web: "by-name", lenient: "by-name", strict: "by-name" },
+            },
+            { service: "web" },
+          ],
+        },
+        {
+          name: "vm-b",
+          services: [{ service: "web", version: "v2" }, { service: "lenient" }, { service: "strict" }],
+        },
+      ],
+    });
+  }, 60_000);
+  afterAll(async () => await mesh?.stop());
+
+  const call = (to: string, headers: Record<string, string> = {}) =>
+    callByName(mesh.machine("vm-a"), "frontend", to, { headers });
+
+  /** Applies a file beside the documents that stand; returns what was said when it was refused. */
+  const refusal = (files: Readonly<Record<string, string>>): string => {
+    const folder = `${mesh.folder}/refused-${crypto.randomUUID()}`;
+    mkdirSync(`${folder}/policies`, { recursive: true });
+    for (const [name, text] of Object.entries({ "mesh.yaml": frontend, ...files }))
+      writeFileSync(`${folder}/${name}`, text);
+    try {
+      mesh.heddle("apply", "-f", folder);
+      return "";
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  test("header-route sends the listed users to their subset, and everybody else by the route", async () => {
+    for (let time = 0; time < 10; time++) {
+      expect((await call("web", { "x-user-group": "beta" })).seen().version).toBe("v2");
+      expect((await call("web")).seen().version).toBe("v1");
+    }
+  });
+
+  test("edits of a policy reach the app", async () => {
+    expect((await call("strict")).seen().headers["x-word"]).toBe("CLOSED");
+    expect((await call("strict", { "x-mood": "late" })).seen().headers["x-word"]).toBe("late");
+  });
+
+  test("an answer of a policy is the answer", async () => {
+    const answer = await call("strict", { "x-mood": "refuse" });
+    expect([answer.status, answer.text, answer.headers.get("x-tea")]).toEqual([418, "no tea", "none"]);
+  });
+
+  test("a policy that fails is passed over when it fails open, and refuses when it fails closed", async () => {
+    for (const mood of ["throw", "hang"]) {
+      const [open, closed, other] = await Promise.all([
+        call("lenient", { "x-mood": mood }),
+        call("strict", { "x-mood": mood }),
+        call("web", { "x-user-group": "beta" }),
+      ]);
+      expect([mood, open.status, open.seen().headers["x-word"]]).toEqual([mood, 200, undefined]);
+      expect([mood, closed.status]).toEqual([mood, 503]);
+      expect(closed.text).toContain("moody-closed");
+      expect(closed.text).toContain("PE");
+      expect(other.seen().version).toBe("v2");
+    }
+  });
+
+  test("the host is sealed, and says so", async () => {
+    const metrics = await callUrl(`http://${mesh.machine("vm-a").address}:${ports.admin}/metrics`);
+    expect(metrics.text).toMatch(/^heddle_policy_host_sealed 1$/m);
+    expect(metrics.text).toMatch(/^heddle_policy_decisions_total\{.*policy="header-route".*\} [1-9]/m);
+  });
+
+  test("a policy that tries to get out is refused at its place, and nothing changes", async () => {
+    const evil = moody("closed").replace("throw new Error", "throw fetch");
+    const said = refusal({ "policies/moody_closed.ts": evil, "policies/word.ts": policies["word.ts"] });
+    expect(said).toContain("policies/moody_closed.ts:14:");
+    expect(said).toContain('"fetch" does not exist in a policy');
+    expect((await call("strict")).seen().headers["x-word"]).toBe("CLOSED");
+  });
+
+  test("options that do not fit the policy's schema are refused with their path", () => {
+    const wrong =
+      "{kind: Service, name: strict, port: 80, protocol: http, policies: [{use: moody-closed, with: {word: 1}}]}";
+    const said = refusal({ "mesh.yaml": wrong });
+    expect(said).toContain("moody-closed");
+    expect(said).toMatch(/word: .*[Ee]xpected string/);
+  });
+
+  test("a new version of a policy takes over without a failed request", async () => {
+    const statuses = new Set<number>();
+    let over = false;
+    const load = (async () => {
+      while (!over) statuses.add((await call("strict")).status);
+    })();
+    const folder = `${mesh.folder}/second`;
+    mkdirSync(`${folder}/policies`, { recursive: true });
+    writeFileSync(`${folder}/mesh.yaml`, frontend);
+    writeFileSync(`${folder}/policies/word.ts`, policies["word.ts"].replace("toUpperCase", "toLowerCase"));
+    writeFileSync(
+      `${folder}/policies/moody_closed.ts`,
+      policies["moody_closed.ts"].replace("1.0.0", "1.0.1"),
+    );
+    try {
+      mesh.heddle("apply", "-f", folder);
+      await callUntil(
+        "the new version answers",
+        () => call("strict"),
+        (answer) => answer.seen().headers["x-word"] === "closed",
+      );
+    } finally {
+      over = true;
+      await load;
+    }
+    expect([...statuses]).toEqual([200]);
+  });
+
+  test("a proxy that starts without its controller has its policies from disk", async () => {
+    const { proxy } = mesh.machine("vm-a");
+    await mesh.controller.stop();
+    await proxy.kill();
+    await proxy.start();
+    expect((await call("strict")).seen().headers["x-word"]).toBe("closed");
+    expect((await call("web", { "x-user-group": "beta" })).seen().version).toBe("v2");
+  });
+});
