@@ -1,5 +1,6 @@
 /** `heddle demo --write DIR`: the demo's documents, machines and policy as files to change. */
 import type { Runtime } from "../../../runtime/contract.ts";
+import { shippedPolicies } from "../../policy/shipped.ts";
 import { UserError } from "../../base/user_error.ts";
 import { demoDocuments, demoMachines, machineDocument, outboundPort } from "./topology.ts";
 
@@ -11,6 +12,8 @@ export async function writeDemo(runtime: Runtime, folder: string): Promise<strin
   await files.writeAtomic(`${folder}/mesh.yaml`, demoDocuments);
   for (const machine of demoMachines)
     await files.writeAtomic(`${folder}/${machine.name}.yaml`, machineDocument(machine));
+  await files.makeFolder(`${folder}/policies`);
+  for (const policy of shippedPolicies) await files.writeAtomic(`${folder}/${policy.file}`, policy.text);
   const services = demoMachines.flatMap((machine) =>
     machine.services.map(
       (each) =>
@@ -18,7 +21,7 @@ export async function writeDemo(runtime: Runtime, folder: string): Promise<strin
     ),
   );
   return [
-    `Wrote ${folder}: mesh.yaml, a Machine document for each machine`,
+    `Wrote ${folder}: mesh.yaml, a Machine document for each machine, and policies/header_route.ts`,
     "Run the mesh, and change a file to see it taken over:",
     `  heddle dev ${folder}`,
     "Its services, each in the background of another terminal:",
