@@ -81,6 +81,7 @@ function note(text: string): void {
 }
 
 async function measure(stage: Stage, options: BenchOptions): Promise<Results> {
+  const before = conditions(options.args);
   stage.programs.push(await startBackend(stage.folder, backend, loadCore));
   await startPeers(stage);
   await startOurs(stage);
@@ -92,7 +93,7 @@ async function measure(stage: Stage, options: BenchOptions): Promise<Results> {
   }
   const latency = options.only.includes("latency") ? await pacedRounds(stage, options) : null;
   return {
-    conditions: conditions(options.args),
+    conditions: before,
     versions: stage.versions,
     absent: stage.absent,
     rounds: options.rounds,

@@ -5,11 +5,24 @@ import { readdirSync, readFileSync } from "node:fs";
 export function cpuNanos(pids: readonly number[]): number {
   let sum = 0;
   for (const pid of pids) {
-    for (const task of readdirSync(`/proc/${pid}/task`)) {
-      sum += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "latin1").split(" ")[0]);
-    }
+    for (const task of tasksOf(pid)) sum += Number(task.split(" ")[0]);
   }
   return sum;
+}
+
+/** The account of each thread; a thread or process that ended while we looked has none. */
+function tasksOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((task) => {
+      try {
+        return [readFileSync(`/proc/${pid}/task/${task}/schedstat`, "latin1")];
+      } catch {
+        return [];
+      }
+    });
+  } catch {
+    return [];
+  }
 }
 
 /** Resident megabytes of one process. */

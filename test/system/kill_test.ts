@@ -17,12 +17,14 @@ const documents = `
 `;
 const loopMs = 25_000;
 const restartMs = 250;
-/** Connections that were accepted by the kernel, but by nobody in the process, also end. */
+/** Between the end of a process and this test hearing of it. */
 const graceMs = 5;
 
 interface Kill {
   readonly process: MeshProcess;
   readonly atMs: number;
+  /** When it was gone: until then its connections take what is sent to them. */
+  goneMs: number;
   /** When it was ready again. */
   backMs: number;
 }
@@ -76,8 +78,10 @@ describe.skipIf(!existsSync(binaryPath))("kill -9 under load", () => {
   }
 
   async function killOne(process: MeshProcess): Promise<Kill> {
-    const kill = { process, atMs: performance.now(), backMs: Number.POSITIVE_INFINITY };
+    const never = Number.POSITIVE_INFINITY;
+    const kill: Kill = { process, atMs: performance.now(), goneMs: never, backMs: never };
     await process.kill();
+    kill.goneMs = performance.now();
     // The supervisor of the test starts it again.
     await Bun.sleep(restartMs);
     await process.untilReady();
@@ -130,9 +134,8 @@ describe.skipIf(!existsSync(binaryPath))("kill -9 under load", () => {
 /** Whether the failure is one of those that the kill may cause. */
 function explains(kill: Kill, failure: Failure, machine: Machine): boolean {
   const local = kill.process === machine.proxy;
-  const inFlight = failure.startedMs <= kill.atMs + graceMs && failure.endedMs >= kill.atMs - graceMs;
-  // While the kernel takes the process down its port still takes connections, and cuts them: they count as connects.
-  if (failure.kind === "connect" || (failure.kind === "cut" && local && failure.startedMs > kill.atMs))
+  const inFlight = failure.startedMs <= kill.goneMs + graceMs && failure.endedMs >= kill.atMs - graceMs;
+  if (failure.kind === "connect")
     return local && failure.startedMs <= kill.backMs && failure.endedMs >= kill.atMs;
   if (failure.kind === "late") return false;
   const proxy = kill.process.name.startsWith("proxy");
