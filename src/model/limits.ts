@@ -29,6 +29,7 @@ export const limits = {
   tlsHandshakeMs: 5_000,
   clientHelloMs: 5_000,
   clientHelloBytesMax: 64 * kib,
+  clientHelloRecordsMax: 16,
   firstByteMs: 10_000,
   headMs: 10_000,
   bodyProgressMs: 30_000,

@@ -12,40 +12,58 @@ export type HelloResult =
   | { readonly kind: "malformed"; readonly reason: string };
 
 const more: HelloResult = { kind: "more" };
+const handshakeRecord = 0x16;
+/** RFC 8446 section 5.1, and some room that older versions grant. */
+const recordBytesMax = 16_640;
 
-/** Reads all bytes received so far. */
+/** Reads all bytes received so far; what follows the ClientHello is not looked at. */
 export function readClientHello(bytes: Uint8Array): HelloResult {
   if (bytes.length === 0) return more;
-  if (bytes[0] !== 0x16) return { kind: "plain" };
-  const handshake = unwrapRecords(bytes);
-  if ("kind" in handshake) return handshake;
-  if (handshake.length < 4) return more;
-  if (handshake[0] !== 1) return malformed("the first handshake message is no ClientHello");
-  const length =
-    ((handshake[1] as number) << 16) | ((handshake[2] as number) << 8) | (handshake[3] as number);
-  if (length > limits.clientHelloBytesMax) return malformed(`a ClientHello of ${length} bytes`);
-  if (handshake.length < 4 + length)
-    return bytes.length > limits.clientHelloBytesMax ? malformed("too many bytes") : more;
-  return readBody(new Cursor(handshake, 4, 4 + length));
+  if (bytes[0] !== handshakeRecord) return { kind: "plain" };
+  const gathered = gatherMessage(bytes);
+  if (gathered === null)
+    return bytes.length > limits.clientHelloBytesMax
+      ? malformed(`more than ${limits.clientHelloBytesMax} bytes before its end`)
+      : more;
+  return "kind" in gathered ? gathered : readBody(new Cursor(gathered, 4, gathered.length));
 }
 
-/** Handshake bytes of the leading records; a ClientHello may span several. */
-function unwrapRecords(bytes: Uint8Array): Uint8Array | HelloResult {
+/** The first handshake message, which may span records, with its four bytes of head; null while some of it is missing. */
+function gatherMessage(bytes: Uint8Array): Uint8Array | HelloResult | null {
   const parts: Uint8Array[] = [];
-  let at = 0;
-  while (at + 5 <= bytes.length) {
-    if (bytes[at] !== 0x16 || bytes[at + 1] !== 3) return malformed("a record that is no handshake");
+  let size = 0;
+  let wanted = 4;
+  for (let at = 0; at + 5 <= bytes.length;) {
+    if (bytes[at] !== handshakeRecord || bytes[at + 1] !== 3)
+      return malformed("a record that is no handshake");
     const length = ((bytes[at + 3] as number) << 8) | (bytes[at + 4] as number);
-    if (length === 0 || length > 16_640) return malformed(`a record of ${length} bytes`);
-    parts.push(bytes.subarray(at + 5, Math.min(at + 5 + length, bytes.length)));
+    if (length === 0 || length > recordBytesMax) return malformed(`a record of ${length} bytes`);
+    if (parts.length === limits.clientHelloRecordsMax)
+      return malformed(`more than ${limits.clientHelloRecordsMax} records`);
+    const part = bytes.subarray(at + 5, Math.min(at + 5 + length, bytes.length));
+    parts.push(part);
+    size += part.length;
+    if (wanted === 4 && size >= 4) {
+      const head = joined(parts, 4);
+      if (head[0] !== 1) return malformed("the first handshake message is no ClientHello");
+      wanted += ((head[1] as number) << 16) | ((head[2] as number) << 8) | (head[3] as number);
+      if (wanted > limits.clientHelloBytesMax) return malformed(`a ClientHello of ${wanted} bytes`);
+    }
+    if (wanted > 4 && size >= wanted) return joined(parts, wanted);
     at += 5 + length;
   }
-  if (parts.length === 1) return parts[0] as Uint8Array;
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  return null;
+}
+
+function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const [first] = parts;
+  if (first !== undefined && first.length >= size) return first.subarray(0, size);
+  const all = new Uint8Array(size);
   let to = 0;
   for (const part of parts) {
-    all.set(part, to);
-    to += part.length;
+    const kept = part.subarray(0, size - to);
+    all.set(kept, to);
+    to += kept.length;
   }
   return all;
 }
@@ -91,31 +109,38 @@ function readBody(body: Cursor): HelloResult {
   if (body.done) return { kind: "hello", serverName: "", alpn: [] };
   const extensions = body.part(body.number(2));
   if (extensions === null) return malformed("extensions cut short");
-  let serverName = "";
-  let alpn: readonly string[] = [];
+  let serverName: string | null = "";
+  let alpn: readonly string[] | null = [];
   while (!extensions.done) {
     const type = extensions.number(2);
     const content = extensions.part(extensions.number(2));
     if (type < 0 || content === null) return malformed("an extension cut short");
     if (type === 0) serverName = readServerName(content);
     else if (type === 16) alpn = readAlpn(content);
+    if (serverName === null) return malformed("a server name that is none");
+    if (alpn === null) return malformed("a list of protocols cut short");
   }
-  return { kind: "hello", serverName: serverName.toLowerCase(), alpn };
+  return { kind: "hello", serverName, alpn };
 }
 
-/** The first host name (RFC 6066 section 3). */
-function readServerName(content: Cursor): string {
+/** The one host name, in lower case (RFC 6066 section 3); null when it has another form. It will stand in logs. */
+function readServerName(content: Cursor): string | null {
   const list = content.part(content.number(2));
-  if (list === null || list.number(1) !== 0) return "";
-  return list.part(list.number(2))?.text() ?? "";
+  if (list === null || list.number(1) !== 0) return null;
+  const name = list.part(list.number(2));
+  if (name === null || !list.done || name.end - name.at > 255) return null;
+  const text = name.text();
+  return /^[A-Za-z0-9._-]+$/.test(text) ? text.toLowerCase() : null;
 }
 
-function readAlpn(content: Cursor): readonly string[] {
+/** RFC 7301 section 3.1; null when it has another form. */
+function readAlpn(content: Cursor): readonly string[] | null {
   const list = content.part(content.number(2));
+  if (list === null) return null;
   const names: string[] = [];
-  while (list !== null && !list.done) {
+  while (!list.done) {
     const name = list.part(list.number(1));
-    if (name === null) break;
+    if (name === null || name.done) return null;
     names.push(name.text());
   }
   return names;
