@@ -126,7 +126,10 @@ export interface ConnectOptions {
   readonly tls?: TlsClientOptions;
 }
 
-/** Whom a TLS peer turned out to be. Chain, validity time (resumed sessions too) and key were checked before this exists. */
+/**
+ * Whom a TLS peer turned out to be. Chain, validity time (resumed sessions too), key, and that it is no certificate that
+ * signs others were checked before this exists.
+ */
 export interface PeerCertificate {
   /** URI subject alternative names, as written. */
   readonly uris: readonly string[];

@@ -17,6 +17,13 @@ const extensions = 0xa3;
 const utcTime = 0x17;
 /** 2.5.29.17 */
 const subjectAlternativeName = "551d11";
+/** 2.5.29.19 */
+const basicConstraints = "551d13";
+/** 2.5.29.15 */
+const keyUsage = "551d0f";
+const boolean = 0x01;
+/** keyCertSign and cRLSign, in the first byte of the bits. */
+const signingUsages = 0x06;
 
 function elementAt(der: Uint8Array, at: number, limit: number): Element {
   const tag = der[at];
@@ -62,34 +69,50 @@ function timeMs(der: Uint8Array, element: Element): number {
   return Date.UTC(part(0, 4), part(4, 6) - 1, part(6, 8), part(8, 10), part(10, 12), part(12, 14));
 }
 
-function uriNames(der: Uint8Array, list: Element): string[] {
-  const uris: string[] = [];
-  for (const extension of childrenOf(der, elementAt(der, list.start, list.end))) {
-    const parts = childrenOf(der, extension);
-    const [name] = parts;
-    const value = parts.at(-1);
-    if (name === undefined || value === undefined || hex(der, name) !== subjectAlternativeName) continue;
-    for (const entry of childrenOf(der, elementAt(der, value.start, value.end))) {
-      if (entry.tag === uriName) uris.push(text(der, entry));
-    }
-  }
-  return uris;
+/** What stands in each extension of this name. */
+function extensionsNamed(der: Uint8Array, parts: readonly Element[], wanted: string): Element[] {
+  const list = parts.find((part) => part.tag === extensions);
+  if (list === undefined) return [];
+  return childrenOf(der, elementAt(der, list.start, list.end)).flatMap((extension) => {
+    const inside = childrenOf(der, extension);
+    const [name] = inside;
+    const value = inside.at(-1);
+    if (name === undefined || value === undefined || hex(der, name) !== wanted) return [];
+    return [elementAt(der, value.start, value.end)];
+  });
+}
+
+function bodyOf(der: Uint8Array): Element[] {
+  const [body] = childrenOf(der, elementAt(der, 0, der.length));
+  if (body === undefined || body.tag !== sequence) throw new Error("Cannot read certificate: no body");
+  return childrenOf(der, body);
+}
+
+/** Whether it may sign other certificates: such a one names nobody (X.509-SVID section 5.2). Throws like `readPeerCertificate`. */
+export function isAuthority(der: Uint8Array): boolean {
+  const parts = bodyOf(der);
+  const constraints = extensionsNamed(der, parts, basicConstraints).flatMap((value) =>
+    childrenOf(der, value),
+  );
+  if (constraints.some((each) => each.tag === boolean && der[each.start] !== 0)) return true;
+  // A bit string begins with the count of bits that do not count.
+  return extensionsNamed(der, parts, keyUsage).some(
+    (bits) => bits.end > bits.start + 1 && ((der[bits.start + 1] as number) & signingUsages) !== 0,
+  );
 }
 
 /** Throws when the bytes are no certificate. */
 export function readPeerCertificate(der: Uint8Array): PeerCertificate {
-  const [body] = childrenOf(der, elementAt(der, 0, der.length));
-  if (body === undefined || body.tag !== sequence) throw new Error("Cannot read certificate: no body");
-  const parts = childrenOf(der, body);
+  const parts = bodyOf(der);
   // An explicit version comes first in every certificate that can have extensions.
   const [, serial, , , validity] = parts;
   const [notBefore, notAfter] = validity === undefined ? [] : childrenOf(der, validity);
   if (serial === undefined || notBefore === undefined || notAfter === undefined) {
     throw new Error("Cannot read certificate: no serial or no validity");
   }
-  const list = parts.find((part) => part.tag === extensions);
+  const names = extensionsNamed(der, parts, subjectAlternativeName).flatMap((list) => childrenOf(der, list));
   return {
-    uris: list === undefined ? [] : uriNames(der, list),
+    uris: names.filter((name) => name.tag === uriName).map((name) => text(der, name)),
     der,
     serial: hex(der, serial).replace(/^(00)+(?=.)/, ""),
     notBeforeMs: timeMs(der, notBefore),

@@ -11,7 +11,7 @@ import type {
   TlsServerOptions,
   TlsSession,
 } from "../contract.ts";
-import { readPeerCertificate } from "./certificate.ts";
+import { isAuthority, readPeerCertificate } from "./certificate.ts";
 import { codeOf, socketError } from "./errors.ts";
 import type { RawSocket } from "./socket.ts";
 
@@ -164,16 +164,18 @@ export function examine(
   }
   const problem = expected.peer === "unverified" ? null : chainProblem(code, expected);
   if (problem !== null) return problem;
-  const peer = readOrNull(new Uint8Array(der));
-  if (peer === null) return refusal("ERR_BAD_CERTIFICATE", "The peer's certificate cannot be read");
-  const expired = expected.peer === "unverified" ? null : validityProblem(peer.notBeforeMs, peer.notAfterMs);
-  return expired ?? session(peer);
+  const read = readOrNull(new Uint8Array(der));
+  if (read === null) return refusal("ERR_BAD_CERTIFICATE", "The peer's certificate cannot be read");
+  const { peer, signs } = read;
+  if (expected.peer === "unverified") return session(peer);
+  if (signs) return refusal("ERR_AUTHORITY_CERTIFICATE", "The peer's certificate is one that signs others");
+  return validityProblem(peer.notBeforeMs, peer.notAfterMs) ?? session(peer);
 }
 
 /** What the peer showed is its choice: what we cannot read is refused, not a fault of ours. */
-function readOrNull(der: Uint8Array): PeerCertificate | null {
+function readOrNull(der: Uint8Array): { readonly peer: PeerCertificate; readonly signs: boolean } | null {
   try {
-    return readPeerCertificate(der);
+    return { peer: readPeerCertificate(der), signs: isAuthority(der) };
   } catch {
     return null;
   }

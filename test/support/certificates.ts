@@ -23,6 +23,8 @@ export interface IssueOptions {
   readonly notAfter?: Date;
   /** True issues a certificate that may sign others: what is wrong in a leaf. */
   readonly ca?: boolean;
+  /** Key usage of a leaf; `digitalSignature` when absent. */
+  readonly usage?: readonly (keyof typeof KeyUsageFlags)[];
   /** Extended key usages; both sides of TLS when absent. */
   readonly usages?: readonly ("client" | "server")[];
   /** Certificates sent after the leaf that nobody needs. */
@@ -75,10 +77,16 @@ function leafExtensions(options: IssueOptions): X509Extensions {
   );
   return [
     ...(options.ca === true
-      ? caExtensions
+      ? [
+          new BasicConstraintsExtension(true, undefined, true),
+          new KeyUsagesExtension(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyCertSign, true),
+        ]
       : [
           new BasicConstraintsExtension(false, undefined, true),
-          new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+          new KeyUsagesExtension(
+            (options.usage ?? ["digitalSignature"]).reduce((bits, each) => bits | KeyUsageFlags[each], 0),
+            true,
+          ),
         ]),
     new ExtendedKeyUsageExtension(usages),
     ...(names.length === 0 ? [] : [new SubjectAlternativeNameExtension(names, true)]),

@@ -114,6 +114,12 @@ describe("a server that requires a certificate", () => {
     const credential = await authority.issue({ uri: cartUri, usages: ["server"] });
     expect(await refusedByServer(credential)).toMatchObject({ kind: "tls" });
   });
+  test("refuses one that may sign others", async () => {
+    const credential = await authority.issue({ uri: cartUri, ca: true });
+    expect(await refusedByServer(credential)).toMatchObject({ code: "ERR_AUTHORITY_CERTIFICATE" });
+    const signer = await authority.issue({ uri: cartUri, usage: ["digitalSignature", "keyCertSign"] });
+    expect(await refusedByServer(signer)).toMatchObject({ kind: "tls" });
+  });
   test("refuses all when it trusts nobody", async () => {
     expect(await refusedByServer(cart, { trustPem: [] })).toMatchObject({ kind: "tls" });
   });
@@ -167,6 +173,10 @@ describe("a client", () => {
       kind: "tls",
       code: "CERT_HAS_EXPIRED",
     });
+  });
+  test("refuses a server whose certificate may sign others", async () => {
+    const credential = await authority.issue({ uri: ordersUri, ca: true });
+    expect(await refusedByClient(serve({ credential }))).toMatchObject({ code: "ERR_AUTHORITY_CERTIFICATE" });
   });
   test("refuses when it trusts nobody", async () => {
     expect(await refusedByClient(serve(), { trustPem: [] })).toMatchObject({ kind: "tls" });

@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { readPeerCertificate } from "../../../runtime/bun/certificate.ts";
+import { isAuthority, readPeerCertificate } from "../../../runtime/bun/certificate.ts";
 import { makeTestAuthority } from "../../support/certificates.ts";
 
 const authority = await makeTestAuthority();
@@ -29,6 +29,19 @@ test("serial, validity and names are those that another reader finds", () => {
   expect(readPeerCertificate(derOf(rich.chainPem)).uris).toEqual(uris);
 });
 
+test("a certificate that may sign others is known by its constraints or its key usage", async () => {
+  const below = await authority.intermediate();
+  const [wrong, right] = await Promise.all([authority.issue({ ca: true }), below.issue({ uri: uris })]);
+  expect(isAuthority(derOf(authority.rootPem))).toBe(true);
+  expect(isAuthority(derOf(wrong.chainPem))).toBe(true);
+  expect(isAuthority(derOf(right.chainPem))).toBe(false);
+  expect(isAuthority(derOf(plain.chainPem))).toBe(false);
+  const signer = await authority.issue({ usage: ["digitalSignature", "keyCertSign"] });
+  expect(isAuthority(derOf(signer.chainPem))).toBe(true);
+  const lister = await authority.issue({ usage: ["digitalSignature", "cRLSign"] });
+  expect(isAuthority(derOf(lister.chainPem))).toBe(true);
+});
+
 test("changed or cut bytes are read or refused with an Error, never worse", () => {
   const der = derOf(rich.chainPem);
   const changes = fc.array(fc.tuple(fc.nat(der.length - 1), fc.nat(255)), { maxLength: 6 });
@@ -38,6 +51,7 @@ test("changed or cut bytes are read or refused with an Error, never worse", () =
       for (const [at, value] of edits) if (at < length) bytes[at] = value;
       try {
         const read = readPeerCertificate(bytes);
+        isAuthority(bytes);
         expect(read.uris.every((uri) => typeof uri === "string")).toBe(true);
       } catch (error) {
         expect(error).toBeInstanceOf(Error);
