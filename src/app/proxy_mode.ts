@@ -7,7 +7,7 @@ import { adminHandler } from "../admin/admin_pages.ts";
 import { UserError } from "../base/user_error.ts";
 import { Shard } from "../http/shard.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
-import type { Trust } from "../identity/tls_options.ts";
+import type { Trust } from "../identity/verify_peer.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";

@@ -4,13 +4,8 @@
  */
 import { limits } from "../model/limits.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
-import { loadIssuer, type Issuer } from "./certificates.ts";
-import { pinOf } from "./keys.ts";
-
-interface Signer {
-  readonly certificatePem: string;
-  readonly keyPem: string;
-}
+import { loadIssuer, type LeafRequest, type LeafSigner, type Signer } from "./certificates.ts";
+import { notAfterOf, pinOf } from "./keys.ts";
 
 /** As it lies on disk. */
 export interface AuthorityState {
@@ -18,30 +13,53 @@ export interface AuthorityState {
   readonly trustDomain: string;
   /** Rises with every change of the roots. */
   readonly sequence: number;
-  /** All trusted roots; the last one is the newest. */
+  /** All trusted roots, oldest first: one, or two while they rotate. */
   readonly roots: readonly Signer[];
   /** Which root the intermediate was signed by. */
   readonly signingRoot: number;
   readonly intermediate: Signer;
+  /** Until when leaves below the old root may live; 0: no root is on its way out. */
+  readonly oldLeavesEndMs: number;
+  /** The longest life that a leaf was given. */
+  readonly leafMsMax: number;
+}
+
+export interface Issued {
+  /** The leaf, then the intermediate. */
+  readonly chainPem: string;
+  readonly serial: string;
+  readonly notAfterMs: number;
+}
+
+/** Where a change of the trusted root stands. `added`: the new one is trusted; `switched`: it signs. */
+export type RotationPhase = "none" | "added" | "switched";
+
+/** A step of a rotation that would leave somebody without trust, or has no sense now. */
+export class RotationRefused extends Error {
+  override readonly name = "RotationRefused";
 }
 
 export async function createAuthority(trustDomain: string, nowMs: number): Promise<AuthorityState> {
   const issuer = await loadIssuer();
   const root = await issuer.root(trustDomain, nowMs, limits.rootMs);
   const intermediate = await issuer.intermediate(root, trustDomain, nowMs, limits.intermediateMs);
-  return { format: 1, trustDomain, sequence: 1, roots: [root], signingRoot: 0, intermediate };
-}
-
-export interface LeafRequest {
-  readonly spiffeId: string;
-  /** SubjectPublicKeyInfo, base64 of DER. */
-  readonly publicKey: string;
-  readonly ttlMs: number;
+  return {
+    format: 1,
+    trustDomain,
+    sequence: 1,
+    roots: [root],
+    signingRoot: 0,
+    intermediate,
+    oldLeavesEndMs: 0,
+    leafMsMax: 0,
+  };
 }
 
 export class Authority {
   #state: AuthorityState;
-  #issuer: Issuer | null = null;
+  #signer: LeafSigner | null = null;
+  /** Changes happen one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(
     state: AuthorityState,
@@ -63,77 +81,124 @@ export class Authority {
 
   /** The root that new machines pin: the one that signs. */
   get rootPem(): string {
-    return (this.#state.roots[this.#state.signingRoot] as Signer).certificatePem;
+    return this.#signingRoot.certificatePem;
   }
 
   get pin(): string {
     return pinOf(this.rootPem);
   }
 
-  /** A leaf and its intermediate, leaf first. Ends with its issuer at the latest. */
-  async issue(request: LeafRequest): Promise<{ readonly chainPem: string; readonly notAfterMs: number }> {
-    const issuer = (this.#issuer ??= await loadIssuer());
-    await this.#renewIntermediate(issuer);
-    const { intermediate } = this.#state;
-    const nowMs = this.nowMs();
-    const { pem, notAfterMs } = await issuer.leaf(
-      intermediate,
-      request.spiffeId,
-      request.publicKey,
-      nowMs,
-      request.ttlMs,
-    );
-    return { chainPem: `${pem}\n${intermediate.certificatePem}\n`, notAfterMs };
+  get phase(): RotationPhase {
+    const { roots, signingRoot } = this.#state;
+    if (roots.length === 1) return "none";
+    return signingRoot === 0 ? "added" : "switched";
+  }
+
+  /** While a root is on its way out: when the last leaf below it ends. */
+  get oldLeavesEndMs(): number {
+    return this.#state.oldLeavesEndMs;
+  }
+
+  /** A leaf and its intermediate. Ends with its issuer at the latest. */
+  async issue(request: LeafRequest): Promise<Issued> {
+    if (!(request.ttlMs > 0 && request.ttlMs <= limits.leafMsMax))
+      throw new RangeError(
+        `Cannot issue for ${request.ttlMs} ms: expected more than 0 and at most ${limits.leafMsMax}`,
+      );
+    const signer = await this.#readySigner(request.ttlMs);
+    const { pem, serial, notAfterMs } = await signer.leaf(request, this.nowMs());
+    return { chainPem: `${pem}\n${signer.certificatePem}\n`, serial, notAfterMs };
   }
 
   /** First step of a rotation: a new root is trusted beside the old one, and signs nothing yet. */
-  async addRoot(): Promise<void> {
-    if (this.#state.roots.length > 1) throw new Error("Cannot add a root: a rotation is under way");
-    const issuer = await loadIssuer();
-    const root = await issuer.root(this.trustDomain, this.nowMs(), limits.rootMs);
-    await this.#change({ roots: [...this.#state.roots, root], sequence: this.#state.sequence + 1 });
+  addRoot(): Promise<void> {
+    return this.#exclusive(async () => {
+      if (this.phase !== "none") throw new RotationRefused("Cannot add a root: a rotation is under way");
+      const { roots, sequence, trustDomain } = this.#state;
+      const root = await (await loadIssuer()).root(trustDomain, this.nowMs(), limits.rootMs);
+      await this.#change({ roots: [...roots, root], sequence: sequence + 1 });
+    });
   }
 
-  /** Second step, once every proxy trusts the new root: it signs from now on. */
-  async switchRoot(): Promise<void> {
-    const { roots } = this.#state;
-    if (roots.length < 2) throw new Error("Cannot switch: there is no new root");
-    const issuer = await loadIssuer();
-    const signingRoot = roots.length - 1;
-    const root = roots[signingRoot] as Signer;
-    const intermediate = await issuer.intermediate(
-      root,
-      this.trustDomain,
-      this.nowMs(),
-      limits.intermediateMs,
+  /** Second step, once every proxy trusts the new root (the caller knows): it signs from now on. */
+  switchRoot(): Promise<void> {
+    return this.#exclusive(async () => {
+      if (this.phase !== "added")
+        throw new RotationRefused("Cannot switch the signing root: there is no new root that waits");
+      const { roots, leafMsMax } = this.#state;
+      await this.#change({
+        signingRoot: roots.length - 1,
+        intermediate: await this.#makeIntermediate(roots.at(-1) as Signer),
+        oldLeavesEndMs: this.nowMs() + leafMsMax,
+      });
+    });
+  }
+
+  /** Last step, refused while a leaf below the old root may be alive: that root is trusted no more. */
+  removeOldRoot(): Promise<void> {
+    return this.#exclusive(async () => {
+      if (this.phase !== "switched") throw new RotationRefused("Cannot remove the old root: it still signs");
+      const { sequence, oldLeavesEndMs } = this.#state;
+      if (this.nowMs() < oldLeavesEndMs)
+        throw new RotationRefused(
+          `Cannot remove the old root: certificates below it are valid until ${new Date(oldLeavesEndMs).toISOString()}`,
+        );
+      await this.#change({
+        roots: [this.#signingRoot],
+        signingRoot: 0,
+        sequence: sequence + 1,
+        oldLeavesEndMs: 0,
+      });
+    });
+  }
+
+  get #signingRoot(): Signer {
+    return this.#state.roots[this.#state.signingRoot] as Signer;
+  }
+
+  /** Notes a life longer than any before, for `switchRoot`, and replaces an intermediate that has lived half of its life. */
+  async #readySigner(ttlMs: number): Promise<LeafSigner> {
+    const ready = (): LeafSigner | null =>
+      ttlMs <= this.#state.leafMsMax && this.#signer !== null && !this.#isAging(this.#signer.notAfterMs)
+        ? this.#signer
+        : null;
+    return (
+      ready() ??
+      this.#exclusive(async () => {
+        const made = ready();
+        if (made !== null) return made;
+        if (ttlMs > this.#state.leafMsMax) await this.#change({ leafMsMax: ttlMs });
+        if (this.#isAging(notAfterOf(this.#state.intermediate.certificatePem)))
+          await this.#change({ intermediate: await this.#makeIntermediate(this.#signingRoot) });
+        this.#signer = await (await loadIssuer()).signer(this.#state.intermediate);
+        return this.#signer;
+      })
     );
-    await this.#change({ signingRoot, intermediate });
   }
 
-  /** Last step, once no valid leaf chains to it: the old root is trusted no more. */
-  async removeOldRoot(): Promise<void> {
-    const { roots, signingRoot } = this.#state;
-    if (roots.length < 2 || signingRoot !== roots.length - 1)
-      throw new Error("Cannot remove the old root: it still signs");
-    await this.#change({
-      roots: [roots[signingRoot] as Signer],
-      signingRoot: 0,
-      sequence: this.#state.sequence + 1,
-    });
+  /** Whether a new intermediate should take over from one that ends then. None outlives its root. */
+  #isAging(notAfterMs: number): boolean {
+    return (
+      notAfterMs - this.nowMs() < limits.intermediateMs / 2 &&
+      notAfterMs < notAfterOf(this.#signingRoot.certificatePem)
+    );
   }
 
-  async #renewIntermediate(issuer: Issuer): Promise<void> {
-    const { intermediate, roots, signingRoot } = this.#state;
-    if (issuer.leftMs(intermediate.certificatePem, this.nowMs()) > limits.intermediateMs / 2) return;
-    const root = roots[signingRoot] as Signer;
-    await this.#change({
-      intermediate: await issuer.intermediate(root, this.trustDomain, this.nowMs(), limits.intermediateMs),
-    });
+  async #makeIntermediate(root: Signer): Promise<Signer> {
+    const issuer = await loadIssuer();
+    return issuer.intermediate(root, this.trustDomain, this.nowMs(), limits.intermediateMs);
   }
 
   async #change(change: Partial<AuthorityState>): Promise<void> {
     const next = { ...this.#state, ...change };
     await this.save(next);
     this.#state = next;
+    if (change.intermediate !== undefined) this.#signer = null;
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work);
+    this.#queue = done.catch(() => undefined);
+    return done;
   }
 }

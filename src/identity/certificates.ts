@@ -2,25 +2,40 @@
  * Makes X.509 certificates of the three profiles heddle uses (X.509-SVID specification, sections 2 to 4): root,
  * intermediate, leaf. The library is loaded when the first one is made.
  */
-import { notAfterOf } from "./keys.ts";
 import { limits } from "../model/limits.ts";
 
-interface Signer {
+/** A certificate and the key that signs with it, as they lie on disk. */
+export interface Signer {
   readonly certificatePem: string;
   readonly keyPem: string;
+}
+
+export interface LeafRequest {
+  readonly spiffeId: string;
+  /** SubjectPublicKeyInfo of a P-256 key, base64 of DER. */
+  readonly publicKey: string;
+  readonly ttlMs: number;
+}
+
+export interface Leaf {
+  readonly pem: string;
+  /** Lower-case hex, as peers read it. */
+  readonly serial: string;
+  readonly notAfterMs: number;
+}
+
+/** A signer that is ready to sign leaves. */
+export interface LeafSigner {
+  readonly certificatePem: string;
+  readonly notAfterMs: number;
+  /** Ends with its issuer at the latest. */
+  leaf(request: LeafRequest, nowMs: number): Promise<Leaf>;
 }
 
 export interface Issuer {
   root(trustDomain: string, nowMs: number, ttlMs: number): Promise<Signer>;
   intermediate(issuer: Signer, trustDomain: string, nowMs: number, ttlMs: number): Promise<Signer>;
-  leaf(
-    issuer: Signer,
-    spiffeId: string,
-    publicKey: string,
-    nowMs: number,
-    ttlMs: number,
-  ): Promise<{ readonly pem: string; readonly notAfterMs: number }>;
-  leftMs(certificatePem: string, nowMs: number): number;
+  signer(intermediate: Signer): Promise<LeafSigner>;
 }
 
 const curve = { name: "ECDSA", namedCurve: "P-256" } as const;
@@ -29,21 +44,7 @@ const signing = { name: "ECDSA", hash: "SHA-256" } as const;
 export async function loadIssuer(): Promise<Issuer> {
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
-  const { subtle } = crypto;
   const { X509Certificate, X509CertificateGenerator, KeyUsageFlags } = x509;
-
-  const validity = (
-    nowMs: number,
-    ttlMs: number,
-    notLaterMs: number,
-  ): { notBefore: Date; notAfter: Date } => ({
-    notBefore: new Date(nowMs - limits.leafBackdateMs),
-    notAfter: new Date(Math.min(nowMs + ttlMs, notLaterMs)),
-  });
-  const importPrivate = (pem: string): Promise<CryptoKey> =>
-    subtle.importKey("pkcs8", derOf(pem), curve, false, ["sign"]);
-  const importPublic = (base64: string): Promise<CryptoKey> =>
-    subtle.importKey("spki", bytesOf(base64), curve, true, ["verify"]);
 
   const authorityExtensions = async (
     trustDomain: string,
@@ -58,9 +59,9 @@ export async function loadIssuer(): Promise<Issuer> {
 
   return {
     async root(trustDomain, nowMs, ttlMs) {
-      const keys = await subtle.generateKey(curve, true, ["sign", "verify"]);
+      const keys = await generateKeys();
       const certificate = await X509CertificateGenerator.createSelfSigned({
-        serialNumber: serial(),
+        serialNumber: makeSerial(),
         name: `CN=heddle root, O=${trustDomain}`,
         ...validity(nowMs, ttlMs, Number.POSITIVE_INFINITY),
         keys,
@@ -69,11 +70,12 @@ export async function loadIssuer(): Promise<Issuer> {
       });
       return { certificatePem: certificate.toString("pem"), keyPem: await pemOf(keys.privateKey) };
     },
+
     async intermediate(issuer, trustDomain, nowMs, ttlMs) {
       const parent = new X509Certificate(issuer.certificatePem);
-      const keys = await subtle.generateKey(curve, true, ["sign", "verify"]);
+      const keys = await generateKeys();
       const certificate = await X509CertificateGenerator.create({
-        serialNumber: serial(),
+        serialNumber: makeSerial(),
         subject: `CN=heddle intermediate, O=${trustDomain}`,
         issuer: parent.subject,
         ...validity(nowMs, ttlMs, parent.notAfter.getTime()),
@@ -87,48 +89,75 @@ export async function loadIssuer(): Promise<Issuer> {
       });
       return { certificatePem: certificate.toString("pem"), keyPem: await pemOf(keys.privateKey) };
     },
-    async leaf(issuer, spiffeId, publicKey, nowMs, ttlMs) {
-      const parent = new X509Certificate(issuer.certificatePem);
-      const holder = await importPublic(publicKey);
-      const times = validity(nowMs, ttlMs, parent.notAfter.getTime());
-      const certificate = await X509CertificateGenerator.create({
-        serialNumber: serial(),
-        subject: "",
-        issuer: parent.subject,
-        ...times,
-        publicKey: holder,
-        signingKey: await importPrivate(issuer.keyPem),
-        signingAlgorithm: signing,
-        extensions: [
-          new x509.BasicConstraintsExtension(false, undefined, true),
-          new x509.KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-          new x509.ExtendedKeyUsageExtension(
-            [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
-            false,
-          ),
-          new x509.SubjectAlternativeNameExtension([{ type: "url", value: spiffeId }], true),
-          await x509.AuthorityKeyIdentifierExtension.create(parent.publicKey),
-        ],
-      });
-      // X.509 times have whole seconds.
+
+    async signer(intermediate) {
+      const parent = new X509Certificate(intermediate.certificatePem);
+      const notAfterMs = parent.notAfter.getTime();
+      const signingKey = await importPrivate(intermediate.keyPem);
+      const profile = [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension(
+          [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
+          false,
+        ),
+        await x509.AuthorityKeyIdentifierExtension.create(parent.publicKey),
+      ];
       return {
-        pem: certificate.toString("pem"),
-        notAfterMs: Math.floor(times.notAfter.getTime() / 1000) * 1000,
+        certificatePem: intermediate.certificatePem,
+        notAfterMs,
+        async leaf({ spiffeId, publicKey, ttlMs }, nowMs) {
+          const serial = makeSerial();
+          const times = validity(nowMs, ttlMs, notAfterMs);
+          const certificate = await X509CertificateGenerator.create({
+            serialNumber: serial,
+            subject: "",
+            issuer: parent.subject,
+            ...times,
+            publicKey: await importPublic(publicKey),
+            signingKey,
+            signingAlgorithm: signing,
+            // Critical because it is the only name: the subject is empty.
+            extensions: [
+              ...profile,
+              new x509.SubjectAlternativeNameExtension([{ type: "url", value: spiffeId }], true),
+            ],
+          });
+          return { pem: certificate.toString("pem"), serial, notAfterMs: times.notAfter.getTime() };
+        },
       };
     },
-    leftMs: (certificatePem, nowMs) => notAfterOf(certificatePem) - nowMs,
   };
 }
 
-/** 128 random bits, positive. */
-function serial(): string {
+/** X.509 times have whole seconds. */
+function validity(nowMs: number, ttlMs: number, notLaterMs: number): { notBefore: Date; notAfter: Date } {
+  const wholeSeconds = (ms: number): Date => new Date(Math.floor(ms / 1000) * 1000);
+  return {
+    notBefore: wholeSeconds(nowMs - limits.leafBackdateMs),
+    notAfter: wholeSeconds(Math.min(nowMs + ttlMs, notLaterMs)),
+  };
+}
+
+/** 16 random bytes; the first bits are set so that it is positive and none of them is dropped. */
+function makeSerial(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[0] = ((bytes[0] as number) & 0x7f) | 0x40;
+  bytes[0] = ((bytes[0] as number) & 0x3f) | 0x40;
   return Buffer.from(bytes).toString("hex");
 }
 
-function derOf(pem: string): Uint8Array<ArrayBuffer> {
-  return bytesOf(pem.replaceAll(/-----[A-Z ]+-----|\s/g, ""));
+function generateKeys(): Promise<CryptoKeyPair> {
+  return crypto.subtle.generateKey(curve, true, ["sign", "verify"]);
+}
+
+function importPrivate(pem: string): Promise<CryptoKey> {
+  const base64 = pem.replaceAll(/-----[A-Z ]+-----|\s/g, "");
+  return crypto.subtle.importKey("pkcs8", bytesOf(base64), curve, false, ["sign"]);
+}
+
+/** Rejects every key that is not of P-256. */
+function importPublic(base64: string): Promise<CryptoKey> {
+  return crypto.subtle.importKey("spki", bytesOf(base64), curve, true, ["verify"]);
 }
 
 function bytesOf(base64: string): Uint8Array<ArrayBuffer> {

@@ -6,19 +6,28 @@ import type { Clock, Random, Timer } from "../../runtime/contract.ts";
 import { Backoff } from "../base/backoff.ts";
 import { limits } from "../model/limits.ts";
 
+export interface Life {
+  readonly issuedMs: number;
+  readonly notAfterMs: number;
+}
+
 export interface RenewalOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Start and end of the credential that ends first; null when there is none: renew at once. */
-  readonly life: () => { readonly issuedMs: number; readonly notAfterMs: number } | null;
+  /** Of the credential that ends first; null when there is none: renew at once. */
+  readonly life: () => Life | null;
   readonly renew: () => Promise<void>;
   /** Told after each attempt: null when it worked. */
   readonly attempted: (problem: string | null) => void;
 }
 
 export class Renewal {
-  #timer: Timer | null = null;
   readonly #backoff: Backoff;
+  #timer: Timer | null = null;
+  /** The life that the due time was drawn for. */
+  #drawn: { readonly life: Life; readonly dueMs: number } | null = null;
+  #renewing = false;
+  #wanted = false;
   #failed = false;
   #closed = false;
 
@@ -36,46 +45,60 @@ export class Renewal {
     this.#timer?.cancel();
   }
 
-  /** Renews as soon as possible: the roots changed, or a service was added. */
+  /** Renews now, due or not: the roots changed, or a service was added. During a renewal: right after it. */
   soon(): void {
+    this.#wanted = true;
+    if (this.#renewing || this.#closed) return;
     this.#timer?.cancel();
     void this.#attempt();
   }
 
   #plan(): void {
     if (this.#closed) return;
-    this.#timer = this.options.clock.after(this.#delayMs(), () => void this.#attempt(), true);
+    // Long waits are cut into pieces, so that a clock that jumps is noticed.
+    const delayMs = this.#failed ? this.#backoff.nextMs() : Math.min(this.#leftMs(), limits.renewLookMs);
+    this.#timer = this.options.clock.after(
+      delayMs,
+      () => {
+        if (this.#failed || this.#leftMs() === 0) void this.#attempt();
+        else this.#plan();
+      },
+      true,
+    );
   }
 
-  #delayMs(): number {
+  /** Until the renewal is due; 0 when it is. */
+  #leftMs(): number {
     const { clock, random, life } = this.options;
-    if (this.#failed) return this.#backoff.nextMs();
-    const times = life();
-    if (times === null) return 0;
-    const lengthMs = times.notAfterMs - times.issuedMs;
-    const dueMs = times.issuedMs + lengthMs * (0.5 + (random.unit() - 0.5) * 0.1);
-    // Long waits are cut so that a clock that jumps is noticed.
-    return Math.min(Math.max(0, dueMs - clock.wallMs()), 3_600_000);
+    const now = life();
+    if (now === null) return 0;
+    if (this.#drawn?.life.issuedMs !== now.issuedMs || this.#drawn.life.notAfterMs !== now.notAfterMs)
+      this.#drawn = { life: now, dueMs: dueMs(now, random.unit()) };
+    return Math.max(0, this.#drawn.dueMs - clock.wallMs());
   }
 
   async #attempt(): Promise<void> {
-    const { clock, life } = this.options;
-    const times = life();
-    const due =
-      times === null ||
-      this.#failed ||
-      clock.wallMs() >= times.issuedMs + (times.notAfterMs - times.issuedMs) * 0.44;
-    if (due && !this.#closed) {
-      try {
-        await this.options.renew();
-        this.#failed = false;
-        this.#backoff.reset();
-        this.options.attempted(null);
-      } catch (error) {
-        this.#failed = true;
-        this.options.attempted(error instanceof Error ? error.message : String(error));
-      }
+    this.#renewing = true;
+    this.#wanted = false;
+    let problem: string | null = null;
+    try {
+      await this.options.renew();
+      this.#backoff.reset();
+    } catch (error) {
+      problem = error instanceof Error ? error.message : String(error);
     }
+    this.#failed = problem !== null;
+    this.#renewing = false;
+    if (this.#closed) return;
+    this.options.attempted(problem);
+    if (this.#wanted && !this.#failed) return void this.#attempt();
     this.#plan();
   }
+}
+
+/** Half of the life, give or take a tenth of that. */
+function dueMs(life: Life, unit: number): number {
+  const lengthMs = life.notAfterMs - life.issuedMs;
+  const jitter = 1 + (2 * unit - 1) * limits.renewJitterRatio;
+  return life.issuedMs + lengthMs * limits.renewAtRatio * jitter;
 }

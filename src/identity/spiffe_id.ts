@@ -11,9 +11,10 @@ export interface SpiffeId {
   readonly path: string;
 }
 
+const scheme = "spiffe://";
+
 /** null when the text is no SPIFFE ID. */
 export function parseSpiffeId(text: string): SpiffeId | null {
-  const scheme = "spiffe://";
   if (!text.startsWith(scheme) || text.length > limits.spiffeIdBytesMax) return null;
   const slash = text.indexOf("/", scheme.length);
   const trustDomain = slash < 0 ? text.slice(scheme.length) : text.slice(scheme.length, slash);
@@ -37,20 +38,21 @@ export function isName(text: string): boolean {
   return /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
 }
 
-/** Whom an ID of this trust domain names; null for every other ID. */
+/** Whom an ID of this trust domain names; null for every other ID, also for one whose names are no names of ours. */
 export function principalOf(spiffeId: string | null, trustDomain: string): Principal | null {
   const id = spiffeId === null ? null : parseSpiffeId(spiffeId);
   if (id === null || id.trustDomain !== trustDomain) return null;
-  const segments = id.path.slice(1).split("/");
-  const [first, second = "", third, fourth = ""] = segments;
-  if (first === "ns" && third === "sa" && segments.length === 4) {
-    return { kind: "service", service: { namespace: second, name: fourth } };
+  const [first, second = "", third = "", fourth = "", ...rest] = id.path.slice(1).split("/");
+  if (rest.length > 0) return null;
+  if (first === "ns" && third === "sa") {
+    return isName(second) && isName(fourth)
+      ? { kind: "service", service: { namespace: second, name: fourth } }
+      : null;
   }
-  if (first === "node" && segments.length === 2) return { kind: "node", name: second };
-  if (first === "operator" && segments.length === 2) return { kind: "operator", name: second };
-  if (first === "heddle" && segments.length === 3 && third !== undefined) {
-    if (second === "controller") return { kind: "controller", name: third };
-    if (second === "registry") return { kind: "registry", name: third };
-  }
+  if (fourth !== "") return null;
+  if (first === "heddle" && (second === "controller" || second === "registry"))
+    return isName(third) ? { kind: second, name: third } : null;
+  if (third === "" && (first === "node" || first === "operator"))
+    return isName(second) ? { kind: first, name: second } : null;
   return null;
 }

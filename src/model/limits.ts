@@ -56,6 +56,7 @@ export const limits = {
   retryBackoffMs: 25,
   // Identity
   leafMs: 24 * 3_600_000,
+  leafMsMax: 90 * 24 * 3_600_000,
   nodeLeafMs: 24 * 3_600_000,
   intermediateMs: 90 * 24 * 3_600_000,
   rootMs: 10 * 365 * 24 * 3_600_000,
@@ -69,6 +70,9 @@ export const limits = {
   joinTokenMs: 15 * 60_000,
   joinTokenMaxMs: 60 * 60_000,
   joinFailuresPerMinuteMax: 5,
+  renewAtRatio: 0.5,
+  renewJitterRatio: 0.1,
+  renewLookMs: 3_600_000,
   renewRetryMs: 100,
   renewRetryMaxMs: 60_000,
   servicesPerNodeMax: 64,
@@ -149,6 +153,7 @@ assert(
 assert(limits.leaseRenewMs * 2 < limits.leaseMs, "one lost renewal does not end a lease");
 assert(limits.targetBytesMax < limits.requestHeadBytesMax, "a target fits a head");
 assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowed");
+assert(limits.leafMs <= limits.leafMsMax, "the default certificate is allowed");
 assert(
   limits.leafMs < limits.intermediateMs && limits.intermediateMs < limits.rootMs,
   "a leaf ends before its issuer",
