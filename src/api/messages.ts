@@ -91,6 +91,8 @@ export type WatchChange =
 export const controllerPaths = {
   /** GET without a client certificate: JoinRoot. The caller compares the root with the pin of its token. */
   root: "/v1/root",
+  /** GET without a client certificate: the trusted roots as a SPIFFE bundle, for other trust domains. */
+  bundle: "/.well-known/spiffe/bundle.json",
   /** POST without a client certificate: JoinNonce. */
   nonce: "/v1/join/nonce",
   /** POST JoinRequest without a client certificate: JoinAnswer. */

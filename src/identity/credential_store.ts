@@ -5,6 +5,7 @@
 import type { Files, TlsCredential } from "../../runtime/contract.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
+import { isKeyOf } from "./keys.ts";
 
 export interface Credential {
   readonly spiffeId: string;
@@ -23,12 +24,12 @@ export class CredentialStore {
     readonly folder: string,
   ) {}
 
-  /** Reads what there is. Files that are no credential are an error that names them. */
+  /** Reads what there is. A file that is not what its name says is an error that names it. */
   async load(services: readonly ServiceName[]): Promise<void> {
-    this.#node = await readJson<Credential>(this.files, `${this.folder}/node.json`);
-    this.#bundle = await readJson<TrustBundle>(this.files, `${this.folder}/bundle.json`);
+    this.#node = await this.#read(`${this.folder}/node.json`, isCredential);
+    this.#bundle = await this.#read(`${this.folder}/bundle.json`, isBundle);
     for (const service of services) {
-      const credential = await readJson<Credential>(this.files, this.#path(serviceKey(service)));
+      const credential = await this.#read(this.#path(serviceKey(service)), isCredential);
       if (credential !== null) this.#services.set(serviceKey(service), credential);
     }
   }
@@ -60,8 +61,12 @@ export class CredentialStore {
     this.#services.set(key, credential);
   }
 
-  /** An older bundle never replaces a newer one. Returns whether it changed. */
+  /** An older bundle never replaces a newer one, nor one that of another trust domain. Returns whether it changed. */
   async setBundle(bundle: TrustBundle): Promise<boolean> {
+    if (this.#bundle !== null && this.#bundle.trustDomain !== bundle.trustDomain)
+      throw new Error(
+        `Cannot take the roots of ${bundle.trustDomain}: this machine belongs to ${this.#bundle.trustDomain}`,
+      );
     if (this.#bundle !== null && this.#bundle.sequence >= bundle.sequence) return false;
     await writeSecret(this.files, `${this.folder}/bundle.json`, bundle);
     this.#bundle = bundle;
@@ -71,6 +76,35 @@ export class CredentialStore {
   #path(key: string): string {
     return `${this.folder}/service.${key}.json`;
   }
+
+  async #read<T>(path: string, isRight: (value: unknown) => value is T): Promise<T | null> {
+    const value = await readJson<unknown>(this.files, path);
+    if (value === null || isRight(value)) return value;
+    throw new Error(
+      `Cannot use ${path}: it is not what heddle writes there; restore it, or remove it and renew`,
+    );
+  }
+}
+
+/** Also that key and certificate belong together. */
+function isCredential(value: unknown): value is Credential {
+  const { spiffeId, tls, issuedMs, notAfterMs } = (value ?? {}) as Partial<Credential>;
+  return (
+    typeof spiffeId === "string" &&
+    typeof issuedMs === "number" &&
+    typeof notAfterMs === "number" &&
+    isKeyOf(tls?.keyPem, tls?.chainPem)
+  );
+}
+
+function isBundle(value: unknown): value is TrustBundle {
+  const { trustDomain, sequence, rootsPem } = (value ?? {}) as Partial<TrustBundle>;
+  return (
+    typeof trustDomain === "string" &&
+    Number.isSafeInteger(sequence) &&
+    Array.isArray(rootsPem) &&
+    rootsPem.every((root) => typeof root === "string")
+  );
 }
 
 export async function readJson<T>(files: Files, path: string): Promise<T | null> {

@@ -24,12 +24,6 @@ export function generateKey(): KeyPair {
   };
 }
 
-/** The public half of a private key. */
-export function publicKeyOf(privatePem: string): string {
-  const key = createPublicKey(createPrivateKey(privatePem));
-  return (key.export({ type: "spki", format: "der" }) as Buffer).toString("base64");
-}
-
 /** Signature over the text (ECDSA, SHA-256, DER), base64. */
 export function prove(privatePem: string, text: string): string {
   return sign("sha256", Buffer.from(text), createPrivateKey(privatePem)).toString("base64");
@@ -41,6 +35,16 @@ export function isProof(publicKey: string, text: string, signature: string): boo
     const key = createPublicKey({ key: Buffer.from(publicKey, "base64"), type: "spki", format: "der" });
     if (key.asymmetricKeyType !== "ec" || key.asymmetricKeyDetails?.namedCurve !== "prime256v1") return false;
     return verify("sha256", Buffer.from(text), key, Buffer.from(signature, "base64"));
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the private key is that of the first certificate. False for anything malformed. */
+export function isKeyOf(privatePem: unknown, chainPem: unknown): boolean {
+  if (typeof privatePem !== "string" || typeof chainPem !== "string") return false;
+  try {
+    return new X509Certificate(chainPem).checkPrivateKey(createPrivateKey(privatePem));
   } catch {
     return false;
   }

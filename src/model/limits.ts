@@ -61,6 +61,7 @@ export const limits = {
   intermediateMs: 90 * 24 * 3_600_000,
   rootMs: 10 * 365 * 24 * 3_600_000,
   leafBackdateMs: 60_000,
+  bundleRefreshMs: 300_000,
   clockSkewMs: 60_000,
   clockSkewWarnMs: 10_000,
   chainCertificatesMax: 8,

@@ -36,6 +36,8 @@ export interface TestAuthority {
   issue(options?: IssueOptions): Promise<TlsCredential>;
   /** An authority below this one; chains of what it issues carry its certificate. */
   intermediate(): Promise<TestAuthority>;
+  /** A holder of a leaf that signs with it all the same. */
+  usurper(options?: IssueOptions): Promise<TestAuthority>;
 }
 
 async function keyPair(): Promise<CryptoKeyPair> {
@@ -109,6 +111,12 @@ function authorityOf(name: string, keys: CryptoKeyPair, rootPem: string, above: 
     });
     return `${certificate.toString("pem")}\n`;
   };
+  const under = async (role: string, options: IssueOptions, extensions: X509Extensions) => {
+    const below = await keyPair();
+    const subject = `CN=test ${role} ${serialNumber()}`;
+    const pem = await sign(subject, below.publicKey, options, extensions);
+    return authorityOf(subject, below, rootPem, `${pem}${above}`);
+  };
   return {
     rootPem,
     async issue(options = {}) {
@@ -117,12 +125,8 @@ function authorityOf(name: string, keys: CryptoKeyPair, rootPem: string, above: 
       const chainPem = [pem, above, ...(options.extraChainPem ?? [])].join("");
       return { chainPem, keyPem: await keyPemOf(leaf.privateKey) };
     },
-    async intermediate() {
-      const below = await keyPair();
-      const subject = `CN=test intermediate ${serialNumber()}`;
-      const pem = await sign(subject, below.publicKey, {}, caExtensions);
-      return authorityOf(subject, below, rootPem, `${pem}${above}`);
-    },
+    intermediate: () => under("intermediate", {}, caExtensions),
+    usurper: (options = {}) => under("usurper", options, leafExtensions(options)),
   };
 }
 

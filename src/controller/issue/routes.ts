@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { readBody } from "../../api/body.ts";
 import { requireCaller, type ControlEnv } from "../../api/caller.ts";
 import { controllerPaths, type JoinNonce, type JoinRoot, type TokenAnswer } from "../../api/messages.ts";
+import { writeBundle } from "../../identity/trust_bundle.ts";
 import { limits } from "../../model/limits.ts";
 import type { Issuing } from "./issuing.ts";
 
@@ -47,6 +48,9 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
   const { authority } = issuing.options;
   app.get(controllerPaths.root, (context) =>
     context.json({ rootPem: authority.rootPem, trustDomain } satisfies JoinRoot),
+  );
+  app.get(controllerPaths.bundle, (context) =>
+    context.json(writeBundle(authority.bundle, limits.bundleRefreshMs)),
   );
   app.post(controllerPaths.nonce, (context) => context.json({ nonce: issuing.nonce() } satisfies JoinNonce));
   app.post(controllerPaths.join, async (context) => {

@@ -1,0 +1,56 @@
+/** A clock that goes only where a test moves it. Timers fire in order; what they cause is awaited in between. */
+import type { Clock, Timer } from "../../runtime/contract.ts";
+
+interface Pending {
+  readonly atMs: number;
+  readonly call: () => void;
+}
+
+export class ManualClock implements Clock {
+  #nowMs = 0;
+  #pending: Pending[] = [];
+
+  constructor(public wallStartMs = Date.UTC(2030, 0, 1)) {}
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.wallStartMs + this.#nowMs;
+  }
+
+  /** How many timers wait. */
+  get waiting(): number {
+    return this.#pending.length;
+  }
+
+  after(delayMs: number, call: () => void): Timer {
+    const timer = { atMs: this.#nowMs + delayMs, call };
+    this.#pending.push(timer);
+    return { cancel: () => void (this.#pending = this.#pending.filter((each) => each !== timer)) };
+  }
+
+  soon(call: () => void): void {
+    this.after(0, call);
+  }
+
+  async advance(ms: number): Promise<void> {
+    const until = this.#nowMs + ms;
+    await settled();
+    for (;;) {
+      const next = this.#pending.toSorted((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined || next.atMs > until) break;
+      this.#pending = this.#pending.filter((each) => each !== next);
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.call();
+      await settled();
+    }
+    this.#nowMs = until;
+  }
+}
+
+/** Lets promises that are settled already run their course. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
