@@ -107,6 +107,8 @@ export const controllerPaths = {
   reply: "/v1/snapshots/reply",
   /** PUT string[] of service keys that local apps asked for, by a node. */
   uses: "/v1/uses",
+  /** GET: AuthorityAnswer; POST /rotate {force}: AuthorityAnswer after the next step. By an operator. */
+  authority: "/v1/authority",
   /** POST {address, port} by a node: ReachAnswer with the controller's clock. It connects to the machine's inbound port. */
   reach: "/v1/reach",
   /** GET by hash, by a node: the bundle's text. */
@@ -262,6 +264,18 @@ export interface TokenAnswer {
   readonly expiresMs: number;
   /** A whole command line. */
   readonly joinLine: string;
+}
+
+export interface AuthorityAnswer {
+  /** `added`: a new root is trusted beside the old one. `switched`: it signs, the old one is still trusted. */
+  readonly phase: "none" | "added" | "switched";
+  readonly roots: number;
+  readonly sequence: number;
+  /** Machines of the mesh, and those that may not trust every root yet. */
+  readonly machines: number;
+  readonly behind: readonly string[];
+  /** While switched: when the last certificate below the old root ends. */
+  readonly oldLeavesEndMs: number;
 }
 
 export interface StatusAnswer {

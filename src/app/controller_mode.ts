@@ -41,20 +41,18 @@ export async function startController(
   }
   const { trustDomain } = settings;
   const credential = new ModeCredentialFile(files, folder.controllerCredential);
-  const loaded = await credential.load();
-  // The authority is right here: after a long absence the modes of this machine simply get new credentials.
-  if (loaded === null || loaded.notAfterMs - clock.wallMs() < settings.leafMs / 2) {
+  const renewOwn = async (): Promise<void> => {
     await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
     await credential.load();
-  }
+  };
+  const loaded = await credential.load();
+  // The authority is right here: after a long absence the modes of this machine simply get new credentials.
+  if (loaded === null || loaded.notAfterMs - clock.wallMs() < settings.leafMs / 2) await renewOwn();
   const renewal = new Renewal({
     clock,
     random,
     life: () => credential.current,
-    renew: async () => {
-      await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
-      await credential.load();
-    },
+    renew: renewOwn,
     attempted: (problem) => {
       if (problem !== null)
         runtime.process.stderr(`controller: cannot renew its own credential: ${problem}\n`);
@@ -77,6 +75,7 @@ export async function startController(
     bundler: createPolicyBundler(runtime),
     leafMs: settings.leafMs,
     registry: settings.registry,
+    rootsChanged: renewOwn,
     address: `${settings.controller.host}:${settings.controller.port}`,
     reach: (address, port) => reachMachine(net, address, port),
   });

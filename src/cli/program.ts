@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import type { Runtime } from "../../runtime/contract.ts";
 import { ControlRefusal, ControlUnreachable } from "../http/control.ts";
 import { UserError } from "../base/user_error.ts";
+import { registerAuthority } from "./authority_command.ts";
 import { registerCheck } from "./check_command.ts";
 import { Cli } from "./command.ts";
 import { registerDemo } from "./demo_command.ts";
@@ -27,6 +28,7 @@ const commands: readonly Register[] = [
   registerTokens,
   registerJoin,
   registerNodes,
+  registerAuthority,
   registerModes,
   registerDev,
   registerApply,

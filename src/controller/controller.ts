@@ -12,6 +12,7 @@ import { limits } from "../model/limits.ts";
 import { Catalog } from "./catalog.ts";
 import { DocumentService } from "./documents.ts";
 import { Issuing, type IssuingOptions } from "./issue/issuing.ts";
+import { Rotation, mountRotationRoutes } from "./issue/rotation.ts";
 import { mountIssueRoutes } from "./issue/routes.ts";
 import { mountNodeRoutes } from "./node_routes.ts";
 import { mountOperatorRoutes } from "./operator_routes.ts";
@@ -26,6 +27,8 @@ export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
   readonly bundler: PolicyBundler;
   /** host:port of this controller, for join lines. */
   readonly address: string;
+  /** The roots or the signer changed: what this machine itself holds must follow. */
+  readonly rootsChanged: () => Promise<void>;
 }
 
 export class Controller {
@@ -72,6 +75,17 @@ export class Controller {
     return this.catalog.revision > 0;
   }
 
+  /** Machines that have not acknowledged the snapshot they should have. */
+  #machines(): { all: number; behind: string[] } {
+    const alive = [...this.catalog.nodes.values()].filter((node) => !node.removed);
+    const behind = alive.filter(({ name }) => {
+      const { uses, acknowledged } = this.publisher.state(name);
+      const current = this.#snapshots.of(name, uses);
+      return current.kind !== "snapshot" || current.snapshot.version !== acknowledged;
+    });
+    return { all: alive.length, behind: behind.map((node) => node.name) };
+  }
+
   close(): void {
     this.#following.close();
     this.publisher.close();
@@ -94,8 +108,16 @@ export class Controller {
     app.notFound(() => problemResponse(new Refusal(404, "The controller has no such path")));
     app.get(controllerPaths.health, (context) => context.json({ ok: this.ready }));
     mountIssueRoutes(app, { issuing, trustDomain, address });
+    const machines = () => this.#machines();
+    mountRotationRoutes(app, new Rotation({ authority, machines, changed: () => this.#rootsChanged() }));
     mountNodeRoutes(app, { trustDomain, catalog, publisher, requireReady });
     mountOperatorRoutes(app, { trustDomain, documents: this.#documents, status, requireReady });
+  }
+
+  async #rootsChanged(): Promise<void> {
+    this.#snapshots.changed();
+    this.publisher.changed();
+    await this.options.rootsChanged();
   }
 
   #requireReady(): void {

@@ -32,6 +32,7 @@ export class ControllerUnderTest {
     const control = new DirectControl(registry, `spiffe://${trustDomain}/heddle/controller/one`);
     this.#clients.push(control);
     this.controller = new Controller({
+      rootsChanged: async () => {},
       authority,
       clock,
       bundler,
