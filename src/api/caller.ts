@@ -1,5 +1,5 @@
 /** Who calls a control API, and the one sentence for whoever must not. */
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import type { Caller } from "../http/control.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import type { Principal } from "../model/identity.ts";
@@ -8,6 +8,23 @@ import { Refusal } from "./problem.ts";
 /** The environment of a control API's Hono app. */
 export interface ControlEnv {
   readonly Bindings: { readonly caller: Caller };
+}
+
+export interface Vouching {
+  readonly wallMs: () => number;
+  readonly isRevoked: (serial: string) => boolean;
+}
+
+/** Refuses a certificate that was good when the connection began and is not any more. */
+export function vouchForCaller({ wallMs, isRevoked }: Vouching): MiddlewareHandler<ControlEnv> {
+  return async (context, next) => {
+    const { certificate, spiffeId } = context.env.caller;
+    if (certificate !== null && certificate.notAfterMs < wallMs())
+      throw new Refusal(401, `The certificate of ${spiffeId} has ended`, "Connect again with a newer one");
+    if (certificate !== null && isRevoked(certificate.serial))
+      throw new Refusal(403, `The certificate of ${spiffeId} was revoked`, "Join again with a new token");
+    await next();
+  };
 }
 
 /** The caller's principal; null without a certificate or with one of no known form. */

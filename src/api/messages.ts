@@ -42,6 +42,10 @@ export const registryKeys = {
   documents: "documents/",
   nodes: "nodes/",
   tokens: "tokens/",
+  /** By machine: which of its certificates are alive. */
+  certificates: "certificates/",
+  /** By serial number: certificates that must not be accepted any more, though they have not ended. */
+  revoked: "revoked/",
   policies: "policies/",
   meta: "meta/",
 } as const;

@@ -1,11 +1,12 @@
 /** The first machine of a mesh: an authority, settings, and the credentials of everything that runs here. */
 import type { Runtime } from "../../runtime/contract.ts";
-import { registryKeys } from "../api/messages.ts";
 import { UserError } from "../base/user_error.ts";
 import { issueText } from "../config/issue.ts";
 import { loadMachine } from "../config/load.ts";
+import { keepRecord, noCertificates, withIssued } from "../controller/issue/certificate_record.ts";
+import { putNode } from "../controller/issue/nodes.ts";
 import { Tokens } from "../controller/issue/tokens.ts";
-import { Authority, createAuthority } from "../identity/authority.ts";
+import { Authority, createAuthority, type Issued } from "../identity/authority.ts";
 import { CredentialStore, writeSecret } from "../identity/credential_store.ts";
 import { generateKey } from "../identity/keys.ts";
 import { isName, isTrustDomain } from "../identity/spiffe_id.ts";
@@ -62,8 +63,8 @@ export async function initializeMesh(
   await files.makeFolder(folder.path, 0o700);
   await files.writeAtomic(folder.machine, options.machine.text, 0o644);
   await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
-  const node = await enrollSelf(runtime, folder, authority, settings, machine);
-  const made = await fillRegistry(runtime, folder, authority, node);
+  const enrolled = await enrollSelf(runtime, folder, authority, settings, machine);
+  const made = await fillRegistry(runtime, folder, authority, enrolled);
   // Last: without these two the folder counts as empty, so a broken attempt can be repeated.
   await writeAuthority(files, folder, state);
   await writeSettings(files, folder, settings);
@@ -112,6 +113,11 @@ function settingsOf(runtime: Runtime, options: InitOptions, machine: MachineDocu
   };
 }
 
+interface Enrolled {
+  readonly node: Node;
+  readonly issued: readonly Issued[];
+}
+
 /** This machine joins itself: the authority is right here. */
 async function enrollSelf(
   runtime: Runtime,
@@ -119,16 +125,15 @@ async function enrollSelf(
   authority: Authority,
   settings: Settings,
   machine: MachineDocument,
-): Promise<Node> {
+): Promise<Enrolled> {
   const { files, clock } = runtime;
   const store = new CredentialStore(files, folder.credentials);
   const nodeKey = generateKey();
+  const issued: Issued[] = [];
   const issue = async (spiffeId: string, key: { publicKey: string; privatePem: string }) => {
-    const { chainPem, notAfterMs } = await authority.issue({
-      spiffeId,
-      publicKey: key.publicKey,
-      ttlMs: settings.leafMs,
-    });
+    const made = await authority.issue({ spiffeId, publicKey: key.publicKey, ttlMs: settings.leafMs });
+    issued.push(made);
+    const { chainPem, notAfterMs } = made;
     return { spiffeId, tls: { chainPem, keyPem: key.privatePem }, issuedMs: clock.wallMs(), notAfterMs };
   };
   await writeSecret(files, `${folder.credentials}/node.key.json`, nodeKey);
@@ -140,13 +145,9 @@ async function enrollSelf(
       serviceKey(service),
       await issue(serviceId(settings.trustDomain, service), generateKey()),
     );
-  return {
-    name: settings.node,
-    services,
-    publicKey: nodeKey.publicKey,
-    joinedMs: clock.wallMs(),
-    removed: false,
-  };
+  const { publicKey } = nodeKey;
+  const joinedMs = clock.wallMs();
+  return { node: { name: settings.node, services, publicKey, joinedMs, removed: false }, issued };
 }
 
 /** The registry begins with this machine and one token in it. */
@@ -154,10 +155,11 @@ async function fillRegistry(
   runtime: Runtime,
   folder: StateFolder,
   authority: Authority,
-  node: Node,
+  { node, issued }: Enrolled,
 ): Promise<string> {
   const store = new SqliteStore(runtime.databases, folder.registryStore, runtime.clock);
-  await store.commit([], [{ do: "put", key: registryKeys.nodes + node.name, value: JSON.stringify(node) }]);
+  const record = withIssued(noCertificates, issued, runtime.clock.wallMs());
+  await store.commit([], [putNode(node), keepRecord(node.name, record)]);
   const tokens = new Tokens(
     {
       get: async (key) => store.get(key),

@@ -77,7 +77,7 @@ export async function startProxy(
     log,
   });
   const apply = (snapshot: Snapshot): void => {
-    trust.denied = new Set(snapshot.deniedIds);
+    trust.denied = new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]);
     plane.apply(snapshot);
     for (const local of machine.services) {
       const key = serviceKey(local.service);
@@ -174,8 +174,8 @@ class LiveTrust implements Credentials {
   trust(): Trust {
     const rootsPem = this.store.bundle?.rootsPem ?? [];
     const { denied, trustDomain } = this;
-    if (this.#trust === null || this.#trust.rootsPem !== rootsPem || this.#trust.deniedIds !== denied)
-      this.#trust = { trustDomain, rootsPem, deniedIds: denied };
+    if (this.#trust === null || this.#trust.rootsPem !== rootsPem || this.#trust.denied !== denied)
+      this.#trust = { trustDomain, rootsPem, denied };
     return this.#trust;
   }
 }

@@ -42,6 +42,8 @@ export class Catalog {
   leadsTo: ReadonlyMap<string, readonly string[]> = new Map();
   instances: readonly Instance[] = [];
   nodes: ReadonlyMap<string, Node> = new Map();
+  /** Serial numbers of certificates that must not be accepted any more. */
+  revoked: ReadonlySet<string> = new Set();
   /** By name. */
   policies: ReadonlyMap<string, StoredPolicy> = new Map();
   /** Documents by registry key. */
@@ -68,6 +70,7 @@ export class Catalog {
         });
     this.instances = under<Instance>(registryKeys.instances).map((each) => each.value);
     this.nodes = byName(under<Node>(registryKeys.nodes));
+    this.revoked = new Set(under<unknown>(registryKeys.revoked).map((each) => each.name));
     this.policies = byName(under<StoredPolicy>(registryKeys.policies));
     const texts = under<StoredDocument>(registryKeys.documents);
     this.texts = new Map(

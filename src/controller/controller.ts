@@ -4,7 +4,7 @@
  */
 import { Hono } from "hono";
 import type { Clock } from "../../runtime/contract.ts";
-import type { ControlEnv } from "../api/caller.ts";
+import { vouchForCaller, type ControlEnv } from "../api/caller.ts";
 import { controllerPaths } from "../api/messages.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
 import type { RegistryClient } from "../api/registry_client.ts";
@@ -106,6 +106,8 @@ export class Controller {
       });
     app.onError((error) => problemResponse(error));
     app.notFound(() => problemResponse(new Refusal(404, "The controller has no such path")));
+    const isRevoked = (serial: string): boolean => catalog.revoked.has(serial);
+    app.use(vouchForCaller({ wallMs: () => clock.wallMs(), isRevoked }));
     app.get(controllerPaths.health, (context) => context.json({ ok: this.ready }));
     mountIssueRoutes(app, { issuing, trustDomain, address });
     const machines = () => this.#machines();

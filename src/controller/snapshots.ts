@@ -67,10 +67,11 @@ export class Snapshots {
 
   #input({ documents, leadsTo, policies }: Content): CompileInput {
     const { trustDomain, bundle } = this.authority;
-    const { nodes } = this.catalog;
+    const { nodes, revoked } = this.catalog;
     const instances = this.catalog.instances.filter((each) => nodes.get(each.node)?.removed !== true);
     const deniedIds = deniedIdsOf([...nodes.values()], trustDomain);
-    return { trustDomain, bundle, deniedIds, documents, leadsTo, policies, instances };
+    const deniedSerials = [...revoked];
+    return { trustDomain, bundle, deniedIds, deniedSerials, documents, leadsTo, policies, instances };
   }
 }
 

@@ -15,6 +15,8 @@ export interface Snapshot {
   readonly bundle: TrustBundle;
   /** SPIFFE IDs that must not be served any more, whatever certificate they hold. */
   readonly deniedIds: readonly string[];
+  /** Serial numbers of certificates that were revoked before their end, lower-case hex. */
+  readonly deniedSerials: readonly string[];
   readonly locals: readonly LocalService[];
   readonly destinations: readonly Destination[];
   readonly policies: readonly PolicyRef[];

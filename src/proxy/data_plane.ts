@@ -8,6 +8,7 @@ import { Http1Server } from "../http/h1_server.ts";
 import type { Shard } from "../http/shard.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import { inboundTls, tcpAlpn } from "../identity/tls_options.ts";
+import { isDenied } from "../identity/verify_peer.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
@@ -114,10 +115,8 @@ export class DataPlane {
     this.#parts.state = state;
     if (old !== null) for (const pool of abandonedPools(old, state)) pool.retire();
     if (old !== null && isTrustChanged(old.snapshot, snapshot)) this.credentialsChanged();
-    open.cut(state.deniedIds);
-    for (const { destination, endpoints } of state.destinations.values())
-      if (state.deniedIds.has(destination.spiffeId))
-        for (const endpoint of endpoints.values()) for (const pool of endpoint.pools.values()) pool.destroy();
+    open.cut(state.denied);
+    if (old !== null && state.denied.size > 0) for (const pool of poolsOf(old)) pool.cut(state.denied);
     discovery.arrived((key) => state.destinations.has(key));
   }
 
@@ -230,15 +229,17 @@ export class DataPlane {
       onLimit: (limit) => recorder.limitTripped(limit, "inbound"),
       onClosed: () => open.delete(server),
     });
-    open.add(server, caller.spiffeId);
+    open.add(server, socket.tls?.peer ?? null);
     return server;
   }
 
   /** Exactly the verified URI; null for whoever is no service, or was revoked. */
   #callerOf(socket: Socket): Caller | null {
-    const spiffeId = socket.tls?.peer?.uris[0];
+    const peer = socket.tls?.peer ?? null;
+    const spiffeId = peer?.uris[0];
     const { state } = this;
-    if (state === null || spiffeId === undefined || state.deniedIds.has(spiffeId)) return null;
+    if (state === null || spiffeId === undefined || peer === null || isDenied(peer, state.denied))
+      return null;
     const principal = principalOf(spiffeId, state.snapshot.trustDomain);
     return principal?.kind === "service" ? { key: serviceKey(principal.service), spiffeId } : null;
   }
@@ -246,7 +247,7 @@ export class DataPlane {
 
 function isTrustChanged(old: Snapshot, next: Snapshot): boolean {
   const trusted = (snapshot: Snapshot): string =>
-    JSON.stringify([snapshot.bundle.rootsPem, snapshot.deniedIds]);
+    JSON.stringify([snapshot.bundle.rootsPem, snapshot.deniedIds, snapshot.deniedSerials]);
   return trusted(old) !== trusted(next);
 }
 

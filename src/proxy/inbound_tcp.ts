@@ -112,7 +112,7 @@ export function serveInboundTcp(
         parts.open.delete(pipe);
         call.finish(brokenPipe(error), ended.bytesFromNear, ended.bytesFromFar);
       });
-      parts.open.add(pipe, caller.spiffeId);
+      parts.open.add(pipe, socket.tls?.peer ?? null);
       return pipe.farHandler;
     },
     failed: () => waiting.refuse(),

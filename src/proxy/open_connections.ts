@@ -1,4 +1,6 @@
 /** Everything that is open on the data plane: told to end after what is under way, or cut. */
+import type { PeerCertificate } from "../../runtime/contract.ts";
+import { isDenied } from "../identity/verify_peer.ts";
 
 export interface OpenConnection {
   /** Takes nothing new and ends by itself. Absent: it has no such boundary and lives as long as its ends want. */
@@ -7,16 +9,16 @@ export interface OpenConnection {
 }
 
 export class OpenConnections {
-  /** With the verified SPIFFE ID of the far side; null for local apps. */
-  readonly #open = new Map<OpenConnection, string | null>();
+  /** With what the far side showed; null for local apps. */
+  readonly #open = new Map<OpenConnection, PeerCertificate | null>();
   #emptied: (() => void) | null = null;
 
   get size(): number {
     return this.#open.size;
   }
 
-  add(connection: OpenConnection, peerId: string | null): void {
-    this.#open.set(connection, peerId);
+  add(connection: OpenConnection, peer: PeerCertificate | null): void {
+    this.#open.set(connection, peer);
   }
 
   delete(connection: OpenConnection): void {
@@ -24,10 +26,11 @@ export class OpenConnections {
     if (this.#open.size === 0) this.#emptied?.();
   }
 
-  /** Cuts what belongs to identities that were revoked. */
-  cut(deniedIds: ReadonlySet<string>): void {
-    for (const [connection, peerId] of [...this.#open])
-      if (peerId !== null && deniedIds.has(peerId)) connection.destroy();
+  /** Cuts what belongs to identities or certificates that were revoked. */
+  cut(denied: ReadonlySet<string>): void {
+    if (denied.size === 0) return;
+    for (const [connection, peer] of [...this.#open])
+      if (peer !== null && isDenied(peer, denied)) connection.destroy();
   }
 
   retire(): void {

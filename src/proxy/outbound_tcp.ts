@@ -104,7 +104,7 @@ class OutboundTcp implements TcpTaker {
       parts.open.delete(pipe);
       this.#finish(brokenPipe(error), ended.bytesFromNear, ended.bytesFromFar);
     });
-    parts.open.add(pipe, null);
+    parts.open.add(pipe, far.tls?.peer ?? null);
     return pipe.farHandler;
   }
 

@@ -31,7 +31,8 @@ import type { Pool } from "./upstream/pool.ts";
 
 export interface ProxyState {
   readonly snapshot: Snapshot;
-  readonly deniedIds: ReadonlySet<string>;
+  /** What was revoked: SPIFFE IDs and serial numbers of certificates. */
+  readonly denied: ReadonlySet<string>;
   /** Services that this machine may be, by key. */
   readonly locals: ReadonlyMap<string, InboundService>;
   /** The same, by the name that TLS clients ask for. */
@@ -89,7 +90,7 @@ class StateBuilder {
     for (const destination of snapshot.destinations) this.#attachRoutes(destination);
     return {
       snapshot,
-      deniedIds: new Set(snapshot.deniedIds),
+      denied: new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]),
       locals: this.#locals,
       inbound: this.#inbound,
       destinations: this.#drafts,

@@ -6,7 +6,7 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import type { Clock } from "../../runtime/contract.ts";
 import { readBody } from "../api/body.ts";
-import { requireCaller, type ControlEnv } from "../api/caller.ts";
+import { requireCaller, vouchForCaller, type ControlEnv } from "../api/caller.ts";
 import { registryKeys, registryPaths, type RangeAnswer, type WatchLine } from "../api/messages.ts";
 import { lineStream } from "../api/ndjson.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
@@ -68,6 +68,9 @@ export function registryApp(options: RegistryOptions): Hono<ControlEnv> {
   const app = new Hono<ControlEnv>();
   app.onError((error) => problemResponse(error));
   app.notFound(() => problemResponse(new Refusal(404, "The registry has no such path")));
+
+  const isRevoked = (serial: string): boolean => store.get(registryKeys.revoked + serial) !== null;
+  app.use(vouchForCaller({ wallMs: () => clock.wallMs(), isRevoked }));
 
   app.get(registryPaths.health, (context) => context.json({ ok: true, revision: store.revision() }));
 

@@ -24,6 +24,7 @@ interface Case {
   readonly services: readonly string[];
   readonly uses: readonly string[];
   readonly deniedIds?: readonly string[];
+  readonly deniedSerials?: readonly string[];
   /** `<node> <service> <port> [label=value…]`; a port of 0: not ready. */
   readonly instances: readonly string[];
   readonly policies?: readonly PolicyRef[];
@@ -62,6 +63,7 @@ function inputOf(given: Case): CompileInput {
     trustDomain: "corp.example",
     bundle: { trustDomain: "corp.example", sequence: 3, rootsPem: ["(root)"] },
     deniedIds: given.deniedIds ?? [],
+    deniedSerials: given.deniedSerials ?? [],
     documents: given.documents,
     instances: given.instances.map(instanceOf),
     policies: new Map((given.policies ?? []).map((policy) => [policy.name, policy])),
@@ -99,6 +101,7 @@ describe("the snapshot of", () => {
             services: shuffled(given.services),
             uses: shuffled(given.uses),
             deniedIds: shuffled(given.deniedIds ?? []),
+            deniedSerials: shuffled(given.deniedSerials ?? []),
           }),
           (order) => compile({ ...given, ...order }, inputOf({ ...given, ...order })).version === version,
         ),

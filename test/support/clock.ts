@@ -10,14 +10,23 @@ export class ManualClock implements Clock {
   #nowMs = 0;
   #pending: Pending[] = [];
 
-  constructor(public wallStartMs = Date.UTC(2030, 0, 1)) {}
+  #wallStartMs: number;
+
+  constructor(wallStartMs = Date.UTC(2030, 0, 1)) {
+    this.#wallStartMs = wallStartMs;
+  }
 
   now(): number {
     return this.#nowMs;
   }
 
   wallMs(): number {
-    return this.wallStartMs + this.#nowMs;
+    return this.#wallStartMs + this.#nowMs;
+  }
+
+  /** Sets the wall clock forward; no timer hears of it. */
+  jump(ms: number): void {
+    this.#wallStartMs += ms;
   }
 
   /** How many timers wait. */

@@ -111,6 +111,7 @@ export class Planes {
   readonly machines: TestMachine[] = [];
   roots: string[];
   deniedIds: string[] = [];
+  deniedSerials: string[] = [];
   #version = 0;
 
   private constructor(readonly authority: TestAuthority) {
@@ -138,7 +139,11 @@ export class Planes {
       recorder: records,
       credentials: {
         of: (key) => credentials.get(key) ?? null,
-        trust: () => ({ trustDomain, rootsPem: this.roots, deniedIds: new Set(this.deniedIds) }),
+        trust: () => ({
+          trustDomain,
+          rootsPem: this.roots,
+          denied: new Set([...this.deniedIds, ...this.deniedSerials]),
+        }),
       },
       policies: plan.policies ?? noPolicies,
       node: plan.name,
@@ -199,6 +204,7 @@ export class Planes {
       trustDomain,
       bundle: { trustDomain, sequence: 1, rootsPem: this.roots },
       deniedIds: this.deniedIds,
+      deniedSerials: this.deniedSerials,
       locals: Object.keys(machine.plan.services).map((service) => localOf(service, destinations[service])),
       destinations: Object.entries(destinations).map(([service, plan]) => this.#destinationOf(service, plan)),
       policies: [],

@@ -31,6 +31,7 @@ export interface CompileInput {
   readonly trustDomain: string;
   readonly bundle: TrustBundle;
   readonly deniedIds: readonly string[];
+  readonly deniedSerials: readonly string[];
   readonly documents: readonly Document[];
   /** By document key: keys of the services that its policies may send requests to. */
   readonly leadsTo: ReadonlyMap<string, readonly string[]>;
@@ -65,7 +66,7 @@ export class SnapshotCompiler {
   }
 
   compile(machine: CompileMachine): Snapshot {
-    const { trustDomain, bundle, deniedIds } = this.input;
+    const { trustDomain, bundle, deniedIds, deniedSerials } = this.input;
     const destinations = this.#reachable(machine.uses).map((key) => this.#destination(key));
     const content: Omit<Snapshot, "version"> = {
       format: 1,
@@ -73,6 +74,7 @@ export class SnapshotCompiler {
       trustDomain,
       bundle,
       deniedIds: [...deniedIds].sort(),
+      deniedSerials: [...deniedSerials].sort(),
       locals: [...machine.services].sort(byKey).map((service) => this.#local(service)),
       destinations,
       policies: this.#policies(destinations),

@@ -4,14 +4,12 @@ import * as v from "valibot";
 import { readBody } from "../../api/body.ts";
 import { requireCaller, type ControlEnv } from "../../api/caller.ts";
 import { controllerPaths, type JoinNonce, type JoinRoot, type TokenAnswer } from "../../api/messages.ts";
+import { isName } from "../../identity/spiffe_id.ts";
 import { writeBundle } from "../../identity/trust_bundle.ts";
 import { limits } from "../../model/limits.ts";
 import type { Issuing } from "./issuing.ts";
 
-const name = v.pipe(
-  v.string(),
-  v.regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "expected a lower-case name"),
-);
+const name = v.pipe(v.string(), v.check(isName, "expected lower-case letters, digits and inner hyphens"));
 const short = v.pipe(v.string(), v.maxLength(512));
 const serviceName = v.strictObject({ name, namespace: name });
 const proofs = v.pipe(
@@ -20,11 +18,13 @@ const proofs = v.pipe(
 );
 const renewal = { nonce: short, node: name, publicKey: short, signature: short, services: proofs };
 const renewSchema = v.strictObject(renewal);
+/** An IP address or a host name. */
+const address = v.pipe(v.string(), v.regex(/^[A-Za-z0-9.:_-]{1,253}$/, "expected an address"));
 const portNumber = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
 const joinSchema = v.strictObject({
   ...renewal,
   token: short,
-  address: v.nullable(short),
+  address: v.nullable(address),
   port: portNumber,
 });
 const tokenSchema = v.strictObject({
@@ -67,11 +67,8 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
   });
   app.post(controllerPaths.reach, async (context) => {
     requireCaller(context, trustDomain, "node");
-    const { address, port } = await readBody(
-      context.req.raw,
-      v.strictObject({ address: short, port: portNumber }),
-    );
-    const answer = await issuing.options.reach(address, port);
+    const where = await readBody(context.req.raw, v.strictObject({ address, port: portNumber }));
+    const answer = await issuing.options.reach(where.address, where.port);
     return context.json({ ...answer, controllerMs: issuing.options.clock.wallMs() });
   });
   app.post(controllerPaths.tokens, async (context) => {

@@ -3,12 +3,16 @@
  * with one, the answer is the same sentence.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { registryKeys } from "../../api/messages.ts";
+import { registryKeys, type CommitRequest } from "../../api/messages.ts";
 import { Refusal } from "../../api/problem.ts";
+import { limits } from "../../model/limits.ts";
 import type { ServiceName } from "../../model/service.ts";
 import type { StateStore } from "../state_store.ts";
 
+type Operations = CommitRequest["operations"];
+
 interface StoredToken {
+  /** SHA-256 of the secret, hex. */
   readonly hash: string;
   /** null: whichever the machine asks for. */
   readonly services: readonly ServiceName[] | null;
@@ -17,15 +21,15 @@ interface StoredToken {
   readonly used: { readonly atMs: number; readonly node: string; readonly address: string } | null;
 }
 
-export interface TokenUse {
+/** A token that is good, until somebody else spends it. */
+export interface GoodToken {
   /** null: whichever the machine asks for. */
   readonly services: readonly ServiceName[] | null;
-  /** Spends it: fails when somebody else was faster. The operations happen in the same revision or not at all. */
+  /** What to commit with the join, so that it is used once. */
   spend(
     node: string,
     address: string,
-    operations: readonly { readonly do: "put"; readonly key: string; readonly value: string }[],
-  ): Promise<void>;
+  ): { readonly conditions: CommitRequest["conditions"]; readonly operations: Operations };
 }
 
 export class Tokens {
@@ -42,45 +46,44 @@ export class Tokens {
     const id = randomBytes(6).toString("hex");
     const secret = randomBytes(24).toString("base64url");
     const expiresMs = this.wallMs() + ttlMs;
-    const stored: StoredToken = { hash: hashOf(secret), services, expiresMs, used: null };
-    await this.store.commit(
-      [],
-      [{ do: "put", key: registryKeys.tokens + id, value: JSON.stringify(stored) }],
-    );
+    const stored: StoredToken = { hash: hashOf(secret).toString("hex"), services, expiresMs, used: null };
+    const put = { do: "put", key: registryKeys.tokens + id, value: JSON.stringify(stored) } as const;
+    await this.store.commit([{ key: put.key, modified: 0 }], [put, ...(await this.#forgotten())]);
     return { token: `hd1.${id}.${secret}.${pin}`, expiresMs };
   }
 
   /** What a presented token allows. */
-  async redeem(text: string): Promise<TokenUse> {
+  async read(text: string): Promise<GoodToken> {
     const [version, id = "", secret = ""] = text.split(".");
-    const valid = version === "hd1" && /^[0-9a-f]{12}$/.test(id);
-    const entry = valid ? await this.store.get(registryKeys.tokens + id) : null;
+    const known = version === "hd1" && /^[0-9a-f]{12}$/.test(id);
+    const entry = known ? await this.store.get(registryKeys.tokens + id) : null;
     const stored = entry === null ? null : (JSON.parse(entry.value) as StoredToken);
-    const right = sameHash(hashOf(secret), stored?.hash ?? hashOf("nothing"));
-    if (
-      entry === null ||
-      stored === null ||
-      !right ||
-      stored.used !== null ||
-      stored.expiresMs < this.wallMs()
-    )
-      throw refused();
+    const right = timingSafeEqual(hashOf(secret), Buffer.from(stored?.hash ?? "00".repeat(32), "hex"));
+    if (entry === null || stored === null || !right) throw tokenRefused();
+    if (stored.used !== null || stored.expiresMs < this.wallMs()) throw tokenRefused();
     return {
       services: stored.services,
-      spend: async (node, address, operations) => {
+      spend: (node, address) => {
         const used: StoredToken = { ...stored, used: { atMs: this.wallMs(), node, address } };
-        const put = { do: "put", key: entry.key, value: JSON.stringify(used) } as const;
-        const result = await this.store.commit(
-          [{ key: entry.key, modified: entry.modified }],
-          [put, ...operations],
-        );
-        if (!result.ok) throw refused();
+        return {
+          conditions: [{ key: entry.key, modified: entry.modified }],
+          operations: [{ do: "put", key: entry.key, value: JSON.stringify(used) }],
+        };
       },
     };
   }
+
+  /** Tokens that ended long ago. Those of the last days stay: they tell who joined from where. */
+  async #forgotten(): Promise<Operations> {
+    const { entries } = await this.store.range(registryKeys.tokens);
+    const sinceMs = this.wallMs() - limits.joinTokenKeptMs;
+    return entries
+      .filter((entry) => (JSON.parse(entry.value) as StoredToken).expiresMs < sinceMs)
+      .map((entry) => ({ do: "delete", key: entry.key }) as const);
+  }
 }
 
-function refused(): Refusal {
+export function tokenRefused(): Refusal {
   return new Refusal(
     403,
     "This token is not valid: it was used, it ended, or it never was one",
@@ -88,34 +91,6 @@ function refused(): Refusal {
   );
 }
 
-function hashOf(secret: string): string {
-  return createHash("sha256").update(secret).digest("hex");
-}
-
-function sameHash(a: string, b: string): boolean {
-  return timingSafeEqual(Buffer.from(a), Buffer.from(b));
-}
-
-/** Failures per source address in the last minute; more than the limit are refused unseen. */
-export class FailureGuard {
-  readonly #failures = new Map<string, number[]>();
-
-  constructor(
-    readonly perMinute: number,
-    readonly wallMs: () => number,
-  ) {}
-
-  check(address: string): void {
-    if (this.#recent(address).length >= this.perMinute)
-      throw new Refusal(429, "There were too many failed attempts from this address; try again in a minute");
-  }
-
-  failed(address: string): void {
-    if (this.#failures.size > 10_000) this.#failures.clear();
-    this.#failures.set(address, [...this.#recent(address), this.wallMs()]);
-  }
-
-  #recent(address: string): number[] {
-    return (this.#failures.get(address) ?? []).filter((at) => at > this.wallMs() - 60_000);
-  }
+function hashOf(secret: string): Buffer {
+  return createHash("sha256").update(secret).digest();
 }

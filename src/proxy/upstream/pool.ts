@@ -6,6 +6,7 @@ import type { Net, Socket, SocketError, TlsClientOptions } from "../../../runtim
 import { WheelEntry } from "../../base/timer_wheel.ts";
 import { Http1Client, type Http1ClientOptions } from "../../http/h1_client.ts";
 import type { Shard } from "../../http/shard.ts";
+import { isDenied } from "../../identity/verify_peer.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { dialOutcome } from "./dial_outcome.ts";
@@ -97,11 +98,12 @@ export class Pool extends WheelEntry {
     this.refresh();
   }
 
-  /** Cuts what is under way too: the peer was revoked. */
-  destroy(): void {
-    const open = [...this.#open];
-    this.retire();
-    for (const connection of open) connection.destroy();
+  /** Cuts what is under way with peers that were revoked. */
+  cut(denied: ReadonlySet<string>): void {
+    for (const connection of [...this.#open]) {
+      const peer = connection.socket.tls?.peer;
+      if (peer != null && isDenied(peer, denied)) connection.destroy();
+    }
   }
 
   /** The time of the one that waits longest is over. */

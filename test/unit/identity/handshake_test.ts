@@ -24,7 +24,7 @@ const authority = await makeTestAuthority();
 const stranger = await makeTestAuthority();
 const orders = await authority.issue({ uri: ordersId });
 const cart = await authority.issue({ uri: cartId });
-const trust: Trust = { trustDomain, rootsPem: [authority.rootPem], deniedIds: new Set() };
+const trust: Trust = { trustDomain, rootsPem: [authority.rootPem], denied: new Set() };
 const toOrders = { spiffeId: ordersId, serverName: "orders.default.mesh", alpn: httpAlpn };
 const state = await createAuthority(trustDomain, Date.now());
 const hourMs = 3_600_000;
@@ -123,7 +123,7 @@ describe("a service refuses", () => {
   }
 
   test("one that was revoked", async () => {
-    const refused = await refusal(cart, { ...trust, deniedIds: new Set([cartId]) });
+    const refused = await refusal(cart, { ...trust, denied: new Set([cartId]) });
     expect(refused).toMatchObject({ code: "ERR_PEER_REFUSED", message: `${cartId} was revoked` });
   });
 
@@ -188,7 +188,7 @@ describe("a client does not believe", () => {
   }
 
   test("one that was revoked", async () => {
-    const wary = { ...trust, deniedIds: new Set([ordersId]) };
+    const wary = { ...trust, denied: new Set([ordersId]) };
     expect(await call(serve(), outboundTls(cart, wary, toOrders))).toMatchObject({
       code: "ERR_PEER_REFUSED",
     });
@@ -224,7 +224,7 @@ describe("a resumed session", () => {
     const server = serve(orders, () => trusted);
     const tls = outboundTls(await authority.issue({ uri: cartId }), trust, toOrders);
     await meet(server, tls);
-    trusted = { ...trust, deniedIds: new Set([cartId]) };
+    trusted = { ...trust, denied: new Set([cartId]) };
     await call(server, tls);
     await until(() => server.refused.length === 1, "the service refuses");
     expect(server.refused[0]?.message).toBe(`${cartId} was revoked`);
@@ -239,7 +239,7 @@ describe("what the authority issues", () => {
     async (next) => void (saved = next),
     () => nowMs,
   );
-  const trustNow = (): Trust => ({ trustDomain, rootsPem: issuing.bundle.rootsPem, deniedIds: new Set() });
+  const trustNow = (): Trust => ({ trustDomain, rootsPem: issuing.bundle.rootsPem, denied: new Set() });
 
   async function issue(spiffeId: string): Promise<TlsCredential> {
     const key = generateKey();

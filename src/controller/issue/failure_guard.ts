@@ -1,0 +1,61 @@
+/** Slows down whoever guesses: after some failures from one source within a minute, all it asks is refused unseen. */
+import { Refusal } from "../../api/problem.ts";
+import { limits } from "../../model/limits.ts";
+
+const windowMs = 60_000;
+
+export class FailureGuard {
+  /** Times of the failures of the last minute, by source; the source that failed longest ago comes first. */
+  readonly #failures = new Map<string, readonly number[]>();
+
+  constructor(readonly wallMs: () => number) {}
+
+  /** Runs what an address asks for, unless it failed too often. A refusal with 403 counts as a failure. */
+  async watch<T>(address: string, work: () => Promise<T>): Promise<T> {
+    const source = sourceOf(address);
+    this.#check(source);
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.status !== 403) throw error;
+      // Others of the same source may have failed meanwhile: then not even the reason is told.
+      this.#check(source);
+      this.#failed(source);
+      throw error;
+    }
+  }
+
+  #check(source: string): void {
+    if (this.#recent(source).length >= limits.joinFailuresPerMinuteMax)
+      throw new Refusal(429, "There were too many failed attempts from this address; try again in a minute");
+  }
+
+  #failed(source: string): void {
+    const failures = [...this.#recent(source), this.wallMs()];
+    this.#failures.delete(source);
+    this.#failures.set(source, failures);
+    if (this.#failures.size > limits.joinSourcesMax)
+      for (const oldest of this.#failures.keys()) return void this.#failures.delete(oldest);
+  }
+
+  #recent(source: string): readonly number[] {
+    const sinceMs = this.wallMs() - windowMs;
+    return (this.#failures.get(source) ?? []).filter((at) => at > sinceMs && at <= this.wallMs());
+  }
+}
+
+/** Who owns an IPv6 address owns at least its 64-bit network. */
+export function sourceOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!address.includes(":")) return address;
+  const [left = "", right] = address.split("::");
+  const head = left === "" ? [] : left.split(":");
+  const tail = right === undefined || right === "" ? [] : right.split(":");
+  const zeros = right === undefined ? 0 : 8 - head.length - tail.length;
+  const groups = [...head, ...new Array<string>(Math.max(0, zeros)).fill("0"), ...tail];
+  return groups
+    .slice(0, 4)
+    .map((group) => group.toLowerCase().replace(/^0+(?=.)/, ""))
+    .join(":");
+}
