@@ -81,8 +81,8 @@ async function fetchRoot(host: JoinHost, call: JoinCall, pin: string): Promise<J
     unverified: true,
   });
   try {
-    const root = (await client.call("GET", controllerPaths.root)).body as JoinRoot;
-    if (isRoot(root.rootPem) && pinOf(root.rootPem) === pin) return root;
+    const { body } = await client.call("GET", controllerPaths.root);
+    if (isRoot(body) && pinOf(body.rootPem) === pin) return body;
   } finally {
     client.close();
   }
@@ -93,9 +93,11 @@ async function fetchRoot(host: JoinHost, call: JoinCall, pin: string): Promise<J
   );
 }
 
-function isRoot(pem: string): boolean {
+function isRoot(body: unknown): body is JoinRoot {
+  const { rootPem, trustDomain } = (body ?? {}) as Partial<JoinRoot>;
+  if (typeof rootPem !== "string" || typeof trustDomain !== "string") return false;
   try {
-    return new X509Certificate(pem).ca;
+    return new X509Certificate(rootPem).ca;
   } catch {
     return false;
   }

@@ -46,6 +46,8 @@ export function createControlClient(options: ControlClientOptions): ControlClien
 class Client implements ControlClient {
   readonly #address: string;
   #idle: Http1Client | null = null;
+  /** What each connection was made with. */
+  readonly #identities = new WeakMap<Http1Client, ControlIdentity>();
   #closed = false;
 
   constructor(readonly options: ControlClientOptions) {
@@ -84,9 +86,9 @@ class Client implements ControlClient {
 
   async #exchange(method: Method, path: string, body: unknown): Promise<Answer> {
     for (;;) {
-      const reused = this.#idle !== null;
-      const connection = this.#idle ?? (await this.#dial());
-      this.#idle = null;
+      const kept = this.#takeIdle();
+      const reused = kept !== null;
+      const connection = kept ?? (await this.#dial());
       try {
         return await this.#send(connection, method, path, body);
       } catch (error) {
@@ -148,11 +150,23 @@ class Client implements ControlClient {
     });
   }
 
+  /** The kept connection, unless what it showed or trusted was replaced since: that may have ended. */
+  #takeIdle(): Http1Client | null {
+    const idle = this.#idle;
+    this.#idle = null;
+    if (idle === null) return null;
+    const used = this.#identities.get(idle);
+    if (used !== undefined && isSameIdentity(used, this.options.identity())) return idle;
+    idle.retire();
+    return null;
+  }
+
   #dial(): Promise<Http1Client> {
-    const { net, host, port, shard } = this.options;
+    const { net, host, port, shard, identity } = this.options;
+    const used = identity();
     return new Promise((resolve, reject) => {
       net.connect(
-        { host, port, timeoutMs: limits.controlConnectMs, tls: this.#tls() },
+        { host, port, timeoutMs: limits.controlConnectMs, tls: this.#tls(used) },
         {
           opened: (socket): SocketHandler => {
             const connection: Http1Client = new Http1Client(socket, {
@@ -163,6 +177,7 @@ class Client implements ControlClient {
                 if (this.#idle === gone) this.#idle = null;
               },
             });
+            this.#identities.set(connection, used);
             resolve(connection);
             return connection.handler;
           },
@@ -177,8 +192,7 @@ class Client implements ControlClient {
     else this.#idle = connection;
   }
 
-  #tls(): TlsClientOptions {
-    const { credential, rootsPem } = this.options.identity();
+  #tls({ credential, rootsPem }: ControlIdentity): TlsClientOptions {
     return {
       ...(credential === null ? {} : { credential }),
       trustPem: rootsPem,
@@ -308,6 +322,15 @@ class Follower implements ControlStream, ResponseSink {
     this.#connection?.cancel();
     this.ended(this.#lost(`nothing came for ${Math.round(silentMs / 1000)} s`));
   }
+}
+
+function isSameIdentity(one: ControlIdentity, other: ControlIdentity): boolean {
+  const [roots, others] = [one.rootsPem, other.rootsPem];
+  return (
+    one.credential === other.credential &&
+    roots.length === others.length &&
+    roots.every((root, at) => root === others[at])
+  );
 }
 
 function requestOf(method: Method, target: string, authority: string, contentLength: number) {

@@ -1,0 +1,227 @@
+/** The whole way of a machine into the mesh over TLS, and whom it must not believe on that way. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { createServer } from "node:net";
+import { createRuntime } from "../../../../runtime/bun/runtime.ts";
+import type { TlsCredential } from "../../../../runtime/contract.ts";
+import {
+  controllerPaths,
+  registryKeys,
+  type JoinAnswer,
+  type RenewAnswer,
+} from "../../../../src/api/messages.ts";
+import { joinWithToken, type JoinCall } from "../../../../src/api/join.ts";
+import { UserError } from "../../../../src/base/user_error.ts";
+import type { ControlHandler } from "../../../../src/http/control.ts";
+import { createControlClient } from "../../../../src/http/control_client.ts";
+import { serveControl, type ControlServer } from "../../../../src/http/control_server.ts";
+import { Shard } from "../../../../src/http/shard.ts";
+import { generateKey, prove } from "../../../../src/identity/keys.ts";
+import { principalOf } from "../../../../src/identity/spiffe_id.ts";
+import { controllerId, nodeId } from "../../../../src/model/identity.ts";
+import { makeTestAuthority } from "../../../support/certificates.ts";
+import { ControllerUnderTest, trustDomain } from "../../../support/controller_under_test.ts";
+
+const { net, clock } = createRuntime();
+const shard = new Shard(clock);
+const web = { name: "web", namespace: "default" };
+const host = await ControllerUnderTest.start();
+const other = await ControllerUnderTest.start();
+const servers: ControlServer[] = [];
+afterAll(async () => {
+  for (const server of servers) await server.close(0);
+  host.close();
+  other.close();
+});
+
+async function issue(from: ControllerUnderTest, spiffeId: string): Promise<TlsCredential> {
+  const key = generateKey();
+  const { authority } = from.controller.issuing.options;
+  const { chainPem } = await authority.issue({ spiffeId, publicKey: key.publicKey, ttlMs: 60_000 });
+  return { chainPem, keyPem: key.privatePem };
+}
+
+const credential = await issue(host, controllerId(trustDomain, "one"));
+const rootsPem = [host.controller.issuing.options.authority.rootPem];
+
+/** A port that answers with the app, shows the credential, and notes what it was asked. */
+function serve(app: { fetch: ControlHandler }, shown: TlsCredential = credential) {
+  const asked: string[] = [];
+  const server = serveControl({
+    net,
+    clock,
+    shard,
+    listen: { host: "127.0.0.1", port: 0 },
+    identity: () => ({ credential: shown, rootsPem }),
+    peer: "optional",
+    handler: (request, env) => {
+      asked.push(`${request.method} ${new URL(request.url).pathname}`);
+      return app.fetch(request, env);
+    },
+  });
+  servers.push(server);
+  return { asked, port: server.port };
+}
+
+function call(port: number, token: string, node: string): JoinCall {
+  const keys = { node: generateKey(), services: new Map([["web.default", generateKey()]]) };
+  const controller = { host: "127.0.0.1", port };
+  return { controller, token, node, keys, services: [web], address: null, port: 7445 };
+}
+
+async function tokenOf(from: ControllerUnderTest): Promise<string> {
+  const body = { services: [web], ttlMs: 60_000 };
+  return ((await from.operator().call("POST", controllerPaths.tokens, body)).body as { token: string }).token;
+}
+
+/** As the machine that got this answer. */
+function member(port: number, made: JoinCall, answer: JoinAnswer) {
+  const shown = { chainPem: answer.node.chainPem, keyPem: made.keys.node.privatePem };
+  return createControlClient({
+    net,
+    clock,
+    shard,
+    host: "127.0.0.1",
+    port,
+    identity: () => ({ credential: shown, rootsPem: answer.bundle.rootsPem }),
+    expect: (id) => principalOf(id, trustDomain)?.kind === "controller",
+    serverName: "controller.heddle",
+  });
+}
+
+function renewal(made: JoinCall, nonce: string) {
+  const { publicKey, privatePem } = made.keys.node;
+  const signature = prove(privatePem, `heddle-renew:${nonce}:${made.node}`);
+  return { nonce, node: made.node, publicKey, signature, services: [] };
+}
+
+describe("a machine", () => {
+  test("joins in two steps, and is known by its certificate from then on", async () => {
+    const { port, asked } = serve(host.controller.app);
+    const made = call(port, await tokenOf(host), "vm-1");
+    const answer = await joinWithToken({ net, clock }, made);
+    expect(asked).toEqual(["GET /v1/root", "POST /v1/join/nonce", "POST /v1/join"]);
+    expect(answer).toMatchObject({ trustDomain, address: "127.0.0.1", registry: { port: 7444 } });
+    const client = member(port, made, answer);
+    const { nonce } = (await client.call("POST", controllerPaths.nonce, {})).body as { nonce: string };
+    const renewed = await client.call("POST", controllerPaths.renew, renewal(made, nonce));
+    expect((renewed.body as RenewAnswer).node.notAfterMs).toBeGreaterThanOrEqual(answer.node.notAfterMs);
+    client.close();
+  });
+
+  test("that was removed is refused with the certificate that it still holds", async () => {
+    const { port } = serve(host.controller.app);
+    const made = call(port, await tokenOf(host), "vm-2");
+    const answer = await joinWithToken({ net, clock }, made);
+    const client = member(port, made, answer);
+    await client.call("PUT", controllerPaths.uses, []).catch(() => undefined);
+    await host.operator().call("POST", `${controllerPaths.nodes}/vm-2/remove`, {});
+    await host.until(() => host.controller.catalog.revoked.size === 2);
+    await expect(client.call("POST", controllerPaths.nonce, {})).rejects.toMatchObject({
+      status: 403,
+      message: expect.stringContaining("was revoked"),
+    });
+    client.close();
+  });
+});
+
+describe("a token is not shown to", () => {
+  const refused = async (port: number, token: string): Promise<unknown> =>
+    joinWithToken({ net, clock }, call(port, token, "vm-9")).then(
+      () => "joined",
+      (error: unknown) => error,
+    );
+
+  test("the controller of another mesh", async () => {
+    const { port, asked } = serve(host.controller.app);
+    const error = await refused(port, await tokenOf(other));
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as UserError).message).toContain("is not the mesh that this token is for");
+    expect(asked).toEqual(["GET /v1/root"]);
+  });
+
+  test("somebody in between who shows the right root and has no certificate below it", async () => {
+    const stranger = await makeTestAuthority();
+    const shown = await stranger.issue({
+      uri: controllerId(trustDomain, "one"),
+      dns: ["controller.heddle"],
+      extraChainPem: rootsPem,
+    });
+    const { port, asked } = serve(host.controller.app, shown);
+    expect(String(await refused(port, await tokenOf(host)))).toContain("Cannot reach");
+    expect(asked).toEqual(["GET /v1/root"]);
+  });
+
+  test("a member of the mesh that is no controller", async () => {
+    const { port, asked } = serve(host.controller.app, await issue(host, nodeId(trustDomain, "vm-1")));
+    expect(String(await refused(port, await tokenOf(host)))).toContain("Cannot reach");
+    expect(asked).toEqual(["GET /v1/root"]);
+  });
+
+  test("whoever answers nonsense", async () => {
+    for (const body of [
+      "{}",
+      "null",
+      '{"rootPem":7}',
+      '{"rootPem":"x","trustDomain":"corp.example"}',
+      "nonsense",
+    ]) {
+      const { port } = serve({ fetch: () => new Response(body) });
+      expect(await refused(port, await tokenOf(host))).toBeInstanceOf(UserError);
+    }
+  });
+
+  test("whoever speaks no TLS", async () => {
+    const heard: string[] = [];
+    const plain = createServer((socket) => {
+      socket.on("data", (chunk) => void heard.push(chunk.toString("latin1")));
+      socket.on("error", () => {});
+      socket.end("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    });
+    await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
+    const { port } = plain.address() as { port: number };
+    const token = await tokenOf(host);
+    expect(String(await refused(port, token))).toContain("Cannot reach");
+    expect(heard.join("")).not.toContain(token.split(".")[2] ?? "");
+    plain.close();
+  });
+
+  test("anybody when it is no token", async () => {
+    const { port, asked } = serve(host.controller.app);
+    for (const token of [
+      "",
+      "hd1",
+      "hd1.a.b",
+      "hd1.a.b.c",
+      `hd2.a.b.${"p".repeat(43)}`,
+      `hd1.a.b.${"p".repeat(44)}`,
+    ])
+      expect(await refused(port, token)).toBeInstanceOf(UserError);
+    expect(asked).toEqual([]);
+    expect(host.store.range(registryKeys.nodes).entries.map((entry) => entry.key)).not.toContain(
+      "nodes/vm-9",
+    );
+  });
+});
+
+test("a client connects anew once its credential was replaced", async () => {
+  const { port } = serve({
+    fetch: (_request, { caller }) => Response.json({ serial: caller.certificate?.serial }),
+  });
+  let shown = await issue(host, nodeId(trustDomain, "vm-1"));
+  const client = createControlClient({
+    net,
+    clock,
+    shard,
+    host: "127.0.0.1",
+    port,
+    identity: () => ({ credential: shown, rootsPem: [...rootsPem] }),
+    expect: () => true,
+    serverName: "controller.heddle",
+  });
+  const serial = async () => ((await client.call("GET", "/")).body as { serial: string }).serial;
+  const first = await serial();
+  expect(await serial()).toBe(first);
+  shown = await issue(host, nodeId(trustDomain, "vm-1"));
+  expect(await serial()).not.toBe(first);
+  client.close();
+});
