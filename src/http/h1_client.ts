@@ -30,6 +30,8 @@ export interface Http1ClientOptions {
   readonly onIdle: (connection: Http1Client) => void;
   /** Gone, or will take no request any more. Called once. */
   readonly onRetired: (connection: Http1Client) => void;
+  /** The socket is gone, with all that was under way. Called once, last. */
+  readonly onClosed?: (connection: Http1Client) => void;
   readonly onLimit?: (limit: string) => void;
   /** The far side checks our certificate: a new connection that it closes without a word was refused, not lost. */
   readonly identityAtStake?: boolean;
@@ -217,6 +219,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     this.output.discard();
     if (this.#sink !== null) this.#broken(error);
     this.#retireQuietly();
+    this.options.onClosed?.(this);
     shard.leave();
   }
 

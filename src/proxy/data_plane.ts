@@ -116,7 +116,6 @@ export class DataPlane {
     if (old !== null) for (const pool of abandonedPools(old, state)) pool.retire();
     if (old !== null && isTrustChanged(old.snapshot, snapshot)) this.credentialsChanged();
     open.cut(state.denied);
-    if (old !== null && state.denied.size > 0) for (const pool of poolsOf(old)) pool.cut(state.denied);
     discovery.arrived((key) => state.destinations.has(key));
   }
 
@@ -218,18 +217,24 @@ export class DataPlane {
 
   #serveProxyHttp(socket: Socket, caller: Caller, serverName: string): SocketHandler {
     const { shard, open, recorder } = this.#parts;
-    const retireAtMs = shard.clock.now() + limits.connectionAgeMs;
+    const { clock } = shard;
+    const peer = socket.tls?.peer ?? null;
+    const retireAtMs = clock.now() + limits.connectionAgeMs;
+    const endsMs = clock.now() + (peer?.notAfterMs ?? 0) - clock.wallMs();
     const server: Http1Server = new Http1Server(socket, {
       shard,
       connection: connectionOf(socket),
       handler: (exchange: ServerExchange) => {
-        if (shard.clock.now() > retireAtMs) server.retire();
+        const nowMs = clock.now();
+        // Whoever renews connects anew long before its certificate ends; this caller is nobody any more.
+        if (nowMs > endsMs) return server.destroy();
+        if (nowMs > retireAtMs) server.retire();
         serveInbound(exchange, this.#parts, caller, serverName);
       },
       onLimit: (limit) => recorder.limitTripped(limit, "inbound"),
       onClosed: () => open.delete(server),
     });
-    open.add(server, socket.tls?.peer ?? null);
+    open.add(server, peer);
     return server;
   }
 

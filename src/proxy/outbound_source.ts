@@ -50,7 +50,7 @@ export class OutboundSource {
   poolOf(destination: LiveDestination, endpoint: LiveEndpoint): Pool {
     const known = endpoint.pools.get(this.key);
     if (known !== undefined) return known;
-    const { net, shard, recorder } = this.parts;
+    const { net, shard, recorder, open } = this.parts;
     const { id, address, port } = endpoint.endpoint;
     const pool = new Pool({
       net,
@@ -61,6 +61,7 @@ export class OutboundSource {
       peer: peerText(destination, endpoint),
       tls: () => this.tls(destination, "http/1.1"),
       onLimit: (limit) => recorder.limitTripped(limit, `outbound ${this.key} to ${id}`),
+      open,
     });
     endpoint.pools.set(this.key, pool);
     return pool;

@@ -6,9 +6,9 @@ import type { Net, Socket, SocketError, TlsClientOptions } from "../../../runtim
 import { WheelEntry } from "../../base/timer_wheel.ts";
 import { Http1Client, type Http1ClientOptions } from "../../http/h1_client.ts";
 import type { Shard } from "../../http/shard.ts";
-import { isDenied } from "../../identity/verify_peer.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import type { OpenConnections } from "../open_connections.ts";
 import { dialOutcome } from "./dial_outcome.ts";
 
 export interface PoolOptions {
@@ -22,6 +22,8 @@ export interface PoolOptions {
   /** null: clear text. Read at each dial, so a renewed credential counts from the next one on; a string says why not. */
   readonly tls: (() => TlsClientOptions | string) | null;
   readonly onLimit: (limit: string) => void;
+  /** Knows each connection from its handshake to its end, also once the pool has let go of it. */
+  readonly open?: OpenConnections;
 }
 
 /** Waits for a connection. Exactly one of the two is called, maybe from inside `acquire`; none after `leave`. */
@@ -57,13 +59,14 @@ export class Pool extends WheelEntry {
 
   constructor(readonly options: PoolOptions) {
     super();
-    const { shard, peer, tls, onLimit } = options;
+    const { shard, peer, tls, onLimit, open } = options;
     this.#clientOptions = {
       shard,
       peer,
       identityAtStake: tls !== null,
       onIdle: (idle) => this.#release(idle as PooledConnection),
       onRetired: (gone) => this.#forget(gone as PooledConnection),
+      ...(open === undefined ? {} : { onClosed: (closed) => open.delete(closed) }),
       onLimit,
     };
   }
@@ -96,14 +99,6 @@ export class Pool extends WheelEntry {
   retire(): void {
     this.#retired = true;
     this.refresh();
-  }
-
-  /** Cuts what is under way with peers that were revoked. */
-  cut(denied: ReadonlySet<string>): void {
-    for (const connection of [...this.#open]) {
-      const peer = connection.socket.tls?.peer;
-      if (peer != null && isDenied(peer, denied)) connection.destroy();
-    }
   }
 
   /** The time of the one that waits longest is over. */
@@ -155,6 +150,7 @@ export class Pool extends WheelEntry {
     this.#dialling--;
     const connection = new PooledConnection(socket, this.#clientOptions, shard.clock.now());
     this.#open.add(connection);
+    this.options.open?.add(connection, socket.tls?.peer ?? null);
     shard.enter();
     if (generation === this.#generation) this.#release(connection);
     else {
