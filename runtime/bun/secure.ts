@@ -21,8 +21,10 @@ export class HandshakeMeter implements SocketHandler {
 
   data(chunk: Uint8Array): void {
     if (!this.stream.pending) return;
+    // The chunk that ends the handshake may bring much of what follows it: only what came before it counts.
+    const before = this.bytes;
     this.bytes += chunk.length;
-    if (this.bytes <= handshakeBytesMax) return;
+    if (before <= handshakeBytesMax) return;
     const message = `The peer sent more than ${handshakeBytesMax} bytes during the TLS handshake`;
     this.stream.refuse(socketError("tls", "ERR_HANDSHAKE_TOO_LONG", message));
   }

@@ -193,6 +193,8 @@ export interface RenewAnswer {
   readonly bundle: TrustBundle;
   readonly node: IssuedCertificate;
   readonly services: readonly (IssuedCertificate & { readonly service: ServiceName })[];
+  /** Services that were asked for and that the machine may not be: nothing was issued for them. */
+  readonly refused: readonly ServiceName[];
   readonly controllerMs: number;
 }
 

@@ -9,7 +9,9 @@ import { generateKey, prove, type KeyPair } from "../identity/keys.ts";
 import { Renewal } from "../identity/renewal.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
+import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
+import type { Counter } from "../telemetry/metrics.ts";
 import { controllerAsNode, controllerAsStranger } from "./controller_link.ts";
 import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -21,12 +23,15 @@ export interface MachineRenewalOptions {
   readonly machine: MachineDocument;
   readonly folder: StateFolder;
   readonly log: (text: string) => void;
+  readonly failures: Counter;
   readonly renewed: () => void;
 }
 
 export class MachineRenewal {
   readonly #renewal: Renewal;
   #problem: string | null = null;
+  /** Services that the controller gave no certificate for. */
+  #refused = new Set<string>();
 
   constructor(readonly options: MachineRenewalOptions) {
     const { runtime, log } = options;
@@ -36,6 +41,7 @@ export class MachineRenewal {
       life: () => this.#shortest(),
       renew: () => this.#renew(),
       attempted: (problem) => {
+        if (problem !== null) options.failures.add(1);
         if (problem !== null && this.#problem === null)
           log(`cannot renew the certificates now, trying on: ${problem}`);
         if (problem === null && this.#problem !== null) log("the certificates are renewed");
@@ -48,10 +54,19 @@ export class MachineRenewal {
     this.#renewal.close();
   }
 
-  /** The life of what ends first; null when something is missing. */
+  /** The machine may be this service: renews now if it was refused before. */
+  want(key: string): void {
+    if (this.#refused.delete(key)) this.#renewal.soon();
+  }
+
+  /** The life of what ends first; null when something is missing that the machine may be. */
   #shortest(): { readonly issuedMs: number; readonly notAfterMs: number } | null {
     const { store, machine } = this.options;
-    const all = [store.node, ...machine.services.map((each) => store.service(serviceKey(each.service)))];
+    const keys = machine.services.map((each) => serviceKey(each.service));
+    const all = [
+      store.node,
+      ...keys.filter((key) => !this.#refused.has(key)).map((key) => store.service(key)),
+    ];
     let first: { readonly issuedMs: number; readonly notAfterMs: number } | null = null;
     for (const each of all) {
       if (each === null) return null;
@@ -100,6 +115,8 @@ export class MachineRenewal {
     const { runtime, settings, store } = this.options;
     const { trustDomain } = settings;
     const issuedMs = runtime.clock.wallMs();
+    this.#refused = new Set(answer.refused.map(serviceKey));
+    this.#warnOfSkew(answer.controllerMs - issuedMs);
     await store.setBundle(answer.bundle);
     for (const { service, chainPem, notAfterMs } of answer.services) {
       const key = keys.get(serviceKey(service));
@@ -118,5 +135,13 @@ export class MachineRenewal {
       issuedMs,
       notAfterMs,
     });
+  }
+
+  #warnOfSkew(skewMs: number): void {
+    if (Math.abs(skewMs) <= limits.clockSkewWarnMs) return;
+    const seconds = Math.round(Math.abs(skewMs) / 1000);
+    this.options.log(
+      `the clock is ${seconds} s ${skewMs > 0 ? "behind" : "ahead of"} the controller's; certificates need clocks that agree`,
+    );
   }
 }

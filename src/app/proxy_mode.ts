@@ -81,13 +81,30 @@ export async function startProxy(
     plane.apply(snapshot);
     for (const local of machine.services) {
       const key = serviceKey(local.service);
-      if (!plane.state?.locals.has(key))
+      if (plane.state?.locals.has(key)) renewal.want(key);
+      else
         log(
           `${key} is not allowed on this machine; on the controller's: heddle node allow ${settings.node} --service ${key}`,
         );
     }
   };
   const follower = new SnapshotFollower({ runtime, folder, settings, store, machine, policies, apply, log });
+  const renewal = new MachineRenewal({
+    runtime,
+    settings,
+    store,
+    machine,
+    folder,
+    log,
+    failures: metrics.counter(
+      "heddle_identity_renewal_failures_total",
+      "Renewals of certificates that failed.",
+    )(),
+    renewed: () => {
+      plane.credentialsChanged();
+      follower.report();
+    },
+  });
   await follower.start();
   plane.open();
   const instances = new InstanceKeeper({
@@ -97,18 +114,6 @@ export async function startProxy(
     machine,
     log,
     health: (key) => plane.state?.locals.get(key)?.local.health ?? null,
-  });
-  const renewal = new MachineRenewal({
-    runtime,
-    settings,
-    store,
-    machine,
-    folder,
-    log,
-    renewed: () => {
-      plane.credentialsChanged();
-      follower.report();
-    },
   });
   const flushing = every(clock, limits.accessLogFlushMs, () => accessLog.flush());
   exposeState(runtime, metrics, plane, store, accessLog);

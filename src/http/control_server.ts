@@ -3,6 +3,7 @@
  * each request knows its caller, or in clear text for loopback. Answers stream with backpressure.
  */
 import type { Clock, Net, Socket, SocketHandler, TlsServerOptions } from "../../runtime/contract.ts";
+import { WheelEntry } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import { noEdits, type FieldEdits } from "../wire/fields.ts";
 import type { Caller, ControlHandler, ControlIdentity } from "./control.ts";
@@ -58,14 +59,24 @@ export function serveControl(options: ControlServerOptions): ControlServer {
 }
 
 /** The first bytes of a TLS connection; hands the socket over to TLS with them. */
-class TlsStart implements SocketHandler {
+class TlsStart extends WheelEntry implements SocketHandler {
   constructor(
     readonly socket: Socket,
     readonly options: ControlServerOptions,
     readonly begin: (socket: Socket) => SocketHandler,
-  ) {}
+  ) {
+    super();
+    options.shard.wheel.arm(this, limits.clientHelloMs);
+    options.shard.tick();
+  }
+
+  /** Nothing came in time. */
+  expired(): void {
+    this.socket.destroy();
+  }
 
   data(chunk: Uint8Array): void {
+    this.options.shard.wheel.forget(this);
     const { net, identity, peer } = this.options;
     const { credential, rootsPem } = (identity as () => ControlIdentity)();
     if (credential === null) return this.socket.destroy();
@@ -89,7 +100,9 @@ class TlsStart implements SocketHandler {
     this.socket.destroy();
   }
 
-  close(): void {}
+  close(): void {
+    this.options.shard.wheel.forget(this);
+  }
 }
 
 function callerOf(socket: Socket): Caller {
@@ -109,22 +122,25 @@ class Conversation implements RequestSink {
   #cancel: (() => void) | null = null;
   #resume: (() => void) | null = null;
   #gone = false;
+  readonly #sizeMax: number;
 
   constructor(
     readonly exchange: ServerExchange,
     readonly handler: ControlHandler,
     readonly caller: Caller,
   ) {
+    this.#sizeMax =
+      caller.certificate === null ? limits.controlStrangerBodyBytesMax : limits.controlBodyBytesMax;
     if (exchange.request.expectContinue) exchange.inform(100, null, noEdits);
     exchange.accept(this);
   }
 
   data(chunk: Uint8Array): void {
     this.#size += chunk.length;
-    if (this.#size <= limits.controlBodyBytesMax) this.#chunks.push(chunk.slice());
-    else if (this.#chunks.length > 0) {
+    if (this.#size <= this.#sizeMax) this.#chunks.push(chunk.slice());
+    else if (!this.exchange.finished) {
       this.#chunks = [];
-      this.#plain(413, `The body is larger than ${limits.controlBodyBytesMax} bytes`);
+      this.#plain(413, `The body is larger than ${this.#sizeMax} bytes`);
     }
   }
 

@@ -83,11 +83,12 @@ export class Renewal {
     let problem: string | null = null;
     try {
       await this.options.renew();
-      this.#backoff.reset();
     } catch (error) {
       problem = error instanceof Error ? error.message : String(error);
     }
-    this.#failed = problem !== null;
+    // One that brought nothing newer is no success either: the next comes after a pause.
+    this.#failed = problem !== null || this.#leftMs() === 0;
+    if (!this.#failed) this.#backoff.reset();
     this.#renewing = false;
     if (this.#closed) return;
     this.options.attempted(problem);

@@ -11,7 +11,7 @@ import { registryKeys, registryPaths, type RangeAnswer, type WatchLine } from ".
 import { lineStream } from "../api/ndjson.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey, type Instance } from "../model/service.ts";
+import { serviceKey, type Instance, type Node } from "../model/service.ts";
 import type { Change, Entry, Store } from "./store.ts";
 
 const name = v.pipe(
@@ -78,7 +78,7 @@ export function registryApp(options: RegistryOptions): Hono<ControlEnv> {
     const caller = requireCaller(context, trustDomain, "service");
     const { instance, ttlMs } = await readBody(context.req.raw, registerSchema);
     requireOwn(caller.service, instance);
-    requireNotRemoved(store, instance.node);
+    requireMember(store, instance);
     return context.json(await register(store, instance, ttlMs));
   });
 
@@ -173,11 +173,15 @@ function requireOwn(
   }
 }
 
-function requireNotRemoved(store: Store, node: string): void {
-  const entry = store.get(registryKeys.nodes + node);
-  if (entry === null) throw new Refusal(403, `The machine ${node} is not part of this mesh`);
-  if ((JSON.parse(entry.value) as { removed?: boolean }).removed === true)
-    throw new Refusal(403, `The machine ${node} was removed from this mesh`);
+/** An instance runs on a machine that may be its service. */
+function requireMember(store: Store, instance: Instance): void {
+  const entry = store.get(registryKeys.nodes + instance.node);
+  const node = entry === null ? null : (JSON.parse(entry.value) as Node);
+  if (node === null || node.removed)
+    throw new Refusal(403, `The machine ${instance.node} is not part of this mesh, or no longer`);
+  const key = serviceKey(instance.service);
+  if (!node.services.some((each) => serviceKey(each) === key))
+    throw new Refusal(403, `The machine ${instance.node} may not be the service ${key}`);
 }
 
 function plainEntry(entry: Entry): { key: string; value: string; modified: number } {

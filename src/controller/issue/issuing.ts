@@ -12,12 +12,13 @@ import type {
   ReachAnswer,
   RenewAnswer,
   RenewRequest,
+  ServiceKeyProof,
 } from "../../api/messages.ts";
 import { Refusal } from "../../api/problem.ts";
 import type { Authority, Issued } from "../../identity/authority.ts";
 import { isProof } from "../../identity/keys.ts";
 import { nodeId, serviceId } from "../../model/identity.ts";
-import { serviceKey, type ServiceName } from "../../model/service.ts";
+import { serviceKey, type Node, type ServiceName } from "../../model/service.ts";
 import type { StateStore } from "../state_store.ts";
 import { keepRecord, noCertificates, withIssued } from "./certificate_record.ts";
 import { FailureGuard } from "./failure_guard.ts";
@@ -85,8 +86,7 @@ export class Issuing {
       throw new Refusal(403, `${caller} cannot renew the certificates of ${request.node}`);
     this.#takeProofs(request, "heddle-renew");
     const found = await this.nodes.read(request.node);
-    requireMember(found, request);
-    return this.#renew(request, found);
+    return this.#renew(request, found, requireMember(found, request));
   }
 
   /** By a machine whose certificate ended: its key speaks for it, for a while. */
@@ -94,8 +94,9 @@ export class Issuing {
     return this.#guard.watch(seenAddress, async () => {
       this.#takeProofs(request, "heddle-reattest");
       const found = await this.nodes.read(request.node);
-      requireInTime(requireMember(found, request), found, this.options.clock.wallMs());
-      return this.#renew(request, found);
+      const node = requireMember(found, request);
+      requireInTime(node, found, this.options.clock.wallMs());
+      return this.#renew(request, found, node);
     });
   }
 
@@ -104,7 +105,7 @@ export class Issuing {
     this.#takeProofs(request, "heddle-join");
     const found = await this.nodes.read(request.node);
     const node = joined(found, request, granted, this.options.clock.wallMs());
-    const issued = await this.#issue(request);
+    const issued = await this.#issue(request, request.services);
     const { conditions, operations } = token.spend(node.name, seenAddress);
     const more = { conditions, operations: [...operations, putNode(node)] };
     if (!(await this.#commit(node.name, found, issued, more))) throw tokenRefused();
@@ -119,10 +120,14 @@ export class Issuing {
     };
   }
 
-  async #renew(request: RenewRequest, found: FoundNode): Promise<RenewAnswer> {
-    const issued = await this.#issue(request);
+  /** A service that the machine may not be does not keep it from renewing the others. */
+  async #renew(request: RenewRequest, found: FoundNode, node: Node): Promise<RenewAnswer> {
+    const allowed = new Set(node.services.map(serviceKey));
+    const wanted = request.services.filter((each) => allowed.has(serviceKey(each.service)));
+    const refused = request.services.flatMap((each) => (wanted.includes(each) ? [] : [each.service]));
+    const issued = await this.#issue(request, wanted);
     if (await this.#commit(request.node, found, issued, { conditions: [], operations: [] }))
-      return this.#answer(issued);
+      return { ...this.#answer(issued), refused };
     throw new Refusal(503, `The machine ${request.node} was changed meanwhile; try again`);
   }
 
@@ -140,12 +145,12 @@ export class Issuing {
     this.#nonces.use(nonce);
   }
 
-  async #issue(request: KeyRequest): Promise<IssuedToNode> {
+  async #issue(request: KeyRequest, wanted: readonly ServiceKeyProof[]): Promise<IssuedToNode> {
     const { authority, leafMs: ttlMs } = this.options;
     const { trustDomain } = authority;
     const spiffeId = nodeId(trustDomain, request.node);
     const node = await authority.issue({ spiffeId, publicKey: request.publicKey, ttlMs });
-    const services = request.services.map(async ({ service, publicKey }) => {
+    const services = wanted.map(async ({ service, publicKey }) => {
       const issued = await authority.issue({ spiffeId: serviceId(trustDomain, service), publicKey, ttlMs });
       return { ...issued, service };
     });
@@ -163,7 +168,7 @@ export class Issuing {
     return (await this.options.store.commit(conditions, operations)).ok;
   }
 
-  #answer({ node, services }: IssuedToNode): RenewAnswer {
+  #answer({ node, services }: IssuedToNode): Omit<RenewAnswer, "refused"> {
     const shown = ({ chainPem, notAfterMs }: Issued): IssuedCertificate => ({ chainPem, notAfterMs });
     return {
       bundle: this.options.authority.bundle,

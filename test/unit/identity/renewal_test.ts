@@ -104,6 +104,19 @@ describe("a failed renewal", () => {
   });
 });
 
+test("a renewal that brings nothing newer is repeated with pauses, not at once", async () => {
+  const scene = new Scene(
+    () => 0.5,
+    (one) => {
+      one.life = { issuedMs: 0, notAfterMs: 1 };
+      one.lifeMs = 0;
+    },
+  );
+  await scene.clock.advance(10_000);
+  expect(scene.attempts.length).toBeLessThan(12);
+  expect(scene.attempts.length).toBeGreaterThan(5);
+});
+
 describe("a renewal that is asked for", () => {
   test("happens though none is due, and the next one is planned from there", async () => {
     const scene = new Scene();

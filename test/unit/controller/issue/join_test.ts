@@ -11,17 +11,21 @@ import {
 } from "../../../../src/api/messages.ts";
 import { joinWithToken, type JoinCall } from "../../../../src/api/join.ts";
 import { UserError } from "../../../../src/base/user_error.ts";
-import type { ControlHandler } from "../../../../src/http/control.ts";
+import type { ControlHandler, ControlIdentity } from "../../../../src/http/control.ts";
 import { createControlClient } from "../../../../src/http/control_client.ts";
 import { serveControl, type ControlServer } from "../../../../src/http/control_server.ts";
 import { Shard } from "../../../../src/http/shard.ts";
 import { generateKey, prove } from "../../../../src/identity/keys.ts";
 import { principalOf } from "../../../../src/identity/spiffe_id.ts";
 import { controllerId, nodeId } from "../../../../src/model/identity.ts";
+import { limits } from "../../../../src/model/limits.ts";
 import { makeTestAuthority } from "../../../support/certificates.ts";
+import { ManualClock } from "../../../support/clock.ts";
 import { ControllerUnderTest, trustDomain } from "../../../support/controller_under_test.ts";
+import { dialled, until } from "../../../support/sockets.ts";
 
-const { net, clock } = createRuntime();
+const runtime = createRuntime();
+const { net, clock } = runtime;
 const shard = new Shard(clock);
 const web = { name: "web", namespace: "default" };
 const host = await ControllerUnderTest.start();
@@ -44,14 +48,14 @@ const credential = await issue(host, controllerId(trustDomain, "one"));
 const rootsPem = [host.controller.issuing.options.authority.rootPem];
 
 /** A port that answers with the app, shows the credential, and notes what it was asked. */
-function serve(app: { fetch: ControlHandler }, shown: TlsCredential = credential) {
+function serve(app: { fetch: ControlHandler }, shown: TlsCredential = credential, trusted = rootsPem) {
   const asked: string[] = [];
   const server = serveControl({
     net,
     clock,
     shard,
     listen: { host: "127.0.0.1", port: 0 },
-    identity: () => ({ credential: shown, rootsPem }),
+    identity: () => ({ credential: shown, rootsPem: trusted }),
     peer: "optional",
     handler: (request, env) => {
       asked.push(`${request.method} ${new URL(request.url).pathname}`);
@@ -76,13 +80,17 @@ async function tokenOf(from: ControllerUnderTest): Promise<string> {
 /** As the machine that got this answer. */
 function member(port: number, made: JoinCall, answer: JoinAnswer) {
   const shown = { chainPem: answer.node.chainPem, keyPem: made.keys.node.privatePem };
+  return clientWith(port, () => ({ credential: shown, rootsPem: answer.bundle.rootsPem }));
+}
+
+function clientWith(port: number, identity: () => ControlIdentity) {
   return createControlClient({
     net,
     clock,
     shard,
     host: "127.0.0.1",
     port,
-    identity: () => ({ credential: shown, rootsPem: answer.bundle.rootsPem }),
+    identity,
     expect: (id) => principalOf(id, trustDomain)?.kind === "controller",
     serverName: "controller.heddle",
   });
@@ -208,20 +216,62 @@ test("a client connects anew once its credential was replaced", async () => {
     fetch: (_request, { caller }) => Response.json({ serial: caller.certificate?.serial }),
   });
   let shown = await issue(host, nodeId(trustDomain, "vm-1"));
-  const client = createControlClient({
-    net,
-    clock,
-    shard,
-    host: "127.0.0.1",
-    port,
-    identity: () => ({ credential: shown, rootsPem: [...rootsPem] }),
-    expect: () => true,
-    serverName: "controller.heddle",
-  });
+  const client = clientWith(port, () => ({ credential: shown, rootsPem: [...rootsPem] }));
   const serial = async () => ((await client.call("GET", "/")).body as { serial: string }).serial;
   const first = await serial();
   expect(await serial()).toBe(first);
   shown = await issue(host, nodeId(trustDomain, "vm-1"));
   expect(await serial()).not.toBe(first);
   client.close();
+});
+
+describe("the controller's port", () => {
+  test("refuses whoever shows a certificate that is not good, though it asks for none", async () => {
+    const authority = await makeTestAuthority();
+    const shown = await authority.issue({ uri: controllerId(trustDomain, "one") });
+    const { port, asked } = serve(host.controller.app, shown, [authority.rootPem]);
+    const stranger = await makeTestAuthority();
+    const bad = await Promise.all([
+      stranger.issue({ uri: nodeId(trustDomain, "vm-1") }),
+      authority.issue({ uri: nodeId(trustDomain, "vm-1"), notAfter: new Date(Date.now() - 1000) }),
+      authority.issue({ uri: [nodeId(trustDomain, "vm-1"), nodeId(trustDomain, "vm-2")] }),
+      authority.issue({ uri: nodeId(trustDomain, "vm-1"), ca: true }),
+      authority.issue({}),
+    ]);
+    for (const each of bad) {
+      const client = clientWith(port, () => ({ credential: each, rootsPem: [authority.rootPem] }));
+      await expect(client.call("POST", controllerPaths.nonce, {})).rejects.toThrow("Cannot reach");
+      client.close();
+    }
+    expect(asked).toEqual([]);
+  });
+
+  test("reads little of a caller without a certificate", async () => {
+    const { port, asked } = serve(host.controller.app);
+    const client = clientWith(port, () => ({ credential: null, rootsPem }));
+    const body = { padding: "x".repeat(limits.controlStrangerBodyBytesMax) };
+    await expect(client.call("POST", controllerPaths.join, body)).rejects.toMatchObject({ status: 413 });
+    expect(asked).toEqual([]);
+    client.close();
+  });
+
+  test("waits so long for the first byte and no longer", async () => {
+    const still = new ManualClock();
+    const server = serveControl({
+      net,
+      clock: still,
+      shard: new Shard(still),
+      listen: { host: "127.0.0.1", port: 0 },
+      identity: () => ({ credential, rootsPem }),
+      peer: "optional",
+      handler: () => new Response(),
+    });
+    const silent = await dialled(runtime, { host: "127.0.0.1", port: server.port, timeoutMs: 1_000 });
+    await until(() => still.waiting > 0, "it is accepted");
+    await still.advance(limits.clientHelloMs - 200);
+    expect(silent.heard.ended || silent.heard.closed).toBe(false);
+    await still.advance(400);
+    await until(() => silent.heard.ended || silent.heard.closed, "it is cut");
+    await server.close(0);
+  });
 });
