@@ -78,6 +78,7 @@ export async function startController(
     rootsChanged: renewOwn,
     address: `${settings.controller.host}:${settings.controller.port}`,
     reach: (address, port) => reachMachine(net, address, port),
+    log: (text) => runtime.process.stderr(`controller: ${text}\n`),
   });
   const server = serveControl({
     net,

@@ -41,6 +41,7 @@ export class ControllerUnderTest {
       registry: { host: "127.0.0.1", port: 7444 },
       address: "127.0.0.1:7443",
       reach: async () => ({ ok: true, detail: "" }),
+      log: () => {},
     });
   }
 

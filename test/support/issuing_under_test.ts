@@ -22,6 +22,7 @@ export class IssuingUnderTest {
   readonly clock = new ManualClock(Date.now());
   readonly memory = new MemoryStore(this.clock);
   readonly reached: string[] = [];
+  readonly logs: string[] = [];
   /** Runs before each commit: what others do meanwhile. */
   meanwhile: () => Promise<void> = async () => {};
   readonly store: StateStore = {
@@ -52,6 +53,7 @@ export class IssuingUnderTest {
         this.reached.push(`${address}:${port}`);
         return { ok: true, detail: "reached" };
       },
+      log: (text) => void this.logs.push(text),
     });
   }
 

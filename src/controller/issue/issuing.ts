@@ -35,6 +35,8 @@ export interface IssuingOptions {
   readonly registry: { readonly host: string; readonly port: number };
   /** Connects back to a machine's inbound port. */
   readonly reach: (address: string, port: number) => Promise<ReachAnswer>;
+  /** Who came, who was refused, who was changed by whom. */
+  readonly log: (text: string) => void;
 }
 
 /** Keys whose holder wants certificates, with the proofs. */
@@ -67,7 +69,7 @@ export class Issuing {
 
   /** A machine becomes a member, by a token that is spent with it. */
   join(request: JoinRequest, seenAddress: string): Promise<JoinAnswer> {
-    return this.#guard.watch(seenAddress, async () => {
+    return this.#watch("join", seenAddress, async () => {
       this.#nonces.check(request.nonce);
       const token = await this.tokens.read(request.token);
       if (this.#spending.has(request.token)) throw tokenRefused();
@@ -91,12 +93,27 @@ export class Issuing {
 
   /** By a machine whose certificate ended: its key speaks for it, for a while. */
   reattest(request: RenewRequest, seenAddress: string): Promise<RenewAnswer> {
-    return this.#guard.watch(seenAddress, async () => {
+    return this.#watch("come back", seenAddress, async () => {
       this.#takeProofs(request, "heddle-reattest");
       const found = await this.nodes.read(request.node);
       const node = requireMember(found, request);
       requireInTime(node, found, this.options.clock.wallMs());
-      return this.#renew(request, found, node);
+      const answer = await this.#renew(request, found, node);
+      this.options.log(`${node.name} came back by its key, from ${seenAddress}`);
+      return answer;
+    });
+  }
+
+  /** For what comes without a certificate. */
+  #watch<T>(what: string, seenAddress: string, work: () => Promise<T>): Promise<T> {
+    return this.#guard.watch(seenAddress, async () => {
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof Refusal)
+          this.options.log(`refused to let ${seenAddress} ${what}: ${error.message}`);
+        throw error;
+      }
     });
   }
 
@@ -109,7 +126,8 @@ export class Issuing {
     const { conditions, operations } = token.spend(node.name, seenAddress);
     const more = { conditions, operations: [...operations, putNode(node)] };
     if (!(await this.#commit(node.name, found, issued, more))) throw tokenRefused();
-    const { authority, registry, reach } = this.options;
+    const { authority, registry, reach, log } = this.options;
+    log(`${node.name} joined from ${seenAddress}; it may be ${node.services.map(serviceKey).join(", ")}`);
     const address = request.address ?? seenAddress;
     return {
       ...this.#answer(issued),

@@ -7,6 +7,7 @@ import { controllerPaths, type JoinNonce, type JoinRoot, type TokenAnswer } from
 import { isName } from "../../identity/spiffe_id.ts";
 import { writeBundle } from "../../identity/trust_bundle.ts";
 import { limits } from "../../model/limits.ts";
+import { serviceKey } from "../../model/service.ts";
 import type { Issuing } from "./issuing.ts";
 
 const name = v.pipe(v.string(), v.check(isName, "expected lower-case letters, digits and inner hyphens"));
@@ -45,7 +46,7 @@ export interface IssueRouteOptions {
 
 export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): void {
   const { issuing, trustDomain } = options;
-  const { authority } = issuing.options;
+  const { authority, log } = issuing.options;
   app.get(controllerPaths.root, (context) =>
     context.json({ rootPem: authority.rootPem, trustDomain } satisfies JoinRoot),
   );
@@ -88,14 +89,18 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
     return context.json(await issuing.nodes.list());
   });
   app.post(`${controllerPaths.nodes}/:name/allow`, async (context) => {
-    requireCaller(context, trustDomain, "operator");
+    const operator = requireCaller(context, trustDomain, "operator");
     const { service } = await readBody(context.req.raw, v.strictObject({ service: serviceName }));
-    await issuing.nodes.allow(context.req.param("name"), service);
+    const node = context.req.param("name");
+    await issuing.nodes.allow(node, service);
+    log(`${operator.name} allowed ${node} to be ${serviceKey(service)}`);
     return context.json({});
   });
   app.post(`${controllerPaths.nodes}/:name/remove`, async (context) => {
-    requireCaller(context, trustDomain, "operator");
-    await issuing.nodes.remove(context.req.param("name"));
+    const operator = requireCaller(context, trustDomain, "operator");
+    const node = context.req.param("name");
+    await issuing.nodes.remove(node);
+    log(`${operator.name} removed ${node}`);
     return context.json({});
   });
 }

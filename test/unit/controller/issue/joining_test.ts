@@ -38,6 +38,7 @@ describe("a machine with a good token", () => {
       reachable: { ok: true },
     });
     expect(host.reached).toEqual(["10.9.9.9:7445"]);
+    expect(host.logs).toEqual(["vm-1 joined from 10.9.9.9; it may be web.default, api.shop"]);
     expect(nodeIn(host, "vm-1")).toMatchObject({
       services: [service("web"), service("api.shop")],
       publicKey: request.publicKey,
@@ -236,6 +237,7 @@ describe("failures from one address", () => {
     const machine = host.machine("vm-1", "web");
     for (let failure = 0; failure < 5; failure++)
       await expect(machine.join("hd1.bad", "10.0.0.9")).rejects.toMatchObject({ status: 403 });
+    expect(new Set(host.logs)).toEqual(new Set([`refused to let 10.0.0.9 join: ${invalidToken}`]));
     await expect(machine.join("hd1.bad", "10.0.0.9")).rejects.toMatchObject({ status: 429 });
     await expect(machine.join(token, "10.0.0.9")).rejects.toMatchObject({ status: 429 });
     await expect(machine.reattest("10.0.0.9")).rejects.toMatchObject({ status: 429 });
