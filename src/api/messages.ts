@@ -27,11 +27,11 @@ export interface ApiIssue {
 export const registryPaths = {
   /** PUT RegisterRequest by the instance's service SVID; also renews. POST /remove {id} takes it back. */
   instances: "/v1/instances",
-  /** GET: RangeAnswer of keys under `prefix`. */
+  /** GET ?prefix=&after=: RangeAnswer, one page of the keys under `prefix`. */
   range: "/v1/range",
-  /** POST CommitRequest by a controller: CommitAnswer (409 on conflict). */
+  /** POST CommitRequest by a controller: CommitAnswer, also when a condition failed. */
   commit: "/v1/commit",
-  /** GET ?prefix=&from=: stream of WatchLine. */
+  /** GET ?prefix=&from=&epoch=: stream of WatchLine. */
   watch: "/v1/watch",
   health: "/v1/health",
 } as const;
@@ -57,13 +57,25 @@ export interface RegisterRequest {
 
 export interface RegisterAnswer {
   readonly revision: number;
-  /** Controllers and registries known, for the proxy's own file. */
+  /** The lease lives so long unless it is renewed. */
   readonly ttlMs: number;
 }
 
+/** A key as its reader knows it. `modified` is the revision of its last change. */
+export interface KnownEntry {
+  readonly key: string;
+  readonly value: string;
+  readonly modified: number;
+}
+
+/** One page. Pages may be of different revisions: a watch from the first page's revision tells what changed between them. */
 export interface RangeAnswer {
+  /** Life of the registry: its revisions can be watched from in this one only. */
+  readonly epoch: string;
   readonly revision: number;
-  readonly entries: readonly { readonly key: string; readonly value: string; readonly modified: number }[];
+  readonly entries: readonly KnownEntry[];
+  /** What to ask for as `after`; null on the last page. */
+  readonly next: string | null;
 }
 
 export interface CommitRequest {
@@ -80,15 +92,23 @@ export interface CommitAnswer {
   readonly conflict?: string;
 }
 
-/** One line of a watch. `heartbeat` tells that the stream lives and how far it is; `compacted` ends it. */
+/**
+ * One line of a watch. `heartbeat` tells that the stream lives and how far it is. `compacted` ends it: what changed since
+ * `from` is not known any more.
+ */
 export type WatchLine =
-  | { readonly kind: "changes"; readonly revision: number; readonly changes: readonly WatchChange[] }
+  | {
+      readonly kind: "changes";
+      readonly revision: number;
+      /** More of the same revision follows: only together they are a state that ever was. */
+      readonly partial: boolean;
+      readonly changes: readonly WatchChange[];
+    }
   | { readonly kind: "heartbeat"; readonly revision: number }
   | { readonly kind: "compacted"; readonly revision: number };
 
 export type WatchChange =
-  | { readonly kind: "put"; readonly key: string; readonly value: string; readonly modified: number }
-  | { readonly kind: "delete"; readonly key: string };
+  (KnownEntry & { readonly kind: "put" }) | { readonly kind: "delete"; readonly key: string };
 
 // ----------------------------------------------------------------------------- controller (port 7443, TLS)
 

@@ -5,7 +5,7 @@ import { UserError } from "../base/user_error.ts";
 import { serveControl } from "../http/control_server.ts";
 import { Shard } from "../http/shard.ts";
 import { limits } from "../model/limits.ts";
-import { registryApp } from "../registry/server.ts";
+import { createRegistry } from "../registry/server.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import type { Store } from "../registry/store.ts";
 import { Metrics } from "../telemetry/metrics.ts";
@@ -39,7 +39,8 @@ export async function startRegistry(
   }
   const following = credential.follow(clock, limits.credentialFileLookMs);
   const store = options.store ?? new SqliteStore(runtime.databases, folder.registryStore, clock);
-  const app = registryApp({ store, clock, trustDomain: settings.trustDomain });
+  const { trustDomain } = settings;
+  const registry = createRegistry({ store, clock, random: runtime.random, trustDomain });
   const server = serveControl({
     net,
     clock,
@@ -47,7 +48,7 @@ export async function startRegistry(
     listen: { host: bindHost(settings), port: settings.registry.port },
     identity: () => credential.identity(),
     peer: "required",
-    handler: (request, env) => app.fetch(request, env),
+    handler: (request, env) => registry.app.fetch(request, env),
   });
   const metrics = new Metrics();
   processMetrics(runtime, metrics, "registry");
@@ -69,6 +70,7 @@ export async function startRegistry(
     summary: `registry: serving ${settings.trustDomain} on ${bindHost(settings)}:${server.port}, revision ${store.revision()}`,
     close: async (deadlineMs) => {
       following.close();
+      registry.drain();
       await Promise.all([server.close(Math.min(deadlineMs, limits.controlDrainMs)), admin?.close(0)]);
       store.close();
     },

@@ -2,8 +2,7 @@
  * What the registry holds, decoded and kept current: the controller's view of the mesh. It outlives the registry's absence,
  * and an entry that cannot be read never replaces what is known.
  */
-import { registryKeys } from "../api/messages.ts";
-import type { KnownEntry } from "../api/registry_client.ts";
+import { registryKeys, type KnownEntry } from "../api/messages.ts";
 import { issueText } from "../config/issue.ts";
 import { documentKey, loadDocuments } from "../config/load.ts";
 import type { Document } from "../model/document.ts";

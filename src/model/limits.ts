@@ -80,7 +80,12 @@ export const limits = {
   nodeGraceMs: 30 * 24 * 3_600_000,
   // Control plane
   leaseMs: 12_000,
+  leaseMsMin: 1_000,
+  leaseMsMax: 60_000,
   leaseRenewMs: 4_000,
+  leaseCheckMs: 250,
+  /** A check that comes later than this: the registry itself stood still, and no lease is to blame. */
+  leaseStallMs: 1_000,
   publishDebounceMs: 50,
   publishDebounceMaxMs: 1_000,
   streamHeartbeatMs: 10_000,
@@ -108,6 +113,12 @@ export const limits = {
   registryKeyBytesMax: 1024,
   registryValueBytesMax: mib,
   registryHistoryMax: 10_000,
+  registryHistoryCharactersMax: 16 * mib,
+  /** Of one line of a watch or one page of a range; a single entry may need more. */
+  registryLineCharactersMax: mib,
+  commitOperationsMax: 10_000,
+  labelsMax: 64,
+  labelLengthMax: 256,
   // Policies
   policyCpuMs: 2,
   policyCpuMaxMs: 100,
@@ -155,6 +166,19 @@ assert(
 );
 assert(limits.leaseRenewMs * 2 < limits.leaseMs, "one lost renewal does not end a lease");
 assert(limits.targetBytesMax < limits.requestHeadBytesMax, "a target fits a head");
+assert(
+  limits.leaseMsMin <= limits.leaseMs && limits.leaseMs <= limits.leaseMsMax,
+  "the default lease is allowed",
+);
+assert(
+  Math.max(limits.registryValueBytesMax, limits.registryLineCharactersMax) * 6 < limits.controlBodyBytesMax,
+  "a line fits what its reader takes, however its characters are escaped",
+);
+assert(
+  limits.controlBodyBytesMax <= limits.registryHistoryCharactersMax,
+  "the history holds at least the latest commit",
+);
+assert(limits.documentsMax <= limits.commitOperationsMax, "all documents can be applied at once");
 assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowed");
 assert(limits.leafMs <= limits.leafMsMax, "the default certificate is allowed");
 assert(

@@ -1,9 +1,11 @@
 /**
- * The state both stores share: keys at revisions, the history that watchers resume from, and leases with their keys.
- * Synchronous and without I/O; a store decides when a change counts.
+ * The state both stores share: keys at revisions, leases with their keys, the log of changes and who watches them.
+ * Synchronous and without I/O: a store decides when changes count, and takes back those that never did.
  */
-import { limits } from "../model/limits.ts";
-import type { Change, Condition, Entry, Operation, WatchStart } from "./store.ts";
+import { ChangeLog } from "./change_log.ts";
+import { SortedKeys } from "./sorted_keys.ts";
+import type { Change, Condition, Entry, Operation, Watching, WatchStart } from "./store.ts";
+import { Watchers } from "./watchers.ts";
 
 export type Applied =
   | { readonly ok: true; readonly revision: number; readonly changes: readonly Change[] }
@@ -14,123 +16,170 @@ export type Applied =
       readonly revision: number;
     };
 
-interface Watcher {
-  readonly prefix: string;
-  readonly change: (changes: readonly Change[], revision: number) => void;
-}
-
 export interface Lease {
   readonly ttlMs: number;
   readonly keys: Set<string>;
   deadlineMs: number;
 }
 
-export class KeySpace {
-  readonly entries = new Map<string, Entry>();
-  readonly leases = new Map<string, Lease>();
-  revision = 1;
-  /** Changes of the latest revisions, oldest first. */
-  #history: Change[] = [];
-  /** Changes up to this revision are forgotten. */
-  #compacted = 1;
-  readonly #watchers = new Set<Watcher>();
+/** What a store knew when it was closed. */
+export interface KeySpaceState {
+  readonly revision: number;
+  readonly entries: readonly Entry[];
+  readonly leases: readonly { readonly id: string; readonly ttlMs: number; readonly deadlineMs: number }[];
+  readonly compacted: number;
+  readonly changes: readonly Change[];
+}
 
-  range(prefix: string): Entry[] {
-    const found: Entry[] = [];
-    for (const entry of this.entries.values()) if (entry.key.startsWith(prefix)) found.push(entry);
-    return found.sort((a, b) => (a.key < b.key ? -1 : 1));
+const nothing: KeySpaceState = { revision: 1, entries: [], leases: [], compacted: 1, changes: [] };
+
+export class KeySpace {
+  readonly leases = new Map<string, Lease>();
+  readonly log: ChangeLog;
+  readonly #entries = new Map<string, Entry>();
+  readonly #keys = new SortedKeys(this.#entries);
+  readonly #watchers = new Watchers();
+  #revision: number;
+  /** What takes back the changes of the attempt under way, in the order they were made; null outside of one. */
+  #undo: (() => void)[] | null = null;
+
+  constructor(state: KeySpaceState = nothing) {
+    this.#revision = state.revision;
+    this.log = new ChangeLog(state.compacted, state.changes);
+    for (const { id, ttlMs, deadlineMs } of state.leases)
+      this.leases.set(id, { ttlMs, keys: new Set(), deadlineMs });
+    for (const entry of state.entries) this.#set(entry.key, entry);
   }
 
-  /** Checks and applies; nothing changes when it fails. An empty list of operations keeps the revision. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get(key: string): Entry | null {
+    return this.#entries.get(key) ?? null;
+  }
+
+  range(prefix: string): { readonly entries: readonly Entry[]; readonly revision: number } {
+    const entries = this.#keys.under(prefix).map((key) => this.#entries.get(key) as Entry);
+    return { entries, revision: this.#revision };
+  }
+
+  /** Runs changes that count together or not at all: when `work` throws, everything is as it was. */
+  attempt<T>(work: () => T): T {
+    const undo: (() => void)[] = [];
+    this.#undo = undo;
+    try {
+      return work();
+    } catch (error) {
+      for (const takeBack of undo.reverse()) takeBack();
+      throw error;
+    } finally {
+      this.#undo = null;
+    }
+  }
+
+  /** Checks and applies; nothing changes when it fails. Operations without effect keep the revision. */
   apply(conditions: readonly Condition[], operations: readonly Operation[]): Applied {
-    const { revision } = this;
-    for (const { key, modified } of conditions) {
-      if ((this.entries.get(key)?.modified ?? 0) !== modified)
-        return { ok: false, reason: "conflict", key, revision };
-    }
-    for (const each of operations) {
-      if (each.do === "put" && each.lease !== undefined && !this.leases.has(each.lease)) {
-        return { ok: false, reason: "no-lease", key: each.key, revision };
-      }
-    }
-    const next = revision + 1;
+    const refused = this.#refusal(conditions, operations);
+    if (refused !== null) return refused;
+    const before = this.#revision;
+    const next = before + 1;
     const changes: Change[] = [];
     for (const each of operations) {
-      const change =
-        each.do === "put"
-          ? this.#put(each.key, each.value, each.lease ?? null, next)
-          : this.#delete(each.key, next);
+      const change = each.do === "put" ? this.#put(each, next) : this.#delete(each.key, next);
       if (change !== null) changes.push(change);
     }
-    if (changes.length === 0) return { ok: true, revision, changes };
-    this.revision = next;
-    this.#remember(changes);
+    if (changes.length === 0) return { ok: true, revision: before, changes };
+    const { length } = this.log;
+    this.#revision = next;
+    this.log.append(changes);
+    this.#undo?.push(() => {
+      this.#revision = before;
+      this.log.truncate(length);
+    });
     return { ok: true, revision: next, changes };
   }
 
-  /** Takes an entry over as it was stored. */
-  restore(entry: Entry): void {
-    this.entries.set(entry.key, entry);
-    if (entry.lease !== null) this.leases.get(entry.lease)?.keys.add(entry.key);
+  /** Grants a lease, or renews it from now on with this time. */
+  grant(id: string, ttlMs: number, nowMs: number): void {
+    const before = this.leases.get(id);
+    const lease = { ttlMs, keys: before?.keys ?? new Set<string>(), deadlineMs: nowMs + ttlMs };
+    this.leases.set(id, lease);
+    this.#undo?.push(() => this.#restoreLease(id, before));
   }
 
-  /** Starts the history at what is known of it. */
-  restoreHistory(changes: readonly Change[], compacted: number): void {
-    this.#history = [...changes];
-    this.#compacted = compacted;
+  /** Ends a lease, with its keys. null: there is none of this id. */
+  end(id: string): Applied | null {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return null;
+    const operations = [...lease.keys].sort().map((key) => ({ do: "delete", key }) as const);
+    const applied = this.apply([], operations);
+    this.leases.delete(id);
+    this.#undo?.push(() => this.#restoreLease(id, lease));
+    return applied;
   }
 
-  /** Revision up to which the history is forgotten. */
-  get compacted(): number {
-    return this.#compacted;
+  /** Tells the watchers of changes that count from now on. */
+  tell(applied: Applied): void {
+    if (applied.ok) this.#watchers.tell(applied.changes, applied.revision);
   }
 
-  /** Tells the watchers. Called once the changes count. */
-  tell(changes: readonly Change[], revision: number): void {
-    if (changes.length === 0) return;
-    for (const watcher of [...this.#watchers]) {
-      if (!this.#watchers.has(watcher)) continue;
-      const mine = changes.filter((each) => keyOf(each).startsWith(watcher.prefix));
-      if (mine.length > 0) watcher.change(mine, revision);
+  watch(prefix: string, from: number, change: Watching): WatchStart {
+    const revision = this.#revision;
+    if (from < this.log.compacted || from > revision) return { ok: false, reason: "compacted", revision };
+    const missed = this.log.after(from, prefix);
+    return { ok: true, stop: this.#watchers.add({ prefix, change, seen: revision }, missed) };
+  }
+
+  endWatches(): void {
+    this.#watchers.clear();
+  }
+
+  #refusal(conditions: readonly Condition[], operations: readonly Operation[]): Applied | null {
+    const revision = this.#revision;
+    for (const { key, modified } of conditions) {
+      if ((this.#entries.get(key)?.modified ?? 0) !== modified)
+        return { ok: false, reason: "conflict", key, revision };
     }
+    for (const each of operations) {
+      if (each.do === "put" && each.lease !== undefined && !this.leases.has(each.lease))
+        return { ok: false, reason: "no-lease", key: each.key, revision };
+    }
+    return null;
   }
 
-  watch(prefix: string, from: number, change: Watcher["change"]): WatchStart {
-    if (from < this.#compacted) return { ok: false, reason: "compacted", revision: this.revision };
-    const watcher: Watcher = { prefix, change };
-    const missed = this.#history.filter((each) => each.revision > from && keyOf(each).startsWith(prefix));
-    this.#watchers.add(watcher);
-    if (missed.length > 0) change(missed, this.revision);
-    return { ok: true, stop: () => void this.#watchers.delete(watcher) };
-  }
-
-  #put(key: string, value: string, lease: string | null, revision: number): Change {
-    const before = this.entries.get(key);
-    if (before?.lease != null && before.lease !== lease) this.leases.get(before.lease)?.keys.delete(key);
-    if (lease !== null) this.leases.get(lease)?.keys.add(key);
-    const entry: Entry = { key, value, created: before?.created ?? revision, modified: revision, lease };
-    this.entries.set(key, entry);
+  #put(put: Extract<Operation, { do: "put" }>, revision: number): Change {
+    const { key, value, lease = null } = put;
+    const created = this.#entries.get(key)?.created ?? revision;
+    const entry: Entry = { key, value, created, modified: revision, lease };
+    this.#change(key, entry);
     return { kind: "put", revision, entry };
   }
 
   #delete(key: string, revision: number): Change | null {
-    const before = this.entries.get(key);
-    if (before === undefined) return null;
-    if (before.lease !== null) this.leases.get(before.lease)?.keys.delete(key);
-    this.entries.delete(key);
+    if (!this.#entries.has(key)) return null;
+    this.#change(key, undefined);
     return { kind: "delete", revision, key };
   }
 
-  #remember(changes: readonly Change[]): void {
-    this.#history.push(...changes);
-    const excess = this.#history.length - limits.registryHistoryMax;
-    if (excess <= 0) return;
-    // Whole revisions leave, so that a resumed watcher never sees half of one.
-    this.#compacted = (this.#history[excess - 1] as Change).revision;
-    this.#history = this.#history.filter((each) => each.revision > this.#compacted);
+  #change(key: string, entry: Entry | undefined): void {
+    const before = this.#entries.get(key);
+    this.#set(key, entry);
+    this.#undo?.push(() => this.#set(key, before));
   }
-}
 
-export function keyOf(change: Change): string {
-  return change.kind === "put" ? change.entry.key : change.key;
+  /** Every change of an entry goes through here, so that leases know their keys. */
+  #set(key: string, entry: Entry | undefined): void {
+    const before = this.#entries.get(key);
+    if (before !== undefined && before.lease !== null) this.leases.get(before.lease)?.keys.delete(key);
+    if (entry === undefined) this.#entries.delete(key);
+    else this.#entries.set(key, entry);
+    if (entry !== undefined && entry.lease !== null) this.leases.get(entry.lease)?.keys.add(key);
+    if ((before === undefined) !== (entry === undefined)) this.#keys.changed();
+  }
+
+  #restoreLease(id: string, lease: Lease | undefined): void {
+    if (lease === undefined) this.leases.delete(id);
+    else this.leases.set(id, lease);
+  }
 }

@@ -1,15 +1,26 @@
-/** The reference store: everything in memory, nothing survives. For tests and `heddle dev`. */
-import type { Clock, Timer } from "../../runtime/contract.ts";
-import { KeySpace, type Lease } from "./key_space.ts";
-import { expireLeases, leaseCheckMs } from "./leases.ts";
-import type { Change, CommitResult, Condition, Entry, Operation, Store, WatchStart } from "./store.ts";
+/** The reference store: everything in memory, nothing survives. What the durable one is held against by tests. */
+import type { Clock } from "../../runtime/contract.ts";
+import { KeySpace, type Applied } from "./key_space.ts";
+import { LeaseKeeper } from "./lease_keeper.ts";
+import {
+  StoreUnavailable,
+  type CommitResult,
+  type Condition,
+  type Entry,
+  type Operation,
+  type Store,
+  type Watching,
+  type WatchStart,
+} from "./store.ts";
 
 export class MemoryStore implements Store {
   readonly #space = new KeySpace();
-  #timer: Timer;
+  readonly #keeper: LeaseKeeper;
+  #closed = false;
 
   constructor(readonly clock: Clock) {
-    this.#timer = this.#plan();
+    const ended = (ids: readonly string[]): void => ids.forEach((id) => this.#settle(this.#space.end(id)));
+    this.#keeper = new LeaseKeeper({ clock, leases: this.#space.leases, ended });
   }
 
   revision(): number {
@@ -17,54 +28,47 @@ export class MemoryStore implements Store {
   }
 
   range(prefix: string): { readonly entries: readonly Entry[]; readonly revision: number } {
-    return { entries: this.#space.range(prefix), revision: this.#space.revision };
+    return this.#space.range(prefix);
   }
 
   get(key: string): Entry | null {
-    return this.#space.entries.get(key) ?? null;
+    return this.#space.get(key);
   }
 
   async commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult> {
+    this.#requireOpen();
     const applied = this.#space.apply(conditions, operations);
-    if (!applied.ok) return applied;
-    this.#space.tell(applied.changes, applied.revision);
-    return { ok: true, revision: applied.revision };
+    this.#settle(applied);
+    return applied.ok ? { ok: true, revision: applied.revision } : applied;
   }
 
   async lease(id: string, ttlMs: number): Promise<void> {
-    const keys = this.#space.leases.get(id)?.keys ?? new Set<string>();
-    const lease: Lease = { ttlMs, keys, deadlineMs: this.clock.now() + ttlMs };
-    this.#space.leases.set(id, lease);
+    this.#requireOpen();
+    this.#space.grant(id, ttlMs, this.clock.now());
   }
 
   async revoke(id: string): Promise<void> {
-    const lease = this.#space.leases.get(id);
-    if (lease === undefined) return;
-    const operations = [...lease.keys].map((key) => ({ do: "delete", key }) as const);
-    this.#space.leases.delete(id);
-    await this.commit([], operations);
+    this.#requireOpen();
+    this.#settle(this.#space.end(id));
   }
 
-  watch(
-    prefix: string,
-    from: number,
-    change: (changes: readonly Change[], revision: number) => void,
-  ): WatchStart {
+  watch(prefix: string, from: number, change: Watching): WatchStart {
     return this.#space.watch(prefix, from, change);
   }
 
   close(): void {
-    this.#timer.cancel();
+    this.#closed = true;
+    this.#keeper.close();
+    this.#space.endWatches();
   }
 
-  #plan(): Timer {
-    return this.clock.after(
-      leaseCheckMs,
-      () => {
-        for (const id of expireLeases(this.#space, this.clock.now())) void this.revoke(id);
-        this.#timer = this.#plan();
-      },
-      true,
-    );
+  #settle(applied: Applied | null): void {
+    const excess = this.#space.log.excess();
+    if (excess !== null) this.#space.log.forget(excess);
+    if (applied !== null) this.#space.tell(applied);
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new StoreUnavailable("The registry's store is closed");
   }
 }

@@ -1,22 +1,23 @@
 /**
- * The durable store: SQLite holds what the key space holds. Commits that arrive in one turn of the event loop share one
- * transaction and one fsync; each resolves, and watchers hear of it, only once that is on disk.
+ * The durable store: SQLite holds what the key space holds, and is read once, at the start. Writes that arrive in one turn
+ * of the event loop share one transaction and one fsync; each resolves, and watchers hear of it, only once that is on disk.
  */
-import type { Clock, Database, Databases, Statement, Timer } from "../../runtime/contract.ts";
-import { KeySpace, keyOf, type Applied } from "./key_space.ts";
-import { expireLeases, leaseCheckMs } from "./leases.ts";
-import type { Change, CommitResult, Condition, Entry, Operation, Store, WatchStart } from "./store.ts";
+import type { Clock, Databases } from "../../runtime/contract.ts";
+import { KeySpace, type Applied } from "./key_space.ts";
+import { LeaseKeeper } from "./lease_keeper.ts";
+import { SqliteFile } from "./sqlite_file.ts";
+import {
+  StoreUnavailable,
+  type CommitResult,
+  type Condition,
+  type Entry,
+  type Operation,
+  type Store,
+  type Watching,
+  type WatchStart,
+} from "./store.ts";
 
-const schema = `
-CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL, lease TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS history (number INTEGER PRIMARY KEY, revision INTEGER NOT NULL, change TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS leases (id TEXT PRIMARY KEY, ttl INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-`;
-
-type EntryRow = { key: string; value: string; created: number; modified: number; lease: string | null };
-
-/** One unit of the next transaction. */
+/** One write of the next transaction. */
 interface Pending {
   readonly work: () => Applied;
   readonly resolve: (applied: Applied) => void;
@@ -24,40 +25,22 @@ interface Pending {
 }
 
 export class SqliteStore implements Store {
-  #space = new KeySpace();
-  readonly #database: Database;
-  readonly #putEntry: Statement<EntryRow>;
-  readonly #deleteEntry: Statement<EntryRow>;
-  readonly #addHistory: Statement<{ revision: number }>;
-  readonly #trimHistory: Statement<{ revision: number }>;
-  readonly #setMeta: Statement<{ value: number }>;
-  readonly #putLease: Statement<{ id: string }>;
-  readonly #deleteLease: Statement<{ id: string }>;
+  readonly #file: SqliteFile;
+  readonly #space: KeySpace;
+  readonly #keeper: LeaseKeeper;
   #pending: Pending[] = [];
-  #timer: Timer;
   #closed = false;
 
-  /** Throws, naming the path, when it is no database of this kind. */
+  /** Throws, naming the path, when it is no store of a registry. */
   constructor(
     databases: Databases,
-    path: string,
+    readonly path: string,
     readonly clock: Clock,
   ) {
-    this.#database = databases.open(path);
-    this.#database.execute(schema);
-    const prepare = <Row extends Record<string, string | number | null>>(sql: string): Statement<Row> =>
-      this.#database.prepare<Row>(sql);
-    this.#putEntry = prepare(
-      "INSERT OR REPLACE INTO entries (key, value, created, modified, lease) VALUES (?, ?, ?, ?, ?)",
-    );
-    this.#deleteEntry = prepare("DELETE FROM entries WHERE key = ?");
-    this.#addHistory = prepare("INSERT INTO history (revision, change) VALUES (?, ?)");
-    this.#trimHistory = prepare("DELETE FROM history WHERE revision <= ?");
-    this.#setMeta = prepare("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)");
-    this.#putLease = prepare("INSERT OR REPLACE INTO leases (id, ttl) VALUES (?, ?)");
-    this.#deleteLease = prepare("DELETE FROM leases WHERE id = ?");
-    this.#load();
-    this.#timer = this.#plan();
+    this.#file = new SqliteFile(databases, path);
+    this.#space = new KeySpace(this.#file.load(clock.now()));
+    const { leases } = this.#space;
+    this.#keeper = new LeaseKeeper({ clock, leases, ended: (ids) => this.#expire(ids) });
   }
 
   revision(): number {
@@ -65,49 +48,33 @@ export class SqliteStore implements Store {
   }
 
   range(prefix: string): { readonly entries: readonly Entry[]; readonly revision: number } {
-    return { entries: this.#space.range(prefix), revision: this.#space.revision };
+    return this.#space.range(prefix);
   }
 
   get(key: string): Entry | null {
-    return this.#space.entries.get(key) ?? null;
+    return this.#space.get(key);
   }
 
   async commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult> {
-    const applied = await this.#enqueue(() => this.#apply(conditions, operations));
+    const applied = await this.#enqueue(() => this.#written(this.#space.apply(conditions, operations)));
     return applied.ok ? { ok: true, revision: applied.revision } : applied;
   }
 
   async lease(id: string, ttlMs: number): Promise<void> {
-    const known = this.#space.leases.get(id);
-    const deadlineMs = this.clock.now() + ttlMs;
-    if (known !== undefined && known.ttlMs === ttlMs) {
-      known.deadlineMs = deadlineMs;
-      return;
-    }
     await this.#enqueue(() => {
-      this.#putLease.run(id, ttlMs);
-      const keys = this.#space.leases.get(id)?.keys ?? new Set<string>();
-      this.#space.leases.set(id, { ttlMs, keys, deadlineMs: this.clock.now() + ttlMs });
-      return { ok: true, revision: this.#space.revision, changes: [] };
+      const known = this.#space.leases.get(id);
+      this.#space.grant(id, ttlMs, this.clock.now());
+      // The deadline is not kept: after a restart every lease has its whole time again.
+      if (known?.ttlMs !== ttlMs) this.#file.putLease(id, ttlMs);
+      return this.#unchanged();
     });
   }
 
   async revoke(id: string): Promise<void> {
-    await this.#enqueue(() => {
-      const lease = this.#space.leases.get(id);
-      if (lease === undefined) return { ok: true, revision: this.#space.revision, changes: [] };
-      const operations = [...lease.keys].map((key) => ({ do: "delete", key }) as const);
-      this.#space.leases.delete(id);
-      this.#deleteLease.run(id);
-      return this.#apply([], operations);
-    });
+    await this.#enqueue(() => this.#end(id));
   }
 
-  watch(
-    prefix: string,
-    from: number,
-    change: (changes: readonly Change[], revision: number) => void,
-  ): WatchStart {
+  watch(prefix: string, from: number, change: Watching): WatchStart {
     return this.#space.watch(prefix, from, change);
   }
 
@@ -115,88 +82,69 @@ export class SqliteStore implements Store {
     if (this.#closed) return;
     this.#flush();
     this.#closed = true;
-    this.#timer.cancel();
-    this.#database.close();
+    this.#keeper.close();
+    this.#space.endWatches();
+    this.#file.close();
   }
 
   #enqueue(work: () => Applied): Promise<Applied> {
-    if (this.#closed) return Promise.reject(new Error("The registry's store is closed"));
+    if (this.#closed) return Promise.reject(new StoreUnavailable("The registry's store is closed"));
     return new Promise((resolve, reject) => {
       if (this.#pending.push({ work, resolve, reject }) === 1) this.clock.soon(() => this.#flush());
     });
   }
 
-  /** One transaction for everything that waits. What fails on disk is forgotten in memory too. */
   #flush(): void {
     const batch = this.#pending;
     this.#pending = [];
-    if (batch.length === 0 || this.#closed) return;
-    let done: Applied[];
-    try {
-      done = this.#database.transaction(() => batch.map((each) => each.work()));
-    } catch (error) {
-      this.#load();
-      for (const each of batch) each.reject(error);
-      return;
-    }
-    batch.forEach((each, at) => {
-      const applied = done[at] as Applied;
-      if (applied.ok) this.#space.tell(applied.changes, applied.revision);
-      each.resolve(applied);
-    });
+    if (batch.length > 0 && !this.#closed) this.#write(batch);
   }
 
-  #apply(conditions: readonly Condition[], operations: readonly Operation[]): Applied {
-    const before = this.#space.compacted;
-    const applied = this.#space.apply(conditions, operations);
-    if (!applied.ok || applied.changes.length === 0) return applied;
-    for (const change of applied.changes) {
-      if (change.kind === "put") {
-        const { key, value, created, modified, lease } = change.entry;
-        this.#putEntry.run(key, value, created, modified, lease);
-      } else this.#deleteEntry.run(keyOf(change));
-      this.#addHistory.run(change.revision, JSON.stringify(change));
+  /** One transaction. What does not reach the disk is taken back in memory too. */
+  #write(batch: readonly Pending[]): void {
+    let written;
+    try {
+      written = this.#space.attempt(() => this.#file.transaction(() => this.#run(batch)));
+    } catch (error) {
+      // One that cannot be written spoils it for nobody else.
+      if (batch.length > 1) return batch.forEach((each) => this.#write([each]));
+      const reason = error instanceof Error ? error.message : String(error);
+      batch[0]?.reject(new StoreUnavailable(`Cannot write to ${this.path}: ${reason}`, { cause: error }));
+      return;
     }
-    this.#setMeta.run("revision", applied.revision);
-    if (this.#space.compacted !== before) {
-      this.#trimHistory.run(this.#space.compacted);
-      this.#setMeta.run("compacted", this.#space.compacted);
-    }
+    const { done, excess } = written;
+    if (excess !== null) this.#space.log.forget(excess);
+    batch.forEach((each, at) => each.resolve(done[at] as Applied));
+    for (const applied of done) this.#space.tell(applied);
+  }
+
+  #run(batch: readonly Pending[]): { readonly done: readonly Applied[]; readonly excess: number | null } {
+    const done = batch.map((each) => each.work());
+    const excess = this.#space.log.excess();
+    if (excess !== null) this.#file.forget(excess);
+    return { done, excess };
+  }
+
+  /** Leases that were renewed since they were found over live on. */
+  #expire(ids: readonly string[]): void {
+    const end = (id: string) => (): Applied => (this.#keeper.isOver(id) ? this.#end(id) : this.#unchanged());
+    // What cannot be written now is found again at the next look.
+    for (const id of ids) this.#enqueue(end(id)).catch(() => undefined);
+  }
+
+  #end(id: string): Applied {
+    const applied = this.#space.end(id);
+    if (applied === null) return this.#unchanged();
+    this.#file.deleteLease(id);
+    return this.#written(applied);
+  }
+
+  #written(applied: Applied): Applied {
+    if (applied.ok && applied.changes.length > 0) this.#file.write(applied.changes, applied.revision);
     return applied;
   }
 
-  /** Everything from disk. A lease lives one whole time from now, whoever was away meanwhile. */
-  #load(): void {
-    const space = new KeySpace();
-    const nowMs = this.clock.now();
-    const meta = (name: string): number =>
-      this.#database.prepare<{ value: number }>("SELECT value FROM meta WHERE name = ?").get(name)?.value ??
-      1;
-    space.revision = meta("revision");
-    for (const { id, ttl } of this.#database
-      .prepare<{ id: string; ttl: number }>("SELECT id, ttl FROM leases")
-      .all()) {
-      space.leases.set(id, { ttlMs: ttl, keys: new Set(), deadlineMs: nowMs + ttl });
-    }
-    for (const row of this.#database.prepare<EntryRow>("SELECT * FROM entries").all()) space.restore(row);
-    const history = this.#database
-      .prepare<{ change: string }>("SELECT change FROM history ORDER BY number")
-      .all();
-    space.restoreHistory(
-      history.map((row) => JSON.parse(row.change) as Change),
-      meta("compacted"),
-    );
-    this.#space = space;
-  }
-
-  #plan(): Timer {
-    return this.clock.after(
-      leaseCheckMs,
-      () => {
-        for (const id of expireLeases(this.#space, this.clock.now())) this.revoke(id).catch(() => undefined);
-        this.#timer = this.#plan();
-      },
-      true,
-    );
+  #unchanged(): Applied {
+    return { ok: true, revision: this.#space.revision, changes: [] };
   }
 }

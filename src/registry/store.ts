@@ -6,7 +6,9 @@
 
 /** One key as it stands. `modified` is the revision of its last change, `created` that of its first since it was absent. */
 export interface Entry {
+  /** Printable ASCII without spaces, so that every store has the same order of keys. */
   readonly key: string;
+  /** Well-formed Unicode. */
   readonly value: string;
   readonly created: number;
   readonly modified: number;
@@ -40,26 +42,35 @@ export type CommitResult =
 
 export type WatchStart =
   | { readonly ok: true; readonly stop: () => void }
-  /** Changes after `from` are no longer all known: read the range again and watch from its revision. */
+  /**
+   * Changes after `from` are no longer all known, or `from` is a revision that this store never had: read the range again
+   * and watch from its revision.
+   */
   | { readonly ok: false; readonly reason: "compacted"; readonly revision: number };
 
+/** Changes under a watched prefix, whole revisions in order. `revision`: nothing up to it is missing. */
+export type Watching = (changes: readonly Change[], revision: number) => void;
+
+/** What was asked could not be made durable. Nothing of it counts, and what stood before stands. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
+}
+
+/** Calls take effect in the order in which they are made. Those that write reject with `StoreUnavailable`. */
 export interface Store {
   /** Revision of the last commit; starts at 1 for an empty store and only rises, also over restarts. */
   revision(): number;
   /** Everything under the prefix in key order, with the revision it was read at. */
   range(prefix: string): { readonly entries: readonly Entry[]; readonly revision: number };
   get(key: string): Entry | null;
-  /** All or nothing, in one revision. Resolves once durable. */
+  /** All or nothing, in one revision; each key at most once. Resolves once durable. Without operations the revision stays. */
   commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult>;
   /** Grants or renews; keys on it live until `ttlMs` after the last call. A lease outlives a restart of the store by one whole `ttlMs`. */
   lease(id: string, ttlMs: number): Promise<void>;
   /** Ends a lease now: its keys are deleted in one revision. */
   revoke(id: string): Promise<void>;
-  /** Calls `change` for every change under the prefix after revision `from`, in order, none missed; the first ones at once. */
-  watch(
-    prefix: string,
-    from: number,
-    change: (changes: readonly Change[], revision: number) => void,
-  ): WatchStart;
+  /** Calls `change` for every change under the prefix after revision `from`, in order, none missed and none twice; the first ones at once. */
+  watch(prefix: string, from: number, change: Watching): WatchStart;
+  /** Writes what waits, ends watches, refuses everything later. May be called twice. */
   close(): void;
 }

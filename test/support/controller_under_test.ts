@@ -9,7 +9,7 @@ import { Authority, createAuthority } from "../../src/identity/authority.ts";
 import type { Instance, Node, ServiceName } from "../../src/model/service.ts";
 import type { Snapshot } from "../../src/model/snapshot.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
-import { registryApp } from "../../src/registry/server.ts";
+import { createRegistry } from "../../src/registry/server.ts";
 import { DirectControl } from "./direct_control.ts";
 
 export const trustDomain = "corp.example";
@@ -28,7 +28,7 @@ export class ControllerUnderTest {
 
   private constructor(authority: Authority, bundler: PolicyBundler) {
     const { clock, random } = this.#runtime;
-    const registry = registryApp({ store: this.store, clock, trustDomain });
+    const registry = createRegistry({ store: this.store, clock, random, trustDomain }).app;
     const control = new DirectControl(registry, `spiffe://${trustDomain}/heddle/controller/one`);
     this.#clients.push(control);
     this.controller = new Controller({

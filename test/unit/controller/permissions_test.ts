@@ -5,13 +5,13 @@ import type { PeerCertificate } from "../../../runtime/contract.ts";
 import { controllerPaths, registryKeys, registryPaths } from "../../../src/api/messages.ts";
 import type { Caller } from "../../../src/http/control.ts";
 import { MemoryStore } from "../../../src/registry/memory_store.ts";
-import { registryApp } from "../../../src/registry/server.ts";
+import { createRegistry } from "../../../src/registry/server.ts";
 import { ControllerUnderTest, trustDomain } from "../../support/controller_under_test.ts";
 
-const { clock } = createRuntime();
+const { clock, random } = createRuntime();
 const host = await ControllerUnderTest.start();
 const store = new MemoryStore(clock);
-const registry = registryApp({ store, clock, trustDomain });
+const { app: registry } = createRegistry({ store, clock, random, trustDomain });
 await host.addNode("vm-1", []);
 afterAll(() => {
   host.close();

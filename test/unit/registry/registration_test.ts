@@ -4,13 +4,13 @@ import { createRuntime } from "../../../runtime/bun/runtime.ts";
 import { registryKeys, registryPaths } from "../../../src/api/messages.ts";
 import type { Instance, Node } from "../../../src/model/service.ts";
 import { MemoryStore } from "../../../src/registry/memory_store.ts";
-import { registryApp } from "../../../src/registry/server.ts";
+import { createRegistry } from "../../../src/registry/server.ts";
 import { DirectControl } from "../../support/direct_control.ts";
 
 const trustDomain = "corp.example";
-const { clock } = createRuntime();
+const { clock, random } = createRuntime();
 const store = new MemoryStore(clock);
-const app = registryApp({ store, clock, trustDomain });
+const { app } = createRegistry({ store, clock, random, trustDomain });
 afterAll(() => store.close());
 
 const web = { name: "web", namespace: "default" };

@@ -1,0 +1,62 @@
+/**
+ * Instances as leases: each is the key `instances/<id>` on a lease of its own. Saying the same again renews the lease and
+ * nothing else: no revision, no news for watchers.
+ */
+import { registryKeys, type RegisterAnswer } from "../api/messages.ts";
+import { Refusal } from "../api/problem.ts";
+import { serviceKey, type Instance, type Node, type ServiceName } from "../model/service.ts";
+import type { Store } from "./store.ts";
+
+export async function register(
+  store: Store,
+  caller: ServiceName,
+  instance: Instance,
+  ttlMs: number,
+): Promise<RegisterAnswer> {
+  requireOwn(caller, instance);
+  requireMember(store, instance);
+  const lease = leaseOf(instance.id);
+  await store.lease(lease, ttlMs);
+  const key = registryKeys.instances + instance.id;
+  const value = JSON.stringify(instance);
+  if (store.get(key)?.value !== value) {
+    const result = await store.commit([], [{ do: "put", key, value, lease }]);
+    if (!result.ok) throw new Refusal(503, "The lease ended while it was registered: try again");
+  }
+  return { revision: store.revision(), ttlMs };
+}
+
+/** Nobody has to wait for the lease to end. What is not registered is taken back already. */
+export async function deregister(store: Store, caller: ServiceName, id: string): Promise<number> {
+  const entry = store.get(registryKeys.instances + id);
+  if (entry !== null) {
+    requireOwn(caller, JSON.parse(entry.value) as Instance);
+    await store.revoke(leaseOf(id));
+  }
+  return store.revision();
+}
+
+function leaseOf(instanceId: string): string {
+  return `instance:${instanceId}`;
+}
+
+/** An instance belongs to the service whose certificate puts it, and its id says where it runs. */
+function requireOwn(caller: ServiceName, instance: Instance): void {
+  const own = serviceKey(caller);
+  if (serviceKey(instance.service) !== own)
+    throw new Refusal(403, `${own} cannot register an instance of ${serviceKey(instance.service)}`);
+  const prefix = `${instance.node}/${own}/`;
+  if (!instance.id.startsWith(prefix) || !/^[1-9]\d{0,4}$/.test(instance.id.slice(prefix.length)))
+    throw new Refusal(400, `Cannot register the instance "${instance.id}": expected ${prefix}<port>`);
+}
+
+/** An instance runs on a machine that may be its service. */
+function requireMember(store: Store, instance: Instance): void {
+  const entry = store.get(registryKeys.nodes + instance.node);
+  const node = entry === null ? null : (JSON.parse(entry.value) as Node);
+  if (node === null || node.removed)
+    throw new Refusal(403, `The machine ${instance.node} is not part of this mesh, or no longer`);
+  const key = serviceKey(instance.service);
+  if (!node.services.some((each) => serviceKey(each) === key))
+    throw new Refusal(403, `The machine ${instance.node} may not be the service ${key}`);
+}
