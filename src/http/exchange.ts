@@ -23,7 +23,10 @@ export interface RequestHead {
   readonly fields: Fields;
   /** Body length in bytes; -1 when framed without one; 0 for none. */
   readonly contentLength: number;
-  /** The protocol asked for by Upgrade (lower case), `connect` for CONNECT, else null. */
+  /**
+   * The protocol asked for by Upgrade or by Extended CONNECT (RFC 8441), lower case; `connect` for plain CONNECT; else
+   * null. Extended CONNECT is a GET with an upgrade here: the pipeline cannot tell them apart.
+   */
   readonly upgrade: string | null;
   readonly expectContinue: boolean;
   /** `HTTP/1.0`, `HTTP/1.1`, `HTTP/2`: for logs and Via only. */
@@ -37,7 +40,10 @@ export interface ResponseHead {
   readonly fields: Fields;
   /** Body length in bytes; -1 when framed without one; 0 for none, also for HEAD, 1xx, 204 and 304. */
   readonly contentLength: number;
-  /** True when the answer turns the exchange into a raw stream both ways (101, or 2xx to CONNECT). */
+  /**
+   * True when the answer turns the exchange into a raw stream both ways: 101 (also where HTTP/2 says 200 to Extended
+   * CONNECT), or 2xx to CONNECT.
+   */
   readonly tunnel: boolean;
   /** As in RequestHead. */
   readonly nominated: readonly string[] | null;
