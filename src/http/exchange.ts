@@ -125,6 +125,8 @@ export interface ClientStream {
 export interface ClientConnection {
   /** How many requests can be started now. */
   readonly room: number;
+  /** When it was opened, on the monotonic clock, milliseconds. */
+  readonly openedMs: number;
   /** Requests carried so far: 0 means the first one cannot meet a keep-alive race. */
   readonly carried: number;
   /** `target`, `authority` and `method` may differ from `request` after a rewrite. */

@@ -49,6 +49,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     close: (error) => this.#onClose(error),
   };
   carried = 0;
+  readonly openedMs: number;
   readonly output: Output;
   readonly #parser = new ResponseParser();
   readonly #body = new BodyReader();
@@ -73,6 +74,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     readonly options: Http1ClientOptions,
   ) {
     super();
+    this.openedMs = options.shard.clock.now();
     this.output = new Output(socket, options.shard);
   }
 

@@ -4,14 +4,19 @@
  * again where that is safe, record. Without a policy that answers later, a request passes in one turn of the event loop.
  */
 import { WheelEntry } from "../base/timer_wheel.ts";
-import type { ClientStream, OutgoingRequest, ResponseHead, ServerExchange } from "../http/exchange.ts";
-import type { Http1Client } from "../http/h1_client.ts";
+import type {
+  ClientConnection,
+  ClientStream,
+  OutgoingRequest,
+  ResponseHead,
+  ServerExchange,
+} from "../http/exchange.ts";
 import { limits } from "../model/limits.ts";
-import type { Flag, Outcome } from "../model/outcome.ts";
-import { serviceKey } from "../model/service.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { serviceKey, takesRequests } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
-import { attemptField, errorField, heddleFields, repeatField, requestIdField } from "./heddle_fields.ts";
+import { attemptField, heddleFields, repeatField, requestIdField } from "./heddle_fields.ts";
 import { CallRecord } from "./call_record.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
 import type {
@@ -23,7 +28,8 @@ import type {
   Target,
 } from "./live_service.ts";
 import { outcomes } from "./outcomes.ts";
-import type { OutboundSource } from "./outbound_source.ts";
+import type { OutboundSource, PoolKind } from "./outbound_source.ts";
+import { proxyFailure } from "./proxy_failure.ts";
 import { isRequestId } from "./request_id.ts";
 import { RequestBody, type BodyOwner } from "./request_body.ts";
 import { rescue } from "./rescue.ts";
@@ -109,7 +115,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const { request } = this.exchange;
     record.service = destination.key;
     record.destinationId = destination.destination.spiffeId;
-    if (destination.destination.protocol !== "http") return this.#refuse(outcomes.notHttp(destination));
+    if (!takesRequests(destination.destination.protocol)) return this.#refuse(outcomes.notHttp(destination));
     if (!destination.admission.enter()) return this.#overflow(destination);
     this.#admitted = destination;
     destination.budget.request(record.startedMs);
@@ -142,7 +148,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#record.endpoint = endpoint.endpoint.id;
     this.#record.tls = endpoint.here === null;
     if (endpoint.here === null) {
-      this.#pool = this.source.poolOf(destination, endpoint);
+      this.#pool = this.source.poolOf(destination, endpoint, this.#transport(destination));
       this.#pool.acquire(this, nowMs);
     } else {
       this.#call = this.#inProcess(endpoint.here.service, endpoint.here.app);
@@ -150,7 +156,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     }
   }
 
-  connected(connection: Http1Client): void {
+  connected(connection: ClientConnection): void {
     this.started(connection.start(this.#outgoing(), this));
   }
 
@@ -233,6 +239,13 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     exchange.write(body);
     exchange.end(null);
     this.#finish(null);
+  }
+
+  /** An upgrade whose request has a body is nothing that a stream could carry. */
+  #transport(destination: LiveDestination): PoolKind {
+    const { upgrade, contentLength } = this.exchange.request;
+    if (destination.destination.transport === "http/1.1") return "http/1.1";
+    return upgrade !== null && contentLength !== 0 ? "http/1.1" : "shared";
   }
 
   #inProcess(service: InboundService, app: LocalApp): InboundCall {
@@ -488,19 +501,3 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
 /** Methods that may happen twice (RFC 9110 section 9.2.2). */
 const repeatable: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
-
-/** What the other proxy says about an answer that it gave itself; null for an answer of the service. */
-function proxyFailure(head: ResponseHead): Outcome | null {
-  const error = head.fields.get(errorField);
-  if (error === null) return null;
-  const slash = error.indexOf("/");
-  const flag = (slash < 0 ? error : error.slice(0, slash)) as Flag;
-  const repeat = head.fields.get(repeatField);
-  return {
-    flag,
-    side: flag === "AD" ? "downstream" : "upstream",
-    repeat: repeat === "yes" || repeat === "idempotent" ? repeat : "no",
-    status: head.status,
-    detail: slash < 0 ? error : error.slice(slash + 1),
-  };
-}
