@@ -48,6 +48,7 @@ export interface InboundCallOptions {
   readonly tls: boolean;
   /** Without fields of heddle's own: whoever starts a call leaves them out. */
   readonly request: OutgoingRequest;
+  readonly edits: FieldEdits;
   readonly sink: CallSink;
 }
 
@@ -83,13 +84,8 @@ export class InboundCall implements ResponseSink, Taker {
   }
 
   connected(connection: ClientConnection): void {
-    const { request, caller, sink } = this.options;
-    const { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
-    const edits = withCaller(request.edits, caller.key);
-    this.#stream = connection.start(
-      { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue },
-      this,
-    );
+    const { request, edits, caller, sink } = this.options;
+    this.#stream = connection.start(request, withCaller(edits, caller.key), this);
     sink.started(this.#stream);
   }
 
@@ -119,9 +115,9 @@ export class InboundCall implements ResponseSink, Taker {
     sink.head(foreign === null ? head : { ...head, nominated: [...foreign, ...(head.nominated ?? [])] });
   }
 
-  data(chunk: Uint8Array): void {
-    this.#record.bytesOut += chunk.length;
-    this.options.sink.data(chunk);
+  data(bytes: Uint8Array, start: number, end: number): void {
+    this.#record.bytesOut += end - start;
+    this.options.sink.data(bytes, start, end);
   }
 
   end(trailers: Fields | null): void {

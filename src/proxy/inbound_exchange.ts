@@ -25,8 +25,6 @@ export function serveInbound(
     return rescue(exchange, outcomes.notHere(serverName), requestId, true);
   const joined = new InboundExchange(exchange, requestId);
   const { request } = exchange;
-  const { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
-  const edits = editsOf(fields, requestId);
   joined.call = new InboundCall({
     shard: parts.shard,
     recorder: parts.recorder,
@@ -37,7 +35,8 @@ export function serveInbound(
     path: request.path,
     protocol: request.version,
     tls: true,
-    request: { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue },
+    request,
+    edits: editsOf(request.fields, requestId),
     sink: joined,
   });
   joined.call.begin();
@@ -80,8 +79,8 @@ class InboundExchange implements CallSink, BodyOwner {
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
   }
 
-  data(chunk: Uint8Array): void {
-    if (!this.exchange.write(chunk)) this.#stream?.pause();
+  data(bytes: Uint8Array, start: number, end: number): void {
+    if (!this.exchange.write(bytes, start, end)) this.#stream?.pause();
   }
 
   end(trailers: Fields | null): void {

@@ -87,8 +87,9 @@ export class InboundTcp {
   #farEnd(socket: Socket): SocketEnd {
     const { app, client } = this.options;
     const far = new SocketEnd(socket);
-    if (app.proxyProtocol !== null)
-      far.take(proxyHeader(app.proxyProtocol, client, `${app.host}:${app.port}`));
+    if (app.proxyProtocol === null) return far;
+    const header = proxyHeader(app.proxyProtocol, client, `${app.host}:${app.port}`);
+    far.take(header, 0, header.length);
     return far;
   }
 

@@ -157,7 +157,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   }
 
   connected(connection: ClientConnection): void {
-    this.started(connection.start(this.#outgoing(), this));
+    this.started(connection.start(this.#outgoing(), this.#requestEdits(), this));
   }
 
   started(stream: ClientStream): void {
@@ -261,6 +261,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
       protocol: this.#record.protocol,
       tls: false,
       request: this.#outgoing(),
+      edits: this.#requestEdits(),
       sink: this,
     });
   }
@@ -274,15 +275,16 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   }
 
   #outgoing(): OutgoingRequest {
-    const { method, authority, fields, nominated, contentLength, upgrade, expectContinue } =
-      this.exchange.request;
-    const target = this.#newTarget ?? this.exchange.request.target;
-    const edits = this.#requestEdits(heddleFields(fields));
-    return { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue };
+    const { request } = this.exchange;
+    if (this.#newTarget === null) return request;
+    const { method, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
+    const target = this.#newTarget;
+    return { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
   }
 
-  /** `foreign`: fields of heddle's own names that came from outside. */
-  #requestEdits(foreign: readonly string[] | null): FieldEdits {
+  #requestEdits(): FieldEdits {
+    // Fields of heddle's own names that came from outside.
+    const foreign = heddleFields(this.exchange.request.fields);
     const own = this.#edits;
     const policy = this.#policyEdits;
     if (foreign === null && policy === noEdits && this.#tried.length === 0) return own;
@@ -322,10 +324,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
   }
 
-  data(chunk: Uint8Array): void {
+  data(bytes: Uint8Array, start: number, end: number): void {
     if (this.#passingBy !== null) return;
-    this.#record.bytesOut += chunk.length;
-    if (!this.exchange.write(chunk)) this.#stream?.pause();
+    this.#record.bytesOut += end - start;
+    if (!this.exchange.write(bytes, start, end)) this.#stream?.pause();
   }
 
   end(trailers: Fields | null): void {
