@@ -91,7 +91,8 @@ function trailingBytes(bytes: Uint8Array, valueEnd: number): number {
   return at + 1 - valueEnd;
 }
 
-function isDropped(fields: Fields, index: number, id: number, writing: FieldWriting): boolean {
+/** Whether a field stays behind: of this hop, of framing, or named by the edits. */
+export function isDropped(fields: Fields, index: number, id: number, writing: FieldWriting): boolean {
   if (id !== 0) {
     if (id === writing.replacedId) return true;
     if (ofThisHop[id] === 1) return !(id === lengthId && writing.keepLength);
