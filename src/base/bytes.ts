@@ -17,11 +17,6 @@ export function copyBytes(
   copy.call(source, target, at, start, end);
 }
 
-/** A view of `bytes[start, end)`. Cheaper than `subarray`, which asks a receive buffer for its class first. */
-export function viewOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
-}
-
 /** ISO 8859-1, byte by byte (RFC 9112 section 2.2). */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   return latin1Slice.call(bytes, start, end);

@@ -10,11 +10,13 @@ type Report = (path: Path, message: string, options?: Parameters<typeof issueAt>
 
 export function checkDocument(source: YamlDocument, read: ReadDocument, issues: Issue[]): void {
   const report: Report = (...issue) => void issues.push(issueAt(source, ...issue));
+  if (read.kind === "Service") checkTransport(read.value, report);
   if (read.kind === "HTTPRoute") checkRules(read.value, report);
+  if (read.kind === "TLSRoute") checkBackends(read.value, [], report);
   if (read.kind === "Machine") checkMachine(read.value, report);
 }
 
-type Rule = Written<"HTTPRoute">["rules"][number];
+type Backends = Pick<Written<"HTTPRoute">["rules"][number], "split" | "backends">;
 
 function checkRules(route: Written<"HTTPRoute">, report: Report): void {
   const names = new Set<string>();
@@ -25,17 +27,29 @@ function checkRules(route: Written<"HTTPRoute">, report: Report): void {
     names.add(name);
     if (rule.match !== undefined && rule.matches !== undefined)
       report([...path, "match"], "match and matches exclude each other", { key: true });
-    if (rule.split !== undefined && rule.backends !== undefined)
-      report([...path, "split"], "split and backends exclude each other", { key: true });
-    const weights = weightsOf(rule);
-    if (weights.length > 0 && weights.every((weight) => weight === 0)) {
-      const field = rule.backends === undefined ? "split" : "backends";
-      report([...path, field], "all weights are 0, so nobody would answer", { key: true });
-    }
+    checkBackends(rule, path, report);
   });
 }
 
-function weightsOf(rule: Rule): readonly number[] {
+function checkBackends(rule: Backends, path: Path, report: Report): void {
+  if (rule.split !== undefined && rule.backends !== undefined)
+    report([...path, "split"], "split and backends exclude each other", { key: true });
+  const weights = weightsOf(rule);
+  if (weights.length > 0 && weights.every((weight) => weight === 0)) {
+    const field = rule.backends === undefined ? "split" : "backends";
+    report([...path, field], "all weights are 0, so nobody would answer", { key: true });
+  }
+}
+
+/** A way of travelling that the protocol cannot take. */
+function checkTransport({ protocol, transport }: Written<"Service">, report: Report): void {
+  if (transport === "http/1.1" && protocol !== "http")
+    report(["transport"], `transport http/1.1 carries protocol http, not ${protocol ?? "an undeclared one"}`);
+  if (transport === "own" && protocol !== "tcp" && protocol !== "tls" && protocol !== undefined)
+    report(["transport"], `transport own is for opaque connections (tcp, tls), not for ${protocol}`);
+}
+
+function weightsOf(rule: Backends): readonly number[] {
   return rule.backends?.map((each) => each.weight ?? 1) ?? Object.values(rule.split ?? {});
 }
 
@@ -59,7 +73,13 @@ function checkMachine(machine: Written<"Machine">, report: Report): void {
     if (service.httpPort !== undefined)
       claim(`127.0.0.1:${service.httpPort}`, [...path, "httpPort"], `httpPort of ${service.service}`);
     (service.upstreams ?? []).forEach((upstream, index) => {
-      if (upstream.bind === undefined) return;
+      if (upstream.bind === undefined) {
+        if (upstream.proxyProtocol === true)
+          report([...path, "upstreams", index, "proxyProtocol"], "this needs a port of its own: bind", {
+            key: true,
+          });
+        return;
+      }
       const place: Path = [...path, "upstreams", index, "bind"];
       claim(upstream.bind, place, `${service.service} for ${upstream.service}`);
       if (!/^(?:127\.|\[::1\]|localhost)/.test(upstream.bind)) {

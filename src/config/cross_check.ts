@@ -1,13 +1,15 @@
 /** What only the whole set can tell: names that lead nowhere, HTTP rules on services that are not HTTP, rules that never match. */
 import type {
   AccessDocument,
+  Backend,
   Document,
   HttpRouteDocument,
   PolicyUse,
   ServiceDocument,
+  TlsRouteDocument,
 } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey, type ServiceName } from "../model/service.ts";
+import { serviceKey, takesRequests, type ServiceName } from "../model/service.ts";
 import { resolveService } from "./expand.ts";
 import { suggestion, type Issue } from "./issue.ts";
 import { issueAt } from "./read_document.ts";
@@ -42,6 +44,32 @@ export function crossCheck(loaded: readonly Loaded[], context: CrossCheckOptions
   checkOverlaps(loaded, issues);
 }
 
+/** What a service must speak to stand where it stands. */
+interface Fit {
+  readonly what: string;
+  readonly needs: string;
+  readonly fits: (service: ServiceDocument) => boolean;
+}
+
+/** Requests, and not only when a connection happens to show them. */
+function declaresRequests({ protocol }: ServiceDocument): boolean {
+  return protocol !== "detect" && takesRequests(protocol);
+}
+
+function protocolText({ protocol }: ServiceDocument): string {
+  return protocol === "detect" ? "none declared" : protocol;
+}
+
+const requests = { needs: "protocol http, http2 or grpc", fits: declaresRequests };
+const handshakes = {
+  needs: "protocol tls",
+  fits: ({ protocol }: ServiceDocument): boolean => protocol === "tls",
+};
+const asRoute: Fit = { what: "a route", ...requests };
+const asRouteBackend: Fit = { what: "a backend of a route", ...requests };
+const asTlsRoute: Fit = { what: "a TLS route", ...handshakes };
+const asTlsBackend: Fit = { what: "a backend of a TLS route", ...handshakes };
+
 class CrossCheck {
   constructor(
     readonly source: YamlDocument,
@@ -53,6 +81,7 @@ class CrossCheck {
   check(document: Document): void {
     if (document.kind === "Service") this.#checkService(document);
     else if (document.kind === "HTTPRoute") this.#checkRoute(document);
+    else if (document.kind === "TLSRoute") this.#checkTlsRoute(document);
     else this.#checkAccess(document);
   }
 
@@ -62,10 +91,10 @@ class CrossCheck {
 
   #checkService(service: ServiceDocument): void {
     this.#checkPolicies(service.policies, []);
-    if (service.protocol !== "http" && service.policies.length > 0)
+    if (!declaresRequests(service) && service.policies.length > 0)
       this.#report(
         ["policies"],
-        `policies see requests, which a service with protocol ${service.protocol} has not`,
+        `policies see requests: declare protocol http, http2 or grpc, not ${protocolText(service)}`,
       );
   }
 
@@ -83,32 +112,48 @@ class CrossCheck {
   }
 
   #checkRoute(route: HttpRouteDocument): void {
-    this.#findHttp(route.service, ["service"], "a route");
-    if (route.namespace !== route.service.namespace) {
-      const message = `this version has no routes across namespaces: ${serviceKey(route.service)} is not in ${route.namespace}`;
-      this.#report(["service"], message);
-    }
+    this.#findFit(route.service, ["service"], asRoute);
+    this.#checkNamespace(route);
     route.rules.forEach((rule, at) => {
       this.#checkPolicies(rule.policies, ["rules", at]);
-      rule.backends.forEach((backend, index) => {
-        const { path, key } = this.#backendPlace(at, index);
-        const service = this.#findHttp(backend.service, path, "a backend of a route", key);
-        const { subset } = backend;
-        if (service === null || subset === null || Object.hasOwn(service.subsets, subset)) return;
-        const known = Object.keys(service.subsets);
-        const all = known.length === 0 ? "; it has none" : `; it has ${known.join(", ")}`;
-        const message = `the Service ${serviceKey(service)} has no subset "${subset}"${suggestion(subset, known, all)}`;
-        this.#report(path, message, key);
-      });
+      this.#checkBackends(rule.backends, ["rules", at], asRouteBackend);
+    });
+  }
+
+  #checkTlsRoute(route: TlsRouteDocument): void {
+    this.#findFit(route.service, ["service"], asTlsRoute);
+    this.#checkNamespace(route);
+    this.#checkBackends(route.backends, [], asTlsBackend);
+  }
+
+  #checkNamespace({ namespace, service }: HttpRouteDocument | TlsRouteDocument): void {
+    if (namespace === service.namespace) return;
+    const message = `this version has no routes across namespaces: ${serviceKey(service)} is not in ${namespace}`;
+    this.#report(["service"], message);
+  }
+
+  #checkBackends(backends: readonly Backend[], around: Path, fit: Fit): void {
+    backends.forEach((backend, index) => {
+      const { path, key } = this.#backendPlace(around, index);
+      const service = this.#findFit(backend.service, path, fit, key);
+      const { subset } = backend;
+      if (service === null || subset === null || Object.hasOwn(service.subsets, subset)) return;
+      const known = Object.keys(service.subsets);
+      const all = known.length === 0 ? "; it has none" : `; it has ${known.join(", ")}`;
+      const message = `the Service ${serviceKey(service)} has no subset "${subset}"${suggestion(subset, known, all)}`;
+      this.#report(path, message, key);
     });
   }
 
   /** Where a backend was written: an entry of `backends` or a key of `split`. */
-  #backendPlace(rule: number, index: number): { readonly path: Path; readonly key: boolean } {
-    const written = (this.source.value as { rules: { split?: object }[] }).rules[rule];
-    const target = Object.keys(written?.split ?? {})[index];
-    if (target === undefined) return { path: ["rules", rule, "backends", index, "service"], key: false };
-    return { path: ["rules", rule, "split", target], key: true };
+  #backendPlace(around: Path, index: number): { readonly path: Path; readonly key: boolean } {
+    const written = around.reduce<unknown>(
+      (value, step) => (value as Record<string | number, unknown>)[step],
+      this.source.value,
+    ) as { split?: object };
+    const target = Object.keys(written.split ?? {})[index];
+    if (target === undefined) return { path: [...around, "backends", index, "service"], key: false };
+    return { path: [...around, "split", target], key: true };
   }
 
   #find(service: ServiceName, path: Path, key: boolean, advice = ""): ServiceDocument | null {
@@ -122,10 +167,11 @@ class CrossCheck {
     return null;
   }
 
-  #findHttp(service: ServiceName, path: Path, what: string, key = false): ServiceDocument | null {
+  #findFit(service: ServiceName, path: Path, fit: Fit, key = false): ServiceDocument | null {
     const found = this.#find(service, path, key);
-    if (found !== null && found.protocol !== "http")
-      this.#report(path, `${what} needs protocol http, but ${serviceKey(found)} has ${found.protocol}`, key);
+    if (found === null || fit.fits(found)) return found;
+    const has = `${serviceKey(found)} has ${protocolText(found)}`;
+    this.#report(path, `${fit.what} needs ${fit.needs}, but ${has}`, key);
     return found;
   }
 
@@ -134,8 +180,8 @@ class CrossCheck {
     for (const list of ["deny", "allow"] as const) {
       access[list].forEach((rule, at) => {
         for (const field of ["methods", "paths"] as const) {
-          if (service?.protocol !== "tcp" || rule[field].length === 0) continue;
-          const message = `${field} need protocol http, but ${serviceKey(service)} has tcp`;
+          if (service === null || declaresRequests(service) || rule[field].length === 0) continue;
+          const message = `${field} need protocol http, http2 or grpc, but ${serviceKey(service)} has ${protocolText(service)}`;
           this.#report([list, at, field], message, true);
         }
         const { from } = rule;

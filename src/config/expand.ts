@@ -14,6 +14,7 @@ import type {
   RouteMatch,
   RouteRule,
   ServiceDocument,
+  TlsRouteDocument,
   Upstream,
 } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
@@ -27,6 +28,8 @@ export function expandDocument(read: Exclude<ReadDocument, { kind: "Machine" }>)
       return expandService(read.value);
     case "HTTPRoute":
       return expandRoute(read.value);
+    case "TLSRoute":
+      return expandTlsRoute(read.value);
     case "Access":
       return expandAccess(read.value);
   }
@@ -44,7 +47,8 @@ function expandService(value: Written<"Service">): ServiceDocument {
     name: value.name,
     namespace: value.namespace ?? defaultNamespace,
     port: value.port,
-    protocol: value.protocol,
+    protocol: value.protocol ?? "detect",
+    transport: value.transport ?? "shared",
     subsets: value.subsets ?? {},
     health: expandHealth(value.health),
     balance: value.balance ?? "ewma",
@@ -90,7 +94,19 @@ function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule
   };
 }
 
-function expandBackends(rule: WrittenRule, namespace: string): Backend[] {
+function expandTlsRoute(value: Written<"TLSRoute">): TlsRouteDocument {
+  const namespace = value.namespace ?? defaultNamespace;
+  return {
+    kind: "TLSRoute",
+    name: value.name,
+    namespace,
+    service: resolveService(value.service, namespace),
+    hostnames: value.hostnames,
+    backends: expandBackends(value, namespace),
+  };
+}
+
+function expandBackends(rule: Pick<WrittenRule, "backends" | "split">, namespace: string): Backend[] {
   if (rule.backends !== undefined) {
     return rule.backends.map((each) => ({
       service: resolveService(each.service, namespace),
@@ -182,9 +198,11 @@ function expandMachineService(value: NonNullable<Written<"Machine">["services"]>
     health: expandHealth(value.health),
     labels: value.labels ?? {},
     httpPort: value.httpPort ?? null,
+    proxyProtocol: value.proxyProtocol === undefined ? null : value.proxyProtocol === "v1" ? 1 : 2,
     upstreams: (value.upstreams ?? []).map((each): Upstream => {
       const target = resolveService(each.service, service.namespace);
-      return { service: target, ...expandBind(each.bind) };
+      const proxyProtocol = each.proxyProtocol ?? false;
+      return { service: target, ...expandBind(each.bind), proxyProtocol };
     }),
   };
 }

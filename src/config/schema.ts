@@ -140,14 +140,16 @@ const split = record(
   ),
   weight,
 );
+const backends = list(
+  object({ service: serviceName, subset: v.optional(name), weight: v.optional(weight) }),
+  16,
+);
 const rule = object({
   name: v.optional(name),
   match: v.optional(match),
   matches: v.optional(list(match, 64, 1)),
   split: v.optional(split),
-  backends: v.optional(
-    list(object({ service: serviceName, subset: v.optional(name), weight: v.optional(weight) }), 16),
-  ),
+  backends: v.optional(backends),
   timeouts: v.optional(object({ request: v.optional(duration) })),
   idempotent: v.optional(flag),
   policies,
@@ -162,13 +164,17 @@ const accessRules = v.optional(
     256,
   ),
 );
-const protocol = v.pipe(
-  v.picklist(["http", "tcp", "http2", "grpc", "tls"], '"http" or "tcp": it is declared, never guessed'),
-  v.check(
-    (value) => value === "http" || value === "tcp",
-    "http or tcp: this version does not support others yet",
+const protocol = v.optional(
+  v.picklist(["http", "http2", "grpc", "tcp", "tls"], "http, http2, grpc, tcp or tls"),
+);
+const transport = v.optional(v.picklist(["shared", "http/1.1", "own"], 'shared, own, or "http/1.1"'));
+/** A name that TLS clients ask for. */
+const hostname = v.pipe(
+  v.string("a hostname such as db.example or *.example"),
+  v.regex(
+    /^(?:\*\.)?(?=.{1,253}$)(?!\d+(?:\.\d+){3}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/,
+    "a hostname such as db.example or *.example, in lower case",
   ),
-  v.transform((value) => value as "http" | "tcp"),
 );
 const host = v.pipe(
   v.string("an address such as 10.0.0.12"),
@@ -187,6 +193,7 @@ export const schemas = {
     ...common,
     port,
     protocol,
+    transport,
     subsets: v.optional(record(name, labels)),
     health: v.optional(health),
     balance: v.optional(v.picklist(["ewma", "round-robin"], "ewma or round-robin")),
@@ -199,6 +206,14 @@ export const schemas = {
     service: serviceName,
     order: v.optional(v.pipe(v.number("a whole number"), v.safeInteger("a whole number"))),
     rules: list(rule, 16, 1),
+  }),
+  TLSRoute: object({
+    kind: v.literal("TLSRoute"),
+    ...common,
+    service: serviceName,
+    hostnames: list(hostname, 1024, 1),
+    split: v.optional(split),
+    backends: v.optional(backends),
   }),
   Access: object({
     kind: v.literal("Access"),
@@ -221,7 +236,13 @@ export const schemas = {
           httpPort: v.optional(port),
           health: v.optional(health),
           labels: v.optional(labels),
-          upstreams: v.optional(list(object({ service: serviceName, bind: v.optional(bind) }), 256)),
+          proxyProtocol: v.optional(v.picklist(["v1", "v2"], "v1 or v2")),
+          upstreams: v.optional(
+            list(
+              object({ service: serviceName, bind: v.optional(bind), proxyProtocol: v.optional(flag) }),
+              256,
+            ),
+          ),
         }),
         limits.servicesPerNodeMax,
       ),

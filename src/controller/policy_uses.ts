@@ -54,7 +54,7 @@ function usesOf(document: Document): { readonly use: PolicyUse; readonly path: P
   const placed = (uses: readonly PolicyUse[], path: Path) =>
     uses.map((use, at) => ({ use, path: [...path, "policies", at] }));
   if (document.kind === "Service") return placed(document.policies, []);
-  if (document.kind === "Access") return [];
+  if (document.kind !== "HTTPRoute") return [];
   return document.rules.flatMap((rule, at) => placed(rule.policies, ["rules", at]));
 }
 

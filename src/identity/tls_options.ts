@@ -6,13 +6,15 @@ import { verifyPeer, type Trust } from "./verify_peer.ts";
 /** ALPN of an opaque TCP connection between proxies. */
 export const tcpAlpn = "heddle-tcp";
 export const httpAlpn = "http/1.1";
+/** ALPN of a connection that many calls share: HTTP/2. */
+export const sharedAlpn = "h2";
 
 /** The server side of a local service: any service of the trust domain may shake hands; what it may do is decided later. */
 export function inboundTls(credential: TlsCredential, trust: Trust): TlsServerOptions {
   return {
     credential,
     trustPem: trust.rootsPem,
-    alpn: [httpAlpn, tcpAlpn],
+    alpn: [sharedAlpn, httpAlpn, tcpAlpn],
     peer: "required",
     handshakeTimeoutMs: limits.tlsHandshakeMs,
     accept: (session) => verifyPeer(session, trust, { kind: "service" }),

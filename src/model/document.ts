@@ -2,9 +2,9 @@
  * What operators write, after parsing: defaults filled in, durations in milliseconds, sugar expanded. The shapes
  * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
  */
-import type { Protocol, ServiceName } from "./service.ts";
+import type { Protocol, ServiceName, Transport } from "./service.ts";
 
-export type Document = ServiceDocument | HttpRouteDocument | AccessDocument;
+export type Document = ServiceDocument | HttpRouteDocument | TlsRouteDocument | AccessDocument;
 
 export interface DocumentId {
   readonly kind: Document["kind"];
@@ -26,7 +26,9 @@ export interface ServiceDocument {
   readonly namespace: string;
   /** What callers say; only shown, the real port is the machine's business. */
   readonly port: number;
+  /** `detect` when none is declared. */
   readonly protocol: Protocol;
+  readonly transport: Transport;
   /** Subset name to the labels an instance must have. */
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly health: HealthCheck | null;
@@ -90,6 +92,18 @@ export interface HttpRouteDocument {
   readonly rules: readonly RouteRule[];
 }
 
+/** Where TLS connections go by the server name that their client asks for; they stay closed to heddle. */
+export interface TlsRouteDocument {
+  readonly kind: "TLSRoute";
+  readonly name: string;
+  readonly namespace: string;
+  readonly service: ServiceName;
+  /** Lower case; `*.` as the first label stands for one label and more. */
+  readonly hostnames: readonly string[];
+  /** Empty: the route's own service, whole. */
+  readonly backends: readonly Backend[];
+}
+
 /** Who is meant by `from` of an access rule. */
 export type Source =
   | { readonly kind: "any" }
@@ -130,6 +144,8 @@ export interface MachineService {
   /** Where the app listens. */
   readonly host: string;
   readonly port: number;
+  /** The app expects the PROXY protocol before each connection, in this version; null: it does not. */
+  readonly proxyProtocol: 1 | 2 | null;
   /** null: the Service document's, else a TCP connect. */
   readonly health: HealthCheck | null;
   readonly labels: Readonly<Record<string, string>>;
@@ -144,4 +160,6 @@ export interface Upstream {
   readonly host: string;
   /** null: reached by the HTTP outbound listener only. */
   readonly port: number | null;
+  /** Whoever connects sends the PROXY protocol first (a load balancer in front): the address it names is the caller's. */
+  readonly proxyProtocol: boolean;
 }

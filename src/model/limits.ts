@@ -31,6 +31,9 @@ export const limits = {
   clientHelloBytesMax: 64 * kib,
   clientHelloRecordsMax: 16,
   firstByteMs: 10_000,
+  /** An undeclared protocol is known by then, or the connection is opaque. */
+  detectMs: 1_000,
+  proxyHeaderBytesMax: 4 * kib,
   headMs: 10_000,
   bodyProgressMs: 30_000,
   writeStallMs: 30_000,
@@ -48,6 +51,10 @@ export const limits = {
   pendingMax: 1024,
   pendingMs: 3_000,
   requestsMax: 4096,
+  /** Connections that many requests share, to one endpoint. */
+  sharedConnectionsMax: 32,
+  /** With fewer streams left on the last shared connection the next one is opened. */
+  streamsAheadMin: 64,
   // Retries
   attemptsMax: 2,
   retryBudgetRatio: 0.2,

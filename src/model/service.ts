@@ -1,7 +1,27 @@
 /** What runs in the mesh: services, their running instances and the machines they run on, as the registry keeps them. */
 
-/** How a service speaks. HTTP is routed by requests, TCP by connections. */
-export type Protocol = "http" | "tcp";
+/**
+ * How a service speaks. `http` is HTTP/1.1, `http2` and `grpc` are HTTP/2 in clear text by prior knowledge: these are routed
+ * by requests. `tcp` is opaque, `tls` too but for the server name that its client asks for: these are routed by connections.
+ * `detect` is what no document declares: each connection shows it by its first bytes.
+ */
+export type Protocol = "http" | "http2" | "grpc" | "tcp" | "tls" | "detect";
+
+/** How a call travels between two machines: `shared`, a stream of an HTTP/2 connection; `http/1.1`, a connection at a time; `own`, an opaque connection with a TLS connection of its own. */
+export type Transport = "shared" | "http/1.1" | "own";
+
+/** Whether exchanges of HTTP may be for it. */
+export function takesRequests(protocol: Protocol): boolean {
+  return protocol !== "tcp" && protocol !== "tls";
+}
+
+/** Whether opaque connections may be for it. */
+export function takesConnections(protocol: Protocol): boolean {
+  return protocol === "tcp" || protocol === "tls" || protocol === "detect";
+}
+
+/** Ports whose servers speak first (SMTP, MySQL, PostgreSQL, Redis and others): nothing can be learned by waiting for the client. */
+export const serverFirstPorts: ReadonlySet<number> = new Set([25, 587, 3306, 4444, 5432, 6379, 9300, 11_211]);
 
 /** `name` and `namespace` together name a service everywhere: `orders.default`. */
 export interface ServiceName {

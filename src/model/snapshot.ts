@@ -3,7 +3,7 @@
  * wire and on the proxy's disk. A proxy builds its live state from it and from nothing else.
  */
 import type { Balance, HealthCheck, RouteMatch } from "./document.ts";
-import type { Protocol, ServiceName } from "./service.ts";
+import type { Protocol, ServiceName, Transport } from "./service.ts";
 
 export interface Snapshot {
   /** Format of this shape; a proxy refuses one it does not know. */
@@ -63,12 +63,17 @@ export interface Destination {
   /** Whom the far side must prove to be. */
   readonly spiffeId: string;
   readonly protocol: Protocol;
+  /** Not declared, and at its port the server speaks first: opaque without a look. */
+  readonly serverFirst: boolean;
+  readonly transport: Transport;
   readonly balance: Balance;
   readonly stream: boolean;
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence: the first that matches wins. Empty: no route attached, everything goes to the service. */
   readonly routes: readonly CompiledRoute[];
+  /** For connections of TLS, the most specific hostname first. Empty: none attached, everything goes to the service. */
+  readonly tlsRoutes: readonly CompiledTlsRoute[];
   /** Policies of the service itself; they run before those of the route. */
   readonly policies: readonly PolicyBinding[];
 }
@@ -92,6 +97,14 @@ export interface CompiledRoute {
   readonly requestTimeoutMs: number | null;
   readonly idempotent: boolean;
   readonly policies: readonly PolicyBinding[];
+}
+
+/** One hostname of one TLSRoute. */
+export interface CompiledTlsRoute {
+  readonly name: string;
+  /** `db.example`, or `*.example` for everything below. */
+  readonly hostname: string;
+  readonly backends: readonly CompiledBackend[];
 }
 
 export interface CompiledBackend {

@@ -12,6 +12,8 @@ export const attemptField = "x-heddle-attempt";
 export const errorField = "x-heddle-error";
 /** On an answer of a proxy after which the other proxy may send the request again: `yes` or `idempotent`. */
 export const repeatField = "x-heddle-repeat";
+/** On opaque connections between proxies: where the caller's client comes from, `10.0.0.7:51230`. */
+export const clientField = "x-heddle-client";
 export const requestIdField = "x-request-id";
 
 const ownPrefix = "x-heddle-";

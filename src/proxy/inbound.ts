@@ -2,9 +2,15 @@
  * Inbound pipeline: one call to a service of this machine, from another proxy or from this one. The order is identity,
  * access rules, the app on loopback, record; it is the same for both, so no way in passes the rules by.
  */
-import type { ClientStream, OutgoingRequest, ResponseHead, ResponseSink } from "../http/exchange.ts";
-import type { Http1Client } from "../http/h1_client.ts";
+import type {
+  ClientConnection,
+  ClientStream,
+  OutgoingRequest,
+  ResponseHead,
+  ResponseSink,
+} from "../http/exchange.ts";
 import type { Shard } from "../http/shard.ts";
+import { takesRequests } from "../model/service.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Recorder } from "../telemetry/record.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
@@ -42,6 +48,7 @@ export interface InboundCallOptions {
   readonly tls: boolean;
   /** Without fields of heddle's own: whoever starts a call leaves them out. */
   readonly request: OutgoingRequest;
+  readonly edits: FieldEdits;
   readonly sink: CallSink;
 }
 
@@ -69,21 +76,16 @@ export class InboundCall implements ResponseSink, Taker {
   /** Leads to `started` or `failed` of the sink, maybe from inside. */
   begin(): void {
     const { service, caller, app, request, path } = this.options;
-    if (service.local.protocol !== "http") return this.failed(notHttp(service));
+    if (!takesRequests(service.local.protocol)) return this.failed(notHttp(service));
     const verdict = decideAccess(service.local.access, caller.spiffeId, request.method, path);
     this.#record.access = verdict;
     if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));
     app.pool.acquire(this, this.#record.startedMs);
   }
 
-  connected(connection: Http1Client): void {
-    const { request, caller, sink } = this.options;
-    const { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
-    const edits = withCaller(request.edits, caller.key);
-    this.#stream = connection.start(
-      { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue },
-      this,
-    );
+  connected(connection: ClientConnection): void {
+    const { request, edits, caller, sink } = this.options;
+    this.#stream = connection.start(request, withCaller(edits, caller.key), this);
     sink.started(this.#stream);
   }
 
@@ -113,9 +115,9 @@ export class InboundCall implements ResponseSink, Taker {
     sink.head(foreign === null ? head : { ...head, nominated: [...foreign, ...(head.nominated ?? [])] });
   }
 
-  data(chunk: Uint8Array): void {
-    this.#record.bytesOut += chunk.length;
-    this.options.sink.data(chunk);
+  data(bytes: Uint8Array, start: number, end: number): void {
+    this.#record.bytesOut += end - start;
+    this.options.sink.data(bytes, start, end);
   }
 
   end(trailers: Fields | null): void {

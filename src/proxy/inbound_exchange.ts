@@ -6,6 +6,7 @@ import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
 import { heddleFields, requestIdField } from "./heddle_fields.ts";
 import { chooseApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
+import { outcomes } from "./outcomes.ts";
 import { isRequestId } from "./request_id.ts";
 import { RequestBody, type BodyOwner } from "./request_body.ts";
 import { rescue } from "./rescue.ts";
@@ -20,11 +21,10 @@ export function serveInbound(
   const requestId = requestIdOf(exchange, parts);
   const service = parts.state?.inbound.get(serverName);
   const app = service === undefined ? null : chooseApp(service, parts.random);
-  if (service === undefined || app === null) return rescue(exchange, notHere(serverName), requestId, true);
+  if (service === undefined || app === null)
+    return rescue(exchange, outcomes.notHere(serverName), requestId, true);
   const joined = new InboundExchange(exchange, requestId);
   const { request } = exchange;
-  const { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
-  const edits = editsOf(fields, requestId);
   joined.call = new InboundCall({
     shard: parts.shard,
     recorder: parts.recorder,
@@ -35,7 +35,8 @@ export function serveInbound(
     path: request.path,
     protocol: request.version,
     tls: true,
-    request: { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue },
+    request,
+    edits: editsOf(request.fields, requestId),
     sink: joined,
   });
   joined.call.begin();
@@ -78,8 +79,8 @@ class InboundExchange implements CallSink, BodyOwner {
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
   }
 
-  data(chunk: Uint8Array): void {
-    if (!this.exchange.write(chunk)) this.#stream?.pause();
+  data(bytes: Uint8Array, start: number, end: number): void {
+    if (!this.exchange.write(bytes, start, end)) this.#stream?.pause();
   }
 
   end(trailers: Fields | null): void {
@@ -97,7 +98,7 @@ class InboundExchange implements CallSink, BodyOwner {
 }
 
 /** The id that the other proxy gave; a new one when it gave none that can be kept. */
-function requestIdOf(exchange: ServerExchange, parts: ProxyParts): string {
+export function requestIdOf(exchange: ServerExchange, parts: ProxyParts): string {
   const given = exchange.request.fields.get(requestIdField);
   return given !== null && isRequestId(given) ? given : parts.ids.next();
 }
@@ -108,9 +109,4 @@ function editsOf(fields: Fields, requestId: string): FieldEdits {
     set: [requestIdField, requestId],
     add: noEdits.add,
   };
-}
-
-function notHere(serverName: string): Outcome {
-  const detail = `${serverName} does not run on this machine any more`;
-  return { flag: "NC", side: "mesh", repeat: "yes", status: 503, detail };
 }

@@ -1,19 +1,24 @@
 /** Inbound side of an opaque connection: access rules, then the app on loopback. The same from another proxy and from this one. */
-import type { Dial, Socket, SocketHandler } from "../../runtime/contract.ts";
+import type { Dial, Socket } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { takesConnections } from "../model/service.ts";
+import { proxyHeader } from "../wire/proxy_protocol.ts";
 import { CallRecord } from "./call_record.ts";
 import { decideAccess } from "./guard/access.ts";
 import type { Caller } from "./inbound.ts";
 import { chooseApp, type InboundService, type LocalApp } from "./live_service.ts";
-import { Pipe } from "./pipe.ts";
+import type { NearSide } from "./near_side.ts";
+import { outcomes } from "./outcomes.ts";
+import { Pipe, type PipeEnd } from "./pipe.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
-import { brokenPipe, WaitingSocket } from "./waiting_socket.ts";
+import { SocketEnd } from "./socket_end.ts";
 import { dialOutcome } from "./upstream/dial_outcome.ts";
 
 /** Takes the connection to the app. Exactly one of the two is called, maybe from inside. */
 export interface TcpTaker {
-  opened(socket: Socket): SocketHandler;
+  /** Makes the pipe that `far` is an end of. */
+  opened(far: PipeEnd): void;
   failed(outcome: Outcome): void;
 }
 
@@ -23,6 +28,8 @@ export interface InboundTcpOptions {
   readonly app: LocalApp;
   readonly caller: Caller;
   readonly tls: boolean;
+  /** Where the caller's client comes from: `10.0.0.7:51230`; "" when unknown. */
+  readonly client: string;
 }
 
 /** One opaque connection to a local app, with its record. */
@@ -38,7 +45,7 @@ export class InboundTcp {
     record.sourceId = caller.spiffeId;
     record.destinationId = service.local.spiffeId;
     record.tls = tls;
-    record.protocol = "tcp";
+    record.protocol = service.local.protocol === "tls" ? "tls" : "tcp";
     record.endpoint = app.id;
     this.#record = record;
   }
@@ -51,7 +58,11 @@ export class InboundTcp {
     this.#dial = parts.net.connect(
       { host, port, timeoutMs: limits.connectLocalMs },
       {
-        opened: (socket) => taker.opened(socket),
+        opened: (socket) => {
+          const far = this.#farEnd(socket);
+          taker.opened(far);
+          return far;
+        },
         failed: (error) =>
           this.#fail(taker, dialOutcome(`the app of ${service.key} (${host}:${port})`, error)),
       },
@@ -72,16 +83,26 @@ export class InboundTcp {
     parts.recorder.finish(this.#record, parts.shard.clock.now());
   }
 
+  /** An app that wants it hears first who its client is. */
+  #farEnd(socket: Socket): SocketEnd {
+    const { app, client } = this.options;
+    const far = new SocketEnd(socket);
+    if (app.proxyProtocol === null) return far;
+    const header = proxyHeader(app.proxyProtocol, client, `${app.host}:${app.port}`);
+    far.take(header, 0, header.length);
+    return far;
+  }
+
   #refusal(service: InboundService, caller: Caller): Outcome | null {
-    if (service.local.protocol !== "tcp") {
+    if (!takesConnections(service.local.protocol)) {
       const detail = `${service.key} speaks ${service.local.protocol}, not opaque TCP`;
-      return { flag: "DPE", side: "downstream", repeat: "no", status: 0, detail };
+      return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
     }
     const verdict = decideAccess(service.local.access, caller.spiffeId, "", "");
     this.#record.access = verdict;
     if (verdict.verdict !== "deny") return null;
     const detail = `${caller.key} may not connect to ${service.key}: rule ${verdict.rule}`;
-    return { flag: "AD", side: "downstream", repeat: "no", status: 0, detail };
+    return { flag: "AD", side: "downstream", repeat: "no", status: 403, detail };
   }
 
   #fail(taker: TcpTaker, outcome: Outcome): void {
@@ -90,32 +111,21 @@ export class InboundTcp {
   }
 }
 
-/** An opaque connection from another proxy, after its handshake. */
-export function serveInboundTcp(
-  socket: Socket,
-  parts: ProxyParts,
-  caller: Caller,
-  serverName: string,
-): SocketHandler {
+/** An opaque connection from another proxy. */
+export function serveInboundTcp(near: NearSide, parts: ProxyParts, caller: Caller, serverName: string): void {
   const service = parts.state?.inbound.get(serverName);
   const app = service === undefined ? null : chooseApp(service, parts.random);
-  const waiting = new WaitingSocket(socket);
-  if (service === undefined || app === null) {
-    waiting.refuse();
-    return waiting;
-  }
-  const call = new InboundTcp({ parts, service, app, caller, tls: true });
-  waiting.left = (outcome) => call.cancel(outcome);
+  if (service === undefined || app === null) return near.refuse(outcomes.notHere(serverName));
+  const call = new InboundTcp({ parts, service, app, caller, tls: true, client: near.client });
+  near.left = (outcome) => call.cancel(outcome);
   call.begin({
     opened: (far) => {
-      const pipe = new Pipe(socket, far, (ended, error) => {
-        parts.open.delete(pipe);
-        call.finish(brokenPipe(error), ended.bytesFromNear, ended.bytesFromFar);
+      const pipe = new Pipe(near.join(), far, (ended, broken) => {
+        parts.open.delete(ended);
+        call.finish(broken, ended.near.bytes, ended.far.bytes);
       });
-      parts.open.add(pipe, socket.tls?.peer ?? null);
-      return pipe.farHandler;
+      if (!pipe.over) parts.open.add(pipe, near.peer);
     },
-    failed: () => waiting.refuse(),
+    failed: (outcome) => near.refuse(outcome),
   });
-  return waiting;
 }

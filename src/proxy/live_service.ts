@@ -14,6 +14,8 @@ export interface LocalApp {
   readonly id: string;
   readonly host: string;
   readonly port: number;
+  /** Version of the PROXY protocol that it expects on opaque connections; null for none. */
+  readonly proxyProtocol: 1 | 2 | null;
   readonly pool: Pool;
 }
 
@@ -40,6 +42,8 @@ export interface LiveDestination {
   readonly subsets: ReadonlyMap<string, Balancer<LiveEndpoint>>;
   /** In order of precedence. A service without routes has one that takes everything. */
   readonly routes: readonly LiveRoute[];
+  /** For connections of TLS; empty: they all go to the service. */
+  readonly tlsRoutes: readonly LiveTlsRoute[];
   readonly budget: RetryBudget;
   readonly admission: Admission;
 }
@@ -47,8 +51,8 @@ export interface LiveDestination {
 export interface LiveEndpoint extends Candidate {
   readonly endpoint: Endpoint;
   readonly load: EndpointLoad;
-  /** By key of the calling service. */
-  readonly pools: Map<string, Pool>;
+  /** By kind, then by key of the calling service. */
+  readonly pools: Readonly<Record<"shared" | "http/1.1", Map<string, Pool>>>;
   /** Set when it is on this machine: no TLS and no socket lead there. */
   readonly here: { readonly service: InboundService; readonly app: LocalApp } | null;
 }
@@ -63,6 +67,13 @@ export interface LiveRoute {
   readonly idempotent: boolean;
   /** Of the service, then of the route. */
   readonly policies: readonly PolicyBinding[];
+}
+
+export interface LiveTlsRoute {
+  readonly name: string;
+  readonly hostname: string;
+  readonly backends: readonly LiveBackend[];
+  readonly totalWeight: number;
 }
 
 export interface LiveBackend {

@@ -5,6 +5,7 @@ import { serviceKey } from "../model/service.ts";
 import type { LocalApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import { Pool } from "./upstream/pool.ts";
+import { http1Speech } from "./upstream/speak.ts";
 
 /** By service key. `node` begins the instance ids. */
 export function localApps(
@@ -36,8 +37,9 @@ function localApp(
     port,
     connectMs: limits.connectLocalMs,
     peer: `the app of ${key} at ${host}:${port}`,
+    speech: http1Speech,
     tls: null,
     onLimit: (limit) => recorder.limitTripped(limit, `inbound ${key}`),
   });
-  return { id: `${node}/${key}/${port}`, host, port, pool };
+  return { id: `${node}/${key}/${port}`, host, port, proxyProtocol: service.proxyProtocol, pool };
 }

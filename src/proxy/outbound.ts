@@ -4,14 +4,19 @@
  * again where that is safe, record. Without a policy that answers later, a request passes in one turn of the event loop.
  */
 import { WheelEntry } from "../base/timer_wheel.ts";
-import type { ClientStream, OutgoingRequest, ResponseHead, ServerExchange } from "../http/exchange.ts";
-import type { Http1Client } from "../http/h1_client.ts";
+import type {
+  ClientConnection,
+  ClientStream,
+  OutgoingRequest,
+  ResponseHead,
+  ServerExchange,
+} from "../http/exchange.ts";
 import { limits } from "../model/limits.ts";
-import type { Flag, Outcome } from "../model/outcome.ts";
-import { serviceKey } from "../model/service.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { serviceKey, takesRequests } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
-import { attemptField, errorField, heddleFields, repeatField, requestIdField } from "./heddle_fields.ts";
+import { attemptField, heddleFields, repeatField, requestIdField } from "./heddle_fields.ts";
 import { CallRecord } from "./call_record.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
 import type {
@@ -23,7 +28,8 @@ import type {
   Target,
 } from "./live_service.ts";
 import { outcomes } from "./outcomes.ts";
-import type { OutboundSource } from "./outbound_source.ts";
+import type { OutboundSource, PoolKind } from "./outbound_source.ts";
+import { proxyFailure } from "./proxy_failure.ts";
 import { isRequestId } from "./request_id.ts";
 import { RequestBody, type BodyOwner } from "./request_body.ts";
 import { rescue } from "./rescue.ts";
@@ -109,7 +115,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const { request } = this.exchange;
     record.service = destination.key;
     record.destinationId = destination.destination.spiffeId;
-    if (destination.destination.protocol !== "http") return this.#refuse(outcomes.notHttp(destination));
+    if (!takesRequests(destination.destination.protocol)) return this.#refuse(outcomes.notHttp(destination));
     if (!destination.admission.enter()) return this.#overflow(destination);
     this.#admitted = destination;
     destination.budget.request(record.startedMs);
@@ -142,7 +148,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#record.endpoint = endpoint.endpoint.id;
     this.#record.tls = endpoint.here === null;
     if (endpoint.here === null) {
-      this.#pool = this.source.poolOf(destination, endpoint);
+      this.#pool = this.source.poolOf(destination, endpoint, this.#transport(destination));
       this.#pool.acquire(this, nowMs);
     } else {
       this.#call = this.#inProcess(endpoint.here.service, endpoint.here.app);
@@ -150,8 +156,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     }
   }
 
-  connected(connection: Http1Client): void {
-    this.started(connection.start(this.#outgoing(), this));
+  connected(connection: ClientConnection): void {
+    this.started(connection.start(this.#outgoing(), this.#requestEdits(), this));
   }
 
   started(stream: ClientStream): void {
@@ -235,6 +241,13 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#finish(null);
   }
 
+  /** An upgrade whose request has a body is nothing that a stream could carry. */
+  #transport(destination: LiveDestination): PoolKind {
+    const { upgrade, contentLength } = this.exchange.request;
+    if (destination.destination.transport === "http/1.1") return "http/1.1";
+    return upgrade !== null && contentLength !== 0 ? "http/1.1" : "shared";
+  }
+
   #inProcess(service: InboundService, app: LocalApp): InboundCall {
     const { parts } = this.source;
     return new InboundCall({
@@ -248,6 +261,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
       protocol: this.#record.protocol,
       tls: false,
       request: this.#outgoing(),
+      edits: this.#requestEdits(),
       sink: this,
     });
   }
@@ -261,15 +275,16 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   }
 
   #outgoing(): OutgoingRequest {
-    const { method, authority, fields, nominated, contentLength, upgrade, expectContinue } =
-      this.exchange.request;
-    const target = this.#newTarget ?? this.exchange.request.target;
-    const edits = this.#requestEdits(heddleFields(fields));
-    return { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue };
+    const { request } = this.exchange;
+    if (this.#newTarget === null) return request;
+    const { method, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
+    const target = this.#newTarget;
+    return { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
   }
 
-  /** `foreign`: fields of heddle's own names that came from outside. */
-  #requestEdits(foreign: readonly string[] | null): FieldEdits {
+  #requestEdits(): FieldEdits {
+    // Fields of heddle's own names that came from outside.
+    const foreign = heddleFields(this.exchange.request.fields);
     const own = this.#edits;
     const policy = this.#policyEdits;
     if (foreign === null && policy === noEdits && this.#tried.length === 0) return own;
@@ -309,10 +324,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
   }
 
-  data(chunk: Uint8Array): void {
+  data(bytes: Uint8Array, start: number, end: number): void {
     if (this.#passingBy !== null) return;
-    this.#record.bytesOut += chunk.length;
-    if (!this.exchange.write(chunk)) this.#stream?.pause();
+    this.#record.bytesOut += end - start;
+    if (!this.exchange.write(bytes, start, end)) this.#stream?.pause();
   }
 
   end(trailers: Fields | null): void {
@@ -488,19 +503,3 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
 /** Methods that may happen twice (RFC 9110 section 9.2.2). */
 const repeatable: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
-
-/** What the other proxy says about an answer that it gave itself; null for an answer of the service. */
-function proxyFailure(head: ResponseHead): Outcome | null {
-  const error = head.fields.get(errorField);
-  if (error === null) return null;
-  const slash = error.indexOf("/");
-  const flag = (slash < 0 ? error : error.slice(0, slash)) as Flag;
-  const repeat = head.fields.get(repeatField);
-  return {
-    flag,
-    side: flag === "AD" ? "downstream" : "upstream",
-    repeat: repeat === "yes" || repeat === "idempotent" ? repeat : "no",
-    status: head.status,
-    detail: slash < 0 ? error : error.slice(slash + 1),
-  };
-}

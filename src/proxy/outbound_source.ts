@@ -9,9 +9,13 @@ import { meshService } from "./mesh_name.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import type { ProxyState } from "./state.ts";
 import { Pool } from "./upstream/pool.ts";
+import { http1Speech } from "./upstream/speak.ts";
 
 /** Names that are remembered with what they led to; more are looked up each time. */
 const namesMax = 1_000;
+
+/** Streams of shared connections, or connections that take one request at a time. */
+export type PoolKind = "shared" | "http/1.1";
 
 export class OutboundSource {
   readonly key: string;
@@ -47,8 +51,9 @@ export class OutboundSource {
   }
 
   /** Connections of this caller to that endpoint. */
-  poolOf(destination: LiveDestination, endpoint: LiveEndpoint): Pool {
-    const known = endpoint.pools.get(this.key);
+  poolOf(destination: LiveDestination, endpoint: LiveEndpoint, kind: PoolKind): Pool {
+    const pools = endpoint.pools[kind];
+    const known = pools.get(this.key);
     if (known !== undefined) return known;
     const { net, shard, recorder, open } = this.parts;
     const { id, address, port } = endpoint.endpoint;
@@ -59,11 +64,12 @@ export class OutboundSource {
       port,
       connectMs: limits.connectMeshMs,
       peer: peerText(destination, endpoint),
+      speech: http1Speech,
       tls: () => this.tls(destination, "http/1.1"),
       onLimit: (limit) => recorder.limitTripped(limit, `outbound ${this.key} to ${id}`),
       open,
     });
-    endpoint.pools.set(this.key, pool);
+    pools.set(this.key, pool);
     return pool;
   }
 

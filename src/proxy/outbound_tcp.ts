@@ -1,59 +1,66 @@
 /**
- * Outbound side of an opaque connection: pick an endpoint, connect with an mTLS connection of its own (or in process, for an
- * endpoint of this machine), then join the two. Another endpoint is tried as long as no byte has passed.
+ * Outbound side of an opaque connection: pick an endpoint, open a stream of the shared connection to it (or an mTLS
+ * connection of its own, or in process for an endpoint of this machine), then join the two. Another endpoint is tried as
+ * long as no byte has passed.
  */
-import type { Dial, Socket, SocketHandler } from "../../runtime/contract.ts";
+import type { Dial } from "../../runtime/contract.ts";
+import type { ClientConnection, OutgoingRequest, ResponseHead } from "../http/exchange.ts";
 import { tcpAlpn } from "../identity/tls_options.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { FieldEdits } from "../wire/fields.ts";
 import { CallRecord } from "./call_record.ts";
+import { clientField, requestIdField } from "./heddle_fields.ts";
 import { InboundTcp, type TcpTaker } from "./inbound_tcp.ts";
 import type { Caller } from "./inbound.ts";
-import type { LiveDestination, LiveEndpoint } from "./live_service.ts";
+import type { LiveEndpoint } from "./live_service.ts";
+import type { NearSide } from "./near_side.ts";
 import { outcomes } from "./outcomes.ts";
+import { proxyFailure } from "./proxy_failure.ts";
 import { peerText, type OutboundSource } from "./outbound_source.ts";
-import { Pipe } from "./pipe.ts";
+import { Pipe, type PipeEnd } from "./pipe.ts";
+import { SocketEnd } from "./socket_end.ts";
+import type { TcpCall } from "./tcp_call.ts";
+import { StreamEnd, type StreamOpening } from "./stream_end.ts";
 import { dialOutcome } from "./upstream/dial_outcome.ts";
-import { brokenPipe, WaitingSocket } from "./waiting_socket.ts";
+import type { Pool, Taker } from "./upstream/pool.ts";
 
-/** `destination` is what the listener leads to. Returns the handler of the accepted socket. */
-export function serveOutboundTcp(
-  socket: Socket,
-  source: OutboundSource,
-  destination: LiveDestination,
-): SocketHandler {
-  const connection = new OutboundTcp(socket, source, destination);
-  connection.begin();
-  return connection.waiting;
+export function serveOutboundTcp(near: NearSide, source: OutboundSource, call: TcpCall): void {
+  new OutboundTcp(near, source, call).begin();
 }
 
-class OutboundTcp implements TcpTaker {
-  readonly waiting: WaitingSocket;
+class OutboundTcp implements TcpTaker, Taker, StreamOpening {
   readonly #record: CallRecord;
   #endpoint: LiveEndpoint | null = null;
   #tried: readonly LiveEndpoint[] = [];
   #attemptMs = 0;
   #inbound: InboundTcp | null = null;
   #dial: Dial | null = null;
+  #pool: Pool | null = null;
+  #stream: StreamEnd | null = null;
   #admitted = false;
 
   constructor(
-    readonly socket: Socket,
+    readonly near: NearSide,
     readonly source: OutboundSource,
-    readonly destination: LiveDestination,
+    readonly call: TcpCall,
   ) {
-    this.waiting = new WaitingSocket(socket);
-    this.waiting.left = (outcome) => this.#left(outcome);
-    const record = new CallRecord("outbound", "tcp", source.parts.shard.clock.now());
+    near.left = (outcome) => this.#left(outcome);
+    const { destination, route, protocol } = call;
+    const { parts } = source;
+    const record = new CallRecord("outbound", "tcp", parts.shard.clock.now());
     record.service = destination.key;
     record.destinationId = destination.destination.spiffeId;
     record.source = source.key;
-    record.protocol = "tcp";
+    record.requestId = parts.ids.next();
+    record.route = route;
+    record.protocol = protocol;
     this.#record = record;
   }
 
   begin(): void {
-    const { source, destination } = this;
+    const { source } = this;
+    const { destination } = this.call;
     const { state } = source.parts;
     const caller = state === null ? null : source.callerIn(state);
     if (caller === null) return this.#giveUp(outcomes.noIdentity(source.key));
@@ -65,47 +72,104 @@ class OutboundTcp implements TcpTaker {
   }
 
   #attempt(caller: Caller, nowMs: number): void {
-    const endpoint = this.destination.whole.pick(this.#tried, nowMs);
-    if (endpoint === null) return this.#giveUp(outcomes.noEndpoint(this.destination));
+    const { destination, balancer } = this.call.target;
+    const endpoint = balancer.pick(this.#tried, nowMs);
+    if (endpoint === null) return this.#giveUp(outcomes.noEndpoint(destination));
     this.#endpoint = endpoint;
     this.#attemptMs = nowMs;
     endpoint.load.started();
     this.#record.endpoint = endpoint.endpoint.id;
     this.#record.tls = endpoint.here === null;
-    if (endpoint.here === null) return this.#dialProxy(endpoint);
-    const { service, app } = endpoint.here;
-    this.#inbound = new InboundTcp({ parts: this.source.parts, service, app, caller, tls: false });
+    if (endpoint.here !== null) return this.#enterHere(endpoint.here, caller);
+    if (destination.destination.transport === "own") return this.#dialProxy(endpoint);
+    this.#pool = this.source.poolOf(destination, endpoint, "shared");
+    this.#pool.acquire(this, nowMs);
+  }
+
+  #enterHere(here: NonNullable<LiveEndpoint["here"]>, caller: Caller): void {
+    const { parts } = this.source;
+    const { client } = this.near;
+    this.#inbound = new InboundTcp({ parts, ...here, caller, tls: false, client });
     this.#inbound.begin(this);
   }
 
   #dialProxy(endpoint: LiveEndpoint): void {
-    const { source, destination } = this;
+    const { source } = this;
+    const { destination } = this.call.target;
     const tls = source.tls(destination, tcpAlpn);
     if (typeof tls === "string")
-      return this.failed({ flag: "ID", side: "mesh", repeat: "no", status: 0, detail: tls });
+      return this.failed({ flag: "ID", side: "mesh", repeat: "no", status: 503, detail: tls });
     const { address, port } = endpoint.endpoint;
     this.#dial = source.parts.net.connect(
       { host: address, port, timeoutMs: limits.connectMeshMs, tls },
       {
-        opened: (far) => this.opened(far),
+        opened: (socket) => {
+          const far = new SocketEnd(socket);
+          this.opened(far);
+          return far;
+        },
         failed: (error) => this.failed(dialOutcome(peerText(destination, endpoint), error)),
       },
     );
   }
 
-  opened(far: Socket): SocketHandler {
+  // --------------------------------------------------------------------------- a stream of the shared connection
+
+  connected(connection: ClientConnection): void {
+    this.#pool = null;
+    this.#stream = new StreamEnd(connection, this.#request(), this.#edits(), this);
+  }
+
+  unreachable(outcome: Outcome): void {
+    this.#pool = null;
+    this.failed(outcome);
+  }
+
+  answered(head: ResponseHead): void {
+    const stream = this.#stream as StreamEnd;
+    this.#stream = null;
+    if (head.tunnel) return this.opened(stream);
+    stream.cancel();
+    this.failed(proxyFailure(head) ?? outcomes.noTunnel(this.call.destination.key, head.status));
+  }
+
+  #edits(): FieldEdits {
+    const { client } = this.near;
+    const set = [requestIdField, this.#record.requestId];
+    if (client !== "") set.push(clientField, client);
+    return { remove: [], set, add: [] };
+  }
+
+  #request(): OutgoingRequest {
+    const { serverName } = this.call.target.destination;
+    return {
+      method: "CONNECT",
+      target: "",
+      // The SNI of the connection names the service already; the port is the far machine's business.
+      authority: `${serverName}:0`,
+      fields: null,
+      nominated: null,
+      contentLength: 0,
+      upgrade: "connect",
+      expectContinue: false,
+    };
+  }
+
+  // ----------------------------------------------------------------------------------------------- how it went
+
+  opened(far: PipeEnd): void {
     const { parts } = this.source;
     const nowMs = parts.shard.clock.now();
     this.#endpoint?.load.answered(nowMs - this.#attemptMs, nowMs);
     this.#note("ok", nowMs);
     this.#record.firstByteMs = nowMs;
-    this.waiting.left = null;
-    const pipe = new Pipe(this.socket, far, (ended, error) => {
-      parts.open.delete(pipe);
-      this.#finish(brokenPipe(error), ended.bytesFromNear, ended.bytesFromFar);
+    this.near.left = null;
+    const pipe = new Pipe(this.near.join(), far, (ended, broken) => {
+      parts.open.delete(ended);
+      this.#finish(broken, ended.near.bytes, ended.far.bytes);
     });
-    parts.open.add(pipe, far.tls?.peer ?? null);
-    return pipe.farHandler;
+    const peer = far instanceof SocketEnd ? (far.socket.tls?.peer ?? null) : null;
+    if (!pipe.over) parts.open.add(pipe, peer);
   }
 
   failed(outcome: Outcome): void {
@@ -124,15 +188,17 @@ class OutboundTcp implements TcpTaker {
     this.#giveUp(outcome);
   }
 
+  /** No byte has passed: whatever broke before the tunnel stood may be tried elsewhere. */
   #mayRepeat(outcome: Outcome, endpoint: LiveEndpoint, nowMs: number): boolean {
-    const { whole, budget } = this.destination;
-    if (outcome.repeat !== "yes" || this.#tried.length + 1 >= limits.attemptsMax) return false;
-    return whole.endpoints.some((each) => each !== endpoint) && budget.take(nowMs);
+    const { balancer } = this.call.target;
+    if (outcome.repeat === "no" || this.#tried.length + 1 >= limits.attemptsMax) return false;
+    return balancer.endpoints.some((each) => each !== endpoint) && this.call.destination.budget.take(nowMs);
   }
 
   #note(result: string, nowMs: number): void {
     const cause = this.#tried.length === 0 ? "first" : "connect";
-    this.source.parts.recorder.attempt(this.destination.key, cause, result);
+    this.source.parts.recorder.attempt(this.call.destination.key, cause, result);
+    if (result === "ok" && this.#tried.length === 0) return;
     const attempt = { endpoint: this.#record.endpoint, ms: nowMs - this.#attemptMs, result };
     this.#record.attempts = [...this.#record.attempts, attempt];
   }
@@ -140,24 +206,27 @@ class OutboundTcp implements TcpTaker {
   #endAttempt(): void {
     this.#endpoint?.load.ended();
     this.#endpoint = null;
+    this.#stream = null;
   }
 
   #left(outcome: Outcome): void {
     this.#dial?.cancel();
+    this.#pool?.leave(this);
+    this.#stream?.cancel();
     this.#inbound?.cancel(outcome);
     this.#inbound = null;
     this.#finish(outcome, 0, 0);
   }
 
   #giveUp(outcome: Outcome): void {
-    this.waiting.refuse();
+    this.near.refuse(outcome);
     this.#finish(outcome, 0, 0);
   }
 
   #finish(outcome: Outcome | null, bytesIn: number, bytesOut: number): void {
     const { parts } = this.source;
     this.#endAttempt();
-    if (this.#admitted) this.destination.admission.leave();
+    if (this.#admitted) this.call.destination.admission.leave();
     this.#inbound?.finish(outcome, bytesIn, bytesOut);
     this.#record.outcome = outcome;
     this.#record.bytesIn = bytesIn;

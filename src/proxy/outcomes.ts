@@ -1,4 +1,4 @@
-/** What heddle itself finds wrong with an outbound call, in words. */
+/** What heddle itself finds wrong with a call, in words. */
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { LiveDestination } from "./live_service.ts";
@@ -27,6 +27,28 @@ export const outcomes = {
   notHttp(destination: LiveDestination): Outcome {
     const detail = `${destination.key} speaks ${destination.destination.protocol}, not HTTP: reach it by a port of its own`;
     return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
+  },
+
+  noConnect(destination: LiveDestination): Outcome {
+    const detail = `${destination.key} speaks ${destination.destination.protocol}: CONNECT leads to opaque services only`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
+  },
+
+  noTunnel(key: string, status: number): Outcome {
+    const detail = `${key} answered ${status} instead of opening a connection`;
+    return { flag: "UPE", side: "upstream", repeat: "no", status: 502, detail };
+  },
+
+  noServerName(key: string, serverName: string): Outcome {
+    const asked = serverName === "" ? "no server name" : `"${serverName}"`;
+    const detail = `no TLS route of ${key} fits ${asked}`;
+    return { flag: "NR", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
+  /** The service moved away meanwhile. */
+  notHere(serverName: string): Outcome {
+    const detail = `${serverName} does not run on this machine any more`;
+    return { flag: "NC", side: "mesh", repeat: "yes", status: 503, detail };
   },
 
   tooMany(key: string): Outcome {

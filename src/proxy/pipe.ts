@@ -1,121 +1,87 @@
 /**
- * Two sockets joined: bytes both ways as they come, with backpressure, half-close kept. A chunk is handed on as the view that
- * arrived; only what the kernel does not take is copied.
+ * Two ends of an opaque connection joined: bytes both ways as they come, with backpressure, half-close kept. A chunk is
+ * handed on as the view that arrived; only what the other end does not take at once is copied.
  */
-import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
+import type { Outcome } from "../model/outcome.ts";
 
-/** Hears once that both sockets are gone; the error of the first that broke. */
-export type PipeEnded = (pipe: Pipe, error: SocketError | null) => void;
+/** Hears once that both ends are gone; how the first of them broke, null for an orderly end. */
+export type PipeEnded = (pipe: Pipe, broken: Outcome | null) => void;
 
 export class Pipe {
-  readonly #near: PipeEnd;
-  readonly #far: PipeEnd;
-  #error: SocketError | null = null;
+  #broken: Outcome | null = null;
 
-  /** Becomes the handler of both. Either may be paused until now. */
+  /** Takes both over: bytes flow from now on. */
   constructor(
-    near: Socket,
-    far: Socket,
+    readonly near: PipeEnd,
+    readonly far: PipeEnd,
     readonly ended: PipeEnded,
   ) {
-    this.#near = new PipeEnd(near, this);
-    this.#far = new PipeEnd(far, this);
-    this.#near.other = this.#far;
-    this.#far.other = this.#near;
-    near.handler = this.#near;
-    far.handler = this.#far;
-    near.resume();
-    far.resume();
+    near.join(this, far);
+    far.join(this, near);
+    near.begin();
+    far.begin();
   }
 
-  /** What the far socket's opener returns. */
-  get farHandler(): SocketHandler {
-    return this.#far;
-  }
-
-  /** Bytes that came from the near and from the far side. */
-  get bytesFromNear(): number {
-    return this.#near.bytes;
-  }
-
-  get bytesFromFar(): number {
-    return this.#far.bytes;
+  /** Both ends are gone. */
+  get over(): boolean {
+    return this.near.closed && this.far.closed;
   }
 
   destroy(): void {
-    this.#near.socket.reset();
-    this.#far.socket.reset();
+    this.near.reset();
+    this.far.reset();
   }
 
-  closed(error: SocketError | null): void {
-    this.#error ??= error;
-    const { closed } = this.#near;
-    if (closed && this.#far.closed) return this.ended(this, this.#error);
-    const left = closed ? this.#far : this.#near;
-    if (error !== null) left.socket.reset();
+  closed(end: PipeEnd, broken: Outcome | null): void {
+    this.#broken ??= broken;
+    const left = end === this.near ? this.far : this.near;
+    if (left.closed) return this.ended(this, this.#broken);
+    if (broken !== null) left.reset();
     else left.finish();
   }
 }
 
-class PipeEnd implements SocketHandler {
-  other: PipeEnd = this;
+/** One end: a socket, a stream to another proxy, or an exchange from one. */
+export abstract class PipeEnd {
+  /** Bytes that came from this end. */
   bytes = 0;
   closed = false;
-  #pending: Uint8Array | null = null;
-  #finOwed = false;
+  pipe: Pipe | null = null;
+  protected other: PipeEnd | null = null;
 
-  constructor(
-    readonly socket: Socket,
-    readonly pipe: Pipe,
-  ) {}
-
-  data(chunk: Uint8Array): void {
-    this.bytes += chunk.length;
-    if (!this.other.take(chunk)) this.socket.pause();
+  join(pipe: Pipe, other: PipeEnd): void {
+    this.pipe = pipe;
+    this.other = other;
   }
 
-  /** False when the sender must wait. */
-  take(chunk: Uint8Array): boolean {
-    const taken = this.#pending === null ? this.socket.write(chunk) : 0;
-    if (taken === chunk.length || taken < 0) return true;
-    this.#pending = joined(this.#pending, chunk.subarray(taken));
-    return false;
+  /** From now on bytes may be delivered. */
+  abstract begin(): void;
+  /** Sends `bytes[start, end)`. False: enough, wait until `hasRoom` was called. They are taken either way. */
+  abstract take(bytes: Uint8Array, start: number, end: number): boolean;
+  /** No more will be sent: told once everything is out. */
+  abstract finish(): void;
+  /** Ends both directions so that the peer notices that something is missing. */
+  abstract reset(): void;
+  abstract pause(): void;
+  abstract resume(): void;
+
+  protected received(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes += end - start;
+    if (this.other?.take(bytes, start, end) === false) this.pause();
   }
 
-  drain(): void {
-    const pending = this.#pending;
-    if (pending === null) return;
-    const taken = this.socket.write(pending);
-    if (taken >= 0 && taken < pending.length) {
-      this.#pending = pending.subarray(taken);
-      return;
-    }
-    this.#pending = null;
-    if (this.#finOwed) this.socket.shutdown();
-    else this.other.socket.resume();
+  /** Nothing more comes from here. */
+  protected receivedAll(): void {
+    this.other?.finish();
   }
 
-  end(): void {
-    this.other.finish();
+  protected hasRoom(): void {
+    this.other?.resume();
   }
 
-  /** FIN once everything is out. */
-  finish(): void {
-    if (this.#pending === null) this.socket.shutdown();
-    else this.#finOwed = true;
-  }
-
-  close(error: SocketError | null): void {
+  protected gone(broken: Outcome | null): void {
+    if (this.closed) return;
     this.closed = true;
-    this.#pending = null;
-    this.pipe.closed(error);
+    this.pipe?.closed(this, broken);
   }
-}
-
-function joined(before: Uint8Array | null, after: Uint8Array): Uint8Array {
-  if (before === null) return after.slice();
-  const all = new Uint8Array(before.length + after.length);
-  all.set(before);
-  all.set(after, before.length);
-  return all;
 }

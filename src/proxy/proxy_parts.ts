@@ -19,6 +19,7 @@ export interface ProxyParts {
   readonly ids: RequestIds;
   readonly discovery: Discovery;
   readonly open: OpenConnections;
+  readonly log: (text: string) => void;
   /** null until the first snapshot. Replaced as a whole: read it once per exchange or connection. */
   state: ProxyState | null;
 }

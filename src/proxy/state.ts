@@ -23,6 +23,7 @@ import type {
   LiveDestination,
   LiveEndpoint,
   LiveRoute,
+  LiveTlsRoute,
   LocalApp,
 } from "./live_service.ts";
 import { totalWeightOf } from "./route/choose_backend.ts";
@@ -69,6 +70,7 @@ export function createProxyState(
 /** A destination while routes are still being attached: they may lead to any other. */
 interface Draft extends LiveDestination {
   readonly routes: LiveRoute[];
+  readonly tlsRoutes: LiveTlsRoute[];
 }
 
 class StateBuilder {
@@ -87,7 +89,10 @@ class StateBuilder {
     const { snapshot } = this;
     for (const local of snapshot.locals) this.#addLocal(local);
     for (const destination of snapshot.destinations) this.#addDestination(destination);
-    for (const destination of snapshot.destinations) this.#attachRoutes(destination);
+    for (const destination of snapshot.destinations) {
+      this.#attachRoutes(destination);
+      this.#attachTlsRoutes(destination);
+    }
     return {
       snapshot,
       denied: new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]),
@@ -124,6 +129,7 @@ class StateBuilder {
       whole: balancerOf(ready),
       subsets: new Map(subsets),
       routes: [],
+      tlsRoutes: [],
       budget: before?.budget ?? new RetryBudget(),
       admission: before?.admission ?? new Admission(),
     });
@@ -140,7 +146,7 @@ class StateBuilder {
     return {
       endpoint,
       load: kept?.load ?? new EndpointLoad(this.input.nowMs),
-      pools: kept?.pools ?? new Map(),
+      pools: kept?.pools ?? { shared: new Map(), "http/1.1": new Map() },
       here: endpoint.node === this.snapshot.node ? this.#hereOf(destination.service, endpoint) : null,
     };
   }
@@ -155,6 +161,14 @@ class StateBuilder {
     const draft = this.#drafts.get(serviceKey(destination.service)) as Draft;
     for (const route of destination.routes) draft.routes.push(this.#liveRoute(destination, route));
     if (draft.routes.length === 0) draft.routes.push(unrouted(draft, destination.policies));
+  }
+
+  #attachTlsRoutes(destination: Destination): void {
+    const draft = this.#drafts.get(serviceKey(destination.service)) as Draft;
+    for (const { name, hostname, backends: written } of destination.tlsRoutes) {
+      const backends = written.map((each) => ({ weight: each.weight, target: this.#targetOf(each) }));
+      draft.tlsRoutes.push({ name, hostname, backends, totalWeight: totalWeightOf(backends) });
+    }
   }
 
   #liveRoute(destination: Destination, route: CompiledRoute): LiveRoute {
@@ -221,7 +235,10 @@ function unrouted(destination: LiveDestination, policies: readonly PolicyBinding
 /** Connections to other machines. */
 export function poolsOf(state: ProxyState): Pool[] {
   return [...state.destinations.values()].flatMap((destination) =>
-    [...destination.endpoints.values()].flatMap((endpoint) => [...endpoint.pools.values()]),
+    [...destination.endpoints.values()].flatMap(({ pools }) => [
+      ...pools.shared.values(),
+      ...pools["http/1.1"].values(),
+    ]),
   );
 }
 

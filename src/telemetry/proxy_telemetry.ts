@@ -31,6 +31,7 @@ export class ProxyTelemetry implements Recorder {
   readonly #accessHandles = new Map<string, Map<string, Map<string, Counter>>>();
   readonly #policies: Resolve<Counter>;
   readonly #trips: Resolve<Counter>;
+  readonly #detected: Resolve<Counter>;
   /** direction, then service, then source, then route: no string is built to find the handles. */
   readonly #handles: Record<"inbound" | "outbound", Map<string, Map<string, Map<string, Handles>>>> = {
     inbound: new Map(),
@@ -82,6 +83,11 @@ export class ProxyTelemetry implements Recorder {
       "decision",
       "service",
     ]);
+    this.#detected = metrics.counter(
+      "heddle_protocol_detected_total",
+      "Connections to services without a declared protocol, by what they turned out to speak and what told it.",
+      ["service", "protocol", "by"],
+    );
     this.#trips = metrics.counter("heddle_limit_trips_total", "Times a limit ended or refused something.", [
       "limit",
       "listener",
@@ -101,6 +107,10 @@ export class ProxyTelemetry implements Recorder {
 
   limitTripped(limit: string, listener: string): void {
     this.#trips(limit, listener).add(1);
+  }
+
+  detected(service: string, protocol: string, by: string): void {
+    this.#detected(service, protocol, by).add(1);
   }
 
   attempt(service: string, cause: string, result: string): void {

@@ -66,6 +66,8 @@ export interface Recorder {
   finish(record: ExchangeRecord, endedMs: number): void;
   /** A limit of `model/limits.ts` ended or refused something. */
   limitTripped(limit: string, listener: string): void;
+  /** A connection to a service whose protocol is not declared showed what it speaks: by `bytes`, `port`, `time` or `end`. */
+  detected(service: string, protocol: string, by: string): void;
   /** An attempt beyond or including the first; cause: first, connect, reset, status. */
   attempt(service: string, cause: string, result: string): void;
 }

@@ -7,7 +7,7 @@ import type { Net, TlsCredential } from "../../runtime/contract.ts";
 import { Shard } from "../../src/http/shard.ts";
 import type { Upstream } from "../../src/model/document.ts";
 import { serviceId } from "../../src/model/identity.ts";
-import type { Protocol, ServiceName } from "../../src/model/service.ts";
+import type { Protocol, ServiceName, Transport } from "../../src/model/service.ts";
 import type {
   Access,
   CompiledRoute,
@@ -55,6 +55,12 @@ export class Records implements Recorder {
     this.attempts.push(`${service} ${cause} ${result}`);
   }
 
+  readonly detections: string[] = [];
+
+  detected(service: string, protocol: string, by: string): void {
+    this.detections.push(`${service} ${protocol} ${by}`);
+  }
+
   of(direction: ExchangeRecord["direction"]): ExchangeRecord[] {
     return this.all.filter((record) => record.direction === direction);
   }
@@ -95,6 +101,9 @@ export interface DestinationPlan {
   readonly subsets?: Destination["subsets"];
   readonly access?: Access;
   readonly stream?: boolean;
+  readonly serverFirst?: boolean;
+  readonly transport?: Transport;
+  readonly tlsRoutes?: Destination["tlsRoutes"];
   /** Labels of its instance on a machine, by the machine's name. */
   readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Names of machines whose instance is not ready. */
@@ -161,8 +170,10 @@ export class Planes {
             service: named(each),
             host: "127.0.0.1",
             port: 0,
+            proxyProtocol: false,
           })),
           httpPort: null,
+          proxyProtocol: null,
         })),
       },
       inbound: { host: "127.0.0.1", port: 0 },
@@ -234,6 +245,9 @@ export class Planes {
       protocol: plan.protocol ?? "http",
       balance: plan.balance ?? "round-robin",
       stream: plan.stream ?? false,
+      serverFirst: plan.serverFirst ?? false,
+      transport: plan.transport ?? "shared",
+      tlsRoutes: plan.tlsRoutes ?? [],
       subsets: plan.subsets ?? {},
       endpoints,
       routes: plan.routes ?? [],

@@ -8,10 +8,16 @@ import type {
   PathMatch,
   RouteMatch,
   ServiceDocument,
+  TlsRouteDocument,
 } from "../../model/document.ts";
 import { literalStart } from "../../model/expression_syntax.ts";
-import { serviceKey } from "../../model/service.ts";
-import type { CompiledBackend, CompiledRoute, PolicyBinding } from "../../model/snapshot.ts";
+import { serviceKey, takesRequests } from "../../model/service.ts";
+import type {
+  CompiledBackend,
+  CompiledRoute,
+  CompiledTlsRoute,
+  PolicyBinding,
+} from "../../model/snapshot.ts";
 
 export interface RouteContext {
   readonly services: ReadonlyMap<string, ServiceDocument>;
@@ -46,7 +52,27 @@ export function compileRoutes(
     .map((candidate) => candidate.route);
 }
 
-function nameOf(document: HttpRouteDocument): string {
+/** The most specific hostname first; of two routes with the same one the first by name has it. */
+export function compileTlsRoutes(
+  documents: readonly TlsRouteDocument[],
+  context: Pick<RouteContext, "services">,
+): CompiledTlsRoute[] {
+  const byName = [...documents].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  return byName
+    .flatMap((document) => {
+      const own: Backend = { service: document.service, subset: null, weight: 1 };
+      const written = document.backends.length === 0 ? [own] : document.backends;
+      const backends = written.map((backend) => compileBackend(backend, context, "tls"));
+      return document.hostnames.map((hostname) => ({ name: document.name, hostname, backends }));
+    })
+    .sort((a, b) => wildness(a.hostname) - wildness(b.hostname) || b.hostname.length - a.hostname.length);
+}
+
+function wildness(hostname: string): number {
+  return hostname.startsWith("*.") ? 1 : 0;
+}
+
+function nameOf(document: HttpRouteDocument | TlsRouteDocument): string {
   return `${document.namespace}/${document.name}`;
 }
 
@@ -56,7 +82,7 @@ function candidatesOf(document: HttpRouteDocument, documentAt: number, context: 
     const written = rule.backends.length === 0 ? [own] : rule.backends;
     const shared = {
       name: `${document.name}/${rule.name}`,
-      backends: written.map((backend) => compileBackend(backend, context)),
+      backends: written.map((backend) => compileBackend(backend, context, "http")),
       requestTimeoutMs: rule.requestTimeoutMs,
       idempotent: rule.idempotent,
       policies: context.bind(rule.policies),
@@ -95,22 +121,31 @@ function compareRanks(a: Rank, b: Rank): number {
   return 0;
 }
 
-function compileBackend({ service, subset, weight }: Backend, context: RouteContext): CompiledBackend {
+function compileBackend(
+  { service, subset, weight }: Backend,
+  context: Pick<RouteContext, "services">,
+  what: "http" | "tls",
+): CompiledBackend {
   const { name, namespace } = service;
   return {
     service: { name, namespace },
     subset,
     weight,
-    invalid: problemOf({ service, subset, weight }, context),
+    invalid: problemOf({ service, subset, weight }, context, what),
   };
 }
 
 /** The whole set was checked when it was applied; what stands may still come from another version. */
-function problemOf({ service, subset }: Backend, context: RouteContext): string | null {
+function problemOf(
+  { service, subset }: Backend,
+  context: Pick<RouteContext, "services">,
+  what: "http" | "tls",
+): string | null {
   const key = serviceKey(service);
   const found = context.services.get(key);
   if (found === undefined) return `there is no service ${key}`;
-  if (found.protocol !== "http") return `the service ${key} speaks ${found.protocol}, not http`;
+  const fits = what === "tls" ? found.protocol === "tls" : takesRequests(found.protocol);
+  if (!fits) return `the service ${key} speaks ${found.protocol}, not ${what}`;
   const known = subset === null || Object.hasOwn(found.subsets, subset);
   return known ? null : `the service ${key} has no subset ${subset}`;
 }

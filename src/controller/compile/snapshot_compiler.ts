@@ -9,10 +9,11 @@ import type {
   HttpRouteDocument,
   PolicyUse,
   ServiceDocument,
+  TlsRouteDocument,
 } from "../../model/document.ts";
 import { documentKey } from "../../config/load.ts";
 import { serviceId } from "../../model/identity.ts";
-import { serviceKey, type Instance, type ServiceName } from "../../model/service.ts";
+import { serverFirstPorts, serviceKey, type Instance, type ServiceName } from "../../model/service.ts";
 import type {
   Destination,
   Endpoint,
@@ -24,7 +25,7 @@ import type {
 } from "../../model/snapshot.ts";
 import { SnapshotHasher } from "../../model/snapshot_version.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
-import { compileRoutes } from "./compile_routes.ts";
+import { compileRoutes, compileTlsRoutes } from "./compile_routes.ts";
 
 /** Everything snapshots are made of, the same for all machines. */
 export interface CompileInput {
@@ -51,6 +52,7 @@ export interface CompileMachine {
 export class SnapshotCompiler {
   readonly #services = new Map<string, ServiceDocument>();
   readonly #routes = new Map<string, HttpRouteDocument[]>();
+  readonly #tlsRoutes = new Map<string, TlsRouteDocument[]>();
   readonly #access = new Map<string, AccessDocument[]>();
   readonly #instances = new Map<string, Instance[]>();
   readonly #hasher = new SnapshotHasher();
@@ -60,6 +62,7 @@ export class SnapshotCompiler {
     for (const document of input.documents) {
       if (document.kind === "Service") this.#services.set(serviceKey(document), document);
       else if (document.kind === "HTTPRoute") push(this.#routes, serviceKey(document.service), document);
+      else if (document.kind === "TLSRoute") push(this.#tlsRoutes, serviceKey(document.service), document);
       else push(this.#access, serviceKey(document.service), document);
     }
     for (const instance of input.instances) push(this.#instances, serviceKey(instance.service), instance);
@@ -115,8 +118,9 @@ export class SnapshotCompiler {
     const service = this.#services.get(key) as ServiceDocument;
     const routes = this.#routes.get(key) ?? [];
     const backends = routes.flatMap((route) => route.rules.flatMap((rule) => rule.backends));
+    const byName = (this.#tlsRoutes.get(key) ?? []).flatMap((route) => route.backends);
     const byPolicy = [service, ...routes].flatMap((each) => this.input.leadsTo.get(documentKey(each)) ?? []);
-    return [...backends.map((backend) => serviceKey(backend.service)), ...byPolicy];
+    return [...[...backends, ...byName].map((backend) => serviceKey(backend.service)), ...byPolicy];
   }
 
   #destination(key: string): Destination {
@@ -128,17 +132,20 @@ export class SnapshotCompiler {
   }
 
   #makeDestination(key: string, service: ServiceDocument): Destination {
-    const { name, namespace, protocol, balance, stream, subsets } = service;
+    const { name, namespace, protocol, transport, balance, stream, subsets } = service;
     const bind = (uses: readonly PolicyUse[]): PolicyBinding[] => uses.map((use) => this.#binding(use));
     return {
       service: { name, namespace },
       spiffeId: serviceId(this.input.trustDomain, service),
       protocol,
+      serverFirst: protocol === "detect" && serverFirstPorts.has(service.port),
+      transport,
       balance,
       stream,
       subsets,
       endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
       routes: compileRoutes(this.#routes.get(key) ?? [], { services: this.#services, bind }),
+      tlsRoutes: compileTlsRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),
       policies: bind(service.policies),
     };
   }

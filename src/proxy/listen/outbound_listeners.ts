@@ -20,7 +20,11 @@ export interface OutboundListenersOptions {
   /** The port of the first service that names none; the next has the next. 0: any free port. */
   readonly firstPort: number;
   /** How to accept for a local service; `only` is the one service that the listener leads to. */
-  readonly accept: (service: ServiceName, only: ServiceName | null) => (socket: Socket) => SocketHandler;
+  readonly accept: (
+    service: ServiceName,
+    only: ServiceName | null,
+    proxyProtocol: boolean,
+  ) => (socket: Socket) => SocketHandler;
 }
 
 export interface OpenListeners {
@@ -47,14 +51,14 @@ function listenFor(
   open: OpenListeners,
 ): void {
   const { net, host, firstPort, accept } = options;
-  const listen = (onHost: string, port: number, only: ServiceName | null): void => {
-    const listener = net.listen({ host: onHost, port }, accept(local.service, only));
+  const listen = (onHost: string, port: number, only: ServiceName | null, proxyProtocol: boolean): void => {
+    const listener = net.listen({ host: onHost, port }, accept(local.service, only, proxyProtocol));
     open.listeners.push(listener);
     const upstream = only === null ? null : serviceKey(only);
     const service = serviceKey(local.service);
     open.addresses.push({ service, host: onHost, port: listener.port, upstream });
   };
-  listen(host, local.httpPort ?? (firstPort === 0 ? 0 : firstPort + at), null);
-  for (const { service, host: onHost, port } of local.upstreams)
-    if (port !== null) listen(onHost, port, service);
+  listen(host, local.httpPort ?? (firstPort === 0 ? 0 : firstPort + at), null, false);
+  for (const { service, host: onHost, port, proxyProtocol } of local.upstreams)
+    if (port !== null) listen(onHost, port, service, proxyProtocol);
 }

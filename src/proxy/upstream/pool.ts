@@ -1,15 +1,17 @@
 /**
- * Connections to one endpoint, for one source identity and one service: taken when idle, dialled when there is none, never
- * shared with another pool. Also to the local app, in clear text. Whoever finds none waits in line, for a bounded time.
+ * Connections to one endpoint, for one source identity and one service: taken where there is room, dialled when there is
+ * none (and ahead of need where many share one), never shared with another pool. Also to the local app, in clear text.
+ * Whoever finds none waits in line, for a bounded time.
  */
 import type { Net, Socket, SocketError, TlsClientOptions } from "../../../runtime/contract.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
-import { Http1Client, type Http1ClientOptions } from "../../http/h1_client.ts";
+import type { ClientConnection } from "../../http/exchange.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { OpenConnections } from "../open_connections.ts";
 import { dialOutcome } from "./dial_outcome.ts";
+import type { ConnectionEvents, PooledConnection, Speech } from "./speak.ts";
 
 export interface PoolOptions {
   readonly net: Net;
@@ -19,6 +21,7 @@ export interface PoolOptions {
   readonly connectMs: number;
   /** For words: `orders.default on vm-2 (10.0.0.2:7445)`. */
   readonly peer: string;
+  readonly speech: Speech;
   /** null: clear text. Read at each dial, so a renewed credential counts from the next one on; a string says why not. */
   readonly tls: (() => TlsClientOptions | string) | null;
   readonly onLimit: (limit: string) => void;
@@ -28,7 +31,8 @@ export interface PoolOptions {
 
 /** Waits for a connection. Exactly one of the two is called, maybe from inside `acquire`; none after `leave`. */
 export interface Taker {
-  connected(connection: Http1Client): void;
+  /** Starts one request on it, at once. */
+  connected(connection: ClientConnection): void;
   unreachable(outcome: Outcome): void;
 }
 
@@ -37,20 +41,11 @@ interface Waiting {
   readonly sinceMs: number;
 }
 
-class PooledConnection extends Http1Client {
-  constructor(
-    socket: Socket,
-    options: Http1ClientOptions,
-    readonly openedMs: number,
-  ) {
-    super(socket, options);
-  }
-}
-
 export class Pool extends WheelEntry {
-  readonly #idle: PooledConnection[] = [];
+  /** Connections with room; the last is used first. */
+  readonly #free: PooledConnection[] = [];
   readonly #open = new Set<PooledConnection>();
-  readonly #clientOptions: Http1ClientOptions;
+  readonly #events: ConnectionEvents;
   #waiting: Waiting[] = [];
   #dialling = 0;
   #retired = false;
@@ -60,22 +55,20 @@ export class Pool extends WheelEntry {
   constructor(readonly options: PoolOptions) {
     super();
     const { shard, peer, tls, onLimit, open } = options;
-    this.#clientOptions = {
+    this.#events = {
       shard,
       peer,
       identityAtStake: tls !== null,
-      onIdle: (idle) => this.#release(idle as PooledConnection),
-      onRetired: (gone) => this.#forget(gone as PooledConnection),
-      ...(open === undefined ? {} : { onClosed: (closed) => open.delete(closed) }),
+      onRoom: (connection) => this.#release(connection),
+      onRetired: (connection) => this.#forget(connection),
+      onClosed: (connection) => open?.delete(connection),
       onLimit,
     };
   }
 
   acquire(taker: Taker, nowMs: number): void {
-    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      if (idle.room > 0 && nowMs - idle.openedMs < limits.connectionAgeMs) return taker.connected(idle);
-      idle.retire();
-    }
+    const connection = this.#take(nowMs);
+    if (connection !== null) return taker.connected(connection);
     if (this.#waiting.length >= limits.pendingMax) {
       this.options.onLimit("pendingMax");
       return taker.unreachable(this.#overflow(`${limits.pendingMax} requests wait for a connection already`));
@@ -95,7 +88,7 @@ export class Pool extends WheelEntry {
     for (const connection of [...this.#open]) connection.retire();
   }
 
-  /** The endpoint is gone: idle connections end now, the others after their request. */
+  /** The endpoint is gone: idle connections end now, the others after their requests. */
   retire(): void {
     this.#retired = true;
     this.refresh();
@@ -113,10 +106,33 @@ export class Pool extends WheelEntry {
     this.#watchWaiting();
   }
 
+  /** One with room for the request that follows at once. */
+  #take(nowMs: number): PooledConnection | null {
+    const free = this.#free;
+    for (let last = free.at(-1); last !== undefined; last = free.at(-1)) {
+      const { room } = last;
+      if (room <= 0) free.pop();
+      else if (nowMs - last.openedMs >= limits.connectionAgeMs) last.retire();
+      else {
+        if (room === 1) free.pop();
+        if (room < limits.streamsAheadMin && this.options.speech.streams > 1) this.#dialAhead();
+        return last;
+      }
+    }
+    return null;
+  }
+
+  /** Streams run short: the next connection is there before it is needed. */
+  #dialAhead(): void {
+    if (this.#dialling > 0 || this.#free.length > 1) return;
+    if (this.#open.size < this.options.speech.connectionsMax) this.#dial();
+  }
+
   #dialForWaiting(): void {
-    while (this.#waiting.length > this.#dialling) {
-      if (this.#open.size + this.#dialling >= limits.connectionsMax) {
-        this.options.onLimit("connectionsMax");
+    const { speech, onLimit } = this.options;
+    while (this.#waiting.length > this.#dialling * speech.streams) {
+      if (this.#open.size + this.#dialling >= speech.connectionsMax) {
+        onLimit("connectionsMax");
         break;
       }
       if (!this.#dial()) return;
@@ -145,13 +161,13 @@ export class Pool extends WheelEntry {
     return true;
   }
 
-  #opened(socket: Socket, generation: number): Http1Client {
-    const { shard } = this.options;
+  #opened(socket: Socket, generation: number): PooledConnection {
+    const { shard, speech, open } = this.options;
     this.#dialling--;
-    const connection = new PooledConnection(socket, this.#clientOptions, shard.clock.now());
-    this.#open.add(connection);
-    this.options.open?.add(connection, socket.tls?.peer ?? null);
     shard.enter();
+    const connection = speech.begin(socket, this.#events);
+    this.#open.add(connection);
+    open?.add(connection, socket.tls?.peer ?? null);
     if (generation === this.#generation) this.#release(connection);
     else {
       connection.retire();
@@ -162,27 +178,32 @@ export class Pool extends WheelEntry {
   }
 
   #failed(error: SocketError): void {
-    const { shard, peer } = this.options;
+    const { shard, peer, speech } = this.options;
     this.#dialling--;
     shard.enter();
-    this.#waiting.shift()?.taker.unreachable(dialOutcome(peer, error));
+    for (const { taker } of this.#waiting.splice(0, speech.streams))
+      taker.unreachable(dialOutcome(peer, error));
     this.#dialForWaiting();
     shard.leave();
   }
 
-  /** A connection takes a request: the first in line gets it. */
+  /** A connection takes requests: who is first in line gets it. */
   #release(connection: PooledConnection): void {
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) waiting.taker.connected(connection);
-    else if (this.#retired) connection.retire();
-    else this.#idle.push(connection);
+    while (connection.room > 0) {
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) break;
+      waiting.taker.connected(connection);
+    }
+    if (connection.room <= 0) return;
+    if (this.#retired) connection.retire();
+    else if (!this.#free.includes(connection)) this.#free.push(connection);
   }
 
   #forget(connection: PooledConnection): void {
     this.#open.delete(connection);
-    const at = this.#idle.indexOf(connection);
-    if (at >= 0) this.#idle.splice(at, 1);
-    if (this.#waiting.length > this.#dialling) this.#dialForWaiting();
+    const at = this.#free.indexOf(connection);
+    if (at >= 0) this.#free.splice(at, 1);
+    if (this.#waiting.length > this.#dialling * this.options.speech.streams) this.#dialForWaiting();
   }
 
   #watchWaiting(): void {

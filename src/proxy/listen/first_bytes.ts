@@ -1,0 +1,70 @@
+/**
+ * A connection whose first bytes decide what becomes of it: they are gathered until somebody can tell, or the time is over.
+ * The decision gets the bytes with it; nothing of them is lost.
+ */
+import type { Socket, SocketError, SocketHandler } from "../../../runtime/contract.ts";
+import { WheelEntry } from "../../base/timer_wheel.ts";
+import type { Shard } from "../../http/shard.ts";
+
+export interface FirstBytesOptions {
+  readonly shard: Shard;
+  readonly withinMs: number;
+  /**
+   * All bytes so far (a view that ends with the call), and why there will be no more. True: the socket has another handler
+   * now, which was given the bytes. False: wait for more; after `over`, nobody wants this connection.
+   */
+  readonly decide: (bytes: Uint8Array, over: "time" | "end" | null) => boolean;
+}
+
+const none = new Uint8Array(0);
+
+export class FirstBytes extends WheelEntry implements SocketHandler {
+  #gathered: Uint8Array | null = null;
+
+  constructor(
+    readonly socket: Socket,
+    readonly options: FirstBytesOptions,
+  ) {
+    super();
+    options.shard.wheel.arm(this, options.withinMs);
+    options.shard.tick();
+  }
+
+  data(chunk: Uint8Array): void {
+    const before = this.#gathered;
+    const all = before === null ? chunk : joined(before, chunk);
+    if (this.#decided(all, null)) return;
+    this.#gathered = before === null ? chunk.slice() : all;
+  }
+
+  drain(): void {}
+
+  end(): void {
+    if (this.#decided(this.#gathered ?? none, "end")) this.socket.handler.end();
+  }
+
+  close(_error: SocketError | null): void {
+    this.options.shard.wheel.forget(this);
+  }
+
+  expired(): void {
+    this.options.shard.enter();
+    this.#decided(this.#gathered ?? none, "time");
+    this.options.shard.leave();
+  }
+
+  #decided(bytes: Uint8Array, over: "time" | "end" | null): boolean {
+    const { shard, decide } = this.options;
+    const taken = decide(bytes, over);
+    if (taken || over !== null) shard.wheel.forget(this);
+    if (!taken && over !== null) this.socket.reset();
+    return taken;
+  }
+}
+
+function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
+  const all = new Uint8Array(before.length + after.length);
+  all.set(before);
+  all.set(after, before.length);
+  return all;
+}

@@ -1,0 +1,199 @@
+/**
+ * The way in for local apps: what an accepted connection of one outbound listener becomes. The called service says what it
+ * speaks; where it does not, the first bytes do, and what they decided is counted. Each way ends in a pipeline.
+ */
+import type { Socket, SocketHandler } from "../../runtime/contract.ts";
+import type { ServerExchange } from "../http/exchange.ts";
+import { Http1Server } from "../http/h1_server.ts";
+import { limits } from "../model/limits.ts";
+import { serviceKey } from "../model/service.ts";
+import { readClientHello } from "../wire/client_hello.ts";
+import { beginsHttp2, whatIsSpoken } from "../wire/first_bytes.ts";
+import { readProxyHeader } from "../wire/proxy_protocol.ts";
+import { connectionOf } from "./connection_info.ts";
+import { FirstBytes } from "./listen/first_bytes.ts";
+import type { LiveDestination } from "./live_service.ts";
+import { NearSocket } from "./near_side.ts";
+import { serveOutbound } from "./outbound.ts";
+import { serveOutboundConnect } from "./outbound_connect.ts";
+import type { OutboundSource } from "./outbound_source.ts";
+import { serveOutboundTcp } from "./outbound_tcp.ts";
+import { tlsCall, wholeCall } from "./tcp_call.ts";
+
+type Detected = "http/1.1" | "h2" | "tls" | "tcp";
+
+export class LocalDoor {
+  readonly #listener: string;
+
+  constructor(
+    readonly source: OutboundSource,
+    /** Whoever connects sends the PROXY protocol first. */
+    readonly proxyProtocol: boolean,
+  ) {
+    this.#listener = `outbound ${source.key}`;
+  }
+
+  accept(socket: Socket): SocketHandler {
+    const client = `${socket.remoteAddress}:${socket.remotePort}`;
+    return this.proxyProtocol ? this.#readProxyHeader(socket) : this.#enter(socket, client);
+  }
+
+  #readProxyHeader(socket: Socket): SocketHandler {
+    const decide = (bytes: Uint8Array, over: string | null): boolean => {
+      const read = readProxyHeader(bytes);
+      if (read.kind === "more") return false;
+      if (read.kind === "malformed") {
+        this.source.parts.log(
+          `${this.#listener}: refused a connection without a proper PROXY header: ${read.reason}`,
+        );
+        socket.reset();
+        return true;
+      }
+      const rest = bytes.slice(read.length);
+      socket.handler = this.#enter(socket, read.client);
+      if (rest.length > 0) socket.handler.data(rest);
+      return over === null || rest.length > 0;
+    };
+    return this.#firstBytes(socket, limits.firstByteMs, decide);
+  }
+
+  #enter(socket: Socket, client: string): SocketHandler {
+    const { only } = this.source;
+    if (only === null) return this.#http(socket);
+    return this.#enterOnly(socket, client, serviceKey(only));
+  }
+
+  /** The called service decides what the connection speaks; while it is not known, the connection waits. */
+  #enterOnly(socket: Socket, client: string, key: string): SocketHandler {
+    const { parts } = this.source;
+    const known = parts.state?.destinations.get(key);
+    if (known !== undefined) return this.#serve(socket, client, known);
+    const waiting = new NearSocket(socket, client);
+    const waits = parts.discovery.wait(key, (there) => {
+      if (waiting.gone) return;
+      if (!there) return waiting.refuse();
+      socket.handler = this.#enterOnly(socket, client, key);
+      socket.resume();
+    });
+    if (!waits) waiting.refuse();
+    return waiting;
+  }
+
+  #serve(socket: Socket, client: string, destination: LiveDestination): SocketHandler {
+    switch (destination.destination.protocol) {
+      case "http":
+      case "http2":
+      case "grpc":
+        return this.#http(socket);
+      case "tcp":
+        return this.#opaque(socket, client, destination);
+      case "tls":
+        return this.#tls(socket, client, destination);
+      case "detect":
+        return this.#detect(socket, client, destination);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------- HTTP
+
+  /** HTTP/2 by prior knowledge, anything else is read as HTTP/1. */
+  #http(socket: Socket): SocketHandler {
+    return this.#firstBytes(socket, limits.firstByteMs, (bytes, over) => {
+      const http2 = beginsHttp2(bytes);
+      if (http2 === "undecided" && over === null) return false;
+      if (bytes.length === 0) socket.destroy();
+      else this.#beginHttp(socket, bytes, http2 === "yes");
+      return true;
+    });
+  }
+
+  #beginHttp(socket: Socket, bytes: Uint8Array, http2: boolean): void {
+    const { shard, open, recorder } = this.source.parts;
+    const server = new (http2 ? Http1Server : Http1Server)(socket, {
+      shard,
+      connection: connectionOf(socket),
+      handler: (exchange) => this.#exchange(exchange),
+      hostOptional: this.source.only !== null,
+      onLimit: (limit) => recorder.limitTripped(limit, this.#listener),
+      onClosed: () => open.delete(server),
+    });
+    open.add(server, null);
+    socket.handler = server;
+    server.data(bytes);
+  }
+
+  #exchange(exchange: ServerExchange): void {
+    if (exchange.request.upgrade === "connect") serveOutboundConnect(exchange, this.source);
+    else serveOutbound(exchange, this.source);
+  }
+
+  // ----------------------------------------------------------------------------------------------- opaque
+
+  #opaque(socket: Socket, client: string, destination: LiveDestination): SocketHandler {
+    const near = new NearSocket(socket, client);
+    socket.handler = near;
+    serveOutboundTcp(near, this.source, wholeCall(destination, "tcp"));
+    return socket.handler;
+  }
+
+  /** Routed by the server name of the ClientHello, which goes on unread. */
+  #tls(socket: Socket, client: string, destination: LiveDestination): SocketHandler {
+    return this.#firstBytes(socket, limits.clientHelloMs, (bytes, over) => {
+      const hello = readClientHello(bytes);
+      if (hello.kind === "more" && over === null) return false;
+      this.#passTls(socket, client, destination, bytes, hello.kind === "hello" ? hello.serverName : "");
+      return true;
+    });
+  }
+
+  #passTls(
+    socket: Socket,
+    client: string,
+    destination: LiveDestination,
+    bytes: Uint8Array,
+    serverName: string,
+  ): void {
+    const near = new NearSocket(socket, client, bytes.slice());
+    socket.handler = near;
+    const call = tlsCall(destination, serverName, this.source.parts.random);
+    if ("flag" in call) near.refuse();
+    else serveOutboundTcp(near, this.source, call);
+  }
+
+  // --------------------------------------------------------------------------------------------- detection
+
+  #detect(socket: Socket, client: string, destination: LiveDestination): SocketHandler {
+    if (destination.destination.serverFirst) {
+      this.#detected(destination, "tcp", "port");
+      return this.#opaque(socket, client, destination);
+    }
+    return this.#firstBytes(socket, limits.detectMs, (bytes, over) => {
+      const spoken = whatIsSpoken(bytes);
+      if (spoken === "undecided" && over === null) return false;
+      const by = over ?? "bytes";
+      if (spoken === "http/1.1" || spoken === "h2") {
+        this.#detected(destination, spoken, by);
+        this.#beginHttp(socket, bytes, spoken === "h2");
+        return true;
+      }
+      const protocol = spoken === "tls" ? "tls" : "tcp";
+      this.#detected(destination, protocol, by);
+      const near = new NearSocket(socket, client, bytes.slice());
+      socket.handler = near;
+      serveOutboundTcp(near, this.source, wholeCall(destination, protocol));
+      return true;
+    });
+  }
+
+  #detected(destination: LiveDestination, protocol: Detected, by: string): void {
+    this.source.parts.recorder.detected(destination.key, protocol, by);
+  }
+
+  #firstBytes(
+    socket: Socket,
+    withinMs: number,
+    decide: (bytes: Uint8Array, over: "time" | "end" | null) => boolean,
+  ): FirstBytes {
+    return new FirstBytes(socket, { shard: this.source.parts.shard, withinMs, decide });
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The way in for other proxies: one mTLS port for every service of the machine. Who calls is what its certificate says; the
+ * protocol that TLS agreed on says what follows: HTTP/2 shared by many calls, HTTP/1.1, or one opaque connection.
+ */
+import type { Listener, PeerCertificate, Socket, SocketHandler } from "../../runtime/contract.ts";
+import type { ServerExchange } from "../http/exchange.ts";
+import { Http1Server } from "../http/h1_server.ts";
+import { principalOf } from "../identity/spiffe_id.ts";
+import { inboundTls, sharedAlpn, tcpAlpn } from "../identity/tls_options.ts";
+import { isDenied } from "../identity/verify_peer.ts";
+import { limits } from "../model/limits.ts";
+import { serviceKey } from "../model/service.ts";
+import { connectionOf } from "./connection_info.ts";
+import { clientField } from "./heddle_fields.ts";
+import type { Caller } from "./inbound.ts";
+import { requestIdOf, serveInbound } from "./inbound_exchange.ts";
+import { serveInboundTcp } from "./inbound_tcp.ts";
+import { listenInbound } from "./listen/inbound_listener.ts";
+import { NearExchange, NearSocket } from "./near_side.ts";
+import type { ProxyParts } from "./proxy_parts.ts";
+
+/** Throws a `ListenError` when the port cannot be had. */
+export function openMeshDoor(
+  parts: ProxyParts,
+  address: { readonly host: string; readonly port: number },
+): Listener {
+  return new MeshDoor(parts).listen(address);
+}
+
+class MeshDoor {
+  constructor(readonly parts: ProxyParts) {}
+
+  listen(address: { readonly host: string; readonly port: number }): Listener {
+    const { net, shard, recorder, credentials, log } = this.parts;
+    return listenInbound({
+      net,
+      shard,
+      ...address,
+      choose: (serverName) => {
+        const service = this.parts.state?.inbound.get(serverName);
+        const credential = service === undefined ? null : credentials.of(service.key);
+        return credential === null ? null : inboundTls(credential, credentials.trust());
+      },
+      secured: (socket, serverName) => this.#enter(socket, serverName),
+      refused: (reason) => log(`inbound: refused ${reason}`),
+      onLimit: (limit) => recorder.limitTripped(limit, "inbound"),
+    });
+  }
+
+  #enter(socket: Socket, serverName: string): SocketHandler {
+    const caller = this.#callerOf(socket);
+    const near = new NearSocket(socket, `${socket.remoteAddress}:${socket.remotePort}`);
+    if (caller === null || socket.tls?.serverName !== serverName) {
+      near.refuse();
+      return near;
+    }
+    if (socket.tls.alpn !== tcpAlpn) {
+      socket.resume();
+      return this.#serveHttp(socket, caller, serverName);
+    }
+    socket.handler = near;
+    serveInboundTcp(near, this.parts, caller, serverName);
+    return socket.handler;
+  }
+
+  #serveHttp(socket: Socket, caller: Caller, serverName: string): SocketHandler {
+    const { shard, open, recorder } = this.parts;
+    const { clock } = shard;
+    const peer = socket.tls?.peer ?? null;
+    const retireAtMs = clock.now() + limits.connectionAgeMs;
+    const endsMs = clock.now() + (peer?.notAfterMs ?? 0) - clock.wallMs();
+    const server = new (socket.tls?.alpn === sharedAlpn ? Http1Server : Http1Server)(socket, {
+      shard,
+      connection: connectionOf(socket),
+      handler: (exchange: ServerExchange) => {
+        const nowMs = clock.now();
+        // Whoever renews connects anew long before its certificate ends; this caller is nobody any more.
+        if (nowMs > endsMs) return server.destroy();
+        if (nowMs > retireAtMs) server.retire();
+        this.#serve(exchange, caller, serverName);
+      },
+      onLimit: (limit) => recorder.limitTripped(limit, "inbound"),
+      onClosed: () => open.delete(server),
+    });
+    open.add(server, peer);
+    return server;
+  }
+
+  #serve(exchange: ServerExchange, caller: Caller, serverName: string): void {
+    const { parts } = this;
+    if (exchange.request.upgrade !== "connect") return serveInbound(exchange, parts, caller, serverName);
+    const client = exchange.request.fields.get(clientField) ?? "";
+    const requestId = requestIdOf(exchange, parts);
+    const near = new NearExchange(exchange, { client, requestId, inside: true });
+    serveInboundTcp(near, parts, caller, serverName);
+  }
+
+  /** Exactly the verified URI; null for whoever is no service, or was revoked. */
+  #callerOf(socket: Socket): Caller | null {
+    const peer: PeerCertificate | null = socket.tls?.peer ?? null;
+    const spiffeId = peer?.uris[0];
+    const { state } = this.parts;
+    if (state === null || spiffeId === undefined || peer === null || isDenied(peer, state.denied))
+      return null;
+    const principal = principalOf(spiffeId, state.snapshot.trustDomain);
+    return principal?.kind === "service" ? { key: serviceKey(principal.service), spiffeId } : null;
+  }
+}

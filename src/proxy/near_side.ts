@@ -1,0 +1,104 @@
+/** Whoever asked for an opaque connection, while it is not known where it leads: an accepted socket, or a CONNECT exchange. */
+import type { PeerCertificate, Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
+import type { ServerExchange } from "../http/exchange.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { noEdits } from "../wire/fields.ts";
+import { ExchangeEnd } from "./exchange_end.ts";
+import type { PipeEnd } from "./pipe.ts";
+import { rescue } from "./rescue.ts";
+import { brokenSocket, SocketEnd } from "./socket_end.ts";
+
+export interface NearSide {
+  /** Called once when the client leaves first. */
+  left: ((outcome: Outcome) => void) | null;
+  /** Where the client's connection comes from: `10.0.0.7:51230`; "" when unknown. */
+  readonly client: string;
+  /** What it showed, when the connection is its own; revocation cuts by it. */
+  readonly peer: PeerCertificate | null;
+  /** The connection stands: says so, and becomes an end of its pipe. */
+  join(): PipeEnd;
+  /** It leads nowhere, and the client must notice. */
+  refuse(outcome: Outcome): void;
+}
+
+/** Waits, paused, and only notices that the client leaves. */
+export class NearSocket implements NearSide, SocketHandler {
+  left: ((outcome: Outcome) => void) | null = null;
+  /** Nobody is there any more. */
+  gone = false;
+  #ended = false;
+
+  constructor(
+    readonly socket: Socket,
+    readonly client: string,
+    /** Bytes that were read already. */
+    readonly early: Uint8Array | null = null,
+  ) {
+    socket.pause();
+  }
+
+  get peer(): PeerCertificate | null {
+    return this.socket.tls?.peer ?? null;
+  }
+
+  join(): PipeEnd {
+    this.left = null;
+    return new SocketEnd(this.socket, { bytes: this.early, ended: this.#ended });
+  }
+
+  /** A reset, never an empty but complete stream. */
+  refuse(): void {
+    this.left = null;
+    this.socket.reset();
+  }
+
+  data(): void {}
+  drain(): void {}
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  close(error: SocketError | null): void {
+    this.gone = true;
+    this.left?.(brokenSocket(error) ?? clientLeft);
+    this.left = null;
+  }
+}
+
+/** Its client hears an HTTP status. That it left shows when it is joined. */
+export class NearExchange implements NearSide {
+  left: ((outcome: Outcome) => void) | null = null;
+  readonly peer = null;
+
+  constructor(
+    readonly exchange: ServerExchange,
+    readonly about: {
+      readonly client: string;
+      readonly requestId: string;
+      /** The client is another proxy. */
+      readonly inside: boolean;
+    },
+  ) {}
+
+  get client(): string {
+    return this.about.client;
+  }
+
+  join(): PipeEnd {
+    this.exchange.respond(200, null, noEdits, -1);
+    return new ExchangeEnd(this.exchange);
+  }
+
+  refuse(outcome: Outcome): void {
+    rescue(this.exchange, outcome, this.about.requestId, this.about.inside);
+  }
+}
+
+const clientLeft: Outcome = {
+  flag: "DC",
+  side: "downstream",
+  repeat: "no",
+  status: 499,
+  detail: "the client closed the connection before it led anywhere",
+};

@@ -1,0 +1,42 @@
+/** CONNECT of a local app (`https_proxy`, or a client that tunnels): leads to opaque services, by name. */
+import type { ServerExchange } from "../http/exchange.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { serviceKey, takesConnections } from "../model/service.ts";
+import type { LiveDestination } from "./live_service.ts";
+import { NearExchange } from "./near_side.ts";
+import { outcomes } from "./outcomes.ts";
+import type { OutboundSource } from "./outbound_source.ts";
+import { serveOutboundTcp } from "./outbound_tcp.ts";
+import { rescue } from "./rescue.ts";
+import { wholeCall } from "./tcp_call.ts";
+
+export function serveOutboundConnect(exchange: ServerExchange, source: OutboundSource): void {
+  const { parts } = source;
+  const { state } = parts;
+  const requestId = parts.ids.next();
+  const refuse = (outcome: Outcome): void => rescue(exchange, outcome, requestId, false);
+  if (state === null) return refuse(outcomes.noSnapshot());
+  if (source.callerIn(state) === null) return refuse(outcomes.noIdentity(source.key));
+  const { authority } = exchange.request;
+  const connect = (destination: LiveDestination): void => {
+    const { protocol } = destination.destination;
+    if (!takesConnections(protocol)) return refuse(outcomes.noConnect(destination));
+    const { remoteAddress, remotePort } = exchange.connection;
+    const near = new NearExchange(exchange, {
+      client: `${remoteAddress}:${remotePort}`,
+      requestId,
+      inside: false,
+    });
+    serveOutboundTcp(near, source, wholeCall(destination, protocol === "tls" ? "tls" : "tcp"));
+  };
+  const found = source.find(state, authority);
+  if (found === null) return refuse(outcomes.noName(authority));
+  if (!("name" in found)) return connect(found);
+  const key = serviceKey(found);
+  const waits = parts.discovery.wait(key, (there) => {
+    const destination = there ? parts.state?.destinations.get(key) : undefined;
+    if (destination === undefined) refuse(outcomes.noService(key));
+    else connect(destination);
+  });
+  if (!waits) refuse(outcomes.noService(key));
+}

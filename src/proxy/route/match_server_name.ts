@@ -1,0 +1,19 @@
+/** Finds the TLS route of a connection: the list is in order of precedence, the first whose hostname fits wins. */
+
+interface Named {
+  /** `db.example`, or `*.example` for everything below. */
+  readonly hostname: string;
+}
+
+/** `serverName` as the client asked for it, lower case; "" when it asked for none, which no route fits. */
+export function matchServerName<Route extends Named>(
+  routes: readonly Route[],
+  serverName: string,
+): Route | null {
+  for (const route of routes) {
+    const { hostname } = route;
+    if (hostname.startsWith("*.") ? serverName.endsWith(hostname.slice(1)) : serverName === hostname)
+      return route;
+  }
+  return null;
+}

@@ -1,0 +1,99 @@
+/** A socket as one end of an opaque connection. What the kernel does not take waits here; meanwhile the other end is paused. */
+import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { copyBytes } from "../base/bytes.ts";
+import { PipeEnd } from "./pipe.ts";
+
+/** What was read from a socket before it became an end. */
+export interface EarlyInput {
+  readonly bytes: Uint8Array | null;
+  /** Its FIN was seen. */
+  readonly ended: boolean;
+}
+
+export class SocketEnd extends PipeEnd implements SocketHandler {
+  #pending: Uint8Array | null = null;
+  #finOwed = false;
+
+  constructor(
+    readonly socket: Socket,
+    private early: EarlyInput | null = null,
+  ) {
+    super();
+  }
+
+  begin(): void {
+    this.socket.handler = this;
+    const { early } = this;
+    this.early = null;
+    this.socket.resume();
+    if (early === null) return;
+    if (early.bytes !== null && early.bytes.length > 0) this.received(early.bytes, 0, early.bytes.length);
+    if (early.ended) this.receivedAll();
+  }
+
+  take(bytes: Uint8Array, start: number, end: number): boolean {
+    const taken = this.#pending === null ? this.socket.write(bytes, start, end) : 0;
+    if (taken === end - start || taken < 0) return true;
+    this.#pending = joined(this.#pending, bytes, start + taken, end);
+    return false;
+  }
+
+  finish(): void {
+    if (this.#pending === null) this.socket.shutdown();
+    else this.#finOwed = true;
+  }
+
+  reset(): void {
+    this.socket.reset();
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  data(chunk: Uint8Array): void {
+    this.received(chunk, 0, chunk.length);
+  }
+
+  drain(): void {
+    const pending = this.#pending;
+    if (pending === null) return;
+    const taken = this.socket.write(pending);
+    if (taken >= 0 && taken < pending.length) {
+      this.#pending = pending.subarray(taken);
+      return;
+    }
+    this.#pending = null;
+    if (this.#finOwed) this.socket.shutdown();
+    else this.hasRoom();
+  }
+
+  end(): void {
+    this.receivedAll();
+  }
+
+  close(error: SocketError | null): void {
+    this.#pending = null;
+    this.gone(brokenSocket(error));
+  }
+}
+
+function joined(before: Uint8Array | null, bytes: Uint8Array, start: number, end: number): Uint8Array {
+  if (before === null) return bytes.slice(start, end);
+  const all = new Uint8Array(before.length + end - start);
+  all.set(before);
+  copyBytes(all, before.length, bytes, start, end);
+  return all;
+}
+
+/** How a connection ended that broke; null for an orderly end. */
+export function brokenSocket(error: SocketError | null): Outcome | null {
+  if (error === null) return null;
+  const detail = `the connection broke: ${error.message}`;
+  return { flag: "UR", side: "upstream", repeat: "no", status: 0, detail };
+}

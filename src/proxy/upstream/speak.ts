@@ -1,0 +1,39 @@
+/** What is spoken on the connections of a pool, and what the pool hears of each. */
+import type { Socket, SocketHandler } from "../../../runtime/contract.ts";
+import type { ClientConnection } from "../../http/exchange.ts";
+import { Http1Client } from "../../http/h1_client.ts";
+import type { Shard } from "../../http/shard.ts";
+import { limits } from "../../model/limits.ts";
+
+/** A connection as a pool keeps it. */
+export interface PooledConnection extends ClientConnection {
+  /** What its socket calls. */
+  readonly handler: SocketHandler;
+}
+
+export interface ConnectionEvents {
+  readonly shard: Shard;
+  /** Whom it leads to, for words. */
+  readonly peer: string;
+  readonly identityAtStake: boolean;
+  /** There is room for a request after there was none. */
+  readonly onRoom: (connection: PooledConnection) => void;
+  readonly onRetired: (connection: PooledConnection) => void;
+  readonly onClosed: (connection: PooledConnection) => void;
+  readonly onLimit: (limit: string) => void;
+}
+
+export interface Speech {
+  /** How many requests a new connection is expected to take at once. */
+  readonly streams: number;
+  /** How many connections a pool may have. */
+  readonly connectionsMax: number;
+  readonly begin: (socket: Socket, events: ConnectionEvents) => PooledConnection;
+}
+
+/** HTTP/1.1: a request at a time. */
+export const http1Speech: Speech = {
+  streams: 1,
+  connectionsMax: limits.connectionsMax,
+  begin: (socket, { onRoom, ...events }) => new Http1Client(socket, { ...events, onIdle: onRoom }),
+};
