@@ -66,19 +66,21 @@ export class RequestParser {
     this.problem = null;
     const begin = skipEmptyLines(source, start, end);
     if (begin >= end) return 0;
-    const fieldsAt = this.#parseLine(source, begin, end);
-    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(begin, end) : -1;
+    // What lies beyond the limit is not looked at: it would be refused in one way or another by the split it came in.
+    const until = Math.min(end, begin + limits.requestHeadBytesMax + 1);
+    const fieldsAt = this.#parseLine(source, begin, until);
+    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(begin, until) : -1;
     this.fields.clear();
     const scan = this.#scan;
-    scanFields(source, fieldsAt, end, begin, this.fields, scan);
+    scanFields(source, fieldsAt, until, begin, this.fields, scan);
     if (scan.problem !== null) return this.#refuse(scan.problem);
-    if (scan.consumed === 0) return this.#incomplete(begin, end);
+    if (scan.consumed === 0) return this.#incomplete(begin, until);
     if (scan.consumed - begin > limits.requestHeadBytesMax) return this.#refuse(problems.headLong);
-    const problem =
-      readFraming(source, begin, this.fields, this.minor, this.framing) ?? this.#finish(source, begin);
-    if (problem !== null) return this.#refuse(problem);
+    const faulty = readFraming(source, begin, this.fields, this.minor, this.framing);
+    if (faulty !== null) return this.#refuse(faulty);
     this.fields.own(source, begin, scan.consumed);
-    return scan.consumed;
+    const unfit = this.#finish(source, begin);
+    return unfit === null ? scan.consumed : this.#refuse(unfit);
   }
 
   /** Body bytes that follow; -1 when chunked. */
@@ -161,6 +163,7 @@ export class RequestParser {
     this.upgrade = null;
     if (framing.upgradeAt >= 0 && framing.upgrading && this.minor === 1) {
       this.upgrade = this.#valueOf(source, base, framing.upgradeAt).toLowerCase();
+      if (this.upgrade === "websocket" && !this.#isHandshake()) return problems.handshake;
     }
     this.expectContinue = false;
     if (framing.expectAt >= 0 && this.minor === 1) {
@@ -169,6 +172,11 @@ export class RequestParser {
       this.expectContinue = true;
     }
     return this.#readTarget(source);
+  }
+
+  /** RFC 6455 section 4.1. The key is between the client and the server. */
+  #isHandshake(): boolean {
+    return this.method === "GET" && this.fields.get("sec-websocket-version") === "13";
   }
 
   #readTarget(source: Uint8Array): Problem | null {
@@ -227,11 +235,16 @@ export class RequestParser {
   }
 }
 
-/** Empty lines before a request are skipped (RFC 9112 section 2.2), a few at most. */
+const emptyLinesMax = 4;
+
+/** Empty lines before a request are skipped (RFC 9112 section 2.2), a few at most. `end`: the request has not begun yet. */
 function skipEmptyLines(source: Uint8Array, start: number, end: number): number {
   let at = start;
-  for (let lines = 0; lines < 4 && at + 1 < end && source[at] === CR && source[at + 1] === LF; lines++)
+  for (let lines = 0; lines < emptyLinesMax && at < end && source[at] === CR; lines++) {
+    if (at + 1 === end) return end;
+    if (source[at + 1] !== LF) break;
     at += 2;
+  }
   return at;
 }
 

@@ -23,13 +23,14 @@ export class ResponseParser {
   /** As `RequestParser.parse`. */
   parse(source: Uint8Array, start: number, end: number): number {
     this.problem = null;
-    const fieldsAt = this.#parseLine(source, start, end);
-    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(start, end) : -1;
+    const until = Math.min(end, start + limits.responseHeadBytesMax + 1);
+    const fieldsAt = this.#parseLine(source, start, until);
+    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(start, until) : -1;
     this.fields.clear();
     const scan = this.#scan;
-    scanFields(source, fieldsAt, end, start, this.fields, scan);
+    scanFields(source, fieldsAt, until, start, this.fields, scan);
     if (scan.problem !== null) return this.#refuse(scan.problem);
-    if (scan.consumed === 0) return this.#incomplete(start, end);
+    if (scan.consumed === 0) return this.#incomplete(start, until);
     if (scan.consumed - start > limits.responseHeadBytesMax) return this.#refuse(problems.headLong);
     const problem = readFraming(source, start, this.fields, this.minor, this.framing);
     if (problem !== null) return this.#refuse(problem);
