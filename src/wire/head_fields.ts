@@ -25,6 +25,9 @@ const knownNames = [
   "x-request-id",
   "http2-settings",
   "content-type",
+  // For CGI and its heirs these two are framing.
+  "content_length",
+  "transfer_encoding",
 ] as const;
 
 export type KnownName = Exclude<(typeof knownNames)[number], "">;

@@ -67,10 +67,12 @@ export class RequestParser {
     this.problem = null;
     const begin = skipEmptyLines(source, start, end);
     if (begin >= end) return 0;
-    const fieldsAt = this.#parseLine(source, begin, end);
-    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(begin, end) : -1;
-    const next = this.#section.read(source, fieldsAt, end, this.minor);
-    if (next === 0) return this.#incomplete(begin, end);
+    // What lies beyond the limit is not looked at: it would be refused in one way or another by the split it came in.
+    const until = Math.min(end, begin + limits.requestHeadBytesMax + 1);
+    const fieldsAt = this.#parseLine(source, begin, until);
+    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(begin, until) : -1;
+    const next = this.#section.read(source, fieldsAt, until, this.minor);
+    if (next === 0) return this.#incomplete(begin, until);
     if (next < 0) return this.#refuse(this.#section.problem as Problem);
     if (next - begin > limits.requestHeadBytesMax) return this.#refuse(problems.headLong);
     const problem = (this.#section.repeated ? this.#repeat() : this.#finish()) ?? this.#readTarget(source);
@@ -143,10 +145,10 @@ export class RequestParser {
   }
 
   /** The same fields as before: what they mean is known. A target in absolute form may have put another authority first. */
-  #repeat(): null {
+  #repeat(): Problem | null {
     this.authority = this.#hostAuthority;
     this.upgrade = this.#fieldUpgrade;
-    return null;
+    return this.#handshakeProblem();
   }
 
   /** What the fields of the whole head mean: host, upgrade, expectation. */
@@ -174,7 +176,14 @@ export class RequestParser {
       if (!equalsLower(this.fields.bytes, start, end, "100-continue")) return problems.expectation;
       this.expectContinue = true;
     }
-    return null;
+    return this.#handshakeProblem();
+  }
+
+  /** RFC 6455 section 4.1. The key is between the client and the server. */
+  #handshakeProblem(): Problem | null {
+    if (this.upgrade !== "websocket") return null;
+    const fits = this.method === "GET" && this.fields.get("sec-websocket-version") === "13";
+    return fits ? null : problems.handshake;
   }
 
   #readTarget(source: Uint8Array): Problem | null {
@@ -232,11 +241,16 @@ export class RequestParser {
   }
 }
 
-/** Empty lines before a request are skipped (RFC 9112 section 2.2), a few at most. */
+const emptyLinesMax = 4;
+
+/** Empty lines before a request are skipped (RFC 9112 section 2.2), a few at most. `end`: the request has not begun yet. */
 function skipEmptyLines(source: Uint8Array, start: number, end: number): number {
   let at = start;
-  for (let lines = 0; lines < 4 && at + 1 < end && source[at] === CR && source[at + 1] === LF; lines++)
+  for (let lines = 0; lines < emptyLinesMax && at < end && source[at] === CR; lines++) {
+    if (at + 1 === end) return end;
+    if (source[at + 1] !== LF) break;
     at += 2;
+  }
   return at;
 }
 

@@ -21,10 +21,11 @@ export class ResponseParser {
   /** As `RequestParser.parse`. */
   parse(source: Uint8Array, start: number, end: number): number {
     this.problem = null;
-    const fieldsAt = this.#parseLine(source, start, end);
-    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(start, end) : -1;
-    const next = this.#section.read(source, fieldsAt, end, this.minor);
-    if (next === 0) return this.#incomplete(start, end);
+    const until = Math.min(end, start + limits.responseHeadBytesMax + 1);
+    const fieldsAt = this.#parseLine(source, start, until);
+    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(start, until) : -1;
+    const next = this.#section.read(source, fieldsAt, until, this.minor);
+    if (next === 0) return this.#incomplete(start, until);
     if (next < 0) return this.#refuse(this.#section.problem as Problem);
     return next - start > limits.responseHeadBytesMax ? this.#refuse(problems.headLong) : next;
   }
