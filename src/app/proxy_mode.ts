@@ -17,6 +17,7 @@ import type { Credentials } from "../proxy/credentials.ts";
 import { AccessLog } from "../telemetry/access_log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
+import { examplesOf } from "./examples.ts";
 import { readMachine } from "./init.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
@@ -136,7 +137,7 @@ export async function startProxy(
         );
   return {
     summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${bindHost(settings)}:${settings.ports.inbound}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
-    examples: examplesOf(plane),
+    examples: examplesOf(plane.addresses, machine, settings),
     close: async (deadlineMs) => {
       await instances.close();
       follower.close();
@@ -235,12 +236,4 @@ function exposeState(
       endpoints(destination.key, "unhealthy").set(destination.destination.endpoints.length - ready);
     }
   });
-}
-
-function examplesOf(plane: DataPlane): string[] {
-  return plane.addresses.map(({ service, host, port, upstream }) =>
-    upstream === null
-      ? `as ${service}:  http_proxy=http://${host}:${port} curl http://SERVICE.mesh/`
-      : `as ${service}, to ${upstream}:  curl http://${host}:${port}/`,
-  );
 }

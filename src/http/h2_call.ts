@@ -1,13 +1,23 @@
 /** One request on an HTTP/2 client connection, and what comes back. */
-import type { Flag, Repeat } from "../model/outcome.ts";
+import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
 import { idOf, type HeadFields } from "../wire/head_fields.ts";
 import type { ClientStream, OutgoingRequest, ResponseHead, ResponseSink } from "./exchange.ts";
-import type { Http2Client } from "./h2_client.ts";
-import { declinedField } from "./h2_exchange.ts";
-import { Http2Stream } from "./h2_stream.ts";
+import { declinedField } from "../wire/h2/settings.ts";
+import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
+import { Http2Stream, type StreamWire } from "./h2_stream.ts";
+
+/** What a call needs of its connection. */
+export interface CallWire extends StreamWire {
+  readonly heads: HpackEncoder;
+  writeHead(call: Http2Call, endStream: boolean): void;
+  /** A call gave up before it began. */
+  dropEarly(call: Http2Call): void;
+  /** In words: `detail` goes on after the name of the peer. */
+  outcome(flag: Flag, detail: string, repeat: Repeat): Outcome;
+}
 
 const hostId = idOf("host");
 const declinedNames = [declinedField] as const;
@@ -26,7 +36,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   #told = false;
 
   constructor(
-    readonly client: Http2Client,
+    readonly client: CallWire,
     readonly request: OutgoingRequest,
     readonly edits: FieldEdits,
     sink: ResponseSink,
@@ -112,7 +122,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
     const { status, fields } = head;
     if (status < 200) {
       this.#sink?.informational(status, fields);
-      return this.client.release(fields);
+      return this.client.shard.giveFields(fields);
     }
     const bodyless = this.#isBodyless(status);
     this.answered = true;
@@ -171,7 +181,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   }
 
   onClosed(): void {
-    if (this.#fields !== null) this.client.release(this.#fields);
+    if (this.#fields !== null) this.client.shard.giveFields(this.#fields);
     this.#fields = null;
     this.#sink = null;
   }

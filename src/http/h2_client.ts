@@ -7,12 +7,9 @@ import { limits } from "../model/limits.ts";
 import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 import { errorCodes, errorName, maxInt31, prefaceText } from "../wire/h2/frames.ts";
-import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
-import type { HeadFields } from "../wire/head_fields.ts";
 import type { ClientConnection, ClientStream, OutgoingRequest, ResponseSink } from "./exchange.ts";
-import { Http2Call } from "./h2_call.ts";
+import { Http2Call, type CallWire } from "./h2_call.ts";
 import { Http2Connection, type Http2Options } from "./h2_connection.ts";
-import type { Http2Stream } from "./h2_stream.ts";
 
 export interface Http2ClientOptions extends Http2Options {
   /** Whom it leads to, for words: `orders.default at 10.0.0.2:7445`. */
@@ -28,7 +25,7 @@ export interface Http2ClientOptions extends Http2Options {
 }
 
 /** Speaks HTTP/2 on a dialled socket, by prior knowledge or after ALPN: set its `handler` there. */
-export class Http2Client extends Http2Connection implements ClientConnection {
+export class Http2Client extends Http2Connection implements ClientConnection, CallWire {
   carried = 0;
   protected readonly lastPeerId = 0;
   protected readonly idleMs = limits.h2ClientIdleMs;
@@ -46,7 +43,7 @@ export class Http2Client extends Http2Connection implements ClientConnection {
   ) {
     super(socket, options, false, options.onLimit);
     this.output.text(prefaceText);
-    this.writeOpening();
+    this.writer.opening(this.profile, false);
   }
 
   /** What the socket calls. */
@@ -64,7 +61,7 @@ export class Http2Client extends Http2Connection implements ClientConnection {
     const call = new Http2Call(this, request, edits, sink);
     this.carried++;
     if (this.closing || this.closed)
-      this.shard.clock.soon(() => call.lost("UC", "was closed already", "yes"));
+      this.shard.clock.soon(() => this.#loseLate(call));
     else if (call.needsSettings && !this.peer.known) this.#early.push(call);
     else this.#begin(call);
     if (this.room === 0) this.#full = true;
@@ -83,6 +80,12 @@ export class Http2Client extends Http2Connection implements ClientConnection {
     if (this.#nextId > maxInt31 - 2) this.retire();
   }
 
+  #loseLate(call: Http2Call): void {
+    this.shard.enter();
+    call.lost("UC", "had closed the connection already", "yes");
+    this.shard.leave();
+  }
+
   retire(): void {
     if (this.#retired) return;
     this.#retireQuietly();
@@ -98,16 +101,8 @@ export class Http2Client extends Http2Connection implements ClientConnection {
 
   // -------------------------------------------------------------------------------------- used by the calls
 
-  get heads(): HpackEncoder {
-    return this.encoder;
-  }
-
   writeHead(call: Http2Call, endStream: boolean): void {
-    this.writeBlock(call, endStream);
-  }
-
-  release(fields: HeadFields): void {
-    this.shard.giveFields(fields);
+    this.writer.block(call, endStream);
   }
 
   /** A call gave up before it began. */
@@ -122,40 +117,27 @@ export class Http2Client extends Http2Connection implements ClientConnection {
     return 0;
   }
 
-  protected onBlock(
-    streamId: number,
-    endStream: boolean,
-    source: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  protected onBlock(streamId: number, endStream: boolean): void {
     const call = this.streams.get(streamId) as Http2Call | undefined;
     if (call === undefined) {
       if (this.isIdle(streamId)) this.fail(errorCodes.protocolError, "a head for a stream that never began");
-      else this.#passBy(source, start, end);
+      else this.passBy();
     } else if (call.remoteEnded) {
-      this.#passBy(source, start, end);
+      this.passBy();
       this.breakStream(call, errorCodes.streamClosed, "a head behind the end of a stream");
-    } else if (call.answered) this.takeTrailers(call, endStream, source, start, end);
-    else this.#takeHead(call, endStream, source, start, end);
+    } else if (call.answered) this.takeTrailers(call, endStream);
+    else this.#takeHead(call, endStream);
   }
 
-  #takeHead(call: Http2Call, endStream: boolean, source: Uint8Array, start: number, end: number): void {
+  #takeHead(call: Http2Call, endStream: boolean): void {
     const fields = this.shard.takeFields();
-    const head = this.decode("response", fields, source, start, end);
+    const head = this.decode("response", fields);
     if (head === null) return;
     if (head.refusal?.limit != null) this.options.onLimit?.(head.refusal.limit);
     const wrong = head.malformed ?? head.refusal?.reason ?? call.problemOf(head, endStream);
     if (wrong === null) return call.takeHead(head, endStream);
     this.shard.giveFields(fields);
     this.breakStream(call, errorCodes.protocolError, wrong);
-  }
-
-  /** An answer that nobody waits for keeps the table of the decoder in step. */
-  #passBy(source: Uint8Array, start: number, end: number): void {
-    const fields = this.shard.takeFields();
-    this.decode("response", fields, source, start, end);
-    this.shard.giveFields(fields);
   }
 
   protected isIdle(streamId: number): boolean {
@@ -195,7 +177,7 @@ export class Http2Client extends Http2Connection implements ClientConnection {
     for (const call of early) call.lost("UR", "took no further request", "yes");
   }
 
-  protected onForgotten(_stream?: Http2Stream): void {
+  protected onForgotten(): void {
     if (this.#retired) this.#endWhenDone();
     else if (this.#full) this.#roomLater();
   }
@@ -216,7 +198,7 @@ export class Http2Client extends Http2Connection implements ClientConnection {
 
   #endWhenDone(): void {
     if (!this.#retired || this.busy || this.closing || this.closed) return;
-    this.writeGoaway(0, errorCodes.noError, "");
+    this.writer.goaway(0, errorCodes.noError, "");
     this.finish();
   }
 
@@ -226,7 +208,7 @@ export class Http2Client extends Http2Connection implements ClientConnection {
     this.options.onRetired(this);
   }
 
-  override fail(code: number, detail: string): void {
+  protected override fail(code: number, detail: string): void {
     this.#retireQuietly();
     super.fail(code, detail);
     this.#loseEarly();
@@ -251,8 +233,7 @@ export class Http2Client extends Http2Connection implements ClientConnection {
     this.options.onClosed?.(this);
   }
 
-  protected override onDead(): void {
-    this.options.onLimit?.("h2PingAnswerMs");
+  protected onDead(): void {
     const how = `did not answer a PING within ${limits.h2PingAnswerMs} ms`;
     for (const call of this.#takeAll()) call.lost("UR", how, call.answered ? "no" : "idempotent");
     this.destroy();

@@ -6,11 +6,22 @@ import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
 import type { HeadFields } from "../wire/head_fields.ts";
 import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
-import type { Http2Server } from "./h2_server.ts";
-import { Http2Stream } from "./h2_stream.ts";
+import { declinedField } from "../wire/h2/settings.ts";
+import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
+import { Http2Stream, type StreamWire } from "./h2_stream.ts";
 
-/** Tells the other proxy that an upgrade was answered, not made: HTTP/2 has one status for both. */
-export const declinedField = "x-heddle-declined";
+/** What an exchange needs of its connection. */
+export interface ExchangeWire extends StreamWire {
+  readonly connection: ConnectionInfo;
+  readonly heads: HpackEncoder;
+  /** Sends the block of the encoder as a head. */
+  writeHead(exchange: Http2Exchange): void;
+  /** The handler of a stream that is over does not know it yet: its place is taken. */
+  leftUnaware(): void;
+  nowAware(): void;
+  /** Nobody reads its head any more. */
+  release(fields: HeadFields, headBytes: number): void;
+}
 
 export class Http2Exchange extends Http2Stream implements ServerExchange, RequestHead {
   readonly method: string;
@@ -37,7 +48,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   #released = false;
 
   constructor(
-    readonly server: Http2Server,
+    readonly server: ExchangeWire,
     id: number,
     head: HeadBlock,
     endStream: boolean,
@@ -63,7 +74,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   get connection(): ConnectionInfo {
-    return this.server.options.connection;
+    return this.server.connection;
   }
 
   /** Whoever asks about a stream that is over has learned it. */

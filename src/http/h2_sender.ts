@@ -6,8 +6,22 @@ import { limits } from "../model/limits.ts";
 import type { FloodGuard } from "../wire/h2/flood_guard.ts";
 import { frameFlags, frameHeaderBytes, frameTypes, maxInt31, putFrameHeader } from "../wire/h2/frames.ts";
 import { initialWindowBytes, type PeerSettings } from "../wire/h2/settings.ts";
-import type { Http2Stream } from "./h2_stream.ts";
 import type { Output } from "./output.ts";
+
+/** A stream as the sender sees it. */
+export interface SendingStream {
+  readonly id: number;
+  sendWindow: number;
+  readonly queuedBytes: number;
+  /** Where the flags of its last frame stand in the output; -1 when there was none. */
+  flagsAt: number;
+  // Its place in the line.
+  next: SendingStream | null;
+  previous: SendingStream | null;
+  inLine: boolean;
+  /** Its turn: sends up to `quantum` bytes of what is queued, then whatever was owed behind them. */
+  takeTurn(quantum: number): void;
+}
 
 /** Frame headers are built here and copied at once. */
 const header = new Uint8Array(frameHeaderBytes);
@@ -15,8 +29,8 @@ const header = new Uint8Array(frameHeaderBytes);
 export class Sender {
   /** What the peer takes on the whole connection. */
   window = initialWindowBytes;
-  #first: Http2Stream | null = null;
-  #last: Http2Stream | null = null;
+  #first: SendingStream | null = null;
+  #last: SendingStream | null = null;
   #pumping = false;
 
   constructor(
@@ -26,7 +40,7 @@ export class Sender {
   ) {}
 
   /** Sends of `bytes[start, end)` what windows and room allow now; returns the offset behind it. */
-  send(stream: Http2Stream, bytes: Uint8Array, start: number, end: number): number {
+  send(stream: SendingStream, bytes: Uint8Array, start: number, end: number): number {
     let at = start;
     while (at < end && this.output.hasRoom) {
       const most = Math.min(end - at, stream.sendWindow, this.window, this.peer.frameBytesMax);
@@ -41,7 +55,7 @@ export class Sender {
   }
 
   /** END_STREAM: on the last frame of the stream while that has not left, else on an empty one. */
-  endStream(stream: Http2Stream): void {
+  endStream(stream: SendingStream): void {
     if (stream.flagsAt >= 0 && this.output.amend(stream.flagsAt, frameFlags.endStream)) return;
     this.#frame(stream, 0, frameFlags.endStream);
   }
@@ -55,7 +69,7 @@ export class Sender {
   }
 
   /** The stream waits for window or room. */
-  wait(stream: Http2Stream): void {
+  wait(stream: SendingStream): void {
     if (stream.inLine) return;
     stream.inLine = true;
     stream.previous = this.#last;
@@ -65,7 +79,7 @@ export class Sender {
     this.#last = stream;
   }
 
-  leave(stream: Http2Stream): void {
+  leave(stream: SendingStream): void {
     if (!stream.inLine) return;
     stream.inLine = false;
     if (stream.previous === null) this.#first = stream.next;
@@ -88,7 +102,7 @@ export class Sender {
     this.#pumping = false;
   }
 
-  #frame(stream: Http2Stream, length: number, flags: number): void {
+  #frame(stream: SendingStream, length: number, flags: number): void {
     stream.flagsAt = this.output.written + 4;
     putFrameHeader(header, 0, length, frameTypes.data, flags, stream.id);
     this.output.bytes(header, 0, frameHeaderBytes);

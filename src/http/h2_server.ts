@@ -6,11 +6,10 @@ import type { Socket, SocketError } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import { errorCodes, prefaceText } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
-import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
 import type { HeadFields } from "../wire/head_fields.ts";
 import type { ConnectionInfo, ServerExchange } from "./exchange.ts";
 import { Http2Connection, type Http2Options } from "./h2_connection.ts";
-import { Http2Exchange } from "./h2_exchange.ts";
+import { Http2Exchange, type ExchangeWire } from "./h2_exchange.ts";
 import type { Http2Stream } from "./h2_stream.ts";
 
 export interface Http2ServerOptions extends Http2Options {
@@ -24,7 +23,7 @@ export interface Http2ServerOptions extends Http2Options {
 const resetsKept = 64;
 
 /** Serves HTTP/2 on an accepted socket: set the result as its handler. */
-export class Http2Server extends Http2Connection {
+export class Http2Server extends Http2Connection implements ExchangeWire {
   protected readonly idleMs = limits.keepAliveInboundMs;
   #prefaceAt = 0;
   #lastId = 0;
@@ -42,7 +41,7 @@ export class Http2Server extends Http2Connection {
     readonly options: Http2ServerOptions,
   ) {
     super(socket, options, true, options.onLimit);
-    this.writeOpening();
+    this.writer.opening(this.profile, true);
   }
 
   /** Takes no stream after those under way; ends when they have. */
@@ -62,13 +61,12 @@ export class Http2Server extends Http2Connection {
 
   // ---------------------------------------------------------------------------------- used by the exchange
 
-  get heads(): HpackEncoder {
-    return this.encoder;
+  get connection(): ConnectionInfo {
+    return this.options.connection;
   }
 
-  /** Sends the block of the encoder. */
   writeHead(exchange: Http2Exchange): void {
-    this.writeBlock(exchange, false);
+    this.writer.block(exchange, false);
   }
 
   /** The handler of a stream that is over does not know it yet. */
@@ -107,29 +105,23 @@ export class Http2Server extends Http2Connection {
     return at;
   }
 
-  protected onBlock(
-    streamId: number,
-    endStream: boolean,
-    source: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  protected onBlock(streamId: number, endStream: boolean): void {
     const stream = this.streams.get(streamId);
     if (stream !== undefined) {
       if (stream.remoteEnded) this.fail(errorCodes.streamClosed, "a head behind the end of a stream");
-      else this.takeTrailers(stream, endStream, source, start, end);
+      else this.takeTrailers(stream, endStream);
     } else if (streamId > this.#lastId && (streamId & 1) === 1)
-      this.#open(streamId, endStream, source, start, end);
-    else if (this.#wasReset(streamId)) this.#passBy(source, start, end);
+      this.#open(streamId, endStream);
+    else if (this.#wasReset(streamId)) this.passBy();
     else {
       const code = (streamId & 1) === 1 ? errorCodes.streamClosed : errorCodes.protocolError;
       this.fail(code, "a head for a stream that cannot be opened");
     }
   }
 
-  #open(streamId: number, endStream: boolean, source: Uint8Array, start: number, end: number): void {
+  #open(streamId: number, endStream: boolean): void {
     const fields = this.shard.takeFields();
-    const head = this.decode("request", fields, source, start, end);
+    const head = this.decode("request", fields);
     if (head === null) return;
     this.#lastId = streamId;
     const limit = this.#missing();
@@ -166,7 +158,7 @@ export class Http2Server extends Http2Connection {
 
   /** REFUSED_STREAM: nothing was done, so the client may try elsewhere. */
   #turnAway(streamId: number, limit: string): void {
-    if (limit === "") return this.writeReset(streamId, errorCodes.refusedStream);
+    if (limit === "") return this.writer.reset(streamId, errorCodes.refusedStream);
     this.options.onLimit?.(limit);
     this.#refuse(streamId, errorCodes.refusedStream);
   }
@@ -175,14 +167,7 @@ export class Http2Server extends Http2Connection {
     if (this.tripReset()) return;
     const resets = (this.#resets ??= new Int32Array(resetsKept));
     resets[this.#resetAt++ % resetsKept] = streamId;
-    this.writeReset(streamId, code);
-  }
-
-  /** Keeps the table of the decoder in step. */
-  #passBy(source: Uint8Array, start: number, end: number): void {
-    const fields = this.shard.takeFields();
-    this.decode("trailers", fields, source, start, end);
-    this.shard.giveFields(fields);
+    this.writer.reset(streamId, code);
   }
 
   #wasReset(streamId: number): boolean {
@@ -194,7 +179,7 @@ export class Http2Server extends Http2Connection {
   }
 
   protected onLateData(streamId: number): void {
-    if (!this.#wasReset(streamId)) this.writeReset(streamId, errorCodes.streamClosed);
+    if (!this.#wasReset(streamId)) this.writer.reset(streamId, errorCodes.streamClosed);
   }
 
   protected override countEarlyReset(stream: Http2Stream): boolean {
@@ -224,7 +209,7 @@ export class Http2Server extends Http2Connection {
   protected onDrainPing(): void {
     if (this.#drained) return;
     this.#drained = true;
-    this.writeGoaway(this.#lastId, errorCodes.noError, "");
+    this.writer.goaway(this.#lastId, errorCodes.noError, "");
     this.#endWhenDone();
   }
 
@@ -233,7 +218,7 @@ export class Http2Server extends Http2Connection {
   }
 
   protected onIdle(): void {
-    this.writeGoaway(this.#lastId, errorCodes.noError, "");
+    this.writer.goaway(this.#lastId, errorCodes.noError, "");
     this.finish();
   }
 
@@ -246,6 +231,11 @@ export class Http2Server extends Http2Connection {
     }
     if (this.closing) this.socket.destroy();
     else this.#endWhenDone();
+  }
+
+  protected onDead(): void {
+    this.breakAll(errorCodes.cancel, `no answer to a PING within ${limits.h2PingAnswerMs} ms`);
+    this.socket.reset();
   }
 
   protected onGone(error: SocketError | null): void {

@@ -6,12 +6,32 @@ import { limits } from "../model/limits.ts";
 import type { Fields } from "../wire/fields.ts";
 import { errorCodes, maxInt31 } from "../wire/h2/frames.ts";
 import { HeadFields } from "../wire/head_fields.ts";
-import type { Http2Connection } from "./h2_connection.ts";
+import type { Profile, PeerSettings } from "../wire/h2/settings.ts";
+import type { Output } from "./output.ts";
+import type { Sender, SendingStream } from "./h2_sender.ts";
+import type { Shard } from "./shard.ts";
 
-export abstract class Http2Stream {
+/** What a stream needs of its connection. */
+export interface StreamWire {
+  readonly shard: Shard;
+  readonly profile: Profile;
+  readonly peer: PeerSettings;
+  readonly output: Output;
+  readonly sender: Sender;
+  /** A stream error: the peer broke a rule that concerns this stream alone (RFC 9113 section 5.4.2). */
+  breakStream(stream: Http2Stream, code: number, detail: string): void;
+  /** RST_STREAM; the stream is no more. */
+  resetStream(stream: Http2Stream, code: number): void;
+  /** The stream is no more. */
+  forget(stream: Http2Stream): void;
+  writeWindowUpdate(streamId: number, increment: number): void;
+  writeTrailers(stream: Http2Stream, trailers: Fields): void;
+}
+
+export abstract class Http2Stream implements SendingStream {
   // Its place in the line of the sender.
-  next: Http2Stream | null = null;
-  previous: Http2Stream | null = null;
+  next: SendingStream | null = null;
+  previous: SendingStream | null = null;
   inLine = false;
   /** Where the flags of its last frame stand in the output; -1 when there was none. */
   flagsAt = -1;
@@ -48,7 +68,7 @@ export abstract class Http2Stream {
   #starved = false;
 
   constructor(
-    readonly wire: Http2Connection,
+    readonly wire: StreamWire,
     public id: number,
   ) {
     this.sendWindow = wire.peer.streamWindowBytes;

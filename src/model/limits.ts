@@ -113,6 +113,7 @@ export const limits = {
   clockSkewWarnMs: 10_000,
   spiffeIdBytesMax: 2048,
   trustDomainBytesMax: 255,
+  joinTokenMinMs: 1_000,
   joinTokenMs: 15 * 60_000,
   joinTokenMaxMs: 60 * 60_000,
   joinTokenKeptMs: 7 * 24 * 3_600_000,

@@ -32,11 +32,7 @@ export class ProxyTelemetry implements Recorder {
   readonly #policies: Resolve<Counter>;
   readonly #trips: Resolve<Counter>;
   readonly #detected: Resolve<Counter>;
-  /** direction, then service, then source, then route: no string is built to find the handles. */
-  readonly #handles: Record<"inbound" | "outbound", Map<string, Map<string, Map<string, Handles>>>> = {
-    inbound: new Map(),
-    outbound: new Map(),
-  };
+  readonly #handles = { inbound: new EdgeHandles(), outbound: new EdgeHandles() };
 
   constructor(
     metrics: Metrics,
@@ -166,21 +162,47 @@ export class ProxyTelemetry implements Recorder {
   }
 
   #handlesOf(record: ExchangeRecord): Handles {
-    const bySource = inner(this.#handles[record.direction], record.service);
-    const byRoute = inner(bySource, record.source);
-    let handles = byRoute.get(record.route);
-    if (handles === undefined) {
-      const { direction, service, source, route } = record;
-      handles = {
-        plain: [],
-        success: this.#duration(direction, service, source, route, "success"),
-        failure: this.#duration(direction, service, source, route, "failure"),
-        firstByte: this.#firstByte(direction, service, source, route),
-        bytesIn: this.#bytesIn(direction, service, source),
-        bytesOut: this.#bytesOut(direction, service, source),
-      };
-      byRoute.set(record.route, handles);
-    }
+    const edges = this.#handles[record.direction];
+    return edges.find(record) ?? edges.keep(record, this.#resolve(record));
+  }
+
+  #resolve({ direction, service, source, route }: ExchangeRecord): Handles {
+    return {
+      plain: [],
+      success: this.#duration(direction, service, source, route, "success"),
+      failure: this.#duration(direction, service, source, route, "failure"),
+      firstByte: this.#firstByte(direction, service, source, route),
+      bytesIn: this.#bytesIn(direction, service, source),
+      bytesOut: this.#bytesOut(direction, service, source),
+    };
+  }
+}
+
+/** Handles by service, then source, then route: no string is built to find them, and the ones used last are found at once. */
+class EdgeHandles {
+  readonly #all = new Map<string, Map<string, Map<string, Handles>>>();
+  #service = "";
+  #source = "";
+  #route = "";
+  #last: Handles | null = null;
+
+  find(record: ExchangeRecord): Handles | null {
+    const { service, source, route } = record;
+    if (service === this.#service && source === this.#source && route === this.#route) return this.#last;
+    const found = this.#all.get(service)?.get(source)?.get(route);
+    return found === undefined ? null : this.#remember(record, found);
+  }
+
+  keep(record: ExchangeRecord, handles: Handles): Handles {
+    inner(inner(this.#all, record.service), record.source).set(record.route, handles);
+    return this.#remember(record, handles);
+  }
+
+  #remember({ service, source, route }: ExchangeRecord, handles: Handles): Handles {
+    this.#service = service;
+    this.#source = source;
+    this.#route = route;
+    this.#last = handles;
     return handles;
   }
 }

@@ -30,6 +30,9 @@ const knownNames = [
   "authorization",
   "traceparent",
   "tracestate",
+  // For CGI and its heirs these two are framing.
+  "content_length",
+  "transfer_encoding",
 ] as const;
 
 export type KnownName = Exclude<(typeof knownNames)[number], "">;

@@ -98,6 +98,7 @@ function readField(
       framing.upgradeAt = index;
       return null;
     case expectId:
+      if (framing.expectAt >= 0) return problems.expectation;
       framing.expectAt = index;
       return null;
     default:

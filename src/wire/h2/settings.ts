@@ -20,6 +20,9 @@ const ids = {
   enableConnectProtocol: 8,
 } as const;
 
+/** Tells the other proxy that an upgrade was answered, not made: HTTP/2 has one status for both. */
+export const declinedField = "x-heddle-declined";
+
 /** The window of a new connection and of its streams until SETTINGS say otherwise. */
 export const initialWindowBytes = 65_535;
 const frameBytesMin = 16_384;

@@ -285,7 +285,8 @@ test("a WebSocket upgrade becomes a raw stream both ways", async () => {
       : `echo:${text}`,
   );
   const port = startProxy(backend.port);
-  const head = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  const head =
+    "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n";
   const text = await talk(port, [head, "ping"], (each) => each.includes("echo:ping"));
   expect(text).toContain("101 Switching Protocols");
   expect(text).toContain("hi");
