@@ -9,12 +9,19 @@ import type { AccessVerdict, ExchangeRecord, Recorder } from "./record.ts";
 interface Handles {
   /** By status, with flag "" and tls as first seen; rarer combinations are resolved each time. */
   readonly plain: (Counter | undefined)[];
+  /** Answers of gRPC by code. */
+  readonly grpc: Map<string, Counter>;
   readonly success: Histogram;
   readonly failure: Histogram;
   readonly firstByte: Histogram;
   readonly bytesIn: Counter;
   readonly bytesOut: Counter;
 }
+
+/** The codes there are; whatever else a server sends is one label. */
+const grpcCodes = /^(?:\d|1[0-6])$/;
+/** Codes that say the server failed: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
+const grpcFailures: ReadonlySet<string> = new Set(["2", "4", "13", "14", "15"]);
 
 export class ProxyTelemetry implements Recorder {
   readonly #requests: Resolve<Counter>;
@@ -43,6 +50,7 @@ export class ProxyTelemetry implements Recorder {
       ...edge,
       "route",
       "code",
+      "grpc_code",
       "flags",
       "tls",
     ]);
@@ -124,7 +132,10 @@ export class ProxyTelemetry implements Recorder {
     const flag = record.outcome === null ? "" : record.outcome.flag;
     if (flag === "") this.#plainCounter(handles, record).add(1);
     else this.#counterOf(record, flag).add(1);
-    (record.status >= 500 || flag !== "" ? handles.failure : handles.success).observe(seconds);
+    (record.status >= 500 || flag !== "" || grpcFailures.has(record.grpc)
+      ? handles.failure
+      : handles.success
+    ).observe(seconds);
     if (record.firstByteMs > 0) handles.firstByte.observe((record.firstByteMs - record.startedMs) / 1000);
     handles.bytesIn.add(record.bytesIn);
     handles.bytesOut.add(record.bytesOut);
@@ -148,6 +159,7 @@ export class ProxyTelemetry implements Recorder {
   }
 
   #plainCounter(handles: Handles, record: ExchangeRecord): Counter {
+    if (record.grpc !== "") return this.#grpcCounter(handles, record);
     const slot = record.status * 2 + (record.tls ? 1 : 0);
     const known = handles.plain[slot];
     if (known !== undefined) return known;
@@ -156,9 +168,21 @@ export class ProxyTelemetry implements Recorder {
     return made;
   }
 
+  #grpcCounter(handles: Handles, record: ExchangeRecord): Counter {
+    const key = record.tls ? record.grpc : `${record.grpc} here`;
+    const { grpc } = handles;
+    let counter = grpc.get(key);
+    if (counter === undefined) {
+      counter = this.#counterOf(record, "");
+      grpc.set(key, counter);
+    }
+    return counter;
+  }
+
   #counterOf(record: ExchangeRecord, flag: string): Counter {
     const { direction, service, source, route, status, tls } = record;
-    return this.#requests(direction, service, source, route, String(status), flag, String(tls));
+    const grpc = grpcCodes.test(record.grpc) ? record.grpc : record.grpc === "" ? "" : "other";
+    return this.#requests(direction, service, source, route, String(status), grpc, flag, String(tls));
   }
 
   #handlesOf(record: ExchangeRecord): Handles {
@@ -169,6 +193,7 @@ export class ProxyTelemetry implements Recorder {
   #resolve({ direction, service, source, route }: ExchangeRecord): Handles {
     return {
       plain: [],
+      grpc: new Map(),
       success: this.#duration(direction, service, source, route, "success"),
       failure: this.#duration(direction, service, source, route, "failure"),
       firstByte: this.#firstByte(direction, service, source, route),
