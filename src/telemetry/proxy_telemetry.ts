@@ -2,7 +2,8 @@
  * What the pipelines report to: turns each finished record into the golden metrics and the access log. The handles of a (direction, service, source, route, status) are resolved once and then found by key.
  */
 import type { AccessLog } from "./access_log.ts";
-import type { Counter, Histogram, Metrics, Resolve } from "./metrics.ts";
+import type { Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
+import { PolicyTelemetry } from "./policy_telemetry.ts";
 import type { AccessVerdict, ExchangeRecord, Recorder } from "./record.ts";
 
 /** Handles of one direction, service, source and route. */
@@ -29,6 +30,8 @@ export class ProxyTelemetry implements Recorder {
   readonly #firstByte: Resolve<Histogram>;
   readonly #bytesIn: Resolve<Counter>;
   readonly #bytesOut: Resolve<Counter>;
+  readonly #tcpOpened: Resolve<Counter>;
+  readonly #tcpOpen: Resolve<Gauge>;
   readonly #tcpClosed: Resolve<Counter>;
   readonly #attempts: Resolve<Counter>;
   /** By service, then cause, then result. */
@@ -36,7 +39,7 @@ export class ProxyTelemetry implements Recorder {
   readonly #access: Resolve<Counter>;
   /** By service, then rule, then verdict. */
   readonly #accessHandles = new Map<string, Map<string, Map<string, Counter>>>();
-  readonly #policies: Resolve<Counter>;
+  readonly #policies: PolicyTelemetry;
   readonly #trips: Resolve<Counter>;
   readonly #detected: Resolve<Counter>;
   readonly #handles = { inbound: new EdgeHandles(), outbound: new EdgeHandles() };
@@ -66,6 +69,12 @@ export class ProxyTelemetry implements Recorder {
     );
     this.#bytesIn = metrics.counter("heddle_request_bytes_total", "Body bytes towards the service.", edge);
     this.#bytesOut = metrics.counter("heddle_response_bytes_total", "Body bytes from the service.", edge);
+    this.#tcpOpened = metrics.counter(
+      "heddle_tcp_connections_opened_total",
+      "Opaque connections begun.",
+      edge,
+    );
+    this.#tcpOpen = metrics.gauge("heddle_tcp_open", "Opaque connections that are open now.", edge);
     this.#tcpClosed = metrics.counter("heddle_tcp_connections_closed_total", "Finished opaque connections.", [
       ...edge,
       "tls",
@@ -81,12 +90,7 @@ export class ProxyTelemetry implements Recorder {
       "verdict",
       "rule",
     ]);
-    this.#policies = metrics.counter("heddle_policy_decisions_total", "Decisions of policies.", [
-      "policy",
-      "hook",
-      "decision",
-      "service",
-    ]);
+    this.#policies = new PolicyTelemetry(metrics);
     this.#detected = metrics.counter(
       "heddle_protocol_detected_total",
       "Connections to services without a declared protocol, by what they turned out to speak and what told it.",
@@ -103,10 +107,13 @@ export class ProxyTelemetry implements Recorder {
     if (record.kind === "http") this.#finishHttp(record, seconds);
     else this.#finishTcp(record);
     if (record.access !== null) this.#accessCounter(record.service, record.access).add(1);
-    for (const policy of record.policies) {
-      this.#policies(policy.name, policy.hook, verb(policy.decision), record.service).add(1);
-    }
+    for (const policy of record.policies) this.#policies.finish(policy, record.service);
     this.accessLog.record(record, endedMs - record.startedMs);
+  }
+
+  tcpOpened({ direction, service, source }: ExchangeRecord): void {
+    this.#tcpOpened(direction, service, source).add(1);
+    this.#tcpOpen(direction, service, source).add(1);
   }
 
   limitTripped(limit: string, listener: string): void {
@@ -153,6 +160,7 @@ export class ProxyTelemetry implements Recorder {
 
   #finishTcp(record: ExchangeRecord): void {
     const reason = record.outcome === null ? "done" : record.outcome.flag;
+    this.#tcpOpen(record.direction, record.service, record.source).add(-1);
     this.#tcpClosed(record.direction, record.service, record.source, String(record.tls), reason).add(1);
     this.#bytesIn(record.direction, record.service, record.source).add(record.bytesIn);
     this.#bytesOut(record.direction, record.service, record.source).add(record.bytesOut);
@@ -239,10 +247,4 @@ function inner<Value>(outer: Map<string, Map<string, Value>>, key: string): Map<
     outer.set(key, found);
   }
   return found;
-}
-
-/** `route search/v2` counts as `route`. */
-function verb(decision: string): string {
-  const space = decision.indexOf(" ");
-  return space < 0 ? decision : decision.slice(0, space);
 }

@@ -64,6 +64,8 @@ export interface AccessVerdict {
 
 /** What a pipeline needs of telemetry. `proxy_telemetry.ts` implements it; handles of hot metrics are resolved once per service. */
 export interface Recorder {
+  /** An opaque connection began. Its record is finished later, with the same service and source. */
+  tcpOpened(record: ExchangeRecord): void;
   /** Call exactly once per record. `endedMs` is monotonic. */
   finish(record: ExchangeRecord, endedMs: number): void;
   /** A limit of `model/limits.ts` ended or refused something. */
