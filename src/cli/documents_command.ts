@@ -44,7 +44,7 @@ export function registerGet(program: Command, cli: Cli): void {
   const get = program
     .command("get")
     .description("print the documents that stand, as they were applied")
-    .argument("[kind]", "Service, HTTPRoute, Access; all when left out")
+    .argument("[kind]", "Service, HTTPRoute, Access and so on; all when left out")
     .argument("[name]", "name, or name.namespace")
     .action(async (kind: string | undefined, name: string | undefined) => {
       const terminal = cli.terminal(get);

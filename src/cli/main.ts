@@ -3,7 +3,7 @@
  * command loads the program.
  */
 import type { Runtime } from "../../runtime/contract.ts";
-import { version } from "./version.ts";
+import { version } from "../base/build.ts";
 
 export async function runCommandLine(runtime: Runtime): Promise<void> {
   const [command] = runtime.process.args;

@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import type { FileError, ListenError, Runtime } from "../../runtime/contract.ts";
 import { ControlRefusal, ControlUnreachable } from "../http/control.ts";
+import { build, version } from "../base/build.ts";
 import { UserError } from "../base/user_error.ts";
 import { registerAuthority } from "./authority_command.ts";
 import { registerCheck } from "./check_command.ts";
@@ -18,7 +19,6 @@ import { registerModes } from "./modes_command.ts";
 import { registerStatus } from "./status_command.ts";
 import { Terminal } from "./terminal.ts";
 import { registerNodes, registerTokens } from "./tokens_command.ts";
-import { build, version } from "./version.ts";
 
 /** Adds one command to the program. */
 type Register = (program: Command, cli: Cli) => void;

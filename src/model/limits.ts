@@ -201,6 +201,8 @@ export const limits = {
   // Telemetry
   seriesPerMetricMax: 2_000,
   accessLogBufferBytes: 64 * kib,
+  /** How often the lateness of the event loop is measured. */
+  loopProbeMs: 500,
   accessLogFlushMs: 200,
   // Probes
   probeEveryMs: 2_000,

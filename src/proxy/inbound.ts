@@ -14,6 +14,7 @@ import { takesRequests } from "../model/service.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Recorder } from "../telemetry/record.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
+import { isGrpc } from "../wire/grpc.ts";
 import { decideAccess } from "./guard/access.ts";
 import { callerField, heddleFields } from "./heddle_fields.ts";
 import { CallRecord } from "./call_record.ts";
@@ -55,6 +56,9 @@ export interface InboundCallOptions {
 export class InboundCall implements ResponseSink, Taker {
   readonly #record: CallRecord;
   #stream: ClientStream | null = null;
+  /** The answer is one of gRPC, and the status in its head, if it has only a head. */
+  #grpc = false;
+  #grpcHead = "";
   #finished = false;
 
   constructor(readonly options: InboundCallOptions) {
@@ -111,6 +115,8 @@ export class InboundCall implements ResponseSink, Taker {
     const { sink, shard } = this.options;
     this.#record.status = head.status;
     this.#record.firstByteMs = shard.clock.now();
+    this.#grpc = isGrpc(head.fields);
+    if (this.#grpc) this.#grpcHead = head.fields.get("grpc-status") ?? "";
     const foreign = heddleFields(head.fields);
     sink.head(foreign === null ? head : { ...head, nominated: [...foreign, ...(head.nominated ?? [])] });
   }
@@ -121,6 +127,7 @@ export class InboundCall implements ResponseSink, Taker {
   }
 
   end(trailers: Fields | null): void {
+    if (this.#grpc) this.#record.grpc = trailers?.get("grpc-status") ?? this.#grpcHead;
     this.options.sink.end(trailers);
     this.#finish(null);
   }

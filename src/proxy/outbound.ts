@@ -17,6 +17,7 @@ import { serviceKey, takesRequests } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import { attemptField, heddleFields, repeatField, requestIdField } from "./heddle_fields.ts";
+import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
 import type {
@@ -65,6 +66,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   /** The other proxy asked for another attempt: the rest of its answer passes by unseen. */
   #passingBy: Outcome | null = null;
   #head: ResponseHead | null = null;
+  /** The whole exchange must be over by then, milliseconds after it began; null for no limit. */
+  #timeoutMs: number | null = null;
+  /** Its client speaks gRPC. */
+  readonly #grpc: boolean;
   #finished = false;
   /** Body bytes of both directions when the idle timer was set. */
   #seenBytes = 0;
@@ -87,6 +92,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#record = record;
     this.#edits = { remove: noEdits.remove, set: [requestIdField, requestId], add: noEdits.add };
     this.#body = new RequestBody(exchange, this, true);
+    this.#grpc = request.version === "HTTP/2" && isGrpc(request.fields);
   }
 
   get bytesSent(): number {
@@ -123,6 +129,9 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.route = route === null ? "unmatched" : route.name;
     if (route === null) return this.#refuse(outcomes.noRoute(destination.key, request.method, request.path));
     this.#route = route;
+    this.#timeoutMs = this.#grpc
+      ? earlier(route.requestTimeoutMs, grpcTimeoutMs(request.fields))
+      : route.requestTimeoutMs;
     this.#arm();
     if (route.policies.length === 0) this.#takeBackend(route);
     else this.#askPolicies(route, destination);
@@ -287,13 +296,24 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const foreign = heddleFields(this.exchange.request.fields);
     const own = this.#edits;
     const policy = this.#policyEdits;
-    if (foreign === null && policy === noEdits && this.#tried.length === 0) return own;
+    const deadline = this.#grpc ? this.#deadlineLeft() : null;
+    if (foreign === null && policy === noEdits && this.#tried.length === 0 && deadline === null) return own;
     const attempt = this.#tried.length === 0 ? [] : [attemptField, String(this.#tried.length)];
+    if (deadline !== null) attempt.push("grpc-timeout", deadline);
     return {
       remove: [...(foreign ?? []), ...policy.remove],
       set: [...policy.set, ...own.set, ...attempt],
       add: policy.add,
     };
+  }
+
+  /** What is left of the deadline for whoever gets the request now; null when it goes on as it came. */
+  #deadlineLeft(): string | null {
+    const timeoutMs = this.#timeoutMs;
+    if (timeoutMs === null) return null;
+    const elapsedMs = this.source.parts.shard.clock.now() - this.#record.startedMs;
+    const given = grpcTimeoutMs(this.exchange.request.fields);
+    return given === timeoutMs && elapsedMs < 1 ? null : grpcTimeoutText(timeoutMs - elapsedMs);
   }
 
   // --------------------------------------------------------------------------------------------- the answer
@@ -310,6 +330,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
       return;
     }
     const record = this.#record;
+    if (failure !== null && this.#grpc) return this.#stop(failure);
     record.status = head.status;
     record.outcome = failure;
     record.firstByteMs = nowMs;
@@ -332,6 +353,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   end(trailers: Fields | null): void {
     if (this.#passingBy !== null) return this.#repeat(this.#passingBy);
+    if (this.#grpc)
+      this.#record.grpc = trailers?.get("grpc-status") ?? this.#head?.fields.get("grpc-status") ?? "";
     this.#endAttempt();
     this.exchange.end(trailers);
     this.#finish(this.#record.outcome);
@@ -436,7 +459,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   expired(): void {
     const { shard } = this.source.parts;
-    const timeoutMs = this.#route?.requestTimeoutMs ?? null;
+    const timeoutMs = this.#timeoutMs;
     const key = this.#record.service;
     shard.enter();
     if (timeoutMs !== null && shard.clock.now() - this.#record.startedMs >= timeoutMs)
@@ -450,7 +473,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   /** Ends at the route's timeout, or when nothing moves for long. */
   #arm(): void {
     const { shard } = this.source.parts;
-    const timeoutMs = this.#route?.requestTimeoutMs ?? null;
+    const timeoutMs = this.#timeoutMs;
     const left =
       timeoutMs === null ? limits.answerIdleMs : timeoutMs - (shard.clock.now() - this.#record.startedMs);
     this.#seenBytes = this.#body.bytes + this.#record.bytesOut;
@@ -499,6 +522,11 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#record.bytesIn = this.#body.bytes;
     recorder.finish(this.#record, shard.clock.now());
   }
+}
+
+function earlier(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
 }
 
 /** Methods that may happen twice (RFC 9110 section 9.2.2). */

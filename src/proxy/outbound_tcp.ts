@@ -61,7 +61,8 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
   begin(): void {
     const { source } = this;
     const { destination } = this.call;
-    const { state } = source.parts;
+    const { state, recorder } = source.parts;
+    recorder.tcpOpened(this.#record);
     const caller = state === null ? null : source.callerIn(state);
     if (caller === null) return this.#giveUp(outcomes.noIdentity(source.key));
     this.#record.sourceId = caller.spiffeId;

