@@ -60,8 +60,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   start(request: OutgoingRequest, edits: FieldEdits, sink: ResponseSink): ClientStream {
     const call = new Http2Call(this, request, edits, sink);
     this.carried++;
-    if (this.closing || this.closed)
-      this.shard.clock.soon(() => this.#loseLate(call));
+    if (this.closing || this.closed) this.shard.clock.soon(() => this.#loseLate(call));
     else if (call.needsSettings && !this.peer.known) this.#early.push(call);
     else this.#begin(call);
     if (this.room === 0) this.#full = true;

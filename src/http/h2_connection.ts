@@ -10,15 +10,7 @@ import type { Fields } from "../wire/fields.ts";
 import { BlockReader } from "../wire/h2/block_reader.ts";
 import { FloodGuard } from "../wire/h2/flood_guard.ts";
 import { FrameReader, wants, type FrameTaker, type Wants } from "../wire/h2/frame_reader.ts";
-import {
-  errorCodes,
-  errorName,
-  frameFlags,
-  frameTypes,
-  get31,
-  get32,
-  maxInt31,
-} from "../wire/h2/frames.ts";
+import { errorCodes, errorName, frameFlags, frameTypes, get31, get32, maxInt31 } from "../wire/h2/frames.ts";
 import type { BlockKind, HeadBlock } from "../wire/h2/head_block.ts";
 import { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
 import { PeerSettings, type Profile } from "../wire/h2/settings.ts";
@@ -250,14 +242,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.fail(errorCodes.protocolError, "more padding than payload");
   }
 
-  frame(
-    type: number,
-    flags: number,
-    streamId: number,
-    source: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
+  frame(type: number, flags: number, streamId: number, source: Uint8Array, start: number, end: number): void {
     switch (type) {
       case frameTypes.headers: {
         const wrong = this.#blocks.take(flags, streamId, source, start, end);

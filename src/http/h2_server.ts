@@ -110,8 +110,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     if (stream !== undefined) {
       if (stream.remoteEnded) this.fail(errorCodes.streamClosed, "a head behind the end of a stream");
       else this.takeTrailers(stream, endStream);
-    } else if (streamId > this.#lastId && (streamId & 1) === 1)
-      this.#open(streamId, endStream);
+    } else if (streamId > this.#lastId && (streamId & 1) === 1) this.#open(streamId, endStream);
     else if (this.#wasReset(streamId)) this.passBy();
     else {
       const code = (streamId & 1) === 1 ? errorCodes.streamClosed : errorCodes.protocolError;
