@@ -108,7 +108,7 @@ export function passes(check: RequestCheck = {}, answer?: AnswerCheck): Expectat
 /** Either side may be right about answering, but no second request may be found in it. */
 export function neverSplit(...sends: readonly string[]): Pick<Case, "sends" | "expects"> {
   const expects: Expectation = {
-    statuses: [[400, 501]],
+    statuses: [[400, 411, 422, 501]],
     orStatuses: [[[200]]],
     closes: true,
     reach: "any",

@@ -28,6 +28,7 @@ export async function startMemorySubject(): Promise<MemorySubject> {
       port: door === "all" ? machine.port("caller") : machine.port("caller", "web"),
     }),
     turn: () => net.settle(),
+    rest: () => net.settle(),
     async wait(condition) {
       await net.settle();
       return condition();

@@ -13,6 +13,8 @@ export interface Subject {
   address(door: "all" | "one"): { readonly host: string; readonly port: number };
   /** Lets what was written arrive. */
   turn(): Promise<void>;
+  /** Long enough that what the backend says unasked has arrived. */
+  rest(): Promise<void>;
   /** Until the condition holds; false when it does not within the time the subject allows. */
   wait(condition: () => boolean): Promise<boolean>;
 }
@@ -98,7 +100,7 @@ export async function talk(subject: Subject, one: Case, cut: Cutting): Promise<S
   for (const [index, part] of parts.entries()) {
     if (index > 0) {
       await subject.wait(() => client.closed || answersIn(client, one).answers.length >= index);
-      await subject.turn();
+      await (one.backend?.blurts === undefined ? subject.turn() : subject.rest());
     }
     for (const piece of cut(part)) {
       if (client.closed) break;
