@@ -1,4 +1,4 @@
-/** The compiled binary as a subject: one machine of a real mesh, its HTTP listener and an explicit port as doors. */
+/** The compiled binary as a subject: a machine of a real mesh, its HTTP listener and an explicit port as doors. */
 import { addressOf } from "../../support/addresses.ts";
 import { startMesh } from "../../support/mesh.ts";
 import { startBackendAt, tcpSubject } from "./tcp_subject.ts";
@@ -15,20 +15,21 @@ const documents = `
 `;
 const onePort = 9001;
 
-export async function startHeddleSubject(): Promise<StartedSubject> {
-  const place = { host: addressOf(90), port: 8088 };
+/** `near`: the backend is on the caller's machine, one hop; `far`: on another one, two proxies and mTLS between. */
+export async function startHeddleSubject(where: "near" | "far"): Promise<StartedSubject> {
+  const place = { host: addressOf(where === "near" ? 90 : 93), port: 8088 };
   const backend = startBackendAt(place);
+  const caller = { service: "caller", app: "none", calls: { web: onePort } } as const;
+  const web = { service: "web", ...place };
   const mesh = await startMesh({
     documents,
-    machines: [
-      {
-        name: "vm-a",
-        services: [
-          { service: "caller", app: "none", calls: { web: onePort } },
-          { service: "web", ...place },
-        ],
-      },
-    ],
+    machines:
+      where === "near"
+        ? [{ name: "vm-a", services: [caller, web] }]
+        : [
+            { name: "vm-a", services: [caller] },
+            { name: "vm-b", services: [web] },
+          ],
   });
   const machine = mesh.machine("vm-a");
   const host = machine.address;

@@ -35,7 +35,7 @@ export async function runConformance(args: readonly string[]): Promise<number> {
 }
 
 async function measure(folder: string): Promise<Column[]> {
-  const heddle = await startHeddleSubject();
+  const heddle = await startHeddleSubject("near");
   const columns = [await column("heddle", heddle)];
   await heddle.stop();
   for (const peer of peerSubjects) {
