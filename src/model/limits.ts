@@ -20,6 +20,7 @@ export const limits = {
   chunkExtensionBytesMax: 256,
   chunkExtensionsBytesMax: 4 * kib,
   trailerBytesMax: 8 * kib,
+  interimAnswersMax: 16,
   replayBodyBytesMax: 64 * kib,
   requestsPerTurnMax: 16,
   // HTTP/2: what a side takes, by where it stands
