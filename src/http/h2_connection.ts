@@ -54,6 +54,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** Bytes that came beyond one turn's work. */
   #rest: Uint8Array | null = null;
   #settingsAcked = false;
+  #failed = false;
   /** What the peer may still send on the connection, and what was taken without telling it. */
   #receiveWindow: number;
   #credit = 0;
@@ -441,6 +442,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   protected fail(code: number, detail: string): void {
     if (this.closing || this.closed) return;
     this.writer.goaway(this.lastPeerId, code, detail);
+    this.#failed = true;
     this.finish();
     this.breakAll(code, detail);
   }
@@ -531,9 +533,9 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.#watchOn(nowMs, handshaking || sinceMs > 0);
   }
 
-  /** What was written before the end still leaves, as long as the peer takes it. */
+  /** What was written before an orderly end still leaves, as long as the peer takes it. */
   #linger(nowMs: number): void {
-    if (this.output.pendingBytes === 0 || this.#isDeaf(nowMs)) return this.socket.destroy();
+    if (this.#failed || this.output.pendingBytes === 0 || this.#isDeaf(nowMs)) return this.socket.destroy();
     this.shard.wheel.arm(this, limits.lingerMs);
     this.shard.tick();
   }

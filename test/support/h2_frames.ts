@@ -101,8 +101,9 @@ export function data(streamId: number, payload: Uint8Array | string, endStream =
   return frame(frameTypes.data, endStream ? 1 : 0, streamId, bytes);
 }
 
-/** The whole frames at the start of `bytes`. */
-export function framesIn(bytes: Uint8Array): Frame[] {
+/** The whole frames at the start of `bytes`, behind a preface if there is one. */
+export function framesIn(all: Uint8Array): Frame[] {
+  const bytes = all[0] === preface[0] ? all.subarray(preface.length) : all;
   const found: Frame[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at + 9 <= bytes.length;) {
