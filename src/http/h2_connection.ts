@@ -62,8 +62,8 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   #dataBytes = 0;
   #lastHeardMs: number;
   #pingSentMs = 0;
-  #drainPingMs = 0;
-  #blockedSinceMs = 0;
+  #drainPingMs = -1;
+  #blockedSinceMs = -1;
   #idleSinceMs: number;
   #watching = false;
 
@@ -135,7 +135,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     const { shard, output } = this;
     shard.enter();
     const goOn = output.drained();
-    this.#blockedSinceMs = 0;
+    this.#blockedSinceMs = -1;
     if (!output.blocked) this.writer.drained();
     if (goOn) this.sender.pump();
     shard.leave();
@@ -356,7 +356,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
 
   #takePing(flags: number, source: Uint8Array, start: number): void {
     if ((flags & frameFlags.ack) !== 0) {
-      if (source[start] === pings.drain && this.#drainPingMs > 0) this.#drained();
+      if (source[start] === pings.drain && this.#drainPingMs >= 0) this.#drained();
     } else if (!this.#tripped(this.guard.control(this.shard.clock.now()))) this.writer.pong(source, start);
   }
 
@@ -488,14 +488,14 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** Says that no new stream should come; once the peer has heard it, `onDrainPing`. */
   protected beginDrain(): void {
     if (this.closing || this.closed) return;
-    this.#drainPingMs = Math.max(1, this.shard.clock.now());
+    this.#drainPingMs = this.shard.clock.now();
     this.writer.goaway(maxInt31, errorCodes.noError, "");
     this.writer.ping(pings.drain);
     this.#watch();
   }
 
   #drained(): void {
-    this.#drainPingMs = 0;
+    this.#drainPingMs = -1;
     this.onDrainPing();
   }
 
@@ -519,18 +519,18 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
       return this.fail(errorCodes.settingsTimeout, "SETTINGS did not come in time");
     }
     const { sinceMs } = this.#blocks;
-    if (sinceMs > 0 && nowMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
+    if (sinceMs >= 0 && nowMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
     if (this.#isDeaf(nowMs)) {
       this.onLimit?.("writeStallMs");
       return this.socket.reset();
     }
-    if (this.#drainPingMs > 0 && nowMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
+    if (this.#drainPingMs >= 0 && nowMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
     for (const stream of [...this.streams.values()]) if (!stream.closed) this.watchStream(stream, nowMs);
     if (this.streams.size > 0 && this.profile.keepalive && this.#isDead(nowMs)) {
       this.onLimit?.("h2PingAnswerMs");
       return this.onDead();
     }
-    this.#watchOn(nowMs, handshaking || sinceMs > 0);
+    this.#watchOn(nowMs, handshaking || sinceMs >= 0);
   }
 
   /** What was written before an orderly end still leaves, as long as the peer takes it. */
@@ -543,7 +543,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   #watchOn(nowMs: number, expecting: boolean): void {
     if (this.closing || this.closed) return;
     const idleMs = nowMs - this.#idleSinceMs;
-    const active = expecting || this.busy || this.#drainPingMs > 0 || this.output.blocked;
+    const active = expecting || this.busy || this.#drainPingMs >= 0 || this.output.blocked;
     if (active || idleMs < limits.h2WatchMs) return this.#watch();
     if (idleMs >= this.idleMs) return this.onIdle();
     this.shard.wheel.arm(this, this.idleMs - idleMs);
@@ -553,10 +553,10 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** The peer takes nothing at all. */
   #isDeaf(nowMs: number): boolean {
     if (!this.output.blocked) {
-      this.#blockedSinceMs = 0;
+      this.#blockedSinceMs = -1;
       return false;
     }
-    if (this.#blockedSinceMs === 0) this.#blockedSinceMs = nowMs;
+    if (this.#blockedSinceMs < 0) this.#blockedSinceMs = nowMs;
     return nowMs - this.#blockedSinceMs > limits.writeStallMs;
   }
 
