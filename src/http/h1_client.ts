@@ -58,6 +58,8 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   #upgrade: string | null = null;
   #carry: Uint8Array | null = null;
   #headDone = false;
+  /** 1xx answers of the request under way. */
+  #interim = 0;
   #requestDone = true;
   #requestChunked = false;
   #anyByte = false;
@@ -87,6 +89,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     this.#method = request.method;
     this.#upgrade = request.upgrade;
     this.#headDone = false;
+    this.#interim = 0;
     this.#anyByte = false;
     this.#flowing = true;
     this.#requestDone = false;
@@ -279,11 +282,16 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     const { status, framing } = parser;
     const sink = this.#sink as ResponseSink;
     if (status < 200 && status !== 101) {
+      if (++this.#interim > limits.interimAnswersMax) {
+        this.options.onLimit?.("interimAnswersMax");
+        this.#fail("UPE", `${this.options.peer} sent interim answers without end`, "no");
+        return false;
+      }
       sink.informational(status, parser.fields);
       return true;
     }
     const connect = this.#upgrade === "connect" && status >= 200 && status < 300;
-    if (status === 101 && (this.#upgrade === null || connect || parser.upgrade !== this.#upgrade)) {
+    if (status === 101 && (this.#upgrade === null || connect || !isAsked(this.#upgrade, parser.upgrade))) {
       this.#fail("UPE", `${this.options.peer} switched to a protocol that was not asked for`, "no");
       return false;
     }
@@ -412,6 +420,11 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     this.#paused = false;
     this.socket.resume();
   }
+}
+
+/** Whether one of the protocols of an Upgrade field is the one that was chosen. */
+function isAsked(asked: string, chosen: string): boolean {
+  return asked === chosen || asked.split(",").some((each) => each.trim() === chosen);
 }
 
 /** Methods whose empty body is said, because servers expect one (RFC 9110 section 8.6). */

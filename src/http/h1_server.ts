@@ -222,6 +222,8 @@ export class Http1Server extends WheelEntry implements SocketHandler {
           if (this.#phase !== "head") this.#wait("head", limits.headMs);
           this.#keep(source, at, owned);
           this.#processing = false;
+          // It may have been paused behind the request before, and the rest of this one must come.
+          this.#resume();
           return;
         }
         at = next;
@@ -451,9 +453,9 @@ class Http1Exchange implements ServerExchange, RequestHead {
     output.text(statusLine(status));
     const keepLength = !this.#tunnel && status !== 204 && this.#bodyless;
     writeFields(output, fields, { edits, nominated: null, keepLength, replacedId: 0 });
-    if (!hasDate(fields)) output.text(this.server.options.shard.dateField());
+    if (!hasDate(fields) || edits.remove.includes("date")) output.text(this.server.options.shard.dateField());
     if (this.#tunnel)
-      output.text(status === 101 ? `connection: upgrade\r\nupgrade: ${this.upgrade}\r\n\r\n` : "\r\n");
+      output.text(status === 101 ? switching(fields?.get("upgrade") ?? this.upgrade) : "\r\n");
     else this.#writeFraming(contentLength);
     if (this.#tunnel) this.#openTunnel();
     else if (this.holding) this.#dropHold();
@@ -550,6 +552,11 @@ class Http1Exchange implements ServerExchange, RequestHead {
     this.#left = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
     this.sink?.aborted(this.#left);
   }
+}
+
+/** The end of a head that switches: the protocol that was chosen of those asked for. */
+function switching(protocol: string | null): string {
+  return `connection: upgrade\r\nupgrade: ${protocol}\r\n\r\n`;
 }
 
 function hasDate(fields: Fields | null): boolean {

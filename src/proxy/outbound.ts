@@ -8,6 +8,7 @@ import type {
   ClientConnection,
   ClientStream,
   OutgoingRequest,
+  RequestHead,
   ResponseHead,
   ServerExchange,
 } from "../http/exchange.ts";
@@ -19,6 +20,7 @@ import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import { attemptField, heddleFields, repeatField, requestIdField } from "./heddle_fields.ts";
 import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
+import { allowedMethods, answerVia, hopsLeft, maxForwardsField, viaOf, viaOnly } from "./hops.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
 import type {
   InboundService,
@@ -47,7 +49,9 @@ const nothingTried: readonly LiveEndpoint[] = [];
 class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner {
   readonly #record: CallRecord;
   readonly #body: RequestBody;
-  readonly #edits: FieldEdits;
+  /** What heddle itself adds to every attempt, and to the answer. */
+  #edits: FieldEdits;
+  readonly #answerEdits: FieldEdits;
   #caller: Caller | null = null;
   #admitted: LiveDestination | null = null;
   #route: LiveRoute | null = null;
@@ -90,7 +94,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.path = request.path;
     record.protocol = request.version;
     this.#record = record;
-    this.#edits = { remove: noEdits.remove, set: [requestIdField, requestId], add: noEdits.add };
+    const set = [requestIdField, requestId];
+    const via = viaOf(request.version);
+    this.#answerEdits = { remove: noEdits.remove, set, add: answerVia };
+    this.#edits = via === answerVia ? this.#answerEdits : { remove: noEdits.remove, set, add: via };
     this.#body = new RequestBody(exchange, this, true);
     this.#grpc = request.version === "HTTP/2" && isGrpc(request.fields);
   }
@@ -121,6 +128,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const { request } = this.exchange;
     record.service = destination.key;
     record.destinationId = destination.destination.spiffeId;
+    if ((request.method === "TRACE" || request.method === "OPTIONS") && this.#endsHere(request)) return;
     if (!takesRequests(destination.destination.protocol)) return this.#refuse(outcomes.notHttp(destination));
     if (!destination.admission.enter()) return this.#overflow(destination);
     this.#admitted = destination;
@@ -187,6 +195,30 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     if (!waits) this.#refuse(outcomes.noService(key));
   }
 
+  /** Answers what is meant for the next hop, which is this one (RFC 9110 sections 7.6.2 and 9.3.8). */
+  #endsHere(request: RequestHead): boolean {
+    const left = request.method === "TRACE" ? 0 : hopsLeft(request.fields);
+    if (left === null) return false;
+    if (left > 0) {
+      const { remove, set, add } = this.#edits;
+      this.#edits = { remove, set: [...set, maxForwardsField, String(left - 1)], add };
+      return false;
+    }
+    if (left < 0) this.#refuse(outcomes.badMaxForwards());
+    else if (request.method === "TRACE") this.#refuse(outcomes.noTrace());
+    else this.#answerOptions();
+    return true;
+  }
+
+  #answerOptions(): void {
+    const { exchange } = this;
+    const { remove, set } = this.#answerEdits;
+    this.#record.status = 200;
+    exchange.respond(200, null, { remove, set: [...set, "allow", allowedMethods], add: noEdits.add }, 0);
+    exchange.end(null);
+    this.#finish(null);
+  }
+
   #overflow(destination: LiveDestination): void {
     this.source.parts.recorder.limitTripped("requestsMax", `outbound ${this.source.key}`);
     this.#refuse(outcomes.tooMany(destination.key));
@@ -242,7 +274,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const { exchange } = this;
     const body = new TextEncoder().encode(verdict.body);
     const { remove, set, add } = verdict.headers;
-    const edits = { remove, set: [...set, ...this.#edits.set], add };
+    const edits = { remove, set: [...set, ...this.#answerEdits.set], add };
     this.#record.status = verdict.status;
     exchange.respond(verdict.status, null, edits, body.length);
     exchange.write(body);
@@ -285,9 +317,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   #outgoing(): OutgoingRequest {
     const { request } = this.exchange;
-    if (this.#newTarget === null) return request;
-    const { method, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
-    const target = this.#newTarget;
+    if (this.#newTarget === null && request.authority !== "") return request;
+    const { method, fields, nominated, contentLength, upgrade, expectContinue } = request;
+    const target = this.#newTarget ?? request.target;
+    const authority = request.authority || (this.#admitted?.serverName ?? "");
     return { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
   }
 
@@ -303,7 +336,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     return {
       remove: [...(foreign ?? []), ...policy.remove],
       set: [...policy.set, ...own.set, ...attempt],
-      add: policy.add,
+      add: policy.add.length === 0 ? own.add : [...policy.add, ...own.add],
     };
   }
 
@@ -319,7 +352,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   // --------------------------------------------------------------------------------------------- the answer
 
   informational(status: number, fields: Fields): void {
-    this.exchange.inform(status, fields, noEdits);
+    this.exchange.inform(status, fields, viaOnly);
   }
 
   head(head: ResponseHead): void {
@@ -341,7 +374,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     if (failure !== null && failure.side === "upstream") load.failed(nowMs);
     else load.answered(nowMs - this.#attemptMs, nowMs);
     const remove = failure === null ? head.nominated : [repeatField, ...(head.nominated ?? [])];
-    const edits = remove === null ? this.#edits : { ...this.#edits, remove };
+    const edits = remove === null ? this.#answerEdits : { ...this.#answerEdits, remove };
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
   }
 

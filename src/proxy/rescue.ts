@@ -3,6 +3,7 @@ import type { ServerExchange } from "../http/exchange.ts";
 import type { Flag, Outcome, Side } from "../model/outcome.ts";
 import { grpcMessage, grpcStatusOf, isGrpc } from "../wire/grpc.ts";
 import { errorField, repeatField, requestIdField } from "./heddle_fields.ts";
+import { allowedMethods } from "./hops.ts";
 
 const sides: Readonly<Record<Side, string>> = {
   downstream: "the caller",
@@ -39,6 +40,7 @@ export function rescue(exchange: ServerExchange, outcome: Outcome, requestId: st
   const body = grpc ? nothing : new TextEncoder().encode(answerText(outcome, requestId));
   const set = [...(grpc ? grpcFields(outcome) : plainFields), requestIdField, requestId];
   set.push(errorField, `${outcome.flag}/${outcome.detail.replace(/[^\x20-\x7e]/g, "?")}`);
+  if (outcome.status === 405) set.push("allow", allowedMethods);
   if (inside && outcome.repeat !== "no") set.push(repeatField, outcome.repeat);
   exchange.respond(grpc ? 200 : outcome.status, null, { remove: [], set, add: [] }, body.length);
   exchange.write(body);
