@@ -4,7 +4,7 @@ import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
-import type { HeadFields } from "../wire/head_fields.ts";
+import { noFields, type HeadFields } from "../wire/head_fields.ts";
 import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
@@ -28,7 +28,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   readonly target: string;
   readonly path: string;
   readonly authority: string;
-  readonly fields: HeadFields;
+  fields: HeadFields;
   readonly contentLength: number;
   readonly upgrade: string | null;
   readonly expectContinue: boolean;
@@ -200,7 +200,9 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   onClosed(): void {
     if (this.#released) return;
     this.#released = true;
-    this.server.release(this.fields, this.#headBytes);
+    const { fields } = this;
+    this.fields = noFields;
+    this.server.release(fields, this.#headBytes);
   }
 
   onBroken(_code: number, detail: string, _byPeer: boolean): void {

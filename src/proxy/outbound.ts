@@ -225,7 +225,9 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   }
 
   #askPolicies(route: LiveRoute, destination: LiveDestination): void {
-    const { method, authority, target, fields } = this.exchange.request;
+    const { method, authority, target } = this.exchange.request;
+    // Policies may still read when the client has left and the head is another's.
+    const fields = this.exchange.request.fields.copy();
     const { sourceId, requestId } = this.#record;
     const { service } = destination.destination;
     const call = { method, authority, target, fields, sourceId, service, requestId };
