@@ -466,6 +466,38 @@ test("a reset stream keeps its place until its handler has learned of it", async
   expect([waiting.length, peer.resetOf(7), peer.resetOf(9)]).toEqual([4, null, null]);
 });
 
+test("heads of all open streams together are bounded, and what is turned away may be sent elsewhere", async () => {
+  const held: ServerExchange[] = [];
+  const { peer, tripped } = await connect((exchange) => void held.push(exchange));
+  const large: FieldList = [...getFields, ["x-large", "a".repeat(15_000)]];
+  const count = Math.ceil(limits.h2HeadMemoryBytesMax / 15_000) + 5;
+  peer.send(opening, ...Array.from({ length: count }, (_, at) => headers(at * 2 + 1, large)));
+  await settled(peer);
+  expect(held.length).toBeLessThan(count);
+  expect(new Set(tripped)).toEqual(new Set(["h2HeadMemoryBytesMax"]));
+  expect(peer.resetOf(count * 2 - 1)).toBe(errorCodes.refusedStream);
+  for (const each of held) {
+    each.respond(204, null, noEdits, 0);
+    each.end(null);
+  }
+  peer.send(headers(count * 2 + 1, large));
+  await settled(peer);
+  expect(peer.resetOf(count * 2 + 1)).toBeNull();
+});
+
+test("a client may answer each piece of a body with a PING, as gRPC measures the way", async () => {
+  const held: ServerExchange[] = [];
+  const { peer } = await connect((exchange) => void held.push(exchange));
+  peer.send(opening, headers(1, getFields));
+  await settled(peer);
+  held[0]?.respond(200, null, noEdits, -1);
+  for (let round = 0; round < limits.h2ControlBurstMax * 2; round++) {
+    held[0]?.write(bytesOf("piece"));
+    await settled(peer);
+  }
+  expect(peer.goaway).toBeNull();
+});
+
 test("what this side would have to say to a peer who reads nothing is bounded", async () => {
   const held: ServerExchange[] = [];
   const { peer, tripped, server } = await connect((exchange) => void held.push(exchange));

@@ -210,6 +210,29 @@ describe("a stream", () => {
   });
 });
 
+test("what one turn writes leaves in one system call, whatever number of streams it is for", () => {
+  const { socket, exchanges, server } = serverSide(profiles.local);
+  socket.handler.data(concat(opening, settingsAck));
+  const before = socket.writes;
+  const handled = exchanges.length;
+  server.shard.enter();
+  socket.handler.data(concat(headers(1, getFields), headers(3, getFields)));
+  for (const exchange of exchanges.slice(handled)) {
+    exchange.respond(200, null, noEdits, 2);
+    exchange.write(bytesOf("ok"));
+    exchange.end(null);
+  }
+  server.shard.leave();
+  expect(socket.writes - before).toBe(1);
+  const sent = socket.frames.filter(({ streamId }) => streamId > 0);
+  expect(sent.map(({ type, flags }) => [type, flags])).toEqual([
+    [frameTypes.headers, 4],
+    [frameTypes.data, 1],
+    [frameTypes.headers, 4],
+    [frameTypes.data, 1],
+  ]);
+});
+
 test("one turn reads a bounded number of frames, the next ones the rest", async () => {
   const { clock, socket, exchanges } = serverSide(profiles.local);
   const many = Array.from({ length: 200 }, (_, at) => headers(at * 2 + 1, getFields));
