@@ -233,6 +233,34 @@ test("what one turn writes leaves in one system call, whatever number of streams
   ]);
 });
 
+test("what the kernel does not take waits, and goes on when it takes more", async () => {
+  const { socket, exchanges } = serverSide(profiles.local);
+  const wide = concat(
+    preface,
+    settings([4, 1 << 20]),
+    frame(frameTypes.windowUpdate, 0, 0, number32(1 << 20)),
+  );
+  socket.handler.data(concat(wide, settingsAck, headers(1, getFields), headers(3, getFields)));
+  socket.room = 100_000;
+  const pieces = exchanges.map((exchange) => {
+    exchange.respond(200, null, noEdits, 300_000);
+    const goOn = exchange.write(new Uint8Array(300_000));
+    exchange.end(null);
+    return goOn;
+  });
+  expect(pieces).toEqual([false, false]);
+  const sent = (id: number): number =>
+    socket.frames
+      .filter(({ type, streamId }) => type === frameTypes.data && streamId === id)
+      .reduce((sum, { payload }) => sum + payload.length, 0);
+  for (let round = 0; round < 10; round++) {
+    socket.room = 100_000;
+    socket.handler.drain();
+    await Promise.resolve();
+  }
+  expect([sent(1), sent(3)]).toEqual([300_000, 300_000]);
+});
+
 test("one turn reads a bounded number of frames, the next ones the rest", async () => {
   const { clock, socket, exchanges } = serverSide(profiles.local);
   const many = Array.from({ length: 200 }, (_, at) => headers(at * 2 + 1, getFields));

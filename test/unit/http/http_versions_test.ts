@@ -40,7 +40,9 @@ function chain(hops: readonly Version[], handler: (exchange: ServerExchange) => 
 }
 
 function started(version: Version, handler: (exchange: ServerExchange) => void): { port: number } {
-  const server = serve(runtime, handler, { version, profile: profiles.mesh });
+  // Between proxies, but with frames so short that heads need several.
+  const profile = { ...profiles.mesh, frameBytesMax: 16_384 };
+  const server = serve(runtime, handler, { version, profile });
   ends.push(() => {
     server.close();
     for (const each of server.open) each.destroy();
@@ -85,6 +87,28 @@ describe("a request and its answer cross whole", () => {
           expect([long.failure, long.bytes]).toEqual([null, 3_000_000]);
           expect(bytesOf(long.body)).toEqual(patterned(3_000_000).subarray(0, long.body.length));
         });
+});
+
+test("heads that are longer than a frame cross both ways", async () => {
+  const large = "a".repeat(20_000);
+  const port = chain(["h2", "h2"], (exchange) => {
+    const seen = ["x-seen", String(exchange.request.fields.get("x-large")?.length)];
+    exchange.respond(200, exchange.request.fields, { ...noEdits, set: seen }, 0);
+    exchange.end(null);
+  });
+  const client = await dialHttp2(runtime, port, { profile: { ...profiles.app, frameBytesMax: 16_384 } });
+  ends.push(() => client.destroy());
+  for (let round = 0; round < 3; round++) {
+    const heard = new Heard();
+    client.start(
+      request(),
+      { ...noEdits, set: ["x-large", large, "x-other", large.slice(0, 10_000)] },
+      heard,
+    );
+    await until(() => heard.over, "the answer ends");
+    expect([heard.failure, heard.answer?.fields.get("x-seen")]).toEqual([null, "20000"]);
+    expect(heard.answer?.fields.get("x-large")).toBe(large);
+  }
 });
 
 describe("an upgrade becomes a raw stream both ways", () => {
