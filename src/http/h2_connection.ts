@@ -77,7 +77,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     const { shard, profile } = options;
     this.shard = shard;
     this.profile = profile;
-    this.output = new Output(socket, shard);
+    this.output = new Output(socket, shard, true);
     this.writer = new FrameWriter(this.output, this.peer, (limit) => this.#cut(limit));
     this.sender = new Sender(this.output, this.peer, this.guard);
     this.#blocks = isServer
