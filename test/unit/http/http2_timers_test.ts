@@ -210,19 +210,19 @@ describe("a stream", () => {
   });
 });
 
-test("what one turn writes leaves in one system call, whatever number of streams it is for", () => {
-  const { socket, exchanges, server } = serverSide(profiles.local);
+test("what one turn writes leaves in one system call, whatever number of streams it is for", async () => {
+  const { clock, socket, exchanges } = serverSide(profiles.local);
   socket.handler.data(concat(opening, settingsAck));
+  await clock.advance(1);
   const before = socket.writes;
   const handled = exchanges.length;
-  server.shard.enter();
   socket.handler.data(concat(headers(1, getFields), headers(3, getFields)));
   for (const exchange of exchanges.slice(handled)) {
     exchange.respond(200, null, noEdits, 2);
     exchange.write(bytesOf("ok"));
     exchange.end(null);
   }
-  server.shard.leave();
+  await clock.advance(1);
   expect(socket.writes - before).toBe(1);
   const sent = socket.frames.filter(({ streamId }) => streamId > 0);
   expect(sent.map(({ type, flags }) => [type, flags])).toEqual([
@@ -234,7 +234,7 @@ test("what one turn writes leaves in one system call, whatever number of streams
 });
 
 test("what the kernel does not take waits, and goes on when it takes more", async () => {
-  const { socket, exchanges } = serverSide(profiles.local);
+  const { clock, socket, exchanges } = serverSide(profiles.local);
   const wide = concat(
     preface,
     settings([4, 1 << 20]),
@@ -256,7 +256,7 @@ test("what the kernel does not take waits, and goes on when it takes more", asyn
   for (let round = 0; round < 10; round++) {
     socket.room = 100_000;
     socket.handler.drain();
-    await Promise.resolve();
+    await clock.advance(1);
   }
   expect([sent(1), sent(3)]).toEqual([300_000, 300_000]);
 });
@@ -273,7 +273,7 @@ test("one turn reads a bounded number of frames, the next ones the rest", async 
   expect([exchanges.length, socket.paused]).toEqual([200, false]);
 });
 
-test("an idle connection holds no buffers", () => {
+test("an idle connection holds no buffers", async () => {
   const count = 2_000;
   const clock = new ManualClock();
   const shard = new Shard(clock);
@@ -282,9 +282,10 @@ test("an idle connection holds no buffers", () => {
   const kept = Array.from({ length: count }, () => {
     const each = serverSide(profiles.mesh, clock, shard);
     each.socket.handler.data(concat(opening, settingsAck));
-    each.socket.written = new Uint8Array(0);
-    return each.server;
+    return each;
   });
+  await clock.advance(1);
+  for (const { socket } of kept) socket.written = new Uint8Array(0);
   Bun.gc(true);
   const each = (process.memoryUsage().heapUsed - before) / count;
   expect(kept.length).toBe(count);
