@@ -465,6 +465,13 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.shard.tick();
   }
 
+  /** At once: whoever is there sees a reset. */
+  destroy(): void {
+    this.#stop();
+    this.output.discard();
+    this.socket.reset();
+  }
+
   #stop(): void {
     this.#reader.stopped = true;
     this.writer.stopped = true;
@@ -481,8 +488,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** The peer reads nothing of what waits for it: no word would reach it. */
   #cut(limit: string): void {
     this.onLimit?.(limit);
-    this.#stop();
-    this.socket.reset();
+    this.destroy();
   }
 
   /** Says that no new stream should come; once the peer has heard it, `onDrainPing`. */
@@ -522,7 +528,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     if (sinceMs >= 0 && nowMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
     if (this.#isDeaf(nowMs)) {
       this.onLimit?.("writeStallMs");
-      return this.socket.reset();
+      return this.destroy();
     }
     if (this.#drainPingMs >= 0 && nowMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
     for (const stream of [...this.streams.values()]) if (!stream.closed) this.watchStream(stream, nowMs);
