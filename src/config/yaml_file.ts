@@ -10,6 +10,7 @@ import {
   isSeq,
   LineCounter,
   parseAllDocuments,
+  type Alias,
   type Document,
   type Node,
   type YAMLMap,
@@ -57,9 +58,9 @@ export function parseYaml(file: string, text: string): YamlResult {
     for (const warning of document.warnings.slice(0, limits.documentIssuesMax))
       report(warning.pos[0], `This is not allowed here: ${withoutEnd(warning.message)}`);
     if (document.errors.length > 0 || document.contents === null) continue;
-    new Survey(report).visit(document.contents, 0);
+    new Survey(document, report).visit(document.contents, 0);
     if (issues.length > faults) continue;
-    const value = document.toJS({ maxAliasCount: limits.documentAliasesMax }) as unknown;
+    const value = valueOf(document, report);
     // Nothing stands between two marks, or after the last one.
     if (value === null) continue;
     documents.push({
@@ -103,6 +104,16 @@ function parse(
   }
 }
 
+/** Null, and a problem, for aliases that contain themselves or come to more than is allowed. */
+function valueOf(document: Document.Parsed, report: (offset: number, message: string) => void): unknown {
+  try {
+    return document.toJS({ maxAliasCount: limits.documentAliasesMax });
+  } catch (error) {
+    report(document.range[0], `This is no valid YAML: ${withoutEnd((error as Error).message)}`);
+    return null;
+  }
+}
+
 function withoutEnd(message: string): string {
   return message.replace(/[.:]?\s*$/, "");
 }
@@ -111,7 +122,10 @@ function withoutEnd(message: string): string {
 class Survey {
   #aliases = 0;
 
-  constructor(readonly report: (offset: number, message: string) => void) {}
+  constructor(
+    readonly document: Document.Parsed,
+    readonly report: (offset: number, message: string) => void,
+  ) {}
 
   visit(node: unknown, depth: number): void {
     if (!isNode(node)) return;
@@ -119,10 +133,17 @@ class Survey {
       this.report(offsetOf(node), `This is nested more than ${limits.documentDepthMax} deep`);
       return;
     }
-    if (isAlias(node) && ++this.#aliases === limits.documentAliasesMax + 1)
-      this.report(offsetOf(node), `There are more than ${limits.documentAliasesMax} aliases`);
-    if (isMap(node)) this.#visitMap(node, depth);
+    if (isAlias(node)) this.#visitAlias(node);
+    else if (isMap(node)) this.#visitMap(node, depth);
     else if (isSeq(node)) for (const item of node.items) this.visit(item, depth + 1);
+  }
+
+  #visitAlias(alias: Alias): void {
+    if (++this.#aliases > limits.documentAliasesMax) {
+      if (this.#aliases === limits.documentAliasesMax + 1)
+        this.report(offsetOf(alias), `There are more than ${limits.documentAliasesMax} aliases`);
+    } else if (alias.resolve(this.document) === undefined)
+      this.report(offsetOf(alias), `*${alias.source}: nothing before it has the anchor &${alias.source}`);
   }
 
   #visitMap(map: YAMLMap, depth: number): void {

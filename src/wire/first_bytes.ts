@@ -34,7 +34,9 @@ function requestLine(bytes: Uint8Array): Spoken {
   if (at === bytes.length) return "undecided";
   if (at === 0 || bytes[at] !== 32) return "opaque";
   const lineFeed = bytes.indexOf(10, at);
-  if (lineFeed < 0) return bytes.length > limits.targetBytesMax ? "opaque" : plainSoFar(bytes, at);
+  const seen = lineFeed < 0 ? bytes.length : lineFeed;
+  if (seen > limits.targetBytesMax || !isPlain(bytes, at, seen)) return "opaque";
+  if (lineFeed < 0) return "undecided";
   const end = bytes[lineFeed - 1] === 13 ? lineFeed - 1 : lineFeed;
   const version = " HTTP/1.";
   const start = end - version.length - 1;
@@ -45,12 +47,12 @@ function requestLine(bytes: Uint8Array): Spoken {
 }
 
 /** Control bytes stand in no request line. */
-function plainSoFar(bytes: Uint8Array, from: number): Spoken {
-  for (let at = from; at < bytes.length; at++) {
+function isPlain(bytes: Uint8Array, from: number, end: number): boolean {
+  for (let at = from; at < end; at++) {
     const byte = bytes[at] as number;
-    if (byte < 32 && byte !== 13) return "opaque";
+    if (byte < 32 && byte !== 13) return false;
   }
-  return "undecided";
+  return true;
 }
 
 function isCapital(byte: number): boolean {
