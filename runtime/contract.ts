@@ -224,8 +224,14 @@ export interface Random {
 
 // ------------------------------------------------------------------------------------------------- files
 
+/** Thrown by everything of `Files`. `code` is the system's: `EACCES`, `ENOSPC`; `message` names the path and says it in words. */
+export interface FileError extends Error {
+  readonly path: string;
+  readonly code: string;
+}
+
 export interface Files {
-  /** null when it does not exist. Other failures throw, naming the path. */
+  /** null when it does not exist. Other failures throw a `FileError`. */
   read(path: string): Promise<Uint8Array | null>;
   readSync(path: string): Uint8Array | null;
   /** Writes beside, fsyncs, renames over, fsyncs the folder: readers see the old or the new whole. */
@@ -261,6 +267,8 @@ export interface ProcessHost {
   readonly user: number;
   /** How to start this same program again: the first words of a command line. Survives replacement of its file. */
   readonly self: readonly string[];
+  /** What a person types here to start this program: `heddle` where the PATH leads to it, else a path. */
+  readonly called: string;
   /** Writes whole text; loses nothing while the process lives. */
   stdout(text: string): void;
   stderr(text: string): void;

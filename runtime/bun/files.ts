@@ -2,7 +2,7 @@
 import { constants, readFileSync, watch as watchFolder } from "node:fs";
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Files } from "../contract.ts";
+import type { FileError, Files } from "../contract.ts";
 import { codeOf } from "./errors.ts";
 
 /** What an atomic write is until it is whole. One fixed name per file, so that a crash leaves at most one behind. */
@@ -14,10 +14,33 @@ function absent(error: unknown): boolean {
   return code === "ENOENT" || code === "ENOTDIR";
 }
 
-function failure(action: string, path: string, error: unknown): Error {
-  return new Error(`Cannot ${action} ${path}: ${error instanceof Error ? error.message : String(error)}`, {
-    cause: error,
-  });
+/** What people know these by; other failures keep the words of the system. */
+const words: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOSPC: "no space is left",
+  EDQUOT: "the quota is used up",
+  ENOTDIR: "a part of the path is no folder",
+  EISDIR: "it is a folder",
+};
+
+class PathError extends Error implements FileError {
+  override readonly name = "FileError";
+  constructor(
+    message: string,
+    readonly path: string,
+    readonly code: string,
+    cause: unknown,
+  ) {
+    super(message, { cause });
+  }
+}
+
+function failure(action: string, path: string, error: unknown): PathError {
+  const code = codeOf(error);
+  const detail = words[code] ?? (error instanceof Error ? error.message : String(error));
+  return new PathError(`Cannot ${action} ${path}: ${detail}`, path, code, error);
 }
 
 async function orAbsent<T, A>(action: string, path: string, work: () => Promise<T>, none: A): Promise<T | A> {

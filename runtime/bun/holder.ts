@@ -2,19 +2,35 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 const listening = "0A";
+const everywhere = /^0+$/;
 
-function inodesListeningOn(port: number): Set<string> {
+/** Listening sockets of that port which keep a listener of `host` out: on the same address, or where either means every address. */
+function inodesListeningOn(host: string, port: number): Set<string> {
   const inodes = new Set<string>();
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const wanted = hexOf(host);
+  const suffix = port.toString(16).toUpperCase().padStart(4, "0");
   for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
     for (const line of readLines(table)) {
       const columns = line.trim().split(/\s+/);
-      const [, local, , state] = columns;
+      const [, local = "", , state] = columns;
       const inode = columns[9];
-      if (state === listening && local?.endsWith(suffix) === true && inode !== undefined) inodes.add(inode);
+      const [address = "", at] = local.split(":");
+      if (state !== listening || at !== suffix || inode === undefined) continue;
+      if (wanted === null || everywhere.test(address) || address.endsWith(wanted)) inodes.add(inode);
     }
   }
   return inodes;
+}
+
+/** An IPv4 address as the kernel's tables show it, in the order of a little-endian machine; null: every address, or not known. */
+function hexOf(host: string): string | null {
+  const bytes = host.split(".").map(Number);
+  if (bytes.length !== 4 || bytes.every((byte) => byte === 0)) return null;
+  if (!bytes.every((byte) => byte >= 0 && byte <= 255)) return null;
+  return bytes
+    .map((byte) => byte.toString(16).toUpperCase().padStart(2, "0"))
+    .reverse()
+    .join("");
 }
 
 function readLines(path: string): string[] {
@@ -46,8 +62,8 @@ function linkOf(path: string): string {
 }
 
 /** `nginx (pid 812)`; null when no process we may look into has it. */
-export function holderOf(port: number): string | null {
-  const inodes = inodesListeningOn(port);
+export function holderOf(host: string, port: number): string | null {
+  const inodes = inodesListeningOn(host, port);
   if (inodes.size === 0) return null;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     if (!holdsOneOf(pid, inodes)) continue;

@@ -84,7 +84,7 @@ function acceptEvents(accept: Accept, faults: Faults): Bun.SocketHandler<StreamS
 
 function portError(host: string, port: number, error: unknown): PortError {
   const cause = socketErrorOf(error);
-  const holder = cause.kind === "in-use" ? holderOf(port) : null;
+  const holder = cause.kind === "in-use" ? holderOf(host, port) : null;
   const detail =
     cause.kind === "in-use" ? `the port is taken by ${holder ?? "another process"}` : `${cause.message}`;
   return new PortError(`Cannot listen on ${host}:${port}: ${detail}`, cause, holder);

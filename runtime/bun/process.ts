@@ -5,7 +5,7 @@ import type { Native, ProcessHost } from "../contract.ts";
 import { adoptStream, channelDescriptor, spawn } from "./child.ts";
 import { codeOf } from "./errors.ts";
 import type { Faults } from "./faults.ts";
-import { selfCommand } from "./program.ts";
+import { calledHere, selfCommand } from "./program.ts";
 
 /** A full pipe is tried again this often. */
 const retryMs = 2;
@@ -63,6 +63,7 @@ export function createProcessHost(native: Native, faults: Faults): ProcessHost {
     addresses,
     user: process.getuid?.() ?? -1,
     self: selfCommand(),
+    called: calledHere(),
     stdout: (text) => writeWhole(1, text),
     stderr: (text) => writeWhole(2, text),
     terminal: {

@@ -1,5 +1,5 @@
 /** How this program was started: as the compiled binary, or from its sources. */
-import { join } from "node:path";
+import { basename, join, relative } from "node:path";
 
 /** Modules inside a compiled binary have paths below this. */
 const insideBinary = "/$bunfs/";
@@ -15,6 +15,15 @@ const root = join(import.meta.dir, "../..");
 export function selfCommand(): string[] {
   const program = `/proc/${process.pid}/exe`;
   return compiled ? [program] : [program, "--no-env-file", join(root, "src/main.ts")];
+}
+
+/** From its sources it has no name of its own; the word stands for the binary then. */
+export function calledHere(): string {
+  if (!compiled) return "heddle";
+  const program = process.execPath;
+  if (Bun.which(basename(program)) === program) return basename(program);
+  const here = relative(process.cwd(), program);
+  return here.startsWith("..") ? program : here.includes("/") ? here : `./${here}`;
 }
 
 /**

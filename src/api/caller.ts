@@ -44,6 +44,6 @@ export function requireCaller<Kind extends Principal["kind"]>(
   const shown = context.env.caller.spiffeId ?? "a caller without certificate";
   throw new Refusal(
     caller === null ? 401 : 403,
-    `${shown} may not do this: it takes a certificate of a ${kinds.join(" or ")}`,
+    `${shown} may not do this: it takes the certificate of the kind ${kinds.join(" or ")}`,
   );
 }

@@ -4,6 +4,7 @@
  */
 import type { Runtime } from "../../runtime/contract.ts";
 import { controllerPaths } from "../api/messages.ts";
+import { ControlRefusal } from "../http/control.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { limits } from "../model/limits.ts";
 import type { MachineDocument } from "../model/document.ts";
@@ -47,7 +48,7 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   findings.push(...checkCertificates(runtime, store, machine));
   findings.push(...(await checkController(runtime, settings, store)));
   findings.push(await checkProxy(runtime, settings));
-  if (machine !== null) findings.push(...(await checkApps(runtime, machine)));
+  if (machine !== null) findings.push(...(await checkApps(runtime, machine, settings.loopback)));
   return findings;
 }
 
@@ -98,7 +99,7 @@ async function readMachineOrNull(
       findings.push(
         fail("HED0003", "Machine document", `${folder.machine} is missing`, "Join again, or restore it"),
       );
-    else findings.push(ok("HED0003", "Machine document", `${machine.services.length} services`));
+    else findings.push(ok("HED0003", "Machine document", counted(machine.services.length, "service")));
     return machine;
   } catch (error) {
     findings.push(fail("HED0003", "Machine document", (error as Error).message, `Mend ${folder.machine}`));
@@ -186,6 +187,7 @@ async function checkController(
           ),
     ];
   } catch (error) {
+    if (error instanceof ControlRefusal) return [refused(error)];
     return [
       warn(
         "HED0005",
@@ -197,6 +199,17 @@ async function checkController(
   } finally {
     control.close();
   }
+}
+
+/** The controller is there, and says no. */
+function refused(refusal: ControlRefusal): Finding {
+  const { error, hint = "heddle status on the controller's machine shows how it sees this one" } =
+    refusal.problem;
+  return fail("HED0005", "controller", error, hint);
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 async function checkProxy(runtime: Runtime, settings: Settings): Promise<Finding> {
@@ -214,7 +227,7 @@ async function checkProxy(runtime: Runtime, settings: Settings): Promise<Finding
 }
 
 /** An app that listens beyond loopback can be called without mTLS and without Access rules. */
-async function checkApps(runtime: Runtime, machine: MachineDocument): Promise<Finding[]> {
+async function checkApps(runtime: Runtime, machine: MachineDocument, loopback: string): Promise<Finding[]> {
   const listening = await listeningSockets(runtime.files);
   return machine.services.map((each) => {
     const name = serviceKey(each.service);
@@ -233,7 +246,7 @@ async function checkApps(runtime: Runtime, machine: MachineDocument): Promise<Fi
       "HED0009",
       `app of ${name}`,
       `listens on ${outside.address}:${each.port}, so it can be called without mTLS and Access rules`,
-      "Bind the app to 127.0.0.1",
+      `Let the app listen on ${each.host.startsWith("127.") ? each.host : loopback} alone`,
     );
   });
 }

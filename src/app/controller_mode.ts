@@ -14,7 +14,7 @@ import { principalOf } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { issueModeCredentials, readAuthority } from "./authority_file.ts";
-import { ModeCredentialFile } from "./mode_credential.ts";
+import { exposeCredential, ModeCredentialFile } from "./mode_credential.ts";
 import { servePlain } from "./plain_server.ts";
 import { processMetrics } from "./process_metrics.ts";
 import type { Running } from "./running.ts";
@@ -91,6 +91,7 @@ export async function startController(
   });
   const metrics = new Metrics();
   processMetrics(runtime, metrics, "controller");
+  exposeCredential(metrics, clock, credential);
   const connected = metrics.gauge("heddle_nodes_connected", "Machines whose proxy is connected.");
   metrics.collect(() =>
     connected().set([...controller.publisher.nodes.values()].filter((node) => node.connected).length),

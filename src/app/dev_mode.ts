@@ -155,6 +155,7 @@ async function applyFolder(
     const answer = (await operator.call("POST", controllerPaths.documents, body)).body as ApplyAnswer;
     const changed = answer.changes.filter((each) => each.change !== "unchanged");
     for (const each of changed) voice.said(`${each.change} ${each.kind} ${each.name}`);
+    if (changed.length === 0 && !first) voice.said("Read again: all is well, nothing is different");
   } catch (error) {
     if (!(error instanceof ControlRefusal) || error.problem.issues === undefined) throw error;
     voice.issues(error.problem.issues as readonly ApiIssue[]);

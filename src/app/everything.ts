@@ -11,8 +11,8 @@ export async function startEverything(
   folder: StateFolder,
   settings: Settings,
 ): Promise<RunningProxy> {
-  const registry = await startRegistry(runtime, folder, settings, { admin: false });
-  const controller = await startController(runtime, folder, settings, { admin: false });
+  const registry = await startRegistry(runtime, folder, settings);
+  const controller = await startController(runtime, folder, settings);
   const proxy = await startProxy(runtime, folder, settings, {});
   return {
     summary: [registry.summary, controller.summary, proxy.summary].join("\n"),

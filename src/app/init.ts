@@ -16,6 +16,7 @@ import { limits } from "../model/limits.ts";
 import { serviceKey, type Node } from "../model/service.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import { issueModeCredentials, readAuthority, writeAuthority } from "./authority_file.ts";
+import { requireFreePorts } from "./free_ports.ts";
 import { writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
@@ -30,6 +31,8 @@ export interface InitOptions {
   readonly outboundPort: number;
   readonly adminPort: number;
   readonly leafTtl?: number;
+  /** The modes start right after this: a port that is taken is told before anything is written. */
+  readonly start?: boolean;
   readonly machine: { readonly file: string; readonly text: string };
 }
 
@@ -48,12 +51,13 @@ export async function initializeMesh(
   if ((await readAuthority(files, clock, folder)) !== null || (await files.stat(folder.settings)) !== null) {
     throw new UserError(
       `Cannot initialize: ${folder.path} holds a mesh already, and its authority is never overwritten`,
-      "Start it with heddle registry, heddle controller and heddle proxy; or choose another folder with --state DIR",
+      "Start it with heddle registry, heddle controller and heddle proxy, and let others join with heddle token create; or choose another folder with --state DIR",
     );
   }
   requireNames(options);
   const machine = readMachine(options.machine);
   const settings = settingsOf(runtime, options, machine);
+  if (options.start === true) requireFreePorts(runtime.net, settings);
   const state = await createAuthority(options.trustDomain, clock.wallMs());
   const authority = new Authority(
     state,

@@ -26,6 +26,8 @@ export interface JoinOptions {
 
 export interface Joined {
   readonly settings: Settings;
+  /** False: it had joined before, and nothing was changed. */
+  readonly changed: boolean;
   /** What to tell. */
   readonly said: readonly string[];
 }
@@ -100,7 +102,7 @@ export async function joinMesh(runtime: Runtime, folder: StateFolder, options: J
     );
   if (!answer.reachable.ok && !answer.reachable.detail.includes("nothing listens"))
     said.push(`Warning: ${answer.reachable.detail}`);
-  return { settings, said };
+  return { settings, changed: true, said };
 }
 
 function alreadyJoined(settings: Settings, folder: StateFolder, options: JoinOptions): Joined {
@@ -115,6 +117,7 @@ function alreadyJoined(settings: Settings, folder: StateFolder, options: JoinOpt
   }
   return {
     settings,
+    changed: false,
     said: [`${settings.node} has joined ${settings.trustDomain} already; nothing was changed`],
   };
 }

@@ -23,7 +23,8 @@ export interface MachineRenewalOptions {
   readonly machine: MachineDocument;
   readonly folder: StateFolder;
   readonly log: (text: string) => void;
-  readonly failures: Counter;
+  /** Renewals, by how they ended. */
+  readonly renewals: { readonly ok: Counter; readonly failed: Counter };
   readonly renewed: () => void;
 }
 
@@ -41,7 +42,7 @@ export class MachineRenewal {
       life: () => this.#shortest(),
       renew: () => this.#renew(),
       attempted: (problem) => {
-        if (problem !== null) options.failures.add(1);
+        (problem === null ? options.renewals.ok : options.renewals.failed).add(1);
         if (problem !== null && this.#problem === null)
           log(`cannot renew the certificates now, trying on: ${problem}`);
         if (problem === null && this.#problem !== null) log("the certificates are renewed");

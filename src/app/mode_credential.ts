@@ -2,6 +2,7 @@
 import type { Clock, Files, TlsCredential } from "../../runtime/contract.ts";
 import { readJson, writeSecret } from "../identity/credential_store.ts";
 import type { ControlIdentity } from "../http/control.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 
 export interface ModeCredential {
   readonly format: 1;
@@ -70,4 +71,13 @@ export async function writeModeCredential(
   credential: ModeCredential,
 ): Promise<void> {
   await writeSecret(files, path, credential);
+}
+
+/** Seconds until a mode's own certificate ends, read when somebody looks. */
+export function exposeCredential(metrics: Metrics, clock: Clock, file: ModeCredentialFile): void {
+  const expiry = metrics.gauge("heddle_identity_expiry_seconds", "Seconds until a certificate ends.", ["id"]);
+  metrics.collect(() => {
+    const { current } = file;
+    if (current !== null) expiry(current.spiffeId).set((current.notAfterMs - clock.wallMs()) / 1000);
+  });
 }

@@ -47,27 +47,23 @@ export function plainGet(
             authority: peer,
             fields: null,
             nominated: null,
-            edits: noEdits,
           };
           client
-            .start(
-              { ...outgoing, contentLength: 0, upgrade: null, expectContinue: false },
-              {
-                informational() {},
-                writable() {},
-                head: (head) => {
-                  status = head.status;
-                },
-                data: (chunk) => {
-                  text += new TextDecoder().decode(chunk);
-                },
-                end: () => {
-                  timer.cancel();
-                  resolve({ status, text });
-                },
-                failed: (outcome) => fail({ message: outcome.detail }),
+            .start({ ...outgoing, contentLength: 0, upgrade: null, expectContinue: false }, noEdits, {
+              informational() {},
+              writable() {},
+              head: (head) => {
+                status = head.status;
               },
-            )
+              data: (bytes, start, end) => {
+                text += new TextDecoder().decode(bytes.subarray(start, end));
+              },
+              end: () => {
+                timer.cancel();
+                resolve({ status, text });
+              },
+              failed: (outcome) => fail({ message: outcome.detail }),
+            })
             .end(null);
           return client.handler;
         },

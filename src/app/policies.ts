@@ -113,7 +113,8 @@ function exposeHost(metrics: Metrics, host: PolicyHost): void {
     "heddle_policy_host_sealed",
     "1 while the policy host runs under its whole seal.",
   );
-  const starts = metrics.gauge("heddle_policy_host_starts", "How often the policy host was started.");
+  const starts = metrics.counter("heddle_policy_host_starts_total", "How often the policy host was started.");
+  let countedStarts = 0;
   const quarantined = metrics.gauge(
     "heddle_policies_quarantined",
     "Policy versions that failed too often to be asked.",
@@ -121,7 +122,8 @@ function exposeHost(metrics: Metrics, host: PolicyHost): void {
   metrics.collect(() => {
     const status = host.status();
     sealed().set(status.sealed === true ? 1 : 0);
-    starts().set(status.starts);
+    starts().add(status.starts - countedStarts);
+    countedStarts = status.starts;
     quarantined().set(status.policies.filter((policy) => policy.state === "quarantined").length);
   });
 }

@@ -17,12 +17,14 @@ import type { Credentials } from "../proxy/credentials.ts";
 import { AccessLog } from "../telemetry/access_log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
+import { examplesOf } from "./examples.ts";
 import { readMachine } from "./init.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
 import { servePlain } from "./plain_server.ts";
 import { startPolicies } from "./policies.ts";
 import { processMetrics } from "./process_metrics.ts";
+import { exposeProxy } from "./proxy_metrics.ts";
 import type { Running } from "./running.ts";
 import { adminPort, bindHost, type Settings } from "./settings.ts";
 import { SnapshotFollower } from "./snapshot_follower.ts";
@@ -89,6 +91,7 @@ export async function startProxy(
     }
   };
   const follower = new SnapshotFollower({ runtime, folder, settings, store, machine, policies, apply, log });
+  const renewals = metrics.counter("heddle_identity_renewals_total", "Renewals of certificates.", ["result"]);
   const renewal = new MachineRenewal({
     runtime,
     settings,
@@ -96,10 +99,7 @@ export async function startProxy(
     machine,
     folder,
     log,
-    failures: metrics.counter(
-      "heddle_identity_renewal_failures_total",
-      "Renewals of certificates that failed.",
-    )(),
+    renewals: { ok: renewals("ok"), failed: renewals("failed") },
     renewed: () => {
       plane.credentialsChanged();
       follower.report();
@@ -116,7 +116,8 @@ export async function startProxy(
     health: (key) => plane.state?.locals.get(key)?.local.health ?? null,
   });
   const flushing = every(clock, limits.accessLogFlushMs, () => accessLog.flush());
-  exposeState(runtime, metrics, plane, store, accessLog);
+  processMetrics(runtime, metrics, "proxy");
+  exposeProxy(metrics, { clock, plane, store, accessLog, follower });
   const admin =
     options.admin === false
       ? null
@@ -136,7 +137,7 @@ export async function startProxy(
         );
   return {
     summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${bindHost(settings)}:${settings.ports.inbound}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
-    examples: examplesOf(plane),
+    examples: examplesOf(plane.addresses, machine, settings),
     close: async (deadlineMs) => {
       await instances.close();
       follower.close();
@@ -204,43 +205,4 @@ function every(clock: Clock, ms: number, call: () => void): { close(): void } {
       open = false;
     },
   };
-}
-
-/** Gauges that are read when somebody looks. */
-function exposeState(
-  runtime: Runtime,
-  metrics: Metrics,
-  plane: DataPlane,
-  store: CredentialStore,
-  accessLog: AccessLog,
-): void {
-  processMetrics(runtime, metrics, "proxy");
-  const endpoints = metrics.gauge("heddle_endpoints", "Endpoints of a destination by state.", [
-    "service",
-    "state",
-  ]);
-  const expiry = metrics.gauge("heddle_identity_expiry_seconds", "Seconds until the certificate ends.", [
-    "id",
-  ]);
-  const dropped = metrics.gauge("heddle_access_log_dropped_total", "Lines lost because the sink was slow.");
-  metrics.collect(() => {
-    dropped().set(accessLog.dropped);
-    for (const credential of [store.node, ...store.services.values()]) {
-      if (credential !== null)
-        expiry(credential.spiffeId).set((credential.notAfterMs - runtime.clock.wallMs()) / 1000);
-    }
-    for (const destination of plane.state?.destinations.values() ?? []) {
-      const ready = destination.destination.endpoints.filter((endpoint) => endpoint.ready).length;
-      endpoints(destination.key, "ready").set(ready);
-      endpoints(destination.key, "unhealthy").set(destination.destination.endpoints.length - ready);
-    }
-  });
-}
-
-function examplesOf(plane: DataPlane): string[] {
-  return plane.addresses.map(({ service, host, port, upstream }) =>
-    upstream === null
-      ? `as ${service}:  http_proxy=http://${host}:${port} curl http://SERVICE.mesh/`
-      : `as ${service}, to ${upstream}:  curl http://${host}:${port}/`,
-  );
 }

@@ -9,7 +9,7 @@ import { createRegistry } from "../registry/server.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import type { Store } from "../registry/store.ts";
 import { Metrics } from "../telemetry/metrics.ts";
-import { ModeCredentialFile } from "./mode_credential.ts";
+import { exposeCredential, ModeCredentialFile } from "./mode_credential.ts";
 import { servePlain } from "./plain_server.ts";
 import { processMetrics } from "./process_metrics.ts";
 import type { Running } from "./running.ts";
@@ -52,6 +52,7 @@ export async function startRegistry(
   });
   const metrics = new Metrics();
   processMetrics(runtime, metrics, "registry");
+  exposeCredential(metrics, clock, credential);
   const revision = metrics.gauge("heddle_registry_revision", "Revision of the store.");
   metrics.collect(() => revision().set(store.revision()));
   const admin =

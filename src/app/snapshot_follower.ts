@@ -38,6 +38,8 @@ export class SnapshotFollower {
   readonly #control: ControlClient;
   readonly #backoff: Backoff;
   readonly #uses: Set<string>;
+  /** Wall clock of the last word of the controller, of the file while there was none; 0: there is no snapshot. */
+  confirmedMs = 0;
   #version = "";
   #error: string | null = null;
   #stream: ControlStream | null = null;
@@ -72,6 +74,8 @@ export class SnapshotFollower {
     else if (last !== null) {
       await this.options.policies.prepareFromDisk(last);
       this.#apply(last);
+      const saved = await runtime.files.stat(folder.snapshot);
+      this.confirmedMs = saved?.modifiedMs ?? 0;
     }
     this.#follow();
   }
@@ -132,11 +136,18 @@ export class SnapshotFollower {
   }
 
   async #take(line: SnapshotLine): Promise<void> {
-    if (this.#closed || line.kind === "heartbeat") return;
+    if (this.#closed) return;
+    if (line.kind === "heartbeat") return this.#confirm();
     if (line.kind === "removed")
       return this.options.log("this machine was removed from the mesh; its certificates are not renewed");
     if (line.kind === "snapshot") await this.#takeSnapshot(line.snapshot);
+    this.#confirm();
     this.report();
+  }
+
+  /** What was refused is not confirmed: the one in force grows older. */
+  #confirm(): void {
+    if (this.#version !== "" && this.#error === null) this.confirmedMs = this.options.runtime.clock.wallMs();
   }
 
   async #takeSnapshot(snapshot: Snapshot): Promise<void> {

@@ -6,10 +6,10 @@ import type { Cli } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 
 export function registerAuthority(program: Command, cli: Cli): void {
-  const ca = program.command("ca").description("the mesh's root of trust");
+  const ca = program.command("ca").description("look at the mesh's root of trust, and replace it");
   const status = ca
     .command("status")
-    .description("roots that are trusted, and how far a rotation is")
+    .description("show which roots are trusted, and how far a rotation is")
     .action(async () => {
       const operator = await openOperator(cli.runtime, cli.folder(status));
       const answer = (await operator.call("GET", controllerPaths.authority)).body as AuthorityAnswer;

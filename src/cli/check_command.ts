@@ -17,7 +17,12 @@ export function registerCheck(program: Command, cli: Cli): void {
         for (const finding of findings)
           for (const line of render(terminal.paint, finding)) terminal.line(line);
       const failed = findings.filter((finding) => finding.result === "fail").length;
-      if (failed > 0) throw new UserError(`${failed} of ${findings.length} checks failed`, null, 1);
+      if (failed > 0)
+        throw new UserError(
+          `${failed} of ${findings.length} checks failed`,
+          "The line below each ✗ says what to do",
+          1,
+        );
     });
 }
 

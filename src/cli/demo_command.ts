@@ -7,7 +7,7 @@ export function registerDemo(program: Command, cli: Cli): void {
   const command = program
     .command("demo")
     .description(
-      "a mesh of three machines on this one: watch requests flow, be denied, be routed, and survive failures",
+      "play a mesh of three machines on this one: watch requests flow, be denied, be routed, and survive failures",
     )
     .option("--keep", "leave it running at the end", false)
     .option("--write <dir>", "only write its documents and policy there, for `heddle dev <dir>`")

@@ -7,9 +7,7 @@ import { runInForeground } from "./foreground.ts";
 export function registerDev(program: Command, cli: Cli): void {
   const command = program
     .command("dev")
-    .description(
-      "registry, controller and proxies in one process, from a folder of documents; changes take effect on save",
-    )
+    .description("run a whole mesh in one process, from a folder of documents; changes take effect on save")
     .argument("[dir]", "folder with documents, Machine documents and policies/", ".")
     .action(async (folder: string) => {
       const terminal = cli.terminal(command);

@@ -30,7 +30,9 @@ export function registerApply(program: Command, cli: Cli): void {
         else showApplied(terminal, answer, flags.dryRun);
       } catch (error) {
         if (!(error instanceof ControlRefusal) || error.problem.issues === undefined) throw error;
-        showIssues(terminal, error.problem.issues as readonly ApiIssue[]);
+        const issues = error.problem.issues as readonly ApiIssue[];
+        if (terminal.format === "json") terminal.json({ issues });
+        else showIssues(terminal, issues);
         throw new UserError(error.problem.error, "Nothing was changed", 1);
       } finally {
         operator.close();
@@ -41,11 +43,12 @@ export function registerApply(program: Command, cli: Cli): void {
 export function registerGet(program: Command, cli: Cli): void {
   const get = program
     .command("get")
-    .description("documents that stand, as they were applied")
-    .argument("[kind]", "Service, HTTPRoute, Access; all when left out")
+    .description("print the documents that stand, as they were applied")
+    .argument("[kind]", "Service, HTTPRoute, Access and so on; all when left out")
     .argument("[name]", "name, or name.namespace")
     .action(async (kind: string | undefined, name: string | undefined) => {
       const terminal = cli.terminal(get);
+      if (kind !== undefined) await requireKind(kind);
       const operator = await openOperator(cli.runtime, cli.folder(get));
       const all = (await operator.call("GET", controllerPaths.documents)).body as DocumentsAnswer;
       operator.close();
@@ -54,11 +57,20 @@ export function registerGet(program: Command, cli: Cli): void {
           (kind === undefined || each.kind.toLowerCase() === kind.toLowerCase()) &&
           (name === undefined || each.name === name || `${each.name}.${each.namespace}` === name),
       );
-      if (terminal.format === "json") return terminal.json(chosen);
       if (chosen.length === 0 && name !== undefined)
         throw new UserError(`There is no ${kind} named "${name}"`, null, 1);
-      terminal.line(chosen.map((each) => each.text.trim()).join("\n---\n"));
+      if (terminal.format === "json") return terminal.json(chosen);
+      if (chosen.length > 0) terminal.line(chosen.map((each) => each.text.trim()).join("\n---\n"));
+      else terminal.problem(`No ${kind ?? "document"} stands; heddle apply -f FILE hands some in`);
     });
+}
+
+async function requireKind(kind: string): Promise<void> {
+  const { kinds } = await import("../config/schema.ts");
+  // Machine documents stay on their machine.
+  const applied = kinds.filter((known) => known !== "Machine");
+  if (applied.some((known) => known.toLowerCase() === kind.toLowerCase())) return;
+  throw new UserError(`There is no kind "${kind}": expected ${applied.join(", ")}`);
 }
 
 function showApplied(terminal: Terminal, answer: ApplyAnswer, dryRun: boolean): void {

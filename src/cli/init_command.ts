@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { ports } from "../model/ports.ts";
 import { parseDurationFlag, portFlag, type Cli } from "./command.ts";
 import { runInForeground } from "./foreground.ts";
+import { machineAnswer } from "./machine_answer.ts";
 import { machineText, withMachineFlags, type MachineFlags } from "./machine_flags.ts";
 import { humanDuration } from "./terminal.ts";
 
@@ -67,26 +68,29 @@ export function registerInit(program: Command, cli: Cli): void {
       loopback,
     });
     const made = await initializeMesh(cli.runtime, folder, { ...flags, node, machine });
-    terminal.line(
-      `This machine is ${made.settings.node} of the new mesh ${made.settings.trustDomain}; its state is in ${folder.path}`,
+    const { settings, joinLine, tokenMs } = made;
+    if (terminal.format === "json")
+      terminal.json({ ...machineAnswer(settings, folder), operator: folder.operator, joinLine, tokenMs });
+    terminal.aside(
+      `This machine is ${settings.node} of the new mesh ${settings.trustDomain}; its state is in ${folder.path}`,
     );
-    terminal.line(`The operator's credential (keep it secret): ${folder.operator}`);
+    terminal.aside(`The operator's credential (keep it secret): ${folder.operator}`);
     if (!flags.start) return;
     const { startEverything } = await import("../app/everything.ts");
-    const running = await startEverything(cli.runtime, folder, made.settings);
-    terminal.line(running.summary);
-    terminal.line();
-    terminal.line("On another machine, after copying this binary there:");
-    terminal.line(`  ${made.joinLine}`);
-    terminal.line(
+    const running = await startEverything(cli.runtime, folder, settings);
+    terminal.aside(running.summary);
+    terminal.aside();
+    terminal.aside("On another machine, after copying this binary there:");
+    terminal.aside(`  ${joinLine}`);
+    terminal.aside(
       terminal.paint.dim(
-        `  (a token for one machine, good for ${humanDuration(made.tokenMs)}; more: heddle token create --service NAME)`,
+        `  (a token for one machine, good for ${humanDuration(tokenMs)}; more: heddle token create --service NAME)`,
       ),
     );
-    terminal.line();
-    terminal.line(
+    terminal.aside();
+    terminal.aside(
       "Running in the foreground; Ctrl-C stops it. Next time: heddle registry, heddle controller, heddle proxy",
     );
-    await runInForeground(host, running, (text) => terminal.line(text));
+    await runInForeground(host, running, (text) => terminal.aside(text));
   });
 }

@@ -4,6 +4,7 @@ import { UserError } from "../base/user_error.ts";
 import { ports } from "../model/ports.ts";
 import { portFlag, type Cli } from "./command.ts";
 import { runInForeground } from "./foreground.ts";
+import { machineAnswer } from "./machine_answer.ts";
 import { machineText, withMachineFlags, type MachineFlags } from "./machine_flags.ts";
 
 interface JoinFlags extends MachineFlags {
@@ -49,14 +50,21 @@ export function registerJoin(program: Command, cli: Cli): void {
       loopback,
     });
     const joined = await joinMesh(cli.runtime, folder, { ...flags, node, machine, controller, token });
-    for (const line of joined.said) terminal.line(line);
+    const { settings, changed, said } = joined;
+    if (terminal.format === "json") terminal.json({ ...machineAnswer(settings, folder), changed, said });
+    for (const line of said) terminal.aside(line);
     if (!flags.start) return;
+    const { proxyRuns } = await import("../app/own_proxy.ts");
+    if (!changed && (await proxyRuns(cli.runtime, settings))) {
+      terminal.aside("Its proxy runs already");
+      return;
+    }
     const { startProxy } = await import("../app/proxy_mode.ts");
-    const running = await startProxy(cli.runtime, folder, joined.settings, {});
-    terminal.line(running.summary);
-    for (const line of running.examples) terminal.line(`  ${line}`);
-    terminal.line("Running in the foreground; Ctrl-C stops it. Next time: heddle proxy");
-    await runInForeground(cli.runtime.process, running, (text) => terminal.line(text));
+    const running = await startProxy(cli.runtime, folder, settings, {});
+    terminal.aside(running.summary);
+    terminal.aside("Running in the foreground; Ctrl-C stops it. Next time: heddle proxy");
+    for (const line of running.examples) terminal.aside(`  ${line}`);
+    await runInForeground(cli.runtime.process, running, (text) => terminal.aside(text));
   });
 }
 

@@ -3,11 +3,11 @@
  * command loads the program.
  */
 import type { Runtime } from "../../runtime/contract.ts";
-import { version } from "./version.ts";
+import { version } from "../base/build.ts";
 
 export async function runCommandLine(runtime: Runtime): Promise<void> {
   const [command] = runtime.process.args;
-  if (command === "version" && runtime.process.args.length === 1) {
+  if (runtime.process.args.length === 1 && asksForVersion(command)) {
     runtime.process.stdout(`heddle ${version()}\n`);
     return;
   }
@@ -17,4 +17,8 @@ export async function runCommandLine(runtime: Runtime): Promise<void> {
   }
   const { runProgram } = await import("./program.ts");
   await runProgram(runtime);
+}
+
+function asksForVersion(word: string | undefined): boolean {
+  return word === "version" || word === "--version" || word === "-V";
 }

@@ -12,7 +12,7 @@ export function registerModes(program: Command, cli: Cli): void {
     program,
     cli,
     "registry",
-    "keep who is running and what operators applied",
+    "run the registry: it keeps which services run where, and the documents that operators applied",
     async (folder, settings) =>
       (await import("../app/registry_mode.ts")).startRegistry(cli.runtime, folder, settings),
   );
@@ -20,14 +20,19 @@ export function registerModes(program: Command, cli: Cli): void {
     program,
     cli,
     "controller",
-    "decide what should happen: documents, snapshots, identities",
+    "run the controller: it checks documents, tells each proxy what to do, and issues identities",
     async (folder, settings) =>
       (await import("../app/controller_mode.ts")).startController(cli.runtime, folder, settings),
   );
-  addMode(program, cli, "proxy", "carry the traffic of this machine", async (folder, settings, flags) =>
-    (await import("../app/proxy_mode.ts")).startProxy(cli.runtime, folder, settings, {
-      ...(flags.logSample === undefined ? {} : { logSampleRatio: ratio(flags.logSample) }),
-    }),
+  addMode(
+    program,
+    cli,
+    "proxy",
+    "run the proxy: it carries the traffic of this machine's services",
+    async (folder, settings, flags) =>
+      (await import("../app/proxy_mode.ts")).startProxy(cli.runtime, folder, settings, {
+        ...(flags.logSample === undefined ? {} : { logSampleRatio: ratio(flags.logSample) }),
+      }),
   ).option(
     "--log-sample <ratio>",
     "share of unremarkable exchanges in the access log, 0 to 1 (default: 0.01)",

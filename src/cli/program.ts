@@ -3,8 +3,9 @@
  * are findings, 2 it could not be tried, 70 a bug.
  */
 import { Command, CommanderError } from "commander";
-import type { Runtime } from "../../runtime/contract.ts";
+import type { FileError, ListenError, Runtime } from "../../runtime/contract.ts";
 import { ControlRefusal, ControlUnreachable } from "../http/control.ts";
+import { build, version } from "../base/build.ts";
 import { UserError } from "../base/user_error.ts";
 import { registerAuthority } from "./authority_command.ts";
 import { registerCheck } from "./check_command.ts";
@@ -18,7 +19,6 @@ import { registerModes } from "./modes_command.ts";
 import { registerStatus } from "./status_command.ts";
 import { Terminal } from "./terminal.ts";
 import { registerNodes, registerTokens } from "./tokens_command.ts";
-import { version } from "./version.ts";
 
 /** Adds one command to the program. */
 type Register = (program: Command, cli: Cli) => void;
@@ -46,49 +46,97 @@ export async function runProgram(runtime: Runtime): Promise<void> {
     )
     .option(
       "--state <dir>",
-      "folder of this machine's state (default: HEDDLE_STATE, /var/lib/heddle for root)",
+      "folder of this machine's state (default: HEDDLE_STATE, else /var/lib/heddle for root, ~/.local/state/heddle for others)",
     )
-    .option("--output <format>", "text or json", "text")
+    .option("--output <format>", "text for people, json for programs", "text")
+    .version(`heddle ${version()}`, "-V, --version", "print version and commit")
     .showSuggestionAfterError(true)
     .showHelpAfterError("(heddle help <command> shows the flags)")
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => runtime.process.stdout(text),
       writeErr: (text) => runtime.process.stderr(text),
     });
-  program
-    .command("version")
-    .description("print version and commit")
-    .action(() => runtime.process.stdout(`heddle ${version()}\n`));
+  const told = program.command("version").description("print version and commit");
+  told.action(() => {
+    const terminal = cli.terminal(told);
+    if (terminal.format === "json") terminal.json(build());
+    else terminal.line(`heddle ${version()}`);
+  });
   for (const register of commands) register(program, cli);
   try {
     await program.parseAsync(runtime.process.args.slice(), { from: "user" });
   } catch (error) {
-    runtime.process.exit(report(new Terminal(runtime.process), error));
+    const format = program.opts()["output"] === "json" ? "json" : "text";
+    runtime.process.exit(report(new Terminal(runtime.process, format), error));
   }
+}
+
+/** A failure as people and programs are told it. */
+interface Failure {
+  readonly message: string;
+  readonly hint: string | null;
+  readonly exitCode: number;
 }
 
 /** Says what failed and what to do; returns the exit code. */
 function report(terminal: Terminal, error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const { red, dim } = terminal.paint;
-  if (error instanceof UserError) {
-    terminal.problem(`${red("error:")} ${error.message}`);
-    if (error.hint !== null) terminal.problem(dim(`  ${error.hint}`));
-    return error.exitCode;
+  const failure = failureOf(error);
+  if (failure === null) {
+    terminal.problem(
+      `${red("bug:")} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+    return 70;
   }
+  const { message, hint, exitCode } = failure;
+  if (terminal.format === "json") {
+    terminal.problem(JSON.stringify({ error: message, ...(hint === null ? {} : { hint }) }));
+    return exitCode;
+  }
+  terminal.problem(`${red("error:")} ${message}`);
+  if (hint !== null) terminal.problem(dim(`  ${hint}`));
+  return exitCode;
+}
+
+/** null: nobody foresaw it, so it is a bug. */
+function failureOf(error: unknown): Failure | null {
+  if (error instanceof UserError) return error;
   if (error instanceof ControlUnreachable) {
-    terminal.problem(`${red("error:")} ${error.message}`);
-    terminal.problem(dim("  Is the controller running and its port open? `heddle check` finds out"));
-    return 2;
+    const hint =
+      "Is `heddle controller` running there, and its port open? On a machine that has joined, `heddle check` looks into it";
+    return { message: error.message, hint, exitCode: 2 };
   }
   if (error instanceof ControlRefusal) {
-    terminal.problem(`${red("error:")} ${error.problem.error}`);
-    if (error.problem.hint !== undefined) terminal.problem(dim(`  ${error.problem.hint}`));
-    return error.status >= 500 ? 2 : 1;
+    const { error: message, hint = null } = error.problem;
+    return { message, hint, exitCode: error.status >= 500 ? 2 : 1 };
   }
-  terminal.problem(
-    `${red("bug:")} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  );
-  return 70;
+  if (isListenError(error)) return { message: error.message, hint: listenHint(error), exitCode: 2 };
+  if (isFileError(error)) return { message: error.message, hint: fileHint(error), exitCode: 2 };
+  return null;
+}
+
+function isListenError(error: unknown): error is ListenError {
+  return error instanceof Error && error.name === "ListenError";
+}
+
+function isFileError(error: unknown): error is FileError {
+  return error instanceof Error && error.name === "FileError";
+}
+
+function listenHint({ socketError, holder }: ListenError): string | null {
+  if (socketError.kind === "denied") return "Ports below 1024 are for root; choose another one";
+  if (socketError.kind !== "in-use") return "Is that an address of this machine?";
+  const stop = holder === null ? "Stop what has it" : `Stop ${holder}`;
+  return `${stop}, or choose another port: the flags of heddle init and heddle join set them, then they stand in heddle.json of the state folder`;
+}
+
+function fileHint({ code }: FileError): string | null {
+  if (code === "EACCES" || code === "EPERM")
+    return "Run it as the user who owns that folder (often root, with sudo), or choose another one with --state DIR or HEDDLE_STATE";
+  if (code === "EROFS") return "Choose another folder with --state DIR or HEDDLE_STATE";
+  if (code === "ENOSPC" || code === "EDQUOT") return "Make room, then try again";
+  return null;
 }

@@ -9,7 +9,7 @@ import { humanDuration, type Terminal } from "./terminal.ts";
 export function registerStatus(program: Command, cli: Cli): void {
   const command = program
     .command("status")
-    .description("machines, services, instances, health, certificates and snapshots of the mesh")
+    .description("show machines, services, instances, health, certificates and snapshots of the mesh")
     .action(async () => {
       const terminal = cli.terminal(command);
       const operator = await openOperator(cli.runtime, cli.folder(command));
@@ -42,7 +42,8 @@ function showStatus(terminal: Terminal, status: StatusAnswer): void {
       .map(([key, value]) => `${key}=${value}`)
       .join(" "),
   ]);
-  terminal.table(["SERVICE", "MACHINE", "HEALTH", "REACHED AT", "LABELS"], rows);
+  if (rows.length === 0) terminal.line("No service is registered yet");
+  else terminal.table(["SERVICE", "MACHINE", "HEALTH", "REACHED AT", "LABELS"], rows);
   const idle = status.services.filter(
     (service) => !status.instances.some((each) => serviceKey(each.service) === serviceKey(service)),
   );

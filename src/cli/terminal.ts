@@ -25,6 +25,12 @@ export class Terminal {
     this.host.stdout(`${text}\n`);
   }
 
+  /** For people alone: beside a JSON answer it goes to stderr. */
+  aside(text = ""): void {
+    if (this.format === "json") this.problem(text);
+    else this.line(text);
+  }
+
   problem(text: string): void {
     this.host.stderr(`${text}\n`);
   }
@@ -62,4 +68,18 @@ export function humanDuration(ms: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return `${hours} h ${minutes % 60} min`;
   return `${Math.round(hours / 24)} days`;
+}
+
+/** Words of a sentence on lines of at most that many characters. */
+export function wrapped(sentence: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of sentence.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length > width && line !== "") {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
 }

@@ -2,22 +2,20 @@
 import type { Command } from "commander";
 import { controllerPaths, type TokenAnswer } from "../api/messages.ts";
 import { openOperator } from "../app/operator.ts";
+import { UserError } from "../base/user_error.ts";
+import { isName } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
 import { defaultNamespace, serviceKey, type Node, type ServiceName } from "../model/service.ts";
 import { parseDurationFlag, repeated, type Cli } from "./command.ts";
 import { humanDuration } from "./terminal.ts";
 
 export function registerTokens(program: Command, cli: Cli): void {
-  const token = program.command("token").description("tokens with which machines join");
+  const token = program.command("token").description("make tokens with which machines join");
   const create = token
     .command("create")
     .description("make a token for one machine; it is shown once and used once")
     .requiredOption("--service <name>", "service that the machine may be; repeat for more", repeated)
-    .option(
-      "--ttl <duration>",
-      "how long it may be used (default: 15m, at most 1h)",
-      parseDurationFlag("--ttl"),
-    )
+    .option("--ttl <duration>", "how long it may be used (default: 15m, at most 1h)", tokenLife)
     .action(async (flags: { service: readonly string[]; ttl?: number }) => {
       const terminal = cli.terminal(create);
       const operator = await openOperator(cli.runtime, cli.folder(create));
@@ -32,10 +30,12 @@ export function registerTokens(program: Command, cli: Cli): void {
 }
 
 export function registerNodes(program: Command, cli: Cli): void {
-  const node = program.command("node").description("machines of the mesh");
+  const node = program
+    .command("node")
+    .description("see which machines are in the mesh, and what each may be");
   const list = node
     .command("list")
-    .description("machines and the services they may be")
+    .description("show the machines and the services they may be")
     .action(async () => {
       const terminal = cli.terminal(list);
       const operator = await openOperator(cli.runtime, cli.folder(list));
@@ -52,21 +52,27 @@ export function registerNodes(program: Command, cli: Cli): void {
   const allow = node
     .command("allow")
     .description("let a joined machine be one more service")
-    .argument("<machine>")
-    .requiredOption("--service <name>", "the service")
+    .argument("<machine>", "its name, as heddle node list shows it")
+    .requiredOption("--service <name>", "service that the machine may be from now on")
     .action(async (machine: string, flags: { service: string }) => {
-      await post(allow, cli, machine, "allow", { service: parseServiceName(flags.service) });
-      cli
-        .terminal(allow)
-        .line(`${machine} may be ${flags.service}; add it to the machine's document and restart its proxy`);
+      const { name, namespace } = parseServiceName(flags.service);
+      await post(allow, cli, machine, "allow", { service: { name, namespace } });
+      const terminal = cli.terminal(allow);
+      if (terminal.format === "json")
+        return terminal.json({ machine, allowed: serviceKey({ name, namespace }) });
+      terminal.line(
+        `${machine} may be ${flags.service}; add it to machine.yaml in that machine's state folder and restart its proxy`,
+      );
     });
   const remove = node
     .command("remove")
     .description("revoke a machine: its connections end and its certificates are not renewed")
-    .argument("<machine>")
+    .argument("<machine>", "its name, as heddle node list shows it")
     .action(async (machine: string) => {
       await post(remove, cli, machine, "remove", {});
-      cli.terminal(remove).line(`${machine} is no longer part of the mesh`);
+      const terminal = cli.terminal(remove);
+      if (terminal.format === "json") return terminal.json({ machine, removed: true });
+      terminal.line(`${machine} is no longer part of the mesh`);
     });
 }
 
@@ -78,6 +84,21 @@ async function post(command: Command, cli: Cli, machine: string, verb: string, b
 
 /** `orders` or `orders.prod`. */
 function parseServiceName(text: string): ServiceName {
-  const [name = "", namespace = defaultNamespace] = text.split(".");
+  const [name = "", namespace = defaultNamespace, ...more] = text.split(".");
+  if (!isName(name) || !isName(namespace) || more.length > 0) {
+    throw new UserError(
+      `Cannot use --service "${text}": expected a name such as orders or orders.prod, of lower-case letters, digits and '-'`,
+    );
+  }
   return { name, namespace };
+}
+
+function tokenLife(text: string): number {
+  const ms = parseDurationFlag("--ttl")(text);
+  if (ms < limits.joinTokenMinMs || ms > limits.joinTokenMaxMs) {
+    throw new UserError(
+      `Cannot use --ttl "${text}": expected from ${humanDuration(limits.joinTokenMinMs)} to ${humanDuration(limits.joinTokenMaxMs)}`,
+    );
+  }
+  return ms;
 }

@@ -1,5 +1,4 @@
 /** Reads the body of one HTTP/1 message off the bytes that arrive: by length, chunked, until close, or raw for ever. */
-import { viewOf } from "../base/bytes.ts";
 import type { HeadFields } from "../wire/head_fields.ts";
 import { ChunkedDecoder } from "../wire/h1/chunked.ts";
 import type { Problem } from "../wire/h1/grammar.ts";
@@ -8,7 +7,7 @@ export type BodyKind = "none" | "length" | "chunked" | "until-close";
 
 /** Takes what the reader finds. May pause the reader from inside `data`. */
 export interface BodyTaker {
-  bodyData(chunk: Uint8Array): void;
+  bodyData(bytes: Uint8Array, start: number, end: number): void;
   /** False while no more must be delivered. */
   readonly flowing: boolean;
 }
@@ -41,7 +40,7 @@ export class BodyReader {
     const take = this.kind === "length" ? Math.min(this.#left, end - start) : end - start;
     this.#left -= take;
     if (this.kind === "length" && this.#left === 0) this.done = true;
-    taker.bodyData(start === 0 && take === source.length ? source : viewOf(source, start, start + take));
+    taker.bodyData(source, start, start + take);
     return start + take;
   }
 
@@ -55,7 +54,7 @@ export class BodyReader {
         return end;
       }
       at = decoder.next;
-      if (event === "data") taker.bodyData(viewOf(source, decoder.dataStart, decoder.dataEnd));
+      if (event === "data") taker.bodyData(source, decoder.dataStart, decoder.dataEnd);
       else if (event === "end") {
         this.done = true;
         return at;

@@ -4,7 +4,7 @@
  */
 import type { Clock, Net, SocketError, SocketHandler, TlsClientOptions } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
-import { noEdits } from "../wire/fields.ts";
+import { noEdits, type FieldEdits } from "../wire/fields.ts";
 import {
   ControlRefusal,
   ControlUnreachable,
@@ -117,9 +117,9 @@ class Client implements ControlClient {
         head: (head) => {
           status = head.status;
         },
-        data: (chunk) => {
-          size += chunk.length;
-          if (size <= limits.controlBodyBytesMax) chunks.push(chunk.slice());
+        data: (body, start, end) => {
+          size += end - start;
+          if (size <= limits.controlBodyBytesMax) chunks.push(body.slice(start, end));
           else {
             timer.cancel();
             connection.cancel();
@@ -143,6 +143,7 @@ class Client implements ControlClient {
       };
       const stream = connection.start(
         requestOf(method, path, this.options.serverName, bytes?.length ?? 0),
+        bytes === null ? noEdits : jsonEdits,
         sink,
       );
       if (bytes !== null) stream.write(bytes);
@@ -251,6 +252,7 @@ class Follower implements ControlStream, ResponseSink {
     const method = bytes === null ? "GET" : "POST";
     const stream = connection.start(
       requestOf(method, path, this.options.serverName, bytes?.length ?? 0),
+      bytes === null ? noEdits : jsonEdits,
       this,
     );
     if (bytes !== null) stream.write(bytes);
@@ -276,18 +278,19 @@ class Follower implements ControlStream, ResponseSink {
     this.#status = head.status;
   }
 
-  data(chunk: Uint8Array): void {
+  data(bytes: Uint8Array, start: number, end: number): void {
     this.#lastMs = this.options.clock.now();
+    const chunk = bytes.subarray(start, end);
     const all = this.#rest.length === 0 ? chunk : joined(this.#rest, chunk);
-    let start = 0;
+    let line = 0;
     if (this.#status < 300) {
-      for (let at = all.indexOf(10); at >= 0; at = all.indexOf(10, start)) {
-        const text = new TextDecoder().decode(all.subarray(start, at));
-        start = at + 1;
+      for (let at = all.indexOf(10); at >= 0; at = all.indexOf(10, line)) {
+        const text = new TextDecoder().decode(all.subarray(line, at));
+        line = at + 1;
         if (text !== "" && !this.#closed) this.handler.line(JSON.parse(text));
       }
     }
-    this.#rest = all.slice(start);
+    this.#rest = all.slice(line);
     if (this.#rest.length > limits.controlBodyBytesMax) {
       this.#connection?.cancel();
       this.ended(this.#lost("a line of the stream is too long"));
@@ -333,16 +336,15 @@ function isSameIdentity(one: ControlIdentity, other: ControlIdentity): boolean {
   );
 }
 
+const jsonEdits: FieldEdits = { remove: [], set: ["content-type", "application/json"], add: [] };
+
 function requestOf(method: Method, target: string, authority: string, contentLength: number) {
-  const edits =
-    contentLength > 0 ? { remove: [], set: ["content-type", "application/json"], add: [] } : noEdits;
   return {
     method,
     target,
     authority,
     fields: null,
     nominated: null,
-    edits,
     contentLength,
     upgrade: null,
     expectContinue: false,

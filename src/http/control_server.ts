@@ -135,9 +135,9 @@ class Conversation implements RequestSink {
     exchange.accept(this);
   }
 
-  data(chunk: Uint8Array): void {
-    this.#size += chunk.length;
-    if (this.#size <= this.#sizeMax) this.#chunks.push(chunk.slice());
+  data(bytes: Uint8Array, start: number, end: number): void {
+    this.#size += end - start;
+    if (this.#size <= this.#sizeMax) this.#chunks.push(bytes.slice(start, end));
     else if (!this.exchange.finished) {
       this.#chunks = [];
       this.#plain(413, `The body is larger than ${this.#sizeMax} bytes`);

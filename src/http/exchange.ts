@@ -3,7 +3,8 @@
  * client driver carries on. Drivers own framing, keep-alive, flow control and timers; the pipeline owns decisions.
  *
  * Written bytes are gathered per connection and leave in one system call when the current socket callback returns (or a
- * buffer fills), so a head and its first body bytes share a write. Chunks are views that end with the call.
+ * buffer fills), so a head and its first body bytes share a write. Body bytes cross as a range of the buffer that they stand
+ * in, which is somebody else's when the call returns: a view of them would cost more than a short body.
  * Callbacks of a sink may come from inside the call that caused them only where it says so.
  */
 import type { Outcome } from "../model/outcome.ts";
@@ -61,7 +62,8 @@ export interface ConnectionInfo {
 
 /** Takes the request's body. The end of the exchange is told exactly once: by `end` plus a finished answer, or by `aborted`. */
 export interface RequestSink {
-  data(chunk: Uint8Array): void;
+  /** Body bytes: `bytes[start, end)`, until the call returns. */
+  data(bytes: Uint8Array, start: number, end: number): void;
   end(trailers: Fields | null): void;
   /** The client left or broke the protocol. Nothing more can be answered. */
   aborted(outcome: Outcome): void;
@@ -85,8 +87,8 @@ export interface ServerExchange {
    * added when absent. `head` null: only what `edits` set.
    */
   respond(status: number, fields: Fields | null, edits: FieldEdits, contentLength: number): void;
-  /** Body bytes of the answer. False: enough for now, wait for `writable`. Bytes are taken either way. */
-  write(chunk: Uint8Array): boolean;
+  /** Body bytes of the answer, `bytes[start, end)`. False: enough for now, wait for `writable`. They are taken either way. */
+  write(bytes: Uint8Array, start?: number, end?: number): boolean;
   end(trailers: Fields | null): void;
   /** Ends an answer that cannot be completed so that the client notices: never a clean end. Also right before `respond`. */
   abort(): void;
@@ -101,7 +103,8 @@ export interface ServerExchange {
 export interface ResponseSink {
   informational(status: number, fields: Fields): void;
   head(head: ResponseHead): void;
-  data(chunk: Uint8Array): void;
+  /** Body bytes: `bytes[start, end)`, until the call returns. */
+  data(bytes: Uint8Array, start: number, end: number): void;
   end(trailers: Fields | null): void;
   /** The request failed before or inside its answer; `outcome.repeat` says whether it may be sent again. */
   failed(outcome: Outcome): void;
@@ -111,8 +114,8 @@ export interface ResponseSink {
 
 /** One request on a client connection. */
 export interface ClientStream {
-  /** Request body bytes. False: enough for now, wait for `writable`. Bytes are taken either way. */
-  write(chunk: Uint8Array): boolean;
+  /** Request body bytes, `bytes[start, end)`. False: enough for now, wait for `writable`. They are taken either way. */
+  write(bytes: Uint8Array, start?: number, end?: number): boolean;
   end(trailers: Fields | null): void;
   /** Gives up: the server notices. No callback follows. */
   cancel(): void;
@@ -129,21 +132,19 @@ export interface ClientConnection {
   readonly openedMs: number;
   /** Requests carried so far: 0 means the first one cannot meet a keep-alive race. */
   readonly carried: number;
-  /** `target`, `authority` and `method` may differ from `request` after a rewrite. */
-  start(request: OutgoingRequest, sink: ResponseSink): ClientStream;
+  start(request: OutgoingRequest, edits: FieldEdits, sink: ResponseSink): ClientStream;
   /** Takes no new request; ends when the ones under way have. */
   retire(): void;
   destroy(): void;
 }
 
-/** What a client driver sends. Fields are those of the request that came, with edits; null: only what `edits` set. */
+/** What a client driver sends, with edits: the request that came, unless something was rewritten. No fields: only what edits set. */
 export interface OutgoingRequest {
   readonly method: string;
   readonly target: string;
   readonly authority: string;
   readonly fields: Fields | null;
   readonly nominated: readonly string[] | null;
-  readonly edits: FieldEdits;
   readonly contentLength: number;
   readonly upgrade: string | null;
   readonly expectContinue: boolean;

@@ -6,7 +6,7 @@ import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.
 import { WheelEntry } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
-import type { Fields } from "../wire/fields.ts";
+import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { idOf } from "../wire/head_fields.ts";
 import { ResponseParser } from "../wire/h1/response_head.ts";
 import { writeFields } from "../wire/h1/write_head.ts";
@@ -84,7 +84,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     return this.#sink === null && !this.#retired && !this.#closed ? 1 : 0;
   }
 
-  start(request: OutgoingRequest, sink: ResponseSink): ClientStream {
+  start(request: OutgoingRequest, edits: FieldEdits, sink: ResponseSink): ClientStream {
     this.#sink = sink;
     this.#method = request.method;
     this.#upgrade = request.upgrade;
@@ -95,14 +95,14 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     this.#requestDone = false;
     this.#requestChunked = request.contentLength < 0;
     this.options.shard.wheel.disarm(this);
-    this.#writeHead(request);
+    this.#writeHead(request, edits);
     this.carried++;
     return this;
   }
 
-  #writeHead(request: OutgoingRequest): void {
+  #writeHead(request: OutgoingRequest, edits: FieldEdits): void {
     const { output } = this;
-    const { edits, nominated } = request;
+    const { nominated } = request;
     const target = request.method === "CONNECT" ? request.authority : request.target;
     output.text(request.method);
     output.text(" ");
@@ -124,15 +124,15 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
 
   // ---------------------------------------------------------------------------------------------- the stream
 
-  write(chunk: Uint8Array): boolean {
+  write(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
     const { output } = this;
-    if (this.#sink === null || chunk.length === 0) return output.hasRoom;
+    if (this.#sink === null || start === end) return output.hasRoom;
     if (this.#requestChunked && !this.#tunnel) {
-      output.number(chunk.length, 16);
+      output.number(end - start, 16);
       output.text("\r\n");
-      output.bytes(chunk, 0, chunk.length);
+      output.bytes(bytes, start, end);
       output.text("\r\n");
-    } else output.bytes(chunk, 0, chunk.length);
+    } else output.bytes(bytes, start, end);
     return output.hasRoom;
   }
 
@@ -319,8 +319,8 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     return this.#flowing && this.#sink !== null;
   }
 
-  bodyData(chunk: Uint8Array): void {
-    this.#sink?.data(chunk);
+  bodyData(bytes: Uint8Array, start: number, end: number): void {
+    this.#sink?.data(bytes, start, end);
   }
 
   /** The answer is complete. */

@@ -491,15 +491,15 @@ class Http1Exchange implements ServerExchange, RequestHead {
     if (this.sink !== null && this.#bodyDone) this.sink.end(null);
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
     const { output } = this.server;
-    if (this.finished || chunk.length === 0 || (this.#bodyless && !this.#tunnel)) return output.hasRoom;
+    if (this.finished || start === end || (this.#bodyless && !this.#tunnel)) return output.hasRoom;
     if (this.#chunked) {
-      output.number(chunk.length, 16);
+      output.number(end - start, 16);
       output.text("\r\n");
-      output.bytes(chunk, 0, chunk.length);
+      output.bytes(bytes, start, end);
       output.text("\r\n");
-    } else output.bytes(chunk, 0, chunk.length);
+    } else output.bytes(bytes, start, end);
     this.server.progressed();
     return output.hasRoom;
   }
@@ -533,9 +533,9 @@ class Http1Exchange implements ServerExchange, RequestHead {
     this.server.continueBody();
   }
 
-  bodyData(chunk: Uint8Array): void {
+  bodyData(bytes: Uint8Array, start: number, end: number): void {
     this.server.progressed();
-    this.sink?.data(chunk);
+    this.sink?.data(bytes, start, end);
   }
 
   bodyEnded(trailers: Fields | null): void {

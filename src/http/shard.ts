@@ -5,6 +5,7 @@
 import type { Clock, Timer } from "../../runtime/contract.ts";
 import { TimerWheel } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
+import { HeadFields } from "../wire/head_fields.ts";
 
 /** Something that gathered output and hands it to the kernel when the turn ends. */
 export interface Flushable {
@@ -12,12 +13,16 @@ export interface Flushable {
 }
 
 const spareBuffersMax = 64;
+const spareFieldsMax = 256;
+/** Heads that grew beyond it are not worth keeping. */
+const spareFieldBytesMax = 4096;
 
 export class Shard {
   readonly wheel: TimerWheel;
   #depth = 0;
   #dirty: Flushable[] = [];
   #spare: Uint8Array[] = [];
+  #spareFields: HeadFields[] = [];
   #ticking: Timer | null = null;
   #soon = false;
   #dateSecond = 0;
@@ -90,6 +95,16 @@ export class Shard {
 
   giveBuffer(buffer: Uint8Array): void {
     if (this.#spare.length < spareBuffersMax) this.#spare.push(buffer);
+  }
+
+  /** For a head that lives as long as its stream. Give it back then. */
+  takeFields(): HeadFields {
+    return this.#spareFields.pop() ?? new HeadFields();
+  }
+
+  giveFields(fields: HeadFields): void {
+    const worth = fields.bytes.length <= spareFieldBytesMax && this.#spareFields.length < spareFieldsMax;
+    if (worth) this.#spareFields.push(fields);
   }
 
   /** IMF-fixdate of now (RFC 9110 section 5.6.7). */

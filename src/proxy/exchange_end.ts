@@ -16,8 +16,8 @@ export class ExchangeEnd extends PipeEnd implements RequestSink {
     this.exchange.accept(this);
   }
 
-  take(chunk: Uint8Array): boolean {
-    return this.exchange.write(chunk);
+  take(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.exchange.write(bytes, start, end);
   }
 
   finish(): void {
@@ -41,8 +41,8 @@ export class ExchangeEnd extends PipeEnd implements RequestSink {
     this.exchange.resume();
   }
 
-  data(chunk: Uint8Array): void {
-    this.received(chunk);
+  data(bytes: Uint8Array, start: number, end: number): void {
+    this.received(bytes, start, end);
   }
 
   end(): void {

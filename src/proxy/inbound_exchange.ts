@@ -3,7 +3,7 @@ import type { ClientStream, RequestHead, ResponseHead, ServerExchange } from "..
 import type { Outcome } from "../model/outcome.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
-import { heddleFields, requestIdField } from "./heddle_fields.ts";
+import { heddleFields, requestIdField, spokeField } from "./heddle_fields.ts";
 import { answerVia, viaOf, viaOnly } from "./hops.ts";
 import { chooseApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
@@ -26,8 +26,6 @@ export function serveInbound(
     return rescue(exchange, outcomes.notHere(serverName), requestId, true);
   const joined = new InboundExchange(exchange, requestId);
   const { request } = exchange;
-  const { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
-  const edits = editsOf(request, requestId);
   joined.call = new InboundCall({
     shard: parts.shard,
     recorder: parts.recorder,
@@ -37,8 +35,10 @@ export function serveInbound(
     requestId,
     path: request.path,
     protocol: request.version,
+    spokeHttp2: request.fields.get(spokeField) === "h2",
     tls: true,
-    request: { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue },
+    request,
+    edits: editsOf(request, requestId),
     sink: joined,
   });
   joined.call.begin();
@@ -81,8 +81,8 @@ class InboundExchange implements CallSink, BodyOwner {
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
   }
 
-  data(chunk: Uint8Array): void {
-    if (!this.exchange.write(chunk)) this.#stream?.pause();
+  data(bytes: Uint8Array, start: number, end: number): void {
+    if (!this.exchange.write(bytes, start, end)) this.#stream?.pause();
   }
 
   end(trailers: Fields | null): void {

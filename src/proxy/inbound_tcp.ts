@@ -52,6 +52,7 @@ export class InboundTcp {
 
   begin(taker: TcpTaker): void {
     const { parts, service, app, caller } = this.options;
+    parts.recorder.tcpOpened(this.#record);
     const refusal = this.#refusal(service, caller);
     if (refusal !== null) return this.#fail(taker, refusal);
     const { host, port } = app;
@@ -87,8 +88,9 @@ export class InboundTcp {
   #farEnd(socket: Socket): SocketEnd {
     const { app, client } = this.options;
     const far = new SocketEnd(socket);
-    if (app.proxyProtocol !== null)
-      far.take(proxyHeader(app.proxyProtocol, client, `${app.host}:${app.port}`));
+    if (app.proxyProtocol === null) return far;
+    const header = proxyHeader(app.proxyProtocol, client, `${app.host}:${app.port}`);
+    far.take(header, 0, header.length);
     return far;
   }
 

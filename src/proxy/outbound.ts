@@ -17,7 +17,8 @@ import type { Outcome } from "../model/outcome.ts";
 import { serviceKey, takesRequests } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
-import { attemptField, heddleFields, repeatField, requestIdField } from "./heddle_fields.ts";
+import { attemptField, heddleFields, repeatField, requestIdField, spokeField } from "./heddle_fields.ts";
+import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
 import { allowedMethods, answerVia, hopsLeft, maxForwardsField, viaOf, viaOnly } from "./hops.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
@@ -69,6 +70,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   /** The other proxy asked for another attempt: the rest of its answer passes by unseen. */
   #passingBy: Outcome | null = null;
   #head: ResponseHead | null = null;
+  /** The whole exchange must be over by then, milliseconds after it began; null for no limit. */
+  #timeoutMs: number | null = null;
+  /** Its client speaks gRPC. */
+  readonly #grpc: boolean;
   #finished = false;
   /** Body bytes of both directions when the idle timer was set. */
   #seenBytes = 0;
@@ -94,6 +99,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#answerEdits = { remove: noEdits.remove, set, add: answerVia };
     this.#edits = via === answerVia ? this.#answerEdits : { remove: noEdits.remove, set, add: via };
     this.#body = new RequestBody(exchange, this, true);
+    this.#grpc = request.version === "HTTP/2" && isGrpc(request.fields);
   }
 
   get bytesSent(): number {
@@ -131,6 +137,9 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.route = route === null ? "unmatched" : route.name;
     if (route === null) return this.#refuse(outcomes.noRoute(destination.key, request.method, request.path));
     this.#route = route;
+    this.#timeoutMs = this.#grpc
+      ? earlier(route.requestTimeoutMs, grpcTimeoutMs(request.fields))
+      : route.requestTimeoutMs;
     this.#arm();
     if (route.policies.length === 0) this.#takeBackend(route);
     else this.#askPolicies(route, destination);
@@ -165,7 +174,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   }
 
   connected(connection: ClientConnection): void {
-    this.started(connection.start(this.#outgoing(), this));
+    this.started(connection.start(this.#outgoing(), this.#requestEdits(), this));
   }
 
   started(stream: ClientStream): void {
@@ -291,8 +300,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
       requestId: this.#record.requestId,
       path: this.#path(),
       protocol: this.#record.protocol,
+      spokeHttp2: this.exchange.request.version === "HTTP/2",
       tls: false,
       request: this.#outgoing(),
+      edits: this.#requestEdits(),
       sink: this,
     });
   }
@@ -306,24 +317,46 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   }
 
   #outgoing(): OutgoingRequest {
-    const { method, fields, nominated, contentLength, upgrade, expectContinue } = this.exchange.request;
-    const target = this.#newTarget ?? this.exchange.request.target;
-    const authority = this.exchange.request.authority || (this.#admitted?.serverName ?? "");
-    const edits = this.#requestEdits(heddleFields(fields));
-    return { method, target, authority, fields, nominated, edits, contentLength, upgrade, expectContinue };
+    const { request } = this.exchange;
+    if (this.#newTarget === null && request.authority !== "") return request;
+    const { method, fields, nominated, contentLength, upgrade, expectContinue } = request;
+    const target = this.#newTarget ?? request.target;
+    const authority = request.authority || (this.#admitted?.serverName ?? "");
+    return { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
   }
 
-  /** `foreign`: fields of heddle's own names that came from outside. */
-  #requestEdits(foreign: readonly string[] | null): FieldEdits {
+  #requestEdits(): FieldEdits {
+    // Fields of heddle's own names that came from outside.
+    const foreign = heddleFields(this.exchange.request.fields);
     const own = this.#edits;
     const policy = this.#policyEdits;
-    if (foreign === null && policy === noEdits && this.#tried.length === 0) return own;
+    const deadline = this.#grpc ? this.#deadlineLeft() : null;
+    const spoke = this.#tellsVersion();
+    const plain = foreign === null && policy === noEdits && this.#tried.length === 0;
+    if (plain && deadline === null && !spoke) return own;
     const attempt = this.#tried.length === 0 ? [] : [attemptField, String(this.#tried.length)];
+    if (deadline !== null) attempt.push("grpc-timeout", deadline);
+    if (spoke) attempt.push(spokeField, "h2");
     return {
       remove: [...(foreign ?? []), ...policy.remove],
       set: [...policy.set, ...own.set, ...attempt],
       add: policy.add.length === 0 ? own.add : [...policy.add, ...own.add],
     };
+  }
+
+  /** The other proxy cannot see what the client spoke, and for an undeclared service it matters. */
+  #tellsVersion(): boolean {
+    const { protocol } = (this.#target as Target).destination.destination;
+    return protocol === "detect" && this.exchange.request.version === "HTTP/2" && this.#call === null;
+  }
+
+  /** What is left of the deadline for whoever gets the request now; null when it goes on as it came. */
+  #deadlineLeft(): string | null {
+    const timeoutMs = this.#timeoutMs;
+    if (timeoutMs === null) return null;
+    const elapsedMs = this.source.parts.shard.clock.now() - this.#record.startedMs;
+    const given = grpcTimeoutMs(this.exchange.request.fields);
+    return given === timeoutMs && elapsedMs < 1 ? null : grpcTimeoutText(timeoutMs - elapsedMs);
   }
 
   // --------------------------------------------------------------------------------------------- the answer
@@ -340,6 +373,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
       return;
     }
     const record = this.#record;
+    if (failure !== null && this.#grpc) return this.#stop(failure);
     record.status = head.status;
     record.outcome = failure;
     record.firstByteMs = nowMs;
@@ -354,14 +388,16 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
   }
 
-  data(chunk: Uint8Array): void {
+  data(bytes: Uint8Array, start: number, end: number): void {
     if (this.#passingBy !== null) return;
-    this.#record.bytesOut += chunk.length;
-    if (!this.exchange.write(chunk)) this.#stream?.pause();
+    this.#record.bytesOut += end - start;
+    if (!this.exchange.write(bytes, start, end)) this.#stream?.pause();
   }
 
   end(trailers: Fields | null): void {
     if (this.#passingBy !== null) return this.#repeat(this.#passingBy);
+    if (this.#grpc)
+      this.#record.grpc = trailers?.get("grpc-status") ?? this.#head?.fields.get("grpc-status") ?? "";
     this.#endAttempt();
     this.exchange.end(trailers);
     this.#finish(this.#record.outcome);
@@ -466,7 +502,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   expired(): void {
     const { shard } = this.source.parts;
-    const timeoutMs = this.#route?.requestTimeoutMs ?? null;
+    const timeoutMs = this.#timeoutMs;
     const key = this.#record.service;
     shard.enter();
     if (timeoutMs !== null && shard.clock.now() - this.#record.startedMs >= timeoutMs)
@@ -480,7 +516,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   /** Ends at the route's timeout, or when nothing moves for long. */
   #arm(): void {
     const { shard } = this.source.parts;
-    const timeoutMs = this.#route?.requestTimeoutMs ?? null;
+    const timeoutMs = this.#timeoutMs;
     const left =
       timeoutMs === null ? limits.answerIdleMs : timeoutMs - (shard.clock.now() - this.#record.startedMs);
     this.#seenBytes = this.#body.bytes + this.#record.bytesOut;
@@ -529,6 +565,11 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#record.bytesIn = this.#body.bytes;
     recorder.finish(this.#record, shard.clock.now());
   }
+}
+
+function earlier(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
 }
 
 /** Methods that may happen twice (RFC 9110 section 9.2.2). */

@@ -8,6 +8,7 @@ import type { ClientConnection, OutgoingRequest, ResponseHead } from "../http/ex
 import { tcpAlpn } from "../identity/tls_options.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { FieldEdits } from "../wire/fields.ts";
 import { CallRecord } from "./call_record.ts";
 import { clientField, requestIdField } from "./heddle_fields.ts";
 import { InboundTcp, type TcpTaker } from "./inbound_tcp.ts";
@@ -60,7 +61,8 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
   begin(): void {
     const { source } = this;
     const { destination } = this.call;
-    const { state } = source.parts;
+    const { state, recorder } = source.parts;
+    recorder.tcpOpened(this.#record);
     const caller = state === null ? null : source.callerIn(state);
     if (caller === null) return this.#giveUp(outcomes.noIdentity(source.key));
     this.#record.sourceId = caller.spiffeId;
@@ -116,7 +118,7 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
 
   connected(connection: ClientConnection): void {
     this.#pool = null;
-    this.#stream = new StreamEnd(connection, this.#request(), this);
+    this.#stream = new StreamEnd(connection, this.#request(), this.#edits(), this);
   }
 
   unreachable(outcome: Outcome): void {
@@ -132,11 +134,15 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
     this.failed(proxyFailure(head) ?? outcomes.noTunnel(this.call.destination.key, head.status));
   }
 
-  #request(): OutgoingRequest {
-    const { serverName } = this.call.target.destination;
+  #edits(): FieldEdits {
     const { client } = this.near;
     const set = [requestIdField, this.#record.requestId];
     if (client !== "") set.push(clientField, client);
+    return { remove: [], set, add: [] };
+  }
+
+  #request(): OutgoingRequest {
+    const { serverName } = this.call.target.destination;
     return {
       method: "CONNECT",
       target: "",
@@ -144,7 +150,6 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
       authority: `${serverName}:0`,
       fields: null,
       nominated: null,
-      edits: { remove: [], set, add: [] },
       contentLength: 0,
       upgrade: "connect",
       expectContinue: false,

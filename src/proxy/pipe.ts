@@ -56,8 +56,8 @@ export abstract class PipeEnd {
 
   /** From now on bytes may be delivered. */
   abstract begin(): void;
-  /** Sends. False: enough, wait until `hasRoom` was called. Bytes are taken either way. */
-  abstract take(chunk: Uint8Array): boolean;
+  /** Sends `bytes[start, end)`. False: enough, wait until `hasRoom` was called. They are taken either way. */
+  abstract take(bytes: Uint8Array, start: number, end: number): boolean;
   /** No more will be sent: told once everything is out. */
   abstract finish(): void;
   /** Ends both directions so that the peer notices that something is missing. */
@@ -65,9 +65,9 @@ export abstract class PipeEnd {
   abstract pause(): void;
   abstract resume(): void;
 
-  protected received(chunk: Uint8Array): void {
-    this.bytes += chunk.length;
-    if (this.other?.take(chunk) === false) this.pause();
+  protected received(bytes: Uint8Array, start: number, end: number): void {
+    this.bytes += end - start;
+    if (this.other?.take(bytes, start, end) === false) this.pause();
   }
 
   /** Nothing more comes from here. */

@@ -64,10 +64,10 @@ export class RequestBody implements RequestSink {
     this.exchange.resume();
   }
 
-  data(chunk: Uint8Array): void {
-    if (this.keeps) this.#keep(chunk);
-    this.bytes += chunk.length;
-    if (this.#stream !== null && !this.#stream.write(chunk)) this.exchange.pause();
+  data(bytes: Uint8Array, start: number, end: number): void {
+    if (this.keeps) this.#keep(bytes, start, end);
+    this.bytes += end - start;
+    if (this.#stream !== null && !this.#stream.write(bytes, start, end)) this.exchange.pause();
   }
 
   end(trailers: Fields | null): void {
@@ -85,9 +85,9 @@ export class RequestBody implements RequestSink {
     this.#stream?.resume();
   }
 
-  #keep(chunk: Uint8Array): void {
-    if (this.#keptBytes + chunk.length > limits.replayBodyBytesMax) return this.settle();
-    (this.#kept ??= []).push(chunk.slice());
-    this.#keptBytes += chunk.length;
+  #keep(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#keptBytes + end - start > limits.replayBodyBytesMax) return this.settle();
+    (this.#kept ??= []).push(bytes.slice(start, end));
+    this.#keptBytes += end - start;
   }
 }

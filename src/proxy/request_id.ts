@@ -1,16 +1,23 @@
 /** Ids of requests: unique in the mesh without coordination, cheap to make. */
 import type { Random } from "../../runtime/contract.ts";
 
+/** Last digits, ready made: a number costs more to write than to look up. */
+const digits: readonly string[] = Array.from({ length: 1_000 }, (_, at) => String(at).padStart(3, "0"));
+
 export class RequestIds {
   readonly #prefix: string;
   #count = 0;
+  #thousand = "";
 
   constructor(random: Random) {
     this.#prefix = [...random.bytes(8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
   next(): string {
-    return `${this.#prefix}-${this.#count++}`;
+    const last = this.#count % 1_000;
+    if (last === 0) this.#thousand = `${this.#prefix}-${this.#count / 1_000}`;
+    this.#count++;
+    return this.#thousand + (digits[last] as string);
   }
 }
 

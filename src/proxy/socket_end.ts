@@ -1,6 +1,7 @@
 /** A socket as one end of an opaque connection. What the kernel does not take waits here; meanwhile the other end is paused. */
 import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { copyBytes } from "../base/bytes.ts";
 import { PipeEnd } from "./pipe.ts";
 
 /** What was read from a socket before it became an end. */
@@ -27,14 +28,14 @@ export class SocketEnd extends PipeEnd implements SocketHandler {
     this.early = null;
     this.socket.resume();
     if (early === null) return;
-    if (early.bytes !== null && early.bytes.length > 0) this.received(early.bytes);
+    if (early.bytes !== null && early.bytes.length > 0) this.received(early.bytes, 0, early.bytes.length);
     if (early.ended) this.receivedAll();
   }
 
-  take(chunk: Uint8Array): boolean {
-    const taken = this.#pending === null ? this.socket.write(chunk) : 0;
-    if (taken === chunk.length || taken < 0) return true;
-    this.#pending = joined(this.#pending, chunk, taken);
+  take(bytes: Uint8Array, start: number, end: number): boolean {
+    const taken = this.#pending === null ? this.socket.write(bytes, start, end) : 0;
+    if (taken === end - start || taken < 0) return true;
+    this.#pending = joined(this.#pending, bytes, start + taken, end);
     return false;
   }
 
@@ -56,7 +57,7 @@ export class SocketEnd extends PipeEnd implements SocketHandler {
   }
 
   data(chunk: Uint8Array): void {
-    this.received(chunk);
+    this.received(chunk, 0, chunk.length);
   }
 
   drain(): void {
@@ -82,12 +83,11 @@ export class SocketEnd extends PipeEnd implements SocketHandler {
   }
 }
 
-function joined(before: Uint8Array | null, chunk: Uint8Array, from: number): Uint8Array {
-  if (before === null) return chunk.slice(from);
-  const added = chunk.length - from;
-  const all = new Uint8Array(before.length + added);
+function joined(before: Uint8Array | null, bytes: Uint8Array, start: number, end: number): Uint8Array {
+  if (before === null) return bytes.slice(start, end);
+  const all = new Uint8Array(before.length + end - start);
   all.set(before);
-  all.set(from === 0 ? chunk : chunk.subarray(from), before.length);
+  copyBytes(all, before.length, bytes, start, end);
   return all;
 }
 

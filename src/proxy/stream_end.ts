@@ -7,6 +7,7 @@ import type {
   ResponseSink,
 } from "../http/exchange.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { FieldEdits } from "../wire/fields.ts";
 import { PipeEnd } from "./pipe.ts";
 
 /** Hears what the other proxy says. Exactly one of the two is called. */
@@ -21,10 +22,15 @@ export class StreamEnd extends PipeEnd implements ResponseSink {
   #sent = false;
   #received = false;
 
-  constructor(connection: ClientConnection, request: OutgoingRequest, opening: StreamOpening) {
+  constructor(
+    connection: ClientConnection,
+    request: OutgoingRequest,
+    edits: FieldEdits,
+    opening: StreamOpening,
+  ) {
     super();
     this.#opening = opening;
-    this.#stream = connection.start(request, this);
+    this.#stream = connection.start(request, edits, this);
   }
 
   /** Nobody wants it any more. */
@@ -39,8 +45,8 @@ export class StreamEnd extends PipeEnd implements ResponseSink {
     this.#stream.resume();
   }
 
-  take(chunk: Uint8Array): boolean {
-    return this.#stream.write(chunk);
+  take(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#stream.write(bytes, start, end);
   }
 
   finish(): void {
@@ -74,8 +80,8 @@ export class StreamEnd extends PipeEnd implements ResponseSink {
     opening?.answered(head);
   }
 
-  data(chunk: Uint8Array): void {
-    this.received(chunk);
+  data(bytes: Uint8Array, start: number, end: number): void {
+    this.received(bytes, start, end);
   }
 
   end(): void {

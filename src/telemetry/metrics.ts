@@ -9,6 +9,7 @@ export interface Counter {
 }
 
 export interface Gauge {
+  add(amount: number): void;
   set(value: number): void;
 }
 
@@ -113,6 +114,11 @@ export class Metrics {
   /** Called before each exposition, to set gauges that are read rather than counted. */
   collect(collector: () => void): void {
     this.#collectors.push(collector);
+  }
+
+  /** Drops all series of a family: for gauges that are read whole when somebody looks, so what is gone is not shown. */
+  clear(name: string): void {
+    this.#families.get(name)?.series.clear();
   }
 
   #declare(family: Family): Resolve<Series | HistogramSeries> {

@@ -2,13 +2,16 @@
  * What the pipelines report to: turns each finished record into the golden metrics and the access log. The handles of a (direction, service, source, route, status) are resolved once and then found by key.
  */
 import type { AccessLog } from "./access_log.ts";
-import type { Counter, Histogram, Metrics, Resolve } from "./metrics.ts";
+import type { Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
+import { PolicyTelemetry } from "./policy_telemetry.ts";
 import type { AccessVerdict, ExchangeRecord, Recorder } from "./record.ts";
 
 /** Handles of one direction, service, source and route. */
 interface Handles {
   /** By status, with flag "" and tls as first seen; rarer combinations are resolved each time. */
   readonly plain: (Counter | undefined)[];
+  /** Answers of gRPC by code. */
+  readonly grpc: Map<string, Counter>;
   readonly success: Histogram;
   readonly failure: Histogram;
   readonly firstByte: Histogram;
@@ -16,12 +19,19 @@ interface Handles {
   readonly bytesOut: Counter;
 }
 
+/** The codes there are; whatever else a server sends is one label. */
+const grpcCodes = /^(?:\d|1[0-6])$/;
+/** Codes that say the server failed: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
+const grpcFailures: ReadonlySet<string> = new Set(["2", "4", "13", "14", "15"]);
+
 export class ProxyTelemetry implements Recorder {
   readonly #requests: Resolve<Counter>;
   readonly #duration: Resolve<Histogram>;
   readonly #firstByte: Resolve<Histogram>;
   readonly #bytesIn: Resolve<Counter>;
   readonly #bytesOut: Resolve<Counter>;
+  readonly #tcpOpened: Resolve<Counter>;
+  readonly #tcpOpen: Resolve<Gauge>;
   readonly #tcpClosed: Resolve<Counter>;
   readonly #attempts: Resolve<Counter>;
   /** By service, then cause, then result. */
@@ -29,14 +39,10 @@ export class ProxyTelemetry implements Recorder {
   readonly #access: Resolve<Counter>;
   /** By service, then rule, then verdict. */
   readonly #accessHandles = new Map<string, Map<string, Map<string, Counter>>>();
-  readonly #policies: Resolve<Counter>;
+  readonly #policies: PolicyTelemetry;
   readonly #trips: Resolve<Counter>;
   readonly #detected: Resolve<Counter>;
-  /** direction, then service, then source, then route: no string is built to find the handles. */
-  readonly #handles: Record<"inbound" | "outbound", Map<string, Map<string, Map<string, Handles>>>> = {
-    inbound: new Map(),
-    outbound: new Map(),
-  };
+  readonly #handles = { inbound: new EdgeHandles(), outbound: new EdgeHandles() };
 
   constructor(
     metrics: Metrics,
@@ -47,6 +53,7 @@ export class ProxyTelemetry implements Recorder {
       ...edge,
       "route",
       "code",
+      "grpc_code",
       "flags",
       "tls",
     ]);
@@ -62,6 +69,12 @@ export class ProxyTelemetry implements Recorder {
     );
     this.#bytesIn = metrics.counter("heddle_request_bytes_total", "Body bytes towards the service.", edge);
     this.#bytesOut = metrics.counter("heddle_response_bytes_total", "Body bytes from the service.", edge);
+    this.#tcpOpened = metrics.counter(
+      "heddle_tcp_connections_opened_total",
+      "Opaque connections begun.",
+      edge,
+    );
+    this.#tcpOpen = metrics.gauge("heddle_tcp_open", "Opaque connections that are open now.", edge);
     this.#tcpClosed = metrics.counter("heddle_tcp_connections_closed_total", "Finished opaque connections.", [
       ...edge,
       "tls",
@@ -77,12 +90,7 @@ export class ProxyTelemetry implements Recorder {
       "verdict",
       "rule",
     ]);
-    this.#policies = metrics.counter("heddle_policy_decisions_total", "Decisions of policies.", [
-      "policy",
-      "hook",
-      "decision",
-      "service",
-    ]);
+    this.#policies = new PolicyTelemetry(metrics);
     this.#detected = metrics.counter(
       "heddle_protocol_detected_total",
       "Connections to services without a declared protocol, by what they turned out to speak and what told it.",
@@ -99,10 +107,13 @@ export class ProxyTelemetry implements Recorder {
     if (record.kind === "http") this.#finishHttp(record, seconds);
     else this.#finishTcp(record);
     if (record.access !== null) this.#accessCounter(record.service, record.access).add(1);
-    for (const policy of record.policies) {
-      this.#policies(policy.name, policy.hook, verb(policy.decision), record.service).add(1);
-    }
+    for (const policy of record.policies) this.#policies.finish(policy, record.service);
     this.accessLog.record(record, endedMs - record.startedMs);
+  }
+
+  tcpOpened({ direction, service, source }: ExchangeRecord): void {
+    this.#tcpOpened(direction, service, source).add(1);
+    this.#tcpOpen(direction, service, source).add(1);
   }
 
   limitTripped(limit: string, listener: string): void {
@@ -128,7 +139,10 @@ export class ProxyTelemetry implements Recorder {
     const flag = record.outcome === null ? "" : record.outcome.flag;
     if (flag === "") this.#plainCounter(handles, record).add(1);
     else this.#counterOf(record, flag).add(1);
-    (record.status >= 500 || flag !== "" ? handles.failure : handles.success).observe(seconds);
+    (record.status >= 500 || flag !== "" || grpcFailures.has(record.grpc)
+      ? handles.failure
+      : handles.success
+    ).observe(seconds);
     if (record.firstByteMs > 0) handles.firstByte.observe((record.firstByteMs - record.startedMs) / 1000);
     handles.bytesIn.add(record.bytesIn);
     handles.bytesOut.add(record.bytesOut);
@@ -146,12 +160,14 @@ export class ProxyTelemetry implements Recorder {
 
   #finishTcp(record: ExchangeRecord): void {
     const reason = record.outcome === null ? "done" : record.outcome.flag;
+    this.#tcpOpen(record.direction, record.service, record.source).add(-1);
     this.#tcpClosed(record.direction, record.service, record.source, String(record.tls), reason).add(1);
     this.#bytesIn(record.direction, record.service, record.source).add(record.bytesIn);
     this.#bytesOut(record.direction, record.service, record.source).add(record.bytesOut);
   }
 
   #plainCounter(handles: Handles, record: ExchangeRecord): Counter {
+    if (record.grpc !== "") return this.#grpcCounter(handles, record);
     const slot = record.status * 2 + (record.tls ? 1 : 0);
     const known = handles.plain[slot];
     if (known !== undefined) return known;
@@ -160,27 +176,66 @@ export class ProxyTelemetry implements Recorder {
     return made;
   }
 
+  #grpcCounter(handles: Handles, record: ExchangeRecord): Counter {
+    const key = record.tls ? record.grpc : `${record.grpc} here`;
+    const { grpc } = handles;
+    let counter = grpc.get(key);
+    if (counter === undefined) {
+      counter = this.#counterOf(record, "");
+      grpc.set(key, counter);
+    }
+    return counter;
+  }
+
   #counterOf(record: ExchangeRecord, flag: string): Counter {
     const { direction, service, source, route, status, tls } = record;
-    return this.#requests(direction, service, source, route, String(status), flag, String(tls));
+    const grpc = grpcCodes.test(record.grpc) ? record.grpc : record.grpc === "" ? "" : "other";
+    return this.#requests(direction, service, source, route, String(status), grpc, flag, String(tls));
   }
 
   #handlesOf(record: ExchangeRecord): Handles {
-    const bySource = inner(this.#handles[record.direction], record.service);
-    const byRoute = inner(bySource, record.source);
-    let handles = byRoute.get(record.route);
-    if (handles === undefined) {
-      const { direction, service, source, route } = record;
-      handles = {
-        plain: [],
-        success: this.#duration(direction, service, source, route, "success"),
-        failure: this.#duration(direction, service, source, route, "failure"),
-        firstByte: this.#firstByte(direction, service, source, route),
-        bytesIn: this.#bytesIn(direction, service, source),
-        bytesOut: this.#bytesOut(direction, service, source),
-      };
-      byRoute.set(record.route, handles);
-    }
+    const edges = this.#handles[record.direction];
+    return edges.find(record) ?? edges.keep(record, this.#resolve(record));
+  }
+
+  #resolve({ direction, service, source, route }: ExchangeRecord): Handles {
+    return {
+      plain: [],
+      grpc: new Map(),
+      success: this.#duration(direction, service, source, route, "success"),
+      failure: this.#duration(direction, service, source, route, "failure"),
+      firstByte: this.#firstByte(direction, service, source, route),
+      bytesIn: this.#bytesIn(direction, service, source),
+      bytesOut: this.#bytesOut(direction, service, source),
+    };
+  }
+}
+
+/** Handles by service, then source, then route: no string is built to find them, and the ones used last are found at once. */
+class EdgeHandles {
+  readonly #all = new Map<string, Map<string, Map<string, Handles>>>();
+  #service = "";
+  #source = "";
+  #route = "";
+  #last: Handles | null = null;
+
+  find(record: ExchangeRecord): Handles | null {
+    const { service, source, route } = record;
+    if (service === this.#service && source === this.#source && route === this.#route) return this.#last;
+    const found = this.#all.get(service)?.get(source)?.get(route);
+    return found === undefined ? null : this.#remember(record, found);
+  }
+
+  keep(record: ExchangeRecord, handles: Handles): Handles {
+    inner(inner(this.#all, record.service), record.source).set(record.route, handles);
+    return this.#remember(record, handles);
+  }
+
+  #remember({ service, source, route }: ExchangeRecord, handles: Handles): Handles {
+    this.#service = service;
+    this.#source = source;
+    this.#route = route;
+    this.#last = handles;
     return handles;
   }
 }
@@ -192,10 +247,4 @@ function inner<Value>(outer: Map<string, Map<string, Value>>, key: string): Map<
     outer.set(key, found);
   }
   return found;
-}
-
-/** `route search/v2` counts as `route`. */
-function verb(decision: string): string {
-  const space = decision.indexOf(" ");
-  return space < 0 ? decision : decision.slice(0, space);
 }

@@ -23,6 +23,8 @@ export interface ExchangeRecord {
   /** Without the query. */
   path: string;
   protocol: string;
+  /** Status code of a gRPC answer as it was sent: `0`; "" for everything else. */
+  grpc: string;
   /** Name of the route; "" when none is attached, `unmatched` when none matched. */
   route: string;
   status: number;
@@ -62,6 +64,8 @@ export interface AccessVerdict {
 
 /** What a pipeline needs of telemetry. `proxy_telemetry.ts` implements it; handles of hot metrics are resolved once per service. */
 export interface Recorder {
+  /** An opaque connection began. Its record is finished later, with the same service and source. */
+  tcpOpened(record: ExchangeRecord): void;
   /** Call exactly once per record. `endedMs` is monotonic. */
   finish(record: ExchangeRecord, endedMs: number): void;
   /** A limit of `model/limits.ts` ended or refused something. */

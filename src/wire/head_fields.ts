@@ -25,6 +25,11 @@ const knownNames = [
   "x-request-id",
   "http2-settings",
   "content-type",
+  "cookie",
+  "set-cookie",
+  "authorization",
+  "traceparent",
+  "tracestate",
   // For CGI and its heirs these two are framing.
   "content_length",
   "transfer_encoding",
@@ -101,6 +106,14 @@ export class HeadFields implements Fields {
     const length = end - start;
     if (this.bytes.length < length) this.bytes = new Uint8Array(Math.max(length, this.bytes.length * 2));
     copyBytes(this.bytes, 0, source, start, end);
+  }
+
+  /** Makes room for `length` owned bytes, keeping what is there. */
+  reserve(length: number): void {
+    if (this.bytes.length >= length) return;
+    const grown = new Uint8Array(Math.max(length, this.bytes.length * 2));
+    copyBytes(grown, 0, this.bytes, 0, this.bytes.length);
+    this.bytes = grown;
   }
 
   /** A copy that lives on when this one is reused. */

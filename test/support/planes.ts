@@ -44,7 +44,15 @@ export class Records implements Recorder {
   readonly attempts: string[] = [];
 
   finish(record: ExchangeRecord): void {
+    if (record.kind === "tcp") this.openTcp--;
     this.all.push(record);
+  }
+
+  /** Opaque connections that are not finished. */
+  openTcp = 0;
+
+  tcpOpened(): void {
+    this.openTcp++;
   }
 
   limitTripped(limit: string): void {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { binaryPath } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
+import { hasPromtool, promtoolFindings } from "../support/promtool.ts";
 import { callByName, callUntil, callUrl } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { talk } from "../support/tcp_calls.ts";
@@ -196,6 +197,31 @@ describe.skipIf(!existsSync(binaryPath))("a mesh of three machines", () => {
   test("counts what it carried", async () => {
     const answer = await callUrl(`http://${mesh.machine("vm-a").address}:${ports.admin}/metrics`);
     expect(answer.text).toMatch(/^heddle_\w*requests_total\{[^}]*web[^}]*\} [1-9]/m);
+  });
+
+  const pageOf = async (machine: string): Promise<string> =>
+    (await callUrl(`http://${mesh.machine(machine).address}:${ports.admin}/metrics`)).text;
+
+  test("shows what its proxies are in", async () => {
+    const text = await pageOf("vm-a");
+    for (const sample of [
+      /^heddle_tcp_connections_opened_total\{direction="outbound",service="queue\.default".*\} [1-9]/m,
+      /^heddle_tcp_open\{direction="outbound",service="queue\.default".*\} 0$/m,
+      /^heddle_endpoints\{service="web\.default",state="ready"\} 2$/m,
+      /^heddle_retry_budget_left\{service="web\.default"\} [1-9]/m,
+      /^heddle_identity_expiry_seconds\{id="spiffe:\/\/mesh\.test\/ns\/default\/sa\/frontend"\} 8\d{4}/m,
+      /^heddle_identity_renewals_total\{result="failed"\} 0$/m,
+      /^heddle_config_version\{version="[0-9a-f]{8}"\} 1$/m,
+      /^heddle_config_age_seconds \d/m,
+      /^heddle_loop_delay_seconds_count [1-9]/m,
+      /^heddle_build_info\{mode="proxy",version="\d+\.\d+\.\d+"\} 1$/m,
+      /^process_cpu_seconds_total 0?\.?\d/m,
+    ])
+      expect(text).toMatch(sample);
+  });
+
+  test.skipIf(!hasPromtool)("has metrics that Prometheus finds nothing wrong with", async () => {
+    for (const machine of ["vm-a", "vm-b"]) expect(promtoolFindings(await pageOf(machine))).toBe("");
   });
 
   test("refuses documents with an error, at their place, and keeps those that stand", () => {

@@ -5,12 +5,13 @@
  */
 import type { Runtime } from "../../../runtime/contract.ts";
 import type { StatusAnswer } from "../../api/messages.ts";
-import { humanDuration, type Terminal } from "../terminal.ts";
+import { humanDuration, wrapped, type Terminal } from "../terminal.ts";
 import { edgesBetween, parseHop, parseSamples, type Edge, type Hop, type Samples } from "./evidence.ts";
 import { startLoad, type Load } from "./load.ts";
 import { Stage, type Actor } from "./stage.ts";
 import { controlAddress, demoDocuments, demoMachines, machineDocument, outboundPort } from "./topology.ts";
 
+const controlModes = ["registry", "controller"] as const;
 const gatewayUrl = "http://127.77.0.1:8001/ask";
 
 export interface StoryOptions {
@@ -42,11 +43,15 @@ export async function playDemo(runtime: Runtime, terminal: Terminal, options: St
   runtime.process.onSignal("SIGINT", interrupted);
   runtime.process.onSignal("SIGTERM", interrupted);
   try {
-    const ending = await Promise.race([new Story(runtime, terminal, cast).play(), interruption]);
+    const story = new Story(runtime, terminal, cast);
+    const ending = await Promise.race([story.play(), interruption]);
     if (ending === "interrupted") return 130;
     terminal.line();
     terminal.line(terminal.paint.dim(`took ${humanDuration(runtime.clock.now() - startedMs)}`));
-    if (options.keep) await keepRunning(terminal, folder, interruption);
+    if (options.keep) {
+      await story.bringBackControlPlane();
+      await keepRunning(runtime, terminal, folder, interruption);
+    }
     return ending;
   } finally {
     await stage.close();
@@ -55,6 +60,7 @@ export async function playDemo(runtime: Runtime, terminal: Terminal, options: St
 }
 
 async function keepRunning(
+  runtime: Runtime,
   terminal: Terminal,
   folder: string,
   interruption: Promise<unknown>,
@@ -63,7 +69,7 @@ async function keepRunning(
   terminal.line("Everything keeps running until Ctrl-C. Try, in another terminal:");
   terminal.line(`  curl ${gatewayUrl}?q=why`);
   terminal.line(`  curl -H 'x-user-group: beta' ${gatewayUrl}?q=why`);
-  terminal.line(`  heddle --state ${folder}/vm-1 status`);
+  terminal.line(`  ${runtime.process.called} --state ${folder}/vm-1 status`);
   await interruption;
 }
 
@@ -153,16 +159,11 @@ class Story {
     terminal.line(
       `  ${first.name}  ${first.address}  heddle init: a new authority for the trust domain demo.example`,
     );
-    for (const mode of ["registry", "controller"]) {
+    for (const mode of controlModes) {
       const actor = this.#start(mode, ["--state", this.#state(first.name), mode]);
       terminal.line(`  ${first.name}  ${first.address}  heddle ${mode.padEnd(10)} pid ${actor.pid}`);
     }
-    await cast.stage.until("the controller to answer", 10_000, () =>
-      this.#heddle(first.name, "status").then(
-        () => true,
-        () => false,
-      ),
-    );
+    await this.#untilControllerAnswers(first.name);
     await this.#heddle(first.name, "apply", "-f", `${cast.folder}/mesh.yaml`);
     this.#startProxy(first.name, first.address);
     for (const machine of others) {
@@ -189,6 +190,23 @@ class Story {
     }
     this.#startServices();
     await this.#untilServing();
+  }
+
+  #untilControllerAnswers(machine: string): Promise<void> {
+    return this.cast.stage.until("the controller to answer", 10_000, () =>
+      this.#heddle(machine, "status").then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
+  /** For whoever goes on playing with the mesh. */
+  async bringBackControlPlane(): Promise<void> {
+    const machine = "vm-1";
+    for (const mode of controlModes) this.#start(mode, ["--state", this.#state(machine), mode]);
+    await this.#untilControllerAnswers(machine);
+    this.terminal.line("Registry and controller are back.");
   }
 
   #startProxy(machine: string, address: string): void {
@@ -282,7 +300,8 @@ class Story {
       this.terminal.line(
         `  ${short(hop.src)} → ${short(hop.dst)}  ${hop.method} ${hop.path}  ${hop.status}, ${hop.dur_ms.toFixed(1)} ms, ${way}`,
       );
-      this.terminal.line(dim(`      ${hop.src_id} → ${hop.dst_id}`));
+      this.terminal.line(dim(`      from ${hop.src_id}`));
+      this.terminal.line(dim(`      to   ${hop.dst_id}`));
     }
   }
 
@@ -317,13 +336,17 @@ class Story {
   async #showDenial(): Promise<void> {
     this.#chapter("A call that nobody allowed");
     this.terminal.line(
-      "  The document `Access storage` lets orchestrator read the storage, and nobody else. embedding tries:",
+      "  The document `Access storage` lets orchestrator read the storage, and nobody else.",
     );
+    this.terminal.line("  embedding tries:");
     const answer = await fetch("http://127.77.0.2:8001/steal", {
       headers: { "x-request-id": "demo-steal-1" },
     });
     const text = (await answer.text()).trim();
-    for (const line of text.split("\n")) this.terminal.line(`  → ${answer.status} ${line}`);
+    const lead = `  → ${answer.status} `;
+    const width = Math.min(this.terminal.columns, 100) - lead.length;
+    const lines = text.split("\n").flatMap((each) => wrapped(each, width));
+    lines.forEach((line, at) => this.terminal.line(`${at === 0 ? lead : " ".repeat(lead.length)}${line}`));
     this.#promise(
       answer.status === 403,
       "denied by the storage's own proxy, from the identity in embedding's certificate",
@@ -366,7 +389,7 @@ class Story {
   async #loseControlPlane(load: Load): Promise<void> {
     this.#chapter("Controller and registry stop");
     const before = { ...load.tally };
-    for (const mode of ["controller", "registry"]) {
+    for (const mode of controlModes) {
       const actor = this.cast.actors.get(mode);
       if (actor !== undefined) await this.cast.stage.end(actor, "SIGTERM");
     }

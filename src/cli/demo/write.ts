@@ -6,6 +6,7 @@ import { demoDocuments, demoMachines, machineDocument, outboundPort } from "./to
 
 export async function writeDemo(runtime: Runtime, folder: string): Promise<string[]> {
   const { files } = runtime;
+  const { called } = runtime.process;
   if ((await files.list(folder)).length > 0)
     throw new UserError(`Cannot write the demo to ${folder}: it is not empty`);
   await files.makeFolder(folder);
@@ -17,13 +18,13 @@ export async function writeDemo(runtime: Runtime, folder: string): Promise<strin
   const services = demoMachines.flatMap((machine) =>
     machine.services.map(
       (each) =>
-        `  http_proxy=http://${machine.address}:${outboundPort(machine, each.role)} heddle demo-service ${each.role} --host ${machine.address} --port ${each.port} --label ${each.version} &`,
+        `  http_proxy=http://${machine.address}:${outboundPort(machine, each.role)} ${called} demo-service ${each.role} --host ${machine.address} --port ${each.port} --label ${each.version} &`,
     ),
   );
   return [
     `Wrote ${folder}: mesh.yaml, a Machine document for each machine, and policies/header_route.ts`,
     "Run the mesh, and change a file to see it taken over:",
-    `  heddle dev ${folder}`,
+    `  ${called} dev ${folder}`,
     "Its services, each in the background of another terminal:",
     ...services,
     "Then:",

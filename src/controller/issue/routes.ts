@@ -7,7 +7,7 @@ import { controllerPaths, type JoinNonce, type JoinRoot, type TokenAnswer } from
 import { isName } from "../../identity/spiffe_id.ts";
 import { writeBundle } from "../../identity/trust_bundle.ts";
 import { limits } from "../../model/limits.ts";
-import { serviceKey } from "../../model/service.ts";
+import { defaultNamespace, serviceKey, type ServiceName } from "../../model/service.ts";
 import type { Issuing } from "./issuing.ts";
 
 const name = v.pipe(v.string(), v.check(isName, "expected lower-case letters, digits and inner hyphens"));
@@ -32,7 +32,7 @@ const tokenSchema = v.strictObject({
   services: v.pipe(v.array(serviceName), v.minLength(1), v.maxLength(limits.servicesPerNodeMax)),
   ttlMs: v.pipe(
     v.number(),
-    v.minValue(1_000),
+    v.minValue(limits.joinTokenMinMs),
     v.maxValue(limits.joinTokenMaxMs, `expected at most ${limits.joinTokenMaxMs / 60_000} minutes`),
   ),
 });
@@ -76,8 +76,11 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
     requireCaller(context, trustDomain, "operator");
     const { services, ttlMs } = await readBody(context.req.raw, tokenSchema);
     const { token, expiresMs } = await issuing.tokens.create(services, ttlMs, authority.pin);
+    const [only] = services;
     const flags =
-      services.length === 1 ? ` --service ${services[0]?.name} --port PORT` : " --machine machine.yaml";
+      services.length === 1 && only !== undefined
+        ? ` --service ${shortName(only)} --port PORT`
+        : " --machine machine.yaml";
     return context.json({
       token,
       expiresMs,
@@ -103,4 +106,9 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
     log(`${operator.name} removed ${node}`);
     return context.json({});
   });
+}
+
+/** As people write it: without the default namespace. */
+function shortName(service: ServiceName): string {
+  return service.namespace === defaultNamespace ? service.name : serviceKey(service);
 }

@@ -17,12 +17,22 @@ export class RetryBudget {
   /** Takes one retry if there is one left. */
   take(nowMs: number): boolean {
     this.#turn(nowMs);
+    if (this.#left() < 1) return false;
+    this.#retries[this.#bucket % buckets] = (this.#retries[this.#bucket % buckets] as number) + 1;
+    return true;
+  }
+
+  /** Whole retries that it would grant now. */
+  left(nowMs: number): number {
+    this.#turn(nowMs);
+    return Math.max(0, Math.floor(this.#left()));
+  }
+
+  #left(): number {
     const requests = this.#requests.reduce((sum, count) => sum + count, 0);
     const retries = this.#retries.reduce((sum, count) => sum + count, 0);
     const floor = (limits.retryBudgetFloorPerSecond * limits.retryBudgetWindowMs) / 1000;
-    if (retries + 1 > floor + limits.retryBudgetRatio * requests) return false;
-    this.#retries[this.#bucket % buckets] = (this.#retries[this.#bucket % buckets] as number) + 1;
-    return true;
+    return floor + limits.retryBudgetRatio * requests - retries;
   }
 
   #turn(nowMs: number): void {

@@ -96,7 +96,8 @@ function isPlain(bytes: Uint8Array, nameEnd: number, valueStart: number, valueEn
   return blanks === 0 || (blanks === 1 && bytes[nameEnd + 1] === 32);
 }
 
-function isDropped(fields: Fields, index: number, id: number, writing: FieldWriting): boolean {
+/** Whether a field stays behind: of this hop, of framing, or named by the edits. */
+export function isDropped(fields: Fields, index: number, id: number, writing: FieldWriting): boolean {
   if (id !== 0) {
     if (id === writing.replacedId) return true;
     if (ofThisHop[id] === 1) return !(id === lengthId && writing.keepLength);

@@ -1,5 +1,6 @@
 /** Contract of listeners: ports shared only on purpose, a taken one named with its holder, descriptors adopted. */
 import { describe, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
 import type { ListenError } from "../../../runtime/contract.ts";
 import { listeningDescriptor } from "../../support/descriptors.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
@@ -22,6 +23,18 @@ describe("a listener", () => {
     expect(error.holder).toContain(`(pid ${runtime.process.pid})`);
     expect(error.message).toContain(`127.0.0.1:${port}`);
     expect(error.message).toContain(`(pid ${runtime.process.pid})`);
+    listener.close();
+  });
+
+  test("on a taken port names who has it on that address, not who has the same port on another", async () => {
+    const { listener, port } = listen(runtime, { host: "127.0.0.2" });
+    const program = `Bun.listen({ hostname: "127.0.0.3", port: ${port}, socket: { data() {} } }); console.log("on");`;
+    const holder = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+    await new Promise((resolve) => holder.stdout.once("data", resolve));
+    expect(failureOf(() => listen(runtime, { host: "127.0.0.3", port })).holder).toContain(
+      `(pid ${holder.pid})`,
+    );
+    holder.kill("SIGKILL");
     listener.close();
   });
 

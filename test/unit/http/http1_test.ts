@@ -68,27 +68,26 @@ class Relay {
       authority,
       fields,
       nominated,
-      edits: noEdits,
       contentLength,
       upgrade,
       expectContinue,
     };
-    const stream = client.start(request, {
+    const stream = client.start(request, noEdits, {
       informational: (status, each) => exchange.inform(status, each, noEdits),
       head: (head) => {
         this.started = true;
         exchange.respond(head.status, head.fields, noEdits, head.contentLength);
       },
-      data: (chunk) => {
-        if (!exchange.write(chunk)) stream.pause();
+      data: (bytes, start, end) => {
+        if (!exchange.write(bytes, start, end)) stream.pause();
       },
       end: (trailers) => exchange.end(trailers),
       failed: (outcome) => this.fail(outcome),
       writable: () => exchange.resume(),
     });
     exchange.accept({
-      data: (chunk) => {
-        if (!stream.write(chunk)) exchange.pause();
+      data: (bytes, start, end) => {
+        if (!stream.write(bytes, start, end)) exchange.pause();
       },
       end: (trailers) => stream.end(trailers),
       aborted: () => stream.cancel(),

@@ -19,6 +19,7 @@ function record(change: Partial<ExchangeRecord>): ExchangeRecord {
     method: "GET",
     path: "/v1",
     protocol: "HTTP/1.1",
+    grpc: "",
     route: "",
     status: 200,
     outcome: null,
@@ -75,10 +76,53 @@ test("a finished record is counted once with its route, code, flag and peer", ()
   telemetry.finish(record({ status: 503, outcome }), 1001);
   const text = metrics.expose();
   const labels = 'direction="outbound",service="orders.default",peer="web.default",route=""';
-  expect(text).toContain(`heddle_requests_total{${labels},code="200",flags="",tls="true"} 2`);
-  expect(text).toContain(`heddle_requests_total{${labels},code="503",flags="UH",tls="true"} 1`);
+  expect(text).toContain(`heddle_requests_total{${labels},code="200",grpc_code="",flags="",tls="true"} 2`);
+  expect(text).toContain(`heddle_requests_total{${labels},code="503",grpc_code="",flags="UH",tls="true"} 1`);
   expect(text).toContain(`heddle_request_duration_seconds_count{${labels},class="success"} 2`);
   expect(text).toContain(`heddle_request_duration_seconds_count{${labels},class="failure"} 1`);
+});
+
+test("an opaque connection counts as open from its beginning to its end", () => {
+  const metrics = new Metrics();
+  const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write: () => {}, wallMs: () => 0 });
+  const telemetry = new ProxyTelemetry(metrics, log);
+  const [one, other] = [record({ kind: "tcp" }), record({ kind: "tcp" })];
+  telemetry.tcpOpened(one);
+  telemetry.tcpOpened(other);
+  telemetry.finish(one, 1004);
+  const labels = 'direction="outbound",service="orders.default",peer="web.default"';
+  const text = metrics.expose();
+  expect(text).toContain(`heddle_tcp_connections_opened_total{${labels}} 2`);
+  expect(text).toContain(`heddle_tcp_open{${labels}} 1`);
+  expect(text).toContain(`heddle_tcp_connections_closed_total{${labels},tls="true",reason="done"} 1`);
+});
+
+test("each evaluation of a policy is counted with its time, and one that failed by what failed", () => {
+  const metrics = new Metrics();
+  const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write: () => {}, wallMs: () => 0 });
+  const telemetry = new ProxyTelemetry(metrics, log);
+  const call = { name: "limits", hash: "0123456789abcdef", hook: "request", us: 40 };
+  const decisions = ["next", "route search/v2", "error timeout", "error timeout"];
+  const policies = decisions.map((decision) => ({ ...call, decision }));
+  telemetry.finish(record({ policies }), 1004);
+  const text = metrics.expose();
+  const labels = 'policy="limits",version="0123456789ab",hook="request",service="orders.default"';
+  expect(text).toContain(`heddle_policy_decisions_total{${labels},decision="next"} 1`);
+  expect(text).toContain(`heddle_policy_decisions_total{${labels},decision="route"} 1`);
+  expect(text).toContain(`heddle_policy_decisions_total{${labels},decision="error"} 2`);
+  expect(text).toContain(`heddle_policy_errors_total{${labels},kind="timeout"} 2`);
+  expect(text).toContain(`heddle_policy_duration_seconds_bucket{${labels},le="0.00005"} 4`);
+});
+
+test("a family that was cleared shows only what was set since", () => {
+  const metrics = new Metrics();
+  const endpoints = metrics.gauge("endpoints", "Endpoints.", ["service"]);
+  endpoints("gone").set(1);
+  metrics.clear("endpoints");
+  endpoints("here").set(2);
+  expect(metrics.expose()).toBe(
+    '# HELP endpoints Endpoints.\n# TYPE endpoints gauge\nendpoints{service="here"} 2\n',
+  );
 });
 
 test("the access log keeps errors and denials always and samples the rest alike in every proxy", () => {

@@ -1,0 +1,72 @@
+/** What a proxy says of its state when somebody looks: endpoints, retry budgets, certificates, and how old its configuration is. */
+import type { Clock } from "../../runtime/contract.ts";
+import type { CredentialStore } from "../identity/credential_store.ts";
+import type { DataPlane } from "../proxy/data_plane.ts";
+import type { AccessLog } from "../telemetry/access_log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { SnapshotFollower } from "./snapshot_follower.ts";
+
+export interface ProxyMetricsOptions {
+  readonly clock: Clock;
+  readonly plane: DataPlane;
+  readonly store: CredentialStore;
+  readonly accessLog: AccessLog;
+  readonly follower: SnapshotFollower;
+}
+
+/** Enough of a snapshot's version to tell it from others; `heddle status` shows as much. */
+const versionLength = 8;
+
+export function exposeProxy(metrics: Metrics, options: ProxyMetricsOptions): void {
+  const { clock, store, accessLog } = options;
+  const dropped = metrics.counter("heddle_access_log_dropped_total", "Lines lost because the sink was slow.");
+  let countedDropped = 0;
+  const expiry = metrics.gauge("heddle_identity_expiry_seconds", "Seconds until a certificate ends.", ["id"]);
+  metrics.collect(() => {
+    dropped().add(accessLog.dropped - countedDropped);
+    countedDropped = accessLog.dropped;
+    metrics.clear("heddle_identity_expiry_seconds");
+    for (const credential of [store.node, ...store.services.values()]) {
+      if (credential === null) continue;
+      expiry(credential.spiffeId).set((credential.notAfterMs - clock.wallMs()) / 1000);
+    }
+  });
+  exposeDestinations(metrics, options);
+  exposeConfig(metrics, options);
+}
+
+function exposeDestinations(metrics: Metrics, { clock, plane }: ProxyMetricsOptions): void {
+  const endpoints = metrics.gauge("heddle_endpoints", "Endpoints of a destination by state.", [
+    "service",
+    "state",
+  ]);
+  const budget = metrics.gauge("heddle_retry_budget_left", "Retries that a destination may cost now.", [
+    "service",
+  ]);
+  metrics.collect(() => {
+    metrics.clear("heddle_endpoints");
+    metrics.clear("heddle_retry_budget_left");
+    for (const destination of plane.state?.destinations.values() ?? []) {
+      const all = destination.destination.endpoints;
+      const ready = all.filter((endpoint) => endpoint.ready).length;
+      endpoints(destination.key, "ready").set(ready);
+      endpoints(destination.key, "unhealthy").set(all.length - ready);
+      budget(destination.key).set(destination.budget.left(clock.now()));
+    }
+  });
+}
+
+function exposeConfig(metrics: Metrics, { clock, plane, follower }: ProxyMetricsOptions): void {
+  const age = metrics.gauge(
+    "heddle_config_age_seconds",
+    "Since the controller last said that the configuration is current; while it is away, since it was saved.",
+  );
+  const version = metrics.gauge("heddle_config_version", "1 for the snapshot in force.", ["version"]);
+  metrics.collect(() => {
+    metrics.clear("heddle_config_version");
+    const snapshot = plane.state?.snapshot;
+    if (snapshot === undefined) return;
+    version(snapshot.version.slice(0, versionLength)).set(1);
+    if (follower.confirmedMs > 0) age().set(Math.max(0, clock.wallMs() - follower.confirmedMs) / 1000);
+  });
+}
