@@ -11,6 +11,8 @@ export interface MutationContext {
 }
 
 const changesMax = 6;
+/** Of so many inputs one is changed in more than one way: what is changed much is mostly refused at once. */
+const muchChanged = 3;
 const edges = [0, 1, 9, 10, 13, 32, 34, 37, 44, 58, 59, 64, 91, 96, 123, 127, 128, 255];
 const numbers = [
   ...["0", "00", "-1", "+1", "0x1", "1e3", "9", "10", "15", "16", "255", "256", "65535", "65536"],
@@ -26,7 +28,7 @@ const numbers = [
 
 export function mutate(context: MutationContext, random: Random): Uint8Array {
   let input = random.one(context.pool);
-  const changes = 1 + random.below(changesMax);
+  const changes = 1 + (random.below(muchChanged) === 0 ? random.below(changesMax) : 0);
   for (let change = 0; change < changes; change++) input = random.one(mutations)(input, random, context);
   return input.length > context.bytesMax ? input.slice(0, context.bytesMax) : input.slice();
 }

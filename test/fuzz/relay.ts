@@ -204,28 +204,15 @@ class Relay {
 
   begin(client: Http1Client): void {
     const { exchange } = this;
-    const { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue } =
-      exchange.request;
-    const request = {
-      method,
-      target,
-      authority,
-      fields,
-      nominated,
-      edits: noEdits,
-      contentLength,
-      upgrade,
-      expectContinue,
-    };
-    const stream = client.start(request, {
-      informational: (status, each) => exchange.inform(status, each, noEdits),
+    const stream = client.start(exchange.request, noEdits, {
+      informational: (status, fields) => exchange.inform(status, fields, noEdits),
       head: (head) => {
         this.#started = true;
         const edits = { ...noEdits, remove: head.nominated ?? [] };
         exchange.respond(head.status, head.fields, edits, head.contentLength);
       },
-      data: (chunk) => {
-        if (!exchange.write(chunk)) this.#stream?.pause();
+      data: (bytes, start, end) => {
+        if (!exchange.write(bytes, start, end)) this.#stream?.pause();
       },
       end: (trailers) => exchange.end(trailers),
       failed: (outcome) => this.#fail(outcome),
@@ -233,8 +220,8 @@ class Relay {
     });
     this.#stream = stream;
     exchange.accept({
-      data: (chunk) => {
-        if (!stream.write(chunk)) exchange.pause();
+      data: (bytes, start, end) => {
+        if (!stream.write(bytes, start, end)) exchange.pause();
       },
       end: (trailers) => stream.end(trailers),
       aborted: () => stream.cancel(),

@@ -46,7 +46,9 @@ export function fuzz(target: FuzzTarget, options: FuzzOptions): FuzzResult {
   for (;;) {
     const kept = executions < seeds.length;
     if (!kept && performance.now() >= endMs) break;
-    const input = kept ? (seeds[executions] as Uint8Array) : mutate({ ...target, pool }, random);
+    const input = kept
+      ? (seeds[executions] as Uint8Array)
+      : mutate({ ...target, pool: random.below(2) === 0 ? seeds : pool }, random);
     executions++;
     const outcome = run(target, input, random);
     if (executions === seeds.length + warmUp) baseMb = residentMb();

@@ -84,7 +84,7 @@ function readChunks(
     const lineEnd = text.indexOf("\r\n", at);
     if (lineEnd < 0) return "more";
     const size = extensions ? text.slice(at, lineEnd).replace(/;.*$/s, "") : text.slice(at, lineEnd);
-    if (!/^[0-9a-f]{1,8}$/i.test(size)) return "odd";
+    if (!/^[0-9a-f]{1,15}$/i.test(size)) return "odd";
     const length = Number.parseInt(size, 16);
     at = lineEnd + 2;
     if (length === 0) {

@@ -7,7 +7,7 @@ import type { Message } from "../../conformance/http1/message.ts";
 import { someCuts } from "../splits.ts";
 import { magnitude, must, mustEqual, type FuzzTarget } from "../target.ts";
 import { Relays } from "../relay.ts";
-import { bodyWords, headWords, requestSeeds } from "./h1_words.ts";
+import { bodyWords, headWords, requestSeeds, soundSeeds } from "./h1_words.ts";
 
 const relays = new Relays();
 
@@ -16,7 +16,7 @@ export const h1Relay: FuzzTarget = {
   words: [...headWords, ...bodyWords],
   bytesMax: 6_000,
   inputMs: 100,
-  seeds: () => requestSeeds.map(bytesOf),
+  seeds: () => [...requestSeeds, ...soundSeeds].map(bytesOf),
   check(input, random) {
     const text = textOf(input);
     const whole = relays.fromClient([text]);

@@ -8,6 +8,18 @@ function distinct(texts: readonly string[]): string[] {
 }
 
 export const requestSeeds: readonly string[] = distinct(cases.map((one) => one.sends.join("")));
+/** Those that are answered, alone and in pairs: most changes to the others are refused at once. */
+const sound = distinct(
+  cases
+    .filter((one) => one.expects.closes === false && one.follows !== false)
+    .map((one) => one.sends.join("")),
+);
+export const soundSeeds: readonly string[] = [
+  ...sound,
+  ...sound.map((text, at) => text + (sound[(at * 7 + 3) % sound.length] ?? "")),
+  ...sound.map((text, at) => text + (sound[(at * 5 + 1) % sound.length] ?? "")),
+];
+
 export const answerSeeds: readonly string[] = distinct(cases.map((one) => one.backend?.says ?? ""));
 
 export const headWords: readonly string[] = [
