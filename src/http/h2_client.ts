@@ -263,6 +263,10 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
 
   protected watchStream(): void {}
 
+  tripped(limit: string): void {
+    this.options.onLimit?.(limit);
+  }
+
   outcome(flag: Flag, detail: string, repeat: Repeat): Outcome {
     return { flag, side: "upstream", repeat, status: 502, detail: `${this.options.peer} ${detail}` };
   }

@@ -508,9 +508,9 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   }
 
   expired(): void {
-    if (this.closing) return this.socket.destroy();
     this.#watching = false;
     const nowMs = this.shard.clock.now();
+    if (this.closing) return this.#linger(nowMs);
     const handshaking = !this.peer.known || !this.#settingsAcked;
     if (handshaking && nowMs - this.openedMs > limits.h2SettingsMs) {
       this.onLimit?.("h2SettingsMs");
@@ -529,6 +529,13 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
       return this.onDead();
     }
     this.#watchOn(nowMs, handshaking || sinceMs > 0);
+  }
+
+  /** What was written before the end still leaves, as long as the peer takes it. */
+  #linger(nowMs: number): void {
+    if (this.output.pendingBytes === 0 || this.#isDeaf(nowMs)) return this.socket.destroy();
+    this.shard.wheel.arm(this, limits.lingerMs);
+    this.shard.tick();
   }
 
   #watchOn(nowMs: number, expecting: boolean): void {

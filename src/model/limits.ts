@@ -88,6 +88,8 @@ export const limits = {
   connectMeshMs: 1_000,
   connectLocalMs: 1_000,
   drainMs: 30_000,
+  /** Of bugs that a proxy lives on after. */
+  faultsPerMinuteMax: 20,
   timerTickMs: 100,
   // Pools and queues, per destination
   connectionsMax: 1024,

@@ -53,7 +53,7 @@ export class LocalDoor {
       const rest = bytes.slice(read.length);
       socket.handler = this.#enter(socket, read.client);
       if (rest.length > 0) socket.handler.data(rest);
-      return over === null || rest.length > 0;
+      return true;
     };
     return this.#firstBytes(socket, limits.firstByteMs, decide);
   }

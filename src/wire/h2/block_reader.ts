@@ -92,7 +92,7 @@ export class BlockReader {
 
   /** Decodes the complete block; its fields go to `fields`. The result is good until the next one. null: COMPRESSION_ERROR. */
   decode(kind: BlockKind, fields: HeadFields): HeadBlock | null {
-    block.begin(kind, fields, this.bytesMax);
+    block.begin(kind, fields, kind === "trailers" ? limits.trailerBytesMax : this.bytesMax);
     if (!this.#decoder.decode(this.source, this.start, this.end, block)) return null;
     block.finish();
     return block;
