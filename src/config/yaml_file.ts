@@ -104,7 +104,7 @@ function parse(
   }
 }
 
-/** Null, and a problem, for aliases that contain themselves or come to more than is allowed. */
+/** Null, and a problem, for aliases that come to more than is allowed. */
 function valueOf(document: Document.Parsed, report: (offset: number, message: string) => void): unknown {
   try {
     return document.toJS({ maxAliasCount: limits.documentAliasesMax });
@@ -121,6 +121,8 @@ function withoutEnd(message: string): string {
 /** Walks the nodes of one document once, for what YAML allows and documents do not. */
 class Survey {
   #aliases = 0;
+  /** Around the node that is visited. */
+  readonly #around = new Set<unknown>();
 
   constructor(
     readonly document: Document.Parsed,
@@ -133,17 +135,25 @@ class Survey {
       this.report(offsetOf(node), `This is nested more than ${limits.documentDepthMax} deep`);
       return;
     }
-    if (isAlias(node)) this.#visitAlias(node);
-    else if (isMap(node)) this.#visitMap(node, depth);
+    if (isAlias(node)) return this.#visitAlias(node);
+    this.#around.add(node);
+    if (isMap(node)) this.#visitMap(node, depth);
     else if (isSeq(node)) for (const item of node.items) this.visit(item, depth + 1);
+    this.#around.delete(node);
   }
 
   #visitAlias(alias: Alias): void {
+    const { source } = alias;
     if (++this.#aliases > limits.documentAliasesMax) {
       if (this.#aliases === limits.documentAliasesMax + 1)
         this.report(offsetOf(alias), `There are more than ${limits.documentAliasesMax} aliases`);
-    } else if (alias.resolve(this.document) === undefined)
-      this.report(offsetOf(alias), `*${alias.source}: nothing before it has the anchor &${alias.source}`);
+      return;
+    }
+    const meant = alias.resolve(this.document);
+    if (meant === undefined)
+      this.report(offsetOf(alias), `*${source}: nothing before it has the anchor &${source}`);
+    else if (this.#around.has(meant))
+      this.report(offsetOf(alias), `*${source}: it stands inside of what it means`);
   }
 
   #visitMap(map: YAMLMap, depth: number): void {

@@ -10,7 +10,7 @@ import { fuzz } from "./run.ts";
 import { fuzzTargets } from "./targets.ts";
 import type { FuzzTarget } from "./target.ts";
 
-const seconds = Number(process.env["HEDDLE_FUZZ_SECONDS"] ?? "0.7");
+const seconds = Number(process.env["HEDDLE_FUZZ_SECONDS"] ?? "0.5");
 const seed = Date.now() % 1_000_000_000;
 
 for (const target of fuzzTargets)

@@ -3,11 +3,14 @@ import type { Socket, SocketHandler } from "../../runtime/contract.ts";
 import type { ClientStream, ServerExchange } from "../../src/http/exchange.ts";
 import { Http1Client } from "../../src/http/h1_client.ts";
 import { Http1Server } from "../../src/http/h1_server.ts";
+import { Http2Server } from "../../src/http/h2_server.ts";
 import { Shard } from "../../src/http/shard.ts";
 import type { Outcome } from "../../src/model/outcome.ts";
 import { noEdits } from "../../src/wire/fields.ts";
+import { profiles } from "../../src/wire/h2/settings.ts";
 import { RawBackend } from "../conformance/http1/backend.ts";
 import { readMessage, type Message } from "../conformance/http1/message.ts";
+import { preface } from "../support/h2_frames.ts";
 import { MemoryNet } from "../support/memory_net.ts";
 import { bytesOf, textOf } from "../support/wire.ts";
 
@@ -25,6 +28,11 @@ export interface Relayed {
   readonly unread: string;
 }
 
+export interface Http2Relayed extends Pick<Relayed, "requests" | "unread"> {
+  readonly heard: Uint8Array;
+  readonly ended: boolean;
+}
+
 const local = { host: "127.0.0.1", port: 0 };
 
 export class Relays {
@@ -37,6 +45,7 @@ export class Relays {
   #script: readonly string[] | null = null;
   readonly #scriptedPort: number;
   readonly #port: number;
+  readonly #http2Port: number;
 
   constructor() {
     const connection = { remoteAddress: "", remotePort: 0, localPort: 0, peer: null, serverName: "" };
@@ -45,6 +54,8 @@ export class Relays {
       local,
       (socket) => new Http1Server(socket, { shard: this.#shard, connection, handler }),
     ).port;
+    const options = { shard: this.#shard, profile: profiles.local, connection, handler };
+    this.#http2Port = this.#net.listen(local, (socket) => new Http2Server(socket, options)).port;
     this.#scriptedPort = this.#net.listen(local, (socket) => this.#scripted(socket)).port;
   }
 
@@ -52,6 +63,24 @@ export class Relays {
   fromClient(pieces: readonly string[]): Relayed {
     this.#script = null;
     return this.#run(pieces);
+  }
+
+  /** An HTTP/2 client that sends the pieces behind its preface and leaves. Returns what it heard, too. */
+  fromHttp2Client(pieces: readonly Uint8Array[]): Http2Relayed {
+    this.#script = null;
+    this.#backend.begin({});
+    const client = new RelayClient();
+    this.#dial(this.#http2Port, client);
+    for (const piece of [preface, ...pieces]) {
+      client.socket?.write(piece);
+      this.#net.run();
+    }
+    client.socket?.shutdown();
+    this.#net.run();
+    const unread = this.#backend.partial.join("");
+    const requests = this.#backend.requests.map(steady);
+    this.#clear(client);
+    return { requests, unread, heard: bytesOf(client.text), ended: client.ended || client.closed };
   }
 
   /** A backend that answers a plain request with the pieces and ends its connection. */
@@ -63,11 +92,7 @@ export class Relays {
   #run(pieces: readonly string[]): Relayed {
     this.#backend.begin({});
     const client = new RelayClient();
-    this.#net.connect(
-      { ...local, port: this.#port, timeoutMs: 1 },
-      { opened: (socket) => client.begin(socket), failed: () => {} },
-    );
-    this.#net.run();
+    this.#dial(this.#port, client);
     for (const piece of pieces) {
       client.socket?.write(bytesOf(piece));
       this.#net.run();
@@ -77,13 +102,23 @@ export class Relays {
     const unread = this.#backend.partial.join("");
     const requests = this.#backend.requests.map(steady);
     const end = client.reset ? "reset" : client.closed ? "closed" : "open";
+    this.#clear(client);
+    const { answers, rest } = answersIn(client.text, requests, client.ended);
+    return { answers, rest: client.reset ? "" : rest, end, requests, unread };
+  }
+
+  #dial(port: number, client: RelayClient): void {
+    const handler = { opened: (socket: Socket) => client.begin(socket), failed: () => {} };
+    this.#net.connect({ ...local, port, timeoutMs: 1 }, handler);
+    this.#net.run();
+  }
+
+  #clear(client: RelayClient): void {
     client.socket?.reset();
     for (const each of this.#clients) each.destroy();
     this.#clients = [];
     this.#idle = [];
     this.#net.run();
-    const { answers, rest } = answersIn(client.text, requests, client.ended);
-    return { answers, rest: client.reset ? "" : rest, end, requests, unread };
   }
 
   #serve(exchange: ServerExchange): void {
@@ -186,9 +221,10 @@ function answersIn(
   }
 }
 
-/** Without what depends on the time, or on how a body was cut into chunks. */
+/** Without what depends on the time, on chance, or on how a body was cut into chunks. */
 function steady(message: Message): Message {
-  return { ...message, end: 0, fields: message.fields.filter((field) => !field.startsWith("date: ")) };
+  const fields = message.fields.filter((field) => !/^(?:date|sec-websocket-key): /.test(field));
+  return { ...message, end: 0, fields };
 }
 
 function refuse(exchange: ServerExchange, status: number): void {

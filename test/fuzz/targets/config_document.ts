@@ -22,6 +22,8 @@ export const configDocument: FuzzTarget = {
       "[",
       "]",
       "&a ",
+      "&a {b: *a}",
+      "&a [*a]",
       "*a",
       "!!x ",
       "'",

@@ -3,7 +3,7 @@
  * well-formed requests, and the client as many answers.
  */
 import { bytesOf, textOf } from "../../support/wire.ts";
-import type { Message } from "../../conformance/http1/message.ts";
+import { expectSound } from "../sound_request.ts";
 import { someCuts } from "../splits.ts";
 import { magnitude, must, mustEqual, type FuzzTarget } from "../target.ts";
 import { Relays } from "../relay.ts";
@@ -30,20 +30,3 @@ export const h1Relay: FuzzTarget = {
     return `${whole.answers.map((each) => each.status).join()} ${whole.end} ${whole.requests.map((each) => magnitude(each.body.length)).join()}`;
   },
 };
-
-function expectSound({ line, fields }: Message): void {
-  must(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32} [\x21-\x7e]+ HTTP\/1\.1$/.test(line), `a request line: ${line}`);
-  const names = fields.map((field) => field.slice(0, field.indexOf(":")));
-  for (const field of fields)
-    must(
-      /^[!#$%&'*+\-.^_`|~0-9a-z]+: (?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/.test(
-        field,
-      ),
-      `a field: ${JSON.stringify(field)}`,
-    );
-  const count = (name: string): number => names.filter((each) => each === name).length;
-  must(count("host") === 1, "not one Host");
-  must(count("content-length") + count("transfer-encoding") <= 1, "framed twice");
-  for (const name of ["keep-alive", "te", "proxy-connection", "content_length", "transfer_encoding"])
-    must(count(name) === 0, `${name} crosses the hop`);
-}

@@ -46,6 +46,24 @@ describe("loading documents", () => {
   });
 });
 
+describe("an alias", () => {
+  const problems = (text: string): string[] =>
+    loadDocuments([{ file: "a.yaml", text }], { policies: [] }).issues.map((each) => each.message);
+
+  test("of nothing is a problem with its place", () => {
+    const { issues } = loadDocuments([{ file: "a.yaml", text: "kind: *later\nname: &later x\n" }], {
+      policies: [],
+    });
+    expect(issues.map(({ line, column }) => [line, column])).toEqual([[1, 7]]);
+    expect(issues[0]?.message).toContain("*later: nothing before it has the anchor &later");
+  });
+
+  test("of what it stands in is a problem", () => {
+    for (const text of ["&a [*a]\n", "kind: &a {b: *a}\n", "kind: Service\nsubsets: &a {v1: {v: [*a]}}\n"])
+      expect(problems(text)).toEqual(["*a: it stands inside of what it means"]);
+  });
+});
+
 describe("loading a machine", () => {
   test("gives the machine when all is well", () => {
     const { machine, issues } = loadMachine("m.yaml", "{kind: Machine, name: vm-1}");
