@@ -58,9 +58,9 @@ export function parseYaml(file: string, text: string): YamlResult {
     for (const warning of document.warnings.slice(0, limits.documentIssuesMax))
       report(warning.pos[0], `This is not allowed here: ${withoutEnd(warning.message)}`);
     if (document.errors.length > 0 || document.contents === null) continue;
-    new Survey(document, report).visit(document.contents, 0);
+    new Survey(report).visit(document.contents, 0);
     if (issues.length > faults) continue;
-    const value = valueOf(document, report);
+    const value = document.toJS({ maxAliasCount: limits.documentAliasesMax }) as unknown;
     // Nothing stands between two marks, or after the last one.
     if (value === null) continue;
     documents.push({
@@ -104,16 +104,6 @@ function parse(
   }
 }
 
-/** Null, and a problem, for aliases that come to more than is allowed. */
-function valueOf(document: Document.Parsed, report: (offset: number, message: string) => void): unknown {
-  try {
-    return document.toJS({ maxAliasCount: limits.documentAliasesMax });
-  } catch (error) {
-    report(document.range[0], `This is no valid YAML: ${withoutEnd((error as Error).message)}`);
-    return null;
-  }
-}
-
 function withoutEnd(message: string): string {
   return message.replace(/[.:]?\s*$/, "");
 }
@@ -121,13 +111,9 @@ function withoutEnd(message: string): string {
 /** Walks the nodes of one document once, for what YAML allows and documents do not. */
 class Survey {
   #aliases = 0;
-  /** Around the node that is visited. */
-  readonly #around = new Set<unknown>();
+  readonly #anchors = new Set<string>();
 
-  constructor(
-    readonly document: Document.Parsed,
-    readonly report: (offset: number, message: string) => void,
-  ) {}
+  constructor(readonly report: (offset: number, message: string) => void) {}
 
   visit(node: unknown, depth: number): void {
     if (!isNode(node)) return;
@@ -136,24 +122,22 @@ class Survey {
       return;
     }
     if (isAlias(node)) return this.#visitAlias(node);
-    this.#around.add(node);
+    const anchor = "anchor" in node && typeof node.anchor === "string" ? node.anchor : null;
+    // Known from its end on, and inside it nothing is known by its name: nothing can stand for what is around it.
+    if (anchor !== null) this.#anchors.delete(anchor);
     if (isMap(node)) this.#visitMap(node, depth);
     else if (isSeq(node)) for (const item of node.items) this.visit(item, depth + 1);
-    this.#around.delete(node);
+    if (anchor !== null) this.#anchors.add(anchor);
   }
 
   #visitAlias(alias: Alias): void {
-    const { source } = alias;
-    if (++this.#aliases > limits.documentAliasesMax) {
-      if (this.#aliases === limits.documentAliasesMax + 1)
-        this.report(offsetOf(alias), `There are more than ${limits.documentAliasesMax} aliases`);
-      return;
-    }
-    const meant = alias.resolve(this.document);
-    if (meant === undefined)
-      this.report(offsetOf(alias), `*${source}: nothing before it has the anchor &${source}`);
-    else if (this.#around.has(meant))
-      this.report(offsetOf(alias), `*${source}: it stands inside of what it means`);
+    if (++this.#aliases === limits.documentAliasesMax + 1)
+      this.report(offsetOf(alias), `There are more than ${limits.documentAliasesMax} aliases`);
+    if (!this.#anchors.has(alias.source))
+      this.report(
+        offsetOf(alias),
+        `*${alias.source} stands for nothing: there is no &${alias.source} before it`,
+      );
   }
 
   #visitMap(map: YAMLMap, depth: number): void {

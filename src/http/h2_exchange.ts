@@ -91,7 +91,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
       return sink.aborted(this.#left);
     }
     this.#sink = sink;
-    this.release();
+    if (this.upgrade !== null && this.started && !this.#tunnel) sink.end(null);
+    else this.release();
   }
 
   protected get taken(): boolean {
@@ -128,8 +129,10 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     const extended = asked && this.upgrade !== "connect";
     this.#tunnel = asked && (extended ? status === 101 : good);
     const declined = extended && good;
-    if (declined && !this.server.profile.marksDeclined)
-      return this.answerPlainly(502, "it asked for another protocol and was answered without it");
+    if (declined && !this.server.profile.marksDeclined) {
+      this.answerPlainly(502, "it asked for another protocol and was answered without it");
+      return this.#dropHold();
+    }
     this.started = true;
     this.#bodyless = this.method === "HEAD" || status === 204 || status === 304;
     const keepLength = !this.#tunnel && this.#bodyless && status !== 204;

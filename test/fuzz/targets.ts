@@ -8,7 +8,7 @@ import { h1Answers } from "./targets/h1_answers.ts";
 import { h1Relay } from "./targets/h1_relay.ts";
 import { h1Request } from "./targets/h1_request.ts";
 import { h1Response } from "./targets/h1_response.ts";
-import { h2Frames } from "./targets/h2_frames.ts";
+import { h2Client, h2Frames, h2Server } from "./targets/h2_drivers.ts";
 import { h2Relay } from "./targets/h2_relay.ts";
 import { hpack } from "./targets/hpack.ts";
 import { proxyHeader } from "./targets/proxy_header.ts";
@@ -21,6 +21,8 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   h1Answers,
   h2Frames,
   hpack,
+  h2Server,
+  h2Client,
   h2Relay,
   firstBytes,
   clientHello,

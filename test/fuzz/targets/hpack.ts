@@ -7,6 +7,7 @@ import { RequestParser } from "../../../src/wire/h1/request_head.ts";
 import { writeFields } from "../../../src/wire/h1/write_head.ts";
 import { HeadFields, idOf } from "../../../src/wire/head_fields.ts";
 import { feed, TextSink } from "../../support/wire.ts";
+import { hpackTarget } from "../h2.ts";
 import { magnitude, must, mustEqual, type FuzzTarget } from "../target.ts";
 import { blockSeeds, http2Words } from "./h2_seeds.ts";
 
@@ -17,6 +18,7 @@ export const hpack: FuzzTarget = {
   inputMs: 60,
   seeds: () => blockSeeds,
   check(input, random) {
+    hpackTarget(input);
     const at = random.below(input.length + 1);
     const blocks = [input.subarray(0, at), input.subarray(at)];
     const one = new HpackDecoder(limits.h2TableBytesMax);

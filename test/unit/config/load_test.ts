@@ -15,6 +15,13 @@ describe("loading documents", () => {
     ]);
   });
 
+  test("says where an alias stands for nothing, also inside what it would stand for", () => {
+    for (const text of ["*a", "kind: *a", "kind: &a [*a]", "{kind: &a 1, name: &a {x: [*a]}}"]) {
+      const { issues } = loadDocuments([{ file: "a.yaml", text }], { policies: null });
+      expect(issues.map((each) => each.message)).toEqual(["*a stands for nothing: there is no &a before it"]);
+    }
+  });
+
   test("keeps each document's own text with its comments", () => {
     const text = `# one\n${service}---\n# two\n${service.replace("web", "api")}`;
     const { documents, issues } = loadDocuments([{ file: "a.yaml", text }], { policies: null });
@@ -43,24 +50,6 @@ describe("loading documents", () => {
     const text = `${service}policies: [{use: anything}]\n`;
     expect(loadDocuments([{ file: "a.yaml", text }], { policies: null }).issues).toEqual([]);
     expect(loadDocuments([{ file: "a.yaml", text }], { policies: [] }).issues).toHaveLength(1);
-  });
-});
-
-describe("an alias", () => {
-  const problems = (text: string): string[] =>
-    loadDocuments([{ file: "a.yaml", text }], { policies: [] }).issues.map((each) => each.message);
-
-  test("of nothing is a problem with its place", () => {
-    const { issues } = loadDocuments([{ file: "a.yaml", text: "kind: *later\nname: &later x\n" }], {
-      policies: [],
-    });
-    expect(issues.map(({ line, column }) => [line, column])).toEqual([[1, 7]]);
-    expect(issues[0]?.message).toContain("*later: nothing before it has the anchor &later");
-  });
-
-  test("of what it stands in is a problem", () => {
-    for (const text of ["&a [*a]\n", "kind: &a {b: *a}\n", "kind: Service\nsubsets: &a {v1: {v: [*a]}}\n"])
-      expect(problems(text)).toEqual(["*a: it stands inside of what it means"]);
   });
 });
 
