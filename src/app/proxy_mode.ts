@@ -23,6 +23,7 @@ import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
 import { servePlain } from "./plain_server.ts";
 import { startPolicies } from "./policies.ts";
+import { surviveFaults } from "./faults.ts";
 import { processMetrics } from "./process_metrics.ts";
 import { exposeProxy } from "./proxy_metrics.ts";
 import type { Running } from "./running.ts";
@@ -60,6 +61,7 @@ export async function startProxy(
   });
   const recorder = new ProxyTelemetry(metrics, accessLog);
   const log = (text: string): void => runtime.process.stderr(`proxy: ${text}\n`);
+  surviveFaults(runtime, metrics, log);
   const trust = new LiveTrust(store, settings.trustDomain, clock);
   const shard = new Shard(clock);
   const policies = startPolicies(runtime, folder, shard, metrics, log);

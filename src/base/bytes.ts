@@ -2,7 +2,7 @@
  * Bytes moved and read without making a view first: a view costs more than the few bytes it is made for. The two methods
  * work on every Uint8Array, whoever made it.
  */
-const { copy, latin1Slice } = Buffer.prototype as Buffer & {
+const { compare, copy, latin1Slice } = Buffer.prototype as Buffer & {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
 };
 
@@ -15,6 +15,14 @@ export function copyBytes(
   end: number,
 ): void {
   copy.call(source, target, at, start, end);
+}
+
+/** Whether the first `length` bytes of `one` stand in `other` at `start`. */
+export function sameBytes(one: Uint8Array, other: Uint8Array, start: number, length: number): boolean {
+  // Where they differ, they mostly differ in their last bytes or at once.
+  const late = length < 5 ? 0 : length - 5;
+  if (length > 0 && (one[0] !== other[start] || one[late] !== other[start + late])) return false;
+  return compare.call(one, other, start, start + length, 0, length) === 0;
 }
 
 /** ISO 8859-1, byte by byte (RFC 9112 section 2.2). */

@@ -42,6 +42,7 @@ export function crossCheck(loaded: readonly Loaded[], context: CrossCheckOptions
     new CrossCheck(each.source, services, context, issues).check(each.document);
   }
   checkOverlaps(loaded, issues);
+  checkHostnames(loaded, issues);
 }
 
 /** What a service must speak to stand where it stands. */
@@ -233,4 +234,27 @@ function byPrecedence(a: RulePlace, b: RulePlace): number {
     (nameOf(a) < nameOf(b) ? -1 : nameOf(a) > nameOf(b) ? 1 : 0) ||
     a.rule - b.rule
   );
+}
+
+/** A hostname that two TLS routes of one service name: only the first by name is ever used. */
+function checkHostnames(loaded: readonly Loaded[], issues: Issue[]): void {
+  const first = new Map<string, string>();
+  const routes = loaded.flatMap(({ document, source }) =>
+    document.kind === "TLSRoute" ? [{ document, source }] : [],
+  );
+  routes.sort((a, b) => (tlsRouteName(a.document) < tlsRouteName(b.document) ? -1 : 1));
+  for (const { document, source } of routes) {
+    document.hostnames.forEach((hostname, at) => {
+      const key = `${serviceKey(document.service)} ${hostname}`;
+      const before = first.get(key);
+      if (before === undefined) return void first.set(key, document.name);
+      if (issues.length > limits.documentIssuesMax) return;
+      const message = `this never gets a connection: TLSRoute ${before} names ${hostname} too and comes first`;
+      issues.push(issueAt(source, ["hostnames", at], message, { severity: "warning" }));
+    });
+  }
+}
+
+function tlsRouteName({ namespace, name }: TlsRouteDocument): string {
+  return `${namespace}/${name}`;
 }

@@ -21,6 +21,7 @@ import type {
 import { writeTrailers } from "./h1_server.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
+import { acceptField, acceptOf, keyField, newWebSocketKey } from "./upgrade.ts";
 
 export interface Http1ClientOptions {
   readonly shard: Shard;
@@ -57,7 +58,11 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   #method = "";
   #upgrade: string | null = null;
   #carry: Uint8Array | null = null;
+  /** The key that was sent for a client of HTTP/2, which has none. */
+  #key: string | null = null;
   #headDone = false;
+  /** 1xx answers of the request under way. */
+  #interim = 0;
   #requestDone = true;
   #requestChunked = false;
   #anyByte = false;
@@ -86,7 +91,9 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     this.#sink = sink;
     this.#method = request.method;
     this.#upgrade = request.upgrade;
+    this.#key = null;
     this.#headDone = false;
+    this.#interim = 0;
     this.#anyByte = false;
     this.#flowing = true;
     this.#requestDone = false;
@@ -110,6 +117,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     writeFields(output, request.fields, { edits, nominated, keepLength: false, replacedId: hostId });
     if (request.upgrade !== null && request.upgrade !== "connect") {
       output.text(`connection: upgrade\r\nupgrade: ${request.upgrade}\r\n`);
+      if (request.upgrade === "websocket" && request.fields?.has(keyField) !== true) this.#writeKey();
     }
     if (this.#requestChunked) output.text("transfer-encoding: chunked\r\n\r\n");
     else if (request.contentLength > 0 || takesBody(request.method)) {
@@ -117,6 +125,11 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       output.number(request.contentLength, 10);
       output.text("\r\n\r\n");
     } else output.text("\r\n");
+  }
+
+  #writeKey(): void {
+    this.#key = newWebSocketKey();
+    this.output.text(`${keyField}: ${this.#key}\r\n`);
   }
 
   // ---------------------------------------------------------------------------------------------- the stream
@@ -279,12 +292,21 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     const { status, framing } = parser;
     const sink = this.#sink as ResponseSink;
     if (status < 200 && status !== 101) {
+      if (++this.#interim > limits.interimAnswersMax) {
+        this.options.onLimit?.("interimAnswersMax");
+        this.#fail("UPE", `${this.options.peer} sent interim answers without end`, "no");
+        return false;
+      }
       sink.informational(status, parser.fields);
       return true;
     }
     const connect = this.#upgrade === "connect" && status >= 200 && status < 300;
-    if (status === 101 && (this.#upgrade === null || connect || parser.upgrade !== this.#upgrade)) {
+    if (status === 101 && (this.#upgrade === null || connect || !isAsked(this.#upgrade, parser.upgrade))) {
       this.#fail("UPE", `${this.options.peer} switched to a protocol that was not asked for`, "no");
+      return false;
+    }
+    if (status === 101 && this.#key !== null && parser.fields.get(acceptField) !== acceptOf(this.#key)) {
+      this.#fail("UPE", `${this.options.peer} did not answer the key of a WebSocket`, "no");
       return false;
     }
     this.#headDone = true;
@@ -300,7 +322,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       fields: parser.fields,
       contentLength: bodyless ? 0 : this.#tunnel || framing.chunked ? -1 : framing.contentLength,
       tunnel: this.#tunnel,
-      nominated: framing.nominated,
+      nominated: this.#key === null ? framing.nominated : [acceptField, ...(framing.nominated ?? [])],
     };
     sink.head(head);
     if (this.#body.done && this.#sink !== null) this.#finished(false);
@@ -412,6 +434,11 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     this.#paused = false;
     this.socket.resume();
   }
+}
+
+/** Whether one of the protocols of an Upgrade field is the one that was chosen. */
+function isAsked(asked: string, chosen: string): boolean {
+  return asked === chosen || asked.split(",").some((each) => each.trim() === chosen);
 }
 
 /** Methods whose empty body is said, because servers expect one (RFC 9110 section 8.6). */

@@ -15,6 +15,7 @@ import { BodyReader } from "./body_reader.ts";
 import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
+import { acceptField, acceptOf, firstProtocol, keyField } from "./upgrade.ts";
 
 export interface Http1ServerOptions {
   readonly shard: Shard;
@@ -222,6 +223,8 @@ export class Http1Server extends WheelEntry implements SocketHandler {
           if (this.#phase !== "head") this.#wait("head", limits.headMs);
           this.#keep(source, at, owned);
           this.#processing = false;
+          // It may have been paused behind the request before, and the rest of this one must come.
+          this.#resume();
           return;
         }
         at = next;
@@ -451,12 +454,22 @@ class Http1Exchange implements ServerExchange, RequestHead {
     output.text(statusLine(status));
     const keepLength = !this.#tunnel && status !== 204 && this.#bodyless;
     writeFields(output, fields, { edits, nominated: null, keepLength, replacedId: 0 });
-    if (!hasDate(fields)) output.text(this.server.options.shard.dateField());
-    if (this.#tunnel)
-      output.text(status === 101 ? `connection: upgrade\r\nupgrade: ${this.upgrade}\r\n\r\n` : "\r\n");
+    if (!hasDate(fields) || edits.remove.includes("date")) output.text(this.server.options.shard.dateField());
+    if (this.#tunnel && status === 101) this.#writeSwitch(fields);
+    else if (this.#tunnel) output.text("\r\n");
     else this.#writeFraming(contentLength);
     if (this.#tunnel) this.#openTunnel();
     else if (this.holding) this.#dropHold();
+  }
+
+  /** An upstream of HTTP/2 says nothing of the key that an HTTP/1 client sent. */
+  #writeSwitch(fields: Fields | null): void {
+    const { output } = this.server;
+    const key = this.upgrade === "websocket" ? this.fields.get(keyField) : null;
+    if (key !== null && fields?.has(acceptField) !== true)
+      output.text(`${acceptField}: ${acceptOf(key)}\r\n`);
+    const chosen = fields?.get("upgrade") ?? firstProtocol(this.upgrade as string);
+    output.text(`connection: upgrade\r\nupgrade: ${chosen}\r\n\r\n`);
   }
 
   #writeFraming(contentLength: number): void {

@@ -21,10 +21,16 @@ export class Output implements ByteSink, Flushable {
   /** FIN follows once everything is out. */
   #finishing = false;
   #ended = false;
+  /** Bytes written here in all, taken by the kernel or not. */
+  written = 0;
+  /** Of the byte at index 0 of the buffer, counted as `written` counts. */
+  #base = 0;
 
   constructor(
     readonly socket: Socket,
     readonly shard: Shard,
+    /** Many exchanges write to it: it waits for all of a turn. */
+    readonly shared = false,
   ) {}
 
   /** Bytes that were written here and not taken by the kernel yet. */
@@ -41,10 +47,11 @@ export class Output implements ByteSink, Flushable {
     const length = end - start;
     if (length === 0 || this.#ended) return;
     if (this.#queue.length > 0) return this.#enqueue(source, start, end);
-    const buffer = (this.#buffer ??= this.shard.takeBuffer());
+    const buffer = (this.#buffer ??= this.#begin());
     if (length <= buffer.length - this.#end) {
       copyBytes(buffer, this.#end, source, start, end);
       this.#end += length;
+      this.written += length;
       this.#mark();
       return;
     }
@@ -54,7 +61,7 @@ export class Output implements ByteSink, Flushable {
   text(text: string): void {
     const length = text.length;
     if (this.#ended) return;
-    const buffer = (this.#buffer ??= this.shard.takeBuffer());
+    const buffer = (this.#buffer ??= this.#begin());
     if (this.#queue.length > 0 || length > buffer.length - this.#end) {
       const copy = new Uint8Array(length);
       for (let at = 0; at < length; at++) copy[at] = text.charCodeAt(at);
@@ -63,6 +70,7 @@ export class Output implements ByteSink, Flushable {
     let to = this.#end;
     for (let at = 0; at < length; at++) buffer[to++] = text.charCodeAt(at);
     this.#end = to;
+    this.written += length;
     this.#mark();
   }
 
@@ -71,16 +79,27 @@ export class Output implements ByteSink, Flushable {
     if (value < 0 || value > 0xffff_ffff) return this.text(value.toString(radix));
     let scale = 1;
     while (value / scale >= radix) scale *= radix;
-    const buffer = (this.#buffer ??= this.shard.takeBuffer());
+    const buffer = (this.#buffer ??= this.#begin());
     if (this.#queue.length > 0 || 12 > buffer.length - this.#end || this.#ended)
       return this.text(value.toString(radix));
+    const before = this.#end;
     let rest = value;
     for (; scale >= 1; scale /= radix) {
       const digit = Math.floor(rest / scale);
       rest -= digit * scale;
       buffer[this.#end++] = digit < 10 ? 48 + digit : 87 + digit;
     }
+    this.written += this.#end - before;
     this.#mark();
+  }
+
+  /** Sets bits of a byte that was written, while it has not left. `at` counts as `written` does. False: it has left. */
+  amend(at: number, bits: number): boolean {
+    const index = at - this.#base;
+    const buffer = this.#buffer;
+    if (buffer === null || index < this.#start || index >= this.#end) return false;
+    buffer[index] = (buffer[index] as number) | bits;
+    return true;
   }
 
   /** Hands what was gathered to the kernel. Called by the shard at the end of the turn. */
@@ -125,7 +144,8 @@ export class Output implements ByteSink, Flushable {
   #mark(): void {
     if (this.#dirty) return;
     this.#dirty = true;
-    this.shard.markDirty(this);
+    if (this.shared) this.shard.markShared(this);
+    else this.shard.markDirty(this);
   }
 
   /** More than fits: what is gathered goes now, a large piece straight after it. */
@@ -139,6 +159,7 @@ export class Output implements ByteSink, Flushable {
       const taken = this.socket.write(source, start, end);
       if (taken < 0) return this.discard();
       at += taken;
+      this.written += taken;
       if (at < end) this.blocked = true;
     }
     if (at === end) return;
@@ -149,6 +170,7 @@ export class Output implements ByteSink, Flushable {
   #enqueue(source: Uint8Array, start: number, end: number): void {
     this.#queue.push(source.slice(start, end));
     this.#queued += end - start;
+    this.written += end - start;
     if (!this.blocked) this.#mark();
   }
 
@@ -170,6 +192,11 @@ export class Output implements ByteSink, Flushable {
       this.#ended = true;
       this.socket.shutdown();
     }
+  }
+
+  #begin(): Uint8Array {
+    this.#base = this.written;
+    return this.shard.takeBuffer();
   }
 
   #release(): void {

@@ -5,6 +5,7 @@
 import type { Clock, Timer } from "../../runtime/contract.ts";
 import { TimerWheel } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
+import { HeadFields } from "../wire/head_fields.ts";
 
 /** Something that gathered output and hands it to the kernel when the turn ends. */
 export interface Flushable {
@@ -12,12 +13,18 @@ export interface Flushable {
 }
 
 const spareBuffersMax = 64;
+const spareFieldsMax = 256;
+/** Heads that grew beyond it are not worth keeping. */
+const spareFieldBytesMax = 4096;
 
 export class Shard {
   readonly wheel: TimerWheel;
   #depth = 0;
   #dirty: Flushable[] = [];
+  #shared: Flushable[] = [];
+  #sharedSoon = false;
   #spare: Uint8Array[] = [];
+  #spareFields: HeadFields[] = [];
   #ticking: Timer | null = null;
   #soon = false;
   #dateSecond = 0;
@@ -49,6 +56,24 @@ export class Shard {
   leave(): void {
     if (--this.#depth === 0 && this.#dirty.length > 0) this.flush();
   }
+
+  /** Flushed once all callbacks of this turn of the event loop had theirs: what many of them share leaves in one write. */
+  markShared(output: Flushable): void {
+    this.#shared.push(output);
+    if (this.#sharedSoon) return;
+    this.#sharedSoon = true;
+    this.clock.soon(this.#flushShared);
+  }
+
+  readonly #flushShared = (): void => {
+    this.#sharedSoon = false;
+    this.enter();
+    const shared = this.#shared;
+    // What a flush itself writes to another shared connection waits for the next turn.
+    this.#shared = [];
+    for (let at = 0; at < shared.length; at++) (shared[at] as Flushable).flush();
+    this.leave();
+  };
 
   /** Flushed when the current callback ends, or soon when none is running. */
   markDirty(output: Flushable): void {
@@ -90,6 +115,16 @@ export class Shard {
 
   giveBuffer(buffer: Uint8Array): void {
     if (this.#spare.length < spareBuffersMax) this.#spare.push(buffer);
+  }
+
+  /** For a head that lives as long as its stream. Give it back then. */
+  takeFields(): HeadFields {
+    return this.#spareFields.pop() ?? new HeadFields();
+  }
+
+  giveFields(fields: HeadFields): void {
+    const worth = fields.bytes.length <= spareFieldBytesMax && this.#spareFields.length < spareFieldsMax;
+    if (worth) this.#spareFields.push(fields);
   }
 
   /** IMF-fixdate of now (RFC 9110 section 5.6.7). */

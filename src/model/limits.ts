@@ -20,8 +20,51 @@ export const limits = {
   chunkExtensionBytesMax: 256,
   chunkExtensionsBytesMax: 4 * kib,
   trailerBytesMax: 8 * kib,
+  interimAnswersMax: 16,
   replayBodyBytesMax: 64 * kib,
   requestsPerTurnMax: 16,
+  // HTTP/2: what a side takes, by where it stands
+  h2LocalStreamsMax: 2_000,
+  h2LocalStreamWindowBytes: 256 * kib,
+  h2LocalConnectionWindowBytes: mib,
+  h2MeshStreamsMax: 256,
+  h2MeshStreamWindowBytes: mib,
+  h2MeshConnectionWindowBytes: 16 * mib,
+  h2FrameBytesMax: 16 * kib,
+  h2MeshFrameBytesMax: mib,
+  /** Streams before the server has said how many it takes. */
+  h2StreamsEarlyMax: 100,
+  // HTTP/2: what a peer may cost (RFC 9113 section 10.5)
+  h2TableBytesMax: 4 * kib,
+  h2ContinuationsMax: 8,
+  h2HeadMemoryBytesMax: mib,
+  h2ControlBurstMax: 100,
+  h2ControlPerSecond: 10,
+  h2PrioritiesPerStreamMax: 100,
+  h2WindowUpdatesBaseMax: 5,
+  h2WindowUpdatesPerStreamMax: 2,
+  h2WindowUpdatesPerDataMax: 20,
+  h2EmptyDataMax: 1,
+  h2ResetsMax: 100,
+  h2ResetsShareMax: 0.5,
+  h2ResetEarlyMs: 1_000,
+  /** Streams after which the counts of resets are halved. */
+  h2ResetsWindow: 1_000,
+  h2QueuedControlFramesMax: 1_000,
+  h2QueuedFramesMax: 10_000,
+  h2QueuedBytesMax: 4 * mib,
+  h2FramesPerTurnMax: 64,
+  /** What one stream sends before another one that waits has its turn. */
+  h2QuantumBytes: 16 * kib,
+  /** A setting each, with room for those that are not known. */
+  h2SettingsBytesMax: 6 * 64,
+  h2GoawayBytesMax: 16 * kib,
+  // HTTP/2: timers
+  h2SettingsMs: 10_000,
+  h2WatchMs: 1_000,
+  h2PingMs: 10_000,
+  h2PingAnswerMs: 3_000,
+  h2ClientIdleMs: 300_000,
   // Buffers of one direction of one connection
   bufferHighBytes: 64 * kib,
   bufferLowBytes: 16 * kib,
@@ -45,6 +88,8 @@ export const limits = {
   connectMeshMs: 1_000,
   connectLocalMs: 1_000,
   drainMs: 30_000,
+  /** Of bugs that a proxy lives on after. */
+  faultsPerMinuteMax: 20,
   timerTickMs: 100,
   // Pools and queues, per destination
   connectionsMax: 1024,
@@ -174,6 +219,12 @@ assert(
   limits.keepAlivePoolMs < limits.keepAliveInboundMs,
   "a pooled connection ends before its server closes it",
 );
+assert(
+  limits.h2LocalStreamWindowBytes < limits.h2LocalConnectionWindowBytes &&
+    limits.h2MeshStreamWindowBytes < limits.h2MeshConnectionWindowBytes,
+  "no single stream fills the window of its connection",
+);
+assert(limits.h2FramesPerTurnMax > 0 && limits.h2QuantumBytes > 0, "each turn makes progress");
 assert(limits.leaseRenewMs * 2 < limits.leaseMs, "one lost renewal does not end a lease");
 assert(limits.targetBytesMax < limits.requestHeadBytesMax, "a target fits a head");
 assert(

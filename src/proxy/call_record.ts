@@ -16,6 +16,7 @@ export class CallRecord implements ExchangeRecord {
   method = "";
   path = "";
   protocol = "";
+  grpc = "";
   route = "";
   status = 0;
   outcome: Outcome | null = null;

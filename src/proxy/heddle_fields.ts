@@ -14,12 +14,18 @@ export const errorField = "x-heddle-error";
 export const repeatField = "x-heddle-repeat";
 /** On opaque connections between proxies: where the caller's client comes from, `10.0.0.7:51230`. */
 export const clientField = "x-heddle-client";
+/** On calls to a service whose protocol is not declared: `h2` when the client spoke HTTP/2. */
+export const spokeField = "x-heddle-spoke";
 export const requestIdField = "x-request-id";
 
 const ownPrefix = "x-heddle-";
 const certificateField = "x-forwarded-client-cert";
+const forwardedPrefix = "x-forwarded-";
 
-/** Names of such fields, as they stand; null when there is none, which is nearly always. */
+/**
+ * Names of such fields, as they stand, and of those that pose as `x-forwarded-…` by an underscore; null when there is none,
+ * which is nearly always.
+ */
 export function heddleFields(fields: Fields): string[] | null {
   const { bytes, table, count } = fields;
   let found: string[] | null = null;
@@ -28,7 +34,11 @@ export function heddleFields(fields: Fields): string[] | null {
     const start = table[at] as number;
     const length = (table[at + 1] as number) - start;
     if (length < ownPrefix.length || ((bytes[start] as number) | 0x20) !== 0x78) continue;
-    if (startsLike(bytes, start, ownPrefix) || isLike(bytes, start, length, certificateField))
+    if (
+      startsLike(bytes, start, ownPrefix) ||
+      isLike(bytes, start, length, certificateField) ||
+      (startsLike(bytes, start, forwardedPrefix) && hasUnderscore(bytes, start, length))
+    )
       (found ??= []).push(fields.nameAt(index));
   }
   return found;
@@ -36,6 +46,11 @@ export function heddleFields(fields: Fields): string[] | null {
 
 function isLike(bytes: Uint8Array, start: number, length: number, name: string): boolean {
   return length === name.length && startsLike(bytes, start, name);
+}
+
+function hasUnderscore(bytes: Uint8Array, start: number, length: number): boolean {
+  for (let at = start; at < start + length; at++) if (bytes[at] === 0x5f) return true;
+  return false;
 }
 
 /** Without regard to case; `_` counts as `-`, because CGI and its heirs cannot tell them apart. */

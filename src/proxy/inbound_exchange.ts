@@ -1,9 +1,10 @@
 /** A call that came from another proxy over mTLS: joins its exchange to the inbound pipeline. */
-import type { ClientStream, ResponseHead, ServerExchange } from "../http/exchange.ts";
+import type { ClientStream, RequestHead, ResponseHead, ServerExchange } from "../http/exchange.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
-import { heddleFields, requestIdField } from "./heddle_fields.ts";
+import { heddleFields, requestIdField, spokeField } from "./heddle_fields.ts";
+import { answerVia, viaOf, viaOnly } from "./hops.ts";
 import { chooseApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import { outcomes } from "./outcomes.ts";
@@ -34,9 +35,10 @@ export function serveInbound(
     requestId,
     path: request.path,
     protocol: request.version,
+    spokeHttp2: request.fields.get(spokeField) === "h2",
     tls: true,
     request,
-    edits: editsOf(request.fields, requestId),
+    edits: editsOf(request, requestId),
     sink: joined,
   });
   joined.call.begin();
@@ -69,13 +71,13 @@ class InboundExchange implements CallSink, BodyOwner {
   }
 
   informational(status: number, fields: Fields): void {
-    this.exchange.inform(status, fields, noEdits);
+    this.exchange.inform(status, fields, viaOnly);
   }
 
   head(head: ResponseHead): void {
     this.#answered = true;
     const edits =
-      head.nominated === null ? noEdits : { remove: head.nominated, set: noEdits.set, add: noEdits.add };
+      head.nominated === null ? viaOnly : { remove: head.nominated, set: noEdits.set, add: answerVia };
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
   }
 
@@ -103,10 +105,10 @@ export function requestIdOf(exchange: ServerExchange, parts: ProxyParts): string
   return given !== null && isRequestId(given) ? given : parts.ids.next();
 }
 
-function editsOf(fields: Fields, requestId: string): FieldEdits {
+function editsOf(request: RequestHead, requestId: string): FieldEdits {
   return {
-    remove: heddleFields(fields) ?? noEdits.remove,
+    remove: heddleFields(request.fields) ?? noEdits.remove,
     set: [requestIdField, requestId],
-    add: noEdits.add,
+    add: viaOf(request.version),
   };
 }

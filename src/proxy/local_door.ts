@@ -4,11 +4,12 @@
  */
 import type { Socket, SocketHandler } from "../../runtime/contract.ts";
 import type { ServerExchange } from "../http/exchange.ts";
-import { Http1Server } from "../http/h1_server.ts";
+import { serveHttp, type HttpServer } from "../http/http_server.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
 import { readClientHello } from "../wire/client_hello.ts";
 import { beginsHttp2, whatIsSpoken } from "../wire/first_bytes.ts";
+import { profiles } from "../wire/h2/settings.ts";
 import { readProxyHeader } from "../wire/proxy_protocol.ts";
 import { connectionOf } from "./connection_info.ts";
 import { FirstBytes } from "./listen/first_bytes.ts";
@@ -52,7 +53,7 @@ export class LocalDoor {
       const rest = bytes.slice(read.length);
       socket.handler = this.#enter(socket, read.client);
       if (rest.length > 0) socket.handler.data(rest);
-      return over === null || rest.length > 0;
+      return true;
     };
     return this.#firstBytes(socket, limits.firstByteMs, decide);
   }
@@ -109,8 +110,9 @@ export class LocalDoor {
 
   #beginHttp(socket: Socket, bytes: Uint8Array, http2: boolean): void {
     const { shard, open, recorder } = this.source.parts;
-    const server = new (http2 ? Http1Server : Http1Server)(socket, {
+    const server: HttpServer = serveHttp(socket, http2 ? "h2" : "http/1.1", {
       shard,
+      profile: profiles.local,
       connection: connectionOf(socket),
       handler: (exchange) => this.#exchange(exchange),
       hostOptional: this.source.only !== null,

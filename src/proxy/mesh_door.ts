@@ -4,12 +4,13 @@
  */
 import type { Listener, PeerCertificate, Socket, SocketHandler } from "../../runtime/contract.ts";
 import type { ServerExchange } from "../http/exchange.ts";
-import { Http1Server } from "../http/h1_server.ts";
+import { serveHttp, type HttpServer } from "../http/http_server.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import { inboundTls, sharedAlpn, tcpAlpn } from "../identity/tls_options.ts";
 import { isDenied } from "../identity/verify_peer.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
+import { profiles } from "../wire/h2/settings.ts";
 import { connectionOf } from "./connection_info.ts";
 import { clientField } from "./heddle_fields.ts";
 import type { Caller } from "./inbound.ts";
@@ -69,8 +70,10 @@ class MeshDoor {
     const peer = socket.tls?.peer ?? null;
     const retireAtMs = clock.now() + limits.connectionAgeMs;
     const endsMs = clock.now() + (peer?.notAfterMs ?? 0) - clock.wallMs();
-    const server = new (socket.tls?.alpn === sharedAlpn ? Http1Server : Http1Server)(socket, {
+    const version = socket.tls?.alpn === sharedAlpn ? "h2" : "http/1.1";
+    const server: HttpServer = serveHttp(socket, version, {
       shard,
+      profile: profiles.mesh,
       connection: connectionOf(socket),
       handler: (exchange: ServerExchange) => {
         const nowMs = clock.now();

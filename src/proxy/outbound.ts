@@ -8,6 +8,7 @@ import type {
   ClientConnection,
   ClientStream,
   OutgoingRequest,
+  RequestHead,
   ResponseHead,
   ServerExchange,
 } from "../http/exchange.ts";
@@ -16,8 +17,10 @@ import type { Outcome } from "../model/outcome.ts";
 import { serviceKey, takesRequests } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
-import { attemptField, heddleFields, repeatField, requestIdField } from "./heddle_fields.ts";
+import { attemptField, heddleFields, repeatField, requestIdField, spokeField } from "./heddle_fields.ts";
+import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
+import { allowedMethods, answerVia, hopsLeft, maxForwardsField, viaOf, viaOnly } from "./hops.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
 import type {
   InboundService,
@@ -46,7 +49,9 @@ const nothingTried: readonly LiveEndpoint[] = [];
 class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner {
   readonly #record: CallRecord;
   readonly #body: RequestBody;
-  readonly #edits: FieldEdits;
+  /** What heddle itself adds to every attempt, and to the answer. */
+  #edits: FieldEdits;
+  readonly #answerEdits: FieldEdits;
   #caller: Caller | null = null;
   #admitted: LiveDestination | null = null;
   #route: LiveRoute | null = null;
@@ -65,6 +70,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   /** The other proxy asked for another attempt: the rest of its answer passes by unseen. */
   #passingBy: Outcome | null = null;
   #head: ResponseHead | null = null;
+  /** The whole exchange must be over by then, milliseconds after it began; null for no limit. */
+  #timeoutMs: number | null = null;
+  /** Its client speaks gRPC. */
+  readonly #grpc: boolean;
   #finished = false;
   /** Body bytes of both directions when the idle timer was set. */
   #seenBytes = 0;
@@ -85,8 +94,12 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.path = request.path;
     record.protocol = request.version;
     this.#record = record;
-    this.#edits = { remove: noEdits.remove, set: [requestIdField, requestId], add: noEdits.add };
+    const set = [requestIdField, requestId];
+    const via = viaOf(request.version);
+    this.#answerEdits = { remove: noEdits.remove, set, add: answerVia };
+    this.#edits = via === answerVia ? this.#answerEdits : { remove: noEdits.remove, set, add: via };
     this.#body = new RequestBody(exchange, this, true);
+    this.#grpc = request.version === "HTTP/2" && isGrpc(request.fields);
   }
 
   get bytesSent(): number {
@@ -115,6 +128,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const { request } = this.exchange;
     record.service = destination.key;
     record.destinationId = destination.destination.spiffeId;
+    if ((request.method === "TRACE" || request.method === "OPTIONS") && this.#endsHere(request)) return;
     if (!takesRequests(destination.destination.protocol)) return this.#refuse(outcomes.notHttp(destination));
     if (!destination.admission.enter()) return this.#overflow(destination);
     this.#admitted = destination;
@@ -123,6 +137,9 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.route = route === null ? "unmatched" : route.name;
     if (route === null) return this.#refuse(outcomes.noRoute(destination.key, request.method, request.path));
     this.#route = route;
+    this.#timeoutMs = this.#grpc
+      ? earlier(route.requestTimeoutMs, grpcTimeoutMs(request.fields))
+      : route.requestTimeoutMs;
     this.#arm();
     if (route.policies.length === 0) this.#takeBackend(route);
     else this.#askPolicies(route, destination);
@@ -178,13 +195,39 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     if (!waits) this.#refuse(outcomes.noService(key));
   }
 
+  /** Answers what is meant for the next hop, which is this one (RFC 9110 sections 7.6.2 and 9.3.8). */
+  #endsHere(request: RequestHead): boolean {
+    const left = request.method === "TRACE" ? 0 : hopsLeft(request.fields);
+    if (left === null) return false;
+    if (left > 0) {
+      const { remove, set, add } = this.#edits;
+      this.#edits = { remove, set: [...set, maxForwardsField, String(left - 1)], add };
+      return false;
+    }
+    if (left < 0) this.#refuse(outcomes.badMaxForwards());
+    else if (request.method === "TRACE") this.#refuse(outcomes.noTrace());
+    else this.#answerOptions();
+    return true;
+  }
+
+  #answerOptions(): void {
+    const { exchange } = this;
+    const { remove, set } = this.#answerEdits;
+    this.#record.status = 200;
+    exchange.respond(200, null, { remove, set: [...set, "allow", allowedMethods], add: noEdits.add }, 0);
+    exchange.end(null);
+    this.#finish(null);
+  }
+
   #overflow(destination: LiveDestination): void {
     this.source.parts.recorder.limitTripped("requestsMax", `outbound ${this.source.key}`);
     this.#refuse(outcomes.tooMany(destination.key));
   }
 
   #askPolicies(route: LiveRoute, destination: LiveDestination): void {
-    const { method, authority, target, fields } = this.exchange.request;
+    const { method, authority, target } = this.exchange.request;
+    // Policies may still read when the client has left and the head is another's.
+    const fields = this.exchange.request.fields.copy();
     const { sourceId, requestId } = this.#record;
     const { service } = destination.destination;
     const call = { method, authority, target, fields, sourceId, service, requestId };
@@ -233,7 +276,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const { exchange } = this;
     const body = new TextEncoder().encode(verdict.body);
     const { remove, set, add } = verdict.headers;
-    const edits = { remove, set: [...set, ...this.#edits.set], add };
+    const edits = { remove, set: [...set, ...this.#answerEdits.set], add };
     this.#record.status = verdict.status;
     exchange.respond(verdict.status, null, edits, body.length);
     exchange.write(body);
@@ -259,6 +302,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
       requestId: this.#record.requestId,
       path: this.#path(),
       protocol: this.#record.protocol,
+      spokeHttp2: this.exchange.request.version === "HTTP/2",
       tls: false,
       request: this.#outgoing(),
       edits: this.#requestEdits(),
@@ -276,9 +320,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   #outgoing(): OutgoingRequest {
     const { request } = this.exchange;
-    if (this.#newTarget === null) return request;
-    const { method, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
-    const target = this.#newTarget;
+    if (this.#newTarget === null && request.authority !== "") return request;
+    const { method, fields, nominated, contentLength, upgrade, expectContinue } = request;
+    const target = this.#newTarget ?? request.target;
+    const authority = request.authority || (this.#admitted?.serverName ?? "");
     return { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
   }
 
@@ -287,19 +332,39 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const foreign = heddleFields(this.exchange.request.fields);
     const own = this.#edits;
     const policy = this.#policyEdits;
-    if (foreign === null && policy === noEdits && this.#tried.length === 0) return own;
+    const deadline = this.#grpc ? this.#deadlineLeft() : null;
+    const spoke = this.#tellsVersion();
+    const plain = foreign === null && policy === noEdits && this.#tried.length === 0;
+    if (plain && deadline === null && !spoke) return own;
     const attempt = this.#tried.length === 0 ? [] : [attemptField, String(this.#tried.length)];
+    if (deadline !== null) attempt.push("grpc-timeout", deadline);
+    if (spoke) attempt.push(spokeField, "h2");
     return {
       remove: [...(foreign ?? []), ...policy.remove],
       set: [...policy.set, ...own.set, ...attempt],
-      add: policy.add,
+      add: policy.add.length === 0 ? own.add : [...policy.add, ...own.add],
     };
+  }
+
+  /** The other proxy cannot see what the client spoke, and for an undeclared service it matters. */
+  #tellsVersion(): boolean {
+    const { protocol } = (this.#target as Target).destination.destination;
+    return protocol === "detect" && this.exchange.request.version === "HTTP/2" && this.#call === null;
+  }
+
+  /** What is left of the deadline for whoever gets the request now; null when it goes on as it came. */
+  #deadlineLeft(): string | null {
+    const timeoutMs = this.#timeoutMs;
+    if (timeoutMs === null) return null;
+    const elapsedMs = this.source.parts.shard.clock.now() - this.#record.startedMs;
+    const given = grpcTimeoutMs(this.exchange.request.fields);
+    return given === timeoutMs && elapsedMs < 1 ? null : grpcTimeoutText(timeoutMs - elapsedMs);
   }
 
   // --------------------------------------------------------------------------------------------- the answer
 
   informational(status: number, fields: Fields): void {
-    this.exchange.inform(status, fields, noEdits);
+    this.exchange.inform(status, fields, viaOnly);
   }
 
   head(head: ResponseHead): void {
@@ -310,6 +375,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
       return;
     }
     const record = this.#record;
+    if (failure !== null && this.#grpc) return this.#stop(failure);
     record.status = head.status;
     record.outcome = failure;
     record.firstByteMs = nowMs;
@@ -320,7 +386,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     if (failure !== null && failure.side === "upstream") load.failed(nowMs);
     else load.answered(nowMs - this.#attemptMs, nowMs);
     const remove = failure === null ? head.nominated : [repeatField, ...(head.nominated ?? [])];
-    const edits = remove === null ? this.#edits : { ...this.#edits, remove };
+    const edits = remove === null ? this.#answerEdits : { ...this.#answerEdits, remove };
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
   }
 
@@ -332,6 +398,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   end(trailers: Fields | null): void {
     if (this.#passingBy !== null) return this.#repeat(this.#passingBy);
+    if (this.#grpc)
+      this.#record.grpc = trailers?.get("grpc-status") ?? this.#head?.fields.get("grpc-status") ?? "";
     this.#endAttempt();
     this.exchange.end(trailers);
     this.#finish(this.#record.outcome);
@@ -436,7 +504,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   expired(): void {
     const { shard } = this.source.parts;
-    const timeoutMs = this.#route?.requestTimeoutMs ?? null;
+    const timeoutMs = this.#timeoutMs;
     const key = this.#record.service;
     shard.enter();
     if (timeoutMs !== null && shard.clock.now() - this.#record.startedMs >= timeoutMs)
@@ -450,7 +518,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   /** Ends at the route's timeout, or when nothing moves for long. */
   #arm(): void {
     const { shard } = this.source.parts;
-    const timeoutMs = this.#route?.requestTimeoutMs ?? null;
+    const timeoutMs = this.#timeoutMs;
     const left =
       timeoutMs === null ? limits.answerIdleMs : timeoutMs - (shard.clock.now() - this.#record.startedMs);
     this.#seenBytes = this.#body.bytes + this.#record.bytesOut;
@@ -499,6 +567,11 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#record.bytesIn = this.#body.bytes;
     recorder.finish(this.#record, shard.clock.now());
   }
+}
+
+function earlier(one: number | null, other: number | null): number | null {
+  if (one === null || other === null) return one ?? other;
+  return Math.min(one, other);
 }
 
 /** Methods that may happen twice (RFC 9110 section 9.2.2). */

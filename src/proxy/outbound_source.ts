@@ -1,5 +1,5 @@
 /** A way out of one local service: the listener is the identity of whoever uses it, and may lead to one service only. */
-import { outboundTls } from "../identity/tls_options.ts";
+import { httpAlpn, outboundTls, sharedAlpn } from "../identity/tls_options.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { TlsClientOptions } from "../../runtime/contract.ts";
@@ -9,7 +9,7 @@ import { meshService } from "./mesh_name.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import type { ProxyState } from "./state.ts";
 import { Pool } from "./upstream/pool.ts";
-import { http1Speech } from "./upstream/speak.ts";
+import { http1Speech, meshSpeech } from "./upstream/speak.ts";
 
 /** Names that are remembered with what they led to; more are looked up each time. */
 const namesMax = 1_000;
@@ -64,8 +64,8 @@ export class OutboundSource {
       port,
       connectMs: limits.connectMeshMs,
       peer: peerText(destination, endpoint),
-      speech: http1Speech,
-      tls: () => this.tls(destination, "http/1.1"),
+      speech: kind === "shared" ? meshSpeech : http1Speech,
+      tls: () => this.tls(destination, kind === "shared" ? sharedAlpn : httpAlpn),
       onLimit: (limit) => recorder.limitTripped(limit, `outbound ${this.key} to ${id}`),
       open,
     });

@@ -34,6 +34,16 @@ export const outcomes = {
     return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
   },
 
+  noTrace(): Outcome {
+    const detail = "TRACE is not answered: it would show what is added on the way";
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
+  },
+
+  badMaxForwards(): Outcome {
+    const detail = "Max-Forwards is not a number of hops";
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 400, detail };
+  },
+
   noTunnel(key: string, status: number): Outcome {
     const detail = `${key} answered ${status} instead of opening a connection`;
     return { flag: "UPE", side: "upstream", repeat: "no", status: 502, detail };

@@ -73,6 +73,7 @@ function accessLine(record: ExchangeRecord, durationMs: number, wallMs: number):
     path: record.path || undefined,
     proto: record.protocol,
     status: record.status || undefined,
+    grpc: record.grpc || undefined,
     flags: record.outcome?.flag,
     side: record.outcome?.side,
     detail: record.outcome?.detail,

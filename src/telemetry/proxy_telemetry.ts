@@ -10,12 +10,19 @@ import type { AccessVerdict, ExchangeRecord, Recorder } from "./record.ts";
 interface Handles {
   /** By status, with flag "" and tls as first seen; rarer combinations are resolved each time. */
   readonly plain: (Counter | undefined)[];
+  /** Answers of gRPC by code. */
+  readonly grpc: Map<string, Counter>;
   readonly success: Histogram;
   readonly failure: Histogram;
   readonly firstByte: Histogram;
   readonly bytesIn: Counter;
   readonly bytesOut: Counter;
 }
+
+/** The codes there are; whatever else a server sends is one label. */
+const grpcCodes = /^(?:\d|1[0-6])$/;
+/** Codes that say the server failed: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
+const grpcFailures: ReadonlySet<string> = new Set(["2", "4", "13", "14", "15"]);
 
 export class ProxyTelemetry implements Recorder {
   readonly #requests: Resolve<Counter>;
@@ -35,11 +42,7 @@ export class ProxyTelemetry implements Recorder {
   readonly #policies: PolicyTelemetry;
   readonly #trips: Resolve<Counter>;
   readonly #detected: Resolve<Counter>;
-  /** direction, then service, then source, then route: no string is built to find the handles. */
-  readonly #handles: Record<"inbound" | "outbound", Map<string, Map<string, Map<string, Handles>>>> = {
-    inbound: new Map(),
-    outbound: new Map(),
-  };
+  readonly #handles = { inbound: new EdgeHandles(), outbound: new EdgeHandles() };
 
   constructor(
     metrics: Metrics,
@@ -50,6 +53,7 @@ export class ProxyTelemetry implements Recorder {
       ...edge,
       "route",
       "code",
+      "grpc_code",
       "flags",
       "tls",
     ]);
@@ -135,7 +139,10 @@ export class ProxyTelemetry implements Recorder {
     const flag = record.outcome === null ? "" : record.outcome.flag;
     if (flag === "") this.#plainCounter(handles, record).add(1);
     else this.#counterOf(record, flag).add(1);
-    (record.status >= 500 || flag !== "" ? handles.failure : handles.success).observe(seconds);
+    (record.status >= 500 || flag !== "" || grpcFailures.has(record.grpc)
+      ? handles.failure
+      : handles.success
+    ).observe(seconds);
     if (record.firstByteMs > 0) handles.firstByte.observe((record.firstByteMs - record.startedMs) / 1000);
     handles.bytesIn.add(record.bytesIn);
     handles.bytesOut.add(record.bytesOut);
@@ -160,6 +167,7 @@ export class ProxyTelemetry implements Recorder {
   }
 
   #plainCounter(handles: Handles, record: ExchangeRecord): Counter {
+    if (record.grpc !== "") return this.#grpcCounter(handles, record);
     const slot = record.status * 2 + (record.tls ? 1 : 0);
     const known = handles.plain[slot];
     if (known !== undefined) return known;
@@ -168,27 +176,66 @@ export class ProxyTelemetry implements Recorder {
     return made;
   }
 
+  #grpcCounter(handles: Handles, record: ExchangeRecord): Counter {
+    const key = record.tls ? record.grpc : `${record.grpc} here`;
+    const { grpc } = handles;
+    let counter = grpc.get(key);
+    if (counter === undefined) {
+      counter = this.#counterOf(record, "");
+      grpc.set(key, counter);
+    }
+    return counter;
+  }
+
   #counterOf(record: ExchangeRecord, flag: string): Counter {
     const { direction, service, source, route, status, tls } = record;
-    return this.#requests(direction, service, source, route, String(status), flag, String(tls));
+    const grpc = grpcCodes.test(record.grpc) ? record.grpc : record.grpc === "" ? "" : "other";
+    return this.#requests(direction, service, source, route, String(status), grpc, flag, String(tls));
   }
 
   #handlesOf(record: ExchangeRecord): Handles {
-    const bySource = inner(this.#handles[record.direction], record.service);
-    const byRoute = inner(bySource, record.source);
-    let handles = byRoute.get(record.route);
-    if (handles === undefined) {
-      const { direction, service, source, route } = record;
-      handles = {
-        plain: [],
-        success: this.#duration(direction, service, source, route, "success"),
-        failure: this.#duration(direction, service, source, route, "failure"),
-        firstByte: this.#firstByte(direction, service, source, route),
-        bytesIn: this.#bytesIn(direction, service, source),
-        bytesOut: this.#bytesOut(direction, service, source),
-      };
-      byRoute.set(record.route, handles);
-    }
+    const edges = this.#handles[record.direction];
+    return edges.find(record) ?? edges.keep(record, this.#resolve(record));
+  }
+
+  #resolve({ direction, service, source, route }: ExchangeRecord): Handles {
+    return {
+      plain: [],
+      grpc: new Map(),
+      success: this.#duration(direction, service, source, route, "success"),
+      failure: this.#duration(direction, service, source, route, "failure"),
+      firstByte: this.#firstByte(direction, service, source, route),
+      bytesIn: this.#bytesIn(direction, service, source),
+      bytesOut: this.#bytesOut(direction, service, source),
+    };
+  }
+}
+
+/** Handles by service, then source, then route: no string is built to find them, and the ones used last are found at once. */
+class EdgeHandles {
+  readonly #all = new Map<string, Map<string, Map<string, Handles>>>();
+  #service = "";
+  #source = "";
+  #route = "";
+  #last: Handles | null = null;
+
+  find(record: ExchangeRecord): Handles | null {
+    const { service, source, route } = record;
+    if (service === this.#service && source === this.#source && route === this.#route) return this.#last;
+    const found = this.#all.get(service)?.get(source)?.get(route);
+    return found === undefined ? null : this.#remember(record, found);
+  }
+
+  keep(record: ExchangeRecord, handles: Handles): Handles {
+    inner(inner(this.#all, record.service), record.source).set(record.route, handles);
+    return this.#remember(record, handles);
+  }
+
+  #remember({ service, source, route }: ExchangeRecord, handles: Handles): Handles {
+    this.#service = service;
+    this.#source = source;
+    this.#route = route;
+    this.#last = handles;
     return handles;
   }
 }

@@ -23,6 +23,8 @@ export interface ExchangeRecord {
   /** Without the query. */
   path: string;
   protocol: string;
+  /** Status code of a gRPC answer as it was sent: `0`; "" for everything else. */
+  grpc: string;
   /** Name of the route; "" when none is attached, `unmatched` when none matched. */
   route: string;
   status: number;

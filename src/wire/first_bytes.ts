@@ -26,31 +26,34 @@ export function whatIsSpoken(bytes: Uint8Array): Spoken {
   return requestLine(bytes);
 }
 
-/** `METHOD target HTTP/1.x`: a method in capitals, and a line that ends so. Inline commands of other protocols do not. */
+/**
+ * `METHOD target HTTP/1.x`: a method in capitals, and a line that ends so. Inline commands of other protocols do not. Each
+ * byte is judged alone, so what a part of the bytes told stays true.
+ */
 function requestLine(bytes: Uint8Array): Spoken {
   let at = 0;
-  while (at < bytes.length && isCapital(bytes[at] as number)) at++;
+  while (at < bytes.length && at <= limits.methodBytesMax && isCapital(bytes[at] as number)) at++;
   if (at > limits.methodBytesMax) return "opaque";
   if (at === bytes.length) return "undecided";
   if (at === 0 || bytes[at] !== 32) return "opaque";
-  const lineFeed = bytes.indexOf(10, at);
-  if (lineFeed < 0) return bytes.length > limits.targetBytesMax ? "opaque" : plainSoFar(bytes, at);
-  const end = bytes[lineFeed - 1] === 13 ? lineFeed - 1 : lineFeed;
-  const version = " HTTP/1.";
-  const start = end - version.length - 1;
-  if (start < at) return "opaque";
-  for (let index = 0; index < version.length; index++)
-    if (bytes[start + index] !== version.charCodeAt(index)) return "opaque";
-  return "http/1.1";
-}
-
-/** Control bytes stand in no request line. */
-function plainSoFar(bytes: Uint8Array, from: number): Spoken {
-  for (let at = from; at < bytes.length; at++) {
-    const byte = bytes[at] as number;
-    if (byte < 32 && byte !== 13) return "opaque";
+  for (let index = at + 1; index < bytes.length; index++) {
+    const byte = bytes[index] as number;
+    if (byte === 10) return endsInVersion(bytes, at, index) ? "http/1.1" : "opaque";
+    if (bytes[index - 1] === 13 || (byte < 32 && byte !== 13)) return "opaque";
+    if (index >= limits.requestHeadBytesMax) return "opaque";
   }
   return "undecided";
+}
+
+const version = Uint8Array.from(" HTTP/1.", (letter) => letter.charCodeAt(0));
+
+/** Whether the line from the space behind the method to its line feed ends in ` HTTP/1.x`. */
+function endsInVersion(bytes: Uint8Array, from: number, lineFeed: number): boolean {
+  const end = bytes[lineFeed - 1] === 13 ? lineFeed - 1 : lineFeed;
+  const start = end - version.length - 1;
+  if (start < from) return false;
+  for (let at = 0; at < version.length; at++) if (bytes[start + at] !== version[at]) return false;
+  return true;
 }
 
 function isCapital(byte: number): boolean {

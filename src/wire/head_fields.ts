@@ -25,6 +25,14 @@ const knownNames = [
   "x-request-id",
   "http2-settings",
   "content-type",
+  "cookie",
+  "set-cookie",
+  "authorization",
+  "traceparent",
+  "tracestate",
+  // For CGI and its heirs these two are framing.
+  "content_length",
+  "transfer_encoding",
 ] as const;
 
 export type KnownName = Exclude<(typeof knownNames)[number], "">;
@@ -100,6 +108,14 @@ export class HeadFields implements Fields {
     copyBytes(this.bytes, 0, source, start, end);
   }
 
+  /** Makes room for `length` owned bytes, keeping what is there. */
+  reserve(length: number): void {
+    if (this.bytes.length >= length) return;
+    const grown = new Uint8Array(Math.max(length, this.bytes.length * 2));
+    copyBytes(grown, 0, this.bytes, 0, this.bytes.length);
+    this.bytes = grown;
+  }
+
   /** A copy that lives on when this one is reused. */
   copy(): HeadFields {
     const copied = new HeadFields();
@@ -172,3 +188,6 @@ export class HeadFields implements Fields {
     this.ids = ids;
   }
 }
+
+/** Stands for a head that is over, whose own fields may be another's by now. Nobody writes to it. */
+export const noFields = new HeadFields();

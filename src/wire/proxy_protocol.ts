@@ -113,9 +113,9 @@ function isPort(text: string): boolean {
   return /^(?:0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535;
 }
 
-/** Groups in hexadecimal, one gap at most (RFC 4291 section 2.2, without an embedded IPv4 address). */
+/** Groups in hexadecimal, one gap at most, an IPv4 address in place of the last two (RFC 4291 section 2.2). */
 function ipv6Bytes(text: string): number[] | null {
-  const halves = text.split("::");
+  const halves = withoutIpv4(text).split("::");
   if (halves.length > 2) return null;
   const groups = halves.map((half) => (half === "" ? [] : half.split(":")));
   if (!groups.flat().every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) return null;
@@ -124,6 +124,15 @@ function ipv6Bytes(text: string): number[] | null {
   if (halves.length === 1 ? gap !== 0 : gap < 1) return null;
   const all = halves.length === 1 ? head : [...head, ...new Array<string>(gap).fill("0"), ...tail];
   return all.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]);
+}
+
+/** `::ffff:10.0.0.1` as `::ffff:a00:1`. */
+function withoutIpv4(text: string): string {
+  const at = text.lastIndexOf(":") + 1;
+  const last = text.slice(at);
+  if (at === 0 || !isIpv4(last)) return text;
+  const [a = 0, b = 0, c = 0, d = 0] = last.split(".").map(Number);
+  return `${text.slice(0, at)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
 function ipv6Text(address: Uint8Array): string {

@@ -3,7 +3,7 @@
  * A machine is a data plane; all of them share one authority.
  */
 import { createRuntime } from "../../runtime/bun/runtime.ts";
-import type { Net, TlsCredential } from "../../runtime/contract.ts";
+import type { Clock, Net, TlsCredential } from "../../runtime/contract.ts";
 import { Shard } from "../../src/http/shard.ts";
 import type { Upstream } from "../../src/model/document.ts";
 import { serviceId } from "../../src/model/identity.ts";
@@ -87,6 +87,7 @@ export interface MachinePlan {
   >;
   readonly policies?: PolicyChain;
   readonly net?: Net;
+  readonly clock?: Clock;
   readonly wanted?: (key: string) => void;
 }
 
@@ -151,7 +152,7 @@ export class Planes {
     const logs: string[] = [];
     const plane = new DataPlane({
       net: plan.net ?? runtime.net,
-      shard: new Shard(runtime.clock),
+      shard: new Shard(plan.clock ?? runtime.clock),
       random: runtime.random,
       recorder: records,
       credentials: {

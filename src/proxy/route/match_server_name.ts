@@ -12,8 +12,12 @@ export function matchServerName<Route extends Named>(
 ): Route | null {
   for (const route of routes) {
     const { hostname } = route;
-    if (hostname.startsWith("*.") ? serverName.endsWith(hostname.slice(1)) : serverName === hostname)
+    if (hostname.startsWith("*.") ? isBelow(serverName, hostname.slice(1)) : serverName === hostname)
       return route;
   }
   return null;
+}
+
+function isBelow(serverName: string, suffix: string): boolean {
+  return serverName.length > suffix.length && serverName.endsWith(suffix);
 }

@@ -2,8 +2,10 @@
 import type { Socket, SocketHandler } from "../../../runtime/contract.ts";
 import type { ClientConnection } from "../../http/exchange.ts";
 import { Http1Client } from "../../http/h1_client.ts";
+import { Http2Client } from "../../http/h2_client.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
+import { profiles, type Profile } from "../../wire/h2/settings.ts";
 
 /** A connection as a pool keeps it. */
 export interface PooledConnection extends ClientConnection {
@@ -37,3 +39,18 @@ export const http1Speech: Speech = {
   connectionsMax: limits.connectionsMax,
   begin: (socket, { onRoom, ...events }) => new Http1Client(socket, { ...events, onIdle: onRoom }),
 };
+
+/** HTTP/2: many requests share few connections. */
+function http2Speech(profile: Profile): Speech {
+  return {
+    streams: profile.streamsMax,
+    connectionsMax: limits.sharedConnectionsMax,
+    begin: (socket, events) => new Http2Client(socket, { ...events, profile }),
+  };
+}
+
+/** To a local app that speaks HTTP/2, in clear text by prior knowledge. */
+export const appHttp2Speech: Speech = http2Speech(profiles.app);
+
+/** To another proxy. */
+export const meshSpeech: Speech = http2Speech(profiles.mesh);

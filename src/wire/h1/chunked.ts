@@ -28,7 +28,8 @@ export class ChunkedDecoder {
   #digits = 0;
   #extension = 0;
   #extensions = 0;
-  #quoted: "no" | "open" | "escape" | "closed" = "no";
+  /** Where in an extension it is; `closed` is behind a quoted value. */
+  #part: "name" | "value" | "quoted" | "escape" | "closed" = "name";
   #last = 0;
   #left = 0;
   #trailerBytes: Uint8Array | null = null;
@@ -113,7 +114,7 @@ export class ChunkedDecoder {
     this.#state = "extension";
     this.#extension = 0;
     this.#last = 59;
-    this.#quoted = "no";
+    this.#part = "name";
     return true;
   }
 
@@ -128,10 +129,10 @@ export class ChunkedDecoder {
       this.problem = problems.chunkExtension;
       return false;
     }
-    if (this.#quoted === "open" || this.#quoted === "escape") {
+    if (this.#part === "quoted" || this.#part === "escape") {
       if (((classes[byte] as number) & valueBit) === 0) return false;
-      this.#quoted =
-        this.#quoted === "escape" ? "open" : byte === 92 ? "escape" : byte === 34 ? "closed" : "open";
+      this.#part =
+        this.#part === "escape" ? "quoted" : byte === 92 ? "escape" : byte === 34 ? "closed" : "quoted";
       return true;
     }
     if (byte === CR) {
@@ -140,12 +141,12 @@ export class ChunkedDecoder {
       return true;
     }
     if (byte === 59 || byte === 61) {
-      if (this.#last === 59 || this.#last === 61 || (byte === 61 && this.#quoted === "closed")) return false;
-      if (byte === 59) this.#quoted = "no";
+      if (this.#last === 59 || this.#last === 61 || (byte === 61 && this.#part !== "name")) return false;
+      this.#part = byte === 59 ? "name" : "value";
     } else if (byte === 34) {
       if (this.#last !== 61) return false;
-      this.#quoted = "open";
-    } else if (((classes[byte] as number) & tokenBit) === 0 || this.#quoted === "closed") return false;
+      this.#part = "quoted";
+    } else if (((classes[byte] as number) & tokenBit) === 0 || this.#part === "closed") return false;
     this.#last = byte;
     return true;
   }
@@ -185,10 +186,13 @@ function hexDigit(byte: number): number {
   return lower >= 97 && lower <= 102 ? lower - 87 : -1;
 }
 
+/** One byte more than is allowed at most: what lies beyond is not looked at. */
 function joined(before: Uint8Array | null, source: Uint8Array, start: number, end: number): Uint8Array {
-  if (before === null) return source.slice(start, Math.min(end, start + limits.trailerBytesMax + 1));
-  const all = new Uint8Array(before.length + (end - start));
+  const room = limits.trailerBytesMax + 1 - (before?.length ?? 0);
+  const until = Math.min(end, start + room);
+  if (before === null) return source.slice(start, until);
+  const all = new Uint8Array(before.length + (until - start));
   all.set(before);
-  all.set(source.subarray(start, end), before.length);
+  all.set(source.subarray(start, until), before.length);
   return all;
 }

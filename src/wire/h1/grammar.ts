@@ -57,6 +57,7 @@ export const problems = {
   codingUnknown: problem(501, "this transfer coding is not known"),
   conflict: problem(400, "Content-Length and Transfer-Encoding contradict each other"),
   connectionOption: problem(400, "a Connection option names a field that must not be dropped"),
+  handshake: problem(400, "a WebSocket handshake is a GET with Sec-WebSocket-Version: 13"),
   expectation: problem(417, "this expectation cannot be met, only 100-continue"),
   chunk: problem(400, "the chunked body is malformed"),
   chunkExtension: problem(400, "chunk extensions are too long", "chunkExtensionsBytesMax"),

@@ -4,11 +4,11 @@
  */
 import { limits } from "../../model/limits.ts";
 import { Interner } from "../../base/bytes.ts";
-import { HeadFields } from "../head_fields.ts";
+import { fieldStride } from "../fields.ts";
 import { normalAuthority, normalTarget } from "../target.ts";
-import { equalsLower, Framing, readFraming } from "./framing.ts";
+import { FieldSection } from "./field_section.ts";
+import { equalsLower } from "./framing.ts";
 import { classes, problems, targetBit, tokenBit, type Problem } from "./grammar.ts";
-import { FieldScan, scanFields } from "./scan_fields.ts";
 
 const CR = 13;
 const LF = 10;
@@ -35,8 +35,9 @@ export interface RequestParserOptions {
 }
 
 export class RequestParser {
-  fields = new HeadFields();
-  readonly framing = new Framing();
+  readonly #section = new FieldSection();
+  readonly fields = this.#section.fields;
+  readonly framing = this.#section.framing;
   method = "";
   target = "";
   path = "";
@@ -46,13 +47,13 @@ export class RequestParser {
   upgrade: string | null = null;
   expectContinue = false;
   problem: Problem | null = null;
-  readonly #scan = new FieldScan();
   #targetStart = 0;
   #targetEnd = 0;
   /** The last Host and target as they came: the next request of a connection mostly has the same. */
   #rawHost = "";
   #rawTarget = "";
   #hostAuthority = "";
+  #fieldUpgrade: string | null = null;
   #normalTarget = "";
   #normalPath = "";
 
@@ -66,19 +67,18 @@ export class RequestParser {
     this.problem = null;
     const begin = skipEmptyLines(source, start, end);
     if (begin >= end) return 0;
-    const fieldsAt = this.#parseLine(source, begin, end);
-    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(begin, end) : -1;
-    this.fields.clear();
-    const scan = this.#scan;
-    scanFields(source, fieldsAt, end, begin, this.fields, scan);
-    if (scan.problem !== null) return this.#refuse(scan.problem);
-    if (scan.consumed === 0) return this.#incomplete(begin, end);
-    if (scan.consumed - begin > limits.requestHeadBytesMax) return this.#refuse(problems.headLong);
-    const problem =
-      readFraming(source, begin, this.fields, this.minor, this.framing) ?? this.#finish(source, begin);
-    if (problem !== null) return this.#refuse(problem);
-    this.fields.own(source, begin, scan.consumed);
-    return scan.consumed;
+    // What lies beyond the limit is not looked at: it would be refused in one way or another by the split it came in.
+    const until = Math.min(end, begin + limits.requestHeadBytesMax + 1);
+    const fieldsAt = this.#parseLine(source, begin, until);
+    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(begin, until) : -1;
+    const next = this.#section.read(source, fieldsAt, until, this.minor);
+    if (next === 0) return this.#incomplete(begin, until);
+    if (next < 0) return this.#refuse(this.#section.problem as Problem);
+    if (next - begin > limits.requestHeadBytesMax) return this.#refuse(problems.headLong);
+    const problem = (this.#section.repeated ? this.#repeat() : this.#finish()) ?? this.#readTarget(source);
+    if (problem === null) return next;
+    this.#section.forget();
+    return this.#refuse(problem);
   }
 
   /** Body bytes that follow; -1 when chunked. */
@@ -144,31 +144,46 @@ export class RequestParser {
     return at + 10;
   }
 
-  /** What needs the whole head: host, target, upgrade, expectation. */
-  #finish(source: Uint8Array, base: number): Problem | null {
+  /** The same fields as before: what they mean is known. A target in absolute form may have put another authority first. */
+  #repeat(): Problem | null {
+    this.authority = this.#hostAuthority;
+    this.upgrade = this.#fieldUpgrade;
+    return this.#handshakeProblem();
+  }
+
+  /** What the fields of the whole head mean: host, upgrade, expectation. */
+  #finish(): Problem | null {
     const { framing } = this;
-    const host = framing.hostAt < 0 ? null : this.#valueOf(source, base, framing.hostAt);
+    const host = framing.hostAt < 0 ? null : this.#valueOf(framing.hostAt);
     if (host === null) {
       if (this.minor !== 0 || !this.options.hostOptional) return problems.host;
-      this.authority = "";
+      this.#rawHost = this.#hostAuthority = "";
     } else if (host !== this.#rawHost || this.#rawHost === "") {
       const authority = normalAuthority(host);
       if (authority === null) return problems.host;
       this.#rawHost = host;
       this.#hostAuthority = authority;
     }
-    if (host !== null) this.authority = this.#hostAuthority;
-    this.upgrade = null;
+    this.authority = this.#hostAuthority;
+    this.#fieldUpgrade = null;
     if (framing.upgradeAt >= 0 && framing.upgrading && this.minor === 1) {
-      this.upgrade = this.#valueOf(source, base, framing.upgradeAt).toLowerCase();
+      this.#fieldUpgrade = this.#valueOf(framing.upgradeAt).toLowerCase();
     }
+    this.upgrade = this.#fieldUpgrade;
     this.expectContinue = false;
     if (framing.expectAt >= 0 && this.minor === 1) {
-      const at = this.#spanOf(base, framing.expectAt);
-      if (!equalsLower(source, at[0], at[1], "100-continue")) return problems.expectation;
+      const [start, end] = this.#spanOf(framing.expectAt);
+      if (!equalsLower(this.fields.bytes, start, end, "100-continue")) return problems.expectation;
       this.expectContinue = true;
     }
-    return this.#readTarget(source);
+    return this.#handshakeProblem();
+  }
+
+  /** RFC 6455 section 4.1. The key is between the client and the server. */
+  #handshakeProblem(): Problem | null {
+    if (this.upgrade !== "websocket") return null;
+    const fits = this.method === "GET" && this.fields.get("sec-websocket-version") === "13";
+    return fits ? null : problems.handshake;
   }
 
   #readTarget(source: Uint8Array): Problem | null {
@@ -214,24 +229,28 @@ export class RequestParser {
     return null;
   }
 
-  #spanOf(base: number, index: number): readonly [number, number] {
-    return [
-      base + (this.fields.table[index * 4 + 2] as number),
-      base + (this.fields.table[index * 4 + 3] as number),
-    ];
+  #spanOf(index: number): readonly [number, number] {
+    const { table } = this.fields;
+    const at = index * fieldStride;
+    return [table[at + 2] as number, table[at + 3] as number];
   }
 
-  #valueOf(source: Uint8Array, base: number, index: number): string {
-    const [start, end] = this.#spanOf(base, index);
-    return interner.latin1(source, start, end);
+  #valueOf(index: number): string {
+    const [start, end] = this.#spanOf(index);
+    return interner.latin1(this.fields.bytes, start, end);
   }
 }
 
-/** Empty lines before a request are skipped (RFC 9112 section 2.2), a few at most. */
+const emptyLinesMax = 4;
+
+/** Empty lines before a request are skipped (RFC 9112 section 2.2), a few at most. `end`: the request has not begun yet. */
 function skipEmptyLines(source: Uint8Array, start: number, end: number): number {
   let at = start;
-  for (let lines = 0; lines < 4 && at + 1 < end && source[at] === CR && source[at + 1] === LF; lines++)
+  for (let lines = 0; lines < emptyLinesMax && at < end && source[at] === CR; lines++) {
+    if (at + 1 === end) return end;
+    if (source[at + 1] !== LF) break;
     at += 2;
+  }
   return at;
 }
 

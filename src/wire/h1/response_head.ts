@@ -1,9 +1,7 @@
 /** HTTP/1.x response heads: as strict as requests, since what an upstream says is forwarded to somebody. */
 import { limits } from "../../model/limits.ts";
-import { HeadFields } from "../head_fields.ts";
-import { Framing, readFraming } from "./framing.ts";
+import { FieldSection } from "./field_section.ts";
 import { classes, problems, valueBit, type Problem } from "./grammar.ts";
-import { FieldScan, scanFields } from "./scan_fields.ts";
 
 const CR = 13;
 const LF = 10;
@@ -13,28 +11,23 @@ const shape = "HTTP/1.# ###";
 const digit = 35;
 
 export class ResponseParser {
-  fields = new HeadFields();
-  readonly framing = new Framing();
+  readonly #section = new FieldSection();
+  readonly fields = this.#section.fields;
+  readonly framing = this.#section.framing;
   status = 0;
   minor = 1;
   problem: Problem | null = null;
-  readonly #scan = new FieldScan();
 
   /** As `RequestParser.parse`. */
   parse(source: Uint8Array, start: number, end: number): number {
     this.problem = null;
-    const fieldsAt = this.#parseLine(source, start, end);
-    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(start, end) : -1;
-    this.fields.clear();
-    const scan = this.#scan;
-    scanFields(source, fieldsAt, end, start, this.fields, scan);
-    if (scan.problem !== null) return this.#refuse(scan.problem);
-    if (scan.consumed === 0) return this.#incomplete(start, end);
-    if (scan.consumed - start > limits.responseHeadBytesMax) return this.#refuse(problems.headLong);
-    const problem = readFraming(source, start, this.fields, this.minor, this.framing);
-    if (problem !== null) return this.#refuse(problem);
-    this.fields.own(source, start, scan.consumed);
-    return scan.consumed;
+    const until = Math.min(end, start + limits.responseHeadBytesMax + 1);
+    const fieldsAt = this.#parseLine(source, start, until);
+    if (fieldsAt <= 0) return fieldsAt === 0 ? this.#incomplete(start, until) : -1;
+    const next = this.#section.read(source, fieldsAt, until, this.minor);
+    if (next === 0) return this.#incomplete(start, until);
+    if (next < 0) return this.#refuse(this.#section.problem as Problem);
+    return next - start > limits.responseHeadBytesMax ? this.#refuse(problems.headLong) : next;
   }
 
   get persistent(): boolean {

@@ -26,6 +26,7 @@ const ofThisHop: Uint8Array = (() => {
       "trailer",
     ] as const),
     ...(["transfer-encoding", "content-length", "upgrade", "http2-settings"] as const),
+    ...(["transfer_encoding", "content_length"] as const),
   ];
   for (const name of names) table[idOf(name)] = 1;
   return table;
@@ -68,30 +69,35 @@ function copyFields(sink: ByteSink, fields: Fields, writing: FieldWriting): void
   for (let index = 0; index < count; index++) {
     const at = index * fieldStride;
     const start = table[at] as number;
-    const end = (table[at + 3] as number) + trailingBytes(bytes, table[at + 3] as number);
-    if (isDropped(fields, index, ids === null ? 0 : (ids[index] as number), writing)) {
-      if (spanStart >= 0) sink.bytes(bytes, spanStart, spanEnd);
-      spanStart = -1;
-      continue;
-    }
-    if (spanStart >= 0 && spanEnd !== start) {
+    const valueEnd = table[at + 3] as number;
+    const dropped = isDropped(fields, index, ids === null ? 0 : (ids[index] as number), writing);
+    const plain = !dropped && isPlain(bytes, table[at + 1] as number, table[at + 2] as number, valueEnd);
+    if (spanStart >= 0 && (!plain || spanEnd !== start)) {
       sink.bytes(bytes, spanStart, spanEnd);
       spanStart = -1;
     }
-    if (spanStart < 0) spanStart = start;
-    spanEnd = end;
+    if (plain) {
+      if (spanStart < 0) spanStart = start;
+      spanEnd = valueEnd + 2;
+    } else if (!dropped) {
+      sink.bytes(bytes, start, table[at + 1] as number);
+      sink.text(": ");
+      sink.bytes(bytes, table[at + 2] as number, valueEnd);
+      sink.text("\r\n");
+    }
   }
   if (spanStart >= 0) sink.bytes(bytes, spanStart, spanEnd);
 }
 
-/** From the end of a value to behind its CR LF; blanks in between go along. */
-function trailingBytes(bytes: Uint8Array, valueEnd: number): number {
-  let at = valueEnd;
-  while (bytes[at] !== 10) at++;
-  return at + 1 - valueEnd;
+/** Whether a line stands as it would be written: at most one space before its value, and no blanks behind it. */
+function isPlain(bytes: Uint8Array, nameEnd: number, valueStart: number, valueEnd: number): boolean {
+  if (bytes[valueEnd] !== 13) return false;
+  const blanks = valueStart - nameEnd - 1;
+  return blanks === 0 || (blanks === 1 && bytes[nameEnd + 1] === 32);
 }
 
-function isDropped(fields: Fields, index: number, id: number, writing: FieldWriting): boolean {
+/** Whether a field stays behind: of this hop, of framing, or named by the edits. */
+export function isDropped(fields: Fields, index: number, id: number, writing: FieldWriting): boolean {
   if (id !== 0) {
     if (id === writing.replacedId) return true;
     if (ofThisHop[id] === 1) return !(id === lengthId && writing.keepLength);
@@ -125,11 +131,22 @@ function sameLetters(bytes: Uint8Array, start: number, lower: string): boolean {
   return true;
 }
 
-/** Trailer fields that may cross: nothing of framing, routing, credentials or content (RFC 9110 section 6.5.1). */
+/** In lower case, `-` for `_`, which CGI and its heirs cannot tell apart. */
+const neverTrailers: readonly RegExp[] = [
+  // Framing and connection.
+  /^(?:transfer-encoding|te|trailer|connection|keep-alive|upgrade|proxy-.*)$/,
+  // Routing, credentials, identity.
+  /^(?:host|authorization|www-authenticate|cookie|set-cookie|x-forwarded-.*|forwarded|via|x-heddle-.*)$/,
+  // What modifies a request or controls an answer.
+  /^(?:expect|range|max-forwards|cache-control|pragma|if-.*|age|date|expires|location|retry-after|vary|warning)$/,
+  // What the content is.
+  /^content-.*$/,
+];
+
+/** Trailer fields that may cross: nothing that has its place before the content (RFC 9110 section 6.5.1). `name` in lower case. */
 export function mayBeTrailer(name: string): boolean {
-  return !/^(?:host|content-.*|transfer-encoding|te|trailer|connection|upgrade|authorization|cookie|set-cookie|expect|range|max-forwards|cache-control|x-heddle-.*)$/.test(
-    name,
-  );
+  const plain = name.replaceAll("_", "-");
+  return !neverTrailers.some((names) => names.test(plain));
 }
 
 const reasons: Readonly<Record<number, string>> = {

@@ -19,6 +19,7 @@ function record(change: Partial<ExchangeRecord>): ExchangeRecord {
     method: "GET",
     path: "/v1",
     protocol: "HTTP/1.1",
+    grpc: "",
     route: "",
     status: 200,
     outcome: null,
@@ -75,8 +76,8 @@ test("a finished record is counted once with its route, code, flag and peer", ()
   telemetry.finish(record({ status: 503, outcome }), 1001);
   const text = metrics.expose();
   const labels = 'direction="outbound",service="orders.default",peer="web.default",route=""';
-  expect(text).toContain(`heddle_requests_total{${labels},code="200",flags="",tls="true"} 2`);
-  expect(text).toContain(`heddle_requests_total{${labels},code="503",flags="UH",tls="true"} 1`);
+  expect(text).toContain(`heddle_requests_total{${labels},code="200",grpc_code="",flags="",tls="true"} 2`);
+  expect(text).toContain(`heddle_requests_total{${labels},code="503",grpc_code="",flags="UH",tls="true"} 1`);
   expect(text).toContain(`heddle_request_duration_seconds_count{${labels},class="success"} 2`);
   expect(text).toContain(`heddle_request_duration_seconds_count{${labels},class="failure"} 1`);
 });

@@ -1,0 +1,245 @@
+/** One request on an HTTP/2 client connection, and what comes back. */
+import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
+import { limits } from "../model/limits.ts";
+import type { FieldEdits, Fields } from "../wire/fields.ts";
+import { errorCodes } from "../wire/h2/frames.ts";
+import type { HeadBlock } from "../wire/h2/head_block.ts";
+import { idOf, noFields, type HeadFields } from "../wire/head_fields.ts";
+import type { ClientStream, OutgoingRequest, ResponseHead, ResponseSink } from "./exchange.ts";
+import { declinedField } from "../wire/h2/settings.ts";
+import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
+import { Http2Stream, type StreamWire } from "./h2_stream.ts";
+import { firstProtocol } from "./upgrade.ts";
+
+/** What a call needs of its connection. */
+export interface CallWire extends StreamWire {
+  readonly heads: HpackEncoder;
+  writeHead(call: Http2Call, endStream: boolean): void;
+  /** A call gave up before it began. */
+  dropEarly(call: Http2Call): void;
+  /** A limit of this call tripped. */
+  tripped(limit: string): void;
+  /** In words: `detail` goes on after the name of the peer. */
+  outcome(flag: Flag, detail: string, repeat: Repeat): Outcome;
+}
+
+const hostId = idOf("host");
+const declinedNames = [declinedField] as const;
+
+export class Http2Call extends Http2Stream implements ClientStream, ResponseHead {
+  // As ResponseHead, once `answered`.
+  status = 0;
+  contentLength = -1;
+  tunnel = false;
+  nominated: readonly string[] | null = null;
+  /** The final head came. */
+  answered = false;
+  /** 1xx answers so far. */
+  #interim = 0;
+  #fields: HeadFields | null = null;
+  #sink: ResponseSink | null;
+  /** The sink has heard the end. */
+  #told = false;
+
+  constructor(
+    readonly client: CallWire,
+    readonly request: OutgoingRequest,
+    readonly edits: FieldEdits,
+    sink: ResponseSink,
+  ) {
+    super(client, 0);
+    this.#sink = sink;
+  }
+
+  get fields(): Fields {
+    return this.#fields ?? noFields;
+  }
+
+  /** Extended CONNECT, which a server must have announced (RFC 8441 section 3). */
+  get needsSettings(): boolean {
+    const { upgrade } = this.request;
+    return upgrade !== null && upgrade !== "connect";
+  }
+
+  // ----------------------------------------------------------------------------------------------- request
+
+  /** The stream has its number: its head leaves, with what was written meanwhile behind it. */
+  writeHead(): void {
+    const { request, edits, client } = this;
+    const { method, target, authority, fields, nominated, upgrade, contentLength } = request;
+    const { heads } = client;
+    this.sendWindow = client.peer.streamWindowBytes;
+    heads.begin();
+    heads.method(upgrade === null ? method : "CONNECT");
+    if (upgrade !== "connect") {
+      heads.scheme(client.profile.scheme);
+      heads.path(target);
+      if (upgrade !== null) heads.text(":protocol", firstProtocol(upgrade));
+    }
+    heads.text(":authority", authority);
+    heads.fields(fields, { edits, nominated, keepLength: false, replacedId: hostId }, true);
+    if (upgrade === null && (contentLength > 0 || (contentLength === 0 && takesBody(method))))
+      heads.contentLength(contentLength);
+    const whole = upgrade === null && contentLength === 0;
+    if (whole) this.localEnded = true;
+    client.writeHead(this, whole);
+    if (this.queuedBytes > 0) client.sender.wait(this);
+    else this.catchUp();
+  }
+
+  protected override get open(): boolean {
+    return this.id !== 0;
+  }
+
+  write(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
+    if (this.closed || this.localEnded || start === end) return true;
+    return this.send(bytes, start, end);
+  }
+
+  end(trailers: Fields | null): void {
+    this.sendEnd(trailers);
+  }
+
+  cancel(): void {
+    this.#sink = null;
+    if (this.closed) return;
+    if (this.id === 0) {
+      this.closed = true;
+      this.client.dropEarly(this);
+    } else this.client.resetStream(this, errorCodes.cancel);
+    this.onClosed();
+  }
+
+  // ------------------------------------------------------------------------------------------------ answer
+
+  protected get taken(): boolean {
+    return this.#sink !== null;
+  }
+
+  /** What is wrong with a head that is well-formed by itself. */
+  problemOf(head: HeadBlock, endStream: boolean): string | null {
+    const { status } = head;
+    if (status < 200 && (status === 101 || endStream)) return "an interim answer that cannot be one";
+    if (status < 200 && ++this.#interim > limits.interimAnswersMax) {
+      this.client.tripped("interimAnswersMax");
+      return "interim answers without end";
+    }
+    const short = endStream && head.contentLength > 0 && !this.#isBodyless(status) && !this.#isTunnel(head);
+    return short ? "less body than Content-Length says" : null;
+  }
+
+  takeHead(head: HeadBlock, endStream: boolean): void {
+    const { status, fields } = head;
+    if (status < 200) {
+      this.#sink?.informational(status, fields);
+      return this.client.shard.giveFields(fields);
+    }
+    const bodyless = this.#isBodyless(status);
+    this.answered = true;
+    this.#fields = fields;
+    this.tunnel = this.#isTunnel(head);
+    this.status = this.tunnel && this.needsSettings ? 101 : status;
+    if (this.needsSettings && this.client.profile.marksDeclined && fields.has(declinedField))
+      this.nominated = declinedNames;
+    if (bodyless || endStream) this.contentLength = 0;
+    else this.contentLength = this.tunnel ? -1 : head.contentLength;
+    this.expectedBytes = bodyless ? 0 : this.contentLength;
+    if (this.tunnel && endStream) this.contentLength = -1;
+    this.#sink?.head(this);
+    if (endStream && !this.closed) this.receiveEnd(null);
+  }
+
+  #isBodyless(status: number): boolean {
+    return this.request.method === "HEAD" || status === 204 || status === 304;
+  }
+
+  #isTunnel(head: HeadBlock): boolean {
+    if (this.request.upgrade === null || head.status < 200 || head.status >= 300) return false;
+    const marked = this.needsSettings && this.client.profile.marksDeclined;
+    return !(marked && head.fields.has(declinedField));
+  }
+
+  protected onData(bytes: Uint8Array, start: number, end: number): void {
+    this.#sink?.data(bytes, start, end);
+  }
+
+  protected onEnd(trailers: Fields | null): void {
+    this.#told = true;
+    this.#sink?.end(trailers);
+  }
+
+  protected onWritable(): void {
+    this.#sink?.writable();
+  }
+
+  // ------------------------------------------------------------------------------------------------- its end
+
+  /** An answer ends the call, also when its request has not ended: a server that has answered reads no further. */
+  protected override settle(): void {
+    if (this.closed || !this.#told) return;
+    if (this.tunnel) return super.settle();
+    if (this.sentAll) this.client.forget(this);
+    else this.client.resetStream(this, errorCodes.cancel);
+    this.onClosed();
+  }
+
+  /** A server that has answered whole may reset what it has not read (RFC 9113 section 8.1). */
+  override peerStopped(): boolean {
+    if (!this.remoteEnded || this.tunnel) return false;
+    this.stopSending();
+    return true;
+  }
+
+  onClosed(): void {
+    if (this.#fields !== null) this.client.shard.giveFields(this.#fields);
+    this.#fields = null;
+    this.#sink = null;
+  }
+
+  onBroken(code: number, detail: string, byPeer: boolean): void {
+    if (!byPeer) return this.#fail("UPE", `sent an answer that is not valid HTTP/2: ${detail}`, "no");
+    const how = detail.replace("the peer reset", "reset");
+    if (this.answered) return this.#fail("UR", `${how} inside its answer`, "no");
+    this.#fail("UR", `${how} before it answered`, repeatAfter(code));
+  }
+
+  /** The connection is no more, or takes this call no more. */
+  lost(flag: Flag, how: string, repeat: Repeat): void {
+    this.closed = true;
+    this.#fail(flag, how, repeat);
+  }
+
+  /** It cannot even be sent. Told later: nothing is called from inside `start`. */
+  refusedHere(detail: string): void {
+    this.closed = true;
+    const outcome = { flag: "UPE", side: "upstream", repeat: "no", status: 502, detail } as const;
+    this.client.shard.clock.soon(() => {
+      this.client.shard.enter();
+      this.#sink?.failed(outcome);
+      this.#sink = null;
+      this.client.shard.leave();
+    });
+  }
+
+  #fail(flag: Flag, how: string, repeat: Repeat): void {
+    const sink = this.#sink;
+    this.#sink = null;
+    sink?.failed(this.client.outcome(flag, how, repeat));
+    this.onClosed();
+  }
+}
+
+/** What a reset before any answer says about the request (RFC 9113 section 8.7). */
+function repeatAfter(code: number): Repeat {
+  if (code === errorCodes.refusedStream) return "yes";
+  const pointless =
+    code === errorCodes.protocolError ||
+    code === errorCodes.enhanceYourCalm ||
+    code === errorCodes.http11Required;
+  return pointless ? "no" : "idempotent";
+}
+
+/** Methods whose empty body is said, because servers expect one (RFC 9110 section 8.6). */
+function takesBody(method: string): boolean {
+  return method === "POST" || method === "PUT" || method === "PATCH";
+}

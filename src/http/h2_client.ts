@@ -1,0 +1,272 @@
+/**
+ * The client side of one HTTP/2 connection: many requests at a time, each answer checked as strictly as a request, and after a
+ * failure the truth about whether the request may be sent again (RFC 9113 section 8.7).
+ */
+import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
+import { limits } from "../model/limits.ts";
+import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
+import type { FieldEdits } from "../wire/fields.ts";
+import { errorCodes, errorName, maxInt31, prefaceText } from "../wire/h2/frames.ts";
+import type { ClientConnection, ClientStream, OutgoingRequest, ResponseSink } from "./exchange.ts";
+import { Http2Call, type CallWire } from "./h2_call.ts";
+import { Http2Connection, type Http2Options } from "./h2_connection.ts";
+
+export interface Http2ClientOptions extends Http2Options {
+  /** Whom it leads to, for words: `orders.default at 10.0.0.2:7445`. */
+  readonly peer: string;
+  /** Takes a request again, after it took none. */
+  readonly onRoom: (connection: Http2Client) => void;
+  /** Gone, or will take no request any more. Called once. */
+  readonly onRetired: (connection: Http2Client) => void;
+  /** The socket is gone, with all that was under way. Called once, last. */
+  readonly onClosed?: (connection: Http2Client) => void;
+  /** The far side checks our certificate: a new connection that it closes without a word was refused, not lost. */
+  readonly identityAtStake?: boolean;
+}
+
+/** Speaks HTTP/2 on a dialled socket, by prior knowledge or after ALPN: set its `handler` there. */
+export class Http2Client extends Http2Connection implements ClientConnection, CallWire {
+  carried = 0;
+  protected readonly lastPeerId = 0;
+  protected readonly idleMs = limits.h2ClientIdleMs;
+  #nextId = 1;
+  #retired = false;
+  /** Calls that must know the server's SETTINGS first. */
+  #early: Http2Call[] = [];
+  /** The last start took the last place. */
+  #full = false;
+  #roomDue = false;
+
+  constructor(
+    socket: Socket,
+    readonly options: Http2ClientOptions,
+  ) {
+    super(socket, options, false, options.onLimit);
+    this.output.text(prefaceText);
+    this.writer.opening(this.profile, false);
+  }
+
+  /** What the socket calls. */
+  get handler(): SocketHandler {
+    return this;
+  }
+
+  get room(): number {
+    if (this.#retired || this.closing || this.closed) return 0;
+    const taken = this.peer.known ? this.peer.streamsMax : limits.h2StreamsEarlyMax;
+    return Math.max(0, Math.min(taken, this.profile.streamsMax) - this.streams.size - this.#early.length);
+  }
+
+  start(request: OutgoingRequest, edits: FieldEdits, sink: ResponseSink): ClientStream {
+    const call = new Http2Call(this, request, edits, sink);
+    this.carried++;
+    if (this.closing || this.closed) this.shard.clock.soon(() => this.#loseLate(call));
+    else if (call.needsSettings && !this.peer.known) this.#early.push(call);
+    else this.#begin(call);
+    if (this.room === 0) this.#full = true;
+    return call;
+  }
+
+  #begin(call: Http2Call): void {
+    if (call.needsSettings && !this.peer.connectProtocol) {
+      call.refusedHere(`${this.options.peer} takes no upgrades over HTTP/2`);
+      return;
+    }
+    call.id = this.#nextId;
+    this.#nextId += 2;
+    this.adopt(call);
+    call.writeHead();
+    if (this.#nextId > maxInt31 - 2) this.retire();
+  }
+
+  #loseLate(call: Http2Call): void {
+    this.shard.enter();
+    call.lost("UC", "had closed the connection already", "yes");
+    this.shard.leave();
+  }
+
+  retire(): void {
+    if (this.#retired) return;
+    this.#retireQuietly();
+    this.#endWhenDone();
+  }
+
+  override destroy(): void {
+    if (this.closed) return;
+    super.destroy();
+    this.#retireQuietly();
+  }
+
+  // -------------------------------------------------------------------------------------- used by the calls
+
+  writeHead(call: Http2Call, endStream: boolean): void {
+    this.writer.block(call, endStream);
+  }
+
+  /** A call gave up before it began. */
+  dropEarly(call: Http2Call): void {
+    this.#early = this.#early.filter((each) => each !== call);
+    this.onForgotten();
+  }
+
+  // --------------------------------------------------------------------------------------------- answers in
+
+  protected readPreface(): number {
+    return 0;
+  }
+
+  protected onBlock(streamId: number, endStream: boolean): void {
+    const call = this.streams.get(streamId) as Http2Call | undefined;
+    if (call === undefined) {
+      if (this.isIdle(streamId)) this.fail(errorCodes.protocolError, "a head for a stream that never began");
+      else this.passBy();
+    } else if (call.remoteEnded) {
+      this.passBy();
+      this.breakStream(call, errorCodes.streamClosed, "a head behind the end of a stream");
+    } else if (call.answered) this.takeTrailers(call, endStream);
+    else this.#takeHead(call, endStream);
+  }
+
+  #takeHead(call: Http2Call, endStream: boolean): void {
+    const fields = this.shard.takeFields();
+    const head = this.decode("response", fields);
+    if (head === null) return;
+    if (head.refusal?.limit != null) this.options.onLimit?.(head.refusal.limit);
+    const wrong = head.malformed ?? head.refusal?.reason ?? call.problemOf(head, endStream);
+    if (wrong === null) return call.takeHead(head, endStream);
+    this.shard.giveFields(fields);
+    this.breakStream(call, errorCodes.protocolError, wrong);
+  }
+
+  protected isIdle(streamId: number): boolean {
+    return streamId >= this.#nextId || (streamId & 1) === 0;
+  }
+
+  protected onLateData(): void {}
+
+  protected onSettings(): void {
+    const early = this.#early;
+    this.#early = [];
+    for (const call of early) this.#begin(call);
+    if (this.#full && this.room > 0) this.#roomLater();
+  }
+
+  // ------------------------------------------------------------------------------------------------- its end
+
+  protected get busy(): boolean {
+    return this.streams.size + this.#early.length > 0;
+  }
+
+  protected onGoaway(lastId: number, code: number, detail: string): void {
+    this.#retireQuietly();
+    const words = detail === "" ? errorName(code) : `${errorName(code)}: ${detail}`;
+    for (const stream of [...this.streams.values()]) {
+      if (stream.id <= lastId) continue;
+      this.forget(stream);
+      (stream as Http2Call).lost("UR", `took no further request (${words})`, "yes");
+    }
+    this.#loseEarly();
+    this.#endWhenDone();
+  }
+
+  #loseEarly(): void {
+    const early = this.#early;
+    this.#early = [];
+    for (const call of early) call.lost("UR", "took no further request", "yes");
+  }
+
+  protected onForgotten(): void {
+    if (this.#retired) this.#endWhenDone();
+    else if (this.#full) this.#roomLater();
+  }
+
+  /** Told once the current turn is over: what frees a place must be written before what takes it. */
+  #roomLater(): void {
+    if (this.#roomDue) return;
+    this.#roomDue = true;
+    queueMicrotask(() => {
+      this.#roomDue = false;
+      if (this.room === 0) return;
+      this.#full = false;
+      this.shard.enter();
+      this.options.onRoom(this);
+      this.shard.leave();
+    });
+  }
+
+  #endWhenDone(): void {
+    if (!this.#retired || this.busy || this.closing || this.closed) return;
+    this.writer.goaway(0, errorCodes.noError, "");
+    this.finish();
+  }
+
+  #retireQuietly(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    this.options.onRetired(this);
+  }
+
+  protected override fail(code: number, detail: string): void {
+    this.#retireQuietly();
+    super.fail(code, detail);
+    this.#loseEarly();
+  }
+
+  protected onIdle(): void {
+    this.retire();
+  }
+
+  protected onDrainPing(): void {}
+
+  /** The server will say nothing more. */
+  protected onInputEnd(): void {
+    this.#loseAll(null);
+    this.#retireQuietly();
+    this.socket.destroy();
+  }
+
+  protected onGone(error: SocketError | null): void {
+    this.#loseAll(error);
+    this.#retireQuietly();
+    this.options.onClosed?.(this);
+  }
+
+  protected onDead(): void {
+    const how = `did not answer a PING within ${limits.h2PingAnswerMs} ms`;
+    for (const call of this.#takeAll()) call.lost("UR", how, call.answered ? "no" : "idempotent");
+    this.destroy();
+  }
+
+  #loseAll(error: SocketError | null): void {
+    const flag: Flag = error === null ? "UC" : "UR";
+    const how = error === null ? "closed the connection" : `broke the connection (${error.message})`;
+    const silent = error === null && !this.peer.known && this.options.identityAtStake === true;
+    for (const call of this.#takeAll()) {
+      if (call.answered) call.lost(flag, `${how} inside its answer`, "no");
+      else if (silent)
+        call.lost(
+          "ID",
+          "closed a new connection without a word, as it does when it refuses a certificate",
+          "no",
+        );
+      else call.lost(flag, `${how} before it answered`, "idempotent");
+    }
+  }
+
+  #takeAll(): Http2Call[] {
+    const calls = [...(this.streams.values() as Iterable<Http2Call>), ...this.#early];
+    this.#early = [];
+    for (const call of calls) this.forget(call);
+    return calls;
+  }
+
+  protected watchStream(): void {}
+
+  tripped(limit: string): void {
+    this.options.onLimit?.(limit);
+  }
+
+  outcome(flag: Flag, detail: string, repeat: Repeat): Outcome {
+    return { flag, side: "upstream", repeat, status: 502, detail: `${this.options.peer} ${detail}` };
+  }
+}

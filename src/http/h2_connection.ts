@@ -1,0 +1,583 @@
+/**
+ * What both sides of an HTTP/2 connection share (RFC 9113): frames in, settings, windows, PING, GOAWAY, the budgets of the peer
+ * and every timer. What a header block means is the side's business. Streams say when they are done.
+ */
+import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
+import { latin1 } from "../base/bytes.ts";
+import { WheelEntry } from "../base/timer_wheel.ts";
+import { limits } from "../model/limits.ts";
+import type { Fields } from "../wire/fields.ts";
+import { BlockReader } from "../wire/h2/block_reader.ts";
+import { FloodGuard } from "../wire/h2/flood_guard.ts";
+import { FrameReader, wants, type FrameTaker, type Wants } from "../wire/h2/frame_reader.ts";
+import { errorCodes, errorName, frameFlags, frameTypes, get31, get32, maxInt31 } from "../wire/h2/frames.ts";
+import type { BlockKind, HeadBlock } from "../wire/h2/head_block.ts";
+import { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
+import { PeerSettings, type Profile } from "../wire/h2/settings.ts";
+import type { HeadFields } from "../wire/head_fields.ts";
+import { Sender } from "./h2_sender.ts";
+import type { Http2Stream, StreamWire } from "./h2_stream.ts";
+import { FrameWriter } from "./h2_writer.ts";
+import { Output } from "./output.ts";
+import type { Shard } from "./shard.ts";
+
+export interface Http2Options {
+  readonly shard: Shard;
+  readonly profile: Profile;
+  /** A limit of the limits table ended a request or the connection. */
+  readonly onLimit?: (limit: string) => void;
+}
+
+/** First byte of the payload of our PINGs: asking whether somebody is there, or before the last GOAWAY. */
+const pings = { alive: 1, drain: 2 } as const;
+
+export abstract class Http2Connection extends WheelEntry implements SocketHandler, FrameTaker, StreamWire {
+  readonly shard: Shard;
+  readonly profile: Profile;
+  readonly output: Output;
+  readonly peer = new PeerSettings();
+  readonly guard = new FloodGuard();
+  readonly sender: Sender;
+  readonly writer: FrameWriter;
+  /** Encodes heads; `writer.block` sends them. */
+  readonly heads = new HpackEncoder(limits.h2TableBytesMax);
+  readonly streams = new Map<number, Http2Stream>();
+  readonly openedMs: number;
+  /** The output ends: nothing more is read. */
+  protected closing = false;
+  /** The socket is gone. */
+  protected closed = false;
+  /** The peer sent its FIN. */
+  protected inputEnded = false;
+  readonly #reader = new FrameReader(this);
+  readonly #blocks: BlockReader;
+  /** Bytes that came beyond one turn's work. */
+  #rest: Uint8Array | null = null;
+  #settingsAcked = false;
+  #failed = false;
+  /** What the peer may still send on the connection, and what was taken without telling it. */
+  #receiveWindow: number;
+  #credit = 0;
+  /** Of the DATA frame under way. */
+  #dataBytes = 0;
+  #lastHeardMs: number;
+  #pingSentMs = 0;
+  #drainPingMs = -1;
+  #blockedSinceMs = -1;
+  #idleSinceMs: number;
+  #watching = false;
+
+  constructor(
+    readonly socket: Socket,
+    options: Http2Options,
+    private readonly isServer: boolean,
+    private readonly onLimit: ((limit: string) => void) | undefined,
+  ) {
+    super();
+    const { shard, profile } = options;
+    this.shard = shard;
+    this.profile = profile;
+    this.output = new Output(socket, shard, true);
+    this.writer = new FrameWriter(this.output, this.peer, (limit) => this.#cut(limit));
+    this.sender = new Sender(this.output, this.peer, this.guard);
+    this.#blocks = isServer
+      ? new BlockReader(limits.requestHeadBytesMax, "requestHeadBytesMax")
+      : new BlockReader(limits.responseHeadBytesMax, "responseHeadBytesMax");
+    this.#receiveWindow = profile.connectionWindowBytes;
+    this.openedMs = this.#lastHeardMs = this.#idleSinceMs = shard.clock.now();
+    this.#watch();
+  }
+
+  /** What comes before the first frame. Returns the offset where frames begin. */
+  protected abstract readPreface(source: Uint8Array): number;
+  /** A whole header block came: `decode` reads it. It must be decoded, or the connection ended. */
+  protected abstract onBlock(streamId: number, endStream: boolean): void;
+  /** Whether the stream never began. */
+  protected abstract isIdle(streamId: number): boolean;
+  /** DATA for a stream that is no more. */
+  protected abstract onLateData(streamId: number): void;
+  protected abstract onSettings(): void;
+  protected abstract onGoaway(lastId: number, code: number, detail: string): void;
+  /** A stream is no more. */
+  protected abstract onForgotten(): void;
+  /** Whether something is under way. */
+  protected abstract readonly busy: boolean;
+  /** How long it may be unused. */
+  protected abstract readonly idleMs: number;
+  protected abstract onIdle(): void;
+  /** Looks after a stream, about once a second. */
+  protected abstract watchStream(stream: Http2Stream, nowMs: number): void;
+  /** The PING before the last GOAWAY came back, or will not. */
+  protected abstract onDrainPing(): void;
+  /** Highest stream of the peer that was acted on. */
+  protected abstract readonly lastPeerId: number;
+  /** The peer's FIN. */
+  protected abstract onInputEnd(): void;
+  /** No answer to a PING: whoever was there is not. */
+  protected abstract onDead(): void;
+  /** The socket is gone. Called once, last. */
+  protected abstract onGone(error: SocketError | null): void;
+
+  // ------------------------------------------------------------------------------------- socket callbacks
+
+  data(chunk: Uint8Array): void {
+    const { shard } = this;
+    shard.enter();
+    if (!this.closing) {
+      this.#lastHeardMs = shard.clock.now();
+      if (this.#rest === null) this.#process(chunk, false);
+      else this.#rest = joined(this.#rest, chunk);
+    }
+    shard.leave();
+  }
+
+  drain(): void {
+    const { shard, output } = this;
+    shard.enter();
+    const goOn = output.drained();
+    this.#blockedSinceMs = -1;
+    if (!output.blocked) this.writer.drained();
+    if (goOn) this.sender.pump();
+    shard.leave();
+  }
+
+  end(): void {
+    const { shard } = this;
+    shard.enter();
+    this.inputEnded = true;
+    this.onInputEnd();
+    shard.leave();
+  }
+
+  close(error: SocketError | null): void {
+    const { shard } = this;
+    this.closed = true;
+    this.#stop();
+    shard.wheel.forget(this);
+    shard.enter();
+    this.output.discard();
+    this.onGone(error);
+    shard.leave();
+  }
+
+  #process(source: Uint8Array, owned: boolean): void {
+    const start = this.readPreface(source);
+    const at = this.#reader.read(source, start, source.length, limits.h2FramesPerTurnMax);
+    if (at >= source.length || this.closing || this.closed) return;
+    this.#rest = owned ? source.subarray(at) : source.slice(at);
+    this.socket.pause();
+    this.shard.clock.soon(() => this.#again());
+  }
+
+  #again(): void {
+    const { shard } = this;
+    const rest = this.#rest;
+    if (this.closed) return;
+    this.#rest = null;
+    shard.enter();
+    if (rest !== null && !this.closing) this.#process(rest, true);
+    if (this.#rest === null) this.socket.resume();
+    shard.leave();
+  }
+
+  // -------------------------------------------------------------------------------------------- frames in
+
+  begins(type: number, flags: number, streamId: number, length: number): Wants {
+    if (this.closing) return wants.nothingMore;
+    if (length > this.profile.frameBytesMax)
+      return this.#refuse(errorCodes.frameSizeError, "a frame is longer than SETTINGS allow");
+    const { openId } = this.#blocks;
+    if (openId !== 0 && (type !== frameTypes.continuation || streamId !== openId))
+      return this.#refuse(errorCodes.protocolError, "a header block is interrupted");
+    if (!this.peer.known && (type !== frameTypes.settings || (flags & frameFlags.ack) !== 0))
+      return this.#refuse(errorCodes.protocolError, "the first frame is not SETTINGS");
+    switch (type) {
+      case frameTypes.data:
+        this.#dataBytes = 0;
+        return streamId === 0 || this.isIdle(streamId) ? this.#misplaced() : wants.whole;
+      case frameTypes.headers:
+        if (streamId === 0) return this.#misplaced();
+        return this.#within(this.#blocks.admit(length, this.shard.clock.now()));
+      case frameTypes.continuation:
+        return openId === 0 ? this.#misplaced() : this.#within(this.#blocks.admitMore(length, flags));
+      case frameTypes.priority:
+        return streamId === 0 ? this.#misplaced() : this.#sized(length === 5);
+      case frameTypes.rstStream:
+        return streamId === 0 || this.isIdle(streamId) ? this.#misplaced() : this.#sized(length === 4);
+      case frameTypes.windowUpdate:
+        return streamId !== 0 && this.isIdle(streamId) ? this.#misplaced() : this.#sized(length === 4);
+      case frameTypes.ping:
+        return streamId !== 0 ? this.#misplaced() : this.#sized(length === 8);
+      case frameTypes.settings:
+        if (streamId !== 0) return this.#misplaced();
+        if ((flags & frameFlags.ack) !== 0) return this.#sized(length === 0);
+        return this.#within(length > limits.h2SettingsBytesMax ? "h2SettingsBytesMax" : null);
+      case frameTypes.goaway:
+        if (streamId !== 0) return this.#misplaced();
+        return this.#sized(length >= 8 && length <= limits.h2GoawayBytesMax);
+      case frameTypes.pushPromise:
+        return this.#refuse(errorCodes.protocolError, "push was never allowed");
+      default:
+        return this.#tripped(this.guard.ignored()) ? wants.nothingMore : wants.skipped;
+    }
+  }
+
+  #within(limit: string | null): Wants {
+    return this.#tripped(limit) ? wants.nothingMore : wants.whole;
+  }
+
+  #sized(right: boolean): Wants {
+    return right ? wants.whole : this.#refuse(errorCodes.frameSizeError, "a frame has the wrong size");
+  }
+
+  #misplaced(): Wants {
+    return this.#refuse(errorCodes.protocolError, "a frame came where it may not");
+  }
+
+  #refuse(code: number, detail: string): Wants {
+    this.fail(code, detail);
+    return wants.nothingMore;
+  }
+
+  overpadded(): void {
+    this.fail(errorCodes.protocolError, "more padding than payload");
+  }
+
+  frame(type: number, flags: number, streamId: number, source: Uint8Array, start: number, end: number): void {
+    switch (type) {
+      case frameTypes.headers: {
+        const wrong = this.#blocks.take(flags, streamId, source, start, end);
+        if (wrong !== null) return this.fail(errorCodes.protocolError, wrong);
+        if (this.#blocks.openId === 0) this.onBlock(streamId, this.#blocks.endStream);
+        return;
+      }
+      case frameTypes.continuation:
+        this.#blocks.takeMore(flags, source, start, end);
+        if (this.#blocks.openId === 0) this.onBlock(streamId, this.#blocks.endStream);
+        return;
+      case frameTypes.settings:
+        return this.#takeSettings(flags, source, start, end);
+      case frameTypes.ping:
+        return this.#takePing(flags, source, start);
+      case frameTypes.windowUpdate:
+        return this.#takeWindowUpdate(streamId, get31(source, start));
+      case frameTypes.rstStream:
+        return this.#takeReset(streamId, get32(source, start));
+      case frameTypes.priority:
+        if (this.#tripped(this.guard.ignored())) return;
+        if (get31(source, start) === streamId)
+          this.fail(errorCodes.protocolError, "a stream depends on itself");
+        return;
+      case frameTypes.goaway: {
+        const detail = latin1(source, start + 8, Math.min(end, start + 8 + 100));
+        return this.onGoaway(get31(source, start), get32(source, start + 4), detail);
+      }
+    }
+  }
+
+  body(
+    streamId: number,
+    source: Uint8Array,
+    start: number,
+    end: number,
+    flowBytes: number,
+    done: boolean,
+    endStream: boolean,
+  ): void {
+    this.#receiveWindow -= flowBytes;
+    if (this.#receiveWindow < 0)
+      return this.fail(errorCodes.flowControlError, "more body than the window of the connection allows");
+    this.#credit += flowBytes;
+    if (this.#credit * 2 >= this.profile.connectionWindowBytes) this.#grant();
+    this.#dataBytes += end - start;
+    if (done && this.#tripped(this.guard.data(this.#dataBytes, endStream))) return;
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) return done ? this.onLateData(streamId) : undefined;
+    if (stream.remoteEnded)
+      return this.breakStream(stream, errorCodes.streamClosed, "body behind the end of a stream");
+    stream.receive(source, start, end, flowBytes);
+    if (endStream && !stream.closed) stream.receiveEnd(null);
+  }
+
+  /** The window of the connection opens whatever its streams do: one that nobody reads stops no other. */
+  #grant(): void {
+    this.#receiveWindow += this.#credit;
+    this.writer.windowUpdate(0, this.#credit);
+    this.#credit = 0;
+  }
+
+  /** Decodes the block that came. null: the connection has failed. The result is good until the next block. */
+  protected decode(kind: BlockKind, fields: HeadFields): HeadBlock | null {
+    const block = this.#blocks.decode(kind, fields);
+    if (block === null) this.fail(errorCodes.compressionError, "a header block cannot be decoded");
+    return block;
+  }
+
+  /** A block that nobody wants keeps the table of the decoder in step. */
+  protected passBy(): void {
+    const fields = this.shard.takeFields();
+    this.decode("trailers", fields);
+    this.shard.giveFields(fields);
+  }
+
+  /** Trailers of a stream that waits for its end. */
+  protected takeTrailers(stream: Http2Stream, endStream: boolean): void {
+    const fields = this.shard.takeFields();
+    const trailers = this.decode("trailers", fields);
+    if (trailers === null) return;
+    const { malformed, refusal } = trailers;
+    const wrong = malformed ?? refusal?.reason ?? (endStream ? null : "a head behind the head of a stream");
+    if (wrong === null) return stream.receiveEnd(fields);
+    this.shard.giveFields(fields);
+    this.breakStream(stream, errorCodes.protocolError, wrong);
+  }
+
+  #takeSettings(flags: number, source: Uint8Array, start: number, end: number): void {
+    if ((flags & frameFlags.ack) !== 0) {
+      this.#settingsAcked = true;
+      return;
+    }
+    if (this.#tripped(this.guard.control(this.shard.clock.now()))) return;
+    const { peer } = this;
+    const before = peer.streamWindowBytes;
+    const error = peer.read(source, start, end, !this.isServer);
+    if (error !== 0) return this.fail(error, "SETTINGS hold a value that may not be");
+    this.heads.limitTable(peer.headerTableBytes);
+    const change = peer.streamWindowBytes - before;
+    if (change !== 0) {
+      for (const stream of this.streams.values())
+        if (!stream.widen(change))
+          return this.fail(errorCodes.flowControlError, "SETTINGS make a window too large");
+    }
+    this.writer.settingsAck();
+    this.onSettings();
+    this.sender.pump();
+  }
+
+  #takePing(flags: number, source: Uint8Array, start: number): void {
+    if ((flags & frameFlags.ack) !== 0) {
+      if (source[start] === pings.drain && this.#drainPingMs >= 0) this.#drained();
+    } else if (!this.#tripped(this.guard.control(this.shard.clock.now()))) this.writer.pong(source, start);
+  }
+
+  #takeWindowUpdate(streamId: number, increment: number): void {
+    if (this.#tripped(this.guard.windowUpdate())) return;
+    if (streamId === 0) {
+      if (increment === 0) this.fail(errorCodes.protocolError, "a window grows by nothing");
+      else if (!this.sender.widen(increment))
+        this.fail(errorCodes.flowControlError, "the window of the connection is too large");
+      return;
+    }
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) return;
+    if (increment === 0)
+      this.breakStream(stream, errorCodes.protocolError, "the window of a stream grows by nothing");
+    else if (stream.widen(increment)) this.sender.pump();
+    else this.breakStream(stream, errorCodes.flowControlError, "the window of a stream is too large");
+  }
+
+  #takeReset(streamId: number, code: number): void {
+    const stream = this.streams.get(streamId);
+    if (stream === undefined || this.countEarlyReset(stream) || stream.peerStopped()) return;
+    this.forget(stream);
+    stream.onBroken(code, `the peer reset the stream (${errorName(code)})`, true);
+  }
+
+  // ----------------------------------------------------------------------------------------------- streams
+
+  protected adopt(stream: Http2Stream): void {
+    this.streams.set(stream.id, stream);
+    this.guard.stream();
+    if (!this.#watching) this.#watch();
+  }
+
+  forget(stream: Http2Stream): void {
+    if (stream.closed) return;
+    this.streams.delete(stream.id);
+    this.sender.leave(stream);
+    stream.drop();
+    if (this.streams.size === 0) this.#idleSinceMs = this.shard.clock.now();
+    this.onForgotten();
+  }
+
+  breakStream(stream: Http2Stream, code: number, detail: string): void {
+    if (stream.closed || this.countEarlyReset(stream)) return;
+    this.resetStream(stream, code);
+    stream.onBroken(code, detail, false);
+  }
+
+  resetStream(stream: Http2Stream, code: number): void {
+    if (stream.closed) return;
+    this.writer.reset(stream.id, code);
+    this.forget(stream);
+  }
+
+  writeWindowUpdate(streamId: number, increment: number): void {
+    this.writer.windowUpdate(streamId, increment);
+  }
+
+  writeTrailers(stream: Http2Stream, trailers: Fields): void {
+    this.heads.begin();
+    this.heads.trailers(trailers);
+    this.writer.block(stream, true);
+  }
+
+  /** Counts a reset that the peer caused. True: there were too many, and the connection has failed. */
+  protected countEarlyReset(_stream: Http2Stream): boolean {
+    return false;
+  }
+
+  protected tripReset(): boolean {
+    return this.#tripped(this.guard.earlyReset());
+  }
+
+  /** Whether so much waits for the peer that it should not make more. */
+  protected get outputFull(): boolean {
+    return this.output.blocked && this.output.pendingBytes > limits.h2QueuedBytesMax;
+  }
+
+  // ------------------------------------------------------------------------------------------------ ending
+
+  /** A connection error (RFC 9113 section 5.4.1). */
+  protected fail(code: number, detail: string): void {
+    if (this.closing || this.closed) return;
+    this.writer.goaway(this.lastPeerId, code, detail);
+    this.#failed = true;
+    this.finish();
+    this.breakAll(code, detail);
+  }
+
+  protected breakAll(code: number, detail: string): void {
+    for (const stream of [...this.streams.values()]) {
+      this.forget(stream);
+      stream.onBroken(code, detail, false);
+    }
+  }
+
+  /** FIN behind what is written; then a little time for the peer to read. */
+  protected finish(): void {
+    if (this.closing || this.closed) return;
+    this.closing = true;
+    this.#stop();
+    this.output.finish();
+    this.socket.resume();
+    this.shard.wheel.arm(this, limits.lingerMs);
+    this.shard.tick();
+  }
+
+  /** At once: whoever is there sees a reset. */
+  destroy(): void {
+    this.#stop();
+    this.output.discard();
+    this.socket.reset();
+  }
+
+  #stop(): void {
+    this.#reader.stopped = true;
+    this.writer.stopped = true;
+    this.#rest = null;
+  }
+
+  #tripped(limit: string | null): boolean {
+    if (limit === null) return false;
+    this.onLimit?.(limit);
+    this.fail(errorCodes.enhanceYourCalm, `over the limit ${limit}`);
+    return true;
+  }
+
+  /** The peer reads nothing of what waits for it: no word would reach it. */
+  #cut(limit: string): void {
+    this.onLimit?.(limit);
+    this.destroy();
+  }
+
+  /** Says that no new stream should come; once the peer has heard it, `onDrainPing`. */
+  protected beginDrain(): void {
+    if (this.closing || this.closed) return;
+    this.#drainPingMs = this.shard.clock.now();
+    this.writer.goaway(maxInt31, errorCodes.noError, "");
+    this.writer.ping(pings.drain);
+    this.#watch();
+  }
+
+  #drained(): void {
+    this.#drainPingMs = -1;
+    this.onDrainPing();
+  }
+
+  // ------------------------------------------------------------------------------------------------- timers
+
+  /** While something is under way the connection looks once a second; idle, once when its time is over. */
+  #watch(): void {
+    if (this.closing || this.closed) return;
+    this.#watching = true;
+    this.shard.wheel.arm(this, limits.h2WatchMs);
+    this.shard.tick();
+  }
+
+  expired(): void {
+    this.#watching = false;
+    const nowMs = this.shard.clock.now();
+    if (this.closing) return this.#linger(nowMs);
+    const handshaking = !this.peer.known || !this.#settingsAcked;
+    if (handshaking && nowMs - this.openedMs > limits.h2SettingsMs) {
+      this.onLimit?.("h2SettingsMs");
+      return this.fail(errorCodes.settingsTimeout, "SETTINGS did not come in time");
+    }
+    const { sinceMs } = this.#blocks;
+    if (sinceMs >= 0 && nowMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
+    if (this.#isDeaf(nowMs)) {
+      this.onLimit?.("writeStallMs");
+      return this.destroy();
+    }
+    if (this.#drainPingMs >= 0 && nowMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
+    for (const stream of [...this.streams.values()]) if (!stream.closed) this.watchStream(stream, nowMs);
+    if (this.streams.size > 0 && this.profile.keepalive && this.#isDead(nowMs)) {
+      this.onLimit?.("h2PingAnswerMs");
+      return this.onDead();
+    }
+    this.#watchOn(nowMs, handshaking || sinceMs >= 0);
+  }
+
+  /** What was written before an orderly end still leaves, as long as the peer takes it. */
+  #linger(nowMs: number): void {
+    if (this.#failed || this.output.pendingBytes === 0 || this.#isDeaf(nowMs)) return this.socket.destroy();
+    this.shard.wheel.arm(this, limits.lingerMs);
+    this.shard.tick();
+  }
+
+  #watchOn(nowMs: number, expecting: boolean): void {
+    if (this.closing || this.closed) return;
+    const idleMs = nowMs - this.#idleSinceMs;
+    const active = expecting || this.busy || this.#drainPingMs >= 0 || this.output.blocked;
+    if (active || idleMs < limits.h2WatchMs) return this.#watch();
+    if (idleMs >= this.idleMs) return this.onIdle();
+    this.shard.wheel.arm(this, this.idleMs - idleMs);
+    this.shard.tick();
+  }
+
+  /** The peer takes nothing at all. */
+  #isDeaf(nowMs: number): boolean {
+    if (!this.output.blocked) {
+      this.#blockedSinceMs = -1;
+      return false;
+    }
+    if (this.#blockedSinceMs < 0) this.#blockedSinceMs = nowMs;
+    return nowMs - this.#blockedSinceMs > limits.writeStallMs;
+  }
+
+  #isDead(nowMs: number): boolean {
+    if (nowMs - this.#lastHeardMs < limits.h2PingMs) return false;
+    if (this.#pingSentMs > this.#lastHeardMs) return nowMs - this.#pingSentMs > limits.h2PingAnswerMs;
+    this.#pingSentMs = nowMs;
+    this.writer.ping(pings.alive);
+    return false;
+  }
+}
+
+function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
+  const all = new Uint8Array(before.length + after.length);
+  all.set(before);
+  all.set(after, before.length);
+  return all;
+}

@@ -1,0 +1,255 @@
+/**
+ * The server side of one HTTP/2 connection (RFC 9113, RFC 8441): streams in, exchanges out, many at a time. What to answer is
+ * the handler's business. A stream keeps its place until its handler has learned that it is over, however it ended.
+ */
+import type { Socket, SocketError } from "../../runtime/contract.ts";
+import { limits } from "../model/limits.ts";
+import { errorCodes, prefaceText } from "../wire/h2/frames.ts";
+import type { HeadBlock } from "../wire/h2/head_block.ts";
+import type { HeadFields } from "../wire/head_fields.ts";
+import type { ConnectionInfo, ServerExchange } from "./exchange.ts";
+import { Http2Connection, type Http2Options } from "./h2_connection.ts";
+import { Http2Exchange, type ExchangeWire } from "./h2_exchange.ts";
+import type { Http2Stream } from "./h2_stream.ts";
+
+export interface Http2ServerOptions extends Http2Options {
+  readonly connection: ConnectionInfo;
+  readonly handler: (exchange: ServerExchange) => void;
+  /** The connection is gone. */
+  readonly onClosed?: () => void;
+}
+
+/** Streams that were reset here and whose last frames may be under way. */
+const resetsKept = 64;
+
+/** Serves HTTP/2 on an accepted socket: set the result as its handler. */
+export class Http2Server extends Http2Connection implements ExchangeWire {
+  protected readonly idleMs = limits.keepAliveInboundMs;
+  #prefaceAt = 0;
+  #lastId = 0;
+  /** Streams that are over, and whose handlers do not know it yet. */
+  #unaware = 0;
+  #headBytes = 0;
+  #resets: Int32Array | null = null;
+  #resetAt = 0;
+  #retiring = false;
+  /** The last GOAWAY was sent: no stream above `#lastId` is taken. */
+  #drained = false;
+
+  constructor(
+    socket: Socket,
+    readonly options: Http2ServerOptions,
+  ) {
+    super(socket, options, true, options.onLimit);
+    this.writer.opening(this.profile, true);
+  }
+
+  /** Takes no stream after those under way; ends when they have. */
+  retire(): void {
+    if (this.#retiring) return;
+    this.#retiring = true;
+    this.beginDrain();
+  }
+
+  get retiring(): boolean {
+    return this.#retiring;
+  }
+
+  // ---------------------------------------------------------------------------------- used by the exchange
+
+  get connection(): ConnectionInfo {
+    return this.options.connection;
+  }
+
+  writeHead(exchange: Http2Exchange): void {
+    this.writer.block(exchange, false);
+  }
+
+  /** The handler of a stream that is over does not know it yet. */
+  leftUnaware(): void {
+    this.#unaware++;
+  }
+
+  nowAware(): void {
+    this.#unaware--;
+    this.#endWhenDone();
+  }
+
+  /** Nobody reads its head any more. */
+  release(fields: HeadFields, headBytes: number): void {
+    this.#headBytes -= headBytes;
+    this.shard.giveFields(fields);
+  }
+
+  override resetStream(stream: Http2Stream, code: number): void {
+    if (stream.closed) return;
+    this.#noteReset(stream.id);
+    super.resetStream(stream, code);
+  }
+
+  // --------------------------------------------------------------------------------------------- streams in
+
+  protected readPreface(source: Uint8Array): number {
+    if (this.#prefaceAt === prefaceText.length) return 0;
+    let at = 0;
+    while (at < source.length && this.#prefaceAt < prefaceText.length) {
+      if (source[at++] === prefaceText.charCodeAt(this.#prefaceAt++)) continue;
+      this.fail(errorCodes.protocolError, "this is not HTTP/2");
+      return source.length;
+    }
+    return at;
+  }
+
+  protected onBlock(streamId: number, endStream: boolean): void {
+    const stream = this.streams.get(streamId);
+    if (stream !== undefined) {
+      if (stream.remoteEnded) this.fail(errorCodes.streamClosed, "a head behind the end of a stream");
+      else this.takeTrailers(stream, endStream);
+    } else if (streamId > this.#lastId && (streamId & 1) === 1) this.#open(streamId, endStream);
+    else if (this.#wasReset(streamId)) this.passBy();
+    else {
+      const code = (streamId & 1) === 1 ? errorCodes.streamClosed : errorCodes.protocolError;
+      this.fail(code, "a head for a stream that cannot be opened");
+    }
+  }
+
+  #open(streamId: number, endStream: boolean): void {
+    const fields = this.shard.takeFields();
+    const head = this.decode("request", fields);
+    if (head === null) return;
+    this.#lastId = streamId;
+    const limit = this.#missing();
+    if (limit !== null || head.malformed !== null) {
+      this.shard.giveFields(fields);
+      this.guard.stream();
+      if (limit === null) this.#refuse(streamId, errorCodes.protocolError);
+      else this.#turnAway(streamId, limit);
+      return;
+    }
+    const headBytes = head.used;
+    this.#headBytes += headBytes;
+    const exchange = new Http2Exchange(this, streamId, head, endStream);
+    this.adopt(exchange);
+    if (this.#isShort(head, endStream)) {
+      this.breakStream(exchange, errorCodes.protocolError, "less body than Content-Length says");
+    } else if (head.refusal !== null) {
+      if (head.refusal.limit !== null) this.options.onLimit?.(head.refusal.limit);
+      exchange.answerPlainly(head.refusal.status, head.refusal.reason);
+    } else this.options.handler(exchange);
+  }
+
+  #isShort(head: HeadBlock, endStream: boolean): boolean {
+    return endStream && head.contentLength > 0 && head.upgrade === null;
+  }
+
+  /** What there is not enough of for another stream: the limit's name; "" while this side drains; null: nothing. */
+  #missing(): string | null {
+    if (this.#drained) return "";
+    if (this.streams.size + this.#unaware >= this.profile.streamsMax) return "streamsMax";
+    if (this.#headBytes > limits.h2HeadMemoryBytesMax) return "h2HeadMemoryBytesMax";
+    return this.outputFull ? "h2QueuedBytesMax" : null;
+  }
+
+  /** REFUSED_STREAM: nothing was done, so the client may try elsewhere. */
+  #turnAway(streamId: number, limit: string): void {
+    if (limit !== "") this.options.onLimit?.(limit);
+    this.#refuse(streamId, errorCodes.refusedStream);
+  }
+
+  /** A client that opens what cannot be served makes us send resets; one that has not heard of the end yet is right to. */
+  #refuse(streamId: number, code: number): void {
+    if (!this.#drained && this.tripReset()) return;
+    this.#noteReset(streamId);
+    this.writer.reset(streamId, code);
+  }
+
+  #noteReset(streamId: number): void {
+    const resets = (this.#resets ??= new Int32Array(resetsKept));
+    resets[this.#resetAt++ % resetsKept] = streamId;
+  }
+
+  #wasReset(streamId: number): boolean {
+    return this.#resets?.includes(streamId) === true;
+  }
+
+  protected isIdle(streamId: number): boolean {
+    return streamId > this.#lastId || (streamId & 1) === 0;
+  }
+
+  protected onLateData(streamId: number): void {
+    if (!this.#wasReset(streamId)) this.writer.reset(streamId, errorCodes.streamClosed);
+  }
+
+  protected override countEarlyReset(stream: Http2Stream): boolean {
+    const early = this.shard.clock.now() - (stream as Http2Exchange).beganMs < limits.h2ResetEarlyMs;
+    return early && !(stream as Http2Exchange).started && this.tripReset();
+  }
+
+  // ------------------------------------------------------------------------------------------------- its end
+
+  protected get lastPeerId(): number {
+    return this.#lastId;
+  }
+
+  protected get busy(): boolean {
+    return this.streams.size + this.#unaware > 0;
+  }
+
+  protected onSettings(): void {}
+
+  /** The client opens no more streams; it will close. */
+  protected onGoaway(): void {}
+
+  protected onForgotten(): void {
+    this.#endWhenDone();
+  }
+
+  protected onDrainPing(): void {
+    if (this.#drained) return;
+    this.#drained = true;
+    this.writer.goaway(this.#lastId, errorCodes.noError, "");
+    this.#endWhenDone();
+  }
+
+  #endWhenDone(): void {
+    if ((this.#drained || this.inputEnded) && !this.busy) this.finish();
+  }
+
+  protected onIdle(): void {
+    this.writer.goaway(this.#lastId, errorCodes.noError, "");
+    this.finish();
+  }
+
+  /** The client will send nothing more: requests that are whole are still answered. */
+  protected onInputEnd(): void {
+    for (const stream of [...this.streams.values()]) {
+      if (stream.remoteEnded) continue;
+      this.resetStream(stream, errorCodes.cancel);
+      stream.onBroken(errorCodes.cancel, "the client closed the connection inside its request body", true);
+    }
+    if (this.closing) this.socket.destroy();
+    else this.#endWhenDone();
+  }
+
+  protected onDead(): void {
+    this.breakAll(errorCodes.cancel, `no answer to a PING within ${limits.h2PingAnswerMs} ms`);
+    this.destroy();
+  }
+
+  protected onGone(error: SocketError | null): void {
+    this.breakAll(errorCodes.cancel, error === null ? "the client closed the connection" : error.message);
+    this.options.onClosed?.();
+  }
+
+  protected watchStream(stream: Http2Stream, nowMs: number): void {
+    const exchange = stream as Http2Exchange;
+    if (stream.isStalled(nowMs)) {
+      this.options.onLimit?.("writeStallMs");
+      this.resetStream(stream, errorCodes.cancel);
+      stream.onBroken(errorCodes.cancel, "the client took nothing of its answer for too long", true);
+    } else if (exchange.isSlow(nowMs)) {
+      this.options.onLimit?.("bodyProgressMs");
+      exchange.timeOut();
+    }
+  }
+}

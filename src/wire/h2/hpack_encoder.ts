@@ -1,0 +1,468 @@
+/**
+ * HPACK encoding (RFC 7541), made for speed: strings go as they are, a field enters the table when it comes a second time,
+ * and what changes with every message or is a secret never does. A block is gathered behind room for its frame header.
+ */
+import { copyBytes } from "../../base/bytes.ts";
+import { fieldStride, type Fields } from "../fields.ts";
+import { HeadFields, idOf, nameIdAt, type KnownName } from "../head_fields.ts";
+import { isDropped, mayBeTrailer, type FieldWriting } from "../h1/write_head.ts";
+import { fieldOverheadBytes } from "./field_line.ts";
+import { frameHeaderBytes } from "./frames.ts";
+import { staticFields } from "./hpack_table.ts";
+
+/** The block being written, behind `frameHeaderBytes` of room. There is one at a time: encoding never waits. */
+export const headBuffer = { bytes: new Uint8Array(4096), end: frameHeaderBytes };
+
+const teId = idOf("te");
+const dateId = idOf("date");
+
+/** How a field is sent, by the number of its name. */
+const secret = 1;
+const volatile = 2;
+const treatment: Uint8Array = (() => {
+  const table = new Uint8Array(64);
+  const set = (how: number, ...names: KnownName[]): void => {
+    for (const name of names) table[idOf(name)] = how;
+  };
+  set(secret, "authorization", "cookie", "set-cookie");
+  set(volatile, "content-length", "x-request-id", "traceparent", "tracestate");
+  return table;
+})();
+
+/** A larger entry would push too many others out. */
+const entryBytesMax = 1024;
+const slots = 256;
+
+interface Entry {
+  /** Name and value, without anything between. */
+  readonly bytes: Uint8Array;
+  readonly nameLength: number;
+  readonly hash: number;
+  /** How many entries came before it. */
+  readonly ordinal: number;
+}
+
+const staticNames: readonly (
+  readonly { readonly index: number; readonly codes: Uint8Array }[] | undefined
+)[] = (() => {
+  const table: { index: number; codes: Uint8Array }[][] = [];
+  staticFields.forEach(([name], at) => {
+    if (staticFields.findIndex(([first]) => first === name) !== at) return;
+    const codes = Uint8Array.from(name, (letter) => letter.charCodeAt(0));
+    (table[name.length] ??= []).push({ index: at + 1, codes });
+  });
+  return table;
+})();
+
+/** Where text is made bytes of. */
+const pair = { bytes: new Uint8Array(1024) };
+
+export class HpackEncoder {
+  /** By hash; null until something is kept. */
+  #slots: (Entry | null)[] | null = null;
+  /** Hashes of what was sent once, by slot. */
+  #once: Int32Array | null = null;
+  /** Entries that lend their name to volatile fields, by number of the name. */
+  #lenders: (Entry | undefined)[] = [];
+  /** Oldest first, from `#oldest` on. */
+  #entries: Entry[] = [];
+  #oldest = 0;
+  #inserted = 0;
+  #size = 0;
+  #sizeMax: number;
+  /** Size updates owed to the peer: the smallest since the last block, and the current one; -1 for none. */
+  #owedMin = -1;
+  #owed = -1;
+
+  /** `tableBytesMax`: what this side wants to use at most. */
+  constructor(readonly tableBytesMax: number) {
+    this.#sizeMax = tableBytesMax;
+  }
+
+  /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
+  limitTable(peerBytesMax: number): void {
+    const size = Math.min(peerBytesMax, this.tableBytesMax);
+    if (size === this.#sizeMax) return;
+    this.#owedMin = this.#owedMin < 0 ? size : Math.min(this.#owedMin, size);
+    this.#owed = size;
+    this.#sizeMax = size;
+    this.#evictTo(size);
+  }
+
+  /** Starts a block in `headBuffer`. */
+  begin(): void {
+    headBuffer.end = frameHeaderBytes;
+    if (this.#owed < 0) return;
+    if (this.#owedMin < this.#owed) putInteger(0x20, 0x1f, this.#owedMin);
+    putInteger(0x20, 0x1f, this.#owed);
+    this.#owed = this.#owedMin = -1;
+  }
+
+  status(status: number): void {
+    const index = statusIndices[status];
+    if (index !== undefined) return putByte(0x80 | index);
+    // Without indexing, named by the entry of 200.
+    reserve(5);
+    const { bytes } = headBuffer;
+    let at = headBuffer.end;
+    bytes[at++] = 8;
+    bytes[at++] = 3;
+    bytes[at++] = 48 + Math.floor(status / 100);
+    bytes[at++] = 48 + (Math.floor(status / 10) % 10);
+    bytes[at++] = 48 + (status % 10);
+    headBuffer.end = at;
+  }
+
+  method(method: string): void {
+    if (method === "GET") putByte(0x82);
+    else if (method === "POST") putByte(0x83);
+    else this.text(":method", method);
+  }
+
+  scheme(scheme: "http" | "https"): void {
+    putByte(scheme === "http" ? 0x86 : 0x87);
+  }
+
+  path(path: string): void {
+    if (path === "/") putByte(0x84);
+    else this.text(":path", path);
+  }
+
+  /** A field from text: name in lower case, characters below 256. */
+  text(name: string, value: string): void {
+    const length = name.length + value.length;
+    if (pair.bytes.length < length) pair.bytes = new Uint8Array(length * 2);
+    const { bytes } = pair;
+    let at = 0;
+    for (let index = 0; index < name.length; index++) bytes[at++] = name.charCodeAt(index);
+    const nameEnd = at;
+    for (let index = 0; index < value.length; index++) bytes[at++] = value.charCodeAt(index);
+    let start = nameEnd;
+    while (start < at && isBlank(bytes[start] as number)) start++;
+    while (at > start && isBlank(bytes[at - 1] as number)) at--;
+    this.#field(bytes, 0, nameEnd, start, at, nameIdAt(bytes, 0, nameEnd));
+  }
+
+  /** A whole number, never indexed. `name` is a static one. */
+  contentLength(length: number): void {
+    // Literal without indexing, name 28.
+    putInteger(0, 0x0f, 28);
+    let scale = 1;
+    let digits = 1;
+    while (length / scale >= 10) {
+      scale *= 10;
+      digits++;
+    }
+    reserve(digits + 1);
+    const { bytes } = headBuffer;
+    let at = headBuffer.end;
+    bytes[at++] = digits;
+    for (let rest = length; scale >= 1; scale /= 10) {
+      const digit = Math.floor(rest / scale);
+      rest -= digit * scale;
+      bytes[at++] = 48 + digit;
+    }
+    headBuffer.end = at;
+  }
+
+  /** The fields that cross, then what the edits set and add, as `writeFields` of HTTP/1. Returns whether there was a Date. */
+  fields(fields: Fields | null, writing: FieldWriting, request: boolean): boolean {
+    const { edits } = writing;
+    const dated = fields !== null && this.#copy(fields, writing, request);
+    this.#pairs(edits.set);
+    this.#pairs(edits.add);
+    return dated;
+  }
+
+  /** Trailer fields that may cross. */
+  trailers(fields: Fields): void {
+    const { bytes, table, count } = fields;
+    for (let index = 0; index < count; index++) {
+      const at = index * fieldStride;
+      const start = table[at] as number;
+      const end = table[at + 1] as number;
+      if (!crossesAsTrailer(fields, index)) continue;
+      const id = nameIdAt(bytes, start, end);
+      this.#field(bytes, start, end, table[at + 2] as number, table[at + 3] as number, id);
+    }
+  }
+
+  #copy(fields: Fields, writing: FieldWriting, request: boolean): boolean {
+    const { bytes, table, count } = fields;
+    const ids = fields instanceof HeadFields ? fields.ids : null;
+    let dated = false;
+    for (let index = 0; index < count; index++) {
+      const at = index * fieldStride;
+      const start = table[at] as number;
+      const end = table[at + 1] as number;
+      const valueStart = table[at + 2] as number;
+      const valueEnd = table[at + 3] as number;
+      const id = ids === null ? nameIdAt(bytes, start, end) : (ids[index] as number);
+      if (id === teId && request && holdsTrailers(bytes, valueStart, valueEnd)) this.text("te", "trailers");
+      if (isDropped(fields, index, id, writing)) continue;
+      if (id === dateId) dated = true;
+      this.#field(bytes, start, end, valueStart, valueEnd, id);
+    }
+    return dated;
+  }
+
+  #pairs(pairs: readonly string[]): void {
+    for (let at = 0; at + 1 < pairs.length; at += 2) this.text(pairs[at] as string, pairs[at + 1] as string);
+  }
+
+  // ---------------------------------------------------------------------------------------------- one field
+
+  #field(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    valueStart: number,
+    valueEnd: number,
+    id: number,
+  ): void {
+    const nameLength = end - start;
+    const size = nameLength + valueEnd - valueStart + fieldOverheadBytes;
+    const how = treatment[id] as number;
+    if (how === secret || size > entryBytesMax || size > this.#sizeMax) {
+      const mark = how === secret ? 0x10 : 0;
+      this.#literal(mark, 0x0f, staticNameIndex(bytes, start, end), bytes, start, end, valueStart, valueEnd);
+      return;
+    }
+    if (how === volatile) return this.#volatile(bytes, start, end, valueStart, valueEnd, id);
+    const hash = hashOf(bytes, start, end, valueStart, valueEnd);
+    const slot = hash & (slots - 1);
+    const known = this.#slots === null ? null : (this.#slots[slot] as Entry | null);
+    if (known !== null && known.hash === hash && isSame(known, bytes, start, end, valueStart, valueEnd))
+      return putInteger(0x80, 0x7f, this.#indexOf(known));
+    const once = (this.#once ??= new Int32Array(slots));
+    const name = staticNameIndex(bytes, start, end);
+    if (once[slot] === hash) {
+      this.#literal(0x40, 0x3f, name, bytes, start, end, valueStart, valueEnd);
+      this.#insert(bytes, start, end, valueStart, valueEnd, hash);
+    } else {
+      once[slot] = hash;
+      this.#literal(0, 0x0f, name, bytes, start, end, valueStart, valueEnd);
+    }
+  }
+
+  /** Its value is new each time, its name is not: one entry lends the name. */
+  #volatile(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    valueStart: number,
+    valueEnd: number,
+    id: number,
+  ): void {
+    const fixed = staticNameIndex(bytes, start, end);
+    if (fixed > 0) return this.#literal(0, 0x0f, fixed, bytes, start, end, valueStart, valueEnd);
+    const lender = this.#lenders[id];
+    if (lender !== undefined && lender.ordinal >= this.#inserted - this.#count) {
+      this.#literal(0, 0x0f, this.#indexOf(lender), bytes, start, end, valueStart, valueEnd);
+      return;
+    }
+    this.#literal(0x40, 0x3f, 0, bytes, start, end, valueStart, valueEnd);
+    this.#lenders[id] = this.#insert(bytes, start, end, valueStart, valueEnd, 0);
+  }
+
+  #literal(
+    mark: number,
+    prefix: number,
+    nameIndex: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    putInteger(mark, prefix, nameIndex);
+    if (nameIndex === 0) {
+      putInteger(0, 0x7f, end - start);
+      putLower(bytes, start, end);
+    }
+    putInteger(0, 0x7f, valueEnd - valueStart);
+    putBytes(bytes, valueStart, valueEnd);
+  }
+
+  // ---------------------------------------------------------------------------------------------- the table
+
+  get #count(): number {
+    return this.#entries.length - this.#oldest;
+  }
+
+  #indexOf(entry: Entry): number {
+    return staticFields.length + this.#inserted - entry.ordinal;
+  }
+
+  #insert(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    valueStart: number,
+    valueEnd: number,
+    hash: number,
+  ): Entry {
+    const nameLength = end - start;
+    const length = nameLength + valueEnd - valueStart;
+    this.#evictTo(this.#sizeMax - length - fieldOverheadBytes);
+    const kept = new Uint8Array(length);
+    for (let at = 0; at < nameLength; at++) kept[at] = lower(bytes[start + at] as number);
+    copyBytes(kept, nameLength, bytes, valueStart, valueEnd);
+    const entry: Entry = { bytes: kept, nameLength, hash, ordinal: this.#inserted++ };
+    this.#entries.push(entry);
+    this.#size += length + fieldOverheadBytes;
+    if (hash !== 0) (this.#slots ??= new Array<Entry | null>(slots).fill(null))[hash & (slots - 1)] = entry;
+    return entry;
+  }
+
+  #evictTo(size: number): void {
+    while (this.#size > size && this.#count > 0) {
+      const entry = this.#entries[this.#oldest++] as Entry;
+      this.#size -= entry.bytes.length + fieldOverheadBytes;
+      const slot = entry.hash & (slots - 1);
+      if (this.#slots !== null && this.#slots[slot] === entry) this.#slots[slot] = null;
+    }
+    if (this.#oldest > 128) {
+      this.#entries = this.#entries.slice(this.#oldest);
+      this.#oldest = 0;
+    }
+  }
+}
+
+const statusIndices: Readonly<Record<number, number>> = {
+  200: 8,
+  204: 9,
+  206: 10,
+  304: 11,
+  400: 12,
+  404: 13,
+  500: 14,
+};
+
+/** Room for `length` more bytes in the buffer. */
+function reserve(length: number): void {
+  const { bytes, end } = headBuffer;
+  if (bytes.length - end >= length) return;
+  const grown = new Uint8Array(Math.max(bytes.length * 2, end + length));
+  copyBytes(grown, 0, bytes, 0, end);
+  headBuffer.bytes = grown;
+}
+
+function putByte(byte: number): void {
+  reserve(1);
+  headBuffer.bytes[headBuffer.end++] = byte;
+}
+
+/** RFC 7541 section 5.1. */
+function putInteger(mark: number, prefix: number, value: number): void {
+  if (value < prefix) return putByte(mark | value);
+  putByte(mark | prefix);
+  let rest = value - prefix;
+  while (rest >= 0x80) {
+    putByte((rest & 0x7f) | 0x80);
+    rest >>>= 7;
+  }
+  putByte(rest);
+}
+
+/** A call costs more than a short copy. */
+const shortBytes = 40;
+
+function putBytes(source: Uint8Array, start: number, end: number): void {
+  const length = end - start;
+  reserve(length);
+  const to = headBuffer.end;
+  if (length > shortBytes) copyBytes(headBuffer.bytes, to, source, start, end);
+  else {
+    const { bytes } = headBuffer;
+    for (let at = 0; at < length; at++) bytes[to + at] = source[start + at] as number;
+  }
+  headBuffer.end = to + length;
+}
+
+function putLower(source: Uint8Array, start: number, end: number): void {
+  reserve(end - start);
+  const { bytes } = headBuffer;
+  let to = headBuffer.end;
+  for (let at = start; at < end; at++) bytes[to++] = lower(source[at] as number);
+  headBuffer.end = to;
+}
+
+function lower(byte: number): number {
+  return byte >= 65 && byte <= 90 ? byte | 0x20 : byte;
+}
+
+function isBlank(byte: number): boolean {
+  return byte === 32 || byte === 9;
+}
+
+/** Of a few bytes that mostly differ: what it finds is compared whole. Never 0. */
+function hashOf(bytes: Uint8Array, start: number, end: number, valueStart: number, valueEnd: number): number {
+  let hash = (end - start) * 97 + (valueEnd - valueStart);
+  hash = Math.imul(hash, 31) + (((bytes[start] as number) | 0x20) << 4);
+  hash = Math.imul(hash, 31) + ((bytes[(start + end) >> 1] as number) | 0x20);
+  hash = Math.imul(hash, 31) + ((bytes[end - 1] as number) | 0x20);
+  for (let at = Math.max(valueStart, valueEnd - 12); at < valueEnd; at++)
+    hash = Math.imul(hash, 31) + (bytes[at] as number);
+  const middle = (valueStart + valueEnd) >> 1;
+  if (middle < valueEnd - 12)
+    hash = Math.imul(hash, 31) + (bytes[middle] as number) * 3 + (bytes[valueStart] as number);
+  hash = (hash ^ (hash >>> 15)) | 0;
+  return hash === 0 ? 1 : hash;
+}
+
+function isSame(
+  entry: Entry,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  valueStart: number,
+  valueEnd: number,
+): boolean {
+  const { bytes: kept, nameLength } = entry;
+  const valueLength = valueEnd - valueStart;
+  if (end - start !== nameLength || kept.length !== nameLength + valueLength) return false;
+  for (let at = 0; at < nameLength; at++) if (kept[at] !== lower(bytes[start + at] as number)) return false;
+  for (let at = 0; at < valueLength; at++) if (kept[nameLength + at] !== bytes[valueStart + at]) return false;
+  return true;
+}
+
+/** Index of the first static entry with this name; 0 when there is none. */
+function staticNameIndex(bytes: Uint8Array, start: number, end: number): number {
+  const candidates = staticNames[end - start];
+  if (candidates === undefined) return 0;
+  for (const { index, codes } of candidates) {
+    let at = 0;
+    while (at < codes.length && lower(bytes[start + at] as number) === codes[at]) at++;
+    if (at === codes.length) return index;
+  }
+  return 0;
+}
+
+/** First letters of names that may not be trailers: the others need no second look. */
+const doubtful: Uint8Array = (() => {
+  const table = new Uint8Array(256);
+  for (const letter of "hctuaserxmHCTUASERXM") table[letter.charCodeAt(0)] = 1;
+  return table;
+})();
+
+function crossesAsTrailer(fields: Fields, index: number): boolean {
+  const first = fields.bytes[fields.table[index * fieldStride] as number] as number;
+  return doubtful[first] === 0 || mayBeTrailer(fields.nameAt(index));
+}
+
+/** Whether a TE value has `trailers` among its codings. */
+function holdsTrailers(bytes: Uint8Array, start: number, end: number): boolean {
+  const word = "trailers";
+  let matched = 0;
+  for (let at = start; at < end; at++) {
+    const byte = lower(bytes[at] as number);
+    if (byte === 44 || isBlank(byte)) {
+      if (matched === word.length) return true;
+      matched = 0;
+    } else if (matched >= 0 && matched < word.length && byte === word.charCodeAt(matched)) matched++;
+    else if (byte === 59 && matched === word.length) return true;
+    else matched = -1;
+  }
+  return matched === word.length;
+}

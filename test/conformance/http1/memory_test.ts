@@ -1,0 +1,33 @@
+/**
+ * HTTP/1.1 as the RFCs have it, for every case whole, octet by octet and cut in two at every place: the verdict must not
+ * depend on how the octets arrive. In memory, so that there are thousands of cuts in a second.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { cases } from "./cases.ts";
+import { startMemorySubject, type MemorySubject } from "./memory_subject.ts";
+import { bytewise, talk, whole, type Cutting } from "./talk.ts";
+import { problemsOf } from "./verdict.ts";
+
+let subject: MemorySubject;
+beforeAll(async () => void (subject = await startMemorySubject()));
+afterAll(async () => await subject.close());
+
+const splitsMax = 700;
+
+function cutAt(at: number): Cutting {
+  return (part) => [part.slice(0, at), part.slice(at)].filter((piece) => piece !== "");
+}
+
+describe("HTTP/1.1", () => {
+  for (const one of cases) {
+    const problems = async (cut: Cutting): Promise<string[]> =>
+      problemsOf(one, await talk(subject, one, cut));
+    test(`${one.id}: ${one.what}`, async () => {
+      expect(await problems(whole)).toEqual([]);
+      expect(await problems(bytewise)).toEqual([]);
+      const length = Math.max(...one.sends.map((part) => part.length));
+      for (let at = 1; at < Math.min(length, splitsMax); at++)
+        expect([at, ...(await problems(cutAt(at)))]).toEqual([at]);
+    });
+  }
+});

@@ -1,0 +1,56 @@
+/** The table of who does what, in Markdown. */
+import { cases } from "./cases.ts";
+import type { Level } from "./case.ts";
+
+export interface Column {
+  readonly name: string;
+  /** By the id of the case. */
+  readonly results: Map<string, { readonly right: boolean; readonly seen: string }>;
+}
+
+const levels: Readonly<Record<Level, string>> = { must: "MUST", should: "SHOULD", ours: "ours" };
+
+export function render(columns: readonly Column[]): string {
+  const names = columns.map((column) => column.name);
+  const lines = [
+    "# HTTP/1.1: who does what",
+    "",
+    "Written by `npm run conformance`. Each case is sent as raw octets, followed by a request on the same connection that",
+    "shows whether both sides agree where the case ended; behind the proxy stands a raw backend. A cell says which statuses",
+    "came back (those of the case, then of the one that follows), how the connection ended and how many requests reached the",
+    "backend; ✗ and the reason where that is not what the case asks for. MUST and SHOULD are those of the RFC; “ours” is what",
+    "heddle chose where the RFCs leave a choice, so ✗ is no fault of others there. nginx and HAProxy run with the settings of",
+    "`test/conformance/http1/peer_subjects.ts`.",
+    "",
+    ...totals(columns),
+    "",
+    `| # | RFC | level | case | ${names.join(" | ")} |`,
+    `|---|---|---|---|${names.map(() => "---|").join("")}`,
+  ];
+  for (const { id, rfc, level, what } of cases) {
+    const cells = columns.map(({ results }) => {
+      const result = results.get(id);
+      return result === undefined ? "" : `${result.right ? "" : "✗ "}${result.seen}`;
+    });
+    lines.push(
+      `| ${id} | ${rfc} | ${levels[level]} | ${escaped(what)} | ${cells.map(escaped).join(" | ")} |`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function totals(columns: readonly Column[]): string[] {
+  const lines = ["| right of all | MUST | SHOULD | ours |", "|---|---|---|---|"];
+  for (const { name, results } of columns) {
+    const counts = (["must", "should", "ours"] as const).map((level) => {
+      const of = cases.filter((one) => one.level === level);
+      return `${of.filter((one) => results.get(one.id)?.right === true).length} of ${of.length}`;
+    });
+    lines.push(`| ${name} | ${counts.join(" | ")} |`);
+  }
+  return lines;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("|", "\\|");
+}

@@ -1,0 +1,244 @@
+/**
+ * A network and a clock inside one process: plain connections only, every event in one queue, time stands still unless a
+ * test moves it. What is read is a view into one reused buffer, as a real socket hands it out. So thousands of connections
+ * take a second, and nothing depends on luck.
+ */
+import type {
+  Clock,
+  ConnectOptions,
+  Dial,
+  DialHandler,
+  Listener,
+  ListenOptions,
+  Net,
+  Socket,
+  SocketError,
+  SocketHandler,
+  Timer,
+} from "../../runtime/contract.ts";
+
+type Task = () => void;
+
+const resetError: SocketError = {
+  kind: "reset",
+  code: "ECONNRESET",
+  message: "the peer reset the connection",
+};
+const refusedError: SocketError = { kind: "refused", code: "ECONNREFUSED", message: "nobody listens there" };
+const silent: SocketHandler = { data() {}, drain() {}, end() {}, close() {} };
+
+export class MemoryNet implements Net {
+  readonly clock: MemoryClock;
+  readonly #tasks: Task[] = [];
+  readonly #listeners = new Map<number, (socket: Socket) => SocketHandler>();
+  readonly #scratch = new Uint8Array(64 * 1024);
+  #nextPort = 20_000;
+
+  constructor() {
+    this.clock = new MemoryClock((task) => this.soon(task));
+  }
+
+  soon(task: Task): void {
+    this.#tasks.push(task);
+  }
+
+  /** As `settle`, at once: for what waits for no promise. */
+  run(): void {
+    for (let at = 0; at < this.#tasks.length; at++) (this.#tasks[at] as Task)();
+    this.#tasks.length = 0;
+  }
+
+  /** Until nothing is under way any more; time does not pass. */
+  async settle(): Promise<void> {
+    for (;;) {
+      this.run();
+      await Promise.resolve();
+      if (this.#tasks.length === 0) return;
+    }
+  }
+
+  /** Moves the clock, firing what becomes due in order. */
+  async pass(ms: number): Promise<void> {
+    const until = this.clock.now() + ms;
+    await this.settle();
+    while (this.clock.fireNext(until)) await this.settle();
+  }
+
+  listen(options: ListenOptions, accept: (socket: Socket) => SocketHandler): Listener {
+    const port = options.port === 0 ? this.#nextPort++ : options.port;
+    this.#listeners.set(port, accept);
+    return { port, close: () => void this.#listeners.delete(port) };
+  }
+
+  connect(options: ConnectOptions, dial: DialHandler): Dial {
+    let cancelled = false;
+    this.soon(() => {
+      const accept = this.#listeners.get(options.port);
+      if (cancelled) return;
+      if (accept === undefined) return dial.failed(refusedError);
+      const near = new MemorySocket(this, this.#scratch, options.port);
+      const far = new MemorySocket(this, this.#scratch, options.port);
+      near.peer = far;
+      far.peer = near;
+      far.handler = accept(far);
+      near.handler = dial.opened(near);
+    });
+    return { cancel: () => void (cancelled = true) };
+  }
+
+  adopt(): Listener {
+    throw new Error("There are no descriptors in memory");
+  }
+
+  secureServer(): void {
+    throw new Error("There is no TLS in memory");
+  }
+
+  udp(): Promise<never> {
+    return Promise.reject(new Error("There is no UDP in memory"));
+  }
+}
+
+class MemorySocket implements Socket {
+  handler: SocketHandler = silent;
+  peer: MemorySocket | null = null;
+  readonly remoteAddress = "127.0.0.1";
+  readonly remotePort = 1;
+  readonly tls = null;
+  /** What the peer wrote, in order; null is its FIN. */
+  #inbox: (Uint8Array | null)[] = [];
+  #paused = false;
+  #waking = false;
+  #finSent = false;
+  #finSeen = false;
+  #closed = false;
+
+  constructor(
+    readonly net: MemoryNet,
+    readonly scratch: Uint8Array,
+    readonly localPort: number,
+  ) {}
+
+  write(bytes: Uint8Array, start = 0, end = bytes.length): number {
+    if (this.#closed || this.#finSent) return -1;
+    if (end > start) this.peer?.receive(bytes.slice(start, end));
+    return end - start;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#wake();
+  }
+
+  shutdown(): void {
+    if (this.#finSent || this.#closed) return;
+    this.#finSent = true;
+    this.peer?.receive(null);
+    this.#closeWhenOver();
+  }
+
+  destroy(): void {
+    if (this.#closed) return;
+    this.shutdown();
+    this.#close(null);
+  }
+
+  reset(): void {
+    if (this.#closed) return;
+    const { peer } = this;
+    this.net.soon(() => peer?.torn());
+    this.#close(null);
+  }
+
+  receive(piece: Uint8Array | null): void {
+    // Nobody reads here any more: the writer is told by a reset.
+    if (this.#closed && piece !== null) return this.net.soon(() => this.peer?.torn());
+    this.#inbox.push(piece);
+    this.#wake();
+  }
+
+  torn(): void {
+    this.#inbox = [];
+    this.#close(resetError);
+  }
+
+  #wake(): void {
+    if (this.#waking) return;
+    this.#waking = true;
+    this.net.soon(() => {
+      this.#waking = false;
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    while (!this.#paused && !this.#closed) {
+      const piece = this.#inbox.shift();
+      if (piece === undefined) return;
+      if (piece === null) {
+        this.#finSeen = true;
+        this.handler.end();
+        this.#closeWhenOver();
+        continue;
+      }
+      const length = Math.min(piece.length, this.scratch.length);
+      if (length < piece.length) this.#inbox.unshift(piece.subarray(length));
+      this.scratch.set(piece.subarray(0, length));
+      this.handler.data(this.scratch.subarray(0, length));
+      this.scratch.fill(0x21, 0, length);
+    }
+  }
+
+  #closeWhenOver(): void {
+    if (this.#finSent && this.#finSeen) this.#close(null);
+  }
+
+  #close(error: SocketError | null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.net.soon(() => this.handler.close(error));
+  }
+}
+
+interface Due {
+  readonly atMs: number;
+  readonly call: Task;
+}
+
+class MemoryClock implements Clock {
+  #nowMs = 1_000;
+  #due: Due[] = [];
+
+  constructor(readonly soon: (task: Task) => void) {}
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return Date.UTC(2030, 0, 1) + this.#nowMs;
+  }
+
+  after(delayMs: number, call: Task): Timer {
+    const due = { atMs: this.#nowMs + delayMs, call };
+    this.#due.push(due);
+    return { cancel: () => void (this.#due = this.#due.filter((each) => each !== due)) };
+  }
+
+  /** Fires the first one that is due by then; false, and the time is `untilMs`, when there is none. */
+  fireNext(untilMs: number): boolean {
+    const next = this.#due.toSorted((a, b) => a.atMs - b.atMs)[0];
+    if (next === undefined || next.atMs > untilMs) {
+      this.#nowMs = untilMs;
+      return false;
+    }
+    this.#due = this.#due.filter((each) => each !== next);
+    this.#nowMs = Math.max(this.#nowMs, next.atMs);
+    next.call();
+    return true;
+  }
+}

@@ -1,0 +1,103 @@
+/** Targets: one string that is routed, checked and forwarded, or none. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { normalAuthority, normalTarget } from "../../../src/wire/target.ts";
+
+describe("a target", () => {
+  const normal: readonly (readonly [string, string])[] = [
+    ["/", "/"],
+    ["/a/b?c=../d", "/a/b?c=../d"],
+    ["/a/./b", "/a/b"],
+    ["/a/../b", "/b"],
+    ["/../../b", "/b"],
+    ["/a/b/..", "/a/"],
+    ["/a/.", "/a/"],
+    ["/.", "/"],
+    ["/..", "/"],
+    ["/...", "/..."],
+    ["/.hidden", "/.hidden"],
+    ["//a//b", "//a//b"],
+    ["/a//../b", "/a/b"],
+    ["/%41%7e%2D", "/A~-"],
+    ["/%2f%3A", "/%2F%3A"],
+    ["/%c3%a9", "/%C3%A9"],
+    ["/%252e%252e/x", "/%252e%252e/x"],
+    ["/a.%2eb", "/a..b"],
+    ["/a?%zz\\", "/a?%zz\\"],
+    ["/a/../?x=/../y", "/?x=/../y"],
+  ];
+  for (const [from, to] of normal)
+    test(`${from} becomes ${to}`, () => expect(normalTarget(from)?.target).toBe(to));
+
+  const refused = [
+    ...[
+      "/%00",
+      "/a%00b",
+      "/a\\b",
+      "/%5c",
+      "/%5C..",
+      "/%",
+      "/%2",
+      "/%zz",
+      "/%+1",
+      "/% 1",
+      "/%0x",
+      "/%2e",
+      "/%2E%2e",
+    ],
+    ...["/a/%2e%2e/b", "/a/.%2e/b", "/a/%2e./b", "/%2e/", "/a/%2e"],
+  ];
+  for (const from of refused) test(`${from} is refused`, () => expect(normalTarget(from)).toBeNull());
+
+  test("is normal once it was made normal, and its path is its target without the query", () => {
+    const piece = fc.constantFrom(
+      "/",
+      "a",
+      ".",
+      "..",
+      "%2e",
+      "%2E",
+      "%41",
+      "%2f",
+      "%7E",
+      "%25",
+      "?",
+      "\\",
+      "%5c",
+      "b c",
+      "%",
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const made = normalTarget(`/${pieces.join("")}`);
+        if (made === null) return;
+        expect(made.target.split("?")[0]).toBe(made.path);
+        expect(normalTarget(made.target)).toEqual(made);
+        expect(made.path.split("/").some((segment) => segment === "." || segment === "..")).toBe(false);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+describe("an authority", () => {
+  for (const text of ["a", "A.Mesh", "a:80", "10.0.0.1:8080", "[::1]", "[fe80::1]:443", "a_b~c"])
+    test(`${text} is one, in lower case`, () => expect(normalAuthority(text)).toBe(text.toLowerCase()));
+  for (const text of [
+    "",
+    ":80",
+    "a:",
+    "a:x",
+    "a:123456",
+    "u@a",
+    "a/b",
+    "a,b",
+    "a b",
+    "[::1",
+    "::1",
+    "a\n",
+    "\u00e9",
+    "\u212a",
+  ])
+    test(`${JSON.stringify(text)} is none`, () => expect(normalAuthority(text)).toBeNull());
+});
