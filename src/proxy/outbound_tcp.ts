@@ -155,8 +155,9 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
     const stream = this.#stream as StreamEnd;
     this.#stream = null;
     if (head.tunnel) return this.opened(stream);
+    const failure = proxyFailure(head) ?? outcomes.noTunnel(this.call.destination.key, head.status);
     stream.cancel();
-    this.failed(proxyFailure(head) ?? outcomes.noTunnel(this.call.destination.key, head.status));
+    this.failed(failure);
   }
 
   #edits(): FieldEdits {
