@@ -10,6 +10,7 @@ import {
   isSeq,
   LineCounter,
   parseAllDocuments,
+  type Alias,
   type Document,
   type Node,
   type YAMLMap,
@@ -110,6 +111,7 @@ function withoutEnd(message: string): string {
 /** Walks the nodes of one document once, for what YAML allows and documents do not. */
 class Survey {
   #aliases = 0;
+  readonly #anchors = new Set<string>();
 
   constructor(readonly report: (offset: number, message: string) => void) {}
 
@@ -119,10 +121,23 @@ class Survey {
       this.report(offsetOf(node), `This is nested more than ${limits.documentDepthMax} deep`);
       return;
     }
-    if (isAlias(node) && ++this.#aliases === limits.documentAliasesMax + 1)
-      this.report(offsetOf(node), `There are more than ${limits.documentAliasesMax} aliases`);
+    if (isAlias(node)) return this.#visitAlias(node);
+    const anchor = "anchor" in node && typeof node.anchor === "string" ? node.anchor : null;
+    // Known from its end on, and inside it nothing is known by its name: nothing can stand for what is around it.
+    if (anchor !== null) this.#anchors.delete(anchor);
     if (isMap(node)) this.#visitMap(node, depth);
     else if (isSeq(node)) for (const item of node.items) this.visit(item, depth + 1);
+    if (anchor !== null) this.#anchors.add(anchor);
+  }
+
+  #visitAlias(alias: Alias): void {
+    if (++this.#aliases === limits.documentAliasesMax + 1)
+      this.report(offsetOf(alias), `There are more than ${limits.documentAliasesMax} aliases`);
+    if (!this.#anchors.has(alias.source))
+      this.report(
+        offsetOf(alias),
+        `*${alias.source} stands for nothing: there is no &${alias.source} before it`,
+      );
   }
 
   #visitMap(map: YAMLMap, depth: number): void {

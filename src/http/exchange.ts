@@ -107,7 +107,7 @@ export interface ServerExchange {
   readonly finished: boolean;
 }
 
-/** Takes the answer of an upstream. Ends exactly once: by `end` or by `failed`; a tunnel may fail after its `end`, while the request goes on. */
+/** Takes the answer of an upstream. Ends exactly once: by `end` or by `failed`; in a tunnel `end` is half of it. */
 export interface ResponseSink {
   informational(status: number, fields: Fields): void;
   head(head: ResponseHead): void;

@@ -21,6 +21,7 @@ import type {
 import { writeTrailers } from "./h1_server.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
+import { acceptField, acceptOf, keyField, newWebSocketKey } from "./upgrade.ts";
 
 export interface Http1ClientOptions {
   readonly shard: Shard;
@@ -57,6 +58,8 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   #method = "";
   #upgrade: string | null = null;
   #carry: Uint8Array | null = null;
+  /** The key that was sent for a client of HTTP/2, which has none. */
+  #key: string | null = null;
   #headDone = false;
   /** 1xx answers of the request under way. */
   #interim = 0;
@@ -88,6 +91,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     this.#sink = sink;
     this.#method = request.method;
     this.#upgrade = request.upgrade;
+    this.#key = null;
     this.#headDone = false;
     this.#interim = 0;
     this.#anyByte = false;
@@ -113,6 +117,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     writeFields(output, request.fields, { edits, nominated, keepLength: false, replacedId: hostId });
     if (request.upgrade !== null && request.upgrade !== "connect") {
       output.text(`connection: upgrade\r\nupgrade: ${request.upgrade}\r\n`);
+      if (request.upgrade === "websocket" && request.fields?.has(keyField) !== true) this.#writeKey();
     }
     if (this.#requestChunked) output.text("transfer-encoding: chunked\r\n\r\n");
     else if (request.contentLength > 0 || takesBody(request.method)) {
@@ -120,6 +125,11 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       output.number(request.contentLength, 10);
       output.text("\r\n\r\n");
     } else output.text("\r\n");
+  }
+
+  #writeKey(): void {
+    this.#key = newWebSocketKey();
+    this.output.text(`${keyField}: ${this.#key}\r\n`);
   }
 
   // ---------------------------------------------------------------------------------------------- the stream
@@ -295,6 +305,10 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       this.#fail("UPE", `${this.options.peer} switched to a protocol that was not asked for`, "no");
       return false;
     }
+    if (status === 101 && this.#key !== null && parser.fields.get(acceptField) !== acceptOf(this.#key)) {
+      this.#fail("UPE", `${this.options.peer} did not answer the key of a WebSocket`, "no");
+      return false;
+    }
     this.#headDone = true;
     this.#tunnel = status === 101 || connect;
     const bodyless = this.#method === "HEAD" || status === 204 || status === 304;
@@ -308,7 +322,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       fields: parser.fields,
       contentLength: bodyless ? 0 : this.#tunnel || framing.chunked ? -1 : framing.contentLength,
       tunnel: this.#tunnel,
-      nominated: framing.nominated,
+      nominated: this.#key === null ? framing.nominated : [acceptField, ...(framing.nominated ?? [])],
     };
     sink.head(head);
     if (this.#body.done && this.#sink !== null) this.#finished(false);

@@ -15,6 +15,7 @@ import { BodyReader } from "./body_reader.ts";
 import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
+import { acceptField, acceptOf, firstProtocol, keyField } from "./upgrade.ts";
 
 export interface Http1ServerOptions {
   readonly shard: Shard;
@@ -454,11 +455,21 @@ class Http1Exchange implements ServerExchange, RequestHead {
     const keepLength = !this.#tunnel && status !== 204 && this.#bodyless;
     writeFields(output, fields, { edits, nominated: null, keepLength, replacedId: 0 });
     if (!hasDate(fields) || edits.remove.includes("date")) output.text(this.server.options.shard.dateField());
-    if (this.#tunnel)
-      output.text(status === 101 ? switching(fields?.get("upgrade") ?? this.upgrade) : "\r\n");
+    if (this.#tunnel && status === 101) this.#writeSwitch(fields);
+    else if (this.#tunnel) output.text("\r\n");
     else this.#writeFraming(contentLength);
     if (this.#tunnel) this.#openTunnel();
     else if (this.holding) this.#dropHold();
+  }
+
+  /** An upstream of HTTP/2 says nothing of the key that an HTTP/1 client sent. */
+  #writeSwitch(fields: Fields | null): void {
+    const { output } = this.server;
+    const key = this.upgrade === "websocket" ? this.fields.get(keyField) : null;
+    if (key !== null && fields?.has(acceptField) !== true)
+      output.text(`${acceptField}: ${acceptOf(key)}\r\n`);
+    const chosen = fields?.get("upgrade") ?? firstProtocol(this.upgrade as string);
+    output.text(`connection: upgrade\r\nupgrade: ${chosen}\r\n\r\n`);
   }
 
   #writeFraming(contentLength: number): void {
@@ -559,11 +570,6 @@ class Http1Exchange implements ServerExchange, RequestHead {
     this.#left = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
     this.sink?.aborted(this.#left);
   }
-}
-
-/** The end of a head that switches: the protocol that was chosen of those asked for. */
-function switching(protocol: string | null): string {
-  return `connection: upgrade\r\nupgrade: ${protocol}\r\n\r\n`;
 }
 
 function hasDate(fields: Fields | null): boolean {

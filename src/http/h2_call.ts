@@ -1,13 +1,15 @@
 /** One request on an HTTP/2 client connection, and what comes back. */
 import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
+import { limits } from "../model/limits.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
-import { idOf, type HeadFields } from "../wire/head_fields.ts";
+import { idOf, noFields, type HeadFields } from "../wire/head_fields.ts";
 import type { ClientStream, OutgoingRequest, ResponseHead, ResponseSink } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
 import { Http2Stream, type StreamWire } from "./h2_stream.ts";
+import { firstProtocol } from "./upgrade.ts";
 
 /** What a call needs of its connection. */
 export interface CallWire extends StreamWire {
@@ -15,6 +17,8 @@ export interface CallWire extends StreamWire {
   writeHead(call: Http2Call, endStream: boolean): void;
   /** A call gave up before it began. */
   dropEarly(call: Http2Call): void;
+  /** A limit of this call tripped. */
+  tripped(limit: string): void;
   /** In words: `detail` goes on after the name of the peer. */
   outcome(flag: Flag, detail: string, repeat: Repeat): Outcome;
 }
@@ -30,6 +34,8 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   nominated: readonly string[] | null = null;
   /** The final head came. */
   answered = false;
+  /** 1xx answers so far. */
+  #interim = 0;
   #fields: HeadFields | null = null;
   #sink: ResponseSink | null;
   /** The sink has heard the end. */
@@ -46,7 +52,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   }
 
   get fields(): Fields {
-    return this.#fields as HeadFields;
+    return this.#fields ?? noFields;
   }
 
   /** Extended CONNECT, which a server must have announced (RFC 8441 section 3). */
@@ -68,7 +74,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
     if (upgrade !== "connect") {
       heads.scheme(client.profile.scheme);
       heads.path(target);
-      if (upgrade !== null) heads.text(":protocol", upgrade);
+      if (upgrade !== null) heads.text(":protocol", firstProtocol(upgrade));
     }
     heads.text(":authority", authority);
     heads.fields(fields, { edits, nominated, keepLength: false, replacedId: hostId }, true);
@@ -114,6 +120,10 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   problemOf(head: HeadBlock, endStream: boolean): string | null {
     const { status } = head;
     if (status < 200 && (status === 101 || endStream)) return "an interim answer that cannot be one";
+    if (status < 200 && ++this.#interim > limits.interimAnswersMax) {
+      this.client.tripped("interimAnswersMax");
+      return "interim answers without end";
+    }
     const short = endStream && head.contentLength > 0 && !this.#isBodyless(status) && !this.#isTunnel(head);
     return short ? "less body than Content-Length says" : null;
   }

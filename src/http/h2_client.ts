@@ -91,10 +91,9 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
     this.#endWhenDone();
   }
 
-  destroy(): void {
+  override destroy(): void {
     if (this.closed) return;
-    this.output.discard();
-    this.socket.reset();
+    super.destroy();
     this.#retireQuietly();
   }
 
@@ -262,6 +261,10 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   }
 
   protected watchStream(): void {}
+
+  tripped(limit: string): void {
+    this.options.onLimit?.(limit);
+  }
 
   outcome(flag: Flag, detail: string, repeat: Repeat): Outcome {
     return { flag, side: "upstream", repeat, status: 502, detail: `${this.options.peer} ${detail}` };

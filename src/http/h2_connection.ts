@@ -54,6 +54,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** Bytes that came beyond one turn's work. */
   #rest: Uint8Array | null = null;
   #settingsAcked = false;
+  #failed = false;
   /** What the peer may still send on the connection, and what was taken without telling it. */
   #receiveWindow: number;
   #credit = 0;
@@ -61,8 +62,8 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   #dataBytes = 0;
   #lastHeardMs: number;
   #pingSentMs = 0;
-  #drainPingMs = 0;
-  #blockedSinceMs = 0;
+  #drainPingMs = -1;
+  #blockedSinceMs = -1;
   #idleSinceMs: number;
   #watching = false;
 
@@ -76,7 +77,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     const { shard, profile } = options;
     this.shard = shard;
     this.profile = profile;
-    this.output = new Output(socket, shard);
+    this.output = new Output(socket, shard, true);
     this.writer = new FrameWriter(this.output, this.peer, (limit) => this.#cut(limit));
     this.sender = new Sender(this.output, this.peer, this.guard);
     this.#blocks = isServer
@@ -134,7 +135,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     const { shard, output } = this;
     shard.enter();
     const goOn = output.drained();
-    this.#blockedSinceMs = 0;
+    this.#blockedSinceMs = -1;
     if (!output.blocked) this.writer.drained();
     if (goOn) this.sender.pump();
     shard.leave();
@@ -355,7 +356,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
 
   #takePing(flags: number, source: Uint8Array, start: number): void {
     if ((flags & frameFlags.ack) !== 0) {
-      if (source[start] === pings.drain && this.#drainPingMs > 0) this.#drained();
+      if (source[start] === pings.drain && this.#drainPingMs >= 0) this.#drained();
     } else if (!this.#tripped(this.guard.control(this.shard.clock.now()))) this.writer.pong(source, start);
   }
 
@@ -441,6 +442,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   protected fail(code: number, detail: string): void {
     if (this.closing || this.closed) return;
     this.writer.goaway(this.lastPeerId, code, detail);
+    this.#failed = true;
     this.finish();
     this.breakAll(code, detail);
   }
@@ -463,6 +465,13 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.shard.tick();
   }
 
+  /** At once: whoever is there sees a reset. */
+  destroy(): void {
+    this.#stop();
+    this.output.discard();
+    this.socket.reset();
+  }
+
   #stop(): void {
     this.#reader.stopped = true;
     this.writer.stopped = true;
@@ -479,21 +488,20 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** The peer reads nothing of what waits for it: no word would reach it. */
   #cut(limit: string): void {
     this.onLimit?.(limit);
-    this.#stop();
-    this.socket.reset();
+    this.destroy();
   }
 
   /** Says that no new stream should come; once the peer has heard it, `onDrainPing`. */
   protected beginDrain(): void {
     if (this.closing || this.closed) return;
-    this.#drainPingMs = Math.max(1, this.shard.clock.now());
+    this.#drainPingMs = this.shard.clock.now();
     this.writer.goaway(maxInt31, errorCodes.noError, "");
     this.writer.ping(pings.drain);
     this.#watch();
   }
 
   #drained(): void {
-    this.#drainPingMs = 0;
+    this.#drainPingMs = -1;
     this.onDrainPing();
   }
 
@@ -508,33 +516,40 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   }
 
   expired(): void {
-    if (this.closing) return this.socket.destroy();
     this.#watching = false;
     const nowMs = this.shard.clock.now();
+    if (this.closing) return this.#linger(nowMs);
     const handshaking = !this.peer.known || !this.#settingsAcked;
     if (handshaking && nowMs - this.openedMs > limits.h2SettingsMs) {
       this.onLimit?.("h2SettingsMs");
       return this.fail(errorCodes.settingsTimeout, "SETTINGS did not come in time");
     }
     const { sinceMs } = this.#blocks;
-    if (sinceMs > 0 && nowMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
+    if (sinceMs >= 0 && nowMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
     if (this.#isDeaf(nowMs)) {
       this.onLimit?.("writeStallMs");
-      return this.socket.reset();
+      return this.destroy();
     }
-    if (this.#drainPingMs > 0 && nowMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
+    if (this.#drainPingMs >= 0 && nowMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
     for (const stream of [...this.streams.values()]) if (!stream.closed) this.watchStream(stream, nowMs);
     if (this.streams.size > 0 && this.profile.keepalive && this.#isDead(nowMs)) {
       this.onLimit?.("h2PingAnswerMs");
       return this.onDead();
     }
-    this.#watchOn(nowMs, handshaking || sinceMs > 0);
+    this.#watchOn(nowMs, handshaking || sinceMs >= 0);
+  }
+
+  /** What was written before an orderly end still leaves, as long as the peer takes it. */
+  #linger(nowMs: number): void {
+    if (this.#failed || this.output.pendingBytes === 0 || this.#isDeaf(nowMs)) return this.socket.destroy();
+    this.shard.wheel.arm(this, limits.lingerMs);
+    this.shard.tick();
   }
 
   #watchOn(nowMs: number, expecting: boolean): void {
     if (this.closing || this.closed) return;
     const idleMs = nowMs - this.#idleSinceMs;
-    const active = expecting || this.busy || this.#drainPingMs > 0 || this.output.blocked;
+    const active = expecting || this.busy || this.#drainPingMs >= 0 || this.output.blocked;
     if (active || idleMs < limits.h2WatchMs) return this.#watch();
     if (idleMs >= this.idleMs) return this.onIdle();
     this.shard.wheel.arm(this, this.idleMs - idleMs);
@@ -544,10 +559,10 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** The peer takes nothing at all. */
   #isDeaf(nowMs: number): boolean {
     if (!this.output.blocked) {
-      this.#blockedSinceMs = 0;
+      this.#blockedSinceMs = -1;
       return false;
     }
-    if (this.#blockedSinceMs === 0) this.#blockedSinceMs = nowMs;
+    if (this.#blockedSinceMs < 0) this.#blockedSinceMs = nowMs;
     return nowMs - this.#blockedSinceMs > limits.writeStallMs;
   }
 

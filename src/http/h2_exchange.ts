@@ -4,7 +4,7 @@ import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
-import type { HeadFields } from "../wire/head_fields.ts";
+import { noFields, type HeadFields } from "../wire/head_fields.ts";
 import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
@@ -28,7 +28,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   readonly target: string;
   readonly path: string;
   readonly authority: string;
-  readonly fields: HeadFields;
+  fields: HeadFields;
   readonly contentLength: number;
   readonly upgrade: string | null;
   readonly expectContinue: boolean;
@@ -93,7 +93,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
       return sink.aborted(this.#left);
     }
     this.#sink = sink;
-    this.release();
+    if (this.upgrade !== null && this.started && !this.#tunnel) sink.end(null);
+    else this.release();
   }
 
   protected get taken(): boolean {
@@ -131,8 +132,10 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     const extended = asked && this.upgrade !== "connect";
     this.#tunnel = asked && (extended ? status === 101 : good);
     const declined = extended && good;
-    if (declined && !this.server.profile.marksDeclined)
-      return this.answerPlainly(502, "it asked for another protocol and was answered without it");
+    if (declined && !this.server.profile.marksDeclined) {
+      this.answerPlainly(502, "it asked for another protocol and was answered without it");
+      return this.#dropHold();
+    }
     this.started = true;
     this.#bodyless = this.method === "HEAD" || status === 204 || status === 304;
     const keepLength = !this.#tunnel && this.#bodyless && status !== 204;
@@ -203,7 +206,9 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   onClosed(): void {
     if (this.#released) return;
     this.#released = true;
-    this.server.release(this.fields, this.#headBytes);
+    const { fields } = this;
+    this.fields = noFields;
+    this.server.release(fields, this.#headBytes);
   }
 
   onBroken(_code: number, detail: string, _byPeer: boolean): void {

@@ -2,6 +2,7 @@
  * One stream of an HTTP/2 connection, as both sides have it (RFC 9113 section 5): body bytes in, held back while nobody takes
  * them; body bytes out, queued while window or room is missing; and its end, told once in each direction.
  */
+import { ByteQueue } from "../base/byte_queue.ts";
 import { limits } from "../model/limits.ts";
 import type { Fields } from "../wire/fields.ts";
 import { errorCodes, maxInt31 } from "../wire/h2/frames.ts";
@@ -36,7 +37,6 @@ export abstract class Http2Stream implements SendingStream {
   /** Where the flags of its last frame stand in the output; -1 when there was none. */
   flagsAt = -1;
   sendWindow: number;
-  queuedBytes = 0;
   /** The peer has sent END_STREAM. */
   remoteEnded = false;
   /** END_STREAM was written, or will be behind what is queued. */
@@ -57,11 +57,12 @@ export abstract class Http2Stream implements SendingStream {
   #credit = 0;
   #paused = false;
   #delivering = false;
-  #held: Uint8Array[] | null = null;
+  /** What came and nobody takes yet. */
+  #held: ByteQueue | null = null;
   #endHeld = false;
   #trailers: HeadFields | null = null;
-  #queue: Uint8Array[] | null = null;
-  #queuedAt = 0;
+  /** What was written and cannot leave yet. */
+  #queue: ByteQueue | null = null;
   #endQueued = false;
   #trailersQueued: Fields | null = null;
   /** A write said that it was enough: `onWritable` is owed. */
@@ -101,7 +102,7 @@ export abstract class Http2Stream implements SendingStream {
     const held = length > 0 && !this.discarding && !this.flowing;
     this.#credit += held ? flowBytes - length : flowBytes;
     if (length === 0) return this.#grant();
-    if (held) return void (this.#held ??= []).push(source.slice(start, end));
+    if (held) return (this.#held ??= new ByteQueue()).push(source, start, end);
     if (!this.discarding) this.onData(source, start, end);
     this.#grant();
   }
@@ -142,11 +143,11 @@ export abstract class Http2Stream implements SendingStream {
     if (this.#delivering || this.closed) return;
     this.#delivering = true;
     while (this.#held !== null && this.taken && !this.#paused && !this.closed) {
-      const chunk = this.#held.shift();
+      const { bytes, start, end } = this.#held.first;
+      this.#credit += end - start;
+      this.#held.drop(end - start);
       if (this.#held.length === 0) this.#held = null;
-      if (chunk === undefined) continue;
-      this.#credit += chunk.length;
-      this.onData(chunk, 0, chunk.length);
+      this.onData(bytes, start, end);
     }
     this.#delivering = false;
     if (this.closed) return;
@@ -159,7 +160,7 @@ export abstract class Http2Stream implements SendingStream {
   /** Nobody will take the body: what was held is let go. */
   protected discard(): void {
     this.discarding = true;
-    for (const chunk of this.#held ?? []) this.#credit += chunk.length;
+    if (this.#held !== null) this.#credit += this.#held.length;
     this.#held = null;
     this.#endHeld = false;
     this.#grant();
@@ -181,6 +182,10 @@ export abstract class Http2Stream implements SendingStream {
 
   // ----------------------------------------------------------------------------------------------- body out
 
+  get queuedBytes(): number {
+    return this.#queue === null ? 0 : this.#queue.length;
+  }
+
   /** Sends or queues; false when the writer should wait. */
   protected send(bytes: Uint8Array, start: number, end: number): boolean {
     const { sender, output } = this.wire;
@@ -199,9 +204,8 @@ export abstract class Http2Stream implements SendingStream {
   }
 
   #enqueue(bytes: Uint8Array, start: number, end: number): void {
-    if (this.queuedBytes === 0) this.sentMs = this.wire.shard.clock.now();
-    (this.#queue ??= []).push(bytes.slice(start, end));
-    this.queuedBytes += end - start;
+    if (this.#queue === null) this.sentMs = this.wire.shard.clock.now();
+    (this.#queue ??= new ByteQueue()).push(bytes, start, end);
   }
 
   /** No more body; trailers, when there are any, end the stream. */
@@ -224,29 +228,19 @@ export abstract class Http2Stream implements SendingStream {
     const { sender } = this.wire;
     let left = quantum;
     while (left > 0 && this.#queue !== null) {
-      const chunk = this.#queue[0] as Uint8Array;
-      const start = this.#queuedAt;
-      const end = Math.min(chunk.length, start + left);
-      const at = sender.send(this, chunk, start, end);
+      const { bytes, start, end } = this.#queue.first;
+      const at = sender.send(this, bytes, start, Math.min(end, start + left));
       if (at === start) break;
       left -= at - start;
-      this.#sent(at - start, at, chunk.length);
+      this.sentMs = this.wire.shard.clock.now();
+      this.#queue.drop(at - start);
+      if (this.#queue.length === 0) this.#queue = null;
     }
     if (this.queuedBytes > 0) {
       if (this.sendWindow > 0) sender.wait(this);
       return;
     }
     this.catchUp();
-  }
-
-  #sent(bytes: number, at: number, chunkLength: number): void {
-    this.queuedBytes -= bytes;
-    this.sentMs = this.wire.shard.clock.now();
-    this.#queuedAt = at;
-    if (at < chunkLength) return;
-    this.#queuedAt = 0;
-    this.#queue?.shift();
-    if (this.#queue?.length === 0) this.#queue = null;
   }
 
   /** Nothing is queued any more: the end that waited, or a word to the writer. */
@@ -300,7 +294,6 @@ export abstract class Http2Stream implements SendingStream {
     this.wire.sender.leave(this);
     this.localEnded = true;
     this.#queue = null;
-    this.queuedBytes = 0;
     this.#endQueued = false;
     this.#trailersQueued = null;
     this.#starved = false;
@@ -311,7 +304,6 @@ export abstract class Http2Stream implements SendingStream {
   drop(): void {
     this.closed = true;
     this.#queue = null;
-    this.queuedBytes = 0;
     this.#held = null;
     this.#endHeld = false;
     this.#endQueued = false;

@@ -29,6 +29,8 @@ export class Output implements ByteSink, Flushable {
   constructor(
     readonly socket: Socket,
     readonly shard: Shard,
+    /** Many exchanges write to it: it waits for all of a turn. */
+    readonly shared = false,
   ) {}
 
   /** Bytes that were written here and not taken by the kernel yet. */
@@ -142,7 +144,8 @@ export class Output implements ByteSink, Flushable {
   #mark(): void {
     if (this.#dirty) return;
     this.#dirty = true;
-    this.shard.markDirty(this);
+    if (this.shared) this.shard.markShared(this);
+    else this.shard.markDirty(this);
   }
 
   /** More than fits: what is gathered goes now, a large piece straight after it. */

@@ -21,6 +21,8 @@ export class Shard {
   readonly wheel: TimerWheel;
   #depth = 0;
   #dirty: Flushable[] = [];
+  #shared: Flushable[] = [];
+  #sharedSoon = false;
   #spare: Uint8Array[] = [];
   #spareFields: HeadFields[] = [];
   #ticking: Timer | null = null;
@@ -54,6 +56,24 @@ export class Shard {
   leave(): void {
     if (--this.#depth === 0 && this.#dirty.length > 0) this.flush();
   }
+
+  /** Flushed once all callbacks of this turn of the event loop had theirs: what many of them share leaves in one write. */
+  markShared(output: Flushable): void {
+    this.#shared.push(output);
+    if (this.#sharedSoon) return;
+    this.#sharedSoon = true;
+    this.clock.soon(this.#flushShared);
+  }
+
+  readonly #flushShared = (): void => {
+    this.#sharedSoon = false;
+    this.enter();
+    const shared = this.#shared;
+    // What a flush itself writes to another shared connection waits for the next turn.
+    this.#shared = [];
+    for (let at = 0; at < shared.length; at++) (shared[at] as Flushable).flush();
+    this.leave();
+  };
 
   /** Flushed when the current callback ends, or soon when none is running. */
   markDirty(output: Flushable): void {

@@ -140,7 +140,11 @@ export class DataPlane {
     });
     open.destroy();
     if (this.state !== null) for (const pool of poolsOf(this.state)) pool.retire();
-    for (const apps of this.#apps.values()) for (const app of apps) app.pool.retire();
+    for (const apps of this.#apps.values())
+      for (const { pools } of apps) {
+        pools["http/1.1"].retire();
+        pools.h2.retire();
+      }
   }
 }
 

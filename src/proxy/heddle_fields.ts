@@ -14,6 +14,8 @@ export const errorField = "x-heddle-error";
 export const repeatField = "x-heddle-repeat";
 /** On opaque connections between proxies: where the caller's client comes from, `10.0.0.7:51230`. */
 export const clientField = "x-heddle-client";
+/** On calls to a service whose protocol is not declared: `h2` when the client spoke HTTP/2. */
+export const spokeField = "x-heddle-spoke";
 export const requestIdField = "x-request-id";
 
 const ownPrefix = "x-heddle-";

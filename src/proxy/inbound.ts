@@ -19,7 +19,7 @@ import { decideAccess } from "./guard/access.ts";
 import { callerField, heddleFields } from "./heddle_fields.ts";
 import { CallRecord } from "./call_record.ts";
 import type { InboundService, LocalApp } from "./live_service.ts";
-import type { Taker } from "./upstream/pool.ts";
+import type { Pool, Taker } from "./upstream/pool.ts";
 
 /** Who calls, as its certificate or its listener says. */
 export interface Caller {
@@ -45,6 +45,8 @@ export interface InboundCallOptions {
   /** Path of the target, without the query. */
   readonly path: string;
   readonly protocol: string;
+  /** The caller's client spoke HTTP/2. */
+  readonly spokeHttp2: boolean;
   /** Whether it came over mTLS. */
   readonly tls: boolean;
   /** Without fields of heddle's own: whoever starts a call leaves them out. */
@@ -55,6 +57,7 @@ export interface InboundCallOptions {
 
 export class InboundCall implements ResponseSink, Taker {
   readonly #record: CallRecord;
+  #pool: Pool | null = null;
   #stream: ClientStream | null = null;
   /** The answer is one of gRPC, and the status in its head, if it has only a head. */
   #grpc = false;
@@ -84,13 +87,21 @@ export class InboundCall implements ResponseSink, Taker {
     const verdict = decideAccess(service.local.access, caller.spiffeId, request.method, path);
     this.#record.access = verdict;
     if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));
-    app.pool.acquire(this, this.#record.startedMs);
+    this.#pool = app.pools[this.#appVersion()];
+    this.#pool.acquire(this, this.#record.startedMs);
   }
 
   connected(connection: ClientConnection): void {
     const { request, edits, caller, sink } = this.options;
     this.#stream = connection.start(request, withCaller(edits, caller.key), this);
     sink.started(this.#stream);
+  }
+
+  /** What is declared counts; where nothing is, the app is taken to speak what its client spoke. */
+  #appVersion(): "http/1.1" | "h2" {
+    const { protocol } = this.options.service.local;
+    if (protocol === "detect") return this.options.spokeHttp2 ? "h2" : "http/1.1";
+    return protocol === "http" ? "http/1.1" : "h2";
   }
 
   unreachable(outcome: Outcome): void {
@@ -101,7 +112,7 @@ export class InboundCall implements ResponseSink, Taker {
   cancel(detail: string): void {
     if (this.#finished) return;
     if (this.#stream !== null) this.#stream.cancel();
-    else this.options.app.pool.leave(this);
+    else this.#pool?.leave(this);
     this.#finish({ flag: "DC", side: "downstream", repeat: "no", status: 499, detail });
   }
 

@@ -3,7 +3,7 @@ import type { ClientStream, RequestHead, ResponseHead, ServerExchange } from "..
 import type { Outcome } from "../model/outcome.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
-import { heddleFields, requestIdField } from "./heddle_fields.ts";
+import { heddleFields, requestIdField, spokeField } from "./heddle_fields.ts";
 import { answerVia, viaOf, viaOnly } from "./hops.ts";
 import { chooseApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
@@ -35,6 +35,7 @@ export function serveInbound(
     requestId,
     path: request.path,
     protocol: request.version,
+    spokeHttp2: request.fields.get(spokeField) === "h2",
     tls: true,
     request,
     edits: editsOf(request, requestId),

@@ -16,7 +16,8 @@ export interface LocalApp {
   readonly port: number;
   /** Version of the PROXY protocol that it expects on opaque connections; null for none. */
   readonly proxyProtocol: 1 | 2 | null;
-  readonly pool: Pool;
+  /** Connections to it, by the version of HTTP that it is spoken to in. */
+  readonly pools: Readonly<Record<"http/1.1" | "h2", Pool>>;
 }
 
 /** A service of this machine, as its callers meet it. */

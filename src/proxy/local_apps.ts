@@ -5,7 +5,7 @@ import { serviceKey } from "../model/service.ts";
 import type { LocalApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import { Pool } from "./upstream/pool.ts";
-import { http1Speech } from "./upstream/speak.ts";
+import { appHttp2Speech, http1Speech, type Speech } from "./upstream/speak.ts";
 
 /** By service key. `node` begins the instance ids. */
 export function localApps(
@@ -30,16 +30,23 @@ function localApp(
   const { net, shard, recorder } = parts;
   const { host, port } = service;
   const key = serviceKey(service.service);
-  const pool = new Pool({
-    net,
-    shard,
+  const poolOf = (speech: Speech): Pool =>
+    new Pool({
+      net,
+      shard,
+      host,
+      port,
+      connectMs: limits.connectLocalMs,
+      peer: `the app of ${key} at ${host}:${port}`,
+      speech,
+      tls: null,
+      onLimit: (limit) => recorder.limitTripped(limit, `inbound ${key}`),
+    });
+  return {
+    id: `${node}/${key}/${port}`,
     host,
     port,
-    connectMs: limits.connectLocalMs,
-    peer: `the app of ${key} at ${host}:${port}`,
-    speech: http1Speech,
-    tls: null,
-    onLimit: (limit) => recorder.limitTripped(limit, `inbound ${key}`),
-  });
-  return { id: `${node}/${key}/${port}`, host, port, proxyProtocol: service.proxyProtocol, pool };
+    proxyProtocol: service.proxyProtocol,
+    pools: { "http/1.1": poolOf(http1Speech), h2: poolOf(appHttp2Speech) },
+  };
 }

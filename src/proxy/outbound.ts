@@ -17,7 +17,7 @@ import type { Outcome } from "../model/outcome.ts";
 import { serviceKey, takesRequests } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
-import { attemptField, heddleFields, repeatField, requestIdField } from "./heddle_fields.ts";
+import { attemptField, heddleFields, repeatField, requestIdField, spokeField } from "./heddle_fields.ts";
 import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
 import { allowedMethods, answerVia, hopsLeft, maxForwardsField, viaOf, viaOnly } from "./hops.ts";
@@ -226,7 +226,9 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   }
 
   #askPolicies(route: LiveRoute, destination: LiveDestination): void {
-    const { method, authority, target, fields } = this.exchange.request;
+    const { method, authority, target } = this.exchange.request;
+    // Policies may still read when the client has left and the head is another's.
+    const fields = this.exchange.request.fields.copy();
     const { sourceId, requestId } = this.#record;
     const { service } = destination.destination;
     const call = { method, authority, target, fields, sourceId, service, requestId };
@@ -301,6 +303,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
       requestId: this.#record.requestId,
       path: this.#path(),
       protocol: this.#record.protocol,
+      spokeHttp2: this.exchange.request.version === "HTTP/2",
       tls: false,
       request: this.#outgoing(),
       edits: this.#requestEdits(),
@@ -331,14 +334,23 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const own = this.#edits;
     const policy = this.#policyEdits;
     const deadline = this.#grpc ? this.#deadlineLeft() : null;
-    if (foreign === null && policy === noEdits && this.#tried.length === 0 && deadline === null) return own;
+    const spoke = this.#tellsVersion();
+    const plain = foreign === null && policy === noEdits && this.#tried.length === 0;
+    if (plain && deadline === null && !spoke) return own;
     const attempt = this.#tried.length === 0 ? [] : [attemptField, String(this.#tried.length)];
     if (deadline !== null) attempt.push("grpc-timeout", deadline);
+    if (spoke) attempt.push(spokeField, "h2");
     return {
       remove: [...(foreign ?? []), ...policy.remove],
       set: [...policy.set, ...own.set, ...attempt],
       add: policy.add.length === 0 ? own.add : [...policy.add, ...own.add],
     };
+  }
+
+  /** The other proxy cannot see what the client spoke, and for an undeclared service it matters. */
+  #tellsVersion(): boolean {
+    const { protocol } = (this.#target as Target).destination.destination;
+    return protocol === "detect" && this.exchange.request.version === "HTTP/2" && this.#call === null;
   }
 
   /** What is left of the deadline for whoever gets the request now; null when it goes on as it came. */

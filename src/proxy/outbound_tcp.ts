@@ -155,6 +155,7 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
     const stream = this.#stream as StreamEnd;
     this.#stream = null;
     if (head.tunnel) return this.opened(stream);
+    // A head is good until its stream ends.
     const failure = proxyFailure(head) ?? outcomes.noTunnel(this.call.destination.key, head.status);
     stream.cancel();
     this.failed(failure);

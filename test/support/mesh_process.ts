@@ -74,7 +74,12 @@ export class MeshProcess {
 
   #launch(): Program {
     const { name, command, log, core } = this.options;
-    const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: "/nonexistent", NO_COLOR: "1" };
+    const env = {
+      PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+      HOME: "/nonexistent",
+      NO_COLOR: "1",
+      HEDDLE_FAULTS: "end",
+    };
     const program = startProgram({ name, command, log, env, ...(core === undefined ? {} : { core }) });
     this.#program = program;
     this.startedMs = performance.now();

@@ -21,6 +21,7 @@ const none = new Uint8Array(0);
 
 export class FirstBytes extends WheelEntry implements SocketHandler {
   #gathered: Uint8Array | null = null;
+  #done = false;
 
   constructor(
     readonly socket: Socket,
@@ -57,8 +58,12 @@ export class FirstBytes extends WheelEntry implements SocketHandler {
 
   #decided(bytes: Uint8Array, over: "time" | "end" | null): boolean {
     const { shard, decide } = this.options;
+    if (this.#done) return true;
     const taken = decide(bytes, over);
-    if (taken || over !== null) shard.wheel.forget(this);
+    if (taken || over !== null) {
+      this.#done = true;
+      shard.wheel.forget(this);
+    }
     if (!taken && over !== null) this.socket.reset();
     return taken;
   }

@@ -49,5 +49,8 @@ function http2Speech(profile: Profile): Speech {
   };
 }
 
+/** To a local app that speaks HTTP/2, in clear text by prior knowledge. */
+export const appHttp2Speech: Speech = http2Speech(profiles.app);
+
 /** To another proxy. */
 export const meshSpeech: Speech = http2Speech(profiles.mesh);

@@ -14,8 +14,8 @@ const block = new HeadBlock();
 export class BlockReader {
   /** Stream whose block is not complete; 0: none. */
   openId = 0;
-  /** When its first frame began, on the monotonic clock; 0: none is under way. */
-  sinceMs = 0;
+  /** When its first frame began, on the monotonic clock; -1: none is under way. */
+  sinceMs = -1;
   /** Of the block that is complete: where it stands, and whether it ends its stream. */
   source: Uint8Array = new Uint8Array(0);
   start = 0;
@@ -84,7 +84,7 @@ export class BlockReader {
   }
 
   #complete(source: Uint8Array, start: number, end: number): void {
-    this.sinceMs = 0;
+    this.sinceMs = -1;
     this.source = source;
     this.start = start;
     this.end = end;
@@ -92,7 +92,7 @@ export class BlockReader {
 
   /** Decodes the complete block; its fields go to `fields`. The result is good until the next one. null: COMPRESSION_ERROR. */
   decode(kind: BlockKind, fields: HeadFields): HeadBlock | null {
-    block.begin(kind, fields, this.bytesMax);
+    block.begin(kind, fields, kind === "trailers" ? limits.trailerBytesMax : this.bytesMax);
     if (!this.#decoder.decode(this.source, this.start, this.end, block)) return null;
     block.finish();
     return block;

@@ -15,6 +15,13 @@ describe("loading documents", () => {
     ]);
   });
 
+  test("says where an alias stands for nothing, also inside what it would stand for", () => {
+    for (const text of ["*a", "kind: *a", "kind: &a [*a]", "{kind: &a 1, name: &a {x: [*a]}}"]) {
+      const { issues } = loadDocuments([{ file: "a.yaml", text }], { policies: null });
+      expect(issues.map((each) => each.message)).toEqual(["*a stands for nothing: there is no &a before it"]);
+    }
+  });
+
   test("keeps each document's own text with its comments", () => {
     const text = `# one\n${service}---\n# two\n${service.replace("web", "api")}`;
     const { documents, issues } = loadDocuments([{ file: "a.yaml", text }], { policies: null });

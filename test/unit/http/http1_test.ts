@@ -286,9 +286,11 @@ test("a WebSocket upgrade becomes a raw stream both ways", async () => {
   );
   const port = startProxy(backend.port);
   const head =
-    "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
   const text = await talk(port, [head, "ping"], (each) => each.includes("echo:ping"));
   expect(text).toContain("101 Switching Protocols");
+  // The backend said nothing of the key, as one of HTTP/2 would (RFC 6455 section 1.3 has this pair).
+  expect(text).toContain("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n");
   expect(text).toContain("hi");
 });
 

@@ -1,0 +1,293 @@
+import { describe, expect, test } from "bun:test";
+import { Http2Client } from "../../../src/http/h2_client.ts";
+import { Http2Server } from "../../../src/http/h2_server.ts";
+import type { ServerExchange } from "../../../src/http/exchange.ts";
+import { Shard } from "../../../src/http/shard.ts";
+import { limits } from "../../../src/model/limits.ts";
+import { noEdits } from "../../../src/wire/fields.ts";
+import { errorCodes, frameFlags, frameTypes, get32 } from "../../../src/wire/h2/frames.ts";
+import { profiles, type Profile } from "../../../src/wire/h2/settings.ts";
+import { ManualClock } from "../../support/clock.ts";
+import { FakeSocket } from "../../support/fake_socket.ts";
+import {
+  blockOf,
+  bytesOf,
+  concat,
+  data,
+  frame,
+  getFields,
+  headers,
+  number32,
+  opening,
+  preface,
+  settings,
+} from "../../support/h2_frames.ts";
+import { Heard, request } from "../../support/http_relay.ts";
+
+const settingsAck = frame(frameTypes.settings, frameFlags.ack, 0);
+const postFields = [[":method", "POST"], ...getFields.slice(1)] as const;
+const secondMs = 1_000;
+
+function serverSide(profile: Profile = profiles.mesh, clock = new ManualClock(), shard = new Shard(clock)) {
+  const socket = new FakeSocket();
+  const tripped: string[] = [];
+  const exchanges: ServerExchange[] = [];
+  const left: string[] = [];
+  const server = new Http2Server(socket, {
+    shard,
+    profile,
+    connection: { remoteAddress: "", remotePort: 0, localPort: 0, peer: null, serverName: "" },
+    handler: (exchange) => {
+      exchanges.push(exchange);
+      exchange.accept({
+        data() {},
+        end() {},
+        writable() {},
+        aborted: (outcome) => void left.push(outcome.detail),
+      });
+    },
+    onLimit: (limit) => tripped.push(limit),
+  });
+  socket.handler = server;
+  return { clock, socket, server, tripped, exchanges, left };
+}
+
+function clientSide() {
+  const clock = new ManualClock();
+  const socket = new FakeSocket();
+  const events: string[] = [];
+  const client = new Http2Client(socket, {
+    shard: new Shard(clock),
+    profile: profiles.mesh,
+    peer: "backend",
+    onRoom: () => events.push("room"),
+    onRetired: () => events.push("retired"),
+    onLimit: (limit) => events.push(limit),
+  });
+  return { clock, socket, client, events };
+}
+
+/** Error code of the last GOAWAY. */
+function goawayOf(socket: FakeSocket): number | null {
+  const last = socket.frames.filter(({ type }) => type === frameTypes.goaway).at(-1);
+  return last === undefined ? null : get32(last.payload, 4);
+}
+
+const pingsIn = (socket: FakeSocket): number =>
+  socket.frames.filter(({ type, flags }) => type === frameTypes.ping && flags === 0).length;
+
+describe("a connection", () => {
+  test("that sends no preface, no SETTINGS or no acknowledgement in time is ended", async () => {
+    for (const bytes of [null, preface, opening]) {
+      const { clock, socket, tripped } = serverSide();
+      if (bytes !== null) socket.handler.data(bytes);
+      await clock.advance(limits.h2SettingsMs);
+      expect(goawayOf(socket)).toBeNull();
+      await clock.advance(3 * secondMs);
+      expect([goawayOf(socket), tripped]).toEqual([errorCodes.settingsTimeout, ["h2SettingsMs"]]);
+      await clock.advance(limits.lingerMs + secondMs);
+      expect(socket.ends).toEqual(["shutdown", "destroyed"]);
+    }
+  });
+
+  test("whose header block does not end in time is ended", async () => {
+    const { clock, socket, tripped } = serverSide();
+    socket.handler.data(concat(opening, settingsAck, frame(frameTypes.headers, 1, 1, blockOf(getFields))));
+    await clock.advance(limits.headMs + 3 * secondMs);
+    expect([goawayOf(socket), tripped]).toEqual([errorCodes.enhanceYourCalm, ["headMs"]]);
+  });
+
+  test("that stops inside the first frame of a header block is ended too", async () => {
+    const { clock, socket, tripped } = serverSide();
+    socket.handler.data(concat(opening, settingsAck, headers(1, getFields).subarray(0, 12)));
+    await clock.advance(limits.headMs + 3 * secondMs);
+    expect([goawayOf(socket), tripped]).toEqual([errorCodes.enhanceYourCalm, ["headMs"]]);
+  });
+
+  test("that nobody uses is closed after its time, from either side, and costs no timer before", async () => {
+    const served = serverSide();
+    served.socket.handler.data(concat(opening, settingsAck));
+    await served.clock.advance(limits.keepAliveInboundMs - secondMs);
+    expect(served.socket.ends).toEqual([]);
+    await served.clock.advance(3 * secondMs);
+    expect([goawayOf(served.socket), served.socket.ends]).toEqual([0, ["shutdown"]]);
+    const dialled = clientSide();
+    dialled.socket.handler = dialled.client.handler;
+    dialled.client.handler.data(concat(settings(), settingsAck));
+    await dialled.clock.advance(limits.h2ClientIdleMs + 3 * secondMs);
+    expect([dialled.events, dialled.socket.ends]).toEqual([["retired"], ["shutdown", "destroyed"]]);
+  });
+
+  test("is asked whether it lives while streams are open, and ended when it does not answer", async () => {
+    const { clock, client, socket, events } = clientSide();
+    const heard = new Heard();
+    client.start(request(), noEdits, heard);
+    client.handler.data(concat(settings(), settingsAck));
+    await clock.advance(limits.h2PingMs - secondMs);
+    expect(pingsIn(socket)).toBe(0);
+    await clock.advance(3 * secondMs);
+    expect(pingsIn(socket)).toBe(1);
+    // Anything that comes says that somebody is there.
+    client.handler.data(headers(1, [[":status", "200"]], false));
+    await clock.advance(limits.h2PingMs - secondMs);
+    expect([pingsIn(socket), heard.failure]).toEqual([1, null]);
+    await clock.advance(3 * secondMs + limits.h2PingAnswerMs + 2 * secondMs);
+    expect([heard.failure?.flag, heard.failure?.repeat, socket.ends]).toEqual(["UR", "no", ["reset"]]);
+    expect(events).toEqual(["h2PingAnswerMs", "retired"]);
+  });
+
+  test("on loopback is not asked", async () => {
+    const { clock, socket } = serverSide(profiles.local);
+    socket.handler.data(concat(opening, settingsAck, headers(1, getFields)));
+    await clock.advance(60 * secondMs);
+    expect([pingsIn(socket), socket.ends]).toEqual([0, []]);
+  });
+
+  test("whose peer takes nothing at all is reset", async () => {
+    const { clock, socket, exchanges, tripped, left } = serverSide(profiles.local);
+    socket.handler.data(concat(opening, settingsAck, headers(1, getFields)));
+    socket.room = 10;
+    exchanges[0]?.respond(200, null, noEdits, -1);
+    await clock.advance(limits.writeStallMs - secondMs);
+    expect(socket.ends).toEqual([]);
+    await clock.advance(4 * secondMs);
+    expect([socket.ends, tripped]).toEqual([["reset"], ["writeStallMs"]]);
+    socket.handler.close(null);
+    expect(left.length).toBe(1);
+  });
+});
+
+describe("a stream", () => {
+  test("whose body stands still is answered with 408, and its handler told", async () => {
+    const { clock, socket, tripped, left } = serverSide(profiles.local);
+    socket.handler.data(concat(opening, settingsAck, headers(1, postFields, false)));
+    await clock.advance(20 * secondMs);
+    socket.handler.data(data(1, "a"));
+    await clock.advance(20 * secondMs);
+    expect(tripped).toEqual([]);
+    await clock.advance(12 * secondMs);
+    expect([tripped, left.length]).toEqual([["bodyProgressMs"], 1]);
+    const answer = Buffer.concat(
+      socket.frames.filter(({ streamId }) => streamId === 1).map(({ payload }) => payload),
+    );
+    expect(answer.toString("latin1")).toContain("408");
+  });
+
+  test("of gRPC, or that was answered already, or that nobody takes, may be silent", async () => {
+    const { clock, socket, exchanges, tripped } = serverSide(profiles.local);
+    const grpc = [...postFields, ["content-type", "application/grpc+proto"]] as const;
+    socket.handler.data(
+      concat(
+        opening,
+        settingsAck,
+        headers(1, grpc, false),
+        headers(3, postFields, false),
+        headers(5, postFields, false),
+      ),
+    );
+    exchanges[1]?.respond(200, null, noEdits, -1);
+    exchanges[2]?.pause();
+    await clock.advance(120 * secondMs);
+    expect(tripped).toEqual([]);
+  });
+
+  test("whose peer opens no window is reset, though it says something every while", async () => {
+    const { clock, socket, exchanges, tripped, left } = serverSide(profiles.local);
+    const parts = [preface, settings([4, 10]), settingsAck, headers(1, getFields), headers(3, getFields)];
+    socket.handler.data(concat(...parts));
+    exchanges[0]?.respond(200, null, noEdits, -1);
+    exchanges[0]?.write(bytesOf("more than fits"));
+    for (let round = 0; round < 8; round++) {
+      await clock.advance(5 * secondMs);
+      socket.handler.data(frame(frameTypes.windowUpdate, 0, 0, number32(1)));
+    }
+    expect([tripped, left.length]).toEqual([["writeStallMs"], 1]);
+    const resets = socket.frames.filter(({ type }) => type === frameTypes.rstStream);
+    expect(resets.map(({ streamId, payload }) => [streamId, get32(payload, 0)])).toEqual([
+      [1, errorCodes.cancel],
+    ]);
+    expect(socket.ends).toEqual([]);
+  });
+});
+
+test("what one turn writes leaves in one system call, whatever number of streams it is for", async () => {
+  const { clock, socket, exchanges } = serverSide(profiles.local);
+  socket.handler.data(concat(opening, settingsAck));
+  await clock.advance(1);
+  const before = socket.writes;
+  const handled = exchanges.length;
+  socket.handler.data(concat(headers(1, getFields), headers(3, getFields)));
+  for (const exchange of exchanges.slice(handled)) {
+    exchange.respond(200, null, noEdits, 2);
+    exchange.write(bytesOf("ok"));
+    exchange.end(null);
+  }
+  await clock.advance(1);
+  expect(socket.writes - before).toBe(1);
+  const sent = socket.frames.filter(({ streamId }) => streamId > 0);
+  expect(sent.map(({ type, flags }) => [type, flags])).toEqual([
+    [frameTypes.headers, 4],
+    [frameTypes.data, 1],
+    [frameTypes.headers, 4],
+    [frameTypes.data, 1],
+  ]);
+});
+
+test("what the kernel does not take waits, and goes on when it takes more", async () => {
+  const { clock, socket, exchanges } = serverSide(profiles.local);
+  const wide = concat(
+    preface,
+    settings([4, 1 << 20]),
+    frame(frameTypes.windowUpdate, 0, 0, number32(1 << 20)),
+  );
+  socket.handler.data(concat(wide, settingsAck, headers(1, getFields), headers(3, getFields)));
+  socket.room = 100_000;
+  const pieces = exchanges.map((exchange) => {
+    exchange.respond(200, null, noEdits, 300_000);
+    const goOn = exchange.write(new Uint8Array(300_000));
+    exchange.end(null);
+    return goOn;
+  });
+  expect(pieces).toEqual([false, false]);
+  const sent = (id: number): number =>
+    socket.frames
+      .filter(({ type, streamId }) => type === frameTypes.data && streamId === id)
+      .reduce((sum, { payload }) => sum + payload.length, 0);
+  for (let round = 0; round < 10; round++) {
+    socket.room = 100_000;
+    socket.handler.drain();
+    await clock.advance(1);
+  }
+  expect([sent(1), sent(3)]).toEqual([300_000, 300_000]);
+});
+
+test("one turn reads a bounded number of frames, the next ones the rest", async () => {
+  const { clock, socket, exchanges } = serverSide(profiles.local);
+  const many = Array.from({ length: 200 }, (_, at) => headers(at * 2 + 1, getFields));
+  const bytes = concat(opening, ...many);
+  socket.handler.data(bytes);
+  bytes.fill(0);
+  expect(exchanges.length).toBe(limits.h2FramesPerTurnMax - 1);
+  expect(socket.paused).toBe(true);
+  await clock.advance(1);
+  expect([exchanges.length, socket.paused]).toEqual([200, false]);
+});
+
+test("an idle connection holds no buffers", async () => {
+  const count = 2_000;
+  const clock = new ManualClock();
+  const shard = new Shard(clock);
+  Bun.gc(true);
+  const before = process.memoryUsage().heapUsed;
+  const kept = Array.from({ length: count }, () => {
+    const each = serverSide(profiles.mesh, clock, shard);
+    each.socket.handler.data(concat(opening, settingsAck));
+    return each;
+  });
+  await clock.advance(1);
+  for (const { socket } of kept) socket.written = new Uint8Array(0);
+  Bun.gc(true);
+  const each = (process.memoryUsage().heapUsed - before) / count;
+  expect(kept.length).toBe(count);
+  expect(each).toBeLessThan(6 * 1024);
+});
