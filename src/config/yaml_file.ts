@@ -122,10 +122,12 @@ class Survey {
       return;
     }
     if (isAlias(node)) return this.#visitAlias(node);
+    const anchor = "anchor" in node && typeof node.anchor === "string" ? node.anchor : null;
+    // Known from its end on, and inside it nothing is known by its name: nothing can stand for what is around it.
+    if (anchor !== null) this.#anchors.delete(anchor);
     if (isMap(node)) this.#visitMap(node, depth);
     else if (isSeq(node)) for (const item of node.items) this.visit(item, depth + 1);
-    // Known from its end on: nothing can stand for what is around it.
-    if ("anchor" in node && typeof node.anchor === "string") this.#anchors.add(node.anchor);
+    if (anchor !== null) this.#anchors.add(anchor);
   }
 
   #visitAlias(alias: Alias): void {

@@ -4,7 +4,7 @@ import { limits } from "../model/limits.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
-import { idOf, type HeadFields } from "../wire/head_fields.ts";
+import { idOf, noFields, type HeadFields } from "../wire/head_fields.ts";
 import type { ClientStream, OutgoingRequest, ResponseHead, ResponseSink } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
@@ -52,7 +52,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   }
 
   get fields(): Fields {
-    return this.#fields as HeadFields;
+    return this.#fields ?? noFields;
   }
 
   /** Extended CONNECT, which a server must have announced (RFC 8441 section 3). */

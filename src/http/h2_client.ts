@@ -91,10 +91,9 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
     this.#endWhenDone();
   }
 
-  destroy(): void {
+  override destroy(): void {
     if (this.closed) return;
-    this.output.discard();
-    this.socket.reset();
+    super.destroy();
     this.#retireQuietly();
   }
 

@@ -3,7 +3,7 @@
  * and every timer. What a header block means is the side's business. Streams say when they are done.
  */
 import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
-import { latin1 } from "../base/bytes.ts";
+import { joined, latin1 } from "../base/bytes.ts";
 import { WheelEntry } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import type { Fields } from "../wire/fields.ts";
@@ -465,6 +465,13 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.shard.tick();
   }
 
+  /** At once: whoever is there sees a reset. */
+  destroy(): void {
+    this.#stop();
+    this.output.discard();
+    this.socket.reset();
+  }
+
   #stop(): void {
     this.#reader.stopped = true;
     this.writer.stopped = true;
@@ -481,8 +488,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** The peer reads nothing of what waits for it: no word would reach it. */
   #cut(limit: string): void {
     this.onLimit?.(limit);
-    this.#stop();
-    this.socket.reset();
+    this.destroy();
   }
 
   /** Says that no new stream should come; once the peer has heard it, `onDrainPing`. */
@@ -522,7 +528,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     if (sinceMs >= 0 && nowMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
     if (this.#isDeaf(nowMs)) {
       this.onLimit?.("writeStallMs");
-      return this.socket.reset();
+      return this.destroy();
     }
     if (this.#drainPingMs >= 0 && nowMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
     for (const stream of [...this.streams.values()]) if (!stream.closed) this.watchStream(stream, nowMs);
@@ -567,11 +573,4 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.writer.ping(pings.alive);
     return false;
   }
-}
-
-function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
-  const all = new Uint8Array(before.length + after.length);
-  all.set(before);
-  all.set(after, before.length);
-  return all;
 }

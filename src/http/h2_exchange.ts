@@ -4,7 +4,7 @@ import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
-import type { HeadFields } from "../wire/head_fields.ts";
+import { noFields, type HeadFields } from "../wire/head_fields.ts";
 import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
@@ -28,7 +28,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   readonly target: string;
   readonly path: string;
   readonly authority: string;
-  readonly fields: HeadFields;
+  fields: HeadFields;
   readonly contentLength: number;
   readonly upgrade: string | null;
   readonly expectContinue: boolean;
@@ -46,6 +46,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   #bodyless = false;
   #tunnel = false;
   #released = false;
+  /** The sink has heard the end of the request. */
+  #told = false;
 
   constructor(
     readonly server: ExchangeWire,
@@ -91,7 +93,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
       return sink.aborted(this.#left);
     }
     this.#sink = sink;
-    this.release();
+    if (this.upgrade !== null && this.started && !this.#tunnel) sink.end(null);
+    else this.release();
   }
 
   protected get taken(): boolean {
@@ -103,6 +106,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   protected onEnd(trailers: Fields | null): void {
+    this.#told = true;
     this.#sink?.end(trailers);
   }
 
@@ -128,8 +132,10 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     const extended = asked && this.upgrade !== "connect";
     this.#tunnel = asked && (extended ? status === 101 : good);
     const declined = extended && good;
-    if (declined && !this.server.profile.marksDeclined)
-      return this.answerPlainly(502, "it asked for another protocol and was answered without it");
+    if (declined && !this.server.profile.marksDeclined) {
+      this.answerPlainly(502, "it asked for another protocol and was answered without it");
+      return this.#dropHold();
+    }
     this.started = true;
     this.#bodyless = this.method === "HEAD" || status === 204 || status === 304;
     const keepLength = !this.#tunnel && this.#bodyless && status !== 204;
@@ -180,7 +186,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   abort(): void {
-    if (this.finished) return;
+    if (this.finished && !this.#halfOpen) return;
     this.#finished = true;
     this.server.resetStream(this, errorCodes.internalError);
     this.onClosed();
@@ -200,11 +206,13 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   onClosed(): void {
     if (this.#released) return;
     this.#released = true;
-    this.server.release(this.fields, this.#headBytes);
+    const { fields } = this;
+    this.fields = noFields;
+    this.server.release(fields, this.#headBytes);
   }
 
   onBroken(_code: number, detail: string, _byPeer: boolean): void {
-    if (this.#finished) return this.onClosed();
+    if (this.#finished && !this.#halfOpen) return this.onClosed();
     this.#finished = true;
     this.#left = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
     if (this.#sink === null) {
@@ -213,6 +221,16 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     }
     this.#sink.aborted(this.#left);
     this.onClosed();
+  }
+
+  /** A tunnel that ended towards the client alone. */
+  get #halfOpen(): boolean {
+    return this.#tunnel && !this.#told;
+  }
+
+  /** Whether bytes pass both ways as they come; such a stream may stand still for long. */
+  get isTunnel(): boolean {
+    return this.#tunnel;
   }
 
   /** The handler knows now that it is over. */

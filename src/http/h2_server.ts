@@ -55,10 +55,6 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     return this.#retiring;
   }
 
-  destroy(): void {
-    this.socket.reset();
-  }
-
   // ---------------------------------------------------------------------------------- used by the exchange
 
   get connection(): ConnectionInfo {
@@ -87,8 +83,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   override resetStream(stream: Http2Stream, code: number): void {
     if (stream.closed) return;
-    const resets = (this.#resets ??= new Int32Array(resetsKept));
-    resets[this.#resetAt++ % resetsKept] = stream.id;
+    this.#noteReset(stream.id);
     super.resetStream(stream, code);
   }
 
@@ -157,16 +152,20 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   /** REFUSED_STREAM: nothing was done, so the client may try elsewhere. */
   #turnAway(streamId: number, limit: string): void {
-    if (limit === "") return this.writer.reset(streamId, errorCodes.refusedStream);
-    this.options.onLimit?.(limit);
+    if (limit !== "") this.options.onLimit?.(limit);
     this.#refuse(streamId, errorCodes.refusedStream);
   }
 
+  /** A client that opens what cannot be served makes us send resets; one that has not heard of the end yet is right to. */
   #refuse(streamId: number, code: number): void {
-    if (this.tripReset()) return;
+    if (!this.#drained && this.tripReset()) return;
+    this.#noteReset(streamId);
+    this.writer.reset(streamId, code);
+  }
+
+  #noteReset(streamId: number): void {
     const resets = (this.#resets ??= new Int32Array(resetsKept));
     resets[this.#resetAt++ % resetsKept] = streamId;
-    this.writer.reset(streamId, code);
   }
 
   #wasReset(streamId: number): boolean {
@@ -234,7 +233,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   protected onDead(): void {
     this.breakAll(errorCodes.cancel, `no answer to a PING within ${limits.h2PingAnswerMs} ms`);
-    this.socket.reset();
+    this.destroy();
   }
 
   protected onGone(error: SocketError | null): void {
@@ -244,7 +243,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   protected watchStream(stream: Http2Stream, nowMs: number): void {
     const exchange = stream as Http2Exchange;
-    if (stream.isStalled(nowMs)) {
+    if (stream.isStalled(nowMs) && !exchange.isTunnel) {
       this.options.onLimit?.("writeStallMs");
       this.resetStream(stream, errorCodes.cancel);
       stream.onBroken(errorCodes.cancel, "the client took nothing of its answer for too long", true);

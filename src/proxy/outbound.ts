@@ -93,6 +93,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.method = request.method;
     record.path = request.path;
     record.protocol = request.version;
+    record.detected = exchange.connection.detectedBy ?? "";
     this.#record = record;
     const set = [requestIdField, requestId];
     const via = viaOf(request.version);
@@ -225,7 +226,9 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   }
 
   #askPolicies(route: LiveRoute, destination: LiveDestination): void {
-    const { method, authority, target, fields } = this.exchange.request;
+    const { method, authority, target } = this.exchange.request;
+    // Policies may still read when the client has left and the head is another's.
+    const fields = this.exchange.request.fields.copy();
     const { sourceId, requestId } = this.#record;
     const { service } = destination.destination;
     const call = { method, authority, target, fields, sourceId, service, requestId };

@@ -16,6 +16,8 @@ export interface Fields {
   /** All values of the name (lower case), in order. */
   getAll(name: string): string[];
   has(name: string): boolean;
+  /** A copy that lives on when these are over. */
+  copy(): Fields;
   /** Name in lower case and value of the field at `index`. */
   nameAt(index: number): string;
   valueAt(index: number): string;

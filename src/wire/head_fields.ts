@@ -188,3 +188,6 @@ export class HeadFields implements Fields {
     this.ids = ids;
   }
 }
+
+/** Stands for a head that is over, whose own fields may be another's by now. Nobody writes to it. */
+export const noFields = new HeadFields();

@@ -9,6 +9,8 @@ export class FakeSocket implements Socket {
   readonly localPort = 2;
   readonly tls = null;
   written: Uint8Array = new Uint8Array(0);
+  /** System calls. */
+  writes = 0;
   /** Bytes that the kernel still takes. */
   room = Number.POSITIVE_INFINITY;
   paused = false;
@@ -23,6 +25,7 @@ export class FakeSocket implements Socket {
     if (this.ends.length > 0) return -1;
     const taken = Math.min(end - start, this.room);
     this.room -= taken;
+    this.writes++;
     this.written = concat(this.written, bytes.slice(start, start + taken));
     return taken;
   }

@@ -31,7 +31,7 @@ export class MemoryNet implements Net {
   readonly clock: MemoryClock;
   readonly #tasks: Task[] = [];
   readonly #listeners = new Map<number, (socket: Socket) => SocketHandler>();
-  readonly #scratch = new Uint8Array(512 * 1024);
+  readonly #scratch = new Uint8Array(64 * 1024);
   #nextPort = 20_000;
 
   constructor() {
@@ -42,11 +42,16 @@ export class MemoryNet implements Net {
     this.#tasks.push(task);
   }
 
+  /** As `settle`, at once: for what waits for no promise. */
+  run(): void {
+    for (let at = 0; at < this.#tasks.length; at++) (this.#tasks[at] as Task)();
+    this.#tasks.length = 0;
+  }
+
   /** Until nothing is under way any more; time does not pass. */
   async settle(): Promise<void> {
     for (;;) {
-      for (let at = 0; at < this.#tasks.length; at++) (this.#tasks[at] as Task)();
-      this.#tasks.length = 0;
+      this.run();
       await Promise.resolve();
       if (this.#tasks.length === 0) return;
     }
@@ -180,9 +185,11 @@ class MemorySocket implements Socket {
         this.#closeWhenOver();
         continue;
       }
-      this.scratch.set(piece);
-      this.handler.data(this.scratch.subarray(0, piece.length));
-      this.scratch.fill(0x21, 0, piece.length);
+      const length = Math.min(piece.length, this.scratch.length);
+      if (length < piece.length) this.#inbox.unshift(piece.subarray(length));
+      this.scratch.set(piece.subarray(0, length));
+      this.handler.data(this.scratch.subarray(0, length));
+      this.scratch.fill(0x21, 0, length);
     }
   }
 

@@ -1,4 +1,5 @@
 /** Bytes for codec tests: text of characters below 256 in and out, parsers fed in pieces, a sink that keeps what is written. */
+import { ChunkedDecoder } from "../../src/wire/h1/chunked.ts";
 import { RequestParser } from "../../src/wire/h1/request_head.ts";
 import { ResponseParser } from "../../src/wire/h1/response_head.ts";
 import type { ByteSink } from "../../src/wire/h1/write_head.ts";
@@ -98,4 +99,28 @@ export function responseVerdict(pieces: readonly string[]): string {
     chunked: framing.chunked,
     lines,
   });
+}
+
+/** Body octets, how a chunked body ended, after how many octets and with which trailers. */
+export function chunkedVerdict(pieces: readonly string[]): string {
+  const decoder = new ChunkedDecoder();
+  let said = "";
+  let before = 0;
+  for (const piece of pieces) {
+    const bytes = bytesOf(piece);
+    for (let at = 0; at < bytes.length;) {
+      const event = decoder.step(bytes, at, bytes.length);
+      if (event === "failed") return `${said} failed ${decoder.problem?.reason}`;
+      at = decoder.next;
+      if (event === "data") said += textOf(bytes.subarray(decoder.dataStart, decoder.dataEnd));
+      if (event === "end") {
+        const { trailers } = decoder;
+        const names = Array.from({ length: trailers?.count ?? 0 }, (_, index) => trailers?.nameAt(index));
+        return `${said} end at ${before + at} with ${names.join()}`;
+      }
+      if (event === "more") break;
+    }
+    before += bytes.length;
+  }
+  return `${said} more`;
 }

@@ -64,6 +64,8 @@ export function readFraming(
   }
   if (framing.chunked && framing.contentLength >= 0) return problems.conflict;
   if (framing.chunked && minor === 0) return problems.coding;
+  // HTTP/1.0 knows no expectation (RFC 9110 section 10.1.1): passed on in 1.1 it would be one.
+  if (minor === 0 && framing.expectAt >= 0) (framing.nominated ??= []).push("expect");
   return null;
 }
 

@@ -25,8 +25,9 @@ export class FloodGuard {
     this.#earlyResets /= 2;
   }
 
-  /** DATA was sent: its receiver may say that it took it. */
+  /** DATA was sent: its receiver may say that it took it, and may measure the way with a PING, as gRPC does. */
   dataSent(bytes: number): void {
+    if (this.#control < limits.h2ControlBurstMax) this.#control++;
     this.#windowUpdatesLeft +=
       limits.h2WindowUpdatesPerDataMax * Math.ceil((bytes + 1) / limits.h2FrameBytesMax);
   }

@@ -5,17 +5,23 @@
 import { copyBytes } from "../../base/bytes.ts";
 import { classifyName, FieldLine, isSoundValue } from "./field_line.ts";
 import type { HeadBlock } from "./head_block.ts";
-import { HpackTable } from "./hpack_table.ts";
+import { HpackTable, staticFields } from "./hpack_table.ts";
+import { LiteralCache } from "./literal_cache.ts";
 import { decodedBytesMax, huffmanDecode } from "./huffman.ts";
 
 /** An integer beyond this is no length or index of ours (RFC 7541 section 5.1 lets a decoder choose). */
 const integerMax = 0x0fff_ffff;
+
+/** Of all connections: a literal means the same on each. */
+const literals = new LiteralCache();
 
 export class HpackDecoder {
   readonly #table: HpackTable;
   /** Behind what was read last. */
   #next = 0;
   #broken = false;
+  /** The line that the last literal put into the table. */
+  #added: FieldLine | null = null;
 
   /** `tableBytesMax`: SETTINGS_HEADER_TABLE_SIZE as this side announced it. */
   constructor(readonly tableBytesMax: number) {
@@ -32,7 +38,7 @@ export class HpackDecoder {
         at = this.#indexed(source, at, end, block);
         sizeMayChange = false;
       } else if (byte >= 0x40) {
-        at = this.#literal(source, at, end, 0x3f, true, block);
+        at = this.#keptLiteral(source, at, end, block);
         sizeMayChange = false;
       } else if (byte >= 0x20) {
         const size = this.#integer(source, at, end, 0x1f);
@@ -60,6 +66,35 @@ export class HpackDecoder {
     if (line === null) this.#broken = true;
     else block.line(line);
     return next;
+  }
+
+  /** One that enters the table. */
+  #keptLiteral(source: Uint8Array, at: number, end: number, block: HeadBlock): number {
+    const behind = this.#extent(source, at, end);
+    const known = behind < 0 ? null : literals.find(source, at, behind);
+    if (known === null) {
+      const next = this.#literal(source, at, end, 0x3f, true, block);
+      const added = behind < 0 || this.#broken ? null : this.#added;
+      if (added !== null) literals.keep(source, at, behind, added);
+      return next;
+    }
+    this.#table.add(known);
+    block.line(known);
+    return behind;
+  }
+
+  /** Where a literal with short lengths and a name of its own or of the static table ends; -1 for any other. */
+  #extent(source: Uint8Array, at: number, end: number): number {
+    const index = (source[at] as number) & 0x3f;
+    if (index > staticFields.length) return -1;
+    let next = at + 1;
+    for (let strings = index === 0 ? 2 : 1; strings > 0; strings--) {
+      if (next >= end) return -1;
+      const length = (source[next] as number) & 0x7f;
+      if (length === 0x7f) return -1;
+      next += 1 + length;
+    }
+    return next <= end ? next : -1;
   }
 
   #literal(
@@ -103,6 +138,7 @@ export class HpackDecoder {
     let line: FieldLine | null = null;
     if (kept) {
       line = new FieldLine(bytes.slice(start, valueEnd + 2), nameEnd - start, kind, id, sound);
+      this.#added = line;
       this.#table.add(line);
     }
     block.take(kind, id, sound, nameEnd - start, valueEnd - valueStart, line);

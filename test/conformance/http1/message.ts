@@ -24,6 +24,8 @@ export interface ReadingOptions {
   readonly method: string | null;
   /** No more will come: what has no length ends here. */
   readonly ended: boolean;
+  /** Extensions of chunks are passed over. Default: there may be none. */
+  readonly extensions?: boolean;
 }
 
 export function readMessage(text: string, from: number, options: ReadingOptions): Reading {
@@ -43,7 +45,8 @@ export function readMessage(text: string, from: number, options: ReadingOptions)
   });
   if (options.method !== null && status === "") return "odd";
   if (options.method !== null && isBodyless(Number(status), options.method)) return made("", [], bodyAt);
-  if (valueOf(fields, "transfer-encoding") !== null) return readChunks(text, bodyAt, made);
+  if (valueOf(fields, "transfer-encoding") !== null)
+    return readChunks(text, bodyAt, options.extensions === true, made);
   const length = valueOf(fields, "content-length");
   if (length !== null) {
     const end = bodyAt + Number(length);
@@ -73,14 +76,15 @@ export function valueOf(fields: readonly string[], name: string): string | null 
 function readChunks(
   text: string,
   from: number,
+  extensions: boolean,
   made: (body: string, trailers: readonly string[], end: number) => Message,
 ): Reading {
   let body = "";
   for (let at = from; ;) {
     const lineEnd = text.indexOf("\r\n", at);
     if (lineEnd < 0) return "more";
-    const size = text.slice(at, lineEnd);
-    if (!/^[0-9a-f]{1,8}$/i.test(size)) return "odd";
+    const size = extensions ? text.slice(at, lineEnd).replace(/;.*$/s, "") : text.slice(at, lineEnd);
+    if (!/^[0-9a-f]{1,15}$/i.test(size)) return "odd";
     const length = Number.parseInt(size, 16);
     at = lineEnd + 2;
     if (length === 0) {

@@ -16,7 +16,7 @@ describe("loading documents", () => {
   });
 
   test("says where an alias stands for nothing, also inside what it would stand for", () => {
-    for (const text of ["*a", "kind: *a", "kind: &a [*a]"]) {
+    for (const text of ["*a", "kind: *a", "kind: &a [*a]", "{kind: &a 1, name: &a {x: [*a]}}"]) {
       const { issues } = loadDocuments([{ file: "a.yaml", text }], { policies: null });
       expect(issues.map((each) => each.message)).toEqual(["*a stands for nothing: there is no &a before it"]);
     }

@@ -102,6 +102,18 @@ test("a request leaves at once, and its answer comes whole: interim, head, body,
   expect(pair.client.streams.size).toBe(0);
 });
 
+test("the answer to HEAD keeps its Content-Length and has no body", async () => {
+  const pair = await connect();
+  const { heard } = await begun(pair, { method: "HEAD" });
+  pair.server.send(settings(), headers(1, [...ok, ["content-length", "5"]], false), data(1, "", true));
+  await until(() => heard.over, "the answer ends");
+  expect([heard.failure, heard.answer?.contentLength, heard.answer?.fields.get("content-length")]).toEqual([
+    null,
+    0,
+    "5",
+  ]);
+});
+
 describe("what failed says whether it may be sent again:", () => {
   type Case = readonly [what: string, bytes: readonly Uint8Array[], flag: string, repeat: string];
   const begin = settings();

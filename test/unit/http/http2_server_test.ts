@@ -138,6 +138,13 @@ describe("a stream error", () => {
     });
 });
 
+test("a window of a stream beyond its size is a flow control error of that stream", async () => {
+  const { peer } = await connect(() => {});
+  peer.send(opening, headers(1, getFields), frame(frameTypes.windowUpdate, 0, 1, number32(0x7fff_ffff)));
+  await settled(peer);
+  expect([peer.resetOf(1), peer.goaway]).toEqual([errorCodes.flowControlError, null]);
+});
+
 test("a request over a limit is answered with its status, and the table stays in step", async () => {
   const { peer, tripped } = await connect(echo);
   const large = headers(1, [...getFields, ["x-large", "a".repeat(limits.requestHeadBytesMax - 100)]]);
@@ -402,6 +409,33 @@ test("a paused exchange gets nothing and grants nothing until it goes on", async
   expect([held[0]?.body.length, held[0]?.ended]).toEqual([12 * 16_384 + 3, true]);
 });
 
+test("an exchange that is paused from inside its body grants nothing for what it got", async () => {
+  const small: Profile = { ...profiles.local, streamWindowBytes: 65_536, connectionWindowBytes: 131_072 };
+  const held: Held[] = [];
+  const { peer } = await connect(
+    (exchange) => {
+      const sink = new Held(exchange);
+      sink.data = (): void => exchange.pause();
+      held.push(sink);
+      exchange.accept(sink);
+    },
+    { profile: small },
+  );
+  peer.send(
+    opening,
+    headers(1, [...postFields, ["content-length", "100000"]], false),
+    data(1, new Uint8Array(16_384)),
+  );
+  await settled(peer);
+  held[0]?.exchange.resume();
+  peer.send(data(1, new Uint8Array(16_384)));
+  await settled(peer);
+  expect(peer.of(frameTypes.windowUpdate, 1)).toEqual([]);
+  held[0]?.exchange.resume();
+  await settled(peer);
+  expect(peer.of(frameTypes.windowUpdate, 1).map((each) => get31(each.payload, 0))).toEqual([32_768]);
+});
+
 test("streams that wait for the window of the connection take turns", async () => {
   const { peer } = await connect((exchange) => {
     exchange.respond(200, null, noEdits, -1);
@@ -419,8 +453,8 @@ test("streams that wait for the window of the connection take turns", async () =
   const sent = (id: number): number =>
     peer.of(frameTypes.data, id).reduce((sum, each) => sum + each.payload.length, 0);
   expect([sent(1), sent(3), sent(5)]).toEqual([65_535, 0, 0]);
-  for (let round = 0; round < 6; round++) {
-    peer.send(frame(frameTypes.windowUpdate, 0, 0, number32(16_384)));
+  for (let round = 0; round < 2; round++) {
+    peer.send(frame(frameTypes.windowUpdate, 0, 0, number32(3 * 16_384)));
     await settled(peer);
   }
   expect([sent(1), sent(3), sent(5)].map((each) => Math.round(each / 16_384))).toEqual([6, 2, 2]);
@@ -464,6 +498,38 @@ test("a reset stream keeps its place until its handler has learned of it", async
   peer.send(headers(7, getFields), headers(9, getFields));
   await settled(peer);
   expect([waiting.length, peer.resetOf(7), peer.resetOf(9)]).toEqual([4, null, null]);
+});
+
+test("heads of all open streams together are bounded, and what is turned away may be sent elsewhere", async () => {
+  const held: ServerExchange[] = [];
+  const { peer, tripped } = await connect((exchange) => void held.push(exchange));
+  const large: FieldList = [...getFields, ["x-large", "a".repeat(15_000)]];
+  const count = Math.ceil(limits.h2HeadMemoryBytesMax / 15_000) + 5;
+  peer.send(opening, ...Array.from({ length: count }, (_, at) => headers(at * 2 + 1, large)));
+  await settled(peer);
+  expect(held.length).toBeLessThan(count);
+  expect(new Set(tripped)).toEqual(new Set(["h2HeadMemoryBytesMax"]));
+  expect(peer.resetOf(count * 2 - 1)).toBe(errorCodes.refusedStream);
+  for (const each of held) {
+    each.respond(204, null, noEdits, 0);
+    each.end(null);
+  }
+  peer.send(headers(count * 2 + 1, large));
+  await settled(peer);
+  expect(peer.resetOf(count * 2 + 1)).toBeNull();
+});
+
+test("a client may answer each piece of a body with a PING, as gRPC measures the way", async () => {
+  const held: ServerExchange[] = [];
+  const { peer } = await connect((exchange) => void held.push(exchange));
+  peer.send(opening, headers(1, getFields));
+  await settled(peer);
+  held[0]?.respond(200, null, noEdits, -1);
+  for (let round = 0; round < limits.h2ControlBurstMax * 2; round++) {
+    held[0]?.write(bytesOf("piece"));
+    await settled(peer);
+  }
+  expect(peer.goaway).toBeNull();
 });
 
 test("what this side would have to say to a peer who reads nothing is bounded", async () => {

@@ -210,6 +210,57 @@ describe("a stream", () => {
   });
 });
 
+test("what one turn writes leaves in one system call, whatever number of streams it is for", async () => {
+  const { clock, socket, exchanges } = serverSide(profiles.local);
+  socket.handler.data(concat(opening, settingsAck));
+  await clock.advance(1);
+  const before = socket.writes;
+  const handled = exchanges.length;
+  socket.handler.data(concat(headers(1, getFields), headers(3, getFields)));
+  for (const exchange of exchanges.slice(handled)) {
+    exchange.respond(200, null, noEdits, 2);
+    exchange.write(bytesOf("ok"));
+    exchange.end(null);
+  }
+  await clock.advance(1);
+  expect(socket.writes - before).toBe(1);
+  const sent = socket.frames.filter(({ streamId }) => streamId > 0);
+  expect(sent.map(({ type, flags }) => [type, flags])).toEqual([
+    [frameTypes.headers, 4],
+    [frameTypes.data, 1],
+    [frameTypes.headers, 4],
+    [frameTypes.data, 1],
+  ]);
+});
+
+test("what the kernel does not take waits, and goes on when it takes more", async () => {
+  const { clock, socket, exchanges } = serverSide(profiles.local);
+  const wide = concat(
+    preface,
+    settings([4, 1 << 20]),
+    frame(frameTypes.windowUpdate, 0, 0, number32(1 << 20)),
+  );
+  socket.handler.data(concat(wide, settingsAck, headers(1, getFields), headers(3, getFields)));
+  socket.room = 100_000;
+  const pieces = exchanges.map((exchange) => {
+    exchange.respond(200, null, noEdits, 300_000);
+    const goOn = exchange.write(new Uint8Array(300_000));
+    exchange.end(null);
+    return goOn;
+  });
+  expect(pieces).toEqual([false, false]);
+  const sent = (id: number): number =>
+    socket.frames
+      .filter(({ type, streamId }) => type === frameTypes.data && streamId === id)
+      .reduce((sum, { payload }) => sum + payload.length, 0);
+  for (let round = 0; round < 10; round++) {
+    socket.room = 100_000;
+    socket.handler.drain();
+    await clock.advance(1);
+  }
+  expect([sent(1), sent(3)]).toEqual([300_000, 300_000]);
+});
+
 test("one turn reads a bounded number of frames, the next ones the rest", async () => {
   const { clock, socket, exchanges } = serverSide(profiles.local);
   const many = Array.from({ length: 200 }, (_, at) => headers(at * 2 + 1, getFields));
@@ -222,7 +273,7 @@ test("one turn reads a bounded number of frames, the next ones the rest", async 
   expect([exchanges.length, socket.paused]).toEqual([200, false]);
 });
 
-test("an idle connection holds no buffers", () => {
+test("an idle connection holds no buffers", async () => {
   const count = 2_000;
   const clock = new ManualClock();
   const shard = new Shard(clock);
@@ -231,9 +282,10 @@ test("an idle connection holds no buffers", () => {
   const kept = Array.from({ length: count }, () => {
     const each = serverSide(profiles.mesh, clock, shard);
     each.socket.handler.data(concat(opening, settingsAck));
-    each.socket.written = new Uint8Array(0);
-    return each.server;
+    return each;
   });
+  await clock.advance(1);
+  for (const { socket } of kept) socket.written = new Uint8Array(0);
   Bun.gc(true);
   const each = (process.memoryUsage().heapUsed - before) / count;
   expect(kept.length).toBe(count);

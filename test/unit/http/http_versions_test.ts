@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import http2 from "node:http2";
+import { fieldsOf } from "../../support/wire.ts";
 import { createRuntime } from "../../../runtime/bun/runtime.ts";
 import type { ServerExchange } from "../../../src/http/exchange.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
@@ -39,7 +40,9 @@ function chain(hops: readonly Version[], handler: (exchange: ServerExchange) => 
 }
 
 function started(version: Version, handler: (exchange: ServerExchange) => void): { port: number } {
-  const server = serve(runtime, handler, { version, profile: profiles.mesh });
+  // Between proxies, but with frames so short that heads need several.
+  const profile = { ...profiles.mesh, frameBytesMax: 16_384 };
+  const server = serve(runtime, handler, { version, profile });
   ends.push(() => {
     server.close();
     for (const each of server.open) each.destroy();
@@ -86,6 +89,28 @@ describe("a request and its answer cross whole", () => {
         });
 });
 
+test("heads that are longer than a frame cross both ways", async () => {
+  const large = "a".repeat(20_000);
+  const port = chain(["h2", "h2"], (exchange) => {
+    const seen = ["x-seen", String(exchange.request.fields.get("x-large")?.length)];
+    exchange.respond(200, exchange.request.fields, { ...noEdits, set: seen }, 0);
+    exchange.end(null);
+  });
+  const client = await dialHttp2(runtime, port, { profile: { ...profiles.app, frameBytesMax: 16_384 } });
+  ends.push(() => client.destroy());
+  for (let round = 0; round < 3; round++) {
+    const heard = new Heard();
+    client.start(
+      request(),
+      { ...noEdits, set: ["x-large", large, "x-other", large.slice(0, 10_000)] },
+      heard,
+    );
+    await until(() => heard.over, "the answer ends");
+    expect([heard.failure, heard.answer?.fields.get("x-seen")]).toEqual([null, "20000"]);
+    expect(heard.answer?.fields.get("x-large")).toBe(large);
+  }
+});
+
 describe("an upgrade becomes a raw stream both ways", () => {
   for (const front of versions)
     for (const back of versions)
@@ -105,6 +130,43 @@ describe("an upgrade becomes a raw stream both ways", () => {
         await until(() => heard.ended, "the end comes back");
         connection.destroy();
       });
+});
+
+describe("a WebSocket", () => {
+  const version = { ...request(), upgrade: "websocket", fields: fieldsOf("sec-websocket-version: 13") };
+
+  test("from HTTP/2 reaches a server of HTTP/1.1, which wants a key", async () => {
+    const webSockets = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (call, server) => (server.upgrade(call) ? undefined : new Response(null, { status: 400 })),
+      websocket: { open: (socket) => void socket.send("hello"), message() {} },
+    });
+    const backend = new Backend(runtime, webSockets.port ?? 0, "http/1.1");
+    const front = started("h2", (exchange) => relay(exchange, backend));
+    const client = await dialHttp2(runtime, front.port);
+    ends.push(() => {
+      client.destroy();
+      void webSockets.stop(true);
+    });
+    const heard = new Heard();
+    client.start(version, noEdits, heard);
+    await until(() => heard.body.length > 0 || heard.over, "the server says something");
+    expect([heard.answer?.status, heard.answer?.tunnel]).toEqual([101, true]);
+    expect(heard.answer?.fields.has("sec-websocket-accept")).toBe(false);
+    expect(heard.body).toBe("\x81\x05hello");
+  });
+
+  test("from HTTP/1.1 reaches a server of HTTP/2, which knows of no key", async () => {
+    const port = chain(["http/1.1", "h2"], echo);
+    const client = new WebSocket(`ws://127.0.0.1:${port}/`);
+    const opened = await new Promise((resolve, reject) => {
+      client.addEventListener("open", () => resolve(true));
+      client.addEventListener("error", () => reject(new Error("The handshake failed")));
+    });
+    expect(opened).toBe(true);
+    client.terminate();
+  });
 });
 
 test("of many streams on one connection none sees bytes of another, however they are cut and paused", async () => {

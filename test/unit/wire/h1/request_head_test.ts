@@ -249,6 +249,11 @@ describe("an expectation", () => {
     expect(parsed("GET / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\n\r\n").expectContinue).toBe(false);
   });
 
+  test("of HTTP/1.0 is of this hop: nobody behind it may take it for one", () => {
+    const head = parsed("POST / HTTP/1.0\r\nHost: a\r\nExpect: foo\r\n\r\n");
+    expect([head.expectContinue, head.framing.nominated]).toEqual([false, ["expect"]]);
+  });
+
   test("of anything else is refused, also beside one that could be met", () => {
     expect(statusOf(get("Expect: foo\r\n"))).toBe(417);
     expect(statusOf(get("Expect: foo\r\nExpect: 100-continue\r\n"))).toBe(417);

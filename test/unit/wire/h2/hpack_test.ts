@@ -18,6 +18,7 @@ import {
   literal,
   type FieldList,
 } from "../../../support/h2_frames.ts";
+import { fieldsOf } from "../../../support/wire.ts";
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replaceAll(" ", ""), "hex"));
 
@@ -277,6 +278,34 @@ describe("the encoder", () => {
     const encoder = new HpackEncoder(4096);
     const list: FieldList = [["x-tenant", "one"]];
     expect([1, 2, 3, 4].map(() => encode(encoder, list).length)).toEqual([14, 14, 1, 1]);
+  });
+
+  test("says te: trailers in requests whose sender did, among whatever else, and in nothing else", () => {
+    const said = (te: string, asked: boolean): [string, string][] => {
+      const encoder = new HpackEncoder(4096);
+      encoder.begin();
+      const writing = { edits: noEdits, nominated: null, keepLength: false, replacedId: 0 };
+      encoder.fields(fieldsOf(`TE: ${te}`), writing, asked);
+      const block = decode(
+        new HpackDecoder(4096),
+        headBuffer.bytes.slice(frameHeaderBytes, headBuffer.end),
+        "trailers",
+      );
+      return block === null ? [] : listOf(block.fields);
+    };
+    for (const te of ["trailers", "Trailers", "gzip, trailers;q=1", "trailers ,gzip"])
+      expect(said(te, true)).toEqual([["te", "trailers"]]);
+    for (const te of ["gzip", "xtrailers", "trailersx", ""]) expect(said(te, true)).toEqual([]);
+    expect(said("trailers", false)).toEqual([]);
+  });
+
+  test("tells the smallest size that its table had between two blocks, and the last", () => {
+    const encoder = new HpackEncoder(4096);
+    encoder.limitTable(100);
+    encoder.limitTable(0);
+    encoder.limitTable(5000);
+    expect(encode(encoder, [])).toEqual(concat(integer(0, 5, 0x20), integer(4096, 5, 0x20)));
+    expect(encode(encoder, [])).toEqual(new Uint8Array(0));
   });
 
   test("keeps secrets and volatile values out of the table, and lends the latter a name", () => {

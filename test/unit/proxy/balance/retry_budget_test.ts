@@ -1,7 +1,7 @@
 /** The retry budget: a floor, a share of recent requests, and what it says is left is what it grants. */
 import { expect, test } from "bun:test";
-import { limits } from "../../../src/model/limits.ts";
-import { RetryBudget } from "../../../src/proxy/balance/retry_budget.ts";
+import { limits } from "../../../../src/model/limits.ts";
+import { RetryBudget } from "../../../../src/proxy/balance/retry_budget.ts";
 
 const floor = (limits.retryBudgetFloorPerSecond * limits.retryBudgetWindowMs) / 1000;
 
