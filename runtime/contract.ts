@@ -280,6 +280,8 @@ export interface ProcessHost {
   channel(handler: SocketHandler): Socket;
   /** Own resident memory in bytes and CPU time in microseconds. */
   usage(): { readonly residentBytes: number; readonly cpuUs: number; readonly openDescriptors: number };
+  /** Collects garbage now and gives free memory back to the system; a pause of some milliseconds. */
+  compact(): void;
   /** Resident bytes of another process of this machine; null when it is gone. */
   residentBytesOf(pid: number): number | null;
   /** Asks for bad things that escaped: an exception nobody caught. Without it, one is printed and ends the process as failed. */

@@ -1,5 +1,6 @@
 /** Who has a TCP port: reads the kernel's socket tables and the descriptors of the processes we may see. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 
 const listening = "0A";
 const everywhere = /^0+$/;
@@ -61,17 +62,23 @@ function linkOf(path: string): string {
   }
 }
 
+/** What is started by the kernel's link to itself is known as `exe`; then the file tells more. */
+function nameOf(pid: string): string {
+  try {
+    const name = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+    return name === "exe" ? basename(linkOf(`/proc/${pid}/exe`)).replace(" (deleted)", "") : name;
+  } catch {
+    return "a process";
+  }
+}
+
 /** `nginx (pid 812)`; null when no process we may look into has it. */
 export function holderOf(host: string, port: number): string | null {
   const inodes = inodesListeningOn(host, port);
   if (inodes.size === 0) return null;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     if (!holdsOneOf(pid, inodes)) continue;
-    try {
-      return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (pid ${pid})`;
-    } catch {
-      return `pid ${pid}`;
-    }
+    return `${nameOf(pid)} (pid ${pid})`;
   }
   return null;
 }

@@ -79,6 +79,10 @@ export function createProcessHost(native: Native, faults: Faults): ProcessHost {
       if (!hasChannel()) throw new Error(`Descriptor ${channelDescriptor} is no channel of a parent process`);
       return adoptStream(channelDescriptor, handler, faults);
     },
+    compact() {
+      Bun.gc(true);
+      Bun.shrink();
+    },
     usage() {
       const cpu = process.cpuUsage();
       return {

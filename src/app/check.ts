@@ -10,7 +10,7 @@ import { limits } from "../model/limits.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { serviceKey } from "../model/service.ts";
 import { controllerAsNode } from "./controller_link.ts";
-import { readMachine } from "./init.ts";
+import { readMachine } from "./machine_document.ts";
 import { listeningSockets } from "./listening_sockets.ts";
 import { plainGet } from "./plain_get.ts";
 import { adminPort, readSettings, type Settings } from "./settings.ts";

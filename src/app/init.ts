@@ -1,8 +1,6 @@
 /** The first machine of a mesh: an authority, settings, and the credentials of everything that runs here. */
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
-import { issueText } from "../config/issue.ts";
-import { loadMachine } from "../config/load.ts";
 import { keepRecord, noCertificates, withIssued } from "../controller/issue/certificate_record.ts";
 import { putNode } from "../controller/issue/nodes.ts";
 import { Tokens } from "../controller/issue/tokens.ts";
@@ -17,6 +15,8 @@ import { serviceKey, type Node } from "../model/service.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import { issueModeCredentials, readAuthority, writeAuthority } from "./authority_file.ts";
 import { requireFreePorts } from "./free_ports.ts";
+import { readMachine } from "./machine_document.ts";
+import { keepReady } from "./machine_file.ts";
 import { writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
@@ -66,6 +66,7 @@ export async function initializeMesh(
   );
   await files.makeFolder(folder.path, 0o700);
   await files.writeAtomic(folder.machine, options.machine.text, 0o644);
+  await keepReady(runtime, folder, options.machine.text, machine);
   await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
   const enrolled = await enrollSelf(runtime, folder, authority, settings, machine);
   const made = await fillRegistry(runtime, folder, authority, enrolled);
@@ -88,17 +89,6 @@ function requireNames(options: InitOptions): void {
       "Choose one with --node NAME",
     );
   }
-}
-
-/** The Machine document, or all that is wrong with it. */
-export function readMachine(source: { readonly file: string; readonly text: string }): MachineDocument {
-  const { machine, issues } = loadMachine(source.file, source.text);
-  if (machine === null || issues.some((issue) => issue.severity === "error")) {
-    throw new UserError(
-      `Cannot use the Machine document:\n${issues.map((issue) => `  ${issueText(issue)}`).join("\n")}`,
-    );
-  }
-  return machine;
 }
 
 function settingsOf(runtime: Runtime, options: InitOptions, machine: MachineDocument): Settings {

@@ -8,7 +8,8 @@ import { isName } from "../identity/spiffe_id.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
-import { readMachine } from "./init.ts";
+import { readMachine } from "./machine_document.ts";
+import { keepReady } from "./machine_file.ts";
 import { readSettings, writeSettings, type Address, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
@@ -79,6 +80,7 @@ export async function joinMesh(runtime: Runtime, folder: StateFolder, options: J
     });
   }
   await files.writeAtomic(folder.machine, options.machine.text, 0o644);
+  await keepReady(runtime, folder, options.machine.text, machine);
   const settings: Settings = {
     format: 1,
     trustDomain,

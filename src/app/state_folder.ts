@@ -10,6 +10,8 @@ export interface StateFolder {
   readonly settings: string;
   /** The machine's own document: services, ports, upstreams. */
   readonly machine: string;
+  /** The same as the proxy read it last. */
+  readonly machineReady: string;
   /** Root and intermediate with their keys; only where a controller runs. */
   readonly authority: string;
   /** Credentials of the node and its services. */
@@ -31,6 +33,7 @@ export function stateFolder(path: string): StateFolder {
     path,
     settings: `${path}/heddle.json`,
     machine: `${path}/machine.yaml`,
+    machineReady: `${path}/machine.ready.json`,
     authority: `${path}/authority`,
     credentials: `${path}/credentials`,
     controllerCredential: `${path}/controller.json`,

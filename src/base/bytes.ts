@@ -17,6 +17,14 @@ export function copyBytes(
   copy.call(source, target, at, start, end);
 }
 
+/** Both, one after the other, in an array of their own. */
+export function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
+  const all = new Uint8Array(before.length + after.length);
+  all.set(before);
+  all.set(after, before.length);
+  return all;
+}
+
 /** Whether the first `length` bytes of `one` stand in `other` at `start`. */
 export function sameBytes(one: Uint8Array, other: Uint8Array, start: number, length: number): boolean {
   // Where they differ, they mostly differ in their last bytes or at once.

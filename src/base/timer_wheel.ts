@@ -36,7 +36,8 @@ export class TimerWheel {
 
   /** Sets the deadline to `delayMs` from now, whatever it was. */
   arm(entry: WheelEntry, delayMs: number): void {
-    const deadlineMs = this.nowMs() + delayMs;
+    // 0 means none.
+    const deadlineMs = this.nowMs() + delayMs || Number.MIN_VALUE;
     entry.deadlineMs = deadlineMs;
     const tick = this.#slotTickFor(deadlineMs);
     // Later than its slot: the slot's turn will move it on. That makes pushing a deadline back free.

@@ -2,6 +2,7 @@
  * Calls a control API over mTLS: JSON, bytes, and NDJSON streams that are watched for silence. Keeps one connection for
  * calls; a stream has one of its own.
  */
+import { joined } from "../base/bytes.ts";
 import type { Clock, Net, SocketError, SocketHandler, TlsClientOptions } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import { noEdits, type FieldEdits } from "../wire/fields.ts";
@@ -368,8 +369,4 @@ function concatenated(chunks: readonly Uint8Array[], size: number): Uint8Array {
     at += chunk.length;
   }
   return all;
-}
-
-function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
-  return concatenated([before, after], before.length + after.length);
 }

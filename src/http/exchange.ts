@@ -58,9 +58,14 @@ export interface ConnectionInfo {
   /** Verified peer of an mTLS connection, null in clear text. */
   readonly peer: PeerCertificate | null;
   readonly serverName: string;
+  /** What told that it speaks HTTP, where no document does: `bytes`, `end`; else absent or "". */
+  readonly detectedBy?: string;
 }
 
-/** Takes the request's body. The end of the exchange is told exactly once: by `end` plus a finished answer, or by `aborted`. */
+/**
+ * Takes the request's body. The end of the exchange is told exactly once: by `end` plus a finished answer, or by `aborted`.
+ * The two directions of a tunnel end one by one: `aborted` may still follow when the answer has ended and the request has not.
+ */
 export interface RequestSink {
   /** Body bytes: `bytes[start, end)`, until the call returns. */
   data(bytes: Uint8Array, start: number, end: number): void;
@@ -90,7 +95,10 @@ export interface ServerExchange {
   /** Body bytes of the answer, `bytes[start, end)`. False: enough for now, wait for `writable`. They are taken either way. */
   write(bytes: Uint8Array, start?: number, end?: number): boolean;
   end(trailers: Fields | null): void;
-  /** Ends an answer that cannot be completed so that the client notices: never a clean end. Also right before `respond`. */
+  /**
+   * Ends an answer that cannot be completed so that the client notices: never a clean end. Also right before `respond`, and
+   * what is left of a tunnel whose answer has ended.
+   */
   abort(): void;
   /** Stops and restarts `sink.data`. */
   pause(): void;

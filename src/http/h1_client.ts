@@ -365,6 +365,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     if (this.#sink === null) return this.#close();
     if (this.#carry !== null) return;
     if (this.#headDone && this.#body.kind === "until-close") {
+      if (this.#body.done) return;
       this.#body.done = true;
       const tunnel = this.#tunnel;
       const sink = this.#sink;
@@ -386,7 +387,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   #broken(error: SocketError | null): void {
     const { peer } = this.options;
     const how = error === null ? "closed the connection" : `broke the connection (${error.message})`;
-    if (this.#tunnel && this.#body.done) {
+    if (this.#tunnel && this.#body.done && this.#requestDone) {
       this.#sink = null;
       return;
     }

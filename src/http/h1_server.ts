@@ -529,8 +529,9 @@ class Http1Exchange implements ServerExchange, RequestHead {
   }
 
   abort(): void {
-    if (this.finished) return;
+    if (this.finished && !this.halfOpen) return;
     this.finished = true;
+    this.#bodyDone = true;
     this.server.cut();
   }
 
@@ -556,9 +557,15 @@ class Http1Exchange implements ServerExchange, RequestHead {
     this.sink?.end(trailers);
   }
 
+  /** A tunnel that ended towards the client alone. */
+  get halfOpen(): boolean {
+    return this.#tunnel && !this.#bodyDone;
+  }
+
   /** The connection is gone, or the request was refused half way. */
   clientLeft(detail: string): void {
-    if (this.finished) return;
+    if (this.finished && !this.halfOpen) return;
+    this.#bodyDone ||= this.#tunnel;
     this.finished = true;
     this.#left = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
     this.sink?.aborted(this.#left);

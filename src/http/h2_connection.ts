@@ -3,7 +3,7 @@
  * and every timer. What a header block means is the side's business. Streams say when they are done.
  */
 import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
-import { latin1 } from "../base/bytes.ts";
+import { joined, latin1 } from "../base/bytes.ts";
 import { WheelEntry } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import type { Fields } from "../wire/fields.ts";
@@ -573,11 +573,4 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.writer.ping(pings.alive);
     return false;
   }
-}
-
-function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
-  const all = new Uint8Array(before.length + after.length);
-  all.set(before);
-  all.set(after, before.length);
-  return all;
 }

@@ -46,6 +46,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   #bodyless = false;
   #tunnel = false;
   #released = false;
+  /** The sink has heard the end of the request. */
+  #told = false;
 
   constructor(
     readonly server: ExchangeWire,
@@ -104,6 +106,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   protected onEnd(trailers: Fields | null): void {
+    this.#told = true;
     this.#sink?.end(trailers);
   }
 
@@ -183,7 +186,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   abort(): void {
-    if (this.finished) return;
+    if (this.finished && !this.#halfOpen) return;
     this.#finished = true;
     this.server.resetStream(this, errorCodes.internalError);
     this.onClosed();
@@ -209,7 +212,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   onBroken(_code: number, detail: string, _byPeer: boolean): void {
-    if (this.#finished) return this.onClosed();
+    if (this.#finished && !this.#halfOpen) return this.onClosed();
     this.#finished = true;
     this.#left = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
     if (this.#sink === null) {
@@ -218,6 +221,16 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     }
     this.#sink.aborted(this.#left);
     this.onClosed();
+  }
+
+  /** A tunnel that ended towards the client alone. */
+  get #halfOpen(): boolean {
+    return this.#tunnel && !this.#told;
+  }
+
+  /** Whether bytes pass both ways as they come; such a stream may stand still for long. */
+  get isTunnel(): boolean {
+    return this.#tunnel;
   }
 
   /** The handler knows now that it is over. */

@@ -243,7 +243,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   protected watchStream(stream: Http2Stream, nowMs: number): void {
     const exchange = stream as Http2Exchange;
-    if (stream.isStalled(nowMs)) {
+    if (stream.isStalled(nowMs) && !exchange.isTunnel) {
       this.options.onLimit?.("writeStallMs");
       this.resetStream(stream, errorCodes.cancel);
       stream.onBroken(errorCodes.cancel, "the client took nothing of its answer for too long", true);

@@ -88,6 +88,8 @@ export const limits = {
   connectMeshMs: 1_000,
   connectLocalMs: 1_000,
   drainMs: 30_000,
+  /** After its start a proxy gives back once what starting took. */
+  compactAfterMs: 5_000,
   /** Of bugs that a proxy lives on after. */
   faultsPerMinuteMax: 20,
   timerTickMs: 100,

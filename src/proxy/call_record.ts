@@ -16,6 +16,7 @@ export class CallRecord implements ExchangeRecord {
   method = "";
   path = "";
   protocol = "";
+  detected = "";
   grpc = "";
   route = "";
   status = 0;

@@ -2,7 +2,8 @@
 import type { Socket } from "../../runtime/contract.ts";
 import type { ConnectionInfo } from "../http/exchange.ts";
 
-export function connectionOf(socket: Socket): ConnectionInfo {
+export function connectionOf(socket: Socket, detectedBy = ""): ConnectionInfo {
   const { remoteAddress, remotePort, localPort, tls } = socket;
-  return { remoteAddress, remotePort, localPort, peer: tls?.peer ?? null, serverName: tls?.serverName ?? "" };
+  const serverName = tls?.serverName ?? "";
+  return { remoteAddress, remotePort, localPort, peer: tls?.peer ?? null, serverName, detectedBy };
 }

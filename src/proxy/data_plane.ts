@@ -17,6 +17,7 @@ import { LocalDoor } from "./local_door.ts";
 import { openMeshDoor } from "./mesh_door.ts";
 import { OpenConnections } from "./open_connections.ts";
 import { OutboundSource } from "./outbound_source.ts";
+import { proxyProtocolNotes } from "./proxy_protocol_notes.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import { RequestIds } from "./request_id.ts";
 import { abandonedPools, createProxyState, poolsOf, type ProxyState } from "./state.ts";
@@ -47,6 +48,7 @@ export class DataPlane {
   /** The port that took effect; 0 before `open`. */
   inboundPort = 0;
   #listeners: readonly Listener[] = [];
+  #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
   readonly #apps: ReadonlyMap<string, readonly LocalApp[]>;
 
@@ -104,11 +106,18 @@ export class DataPlane {
     const input = { random, nowMs: shard.clock.now(), apps: this.#apps };
     const { state, problems } = createProxyState(old, snapshot, input);
     for (const problem of problems) log(problem);
+    this.#note(proxyProtocolNotes(this.options.machine.services, state));
     this.#parts.state = state;
     if (old !== null) for (const pool of abandonedPools(old, state)) pool.retire();
     if (old !== null && isTrustChanged(old.snapshot, snapshot)) this.credentialsChanged();
     open.cut(state.denied);
     discovery.arrived((key) => state.destinations.has(key));
+  }
+
+  /** Says what was not said for the snapshot before. */
+  #note(notes: readonly string[]): void {
+    for (const note of notes) if (!this.#notes.includes(note)) this.options.log(note);
+    this.#notes = notes;
   }
 
   /** A credential or the trusted roots were replaced: what shows or trusts the old ones takes nothing new. */

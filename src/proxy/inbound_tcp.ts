@@ -30,6 +30,7 @@ export interface InboundTcpOptions {
   readonly tls: boolean;
   /** Where the caller's client comes from: `10.0.0.7:51230`; "" when unknown. */
   readonly client: string;
+  readonly requestId: string;
 }
 
 /** One opaque connection to a local app, with its record. */
@@ -38,13 +39,14 @@ export class InboundTcp {
   #dial: Dial | null = null;
 
   constructor(readonly options: InboundTcpOptions) {
-    const { parts, service, app, caller, tls } = options;
+    const { parts, service, app, caller, tls, requestId } = options;
     const record = new CallRecord("inbound", "tcp", parts.shard.clock.now());
     record.service = service.key;
     record.source = caller.key;
     record.sourceId = caller.spiffeId;
     record.destinationId = service.local.spiffeId;
     record.tls = tls;
+    record.requestId = requestId;
     record.protocol = service.local.protocol === "tls" ? "tls" : "tcp";
     record.endpoint = app.id;
     this.#record = record;
@@ -61,6 +63,7 @@ export class InboundTcp {
       {
         opened: (socket) => {
           const far = this.#farEnd(socket);
+          this.#record.firstByteMs = parts.shard.clock.now();
           taker.opened(far);
           return far;
         },
@@ -87,7 +90,7 @@ export class InboundTcp {
   /** An app that wants it hears first who its client is. */
   #farEnd(socket: Socket): SocketEnd {
     const { app, client } = this.options;
-    const far = new SocketEnd(socket);
+    const far = new SocketEnd(socket, "upstream");
     if (app.proxyProtocol === null) return far;
     const header = proxyHeader(app.proxyProtocol, client, `${app.host}:${app.port}`);
     far.take(header, 0, header.length);
@@ -117,7 +120,9 @@ export function serveInboundTcp(near: NearSide, parts: ProxyParts, caller: Calle
   const service = parts.state?.inbound.get(serverName);
   const app = service === undefined ? null : chooseApp(service, parts.random);
   if (service === undefined || app === null) return near.refuse(outcomes.notHere(serverName));
-  const call = new InboundTcp({ parts, service, app, caller, tls: true, client: near.client });
+  const { client } = near;
+  const requestId = near.requestId ?? parts.ids.next();
+  const call = new InboundTcp({ parts, service, app, caller, tls: true, client, requestId });
   near.left = (outcome) => call.cancel(outcome);
   call.begin({
     opened: (far) => {

@@ -18,8 +18,9 @@ import { NearSocket } from "./near_side.ts";
 import { serveOutbound } from "./outbound.ts";
 import { serveOutboundConnect } from "./outbound_connect.ts";
 import type { OutboundSource } from "./outbound_source.ts";
-import { serveOutboundTcp } from "./outbound_tcp.ts";
-import { tlsCall, wholeCall } from "./tcp_call.ts";
+import { outcomes } from "./outcomes.ts";
+import { refuseOutboundTcp, serveOutboundTcp } from "./outbound_tcp.ts";
+import { tlsCall, wholeCall, type TcpCall } from "./tcp_call.ts";
 
 type Detected = "http/1.1" | "h2" | "tls" | "tcp";
 
@@ -70,13 +71,14 @@ export class LocalDoor {
     const known = parts.state?.destinations.get(key);
     if (known !== undefined) return this.#serve(socket, client, known);
     const waiting = new NearSocket(socket, client);
+    const refuse = (): void => refuseOutboundTcp(waiting, this.source, key, outcomes.noService(key));
     const waits = parts.discovery.wait(key, (there) => {
       if (waiting.gone) return;
-      if (!there) return waiting.refuse();
-      socket.handler = this.#enterOnly(socket, client, key);
+      if (!there) return refuse();
       socket.resume();
+      waiting.handOver(this.#enterOnly(socket, client, key));
     });
-    if (!waits) waiting.refuse();
+    if (!waits) refuse();
     return waiting;
   }
 
@@ -87,7 +89,7 @@ export class LocalDoor {
       case "grpc":
         return this.#http(socket);
       case "tcp":
-        return this.#opaque(socket, client, destination);
+        return this.#opaque(socket, client, wholeCall(destination, "tcp"));
       case "tls":
         return this.#tls(socket, client, destination);
       case "detect":
@@ -108,12 +110,12 @@ export class LocalDoor {
     });
   }
 
-  #beginHttp(socket: Socket, bytes: Uint8Array, http2: boolean): void {
+  #beginHttp(socket: Socket, bytes: Uint8Array, http2: boolean, detectedBy = ""): void {
     const { shard, open, recorder } = this.source.parts;
     const server: HttpServer = serveHttp(socket, http2 ? "h2" : "http/1.1", {
       shard,
       profile: profiles.local,
-      connection: connectionOf(socket),
+      connection: connectionOf(socket, detectedBy),
       handler: (exchange) => this.#exchange(exchange),
       hostOptional: this.source.only !== null,
       onLimit: (limit) => recorder.limitTripped(limit, this.#listener),
@@ -131,10 +133,10 @@ export class LocalDoor {
 
   // ----------------------------------------------------------------------------------------------- opaque
 
-  #opaque(socket: Socket, client: string, destination: LiveDestination): SocketHandler {
+  #opaque(socket: Socket, client: string, call: TcpCall): SocketHandler {
     const near = new NearSocket(socket, client);
     socket.handler = near;
-    serveOutboundTcp(near, this.source, wholeCall(destination, "tcp"));
+    serveOutboundTcp(near, this.source, call);
     return socket.handler;
   }
 
@@ -158,7 +160,7 @@ export class LocalDoor {
     const near = new NearSocket(socket, client, bytes.slice());
     socket.handler = near;
     const call = tlsCall(destination, serverName, this.source.parts.random);
-    if ("flag" in call) near.refuse();
+    if ("flag" in call) refuseOutboundTcp(near, this.source, destination.key, call);
     else serveOutboundTcp(near, this.source, call);
   }
 
@@ -167,7 +169,7 @@ export class LocalDoor {
   #detect(socket: Socket, client: string, destination: LiveDestination): SocketHandler {
     if (destination.destination.serverFirst) {
       this.#detected(destination, "tcp", "port");
-      return this.#opaque(socket, client, destination);
+      return this.#opaque(socket, client, wholeCall(destination, "tcp", "port"));
     }
     return this.#firstBytes(socket, limits.detectMs, (bytes, over) => {
       const spoken = whatIsSpoken(bytes);
@@ -175,14 +177,14 @@ export class LocalDoor {
       const by = over ?? "bytes";
       if (spoken === "http/1.1" || spoken === "h2") {
         this.#detected(destination, spoken, by);
-        this.#beginHttp(socket, bytes, spoken === "h2");
+        this.#beginHttp(socket, bytes, spoken === "h2", by);
         return true;
       }
       const protocol = spoken === "tls" ? "tls" : "tcp";
       this.#detected(destination, protocol, by);
       const near = new NearSocket(socket, client, bytes.slice());
       socket.handler = near;
-      serveOutboundTcp(near, this.source, wholeCall(destination, protocol));
+      serveOutboundTcp(near, this.source, wholeCall(destination, protocol, by));
       return true;
     });
   }

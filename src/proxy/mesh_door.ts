@@ -10,12 +10,14 @@ import { inboundTls, sharedAlpn, tcpAlpn } from "../identity/tls_options.ts";
 import { isDenied } from "../identity/verify_peer.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
+import { readProxyHeader } from "../wire/proxy_protocol.ts";
 import { profiles } from "../wire/h2/settings.ts";
 import { connectionOf } from "./connection_info.ts";
 import { clientField } from "./heddle_fields.ts";
 import type { Caller } from "./inbound.ts";
 import { requestIdOf, serveInbound } from "./inbound_exchange.ts";
 import { serveInboundTcp } from "./inbound_tcp.ts";
+import { FirstBytes } from "./listen/first_bytes.ts";
 import { listenInbound } from "./listen/inbound_listener.ts";
 import { NearExchange, NearSocket } from "./near_side.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
@@ -50,18 +52,31 @@ class MeshDoor {
 
   #enter(socket: Socket, serverName: string): SocketHandler {
     const caller = this.#callerOf(socket);
-    const near = new NearSocket(socket, `${socket.remoteAddress}:${socket.remotePort}`);
     if (caller === null || socket.tls?.serverName !== serverName) {
+      const near = new NearSocket(socket, "");
       near.refuse();
       return near;
     }
-    if (socket.tls.alpn !== tcpAlpn) {
-      socket.resume();
-      return this.#serveHttp(socket, caller, serverName);
-    }
-    socket.handler = near;
-    serveInboundTcp(near, this.parts, caller, serverName);
-    return socket.handler;
+    return socket.tls.alpn === tcpAlpn
+      ? this.#serveOwn(socket, caller, serverName)
+      : this.#serveHttp(socket, caller, serverName);
+  }
+
+  /** One opaque connection; a PROXY header before its bytes says who the client of the other proxy is. */
+  #serveOwn(socket: Socket, caller: Caller, serverName: string): SocketHandler {
+    const decide = (bytes: Uint8Array): boolean => {
+      const read = readProxyHeader(bytes);
+      if (read.kind !== "header") {
+        if (read.kind === "malformed") socket.reset();
+        return false;
+      }
+      const rest = bytes.length > read.length ? bytes.slice(read.length) : null;
+      const near = new NearSocket(socket, read.client, rest);
+      socket.handler = near;
+      serveInboundTcp(near, this.parts, caller, serverName);
+      return true;
+    };
+    return new FirstBytes(socket, { shard: this.parts.shard, withinMs: limits.firstByteMs, decide });
   }
 
   #serveHttp(socket: Socket, caller: Caller, serverName: string): SocketHandler {

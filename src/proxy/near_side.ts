@@ -2,6 +2,7 @@
 import type { PeerCertificate, Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
 import type { ServerExchange } from "../http/exchange.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { joined } from "../base/bytes.ts";
 import { noEdits } from "../wire/fields.ts";
 import { ExchangeEnd } from "./exchange_end.ts";
 import type { PipeEnd } from "./pipe.ts";
@@ -13,6 +14,8 @@ export interface NearSide {
   left: ((outcome: Outcome) => void) | null;
   /** Where the client's connection comes from: `10.0.0.7:51230`; "" when unknown. */
   readonly client: string;
+  /** Given by whoever asked; null when it has none yet. */
+  readonly requestId: string | null;
   /** What it showed, when the connection is its own; revocation cuts by it. */
   readonly peer: PeerCertificate | null;
   /** The connection stands: says so, and becomes an end of its pipe. */
@@ -24,16 +27,19 @@ export interface NearSide {
 /** Waits, paused, and only notices that the client leaves. */
 export class NearSocket implements NearSide, SocketHandler {
   left: ((outcome: Outcome) => void) | null = null;
+  readonly requestId = null;
   /** Nobody is there any more. */
   gone = false;
+  #early: Uint8Array | null;
   #ended = false;
 
   constructor(
     readonly socket: Socket,
     readonly client: string,
     /** Bytes that were read already. */
-    readonly early: Uint8Array | null = null,
+    early: Uint8Array | null = null,
   ) {
+    this.#early = early;
     socket.pause();
   }
 
@@ -43,7 +49,14 @@ export class NearSocket implements NearSide, SocketHandler {
 
   join(): PipeEnd {
     this.left = null;
-    return new SocketEnd(this.socket, { bytes: this.early, ended: this.#ended });
+    return new SocketEnd(this.socket, "downstream", { bytes: this.#early, ended: this.#ended });
+  }
+
+  /** Another handler has the socket from now on, and hears what was read already. */
+  handOver(handler: SocketHandler): void {
+    this.socket.handler = handler;
+    if (this.#early !== null) handler.data(this.#early);
+    if (this.#ended) this.socket.handler.end();
   }
 
   /** A reset, never an empty but complete stream. */
@@ -52,7 +65,11 @@ export class NearSocket implements NearSide, SocketHandler {
     this.socket.reset();
   }
 
-  data(): void {}
+  /** The socket itself is paused: only what was read before comes here. */
+  data(chunk: Uint8Array): void {
+    this.#early = this.#early === null ? chunk.slice() : joined(this.#early, chunk);
+  }
+
   drain(): void {}
 
   end(): void {
@@ -61,7 +78,7 @@ export class NearSocket implements NearSide, SocketHandler {
 
   close(error: SocketError | null): void {
     this.gone = true;
-    this.left?.(brokenSocket(error) ?? clientLeft);
+    this.left?.(brokenSocket(error, "downstream") ?? clientLeft);
     this.left = null;
   }
 }
@@ -83,6 +100,10 @@ export class NearExchange implements NearSide {
 
   get client(): string {
     return this.about.client;
+  }
+
+  get requestId(): string {
+    return this.about.requestId;
   }
 
   join(): PipeEnd {

@@ -93,6 +93,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.method = request.method;
     record.path = request.path;
     record.protocol = request.version;
+    record.detected = exchange.connection.detectedBy ?? "";
     this.#record = record;
     const set = [requestIdField, requestId];
     const via = viaOf(request.version);

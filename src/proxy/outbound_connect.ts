@@ -6,27 +6,25 @@ import type { LiveDestination } from "./live_service.ts";
 import { NearExchange } from "./near_side.ts";
 import { outcomes } from "./outcomes.ts";
 import type { OutboundSource } from "./outbound_source.ts";
-import { serveOutboundTcp } from "./outbound_tcp.ts";
-import { rescue } from "./rescue.ts";
+import { refuseOutboundTcp, serveOutboundTcp } from "./outbound_tcp.ts";
 import { wholeCall } from "./tcp_call.ts";
 
 export function serveOutboundConnect(exchange: ServerExchange, source: OutboundSource): void {
   const { parts } = source;
   const { state } = parts;
-  const requestId = parts.ids.next();
-  const refuse = (outcome: Outcome): void => rescue(exchange, outcome, requestId, false);
+  const { remoteAddress, remotePort } = exchange.connection;
+  const near = new NearExchange(exchange, {
+    client: `${remoteAddress}:${remotePort}`,
+    requestId: parts.ids.next(),
+    inside: false,
+  });
+  const refuse = (outcome: Outcome, key = ""): void => refuseOutboundTcp(near, source, key, outcome);
   if (state === null) return refuse(outcomes.noSnapshot());
   if (source.callerIn(state) === null) return refuse(outcomes.noIdentity(source.key));
   const { authority } = exchange.request;
   const connect = (destination: LiveDestination): void => {
     const { protocol } = destination.destination;
-    if (!takesConnections(protocol)) return refuse(outcomes.noConnect(destination));
-    const { remoteAddress, remotePort } = exchange.connection;
-    const near = new NearExchange(exchange, {
-      client: `${remoteAddress}:${remotePort}`,
-      requestId,
-      inside: false,
-    });
+    if (!takesConnections(protocol)) return refuse(outcomes.noConnect(destination), destination.key);
     serveOutboundTcp(near, source, wholeCall(destination, protocol === "tls" ? "tls" : "tcp"));
   };
   const found = source.find(state, authority);
@@ -35,8 +33,8 @@ export function serveOutboundConnect(exchange: ServerExchange, source: OutboundS
   const key = serviceKey(found);
   const waits = parts.discovery.wait(key, (there) => {
     const destination = there ? parts.state?.destinations.get(key) : undefined;
-    if (destination === undefined) refuse(outcomes.noService(key));
+    if (destination === undefined) refuse(outcomes.noService(key), key);
     else connect(destination);
   });
-  if (!waits) refuse(outcomes.noService(key));
+  if (!waits) refuse(outcomes.noService(key), key);
 }

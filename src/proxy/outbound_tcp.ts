@@ -9,6 +9,7 @@ import { tcpAlpn } from "../identity/tls_options.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits } from "../wire/fields.ts";
+import { proxyHeader } from "../wire/proxy_protocol.ts";
 import { CallRecord } from "./call_record.ts";
 import { clientField, requestIdField } from "./heddle_fields.ts";
 import { InboundTcp, type TcpTaker } from "./inbound_tcp.ts";
@@ -29,6 +30,25 @@ export function serveOutboundTcp(near: NearSide, source: OutboundSource, call: T
   new OutboundTcp(near, source, call).begin();
 }
 
+/** It leads nowhere, and no endpoint was even looked for. It is recorded all the same; `service` is "" when none is known. */
+export function refuseOutboundTcp(
+  near: NearSide,
+  source: OutboundSource,
+  service: string,
+  outcome: Outcome,
+): void {
+  const { shard, recorder, ids } = source.parts;
+  const record = new CallRecord("outbound", "tcp", shard.clock.now());
+  record.service = service;
+  record.source = source.key;
+  record.requestId = near.requestId ?? ids.next();
+  record.protocol = "tcp";
+  record.outcome = outcome;
+  recorder.tcpOpened(record);
+  near.refuse(outcome);
+  recorder.finish(record, shard.clock.now());
+}
+
 class OutboundTcp implements TcpTaker, Taker, StreamOpening {
   readonly #record: CallRecord;
   #endpoint: LiveEndpoint | null = null;
@@ -46,15 +66,16 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
     readonly call: TcpCall,
   ) {
     near.left = (outcome) => this.#left(outcome);
-    const { destination, route, protocol } = call;
+    const { destination, route, protocol, detectedBy } = call;
     const { parts } = source;
     const record = new CallRecord("outbound", "tcp", parts.shard.clock.now());
     record.service = destination.key;
     record.destinationId = destination.destination.spiffeId;
     record.source = source.key;
-    record.requestId = parts.ids.next();
+    record.requestId = near.requestId ?? parts.ids.next();
     record.route = route;
     record.protocol = protocol;
+    record.detected = detectedBy;
     this.#record = record;
   }
 
@@ -90,7 +111,8 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
   #enterHere(here: NonNullable<LiveEndpoint["here"]>, caller: Caller): void {
     const { parts } = this.source;
     const { client } = this.near;
-    this.#inbound = new InboundTcp({ parts, ...here, caller, tls: false, client });
+    const { requestId } = this.#record;
+    this.#inbound = new InboundTcp({ parts, ...here, caller, tls: false, client, requestId });
     this.#inbound.begin(this);
   }
 
@@ -105,7 +127,10 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
       { host: address, port, timeoutMs: limits.connectMeshMs, tls },
       {
         opened: (socket) => {
-          const far = new SocketEnd(socket);
+          const far = new SocketEnd(socket, "upstream");
+          // The connection has no head: the other proxy learns so who the client is.
+          const header = proxyHeader(2, this.near.client, this.near.client);
+          far.take(header, 0, header.length);
           this.opened(far);
           return far;
         },

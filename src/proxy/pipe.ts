@@ -27,7 +27,8 @@ export class Pipe {
     return this.near.closed && this.far.closed;
   }
 
-  destroy(): void {
+  destroy(why: Outcome): void {
+    this.#broken ??= why;
     this.near.reset();
     this.far.reset();
   }

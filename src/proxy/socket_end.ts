@@ -17,6 +17,8 @@ export class SocketEnd extends PipeEnd implements SocketHandler {
 
   constructor(
     readonly socket: Socket,
+    /** Who is at fault when it breaks. */
+    readonly side: "downstream" | "upstream",
     private early: EarlyInput | null = null,
   ) {
     super();
@@ -79,7 +81,7 @@ export class SocketEnd extends PipeEnd implements SocketHandler {
 
   close(error: SocketError | null): void {
     this.#pending = null;
-    this.gone(brokenSocket(error));
+    this.gone(brokenSocket(error, this.side));
   }
 }
 
@@ -92,8 +94,9 @@ function joined(before: Uint8Array | null, bytes: Uint8Array, start: number, end
 }
 
 /** How a connection ended that broke; null for an orderly end. */
-export function brokenSocket(error: SocketError | null): Outcome | null {
+export function brokenSocket(error: SocketError | null, side: SocketEnd["side"]): Outcome | null {
   if (error === null) return null;
-  const detail = `the connection broke: ${error.message}`;
-  return { flag: "UR", side: "upstream", repeat: "no", status: 0, detail };
+  const far = side === "upstream";
+  const detail = `the connection ${far ? "to the service" : "of the client"} broke: ${error.message}`;
+  return { flag: far ? "UR" : "DC", side, repeat: "no", status: 0, detail };
 }

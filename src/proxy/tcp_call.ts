@@ -14,10 +14,17 @@ export interface TcpCall {
   readonly route: string;
   /** What the bytes are, as far as it was declared or seen: `tcp`, `tls`. */
   readonly protocol: "tcp" | "tls";
+  /** What told that, where no document does; else "". */
+  readonly detectedBy: string;
 }
 
-export function wholeCall(destination: LiveDestination, protocol: TcpCall["protocol"]): TcpCall {
-  return { destination, target: { destination, balancer: destination.whole }, route: "", protocol };
+export function wholeCall(
+  destination: LiveDestination,
+  protocol: TcpCall["protocol"],
+  detectedBy = "",
+): TcpCall {
+  const target = { destination, balancer: destination.whole };
+  return { destination, target, route: "", protocol, detectedBy };
 }
 
 /** `serverName` is what the client asked for; "" when nothing. An outcome says why it leads nowhere. */
@@ -28,5 +35,5 @@ export function tlsCall(destination: LiveDestination, serverName: string, random
   const { backends, totalWeight, name } = route;
   const target = chooseBackend(backends, totalWeight, random.unit())?.target ?? "no backend has any weight";
   if (typeof target === "string") return outcomes.badBackend(name, target);
-  return { destination, target, route: name, protocol: "tls" };
+  return { destination, target, route: name, protocol: "tls", detectedBy: "" };
 }

@@ -72,6 +72,7 @@ function accessLine(record: ExchangeRecord, durationMs: number, wallMs: number):
     method: record.method || undefined,
     path: record.path || undefined,
     proto: record.protocol,
+    detected: record.detected || undefined,
     status: record.status || undefined,
     grpc: record.grpc || undefined,
     flags: record.outcome?.flag,

@@ -23,6 +23,8 @@ export interface ExchangeRecord {
   /** Without the query. */
   path: string;
   protocol: string;
+  /** What told the protocol of a connection to a service that declares none: `bytes`, `port`, `time`, `end`; else "". */
+  detected: string;
   /** Status code of a gRPC answer as it was sent: `0`; "" for everything else. */
   grpc: string;
   /** Name of the route; "" when none is attached, `unmatched` when none matched. */

@@ -83,7 +83,17 @@ export interface MachinePlan {
   readonly name: string;
   /** Service to the port of its app; its upstreams. */
   readonly services: Readonly<
-    Record<string, { readonly app: number; readonly upstreams?: readonly string[] }>
+    Record<
+      string,
+      {
+        readonly app: number;
+        readonly upstreams?: readonly string[];
+        /** Of them, those whose port expects a PROXY header first. */
+        readonly proxied?: readonly string[];
+        /** What its app expects before each opaque connection. */
+        readonly proxyProtocol?: 1 | 2;
+      }
+    >
   >;
   readonly policies?: PolicyChain;
   readonly net?: Net;
@@ -169,21 +179,23 @@ export class Planes {
         kind: "Machine",
         name: plan.name,
         address: null,
-        services: Object.entries(plan.services).map(([service, { app, upstreams = [] }]) => ({
-          service: named(service),
-          host: "127.0.0.1",
-          port: app,
-          health: null,
-          labels: {},
-          upstreams: upstreams.map((each): Upstream => ({
-            service: named(each),
+        services: Object.entries(plan.services).map(
+          ([service, { app, upstreams = [], proxied = [], proxyProtocol }]) => ({
+            service: named(service),
             host: "127.0.0.1",
-            port: 0,
-            proxyProtocol: false,
-          })),
-          httpPort: null,
-          proxyProtocol: null,
-        })),
+            port: app,
+            health: null,
+            labels: {},
+            upstreams: upstreams.map((each): Upstream => ({
+              service: named(each),
+              host: "127.0.0.1",
+              port: 0,
+              proxyProtocol: proxied.includes(each),
+            })),
+            httpPort: null,
+            proxyProtocol: proxyProtocol ?? null,
+          }),
+        ),
       },
       inbound: { host: "127.0.0.1", port: 0 },
       loopback: "127.0.0.1",

@@ -124,6 +124,10 @@ describe.skipIf(absent)("a policy that", () => {
     there.add("good", good);
     there.add("bad", scriptWith(misbehaving.loop));
     await Promise.all([there.ask("good"), there.host.describe("bad")]);
+    const alone: number[] = [];
+    for (let time = 0; time < 20; time++) alone.push((await there.ask("good")).ms);
+    // One loop takes one processor: on a machine with other work the rest of it is shared by more.
+    const limitMs = Math.max(25, 8 * middle(alone));
     for (let time = 0; time < 5; time++) {
       const bad = there.ask("bad");
       let over = false;
@@ -131,8 +135,7 @@ describe.skipIf(absent)("a policy that", () => {
       const times: number[] = [];
       while (!over) times.push((await there.ask("good")).ms);
       expect((await bad).ok).toBe(false);
-      times.sort((a, b) => a - b);
-      expect(times[Math.floor(times.length / 2)]).toBeLessThan(25);
+      expect(middle(times)).toBeLessThan(limitMs);
     }
     const state = there.host.status().policies.find((each) => each.hash === "bad");
     expect(state).toMatchObject({ state: "quarantined" });
@@ -295,3 +298,7 @@ describe.skipIf(absent)("from source to verdict", () => {
     expect(result.problems.length).toBeGreaterThan(0);
   });
 });
+
+function middle(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}

@@ -3,6 +3,7 @@
  * The decision gets the bytes with it; nothing of them is lost.
  */
 import type { Socket, SocketError, SocketHandler } from "../../../runtime/contract.ts";
+import { joined } from "../../base/bytes.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
 import type { Shard } from "../../http/shard.ts";
 
@@ -41,8 +42,8 @@ export class FirstBytes extends WheelEntry implements SocketHandler {
   drain(): void {}
 
   end(): void {
-    if (this.#decided(this.#gathered ?? none, "end") && this.socket.handler !== this)
-      this.socket.handler.end();
+    const decided = this.#decided(this.#gathered ?? none, "end");
+    if (decided && this.socket.handler !== this) this.socket.handler.end();
   }
 
   close(_error: SocketError | null): void {
@@ -66,11 +67,4 @@ export class FirstBytes extends WheelEntry implements SocketHandler {
     if (!taken && over !== null) this.socket.reset();
     return taken;
   }
-}
-
-function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
-  const all = new Uint8Array(before.length + after.length);
-  all.set(before);
-  all.set(after, before.length);
-  return all;
 }

@@ -3,6 +3,7 @@
  * the service that SNI names. Whatever is not TLS, or names no service of this machine, is told so in one line and goes.
  */
 import type { Listener, Net, Socket, SocketHandler, TlsServerOptions } from "../../../runtime/contract.ts";
+import { joined } from "../../base/bytes.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
@@ -99,11 +100,4 @@ class Hello extends WheelEntry implements SocketHandler {
     this.socket.write(answer);
     this.socket.destroy();
   }
-}
-
-function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
-  const all = new Uint8Array(before.length + after.length);
-  all.set(before);
-  all.set(after, before.length);
-  return all;
 }

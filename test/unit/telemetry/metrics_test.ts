@@ -18,6 +18,7 @@ function record(change: Partial<ExchangeRecord>): ExchangeRecord {
     requestId: "r-1",
     method: "GET",
     path: "/v1",
+    detected: "",
     protocol: "HTTP/1.1",
     grpc: "",
     route: "",
