@@ -14,6 +14,9 @@ const CR = 13;
 const LF = 10;
 const SP = 32;
 
+/** Among the protocols of an Upgrade field. */
+const namesConnect = /(?:^|[\s,])connect(?:[\s,]|$)/;
+
 const commonMethods = [
   "GET",
   "HEAD",
@@ -167,7 +170,9 @@ export class RequestParser {
     this.authority = this.#hostAuthority;
     this.#fieldUpgrade = null;
     if (framing.upgradeAt >= 0 && framing.upgrading && this.minor === 1) {
-      this.#fieldUpgrade = this.#valueOf(framing.upgradeAt).toLowerCase();
+      const asked = this.#valueOf(framing.upgradeAt).toLowerCase();
+      // That word stands for the method CONNECT: a field must never make a tunnel of a request that has another one.
+      this.#fieldUpgrade = namesConnect.test(asked) ? null : asked;
     }
     this.upgrade = this.#fieldUpgrade;
     this.expectContinue = false;

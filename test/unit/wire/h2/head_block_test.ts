@@ -76,6 +76,7 @@ describe("a request is malformed", () => {
     "with Content-Length twice": plus(["content-length", "1"], ["content-length", "1"]),
     "with a Content-Length of letters": plus(["content-length", "0x1"]),
     "with a signed Content-Length": plus(["content-length", "+1"]),
+    "with a :protocol that says CONNECT again": [[":protocol", "Connect"], ...having(":method", "CONNECT")],
     "with :protocol and another method than CONNECT": [[":protocol", "websocket"], ...getFields],
     "with CONNECT and :path": having(":method", "CONNECT"),
     "with CONNECT and no port": [
