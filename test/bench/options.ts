@@ -1,15 +1,27 @@
-/** Flags of `npm run bench`. */
-export const parts = ["hop", "pair", "tcp", "latency", "idle"] as const;
-export type Part = (typeof parts)[number];
+/** Parts of the bench and flags of `npm run bench`. */
+import { works, workPlans, type LoadName, type Work } from "./works.ts";
+
+/** What heddle does by itself, and what is measured otherwise than by a fixed amount of load. */
+const otherParts = {
+  latency: "Latency that a pair adds, open loop",
+  idle: "A heddle proxy by itself",
+} as const;
+
+export type Part = Work | keyof typeof otherParts;
+export const parts: readonly Part[] = [...works, ...(Object.keys(otherParts) as (keyof typeof otherParts)[])];
+
+export function titleOf(part: Part): string {
+  return part in otherParts ? otherParts[part as keyof typeof otherParts] : workPlans[part as Work].title;
+}
 
 export interface BenchOptions {
   readonly only: readonly Part[];
   readonly write: boolean;
   readonly rounds: number;
-  /** Requests per closed-loop round. */
-  readonly requests: number;
-  /** Requests before the first round: what compiles while it runs is not measured cold. */
-  readonly warmup: number;
+  /** Of what a load counts, in each round. */
+  readonly counts: Readonly<Record<LoadName, number>>;
+  /** So many rounds' worth come before the first: what compiles while it runs is not measured cold. */
+  readonly warmupRounds: number;
   /** Requests per open-loop round that count. */
   readonly paced: number;
   readonly idleMs: number;
@@ -17,11 +29,21 @@ export interface BenchOptions {
 }
 
 export const usage = `Usage: npm run bench -- [--quick] [--only ${parts.join(",")}] [--rounds N] [--write]
-  --quick   fewer and shorter rounds: under two minutes, for a first look
+  --quick   fewer and shorter rounds, for a first look
   --only    these parts alone
   --rounds  interleaved rounds, whose median counts (default 5)
-  --write   write the results to test/bench/RESULTS.md
+  --write   put the results of these parts into test/bench/RESULTS.md
 `;
+
+const counts = {
+  http1: 40_000,
+  http2: 80_000,
+  grpc: 80_000,
+  bulk: 1e9,
+  short: 3_000,
+  events: 3_000,
+} as const;
+const quickCounts = { http1: 15_000, http2: 20_000, grpc: 20_000, bulk: 2e8, short: 1_000, events: 1_000 };
 
 /** Throws with the reason when a flag is wrong. */
 export function parseOptions(args: readonly string[]): BenchOptions {
@@ -40,8 +62,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     only,
     write: args.includes("--write"),
     rounds,
-    requests: quick ? 15_000 : 40_000,
-    warmup: quick ? 40_000 : 80_000,
+    counts: quick ? quickCounts : counts,
+    warmupRounds: 2,
     paced: quick ? 2_000 : 5_000,
     idleMs: 30_000,
     args,

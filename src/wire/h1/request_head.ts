@@ -171,7 +171,7 @@ export class RequestParser {
     this.#fieldUpgrade = null;
     if (framing.upgradeAt >= 0 && framing.upgrading && this.minor === 1) {
       const asked = this.#valueOf(framing.upgradeAt).toLowerCase();
-      // That word stands for the method CONNECT: a field must never make a tunnel of a request that has another one.
+      // That word means the method; as a protocol it is unknown, and what is unknown is left out (RFC 9110 section 7.8).
       this.#fieldUpgrade = namesConnect.test(asked) ? null : asked;
     }
     this.upgrade = this.#fieldUpgrade;

@@ -179,11 +179,11 @@ export class HeadBlock {
     this.path = target.path;
     if (!this.#has(kinds.protocol)) return;
     if (!connect) return this.#spoil(":protocol stands without CONNECT");
-    // That word stands for a plain CONNECT.
-    if (this.#protocol === "connect") return this.#spoil(":protocol connect is none");
     // Extended CONNECT (RFC 8441) is an upgrade here, whatever version carries it.
     this.method = "GET";
     this.upgrade = this.#protocol;
+    // That word means plain CONNECT, and no protocol is called so.
+    if (this.#protocol === "connect") this.#refuse(problems.protocol);
   }
 
   /** RFC 9113 section 8.5: an authority with a port, and nothing else. */

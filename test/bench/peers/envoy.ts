@@ -1,7 +1,8 @@
 /** Envoy: `--concurrency 1`, circuit breakers raised (1024 answers 503 at load), no route timeout, TLS 1.3 upstream. */
 import { existsSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
-import { works, type CertificateFiles, type Peer, type PeerContext, type Role } from "./peer.ts";
+import { works, type Wire } from "../works.ts";
+import type { CertificateFiles, Peer, PeerContext, Role } from "./peer.ts";
 
 /** Where install_peers.sh leaves it; ENVOY names another. */
 const places = [process.env["ENVOY"], `${process.env["HOME"]}/.cache/heddle-peers/envoy/_bin/envoy`];
@@ -36,8 +37,8 @@ function configOf(context: PeerContext, role: Role): unknown {
           address: socketAddress(context.address, role.port),
           filter_chains: [
             {
-              filters: [role.mode === "http" ? httpFilter() : tcpFilter()],
-              ...(role.tls === "in" ? { transport_socket: tlsIn(context) } : {}),
+              filters: [role.from === "tcp" ? tcpFilter() : httpFilter(role.from)],
+              ...(role.tls === "in" ? { transport_socket: tlsIn(context, role) } : {}),
             },
           ],
         },
@@ -53,13 +54,13 @@ function socketAddress(address: string, port: number): unknown {
 
 const types = "type.googleapis.com/envoy.extensions";
 
-function httpFilter(): unknown {
+function httpFilter(wire: Wire): unknown {
   return {
     name: "envoy.filters.network.http_connection_manager",
     typed_config: {
       "@type": `${types}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: "in",
-      codec_type: "HTTP1",
+      codec_type: wire === "http2" ? "HTTP2" : "HTTP1",
       route_config: {
         virtual_hosts: [
           {
@@ -104,17 +105,27 @@ function clusterOf(context: PeerContext, role: Role): unknown {
       cluster_name: "next",
       endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(role.to.host, role.to.port) } }] }],
     },
-    ...(role.tls === "out" ? { transport_socket: tlsOut(context) } : {}),
+    ...(role.towards === "http2" ? { typed_extension_protocol_options: upstreamHttp2() } : {}),
+    ...(role.tls === "out" ? { transport_socket: tlsOut(context, role) } : {}),
   };
 }
 
-function tlsOut({ certificates: { root, client, server } }: PeerContext): unknown {
+function upstreamHttp2(): unknown {
+  return {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+      "@type": `${types}.upstreams.http.v3.HttpProtocolOptions`,
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  };
+}
+
+function tlsOut({ certificates: { root, client, server } }: PeerContext, { towards }: Role): unknown {
   return {
     name: "envoy.transport_sockets.tls",
     typed_config: {
       "@type": `${types}.transport_sockets.tls.v3.UpstreamTlsContext`,
       sni: server.name,
-      common_tls_context: common(client, {
+      common_tls_context: common(client, towards, {
         trusted_ca: { filename: root },
         match_typed_subject_alt_names: [{ san_type: "DNS", matcher: { exact: server.name } }],
       }),
@@ -122,19 +133,20 @@ function tlsOut({ certificates: { root, client, server } }: PeerContext): unknow
   };
 }
 
-function tlsIn({ certificates: { root, server } }: PeerContext): unknown {
+function tlsIn({ certificates: { root, server } }: PeerContext, { from }: Role): unknown {
   return {
     name: "envoy.transport_sockets.tls",
     typed_config: {
       "@type": `${types}.transport_sockets.tls.v3.DownstreamTlsContext`,
       require_client_certificate: true,
-      common_tls_context: common(server, { trusted_ca: { filename: root } }),
+      common_tls_context: common(server, from, { trusted_ca: { filename: root } }),
     },
   };
 }
 
-function common(leaf: CertificateFiles, validation_context: unknown): unknown {
+function common(leaf: CertificateFiles, wire: Wire, validation_context: unknown): unknown {
   return {
+    ...(wire === "http2" ? { alpn_protocols: ["h2"] } : {}),
     tls_params: { tls_minimum_protocol_version: "TLSv1_3", tls_maximum_protocol_version: "TLSv1_3" },
     tls_certificates: [{ certificate_chain: { filename: leaf.chain }, private_key: { filename: leaf.key } }],
     validation_context,

@@ -1,7 +1,8 @@
 /** HAProxy: one thread, connections reused always, `maxconn` well under half of the descriptor limit (or it refuses to start). */
 import { writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
-import { works, type Peer, type PeerContext, type Role } from "./peer.ts";
+import { works, type Wire } from "../works.ts";
+import type { Peer, PeerContext, Role } from "./peer.ts";
 
 export const haproxy: Peer = {
   name: "HAProxy",
@@ -17,26 +18,37 @@ export const haproxy: Peer = {
 };
 
 function configOf(context: PeerContext, role: Role): string {
+  const http = role.from !== "tcp";
+  const bind = role.tls === "in" ? tlsIn(context, role) : clear(role.from);
+  const server = role.tls === "out" ? tlsOut(context, role) : clear(role.towards);
   return `global
   nbthread 1
   maxconn 400
   ssl-default-bind-options ssl-min-ver TLSv1.3
   ssl-default-server-options ssl-min-ver TLSv1.3
 defaults
-  mode ${role.mode}
+  mode ${http ? "http" : "tcp"}
   timeout connect 5s
   timeout client 1h
   timeout server 1h
-${role.mode === "http" ? "  http-reuse always\n" : ""}listen bench
-  bind ${context.address}:${role.port}${role.tls === "in" ? tlsIn(context) : ""}
-  server next ${role.to.host}:${role.to.port}${role.tls === "out" ? tlsOut(context) : ""}
+${http ? "  http-reuse always\n" : ""}${role.prompt ? "  option http-no-delay\n" : ""}listen bench
+  bind ${context.address}:${role.port}${bind}
+  server next ${role.to.host}:${role.to.port}${server}
 `;
 }
 
-function tlsOut({ certificates: { root, client, server } }: PeerContext): string {
-  return ` ssl crt ${client.both} ca-file ${root} verify required sni str(${server.name}) verifyhost ${server.name}`;
+function clear(wire: Wire): string {
+  return wire === "http2" ? " proto h2" : "";
 }
 
-function tlsIn({ certificates: { root, server } }: PeerContext): string {
-  return ` ssl crt ${server.both} ca-file ${root} verify required`;
+function alpn(wire: Wire): string {
+  return wire === "http2" ? " alpn h2" : "";
+}
+
+function tlsOut({ certificates: { root, client, server } }: PeerContext, { towards }: Role): string {
+  return ` ssl crt ${client.both} ca-file ${root} verify required sni str(${server.name}) verifyhost ${server.name}${alpn(towards)}`;
+}
+
+function tlsIn({ certificates: { root, server } }: PeerContext, { from }: Role): string {
+  return ` ssl crt ${server.both} ca-file ${root} verify required${alpn(from)}`;
 }

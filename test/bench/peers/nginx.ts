@@ -1,11 +1,14 @@
-/** nginx: one worker, connections kept to the backend and to the other proxy. No opaque TCP here: its stream module is a package of its own. */
+/**
+ * nginx: one worker, connections kept to the backend and to the other proxy. It speaks HTTP/1.1 alone to what is behind it. No
+ * opaque TCP here: its stream module is a package of its own.
+ */
 import { writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import type { Peer, PeerContext, Role } from "./peer.ts";
 
 export const nginx: Peer = {
   name: "nginx",
-  works: ["hop", "pair"],
+  works: ["hop", "pair", "hop2"],
   version() {
     const answer = spawnSync("nginx", ["-v"], { encoding: "utf8" });
     return answer.status === 0 ? (/nginx\/(\S+)/.exec(answer.stderr)?.[1] ?? "?") : null;
@@ -41,14 +44,16 @@ ${http}}
 }
 
 function serverOf(context: PeerContext, role: Role): string {
+  // It cannot speak HTTP/2 to a backend: the page by HTTP/1.1 stands in.
+  const to = role.towards === "http2" ? context.backends.page : role.to;
   return `  upstream next {
-    server ${role.to.host}:${role.to.port};
+    server ${to.host}:${to.port};
     keepalive 256;
     keepalive_requests 100000000;
     keepalive_timeout 1h;
   }
   server {
-    listen ${context.address}:${role.port}${role.tls === "in" ? " ssl" : ""};
+    listen ${context.address}:${role.port}${role.tls === "in" ? " ssl" : ""}${role.from === "http2" ? " http2" : ""};
 ${role.tls === "in" ? tlsIn(context) : ""}    location / {
       proxy_pass ${role.tls === "out" ? "https" : "http"}://next;
       proxy_http_version 1.1;

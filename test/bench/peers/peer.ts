@@ -5,10 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { accepts, startProgram, waitFor, type Program } from "../../support/processes.ts";
 import { familyOf } from "../usage.ts";
-
-/** `hop`: one clear HTTP/1.1 hop. `pair`: HTTP/1.1 through two proxies with mTLS 1.3 between. `tcp`: the same pair, opaque. */
-export const works = ["hop", "pair", "tcp"] as const;
-export type Work = (typeof works)[number];
+import { works, workPlans, type BackendName, type Wire, type Work } from "../works.ts";
 
 /** Where load goes and whose cost it is. */
 export interface Subject {
@@ -30,7 +27,7 @@ export interface PeerContext {
   readonly folder: string;
   /** A loopback address that only this peer listens on. */
   readonly address: string;
-  readonly backend: Address;
+  readonly backends: Readonly<Record<BackendName, Address>>;
   readonly proxyCore: number;
   readonly certificates: PeerCertificates;
 }
@@ -50,15 +47,18 @@ export interface CertificateFiles {
   readonly both: string;
 }
 
-/** One process of a peer: takes connections on `port`, forwards to `to`, with mTLS towards one side or none. */
+/** One process of a peer: takes `from` on `port`, speaks `towards` to `to`, with mTLS on one side or none. */
 export interface Role {
   readonly name: string;
   /** A folder of its own, for configs. */
   readonly folder: string;
-  readonly mode: "http" | "tcp";
+  readonly from: Wire;
+  readonly towards: Wire;
   readonly port: number;
   readonly to: Address;
   readonly tls: "in" | "out" | null;
+  /** Each piece is to go on at once, rather than with the next. */
+  readonly prompt: boolean;
 }
 
 export interface Peer {
@@ -70,22 +70,22 @@ export interface Peer {
   configure(context: PeerContext, role: Role): readonly string[];
 }
 
-/** Where load enters each work, and where the second proxy of a pair listens, on the peer's own address. */
-const ports = {
-  hop: { in: 8001, secured: 0 },
-  pair: { in: 8002, secured: 8003 },
-  tcp: { in: 8004, secured: 8005 },
-} as const;
+/** Where load enters each work on the peer's own address; the second proxy of a pair listens one port above. */
+function portOf(work: Work): number {
+  return 8001 + 2 * works.indexOf(work);
+}
 
 function rolesOf(context: PeerContext, work: Work): Omit<Role, "folder">[] {
-  const { backend, address } = context;
-  const mode = work === "tcp" ? "tcp" : "http";
-  const port = ports[work].in;
-  if (work === "hop") return [{ name: work, mode, port, to: backend, tls: null }];
-  const second = { host: address, port: ports[work].secured };
+  const { legs, backend, load } = workPlans[work];
+  const prompt = load === "events";
+  const [first, second, third] = legs;
+  const port = portOf(work);
+  const last = { prompt, to: context.backends[backend] };
+  if (third === undefined) return [{ name: work, from: first, towards: second, port, tls: null, ...last }];
+  const between = { host: context.address, port: port + 1 };
   return [
-    { name: `${work}-out`, mode, port, to: second, tls: "out" },
-    { name: `${work}-in`, mode, port: second.port, to: backend, tls: "in" },
+    { name: `${work}-out`, from: first, towards: second, port, to: between, tls: "out", prompt },
+    { name: `${work}-in`, from: second, towards: third, port: between.port, tls: "in", ...last },
   ];
 }
 
@@ -121,7 +121,7 @@ export async function startPeer(
     all.push(...programs);
     subjects.set(work, {
       host: context.address,
-      port: ports[work].in,
+      port: portOf(work),
       authority: "bench",
       pids: () => programs.flatMap((program) => familyOf(program.pid)),
     });

@@ -1,0 +1,46 @@
+/**
+ * The results as a file: a head that says how everything is measured, then one section per part, each with the conditions
+ * that it was measured under. Sections of parts that were not measured this time stay as they are.
+ */
+import type { Conditions } from "./conditions.ts";
+import { parts, titleOf, type Part } from "./options.ts";
+
+export interface Section {
+  readonly part: Part;
+  readonly lines: readonly string[];
+}
+
+const head = [
+  "# Results of the bench",
+  "",
+  "Method: loopback; proxies pinned to one core, load and backends to the other; keep-alive; answers of 1 kB. CPU is the sum of",
+  "`/proc/PID/task/*/schedstat` over all processes of a proxy (of a pair: both) before and after a fixed amount of load. Figures are",
+  "medians of interleaved rounds. Backends: nginx (HTTP/1.1), nghttpd (HTTP/2, gRPC), test/bench/stream_server.ts (TCP, events).",
+  "Only ratios within one section carry over to another machine: sections may come from different runs.",
+  "",
+];
+
+/** Every section begins with its title and its conditions. */
+export function renderSection({ part, lines }: Section, conditions: Conditions, versions: string): string {
+  const { date, kernel, processor, memoryGb, loadBefore, bun, h2load, command } = conditions;
+  return [
+    `## ${titleOf(part)}`,
+    "",
+    `Written by \`${command}\` on ${date} UTC: ${processor}, ${memoryGb} GB, Linux ${kernel}, load ${loadBefore.toFixed(1)} before.`,
+    `${versions}; h2load ${h2load}, Bun ${bun} for the other loads.`,
+    "",
+    ...lines,
+  ].join("\n");
+}
+
+/** The whole file: `sections` by part, over those that `old` holds, in the order of the parts. */
+export function mergeReport(old: string, sections: ReadonlyMap<Part, string>): string {
+  const kept = new Map(
+    old
+      .split(/^(?=## )/m)
+      .filter((text) => text.startsWith("## "))
+      .map((text) => [text.slice(3, text.indexOf("\n")), text.trimEnd()]),
+  );
+  const texts = parts.flatMap((part) => sections.get(part)?.trimEnd() ?? kept.get(titleOf(part)) ?? []);
+  return `${head.join("\n")}\n${texts.join("\n\n")}\n`;
+}

@@ -1,0 +1,72 @@
+/** The bench's own figures: what a run writes, what it leaves as it was, and what the bars say. */
+import { describe, expect, test } from "bun:test";
+import type { LoadResult } from "../bench/load.ts";
+import { parseOptions, titleOf, type Part } from "../bench/options.ts";
+import { mergeReport } from "../bench/report.ts";
+import { barTable } from "../bench/tables.ts";
+import { barsOf, renderRounds } from "../bench/work_part.ts";
+import { workPlans } from "../bench/works.ts";
+
+function section(part: Part, text: string): string {
+  return `## ${titleOf(part)}\n\n${text}\n`;
+}
+
+function costing(...costs: readonly number[]): LoadResult[] {
+  return costs.map((cost) => ({ cost, rate: 1, p50Us: cost * 100, p99Us: 1, rssMb: 1 }));
+}
+
+describe("the results of the bench", () => {
+  test("keep the sections of parts that did not run, and their order", () => {
+    const first = mergeReport(
+      "",
+      new Map<Part, string>([
+        ["idle", section("idle", "old idle")],
+        ["hop", section("hop", "old hop")],
+      ]),
+    );
+    const second = mergeReport(
+      first,
+      new Map<Part, string>([
+        ["hop", section("hop", "new hop")],
+        ["bulk", section("bulk", "new bulk")],
+      ]),
+    );
+    const places = ["new hop", "new bulk", "old idle"].map((text) => second.indexOf(text));
+    expect(places.every((place, at) => place > (places[at - 1] ?? 0))).toBe(true);
+    expect(second).not.toContain("old hop");
+    expect(mergeReport(second, new Map())).toBe(second);
+  });
+
+  test("drop sections of parts that are no more", () => {
+    expect(mergeReport("## A part of old\n\ntext\n", new Map())).not.toContain("A part of old");
+  });
+
+  test("hold every way of heddle against its bars, by the median round", () => {
+    const rounds = new Map([
+      ["HAProxy", costing(9, 10, 30)],
+      ["heddle", costing(11, 1, 99)],
+      ["heddle, own", costing(13, 13, 13)],
+    ]);
+    expect(barsOf(workPlans.bulk, rounds).map(({ measured }) => measured)).toEqual([1.1, 1.3]);
+    const table = barTable(barsOf(workPlans.bulk, rounds));
+    expect(table.filter((line) => line.includes("| met |"))).toHaveLength(1);
+    expect(table.filter((line) => line.includes("**missed**"))).toHaveLength(1);
+    expect(renderRounds(workPlans.bulk, rounds).join("\n")).toContain(
+      "| HAProxy | 10.0 | 9.00–30.0 | 1.10 |",
+    );
+  });
+
+  test("count what is added to the direct call of the same round", () => {
+    const rounds = new Map([
+      ["direct", costing(1, 2, 3)],
+      ["heddle", costing(2, 4, 4)],
+    ]);
+    expect(barsOf(workPlans.events, rounds)).toEqual([
+      { title: "added p50 of heddle", wanted: 0.3, measured: 0.1, unit: " ms" },
+    ]);
+  });
+
+  test("name the parts there are when one is asked for that is not", () => {
+    expect(() => parseOptions(["--only", "hopp"])).toThrow("expected one of hop, pair");
+  });
+});
