@@ -12,7 +12,7 @@ function sizes(...values: readonly (readonly [string, string])[]): Case[] {
   return values.map(([id, size]) => ({
     id,
     rfc: "9112 7.1",
-    level: "should",
+    level: "must",
     what: `a chunk size of ${JSON.stringify(size)}`,
     sends: chunks(`${size}\r\nhello\r\n0\r\n\r\n`),
     expects: broken,
@@ -119,7 +119,7 @@ export const chunked: readonly Case[] = [
     expects: passes({ body: "hello" }),
   },
   ...faults(
-    { rfc: "9112 7.1.1", level: "should" },
+    { rfc: "9112 7.1.1", level: "must" },
     ["71a", "an empty extension", "5;\r\nhello\r\n0\r\n\r\n"],
     ["71b", "a bracket in an extension", "5;[=x\r\nhello\r\n0\r\n\r\n"],
     ["71c", "CR in an extension", "5;a\rb\r\nhello\r\n0\r\n\r\n"],

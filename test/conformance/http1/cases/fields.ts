@@ -53,7 +53,7 @@ export const fields: readonly Case[] = [
   {
     id: "26a",
     rfc: "9110 5.1",
-    level: "should",
+    level: "must",
     what: "an empty name",
     sends: [request(get, ": a")],
     expects: refused(),
@@ -61,7 +61,7 @@ export const fields: readonly Case[] = [
   {
     id: "26b",
     rfc: "9110 5.1",
-    level: "should",
+    level: "must",
     what: "a bracket in a name",
     sends: [request(get, "X[: a")],
     expects: refused(),
@@ -69,7 +69,7 @@ export const fields: readonly Case[] = [
   {
     id: "26c",
     rfc: "9110 5.1",
-    level: "should",
+    level: "must",
     what: "a tab in a name",
     sends: [request(get, "X\tY: a")],
     expects: refused(),
@@ -77,7 +77,7 @@ export const fields: readonly Case[] = [
   {
     id: "26d",
     rfc: "9110 5.1",
-    level: "should",
+    level: "must",
     what: "an octet above 127 in a name",
     sends: [request(get, "X\u00e9: a")],
     expects: refused(),
@@ -85,7 +85,7 @@ export const fields: readonly Case[] = [
   {
     id: "27",
     rfc: "9112 5",
-    level: "should",
+    level: "must",
     what: "a line without a colon",
     sends: [request(get, "nonsense")],
     expects: refused(),

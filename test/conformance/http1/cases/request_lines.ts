@@ -115,7 +115,7 @@ export const requestLines: readonly Case[] = [
   {
     id: "11a",
     rfc: "9112 3",
-    level: "should",
+    level: "must",
     what: "no target",
     sends: [request("GET HTTP/1.1")],
     expects: refused(),
@@ -139,7 +139,7 @@ export const requestLines: readonly Case[] = [
   {
     id: "12a",
     rfc: "9112 3.2",
-    level: "should",
+    level: "must",
     what: "a space inside the target",
     sends: [request("GET /a b HTTP/1.1")],
     expects: refused(),
@@ -147,7 +147,7 @@ export const requestLines: readonly Case[] = [
   {
     id: "12b",
     rfc: "9112 3.2",
-    level: "should",
+    level: "must",
     what: "a fragment in the target",
     sends: [request("GET /a#b HTTP/1.1")],
     expects: refused(),
@@ -155,7 +155,7 @@ export const requestLines: readonly Case[] = [
   {
     id: "12c",
     rfc: "9112 3.2",
-    level: "should",
+    level: "must",
     what: "an octet above 127 in the target",
     sends: [request("GET /\u00e9 HTTP/1.1")],
     expects: refused(),
@@ -163,7 +163,7 @@ export const requestLines: readonly Case[] = [
   {
     id: "12d",
     rfc: "9112 3.2",
-    level: "should",
+    level: "must",
     what: "NUL in the target",
     sends: [request("GET /\u0000 HTTP/1.1")],
     expects: refused(),
@@ -171,7 +171,7 @@ export const requestLines: readonly Case[] = [
   {
     id: "13",
     rfc: "9112 3.2.1",
-    level: "should",
+    level: "must",
     what: "a target without its first slash",
     sends: [request("GET a HTTP/1.1")],
     expects: refused(),
@@ -200,7 +200,7 @@ export const requestLines: readonly Case[] = [
     what: "CONNECT with a path",
     sends: [request("CONNECT / HTTP/1.1")],
     method: "CONNECT",
-    expects: refused(400, 405),
+    expects: refused(),
   },
   {
     id: "16",
@@ -248,7 +248,7 @@ export const requestLines: readonly Case[] = [
     level: "must",
     what: "a field value of 33 KiB",
     sends: [request(get, `X: ${long(33 * 1024)}`)],
-    expects: refused(431, 400, 413, 414),
+    expects: refused(431),
   },
   {
     id: "21b",
@@ -256,7 +256,7 @@ export const requestLines: readonly Case[] = [
     level: "must",
     what: "a field name of 33 KiB",
     sends: [request(get, `${long(33 * 1024)}: x`)],
-    expects: refused(431, 400, 413, 414),
+    expects: refused(431),
   },
   {
     id: "21c",
@@ -264,7 +264,7 @@ export const requestLines: readonly Case[] = [
     level: "must",
     what: "fields of 40 KiB together",
     sends: [request(get, ...Array.from({ length: 50 }, (_, at) => `X-${at}: ${long(800)}`))],
-    expects: refused(431, 400, 413, 414),
+    expects: refused(431),
   },
   {
     id: "22",
