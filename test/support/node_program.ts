@@ -23,9 +23,20 @@ function bundle(file: string): string {
   return out;
 }
 
+export interface RunOptions {
+  /** What it reads from its standard input. */
+  readonly input?: string;
+  readonly limitMs?: number;
+}
+
 /** Runs it to its end; the JSON that it printed. */
-export async function runNode<T>(file: string, args: readonly string[], limitMs = 60_000): Promise<T> {
+export async function runNode<T>(
+  file: string,
+  args: readonly string[],
+  { input = "", limitMs = 60_000 }: RunOptions = {},
+): Promise<T> {
   const child = Bun.spawn(["node", bundle(file), ...args], {
+    stdin: new Blob([input]),
     stdout: "pipe",
     stderr: "pipe",
     timeout: limitMs,

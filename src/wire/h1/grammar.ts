@@ -43,6 +43,7 @@ export const problems = {
   lineEnd: problem(400, "a line does not end with CR LF"),
   version: problem(505, "this HTTP version is not spoken here, only 1.0 and 1.1"),
   method: problem(501, "the method is longer than any known one", "methodBytesMax"),
+  protocol: problem(501, "the protocol that is asked for by Extended CONNECT is not known"),
   target: problem(400, "the request target is malformed"),
   targetLong: problem(414, "the request target is too long", "targetBytesMax"),
   headLong: problem(431, "the header section is too large", "requestHeadBytesMax"),

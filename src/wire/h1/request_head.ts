@@ -167,7 +167,9 @@ export class RequestParser {
     this.authority = this.#hostAuthority;
     this.#fieldUpgrade = null;
     if (framing.upgradeAt >= 0 && framing.upgrading && this.minor === 1) {
-      this.#fieldUpgrade = this.#valueOf(framing.upgradeAt).toLowerCase();
+      const asked = this.#valueOf(framing.upgradeAt).toLowerCase();
+      // That word means the method; as a protocol it is unknown, and what is unknown is left out (RFC 9110 section 7.8).
+      this.#fieldUpgrade = asked === "connect" ? null : asked;
     }
     this.upgrade = this.#fieldUpgrade;
     this.expectContinue = false;

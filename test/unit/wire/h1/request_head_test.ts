@@ -230,6 +230,8 @@ describe("an upgrade", () => {
     ).toBe("websocket");
     expect(parsed(get("Upgrade: websocket\r\n")).upgrade).toBeNull();
     expect(parsed(get("Connection: upgrade\r\n")).upgrade).toBeNull();
+    // Nobody is taken to have sent CONNECT by a field.
+    expect(parsed(get("Upgrade: Connect\r\nConnection: upgrade\r\n")).upgrade).toBeNull();
     expect(parsed(`GET / HTTP/1.0\r\nHost: a\r\n${socket}\r\n`).upgrade).toBeNull();
   });
 

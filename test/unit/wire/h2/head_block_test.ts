@@ -148,6 +148,7 @@ test("what is well-formed but too much is refused with a status", () => {
     [plus(["x-a", "b".repeat(limits.requestHeadBytesMax)]), 431],
     [having(":path", `/${"a".repeat(limits.targetBytesMax)}`), 414],
     [having(":method", "A".repeat(limits.methodBytesMax + 1)), 501],
+    [[[":protocol", "Connect"], ...having(":method", "CONNECT")], 501],
     [plus(["expect", "something"]), 417],
   ];
   for (const [fields, status] of cases)
