@@ -94,7 +94,8 @@ export async function startHeddle(context: HeddleContext): Promise<StartedHeddle
   // What is measured without load needs a pair all the same.
   const wanted = new Set<Work>(context.wanted.length === 0 ? ["pair"] : context.wanted);
   const taken = ways.filter(({ work }) => wanted.has(work));
-  const called = [...new Set(taken.map(({ service }) => service))];
+  // Every machine has a service, also where no work calls the second one.
+  const called = [...new Set(["web", ...taken.map(({ service }) => service)])];
   const mesh = await startMesh({
     documents: documentsOf(called),
     cores: { proxies: context.proxyCore, others: context.loadCore },
