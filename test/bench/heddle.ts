@@ -1,8 +1,10 @@
 /** heddle in the bench: two proxies of a real mesh on the proxies' core, its control plane on the other. */
 import { existsSync, readFileSync } from "node:fs";
 import { binaryPath } from "../../compile/repository.ts";
+import type { TlsCredential } from "../../runtime/contract.ts";
 import type { Credential } from "../../src/identity/credential_store.ts";
 import { ports } from "../../src/model/ports.ts";
+import { serverNameOf, type ServiceName } from "../../src/model/service.ts";
 import type { TrustBundle } from "../../src/model/snapshot.ts";
 import { firstAccept } from "../support/first_accept.ts";
 import { startMesh, type Machine, type Mesh, type ServicePlan } from "../support/mesh.ts";
@@ -22,6 +24,8 @@ export interface HeddleContext {
 export interface IdleResult {
   /** Proxy alone, policy host apart. */
   readonly rssMb: number;
+  /** What of it is its own: the rest are pages of the binary, which all its processes share. */
+  readonly privateMb: number;
   readonly afterMs: number;
   /** Start of the process to the first accepted connection, snapshot on disk. */
   readonly firstAcceptMs: readonly number[];
@@ -29,10 +33,10 @@ export interface IdleResult {
 
 /** The port that other proxies use, and what one of them would show there. */
 export interface MeshPort extends Address {
+  readonly service: ServiceName;
   readonly serverName: string;
   readonly rootsPem: readonly string[];
-  readonly chainPem: string;
-  readonly keyPem: string;
+  readonly credential: TlsCredential;
 }
 
 export interface StartedHeddle {
@@ -90,7 +94,8 @@ export async function startHeddle(context: HeddleContext): Promise<StartedHeddle
   // What is measured without load needs a pair all the same.
   const wanted = new Set<Work>(context.wanted.length === 0 ? ["pair"] : context.wanted);
   const taken = ways.filter(({ work }) => wanted.has(work));
-  const called = [...new Set(taken.map(({ service }) => service))];
+  // Every machine has a service, also where no work calls the second one.
+  const called = [...new Set(["web", ...taken.map(({ service }) => service)])];
   const mesh = await startMesh({
     documents: documentsOf(called),
     cores: { proxies: context.proxyCore, others: context.loadCore },
@@ -102,7 +107,7 @@ export async function startHeddle(context: HeddleContext): Promise<StartedHeddle
     subjects.set(way.work, named.set(way.name, subjectOf(mesh, way)));
   }
   const version = mesh.heddle("version").trim();
-  const started = {
+  const started: StartedHeddle = {
     version: version.replace(/^heddle /, ""),
     subjects,
     near: mesh.machine("vm-a").proxy.pid,
@@ -112,7 +117,8 @@ export async function startHeddle(context: HeddleContext): Promise<StartedHeddle
     stop: () => mesh.stop(),
   };
   try {
-    await untilReached(subjects, context.loadCore, mesh.folder);
+    // A proxy that is to be measured unused is not used.
+    if (context.wanted.length > 0) await untilReached(subjects, context.loadCore, mesh.folder);
   } catch (error) {
     await mesh.stop();
     throw error;
@@ -187,8 +193,16 @@ function meshPortOf(mesh: Mesh, service: string): MeshPort {
     JSON.parse(readFileSync(`${first.state}/credentials/${name}.json`, "utf8"));
   const { tls } = read("service.caller.default") as Credential;
   const { rootsPem } = read("bundle") as TrustBundle;
-  const serverName = `${service}.default`;
-  return { host: second.address, port: ports.inbound, serverName, rootsPem, ...tls };
+  const named = { name: service, namespace: "default" };
+  const serverName = serverNameOf(named);
+  return {
+    host: second.address,
+    port: ports.inbound,
+    service: named,
+    serverName,
+    rootsPem,
+    credential: tls,
+  };
 }
 
 /** The second proxy is left alone until it is measured; then the first one is started again and again. */
@@ -196,10 +210,11 @@ async function idleOf(mesh: Mesh, afterMs: number): Promise<IdleResult> {
   const [first, second] = [mesh.machine("vm-a"), mesh.machine("vm-b")];
   await Bun.sleep(Math.max(0, second.proxy.startedMs + afterMs - performance.now()));
   const rssMb = residentMb(second.proxy.pid);
+  const privateMb = residentMb(second.proxy.pid, "RssAnon");
   const firstAcceptMs: number[] = [];
   for (let run = 0; run < acceptRuns; run++) {
     await first.proxy.kill();
     firstAcceptMs.push(await firstAccept(first.proxy, first.address, first.httpPort("caller")));
   }
-  return { rssMb, afterMs, firstAcceptMs };
+  return { rssMb, privateMb, afterMs, firstAcceptMs };
 }

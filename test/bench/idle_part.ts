@@ -10,10 +10,11 @@ const firstAcceptBarMs = 60;
 
 export async function measureIdle(heddle: StartedHeddle, options: BenchOptions): Promise<string[]> {
   note(`idle: waiting until a proxy has run for ${options.idleMs / 1_000} s`);
-  const { rssMb, afterMs, firstAcceptMs } = await heddle.idle(options.idleMs);
+  const { rssMb, privateMb, afterMs, firstAcceptMs } = await heddle.idle(options.idleMs);
   const taken = median(firstAcceptMs);
   return [
-    `RSS of an idle proxy ${(afterMs / 1_000).toFixed(0)} s after its start, policy host apart: ${rssMb.toFixed(1)} MB.`,
+    `RSS of an idle proxy ${(afterMs / 1_000).toFixed(0)} s after its start, policy host apart, nobody having called: ${rssMb.toFixed(1)} MB, of which ${privateMb.toFixed(1)} MB`,
+    "are its own; the rest are pages of the binary, which every heddle process of a machine shares.",
     `From start to the first accepted connection, snapshot on disk: ${taken.toFixed(1)} ms (median of ${firstAcceptMs.length}, from ${Math.min(...firstAcceptMs).toFixed(1)} to ${Math.max(...firstAcceptMs).toFixed(1)}).`,
     "",
     ...barTable([

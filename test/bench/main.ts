@@ -5,6 +5,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { hasProgram } from "../support/processes.ts";
 import { conditions } from "./conditions.ts";
+import { measureConnections } from "./connections_part.ts";
+import { measureFloods } from "./floods_part.ts";
 import type { StartedHeddle } from "./heddle.ts";
 import { measureIdle } from "./idle_part.ts";
 import { measureLatency } from "./latency_part.ts";
@@ -79,6 +81,10 @@ async function measure(stage: Stage, part: Part, options: BenchOptions): Promise
       return measureLatency(stage, options);
     case "idle":
       return alone((heddle) => measureIdle(heddle, options));
+    case "connections":
+      return alone((heddle) => measureConnections(heddle, options));
+    case "floods":
+      return alone((heddle) => measureFloods(stage, heddle, options));
     default:
       note(`${part}:`);
       return measureWork(stage, part, options);

@@ -5,6 +5,8 @@ import { works, workPlans, type LoadName, type Work } from "./works.ts";
 const otherParts = {
   latency: "Latency that a pair adds, open loop",
   idle: "A heddle proxy by itself",
+  connections: "(j) Idle mTLS connections at a heddle proxy",
+  floods: "(k) Floods at a heddle pair",
 } as const;
 
 export type Part = Work | keyof typeof otherParts;
@@ -25,6 +27,9 @@ export interface BenchOptions {
   /** Requests per open-loop round that count. */
   readonly paced: number;
   readonly idleMs: number;
+  readonly connections: number;
+  /** How long each kind of flood lasts. */
+  readonly floodMs: number;
   readonly args: readonly string[];
 }
 
@@ -66,6 +71,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     warmupRounds: 2,
     paced: quick ? 2_000 : 5_000,
     idleMs: 30_000,
+    connections: quick ? 2_000 : 10_000,
+    floodMs: quick ? 1_500 : 4_000,
     args,
   };
 }

@@ -39,15 +39,19 @@ export function newStage(): Stage {
 
 /** The works whose proxies a part needs. */
 function worksOf(part: Part): Work[] {
-  if (part === "latency") return ["pair"];
+  if (part === "latency" || part === "floods") return ["pair"];
   return works.filter((work) => work === part);
 }
+
+/** What heddle is asked alone needs no peer. */
+const aloneParts: readonly Part[] = ["idle", "connections", "floods"];
 
 export async function startStage(stage: Stage, parts: readonly Part[]): Promise<void> {
   const wanted = [...new Set(parts.flatMap(worksOf))];
   const names = new Set<BackendName>(["page", ...wanted.map((work) => workPlans[work].backend)]);
   stage.programs.push(...(await startBackends(stage.folder, backends, [...names], loadCore)));
-  await startPeers(stage, wanted);
+  const compared = parts.filter((part) => !aloneParts.includes(part)).flatMap(worksOf);
+  await startPeers(stage, [...new Set(compared)]);
   const heddle = await startHeddle({ backends, proxyCore, loadCore, wanted });
   if (typeof heddle === "string") return note(`absent: heddle (${heddle})`);
   stage.heddle = heddle;

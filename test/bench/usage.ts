@@ -25,9 +25,10 @@ function tasksOf(pid: number): string[] {
   }
 }
 
-/** Resident megabytes of one process. */
-export function residentMb(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+/** Resident megabytes of one process: all, or those that no file stands behind. */
+export function residentMb(pid: number, which: "VmRSS" | "RssAnon" = "VmRSS"): number {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  const kilobytes = new RegExp(`^${which}:\\s+(\\d+)`, "m").exec(status)?.[1];
   return Number(kilobytes ?? 0) / 1024;
 }
 

@@ -1,0 +1,99 @@
+/**
+ * One flood, a process of its own: so many connections of a kind, each dialled again a little later when it was cut.
+ *   bun test/bench/flood.ts '{"kind":"ping","host":"127.0.0.1","port":80,"authority":"web.mesh","lastsMs":1000}'
+ * prints one line of JSON (FloodResult).
+ */
+import type { Socket } from "bun";
+import { floodKinds, type FloodKind, type FloodName } from "./flood_kinds.ts";
+
+export interface FloodOptions {
+  readonly kind: FloodName;
+  readonly host: string;
+  readonly port: number;
+  readonly authority: string;
+  readonly lastsMs: number;
+}
+
+export interface FloodResult {
+  /** Connections that were opened, and those that the other side ended. */
+  readonly opened: number;
+  readonly cut: number;
+  readonly sentBytes: number;
+}
+
+const redialMs = 50;
+
+class Flood {
+  opened = 0;
+  cut = 0;
+  sentBytes = 0;
+  #over = false;
+  readonly #kind: FloodKind;
+
+  constructor(readonly options: FloodOptions) {
+    this.#kind = floodKinds[options.kind];
+  }
+
+  async run(): Promise<FloodResult> {
+    for (let each = 0; each < this.#kind.connections; each++) this.#dial();
+    await Bun.sleep(this.options.lastsMs);
+    this.#over = true;
+    const { opened, cut, sentBytes } = this;
+    return { opened, cut, sentBytes };
+  }
+
+  #dial(): void {
+    const { host, port, authority } = this.options;
+    const { first, next, everyMs, deaf } = this.#kind;
+    let timer: Timer | null = null;
+    let step = 0;
+    let room = true;
+    let gone = false;
+    /** What was not taken yet; nothing new is made before it is. */
+    let rest: Uint8Array = new Uint8Array(0);
+    const send = (socket: Socket, bytes: Uint8Array): void => {
+      const wrote = Math.max(0, socket.write(bytes));
+      this.sentBytes += wrote;
+      rest = bytes.subarray(wrote);
+      room = rest.length === 0;
+    };
+    const lost = (): void => {
+      if (gone) return;
+      gone = true;
+      if (timer !== null) clearInterval(timer);
+      if (this.#over) return;
+      this.cut++;
+      setTimeout(() => this.#dial(), redialMs);
+    };
+    Bun.connect({
+      hostname: host,
+      port,
+      socket: {
+        open: (socket) => {
+          this.opened++;
+          if (deaf === true) socket.pause();
+          send(socket, first(authority));
+          if (next === null) return;
+          timer = setInterval(() => {
+            if (room) send(socket, next(step++, authority));
+          }, everyMs);
+        },
+        data() {},
+        drain: (socket) => send(socket, rest),
+        end: (socket) => {
+          socket.end();
+          lost();
+        },
+        close: lost,
+        error: lost,
+        connectError: lost,
+      },
+    }).catch(lost);
+  }
+}
+
+if (import.meta.main) {
+  const result = await new Flood(JSON.parse(process.argv[2] ?? "{}") as FloodOptions).run();
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  process.exit(0);
+}

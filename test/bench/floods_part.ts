@@ -1,0 +1,135 @@
+/** Floods: for each kind, how much the proxy grows, and what a well-behaved client beside it notices. */
+import { bun } from "../../compile/repository.ts";
+import { paths } from "./backends.ts";
+import type { FloodOptions, FloodResult } from "./flood.ts";
+import { floodKinds, floodNames, type FloodName } from "./flood_kinds.ts";
+import type { StartedHeddle } from "./heddle.ts";
+import { openLoop, output } from "./load.ts";
+import type { OpenLoopResult } from "./open_loop.ts";
+import type { BenchOptions } from "./options.ts";
+import type { Subject } from "./peers/peer.ts";
+import { loadCore, note, type Stage } from "./stage.ts";
+import { barTable, ms, row, tableHead, type Bar } from "./tables.ts";
+import { residentMb } from "./usage.ts";
+
+const growthBarMb = 64;
+const tailBar = 2;
+/** The well-behaved client. */
+const beside = { rate: 500, connections: 8, warmup: 100 } as const;
+const everyMs = 50;
+
+interface Measured {
+  readonly kind: FloodName;
+  readonly alone: OpenLoopResult;
+  readonly during: OpenLoopResult;
+  readonly flood: FloodResult;
+  readonly growthMb: number;
+}
+
+export async function measureFloods(
+  stage: Stage,
+  heddle: StartedHeddle,
+  options: BenchOptions,
+): Promise<string[]> {
+  const subject = stage.subjects.get("pair")?.get("heddle");
+  if (subject === undefined) throw new Error("Cannot flood heddle: its pair was not started");
+  const count = (options.floodMs / 1_000) * beside.rate;
+  const load = (): Promise<OpenLoopResult> => {
+    const { host, port, authority } = subject;
+    return openLoop({ host, port, authority, path: paths.page, ...beside, count }, loadCore);
+  };
+  await load();
+  const all: Measured[] = [];
+  for (const kind of floodNames) {
+    const alone = await load();
+    const watch = watchGrowth([heddle.near, heddle.far]);
+    const [flood, during] = await Promise.all([runFlood(kind, subject, heddle, options.floodMs), load()]);
+    const growthMb = watch.stop();
+    all.push({ kind, alone, during, flood, growthMb });
+    note(
+      `flood ${kind}: p99 ${alone.p99} to ${during.p99} us, ${during.failed} failed, RSS +${growthMb.toFixed(1)} MB, ${flood.cut} of ${flood.opened} cut`,
+    );
+  }
+  return [
+    `Each kind lasts ${options.floodMs / 1_000} s, and connections that are cut come back after 50 ms; beside it a client with ${beside.rate} requests/s through the pair, open`,
+    "loop, alone first. Growth: of the proxy that grew most, at its highest.",
+    "",
+    ...tableHead([
+      "RSS growth MB",
+      "p99 alone ms",
+      "p99 beside ms",
+      "failed beside",
+      "opened",
+      "cut",
+      "sent MB",
+    ]),
+    ...all.map(floodRow),
+    "",
+    ...barTable(all.flatMap(barsOf)),
+  ];
+}
+
+function floodRow({ kind, alone, during, flood, growthMb }: Measured): string {
+  const { opened, cut, sentBytes } = flood;
+  return row([
+    floodKinds[kind].title,
+    growthMb.toFixed(1),
+    ms(alone.p99),
+    ms(during.p99),
+    String(during.failed),
+    String(opened),
+    String(cut),
+    (sentBytes / 1e6).toFixed(1),
+  ]);
+}
+
+function barsOf({ kind, alone, during, growthMb }: Measured): Bar[] {
+  return [
+    { title: `${kind}: growth`, wanted: growthBarMb, measured: growthMb, unit: " MB" },
+    { title: `${kind}: p99 beside ÷ alone`, wanted: tailBar, measured: during.p99 / alone.p99, unit: "" },
+    { title: `${kind}: failed beside`, wanted: 0, measured: during.failed, unit: "" },
+  ];
+}
+
+/** Nicer than the backend and the client on its core: the proxy is to be tried, not they. */
+async function runFlood(
+  kind: FloodName,
+  subject: Subject,
+  heddle: StartedHeddle,
+  lastsMs: number,
+): Promise<FloodResult> {
+  const { host, port } = floodKinds[kind].at === "mesh" ? heddle.meshPort() : subject;
+  const options: FloodOptions = { kind, host, port, authority: subject.authority, lastsMs };
+  const script = `${import.meta.dir}/flood.ts`;
+  const command = [
+    "nice",
+    "-n",
+    "15",
+    "taskset",
+    "-c",
+    String(loadCore),
+    bun,
+    script,
+    JSON.stringify(options),
+  ];
+  return JSON.parse(await output(command, lastsMs + 30_000)) as FloodResult;
+}
+
+/** The largest growth of any of them, looked at while it lasts. */
+function watchGrowth(pids: readonly number[]): { stop(): number } {
+  const before = pids.map((pid) => residentMb(pid));
+  let most = 0;
+  const look = (): void => {
+    pids.forEach((pid, index) => {
+      most = Math.max(most, residentMb(pid) - (before[index] ?? 0));
+    });
+  };
+  const timer = setInterval(look, everyMs);
+  return {
+    stop() {
+      clearInterval(timer);
+      look();
+      return most;
+    },
+  };
+}
