@@ -60,7 +60,7 @@ export function parseYaml(file: string, text: string): YamlResult {
     if (document.errors.length > 0 || document.contents === null) continue;
     new Survey(report).visit(document.contents, 0);
     if (issues.length > faults) continue;
-    const value = document.toJS({ maxAliasCount: limits.documentAliasesMax }) as unknown;
+    const value = valueOf(document, report);
     // Nothing stands between two marks, or after the last one.
     if (value === null) continue;
     documents.push({
@@ -101,6 +101,18 @@ function parse(
     // Nesting by indentation can exhaust the parser's stack.
     report(0, `This is no valid YAML: ${(error as Error).message}`);
     return [];
+  }
+}
+
+/** null, and told, when the aliases stand for more than they may: those inside of what others stand for multiply. */
+function valueOf(document: Document.Parsed, report: (offset: number, message: string) => void): unknown {
+  try {
+    // The library counts what an alias stands for as one more.
+    return document.toJS({ maxAliasCount: limits.documentAliasesMax + 1 }) as unknown;
+  } catch (error) {
+    const offset = document.contents === null ? 0 : offsetOf(document.contents);
+    report(offset, `The aliases cannot be followed: ${withoutEnd((error as Error).message)}`);
+    return null;
   }
 }
 

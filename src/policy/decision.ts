@@ -118,7 +118,9 @@ function nameOf(value: unknown, what: string): string {
 
 function statusOf(value: unknown): number {
   if (typeof value === "number" && Number.isInteger(value) && value >= 200 && value <= 599) return value;
-  throw new Refusal(`its status is ${String(value).slice(0, 20)}, not a number from 200 to 599`);
+  throw new Refusal(
+    `its status is ${typeof value === "number" ? value : shown(value)}, not a number from 200 to 599`,
+  );
 }
 
 function targetOf(value: unknown): string | null {

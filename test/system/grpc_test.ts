@@ -88,10 +88,7 @@ describe.skipIf(!existsSync(binaryPath))("gRPC", () => {
     return only as CallEnd;
   }
 
-  for (const [how, authority] of [
-    ["declared as grpc", "greeter.mesh"],
-    ["that declares no protocol", "plain.mesh"],
-  ] as const)
+  for (const [how, authority] of [["declared as grpc", "greeter.mesh"]] as const)
     test(`passes every interoperability case with a service ${how}`, async () => {
       const problems = await runNode<Record<string, string>>("grpc/run_cases.ts", [door(), authority], {
         limitMs: 120_000,

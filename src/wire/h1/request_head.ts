@@ -14,6 +14,9 @@ const CR = 13;
 const LF = 10;
 const SP = 32;
 
+/** Among the protocols of an Upgrade field. */
+const namesConnect = /(?:^|[\s,])connect(?:[\s,]|$)/;
+
 const commonMethods = [
   "GET",
   "HEAD",
@@ -169,7 +172,7 @@ export class RequestParser {
     if (framing.upgradeAt >= 0 && framing.upgrading && this.minor === 1) {
       const asked = this.#valueOf(framing.upgradeAt).toLowerCase();
       // That word means the method; as a protocol it is unknown, and what is unknown is left out (RFC 9110 section 7.8).
-      this.#fieldUpgrade = asked === "connect" ? null : asked;
+      this.#fieldUpgrade = namesConnect.test(asked) ? null : asked;
     }
     this.upgrade = this.#fieldUpgrade;
     this.expectContinue = false;

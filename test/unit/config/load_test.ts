@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { limits } from "../../../src/model/limits.ts";
+import { parseYaml } from "../../../src/config/yaml_file.ts";
 import { documentKey, loadDocuments, loadMachine } from "../../../src/config/load.ts";
 
 const service = "kind: Service\nname: web\nport: 80\nprotocol: http\n";
@@ -20,6 +22,18 @@ describe("loading documents", () => {
       const { issues } = loadDocuments([{ file: "a.yaml", text }], { policies: null });
       expect(issues.map((each) => each.message)).toEqual(["*a stands for nothing: there is no &a before it"]);
     }
+  });
+
+  test("takes as many aliases as are allowed, and says where those inside of others are too many", () => {
+    const many = Array.from({ length: limits.documentAliasesMax }, () => "*a").join(",");
+    const { documents, issues } = parseYaml("a.yaml", `kind: Service\na: &a x\nb: [${many}]\n`);
+    expect([documents.length, issues]).toEqual([1, []]);
+    const nested = "a: &a [x, x]\nb: &b [*a, *a, *a, *a, *a]\nc: [*b, *b, *b, *b, *b]\n";
+    const refused = parseYaml("b.yaml", `---\n${nested}`);
+    expect(refused.documents).toEqual([]);
+    expect(refused.issues.map(({ line, message }) => [line, message.split(":")[0]])).toEqual([
+      [2, "The aliases cannot be followed"],
+    ]);
   });
 
   test("keeps each document's own text with its comments", () => {

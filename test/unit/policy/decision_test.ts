@@ -101,6 +101,10 @@ describe("a decision is refused", () => {
     ).toBe("fail");
   });
 
+  test("also with a status that cannot be made a text", () => {
+    expect(() => checkDecision({ do: "respond", status: { toString: {} } })).not.toThrow();
+  });
+
   test("or taken, but nothing that JSON can say makes the check throw", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom("next", "route", "respond", "fail"), (value, kind) => {

@@ -235,6 +235,13 @@ describe("an upgrade", () => {
     expect(parsed(`GET / HTTP/1.0\r\nHost: a\r\n${socket}\r\n`).upgrade).toBeNull();
   });
 
+  test("never makes a CONNECT of another method", () => {
+    for (const asked of ["connect", "CONNECT", "h2c, Connect", "connect,websocket"]) {
+      expect(parsed(get(`Upgrade: ${asked}\r\nConnection: Upgrade\r\n`)).upgrade).toBeNull();
+    }
+    expect(parsed(get("Upgrade: connect-x\r\nConnection: Upgrade\r\n")).upgrade).toBe("connect-x");
+  });
+
   test("to WebSocket is a GET of version 13 (RFC 6455 section 4.1)", () => {
     expect(statusOf(get(socket))).toBe(0);
     expect(statusOf(`POST / HTTP/1.1\r\nHost: a\r\n${socket}\r\n`)).toBe(400);
