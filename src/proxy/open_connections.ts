@@ -13,6 +13,8 @@ export interface OpenConnection {
 export class OpenConnections {
   /** With what the far side showed; null for local apps. */
   readonly #open = new Map<OpenConnection, PeerCertificate | null>();
+  /** To endpoints: they serve what came in, and hold nothing open by themselves. */
+  readonly #upstream = new Map<OpenConnection, PeerCertificate | null>();
   #emptied: (() => void) | null = null;
   #denied: ReadonlySet<string> = new Set();
   #destroyed = false;
@@ -21,14 +23,25 @@ export class OpenConnections {
     return this.#open.size;
   }
 
+  /** As `add`, for a connection of a pool, which is retired with its pool. */
+  addUpstream(connection: OpenConnection, peer: PeerCertificate | null): void {
+    this.#upstream.set(connection, peer);
+    this.#judge(connection, peer);
+  }
+
   /** Cuts at once what stood too late: its peer was revoked meanwhile, or everything is over. */
   add(connection: OpenConnection, peer: PeerCertificate | null): void {
     this.#open.set(connection, peer);
+    this.#judge(connection, peer);
+  }
+
+  #judge(connection: OpenConnection, peer: PeerCertificate | null): void {
     if (this.#destroyed) connection.destroy(drained);
     else if (peer !== null && isDenied(peer, this.#denied)) connection.destroy(revoked);
   }
 
   delete(connection: OpenConnection): void {
+    if (this.#upstream.delete(connection)) return;
     this.#open.delete(connection);
     if (this.#open.size === 0) this.#emptied?.();
   }
@@ -37,21 +50,22 @@ export class OpenConnections {
   cut(denied: ReadonlySet<string>): void {
     this.#denied = denied;
     if (denied.size === 0) return;
-    for (const [connection, peer] of [...this.#open])
+    for (const [connection, peer] of [...this.#open, ...this.#upstream])
       if (peer !== null && isDenied(peer, denied)) connection.destroy(revoked);
   }
 
+  /** The ways in. What they have under way still finds its way out, on connections old or new. */
   retire(): void {
     for (const connection of [...this.#open.keys()]) connection.retire?.();
   }
 
-  /** Everything, and whatever is added later. */
+  /** The ways in, and whatever is added later; pools end what leads out. */
   destroy(): void {
     this.#destroyed = true;
     for (const connection of [...this.#open.keys()]) connection.destroy(drained);
   }
 
-  /** Calls once nothing is open, maybe at once. */
+  /** Calls once no way in is open, maybe at once. */
   whenEmpty(call: () => void): void {
     if (this.#open.size === 0) call();
     else this.#emptied = call;

@@ -527,8 +527,9 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     shard.tick();
   }
 
-  /** Answers that may be silent for long. */
+  /** Answers that may be silent for long; those of gRPC before their head too, because it comes with the first message. */
   #isStream(): boolean {
+    if (this.#grpc) return true;
     if (this.#target?.destination.destination.stream === true || this.#head?.tunnel === true) return true;
     const type = this.#head?.fields.get("content-type") ?? "";
     return type.startsWith("text/event-stream") || type.startsWith("application/grpc");

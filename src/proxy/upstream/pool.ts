@@ -167,7 +167,7 @@ export class Pool extends WheelEntry {
     shard.enter();
     const connection = speech.begin(socket, this.#events);
     this.#open.add(connection);
-    open?.add(connection, socket.tls?.peer ?? null);
+    open?.addUpstream(connection, socket.tls?.peer ?? null);
     if (generation === this.#generation) this.#release(connection);
     else {
       connection.retire();

@@ -23,7 +23,8 @@ export interface Answer {
 }
 
 export interface Caller {
-  call(request: Request): Promise<Answer>;
+  /** `onData` hears when body bytes of the answer come. */
+  call(request: Request, onData?: () => void): Promise<Answer>;
   close(): void;
 }
 
@@ -34,7 +35,7 @@ export function connect(version: Version, host: string, port: number, authority:
 function overHttp1(host: string, port: number, authority: string): Caller {
   const agent = new http.Agent({ keepAlive: true });
   return {
-    call: ({ method = "GET", path, headers = {}, body, trailers }) =>
+    call: ({ method = "GET", path, headers = {}, body, trailers }, onData = () => {}) =>
       new Promise((resolve, reject) => {
         const early: string[] = [];
         const sent = http.request({
@@ -51,6 +52,7 @@ function overHttp1(host: string, port: number, authority: string): Caller {
         sent.on("response", (response) => {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
+          response.on("data", onData);
           response.on("error", reject);
           response.on("end", () =>
             resolve({
@@ -76,7 +78,7 @@ function overHttp2(host: string, port: number, authority: string): Caller {
   const session = http2.connect(`http://${host}:${port}`);
   session.on("error", () => {});
   return {
-    call: ({ method = "GET", path, headers = {}, body, trailers }) =>
+    call: ({ method = "GET", path, headers = {}, body, trailers }, onData = () => {}) =>
       new Promise((resolve, reject) => {
         const early: string[] = [];
         const head = { ...headers, ":method": method, ":path": path, ":authority": authority };
@@ -91,6 +93,7 @@ function overHttp2(host: string, port: number, authority: string): Caller {
         stream.on("response", (response) => (answer = response));
         stream.on("trailers", (fields) => (end = fields));
         stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+        stream.on("data", onData);
         stream.on("error", reject);
         stream.on("close", () =>
           resolve({

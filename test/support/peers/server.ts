@@ -1,7 +1,7 @@
 /**
  * An HTTP server on Node: `server.ts <host> <port>`. The port speaks HTTP/1.1, the next one HTTP/2 in clear text; both answer
  * the same, and both echo WebSocket messages (over HTTP/1.1).
- *   /echo              the body, its trailers as trailers, and in `x-seen` what came, as JSON
+ *   /echo              the body, its trailers as trailers, and in `x-seen` what came, as JSON; `x-leave-after` bytes it breaks off
  *   /empty?status=     no body
  *   /early             a 103, then an answer
  *   /cookies           two Set-Cookie fields
@@ -47,7 +47,10 @@ function echo(request: Request, response: ServerResponse): void {
     response.setHeader("content-length", headers["content-length"]);
   else if (httpVersion === "1.1") response.setHeader("trailer", "x-sum");
   response.writeHead(200);
-  request.on("data", (chunk) => {
+  let left = Number(headers["x-leave-after"] ?? 0) || Infinity;
+  request.on("data", (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left <= 0) return void leave(request, response);
     if (!response.write(chunk)) {
       request.pause();
       response.once("drain", () => request.resume());
@@ -58,6 +61,12 @@ function echo(request: Request, response: ServerResponse): void {
     if (sum !== undefined) response.addTrailers({ "x-sum": sum });
     response.end();
   });
+}
+
+/** Ends the exchange so that nobody takes it for whole. */
+function leave(request: Request, response: ServerResponse): void {
+  if ("stream" in request) request.stream.close(2);
+  else response.destroy();
 }
 
 function events(response: ServerResponse, everyMs: number, count: number): void {

@@ -1,0 +1,122 @@
+/**
+ * Steady requests from clients that do as they are told, to be run by Node:
+ * `run_obedient.ts <http/1.1|h2> <ms> <host> <port> <authority>`. A connection that is said to end (GOAWAY, `Connection: close`)
+ * gets no request any more; another one is opened. Prints what was answered and every request that was not.
+ */
+import http2 from "node:http2";
+import http from "node:http";
+
+export interface Obedience {
+  readonly answered: number;
+  readonly failures: readonly string[];
+  /** Connections that were told to end. */
+  readonly told: number;
+  /** When a connection could not be opened, milliseconds from the start: nobody listens any more. */
+  readonly refusedMs: number | null;
+  /** From the first word of the end to the last answer. */
+  readonly drainedMs: number;
+}
+
+const clients = 8;
+const pauseMs = 2;
+const [version = "", ms = "0", host = "", port = "0", authority = ""] = process.argv.slice(2);
+const startedMs = performance.now();
+const endMs = startedMs + Number(ms);
+const failures: string[] = [];
+let answered = 0;
+let told = 0;
+let toldMs = Number.NaN;
+let lastMs = 0;
+let refusedMs: number | null = null;
+
+const path = (at: number): string => `/poll?ms=${at % 50}`;
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, pauseMs));
+
+function isTold(): void {
+  told++;
+  if (Number.isNaN(toldMs)) toldMs = performance.now();
+}
+
+function isAnswered(): void {
+  answered++;
+  lastMs = performance.now();
+}
+
+async function overHttp2(): Promise<void> {
+  while (performance.now() < endMs && refusedMs === null) {
+    const session = http2.connect(`http://${host}:${port}`);
+    const open = await new Promise<boolean>((resolve) => {
+      session.once("connect", () => resolve(true));
+      session.once("error", () => resolve(false));
+    });
+    if (!open) return void (refusedMs = performance.now() - startedMs);
+    let obeys = false;
+    session.on("error", () => {});
+    session.on("goaway", () => {
+      if (!obeys) isTold();
+      obeys = true;
+    });
+    const calls: Promise<void>[] = [];
+    for (let at = 0; !obeys && !session.closed && performance.now() < endMs; at++) {
+      calls.push(overSession(session, at));
+      await pause();
+    }
+    await Promise.all(calls);
+    session.close();
+  }
+}
+
+function overSession(session: http2.ClientHttp2Session, at: number): Promise<void> {
+  return new Promise((resolve) => {
+    const stream = session.request({ ":path": path(at), ":authority": authority });
+    let status = 0;
+    let text = "";
+    stream.on("response", (head) => (status = Number(head[":status"])));
+    stream.on("data", (chunk) => (text += String(chunk)));
+    stream.on("error", (error) => (text = error.message));
+    stream.on("close", () => {
+      if (status === 200 && text === "polled") isAnswered();
+      else failures.push(`${Math.round(performance.now() - startedMs)} ms: ${status} ${text}`);
+      resolve();
+    });
+    stream.end();
+  });
+}
+
+async function overHttp1(): Promise<void> {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  for (let at = 0; performance.now() < endMs && refusedMs === null; at++) {
+    await overAgent(agent, at);
+    await pause();
+  }
+  agent.destroy();
+}
+
+/** A connection that ends before the first byte of an answer had been idle: the request on it is sent once more (RFC 9112 section 9.3.1). */
+function overAgent(agent: http.Agent, at: number, again = false): Promise<void> {
+  return new Promise((resolve) => {
+    const request = http.get({ host, port, agent, path: path(at), headers: { host: authority } });
+    request.on("response", (response) => {
+      let text = "";
+      if (response.headers.connection === "close") isTold();
+      response.on("data", (chunk) => (text += String(chunk)));
+      response.on("error", (error) => (text = error.message));
+      response.on("close", () => {
+        if (response.statusCode === 200 && text === "polled") isAnswered();
+        else failures.push(`${Math.round(performance.now() - startedMs)} ms: ${response.statusCode} ${text}`);
+        resolve();
+      });
+    });
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ECONNREFUSED") refusedMs ??= performance.now() - startedMs;
+      else if (request.reusedSocket && !again) return void overAgent(agent, at, true).then(resolve);
+      else failures.push(`${Math.round(performance.now() - startedMs)} ms: ${error.message}`);
+      resolve();
+    });
+  });
+}
+
+await Promise.all(Array.from({ length: clients }, () => (version === "h2" ? overHttp2() : overHttp1())));
+const drainedMs = Number.isNaN(toldMs) ? 0 : Math.max(0, lastMs - toldMs);
+const result: Obedience = { answered, failures, told, refusedMs, drainedMs };
+process.stdout.write(JSON.stringify(result), () => process.exit(0));

@@ -1,0 +1,81 @@
+/** How long a call may be silent: two data planes whose clock the test moves, and an app that says nothing. */
+import { afterEach, expect, test } from "bun:test";
+import { limits } from "../../../src/model/limits.ts";
+import type { ServerExchange } from "../../../src/http/exchange.ts";
+import { noEdits } from "../../../src/wire/fields.ts";
+import { ManualClock } from "../../support/clock.ts";
+import { dialHttp2, Heard, request, serve } from "../../support/http_relay.ts";
+import { Planes, runtime } from "../../support/planes.ts";
+import { until } from "../../support/sockets.ts";
+
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+const stepMs = 1_000;
+
+/** Sockets go on while the clock does: a step is long enough for a frame to go round. */
+async function pass(clock: ManualClock, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += stepMs) {
+    await clock.advance(stepMs);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** What a data plane puts off to the next turn is a matter of its clock too. */
+async function comes(clock: ManualClock, condition: () => boolean, sentence: string): Promise<void> {
+  let holds = false;
+  const move = async (): Promise<void> => {
+    while (!holds) {
+      await clock.advance(1);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  };
+  const moving = move();
+  await until(condition, sentence).finally(() => (holds = true));
+  await moving;
+}
+
+async function silentCall(type: string): Promise<{ clock: ManualClock; heard: Heard; app: ServerExchange }> {
+  const exchanges: ServerExchange[] = [];
+  const app = serve(runtime, (exchange) => void exchanges.push(exchange));
+  const clock = new ManualClock(Date.now());
+  const planes = await Planes.start(
+    { name: "a", services: { caller: { app: 9 } }, clock },
+    { name: "b", services: { quiet: { app: app.port } } },
+  );
+  planes.apply({ quiet: { protocol: "http2" } });
+  const client = await dialHttp2(runtime, planes.machine("a").port("caller"));
+  ends.push(() => {
+    client.destroy();
+    app.close();
+    void planes.close();
+  });
+  const heard = new Heard();
+  const fields = { remove: [], set: ["content-type", type], add: [] };
+  const call = client.start(
+    request({ method: "POST", authority: "quiet.mesh", contentLength: -1 }),
+    fields,
+    heard,
+  );
+  call.end(null);
+  await comes(clock, () => exchanges.length === 1, "the app has the call");
+  return { clock, heard, app: exchanges[0] as ServerExchange };
+}
+
+test("an app that answers nothing is not waited for without end", async () => {
+  const { clock, heard } = await silentCall("text/plain");
+  await pass(clock, limits.answerIdleMs + 2 * stepMs);
+  await comes(clock, () => heard.over, "the call is over");
+  expect(heard.answer?.status).toBe(504);
+});
+
+test("a gRPC call without a deadline may wait for its first message as long as it likes", async () => {
+  const { clock, heard, app } = await silentCall("application/grpc");
+  await pass(clock, 2 * limits.answerIdleMs);
+  expect([heard.over, heard.answer === null]).toEqual([false, true]);
+  app.respond(200, null, noEdits, -1);
+  await comes(clock, () => heard.answer !== null, "the answer comes");
+  expect(heard.answer?.status).toBe(200);
+});
