@@ -1,5 +1,6 @@
 /**
- * Runs the test suites one after the other and closes with `N passed, N failed, N skipped` over all of them.
+ * Runs the test suites one after the other, names what failed and closes with `N passed, N failed, N skipped` over all
+ * of them.
  * `quick` is the one-minute check while working; `all` is what must be green.
  */
 import { mkdtempSync, readFileSync, existsSync, readdirSync, rmSync } from "node:fs";
@@ -31,6 +32,8 @@ interface Counts {
   passed: number;
   failed: number;
   skipped: number;
+  /** What failed, by name: what a reader of the last lines alone needs. */
+  readonly failures: string[];
 }
 
 function countsOf(report: string): Counts {
@@ -38,7 +41,37 @@ function countsOf(report: string): Counts {
   const read = (name: string): number => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? "0");
   const failed = read("failures") + read("errors");
   const skipped = read("skipped");
-  return { passed: read("tests") - failed - skipped, failed, skipped };
+  return { passed: read("tests") - failed - skipped, failed, skipped, failures: failuresOf(report) };
+}
+
+/** The tests of a JUnit report that failed, as "file > group > test: message". */
+function failuresOf(report: string): string[] {
+  const cases = report.matchAll(/<testcase\b([^>]*[^/])>\s*<(?:failure|error)\b([^>]*)/g);
+  return [...cases].map(([, test = "", failure = ""]) => {
+    const name = ["file", "classname", "name"].map((key) => attributeOf(test, key));
+    const message = attributeOf(failure, "message").replace(/\s+/g, " ").slice(0, longestMessage);
+    return `${name.filter((part) => part !== "").join(" > ")}: ${message}`;
+  });
+}
+
+function attributeOf(tag: string, key: string): string {
+  return unescaped(new RegExp(`\\b${key}="([^"]*)"`).exec(tag)?.[1] ?? "");
+}
+
+/** Characters of a failure's message that the closing lines repeat. */
+const longestMessage = 400;
+
+const entities: Readonly<Record<string, string>> = {
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+  amp: "&",
+  "#10": "\n",
+};
+
+function unescaped(text: string): string {
+  return text.replace(/&(#?\w+);/g, (whole, name: string) => entities[name] ?? whole);
 }
 
 function hasTests(folder: string): boolean {
@@ -64,18 +97,26 @@ function runSuite(suite: Suite, folder: string, filter: readonly string[]): Coun
   );
   const counts = existsSync(report)
     ? countsOf(readFileSync(report, "utf8"))
-    : { passed: 0, failed: 0, skipped: 0 };
-  if (answer.status !== 0 && counts.failed === 0) counts.failed = 1;
+    : { passed: 0, failed: 0, skipped: 0, failures: [] };
+  if (answer.status !== 0 && counts.failed === 0) {
+    counts.failed = 1;
+    counts.failures.push(
+      `${suite.folder} ended with ${answer.status ?? answer.signal}, though no test failed`,
+    );
+  }
   return counts;
 }
 
 /** Runs the checks and suites. Returns the exit code. */
 export async function runSuites(which: "quick" | "all", args: readonly string[]): Promise<number> {
-  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const total: Counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
   const tally = (name: string, code: number): void => {
     process.stdout.write(`${code === 0 ? "ok  " : "FAIL"} ${name}\n`);
     if (code === 0) total.passed++;
-    else total.failed++;
+    else {
+      total.failed++;
+      total.failures.push(name);
+    }
   };
   tally("format", format(true));
   tally("types", types());
@@ -90,8 +131,10 @@ export async function runSuites(which: "quick" | "all", args: readonly string[])
     total.passed += counts.passed;
     total.failed += counts.failed;
     total.skipped += counts.skipped;
+    total.failures.push(...counts.failures);
   }
   rmSync(folder, { recursive: true });
+  for (const failure of total.failures) process.stdout.write(`\nFAIL ${failure}`);
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   return total.failed === 0 ? 0 : 1;
 }
