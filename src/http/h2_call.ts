@@ -17,6 +17,8 @@ export interface CallWire extends StreamWire {
   writeHead(call: Http2Call, endStream: boolean): void;
   /** A call gave up before it began. */
   dropEarly(call: Http2Call): void;
+  /** Nobody wants the answer: resets the stream, now or later. */
+  abandon(call: Http2Call): void;
   /** A limit of this call tripped. */
   tripped(limit: string): void;
   /** In words: `detail` goes on after the name of the peer. */
@@ -34,6 +36,10 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   nominated: readonly string[] | null = null;
   /** The final head came. */
   answered = false;
+  /** Given up, and not reset yet. */
+  unheard = false;
+  /** Its request will not be whole. */
+  #cutShort = false;
   /** 1xx answers so far. */
   #interim = 0;
   #fields: HeadFields | null = null;
@@ -106,8 +112,16 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
     if (this.id === 0) {
       this.closed = true;
       this.client.dropEarly(this);
-    } else this.client.resetStream(this, errorCodes.cancel);
+    } else this.client.abandon(this);
     this.onClosed();
+  }
+
+  /** Goes on, but nothing of it is sent or handed on. */
+  goUnheard(): void {
+    this.unheard = true;
+    this.#cutShort = !this.sentAll;
+    this.discard();
+    this.stopSending();
   }
 
   // ------------------------------------------------------------------------------------------------ answer
@@ -136,6 +150,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
     }
     const bodyless = this.#isBodyless(status);
     this.answered = true;
+    if (this.unheard) return this.#endUnheard(fields, endStream);
     this.#fields = fields;
     this.tunnel = this.#isTunnel(head);
     this.status = this.tunnel && this.needsSettings ? 101 : status;
@@ -147,6 +162,12 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
     if (this.tunnel && endStream) this.contentLength = -1;
     this.#sink?.head(this);
     if (endStream && !this.closed) this.receiveEnd(null);
+  }
+
+  #endUnheard(fields: HeadFields, endStream: boolean): void {
+    this.client.shard.giveFields(fields);
+    if (endStream && !this.#cutShort) this.client.forget(this);
+    else this.client.resetStream(this, errorCodes.cancel);
   }
 
   #isBodyless(status: number): boolean {

@@ -10,6 +10,10 @@ import { errorCodes, errorName, maxInt31, prefaceText } from "../wire/h2/frames.
 import type { ClientConnection, ClientStream, OutgoingRequest, ResponseSink } from "./exchange.ts";
 import { Http2Call, type CallWire } from "./h2_call.ts";
 import { Http2Connection, type Http2Options } from "./h2_connection.ts";
+import type { Http2Stream } from "./h2_stream.ts";
+
+/** A reset is not early any more, however long the head of its stream was under way. */
+const resetLateMs = limits.h2ResetEarlyMs + limits.h2WatchMs;
 
 export interface Http2ClientOptions extends Http2Options {
   /** Whom it leads to, for words: `orders.default at 10.0.0.2:7445`. */
@@ -73,6 +77,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
       return;
     }
     call.id = this.#nextId;
+    call.receivedMs = this.shard.clock.now();
     this.#nextId += 2;
     this.adopt(call);
     call.writeHead();
@@ -107,6 +112,16 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   dropEarly(call: Http2Call): void {
     this.#early = this.#early.filter((each) => each !== call);
     this.onForgotten();
+  }
+
+  /**
+   * Nobody wants the answer of this call. Servers end a connection on which many streams are reset early, and others share this
+   * one: beyond what they stand the call goes on unheard until it is answered, or is early no more.
+   */
+  abandon(call: Http2Call): void {
+    const early = this.shard.clock.now() - call.receivedMs < resetLateMs;
+    if (call.answered || !early || this.guard.mayReset()) this.resetStream(call, errorCodes.cancel);
+    else call.goUnheard();
   }
 
   // --------------------------------------------------------------------------------------------- answers in
@@ -260,7 +275,10 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
     return calls;
   }
 
-  protected watchStream(): void {}
+  protected watchStream(stream: Http2Stream, nowMs: number): void {
+    const late = nowMs - stream.receivedMs >= resetLateMs;
+    if (late && (stream as Http2Call).unheard) this.resetStream(stream, errorCodes.cancel);
+  }
 
   tripped(limit: string): void {
     this.options.onLimit?.(limit);

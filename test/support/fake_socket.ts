@@ -16,9 +16,17 @@ export class FakeSocket implements Socket {
   paused = false;
   /** `shutdown`, `destroyed`, `reset` in their order. */
   readonly ends: string[] = [];
+  #taken = 0;
 
   get frames(): Frame[] {
     return framesIn(this.written);
+  }
+
+  /** What was written since it was last taken. */
+  take(): Uint8Array {
+    const bytes = this.written.subarray(this.#taken);
+    this.#taken = this.written.length;
+    return bytes;
   }
 
   write(bytes: Uint8Array, start = 0, end = bytes.length): number {

@@ -58,6 +58,14 @@ export class FloodGuard {
     return ++this.#emptyData > limits.h2EmptyDataMax ? "h2EmptyDataMax" : null;
   }
 
+  /** Whether this side may reset a stream that is early: it stays well within what it stands itself. Counts it. */
+  mayReset(): boolean {
+    const next = 2 * (this.#earlyResets + 1);
+    if (next > limits.h2ResetsMax && next > this.#recentStreams * limits.h2ResetsShareMax) return false;
+    this.#earlyResets++;
+    return true;
+  }
+
   /** The peer reset a stream, or made this side reset it, soon after it began and before it was answered. */
   earlyReset(): string | null {
     const many = ++this.#earlyResets > limits.h2ResetsMax;

@@ -52,8 +52,7 @@ function serverSide(profile: Profile = profiles.mesh, clock = new ManualClock(),
   return { clock, socket, server, tripped, exchanges, left };
 }
 
-function clientSide() {
-  const clock = new ManualClock();
+function clientSide(clock = new ManualClock()) {
   const socket = new FakeSocket();
   const events: string[] = [];
   const client = new Http2Client(socket, {
@@ -64,6 +63,7 @@ function clientSide() {
     onRetired: () => events.push("retired"),
     onLimit: (limit) => events.push(limit),
   });
+  socket.handler = client.handler;
   return { clock, socket, client, events };
 }
 
@@ -112,7 +112,6 @@ describe("a connection", () => {
     await served.clock.advance(3 * secondMs);
     expect([goawayOf(served.socket), served.socket.ends]).toEqual([0, ["shutdown"]]);
     const dialled = clientSide();
-    dialled.socket.handler = dialled.client.handler;
     dialled.client.handler.data(concat(settings(), settingsAck));
     await dialled.clock.advance(limits.h2ClientIdleMs + 3 * secondMs);
     expect([dialled.events, dialled.socket.ends]).toEqual([["retired"], ["shutdown", "destroyed"]]);
@@ -207,6 +206,75 @@ describe("a stream", () => {
       [1, errorCodes.cancel],
     ]);
     expect(socket.ends).toEqual([]);
+  });
+});
+
+describe("a client that gives up many calls before they are answered", () => {
+  const resetsIn = (socket: FakeSocket): number =>
+    socket.frames.filter(({ type }) => type === frameTypes.rstStream).length;
+
+  function giveUp(client: Http2Client, count: number): Heard[] {
+    return Array.from({ length: count }, () => {
+      const heard = new Heard();
+      client.start(request({}), noEdits, heard).cancel();
+      return heard;
+    });
+  }
+
+  test("sends no more early resets than the other side stands, and the others once they are not early", async () => {
+    const { clock, socket, client } = clientSide();
+    socket.handler.data(settings([3, 2_000]));
+    giveUp(client, 200);
+    await clock.advance(0);
+    const early = resetsIn(socket);
+    expect(early).toBeGreaterThan(0);
+    expect(early).toBeLessThanOrEqual(limits.h2ResetsMax / 2);
+    expect(client.streams.size).toBe(200 - early);
+    await clock.advance(limits.h2ResetEarlyMs);
+    expect(resetsIn(socket)).toBe(early);
+    await clock.advance(3 * secondMs);
+    expect([resetsIn(socket), client.streams.size]).toEqual([200, 0]);
+  });
+
+  test("lets an answer that nobody wants any more pass, and stops what is left of it", async () => {
+    const { clock, socket, client } = clientSide();
+    socket.handler.data(settings([3, 2_000]));
+    const heard = giveUp(client, 100);
+    await clock.advance(0);
+    const [one, other] = [...client.streams.keys()] as [number, number];
+    const ok = [[":status", "200"]] as const;
+    const before = resetsIn(socket);
+    socket.handler.data(concat(headers(one, ok), headers(other, ok, false), data(other, "late")));
+    await clock.advance(0);
+    expect([client.streams.has(one), client.streams.has(other)]).toEqual([false, false]);
+    expect(resetsIn(socket)).toBe(before + 1);
+    expect(heard.every((each) => each.answer === null && each.failure === null)).toBe(true);
+  });
+
+  test("does not end the connection that others share", async () => {
+    const clock = new ManualClock();
+    const near = clientSide(clock);
+    const far = serverSide(profiles.mesh, clock);
+    const pass = async (): Promise<void> => {
+      for (let each = 0; each < 3; each++) {
+        await clock.advance(0);
+        far.socket.handler.data(near.socket.take());
+        await clock.advance(0);
+        near.socket.handler.data(far.socket.take());
+      }
+    };
+    await pass();
+    const bystander = new Heard();
+    near.client.start(request({}), noEdits, bystander);
+    for (let turn = 0; turn < 10; turn++) {
+      giveUp(near.client, 20);
+      await pass();
+    }
+    expect([far.tripped, goawayOf(far.socket)]).toEqual([[], null]);
+    far.exchanges[0]?.respond(204, null, noEdits, -1);
+    far.exchanges[0]?.end(null);
+    await pass();
+    expect([bystander.answer?.status, bystander.failure]).toEqual([204, null]);
   });
 });
 
