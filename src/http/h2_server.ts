@@ -205,7 +205,15 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   }
 
   protected onDrainPing(): void {
-    if (this.#drained) return;
+    this.shard.clock.after(limits.h2DrainGraceMs, () => {
+      this.shard.enter();
+      this.#stopTaking();
+      this.shard.leave();
+    });
+  }
+
+  #stopTaking(): void {
+    if (this.#drained || this.closing || this.closed) return;
     this.#drained = true;
     this.writer.goaway(this.#lastId, errorCodes.noError, "");
     this.#endWhenDone();

@@ -64,6 +64,8 @@ export const limits = {
   h2WatchMs: 1_000,
   h2PingMs: 10_000,
   h2PingAnswerMs: 3_000,
+  /** Clients answer a PING ahead of requests that were made before they read the GOAWAY: those are still taken. */
+  h2DrainGraceMs: 100,
   h2ClientIdleMs: 300_000,
   // Buffers of one direction of one connection
   bufferHighBytes: 64 * kib,
