@@ -143,13 +143,12 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   }
 
   #takeHead(call: Http2Call, endStream: boolean): void {
-    const fields = this.shard.takeFields();
-    const head = this.decode("response", fields);
+    const head = this.decode("response");
     if (head === null) return;
     if (head.refusal?.limit != null) this.options.onLimit?.(head.refusal.limit);
     const wrong = head.malformed ?? head.refusal?.reason ?? call.problemOf(head, endStream);
     if (wrong === null) return call.takeHead(head, endStream);
-    this.shard.giveFields(fields);
+    this.shard.giveFields(head.fields);
     this.breakStream(call, errorCodes.protocolError, wrong);
   }
 

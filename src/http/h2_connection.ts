@@ -14,7 +14,6 @@ import { errorCodes, errorName, frameFlags, frameTypes, get31, get32, maxInt31 }
 import type { BlockKind, HeadBlock } from "../wire/h2/head_block.ts";
 import { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
 import { PeerSettings, type Profile } from "../wire/h2/settings.ts";
-import type { HeadFields } from "../wire/head_fields.ts";
 import { Sender } from "./h2_sender.ts";
 import type { Http2Stream, StreamWire } from "./h2_stream.ts";
 import { FrameWriter } from "./h2_writer.ts";
@@ -306,26 +305,30 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.#credit = 0;
   }
 
-  /** Decodes the block that came. null: the connection has failed. The result is good until the next block. */
-  protected decode(kind: BlockKind, fields: HeadFields): HeadBlock | null {
+  /**
+   * Decodes the block that came; whoever has done with its fields gives them back to the shard. null: the connection has failed.
+   * The result is good until the next block.
+   */
+  protected decode(kind: BlockKind): HeadBlock | null {
+    const { shard } = this;
+    const fields = shard.takeFields();
     const block = this.#blocks.decode(kind, fields);
+    if (block === null || block.fields !== fields) shard.giveFields(fields);
     if (block === null) this.fail(errorCodes.compressionError, "a header block cannot be decoded");
     return block;
   }
 
   /** A block that nobody wants keeps the table of the decoder in step. */
   protected passBy(): void {
-    const fields = this.shard.takeFields();
-    this.decode("trailers", fields);
-    this.shard.giveFields(fields);
+    const block = this.decode("trailers");
+    if (block !== null) this.shard.giveFields(block.fields);
   }
 
   /** Trailers of a stream that waits for its end. */
   protected takeTrailers(stream: Http2Stream, endStream: boolean): void {
-    const fields = this.shard.takeFields();
-    const trailers = this.decode("trailers", fields);
+    const trailers = this.decode("trailers");
     if (trailers === null) return;
-    const { malformed, refusal } = trailers;
+    const { malformed, refusal, fields } = trailers;
     const wrong = malformed ?? refusal?.reason ?? (endStream ? null : "a head behind the head of a stream");
     if (wrong === null) return stream.receiveEnd(fields);
     this.shard.giveFields(fields);

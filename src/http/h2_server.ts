@@ -114,13 +114,12 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   }
 
   #open(streamId: number, endStream: boolean): void {
-    const fields = this.shard.takeFields();
-    const head = this.decode("request", fields);
+    const head = this.decode("request");
     if (head === null) return;
     this.#lastId = streamId;
     const limit = this.#missing();
     if (limit !== null || head.malformed !== null) {
-      this.shard.giveFields(fields);
+      this.shard.giveFields(head.fields);
       this.guard.stream();
       if (limit === null) this.#refuse(streamId, errorCodes.protocolError);
       else this.#turnAway(streamId, limit);

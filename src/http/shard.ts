@@ -123,6 +123,8 @@ export class Shard {
   }
 
   giveFields(fields: HeadFields): void {
+    // A stem is everybody's.
+    if (fields.stem === fields) return;
     const worth = fields.bytes.length <= spareFieldBytesMax && this.#spareFields.length < spareFieldsMax;
     if (worth) this.#spareFields.push(fields);
   }

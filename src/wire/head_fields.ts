@@ -80,13 +80,37 @@ export function sameName(bytes: Uint8Array, start: number, lower: Uint8Array): b
 
 /** Growable owner of the bytes and offsets of one head; reused from head to head. */
 export class HeadFields implements Fields {
-  bytes: Uint8Array = new Uint8Array(1024);
-  table: Int32Array = new Int32Array(32 * fieldStride);
-  ids: Uint8Array = new Uint8Array(32);
+  bytes: Uint8Array;
+  table: Int32Array;
+  ids: Uint8Array;
   count = 0;
+  /** Fields that come again and again, with which these begin. A stem is its own, and nobody writes to it. */
+  stem: HeadFields | null = null;
+  /** Of a stem: unlike that of any other. */
+  number = 0;
+
+  /** Room to begin with. */
+  constructor(bytes = 1024, fields = 32) {
+    this.bytes = new Uint8Array(bytes);
+    this.table = new Int32Array(fields * fieldStride);
+    this.ids = new Uint8Array(fields);
+  }
 
   clear(): void {
     this.count = 0;
+    this.stem = null;
+  }
+
+  /** Begins with the fields of this stem. */
+  beginWith(stem: HeadFields): void {
+    const { count } = stem;
+    this.reserve(stem.bytes.length);
+    copyBytes(this.bytes, 0, stem.bytes, 0, stem.bytes.length);
+    while (this.ids.length < count) this.#grow();
+    for (let at = 0; at < count * fieldStride; at++) this.table[at] = stem.table[at] as number;
+    for (let at = 0; at < count; at++) this.ids[at] = stem.ids[at] as number;
+    this.count = count;
+    this.stem = stem;
   }
 
   /** Notes a field whose bytes lie (or will lie) at these offsets. */
@@ -123,6 +147,7 @@ export class HeadFields implements Fields {
     copied.table = this.table.slice();
     copied.ids = this.ids.slice();
     copied.count = this.count;
+    copied.stem = this.stem;
     return copied;
   }
 

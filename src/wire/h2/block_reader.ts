@@ -90,7 +90,7 @@ export class BlockReader {
     this.end = end;
   }
 
-  /** Decodes the complete block; its fields go to `fields`. The result is good until the next one. null: COMPRESSION_ERROR. */
+  /** Decodes the complete block; its fields go to `fields`, or are a stem. The result is good until the next one. null: COMPRESSION_ERROR. */
   decode(kind: BlockKind, fields: HeadFields): HeadBlock | null {
     block.begin(kind, fields, kind === "trailers" ? limits.trailerBytesMax : this.bytesMax);
     if (!this.#decoder.decode(this.source, this.start, this.end, block)) return null;

@@ -10,14 +10,39 @@ import { problems, type Problem } from "../h1/grammar.ts";
 import { fieldStride } from "../fields.ts";
 import type { HeadFields } from "../head_fields.ts";
 import { idOf } from "../head_fields.ts";
+import { stemOf } from "../stems.ts";
 import { normalAuthority, type NormalTarget } from "../target.ts";
 import { fieldOverheadBytes, interner, kinds, readPseudo, readTarget, type FieldLine } from "./field_line.ts";
 
 export type BlockKind = "request" | "response" | "trailers";
 
+/** What a block is after its first fields: enough to go on behind them. */
+export interface BlockState {
+  readonly kind: BlockKind;
+  readonly stem: HeadFields;
+  readonly size: number;
+  readonly count: number;
+  readonly seen: number;
+  readonly cookies: number;
+  readonly method: string;
+  readonly scheme: string;
+  readonly authority: string;
+  readonly protocol: string;
+  readonly target: NormalTarget | null;
+  readonly status: number;
+  readonly contentLength: number;
+}
+
+/** Numbers of a mark: the fields of a block so far, and what was seen of them. */
+const markStride = 6;
+const marksMax = 64;
+
 const cookieId = idOf("cookie");
+/** Beside the number of cookies: there was a Content-Length. */
+const lengthMark = 1 << 16;
 
 export class HeadBlock {
+  kind: BlockKind = "request";
   fields!: HeadFields;
   /** Bytes of `fields` that hold fields. */
   used = 0;
@@ -38,7 +63,6 @@ export class HeadBlock {
   contentLength = -1;
   expectContinue = false;
 
-  #kind: BlockKind = "request";
   #sizeMax = 0;
   #size = 0;
   #count = 0;
@@ -49,6 +73,7 @@ export class HeadBlock {
   #target: NormalTarget | null = null;
   #host = "";
   #cookies = 0;
+  readonly #marks = new Int32Array(marksMax * markStride);
 
   /** A new block, whose fields go to `fields`. */
   begin(kind: BlockKind, fields: HeadFields, sizeMax: number): void {
@@ -63,7 +88,7 @@ export class HeadBlock {
     this.status = 0;
     this.contentLength = -1;
     this.expectContinue = false;
-    this.#kind = kind;
+    this.kind = kind;
     this.#sizeMax = sizeMax;
     this.#size = 0;
     this.#count = 0;
@@ -72,6 +97,67 @@ export class HeadBlock {
     this.#target = null;
     this.#host = "";
     this.#cookies = 0;
+  }
+
+  /** Notes what the block is before the field with this number among all of its fields. */
+  mark(index: number): void {
+    if (index >= marksMax) return;
+    const marks = this.#marks;
+    const at = index * markStride;
+    marks[at] = this.used;
+    marks[at + 1] = this.fields.count;
+    marks[at + 2] = this.#size;
+    marks[at + 3] = this.#count;
+    marks[at + 4] = this.#seen;
+    marks[at + 5] = this.contentLength >= 0 ? this.#cookies | lengthMark : this.#cookies;
+  }
+
+  /** What the block was at the mark with this number. Before `finish`. null when it is nothing to go on from. */
+  stateAt(index: number): BlockState | null {
+    if (index >= marksMax || this.malformed !== null || this.refusal !== null) return null;
+    if (this.#host !== "" || this.expectContinue) return null;
+    const marks = this.#marks;
+    const at = index * markStride;
+    const cookies = (marks[at + 5] as number) & ~lengthMark;
+    const stem = stemOf(this.fields, marks[at + 1] as number, marks[at] as number);
+    if (stem === null || cookies > 1) return null;
+    const seen = marks[at + 4] as number;
+    const had = (kind: number): boolean => (seen & (1 << kind)) !== 0;
+    return {
+      kind: this.kind,
+      stem,
+      size: marks[at + 2] as number,
+      count: marks[at + 3] as number,
+      seen,
+      cookies,
+      method: had(kinds.method) ? this.method : "",
+      scheme: had(kinds.scheme) ? this.scheme : "",
+      authority: had(kinds.authority) ? this.authority : "",
+      protocol: had(kinds.protocol) ? this.#protocol : "",
+      target: had(kinds.path) ? this.#target : null,
+      status: had(kinds.status) ? this.status : 0,
+      contentLength: (marks[at + 5] as number) >= lengthMark ? this.contentLength : -1,
+    };
+  }
+
+  /** Becomes what a block was in that state. Right after `begin`; `whole`: no field follows, so the stem itself is taken. */
+  goOnFrom(state: BlockState, whole: boolean): void {
+    const { stem } = state;
+    if (whole) this.fields = stem;
+    else this.fields.beginWith(stem);
+    this.used = stem.bytes.length;
+    this.#size = state.size;
+    this.#count = state.count;
+    this.#seen = state.seen;
+    this.#cookies = state.cookies;
+    this.#ordinarySeen = stem.count > 0;
+    this.method = state.method;
+    this.scheme = state.scheme;
+    this.authority = state.authority;
+    this.#protocol = state.protocol;
+    this.#target = state.target;
+    this.status = state.status;
+    this.contentLength = state.contentLength;
   }
 
   /** Makes room up to this offset of `fields.bytes`. */
@@ -120,15 +206,14 @@ export class HeadBlock {
   finish(): void {
     if (this.#cookies > 1) this.#joinCookies();
     if (this.malformed !== null || this.refusal !== null) return;
-    if (this.#kind === "request") this.#finishRequest();
-    else if (this.#kind === "response" && this.status === 0) this.#spoil("there is no :status");
+    if (this.kind === "request") this.#finishRequest();
+    else if (this.kind === "response" && this.status === 0) this.#spoil("there is no :status");
   }
 
   // ------------------------------------------------------------------------------------------ pseudo-fields
 
   #takePseudo(kind: number, line: FieldLine | null, nameLength: number, valueLength: number): void {
-    const wanted =
-      this.#kind === "trailers" ? false : (kind === kinds.status) === (this.#kind === "response");
+    const wanted = this.kind === "trailers" ? false : (kind === kinds.status) === (this.kind === "response");
     if (!wanted || this.#ordinarySeen || (this.#seen & (1 << kind)) !== 0)
       return this.#spoil("a pseudo-field is misplaced");
     this.#seen |= 1 << kind;
@@ -206,7 +291,7 @@ export class HeadBlock {
       if (this.contentLength < 0) this.#spoil("Content-Length is not one plain number");
     } else if (kind === kinds.te) {
       if (interner.latin1(bytes, start, end) !== "trailers") this.#spoil("TE is not trailers");
-    } else if (this.#kind !== "request") return;
+    } else if (this.kind !== "request") return;
     else if (kind === kinds.host) this.#takeHost(interner.latin1(bytes, start, end));
     else if (interner.latin1(bytes, start, end).toLowerCase() === "100-continue") this.expectContinue = true;
     else this.#refuse(problems.expectation);
@@ -246,6 +331,7 @@ export class HeadBlock {
     }
     put("\r\n");
     fields.count = kept;
+    fields.stem = null;
     fields.add(cookieId, start, start + 6, start + 8, at - 2);
     this.used = at;
   }

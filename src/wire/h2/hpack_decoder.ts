@@ -8,6 +8,7 @@ import type { HeadBlock } from "./head_block.ts";
 import { HpackTable, staticFields } from "./hpack_table.ts";
 import { LiteralCache } from "./literal_cache.ts";
 import { decodedBytesMax, huffmanDecode } from "./huffman.ts";
+import { RepeatedBlocks } from "./repeated_blocks.ts";
 
 /** An integer beyond this is no length or index of ours (RFC 7541 section 5.1 lets a decoder choose). */
 const integerMax = 0x0fff_ffff;
@@ -17,6 +18,7 @@ const literals = new LiteralCache();
 
 export class HpackDecoder {
   readonly #table: HpackTable;
+  readonly #repeated = new RepeatedBlocks();
   /** Behind what was read last. */
   #next = 0;
   #broken = false;
@@ -28,30 +30,77 @@ export class HpackDecoder {
     this.#table = new HpackTable(tableBytesMax);
   }
 
-  /** Decodes a whole block into `block`. False: COMPRESSION_ERROR, and no further block can be decoded. */
+  /**
+   * Decodes a whole block into `block`, which has begun; its fields are a stem when all of them have come before. False:
+   * COMPRESSION_ERROR, and no further block can be decoded.
+   */
   decode(source: Uint8Array, start: number, end: number, block: HeadBlock): boolean {
+    const repeated = this.#repeated;
+    const { kind } = block;
+    if (kind === "trailers") return this.#fields(source, start, end, true, block);
+    const { changes } = this.#table;
+    const known = repeated.find(source, start, end, kind, changes);
+    if (known !== null) {
+      const behind = start + known.coded.length;
+      block.goOnFrom(known.state, behind === end);
+      return behind === end || this.#fields(source, behind, end, false, block);
+    }
+    if (!repeated.wantsToLearn(end - start)) return this.#fields(source, start, end, true, block);
+    return this.#learn(source, start, end, block);
+  }
+
+  /** Decodes a block and notes how far it is the one before. */
+  #learn(source: Uint8Array, start: number, end: number, block: HeadBlock): boolean {
+    const repeated = this.#repeated;
+    const { changes } = this.#table;
+    const common = start + repeated.compare(source, start, end);
     let at = start;
     let sizeMayChange = true;
+    let behind = start;
+    let index = 0;
+    let marked = 0;
     while (at < end) {
       const byte = source[at] as number;
-      if (byte >= 0x80) {
-        at = this.#indexed(source, at, end, block);
-        sizeMayChange = false;
-      } else if (byte >= 0x40) {
-        at = this.#keptLiteral(source, at, end, block);
-        sizeMayChange = false;
-      } else if (byte >= 0x20) {
-        const size = this.#integer(source, at, end, 0x1f);
-        if (!sizeMayChange || size > this.tableBytesMax) return false;
-        this.#table.resize(size);
-        at = this.#next;
-      } else {
-        at = this.#literal(source, at, end, 0x0f, false, block);
-        sizeMayChange = false;
-      }
+      at = this.#field(source, at, end, sizeMayChange, block);
+      if (this.#broken) return false;
+      if (byte < 0x20 || byte >= 0x40) sizeMayChange = false;
+      index++;
+      if (at > common) continue;
+      block.mark(index);
+      marked = index;
+      behind = at;
+    }
+    if (this.#table.changes !== changes) repeated.forgetLast();
+    else if (marked > 0) {
+      const state = block.stateAt(marked);
+      if (state !== null) repeated.learn(source, start, behind, state, changes);
+    }
+    return true;
+  }
+
+  #fields(source: Uint8Array, start: number, end: number, sizeMayChange: boolean, block: HeadBlock): boolean {
+    let at = start;
+    let first = sizeMayChange;
+    while (at < end) {
+      const byte = source[at] as number;
+      at = this.#field(source, at, end, first, block);
+      // Size updates stand before every field, and there may be two (RFC 7541 section 4.2).
+      if (byte < 0x20 || byte >= 0x40) first = false;
       if (this.#broken) return false;
     }
     return true;
+  }
+
+  /** One representation. Returns the offset behind it. */
+  #field(source: Uint8Array, at: number, end: number, sizeMayChange: boolean, block: HeadBlock): number {
+    const byte = source[at] as number;
+    if (byte >= 0x80) return this.#indexed(source, at, end, block);
+    if (byte >= 0x40) return this.#keptLiteral(source, at, end, block);
+    if (byte < 0x20) return this.#literal(source, at, end, 0x0f, false, block);
+    const size = this.#integer(source, at, end, 0x1f);
+    if (!sizeMayChange || size > this.tableBytesMax) return this.#break(end);
+    this.#table.resize(size);
+    return this.#next;
   }
 
   #indexed(source: Uint8Array, at: number, end: number, block: HeadBlock): number {

@@ -42,6 +42,27 @@ interface Entry {
   readonly ordinal: number;
 }
 
+/** What the fields of a stem became, while the table stands. */
+interface Coded {
+  readonly stem: number;
+  readonly changes: number;
+  readonly request: boolean;
+  readonly writing: FieldWriting;
+  readonly bytes: Uint8Array;
+  /** Whether a Date was among them. */
+  readonly dated: boolean;
+}
+
+const codedSlots = 16;
+
+/** A name that is written as text: the value that its entry has; null: the entry lends the name alone. */
+interface Spelt {
+  readonly value: string | null;
+  readonly entry: Entry;
+}
+
+const speltMax = 64;
+
 const staticNames: readonly (
   readonly { readonly index: number; readonly codes: Uint8Array }[] | undefined
 )[] = (() => {
@@ -70,6 +91,11 @@ export class HpackEncoder {
   #inserted = 0;
   #size = 0;
   #sizeMax: number;
+  /** Counts changes of the table, and of what may enter it next. */
+  #changes = 0;
+  #spelt: Map<string, Spelt> | null = null;
+  /** By number of the stem; null until one came. */
+  #coded: (Coded | null)[] | null = null;
   /** Size updates owed to the peer: the smallest since the last block, and the current one; -1 for none. */
   #owedMin = -1;
   #owed = -1;
@@ -86,6 +112,7 @@ export class HpackEncoder {
     this.#owedMin = this.#owedMin < 0 ? size : Math.min(this.#owedMin, size);
     this.#owed = size;
     this.#sizeMax = size;
+    this.#changes++;
     this.#evictTo(size);
   }
 
@@ -130,6 +157,19 @@ export class HpackEncoder {
 
   /** A field from text: name in lower case, characters below 256. */
   text(name: string, value: string): void {
+    const spelt = this.#spelt?.get(name);
+    if (spelt === undefined || spelt.entry.ordinal < this.#inserted - this.#count)
+      return this.#spell(name, value);
+    if (spelt.value === value) putInteger(0x80, 0x7f, this.#indexOf(spelt.entry));
+    else if (spelt.value === null && isTrim(value)) {
+      putInteger(0, 0x0f, this.#indexOf(spelt.entry));
+      putInteger(0, 0x7f, value.length);
+      putText(value);
+    } else this.#spell(name, value);
+  }
+
+  /** Makes bytes of a field, and remembers it by its text when it stands in the table. */
+  #spell(name: string, value: string): void {
     const length = name.length + value.length;
     if (pair.bytes.length < length) pair.bytes = new Uint8Array(length * 2);
     const { bytes } = pair;
@@ -140,7 +180,12 @@ export class HpackEncoder {
     let start = nameEnd;
     while (start < at && isBlank(bytes[start] as number)) start++;
     while (at > start && isBlank(bytes[at - 1] as number)) at--;
-    this.#field(bytes, 0, nameEnd, start, at, nameIdAt(bytes, 0, nameEnd));
+    const id = nameIdAt(bytes, 0, nameEnd);
+    const entry = this.#field(bytes, 0, nameEnd, start, at, id);
+    const all = (this.#spelt ??= new Map());
+    if (entry === null || (all.size >= speltMax && !all.has(name))) return;
+    const lends = treatment[id] === volatile;
+    all.set(name, { value: lends ? null : value, entry });
   }
 
   /** A whole number, never indexed. `name` is a static one. */
@@ -188,10 +233,41 @@ export class HpackEncoder {
   }
 
   #copy(fields: Fields, writing: FieldWriting, request: boolean): boolean {
+    const stem = fields instanceof HeadFields && writing.nominated === null ? fields.stem : null;
+    if (stem === null) return this.#copyFrom(0, fields, writing, request);
+    const dated = this.#stem(stem, writing, request);
+    return this.#copyFrom(stem.count, fields, writing, request) || dated;
+  }
+
+  /** The fields of a stem: as they were coded before, or coded now and kept when that changes nothing. */
+  #stem(stem: HeadFields, writing: FieldWriting, request: boolean): boolean {
+    const all = (this.#coded ??= new Array<Coded | null>(codedSlots).fill(null));
+    const slot = stem.number & (codedSlots - 1);
+    const known = all[slot] as Coded | null;
+    if (
+      known !== null &&
+      known.stem === stem.number &&
+      known.changes === this.#changes &&
+      known.request === request &&
+      isAlike(known.writing, writing)
+    ) {
+      putBytes(known.bytes, 0, known.bytes.length);
+      return known.dated;
+    }
+    const changes = this.#changes;
+    const start = headBuffer.end;
+    const dated = this.#copyFrom(0, stem, writing, request);
+    if (this.#changes !== changes) return dated;
+    const bytes = headBuffer.bytes.slice(start, headBuffer.end);
+    all[slot] = { stem: stem.number, changes, request, writing, bytes, dated };
+    return dated;
+  }
+
+  #copyFrom(from: number, fields: Fields, writing: FieldWriting, request: boolean): boolean {
     const { bytes, table, count } = fields;
     const ids = fields instanceof HeadFields ? fields.ids : null;
     let dated = false;
-    for (let index = 0; index < count; index++) {
+    for (let index = from; index < count; index++) {
       const at = index * fieldStride;
       const start = table[at] as number;
       const end = table[at + 1] as number;
@@ -212,6 +288,7 @@ export class HpackEncoder {
 
   // ---------------------------------------------------------------------------------------------- one field
 
+  /** Returns the entry that it stands in, or that lends its name; null when it is in no entry. */
   #field(
     bytes: Uint8Array,
     start: number,
@@ -219,30 +296,33 @@ export class HpackEncoder {
     valueStart: number,
     valueEnd: number,
     id: number,
-  ): void {
+  ): Entry | null {
     const nameLength = end - start;
     const size = nameLength + valueEnd - valueStart + fieldOverheadBytes;
     const how = treatment[id] as number;
     if (how === secret || size > entryBytesMax || size > this.#sizeMax) {
       const mark = how === secret ? 0x10 : 0;
       this.#literal(mark, 0x0f, staticNameIndex(bytes, start, end), bytes, start, end, valueStart, valueEnd);
-      return;
+      return null;
     }
     if (how === volatile) return this.#volatile(bytes, start, end, valueStart, valueEnd, id);
     const hash = hashOf(bytes, start, end, valueStart, valueEnd);
     const slot = hash & (slots - 1);
     const known = this.#slots === null ? null : (this.#slots[slot] as Entry | null);
-    if (known !== null && known.hash === hash && isSame(known, bytes, start, end, valueStart, valueEnd))
-      return putInteger(0x80, 0x7f, this.#indexOf(known));
+    if (known !== null && known.hash === hash && isSame(known, bytes, start, end, valueStart, valueEnd)) {
+      putInteger(0x80, 0x7f, this.#indexOf(known));
+      return known;
+    }
     const once = (this.#once ??= new Int32Array(slots));
     const name = staticNameIndex(bytes, start, end);
     if (once[slot] === hash) {
       this.#literal(0x40, 0x3f, name, bytes, start, end, valueStart, valueEnd);
-      this.#insert(bytes, start, end, valueStart, valueEnd, hash);
-    } else {
-      once[slot] = hash;
-      this.#literal(0, 0x0f, name, bytes, start, end, valueStart, valueEnd);
+      return this.#insert(bytes, start, end, valueStart, valueEnd, hash);
     }
+    once[slot] = hash;
+    this.#changes++;
+    this.#literal(0, 0x0f, name, bytes, start, end, valueStart, valueEnd);
+    return null;
   }
 
   /** Its value is new each time, its name is not: one entry lends the name. */
@@ -253,16 +333,19 @@ export class HpackEncoder {
     valueStart: number,
     valueEnd: number,
     id: number,
-  ): void {
+  ): Entry | null {
     const fixed = staticNameIndex(bytes, start, end);
-    if (fixed > 0) return this.#literal(0, 0x0f, fixed, bytes, start, end, valueStart, valueEnd);
+    if (fixed > 0) {
+      this.#literal(0, 0x0f, fixed, bytes, start, end, valueStart, valueEnd);
+      return null;
+    }
     const lender = this.#lenders[id];
     if (lender !== undefined && lender.ordinal >= this.#inserted - this.#count) {
       this.#literal(0, 0x0f, this.#indexOf(lender), bytes, start, end, valueStart, valueEnd);
-      return;
+      return lender;
     }
     this.#literal(0x40, 0x3f, 0, bytes, start, end, valueStart, valueEnd);
-    this.#lenders[id] = this.#insert(bytes, start, end, valueStart, valueEnd, 0);
+    return (this.#lenders[id] = this.#insert(bytes, start, end, valueStart, valueEnd, 0));
   }
 
   #literal(
@@ -304,6 +387,7 @@ export class HpackEncoder {
   ): Entry {
     const nameLength = end - start;
     const length = nameLength + valueEnd - valueStart;
+    this.#changes++;
     this.#evictTo(this.#sizeMax - length - fieldOverheadBytes);
     const kept = new Uint8Array(length);
     for (let at = 0; at < nameLength; at++) kept[at] = lower(bytes[start + at] as number);
@@ -327,6 +411,16 @@ export class HpackEncoder {
       this.#oldest = 0;
     }
   }
+}
+
+/** Whether both leave the same fields out. What they set may have other values. */
+function isAlike(one: FieldWriting, other: FieldWriting): boolean {
+  if (one.keepLength !== other.keepLength || one.replacedId !== other.replacedId) return false;
+  const { remove, set } = one.edits;
+  const others = other.edits.set;
+  if (remove !== other.edits.remove || set.length !== others.length) return false;
+  for (let at = 0; at < set.length; at += 2) if (set[at] !== others[at]) return false;
+  return true;
 }
 
 const statusIndices: Readonly<Record<number, number>> = {
@@ -380,6 +474,15 @@ function putBytes(source: Uint8Array, start: number, end: number): void {
   headBuffer.end = to + length;
 }
 
+function putText(text: string): void {
+  const { length } = text;
+  reserve(length);
+  const { bytes } = headBuffer;
+  const to = headBuffer.end;
+  for (let at = 0; at < length; at++) bytes[to + at] = text.charCodeAt(at);
+  headBuffer.end = to + length;
+}
+
 function putLower(source: Uint8Array, start: number, end: number): void {
   reserve(end - start);
   const { bytes } = headBuffer;
@@ -390,6 +493,12 @@ function putLower(source: Uint8Array, start: number, end: number): void {
 
 function lower(byte: number): number {
   return byte >= 65 && byte <= 90 ? byte | 0x20 : byte;
+}
+
+/** Whether no blank stands around it. */
+function isTrim(text: string): boolean {
+  const { length } = text;
+  return length === 0 || !(isBlank(text.charCodeAt(0)) || isBlank(text.charCodeAt(length - 1)));
 }
 
 function isBlank(byte: number): boolean {

@@ -27,6 +27,8 @@ export class HpackTable {
   #head = 0;
   #count = 0;
   #size = 0;
+  /** Counts changes: while it stands, an index means the same. */
+  changes = 0;
 
   constructor(private bytesMax: number) {}
 
@@ -52,6 +54,7 @@ export class HpackTable {
   /** Evicts the oldest until it fits; what never fits empties the table (RFC 7541 section 4.4). */
   add(line: FieldLine): void {
     const { size } = line;
+    this.changes++;
     this.#evictTo(this.bytesMax - size);
     if (size > this.bytesMax) return;
     let ring = (this.#ring ??= new Array<FieldLine | null>(8).fill(null));
@@ -63,6 +66,7 @@ export class HpackTable {
   }
 
   resize(bytesMax: number): void {
+    this.changes++;
     this.bytesMax = bytesMax;
     this.#evictTo(bytesMax);
   }

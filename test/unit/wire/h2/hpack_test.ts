@@ -317,3 +317,142 @@ describe("the encoder", () => {
     expect(ids).toEqual([18, 6, 6]);
   });
 });
+
+describe("heads that come again", () => {
+  const methods = fc.constantFrom("GET", "POST");
+  const path = fc.constantFrom("/", "/a", "/b?c=1");
+  const field = fc.tuple(
+    fc.constantFrom("accept", "x-a", "x-request-id", "cookie", "authorization", "date", "te"),
+    fc.constantFrom("trailers", "one", "two", "three".repeat(30)),
+  );
+  const head = fc.record({
+    method: methods,
+    path,
+    fields: fc.array(field, { maxLength: 6 }),
+    length: fc.option(fc.nat(99)),
+  });
+  type Head = typeof head extends fc.Arbitrary<infer T> ? T : never;
+  /** How a field is sent, and which head of the pool it belongs to: runs of the same one, and turns. */
+  const step = fc.record({
+    at: fc.nat(3),
+    times: fc.integer({ min: 1, max: 6 }),
+    mark: fc.constantFrom(0, 0x10),
+  });
+
+  function listOfHead({ method, path: at, fields, length }: Head): FieldList {
+    return [
+      [":method", method],
+      [":scheme", "http"],
+      [":path", at],
+      [":authority", "a.mesh"],
+      ...(length === null ? [] : ([["content-length", String(length)]] as const)),
+      ...fields,
+    ];
+  }
+
+  function meaning(block: HeadBlock | null): unknown {
+    if (block === null) return "broken";
+    const { method, path: at, target, authority, contentLength, malformed, used } = block;
+    return { method, at, target, authority, contentLength, malformed, used, fields: listOf(block.fields) };
+  }
+
+  test("mean what they mean to a decoder that sees each for the first time", () => {
+    fc.assert(
+      fc.property(
+        fc.array(head, { minLength: 4, maxLength: 4 }),
+        fc.array(step, { maxLength: 20 }),
+        fc.array(fc.nat(30), { maxLength: 8 }),
+        (pool, steps, kept) => {
+          const decoder = new HpackDecoder(4096);
+          // Of all that came, what entered the table: a decoder that has seen only that knows nothing by heart.
+          const entered: Uint8Array[] = [];
+          let count = 0;
+          for (const { at, times, mark } of steps) {
+            const list = listOfHead(pool[at] as Head);
+            for (let time = 0; time < times; time++) {
+              const enters = kept.includes(count++);
+              const indexed = enters ? [literal("x-entered", String(count), 0x40)] : [];
+              const bytes = concat(...list.map(([name, value]) => literal(name, value, mark)), ...indexed);
+              const fresh = new HpackDecoder(4096);
+              for (const each of entered) decode(fresh, each, "trailers");
+              expect(meaning(decode(decoder, bytes))).toEqual(meaning(decode(fresh, bytes)));
+              entered.push(...indexed);
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("mean what they meant before when indices have moved", () => {
+    const decoder = new HpackDecoder(4096);
+    const list = listOfHead({ method: "GET", path: "/", fields: [], length: null });
+    const request = concat(...list.map(([name, value]) => literal(name, value)), Uint8Array.of(0xbe));
+    decode(decoder, literal("x-a", "one", 0x40), "trailers");
+    for (let time = 0; time < 5; time++)
+      expect(listOf((decode(decoder, request) as HeadBlock).fields)).toEqual([["x-a", "one"]]);
+    decode(decoder, literal("x-a", "two", 0x40), "trailers");
+    expect(listOf((decode(decoder, request) as HeadBlock).fields)).toEqual([["x-a", "two"]]);
+  });
+
+  test("are known by heart, and share their fields", () => {
+    const decoder = new HpackDecoder(4096);
+    const list = listOfHead({ method: "GET", path: "/", fields: [["x-a", "one"]], length: null });
+    const request = concat(...list.map(([name, value]) => literal(name, value)));
+    const heads = [1, 2, 3, 4].map(() => (decode(decoder, request) as HeadBlock).fields);
+    expect(heads[3]).toBe(heads[2] as HeadFields);
+    const longer = decode(decoder, concat(request, literal("x-request-id", "7"))) as HeadBlock;
+    expect(longer.fields.stem).toBe(heads[2] as HeadFields);
+    expect(listOf(longer.fields)).toEqual([
+      ["x-a", "one"],
+      ["x-request-id", "7"],
+    ]);
+  });
+
+  test("cross to another connection unchanged, whatever is left out and set there", () => {
+    const edits = fc.record({
+      remove: fc.constantFrom<string[]>([], ["x-a"]),
+      set: fc.constantFrom<string[]>([], ["x-request-id", "new"], ["date", "now", "accept", "all"]),
+      add: fc.constant<string[]>([]),
+    });
+    const way = fc.record({
+      edits,
+      nominated: fc.constantFrom(null, ["x-a"]),
+      keepLength: fc.boolean(),
+      replacedId: fc.constant(0),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(head, { minLength: 4, maxLength: 4 }),
+        fc.array(fc.tuple(step, way), { maxLength: 20 }),
+        (pool, steps) => {
+          const [decoder, encoder, far] = [
+            new HpackDecoder(4096),
+            new HpackEncoder(4096),
+            new HpackDecoder(4096),
+          ];
+          for (const [{ at, times, mark }, writing] of steps) {
+            const list = listOfHead(pool[at] as Head);
+            const bytes = concat(...list.map(([name, value]) => literal(name, value, mark)));
+            for (let time = 0; time < times; time++) {
+              const came = decode(decoder, bytes);
+              if (came === null || came.malformed !== null) continue;
+              const send = (by: HpackEncoder, fields: HeadFields): Uint8Array => {
+                by.begin();
+                by.fields(fields, writing, true);
+                return headBuffer.bytes.slice(frameHeaderBytes, headBuffer.end);
+              };
+              const plain = came.fields.copy();
+              plain.stem = null;
+              const wanted = decode(new HpackDecoder(4096), send(new HpackEncoder(4096), plain), "trailers");
+              const read = decode(far, send(encoder, came.fields), "trailers");
+              expect(meaning(read)).toEqual(meaning(wanted));
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
