@@ -33,7 +33,7 @@ export interface ServiceDocument {
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly health: HealthCheck | null;
   readonly balance: Balance;
-  /** Answers may be silent for long: no idle timer. */
+  /** Answers may be silent for long, and bodies of requests slow: no idle timer, no floor. */
   readonly stream: boolean;
   readonly policies: readonly PolicyUse[];
 }

@@ -162,6 +162,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     if (endpoint === null) return this.#refuse(outcomes.noEndpoint(destination));
     this.#endpoint = endpoint;
     this.#attemptMs = nowMs;
+    if (destination.destination.stream) this.exchange.bePatient();
     endpoint.load.started();
     this.#record.endpoint = endpoint.endpoint.id;
     this.#record.tls = endpoint.here === null;
