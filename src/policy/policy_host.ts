@@ -5,10 +5,11 @@
 import { Backoff } from "../base/backoff.ts";
 import { limits } from "../model/limits.ts";
 import type { PolicyBinding, PolicyRef } from "../model/snapshot.ts";
+import type { Counter } from "../telemetry/metrics.ts";
 import type { Child, Clock, ProcessHost, Random, Timer } from "../../runtime/contract.ts";
 import { policyHostEnvironment } from "./host_environment.ts";
 import { encodeCall, type PolicyCall } from "./policy_call.ts";
-import { FrameChannel, frameKinds, type LostText, type ReadyText } from "./protocol.ts";
+import { FrameChannel, frameKinds, type AnswersText, type LostText, type ReadyText } from "./protocol.ts";
 import { Trips } from "./trips.ts";
 
 export interface PolicyHostOptions {
@@ -17,6 +18,8 @@ export interface PolicyHostOptions {
   readonly random: Pick<Random, "unit">;
   /** Something an operator should hear of: one plain sentence. */
   readonly report: (sentence: string) => void;
+  /** Counts the CPU seconds that a policy takes in the host; asked for once per policy. */
+  readonly cpuCounter?: (ref: PolicyRef) => Pick<Counter, "add">;
 }
 
 /** `decision` is what the policy said, unchecked. */
@@ -72,6 +75,7 @@ interface Loaded {
   readonly ref: PolicyRef;
   readonly bundle: string;
   readonly trips: Trips;
+  readonly cpu: Pick<Counter, "add">;
   state: PolicyStatus["state"];
   detail: string;
   /** The running host was given the bundle: bindings must follow it there. */
@@ -145,6 +149,7 @@ class SealedHost implements PolicyHost {
       ref,
       bundle,
       trips: new Trips(limits.policyTripsMax, limits.policyTripWindowMs),
+      cpu: this.#options.cpuCounter?.(ref) ?? uncounted,
       state: "waiting",
       detail: "",
       introduced: false,
@@ -448,12 +453,12 @@ class SealedHost implements PolicyHost {
     );
   }
 
-  /** `[first call, [microseconds, …], [answer, …]]` */
   #answered(number: number, text: string, last: boolean): void {
     const batch = this.#batches.get(number);
     if (batch === undefined) return;
-    const [, us = [], answers = []] = parsed<[number, number[], unknown[]]>(text) ?? [];
+    const [, cpuUs = 0, us = [], answers = []] = parsed<AnswersText>(text) ?? [];
     const { policy } = batch;
+    countCpu(policy, cpuUs);
     for (let index = 0; index < us.length && batch.answered < batch.answers.length; index++) {
       const decision = answers[index];
       const answer = batch.answers[batch.answered++];
@@ -472,6 +477,7 @@ class SealedHost implements PolicyHost {
 
   #workerLost(policy: Loaded, lost: LostText | null): void {
     const reason = lost?.reason ?? "its worker ended";
+    countCpu(policy, lost?.busyUs ?? 0);
     for (const number of lost?.batches ?? []) this.#failBatch(number, reason);
     if (lost?.restarted === true) {
       this.#options.report(`Policy "${policy.ref.name}" was stopped and started again: ${reason}`);
@@ -577,6 +583,13 @@ function parsed<T>(text: string): T | null {
   } catch {
     return null;
   }
+}
+
+const uncounted: Pick<Counter, "add"> = { add() {} };
+
+/** A counter never goes back, whatever the host says. */
+function countCpu(policy: Loaded, cpuUs: number): void {
+  if (cpuUs > 0 && Number.isFinite(cpuUs)) policy.cpu.add(cpuUs / 1e6);
 }
 
 function problem(message: string): OptionsAnswer {

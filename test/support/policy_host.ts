@@ -2,12 +2,15 @@
 import type { Runtime } from "../../runtime/contract.ts";
 import type { PolicyBinding, PolicyRef } from "../../src/model/snapshot.ts";
 import { createPolicyHost, type PolicyAnswer, type PolicyHost } from "../../src/policy/policy_host.ts";
+import { Metrics } from "../../src/telemetry/metrics.ts";
+import { policyCpu } from "../../src/telemetry/policy_telemetry.ts";
 import { HeadFields } from "../../src/wire/head_fields.ts";
 
 export interface TestHost {
   readonly host: PolicyHost;
   /** What an operator would have read. */
   readonly reports: string[];
+  readonly metrics: Metrics;
   add(hash: string, script: string, ref?: Partial<PolicyRef>): void;
   ask(hash: string, method?: string): Promise<PolicyAnswer & { readonly ms: number }>;
 }
@@ -15,7 +18,9 @@ export interface TestHost {
 export function startTestHost(runtime: Runtime, binary: string): TestHost {
   const reports: string[] = [];
   const { clock, random } = runtime;
+  const metrics = new Metrics();
   const host = createPolicyHost({
+    cpuCounter: policyCpu(metrics),
     process: { ...runtime.process, self: [binary] },
     clock,
     random,
@@ -30,6 +35,7 @@ export function startTestHost(runtime: Runtime, binary: string): TestHost {
   return {
     host,
     reports,
+    metrics,
     add(hash, script, ref = {}) {
       const standard = {
         hash,
