@@ -19,6 +19,7 @@ import { decideAccess } from "./guard/access.ts";
 import { callerField, heddleFields } from "./heddle_fields.ts";
 import { CallRecord } from "./call_record.ts";
 import type { InboundService, LocalApp } from "./live_service.ts";
+import { streamOf, type StreamKind } from "./open_streams.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
 
 /** Who calls, as its certificate or its listener says. */
@@ -62,6 +63,8 @@ export class InboundCall implements ResponseSink, Taker {
   /** The answer is one of gRPC, and the status in its head, if it has only a head. */
   #grpc = false;
   #grpcHead = "";
+  /** What its answer turned out to be, while it is open. */
+  #streamKind: StreamKind | null = null;
   #finished = false;
 
   constructor(readonly options: InboundCallOptions) {
@@ -128,8 +131,16 @@ export class InboundCall implements ResponseSink, Taker {
     this.#record.firstByteMs = shard.clock.now();
     this.#grpc = isGrpc(head.fields);
     if (this.#grpc) this.#grpcHead = head.fields.get("grpc-status") ?? "";
+    if (this.#grpc || head.tunnel || head.contentLength < 0) this.#noteStream(head);
     const foreign = heddleFields(head.fields);
     sink.head(foreign === null ? head : { ...head, nominated: [...foreign, ...(head.nominated ?? [])] });
+  }
+
+  #noteStream(head: ResponseHead): void {
+    const kind = this.#grpc ? "grpc" : streamOf(head, this.options.request.upgrade);
+    if (kind === null) return;
+    this.#streamKind = kind;
+    this.options.service.streams.opened(kind);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -156,7 +167,8 @@ export class InboundCall implements ResponseSink, Taker {
   #finish(outcome: Outcome | null): void {
     if (this.#finished) return;
     this.#finished = true;
-    const { shard, recorder, sink } = this.options;
+    const { shard, recorder, service, sink } = this.options;
+    if (this.#streamKind !== null) service.streams.closed(this.#streamKind);
     this.#record.outcome = outcome;
     this.#record.bytesIn = sink.bytesSent;
     recorder.finish(this.#record, shard.clock.now());

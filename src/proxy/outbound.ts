@@ -31,6 +31,7 @@ import type {
   Target,
 } from "./live_service.ts";
 import { outcomes } from "./outcomes.ts";
+import { streamOf, type StreamKind } from "./open_streams.ts";
 import type { OutboundSource, PoolKind } from "./outbound_source.ts";
 import { proxyFailure } from "./proxy_failure.ts";
 import { isRequestId } from "./request_id.ts";
@@ -74,6 +75,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   #timeoutMs: number | null = null;
   /** Its client speaks gRPC. */
   readonly #grpc: boolean;
+  /** What its answer turned out to be, while it is open. */
+  #streamKind: StreamKind | null = null;
   #finished = false;
   /** Body bytes of both directions when the idle timer was set. */
   #seenBytes = 0;
@@ -382,6 +385,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.outcome = failure;
     record.firstByteMs = nowMs;
     this.#head = head;
+    if (this.#grpc || head.tunnel || head.contentLength < 0) this.#noteStream(head);
     this.#body.settle();
     this.#noteAttempt(failure === null ? "ok" : failure.flag, nowMs);
     const { load } = this.#endpoint as LiveEndpoint;
@@ -390,6 +394,13 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const remove = failure === null ? head.nominated : [repeatField, ...(head.nominated ?? [])];
     const edits = remove === null ? this.#answerEdits : { ...this.#answerEdits, remove };
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
+  }
+
+  #noteStream(head: ResponseHead): void {
+    const kind = this.#grpc ? "grpc" : streamOf(head, this.exchange.request.upgrade);
+    if (kind === null) return;
+    this.#streamKind = kind;
+    this.#admitted?.streams.opened(kind);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -565,6 +576,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const { shard, recorder } = this.source.parts;
     shard.wheel.forget(this);
     this.#admitted?.admission.leave();
+    if (this.#streamKind !== null) this.#admitted?.streams.closed(this.#streamKind);
     this.#body.settle();
     this.#record.outcome = outcome;
     this.#record.bytesIn = this.#body.bytes;
