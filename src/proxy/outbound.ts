@@ -18,6 +18,7 @@ import { serviceKey, takesRequests } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import { attemptField, heddleFields, repeatField, requestIdField, spokeField } from "./heddle_fields.ts";
+import { readSlashes } from "../wire/target.ts";
 import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
 import { allowedMethods, answerVia, hopsLeft, maxForwardsField, viaOf, viaOnly } from "./hops.ts";
@@ -134,12 +135,16 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.destinationId = destination.destination.spiffeId;
     if ((request.method === "TRACE" || request.method === "OPTIONS") && this.#endsHere(request)) return;
     if (!takesRequests(destination.destination.protocol)) return this.#refuse(outcomes.notHttp(destination));
+    if (destination.destination.escapedSlashes !== "keep" && !this.#readSlashes(destination))
+      return this.#refuse(outcomes.escapedSlash(destination.key));
     if (!destination.admission.enter()) return this.#overflow(destination);
     this.#admitted = destination;
     destination.budget.request(record.startedMs);
-    const route = matchRoute(destination.routes, request);
+    const { method, fields } = request;
+    const asked = this.#newTarget === null ? request : { method, path: record.path, fields };
+    const route = matchRoute(destination.routes, asked);
     record.route = route === null ? "unmatched" : route.name;
-    if (route === null) return this.#refuse(outcomes.noRoute(destination.key, request.method, request.path));
+    if (route === null) return this.#refuse(outcomes.noRoute(destination.key, method, record.path));
     this.#route = route;
     this.#timeoutMs = this.#grpc
       ? earlier(route.requestTimeoutMs, grpcTimeoutMs(request.fields))
@@ -224,13 +229,25 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#finish(null);
   }
 
+  /** Routes, policies, rules and the app all see the path as the service reads it. False: it takes none like this. */
+  #readSlashes({ destination }: LiveDestination): boolean {
+    const { request } = this.exchange;
+    const read = readSlashes(destination.escapedSlashes, request.target);
+    if (read === null) return false;
+    if (read.target === request.target) return true;
+    this.#newTarget = read.target;
+    this.#record.path = read.path;
+    return true;
+  }
+
   #overflow(destination: LiveDestination): void {
     this.source.parts.recorder.limitTripped("requestsMax", `outbound ${this.source.key}`);
     this.#refuse(outcomes.tooMany(destination.key));
   }
 
   #askPolicies(route: LiveRoute, destination: LiveDestination): void {
-    const { method, authority, target } = this.exchange.request;
+    const { method, authority } = this.exchange.request;
+    const target = this.#newTarget ?? this.exchange.request.target;
     // Policies may still read when the client has left and the head is another's.
     const fields = this.exchange.request.fields.copy();
     const { sourceId, requestId } = this.#record;
