@@ -1,7 +1,8 @@
 /** A policy host of the compiled binary under test, and questions to it. */
 import type { Runtime } from "../../runtime/contract.ts";
 import type { PolicyBinding, PolicyRef } from "../../src/model/snapshot.ts";
-import { createPolicyHost, type PolicyAnswer, type PolicyHost } from "../../src/policy/policy_host.ts";
+import type { PolicyAnswer } from "../../src/policy/policy_call.ts";
+import { createPolicyHost, type PolicyHost } from "../../src/policy/policy_host.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
 import { policyCpu } from "../../src/telemetry/policy_telemetry.ts";
 import { HeadFields } from "../../src/wire/head_fields.ts";

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { limits } from "../../../src/model/limits.ts";
 import type { PolicyBinding, PolicyRef } from "../../../src/model/snapshot.ts";
-import { createPolicyHost, type PolicyAnswer } from "../../../src/policy/policy_host.ts";
+import type { PolicyAnswer } from "../../../src/policy/policy_call.ts";
+import { createPolicyHost } from "../../../src/policy/policy_host.ts";
 import { frameKinds } from "../../../src/policy/protocol.ts";
 import { HeadFields } from "../../../src/wire/head_fields.ts";
 import { ManualClock } from "../../support/clock.ts";
