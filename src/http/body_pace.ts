@@ -1,7 +1,8 @@
 /**
  * Whether the body of a request comes fast enough: something within `bodyProgressMs`, and from `bodyGraceMs` on no less than
  * `bodyBytesPerSecondMin` on average. A server looks about once a second while it waits for a body. Only the time counts in
- * which the client is waited for: while nobody takes the body, or before the client was told to go on, it is not to blame.
+ * which the client is waited for: while nobody takes the body, before the client was told to go on, or while this process itself
+ * stood still, it is not to blame.
  *
  * Bodies that may be slow are no business of this: streams that are declared, which today are gRPC (by content type, on HTTP/2),
  * what follows an upgrade or CONNECT, and calls to a Service with `stream: true`. An exchange whose answer has begun is a stream
@@ -29,7 +30,9 @@ export class BodyPace {
 
   /** The limit that is broken, or null. `bytes`: so far; `heardMs`: when the last of them came. */
   look(nowMs: number, awaited: boolean, bytes: number, heardMs: number): BodyLimit | null {
-    if (awaited && this.#awaited) this.#waitedMs += nowMs - this.#lookedMs;
+    const passedMs = nowMs - this.#lookedMs;
+    const counts = awaited && this.#awaited && passedMs <= limits.bodyStallMs;
+    if (counts) this.#waitedMs += passedMs;
     else this.#freeMs = nowMs;
     this.#awaited = awaited;
     this.#lookedMs = nowMs;

@@ -83,6 +83,8 @@ export const limits = {
   bodyGraceMs: 10_000,
   bodyBytesPerSecondMin: 240,
   bodyWatchMs: 1_000,
+  /** A look that comes later than this: the proxy itself stood still, and no client is to blame. */
+  bodyStallMs: 3_000,
   writeStallMs: 30_000,
   lingerMs: 2_000,
   answerIdleMs: 300_000,
@@ -232,7 +234,9 @@ assert(
 );
 assert(limits.h2FramesPerTurnMax > 0 && limits.h2QuantumBytes > 0, "each turn makes progress");
 assert(
-  limits.bodyWatchMs < limits.bodyGraceMs && limits.bodyGraceMs < limits.bodyProgressMs,
+  limits.bodyWatchMs < limits.bodyStallMs &&
+    limits.bodyStallMs < limits.bodyGraceMs &&
+    limits.bodyGraceMs < limits.bodyProgressMs,
   "a body is looked at before it can be too slow",
 );
 assert(limits.leaseRenewMs * 2 < limits.leaseMs, "one lost renewal does not end a lease");
