@@ -14,6 +14,7 @@ import { principalOf } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { issueModeCredentials, readAuthority } from "./authority_file.ts";
+import { exposeController, pushHistogram } from "./controller_metrics.ts";
 import { exposeCredential, ModeCredentialFile } from "./mode_credential.ts";
 import { servePlain } from "./plain_server.ts";
 import { processMetrics } from "./process_metrics.ts";
@@ -68,8 +69,10 @@ export async function startController(
     expect: (id) => principalOf(id, trustDomain)?.kind === "registry",
     serverName: "registry.heddle",
   });
+  const metrics = new Metrics();
   const controller = new Controller({
     clock,
+    pushed: pushHistogram(metrics),
     authority,
     registryClient: new RegistryClient(control, clock, random),
     bundler: createPolicyBundler(runtime),
@@ -89,13 +92,9 @@ export async function startController(
     peer: "optional",
     handler: (request, env) => controller.app.fetch(request, env),
   });
-  const metrics = new Metrics();
   processMetrics(runtime, metrics, "controller");
   exposeCredential(metrics, clock, credential);
-  const connected = metrics.gauge("heddle_nodes_connected", "Machines whose proxy is connected.");
-  metrics.collect(() =>
-    connected().set([...controller.publisher.nodes.values()].filter((node) => node.connected).length),
-  );
+  exposeController(metrics, controller.publisher);
   const admin =
     options.admin === false
       ? null

@@ -7,6 +7,7 @@ import type { PolicyRef, Snapshot } from "../model/snapshot.ts";
 import { createPolicyChain, type PolicyChain } from "../policy/chain.ts";
 import { createPolicyHost, type PolicyHost } from "../policy/policy_host.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { policyCpu } from "../telemetry/policy_telemetry.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 export interface Policies {
@@ -27,7 +28,8 @@ export function startPolicies(
   log: (text: string) => void,
 ): Policies {
   const { process, clock, random } = runtime;
-  const host = createPolicyHost({ process, clock, random, report: log });
+  const cpuCounter = policyCpu(metrics);
+  const host = createPolicyHost({ process, clock, random, report: log, cpuCounter });
   const store = new BundleStore(runtime, folder);
   exposeHost(metrics, host);
 

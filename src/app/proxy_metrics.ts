@@ -2,6 +2,7 @@
 import type { Clock } from "../../runtime/contract.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
 import type { DataPlane } from "../proxy/data_plane.ts";
+import { streamKinds, type OpenStreams } from "../proxy/open_streams.ts";
 import type { AccessLog } from "../telemetry/access_log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { SnapshotFollower } from "./snapshot_follower.ts";
@@ -32,6 +33,7 @@ export function exposeProxy(metrics: Metrics, options: ProxyMetricsOptions): voi
     }
   });
   exposeDestinations(metrics, options);
+  exposeStreams(metrics, options.plane);
   exposeConfig(metrics, options);
 }
 
@@ -53,6 +55,27 @@ function exposeDestinations(metrics: Metrics, { clock, plane }: ProxyMetricsOpti
       endpoints(destination.key, "unhealthy").set(all.length - ready);
       budget(destination.key).set(destination.budget.left(clock.now()));
     }
+  });
+}
+
+/** A stream between two services of one machine is seen from both sides, hence the direction. */
+export function exposeStreams(metrics: Metrics, plane: Pick<DataPlane, "state">): void {
+  const open = metrics.gauge(
+    "heddle_streams_open",
+    "Streams that are open now, from the head of their answer on.",
+    ["direction", "service", "kind"],
+  );
+  const expose = (direction: string, services: Iterable<{ key: string; streams: OpenStreams }>): void => {
+    for (const { key, streams } of services)
+      for (const kind of streamKinds) {
+        const count = streams.of(kind);
+        if (count !== null) open(direction, key, kind).set(count);
+      }
+  };
+  metrics.collect(() => {
+    metrics.clear("heddle_streams_open");
+    expose("inbound", plane.state?.locals.values() ?? []);
+    expose("outbound", plane.state?.destinations.values() ?? []);
   });
 }
 

@@ -10,7 +10,7 @@ type Report = (path: Path, message: string, options?: Parameters<typeof issueAt>
 
 export function checkDocument(source: YamlDocument, read: ReadDocument, issues: Issue[]): void {
   const report: Report = (...issue) => void issues.push(issueAt(source, ...issue));
-  if (read.kind === "Service") checkTransport(read.value, report);
+  if (read.kind === "Service") checkService(read.value, report);
   if (read.kind === "HTTPRoute") checkRules(read.value, report);
   if (read.kind === "TLSRoute") checkBackends(read.value, [], report);
   if (read.kind === "Machine") checkMachine(read.value, report);
@@ -41,12 +41,16 @@ function checkBackends(rule: Backends, path: Path, report: Report): void {
   }
 }
 
-/** A way of travelling that the protocol cannot take. */
-function checkTransport({ protocol, transport }: Written<"Service">, report: Report): void {
+/** What the protocol cannot take. */
+function checkService({ protocol, transport, escapedSlashes }: Written<"Service">, report: Report): void {
   if (transport === "http/1.1" && protocol !== "http")
     report(["transport"], `transport http/1.1 carries protocol http, not ${protocol ?? "an undeclared one"}`);
   if (transport === "own" && protocol !== "tcp" && protocol !== "tls" && protocol !== undefined)
     report(["transport"], `transport own is for opaque connections (tcp, tls), not for ${protocol}`);
+  if (escapedSlashes !== undefined && (protocol === "tcp" || protocol === "tls"))
+    report(["escapedSlashes"], `requests have paths: declare protocol http, http2 or grpc, not ${protocol}`, {
+      key: true,
+    });
 }
 
 function weightsOf(rule: Backends): readonly number[] {

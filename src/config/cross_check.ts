@@ -113,12 +113,22 @@ class CrossCheck {
   }
 
   #checkRoute(route: HttpRouteDocument): void {
-    this.#findFit(route.service, ["service"], asRoute);
+    const service = this.#findFit(route.service, ["service"], asRoute);
     this.#checkNamespace(route);
     route.rules.forEach((rule, at) => {
+      for (const { path } of rule.matches)
+        if (path.type !== "RegularExpression") this.#checkSlashes(service, path.value, ["rules", at]);
       this.#checkPolicies(rule.policies, ["rules", at]);
       this.#checkBackends(rule.backends, ["rules", at], asRouteBackend);
     });
+  }
+
+  /** Requests of this service never have such a path. */
+  #checkSlashes(service: ServiceDocument | null, value: string, path: Path): void {
+    if (service === null || service.escapedSlashes === "keep" || !/%2f/i.test(value)) return;
+    const { escapedSlashes } = service;
+    const message = `this never matches: ${value} has an escaped slash, and ${serviceKey(service)} has escapedSlashes ${escapedSlashes}`;
+    this.issues.push(issueAt(this.source, path, message, { severity: "warning" }));
   }
 
   #checkTlsRoute(route: TlsRouteDocument): void {
@@ -185,6 +195,7 @@ class CrossCheck {
           const message = `${field} need protocol http, http2 or grpc, but ${serviceKey(service)} has ${protocolText(service)}`;
           this.#report([list, at, field], message, true);
         }
+        rule.paths.forEach((path, index) => this.#checkSlashes(service, path, [list, at, "paths", index]));
         const { from } = rule;
         if (from === "any" || from === "any-mesh" || from.startsWith("spiffe://")) return;
         const caller = resolveService(from, access.namespace);

@@ -53,6 +53,7 @@ function expandService(value: Written<"Service">): ServiceDocument {
     health: expandHealth(value.health),
     balance: value.balance ?? "ewma",
     stream: value.stream ?? false,
+    escapedSlashes: value.escapedSlashes ?? "keep",
     policies: expandPolicies(value.policies),
   };
 }

@@ -198,6 +198,7 @@ export const schemas = {
     health: v.optional(health),
     balance: v.optional(v.picklist(["ewma", "round-robin"], "ewma or round-robin")),
     stream: v.optional(flag),
+    escapedSlashes: v.optional(v.picklist(["keep", "refuse", "decode"], "keep, refuse or decode")),
     policies,
   }),
   HTTPRoute: object({

@@ -17,7 +17,7 @@ import { mountIssueRoutes } from "./issue/routes.ts";
 import { mountNodeRoutes } from "./node_routes.ts";
 import { mountOperatorRoutes } from "./operator_routes.ts";
 import type { PolicyBundler } from "./policy_uses.ts";
-import { Publisher } from "./publisher.ts";
+import { Publisher, type PublisherOptions } from "./publisher.ts";
 import { Snapshots } from "./snapshots.ts";
 import { statusOf } from "./status.ts";
 
@@ -27,6 +27,8 @@ export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
   readonly bundler: PolicyBundler;
   /** host:port of this controller, for join lines. */
   readonly address: string;
+  /** Hears how long documents take to reach machines. */
+  readonly pushed?: PublisherOptions["pushed"];
   /** The roots or the signer changed: what this machine itself holds must follow. */
   readonly rootsChanged: () => Promise<void>;
 }
@@ -43,10 +45,11 @@ export class Controller {
   #registryProblem: string | null = "not connected yet";
 
   constructor(readonly options: ControllerOptions) {
-    const { authority, bundler, clock, registryClient: store } = options;
+    const { authority, bundler, clock, pushed = () => {}, registryClient: store } = options;
     const { catalog } = this;
     this.#snapshots = new Snapshots(catalog, authority);
-    this.publisher = new Publisher({ clock, snapshotOf: (node, uses) => this.#snapshots.of(node, uses) });
+    const snapshotOf: PublisherOptions["snapshotOf"] = (node, uses) => this.#snapshots.of(node, uses);
+    this.publisher = new Publisher({ clock, snapshotOf, pushed });
     this.issuing = new Issuing({ ...options, store });
     const usesOf = (node: string): readonly string[] => this.publisher.state(node).uses;
     this.#documents = new DocumentService({
@@ -59,10 +62,11 @@ export class Controller {
     this.#mount();
     this.#following = store.follow("", {
       state: (entries, revision) => {
+        const applied = this.ready ? catalog.applied : null;
         catalog.update(entries, revision);
         this.#registryProblem = null;
         this.#snapshots.changed();
-        this.publisher.changed();
+        this.publisher.changed(applied !== null && applied !== catalog.applied);
       },
       connection: (problem) => {
         this.#registryProblem = problem;

@@ -18,7 +18,17 @@ export interface NodeState {
   certificates: readonly CertificateStatus[];
   /** Keys of the services that its apps call. */
   uses: readonly string[];
+  /** Documents that were sent to it and not acknowledged yet; null: it has them all. */
+  push: Push | null;
 }
+
+/** Of several pushes that one machine has not answered, the first revision and the last snapshot. */
+interface Push {
+  readonly sinceMs: number;
+  readonly version: string;
+}
+
+export type PushStage = "sent" | "acknowledged";
 
 interface Listener {
   readonly node: string;
@@ -30,6 +40,11 @@ interface Listener {
 export interface PublisherOptions {
   readonly clock: Clock;
   readonly snapshotOf: (node: string, uses: readonly string[]) => NodeSnapshot;
+  /**
+   * A revision of documents got so far with one machine, `ms` after it was known here. Told of machines that are connected
+   * when it comes and take it; one that is away, or refuses it, would say more of itself than of the way.
+   */
+  readonly pushed: (stage: PushStage, ms: number) => void;
 }
 
 export class Publisher {
@@ -37,6 +52,8 @@ export class Publisher {
   readonly #listeners = new Set<Listener>();
   #timer: Timer | null = null;
   #firstChangeMs = 0;
+  /** When the first revision of documents came that is not published yet; null: there is none. */
+  #documentsMs: number | null = null;
   #closed = false;
 
   constructor(readonly options: PublisherOptions) {}
@@ -45,22 +62,25 @@ export class Publisher {
     let state = this.nodes.get(node);
     if (state === undefined) {
       const nothing = { connected: false, lastSeenMs: 0, wanted: "", acknowledged: "", error: null };
-      state = { ...nothing, certificates: [], uses: [] };
+      state = { ...nothing, certificates: [], uses: [], push: null };
       this.nodes.set(node, state);
     }
     return state;
   }
 
-  /** Something changed; snapshots follow in a moment. */
-  changed(): void {
+  /** Something changed, documents perhaps; snapshots follow in a moment. */
+  changed(documents = false): void {
     if (this.#closed) return;
     const nowMs = this.options.clock.now();
+    if (documents) this.#documentsMs ??= nowMs;
     if (this.#timer === null) this.#firstChangeMs = nowMs;
     this.#timer?.cancel();
     const latestMs = this.#firstChangeMs + limits.publishDebounceMaxMs - nowMs;
     this.#timer = this.options.clock.after(Math.max(0, Math.min(limits.publishDebounceMs, latestMs)), () => {
       this.#timer = null;
-      for (const listener of [...this.#listeners]) this.#publish(listener);
+      const documentsMs = this.#documentsMs;
+      this.#documentsMs = null;
+      for (const listener of [...this.#listeners]) this.#publishDocuments(listener, documentsMs);
     });
   }
 
@@ -76,6 +96,7 @@ export class Publisher {
     };
     const closed = (): void => {
       if (own !== null) this.#listeners.delete(own);
+      state.push = null;
       state.connected = [...this.#listeners].some((each) => each.node === node);
       state.lastSeenMs = clock.wallMs();
     };
@@ -98,6 +119,16 @@ export class Publisher {
     state.certificates = reply.certificates;
     // After a refusal it still has the version it had.
     if (reply.error === null) state.acknowledged = reply.version;
+    this.#answered(state, reply);
+  }
+
+  #answered(state: NodeState, { error, version }: SnapshotReply): void {
+    const { push } = state;
+    if (push === null) return;
+    if (error === null && version === push.version)
+      this.options.pushed("acknowledged", this.options.clock.now() - push.sinceMs);
+    else if (error === null) return;
+    state.push = null;
   }
 
   setUses(node: string, uses: readonly string[]): void {
@@ -109,6 +140,14 @@ export class Publisher {
     this.#closed = true;
     this.#timer?.cancel();
     for (const listener of [...this.#listeners]) listener.stream.close();
+  }
+
+  #publishDocuments(listener: Listener, documentsMs: number | null): void {
+    if (this.#publish(listener) !== "sent") return;
+    const state = this.state(listener.node);
+    if (documentsMs !== null) this.options.pushed("sent", this.options.clock.now() - documentsMs);
+    const sinceMs = state.push?.sinceMs ?? documentsMs;
+    state.push = sinceMs === null ? null : { sinceMs, version: listener.sent };
   }
 
   #publish(listener: Listener): "sent" | "current" | "nothing" {

@@ -103,6 +103,8 @@ export interface ServerExchange {
   /** Stops and restarts `sink.data`. */
   pause(): void;
   resume(): void;
+  /** The request is a declared stream: its body may come as slowly as it likes. */
+  bePatient(): void;
   /** True once the answer is complete or aborted or the client left. */
   readonly finished: boolean;
 }

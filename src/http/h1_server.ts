@@ -11,6 +11,7 @@ import { idOf } from "../wire/head_fields.ts";
 import type { Problem } from "../wire/h1/grammar.ts";
 import { RequestParser } from "../wire/h1/request_head.ts";
 import { mayBeTrailer, statusLine, writeFields } from "../wire/h1/write_head.ts";
+import { BodyPace, slowBodyText } from "./body_pace.ts";
 import { BodyReader } from "./body_reader.ts";
 import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import { Output } from "./output.ts";
@@ -39,6 +40,10 @@ export class Http1Server extends WheelEntry implements SocketHandler {
   readonly output: Output;
   readonly #parser: RequestParser;
   readonly #body = new BodyReader();
+  readonly #pace = new BodyPace();
+  /** Body bytes of the request under way, and when the last of them, or of its answer, passed. */
+  #bodyBytes = 0;
+  #progressMs = 0;
   #exchange: Http1Exchange | null = null;
   #phase: Phase = "first-byte";
   /** Bytes that came and could not be used yet. */
@@ -129,18 +134,37 @@ export class Http1Server extends WheelEntry implements SocketHandler {
         if (this.output.pendingBytes === 0) return;
         this.options.onLimit?.("writeStallMs");
         return this.socket.reset();
-      default: {
-        const limit = this.#phase === "head" ? "headMs" : "bodyProgressMs";
-        this.options.onLimit?.(limit);
-        shard.enter();
-        this.#refuse({
-          status: 408,
-          reason: `the ${this.#phase} of the request did not arrive in time`,
-          limit,
-        });
-        shard.leave();
-      }
+      case "head":
+        return this.#tooSlow("headMs", "the head of the request did not arrive in time");
+      case "body":
+        return this.#lookAtBody();
     }
+  }
+
+  /** About once a second while the body of a request comes. */
+  #lookAtBody(): void {
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    const nowMs = this.options.shard.clock.now();
+    const silentMs = nowMs - this.#progressMs;
+    // The client takes nothing of its answer, so nobody can take more of its body.
+    if (this.output.pendingBytes > 0 && silentMs >= limits.writeStallMs) {
+      this.options.onLimit?.("writeStallMs");
+      return this.socket.reset();
+    }
+    // Once its answer has begun it is a stream both ways, which has no floor.
+    const bytes = exchange.started ? Number.POSITIVE_INFINITY : this.#bodyBytes;
+    const limit = this.#pace.look(nowMs, exchange.awaitsBody, bytes, this.#progressMs);
+    if (limit !== null) return this.#tooSlow(limit, slowBodyText(limit));
+    const leftMs = limits.bodyProgressMs - silentMs;
+    this.#wait("body", leftMs > 0 ? Math.min(limits.bodyWatchMs, leftMs) : limits.bodyWatchMs);
+  }
+
+  #tooSlow(limit: string, reason: string): void {
+    const { shard } = this.options;
+    shard.enter();
+    this.#refuse({ status: 408, reason, limit });
+    shard.leave();
   }
 
   // -------------------------------------------------------------------------------------- used by the exchange
@@ -271,8 +295,15 @@ export class Http1Server extends WheelEntry implements SocketHandler {
     // What follows a request for a tunnel waits until it is known whether there will be one.
     if (tunnelAsked && this.#body.done) exchange.holding = true;
     if (this.#body.done) this.#wait("answer", limits.writeStallMs);
-    else this.#wait("body", limits.bodyProgressMs);
+    else this.#beginBody();
     this.options.handler(exchange);
+  }
+
+  #beginBody(): void {
+    this.#bodyBytes = 0;
+    this.#progressMs = this.options.shard.clock.now();
+    this.#pace.begin(this.#progressMs);
+    this.#wait("body", limits.bodyWatchMs);
   }
 
   #bodyEnded(): void {
@@ -333,8 +364,9 @@ export class Http1Server extends WheelEntry implements SocketHandler {
   }
 
   /** Progress of a body or an answer: the time limit starts again. */
-  progressed(): void {
-    if (this.#phase === "body") this.options.shard.wheel.arm(this, limits.bodyProgressMs);
+  progressed(bodyBytes: number): void {
+    this.#bodyBytes += bodyBytes;
+    if (this.#phase === "body") this.#progressMs = this.options.shard.clock.now();
     else if (this.#phase === "answer") this.options.shard.wheel.arm(this, limits.writeStallMs);
   }
 
@@ -386,6 +418,10 @@ class Http1Exchange implements ServerExchange, RequestHead {
   /** A tunnel was asked for: what follows the head waits for the answer. */
   holding = false;
   #paused = false;
+  /** Its body may come as slowly as it likes. */
+  #patient = false;
+  /** The client sends its body only when told to, and was not. */
+  #unasked: boolean;
   #bodyDone: boolean;
   #trailers: Fields | null = null;
   /** Set when the client left before its answer was complete. */
@@ -412,6 +448,7 @@ class Http1Exchange implements ServerExchange, RequestHead {
     this.nominated = parser.framing.nominated;
     this.#minor = parser.minor;
     this.#persistent = parser.persistent;
+    this.#unasked = parser.expectContinue;
     this.#bodyDone = parser.contentLength === 0;
   }
 
@@ -428,6 +465,15 @@ class Http1Exchange implements ServerExchange, RequestHead {
     return this.sink !== null && !this.#paused && !this.holding;
   }
 
+  /** Whether it is the client that is waited for. */
+  get awaitsBody(): boolean {
+    return this.flowing && !this.#patient && !this.#unasked;
+  }
+
+  bePatient(): void {
+    this.#patient = true;
+  }
+
   accept(sink: RequestSink): void {
     this.sink = sink;
     if (this.#left !== null) return sink.aborted(this.#left);
@@ -437,6 +483,7 @@ class Http1Exchange implements ServerExchange, RequestHead {
 
   inform(status: number, fields: Fields | null, edits: FieldEdits): void {
     if (this.started || this.finished || this.#minor === 0) return;
+    if (status === 100) this.#unasked = false;
     const { output } = this.server;
     output.text(statusLine(status));
     writeFields(output, fields, { edits, nominated: null, keepLength: false, replacedId: 0 });
@@ -511,7 +558,7 @@ class Http1Exchange implements ServerExchange, RequestHead {
       output.bytes(bytes, start, end);
       output.text("\r\n");
     } else output.bytes(bytes, start, end);
-    this.server.progressed();
+    this.server.progressed(0);
     return output.hasRoom;
   }
 
@@ -546,7 +593,8 @@ class Http1Exchange implements ServerExchange, RequestHead {
   }
 
   bodyData(bytes: Uint8Array, start: number, end: number): void {
-    this.server.progressed();
+    this.#unasked = false;
+    this.server.progressed(end - start);
     this.sink?.data(bytes, start, end);
   }
 

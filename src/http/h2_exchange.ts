@@ -1,10 +1,11 @@
 /** One request on an HTTP/2 server connection, and its answer. */
-import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
+import { isGrpc } from "../wire/grpc.ts";
 import { noFields, type HeadFields } from "../wire/head_fields.ts";
+import { BodyPace, slowBodyText, type BodyLimit } from "./body_pace.ts";
 import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
@@ -48,6 +49,12 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   #released = false;
   /** The sink has heard the end of the request. */
   #told = false;
+  /** Made when somebody first looks how its body comes. */
+  #pace: BodyPace | null = null;
+  /** Its body may come as slowly as it likes. */
+  #patient = false;
+  /** The client was told to go on with its body. */
+  #asked = false;
 
   constructor(
     readonly server: ExchangeWire,
@@ -87,6 +94,10 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
 
   // ------------------------------------------------------------------------------------------------ body in
 
+  bePatient(): void {
+    this.#patient = true;
+  }
+
   accept(sink: RequestSink): void {
     if (this.#left !== null) {
       this.#learn();
@@ -118,6 +129,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
 
   inform(status: number, fields: Fields | null, edits: FieldEdits): void {
     if (this.started || this.#finished || status === 101) return;
+    if (status === 100) this.#asked = true;
     const { heads } = this.server;
     heads.begin();
     heads.status(status);
@@ -241,17 +253,23 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     this.server.nowAware();
   }
 
-  /** Whether its body has stood still for too long though it is wanted. Streams both ways may be silent. */
-  isSlow(nowMs: number): boolean {
-    if (this.remoteEnded || this.started || !this.flowing) return false;
-    if (nowMs - this.receivedMs <= limits.bodyProgressMs) return false;
-    return this.fields.get("content-type")?.startsWith("application/grpc") !== true;
+  /** The limit that its body breaks by being slow, or null. Streams both ways may be silent. */
+  slowness(nowMs: number): BodyLimit | null {
+    if (this.remoteEnded || this.started || this.#patient) return null;
+    if (this.#pace === null) {
+      this.#patient = isGrpc(this.fields);
+      this.#pace = new BodyPace();
+      this.#pace.begin(this.beganMs);
+    }
+    const bytes = this.receivedBytes;
+    const unasked = this.expectContinue && !this.#asked && bytes === 0;
+    return this.#pace.look(nowMs, this.flowing && !unasked && !this.#patient, bytes, this.receivedMs);
   }
 
-  timeOut(): void {
+  timeOut(limit: BodyLimit): void {
     const sink = this.#sink;
     this.#sink = null;
-    const reason = "the body of the request did not arrive in time";
+    const reason = slowBodyText(limit);
     this.answerPlainly(408, reason);
     sink?.aborted({ flag: "DC", side: "downstream", repeat: "no", status: 408, detail: reason });
   }

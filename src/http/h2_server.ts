@@ -254,9 +254,11 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
       this.options.onLimit?.("writeStallMs");
       this.resetStream(stream, errorCodes.cancel);
       stream.onBroken(errorCodes.cancel, "the client took nothing of its answer for too long", true);
-    } else if (exchange.isSlow(nowMs)) {
-      this.options.onLimit?.("bodyProgressMs");
-      exchange.timeOut();
+      return;
     }
+    const limit = exchange.slowness(nowMs);
+    if (limit === null) return;
+    this.options.onLimit?.(limit);
+    exchange.timeOut(limit);
   }
 }

@@ -129,6 +129,11 @@ export abstract class Http2Stream implements SendingStream {
     return this.#paused;
   }
 
+  /** Body bytes that came so far. */
+  protected get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
   pause(): void {
     this.#paused = true;
   }

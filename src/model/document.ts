@@ -2,7 +2,7 @@
  * What operators write, after parsing: defaults filled in, durations in milliseconds, sugar expanded. The shapes
  * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
  */
-import type { Protocol, ServiceName, Transport } from "./service.ts";
+import type { EscapedSlashes, Protocol, ServiceName, Transport } from "./service.ts";
 
 export type Document = ServiceDocument | HttpRouteDocument | TlsRouteDocument | AccessDocument;
 
@@ -33,8 +33,9 @@ export interface ServiceDocument {
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly health: HealthCheck | null;
   readonly balance: Balance;
-  /** Answers may be silent for long: no idle timer. */
+  /** Answers may be silent for long, and bodies of requests slow: no idle timer, no floor. */
   readonly stream: boolean;
+  readonly escapedSlashes: EscapedSlashes;
   readonly policies: readonly PolicyUse[];
 }
 

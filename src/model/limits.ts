@@ -81,6 +81,12 @@ export const limits = {
   proxyHeaderBytesMax: 4 * kib,
   headMs: 10_000,
   bodyProgressMs: 30_000,
+  /** A body that is awaited may come as it likes for so long; then on average at least so fast. */
+  bodyGraceMs: 10_000,
+  bodyBytesPerSecondMin: 240,
+  bodyWatchMs: 1_000,
+  /** A look that comes later than this: the proxy itself stood still, and no client is to blame. */
+  bodyStallMs: 3_000,
   writeStallMs: 30_000,
   lingerMs: 2_000,
   answerIdleMs: 300_000,
@@ -229,6 +235,12 @@ assert(
   "no single stream fills the window of its connection",
 );
 assert(limits.h2FramesPerTurnMax > 0 && limits.h2QuantumBytes > 0, "each turn makes progress");
+assert(
+  limits.bodyWatchMs < limits.bodyStallMs &&
+    limits.bodyStallMs < limits.bodyGraceMs &&
+    limits.bodyGraceMs < limits.bodyProgressMs,
+  "a body is looked at before it can be too slow",
+);
 assert(limits.leaseRenewMs * 2 < limits.leaseMs, "one lost renewal does not end a lease");
 assert(limits.targetBytesMax < limits.requestHeadBytesMax, "a target fits a head");
 assert(

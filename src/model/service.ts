@@ -7,6 +7,13 @@
  */
 export type Protocol = "http" | "http2" | "grpc" | "tcp" | "tls" | "detect";
 
+/**
+ * What `%2F` in a path means to a service: `keep`, a letter like any other, which goes on as it came; `refuse`, no path of its;
+ * `decode`, a slash. The app must mean the same: one that takes as a slash what is kept gets requests that rules of the path
+ * before it did not fit.
+ */
+export type EscapedSlashes = "keep" | "refuse" | "decode";
+
 /** How a call travels between two machines: `shared`, a stream of an HTTP/2 connection; `http/1.1`, a connection at a time; `own`, an opaque connection with a TLS connection of its own. */
 export type Transport = "shared" | "http/1.1" | "own";
 

@@ -3,7 +3,7 @@
  * wire and on the proxy's disk. A proxy builds its live state from it and from nothing else.
  */
 import type { Balance, HealthCheck, RouteMatch } from "./document.ts";
-import type { Protocol, ServiceName, Transport } from "./service.ts";
+import type { EscapedSlashes, Protocol, ServiceName, Transport } from "./service.ts";
 
 export interface Snapshot {
   /** Format of this shape; a proxy refuses one it does not know. */
@@ -36,6 +36,7 @@ export interface LocalService {
   readonly protocol: Protocol;
   readonly health: HealthCheck | null;
   readonly stream: boolean;
+  readonly escapedSlashes: EscapedSlashes;
   readonly access: Access;
 }
 
@@ -68,6 +69,7 @@ export interface Destination {
   readonly transport: Transport;
   readonly balance: Balance;
   readonly stream: boolean;
+  readonly escapedSlashes: EscapedSlashes;
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence: the first that matches wins. Empty: no route attached, everything goes to the service. */

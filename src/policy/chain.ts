@@ -9,8 +9,8 @@ import type { PolicyBinding } from "../model/snapshot.ts";
 import type { PolicyRecord } from "../telemetry/record.ts";
 import { noEdits, type FieldEdits } from "../wire/fields.ts";
 import { checkDecision, mergeEdits, type CheckedDecision } from "./decision.ts";
-import type { PolicyCall } from "./policy_call.ts";
-import type { PolicyAnswer, PolicyHost } from "./policy_host.ts";
+import type { PolicyAnswer, PolicyCall } from "./policy_call.ts";
+import type { PolicyHost } from "./policy_host.ts";
 
 interface Evaluated {
   /** One per policy that ran, for the record of the exchange. */

@@ -133,11 +133,12 @@ export class HostedPolicy {
   #lose(reason: string): void {
     this.#worker.terminate();
     const isLoaded = this.#questions[0]?.what !== "load";
+    const busyUs = this.#questions.length === 0 ? 0 : Math.round((this.clock.now() - this.#sinceMs) * 1_000);
     const batches = this.#questions.flatMap((each) => (each.what === "batch" ? [each.batch] : []));
     this.#questions = [];
     this.#touched = false;
     const shown = reason.slice(0, limits.policyReasonLengthMax);
-    const lost: LostText = { reason: shown, batches, restarted: isLoaded };
+    const lost: LostText = { busyUs, reason: shown, batches, restarted: isLoaded };
     this.send(frameKinds.lost, this.id, 0, JSON.stringify(lost));
     if (!isLoaded) return;
     this.#worker = this.#start();

@@ -17,6 +17,13 @@ export interface PolicyCall {
   readonly requestId: string;
 }
 
+/** `decision` is what the policy said, unchecked. */
+export type PolicyAnswer =
+  | { readonly ok: true; readonly decision: unknown; readonly us: number }
+  | { readonly ok: false; readonly reason: string; readonly us: number };
+
+export type Answer = (answer: PolicyAnswer) => void;
+
 /** Taken down at once: the head it is read from is not kept. */
 export function encodeCall(binding: number, call: PolicyCall): string {
   return JSON.stringify([

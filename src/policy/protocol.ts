@@ -39,8 +39,21 @@ export interface LoadText {
   readonly cpuMs: number;
 }
 
+/**
+ * Text of `answers` and `answered`: the first call that it is about, the CPU time of the thread since it last said so (0 but for
+ * the last part of a batch), how long each call took, and what was decided. All times in microseconds.
+ */
+export type AnswersText = readonly [
+  first: number,
+  cpuUs: number,
+  us: readonly number[],
+  answers: readonly unknown[],
+];
+
 /** Text of `lost`: the worker had to be ended; these batches are never answered. Not restarted: it could not even be loaded. */
 export interface LostText {
+  /** How long it had been busy, microseconds: whoever does not answer runs all that time. */
+  readonly busyUs: number;
   readonly reason: string;
   readonly batches: readonly number[];
   readonly restarted: boolean;

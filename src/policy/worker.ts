@@ -4,7 +4,9 @@
  * beyond asking for its type. What this file imports is all there is beside untrusted code: keep it so.
  *
  * In: `L` with Load as JSON, `B<binding> <options>`, `U<binding> `, `C<batch> <calls>`, `P`. Out: `l<description>`,
- * `b<binding> <answer>`, then `a<batch> [first call, [microseconds, …], [answer, …]]` for parts of a batch, `z…` for its last, `p`; `f<reason>` when the bundle cannot be loaded.
+ * `b<binding> <answer>`, then `a<batch> [first call, 0, [microseconds, …], [answer, …]]` for parts of a batch, `z…` for its last,
+ * where the second entry is the CPU time that this thread took since it last told, `p`; `f<reason>` when the bundle cannot be
+ * loaded. Answers stand last: they are text of the realm, and could close what they stand in.
  */
 import { createContext, runInContext } from "node:vm";
 
@@ -12,7 +14,10 @@ declare const self: {
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
   postMessage(message: string): void;
 };
-declare const process: { on(event: "unhandledRejection" | "uncaughtException", listener: () => void): void };
+declare const process: {
+  on(event: "unhandledRejection" | "uncaughtException", listener: () => void): void;
+  threadCpuUsage(): { readonly user: number; readonly system: number };
+};
 
 /** First message: the bundle, and the longest answer that is handed on. */
 interface Load {
@@ -112,9 +117,17 @@ class Answers {
     return nowMs - this.#flushedMs > flushMs || this.#length > lengthMax;
   }
 
-  flush(last: boolean): void {
+  flush(): void {
+    this.#send("a", 0);
+  }
+
+  end(cpuUs: number): void {
+    this.#send("z", cpuUs);
+  }
+
+  #send(mark: "a" | "z", cpuUs: number): void {
     const us = this.#microseconds.join(",");
-    self.postMessage(`${last ? "z" : "a"}${this.batch} [${this.#first},[${us}],[${this.#texts.join(",")}]]`);
+    self.postMessage(`${mark}${this.batch} [${this.#first},${cpuUs},[${us}],[${this.#texts.join(",")}]]`);
     this.#first += this.#texts.length;
     this.#texts = [];
     this.#microseconds = [];
@@ -124,6 +137,8 @@ class Answers {
 }
 
 class Service {
+  #toldUs = 0;
+
   constructor(
     private readonly entrance: Entrance,
     private readonly answerLengthMax: number,
@@ -160,14 +175,22 @@ class Service {
       answers.add(answer, now - before);
       before = now;
       if (answer === "") waiting = true;
-      else if (!waiting && answers.isDue(now, this.answerLengthMax)) answers.flush(false);
+      else if (!waiting && answers.isDue(now, this.answerLengthMax)) answers.flush();
     }
-    if (!waiting) return answers.flush(true);
+    if (!waiting) return answers.end(this.#cpuUs());
     // Microtasks of the realm have run by then; nothing else could settle a promise in there.
     setImmediate(() => {
       answers.settle((index) => this.#text(this.entrance.settled, index));
-      answers.flush(true);
+      answers.end(this.#cpuUs());
     });
+  }
+
+  /** CPU time of this thread since the last time, making the realm included: microseconds. */
+  #cpuUs(): number {
+    const { user, system } = process.threadCpuUsage();
+    const untoldUs = user + system - this.#toldUs;
+    this.#toldUs += untoldUs;
+    return untoldUs;
   }
 
   #take(calls: string): number {

@@ -15,10 +15,13 @@ import type { Outcome } from "../model/outcome.ts";
 import type { Recorder } from "../telemetry/record.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
+import { readSlashes } from "../wire/target.ts";
 import { decideAccess } from "./guard/access.ts";
 import { callerField, heddleFields } from "./heddle_fields.ts";
 import { CallRecord } from "./call_record.ts";
 import type { InboundService, LocalApp } from "./live_service.ts";
+import { streamOf, type StreamKind } from "./open_streams.ts";
+import { outcomes } from "./outcomes.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
 
 /** Who calls, as its certificate or its listener says. */
@@ -57,11 +60,15 @@ export interface InboundCallOptions {
 
 export class InboundCall implements ResponseSink, Taker {
   readonly #record: CallRecord;
+  /** As the app gets it. */
+  #request: OutgoingRequest;
   #pool: Pool | null = null;
   #stream: ClientStream | null = null;
   /** The answer is one of gRPC, and the status in its head, if it has only a head. */
   #grpc = false;
   #grpcHead = "";
+  /** What its answer turned out to be, while it is open. */
+  #streamKind: StreamKind | null = null;
   #finished = false;
 
   constructor(readonly options: InboundCallOptions) {
@@ -78,13 +85,17 @@ export class InboundCall implements ResponseSink, Taker {
     record.protocol = options.protocol;
     record.endpoint = app.id;
     this.#record = record;
+    this.#request = request;
   }
 
   /** Leads to `started` or `failed` of the sink, maybe from inside. */
   begin(): void {
-    const { service, caller, app, request, path } = this.options;
+    const { service, caller, app } = this.options;
     if (!takesRequests(service.local.protocol)) return this.failed(notHttp(service));
-    const verdict = decideAccess(service.local.access, caller.spiffeId, request.method, path);
+    if (service.local.escapedSlashes !== "keep" && !this.#readSlashes())
+      return this.failed(outcomes.escapedSlash(service.key));
+    const { method } = this.#request;
+    const verdict = decideAccess(service.local.access, caller.spiffeId, method, this.#record.path);
     this.#record.access = verdict;
     if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));
     this.#pool = app.pools[this.#appVersion()];
@@ -92,9 +103,22 @@ export class InboundCall implements ResponseSink, Taker {
   }
 
   connected(connection: ClientConnection): void {
-    const { request, edits, caller, sink } = this.options;
-    this.#stream = connection.start(request, withCaller(edits, caller.key), this);
+    const { edits, caller, sink } = this.options;
+    this.#stream = connection.start(this.#request, withCaller(edits, caller.key), this);
     sink.started(this.#stream);
+  }
+
+  /** Rules and the app see the path as the service reads it, whatever the proxy of the caller did. */
+  #readSlashes(): boolean {
+    const { service, request } = this.options;
+    const read = readSlashes(service.local.escapedSlashes, request.target);
+    if (read === null) return false;
+    if (read.target === request.target) return true;
+    const { method, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
+    const { target } = read;
+    this.#request = { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
+    this.#record.path = read.path;
+    return true;
   }
 
   /** What is declared counts; where nothing is, the app is taken to speak what its client spoke. */
@@ -128,8 +152,16 @@ export class InboundCall implements ResponseSink, Taker {
     this.#record.firstByteMs = shard.clock.now();
     this.#grpc = isGrpc(head.fields);
     if (this.#grpc) this.#grpcHead = head.fields.get("grpc-status") ?? "";
+    if (this.#grpc || head.tunnel || head.contentLength < 0) this.#noteStream(head);
     const foreign = heddleFields(head.fields);
     sink.head(foreign === null ? head : { ...head, nominated: [...foreign, ...(head.nominated ?? [])] });
+  }
+
+  #noteStream(head: ResponseHead): void {
+    const kind = this.#grpc ? "grpc" : streamOf(head, this.options.request.upgrade);
+    if (kind === null) return;
+    this.#streamKind = kind;
+    this.options.service.streams.opened(kind);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -156,14 +188,16 @@ export class InboundCall implements ResponseSink, Taker {
   #finish(outcome: Outcome | null): void {
     if (this.#finished) return;
     this.#finished = true;
-    const { shard, recorder, sink } = this.options;
+    const { shard, recorder, service, sink } = this.options;
+    if (this.#streamKind !== null) service.streams.closed(this.#streamKind);
     this.#record.outcome = outcome;
     this.#record.bytesIn = sink.bytesSent;
     recorder.finish(this.#record, shard.clock.now());
   }
 
   #denied(rule: string): Outcome {
-    const { service, caller, request, path } = this.options;
+    const { service, caller, request } = this.options;
+    const { path } = this.#record;
     const by = rule === "default" ? "no access rule allows it" : `the access rule ${rule} denies it`;
     const detail = `${caller.key} may not ${request.method} ${path} of ${service.key}: ${by}`;
     return { flag: "AD", side: "downstream", repeat: "no", status: 403, detail };

@@ -24,6 +24,7 @@ export function serveInbound(
   const app = service === undefined ? null : chooseApp(service, parts.random);
   if (service === undefined || app === null)
     return rescue(exchange, outcomes.notHere(serverName), requestId, true);
+  if (service.local.stream) exchange.bePatient();
   const joined = new InboundExchange(exchange, requestId);
   const { request } = exchange;
   joined.call = new InboundCall({

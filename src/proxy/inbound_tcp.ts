@@ -37,6 +37,7 @@ export interface InboundTcpOptions {
 export class InboundTcp {
   readonly #record: CallRecord;
   #dial: Dial | null = null;
+  #open = false;
 
   constructor(readonly options: InboundTcpOptions) {
     const { parts, service, app, caller, tls, requestId } = options;
@@ -64,6 +65,8 @@ export class InboundTcp {
         opened: (socket) => {
           const far = this.#farEnd(socket);
           this.#record.firstByteMs = parts.shard.clock.now();
+          this.#open = true;
+          service.streams.opened("tcp");
           taker.opened(far);
           return far;
         },
@@ -80,7 +83,8 @@ export class InboundTcp {
   }
 
   finish(outcome: Outcome | null, bytesIn: number, bytesOut: number): void {
-    const { parts } = this.options;
+    const { parts, service } = this.options;
+    if (this.#open) service.streams.closed("tcp");
     this.#record.outcome = outcome;
     this.#record.bytesIn = bytesIn;
     this.#record.bytesOut = bytesOut;

@@ -5,6 +5,7 @@ import type { Admission } from "./guard/admission.ts";
 import type { Balancer, Candidate } from "./balance/balancer.ts";
 import type { EndpointLoad } from "./balance/endpoint_load.ts";
 import type { RetryBudget } from "./balance/retry_budget.ts";
+import type { OpenStreams } from "./open_streams.ts";
 import type { RouteMatcher } from "./route/match_route.ts";
 import type { Pool } from "./upstream/pool.ts";
 
@@ -25,6 +26,7 @@ export interface InboundService {
   readonly key: string;
   readonly local: LocalService;
   readonly apps: readonly LocalApp[];
+  readonly streams: OpenStreams;
 }
 
 /** One of its copies on this machine; null when there is none. */
@@ -47,6 +49,7 @@ export interface LiveDestination {
   readonly tlsRoutes: readonly LiveTlsRoute[];
   readonly budget: RetryBudget;
   readonly admission: Admission;
+  readonly streams: OpenStreams;
 }
 
 export interface LiveEndpoint extends Candidate {

@@ -18,6 +18,7 @@ import { serviceKey, takesRequests } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import { attemptField, heddleFields, repeatField, requestIdField, spokeField } from "./heddle_fields.ts";
+import { readSlashes } from "../wire/target.ts";
 import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
 import { allowedMethods, answerVia, hopsLeft, maxForwardsField, viaOf, viaOnly } from "./hops.ts";
@@ -31,6 +32,7 @@ import type {
   Target,
 } from "./live_service.ts";
 import { outcomes } from "./outcomes.ts";
+import { streamOf, type StreamKind } from "./open_streams.ts";
 import type { OutboundSource, PoolKind } from "./outbound_source.ts";
 import { proxyFailure } from "./proxy_failure.ts";
 import { isRequestId } from "./request_id.ts";
@@ -74,6 +76,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   #timeoutMs: number | null = null;
   /** Its client speaks gRPC. */
   readonly #grpc: boolean;
+  /** What its answer turned out to be, while it is open. */
+  #streamKind: StreamKind | null = null;
   #finished = false;
   /** Body bytes of both directions when the idle timer was set. */
   #seenBytes = 0;
@@ -131,12 +135,16 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.destinationId = destination.destination.spiffeId;
     if ((request.method === "TRACE" || request.method === "OPTIONS") && this.#endsHere(request)) return;
     if (!takesRequests(destination.destination.protocol)) return this.#refuse(outcomes.notHttp(destination));
+    if (destination.destination.escapedSlashes !== "keep" && !this.#readSlashes(destination))
+      return this.#refuse(outcomes.escapedSlash(destination.key));
     if (!destination.admission.enter()) return this.#overflow(destination);
     this.#admitted = destination;
     destination.budget.request(record.startedMs);
-    const route = matchRoute(destination.routes, request);
+    const { method, fields } = request;
+    const asked = this.#newTarget === null ? request : { method, path: record.path, fields };
+    const route = matchRoute(destination.routes, asked);
     record.route = route === null ? "unmatched" : route.name;
-    if (route === null) return this.#refuse(outcomes.noRoute(destination.key, request.method, request.path));
+    if (route === null) return this.#refuse(outcomes.noRoute(destination.key, method, record.path));
     this.#route = route;
     this.#timeoutMs = this.#grpc
       ? earlier(route.requestTimeoutMs, grpcTimeoutMs(request.fields))
@@ -162,6 +170,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     if (endpoint === null) return this.#refuse(outcomes.noEndpoint(destination));
     this.#endpoint = endpoint;
     this.#attemptMs = nowMs;
+    if (destination.destination.stream) this.exchange.bePatient();
     endpoint.load.started();
     this.#record.endpoint = endpoint.endpoint.id;
     this.#record.tls = endpoint.here === null;
@@ -220,13 +229,25 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#finish(null);
   }
 
+  /** Routes, policies, rules and the app all see the path as the service reads it. False: it takes none like this. */
+  #readSlashes({ destination }: LiveDestination): boolean {
+    const { request } = this.exchange;
+    const read = readSlashes(destination.escapedSlashes, request.target);
+    if (read === null) return false;
+    if (read.target === request.target) return true;
+    this.#newTarget = read.target;
+    this.#record.path = read.path;
+    return true;
+  }
+
   #overflow(destination: LiveDestination): void {
     this.source.parts.recorder.limitTripped("requestsMax", `outbound ${this.source.key}`);
     this.#refuse(outcomes.tooMany(destination.key));
   }
 
   #askPolicies(route: LiveRoute, destination: LiveDestination): void {
-    const { method, authority, target } = this.exchange.request;
+    const { method, authority } = this.exchange.request;
+    const target = this.#newTarget ?? this.exchange.request.target;
     // Policies may still read when the client has left and the head is another's.
     const fields = this.exchange.request.fields.copy();
     const { sourceId, requestId } = this.#record;
@@ -381,6 +402,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.outcome = failure;
     record.firstByteMs = nowMs;
     this.#head = head;
+    if (this.#grpc || head.tunnel || head.contentLength < 0) this.#noteStream(head);
     this.#body.settle();
     this.#noteAttempt(failure === null ? "ok" : failure.flag, nowMs);
     const { load } = this.#endpoint as LiveEndpoint;
@@ -389,6 +411,13 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const remove = failure === null ? head.nominated : [repeatField, ...(head.nominated ?? [])];
     const edits = remove === null ? this.#answerEdits : { ...this.#answerEdits, remove };
     this.exchange.respond(head.status, head.fields, edits, head.contentLength);
+  }
+
+  #noteStream(head: ResponseHead): void {
+    const kind = this.#grpc ? "grpc" : streamOf(head, this.exchange.request.upgrade);
+    if (kind === null) return;
+    this.#streamKind = kind;
+    this.#admitted?.streams.opened(kind);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -564,6 +593,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const { shard, recorder } = this.source.parts;
     shard.wheel.forget(this);
     this.#admitted?.admission.leave();
+    if (this.#streamKind !== null) this.#admitted?.streams.closed(this.#streamKind);
     this.#body.settle();
     this.#record.outcome = outcome;
     this.#record.bytesIn = this.#body.bytes;

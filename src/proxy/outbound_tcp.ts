@@ -59,6 +59,7 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
   #pool: Pool | null = null;
   #stream: StreamEnd | null = null;
   #admitted = false;
+  #open = false;
 
   constructor(
     readonly near: NearSide,
@@ -191,6 +192,8 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
     this.#endpoint?.load.answered(nowMs - this.#attemptMs, nowMs);
     this.#note("ok", nowMs);
     this.#record.firstByteMs = nowMs;
+    this.#open = true;
+    this.call.destination.streams.opened("tcp");
     this.near.left = null;
     const pipe = new Pipe(this.near.join(), far, (ended, broken) => {
       parts.open.delete(ended);
@@ -255,6 +258,7 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
     const { parts } = this.source;
     this.#endAttempt();
     if (this.#admitted) this.call.destination.admission.leave();
+    if (this.#open) this.call.destination.streams.closed("tcp");
     this.#inbound?.finish(outcome, bytesIn, bytesOut);
     this.#record.outcome = outcome;
     this.#record.bytesIn = bytesIn;

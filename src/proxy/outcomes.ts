@@ -34,6 +34,11 @@ export const outcomes = {
     return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
   },
 
+  escapedSlash(key: string): Outcome {
+    const detail = `${key} takes no path like this one, which has an escaped slash (%2F)`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 400, detail };
+  },
+
   noTrace(): Outcome {
     const detail = "TRACE is not answered: it would show what is added on the way";
     return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };

@@ -26,6 +26,7 @@ import type {
   LiveTlsRoute,
   LocalApp,
 } from "./live_service.ts";
+import { OpenStreams } from "./open_streams.ts";
 import { totalWeightOf } from "./route/choose_backend.ts";
 import { anyRequest, RouteMatcher } from "./route/match_route.ts";
 import type { Pool } from "./upstream/pool.ts";
@@ -104,7 +105,8 @@ class StateBuilder {
 
   #addLocal(local: LocalService): void {
     const key = serviceKey(local.service);
-    const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [] };
+    const streams = this.previous?.locals.get(key)?.streams ?? new OpenStreams();
+    const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams };
     this.#locals.set(key, service);
     this.#inbound.set(serverNameOf(local.service), service);
   }
@@ -132,6 +134,7 @@ class StateBuilder {
       tlsRoutes: [],
       budget: before?.budget ?? new RetryBudget(),
       admission: before?.admission ?? new Admission(),
+      streams: before?.streams ?? new OpenStreams(),
     });
   }
 

@@ -74,6 +74,22 @@ export class PolicyTelemetry {
   }
 }
 
+/**
+ * CPU time of a policy, as the host knows it: of the thread that runs one version for all services and hooks, which cannot tell
+ * whom it works for. Loading, collecting garbage and reading calls count; a call that had to be stopped counts for as long as
+ * it took. What the host spends on handing calls over, and what a host that was ended had not told yet, is missing.
+ */
+export function policyCpu(
+  metrics: Metrics,
+): (policy: { readonly name: string; readonly hash: string }) => Counter {
+  const cpu = metrics.counter(
+    "heddle_policy_cpu_seconds_total",
+    "CPU time of the threads that run policies.",
+    ["policy", "version"],
+  );
+  return ({ name, hash }) => cpu(name, hash.slice(0, versionLength));
+}
+
 /** Words of decisions come from policies: that many are looked up by themselves, the others are taken apart each time. */
 const decisionsKept = 64;
 

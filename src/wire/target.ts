@@ -3,6 +3,8 @@
  * access rules and the upstream see the same string.
  */
 
+import type { EscapedSlashes } from "../model/service.ts";
+
 /** The target as it is routed and forwarded. */
 export interface NormalTarget {
   readonly target: string;
@@ -28,6 +30,20 @@ export function normalTarget(target: string): NormalTarget | null {
   const path = normalPath(rawPath);
   if (path === null) return null;
   return { target: question < 0 ? path : path + target.slice(question), path };
+}
+
+/**
+ * What a normal target is to a service that reads escaped slashes so; null when it takes none, or when one hid a dot segment.
+ * Once only: what was read stays as it is when it is read again, as the proxy of the service does.
+ */
+export function readSlashes(slashes: EscapedSlashes, target: string): NormalTarget | null {
+  const question = target.indexOf("?");
+  const path = question < 0 ? target : target.slice(0, question);
+  if ((slashes !== "refuse" && slashes !== "decode") || !/%2f/i.test(path)) return { target, path };
+  if (slashes === "refuse") return null;
+  const decoded = path.replaceAll(/%2f/gi, "/");
+  if (/\/\.{1,2}(?:\/|$)/.test(decoded)) return null;
+  return { target: decoded + target.slice(path.length), path: decoded };
 }
 
 /** Dot segments removed, escapes of unreserved characters decoded, other escapes in upper case. */

@@ -4,6 +4,7 @@ import type { SnapshotLine } from "../../src/api/messages.ts";
 import { controllerPaths, registryKeys } from "../../src/api/messages.ts";
 import { RegistryClient } from "../../src/api/registry_client.ts";
 import { Controller } from "../../src/controller/controller.ts";
+import type { PushStage } from "../../src/controller/publisher.ts";
 import type { PolicyBundler } from "../../src/controller/policy_uses.ts";
 import { Authority, createAuthority } from "../../src/identity/authority.ts";
 import type { Instance, Node, ServiceName } from "../../src/model/service.ts";
@@ -24,6 +25,8 @@ export class ControllerUnderTest {
   readonly #runtime = createRuntime();
   readonly store = new MemoryStore(this.#runtime.clock);
   readonly controller: Controller;
+  /** Stages that revisions of documents reached. */
+  readonly pushes: PushStage[] = [];
   readonly #clients: DirectControl[] = [];
 
   private constructor(authority: Authority, bundler: PolicyBundler) {
@@ -42,6 +45,7 @@ export class ControllerUnderTest {
       address: "127.0.0.1:7443",
       reach: async () => ({ ok: true, detail: "" }),
       log: () => {},
+      pushed: (stage) => void this.pushes.push(stage),
     });
   }
 

@@ -7,7 +7,7 @@ import type { Clock, Net, TlsCredential } from "../../runtime/contract.ts";
 import { Shard } from "../../src/http/shard.ts";
 import type { Upstream } from "../../src/model/document.ts";
 import { serviceId } from "../../src/model/identity.ts";
-import type { Protocol, ServiceName, Transport } from "../../src/model/service.ts";
+import type { EscapedSlashes, Protocol, ServiceName, Transport } from "../../src/model/service.ts";
 import type {
   Access,
   CompiledRoute,
@@ -120,6 +120,7 @@ export interface DestinationPlan {
   readonly subsets?: Destination["subsets"];
   readonly access?: Access;
   readonly stream?: boolean;
+  readonly escapedSlashes?: EscapedSlashes;
   readonly serverFirst?: boolean;
   readonly transport?: Transport;
   readonly tlsRoutes?: Destination["tlsRoutes"];
@@ -266,6 +267,7 @@ export class Planes {
       protocol: plan.protocol ?? "http",
       balance: plan.balance ?? "round-robin",
       stream: plan.stream ?? false,
+      escapedSlashes: plan.escapedSlashes ?? "keep",
       serverFirst: plan.serverFirst ?? false,
       transport: plan.transport ?? "shared",
       tlsRoutes: plan.tlsRoutes ?? [],
@@ -288,6 +290,7 @@ function localOf(service: string, plan: DestinationPlan | undefined): LocalServi
     protocol: plan?.protocol ?? "http",
     health: null,
     stream: plan?.stream ?? false,
+    escapedSlashes: plan?.escapedSlashes ?? "keep",
     access: plan?.access ?? openAccess,
   };
 }

@@ -1,13 +1,17 @@
 /** A policy host of the compiled binary under test, and questions to it. */
 import type { Runtime } from "../../runtime/contract.ts";
 import type { PolicyBinding, PolicyRef } from "../../src/model/snapshot.ts";
-import { createPolicyHost, type PolicyAnswer, type PolicyHost } from "../../src/policy/policy_host.ts";
+import type { PolicyAnswer } from "../../src/policy/policy_call.ts";
+import { createPolicyHost, type PolicyHost } from "../../src/policy/policy_host.ts";
+import { Metrics } from "../../src/telemetry/metrics.ts";
+import { policyCpu } from "../../src/telemetry/policy_telemetry.ts";
 import { HeadFields } from "../../src/wire/head_fields.ts";
 
 export interface TestHost {
   readonly host: PolicyHost;
   /** What an operator would have read. */
   readonly reports: string[];
+  readonly metrics: Metrics;
   add(hash: string, script: string, ref?: Partial<PolicyRef>): void;
   ask(hash: string, method?: string): Promise<PolicyAnswer & { readonly ms: number }>;
 }
@@ -15,7 +19,9 @@ export interface TestHost {
 export function startTestHost(runtime: Runtime, binary: string): TestHost {
   const reports: string[] = [];
   const { clock, random } = runtime;
+  const metrics = new Metrics();
   const host = createPolicyHost({
+    cpuCounter: policyCpu(metrics),
     process: { ...runtime.process, self: [binary] },
     clock,
     random,
@@ -30,6 +36,7 @@ export function startTestHost(runtime: Runtime, binary: string): TestHost {
   return {
     host,
     reports,
+    metrics,
     add(hash, script, ref = {}) {
       const standard = {
         hash,

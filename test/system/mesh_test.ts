@@ -207,6 +207,7 @@ describe.skipIf(!existsSync(binaryPath))("a mesh of three machines", () => {
     for (const sample of [
       /^heddle_tcp_connections_opened_total\{direction="outbound",service="queue\.default".*\} [1-9]/m,
       /^heddle_tcp_open\{direction="outbound",service="queue\.default".*\} 0$/m,
+      /^heddle_streams_open\{direction="outbound",service="queue\.default",kind="tcp"\} 0$/m,
       /^heddle_endpoints\{service="web\.default",state="ready"\} 2$/m,
       /^heddle_retry_budget_left\{service="web\.default"\} [1-9]/m,
       /^heddle_identity_expiry_seconds\{id="spiffe:\/\/mesh\.test\/ns\/default\/sa\/frontend"\} 8\d{4}/m,

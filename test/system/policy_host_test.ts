@@ -223,6 +223,25 @@ describe.skipIf(absent)("the host", () => {
     expect(JSON.stringify(answers.find((answer) => !answer.ok))).toContain("inbox");
   });
 
+  test("counts the CPU time of each policy, and that of one which had to be stopped", async () => {
+    const there = startHost();
+    const startedMs = performance.now();
+    there.add("idle", good);
+    there.add(
+      "busy",
+      scriptWith(`const end = Date.now() + 5; while (Date.now() < end); return '{"do":"next"}';`),
+    );
+    there.add("loops", scriptWith(misbehaving.loop));
+    const seconds = (policy: string): number =>
+      Number(new RegExp(`policy="${policy}",version="${policy}"} (.+)`).exec(there.metrics.expose())?.[1]);
+    await Promise.all([there.ask("idle"), there.host.describe("loops")]);
+    while (seconds("busy") < 0.25) expect(await there.ask("busy")).toMatchObject({ ok: true });
+    await there.ask("loops");
+    expect(seconds("busy")).toBeLessThan((performance.now() - startedMs) / 1_000);
+    expect(seconds("loops")).toBeGreaterThanOrEqual(0.05);
+    expect(seconds("idle")).toBeLessThan(seconds("busy"));
+  });
+
   test("ends when its proxy does", async () => {
     const there = startHost();
     there.add("good", good);

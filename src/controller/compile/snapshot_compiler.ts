@@ -98,6 +98,7 @@ export class SnapshotCompiler {
       protocol: document?.protocol ?? "tcp",
       health: document?.health ?? null,
       stream: document?.stream ?? false,
+      escapedSlashes: document?.escapedSlashes ?? "keep",
       access,
     };
   }
@@ -132,7 +133,7 @@ export class SnapshotCompiler {
   }
 
   #makeDestination(key: string, service: ServiceDocument): Destination {
-    const { name, namespace, protocol, transport, balance, stream, subsets } = service;
+    const { name, namespace, protocol, transport, balance, stream, escapedSlashes, subsets } = service;
     const bind = (uses: readonly PolicyUse[]): PolicyBinding[] => uses.map((use) => this.#binding(use));
     return {
       service: { name, namespace },
@@ -142,6 +143,7 @@ export class SnapshotCompiler {
       transport,
       balance,
       stream,
+      escapedSlashes,
       subsets,
       endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
       routes: compileRoutes(this.#routes.get(key) ?? [], { services: this.#services, bind }),

@@ -76,13 +76,48 @@ describe("a client that stalls", () => {
   test("but moves on within the limit is served", async () => {
     subject.backend.begin({});
     const client = await dial();
-    await say(client, request(post, "Content-Length: 5"));
-    for (const letter of "hello") {
+    // As much at a time as the floor asks for until the next piece comes.
+    const size = Math.ceil((limits.bodyProgressMs / 1_000) * limits.bodyBytesPerSecondMin);
+    const pieces = [..."hello"].map((letter) => letter.repeat(size));
+    const [first = "", ...others] = pieces;
+    await say(client, `${request(post, `Content-Length: ${5 * size}`)}${first}`);
+    for (const piece of others) {
       await subject.net.pass(limits.bodyProgressMs - tickMs);
-      await say(client, letter);
+      await say(client, piece);
     }
     expect(statusOf(client)).toBe("200");
-    expect(subject.backend.requests.map((each) => each.body)).toEqual(["hello"]);
+    expect(subject.backend.requests.map((each) => each.body)).toEqual([pieces.join("")]);
+  });
+
+  test("in a body that drips below the floor is told 408, however steadily it drips", async () => {
+    for (const framing of ["Content-Length: 10000", "Transfer-Encoding: chunked"]) {
+      subject.backend.begin({});
+      const client = await dial();
+      await say(client, request(post, framing));
+      const drip = framing.startsWith("C") ? "x".repeat(200) : `c8\r\n${"x".repeat(200)}\r\n`;
+      for (let second = 0; second < limits.bodyGraceMs / 1_000; second++) {
+        expect(statusOf(client)).toBe("");
+        await say(client, drip);
+        await subject.net.pass(1_000);
+      }
+      await subject.net.pass(limits.bodyWatchMs + tickMs);
+      expect([statusOf(client), client.heard.ended]).toEqual(["408", true]);
+      expect(client.heard.text()).toContain(`${limits.bodyBytesPerSecondMin} bytes per second`);
+      expect([subject.backend.requests, subject.backend.partial]).toEqual([[], []]);
+    }
+  });
+
+  test("in a body that drips above the floor is served", async () => {
+    subject.backend.begin({});
+    const client = await dial();
+    const seconds = (2 * limits.bodyGraceMs) / 1_000;
+    const drip = "x".repeat(limits.bodyBytesPerSecondMin + 60);
+    await say(client, request(post, `Content-Length: ${seconds * drip.length}`));
+    for (let second = 0; second < seconds; second++) {
+      await say(client, drip);
+      await subject.net.pass(1_000);
+    }
+    expect(statusOf(client)).toBe("200");
   });
 
   test("between requests is let go after the keep-alive time, and no sooner", async () => {

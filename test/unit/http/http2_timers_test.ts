@@ -159,7 +159,9 @@ describe("a connection", () => {
 describe("a stream", () => {
   test("whose body stands still is answered with 408, and its handler told", async () => {
     const { clock, socket, tripped, left } = serverSide(profiles.local);
-    socket.handler.data(concat(opening, settingsAck, headers(1, postFields, false)));
+    // Enough at first for the floor of a minute.
+    const first = data(1, "a".repeat(60 * limits.bodyBytesPerSecondMin));
+    socket.handler.data(concat(opening, settingsAck, headers(1, postFields, false), first));
     await clock.advance(20 * secondMs);
     socket.handler.data(data(1, "a"));
     await clock.advance(20 * secondMs);
@@ -186,6 +188,59 @@ describe("a stream", () => {
     );
     exchanges[1]?.respond(200, null, noEdits, -1);
     exchanges[2]?.pause();
+    await clock.advance(120 * secondMs);
+    expect(tripped).toEqual([]);
+  });
+
+  test("whose body drips below the floor is answered with 408, and its handler told", async () => {
+    const { clock, socket, tripped, left } = serverSide(profiles.local);
+    socket.handler.data(concat(opening, settingsAck, headers(1, postFields, false)));
+    for (let second = 0; second < 9; second++) {
+      socket.handler.data(data(1, "a".repeat(limits.bodyBytesPerSecondMin - 40)));
+      await clock.advance(secondMs);
+    }
+    expect([tripped, left]).toEqual([[], []]);
+    await clock.advance(3 * secondMs);
+    expect([tripped, left.length]).toEqual([["bodyBytesPerSecondMin"], 1]);
+    const frames = socket.frames.filter(({ streamId }) => streamId === 1);
+    expect(frames.map(({ type }) => type)).toEqual([
+      frameTypes.headers,
+      frameTypes.data,
+      frameTypes.rstStream,
+    ]);
+    expect(Buffer.concat(frames.map(({ payload }) => payload)).toString("latin1")).toContain("408");
+    expect(get32(frames[2]?.payload as Uint8Array, 0)).toBe(errorCodes.noError);
+    expect(socket.ends).toEqual([]);
+  });
+
+  test("whose body nobody took for long is its client's business only from then on", async () => {
+    const { clock, socket, exchanges, tripped } = serverSide(profiles.local);
+    socket.handler.data(concat(opening, settingsAck, headers(1, postFields, false)));
+    exchanges[0]?.pause();
+    await clock.advance(100 * secondMs);
+    exchanges[0]?.resume();
+    await clock.advance(8 * secondMs);
+    expect(tripped).toEqual([]);
+    await clock.advance(4 * secondMs);
+    expect(tripped).toEqual(["bodyBytesPerSecondMin"]);
+  });
+
+  test("whose client waits to be told to go on is asked for nothing before", async () => {
+    const { clock, socket, exchanges, tripped } = serverSide(profiles.local);
+    const expecting = [...postFields, ["expect", "100-continue"]] as const;
+    socket.handler.data(concat(opening, settingsAck, headers(1, expecting, false)));
+    await clock.advance(60 * secondMs);
+    exchanges[0]?.inform(100, null, noEdits);
+    await clock.advance(8 * secondMs);
+    expect(tripped).toEqual([]);
+    await clock.advance(4 * secondMs);
+    expect(tripped).toEqual(["bodyBytesPerSecondMin"]);
+  });
+
+  test("that its service declared to be one may be as slow as it likes", async () => {
+    const { clock, socket, exchanges, tripped } = serverSide(profiles.local);
+    socket.handler.data(concat(opening, settingsAck, headers(1, postFields, false)));
+    exchanges[0]?.bePatient();
     await clock.advance(120 * secondMs);
     expect(tripped).toEqual([]);
   });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { PolicyBinding, PolicyRef } from "../../../src/model/snapshot.ts";
 import { createPolicyChain, type PolicyVerdict } from "../../../src/policy/chain.ts";
-import type { PolicyAnswer } from "../../../src/policy/policy_host.ts";
+import type { PolicyAnswer } from "../../../src/policy/policy_call.ts";
 import { HeadFields } from "../../../src/wire/head_fields.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
 

@@ -1,7 +1,7 @@
-/** How long a call may be silent: two data planes whose clock the test moves, and an app that says nothing. */
+/** How long a call may be silent or slow: two data planes whose clock the test moves, and an app that says nothing. */
 import { afterEach, expect, test } from "bun:test";
 import { limits } from "../../../src/model/limits.ts";
-import type { ServerExchange } from "../../../src/http/exchange.ts";
+import type { ClientStream, ServerExchange } from "../../../src/http/exchange.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
 import { ManualClock } from "../../support/clock.ts";
 import { dialHttp2, Heard, request, serve } from "../../support/http_relay.ts";
@@ -37,7 +37,16 @@ async function comes(clock: ManualClock, condition: () => boolean, sentence: str
   await moving;
 }
 
-async function silentCall(type: string): Promise<{ clock: ManualClock; heard: Heard; app: ServerExchange }> {
+interface SilentCall {
+  readonly clock: ManualClock;
+  readonly heard: Heard;
+  readonly app: ServerExchange;
+  readonly planes: Planes;
+  readonly call: ClientStream;
+}
+
+/** A call whose request has not ended. */
+async function openCall(type: string, stream = false): Promise<SilentCall> {
   const exchanges: ServerExchange[] = [];
   const app = serve(runtime, (exchange) => void exchanges.push(exchange));
   const clock = new ManualClock(Date.now());
@@ -45,7 +54,7 @@ async function silentCall(type: string): Promise<{ clock: ManualClock; heard: He
     { name: "a", services: { caller: { app: 9 } }, clock },
     { name: "b", services: { quiet: { app: app.port } } },
   );
-  planes.apply({ quiet: { protocol: "http2" } });
+  planes.apply({ quiet: { protocol: "http2", stream } });
   const client = await dialHttp2(runtime, planes.machine("a").port("caller"));
   ends.push(() => {
     client.destroy();
@@ -59,9 +68,14 @@ async function silentCall(type: string): Promise<{ clock: ManualClock; heard: He
     fields,
     heard,
   );
-  call.end(null);
   await comes(clock, () => exchanges.length === 1, "the app has the call");
-  return { clock, heard, app: exchanges[0] as ServerExchange };
+  return { clock, heard, app: exchanges[0] as ServerExchange, planes, call };
+}
+
+async function silentCall(type: string): Promise<SilentCall> {
+  const open = await openCall(type);
+  open.call.end(null);
+  return open;
 }
 
 test("an app that answers nothing is not waited for without end", async () => {
@@ -78,4 +92,43 @@ test("a gRPC call without a deadline may wait for its first message as long as i
   app.respond(200, null, noEdits, -1);
   await comes(clock, () => heard.answer !== null, "the answer comes");
   expect(heard.answer?.status).toBe(200);
+});
+
+test("a body that drips below the floor is ended at the first proxy, which counts it", async () => {
+  const { clock, heard, planes, call } = await openCall("text/plain");
+  const drip = new Uint8Array(limits.bodyBytesPerSecondMin / 2);
+  for (let second = 0; second < 9; second++) {
+    call.write(drip);
+    await pass(clock, stepMs);
+  }
+  expect([heard.over, planes.machine("a").records.limits]).toEqual([false, []]);
+  await pass(clock, 3 * stepMs);
+  await comes(clock, () => heard.over, "the call is over");
+  expect([heard.answer?.status, planes.machine("a").records.limits]).toEqual([
+    408,
+    ["bodyBytesPerSecondMin"],
+  ]);
+});
+
+test("a body to a service that declares streams may drip as slowly as it likes, through both proxies", async () => {
+  const { clock, heard, app, planes, call } = await openCall("text/plain", true);
+  let bytes = 0;
+  app.accept({
+    data: (_bytes, start, end) => void (bytes += end - start),
+    end: () => {
+      app.respond(200, null, noEdits, 0);
+      app.end(null);
+    },
+    aborted() {},
+    writable() {},
+  });
+  app.bePatient();
+  for (let round = 0; round < 4; round++) {
+    call.write(new Uint8Array(1));
+    await pass(clock, limits.bodyProgressMs + stepMs);
+  }
+  call.end(null);
+  await comes(clock, () => heard.over, "the call is over");
+  expect([heard.answer?.status, bytes]).toEqual([200, 4]);
+  expect([...planes.machine("a").records.limits, ...planes.machine("b").records.limits]).toEqual([]);
 });

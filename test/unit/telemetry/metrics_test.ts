@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { limits } from "../../../src/model/limits.ts";
 import { AccessLog } from "../../../src/telemetry/access_log.ts";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
+import { policyCpu } from "../../../src/telemetry/policy_telemetry.ts";
 import { ProxyTelemetry } from "../../../src/telemetry/proxy_telemetry.ts";
 import type { ExchangeRecord } from "../../../src/telemetry/record.ts";
 
@@ -113,6 +114,16 @@ test("each evaluation of a policy is counted with its time, and one that failed 
   expect(text).toContain(`heddle_policy_decisions_total{${labels},decision="error"} 2`);
   expect(text).toContain(`heddle_policy_errors_total{${labels},kind="timeout"} 2`);
   expect(text).toContain(`heddle_policy_duration_seconds_bucket{${labels},le="0.00005"} 4`);
+});
+
+test("CPU time of a policy is counted in seconds by name and the beginning of its hash", () => {
+  const metrics = new Metrics();
+  const cpu = policyCpu(metrics)({ name: "limits", hash: "0123456789abcdef" });
+  cpu.add(0.25);
+  cpu.add(0.5);
+  expect(metrics.expose()).toContain(
+    'heddle_policy_cpu_seconds_total{policy="limits",version="0123456789ab"} 0.75',
+  );
 });
 
 test("a family that was cleared shows only what was set since", () => {

@@ -1,7 +1,7 @@
 /** Targets: one string that is routed, checked and forwarded, or none. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { normalAuthority, normalTarget } from "../../../src/wire/target.ts";
+import { normalAuthority, normalTarget, readSlashes } from "../../../src/wire/target.ts";
 
 describe("a target", () => {
   const normal: readonly (readonly [string, string])[] = [
@@ -74,6 +74,57 @@ describe("a target", () => {
         expect(made.target.split("?")[0]).toBe(made.path);
         expect(normalTarget(made.target)).toEqual(made);
         expect(made.path.split("/").some((segment) => segment === "." || segment === "..")).toBe(false);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+describe("an escaped slash", () => {
+  const targets = [
+    "/a%2Fb",
+    "/a/%2f",
+    "/a%2F..%2Fb",
+    "/%2F.",
+    "/..%2Fb",
+    "/a%252Fb",
+    "/a?b=%2F",
+    "/%2F/.x%2F...",
+    "*",
+    "",
+  ];
+  const read = (how: "keep" | "refuse" | "decode"): (string | null)[] =>
+    targets.map((target) => readSlashes(how, target)?.target ?? null);
+
+  test("is kept", () => expect(read("keep")).toEqual(targets));
+
+  test("is refused in a path, and nowhere else", () =>
+    expect(read("refuse")).toEqual([null, null, null, null, null, "/a%252Fb", "/a?b=%2F", null, "*", ""]));
+
+  test("becomes a slash once, and hides no dot segment", () =>
+    expect(read("decode")).toEqual([
+      "/a/b",
+      "/a//",
+      null,
+      null,
+      null,
+      "/a%252Fb",
+      "/a?b=%2F",
+      "///.x/...",
+      "*",
+      "",
+    ]));
+
+  test("that was read once is the same when it is read again", () => {
+    const piece = fc.constantFrom("/", "a", ".", "..", "%2F", "%2f", "%25", "2F", "?", "%2525");
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const normal = normalTarget(`/${pieces.join("")}`);
+        const once = normal === null ? null : readSlashes("decode", normal.target);
+        if (once === null) return;
+        expect(once.target.split("?")[0]).toBe(once.path);
+        expect(readSlashes("decode", once.target)).toEqual(once);
+        expect(normalTarget(once.target)).toEqual(once);
       }),
       { numRuns: 3_000 },
     );

@@ -1,0 +1,225 @@
+/** The policy host as the proxy sees it, over a process that the test plays: calls, loads, restarts, CPU time. */
+import { describe, expect, test } from "bun:test";
+import { limits } from "../../../src/model/limits.ts";
+import type { PolicyBinding, PolicyRef } from "../../../src/model/snapshot.ts";
+import type { PolicyAnswer } from "../../../src/policy/policy_call.ts";
+import { createPolicyHost } from "../../../src/policy/policy_host.ts";
+import { frameKinds } from "../../../src/policy/protocol.ts";
+import { HeadFields } from "../../../src/wire/head_fields.ts";
+import { ManualClock } from "../../support/clock.ts";
+import { FakePolicyProcesses } from "../../support/fake_policy_process.ts";
+
+class Hosting {
+  readonly clock = new ManualClock();
+  readonly processes = new FakePolicyProcesses(this.clock);
+  readonly reports: string[] = [];
+  readonly cpu: Record<string, number> = {};
+  readonly host = createPolicyHost({
+    process: this.processes,
+    clock: this.clock,
+    random: { unit: () => 1 },
+    report: (sentence) => void this.reports.push(sentence),
+    cpuCounter: ({ name }) => ({
+      add: (seconds) => void (this.cpu[name] = (this.cpu[name] ?? 0) + seconds),
+    }),
+  });
+  readonly #bindings = new Map<string, PolicyBinding>();
+
+  load(name: string, onError: PolicyRef["onError"] = "closed"): void {
+    this.host.load({ hash: name, name, version: "1", onError, cpuMs: 2, waitMs: 50 }, `bundle of ${name}`);
+  }
+
+  /** Starts the host with this policy loaded: its number in the process. */
+  async loaded(name: string): Promise<number> {
+    this.load(name);
+    this.processes.last.ready();
+    await this.clock.advance(1);
+    const id = this.processes.last.of(frameKinds.load).at(-1)?.first as number;
+    this.processes.last.say(frameKinds.loaded, id, 0, "{}");
+    return id;
+  }
+
+  ask(name: string): PolicyAnswer[] {
+    const answers: PolicyAnswer[] = [];
+    const binding = this.#bindings.get(name) ?? { hash: name, name, options: {} };
+    this.#bindings.set(name, binding);
+    const call = {
+      method: "GET",
+      authority: "cart.mesh",
+      target: "/",
+      fields: new HeadFields(),
+      sourceId: "",
+      service: { name: "cart", namespace: "default" },
+      requestId: "1",
+    };
+    this.host.evaluate(binding, call, (answer) => void answers.push(answer));
+    return answers;
+  }
+
+  state(name: string): string | undefined {
+    return this.host.status().policies.find((policy) => policy.name === name)?.state;
+  }
+}
+
+describe("calls", () => {
+  test("of one turn travel together, and each is answered once with what was said to it", async () => {
+    const hosting = new Hosting();
+    const id = await hosting.loaded("a");
+    const asked = [hosting.ask("a"), hosting.ask("a"), hosting.ask("a")];
+    await hosting.clock.advance(1);
+    const [batch, ...more] = hosting.processes.last.of(frameKinds.calls);
+    expect([batch?.first, more]).toEqual([id, []]);
+    const number = batch?.second as number;
+    hosting.processes.last.say(frameKinds.answers, id, number, [0, 0, [5, 6], [1, 2]]);
+    hosting.processes.last.say(frameKinds.answered, id, number, [2, 40, [7], [3]]);
+    hosting.processes.last.say(frameKinds.answered, id, number, [2, 40, [7], [3]]);
+    expect(asked).toEqual([
+      [{ ok: true, decision: 1, us: 5 }],
+      [{ ok: true, decision: 2, us: 6 }],
+      [{ ok: true, decision: 3, us: 7 }],
+    ]);
+  });
+
+  test("made before the host is ready wait where the policy fails closed, for so long, and no others do", async () => {
+    const hosting = new Hosting();
+    hosting.load("closed");
+    hosting.load("open", "open");
+    const [closed, open, late] = [hosting.ask("closed"), hosting.ask("open"), hosting.ask("closed")];
+    await hosting.clock.advance(1);
+    expect([closed, open.map(({ ok }) => ok)]).toEqual([[], [false]]);
+    await hosting.clock.advance(limits.policyReadyMs + limits.policyHostWatchMs);
+    expect([...closed, ...late]).toMatchObject([
+      { ok: false, reason: expect.stringContaining("not ready within") },
+      { ok: false, reason: expect.stringContaining("not ready within") },
+    ]);
+  });
+
+  test("that were waiting go out once the policy is loaded", async () => {
+    const hosting = new Hosting();
+    hosting.load("a");
+    hosting.ask("a");
+    hosting.processes.last.ready();
+    await hosting.clock.advance(1);
+    expect(hosting.processes.last.of(frameKinds.calls)).toEqual([]);
+    const [load] = hosting.processes.last.of(frameKinds.load);
+    expect(JSON.parse(load?.text ?? "")).toEqual({ bundle: "bundle of a", cpuMs: 2 });
+    hosting.processes.last.say(frameKinds.loaded, load?.first ?? 0, 0, "{}");
+    await hosting.clock.advance(1);
+    expect(hosting.processes.last.of(frameKinds.calls)).toHaveLength(1);
+  });
+
+  test("are refused beyond those that may be under way", async () => {
+    const hosting = new Hosting();
+    await hosting.loaded("a");
+    const asked = Array.from({ length: limits.policyInboxMax + 1 }, () => hosting.ask("a"));
+    await hosting.clock.advance(1);
+    expect(asked.filter((answers) => answers.length > 0)).toEqual([
+      [{ ok: false, reason: `its inbox of ${limits.policyInboxMax} calls is full`, us: 0 }],
+    ]);
+  });
+
+  test("of a policy that is unloaded, or whose host is closed, are failed", async () => {
+    const hosting = new Hosting();
+    await hosting.loaded("a");
+    await hosting.loaded("b");
+    const [a, b] = [hosting.ask("a"), hosting.ask("b")];
+    hosting.host.retain(new Set(["b"]));
+    expect([a, b]).toMatchObject([[{ ok: false, reason: "it was unloaded" }], []]);
+    hosting.host.close();
+    expect(b).toMatchObject([{ ok: false, reason: "the policy host was closed" }]);
+  });
+});
+
+describe("a host", () => {
+  test("that ends fails what it was asked, suspects who ran, and is started again with the same policies", async () => {
+    const hosting = new Hosting();
+    await hosting.loaded("a");
+    const asked = hosting.ask("a");
+    await hosting.clock.advance(1);
+    hosting.processes.last.options.exited(null, "SIGKILL");
+    expect(asked).toMatchObject([{ ok: false, reason: expect.stringContaining("SIGKILL") }]);
+    expect([hosting.state("a"), hosting.host.status().running]).toEqual(["waiting", false]);
+    await hosting.clock.advance(limits.policyRespawnMs + 1);
+    expect(hosting.processes.lives).toHaveLength(2);
+    hosting.processes.last.ready();
+    await hosting.clock.advance(1);
+    expect(hosting.processes.last.of(frameKinds.load)).toHaveLength(1);
+    expect(hosting.processes.last.of(frameKinds.bind)).toHaveLength(1);
+  });
+
+  test("that takes too much memory, or is silent while it is asked, is killed with the reason", async () => {
+    for (const [spoil, reason] of [
+      [(each: Hosting) => void (each.processes.residentBytes = 1e12), /MiB of memory/],
+      [() => {}, /silent for/],
+    ] as const) {
+      const hosting = new Hosting();
+      await hosting.loaded("a");
+      hosting.ask("a");
+      spoil(hosting);
+      await hosting.clock.advance(limits.policyHostSilentMs + 2 * limits.policyHostWatchMs);
+      expect(hosting.processes.last.killed.length).toBeGreaterThan(0);
+      hosting.processes.last.options.exited(null, "SIGKILL");
+      expect(hosting.reports.join()).toMatch(reason);
+    }
+  });
+
+  test("puts a policy aside that fails too often", async () => {
+    const hosting = new Hosting();
+    const id = await hosting.loaded("a");
+    for (let time = 0; time < limits.policyTripsMax; time++) {
+      const lost = { busyUs: 0, reason: "it hangs", batches: [], restarted: true };
+      hosting.processes.last.say(frameKinds.lost, id, 0, lost);
+    }
+    expect(hosting.state("a")).toBe("quarantined");
+    const asked = hosting.ask("a");
+    await hosting.clock.advance(1);
+    expect(asked).toMatchObject([{ ok: false, reason: expect.stringContaining("5 times") }]);
+    expect(hosting.processes.last.of(frameKinds.unload)).toHaveLength(1);
+  });
+
+  test("that cannot load a policy says why to whoever asks", async () => {
+    const hosting = new Hosting();
+    hosting.load("a");
+    const described = hosting.host.describe("a");
+    const waiting = hosting.ask("a");
+    hosting.processes.last.ready();
+    await hosting.clock.advance(1);
+    const id = hosting.processes.last.of(frameKinds.load)[0]?.first as number;
+    const lost = { busyUs: 0, reason: "it threw", batches: [], restarted: false };
+    hosting.processes.last.say(frameKinds.lost, id, 0, lost);
+    expect([await described, hosting.state("a")]).toEqual([null, "broken"]);
+    expect(waiting).toMatchObject([{ ok: false, reason: "it could not be loaded: it threw" }]);
+  });
+
+  test("checks options without keeping them, and not without end", async () => {
+    const hosting = new Hosting();
+    const id = await hosting.loaded("a");
+    const checked = hosting.host.check("a", { x: 1 });
+    await hosting.clock.advance(1);
+    const bind = hosting.processes.last.of(frameKinds.bind).at(-1);
+    const issues = [{ path: "x", message: "is no text" }];
+    hosting.processes.last.say(frameKinds.bound, id, bind?.second ?? 0, { issues });
+    expect(await checked).toEqual({ issues });
+    await hosting.clock.advance(1);
+    expect(hosting.processes.last.of(frameKinds.unbind).at(-1)?.second).toBe(bind?.second as number);
+    const never = hosting.host.check("a", {});
+    await hosting.clock.advance(limits.policyLoadMs);
+    expect((await never).issues[0]?.message).toContain("did not answer in time");
+    expect((await hosting.host.check("absent", {})).issues[0]?.message).toContain("not here");
+  });
+});
+
+test("CPU time is counted by policy as the host tells it, and nothing that cannot be", async () => {
+  const hosting = new Hosting();
+  const id = await hosting.loaded("a");
+  for (const cpuUs of [1_500, 500, 0, -5, "7", null]) {
+    hosting.ask("a");
+    await hosting.clock.advance(1);
+    const number = hosting.processes.last.of(frameKinds.calls).at(-1)?.second as number;
+    hosting.processes.last.say(frameKinds.answered, id, number, [0, cpuUs, [1], [1]]);
+  }
+  expect(hosting.cpu).toEqual({ a: 0.002 });
+  const lost = { busyUs: 50_000, reason: "no answer for 50 ms", batches: [], restarted: true };
+  hosting.processes.last.say(frameKinds.lost, id, 0, lost);
+  expect(hosting.cpu["a"]).toBeCloseTo(0.052, 9);
+});
