@@ -4,9 +4,13 @@
  */
 import { sameBytes } from "../../base/bytes.ts";
 import { HeadFields } from "../head_fields.ts";
+import { stemOf } from "../stems.ts";
 import { Framing, readFraming } from "./framing.ts";
 import type { Problem } from "./grammar.ts";
 import { FieldScan, scanFields } from "./scan_fields.ts";
+
+/** A section that came so often again will come more often. */
+const worthStem = 2;
 
 export class FieldSection {
   readonly fields = new HeadFields();
@@ -18,6 +22,8 @@ export class FieldSection {
   /** Bytes of the section that `fields` holds; 0 for none. */
   #length = 0;
   #minor = 0;
+  /** How often in a row. */
+  #repeats = 0;
 
   /**
    * Reads the section at `start` of a message of HTTP/1.`minor`. Returns the offset behind its empty line; 0 when it is not
@@ -31,7 +37,9 @@ export class FieldSection {
       length <= end - start &&
       minor === this.#minor &&
       sameBytes(this.fields.bytes, source, start, length);
-    return this.repeated ? start + length : this.#scanSection(source, start, end, minor);
+    if (!this.repeated) return this.#scanSection(source, start, end, minor);
+    if (++this.#repeats === worthStem) this.fields.stem = stemOf(this.fields, this.fields.count, length);
+    return start + length;
   }
 
   /** What was read last is not to be believed once more. */
@@ -43,6 +51,7 @@ export class FieldSection {
     const { fields, framing } = this;
     const scan = this.#scan;
     this.#length = 0;
+    this.#repeats = 0;
     fields.clear();
     scanFields(source, start, end, start, fields, scan);
     if (scan.problem === null && scan.consumed === 0) return 0;

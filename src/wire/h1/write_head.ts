@@ -2,6 +2,7 @@
  * Writes heads by splicing: fields that stay are copied as one span, what is of this hop is left out, framing is written
  * anew. Works on any `Sink`, which is the output of a connection.
  */
+import { joined } from "../../base/bytes.ts";
 import { fieldStride, type FieldEdits, type Fields } from "../fields.ts";
 import { HeadFields, idOf } from "../head_fields.ts";
 
@@ -62,11 +63,19 @@ export function writePairs(sink: ByteSink, pairs: readonly string[]): void {
 }
 
 function copyFields(sink: ByteSink, fields: Fields, writing: FieldWriting): void {
+  const stem = fields instanceof HeadFields && writing.nominated === null ? fields.stem : null;
+  const known = stem === null ? null : written.of(stem, writing);
+  if (stem === null || known === null) return copyFieldsFrom(0, sink, fields, writing);
+  sink.bytes(known, 0, known.length);
+  copyFieldsFrom(stem.count, sink, fields, writing);
+}
+
+function copyFieldsFrom(from: number, sink: ByteSink, fields: Fields, writing: FieldWriting): void {
   const { bytes, table, count } = fields;
   const ids = fields instanceof HeadFields ? fields.ids : null;
   let spanStart = -1;
   let spanEnd = -1;
-  for (let index = 0; index < count; index++) {
+  for (let index = from; index < count; index++) {
     const at = index * fieldStride;
     const start = table[at] as number;
     const valueEnd = table[at + 3] as number;
@@ -87,6 +96,63 @@ function copyFields(sink: ByteSink, fields: Fields, writing: FieldWriting): void
     }
   }
   if (spanStart >= 0) sink.bytes(bytes, spanStart, spanEnd);
+}
+
+interface WrittenStem {
+  readonly stem: number;
+  readonly writing: FieldWriting;
+  readonly bytes: Uint8Array;
+}
+
+const writtenSlots = 64;
+
+/** Stems as they were written before. Bounded: one per slot, and only what was wanted twice in a row there. */
+class WrittenStems {
+  readonly #all: (WrittenStem | null)[] = new Array<WrittenStem | null>(writtenSlots).fill(null);
+  /** The stem that was wanted last, by slot. */
+  readonly #wanted = new Float64Array(writtenSlots);
+
+  of(stem: HeadFields, writing: FieldWriting): Uint8Array | null {
+    const { number } = stem;
+    const slot = (number ^ (writing.edits.set.length << 4) ^ writing.replacedId) & (writtenSlots - 1);
+    const known = this.#all[slot] as WrittenStem | null;
+    if (known !== null && known.stem === number && dropAlike(known.writing, writing)) return known.bytes;
+    if (this.#wanted[slot] !== number) {
+      this.#wanted[slot] = number;
+      return null;
+    }
+    const gathered = new Gathered();
+    copyFieldsFrom(0, gathered, stem, writing);
+    this.#all[slot] = { stem: number, writing, bytes: gathered.all };
+    return gathered.all;
+  }
+}
+
+const written = new WrittenStems();
+
+class Gathered implements ByteSink {
+  all: Uint8Array = new Uint8Array(0);
+
+  bytes(source: Uint8Array, start: number, end: number): void {
+    this.all = joined(this.all, source.subarray(start, end));
+  }
+
+  text(text: string): void {
+    this.all = joined(
+      this.all,
+      Uint8Array.from(text, (letter) => letter.charCodeAt(0)),
+    );
+  }
+}
+
+/** Whether both leave the same fields out. What they set may have other values; names that Connection nominated are not looked at. */
+export function dropAlike(one: FieldWriting, other: FieldWriting): boolean {
+  if (one.keepLength !== other.keepLength || one.replacedId !== other.replacedId) return false;
+  const { remove, set } = one.edits;
+  const others = other.edits.set;
+  if (remove !== other.edits.remove || set.length !== others.length) return false;
+  for (let at = 0; at < set.length; at += 2) if (set[at] !== others[at]) return false;
+  return true;
 }
 
 /** Whether a line stands as it would be written: at most one space before its value, and no blanks behind it. */

@@ -5,7 +5,7 @@
 import { copyBytes } from "../../base/bytes.ts";
 import { fieldStride, type Fields } from "../fields.ts";
 import { HeadFields, idOf, nameIdAt, type KnownName } from "../head_fields.ts";
-import { isDropped, mayBeTrailer, type FieldWriting } from "../h1/write_head.ts";
+import { dropAlike, isDropped, mayBeTrailer, type FieldWriting } from "../h1/write_head.ts";
 import { fieldOverheadBytes } from "./field_line.ts";
 import { frameHeaderBytes } from "./frames.ts";
 import { staticFields } from "./hpack_table.ts";
@@ -249,7 +249,7 @@ export class HpackEncoder {
       known.stem === stem.number &&
       known.changes === this.#changes &&
       known.request === request &&
-      isAlike(known.writing, writing)
+      dropAlike(known.writing, writing)
     ) {
       putBytes(known.bytes, 0, known.bytes.length);
       return known.dated;
@@ -411,16 +411,6 @@ export class HpackEncoder {
       this.#oldest = 0;
     }
   }
-}
-
-/** Whether both leave the same fields out. What they set may have other values. */
-function isAlike(one: FieldWriting, other: FieldWriting): boolean {
-  if (one.keepLength !== other.keepLength || one.replacedId !== other.replacedId) return false;
-  const { remove, set } = one.edits;
-  const others = other.edits.set;
-  if (remove !== other.edits.remove || set.length !== others.length) return false;
-  for (let at = 0; at < set.length; at += 2) if (set[at] !== others[at]) return false;
-  return true;
 }
 
 const statusIndices: Readonly<Record<number, number>> = {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { noEdits, type FieldEdits } from "../../../../src/wire/fields.ts";
 import { HeadFields, idOf } from "../../../../src/wire/head_fields.ts";
+import { FieldSection } from "../../../../src/wire/h1/field_section.ts";
 import { RequestParser } from "../../../../src/wire/h1/request_head.ts";
 import { mayBeTrailer, statusLine, writeFields } from "../../../../src/wire/h1/write_head.ts";
 import { feed, fieldsOf, TextSink } from "../../../support/wire.ts";
@@ -133,4 +134,46 @@ test("trailers carry nothing that has its place in the head", () => {
 test("a status line names known statuses and keeps unknown ones", () => {
   expect(statusLine(200)).toBe("HTTP/1.1 200 OK\r\n");
   expect(statusLine(299)).toBe("HTTP/1.1 299 \r\n");
+});
+
+test("sections that come again are written like those that came once, whatever is left out and set", () => {
+  const line = fc.constantFrom(
+    "A: 1",
+    "x-a:2",
+    "X-B:  3 \t",
+    "Connection: x-b",
+    "Content-Length: 5",
+    "Date: now",
+  );
+  const section = fc
+    .array(line, { maxLength: 5 })
+    .map((lines) => lines.map((each) => `${each}\r\n`).join(""));
+  const writing = fc.record({
+    edits: fc.constantFrom<Partial<FieldEdits>>(
+      {},
+      { remove: ["x-a"] },
+      { set: ["date", "then"] },
+      { set: ["a", "9"] },
+    ),
+    keepLength: fc.boolean(),
+    replacedId: fc.constantFrom(0, idOf("date")),
+  });
+  const turn = fc.record({ at: fc.nat(2), times: fc.integer({ min: 1, max: 6 }), writing });
+  fc.assert(
+    fc.property(fc.tuple(section, section, section), fc.array(turn, { maxLength: 12 }), (sections, turns) => {
+      const read = new FieldSection();
+      for (const { at, times, writing: how } of turns) {
+        const text = `${sections[at]}\r\n`;
+        const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+        for (let time = 0; time < times; time++) {
+          if (read.read(bytes, 0, bytes.length, 0) <= 0) break;
+          const { nominated } = read.framing;
+          const full = nominated === null ? how : { ...how, nominated };
+          const plain = read.fields.copy();
+          plain.stem = null;
+          expect(written(read.fields, full)).toBe(written(plain, full));
+        }
+      }
+    }),
+  );
 });
