@@ -8,7 +8,7 @@ import { idOf, noFields, type HeadFields } from "../wire/head_fields.ts";
 import type { ClientStream, OutgoingRequest, ResponseHead, ResponseSink } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
-import { Http2Stream, type StreamWire } from "./h2_stream.ts";
+import { Http2Stream, is, type StreamWire } from "./h2_stream.ts";
 import { firstProtocol } from "./upgrade.ts";
 
 /** What a call needs of its connection. */
@@ -32,29 +32,38 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   // As ResponseHead, once `answered`.
   status = 0;
   contentLength = -1;
-  tunnel = false;
   nominated: readonly string[] | null = null;
-  /** The final head came. */
-  answered = false;
-  /** Given up, and not reset yet. */
-  unheard = false;
-  /** Its request will not be whole. */
-  #cutShort = false;
   /** 1xx answers so far. */
   #interim = 0;
   #fields: HeadFields | null = null;
   #sink: ResponseSink | null;
-  /** The sink has heard the end. */
-  #told = false;
 
   constructor(
-    readonly client: CallWire,
+    client: CallWire,
     readonly request: OutgoingRequest,
     readonly edits: FieldEdits,
     sink: ResponseSink,
   ) {
     super(client, 0);
     this.#sink = sink;
+  }
+
+  get client(): CallWire {
+    return this.wire as CallWire;
+  }
+
+  get tunnel(): boolean {
+    return (this.flags & is.tunnel) !== 0;
+  }
+
+  /** The final head came. */
+  get answered(): boolean {
+    return (this.flags & is.started) !== 0;
+  }
+
+  /** Given up, and not reset yet. */
+  get unheard(): boolean {
+    return (this.flags & is.unheard) !== 0;
   }
 
   get fields(): Fields {
@@ -87,7 +96,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
     if (upgrade === null && (contentLength > 0 || (contentLength === 0 && takesBody(method))))
       heads.contentLength(contentLength);
     const whole = upgrade === null && contentLength === 0;
-    if (whole) this.localEnded = true;
+    if (whole) this.flags |= is.localEnded;
     client.writeHead(this, whole);
     if (this.queuedBytes > 0) client.sender.wait(this);
     else this.catchUp();
@@ -110,7 +119,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
     this.#sink = null;
     if (this.closed) return;
     if (this.id === 0) {
-      this.closed = true;
+      this.flags |= is.closed;
       this.client.dropEarly(this);
     } else this.client.abandon(this);
     this.onClosed();
@@ -118,8 +127,8 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
 
   /** Goes on, but nothing of it is sent or handed on. */
   goUnheard(): void {
-    this.unheard = true;
-    this.#cutShort = !this.sentAll;
+    this.flags |= is.unheard;
+    this.put(is.cutShort, !this.sentAll);
     this.discard();
     this.stopSending();
   }
@@ -149,10 +158,10 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
       return this.client.shard.giveFields(fields);
     }
     const bodyless = this.#isBodyless(status);
-    this.answered = true;
+    this.flags |= is.started;
     if (this.unheard) return this.#endUnheard(fields, endStream);
     this.#fields = fields;
-    this.tunnel = this.#isTunnel(head);
+    this.put(is.tunnel, this.#isTunnel(head));
     this.status = this.tunnel && this.needsSettings ? 101 : status;
     if (this.needsSettings && this.client.profile.marksDeclined && fields.has(declinedField))
       this.nominated = declinedNames;
@@ -166,7 +175,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
 
   #endUnheard(fields: HeadFields, endStream: boolean): void {
     this.client.shard.giveFields(fields);
-    if (endStream && !this.#cutShort) this.client.forget(this);
+    if (endStream && (this.flags & is.cutShort) === 0) this.client.forget(this);
     else this.client.resetStream(this, errorCodes.cancel);
   }
 
@@ -185,7 +194,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   }
 
   protected onEnd(trailers: Fields | null): void {
-    this.#told = true;
+    this.flags |= is.told;
     this.#sink?.end(trailers);
   }
 
@@ -197,7 +206,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
 
   /** An answer ends the call, also when its request has not ended: a server that has answered reads no further. */
   protected override settle(): void {
-    if (this.closed || !this.#told) return;
+    if (this.closed || (this.flags & is.told) === 0) return;
     if (this.tunnel) return super.settle();
     if (this.sentAll) this.client.forget(this);
     else this.client.resetStream(this, errorCodes.cancel);
@@ -226,13 +235,13 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
 
   /** The connection is no more, or takes this call no more. */
   lost(flag: Flag, how: string, repeat: Repeat): void {
-    this.closed = true;
+    this.flags |= is.closed;
     this.#fail(flag, how, repeat);
   }
 
   /** It cannot even be sent. Told later: nothing is called from inside `start`. */
   refusedHere(detail: string): void {
-    this.closed = true;
+    this.flags |= is.closed;
     const outcome = { flag: "UPE", side: "upstream", repeat: "no", status: 502, detail } as const;
     this.client.shard.clock.soon(() => {
       this.client.shard.enter();

@@ -174,7 +174,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   protected onGoaway(lastId: number, code: number, detail: string): void {
     this.#retireQuietly();
     const words = detail === "" ? errorName(code) : `${errorName(code)}: ${detail}`;
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       if (stream.id <= lastId) continue;
       this.forget(stream);
       (stream as Http2Call).lost("UR", `took no further request (${words})`, "yes");
@@ -268,7 +268,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   }
 
   #takeAll(): Http2Call[] {
-    const calls = [...(this.streams.values() as Iterable<Http2Call>), ...this.#early];
+    const calls = [...(this.streams.all() as Http2Call[]), ...this.#early];
     this.#early = [];
     for (const call of calls) this.forget(call);
     return calls;

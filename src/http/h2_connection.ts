@@ -19,6 +19,7 @@ import type { Http2Stream, StreamWire } from "./h2_stream.ts";
 import { FrameWriter } from "./h2_writer.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
+import { StreamTable } from "./stream_table.ts";
 
 export interface Http2Options {
   readonly shard: Shard;
@@ -40,7 +41,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   readonly writer: FrameWriter;
   /** Encodes heads; `writer.block` sends them. */
   readonly heads = new HpackEncoder(limits.h2TableBytesMax);
-  readonly streams = new Map<number, Http2Stream>();
+  readonly streams = new StreamTable<Http2Stream>();
   readonly openedMs: number;
   /** The output ends: nothing more is read. */
   protected closing = false;
@@ -348,7 +349,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.heads.limitTable(peer.headerTableBytes);
     const change = peer.streamWindowBytes - before;
     if (change !== 0) {
-      for (const stream of this.streams.values())
+      for (const stream of this.streams.all())
         if (!stream.widen(change))
           return this.fail(errorCodes.flowControlError, "SETTINGS make a window too large");
     }
@@ -389,14 +390,14 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   // ----------------------------------------------------------------------------------------------- streams
 
   protected adopt(stream: Http2Stream): void {
-    this.streams.set(stream.id, stream);
+    this.streams.add(stream);
     this.guard.stream();
     if (!this.#watching) this.#watch();
   }
 
   forget(stream: Http2Stream): void {
     if (stream.closed) return;
-    this.streams.delete(stream.id);
+    this.streams.delete(stream);
     this.sender.leave(stream);
     stream.drop();
     if (this.streams.size === 0) this.#idleSinceMs = this.shard.clock.now();
@@ -451,7 +452,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   }
 
   protected breakAll(code: number, detail: string): void {
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       this.forget(stream);
       stream.onBroken(code, detail, false);
     }
@@ -534,7 +535,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
       return this.destroy();
     }
     if (this.#drainPingMs >= 0 && nowMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
-    for (const stream of [...this.streams.values()]) if (!stream.closed) this.watchStream(stream, nowMs);
+    for (const stream of this.streams.all()) if (!stream.closed) this.watchStream(stream, nowMs);
     if (this.streams.size > 0 && this.profile.keepalive && this.#isDead(nowMs)) {
       this.onLimit?.("h2PingAnswerMs");
       return this.onDead();

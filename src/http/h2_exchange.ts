@@ -9,7 +9,7 @@ import { BodyPace, slowBodyText, type BodyLimit } from "./body_pace.ts";
 import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
-import { Http2Stream, type StreamWire } from "./h2_stream.ts";
+import { Http2Stream, is, type StreamWire } from "./h2_stream.ts";
 
 /** What an exchange needs of its connection. */
 export interface ExchangeWire extends StreamWire {
@@ -32,36 +32,15 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   fields: HeadFields;
   readonly contentLength: number;
   readonly upgrade: string | null;
-  readonly expectContinue: boolean;
-  readonly version = "HTTP/2";
-  readonly nominated = null;
   readonly beganMs: number;
-  /** The final head was written. */
-  started = false;
   readonly #headBytes: number;
   #sink: RequestSink | null = null;
-  #finished = false;
   /** Why it ended before its answer was complete. */
   #left: Outcome | null = null;
-  #unaware = false;
-  #bodyless = false;
-  #tunnel = false;
-  #released = false;
-  /** The sink has heard the end of the request. */
-  #told = false;
   /** Made when somebody first looks how its body comes. */
   #pace: BodyPace | null = null;
-  /** Its body may come as slowly as it likes. */
-  #patient = false;
-  /** The client was told to go on with its body. */
-  #asked = false;
 
-  constructor(
-    readonly server: ExchangeWire,
-    id: number,
-    head: HeadBlock,
-    endStream: boolean,
-  ) {
+  constructor(server: ExchangeWire, id: number, head: HeadBlock, endStream: boolean) {
     super(server, id);
     this.method = head.method;
     this.target = head.target;
@@ -69,13 +48,34 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     this.authority = head.authority;
     this.fields = head.fields;
     this.upgrade = head.upgrade;
-    this.expectContinue = head.expectContinue;
+    if (head.expectContinue) this.flags |= is.expectContinue;
     this.#headBytes = head.used;
     this.beganMs = this.receivedMs;
     // What follows the request for a tunnel is not its body.
     this.contentLength = endStream || head.upgrade !== null ? 0 : head.contentLength;
     if (head.upgrade === null) this.expectedBytes = endStream ? 0 : head.contentLength;
     if (endStream) this.receiveEnd(null);
+  }
+
+  get server(): ExchangeWire {
+    return this.wire as ExchangeWire;
+  }
+
+  get version(): string {
+    return "HTTP/2";
+  }
+
+  get nominated(): null {
+    return null;
+  }
+
+  get expectContinue(): boolean {
+    return (this.flags & is.expectContinue) !== 0;
+  }
+
+  /** The final head was written. */
+  get started(): boolean {
+    return (this.flags & is.started) !== 0;
   }
 
   get request(): RequestHead {
@@ -88,14 +88,14 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
 
   /** Whoever asks about a stream that is over has learned it. */
   get finished(): boolean {
-    if (this.#unaware) this.#learn();
-    return this.#finished;
+    if ((this.flags & is.unaware) !== 0) this.#learn();
+    return (this.flags & is.finished) !== 0;
   }
 
   // ------------------------------------------------------------------------------------------------ body in
 
   bePatient(): void {
-    this.#patient = true;
+    this.flags |= is.patient;
   }
 
   accept(sink: RequestSink): void {
@@ -104,12 +104,12 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
       return sink.aborted(this.#left);
     }
     this.#sink = sink;
-    if (this.upgrade !== null && this.started && !this.#tunnel) sink.end(null);
+    if (this.upgrade !== null && this.started && !this.isTunnel) sink.end(null);
     else this.release();
   }
 
   protected get taken(): boolean {
-    return this.#sink !== null && (this.upgrade === null || this.#tunnel);
+    return this.#sink !== null && (this.upgrade === null || this.isTunnel);
   }
 
   protected onData(bytes: Uint8Array, start: number, end: number): void {
@@ -117,7 +117,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   protected onEnd(trailers: Fields | null): void {
-    this.#told = true;
+    this.flags |= is.told;
     this.#sink?.end(trailers);
   }
 
@@ -128,8 +128,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   // ------------------------------------------------------------------------------------------------- answer
 
   inform(status: number, fields: Fields | null, edits: FieldEdits): void {
-    if (this.started || this.#finished || status === 101) return;
-    if (status === 100) this.#asked = true;
+    if (this.started || this.#isFinished || status === 101) return;
+    if (status === 100) this.flags |= is.asked;
     const { heads } = this.server;
     heads.begin();
     heads.status(status);
@@ -142,24 +142,25 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     const good = status >= 200 && status < 300;
     const asked = this.upgrade !== null;
     const extended = asked && this.upgrade !== "connect";
-    this.#tunnel = asked && (extended ? status === 101 : good);
+    this.put(is.tunnel, asked && (extended ? status === 101 : good));
     const declined = extended && good;
     if (declined && !this.server.profile.marksDeclined) {
       this.answerPlainly(502, "it asked for another protocol and was answered without it");
       return this.#dropHold();
     }
-    this.started = true;
-    this.#bodyless = this.method === "HEAD" || status === 204 || status === 304;
-    const keepLength = !this.#tunnel && this.#bodyless && status !== 204;
+    this.flags |= is.started;
+    const bodyless = this.method === "HEAD" || status === 204 || status === 304;
+    this.put(is.bodyless, bodyless);
+    const keepLength = !this.isTunnel && bodyless && status !== 204;
     const { heads } = this.server;
     heads.begin();
-    heads.status(this.#tunnel && extended ? 200 : status);
+    heads.status(this.isTunnel && extended ? 200 : status);
     const dated = heads.fields(fields, { edits, nominated: null, keepLength, replacedId: 0 }, false);
     if (!dated) heads.text("date", this.server.shard.date());
     if (declined) heads.text(declinedField, "1");
-    if (!this.#tunnel && !this.#bodyless && contentLength >= 0) heads.contentLength(contentLength);
+    if (!this.isTunnel && !bodyless && contentLength >= 0) heads.contentLength(contentLength);
     this.server.writeHead(this);
-    if (this.#tunnel) this.release();
+    if (this.isTunnel) this.release();
     else if (asked) this.#dropHold();
   }
 
@@ -174,7 +175,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     const text = `heddle refused this request: ${reason}.\n`;
     const body = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
     const { heads } = this.server;
-    this.started = true;
+    this.flags |= is.started;
     heads.begin();
     heads.status(status);
     heads.text("content-type", "text/plain");
@@ -182,24 +183,25 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     heads.contentLength(body.length);
     this.server.writeHead(this);
     if (this.method !== "HEAD") this.send(body, 0, body.length);
-    this.#finished = true;
+    this.flags |= is.finished;
     this.sendEnd(null);
   }
 
   write(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
-    if (this.#finished || start === end || (this.#bodyless && !this.#tunnel)) return true;
+    if (this.#isFinished || start === end || (this.flags & (is.bodyless | is.tunnel)) === is.bodyless)
+      return true;
     return this.send(bytes, start, end);
   }
 
   end(trailers: Fields | null): void {
     if (this.finished) return;
-    this.#finished = true;
+    this.flags |= is.finished;
     this.sendEnd(trailers);
   }
 
   abort(): void {
     if (this.finished && !this.#halfOpen) return;
-    this.#finished = true;
+    this.flags |= is.finished;
     this.server.resetStream(this, errorCodes.internalError);
     this.onClosed();
   }
@@ -207,7 +209,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   /** An answer ends the exchange, also when the request has not ended: the client need not go on (RFC 9113 section 8.1). */
   protected override settle(): void {
     if (this.closed || !this.sentAll) return;
-    if (this.#tunnel) return super.settle();
+    if (this.isTunnel) return super.settle();
     if (this.remoteEnded) this.server.forget(this);
     else this.server.resetStream(this, errorCodes.noError);
     this.onClosed();
@@ -216,19 +218,19 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   // ------------------------------------------------------------------------------------------------- its end
 
   onClosed(): void {
-    if (this.#released) return;
-    this.#released = true;
+    if ((this.flags & is.released) !== 0) return;
+    this.flags |= is.released;
     const { fields } = this;
     this.fields = noFields;
     this.server.release(fields, this.#headBytes);
   }
 
   onBroken(_code: number, detail: string, _byPeer: boolean): void {
-    if (this.#finished && !this.#halfOpen) return this.onClosed();
-    this.#finished = true;
+    if (this.#isFinished && !this.#halfOpen) return this.onClosed();
+    this.flags |= is.finished;
     this.#left = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
     if (this.#sink === null) {
-      this.#unaware = true;
+      this.flags |= is.unaware;
       return this.server.leftUnaware();
     }
     this.#sink.aborted(this.#left);
@@ -237,33 +239,42 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
 
   /** A tunnel that ended towards the client alone. */
   get #halfOpen(): boolean {
-    return this.#tunnel && !this.#told;
+    return this.isTunnel && (this.flags & is.told) === 0;
   }
 
   /** Whether bytes pass both ways as they come; such a stream may stand still for long. */
   get isTunnel(): boolean {
-    return this.#tunnel;
+    return (this.flags & is.tunnel) !== 0;
+  }
+
+  get #isFinished(): boolean {
+    return (this.flags & is.finished) !== 0;
   }
 
   /** The handler knows now that it is over. */
   #learn(): void {
-    if (!this.#unaware) return;
-    this.#unaware = false;
+    if ((this.flags & is.unaware) === 0) return;
+    this.flags &= ~is.unaware;
     this.onClosed();
     this.server.nowAware();
   }
 
   /** The limit that its body breaks by being slow, or null. Streams both ways may be silent. */
   slowness(nowMs: number): BodyLimit | null {
-    if (this.remoteEnded || this.started || this.#patient) return null;
+    if ((this.flags & (is.remoteEnded | is.started | is.patient)) !== 0) return null;
     if (this.#pace === null) {
-      this.#patient = isGrpc(this.fields);
+      this.put(is.patient, isGrpc(this.fields));
       this.#pace = new BodyPace();
       this.#pace.begin(this.beganMs);
     }
     const bytes = this.receivedBytes;
-    const unasked = this.expectContinue && !this.#asked && bytes === 0;
-    return this.#pace.look(nowMs, this.flowing && !unasked && !this.#patient, bytes, this.receivedMs);
+    const unasked = this.expectContinue && (this.flags & is.asked) === 0 && bytes === 0;
+    return this.#pace.look(
+      nowMs,
+      this.flowing && !unasked && (this.flags & is.patient) === 0,
+      bytes,
+      this.receivedMs,
+    );
   }
 
   timeOut(limit: BodyLimit): void {

@@ -229,7 +229,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   /** The client will send nothing more: requests that are whole are still answered. */
   protected onInputEnd(): void {
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       if (stream.remoteEnded) continue;
       this.resetStream(stream, errorCodes.cancel);
       stream.onBroken(errorCodes.cancel, "the client closed the connection inside its request body", true);

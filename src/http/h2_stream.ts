@@ -29,44 +29,57 @@ export interface StreamWire {
   writeTrailers(stream: Http2Stream, trailers: Fields): void;
 }
 
+/** What a stream is, as bits of `flags`: streams come and go with every request, and each field of its own would cost. */
+export const is = {
+  remoteEnded: 1,
+  localEnded: 1 << 1,
+  closed: 1 << 2,
+  inLine: 1 << 3,
+  discarding: 1 << 4,
+  paused: 1 << 5,
+  delivering: 1 << 6,
+  endHeld: 1 << 7,
+  endQueued: 1 << 8,
+  starved: 1 << 9,
+  // Of exchanges and calls.
+  told: 1 << 10,
+  tunnel: 1 << 11,
+  started: 1 << 12,
+  finished: 1 << 13,
+  unaware: 1 << 14,
+  bodyless: 1 << 15,
+  released: 1 << 16,
+  patient: 1 << 17,
+  asked: 1 << 18,
+  expectContinue: 1 << 19,
+  unheard: 1 << 20,
+  cutShort: 1 << 21,
+} as const;
+
 export abstract class Http2Stream implements SendingStream {
   // Its place in the line of the sender.
   next: SendingStream | null = null;
   previous: SendingStream | null = null;
-  inLine = false;
   /** Where the flags of its last frame stand in the output; -1 when there was none. */
   flagsAt = -1;
   sendWindow: number;
-  /** The peer has sent END_STREAM. */
-  remoteEnded = false;
-  /** END_STREAM was written, or will be behind what is queued. */
-  localEnded = false;
-  /** Nothing more is sent or heard: both sides ended, or one of them reset it. */
-  closed = false;
   /** When body bytes last came. */
   receivedMs: number;
-  /** When body bytes last left, or began to wait. */
-  sentMs = 0;
+  protected flags = 0;
   /** Body bytes that the peer must send; -1 when nobody said. */
   protected expectedBytes = -1;
-  /** Nobody wants the body: it is let pass. */
-  protected discarding = false;
   #receiveWindow: number;
   #receivedBytes = 0;
   /** Taken, and not told to the peer yet. */
   #credit = 0;
-  #paused = false;
-  #delivering = false;
   /** What came and nobody takes yet. */
   #held: ByteQueue | null = null;
-  #endHeld = false;
   #trailers: HeadFields | null = null;
   /** What was written and cannot leave yet. */
   #queue: ByteQueue | null = null;
-  #endQueued = false;
   #trailersQueued: Fields | null = null;
-  /** A write said that it was enough: `onWritable` is owed. */
-  #starved = false;
+  /** When body bytes last left, or began to wait. */
+  #sentMs = 0;
 
   constructor(
     readonly wire: StreamWire,
@@ -75,6 +88,38 @@ export abstract class Http2Stream implements SendingStream {
     this.sendWindow = wire.peer.streamWindowBytes;
     this.#receiveWindow = wire.profile.streamWindowBytes;
     this.receivedMs = wire.shard.clock.now();
+  }
+
+  /** The peer has sent END_STREAM. */
+  get remoteEnded(): boolean {
+    return (this.flags & is.remoteEnded) !== 0;
+  }
+
+  /** END_STREAM was written, or will be behind what is queued. */
+  get localEnded(): boolean {
+    return (this.flags & is.localEnded) !== 0;
+  }
+
+  /** Nothing more is sent or heard: both sides ended, or one of them reset it. */
+  get closed(): boolean {
+    return (this.flags & is.closed) !== 0;
+  }
+
+  get inLine(): boolean {
+    return (this.flags & is.inLine) !== 0;
+  }
+
+  set inLine(waits: boolean) {
+    this.put(is.inLine, waits);
+  }
+
+  get paused(): boolean {
+    return (this.flags & is.paused) !== 0;
+  }
+
+  protected put(flag: number, on: boolean): void {
+    if (on) this.flags |= flag;
+    else this.flags &= ~flag;
   }
 
   /** Whether somebody takes body bytes. */
@@ -99,11 +144,11 @@ export abstract class Http2Stream implements SendingStream {
     if (this.expectedBytes >= 0 && this.#receivedBytes > this.expectedBytes)
       return this.wire.breakStream(this, errorCodes.protocolError, "more body than Content-Length says");
     this.receivedMs = this.wire.shard.clock.now();
-    const held = length > 0 && !this.discarding && !this.flowing;
+    const held = length > 0 && (this.flags & is.discarding) === 0 && !this.flowing;
     this.#credit += held ? flowBytes - length : flowBytes;
     if (length === 0) return this.#grant();
     if (held) return (this.#held ??= new ByteQueue()).push(source, start, end);
-    if (!this.discarding) this.onData(source, start, end);
+    if ((this.flags & is.discarding) === 0) this.onData(source, start, end);
     this.#grant();
   }
 
@@ -113,20 +158,17 @@ export abstract class Http2Stream implements SendingStream {
       if (trailers !== null) this.wire.shard.giveFields(trailers);
       return this.wire.breakStream(this, errorCodes.protocolError, "less body than Content-Length says");
     }
-    this.remoteEnded = true;
+    this.flags |= is.remoteEnded;
     this.#trailers = trailers;
-    if (this.discarding) this.settle();
-    else if (this.#held !== null || this.#delivering || !this.taken) this.#endHeld = true;
+    if ((this.flags & is.discarding) !== 0) this.settle();
+    else if (this.#held !== null || (this.flags & is.delivering) !== 0 || !this.taken)
+      this.flags |= is.endHeld;
     else this.#tellEnd();
   }
 
   /** Whether bytes can be handed on at once. */
   protected get flowing(): boolean {
-    return this.taken && !this.#paused && this.#held === null;
-  }
-
-  get paused(): boolean {
-    return this.#paused;
+    return this.taken && !this.paused && this.#held === null;
   }
 
   /** Body bytes that came so far. */
@@ -135,39 +177,39 @@ export abstract class Http2Stream implements SendingStream {
   }
 
   pause(): void {
-    this.#paused = true;
+    this.flags |= is.paused;
   }
 
   resume(): void {
-    this.#paused = false;
+    this.flags &= ~is.paused;
     this.release();
   }
 
   /** Somebody takes the body (again): what was held goes first. */
   protected release(): void {
-    if (this.#delivering || this.closed) return;
-    this.#delivering = true;
-    while (this.#held !== null && this.taken && !this.#paused && !this.closed) {
+    if ((this.flags & (is.delivering | is.closed)) !== 0) return;
+    this.flags |= is.delivering;
+    while (this.#held !== null && this.taken && !this.paused && !this.closed) {
       const { bytes, start, end } = this.#held.first;
       this.#credit += end - start;
       this.#held.drop(end - start);
       if (this.#held.length === 0) this.#held = null;
       this.onData(bytes, start, end);
     }
-    this.#delivering = false;
+    this.flags &= ~is.delivering;
     if (this.closed) return;
-    if (this.#held === null && this.#endHeld && this.taken) {
-      this.#endHeld = false;
+    if (this.#held === null && (this.flags & is.endHeld) !== 0 && this.taken) {
+      this.flags &= ~is.endHeld;
       this.#tellEnd();
     } else this.#grant();
   }
 
   /** Nobody will take the body: what was held is let go. */
   protected discard(): void {
-    this.discarding = true;
+    this.flags |= is.discarding;
     if (this.#held !== null) this.#credit += this.#held.length;
     this.#held = null;
-    this.#endHeld = false;
+    this.flags &= ~is.endHeld;
     this.#grant();
   }
 
@@ -178,7 +220,7 @@ export abstract class Http2Stream implements SendingStream {
 
   /** WINDOW_UPDATE, once it is worth one. A paused stream grants nothing. */
   #grant(): void {
-    if (this.closed || this.remoteEnded || this.#paused) return;
+    if ((this.flags & (is.closed | is.remoteEnded | is.paused)) !== 0) return;
     if (this.#credit * 2 < this.wire.profile.streamWindowBytes) return;
     this.#receiveWindow += this.#credit;
     this.wire.writeWindowUpdate(this.id, this.#credit);
@@ -198,7 +240,7 @@ export abstract class Http2Stream implements SendingStream {
     if (this.queuedBytes === 0 && this.open) at = sender.send(this, bytes, start, end);
     if (at < end) this.#enqueue(bytes, at, end);
     else if (output.hasRoom) return true;
-    this.#starved = true;
+    this.flags |= is.starved;
     if (this.queuedBytes === 0 || this.sendWindow > 0) sender.wait(this);
     return false;
   }
@@ -209,16 +251,16 @@ export abstract class Http2Stream implements SendingStream {
   }
 
   #enqueue(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#queue === null) this.sentMs = this.wire.shard.clock.now();
+    if (this.#queue === null) this.#sentMs = this.wire.shard.clock.now();
     (this.#queue ??= new ByteQueue()).push(bytes, start, end);
   }
 
   /** No more body; trailers, when there are any, end the stream. */
   protected sendEnd(trailers: Fields | null): void {
     if (this.localEnded || this.closed) return;
-    this.localEnded = true;
+    this.flags |= is.localEnded;
     if (this.queuedBytes === 0 && this.open) return this.#writeEnd(trailers);
-    this.#endQueued = true;
+    this.flags |= is.endQueued;
     this.#trailersQueued = trailers instanceof HeadFields ? trailers.copy() : trailers;
   }
 
@@ -237,7 +279,7 @@ export abstract class Http2Stream implements SendingStream {
       const at = sender.send(this, bytes, start, Math.min(end, start + left));
       if (at === start) break;
       left -= at - start;
-      this.sentMs = this.wire.shard.clock.now();
+      this.#sentMs = this.wire.shard.clock.now();
       this.#queue.drop(at - start);
       if (this.#queue.length === 0) this.#queue = null;
     }
@@ -250,15 +292,14 @@ export abstract class Http2Stream implements SendingStream {
 
   /** Nothing is queued any more: the end that waited, or a word to the writer. */
   protected catchUp(): void {
-    if (this.#endQueued) {
+    if ((this.flags & is.endQueued) !== 0) {
       const trailers = this.#trailersQueued;
-      this.#endQueued = false;
+      this.flags &= ~(is.endQueued | is.starved);
       this.#trailersQueued = null;
-      this.#starved = false;
       return this.#writeEnd(trailers);
     }
-    if (!this.#starved) return;
-    this.#starved = false;
+    if ((this.flags & is.starved) === 0) return;
+    this.flags &= ~is.starved;
     this.onWritable();
   }
 
@@ -272,19 +313,20 @@ export abstract class Http2Stream implements SendingStream {
 
   /** Whether its peer has taken nothing of what waits, for too long. */
   isStalled(nowMs: number): boolean {
-    return this.queuedBytes > 0 && nowMs - this.sentMs > limits.writeStallMs;
+    return this.queuedBytes > 0 && nowMs - this.#sentMs > limits.writeStallMs;
   }
 
   // ------------------------------------------------------------------------------------------------- its end
 
   /** Ended on the wire in the direction towards the peer. */
   protected get sentAll(): boolean {
-    return this.localEnded && !this.#endQueued;
+    return (this.flags & (is.localEnded | is.endQueued)) === is.localEnded;
   }
 
   /** Closes it once both sides have ended. */
   protected settle(): void {
-    if (this.closed || !this.sentAll || !this.remoteEnded || this.#endHeld) return;
+    if (!this.sentAll) return;
+    if ((this.flags & (is.closed | is.remoteEnded | is.endHeld)) !== is.remoteEnded) return;
     this.wire.forget(this);
     this.onClosed();
   }
@@ -297,23 +339,18 @@ export abstract class Http2Stream implements SendingStream {
   /** Nothing more is sent; what came is still handed on. */
   protected stopSending(): void {
     this.wire.sender.leave(this);
-    this.localEnded = true;
+    this.flags = (this.flags | is.localEnded) & ~(is.endQueued | is.starved);
     this.#queue = null;
-    this.#endQueued = false;
     this.#trailersQueued = null;
-    this.#starved = false;
     this.settle();
   }
 
   /** Lets go of what is queued and held. Called by the connection, which forgets it. */
   drop(): void {
-    this.closed = true;
+    this.flags = (this.flags | is.closed) & ~(is.endHeld | is.endQueued | is.starved);
     this.#queue = null;
     this.#held = null;
-    this.#endHeld = false;
-    this.#endQueued = false;
     this.#trailersQueued = null;
-    this.#starved = false;
     if (this.#trailers !== null) this.wire.shard.giveFields(this.#trailers);
     this.#trailers = null;
   }

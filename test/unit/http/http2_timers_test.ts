@@ -296,7 +296,7 @@ describe("a client that gives up many calls before they are answered", () => {
     socket.handler.data(settings([3, 2_000]));
     const heard = giveUp(client, 100);
     await clock.advance(0);
-    const [one, other] = [...client.streams.keys()] as [number, number];
+    const [one, other] = client.streams.all().map(({ id }) => id) as [number, number];
     const ok = [[":status", "200"]] as const;
     const before = resetsIn(socket);
     socket.handler.data(concat(headers(one, ok), headers(other, ok, false), data(other, "late")));
