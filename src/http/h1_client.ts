@@ -3,6 +3,7 @@
  * a failure the truth about whether the request may be sent again.
  */
 import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
+import { latin1Bytes } from "../base/bytes.ts";
 import { WheelEntry } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
@@ -40,6 +41,17 @@ export interface Http1ClientOptions {
 
 const hostId = idOf("host");
 
+/** A longer beginning is not kept. */
+const beginningMax = 512;
+
+/** What a head begins with, as bytes. */
+interface Beginning {
+  readonly method: string;
+  readonly target: string;
+  readonly authority: string;
+  readonly bytes: Uint8Array;
+}
+
 /** Speaks HTTP/1 on a dialled socket: set its `handler` there. */
 export class Http1Client extends WheelEntry implements ClientConnection, ClientStream {
   /** What the socket calls. An object of its own: `end` of a stream and of a socket are different things. */
@@ -58,6 +70,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   #method = "";
   #upgrade: string | null = null;
   #carry: Uint8Array | null = null;
+  #beginning: Beginning | null = null;
   /** The key that was sent for a client of HTTP/2, which has none. */
   #key: string | null = null;
   #headDone = false;
@@ -107,13 +120,8 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   #writeHead(request: OutgoingRequest, edits: FieldEdits): void {
     const { output } = this;
     const { nominated } = request;
-    const target = request.method === "CONNECT" ? request.authority : request.target;
-    output.text(request.method);
-    output.text(" ");
-    output.text(target);
-    output.text(" HTTP/1.1\r\nhost: ");
-    output.text(request.authority);
-    output.text("\r\n");
+    const begin = this.#beginningOf(request);
+    output.bytes(begin, 0, begin.length);
     writeFields(output, request.fields, { edits, nominated, keepLength: false, replacedId: hostId });
     if (request.upgrade !== null && request.upgrade !== "connect") {
       output.text(`connection: upgrade\r\nupgrade: ${request.upgrade}\r\n`);
@@ -125,6 +133,17 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       output.number(request.contentLength, 10);
       output.text("\r\n\r\n");
     } else output.text("\r\n");
+  }
+
+  /** Request line and Host: often those of the request before. */
+  #beginningOf({ method, target, authority }: OutgoingRequest): Uint8Array {
+    const last = this.#beginning;
+    if (last !== null && last.target === target && last.method === method && last.authority === authority)
+      return last.bytes;
+    const asked = method === "CONNECT" ? authority : target;
+    const bytes = latin1Bytes(`${method} ${asked} HTTP/1.1\r\nhost: ${authority}\r\n`);
+    this.#beginning = bytes.length > beginningMax ? null : { method, target, authority, bytes };
+    return bytes;
   }
 
   #writeKey(): void {

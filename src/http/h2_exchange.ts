@@ -1,4 +1,5 @@
 /** One request on an HTTP/2 server connection, and its answer. */
+import { latin1Bytes } from "../base/bytes.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
@@ -173,7 +174,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   /** A whole answer in one line of heddle's own. What the handler writes after it goes nowhere. */
   answerPlainly(status: number, reason: string): void {
     const text = `heddle refused this request: ${reason}.\n`;
-    const body = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+    const body = latin1Bytes(text);
     const { heads } = this.server;
     this.flags |= is.started;
     heads.begin();

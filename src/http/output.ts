@@ -74,6 +74,23 @@ export class Output implements ByteSink, Flushable {
     this.#mark();
   }
 
+  line(name: string, value: string): void {
+    const length = name.length + value.length + 4;
+    const buffer = (this.#buffer ??= this.#begin());
+    if (this.#ended || this.#queue.length > 0 || length > buffer.length - this.#end)
+      return this.text(`${name}: ${value}\r\n`);
+    let to = this.#end;
+    for (let at = 0; at < name.length; at++) buffer[to++] = name.charCodeAt(at);
+    buffer[to++] = 58;
+    buffer[to++] = 32;
+    for (let at = 0; at < value.length; at++) buffer[to++] = value.charCodeAt(at);
+    buffer[to++] = 13;
+    buffer[to++] = 10;
+    this.#end = to;
+    this.written += length;
+    this.#mark();
+  }
+
   /** A whole number in decimal or hexadecimal digits. */
   number(value: number, radix: 10 | 16): void {
     if (value < 0 || value > 0xffff_ffff) return this.text(value.toString(radix));

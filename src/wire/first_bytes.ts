@@ -2,12 +2,13 @@
  * What a connection speaks, told by its first bytes (client-first protocols only). Sans I/O, from any split: `undecided`
  * until the bytes so far can mean one thing only.
  */
+import { latin1Bytes } from "../base/bytes.ts";
 import { limits } from "../model/limits.ts";
 
 export type Spoken = "http/1.1" | "h2" | "tls" | "opaque" | "undecided";
 
 /** The client connection preface of HTTP/2 (RFC 9113 section 3.4). */
-const preface = Uint8Array.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (letter) => letter.charCodeAt(0));
+const preface = latin1Bytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
 /** Whether the bytes begin an HTTP/2 connection: `undecided` while they are a part of its preface. */
 export function beginsHttp2(bytes: Uint8Array): "yes" | "no" | "undecided" {
@@ -45,7 +46,7 @@ function requestLine(bytes: Uint8Array): Spoken {
   return "undecided";
 }
 
-const version = Uint8Array.from(" HTTP/1.", (letter) => letter.charCodeAt(0));
+const version = latin1Bytes(" HTTP/1.");
 
 /** Whether the line from the space behind the method to its line feed ends in ` HTTP/1.x`. */
 function endsInVersion(bytes: Uint8Array, from: number, lineFeed: number): boolean {

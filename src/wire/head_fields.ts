@@ -2,7 +2,7 @@
  * Fields over an owned buffer: the concrete form of `Fields` that every codec fills. Names that framing and routing need
  * are recognised once, while the head is scanned, and kept as small numbers.
  */
-import { copyBytes, latin1 } from "../base/bytes.ts";
+import { copyBytes, latin1, latin1Bytes } from "../base/bytes.ts";
 import { fieldStride, type Fields } from "./fields.ts";
 
 /** Names with a number of their own, in lower case; the index is the number. 0 is every other name. */
@@ -54,7 +54,7 @@ const byLength: readonly (readonly { readonly id: number; readonly codes: Uint8A
       if (id > 0)
         (table[name.length] ??= []).push({
           id,
-          codes: Uint8Array.from(name, (letter) => letter.charCodeAt(0)),
+          codes: latin1Bytes(name),
         });
     });
     return table;

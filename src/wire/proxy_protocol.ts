@@ -2,6 +2,7 @@
  * The PROXY protocol, versions 1 and 2 (HAProxy's specification of 2020): who the client of a relayed connection is.
  * Reading is strict and bounded; from any split of the bytes.
  */
+import { latin1Bytes } from "../base/bytes.ts";
 import { limits } from "../model/limits.ts";
 
 export type ProxyHeaderResult =
@@ -72,7 +73,7 @@ export function proxyHeader(version: 1 | 2, client: string, server: string): Uin
     const line = known
       ? `PROXY ${family} ${from.address} ${to.address} ${from.port} ${to.port}\r\n`
       : "PROXY UNKNOWN\r\n";
-    return Uint8Array.from(line, (letter) => letter.charCodeAt(0));
+    return latin1Bytes(line);
   }
   if (!known) return Uint8Array.of(...signature, 0x20, 0, 0, 0);
   const family = from.bytes.length === 4 ? 0x11 : 0x21;

@@ -29,6 +29,10 @@ export class TextSink implements ByteSink {
   text(text: string): void {
     this.said += text;
   }
+
+  line(name: string, value: string): void {
+    this.said += `${name}: ${value}\r\n`;
+  }
 }
 
 /** Fields as a codec would leave them. */

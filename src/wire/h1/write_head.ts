@@ -2,7 +2,7 @@
  * Writes heads by splicing: fields that stay are copied as one span, what is of this hop is left out, framing is written
  * anew. Works on any `Sink`, which is the output of a connection.
  */
-import { joined } from "../../base/bytes.ts";
+import { joined, latin1Bytes } from "../../base/bytes.ts";
 import { fieldStride, type FieldEdits, type Fields } from "../fields.ts";
 import { HeadFields, idOf } from "../head_fields.ts";
 
@@ -11,6 +11,8 @@ export interface ByteSink {
   bytes(source: Uint8Array, start: number, end: number): void;
   /** Text of characters below 256. */
   text(text: string): void;
+  /** A field line of such text, with its line end. */
+  line(name: string, value: string): void;
 }
 
 /** Known names that never cross a hop, by number: hop-by-hop fields, and framing, which the writer owns. */
@@ -54,12 +56,7 @@ export function writeFields(sink: ByteSink, fields: Fields | null, writing: Fiel
 }
 
 export function writePairs(sink: ByteSink, pairs: readonly string[]): void {
-  for (let at = 0; at + 1 < pairs.length; at += 2) {
-    sink.text(pairs[at] as string);
-    sink.text(": ");
-    sink.text(pairs[at + 1] as string);
-    sink.text("\r\n");
-  }
+  for (let at = 0; at + 1 < pairs.length; at += 2) sink.line(pairs[at] as string, pairs[at + 1] as string);
 }
 
 function copyFields(sink: ByteSink, fields: Fields, writing: FieldWriting): void {
@@ -138,10 +135,11 @@ class Gathered implements ByteSink {
   }
 
   text(text: string): void {
-    this.all = joined(
-      this.all,
-      Uint8Array.from(text, (letter) => letter.charCodeAt(0)),
-    );
+    this.all = joined(this.all, latin1Bytes(text));
+  }
+
+  line(name: string, value: string): void {
+    this.text(`${name}: ${value}\r\n`);
   }
 }
 

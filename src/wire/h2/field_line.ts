@@ -2,7 +2,7 @@
  * Field lines of HPACK tables: the bytes `name: value` CR LF as they stand in a head, so that an indexed field is one copy,
  * with everything that HTTP/2 wants to know of it decided once (RFC 9113 sections 8.2 and 8.3).
  */
-import { Interner } from "../../base/bytes.ts";
+import { Interner, latin1Bytes } from "../../base/bytes.ts";
 import { limits } from "../../model/limits.ts";
 import { classes, targetBit, tokenBit, valueBit } from "../h1/grammar.ts";
 import { idOf, nameIdAt, type KnownName } from "../head_fields.ts";
@@ -132,7 +132,7 @@ const kindsById: Uint8Array = (() => {
 })();
 
 const pseudoNames = [":method", ":scheme", ":path", ":authority", ":status", ":protocol"].map((name) =>
-  Uint8Array.from(name, (letter) => letter.charCodeAt(0)),
+  latin1Bytes(name),
 );
 
 /** Kind and number of the name in `bytes[start, end)`: the kind, and the number in the bits above 8. */
@@ -168,7 +168,7 @@ export function isSoundValue(bytes: Uint8Array, start: number, end: number): boo
 
 /** A line of its own, from text in lower case. */
 export function lineOf(name: string, value: string): FieldLine {
-  const bytes = Uint8Array.from(`${name}: ${value}\r\n`, (letter) => letter.charCodeAt(0));
+  const bytes = latin1Bytes(`${name}: ${value}\r\n`);
   const kind = classifyName(bytes, 0, name.length);
   return new FieldLine(bytes, name.length, kind & 0xff, kind >> 8, true);
 }

@@ -2,7 +2,7 @@
  * HPACK encoding (RFC 7541), made for speed: strings go as they are, a field enters the table when it comes a second time,
  * and what changes with every message or is a secret never does. A block is gathered behind room for its frame header.
  */
-import { copyBytes } from "../../base/bytes.ts";
+import { copyBytes, latin1Bytes } from "../../base/bytes.ts";
 import { fieldStride, type Fields } from "../fields.ts";
 import { HeadFields, idOf, nameIdAt, type KnownName } from "../head_fields.ts";
 import { dropAlike, isDropped, mayBeTrailer, type FieldWriting } from "../h1/write_head.ts";
@@ -69,7 +69,7 @@ const staticNames: readonly (
   const table: { index: number; codes: Uint8Array }[][] = [];
   staticFields.forEach(([name], at) => {
     if (staticFields.findIndex(([first]) => first === name) !== at) return;
-    const codes = Uint8Array.from(name, (letter) => letter.charCodeAt(0));
+    const codes = latin1Bytes(name);
     (table[name.length] ??= []).push({ index: at + 1, codes });
   });
   return table;

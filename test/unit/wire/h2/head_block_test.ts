@@ -7,6 +7,7 @@ import { HeadFields } from "../../../../src/wire/head_fields.ts";
 import { writeFields } from "../../../../src/wire/h1/write_head.ts";
 import { noEdits } from "../../../../src/wire/fields.ts";
 import { concat, getFields, literal, type FieldList } from "../../../support/h2_frames.ts";
+import { TextSink } from "../../../support/wire.ts";
 
 function read(kind: BlockKind, ...blocks: readonly Uint8Array[]): HeadBlock {
   const block = new HeadBlock();
@@ -175,20 +176,12 @@ test("crumbs become one Cookie, and an HTTP/1 head is written from what came", (
     "request",
     plus(["cookie", "a=1"], ["x-first", "One"], ["cookie", "b=2"], ["cookie", "c=3"], ["x-last", ""]),
   );
-  let text = "";
-  const sink = {
-    bytes: (source: Uint8Array, start: number, end: number): void => {
-      text += Buffer.from(source.subarray(start, end)).toString("latin1");
-    },
-    text: (more: string): void => {
-      text += more;
-    },
-  };
+  const sink = new TextSink();
   writeFields(sink, block?.fields ?? null, {
     edits: noEdits,
     nominated: null,
     keepLength: false,
     replacedId: 0,
   });
-  expect(text).toBe("x-first: One\r\nx-last: \r\ncookie: a=1; b=2; c=3\r\n");
+  expect(sink.said).toBe("x-first: One\r\nx-last: \r\ncookie: a=1; b=2; c=3\r\n");
 });
