@@ -91,7 +91,7 @@ function barsOf({ kind, alone, during, growthMb }: Measured): Bar[] {
   ];
 }
 
-/** Nicer than the backend and the client on its core: the proxy is to be tried, not they. */
+/** Only when the backend and the client on its core are idle: the proxy is to be tried, not they. */
 async function runFlood(
   kind: FloodName,
   subject: Subject,
@@ -102,9 +102,9 @@ async function runFlood(
   const options: FloodOptions = { kind, host, port, authority: subject.authority, lastsMs };
   const script = `${import.meta.dir}/flood.ts`;
   const command = [
-    "nice",
-    "-n",
-    "15",
+    "chrt",
+    "--idle",
+    "0",
     "taskset",
     "-c",
     String(loadCore),

@@ -169,11 +169,17 @@ export class HeadBlock {
   line(line: FieldLine): void {
     const { bytes, kind } = line;
     const { length } = bytes;
-    if (kind > kinds.protocol) {
+    // A block may refer to a large entry many times: what is refused anyway is not copied.
+    if (kind > kinds.protocol && this.#takesMore(line.size)) {
       this.reserve(this.used + length);
       copyBytes(this.fields.bytes, this.used, bytes, 0, length);
     }
     this.take(kind, line.id, line.sound, line.nameLength, length - 4 - line.nameLength, line);
+  }
+
+  /** Whether a field of this size stays within the limits. */
+  #takesMore(size: number): boolean {
+    return this.#size + size <= this.#sizeMax && this.#count < limits.fieldCountMax;
   }
 
   /**

@@ -318,6 +318,24 @@ describe("the encoder", () => {
   });
 });
 
+test("a block that refers to a large entry again and again costs what one costs that refers to a small entry", () => {
+  const bomb = new Uint8Array(60_000).fill(0xbe);
+  const costOf = (valueBytes: number): number => {
+    const decoder = new HpackDecoder(4096);
+    decode(decoder, literal("x-bomb", "b".repeat(valueBytes), 0x40), "trailers");
+    const costs = Array.from({ length: 20 }, () => {
+      const before = process.threadCpuUsage();
+      const block = decode(decoder, bomb) as HeadBlock;
+      const { user, system } = process.threadCpuUsage(before);
+      expect(block.refusal).not.toBeNull();
+      return user + system;
+    });
+    return Math.min(...costs);
+  };
+  costOf(10);
+  expect(costOf(4_000)).toBeLessThan(4 * costOf(10) + 100);
+});
+
 describe("heads that come again", () => {
   const methods = fc.constantFrom("GET", "POST");
   const path = fc.constantFrom("/", "/a", "/b?c=1");
