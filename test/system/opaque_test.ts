@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { binaryPath } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { addressOf } from "../support/addresses.ts";
+import { makeTestAuthority } from "../support/certificates.ts";
 import { Dialogue } from "../support/dialogue.ts";
 import { callUrl } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
@@ -41,7 +42,15 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const hasRedis = hasProgram("redis-server") && hasProgram("redis-cli");
 const host = addressOf(80);
 /** Where the servers listen; their services have the well-known ports. */
-const at = { postgres: 15_432, redis: 16_379, mail: 10_025, bulk: 10_026, ends: 10_027 } as const;
+const at = {
+  postgres: 15_432,
+  redis: 16_379,
+  mail: 10_025,
+  bulk: 10_026,
+  ends: 10_027,
+  one: 10_028,
+  two: 10_029,
+} as const;
 /** Where their caller reaches them. */
 const local = {
   db: 9001,
@@ -52,6 +61,8 @@ const local = {
   bulk: 9006,
   ends: 9007,
   "own-ends": 9008,
+  sealed: "by-name",
+  other: "by-name",
 } as const;
 const documents = `
 {kind: Service, name: caller, port: 80, protocol: http}
@@ -71,6 +82,14 @@ const documents = `
 {kind: Service, name: ends, port: 7001, protocol: tcp}
 ---
 {kind: Service, name: own-ends, port: 7001, protocol: tcp, transport: own}
+---
+{kind: Service, name: sealed, port: 443, protocol: tls}
+---
+{kind: Service, name: other, port: 443, protocol: tls}
+---
+{kind: TLSRoute, name: one, service: sealed, hostnames: [one.example], split: {sealed: 1}}
+---
+{kind: TLSRoute, name: two, service: sealed, hostnames: [two.example], split: {other: 1}}
 `;
 const bulkBytes = 2 * 1024 ** 3;
 const bulkMs = 60_000;
@@ -100,12 +119,14 @@ function forgetPeaks(pids: readonly number[]): void {
 
 describe.skipIf(!existsSync(binaryPath))("an opaque connection", () => {
   let app: TestListener;
+  let secured: Bun.Server<undefined>[] = [];
   let postgres: Postgres | null = null;
   let programs: Program[] = [];
   let mesh: Mesh;
 
   beforeAll(async () => {
     app = listen(runtime, { host, port: at.ends });
+    secured = [await serveTls(at.one, "one.example"), await serveTls(at.two, "two.example")];
     if (hasPostgres) postgres = await startPostgres(host, at.postgres);
     programs = [await startNode("peers/opaque_server.ts", host, at.mail)];
     if (hasRedis) programs.push(await startRedis());
@@ -130,6 +151,8 @@ describe.skipIf(!existsSync(binaryPath))("an opaque connection", () => {
             { service: "bulk", host, port: at.bulk },
             { service: "ends", host, port: at.ends },
             { service: "own-ends", host, port: at.ends },
+            { service: "sealed", host, port: at.one },
+            { service: "other", host, port: at.two },
           ],
         },
       ],
@@ -140,6 +163,7 @@ describe.skipIf(!existsSync(binaryPath))("an opaque connection", () => {
     await postgres?.stop();
     await Promise.all(programs.map((program) => program.stop()));
     app?.listener.close();
+    await Promise.all(secured.map((server) => server.stop(true)));
   });
 
   const near = (): string => mesh.machine("vm-a").address;
@@ -163,6 +187,20 @@ describe.skipIf(!existsSync(binaryPath))("an opaque connection", () => {
       );
       for (const each of grown) expect(each).toBeLessThan(growthMaxKib);
     }, 90_000);
+
+  test.skipIf(!hasProgram("curl"))(
+    "by CONNECT is routed by the server name behind it (needs curl)",
+    async () => {
+      const proxy = `http://${near()}:${mesh.machine("vm-a").httpPort("caller")}`;
+      for (const name of ["one.example", "two.example"]) {
+        const flags = ["--silent", "--show-error", "--insecure", "--proxy", proxy];
+        const way = ["--connect-to", `${name}:443:sealed.mesh:443`];
+        const curl = Bun.spawn(["curl", ...flags, ...way, `https://${name}/`], { stderr: "pipe" });
+        const [said, complained] = await Promise.all([curl.stdout.text(), curl.stderr.text()]);
+        expect([said, complained]).toEqual([name, ""]);
+      }
+    },
+  );
 
   for (const service of ["ends", "own-ends"] as const)
     describe(`to ${service}`, () => {
@@ -343,6 +381,13 @@ describe.skipIf(!existsSync(binaryPath))("an opaque connection", () => {
       },
     );
 });
+
+/** HTTPS that answers with the name it has a certificate of. */
+async function serveTls(port: number, name: string): Promise<Bun.Server<undefined>> {
+  const { chainPem, keyPem } = await (await makeTestAuthority()).issue({ dns: [name] });
+  const tls = { cert: chainPem, key: keyPem };
+  return Bun.serve({ hostname: host, port, tls, fetch: () => new Response(name) });
+}
 
 async function restartProxies(mesh: Mesh): Promise<void> {
   for (const name of ["vm-a", "vm-b"]) {
