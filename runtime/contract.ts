@@ -31,7 +31,7 @@ export interface SocketError {
 
 /** Receives what happens on one socket. A socket's handler may be replaced at any time (`socket.handler = …`). */
 export interface SocketHandler {
-  /** Bytes arrived. `chunk` is a view into a buffer that is reused when the call returns: copy what is kept. */
+  /** Bytes arrived. `chunk` is good until the call returns, then its memory goes elsewhere: copy what is kept. */
   data(chunk: Uint8Array): void;
   /** There is room again after a `write` that took less than it was given. */
   drain(): void;

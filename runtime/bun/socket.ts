@@ -3,6 +3,7 @@
  * call that caused it, `drain` nobody waits for, data after `pause`, a reset that looks orderly because a write saw it first,
  * and a missing `end` after our own FIN. One object per connection, no closure and no allocation per event.
  */
+import { letGo } from "../../src/base/bytes.ts";
 import type { Socket, SocketError, SocketHandler, TlsSession } from "../contract.ts";
 import { resetError, socketErrorOf } from "./errors.ts";
 import type { Faults } from "./faults.ts";
@@ -120,6 +121,8 @@ export class StreamSocket implements Socket {
     } catch (error) {
       this.fault(error);
     }
+    // Bun makes an array for each event.
+    letGo(chunk);
   }
 
   onDrain(): void {
@@ -245,6 +248,8 @@ export class StreamSocket implements Socket {
 
 /** The events of every stream, shared by all sockets: each finds its object in `data` of the Bun socket. */
 export const streamEvents = {
+  // A `slice` of Bun's default, a Buffer, would be a view and not a copy.
+  binaryType: "uint8array",
   data(raw: RawSocket, chunk: Uint8Array): void {
     raw.data.onData(chunk);
   },
@@ -260,4 +265,4 @@ export const streamEvents = {
   close(raw: RawSocket, error?: Error): void {
     raw.data.onClose(error);
   },
-};
+} as const;

@@ -10,6 +10,8 @@ export async function openUdp(
   const socket = await Bun.udpSocket({
     hostname: options.host,
     port: options.port,
+    // As in socket.ts: a `slice` is to be a copy.
+    binaryType: "uint8array",
     socket: {
       data(_socket, bytes, port, address) {
         try {

@@ -17,6 +17,19 @@ export function copyBytes(
   copy.call(source, target, at, start, end);
 }
 
+/** Below it the collector's work costs less than giving back. */
+const largeBytes = 16 * 1024;
+
+/**
+ * Nobody reads this array or any other view of its memory any more. What is large goes back to the allocator now and not when the
+ * collector finds it, which lets tens of megabytes gather of arrays that come and go with every piece of a long body.
+ */
+export function letGo(bytes: Uint8Array): void {
+  if (bytes.length < largeBytes) return;
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 /** Both, one after the other, in an array of their own. */
 export function joined(before: Uint8Array, after: Uint8Array): Uint8Array {
   const all = new Uint8Array(before.length + after.length);

@@ -3,6 +3,7 @@
  * them; body bytes out, queued while window or room is missing; and its end, told once in each direction.
  */
 import { ByteQueue } from "../base/byte_queue.ts";
+import { letGo } from "../base/bytes.ts";
 import { limits } from "../model/limits.ts";
 import type { Fields } from "../wire/fields.ts";
 import { errorCodes, maxInt31 } from "../wire/h2/frames.ts";
@@ -195,6 +196,7 @@ export abstract class Http2Stream implements SendingStream {
       this.#held.drop(end - start);
       if (this.#held.length === 0) this.#held = null;
       this.onData(bytes, start, end);
+      letGo(bytes);
     }
     this.flags &= ~is.delivering;
     if (this.closed) return;
@@ -282,6 +284,7 @@ export abstract class Http2Stream implements SendingStream {
       this.#sentMs = this.wire.shard.clock.now();
       this.#queue.drop(at - start);
       if (this.#queue.length === 0) this.#queue = null;
+      if (at === end) letGo(bytes);
     }
     if (this.queuedBytes > 0) {
       if (this.sendWindow > 0) sender.wait(this);

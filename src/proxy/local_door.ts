@@ -7,7 +7,7 @@ import type { ServerExchange } from "../http/exchange.ts";
 import { serveHttp, type HttpServer } from "../http/http_server.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
-import { readClientHello } from "../wire/client_hello.ts";
+import { serverNameAsked } from "../wire/client_hello.ts";
 import { beginsHttp2, whatIsSpoken } from "../wire/first_bytes.ts";
 import { profiles } from "../wire/h2/settings.ts";
 import { readProxyHeader } from "../wire/proxy_protocol.ts";
@@ -19,8 +19,8 @@ import { serveOutbound } from "./outbound.ts";
 import { serveOutboundConnect } from "./outbound_connect.ts";
 import type { OutboundSource } from "./outbound_source.ts";
 import { outcomes } from "./outcomes.ts";
-import { refuseOutboundTcp, serveOutboundTcp } from "./outbound_tcp.ts";
-import { tlsCall, wholeCall, type TcpCall } from "./tcp_call.ts";
+import { refuseOutboundTcp, serveOutboundTcp, serveOutboundTls } from "./outbound_tcp.ts";
+import { wholeCall, type TcpCall } from "./tcp_call.ts";
 
 type Detected = "http/1.1" | "h2" | "tls" | "tcp";
 
@@ -143,25 +143,13 @@ export class LocalDoor {
   /** Routed by the server name of the ClientHello, which goes on unread. */
   #tls(socket: Socket, client: string, destination: LiveDestination): SocketHandler {
     return this.#firstBytes(socket, limits.clientHelloMs, (bytes, over) => {
-      const hello = readClientHello(bytes);
-      if (hello.kind === "more" && over === null) return false;
-      this.#passTls(socket, client, destination, bytes, hello.kind === "hello" ? hello.serverName : "");
+      const serverName = serverNameAsked(bytes, over !== null);
+      if (serverName === null) return false;
+      const near = new NearSocket(socket, client, bytes.slice());
+      socket.handler = near;
+      serveOutboundTls(near, this.source, destination, serverName);
       return true;
     });
-  }
-
-  #passTls(
-    socket: Socket,
-    client: string,
-    destination: LiveDestination,
-    bytes: Uint8Array,
-    serverName: string,
-  ): void {
-    const near = new NearSocket(socket, client, bytes.slice());
-    socket.handler = near;
-    const call = tlsCall(destination, serverName, this.source.parts.random);
-    if ("flag" in call) refuseOutboundTcp(near, this.source, destination.key, call);
-    else serveOutboundTcp(near, this.source, call);
   }
 
   // --------------------------------------------------------------------------------------------- detection

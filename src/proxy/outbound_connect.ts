@@ -1,23 +1,26 @@
-/** CONNECT of a local app (`https_proxy`, or a client that tunnels): leads to opaque services, by name. */
+/**
+ * CONNECT of a local app (`https_proxy`, or a client that tunnels): leads to opaque services, by name. Where TLS routes decide, the
+ * server name behind it does the rest.
+ */
 import type { ServerExchange } from "../http/exchange.ts";
+import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { serviceKey, takesConnections } from "../model/service.ts";
+import { serverNameAsked } from "../wire/client_hello.ts";
 import type { LiveDestination } from "./live_service.ts";
 import { NearExchange } from "./near_side.ts";
+import { NearTunnel } from "./near_tunnel.ts";
 import { outcomes } from "./outcomes.ts";
 import type { OutboundSource } from "./outbound_source.ts";
-import { refuseOutboundTcp, serveOutboundTcp } from "./outbound_tcp.ts";
+import { refuseOutboundTcp, serveOutboundTcp, serveOutboundTls } from "./outbound_tcp.ts";
 import { wholeCall } from "./tcp_call.ts";
 
 export function serveOutboundConnect(exchange: ServerExchange, source: OutboundSource): void {
   const { parts } = source;
   const { state } = parts;
   const { remoteAddress, remotePort } = exchange.connection;
-  const near = new NearExchange(exchange, {
-    client: `${remoteAddress}:${remotePort}`,
-    requestId: parts.ids.next(),
-    inside: false,
-  });
+  const about = { client: `${remoteAddress}:${remotePort}`, requestId: parts.ids.next() };
+  const near = new NearExchange(exchange, { ...about, inside: false });
   const refuse = (outcome: Outcome, key = ""): void => refuseOutboundTcp(near, source, key, outcome);
   if (state === null) return refuse(outcomes.noSnapshot());
   if (source.callerIn(state) === null) return refuse(outcomes.noIdentity(source.key));
@@ -25,6 +28,7 @@ export function serveOutboundConnect(exchange: ServerExchange, source: OutboundS
   const connect = (destination: LiveDestination): void => {
     const { protocol } = destination.destination;
     if (!takesConnections(protocol)) return refuse(outcomes.noConnect(destination), destination.key);
+    if (destination.tlsRoutes.length > 0) return openTunnel(exchange, source, destination, about);
     serveOutboundTcp(near, source, wholeCall(destination, protocol === "tls" ? "tls" : "tcp"));
   };
   const found = source.find(state, authority);
@@ -37,4 +41,26 @@ export function serveOutboundConnect(exchange: ServerExchange, source: OutboundS
     else connect(destination);
   });
   if (!waits) refuse(outcomes.noService(key), key);
+}
+
+/** Its routes ask for the server name, which a client says once it was answered. */
+function openTunnel(
+  exchange: ServerExchange,
+  source: OutboundSource,
+  destination: LiveDestination,
+  about: { readonly client: string; readonly requestId: string },
+): void {
+  const tunnel = new NearTunnel(exchange, {
+    ...about,
+    shard: source.parts.shard,
+    withinMs: limits.clientHelloMs,
+    decide: (bytes, over) => {
+      const serverName = serverNameAsked(bytes, over);
+      if (serverName === null) return false;
+      serveOutboundTls(tunnel, source, destination, serverName);
+      return true;
+    },
+    lost: (outcome) => refuseOutboundTcp(tunnel, source, destination.key, outcome),
+  });
+  tunnel.open();
 }

@@ -14,20 +14,32 @@ import { CallRecord } from "./call_record.ts";
 import { clientField, requestIdField } from "./heddle_fields.ts";
 import { InboundTcp, type TcpTaker } from "./inbound_tcp.ts";
 import type { Caller } from "./inbound.ts";
-import type { LiveEndpoint } from "./live_service.ts";
+import type { LiveDestination, LiveEndpoint } from "./live_service.ts";
 import type { NearSide } from "./near_side.ts";
 import { outcomes } from "./outcomes.ts";
 import { proxyFailure } from "./proxy_failure.ts";
 import { peerText, type OutboundSource } from "./outbound_source.ts";
 import { Pipe, type PipeEnd } from "./pipe.ts";
 import { SocketEnd } from "./socket_end.ts";
-import type { TcpCall } from "./tcp_call.ts";
+import { tlsCall, type TcpCall } from "./tcp_call.ts";
 import { StreamEnd, type StreamOpening } from "./stream_end.ts";
 import { dialOutcome } from "./upstream/dial_outcome.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
 
 export function serveOutboundTcp(near: NearSide, source: OutboundSource, call: TcpCall): void {
   new OutboundTcp(near, source, call).begin();
+}
+
+/** TLS that stays closed: routed by the server name that its client asks for, "" when by none. */
+export function serveOutboundTls(
+  near: NearSide,
+  source: OutboundSource,
+  destination: LiveDestination,
+  serverName: string,
+): void {
+  const call = tlsCall(destination, serverName, source.parts.random);
+  if ("flag" in call) refuseOutboundTcp(near, source, destination.key, call);
+  else serveOutboundTcp(near, source, call);
 }
 
 /** It leads nowhere, and no endpoint was even looked for. It is recorded all the same; `service` is "" when none is known. */

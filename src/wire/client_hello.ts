@@ -28,6 +28,13 @@ export function readClientHello(bytes: Uint8Array): HelloResult {
   return "kind" in gathered ? gathered : readBody(new Cursor(gathered, 4, gathered.length));
 }
 
+/** The server name that the client asks for, "" when none; null while it may still come. `over`: nothing comes any more. */
+export function serverNameAsked(bytes: Uint8Array, over: boolean): string | null {
+  const hello = readClientHello(bytes);
+  if (hello.kind === "more" && !over) return null;
+  return hello.kind === "hello" ? hello.serverName : "";
+}
+
 /** The first handshake message, which may span records, with its four bytes of head; null while some of it is missing. */
 function gatherMessage(bytes: Uint8Array): Uint8Array | HelloResult | null {
   const parts: Uint8Array[] = [];

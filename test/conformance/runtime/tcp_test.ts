@@ -44,6 +44,24 @@ describe("a plain stream", () => {
     server.socket.destroy();
   });
 
+  test("takes the memory of a large piece back when the call returns; a slice of it is a copy that stays", async () => {
+    const { client, server } = await plainPair(runtime);
+    const sent = patterned(mib);
+    const kept: Uint8Array[] = [];
+    const handed: Uint8Array[] = [];
+    server.heard.data = (chunk) => {
+      handed.push(chunk);
+      kept.push(chunk.slice());
+    };
+    await sendAll(client, sent);
+    client.socket.shutdown();
+    await until(() => server.heard.ended, "the end arrives");
+    // What is small is not worth the giving back.
+    expect(handed.filter(({ length }) => length >= 16 * 1024)).toEqual([]);
+    expect(Buffer.concat(kept).equals(sent)).toBe(true);
+    server.socket.destroy();
+  });
+
   test("tells a reset from an orderly close", async () => {
     const orderly = await plainPair(runtime);
     orderly.client.socket.shutdown();

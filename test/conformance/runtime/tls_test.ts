@@ -10,6 +10,7 @@ import type {
 import { makeTestAuthority } from "../../support/certificates.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
 import { dial, dialled, until } from "../../support/sockets.ts";
+import { patterned, sendAll } from "../../support/streams.ts";
 import { listenTls, type TlsListener } from "../../support/tls.ts";
 
 const authority = await makeTestAuthority();
@@ -91,6 +92,33 @@ async function refusedByServer(credential: TlsCredential | null, options: Partia
   expect(server.secured).toEqual([]);
   return server.refused[0];
 }
+
+test("either end takes the memory of a large piece back when the call returns; a slice of it is a copy that stays", async () => {
+  const server = serve();
+  const client = await dialled(runtime, target(server));
+  await until(() => server.secured.length === 1, "both sides agree");
+  const [far] = server.secured;
+  if (far === undefined) throw new Error("Nobody came");
+  const sent = patterned(1024 * 1024);
+  for (const [from, to] of [
+    [client, far],
+    [far, client],
+  ] as const) {
+    const kept: Uint8Array[] = [];
+    const handed: Uint8Array[] = [];
+    let received = 0;
+    to.heard.data = (chunk) => {
+      handed.push(chunk);
+      kept.push(chunk.slice());
+      received += chunk.length;
+    };
+    await sendAll(from, sent);
+    await until(() => received === sent.length, "all of it arrives");
+    expect(handed.filter(({ length }) => length >= 16 * 1024)).toEqual([]);
+    expect(Buffer.concat(kept).equals(sent)).toBe(true);
+  }
+  client.socket.destroy();
+});
 
 describe("a server that requires a certificate", () => {
   test("refuses one of a stranger's authority", async () => {

@@ -21,6 +21,20 @@ test("a datagram arrives with its sender's address", async () => {
   server.close();
 });
 
+test("a slice of a datagram is a copy", async () => {
+  const got: Uint8Array[] = [];
+  const server = await runtime.net.udp({ host, port: 0 }, (data) => {
+    got.push(data.slice());
+    data.fill(0);
+  });
+  const client = await runtime.net.udp({ host, port: 0 }, () => {});
+  client.send(bytes, host, server.port);
+  await until(() => got.length === 1, "it arrives");
+  expect(got[0]).toEqual(bytes);
+  client.close();
+  server.close();
+});
+
 test("a vanished peer stops nobody", async () => {
   const gone = await runtime.net.udp({ host, port: 0 }, () => {});
   const gonePort = gone.port;

@@ -1,4 +1,7 @@
-/** What the well-known WebSocket conformance cases send: framing, control frames, fragments, text, and how to close. */
+/**
+ * What the well-known WebSocket conformance cases send: framing, control frames, fragments, text, and how to close. Ported by hand,
+ * because Autobahn itself runs on Python 2.7 alone and over HTTP/1.1 alone: test/system/autobahn_test.ts runs it where it can.
+ */
 import { opcodes, type Frame } from "./ws_frames.ts";
 
 export interface SocketCase {

@@ -1,7 +1,7 @@
 /** Bytes as text, octet by octet, and strings that are made once. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { copyBytes, Interner, latin1, sameBytes } from "../../../src/base/bytes.ts";
+import { copyBytes, Interner, latin1, letGo, sameBytes } from "../../../src/base/bytes.ts";
 
 const octets = fc.uint8Array({ maxLength: 80 });
 
@@ -22,6 +22,15 @@ test("a copy takes exactly its range, also of a view into a larger buffer", () =
   copyBytes(target, 1, inner, 2, 6);
   expect([...target]).toEqual([0, 7, 8, 9, 10, 0]);
   expect([sameBytes(inner, large, 5, 4), sameBytes(inner, large, 6, 4)]).toEqual([true, false]);
+});
+
+test("large memory that is let go is gone, small memory stays", () => {
+  const [large, small] = [new Uint8Array(64 * 1024), new Uint8Array(1024)];
+  const view = large.subarray(60_000);
+  letGo(small);
+  letGo(large);
+  letGo(large);
+  expect([large.length, view.length, small.length]).toEqual([0, 0, 1024]);
 });
 
 describe("an interner", () => {

@@ -2,7 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ExchangeRecord } from "../../../src/telemetry/record.ts";
 import { captureHello } from "../../support/hello.ts";
+import { frameTypes } from "../../../src/wire/h2/frames.ts";
+import { concat, data, headers, opening } from "../../support/h2_frames.ts";
+import { dialPeer } from "../../support/h2_peer.ts";
 import {
+  connectByName,
   connectLocal,
   expectEnd,
   expectHeard,
@@ -207,4 +211,103 @@ describe("a connection of TLS", () => {
       expect(outcome).toMatchObject({ flag: "NR", detail: `no TLS route of db.default fits ${asked}` });
     });
   }
+});
+
+describe("CONNECT to a service of TLS", () => {
+  const authority = "db.mesh:443";
+
+  test("goes where the route of the server name leads that comes behind it", async () => {
+    const since = app.accepted.length;
+    const client = await connectByName(a.port("caller"), authority);
+    for (const part of [hello.slice(0, 50), hello.slice(50)]) {
+      send(client, part);
+      await Bun.sleep(1);
+    }
+    const far = await nextAccepted(app, since);
+    await expectHeard(far, hello);
+    send(far, "server hello");
+    await expectHeard(client, "server hello");
+    send(client, "more");
+    await expectHeard(far, `${hello}more`);
+    expect(await finished({ client, app: far })).toMatchObject({
+      route: "eu",
+      protocol: "tls",
+      service: "db.default",
+      endpoint: `b/other.default/${app.port}`,
+      bytesIn: hello.length + 4,
+      bytesOut: 12,
+      outcome: null,
+    });
+  });
+
+  test("hears of it when what follows came together with it, and of the end behind that", async () => {
+    const since = app.accepted.length;
+    const client = await connectLocal(a.port("caller"));
+    send(client, `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\n${hello}early`);
+    client.socket.shutdown();
+    const far = await nextAccepted(app, since);
+    await expectHeard(far, `${hello}early`);
+    await expectEnd(far);
+    expect(await finished({ client, app: far })).toMatchObject({ route: "eu", outcome: null });
+  });
+
+  test("over HTTP/2 is routed alike", async () => {
+    const since = app.accepted.length;
+    const peer = await dialPeer(runtime, a.port("caller"));
+    const fields = [
+      [":method", "CONNECT"],
+      [":authority", authority],
+    ] as const;
+    peer.send(opening, headers(1, fields, false));
+    await peer.until((each) => each.of(frameTypes.headers, 1).length > 0, "CONNECT is answered");
+    expect(peer.of(frameTypes.headers, 1)[0]?.payload[0]).toBe(0x88);
+    peer.send(data(1, hello.slice(0, 50)));
+    peer.send(data(1, hello.slice(50)));
+    const far = await nextAccepted(app, since);
+    await expectHeard(far, hello);
+    send(far, "server hello");
+    await peer.until((each) => each.of(frameTypes.data, 1).length > 0, "the answer comes");
+    const before = a.records.of("outbound").length;
+    peer.send(data(1, "", true));
+    await expectEnd(far);
+    far.socket.shutdown();
+    await until(() => a.records.of("outbound").length > before, "the record is finished");
+    expect(a.records.of("outbound").at(-1)).toMatchObject({ route: "eu", protocol: "tls", outcome: null });
+    peer.socket.destroy();
+  });
+
+  for (const [what, text, asked] of [
+    ["a server name that no route fits", strange, '"db.us.example"'],
+    ["no TLS at all", "PING\r\n", "no server name"],
+  ] as const)
+    test(`with ${what} behind it is cut, and the record says so`, async () => {
+      const before = a.records.of("outbound").length;
+      const client = await connectByName(a.port("caller"), authority);
+      send(client, text);
+      await until(() => client.heard.closed, "the connection is cut");
+      expect(client.heard.text()).toBe("");
+      await until(() => a.records.of("outbound").length > before, "it is recorded");
+      const { outcome, service } = a.records.of("outbound").at(-1) as ExchangeRecord;
+      expect([service, outcome]).toMatchObject([
+        "db.default",
+        { flag: "NR", detail: `no TLS route of db.default fits ${asked}` },
+      ]);
+    });
+
+  test("with nothing behind it is cut once its time is over", async () => {
+    const before = a.records.of("outbound").length;
+    const client = await connectByName(a.port("caller"), authority);
+    await until(() => client.heard.closed, "the connection is cut", 10_000);
+    await until(() => a.records.of("outbound").length > before, "it is recorded");
+    expect(a.records.of("outbound").at(-1)?.outcome).toMatchObject({ flag: "NR" });
+  }, 15_000);
+
+  test("whose client leaves before it says what it wants is recorded as its fault", async () => {
+    const before = a.records.of("outbound").length;
+    const client = await connectByName(a.port("caller"), authority);
+    send(client, hello.slice(0, 50));
+    client.socket.reset();
+    await until(() => a.records.of("outbound").length > before, "it is recorded");
+    expect(a.records.of("outbound").at(-1)?.outcome).toMatchObject({ flag: "DC", side: "downstream" });
+  });
 });
