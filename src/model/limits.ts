@@ -103,7 +103,7 @@ export const limits = {
   timerTickMs: 100,
   // Pools and queues, per destination
   connectionsMax: 1024,
-  pendingMax: 1024,
+  pendingMax: 2_048,
   pendingMs: 3_000,
   requestsMax: 4096,
   /** Connections that many requests share, to one endpoint. */
@@ -233,6 +233,10 @@ assert(
   limits.h2LocalStreamWindowBytes < limits.h2LocalConnectionWindowBytes &&
     limits.h2MeshStreamWindowBytes < limits.h2MeshConnectionWindowBytes,
   "no single stream fills the window of its connection",
+);
+assert(
+  limits.pendingMax >= limits.h2LocalStreamsMax,
+  "all streams of one client may wait for a first connection",
 );
 assert(limits.h2FramesPerTurnMax > 0 && limits.h2QuantumBytes > 0, "each turn makes progress");
 assert(
