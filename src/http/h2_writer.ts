@@ -5,7 +5,7 @@
 import { copyBytes } from "../base/bytes.ts";
 import { limits } from "../model/limits.ts";
 import { frameFlags, frameHeaderBytes, frameTypes, put32, putFrameHeader } from "../wire/h2/frames.ts";
-import { headBuffer } from "../wire/h2/hpack_encoder.ts";
+import { headBuffer } from "../wire/h2/head_buffer.ts";
 import { openingFrames, type PeerSettings, type Profile } from "../wire/h2/settings.ts";
 import type { SendingStream } from "./h2_sender.ts";
 import type { Output } from "./output.ts";

@@ -78,6 +78,9 @@ export function sameName(bytes: Uint8Array, start: number, lower: Uint8Array): b
   return true;
 }
 
+/** Names that a stem remembers the value of. */
+const answersMax = 32;
+
 /** Growable owner of the bytes and offsets of one head; reused from head to head. */
 export class HeadFields implements Fields {
   bytes: Uint8Array;
@@ -88,6 +91,7 @@ export class HeadFields implements Fields {
   stem: HeadFields | null = null;
   /** Of a stem: unlike that of any other. */
   number = 0;
+  #answers: Map<string, string | null> | null = null;
 
   /** Room to begin with. */
   constructor(bytes = 1024, fields = 32) {
@@ -158,8 +162,25 @@ export class HeadFields implements Fields {
   }
 
   get(name: string): string | null {
-    const at = this.#indexOf(name, 0);
+    const { stem } = this;
+    if (stem === null) return this.#read(name, 0);
+    const known = stem.#remembered(name);
+    return known === null && this.count > stem.count ? this.#read(name, stem.count) : known;
+  }
+
+  #read(name: string, from: number): string | null {
+    const at = this.#indexOf(name, from);
     return at < 0 ? null : this.valueAt(at);
+  }
+
+  /** Of a stem: what was asked before is known. */
+  #remembered(name: string): string | null {
+    const answers = (this.#answers ??= new Map());
+    const known = answers.get(name);
+    if (known !== undefined) return known;
+    const value = this.#read(name, 0);
+    if (answers.size < answersMax) answers.set(name, value);
+    return value;
   }
 
   getAll(name: string): string[] {

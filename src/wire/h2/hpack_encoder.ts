@@ -2,16 +2,24 @@
  * HPACK encoding (RFC 7541), made for speed: strings go as they are, a field enters the table when it comes a second time,
  * and what changes with every message or is a secret never does. A block is gathered behind room for its frame header.
  */
-import { copyBytes, latin1Bytes } from "../../base/bytes.ts";
+import { latin1Bytes } from "../../base/bytes.ts";
 import { fieldStride, type Fields } from "../fields.ts";
 import { HeadFields, idOf, nameIdAt, type KnownName } from "../head_fields.ts";
 import { dropAlike, isDropped, mayBeTrailer, type FieldWriting } from "../h1/write_head.ts";
 import { fieldOverheadBytes } from "./field_line.ts";
+import { type Entry, EncoderTable, hashOf } from "./encoder_table.ts";
 import { frameHeaderBytes } from "./frames.ts";
+import {
+  headBuffer,
+  lower,
+  putByte,
+  putBytes,
+  putInteger,
+  putLower,
+  putText,
+  reserve,
+} from "./head_buffer.ts";
 import { staticFields } from "./hpack_table.ts";
-
-/** The block being written, behind `frameHeaderBytes` of room. There is one at a time: encoding never waits. */
-export const headBuffer = { bytes: new Uint8Array(4096), end: frameHeaderBytes };
 
 const teId = idOf("te");
 const dateId = idOf("date");
@@ -31,16 +39,6 @@ const treatment: Uint8Array = (() => {
 
 /** A larger entry would push too many others out. */
 const entryBytesMax = 1024;
-const slots = 256;
-
-interface Entry {
-  /** Name and value, without anything between. */
-  readonly bytes: Uint8Array;
-  readonly nameLength: number;
-  readonly hash: number;
-  /** How many entries came before it. */
-  readonly ordinal: number;
-}
 
 /** What the fields of a stem became, while the table stands. */
 interface Coded {
@@ -79,20 +77,9 @@ const staticNames: readonly (
 const pair = { bytes: new Uint8Array(1024) };
 
 export class HpackEncoder {
-  /** By hash; null until something is kept. */
-  #slots: (Entry | null)[] | null = null;
-  /** Hashes of what was sent once, by slot. */
-  #once: Int32Array | null = null;
+  readonly #table: EncoderTable;
   /** Entries that lend their name to volatile fields, by number of the name. */
   #lenders: (Entry | undefined)[] = [];
-  /** Oldest first, from `#oldest` on. */
-  #entries: Entry[] = [];
-  #oldest = 0;
-  #inserted = 0;
-  #size = 0;
-  #sizeMax: number;
-  /** Counts changes of the table, and of what may enter it next. */
-  #changes = 0;
   #spelt: Map<string, Spelt> | null = null;
   /** By number of the stem; null until one came. */
   #coded: (Coded | null)[] | null = null;
@@ -102,18 +89,16 @@ export class HpackEncoder {
 
   /** `tableBytesMax`: what this side wants to use at most. */
   constructor(readonly tableBytesMax: number) {
-    this.#sizeMax = tableBytesMax;
+    this.#table = new EncoderTable(tableBytesMax);
   }
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
   limitTable(peerBytesMax: number): void {
     const size = Math.min(peerBytesMax, this.tableBytesMax);
-    if (size === this.#sizeMax) return;
+    if (size === this.#table.sizeMax) return;
     this.#owedMin = this.#owedMin < 0 ? size : Math.min(this.#owedMin, size);
     this.#owed = size;
-    this.#sizeMax = size;
-    this.#changes++;
-    this.#evictTo(size);
+    this.#table.resize(size);
   }
 
   /** Starts a block in `headBuffer`. */
@@ -158,11 +143,10 @@ export class HpackEncoder {
   /** A field from text: name in lower case, characters below 256. */
   text(name: string, value: string): void {
     const spelt = this.#spelt?.get(name);
-    if (spelt === undefined || spelt.entry.ordinal < this.#inserted - this.#count)
-      return this.#spell(name, value);
-    if (spelt.value === value) putInteger(0x80, 0x7f, this.#indexOf(spelt.entry));
+    if (spelt === undefined || !this.#table.holds(spelt.entry)) return this.#spell(name, value);
+    if (spelt.value === value) putInteger(0x80, 0x7f, this.#table.indexOf(spelt.entry));
     else if (spelt.value === null && isTrim(value)) {
-      putInteger(0, 0x0f, this.#indexOf(spelt.entry));
+      putInteger(0, 0x0f, this.#table.indexOf(spelt.entry));
       putInteger(0, 0x7f, value.length);
       putText(value);
     } else this.#spell(name, value);
@@ -247,17 +231,17 @@ export class HpackEncoder {
     if (
       known !== null &&
       known.stem === stem.number &&
-      known.changes === this.#changes &&
+      known.changes === this.#table.changes &&
       known.request === request &&
       dropAlike(known.writing, writing)
     ) {
       putBytes(known.bytes, 0, known.bytes.length);
       return known.dated;
     }
-    const changes = this.#changes;
+    const changes = this.#table.changes;
     const start = headBuffer.end;
     const dated = this.#copyFrom(0, stem, writing, request);
-    if (this.#changes !== changes) return dated;
+    if (this.#table.changes !== changes) return dated;
     const bytes = headBuffer.bytes.slice(start, headBuffer.end);
     all[slot] = { stem: stem.number, changes, request, writing, bytes, dated };
     return dated;
@@ -300,27 +284,24 @@ export class HpackEncoder {
     const nameLength = end - start;
     const size = nameLength + valueEnd - valueStart + fieldOverheadBytes;
     const how = treatment[id] as number;
-    if (how === secret || size > entryBytesMax || size > this.#sizeMax) {
+    if (how === secret || size > entryBytesMax || size > this.#table.sizeMax) {
       const mark = how === secret ? 0x10 : 0;
       this.#literal(mark, 0x0f, staticNameIndex(bytes, start, end), bytes, start, end, valueStart, valueEnd);
       return null;
     }
     if (how === volatile) return this.#volatile(bytes, start, end, valueStart, valueEnd, id);
+    const table = this.#table;
     const hash = hashOf(bytes, start, end, valueStart, valueEnd);
-    const slot = hash & (slots - 1);
-    const known = this.#slots === null ? null : (this.#slots[slot] as Entry | null);
-    if (known !== null && known.hash === hash && isSame(known, bytes, start, end, valueStart, valueEnd)) {
-      putInteger(0x80, 0x7f, this.#indexOf(known));
+    const known = table.find(hash, bytes, start, end, valueStart, valueEnd);
+    if (known !== null) {
+      putInteger(0x80, 0x7f, table.indexOf(known));
       return known;
     }
-    const once = (this.#once ??= new Int32Array(slots));
     const name = staticNameIndex(bytes, start, end);
-    if (once[slot] === hash) {
+    if (table.cameOnce(hash)) {
       this.#literal(0x40, 0x3f, name, bytes, start, end, valueStart, valueEnd);
-      return this.#insert(bytes, start, end, valueStart, valueEnd, hash);
+      return table.insert(bytes, start, end, valueStart, valueEnd, hash);
     }
-    once[slot] = hash;
-    this.#changes++;
     this.#literal(0, 0x0f, name, bytes, start, end, valueStart, valueEnd);
     return null;
   }
@@ -340,12 +321,12 @@ export class HpackEncoder {
       return null;
     }
     const lender = this.#lenders[id];
-    if (lender !== undefined && lender.ordinal >= this.#inserted - this.#count) {
-      this.#literal(0, 0x0f, this.#indexOf(lender), bytes, start, end, valueStart, valueEnd);
+    if (lender !== undefined && this.#table.holds(lender)) {
+      this.#literal(0, 0x0f, this.#table.indexOf(lender), bytes, start, end, valueStart, valueEnd);
       return lender;
     }
     this.#literal(0x40, 0x3f, 0, bytes, start, end, valueStart, valueEnd);
-    return (this.#lenders[id] = this.#insert(bytes, start, end, valueStart, valueEnd, 0));
+    return (this.#lenders[id] = this.#table.insert(bytes, start, end, valueStart, valueEnd, 0));
   }
 
   #literal(
@@ -366,51 +347,6 @@ export class HpackEncoder {
     putInteger(0, 0x7f, valueEnd - valueStart);
     putBytes(bytes, valueStart, valueEnd);
   }
-
-  // ---------------------------------------------------------------------------------------------- the table
-
-  get #count(): number {
-    return this.#entries.length - this.#oldest;
-  }
-
-  #indexOf(entry: Entry): number {
-    return staticFields.length + this.#inserted - entry.ordinal;
-  }
-
-  #insert(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    valueStart: number,
-    valueEnd: number,
-    hash: number,
-  ): Entry {
-    const nameLength = end - start;
-    const length = nameLength + valueEnd - valueStart;
-    this.#changes++;
-    this.#evictTo(this.#sizeMax - length - fieldOverheadBytes);
-    const kept = new Uint8Array(length);
-    for (let at = 0; at < nameLength; at++) kept[at] = lower(bytes[start + at] as number);
-    copyBytes(kept, nameLength, bytes, valueStart, valueEnd);
-    const entry: Entry = { bytes: kept, nameLength, hash, ordinal: this.#inserted++ };
-    this.#entries.push(entry);
-    this.#size += length + fieldOverheadBytes;
-    if (hash !== 0) (this.#slots ??= new Array<Entry | null>(slots).fill(null))[hash & (slots - 1)] = entry;
-    return entry;
-  }
-
-  #evictTo(size: number): void {
-    while (this.#size > size && this.#count > 0) {
-      const entry = this.#entries[this.#oldest++] as Entry;
-      this.#size -= entry.bytes.length + fieldOverheadBytes;
-      const slot = entry.hash & (slots - 1);
-      if (this.#slots !== null && this.#slots[slot] === entry) this.#slots[slot] = null;
-    }
-    if (this.#oldest > 128) {
-      this.#entries = this.#entries.slice(this.#oldest);
-      this.#oldest = 0;
-    }
-  }
 }
 
 const statusIndices: Readonly<Record<number, number>> = {
@@ -423,68 +359,6 @@ const statusIndices: Readonly<Record<number, number>> = {
   500: 14,
 };
 
-/** Room for `length` more bytes in the buffer. */
-function reserve(length: number): void {
-  const { bytes, end } = headBuffer;
-  if (bytes.length - end >= length) return;
-  const grown = new Uint8Array(Math.max(bytes.length * 2, end + length));
-  copyBytes(grown, 0, bytes, 0, end);
-  headBuffer.bytes = grown;
-}
-
-function putByte(byte: number): void {
-  reserve(1);
-  headBuffer.bytes[headBuffer.end++] = byte;
-}
-
-/** RFC 7541 section 5.1. */
-function putInteger(mark: number, prefix: number, value: number): void {
-  if (value < prefix) return putByte(mark | value);
-  putByte(mark | prefix);
-  let rest = value - prefix;
-  while (rest >= 0x80) {
-    putByte((rest & 0x7f) | 0x80);
-    rest >>>= 7;
-  }
-  putByte(rest);
-}
-
-/** A call costs more than a short copy. */
-const shortBytes = 40;
-
-function putBytes(source: Uint8Array, start: number, end: number): void {
-  const length = end - start;
-  reserve(length);
-  const to = headBuffer.end;
-  if (length > shortBytes) copyBytes(headBuffer.bytes, to, source, start, end);
-  else {
-    const { bytes } = headBuffer;
-    for (let at = 0; at < length; at++) bytes[to + at] = source[start + at] as number;
-  }
-  headBuffer.end = to + length;
-}
-
-function putText(text: string): void {
-  const { length } = text;
-  reserve(length);
-  const { bytes } = headBuffer;
-  const to = headBuffer.end;
-  for (let at = 0; at < length; at++) bytes[to + at] = text.charCodeAt(at);
-  headBuffer.end = to + length;
-}
-
-function putLower(source: Uint8Array, start: number, end: number): void {
-  reserve(end - start);
-  const { bytes } = headBuffer;
-  let to = headBuffer.end;
-  for (let at = start; at < end; at++) bytes[to++] = lower(source[at] as number);
-  headBuffer.end = to;
-}
-
-function lower(byte: number): number {
-  return byte >= 65 && byte <= 90 ? byte | 0x20 : byte;
-}
-
 /** Whether no blank stands around it. */
 function isTrim(text: string): boolean {
   const { length } = text;
@@ -493,37 +367,6 @@ function isTrim(text: string): boolean {
 
 function isBlank(byte: number): boolean {
   return byte === 32 || byte === 9;
-}
-
-/** Of a few bytes that mostly differ: what it finds is compared whole. Never 0. */
-function hashOf(bytes: Uint8Array, start: number, end: number, valueStart: number, valueEnd: number): number {
-  let hash = (end - start) * 97 + (valueEnd - valueStart);
-  hash = Math.imul(hash, 31) + (((bytes[start] as number) | 0x20) << 4);
-  hash = Math.imul(hash, 31) + ((bytes[(start + end) >> 1] as number) | 0x20);
-  hash = Math.imul(hash, 31) + ((bytes[end - 1] as number) | 0x20);
-  for (let at = Math.max(valueStart, valueEnd - 12); at < valueEnd; at++)
-    hash = Math.imul(hash, 31) + (bytes[at] as number);
-  const middle = (valueStart + valueEnd) >> 1;
-  if (middle < valueEnd - 12)
-    hash = Math.imul(hash, 31) + (bytes[middle] as number) * 3 + (bytes[valueStart] as number);
-  hash = (hash ^ (hash >>> 15)) | 0;
-  return hash === 0 ? 1 : hash;
-}
-
-function isSame(
-  entry: Entry,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  valueStart: number,
-  valueEnd: number,
-): boolean {
-  const { bytes: kept, nameLength } = entry;
-  const valueLength = valueEnd - valueStart;
-  if (end - start !== nameLength || kept.length !== nameLength + valueLength) return false;
-  for (let at = 0; at < nameLength; at++) if (kept[at] !== lower(bytes[start + at] as number)) return false;
-  for (let at = 0; at < valueLength; at++) if (kept[nameLength + at] !== bytes[valueStart + at]) return false;
-  return true;
 }
 
 /** Index of the first static entry with this name; 0 when there is none. */

@@ -4,7 +4,8 @@ import { noEdits } from "../../../../src/wire/fields.ts";
 import { frameHeaderBytes } from "../../../../src/wire/h2/frames.ts";
 import { HeadBlock } from "../../../../src/wire/h2/head_block.ts";
 import { HpackDecoder } from "../../../../src/wire/h2/hpack_decoder.ts";
-import { headBuffer, HpackEncoder } from "../../../../src/wire/h2/hpack_encoder.ts";
+import { headBuffer } from "../../../../src/wire/h2/head_buffer.ts";
+import { HpackEncoder } from "../../../../src/wire/h2/hpack_encoder.ts";
 import { HpackTable } from "../../../../src/wire/h2/hpack_table.ts";
 import { lineOf } from "../../../../src/wire/h2/field_line.ts";
 import { decodedBytesMax, huffmanDecode } from "../../../../src/wire/h2/huffman.ts";
@@ -422,6 +423,12 @@ describe("heads that come again", () => {
     expect(heads[3]).toBe(heads[2] as HeadFields);
     const longer = decode(decoder, concat(request, literal("x-request-id", "7"))) as HeadBlock;
     expect(longer.fields.stem).toBe(heads[2] as HeadFields);
+    for (let time = 0; time < 2; time++)
+      expect(["x-a", "x-request-id", "x-b"].map((name) => longer.fields.get(name))).toEqual([
+        "one",
+        "7",
+        null,
+      ]);
     expect(listOf(longer.fields)).toEqual([
       ["x-a", "one"],
       ["x-request-id", "7"],
