@@ -20,6 +20,9 @@ const head = [
   "",
 ];
 
+/** What `npm run fuzz -- --write` keeps behind the parts. */
+export const fuzzTitle = "Fuzzers";
+
 /** Every section begins with its title and its conditions. */
 export function renderSection({ part, lines }: Section, conditions: Conditions, versions: string): string {
   const { date, kernel, processor, memoryGb, loadBefore, bun, h2load, command } = conditions;
@@ -42,5 +45,7 @@ export function mergeReport(old: string, sections: ReadonlyMap<Part, string>): s
       .map((text) => [text.slice(3, text.indexOf("\n")), text.trimEnd()]),
   );
   const texts = parts.flatMap((part) => sections.get(part)?.trimEnd() ?? kept.get(titleOf(part)) ?? []);
+  const fuzzers = kept.get(fuzzTitle);
+  if (fuzzers !== undefined) texts.push(fuzzers);
   return `${head.join("\n")}\n${texts.join("\n\n")}\n`;
 }

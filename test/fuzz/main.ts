@@ -1,11 +1,13 @@
 /**
- * Entry of `npm run fuzz -- [--target NAME] [--seconds N] [--seed N] [--grow] [--input FILE]`: any octets into every reader
- * of octets that come from outside. `--grow` keeps what came to something new; `--input` runs one file again.
+ * Entry of `npm run fuzz -- [--target NAME] [--seconds N] [--seed N] [--grow] [--write] [--input FILE]`: any octets into
+ * every reader of octets that come from outside. `--grow` keeps what came to something new; `--write` puts the figures into
+ * test/bench/RESULTS.md; `--input` runs one file again.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { growCorpus, readCorpus, writeFailure } from "./corpus.ts";
 import { Random } from "./random.ts";
+import { type Ran, writeRun } from "./record.ts";
 import { fuzz, type FuzzResult } from "./run.ts";
 import type { FuzzTarget } from "./target.ts";
 import { fuzzTargets } from "./targets.ts";
@@ -15,6 +17,7 @@ interface Options {
   readonly seconds: number;
   readonly seed: number;
   readonly grow: boolean;
+  readonly write: boolean;
   readonly input: string | null;
 }
 
@@ -31,6 +34,7 @@ export async function runFuzz(args: readonly string[]): Promise<number> {
   for (const target of options.targets) {
     const result = fuzz(target, { ...options, corpus: readCorpus(target.name) });
     process.stdout.write(`${report(target, options.seed, result)}\n`);
+    if (options.write) writeRun(target.name, ranOf(result, options.seed));
     if (options.grow) {
       const grown = growCorpus(target.name, result.found.values());
       process.stdout.write(`  ${grown} inputs kept\n`);
@@ -42,10 +46,11 @@ export async function runFuzz(args: readonly string[]): Promise<number> {
 
 function optionsOf(args: readonly string[]): Options | string {
   const text = { type: "string" } as const;
-  const flags = { target: text, seconds: text, seed: text, input: text, grow: { type: "boolean" } } as const;
+  const yes = { type: "boolean" } as const;
+  const flags = { target: text, seconds: text, seed: text, input: text, grow: yes, write: yes } as const;
   try {
     const { values } = parseArgs({ args: [...args], options: flags });
-    const { target, seconds, seed, input, grow = false } = values;
+    const { target, seconds, seed, input, grow = false, write = false } = values;
     const targets = fuzzTargets.filter((each) => target === undefined || each.name === target);
     if (targets.length === 0)
       return `No target is called "${target}": there are ${fuzzTargets.map((each) => each.name).join(", ")}`;
@@ -55,6 +60,7 @@ function optionsOf(args: readonly string[]): Options | string {
       seconds: numberOf(seconds, secondsDefault),
       seed: numberOf(seed, Date.now() % 1_000_000_000),
       grow,
+      write,
       input: input ?? null,
     };
   } catch (error) {
@@ -74,6 +80,10 @@ function report(target: FuzzTarget, seed: number, result: FuzzResult): string {
   const { failure } = result;
   if (failure === null) return line;
   return `${line}\n  FAILED: ${failure.reason}\n  input: ${writeFailure(target.name, failure.input)}`;
+}
+
+function ranOf({ executions, seconds, grownMb, found, failure }: FuzzResult, seed: number): Ran {
+  return { executions, seconds, grownMb, seed, kept: found.size, failure: failure?.reason ?? null };
 }
 
 function runInput(targets: readonly FuzzTarget[], file: string, seed: number): number {
