@@ -158,6 +158,8 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
 
   protected onLateData(): void {}
 
+  protected onRead(): void {}
+
   protected onSettings(): void {
     const early = this.#early;
     this.#early = [];

@@ -96,6 +96,8 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   protected abstract isIdle(streamId: number): boolean;
   /** DATA for a stream that is no more. */
   protected abstract onLateData(streamId: number): void;
+  /** What came was read, or as much of it as one turn takes. */
+  protected abstract onRead(): void;
   protected abstract onSettings(): void;
   protected abstract onGoaway(lastId: number, code: number, detail: string): void;
   /** A stream is no more. */
@@ -163,10 +165,16 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   #process(source: Uint8Array, owned: boolean): void {
     const start = this.readPreface(source);
     const at = this.#reader.read(source, start, source.length, limits.h2FramesPerTurnMax);
+    this.onRead();
     if (at >= source.length || this.closing || this.closed) return;
     this.#rest = owned ? source.subarray(at) : source.slice(at);
     this.socket.pause();
     this.shard.clock.soon(() => this.#again());
+  }
+
+  /** No further frame is read in this turn. */
+  protected readNoMore(): void {
+    this.#reader.enough = true;
   }
 
   #again(): void {

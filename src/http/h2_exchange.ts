@@ -20,6 +20,8 @@ export interface ExchangeWire extends StreamWire {
   writeHead(exchange: Http2Exchange): void;
   /** The handler of a stream that is over does not know it yet: its place is taken. */
   leftUnaware(): void;
+  /** Its body comes: the handler has to see it now. */
+  start(exchange: Http2Exchange): void;
   nowAware(): void;
   /** Nobody reads its head any more. */
   release(fields: HeadFields, headBytes: number): void;
@@ -93,7 +95,26 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     return (this.flags & is.finished) !== 0;
   }
 
+  /** The handler has not seen it yet. */
+  get waits(): boolean {
+    return (this.flags & is.waiting) !== 0;
+  }
+
+  set waits(waits: boolean) {
+    this.put(is.waiting, waits);
+  }
+
+  /** It was over before the handler saw it, and nobody will. */
+  neverStarted(): void {
+    if ((this.flags & is.unaware) !== 0) this.#learn();
+  }
+
   // ------------------------------------------------------------------------------------------------ body in
+
+  override receive(source: Uint8Array, start: number, end: number, flowBytes: number): void {
+    if (this.waits) this.server.start(this);
+    super.receive(source, start, end, flowBytes);
+  }
 
   bePatient(): void {
     this.flags |= is.patient;

@@ -30,6 +30,8 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   /** Streams that are over, and whose handlers do not know it yet. */
   #unaware = 0;
   #headBytes = 0;
+  /** Requests of this turn that the handler has not seen. */
+  #fresh: Http2Exchange[] = [];
   #resets: Int32Array | null = null;
   #resetAt = 0;
   #retiring = false;
@@ -134,7 +136,28 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     } else if (head.refusal !== null) {
       if (head.refusal.limit !== null) this.options.onLimit?.(head.refusal.limit);
       exchange.answerPlainly(head.refusal.status, head.refusal.reason);
-    } else this.options.handler(exchange);
+    } else this.#startSoon(exchange);
+  }
+
+  /** A stream that is reset in the same breath, as in a flood of resets, never reaches the handler. */
+  #startSoon(exchange: Http2Exchange): void {
+    exchange.waits = true;
+    this.#fresh.push(exchange);
+    if (this.#fresh.length >= this.profile.requestsPerTurnMax) this.readNoMore();
+  }
+
+  protected onRead(): void {
+    const fresh = this.#fresh;
+    if (fresh.length === 0) return;
+    this.#fresh = [];
+    for (const exchange of fresh) this.start(exchange);
+  }
+
+  start(exchange: Http2Exchange): void {
+    if (!exchange.waits) return;
+    exchange.waits = false;
+    if (exchange.closed) exchange.neverStarted();
+    else this.options.handler(exchange);
   }
 
   #isShort(head: HeadBlock, endStream: boolean): boolean {

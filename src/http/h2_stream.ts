@@ -55,6 +55,7 @@ export const is = {
   expectContinue: 1 << 19,
   unheard: 1 << 20,
   cutShort: 1 << 21,
+  waiting: 1 << 22,
 } as const;
 
 export abstract class Http2Stream implements SendingStream {

@@ -54,6 +54,7 @@ export const limits = {
   h2QueuedFramesMax: 10_000,
   h2QueuedBytesMax: 4 * mib,
   h2FramesPerTurnMax: 64,
+  h2LocalRequestsPerTurnMax: 16,
   /** What one stream sends before another one that waits has its turn. */
   h2QuantumBytes: 16 * kib,
   /** A setting each, with room for those that are not known. */

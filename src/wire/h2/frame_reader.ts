@@ -34,6 +34,8 @@ export interface FrameTaker {
 export class FrameReader {
   /** Set by the owner: nothing more is delivered. */
   stopped = false;
+  /** Set by the taker: the frames that follow wait for another call of `read`. */
+  enough = false;
   #partial: Uint8Array | null = null;
   #have = 0;
   #skipLeft = 0;
@@ -56,12 +58,13 @@ export class FrameReader {
   read(source: Uint8Array, start: number, end: number, framesMax: number): number {
     let at = start;
     let frames = 0;
+    this.enough = false;
     while (at < end && !this.stopped) {
       if (this.#inData) at = this.#readData(source, at, end);
       else if (this.#partial !== null) at = this.#fill(source, at, end);
       else if (this.#skipLeft > 0) at = this.#skip(at, end);
       else {
-        if (frames++ === framesMax) return at;
+        if (this.enough || frames++ === framesMax) return at;
         at = this.#readFrame(source, at, end);
       }
     }

@@ -33,6 +33,8 @@ const settingBytes = 6;
 export interface Profile {
   readonly name: "local" | "mesh" | "app";
   readonly streamsMax: number;
+  /** Requests that one turn of the event loop takes from one connection, so that no connection makes others wait. */
+  readonly requestsPerTurnMax: number;
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
   readonly frameBytesMax: number;
@@ -46,6 +48,7 @@ export interface Profile {
 
 const loopback = {
   streamsMax: limits.h2LocalStreamsMax,
+  requestsPerTurnMax: limits.h2LocalRequestsPerTurnMax,
   streamWindowBytes: limits.h2LocalStreamWindowBytes,
   connectionWindowBytes: limits.h2LocalConnectionWindowBytes,
   frameBytesMax: limits.h2FrameBytesMax,
@@ -63,6 +66,8 @@ export const profiles = {
   mesh: {
     name: "mesh",
     streamsMax: limits.h2MeshStreamsMax,
+    // Many clients share it, and what one turn answers leaves in one write.
+    requestsPerTurnMax: limits.h2FramesPerTurnMax,
     streamWindowBytes: limits.h2MeshStreamWindowBytes,
     connectionWindowBytes: limits.h2MeshConnectionWindowBytes,
     frameBytesMax: limits.h2MeshFrameBytesMax,

@@ -480,14 +480,9 @@ test("a reset stream keeps its place until its handler has learned of it", async
     profile: { ...profiles.local, streamsMax: 2 },
   });
   const cancel = (id: number): Uint8Array => frame(frameTypes.rstStream, 0, id, number32(8));
-  peer.send(
-    opening,
-    headers(1, getFields),
-    headers(3, getFields),
-    cancel(1),
-    cancel(3),
-    headers(5, getFields),
-  );
+  peer.send(opening, headers(1, getFields), headers(3, getFields));
+  await settled(peer);
+  peer.send(cancel(1), cancel(3), headers(5, getFields));
   await settled(peer);
   expect(peer.resetOf(5)).toBe(errorCodes.refusedStream);
   expect(tripped).toEqual(["streamsMax"]);

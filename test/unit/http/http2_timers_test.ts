@@ -385,7 +385,7 @@ test("what the kernel does not take waits, and goes on when it takes more", asyn
 });
 
 test("one turn reads a bounded number of frames, the next ones the rest", async () => {
-  const { clock, socket, exchanges } = serverSide(profiles.local);
+  const { clock, socket, exchanges } = serverSide(profiles.mesh);
   const many = Array.from({ length: 200 }, (_, at) => headers(at * 2 + 1, getFields));
   const bytes = concat(opening, ...many);
   socket.handler.data(bytes);
@@ -394,6 +394,53 @@ test("one turn reads a bounded number of frames, the next ones the rest", async 
   expect(socket.paused).toBe(true);
   await clock.advance(1);
   expect([exchanges.length, socket.paused]).toEqual([200, false]);
+});
+
+test("one turn takes a bounded number of requests from a local client, the next ones the rest", async () => {
+  const { clock, socket, exchanges } = serverSide(profiles.local);
+  const count = 3 * limits.h2LocalRequestsPerTurnMax + 1;
+  const heads = Array.from({ length: count }, (_, at) => headers(2 * at + 1, getFields));
+  socket.handler.data(concat(opening, settingsAck, ...heads));
+  expect(exchanges.length).toBe(limits.h2LocalRequestsPerTurnMax);
+  await clock.advance(0);
+  expect([exchanges.length, socket.paused]).toEqual([count, false]);
+});
+
+test("a request that is reset in the same breath is not handled, counts as early, and leaves its place", async () => {
+  const { clock, socket, exchanges, server, tripped } = serverSide(profiles.local);
+  const reset = (id: number): Uint8Array => frame(frameTypes.rstStream, 0, id, number32(errorCodes.cancel));
+  socket.handler.data(
+    concat(
+      opening,
+      settingsAck,
+      headers(1, getFields),
+      headers(3, getFields),
+      reset(3),
+      headers(5, postFields, false),
+    ),
+  );
+  expect(exchanges.map(({ request }) => request.method)).toEqual(["GET", "POST"]);
+  expect(server.streams.size).toBe(2);
+  for (let id = 7; id < 7 + 4 * limits.h2ResetsMax; id += 2) {
+    socket.handler.data(concat(headers(id, getFields), reset(id)));
+    await clock.advance(0);
+  }
+  expect([exchanges.length, tripped]).toEqual([2, ["h2ResetsMax"]]);
+});
+
+test("a body in the same breath reaches its handler as it came", async () => {
+  const { socket, exchanges } = serverSide(profiles.local);
+  socket.handler.data(
+    concat(
+      opening,
+      settingsAck,
+      headers(1, postFields, false),
+      data(1, "one"),
+      headers(3, getFields),
+      data(1, "", true),
+    ),
+  );
+  expect(exchanges.map(({ request }) => request.method)).toEqual(["POST", "GET"]);
 });
 
 test("an idle connection holds no buffers", async () => {
