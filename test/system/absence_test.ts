@@ -1,7 +1,6 @@
 /** Without registry and controller traffic goes on, also through a proxy that is started again meanwhile; and how fast it starts. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { firstAccept } from "../support/first_accept.ts";
 import { callByName, callUntil } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
@@ -14,7 +13,7 @@ const documents = `
 `;
 const startBarMs = 60;
 
-describe.skipIf(!existsSync(binaryPath))("without registry and controller", () => {
+describe.skipIf(binaryMissing)("without registry and controller", () => {
   let mesh: Mesh;
 
   beforeAll(async () => {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { addressOf } from "../support/addresses.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { startNode } from "../support/node_program.ts";
@@ -56,7 +56,7 @@ async function verdicts(folder: string, agent: string, url: string): Promise<Ver
   return Object.fromEntries(told);
 }
 
-describe.skipIf(!existsSync(binaryPath) || !existsSync(program))("Autobahn (needs Python 2.7)", () => {
+describe.skipIf(binaryMissing || !existsSync(program))("Autobahn (needs Python 2.7)", () => {
   const host = addressOf(80);
   let folder: string;
   let server: Program;

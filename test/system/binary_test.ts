@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 
 const versionMs = 50;
 const folder = mkdtempSync(join(tmpdir(), "heddle-binary-"));
@@ -20,7 +20,7 @@ function heddle(args: readonly string[], env: Record<string, string> = {}) {
   return { code: answer.status, out: answer.stdout, err: answer.stderr, ms: performance.now() - started };
 }
 
-describe.skipIf(!existsSync(binaryPath))("dist/heddle", () => {
+describe.skipIf(binaryMissing)("dist/heddle", () => {
   test(`tells its version and commit in under ${versionMs} ms`, () => {
     const runs = Array.from({ length: 7 }, () => heddle(["version"]));
     for (const run of runs) expect([run.code, run.err]).toEqual([0, ""]);

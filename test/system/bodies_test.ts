@@ -1,7 +1,7 @@
 /** Bodies through the compiled binary: long ones in little memory, and thousands at once that never mix. Peers are Node's. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { readFileSync } from "node:fs";
+import { binaryMissing } from "../../compile/repository.ts";
 import { addressOf } from "../support/addresses.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { runNode, startNode } from "../support/node_program.ts";
@@ -29,7 +29,7 @@ function resident(pid: number): { now: number; most: number } {
   return { now: read("VmRSS"), most: read("VmHWM") };
 }
 
-describe.skipIf(!existsSync(binaryPath))("bodies", () => {
+describe.skipIf(binaryMissing)("bodies", () => {
   let server: Program;
   let mesh: Mesh;
 

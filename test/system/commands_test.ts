@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { addressOf } from "../support/addresses.ts";
 import { heddle, heddleRunning, type CommandOptions, type Said } from "../support/command.ts";
@@ -16,7 +16,7 @@ const documents = `
 {kind: Service, name: web, port: 80, protocol: http}
 `;
 
-describe.skipIf(!existsSync(binaryPath))("a command", () => {
+describe.skipIf(binaryMissing)("a command", () => {
   const folder = mkdtempSync(`${tmpdir()}/heddle-commands-`);
   const host = addressOf(0);
   const first = `${folder}/first`;
@@ -202,6 +202,7 @@ describe.skipIf(!existsSync(binaryPath))("a command", () => {
     });
   });
 
+  // Only root can give permissions up.
   describe.skipIf(process.getuid?.() !== 0 || !hasProgram("setpriv"))("without permission", () => {
     /** One that nobody may run, in a folder that nobody may enter. */
     const open = mkdtempSync("/tmp/heddle-nobody-");

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { controlAddress } from "../../src/cli/demo/topology.ts";
 import { heddleRunning } from "../support/command.ts";
@@ -11,7 +11,7 @@ import { accepts, waitFor } from "../support/processes.ts";
 const columns = 100;
 const barMs = 60_000;
 
-describe.skipIf(!existsSync(binaryPath))("heddle demo", () => {
+describe.skipIf(binaryMissing)("heddle demo", () => {
   test("tells its story to the end in time, in plain lines of 100 columns, and leaves nothing behind", async () => {
     const folder = mkdtempSync(`${tmpdir()}/heddle-demo-test-`);
     // Its addresses are always the same: somebody else on this machine may be watching one just now.

@@ -1,8 +1,8 @@
 /** `heddle dev`: a folder of documents is a mesh; a file that is saved takes effect, one that is broken changes nothing. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { binaryPath, bun, root } from "../../compile/repository.ts";
+import { binaryMissing, bun, root } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { addressOf } from "../support/addresses.ts";
 import { heddleRunning } from "../support/command.ts";
@@ -18,7 +18,7 @@ const services = `
 const route = (version: string): string =>
   `---\n{kind: HTTPRoute, name: web, service: web, rules: [{match: {path: /}, split: {web/${version}: 100}}]}\n`;
 
-describe.skipIf(!existsSync(binaryPath))("heddle dev", () => {
+describe.skipIf(binaryMissing)("heddle dev", () => {
   const folder = mkdtempSync(`${tmpdir()}/heddle-dev-test-`);
   const running: Program[] = [];
   let dev: Program;

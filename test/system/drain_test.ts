@@ -3,8 +3,7 @@
  * leaves as soon as nothing is under way, and streams have their time.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { limits } from "../../src/model/limits.ts";
 import { ports } from "../../src/model/ports.ts";
 import { addressOf } from "../support/addresses.ts";
@@ -26,7 +25,7 @@ const loadMs = 4_000;
 const answersMin = 300;
 const quietMs = 1_000;
 
-describe.skipIf(!existsSync(binaryPath))("a proxy that is asked to end", () => {
+describe.skipIf(binaryMissing)("a proxy that is asked to end", () => {
   let servers: Program[] = [];
   let mesh: Mesh;
 

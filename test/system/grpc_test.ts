@@ -1,7 +1,6 @@
 /** gRPC through the compiled binary: client and server are grpc-js on Node, two proxies and mTLS stand between them. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { addressOf } from "../support/addresses.ts";
 import { cases } from "../support/grpc/cases.ts";
 import type { CallEnd, PlannedCall } from "../support/grpc/run_calls.ts";
@@ -37,7 +36,7 @@ const emptyCall = "EmptyCall";
 const near = "by-name";
 const calls = { greeter: near, plain: near, nobody: near, guarded: near, routed: near, gone: near } as const;
 
-describe.skipIf(!existsSync(binaryPath))("gRPC", () => {
+describe.skipIf(binaryMissing)("gRPC", () => {
   const servers: Program[] = [];
   let mesh: Mesh;
 

@@ -3,8 +3,7 @@
  * Failed may be only what was in flight in the killed process, and connects to it until it is back.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { callByName, callUntil } from "../support/http_calls.ts";
 import type { MeshProcess } from "../support/mesh_process.ts";
 import { startMesh, type Machine, type Mesh } from "../support/mesh.ts";
@@ -39,7 +38,7 @@ function seeded(state: number): () => number {
   };
 }
 
-describe.skipIf(!existsSync(binaryPath))("kill -9 under load", () => {
+describe.skipIf(binaryMissing)("kill -9 under load", () => {
   let mesh: Mesh;
 
   beforeAll(async () => {

@@ -1,7 +1,6 @@
 /** Members that leave, and members that were away: what is cut at once, and what comes back without anybody's help. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { callByName, callUntil } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 
@@ -13,7 +12,7 @@ const documents = `
 const leafMs = 4_000;
 const revokedWithinMs = 2_000;
 
-describe.skipIf(!existsSync(binaryPath))(`with certificates that live for ${leafMs / 1000} s`, () => {
+describe.skipIf(binaryMissing)(`with certificates that live for ${leafMs / 1000} s`, () => {
   let mesh: Mesh;
 
   beforeAll(async () => {

@@ -1,7 +1,6 @@
 /** A whole mesh of three machines on the compiled binary: every way to call, routes, and who may call whom. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { hasPromtool, promtoolFindings } from "../support/promtool.ts";
 import { callByName, callUntil, callUrl } from "../support/http_calls.ts";
@@ -63,7 +62,7 @@ const calls = {
   ledger: "by-name",
 } as const;
 
-describe.skipIf(!existsSync(binaryPath))("a mesh of three machines", () => {
+describe.skipIf(binaryMissing)("a mesh of three machines", () => {
   let mesh: Mesh;
 
   beforeAll(async () => {

@@ -4,9 +4,9 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { addressOf } from "../support/addresses.ts";
 import { makeTestAuthority } from "../support/certificates.ts";
@@ -117,7 +117,7 @@ function forgetPeaks(pids: readonly number[]): void {
   for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
-describe.skipIf(!existsSync(binaryPath))("an opaque connection", () => {
+describe.skipIf(binaryMissing)("an opaque connection", () => {
   let app: TestListener;
   let secured: Bun.Server<undefined>[] = [];
   let postgres: Postgres | null = null;

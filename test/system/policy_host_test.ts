@@ -3,8 +3,8 @@
  * itself, that one bad policy hurts no other, and that the process which started it lives on.
  */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 import { bundlePolicy } from "../../src/policy/bundle.ts";
 import { createPolicyChain, type PolicyVerdict } from "../../src/policy/chain.ts";
 import { leaksOf } from "../../src/policy/probe.ts";
@@ -41,9 +41,7 @@ async function expectGood(test: TestHost): Promise<void> {
   expect(await test.ask("good")).toMatchObject({ ok: true, decision: { do: "next" } });
 }
 
-const absent = !existsSync(binaryPath);
-
-describe.skipIf(absent)("the seal", () => {
+describe.skipIf(binaryMissing)("the seal", () => {
   test("is whole: the host tried each denied call and says so, every thread is filtered, no file is open", async () => {
     const there = startHost();
     there.add("good", good);
@@ -68,8 +66,8 @@ describe.skipIf(absent)("the seal", () => {
   });
 });
 
-describe.skipIf(absent)("code in the realm", () => {
-  const there = absent ? null : startTestHost(runtime, binaryPath);
+describe.skipIf(binaryMissing)("code in the realm", () => {
+  const there = binaryMissing ? null : startTestHost(runtime, binaryPath);
   afterAll(() => there?.host.close());
   const expressions = Object.entries(realmAttempts).map(([name, attempt]) => [name, attempt.code] as const);
   there?.add("attempts", attemptScript(Object.fromEntries(expressions)));
@@ -93,7 +91,7 @@ describe.skipIf(absent)("code in the realm", () => {
   });
 });
 
-describe.skipIf(absent)("a policy that", () => {
+describe.skipIf(binaryMissing)("a policy that", () => {
   /** What the caller of the bad policy is told. */
   const expected: Readonly<Record<Exclude<keyof typeof misbehaving, "leak" | "exhaust">, RegExp>> = {
     loop: /no answer for/,
@@ -189,7 +187,7 @@ describe.skipIf(absent)("a policy that", () => {
   }
 });
 
-describe.skipIf(absent)("the host", () => {
+describe.skipIf(binaryMissing)("the host", () => {
   test("that is killed fails what was asked, and is back at once", async () => {
     const there = startHost();
     there.add("good", good);
@@ -252,7 +250,7 @@ describe.skipIf(absent)("the host", () => {
   });
 });
 
-describe.skipIf(absent)("from source to verdict", () => {
+describe.skipIf(binaryMissing)("from source to verdict", () => {
   const sealedProcess = { ...runtime.process, self: [binaryPath] };
   const compile = (unsealed: string[]) => (options: Parameters<typeof compileSealed>[1]) =>
     compileSealed(

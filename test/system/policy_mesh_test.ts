@@ -1,7 +1,7 @@
 /** Policies in a whole mesh: applied with documents, run by the proxies' sealed hosts, refused when they are wrong. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { binaryMissing } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { callByName, callUntil, callUrl } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
@@ -60,7 +60,7 @@ const policies = {
   "word.ts": "export const wordOf = (word: string): string => word.toUpperCase();\n",
 };
 
-describe.skipIf(!existsSync(binaryPath))("in a mesh", () => {
+describe.skipIf(binaryMissing)("in a mesh", () => {
   let mesh: Mesh;
 
   beforeAll(async () => {

@@ -1,9 +1,9 @@
 /** The README's way from nothing to a mesh, read from the README itself and typed as it stands there, on loopback addresses. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { binaryPath, bun, root } from "../../compile/repository.ts";
+import { binaryMissing, bun, root } from "../../compile/repository.ts";
 import { addressOf } from "../support/addresses.ts";
 import { heddle, heddleRunning } from "../support/command.ts";
 import { accepts, hasProgram, startProgram, waitFor, type Program } from "../support/processes.ts";
@@ -30,7 +30,7 @@ const steps: readonly Step[] = block("sh")
     return { machine, words: typed.trim().split(/\s+/) };
   });
 
-describe.skipIf(!existsSync(binaryPath) || !hasProgram("curl"))("the README's three machines", () => {
+describe.skipIf(binaryMissing || !hasProgram("curl"))("the README's three machines", () => {
   const folder = mkdtempSync(`${tmpdir()}/heddle-readme-`);
   const running: Program[] = [];
   afterAll(async () => {

@@ -1,7 +1,6 @@
 /** Certificates that live for seconds, under load: no request fails and no connection is cut. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import type { AuthorityAnswer } from "../../src/api/messages.ts";
 import { callByName, callUntil } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
@@ -16,7 +15,7 @@ const documents = `
 const leafTtl = "4s";
 const loadMs = 14_000;
 
-describe.skipIf(!existsSync(binaryPath))(`with certificates that live for ${leafTtl}`, () => {
+describe.skipIf(binaryMissing)(`with certificates that live for ${leafTtl}`, () => {
   let mesh: Mesh;
 
   beforeAll(async () => {

@@ -3,8 +3,7 @@
  * nothing is cut, nothing lost, nothing held back.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { addressOf } from "../support/addresses.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { runNode, startNode } from "../support/node_program.ts";
@@ -35,7 +34,7 @@ rules:
 `;
 }
 
-describe.skipIf(!existsSync(binaryPath))("streams", () => {
+describe.skipIf(binaryMissing)("streams", () => {
   const host = addressOf(80);
   let servers: Program[] = [];
   let mesh: Mesh;

@@ -1,7 +1,6 @@
 /** HTTP/1.1 and HTTP/2 through the compiled binary, where client and service differ and where they do not; peers are Node's. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { addressOf } from "../support/addresses.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { runNode, startNode } from "../support/node_program.ts";
@@ -50,7 +49,7 @@ const requests: Readonly<Record<string, Request>> = {
   large: { path: "/echo", headers: { "x-large": large } },
 };
 
-describe.skipIf(!existsSync(binaryPath))("through the mesh", () => {
+describe.skipIf(binaryMissing)("through the mesh", () => {
   let server: Program;
   let mesh: Mesh;
 

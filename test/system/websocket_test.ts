@@ -3,8 +3,7 @@
  * without, to a client of HTTP/1.1 and to one of HTTP/2 (Extended CONNECT).
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { binaryPath } from "../../compile/repository.ts";
+import { binaryMissing } from "../../compile/repository.ts";
 import { addressOf } from "../support/addresses.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { runNode, startNode } from "../support/node_program.ts";
@@ -18,7 +17,7 @@ const documents = `
 `;
 type Report = Readonly<Record<string, readonly string[]>>;
 
-describe.skipIf(!existsSync(binaryPath))("a WebSocket", () => {
+describe.skipIf(binaryMissing)("a WebSocket", () => {
   const host = addressOf(80);
   let server: Program;
   let mesh: Mesh;

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { createServer, type Socket } from "node:net";
-import { checksBytes, pieceAt } from "./pattern.ts";
+import { checksBytes, sendPattern } from "./pattern.ts";
 
 let lastMail = "none";
 
@@ -66,19 +66,6 @@ function serveMail(socket: Socket): void {
   socket.write("220 mail.test ESMTP\r\n");
 }
 
-function sendBulk(socket: Socket, total: number): void {
-  let sent = 0;
-  const pump = (): void => {
-    while (sent < total) {
-      const piece = pieceAt(sent, total);
-      sent += piece.length;
-      if (!socket.write(piece)) return void socket.once("drain", pump);
-    }
-    socket.end();
-  };
-  pump();
-}
-
 function takeBulk(socket: Socket, first: Buffer): void {
   const check = checksBytes();
   check.take(first);
@@ -91,7 +78,7 @@ function serveBulk(socket: Socket): void {
   socket.once("data", (chunk: Buffer) => {
     const end = chunk.indexOf("\n");
     const [direction, count] = chunk.subarray(0, end).toString("latin1").split(" ");
-    if (direction === "down") sendBulk(socket, Number(count));
+    if (direction === "down") sendPattern(socket, Number(count));
     else takeBulk(socket, chunk.subarray(end + 1));
   });
 }

@@ -5,7 +5,7 @@
 import http from "node:http";
 import http2 from "node:http2";
 import type { Duplex, Readable } from "node:stream";
-import { checksBytes, pieceAt } from "./pattern.ts";
+import { checksBytes, sendPattern } from "./pattern.ts";
 
 export interface Bulk {
   readonly bytes: number;
@@ -21,17 +21,8 @@ const path = down ? `/bytes?count=${total}` : "/count";
 const length = down ? {} : { "content-length": String(total) };
 
 function send(out: http.ClientRequest | Duplex): void {
-  let sent = 0;
-  const pump = (): void => {
-    while (sent < total) {
-      const piece = pieceAt(sent, total);
-      sent += piece.length;
-      if (!out.write(piece)) return void out.once("drain", pump);
-    }
-    out.end();
-  };
   if (down) out.end();
-  else pump();
+  else sendPattern(out, total);
 }
 
 function take(answer: Readable): void {

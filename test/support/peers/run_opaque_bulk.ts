@@ -3,7 +3,7 @@
  * arrived at the other end and whether they were the right ones. Holds no more than a piece.
  */
 import { connect } from "node:net";
-import { checksBytes, pieceAt } from "./pattern.ts";
+import { checksBytes, sendPattern } from "./pattern.ts";
 import type { Bulk } from "./run_bulk.ts";
 
 const [direction = "", host = "", port = "0", count = "0"] = process.argv.slice(2);
@@ -23,17 +23,8 @@ function takeAll(): void {
 
 function sendAll(): void {
   const answer: Buffer[] = [];
-  let sent = 0;
-  const pump = (): void => {
-    while (sent < total) {
-      const piece = pieceAt(sent, total);
-      sent += piece.length;
-      if (!socket.write(piece)) return void socket.once("drain", pump);
-    }
-    socket.end();
-  };
   socket.write("up\n");
-  pump();
+  sendPattern(socket, total);
   socket.on("data", (chunk: Buffer) => answer.push(chunk));
   socket.on("end", () => report(JSON.parse(Buffer.concat(answer).toString()) as Bulk));
 }

@@ -17,7 +17,7 @@ import {
   type Http2ServerResponse,
 } from "node:http2";
 import { WebSocketServer } from "ws";
-import { checksBytes, pieceAt } from "./pattern.ts";
+import { checksBytes, sendPattern } from "./pattern.ts";
 
 type Request = IncomingMessage | Http2ServerRequest;
 type Response = ServerResponse | Http2ServerResponse;
@@ -83,16 +83,7 @@ function events(response: ServerResponse, everyMs: number, count: number): void 
 
 function sendBytes(response: ServerResponse, total: number): void {
   response.writeHead(200, { "content-length": total });
-  let sent = 0;
-  const pump = (): void => {
-    while (sent < total) {
-      const piece = pieceAt(sent, total);
-      sent += piece.length;
-      if (!response.write(piece)) return void response.once("drain", pump);
-    }
-    response.end();
-  };
-  pump();
+  sendPattern(response, total);
 }
 
 function count(request: Request, response: ServerResponse): void {

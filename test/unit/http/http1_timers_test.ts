@@ -1,6 +1,5 @@
 /** How slow the body of an HTTP/1.1 request may be, by a clock that the test moves, and whose fault it is. */
 import { describe, expect, test } from "bun:test";
-import type { ServerExchange } from "../../../src/http/exchange.ts";
 import { Http1Server } from "../../../src/http/h1_server.ts";
 import { Shard } from "../../../src/http/shard.ts";
 import { limits } from "../../../src/model/limits.ts";
@@ -8,6 +7,7 @@ import { noEdits } from "../../../src/wire/fields.ts";
 import { ManualClock } from "../../support/clock.ts";
 import { FakeSocket } from "../../support/fake_socket.ts";
 import { bytesOf, textOf } from "../../support/wire.ts";
+import { TakenExchanges } from "../../support/taken_exchanges.ts";
 
 const secondMs = 1_000;
 const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n";
@@ -17,20 +17,11 @@ function serverSide() {
   const clock = new ManualClock();
   const socket = new FakeSocket();
   const tripped: string[] = [];
-  const exchanges: ServerExchange[] = [];
-  const left: string[] = [];
+  const { all: exchanges, left, handler } = new TakenExchanges();
   socket.handler = new Http1Server(socket, {
     shard: new Shard(clock),
     connection: { remoteAddress: "", remotePort: 0, localPort: 0, peer: null, serverName: "" },
-    handler: (exchange) => {
-      exchanges.push(exchange);
-      exchange.accept({
-        data() {},
-        end() {},
-        writable() {},
-        aborted: (outcome) => void left.push(outcome.detail),
-      });
-    },
+    handler,
     onLimit: (limit) => tripped.push(limit),
   });
   const say = (text: string): void => socket.handler.data(bytesOf(text));

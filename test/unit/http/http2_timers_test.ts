@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Http2Client } from "../../../src/http/h2_client.ts";
 import { Http2Server } from "../../../src/http/h2_server.ts";
-import type { ServerExchange } from "../../../src/http/exchange.ts";
 import { Shard } from "../../../src/http/shard.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
@@ -23,6 +22,7 @@ import {
   settings,
 } from "../../support/h2_frames.ts";
 import { Heard, request } from "../../support/http_relay.ts";
+import { TakenExchanges } from "../../support/taken_exchanges.ts";
 
 const settingsAck = frame(frameTypes.settings, frameFlags.ack, 0);
 const postFields = [[":method", "POST"], ...getFields.slice(1)] as const;
@@ -31,21 +31,12 @@ const secondMs = 1_000;
 function serverSide(profile: Profile = profiles.mesh, clock = new ManualClock(), shard = new Shard(clock)) {
   const socket = new FakeSocket();
   const tripped: string[] = [];
-  const exchanges: ServerExchange[] = [];
-  const left: string[] = [];
+  const { all: exchanges, left, handler } = new TakenExchanges();
   const server = new Http2Server(socket, {
     shard,
     profile,
     connection: { remoteAddress: "", remotePort: 0, localPort: 0, peer: null, serverName: "" },
-    handler: (exchange) => {
-      exchanges.push(exchange);
-      exchange.accept({
-        data() {},
-        end() {},
-        writable() {},
-        aborted: (outcome) => void left.push(outcome.detail),
-      });
-    },
+    handler,
     onLimit: (limit) => tripped.push(limit),
   });
   socket.handler = server;
