@@ -10,7 +10,7 @@ import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { idOf } from "../wire/head_fields.ts";
 import { ResponseParser } from "../wire/h1/response_head.ts";
-import { writeFields } from "../wire/h1/write_head.ts";
+import { writeFields, writeTrailers } from "../wire/h1/write_head.ts";
 import { BodyReader } from "./body_reader.ts";
 import type {
   ClientConnection,
@@ -19,7 +19,6 @@ import type {
   ResponseHead,
   ResponseSink,
 } from "./exchange.ts";
-import { writeTrailers } from "./h1_server.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
 import { acceptField, acceptOf, keyField, newWebSocketKey } from "./upgrade.ts";

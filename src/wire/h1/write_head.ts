@@ -256,3 +256,11 @@ const statusLines: string[] = [];
 export function statusLine(status: number): string {
   return (statusLines[status] ??= `HTTP/1.1 ${status} ${reasons[status] ?? ""}\r\n`);
 }
+
+/** Writes the trailer fields that may cross. */
+export function writeTrailers(sink: ByteSink, trailers: Fields): void {
+  for (let index = 0; index < trailers.count; index++) {
+    const name = trailers.nameAt(index);
+    if (mayBeTrailer(name)) sink.line(name, trailers.valueAt(index));
+  }
+}
