@@ -158,7 +158,14 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
 
   protected onLateData(): void {}
 
-  protected onRead(): void {}
+  protected onRead(): number {
+    return 0;
+  }
+
+  /** Answers set free what requests hold: they wait for no others. */
+  protected override awaitTurn(): void {
+    this.shard.clock.soon(() => this.goOn());
+  }
 
   protected onSettings(): void {
     const early = this.#early;

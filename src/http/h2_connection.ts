@@ -96,8 +96,8 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   protected abstract isIdle(streamId: number): boolean;
   /** DATA for a stream that is no more. */
   protected abstract onLateData(streamId: number): void;
-  /** What came was read, or as much of it as one turn takes. */
-  protected abstract onRead(): void;
+  /** What came was read, or as much of it as one turn takes. Returns how many requests began with it. */
+  protected abstract onRead(): number;
   protected abstract onSettings(): void;
   protected abstract onGoaway(lastId: number, code: number, detail: string): void;
   /** A stream is no more. */
@@ -128,7 +128,10 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     if (!this.closing) {
       this.#lastHeardMs = shard.clock.now();
       if (this.#rest === null) this.#process(chunk, false);
-      else this.#rest = joined(this.#rest, chunk);
+      else {
+        this.#rest = joined(this.#rest, chunk);
+        this.socket.pause();
+      }
     }
     shard.leave();
   }
@@ -162,14 +165,15 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     shard.leave();
   }
 
-  #process(source: Uint8Array, owned: boolean): void {
+  /** Returns how many requests began. */
+  #process(source: Uint8Array, owned: boolean): number {
     const start = this.readPreface(source);
     const at = this.#reader.read(source, start, source.length, limits.h2FramesPerTurnMax);
-    this.onRead();
-    if (at >= source.length || this.closing || this.closed) return;
+    const begun = this.onRead();
+    if (at >= source.length || this.closing || this.closed) return begun;
     this.#rest = owned ? source.subarray(at) : source.slice(at);
-    this.socket.pause();
-    this.shard.clock.soon(() => this.#again());
+    this.awaitTurn();
+    return begun;
   }
 
   /** No further frame is read in this turn. */
@@ -177,15 +181,19 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.#reader.enough = true;
   }
 
-  #again(): void {
+  /** `goOn` is to be called in a later turn. */
+  protected abstract awaitTurn(): void;
+
+  goOn(): number {
     const { shard } = this;
     const rest = this.#rest;
-    if (this.closed) return;
+    if (this.closed) return 0;
     this.#rest = null;
     shard.enter();
-    if (rest !== null && !this.closing) this.#process(rest, true);
+    const begun = rest === null || this.closing ? 0 : this.#process(rest, true);
     if (this.#rest === null) this.socket.resume();
     shard.leave();
+    return begun;
   }
 
   // -------------------------------------------------------------------------------------------- frames in

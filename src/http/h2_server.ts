@@ -91,6 +91,11 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   // --------------------------------------------------------------------------------------------- streams in
 
+  protected override awaitTurn(): void {
+    const { turns, roomless } = this.shard;
+    (this.#leavesRoom ? turns : roomless).wait(this);
+  }
+
   protected readPreface(source: Uint8Array): number {
     if (this.#prefaceAt === prefaceText.length) return 0;
     let at = 0;
@@ -143,14 +148,20 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   #startSoon(exchange: Http2Exchange): void {
     exchange.waits = true;
     this.#fresh.push(exchange);
-    if (this.#fresh.length >= this.profile.requestsPerTurnMax) this.readNoMore();
+    if (!this.#leavesRoom || this.#fresh.length >= this.profile.requestsPerTurnMax) this.readNoMore();
   }
 
-  protected onRead(): void {
+  /** Answers can leave at once: making them early is worth something. */
+  get #leavesRoom(): boolean {
+    return this.peer.streamWindowBytes >= limits.h2StreamWindowBytesMin;
+  }
+
+  protected onRead(): number {
     const fresh = this.#fresh;
-    if (fresh.length === 0) return;
+    if (fresh.length === 0) return 0;
     this.#fresh = [];
     for (const exchange of fresh) this.start(exchange);
+    return fresh.length;
   }
 
   start(exchange: Http2Exchange): void {

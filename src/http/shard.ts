@@ -6,6 +6,7 @@ import type { Clock, Timer } from "../../runtime/contract.ts";
 import { TimerWheel } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import { HeadFields } from "../wire/head_fields.ts";
+import { TurnQueue } from "./turn_queue.ts";
 
 /** Something that gathered output and hands it to the kernel when the turn ends. */
 export interface Flushable {
@@ -19,6 +20,10 @@ const spareFieldBytesMax = 4096;
 
 export class Shard {
   readonly wheel: TimerWheel;
+  /** HTTP/2 connections that have more requests than a turn takes. */
+  readonly turns: TurnQueue;
+  /** And those of clients that leave no room for their answers. */
+  readonly roomless: TurnQueue;
   #depth = 0;
   #dirty: Flushable[] = [];
   #shared: Flushable[] = [];
@@ -42,6 +47,11 @@ export class Shard {
       soon: (call) => host.soon(call),
     };
     this.#host = host;
+    this.turns = new TurnQueue((call) => host.soon(call), limits.h2WaitingRequestsPerTurnMax);
+    this.roomless = new TurnQueue(
+      (call) => host.after(limits.h2RoomlessTickMs, call),
+      limits.h2RoomlessRequestsPerTickMax,
+    );
     this.wheel = new TimerWheel(limits.timerTickMs, () => this.clock.now());
   }
 

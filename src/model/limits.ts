@@ -55,6 +55,13 @@ export const limits = {
   h2QueuedBytesMax: 4 * mib,
   h2FramesPerTurnMax: 64,
   h2LocalRequestsPerTurnMax: 16,
+  /** Of all connections of a shard that wait for a further turn. */
+  h2WaitingRequestsPerTurnMax: 64,
+  /** A client whose streams begin with less room takes no answer: it has time. */
+  h2StreamWindowBytesMin: 256,
+  /** Of all such clients of a shard. */
+  h2RoomlessRequestsPerTickMax: 8,
+  h2RoomlessTickMs: 1,
   /** What one stream sends before another one that waits has its turn. */
   h2QuantumBytes: 16 * kib,
   /** A setting each, with room for those that are not known. */

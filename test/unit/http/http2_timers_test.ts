@@ -382,9 +382,11 @@ test("one turn reads a bounded number of frames, the next ones the rest", async 
   socket.handler.data(bytes);
   bytes.fill(0);
   expect(exchanges.length).toBe(limits.h2FramesPerTurnMax - 1);
-  expect(socket.paused).toBe(true);
+  expect(socket.paused).toBe(false);
+  socket.handler.data(headers(401, getFields));
+  expect([exchanges.length, socket.paused]).toEqual([limits.h2FramesPerTurnMax - 1, true]);
   await clock.advance(1);
-  expect([exchanges.length, socket.paused]).toEqual([200, false]);
+  expect([exchanges.length, socket.paused]).toEqual([201, false]);
 });
 
 test("one turn takes a bounded number of requests from a local client, the next ones the rest", async () => {
@@ -395,6 +397,26 @@ test("one turn takes a bounded number of requests from a local client, the next 
   expect(exchanges.length).toBe(limits.h2LocalRequestsPerTurnMax);
   await clock.advance(0);
   expect([exchanges.length, socket.paused]).toEqual([count, false]);
+});
+
+test("clients that leave no room for answers begin few requests a tick, all of them together", async () => {
+  const clock = new ManualClock();
+  const shard = new Shard(clock);
+  const heads = Array.from({ length: 20 }, (_, at) => headers(2 * at + 1, getFields));
+  const small = settings([4, limits.h2StreamWindowBytesMin - 1]);
+  const sides = Array.from({ length: 2 * limits.h2RoomlessRequestsPerTickMax }, () =>
+    serverSide(profiles.local, clock, shard),
+  );
+  for (const { socket } of sides) socket.handler.data(concat(preface, small, settingsAck, ...heads));
+  const begun = (): number => sides.reduce((sum, { exchanges }) => sum + exchanges.length, 0);
+  expect(begun()).toBe(sides.length);
+  await clock.advance(limits.h2RoomlessTickMs);
+  expect(begun()).toBe(sides.length + limits.h2RoomlessRequestsPerTickMax);
+  const beside = serverSide(profiles.local, clock, shard);
+  beside.socket.handler.data(concat(opening, settingsAck, ...heads.slice(0, 10)));
+  expect(beside.exchanges.length).toBe(10);
+  await clock.advance(50 * limits.h2RoomlessTickMs);
+  expect(sides.map(({ exchanges }) => exchanges.length)).toEqual(sides.map(() => 20));
 });
 
 test("a request that is reset in the same breath is not handled, counts as early, and leaves its place", async () => {

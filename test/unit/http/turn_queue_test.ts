@@ -1,0 +1,47 @@
+import { expect, test } from "bun:test";
+import { TurnQueue } from "../../../src/http/turn_queue.ts";
+
+/** A queue whose turns come when the test says so, and connections in it that have so many requests left, eight a turn. */
+function queueOf(requestsMax: number, ...requests: number[]) {
+  const due: (() => void)[] = [];
+  const begun: string[] = [];
+  const queue = new TurnQueue((call) => due.push(call), requestsMax);
+  requests.forEach((count, name) => {
+    let left = count;
+    const connection = {
+      goOn(): number {
+        const now = Math.min(8, left);
+        left -= now;
+        begun.push(`${name}:${now}`);
+        if (left > 0) queue.wait(connection);
+        return now;
+      },
+    };
+    queue.wait(connection);
+  });
+  const turn = (): string[] => {
+    begun.length = 0;
+    for (const call of due.splice(0)) call();
+    return [...begun];
+  };
+  return { turn };
+}
+
+test("a turn begins a bounded number of requests, and connections have their turns in order", () => {
+  const { turn } = queueOf(16, 20, 9, 8, 1);
+  expect(turn()).toEqual(["0:8", "1:8"]);
+  expect(turn()).toEqual(["2:8", "3:1", "0:8"]);
+  expect(turn()).toEqual(["1:1", "0:4"]);
+  expect(turn()).toEqual([]);
+});
+
+test("a connection that waits again in its own turn has its next one in another turn", () => {
+  const { turn } = queueOf(100, 24);
+  expect([turn(), turn(), turn(), turn()]).toEqual([["0:8"], ["0:8"], ["0:8"], []]);
+});
+
+test("connections that begin nothing do not use up the turn", () => {
+  const { turn } = queueOf(8, 0, 0, 8, 8);
+  expect(turn()).toEqual(["0:0", "1:0", "2:8"]);
+  expect(turn()).toEqual(["3:8"]);
+});
