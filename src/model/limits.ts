@@ -60,7 +60,7 @@ export const limits = {
   /** A client whose streams begin with less room takes no answer: it has time. */
   h2StreamWindowBytesMin: 256,
   /** Of all such clients of a shard. */
-  h2RoomlessRequestsPerTickMax: 8,
+  h2RoomlessRequestsPerTickMax: 4,
   h2RoomlessTickMs: 1,
   /** What one stream sends before another one that waits has its turn. */
   h2QuantumBytes: 16 * kib,

@@ -19,7 +19,7 @@ const tailBar = 2;
 const beside = { rate: 500, connections: 8, warmup: 100 } as const;
 const everyMs = 50;
 /** Each kind is tried so often, the client alone right before: a tail is quickly another one on a shared machine. */
-const turns = 3;
+const turns = 5;
 
 interface Turn {
   readonly alone: OpenLoopResult;
