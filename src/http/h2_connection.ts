@@ -128,10 +128,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     if (!this.closing) {
       this.#lastHeardMs = shard.clock.now();
       if (this.#rest === null) this.#process(chunk, false);
-      else {
-        this.#rest = joined(this.#rest, chunk);
-        this.socket.pause();
-      }
+      else this.#rest = joined(this.#rest, chunk);
     }
     shard.leave();
   }
@@ -172,6 +169,8 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     const begun = this.onRead();
     if (at >= source.length || this.closing || this.closed) return begun;
     this.#rest = owned ? source.subarray(at) : source.slice(at);
+    // A FIN behind it waits too: it must not overtake requests.
+    this.socket.pause();
     this.awaitTurn();
     return begun;
   }

@@ -27,8 +27,12 @@ export class TurnQueue {
     const count = waiting.length;
     let at = 0;
     let begun = 0;
-    while (at < count && begun < this.requestsMax) begun += (waiting[at++] as WaitingConnection).goOn();
-    waiting.splice(0, at);
-    if (waiting.length > 0) this.later(this.#turn);
+    try {
+      while (at < count && begun < this.requestsMax) begun += (waiting[at++] as WaitingConnection).goOn();
+    } finally {
+      // The others have their turns also behind one that fails.
+      waiting.splice(0, at);
+      if (waiting.length > 0) this.later(this.#turn);
+    }
   };
 }

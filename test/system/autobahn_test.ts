@@ -56,6 +56,7 @@ async function verdicts(folder: string, agent: string, url: string): Promise<Ver
   return Object.fromEntries(told);
 }
 
+// Absent: test/support/install_autobahn.sh installs it, where Python 2.7 is to be had.
 describe.skipIf(binaryMissing || !existsSync(program))("Autobahn (needs Python 2.7)", () => {
   const host = addressOf(80);
   let folder: string;

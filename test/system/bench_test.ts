@@ -33,6 +33,7 @@ describe.skipIf(!tools.every(hasProgram))("a peer of the bench", () => {
   });
 
   for (const [index, peer] of [nginx, haproxy, envoy].entries()) {
+    // null: the peer is absent, as above.
     test.skipIf(peer.version() === null)(
       `${peer.name} carries ${peer.works.join(", ")}, and its processor time is seen`,
       async () => {

@@ -45,3 +45,19 @@ test("connections that begin nothing do not use up the turn", () => {
   expect(turn()).toEqual(["0:0", "1:0", "2:8"]);
   expect(turn()).toEqual(["3:8"]);
 });
+
+test("a connection that fails in its turn takes nobody else's", () => {
+  const due: (() => void)[] = [];
+  const queue = new TurnQueue((call) => due.push(call), 8);
+  let begun = 0;
+  queue.wait({
+    goOn(): number {
+      throw new Error("a bug");
+    },
+  });
+  queue.wait({ goOn: () => ++begun });
+  expect(() => due.shift()?.()).toThrow("a bug");
+  expect([begun, due.length]).toEqual([0, 1]);
+  due.shift()?.();
+  expect([begun, due.length]).toEqual([1, 0]);
+});
