@@ -4,12 +4,12 @@ import { paths } from "./backends.ts";
 import type { FloodOptions, FloodResult } from "./flood.ts";
 import { floodKinds, floodNames, type FloodName } from "./flood_kinds.ts";
 import type { StartedHeddle } from "./heddle.ts";
-import { openLoop, output } from "./load.ts";
+import { openLoop, output, whileAwake } from "./load.ts";
 import type { OpenLoopResult } from "./open_loop.ts";
 import type { BenchOptions } from "./options.ts";
 import type { Subject } from "./peers/peer.ts";
 import { median } from "./rounds.ts";
-import { loadCore, note, type Stage } from "./stage.ts";
+import { loadCore, note, proxyCore, type Stage } from "./stage.ts";
 import { barTable, ms, row, tableHead, type Bar } from "./tables.ts";
 import { residentMb } from "./usage.ts";
 
@@ -50,9 +50,12 @@ export async function measureFloods(
   for (const kind of floodNames) {
     const measured: Turn[] = [];
     for (let turn = 0; turn < turns; turn++) {
-      const alone = await load();
+      const alone = await whileAwake([proxyCore, loadCore], load);
       const watch = watchGrowth([heddle.near, heddle.far]);
-      const [flood, during] = await Promise.all([runFlood(kind, subject, heddle, options.floodMs), load()]);
+      // The flood keeps its core awake itself, and would share it with what does nothing else.
+      const [flood, during] = await whileAwake([proxyCore], () =>
+        Promise.all([runFlood(kind, subject, heddle, options.floodMs), load()]),
+      );
       const growthMb = watch.stop();
       measured.push({ alone, during, flood, growthMb });
       note(

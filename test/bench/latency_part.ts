@@ -1,11 +1,11 @@
 /** Latency that a pair adds at a fixed rate, measured open loop beside the direct call. */
 import { paths } from "./backends.ts";
-import { openLoop } from "./load.ts";
+import { openLoop, whileAwake } from "./load.ts";
 import type { OpenLoopResult } from "./open_loop.ts";
 import type { BenchOptions } from "./options.ts";
 import type { Subject } from "./peers/peer.ts";
 import { interleave, median } from "./rounds.ts";
-import { backends, loadCore, note, type Stage } from "./stage.ts";
+import { backends, loadCore, note, proxyCore, type Stage } from "./stage.ts";
 import { barTable, ms, row, tableHead, type Bar } from "./tables.ts";
 
 /** As the published figures of meshes are taken. */
@@ -19,7 +19,8 @@ export async function measureLatency(stage: Stage, options: BenchOptions): Promi
   const rounds = await interleave([...subjects.keys()], options.rounds, async (name, round) => {
     const { host, port, authority } = subjects.get(name) ?? direct;
     const count = options.paced + paced.rate;
-    const result = await openLoop({ host, port, authority, path: paths.page, ...paced, count }, loadCore);
+    const load = { host, port, authority, path: paths.page, ...paced, count };
+    const result = await whileAwake([proxyCore, loadCore], () => openLoop(load, loadCore));
     const { p50, p99, p999, max, failed } = result;
     note(
       `latency ${round + 1} ${name.padEnd(8)} p50 ${p50} p99 ${p99} p99.9 ${p999} max ${max} us, ${failed} failed`,

@@ -2,6 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { bun } from "../../compile/repository.ts";
 import { answerBytes, grpcMessage, paths } from "./backends.ts";
+import { startProgram } from "../support/processes.ts";
 import { Histogram } from "./histogram.ts";
 import type { OpenLoopOptions, OpenLoopResult } from "./open_loop.ts";
 import type { Subject } from "./peers/peer.ts";
@@ -147,11 +148,27 @@ function readLog(path: string): { good: number; latency: Histogram } {
   return { good, latency };
 }
 
-/** Runs the open-loop generator in a process of its own. It polls, so it is nicer than the backend beside it. */
+/** Runs the open-loop generator in a process of its own, whose compiler leaves the core to the others. */
 export async function openLoop(options: OpenLoopOptions, core: number): Promise<OpenLoopResult> {
   const script = `${import.meta.dir}/open_loop.ts`;
-  const command = ["nice", "-n", "10", "taskset", "-c", String(core), bun, script];
+  const command = ["env", "BUN_JSC_useDFGJIT=0", "taskset", "-c", String(core), bun, script];
   return JSON.parse(await output([...command, JSON.stringify(options)], 120_000)) as OpenLoopResult;
+}
+
+/**
+ * Runs something while processors with nothing to do do not halt: how late a halted virtual processor wakes is its host's
+ * affair, not that of a proxy. What keeps them awake gives way to everything else.
+ */
+export async function whileAwake<T>(cores: readonly number[], run: () => Promise<T>): Promise<T> {
+  const command = ["chrt", "--idle", "0", "sh", "-c", "while :; do :; done"];
+  const spinning = cores.map((core) =>
+    startProgram({ name: `what keeps core ${core} awake`, command, log: "/dev/null", core }),
+  );
+  try {
+    return await run();
+  } finally {
+    await Promise.all(spinning.map((program) => program.stop()));
+  }
 }
 
 /** What a program printed; throws with all it said when it fails. */

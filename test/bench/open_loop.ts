@@ -2,12 +2,14 @@
  * Open-loop HTTP/1.1 generator, a process of its own: arrivals are evenly spaced whatever the answers do, and latency
  * counts from the moment a request was due, so a stall is charged to every request that it delays.
  *   bun test/bench/open_loop.ts '{"host":"127.0.0.1","port":80,"authority":"web","path":"/","rate":1000,"connections":16,"count":4000}'
- * prints one line of JSON (OpenLoopResult). It polls instead of sleeping: a timer of 1 ms is too coarse for it.
+ * prints one line of JSON (OpenLoopResult). It calls the kernel itself and sleeps until the next request is due: an event
+ * loop that polls, its compiler and its collector would take the core from the backend, and their pauses would be measured.
  */
-import type { Socket } from "bun";
+import { createNative } from "../../runtime/bun/native.ts";
 import { Histogram } from "./histogram.ts";
 
 export interface OpenLoopOptions {
+  /** An IPv4 address. */
   readonly host: string;
   readonly port: number;
   /** The Host header. */
@@ -34,24 +36,97 @@ export interface OpenLoopResult {
 
 /** How long the last answers may take once all requests were due. */
 const lingerMs = 5_000;
+const receiveBytes = 65_536;
+const eventsPerTurn = 64;
+/** As the kernel lays it out on x86-64: what happened, then what we called it. */
+const epollEventBytes = 12;
+
+const native = createNative();
+const libc = native.library("libc.so.6", {
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  connect: { args: ["i32", "buffer", "u32"], returns: "i32" },
+  fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
+  send: { args: ["i32", "buffer", "u64", "i32"], returns: "i64" },
+  recv: { args: ["i32", "buffer", "u64", "i32"], returns: "i64" },
+  close: { args: ["i32"], returns: "i32" },
+  prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
+  epoll_create1: { args: ["i32"], returns: "i32" },
+  epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], returns: "i32" },
+  epoll_pwait2: { args: ["i32", "buffer", "i32", "buffer", "buffer"], returns: "i32" },
+});
+/** Of the headers of Linux. */
+const linux = {
+  AF_INET: 2,
+  SOCK_STREAM: 1,
+  IPPROTO_TCP: 6,
+  TCP_NODELAY: 1,
+  F_SETFL: 4,
+  O_NONBLOCK: 0x800,
+  MSG_NOSIGNAL: 0x4000,
+  EPOLL_CTL_ADD: 1,
+  EPOLLIN: 1,
+  PR_SET_TIMERSLACK: 29,
+  EINTR: 4,
+  EAGAIN: 11,
+} as const;
+
+function called(what: string, result: number): number {
+  if (result < 0) throw new Error(`Cannot ${what}: errno ${native.errno()}`);
+  return result;
+}
+
+function socketAddress(host: string, port: number): Uint8Array {
+  const address = Buffer.alloc(16);
+  address.writeUInt16LE(linux.AF_INET, 0);
+  address.writeUInt16BE(port, 2);
+  host.split(".").forEach((part, index) => address.writeUInt8(Number(part), 4 + index));
+  return address;
+}
+
+/** The kernel's list of sockets that have something to read. */
+class Readiness {
+  readonly #list = called("create an epoll", libc.epoll_create1(0));
+  readonly #events = Buffer.alloc(eventsPerTurn * epollEventBytes);
+  readonly #timeout = Buffer.alloc(16);
+
+  add(socket: number): void {
+    const event = Buffer.alloc(epollEventBytes);
+    event.writeUInt32LE(linux.EPOLLIN, 0);
+    event.writeUInt32LE(socket, 4);
+    called("watch a socket", libc.epoll_ctl(this.#list, linux.EPOLL_CTL_ADD, socket, event));
+  }
+
+  wait(forMs: number, each: (socket: number) => void): void {
+    const nanos = BigInt(Math.max(0, Math.round(forMs * 1e6)));
+    this.#timeout.writeBigInt64LE(nanos / 1_000_000_000n, 0);
+    this.#timeout.writeBigInt64LE(nanos % 1_000_000_000n, 8);
+    const ready = libc.epoll_pwait2(this.#list, this.#events, eventsPerTurn, this.#timeout, 0);
+    if (ready < 0 && native.errno() !== linux.EINTR) called("wait for answers", ready);
+    for (let index = 0; index < ready; index++) {
+      each(this.#events.readUInt32LE(index * epollEventBytes + 4));
+    }
+  }
+}
 
 /** One keep-alive connection: at most one exchange, whose answer it counts byte by byte. */
 class Connection {
-  socket: Socket<undefined> | null = null;
   index = -1;
   dueAt = 0;
   #head = "";
   #remaining = -1;
 
-  start(index: number, dueAt: number, request: string): void {
+  constructor(readonly socket: number) {}
+
+  start(index: number, dueAt: number, request: Uint8Array): void {
     this.index = index;
     this.dueAt = dueAt;
     this.#head = "";
     this.#remaining = -1;
-    this.socket?.write(request);
+    libc.send(this.socket, request, request.length, linux.MSG_NOSIGNAL);
   }
 
-  /** The status once the answer is whole, else 0. */
+  /** The status once the answer is whole, 0 before, -1 when it does not say its length. */
   receive(chunk: Buffer): number {
     if (this.#remaining < 0) {
       this.#head += chunk.toString("latin1");
@@ -67,56 +142,70 @@ class Connection {
   }
 }
 
-export class OpenLoop {
+class OpenLoop {
   readonly #options: OpenLoopOptions;
   readonly #histogram = new Histogram();
-  readonly #request: string;
+  readonly #request: Uint8Array;
+  readonly #address: Uint8Array;
+  readonly #readiness = new Readiness();
+  readonly #connections = new Map<number, Connection>();
   readonly #idle: Connection[] = [];
+  readonly #received = Buffer.alloc(receiveBytes);
   #failed = 0;
   #finished = 0;
 
   constructor(options: OpenLoopOptions) {
     this.#options = options;
-    this.#request = `GET ${options.path} HTTP/1.1\r\nHost: ${options.authority}\r\nUser-Agent: heddle-open-loop\r\n\r\n`;
+    this.#request = Buffer.from(
+      `GET ${options.path} HTTP/1.1\r\nHost: ${options.authority}\r\nUser-Agent: heddle-open-loop\r\n\r\n`,
+    );
+    this.#address = socketAddress(options.host, options.port);
   }
 
-  async run(): Promise<OpenLoopResult> {
+  run(): OpenLoopResult {
     const { connections, count, rate } = this.#options;
-    for (let each = 0; each < connections; each++) await this.#connect(new Connection());
+    // A sleep ends when it should, not up to 50 us later.
+    libc.prctl(linux.PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    for (let each = 0; each < connections; each++) this.#connect();
     const stepMs = 1_000 / rate;
     const startMs = performance.now() + 20;
-    let next = 0;
     const endMs = startMs + count * stepMs + lingerMs;
-    await new Promise<void>((resolve) => {
-      const turn = (): void => {
-        const now = performance.now();
-        while (next < count && startMs + next * stepMs <= now) {
-          const connection = this.#idle.shift();
-          // All are busy: the request waits, and its clock runs.
-          if (connection === undefined) break;
-          connection.start(next, startMs + next * stepMs, this.#request);
-          next++;
-        }
-        if (this.#finished >= count || now > endMs) resolve();
-        else setImmediate(turn);
-      };
-      turn();
-    });
+    const read = (socket: number): void => this.#read(socket);
+    let next = 0;
+    while (this.#finished < count) {
+      const now = performance.now();
+      if (now > endMs) break;
+      // While all are busy, the request waits, and its clock runs.
+      while (next < count && startMs + next * stepMs <= now && this.#idle.length > 0) {
+        this.#idle.shift()?.start(next, startMs + next * stepMs, this.#request);
+        next++;
+      }
+      const idle = next < count && this.#idle.length > 0;
+      this.#readiness.wait((idle ? startMs + next * stepMs : endMs) - performance.now(), read);
+    }
     this.#failed += count - this.#finished;
     return this.#result();
   }
 
-  async #connect(connection: Connection): Promise<void> {
-    connection.socket = await Bun.connect({
-      hostname: this.#options.host,
-      port: this.#options.port,
-      socket: {
-        data: (_socket, chunk) => this.#receive(connection, chunk),
-        close: () => this.#lost(connection),
-        error: () => {},
-      },
-    });
+  #connect(): void {
+    const socket = called("open a socket", libc.socket(linux.AF_INET, linux.SOCK_STREAM, 0));
+    const yes = Buffer.from([1, 0, 0, 0]);
+    libc.setsockopt(socket, linux.IPPROTO_TCP, linux.TCP_NODELAY, yes, yes.length);
+    const { host, port } = this.#options;
+    called(`connect to ${host}:${port}`, libc.connect(socket, this.#address, this.#address.length));
+    libc.fcntl(socket, linux.F_SETFL, linux.O_NONBLOCK);
+    const connection = new Connection(socket);
+    this.#connections.set(socket, connection);
+    this.#readiness.add(socket);
     this.#idle.push(connection);
+  }
+
+  #read(socket: number): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return;
+    const length = libc.recv(socket, this.#received, receiveBytes, 0);
+    if (length > 0) this.#receive(connection, this.#received.subarray(0, length));
+    else if (length === 0 || native.errno() !== linux.EAGAIN) this.#lost(connection);
   }
 
   #receive(connection: Connection, chunk: Buffer): void {
@@ -131,14 +220,15 @@ export class OpenLoop {
   }
 
   #lost(connection: Connection): void {
+    libc.close(connection.socket);
+    this.#connections.delete(connection.socket);
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
     if (connection.index >= 0) {
       this.#failed++;
       this.#finished++;
-      connection.index = -1;
     }
-    if (this.#finished < this.#options.count) this.#connect(connection).catch(() => {});
+    if (this.#finished < this.#options.count) this.#connect();
   }
 
   #finish(connection: Connection): void {
@@ -166,7 +256,7 @@ export class OpenLoop {
 }
 
 if (import.meta.main) {
-  const result = await new OpenLoop(JSON.parse(process.argv[2] ?? "{}") as OpenLoopOptions).run();
+  const result = new OpenLoop(JSON.parse(process.argv[2] ?? "{}") as OpenLoopOptions).run();
   process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exit(0);
 }

@@ -1,6 +1,8 @@
 /** The open-loop generator: what a stall costs is charged to every request that it delays. */
 import { expect, test } from "bun:test";
-import { OpenLoop } from "../../bench/open_loop.ts";
+import { bun } from "../../../compile/repository.ts";
+import { output } from "../../bench/load.ts";
+import type { OpenLoopOptions, OpenLoopResult } from "../../bench/open_loop.ts";
 
 const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -32,9 +34,14 @@ const load = {
   warmup: 0,
 };
 
+async function run(options: OpenLoopOptions): Promise<OpenLoopResult> {
+  const script = `${import.meta.dir}/../../bench/open_loop.ts`;
+  return JSON.parse(await output([bun, script, JSON.stringify(options)], 30_000)) as OpenLoopResult;
+}
+
 test("counts all requests that a stall of 200 ms delays, not only those that were sent", async () => {
   const server = serve(100, 200);
-  const result = await new OpenLoop({ ...load, port: server.port }).run();
+  const result = await run({ ...load, port: server.port });
   server.stop(true);
   expect([result.count, result.failed]).toEqual([400, 0]);
   expect(result.max).toBeGreaterThan(195_000);
@@ -55,7 +62,7 @@ test("counts an answer other than 200 and a lost connection as failed", async ()
       },
     },
   });
-  const result = await new OpenLoop({ ...load, port: server.port, count: 100 }).run();
+  const result = await run({ ...load, port: server.port, count: 100 });
   server.stop(true);
   expect([result.count, result.failed]).toEqual([98, 2]);
 });
