@@ -330,7 +330,8 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     const fields = shard.takeFields();
     const block = this.#blocks.decode(kind, fields);
     if (block === null || block.fields !== fields) shard.giveFields(fields);
-    if (block === null) this.fail(errorCodes.compressionError, "a header block cannot be decoded");
+    if (block === null && !this.#tripped(this.#blocks.broken))
+      this.fail(errorCodes.compressionError, "a header block cannot be decoded");
     return block;
   }
 

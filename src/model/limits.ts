@@ -37,6 +37,8 @@ export const limits = {
   // HTTP/2: what a peer may cost (RFC 9113 section 10.5)
   h2TableBytesMax: 4 * kib,
   h2ContinuationsMax: 8,
+  /** A head that comes to so many times its limit is no mistake: it is not read on, and its connection ends. */
+  h2HeadExcessMax: 4,
   h2HeadMemoryBytesMax: mib,
   h2ControlBurstMax: 100,
   h2ControlPerSecond: 10,

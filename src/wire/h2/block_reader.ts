@@ -90,11 +90,18 @@ export class BlockReader {
     this.end = end;
   }
 
-  /** Decodes the complete block; its fields go to `fields`, or are a stem. The result is good until the next one. null: COMPRESSION_ERROR. */
+  /** Decodes the complete block; its fields go to `fields`, or are a stem. The result is good until the next one. null: `broken` says why. */
   decode(kind: BlockKind, fields: HeadFields): HeadBlock | null {
-    block.begin(kind, fields, kind === "trailers" ? limits.trailerBytesMax : this.bytesMax);
+    // What comes for a stream that is gone is read as trailers, whatever it is.
+    const excess = limits.h2HeadExcessMax * this.bytesMax;
+    block.begin(kind, fields, kind === "trailers" ? limits.trailerBytesMax : this.bytesMax, excess);
     if (!this.#decoder.decode(this.source, this.start, this.end, block)) return null;
     block.finish();
     return block;
+  }
+
+  /** Why the last block was not decoded: the name of a limit, or null for a COMPRESSION_ERROR. */
+  get broken(): string | null {
+    return block.excessive ? "h2HeadExcessMax" : null;
   }
 }

@@ -50,6 +50,8 @@ export class HeadBlock {
   malformed: string | null = null;
   /** Why a request that is well-formed is not served. */
   refusal: Problem | null = null;
+  /** The fields come to more than a peer that keeps to the rules could mean: the rest is not worth decoding. */
+  excessive = false;
 
   method = "";
   scheme = "";
@@ -64,6 +66,7 @@ export class HeadBlock {
   expectContinue = false;
 
   #sizeMax = 0;
+  #excess = 0;
   #size = 0;
   #count = 0;
   #ordinarySeen = false;
@@ -75,13 +78,19 @@ export class HeadBlock {
   #cookies = 0;
   readonly #marks = new Int32Array(marksMax * markStride);
 
-  /** A new block, whose fields go to `fields`. */
-  begin(kind: BlockKind, fields: HeadFields, sizeMax: number): void {
+  /** A new block, whose fields go to `fields`. Over `sizeMax` it is refused, and over `excess` it is excessive. */
+  begin(
+    kind: BlockKind,
+    fields: HeadFields,
+    sizeMax: number,
+    excess = limits.h2HeadExcessMax * sizeMax,
+  ): void {
     fields.clear();
     this.fields = fields;
     this.used = 0;
     this.malformed = null;
     this.refusal = null;
+    this.excessive = false;
     this.method = "";
     this.authority = "";
     this.upgrade = null;
@@ -90,6 +99,7 @@ export class HeadBlock {
     this.expectContinue = false;
     this.kind = kind;
     this.#sizeMax = sizeMax;
+    this.#excess = excess;
     this.#size = 0;
     this.#count = 0;
     this.#ordinarySeen = false;
@@ -195,7 +205,10 @@ export class HeadBlock {
     line: FieldLine | null,
   ): void {
     this.#size += nameLength + valueLength + fieldOverheadBytes;
-    if (this.#size > this.#sizeMax) return this.#refuse(problems.headLong);
+    if (this.#size > this.#sizeMax) {
+      this.excessive = this.#size > this.#excess;
+      return this.#refuse(problems.headLong);
+    }
     if (++this.#count > limits.fieldCountMax) return this.#refuse(problems.fieldCount);
     if (kind <= kinds.protocol) return this.#takePseudo(kind, line, nameLength, valueLength);
     if (!sound || kind >= kinds.ofThisHop)

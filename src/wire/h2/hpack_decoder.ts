@@ -31,8 +31,8 @@ export class HpackDecoder {
   }
 
   /**
-   * Decodes a whole block into `block`, which has begun; its fields are a stem when all of them have come before. False:
-   * COMPRESSION_ERROR, and no further block can be decoded.
+   * Decodes a whole block into `block`, which has begun; its fields are a stem when all of them have come before. False: no
+   * further block can be decoded, because this one is excessive, else by a COMPRESSION_ERROR.
    */
   decode(source: Uint8Array, start: number, end: number, block: HeadBlock): boolean {
     const repeated = this.#repeated;
@@ -62,7 +62,7 @@ export class HpackDecoder {
     while (at < end) {
       const byte = source[at] as number;
       at = this.#field(source, at, end, sizeMayChange, block);
-      if (this.#broken) return false;
+      if (this.#broken || block.excessive) return false;
       if (byte < 0x20 || byte >= 0x40) sizeMayChange = false;
       index++;
       if (at > common) continue;
@@ -86,7 +86,7 @@ export class HpackDecoder {
       at = this.#field(source, at, end, first, block);
       // Size updates stand before every field, and there may be two (RFC 7541 section 4.2).
       if (byte < 0x20 || byte >= 0x40) first = false;
-      if (this.#broken) return false;
+      if (this.#broken || block.excessive) return false;
     }
     return true;
   }

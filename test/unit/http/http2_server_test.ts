@@ -15,6 +15,7 @@ import {
   getFields,
   headers,
   integer,
+  literal,
   number32,
   opening,
   preface,
@@ -252,6 +253,24 @@ describe("the connection ends", () => {
       ),
       enhanceYourCalm,
       "requestHeadBytesMax",
+    ],
+    [
+      "with a head that unfolds to many times its limit",
+      concat(
+        opening,
+        frame(
+          frameTypes.headers,
+          frameFlags.endHeaders | frameFlags.endStream,
+          1,
+          concat(
+            blockOf(getFields),
+            literal("x-a", "b".repeat(4_000), 0x40),
+            new Uint8Array(2_000).fill(0xbe),
+          ),
+        ),
+      ),
+      enhanceYourCalm,
+      "h2HeadExcessMax",
     ],
     [
       "with rapid resets",

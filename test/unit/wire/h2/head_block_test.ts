@@ -159,16 +159,32 @@ test("what is well-formed but too much is refused with a status", () => {
     }
 });
 
-test("a block of references to one large entry costs no more memory than the limit", () => {
-  const large = literal("x-a", "b".repeat(4000), 0x40);
-  const block = read(
-    "request",
-    ...getFields.map(([name, value]) => literal(name, value)),
-    large,
-    new Uint8Array(20_000).fill(0xbe),
-  );
-  expect(block.refusal?.status).toBe(431);
-  expect(block.fields.bytes.length).toBeLessThan(4 * limits.requestHeadBytesMax);
+describe("references to one large entry", () => {
+  const bytesEach = 4_035;
+  const bomb = (references: number): Uint8Array =>
+    concat(
+      ...getFields.map(([name, value]) => literal(name, value)),
+      literal("x-a", "b".repeat(4_000), 0x40),
+      new Uint8Array(references).fill(0xbe),
+    );
+
+  test("are refused over the limit, and nothing beyond it is kept", () => {
+    const references = Math.floor((limits.h2HeadExcessMax * limits.requestHeadBytesMax) / bytesEach) - 2;
+    const block = read("request", bomb(references));
+    expect([block.refusal?.status, block.excessive]).toEqual([431, false]);
+    expect(block.fields.bytes.length).toBeLessThan(4 * limits.requestHeadBytesMax);
+  });
+
+  test("are not decoded to their end once they come to several times the limit", () => {
+    const bytes = bomb(20_000);
+    // No entry has this number: whoever reads so far finds it.
+    bytes[bytes.length - 1] = 0xfd;
+    const block = new HeadBlock();
+    block.begin("request", new HeadFields(), limits.requestHeadBytesMax);
+    expect(new HpackDecoder(4096).decode(bytes, 0, bytes.length, block)).toBe(false);
+    expect(block.excessive).toBe(true);
+    expect(block.fields.bytes.length).toBeLessThan(4 * limits.requestHeadBytesMax);
+  });
 });
 
 test("crumbs become one Cookie, and an HTTP/1 head is written from what came", () => {
