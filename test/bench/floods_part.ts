@@ -16,7 +16,7 @@ import { residentMb } from "./usage.ts";
 const growthBarMb = 64;
 const tailBar = 2;
 /** The well-behaved client. */
-const beside = { rate: 500, connections: 8, warmup: 100 } as const;
+const beside = { rate: 500, connections: 8, warmup: 1_000 } as const;
 const everyMs = 50;
 /** Each kind is tried so often, the client alone right before: a tail is quickly another one on a shared machine. */
 const turns = 5;
@@ -41,21 +41,23 @@ export async function measureFloods(
   const subject = stage.subjects.get("pair")?.get("heddle");
   if (subject === undefined) throw new Error("Cannot flood heddle: its pair was not started");
   const count = (options.floodMs / 1_000) * beside.rate;
-  const load = (): Promise<OpenLoopResult> => {
+  const load = (onCounting?: () => void): Promise<OpenLoopResult> => {
     const { host, port, authority } = subject;
-    return openLoop({ host, port, authority, path: paths.page, ...beside, count }, loadCore);
+    return openLoop({ host, port, authority, path: paths.page, ...beside, count }, loadCore, onCounting);
   };
   await load();
   const all: Measured[] = [];
   for (const kind of floodNames) {
     const measured: Turn[] = [];
     for (let turn = 0; turn < turns; turn++) {
-      const alone = await whileAwake([proxyCore, loadCore], load);
+      const alone = await whileAwake([proxyCore, loadCore], () => load());
       const watch = watchGrowth([heddle.near, heddle.far]);
-      // The flood keeps its core awake itself, and would share it with what does nothing else.
-      const [flood, during] = await whileAwake([proxyCore], () =>
-        Promise.all([runFlood(kind, subject, heddle, options.floodMs), load()]),
-      );
+      // The flood keeps its core awake itself.
+      const [during, flood] = await whileAwake([proxyCore], async () => {
+        const begun = Promise.withResolvers<Promise<FloodResult>>();
+        const during = load(() => begun.resolve(runFlood(kind, subject, heddle, options.floodMs)));
+        return Promise.all([during, begun.promise]);
+      });
       const growthMb = watch.stop();
       measured.push({ alone, during, flood, growthMb });
       note(

@@ -10,6 +10,7 @@ import { barTable, ms, row, tableHead, type Bar } from "./tables.ts";
 
 /** As the published figures of meshes are taken. */
 const paced = { rate: 1_000, connections: 16 } as const;
+const warmup = 4_000;
 
 type Rounds = ReadonlyMap<string, readonly OpenLoopResult[]>;
 
@@ -18,8 +19,7 @@ export async function measureLatency(stage: Stage, options: BenchOptions): Promi
   const subjects = new Map([["direct", direct], ...(stage.subjects.get("pair") ?? [])]);
   const rounds = await interleave([...subjects.keys()], options.rounds, async (name, round) => {
     const { host, port, authority } = subjects.get(name) ?? direct;
-    const count = options.paced + paced.rate;
-    const load = { host, port, authority, path: paths.page, ...paced, count };
+    const load = { host, port, authority, path: paths.page, ...paced, count: options.paced, warmup };
     const result = await whileAwake([proxyCore, loadCore], () => openLoop(load, loadCore));
     const { p50, p99, p999, max, failed } = result;
     note(

@@ -149,10 +149,15 @@ function readLog(path: string): { good: number; latency: Histogram } {
 }
 
 /** Runs the open-loop generator in a process of its own, whose compiler leaves the core to the others. */
-export async function openLoop(options: OpenLoopOptions, core: number): Promise<OpenLoopResult> {
+export async function openLoop(
+  options: OpenLoopOptions,
+  core: number,
+  onCounting?: () => void,
+): Promise<OpenLoopResult> {
   const script = `${import.meta.dir}/open_loop.ts`;
   const command = ["env", "BUN_JSC_useDFGJIT=0", "taskset", "-c", String(core), bun, script];
-  return JSON.parse(await output([...command, JSON.stringify(options)], 120_000)) as OpenLoopResult;
+  const said = await output([...command, JSON.stringify(options)], 120_000, onCounting);
+  return JSON.parse(said.slice(said.indexOf("\n"))) as OpenLoopResult;
 }
 
 /**
@@ -172,13 +177,27 @@ export async function whileAwake<T>(cores: readonly number[], run: () => Promise
 }
 
 /** What a program printed; throws with all it said when it fails. */
-export async function output(command: readonly string[], limitMs: number): Promise<string> {
+export async function output(
+  command: readonly string[],
+  limitMs: number,
+  onFirst?: () => void,
+): Promise<string> {
   const child = Bun.spawn([...command], { stdout: "pipe", stderr: "pipe", timeout: limitMs });
   const [out, err] = await Promise.all([
-    new Response(child.stdout).text(),
+    textOf(child.stdout, onFirst),
     new Response(child.stderr).text(),
     child.exited,
   ]);
   if (child.exitCode === 0) return out;
   throw new Error(`${command.join(" ")} ended with ${child.exitCode ?? child.signalCode}: ${out}${err}`);
+}
+
+async function textOf(stream: ReadableStream<Uint8Array>, onFirst?: () => void): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream) {
+    if (text === "") onFirst?.();
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text;
 }

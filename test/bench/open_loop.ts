@@ -2,9 +2,10 @@
  * Open-loop HTTP/1.1 generator, a process of its own: arrivals are evenly spaced whatever the answers do, and latency
  * counts from the moment a request was due, so a stall is charged to every request that it delays.
  *   bun test/bench/open_loop.ts '{"host":"127.0.0.1","port":80,"authority":"web","path":"/","rate":1000,"connections":16,"count":4000}'
- * prints one line of JSON (OpenLoopResult). It calls the kernel itself and sleeps until the next request is due: an event
+ * prints a line when it begins to count, and at its end one of JSON (OpenLoopResult). It calls the kernel itself and sleeps until the next request is due: an event
  * loop that polls, its compiler and its collector would take the core from the backend, and their pauses would be measured.
  */
+import { writeSync } from "node:fs";
 import { createNative } from "../../runtime/bun/native.ts";
 import { Histogram } from "./histogram.ts";
 
@@ -18,9 +19,10 @@ export interface OpenLoopOptions {
   /** Requests per second. */
   readonly rate: number;
   readonly connections: number;
+  /** How many are counted. */
   readonly count: number;
-  /** How many of the first are not counted. Default: one second's worth. */
-  readonly warmup?: number;
+  /** How many come before those that are counted, faster than they. */
+  readonly warmup: number;
 }
 
 /** Microseconds. */
@@ -36,6 +38,7 @@ export interface OpenLoopResult {
 
 /** How long the last answers may take once all requests were due. */
 const lingerMs = 5_000;
+const warmupSpeed = 4;
 const receiveBytes = 65_536;
 const eventsPerTurn = 64;
 /** As the kernel lays it out on x86-64: what happened, then what we called it. */
@@ -163,27 +166,32 @@ class OpenLoop {
   }
 
   run(): OpenLoopResult {
-    const { connections, count, rate } = this.#options;
+    const { connections, count, rate, warmup } = this.#options;
     // A sleep ends when it should, not up to 50 us later.
     libc.prctl(linux.PR_SET_TIMERSLACK, 1, 0, 0, 0);
     for (let each = 0; each < connections; each++) this.#connect();
+    const all = warmup + count;
     const stepMs = 1_000 / rate;
     const startMs = performance.now() + 20;
-    const endMs = startMs + count * stepMs + lingerMs;
+    const countedMs = startMs + (warmup * stepMs) / warmupSpeed;
+    const dueMs = (index: number): number =>
+      index < warmup ? startMs + (index * stepMs) / warmupSpeed : countedMs + (index - warmup) * stepMs;
+    const endMs = countedMs + count * stepMs + lingerMs;
     const read = (socket: number): void => this.#read(socket);
     let next = 0;
-    while (this.#finished < count) {
+    while (this.#finished < all) {
       const now = performance.now();
       if (now > endMs) break;
       // While all are busy, the request waits, and its clock runs.
-      while (next < count && startMs + next * stepMs <= now && this.#idle.length > 0) {
-        this.#idle.shift()?.start(next, startMs + next * stepMs, this.#request);
+      while (next < all && dueMs(next) <= now && this.#idle.length > 0) {
+        if (next === warmup) writeSync(1, "counting\n");
+        this.#idle.shift()?.start(next, dueMs(next), this.#request);
         next++;
       }
-      const idle = next < count && this.#idle.length > 0;
-      this.#readiness.wait((idle ? startMs + next * stepMs : endMs) - performance.now(), read);
+      const idle = next < all && this.#idle.length > 0;
+      this.#readiness.wait((idle ? dueMs(next) : endMs) - performance.now(), read);
     }
-    this.#failed += count - this.#finished;
+    this.#failed += all - this.#finished;
     return this.#result();
   }
 
@@ -213,7 +221,7 @@ class OpenLoop {
     const status = connection.receive(chunk);
     if (status === 0) return;
     if (status !== 200) this.#failed++;
-    else if (connection.index >= this.#warmup()) {
+    else if (connection.index >= this.#options.warmup) {
       this.#histogram.record((performance.now() - connection.dueAt) * 1_000);
     }
     this.#finish(connection);
@@ -228,17 +236,13 @@ class OpenLoop {
       this.#failed++;
       this.#finished++;
     }
-    if (this.#finished < this.#options.count) this.#connect();
+    if (this.#finished < this.#options.warmup + this.#options.count) this.#connect();
   }
 
   #finish(connection: Connection): void {
     connection.index = -1;
     this.#finished++;
     this.#idle.push(connection);
-  }
-
-  #warmup(): number {
-    return this.#options.warmup ?? this.#options.rate;
   }
 
   #result(): OpenLoopResult {

@@ -36,7 +36,8 @@ const load = {
 
 async function run(options: OpenLoopOptions): Promise<OpenLoopResult> {
   const script = `${import.meta.dir}/../../bench/open_loop.ts`;
-  return JSON.parse(await output([bun, script, JSON.stringify(options)], 30_000)) as OpenLoopResult;
+  const said = await output([bun, script, JSON.stringify(options)], 30_000);
+  return JSON.parse(said.slice(said.indexOf("\n"))) as OpenLoopResult;
 }
 
 test("counts all requests that a stall of 200 ms delays, not only those that were sent", async () => {
