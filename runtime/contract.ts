@@ -282,6 +282,8 @@ export interface ProcessHost {
   usage(): { readonly residentBytes: number; readonly cpuUs: number; readonly openDescriptors: number };
   /** Collects garbage now and gives free memory back to the system; a pause of some milliseconds. */
   compact(): void;
+  /** Makes threads of the host whose work can wait give way to ours, those that exist by now: to be called now and then. */
+  yieldHelpers(): void;
   /** Resident bytes of another process of this machine; null when it is gone. */
   residentBytesOf(pid: number): number | null;
   /** Asks for bad things that escaped: an exception nobody caught. Without it, one is printed and ends the process as failed. */

@@ -5,6 +5,7 @@ import type { Native, ProcessHost } from "../contract.ts";
 import { adoptStream, channelDescriptor, spawn } from "./child.ts";
 import { codeOf } from "./errors.ts";
 import type { Faults } from "./faults.ts";
+import { helperThreads } from "./helper_threads.ts";
 import { calledHere, selfCommand } from "./program.ts";
 
 /** A full pipe is tried again this often. */
@@ -91,6 +92,7 @@ export function createProcessHost(native: Native, faults: Faults): ProcessHost {
         openDescriptors: openDescriptors(),
       };
     },
+    yieldHelpers: helperThreads(),
     residentBytesOf,
     onFault: (call) => faults.handle(call),
   };

@@ -119,6 +119,7 @@ export async function startProxy(
   });
   // What starting left behind is a tenth of all memory; the heap of a proxy that serves stays about as it is.
   clock.after(limits.compactAfterMs, () => runtime.process.compact(), true);
+  const yielding = every(clock, limits.helpersYieldMs, () => runtime.process.yieldHelpers());
   const flushing = every(clock, limits.accessLogFlushMs, () => accessLog.flush());
   processMetrics(runtime, metrics, "proxy");
   exposeProxy(metrics, { clock, plane, store, accessLog, follower });
@@ -147,6 +148,7 @@ export async function startProxy(
       follower.close();
       renewal.close();
       await plane.close(deadlineMs);
+      yielding.close();
       flushing.close();
       accessLog.flush();
       policies.close();

@@ -108,6 +108,8 @@ export const limits = {
   drainMs: 30_000,
   /** After its start a proxy gives back once what starting took. */
   compactAfterMs: 5_000,
+  /** How often a proxy looks for threads beside its own that are to give way. */
+  helpersYieldMs: 1_000,
   /** Of bugs that a proxy lives on after. */
   faultsPerMinuteMax: 20,
   timerTickMs: 100,

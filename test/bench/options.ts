@@ -72,7 +72,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     paced: quick ? 2_000 : 5_000,
     idleMs: 30_000,
     connections: quick ? 2_000 : 10_000,
-    floodMs: quick ? 1_500 : 4_000,
+    floodMs: quick ? 1_500 : 2_500,
     args,
   };
 }
