@@ -92,8 +92,8 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   // --------------------------------------------------------------------------------------------- streams in
 
   protected override awaitTurn(): void {
-    const { turns, roomless } = this.shard;
-    (this.#leavesRoom ? turns : roomless).wait(this);
+    const { turns, patient } = this.shard;
+    (this.#leavesRoom && !this.#wavers ? turns : patient).wait(this);
   }
 
   protected readPreface(source: Uint8Array): number {
@@ -156,6 +156,11 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     return this.peer.streamWindowBytes >= limits.h2StreamWindowBytesMin;
   }
 
+  /** Between proxies many clients share a connection: one that wavers must not slow down the others. */
+  get #wavers(): boolean {
+    return this.profile.name === "local" && this.guard.wavers;
+  }
+
   protected onRead(): number {
     const fresh = this.#fresh;
     if (fresh.length === 0) return 0;
@@ -191,7 +196,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   /** A client that opens what cannot be served makes us send resets; one that has not heard of the end yet is right to. */
   #refuse(streamId: number, code: number): void {
-    if (!this.#drained && this.tripReset()) return;
+    if (!this.#drained && this.#countReset()) return;
     this.#noteReset(streamId);
     this.writer.reset(streamId, code);
   }
@@ -215,7 +220,14 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   protected override countEarlyReset(stream: Http2Stream): boolean {
     const early = this.shard.clock.now() - (stream as Http2Exchange).beganMs < limits.h2ResetEarlyMs;
-    return early && !(stream as Http2Exchange).started && this.tripReset();
+    return early && !(stream as Http2Exchange).started && this.#countReset();
+  }
+
+  /** True: there were too many, and the connection has failed. */
+  #countReset(): boolean {
+    if (this.tripReset()) return true;
+    if (this.#wavers) this.readNoMore();
+    return false;
   }
 
   // ------------------------------------------------------------------------------------------------- its end

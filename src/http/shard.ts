@@ -22,8 +22,8 @@ export class Shard {
   readonly wheel: TimerWheel;
   /** HTTP/2 connections that have more requests than a turn takes. */
   readonly turns: TurnQueue;
-  /** And those of clients that leave no room for their answers. */
-  readonly roomless: TurnQueue;
+  /** And those of clients that have time: they leave no room for their answers, or reset most of what they open. */
+  readonly patient: TurnQueue;
   #depth = 0;
   #dirty: Flushable[] = [];
   #shared: Flushable[] = [];
@@ -48,9 +48,9 @@ export class Shard {
     };
     this.#host = host;
     this.turns = new TurnQueue((call) => host.soon(call), limits.h2WaitingRequestsPerTurnMax);
-    this.roomless = new TurnQueue(
-      (call) => host.after(limits.h2RoomlessTickMs, call),
-      limits.h2RoomlessRequestsPerTickMax,
+    this.patient = new TurnQueue(
+      (call) => host.after(limits.h2PatientTickMs, call),
+      limits.h2PatientRequestsPerTickMax,
     );
     this.wheel = new TimerWheel(limits.timerTickMs, () => this.clock.now());
   }

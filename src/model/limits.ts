@@ -48,6 +48,8 @@ export const limits = {
   h2WindowUpdatesPerDataMax: 20,
   h2EmptyDataMax: 1,
   h2ResetsMax: 100,
+  /** A client that resets most of what it opens has time after so many. */
+  h2ResetsFreeMax: 25,
   h2ResetsShareMax: 0.5,
   h2ResetEarlyMs: 1_000,
   /** Streams after which the counts of resets are halved. */
@@ -61,9 +63,9 @@ export const limits = {
   h2WaitingRequestsPerTurnMax: 64,
   /** A client whose streams begin with less room takes no answer: it has time. */
   h2StreamWindowBytesMin: 256,
-  /** Of all such clients of a shard. */
-  h2RoomlessRequestsPerTickMax: 4,
-  h2RoomlessTickMs: 1,
+  /** Of all clients of a shard that have time. */
+  h2PatientRequestsPerTickMax: 1,
+  h2PatientTickMs: 1,
   /** What one stream sends before another one that waits has its turn. */
   h2QuantumBytes: 16 * kib,
   /** A setting each, with room for those that are not known. */

@@ -66,6 +66,12 @@ export class FloodGuard {
     return true;
   }
 
+  /** Whether the peer resets most of what it opens, and not by chance. */
+  get wavers(): boolean {
+    const many = this.#earlyResets > limits.h2ResetsFreeMax;
+    return many && this.#earlyResets > this.#recentStreams * limits.h2ResetsShareMax;
+  }
+
   /** The peer reset a stream, or made this side reset it, soon after it began and before it was answered. */
   earlyReset(): string | null {
     const many = ++this.#earlyResets > limits.h2ResetsMax;

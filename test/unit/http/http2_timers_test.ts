@@ -402,20 +402,46 @@ test("clients that leave no room for answers begin few requests a tick, all of t
   const shard = new Shard(clock);
   const heads = Array.from({ length: 20 }, (_, at) => headers(2 * at + 1, getFields));
   const small = settings([4, limits.h2StreamWindowBytesMin - 1]);
-  const sides = Array.from({ length: 2 * limits.h2RoomlessRequestsPerTickMax }, () =>
+  const sides = Array.from({ length: 2 * limits.h2PatientRequestsPerTickMax }, () =>
     serverSide(profiles.local, clock, shard),
   );
   for (const { socket } of sides) socket.handler.data(concat(preface, small, settingsAck, ...heads));
   expect(sides.map(({ socket }) => socket.paused)).toEqual(sides.map(() => true));
   const begun = (): number => sides.reduce((sum, { exchanges }) => sum + exchanges.length, 0);
   expect(begun()).toBe(sides.length);
-  await clock.advance(limits.h2RoomlessTickMs);
-  expect(begun()).toBe(sides.length + limits.h2RoomlessRequestsPerTickMax);
+  await clock.advance(limits.h2PatientTickMs);
+  expect(begun()).toBe(sides.length + limits.h2PatientRequestsPerTickMax);
   const beside = serverSide(profiles.local, clock, shard);
   beside.socket.handler.data(concat(opening, settingsAck, ...heads.slice(0, 10)));
   expect(beside.exchanges.length).toBe(10);
-  await clock.advance(50 * limits.h2RoomlessTickMs);
+  await clock.advance(50 * limits.h2PatientTickMs);
   expect(sides.map(({ exchanges }) => exchanges.length)).toEqual(sides.map(() => 20));
+});
+
+test("a client that resets most of what it opens has one request read a tick, and others beside it all of theirs", async () => {
+  const clock = new ManualClock();
+  const shard = new Shard(clock);
+  const { socket, exchanges, server, tripped } = serverSide(profiles.local, clock, shard);
+  const reset = (id: number): Uint8Array => frame(frameTypes.rstStream, 0, id, number32(errorCodes.cancel));
+  const pair = (at: number): Uint8Array => concat(headers(2 * at + 1, getFields), reset(2 * at + 1));
+  const pairs = (from: number, count: number): Uint8Array =>
+    concat(...Array.from({ length: count }, (_, at) => pair(from + at)));
+  socket.handler.data(concat(opening, settingsAck));
+  for (let at = 0; at < limits.h2ResetsFreeMax; at++) socket.handler.data(pair(at));
+  const { streams } = server.guard;
+  expect([streams, socket.paused]).toEqual([limits.h2ResetsFreeMax, false]);
+  socket.handler.data(pairs(limits.h2ResetsFreeMax, 10));
+  expect([server.guard.streams - streams, socket.paused]).toEqual([1, true]);
+  const beside = serverSide(profiles.local, clock, shard);
+  beside.socket.handler.data(concat(opening, settingsAck, headers(1, getFields), headers(3, getFields)));
+  expect(beside.exchanges.length).toBe(2);
+  for (let tick = 2; tick <= 4; tick++) {
+    await clock.advance(limits.h2PatientTickMs);
+    expect(server.guard.streams - streams).toBe(tick * limits.h2PatientRequestsPerTickMax);
+  }
+  await clock.advance(20 * limits.h2PatientTickMs);
+  expect([server.guard.streams - streams, socket.paused]).toEqual([10, false]);
+  expect([exchanges.length, tripped]).toEqual([0, []]);
 });
 
 test("a request that is reset in the same breath is not handled, counts as early, and leaves its place", async () => {
