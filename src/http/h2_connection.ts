@@ -55,6 +55,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   #rest: Uint8Array | null = null;
   #settingsAcked = false;
   #failed = false;
+  #calms = false;
   /** What the peer may still send on the connection, and what was taken without telling it. */
   #receiveWindow: number;
   #credit = 0;
@@ -154,6 +155,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   close(error: SocketError | null): void {
     const { shard } = this;
     this.closed = true;
+    if (this.#calms) shard.calming--;
     this.#stop();
     shard.wheel.forget(this);
     shard.enter();
@@ -190,7 +192,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.#rest = null;
     shard.enter();
     const begun = rest === null || this.closing ? 0 : this.#process(rest, true);
-    if (this.#rest === null) this.socket.resume();
+    if (this.#rest === null && !this.#calms) this.socket.resume();
     shard.leave();
     return begun;
   }
@@ -463,8 +465,21 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     if (this.closing || this.closed) return;
     this.writer.goaway(this.lastPeerId, code, detail);
     this.#failed = true;
-    this.finish();
+    const calms = code === errorCodes.enhanceYourCalm && this.shard.calming < limits.h2CalmConnectionsMax;
+    if (calms) this.#calm();
+    else this.finish();
     this.breakAll(code, detail);
+  }
+
+  /** The peer hears why at once and sees the end later. Nothing of it is read meanwhile. */
+  #calm(): void {
+    this.closing = true;
+    this.#calms = true;
+    this.shard.calming++;
+    this.#stop();
+    this.socket.pause();
+    this.shard.wheel.arm(this, limits.h2CalmMs);
+    this.shard.tick();
   }
 
   protected breakAll(code: number, detail: string): void {

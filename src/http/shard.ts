@@ -24,6 +24,8 @@ export class Shard {
   readonly turns: TurnQueue;
   /** And those of clients that have time: they leave no room for their answers, or reset most of what they open. */
   readonly patient: TurnQueue;
+  /** Connections that stay behind their GOAWAY for a while. */
+  calming = 0;
   #depth = 0;
   #dirty: Flushable[] = [];
   #shared: Flushable[] = [];

@@ -54,6 +54,10 @@ export const limits = {
   h2ResetEarlyMs: 1_000,
   /** Streams after which the counts of resets are halved. */
   h2ResetsWindow: 1_000,
+  /** A connection that cost too much stays so long behind its GOAWAY: who dials again at its end has to wait for it. */
+  h2CalmMs: 1_000,
+  /** So many of a shard; others end at once. */
+  h2CalmConnectionsMax: 256,
   h2QueuedControlFramesMax: 1_000,
   h2QueuedFramesMax: 10_000,
   h2QueuedBytesMax: 4 * mib,

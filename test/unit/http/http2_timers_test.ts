@@ -81,6 +81,30 @@ describe("a connection", () => {
     }
   });
 
+  test("that cost too much hears so at once and stays a while, unread; of too many such, the others end at once", async () => {
+    const clock = new ManualClock();
+    const shard = new Shard(clock);
+    const pings = Array.from({ length: limits.h2ControlBurstMax + 1 }, () =>
+      frame(frameTypes.ping, 0, 0, new Uint8Array(8)),
+    );
+    const flood = (): FakeSocket => {
+      const { socket } = serverSide(profiles.local, clock, shard);
+      socket.handler.data(concat(opening, settingsAck, ...pings));
+      return socket;
+    };
+    const sockets = Array.from({ length: limits.h2CalmConnectionsMax }, flood);
+    const other = flood();
+    await clock.advance(limits.h2CalmMs - limits.timerTickMs);
+    const calm = errorCodes.enhanceYourCalm;
+    const told = (socket: FakeSocket) => [goawayOf(socket), socket.paused, socket.ends];
+    expect(sockets.map(told)).toEqual(sockets.map(() => [calm, true, []]));
+    expect(told(other)).toEqual([calm, false, ["shutdown"]]);
+    await clock.advance(2 * limits.timerTickMs);
+    expect(sockets.map(({ ends }) => ends)).toEqual(sockets.map(() => ["destroyed"]));
+    for (const socket of sockets) socket.handler.close(null);
+    expect(shard.calming).toBe(0);
+  });
+
   test("whose header block does not end in time is ended", async () => {
     const { clock, socket, tripped } = serverSide();
     socket.handler.data(concat(opening, settingsAck, frame(frameTypes.headers, 1, 1, blockOf(getFields))));
