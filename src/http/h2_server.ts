@@ -240,7 +240,9 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     return this.streams.size + this.#unaware > 0;
   }
 
-  protected onSettings(): void {}
+  protected onSettings(): void {
+    if (!this.#leavesRoom) this.readNoMore();
+  }
 
   /** The client opens no more streams; it will close. */
   protected onGoaway(): void {}

@@ -264,6 +264,7 @@ describe("a stream", () => {
     const { clock, socket, exchanges, tripped, left } = serverSide(profiles.local);
     const parts = [preface, settings([4, 10]), settingsAck, headers(1, getFields), headers(3, getFields)];
     socket.handler.data(concat(...parts));
+    await clock.advance(limits.h2PatientTickMs);
     exchanges[0]?.respond(200, null, noEdits, -1);
     exchanges[0]?.write(bytesOf("more than fits"));
     for (let round = 0; round < 8; round++) {
@@ -426,19 +427,20 @@ test("clients that leave no room for answers begin few requests a tick, all of t
   const shard = new Shard(clock);
   const heads = Array.from({ length: 20 }, (_, at) => headers(2 * at + 1, getFields));
   const small = settings([4, limits.h2StreamWindowBytesMin - 1]);
-  const sides = Array.from({ length: 2 * limits.h2PatientRequestsPerTickMax }, () =>
+  const sides = Array.from({ length: 8 * limits.h2PatientRequestsPerTickMax }, () =>
     serverSide(profiles.local, clock, shard),
   );
   for (const { socket } of sides) socket.handler.data(concat(preface, small, settingsAck, ...heads));
   expect(sides.map(({ socket }) => socket.paused)).toEqual(sides.map(() => true));
   const begun = (): number => sides.reduce((sum, { exchanges }) => sum + exchanges.length, 0);
-  expect(begun()).toBe(sides.length);
-  await clock.advance(limits.h2PatientTickMs);
-  expect(begun()).toBe(sides.length + limits.h2PatientRequestsPerTickMax);
+  for (let tick = 0; tick < 3 * sides.length; tick++) {
+    expect(begun()).toBe(tick * limits.h2PatientRequestsPerTickMax);
+    await clock.advance(limits.h2PatientTickMs);
+  }
   const beside = serverSide(profiles.local, clock, shard);
   beside.socket.handler.data(concat(opening, settingsAck, ...heads.slice(0, 10)));
   expect(beside.exchanges.length).toBe(10);
-  await clock.advance(50 * limits.h2PatientTickMs);
+  await clock.advance(20 * sides.length * limits.h2PatientTickMs);
   expect(sides.map(({ exchanges }) => exchanges.length)).toEqual(sides.map(() => 20));
 });
 
