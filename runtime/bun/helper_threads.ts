@@ -4,16 +4,18 @@
  * them. The collector's are not among them: our own thread waits for it.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 
 const patient: ReadonlySet<string> = new Set(["JITWorker", "mi-scavenger"]);
-/** A third of the share of a thread of normal priority: little enough to go second, enough that none is starved. */
-const niceness = 5;
+/** More than ours. A third of our share: little enough to go second, enough that none is starved. */
+const nicer = 5;
+const nicest = 19;
 const tasks = "/proc/self/task";
 
 /** Returns what makes such threads as there are by now give way. Threads come and go: to be called again and again. */
 export function helperThreads(): () => void {
   const own = nameOf(String(process.pid));
+  const niceness = Math.min(nicest, getPriority(process.pid) + nicer);
   let settled: ReadonlySet<string> = new Set();
   return () => {
     const now = new Set<string>();
@@ -22,7 +24,7 @@ export function helperThreads(): () => void {
       // A thread has the name of its maker at first.
       if (name === null || name === own) continue;
       now.add(id);
-      if (patient.has(name)) yieldThread(Number(id));
+      if (patient.has(name)) yieldThread(Number(id), niceness);
     }
     settled = now;
   };
@@ -44,7 +46,7 @@ function nameOf(id: string): string | null {
   }
 }
 
-function yieldThread(id: number): void {
+function yieldThread(id: number, niceness: number): void {
   try {
     setPriority(id, niceness);
   } catch {

@@ -30,6 +30,8 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   /** Streams that are over, and whose handlers do not know it yet. */
   #unaware = 0;
   #headBytes = 0;
+  /** It waited with clients that have time, which is told once. */
+  #slowed = false;
   /** Requests of this turn that the handler has not seen. */
   #fresh: Http2Exchange[] = [];
   #resets: Int32Array | null = null;
@@ -93,7 +95,10 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   protected override awaitTurn(): void {
     const { turns, patient } = this.shard;
-    (this.#leavesRoom && !this.#wavers ? turns : patient).wait(this);
+    if (this.#leavesRoom && !this.#wavers) return turns.wait(this);
+    if (!this.#slowed) this.options.onLimit?.("h2PatientRequestsPerTickMax");
+    this.#slowed = true;
+    patient.wait(this);
   }
 
   protected readPreface(source: Uint8Array): number {

@@ -96,10 +96,11 @@ export class ProxyTelemetry implements Recorder {
       "Connections to services without a declared protocol, by what they turned out to speak and what told it.",
       ["service", "protocol", "by"],
     );
-    this.#trips = metrics.counter("heddle_limit_trips_total", "Times a limit ended or refused something.", [
-      "limit",
-      "listener",
-    ]);
+    this.#trips = metrics.counter(
+      "heddle_limit_trips_total",
+      "Times a limit ended, refused or slowed something.",
+      ["limit", "listener"],
+    );
   }
 
   finish(record: ExchangeRecord, endedMs: number): void {

@@ -271,7 +271,7 @@ describe("a stream", () => {
       await clock.advance(5 * secondMs);
       socket.handler.data(frame(frameTypes.windowUpdate, 0, 0, number32(1)));
     }
-    expect([tripped, left.length]).toEqual([["writeStallMs"], 1]);
+    expect([tripped, left.length]).toEqual([["h2PatientRequestsPerTickMax", "writeStallMs"], 1]);
     const resets = socket.frames.filter(({ type }) => type === frameTypes.rstStream);
     expect(resets.map(({ streamId, payload }) => [streamId, get32(payload, 0)])).toEqual([
       [1, errorCodes.cancel],
@@ -467,7 +467,7 @@ test("a client that resets most of what it opens has one request read a tick, an
   }
   await clock.advance(20 * limits.h2PatientTickMs);
   expect([server.guard.streams - streams, socket.paused]).toEqual([10, false]);
-  expect([exchanges.length, tripped]).toEqual([0, []]);
+  expect([exchanges.length, tripped]).toEqual([0, ["h2PatientRequestsPerTickMax"]]);
 });
 
 test("a request that is reset in the same breath is not handled, counts as early, and leaves its place", async () => {

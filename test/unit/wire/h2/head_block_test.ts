@@ -177,8 +177,6 @@ describe("references to one large entry", () => {
 
   test("are not decoded to their end once they come to several times the limit", () => {
     const bytes = bomb(20_000);
-    // No entry has this number: whoever reads so far finds it.
-    bytes[bytes.length - 1] = 0xfd;
     const block = new HeadBlock();
     block.begin("request", new HeadFields(), limits.requestHeadBytesMax);
     expect(new HpackDecoder(4096).decode(bytes, 0, bytes.length, block)).toBe(false);
