@@ -425,7 +425,8 @@ test("one turn takes a bounded number of requests from a local client, the next 
 test("clients that leave no room for answers begin few requests a tick, all of them together", async () => {
   const clock = new ManualClock();
   const shard = new Shard(clock);
-  const heads = Array.from({ length: 20 }, (_, at) => headers(2 * at + 1, getFields));
+  const each = 7;
+  const heads = Array.from({ length: each }, (_, at) => headers(2 * at + 1, getFields));
   const small = settings([4, limits.h2StreamWindowBytesMin - 1]);
   const sides = Array.from({ length: 8 * limits.h2PatientRequestsPerTickMax }, () =>
     serverSide(profiles.local, clock, shard),
@@ -438,10 +439,33 @@ test("clients that leave no room for answers begin few requests a tick, all of t
     await clock.advance(limits.h2PatientTickMs);
   }
   const beside = serverSide(profiles.local, clock, shard);
-  beside.socket.handler.data(concat(opening, settingsAck, ...heads.slice(0, 10)));
-  expect(beside.exchanges.length).toBe(10);
-  await clock.advance(20 * sides.length * limits.h2PatientTickMs);
-  expect(sides.map(({ exchanges }) => exchanges.length)).toEqual(sides.map(() => 20));
+  beside.socket.handler.data(concat(opening, settingsAck, ...heads));
+  expect(beside.exchanges.length).toBe(each);
+  await clock.advance(each * sides.length * limits.h2PatientTickMs);
+  expect(sides.map(({ exchanges }) => exchanges.length)).toEqual(sides.map(() => each));
+});
+
+test("while many of their streams are under way, clients that leave no room begin fewer still, and more once some ended", async () => {
+  const clock = new ManualClock();
+  const shard = new Shard(clock);
+  const { socket, exchanges, server } = serverSide(profiles.local, clock, shard);
+  const count = limits.h2PatientStreamsMax + 20;
+  const heads = Array.from({ length: count }, (_, at) => headers(2 * at + 1, getFields));
+  socket.handler.data(concat(preface, settings([4, 0]), settingsAck, ...heads));
+  const free = limits.h2PatientStreamsMax + 1;
+  await clock.advance((free + 2) * limits.h2PatientTickMs);
+  const before = exchanges.length;
+  expect(before).toBeGreaterThanOrEqual(free);
+  await clock.advance(5 * limits.h2PatientLongTickMs);
+  expect(exchanges.length - before).toBe(5 * limits.h2PatientRequestsPerTickMax);
+  for (const exchange of exchanges) {
+    exchange.respond(204, null, noEdits, -1);
+    exchange.end(null);
+  }
+  await clock.advance(limits.h2PatientLongTickMs + 20 * limits.h2PatientTickMs);
+  expect([exchanges.length, server.streams.size]).toEqual([count, count - before - 5]);
+  socket.handler.close(null);
+  expect(shard.patientStreams).toBe(0);
 });
 
 test("a client that resets most of what it opens has one request read a tick, and others beside it all of theirs", async () => {
