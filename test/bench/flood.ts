@@ -1,9 +1,10 @@
 /**
  * One flood, a process of its own: so many connections of a kind, each dialled again a little later when it was cut.
- *   bun test/bench/flood.ts '{"kind":"ping","host":"127.0.0.1","port":80,"authority":"web.mesh","lastsMs":1000}'
- * prints one line of JSON (FloodResult). It polls instead of sleeping, so that its core does not halt: it is to run where
- * everything else goes first.
+ *   bun test/bench/flood.ts '{"kind":"ping","host":"127.0.0.1","port":80,"authority":"web.mesh","lastsMsMax":60000}'
+ * prints a line when it could begin, begins at the first byte of its input, ends with it, and prints one line of JSON
+ * (FloodResult). It polls instead of sleeping, so that its core does not halt: it is to run where everything else goes first.
  */
+import { writeSync } from "node:fs";
 import type { Socket } from "bun";
 import { floodKinds, type FloodKind, type FloodName } from "./flood_kinds.ts";
 
@@ -12,7 +13,8 @@ export interface FloodOptions {
   readonly host: string;
   readonly port: number;
   readonly authority: string;
-  readonly lastsMs: number;
+  /** Ends then at the latest. */
+  readonly lastsMsMax: number;
 }
 
 export interface FloodResult {
@@ -38,16 +40,25 @@ class Flood {
     this.#first = this.#kind.first(options.authority);
   }
 
-  async run(): Promise<FloodResult> {
-    for (let each = 0; each < this.#kind.connections; each++) this.#dial();
+  /** Resolves when its input ended, or it lasted too long. */
+  async run(input: AsyncIterable<Uint8Array>): Promise<FloodResult> {
     const poll = (): void => {
       if (!this.#over) setImmediate(poll);
     };
     poll();
-    await Bun.sleep(this.options.lastsMs);
+    await Promise.race([this.#obey(input), Bun.sleep(this.options.lastsMsMax)]);
     this.#over = true;
     const { opened, cut, sentBytes } = this;
     return { opened, cut, sentBytes };
+  }
+
+  async #obey(input: AsyncIterable<Uint8Array>): Promise<void> {
+    let begun = false;
+    for await (const chunk of input) {
+      if (begun || chunk.length === 0) continue;
+      begun = true;
+      for (let each = 0; each < this.#kind.connections; each++) this.#dial();
+    }
   }
 
   #dial(): void {
@@ -101,7 +112,9 @@ class Flood {
 }
 
 if (import.meta.main) {
-  const result = await new Flood(JSON.parse(process.argv[2] ?? "{}") as FloodOptions).run();
+  const flood = new Flood(JSON.parse(process.argv[2] ?? "{}") as FloodOptions);
+  writeSync(1, "ready\n");
+  const result = await flood.run(Bun.stdin.stream());
   process.stdout.write(`${JSON.stringify(result)}\n`);
   process.exit(0);
 }

@@ -74,6 +74,7 @@ function bomb(streamId: number, authority: string): Uint8Array {
 }
 
 export const floodKinds = {
+  nothing: { ...floodConnections, connections: 0, title: "nothing", first: opened, next: null },
   "rapid-reset": {
     ...floodConnections,
     title: "rapid reset",

@@ -1,13 +1,12 @@
 /** Floods: for each kind, how much the proxy grows, and what a well-behaved client beside it notices. */
-import { bun } from "../../compile/repository.ts";
 import { paths } from "./backends.ts";
-import type { FloodOptions, FloodResult } from "./flood.ts";
+import type { FloodResult } from "./flood.ts";
 import { floodKinds, floodNames, type FloodName } from "./flood_kinds.ts";
 import type { StartedHeddle } from "./heddle.ts";
-import { openLoop, output, whileAwake } from "./load.ts";
+import { openLoop, whileAwake } from "./load.ts";
 import type { OpenLoopResult } from "./open_loop.ts";
 import type { BenchOptions } from "./options.ts";
-import type { Subject } from "./peers/peer.ts";
+import { prepareFlood } from "./prepared_flood.ts";
 import { median } from "./rounds.ts";
 import { loadCore, note, proxyCore, type Stage } from "./stage.ts";
 import { barTable, ms, row, tableHead, type Bar } from "./tables.ts";
@@ -17,6 +16,10 @@ const growthBarMb = 64;
 const tailBar = 2;
 /** The well-behaved client. */
 const beside = { rate: 500, connections: 8, warmup: 1_000 } as const;
+/** What proxies that run for a while have behind them: their compilers are done with it. */
+const warming = { ...beside, rate: 4_000, count: 40_000 } as const;
+/** What the client takes to warm up and to end, at most: floods end by themselves then. */
+const besideMsMax = 30_000;
 const everyMs = 50;
 /**
  * Each kind is tried so often, the client alone right before: a tail is quickly another one on a shared machine. A turn more
@@ -24,11 +27,16 @@ const everyMs = 50;
  */
 const turnsCounted = 7;
 
-interface Turn {
-  readonly alone: OpenLoopResult;
-  readonly during: OpenLoopResult;
+/** A client with a flood beside it. */
+interface Together {
+  readonly client: OpenLoopResult;
   readonly flood: FloodResult;
   readonly growthMb: number;
+}
+
+interface Turn {
+  readonly alone: Together;
+  readonly during: Together;
 }
 
 interface Measured {
@@ -44,39 +52,43 @@ export async function measureFloods(
 ): Promise<string[]> {
   const subject = stage.subjects.get("pair")?.get("heddle");
   if (subject === undefined) throw new Error("Cannot flood heddle: its pair was not started");
+  const { host, port, authority } = subject;
+  const client = { host, port, authority, path: paths.page };
   const count = (options.floodMs / 1_000) * beside.rate;
-  const load = (onCounting?: () => void): Promise<OpenLoopResult> => {
-    const { host, port, authority } = subject;
-    return openLoop({ host, port, authority, path: paths.page, ...beside, count }, loadCore, onCounting);
+  const together = async (kind: FloodName): Promise<Together> => {
+    const at = floodKinds[kind].at === "mesh" ? heddle.meshPort() : { host, port };
+    const prepared = await prepareFlood({
+      ...at,
+      kind,
+      authority,
+      lastsMsMax: options.floodMs + besideMsMax,
+    });
+    const watch = watchGrowth([heddle.near, heddle.far]);
+    try {
+      const begin = (): void => prepared.begin();
+      const load = { ...client, ...beside, count };
+      const result = await whileAwake([proxyCore], () => openLoop(load, loadCore, begin));
+      return { client: result, flood: await prepared.end(), growthMb: watch.stop() };
+    } finally {
+      watch.stop();
+      prepared.kill();
+    }
   };
-  await load();
+  await openLoop({ ...client, ...warming }, loadCore);
   const all: Measured[] = [];
   for (const kind of floodNames) {
-    const turn = async (): Promise<Turn> => {
-      const alone = await whileAwake([proxyCore, loadCore], () => load());
-      const watch = watchGrowth([heddle.near, heddle.far]);
-      // The flood keeps its core awake itself.
-      const [during, flood] = await whileAwake([proxyCore], async () => {
-        const begun = Promise.withResolvers<Promise<FloodResult>>();
-        const during = load(() => begun.resolve(runFlood(kind, subject, heddle, options.floodMs)));
-        return Promise.all([during, begun.promise]);
-      });
-      const growthMb = watch.stop();
-      note(
-        `flood ${kind}: p99 ${alone.p99} to ${during.p99} us, ${during.failed} failed, RSS +${growthMb.toFixed(1)} MB, ${flood.cut} of ${flood.opened} cut`,
-      );
-      return { alone, during, flood, growthMb };
-    };
-    const first = await turn();
+    const first = await takeTurn(kind, together);
     const turns: Turn[] = [];
-    while (turns.length < turnsCounted) turns.push(await turn());
+    while (turns.length < turnsCounted) turns.push(await takeTurn(kind, together));
     all.push({ kind, first, turns });
   }
   return [
     `Each kind lasts ${options.floodMs / 1_000} s, and connections that are cut come back after 50 ms; beside it a client with ${beside.rate} requests/s through the pair, open`,
-    `loop, alone first. ${turnsCounted} turns: medians of p99 and of its ratios, sums of what failed, was opened, cut and sent. Growth: of the`,
-    "proxy that grew most, at its highest. First: a turn before these, in which proxies compile what the flood makes them do; of the",
-    "medians it is no part, of the growth it is. No processor halts meanwhile, and the flood gives way to the client on its core.",
+    "loop. Alone: right before, beside a flood of nothing, which is the same program without a connection; the row of that name is",
+    `how far the measurement differs from itself. ${turnsCounted} turns: medians of p99 and of its ratios, sums of what failed, was opened, cut and`,
+    "sent. Growth: of the proxy that grew most, at its highest. First: a turn before these, in which proxies compile what the flood",
+    "makes them do; of the medians it is no part, of the growth it is. No processor halts meanwhile, and the flood gives way to the",
+    "client on its core.",
     "",
     ...tableHead([
       "RSS growth MB",
@@ -91,8 +103,18 @@ export async function measureFloods(
     ]),
     ...all.map(floodRow),
     "",
-    ...barTable(all.flatMap(barsOf)),
+    ...barTable(all.filter(({ kind }) => kind !== "nothing").flatMap(barsOf)),
   ];
+}
+
+async function takeTurn(kind: FloodName, together: (kind: FloodName) => Promise<Together>): Promise<Turn> {
+  const alone = await together("nothing");
+  const during = await together(kind);
+  const { client, flood, growthMb } = during;
+  note(
+    `flood ${kind}: p99 ${alone.client.p99} to ${client.p99} us, ${client.failed} failed, RSS +${growthMb.toFixed(1)} MB, ${flood.cut} of ${flood.opened} cut`,
+  );
+  return { alone, during };
 }
 
 function floodRow(measured: Measured): string {
@@ -101,57 +123,33 @@ function floodRow(measured: Measured): string {
   return row([
     floodKinds[kind].title,
     growthOf(measured).toFixed(1),
-    ms(median(turns.map(({ alone }) => alone.p99))),
-    ms(first.during.p99),
-    ms(median(turns.map(({ during }) => during.p99))),
+    ms(median(turns.map(({ alone }) => alone.client.p99))),
+    ms(first.during.client.p99),
+    ms(median(turns.map(({ during }) => during.client.p99))),
     ratioOf(turns).toFixed(2),
-    String(sum(({ during }) => during.failed)),
-    String(sum(({ flood }) => flood.opened)),
-    String(sum(({ flood }) => flood.cut)),
-    (sum(({ flood }) => flood.sentBytes) / 1e6).toFixed(1),
+    String(sum(({ during }) => during.client.failed)),
+    String(sum(({ during }) => during.flood.opened)),
+    String(sum(({ during }) => during.flood.cut)),
+    (sum(({ during }) => during.flood.sentBytes) / 1e6).toFixed(1),
   ]);
 }
 
 function growthOf({ first, turns }: Measured): number {
-  return Math.max(first.growthMb, ...turns.map(({ growthMb }) => growthMb));
+  return Math.max(...[first, ...turns].map(({ during }) => during.growthMb));
 }
 
 function ratioOf(turns: readonly Turn[]): number {
-  return median(turns.map(({ alone, during }) => during.p99 / alone.p99));
+  return median(turns.map(({ alone, during }) => during.client.p99 / alone.client.p99));
 }
 
 function barsOf(measured: Measured): Bar[] {
   const { kind, first, turns } = measured;
-  const failed = [first, ...turns].reduce((total, { during }) => total + during.failed, 0);
+  const failed = [first, ...turns].reduce((total, { during }) => total + during.client.failed, 0);
   return [
     { title: `${kind}: growth`, wanted: growthBarMb, measured: growthOf(measured), unit: " MB" },
     { title: `${kind}: p99 beside ÷ alone`, wanted: tailBar, measured: ratioOf(turns), unit: "" },
     { title: `${kind}: failed beside`, wanted: 0, measured: failed, unit: "" },
   ];
-}
-
-/** Only when the backend and the client on its core are idle: the proxy is to be tried, not they. */
-async function runFlood(
-  kind: FloodName,
-  subject: Subject,
-  heddle: StartedHeddle,
-  lastsMs: number,
-): Promise<FloodResult> {
-  const { host, port } = floodKinds[kind].at === "mesh" ? heddle.meshPort() : subject;
-  const options: FloodOptions = { kind, host, port, authority: subject.authority, lastsMs };
-  const script = `${import.meta.dir}/flood.ts`;
-  const command = [
-    "chrt",
-    "--idle",
-    "0",
-    "taskset",
-    "-c",
-    String(loadCore),
-    bun,
-    script,
-    JSON.stringify(options),
-  ];
-  return JSON.parse(await output(command, lastsMs + 30_000)) as FloodResult;
 }
 
 /** The largest growth of any of them, looked at while it lasts. */

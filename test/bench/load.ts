@@ -192,7 +192,8 @@ export async function output(
   throw new Error(`${command.join(" ")} ended with ${child.exitCode ?? child.signalCode}: ${out}${err}`);
 }
 
-async function textOf(stream: ReadableStream<Uint8Array>, onFirst?: () => void): Promise<string> {
+/** All that comes; `onFirst` is called when something did. */
+export async function textOf(stream: ReadableStream<Uint8Array>, onFirst?: () => void): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of stream) {
