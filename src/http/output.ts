@@ -75,9 +75,10 @@ export class Output implements ByteSink, Flushable {
   }
 
   line(name: string, value: string): void {
+    if (this.#ended) return;
     const length = name.length + value.length + 4;
     const buffer = (this.#buffer ??= this.#begin());
-    if (this.#ended || this.#queue.length > 0 || length > buffer.length - this.#end)
+    if (this.#queue.length > 0 || length > buffer.length - this.#end)
       return this.text(`${name}: ${value}\r\n`);
     let to = this.#end;
     for (let at = 0; at < name.length; at++) buffer[to++] = name.charCodeAt(at);
@@ -93,12 +94,12 @@ export class Output implements ByteSink, Flushable {
 
   /** A whole number in decimal or hexadecimal digits. */
   number(value: number, radix: 10 | 16): void {
+    if (this.#ended) return;
     if (value < 0 || value > 0xffff_ffff) return this.text(value.toString(radix));
     let scale = 1;
     while (value / scale >= radix) scale *= radix;
     const buffer = (this.#buffer ??= this.#begin());
-    if (this.#queue.length > 0 || 12 > buffer.length - this.#end || this.#ended)
-      return this.text(value.toString(radix));
+    if (this.#queue.length > 0 || 12 > buffer.length - this.#end) return this.text(value.toString(radix));
     const before = this.#end;
     let rest = value;
     for (; scale >= 1; scale /= radix) {

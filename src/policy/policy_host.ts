@@ -204,10 +204,14 @@ class SealedHost implements PolicyHost {
       const policy = this.#byHash.get(hash);
       if (policy === undefined) return resolve(optionsProblem("its bundle is not here"));
       const number = this.#nextNumber++;
-      this.#checks.begin(number, resolve, () => this.#process.send(frameKinds.unbind, policy.id, number, ""));
+      let asked = false;
+      this.#checks.begin(number, resolve, () => {
+        if (asked) this.#process.send(frameKinds.unbind, policy.id, number, "");
+      });
       const ask = (): void => {
-        if (policy.state !== "ready") this.#checks.answer(number, optionsProblem(policy.detail));
-        this.#process.send(frameKinds.bind, policy.id, number, JSON.stringify(options));
+        asked = policy.state === "ready";
+        if (asked) this.#process.send(frameKinds.bind, policy.id, number, JSON.stringify(options));
+        else this.#checks.answer(number, optionsProblem(policy.detail));
       };
       if (policy.state === "waiting") policy.described.push(ask);
       else ask();

@@ -191,6 +191,22 @@ describe("a host", () => {
     expect(waiting).toMatchObject([{ ok: false, reason: "it could not be loaded: it threw" }]);
   });
 
+  test("sends no options of a policy that could not be loaded, and says why", async () => {
+    const hosting = new Hosting();
+    hosting.load("a");
+    const early = hosting.host.check("a", {});
+    hosting.processes.last.ready();
+    await hosting.clock.advance(1);
+    const id = hosting.processes.last.of(frameKinds.load)[0]?.first as number;
+    const lost = { busyUs: 0, reason: "it threw", batches: [], restarted: false };
+    hosting.processes.last.say(frameKinds.lost, id, 0, lost);
+    const late = hosting.host.check("a", {});
+    await hosting.clock.advance(1);
+    for (const { issues } of [await early, await late]) expect(issues[0]?.message).toContain("it threw");
+    const sent = hosting.processes.last;
+    expect([sent.of(frameKinds.bind), sent.of(frameKinds.unbind)]).toEqual([[], []]);
+  });
+
   test("checks options without keeping them, and not without end", async () => {
     const hosting = new Hosting();
     const id = await hosting.loaded("a");
