@@ -24,7 +24,7 @@ export interface ExchangeWire extends StreamWire {
   start(exchange: Http2Exchange): void;
   nowAware(): void;
   /** Nobody reads its head any more. */
-  release(fields: HeadFields, headBytes: number): void;
+  release(fields: HeadFields, headBytes: number, roomless: boolean): void;
 }
 
 export class Http2Exchange extends Http2Stream implements ServerExchange, RequestHead {
@@ -102,6 +102,11 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
 
   set waits(waits: boolean) {
     this.put(is.waiting, waits);
+  }
+
+  /** When it began, its client left no room for an answer. */
+  beginRoomless(): void {
+    this.flags |= is.roomless;
   }
 
   /** It was over before the handler saw it, and nobody will. */
@@ -244,7 +249,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     this.flags |= is.released;
     const { fields } = this;
     this.fields = noFields;
-    this.server.release(fields, this.#headBytes);
+    this.server.release(fields, this.#headBytes, (this.flags & is.roomless) !== 0);
   }
 
   onBroken(_code: number, detail: string, _byPeer: boolean): void {

@@ -32,8 +32,6 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   #headBytes = 0;
   /** It waited with clients that have time, which is told once. */
   #slowed = false;
-  /** Streams under way that began without room for their answers. */
-  #patient = 0;
   /** Requests of this turn that the handler has not seen. */
   #fresh: Http2Exchange[] = [];
   #resets: Int32Array | null = null;
@@ -82,15 +80,10 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   }
 
   /** Nobody reads its head any more. */
-  release(fields: HeadFields, headBytes: number): void {
+  release(fields: HeadFields, headBytes: number, roomless: boolean): void {
     this.#headBytes -= headBytes;
-    if (this.#patient > 0) this.#countPatient(-1);
+    if (roomless) this.shard.roomlessStreams--;
     this.shard.giveFields(fields);
-  }
-
-  #countPatient(more: number): void {
-    this.#patient += more;
-    this.shard.patientStreams += more;
   }
 
   override resetStream(stream: Http2Stream, code: number): void {
@@ -149,7 +142,10 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     this.#headBytes += headBytes;
     const exchange = new Http2Exchange(this, streamId, head, endStream);
     this.adopt(exchange);
-    if (!this.#leavesRoom) this.#countPatient(1);
+    if (!this.#leavesRoom) {
+      exchange.beginRoomless();
+      this.shard.roomlessStreams++;
+    }
     if (this.#isShort(head, endStream)) {
       this.breakStream(exchange, errorCodes.protocolError, "less body than Content-Length says");
     } else if (head.refusal !== null) {

@@ -56,6 +56,7 @@ export const is = {
   unheard: 1 << 20,
   cutShort: 1 << 21,
   waiting: 1 << 22,
+  roomless: 1 << 23,
 } as const;
 
 export abstract class Http2Stream implements SendingStream {

@@ -24,8 +24,8 @@ export class Shard {
   readonly turns: TurnQueue;
   /** And those of clients that have time: they leave no room for their answers, or reset most of what they open. */
   readonly patient: TurnQueue;
-  /** Streams under way of clients that leave no room for their answers. */
-  patientStreams = 0;
+  /** Streams under way that began without room for their answers. */
+  roomlessStreams = 0;
   /** Connections that stay behind their GOAWAY for a while. */
   calming = 0;
   #depth = 0;
@@ -53,7 +53,7 @@ export class Shard {
     this.#host = host;
     this.turns = new TurnQueue((call) => host.soon(call), limits.h2WaitingRequestsPerTurnMax);
     this.patient = new TurnQueue((call) => {
-      const many = this.patientStreams > limits.h2PatientStreamsMax;
+      const many = this.roomlessStreams > limits.h2RoomlessStreamsMax;
       host.after(many ? limits.h2PatientLongTickMs : limits.h2PatientTickMs, call);
     }, limits.h2PatientRequestsPerTickMax);
     this.wheel = new TimerWheel(limits.timerTickMs, () => this.clock.now());

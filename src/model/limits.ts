@@ -70,8 +70,8 @@ export const limits = {
   /** Of all clients of a shard that have time. */
   h2PatientRequestsPerTickMax: 1,
   h2PatientTickMs: 1,
-  /** While more of their streams are under way, the tick is longer: few of them will end soon. */
-  h2PatientStreamsMax: 64,
+  /** While more streams that began without room are under way, the tick is longer: few of them will end soon. */
+  h2RoomlessStreamsMax: 64,
   h2PatientLongTickMs: 4,
   /** What one stream sends before another one that waits has its turn. */
   h2QuantumBytes: 16 * kib,

@@ -54,8 +54,8 @@ class Flood {
 
   async #obey(input: AsyncIterable<Uint8Array>): Promise<void> {
     let begun = false;
-    for await (const chunk of input) {
-      if (begun || chunk.length === 0) continue;
+    for await (const _ of input) {
+      if (begun) continue;
       begun = true;
       for (let each = 0; each < this.#kind.connections; each++) this.#dial();
     }

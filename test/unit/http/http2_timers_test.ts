@@ -449,10 +449,10 @@ test("while many of their streams are under way, clients that leave no room begi
   const clock = new ManualClock();
   const shard = new Shard(clock);
   const { socket, exchanges, server } = serverSide(profiles.local, clock, shard);
-  const count = limits.h2PatientStreamsMax + 20;
+  const count = limits.h2RoomlessStreamsMax + 20;
   const heads = Array.from({ length: count }, (_, at) => headers(2 * at + 1, getFields));
   socket.handler.data(concat(preface, settings([4, 0]), settingsAck, ...heads));
-  const free = limits.h2PatientStreamsMax + 1;
+  const free = limits.h2RoomlessStreamsMax + 1;
   await clock.advance((free + 2) * limits.h2PatientTickMs);
   const before = exchanges.length;
   expect(before).toBeGreaterThanOrEqual(free);
@@ -465,7 +465,27 @@ test("while many of their streams are under way, clients that leave no room begi
   await clock.advance(limits.h2PatientLongTickMs + 20 * limits.h2PatientTickMs);
   expect([exchanges.length, server.streams.size]).toEqual([count, count - before - 5]);
   socket.handler.close(null);
-  expect(shard.patientStreams).toBe(0);
+  expect(shard.roomlessStreams).toBe(0);
+});
+
+test("streams that began with room do not make up for those that began without", async () => {
+  const clock = new ManualClock();
+  const shard = new Shard(clock);
+  const { socket, exchanges } = serverSide(profiles.local, clock, shard);
+  const data = (...frames: Uint8Array[]): void => socket.handler.data(concat(...frames));
+  data(preface, settings([4, 0]), settingsAck, headers(1, getFields), headers(3, getFields));
+  await clock.advance(4 * limits.h2PatientTickMs);
+  data(settings([4, 65_535]), headers(5, getFields), headers(7, getFields));
+  await clock.advance(1);
+  expect([exchanges.length, shard.roomlessStreams]).toEqual([4, 2]);
+  for (const exchange of exchanges.slice(2)) {
+    exchange.respond(204, null, noEdits, -1);
+    exchange.end(null);
+  }
+  await clock.advance(1);
+  expect(shard.roomlessStreams).toBe(2);
+  socket.handler.close(null);
+  expect(shard.roomlessStreams).toBe(0);
 });
 
 test("a client that resets most of what it opens has one request read a tick, and others beside it all of theirs", async () => {
