@@ -87,8 +87,8 @@ export async function measureFloods(
     "loop. Alone: right before, beside a flood of nothing, which is the same program without a connection; the row of that name is",
     `how far the measurement differs from itself. ${turnsCounted} turns: medians of p99 and of its ratios, sums of what failed, was opened, cut and`,
     "sent. Growth: of the proxy that grew most, at its highest. First: a turn before these, in which proxies compile what the flood",
-    "makes them do; of the medians it is no part, of the growth it is. No processor halts meanwhile, and the flood gives way to the",
-    "client on its core.",
+    `makes them do; of the medians it is no part, of the growth it is. The proxies have answered ${warming.count} requests before. No processor`,
+    "halts meanwhile, and the flood gives way to the client on its core.",
     "",
     ...tableHead([
       "RSS growth MB",

@@ -54,6 +54,8 @@ export const loads: Readonly<Record<LoadName, LoadPlan>> = {
 const parallel = { bulk: 4, short: 16, events: 4 } as const;
 /** The message of a gRPC call. */
 const requestMessageBytes = 64;
+/** What a load takes at most; warming a slow proxy on a slow machine takes minutes. */
+const loadMsMax = 600_000;
 
 export interface LoadOptions {
   readonly count: number;
@@ -112,7 +114,7 @@ type Measured = Pick<LoadResult, "rate" | "p50Us" | "p99Us">;
 async function h2load(command: readonly string[], { count, core, folder }: LoadOptions): Promise<Measured> {
   const log = `${folder}/requests.tsv`;
   rmSync(log, { force: true });
-  const said = await output(["taskset", "-c", String(core), ...command, `--log-file=${log}`], 120_000);
+  const said = await output(["taskset", "-c", String(core), ...command, `--log-file=${log}`], loadMsMax);
   const { good, latency } = readLog(log);
   const bytes = Number(/\((\d+)\) data/.exec(said)?.[1] ?? 0);
   // It cannot read a status without a reason phrase (HAProxy's, when HTTP/2 came): then none counts as good nor as bad.
@@ -125,7 +127,7 @@ async function h2load(command: readonly string[], { count, core, folder }: LoadO
 }
 
 async function streamLoad(command: readonly string[], { count, core }: LoadOptions): Promise<Measured> {
-  const said = await output(["taskset", "-c", String(core), ...command], 120_000);
+  const said = await output(["taskset", "-c", String(core), ...command], loadMsMax);
   const { seconds, p50Us, p99Us } = JSON.parse(said) as StreamLoadResult;
   return { rate: count / seconds, p50Us, p99Us };
 }
@@ -156,7 +158,7 @@ export async function openLoop(
 ): Promise<OpenLoopResult> {
   const script = `${import.meta.dir}/open_loop.ts`;
   const command = ["env", "BUN_JSC_useDFGJIT=0", "taskset", "-c", String(core), bun, script];
-  const said = await output([...command, JSON.stringify(options)], 120_000, onCounting);
+  const said = await output([...command, JSON.stringify(options)], loadMsMax, onCounting);
   return JSON.parse(said.slice(said.indexOf("\n"))) as OpenLoopResult;
 }
 

@@ -68,7 +68,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     write: args.includes("--write"),
     rounds,
     counts: quick ? quickCounts : counts,
-    warmupRounds: 2,
+    warmupRounds: 5,
     paced: quick ? 2_000 : 5_000,
     idleMs: 30_000,
     connections: quick ? 2_000 : 10_000,

@@ -17,9 +17,11 @@ export async function measureWork(stage: Stage, work: Work, options: BenchOption
     subjects.set("direct", { ...backends[plan.backend], authority: "bench", pids: () => [] });
   }
   const load = { count, core: loadCore, folder: stage.folder };
+  const warming = new Map<string, number>();
   for (const [name, subject] of subjects) {
-    note(`${work}: warming ${name}`);
-    await closedLoop(plan.load, subject, { ...load, count: count * options.warmupRounds });
+    const { cost } = await closedLoop(plan.load, subject, { ...load, count: count * options.warmupRounds });
+    note(`${work}: warmed ${name}, ${cost.toFixed(2)} ${loads[plan.load].cost}`);
+    warming.set(name, cost);
   }
   const rounds = await interleave([...subjects.keys()], options.rounds, async (name, round) => {
     const subject = subjects.get(name);
@@ -32,7 +34,7 @@ export async function measureWork(stage: Stage, work: Work, options: BenchOption
     );
     return result;
   });
-  return [...howOf(plan, options), ...renderRounds(plan, rounds), ...barTable(barsOf(plan, rounds))];
+  return [...howOf(plan, options), ...renderRounds(plan, rounds, warming), ...barTable(barsOf(plan, rounds))];
 }
 
 function howOf({ load }: WorkPlan, { rounds, counts, warmupRounds }: BenchOptions): string[] {
@@ -41,13 +43,18 @@ function howOf({ load }: WorkPlan, { rounds, counts, warmupRounds }: BenchOption
   const [program = "", ...args] = loadCommand(load, target, counts[load], "FOLDER");
   const shown = [program, ...args].join(" ").replace(":0/", ":PORT/");
   return [
-    `${rounds} rounds of ${counts[load]} ${counted} ${how}, after ${warmupRounds} rounds' worth that do not count.`,
+    `${rounds} rounds of ${counts[load]} ${counted} ${how}, after ${warmupRounds} rounds' worth that do not count ("warming").`,
     ...(program === "h2load" ? [`Load: \`${shown}\``] : []),
     "",
   ];
 }
 
-export function renderRounds({ load }: WorkPlan, rounds: Rounds): string[] {
+/** `warming`: what each cost before the first round, while its code was compiled. */
+export function renderRounds(
+  { load }: WorkPlan,
+  rounds: Rounds,
+  warming: ReadonlyMap<string, number>,
+): string[] {
   const { cost, rate } = loads[load];
   const ours = costOf(rounds, "heddle");
   const lines = [...rounds].map(([name, runs]) => {
@@ -59,6 +66,7 @@ export function renderRounds({ load }: WorkPlan, rounds: Rounds): string[] {
       figure(median(costs)),
       `${figure(Math.min(...costs))}–${figure(Math.max(...costs))}`,
       compared ? (ours / median(costs)).toFixed(2) : "",
+      figure(warming.get(name) ?? Number.NaN),
       of((run) => run.rate).toFixed(0),
       ms(of((run) => run.p50Us)),
       ms(of((run) => run.p99Us)),
@@ -66,7 +74,7 @@ export function renderRounds({ load }: WorkPlan, rounds: Rounds): string[] {
     ]);
   });
   return [
-    ...tableHead([cost, "spread", "heddle ÷ it", rate, "p50 ms", "p99 ms", "RSS under load MB"]),
+    ...tableHead([cost, "spread", "heddle ÷ it", "warming", rate, "p50 ms", "p99 ms", "RSS under load MB"]),
     ...lines,
     "",
   ];

@@ -51,8 +51,9 @@ describe("the results of the bench", () => {
     const table = barTable(barsOf(workPlans.bulk, rounds));
     expect(table.filter((line) => line.includes("| met |"))).toHaveLength(1);
     expect(table.filter((line) => line.includes("**missed**"))).toHaveLength(1);
-    expect(renderRounds(workPlans.bulk, rounds).join("\n")).toContain(
-      "| HAProxy | 10.0 | 9.00–30.0 | 1.10 |",
+    const warming = new Map([["HAProxy", 12]]);
+    expect(renderRounds(workPlans.bulk, rounds, warming).join("\n")).toContain(
+      "| HAProxy | 10.0 | 9.00–30.0 | 1.10 | 12.0 |",
     );
   });
 
