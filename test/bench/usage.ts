@@ -1,28 +1,30 @@
 /** What a set of processes cost: processor time from the scheduler's own account, and resident memory. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { createNative } from "../../runtime/bun/native.ts";
 
-/** Nanoseconds on a processor of all threads of these processes (finer than user + system time). */
+const { clock_gettime } = createNative().library("libc.so.6", {
+  clock_gettime: { args: ["i32", "buffer"], returns: "i32" },
+});
+const time = new BigInt64Array(2);
+const timeBytes = new Uint8Array(time.buffer);
+
+/**
+ * Nanoseconds on a processor of all threads that these processes have and had: finer than user + system time, and a thread that
+ * ends takes nothing with it. A process that ended has none.
+ */
 export function cpuNanos(pids: readonly number[]): number {
-  let sum = 0;
-  for (const pid of pids) {
-    for (const task of tasksOf(pid)) sum += Number(task.split(" ")[0]);
-  }
-  return sum;
+  return pids.reduce((sum, pid) => sum + (clock_gettime(clockOf(pid), timeBytes) === 0 ? nanos() : 0), 0);
 }
 
-/** The account of each thread; a thread or process that ended while we looked has none. */
-function tasksOf(pid: number): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((task) => {
-      try {
-        return [readFileSync(`/proc/${pid}/task/${task}/schedstat`, "latin1")];
-      } catch {
-        return [];
-      }
-    });
-  } catch {
-    return [];
-  }
+/** The processor-time clock of a process: clock_getcpuclockid(3). */
+function clockOf(pid: number): number {
+  const scheduled = 2;
+  return (~pid << 3) | scheduled;
+}
+
+function nanos(): number {
+  const [seconds = 0n, rest = 0n] = time;
+  return Number(seconds * 1_000_000_000n + rest);
 }
 
 /** Resident megabytes of one process: all, or those that no file stands behind. */

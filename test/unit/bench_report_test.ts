@@ -4,6 +4,7 @@ import type { LoadResult } from "../bench/load.ts";
 import { parseOptions, titleOf, type Part } from "../bench/options.ts";
 import { mergeReport } from "../bench/report.ts";
 import { barTable } from "../bench/tables.ts";
+import { cpuNanos } from "../bench/usage.ts";
 import { barsOf, renderRounds } from "../bench/work_part.ts";
 import { workPlans } from "../bench/works.ts";
 
@@ -69,5 +70,21 @@ describe("the results of the bench", () => {
 
   test("name the parts there are when one is asked for that is not", () => {
     expect(() => parseOptions(["--only", "hopp"])).toThrow("expected one of hop, pair");
+  });
+});
+
+describe("processor time of processes", () => {
+  test("keeps that of threads that ended", async () => {
+    const before = cpuNanos([process.pid]);
+    const source = "const end = Date.now() + 300; while (Date.now() < end);";
+    const worker = new Worker(URL.createObjectURL(new Blob([source])));
+    await new Promise((ended) => worker.addEventListener("close", ended));
+    expect((cpuNanos([process.pid]) - before) / 1e6).toBeGreaterThan(50);
+  });
+
+  test("is nothing of a process that is no more", async () => {
+    const child = Bun.spawn(["true"]);
+    await child.exited;
+    expect(cpuNanos([child.pid])).toBe(0);
   });
 });
