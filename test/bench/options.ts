@@ -36,18 +36,17 @@ export interface BenchOptions {
 export const usage = `Usage: npm run bench -- [--quick] [--only ${parts.join(",")}] [--rounds N] [--write]
   --quick   fewer and shorter rounds, for a first look
   --only    these parts alone
-  --rounds  interleaved rounds, whose median counts (default 15)
+  --rounds  interleaved rounds, whose median counts (default 11)
   --write   put the results of these parts into test/bench/RESULTS.md
 `;
 
-/** Many short rounds: how fast a shared machine is differs from one ten seconds to the next. */
 const counts = {
-  http1: 20_000,
-  http2: 40_000,
-  grpc: 40_000,
-  bulk: 5e8,
-  short: 1_500,
-  events: 1_500,
+  http1: 40_000,
+  http2: 80_000,
+  grpc: 80_000,
+  bulk: 1e9,
+  short: 3_000,
+  events: 3_000,
 } as const;
 const quickCounts = { http1: 15_000, http2: 20_000, grpc: 20_000, bulk: 2e8, short: 1_000, events: 1_000 };
 
@@ -55,7 +54,8 @@ const quickCounts = { http1: 15_000, http2: 20_000, grpc: 20_000, bulk: 2e8, sho
 export function parseOptions(args: readonly string[]): BenchOptions {
   const quick = args.includes("--quick");
   let only: readonly Part[] = parts;
-  let rounds = quick ? 3 : 15;
+  // Many: how fast a shared machine is differs from one ten seconds to the next.
+  let rounds = quick ? 3 : 11;
   for (let at = 0; at < args.length; at++) {
     const flag = args[at];
     if (flag === "--quick" || flag === "--write") continue;
@@ -69,7 +69,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     write: args.includes("--write"),
     rounds,
     counts: quick ? quickCounts : counts,
-    warmupRounds: 10,
+    warmupRounds: 5,
     paced: quick ? 2_000 : 3_000,
     idleMs: 30_000,
     connections: quick ? 2_000 : 10_000,
