@@ -31,11 +31,15 @@ export async function runBench(args: readonly string[]): Promise<number> {
   const sections = new Map<Part, string>();
   const failed: Part[] = [];
   try {
-    // A proxy that nobody used yet is another one: it gets a run of its own.
-    const alone = options.only.filter((part) => part === "idle");
-    const rest = options.only.filter((part) => part !== "idle");
-    for (const group of [alone, rest])
-      if (group.length > 0) failed.push(...(await measureAll(group, options, sections)));
+    for (const part of parts.filter((each) => options.only.includes(each))) {
+      try {
+        const section = await measureAlone(part, options);
+        if (section !== null) sections.set(part, section);
+      } catch (error) {
+        note(`${part} failed: ${(error as Error).message}`);
+        failed.push(part);
+      }
+    }
   } finally {
     const file = `${import.meta.dir}/RESULTS.md`;
     const old = existsSync(file) ? readFileSync(file, "utf8") : "";
@@ -45,34 +49,23 @@ export async function runBench(args: readonly string[]): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-/** Each part that was measured is kept, whatever becomes of the next one. Returns those that failed. */
-async function measureAll(
-  group: readonly Part[],
-  options: BenchOptions,
-  sections: Map<Part, string>,
-): Promise<Part[]> {
-  const failed: Part[] = [];
+/**
+ * A part and its section: on proxies of its own, heddle's as its peers', so that it measures the same whichever parts came before.
+ * null when heddle alone could do it and is absent.
+ */
+async function measureAlone(part: Part, options: BenchOptions): Promise<string | null> {
   const before = conditions(options.args);
   const stage = newStage();
   try {
-    await startStage(stage, group);
+    await startStage(stage, part);
     const versions = [...stage.versions].map(([name, version]) => `${name} ${version}`).join(", ");
-    for (const part of parts.filter((each) => group.includes(each))) {
-      try {
-        const lines = await measure(stage, part, options);
-        if (lines !== null) sections.set(part, renderSection({ part, lines }, before, versions));
-      } catch (error) {
-        note(`${part} failed: ${(error as Error).message}`);
-        failed.push(part);
-      }
-    }
+    const lines = await measure(stage, part, options);
+    return lines === null ? null : renderSection({ part, lines }, before, versions);
   } finally {
     await stopStage(stage);
   }
-  return failed;
 }
 
-/** null when heddle alone could do it and is absent. */
 async function measure(stage: Stage, part: Part, options: BenchOptions): Promise<string[] | null> {
   const alone = (run: (heddle: StartedHeddle) => Promise<string[]>): Promise<string[]> | null =>
     stage.heddle === null ? null : run(stage.heddle);

@@ -14,8 +14,9 @@ const head = [
   "# Results of the bench",
   "",
   "Method: loopback; proxies pinned to one core, load and backends to the other; keep-alive; answers of 1 kB. CPU is what the",
-  "clocks of all processes of a proxy (of a pair: both) say, clock_getcpuclockid(3), before and after a fixed amount of load. Figures are",
-  "medians of interleaved rounds. Backends: nginx (HTTP/1.1), nghttpd (HTTP/2, gRPC), test/bench/stream_server.ts (TCP, events).",
+  "clocks of all processes of a proxy (of a pair: both) say, clock_getcpuclockid(3), before and after a fixed amount of load. Every",
+  "section has proxies of its own, of heddle as of the others. Figures are medians of interleaved rounds. Backends: nginx (HTTP/1.1),",
+  "nghttpd (HTTP/2, gRPC), test/bench/stream_server.ts (TCP, events).",
   "Only ratios within one section carry over to another machine: sections may come from different runs.",
   "",
 ];

@@ -1,4 +1,4 @@
-/** Everything that a run needs, started: the backends, the peers and heddle's mesh, for the works that are wanted and no other. */
+/** Everything that a part needs, started: the backends, the peers and heddle's mesh, for its work and no other. */
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Program } from "../support/processes.ts";
@@ -47,12 +47,11 @@ function worksOf(part: Part): Work[] {
 /** What heddle is asked alone needs no peer. */
 const aloneParts: readonly Part[] = ["idle", "connections", "floods"];
 
-export async function startStage(stage: Stage, parts: readonly Part[]): Promise<void> {
-  const wanted = [...new Set(parts.flatMap(worksOf))];
+export async function startStage(stage: Stage, part: Part): Promise<void> {
+  const wanted = worksOf(part);
   const names = new Set<BackendName>(["page", ...wanted.map((work) => workPlans[work].backend)]);
   stage.programs.push(...(await startBackends(stage.folder, backends, [...names], loadCore)));
-  const compared = parts.filter((part) => !aloneParts.includes(part)).flatMap(worksOf);
-  await startPeers(stage, [...new Set(compared)]);
+  await startPeers(stage, aloneParts.includes(part) ? [] : wanted);
   const heddle = await startHeddle({ backends, proxyCore, loadCore, wanted });
   if (typeof heddle === "string") return note(`absent: heddle (${heddle})`);
   stage.heddle = heddle;
