@@ -67,6 +67,7 @@ const ways: readonly Way[] = [
   { name: "heddle", work: "pair2", service: "web2", bind: "by-name" },
   { name: "heddle", work: "grpc", service: "rpc", bind: "by-name" },
   { name: "heddle", work: "carried", service: "web", bind: "by-name" },
+  { name: "heddle", work: "mixed", service: "web", bind: "by-name" },
   { name: "heddle", work: "bulk", service: "stream", bind: 9002 },
   { name: "heddle, own", work: "bulk", service: "owned", bind: 9003 },
   { name: "heddle", work: "short", service: "stream", bind: 9002 },

@@ -10,7 +10,7 @@ import { envoy } from "./peers/envoy.ts";
 import { haproxy } from "./peers/haproxy.ts";
 import { nginx } from "./peers/nginx.ts";
 import { startPeer, type Subject } from "./peers/peer.ts";
-import { works, workPlans, type BackendName, type Work } from "./works.ts";
+import { works, worksBefore, workPlans, type BackendName, type Work } from "./works.ts";
 
 export const proxyCore = 0;
 export const loadCore = 1;
@@ -48,10 +48,11 @@ function worksOf(part: Part): Work[] {
 const aloneParts: readonly Part[] = ["idle", "connections", "floods"];
 
 export async function startStage(stage: Stage, part: Part): Promise<void> {
-  const wanted = worksOf(part);
+  const compared = worksOf(part);
+  const wanted = compared.flatMap((work) => [...(worksBefore[work] ?? []), work]);
   const names = new Set<BackendName>(["page", ...wanted.map((work) => workPlans[work].backend)]);
   stage.programs.push(...(await startBackends(stage.folder, backends, [...names], loadCore)));
-  await startPeers(stage, aloneParts.includes(part) ? [] : wanted);
+  await startPeers(stage, aloneParts.includes(part) ? [] : compared);
   const heddle = await startHeddle({ backends, proxyCore, loadCore, wanted });
   if (typeof heddle === "string") return note(`absent: heddle (${heddle})`);
   stage.heddle = heddle;

@@ -5,7 +5,7 @@ import type { Subject } from "./peers/peer.ts";
 import { interleave, median } from "./rounds.ts";
 import { backends, loadCore, note, type Stage } from "./stage.ts";
 import { barTable, ms, row, tableHead, type Bar } from "./tables.ts";
-import { workPlans, type Work, type WorkPlan } from "./works.ts";
+import { worksBefore, workPlans, type Work, type WorkPlan } from "./works.ts";
 
 export type Rounds = ReadonlyMap<string, readonly LoadResult[]>;
 
@@ -17,6 +17,7 @@ export async function measureWork(stage: Stage, work: Work, options: BenchOption
     subjects.set("direct", { ...backends[plan.backend], authority: "bench", pids: () => [] });
   }
   const load = { count, core: loadCore, folder: stage.folder };
+  for (const before of worksBefore[work] ?? []) await carryFirst(stage, before, options);
   const warming = new Map<string, number>();
   for (const [name, subject] of subjects) {
     const { cost } = await closedLoop(plan.load, subject, { ...load, count: count * options.warmupRounds });
@@ -34,16 +35,31 @@ export async function measureWork(stage: Stage, work: Work, options: BenchOption
     );
     return result;
   });
-  return [...howOf(plan, options), ...renderRounds(plan, rounds, warming), ...barTable(barsOf(plan, rounds))];
+  return [...howOf(work, options), ...renderRounds(plan, rounds, warming), ...barTable(barsOf(plan, rounds))];
 }
 
-function howOf({ load }: WorkPlan, { rounds, counts, warmupRounds }: BenchOptions): string[] {
+/** A work that heddle's proxies do before another one is measured: what it costs counts nowhere. */
+async function carryFirst(stage: Stage, work: Work, options: BenchOptions): Promise<void> {
+  const { load } = workPlans[work];
+  const count = options.counts[load] * options.warmupRounds;
+  for (const [name, subject] of stage.subjects.get(work) ?? []) {
+    note(`${name} does ${work} first`);
+    await closedLoop(load, subject, { count, core: loadCore, folder: stage.folder });
+  }
+}
+
+function howOf(work: Work, { rounds, counts, warmupRounds }: BenchOptions): string[] {
+  const { load } = workPlans[work];
+  const first = (worksBefore[work] ?? []).map((each) => workPlans[each].title.slice(0, 3));
   const { counted, how } = loads[load];
   const target = { host: "ADDRESS", port: 0, authority: "NAME" };
   const [program = "", ...args] = loadCommand(load, target, counts[load], "FOLDER");
   const shown = [program, ...args].join(" ").replace(":0/", ":PORT/");
   return [
     `${rounds} rounds of ${counts[load]} ${counted} ${how}, after ${warmupRounds} rounds' worth that do not count ("warming").`,
+    ...(first.length > 0
+      ? [`What heddle's proxies did before, as long as they warm: ${first.join(", ")}.`]
+      : []),
     ...(program === "h2load" ? [`Load: \`${shown}\``] : []),
     "",
   ];

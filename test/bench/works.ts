@@ -99,8 +99,20 @@ const plans = {
     bars: {},
     addedP50MsMax: 0.3,
   },
+  mixed: {
+    title: "(m) As (g), by heddle's proxies after they carried other protocols",
+    legs: ["http/1.1", "http2", "http/1.1"],
+    backend: "page",
+    load: "http1",
+    bars: {},
+  },
 } as const satisfies Record<string, WorkPlan>;
 
 export type Work = keyof typeof plans;
 export const works = Object.keys(plans) as readonly Work[];
 export const workPlans: Readonly<Record<Work, WorkPlan>> = plans;
+
+/** What heddle's proxies do first: code that is compiled for several protocols is not as fast as for one. */
+export const worksBefore: Readonly<Partial<Record<Work, readonly Work[]>>> = {
+  mixed: ["hop", "pair", "tcp", "hop2", "pair2", "grpc"],
+};
