@@ -1,12 +1,13 @@
 /** Latency that a pair adds at a fixed rate, measured open loop beside the direct call. */
 import { paths } from "./backends.ts";
-import { closedLoop, openLoop, whileAwake } from "./load.ts";
+import { openLoop, whileAwake } from "./load.ts";
 import type { OpenLoopResult } from "./open_loop.ts";
 import type { BenchOptions } from "./options.ts";
 import type { Subject } from "./peers/peer.ts";
 import { interleave, median } from "./rounds.ts";
 import { backends, loadCore, note, proxyCore, type Stage } from "./stage.ts";
 import { barTable, ms, row, tableHead, type Bar } from "./tables.ts";
+import { warm, warmingCount } from "./warming.ts";
 
 /** As the published figures of meshes are taken. */
 const paced = { rate: 1_000, connections: 16 } as const;
@@ -17,10 +18,9 @@ type Rounds = ReadonlyMap<string, readonly OpenLoopResult[]>;
 export async function measureLatency(stage: Stage, options: BenchOptions): Promise<string[]> {
   const direct: Subject = { ...backends.page, authority: "bench", pids: () => [] };
   const subjects = new Map([["direct", direct], ...(stage.subjects.get("pair") ?? [])]);
-  const warming = options.counts.http1 * options.warmupRounds;
   for (const [name, subject] of subjects) {
     note(`latency: warming ${name}`);
-    await closedLoop("http1", subject, { count: warming, core: loadCore, folder: stage.folder });
+    await warm(stage, "http1", subject, options);
   }
   const rounds = await interleave([...subjects.keys()], options.rounds, async (name, round) => {
     const { host, port, authority } = subjects.get(name) ?? direct;
@@ -34,7 +34,7 @@ export async function measureLatency(stage: Stage, options: BenchOptions): Promi
   });
   return [
     `${paced.rate} requests/s over ${paced.connections} connections, evenly spaced arrivals, counted from the moment a request was due; ${options.paced} requests a round,`,
-    `medians of ${options.rounds} interleaved rounds, after ${warming} requests to each as fast as it answers. Added: the direct call of the same`,
+    `medians of ${options.rounds} interleaved rounds, after ${warmingCount("http1", options)} requests to each as fast as it answers. Added: the direct call of the same`,
     "round subtracted.",
     "",
     ...tableHead(["p50 ms", "p99 ms", "p99.9 ms", "max ms", "added p50", "added p99", "failed"]),

@@ -10,10 +10,13 @@ const timeBytes = new Uint8Array(time.buffer);
 
 /**
  * Nanoseconds on a processor of all threads that these processes have and had: finer than user + system time, and a thread that
- * ends takes nothing with it. A process that ended has none.
+ * ends takes nothing with it. Throws when one of them ended, whose time is lost.
  */
 export function cpuNanos(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => sum + (clock_gettime(clockOf(pid), timeBytes) === 0 ? nanos() : 0), 0);
+  return pids.reduce((sum, pid) => {
+    if (clock_gettime(clockOf(pid), timeBytes) === 0) return sum + nanos();
+    throw new Error(`Cannot read the processor time of process ${pid}: it ended while it was measured`);
+  }, 0);
 }
 
 /** The processor-time clock of a process: clock_getcpuclockid(3). */

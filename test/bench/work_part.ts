@@ -5,6 +5,7 @@ import type { Subject } from "./peers/peer.ts";
 import { interleave, median } from "./rounds.ts";
 import { backends, loadCore, note, type Stage } from "./stage.ts";
 import { barTable, ms, row, tableHead, type Bar } from "./tables.ts";
+import { warm } from "./warming.ts";
 import { worksBefore, workPlans, type Work, type WorkPlan } from "./works.ts";
 
 export type Rounds = ReadonlyMap<string, readonly LoadResult[]>;
@@ -20,7 +21,7 @@ export async function measureWork(stage: Stage, work: Work, options: BenchOption
   for (const before of worksBefore[work] ?? []) await carryFirst(stage, before, options);
   const warming = new Map<string, number>();
   for (const [name, subject] of subjects) {
-    const { cost } = await closedLoop(plan.load, subject, { ...load, count: count * options.warmupRounds });
+    const { cost } = await warm(stage, plan.load, subject, options);
     note(`${work}: warmed ${name}, ${cost.toFixed(2)} ${loads[plan.load].cost}`);
     warming.set(name, cost);
   }
@@ -40,11 +41,9 @@ export async function measureWork(stage: Stage, work: Work, options: BenchOption
 
 /** A work that heddle's proxies do before another one is measured: what it costs counts nowhere. */
 async function carryFirst(stage: Stage, work: Work, options: BenchOptions): Promise<void> {
-  const { load } = workPlans[work];
-  const count = options.counts[load] * options.warmupRounds;
   for (const [name, subject] of stage.subjects.get(work) ?? []) {
     note(`${name} does ${work} first`);
-    await closedLoop(load, subject, { count, core: loadCore, folder: stage.folder });
+    await warm(stage, workPlans[work].load, subject, options);
   }
 }
 
