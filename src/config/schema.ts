@@ -3,15 +3,10 @@ import * as v from "valibot";
 import { parseDuration } from "../base/duration.ts";
 import { compileExpression } from "../model/expression.ts";
 import { limits } from "../model/limits.ts";
+import { mapping, record } from "./record.ts";
 
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const tokenForm = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}$/;
-
-/** The library takes a list for a mapping with the keys 0, 1, 2. */
-const mapping = v.custom<Readonly<Record<string, unknown>>>(
-  (input) => typeof input === "object" && input !== null && !Array.isArray(input),
-  "a mapping",
-);
 
 const name = v.pipe(
   v.string("a name"),
@@ -62,8 +57,18 @@ const accessPath = v.pipe(
   v.check((text) => !text.replace(/\/\*$/, "/").includes("*"), "* only as the whole last segment"),
 );
 const health = object({ http: v.optional(target), every: v.optional(pause) });
+/** A policy's own schema could lose these names on the way, without an issue. */
+const lostNames: ReadonlySet<string> = new Set(["constructor", "prototype", "__proto__"]);
+const optionName = v.pipe(
+  v.string(),
+  v.check((text) => !lostNames.has(text), `a name other than ${[...lostNames].join(", ")}`),
+);
+const optionValue = v.pipe(
+  v.unknown(),
+  v.check(keepsNames, `a value without keys named ${[...lostNames].join(", ")}`),
+);
 const policies = v.optional(
-  list(object({ use: name, with: v.optional(record(v.string(), v.unknown())) }), 16),
+  list(object({ use: name, with: v.optional(record(optionName, optionValue)) }), 16),
 );
 const method = v.pipe(
   v.string("a method such as GET"),
@@ -274,11 +279,9 @@ function list<const Item extends v.GenericSchema>(item: Item, most: number, leas
   );
 }
 
-function record<
-  const Key extends v.BaseSchema<string, string, v.BaseIssue<unknown>>,
-  const Value extends v.GenericSchema,
->(key: Key, value: Value) {
-  return v.pipe(mapping, v.record(key, value));
+function keepsNames(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return Object.entries(value).every(([key, each]) => !lostNames.has(key) && keepsNames(each));
 }
 
 function isServiceName(text: string): boolean {

@@ -1,5 +1,6 @@
 /** What the registry's API takes, checked to the last field before anything else looks at it. */
 import * as v from "valibot";
+import { record } from "../config/record.ts";
 import { isName } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
 import { Refusal } from "../api/problem.ts";
@@ -8,7 +9,7 @@ const name = v.pipe(v.string(), v.check(isName, "expected a lower-case name of l
 const portNumber = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 const label = v.pipe(v.string(), v.maxLength(limits.labelLengthMax), v.check(isWellFormed, "expected text"));
 const labels = v.pipe(
-  v.record(label, label),
+  record(label, label),
   v.check(
     (all) => Object.keys(all).length <= limits.labelsMax,
     `expected at most ${limits.labelsMax} labels`,

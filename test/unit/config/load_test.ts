@@ -50,6 +50,39 @@ describe("loading documents", () => {
     ]);
   });
 
+  test("counts every key of a mapping, whatever JavaScript means by its name", () => {
+    const route = "{kind: HTTPRoute, name: r, service: web, rules: [{split: {web: 1, constructor: 999}}]}";
+    const subsets = "subsets: {constructor: {prototype: a}, prototype: {constructor: b}}\n";
+    const text = `${service}${subsets}---\n${service.replace("web", "constructor")}---\n${route}`;
+    const { documents, issues } = loadDocuments([{ file: "a.yaml", text }], { policies: null });
+    expect(issues).toEqual([]);
+    expect(documents.map((each) => each.document)).toMatchObject([
+      { subsets: { constructor: { prototype: "a" }, prototype: { constructor: "b" } } },
+      { name: "constructor" },
+      { rules: [{ backends: [{ weight: 1 }, { service: { name: "constructor" }, weight: 999 }] }] },
+    ]);
+  });
+
+  test("refuses a weight that does not fit under any name, at its place", () => {
+    const text = "kind: HTTPRoute\nname: r\nservice: web\nrules:\n  - split:\n      prototype: many\n";
+    const { issues } = loadDocuments([{ file: "a.yaml", text }], { policies: null });
+    expect(issues.map(({ line, column, message }) => [line, column, message])).toEqual([
+      [6, 18, 'rules[0].split.prototype: "many" does not fit, expected a whole number from 0 to 1000000'],
+    ]);
+  });
+
+  test("refuses options whose names the schema of a policy could lose, at any depth", () => {
+    const use = (options: string) => `${service}policies: [{use: p, with: ${options}}]\n`;
+    const problems = (options: string) =>
+      loadDocuments([{ file: "a.yaml", text: use(options) }], { policies: null }).issues.map(
+        (each) => each.message,
+      );
+    expect(problems("{services: {orders: 1}}")).toEqual([]);
+    expect(problems("{constructor: 1}")[0]).toContain("expected a name other than constructor");
+    expect(problems("{a: {b: [{prototype: 1}]}}")[0]).toContain("policies[0].with.a");
+    expect(problems("{a: {b: [{prototype: 1}]}}")[0]).toContain("without keys named constructor");
+  });
+
   test("takes marks with nothing between them", () => {
     const { documents, issues } = loadDocuments(
       [{ file: "a.yaml", text: `---\n${service}---\n---\n# end\n` }],
