@@ -42,13 +42,18 @@ function checkBackends(rule: Backends, path: Path, report: Report): void {
 }
 
 /** What the protocol cannot take. */
-function checkService({ protocol, transport, escapedSlashes }: Written<"Service">, report: Report): void {
+function checkService(service: Written<"Service">, report: Report): void {
+  const { protocol, transport, escapedSlashes, upgrades } = service;
   if (transport === "http/1.1" && protocol !== "http")
     report(["transport"], `transport http/1.1 carries protocol http, not ${protocol ?? "an undeclared one"}`);
   if (transport === "own" && protocol !== "tcp" && protocol !== "tls" && protocol !== undefined)
     report(["transport"], `transport own is for opaque connections (tcp, tls), not for ${protocol}`);
   if (escapedSlashes !== undefined && (protocol === "tcp" || protocol === "tls"))
     report(["escapedSlashes"], `requests have paths: declare protocol http, http2 or grpc, not ${protocol}`, {
+      key: true,
+    });
+  if (upgrades !== undefined && (protocol === "tcp" || protocol === "tls"))
+    report(["upgrades"], `requests are upgraded: declare protocol http, http2 or grpc, not ${protocol}`, {
       key: true,
     });
 }

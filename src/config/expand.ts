@@ -54,6 +54,7 @@ function expandService(value: Written<"Service">): ServiceDocument {
     balance: value.balance ?? "ewma",
     stream: value.stream ?? false,
     escapedSlashes: value.escapedSlashes ?? "keep",
+    ...(value.upgrades === undefined ? {} : { upgrades: value.upgrades }),
     policies: expandPolicies(value.policies),
   };
 }

@@ -173,6 +173,17 @@ const protocol = v.optional(
   v.picklist(["http", "http2", "grpc", "tcp", "tls"], "http, http2, grpc, tcp or tls"),
 );
 const transport = v.optional(v.picklist(["shared", "http/1.1", "own"], 'shared, own, or "http/1.1"'));
+/** A protocol of an Upgrade field, with or without a version. */
+const upgradeForm = "a protocol such as chat or spdy/3.1";
+const upgrade = v.pipe(
+  v.string(upgradeForm),
+  v.regex(/^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,64}(?:\/[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,64})?$/, upgradeForm),
+  v.check(
+    (text) => !/^(?:h2c|h2|connect|tls\/.*|http\/.*)$/i.test(text),
+    "a protocol other than HTTP and TLS, which would pass every rule by",
+  ),
+  v.toLowerCase(),
+);
 /** A name that TLS clients ask for. */
 const hostname = v.pipe(
   v.string("a hostname such as db.example or *.example"),
@@ -204,6 +215,7 @@ export const schemas = {
     balance: v.optional(v.picklist(["ewma", "round-robin"], "ewma or round-robin")),
     stream: v.optional(flag),
     escapedSlashes: v.optional(v.picklist(["keep", "refuse", "decode"], "keep, refuse or decode")),
+    upgrades: v.optional(list(upgrade, 16, 1)),
     policies,
   }),
   HTTPRoute: object({

@@ -105,6 +105,11 @@ export interface ServerExchange {
   resume(): void;
   /** The request is a declared stream: its body may come as slowly as it likes. */
   bePatient(): void;
+  /**
+   * Leaves of the upgrade that the request asks for only what passes where these protocols are named. In HTTP/2 it stays: there a
+   * request is nothing without it. Before `accept`.
+   */
+  keepUpgrade(named: readonly string[]): void;
   /** True once the answer is complete or aborted or the client left. */
   readonly finished: boolean;
 }

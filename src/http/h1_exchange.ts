@@ -7,7 +7,7 @@ import { statusLine, writeFields, writeTrailers } from "../wire/h1/write_head.ts
 import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import type { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
-import { acceptField, acceptOf, firstProtocol, keyField } from "./upgrade.ts";
+import { acceptField, acceptOf, firstPassing, firstProtocol, keyField } from "./upgrade.ts";
 
 /** What an exchange needs of its connection. */
 export interface Http1Wire {
@@ -39,7 +39,7 @@ export class Http1Exchange implements ServerExchange, RequestHead {
   readonly authority: string;
   readonly fields: Fields;
   readonly contentLength: number;
-  readonly upgrade: string | null;
+  upgrade: string | null;
   readonly expectContinue: boolean;
   readonly version: string;
   readonly nominated: readonly string[] | null;
@@ -104,6 +104,13 @@ export class Http1Exchange implements ServerExchange, RequestHead {
 
   bePatient(): void {
     this.#patient = true;
+  }
+
+  keepUpgrade(named: readonly string[]): void {
+    const { upgrade } = this;
+    if (upgrade === null || upgrade === "connect") return;
+    this.upgrade = firstPassing(upgrade, this.method, named);
+    if (this.upgrade === null) this.holding = false;
   }
 
   accept(sink: RequestSink): void {

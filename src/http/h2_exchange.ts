@@ -125,6 +125,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     this.flags |= is.patient;
   }
 
+  keepUpgrade(): void {}
+
   accept(sink: RequestSink): void {
     if (this.#left !== null) {
       this.#learn();

@@ -36,6 +36,8 @@ export interface ServiceDocument {
   /** Answers may be silent for long, and bodies of requests slow: no idle timer, no floor. */
   readonly stream: boolean;
   readonly escapedSlashes: EscapedSlashes;
+  /** Protocols beside `websocket` that an upgrade may lead to, lower case. Absent: none. */
+  readonly upgrades?: readonly string[];
   readonly policies: readonly PolicyUse[];
 }
 

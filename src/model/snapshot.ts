@@ -37,6 +37,8 @@ export interface LocalService {
   readonly health: HealthCheck | null;
   readonly stream: boolean;
   readonly escapedSlashes: EscapedSlashes;
+  /** Protocols beside `websocket` that an upgrade may lead to, lower case. Absent: none. */
+  readonly upgrades?: readonly string[];
   readonly access: Access;
 }
 
@@ -70,6 +72,8 @@ export interface Destination {
   readonly balance: Balance;
   readonly stream: boolean;
   readonly escapedSlashes: EscapedSlashes;
+  /** As of a local service. */
+  readonly upgrades?: readonly string[];
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence: the first that matches wins. Empty: no route attached, everything goes to the service. */

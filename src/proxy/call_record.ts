@@ -17,6 +17,7 @@ export class CallRecord implements ExchangeRecord {
   path = "";
   protocol = "";
   detected = "";
+  upgrade = "";
   grpc = "";
   route = "";
   status = 0;

@@ -10,6 +10,7 @@ import type {
   ResponseSink,
 } from "../http/exchange.ts";
 import type { Shard } from "../http/shard.ts";
+import { fitsStream, passesUpgrade } from "../http/upgrade.ts";
 import { takesRequests } from "../model/service.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Recorder } from "../telemetry/record.ts";
@@ -98,6 +99,7 @@ export class InboundCall implements ResponseSink, Taker {
     const verdict = decideAccess(service.local.access, caller.spiffeId, method, this.#record.path);
     this.#record.access = verdict;
     if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));
+    if (this.#request.upgrade !== null && !this.#mayUpgrade(this.#request.upgrade)) return;
     this.#pool = app.pools[this.#appVersion()];
     this.#pool.acquire(this, this.#record.startedMs);
   }
@@ -108,15 +110,26 @@ export class InboundCall implements ResponseSink, Taker {
     sink.started(this.#stream);
   }
 
+  /** Whoever started the call has left out what the service does not take; what it takes may need HTTP/1.1. False: it was refused. */
+  #mayUpgrade(upgrade: string): boolean {
+    const { local, key } = this.options.service;
+    if (!passesUpgrade(upgrade, local.upgrades ?? [])) {
+      this.failed(outcomes.noUpgrade(key, upgrade));
+      return false;
+    }
+    const { method, contentLength } = this.#request;
+    const fits = fitsStream(upgrade, method, contentLength) || this.#appVersion() === "http/1.1";
+    if (!fits) this.#request = changed(this.#request, { upgrade: null });
+    return true;
+  }
+
   /** Rules and the app see the path as the service reads it, whatever the proxy of the caller did. */
   #readSlashes(): boolean {
     const { service, request } = this.options;
     const read = readSlashes(service.local.escapedSlashes, request.target);
     if (read === null) return false;
     if (read.target === request.target) return true;
-    const { method, authority, fields, nominated, contentLength, upgrade, expectContinue } = request;
-    const { target } = read;
-    this.#request = { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
+    this.#request = changed(request, { target: read.target });
     this.#record.path = read.path;
     return true;
   }
@@ -158,7 +171,9 @@ export class InboundCall implements ResponseSink, Taker {
   }
 
   #noteStream(head: ResponseHead): void {
-    const kind = this.#grpc ? "grpc" : streamOf(head, this.options.request.upgrade);
+    const { upgrade } = this.#request;
+    if (head.tunnel) this.#record.upgrade = upgrade ?? "";
+    const kind = this.#grpc ? "grpc" : streamOf(head, upgrade);
     if (kind === null) return;
     this.#streamKind = kind;
     this.options.service.streams.opened(kind);
@@ -202,6 +217,14 @@ export class InboundCall implements ResponseSink, Taker {
     const detail = `${caller.key} may not ${request.method} ${path} of ${service.key}: ${by}`;
     return { flag: "AD", side: "downstream", repeat: "no", status: 403, detail };
   }
+}
+
+function changed(
+  { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue }: OutgoingRequest,
+  changes: Partial<OutgoingRequest>,
+): OutgoingRequest {
+  const same = { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
+  return { ...same, ...changes };
 }
 
 function notHttp(service: InboundService): Outcome {

@@ -25,6 +25,7 @@ export function serveInbound(
   if (service === undefined || app === null)
     return rescue(exchange, outcomes.notHere(serverName), requestId, true);
   if (service.local.stream) exchange.bePatient();
+  if (exchange.request.upgrade !== null) exchange.keepUpgrade(service.local.upgrades ?? []);
   const joined = new InboundExchange(exchange, requestId);
   const { request } = exchange;
   joined.call = new InboundCall({

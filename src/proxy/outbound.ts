@@ -12,6 +12,7 @@ import type {
   ResponseHead,
   ServerExchange,
 } from "../http/exchange.ts";
+import { fitsStream, passesUpgrade } from "../http/upgrade.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { serviceKey, takesRequests } from "../model/service.ts";
@@ -46,6 +47,7 @@ export function serveOutbound(exchange: ServerExchange, source: OutboundSource):
   new OutboundExchange(exchange, source).begin();
 }
 
+const noUpgrades: readonly string[] = [];
 const nothingTried: readonly LiveEndpoint[] = [];
 
 class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner {
@@ -166,6 +168,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   #attempt(nowMs: number): void {
     const { destination, balancer } = this.#target as Target;
+    if (this.exchange.request.upgrade !== null && !this.#mayUpgrade(destination)) return;
     const endpoint = balancer.pick(this.#tried, nowMs);
     if (endpoint === null) return this.#refuse(outcomes.noEndpoint(destination));
     this.#endpoint = endpoint;
@@ -240,6 +243,17 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     return true;
   }
 
+  /** Goes on with what the called service takes of it, if anything. False: it was refused. */
+  #mayUpgrade({ destination, key }: LiveDestination): boolean {
+    const { exchange } = this;
+    const { upgrades = noUpgrades } = destination;
+    exchange.keepUpgrade(upgrades);
+    const { upgrade } = exchange.request;
+    if (upgrade === null || passesUpgrade(upgrade, upgrades)) return true;
+    this.#refuse(outcomes.noUpgrade(key, upgrade));
+    return false;
+  }
+
   #overflow(destination: LiveDestination): void {
     this.source.parts.recorder.limitTripped("requestsMax", `outbound ${this.source.key}`);
     this.#refuse(outcomes.tooMany(destination.key));
@@ -306,11 +320,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#finish(null);
   }
 
-  /** An upgrade whose request has a body is nothing that a stream could carry. */
   #transport(destination: LiveDestination): PoolKind {
-    const { upgrade, contentLength } = this.exchange.request;
+    const { upgrade, contentLength, method } = this.exchange.request;
     if (destination.destination.transport === "http/1.1") return "http/1.1";
-    return upgrade !== null && contentLength !== 0 ? "http/1.1" : "shared";
+    return upgrade === null || fitsStream(upgrade, method, contentLength) ? "shared" : "http/1.1";
   }
 
   #inProcess(service: InboundService, app: LocalApp): InboundCall {
@@ -414,6 +427,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   }
 
   #noteStream(head: ResponseHead): void {
+    if (head.tunnel) this.#record.upgrade = this.exchange.request.upgrade ?? "";
     const kind = this.#grpc ? "grpc" : streamOf(head, this.exchange.request.upgrade);
     if (kind === null) return;
     this.#streamKind = kind;

@@ -34,6 +34,11 @@ export const outcomes = {
     return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
   },
 
+  noUpgrade(key: string, protocol: string): Outcome {
+    const detail = `${key} takes no upgrade to ${protocol}: its Service document names none such (upgrades)`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 501, detail };
+  },
+
   escapedSlash(key: string): Outcome {
     const detail = `${key} takes no path like this one, which has an escaped slash (%2F)`;
     return { flag: "DPE", side: "downstream", repeat: "no", status: 400, detail };

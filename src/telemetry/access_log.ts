@@ -1,5 +1,5 @@
 /**
- * Access log: one JSON line per kept record. Kept are errors, denials, slow exchanges and a sample that both proxies of
+ * Access log: one JSON line per kept record. Kept are errors, denials, slow exchanges, upgrades and a sample that both proxies of
  * a call choose alike. Lines are gathered and written together; when the sink is slow they are dropped and counted.
  */
 import { limits } from "../model/limits.ts";
@@ -46,6 +46,7 @@ export class AccessLog {
 
   #keeps(record: ExchangeRecord, durationMs: number): boolean {
     if (record.outcome !== null || record.status >= 500 || durationMs >= this.options.slowMs) return true;
+    if (record.upgrade !== "") return true;
     if (record.access !== null && record.access.verdict !== "allow") return true;
     return sampled(record.requestId, this.options.sampleRatio);
   }
@@ -74,6 +75,7 @@ function accessLine(record: ExchangeRecord, durationMs: number, wallMs: number):
     proto: record.protocol,
     detected: record.detected || undefined,
     status: record.status || undefined,
+    upgrade: record.upgrade || undefined,
     grpc: record.grpc || undefined,
     flags: record.outcome?.flag,
     side: record.outcome?.side,

@@ -25,6 +25,8 @@ export interface ExchangeRecord {
   protocol: string;
   /** What told the protocol of a connection to a service that declares none: `bytes`, `port`, `time`, `end`; else "". */
   detected: string;
+  /** The protocol that took the exchange over, out of sight of every rule: `websocket`; "" for none. */
+  upgrade: string;
   /** Status code of a gRPC answer as it was sent: `0`; "" for everything else. */
   grpc: string;
   /** Name of the route; "" when none is attached, `unmatched` when none matched. */

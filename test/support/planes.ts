@@ -121,6 +121,7 @@ export interface DestinationPlan {
   readonly access?: Access;
   readonly stream?: boolean;
   readonly escapedSlashes?: EscapedSlashes;
+  readonly upgrades?: readonly string[];
   readonly serverFirst?: boolean;
   readonly transport?: Transport;
   readonly tlsRoutes?: Destination["tlsRoutes"];
@@ -268,6 +269,7 @@ export class Planes {
       balance: plan.balance ?? "round-robin",
       stream: plan.stream ?? false,
       escapedSlashes: plan.escapedSlashes ?? "keep",
+      upgrades: plan.upgrades ?? [],
       serverFirst: plan.serverFirst ?? false,
       transport: plan.transport ?? "shared",
       tlsRoutes: plan.tlsRoutes ?? [],
@@ -291,6 +293,7 @@ function localOf(service: string, plan: DestinationPlan | undefined): LocalServi
     health: null,
     stream: plan?.stream ?? false,
     escapedSlashes: plan?.escapedSlashes ?? "keep",
+    upgrades: plan?.upgrades ?? [],
     access: plan?.access ?? openAccess,
   };
 }

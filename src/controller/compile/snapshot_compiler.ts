@@ -99,6 +99,7 @@ export class SnapshotCompiler {
       health: document?.health ?? null,
       stream: document?.stream ?? false,
       escapedSlashes: document?.escapedSlashes ?? "keep",
+      ...upgradesOf(document),
       access,
     };
   }
@@ -144,6 +145,7 @@ export class SnapshotCompiler {
       balance,
       stream,
       escapedSlashes,
+      ...upgradesOf(service),
       subsets,
       endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
       routes: compileRoutes(this.#routes.get(key) ?? [], { services: this.#services, bind }),
@@ -184,4 +186,8 @@ function push<Value>(map: Map<string, Value[]>, key: string, value: Value): void
   const list = map.get(key);
   if (list === undefined) map.set(key, [value]);
   else list.push(value);
+}
+
+function upgradesOf(service: ServiceDocument | undefined): Pick<Destination, "upgrades"> {
+  return service?.upgrades === undefined ? {} : { upgrades: service.upgrades };
 }

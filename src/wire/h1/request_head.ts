@@ -14,8 +14,12 @@ const CR = 13;
 const LF = 10;
 const SP = 32;
 
-/** Among the protocols of an Upgrade field. */
-const namesConnect = /(?:^|[\s,])connect(?:[\s,]|$)/;
+/**
+ * Among the protocols of an Upgrade field, those that are left out of it, as what is unknown is (RFC 9110 section 7.8): `connect`
+ * means the method, and `h2c` is no upgrade any more (RFC 9113 section 3.1).
+ */
+const namesIgnored = /(?:^|[\s,])(?:connect|h2c)(?:[\s,]|$)/;
+const ignored: ReadonlySet<string> = new Set(["", "connect", "h2c"]);
 
 const commonMethods = [
   "GET",
@@ -171,8 +175,7 @@ export class RequestParser {
     this.#fieldUpgrade = null;
     if (framing.upgradeAt >= 0 && framing.upgrading && this.minor === 1) {
       const asked = this.#valueOf(framing.upgradeAt).toLowerCase();
-      // That word means the method; as a protocol it is unknown, and what is unknown is left out (RFC 9110 section 7.8).
-      this.#fieldUpgrade = namesConnect.test(asked) ? null : asked;
+      this.#fieldUpgrade = namesIgnored.test(asked) ? withoutIgnored(asked) : asked;
     }
     this.upgrade = this.#fieldUpgrade;
     this.expectContinue = false;
@@ -244,6 +247,11 @@ export class RequestParser {
     const [start, end] = this.#spanOf(index);
     return interner.latin1(this.fields.bytes, start, end);
   }
+}
+
+function withoutIgnored(asked: string): string | null {
+  const left = asked.split(/[\s,]+/).filter((protocol) => !ignored.has(protocol));
+  return left.length === 0 ? null : left.join(", ");
 }
 
 const emptyLinesMax = 4;

@@ -286,8 +286,8 @@ export class HeadBlock {
     // Extended CONNECT (RFC 8441) is an upgrade here, whatever version carries it.
     this.method = "GET";
     this.upgrade = this.#protocol;
-    // That word means plain CONNECT, and no protocol is called so.
-    if (this.#protocol === "connect") this.#refuse(problems.protocol);
+    // The one means plain CONNECT, and no protocol is called so; the other is HTTP again, behind every rule.
+    if (this.#protocol === "connect" || this.#protocol === "h2c") this.#refuse(problems.protocol);
   }
 
   /** RFC 9113 section 8.5: an authority with a port, and nothing else. */

@@ -21,6 +21,7 @@ function record(change: Partial<ExchangeRecord>): ExchangeRecord {
     path: "/v1",
     detected: "",
     protocol: "HTTP/1.1",
+    upgrade: "",
     grpc: "",
     route: "",
     status: 200,
@@ -167,6 +168,16 @@ test("the access log keeps errors and denials always and samples the rest alike 
     status: 403,
     access: { verdict: "deny" },
   });
+});
+
+test("the access log keeps every upgrade, and says to what", () => {
+  const lines: string[] = [];
+  const write = (text: string): void => void lines.push(...text.trim().split("\n"));
+  const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write, wallMs: () => 0 });
+  log.record(record({ status: 101, upgrade: "chat" }), 1);
+  log.record(record({}), 1);
+  log.flush();
+  expect(lines.map((line) => (JSON.parse(line) as { upgrade?: string }).upgrade)).toEqual(["chat"]);
 });
 
 test("when the sink falls behind, lines are dropped and counted instead of growing", () => {

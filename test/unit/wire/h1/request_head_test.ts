@@ -236,10 +236,21 @@ describe("an upgrade", () => {
   });
 
   test("never makes a CONNECT of another method", () => {
-    for (const asked of ["connect", "CONNECT", "h2c, Connect", "connect,websocket"]) {
+    for (const asked of ["connect", "CONNECT", "h2c, Connect"]) {
       expect(parsed(get(`Upgrade: ${asked}\r\nConnection: Upgrade\r\n`)).upgrade).toBeNull();
     }
+    expect(parsed(get("Upgrade: connect,chat\r\nConnection: Upgrade\r\n")).upgrade).toBe("chat");
     expect(parsed(get("Upgrade: connect-x\r\nConnection: Upgrade\r\n")).upgrade).toBe("connect-x");
+  });
+
+  test("is never one to h2c, wherever that stands in the list", () => {
+    const askedOf = (asked: string) =>
+      parsed(get(`Upgrade: ${asked}\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA\r\n`))
+        .upgrade;
+    for (const asked of ["h2c", "H2C", " ,h2c,, ", "h2c, H2c"]) expect(askedOf(asked)).toBeNull();
+    expect(askedOf("chat,H2C ,spdy/3.1")).toBe("chat, spdy/3.1");
+    expect(askedOf("chat h2c")).toBe("chat");
+    expect(askedOf("h2cx")).toBe("h2cx");
   });
 
   test("to WebSocket is a GET of version 13 (RFC 6455 section 4.1)", () => {

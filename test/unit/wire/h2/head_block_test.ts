@@ -150,6 +150,7 @@ test("what is well-formed but too much is refused with a status", () => {
     [having(":path", `/${"a".repeat(limits.targetBytesMax)}`), 414],
     [having(":method", "A".repeat(limits.methodBytesMax + 1)), 501],
     [[[":protocol", "Connect"], ...having(":method", "CONNECT")], 501],
+    [[[":protocol", "H2c"], ...having(":method", "CONNECT")], 501],
     [plus(["expect", "something"]), 417],
   ];
   for (const [fields, status] of cases)
