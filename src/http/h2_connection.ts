@@ -20,6 +20,7 @@ import { FrameWriter } from "./h2_writer.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
 import { StreamTable } from "./stream_table.ts";
+import { UnreadTime } from "./unread_time.ts";
 
 export interface Http2Options {
   readonly shard: Shard;
@@ -61,12 +62,16 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   #credit = 0;
   /** Of the DATA frame under way. */
   #dataBytes = 0;
+  /** Of limits on the peer the time counts in which it was read: `readMs` of this. */
+  protected readonly unread = new UnreadTime();
   #lastHeardMs: number;
   #pingSentMs = 0;
   #drainPingMs = -1;
   #blockedSinceMs = -1;
   #idleSinceMs: number;
   #watching = false;
+  /** When the next look is due. */
+  #lookMs = 0;
 
   constructor(
     readonly socket: Socket,
@@ -108,8 +113,8 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** How long it may be unused. */
   protected abstract readonly idleMs: number;
   protected abstract onIdle(): void;
-  /** Looks after a stream, about once a second. */
-  protected abstract watchStream(stream: Http2Stream, nowMs: number): void;
+  /** Looks after a stream, about once a second. `excusedMs`: of the last while so much was not read. */
+  protected abstract watchStream(stream: Http2Stream, nowMs: number, excusedMs: number): void;
   /** The PING before the last GOAWAY came back, or will not. */
   protected abstract onDrainPing(): void;
   /** Highest stream of the peer that was acted on. */
@@ -127,7 +132,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     const { shard } = this;
     shard.enter();
     if (!this.closing) {
-      this.#lastHeardMs = shard.clock.now();
+      this.#lastHeardMs = this.#readMs;
       if (this.#rest === null) this.#process(chunk, false);
       else this.#rest = joined(this.#rest, chunk);
     }
@@ -173,6 +178,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.#rest = owned ? source.subarray(at) : source.slice(at);
     // A FIN behind it waits too: it must not overtake requests.
     this.socket.pause();
+    this.unread.pause(this.shard.clock.now());
     this.awaitTurn();
     return begun;
   }
@@ -192,7 +198,10 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.#rest = null;
     shard.enter();
     const begun = rest === null || this.closing ? 0 : this.#process(rest, true);
-    if (this.#rest === null && !this.#calms) this.socket.resume();
+    if (this.#rest === null && !this.#calms) {
+      this.unread.resume(shard.clock.now());
+      this.socket.resume();
+    }
     shard.leave();
     return begun;
   }
@@ -214,7 +223,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
         return streamId === 0 || this.isIdle(streamId) ? this.#misplaced() : wants.whole;
       case frameTypes.headers:
         if (streamId === 0) return this.#misplaced();
-        return this.#within(this.#blocks.admit(length, this.shard.clock.now()));
+        return this.#within(this.#blocks.admit(length, this.#readMs));
       case frameTypes.continuation:
         return openId === 0 ? this.#misplaced() : this.#within(this.#blocks.admitMore(length, flags));
       case frameTypes.priority:
@@ -529,7 +538,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** Says that no new stream should come; once the peer has heard it, `onDrainPing`. */
   protected beginDrain(): void {
     if (this.closing || this.closed) return;
-    this.#drainPingMs = this.shard.clock.now();
+    this.#drainPingMs = this.#readMs;
     this.writer.goaway(maxInt31, errorCodes.noError, "");
     this.writer.ping(pings.drain);
     this.#watch();
@@ -546,28 +555,42 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   #watch(): void {
     if (this.closing || this.closed) return;
     this.#watching = true;
-    this.shard.wheel.arm(this, limits.h2WatchMs);
+    this.#lookIn(limits.h2WatchMs);
+  }
+
+  #lookIn(delayMs: number): void {
+    this.#lookMs = this.shard.clock.now() + delayMs;
+    this.shard.wheel.arm(this, delayMs);
     this.shard.tick();
+  }
+
+  /** Now, by the clock that stands still while nothing is read. */
+  get #readMs(): number {
+    return this.unread.readMs(this.shard.clock.now());
   }
 
   expired(): void {
     this.#watching = false;
     const nowMs = this.shard.clock.now();
     if (this.closing) return this.#linger(nowMs);
+    const { unread } = this;
+    if (nowMs - this.#lookMs > limits.timerStallMs) unread.stoodStill(nowMs - this.#lookMs);
+    const excusedMs = unread.look(nowMs);
+    const readMs = unread.readMs(nowMs);
     const handshaking = !this.peer.known || !this.#settingsAcked;
-    if (handshaking && nowMs - this.openedMs > limits.h2SettingsMs) {
+    if (handshaking && readMs - this.openedMs > limits.h2SettingsMs) {
       this.onLimit?.("h2SettingsMs");
       return this.fail(errorCodes.settingsTimeout, "SETTINGS did not come in time");
     }
     const { sinceMs } = this.#blocks;
-    if (sinceMs >= 0 && nowMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
-    if (this.#isDeaf(nowMs)) {
+    if (sinceMs >= 0 && readMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
+    if (this.#isDeaf(nowMs, excusedMs)) {
       this.onLimit?.("writeStallMs");
       return this.destroy();
     }
-    if (this.#drainPingMs >= 0 && nowMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
-    for (const stream of this.streams.all()) if (!stream.closed) this.watchStream(stream, nowMs);
-    if (this.streams.size > 0 && this.profile.keepalive && this.#isDead(nowMs)) {
+    if (this.#drainPingMs >= 0 && readMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
+    for (const stream of this.streams.all()) if (!stream.closed) this.watchStream(stream, nowMs, excusedMs);
+    if (this.streams.size > 0 && this.profile.keepalive && this.#isDead(readMs)) {
       this.onLimit?.("h2PingAnswerMs");
       return this.onDead();
     }
@@ -576,7 +599,8 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
 
   /** What was written before an orderly end still leaves, as long as the peer takes it. */
   #linger(nowMs: number): void {
-    if (this.#failed || this.output.pendingBytes === 0 || this.#isDeaf(nowMs)) return this.socket.destroy();
+    if (this.#failed || this.output.pendingBytes === 0 || this.#isDeaf(nowMs, 0))
+      return this.socket.destroy();
     this.shard.wheel.arm(this, limits.lingerMs);
     this.shard.tick();
   }
@@ -584,27 +608,27 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   #watchOn(nowMs: number, expecting: boolean): void {
     if (this.closing || this.closed) return;
     const idleMs = nowMs - this.#idleSinceMs;
-    const active = expecting || this.busy || this.#drainPingMs >= 0 || this.output.blocked;
+    const waiting = this.#drainPingMs >= 0 || this.output.blocked || this.unread.waits;
+    const active = expecting || this.busy || waiting;
     if (active || idleMs < limits.h2WatchMs) return this.#watch();
     if (idleMs >= this.idleMs) return this.onIdle();
-    this.shard.wheel.arm(this, this.idleMs - idleMs);
-    this.shard.tick();
+    this.#lookIn(this.idleMs - idleMs);
   }
 
   /** The peer takes nothing at all. */
-  #isDeaf(nowMs: number): boolean {
+  #isDeaf(nowMs: number, excusedMs: number): boolean {
     if (!this.output.blocked) {
       this.#blockedSinceMs = -1;
       return false;
     }
     if (this.#blockedSinceMs < 0) this.#blockedSinceMs = nowMs;
-    return nowMs - this.#blockedSinceMs > limits.writeStallMs;
+    return nowMs - excusedMs - this.#blockedSinceMs > limits.writeStallMs;
   }
 
-  #isDead(nowMs: number): boolean {
-    if (nowMs - this.#lastHeardMs < limits.h2PingMs) return false;
-    if (this.#pingSentMs > this.#lastHeardMs) return nowMs - this.#pingSentMs > limits.h2PingAnswerMs;
-    this.#pingSentMs = nowMs;
+  #isDead(readMs: number): boolean {
+    if (readMs - this.#lastHeardMs < limits.h2PingMs) return false;
+    if (this.#pingSentMs > this.#lastHeardMs) return readMs - this.#pingSentMs > limits.h2PingAnswerMs;
+    this.#pingSentMs = readMs;
     this.writer.ping(pings.alive);
     return false;
   }

@@ -288,8 +288,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     this.server.nowAware();
   }
 
-  /** The limit that its body breaks by being slow, or null. Streams both ways may be silent. */
-  slowness(nowMs: number): BodyLimit | null {
+  /** The limit that its body breaks by being slow, or null. Streams both ways may be silent. `read`: what came of late was read. */
+  slowness(nowMs: number, read: boolean): BodyLimit | null {
     if ((this.flags & (is.remoteEnded | is.started | is.patient)) !== 0) return null;
     if (this.#pace === null) {
       this.put(is.patient, isGrpc(this.fields));
@@ -300,7 +300,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     const unasked = this.expectContinue && (this.flags & is.asked) === 0 && bytes === 0;
     return this.#pace.look(
       nowMs,
-      this.flowing && !unasked && (this.flags & is.patient) === 0,
+      read && this.flowing && !unasked && (this.flags & is.patient) === 0,
       bytes,
       this.receivedMs,
     );

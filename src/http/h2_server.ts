@@ -306,15 +306,15 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     this.options.onClosed?.();
   }
 
-  protected watchStream(stream: Http2Stream, nowMs: number): void {
+  protected watchStream(stream: Http2Stream, nowMs: number, excusedMs: number): void {
     const exchange = stream as Http2Exchange;
-    if (stream.isStalled(nowMs) && !exchange.isTunnel) {
+    if (stream.isStalled(nowMs - excusedMs) && !exchange.isTunnel) {
       this.options.onLimit?.("writeStallMs");
       this.resetStream(stream, errorCodes.cancel);
       stream.onBroken(errorCodes.cancel, "the client took nothing of its answer for too long", true);
       return;
     }
-    const limit = exchange.slowness(nowMs);
+    const limit = exchange.slowness(nowMs, excusedMs === 0);
     if (limit === null) return;
     this.options.onLimit?.(limit);
     exchange.timeOut(limit);

@@ -35,6 +35,8 @@ export class Shard {
   #spare: Uint8Array[] = [];
   #spareFields: HeadFields[] = [];
   #ticking: Timer | null = null;
+  #tickDueMs = 0;
+  #putOff = false;
   #soon = false;
   #dateSecond = 0;
   #dateText = "";
@@ -110,18 +112,22 @@ export class Shard {
   /** Keeps the wheel turning while something is armed. Call after arming. */
   tick(): void {
     if (this.#ticking !== null || !this.wheel.busy) return;
-    this.#ticking = this.clock.after(
-      limits.timerTickMs,
-      () => {
-        this.#ticking = null;
-        this.enter();
-        this.wheel.advance();
-        this.leave();
-        this.tick();
-      },
-      true,
-    );
+    this.#tickDueMs = this.#host.now() + limits.timerTickMs;
+    this.#ticking = this.clock.after(limits.timerTickMs, this.#turn, true);
   }
+
+  readonly #turn = (): void => {
+    this.#ticking = null;
+    // After a stall the tick comes before what the sockets have to say: they are heard first, and once.
+    const late = this.#host.now() - this.#tickDueMs >= limits.timerStallMs;
+    this.#putOff = late && !this.#putOff;
+    if (!this.#putOff) {
+      this.enter();
+      this.wheel.advance();
+      this.leave();
+    }
+    this.tick();
+  };
 
   takeBuffer(): Uint8Array {
     return this.#spare.pop() ?? new Uint8Array(limits.bufferHighBytes);

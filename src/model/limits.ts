@@ -122,6 +122,8 @@ export const limits = {
   /** Of bugs that a proxy lives on after. */
   faultsPerMinuteMax: 20,
   timerTickMs: 100,
+  /** A tick that comes so much later: the process itself stood still, and reads what came meanwhile before it blames anybody. */
+  timerStallMs: 1_000,
   // Pools and queues, per destination
   connectionsMax: 1024,
   pendingMax: 2_048,
@@ -266,6 +268,7 @@ assert(
     limits.bodyGraceMs < limits.bodyProgressMs,
   "a body is looked at before it can be too slow",
 );
+assert(limits.timerTickMs < limits.timerStallMs, "a tick is not taken for a stall");
 assert(limits.leaseRenewMs * 2 < limits.leaseMs, "one lost renewal does not end a lease");
 assert(limits.targetBytesMax < limits.requestHeadBytesMax, "a target fits a head");
 assert(

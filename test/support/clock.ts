@@ -44,6 +44,11 @@ export class ManualClock implements Clock {
     this.after(0, call);
   }
 
+  /** Time passes in which nothing runs: timers that became due are late. */
+  stall(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   async advance(ms: number): Promise<void> {
     const until = this.#nowMs + ms;
     await settled();

@@ -133,6 +133,23 @@ describe("a body", () => {
   });
 });
 
+test("a proxy that stood still reads what came meanwhile before it blames anybody for being late", async () => {
+  const { clock, socket, tripped, exchanges, say } = serverSide();
+  say("GET / HTTP/1.1\r\nHo");
+  await clock.advance(secondMs);
+  clock.stall(2 * limits.headMs);
+  await clock.advance(0);
+  expect([tripped, socket.ends]).toEqual([[], []]);
+  say("st: a\r\n\r\n");
+  await clock.advance(secondMs);
+  expect([exchanges.length, tripped]).toEqual([1, []]);
+  exchanges[0]?.respond(200, null, noEdits, 0);
+  exchanges[0]?.end(null);
+  say("GET / HTTP/1.1\r\nHo");
+  await clock.advance(limits.headMs + secondMs);
+  expect(tripped).toEqual(["headMs"]);
+});
+
 test("after an upgrade nothing is too slow", async () => {
   const { clock, tripped, exchanges, say } = serverSide();
   say("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n");
