@@ -95,9 +95,9 @@ export interface Net {
   /**
    * Turns an accepted plain socket into the server side of TLS. The bytes that were already read (the ClientHello
    * that told which credential to use) go in `received`; the call copies them. The old handler gets nothing more.
-   * Exactly one of `secured` and `failed` is called, later.
+   * Exactly one of `opened` and `failed` is called, later.
    */
-  secureServer(socket: Socket, options: TlsServerOptions, received: Uint8Array, dial: DialHandler): void;
+  secureServer(socket: Socket, options: TlsServerOptions, received: Uint8Array, dial: DialHandler): Dial;
   /** UDP socket. Rejects when the address cannot be bound. */
   udp(
     options: { readonly host: string; readonly port: number },

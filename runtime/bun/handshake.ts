@@ -2,7 +2,7 @@
  * A TLS connection from its first byte until somebody vouches for the peer. While it lasts, the stream's handler is the
  * handshake itself, so nothing reaches the owner; it ends with exactly one of `opened` and `failed` of the dial.
  */
-import type { DialHandler, SocketError, SocketHandler } from "../contract.ts";
+import type { Dial, DialHandler, SocketError, SocketHandler } from "../contract.ts";
 import { resetError, socketError } from "./errors.ts";
 import type { Faults } from "./faults.ts";
 import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
@@ -17,7 +17,7 @@ export interface HandshakeOptions {
   readonly endpoint: string | null;
 }
 
-export class TlsStream extends StreamSocket implements SocketHandler {
+export class TlsStream extends StreamSocket implements SocketHandler, Dial {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private settled = false;
 
@@ -70,12 +70,18 @@ export class TlsStream extends StreamSocket implements SocketHandler {
   /** Ends the connection and tells why, unless it is settled. */
   refuse(error: SocketError): void {
     if (this.settled) return;
-    this.settle();
-    this.handler = silentHandler;
-    this.destroy();
+    this.cancel();
     // Bun may find the first bytes bad while it is still being handed them: the dial hears of it later all the same.
     if (this.raw === null) setImmediate(() => this.options.dial.failed(error));
     else this.options.dial.failed(error);
+  }
+
+  /** As the dial of a server: gives up, unless it is settled. */
+  cancel(): void {
+    if (this.settled) return;
+    this.settle();
+    this.handler = silentHandler;
+    this.destroy();
   }
 
   /** Forgets the dial: nobody is told. */

@@ -52,9 +52,8 @@ export function createNet(faults: Faults): Net {
       return listenerOf(Bun.listen<StreamSocket>(adopted));
     },
     connect: (options, dial) => connect(options, dial, { contexts, faults }),
-    secureServer: (socket, options, received, dial) => {
-      secureServer(socket, options, received, dial, { contexts, faults });
-    },
+    secureServer: (socket, options, received, dial) =>
+      secureServer(socket, options, received, dial, { contexts, faults }),
     udp: (options, receive) => openUdp(options, receive, faults),
   };
 }

@@ -2,7 +2,7 @@
  * The server side of TLS on an accepted plain socket: the way one port serves several identities, and the way certificates
  * rotate, because a TLS listener of Bun holds one certificate for its life.
  */
-import type { DialHandler, Socket, SocketHandler, TlsServerOptions } from "../contract.ts";
+import type { Dial, DialHandler, Socket, SocketHandler, TlsServerOptions } from "../contract.ts";
 import { resetError, socketError, socketErrorOf } from "./errors.ts";
 import type { Faults } from "./faults.ts";
 import { tlsEvents, TlsStream } from "./handshake.ts";
@@ -40,7 +40,7 @@ export function secureServer(
   received: Uint8Array,
   dial: DialHandler,
   { contexts, faults }: { readonly contexts: TlsContexts; readonly faults: Faults },
-): void {
+): Dial {
   if (!(socket instanceof StreamSocket)) throw new TypeError("Cannot secure a socket of another adapter");
   const context = contexts.server(options);
   const stream = new TlsStream(faults, {
@@ -58,7 +58,7 @@ export function secureServer(
   const raw = socket.isClosed ? null : socket.abandon(new HandshakeMeter(stream, received.length));
   if (raw === null) {
     setImmediate(() => stream.refuse(resetError));
-    return;
+    return stream;
   }
   // `initialData`, `isServer` and `allowHalfOpen` work but are missing from the types.
   const upgrade = {
@@ -77,4 +77,5 @@ export function secureServer(
     raw.terminate();
     setImmediate(() => stream.refuse(socketErrorOf(error)));
   }
+  return stream;
 }

@@ -9,9 +9,11 @@ import { createPolicyBundler } from "../controller/policies.ts";
 import { createControlClient } from "../http/control_client.ts";
 import { serveControl } from "../http/control_server.ts";
 import { Shard } from "../http/shard.ts";
+import { Strangers } from "../http/strangers.ts";
 import { Renewal } from "../identity/renewal.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
+import { limitTrips } from "../telemetry/limit_trips.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { issueModeCredentials, readAuthority } from "./authority_file.ts";
 import { exposeController, pushHistogram } from "./controller_metrics.ts";
@@ -83,6 +85,7 @@ export async function startController(
     reach: (address, port) => reachMachine(net, address, port),
     log: (text) => runtime.process.stderr(`controller: ${text}\n`),
   });
+  const trips = limitTrips(metrics);
   const server = serveControl({
     net,
     clock,
@@ -90,6 +93,7 @@ export async function startController(
     listen: { host: bindHost(settings), port: settings.controller.port },
     identity: () => ({ ...credential.identity(), rootsPem: authority.bundle.rootsPem }),
     peer: "optional",
+    strangers: new Strangers((limit) => trips(limit, "control")),
     handler: (request, env) => controller.app.fetch(request, env),
   });
   processMetrics(runtime, metrics, "controller");

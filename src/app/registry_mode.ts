@@ -4,10 +4,12 @@ import { adminHandler } from "../admin/admin_pages.ts";
 import { UserError } from "../base/user_error.ts";
 import { serveControl } from "../http/control_server.ts";
 import { Shard } from "../http/shard.ts";
+import { Strangers } from "../http/strangers.ts";
 import { limits } from "../model/limits.ts";
 import { createRegistry } from "../registry/server.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import type { Store } from "../registry/store.ts";
+import { limitTrips } from "../telemetry/limit_trips.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { exposeCredential, ModeCredentialFile } from "./mode_credential.ts";
 import { servePlain } from "./plain_server.ts";
@@ -41,6 +43,8 @@ export async function startRegistry(
   const store = options.store ?? new SqliteStore(runtime.databases, folder.registryStore, clock);
   const { trustDomain } = settings;
   const registry = createRegistry({ store, clock, random: runtime.random, trustDomain });
+  const metrics = new Metrics();
+  const trips = limitTrips(metrics);
   const server = serveControl({
     net,
     clock,
@@ -48,9 +52,9 @@ export async function startRegistry(
     listen: { host: bindHost(settings), port: settings.registry.port },
     identity: () => credential.identity(),
     peer: "required",
+    strangers: new Strangers((limit) => trips(limit, "registry")),
     handler: (request, env) => registry.app.fetch(request, env),
   });
-  const metrics = new Metrics();
   processMetrics(runtime, metrics, "registry");
   exposeCredential(metrics, clock, credential);
   const revision = metrics.gauge("heddle_registry_revision", "Revision of the store.");

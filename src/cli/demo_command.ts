@@ -32,7 +32,7 @@ export function registerDemo(program: Command, cli: Cli): void {
       const { servePlain } = await import("../app/plain_server.ts");
       const handler = demoService(role, { version: flags.label, instance: `${flags.host}:${flags.port}` });
       if (handler === null) throw new UserError(`There is no demo service "${role}"`);
-      servePlain(cli.runtime, { host: flags.host, port: flags.port }, handler);
+      servePlain(cli.runtime, { host: flags.host, port: flags.port }, handler, null);
       await new Promise(() => {});
     });
 }

@@ -2,14 +2,15 @@
  * Serves a Hono app (anything that turns a Request into a Response) with the drivers of the data plane: over mTLS, where
  * each request knows its caller, or in clear text for loopback. Answers stream with backpressure.
  */
-import type { Clock, Net, Socket, SocketHandler, TlsServerOptions } from "../../runtime/contract.ts";
-import { WheelEntry } from "../base/timer_wheel.ts";
+import type { Clock, Net, Socket, SocketHandler } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import { noEdits, type FieldEdits } from "../wire/fields.ts";
 import type { Caller, ControlHandler, ControlIdentity } from "./control.ts";
 import type { ConnectionInfo, RequestSink, ServerExchange } from "./exchange.ts";
 import { Http1Server } from "./h1_server.ts";
+import { SecureStart } from "./secure_start.ts";
 import type { Shard } from "./shard.ts";
+import type { Stranger, Strangers } from "./strangers.ts";
 
 export interface ControlServerOptions {
   readonly net: Net;
@@ -19,6 +20,8 @@ export interface ControlServerOptions {
   /** null: clear text. Otherwise read at each new connection. */
   readonly identity: (() => ControlIdentity) | null;
   readonly peer: "required" | "optional";
+  /** Bounds the connections that have shown no certificate; null: their number is nobody's business. */
+  readonly strangers: Strangers | null;
   readonly handler: ControlHandler;
 }
 
@@ -29,80 +32,48 @@ export interface ControlServer {
 }
 
 export function serveControl(options: ControlServerOptions): ControlServer {
+  const { net, clock, shard, identity, peer, strangers, handler } = options;
   const open = new Set<Http1Server>();
-  const begin = (socket: Socket): SocketHandler => {
+  const begin = (socket: Socket, stranger: Stranger | null): SocketHandler => {
     const caller = callerOf(socket);
+    // Over TLS whoever shows no certificate comes to join, and is done soon.
+    const passes = identity !== null && caller.certificate === null;
+    const over = passes ? clock.after(limits.strangerMs, () => server.destroy(), true) : null;
     const server = new Http1Server(socket, {
-      shard: options.shard,
+      shard,
       connection: connectionOf(socket),
-      handler: (exchange) => void new Conversation(exchange, options.handler, caller),
-      onClosed: () => open.delete(server),
+      handler: (exchange) => {
+        if (exchange.request.upgrade === "connect") server.retire();
+        new Conversation(exchange, handler, caller);
+      },
+      onClosed: () => {
+        open.delete(server);
+        over?.cancel();
+        stranger?.leave();
+      },
       hostOptional: true,
     });
+    if (caller.certificate !== null) stranger?.leave();
+    else if (stranger !== null) stranger.end = () => server.destroy();
     open.add(server);
     return server;
   };
-  const listener = options.net.listen(options.listen, (socket) =>
-    options.identity === null ? begin(socket) : new TlsStart(socket, options, begin),
-  );
+  const listener = net.listen(options.listen, (socket) => {
+    const stranger = strangers?.admit(socket.remoteAddress, () => socket.destroy()) ?? null;
+    const secured = (above: Socket): SocketHandler => begin(above, stranger);
+    if (identity === null) return secured(socket);
+    return new SecureStart(socket, { net, shard, identity, peer, stranger, secured });
+  });
   return {
     port: listener.port,
     close: async (deadlineMs) => {
       listener.close();
       for (const server of open) server.retire();
-      const until = options.clock.now() + deadlineMs;
-      while (open.size > 0 && options.clock.now() < until)
-        await new Promise<void>((done) => options.clock.after(20, done));
+      const until = clock.now() + deadlineMs;
+      while (open.size > 0 && clock.now() < until) await new Promise<void>((done) => clock.after(20, done));
       for (const server of open) server.destroy();
     },
   };
-}
-
-/** The first bytes of a TLS connection; hands the socket over to TLS with them. */
-class TlsStart extends WheelEntry implements SocketHandler {
-  constructor(
-    readonly socket: Socket,
-    readonly options: ControlServerOptions,
-    readonly begin: (socket: Socket) => SocketHandler,
-  ) {
-    super();
-    options.shard.wheel.arm(this, limits.clientHelloMs);
-    options.shard.tick();
-  }
-
-  /** Nothing came in time. */
-  expired(): void {
-    this.socket.destroy();
-  }
-
-  data(chunk: Uint8Array): void {
-    this.options.shard.wheel.forget(this);
-    const { net, identity, peer } = this.options;
-    const { credential, rootsPem } = (identity as () => ControlIdentity)();
-    if (credential === null) return this.socket.destroy();
-    const tls: TlsServerOptions = {
-      credential,
-      trustPem: rootsPem,
-      alpn: ["http/1.1"],
-      peer,
-      handshakeTimeoutMs: limits.tlsHandshakeMs,
-      accept: (session) =>
-        session.peer !== null && session.peer.uris.length !== 1
-          ? "the certificate has not exactly one URI name"
-          : null,
-    };
-    net.secureServer(this.socket, tls, chunk, { opened: this.begin, failed: () => {} });
-  }
-
-  drain(): void {}
-
-  end(): void {
-    this.socket.destroy();
-  }
-
-  close(): void {
-    this.options.shard.wheel.forget(this);
-  }
 }
 
 function callerOf(socket: Socket): Caller {
@@ -131,6 +102,9 @@ class Conversation implements RequestSink {
   ) {
     this.#sizeMax =
       caller.certificate === null ? limits.controlStrangerBodyBytesMax : limits.controlBodyBytesMax;
+    if (exchange.request.upgrade === "connect")
+      this.#plain(405, "CONNECT leads nowhere from here", ["allow", "GET, HEAD, POST, PUT, DELETE"]);
+    exchange.keepUpgrade(null);
     if (exchange.request.expectContinue) exchange.inform(100, null, noEdits);
     exchange.accept(this);
   }
@@ -212,15 +186,11 @@ class Conversation implements RequestSink {
     if (this.#gone) await reader.cancel().catch(() => undefined);
   }
 
-  #plain(status: number, text: string): void {
+  #plain(status: number, text: string, more: readonly string[] = []): void {
     if (this.exchange.finished) return;
     const bytes = new TextEncoder().encode(JSON.stringify({ error: text }));
-    this.exchange.respond(
-      status,
-      null,
-      { remove: [], set: ["content-type", "application/json"], add: [] },
-      bytes.length,
-    );
+    const set = ["content-type", "application/json", ...more];
+    this.exchange.respond(status, null, { remove: [], set, add: [] }, bytes.length);
     this.exchange.write(bytes);
     this.exchange.end(null);
   }

@@ -106,10 +106,10 @@ export interface ServerExchange {
   /** The request is a declared stream: its body may come as slowly as it likes. */
   bePatient(): void;
   /**
-   * Leaves of the upgrade that the request asks for only what passes where these protocols are named. In HTTP/2 it stays: there a
-   * request is nothing without it. Before `accept`.
+   * Leaves of the upgrade that the request asks for only what passes where these protocols are named; null: nothing at all. In
+   * HTTP/2 it stays: there a request is nothing without it. Before `accept`.
    */
-  keepUpgrade(named: readonly string[]): void;
+  keepUpgrade(named: readonly string[] | null): void;
   /** True once the answer is complete or aborted or the client left. */
   readonly finished: boolean;
 }

@@ -106,10 +106,10 @@ export class Http1Exchange implements ServerExchange, RequestHead {
     this.#patient = true;
   }
 
-  keepUpgrade(named: readonly string[]): void {
+  keepUpgrade(named: readonly string[] | null): void {
     const { upgrade } = this;
     if (upgrade === null || upgrade === "connect") return;
-    this.upgrade = firstPassing(upgrade, this.method, named);
+    this.upgrade = named === null ? null : firstPassing(upgrade, this.method, named);
     if (this.upgrade === null) this.holding = false;
   }
 

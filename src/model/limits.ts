@@ -177,6 +177,11 @@ export const limits = {
   streamHeartbeatMs: 10_000,
   streamQueueBytesMax: 32 * mib,
   controlDrainMs: 2_000,
+  /** Connections that have shown no certificate, to one port: of one address, and in all. */
+  strangersPerSourceMax: 64,
+  strangersMax: 512,
+  /** Of one that shows none in its handshake either. */
+  strangerMs: 30_000,
   credentialFileLookMs: 1_000,
   controlConnectMs: 3_000,
   controlCallMs: 15_000,
@@ -269,6 +274,7 @@ assert(
   "a body is looked at before it can be too slow",
 );
 assert(limits.timerTickMs < limits.timerStallMs, "a tick is not taken for a stall");
+assert(limits.strangersPerSourceMax < limits.strangersMax, "no single address fills a port");
 assert(limits.leaseRenewMs * 2 < limits.leaseMs, "one lost renewal does not end a lease");
 assert(limits.targetBytesMax < limits.requestHeadBytesMax, "a target fits a head");
 assert(

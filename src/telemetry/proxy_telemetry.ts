@@ -2,6 +2,7 @@
  * What the pipelines report to: turns each finished record into the golden metrics and the access log. The handles of a (direction, service, source, route, status) are resolved once and then found by key.
  */
 import type { AccessLog } from "./access_log.ts";
+import { limitTrips } from "./limit_trips.ts";
 import type { Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
 import { PolicyTelemetry } from "./policy_telemetry.ts";
 import type { AccessVerdict, ExchangeRecord, Recorder } from "./record.ts";
@@ -40,7 +41,7 @@ export class ProxyTelemetry implements Recorder {
   /** By service, then rule, then verdict. */
   readonly #accessHandles = new Map<string, Map<string, Map<string, Counter>>>();
   readonly #policies: PolicyTelemetry;
-  readonly #trips: Resolve<Counter>;
+  readonly limitTripped: (limit: string, listener: string) => void;
   readonly #detected: Resolve<Counter>;
   readonly #handles = { inbound: new EdgeHandles(), outbound: new EdgeHandles() };
 
@@ -96,11 +97,7 @@ export class ProxyTelemetry implements Recorder {
       "Connections to services without a declared protocol, by what they turned out to speak and what told it.",
       ["service", "protocol", "by"],
     );
-    this.#trips = metrics.counter(
-      "heddle_limit_trips_total",
-      "Times a limit ended, refused or slowed something.",
-      ["limit", "listener"],
-    );
+    this.limitTripped = limitTrips(metrics);
   }
 
   finish(record: ExchangeRecord, endedMs: number): void {
@@ -115,10 +112,6 @@ export class ProxyTelemetry implements Recorder {
   tcpOpened({ direction, service, source }: ExchangeRecord): void {
     this.#tcpOpened(direction, service, source).add(1);
     this.#tcpOpen(direction, service, source).add(1);
-  }
-
-  limitTripped(limit: string, listener: string): void {
-    this.#trips(limit, listener).add(1);
   }
 
   detected(service: string, protocol: string, by: string): void {

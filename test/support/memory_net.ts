@@ -90,7 +90,7 @@ export class MemoryNet implements Net {
     throw new Error("There are no descriptors in memory");
   }
 
-  secureServer(): void {
+  secureServer(): never {
     throw new Error("There is no TLS in memory");
   }
 

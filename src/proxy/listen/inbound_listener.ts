@@ -6,6 +6,7 @@ import type { Listener, Net, Socket, SocketHandler, TlsServerOptions } from "../
 import { joined } from "../../base/bytes.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
 import type { Shard } from "../../http/shard.ts";
+import { Strangers, type Stranger } from "../../http/strangers.ts";
 import { limits } from "../../model/limits.ts";
 import { readClientHello } from "../../wire/client_hello.ts";
 
@@ -25,8 +26,12 @@ export interface InboundListenerOptions {
 
 /** Throws a `ListenError` when the port cannot be had. */
 export function listenInbound(options: InboundListenerOptions): Listener {
-  const { host, port } = options;
-  return options.net.listen({ host, port }, (socket) => new Hello(socket, options));
+  const { host, port, onLimit } = options;
+  const strangers = new Strangers(onLimit);
+  return options.net.listen({ host, port }, (socket) => {
+    const stranger = strangers.admit(socket.remoteAddress, () => socket.destroy());
+    return new Hello(socket, stranger, options);
+  });
 }
 
 const plainAnswer = new TextEncoder().encode(
@@ -44,6 +49,8 @@ class Hello extends WheelEntry implements SocketHandler {
 
   constructor(
     readonly socket: Socket,
+    /** Until its certificate was verified. */
+    readonly stranger: Stranger,
     readonly options: InboundListenerOptions,
   ) {
     super();
@@ -75,6 +82,7 @@ class Hello extends WheelEntry implements SocketHandler {
 
   close(): void {
     this.options.shard.wheel.forget(this);
+    this.stranger.leave();
   }
 
   expired(): void {
@@ -83,15 +91,23 @@ class Hello extends WheelEntry implements SocketHandler {
   }
 
   #secure(serverName: string, received: Uint8Array): void {
+    const { stranger } = this;
     const { net, shard, choose, secured, refused } = this.options;
     const tls = choose(serverName);
     if (tls === null) return this.#refuse(unknownName, `a client that wants "${serverName}"`);
     this.#done = true;
     shard.wheel.forget(this);
-    net.secureServer(this.socket, tls, received, {
-      opened: (socket) => secured(socket, serverName),
-      failed: (error) => refused(`a client of ${serverName}: ${error.message}`),
+    const handshake = net.secureServer(this.socket, tls, received, {
+      opened: (socket) => {
+        stranger.leave();
+        return secured(socket, serverName);
+      },
+      failed: (error) => {
+        stranger.leave();
+        refused(`a client of ${serverName}: ${error.message}`);
+      },
     });
+    stranger.end = () => handshake.cancel();
   }
 
   #refuse(answer: Uint8Array, reason: string): void {

@@ -57,6 +57,7 @@ function serve(app: { fetch: ControlHandler }, shown: TlsCredential = credential
     listen: { host: "127.0.0.1", port: 0 },
     identity: () => ({ credential: shown, rootsPem: trusted }),
     peer: "optional",
+    strangers: null,
     handler: (request, env) => {
       asked.push(`${request.method} ${new URL(request.url).pathname}`);
       return app.fetch(request, env);
@@ -264,6 +265,7 @@ describe("the controller's port", () => {
       listen: { host: "127.0.0.1", port: 0 },
       identity: () => ({ credential, rootsPem }),
       peer: "optional",
+      strangers: null,
       handler: () => new Response(),
     });
     const silent = await dialled(runtime, { host: "127.0.0.1", port: server.port, timeoutMs: 1_000 });

@@ -1,0 +1,213 @@
+/** Who has shown no certificate: how many of them there are, for how long, and that they keep nobody out. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { createControlClient } from "../../../src/http/control_client.ts";
+import { serveControl, type ControlServer } from "../../../src/http/control_server.ts";
+import { Shard } from "../../../src/http/shard.ts";
+import { Strangers } from "../../../src/http/strangers.ts";
+import { limits } from "../../../src/model/limits.ts";
+import { makeTestAuthority } from "../../support/certificates.ts";
+import { ManualClock } from "../../support/clock.ts";
+import { runtime } from "../../support/planes.ts";
+import { dial, dialled, until, type End } from "../../support/sockets.ts";
+
+const { strangersMax, strangersPerSourceMax } = limits;
+
+describe("of connections without a certificate", () => {
+  function counted() {
+    const ended: string[] = [];
+    const trips: string[] = [];
+    const strangers = new Strangers((limit) => trips.push(limit));
+    const come = (source: string, name = source) => strangers.admit(source, () => ended.push(name));
+    return { ended, trips, come };
+  }
+
+  test("one source has so many, and for each further one the oldest of it goes", () => {
+    const { ended, trips, come } = counted();
+    come("b");
+    for (let each = 0; each < strangersPerSourceMax + 2; each++) come("a", `a${each}`);
+    expect(ended).toEqual(["a0", "a1"]);
+    expect(trips).toEqual(["strangersPerSourceMax", "strangersPerSourceMax"]);
+  });
+
+  test("all sources have so many together, and who has most of them gives way", () => {
+    const { ended, trips, come } = counted();
+    come("old");
+    for (let each = 0; each < strangersPerSourceMax; each++) come("greedy", `greedy${each}`);
+    for (let each = 0; each < strangersMax - strangersPerSourceMax - 1; each++) come(`other${each}`);
+    expect(ended).toEqual([]);
+    come("new");
+    come("newer");
+    expect(ended).toEqual(["greedy0", "greedy1"]);
+    expect(trips).toEqual(["strangersMax", "strangersMax"]);
+  });
+
+  test("whoever is known, or gone, counts no more, whatever is called twice", () => {
+    const { ended, come } = counted();
+    for (let each = 0; each < 3 * strangersPerSourceMax; each++) {
+      const stranger = come("a");
+      stranger.leave();
+      stranger.leave();
+    }
+    expect(ended).toEqual([]);
+    const all = Array.from({ length: strangersPerSourceMax + 1 }, (_, each) => come("a", `a${each}`));
+    for (const stranger of all) stranger.leave();
+    for (let each = 0; each < strangersPerSourceMax; each++) come("a", `b${each}`);
+    expect(ended).toEqual(["a0"]);
+  });
+});
+
+const authority = await makeTestAuthority();
+const shown = await authority.issue({ uri: "spiffe://mesh.test/controller/one", dns: ["controller.heddle"] });
+const member = await authority.issue({ uri: "spiffe://mesh.test/node/vm-1" });
+const rootsPem = [authority.rootPem];
+const open: (ControlServer | End)[] = [];
+afterAll(async () => {
+  for (const each of open) {
+    if ("socket" in each) each.socket.destroy();
+    else await each.close(0);
+  }
+});
+
+function serve(peer: "required" | "optional" | null, clock = new ManualClock()) {
+  const asked: string[] = [];
+  const trips: string[] = [];
+  const server = serveControl({
+    net: runtime.net,
+    clock,
+    shard: new Shard(clock),
+    listen: { host: "127.0.0.1", port: 0 },
+    identity: peer === null ? null : () => ({ credential: shown, rootsPem }),
+    peer: peer ?? "optional",
+    strangers: new Strangers((limit) => trips.push(limit)),
+    handler: (request, { caller }) => {
+      asked.push(`${request.method} ${new URL(request.url).pathname}`);
+      return Response.json({ caller: caller.spiffeId });
+    },
+  });
+  open.push(server);
+  return { asked, trips, port: server.port, clock };
+}
+
+const end = (port: number, tls: "tls" | "mtls" | null, localAddress?: string): Promise<End> =>
+  dialled(runtime, {
+    host: "127.0.0.1",
+    port,
+    timeoutMs: 5_000,
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(tls === null
+      ? {}
+      : {
+          tls: {
+            ...(tls === "mtls" ? { credential: member } : {}),
+            trustPem: rootsPem,
+            alpn: ["http/1.1"],
+            serverName: "controller.heddle",
+            verify: "chain",
+            handshakeTimeoutMs: 5_000,
+            accept: () => null,
+          },
+        }),
+  }).then((found) => {
+    open.push(found);
+    return found;
+  });
+
+const say = ({ socket }: End, text: string): void => void socket.write(Buffer.from(text));
+const gone = ({ heard }: End): boolean => heard.ended || heard.closed;
+
+describe("a control port", () => {
+  for (const [what, peer, tls] of [
+    ["without a certificate", "optional", "tls"],
+    ["with a certificate", "required", "mtls"],
+    ["in clear text", null, null],
+  ] as const) {
+    test(`answers CONNECT ${what} with 405, and ends it`, async () => {
+      const { port, asked } = serve(peer);
+      const client = await end(port, tls);
+      say(client, "CONNECT 10.0.0.1:22 HTTP/1.1\r\nHost: 10.0.0.1:22\r\n\r\nSSH-2.0-x\r\n");
+      await until(() => gone(client), "it is ended");
+      expect(client.heard.text()).toStartWith("HTTP/1.1 405 ");
+      expect(client.heard.text()).toContain("connection: close");
+      expect(client.heard.text()).not.toContain("HTTP/1.1 400");
+      expect(asked).toEqual([]);
+    });
+
+    test(`answers who asks for an upgrade ${what} as if it had not been asked for`, async () => {
+      const { port, asked } = serve(peer);
+      const client = await end(port, tls);
+      for (const [at, upgrade] of ["h2c", "websocket", "chat, tls/1.2"].entries()) {
+        const socket = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        say(
+          client,
+          `GET /x HTTP/1.1\r\nHost: a\r\n${socket}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`,
+        );
+        const count = (): number => client.heard.text().split("HTTP/1.1 200 OK").length - 1;
+        await until(() => count() === at + 1, `${upgrade} is answered`);
+      }
+      expect(asked).toEqual(["GET /x", "GET /x", "GET /x"]);
+      expect(client.heard.text()).not.toContain("101");
+    });
+  }
+
+  test("ends whoever has shown no certificate after a while, whatever it does, and nobody else", async () => {
+    const { port, clock } = serve("optional");
+    const [stranger, known] = [await end(port, "tls"), await end(port, "mtls")];
+    const request = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+    const lookMs = limits.strangerMs / 10;
+    for (let look = 0; look < 9; look++) {
+      for (const client of [stranger, known]) {
+        say(client, request);
+        await until(() => client.heard.text().split("200 OK").length === look + 2, "it is answered");
+      }
+      await clock.advance(lookMs);
+    }
+    expect([gone(stranger), gone(known)]).toEqual([false, false]);
+    await clock.advance(2 * lookMs);
+    await until(() => gone(stranger), "the stranger is ended");
+    say(known, request);
+    await until(() => known.heard.text().split("200 OK").length === 11, "the other is answered");
+  });
+
+  test("is open to those who can show a certificate while strangers fill it, in the handshake or before", async () => {
+    const { port, trips } = serve("required");
+    const known = await end(port, "mtls");
+    // Each begins a handshake that it never ends.
+    const hello = Buffer.from("160301020001", "hex");
+    const strangers: End[] = [];
+    for (let each = 0; each < strangersPerSourceMax + 8; each++) {
+      const stranger = await end(port, null);
+      if (each % 2 === 0) stranger.socket.write(hello);
+      strangers.push(stranger);
+    }
+    await until(() => strangers.slice(0, 8).every(gone), "the oldest are ended");
+    await until(() => trips.length === 8, "each is counted");
+    const late = await end(port, "mtls");
+    expect(strangers.filter(gone).length).toBe(9);
+    for (const client of [known, late]) {
+      say(client, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+      await until(() => client.heard.text().includes("200 OK"), "who has a certificate is answered");
+    }
+  });
+
+  test("in clear text has room for so many connections", async () => {
+    const { port } = serve(null);
+    const clients: End[] = [];
+    for (let each = 0; each < strangersPerSourceMax + 1; each++) clients.push(await end(port, null));
+    await until(() => gone(clients[0] as End), "the oldest is ended");
+    expect(clients.filter(gone).length).toBe(1);
+  });
+
+  test("takes a client of ours through all that", async () => {
+    const { port } = serve("required");
+    const client = createControlClient({
+      ...{ net: runtime.net, clock: runtime.clock, shard: new Shard(runtime.clock) },
+      ...{ host: "127.0.0.1", port, serverName: "controller.heddle", expect: () => true },
+      identity: () => ({ credential: member, rootsPem }),
+    });
+    expect((await client.call("GET", "/x")).body).toEqual({ caller: "spiffe://mesh.test/node/vm-1" });
+    client.close();
+    const refused = await dial(runtime, { host: "127.0.0.1", port, timeoutMs: 1_000 });
+    expect("kind" in refused).toBe(false);
+    if (!("kind" in refused)) refused.socket.destroy();
+  });
+});
