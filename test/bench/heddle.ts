@@ -19,6 +19,10 @@ export interface HeddleContext {
   readonly proxyCore: number;
   readonly loadCore: number;
   readonly wanted: readonly Work[];
+  /** Default: what this repository compiled. */
+  readonly binary?: string;
+  /** Of the mesh, as startMesh takes it: two at once need addresses of their own. */
+  readonly addressFirst?: number;
 }
 
 export interface IdleResult {
@@ -91,13 +95,16 @@ const acceptRuns = 5;
 
 /** The reason when it cannot. */
 export async function startHeddle(context: HeddleContext): Promise<StartedHeddle | string> {
-  if (!existsSync(binaryPath)) return "npm run compile makes it";
+  const { binary = binaryPath, addressFirst = 0 } = context;
+  if (!existsSync(binary)) return "npm run compile makes it";
   // What is measured without load needs a pair all the same.
   const wanted = new Set<Work>(context.wanted.length === 0 ? ["pair"] : context.wanted);
   const taken = ways.filter(({ work }) => wanted.has(work));
   // Every machine has a service, also where no work calls the second one.
   const called = [...new Set(["web", ...taken.map(({ service }) => service)])];
   const mesh = await startMesh({
+    binary,
+    addressFirst,
     documents: documentsOf(called),
     cores: { proxies: context.proxyCore, others: context.loadCore },
     machines: machinesOf(context, taken, called),

@@ -1,17 +1,26 @@
 /**
- * Entry of `npm run bench`: what one request costs in heddle and in the proxies people know, in one run. Proxies on one
- * core, load and backends on the other; interleaved rounds, medians. Only ratios carry over to another machine.
+ * Entry of `npm run bench`: what one request costs in heddle and in the proxies people know, or in today's heddle and in that of
+ * another commit, in one run. Proxies on one core, load and backends on the other; interleaved rounds, medians. Only ratios
+ * carry over to another machine.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { hasProgram } from "../support/processes.ts";
+import { measureAgainst } from "./against.ts";
 import { conditions } from "./conditions.ts";
 import { measureConnections } from "./connections_part.ts";
 import { measureFloods } from "./floods_part.ts";
 import type { StartedHeddle } from "./heddle.ts";
 import { measureIdle } from "./idle_part.ts";
 import { measureLatency } from "./latency_part.ts";
-import { parseOptions, parts, type BenchOptions, type Part } from "./options.ts";
-import { mergeReport, renderSection } from "./report.ts";
+import {
+  parseOptions,
+  parts,
+  titleOf,
+  type AgainstOptions,
+  type BenchOptions,
+  type Part,
+} from "./options.ts";
+import { againstTitle, mergeReport, renderSection } from "./report.ts";
 import { newStage, note, startStage, stopStage, type Stage } from "./stage.ts";
 import { measureWork } from "./work_part.ts";
 
@@ -28,25 +37,52 @@ export async function runBench(args: readonly string[]): Promise<number> {
     process.stderr.write(`Cannot bench without ${missing.join(", ")}: run test/bench/install_peers.sh\n`);
     return 2;
   }
-  const sections = new Map<Part, string>();
-  const failed: Part[] = [];
+  const { against } = options;
+  const sections = new Map<string, string>();
   try {
-    for (const part of parts.filter((each) => options.only.includes(each))) {
-      try {
-        const section = await measureAlone(part, options);
-        if (section !== null) sections.set(part, section);
-      } catch (error) {
-        note(`${part} failed: ${(error as Error).message}`);
-        failed.push(part);
-      }
-    }
+    const good =
+      against === null
+        ? await measureParts(options, sections)
+        : await measureComparison(options, against, sections);
+    return good ? 0 : 1;
   } finally {
     const file = `${import.meta.dir}/RESULTS.md`;
     const old = existsSync(file) ? readFileSync(file, "utf8") : "";
     process.stdout.write(`\n${mergeReport("", sections)}`);
     if (options.write) writeFileSync(file, mergeReport(old, sections));
   }
-  return failed.length === 0 ? 0 : 1;
+}
+
+/** Adds a section for each part; false when one failed. */
+async function measureParts(options: BenchOptions, sections: Map<string, string>): Promise<boolean> {
+  let good = true;
+  for (const part of parts.filter((each) => options.only.includes(each))) {
+    try {
+      const section = await measureAlone(part, options);
+      if (section !== null) sections.set(titleOf(part), section);
+    } catch (error) {
+      note(`${part} failed: ${(error as Error).message}`);
+      good = false;
+    }
+  }
+  return good;
+}
+
+/** Adds its section; false when it failed or today's heddle costs more than the bar allows. */
+async function measureComparison(
+  options: BenchOptions,
+  against: AgainstOptions,
+  sections: Map<string, string>,
+): Promise<boolean> {
+  const before = conditions(options.args);
+  try {
+    const { lines, versions, met } = await measureAgainst(options, against);
+    sections.set(againstTitle, renderSection({ title: againstTitle, lines }, before, versions));
+    return met;
+  } catch (error) {
+    note(`against ${against.commit} failed: ${(error as Error).message}`);
+    return false;
+  }
 }
 
 /**
@@ -60,7 +96,7 @@ async function measureAlone(part: Part, options: BenchOptions): Promise<string |
     await startStage(stage, part);
     const versions = [...stage.versions].map(([name, version]) => `${name} ${version}`).join(", ");
     const lines = await measure(stage, part, options);
-    return lines === null ? null : renderSection({ part, lines }, before, versions);
+    return lines === null ? null : renderSection({ title: titleOf(part), lines }, before, versions);
   } finally {
     await stopStage(stage);
   }

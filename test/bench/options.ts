@@ -16,9 +16,22 @@ export function titleOf(part: Part): string {
   return part in otherParts ? otherParts[part as keyof typeof otherParts] : workPlans[part as Work].title;
 }
 
+/** Another commit, beside which today's heddle is measured instead of the peers. */
+export interface AgainstOptions {
+  /** By any name that git knows. */
+  readonly commit: string;
+  readonly works: readonly Work[];
+  /** Today's cost is at most so many times the other's. */
+  readonly bar: number;
+  /** So often both are started anew. */
+  readonly starts: number;
+}
+
 export interface BenchOptions {
+  readonly against: AgainstOptions | null;
   readonly only: readonly Part[];
   readonly write: boolean;
+  /** With another commit: of every start. */
   readonly rounds: number;
   /** Of what a load counts, in each round. */
   readonly counts: Readonly<Record<LoadName, number>>;
@@ -33,11 +46,19 @@ export interface BenchOptions {
   readonly args: readonly string[];
 }
 
+const ratioBar = 1.05;
+/** What a request costs by each protocol, on one proxy and on a pair. */
+const comparedParts = ["hop", "pair", "hop2", "pair2", "grpc", "carried"] as const satisfies readonly Work[];
+
 export const usage = `Usage: npm run bench -- [--quick] [--only ${parts.join(",")}] [--rounds N] [--write]
-  --quick   fewer and shorter rounds, for a first look
-  --only    these parts alone
-  --rounds  interleaved rounds, whose median counts (default 11)
-  --write   put the results of these parts into test/bench/RESULTS.md
+       npm run bench -- --against COMMIT [--bar ${ratioBar}] [--starts N] [--quick] [--only ${works.join(",")}] [--rounds N] [--write]
+  --quick    fewer and shorter rounds, for a first look
+  --only     these parts alone (default: all; with --against: ${comparedParts.join(",")})
+  --rounds   interleaved rounds, whose median counts (default 11; with --against 5 of each start)
+  --write    put the results of these parts into test/bench/RESULTS.md
+  --against  compile COMMIT too, and say what today's heddle costs beside it rather than beside other proxies
+  --bar      what today's cost ÷ that of COMMIT is to be at most; the exit code is 1 where it is more
+  --starts   how often both are started anew (default 3)
 `;
 
 const counts = {
@@ -50,21 +71,39 @@ const counts = {
 } as const;
 const quickCounts = { http1: 15_000, http2: 20_000, grpc: 20_000, bulk: 2e8, short: 1_000, events: 1_000 };
 
+const bare: ReadonlySet<string> = new Set(["--quick", "--write"]);
+/** Flags with a value, and what it looks like. */
+const valued: Readonly<Record<string, RegExp>> = {
+  "--only": /^/,
+  "--rounds": /^[1-9]\d?$/,
+  "--against": /^[^-]/,
+  "--bar": /^\d\.\d+$/,
+  "--starts": /^[1-9]$/,
+};
+
 /** Throws with the reason when a flag is wrong. */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const quick = args.includes("--quick");
-  let only: readonly Part[] = parts;
-  // Many: how fast a shared machine is differs from one ten seconds to the next.
-  let rounds = quick ? 3 : 11;
-  for (let at = 0; at < args.length; at++) {
-    const flag = args[at];
-    if (flag === "--quick" || flag === "--write") continue;
-    const value = args[++at] ?? "";
-    if (flag === "--only") only = value.split(",").map(partOf);
-    else if (flag === "--rounds" && /^[1-9]\d?$/.test(value)) rounds = Number(value);
-    else throw new Error(`Cannot use "${flag} ${value}"\n${usage}`);
+  const values = valuesOf(args);
+  const number = (flag: string, meant: number): number => Number(values.get(flag) ?? meant);
+  const commit = values.get("--against") ?? null;
+  const named = values.get("--only")?.split(",").map(partOf) ?? null;
+  const only = named ?? (commit === null ? parts : comparedParts);
+  if (commit === null && (values.has("--bar") || values.has("--starts"))) {
+    throw new Error(`Cannot use --bar or --starts without --against\n${usage}`);
   }
+  // Many: how fast a shared machine is differs from one ten seconds to the next.
+  const rounds = number("--rounds", quick ? 3 : commit === null ? 11 : 5);
   return {
+    against:
+      commit === null
+        ? null
+        : {
+            commit,
+            works: only.map(comparable),
+            bar: number("--bar", ratioBar),
+            starts: number("--starts", quick ? 1 : 3),
+          },
     only,
     write: args.includes("--write"),
     rounds,
@@ -78,8 +117,27 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   };
 }
 
+/** Of the flags that have one; throws at the first that cannot be used. */
+function valuesOf(args: readonly string[]): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (let at = 0; at < args.length; at++) {
+    const flag = args[at] ?? "";
+    if (bare.has(flag)) continue;
+    const value = args[++at] ?? "";
+    if (valued[flag]?.test(value) !== true) throw new Error(`Cannot use "${flag} ${value}"\n${usage}`);
+    values.set(flag, value);
+  }
+  return values;
+}
+
 function partOf(text: string): Part {
   const part = parts.find((each) => each === text);
   if (part === undefined) throw new Error(`Cannot run "${text}": expected one of ${parts.join(", ")}`);
   return part;
+}
+
+function comparable(part: Part): Work {
+  const work = works.find((each) => each === part);
+  if (work !== undefined) return work;
+  throw new Error(`Cannot compare "${part}" with another commit: expected one of ${works.join(", ")}`);
 }

@@ -3,10 +3,10 @@
  * that it was measured under. Sections of parts that were not measured this time stay as they are.
  */
 import type { Conditions } from "./conditions.ts";
-import { parts, titleOf, type Part } from "./options.ts";
+import { parts, titleOf } from "./options.ts";
 
 export interface Section {
-  readonly part: Part;
+  readonly title: string;
   readonly lines: readonly string[];
 }
 
@@ -21,14 +21,16 @@ const head = [
   "",
 ];
 
-/** What `npm run fuzz -- --write` keeps behind the parts. */
+/** What `--against` says, behind the parts. */
+export const againstTitle = "Today beside another commit";
+/** What `npm run fuzz -- --write` keeps behind all that. */
 export const fuzzTitle = "Fuzzers";
 
 /** Every section begins with its title and its conditions. */
-export function renderSection({ part, lines }: Section, conditions: Conditions, versions: string): string {
+export function renderSection({ title, lines }: Section, conditions: Conditions, versions: string): string {
   const { date, kernel, processor, memoryGb, loadBefore, bun, h2load, command } = conditions;
   return [
-    `## ${titleOf(part)}`,
+    `## ${title}`,
     "",
     `Written by \`${command}\` on ${date} UTC: ${processor}, ${memoryGb} GB, Linux ${kernel}, load ${loadBefore.toFixed(1)} before.`,
     `${versions}; h2load ${h2load}, Bun ${bun} for the other loads.`,
@@ -37,16 +39,15 @@ export function renderSection({ part, lines }: Section, conditions: Conditions, 
   ].join("\n");
 }
 
-/** The whole file: `sections` by part, over those that `old` holds, in the order of the parts. */
-export function mergeReport(old: string, sections: ReadonlyMap<Part, string>): string {
+/** The whole file: `sections` by title, over those that `old` holds, in the order of the parts. */
+export function mergeReport(old: string, sections: ReadonlyMap<string, string>): string {
   const kept = new Map(
     old
       .split(/^(?=## )/m)
       .filter((text) => text.startsWith("## "))
       .map((text) => [text.slice(3, text.indexOf("\n")), text.trimEnd()]),
   );
-  const texts = parts.flatMap((part) => sections.get(part)?.trimEnd() ?? kept.get(titleOf(part)) ?? []);
-  const fuzzers = kept.get(fuzzTitle);
-  if (fuzzers !== undefined) texts.push(fuzzers);
+  const titles = [...parts.map(titleOf), againstTitle, fuzzTitle];
+  const texts = titles.flatMap((title) => sections.get(title)?.trimEnd() ?? kept.get(title) ?? []);
   return `${head.join("\n")}\n${texts.join("\n\n")}\n`;
 }

@@ -6,6 +6,15 @@ export function median(values: readonly number[]): number {
   return sorted[(sorted.length - 1) >> 1] ?? Number.NaN;
 }
 
+/** Between the two values next to it where none stands there. */
+export function quantile(values: readonly number[], which: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const place = (sorted.length - 1) * which;
+  const below = sorted[Math.floor(place)] ?? Number.NaN;
+  const above = sorted[Math.ceil(place)] ?? Number.NaN;
+  return below + (above - below) * (place - Math.floor(place));
+}
+
 /** Runs `measure` once per round for each name; the order moves on by one each round. */
 export async function interleave<T>(
   names: readonly string[],

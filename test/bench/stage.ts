@@ -38,20 +38,30 @@ export function newStage(): Stage {
   return { folder, programs: [], subjects, versions: new Map(), heddle: null };
 }
 
-/** The works whose proxies a part needs. */
+/** The works that a part compares. */
 function worksOf(part: Part): Work[] {
   if (part === "latency" || part === "floods") return ["pair"];
   return works.filter((work) => work === part);
 }
 
+/** The works that heddle's proxies do where one is measured: those that come before it, and itself. */
+export function worksFor(work: Work): Work[] {
+  return [...(worksBefore[work] ?? []), work];
+}
+
 /** What heddle is asked alone needs no peer. */
 const aloneParts: readonly Part[] = ["idle", "connections", "floods"];
 
-export async function startStage(stage: Stage, part: Part): Promise<void> {
-  const compared = worksOf(part);
-  const wanted = compared.flatMap((work) => [...(worksBefore[work] ?? []), work]);
+/** Starts what answers behind the proxies. */
+export async function startLoad(stage: Stage, wanted: readonly Work[]): Promise<void> {
   const names = new Set<BackendName>(["page", ...wanted.map((work) => workPlans[work].backend)]);
   stage.programs.push(...(await startBackends(stage.folder, backends, [...names], loadCore)));
+}
+
+export async function startStage(stage: Stage, part: Part): Promise<void> {
+  const compared = worksOf(part);
+  const wanted = compared.flatMap(worksFor);
+  await startLoad(stage, wanted);
   await startPeers(stage, aloneParts.includes(part) ? [] : compared);
   const heddle = await startHeddle({ backends, proxyCore, loadCore, wanted });
   if (typeof heddle === "string") return note(`absent: heddle (${heddle})`);

@@ -1,5 +1,6 @@
 /** One work, measured for every proxy that does it: rounds, then a table and what the bars say. */
 import { closedLoop, loadCommand, loads, type LoadResult } from "./load.ts";
+import type { StartedHeddle } from "./heddle.ts";
 import type { BenchOptions } from "./options.ts";
 import type { Subject } from "./peers/peer.ts";
 import { interleave, median } from "./rounds.ts";
@@ -18,7 +19,7 @@ export async function measureWork(stage: Stage, work: Work, options: BenchOption
     subjects.set("direct", { ...backends[plan.backend], authority: "bench", pids: () => [] });
   }
   const load = { count, core: loadCore, folder: stage.folder };
-  for (const before of worksBefore[work] ?? []) await carryFirst(stage, before, options);
+  await carryFirst(stage, work, stage.subjects, options);
   const warming = new Map<string, number>();
   for (const [name, subject] of subjects) {
     const { cost } = await warm(stage, plan.load, subject, options);
@@ -39,11 +40,18 @@ export async function measureWork(stage: Stage, work: Work, options: BenchOption
   return [...howOf(work, options), ...renderRounds(plan, rounds, warming), ...barTable(barsOf(plan, rounds))];
 }
 
-/** A work that heddle's proxies do before another one is measured: what it costs counts nowhere. */
-async function carryFirst(stage: Stage, work: Work, options: BenchOptions): Promise<void> {
-  for (const [name, subject] of stage.subjects.get(work) ?? []) {
-    note(`${name} does ${work} first`);
-    await warm(stage, workPlans[work].load, subject, options);
+/** What heddle's proxies do before this work is measured: what it costs counts nowhere. */
+export async function carryFirst(
+  stage: Stage,
+  work: Work,
+  subjects: Stage["subjects"] | StartedHeddle["subjects"],
+  options: BenchOptions,
+): Promise<void> {
+  for (const before of worksBefore[work] ?? []) {
+    for (const [name, subject] of subjects.get(before) ?? []) {
+      note(`${name} does ${before} first`);
+      await warm(stage, workPlans[before].load, subject, options);
+    }
   }
 }
 

@@ -24,6 +24,10 @@ export interface MeshOptions {
   readonly leafTtl?: string;
   /** Flags of every `heddle proxy`. */
   readonly proxyFlags?: readonly string[];
+  /** Default: what this repository compiled. */
+  readonly binary?: string;
+  /** Index of its first loopback address: a mesh has as many as it has machines, and one. Meshes of one process take different ones. */
+  readonly addressFirst?: number;
   /** Processors of the proxies and of everything else. */
   readonly cores?: { readonly proxies: number; readonly others: number };
 }
@@ -92,17 +96,20 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 class TestMesh implements Mesh {
   readonly registry: MeshProcess;
   readonly controller: MeshProcess;
-  readonly #control = addressOf(0);
+  readonly binary: string;
+  readonly #control: string;
   readonly #machines = new Map<string, TestMachine>();
 
   constructor(
     readonly folder: string,
     readonly options: MeshOptions,
   ) {
+    this.binary = options.binary ?? binaryPath;
+    this.#control = this.#addressOf(0);
     const mode = (name: "registry" | "controller", port: number): MeshProcess =>
       new MeshProcess({
         name,
-        command: [binaryPath, name, "--state", `${folder}/control`],
+        command: [this.binary, name, "--state", `${folder}/control`],
         log: `${folder}/${name}.log`,
         ready: () => accepts(this.#control, port),
         ...coreOf(options.cores?.others),
@@ -119,13 +126,17 @@ class TestMesh implements Mesh {
     await this.registry.start();
     await this.controller.start();
     for (const [index, plan] of this.options.machines.entries()) {
-      const machine = new TestMachine(this, plan, addressOf(index + 1));
+      const machine = new TestMachine(this, plan, this.#addressOf(index + 1));
       this.#machines.set(plan.name, machine);
       await machine.join(`${this.#control}:${ports.controller}`);
     }
     this.apply(this.options.documents);
     await Promise.all([...this.#machines.values()].map((machine) => machine.start()));
     await this.settled();
+  }
+
+  #addressOf(index: number): string {
+    return addressOf((this.options.addressFirst ?? 0) + index);
   }
 
   machine(name: string): Machine {
@@ -135,7 +146,7 @@ class TestMesh implements Mesh {
   }
 
   heddle(...args: string[]): string {
-    return runProgram([binaryPath, ...args], {
+    return runProgram([this.binary, ...args], {
       env: plainEnvironment({ HEDDLE_STATE: `${this.folder}/control`, NO_COLOR: "1" }),
     });
   }
@@ -207,7 +218,7 @@ class TestMachine implements Machine {
     const { cores, proxyFlags = [] } = mesh.options;
     this.proxy = new MeshProcess({
       name: `proxy of ${plan.name}`,
-      command: [binaryPath, "proxy", "--state", this.state, ...proxyFlags],
+      command: [mesh.binary, "proxy", "--state", this.state, ...proxyFlags],
       log: `${mesh.folder}/${plan.name}.log`,
       ready: () => isReady(address),
       ...coreOf(cores?.proxies),

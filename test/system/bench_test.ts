@@ -1,9 +1,11 @@
-/** The bench's peers answer every work that they are measured with, so that it does not rot unseen. */
+/** What the bench measures heddle beside answers every work that it is measured with, so that it does not rot unseen. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 import { backendAddresses, startBackends } from "../bench/backends.ts";
 import { writeCertificates } from "../bench/certificates.ts";
+import { startHeddle } from "../bench/heddle.ts";
 import { envoy } from "../bench/peers/envoy.ts";
 import { haproxy } from "../bench/peers/haproxy.ts";
 import { nginx } from "../bench/peers/nginx.ts";
@@ -20,7 +22,7 @@ chmodSync(folder, 0o755);
 const programs: Program[] = [];
 
 // Absent: test/bench/install_peers.sh installs them.
-describe.skipIf(!tools.every(hasProgram))("a peer of the bench", () => {
+describe.skipIf(!tools.every(hasProgram))("beside heddle in the bench", () => {
   let certificates: PeerCertificates;
 
   beforeAll(async () => {
@@ -49,4 +51,34 @@ describe.skipIf(!tools.every(hasProgram))("a peer of the bench", () => {
       30_000,
     );
   }
+
+  test.skipIf(binaryMissing)(
+    "a mesh of another build of heddle carries what it is compared by, and its processor time is its own",
+    async () => {
+      const wanted = ["hop", "pair", "hop2", "pair2", "grpc", "carried"] as const;
+      const start = async (addressFirst: number) => {
+        const context = { backends, proxyCore: 0, loadCore: 0, wanted, binary: binaryPath, addressFirst };
+        const heddle = await startHeddle(context);
+        if (typeof heddle === "string") throw new Error(heddle);
+        return heddle;
+      };
+      const meshes = [await start(0)];
+      try {
+        meshes.push(await start(20));
+        const [today, other] = meshes.map(({ subjects }) => subjects);
+        for (const work of wanted) {
+          for (const [way, subject] of other?.get(work) ?? []) {
+            const beside = today?.get(work)?.get(way);
+            expect(beside?.pids()).not.toEqual(subject.pids());
+            const { cost } = await closedLoop(workPlans[work].load, subject, { count: 64, core: 0, folder });
+            expect(cost).toBeGreaterThan(0);
+          }
+        }
+        expect([...(other?.keys() ?? [])].sort()).toEqual([...wanted].sort());
+      } finally {
+        await Promise.all(meshes.map((heddle) => heddle.stop()));
+      }
+    },
+    60_000,
+  );
 });

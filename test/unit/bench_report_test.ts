@@ -1,15 +1,15 @@
 /** The bench's own figures: what a run writes, what it leaves as it was, and what the bars say. */
 import { describe, expect, test } from "bun:test";
 import type { LoadResult } from "../bench/load.ts";
-import { parseOptions, titleOf, type Part } from "../bench/options.ts";
-import { mergeReport } from "../bench/report.ts";
+import { titleOf, type Part } from "../bench/options.ts";
+import { againstTitle, mergeReport } from "../bench/report.ts";
 import { barTable } from "../bench/tables.ts";
 import { cpuNanos } from "../bench/usage.ts";
 import { barsOf, renderRounds } from "../bench/work_part.ts";
 import { workPlans } from "../bench/works.ts";
 
-function section(part: Part, text: string): string {
-  return `## ${titleOf(part)}\n\n${text}\n`;
+function section(part: Part, text: string): [title: string, section: string] {
+  return [titleOf(part), `## ${titleOf(part)}\n\n${text}\n`];
 }
 
 function costing(...costs: readonly number[]): LoadResult[] {
@@ -18,24 +18,20 @@ function costing(...costs: readonly number[]): LoadResult[] {
 
 describe("the results of the bench", () => {
   test("keep the sections of parts that did not run, and their order", () => {
-    const first = mergeReport(
-      "",
-      new Map<Part, string>([
-        ["idle", section("idle", "old idle")],
-        ["hop", section("hop", "old hop")],
-      ]),
-    );
-    const second = mergeReport(
-      first,
-      new Map<Part, string>([
-        ["hop", section("hop", "new hop")],
-        ["bulk", section("bulk", "new bulk")],
-      ]),
-    );
+    const first = mergeReport("", new Map([section("idle", "old idle"), section("hop", "old hop")]));
+    const second = mergeReport(first, new Map([section("hop", "new hop"), section("bulk", "new bulk")]));
     const places = ["new hop", "new bulk", "old idle"].map((text) => second.indexOf(text));
     expect(places.every((place, at) => place > (places[at - 1] ?? 0))).toBe(true);
     expect(second).not.toContain("old hop");
     expect(mergeReport(second, new Map())).toBe(second);
+  });
+
+  test("keep the comparison with another commit behind the parts, until there is a newer one", () => {
+    const compared = (text: string) => new Map([[againstTitle, `## ${againstTitle}\n\n${text}\n`]]);
+    const old = mergeReport(mergeReport("", new Map([section("idle", "idle")])), compared("old ratios"));
+    expect(old.indexOf("old ratios")).toBeGreaterThan(old.indexOf("idle"));
+    expect(mergeReport(old, new Map())).toBe(old);
+    expect(mergeReport(old, compared("new ratios"))).toBe(old.replace("old ratios", "new ratios"));
   });
 
   test("drop sections of parts that are no more", () => {
@@ -66,10 +62,6 @@ describe("the results of the bench", () => {
     expect(barsOf(workPlans.events, rounds)).toEqual([
       { title: "added p50 of heddle", wanted: 0.3, measured: 0.1, unit: " ms" },
     ]);
-  });
-
-  test("name the parts there are when one is asked for that is not", () => {
-    expect(() => parseOptions(["--only", "hopp"])).toThrow("expected one of hop, pair");
   });
 });
 
