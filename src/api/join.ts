@@ -2,6 +2,7 @@
  * The client side of joining. First connection: nothing is believed and nothing is sent but a request for the root, whose
  * public key must have the pin that the token carries. Second connection: verified against that root, and only now the token.
  */
+import { socketAddress } from "../base/socket_address.ts";
 import { X509Certificate } from "node:crypto";
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
@@ -87,7 +88,7 @@ async function fetchRoot(host: JoinHost, call: JoinCall, pin: string): Promise<J
     client.close();
   }
   throw new UserError(
-    `Cannot join: ${call.controller.host}:${call.controller.port} is not the mesh that this token is for`,
+    `Cannot join: ${socketAddress(call.controller.host, call.controller.port)} is not the mesh that this token is for`,
     "Its root certificate has another public key. Check the address; if it is right, somebody is in between",
     1,
   );

@@ -2,6 +2,7 @@
  * `heddle check`: the facts that this machine's membership rests on, each looked at for itself. Codes are stable, so that
  * they can be searched for.
  */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { controllerPaths } from "../api/messages.ts";
 import { ControlRefusal } from "../http/control.ts";
@@ -156,7 +157,7 @@ async function checkController(
   settings: Settings,
   store: CredentialStore,
 ): Promise<Finding[]> {
-  const address = `${settings.controller.host}:${settings.controller.port}`;
+  const address = socketAddress(settings.controller.host, settings.controller.port);
   const control = controllerAsNode(runtime, settings, store);
   try {
     const beforeMs = runtime.clock.wallMs();
@@ -221,7 +222,7 @@ async function checkProxy(runtime: Runtime, settings: Settings): Promise<Finding
     const waiting = lines.filter((line) => line.startsWith("waiting")).map((line) => line.slice(8));
     return fail("HED0008", "proxy", `waits for ${waiting.join(", ")}`, "Its log says why");
   } catch {
-    const address = `${settings.loopback}:${port}`;
+    const address = socketAddress(settings.loopback, port);
     return fail("HED0008", "proxy", `does not answer at ${address}`, "Start it: heddle proxy");
   }
 }
@@ -245,7 +246,7 @@ async function checkApps(runtime: Runtime, machine: MachineDocument, loopback: s
     return warn(
       "HED0009",
       `app of ${name}`,
-      `listens on ${outside.address}:${each.port}, so it can be called without mTLS and Access rules`,
+      `listens on ${socketAddress(outside.address, each.port)}, so it can be called without mTLS and Access rules`,
       `Let the app listen on ${each.host.startsWith("127.") ? each.host : loopback} alone`,
     );
   });

@@ -1,4 +1,5 @@
 /** `heddle controller`: authority, registry client and controller on one port, and the renewal of its machine's credentials. */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { adminHandler } from "../admin/admin_pages.ts";
 import { RegistryClient } from "../api/registry_client.ts";
@@ -81,7 +82,7 @@ export async function startController(
     leafMs: settings.leafMs,
     registry: settings.registry,
     rootsChanged: renewOwn,
-    address: `${settings.controller.host}:${settings.controller.port}`,
+    address: socketAddress(settings.controller.host, settings.controller.port),
     reach: (address, port) => reachMachine(net, address, port),
     log: (text) => runtime.process.stderr(`controller: ${text}\n`),
   });
@@ -113,7 +114,7 @@ export async function startController(
         );
   return {
     controller,
-    summary: `controller: serving ${trustDomain} on ${bindHost(settings)}:${server.port}`,
+    summary: `controller: serving ${trustDomain} on ${socketAddress(bindHost(settings), server.port)}`,
     close: async (deadlineMs) => {
       renewal.close();
       controller.close();

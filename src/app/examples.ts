@@ -1,4 +1,5 @@
 /** Command lines for a person at this machine: how its services call others, each with a name that can be typed as it is. */
+import { socketAddress } from "../base/socket_address.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { serviceKey } from "../model/service.ts";
 import type { OutboundAddress } from "../proxy/listen/outbound_listeners.ts";
@@ -12,10 +13,13 @@ export function examplesOf(
 ): string[] {
   const calls = addresses.map(({ service, host, port, upstream }) =>
     upstream === null
-      ? `as ${service}:  http_proxy=http://${host}:${port} curl http://${calledBy(service, machine)}/`
-      : `as ${service}, to ${upstream}:  curl http://${host}:${port}/`,
+      ? `as ${service}:  http_proxy=http://${socketAddress(host, port)} curl http://${calledBy(service, machine)}/`
+      : `as ${service}, to ${upstream}:  curl http://${socketAddress(host, port)}/`,
   );
-  return [...calls, `is it ready?  curl http://${settings.loopback}:${adminPort(settings, "proxy")}/ready`];
+  return [
+    ...calls,
+    `is it ready?  curl http://${socketAddress(settings.loopback, adminPort(settings, "proxy"))}/ready`,
+  ];
 }
 
 /** What that service says it calls, else itself. A bare name means the caller's own namespace. */

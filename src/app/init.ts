@@ -1,4 +1,5 @@
 /** The first machine of a mesh: an authority, settings, and the credentials of everything that runs here. */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
 import { keepRecord, noCertificates, withIssued } from "../controller/issue/certificate_record.ts";
@@ -73,7 +74,7 @@ export async function initializeMesh(
   // Last: without these two the folder counts as empty, so a broken attempt can be repeated.
   await writeAuthority(files, folder, state);
   await writeSettings(files, folder, settings);
-  const joinLine = `heddle join ${settings.controller.host}:${settings.controller.port} ${made} --service NAME --port PORT`;
+  const joinLine = `heddle join ${socketAddress(settings.controller.host, settings.controller.port)} ${made} --service NAME --port PORT`;
   return { settings, joinLine, tokenMs: limits.joinTokenMs };
 }
 

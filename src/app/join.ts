@@ -1,4 +1,5 @@
 /** One more machine: the two-step join, then everything it needs on disk. Repeated, it changes nothing and says so. */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { joinWithToken, type JoinKeys } from "../api/join.ts";
 import { UserError } from "../base/user_error.ts";
@@ -113,7 +114,7 @@ function alreadyJoined(settings: Settings, folder: StateFolder, options: JoinOpt
     settings.controller.port !== options.controller.port
   ) {
     throw new UserError(
-      `Cannot join ${options.controller.host}:${options.controller.port}: ${folder.path} belongs to ${settings.trustDomain} at ${settings.controller.host}:${settings.controller.port}`,
+      `Cannot join ${socketAddress(options.controller.host, options.controller.port)}: ${folder.path} belongs to ${settings.trustDomain} at ${socketAddress(settings.controller.host, settings.controller.port)}`,
       "Choose another folder with --state DIR, or remove that one",
     );
   }

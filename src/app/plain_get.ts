@@ -1,4 +1,5 @@
 /** One GET in clear text on loopback: how a command looks at an admin page. */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { Http1Client } from "../http/h1_client.ts";
 import { Shard } from "../http/shard.ts";
@@ -32,7 +33,7 @@ export function plainGet(
       {
         opened: (socket) => {
           const shard = new Shard(runtime.clock);
-          const peer = `${host}:${port}`;
+          const peer = socketAddress(host, port);
           const client: Http1Client = new Http1Client(socket, {
             shard,
             peer,

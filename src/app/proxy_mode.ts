@@ -2,6 +2,7 @@
  * `heddle proxy`: the data plane of this machine and what keeps it current. Starts from disk and serves before it has
  * spoken to anyone; controller and registry are followed from then on, for ever, whether they are there or not.
  */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { adminHandler } from "../admin/admin_pages.ts";
 import { UserError } from "../base/user_error.ts";
@@ -141,7 +142,7 @@ export async function startProxy(
           }),
         );
   return {
-    summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${bindHost(settings)}:${settings.ports.inbound}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
+    summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${socketAddress(bindHost(settings), settings.ports.inbound)}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
     examples: examplesOf(plane.addresses, machine, settings),
     close: async (deadlineMs) => {
       await instances.close();

@@ -1,4 +1,5 @@
 /** `heddle registry`: the store behind its API, on mTLS. */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { adminHandler } from "../admin/admin_pages.ts";
 import { UserError } from "../base/user_error.ts";
@@ -72,7 +73,7 @@ export async function startRegistry(
           }),
         );
   return {
-    summary: `registry: serving ${settings.trustDomain} on ${bindHost(settings)}:${server.port}, revision ${store.revision()}`,
+    summary: `registry: serving ${settings.trustDomain} on ${socketAddress(bindHost(settings), server.port)}, revision ${store.revision()}`,
     close: async (deadlineMs) => {
       following.close();
       registry.drain();

@@ -1,4 +1,5 @@
 /** `heddle demo`, and the hidden command behind each of its services. */
+import { socketAddress } from "../base/socket_address.ts";
 import { Option, type Command } from "commander";
 import { UserError } from "../base/user_error.ts";
 import { portFlag, type Cli } from "./command.ts";
@@ -30,7 +31,10 @@ export function registerDemo(program: Command, cli: Cli): void {
     .action(async (role: string, flags: { host: string; port: number; label: string }) => {
       const { demoService } = await import("./demo/services.ts");
       const { servePlain } = await import("../app/plain_server.ts");
-      const handler = demoService(role, { version: flags.label, instance: `${flags.host}:${flags.port}` });
+      const handler = demoService(role, {
+        version: flags.label,
+        instance: socketAddress(flags.host, flags.port),
+      });
       if (handler === null) throw new UserError(`There is no demo service "${role}"`);
       servePlain(cli.runtime, { host: flags.host, port: flags.port }, handler, null);
       await new Promise(() => {});

@@ -2,6 +2,7 @@
  * What runs on this machine, from a `Machine` file or from flags. Flags describe one service, which is what most machines
  * have; more than one is a file.
  */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Command } from "commander";
 import type { Files } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
@@ -84,7 +85,7 @@ function serviceOf(name: string, flags: MachineFlags, loopback: string): Record<
     labels: Object.fromEntries((flags.label ?? []).map(pairOf("--label"))),
     upstreams: (flags.upstream ?? []).map(pairOf("--upstream")).map(([service, port]) => ({
       service,
-      bind: `${loopback}:${portFlag("--upstream")(port)}`,
+      bind: socketAddress(loopback, portFlag("--upstream")(port)),
     })),
   };
 }

@@ -1,4 +1,5 @@
 /** `heddle status`: machines, services, instances, health, certificate age and snapshot version, as the controller sees them. */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Command } from "commander";
 import { controllerPaths, type NodeStatus, type StatusAnswer } from "../api/messages.ts";
 import { openOperator } from "../app/operator.ts";
@@ -37,7 +38,7 @@ function showStatus(terminal: Terminal, status: StatusAnswer): void {
     serviceKey(instance.service),
     instance.node,
     instance.ready ? terminal.paint.green("ready") : terminal.paint.red("not ready"),
-    `${instance.address}:${instance.port}`,
+    socketAddress(instance.address, instance.port),
     Object.entries(instance.labels)
       .map(([key, value]) => `${key}=${value}`)
       .join(" "),

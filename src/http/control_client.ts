@@ -2,6 +2,7 @@
  * Calls a control API over mTLS: JSON, bytes, and NDJSON streams that are watched for silence. Keeps one connection for
  * calls; a stream has one of its own.
  */
+import { socketAddress } from "../base/socket_address.ts";
 import { joined } from "../base/bytes.ts";
 import type { Clock, Net, SocketError, SocketHandler, TlsClientOptions } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
@@ -52,7 +53,7 @@ class Client implements ControlClient {
   #closed = false;
 
   constructor(readonly options: ControlClientOptions) {
-    this.#address = `${options.host}:${options.port}`;
+    this.#address = socketAddress(options.host, options.port);
   }
 
   async call(method: Method, path: string, body?: unknown): Promise<{ status: number; body: unknown }> {
@@ -307,7 +308,7 @@ class Follower implements ControlStream, ResponseSink {
   }
 
   #lost(message: string): ControlUnreachable {
-    return new ControlUnreachable(`${this.options.host}:${this.options.port}`, {
+    return new ControlUnreachable(socketAddress(this.options.host, this.options.port), {
       kind: "reset",
       code: "ECONNRESET",
       message,

@@ -1,4 +1,5 @@
 /** Inbound side of an opaque connection: access rules, then the app on loopback. The same from another proxy and from this one. */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Dial, Socket } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -71,7 +72,7 @@ export class InboundTcp {
           return far;
         },
         failed: (error) =>
-          this.#fail(taker, dialOutcome(`the app of ${service.key} (${host}:${port})`, error)),
+          this.#fail(taker, dialOutcome(`the app of ${service.key} (${socketAddress(host, port)})`, error)),
       },
     );
   }
@@ -96,7 +97,7 @@ export class InboundTcp {
     const { app, client } = this.options;
     const far = new SocketEnd(socket, "upstream");
     if (app.proxyProtocol === null) return far;
-    const header = proxyHeader(app.proxyProtocol, client, `${app.host}:${app.port}`);
+    const header = proxyHeader(app.proxyProtocol, client, socketAddress(app.host, app.port));
     far.take(header, 0, header.length);
     return far;
   }

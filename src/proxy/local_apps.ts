@@ -1,4 +1,5 @@
 /** The apps of this machine, each with the connections to it. */
+import { socketAddress } from "../base/socket_address.ts";
 import type { MachineService } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
@@ -37,7 +38,7 @@ function localApp(
       host,
       port,
       connectMs: limits.connectLocalMs,
-      peer: `the app of ${key} at ${host}:${port}`,
+      peer: `the app of ${key} at ${socketAddress(host, port)}`,
       speech,
       tls: null,
       onLimit: (limit) => recorder.limitTripped(limit, `inbound ${key}`),

@@ -2,6 +2,7 @@
  * The way in for local apps: what an accepted connection of one outbound listener becomes. The called service says what it
  * speaks; where it does not, the first bytes do, and what they decided is counted. Each way ends in a pipeline.
  */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Socket, SocketHandler } from "../../runtime/contract.ts";
 import type { ServerExchange } from "../http/exchange.ts";
 import { serveHttp, type HttpServer } from "../http/http_server.ts";
@@ -36,7 +37,7 @@ export class LocalDoor {
   }
 
   accept(socket: Socket): SocketHandler {
-    const client = `${socket.remoteAddress}:${socket.remotePort}`;
+    const client = socketAddress(socket.remoteAddress, socket.remotePort);
     return this.proxyProtocol ? this.#readProxyHeader(socket) : this.#enter(socket, client);
   }
 

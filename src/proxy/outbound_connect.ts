@@ -2,6 +2,7 @@
  * CONNECT of a local app (`https_proxy`, or a client that tunnels): leads to opaque services, by name. Where TLS routes decide, the
  * server name behind it does the rest.
  */
+import { socketAddress } from "../base/socket_address.ts";
 import type { ServerExchange } from "../http/exchange.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -19,7 +20,7 @@ export function serveOutboundConnect(exchange: ServerExchange, source: OutboundS
   const { parts } = source;
   const { state } = parts;
   const { remoteAddress, remotePort } = exchange.connection;
-  const about = { client: `${remoteAddress}:${remotePort}`, requestId: parts.ids.next() };
+  const about = { client: socketAddress(remoteAddress, remotePort), requestId: parts.ids.next() };
   const near = new NearExchange(exchange, { ...about, inside: false });
   const refuse = (outcome: Outcome, key = ""): void => refuseOutboundTcp(near, source, key, outcome);
   if (state === null) return refuse(outcomes.noSnapshot());

@@ -1,4 +1,5 @@
 /** A way out of one local service: the listener is the identity of whoever uses it, and may lead to one service only. */
+import { socketAddress } from "../base/socket_address.ts";
 import { httpAlpn, outboundTls, sharedAlpn } from "../identity/tls_options.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
@@ -93,5 +94,5 @@ export class OutboundSource {
 
 export function peerText(destination: LiveDestination, endpoint: LiveEndpoint): string {
   const { node, address, port } = endpoint.endpoint;
-  return `${destination.key} on ${node} (${address}:${port})`;
+  return `${destination.key} on ${node} (${socketAddress(address, port)})`;
 }

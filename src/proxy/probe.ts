@@ -1,4 +1,5 @@
 /** Active health of a local app: an HTTP path or a TCP connect, now and then. Ready at the first success, unready after two failures in a row. */
+import { socketAddress } from "../base/socket_address.ts";
 import type { Clock, Net, Socket, SocketHandler, Timer } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 
@@ -55,7 +56,7 @@ export class Probe {
           else
             socket.write(
               new TextEncoder().encode(
-                `GET ${path} HTTP/1.1\r\nhost: ${host}:${port}\r\nuser-agent: heddle-probe\r\nconnection: close\r\n\r\n`,
+                `GET ${path} HTTP/1.1\r\nhost: ${socketAddress(host, port)}\r\nuser-agent: heddle-probe\r\nconnection: close\r\n\r\n`,
               ),
             );
           return {

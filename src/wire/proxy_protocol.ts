@@ -3,6 +3,7 @@
  * Reading is strict and bounded; from any split of the bytes.
  */
 import { latin1Bytes } from "../base/bytes.ts";
+import { socketAddress } from "../base/socket_address.ts";
 import { limits } from "../model/limits.ts";
 
 export type ProxyHeaderResult =
@@ -14,6 +15,8 @@ export type ProxyHeaderResult =
 const more: ProxyHeaderResult = { kind: "more" };
 const signature = Uint8Array.of(13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10);
 const firstWord = "PROXY ";
+/** Of an IPv4 address inside IPv6. */
+const mappedPrefix: readonly number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255];
 /** Longest line of version 1, line end included. */
 const lineBytesMax = 107;
 
@@ -39,7 +42,7 @@ function readLine(bytes: Uint8Array): ProxyHeaderResult {
   if (fits === null || words.length !== 6 || !fits(source) || !fits(target))
     return malformed("the addresses are not what the line says");
   if (!isPort(sourcePort) || !isPort(targetPort)) return malformed("a port is no number from 0 to 65535");
-  return { kind: "header", client: joinAddress(source, sourcePort), length };
+  return { kind: "header", client: socketAddress(source, sourcePort), length };
 }
 
 function readBinary(bytes: Uint8Array): ProxyHeaderResult {
@@ -60,14 +63,13 @@ function readBinary(bytes: Uint8Array): ProxyHeaderResult {
   const portAt = 16 + addressBytes * 2;
   const port = ((bytes[portAt] as number) << 8) | (bytes[portAt + 1] as number);
   const text = addressBytes === 4 ? address.join(".") : ipv6Text(address);
-  return { kind: "header", client: joinAddress(text, String(port)), length };
+  return { kind: "header", client: socketAddress(text, port), length };
 }
 
 /** The header that tells an app who its client is; `UNKNOWN` or LOCAL when `client` is "". Addresses as `address:port`. */
 export function proxyHeader(version: 1 | 2, client: string, server: string): Uint8Array {
-  const from = splitAddress(client);
-  const to = splitAddress(server);
-  const known = from !== null && to !== null && from.bytes.length === to.bytes.length;
+  const [from, to] = ofOneFamily(splitAddress(client), splitAddress(server));
+  const known = from !== null && to !== null;
   if (version === 1) {
     const family = from?.bytes.length === 16 ? "TCP6" : "TCP4";
     const line = known
@@ -86,17 +88,29 @@ function malformed(reason: string): ProxyHeaderResult {
   return { kind: "malformed", reason };
 }
 
-function joinAddress(address: string, port: string): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+interface Place {
+  readonly address: string;
+  readonly bytes: readonly number[];
+  readonly port: number;
 }
 
-function splitAddress(
-  text: string,
-): { readonly address: string; readonly bytes: readonly number[]; readonly port: number } | null {
-  const found = /^\[?([0-9a-fA-F.:]+?)\]?:(\d{1,5})$/.exec(text);
-  const address = (found?.[1] ?? "").replace(/^::ffff:(?=\d+\.)/i, "");
-  if (found === null || !isPort(found[2] ?? "")) return null;
-  const port = Number(found[2]);
+/** A header has one family: where the two differ, IPv4 stands inside IPv6 (RFC 4291 section 2.5.5.2). */
+function ofOneFamily(from: Place | null, to: Place | null): readonly [Place | null, Place | null] {
+  if (from === null || to === null || from.bytes.length === to.bytes.length) return [from, to];
+  return [insideIpv6(from), insideIpv6(to)];
+}
+
+function insideIpv6(place: Place): Place {
+  if (place.bytes.length === 16) return place;
+  const { address, bytes, port } = place;
+  return { address: `::ffff:${address}`, bytes: [...mappedPrefix, ...bytes], port };
+}
+
+function splitAddress(text: string): Place | null {
+  const found = /^(?:\[([0-9a-fA-F.:]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
+  if (found === null || !isPort(found[3] ?? "")) return null;
+  const address = (found[1] ?? found[2] ?? "").replace(/^::ffff:(?=\d+\.)/i, "");
+  const port = Number(found[3]);
   if (isIpv4(address)) return { address, bytes: address.split(".").map(Number), port };
   const bytes = ipv6Bytes(address);
   return bytes === null ? null : { address, bytes, port };
@@ -137,6 +151,8 @@ function withoutIpv4(text: string): string {
 }
 
 function ipv6Text(address: Uint8Array): string {
+  if (mappedPrefix.every((byte, at) => address[at] === byte))
+    return `::ffff:${address.subarray(12).join(".")}`;
   const groups: string[] = [];
   for (let at = 0; at < 16; at += 2)
     groups.push((((address[at] as number) << 8) | (address[at + 1] as number)).toString(16));

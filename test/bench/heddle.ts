@@ -6,7 +6,7 @@ import type { Credential } from "../../src/identity/credential_store.ts";
 import { ports } from "../../src/model/ports.ts";
 import { serverNameOf, type ServiceName } from "../../src/model/service.ts";
 import type { TrustBundle } from "../../src/model/snapshot.ts";
-import { firstAccept } from "../support/first_accept.ts";
+import { firstAccept } from "./first_accept.ts";
 import { startMesh, type Machine, type Mesh, type ServicePlan } from "../support/mesh.ts";
 import { waitFor } from "../support/processes.ts";
 import { closedLoop } from "./load.ts";

@@ -1,4 +1,5 @@
 /** Connects back to a machine, so that a firewall in between is found at once and not by the first failed request. */
+import { socketAddress } from "../../base/socket_address.ts";
 import type { Net } from "../../../runtime/contract.ts";
 import { limits } from "../../model/limits.ts";
 
@@ -13,7 +14,7 @@ export function reachMachine(
       {
         opened: (socket) => {
           socket.destroy();
-          resolve({ ok: true, detail: `the controller reached ${address}:${port}` });
+          resolve({ ok: true, detail: `the controller reached ${socketAddress(address, port)}` });
           return { data() {}, drain() {}, end() {}, close() {} };
         },
         failed: (error) => {
@@ -23,7 +24,10 @@ export function reachMachine(
               : error.kind === "timeout"
                 ? "no answer: a firewall is in between, or the address is wrong"
                 : error.message;
-          resolve({ ok: false, detail: `the controller could not reach ${address}:${port}: ${why}` });
+          resolve({
+            ok: false,
+            detail: `the controller could not reach ${socketAddress(address, port)}: ${why}`,
+          });
         },
       },
     );

@@ -1,6 +1,6 @@
 /** How long a proxy needs from its start until its listener takes a connection. */
-import type { MeshProcess } from "./mesh_process.ts";
-import { accepts } from "./processes.ts";
+import type { MeshProcess } from "../support/mesh_process.ts";
+import { accepts } from "../support/processes.ts";
 
 /** Starts it (it must not run); milliseconds until the first connection was accepted. Returns when it is ready. */
 export async function firstAccept(process: MeshProcess, host: string, port: number): Promise<number> {

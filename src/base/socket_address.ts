@@ -1,0 +1,4 @@
+/** `10.0.0.7:80`, `[fd00::7]:80` (RFC 3986 section 3.2.2): an IPv6 address stands in brackets before a port. */
+export function socketAddress(host: string, port: number | string): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
