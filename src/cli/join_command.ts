@@ -1,8 +1,8 @@
 /** `heddle join`: one more machine. Repeated on a machine that has joined, it changes nothing and starts the proxy. */
 import type { Command } from "commander";
-import { UserError } from "../base/user_error.ts";
 import { ports } from "../model/ports.ts";
 import { portFlag, type Cli } from "./command.ts";
+import { controllerAddress, type Address } from "./controller_address.ts";
 import { runInForeground } from "./foreground.ts";
 import { machineAnswer } from "./machine_answer.ts";
 import { machineText, withMachineFlags, type MachineFlags } from "./machine_flags.ts";
@@ -21,7 +21,7 @@ export function registerJoin(program: Command, cli: Cli): void {
   const command = program
     .command("join")
     .description("make this machine part of a mesh, with a token from `heddle token create`")
-    .argument("<controller>", "host:port of the controller", parseAddress)
+    .argument("<controller>", "host:port of the controller", controllerAddress)
     .argument("<token>", "hd1.…: used once, carries the pin of the mesh's root")
     .option("--node <name>", "name of this machine (default: its host name)")
     .option(
@@ -66,17 +66,4 @@ export function registerJoin(program: Command, cli: Cli): void {
     for (const line of running.examples) terminal.aside(`  ${line}`);
     await runInForeground(cli.runtime.process, running, (text) => terminal.aside(text));
   });
-}
-
-interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-function parseAddress(text: string): Address {
-  const at = text.lastIndexOf(":");
-  if (at < 0) return { host: text, port: ports.controller };
-  const host = text.slice(0, at);
-  if (host === "") throw new UserError(`Cannot use the controller address "${text}": expected host:port`);
-  return { host, port: portFlag("the controller's port")(text.slice(at + 1)) };
 }

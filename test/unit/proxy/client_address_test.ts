@@ -108,8 +108,10 @@ describe("the client that a PROXY header names", () => {
     });
   }
 
-  test("of another family than the app's address is unknown to it", async () => {
-    expect(await before("v1", "text", [`${v6}text`])).toBe("PROXY UNKNOWN\r\n");
+  test("of another family than the app's address is told beside that address inside IPv6", async () => {
+    expect(await before("v1", "text", [`${v6}text`])).toMatch(
+      /^PROXY TCP6 2001:db8::7 ::ffff:127\.0\.0\.1 51230 \d+\r\n$/,
+    );
   });
 
   test("as unknown stays unknown", async () => {
