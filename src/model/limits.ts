@@ -114,7 +114,15 @@ export const limits = {
   connectionAgeMs: 3_600_000,
   connectMeshMs: 1_000,
   connectLocalMs: 1_000,
+  /** How long what is open may go on when a mode ends, unless somebody says otherwise. */
   drainMs: 30_000,
+  drainMaxMs: 24 * 3_600_000,
+  /** An opaque connection on which nothing passes is cut in a drain. */
+  drainIdleMs: 2_000,
+  drainLookMs: 250,
+  /** After the listeners closed: by then what they took last is known, and by then over, or they open again. */
+  drainArriveMs: 50,
+  drainLateMs: 1_000,
   /** After its start a proxy gives back once what starting took. */
   compactAfterMs: 5_000,
   /** How often a proxy looks for threads beside its own that are to give way. */

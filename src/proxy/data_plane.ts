@@ -2,7 +2,7 @@
  * One shard of the data plane: listeners, the state in force, and everything that is open. A snapshot becomes a whole new
  * state beside the old one and is swapped in once; nothing that is under way notices. Revocation alone cuts.
  */
-import type { Listener, Net, Random } from "../../runtime/contract.ts";
+import type { Net, Random } from "../../runtime/contract.ts";
 import type { Shard } from "../http/shard.ts";
 import type { MachineDocument } from "../model/document.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -10,6 +10,8 @@ import type { PolicyChain } from "../policy/chain.ts";
 import type { Recorder } from "../telemetry/record.ts";
 import type { Credentials } from "./credentials.ts";
 import { Discovery } from "./discovery.ts";
+import { Drain } from "./drain.ts";
+import { Doors } from "./listen/doors.ts";
 import { listenOutbound, type OutboundAddress } from "./listen/outbound_listeners.ts";
 import type { LocalApp } from "./live_service.ts";
 import { localApps } from "./local_apps.ts";
@@ -47,7 +49,7 @@ export class DataPlane {
   addresses: readonly OutboundAddress[] = [];
   /** The port that took effect; 0 before `open`. */
   inboundPort = 0;
-  #listeners: readonly Listener[] = [];
+  readonly #doors: Doors;
   #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
   readonly #apps: ReadonlyMap<string, readonly LocalApp[]>;
@@ -67,6 +69,7 @@ export class DataPlane {
       log,
       state: null,
     };
+    this.#doors = new Doors(net);
     this.#apps = localApps(machine.services, node, this.#parts);
   }
 
@@ -76,11 +79,12 @@ export class DataPlane {
 
   /** Opens the listeners. Throws when a port is taken, naming its holder; nothing stays open then. */
   open(): void {
-    const { net, machine, loopback, outboundFirstPort } = this.options;
-    const inbound = openMeshDoor(this.#parts, this.options.inbound);
+    const { machine, loopback, outboundFirstPort } = this.options;
+    const doors = this.#doors;
     try {
-      const { listeners, addresses } = listenOutbound({
-        net,
+      this.inboundPort = openMeshDoor(this.#parts, doors, this.options.inbound).port;
+      this.addresses = listenOutbound({
+        net: doors,
         services: machine.services,
         host: loopback,
         firstPort: outboundFirstPort,
@@ -89,11 +93,8 @@ export class DataPlane {
           return (socket) => door.accept(socket);
         },
       });
-      this.#listeners = [inbound, ...listeners];
-      this.addresses = addresses;
-      this.inboundPort = inbound.port;
     } catch (error) {
-      inbound.close();
+      doors.close();
       throw error;
     }
   }
@@ -125,19 +126,11 @@ export class DataPlane {
     if (this.state !== null) for (const pool of poolsOf(this.state)) pool.refresh();
   }
 
-  /** Takes nothing new, lets what is open finish, ends the rest at the deadline. */
+  /** Lets what is open finish, ends the rest at the deadline; what comes meanwhile is taken too. */
   async close(deadlineMs: number): Promise<void> {
     const { open, discovery, shard } = this.#parts;
-    for (const listener of this.#listeners) listener.close();
+    await new Drain({ open, shard, doors: this.#doors }).run(deadlineMs);
     discovery.close();
-    open.retire();
-    await new Promise<void>((done) => {
-      const timer = shard.clock.after(deadlineMs, done);
-      open.whenEmpty(() => {
-        timer.cancel();
-        done();
-      });
-    });
     open.destroy();
     if (this.state !== null) for (const pool of poolsOf(this.state)) pool.retire();
     for (const apps of this.#apps.values())

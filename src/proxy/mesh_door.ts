@@ -2,7 +2,7 @@
  * The way in for other proxies: one mTLS port for every service of the machine. Who calls is what its certificate says; the
  * protocol that TLS agreed on says what follows: HTTP/2 shared by many calls, HTTP/1.1, or one opaque connection.
  */
-import type { Listener, PeerCertificate, Socket, SocketHandler } from "../../runtime/contract.ts";
+import type { Listener, Net, PeerCertificate, Socket, SocketHandler } from "../../runtime/contract.ts";
 import type { ServerExchange } from "../http/exchange.ts";
 import { serveHttp, type HttpServer } from "../http/http_server.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
@@ -25,18 +25,23 @@ import type { ProxyParts } from "./proxy_parts.ts";
 /** Throws a `ListenError` when the port cannot be had. */
 export function openMeshDoor(
   parts: ProxyParts,
+  listening: Pick<Net, "listen">,
   address: { readonly host: string; readonly port: number },
 ): Listener {
-  return new MeshDoor(parts).listen(address);
+  return new MeshDoor(parts).listen(listening, address);
 }
 
 class MeshDoor {
   constructor(readonly parts: ProxyParts) {}
 
-  listen(address: { readonly host: string; readonly port: number }): Listener {
+  listen(
+    listening: Pick<Net, "listen">,
+    address: { readonly host: string; readonly port: number },
+  ): Listener {
     const { net, shard, recorder, credentials, log } = this.parts;
     return listenInbound({
       net,
+      listening,
       shard,
       ...address,
       choose: (serverName) => {

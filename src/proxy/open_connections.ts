@@ -4,8 +4,10 @@ import { isDenied } from "../identity/verify_peer.ts";
 import type { Outcome } from "../model/outcome.ts";
 
 export interface OpenConnection {
-  /** Takes nothing new and ends by itself. Absent: it has no such boundary and lives as long as its ends want. */
+  /** Takes nothing new and ends by itself. Absent: it is opaque, has no such boundary and lives as long as its ends want. */
   retire?(): void;
+  /** Of an opaque one: what has passed, both ways. */
+  readonly bytes?: number;
   /** `why` is for its record. */
   destroy(why: Outcome): void;
 }
@@ -15,7 +17,9 @@ export class OpenConnections {
   readonly #open = new Map<OpenConnection, PeerCertificate | null>();
   /** To endpoints: they serve what came in, and hold nothing open by themselves. */
   readonly #upstream = new Map<OpenConnection, PeerCertificate | null>();
-  #emptied: (() => void) | null = null;
+  readonly #retired = new WeakSet<OpenConnection>();
+  #awaited: Set<OpenConnection> = new Set();
+  #gone: (() => void) | null = null;
   #denied: ReadonlySet<string> = new Set();
   #destroyed = false;
 
@@ -43,7 +47,14 @@ export class OpenConnections {
   delete(connection: OpenConnection): void {
     if (this.#upstream.delete(connection)) return;
     this.#open.delete(connection);
-    if (this.#open.size === 0) this.#emptied?.();
+    this.#awaited.delete(connection);
+    if (this.#awaited.size === 0) this.#tellGone();
+  }
+
+  #tellGone(): void {
+    const gone = this.#gone;
+    this.#gone = null;
+    gone?.();
   }
 
   /** Cuts what belongs to identities or certificates that were revoked. */
@@ -54,9 +65,18 @@ export class OpenConnections {
       if (peer !== null && isDenied(peer, denied)) connection.destroy(revoked);
   }
 
-  /** The ways in. What they have under way still finds its way out, on connections old or new. */
+  /** The ways in, each once. What they have under way still finds its way out, on connections old or new. */
   retire(): void {
-    for (const connection of [...this.#open.keys()]) connection.retire?.();
+    for (const connection of [...this.#open.keys()]) {
+      if (this.#retired.has(connection)) continue;
+      this.#retired.add(connection);
+      connection.retire?.();
+    }
+  }
+
+  /** The ways in that cannot be told to end. */
+  opaque(): readonly OpenConnection[] {
+    return [...this.#open.keys()].filter((connection) => connection.retire === undefined);
   }
 
   /** The ways in, and whatever is added later; pools end what leads out. */
@@ -65,10 +85,11 @@ export class OpenConnections {
     for (const connection of [...this.#open.keys()]) connection.destroy(drained);
   }
 
-  /** Calls once no way in is open, maybe at once. */
-  whenEmpty(call: () => void): void {
-    if (this.#open.size === 0) call();
-    else this.#emptied = call;
+  /** Calls once the ways in that are open now are gone, maybe at once. Whoever asked before is not told any more. */
+  whenGone(call: () => void): void {
+    this.#awaited = new Set(this.#open.keys());
+    this.#gone = call;
+    if (this.#awaited.size === 0) this.#tellGone();
   }
 }
 

@@ -27,6 +27,11 @@ export class Pipe {
     return this.near.closed && this.far.closed;
   }
 
+  /** That have passed, both ways. */
+  get bytes(): number {
+    return this.near.bytes + this.far.bytes;
+  }
+
   destroy(why: Outcome): void {
     this.#broken ??= why;
     this.near.reset();

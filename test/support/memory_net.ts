@@ -17,6 +17,9 @@ import type {
   Timer,
 } from "../../runtime/contract.ts";
 
+/** What waits for a promise that waits for another one is done by then. */
+const promiseTurns = 10;
+
 type Task = () => void;
 
 const resetError: SocketError = {
@@ -52,7 +55,7 @@ export class MemoryNet implements Net {
   async settle(): Promise<void> {
     for (;;) {
       this.run();
-      await Promise.resolve();
+      for (let turn = 0; turn < promiseTurns && this.#tasks.length === 0; turn++) await Promise.resolve();
       if (this.#tasks.length === 0) return;
     }
   }

@@ -11,7 +11,8 @@ import { limits } from "../../model/limits.ts";
 import { readClientHello } from "../../wire/client_hello.ts";
 
 export interface InboundListenerOptions {
-  readonly net: Net;
+  readonly net: Pick<Net, "secureServer">;
+  readonly listening: Pick<Net, "listen">;
   readonly shard: Shard;
   readonly host: string;
   readonly port: number;
@@ -26,9 +27,9 @@ export interface InboundListenerOptions {
 
 /** Throws a `ListenError` when the port cannot be had. */
 export function listenInbound(options: InboundListenerOptions): Listener {
-  const { host, port, onLimit } = options;
+  const { listening, host, port, onLimit } = options;
   const strangers = new Strangers(onLimit);
-  return options.net.listen({ host, port }, (socket) => {
+  return listening.listen({ host, port }, (socket) => {
     const stranger = strangers.admit(socket.remoteAddress, () => socket.destroy());
     return new Hello(socket, stranger, options);
   });

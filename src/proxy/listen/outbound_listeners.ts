@@ -1,5 +1,5 @@
 /** The loopback listeners of a machine: for each local service one for HTTP, and one for each explicit port of its upstreams. */
-import type { Listener, Net, Socket, SocketHandler } from "../../../runtime/contract.ts";
+import type { Net, Socket, SocketHandler } from "../../../runtime/contract.ts";
 import type { MachineService } from "../../model/document.ts";
 import { serviceKey, type ServiceName } from "../../model/service.ts";
 
@@ -13,7 +13,7 @@ export interface OutboundAddress {
 }
 
 export interface OutboundListenersOptions {
-  readonly net: Net;
+  readonly net: Pick<Net, "listen">;
   readonly services: readonly MachineService[];
   /** Where the HTTP listeners stand. */
   readonly host: string;
@@ -27,38 +27,22 @@ export interface OutboundListenersOptions {
   ) => (socket: Socket) => SocketHandler;
 }
 
-export interface OpenListeners {
-  readonly listeners: Listener[];
-  readonly addresses: OutboundAddress[];
+/** Throws when a port is taken, naming its holder; what is open by then is its caller's to close. */
+export function listenOutbound(options: OutboundListenersOptions): readonly OutboundAddress[] {
+  return options.services.flatMap((service, at) => listenFor(service, at, options));
 }
 
-/** Throws when a port is taken, naming its holder; nothing stays open then. */
-export function listenOutbound(options: OutboundListenersOptions): OpenListeners {
-  const open: OpenListeners = { listeners: [], addresses: [] };
-  try {
-    options.services.forEach((service, at) => listenFor(service, at, options, open));
-  } catch (error) {
-    for (const listener of open.listeners) listener.close();
-    throw error;
-  }
-  return open;
-}
-
-function listenFor(
-  local: MachineService,
-  at: number,
-  options: OutboundListenersOptions,
-  open: OpenListeners,
-): void {
+function listenFor(local: MachineService, at: number, options: OutboundListenersOptions): OutboundAddress[] {
+  const addresses: OutboundAddress[] = [];
   const { net, host, firstPort, accept } = options;
   const listen = (onHost: string, port: number, only: ServiceName | null, proxyProtocol: boolean): void => {
     const listener = net.listen({ host: onHost, port }, accept(local.service, only, proxyProtocol));
-    open.listeners.push(listener);
     const upstream = only === null ? null : serviceKey(only);
     const service = serviceKey(local.service);
-    open.addresses.push({ service, host: onHost, port: listener.port, upstream });
+    addresses.push({ service, host: onHost, port: listener.port, upstream });
   };
   listen(host, local.httpPort ?? (firstPort === 0 ? 0 : firstPort + at), null, false);
   for (const { service, host: onHost, port, proxyProtocol } of local.upstreams)
     if (port !== null) listen(onHost, port, service, proxyProtocol);
+  return addresses;
 }
