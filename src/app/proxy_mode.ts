@@ -31,6 +31,7 @@ import type { Running } from "./running.ts";
 import { adminPort, bindHost, type Settings } from "./settings.ts";
 import { SnapshotFollower } from "./snapshot_follower.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { Succession } from "./succession.ts";
 
 export interface ProxyModeOptions {
   /** Share of unremarkable exchanges in the access log. */
@@ -66,9 +67,12 @@ export async function startProxy(
   const trust = new LiveTrust(store, settings.trustDomain, clock);
   const shard = new Shard(clock);
   const policies = startPolicies(runtime, folder, shard, metrics, log);
+  const succession = new Succession(runtime, folder);
+  let ends = false;
   const plane = new DataPlane({
     node: settings.node,
     net: runtime.net,
+    listening: succession.net,
     shard,
     random: runtime.random,
     recorder,
@@ -128,14 +132,14 @@ export async function startProxy(
     options.admin === false
       ? null
       : servePlain(
-          runtime,
+          { net: succession.net, clock },
           { host: settings.loopback, port: adminPort(settings, "proxy") },
           adminHandler({
             metrics,
             ready: () => ({
               identity: store.node !== null,
               snapshot: plane.state !== null,
-              listeners: true,
+              listeners: !ends,
               policies: policies.ready(),
             }),
             config: () => ({ settings, machine, snapshot: plane.state?.snapshot ?? null }),
@@ -145,15 +149,20 @@ export async function startProxy(
     summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${socketAddress(bindHost(settings), settings.ports.inbound)}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
     examples: examplesOf(plane.addresses, machine, settings),
     close: async (deadlineMs) => {
-      await instances.close();
-      follower.close();
+      ends = true;
       renewal.close();
+      await succession.begin().catch((error: Error) => log(`no successor may start yet: ${error.message}`));
+      // Nobody waits for a registry that is away.
+      await Promise.race([instances.close(), after(clock, limits.controlDrainMs)]);
       await plane.close(deadlineMs);
+      // Until now it heard of what was revoked.
+      follower.close();
       yielding.close();
       flushing.close();
       accessLog.flush();
       policies.close();
       await admin?.close(0);
+      await succession.end();
     },
   };
 }
@@ -181,6 +190,10 @@ class LiveTrust implements Credentials {
       this.#trust = { trustDomain, rootsPem, denied };
     return this.#trust;
   }
+}
+
+function after(clock: Clock, ms: number): Promise<void> {
+  return new Promise((done) => void clock.after(ms, done, true));
 }
 
 function every(clock: Clock, ms: number, call: () => void): { close(): void } {

@@ -26,6 +26,8 @@ export interface StateFolder {
   readonly policies: string;
   /** Services that local apps asked for by name. */
   readonly uses: string;
+  /** Which process of the proxy lets what is open finish, and then ends. */
+  readonly ending: string;
 }
 
 export function stateFolder(path: string): StateFolder {
@@ -43,6 +45,7 @@ export function stateFolder(path: string): StateFolder {
     snapshot: `${path}/snapshot.json`,
     policies: `${path}/policies`,
     uses: `${path}/uses.json`,
+    ending: `${path}/proxy.ending`,
   };
 }
 

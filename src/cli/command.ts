@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { Runtime } from "../../runtime/contract.ts";
 import { chooseStateFolder, type StateFolder } from "../app/state_folder.ts";
 import { parseDuration } from "../base/duration.ts";
+import { limits } from "../model/limits.ts";
 import { UserError } from "../base/user_error.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -21,6 +22,21 @@ export class Cli {
   /** By `--state`, HEDDLE_STATE or the default. */
   folder(command: Command): StateFolder {
     return chooseStateFolder(this.runtime.process, command.optsWithGlobals()["state"] as string | undefined);
+  }
+
+  /** By `--drain`, HEDDLE_DRAIN or the default: how long what is open may go on when this ends, milliseconds. */
+  drainMs(command: Command): number {
+    const flag = command.optsWithGlobals()["drain"] as string | undefined;
+    const text = flag ?? this.runtime.process.env["HEDDLE_DRAIN"] ?? "";
+    if (text === "") return limits.drainMs;
+    const ms = parseDuration(text);
+    if (ms === null || ms > limits.drainMaxMs) {
+      const source = flag === undefined ? "HEDDLE_DRAIN" : "--drain";
+      throw new UserError(
+        `Cannot use ${source} "${text}": expected a duration such as 5s or 10m, at most 24h`,
+      );
+    }
+    return ms;
   }
 }
 

@@ -11,6 +11,7 @@ export function registerDev(program: Command, cli: Cli): void {
     .argument("[dir]", "folder with documents, Machine documents and policies/", ".")
     .action(async (folder: string) => {
       const terminal = cli.terminal(command);
+      const drainMs = cli.drainMs(command);
       const { startDev } = await import("../app/dev_mode.ts");
       const running = await startDev(cli.runtime, folder, {
         said: (text) => terminal.line(text),
@@ -19,6 +20,6 @@ export function registerDev(program: Command, cli: Cli): void {
       terminal.line(running.summary);
       for (const line of running.examples) terminal.line(`  ${line}`);
       terminal.line("Running in the foreground; Ctrl-C stops it and forgets everything");
-      await runInForeground(cli.runtime.process, running, (text) => terminal.line(text));
+      await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.line(text));
     });
 }

@@ -1,11 +1,11 @@
 /** Runs what a command started until a signal asks it to end, then drains it. A second signal ends it at once. */
 import type { ProcessHost } from "../../runtime/contract.ts";
-import { limits } from "../model/limits.ts";
 import type { Running } from "../app/running.ts";
 
 export function runInForeground(
   host: ProcessHost,
   running: Running,
+  drainMs: number,
   said: (text: string) => void,
 ): Promise<never> {
   let stopping = false;
@@ -13,7 +13,7 @@ export function runInForeground(
     if (stopping) host.exit(130);
     stopping = true;
     said(`${signal}: finishing what is under way (again: at once)`);
-    running.close(limits.drainMs).then(
+    running.close(drainMs).then(
       () => host.exit(0),
       () => host.exit(1),
     );

@@ -58,6 +58,7 @@ export function registerInit(program: Command, cli: Cli): void {
   withMachineFlags(command).action(async (flags: InitFlags) => {
     const terminal = cli.terminal(command);
     const folder = cli.folder(command);
+    const drainMs = cli.drainMs(command);
     const { initializeMesh } = await import("../app/init.ts");
     const host = cli.runtime.process;
     const node = flags.node ?? host.hostname;
@@ -91,6 +92,6 @@ export function registerInit(program: Command, cli: Cli): void {
     terminal.aside(
       "Running in the foreground; Ctrl-C stops it. Next time: heddle registry, heddle controller, heddle proxy",
     );
-    await runInForeground(host, running, (text) => terminal.aside(text));
+    await runInForeground(host, running, drainMs, (text) => terminal.aside(text));
   });
 }

@@ -41,6 +41,7 @@ export function registerJoin(program: Command, cli: Cli): void {
   withMachineFlags(command).action(async (controller: Address, token: string, flags: JoinFlags) => {
     const terminal = cli.terminal(command);
     const folder = cli.folder(command);
+    const drainMs = cli.drainMs(command);
     const { joinMesh } = await import("../app/join.ts");
     const node = flags.node ?? cli.runtime.process.hostname;
     const { loopback } = flags;
@@ -64,6 +65,6 @@ export function registerJoin(program: Command, cli: Cli): void {
     terminal.aside(running.summary);
     terminal.aside("Running in the foreground; Ctrl-C stops it. Next time: heddle proxy");
     for (const line of running.examples) terminal.aside(`  ${line}`);
-    await runInForeground(cli.runtime.process, running, (text) => terminal.aside(text));
+    await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.aside(text));
   });
 }

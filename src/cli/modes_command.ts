@@ -49,10 +49,12 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
   const command = program.command(mode).description(description);
   return command.action(async (flags: ModeFlags) => {
     const folder = cli.folder(command);
+    const drainMs = cli.drainMs(command);
     const settings = await requireSettings(cli.runtime.files, folder, mode);
     const running = await start(folder, settings, flags);
     cli.runtime.process.stderr(`${running.summary}\n`);
-    await runInForeground(cli.runtime.process, running, (text) => cli.runtime.process.stderr(`${text}\n`));
+    const said = (text: string): void => cli.runtime.process.stderr(`${text}\n`);
+    await runInForeground(cli.runtime.process, running, drainMs, said);
   });
 }
 

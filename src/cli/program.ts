@@ -48,6 +48,10 @@ export async function runProgram(runtime: Runtime): Promise<void> {
       "--state <dir>",
       "folder of this machine's state (default: HEDDLE_STATE, else /var/lib/heddle for root, ~/.local/state/heddle for others)",
     )
+    .option(
+      "--drain <duration>",
+      "how long what is open may go on when a mode ends (default: HEDDLE_DRAIN, else 30s)",
+    )
     .option("--output <format>", "text for people, json for programs", "text")
     .version(`heddle ${version()}`, "-V, --version", "print version and commit")
     .showSuggestionAfterError(true)

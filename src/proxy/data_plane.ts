@@ -26,6 +26,8 @@ import { abandonedPools, createProxyState, poolsOf, type ProxyState } from "./st
 
 export interface DataPlaneOptions {
   readonly net: Net;
+  /** Opens its listeners. */
+  readonly listening: Pick<Net, "listen">;
   readonly shard: Shard;
   readonly random: Random;
   readonly recorder: Recorder;
@@ -69,7 +71,7 @@ export class DataPlane {
       log,
       state: null,
     };
-    this.#doors = new Doors(net);
+    this.#doors = new Doors(options.listening);
     this.#apps = localApps(machine.services, node, this.#parts);
   }
 

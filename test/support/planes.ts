@@ -164,6 +164,7 @@ export class Planes {
     const logs: string[] = [];
     const plane = new DataPlane({
       net: plan.net ?? runtime.net,
+      listening: plan.net ?? runtime.net,
       shard: new Shard(plan.clock ?? runtime.clock),
       random: runtime.random,
       recorder: records,

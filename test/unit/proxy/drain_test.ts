@@ -76,7 +76,7 @@ async function start() {
     return end?.heard.text() ?? "refused";
   };
   let over = false;
-  const end = (deadlineMs = drainMs): void => {
+  const end = (deadlineMs: number = drainMs): void => {
     closing = machine.plane.close(deadlineMs).then(() => void (over = true));
   };
   return { net, machine, dial, say, end, waiting, over: () => over };
