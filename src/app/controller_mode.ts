@@ -10,7 +10,7 @@ import { createPolicyBundler } from "../controller/policies.ts";
 import { createControlClient } from "../http/control_client.ts";
 import { serveControl } from "../http/control_server.ts";
 import { Shard } from "../http/shard.ts";
-import { Strangers } from "../http/strangers.ts";
+import { strangerBounds, Strangers } from "../http/strangers.ts";
 import { Renewal } from "../identity/renewal.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
@@ -94,7 +94,11 @@ export async function startController(
     listen: { host: bindHost(settings), port: settings.controller.port },
     identity: () => ({ ...credential.identity(), rootsPem: authority.bundle.rootsPem }),
     peer: "optional",
-    strangers: new Strangers((limit) => trips(limit, "control")),
+    strangers: new Strangers({
+      clock,
+      bounds: strangerBounds.control,
+      onLimit: (limit) => trips(limit, "control"),
+    }),
     handler: (request, env) => controller.app.fetch(request, env),
   });
   processMetrics(runtime, metrics, "controller");

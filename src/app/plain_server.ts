@@ -1,14 +1,14 @@
 /** HTTP in clear text on loopback: admin pages and the demo's services, by the same drivers as everything else. */
 import type { Runtime } from "../../runtime/contract.ts";
 import { serveControl, type ControlServer } from "../http/control_server.ts";
-import { Strangers } from "../http/strangers.ts";
+import { strangerBounds, Strangers } from "../http/strangers.ts";
 import { Shard } from "../http/shard.ts";
 
 export function servePlain(
   runtime: Pick<Runtime, "net" | "clock">,
   listen: { readonly host: string; readonly port: number },
   handler: (request: Request) => Response | Promise<Response>,
-  strangers: Strangers | null = new Strangers(),
+  strangers: Strangers | null = new Strangers({ clock: runtime.clock, bounds: strangerBounds.control }),
 ): ControlServer {
   const { net, clock } = runtime;
   return serveControl({

@@ -5,7 +5,7 @@ import { adminHandler } from "../admin/admin_pages.ts";
 import { UserError } from "../base/user_error.ts";
 import { serveControl } from "../http/control_server.ts";
 import { Shard } from "../http/shard.ts";
-import { Strangers } from "../http/strangers.ts";
+import { strangerBounds, Strangers } from "../http/strangers.ts";
 import { limits } from "../model/limits.ts";
 import { createRegistry } from "../registry/server.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
@@ -53,7 +53,11 @@ export async function startRegistry(
     listen: { host: bindHost(settings), port: settings.registry.port },
     identity: () => credential.identity(),
     peer: "required",
-    strangers: new Strangers((limit) => trips(limit, "registry")),
+    strangers: new Strangers({
+      clock,
+      bounds: strangerBounds.control,
+      onLimit: (limit) => trips(limit, "registry"),
+    }),
     handler: (request, env) => registry.app.fetch(request, env),
   });
   processMetrics(runtime, metrics, "registry");

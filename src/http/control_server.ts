@@ -60,6 +60,10 @@ export function serveControl(options: ControlServerOptions): ControlServer {
   };
   const listener = net.listen(options.listen, (socket) => {
     const stranger = strangers?.admit(socket.remoteAddress, () => socket.destroy()) ?? null;
+    if (stranger === null && strangers !== null) {
+      socket.destroy();
+      return nobody;
+    }
     const secured = (above: Socket): SocketHandler => begin(above, stranger);
     if (identity === null) return secured(socket);
     return new SecureStart(socket, { net, shard, identity, peer, stranger, secured });
@@ -85,6 +89,9 @@ function connectionOf(socket: Socket): ConnectionInfo {
   const { remoteAddress, remotePort, localPort, tls } = socket;
   return { remoteAddress, remotePort, localPort, peer: tls?.peer ?? null, serverName: tls?.serverName ?? "" };
 }
+
+/** Of a connection that is over. */
+const nobody: SocketHandler = { data() {}, drain() {}, end() {}, close() {} };
 
 /** One exchange of a control API: body in, Request, Response, body out. */
 class Conversation implements RequestSink {

@@ -1,22 +1,37 @@
 /**
- * The connections of a port that have shown no certificate: bounded for each source and in all. None is turned away: the oldest of
- * whoever has too many gives way, so whoever can show a certificate comes in meanwhile, and counts no more once it has.
+ * The connections of a port that have shown no certificate: bounded for each source and in all. Where there are too many the oldest of
+ * whoever has most of them gives way, so whoever can show a certificate comes in meanwhile, and counts no more once it has. Those that
+ * came a moment ago are left to finish, however many they are: then it is the newcomer that goes, and may come again.
  */
+import type { Clock } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
+
+/** Of the control plane's ports, and of the one between proxies, where one machine may open many connections at once. */
+export const strangerBounds = {
+  control: { perSource: "strangersPerSourceMax", inAll: "strangersMax" },
+  mesh: { perSource: "meshStrangersPerSourceMax", inAll: "meshStrangersMax" },
+} as const;
+
+export interface StrangersOptions {
+  readonly clock: Clock;
+  readonly bounds: (typeof strangerBounds)[keyof typeof strangerBounds];
+  readonly onLimit?: (limit: string) => void;
+}
 
 export class Strangers {
   readonly #bySource = new Map<string, Set<Stranger>>();
   #count = 0;
 
-  constructor(readonly onLimit: (limit: string) => void = () => {}) {}
+  constructor(readonly options: StrangersOptions) {}
 
-  /** A connection of that address. `end` is what closes it when it has to give way. */
-  admit(source: string, end: () => void): Stranger {
-    const { strangersMax, strangersPerSourceMax } = limits;
+  /** A connection of that address. `end` is what closes it when it has to give way. null: there is no room for it. */
+  admit(source: string, end: () => void): Stranger | null {
+    const { perSource, inAll } = this.options.bounds;
     const own = this.#bySource.get(source);
-    if (own !== undefined && own.size >= strangersPerSourceMax) this.#giveWay(own, "strangersPerSourceMax");
-    else if (this.#count >= strangersMax) this.#giveWay(this.#most(), "strangersMax");
-    const stranger = new Stranger(end, (gone) => this.#forget(source, gone));
+    if (own !== undefined && own.size >= limits[perSource]) {
+      if (!this.#makeRoom(own, perSource)) return null;
+    } else if (this.#count >= limits[inAll] && !this.#makeRoom(this.#most(), inAll)) return null;
+    const stranger = new Stranger(this.options.clock.now(), end, (gone) => this.#forget(source, gone));
     // It may have been the last one of its source that gave way.
     const among = this.#bySource.get(source) ?? new Set();
     this.#bySource.set(source, among.add(stranger));
@@ -24,11 +39,14 @@ export class Strangers {
     return stranger;
   }
 
-  #giveWay(among: ReadonlySet<Stranger>, limit: string): void {
+  #makeRoom(among: ReadonlySet<Stranger>, limit: string): boolean {
+    const { clock, onLimit } = this.options;
+    onLimit?.(limit);
     const [oldest] = among;
-    this.onLimit(limit);
-    oldest?.leave();
-    oldest?.end();
+    if (oldest === undefined || clock.now() - oldest.sinceMs < limits.strangerGraceMs) return false;
+    oldest.leave();
+    oldest.end();
+    return true;
   }
 
   #most(): ReadonlySet<Stranger> {
@@ -48,6 +66,7 @@ export class Strangers {
 /** One of them. */
 export class Stranger {
   constructor(
+    readonly sinceMs: number,
     /** Closes it; whoever takes the connection over replaces it. */
     public end: () => void,
     private readonly left: (stranger: Stranger) => void,

@@ -186,8 +186,12 @@ export const limits = {
   streamQueueBytesMax: 32 * mib,
   controlDrainMs: 2_000,
   /** Connections that have shown no certificate, to one port: of one address, and in all. */
-  strangersPerSourceMax: 64,
-  strangersMax: 512,
+  strangersPerSourceMax: 256,
+  strangersMax: 1_024,
+  meshStrangersPerSourceMax: 2_048,
+  meshStrangersMax: 4_096,
+  /** One that came so lately does not give way. */
+  strangerGraceMs: 1_000,
   /** Of one that shows none in its handshake either. */
   strangerMs: 30_000,
   credentialFileLookMs: 1_000,
@@ -282,7 +286,17 @@ assert(
   "a body is looked at before it can be too slow",
 );
 assert(limits.timerTickMs < limits.timerStallMs, "a tick is not taken for a stall");
-assert(limits.strangersPerSourceMax < limits.strangersMax, "no single address fills a port");
+assert(
+  limits.strangersPerSourceMax < limits.strangersMax &&
+    limits.meshStrangersPerSourceMax < limits.meshStrangersMax,
+  "no single address fills a port",
+);
+assert(
+  limits.servicesPerNodeMax < limits.strangersPerSourceMax &&
+    limits.connectionsMax < limits.meshStrangersPerSourceMax,
+  "a machine may begin all of its connections at once",
+);
+assert(limits.strangerGraceMs < limits.clientHelloMs, "who says nothing gives way before its time is over");
 assert(limits.leaseRenewMs * 2 < limits.leaseMs, "one lost renewal does not end a lease");
 assert(limits.targetBytesMax < limits.requestHeadBytesMax, "a target fits a head");
 assert(

@@ -6,7 +6,7 @@ import type { Listener, Net, Socket, SocketHandler, TlsServerOptions } from "../
 import { joined } from "../../base/bytes.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
 import type { Shard } from "../../http/shard.ts";
-import { Strangers, type Stranger } from "../../http/strangers.ts";
+import { strangerBounds, Strangers, type Stranger } from "../../http/strangers.ts";
 import { limits } from "../../model/limits.ts";
 import { readClientHello } from "../../wire/client_hello.ts";
 
@@ -27,10 +27,11 @@ export interface InboundListenerOptions {
 
 /** Throws a `ListenError` when the port cannot be had. */
 export function listenInbound(options: InboundListenerOptions): Listener {
-  const { listening, host, port, onLimit } = options;
-  const strangers = new Strangers(onLimit);
+  const { listening, host, port, onLimit, shard } = options;
+  const strangers = new Strangers({ clock: shard.clock, bounds: strangerBounds.mesh, onLimit });
   return listening.listen({ host, port }, (socket) => {
     const stranger = strangers.admit(socket.remoteAddress, () => socket.destroy());
+    if (stranger === null) socket.destroy();
     return new Hello(socket, stranger, options);
   });
 }
@@ -50,8 +51,8 @@ class Hello extends WheelEntry implements SocketHandler {
 
   constructor(
     readonly socket: Socket,
-    /** Until its certificate was verified. */
-    readonly stranger: Stranger,
+    /** Until its certificate was verified; null: there was no room for it. */
+    readonly stranger: Stranger | null,
     readonly options: InboundListenerOptions,
   ) {
     super();
@@ -83,7 +84,7 @@ class Hello extends WheelEntry implements SocketHandler {
 
   close(): void {
     this.options.shard.wheel.forget(this);
-    this.stranger.leave();
+    this.stranger?.leave();
   }
 
   expired(): void {
@@ -100,15 +101,15 @@ class Hello extends WheelEntry implements SocketHandler {
     shard.wheel.forget(this);
     const handshake = net.secureServer(this.socket, tls, received, {
       opened: (socket) => {
-        stranger.leave();
+        stranger?.leave();
         return secured(socket, serverName);
       },
       failed: (error) => {
-        stranger.leave();
+        stranger?.leave();
         refused(`a client of ${serverName}: ${error.message}`);
       },
     });
-    stranger.end = () => handshake.cancel();
+    if (stranger !== null) stranger.end = () => handshake.cancel();
   }
 
   #refuse(answer: Uint8Array, reason: string): void {

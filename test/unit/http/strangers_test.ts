@@ -3,37 +3,42 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { createControlClient } from "../../../src/http/control_client.ts";
 import { serveControl, type ControlServer } from "../../../src/http/control_server.ts";
 import { Shard } from "../../../src/http/shard.ts";
-import { Strangers } from "../../../src/http/strangers.ts";
+import { strangerBounds, Strangers } from "../../../src/http/strangers.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { makeTestAuthority } from "../../support/certificates.ts";
 import { ManualClock } from "../../support/clock.ts";
 import { runtime } from "../../support/planes.ts";
 import { dial, dialled, until, type End } from "../../support/sockets.ts";
 
-const { strangersMax, strangersPerSourceMax } = limits;
+const { strangersMax, strangersPerSourceMax, strangerGraceMs } = limits;
 
 describe("of connections without a certificate", () => {
   function counted() {
     const ended: string[] = [];
     const trips: string[] = [];
-    const strangers = new Strangers((limit) => trips.push(limit));
+    const clock = new ManualClock();
+    const onLimit = (limit: string): void => void trips.push(limit);
+    const strangers = new Strangers({ clock, bounds: strangerBounds.control, onLimit });
     const come = (source: string, name = source) => strangers.admit(source, () => ended.push(name));
-    return { ended, trips, come };
+    return { ended, trips, clock, come };
   }
 
-  test("one source has so many, and for each further one the oldest of it goes", () => {
-    const { ended, trips, come } = counted();
+  test("one source has so many, and for each further one the oldest of it goes", async () => {
+    const { ended, trips, clock, come } = counted();
     come("b");
-    for (let each = 0; each < strangersPerSourceMax + 2; each++) come("a", `a${each}`);
+    for (let each = 0; each < strangersPerSourceMax; each++) come("a", `a${each}`);
+    await clock.advance(strangerGraceMs);
+    expect([come("a"), come("a")]).not.toContain(null);
     expect(ended).toEqual(["a0", "a1"]);
     expect(trips).toEqual(["strangersPerSourceMax", "strangersPerSourceMax"]);
   });
 
-  test("all sources have so many together, and who has most of them gives way", () => {
-    const { ended, trips, come } = counted();
+  test("all sources have so many together, and who has most of them gives way", async () => {
+    const { ended, trips, clock, come } = counted();
     come("old");
     for (let each = 0; each < strangersPerSourceMax; each++) come("greedy", `greedy${each}`);
     for (let each = 0; each < strangersMax - strangersPerSourceMax - 1; each++) come(`other${each}`);
+    await clock.advance(strangerGraceMs);
     expect(ended).toEqual([]);
     come("new");
     come("newer");
@@ -41,18 +46,31 @@ describe("of connections without a certificate", () => {
     expect(trips).toEqual(["strangersMax", "strangersMax"]);
   });
 
+  test("those that came a moment ago are left to finish: a crowd comes in one after the other", async () => {
+    const { ended, clock, come } = counted();
+    const crowd = Array.from({ length: strangersPerSourceMax }, () => come("a"));
+    expect(come("a")).toBeNull();
+    crowd[7]?.leave();
+    expect(come("a")).not.toBeNull();
+    expect(come("a")).toBeNull();
+    expect(ended).toEqual([]);
+    await clock.advance(strangerGraceMs);
+    expect(come("a")).not.toBeNull();
+    expect(ended.length).toBe(1);
+  });
+
   test("whoever is known, or gone, counts no more, whatever is called twice", () => {
-    const { ended, come } = counted();
+    const { trips, come } = counted();
     for (let each = 0; each < 3 * strangersPerSourceMax; each++) {
       const stranger = come("a");
-      stranger.leave();
-      stranger.leave();
+      stranger?.leave();
+      stranger?.leave();
     }
-    expect(ended).toEqual([]);
-    const all = Array.from({ length: strangersPerSourceMax + 1 }, (_, each) => come("a", `a${each}`));
-    for (const stranger of all) stranger.leave();
-    for (let each = 0; each < strangersPerSourceMax; each++) come("a", `b${each}`);
-    expect(ended).toEqual(["a0"]);
+    const all = Array.from({ length: strangersPerSourceMax }, () => come("a"));
+    expect([come("a"), trips.length]).toEqual([null, 1]);
+    for (const stranger of all) stranger?.leave();
+    for (let each = 0; each < strangersPerSourceMax; each++) expect(come("a")).not.toBeNull();
+    expect([come("a"), trips.length]).toEqual([null, 2]);
   });
 });
 
@@ -78,7 +96,11 @@ function serve(peer: "required" | "optional" | null, clock = new ManualClock()) 
     listen: { host: "127.0.0.1", port: 0 },
     identity: peer === null ? null : () => ({ credential: shown, rootsPem }),
     peer: peer ?? "optional",
-    strangers: new Strangers((limit) => trips.push(limit)),
+    strangers: new Strangers({
+      clock,
+      bounds: strangerBounds.control,
+      onLimit: (limit) => void trips.push(limit),
+    }),
     handler: (request, { caller }) => {
       asked.push(`${request.method} ${new URL(request.url).pathname}`);
       return Response.json({ caller: caller.spiffeId });
@@ -169,32 +191,38 @@ describe("a control port", () => {
   });
 
   test("is open to those who can show a certificate while strangers fill it, in the handshake or before", async () => {
-    const { port, trips } = serve("required");
+    const { port, trips, clock } = serve("required");
     const known = await end(port, "mtls");
     // Each begins a handshake that it never ends.
     const hello = Buffer.from("160301020001", "hex");
     const strangers: End[] = [];
-    for (let each = 0; each < strangersPerSourceMax + 8; each++) {
+    for (let each = 0; each < strangersPerSourceMax; each++) {
       const stranger = await end(port, null);
       if (each % 2 === 0) stranger.socket.write(hello);
       strangers.push(stranger);
     }
-    await until(() => strangers.slice(0, 8).every(gone), "the oldest are ended");
-    await until(() => trips.length === 8, "each is counted");
-    const late = await end(port, "mtls");
-    expect(strangers.filter(gone).length).toBe(9);
-    for (const client of [known, late]) {
+    await clock.advance(strangerGraceMs);
+    const late = [await end(port, "mtls"), await end(port, "mtls"), await end(port, "mtls")];
+    for (const client of [known, ...late]) {
       say(client, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
       await until(() => client.heard.text().includes("200 OK"), "who has a certificate is answered");
     }
+    // Two of them took the place of the oldest, and the third found the place of the second, which was known by then.
+    expect(gone(strangers[0] as End)).toBe(true);
+    expect(strangers.slice(3).filter(gone)).toEqual([]);
+    expect(new Set(trips)).toEqual(new Set(["strangersPerSourceMax"]));
   });
 
   test("in clear text has room for so many connections", async () => {
-    const { port } = serve(null);
+    const { port, clock } = serve(null);
     const clients: End[] = [];
-    for (let each = 0; each < strangersPerSourceMax + 1; each++) clients.push(await end(port, null));
+    for (let each = 0; each < strangersPerSourceMax; each++) clients.push(await end(port, null));
+    const refused = await end(port, null);
+    await until(() => gone(refused), "there is no room for it");
+    await clock.advance(strangerGraceMs);
+    const taken = await end(port, null);
     await until(() => gone(clients[0] as End), "the oldest is ended");
-    expect(clients.filter(gone).length).toBe(1);
+    expect([...clients, taken].filter(gone).length).toBe(1);
   });
 
   test("takes a client of ours through all that", async () => {

@@ -1,52 +1,72 @@
 /** Whoever fills the inbound port without a certificate takes nothing from the machines that have one. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import type { Dial, DialHandler, Socket } from "../../../runtime/contract.ts";
+import { Shard } from "../../../src/http/shard.ts";
 import { limits } from "../../../src/model/limits.ts";
-import { noEdits } from "../../../src/wire/fields.ts";
-import { serve } from "../../support/http_relay.ts";
-import { Planes, runtime } from "../../support/planes.ts";
-import { dialled, until, type End } from "../../support/sockets.ts";
+import { listenInbound } from "../../../src/proxy/listen/inbound_listener.ts";
+import { MemoryNet } from "../../support/memory_net.ts";
+import { captureHello } from "../../support/hello.ts";
+import { Recorder } from "../../support/sockets.ts";
 
-const app = serve(
-  runtime,
-  (exchange) => {
-    exchange.respond(200, null, noEdits, 0);
-    exchange.end(null);
-  },
-  { version: "http/1.1" },
-);
-let planes: Planes;
+const { meshStrangersPerSourceMax, strangerGraceMs } = limits;
 
-beforeAll(async () => {
-  planes = await Planes.start(
-    { name: "a", services: { caller: { app: 9 } } },
-    { name: "b", services: { web: { app: app.port } } },
-  );
-  planes.apply({ web: {} });
-});
-afterAll(async () => {
-  await planes.close();
-  app.close();
-});
-
-test("of those that say nothing, or never end their handshake, the oldest go, and a machine comes in", async () => {
-  const b = planes.machine("b");
-  // The beginning of a ClientHello, and a whole one would be longer.
-  const begun = Buffer.from("16030100c8010000c40303", "hex");
-  const strangers: End[] = [];
-  for (let each = 0; each < limits.strangersPerSourceMax + 8; each++) {
-    const stranger = await dialled(runtime, {
-      ...{ host: "127.0.0.1", port: b.plane.inboundPort, timeoutMs: 5_000 },
-    });
-    if (each % 2 === 0) stranger.socket.write(begun);
-    strangers.push(stranger);
-  }
-  const gone = (): boolean[] => strangers.map(({ heard }) => heard.ended || heard.closed);
-  await until(() => gone().filter(Boolean).length === 8, "the oldest are ended");
-  expect(gone().indexOf(false)).toBe(8);
-  expect(b.records.limits).toEqual(new Array<string>(8).fill("strangersPerSourceMax"));
-  const answer = await fetch(`http://127.0.0.1:${planes.machine("a").port("caller")}/`, {
-    headers: { host: "web.mesh" },
+function start() {
+  const net = new MemoryNet();
+  const trips: string[] = [];
+  const handshakes: DialHandler[] = [];
+  let cancelled = 0;
+  const secureServer = (_socket: Socket, _tls: unknown, _received: unknown, dial: DialHandler): Dial => {
+    handshakes.push(dial);
+    return { cancel: () => void cancelled++ };
+  };
+  const { port } = listenInbound({
+    net: { secureServer },
+    listening: net,
+    shard: new Shard(net.clock),
+    ...{ host: "127.0.0.1", port: 0 },
+    choose: () => ({}) as never,
+    secured: () => new Recorder(),
+    refused: () => {},
+    onLimit: (limit) => trips.push(limit),
   });
-  expect(answer.status).toBe(200);
-  for (const { socket } of strangers) socket.destroy();
+  const dial = (): { socket: Socket | null; readonly heard: Recorder } => {
+    const end = { socket: null as Socket | null, heard: new Recorder() };
+    net.connect(
+      { host: "127.0.0.1", port, timeoutMs: 1_000 },
+      {
+        opened(socket) {
+          end.socket = socket;
+          return end.heard;
+        },
+        failed() {},
+      },
+    );
+    return end;
+  };
+  return { net, trips, handshakes, cancelled: () => cancelled, dial };
+}
+
+test("of those that say nothing, or never end their handshake, the oldest go for those that come", async () => {
+  const { net, trips, handshakes, cancelled, dial } = start();
+  const strangers = Array.from({ length: meshStrangersPerSourceMax }, dial);
+  await net.settle();
+  const hello = await captureHello("web.default.mesh", []);
+  strangers[0]?.socket?.write(hello);
+  await net.settle();
+  const early = dial();
+  await net.settle();
+  expect([early.heard.ended, cancelled(), handshakes.length]).toEqual([true, 0, 1]);
+  await net.pass(strangerGraceMs);
+  const [one, two] = [dial(), dial()];
+  await net.settle();
+  expect([cancelled(), strangers[1]?.heard.ended, strangers[2]?.heard.ended]).toEqual([1, true, false]);
+  for (const { socket } of [one, two]) socket?.write(hello);
+  await net.settle();
+  expect(handshakes.length).toBe(3);
+  expect(trips).toEqual(new Array<string>(3).fill("meshStrangersPerSourceMax"));
+  // Who was verified counts no more.
+  handshakes[1]?.opened(one.socket as Socket);
+  const three = dial();
+  await net.settle();
+  expect([three.heard.ended, trips.length]).toEqual([false, 3]);
 });
