@@ -16,7 +16,6 @@ export interface StoredPolicy {
   readonly text: string;
   readonly onError: "open" | "closed";
   readonly cpuMs: number;
-  readonly waitMs: number;
 }
 
 /** A document as it was applied. */

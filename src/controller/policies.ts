@@ -40,9 +40,7 @@ export function createPolicyBundler(runtime: Runtime): PolicyBundler {
         entries.map((entry) => bundleOnce(entry.file, given.has(entry.file) ? files : [entry])),
       );
       const policies = answers.flatMap(({ bundle }): StoredPolicy[] =>
-        bundle === null
-          ? []
-          : [{ ...bundle.meta, hash: bundle.hash, text: bundle.text, waitMs: limits.policyWaitMs }],
+        bundle === null ? [] : [{ ...bundle.meta, hash: bundle.hash, text: bundle.text }],
       );
       return { policies, issues: answers.flatMap((answer) => answer.issues) };
     },
@@ -73,7 +71,7 @@ class OptionsChecker {
     host.load(refOf(policy), policy.text);
     const { issues } = await host.check(policy.hash, options);
     clock.after(limits.policyCheckerIdleMs, () => this.#closeUnlessAsked(asked), true);
-    return { issues, services: servicesNamedIn(options) };
+    return { issues };
   }
 
   #closeUnlessAsked(asked: number): void {
@@ -83,14 +81,6 @@ class OptionsChecker {
   }
 }
 
-/** What stands under a key `service` anywhere in the options: by this convention options name where decisions may lead. */
-function servicesNamedIn(options: unknown): string[] {
-  if (typeof options !== "object" || options === null) return [];
-  return Object.entries(options).flatMap(([key, value]) =>
-    key === "service" && typeof value === "string" ? [value] : servicesNamedIn(value),
-  );
-}
-
-function refOf({ hash, name, version, onError, cpuMs, waitMs }: StoredPolicy): PolicyRef {
-  return { hash, name, version, onError, cpuMs, waitMs };
+function refOf({ hash, name, version, onError, cpuMs }: StoredPolicy): PolicyRef {
+  return { hash, name, version, onError, cpuMs };
 }

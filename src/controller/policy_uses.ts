@@ -1,10 +1,10 @@
-/** Where documents use policies: their options are put to each policy's own schema, which also tells where they may lead. */
+/** Where documents use policies: their options are put to each policy's own schema, and say where it may lead. */
 import type { ApiIssue } from "../api/messages.ts";
 import { documentKey, type LoadedDocument } from "../config/load.ts";
 import { issueAt } from "../config/read_document.ts";
 import type { Path } from "../config/yaml_file.ts";
 import type { Document, PolicyUse } from "../model/document.ts";
-import { serviceKey } from "../model/service.ts";
+import { servicesNamedIn } from "../policy/named_services.ts";
 import type { StoredPolicy } from "./catalog.ts";
 
 /** Turns policy sources into bundles; built-in ones are always among them. */
@@ -19,8 +19,6 @@ export interface PolicyBundler {
 export interface OptionsAnswer {
   /** `path` stands below the options: `values.beta.service`. */
   readonly issues: readonly { readonly path: string; readonly message: string }[];
-  /** Services that decisions under these options may name. */
-  readonly services: readonly string[];
 }
 
 export async function checkPolicyUses(
@@ -43,7 +41,7 @@ export async function checkPolicyUses(
         const place = [...path, "with", ...issue.path.split(".").filter((step) => step !== "")];
         issues.push(issueAt(source, place, `${issue.message} (an option of the policy "${use.use}")`));
       }
-      for (const service of answer.services) reached.add(keyOf(service, document.namespace));
+      for (const key of servicesNamedIn(use.with, namespaceOf(document))) reached.add(key);
     }
     if (reached.size > 0) leadsTo.set(documentKey(document), [...reached].sort());
   }
@@ -58,8 +56,7 @@ function usesOf(document: Document): { readonly use: PolicyUse; readonly path: P
   return document.rules.flatMap((rule, at) => placed(rule.policies, ["rules", at]));
 }
 
-/** `beta` in the namespace of the document, `beta.prod` in its own. */
-function keyOf(service: string, around: string): string {
-  const [name = "", namespace = around] = service.split(".");
-  return serviceKey({ name, namespace });
+/** Of the service whose requests its policies are asked about: names in their options mean services beside it. */
+function namespaceOf(document: Document): string {
+  return document.kind === "HTTPRoute" ? document.service.namespace : document.namespace;
 }

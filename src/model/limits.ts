@@ -226,7 +226,6 @@ export const limits = {
   policyCpuMs: 2,
   policyCpuMaxMs: 100,
   policyCheckerIdleMs: 5_000,
-  policyWaitMs: 50,
   policyBundleBytesMax: mib,
   policyInboxMax: 1024,
   policyMemoryBytesMax: 64 * mib,
@@ -253,6 +252,11 @@ export const limits = {
   policyFieldLengthMax: 8 * kib,
   // Telemetry
   seriesPerMetricMax: 2_000,
+  /** Handles of metrics that are found without building their labels. */
+  metricHandlesMax: 2_000,
+  labelValueLengthMax: 256,
+  /** Of what one proxy tells another, or a client, about a failure. */
+  failureDetailLengthMax: 512,
   accessLogBufferBytes: 64 * kib,
   /** How often the lateness of the event loop is measured. */
   loopProbeMs: 500,

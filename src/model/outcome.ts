@@ -4,27 +4,19 @@
  */
 
 /** Flags in Envoy's spelling where Envoy has one; AD, PD, PE, ID are heddle's own. */
-export type Flag =
-  | "UH"
-  | "UF"
-  | "UO"
-  | "NR"
-  | "NC"
-  | "URX"
-  | "UT"
-  | "UC"
-  | "UR"
-  | "DC"
-  | "DPE"
-  | "UPE"
-  | "DT"
-  | "SI"
-  | "IH"
-  | "AD"
-  | "PD"
-  | "PE"
-  | "ID"
-  | "LH";
+const flags = [
+  ...(["UH", "UF", "UO", "NR", "NC", "URX", "UT", "UC", "UR", "DC", "DPE", "UPE"] as const),
+  ...(["DT", "SI", "IH", "AD", "PD", "PE", "ID", "LH"] as const),
+] as const;
+
+export type Flag = (typeof flags)[number];
+
+const known: ReadonlySet<string> = new Set(flags);
+
+/** Whether what a peer calls a flag is one. */
+export function isFlag(text: string): text is Flag {
+  return known.has(text);
+}
 
 export type Side = "downstream" | "upstream" | "mesh" | "policy";
 

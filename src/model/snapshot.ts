@@ -136,5 +136,4 @@ export interface PolicyRef {
   readonly version: string;
   readonly onError: "open" | "closed";
   readonly cpuMs: number;
-  readonly waitMs: number;
 }

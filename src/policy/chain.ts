@@ -6,9 +6,11 @@ import type { Clock } from "../../runtime/contract.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
-import type { PolicyRecord } from "../telemetry/record.ts";
+import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
 import { noEdits, type FieldEdits } from "../wire/fields.ts";
+import type { NormalTarget } from "../wire/target.ts";
 import { checkDecision, mergeEdits, type CheckedDecision } from "./decision.ts";
+import { serviceNamed, servicesNamedIn } from "./named_services.ts";
 import type { PolicyAnswer, PolicyCall } from "./policy_call.ts";
 import type { PolicyHost } from "./policy_host.ts";
 
@@ -20,22 +22,23 @@ interface Evaluated {
 /** What the policies of a request decided together. Everything in it was validated; edits of earlier policies are merged in. */
 export type PolicyVerdict = Evaluated &
   (
-    | { readonly do: "next"; readonly edits: FieldEdits; readonly target: string | null }
+    | { readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null }
     | {
         readonly do: "route";
+        /** Name of the policy. */
+        readonly policy: string;
         readonly service: ServiceName;
         readonly subset: string | null;
         readonly edits: FieldEdits;
         /** Path and query to forward instead; null: as it came. */
-        readonly target: string | null;
+        readonly target: NormalTarget | null;
       }
     | {
         readonly do: "respond";
+        readonly policy: string;
         readonly status: number;
         readonly headers: FieldEdits;
         readonly body: string;
-        /** For logs, never sent. */
-        readonly reason: string;
       }
     /** A policy that fails closed failed. */
     | { readonly do: "error"; readonly outcome: Outcome }
@@ -56,16 +59,31 @@ export interface PolicyChain {
 const untouched: PolicyVerdict = { do: "next", edits: noEdits, target: null, records: [] };
 
 /** The chain over a policy host. */
-export function createPolicyChain(
-  host: Pick<PolicyHost, "evaluate" | "refOf" | "trip">,
-  clock: Pick<Clock, "now">,
-): PolicyChain {
+export function createPolicyChain(host: Around["host"], clock: Around["clock"]): PolicyChain {
+  const named = new WeakMap<PolicyBinding, ReadonlySet<string>>();
+  /** A binding belongs to one service or to a route of it, so the namespace is always the same. */
+  const leadsTo = (binding: PolicyBinding, called: ServiceName, key: string): boolean => {
+    let services = named.get(binding);
+    if (services === undefined) {
+      services = servicesNamedIn(binding.options, called.namespace);
+      named.set(binding, services);
+    }
+    return services.has(key);
+  };
+  const around = { host, clock, leadsTo };
   return {
     evaluate(bindings, call, done) {
       if (bindings.length === 0) return done(untouched);
-      new Evaluation(host, clock, bindings, call, done).ask();
+      new Evaluation(around, bindings, call, done).ask();
     },
   };
+}
+
+interface Around {
+  readonly host: Pick<PolicyHost, "evaluate" | "refOf" | "trip">;
+  readonly clock: Pick<Clock, "now">;
+  /** Whether the options of the binding name the service of this key. */
+  readonly leadsTo: (binding: PolicyBinding, called: ServiceName, key: string) => boolean;
 }
 
 const hook = "onRequest";
@@ -74,13 +92,12 @@ const hook = "onRequest";
 class Evaluation {
   #index = 0;
   #edits: FieldEdits = noEdits;
-  #target: string | null = null;
+  #target: NormalTarget | null = null;
   readonly #records: PolicyRecord[] = [];
   #askedMs = 0;
 
   constructor(
-    private readonly host: Pick<PolicyHost, "evaluate" | "refOf" | "trip">,
-    private readonly clock: Pick<Clock, "now">,
+    private readonly around: Around,
     private readonly bindings: readonly PolicyBinding[],
     private readonly call: PolicyCall,
     private readonly done: (verdict: PolicyVerdict) => void,
@@ -91,81 +108,84 @@ class Evaluation {
     if (binding === undefined) {
       return this.done({ do: "next", edits: this.#edits, target: this.#target, records: this.#records });
     }
-    this.#askedMs = this.clock.now();
-    this.host.evaluate(binding, this.call, (answer) => this.#take(binding, answer));
+    const { host, clock } = this.around;
+    this.#askedMs = clock.now();
+    host.evaluate(binding, this.call, (answer) => this.#take(binding, answer));
   }
 
   #take(binding: PolicyBinding, answer: PolicyAnswer): void {
-    const decision: CheckedDecision = answer.ok
-      ? checkDecision(answer.decision)
-      : { do: "fail", reason: answer.reason };
-    this.#record(binding, decision);
+    if (!answer.ok) return this.#failed(binding, "unanswered", answer.reason);
+    const decision = checkDecision(answer.decision);
     switch (decision.do) {
       case "fail":
-        if (answer.ok) this.host.trip(binding.hash, decision.reason);
-        return this.#failed(binding, decision.reason);
+        return this.#tripped(binding, "throw", decision.reason);
+      case "invalid":
+        return this.#tripped(binding, "invalid", decision.reason);
       case "next":
         this.#edit(decision);
+        this.#record(binding, { action: "next" });
         this.#index++;
         return this.ask();
       case "route":
-        this.#edit(decision);
-        return this.done({
-          do: "route",
-          service: nameIn(this.call.service, decision.service),
-          subset: decision.subset,
-          edits: this.#edits,
-          target: this.#target,
-          records: this.#records,
-        });
+        return this.#route(binding, decision);
       case "respond":
-        return this.done({ ...decision, records: this.#records });
+        this.#record(binding, { action: "respond", said: String(decision.status), reason: decision.reason });
+        return this.done({ ...decision, policy: binding.name, records: this.#records });
     }
   }
 
-  #edit(decision: { readonly edits: FieldEdits; readonly target: string | null }): void {
+  #route(binding: PolicyBinding, decision: Extract<CheckedDecision, { do: "route" }>): void {
+    const called = this.call.service;
+    const service = serviceNamed(decision.service, called.namespace);
+    if (!this.around.leadsTo(binding, called, serviceKey(service))) {
+      const reason = `it routes to "${decision.service}", which its options do not name`;
+      return this.#tripped(binding, "invalid", reason);
+    }
+    const { subset } = decision;
+    this.#edit(decision);
+    const said = subset === null ? decision.service : `${decision.service}/${subset}`;
+    this.#record(binding, { action: "route", said });
+    this.done({
+      do: "route",
+      policy: binding.name,
+      service,
+      subset,
+      edits: this.#edits,
+      target: this.#target,
+      records: this.#records,
+    });
+  }
+
+  #edit(decision: { readonly edits: FieldEdits; readonly target: NormalTarget | null }): void {
     this.#edits = mergeEdits(this.#edits, decision.edits);
     this.#target = decision.target ?? this.#target;
   }
 
-  /** A policy that is not known here fails closed: nobody can say that it may be left out. */
-  #failed(binding: PolicyBinding, reason: string): void {
-    if (this.host.refOf(binding.hash)?.onError === "open") {
+  /** A failure that its host cannot see. */
+  #tripped(binding: PolicyBinding, failure: PolicyFailure, reason: string): void {
+    this.around.host.trip(binding.hash, reason);
+    this.#failed(binding, failure, reason);
+  }
+
+  /**
+   * A policy that is not known here fails closed: nobody can say that it may be left out. Its caller learns which policy it was
+   * and nothing of what is inside.
+   */
+  #failed(binding: PolicyBinding, failure: PolicyFailure, reason: string): void {
+    this.#record(binding, { action: "error", failure, reason });
+    if (this.around.host.refOf(binding.hash)?.onError === "open") {
       this.#index++;
       return this.ask();
     }
-    const detail = `Policy "${binding.name}" of ${serviceKey(this.call.service)} failed and lets nothing through: ${reason}`;
+    const detail = `the policy "${binding.name}" of ${serviceKey(this.call.service)} failed and lets nothing through`;
     const outcome: Outcome = { flag: "PE", side: "policy", repeat: "yes", status: 503, detail };
     this.done({ do: "error", outcome, records: this.#records });
   }
 
-  #record(binding: PolicyBinding, decision: CheckedDecision): void {
-    this.#records.push({
-      name: binding.name,
-      hash: binding.hash,
-      hook,
-      decision: summaryOf(decision),
-      us: Math.round((this.clock.now() - this.#askedMs) * 1000),
-    });
+  #record(binding: PolicyBinding, what: Pick<PolicyRecord, "action"> & Partial<PolicyRecord>): void {
+    const { action, failure = null, said = "", reason = "" } = what;
+    const us = Math.round((this.around.clock.now() - this.#askedMs) * 1000);
+    const { name, hash } = binding;
+    this.#records.push({ name, hash, hook, action, failure, said, reason, us });
   }
-}
-
-function summaryOf(decision: CheckedDecision): string {
-  switch (decision.do) {
-    case "next":
-      return "next";
-    case "route":
-      return `route ${decision.service}${decision.subset === null ? "" : `/${decision.subset}`}`;
-    case "respond":
-      return `respond ${decision.status}`;
-    case "fail":
-      return `error ${decision.reason}`;
-  }
-}
-
-/** `inference` in the namespace of the service that was called, or `inference.other`. */
-function nameIn(called: ServiceName, written: string): ServiceName {
-  const dot = written.indexOf(".");
-  if (dot < 0) return { name: written, namespace: called.namespace };
-  return { name: written.slice(0, dot), namespace: written.slice(dot + 1) };
 }

@@ -5,15 +5,17 @@
 import { limits } from "../model/limits.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 import { classes, targetBit, tokenBit, valueBit } from "../wire/h1/grammar.ts";
+import { carelessly, isOwnName, requestIdName } from "../wire/own_names.ts";
+import { normalTarget, type NormalTarget } from "../wire/target.ts";
 
 export type CheckedDecision =
-  | { readonly do: "next"; readonly edits: FieldEdits; readonly target: string | null }
+  | { readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null }
   | {
       readonly do: "route";
       readonly service: string;
       readonly subset: string | null;
       readonly edits: FieldEdits;
-      readonly target: string | null;
+      readonly target: NormalTarget | null;
     }
   | {
       readonly do: "respond";
@@ -22,10 +24,15 @@ export type CheckedDecision =
       readonly body: string;
       readonly reason: string;
     }
+  /** The code of the policy failed, and why. */
+  | { readonly do: "fail"; readonly reason: string }
   /** Not a decision: why. */
-  | { readonly do: "fail"; readonly reason: string };
+  | { readonly do: "invalid"; readonly reason: string };
 
-/** Fields that a policy may not write or remove: they frame the message, belong to one hop, or say who somebody is. */
+/**
+ * Fields that a policy may not write or remove: they frame the message, belong to one hop, or say who somebody is. As careless
+ * readers read them, so no underscore leads past the list.
+ */
 const reservedNames: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
@@ -42,10 +49,8 @@ const reservedNames: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
   "via",
-  "x-forwarded-client-cert",
-  "x-request-id",
+  requestIdName,
 ]);
-const reservedPrefix = "x-heddle-";
 
 class Refusal extends Error {}
 
@@ -56,7 +61,7 @@ export function checkDecision(answer: unknown): CheckedDecision {
   try {
     return checked(recordOf(answer, "decision"));
   } catch (error) {
-    if (error instanceof Refusal) return { do: "fail", reason: error.message };
+    if (error instanceof Refusal) return { do: "invalid", reason: clamped(error.message) };
     throw error;
   }
 }
@@ -79,13 +84,10 @@ function checked(answer: Readonly<Record<string, unknown>>): CheckedDecision {
         status: statusOf(answer["status"]),
         headers: { ...none, set: pairsOf(answer["headers"]) },
         body: answer["body"] === undefined ? "" : textOf(answer["body"], "body"),
-        reason: textOf(answer["reason"], "reason").slice(0, limits.policyReasonLengthMax),
+        reason: clamped(textOf(answer["reason"], "reason")),
       };
     case "fail":
-      return {
-        do: "fail",
-        reason: textOf(answer["reason"], "reason").slice(0, limits.policyReasonLengthMax),
-      };
+      return { do: "fail", reason: clamped(textOf(answer["reason"], "reason")) };
     default:
       throw new Refusal(`it decided ${shown(answer["do"])}, which is not one of next, route, respond`);
   }
@@ -93,6 +95,10 @@ function checked(answer: Readonly<Record<string, unknown>>): CheckedDecision {
 
 function shown(value: unknown): string {
   return typeof value === "string" ? `"${value.slice(0, 40)}"` : typeof value;
+}
+
+function clamped(reason: string): string {
+  return reason.slice(0, limits.policyReasonLengthMax);
 }
 
 function recordOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
@@ -123,11 +129,13 @@ function statusOf(value: unknown): number {
   );
 }
 
-function targetOf(value: unknown): string | null {
+/** As strict as towards a client: rules and the app see what comes out of the same normalisation. */
+function targetOf(value: unknown): NormalTarget | null {
   if (value === undefined) return null;
-  const target = textOf(value, "path");
-  const fits = target.startsWith("/") && target.length <= limits.targetBytesMax && all(target, targetBit);
-  if (!fits) throw new Refusal(`${shown(target)} is no path to forward`);
+  const written = textOf(value, "path");
+  const fits = written.startsWith("/") && written.length <= limits.targetBytesMax && all(written, targetBit);
+  const target = fits ? normalTarget(written) : null;
+  if (target === null) throw new Refusal(`${shown(written)} is no path to forward`);
   return target;
 }
 
@@ -136,6 +144,7 @@ function editsOf(value: unknown): FieldEdits {
   const edits = recordOf(value, "header edit");
   const remove = edits["remove"] ?? [];
   if (!Array.isArray(remove)) throw new Refusal("the header names that it removes are no list");
+  if (remove.length > limits.fieldCountMax) throw new Refusal(`it removes ${remove.length} header fields`);
   return {
     remove: remove.map((name) => fieldName(textOf(name, "header name"))),
     set: pairsOf(edits["set"]),
@@ -153,7 +162,7 @@ function pairsOf(value: unknown): string[] {
 function fieldName(name: string): string {
   const lower = name.toLowerCase();
   if (lower === "" || !all(lower, tokenBit)) throw new Refusal(`${shown(name)} is no header name`);
-  if (reservedNames.has(lower) || lower.startsWith(reservedPrefix)) {
+  if (reservedNames.has(carelessly(name)) || isOwnName(name)) {
     throw new Refusal(`a policy must not change the header ${lower}`);
   }
   return lower;

@@ -60,7 +60,7 @@ export interface PolicyContext<Options> {
 
 /**
  * Changes of header fields. Names and values must be valid in HTTP; fields that frame a message, belong to one hop or
- * carry identity are refused, and a refused edit is a failure of the policy.
+ * carry identity are refused (also spelled with `_` for `-`), and a refused edit is a failure of the policy.
  */
 export interface HeaderEdit {
   readonly set?: Readonly<Record<string, string>>;
@@ -72,25 +72,33 @@ export interface HeaderEdit {
 export interface Next {
   readonly do: "next";
   readonly headers?: HeaderEdit;
-  /** Path and query to forward instead. */
+  /**
+   * Path and query to forward instead: `/v2/items?all`. It is normalised as a client's is, and access rules and the app see the
+   * result; one that a client would be refused for (`%00`, a backslash, a malformed or hidden `..`) is a failure of the policy.
+   */
   readonly path?: string;
 }
 
 /** The request goes to this service. No later policy is asked. */
 export interface Route {
   readonly do: "route";
-  /** `inference`, in the namespace of the service that was called, or `inference.other`. Must be named in the options. */
+  /**
+   * `inference`, in the namespace of the service that was called, or `inference.other`. It must be named in the options: as any
+   * text under `with` in the document, however deep, but not as a default of the schema. Another one, also the service that was
+   * called, is a failure of the policy.
+   */
   readonly service: string;
-  /** A subset that the Service document names. */
+  /** A subset that the Service document names. It need not stand in the options. */
   readonly subset?: string;
   readonly headers?: HeaderEdit;
+  /** As of `next`. What `%2F` is, the service that is chosen decides. */
   readonly path?: string;
 }
 
-/** The request is answered here. No later policy is asked. */
+/** The request is answered here. No later policy is asked. It is logged whatever the sample is, with the policy and its reason. */
 export interface Respond {
   readonly do: "respond";
-  /** 200 to 599. */
+  /** 200 to 599. From 400 on it is a denial: flag PD in logs and metrics, `x-heddle-error` on the answer. */
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -136,7 +144,10 @@ export interface Policy<Schema extends GenericSchema> {
   readonly version: string;
   /** Schema of the settings that a document gives under `with`. */
   readonly options: Schema;
-  /** What a failure (a throw, no answer in time, no valid decision) does: `open` lets the request go on, `closed` answers 503. */
+  /**
+   * What a failure (a throw, no answer in time, no valid decision) does: `open` lets the request go on, `closed` answers 503. Why
+   * it failed is in the logs; the caller learns the name of the policy and the request id.
+   */
   readonly onError: "open" | "closed";
   readonly limits?: {
     /** Processor time of one call, 2 ms when not given. A call that takes ten times as long, and 50 ms, is ended. */

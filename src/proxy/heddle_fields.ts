@@ -3,6 +3,7 @@
  * that a careless reader could take for it, is left out before anybody reads it.
  */
 import { fieldStride, type Fields } from "../wire/fields.ts";
+import { isOwnNameAt, requestIdName } from "../wire/own_names.ts";
 
 /** Service key of the verified caller, for the app. */
 export const callerField = "x-heddle-caller";
@@ -16,49 +17,18 @@ export const repeatField = "x-heddle-repeat";
 export const clientField = "x-heddle-client";
 /** On calls to a service whose protocol is not declared: `h2` when the client spoke HTTP/2. */
 export const spokeField = "x-heddle-spoke";
-export const requestIdField = "x-request-id";
+export const requestIdField = requestIdName;
 
-const ownPrefix = "x-heddle-";
-const certificateField = "x-forwarded-client-cert";
-const forwardedPrefix = "x-forwarded-";
-
-/**
- * Names of such fields, as they stand, and of those that pose as `x-forwarded-…` by an underscore; null when there is none,
- * which is nearly always.
- */
+/** Names of fields that only heddle writes, or that pose as such; null when there is none, which is nearly always. */
 export function heddleFields(fields: Fields): string[] | null {
   const { bytes, table, count } = fields;
   let found: string[] | null = null;
   for (let index = 0; index < count; index++) {
     const at = index * fieldStride;
     const start = table[at] as number;
-    const length = (table[at + 1] as number) - start;
-    if (length < ownPrefix.length || ((bytes[start] as number) | 0x20) !== 0x78) continue;
-    if (
-      startsLike(bytes, start, ownPrefix) ||
-      isLike(bytes, start, length, certificateField) ||
-      (startsLike(bytes, start, forwardedPrefix) && hasUnderscore(bytes, start, length))
-    )
-      (found ??= []).push(fields.nameAt(index));
+    // The first letter tells most names apart without a call.
+    if (((bytes[start] as number) | 0x20) !== 0x78) continue;
+    if (isOwnNameAt(bytes, start, table[at + 1] as number)) (found ??= []).push(fields.nameAt(index));
   }
   return found;
-}
-
-function isLike(bytes: Uint8Array, start: number, length: number, name: string): boolean {
-  return length === name.length && startsLike(bytes, start, name);
-}
-
-function hasUnderscore(bytes: Uint8Array, start: number, length: number): boolean {
-  for (let at = start; at < start + length; at++) if (bytes[at] === 0x5f) return true;
-  return false;
-}
-
-/** Without regard to case; `_` counts as `-`, because CGI and its heirs cannot tell them apart. */
-function startsLike(bytes: Uint8Array, start: number, name: string): boolean {
-  for (let at = 0; at < name.length; at++) {
-    const byte = bytes[start + at] as number;
-    const want = name.charCodeAt(at);
-    if (want === 0x2d ? byte !== 0x2d && byte !== 0x5f : (byte | 0x20) !== want) return false;
-  }
-  return true;
 }

@@ -11,6 +11,7 @@ import type {
 } from "../http/exchange.ts";
 import type { Shard } from "../http/shard.ts";
 import { fitsStream, passesUpgrade } from "../http/upgrade.ts";
+import { grpcCode } from "../model/grpc_code.ts";
 import { takesRequests } from "../model/service.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Recorder } from "../telemetry/record.ts";
@@ -185,7 +186,8 @@ export class InboundCall implements ResponseSink, Taker {
   }
 
   end(trailers: Fields | null): void {
-    if (this.#grpc) this.#record.grpc = trailers?.get("grpc-status") ?? this.#grpcHead;
+    const code = trailers?.get("grpc-status") ?? this.#grpcHead;
+    if (this.#grpc && code !== "") this.#record.grpc = grpcCode(code);
     this.options.sink.end(trailers);
     this.#finish(null);
   }

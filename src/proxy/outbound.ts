@@ -13,13 +13,14 @@ import type {
   ServerExchange,
 } from "../http/exchange.ts";
 import { fitsStream, passesUpgrade } from "../http/upgrade.ts";
+import { grpcCode } from "../model/grpc_code.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { serviceKey, takesRequests } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import { attemptField, heddleFields, repeatField, requestIdField, spokeField } from "./heddle_fields.ts";
-import { readSlashes } from "../wire/target.ts";
+import { readSlashes, type NormalTarget } from "../wire/target.ts";
 import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
 import { allowedMethods, answerVia, hopsLeft, maxForwardsField, viaOf, viaOnly } from "./hops.ts";
@@ -38,7 +39,7 @@ import type { OutboundSource, PoolKind } from "./outbound_source.ts";
 import { proxyFailure } from "./proxy_failure.ts";
 import { isRequestId } from "./request_id.ts";
 import { RequestBody, type BodyOwner } from "./request_body.ts";
-import { rescue } from "./rescue.ts";
+import { answerOfPolicy, rescue } from "./rescue.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
 import { matchRoute } from "./route/match_route.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
@@ -60,7 +61,9 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   #admitted: LiveDestination | null = null;
   #route: LiveRoute | null = null;
   #policyEdits: FieldEdits = noEdits;
-  #newTarget: string | null = null;
+  /** What goes on instead of the target that came, and whether a policy wrote it. */
+  #newTarget: NormalTarget | null = null;
+  #rewritten = false;
   #target: Target | null = null;
   /** Of the attempt under way; null between attempts. */
   #endpoint: LiveEndpoint | null = null;
@@ -137,8 +140,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.destinationId = destination.destination.spiffeId;
     if ((request.method === "TRACE" || request.method === "OPTIONS") && this.#endsHere(request)) return;
     if (!takesRequests(destination.destination.protocol)) return this.#refuse(outcomes.notHttp(destination));
-    if (destination.destination.escapedSlashes !== "keep" && !this.#readSlashes(destination))
-      return this.#refuse(outcomes.escapedSlash(destination.key));
+    if (!this.#readSlashes(destination)) return this.#refuse(outcomes.escapedSlash(destination.key));
+    if (this.#newTarget !== null) record.path = this.#newTarget.path;
     if (!destination.admission.enter()) return this.#overflow(destination);
     this.#admitted = destination;
     destination.budget.request(record.startedMs);
@@ -162,8 +165,18 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const backend = chooseBackend(backends, totalWeight, unit);
     const target = backend === null ? "no backend has any weight" : backend.target;
     if (typeof target === "string") return this.#refuse(outcomes.badBackend(route.name, target));
+    this.#lead(target, this.#record.startedMs);
+  }
+
+  /** The service that was chosen reads the path in its own way, whoever wrote it. */
+  #lead(target: Target, nowMs: number): void {
+    const { destination } = target;
+    if ((this.#rewritten || destination !== this.#admitted) && !this.#readSlashes(destination)) {
+      const { key } = destination;
+      return this.#refuse(this.#rewritten ? outcomes.badPath(key) : outcomes.escapedSlash(key));
+    }
     this.#target = target;
-    this.#attempt(this.#record.startedMs);
+    this.#attempt(nowMs);
   }
 
   #attempt(nowMs: number): void {
@@ -234,13 +247,11 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   /** Routes, policies, rules and the app all see the path as the service reads it. False: it takes none like this. */
   #readSlashes({ destination }: LiveDestination): boolean {
-    const { request } = this.exchange;
-    const read = readSlashes(destination.escapedSlashes, request.target);
-    if (read === null) return false;
-    if (read.target === request.target) return true;
-    this.#newTarget = read.target;
-    this.#record.path = read.path;
-    return true;
+    if (destination.escapedSlashes === "keep") return true;
+    const { target } = this.#newTarget ?? this.exchange.request;
+    const read = readSlashes(destination.escapedSlashes, target);
+    if (read !== null && read.target !== target) this.#newTarget = read;
+    return read !== null;
   }
 
   /** Goes on with what the called service takes of it, if anything. False: it was refused. */
@@ -261,7 +272,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   #askPolicies(route: LiveRoute, destination: LiveDestination): void {
     const { method, authority } = this.exchange.request;
-    const target = this.#newTarget ?? this.exchange.request.target;
+    const { target } = this.#newTarget ?? this.exchange.request;
     // Policies may still read when the client has left and the head is another's.
     const fields = this.exchange.request.fields.copy();
     const { sourceId, requestId } = this.#record;
@@ -284,7 +295,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
         return this.#takeBackend(route);
       case "route":
         this.#obey(verdict);
-        return this.#takeChosen(serviceKey(verdict.service), verdict.subset);
+        return this.#takeChosen(verdict);
       case "respond":
         return this.#respond(verdict);
       case "error":
@@ -292,32 +303,31 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     }
   }
 
-  #obey(verdict: { readonly edits: FieldEdits; readonly target: string | null }): void {
-    this.#policyEdits = verdict.edits;
-    if (verdict.target !== null) this.#newTarget = verdict.target;
+  #obey({ edits, target }: { readonly edits: FieldEdits; readonly target: NormalTarget | null }): void {
+    this.#policyEdits = edits;
+    if (target === null) return;
+    this.#newTarget = target;
+    this.#rewritten = true;
   }
 
   /** A policy chose the service: the route's own backends do not count. */
-  #takeChosen(key: string, subset: string | null): void {
-    const { state } = this.source.parts;
+  #takeChosen({ policy, service, subset }: Extract<PolicyVerdict, { do: "route" }>): void {
+    const { state, shard } = this.source.parts;
+    const key = serviceKey(service);
     const destination = state?.destinations.get(key);
     const balancer = subset === null ? destination?.whole : destination?.subsets.get(subset);
     if (destination === undefined || balancer === undefined)
-      return this.#refuse(outcomes.badChoice(key, subset));
-    this.#target = { destination, balancer };
-    this.#attempt(this.source.parts.shard.clock.now());
+      return this.#refuse(outcomes.badChoice(policy, key, subset));
+    this.#lead({ destination, balancer }, shard.clock.now());
   }
 
   #respond(verdict: Extract<PolicyVerdict, { do: "respond" }>): void {
-    const { exchange } = this;
-    const body = new TextEncoder().encode(verdict.body);
-    const { remove, set, add } = verdict.headers;
-    const edits = { remove, set: [...set, ...this.#answerEdits.set], add };
-    this.#record.status = verdict.status;
-    exchange.respond(verdict.status, null, edits, body.length);
-    exchange.write(body);
-    exchange.end(null);
-    this.#finish(null);
+    const { status, policy } = verdict;
+    const { service, requestId } = this.#record;
+    const denial = status < 400 ? null : outcomes.policyDenied(policy, service, status);
+    this.#record.status = status;
+    answerOfPolicy(this.exchange, verdict, denial, requestId);
+    this.#finish(denial);
   }
 
   #transport(destination: LiveDestination): PoolKind {
@@ -335,7 +345,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
       app,
       caller: this.#caller as Caller,
       requestId: this.#record.requestId,
-      path: this.#path(),
+      // What access rules see is what the app gets.
+      path: (this.#newTarget ?? this.exchange.request).path,
       protocol: this.#record.protocol,
       spokeHttp2: this.exchange.request.version === "HTTP/2",
       tls: false,
@@ -345,19 +356,11 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     });
   }
 
-  /** What access rules see is what the app gets. */
-  #path(): string {
-    const target = this.#newTarget;
-    if (target === null) return this.#record.path;
-    const question = target.indexOf("?");
-    return question < 0 ? target : target.slice(0, question);
-  }
-
   #outgoing(): OutgoingRequest {
     const { request } = this.exchange;
     if (this.#newTarget === null && request.authority !== "") return request;
     const { method, fields, nominated, contentLength, upgrade, expectContinue } = request;
-    const target = this.#newTarget ?? request.target;
+    const { target } = this.#newTarget ?? request;
     const authority = request.authority || (this.#admitted?.serverName ?? "");
     return { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
   }
@@ -415,6 +418,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     record.outcome = failure;
     record.firstByteMs = nowMs;
     this.#head = head;
+    // The timeout of the route was for getting here; what is silent for long is the business of both ends.
+    if (head.tunnel) this.#timeoutMs = null;
     if (this.#grpc || head.tunnel || head.contentLength < 0) this.#noteStream(head);
     this.#body.settle();
     this.#noteAttempt(failure === null ? "ok" : failure.flag, nowMs);
@@ -442,11 +447,15 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   end(trailers: Fields | null): void {
     if (this.#passingBy !== null) return this.#repeat(this.#passingBy);
-    if (this.#grpc)
-      this.#record.grpc = trailers?.get("grpc-status") ?? this.#head?.fields.get("grpc-status") ?? "";
+    if (this.#grpc) this.#noteGrpc(trailers);
     this.#endAttempt();
     this.exchange.end(trailers);
     this.#finish(this.#record.outcome);
+  }
+
+  #noteGrpc(trailers: Fields | null): void {
+    const code = trailers?.get("grpc-status") ?? this.#head?.fields.get("grpc-status") ?? "";
+    if (code !== "") this.#record.grpc = grpcCode(code);
   }
 
   writable(): void {

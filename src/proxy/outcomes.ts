@@ -86,9 +86,20 @@ export const outcomes = {
     return { flag: "NC", side: "mesh", repeat: "no", status: 500, detail };
   },
 
-  badChoice(key: string, subset: string | null): Outcome {
+  /** Its reason is in the record, not here: it is not for the caller. */
+  policyDenied(policy: string, key: string, status: number): Outcome {
+    const detail = `the policy "${policy}" of ${key} answered ${status}`;
+    return { flag: "PD", side: "policy", repeat: "no", status, detail };
+  },
+
+  badChoice(policy: string, key: string, subset: string | null): Outcome {
     const what = subset === null ? `the service ${key}` : `the subset ${subset} of ${key}`;
-    const detail = `a policy chose ${what}, which is not known here`;
+    const detail = `the policy "${policy}" chose ${what}, which is not known here`;
+    return { flag: "PE", side: "policy", repeat: "no", status: 500, detail };
+  },
+
+  badPath(key: string): Outcome {
+    const detail = `a policy wrote a path with an escaped slash (%2F), and ${key} takes none like it`;
     return { flag: "PE", side: "policy", repeat: "no", status: 500, detail };
   },
 

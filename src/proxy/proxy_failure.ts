@@ -1,6 +1,7 @@
-/** What the other proxy says about an answer that it gave itself. */
+/** What the other proxy says about an answer that it gave itself. It is a peer: only what is known is taken at its word. */
 import type { ResponseHead } from "../http/exchange.ts";
-import type { Flag, Outcome } from "../model/outcome.ts";
+import { limits } from "../model/limits.ts";
+import { isFlag, type Flag, type Outcome } from "../model/outcome.ts";
 import { errorField, repeatField } from "./heddle_fields.ts";
 
 /** null for an answer of the service. */
@@ -8,13 +9,15 @@ export function proxyFailure(head: ResponseHead): Outcome | null {
   const error = head.fields.get(errorField);
   if (error === null) return null;
   const slash = error.indexOf("/");
-  const flag = (slash < 0 ? error : error.slice(0, slash)) as Flag;
+  const said = slash < 0 ? error : error.slice(0, slash);
+  // Whoever says what nobody understands breaks the protocol between proxies.
+  const flag: Flag = isFlag(said) ? said : "UPE";
   const repeat = head.fields.get(repeatField);
   return {
     flag,
-    side: flag === "AD" ? "downstream" : "upstream",
+    side: flag === "AD" || flag === "DPE" ? "downstream" : "upstream",
     repeat: repeat === "yes" || repeat === "idempotent" ? repeat : "no",
     status: head.status,
-    detail: slash < 0 ? error : error.slice(slash + 1),
+    detail: error.slice(slash + 1, slash + 1 + limits.failureDetailLengthMax),
   };
 }

@@ -1,7 +1,9 @@
 /** Turns outcomes into answers: the one table of what heddle itself says to a client, in plain words with a next step. */
 import type { ServerExchange } from "../http/exchange.ts";
+import { limits } from "../model/limits.ts";
 import type { Flag, Outcome, Side } from "../model/outcome.ts";
-import { grpcMessage, grpcStatusOf, isGrpc } from "../wire/grpc.ts";
+import type { FieldEdits } from "../wire/fields.ts";
+import { grpcMessage, grpcStatusOf, isGrpc, isGrpcType } from "../wire/grpc.ts";
 import { errorField, repeatField, requestIdField } from "./heddle_fields.ts";
 import { allowedMethods } from "./hops.ts";
 
@@ -39,12 +41,43 @@ export function rescue(exchange: ServerExchange, outcome: Outcome, requestId: st
   const grpc = !inside && isGrpc(exchange.request.fields);
   const body = grpc ? nothing : new TextEncoder().encode(answerText(outcome, requestId));
   const set = [...(grpc ? grpcFields(outcome) : plainFields), requestIdField, requestId];
-  set.push(errorField, `${outcome.flag}/${outcome.detail.replace(/[^\x20-\x7e]/g, "?")}`);
+  set.push(errorField, errorText(outcome));
   if (outcome.status === 405) set.push("allow", allowedMethods);
   if (inside && outcome.repeat !== "no") set.push(repeatField, outcome.repeat);
   exchange.respond(grpc ? 200 : outcome.status, null, { remove: [], set, add: [] }, body.length);
   exchange.write(body);
   exchange.end(null);
+}
+
+/**
+ * Gives the answer that a policy made. One that denies says so where every refusal does; to a gRPC client it is told as any
+ * other refusal, unless the policy speaks gRPC itself.
+ */
+export function answerOfPolicy(
+  exchange: ServerExchange,
+  answer: { readonly status: number; readonly headers: FieldEdits; readonly body: string },
+  denial: Outcome | null,
+  requestId: string,
+): void {
+  if (exchange.finished) return;
+  if (denial !== null && isGrpc(exchange.request.fields) && !speaksGrpc(answer.headers))
+    return rescue(exchange, denial, requestId, false);
+  const { remove, add } = answer.headers;
+  const set = [...answer.headers.set, requestIdField, requestId];
+  if (denial !== null) set.push(errorField, errorText(denial));
+  const body = new TextEncoder().encode(answer.body);
+  exchange.respond(answer.status, null, { remove, set, add }, body.length);
+  exchange.write(body);
+  exchange.end(null);
+}
+
+/** What stands in a field: printable, and of a length that every reader takes. */
+function errorText({ flag, detail }: Outcome): string {
+  return `${flag}/${detail.slice(0, limits.failureDetailLengthMax).replace(/[^\x20-\x7e]/g, "?")}`;
+}
+
+function speaksGrpc({ set }: FieldEdits): boolean {
+  return set.some((name, at) => at % 2 === 0 && name === "content-type" && isGrpcType(set[at + 1] ?? ""));
 }
 
 const nothing = new Uint8Array(0);

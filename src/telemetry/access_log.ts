@@ -3,7 +3,7 @@
  * a call choose alike. Lines are gathered and written together; when the sink is slow they are dropped and counted.
  */
 import { limits } from "../model/limits.ts";
-import type { ExchangeRecord } from "./record.ts";
+import type { ExchangeRecord, PolicyRecord } from "./record.ts";
 
 export interface AccessLogOptions {
   /** Share of unremarkable exchanges that is kept, 0 to 1. */
@@ -48,8 +48,17 @@ export class AccessLog {
     if (record.outcome !== null || record.status >= 500 || durationMs >= this.options.slowMs) return true;
     if (record.upgrade !== "") return true;
     if (record.access !== null && record.access.verdict !== "allow") return true;
+    for (const policy of record.policies) if (isRemarkable(policy)) return true;
     return sampled(record.requestId, this.options.sampleRatio);
   }
+}
+
+/**
+ * A policy answered in the place of the service, or its own code is at fault: few lines, since one that goes on failing is not asked
+ * any more.
+ */
+function isRemarkable({ action, failure }: PolicyRecord): boolean {
+  return action === "respond" || failure === "throw" || failure === "invalid";
 }
 
 /** The same answer for the same id in every proxy. */
@@ -89,9 +98,14 @@ function accessLine(record: ExchangeRecord, durationMs: number, wallMs: number):
     attempts: record.attempts.length > 1 ? record.attempts : undefined,
     tls: record.tls,
     request_id: record.requestId || undefined,
-    policies: record.policies.length > 0 ? record.policies : undefined,
+    policies: record.policies.length > 0 ? record.policies.map(policyText) : undefined,
     access: record.access ?? undefined,
   });
+}
+
+function policyText({ name, hash, hook, action, failure, said, reason, us }: PolicyRecord): object {
+  const words = [action, failure ?? said].filter((word) => word !== "");
+  return { name, hash, hook, decision: words.join(" "), reason: reason || undefined, us };
 }
 
 function round(ms: number): number {

@@ -159,11 +159,16 @@ function resolve(family: Family, values: readonly string[]): Series | HistogramS
 }
 
 function labelText(names: readonly string[], values: readonly string[]): string {
-  return names.map((name, at) => `${name}="${escapeLabel(values[at] ?? "")}"`).join(",");
+  return names.map((name, at) => `${name}="${labelValue(values[at] ?? "")}"`).join(",");
 }
 
-function escapeLabel(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+/** Escaped, and cut: labels are names, and none of them is longer. */
+function labelValue(value: string): string {
+  return value
+    .slice(0, limits.labelValueLengthMax)
+    .replaceAll("\\", "\\\\")
+    .replaceAll('"', '\\"')
+    .replaceAll("\n", "\\n");
 }
 
 function exposeSeries(family: Family, series: Series | HistogramSeries, lines: string[]): void {

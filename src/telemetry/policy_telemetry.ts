@@ -1,6 +1,7 @@
 /** Metrics of policies, from what each evaluation left in its exchange's record. Handles are resolved once per policy version, hook and service. */
+import { Handles } from "./handles.ts";
 import type { Counter, Histogram, Metrics, Resolve } from "./metrics.ts";
-import type { PolicyRecord } from "./record.ts";
+import type { PolicyAction, PolicyFailure, PolicyRecord } from "./record.ts";
 
 /** Seconds: a call that is batched with others takes microseconds, one alone some ten of them. */
 const policyBuckets: readonly number[] = [
@@ -9,18 +10,18 @@ const policyBuckets: readonly number[] = [
 /** Enough of a hash to tell versions apart. */
 const versionLength = 12;
 
-interface Handles {
+interface PolicyHandles {
   readonly duration: Histogram;
-  /** By the decision as it was recorded. */
-  readonly decisions: Map<string, readonly Counter[]>;
+  readonly decisions: Partial<Record<PolicyAction, Counter>>;
+  readonly errors: Partial<Record<PolicyFailure, Counter>>;
 }
 
 export class PolicyTelemetry {
   readonly #duration: Resolve<Histogram>;
   readonly #decisions: Resolve<Counter>;
   readonly #errors: Resolve<Counter>;
-  /** By hash, then hook, then service. */
-  readonly #handles = new Map<string, Map<string, Map<string, Handles>>>();
+  /** By hash, hook and service. */
+  readonly #handles = new Handles<PolicyHandles>();
 
   constructor(metrics: Metrics) {
     const labels = ["policy", "version", "hook", "service"];
@@ -41,36 +42,20 @@ export class PolicyTelemetry {
   }
 
   finish(policy: PolicyRecord, service: string): void {
+    const { name, hash, hook, action, failure } = policy;
     const handles = this.#handlesOf(policy, service);
-    handles.duration.observe(policy.us / 1e6);
-    let counters = handles.decisions.get(policy.decision);
-    if (counters === undefined) {
-      counters = this.#countersOf(policy, service);
-      if (handles.decisions.size < decisionsKept) handles.decisions.set(policy.decision, counters);
-    }
-    for (const counter of counters) counter.add(1);
-  }
-
-  /** `route search/v2` counts as `route`, `error timeout` as an error of that kind too. */
-  #countersOf({ name, hash, hook, decision }: PolicyRecord, service: string): Counter[] {
     const version = hash.slice(0, versionLength);
-    const space = decision.indexOf(" ");
-    const verb = space < 0 ? decision : decision.slice(0, space);
-    const counted = this.#decisions(name, version, hook, service, verb);
-    if (verb !== "error") return [counted];
-    const kind = space < 0 ? "unknown" : decision.slice(space + 1);
-    return [counted, this.#errors(name, version, hook, service, kind)];
+    handles.duration.observe(policy.us / 1e6);
+    const { decisions, errors } = handles;
+    (decisions[action] ??= this.#decisions(name, version, hook, service, action)).add(1);
+    if (failure !== null) (errors[failure] ??= this.#errors(name, version, hook, service, failure)).add(1);
   }
 
-  #handlesOf({ name, hash, hook }: PolicyRecord, service: string): Handles {
-    const byService = inner(inner(this.#handles, hash), hook);
-    let handles = byService.get(service);
-    if (handles === undefined) {
-      const version = hash.slice(0, versionLength);
-      handles = { duration: this.#duration(name, version, hook, service), decisions: new Map() };
-      byService.set(service, handles);
-    }
-    return handles;
+  #handlesOf({ name, hash, hook }: PolicyRecord, service: string): PolicyHandles {
+    const known = this.#handles.find(hash, hook, service);
+    if (known !== undefined) return known;
+    const duration = this.#duration(name, hash.slice(0, versionLength), hook, service);
+    return this.#handles.keep(hash, hook, service, { duration, decisions: {}, errors: {} });
   }
 }
 
@@ -88,16 +73,4 @@ export function policyCpu(
     ["policy", "version"],
   );
   return ({ name, hash }) => cpu(name, hash.slice(0, versionLength));
-}
-
-/** Words of decisions come from policies: that many are looked up by themselves, the others are taken apart each time. */
-const decisionsKept = 64;
-
-function inner<Value>(outer: Map<string, Map<string, Value>>, key: string): Map<string, Value> {
-  let found = outer.get(key);
-  if (found === undefined) {
-    found = new Map();
-    outer.set(key, found);
-  }
-  return found;
 }

@@ -1,18 +1,21 @@
 /**
  * What the pipelines report to: turns each finished record into the golden metrics and the access log. The handles of a (direction, service, source, route, status) are resolved once and then found by key.
  */
+import { grpcCode } from "../model/grpc_code.ts";
 import type { AccessLog } from "./access_log.ts";
+import { Handles } from "./handles.ts";
 import { limitTrips } from "./limit_trips.ts";
 import type { Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
 import { PolicyTelemetry } from "./policy_telemetry.ts";
 import type { AccessVerdict, ExchangeRecord, Recorder } from "./record.ts";
+import { statusLabel } from "./status_label.ts";
 
 /** Handles of one direction, service, source and route. */
-interface Handles {
+interface EdgeHandles {
   /** By status, with flag "" and tls as first seen; rarer combinations are resolved each time. */
   readonly plain: (Counter | undefined)[];
-  /** Answers of gRPC by code. */
-  readonly grpc: Map<string, Counter>;
+  /** Answers of gRPC by code, of those that there are. */
+  readonly grpc: (Counter | undefined)[];
   readonly success: Histogram;
   readonly failure: Histogram;
   readonly firstByte: Histogram;
@@ -20,8 +23,6 @@ interface Handles {
   readonly bytesOut: Counter;
 }
 
-/** The codes there are; whatever else a server sends is one label. */
-const grpcCodes = /^(?:\d|1[0-6])$/;
 /** Codes that say the server failed: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
 const grpcFailures: ReadonlySet<string> = new Set(["2", "4", "13", "14", "15"]);
 
@@ -35,15 +36,15 @@ export class ProxyTelemetry implements Recorder {
   readonly #tcpOpen: Resolve<Gauge>;
   readonly #tcpClosed: Resolve<Counter>;
   readonly #attempts: Resolve<Counter>;
-  /** By service, then cause, then result. */
-  readonly #attemptHandles = new Map<string, Map<string, Map<string, Counter>>>();
+  /** By service, cause and result. */
+  readonly #attemptHandles = new Handles<Counter>();
   readonly #access: Resolve<Counter>;
-  /** By service, then rule, then verdict. */
-  readonly #accessHandles = new Map<string, Map<string, Map<string, Counter>>>();
+  /** By service, rule and verdict. */
+  readonly #accessHandles = new Handles<Counter>();
   readonly #policies: PolicyTelemetry;
   readonly limitTripped: (limit: string, listener: string) => void;
   readonly #detected: Resolve<Counter>;
-  readonly #handles = { inbound: new EdgeHandles(), outbound: new EdgeHandles() };
+  readonly #handles = { inbound: new Edges(), outbound: new Edges() };
 
   constructor(
     metrics: Metrics,
@@ -119,12 +120,9 @@ export class ProxyTelemetry implements Recorder {
   }
 
   attempt(service: string, cause: string, result: string): void {
-    const byResult = inner(inner(this.#attemptHandles, service), cause);
-    let counter = byResult.get(result);
-    if (counter === undefined) {
-      counter = this.#attempts(service, cause, result);
-      byResult.set(result, counter);
-    }
+    const counter =
+      this.#attemptHandles.find(service, cause, result) ??
+      this.#attemptHandles.keep(service, cause, result, this.#attempts(service, cause, result));
     counter.add(1);
   }
 
@@ -133,7 +131,7 @@ export class ProxyTelemetry implements Recorder {
     const flag = record.outcome === null ? "" : record.outcome.flag;
     if (flag === "") this.#plainCounter(handles, record).add(1);
     else this.#counterOf(record, flag).add(1);
-    (record.status >= 500 || flag !== "" || grpcFailures.has(record.grpc)
+    (record.status >= 500 || flag !== "" || grpcFailures.has(grpcLabel(record.grpc))
       ? handles.failure
       : handles.success
     ).observe(seconds);
@@ -142,14 +140,11 @@ export class ProxyTelemetry implements Recorder {
     handles.bytesOut.add(record.bytesOut);
   }
 
-  #accessCounter(service: string, access: AccessVerdict): Counter {
-    const byVerdict = inner(inner(this.#accessHandles, service), access.rule);
-    let counter = byVerdict.get(access.verdict);
-    if (counter === undefined) {
-      counter = this.#access(service, access.verdict, access.rule);
-      byVerdict.set(access.verdict, counter);
-    }
-    return counter;
+  #accessCounter(service: string, { rule, verdict }: AccessVerdict): Counter {
+    return (
+      this.#accessHandles.find(service, rule, verdict) ??
+      this.#accessHandles.keep(service, rule, verdict, this.#access(service, verdict, rule))
+    );
   }
 
   #finishTcp(record: ExchangeRecord): void {
@@ -160,42 +155,32 @@ export class ProxyTelemetry implements Recorder {
     this.#bytesOut(record.direction, record.service, record.source).add(record.bytesOut);
   }
 
-  #plainCounter(handles: Handles, record: ExchangeRecord): Counter {
-    if (record.grpc !== "") return this.#grpcCounter(handles, record);
-    const slot = record.status * 2 + (record.tls ? 1 : 0);
-    const known = handles.plain[slot];
+  #plainCounter(handles: EdgeHandles, record: ExchangeRecord): Counter {
+    const grpc = record.grpc !== "";
+    const slots = grpc ? handles.grpc : handles.plain;
+    const slot = (grpc ? Number(grpcLabel(record.grpc)) : record.status) * 2 + (record.tls ? 1 : 0);
+    const known = slots[slot];
     if (known !== undefined) return known;
     const made = this.#counterOf(record, "");
-    handles.plain[slot] = made;
+    slots[slot] = made;
     return made;
-  }
-
-  #grpcCounter(handles: Handles, record: ExchangeRecord): Counter {
-    const key = record.tls ? record.grpc : `${record.grpc} here`;
-    const { grpc } = handles;
-    let counter = grpc.get(key);
-    if (counter === undefined) {
-      counter = this.#counterOf(record, "");
-      grpc.set(key, counter);
-    }
-    return counter;
   }
 
   #counterOf(record: ExchangeRecord, flag: string): Counter {
     const { direction, service, source, route, status, tls } = record;
-    const grpc = grpcCodes.test(record.grpc) ? record.grpc : record.grpc === "" ? "" : "other";
-    return this.#requests(direction, service, source, route, String(status), grpc, flag, String(tls));
+    const grpc = grpcLabel(record.grpc);
+    return this.#requests(direction, service, source, route, statusLabel(status), grpc, flag, String(tls));
   }
 
-  #handlesOf(record: ExchangeRecord): Handles {
+  #handlesOf(record: ExchangeRecord): EdgeHandles {
     const edges = this.#handles[record.direction];
     return edges.find(record) ?? edges.keep(record, this.#resolve(record));
   }
 
-  #resolve({ direction, service, source, route }: ExchangeRecord): Handles {
+  #resolve({ direction, service, source, route }: ExchangeRecord): EdgeHandles {
     return {
       plain: [],
-      grpc: new Map(),
+      grpc: [],
       success: this.#duration(direction, service, source, route, "success"),
       failure: this.#duration(direction, service, source, route, "failure"),
       firstByte: this.#firstByte(direction, service, source, route),
@@ -205,40 +190,36 @@ export class ProxyTelemetry implements Recorder {
   }
 }
 
-/** Handles by service, then source, then route: no string is built to find them, and the ones used last are found at once. */
-class EdgeHandles {
-  readonly #all = new Map<string, Map<string, Map<string, Handles>>>();
+/** Whoever fills records may forget to look: no label and no key is what an app wrote. */
+function grpcLabel(grpc: string): string {
+  return grpc === "" ? "" : grpcCode(grpc);
+}
+
+/** Handles by service, source and route; the ones used last are found at once. */
+class Edges {
+  readonly #all = new Handles<EdgeHandles>();
   #service = "";
   #source = "";
   #route = "";
-  #last: Handles | null = null;
+  #last: EdgeHandles | null = null;
 
-  find(record: ExchangeRecord): Handles | null {
+  find(record: ExchangeRecord): EdgeHandles | null {
     const { service, source, route } = record;
     if (service === this.#service && source === this.#source && route === this.#route) return this.#last;
-    const found = this.#all.get(service)?.get(source)?.get(route);
+    const found = this.#all.find(service, source, route);
     return found === undefined ? null : this.#remember(record, found);
   }
 
-  keep(record: ExchangeRecord, handles: Handles): Handles {
-    inner(inner(this.#all, record.service), record.source).set(record.route, handles);
-    return this.#remember(record, handles);
+  keep(record: ExchangeRecord, handles: EdgeHandles): EdgeHandles {
+    const { service, source, route } = record;
+    return this.#remember(record, this.#all.keep(service, source, route, handles));
   }
 
-  #remember({ service, source, route }: ExchangeRecord, handles: Handles): Handles {
+  #remember({ service, source, route }: ExchangeRecord, handles: EdgeHandles): EdgeHandles {
     this.#service = service;
     this.#source = source;
     this.#route = route;
     this.#last = handles;
     return handles;
   }
-}
-
-function inner<Value>(outer: Map<string, Map<string, Value>>, key: string): Map<string, Value> {
-  let found = outer.get(key);
-  if (found === undefined) {
-    found = new Map();
-    outer.set(key, found);
-  }
-  return found;
 }

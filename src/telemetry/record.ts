@@ -27,7 +27,7 @@ export interface ExchangeRecord {
   detected: string;
   /** The protocol that took the exchange over, out of sight of every rule: `websocket`; "" for none. */
   upgrade: string;
-  /** Status code of a gRPC answer as it was sent: `0`; "" for everything else. */
+  /** Status code of a gRPC answer, `0` to `16`; "" for everything else. */
   grpc: string;
   /** Name of the route; "" when none is attached, `unmatched` when none matched. */
   route: string;
@@ -51,12 +51,23 @@ export interface AttemptRecord {
   readonly result: string;
 }
 
+/** What a policy did with a request. `error` is a failure of the policy itself. */
+export type PolicyAction = "next" | "route" | "respond" | "error";
+
+/** How a policy failed: its code `throw`s, what it decided is `invalid`, or its host has no answer of it (`unanswered`). */
+export type PolicyFailure = "throw" | "invalid" | "unanswered";
+
 export interface PolicyRecord {
   readonly name: string;
   readonly hash: string;
   readonly hook: string;
-  /** `next`, `route search/v2`, `respond 403`, `error timeout`. */
-  readonly decision: string;
+  readonly action: PolicyAction;
+  /** null unless `action` is `error`. */
+  readonly failure: PolicyFailure | null;
+  /** Where it leads or what it answers: `search/v2`, `403`; else "". */
+  readonly said: string;
+  /** Why, in the words of the policy or of its failure; "" when there are none. For logs: never sent, and no label. */
+  readonly reason: string;
   readonly us: number;
 }
 

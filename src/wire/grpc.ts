@@ -13,7 +13,11 @@ const unitMs: Readonly<Record<string, number>> = {
 /** `application/grpc` and its variants, but not gRPC-Web, which is ordinary HTTP. */
 export function isGrpc(fields: Fields): boolean {
   const type = fields.get("content-type");
-  if (type === null || !type.startsWith("application/grpc")) return false;
+  return type !== null && isGrpcType(type);
+}
+
+export function isGrpcType(type: string): boolean {
+  if (!type.startsWith("application/grpc")) return false;
   const next = type.charCodeAt("application/grpc".length);
   return Number.isNaN(next) || next === 43 || next === 59;
 }

@@ -44,7 +44,6 @@ export function startTestHost(runtime: Runtime, binary: string): TestHost {
         version: "1.0.0",
         onError: "closed",
         cpuMs: 2,
-        waitMs: 50,
       } as const;
       host.load({ ...standard, ...ref }, script);
     },

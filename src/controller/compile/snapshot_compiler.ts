@@ -168,8 +168,8 @@ export class SnapshotCompiler {
     return names.flatMap((wanted) => {
       const known = this.input.policies.get(wanted);
       if (known === undefined) return [];
-      const { hash, name, version, onError, cpuMs, waitMs } = known;
-      return [{ hash, name, version, onError, cpuMs, waitMs }];
+      const { hash, name, version, onError, cpuMs } = known;
+      return [{ hash, name, version, onError, cpuMs }];
     });
   }
 }

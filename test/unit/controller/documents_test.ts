@@ -130,7 +130,6 @@ describe("policies of documents", () => {
     text: "the bundle",
     onError: "open",
     cpuMs: 2,
-    waitMs: 50,
   };
   const bundler: PolicyBundler = {
     bundle: async () => ({ policies: [policy], issues: [] }),

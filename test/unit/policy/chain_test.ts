@@ -22,8 +22,11 @@ interface Played {
   readonly tripped: readonly string[];
 }
 
-/** Runs policies whose answers are given; the names of those that fail open begin with `open`. */
-function play(answers: Readonly<Record<string, unknown>>): Played {
+/** Runs policies whose answers are given, all with these options; the names of those that fail open begin with `open`. */
+function play(
+  answers: Readonly<Record<string, unknown>>,
+  options: Readonly<Record<string, unknown>> = {},
+): Played {
   const asked: string[] = [];
   const tripped: string[] = [];
   let verdict: PolicyVerdict | null = null;
@@ -37,7 +40,6 @@ function play(answers: Readonly<Record<string, unknown>>): Played {
             version: "1",
             onError: hash.startsWith("open") ? "open" : "closed",
             cpuMs: 2,
-            waitMs: 50,
           },
     evaluate(binding: PolicyBinding, _call: unknown, answer: (answer: PolicyAnswer) => void) {
       asked.push(binding.hash);
@@ -47,7 +49,7 @@ function play(answers: Readonly<Record<string, unknown>>): Played {
     },
     trip: (hash: string) => void tripped.push(hash),
   };
-  const bindings = Object.keys(answers).map((hash) => ({ hash, name: hash, options: {} }));
+  const bindings = Object.keys(answers).map((hash) => ({ hash, name: hash, options }));
   createPolicyChain(host, runtime.clock).evaluate(bindings, call, (given) => (verdict = given));
   if (verdict === null) throw new Error("There was no verdict");
   return { verdict, asked, tripped };
@@ -68,28 +70,49 @@ test("each is asked in order and all edits are taken", () => {
     b: { do: "next", headers: { set: { y: "2" } } },
   });
   expect(asked).toEqual(["a", "b"]);
-  expect(verdict).toMatchObject({ do: "next", edits: { set: ["x", "1", "y", "2"] }, target: "/a" });
-  expect(verdict.records.map(({ name, hook, decision }) => [name, hook, decision])).toEqual([
+  expect(verdict).toMatchObject({
+    do: "next",
+    edits: { set: ["x", "1", "y", "2"] },
+    target: { target: "/a" },
+  });
+  expect(verdict.records.map(({ name, hook, action }) => [name, hook, action])).toEqual([
     ["a", "onRequest", "next"],
     ["b", "onRequest", "next"],
   ]);
 });
 
 test("the first route ends it, in the namespace of the service when none is said", () => {
-  const { verdict, asked } = play({ a: { do: "route", service: "cart", subset: "v2" }, b: { do: "next" } });
+  const options = { values: [{ service: "cart" }, "cart.other"] };
+  const to = (service: string): Played =>
+    play({ a: { do: "route", service, subset: "v2" }, b: { do: "next" } }, options);
+  const { verdict, asked } = to("cart");
   expect(asked).toEqual(["a"]);
   expect(verdict).toMatchObject({ do: "route", service: { name: "cart", namespace: "shop" }, subset: "v2" });
-  expect(verdict.records[0]?.decision).toBe("route cart/v2");
-  expect(play({ a: { do: "route", service: "cart.other" } }).verdict).toMatchObject({
-    service: { name: "cart", namespace: "other" },
-    subset: null,
-  });
+  expect(verdict).toMatchObject({ policy: "a" });
+  expect(verdict.records).toMatchObject([{ action: "route", said: "cart/v2", failure: null, reason: "" }]);
+  expect(to("cart.shop").verdict).toMatchObject({ service: { name: "cart", namespace: "shop" } });
+  expect(to("cart.other").verdict).toMatchObject({ service: { name: "cart", namespace: "other" } });
 });
 
-test("the first answer ends it", () => {
+test("a route to a service that the options do not name is a failure of the policy", () => {
+  const options = { service: "beta", deep: { list: ["gamma.other"] }, delta: 1 };
+  const to = (service: string): Played => play({ a: { do: "route", service } }, options);
+  for (const allowed of ["beta", "beta.shop", "gamma.other"]) expect(to(allowed).verdict.do).toBe("route");
+  for (const refused of ["cart", "beta.other", "gamma", "gamma.shop", "delta", "Beta", "beta.shop.x"]) {
+    const { verdict, tripped } = to(refused);
+    expect([refused, verdict.do, tripped]).toEqual([refused, "error", ["a"]]);
+    expect(verdict.records).toMatchObject([{ action: "error", failure: "invalid" }]);
+    expect(verdict.records[0]?.reason).toBe(`it routes to "${refused}", which its options do not name`);
+  }
+  const open = play({ open: { do: "route", service: "cart", headers: { set: { x: "1" } } } }, options);
+  expect(open.verdict).toMatchObject({ do: "next", edits: { set: [] } });
+});
+
+test("the first answer ends it, and its reason is in the record alone", () => {
   const { verdict, asked } = play({ a: { do: "respond", status: 403, reason: "no" }, b: { do: "next" } });
   expect(asked).toEqual(["a"]);
-  expect(verdict).toMatchObject({ do: "respond", status: 403, reason: "no", body: "" });
+  expect(verdict).toMatchObject({ do: "respond", status: 403, body: "", policy: "a" });
+  expect(verdict.records).toMatchObject([{ action: "respond", said: "403", reason: "no" }]);
 });
 
 describe("a failure", () => {
@@ -100,7 +123,7 @@ describe("a failure", () => {
     });
     expect(asked).toEqual(["open", "b"]);
     expect(verdict).toMatchObject({ do: "next", edits: { set: ["y", "2"] } });
-    expect(verdict.records[0]?.decision).toBe("error it hangs");
+    expect(verdict.records[0]).toMatchObject({ action: "error", failure: "unanswered", reason: "it hangs" });
   });
 
   test("of one that fails closed ends the request with its name", () => {
@@ -108,6 +131,13 @@ describe("a failure", () => {
     expect(asked).toEqual(["closed"]);
     expect(verdict).toMatchObject({ do: "error", outcome: { flag: "PE", side: "policy", status: 503 } });
     expect(verdict.do === "error" && verdict.outcome.detail).toContain('"closed" of cart.shop');
+  });
+
+  test("tells its caller the name of the policy, and the record why", () => {
+    const reason = "policies/a.ts:3:4: TypeError: the secret is undefined";
+    const { verdict } = play({ closed: { do: "fail", reason } });
+    expect(JSON.stringify(verdict.do === "error" && verdict.outcome)).not.toContain("TypeError");
+    expect(verdict.records).toMatchObject([{ action: "error", failure: "throw", reason }]);
   });
 
   test("of one that is not here fails closed", () => {

@@ -1,6 +1,7 @@
 /** Answers of policies are doubted: only what is whole and harmless becomes a verdict. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { limits } from "../../../src/model/limits.ts";
 import { checkDecision, mergeEdits } from "../../../src/policy/decision.ts";
 
 const none = { remove: [], set: [], add: [] };
@@ -15,7 +16,7 @@ describe("a decision that is in order", () => {
     expect(checkDecision(answer)).toEqual({
       do: "next",
       edits: { set: ["x-a", "1"], add: ["x-b", "2"], remove: ["x-c"] },
-      target: "/y?z=1",
+      target: { target: "/y?z=1", path: "/y" },
     });
     expect(checkDecision({ do: "next" })).toEqual({ do: "next", edits: none, target: null });
   });
@@ -75,8 +76,28 @@ describe("a decision is refused", () => {
     },
   };
   for (const [name, answer] of Object.entries(wrong)) {
-    test(name, () => expect(checkDecision(answer).do).toBe("fail"));
+    test(name, () => expect(checkDecision(answer).do).toBe("invalid"));
   }
+
+  test("with a path that a client would be refused for", () => {
+    const hidden = [
+      "/%00",
+      "/a\\b",
+      "/%5c",
+      "/%",
+      "/%zz",
+      "/%2e%2e/admin",
+      "/a/.%2e/b",
+      "/a#b",
+      "/a b",
+      "//\t",
+    ];
+    for (const path of hidden) {
+      const invalid = { do: "invalid" as const, reason: `"${path}" is no path to forward` };
+      expect(checkDecision({ do: "next", path })).toEqual(invalid);
+      expect(checkDecision({ do: "route", service: "a", path })).toEqual(invalid);
+    }
+  });
 
   test("when it touches framing, hops or identity", () => {
     for (const name of [
@@ -89,16 +110,47 @@ describe("a decision is refused", () => {
       "x-request-id",
       "te",
       "upgrade",
+      "content_length",
+      "Transfer_Encoding",
+      "transfer_encoding",
+      "x_heddle_caller",
+      "X-Heddle_Error",
+      "x_HEDDLE-repeat",
+      "x_forwarded_client_cert",
+      "X-Forwarded-Client_Cert",
+      "x_forwarded_for",
+      "x_request_id",
+      "keep_alive",
+      "proxy_authorization",
+      "http2_settings",
     ]) {
       expect([name, checkDecision({ do: "next", headers: { set: { [name]: "1" } } }).do]).toEqual([
         name,
-        "fail",
+        "invalid",
       ]);
-      expect([name, checkDecision({ do: "next", headers: { remove: [name] } }).do]).toEqual([name, "fail"]);
+      expect([name, checkDecision({ do: "next", headers: { add: { [name]: "1" } } }).do]).toEqual([
+        name,
+        "invalid",
+      ]);
+      expect([name, checkDecision({ do: "next", headers: { remove: [name] } }).do]).toEqual([
+        name,
+        "invalid",
+      ]);
+      const answer = { do: "respond", status: 200, reason: "x", headers: { [name]: "1" } };
+      expect([name, checkDecision(answer).do]).toEqual([name, "invalid"]);
     }
-    expect(
-      checkDecision({ do: "respond", status: 200, reason: "x", headers: { "content-length": "1" } }).do,
-    ).toBe("fail");
+  });
+
+  test("with a reason of bounded length, whatever it is about", () => {
+    const long = "x".repeat(10_000);
+    for (const answer of [
+      { do: "next", headers: { set: { [long]: "\n" } } },
+      { do: "fail", reason: long },
+    ]) {
+      const checked = checkDecision(answer);
+      expect("reason" in checked && checked.reason.length).toBe(limits.policyReasonLengthMax);
+    }
+    expect(checkDecision({ do: "next", headers: { remove: Array(101).fill("a") } }).do).toBe("invalid");
   });
 
   test("also with a status that cannot be made a text", () => {
@@ -121,6 +173,16 @@ describe("a decision is refused", () => {
       }),
     );
   });
+});
+
+test("a path is normalised as a client's is, query apart", () => {
+  const pathOf = (path: string): unknown => {
+    const checked = checkDecision({ do: "next", path });
+    return checked.do === "next" && checked.target;
+  };
+  expect(pathOf("/public/../admin/x?a=/../b")).toEqual({ target: "/admin/x?a=/../b", path: "/admin/x" });
+  expect(pathOf("/%41%2f")).toEqual({ target: "/A%2F", path: "/A%2F" });
+  expect(pathOf("/a/.")).toEqual({ target: "/a/", path: "/a/" });
 });
 
 test("edits of a later policy win over those of an earlier one", () => {

@@ -26,7 +26,7 @@ class Hosting {
   readonly #bindings = new Map<string, PolicyBinding>();
 
   load(name: string, onError: PolicyRef["onError"] = "closed"): void {
-    this.host.load({ hash: name, name, version: "1", onError, cpuMs: 2, waitMs: 50 }, `bundle of ${name}`);
+    this.host.load({ hash: name, name, version: "1", onError, cpuMs: 2 }, `bundle of ${name}`);
   }
 
   /** Starts the host with this policy loaded: its number in the process. */

@@ -5,8 +5,8 @@ import type { ClientStream, ServerExchange } from "../../../src/http/exchange.ts
 import { noEdits } from "../../../src/wire/fields.ts";
 import { ManualClock } from "../../support/clock.ts";
 import { dialHttp2, Heard, request, serve } from "../../support/http_relay.ts";
+import { comes, pass } from "../../support/passing.ts";
 import { Planes, runtime } from "../../support/planes.ts";
-import { until } from "../../support/sockets.ts";
 
 const ends: (() => void)[] = [];
 afterEach(() => {
@@ -14,28 +14,6 @@ afterEach(() => {
 });
 
 const stepMs = 1_000;
-
-/** Sockets go on while the clock does: a step is long enough for a frame to go round. */
-async function pass(clock: ManualClock, ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += stepMs) {
-    await clock.advance(stepMs);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
-/** What a data plane puts off to the next turn is a matter of its clock too. */
-async function comes(clock: ManualClock, condition: () => boolean, sentence: string): Promise<void> {
-  let holds = false;
-  const move = async (): Promise<void> => {
-    while (!holds) {
-      await clock.advance(1);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-  };
-  const moving = move();
-  await until(condition, sentence).finally(() => (holds = true));
-  await moving;
-}
 
 interface SilentCall {
   readonly clock: ManualClock;

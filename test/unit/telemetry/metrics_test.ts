@@ -4,38 +4,7 @@ import { AccessLog } from "../../../src/telemetry/access_log.ts";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
 import { policyCpu } from "../../../src/telemetry/policy_telemetry.ts";
 import { ProxyTelemetry } from "../../../src/telemetry/proxy_telemetry.ts";
-import type { ExchangeRecord } from "../../../src/telemetry/record.ts";
-
-function record(change: Partial<ExchangeRecord>): ExchangeRecord {
-  return {
-    direction: "outbound",
-    kind: "http",
-    startedMs: 1000,
-    service: "orders.default",
-    source: "web.default",
-    sourceId: "spiffe://corp.example/ns/default/sa/web",
-    destinationId: "spiffe://corp.example/ns/default/sa/orders",
-    tls: true,
-    requestId: "r-1",
-    method: "GET",
-    path: "/v1",
-    detected: "",
-    protocol: "HTTP/1.1",
-    upgrade: "",
-    grpc: "",
-    route: "",
-    status: 200,
-    outcome: null,
-    firstByteMs: 1002,
-    bytesIn: 0,
-    bytesOut: 1024,
-    endpoint: "vm-2/orders.default/8080",
-    attempts: [],
-    policies: [],
-    access: null,
-    ...change,
-  };
-}
+import { exchangeRecord as record } from "../../support/records.ts";
 
 test("a counter is exposed with its labels escaped", () => {
   const metrics = new Metrics();
@@ -104,16 +73,20 @@ test("each evaluation of a policy is counted with its time, and one that failed 
   const metrics = new Metrics();
   const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write: () => {}, wallMs: () => 0 });
   const telemetry = new ProxyTelemetry(metrics, log);
-  const call = { name: "limits", hash: "0123456789abcdef", hook: "request", us: 40 };
-  const decisions = ["next", "route search/v2", "error timeout", "error timeout"];
-  const policies = decisions.map((decision) => ({ ...call, decision }));
-  telemetry.finish(record({ policies }), 1004);
+  const call = { name: "limits", hash: "0123456789abcdef", hook: "request", said: "", reason: "", us: 40 };
+  const policies = [
+    { ...call, action: "next", failure: null },
+    { ...call, action: "route", failure: null, said: "search/v2" },
+    { ...call, action: "error", failure: "throw", reason: "a.ts:1:1: one" },
+    { ...call, action: "error", failure: "throw", reason: "a.ts:1:1: other" },
+  ] as const;
+  telemetry.finish(record({ policies: [...policies] }), 1004);
   const text = metrics.expose();
   const labels = 'policy="limits",version="0123456789ab",hook="request",service="orders.default"';
   expect(text).toContain(`heddle_policy_decisions_total{${labels},decision="next"} 1`);
   expect(text).toContain(`heddle_policy_decisions_total{${labels},decision="route"} 1`);
   expect(text).toContain(`heddle_policy_decisions_total{${labels},decision="error"} 2`);
-  expect(text).toContain(`heddle_policy_errors_total{${labels},kind="timeout"} 2`);
+  expect(text).toContain(`heddle_policy_errors_total{${labels},kind="throw"} 2`);
   expect(text).toContain(`heddle_policy_duration_seconds_bucket{${labels},le="0.00005"} 4`);
 });
 
@@ -178,6 +151,35 @@ test("the access log keeps every upgrade, and says to what", () => {
   log.record(record({}), 1);
   log.flush();
   expect(lines.map((line) => (JSON.parse(line) as { upgrade?: string }).upgrade)).toEqual(["chat"]);
+});
+
+test("the access log keeps what a policy answered or was at fault for, with its reason, whatever the sample is", () => {
+  const lines: string[] = [];
+  const write = (text: string): void => void lines.push(...text.trim().split("\n"));
+  const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write, wallMs: () => 0 });
+  const policy = { name: "limits", hash: "01", hook: "onRequest", us: 4 } as const;
+  const kept = [
+    { ...policy, action: "respond", failure: null, said: "200", reason: "maintenance" },
+    {
+      ...policy,
+      action: "error",
+      failure: "throw",
+      said: "",
+      reason: "policies/limits.ts:3:4: TypeError: x",
+    },
+    { ...policy, action: "error", failure: "invalid", said: "", reason: "its status is 99" },
+  ] as const;
+  const left = [
+    { ...policy, action: "next", failure: null, said: "", reason: "" },
+    { ...policy, action: "error", failure: "unanswered", said: "", reason: "it was unloaded" },
+  ] as const;
+  for (const each of [...kept, ...left]) log.record(record({ policies: [each] }), 1);
+  log.flush();
+  expect(lines.map((line) => (JSON.parse(line) as { policies: unknown[] }).policies)).toEqual([
+    [{ ...policy, decision: "respond 200", reason: "maintenance" }],
+    [{ ...policy, decision: "error throw", reason: "policies/limits.ts:3:4: TypeError: x" }],
+    [{ ...policy, decision: "error invalid", reason: "its status is 99" }],
+  ]);
 });
 
 test("when the sink falls behind, lines are dropped and counted instead of growing", () => {
