@@ -5,6 +5,7 @@ import { binaryMissing } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { callByName, callUntil, callUrl } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
+import { waitFor } from "../support/processes.ts";
 
 const frontend = "{kind: Service, name: frontend, port: 80, protocol: http}";
 
@@ -23,6 +24,8 @@ policies:
 ---
 {kind: Service, name: strict, port: 80, protocol: http, policies: [{use: moody-closed, with: {word: closed}}]}
 ---
+{kind: Access, name: strict, service: strict, deny: [{from: frontend, paths: [/admin/*]}], allow: [{from: frontend}]}
+---
 kind: HTTPRoute
 name: web
 service: web
@@ -32,7 +35,7 @@ rules:
 
 /** Does as the request asks. */
 function moody(onError: "open" | "closed"): string {
-  return `import { definePolicy, next, respond } from "heddle/policy";
+  return `import { definePolicy, next, respond, routeTo } from "heddle/policy";
 import * as v from "valibot";
 import { wordOf } from "./word.ts";
 
@@ -47,6 +50,8 @@ export default definePolicy({
     if (mood === "hang") for (;;);
     if (mood === "throw") throw new Error("in a mood");
     if (mood === "refuse") return respond(418, "in a mood", "no tea", { "x-tea": "none" });
+    if (mood === "climb") return next({ path: "/public/../admin/x" });
+    if (mood === "stray") return routeTo("web");
     if (mood === "late") return Promise.resolve(next({ headers: { set: { "x-word": "late" } } }));
     return next({ headers: { set: { "x-word": wordOf(context.options.word) } } });
   },
@@ -92,6 +97,14 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
   const call = (to: string, headers: Record<string, string> = {}) =>
     callByName(mesh.machine("vm-a"), "frontend", to, { headers });
 
+  /** The line of the access log about a request, once it is written. */
+  const lineOf = (requestId: string): string | null =>
+    mesh
+      .machine("vm-a")
+      .proxy.output()
+      .split("\n")
+      .find((line) => line.includes(`"request_id":"${requestId}"`)) ?? null;
+
   /** Applies a file beside the documents that stand; returns what was said when it was refused. */
   const refusal = (files: Readonly<Record<string, string>>): string => {
     const folder = `${mesh.folder}/refused-${crypto.randomUUID()}`;
@@ -121,6 +134,35 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
   test("an answer of a policy is the answer", async () => {
     const answer = await call("strict", { "x-mood": "refuse" });
     expect([answer.status, answer.text, answer.headers.get("x-tea")]).toEqual([418, "no tea", "none"]);
+    const said = answer.headers.get("x-heddle-error");
+    expect(said).toBe('PD/the policy "moody-closed" of strict.default answered 418');
+    const id = answer.headers.get("x-request-id") ?? "none";
+    const line = await waitFor("the answer is logged", async () => lineOf(id));
+    expect(JSON.parse(line)).toMatchObject({
+      flags: "PD",
+      side: "policy",
+      policies: [{ name: "moody-closed", decision: "respond 418", reason: "in a mood" }],
+    });
+  });
+
+  test("access rules see the path that a policy wrote as the app would get it", async () => {
+    const climbed = await call("strict", { "x-mood": "climb" });
+    expect([climbed.status, climbed.headers.get("x-heddle-error")?.slice(0, 3)]).toEqual([403, "AD/"]);
+  });
+
+  test("a policy leads nowhere but where its options say, and its failure says no more than its name", async () => {
+    const answer = await call("strict", { "x-mood": "stray" });
+    expect([answer.status, answer.headers.get("x-heddle-error")?.slice(0, 3)]).toEqual([503, "PE/"]);
+    expect(answer.text).toContain(
+      'the policy "moody-closed" of strict.default failed and lets nothing through',
+    );
+    expect(answer.text).not.toContain("web");
+    const id = answer.headers.get("x-request-id") ?? "none";
+    const line = await waitFor("the failure is logged", async () => lineOf(id));
+    expect(JSON.parse(line)).toMatchObject({
+      flags: "PE",
+      policies: [{ decision: "error invalid", reason: 'it routes to "web", which its options do not name' }],
+    });
   });
 
   test("a policy that fails is passed over when it fails open, and refuses when it fails closed", async () => {
