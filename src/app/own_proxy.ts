@@ -9,8 +9,11 @@ export async function proxyRuns(
 ): Promise<boolean> {
   try {
     const answer = await plainGet(runtime, settings.loopback, adminPort(settings, "proxy"), "/config");
-    const { settings: its } = JSON.parse(answer.text) as { settings?: Partial<Settings> };
-    return its?.node === settings.node && its.trustDomain === settings.trustDomain;
+    const { settings: its, ending } = JSON.parse(answer.text) as {
+      settings?: Partial<Settings>;
+      ending?: boolean;
+    };
+    return ending !== true && its?.node === settings.node && its.trustDomain === settings.trustDomain;
   } catch {
     return false;
   }

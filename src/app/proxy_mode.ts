@@ -113,6 +113,7 @@ export async function startProxy(
     },
   });
   await follower.start();
+  await succession.follow().catch((error: Error) => log(`cannot follow the one that ends: ${error.message}`));
   plane.open();
   const instances = new InstanceKeeper({
     runtime,
@@ -142,7 +143,7 @@ export async function startProxy(
               listeners: !ends,
               policies: policies.ready(),
             }),
-            config: () => ({ settings, machine, snapshot: plane.state?.snapshot ?? null }),
+            config: () => ({ settings, machine, ending: ends, snapshot: plane.state?.snapshot ?? null }),
           }),
         );
   return {

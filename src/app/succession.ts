@@ -5,11 +5,28 @@
 import type { Net, Runtime } from "../../runtime/contract.ts";
 import type { StateFolder } from "./state_folder.ts";
 
+/** What the folder says while a proxy ends: its process, and the one that follows it. */
+interface Mark {
+  readonly ending: number;
+  readonly successor: number | null;
+}
+
 export class Succession {
+  #follows = false;
+
   constructor(
     readonly runtime: Pick<Runtime, "net" | "files" | "process">,
     readonly folder: StateFolder,
   ) {}
+
+  /** Before it listens: where a proxy of this folder ends, and no other follows it already, this one does. */
+  async follow(): Promise<void> {
+    const mark = this.#mark();
+    if (mark === null || !this.#lives(mark.ending)) return;
+    if (mark.successor !== null && this.#lives(mark.successor)) return;
+    this.#follows = true;
+    await this.#write({ ...mark, successor: this.runtime.process.pid });
+  }
 
   /** The same network, with listeners that a successor may stand beside. */
   get net(): Net {
@@ -18,7 +35,7 @@ export class Succession {
       ...net,
       listen: (options, accept) => {
         if (options.port === 0) return net.listen(options, accept);
-        if (!this.#predecessorEnds) net.listen(options, accept).close();
+        if (!this.#follows) net.listen(options, accept).close();
         return net.listen({ ...options, reusePort: true }, accept);
       },
     };
@@ -26,24 +43,35 @@ export class Succession {
 
   /** This one ends: its successor need not wait. */
   async begin(): Promise<void> {
-    const { files, process } = this.runtime;
-    await files.writeAtomic(this.folder.ending, String(process.pid), 0o600);
+    this.#follows = false;
+    await this.#write({ ending: this.runtime.process.pid, successor: null });
   }
 
   /** It has ended. */
   async end(): Promise<void> {
-    if (this.#ending === this.runtime.process.pid) await this.runtime.files.remove(this.folder.ending);
+    if (this.#mark()?.ending === this.runtime.process.pid)
+      await this.runtime.files.remove(this.folder.ending);
   }
 
-  get #predecessorEnds(): boolean {
-    const { process } = this.runtime;
-    const pid = this.#ending;
-    return pid !== null && pid !== process.pid && process.residentBytesOf(pid) !== null;
+  #lives(pid: number): boolean {
+    return this.runtime.process.residentBytesOf(pid) !== null;
   }
 
-  /** Process of the proxy that said last that it ends. */
-  get #ending(): number | null {
+  async #write(mark: Mark): Promise<void> {
+    await this.runtime.files.writeAtomic(this.folder.ending, JSON.stringify(mark), 0o600);
+  }
+
+  /** What was damaged says nothing: the ports are taken then. */
+  #mark(): Mark | null {
     const bytes = this.runtime.files.readSync(this.folder.ending);
-    return bytes === null ? null : Number(new TextDecoder().decode(bytes));
+    if (bytes === null) return null;
+    try {
+      const mark = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Mark> | null;
+      return typeof mark?.ending === "number"
+        ? { ending: mark.ending, successor: mark.successor ?? null }
+        : null;
+    } catch {
+      return null;
+    }
   }
 }

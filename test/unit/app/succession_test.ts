@@ -1,0 +1,83 @@
+/** Which proxies of one state folder may stand beside each other: one that ends, and one that follows it. */
+import { afterAll, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import type { Listener } from "../../../runtime/contract.ts";
+import { stateFolder } from "../../../src/app/state_folder.ts";
+import { Succession } from "../../../src/app/succession.ts";
+import { runtime } from "../../support/planes.ts";
+import { Recorder } from "../../support/sockets.ts";
+
+const path = mkdtempSync(`${tmpdir()}/heddle-succession-`);
+const folder = stateFolder(path);
+const alive = new Set<number>();
+const open: Listener[] = [];
+beforeEach(() => {
+  for (const listener of open.splice(0)) listener.close();
+  rmSync(folder.ending, { force: true });
+  alive.clear();
+});
+afterAll(() => rmSync(path, { recursive: true }));
+
+/** A port that is free now, and the proxies that want it. */
+function start() {
+  const found = runtime.net.listen({ host: "127.0.0.1", port: 0 }, () => new Recorder());
+  const { port } = found;
+  found.close();
+  const proxy = (pid: number) => {
+    alive.add(pid);
+    const process = { ...runtime.process, pid, residentBytesOf: (of: number) => (alive.has(of) ? 1 : null) };
+    const succession = new Succession({ net: runtime.net, files: runtime.files, process }, folder);
+    const listen = async (): Promise<string> => {
+      await succession.follow();
+      try {
+        open.push(succession.net.listen({ host: "127.0.0.1", port }, () => new Recorder()));
+        return "listens";
+      } catch (error) {
+        return (error as Error).name;
+      }
+    };
+    return { succession, listen };
+  };
+  return { proxy };
+}
+
+test("a second one that means to stay finds the ports taken", async () => {
+  const { proxy } = start();
+  expect(await proxy(1).listen()).toBe("listens");
+  expect(await proxy(2).listen()).toBe("ListenError");
+});
+
+test("one that ends has one successor beside it, and another one when that is gone", async () => {
+  const { proxy } = start();
+  const first = proxy(1);
+  await first.listen();
+  await first.succession.begin();
+  expect(await proxy(2).listen()).toBe("listens");
+  expect(await proxy(3).listen()).toBe("ListenError");
+  alive.delete(2);
+  expect(await proxy(4).listen()).toBe("listens");
+});
+
+test("a successor that ends too has a successor, whether or not the first is gone", async () => {
+  const { proxy } = start();
+  const [first, second] = [proxy(1), proxy(2)];
+  await first.listen();
+  await first.succession.begin();
+  await second.listen();
+  await second.succession.begin();
+  await first.succession.end();
+  expect(await proxy(3).listen()).toBe("listens");
+  await second.succession.end();
+  expect(await runtime.files.read(folder.ending)).toBeNull();
+});
+
+test("what a proxy left that is gone, or what is damaged, lets nobody stand beside another", async () => {
+  const { proxy } = start();
+  const first = proxy(1);
+  expect(await first.listen()).toBe("listens");
+  for (const left of ['{"ending":7,"successor":null}', '{"ending":"1"}', "1", "null", "", "{"]) {
+    writeFileSync(folder.ending, left);
+    expect([left, await proxy(2).listen()]).toEqual([left, "ListenError"]);
+  }
+});
