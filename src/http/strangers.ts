@@ -4,6 +4,7 @@
  * came a moment ago are left to finish, however many they are: then it is the newcomer that goes, and may come again.
  */
 import type { Clock } from "../../runtime/contract.ts";
+import { sourceOf } from "../base/source_of.ts";
 import { limits } from "../model/limits.ts";
 
 /** Of the control plane's ports, and of the one between proxies, where one machine may open many connections at once. */
@@ -25,7 +26,8 @@ export class Strangers {
   constructor(readonly options: StrangersOptions) {}
 
   /** A connection of that address. `end` is what closes it when it has to give way. null: there is no room for it. */
-  admit(source: string, end: () => void): Stranger | null {
+  admit(address: string, end: () => void): Stranger | null {
+    const source = sourceOf(address);
     const { perSource, inAll } = this.options.bounds;
     const own = this.#bySource.get(source);
     if (own !== undefined && own.size >= limits[perSource]) {

@@ -33,6 +33,15 @@ describe("of connections without a certificate", () => {
     expect(trips).toEqual(["strangersPerSourceMax", "strangersPerSourceMax"]);
   });
 
+  test("a network of IPv6 is one source", async () => {
+    const { ended, clock, come } = counted();
+    for (let each = 0; each < strangersPerSourceMax; each++) come(`fd00::${each.toString(16)}`, `a${each}`);
+    await clock.advance(strangerGraceMs);
+    expect(come("fd00:0:0:0:1::")).not.toBeNull();
+    expect(come("fd00:0:0:1::1")).not.toBeNull();
+    expect(ended).toEqual(["a0"]);
+  });
+
   test("all sources have so many together, and who has most of them gives way", async () => {
     const { ended, trips, clock, come } = counted();
     come("old");

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { registryKeys } from "../../../../src/api/messages.ts";
-import { sourceOf } from "../../../../src/controller/issue/failure_guard.ts";
+import { sourceOf } from "../../../../src/base/source_of.ts";
 import { generateKey, prove } from "../../../../src/identity/keys.ts";
 import type { Node } from "../../../../src/model/service.ts";
 import { IssuingUnderTest, service } from "../../../support/issuing_under_test.ts";
