@@ -9,7 +9,7 @@ import { closedLoop, loads } from "./load.ts";
 import type { AgainstOptions, BenchOptions } from "./options.ts";
 import { buildCommit, type OtherBuild } from "./other_commit.ts";
 import type { Subject } from "./peers/peer.ts";
-import { isWithin, ratioTable, type RatioRow, type RoundCosts } from "./ratios.ts";
+import { ratioTable, verdictOf, type RatioRow, type RoundCosts } from "./ratios.ts";
 import {
   backends,
   loadCore,
@@ -35,6 +35,9 @@ export interface Comparison {
 /** Loopback addresses of the other mesh begin here: those of today's are below. */
 const otherAddressFirst = 20;
 
+/** A turn is so small a part of what a round is elsewhere: what is compared is to be close together. */
+const turnsPerCount = 8;
+
 type Side = keyof RoundCosts;
 type Pair = Readonly<Record<Side, StartedHeddle>>;
 
@@ -57,16 +60,22 @@ export async function measureAgainst(options: BenchOptions, against: AgainstOpti
     rows.push(...[...ways].map(([way, rounds]) => ({ name: way.replace(/^heddle/, work), cost, rounds })));
   }
   const lines = [...howOf(options, against), ...ratioTable(rows, other.commit, against.bar)];
-  return { lines, versions, met: rows.every((row) => isWithin(row, against.bar)) };
+  return { lines, versions, met: rows.every((row) => verdictOf(row, against.bar) === "met") };
 }
 
-function howOf({ rounds, warmupRounds }: BenchOptions, { starts }: AgainstOptions): string[] {
+function howOf({ rounds, warmupRounds, counts }: BenchOptions, { starts, works }: AgainstOptions): string[] {
+  const turn = works.map((work) => `${work} ${turnOf(counts, work)}`).join(", ");
   return [
-    `Both meshes at once, started ${starts} times; each time ${rounds} rounds of four turns (one, other, other, one), after ${warmupRounds} rounds'`,
-    "worth of warming. A round gives a ratio, today's cost ÷ the other's; the ratio of a row is the median of those, its spread is",
-    "theirs. A difference within the quartiles of a commit against itself is none.",
+    `Two meshes at once, started ${starts} times; each time ${rounds} rounds of four turns (one, other, other, one), after warming by as much as`,
+    `${warmupRounds * turnsPerCount} turns. A turn counts: ${turn}. Every round has a ratio, today's cost ÷ the other's. "ratio": the median of those;`,
+    "95 %: the interval that holds the median of ever more rounds, if rounds do not hang together; quartiles: of the rounds. A row is",
+    "met or missed when the whole interval is on one side of the bar, else unclear: more rounds would tell.",
     "",
   ];
+}
+
+function turnOf(counts: BenchOptions["counts"], work: Work): number {
+  return Math.ceil(counts[workPlans[work].load] / turnsPerCount);
 }
 
 /** Returns the versions of both. Whose mesh is started first changes with every start. */
@@ -118,8 +127,7 @@ async function compare(
     await carryFirst(stage, work, pair[side].subjects, options);
     for (const subject of subjectsOf(side).values()) await warm(stage, load, subject, options);
   }
-  // A round is two turns of each.
-  const turn = { count: options.counts[load] / 2, core: loadCore, folder: stage.folder };
+  const turn = { count: turnOf(options.counts, work), core: loadCore, folder: stage.folder };
   const found = new Map<string, RoundCosts[]>();
   for (let round = 0; round < options.rounds; round++) {
     for (const [way, today] of subjectsOf("today")) {

@@ -17,7 +17,7 @@ describe("a bench against another commit", () => {
     expect(parseOptions(["--against", "0ad2251b6b36"])).toMatchObject({
       against: { commit: "0ad2251b6b36", bar: 1.05, starts: 3 },
       only: ["hop", "pair", "hop2", "pair2", "grpc", "carried"],
-      rounds: 5,
+      rounds: 20,
     });
     const named = parseOptions([
       ..."--only short,hop --against main~2 --bar 1.1 --starts 1 --rounds 7".split(" "),
