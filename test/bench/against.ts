@@ -45,22 +45,43 @@ export async function measureAgainst(options: BenchOptions, against: AgainstOpti
   note(`compiling ${against.commit}, unless it was before`);
   const other = buildCommit(root, against.commit);
   const rows: RatioRow[] = [];
-  let versions = "";
+  const versions = new Set<string>();
+  let failed = false;
   for (const work of against.works) {
-    const ways = new Map<string, RoundCosts[]>();
-    for (let start = 0; start < against.starts; start++) {
-      versions = await onNewPair(work, other, start, async (stage, pair) => {
-        note(`${work}, start ${start + 1}:`);
-        for (const [way, rounds] of await compare(stage, work, pair, options)) {
-          ways.set(way, [...(ways.get(way) ?? []), ...rounds]);
-        }
-      });
+    try {
+      rows.push(...(await rowsOf(work, other, options, against, versions)));
+    } catch (error) {
+      note(`${work} failed: ${(error as Error).message}`);
+      failed = true;
     }
-    const { cost } = loads[workPlans[work].load];
-    rows.push(...[...ways].map(([way, rounds]) => ({ name: way.replace(/^heddle/, work), cost, rounds })));
   }
-  const lines = [...howOf(options, against), ...ratioTable(rows, other.commit, against.bar)];
-  return { lines, versions, met: rows.every((row) => verdictOf(row, against.bar) === "met") };
+  return {
+    lines: [...howOf(options, against), ...ratioTable(rows, other.commit, against.bar)],
+    versions: [...versions].join(", "),
+    met: !failed && rows.every((row) => verdictOf(row, against.bar) === "met"),
+  };
+}
+
+/** One for every way that heddle has to do the work. */
+async function rowsOf(
+  work: Work,
+  other: OtherBuild,
+  options: BenchOptions,
+  { starts }: AgainstOptions,
+  versions: Set<string>,
+): Promise<RatioRow[]> {
+  const ways = new Map<string, RoundCosts[]>();
+  for (let start = 0; start < starts; start++) {
+    const version = await onNewPair(work, other, start, async (stage, pair) => {
+      note(`${work}, start ${start + 1}:`);
+      for (const [way, rounds] of await compare(stage, work, pair, options)) {
+        ways.set(way, [...(ways.get(way) ?? []), ...rounds]);
+      }
+    });
+    versions.add(version);
+  }
+  const { cost } = loads[workPlans[work].load];
+  return [...ways].map(([way, rounds]) => ({ name: way.replace(/^heddle/, work), cost, rounds }));
 }
 
 function howOf({ rounds, warmupRounds, counts }: BenchOptions, { starts, works }: AgainstOptions): string[] {
