@@ -1,7 +1,11 @@
-/** Status codes of gRPC as text: those that there are. */
-const codeForm = /^(?:\d|1[0-6])$/;
+/** Status codes of gRPC: the seventeen that there are. */
+const codes: ReadonlyMap<string, number> = new Map(
+  Array.from({ length: 17 }, (_, code) => [String(code), code] as const),
+);
+/** UNKNOWN */
+const unknown = 2;
 
-/** The code that a server sent, `0` to `16`: whatever else it sent is UNKNOWN, as gRPC has it. */
-export function grpcCode(sent: string): string {
-  return codeForm.test(sent) ? sent : "2";
+/** The code that a server sent as text: whatever is none of them is UNKNOWN, as gRPC has it. */
+export function grpcCode(sent: string): number {
+  return codes.get(sent) ?? unknown;
 }

@@ -4,6 +4,7 @@
  */
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { noEdits } from "../wire/fields.ts";
+import { heddleFields } from "./heddle_fields.ts";
 
 const via10: readonly string[] = ["via", "1.0 heddle"];
 const via11: readonly string[] = ["via", "1.1 heddle"];
@@ -19,6 +20,12 @@ export function viaOf(version: string): readonly string[] {
 export const answerVia = via11;
 /** For answers that are passed on with nothing else to change. */
 export const viaOnly: FieldEdits = { ...noEdits, add: answerVia };
+
+/** Of an interim answer: names that are heddle's own stay behind there too. */
+export function interimEdits(fields: Fields): FieldEdits {
+  const remove = heddleFields(fields);
+  return remove === null ? viaOnly : { ...viaOnly, remove };
+}
 
 export const maxForwardsField = "max-forwards";
 /** What everything that is forwarded may use; CONNECT and TRACE are answered here. */

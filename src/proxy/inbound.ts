@@ -167,8 +167,7 @@ export class InboundCall implements ResponseSink, Taker {
     this.#grpc = isGrpc(head.fields);
     if (this.#grpc) this.#grpcHead = head.fields.get("grpc-status") ?? "";
     if (this.#grpc || head.tunnel || head.contentLength < 0) this.#noteStream(head);
-    const foreign = heddleFields(head.fields);
-    sink.head(foreign === null ? head : { ...head, nominated: [...foreign, ...(head.nominated ?? [])] });
+    sink.head(withoutOwnFields(head));
   }
 
   #noteStream(head: ResponseHead): void {
@@ -187,7 +186,7 @@ export class InboundCall implements ResponseSink, Taker {
 
   end(trailers: Fields | null): void {
     const code = trailers?.get("grpc-status") ?? this.#grpcHead;
-    if (this.#grpc && code !== "") this.#record.grpc = grpcCode(code);
+    if (this.#grpc && code !== "") this.#record.grpc = String(grpcCode(code));
     this.options.sink.end(trailers);
     this.#finish(null);
   }
@@ -227,6 +226,14 @@ function changed(
 ): OutgoingRequest {
   const same = { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
   return { ...same, ...changes };
+}
+
+/** What only heddle says is not the app's to say. Heads of drivers are more than they show: nothing but what is named is taken. */
+function withoutOwnFields(head: ResponseHead): ResponseHead {
+  const foreign = heddleFields(head.fields);
+  if (foreign === null) return head;
+  const { status, fields, contentLength, tunnel, nominated } = head;
+  return { status, fields, contentLength, tunnel, nominated: [...foreign, ...(nominated ?? [])] };
 }
 
 function notHttp(service: InboundService): Outcome {

@@ -4,7 +4,7 @@ import type { Outcome } from "../model/outcome.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
 import { heddleFields, requestIdField, spokeField } from "./heddle_fields.ts";
-import { answerVia, viaOf, viaOnly } from "./hops.ts";
+import { answerVia, interimEdits, viaOf, viaOnly } from "./hops.ts";
 import { chooseApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import { outcomes } from "./outcomes.ts";
@@ -73,7 +73,7 @@ class InboundExchange implements CallSink, BodyOwner {
   }
 
   informational(status: number, fields: Fields): void {
-    this.exchange.inform(status, fields, viaOnly);
+    this.exchange.inform(status, fields, interimEdits(fields));
   }
 
   head(head: ResponseHead): void {

@@ -23,7 +23,7 @@ import { attemptField, heddleFields, repeatField, requestIdField, spokeField } f
 import { readSlashes, type NormalTarget } from "../wire/target.ts";
 import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
-import { allowedMethods, answerVia, hopsLeft, maxForwardsField, viaOf, viaOnly } from "./hops.ts";
+import { allowedMethods, answerVia, hopsLeft, interimEdits, maxForwardsField, viaOf } from "./hops.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
 import type {
   InboundService,
@@ -172,8 +172,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   #lead(target: Target, nowMs: number): void {
     const { destination } = target;
     if ((this.#rewritten || destination !== this.#admitted) && !this.#readSlashes(destination)) {
-      const { key } = destination;
-      return this.#refuse(this.#rewritten ? outcomes.badPath(key) : outcomes.escapedSlash(key));
+      const { service } = this.#record;
+      return this.#refuse(
+        this.#rewritten ? outcomes.badPath(service) : outcomes.escapedSlash(destination.key),
+      );
     }
     this.#target = target;
     this.#attempt(nowMs);
@@ -317,7 +319,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const destination = state?.destinations.get(key);
     const balancer = subset === null ? destination?.whole : destination?.subsets.get(subset);
     if (destination === undefined || balancer === undefined)
-      return this.#refuse(outcomes.badChoice(policy, key, subset));
+      return this.#refuse(outcomes.badChoice(policy, this.#record.service));
     this.#lead({ destination, balancer }, shard.clock.now());
   }
 
@@ -402,7 +404,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   // --------------------------------------------------------------------------------------------- the answer
 
   informational(status: number, fields: Fields): void {
-    this.exchange.inform(status, fields, viaOnly);
+    this.exchange.inform(status, fields, interimEdits(fields));
   }
 
   head(head: ResponseHead): void {
@@ -455,7 +457,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   #noteGrpc(trailers: Fields | null): void {
     const code = trailers?.get("grpc-status") ?? this.#head?.fields.get("grpc-status") ?? "";
-    if (code !== "") this.#record.grpc = grpcCode(code);
+    if (code !== "") this.#record.grpc = String(grpcCode(code));
   }
 
   writable(): void {

@@ -92,14 +92,14 @@ export const outcomes = {
     return { flag: "PD", side: "policy", repeat: "no", status, detail };
   },
 
-  badChoice(policy: string, key: string, subset: string | null): Outcome {
-    const what = subset === null ? `the service ${key}` : `the subset ${subset} of ${key}`;
-    const detail = `the policy "${policy}" chose ${what}, which is not known here`;
+  /** What it chose is in the record. */
+  badChoice(policy: string, key: string): Outcome {
+    const detail = `the policy "${policy}" of ${key} chose a service or subset that is not known here`;
     return { flag: "PE", side: "policy", repeat: "no", status: 500, detail };
   },
 
   badPath(key: string): Outcome {
-    const detail = `a policy wrote a path with an escaped slash (%2F), and ${key} takes none like it`;
+    const detail = `a policy of ${key} wrote a path with an escaped slash (%2F), which the service it leads to does not take`;
     return { flag: "PE", side: "policy", repeat: "no", status: 500, detail };
   },
 

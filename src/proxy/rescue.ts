@@ -92,6 +92,6 @@ function grpcFields(outcome: Outcome): string[] {
     "grpc-status",
     status,
     "grpc-message",
-    grpcMessage(outcome.detail),
+    grpcMessage(outcome.detail.slice(0, limits.failureDetailLengthMax)),
   ];
 }

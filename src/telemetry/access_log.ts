@@ -48,7 +48,7 @@ export class AccessLog {
     if (record.outcome !== null || record.status >= 500 || durationMs >= this.options.slowMs) return true;
     if (record.upgrade !== "") return true;
     if (record.access !== null && record.access.verdict !== "allow") return true;
-    for (const policy of record.policies) if (isRemarkable(policy)) return true;
+    if (record.policies.some(isRemarkable)) return true;
     return sampled(record.requestId, this.options.sampleRatio);
   }
 }

@@ -24,7 +24,10 @@ interface EdgeHandles {
 }
 
 /** Codes that say the server failed: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
-const grpcFailures: ReadonlySet<string> = new Set(["2", "4", "13", "14", "15"]);
+const grpcFailures: ReadonlySet<number> = new Set([2, 4, 13, 14, 15]);
+
+/** Not one of gRPC. */
+const noGrpc = -1;
 
 export class ProxyTelemetry implements Recorder {
   readonly #requests: Resolve<Counter>;
@@ -129,9 +132,11 @@ export class ProxyTelemetry implements Recorder {
   #finishHttp(record: ExchangeRecord, seconds: number): void {
     const handles = this.#handlesOf(record);
     const flag = record.outcome === null ? "" : record.outcome.flag;
-    if (flag === "") this.#plainCounter(handles, record).add(1);
+    // Whoever fills records may forget to look: no label and no key is what an app wrote.
+    const grpc = record.grpc === "" ? noGrpc : grpcCode(record.grpc);
+    if (flag === "") this.#plainCounter(handles, record, grpc).add(1);
     else this.#counterOf(record, flag).add(1);
-    (record.status >= 500 || flag !== "" || grpcFailures.has(grpcLabel(record.grpc))
+    (record.status >= 500 || flag !== "" || grpcFailures.has(grpc)
       ? handles.failure
       : handles.success
     ).observe(seconds);
@@ -155,10 +160,9 @@ export class ProxyTelemetry implements Recorder {
     this.#bytesOut(record.direction, record.service, record.source).add(record.bytesOut);
   }
 
-  #plainCounter(handles: EdgeHandles, record: ExchangeRecord): Counter {
-    const grpc = record.grpc !== "";
-    const slots = grpc ? handles.grpc : handles.plain;
-    const slot = (grpc ? Number(grpcLabel(record.grpc)) : record.status) * 2 + (record.tls ? 1 : 0);
+  #plainCounter(handles: EdgeHandles, record: ExchangeRecord, grpc: number): Counter {
+    const slots = grpc === noGrpc ? handles.plain : handles.grpc;
+    const slot = (grpc === noGrpc ? record.status : grpc) * 2 + (record.tls ? 1 : 0);
     const known = slots[slot];
     if (known !== undefined) return known;
     const made = this.#counterOf(record, "");
@@ -168,7 +172,7 @@ export class ProxyTelemetry implements Recorder {
 
   #counterOf(record: ExchangeRecord, flag: string): Counter {
     const { direction, service, source, route, status, tls } = record;
-    const grpc = grpcLabel(record.grpc);
+    const grpc = record.grpc === "" ? "" : String(grpcCode(record.grpc));
     return this.#requests(direction, service, source, route, statusLabel(status), grpc, flag, String(tls));
   }
 
@@ -188,11 +192,6 @@ export class ProxyTelemetry implements Recorder {
       bytesOut: this.#bytesOut(direction, service, source),
     };
   }
-}
-
-/** Whoever fills records may forget to look: no label and no key is what an app wrote. */
-function grpcLabel(grpc: string): string {
-  return grpc === "" ? "" : grpcCode(grpc);
 }
 
 /** Handles by service, source and route; the ones used last are found at once. */

@@ -12,19 +12,22 @@ const certificateName = "x-forwarded-client-cert";
 const forwardedPrefix = "x-forwarded-";
 export const requestIdName = "x-request-id";
 
-/** No shorter name is looked at. */
-const lengthMin = ownPrefix.length;
-
-/** Whether the name in `bytes[start, end)` is one of heddle's own or poses as one. */
+/** Whether the name in `bytes[start, end)` is one of heddle's own or poses as one. The third letter tells most names apart. */
 export function isOwnNameAt(bytes: Uint8Array, start: number, end: number): boolean {
   const length = end - start;
-  if (length < lengthMin || ((bytes[start] as number) | 0x20) !== 0x78) return false;
-  if (startsLike(bytes, start, length, ownPrefix)) return true;
-  if (length === certificateName.length && startsLike(bytes, start, length, certificateName)) return true;
-  const poses =
-    startsLike(bytes, start, length, forwardedPrefix) ||
-    (length === requestIdName.length && startsLike(bytes, start, length, requestIdName));
-  return poses && hasUnderscore(bytes, start, end);
+  if (length < ownPrefix.length || ((bytes[start] as number) | 0x20) !== 0x78) return false;
+  switch ((bytes[start + 2] as number) | 0x20) {
+    case 0x68:
+      return startsLike(bytes, start, length, ownPrefix);
+    case 0x66:
+      if (length === certificateName.length && startsLike(bytes, start, length, certificateName)) return true;
+      return hasUnderscore(bytes, start, end) && startsLike(bytes, start, length, forwardedPrefix);
+    case 0x72:
+      if (length !== requestIdName.length || !hasUnderscore(bytes, start, end)) return false;
+      return startsLike(bytes, start, length, requestIdName);
+    default:
+      return false;
+  }
 }
 
 /** The same of a text of characters below 256. */

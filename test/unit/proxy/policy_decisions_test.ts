@@ -183,7 +183,9 @@ describe("a service that a policy chooses", () => {
       "PE",
       "policy",
     ]);
-    expect(told.heard.body).toContain('the policy "guide"');
+    expect(told.heard.body).toContain('the policy "guide" of here-keep.default');
+    expect(told.heard.body + errorOf(told)).not.toContain("ghost");
+    expect(told.record.policies).toMatchObject([{ action: "route", said: "ghost" }]);
   });
 });
 
