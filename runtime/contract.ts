@@ -286,6 +286,8 @@ export interface ProcessHost {
   yieldHelpers(): void;
   /** Resident bytes of another process of this machine; null when it is gone. */
   residentBytesOf(pid: number): number | null;
+  /** Processor time of another process of this machine, all its threads, in steps of 10 ms; null when it is gone. */
+  processorMsOf(pid: number): number | null;
   /** Asks for bad things that escaped: an exception nobody caught. Without it, one is printed and ends the process as failed. */
   onFault(call: (error: unknown) => void): void;
 }
@@ -377,24 +379,43 @@ export interface NativeSignature {
 
 // ----------------------------------------------------------------------------------------------- bundler
 
-/** Turns TypeScript modules that are in memory into one script. Reads no file, runs nothing of what it is given. */
+/** Works on modules that are in memory. Reads no file, runs nothing of what it is given: macros are off. */
 export interface Bundler {
+  /** What the text would load, names decoded, in its order, imports that nothing uses too; or what is wrong with the text. */
+  importsOf(text: string): ModuleImports;
+  /** One TypeScript module as plain JavaScript. Its imports stay, those that nothing uses go, as TypeScript has it. */
+  plain(path: string, text: string): Promise<BundleResult>;
   bundle(options: BundleOptions): Promise<BundleResult>;
 }
 
+export type ModuleImports =
+  | { readonly imports: readonly ModuleImport[]; readonly problems: readonly [] }
+  | { readonly imports: null; readonly problems: readonly BundleProblem[] };
+
+export interface ModuleImport {
+  readonly name: string;
+  /** The runtime's word: `import-statement` for `import … from` and `export … from`. */
+  readonly kind: string;
+}
+
 export interface BundleOptions {
-  /** Absolute path to text: `/policy/main.ts`. `.ts` is TypeScript, everything else JavaScript. */
-  readonly files: Readonly<Record<string, string>>;
+  /** By absolute path: `/policy/main.ts`. */
+  readonly files: Readonly<Record<string, BundleFile>>;
   /** Path of the module that is run. */
   readonly entry: string;
   /** What names that are no relative path mean: `valibot` to a path. Every other name is a problem. */
   readonly names: Readonly<Record<string, string>>;
 }
 
+export interface BundleFile {
+  readonly text: string;
+  readonly language: "ts" | "js";
+}
+
 export interface BundleResult {
-  /** A classic script without imports and exports; null when there are problems. */
+  /** A bundle is a classic script without imports and exports. null when there are problems. */
   readonly text: string | null;
-  /** Source map (version 3) of the text, JSON; sources are paths. */
+  /** Source map (version 3) of the text, JSON. */
   readonly map: string;
   /** Errors, each with its place as far as it is known: lines and columns count from 1, 0 when unknown. */
   readonly problems: readonly BundleProblem[];

@@ -1,6 +1,16 @@
-/** Bundling by Bun.build, in memory. `root` is a folder that can be read under every seal; nothing in it is looked at. */
+/**
+ * Bundling by Bun.build, in memory, macros off. `root` is a folder that can be read under every seal; nothing in it is
+ * looked at.
+ */
 import { dirname, resolve } from "node:path";
-import type { BundleOptions, BundleProblem, BundleResult, Bundler } from "../contract.ts";
+import type {
+  BundleFile,
+  BundleOptions,
+  BundleProblem,
+  BundleResult,
+  Bundler,
+  ModuleImports,
+} from "../contract.ts";
 
 const space = "memory";
 const root = "/proc/self";
@@ -9,90 +19,106 @@ const debugComment = /\n*\/\/# debugId=\w+\s*$/;
 
 interface Resolution {
   readonly path: string;
-  readonly namespace: string;
+  readonly namespace?: string;
+  readonly external?: boolean;
 }
 
-function plugin(options: BundleOptions, problems: BundleProblem[]): Bun.BunPlugin {
-  const refuse = (importer: string, name: string, reason: string): Resolution => {
-    const [line, column] = placeOf(options.files[importer] ?? "", name);
-    problems.push({ file: importer, line, column, message: reason });
-    return { path: `${importer}#${name}`, namespace: "refused" };
-  };
+type Resolver = (found: {
+  readonly path: string;
+  readonly importer: string;
+  readonly kind: string;
+}) => Resolution;
+
+/** Modules come from memory alone, and where an import leads is the resolver's word. */
+function inMemory(files: Readonly<Record<string, BundleFile>>, resolver: Resolver): Bun.BunPlugin {
   return {
-    name: "memory",
+    name: space,
     setup(build) {
-      build.onResolve({ filter: /.*/ }, ({ path, importer, kind }): Resolution => {
-        if (kind === "entry-point-build") return { path, namespace: space };
-        if (kind !== "import-statement") {
-          return refuse(
-            importer,
-            path,
-            `Cannot load "${path}" by ${kind}: only import statements are allowed`,
-          );
-        }
-        const target = path.startsWith(".") ? resolve(dirname(importer), path) : options.names[path];
-        if (target !== undefined && target in options.files) return { path: target, namespace: space };
-        const known = Object.keys(options.names).join(", ");
-        const reason = path.startsWith(".")
-          ? "there is no such file"
-          : `only ${known} and own files are allowed`;
-        return refuse(importer, path, `Cannot import "${path}": ${reason}`);
+      build.onResolve({ filter: /.*/ }, (found): Resolution => {
+        if (found.kind === "entry-point-build") return { path: found.path, namespace: space };
+        return resolver(found);
       });
-      build.onLoad({ filter: /.*/, namespace: space }, ({ path }) => ({
-        contents: options.files[path] ?? "",
-        loader: path.endsWith(".ts") ? "ts" : "js",
-      }));
+      build.onLoad({ filter: /.*/, namespace: space }, ({ path }) => {
+        const { text, language } = files[path] ?? { text: "", language: "js" };
+        return { contents: text, loader: language };
+      });
       build.onLoad({ filter: /.*/, namespace: "refused" }, () => ({ contents: "export {}", loader: "js" }));
     },
   };
 }
 
-/** Where the name stands in quotes, counted from 1; zeros when it is not found. */
-function placeOf(text: string, name: string): [line: number, column: number] {
-  const at = Math.max(text.indexOf(`"${name}"`), text.indexOf(`'${name}'`));
-  if (at < 0) return [0, 0];
-  const before = text.slice(0, at).split("\n");
-  return [before.length, (before.at(-1)?.length ?? 0) + 1];
+/** Resolves by the list; what is not on it becomes a problem. */
+function listed(options: BundleOptions, problems: BundleProblem[]): Resolver {
+  return ({ path, importer, kind }) => {
+    const target = path.startsWith(".") ? resolve(dirname(importer), path) : options.names[path];
+    if (kind === "import-statement" && target !== undefined && Object.hasOwn(options.files, target))
+      return { path: target, namespace: space };
+    problems.push({ file: importer, line: 0, column: 0, message: `Cannot load "${path}" by ${kind}` });
+    return { path: `${importer}#${path}`, namespace: "refused" };
+  };
 }
 
-function problemOf(log: BuildMessage | ResolveMessage): BundleProblem {
-  const { position } = log;
+function problemOf(error: unknown): BundleProblem {
+  const { position, message } = error as BuildMessage | ResolveMessage;
   return {
     file: position?.file ?? "",
     line: position?.line ?? 0,
     column: position?.column ?? 0,
-    message: log.message,
+    message,
   };
 }
 
-/** Paths in the map carry the name of the space before them. */
-function plainMap(map: string): string {
-  const parsed = JSON.parse(map) as { sources: string[]; sourcesContent?: unknown };
-  parsed.sources = parsed.sources.map((source) => source.replace(/^\w+:/, ""));
-  delete parsed.sourcesContent;
-  return JSON.stringify(parsed);
-}
-
-async function bundle(options: BundleOptions): Promise<BundleResult> {
-  const problems: BundleProblem[] = [];
-  const built = await Bun.build({
-    entrypoints: [options.entry],
+async function build(
+  entry: string,
+  format: "iife" | "esm",
+  problems: BundleProblem[],
+  plugin: Bun.BunPlugin,
+): Promise<BundleResult> {
+  const options = {
     root,
     target: "browser",
-    format: "iife",
+    format,
     env: "disable",
     sourcemap: "external",
     throw: false,
-    plugins: [plugin(options, problems)],
-  });
+    // Indenting what is nested deeply would make a text many times as long.
+    minify: { whitespace: true, identifiers: false, syntax: false },
+    // The types of Bun do not have this one: without it an import attribute runs the module that it names.
+    macros: false,
+  } as const;
+  const built = await Bun.build({ ...options, entrypoints: [entry], plugins: [plugin] });
   if (problems.length === 0)
     problems.push(...built.logs.filter((log) => log.level === "error").map(problemOf));
   const script = built.outputs.find((output) => output.kind === "entry-point");
   const map = built.outputs.find((output) => output.kind === "sourcemap");
   if (problems.length > 0 || script === undefined || map === undefined)
     return { text: null, map: "", problems };
-  const text = (await script.text()).replace(debugComment, "\n");
-  return { text, map: plainMap(await map.text()), problems };
+  return { text: (await script.text()).replace(debugComment, "\n"), map: await map.text(), problems };
 }
 
-export const bundler: Bundler = { bundle };
+function importsOf(text: string): ModuleImports {
+  try {
+    const scanned = new Bun.Transpiler({ loader: "ts" }).scanImports(text);
+    return { imports: scanned.map(({ path, kind }) => ({ name: path, kind })), problems: [] };
+  } catch (error) {
+    const errors = error instanceof AggregateError ? error.errors : [error];
+    return { imports: null, problems: errors.map(problemOf) };
+  }
+}
+
+export const bundler: Bundler = {
+  importsOf,
+  plain(path, text) {
+    const files = { [path]: { text, language: "ts" } } as const;
+    return build(
+      path,
+      "esm",
+      [],
+      inMemory(files, (found) => ({ path: found.path, external: true })),
+    );
+  },
+  bundle(options) {
+    const problems: BundleProblem[] = [];
+    return build(options.entry, "iife", problems, inMemory(options.files, listed(options, problems)));
+  },
+};

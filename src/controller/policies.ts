@@ -2,11 +2,14 @@
  * Policies as documents use them: sources in, checked bundles out, options checked by the policy's own schema. All of it
  * happens in sealed processes; nothing of a policy runs here.
  */
+import { createHash } from "node:crypto";
 import type { Runtime } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import type { PolicyRef } from "../model/snapshot.ts";
-import { bundlePolicy, type BundleAnswer, type PolicySource } from "../policy/bundle.ts";
+import type { BundleAnswer, PolicyScript } from "../policy/bundle.ts";
+import { OneAtATime } from "../policy/one_at_a_time.ts";
 import { createPolicyHost, type PolicyHost } from "../policy/policy_host.ts";
+import { policyIssue, type PolicySource } from "../policy/policy_source.ts";
 import { compileSealed } from "../policy/sealed_compiler.ts";
 import { shippedPolicies } from "../policy/shipped.ts";
 import type { StoredPolicy } from "./catalog.ts";
@@ -15,43 +18,61 @@ import type { OptionsAnswer, PolicyBundler } from "./policy_uses.ts";
 export function createPolicyBundler(runtime: Runtime): PolicyBundler {
   const report = (sentence: string): void => runtime.process.stderr(`controller: ${sentence}\n`);
   const checker = new OptionsChecker(runtime, report);
-  const known = new Map<string, BundleAnswer>();
-
-  /** Sources that were bundled before are not again. */
-  const bundleOnce = async (entry: string, sources: readonly PolicySource[]): Promise<BundleAnswer> => {
-    const key = JSON.stringify([entry, sources]);
-    const before = known.get(key);
-    if (before !== undefined) return before;
-    const unsealed = (why: string): void => report(`The compiler of policies is not sealed: ${why}`);
-    const answer = await bundlePolicy(entry, sources, (options) =>
-      compileSealed({ process: runtime.process, clock: runtime.clock, unsealed }, options),
-    );
-    if (known.size >= limits.policySourcesMax) known.clear();
-    known.set(key, answer);
-    return answer;
-  };
-
+  const compiler = new Compiler(runtime, report);
   return {
     async bundle(files) {
       const given = new Set(files.map((each) => each.file));
-      const sources = [...files, ...shippedPolicies.filter((each) => !given.has(each.file))];
-      const entries = sources.filter((each) => isEntry(each.text));
-      const answers = await Promise.all(
-        entries.map((entry) => bundleOnce(entry.file, given.has(entry.file) ? files : [entry])),
-      );
-      const policies = answers.flatMap(({ bundle }): StoredPolicy[] =>
-        bundle === null ? [] : [{ ...bundle.meta, hash: bundle.hash, text: bundle.text }],
-      );
-      return { policies, issues: answers.flatMap((answer) => answer.issues) };
+      const pushes = [
+        files,
+        ...shippedPolicies.filter((each) => !given.has(each.file)).map((each) => [each]),
+      ];
+      const answers = await Promise.all(pushes.map((push) => compiler.compile(push)));
+      // A given policy takes the place of one of its name that ships.
+      const policies = new Map<string, StoredPolicy>();
+      for (const script of answers.flatMap((answer) => answer.scripts))
+        if (!policies.has(script.meta.name)) policies.set(script.meta.name, storedPolicy(script));
+      return { policies: [...policies.values()], issues: answers.flatMap((answer) => answer.issues) };
     },
     check: (policy, options) => checker.check(policy, options),
   };
 }
 
-/** A file that defines a policy, as opposed to one that policies import. */
-function isEntry(text: string): boolean {
-  return /^export\s+(default\b|\{[^}]*\bas\s+default\b)/m.test(text) && text.includes("definePolicy");
+function storedPolicy({ text, meta }: PolicyScript): StoredPolicy {
+  const hash = createHash("sha256").update(text).digest("hex");
+  return { ...meta, hash, text };
 }
+
+/** Compiles pushes one after the other, and none again that was compiled before. */
+class Compiler {
+  readonly #queue = new OneAtATime(limits.policyBundlingsMax);
+  readonly #known = new Map<string, BundleAnswer>();
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly report: (sentence: string) => void,
+  ) {}
+
+  async compile(sources: readonly PolicySource[]): Promise<BundleAnswer> {
+    const [first] = sources;
+    if (first === undefined) return { scripts: [], issues: [] };
+    const key = createHash("sha256").update(JSON.stringify(sources)).digest("hex");
+    const before = this.#known.get(key);
+    if (before !== undefined) return before;
+    const { process, clock } = this.runtime;
+    const unsealed = (why: string): void => this.report(`The compiler of policies is not sealed: ${why}`);
+    const answer = await this.#queue.run(() => compileSealed({ process, clock, unsealed }, sources));
+    if (answer === null) return { scripts: [], issues: [policyIssue(first.file, 1, 1, busy)] };
+    if (!answer.failed) this.#keep(key, answer);
+    return answer;
+  }
+
+  #keep(key: string, answer: BundleAnswer): void {
+    if (this.#known.size >= limits.policySourcesMax) this.#known.clear();
+    this.#known.set(key, answer);
+  }
+}
+
+const busy = `Cannot compile it now: ${limits.policyBundlingsMax} pushes wait for the compiler, try again later`;
 
 /** A policy host for checks, which goes when nothing was asked for a while. */
 class OptionsChecker {

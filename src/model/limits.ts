@@ -244,8 +244,18 @@ export const limits = {
   policyHangMs: 50,
   policyHangFactor: 10,
   policyWatchdogMs: 10,
+  /** Of a push: processor time of the sealed compiler, and far above it time, for machines that are busy. */
   policyBundleMs: 10_000,
+  policyBundleWallMs: 60_000,
+  policyCompilerBytesMax: 768 * mib,
+  /** Pushes that wait for the one compiler. */
+  policyBundlingsMax: 8,
   policySourcesMax: 64,
+  policyFileNameLengthMax: 128,
+  policyIssuesMax: 50,
+  policyIssueLengthMax: 300,
+  policyNameLengthMax: 63,
+  policyVersionLengthMax: 32,
   policyHostSilentMs: 1_000,
   policyHostIdleWatchMs: 1_000,
   policyReasonLengthMax: 200,

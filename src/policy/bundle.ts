@@ -1,129 +1,115 @@
 /**
- * From the sources of a policy to the one script that proxies load, or to what is wrong with it, at file:line:col. The
- * compiler runs in a sealed process of its own, because a source can make it run code (macros); what it answers is
- * checked here before anybody takes it.
+ * From the sources of a push to the scripts that proxies load, or to what is wrong, at file:line:col. All of it touches text
+ * of authors, so it runs in the sealed compiler and nowhere else. Each file is checked by itself (author_module.ts); the kit
+ * is ours and carried in the program. In the whole script at the end nothing may be used that neither file nor kit uses:
+ * whatever the bundler did, its result is held against the same rules.
  */
-import { createHash } from "node:crypto";
-import type { Node } from "acorn";
+import type { Bundler, BundleFile } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
-import type { BundleOptions, BundleResult } from "../../runtime/contract.ts";
-import { kit, policyFolder } from "./kit.ts";
+import { checkModule, type AuthorModule } from "./author_module.ts";
+import { kit } from "./kit.ts";
+import { parseLinear } from "./linear_parser.ts";
 import { readMeta, type PolicyMeta } from "./policy_meta.ts";
-import { checkScopes, parseScript } from "./scope_check.ts";
-import { SourceMap } from "./source_map.ts";
+import { policyIssue, pushIssues, type PolicyIssue, type PolicySource } from "./policy_source.ts";
+import { checkScopes } from "./scope_check.ts";
 
-export interface PolicySource {
-  /** Relative: `policies/header_route.ts`. */
+export interface PolicyScript {
+  /** The source that defines it. */
   readonly file: string;
-  readonly text: string;
-}
-
-export interface PolicyBundle {
-  /** SHA-256 of the text, hex. */
-  readonly hash: string;
   readonly text: string;
   readonly meta: PolicyMeta;
 }
 
-export interface PolicyIssue {
-  readonly file: string;
-  /** Count from 1. */
-  readonly line: number;
-  readonly column: number;
-  readonly severity: "error";
-  readonly message: string;
+export interface BundleAnswer {
+  /** None when there are issues. */
+  readonly scripts: readonly PolicyScript[];
+  readonly issues: readonly PolicyIssue[];
 }
 
-export type BundleAnswer =
-  | { readonly bundle: PolicyBundle; readonly issues: readonly [] }
-  | { readonly bundle: null; readonly issues: readonly PolicyIssue[] };
-
-/** `compile` is the bundler of a sealed process. */
-export async function bundlePolicy(
-  entry: string,
+/** `begins` is told which source is worked on, before it is. */
+export async function bundlePolicies(
   sources: readonly PolicySource[],
-  compile: (options: BundleOptions) => Promise<BundleResult>,
+  bundler: Bundler,
+  begins: (index: number) => void = () => {},
 ): Promise<BundleAnswer> {
-  const refused = [...sizeIssues(entry, sources), ...sources.flatMap(attributeIssues)];
-  if (refused.length > 0) return { bundle: null, issues: refused };
-  const own = Object.fromEntries(sources.map(({ file, text }) => [`${policyFolder}/${file}`, text]));
-  const files = kit.filesFor(`${policyFolder}/${entry}`, own);
-  const result = await compile({ files, entry: kit.entry, names: kit.names });
-  const issues = result.problems.map((problem) =>
-    issueAt(nameOf(problem.file, entry), problem.line, problem.column, problem.message),
-  );
-  if (result.text === null || issues.length > 0) {
-    const unknown = issueAt(entry, 1, 1, "The compiler gave no script and no reason");
-    return { bundle: null, issues: issues.length > 0 ? issues : [unknown] };
+  const issues: PolicyIssue[] = pushIssues(sources);
+  if (issues.length > 0) return refused(issues);
+  const files = new Set(sources.map((each) => each.file));
+  const modules: AuthorModule[] = [];
+  const metas = new Map<AuthorModule, PolicyMeta>();
+  for (const [index, source] of sources.entries()) {
+    begins(index);
+    const { module, issues: found } = await checkModule(source, files, bundler);
+    issues.push(...found);
+    if (module === null) continue;
+    modules.push(module);
+    const meta = readMeta(module.program);
+    if (isFindings(meta)) issues.push(...meta.map((each) => module.issueAt(each)));
+    else if (meta !== null) metas.set(module, meta);
   }
-  return checkedBundle(entry, result.text, new SourceMap(result.map));
+  issues.push(...twice(metas));
+  if (issues.length > 0) return refused(issues);
+  const own = Object.fromEntries(modules.map(({ file, text }) => [file, text]));
+  const scripts: PolicyScript[] = [];
+  for (const [module, meta] of metas) {
+    begins(sources.findIndex((each) => each.file === module.file));
+    const made = await scriptOf(module.file, meta, own, bundler);
+    if (typeof made !== "string") issues.push(made);
+    else scripts.push({ file: module.file, text: made, meta });
+  }
+  return issues.length > 0 ? refused(issues) : { scripts, issues };
 }
 
-function checkedBundle(entry: string, text: string, map: SourceMap): BundleAnswer {
+function refused(issues: readonly PolicyIssue[]): BundleAnswer {
+  return { scripts: [], issues: issues.slice(0, limits.policyIssuesMax).map(short) };
+}
+
+function short(issue: PolicyIssue): PolicyIssue {
+  return { ...issue, message: issue.message.slice(0, limits.policyIssueLengthMax) };
+}
+
+function isFindings<Item>(meta: PolicyMeta | readonly Item[] | null): meta is readonly Item[] {
+  return Array.isArray(meta);
+}
+
+/** Documents know a policy by its name. */
+function twice(metas: ReadonlyMap<AuthorModule, PolicyMeta>): PolicyIssue[] {
+  const first = new Map<string, string>();
+  return [...metas].flatMap(([{ file }, { name }]): PolicyIssue[] => {
+    const other = first.get(name);
+    if (other === undefined) first.set(name, file);
+    return other === undefined
+      ? []
+      : [policyIssue(file, 1, 1, `The policy "${name}" is defined in ${other} too`)];
+  });
+}
+
+/** One classic script of the policy, what it imports and the kit; or what is wrong with it. */
+async function scriptOf(
+  file: string,
+  meta: PolicyMeta,
+  own: Readonly<Record<string, string>>,
+  bundler: Bundler,
+): Promise<string | PolicyIssue> {
+  const files: Readonly<Record<string, BundleFile>> = kit.filesFor(file, meta, own);
+  const { text, problems } = await bundler.bundle({ files, entry: kit.entry, names: kit.names });
+  const [problem] = problems;
+  if (text === null || problem !== undefined)
+    return policyIssue(file, 1, 1, problem?.message ?? "The bundler gave no script and no reason");
   if (text.length > limits.policyBundleBytesMax) {
-    const message = `The bundle has ${text.length} characters, more than ${limits.policyBundleBytesMax}`;
-    return { bundle: null, issues: [issueAt(entry, 1, 1, message)] };
-  }
-  let program: Node;
-  try {
-    program = parseScript(text);
-  } catch (error) {
-    return { bundle: null, issues: [issueAt(entry, 1, 1, `The script cannot be read: ${String(error)}`)] };
-  }
-  const issues = scopeIssues(entry, program, map);
-  const meta = readMeta(program);
-  if ("problem" in meta) return { bundle: null, issues: [...issues, issueAt(entry, 1, 1, meta.problem)] };
-  if (issues.length > 0) return { bundle: null, issues };
-  const script = `"use strict";${text}`;
-  const hash = createHash("sha256").update(script).digest("hex");
-  return { bundle: { hash, text: script, meta }, issues: [] };
-}
-
-/** Findings in what the author wrote; our own files may ask whether something exists. What stands nowhere is the author's. */
-function scopeIssues(entry: string, program: Node, map: SourceMap): PolicyIssue[] {
-  return checkScopes(program).flatMap(({ line, column, message }) => {
-    const place = map.placeOf(line, column);
-    if (place === null) return [issueAt(entry, 1, 1, message)];
-    if (!place.file.startsWith(`${policyFolder}/`)) return [];
-    return [issueAt(nameOf(place.file, entry), place.line, place.column, message)];
-  });
-}
-
-function sizeIssues(entry: string, sources: readonly PolicySource[]): PolicyIssue[] {
-  const length = sources.reduce((sum, each) => sum + each.text.length, 0);
-  if (sources.length > limits.policySourcesMax) {
-    return [issueAt(entry, 1, 1, `There are ${sources.length} files, more than ${limits.policySourcesMax}`)];
-  }
-  if (length <= limits.policyBundleBytesMax) return [];
-  return [
-    issueAt(entry, 1, 1, `The sources have ${length} characters, more than ${limits.policyBundleBytesMax}`),
-  ];
-}
-
-/**
- * Import attributes and `macro:` names make the compiler run code. The words are looked for in the plain text, comments
- * and strings included: no trick of the grammar hides them, and a comment can be written otherwise.
- */
-const attributeForm =
-  /\b(?:with|assert)\b(?:\s|\/\*[^]*?\*\/|\/\/[^\n\r\u2028\u2029]*|<!--[^\n\r\u2028\u2029]*|-->[^\n\r\u2028\u2029]*)*\{|["']\s*macro:|\\u\{?0*6[dD]/g;
-
-function attributeIssues({ file, text }: PolicySource): PolicyIssue[] {
-  return [...text.matchAll(attributeForm)].map((match) => {
-    const before = text.slice(0, match.index).split("\n");
-    const column = (before.at(-1)?.length ?? 0) + 1;
-    return issueAt(
+    return policyIssue(
       file,
-      before.length,
-      column,
-      `"${match[0].slice(0, 20)}" must not stand in a policy: imports have no attributes`,
+      1,
+      1,
+      `The bundle has ${text.length} characters, more than ${limits.policyBundleBytesMax}`,
     );
-  });
-}
-
-function nameOf(path: string, entry: string): string {
-  return path.startsWith(`${policyFolder}/`) ? path.slice(policyFolder.length + 1) : entry;
-}
-
-function issueAt(file: string, line: number, column: number, message: string): PolicyIssue {
-  return { file, line: Math.max(1, line), column: Math.max(1, column), severity: "error", message };
+  }
+  try {
+    const [finding] = checkScopes(parseLinear(text, "script").program, 1, kit.uses);
+    return finding === undefined
+      ? `"use strict";${text}`
+      : policyIssue(file, 1, 1, `In its bundle: ${finding.message}`);
+  } catch (error) {
+    return policyIssue(file, 1, 1, `Cannot read its bundle: ${String(error)}`);
+  }
 }

@@ -61,15 +61,16 @@ function serve(runtime: Runtime, role: Role, seal: () => string | null): void {
         case frameKinds.calls:
           return policies.get(id)?.calls(number, text);
         case frameKinds.bundle:
-          if (role === "bundler") void bundle(number, text);
+          if (role === "bundler") void compile(text);
       }
     },
     gone: () => runtime.process.exit(0),
   });
   const send = channel.send.bind(channel);
-  const bundle = async (request: number, text: string): Promise<void> => {
-    const result = await runtime.bundler.bundle(JSON.parse(text));
-    send(frameKinds.bundled, 0, request, JSON.stringify(result));
+  /** Loaded here alone: a host of policies has no use for parsers. */
+  const compile = async (text: string): Promise<void> => {
+    const { compilePush } = await import("./compiler_main.ts");
+    await compilePush(text, runtime.bundler, channel);
   };
   const why = seal();
   const ready: ReadyText = { sealed: why === null, why };

@@ -1,32 +1,58 @@
 /** What every bundle of a policy is made with: the door for authors, the inner side and valibot, carried as text. */
 import { embed } from "../../compile/embed.ts" with { type: "macro" };
+import type { BundleFile } from "../../runtime/contract.ts";
+import type { PolicyMeta } from "./policy_meta.ts";
 
 /** Folder of the policy's own files inside a bundle. */
-export const policyFolder = "/policy";
+const folder = "/policy";
 
 const entry = "/heddle/entry.ts";
 
-const files: Readonly<Record<string, string>> = {
+const typescript: Readonly<Record<string, string>> = {
   "/heddle/sdk.ts": embed("src/policy/sdk.ts"),
   "/heddle/header_list.ts": embed("src/policy/header_list.ts"),
   "/heddle/query_list.ts": embed("src/policy/query_list.ts"),
   "/heddle/realm.ts": embed("src/policy/realm.ts"),
+};
+
+const javascript: Readonly<Record<string, string>> = {
   "/heddle/valibot.js": embed("valibot"),
 };
 
-/** The script sets one global, `heddle`, for the worker to call. */
-function entryFor(module: string): string {
+/**
+ * The script sets one global, `heddle`, for the worker to call. A policy that says other things of itself than were read from
+ * its source does not load.
+ */
+function entryFor(module: string, { name, version, onError }: PolicyMeta): string {
+  const read = JSON.stringify([name, version, onError]);
   return `import { createRealm } from "./realm.ts";
 import policy from ${JSON.stringify(module)};
+const says = JSON.stringify([policy.name, policy.version, policy.onError]);
+if (says !== ${JSON.stringify(read)}) throw new Error("Its source reads " + ${JSON.stringify(read)} + ", it says " + says);
 globalThis.heddle = createRealm(policy);
 `;
+}
+
+function filesOf(texts: Readonly<Record<string, string>>, language: BundleFile["language"]) {
+  return Object.fromEntries(Object.entries(texts).map(([path, text]) => [path, { text, language }]));
 }
 
 export const kit = {
   entry,
   names: { "heddle/policy": "/heddle/sdk.ts", valibot: "/heddle/valibot.js" },
-  /** All files of the bundle of a policy whose own files are given by absolute path. */
-  filesFor(module: string, own: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-    return { ...own, ...files, [entry]: entryFor(`..${module}`) };
+  /** What the kit's own files use, after asking whether it exists, and no author may. */
+  uses: new Set(["constructor", "TextEncoder", "Intl", "URL", "Blob", "File"]),
+  /** All files of the bundle of one policy. `own` are the author's, in plain JavaScript. */
+  filesFor(
+    file: string,
+    meta: PolicyMeta,
+    own: Readonly<Record<string, string>>,
+  ): Readonly<Record<string, BundleFile>> {
+    const below = Object.fromEntries(Object.entries(own).map(([name, text]) => [`${folder}/${name}`, text]));
+    return {
+      ...filesOf(below, "js"),
+      ...filesOf(javascript, "js"),
+      ...filesOf({ ...typescript, [entry]: entryFor(`..${folder}/${file}`, meta) }, "ts"),
+    };
   },
 } as const;

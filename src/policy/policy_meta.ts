@@ -1,10 +1,13 @@
 /**
- * Reads what a policy says of itself out of its bundle without running it: the literals in `definePolicy({…})`, whose
- * result the bundle hands to `createRealm`.
+ * Reads what a policy says of itself out of its module without running it: the literals in `definePolicy({…})`, which is
+ * the default export. What cannot be told from the text for certain is refused.
  */
-import type { Node } from "acorn";
+import type { Program } from "acorn";
 import { parseDuration } from "../base/duration.ts";
 import { limits } from "../model/limits.ts";
+import { policyExport } from "./policy_export.ts";
+import type { Finding } from "./scope_check.ts";
+import { literalText, treeOf, treesIn, type Tree } from "./syntax_tree.ts";
 
 export interface PolicyMeta {
   readonly name: string;
@@ -13,105 +16,94 @@ export interface PolicyMeta {
   readonly cpuMs: number;
 }
 
-interface Tree {
-  readonly type: string;
-  readonly [key: string]: unknown;
+export const policyNameForm = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+
+interface Literal {
+  readonly value: unknown;
+  /** Of the key. */
+  readonly offset: number;
 }
 
-const nameForm = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
-const nameLengthMax = 63;
-const versionLengthMax = 32;
-
-/** The meta, or what is wrong with it. */
-export function readMeta(program: Node): PolicyMeta | { readonly problem: string } {
-  const literals = definitionOf(program as unknown as Tree);
-  if (literals === null)
-    return { problem: "The default export must be definePolicy({ … }) with the object written in place" };
-  const problem = problemOf(literals);
-  if (problem !== null) return { problem };
+/** The meta, what is wrong with it, or null: this module defines no policy. */
+export function readMeta(program: Program): PolicyMeta | readonly Finding[] | null {
+  const found = policyExport(program);
+  if (found === null) return null;
+  const literals = new Map<string, Literal>();
+  const problem =
+    found.definition === null
+      ? { offset: found.offset, message: writtenInPlace, word: "" }
+      : (collect(found.definition, "", literals) ?? problemOf(literals, found.definition.start));
+  if (problem !== null) return [problem];
+  const cpu = literals.get("limits.cpu");
   return {
-    name: String(literals.get("name")),
-    version: String(literals.get("version")),
-    onError: literals.get("onError") === "closed" ? "closed" : "open",
-    cpuMs: cpuOf(literals) ?? limits.policyCpuMs,
+    name: String(literals.get("name")?.value),
+    version: String(literals.get("version")?.value),
+    onError: literals.get("onError")?.value === "closed" ? "closed" : "open",
+    cpuMs: cpu === undefined ? limits.policyCpuMs : cpuOf(cpu.value),
   };
 }
 
-function problemOf(literals: ReadonlyMap<string, unknown>): string | null {
-  const [api, name, version, onError] = ["api", "name", "version", "onError"].map((key) => literals.get(key));
-  if (api !== 1) return `api is ${shown(api)}: this heddle knows 1`;
-  if (typeof name !== "string" || !nameForm.test(name) || name.length > nameLengthMax) {
-    return `name is ${shown(name)}: expected lower-case words joined by dashes`;
-  }
-  if (typeof version !== "string" || version === "" || version.length > versionLengthMax) {
-    return `version is ${shown(version)}: expected a text such as "1.0.0"`;
-  }
-  if (onError !== "open" && onError !== "closed")
-    return `onError is ${shown(onError)}: expected "open" or "closed"`;
-  const cpuMs = cpuOf(literals);
-  if (cpuMs !== null && !(cpuMs >= 1 && cpuMs <= limits.policyCpuMaxMs)) {
-    return `limits.cpu is ${shown(literals.get("limits.cpu"))}: expected 1ms to ${limits.policyCpuMaxMs}ms`;
-  }
-  return null;
+const writtenInPlace = "The default export must be definePolicy({ … }) with the object written in place";
+
+function problemOf(literals: ReadonlyMap<string, Literal>, start: number): Finding | null {
+  const say = (key: string, wanted: string): Finding => {
+    const literal = literals.get(key);
+    const word = literal === undefined ? "" : (key.split(".").at(-1) ?? key);
+    return { offset: literal?.offset ?? start, message: `${key} is ${shown(literal)}${wanted}`, word };
+  };
+  const [api, name, version, onError, cpu] = ["api", "name", "version", "onError", "limits.cpu"].map(
+    (key) => literals.get(key)?.value,
+  );
+  if (api !== 1) return say("api", ": this heddle knows 1");
+  if (typeof name !== "string" || name.length > limits.policyNameLengthMax || !policyNameForm.test(name))
+    return say("name", ": expected lower-case words joined by dashes");
+  if (typeof version !== "string" || version === "" || version.length > limits.policyVersionLengthMax)
+    return say("version", ': expected a text such as "1.0.0"');
+  if (onError !== "open" && onError !== "closed") return say("onError", ': expected "open" or "closed"');
+  if (!literals.has("limits.cpu")) return null;
+  const cpuMs = cpuOf(cpu);
+  if (cpuMs >= 1 && cpuMs <= limits.policyCpuMaxMs) return null;
+  return say("limits.cpu", `: expected 1ms to ${limits.policyCpuMaxMs}ms`);
 }
 
-/** null: not given. NaN: no duration. */
-function cpuOf(literals: ReadonlyMap<string, unknown>): number | null {
-  const cpu = literals.get("limits.cpu");
-  if (cpu === undefined) return null;
+/** NaN: no duration. */
+function cpuOf(cpu: unknown): number {
   return (typeof cpu === "string" ? parseDuration(cpu) : null) ?? Number.NaN;
 }
 
-function shown(value: unknown): string {
-  return value === undefined ? "missing or no literal" : JSON.stringify(value);
+function shown(literal: Literal | undefined): string {
+  if (literal === undefined) return "missing";
+  return literal.value === undefined ? "no literal" : JSON.stringify(literal.value);
 }
 
-/** Literals of the definition by path; null when it cannot be found. */
-function definitionOf(program: Tree): ReadonlyMap<string, unknown> | null {
-  const body = bodyOf(program);
-  const name = body.map(realmArgument).find((each) => each !== null);
-  for (const statement of body) {
-    if (statement.type !== "VariableDeclaration") continue;
-    for (const declarator of statement["declarations"] as Tree[]) {
-      if ((declarator["id"] as Tree)["name"] !== name) continue;
-      const call = declarator["init"] as Tree | null;
-      const [object] = (call?.type === "CallExpression" ? call["arguments"] : []) as Tree[];
-      if (object?.type !== "ObjectExpression") return null;
-      const literals = new Map<string, unknown>();
-      collect(object, "", literals);
-      return literals;
-    }
+/** Keeps what each key says, `undefined` where that is no literal. Returns why the object cannot be read from its text. */
+function collect(object: Tree, prefix: string, literals: Map<string, Literal>): Finding | null {
+  for (const property of treesIn(object["properties"])) {
+    const offset = property.start;
+    const said = keyOf(property);
+    if (said === null)
+      return { offset, message: "A definition must name its keys one by one, as words", word: "" };
+    const name = `${prefix}${said}`;
+    if (literals.has(name)) return { offset, message: `${name} is given twice`, word: said };
+    const value = treeOf(property["value"]);
+    literals.set(name, { value: property["kind"] === "init" ? literalOf(value) : undefined, offset });
+    if (name !== "limits") continue;
+    if (value.type !== "ObjectExpression")
+      return { offset, message: "limits must be written in place", word: said };
+    const problem = collect(value, "limits.", literals);
+    if (problem !== null) return problem;
   }
   return null;
 }
 
-/** The statements inside the function that the whole bundle is. */
-function bodyOf(program: Tree): Tree[] {
-  for (const statement of program["body"] as Tree[]) {
-    const call = statement["expression"] as Tree | undefined;
-    const callee = call?.type === "CallExpression" ? (call["callee"] as Tree) : undefined;
-    if (callee?.type === "ArrowFunctionExpression") return (callee["body"] as Tree)["body"] as Tree[];
-  }
-  return [];
+/** null: computed, spread, or one that sets no property. */
+function keyOf(property: Tree): string | null {
+  if (property.type !== "Property" || property["computed"] === true) return null;
+  const key = treeOf(property["key"]);
+  const said = key.type === "Identifier" ? String(key["name"]) : literalText(key);
+  return said === "__proto__" ? null : said;
 }
 
-/** `globalThis.heddle = createRealm(name)` gives the name. */
-function realmArgument(statement: Tree): string | null {
-  const assignment = statement["expression"] as Tree | undefined;
-  if (statement.type !== "ExpressionStatement" || assignment?.type !== "AssignmentExpression") return null;
-  const left = assignment["left"] as Tree;
-  if (left.type !== "MemberExpression" || (left["property"] as Tree)["name"] !== "heddle") return null;
-  const [argument] = ((assignment["right"] as Tree)["arguments"] ?? []) as Tree[];
-  return argument?.type === "Identifier" ? String(argument["name"]) : null;
-}
-
-function collect(object: Tree, prefix: string, literals: Map<string, unknown>): void {
-  for (const property of object["properties"] as Tree[]) {
-    if (property.type !== "Property" || property["computed"] === true) continue;
-    const key = property["key"] as Tree;
-    const name = `${prefix}${String(key["name"] ?? key["value"])}`;
-    const value = property["value"] as Tree;
-    if (value.type === "Literal") literals.set(name, value["value"]);
-    else if (value.type === "ObjectExpression") collect(value, `${name}.`, literals);
-  }
+function literalOf(value: Tree): unknown {
+  return value.type === "Literal" ? value["value"] : (literalText(value) ?? undefined);
 }

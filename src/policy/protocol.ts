@@ -22,7 +22,10 @@ export const frameKinds = {
   answers: 19,
   answered: 20,
   lost: 21,
-  bundled: 22,
+  // from the compiler: which source it works on, each script, and last what is wrong
+  compiling: 22,
+  compiled: 23,
+  compiledAll: 24,
 } as const;
 
 export type FrameKind = (typeof frameKinds)[keyof typeof frameKinds];

@@ -1,14 +1,9 @@
-/** Reads source maps (version 3): from a place in a bundle back to the place that somebody wrote. */
-export interface Place {
-  readonly file: string;
-  /** Both count from 1. */
-  readonly line: number;
-  readonly column: number;
-}
+/** Reads source maps (version 3) of one source: from a place in what was made of it back to the place that somebody wrote. */
+import { LineStarts, type Place } from "./line_starts.ts";
 
 interface Segment {
   readonly column: number;
-  readonly source: number;
+  /** Count from 0. */
   readonly line: number;
   readonly sourceColumn: number;
 }
@@ -16,28 +11,31 @@ interface Segment {
 const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 export class SourceMap {
-  readonly #sources: readonly string[];
+  readonly #starts: LineStarts;
   readonly #lines: readonly (readonly Segment[])[];
 
-  constructor(json: string) {
-    const { sources, mappings } = JSON.parse(json) as { sources: string[]; mappings: string };
-    this.#sources = sources;
-    this.#lines = decode(mappings);
+  /** `text` is what was made. */
+  constructor(json: string, text: string) {
+    this.#starts = new LineStarts(text);
+    this.#lines = decode((JSON.parse(json) as { readonly mappings: string }).mappings);
   }
 
-  /** Line counts from 1, column from 0, as parsers have them. null: nothing that was written stands there. */
-  placeOf(line: number, column: number): Place | null {
+  /** null: nothing that was written stands there. */
+  placeOf(offset: number): Place | null {
+    const { line, column } = this.#starts.placeOf(offset);
     const segments = this.#lines[line - 1] ?? [];
-    let found: Segment | null = null;
-    for (const segment of segments) if (segment.column <= column) found = segment;
-    const file = found === null ? undefined : this.#sources[found.source];
-    if (found === null || file === undefined) return null;
-    return { file, line: found.line + 1, column: found.sourceColumn + 1 };
+    let [low, high] = [0, segments.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((segments[middle]?.column ?? 0) <= column - 1) low = middle + 1;
+      else high = middle;
+    }
+    const found = segments[low - 1];
+    return found === undefined ? null : { line: found.line + 1, column: found.sourceColumn + 1 };
   }
 }
 
 function decode(mappings: string): Segment[][] {
-  let source = 0;
   let line = 0;
   let sourceColumn = 0;
   return mappings.split(";").map((group) => {
@@ -46,12 +44,11 @@ function decode(mappings: string): Segment[][] {
       .split(",")
       .filter((text) => text !== "")
       .map((text): Segment => {
-        const [columns = 0, sources = 0, lines = 0, sourceColumns = 0] = numbersOf(text);
+        const [columns = 0, , lines = 0, sourceColumns = 0] = numbersOf(text);
         column += columns;
-        source += sources;
         line += lines;
         sourceColumn += sourceColumns;
-        return { column, source, line, sourceColumn };
+        return { column, line, sourceColumn };
       });
   });
 }

@@ -63,10 +63,14 @@ export const hostileSources: Readonly<Record<string, HostileSource>> = {
     says: /attributes/,
     line: 1,
   },
-  "macro by name": { text: "import { x } from 'macro:node:fs';\nexport { x };", says: /attributes/, line: 1 },
+  "macro by name": {
+    text: "import { x } from 'macro:node:fs';\nexport { x };",
+    says: /macro:node:fs/,
+    line: 1,
+  },
   "macro by an escaped name": {
     text: "import { x } from '\\u006dacro:node:fs';\nexport { x };",
-    says: /attributes/,
+    says: /without escapes/,
     line: 1,
   },
   "text of a file": {

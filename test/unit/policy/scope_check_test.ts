@@ -1,9 +1,10 @@
 /** Free identifiers are found in every corner of the language, and bound ones are left alone. */
 import { expect, test } from "bun:test";
-import { checkScopes, parseScript } from "../../../src/policy/scope_check.ts";
+import { parseLinear } from "../../../src/policy/linear_parser.ts";
+import { checkScopes } from "../../../src/policy/scope_check.ts";
 
 function free(text: string): string[] {
-  return checkScopes(parseScript(text)).map(
+  return checkScopes(parseLinear(text, "script").program, 100).map(
     (finding) => /"(\w+)"/.exec(finding.message)?.[1] ?? finding.message,
   );
 }
@@ -48,12 +49,31 @@ test("what is not declared there is found", () => {
     "typeof x; delete y.z;": ["x", "y"],
     "async () => { for await (const a of b) await c; };": ["b", "c"],
     "export_;": ["export_"],
+    "((a = x) => { var x; });": ["x"],
+    "(function (a = x) { { var x; } });": ["x"],
+    "switch (x) { case 1: let x; }": ["x"],
+    "for (x in {}) x;": ["x", "x"],
+    "for (x of []) var y = x;": ["x", "x"],
+    "class A { static { var x; } m() { return x; } }": ["x"],
+    "try {} catch ({ a = x }) { let x; }": ["x"],
+    "(function f(x) {}); (() => x);": ["x"],
   };
   for (const [text, names] of Object.entries(cases)) expect([text, free(text)]).toEqual([text, [...names]]);
 });
 
 test("ways to run code, and to makers and callers, are found", () => {
-  for (const text of ["import('x');", "a => a.constructor;", "a => a['constructor'];", "a => a?.caller;"]) {
+  for (const text of [
+    "import('x');",
+    "a => a.constructor;",
+    "a => a['constructor'];",
+    "a => a?.caller;",
+    "a => a[`constructor`];",
+    "const { constructor: b } = {};",
+    "({ 'constructor': b }) => b;",
+    "({ ['caller']: b }) => b;",
+    "for (const { __proto__: b } of []);",
+    "[{ callee }] = [];".replace("callee }", "callee: Object.x }"),
+  ]) {
     expect([text, free(text).length]).toEqual([text, 1]);
   }
 });
