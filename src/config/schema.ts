@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { parseDuration } from "../base/duration.ts";
 import { compileExpression } from "../model/expression.ts";
 import { limits } from "../model/limits.ts";
+import { labelBytesOf } from "../model/service.ts";
 import { mapping, record } from "./record.ts";
 
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -37,6 +38,15 @@ const labelValue = v.pipe(
 const labels = record(
   v.pipe(v.string(), v.maxLength(63, "a label name of at most 63 characters")),
   labelValue,
+);
+/** What the registry takes of an instance. */
+const instanceLabels = v.pipe(
+  labels,
+  v.check((all) => Object.keys(all).length <= limits.labelsMax, `at most ${limits.labelsMax} labels`),
+  v.check(
+    (all) => labelBytesOf(all) <= limits.labelBytesMax,
+    `labels of at most ${limits.labelBytesMax} bytes in all`,
+  ),
 );
 const target = v.pipe(
   v.string("a path such as /healthz"),
@@ -253,7 +263,7 @@ export const schemas = {
           port,
           httpPort: v.optional(port),
           health: v.optional(health),
-          labels: v.optional(labels),
+          labels: v.optional(instanceLabels),
           proxyProtocol: v.optional(v.picklist(["v1", "v2"], "v1 or v2")),
           upstreams: v.optional(
             list(

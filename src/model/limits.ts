@@ -222,6 +222,13 @@ export const limits = {
   commitOperationsMax: 10_000,
   labelsMax: 64,
   labelLengthMax: 256,
+  /** Names and values of one instance, in UTF-8. */
+  labelBytesMax: 2 * kib,
+  /** Of all instances on one machine. */
+  labelBytesPerNodeMax: 256 * kib,
+  /** Of one service on one machine. */
+  instancesPerServiceMax: 64,
+  instancesPerNodeMax: 192,
   // Policies
   policyCpuMs: 2,
   policyCpuMaxMs: 100,
@@ -326,6 +333,12 @@ assert(
   "the history holds at least the latest commit",
 );
 assert(limits.documentsMax <= limits.commitOperationsMax, "all documents can be applied at once");
+assert(
+  limits.instancesPerServiceMax >= limits.servicesPerNodeMax &&
+    limits.instancesPerNodeMax > limits.instancesPerServiceMax * 2 &&
+    limits.labelBytesPerNodeMax >= limits.instancesPerServiceMax * limits.labelBytesMax * 2,
+  "what a Machine document may say can be registered, while one of its services takes all that it may",
+);
 assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowed");
 assert(limits.leafMs <= limits.leafMsMax, "the default certificate is allowed");
 assert(

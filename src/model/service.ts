@@ -62,6 +62,11 @@ export interface Instance {
   readonly ready: boolean;
 }
 
+/** Names and values of labels, in UTF-8. */
+export function labelBytesOf(labels: Instance["labels"]): number {
+  return Object.entries(labels).reduce((sum, pair) => sum + Buffer.byteLength(pair.join("")), 0);
+}
+
 /** A machine that joined. */
 export interface Node {
   readonly name: string;

@@ -5,25 +5,51 @@
 import { registryKeys, type RegisterAnswer } from "../api/messages.ts";
 import { Refusal } from "../api/problem.ts";
 import { serviceKey, type Instance, type Node, type ServiceName } from "../model/service.ts";
+import type { InstanceRoom } from "./instance_room.ts";
 import type { Store } from "./store.ts";
+
+/** Who registers what. */
+export interface Registering {
+  readonly caller: ServiceName;
+  readonly instance: Instance;
+  readonly ttlMs: number;
+}
 
 export async function register(
   store: Store,
-  caller: ServiceName,
-  instance: Instance,
-  ttlMs: number,
+  room: InstanceRoom,
+  { caller, instance, ttlMs }: Registering,
 ): Promise<RegisterAnswer> {
   requireOwn(caller, instance);
   requireMember(store, instance);
   const lease = leaseOf(instance.id);
-  await store.lease(lease, ttlMs);
   const key = registryKeys.instances + instance.id;
   const value = JSON.stringify(instance);
-  if (store.get(key)?.value !== value) {
+  if (store.get(key)?.value === value) await store.lease(lease, ttlMs);
+  // Also when it ended while its lease was renewed.
+  if (store.get(key)?.value !== value) await put(store, room, { instance, key, value, lease, ttlMs });
+  return { revision: store.revision(), ttlMs };
+}
+
+interface Put {
+  readonly instance: Instance;
+  readonly key: string;
+  readonly value: string;
+  readonly lease: string;
+  readonly ttlMs: number;
+}
+
+async function put(store: Store, room: InstanceRoom, what: Put): Promise<void> {
+  const { instance, key, value, lease, ttlMs } = what;
+  room.take(instance);
+  try {
+    await store.lease(lease, ttlMs);
     const result = await store.commit([], [{ do: "put", key, value, lease }]);
     if (!result.ok) throw new Refusal(503, "The lease ended while it was registered: try again");
+  } catch (error) {
+    room.forget(instance);
+    throw error;
   }
-  return { revision: store.revision(), ttlMs };
 }
 
 /** Nobody has to wait for the lease to end. What is not registered is taken back already. */

@@ -4,6 +4,7 @@ import { record } from "../config/record.ts";
 import { isName } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
 import { Refusal } from "../api/problem.ts";
+import { labelBytesOf } from "../model/service.ts";
 
 const name = v.pipe(v.string(), v.check(isName, "expected a lower-case name of letters, digits and -"));
 const portNumber = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
@@ -12,7 +13,13 @@ const labels = v.pipe(
   record(label, label),
   v.check(
     (all) => Object.keys(all).length <= limits.labelsMax,
-    `expected at most ${limits.labelsMax} labels`,
+    ({ input }) =>
+      `expected at most ${limits.labelsMax} labels (labelsMax), found ${Object.keys(input).length}`,
+  ),
+  v.check(
+    (all) => labelBytesOf(all) <= limits.labelBytesMax,
+    ({ input }) =>
+      `expected at most ${limits.labelBytesMax} bytes (labelBytesMax), found ${labelBytesOf(input)}`,
   ),
 );
 const address = v.pipe(v.string(), v.regex(/^[A-Za-z0-9.:_-]{1,253}$/, "expected an address"));

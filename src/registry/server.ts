@@ -9,6 +9,7 @@ import { requireCaller, vouchForCaller, type ControlEnv } from "../api/caller.ts
 import { registryKeys, registryPaths, type CommitAnswer, type RangeAnswer } from "../api/messages.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
 import { limits } from "../model/limits.ts";
+import { InstanceRoom } from "./instance_room.ts";
 import { permissions, requireCommittable } from "./permissions.ts";
 import { deregister, register } from "./registration.ts";
 import { commitSchema, deregisterSchema, prefixIn, registerSchema, revisionIn } from "./requests.ts";
@@ -31,6 +32,7 @@ export interface Registry {
 export function createRegistry({ store, clock, random, trustDomain }: RegistryOptions): Registry {
   const app = new Hono<ControlEnv>();
   const watches = new WatchStreams(store, clock);
+  const room = new InstanceRoom(store);
   /** One life of a registry. A store may be another one after it, with revisions that mean something else. */
   const epoch = Buffer.from(random.bytes(8)).toString("hex");
   app.onError(problemOf);
@@ -44,7 +46,7 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
   app.put(registryPaths.instances, async (context) => {
     const caller = requireCaller(context, trustDomain, ...permissions.register);
     const { instance, ttlMs } = await readBody(context.req.raw, registerSchema);
-    return context.json(await register(store, caller.service, instance, ttlMs));
+    return context.json(await register(store, room, { caller: caller.service, instance, ttlMs }));
   });
 
   app.post(`${registryPaths.instances}/remove`, async (context) => {

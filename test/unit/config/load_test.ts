@@ -100,6 +100,11 @@ describe("loading documents", () => {
   });
 });
 
+const machineWith = (labels: number, length: number): string => {
+  const all = Array.from({ length: labels }, (_, at) => `l${at}: ${"x".repeat(length)}`);
+  return `{kind: Machine, services: [{service: web, port: 80, labels: {${all.join(", ")}}}]}`;
+};
+
 describe("loading a machine", () => {
   test("gives the machine when all is well", () => {
     const { machine, issues } = loadMachine("m.yaml", "{kind: Machine, name: vm-1}");
@@ -112,6 +117,8 @@ describe("loading a machine", () => {
     ["two machines", "{kind: Machine}\n---\n{kind: Machine}", "Expected one Machine document"],
     ["another document", `kind: Machine\n---\n${service}`, "Only a Machine document belongs on a machine"],
     ["a wrong field", "{kind: Machine, adress: 10.0.0.1}", "did you mean address?"],
+    ["more labels than an instance may have", machineWith(65, 1), "at most 64 labels"],
+    ["larger labels than an instance may have", machineWith(40, 63), "labels of at most 2048 bytes in all"],
   ];
   for (const [what, text, message] of cases) {
     test(`refuses ${what}`, () => {
