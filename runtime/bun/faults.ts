@@ -2,6 +2,8 @@
  * Where exceptions go that nobody caught: out of a callback, out of a promise. Until somebody asks, a fault is printed and
  * ends the process, because going on after a broken invariant is worse.
  */
+import { printableLines } from "../../src/base/printable.ts";
+
 export interface Faults {
   report(error: unknown): void;
   /** Replaces what happens with a fault. */
@@ -11,7 +13,8 @@ export interface Faults {
 const faultExitCode = 70;
 
 function printAndExit(error: unknown): void {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(printableLines(`${said}\n`));
   process.exit(faultExitCode);
 }
 

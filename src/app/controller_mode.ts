@@ -15,6 +15,7 @@ import { Renewal } from "../identity/renewal.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
 import { limitTrips } from "../telemetry/limit_trips.ts";
+import { logAs } from "../telemetry/log_line.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { issueModeCredentials, readAuthority } from "./authority_file.ts";
 import { exposeController, pushHistogram } from "./controller_metrics.ts";
@@ -44,6 +45,7 @@ export async function startController(
     );
   }
   const { trustDomain } = settings;
+  const log = logAs(runtime.process, "controller");
   const credential = new ModeCredentialFile(files, folder.controllerCredential);
   const renewOwn = async (): Promise<void> => {
     await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
@@ -58,8 +60,7 @@ export async function startController(
     life: () => credential.current,
     renew: renewOwn,
     attempted: (problem) => {
-      if (problem !== null)
-        runtime.process.stderr(`controller: cannot renew its own credential: ${problem}\n`);
+      if (problem !== null) log(`cannot renew its own credential: ${problem}`);
     },
   });
   const shard = new Shard(clock);
@@ -84,7 +85,7 @@ export async function startController(
     rootsChanged: renewOwn,
     address: socketAddress(settings.controller.host, settings.controller.port),
     reach: (address, port) => reachMachine(net, address, port),
-    log: (text) => runtime.process.stderr(`controller: ${text}\n`),
+    log,
   });
   const trips = limitTrips(metrics);
   const server = serveControl({

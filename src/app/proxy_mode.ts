@@ -5,6 +5,7 @@
 import { socketAddress } from "../base/socket_address.ts";
 import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { adminHandler } from "../admin/admin_pages.ts";
+import { printableJson } from "../base/printable.ts";
 import { UserError } from "../base/user_error.ts";
 import { Shard } from "../http/shard.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
@@ -16,6 +17,7 @@ import type { Snapshot } from "../model/snapshot.ts";
 import { DataPlane } from "../proxy/data_plane.ts";
 import type { Credentials } from "../proxy/credentials.ts";
 import { AccessLog } from "../telemetry/access_log.ts";
+import { logAs } from "../telemetry/log_line.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { examplesOf } from "./examples.ts";
@@ -58,11 +60,11 @@ export async function startProxy(
   const accessLog = new AccessLog({
     sampleRatio: options.logSampleRatio ?? 0.01,
     slowMs: 1_000,
-    write: (text) => runtime.process.stdout(text),
+    write: (lines) => runtime.process.stdout(printableJson(lines)),
     wallMs: () => clock.wallMs(),
   });
   const recorder = new ProxyTelemetry(metrics, accessLog);
-  const log = (text: string): void => runtime.process.stderr(`proxy: ${text}\n`);
+  const log = logAs(runtime.process, "proxy");
   surviveFaults(runtime, metrics, log);
   const trust = new LiveTrust(store, settings.trustDomain, clock);
   const shard = new Shard(clock);

@@ -3,6 +3,8 @@ import type { Command } from "commander";
 import type { Finding } from "../app/check.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Cli } from "./command.ts";
+import type { Paint } from "./terminal.ts";
+import { text, type Text } from "./text.ts";
 
 export function registerCheck(program: Command, cli: Cli): void {
   const command = program
@@ -26,16 +28,9 @@ export function registerCheck(program: Command, cli: Cli): void {
     });
 }
 
-function render(
-  paint: {
-    green(text: string): string;
-    red(text: string): string;
-    yellow(text: string): string;
-    dim(text: string): string;
-  },
-  finding: Finding,
-): string[] {
+function render(paint: Paint, finding: Finding): Text[] {
   const mark = { ok: paint.green("✓"), warn: paint.yellow("!"), fail: paint.red("✗") }[finding.result];
-  const head = `${mark} ${paint.dim(finding.code)} ${finding.title}${finding.detail === "" ? "" : `: ${finding.detail}`}`;
+  const detail = finding.detail === "" ? "" : `: ${finding.detail}`;
+  const head = text`${mark} ${paint.dim(finding.code)} ${finding.title}${detail}`;
   return finding.cure === null ? [head] : [head, `    ${finding.cure}`];
 }

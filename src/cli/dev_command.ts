@@ -17,7 +17,7 @@ export function registerDev(program: Command, cli: Cli): void {
         said: (text) => terminal.line(text),
         issues: (issues) => showIssues(terminal, issues),
       });
-      terminal.line(running.summary);
+      terminal.lines(running.summary);
       for (const line of running.examples) terminal.line(`  ${line}`);
       terminal.line("Running in the foreground; Ctrl-C stops it and forgets everything");
       await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.line(text));

@@ -3,10 +3,12 @@ import type { Command } from "commander";
 import { controllerPaths, type ApiIssue, type ApplyAnswer, type DocumentsAnswer } from "../api/messages.ts";
 import { gatherFiles } from "../app/apply_files.ts";
 import { openOperator } from "../app/operator.ts";
+import { printableLines } from "../base/printable.ts";
 import { UserError } from "../base/user_error.ts";
 import { ControlRefusal } from "../http/control.ts";
 import { repeated, type Cli } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
+import { text } from "./text.ts";
 
 export function registerApply(program: Command, cli: Cli): void {
   const apply = program
@@ -60,9 +62,17 @@ export function registerGet(program: Command, cli: Cli): void {
       if (chosen.length === 0 && name !== undefined)
         throw new UserError(`There is no ${kind} named "${name}"`, null, 1);
       if (terminal.format === "json") return terminal.json(chosen);
-      if (chosen.length > 0) terminal.line(chosen.map((each) => each.text.trim()).join("\n---\n"));
+      if (chosen.length > 0) showDocuments(terminal, chosen.map((each) => each.text.trim()).join("\n---\n"));
       else terminal.problem(`No ${kind ?? "document"} stands; heddle apply -f FILE hands some in`);
     });
+}
+
+function showDocuments(terminal: Terminal, documents: string): void {
+  terminal.lines(documents);
+  if (printableLines(documents) !== documents.replaceAll("\r\n", "\n"))
+    terminal.problem(
+      "Not as it was applied: what would steer a terminal is shown by number; --output json is exact",
+    );
 }
 
 async function requireKind(kind: string): Promise<void> {
@@ -78,7 +88,7 @@ function showApplied(terminal: Terminal, answer: ApplyAnswer, dryRun: boolean): 
   const marks = { created: green("+"), changed: yellow("~"), deleted: red("-"), unchanged: dim("=") };
   showIssues(terminal, answer.warnings);
   for (const each of answer.changes)
-    terminal.line(`${marks[each.change]} ${each.kind} ${each.name} ${dim(each.change)}`);
+    terminal.line(text`${marks[each.change]} ${each.kind} ${each.name} ${dim(each.change)}`);
   const machines = answer.proxies.length === 0 ? "no machine" : answer.proxies.join(", ");
   terminal.line(
     dryRun ? `Dry run: it would reach ${machines}` : `Revision ${answer.revision}; it reaches ${machines}`,
@@ -89,6 +99,6 @@ export function showIssues(terminal: Terminal, issues: readonly ApiIssue[]): voi
   const { red, yellow } = terminal.paint;
   for (const issue of issues) {
     const word = issue.severity === "error" ? red("error") : yellow("warning");
-    terminal.problem(`${issue.file}:${issue.line}:${issue.column}: ${word}: ${issue.message}`);
+    terminal.problem(text`${issue.file}:${issue.line}:${issue.column}: ${word}: ${issue.message}`);
   }
 }

@@ -79,7 +79,7 @@ export function registerInit(program: Command, cli: Cli): void {
     if (!flags.start) return;
     const { startEverything } = await import("../app/everything.ts");
     const running = await startEverything(cli.runtime, folder, settings);
-    terminal.aside(running.summary);
+    for (const line of running.summary.split("\n")) terminal.aside(line);
     terminal.aside();
     terminal.aside("On another machine, after copying this binary there:");
     terminal.aside(`  ${joinLine}`);

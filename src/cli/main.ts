@@ -4,11 +4,12 @@
  */
 import type { Runtime } from "../../runtime/contract.ts";
 import { version } from "../base/build.ts";
+import { printableLines } from "../base/printable.ts";
 
 export async function runCommandLine(runtime: Runtime): Promise<void> {
   const [command] = runtime.process.args;
   if (runtime.process.args.length === 1 && asksForVersion(command)) {
-    runtime.process.stdout(`heddle ${version()}\n`);
+    runtime.process.stdout(printableLines(`heddle ${version()}\n`));
     return;
   }
   if (command === "policy-host") {

@@ -52,9 +52,9 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
     const drainMs = cli.drainMs(command);
     const settings = await requireSettings(cli.runtime.files, folder, mode);
     const running = await start(folder, settings, flags);
-    cli.runtime.process.stderr(`${running.summary}\n`);
-    const said = (text: string): void => cli.runtime.process.stderr(`${text}\n`);
-    await runInForeground(cli.runtime.process, running, drainMs, said);
+    const terminal = cli.terminal(command);
+    terminal.problem(running.summary);
+    await runInForeground(cli.runtime.process, running, drainMs, (said) => terminal.problem(said));
   });
 }
 

@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import type { FileError, ListenError, Runtime } from "../../runtime/contract.ts";
 import { ControlRefusal, ControlUnreachable } from "../http/control.ts";
+import { printableLines } from "../base/printable.ts";
 import { build, version } from "../base/build.ts";
 import { UserError } from "../base/user_error.ts";
 import { registerAuthority } from "./authority_command.ts";
@@ -18,6 +19,7 @@ import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
 import { registerStatus } from "./status_command.ts";
 import { Terminal } from "./terminal.ts";
+import { text, type Text } from "./text.ts";
 import { registerNodes, registerTokens } from "./tokens_command.ts";
 
 /** Adds one command to the program. */
@@ -59,8 +61,8 @@ export async function runProgram(runtime: Runtime): Promise<void> {
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => runtime.process.stdout(text),
-      writeErr: (text) => runtime.process.stderr(text),
+      writeOut: (text) => runtime.process.stdout(printableLines(text)),
+      writeErr: (text) => runtime.process.stderr(printableLines(text)),
     });
   const told = program.command("version").description("print version and commit");
   told.action(() => {
@@ -90,19 +92,25 @@ function report(terminal: Terminal, error: unknown): number {
   const { red, dim } = terminal.paint;
   const failure = failureOf(error);
   if (failure === null) {
-    terminal.problem(
-      `${red("bug:")} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    showProblem(terminal, red("bug:"), stack.split("\n"));
     return 70;
   }
   const { message, hint, exitCode } = failure;
+  const lines = error instanceof UserError ? message.split("\n") : [message];
   if (terminal.format === "json") {
-    terminal.problem(JSON.stringify({ error: message, ...(hint === null ? {} : { hint }) }));
+    terminal.jsonProblem({ error: message, ...(hint === null ? {} : { hint }) });
     return exitCode;
   }
-  terminal.problem(`${red("error:")} ${message}`);
+  showProblem(terminal, red("error:"), lines);
   if (hint !== null) terminal.problem(dim(`  ${hint}`));
   return exitCode;
+}
+
+/** Only where heddle itself made the lines: another's are one. */
+function showProblem(terminal: Terminal, word: Text, [first = "", ...others]: readonly string[]): void {
+  terminal.problem(text`${word} ${first}`);
+  for (const line of others) terminal.problem(line);
 }
 
 /** null: nobody foresaw it, so it is a bug. */

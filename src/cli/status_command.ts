@@ -6,6 +6,7 @@ import { openOperator } from "../app/operator.ts";
 import { serviceKey } from "../model/service.ts";
 import type { Cli } from "./command.ts";
 import { humanDuration, type Terminal } from "./terminal.ts";
+import { text, type Text } from "./text.ts";
 
 export function registerStatus(program: Command, cli: Cli): void {
   const command = program
@@ -22,7 +23,7 @@ export function registerStatus(program: Command, cli: Cli): void {
 }
 
 function showStatus(terminal: Terminal, status: StatusAnswer): void {
-  terminal.line(`Mesh ${terminal.paint.bold(status.trustDomain)}, revision ${status.revision}`);
+  terminal.line(text`Mesh ${terminal.paint.bold(status.trustDomain)}, revision ${status.revision}`);
   terminal.line();
   terminal.table(
     ["MACHINE", "STATE", "SNAPSHOT", "CERTIFICATES"],
@@ -58,14 +59,14 @@ function showStatus(terminal: Terminal, status: StatusAnswer): void {
   }
 }
 
-function stateOf(terminal: Terminal, node: NodeStatus, status: StatusAnswer): string {
+function stateOf(terminal: Terminal, node: NodeStatus, status: StatusAnswer): Text {
   if (node.removed) return terminal.paint.dim("removed");
   if (node.connected) return terminal.paint.green("connected");
   if (node.lastSeenMs === 0) return terminal.paint.yellow("not seen yet");
   return terminal.paint.yellow(`away for ${humanDuration(status.controllerMs - node.lastSeenMs)}`);
 }
 
-function snapshotOf(terminal: Terminal, node: NodeStatus): string {
+function snapshotOf(terminal: Terminal, node: NodeStatus): Text {
   if (node.error !== null) return terminal.paint.red(`refused: ${node.error}`);
   if (node.acknowledged === "") return terminal.paint.dim("none yet");
   const version = node.acknowledged.slice(0, 8);

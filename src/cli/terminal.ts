@@ -1,62 +1,77 @@
 /** What commands print: plain lines or colour, tables, JSON. Errors go to stderr, answers to stdout. */
 import picocolors from "picocolors";
 import type { ProcessHost } from "../../runtime/contract.ts";
+import { printableJson, printableLines } from "../base/printable.ts";
+import { Painted, plainText, rendered, type Text } from "./text.ts";
 
-export type Paint = ReturnType<typeof picocolors.createColors>;
+const colours = ["bold", "dim", "red", "green", "yellow", "cyan"] as const;
+
+export type Paint = Readonly<Record<(typeof colours)[number], (content: Text) => Painted>>;
 
 export class Terminal {
   readonly paint: Paint;
   readonly columns: number;
-  readonly interactive: boolean;
 
   constructor(
-    readonly host: ProcessHost,
+    readonly host: Pick<ProcessHost, "stdout" | "stderr" | "env" | "terminal">,
     readonly format: "text" | "json" = "text",
   ) {
     const { interactive, columns } = host.terminal;
     const wanted =
       interactive && (host.env["NO_COLOR"] ?? "") === "" && host.env["TERM"] !== "dumb" && format === "text";
-    this.paint = picocolors.createColors(wanted);
+    this.paint = paintOf(picocolors.createColors(wanted));
     this.columns = columns;
-    this.interactive = interactive;
   }
 
-  line(text = ""): void {
-    this.host.stdout(`${text}\n`);
+  line(content: Text = ""): void {
+    this.host.stdout(`${rendered(content)}\n`);
+  }
+
+  /** Text whose lines are meant to be lines. */
+  lines(text: string): void {
+    this.host.stdout(`${printableLines(text)}\n`);
   }
 
   /** For people alone: beside a JSON answer it goes to stderr. */
-  aside(text = ""): void {
-    if (this.format === "json") this.problem(text);
-    else this.line(text);
+  aside(content: Text = ""): void {
+    if (this.format === "json") this.problem(content);
+    else this.line(content);
   }
 
-  problem(text: string): void {
-    this.host.stderr(`${text}\n`);
+  problem(content: Text): void {
+    this.host.stderr(`${rendered(content)}\n`);
   }
 
   json(value: unknown): void {
-    this.line(JSON.stringify(value, null, 2));
+    this.host.stdout(`${printableJson(JSON.stringify(value, null, 2))}\n`);
   }
 
-  /** Columns as wide as their widest cell. Cells may be painted. */
-  table(header: readonly string[], rows: readonly (readonly string[])[]): void {
-    const widths = header.map((title, at) =>
-      Math.max(title.length, ...rows.map((row) => visibleLength(row[at] ?? ""))),
-    );
-    const render = (cells: readonly string[]): string =>
-      cells
-        .map((cell, at) => cell + " ".repeat(Math.max(0, (widths[at] ?? 0) - visibleLength(cell))))
-        .join("  ")
-        .trimEnd();
-    this.line(this.paint.dim(render(header)));
-    for (const row of rows) this.line(render(row));
+  jsonProblem(value: unknown): void {
+    this.host.stderr(`${printableJson(JSON.stringify(value))}\n`);
+  }
+
+  /** Columns as wide as their widest cell. */
+  table(header: readonly string[], rows: readonly (readonly Text[])[]): void {
+    const widths = header.map((title, at) => Math.max(title.length, ...rows.map((row) => widthOf(row[at]))));
+    const line = (cells: readonly Text[]): Text => {
+      const last = cells.findLastIndex((cell) => widthOf(cell) > 0);
+      return cells.slice(0, last + 1).map((cell, at) => {
+        const room = " ".repeat(Math.max(0, (widths[at] ?? 0) - widthOf(cell)));
+        return at === last ? cell : [cell, room, "  "];
+      });
+    };
+    this.line(this.paint.dim(line(header)));
+    for (const row of rows) this.line(line(row));
   }
 }
 
-/** Length without colour codes. */
-export function visibleLength(text: string): number {
-  return text.replaceAll(/\u001b\[[0-9;]*m/g, "").length;
+function paintOf(codes: ReturnType<typeof picocolors.createColors>): Paint {
+  const entries = colours.map((colour) => [colour, (content: Text) => new Painted(content, codes[colour])]);
+  return Object.fromEntries(entries) as Paint;
+}
+
+function widthOf(cell: Text = ""): number {
+  return plainText(cell).length;
 }
 
 /** `3 h 12 min`, `41 s`: how people say it. */

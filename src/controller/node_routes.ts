@@ -24,7 +24,13 @@ const replySchema = v.strictObject({
   version: v.pipe(text, v.maxLength(64)),
   error: v.nullable(v.pipe(text, v.maxLength(2_000))),
   certificates: v.pipe(
-    v.array(v.strictObject({ id: text, notAfterMs: v.number(), issuedMs: v.number() })),
+    v.array(
+      v.strictObject({
+        id: v.pipe(text, v.maxLength(limits.spiffeIdBytesMax)),
+        notAfterMs: v.number(),
+        issuedMs: v.number(),
+      }),
+    ),
     v.maxLength(limits.servicesPerNodeMax + 1),
   ),
 });

@@ -12,11 +12,12 @@ import { createPolicyHost, type PolicyHost } from "../policy/policy_host.ts";
 import { policyIssue, type PolicySource } from "../policy/policy_source.ts";
 import { compileSealed } from "../policy/sealed_compiler.ts";
 import { shippedPolicies } from "../policy/shipped.ts";
+import { logAs } from "../telemetry/log_line.ts";
 import type { StoredPolicy } from "./catalog.ts";
 import type { OptionsAnswer, PolicyBundler } from "./policy_uses.ts";
 
 export function createPolicyBundler(runtime: Runtime): PolicyBundler {
-  const report = (sentence: string): void => runtime.process.stderr(`controller: ${sentence}\n`);
+  const report = logAs(runtime.process, "controller");
   const checker = new OptionsChecker(runtime, report);
   const compiler = new Compiler(runtime, report);
   return {

@@ -50,6 +50,13 @@ describe("in src and runtime", () => {
     expect(found(shipped, /^(export\s+)?(let|var)\s/gm)).toEqual([]);
   });
 
+  test("what is written to stdout or stderr is made printable where it is written", () => {
+    const raw = /\.(?:stdout|stderr)(?:\.write)?\((?!printable|`\$\{printable)/g;
+    // Puts colours around words, so it makes the words printable first.
+    const wrong = shipped.filter((file) => file.path !== "src/cli/terminal.ts");
+    expect(found(wrong, raw)).toEqual([]);
+  });
+
   test("nothing is exported without a name", () => {
     expect(found(shipped, /^export\s+default\b/gm)).toEqual([]);
   });

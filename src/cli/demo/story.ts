@@ -6,6 +6,7 @@
 import type { Runtime } from "../../../runtime/contract.ts";
 import type { StatusAnswer } from "../../api/messages.ts";
 import { humanDuration, wrapped, type Terminal } from "../terminal.ts";
+import { text } from "../text.ts";
 import { edgesBetween, parseHop, parseSamples, type Edge, type Hop, type Samples } from "./evidence.ts";
 import { startLoad, type Load } from "./load.ts";
 import { Stage, type Actor } from "./stage.ts";
@@ -106,10 +107,10 @@ class Story {
   }
 
   /** A promise of the mesh: said with a mark, and remembered when it was not kept. */
-  #promise(kept: boolean, text: string): void {
+  #promise(kept: boolean, said: string): void {
     const { green, red } = this.terminal.paint;
-    this.terminal.line(`  ${kept ? green("✓") : red("✗")} ${text}`);
-    if (!kept) this.#broken.push(text);
+    this.terminal.line(text`  ${kept ? green("✓") : red("✗")} ${said}`);
+    if (!kept) this.#broken.push(said);
   }
 
   #state(machine: string): string {
@@ -298,7 +299,7 @@ class Story {
     for (const hop of mine()) {
       const way = hop.tls ? green("mTLS") : "same machine, in process";
       this.terminal.line(
-        `  ${short(hop.src)} → ${short(hop.dst)}  ${hop.method} ${hop.path}  ${hop.status}, ${hop.dur_ms.toFixed(1)} ms, ${way}`,
+        text`  ${short(hop.src)} → ${short(hop.dst)}  ${hop.method ?? ""} ${hop.path ?? ""}  ${hop.status ?? 0}, ${hop.dur_ms.toFixed(1)} ms, ${way}`,
       );
       this.terminal.line(dim(`      from ${hop.src_id}`));
       this.terminal.line(dim(`      to   ${hop.dst_id}`));
@@ -342,10 +343,10 @@ class Story {
     const answer = await fetch("http://127.77.0.2:8001/steal", {
       headers: { "x-request-id": "demo-steal-1" },
     });
-    const text = (await answer.text()).trim();
+    const told = (await answer.text()).trim();
     const lead = `  → ${answer.status} `;
     const width = Math.min(this.terminal.columns, 100) - lead.length;
-    const lines = text.split("\n").flatMap((each) => wrapped(each, width));
+    const lines = told.split("\n").flatMap((each) => wrapped(each, width));
     lines.forEach((line, at) => this.terminal.line(`${at === 0 ? lead : " ".repeat(lead.length)}${line}`));
     this.#promise(
       answer.status === 403,
@@ -408,10 +409,10 @@ class Story {
       `  ${answered} requests through the front door, ${failed} failed; each crossed the mesh 5 times`,
     );
     if (this.#broken.length === 0 && failed === 0) {
-      this.terminal.line(`  ${bold(green("Every promise was kept."))}`);
+      this.terminal.line(text`  ${bold(green("Every promise was kept."))}`);
       return 0;
     }
-    for (const text of this.#broken) this.terminal.line(`  ${red("not kept:")} ${text}`);
+    for (const said of this.#broken) this.terminal.line(text`  ${red("not kept:")} ${said}`);
     return 1;
   }
 }
