@@ -13,6 +13,12 @@ export interface ApiProblem {
   readonly issues?: readonly ApiIssue[];
 }
 
+/** Of a list that may have more. */
+export interface PageAnswer {
+  /** What to ask for as `after`; null on the last page. */
+  readonly next: string | null;
+}
+
 export interface ApiIssue {
   readonly file: string;
   readonly line: number;
@@ -137,13 +143,13 @@ export const controllerPaths = {
   reach: "/v1/reach",
   /** GET by hash, by a node: the bundle's text. */
   policy: "/v1/policies/:hash",
-  /** GET: DocumentsAnswer; POST ApplyRequest: ApplyAnswer. By an operator. */
+  /** GET ?after=&limit=: DocumentsPage; POST ApplyRequest: ApplyAnswer. By an operator. */
   documents: "/v1/documents",
   /** POST TokenRequest by an operator: TokenAnswer. */
   tokens: "/v1/tokens",
-  /** GET: Node[]; POST /v1/nodes/:name/allow {service}; POST /v1/nodes/:name/remove. By an operator. */
+  /** GET ?after=&limit=: NodesPage; POST /v1/nodes/:name/allow {service}; POST /v1/nodes/:name/remove. By an operator. */
   nodes: "/v1/nodes",
-  /** GET by an operator: StatusAnswer. */
+  /** GET ?after=&limit= by an operator: StatusPage. */
   status: "/v1/status",
   health: "/v1/health",
 } as const;
@@ -279,6 +285,8 @@ export interface DocumentsAnswer {
   }[];
 }
 
+export interface DocumentsPage extends DocumentsAnswer, PageAnswer {}
+
 export interface TokenRequest {
   readonly services: readonly ServiceName[];
   readonly ttlMs: number;
@@ -312,6 +320,13 @@ export interface StatusAnswer {
   readonly instances: readonly Instance[];
   readonly services: readonly ServiceName[];
   readonly registry: { readonly ok: boolean; readonly detail: string };
+}
+
+export interface StatusPage extends StatusAnswer, PageAnswer {}
+
+/** One page of all machines. */
+export interface NodesPage extends PageAnswer {
+  readonly nodes: readonly Node[];
 }
 
 export interface NodeStatus extends Omit<Node, "publicKey"> {

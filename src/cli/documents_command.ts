@@ -1,8 +1,9 @@
 /** `heddle apply -f`, `heddle get`: what operators wrote, in and out. */
 import type { Command } from "commander";
-import { controllerPaths, type ApiIssue, type ApplyAnswer, type DocumentsAnswer } from "../api/messages.ts";
+import { controllerPaths, type ApiIssue, type ApplyAnswer } from "../api/messages.ts";
 import { gatherFiles } from "../app/apply_files.ts";
 import { openOperator } from "../app/operator.ts";
+import { readDocuments } from "../app/operator_lists.ts";
 import { printableLines } from "../base/printable.ts";
 import { UserError } from "../base/user_error.ts";
 import { ControlRefusal } from "../http/control.ts";
@@ -52,7 +53,7 @@ export function registerGet(program: Command, cli: Cli): void {
       const terminal = cli.terminal(get);
       if (kind !== undefined) await requireKind(kind);
       const operator = await openOperator(cli.runtime, cli.folder(get));
-      const all = (await operator.call("GET", controllerPaths.documents)).body as DocumentsAnswer;
+      const all = await readDocuments(operator);
       operator.close();
       const chosen = all.documents.filter(
         (each) =>

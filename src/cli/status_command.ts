@@ -1,8 +1,9 @@
 /** `heddle status`: machines, services, instances, health, certificate age and snapshot version, as the controller sees them. */
 import { socketAddress } from "../base/socket_address.ts";
 import type { Command } from "commander";
-import { controllerPaths, type NodeStatus, type StatusAnswer } from "../api/messages.ts";
+import type { NodeStatus, StatusAnswer } from "../api/messages.ts";
 import { openOperator } from "../app/operator.ts";
+import { readStatus } from "../app/operator_lists.ts";
 import { serviceKey } from "../model/service.ts";
 import type { Cli } from "./command.ts";
 import { humanDuration, type Terminal } from "./terminal.ts";
@@ -15,14 +16,14 @@ export function registerStatus(program: Command, cli: Cli): void {
     .action(async () => {
       const terminal = cli.terminal(command);
       const operator = await openOperator(cli.runtime, cli.folder(command));
-      const status = (await operator.call("GET", controllerPaths.status)).body as StatusAnswer;
+      const status = await readStatus(operator);
       operator.close();
       if (terminal.format === "json") terminal.json(status);
       else showStatus(terminal, status);
     });
 }
 
-function showStatus(terminal: Terminal, status: StatusAnswer): void {
+export function showStatus(terminal: Terminal, status: StatusAnswer): void {
   terminal.line(text`Mesh ${terminal.paint.bold(status.trustDomain)}, revision ${status.revision}`);
   terminal.line();
   terminal.table(
@@ -46,9 +47,8 @@ function showStatus(terminal: Terminal, status: StatusAnswer): void {
   ]);
   if (rows.length === 0) terminal.line("No service is registered yet");
   else terminal.table(["SERVICE", "MACHINE", "HEALTH", "REACHED AT", "LABELS"], rows);
-  const idle = status.services.filter(
-    (service) => !status.instances.some((each) => serviceKey(each.service) === serviceKey(service)),
-  );
+  const running = new Set(status.instances.map((each) => serviceKey(each.service)));
+  const idle = status.services.filter((service) => !running.has(serviceKey(service)));
   if (idle.length > 0) {
     terminal.line();
     terminal.line(`Without an instance: ${idle.map(serviceKey).join(", ")}`);

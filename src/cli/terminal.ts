@@ -52,26 +52,35 @@ export class Terminal {
 
   /** Columns as wide as their widest cell. */
   table(header: readonly string[], rows: readonly (readonly Text[])[]): void {
-    const widths = header.map((title, at) => Math.max(title.length, ...rows.map((row) => widthOf(row[at]))));
-    const line = (cells: readonly Text[]): Text => {
-      const last = cells.findLastIndex((cell) => widthOf(cell) > 0);
-      return cells.slice(0, last + 1).map((cell, at) => {
-        const room = " ".repeat(Math.max(0, (widths[at] ?? 0) - widthOf(cell)));
-        return at === last ? cell : [cell, room, "  "];
-      });
-    };
-    this.line(this.paint.dim(line(header)));
-    for (const row of rows) this.line(line(row));
+    const lines = [header.map((title) => this.paint.dim(title)), ...rows].map((cells) => cells.map(cellOf));
+    const widths = lines.reduce<readonly number[]>(
+      (widest, cells) => header.map((_, at) => Math.max(widest[at] ?? 0, cells[at]?.width ?? 0)),
+      [],
+    );
+    for (const cells of lines) {
+      const last = cells.findLastIndex((cell) => cell.width > 0);
+      const shown = cells
+        .slice(0, last + 1)
+        .map((cell, at) => cell.shown + " ".repeat(at === last ? 0 : (widths[at] ?? 0) - cell.width));
+      this.host.stdout(`${shown.join("  ")}\n`);
+    }
   }
+}
+
+interface Cell {
+  readonly shown: string;
+  /** In characters, without colours. */
+  readonly width: number;
+}
+
+function cellOf(content: Text): Cell {
+  const plain = plainText(content);
+  return { shown: typeof content === "string" ? plain : rendered(content), width: plain.length };
 }
 
 function paintOf(codes: ReturnType<typeof picocolors.createColors>): Paint {
   const entries = colours.map((colour) => [colour, (content: Text) => new Painted(content, codes[colour])]);
   return Object.fromEntries(entries) as Paint;
-}
-
-function widthOf(cell: Text = ""): number {
-  return plainText(cell).length;
 }
 
 /** `3 h 12 min`, `41 s`: how people say it. */

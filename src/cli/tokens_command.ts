@@ -2,10 +2,11 @@
 import type { Command } from "commander";
 import { controllerPaths, type TokenAnswer } from "../api/messages.ts";
 import { openOperator } from "../app/operator.ts";
+import { readNodes } from "../app/operator_lists.ts";
 import { UserError } from "../base/user_error.ts";
 import { isName } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
-import { defaultNamespace, serviceKey, type Node, type ServiceName } from "../model/service.ts";
+import { defaultNamespace, serviceKey, type ServiceName } from "../model/service.ts";
 import { parseDurationFlag, repeated, type Cli } from "./command.ts";
 import { humanDuration } from "./terminal.ts";
 
@@ -39,7 +40,7 @@ export function registerNodes(program: Command, cli: Cli): void {
     .action(async () => {
       const terminal = cli.terminal(list);
       const operator = await openOperator(cli.runtime, cli.folder(list));
-      const nodes = (await operator.call("GET", controllerPaths.nodes)).body as Node[];
+      const nodes = await readNodes(operator);
       operator.close();
       if (terminal.format === "json") return terminal.json(nodes);
       const rows = nodes.map((each) => [

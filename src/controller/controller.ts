@@ -6,6 +6,7 @@ import { Hono } from "hono";
 import type { Clock } from "../../runtime/contract.ts";
 import { vouchForCaller, type ControlEnv } from "../api/caller.ts";
 import { controllerPaths } from "../api/messages.ts";
+import type { PageQuery } from "../api/pages.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
 import type { RegistryClient } from "../api/registry_client.ts";
 import { limits } from "../model/limits.ts";
@@ -19,7 +20,7 @@ import { mountOperatorRoutes } from "./operator_routes.ts";
 import type { PolicyBundler } from "./policy_uses.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
 import { Snapshots } from "./snapshots.ts";
-import { statusOf } from "./status.ts";
+import { statusPage } from "./status.ts";
 
 export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
   readonly clock: Clock;
@@ -100,14 +101,10 @@ export class Controller {
     const { authority, clock, address } = this.options;
     const { trustDomain } = authority;
     const requireReady = (): void => this.#requireReady();
-    const status = () =>
-      statusOf({
-        trustDomain,
-        nowMs: clock.wallMs(),
-        catalog,
-        publisher,
-        registryProblem: this.#registryProblem,
-      });
+    const status = (query: PageQuery) => {
+      const registryProblem = this.#registryProblem;
+      return statusPage({ trustDomain, nowMs: clock.wallMs(), catalog, publisher, registryProblem }, query);
+    };
     app.onError((error) => problemResponse(error));
     app.notFound(() => problemResponse(new Refusal(404, "The controller has no such path")));
     const isRevoked = (serial: string): boolean => catalog.revoked.has(serial);

@@ -7,8 +7,9 @@ import {
   type ApiIssue,
   type ApplyAnswer,
   type ApplyRequest,
-  type DocumentsAnswer,
+  type DocumentsPage,
 } from "../api/messages.ts";
+import { Page, type PageQuery } from "../api/pages.ts";
 import { Refusal } from "../api/problem.ts";
 import { documentKey, loadDocuments, type LoadedDocument, type LoadResult } from "../config/load.ts";
 import { issueAt } from "../config/read_document.ts";
@@ -48,12 +49,14 @@ interface Plan {
 export class DocumentService {
   constructor(readonly options: DocumentServiceOptions) {}
 
-  list(): DocumentsAnswer {
+  list(query: PageQuery): DocumentsPage {
     const { catalog } = this.options;
-    const documents = [...catalog.texts]
+    const page = new Page(query);
+    const sorted = [...catalog.texts]
       .map(([key, each]) => ({ ...namesIn(key), text: each.text, revision: each.modified }))
       .sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
-    return { revision: catalog.revision, documents };
+    const documents = page.add(sorted, orderOf, (each) => each);
+    return { revision: catalog.revision, documents, next: page.next };
   }
 
   async apply(request: ApplyRequest): Promise<ApplyAnswer> {

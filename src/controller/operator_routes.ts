@@ -3,14 +3,15 @@ import type { Hono } from "hono";
 import * as v from "valibot";
 import { readBody } from "../api/body.ts";
 import { requireCaller, type ControlEnv } from "../api/caller.ts";
-import { controllerPaths, type ApplyRequest, type StatusAnswer } from "../api/messages.ts";
+import { controllerPaths, type ApplyRequest, type StatusPage } from "../api/messages.ts";
 import { limits } from "../model/limits.ts";
+import { pageQueryIn, type PageQuery } from "../api/pages.ts";
 import type { DocumentService } from "./documents.ts";
 
 export interface OperatorRouteOptions {
   readonly trustDomain: string;
   readonly documents: DocumentService;
-  readonly status: () => StatusAnswer;
+  readonly status: (query: PageQuery) => StatusPage;
   /** Refuses while nothing is known yet. */
   readonly requireReady: () => void;
 }
@@ -31,7 +32,7 @@ export function mountOperatorRoutes(app: Hono<ControlEnv>, options: OperatorRout
   app.get(controllerPaths.documents, (context) => {
     requireCaller(context, trustDomain, "operator");
     requireReady();
-    return context.json(documents.list());
+    return context.json(documents.list(pageQueryIn((name) => context.req.query(name))));
   });
   app.post(controllerPaths.documents, async (context) => {
     requireCaller(context, trustDomain, "operator");
@@ -41,6 +42,6 @@ export function mountOperatorRoutes(app: Hono<ControlEnv>, options: OperatorRout
   app.get(controllerPaths.status, (context) => {
     requireCaller(context, trustDomain, "operator");
     requireReady();
-    return context.json(status());
+    return context.json(status(pageQueryIn((name) => context.req.query(name))));
   });
 }

@@ -1,5 +1,7 @@
-/** What `heddle status` shows: machines with their snapshots and certificates, instances, services, the way to the registry. */
-import type { StatusAnswer } from "../api/messages.ts";
+/** What `heddle status` shows: instances, machines with their snapshots and certificates, services, the way to the registry. */
+import type { NodeStatus, StatusPage } from "../api/messages.ts";
+import { Page, type PageQuery } from "../api/pages.ts";
+import { serviceKey, type Instance, type Node } from "../model/service.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Publisher } from "./publisher.ts";
 
@@ -12,22 +14,70 @@ export interface StatusInput {
   readonly registryProblem: string | null;
 }
 
-export function statusOf(input: StatusInput): StatusAnswer {
-  const { catalog, publisher } = input;
-  const nodes = [...catalog.nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+export function statusPage(input: StatusInput, query: PageQuery): StatusPage {
+  const { catalog, publisher, trustDomain, nowMs } = input;
   const problem = input.registryProblem ?? catalog.problem;
-  return {
-    trustDomain: input.trustDomain,
-    controllerMs: input.nowMs,
-    revision: catalog.revision,
-    nodes: nodes.map(({ name, services, joinedMs, removed }) => {
-      const { uses, ...state } = publisher.state(name);
-      return { name, services, joinedMs, removed, ...state };
-    }),
-    instances: [...catalog.instances].sort((a, b) => (a.id < b.id ? -1 : 1)),
-    services: (catalog.documents ?? [])
-      .filter((each) => each.kind === "Service")
-      .map(({ name, namespace }) => ({ name, namespace })),
-    registry: { ok: problem === null, detail: problem ?? "connected" },
+  const page = new Page(query);
+  const services = (catalog.documents ?? []).filter((each) => each.kind === "Service");
+  // The keys of the three begin so that they follow one another.
+  const shown = {
+    instances: page.add(sortedById(catalog.instances), ({ id }) => `instances/${id}`, same),
+    nodes: page.add(sortedBy([...catalog.nodes.values()], nameOf), nodeKey, (node) =>
+      statusOf(node, publisher),
+    ),
+    services: page.add(
+      sortedBy(services, serviceKey),
+      (service) => `services/${serviceKey(service)}`,
+      ({ name, namespace }) => ({ name, namespace }),
+    ),
   };
+  return {
+    trustDomain,
+    controllerMs: nowMs,
+    revision: catalog.revision,
+    ...shown,
+    registry: { ok: problem === null, detail: problem ?? "connected" },
+    next: page.next,
+  };
+}
+
+function statusOf({ name, services, joinedMs, removed }: Node, publisher: Publisher): NodeStatus {
+  const { connected, lastSeenMs, wanted, acknowledged, error, certificates } = publisher.state(name);
+  return {
+    name,
+    services,
+    joinedMs,
+    removed,
+    connected,
+    lastSeenMs,
+    wanted,
+    acknowledged,
+    error,
+    certificates,
+  };
+}
+
+/** Pages follow one another while the instances stay the same list. */
+const sortedLists = new WeakMap<readonly Instance[], readonly Instance[]>();
+
+function sortedById(instances: readonly Instance[]): readonly Instance[] {
+  const sorted = sortedLists.get(instances) ?? sortedBy(instances, ({ id }) => id);
+  sortedLists.set(instances, sorted);
+  return sorted;
+}
+
+function sortedBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): readonly Item[] {
+  return items.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
+
+function nameOf(node: Node): string {
+  return node.name;
+}
+
+function nodeKey(node: Node): string {
+  return `nodes/${node.name}`;
+}
+
+function same<Item>(item: Item): Item {
+  return item;
 }

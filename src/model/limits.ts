@@ -217,8 +217,11 @@ export const limits = {
   registryValueBytesMax: mib,
   registryHistoryMax: 10_000,
   registryHistoryCharactersMax: 16 * mib,
-  /** Of one line of a watch or one page of a range; a single entry may need more. */
+  /** Of one line of a watch; a single entry may need more. */
   registryLineCharactersMax: mib,
+  /** Of one page of a list, as JSON; a single row may need more. */
+  pageCharactersMax: mib,
+  pageRowsMax: 5_000,
   commitOperationsMax: 10_000,
   labelsMax: 64,
   labelLengthMax: 256,
@@ -328,6 +331,7 @@ assert(
   Math.max(limits.registryValueBytesMax, limits.registryLineCharactersMax) * 6 < limits.controlBodyBytesMax,
   "a line fits what its reader takes, however its characters are escaped",
 );
+assert(limits.pageCharactersMax * 3 < limits.controlBodyBytesMax, "a page fits what its reader takes");
 assert(
   limits.controlBodyBytesMax <= limits.registryHistoryCharactersMax,
   "the history holds at least the latest commit",

@@ -7,6 +7,7 @@ import type { Clock, Random } from "../../runtime/contract.ts";
 import { readBody } from "../api/body.ts";
 import { requireCaller, vouchForCaller, type ControlEnv } from "../api/caller.ts";
 import { registryKeys, registryPaths, type CommitAnswer, type RangeAnswer } from "../api/messages.ts";
+import { Page } from "../api/pages.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
 import { limits } from "../model/limits.ts";
 import { InstanceRoom } from "./instance_room.ts";
@@ -59,8 +60,9 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
     requireCaller(context, trustDomain, ...permissions.range);
     const prefix = prefixIn((name) => context.req.query(name));
     const { entries, revision } = store.range(prefix);
-    const page = pageAfter(entries, context.req.query("after") ?? "");
-    return context.json({ epoch, revision, ...page } satisfies RangeAnswer);
+    const page = new Page({ after: context.req.query("after") ?? "", limit: limits.pageRowsMax });
+    const shown = page.add(entries, keyOf, ({ key, value, modified }) => ({ key, value, modified }));
+    return context.json({ epoch, revision, entries: shown, next: page.next } satisfies RangeAnswer);
   });
 
   app.post(registryPaths.commit, async (context) => {
@@ -82,18 +84,8 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
   return { app, drain: () => watches.close() };
 }
 
-/** As many entries behind the key as fit one answer, and the key that the next page comes after. */
-function pageAfter(entries: readonly Entry[], after: string): Pick<RangeAnswer, "entries" | "next"> {
-  const page: RangeAnswer["entries"][number][] = [];
-  let characters = 0;
-  for (const { key, value, modified } of entries) {
-    if (key <= after) continue;
-    characters += key.length + value.length;
-    if (page.length > 0 && characters > limits.registryLineCharactersMax)
-      return { entries: page, next: (page.at(-1) as Entry).key };
-    page.push({ key, value, modified });
-  }
-  return { entries: page, next: null };
+function keyOf(entry: Entry): string {
+  return entry.key;
 }
 
 function problemOf(error: unknown): Response {

@@ -1,5 +1,6 @@
 /** The machines of the mesh, as the registry keeps them. Every change is a compare-and-swap on what was read. */
-import { registryKeys, type CommitRequest } from "../../api/messages.ts";
+import { registryKeys, type CommitRequest, type NodesPage } from "../../api/messages.ts";
+import { Page, type PageQuery } from "../../api/pages.ts";
 import { Refusal } from "../../api/problem.ts";
 import { limits } from "../../model/limits.ts";
 import { serviceKey, type Node, type ServiceName } from "../../model/service.ts";
@@ -31,9 +32,15 @@ export class Nodes {
     readonly wallMs: () => number,
   ) {}
 
-  async list(): Promise<Node[]> {
+  async list(query: PageQuery): Promise<NodesPage> {
     const { entries } = await this.store.range(registryKeys.nodes);
-    return entries.map((entry) => JSON.parse(entry.value) as Node);
+    const page = new Page(query);
+    const nodes = page.add(
+      entries,
+      ({ key }) => key,
+      ({ value }) => JSON.parse(value) as Node,
+    );
+    return { nodes, next: page.next };
   }
 
   async read(name: string): Promise<FoundNode> {

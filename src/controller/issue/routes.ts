@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { readBody } from "../../api/body.ts";
 import { requireCaller, type ControlEnv } from "../../api/caller.ts";
 import { controllerPaths, type JoinNonce, type JoinRoot, type TokenAnswer } from "../../api/messages.ts";
+import { pageQueryIn } from "../../api/pages.ts";
 import { isName } from "../../identity/spiffe_id.ts";
 import { writeBundle } from "../../identity/trust_bundle.ts";
 import { limits } from "../../model/limits.ts";
@@ -89,7 +90,7 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
   });
   app.get(controllerPaths.nodes, async (context) => {
     requireCaller(context, trustDomain, "operator");
-    return context.json(await issuing.nodes.list());
+    return context.json(await issuing.nodes.list(pageQueryIn((name) => context.req.query(name))));
   });
   app.post(`${controllerPaths.nodes}/:name/allow`, async (context) => {
     const operator = requireCaller(context, trustDomain, "operator");

@@ -192,6 +192,6 @@ test("two changes of one machine at once both count", async () => {
   const host = new IssuingUnderTest();
   await host.member("vm-1", "web");
   await Promise.all(["a", "b", "c"].map((name) => host.issuing.nodes.allow("vm-1", service(name))));
-  const [node] = await host.issuing.nodes.list();
+  const { node } = await host.issuing.nodes.read("vm-1");
   expect(node?.services.map((each) => each.name).sort()).toEqual(["a", "b", "c", "web"]);
 });
