@@ -135,7 +135,7 @@ export const controllerPaths = {
   snapshots: "/v1/snapshots",
   /** POST SnapshotReply by a node. */
   reply: "/v1/snapshots/reply",
-  /** PUT string[] of service keys that local apps asked for, by a node. */
+  /** PUT string[] of all service keys that its apps use or ask for, by a node: UsesAnswer. */
   uses: "/v1/uses",
   /** GET: AuthorityAnswer; POST /rotate {force}: AuthorityAnswer after the next step. By an operator. */
   authority: "/v1/authority",
@@ -229,6 +229,11 @@ export interface SubscribeRequest {
   readonly version: string;
   /** Keys of the services that it uses. */
   readonly uses: readonly string[];
+}
+
+export interface UsesAnswer {
+  /** Of the keys, those that no service has. One that appears later is in the snapshots of whoever asked last for it. */
+  readonly missing: readonly string[];
 }
 
 export type SnapshotLine =

@@ -84,7 +84,8 @@ export async function startProxy(
     inbound: { host: bindHost(settings), port: settings.ports.inbound },
     loopback: settings.loopback,
     outboundFirstPort: settings.ports.outboundFirst,
-    wanted: (key) => follower.want(key),
+    ask: () => follower.wanted.ask(),
+    confirmed: (key) => follower.wanted.confirm(key),
     log,
   });
   const apply = (snapshot: Snapshot): void => {
@@ -99,7 +100,18 @@ export async function startProxy(
         );
     }
   };
-  const follower = new SnapshotFollower({ runtime, folder, settings, store, machine, policies, apply, log });
+  const follower = new SnapshotFollower({
+    runtime,
+    folder,
+    settings,
+    store,
+    machine,
+    policies,
+    apply,
+    unconfirmed: () => plane.wanted(),
+    missing: (keys) => plane.missing(keys),
+    log,
+  });
   const renewals = metrics.counter("heddle_identity_renewals_total", "Renewals of certificates.", ["result"]);
   const renewal = new MachineRenewal({
     runtime,

@@ -21,6 +21,7 @@ import { controllerAsNode } from "./controller_link.ts";
 import type { Policies } from "./policies.ts";
 import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { WantedServices } from "./wanted_services.ts";
 
 export interface SnapshotFollowerOptions {
   readonly runtime: Runtime;
@@ -31,13 +32,17 @@ export interface SnapshotFollowerOptions {
   readonly policies: Policies;
   /** Makes a snapshot current; throws what is wrong with it. */
   readonly apply: (snapshot: Snapshot) => void;
+  /** Names that apps call and no snapshot has. */
+  readonly unconfirmed: () => readonly string[];
+  /** The controller knows no services by these names. */
+  readonly missing: (keys: readonly string[]) => void;
   readonly log: (text: string) => void;
 }
 
 export class SnapshotFollower {
   readonly #control: ControlClient;
   readonly #backoff: Backoff;
-  readonly #uses: Set<string>;
+  readonly wanted: WantedServices;
   /** Wall clock of the last word of the controller, of the file while there was none; 0: there is no snapshot. */
   confirmedMs = 0;
   #version = "";
@@ -49,23 +54,29 @@ export class SnapshotFollower {
   #working: Promise<void> = Promise.resolve();
 
   constructor(readonly options: SnapshotFollowerOptions) {
-    const { runtime, settings, store, machine } = options;
+    const { runtime, folder, settings, store, machine, unconfirmed, missing, log } = options;
     this.#control = controllerAsNode(runtime, settings, store);
     this.#backoff = new Backoff({
       firstMs: limits.reconnectMs,
       maxMs: limits.reconnectMaxMs,
       unit: () => runtime.random.unit(),
     });
-    this.#uses = new Set(
-      machine.services.flatMap((each) => each.upstreams.map((upstream) => serviceKey(upstream.service))),
-    );
+    this.wanted = new WantedServices({
+      files: runtime.files,
+      clock: runtime.clock,
+      path: folder.uses,
+      control: this.#control,
+      declared: machine.services.flatMap((each) => each.upstreams.map(({ service }) => serviceKey(service))),
+      unconfirmed,
+      missing,
+      log,
+    });
   }
 
   /** Applies what is on disk, then begins to follow the controller. */
   async start(): Promise<void> {
     const { runtime, folder, log } = this.options;
-    const uses = await readJson<string[]>(runtime.files, folder.uses).catch(() => null);
-    for (const key of uses ?? []) this.#uses.add(key);
+    await this.wanted.load();
     const last = await readJson<Snapshot>(runtime.files, folder.snapshot).catch((error: Error) => {
       log(`cannot use the last snapshot: ${error.message}`);
       return null;
@@ -78,20 +89,6 @@ export class SnapshotFollower {
       this.confirmedMs = saved?.modifiedMs ?? 0;
     }
     this.#follow();
-  }
-
-  /** A local app asked for this service. */
-  want(key: string): void {
-    if (this.#uses.has(key) || this.#uses.size >= limits.usesMax) return;
-    this.#uses.add(key);
-    const { runtime, folder, log } = this.options;
-    const uses = [...this.#uses];
-    runtime.files
-      .writeAtomic(folder.uses, JSON.stringify(uses), 0o600)
-      .catch((error: Error) => log(`cannot save what is used: ${error.message}`));
-    this.#control
-      .call("PUT", controllerPaths.uses, uses)
-      .catch((error: Error) => log(`cannot ask for ${key}: ${error.message}`));
   }
 
   /** Tells the controller how things stand: version, problem, certificates. */
@@ -113,13 +110,12 @@ export class SnapshotFollower {
   #follow(): void {
     if (this.#closed) return;
     const { runtime, log } = this.options;
-    const body: SubscribeRequest = { version: this.#version, uses: [...this.#uses] };
+    const body: SubscribeRequest = { version: this.#version, uses: this.wanted.list() };
     this.#stream = this.#control.stream(
       controllerPaths.snapshots,
       {
         line: (message) => {
-          if (!this.#connected) log("connected to the controller");
-          this.#connected = true;
+          if (!this.#connected) this.#begun(body.uses);
           this.#backoff.reset();
           this.#working = this.#working.then(() => this.#take(message as SnapshotLine));
         },
@@ -133,6 +129,13 @@ export class SnapshotFollower {
       },
       body,
     );
+  }
+
+  /** The stream stands. What was wanted meanwhile, and what nobody was told of while it did not, is asked for. */
+  #begun(told: readonly string[]): void {
+    this.options.log("connected to the controller");
+    this.#connected = true;
+    if (this.options.unconfirmed().length > 0 || this.wanted.list().join() !== told.join()) this.wanted.ask();
   }
 
   async #take(line: SnapshotLine): Promise<void> {
@@ -177,5 +180,7 @@ export class SnapshotFollower {
   #apply(snapshot: Snapshot): void {
     this.options.apply(snapshot);
     this.#version = snapshot.version;
+    const there = new Set(snapshot.destinations.map((each) => serviceKey(each.service)));
+    this.wanted.keep((key) => there.has(key));
   }
 }

@@ -268,7 +268,7 @@ export const schemas = {
           upstreams: v.optional(
             list(
               object({ service: serviceName, bind: v.optional(bind), proxyProtocol: v.optional(flag) }),
-              256,
+              limits.upstreamsMax,
             ),
           ),
         }),

@@ -50,7 +50,8 @@ export class Controller {
     const { catalog } = this;
     this.#snapshots = new Snapshots(catalog, authority);
     const snapshotOf: PublisherOptions["snapshotOf"] = (node, uses) => this.#snapshots.of(node, uses);
-    this.publisher = new Publisher({ clock, snapshotOf, pushed });
+    const missing: PublisherOptions["missing"] = (uses) => this.#snapshots.missing(uses);
+    this.publisher = new Publisher({ clock, snapshotOf, missing, pushed });
     this.issuing = new Issuing({ ...options, store });
     const usesOf = (node: string): readonly string[] => this.publisher.state(node).uses;
     this.#documents = new DocumentService({

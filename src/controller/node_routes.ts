@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import * as v from "valibot";
 import { readBody } from "../api/body.ts";
 import { requireCaller, type ControlEnv } from "../api/caller.ts";
-import { controllerPaths } from "../api/messages.ts";
+import { controllerPaths, type UsesAnswer } from "../api/messages.ts";
 import { Refusal } from "../api/problem.ts";
 import { limits } from "../model/limits.ts";
 import type { Catalog } from "./catalog.ts";
@@ -53,8 +53,10 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
     const caller = requireCaller(context, trustDomain, "node");
     const uses = await readBody(context.req.raw, usesSchema);
     requireMember(catalog, caller.name);
-    publisher.setUses(caller.name, uses);
-    return context.json({});
+    requireReady();
+    const missing = publisher.setUses(caller.name, uses);
+    if (missing === null) throw new Refusal(503, "The documents that stand cannot be used now");
+    return context.json({ missing } satisfies UsesAnswer);
   });
   app.get(controllerPaths.policy, (context) => {
     const caller = requireCaller(context, trustDomain, "node");

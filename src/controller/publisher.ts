@@ -40,6 +40,8 @@ interface Listener {
 export interface PublisherOptions {
   readonly clock: Clock;
   readonly snapshotOf: (node: string, uses: readonly string[]) => NodeSnapshot;
+  /** Of these keys, those that no service has; null while that cannot be told. */
+  readonly missing: (uses: readonly string[]) => readonly string[] | null;
   /**
    * A revision of documents got so far with one machine, `ms` after it was known here. Told of machines that are connected
    * when it comes and take it; one that is away, or refuses it, would say more of itself than of the way.
@@ -131,9 +133,23 @@ export class Publisher {
     state.push = null;
   }
 
-  setUses(node: string, uses: readonly string[]): void {
-    this.state(node).uses = uses;
-    this.changed();
+  /**
+   * What a machine uses from now on. A call of its waits for what is new and exists, so that is sent at once, to this machine
+   * alone; names that nobody has cost nothing more. Returns those; null while that cannot be told.
+   */
+  setUses(node: string, uses: readonly string[]): readonly string[] | null {
+    const state = this.state(node);
+    const before = this.#existing(state.uses);
+    state.uses = uses;
+    if (this.#existing(uses) !== before)
+      for (const listener of [...this.#listeners])
+        if (listener.node === node) this.#publishDocuments(listener, this.#documentsMs);
+    return this.options.missing(uses);
+  }
+
+  #existing(uses: readonly string[]): string {
+    const missing = new Set(this.options.missing(uses) ?? []);
+    return uses.filter((key) => !missing.has(key)).join();
   }
 
   close(): void {

@@ -42,6 +42,12 @@ export class Snapshots {
     return { kind: "snapshot", snapshot: compiler.compile({ node: name, services: node.services, uses }) };
   }
 
+  /** Of these keys, those that no service has; null while no documents are known that can be used. */
+  missing(uses: readonly string[]): readonly string[] | null {
+    const compiler = this.#current();
+    return compiler === null ? null : uses.filter((key) => !compiler.has(key));
+  }
+
   /** Names of the machines whose snapshot would differ with this content, sorted. */
   affectedBy(content: Content, usesOf: (node: string) => readonly string[]): string[] {
     const now = this.#current();

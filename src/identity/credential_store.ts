@@ -107,7 +107,7 @@ function isBundle(value: unknown): value is TrustBundle {
   );
 }
 
-export async function readJson<T>(files: Files, path: string): Promise<T | null> {
+export async function readJson<T>(files: Pick<Files, "read">, path: string): Promise<T | null> {
   const bytes = await files.read(path);
   if (bytes === null) return null;
   try {

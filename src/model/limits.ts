@@ -204,7 +204,14 @@ export const limits = {
   controlBodyBytesMax: 8 * mib,
   documentBytesMax: mib,
   documentsMax: 5_000,
-  usesMax: 1_000,
+  /** Of services that one local service may be given a port to. */
+  upstreamsMax: 256,
+  /** Names that apps of one machine call and that no service is known by: the latest ones. */
+  unconfirmedNamesMax: 256,
+  /** All that the controller is told that a machine uses. */
+  usesMax: 22_000,
+  /** Between two questions of one machine to the controller. */
+  askEveryMs: 50,
   documentAliasesMax: 20,
   documentDepthMax: 32,
   documentBracketsMax: 1_000,
@@ -285,7 +292,10 @@ export const limits = {
   probeEveryMs: 2_000,
   probeTimeoutMs: 1_000,
   probeUnwellEveryMs: 500,
+  /** A call of a name that is not known yet waits so long for the controller. */
   discoverMs: 3_000,
+  /** How long it is said again of a name that it is not there, without another question. */
+  absenceMs: 2_000,
 } as const;
 
 assert(limits.bufferLowBytes < limits.bufferHighBytes, "low mark below high mark");
@@ -342,6 +352,11 @@ assert(
     limits.instancesPerNodeMax > limits.instancesPerServiceMax * 2 &&
     limits.labelBytesPerNodeMax >= limits.instancesPerServiceMax * limits.labelBytesMax * 2,
   "what a Machine document may say can be registered, while one of its services takes all that it may",
+);
+assert(
+  limits.servicesPerNodeMax * limits.upstreamsMax + limits.documentsMax + limits.unconfirmedNamesMax <=
+    limits.usesMax,
+  "every service that exists has room among those that a machine uses, whatever else it asks for",
 );
 assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowed");
 assert(limits.leafMs <= limits.leafMsMax, "the default certificate is allowed");

@@ -41,8 +41,10 @@ export interface DataPlaneOptions {
   readonly loopback: string;
   /** 0: any free ports. */
   readonly outboundFirstPort: number;
-  /** A local app asked for a service that the snapshot does not have. */
-  readonly wanted: (key: string) => void;
+  /** The controller is to be told of `wanted`. */
+  readonly ask: () => void;
+  /** A service that local apps asked for is there. */
+  readonly confirmed: (key: string) => void;
   readonly log: (text: string) => void;
 }
 
@@ -57,7 +59,7 @@ export class DataPlane {
   readonly #apps: ReadonlyMap<string, readonly LocalApp[]>;
 
   constructor(readonly options: DataPlaneOptions) {
-    const { net, shard, random, recorder, credentials, policies, machine, node, wanted, log } = options;
+    const { net, shard, random, recorder, credentials, policies, machine, node, log } = options;
     this.#parts = {
       net,
       random,
@@ -66,7 +68,12 @@ export class DataPlane {
       credentials,
       policies,
       ids: new RequestIds(random),
-      discovery: new Discovery({ shard, wanted }),
+      discovery: new Discovery({
+        shard,
+        ask: options.ask,
+        confirmed: options.confirmed,
+        crowded: (source) => recorder.limitTripped("unconfirmedNamesMax", `outbound ${source}`),
+      }),
       open: new OpenConnections(),
       log,
       state: null,
@@ -77,6 +84,16 @@ export class DataPlane {
 
   get state(): ProxyState | null {
     return this.#parts.state;
+  }
+
+  /** Names that local apps call and the snapshot does not have. */
+  wanted(): readonly string[] {
+    return this.#parts.discovery.wanted();
+  }
+
+  /** The controller knows no services by these names. */
+  missing(keys: readonly string[]): void {
+    this.#parts.discovery.missing(keys);
   }
 
   /** Opens the listeners. Throws when a port is taken, naming its holder; nothing stays open then. */

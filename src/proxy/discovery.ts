@@ -1,26 +1,37 @@
 /**
- * Services that are asked for by name and are in no snapshot yet: the controller is told, and whoever asked waits a little
- * for a snapshot that has them.
+ * Services that are called by name and are in no snapshot yet. The controller is asked at once; whoever called waits until a
+ * snapshot has the service, or the controller says that nobody has the name. What it said is remembered for a moment, and
+ * it is told the name as long as that is among the latest here: a service that appears later is pushed.
  */
 import { WheelEntry } from "../base/timer_wheel.ts";
 import type { Shard } from "../http/shard.ts";
 import { limits } from "../model/limits.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { FairNames } from "./fair_names.ts";
+import { outcomes } from "./outcomes.ts";
 
-/** Waits for a service. Called once, later: whether it is there now. */
-export type Found = (there: boolean) => void;
+/** Waits for a service. Called once, at once or later: why it cannot be called, or null when a snapshot has it. */
+export type Found = (absence: Outcome | null) => void;
 
 export interface DiscoveryOptions {
   readonly shard: Shard;
-  /** Local apps want this service. */
-  readonly wanted: (serviceKey: string) => void;
+  /** The controller is to be told of the names that are wanted, as `wanted` has them now. */
+  readonly ask: () => void;
+  /** A service that was wanted is there. */
+  readonly confirmed: (key: string) => void;
+  /** A name had to leave for a newer one of the same local service. */
+  readonly crowded: (source: string) => void;
 }
 
-/** Those who wait for one service. */
+/** One name that one local service calls. */
 class Search extends WheelEntry {
-  readonly waiting: Found[] = [];
+  waiting: Found[] = [];
+  /** Why it is not there; null while that is not known. */
+  absence: Outcome | null = null;
 
   constructor(
     readonly key: string,
+    readonly source: string,
     readonly over: (search: Search) => void,
   ) {
     super();
@@ -32,53 +43,89 @@ class Search extends WheelEntry {
 }
 
 export class Discovery {
-  readonly #searches = new Map<string, Search>();
-  /** Not found a moment ago: answered at once, until the snapshot changes. */
-  readonly #missing = new Set<string>();
+  readonly #searches: FairNames<Search>;
 
-  constructor(readonly options: DiscoveryOptions) {}
-
-  /** False when there is no point in waiting: `found` is not called. */
-  wait(key: string, found: Found): boolean {
-    if (this.#missing.has(key)) return false;
-    const search = this.#searches.get(key) ?? this.#begin(key);
-    if (search === null || search.waiting.length >= limits.pendingMax) return false;
-    search.waiting.push(found);
-    return true;
+  constructor(readonly options: DiscoveryOptions) {
+    this.#searches = new FairNames(limits.unconfirmedNamesMax, (search, source) => {
+      options.crowded(source);
+      this.#end(search, outcomes.crowdedOut(search.key));
+    });
   }
 
-  /** A new snapshot is in force. */
+  /** Names that no snapshot has. */
+  wanted(): readonly string[] {
+    return this.#searches.names();
+  }
+
+  /** `source` is the key of the local service that calls. */
+  find(key: string, source: string, found: Found): void {
+    const search = this.#searches.touch(source, key) ?? this.#add(key, source);
+    if (search.absence !== null) return found(search.absence);
+    if (search.waiting.length >= limits.pendingMax) return found(outcomes.crowdedOut(key));
+    search.waiting.push(found);
+    if (search.waiting.length === 1) this.#begin(search);
+  }
+
+  /** The controller was told of these names, and no service has them. */
+  missing(keys: readonly string[]): void {
+    for (const key of keys)
+      for (const search of this.#searches.under(key)) this.#settle(search, outcomes.noService(key));
+  }
+
+  /** A new snapshot is in force: what it does not have is asked for again when it is called. */
   arrived(has: (key: string) => boolean): void {
-    this.#missing.clear();
-    for (const search of [...this.#searches.values()]) if (has(search.key)) this.#end(search, true);
+    for (const search of this.#searches.all()) {
+      const { key, source } = search;
+      if (!has(key)) {
+        search.absence = null;
+        continue;
+      }
+      this.#searches.delete(source, key);
+      this.options.confirmed(key);
+      this.#end(search, null);
+    }
   }
 
   close(): void {
-    for (const search of [...this.#searches.values()]) this.#end(search, false);
+    for (const search of this.#searches.all()) this.#end(search, outcomes.notTold(search.key));
   }
 
-  #begin(key: string): Search | null {
-    if (this.#searches.size >= limits.usesMax) return null;
-    const search = new Search(key, (over) => this.#notFound(over));
-    this.#searches.set(key, search);
-    const { shard, wanted } = this.options;
-    shard.wheel.arm(search, limits.discoverMs);
-    shard.tick();
-    wanted(key);
+  #add(key: string, source: string): Search {
+    const search = new Search(key, source, (over) => this.#over(over));
+    this.#searches.add(source, key, search);
     return search;
   }
 
-  #notFound(search: Search): void {
-    if (this.#missing.size < limits.usesMax) this.#missing.add(search.key);
-    this.#end(search, false);
+  #begin(search: Search): void {
+    const { shard, ask } = this.options;
+    shard.wheel.arm(search, limits.discoverMs);
+    shard.tick();
+    ask();
   }
 
-  #end(search: Search, there: boolean): void {
+  /** Nobody answered in time, or the answer is too old to be given again. */
+  #over(search: Search): void {
+    if (search.waiting.length > 0) this.#settle(search, outcomes.notTold(search.key));
+    else search.absence = null;
+  }
+
+  /** Remembers for a while that it is not there. */
+  #settle(search: Search, absence: Outcome): void {
+    this.#end(search, absence);
+    search.absence = absence;
     const { shard } = this.options;
-    this.#searches.delete(search.key);
+    shard.wheel.arm(search, limits.absenceMs);
+    shard.tick();
+  }
+
+  #end(search: Search, absence: Outcome | null): void {
+    const { shard } = this.options;
+    const { waiting } = search;
+    search.waiting = [];
     shard.wheel.forget(search);
+    if (waiting.length === 0) return;
     shard.enter();
-    for (const found of search.waiting) found(there);
+    for (const found of waiting) found(absence);
     shard.leave();
   }
 }

@@ -72,14 +72,12 @@ export class LocalDoor {
     const known = parts.state?.destinations.get(key);
     if (known !== undefined) return this.#serve(socket, client, known);
     const waiting = new NearSocket(socket, client);
-    const refuse = (): void => refuseOutboundTcp(waiting, this.source, key, outcomes.noService(key));
-    const waits = parts.discovery.wait(key, (there) => {
+    parts.discovery.find(key, this.source.key, (absence) => {
       if (waiting.gone) return;
-      if (!there) return refuse();
+      if (absence !== null) return refuseOutboundTcp(waiting, this.source, key, absence);
       socket.resume();
       waiting.handOver(this.#enterOnly(socket, client, key));
     });
-    if (!waits) refuse();
     return waiting;
   }
 

@@ -214,13 +214,12 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   #discover(key: string): void {
     const { parts } = this.source;
-    this.#record.service = key;
-    const waits = parts.discovery.wait(key, (there) => {
-      const found = there ? parts.state?.destinations.get(key) : undefined;
-      if (found === undefined) this.#refuse(outcomes.noService(key));
+    this.#record.service = this.source.labelOf(key);
+    parts.discovery.find(key, this.source.key, (absence) => {
+      const found = absence === null ? parts.state?.destinations.get(key) : undefined;
+      if (found === undefined) this.#refuse(absence ?? outcomes.noService(key));
       else this.#enter(found);
     });
-    if (!waits) this.#refuse(outcomes.noService(key));
   }
 
   /** Answers what is meant for the next hop, which is this one (RFC 9110 sections 7.6.2 and 9.3.8). */

@@ -36,12 +36,11 @@ export function serveOutboundConnect(exchange: ServerExchange, source: OutboundS
   if (found === null) return refuse(outcomes.noName(authority));
   if (!("name" in found)) return connect(found);
   const key = serviceKey(found);
-  const waits = parts.discovery.wait(key, (there) => {
-    const destination = there ? parts.state?.destinations.get(key) : undefined;
-    if (destination === undefined) refuse(outcomes.noService(key), key);
+  parts.discovery.find(key, source.key, (absence) => {
+    const destination = absence === null ? parts.state?.destinations.get(key) : undefined;
+    if (destination === undefined) refuse(absence ?? outcomes.noService(key), source.labelOf(key));
     else connect(destination);
   });
-  if (!waits) refuse(outcomes.noService(key), key);
 }
 
 /** Its routes ask for the server name, which a client says once it was answered. */

@@ -15,6 +15,9 @@ import { http1Speech, meshSpeech } from "./upstream/speak.ts";
 /** Names that are remembered with what they led to; more are looked up each time. */
 const namesMax = 1_000;
 
+/** No key of a service, which has a dot. */
+const unknownService = "unknown";
+
 /** Streams of shared connections, or connections that take one request at a time. */
 export type PoolKind = "shared" | "http/1.1";
 
@@ -49,6 +52,11 @@ export class OutboundSource {
     if (found === undefined) return name;
     if (this.#byAuthority.size < namesMax) this.#byAuthority.set(authority, found);
     return found;
+  }
+
+  /** What records call a service that no snapshot has: names that apps make up are no labels. */
+  labelOf(unknownKey: string): string {
+    return this.only === null ? unknownService : unknownKey;
   }
 
   /** Connections of this caller to that endpoint. */

@@ -20,8 +20,18 @@ export const outcomes = {
   },
 
   noService(key: string): Outcome {
-    const detail = `there is no service ${key}, or the controller that would know it is away`;
+    const detail = `there is no service ${key}`;
     return { flag: "NC", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
+  notTold(key: string): Outcome {
+    const detail = `the controller did not say within ${limits.discoverMs} ms whether there is a service ${key}`;
+    return { flag: "NC", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
+  crowdedOut(key: string): Outcome {
+    const detail = `too many names are asked for that no service is known by, ${key} among them`;
+    return { flag: "UO", side: "mesh", repeat: "no", status: 503, detail };
   },
 
   notHttp(destination: LiveDestination): Outcome {

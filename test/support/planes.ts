@@ -98,7 +98,9 @@ export interface MachinePlan {
   readonly policies?: PolicyChain;
   readonly net?: Net;
   readonly clock?: Clock;
-  readonly wanted?: (key: string) => void;
+  /** The machine asks the controller for what it wants. */
+  readonly ask?: (plane: DataPlane) => void;
+  readonly confirmed?: (key: string) => void;
 }
 
 export interface TestMachine {
@@ -203,7 +205,8 @@ export class Planes {
       inbound: { host: "127.0.0.1", port: 0 },
       loopback: "127.0.0.1",
       outboundFirstPort: 0,
-      wanted: plan.wanted ?? (() => {}),
+      ask: () => plan.ask?.(plane),
+      confirmed: plan.confirmed ?? (() => {}),
       log: (text) => logs.push(text),
     });
     plane.open();

@@ -68,6 +68,11 @@ export class SnapshotCompiler {
     for (const instance of input.instances) push(this.#instances, serviceKey(instance.service), instance);
   }
 
+  /** Whether there is a service of this key. */
+  has(key: string): boolean {
+    return this.#services.has(key);
+  }
+
   compile(machine: CompileMachine): Snapshot {
     const { trustDomain, bundle, deniedIds, deniedSerials } = this.input;
     const destinations = this.#reachable(machine.uses).map((key) => this.#destination(key));

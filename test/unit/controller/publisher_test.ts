@@ -1,10 +1,11 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, spyOn, test } from "bun:test";
 import {
   controllerPaths,
   registryKeys,
   type ApplyAnswer,
   type StatusAnswer,
 } from "../../../src/api/messages.ts";
+import { SnapshotCompiler } from "../../../src/controller/compile/snapshot_compiler.ts";
 import { isWhole } from "../../../src/model/snapshot_version.ts";
 import { ControllerUnderTest } from "../../support/controller_under_test.ts";
 
@@ -23,6 +24,10 @@ async function apply(...texts: readonly string[]): Promise<ApplyAnswer> {
 async function nodeStatus(name: string) {
   const status = (await host.operator().call("GET", controllerPaths.status)).body as StatusAnswer;
   return { status, node: status.nodes.find((each) => each.name === name) };
+}
+
+async function ask(node: string, uses: readonly string[]): Promise<unknown> {
+  return (await host.as(`/node/${node}`).call("PUT", controllerPaths.uses, uses)).body;
 }
 
 describe("a machine's stream", () => {
@@ -62,6 +67,45 @@ describe("a machine's stream", () => {
     expect((await reader.snapshot(1)).destinations).toEqual([]);
     await host.as("/node/vm-1").call("PUT", controllerPaths.uses, ["api.default"]);
     expect((await reader.snapshot(2)).destinations.map((each) => each.service.name)).toEqual(["api"]);
+  });
+
+  test("hears at once which of the names it asks for no service has, and is sent those that exist", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", [web]);
+    await host.addNode("vm-2", [web]);
+    await apply(service("api"));
+    const [reader, other] = [host.follow("vm-1"), host.follow("vm-2")];
+    await Promise.all([reader.snapshot(1), other.snapshot(1)]);
+    const asked = await ask("vm-1", ["api.default", "bogus.default", "soon.default"]);
+    expect(asked).toEqual({ missing: ["bogus.default", "soon.default"] });
+    // Not gathered with what else may change: somebody waits.
+    await reader.snapshot(2);
+    expect(await ask("vm-1", ["api.default", "soon.default"])).toEqual({ missing: ["soon.default"] });
+    await apply(service("soon"));
+    const third = await reader.snapshot(3);
+    expect(third.destinations.map((each) => each.service.name)).toEqual(["api", "soon"]);
+    expect(reader.news).toHaveLength(3);
+    expect(other.news).toHaveLength(1);
+  });
+
+  test("costs nobody a snapshot when names that no service has are asked for", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", [web]);
+    await apply(service("api"));
+    const reader = host.follow("vm-1", "", ["api.default"]);
+    await reader.snapshot(1);
+    const compiled = spyOn(SnapshotCompiler.prototype, "compile");
+    for (let at = 0; at < 100; at++) await ask("vm-1", ["api.default", `bogus-${at}.default`]);
+    expect(compiled).not.toHaveBeenCalled();
+    compiled.mockRestore();
+    expect(reader.news).toHaveLength(1);
+  });
+
+  test("is not told that a service is missing by a controller that cannot read the documents", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", [web]);
+    host.controller.catalog.documents = null;
+    await expect(ask("vm-1", ["api.default"])).rejects.toMatchObject({ status: 503 });
   });
 
   test("gathers a burst of changes", async () => {

@@ -18,6 +18,7 @@ class Publishing {
   readonly publisher = new Publisher({
     clock: this.clock,
     snapshotOf: () => ({ kind: "snapshot", snapshot: { version: this.version } as Snapshot }),
+    missing: () => [],
     pushed: (stage, ms) => void this.pushes.push([stage, ms]),
   });
 
