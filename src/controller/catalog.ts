@@ -78,7 +78,7 @@ export class Catalog {
     this.applied = entries.get(documentsMark)?.modified ?? 0;
     this.#parseDocuments();
     this.problem =
-      this.#documentsProblem ?? (unreadable.length > 0 ? `cannot read ${unreadable.join(", ")}` : null);
+      this.#documentsProblem ?? (unreadable.length > 0 ? `cannot read ${someOf(unreadable)}` : null);
     this.revision = revision;
     this.#tellWaiting();
   }
@@ -110,6 +110,14 @@ export class Catalog {
     if (first === undefined) this.documents = documents.map((each) => each.document);
   }
 }
+
+/** The first of many. */
+function someOf(keys: readonly string[]): string {
+  const more = keys.length - shownKeysMax;
+  return keys.slice(0, shownKeysMax).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+const shownKeysMax = 5;
 
 interface Stored<Value> {
   /** The key without its prefix. */

@@ -233,9 +233,9 @@ export const limits = {
   labelsMax: 64,
   labelLengthMax: 256,
   /** Names and values of one instance, in UTF-8. */
-  labelBytesMax: 2 * kib,
+  labelBytesMax: 4 * kib,
   /** Of all instances on one machine. */
-  labelBytesPerNodeMax: 256 * kib,
+  labelBytesPerNodeMax: 512 * kib,
   /** Of one service on one machine. */
   instancesPerServiceMax: 64,
   instancesPerNodeMax: 192,

@@ -52,13 +52,8 @@ export class InstanceRoom {
   #set(key: string, value: string | null): void {
     const id = key.slice(registryKeys.instances.length);
     const node = id.slice(0, id.indexOf("/"));
-    const instance = value === null ? null : (JSON.parse(value) as Instance);
-    if (instance === null) this.#delete(node, id);
-    else
-      this.#put(node, id, {
-        service: serviceKey(instance.service),
-        labelBytes: labelBytesOf(instance.labels),
-      });
+    if (value === null) this.#delete(node, id);
+    else this.#put(node, id, takenBy(value));
   }
 
   #put(node: string, id: string, taken: Taken): void {
@@ -70,6 +65,16 @@ export class InstanceRoom {
     const machine = this.#machines.get(node);
     machine?.delete(id);
     if (machine?.size === 0) this.#machines.delete(node);
+  }
+}
+
+/** What cannot be read stands all the same, and must not keep a registry from starting. */
+function takenBy(value: string): Taken {
+  try {
+    const { service, labels } = JSON.parse(value) as Instance;
+    return { service: serviceKey(service), labelBytes: labelBytesOf(labels) };
+  } catch {
+    return { service: "", labelBytes: 0 };
   }
 }
 

@@ -118,7 +118,7 @@ describe("loading a machine", () => {
     ["another document", `kind: Machine\n---\n${service}`, "Only a Machine document belongs on a machine"],
     ["a wrong field", "{kind: Machine, adress: 10.0.0.1}", "did you mean address?"],
     ["more labels than an instance may have", machineWith(65, 1), "at most 64 labels"],
-    ["larger labels than an instance may have", machineWith(40, 63), "labels of at most 2048 bytes in all"],
+    ["larger labels than an instance may have", machineWith(64, 63), "labels of at most 4096 bytes in all"],
   ];
   for (const [what, text, message] of cases) {
     test(`refuses ${what}`, () => {

@@ -65,7 +65,7 @@ function instancesOf(machine: Node, labels: Instance["labels"]): Instance[] {
 }
 
 describe("the status of a mesh of machines that each have all that one may have", () => {
-  const count = 5;
+  const count = 4;
 
   beforeEach(async () => {
     const labels = largestLabels();

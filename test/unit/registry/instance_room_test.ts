@@ -86,9 +86,8 @@ test("labels of an instance are bounded in bytes and in number, by name", async 
     `instance.labels: expected at most ${limits.labelBytesMax} bytes (labelBytesMax), found 10000`,
   );
   // Three bytes each in UTF-8.
-  await expect(
-    register("web", 2, { labels: { a: "€".repeat(250), b: "€".repeat(250), c: "€".repeat(250) } }),
-  ).rejects.toThrow("found 2253");
+  const wide = Object.fromEntries([..."abcdef"].map((name) => [name, "€".repeat(250)]));
+  await expect(register("web", 2, { labels: wide })).rejects.toThrow("found 4506");
   const some = Object.fromEntries(Array.from({ length: limits.labelsMax + 1 }, (_, at) => [`l${at}`, ""]));
   await expect(register("web", 2, { labels: some })).rejects.toThrow(
     `expected at most ${limits.labelsMax} labels (labelsMax), found ${limits.labelsMax + 1}`,
@@ -96,7 +95,7 @@ test("labels of an instance are bounded in bytes and in number, by name", async 
 });
 
 test("labels of a machine are bounded in bytes, and one service alone does not use them up", async () => {
-  const labels = labelsOf(2_000);
+  const labels = labelsOf(4_000);
   const { count } = await taken(many("web", 300, { labels }));
   expect(count).toBe(limits.instancesPerServiceMax);
   expect((await taken(many("api", limits.instancesPerServiceMax, { labels }))).count).toBe(
@@ -113,6 +112,13 @@ test("renewals and changes of what is registered are no new instance, and what i
   await expect(register("web", 9_999)).rejects.toThrow("instancesPerServiceMax");
   await as("web").call("POST", `${registryPaths.instances}/remove`, { id: "vm-1/web.default/1000" });
   await register("web", 9_999);
+});
+
+test("an entry that cannot be read keeps no registry from starting, and counts", async () => {
+  const key = `${registryKeys.instances}vm-1/web.default/1`;
+  await store.commit([], [{ do: "put", key, value: "{" }]);
+  app = createRegistry({ store, clock, random, trustDomain }).app;
+  expect((await taken(many("web", 300))).count).toBe(limits.instancesPerServiceMax);
 });
 
 test("what stands counts for a registry that starts", async () => {
