@@ -295,7 +295,7 @@ export const limits = {
   /** A call of a name that is not known yet waits so long for the controller. */
   discoverMs: 3_000,
   /** How long it is said again of a name that it is not there, without another question. */
-  absenceMs: 2_000,
+  absenceMs: 500,
 } as const;
 
 assert(limits.bufferLowBytes < limits.bufferHighBytes, "low mark below high mark");
