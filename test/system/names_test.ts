@@ -74,6 +74,7 @@ describe.skipIf(binaryMissing)("an app that calls names that nobody has", () => 
     const answer = await call("bogus");
     expect(answer.status).toBe(404);
     expect(answer.text).toContain("there is no service bogus.default");
+    expect(answer.text).not.toContain("controller");
   });
 
   test("is found a new service at its first call, and one that it called too early as soon as it is sent", async () => {
