@@ -17,6 +17,7 @@ import {
 } from "./control.ts";
 import type { ResponseHead, ResponseSink } from "./exchange.ts";
 import { Http1Client } from "./h1_client.ts";
+import { LineReader } from "./line_reader.ts";
 import type { Shard } from "./shard.ts";
 
 export interface ControlClientOptions {
@@ -237,7 +238,11 @@ class Follower implements ControlStream, ResponseSink {
   #connection: Http1Client | null = null;
   #closed = false;
   #status = 0;
-  #rest: Uint8Array = new Uint8Array(0);
+  /** Of an answer that is a refusal. */
+  #refused: Uint8Array = new Uint8Array(0);
+  readonly #lines = new LineReader(limits.streamLineBytesMax, (text) => {
+    if (!this.#closed) this.handler.line(JSON.parse(text));
+  });
   #lastMs = 0;
 
   constructor(
@@ -283,24 +288,20 @@ class Follower implements ControlStream, ResponseSink {
   data(bytes: Uint8Array, start: number, end: number): void {
     this.#lastMs = this.options.clock.now();
     const chunk = bytes.subarray(start, end);
-    const all = this.#rest.length === 0 ? chunk : joined(this.#rest, chunk);
-    let line = 0;
-    if (this.#status < 300) {
-      for (let at = all.indexOf(10); at >= 0; at = all.indexOf(10, line)) {
-        const text = new TextDecoder().decode(all.subarray(line, at));
-        line = at + 1;
-        if (text !== "" && !this.#closed) this.handler.line(JSON.parse(text));
-      }
-    }
-    this.#rest = all.slice(line);
-    if (this.#rest.length > limits.controlBodyBytesMax) {
-      this.#connection?.cancel();
-      this.ended(this.#lost("a line of the stream is too long"));
-    }
+    if (this.#status >= 300) this.#refused = joined(this.#refused, chunk);
+    else if (!this.#lines.take(chunk))
+      return this.#tooLong(`a line of the stream has more than ${limits.streamLineBytesMax} bytes`);
+    if (this.#refused.length > limits.controlBodyBytesMax)
+      this.#tooLong(`the refusal has more than ${limits.controlBodyBytesMax} bytes`);
+  }
+
+  #tooLong(problem: string): void {
+    this.#connection?.cancel();
+    this.ended(this.#lost(problem));
   }
 
   end(): void {
-    this.ended(this.#status >= 300 ? this.refusal(this.#status, this.#rest) : null);
+    this.ended(this.#status >= 300 ? this.refusal(this.#status, this.#refused) : null);
   }
 
   failed(outcome: { readonly detail: string }): void {

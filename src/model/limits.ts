@@ -184,6 +184,8 @@ export const limits = {
   publishDebounceMaxMs: 1_000,
   streamHeartbeatMs: 10_000,
   streamQueueBytesMax: 32 * mib,
+  /** A snapshot is one line. */
+  streamLineBytesMax: 32 * mib,
   controlDrainMs: 2_000,
   /** Connections that have shown no certificate, to one port: of one address, and in all. */
   strangersPerSourceMax: 256,
@@ -341,6 +343,7 @@ assert(
   Math.max(limits.registryValueBytesMax, limits.registryLineCharactersMax) * 6 < limits.controlBodyBytesMax,
   "a line fits what its reader takes, however its characters are escaped",
 );
+assert(limits.streamQueueBytesMax <= limits.streamLineBytesMax, "what is sent as one line is read as one");
 assert(limits.pageCharactersMax * 3 < limits.controlBodyBytesMax, "a page fits what its reader takes");
 assert(
   limits.controlBodyBytesMax <= limits.registryHistoryCharactersMax,
