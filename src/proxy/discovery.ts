@@ -44,6 +44,8 @@ class Search extends WheelEntry {
 
 export class Discovery {
   readonly #searches: FairNames<Search>;
+  /** Calls that wait, by local service. */
+  readonly #waiting = new Map<string, number>();
 
   constructor(readonly options: DiscoveryOptions) {
     this.#searches = new FairNames(limits.unconfirmedNamesMax, (search, source) => {
@@ -61,7 +63,9 @@ export class Discovery {
   find(key: string, source: string, found: Found): void {
     const search = this.#searches.touch(source, key) ?? this.#add(key, source);
     if (search.absence !== null) return found(search.absence);
-    if (search.waiting.length >= limits.pendingMax) return found(outcomes.crowdedOut(key));
+    const waiting = this.#waiting.get(source) ?? 0;
+    if (waiting >= limits.pendingMax) return found(outcomes.crowdedOut(key));
+    this.#waiting.set(source, waiting + 1);
     search.waiting.push(found);
     if (search.waiting.length === 1) this.#begin(search);
   }
@@ -124,6 +128,9 @@ export class Discovery {
     search.waiting = [];
     shard.wheel.forget(search);
     if (waiting.length === 0) return;
+    const left = (this.#waiting.get(search.source) ?? 0) - waiting.length;
+    if (left > 0) this.#waiting.set(search.source, left);
+    else this.#waiting.delete(search.source);
     shard.enter();
     for (const found of waiting) found(absence);
     shard.leave();

@@ -129,6 +129,23 @@ describe("a flood of names", () => {
   });
 });
 
+test("calls of one local service that wait are bounded whatever they call, and those of another are not in their way", () => {
+  const each = limits.pendingMax / 4;
+  for (let at = 0; at < 5 * each; at++) call(`n${at % 5}`);
+  call("api", "shop");
+  const refused = Object.values(answers).flat();
+  expect(refused).toEqual(Array.from({ length: each }, () => 503));
+  expect(answers["api"]).toEqual([]);
+  discovery.arrived(() => true);
+  expect(
+    Object.values(answers)
+      .flat()
+      .filter((answer) => answer === "there"),
+  ).toHaveLength(4 * each + 1);
+  call("more");
+  expect(answers["more"]).toEqual([]);
+});
+
 test("the same name of two local services is one name for the controller, and each is answered", () => {
   call("api", "web");
   call("api", "shop");
