@@ -44,6 +44,14 @@ export type PolicyVerdict = Evaluated &
     | { readonly do: "error"; readonly outcome: Outcome }
   );
 
+/** What the proxy knows of where decisions may lead. */
+export interface Reach {
+  /** Whether the service of this key, or that subset of it, can be called from here. */
+  has(service: string, subset: string | null): boolean;
+  /** The target as that service reads it; null when it takes none like it. Asked only of services that are there. */
+  read(service: string, target: NormalTarget): NormalTarget | null;
+}
+
 export interface PolicyChain {
   /**
    * Calls `done` exactly once: inside the call when nothing is to be asked (no bindings), else later. The verdict of a
@@ -53,6 +61,7 @@ export interface PolicyChain {
     bindings: readonly PolicyBinding[],
     call: PolicyCall,
     done: (verdict: PolicyVerdict) => void,
+    reach: Reach,
   ): void;
 }
 
@@ -72,9 +81,9 @@ export function createPolicyChain(host: Around["host"], clock: Around["clock"]):
   };
   const around = { host, clock, leadsTo };
   return {
-    evaluate(bindings, call, done) {
+    evaluate(bindings, call, done, reach) {
       if (bindings.length === 0) return done(untouched);
-      new Evaluation(around, bindings, call, done).ask();
+      new Evaluation(around, bindings, call, done, reach).ask();
     },
   };
 }
@@ -86,7 +95,18 @@ interface Around {
   readonly leadsTo: (binding: PolicyBinding, called: ServiceName, key: string) => boolean;
 }
 
+interface Written {
+  readonly edits: FieldEdits;
+  readonly target: NormalTarget | null;
+}
+
 const hook = "onRequest";
+/** Of a path that is told. */
+const shownLength = 40;
+
+function shownPath({ target }: Written): string {
+  return `"${(target?.path ?? "").slice(0, shownLength)}"`;
+}
 
 /** One request on its way through its policies. */
 class Evaluation {
@@ -101,6 +121,7 @@ class Evaluation {
     private readonly bindings: readonly PolicyBinding[],
     private readonly call: PolicyCall,
     private readonly done: (verdict: PolicyVerdict) => void,
+    private readonly reach: Reach,
   ) {}
 
   ask(): void {
@@ -122,7 +143,8 @@ class Evaluation {
       case "invalid":
         return this.#tripped(binding, "invalid", decision.reason);
       case "next":
-        this.#edit(decision);
+        if (!this.#edit(decision, serviceKey(this.call.service)))
+          return this.#tripped(binding, "invalid", `the service takes no path like ${shownPath(decision)}`);
         this.#record(binding, { action: "next" });
         this.#index++;
         return this.ask();
@@ -136,13 +158,20 @@ class Evaluation {
 
   #route(binding: PolicyBinding, decision: Extract<CheckedDecision, { do: "route" }>): void {
     const called = this.call.service;
+    const { subset } = decision;
     const service = serviceNamed(decision.service, called.namespace);
-    if (!this.around.leadsTo(binding, called, serviceKey(service))) {
+    const key = serviceKey(service);
+    if (!this.around.leadsTo(binding, called, key)) {
       const reason = `it routes to "${decision.service}", which its options do not name`;
       return this.#tripped(binding, "invalid", reason);
     }
-    const { subset } = decision;
-    this.#edit(decision);
+    // Documents may have changed before this proxy heard of it: that is not held against the policy.
+    if (!this.reach.has(key, subset)) {
+      const what = subset === null ? key : `the subset "${subset}" of ${key}`;
+      return this.#failed(binding, "invalid", `it routes to ${what}, which is not known here`);
+    }
+    if (!this.#edit(decision, key))
+      return this.#tripped(binding, "invalid", `${key} takes no path like ${shownPath(decision)}`);
     const said = subset === null ? decision.service : `${decision.service}/${subset}`;
     this.#record(binding, { action: "route", said });
     this.done({
@@ -156,9 +185,15 @@ class Evaluation {
     });
   }
 
-  #edit(decision: { readonly edits: FieldEdits; readonly target: NormalTarget | null }): void {
+  /** False, and nothing is changed: the service that the request is for takes no path like the one written. */
+  #edit(decision: Written, service: string): boolean {
+    if (decision.target !== null) {
+      const target = this.reach.read(service, decision.target);
+      if (target === null) return false;
+      this.#target = target;
+    }
     this.#edits = mergeEdits(this.#edits, decision.edits);
-    this.#target = decision.target ?? this.#target;
+    return true;
   }
 
   /** A failure that its host cannot see. */

@@ -280,11 +280,12 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const { service } = destination.destination;
     const call = { method, authority, target, fields, sourceId, service, requestId };
     const { policies, shard } = this.source.parts;
-    policies.evaluate(route.policies, call, (verdict) => {
+    const decided = (verdict: PolicyVerdict): void => {
       shard.enter();
       this.#decided(route, verdict);
       shard.leave();
-    });
+    };
+    policies.evaluate(route.policies, call, decided, this.source.reach);
   }
 
   #decided(route: LiveRoute, verdict: PolicyVerdict): void {

@@ -20,6 +20,7 @@ import {
   throwingWhenLoaded,
 } from "../support/hostile_policies/scripts.ts";
 import { startTestHost, type TestHost } from "../support/policy_host.ts";
+import { everywhere } from "../support/reach.ts";
 import { runtime } from "../support/runtime_under_test.ts";
 import { until } from "../support/sockets.ts";
 
@@ -286,7 +287,9 @@ describe.skipIf(binaryMissing)("from source to verdict", () => {
     };
     const chain = createPolicyChain(there.host, runtime.clock);
     const binding = { hash: bundle.hash, name: "header-route", options };
-    const verdict = await new Promise<PolicyVerdict>((resolve) => chain.evaluate([binding], call, resolve));
+    const verdict = await new Promise<PolicyVerdict>((resolve) =>
+      chain.evaluate([binding], call, resolve, everywhere),
+    );
     expect(verdict).toMatchObject({
       do: "route",
       service: { name: "cart", namespace: "shop" },

@@ -1,9 +1,10 @@
 /** The policies of one request: in order, ended by the first answer, and failing as each says it fails. */
 import { describe, expect, test } from "bun:test";
 import type { PolicyBinding, PolicyRef } from "../../../src/model/snapshot.ts";
-import { createPolicyChain, type PolicyVerdict } from "../../../src/policy/chain.ts";
+import { createPolicyChain, type PolicyVerdict, type Reach } from "../../../src/policy/chain.ts";
 import type { PolicyAnswer } from "../../../src/policy/policy_call.ts";
 import { HeadFields } from "../../../src/wire/head_fields.ts";
+import { readSlashes } from "../../../src/wire/target.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
 
 const call = {
@@ -14,6 +15,12 @@ const call = {
   sourceId: "",
   service: { name: "cart", namespace: "shop" },
   requestId: "1",
+};
+
+/** The service that was called takes no escaped slash, every other one does; `ghost` and its like are not there. */
+const reach: Reach = {
+  has: (service, subset) => !service.startsWith("ghost") && subset !== "v9",
+  read: (service, target) => readSlashes(service === "cart.shop" ? "refuse" : "keep", target.target),
 };
 
 interface Played {
@@ -50,7 +57,7 @@ function play(
     trip: (hash: string) => void tripped.push(hash),
   };
   const bindings = Object.keys(answers).map((hash) => ({ hash, name: hash, options }));
-  createPolicyChain(host, runtime.clock).evaluate(bindings, call, (given) => (verdict = given));
+  createPolicyChain(host, runtime.clock).evaluate(bindings, call, (given) => (verdict = given), reach);
   if (verdict === null) throw new Error("There was no verdict");
   return { verdict, asked, tripped };
 }
@@ -106,6 +113,38 @@ test("a route to a service that the options do not name is a failure of the poli
   }
   const open = play({ open: { do: "route", service: "cart", headers: { set: { x: "1" } } } }, options);
   expect(open.verdict).toMatchObject({ do: "next", edits: { set: [] } });
+});
+
+test("a route to what is named and not there is a failure that is not held against the policy", () => {
+  const options = { to: ["ghost", "beta"] };
+  for (const [service, subset, says] of [
+    ["ghost", undefined, "it routes to ghost.shop, which is not known here"],
+    ["beta", "v9", 'it routes to the subset "v9" of beta.shop, which is not known here'],
+  ] as const) {
+    const route = { do: "route", service, subset };
+    const { verdict, tripped } = play({ a: route }, options);
+    expect([verdict.do, tripped]).toEqual(["error", []]);
+    expect(verdict.records).toMatchObject([{ action: "error", failure: "invalid", reason: says }]);
+    expect(play({ open: route }, options).verdict.do).toBe("next");
+  }
+});
+
+test("a path is one that the service takes for which the request is then, or the policy failed", () => {
+  const options = { to: "beta" };
+  const path = "/a%2fb";
+  expect(play({ a: { do: "route", service: "beta", path } }, options).verdict).toMatchObject({
+    do: "route",
+    target: { target: "/a%2Fb" },
+  });
+  const { verdict, tripped } = play({ a: { do: "next", path } });
+  expect([verdict.do, tripped]).toEqual(["error", ["a"]]);
+  expect(verdict.records[0]?.reason).toBe('the service takes no path like "/a%2Fb"');
+  const headers = { set: { x: "1" } };
+  expect(play({ open: { do: "next", path, headers } }).verdict).toMatchObject({
+    do: "next",
+    edits: { set: [] },
+    target: null,
+  });
 });
 
 test("the first answer ends it, and its reason is in the record alone", () => {

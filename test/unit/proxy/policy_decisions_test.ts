@@ -151,7 +151,7 @@ describe("what an escaped slash is", () => {
       const refused = await call("here-keep", "/a%2Fb", routed(service));
       expect([service, refused.status, errorOf(refused).slice(0, 4)]).toEqual([service, 400, "DPE/"]);
       const written = await call("here-keep", "/", routed(service, "/a%2Fb"));
-      expect([service, written.status, errorOf(written).slice(0, 3)]).toEqual([service, 500, "PE/"]);
+      expect([service, written.status, errorOf(written).slice(0, 3)]).toEqual([service, 503, "PE/"]);
       expect([refused.target, written.target]).toEqual([null, null]);
     }
   });
@@ -165,7 +165,12 @@ describe("what an escaped slash is", () => {
       status: 200,
       target: "/a/b",
     });
-    expect((await call("far-refuse", "/", { do: "next", path: "/a%2Fb" })).status).toBe(500);
+    expect((await call("far-refuse", "/", { do: "next", path: "/a%2Fb" })).status).toBe(503);
+    script.onError = "open";
+    expect(await call("far-refuse", "/", { do: "next", path: "/a%2Fb" })).toMatchObject({
+      status: 200,
+      target: "/",
+    });
   });
 });
 
@@ -179,13 +184,14 @@ describe("a service that a policy chooses", () => {
   test("and must be known, or the failure is the policy's, by its name", async () => {
     const told = await call("here-keep", "/", { do: "route", service: "ghost" });
     expect([told.status, told.record.outcome?.flag, told.record.outcome?.side]).toEqual([
-      500,
+      503,
       "PE",
       "policy",
     ]);
     expect(told.heard.body).toContain('the policy "guide" of here-keep.default');
     expect(told.heard.body + errorOf(told)).not.toContain("ghost");
-    expect(told.record.policies).toMatchObject([{ action: "route", said: "ghost" }]);
+    const reason = "it routes to ghost.default, which is not known here";
+    expect(told.record.policies).toMatchObject([{ action: "error", failure: "invalid", reason }]);
   });
 });
 

@@ -1,0 +1,23 @@
+/** What this proxy knows of where decisions of policies lead: by the state in force when they are made. */
+import type { Reach } from "../policy/chain.ts";
+import { readSlashes, type NormalTarget } from "../wire/target.ts";
+import type { LiveDestination } from "./live_service.ts";
+import type { ProxyParts } from "./proxy_parts.ts";
+
+export class PolicyReach implements Reach {
+  constructor(readonly parts: Pick<ProxyParts, "state">) {}
+
+  has(service: string, subset: string | null): boolean {
+    const destination = this.#find(service);
+    return destination !== undefined && (subset === null || destination.subsets.has(subset));
+  }
+
+  read(service: string, target: NormalTarget): NormalTarget | null {
+    const { escapedSlashes = "keep" } = this.#find(service)?.destination ?? {};
+    return readSlashes(escapedSlashes, target.target);
+  }
+
+  #find(service: string): LiveDestination | undefined {
+    return this.parts.state?.destinations.get(service);
+  }
+}
