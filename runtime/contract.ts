@@ -58,6 +58,8 @@ export interface Socket {
   /** Stops `data` (and so the peer, by TCP's window) until `resume`. Both are idempotent. */
   pause(): void;
   resume(): void;
+  /** How much of what came the host keeps, about: no `data` brings more. A hint, for plain sockets. */
+  limitInput(bytes: number): void;
   /** Half-close: FIN after all bytes taken so far. Reading goes on. */
   shutdown(): void;
   /** Closes both directions at once: what was taken is still sent, then a FIN. `close` of the handler follows. */

@@ -7,11 +7,14 @@ import { letGo } from "../../src/base/bytes.ts";
 import type { Socket, SocketError, SocketHandler, TlsSession } from "../contract.ts";
 import { resetError, socketErrorOf } from "./errors.ts";
 import type { Faults } from "./faults.ts";
+import { receiveBuffers } from "./receive_buffer.ts";
 
 export type RawSocket = Bun.Socket<StreamSocket>;
 
 /** Hears nothing: for a socket that was given away or whose handler is not there yet. */
 export const silentHandler: SocketHandler = { data() {}, drain() {}, end() {}, close() {} };
+
+const limitReceived = receiveBuffers();
 
 export class StreamSocket implements Socket {
   handler: SocketHandler = silentHandler;
@@ -80,6 +83,11 @@ export class StreamSocket implements Socket {
     this.paused = false;
     if (this.held !== null || this.endHeld) setImmediate(() => this.releaseHeld());
     else this.resumeRaw();
+  }
+
+  limitInput(bytes: number): void {
+    const { raw } = this;
+    if (raw !== null && !this.closed && !this.destroyed) limitReceived(descriptorOf(raw), bytes);
   }
 
   shutdown(): void {
@@ -244,6 +252,11 @@ export class StreamSocket implements Socket {
     this.reset();
     this.faults.report(error);
   }
+}
+
+/** It is there though the types do not say so. */
+function descriptorOf(raw: RawSocket): number {
+  return (raw as RawSocket & { readonly fd: number }).fd;
 }
 
 /** The events of every stream, shared by all sockets: each finds its object in `data` of the Bun socket. */

@@ -140,6 +140,9 @@ export async function startProxy(
   // What starting left behind is a tenth of all memory; the heap of a proxy that serves stays about as it is.
   clock.after(limits.compactAfterMs, () => runtime.process.compact(), true);
   const yielding = every(clock, limits.helpersYieldMs, () => runtime.process.yieldHelpers());
+  const givingBack = every(clock, limits.bufferedCompactLookMs, () => {
+    if (shard.buffered.emptied()) runtime.process.compact();
+  });
   const flushing = every(clock, limits.accessLogFlushMs, () => accessLog.flush());
   processMetrics(runtime, metrics, "proxy");
   exposeProxy(metrics, { clock, plane, store, accessLog, follower });
@@ -173,6 +176,7 @@ export async function startProxy(
       // Until now it heard of what was revoked.
       follower.close();
       yielding.close();
+      givingBack.close();
       flushing.close();
       accessLog.flush();
       policies.close();

@@ -2,7 +2,7 @@
  * Bytes that wait, copied into blocks so that many small pieces cost what one large one does. The first block is read in
  * place: `bytes[start, end)`, then `drop`.
  */
-import { copyBytes } from "./bytes.ts";
+import { copyBytes, letGo } from "./bytes.ts";
 
 /** A block of its own for what is larger. */
 const blockBytes = 4096;
@@ -17,6 +17,8 @@ export class ByteQueue {
   readonly #blocks: Block[] = [];
   /** Bytes that wait. */
   length = 0;
+  /** What they cost: the blocks that hold them. */
+  capacity = 0;
 
   push(source: Uint8Array, start: number, end: number): void {
     let at = start;
@@ -31,6 +33,7 @@ export class ByteQueue {
       const bytes = new Uint8Array(Math.max(blockBytes, end - at));
       copyBytes(bytes, 0, source, at, end);
       this.#blocks.push({ bytes, start: 0, end: end - at });
+      this.capacity += bytes.length;
     }
     this.length += end - start;
   }
@@ -45,6 +48,14 @@ export class ByteQueue {
     const first = this.#blocks[0] as Block;
     first.start += count;
     this.length -= count;
-    if (first.start === first.end) this.#blocks.shift();
+    if (first.start !== first.end) return;
+    this.#blocks.shift();
+    this.capacity -= first.bytes.length;
+  }
+
+  /** Nobody takes what waits: its memory goes back at once. */
+  discard(): void {
+    for (const { bytes } of this.#blocks) letGo(bytes);
+    this.#blocks.length = this.length = this.capacity = 0;
   }
 }

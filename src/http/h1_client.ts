@@ -12,6 +12,8 @@ import { idOf } from "../wire/head_fields.ts";
 import { ResponseParser } from "../wire/h1/response_head.ts";
 import { writeFields, writeTrailers } from "../wire/h1/write_head.ts";
 import { BodyReader } from "./body_reader.ts";
+import { untaken, type Hoarder, type Reader } from "./buffered.ts";
+import { Carry } from "./carry.ts";
 import type {
   ClientConnection,
   ClientStream,
@@ -19,6 +21,7 @@ import type {
   ResponseHead,
   ResponseSink,
 } from "./exchange.ts";
+import { InputWidth } from "./input_width.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
 import { acceptField, acceptOf, keyField, newWebSocketKey } from "./upgrade.ts";
@@ -52,7 +55,7 @@ interface Beginning {
 }
 
 /** Speaks HTTP/1 on a dialled socket: set its `handler` there. */
-export class Http1Client extends WheelEntry implements ClientConnection, ClientStream {
+export class Http1Client extends WheelEntry implements ClientConnection, ClientStream, Hoarder, Reader {
   /** What the socket calls. An object of its own: `end` of a stream and of a socket are different things. */
   readonly handler: SocketHandler = {
     data: (chunk) => this.#onData(chunk),
@@ -68,7 +71,9 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   #sink: ResponseSink | null = null;
   #method = "";
   #upgrade: string | null = null;
-  #carry: Uint8Array | null = null;
+  readonly #carry: Carry;
+  /** null: of a connection to another proxy, which TLS reads. */
+  readonly #width: InputWidth | null;
   #beginning: Beginning | null = null;
   /** The key that was sent for a client of HTTP/2, which has none. */
   #key: string | null = null;
@@ -81,6 +86,8 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   #tunnel = false;
   #flowing = true;
   #paused = false;
+  /** It is called when it may read on. */
+  #waits = false;
   #processing = false;
   #retired = false;
   #closed = false;
@@ -92,7 +99,9 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   ) {
     super();
     this.openedMs = options.shard.clock.now();
-    this.output = new Output(socket, options.shard);
+    this.output = new Output(socket, options.shard, this);
+    this.#carry = new Carry(options.shard.buffered, this);
+    this.#width = socket.tls === null ? new InputWidth(socket, options.shard.buffered) : null;
   }
 
   get room(): number {
@@ -113,6 +122,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     this.options.shard.wheel.disarm(this);
     this.#writeHead(request, edits);
     this.carried++;
+    if (!this.options.shard.buffered.mayRead(this)) this.#waitToRead();
     return this;
   }
 
@@ -187,11 +197,27 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     if (this.#flowing) return;
     this.#flowing = true;
     if (this.#processing || this.#closed) return;
-    const carry = this.#carry;
-    this.#carry = null;
+    const carry = this.#carry.take();
     if (carry !== null) this.#process(carry, true);
-    if (this.#carry === null) this.#resumeSocket();
-    if (this.#carry === null && this.#inputEnded) this.#ended();
+    if (this.#carry.empty) this.#readMore();
+    if (this.#carry.empty && this.#inputEnded) this.#ended();
+  }
+
+  #readMore(): void {
+    if (this.#waits) return;
+    if (this.options.shard.buffered.mayRead(this)) this.#resumeSocket();
+    else this.#waitToRead();
+  }
+
+  /** What comes has to wait in the kernel. */
+  #waitToRead(): void {
+    this.#waits = true;
+    this.#pauseSocket();
+  }
+
+  readOn(): void {
+    this.#waits = false;
+    if (this.#flowing && this.#carry.empty) this.#resumeSocket();
   }
 
   // -------------------------------------------------------------------------------------------- the connection
@@ -206,22 +232,35 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   destroy(): void {
     if (this.#closed) return;
     this.output.discard();
+    this.#carry.drop();
     this.socket.reset();
     this.#retireQuietly();
+  }
+
+  /** The server takes nothing of its request, or nobody its answer, and much waits for others too. */
+  giveWay(limit: string): void {
+    this.options.onLimit?.(limit);
+    if (!this.#carry.empty) return this.#giveUpAnswer();
+    this.#fail(
+      "UO",
+      `${this.options.peer} took the request body too slowly while much waited for others too`,
+      "no",
+    );
+  }
+
+  #giveUpAnswer(): void {
+    const sink = this.#sink;
+    this.#sink = null;
+    this.destroy();
+    sink?.failed(untaken);
   }
 
   #onData(chunk: Uint8Array): void {
     const { shard } = this.options;
     shard.enter();
-    const carry = this.#carry;
-    if (carry === null) this.#process(chunk, false);
-    else {
-      const all = new Uint8Array(carry.length + chunk.length);
-      all.set(carry);
-      all.set(chunk, carry.length);
-      this.#carry = null;
-      this.#process(all, true);
-    }
+    if (this.#carry.empty) this.#process(chunk, false);
+    else this.#process(this.#carry.takeWith(chunk), true);
+    if (this.flowing && this.#carry.empty) this.#width?.taken(chunk.length);
     shard.leave();
   }
 
@@ -250,6 +289,8 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     shard.wheel.forget(this);
     shard.enter();
     this.output.discard();
+    this.#carry.drop();
+    this.#width?.giveBack();
     if (this.#sink !== null) this.#broken(error);
     this.#retireQuietly();
     this.options.onClosed?.(this);
@@ -299,7 +340,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     }
     this.#processing = false;
     if (at < end && this.#sink !== null && !this.#closed) {
-      this.#carry = owned ? source.subarray(at) : source.slice(at);
+      this.#carry.keep(source, at, owned);
       if (this.#headDone && !this.#flowing) this.#pauseSocket();
     } else if (!this.#flowing && this.#sink !== null && !this.#closed) this.#pauseSocket();
   }
@@ -358,6 +399,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   /** The answer is complete. */
   #finished(moreFollows: boolean): void {
     const sink = this.#sink as ResponseSink;
+    this.#width?.giveBack();
     const reusable =
       this.#requestDone &&
       !moreFollows &&
@@ -366,7 +408,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       !this.#retired &&
       !this.#inputEnded;
     this.#sink = null;
-    this.#carry = null;
+    this.#carry.drop();
     if (reusable) {
       const { shard } = this.options;
       shard.wheel.arm(this, limits.keepAlivePoolMs);
@@ -381,7 +423,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
 
   #ended(): void {
     if (this.#sink === null) return this.#close();
-    if (this.#carry !== null) return;
+    if (!this.#carry.empty) return;
     if (this.#headDone && this.#body.kind === "until-close") {
       if (this.#body.done) return;
       this.#body.done = true;

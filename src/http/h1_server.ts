@@ -10,7 +10,9 @@ import { RequestParser } from "../wire/h1/request_head.ts";
 import { statusLine } from "../wire/h1/write_head.ts";
 import { BodyPace, slowBodyText } from "./body_pace.ts";
 import { BodyReader } from "./body_reader.ts";
+import { Carry } from "./carry.ts";
 import type { ConnectionInfo, ServerExchange } from "./exchange.ts";
+import { untaken, type Hoarder } from "./buffered.ts";
 import { Http1Exchange, type Http1Wire } from "./h1_exchange.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
@@ -31,7 +33,7 @@ export interface Http1ServerOptions {
 type Phase = "first-byte" | "head" | "body" | "idle" | "answer" | "lingering" | "tunnel";
 
 /** Serves HTTP/1 on an accepted socket: set the result as its handler. */
-export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire {
+export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire, Hoarder {
   readonly output: Output;
   readonly #parser: RequestParser;
   readonly #body = new BodyReader();
@@ -42,7 +44,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
   #exchange: Http1Exchange | null = null;
   #phase: Phase = "first-byte";
   /** Bytes that came and could not be used yet. */
-  #carry: Uint8Array | null = null;
+  readonly #carry: Carry;
   #paused = false;
   #processing = false;
   #retiring = false;
@@ -55,7 +57,8 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
     readonly options: Http1ServerOptions,
   ) {
     super();
-    this.output = new Output(socket, options.shard);
+    this.output = new Output(socket, options.shard, this);
+    this.#carry = new Carry(options.shard.buffered, this);
     this.#parser = new RequestParser({ hostOptional: options.hostOptional === true });
     this.#wait("first-byte", limits.firstByteMs);
   }
@@ -63,7 +66,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
   /** Takes no request after the one under way; closes at once when there is none. */
   retire(): void {
     this.#retiring = true;
-    if (this.#exchange === null && this.#carry === null) this.#finish();
+    if (this.#exchange === null && this.#carry.empty) this.#finish();
   }
 
   get retiring(): boolean {
@@ -74,13 +77,24 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
     this.socket.reset();
   }
 
+  /** The client takes nothing of its answer, or sends what cannot be used, and much waits for others too. */
+  giveWay(limit: string): void {
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    this.options.onLimit?.(limit);
+    this.output.discard();
+    this.#carry.drop();
+    this.socket.reset();
+    exchange?.clientLeft(untaken.detail);
+  }
+
   // --------------------------------------------------------------------------------------- socket callbacks
 
   data(chunk: Uint8Array): void {
     const { shard } = this.options;
     shard.enter();
     if (this.#phase !== "lingering") {
-      if (this.#carry !== null) this.#process(this.#joined(chunk), true);
+      if (!this.#carry.empty) this.#process(this.#carry.takeWith(chunk), true);
       else this.#process(chunk, false);
     }
     shard.leave();
@@ -107,6 +121,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
     shard.wheel.forget(this);
     shard.enter();
     this.output.discard();
+    this.#carry.drop();
     this.#exchange?.clientLeft(error === null ? "the client closed the connection" : error.message);
     this.#exchange = null;
     this.options.onClosed?.();
@@ -175,13 +190,10 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
   /** The body may flow (again). */
   continueBody(): void {
     if (this.#processing) return;
-    const carry = this.#carry;
-    if (carry !== null) {
-      this.#carry = null;
-      this.#process(carry, true);
-    }
-    if (this.#carry === null) this.#resume();
-    if (this.#inputEnded && this.#carry === null) this.#ended();
+    const carry = this.#carry.take();
+    if (carry !== null) this.#process(carry, true);
+    if (this.#carry.empty) this.#resume();
+    if (this.#inputEnded && this.#carry.empty) this.#ended();
   }
 
   /** The answer has been written whole. */
@@ -192,13 +204,12 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
       return this.#finish();
     }
     this.#exchange = null;
-    if (this.#inputEnded && this.#carry === null) return this.#finish();
+    if (this.#inputEnded && this.#carry.empty) return this.#finish();
     this.#wait("idle", limits.keepAliveInboundMs);
     if (this.#processing) return;
-    const carry = this.#carry;
-    this.#carry = null;
+    const carry = this.#carry.take();
     if (carry !== null) this.#process(carry, true);
-    if (this.#carry === null) this.#resume();
+    if (this.#carry.empty) this.#resume();
   }
 
   /** From now on bytes pass both ways as they are. */
@@ -235,7 +246,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
       if (exchange === null) {
         if (this.#retiring && requests === 0 && this.#phase !== "head") break;
         if (requests++ === limits.requestsPerTurnMax) {
-          this.#keep(source, at, owned);
+          this.#carry.keep(source, at, owned);
           this.#processing = false;
           this.#pause();
           this.options.shard.clock.soon(() => this.#again());
@@ -248,7 +259,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
         }
         if (next === 0) {
           if (this.#phase !== "head") this.#wait("head", limits.headMs);
-          this.#keep(source, at, owned);
+          this.#carry.keep(source, at, owned);
           this.#processing = false;
           // It may have been paused behind the request before, and the rest of this one must come.
           this.#resume();
@@ -271,7 +282,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
     }
     this.#processing = false;
     if (at < end && !this.#closed && this.#phase !== "lingering") {
-      this.#keep(source, at, owned);
+      this.#carry.keep(source, at, owned);
       if (this.#exchange === null && !this.#retiring) this.#again();
       else this.#pause();
     }
@@ -281,10 +292,9 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
     if (this.#closed) return;
     const { shard } = this.options;
     shard.enter();
-    const carry = this.#carry;
-    this.#carry = null;
+    const carry = this.#carry.take();
     if (carry !== null) this.#process(carry, true);
-    if (this.#carry === null) this.#resume();
+    if (this.#carry.empty) this.#resume();
     shard.leave();
   }
 
@@ -316,7 +326,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
 
   /** The client's FIN, or the end of what it sent before. */
   #ended(): void {
-    if (this.#carry !== null && this.#exchange !== null) return;
+    if (!this.#carry.empty && this.#exchange !== null) return;
     const exchange = this.#exchange;
     if (this.#phase === "tunnel") {
       if (exchange === null) return;
@@ -330,19 +340,6 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
       if (!exchange.finished || exchange.started) this.socket.reset();
       else this.#refuse({ status: 400, reason: "the request body ended too soon", limit: null });
     }
-  }
-
-  #joined(chunk: Uint8Array): Uint8Array {
-    const carry = this.#carry as Uint8Array;
-    this.#carry = null;
-    const all = new Uint8Array(carry.length + chunk.length);
-    all.set(carry);
-    all.set(chunk, carry.length);
-    return all;
-  }
-
-  #keep(source: Uint8Array, at: number, owned: boolean): void {
-    this.#carry = owned ? source.subarray(at) : source.slice(at);
   }
 
   #pause(): void {
@@ -392,7 +389,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire 
   /** FIN after what is written; then wait a little for the client's own end, so that it can read. */
   #finish(): void {
     this.output.finish();
-    this.#carry = null;
+    this.#carry.drop();
     if (this.#inputEnded) {
       this.#wait("lingering", limits.writeStallMs);
       return;

@@ -7,6 +7,7 @@ import type { HeadBlock } from "../wire/h2/head_block.ts";
 import { idOf, noFields, type HeadFields } from "../wire/head_fields.ts";
 import type { ClientStream, OutgoingRequest, ResponseHead, ResponseSink } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
+import { untaken } from "./buffered.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
 import { Http2Stream, is, type StreamWire } from "./h2_stream.ts";
 import { firstProtocol } from "./upgrade.ts";
@@ -119,7 +120,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
     this.#sink = null;
     if (this.closed) return;
     if (this.id === 0) {
-      this.flags |= is.closed;
+      this.drop();
       this.client.dropEarly(this);
     } else this.client.abandon(this);
     this.onClosed();
@@ -233,15 +234,26 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
     this.#fail("UR", `${how} before it answered`, repeatAfter(code));
   }
 
+  /** What waits takes too much of what all share: an answer that nobody takes here, or a body that the peer does not take. */
+  giveWay(limit: string): void {
+    const { client } = this;
+    const sink = this.#sink;
+    const slow = "took the request body too slowly while much waited for others too";
+    const outcome = this.isHeld ? untaken : client.outcome("UO", slow, "no");
+    client.tripped(limit);
+    this.cancel();
+    sink?.failed(outcome);
+  }
+
   /** The connection is no more, or takes this call no more. */
   lost(flag: Flag, how: string, repeat: Repeat): void {
-    this.flags |= is.closed;
+    this.drop();
     this.#fail(flag, how, repeat);
   }
 
   /** It cannot even be sent. Told later: nothing is called from inside `start`. */
   refusedHere(detail: string): void {
-    this.flags |= is.closed;
+    this.drop();
     const outcome = { flag: "UPE", side: "upstream", repeat: "no", status: 502, detail } as const;
     this.client.shard.clock.soon(() => {
       this.client.shard.enter();

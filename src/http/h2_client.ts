@@ -260,6 +260,12 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
     this.destroy();
   }
 
+  giveWay(limit: string): void {
+    this.cut(limit);
+    for (const call of this.#takeAll())
+      call.lost("UO", "read nothing while much waited for others too", "no");
+  }
+
   #loseAll(error: SocketError | null): void {
     const flag: Flag = error === null ? "UC" : "UR";
     const how = error === null ? "closed the connection" : `broke the connection (${error.message})`;

@@ -13,8 +13,9 @@ import { FrameReader, wants, type FrameTaker, type Wants } from "../wire/h2/fram
 import { errorCodes, errorName, frameFlags, frameTypes, get31, get32, maxInt31 } from "../wire/h2/frames.ts";
 import type { BlockKind, HeadBlock } from "../wire/h2/head_block.ts";
 import { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
-import { PeerSettings, type Profile } from "../wire/h2/settings.ts";
+import { initialWindowBytes, PeerSettings, type Profile } from "../wire/h2/settings.ts";
 import { Sender } from "./h2_sender.ts";
+import type { Hoarder } from "./buffered.ts";
 import type { Http2Stream, StreamWire } from "./h2_stream.ts";
 import { FrameWriter } from "./h2_writer.ts";
 import { Output } from "./output.ts";
@@ -32,7 +33,10 @@ export interface Http2Options {
 /** First byte of the payload of our PINGs: asking whether somebody is there, or before the last GOAWAY. */
 const pings = { alive: 1, drain: 2 } as const;
 
-export abstract class Http2Connection extends WheelEntry implements SocketHandler, FrameTaker, StreamWire {
+export abstract class Http2Connection
+  extends WheelEntry
+  implements SocketHandler, FrameTaker, StreamWire, Hoarder
+{
   readonly shard: Shard;
   readonly profile: Profile;
   readonly output: Output;
@@ -83,8 +87,8 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     const { shard, profile } = options;
     this.shard = shard;
     this.profile = profile;
-    this.output = new Output(socket, shard, true);
-    this.writer = new FrameWriter(this.output, this.peer, (limit) => this.#cut(limit));
+    this.output = new Output(socket, shard, this, true);
+    this.writer = new FrameWriter(this.output, this.peer, (limit) => this.cut(limit));
     this.sender = new Sender(this.output, this.peer, this.guard);
     this.#blocks = isServer
       ? new BlockReader(limits.requestHeadBytesMax, "requestHeadBytesMax")
@@ -113,6 +117,8 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
   /** How long it may be unused. */
   protected abstract readonly idleMs: number;
   protected abstract onIdle(): void;
+  /** About once a second while something is under way, and when more can leave. */
+  protected lookAgain(): void {}
   /** Looks after a stream, about once a second. `excusedMs`: of the last while so much was not read. */
   protected abstract watchStream(stream: Http2Stream, nowMs: number, excusedMs: number): void;
   /** The PING before the last GOAWAY came back, or will not. */
@@ -145,7 +151,10 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     const goOn = output.drained();
     this.#blockedSinceMs = -1;
     if (!output.blocked) this.writer.drained();
-    if (goOn) this.sender.pump();
+    if (goOn) {
+      this.sender.pump();
+      this.lookAgain();
+    }
     shard.leave();
   }
 
@@ -365,7 +374,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
 
   #takeSettings(flags: number, source: Uint8Array, start: number, end: number): void {
     if ((flags & frameFlags.ack) !== 0) {
-      this.#settingsAcked = true;
+      this.#settingsTaken();
       return;
     }
     if (this.#tripped(this.guard.control(this.shard.clock.now()))) return;
@@ -383,6 +392,21 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     this.writer.settingsAck();
     this.onSettings();
     this.sender.pump();
+  }
+
+  /** Until a client has read with what window streams begin here, it goes by what they begin with otherwise (RFC 9113 section 6.9.2). */
+  get streamWindowBytes(): number {
+    const { streamWindowBytes } = this.profile;
+    return this.isServer && !this.#settingsAcked
+      ? Math.max(initialWindowBytes, streamWindowBytes)
+      : streamWindowBytes;
+  }
+
+  #settingsTaken(): void {
+    const before = this.streamWindowBytes;
+    this.#settingsAcked = true;
+    const change = this.streamWindowBytes - before;
+    if (change !== 0) for (const stream of this.streams.all()) stream.changeWindow(change);
   }
 
   #takePing(flags: number, source: Uint8Array, start: number): void {
@@ -529,8 +553,11 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
     return true;
   }
 
+  /** Its peer reads nothing, and much waits for others too. */
+  abstract giveWay(limit: string): void;
+
   /** The peer reads nothing of what waits for it: no word would reach it. */
-  #cut(limit: string): void {
+  protected cut(limit: string): void {
     this.onLimit?.(limit);
     this.destroy();
   }
@@ -589,6 +616,7 @@ export abstract class Http2Connection extends WheelEntry implements SocketHandle
       return this.destroy();
     }
     if (this.#drainPingMs >= 0 && readMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
+    this.lookAgain();
     for (const stream of this.streams.all()) if (!stream.closed) this.watchStream(stream, nowMs, excusedMs);
     if (this.streams.size > 0 && this.profile.keepalive && this.#isDead(readMs)) {
       this.onLimit?.("h2PingAnswerMs");

@@ -22,7 +22,11 @@ export interface ExchangeWire extends StreamWire {
   leftUnaware(): void;
   /** Its body comes: the handler has to see it now. */
   start(exchange: Http2Exchange): void;
+  /** The client opened a window for an answer, which may be what the handler waits for. */
+  widened(exchange: Http2Exchange): void;
   nowAware(): void;
+  /** A limit of this exchange tripped. */
+  tripped(limit: string): void;
   /** Nobody reads its head any more. */
   release(fields: HeadFields, headBytes: number, roomless: boolean): void;
 }
@@ -115,6 +119,13 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   // ------------------------------------------------------------------------------------------------ body in
+
+  /** Its client leaves room for some of an answer now. */
+  override widen(increment: number): boolean {
+    if (!super.widen(increment)) return false;
+    if (this.waits) this.server.widened(this);
+    return true;
+  }
 
   override receive(source: Uint8Array, start: number, end: number, flowBytes: number): void {
     if (this.waits) this.server.start(this);
@@ -245,6 +256,24 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   // ------------------------------------------------------------------------------------------------- its end
+
+  /** What waits takes too much of what all share: a body that nobody takes, or an answer that the client does not take. */
+  giveWay(limit: string): void {
+    this.server.tripped(limit);
+    const sink = this.#sink;
+    if (!this.started && !this.#isFinished && sink !== null) return this.#turnAway(sink);
+    const detail = "the client took too little of its answer while much waited for others too";
+    this.server.resetStream(this, errorCodes.enhanceYourCalm);
+    this.onBroken(errorCodes.enhanceYourCalm, detail, true);
+  }
+
+  #turnAway(sink: RequestSink): void {
+    this.#sink = null;
+    this.discard();
+    const detail = "its body was taken too slowly while much waited for others too";
+    this.answerPlainly(503, detail);
+    sink.aborted({ flag: "UO", side: "upstream", repeat: "no", status: 503, detail });
+  }
 
   onClosed(): void {
     if ((this.flags & is.released) !== 0) return;

@@ -34,6 +34,8 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   #slowed = false;
   /** Requests of this turn that the handler has not seen. */
   #fresh: Http2Exchange[] = [];
+  /** Requests whose answers would only wait, where much waits already: the handler sees them when there is room. */
+  #postponed: Http2Exchange[] = [];
   #resets: Int32Array | null = null;
   #resetAt = 0;
   #retiring = false;
@@ -77,6 +79,10 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   nowAware(): void {
     this.#unaware--;
     this.#endWhenDone();
+  }
+
+  tripped(limit: string): void {
+    this.options.onLimit?.(limit);
   }
 
   /** Nobody reads its head any more. */
@@ -172,11 +178,45 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   }
 
   protected onRead(): number {
+    if (this.#postponed.length > 0 && this.sender.window > 0) this.#startPostponed();
     const fresh = this.#fresh;
     if (fresh.length === 0) return 0;
     this.#fresh = [];
-    for (const exchange of fresh) this.start(exchange);
+    for (const exchange of fresh) this.#startOrPostpone(exchange);
     return fresh.length;
+  }
+
+  #startOrPostpone(exchange: Http2Exchange): void {
+    if (exchange.waits && this.#wouldWait(exchange)) this.#postponed.push(exchange);
+    else this.start(exchange);
+  }
+
+  widened(exchange: Http2Exchange): void {
+    if (this.#postponed.length > 0 && !this.#wouldWait(exchange)) this.start(exchange);
+  }
+
+  /** Between proxies many clients share a connection, and no one of them fills it. */
+  #wouldWait(exchange: Http2Exchange): boolean {
+    if (!this.shard.buffered.tight || this.profile.name !== "local" || exchange.closed) return false;
+    const room = Math.min(exchange.sendWindow, this.sender.window);
+    return room < limits.h2StreamWindowBytesMin || !this.output.hasRoom;
+  }
+
+  /** Those that have room now, but few: their answers may fill again what others left. */
+  #startPostponed(): void {
+    const postponed = this.#postponed;
+    this.#postponed = [];
+    let begun = 0;
+    for (const exchange of postponed) {
+      const may = begun < this.profile.requestsPerTurnMax && !this.#wouldWait(exchange);
+      if (!exchange.closed && exchange.waits && !may) this.#postponed.push(exchange);
+      else this.start(exchange);
+      if (may) begun++;
+    }
+  }
+
+  protected override lookAgain(): void {
+    if (this.#postponed.length > 0) this.#startPostponed();
   }
 
   start(exchange: Http2Exchange): void {
@@ -296,6 +336,11 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     else this.#endWhenDone();
   }
 
+  giveWay(limit: string): void {
+    this.cut(limit);
+    this.breakAll(errorCodes.enhanceYourCalm, "the client read nothing while much waited for others too");
+  }
+
   protected onDead(): void {
     this.breakAll(errorCodes.cancel, `no answer to a PING within ${limits.h2PingAnswerMs} ms`);
     this.destroy();
@@ -303,6 +348,8 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   protected onGone(error: SocketError | null): void {
     this.breakAll(errorCodes.cancel, error === null ? "the client closed the connection" : error.message);
+    for (const exchange of this.#postponed) this.start(exchange);
+    this.#postponed = [];
     this.options.onClosed?.();
   }
 

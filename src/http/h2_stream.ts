@@ -9,6 +9,7 @@ import type { Fields } from "../wire/fields.ts";
 import { errorCodes, maxInt31 } from "../wire/h2/frames.ts";
 import { HeadFields } from "../wire/head_fields.ts";
 import type { Profile, PeerSettings } from "../wire/h2/settings.ts";
+import { Hoard, type Hoarder } from "./buffered.ts";
 import type { Output } from "./output.ts";
 import type { Sender, SendingStream } from "./h2_sender.ts";
 import type { Shard } from "./shard.ts";
@@ -20,6 +21,8 @@ export interface StreamWire {
   readonly peer: PeerSettings;
   readonly output: Output;
   readonly sender: Sender;
+  /** Window of a stream that begins now. */
+  readonly streamWindowBytes: number;
   /** A stream error: the peer broke a rule that concerns this stream alone (RFC 9113 section 5.4.2). */
   breakStream(stream: Http2Stream, code: number, detail: string): void;
   /** RST_STREAM; the stream is no more. */
@@ -59,7 +62,7 @@ export const is = {
   roomless: 1 << 23,
 } as const;
 
-export abstract class Http2Stream implements SendingStream {
+export abstract class Http2Stream implements SendingStream, Hoarder {
   // Its place in the line of the sender.
   next: SendingStream | null = null;
   previous: SendingStream | null = null;
@@ -71,7 +74,13 @@ export abstract class Http2Stream implements SendingStream {
   protected flags = 0;
   /** Body bytes that the peer must send; -1 when nobody said. */
   protected expectedBytes = -1;
+  /** What the peer may have under way at most, and of it what it may still send. */
+  #window: number;
   #receiveWindow: number;
+  /** Of the window: what the shard lent. */
+  #lent = 0;
+  /** When the window was opened last. */
+  #grantedMs: number;
   #receivedBytes = 0;
   /** Taken, and not told to the peer yet. */
   #credit = 0;
@@ -83,14 +92,16 @@ export abstract class Http2Stream implements SendingStream {
   #trailersQueued: Fields | null = null;
   /** When body bytes last left, or began to wait. */
   #sentMs = 0;
+  /** Of what is held and queued, once something was. */
+  #hoard: Hoard | null = null;
 
   constructor(
     readonly wire: StreamWire,
     public id: number,
   ) {
     this.sendWindow = wire.peer.streamWindowBytes;
-    this.#receiveWindow = wire.profile.streamWindowBytes;
-    this.receivedMs = wire.shard.clock.now();
+    this.#window = this.#receiveWindow = wire.streamWindowBytes;
+    this.receivedMs = this.#grantedMs = wire.shard.clock.now();
   }
 
   /** The peer has sent END_STREAM. */
@@ -150,7 +161,10 @@ export abstract class Http2Stream implements SendingStream {
     const held = length > 0 && (this.flags & is.discarding) === 0 && !this.flowing;
     this.#credit += held ? flowBytes - length : flowBytes;
     if (length === 0) return this.#grant();
-    if (held) return (this.#held ??= new ByteQueue()).push(source, start, end);
+    if (held) {
+      (this.#held ??= new ByteQueue()).push(source, start, end);
+      return this.#weigh();
+    }
     if ((this.flags & is.discarding) === 0) this.onData(source, start, end);
     this.#grant();
   }
@@ -202,6 +216,7 @@ export abstract class Http2Stream implements SendingStream {
     }
     this.flags &= ~is.delivering;
     if (this.closed) return;
+    if (this.#hoard !== null) this.#weigh();
     if (this.#held === null && (this.flags & is.endHeld) !== 0 && this.taken) {
       this.flags &= ~is.endHeld;
       this.#tellEnd();
@@ -211,8 +226,12 @@ export abstract class Http2Stream implements SendingStream {
   /** Nobody will take the body: what was held is let go. */
   protected discard(): void {
     this.flags |= is.discarding;
-    if (this.#held !== null) this.#credit += this.#held.length;
-    this.#held = null;
+    if (this.#held !== null) {
+      this.#credit += this.#held.length;
+      this.#held.discard();
+      this.#held = null;
+      this.#weigh();
+    }
     this.flags &= ~is.endHeld;
     this.#grant();
   }
@@ -225,10 +244,51 @@ export abstract class Http2Stream implements SendingStream {
   /** WINDOW_UPDATE, once it is worth one. A paused stream grants nothing. */
   #grant(): void {
     if ((this.flags & (is.closed | is.remoteEnded | is.paused)) !== 0) return;
-    if (this.#credit * 2 < this.wire.profile.streamWindowBytes) return;
+    if (this.#credit * 2 < this.#window) return;
+    this.#grow();
     this.#receiveWindow += this.#credit;
     this.wire.writeWindowUpdate(this.id, this.#credit);
     this.#credit = 0;
+  }
+
+  /** The peer learned only now with what window streams begin here. */
+  changeWindow(change: number): void {
+    this.#window += change;
+    this.#receiveWindow += change;
+  }
+
+  /** Half of the window was taken within a moment: more of it would be used. */
+  #grow(): void {
+    const { shard, profile } = this.wire;
+    const nowMs = shard.clock.now();
+    const soon = nowMs - this.#grantedMs < limits.h2WindowGrowMs;
+    this.#grantedMs = nowMs;
+    if (!soon || this.#held !== null || this.#window >= profile.streamWindowBytesMax) return;
+    const more = shard.buffered.lend(this.#window, profile.streamWindowBytesMax);
+    this.#window += more;
+    this.#lent += more;
+    this.#credit += more;
+  }
+
+  // ------------------------------------------------------------------------------------------ what waits in it
+
+  #weigh(): void {
+    const bytes = (this.#held?.capacity ?? 0) + (this.#queue?.capacity ?? 0);
+    this.wire.shard.buffered.weigh((this.#hoard ??= new Hoard(this)), bytes);
+  }
+
+  abstract giveWay(limit: string): void;
+
+  /** Whether what waits in it came from the peer, and nobody on this side takes it. */
+  protected get isHeld(): boolean {
+    return this.#held !== null;
+  }
+
+  #letGoAll(): void {
+    this.#held?.discard();
+    this.#queue?.discard();
+    this.#held = this.#queue = null;
+    if (this.#hoard !== null) this.#weigh();
   }
 
   // ----------------------------------------------------------------------------------------------- body out
@@ -257,6 +317,7 @@ export abstract class Http2Stream implements SendingStream {
   #enqueue(bytes: Uint8Array, start: number, end: number): void {
     if (this.#queue === null) this.#sentMs = this.wire.shard.clock.now();
     (this.#queue ??= new ByteQueue()).push(bytes, start, end);
+    this.#weigh();
   }
 
   /** No more body; trailers, when there are any, end the stream. */
@@ -287,6 +348,10 @@ export abstract class Http2Stream implements SendingStream {
       this.#queue.drop(at - start);
       if (this.#queue.length === 0) this.#queue = null;
       if (at === end) letGo(bytes);
+    }
+    if (this.#hoard !== null) {
+      if (left < quantum) this.wire.shard.buffered.moved(this.#hoard);
+      this.#weigh();
     }
     if (this.queuedBytes > 0) {
       if (this.sendWindow > 0) sender.wait(this);
@@ -345,7 +410,9 @@ export abstract class Http2Stream implements SendingStream {
   protected stopSending(): void {
     this.wire.sender.leave(this);
     this.flags = (this.flags | is.localEnded) & ~(is.endQueued | is.starved);
+    this.#queue?.discard();
     this.#queue = null;
+    if (this.#hoard !== null) this.#weigh();
     this.#trailersQueued = null;
     this.settle();
   }
@@ -353,8 +420,9 @@ export abstract class Http2Stream implements SendingStream {
   /** Lets go of what is queued and held. Called by the connection, which forgets it. */
   drop(): void {
     this.flags = (this.flags | is.closed) & ~(is.endHeld | is.endQueued | is.starved);
-    this.#queue = null;
-    this.#held = null;
+    this.#letGoAll();
+    if (this.#lent > 0) this.wire.shard.buffered.giveBack(this.#lent);
+    this.#lent = 0;
     this.#trailersQueued = null;
     if (this.#trailers !== null) this.wire.shard.giveFields(this.#trailers);
     this.#trailers = null;

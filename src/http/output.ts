@@ -3,9 +3,10 @@
  * not take; says when enough is queued. Large pieces bypass the copy when nothing waits before them.
  */
 import type { Socket } from "../../runtime/contract.ts";
-import { copyBytes } from "../base/bytes.ts";
+import { copyBytes, letGo } from "../base/bytes.ts";
 import { limits } from "../model/limits.ts";
 import type { ByteSink } from "../wire/h1/write_head.ts";
+import { Hoard, type Hoarder } from "./buffered.ts";
 import type { Flushable, Shard } from "./shard.ts";
 
 export class Output implements ByteSink, Flushable {
@@ -18,6 +19,8 @@ export class Output implements ByteSink, Flushable {
   #dirty = false;
   /** The kernel's buffer is full: `drained` is owed. */
   blocked = false;
+  /** What waits while the kernel takes nothing, once it did. */
+  #hoard: Hoard | null = null;
   /** FIN follows once everything is out. */
   #finishing = false;
   #ended = false;
@@ -29,6 +32,8 @@ export class Output implements ByteSink, Flushable {
   constructor(
     readonly socket: Socket,
     readonly shard: Shard,
+    /** Ends when what waits here is too much for all. */
+    readonly owner: Hoarder,
     /** Many exchanges write to it: it waits for all of a turn. */
     readonly shared = false,
   ) {}
@@ -129,12 +134,19 @@ export class Output implements ByteSink, Flushable {
       const taken = this.socket.write(buffer, this.#start, this.#end);
       if (taken < 0) return this.discard();
       this.#start += taken;
+      if (taken > 0 && this.#hoard !== null) this.shard.buffered.moved(this.#hoard);
       if (this.#start < this.#end) {
         this.blocked = true;
-        return;
+        return this.#weigh();
       }
     }
     this.#flushQueue();
+    if (this.blocked || this.#hoard !== null) this.#weigh();
+  }
+
+  #weigh(): void {
+    const bytes = this.blocked ? (this.#buffer?.length ?? 0) + this.#queued : 0;
+    this.shard.buffered.weigh((this.#hoard ??= new Hoard(this.owner, this.shared)), bytes);
   }
 
   /** The kernel has room again. Returns true when the writer may go on. */
@@ -155,8 +167,11 @@ export class Output implements ByteSink, Flushable {
   discard(): void {
     this.#ended = true;
     this.#release();
+    for (const each of this.#queue) letGo(each);
     this.#queue = [];
     this.#queued = 0;
+    this.blocked = false;
+    if (this.#hoard !== null) this.#weigh();
   }
 
   #mark(): void {
@@ -189,7 +204,8 @@ export class Output implements ByteSink, Flushable {
     this.#queue.push(source.slice(start, end));
     this.#queued += end - start;
     this.written += end - start;
-    if (!this.blocked) this.#mark();
+    if (this.blocked) this.#weigh();
+    else this.#mark();
   }
 
   #flushQueue(): void {
@@ -205,6 +221,7 @@ export class Output implements ByteSink, Flushable {
         return;
       }
       this.#queue.shift();
+      letGo(first);
     }
     if (this.#finishing && !this.#ended) {
       this.#ended = true;

@@ -6,6 +6,7 @@ import type { Clock, Timer } from "../../runtime/contract.ts";
 import { TimerWheel } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import { HeadFields } from "../wire/head_fields.ts";
+import { Buffered } from "./buffered.ts";
 import { TurnQueue } from "./turn_queue.ts";
 
 /** Something that gathered output and hands it to the kernel when the turn ends. */
@@ -20,6 +21,8 @@ const spareFieldBytesMax = 4096;
 
 export class Shard {
   readonly wheel: TimerWheel;
+  /** What waits here for peers that do not take it. */
+  readonly buffered: Buffered;
   /** HTTP/2 connections that have more requests than a turn takes. */
   readonly turns: TurnQueue;
   /** And those of clients that have time: they leave no room for their answers, or reset most of what they open. */
@@ -45,7 +48,7 @@ export class Shard {
   /** The host's clock, but standing still during a turn: asking the time costs nothing there. */
   readonly clock: Clock;
 
-  constructor(host: Clock) {
+  constructor(host: Clock, bufferedBytesMax: number = limits.bufferedBytesMax) {
     this.clock = {
       now: () => (this.#depth > 0 ? this.#turnMs : host.now()),
       wallMs: () => host.wallMs(),
@@ -53,6 +56,7 @@ export class Shard {
       soon: (call) => host.soon(call),
     };
     this.#host = host;
+    this.buffered = new Buffered(() => this.clock.now(), bufferedBytesMax);
     this.turns = new TurnQueue((call) => host.soon(call), limits.h2WaitingRequestsPerTurnMax);
     this.patient = new TurnQueue((call) => {
       const many = this.roomlessStreams > limits.h2RoomlessStreamsMax;
@@ -70,7 +74,17 @@ export class Shard {
 
   /** The callback ends: what it wrote leaves now. */
   leave(): void {
-    if (--this.#depth === 0 && this.#dirty.length > 0) this.flush();
+    if (--this.#depth !== 0) return;
+    if (this.#dirty.length > 0) this.flush();
+    if (this.buffered.due) this.#relieve();
+  }
+
+  /** Before any other callback of the host. */
+  #relieve(): void {
+    this.enter();
+    this.buffered.relieve();
+    this.#depth--;
+    this.flush();
   }
 
   /** Flushed once all callbacks of this turn of the event loop had theirs: what many of them share leaves in one write. */

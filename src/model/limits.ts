@@ -25,10 +25,14 @@ export const limits = {
   requestsPerTurnMax: 16,
   // HTTP/2: what a side takes, by where it stands
   h2LocalStreamsMax: 2_000,
-  h2LocalStreamWindowBytes: 256 * kib,
+  /** Of a stream when it begins; one whose reader keeps up gets more. */
+  h2StreamWindowBytes: 32 * kib,
+  /** Half of it taken within so long: more would be used. */
+  h2WindowGrowMs: 250,
+  h2LocalStreamWindowBytesMax: 256 * kib,
   h2LocalConnectionWindowBytes: mib,
   h2MeshStreamsMax: 256,
-  h2MeshStreamWindowBytes: mib,
+  h2MeshStreamWindowBytesMax: mib,
   h2MeshConnectionWindowBytes: 16 * mib,
   h2FrameBytesMax: 16 * kib,
   h2MeshFrameBytesMax: mib,
@@ -89,6 +93,27 @@ export const limits = {
   // Buffers of one direction of one connection
   bufferHighBytes: 64 * kib,
   bufferLowBytes: 16 * kib,
+  // Buffers of all connections of a proxy, however many shards it has
+  /** What waits for peers that do not take it: over it those end that hold most and make no progress. */
+  bufferedBytesMax: 32 * mib,
+  /** Of one read of a connection to an app, when it is opened and at most. With less TCP stands still for a fifth of a second. */
+  inputBytes: 64 * kib,
+  inputBytesMax: 512 * kib,
+  /** Over this share of it nothing grows. */
+  bufferedTightShare: 0.5,
+  /** Over this share of it those give way that stand still, down to the other one, so that not every turn looks for more. */
+  bufferedFullShare: 0.75,
+  bufferedRelievedShare: 0.625,
+  /** Who makes no progress for so long stands still. */
+  bufferedStillMs: 3_000,
+  bufferedLookMs: 100,
+  /** After more than so much waited, memory is given back to the system when it does not any more. */
+  bufferedCompactBytes: 4 * mib,
+  bufferedCompactLookMs: 2_000,
+  /** Windows of all streams beyond what they begin with. */
+  bufferedLentShare: 0.5,
+  /** Of what is left of that, to one stream at a time. */
+  bufferedLentOneShare: 0.0625,
   // Timers of a connection
   tlsHandshakeMs: 5_000,
   clientHelloMs: 5_000,
@@ -306,9 +331,20 @@ assert(
   "a pooled connection ends before its server closes it",
 );
 assert(
-  limits.h2LocalStreamWindowBytes < limits.h2LocalConnectionWindowBytes &&
-    limits.h2MeshStreamWindowBytes < limits.h2MeshConnectionWindowBytes,
+  limits.h2LocalStreamWindowBytesMax < limits.h2LocalConnectionWindowBytes &&
+    limits.h2MeshStreamWindowBytesMax < limits.h2MeshConnectionWindowBytes,
   "no single stream fills the window of its connection",
+);
+assert(
+  limits.h2StreamWindowBytes <= limits.h2LocalStreamWindowBytesMax &&
+    limits.h2StreamWindowBytes <= limits.h2MeshStreamWindowBytesMax,
+  "a window grows from where it begins",
+);
+assert(
+  limits.bufferedTightShare < limits.bufferedRelievedShare &&
+    limits.bufferedRelievedShare < limits.bufferedFullShare &&
+    limits.bufferedFullShare < 1,
+  "what gives way leaves room, and nothing grows before it has to",
 );
 assert(
   limits.pendingMax >= limits.h2LocalStreamsMax,

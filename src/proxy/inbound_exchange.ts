@@ -1,5 +1,6 @@
 /** A call that came from another proxy over mTLS: joins its exchange to the inbound pipeline. */
 import type { ClientStream, RequestHead, ResponseHead, ServerExchange } from "../http/exchange.ts";
+import type { Buffered } from "../http/buffered.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
@@ -26,7 +27,7 @@ export function serveInbound(
     return rescue(exchange, outcomes.notHere(serverName), requestId, true);
   if (service.local.stream) exchange.bePatient();
   if (exchange.request.upgrade !== null) exchange.keepUpgrade(service.local.upgrades ?? []);
-  const joined = new InboundExchange(exchange, requestId);
+  const joined = new InboundExchange(exchange, requestId, parts.shard.buffered);
   const { request } = exchange;
   joined.call = new InboundCall({
     shard: parts.shard,
@@ -55,8 +56,9 @@ class InboundExchange implements CallSink, BodyOwner {
   constructor(
     readonly exchange: ServerExchange,
     readonly requestId: string,
+    buffered: Buffered,
   ) {
-    this.#body = new RequestBody(exchange, this, false);
+    this.#body = new RequestBody(exchange, this, buffered, false);
   }
 
   get bytesSent(): number {

@@ -131,9 +131,13 @@ export function serveInboundTcp(near: NearSide, parts: ProxyParts, caller: Calle
   near.left = (outcome) => call.cancel(outcome);
   call.begin({
     opened: (far) => {
-      const pipe = new Pipe(near.join(), far, (ended, broken) => {
-        parts.open.delete(ended);
-        call.finish(broken, ended.near.bytes, ended.far.bytes);
+      const pipe = new Pipe(near.join(), far, {
+        shard: parts.shard,
+        ended: (ended, broken) => {
+          parts.open.delete(ended);
+          call.finish(broken, ended.near.bytes, ended.far.bytes);
+        },
+        onLimit: (limit) => parts.recorder.limitTripped(limit, "inbound"),
       });
       if (!pipe.over) parts.open.add(pipe, near.peer);
     },

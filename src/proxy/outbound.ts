@@ -108,7 +108,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const via = viaOf(request.version);
     this.#answerEdits = { remove: noEdits.remove, set, add: answerVia };
     this.#edits = via === answerVia ? this.#answerEdits : { remove: noEdits.remove, set, add: via };
-    this.#body = new RequestBody(exchange, this, true);
+    this.#body = new RequestBody(exchange, this, parts.shard.buffered, true);
     this.#grpc = request.version === "HTTP/2" && isGrpc(request.fields);
   }
 

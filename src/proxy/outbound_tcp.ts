@@ -207,9 +207,13 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
     this.#open = true;
     this.call.destination.streams.opened("tcp");
     this.near.left = null;
-    const pipe = new Pipe(this.near.join(), far, (ended, broken) => {
-      parts.open.delete(ended);
-      this.#finish(broken, ended.near.bytes, ended.far.bytes);
+    const pipe = new Pipe(this.near.join(), far, {
+      shard: parts.shard,
+      ended: (ended, broken) => {
+        parts.open.delete(ended);
+        this.#finish(broken, ended.near.bytes, ended.far.bytes);
+      },
+      onLimit: (limit) => parts.recorder.limitTripped(limit, `outbound ${this.source.key}`),
     });
     const peer = far instanceof SocketEnd ? (far.socket.tls?.peer ?? null) : null;
     if (!pipe.over) parts.open.add(pipe, peer);

@@ -2,10 +2,21 @@
  * Two ends of an opaque connection joined: bytes both ways as they come, with backpressure, half-close kept. A chunk is
  * handed on as the view that arrived; only what the other end does not take at once is copied.
  */
+import { untaken } from "../http/buffered.ts";
+import type { Shard } from "../http/shard.ts";
 import type { Outcome } from "../model/outcome.ts";
 
 /** Hears once that both ends are gone; how the first of them broke, null for an orderly end. */
 export type PipeEnded = (pipe: Pipe, broken: Outcome | null) => void;
+
+/** What a pipe belongs to. */
+export interface PipeOwner {
+  /** Counts what waits in its ends, and gathers what they send. */
+  readonly shard: Shard;
+  readonly ended: PipeEnded;
+  /** A limit of the limits table ended it. */
+  readonly onLimit: (limit: string) => void;
+}
 
 export class Pipe {
   #broken: Outcome | null = null;
@@ -14,7 +25,7 @@ export class Pipe {
   constructor(
     readonly near: PipeEnd,
     readonly far: PipeEnd,
-    readonly ended: PipeEnded,
+    readonly owner: PipeOwner,
   ) {
     near.join(this, far);
     far.join(this, near);
@@ -38,10 +49,16 @@ export class Pipe {
     this.far.reset();
   }
 
+  /** What waits at one end takes too much of what all share. */
+  giveWay(end: PipeEnd, limit: string): void {
+    this.owner.onLimit(limit);
+    this.destroy(end === this.near ? untaken : untakenFar);
+  }
+
   closed(end: PipeEnd, broken: Outcome | null): void {
     this.#broken ??= broken;
     const left = end === this.near ? this.far : this.near;
-    if (left.closed) return this.ended(this, this.#broken);
+    if (left.closed) return this.owner.ended(this, this.#broken);
     if (broken !== null) left.reset();
     else left.finish();
   }
@@ -91,3 +108,11 @@ export abstract class PipeEnd {
     this.pipe?.closed(this, broken);
   }
 }
+
+const untakenFar: Outcome = {
+  flag: "UO",
+  side: "upstream",
+  repeat: "no",
+  status: 503,
+  detail: "the service took too little of what was sent while much waited for others too",
+};

@@ -2,6 +2,7 @@
  * The body of a request on its way to whatever takes it, with backpressure. What has passed is kept as long as it is short,
  * so that another attempt can begin from the start.
  */
+import type { Buffered } from "../http/buffered.ts";
 import type { ClientStream, RequestSink, ServerExchange } from "../http/exchange.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -25,6 +26,7 @@ export class RequestBody implements RequestSink {
   constructor(
     readonly exchange: ServerExchange,
     readonly owner: BodyOwner,
+    readonly buffered: Buffered,
     /** Whether there may be another attempt. */
     private keeps: boolean,
   ) {}
@@ -57,6 +59,8 @@ export class RequestBody implements RequestSink {
   settle(): void {
     this.keeps = false;
     this.#kept = null;
+    this.buffered.count(-this.#keptBytes);
+    this.#keptBytes = 0;
   }
 
   /** The taker has room again. */
@@ -86,8 +90,10 @@ export class RequestBody implements RequestSink {
   }
 
   #keep(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#keptBytes + end - start > limits.replayBodyBytesMax) return this.settle();
+    const length = end - start;
+    if (this.#keptBytes + length > limits.replayBodyBytesMax || this.buffered.tight) return this.settle();
     (this.#kept ??= []).push(bytes.slice(start, end));
-    this.#keptBytes += end - start;
+    this.#keptBytes += length;
+    this.buffered.count(length);
   }
 }

@@ -1,8 +1,9 @@
 /** A socket as one end of an opaque connection. What the kernel does not take waits here; meanwhile the other end is paused. */
 import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
 import type { Outcome } from "../model/outcome.ts";
-import { copyBytes } from "../base/bytes.ts";
-import { PipeEnd } from "./pipe.ts";
+import { copyBytes, letGo } from "../base/bytes.ts";
+import { Hoard, type Hoarder } from "../http/buffered.ts";
+import { PipeEnd, type Pipe } from "./pipe.ts";
 
 /** What was read from a socket before it became an end. */
 export interface EarlyInput {
@@ -11,8 +12,9 @@ export interface EarlyInput {
   readonly ended: boolean;
 }
 
-export class SocketEnd extends PipeEnd implements SocketHandler {
+export class SocketEnd extends PipeEnd implements SocketHandler, Hoarder {
   #pending: Uint8Array | null = null;
+  #hoard: Hoard | null = null;
   #finOwed = false;
 
   constructor(
@@ -38,7 +40,20 @@ export class SocketEnd extends PipeEnd implements SocketHandler {
     const taken = this.#pending === null ? this.socket.write(bytes, start, end) : 0;
     if (taken === end - start || taken < 0) return true;
     this.#pending = joined(this.#pending, bytes, start + taken, end);
+    this.#weigh();
     return false;
+  }
+
+  #weigh(): void {
+    const bytes = this.#pending?.buffer.byteLength ?? 0;
+    if (bytes > 0 || this.#hoard !== null)
+      this.pipe?.owner.shard.buffered.weigh((this.#hoard ??= new Hoard(this)), bytes);
+  }
+
+  giveWay(limit: string): void {
+    this.#pending = null;
+    this.#weigh();
+    this.pipe?.giveWay(this, limit);
   }
 
   finish(): void {
@@ -59,7 +74,10 @@ export class SocketEnd extends PipeEnd implements SocketHandler {
   }
 
   data(chunk: Uint8Array): void {
+    const { shard } = (this.pipe as Pipe).owner;
+    shard.enter();
     this.received(chunk, 0, chunk.length);
+    shard.leave();
   }
 
   drain(): void {
@@ -68,9 +86,12 @@ export class SocketEnd extends PipeEnd implements SocketHandler {
     const taken = this.socket.write(pending);
     if (taken >= 0 && taken < pending.length) {
       this.#pending = pending.subarray(taken);
+      if (taken > 0 && this.#hoard !== null) this.pipe?.owner.shard.buffered.moved(this.#hoard);
       return;
     }
     this.#pending = null;
+    letGo(pending);
+    this.#weigh();
     if (this.#finOwed) this.socket.shutdown();
     else this.hasRoom();
   }
@@ -81,6 +102,7 @@ export class SocketEnd extends PipeEnd implements SocketHandler {
 
   close(error: SocketError | null): void {
     this.#pending = null;
+    this.#weigh();
     this.gone(brokenSocket(error, this.side));
   }
 }

@@ -8,6 +8,8 @@ export class FakeSocket implements Socket {
   readonly remotePort = 1;
   readonly localPort = 2;
   readonly tls = null;
+  /** What it was last told to keep of what comes. */
+  inputBytes = Number.POSITIVE_INFINITY;
   written: Uint8Array = new Uint8Array(0);
   /** System calls. */
   writes = 0;
@@ -27,6 +29,10 @@ export class FakeSocket implements Socket {
     const bytes = this.written.subarray(this.#taken);
     this.#taken = this.written.length;
     return bytes;
+  }
+
+  limitInput(bytes: number): void {
+    this.inputBytes = bytes;
   }
 
   write(bytes: Uint8Array, start = 0, end = bytes.length): number {

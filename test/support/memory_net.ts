@@ -132,6 +132,8 @@ class MemorySocket implements Socket {
     this.#paused = true;
   }
 
+  limitInput(): void {}
+
   resume(): void {
     this.#paused = false;
     this.#wake();

@@ -101,6 +101,8 @@ export interface MachinePlan {
   /** The machine asks the controller for what it wants. */
   readonly ask?: (plane: DataPlane) => void;
   readonly confirmed?: (key: string) => void;
+  /** What may wait in it for peers that do not take it. */
+  readonly bufferedBytesMax?: number;
 }
 
 export interface TestMachine {
@@ -167,7 +169,7 @@ export class Planes {
     const plane = new DataPlane({
       net: plan.net ?? runtime.net,
       listening: plan.net ?? runtime.net,
-      shard: new Shard(plan.clock ?? runtime.clock),
+      shard: new Shard(plan.clock ?? runtime.clock, plan.bufferedBytesMax),
       random: runtime.random,
       recorder: records,
       credentials: {

@@ -35,7 +35,9 @@ export interface Profile {
   readonly streamsMax: number;
   /** Requests that one turn of the event loop takes from one connection, so that no connection makes others wait. */
   readonly requestsPerTurnMax: number;
+  /** Of a stream when it begins, and at most once it is known to be used. */
   readonly streamWindowBytes: number;
+  readonly streamWindowBytesMax: number;
   readonly connectionWindowBytes: number;
   readonly frameBytesMax: number;
   /** Of its requests. */
@@ -49,7 +51,8 @@ export interface Profile {
 const loopback = {
   streamsMax: limits.h2LocalStreamsMax,
   requestsPerTurnMax: limits.h2LocalRequestsPerTurnMax,
-  streamWindowBytes: limits.h2LocalStreamWindowBytes,
+  streamWindowBytes: limits.h2StreamWindowBytes,
+  streamWindowBytesMax: limits.h2LocalStreamWindowBytesMax,
   connectionWindowBytes: limits.h2LocalConnectionWindowBytes,
   frameBytesMax: limits.h2FrameBytesMax,
   scheme: "http",
@@ -68,7 +71,8 @@ export const profiles = {
     streamsMax: limits.h2MeshStreamsMax,
     // Many clients share it, and what one turn answers leaves in one write.
     requestsPerTurnMax: limits.h2FramesPerTurnMax,
-    streamWindowBytes: limits.h2MeshStreamWindowBytes,
+    streamWindowBytes: limits.h2StreamWindowBytes,
+    streamWindowBytesMax: limits.h2MeshStreamWindowBytesMax,
     connectionWindowBytes: limits.h2MeshConnectionWindowBytes,
     frameBytesMax: limits.h2MeshFrameBytesMax,
     scheme: "https",

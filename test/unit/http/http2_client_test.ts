@@ -376,7 +376,12 @@ test("a plain CONNECT is a tunnel after 2xx, and names only its authority", asyn
 });
 
 test("a paused answer grants its stream no window, the connection all of it", async () => {
-  const small: Profile = { ...profiles.mesh, streamWindowBytes: 65_536, connectionWindowBytes: 131_072 };
+  const small: Profile = {
+    ...profiles.mesh,
+    streamWindowBytes: 65_536,
+    streamWindowBytesMax: 65_536,
+    connectionWindowBytes: 131_072,
+  };
   const pair = await connect({ profile: small });
   const { heard, stream } = await begun(pair);
   stream.pause();

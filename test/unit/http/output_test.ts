@@ -17,7 +17,7 @@ class CountingShard extends Shard {
 test("whatever is written after its end takes no buffer and goes nowhere", () => {
   const shard = new CountingShard(new ManualClock());
   const socket = new FakeSocket();
-  const output = new Output(socket, shard);
+  const output = new Output(socket, shard, { giveWay() {} });
   output.discard();
   output.text("HTTP/1.1 200 OK");
   output.line("date", "today");

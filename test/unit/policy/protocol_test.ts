@@ -26,6 +26,7 @@ function pipe(takes = Number.POSITIVE_INFINITY): {
     },
     pause() {},
     resume() {},
+    limitInput() {},
     shutdown() {},
     destroy: () => void (destroyed = true),
     reset() {},
