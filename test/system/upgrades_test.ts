@@ -5,6 +5,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { binaryMissing } from "../../compile/repository.ts";
+import { ports } from "../../src/model/ports.ts";
+import { addressOf } from "../support/addresses.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { runtime } from "../support/runtime_under_test.ts";
 import { waitFor } from "../support/processes.ts";
@@ -76,6 +78,29 @@ describe.skipIf(binaryMissing)("an upgrade", () => {
       end.socket.destroy();
     }
     expect(app.heads.join()).not.toMatch(/h2c|http2-settings|delete/);
+  });
+
+  test("or CONNECT on the controller's port, by somebody without a certificate, is answered, and CONNECT ended", async () => {
+    const dial = (): Promise<End> =>
+      dialled(runtime, {
+        ...{ host: addressOf(0), port: ports.controller, timeoutMs: 5_000 },
+        tls: {
+          ...{ trustPem: [], alpn: ["http/1.1"], serverName: "controller.heddle", verify: "unverified" },
+          ...{ handshakeTimeoutMs: 5_000, accept: () => null },
+        },
+      });
+    const tunnel = await dial();
+    expect(await ask(tunnel, "CONNECT vm-a:22 HTTP/1.1\r\nHost: vm-a:22\r\n\r\n")).toStartWith(
+      "HTTP/1.1 405",
+    );
+    await until(() => tunnel.heard.ended || tunnel.heard.closed, "it is ended");
+    const upgrade = await dial();
+    for (const [before, protocol] of ["chat", "h2c"].entries()) {
+      upgrade.socket.write(Buffer.from(offer("controller", protocol)));
+      const answers = (): number => upgrade.heard.text().split("HTTP/1.1 404 ").length - 1;
+      await until(() => answers() === before + 1, `${protocol} is answered`);
+    }
+    for (const { socket } of [tunnel, upgrade]) socket.destroy();
   });
 
   test("that the service names passes, and both machines log it", async () => {
