@@ -7,11 +7,15 @@ import { binaryPath, bun, outputOf, root } from "./repository.ts";
 /** Modules that run as workers; in the binary they are found by their path from the root of the sources. */
 const workers = ["src/policy/worker.ts"].filter((worker) => existsSync(join(root, worker)));
 
-/** How every binary is compiled: nothing of the folder it is started in is read. */
+/**
+ * How every binary is compiled: nothing of the folder it is started in is read, and what a command imports when it needs it is
+ * loaded then, which is half of the start of a sealed process.
+ */
 export const compileFlags: readonly string[] = [
   "--compile",
   "--format=esm",
   "--bytecode",
+  "--splitting",
   "--minify-syntax",
   "--no-compile-autoload-dotenv",
   "--no-compile-autoload-bunfig",
