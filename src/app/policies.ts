@@ -5,7 +5,12 @@ import type { Shard } from "../http/shard.ts";
 import { limits } from "../model/limits.ts";
 import type { PolicyRef, Snapshot } from "../model/snapshot.ts";
 import { createPolicyChain, type PolicyChain } from "../policy/chain.ts";
-import { createPolicyHost, type PolicyHost } from "../policy/policy_host.ts";
+import {
+  createPolicyHost,
+  type PolicyHost,
+  type PolicyHostStatus,
+  type PolicyStatus,
+} from "../policy/policy_host.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { policyCpu } from "../telemetry/policy_telemetry.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -17,6 +22,7 @@ export interface Policies {
   /** What is on disk of them; what is missing fails as its policy says. */
   prepareFromDisk(snapshot: Snapshot): Promise<void>;
   ready(): boolean;
+  status(): PolicyHostStatus;
   close(): void;
 }
 
@@ -73,6 +79,7 @@ export function startPolicies(
       });
     },
     ready: () => host.status().policies.every((policy) => policy.state !== "waiting"),
+    status: () => host.status(),
     close: () => host.close(),
   };
 }
@@ -110,22 +117,30 @@ function hashOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+function isAside(state: PolicyStatus["state"]): boolean {
+  return state === "quarantined" || state === "trial";
+}
+
 function exposeHost(metrics: Metrics, host: PolicyHost): void {
   const sealed = metrics.gauge(
     "heddle_policy_host_sealed",
-    "1 while the policy host runs under its whole seal.",
+    "1 while each process of policies runs under its whole seal.",
   );
-  const starts = metrics.counter("heddle_policy_host_starts_total", "How often the policy host was started.");
+  const starts = metrics.counter(
+    "heddle_policy_host_starts_total",
+    "How often a process of policies was started.",
+  );
   let countedStarts = 0;
   const quarantined = metrics.gauge(
     "heddle_policies_quarantined",
-    "Policy versions that failed too often to be asked.",
+    "Policy versions that failed too often to be asked, those on trial included.",
   );
   metrics.collect(() => {
     const status = host.status();
-    sealed().set(status.sealed === true ? 1 : 0);
+    const { processes } = status;
+    sealed().set(processes.length > 0 && processes.every((each) => each.sealed === true) ? 1 : 0);
     starts().add(status.starts - countedStarts);
     countedStarts = status.starts;
-    quarantined().set(status.policies.filter((policy) => policy.state === "quarantined").length);
+    quarantined().set(status.policies.filter((policy) => isAside(policy.state)).length);
   });
 }

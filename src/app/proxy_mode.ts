@@ -160,7 +160,13 @@ export async function startProxy(
               listeners: !ends,
               policies: policies.ready(),
             }),
-            config: () => ({ settings, machine, ending: ends, snapshot: plane.state?.snapshot ?? null }),
+            config: () => ({
+              settings,
+              machine,
+              ending: ends,
+              snapshot: plane.state?.snapshot ?? null,
+              policies: policies.status(),
+            }),
           }),
         );
   return {

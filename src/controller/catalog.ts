@@ -7,15 +7,11 @@ import { issueText } from "../config/issue.ts";
 import { documentKey, loadDocuments } from "../config/load.ts";
 import type { Document } from "../model/document.ts";
 import type { Instance, Node } from "../model/service.ts";
+import type { PolicyRef } from "../model/snapshot.ts";
 
 /** A bundle with what the controller must know of it. */
-export interface StoredPolicy {
-  readonly name: string;
-  readonly version: string;
-  readonly hash: string;
+export interface StoredPolicy extends PolicyRef {
   readonly text: string;
-  readonly onError: "open" | "closed";
-  readonly cpuMs: number;
 }
 
 /** A document as it was applied. */

@@ -30,8 +30,12 @@ export function createPolicyBundler(runtime: Runtime): PolicyBundler {
       const answers = await Promise.all(pushes.map((push) => compiler.compile(push)));
       // A given policy takes the place of one of its name that ships.
       const policies = new Map<string, StoredPolicy>();
-      for (const script of answers.flatMap((answer) => answer.scripts))
-        if (!policies.has(script.meta.name)) policies.set(script.meta.name, storedPolicy(script));
+      for (const [at, { scripts }] of answers.entries()) {
+        for (const script of scripts) {
+          const { name } = script.meta;
+          if (!policies.has(name)) policies.set(name, { ...storedPolicy(script), shipped: at > 0 });
+        }
+      }
       return { policies: [...policies.values()], issues: answers.flatMap((answer) => answer.issues) };
     },
     check: (policy, options) => checker.check(policy, options),
@@ -103,6 +107,6 @@ class OptionsChecker {
   }
 }
 
-function refOf({ hash, name, version, onError, cpuMs }: StoredPolicy): PolicyRef {
-  return { hash, name, version, onError, cpuMs };
+function refOf({ text: _text, ...ref }: StoredPolicy): PolicyRef {
+  return ref;
 }

@@ -4,6 +4,7 @@ import { documentKey, type LoadedDocument } from "../config/load.ts";
 import { issueAt } from "../config/read_document.ts";
 import type { Path } from "../config/yaml_file.ts";
 import type { Document, PolicyUse } from "../model/document.ts";
+import { limits } from "../model/limits.ts";
 import { servicesNamedIn } from "../policy/named_services.ts";
 import type { StoredPolicy } from "./catalog.ts";
 
@@ -31,11 +32,18 @@ export async function checkPolicyUses(
 }> {
   const issues: ApiIssue[] = [];
   const leadsTo = new Map<string, readonly string[]>();
+  const processes = new Set<string>();
   for (const { document, source } of documents) {
     const reached = new Set<string>();
     for (const { use, path } of usesOf(document)) {
       const policy = policies.get(use.use);
       if (policy === undefined) continue;
+      // Those that ship share one.
+      processes.add(policy.shipped === true ? "" : policy.name);
+      if (processes.size > limits.policyProcessesMax) {
+        issues.push(issueAt(source, [...path, "use"], tooMany(policy.name)));
+        return { issues, leadsTo };
+      }
       const answer = await bundler.check(policy, use.with);
       for (const issue of answer.issues) {
         const place = [...path, "with", ...issue.path.split(".").filter((step) => step !== "")];
@@ -46,6 +54,12 @@ export async function checkPolicyUses(
     if (reached.size > 0) leadsTo.set(documentKey(document), [...reached].sort());
   }
   return { issues, leadsTo };
+}
+
+/** Each proxy that carries such a service would need one process more than it may have. */
+function tooMany(name: string): string {
+  const most = limits.policyProcessesMax;
+  return `the policy "${name}" is one too many: documents may use ${most} different policies, those that ship with heddle counted as one (policyProcessesMax)`;
 }
 
 function usesOf(document: Document): { readonly use: PolicyUse; readonly path: Path }[] {

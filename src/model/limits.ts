@@ -272,21 +272,32 @@ export const limits = {
   policyCheckerIdleMs: 5_000,
   policyBundleBytesMax: mib,
   policyInboxMax: 1024,
+  /** Sealed processes of one proxy: one for each name of a policy, and one for all that ship. */
+  policyProcessesMax: 32,
   policyMemoryBytesMax: 64 * mib,
-  policyHostBaseBytesMax: 192 * mib,
+  policyHostBaseBytesMax: 96 * mib,
   policyHostWatchMs: 20,
   policyTripsMax: 5,
   policyTripWindowMs: 60_000,
+  /** A policy that is put aside is tried again after so long; each time that it fails at once, after twice as long. */
+  policyQuarantineMs: 5_000,
+  policyQuarantineMaxMs: 300_000,
   policyRespawnMs: 10,
   policyRespawnMaxMs: 5_000,
-  policyReadyMs: 1_000,
+  policyReadyMs: 3_000,
   policyMessageBytesMax: 256 * kib,
   policyFrameBytesMax: 4 * mib,
-  policyBacklogBytesMax: 16 * mib,
+  policyBacklogBytesMax: 4 * mib,
   policyBatchCallsMax: 256,
-  policyLoadMs: 2_000,
-  policyHangMs: 50,
+  /** Processor time of the thread of a policy: whoever takes more without an answer is ended. */
+  policyLoadCpuMs: 2_000,
+  policyHangCpuMs: 50,
+  /** The same for one that may take more for a call: so many times what it may take. */
   policyHangFactor: 10,
+  /** Time by the wall, however little of it the policy had a processor. */
+  policyLoadMs: 20_000,
+  policyHangMs: 5_000,
+  policyHangWallFactor: 50,
   policyWatchdogMs: 10,
   /** Of a push: processor time of the sealed compiler, and far above it time, for machines that are busy. */
   policyBundleMs: 10_000,
@@ -300,9 +311,15 @@ export const limits = {
   policyIssueLengthMax: 300,
   policyNameLengthMax: 63,
   policyVersionLengthMax: 32,
+  policyHostStartMs: 10_000,
+  /** After so long a silence its processor time is looked at. */
   policyHostSilentMs: 1_000,
+  policyHostSilentCpuMs: 5_000,
   policyHostIdleWatchMs: 1_000,
   policyReasonLengthMax: 200,
+  policyDescriptionLengthMax: 4 * kib,
+  /** What a process may still say of policies that were taken from it. */
+  policyLateFramesMax: 10_000,
   policyFieldLengthMax: 8 * kib,
   // Telemetry
   seriesPerMetricMax: 2_000,
@@ -398,6 +415,10 @@ assert(
   "every service that exists has room among those that a machine uses, whatever else it asks for",
 );
 assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowed");
+assert(
+  limits.policyHangFactor * limits.policyCpuMaxMs < limits.policyHostSilentCpuMs,
+  "a policy host has time to end a worker that hangs before it is ended itself",
+);
 assert(limits.leafMs <= limits.leafMsMax, "the default certificate is allowed");
 assert(
   limits.leafMs < limits.intermediateMs && limits.intermediateMs < limits.rootMs,

@@ -136,4 +136,6 @@ export interface PolicyRef {
   readonly version: string;
   readonly onError: "open" | "closed";
   readonly cpuMs: number;
+  /** It came with heddle: it may share a process with others that did. */
+  readonly shipped?: boolean;
 }

@@ -1,10 +1,11 @@
 /**
- * Calls on their way to the policy host and back: those of one turn and one policy travel together, some wait until their policy
- * is loaded, and each is answered exactly once, by the host or with the reason why not.
+ * Calls on their way to a sealed process and back: those of one turn and one policy travel together, some wait until their policy
+ * is loaded, and each is answered exactly once, by the policy that it was asked of or with the reason why not.
  */
 import { limits } from "../model/limits.ts";
 import type { Clock } from "../../runtime/contract.ts";
-import type { LoadedPolicy } from "./loaded_policy.ts";
+import { AnswersReader } from "./answers.ts";
+import { countCpu, type LoadedPolicy } from "./loaded_policy.ts";
 import type { Answer } from "./policy_call.ts";
 
 /** A call of a policy that fails closed, made before the policy was ready. */
@@ -26,20 +27,29 @@ export interface CallBatchesOptions {
   readonly clock: Clock;
   /** Everything that may have calls. */
   readonly policies: () => Iterable<LoadedPolicy>;
-  readonly number: () => number;
   /** Sends a batch; `owesSinceMs` is set when nothing was under way before. */
   readonly send: (policy: LoadedPolicy, number: number, text: string, owesSinceMs: number | null) => void;
   /** All batches of a turn were sent. */
   readonly flushed: () => void;
+  /** An answer of the policy was no JSON. */
+  readonly unreadable: (policy: LoadedPolicy, reason: string) => void;
 }
+
+/** By far the most frequent answer. */
+const next = '{"do":"next"}';
+const nextDecision: unknown = Object.freeze({ do: "next" });
+const notJson = "its answer is no JSON";
 
 export class CallBatches {
   /** Calls that were taken and not answered. */
   inFlight = 0;
   readonly #options: CallBatchesOptions;
   readonly #batches = new Map<number, Batch>();
+  readonly #reader = new AnswersReader();
   #waiting: Waiting[] = [];
+  #waitingLength = 0;
   #flushing = false;
+  #nextNumber = 0;
 
   constructor(options: CallBatchesOptions) {
     this.#options = options;
@@ -56,7 +66,7 @@ export class CallBatches {
   }
 
   get full(): boolean {
-    return this.inFlight >= limits.policyInboxMax;
+    return this.inFlight >= limits.policyInboxMax || this.#waitingLength > limits.policyBacklogBytesMax;
   }
 
   /** Leaves with the other calls of this turn. */
@@ -84,6 +94,7 @@ export class CallBatches {
     this.inFlight++;
     const untilMs = this.#options.clock.now() + limits.policyReadyMs;
     this.#waiting.push({ policy, text, answer, untilMs });
+    this.#waitingLength += text.length;
   }
 
   /** The policy is loaded: those that wait for it leave. */
@@ -98,53 +109,74 @@ export class CallBatches {
   }
 
   #send(policy: LoadedPolicy): void {
-    const { clock, number, send } = this.#options;
+    const { clock, send } = this.#options;
     const { answers, texts } = policy;
     policy.answers = [];
     policy.texts = [];
     policy.textLength = 0;
-    const own = number();
+    const number = this.#nextNumber;
+    this.#nextNumber = (number + 1) >>> 0;
     const sentMs = clock.now();
     const first = this.#batches.size === 0;
-    this.#batches.set(own, { policy, answers, sentMs, answered: 0 });
-    send(policy, own, `[${clock.wallMs()},[${texts.join(",")}]]`, first ? sentMs : null);
+    this.#batches.set(number, { policy, answers, sentMs, answered: 0 });
+    const text = `${answers.length} [${clock.wallMs()},[${texts.join(",")}]]`;
+    send(policy, number, text, first ? sentMs : null);
   }
 
-  policyOf(number: number): LoadedPolicy | null {
-    return this.#batches.get(number)?.policy ?? null;
-  }
-
-  /** Some calls of a batch were answered, in order. */
-  answer(number: number, us: readonly number[], answers: readonly unknown[]): void {
+  /**
+   * Takes a part of the answers to a batch, or the `last` one. Null, or how that breaks the protocol: nothing of it was taken
+   * then.
+   */
+  take(policy: LoadedPolicy, number: number, text: string, last: boolean): string | null {
     const batch = this.#batches.get(number);
-    if (batch === undefined) return;
-    for (let index = 0; index < us.length && batch.answered < batch.answers.length; index++) {
-      const decision = answers[index];
-      const answer = batch.answers[batch.answered++];
-      this.inFlight--;
-      answer?.({ ok: true, decision, us: us[index] ?? 0 });
+    if (batch === undefined || batch.policy !== policy) return "it answers a batch that it was not asked";
+    const reader = this.#reader;
+    const problem = reader.read(text);
+    if (problem !== null) return `it answers so that nobody can read it: ${problem}`;
+    const { count, first } = reader;
+    const end = first + count;
+    const whole = batch.answers.length;
+    if (first !== batch.answered) return `it answers call ${first} where ${batch.answered} comes next`;
+    if (last ? end !== whole : end > whole || count === 0) {
+      return `it answers ${end} calls of the ${whole} that it was asked`;
     }
+    countCpu(policy, reader.cpuUs, this.#options.clock.now());
+    // Whoever is answered may have all others failed.
+    for (let left = count; left > 0 && batch.answered < whole; left--) this.#answer(batch, reader);
+    if (last) this.#batches.delete(number);
+    return null;
   }
 
-  /** There will be no more answers to a batch. False: there were too few, and the rest has failed for that reason. */
-  close(number: number, reason: string): boolean {
-    const batch = this.#batches.get(number);
-    if (batch === undefined) return true;
-    const whole = batch.answered === batch.answers.length;
-    if (whole) this.#batches.delete(number);
-    else this.failBatch(number, reason);
-    return whole;
+  #answer(batch: Batch, reader: AnswersReader): void {
+    const { us } = reader;
+    const text = reader.next();
+    const answer = batch.answers[batch.answered++];
+    this.inFlight--;
+    if (text === next) return answer?.({ ok: true, decision: nextDecision, us });
+    const decision = parsed(text);
+    if (decision !== undefined) return answer?.({ ok: true, decision, us });
+    answer?.({ ok: false, reason: notJson, us });
+    this.#options.unreadable(batch.policy, notJson);
   }
 
-  failBatch(number: number, reason: string): void {
+  /** Fails what is left of a batch; false: it was not asked of this policy. */
+  failOf(policy: LoadedPolicy, number: number, reason: string): boolean {
+    if (this.#batches.get(number)?.policy !== policy) return false;
+    this.#failBatch(number, reason);
+    return true;
+  }
+
+  #failBatch(number: number, reason: string): void {
     const batch = this.#batches.get(number);
     if (batch === undefined) return;
     this.#batches.delete(number);
-    this.#fail(batch.answers.slice(batch.answered), reason);
+    const left = batch.answers.slice(batch.answered);
+    batch.answered = batch.answers.length;
+    this.#fail(left, reason);
   }
 
   failBatchesOf(policy: LoadedPolicy, reason: string): void {
-    for (const [number, batch] of this.#batches) if (batch.policy === policy) this.failBatch(number, reason);
+    for (const [number, batch] of this.#batches) if (batch.policy === policy) this.#failBatch(number, reason);
   }
 
   /** Everything that waits for this policy gets the reason. */
@@ -183,6 +215,16 @@ export class CallBatches {
     if (taken.length === 0) return taken;
     this.#waiting = this.#waiting.filter((each) => !which(each));
     this.inFlight -= taken.length;
+    for (const { text } of taken) this.#waitingLength -= text.length;
     return taken;
+  }
+}
+
+/** Undefined, which no JSON is, when it is none. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

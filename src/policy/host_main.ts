@@ -1,5 +1,5 @@
 /**
- * The policy host: a child process of the proxy that runs policies and may do nothing else. `heddle policy-host` locks
+ * The policy host: a child process of the proxy that runs the policies of one name and may do nothing else. `heddle policy-host` locks
  * itself and starts anew; that second life opens its channel, closes the seal and only then takes policies. A host that
  * cannot be sealed says so and runs: whether that is good enough is the proxy's decision.
  */
@@ -8,6 +8,8 @@ import { limits } from "../model/limits.ts";
 import { HostedPolicy } from "./hosted_policy.ts";
 import { FrameChannel, frameKinds, type LoadText, type ReadyText } from "./protocol.ts";
 import { closeSeal, restartLocked, type Role } from "./seal.ts";
+import { SpareWorker } from "./spare_worker.ts";
+import { ThreadClock } from "./thread_clock.ts";
 
 /** Second argument of the second life. */
 const locked = "locked";
@@ -25,6 +27,8 @@ export function runPolicyHost(runtime: Runtime, args: readonly string[]): void {
 /** The channel is opened before the seal closes, because opening it takes calls that are denied afterwards. */
 function serve(runtime: Runtime, role: Role, seal: () => string | null): void {
   const policies = new Map<number, HostedPolicy>();
+  const workers = role === "host" ? new SpareWorker(runtime.workers) : null;
+  const threads = new ThreadClock(runtime.native);
   let watching = false;
 
   const watch = (): void => {
@@ -39,17 +43,23 @@ function serve(runtime: Runtime, role: Role, seal: () => string | null): void {
     runtime.clock.after(limits.policyWatchdogMs, watch);
   };
 
+  const load = (id: number, text: string): void => {
+    if (workers === null) return;
+    policies.get(id)?.end();
+    const { clock } = runtime;
+    const worker = workers.take.bind(workers);
+    policies.set(
+      id,
+      new HostedPolicy({ id, load: JSON.parse(text) as LoadText, worker, clock, threads, send }),
+    );
+  };
+
   const channel = new FrameChannel((handler) => runtime.process.channel(handler), runtime.clock, {
     frame(kind, id, number, text) {
       startWatching();
       switch (kind) {
         case frameKinds.load:
-          policies.get(id)?.end();
-          policies.set(
-            id,
-            new HostedPolicy(id, JSON.parse(text) as LoadText, runtime.workers, runtime.clock, send),
-          );
-          return;
+          return load(id, text);
         case frameKinds.unload:
           policies.get(id)?.end();
           policies.delete(id);

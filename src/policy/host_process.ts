@@ -5,18 +5,28 @@
  */
 import { Backoff } from "../base/backoff.ts";
 import { limits } from "../model/limits.ts";
-import type { Child, Clock, ProcessHost, Random } from "../../runtime/contract.ts";
+import type { Child, Clock, ProcessHost, Random, Timer } from "../../runtime/contract.ts";
 import { policyHostEnvironment } from "./host_environment.ts";
+import { processBytesMax } from "./memory.ts";
 import { FrameChannel, type FrameKind, type ReadyText } from "./protocol.ts";
 
 export interface HostProcessOptions {
-  readonly process: Pick<ProcessHost, "spawn" | "self" | "residentBytesOf">;
+  readonly process: Pick<ProcessHost, "spawn" | "self" | "residentBytesOf" | "processorMsOf">;
   readonly clock: Clock;
   readonly random: Pick<Random, "unit">;
   readonly started: () => void;
   readonly frame: (kind: number, first: number, second: number, text: string) => void;
-  /** It is gone and why; the next life begins in `waitMs`. */
-  readonly lost: (reason: string, waitMs: number) => void;
+  /** It is gone and why; whether there will be another life is the owner's word (`startLater`). */
+  readonly lost: (reason: string) => void;
+}
+
+export interface Load {
+  /** How many it holds. */
+  readonly policies: number;
+  /** It was asked something. */
+  readonly owing: boolean;
+  /** How long it may be silent then, whatever the machine is busy with. */
+  readonly patienceMs: number;
 }
 
 export class HostProcess {
@@ -28,9 +38,10 @@ export class HostProcess {
   #child: Child | null = null;
   #channel: FrameChannel | null = null;
   #heardMs = 0;
+  /** Processor time it had taken when its silence became long; null while it is not. */
+  #silentCpuMs: number | null = null;
+  #next: Timer | null = null;
   #closed = false;
-  /** Why it was ended by us; null when it went by itself. */
-  #verdict: string | null = null;
 
   constructor(options: HostProcessOptions) {
     this.#options = options;
@@ -44,6 +55,11 @@ export class HostProcess {
   /** Whether there is a process, sealed or not. */
   get lives(): boolean {
     return this.#child !== null;
+  }
+
+  /** Whether there is one, or will be in a moment. */
+  get begun(): boolean {
+    return this.#child !== null || this.#next !== null;
   }
 
   /** 0 when there is none. */
@@ -60,7 +76,6 @@ export class HostProcess {
     const { process, clock, started, frame } = this.#options;
     this.starts++;
     this.seal = null;
-    this.#verdict = null;
     this.#heardMs = clock.now();
     const said: string[] = [];
     const child = process.spawn({
@@ -76,9 +91,12 @@ export class HostProcess {
     this.#channel = new FrameChannel((handler) => child.channel(handler), clock, {
       frame: (kind, first, second, text) => {
         this.#heardMs = clock.now();
+        this.#silentCpuMs = null;
         frame(kind, first, second, text);
       },
-      gone: () => child.kill("SIGKILL"),
+      // One that went by itself is told of by its exit.
+      gone: (reason, broken) =>
+        broken ? this.end(`it broke the protocol: ${reason}`) : child.kill("SIGKILL"),
     });
     started();
   }
@@ -95,6 +113,7 @@ export class HostProcess {
   /** From now on it owes an answer. */
   owes(sinceMs: number): void {
     this.#heardMs = sinceMs;
+    this.#silentCpuMs = null;
   }
 
   /** It does its work: it may be started again quickly. */
@@ -103,46 +122,58 @@ export class HostProcess {
   }
 
   /** Ends it when it takes too much memory for so many policies, or owes something and is silent. */
-  judge(policies: number, owing: boolean): void {
+  judge({ policies, owing, patienceMs }: Load): void {
     const child = this.#child;
     if (child === null) return;
     const { process, clock } = this.#options;
     const bytes = process.residentBytesOf(child.pid);
-    const most = limits.policyHostBaseBytesMax + policies * limits.policyMemoryBytesMax;
+    const most = processBytesMax(policies);
     if (bytes !== null && bytes > most) {
-      return this.#end(child, `it took ${mib(bytes)} MiB of memory, more than ${mib(most)}`);
+      return this.end(`it took ${mib(bytes)} MiB of memory, more than ${mib(most)}`);
     }
-    const silent = clock.now() - this.#heardMs;
-    if ((owing || this.seal === null) && silent > limits.policyHostSilentMs) {
-      this.#end(child, `it was silent for ${Math.round(silent)} ms`);
+    const silentMs = clock.now() - this.#heardMs;
+    if (!owing || silentMs < limits.policyHostSilentMs) return;
+    const mostMs = this.seal === null ? limits.policyHostStartMs : patienceMs;
+    const cpuMs = process.processorMsOf(child.pid) ?? 0;
+    this.#silentCpuMs ??= cpuMs;
+    const tookMs = cpuMs - this.#silentCpuMs;
+    if (silentMs > mostMs || tookMs > limits.policyHostSilentCpuMs) {
+      this.end(`it was silent for ${Math.round(silentMs)} ms`);
     }
   }
 
   close(): void {
     this.#closed = true;
+    this.#next?.cancel();
     this.#channel?.destroy();
     this.#child?.kill("SIGKILL");
     this.#child = null;
     this.#channel = null;
   }
 
-  #end(child: Child, reason: string): void {
-    this.#verdict ??= reason;
+  /** Ends it and tells why. */
+  end(reason: string): void {
+    const child = this.#child;
+    if (child === null) return;
     child.kill("SIGKILL");
+    this.#lost(child, reason);
   }
 
-  #lost(child: Child, how: string): void {
+  #lost(child: Child, reason: string): void {
     if (this.#closed || child !== this.#child) return;
-    const { clock, lost } = this.#options;
-    const reason = this.#verdict ?? how;
     this.#channel?.destroy();
     this.#child = null;
     this.#channel = null;
     this.seal = null;
-    const waitMs = this.#backoff.nextMs();
-    lost(reason, waitMs);
-    clock.after(waitMs, () => {
-      if (!this.#closed) this.start();
+    this.#options.lost(reason);
+  }
+
+  /** The next life, after a while. */
+  startLater(): void {
+    if (this.#closed || this.begun) return;
+    this.#next = this.#options.clock.after(this.#backoff.nextMs(), () => {
+      this.#next = null;
+      this.start();
     });
   }
 }

@@ -1,49 +1,47 @@
 /**
- * The policy host as the proxy sees it: policies are loaded into a sealed child process, asked, and put aside when they fail too
- * often. Whoever runs the process is `host_process.ts`, whoever carries calls is `call_batches.ts`; here they meet: what the
- * process says is told to those whom it concerns, and its end to everybody.
+ * The policies of a proxy: each name has a sealed process of its own with all versions of it inside, those that ship share one.
+ * So what breaks a worker, a realm or a process breaks one policy, and the others answer meanwhile; `policy_process.ts` is one
+ * of them. How many there may be is `policyProcessesMax`; a policy beyond that cannot be asked and fails as it says of itself.
  */
 import { limits } from "../model/limits.ts";
 import type { PolicyBinding, PolicyRef } from "../model/snapshot.ts";
-import type { Clock, ProcessHost, Random, Timer } from "../../runtime/contract.ts";
+import type { Clock, ProcessHost, Random } from "../../runtime/contract.ts";
 import type { Counter } from "../telemetry/metrics.ts";
-import { CallBatches } from "./call_batches.ts";
-import { HostProcess } from "./host_process.ts";
-import { countCpu, newPolicy, type LoadedPolicy } from "./loaded_policy.ts";
-import { OptionsChecks, optionsProblem, type OptionsAnswer } from "./options_checks.ts";
-import { encodeCall, type Answer, type PolicyCall } from "./policy_call.ts";
-import { frameKinds, type AnswersText, type LostText, type ReadyText } from "./protocol.ts";
+import { newPolicy, type LoadedPolicy } from "./loaded_policy.ts";
+import { policiesBytesMax } from "./memory.ts";
+import { optionsProblem, type OptionsAnswer } from "./options_checks.ts";
+import type { Answer, PolicyCall } from "./policy_call.ts";
+import { PolicyProcess, type PolicyProcessStatus } from "./policy_process.ts";
 
 export interface PolicyHostOptions {
-  readonly process: Pick<ProcessHost, "spawn" | "self" | "residentBytesOf">;
+  readonly process: Pick<ProcessHost, "spawn" | "self" | "residentBytesOf" | "processorMsOf">;
   readonly clock: Clock;
   readonly random: Pick<Random, "unit">;
   /** Something an operator should hear of: one plain sentence. */
   readonly report: (sentence: string) => void;
-  /** Counts the CPU seconds that a policy takes in the host; asked for once per policy. */
+  /** Counts the CPU seconds that a policy takes in its process; asked for once per policy. */
   readonly cpuCounter?: (ref: PolicyRef) => Pick<Counter, "add">;
 }
 
 export interface PolicyStatus {
   readonly name: string;
   readonly hash: string;
-  readonly state: "waiting" | "ready" | "broken" | "quarantined";
+  /** `trial`: it was put aside, and one call will show whether it does its work again. */
+  readonly state: LoadedPolicy["state"] | "trial";
   readonly detail: string;
 }
 
 export interface PolicyHostStatus {
-  readonly running: boolean;
-  /** null until it said so. */
-  readonly sealed: boolean | null;
-  /** What is missing of the seal; null when nothing. */
-  readonly why: string | null;
-  readonly pid: number;
+  readonly processes: readonly PolicyProcessStatus[];
+  /** Of all processes, also those that are not needed any more. */
   readonly starts: number;
   readonly policies: readonly PolicyStatus[];
+  /** What the processes that there are may take, and what is kept for them here. */
+  readonly memoryBytesMax: number;
 }
 
 export interface PolicyHost {
-  /** Takes a bundle; the host is started with the first one. The same hash again is nothing. */
+  /** Takes a bundle; a process is started with the first one of its name. The same hash again is nothing. */
   load(ref: PolicyRef, bundle: string): void;
   /** Unloads every other bundle. */
   retain(hashes: ReadonlySet<string>): void;
@@ -61,166 +59,125 @@ export interface PolicyHost {
 }
 
 export function createPolicyHost(options: PolicyHostOptions): PolicyHost {
-  return new SealedHost(options);
+  return new SealedHosts(options);
 }
 
-/** A binding as the host knows it. */
+/** A policy and the process that has it; null: there are too many. */
+interface Housed {
+  readonly policy: LoadedPolicy;
+  readonly process: PolicyProcess | null;
+}
+
+/** A binding as the process knows it. */
 interface Bound {
   readonly policy: LoadedPolicy;
+  readonly process: PolicyProcess;
   readonly number: number;
 }
 
-class SealedHost implements PolicyHost {
+/** No policy is called so. */
+const shippedName = "policies that ship with heddle";
+
+class SealedHosts implements PolicyHost {
   readonly #options: PolicyHostOptions;
-  readonly #process: HostProcess;
-  readonly #calls: CallBatches;
-  readonly #checks: OptionsChecks;
-  readonly #byHash = new Map<string, LoadedPolicy>();
-  readonly #byId = new Map<number, LoadedPolicy>();
-  readonly #numbers = new WeakMap<PolicyBinding, Bound>();
-  #nextNumber = 1;
-  #timer: Timer | null = null;
-  #watchesClosely = false;
+  readonly #processes = new Map<string, PolicyProcess>();
+  readonly #byHash = new Map<string, Housed>();
+  readonly #bound = new WeakMap<PolicyBinding, Bound>();
+  #starts = 0;
   #closed = false;
 
   constructor(options: PolicyHostOptions) {
     this.#options = options;
-    const { process, clock, random } = options;
-    this.#checks = new OptionsChecks(clock);
-    this.#process = new HostProcess({
-      process,
-      clock,
-      random,
-      started: () => this.#watch(),
-      frame: (kind, id, number, text) => this.#receive(kind, id, number, text),
-      lost: (reason, waitMs) => this.#lost(reason, waitMs),
-    });
-    this.#calls = new CallBatches({
-      clock,
-      policies: () => this.#byHash.values(),
-      number: () => this.#nextNumber++,
-      send: (policy, number, text, owesSinceMs) => {
-        if (owesSinceMs !== null) this.#process.owes(owesSinceMs);
-        this.#process.send(frameKinds.calls, policy.id, number, text);
-        this.#watch();
-      },
-      flushed: () => this.#process.flush(),
-    });
   }
-
-  // ---------------------------------------------------------------------------------------------- policies
 
   load(ref: PolicyRef, bundle: string): void {
     if (this.#byHash.has(ref.hash) || this.#closed) return;
-    const policy = newPolicy(this.#nextNumber++, ref, bundle, this.#options.cpuCounter?.(ref));
-    this.#byHash.set(ref.hash, policy);
-    this.#byId.set(policy.id, policy);
-    if (this.#process.starts === 0) this.#process.start();
-    else if (this.#process.seal !== null) this.#introduce(policy);
+    const policy = newPolicy(ref, bundle, this.#options.cpuCounter?.(ref));
+    const process = this.#processFor(ref);
+    this.#byHash.set(ref.hash, { policy, process });
+    if (process !== null) return process.load(policy);
+    policy.state = "broken";
+    policy.detail = `${limits.policyProcessesMax} other policies have a process already, and there are no more (policyProcessesMax)`;
+    this.#options.report(`Policy "${ref.name}" cannot be asked: ${policy.detail}`);
+  }
+
+  #processFor(ref: PolicyRef): PolicyProcess | null {
+    const name = ref.shipped === true ? shippedName : `policy "${ref.name}"`;
+    const known = this.#processes.get(name);
+    if (known !== undefined) return known;
+    if (this.#processes.size >= limits.policyProcessesMax) return null;
+    const { process, clock, random, report } = this.#options;
+    const made = new PolicyProcess({ name, process, clock, random, report, started: () => this.#starts++ });
+    this.#processes.set(name, made);
+    return made;
   }
 
   retain(hashes: ReadonlySet<string>): void {
-    for (const policy of [...this.#byHash.values()]) if (!hashes.has(policy.ref.hash)) this.#unload(policy);
+    for (const [hash, { policy, process }] of [...this.#byHash]) {
+      if (hashes.has(hash)) continue;
+      this.#byHash.delete(hash);
+      process?.unload(policy);
+    }
+    for (const [name, process] of [...this.#processes]) {
+      if (!process.empty) continue;
+      process.close();
+      this.#processes.delete(name);
+    }
+    this.#houseOthers();
   }
 
-  #unload(policy: LoadedPolicy): void {
-    this.#calls.flush();
-    this.#byHash.delete(policy.ref.hash);
-    this.#process.send(frameKinds.unload, policy.id, 0, "");
-    this.#calls.failAll(policy, "it was unloaded");
-    this.#byId.delete(policy.id);
+  /** Those that found no room before. */
+  #houseOthers(): void {
+    for (const [hash, { policy, process }] of [...this.#byHash]) {
+      if (process !== null || this.#processes.size >= limits.policyProcessesMax) continue;
+      this.#byHash.delete(hash);
+      this.load(policy.ref, policy.bundle);
+    }
   }
 
   refOf(hash: string): PolicyRef | null {
-    return this.#byHash.get(hash)?.ref ?? null;
-  }
-
-  #introduce(policy: LoadedPolicy): void {
-    if (policy.state === "quarantined" || policy.state === "broken") return;
-    const { bundle } = policy;
-    policy.introduced = true;
-    this.#process.send(frameKinds.load, policy.id, 0, JSON.stringify({ bundle, cpuMs: policy.ref.cpuMs }));
-    for (const [options, number] of policy.bindings) {
-      this.#process.send(frameKinds.bind, policy.id, number, options);
-    }
+    return this.#byHash.get(hash)?.policy.ref ?? null;
   }
 
   trip(hash: string, reason: string): void {
-    const policy = this.#byHash.get(hash);
-    if (policy !== undefined) this.#trip(policy, reason);
+    const housed = this.#byHash.get(hash);
+    housed?.process?.trip(housed.policy, reason);
   }
-
-  #trip(policy: LoadedPolicy, reason: string): void {
-    if (policy.state === "quarantined" || !policy.trips.add(this.#options.clock.now())) return;
-    policy.state = "quarantined";
-    policy.detail = `it failed ${limits.policyTripsMax} times within ${limits.policyTripWindowMs / 1000} s, the last time: ${reason}`;
-    this.#options.report(
-      `Policy "${policy.ref.name}" ${policy.ref.version} is not asked any more: ${policy.detail}`,
-    );
-    this.#process.send(frameKinds.unload, policy.id, 0, "");
-    this.#calls.failAll(policy, policy.detail);
-  }
-
-  // ------------------------------------------------------------------------------------------ what is asked
 
   evaluate(binding: PolicyBinding, call: PolicyCall, answer: Answer): void {
-    const before = this.#numbers.get(binding);
-    const bound = before !== undefined && this.#byId.has(before.policy.id) ? before : this.#bind(binding);
-    if (bound === null) return this.#refuse(answer, "its bundle is not here");
-    const { policy, number } = bound;
-    if (policy.state === "quarantined" || policy.state === "broken")
-      return this.#refuse(answer, policy.detail);
-    if (this.#calls.full || this.#process.stuffed) {
-      return this.#refuse(answer, `its inbox of ${limits.policyInboxMax} calls is full`);
-    }
-    const text = encodeCall(number, call);
-    if (policy.state === "ready") return this.#calls.add(policy, text, answer);
-    if (policy.ref.onError === "open") return this.#refuse(answer, "the policy host is not ready");
-    this.#calls.hold(policy, text, answer);
-    this.#watch();
+    const before = this.#bound.get(binding);
+    const bound =
+      before !== undefined && this.#byHash.get(binding.hash)?.policy === before.policy
+        ? before
+        : this.#bind(binding);
+    if (typeof bound !== "string") return bound.process.evaluate(bound.policy, bound.number, call, answer);
+    this.#options.clock.soon(() => answer({ ok: false, reason: bound, us: 0 }));
   }
 
-  #refuse(answer: Answer, reason: string): void {
-    this.#options.clock.soon(() => answer({ ok: false, reason, us: 0 }));
-  }
-
-  #bind(binding: PolicyBinding): Bound | null {
-    const policy = this.#byHash.get(binding.hash);
-    if (policy === undefined) return null;
-    const options = JSON.stringify(binding.options);
-    let number = policy.bindings.get(options);
-    if (number === undefined) {
-      number = this.#nextNumber++;
-      policy.bindings.set(options, number);
-      if (policy.introduced) this.#process.send(frameKinds.bind, policy.id, number, options);
-    }
-    const bound = { policy, number };
-    this.#numbers.set(binding, bound);
+  /** A sentence says why it cannot be asked. */
+  #bind(binding: PolicyBinding): Bound | string {
+    const housed = this.#byHash.get(binding.hash);
+    if (housed === undefined) return "its bundle is not here";
+    const { policy, process } = housed;
+    if (process === null) return policy.detail;
+    const bound = { policy, process, number: process.numberOf(policy, JSON.stringify(binding.options)) };
+    this.#bound.set(binding, bound);
     return bound;
   }
 
   check(hash: string, options: Readonly<Record<string, unknown>>): Promise<OptionsAnswer> {
     return new Promise((resolve) => {
-      const policy = this.#byHash.get(hash);
-      if (policy === undefined) return resolve(optionsProblem("its bundle is not here"));
-      const number = this.#nextNumber++;
-      let asked = false;
-      this.#checks.begin(number, resolve, () => {
-        if (asked) this.#process.send(frameKinds.unbind, policy.id, number, "");
-      });
-      const ask = (): void => {
-        asked = policy.state === "ready";
-        if (asked) this.#process.send(frameKinds.bind, policy.id, number, JSON.stringify(options));
-        else this.#checks.answer(number, optionsProblem(policy.detail));
-      };
-      if (policy.state === "waiting") policy.described.push(ask);
-      else ask();
+      const housed = this.#byHash.get(hash);
+      if (housed === undefined) return resolve(optionsProblem("its bundle is not here"));
+      const { policy, process } = housed;
+      if (process === null) return resolve(optionsProblem(policy.detail));
+      process.check(policy, JSON.stringify(options), resolve);
     });
   }
 
   describe(hash: string): Promise<string | null> {
     return new Promise((resolve) => {
-      const policy = this.#byHash.get(hash);
+      const policy = this.#byHash.get(hash)?.policy;
       if (policy === undefined) return resolve(null);
       if (policy.state !== "waiting") return resolve(policy.description);
       policy.described.push(() => resolve(policy.description));
@@ -228,147 +185,17 @@ class SealedHost implements PolicyHost {
   }
 
   status(): PolicyHostStatus {
-    const { seal, pid, starts } = this.#process;
-    return {
-      running: seal !== null,
-      sealed: seal?.sealed ?? null,
-      why: seal?.why ?? null,
-      pid,
-      starts,
-      policies: [...this.#byHash.values()].map(({ ref, state, detail }) => ({
-        name: ref.name,
-        hash: ref.hash,
-        state,
-        detail,
-      })),
-    };
+    const processes = [...this.#processes.values()].map((process) => process.status);
+    const policies = [...this.#byHash.values()].map(({ policy }): PolicyStatus => {
+      const { ref, state, detail, quarantine } = policy;
+      return { name: ref.name, hash: ref.hash, state: quarantine.onTrial ? "trial" : state, detail };
+    });
+    const memoryBytesMax = policiesBytesMax(processes.map((each) => each.policies));
+    return { processes, starts: this.#starts, policies, memoryBytesMax };
   }
 
   close(): void {
     this.#closed = true;
-    this.#timer?.cancel();
-    this.#process.close();
-    for (const policy of this.#byHash.values()) this.#calls.failAll(policy, "the policy host was closed");
-  }
-
-  // -------------------------------------------------------------------------------------- what the host says
-
-  #receive(kind: number, id: number, number: number, text: string): void {
-    const policy = this.#byId.get(id);
-    switch (kind) {
-      case frameKinds.ready:
-        return this.#ready(parsed<ReadyText>(text));
-      case frameKinds.loaded:
-        return policy === undefined ? undefined : this.#loaded(policy, text);
-      case frameKinds.bound:
-        return this.#bound(policy, number, parsed<OptionsAnswer>(text));
-      case frameKinds.answers:
-      case frameKinds.answered:
-        return this.#answered(number, text, kind === frameKinds.answered);
-      case frameKinds.lost:
-        return policy === undefined ? undefined : this.#workerLost(policy, parsed<LostText>(text));
-    }
-  }
-
-  #ready(seal: ReadyText | null): void {
-    if (seal === null) return;
-    this.#process.seal = seal;
-    if (!seal.sealed) {
-      this.#options.report(`The policy host is not sealed: ${seal.why ?? "it does not say why"}`);
-    }
-    for (const policy of this.#byHash.values()) this.#introduce(policy);
-  }
-
-  #loaded(policy: LoadedPolicy, description: string): void {
-    policy.description = description;
-    if (policy.state === "waiting") policy.state = "ready";
-    this.#calls.release(policy);
-    this.#tellDescribed(policy);
-  }
-
-  #tellDescribed(policy: LoadedPolicy): void {
-    const { described } = policy;
-    policy.described = [];
-    for (const call of described) call();
-  }
-
-  #bound(policy: LoadedPolicy | undefined, number: number, answer: OptionsAnswer | null): void {
-    const found = answer ?? optionsProblem("its answer is no JSON");
-    if (this.#checks.answer(number, found)) return;
-    if (policy === undefined || found.issues.length === 0) return;
-    const [first] = found.issues;
-    this.#options.report(
-      `Options of policy "${policy.ref.name}" are wrong: ${first?.path ?? ""} ${first?.message ?? ""}`,
-    );
-  }
-
-  #answered(number: number, text: string, last: boolean): void {
-    const policy = this.#calls.policyOf(number);
-    if (policy === null) return;
-    const [, cpuUs = 0, us = [], answers = []] = parsed<AnswersText>(text) ?? [];
-    countCpu(policy, cpuUs);
-    this.#calls.answer(number, us, answers);
-    if (!last) return;
-    const reason = "it answered fewer calls than it was asked";
-    if (!this.#calls.close(number, reason)) this.#trip(policy, reason);
-    this.#process.works();
-  }
-
-  #workerLost(policy: LoadedPolicy, lost: LostText | null): void {
-    const reason = lost?.reason ?? "its worker ended";
-    countCpu(policy, lost?.busyUs ?? 0);
-    for (const number of lost?.batches ?? []) this.#calls.failBatch(number, reason);
-    if (lost?.restarted === true) {
-      this.#options.report(`Policy "${policy.ref.name}" was stopped and started again: ${reason}`);
-      return this.#trip(policy, reason);
-    }
-    policy.state = "broken";
-    policy.detail = `it could not be loaded: ${reason}`;
-    this.#options.report(`Policy "${policy.ref.name}" ${policy.detail}`);
-    this.#calls.failAll(policy, policy.detail);
-    this.#tellDescribed(policy);
-  }
-
-  // ---------------------------------------------------------------------------------------- how the host does
-
-  /** The process is gone: whoever waited is told, whoever was running is suspected. */
-  #lost(reason: string, waitMs: number): void {
-    const running = this.#calls.running(this.#options.clock.now());
-    const suspects = running.size > 0 ? running : new Set(this.#byHash.values());
-    for (const policy of this.#byHash.values()) {
-      policy.introduced = false;
-      if (policy.state === "ready") policy.state = "waiting";
-      this.#calls.failBatchesOf(policy, `the policy host ended: ${reason}`);
-    }
-    this.#options.report(`The policy host is started again in ${Math.round(waitMs)} ms: ${reason}`);
-    for (const policy of suspects) this.#trip(policy, `the policy host ended while it ran: ${reason}`);
-  }
-
-  /** While something is asked the host is looked at often; a quiet one, now and then. */
-  #watch(): void {
-    if (this.#closed) return;
-    const busy = this.#calls.inFlight > 0 || this.#process.seal === null;
-    if (this.#timer !== null && (this.#watchesClosely || !busy)) return;
-    this.#timer?.cancel();
-    this.#watchesClosely = busy;
-    const waitMs = busy ? limits.policyHostWatchMs : limits.policyHostIdleWatchMs;
-    this.#timer = this.#options.clock.after(waitMs, () => this.#look(), true);
-  }
-
-  #look(): void {
-    this.#timer = null;
-    if (this.#closed) return;
-    this.#calls.expire(this.#options.clock.now());
-    this.#process.judge(this.#byHash.size, this.#calls.owed);
-    if (this.#process.lives || this.#calls.anyWaits) this.#watch();
-  }
-}
-
-/** What the host says is doubted too; null when it is no JSON. */
-function parsed<T>(text: string): T | null {
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    return null;
+    for (const process of this.#processes.values()) process.close();
   }
 }

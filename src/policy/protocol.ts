@@ -1,6 +1,7 @@
 /**
  * What proxy and policy host say to each other over their socket: frames of a kind, two numbers and a text. Calls of one
- * turn travel in one frame, frames of one turn in one write. Text is JSON throughout, so what crosses is data.
+ * turn travel in one frame, frames of one turn in one write. Text is JSON, that of calls behind their number (`2 [now, [call,
+ * call]]`), that of answers as `answers.ts` has it: what crosses is data.
  */
 import type { Clock, Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
@@ -42,20 +43,9 @@ export interface LoadText {
   readonly cpuMs: number;
 }
 
-/**
- * Text of `answers` and `answered`: the first call that it is about, the CPU time of the thread since it last said so (0 but for
- * the last part of a batch), how long each call took, and what was decided. All times in microseconds.
- */
-export type AnswersText = readonly [
-  first: number,
-  cpuUs: number,
-  us: readonly number[],
-  answers: readonly unknown[],
-];
-
 /** Text of `lost`: the worker had to be ended; these batches are never answered. Not restarted: it could not even be loaded. */
 export interface LostText {
-  /** How long it had been busy, microseconds: whoever does not answer runs all that time. */
+  /** Processor time that its thread took for what it did not answer, microseconds. */
   readonly busyUs: number;
   readonly reason: string;
   readonly batches: readonly number[];
@@ -64,24 +54,27 @@ export interface LostText {
 
 /** Length of text, kind, two numbers; little-endian. */
 const headBytes = 13;
+/** Buffers begin so long, and are given back when they are empty and have grown beyond what is usual. */
+const bufferBytes = 16 * 1024;
+const usualBufferBytes = 512 * 1024;
 
 export interface FrameHandler {
   frame(kind: number, first: number, second: number, text: string): void;
-  /** The other side is gone, or broke the protocol. Called once. */
-  gone(reason: string): void;
+  /** The other side is gone, or was left because it has broken the protocol. Called once. */
+  gone(reason: string, broken: boolean): void;
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Frames over a socket, both ways. */
 export class FrameChannel implements SocketHandler {
   readonly #socket: Socket;
-  #out: Uint8Array = new Uint8Array(16 * 1024);
+  #out: Uint8Array = new Uint8Array(bufferBytes);
   #outView = new DataView(this.#out.buffer);
   #outStart = 0;
   #outEnd = 0;
-  #in: Uint8Array = new Uint8Array(16 * 1024);
+  #in: Uint8Array = new Uint8Array(bufferBytes);
   #inLength = 0;
   #flushing = false;
   #gone = false;
@@ -122,7 +115,16 @@ export class FrameChannel implements SocketHandler {
     if (this.#gone || this.#outStart === this.#outEnd) return;
     const taken = this.#socket.write(this.#out, this.#outStart, this.#outEnd);
     if (taken > 0) this.#outStart += taken;
-    if (this.#outStart === this.#outEnd) this.#outStart = this.#outEnd = 0;
+    if (this.#outStart !== this.#outEnd) return;
+    this.#outStart = this.#outEnd = 0;
+    if (this.#out.length <= usualBufferBytes) return;
+    this.#out = new Uint8Array(bufferBytes);
+    this.#outView = new DataView(this.#out.buffer);
+  }
+
+  /** Bytes of the buffers of both directions. */
+  get bufferedBytes(): number {
+    return this.#in.length + this.#out.length;
   }
 
   destroy(): void {
@@ -141,6 +143,7 @@ export class FrameChannel implements SocketHandler {
     const used = this.#read(this.#in, this.#inLength);
     this.#in.copyWithin(0, used, this.#inLength);
     this.#inLength -= used;
+    if (this.#inLength === 0 && this.#in.length > usualBufferBytes) this.#in = new Uint8Array(bufferBytes);
   }
 
   drain(): void {
@@ -148,18 +151,18 @@ export class FrameChannel implements SocketHandler {
   }
 
   end(): void {
-    this.#leave("the other side closed");
+    this.#leave("the other side closed", false);
   }
 
   close(error: SocketError | null): void {
-    this.#leave(error === null ? "the socket closed" : error.message);
+    this.#leave(error === null ? "the socket closed" : error.message, false);
   }
 
-  #leave(reason: string): void {
+  #leave(reason: string, broken: boolean): void {
     if (this.#gone) return;
     this.#gone = true;
     this.#socket.destroy();
-    this.handler.gone(reason);
+    this.handler.gone(reason, broken);
   }
 
   /** Hands on all whole frames; returns how many bytes they had. */
@@ -169,7 +172,7 @@ export class FrameChannel implements SocketHandler {
     while (length - at >= headBytes && !this.#gone) {
       const textBytes = view.getUint32(at, true);
       if (textBytes > limits.policyFrameBytesMax) {
-        this.#leave(`a frame of ${textBytes} bytes is longer than ${limits.policyFrameBytesMax}`);
+        this.#leave(`a frame of ${textBytes} bytes is longer than ${limits.policyFrameBytesMax}`, true);
         return length;
       }
       const end = at + headBytes + textBytes;

@@ -11,6 +11,7 @@ import { h1Response } from "./targets/h1_response.ts";
 import { h2Client, h2Frames, h2Server } from "./targets/h2_drivers.ts";
 import { h2Relay } from "./targets/h2_relay.ts";
 import { hpack } from "./targets/hpack.ts";
+import { policyFrames } from "./targets/policy_frames.ts";
 import { proxyHeader } from "./targets/proxy_header.ts";
 
 export const fuzzTargets: readonly FuzzTarget[] = [
@@ -28,4 +29,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   clientHello,
   proxyHeader,
   configDocument,
+  policyFrames,
 ];

@@ -52,15 +52,25 @@ export class ManualClock implements Clock {
   async advance(ms: number): Promise<void> {
     const until = this.#nowMs + ms;
     await settled();
-    for (;;) {
-      const next = this.#pending.toSorted((a, b) => a.atMs - b.atMs)[0];
-      if (next === undefined || next.atMs > until) break;
-      this.#pending = this.#pending.filter((each) => each !== next);
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      next.call();
-      await settled();
-    }
+    while (this.#fire(until)) await settled();
     this.#nowMs = until;
+  }
+
+  /** The same where nothing is awaited. */
+  step(ms: number): void {
+    const until = this.#nowMs + ms;
+    while (this.#fire(until));
+    this.#nowMs = until;
+  }
+
+  /** Fires the next timer up to then, if there is one. */
+  #fire(until: number): boolean {
+    const next = this.#pending.toSorted((a, b) => a.atMs - b.atMs)[0];
+    if (next === undefined || next.atMs > until) return false;
+    this.#pending = this.#pending.filter((each) => each !== next);
+    this.#nowMs = Math.max(this.#nowMs, next.atMs);
+    next.call();
+    return true;
   }
 }
 

@@ -67,6 +67,11 @@ export class FakePolicyProcess implements Child {
     this.#channel.flush();
   }
 
+  /** Octets as they are. */
+  write(bytes: Uint8Array): void {
+    this.#theirs.write(bytes);
+  }
+
   /** Sealed, and every bundle that it was given so far is loaded. */
   ready(): void {
     this.say(frameKinds.ready, 0, 0, { sealed: true, why: null });
@@ -74,11 +79,15 @@ export class FakePolicyProcess implements Child {
 }
 
 /** Starts such processes: the last one is the one that runs. */
-export class FakePolicyProcesses implements Pick<ProcessHost, "spawn" | "self" | "residentBytesOf"> {
+export class FakePolicyProcesses implements Pick<
+  ProcessHost,
+  "spawn" | "self" | "residentBytesOf" | "processorMsOf"
+> {
   readonly self = ["heddle"];
   readonly lives: FakePolicyProcess[] = [];
   /** Of every one of them. */
   residentBytes = 0;
+  cpuMs = 0;
 
   constructor(readonly clock: ManualClock) {}
 
@@ -86,6 +95,10 @@ export class FakePolicyProcesses implements Pick<ProcessHost, "spawn" | "self" |
     const life = new FakePolicyProcess(this.lives.length + 1, this.clock, options);
     this.lives.push(life);
     return life;
+  }
+
+  processorMsOf(): number {
+    return this.cpuMs;
   }
 
   residentBytesOf(): number {

@@ -3,6 +3,7 @@ import type { Runtime } from "../../runtime/contract.ts";
 import type { PolicyBinding, PolicyRef } from "../../src/model/snapshot.ts";
 import type { PolicyAnswer } from "../../src/policy/policy_call.ts";
 import { createPolicyHost, type PolicyHost } from "../../src/policy/policy_host.ts";
+import type { PolicyProcessStatus } from "../../src/policy/policy_process.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
 import { policyCpu } from "../../src/telemetry/policy_telemetry.ts";
 import { HeadFields } from "../../src/wire/head_fields.ts";
@@ -13,8 +14,16 @@ export interface TestHost {
   readonly reports: string[];
   readonly metrics: Metrics;
   add(hash: string, script: string, ref?: Partial<PolicyRef>): void;
-  ask(hash: string, method?: string): Promise<PolicyAnswer & { readonly ms: number }>;
+  ask(
+    hash: string,
+    method?: string,
+    options?: Readonly<Record<string, unknown>>,
+  ): Promise<PolicyAnswer & { readonly ms: number }>;
+  /** The process of the policies of this name. */
+  processOf(name: string): PolicyProcessStatus;
 }
+
+const noOptions = {};
 
 export function startTestHost(runtime: Runtime, binary: string): TestHost {
   const reports: string[] = [];
@@ -28,8 +37,9 @@ export function startTestHost(runtime: Runtime, binary: string): TestHost {
     report: (sentence) => void reports.push(sentence),
   });
   const bindings = new Map<string, PolicyBinding>();
-  const bindingOf = (hash: string): PolicyBinding => {
-    const binding = bindings.get(hash) ?? { hash, name: hash, options: {} };
+  const bindingOf = (hash: string, options: PolicyBinding["options"]): PolicyBinding => {
+    const before = bindings.get(hash);
+    const binding = before?.options === options ? before : { hash, name: hash, options };
     bindings.set(hash, binding);
     return binding;
   };
@@ -47,7 +57,12 @@ export function startTestHost(runtime: Runtime, binary: string): TestHost {
       } as const;
       host.load({ ...standard, ...ref }, script);
     },
-    ask(hash, method = "GET") {
+    processOf(name) {
+      const found = host.status().processes.find((each) => each.name === `policy "${name}"`);
+      if (found === undefined) throw new Error(`There is no process for ${name}`);
+      return found;
+    },
+    ask(hash, method = "GET", options = noOptions) {
       const started = performance.now();
       const call = {
         method,
@@ -59,7 +74,7 @@ export function startTestHost(runtime: Runtime, binary: string): TestHost {
         requestId: "1",
       };
       return new Promise((resolve) => {
-        host.evaluate(bindingOf(hash), call, (answer) =>
+        host.evaluate(bindingOf(hash, options), call, (answer) =>
           resolve({ ...answer, ms: performance.now() - started }),
         );
       });

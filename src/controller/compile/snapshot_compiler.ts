@@ -173,8 +173,9 @@ export class SnapshotCompiler {
     return names.flatMap((wanted) => {
       const known = this.input.policies.get(wanted);
       if (known === undefined) return [];
-      const { hash, name, version, onError, cpuMs } = known;
-      return [{ hash, name, version, onError, cpuMs }];
+      const { hash, name, version, onError, cpuMs, shipped } = known;
+      const ref: PolicyRef = { hash, name, version, onError, cpuMs };
+      return [shipped === true ? { ...ref, shipped } : ref];
     });
   }
 }

@@ -39,11 +39,13 @@ describe("a child", () => {
     await until(() => heard.text().endsWith("parent"), "the child answers");
     expect(heard.text()).toBe("hello 1 parent");
     expect(runtime.process.residentBytesOf(started.child.pid)).toBeGreaterThan(1_000_000);
+    expect(runtime.process.processorMsOf(started.child.pid)).toBeGreaterThanOrEqual(10);
     socket.shutdown();
     await until(() => started.ending !== null, "the child leaves");
     expect(started.ending).toEqual({ code: 7, signal: null });
     await until(() => heard.closed, "the channel closes");
     expect(runtime.process.residentBytesOf(started.child.pid)).toBeNull();
+    expect(runtime.process.processorMsOf(started.child.pid)).toBeNull();
   });
 
   test("that is killed closes its channel", async () => {

@@ -10,6 +10,32 @@ export interface RealmAttempt {
 }
 
 const absent = ["undefined"];
+const ours = ["ours"];
+
+/** What the expression throws, or what it comes to: from the realm, or from outside? */
+const caught = (code: string): RealmAttempt => ({
+  code: `(() => { try { return foreign(${code}) } catch (error) { return foreign(error) } })()`,
+  harmless: ours,
+});
+const rejected = (code: string): RealmAttempt => ({
+  code: `${code}.then(foreign, foreign)`,
+  harmless: ours,
+});
+/** The expression at every depth of the stack down to where it ends. */
+const atTheEndOfTheStack = (code: string): RealmAttempt => ({
+  code: `(() => {
+    let found = "ours";
+    const note = (value) => { if (foreign(value) !== "ours") found = "foreign" };
+    let left = 200;
+    const dive = () => {
+      try { dive() } catch (error) { note(error) }
+      if (left-- > 0) try { note(${code}) } catch (error) { note(error) }
+    };
+    dive();
+    return found;
+  })()`,
+  harmless: ours,
+});
 
 export const realmAttempts: Readonly<Record<string, RealmAttempt>> = {
   "code from text": { code: `eval("1")`, harmless: [] },
@@ -75,4 +101,75 @@ export const realmAttempts: Readonly<Record<string, RealmAttempt>> = {
   },
   "what the inspector left": { code: `String(globalThis.leak)`, harmless: absent },
   "a real clock": { code: `String(typeof Temporal) + String(typeof Intl)`, harmless: ["undefinedundefined"] },
+  // Objects of this side would carry makers of functions, its own prototypes, and with them the thread's messages.
+  "the error of a refused import": rejected(`import("x")`),
+  "the error of a refused import of a builtin": rejected(`import("node:fs")`),
+  "the error of a refused import of data": rejected(`import("data:text/javascript,export default 1")`),
+  "the error of a refused import with attributes": rejected(`import("x", { with: { type: "json" } })`),
+  "the error of a refused import with strange attributes": rejected(`import("x", 1)`),
+  "the error of a refused import with attributes that throw": rejected(
+    `import("x", { get with() { throw new Error("a") } })`,
+  ),
+  "the error of a refused import of a symbol": rejected(`import(Symbol())`),
+  "the error of a refused import of what throws": rejected(`import({ toString() { return null.x } })`),
+  "the error of an awaited import": rejected(`(async () => await import("x"))()`),
+  "the error of an import in an async generator": rejected(
+    `(async function* () { yield await import("x") })().next()`,
+  ),
+  "the promise of an import": { code: `foreign(import("x"))`, harmless: ours },
+  "an import at the end of the stack": atTheEndOfTheStack(`import("x").then(note, note)`),
+  "an import whose name exhausts the stack": rejected(
+    `import({ toString() { const f = () => 1 + f(); return f() } })`,
+  ),
+  "an error of the engine by exhausted stack": caught(`(() => { const f = () => 1 + f(); return f() })()`),
+  "an exhausted stack in a sort": caught(`(() => { const f = () => [2, 1].sort(f); return f() })()`),
+  "an exhausted stack in a replacement": caught(
+    `(() => { const f = () => "a".replace(/a/, f); return f() })()`,
+  ),
+  "an exhausted stack in JSON": caught(
+    `(() => { let a = []; for (let i = 0; i < 20000; i++) a = [a]; return JSON.stringify(a) })()`,
+  ),
+  "names of the global object at the end of the stack": atTheEndOfTheStack(`Reflect.ownKeys(globalThis)`),
+  "a new name of the global object at the end of the stack": atTheEndOfTheStack(`(globalThis.abc = {})`),
+  "code from text at the end of the stack": atTheEndOfTheStack(`(() => {}).constructor("1")`),
+  "a string that is too long": caught(`"x".repeat(2 ** 31)`),
+  "an array that is too long": caught(`new Array(-1)`),
+  "a buffer that is too long": caught(`new ArrayBuffer(2 ** 52)`),
+  "a number that is too long": caught(`2n ** (2n ** 40n)`),
+  "an expression that is too large": caught(`new RegExp("(".repeat(100000) + ")".repeat(100000))`),
+  "an expression that is none": caught(`new RegExp("(")`),
+  "JSON that is none": caught(`JSON.parse("{")`),
+  "a locale that is none": caught(`(1).toLocaleString("@@")`),
+  "a comparison in a locale that is none": caught(`"a".localeCompare("b", "@@")`),
+  "a private name of another object": caught(
+    `(() => { class A { #x; static of(o) { return o.#x } } return A.of({}) })()`,
+  ),
+  "a revoked proxy": caught(
+    `(() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy.x })()`,
+  ),
+  "nothing of all promises": rejected(`Promise.any([])`),
+  "an iteration that cannot be": rejected(`Array.fromAsync({ get [Symbol.asyncIterator]() { return 1 } })`),
+  "the iterator above all iterators": caught(
+    `Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()))`,
+  ),
+  "the template of a tag": caught(`((strings) => strings)\`x\``),
+  "the last match": caught(`(/a/.test("a"), RegExp.lastMatch)`),
+  "the input of the last match": { code: `(/a/.test("a"), RegExp.input)`, harmless: ["a"] },
+  "a species of its own": caught(
+    `(class extends Array { static get [Symbol.species]() { return Array } }).from([1]).map((x) => x)`,
+  ),
+  "the prototype of the global object": caught(`Object.getPrototypeOf(globalThis)`),
+  "another prototype of the global object": {
+    code: `(() => { try { Object.setPrototypeOf(globalThis, {}); return "done" } catch (error) { return foreign(error) } })()`,
+    harmless: ["ours", "done"],
+  },
+  "descriptors of the global object": caught(`Object.getOwnPropertyDescriptors(globalThis)`),
+  "a maker of functions by what an import gives": {
+    code: `import("x").catch((error) => error.constructor.constructor("return 1")())`,
+    harmless: [],
+  },
+  "the prototypes of this side by an import": {
+    code: `import("x").catch((error) => { Object.getPrototypeOf(Object.getPrototypeOf(Object.getPrototypeOf(error))).then = 1; return foreign(error) })`,
+    harmless: ours,
+  },
 };

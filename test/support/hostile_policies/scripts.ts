@@ -1,7 +1,7 @@
 /** Bundles written by hand, past every check: for what the sealed host must withstand by itself. */
 
-/** A script with the entrance that a worker looks for; `run` is the body of what answers a call. */
-export function scriptWith(run: string, before = ""): string {
+/** A script with the entrance that a worker looks for; `run` and `settled` are the bodies of what answers a call. */
+export function scriptWith(run: string, before = "", settled = 'return "";'): string {
   return `"use strict"; ${before}
 let calls = [];
 globalThis.heddle = {
@@ -10,19 +10,44 @@ globalThis.heddle = {
   unbind: () => "",
   take(batch) { calls = JSON.parse(batch)[1]; return calls.length; },
   run(index) { ${run} },
-  settled: () => "",
+  settled(index) { ${settled} },
 };`;
 }
 
-/** Answers each call with what the expression named by the request's method gives. */
+/**
+ * `foreign(value)` says whether the value, or what it was made by, comes from outside of the realm: what it descends from is
+ * not the realm's.
+ */
+const foreign = `const lineOf = (value) => {
+  const line = [];
+  for (let each = value; each !== null && each !== undefined; each = Object.getPrototypeOf(each)) line.push(each);
+  return line;
+};
+const isThing = (value) => value !== null && (typeof value === "object" || typeof value === "function");
+const ours = (value) => !isThing(value) || lineOf(value).at(-1) === Object.prototype || lineOf(value).length === 1;
+const foreign = (value) => {
+  if (!ours(value)) return "foreign";
+  if (isThing(value) && !ours(value.constructor)) return "made by something foreign";
+  return "ours";
+};`;
+
+/** Answers each call with what the expression named by the request's method gives, also when it gives it later. */
 export function attemptScript(expressions: Readonly<Record<string, string>>): string {
   const table = Object.entries(expressions)
     .map(([name, code]) => `${JSON.stringify(name)}: () => ${code}`)
     .join(",\n");
   return scriptWith(
-    `try { return JSON.stringify({ gave: String(attempts[calls[index][2]]()) }) }
-     catch (error) { return JSON.stringify({ threw: error instanceof Error ? error.name : "?" }) }`,
-    `const attempts = { ${table} };`,
+    `const gave = (value) => JSON.stringify({ gave: String(value) });
+     const threw = (error) => JSON.stringify({ threw: error instanceof Error ? error.name : "?" });
+     late.delete(index);
+     try {
+       const value = attempts[calls[index][2]]();
+       if (!(value instanceof Promise)) return gave(value);
+       value.then((value) => late.set(index, gave(value)), (error) => late.set(index, threw(error)));
+       return "";
+     } catch (error) { return threw(error) }`,
+    `${foreign} const late = new Map(); const attempts = { ${table} };`,
+    `return late.get(index) ?? "";`,
   );
 }
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { controllerPaths, type ApplyAnswer, type DocumentsAnswer } from "../../../src/api/messages.ts";
 import type { StoredPolicy } from "../../../src/controller/catalog.ts";
 import type { PolicyBundler } from "../../../src/controller/policy_uses.ts";
+import { limits } from "../../../src/model/limits.ts";
 import { ControlRefusal } from "../../../src/http/control.ts";
 import { ControllerUnderTest, noPolicies } from "../../support/controller_under_test.ts";
 
@@ -152,6 +153,30 @@ describe("policies of documents", () => {
         message: 'policies[0].with.values.0: to is missing (an option of the policy "to-beta")',
       },
     ]);
+  });
+
+  test("are refused where one proxy would need more processes than it may have; those that ship need one", async () => {
+    const names = Array.from({ length: limits.policyProcessesMax + 1 }, (_, at) => `p${at}`);
+    const bundled = (shipped: number): PolicyBundler => ({
+      bundle: async () => ({
+        policies: names.map((name, at) => ({ ...policy, name, hash: name, shipped: at < shipped })),
+        issues: [],
+      }),
+      check: async () => ({ issues: [], services: [] }),
+    });
+    const uses = names.map((use) => `- use: ${use}\n  with: {}\n`);
+    const texts = [0, 16, 32].map((from) =>
+      service(`web-${from}`, `policies:\n${uses.slice(from, from + 16).join("")}`),
+    );
+    host = await ControllerUnderTest.start(bundled(0));
+    const { problem } = await refusalOf(apply(texts));
+    const message = expect.stringMatching(
+      /^policies\[0\].use: the policy "p32" is one too many.*policyProcessesMax/,
+    );
+    expect(problem.issues).toMatchObject([{ file: "2.yaml", severity: "error", message }]);
+    host.close();
+    host = await ControllerUnderTest.start(bundled(2));
+    expect((await apply(texts)).warnings).toEqual([]);
   });
 
   test("travel with the services that they lead to", async () => {

@@ -113,3 +113,15 @@ test("a frame that announces too much ends the channel before it is kept", () =>
   there.channel.data(head);
   expect([there.frames.length, there.gone.length]).toEqual([0, 1]);
 });
+
+test("what a long frame needed is given back", () => {
+  const { channel, sent } = sender();
+  const usual = channel.bufferedBytes;
+  channel.send(frameKinds.calls, 1, 2, "x".repeat(3_000_000));
+  channel.flush();
+  expect(channel.bufferedBytes).toBe(usual);
+  const there = receiver();
+  const bytes = sent();
+  for (let at = 0; at < bytes.length; at += 60_000) there.channel.data(bytes.subarray(at, at + 60_000));
+  expect([there.frames.length, there.channel.bufferedBytes]).toEqual([1, usual]);
+});
