@@ -20,6 +20,7 @@ import {
   type BenchOptions,
   type Part,
 } from "./options.ts";
+import { measurePolicies } from "./policies_part.ts";
 import { againstTitle, mergeReport, renderSection } from "./report.ts";
 import { newStage, note, startStage, stopStage, type Stage } from "./stage.ts";
 import { measureWork } from "./work_part.ts";
@@ -112,6 +113,8 @@ async function measure(stage: Stage, part: Part, options: BenchOptions): Promise
       return alone((heddle) => measureIdle(heddle, options));
     case "connections":
       return alone((heddle) => measureConnections(heddle, options));
+    case "policies":
+      return alone(() => measurePolicies(options));
     case "floods":
       return alone((heddle) => measureFloods(stage, heddle, options));
     default:

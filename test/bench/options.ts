@@ -7,6 +7,7 @@ const otherParts = {
   idle: "A heddle proxy by itself",
   connections: "(j) Idle mTLS connections at a heddle proxy",
   floods: "(k) Floods at a heddle pair",
+  policies: "(n) Policies in their sealed processes",
 } as const;
 
 export type Part = Work | keyof typeof otherParts;

@@ -1,0 +1,90 @@
+/** What policies cost: memory of a sealed process, how soon the first decision is there, and a call among others. */
+import { binaryPath } from "../../compile/repository.ts";
+import { bundlePolicy } from "../../src/policy/bundle.ts";
+import { compileSealed } from "../../src/policy/sealed_compiler.ts";
+import { shippedPolicies } from "../../src/policy/shipped.ts";
+import { startTestHost, type TestHost } from "../support/policy_host.ts";
+import { runtime } from "../support/runtime_under_test.ts";
+import type { BenchOptions } from "./options.ts";
+import { median } from "./rounds.ts";
+import { note } from "./stage.ts";
+import { barTable } from "./tables.ts";
+import { cpuNanos, residentMb } from "./usage.ts";
+
+const privateBarMb = 15;
+const firstDecisionBarMs = 60;
+const starts = 11;
+const batch = 64;
+const warmupCalls = 64_000;
+
+const name = "header-route";
+const options = { header: "x-group", values: {} };
+
+/** Sealed processes are started by the bench itself: no proxy stands between. */
+export async function measurePolicies({ rounds, counts, idleMs }: BenchOptions): Promise<string[]> {
+  note("policies: memory, first decisions, calls in batches");
+  const script = await shippedScript();
+  const started: TestHost[] = [];
+  const firstMs: number[] = [];
+  for (let start = 0; start < starts; start++) {
+    const startedMs = performance.now();
+    const there = startPolicy(script);
+    await there.ask(name, "GET", options);
+    firstMs.push(performance.now() - startedMs);
+    if (start % 2 === 0) started.push(there);
+    else there.host.close();
+  }
+  await Bun.sleep(idleMs / 6);
+  const pids = started.flatMap((there) => there.host.status().processes.map((each) => each.pid));
+  const idleMb = pids.map((pid) => residentMb(pid, "RssAnon"));
+  const [measured] = started;
+  if (measured === undefined) throw new Error("No process of policies is left to measure");
+  const calls = counts.http1 - (counts.http1 % batch);
+  await askAll(measured, warmupCalls);
+  const micros: number[] = [];
+  for (let round = 0; round < rounds; round++) micros.push(await costOf(measured, calls));
+  const busyMb = residentMb(measured.processOf(name).pid, "RssAnon");
+  for (const there of started) there.host.close();
+  return [
+    `A sealed process with one policy (${name}), idle: ${median(idleMb).toFixed(1)} MB that no other process shares (median of ${idleMb.length});`,
+    `after ${warmupCalls + rounds * calls} calls ${busyMb.toFixed(1)} MB. From nothing to the first decision: ${median(firstMs).toFixed(1)} ms (median of ${starts}, from ${Math.min(...firstMs).toFixed(1)} to ${Math.max(...firstMs).toFixed(1)}).`,
+    `A call in batches of ${batch}: ${median(micros).toFixed(2)} µs of processor time in both processes (${rounds} rounds of ${calls}, from ${Math.min(...micros).toFixed(2)} to ${Math.max(...micros).toFixed(2)}).`,
+    "",
+    ...barTable([
+      { title: "private memory, idle", wanted: privateBarMb, measured: median(idleMb), unit: " MB" },
+      { title: "first decision", wanted: firstDecisionBarMs, measured: median(firstMs), unit: " ms" },
+    ]),
+  ];
+}
+
+function startPolicy(script: string): TestHost {
+  const there = startTestHost(runtime, binaryPath);
+  there.add(name, script);
+  return there;
+}
+
+async function shippedScript(): Promise<string> {
+  const sealed = { ...runtime.process, self: [binaryPath] };
+  const [shipped] = shippedPolicies;
+  const { bundle } = await bundlePolicy(shipped?.file ?? "", shippedPolicies, (wanted) =>
+    compileSealed({ process: sealed, clock: runtime.clock, unsealed: note }, wanted),
+  );
+  if (bundle === null) throw new Error(`${name} makes no bundle`);
+  return bundle.text;
+}
+
+/** Microseconds of processor time for each call, here and in the process. */
+async function costOf(there: TestHost, calls: number): Promise<number> {
+  const pids = [process.pid, there.processOf(name).pid];
+  const before = cpuNanos(pids);
+  await askAll(there, calls);
+  return (cpuNanos(pids) - before) / 1_000 / calls;
+}
+
+async function askAll(there: TestHost, calls: number): Promise<void> {
+  for (let asked = 0; asked < calls; asked += batch) {
+    const answers = await Promise.all(Array.from({ length: batch }, () => there.ask(name, "GET", options)));
+    const failed = answers.find((answer) => !answer.ok);
+    if (failed !== undefined) throw new Error(`A call failed: ${JSON.stringify(failed)}`);
+  }
+}
