@@ -10,7 +10,6 @@ import type { LostText, ReadyText } from "./protocol.ts";
 const flag = v.boolean();
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff));
 const reason = v.pipe(v.string(), v.maxLength(limits.policyReasonLengthMax));
-const words = v.pipe(v.string(), v.maxLength(limits.policyIssueLengthMax));
 /** Of the policy itself: as much of it as fits. */
 const itsWords = v.pipe(
   v.string(),
@@ -21,7 +20,10 @@ const itsIssues = v.pipe(
   v.transform((issues) => issues.slice(0, limits.policyIssuesMax)),
 );
 
-const ready = v.strictObject({ sealed: flag, why: v.nullable(words) });
+const ready = v.strictObject({
+  sealed: flag,
+  why: v.nullable(v.pipe(v.string(), v.maxLength(limits.policyFieldLengthMax))),
+});
 const bound = v.strictObject({ issues: itsIssues });
 const lost = v.strictObject({
   busyUs: count,

@@ -1,6 +1,5 @@
 /** What policies cost: memory of a sealed process, how soon the first decision is there, and a call among others. */
 import { binaryPath } from "../../compile/repository.ts";
-import { bundlePolicy } from "../../src/policy/bundle.ts";
 import { compileSealed } from "../../src/policy/sealed_compiler.ts";
 import { shippedPolicies } from "../../src/policy/shipped.ts";
 import { startTestHost, type TestHost } from "../support/policy_host.ts";
@@ -64,13 +63,14 @@ function startPolicy(script: string): TestHost {
 }
 
 async function shippedScript(): Promise<string> {
-  const sealed = { ...runtime.process, self: [binaryPath] };
-  const [shipped] = shippedPolicies;
-  const { bundle } = await bundlePolicy(shipped?.file ?? "", shippedPolicies, (wanted) =>
-    compileSealed({ process: sealed, clock: runtime.clock, unsealed: note }, wanted),
-  );
-  if (bundle === null) throw new Error(`${name} makes no bundle`);
-  return bundle.text;
+  const compiler = {
+    process: { ...runtime.process, self: [binaryPath] },
+    clock: runtime.clock,
+    unsealed: note,
+  };
+  const [script] = (await compileSealed(compiler, shippedPolicies)).scripts;
+  if (script === undefined) throw new Error(`${name} makes no bundle`);
+  return script.text;
 }
 
 /** Microseconds of processor time for each call, here and in the process. */
