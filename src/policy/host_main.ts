@@ -24,7 +24,10 @@ export function runPolicyHost(runtime: Runtime, args: readonly string[]): void {
   serve(runtime, role, () => why);
 }
 
-/** The channel is opened before the seal closes, because opening it takes calls that are denied afterwards. */
+/**
+ * The channel is opened before the seal closes, because opening it takes calls that are denied afterwards. A first worker is
+ * started before it too, to save the time, and is told nothing before the seal is closed.
+ */
 function serve(runtime: Runtime, role: Role, seal: () => string | null): void {
   const policies = new Map<number, HostedPolicy>();
   const workers = role === "host" ? new SpareWorker(runtime.workers) : null;
