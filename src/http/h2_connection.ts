@@ -433,7 +433,8 @@ export abstract class Http2Connection
 
   #takeReset(streamId: number, code: number): void {
     const stream = this.streams.get(streamId);
-    if (stream === undefined || this.countEarlyReset(stream) || stream.peerStopped()) return;
+    if (stream === undefined) return this.guard.acknowledged();
+    if (this.countEarlyReset(stream) || stream.peerStopped()) return;
     this.forget(stream);
     stream.onBroken(code, `the peer reset the stream (${errorName(code)})`, true);
   }
@@ -484,6 +485,11 @@ export abstract class Http2Connection
 
   protected tripReset(): boolean {
     return this.#tripped(this.guard.earlyReset());
+  }
+
+  /** Counts a stream whose peer leaves its own side open behind the end of ours. */
+  protected countUnfinished(): void {
+    this.#tripped(this.guard.unfinished(this.shard.clock.now()));
   }
 
   /** Whether so much waits for the peer that it should not make more. */

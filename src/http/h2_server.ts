@@ -96,6 +96,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     if (stream.closed) return;
     this.#noteReset(stream.id);
     super.resetStream(stream, code);
+    if (code === errorCodes.noError) this.countUnfinished();
   }
 
   // --------------------------------------------------------------------------------------------- streams in
@@ -265,6 +266,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   }
 
   protected onLateData(streamId: number): void {
+    this.guard.acknowledged();
     if (!this.#wasReset(streamId)) this.writer.reset(streamId, errorCodes.streamClosed);
   }
 

@@ -56,6 +56,10 @@ export const limits = {
   h2ResetsFreeMax: 25,
   h2ResetsShareMax: 0.5,
   h2ResetEarlyMs: 1_000,
+  /** Requests that were answered, and that their client neither ends nor resets. */
+  h2UnfinishedMax: 2_000,
+  /** So many of them are forgotten: a client need not say anything about a stream that was reset. */
+  h2UnfinishedPerSecond: 10,
   /** Streams after which the counts of resets are halved. */
   h2ResetsWindow: 1_000,
   /** A connection that cost too much stays so long behind its GOAWAY: who dials again at its end has to wait for it. */
@@ -366,6 +370,10 @@ assert(
 assert(
   limits.pendingMax >= limits.h2LocalStreamsMax,
   "all streams of one client may wait for a first connection",
+);
+assert(
+  limits.h2UnfinishedMax >= Math.max(limits.h2LocalStreamsMax, limits.h2MeshStreamsMax),
+  "all streams of a client may be answered before it has heard of one",
 );
 assert(limits.h2FramesPerTurnMax > 0 && limits.h2QuantumBytes > 0, "each turn makes progress");
 assert(

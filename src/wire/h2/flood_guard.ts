@@ -14,6 +14,8 @@ export class FloodGuard {
   #emptyData = 0;
   #recentStreams = 0;
   #earlyResets = 0;
+  #unfinished = 0;
+  #unfinishedMs = 0;
 
   /** A stream was opened. */
   stream(): void {
@@ -56,6 +58,19 @@ export class FloodGuard {
       return null;
     }
     return ++this.#emptyData > limits.h2EmptyDataMax ? "h2EmptyDataMax" : null;
+  }
+
+  /** A request was answered whole that its client has not ended, so that its stream was reset. */
+  unfinished(nowMs: number): string | null {
+    const forgotten = ((nowMs - this.#unfinishedMs) / 1_000) * limits.h2UnfinishedPerSecond;
+    this.#unfinished = Math.max(0, this.#unfinished - forgotten) + 1;
+    this.#unfinishedMs = nowMs;
+    return this.#unfinished > limits.h2UnfinishedMax ? "h2UnfinishedMax" : null;
+  }
+
+  /** The peer still said something about a stream that is over: it goes on with its requests, and stops when it hears. */
+  acknowledged(): void {
+    if (this.#unfinished > 0) this.#unfinished--;
   }
 
   /** Whether this side may reset a stream that is early: it stays well within what it stands itself. Counts it. */
