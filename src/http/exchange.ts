@@ -143,6 +143,8 @@ export interface ClientStream {
 export interface ClientConnection {
   /** How many requests can be started now. */
   readonly room: number;
+  /** How many it takes at a time, as far as it is known. */
+  readonly capacity: number;
   /** When it was opened, on the monotonic clock, milliseconds. */
   readonly openedMs: number;
   /** Requests carried so far: 0 means the first one cannot meet a keep-alive race. */

@@ -63,6 +63,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     end: () => this.#onEnd(),
     close: (error) => this.#onClose(error),
   };
+  readonly capacity = 1;
   carried = 0;
   readonly openedMs: number;
   readonly output: Output;

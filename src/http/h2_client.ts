@@ -57,8 +57,12 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
 
   get room(): number {
     if (this.#retired || this.closing || this.closed) return 0;
+    return Math.max(0, this.capacity - this.streams.size - this.#early.length);
+  }
+
+  get capacity(): number {
     const taken = this.peer.known ? this.peer.streamsMax : limits.h2StreamsEarlyMax;
-    return Math.max(0, Math.min(taken, this.profile.streamsMax) - this.streams.size - this.#early.length);
+    return Math.min(taken, this.profile.streamsMax);
   }
 
   start(request: OutgoingRequest, edits: FieldEdits, sink: ResponseSink): ClientStream {

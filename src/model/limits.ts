@@ -163,9 +163,24 @@ export const limits = {
   timerStallMs: 1_000,
   // Pools and queues, per destination
   connectionsMax: 1024,
-  pendingMax: 2_048,
+  pendingMax: 4096,
   pendingMs: 3_000,
   requestsMax: 4096,
+  // Shares of them (`src/proxy/share/share_rule.ts`)
+  /** Where n callers take all they can get, about one part in 1 + 16 n stays free for the next one; alone, one takes 78 %. */
+  callerShareFactor: 16,
+  /** As much of what its caller may hold stays free where n clients of it take all they can; alone, one takes 64 %. */
+  clientShareFactor: 5,
+  /** A client with more requests under way to one service is told apart from others by the far proxy. */
+  flowToldRequestsMin: 32,
+  /** And with more of all clients under way, each client is. */
+  flowsToldRequestsMin: 256,
+  /** Clients that are told apart on one connection of another proxy; further ones share. */
+  flowPartsMax: 256,
+  /** Services for which a client keeps its count while it uses them no more. */
+  flowClaimsMax: 64,
+  /** Of callers, and of clients of each, that may be passed over because they have their share when a place is free. */
+  gateLooksMax: 64,
   /** Connections that many requests share, to one endpoint. */
   sharedConnectionsMax: 32,
   /** With fewer streams left on the last shared connection the next one is opened. */
@@ -367,8 +382,16 @@ assert(
     limits.bufferedFullShare < 1,
   "what gives way leaves room, and nothing grows before it has to",
 );
+/** Of a bounded thing: what one of those that share it by this factor holds when nobody else wants any. */
+const shareAlone = (factor: number): number =>
+  1 + 1 / (2 * factor) - Math.sqrt((1 / factor) * (1 + 1 / (4 * factor)));
+const clientAlone = shareAlone(limits.callerShareFactor) * shareAlone(limits.clientShareFactor);
 assert(
-  limits.pendingMax >= limits.h2LocalStreamsMax,
+  limits.requestsMax * clientAlone >= limits.h2LocalStreamsMax,
+  "a client that is alone may use all its streams",
+);
+assert(
+  limits.pendingMax * clientAlone >= limits.h2LocalStreamsMax,
   "all streams of one client may wait for a first connection",
 );
 assert(

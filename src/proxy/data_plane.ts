@@ -123,7 +123,7 @@ export class DataPlane {
     const { shard, random, log } = this.options;
     const { open, discovery } = this.#parts;
     const old = this.#parts.state;
-    const input = { random, nowMs: shard.clock.now(), apps: this.#apps };
+    const input = { shard, random, nowMs: shard.clock.now(), apps: this.#apps };
     const { state, problems } = createProxyState(old, snapshot, input);
     for (const problem of problems) log(problem);
     this.#note(proxyProtocolNotes(this.options.machine.services, state));

@@ -17,6 +17,8 @@ export const repeatField = "x-heddle-repeat";
 export const clientField = "x-heddle-client";
 /** On calls to a service whose protocol is not declared: `h2` when the client spoke HTTP/2. */
 export const spokeField = "x-heddle-spoke";
+/** On calls between proxies: the client of the caller's proxy, so that the far one can tell apart who shares a connection. */
+export const flowField = "x-heddle-flow";
 export const requestIdField = requestIdName;
 
 /** Names of fields that only heddle writes, or that pose as such; null when there is none, which is nearly always. */

@@ -24,6 +24,8 @@ import { CallRecord } from "./call_record.ts";
 import type { InboundService, LocalApp } from "./live_service.ts";
 import { streamOf, type StreamKind } from "./open_streams.ts";
 import { outcomes } from "./outcomes.ts";
+import type { Claim } from "./share/claim.ts";
+import type { Flow } from "./share/flow.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
 
 /** Who calls, as its certificate or its listener says. */
@@ -46,6 +48,8 @@ export interface InboundCallOptions {
   readonly service: InboundService;
   readonly app: LocalApp;
   readonly caller: Caller;
+  /** The client that calls. */
+  readonly flow: Flow;
   readonly requestId: string;
   /** Path of the target, without the query. */
   readonly path: string;
@@ -61,6 +65,8 @@ export interface InboundCallOptions {
 }
 
 export class InboundCall implements ResponseSink, Taker {
+  readonly flow: Flow;
+  place: Claim<Taker> | null = null;
   readonly #record: CallRecord;
   /** As the app gets it. */
   #request: OutgoingRequest;
@@ -74,7 +80,7 @@ export class InboundCall implements ResponseSink, Taker {
   #finished = false;
 
   constructor(readonly options: InboundCallOptions) {
-    const { shard, service, caller, app, request } = options;
+    const { shard, service, caller, flow, app, request } = options;
     const record = new CallRecord("inbound", "http", shard.clock.now());
     record.service = service.key;
     record.source = caller.key;
@@ -88,6 +94,7 @@ export class InboundCall implements ResponseSink, Taker {
     record.endpoint = app.id;
     this.#record = record;
     this.#request = request;
+    this.flow = flow;
   }
 
   /** Leads to `started` or `failed` of the sink, maybe from inside. */
@@ -149,8 +156,7 @@ export class InboundCall implements ResponseSink, Taker {
   /** The caller gave up. */
   cancel(detail: string): void {
     if (this.#finished) return;
-    if (this.#stream !== null) this.#stream.cancel();
-    else this.#pool?.leave(this);
+    this.#stream?.cancel();
     this.#finish({ flag: "DC", side: "downstream", repeat: "no", status: 499, detail });
   }
 
@@ -205,6 +211,7 @@ export class InboundCall implements ResponseSink, Taker {
     if (this.#finished) return;
     this.#finished = true;
     const { shard, recorder, service, sink } = this.options;
+    this.#pool?.leave(this);
     if (this.#streamKind !== null) service.streams.closed(this.#streamKind);
     this.#record.outcome = outcome;
     this.#record.bytesIn = sink.bytesSent;

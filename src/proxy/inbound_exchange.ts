@@ -1,10 +1,10 @@
 /** A call that came from another proxy over mTLS: joins its exchange to the inbound pipeline. */
-import type { ClientStream, RequestHead, ResponseHead, ServerExchange } from "../http/exchange.ts";
+import type { ClientStream, ResponseHead, ServerExchange } from "../http/exchange.ts";
 import type { Buffered } from "../http/buffered.ts";
 import type { Outcome } from "../model/outcome.ts";
-import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
+import { noEdits, type Fields } from "../wire/fields.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
-import { heddleFields, requestIdField, spokeField } from "./heddle_fields.ts";
+import { flowField, heddleFields, requestIdField, spokeField } from "./heddle_fields.ts";
 import { answerVia, interimEdits, viaOf, viaOnly } from "./hops.ts";
 import { chooseApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
@@ -12,6 +12,7 @@ import { outcomes } from "./outcomes.ts";
 import { isRequestId } from "./request_id.ts";
 import { RequestBody, type BodyOwner } from "./request_body.ts";
 import { rescue } from "./rescue.ts";
+import type { Flow } from "./share/flow.ts";
 
 /** `serverName` is the service that the caller's TLS connection was opened for. */
 export function serveInbound(
@@ -19,6 +20,7 @@ export function serveInbound(
   parts: ProxyParts,
   caller: Caller,
   serverName: string,
+  flow: Flow,
 ): void {
   const requestId = requestIdOf(exchange, parts);
   const service = parts.state?.inbound.get(serverName);
@@ -29,19 +31,22 @@ export function serveInbound(
   if (exchange.request.upgrade !== null) exchange.keepUpgrade(service.local.upgrades ?? []);
   const joined = new InboundExchange(exchange, requestId, parts.shard.buffered);
   const { request } = exchange;
+  const own = heddleFields(request.fields);
+  const client = own === null ? null : request.fields.get(flowField);
   joined.call = new InboundCall({
     shard: parts.shard,
     recorder: parts.recorder,
     service,
     app,
     caller,
+    flow: client === null ? flow : flow.part(client),
     requestId,
     path: request.path,
     protocol: request.version,
-    spokeHttp2: request.fields.get(spokeField) === "h2",
+    spokeHttp2: own !== null && request.fields.get(spokeField) === "h2",
     tls: true,
     request,
-    edits: editsOf(request, requestId),
+    edits: { remove: own ?? noEdits.remove, set: [requestIdField, requestId], add: viaOf(request.version) },
     sink: joined,
   });
   joined.call.begin();
@@ -107,12 +112,4 @@ class InboundExchange implements CallSink, BodyOwner {
 export function requestIdOf(exchange: ServerExchange, parts: ProxyParts): string {
   const given = exchange.request.fields.get(requestIdField);
   return given !== null && isRequestId(given) ? given : parts.ids.next();
-}
-
-function editsOf(request: RequestHead, requestId: string): FieldEdits {
-  return {
-    remove: heddleFields(request.fields) ?? noEdits.remove,
-    set: [requestIdField, requestId],
-    add: viaOf(request.version),
-  };
 }

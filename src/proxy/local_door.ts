@@ -21,6 +21,7 @@ import { serveOutboundConnect } from "./outbound_connect.ts";
 import type { OutboundSource } from "./outbound_source.ts";
 import { outcomes } from "./outcomes.ts";
 import { refuseOutboundTcp, serveOutboundTcp, serveOutboundTls } from "./outbound_tcp.ts";
+import { Flow } from "./share/flow.ts";
 import { wholeCall, type TcpCall } from "./tcp_call.ts";
 
 type Detected = "http/1.1" | "h2" | "tls" | "tcp";
@@ -111,11 +112,12 @@ export class LocalDoor {
 
   #beginHttp(socket: Socket, bytes: Uint8Array, http2: boolean, detectedBy = ""): void {
     const { shard, open, recorder } = this.source.parts;
+    const flow = new Flow(this.source.key, String(socket.remotePort));
     const server: HttpServer = serveHttp(socket, http2 ? "h2" : "http/1.1", {
       shard,
       profile: profiles.local,
       connection: connectionOf(socket, detectedBy),
-      handler: (exchange) => this.#exchange(exchange),
+      handler: (exchange) => this.#exchange(exchange, flow),
       hostOptional: this.source.only !== null,
       onLimit: (limit) => recorder.limitTripped(limit, this.#listener),
       onClosed: () => open.delete(server),
@@ -125,9 +127,9 @@ export class LocalDoor {
     server.data(bytes);
   }
 
-  #exchange(exchange: ServerExchange): void {
-    if (exchange.request.upgrade === "connect") serveOutboundConnect(exchange, this.source);
-    else serveOutbound(exchange, this.source);
+  #exchange(exchange: ServerExchange, flow: Flow): void {
+    if (exchange.request.upgrade === "connect") serveOutboundConnect(exchange, this.source, flow);
+    else serveOutbound(exchange, this.source, flow);
   }
 
   // ----------------------------------------------------------------------------------------------- opaque

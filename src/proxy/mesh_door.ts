@@ -21,6 +21,7 @@ import { FirstBytes } from "./listen/first_bytes.ts";
 import { listenInbound } from "./listen/inbound_listener.ts";
 import { NearExchange, NearSocket } from "./near_side.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
+import { Flow } from "./share/flow.ts";
 
 /** Throws a `ListenError` when the port cannot be had. */
 export function openMeshDoor(
@@ -90,6 +91,7 @@ class MeshDoor {
     const peer = socket.tls?.peer ?? null;
     const retireAtMs = clock.now() + limits.connectionAgeMs;
     const endsMs = clock.now() + (peer?.notAfterMs ?? 0) - clock.wallMs();
+    const flow = new Flow(caller.key);
     const version = socket.tls?.alpn === sharedAlpn ? "h2" : "http/1.1";
     const server: HttpServer = serveHttp(socket, version, {
       shard,
@@ -100,7 +102,7 @@ class MeshDoor {
         // Whoever renews connects anew long before its certificate ends; this caller is nobody any more.
         if (nowMs > endsMs) return server.destroy();
         if (nowMs > retireAtMs) server.retire();
-        this.#serve(exchange, caller, serverName);
+        this.#serve(exchange, caller, serverName, flow);
       },
       onLimit: (limit) => recorder.limitTripped(limit, "inbound"),
       onClosed: () => open.delete(server),
@@ -109,12 +111,13 @@ class MeshDoor {
     return server;
   }
 
-  #serve(exchange: ServerExchange, caller: Caller, serverName: string): void {
+  #serve(exchange: ServerExchange, caller: Caller, serverName: string, flow: Flow): void {
     const { parts } = this;
-    if (exchange.request.upgrade !== "connect") return serveInbound(exchange, parts, caller, serverName);
+    if (exchange.request.upgrade !== "connect")
+      return serveInbound(exchange, parts, caller, serverName, flow);
     const client = exchange.request.fields.get(clientField) ?? "";
     const requestId = requestIdOf(exchange, parts);
-    const near = new NearExchange(exchange, { client, requestId, inside: true });
+    const near = new NearExchange(exchange, { client, flow, requestId, inside: true });
     serveInboundTcp(near, parts, caller, serverName);
   }
 

@@ -7,6 +7,7 @@ import { noEdits } from "../wire/fields.ts";
 import { ExchangeEnd } from "./exchange_end.ts";
 import type { PipeEnd } from "./pipe.ts";
 import { rescue } from "./rescue.ts";
+import type { Flow } from "./share/flow.ts";
 import { brokenSocket, SocketEnd } from "./socket_end.ts";
 
 export interface NearSide {
@@ -14,6 +15,8 @@ export interface NearSide {
   left: ((outcome: Outcome) => void) | null;
   /** Where the client's connection comes from: `10.0.0.7:51230`; "" when unknown. */
   readonly client: string;
+  /** The client that it belongs to; null: the connection is all of it. */
+  readonly flow: Flow | null;
   /** Given by whoever asked; null when it has none yet. */
   readonly requestId: string | null;
   /** What it showed, when the connection is its own; revocation cuts by it. */
@@ -27,6 +30,7 @@ export interface NearSide {
 /** Waits, paused, and only notices that the client leaves. */
 export class NearSocket implements NearSide, SocketHandler {
   left: ((outcome: Outcome) => void) | null = null;
+  readonly flow = null;
   readonly requestId = null;
   /** Nobody is there any more. */
   gone = false;
@@ -92,6 +96,7 @@ export class NearExchange implements NearSide {
     readonly exchange: ServerExchange,
     readonly about: {
       readonly client: string;
+      readonly flow: Flow;
       readonly requestId: string;
       /** The client is another proxy. */
       readonly inside: boolean;
@@ -100,6 +105,10 @@ export class NearExchange implements NearSide {
 
   get client(): string {
     return this.about.client;
+  }
+
+  get flow(): Flow {
+    return this.about.flow;
   }
 
   get requestId(): string {

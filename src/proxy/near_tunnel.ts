@@ -9,12 +9,14 @@ import { joined } from "../base/bytes.ts";
 import { WheelEntry } from "../base/timer_wheel.ts";
 import { noEdits } from "../wire/fields.ts";
 import { ExchangeEnd } from "./exchange_end.ts";
+import type { Flow } from "./share/flow.ts";
 import type { NearSide } from "./near_side.ts";
 import type { PipeEnd } from "./pipe.ts";
 
 export interface NearTunnelOptions {
   readonly shard: Shard;
   readonly client: string;
+  readonly flow: Flow;
   readonly requestId: string;
   readonly withinMs: number;
   /** All bytes so far, and whether there will be more. True: decided. It must be when there will be none. */
@@ -42,6 +44,10 @@ export class NearTunnel extends WheelEntry implements NearSide, RequestSink {
 
   get client(): string {
     return this.options.client;
+  }
+
+  get flow(): Flow {
+    return this.options.flow;
   }
 
   get requestId(): string {

@@ -19,11 +19,19 @@ import type { Outcome } from "../model/outcome.ts";
 import { serviceKey, takesRequests } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
-import { attemptField, heddleFields, repeatField, requestIdField, spokeField } from "./heddle_fields.ts";
+import {
+  attemptField,
+  flowField,
+  heddleFields,
+  repeatField,
+  requestIdField,
+  spokeField,
+} from "./heddle_fields.ts";
 import { readSlashes, type NormalTarget } from "../wire/target.ts";
 import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
 import { allowedMethods, answerVia, hopsLeft, interimEdits, maxForwardsField, viaOf } from "./hops.ts";
+import type { Entrant } from "./guard/admission.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
 import type {
   InboundService,
@@ -42,23 +50,36 @@ import { RequestBody, type BodyOwner } from "./request_body.ts";
 import { answerOfPolicy, rescue } from "./rescue.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
 import { matchRoute } from "./route/match_route.ts";
+import type { Claim } from "./share/claim.ts";
+import type { Flow } from "./share/flow.ts";
+import { shareSpent } from "./share/share_outcome.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
 
-export function serveOutbound(exchange: ServerExchange, source: OutboundSource): void {
-  new OutboundExchange(exchange, source).begin();
+export function serveOutbound(exchange: ServerExchange, source: OutboundSource, flow: Flow): void {
+  new OutboundExchange(exchange, source, flow).begin();
 }
 
 const noUpgrades: readonly string[] = [];
+const leftWaiting: Outcome = {
+  flag: "DC",
+  side: "downstream",
+  repeat: "no",
+  status: 499,
+  detail: "the client left while its request waited",
+};
 const nothingTried: readonly LiveEndpoint[] = [];
 
-class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner {
+class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner, Entrant {
+  place: Claim<Taker> | null = null;
   readonly #record: CallRecord;
   readonly #body: RequestBody;
   /** What heddle itself adds to every attempt, and to the answer. */
   #edits: FieldEdits;
   readonly #answerEdits: FieldEdits;
   #caller: Caller | null = null;
-  #admitted: LiveDestination | null = null;
+  /** What it was called for, and what counts it there once it was let in. */
+  #destination: LiveDestination | null = null;
+  #admitted: Claim<Entrant> | null = null;
   #route: LiveRoute | null = null;
   #policyEdits: FieldEdits = noEdits;
   /** What goes on instead of the target that came, and whether a policy wrote it. */
@@ -90,6 +111,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   constructor(
     readonly exchange: ServerExchange,
     readonly source: OutboundSource,
+    readonly flow: Flow,
   ) {
     super();
     const { request } = exchange;
@@ -142,8 +164,31 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     if (!takesRequests(destination.destination.protocol)) return this.#refuse(outcomes.notHttp(destination));
     if (!this.#readSlashes(destination)) return this.#refuse(outcomes.escapedSlash(destination.key));
     if (this.#newTarget !== null) record.path = this.#newTarget.path;
-    if (!destination.admission.enter()) return this.#overflow(destination);
-    this.#admitted = destination;
+    this.#destination = destination;
+    const claim = this.flow.claimOn(destination.admission);
+    const answer = destination.admission.ask(claim, this, record.startedMs);
+    if (answer === "enters") return this.#admit(destination, claim);
+    if (answer === "full") this.#turnAway("pendingMax");
+    else this.#limitTripped("requestsMax");
+  }
+
+  /** Its turn came, after it had waited. */
+  admitted(): void {
+    const destination = this.#destination as LiveDestination;
+    const claim = this.flow.claimOn(destination.admission);
+    if (!this.exchange.finished) return this.#admit(destination, claim);
+    this.#admitted = claim;
+    this.#finish(leftWaiting);
+  }
+
+  overdue(): void {
+    this.#turnAway("pendingMs");
+  }
+
+  #admit(destination: LiveDestination, claim: Claim<Entrant>): void {
+    const record = this.#record;
+    const { request } = this.exchange;
+    this.#admitted = claim;
     destination.budget.request(record.startedMs);
     const { method, fields } = request;
     const asked = this.#newTarget === null ? request : { method, path: record.path, fields };
@@ -165,13 +210,13 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const backend = chooseBackend(backends, totalWeight, unit);
     const target = backend === null ? "no backend has any weight" : backend.target;
     if (typeof target === "string") return this.#refuse(outcomes.badBackend(route.name, target));
-    this.#lead(target, this.#record.startedMs);
+    this.#lead(target, this.source.parts.shard.clock.now());
   }
 
   /** The service that was chosen reads the path in its own way, whoever wrote it. */
   #lead(target: Target, nowMs: number): void {
     const { destination } = target;
-    if ((this.#rewritten || destination !== this.#admitted) && !this.#readSlashes(destination)) {
+    if ((this.#rewritten || destination !== this.#destination) && !this.#readSlashes(destination)) {
       const { service } = this.#record;
       return this.#refuse(
         this.#rewritten ? outcomes.badPath(service) : outcomes.escapedSlash(destination.key),
@@ -266,9 +311,14 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     return false;
   }
 
-  #overflow(destination: LiveDestination): void {
-    this.source.parts.recorder.limitTripped("requestsMax", `outbound ${this.source.key}`);
-    this.#refuse(outcomes.tooMany(destination.key));
+  #turnAway(limit: "pendingMax" | "pendingMs"): void {
+    const { key, admission } = this.#destination as LiveDestination;
+    this.#limitTripped(limit);
+    this.#refuse(shareSpent(key, { gate: admission, flow: this.flow, of: "requestsMax", limit }));
+  }
+
+  #limitTripped(limit: string): void {
+    this.source.parts.recorder.limitTripped(limit, `outbound ${this.source.key}`);
   }
 
   #askPolicies(route: LiveRoute, destination: LiveDestination): void {
@@ -346,6 +396,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
       service,
       app,
       caller: this.#caller as Caller,
+      flow: this.flow,
       requestId: this.#record.requestId,
       // What access rules see is what the app gets.
       path: (this.#newTarget ?? this.exchange.request).path,
@@ -363,7 +414,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     if (this.#newTarget === null && request.authority !== "") return request;
     const { method, fields, nominated, contentLength, upgrade, expectContinue } = request;
     const { target } = this.#newTarget ?? request;
-    const authority = request.authority || (this.#admitted?.serverName ?? "");
+    const authority = request.authority || (this.#destination?.serverName ?? "");
     return { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
   }
 
@@ -374,11 +425,13 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const policy = this.#policyEdits;
     const deadline = this.#grpc ? this.#deadlineLeft() : null;
     const spoke = this.#tellsVersion();
+    const client = this.#tellsFlow();
     const plain = foreign === null && policy === noEdits && this.#tried.length === 0;
-    if (plain && deadline === null && !spoke) return own;
+    if (plain && deadline === null && !spoke && !client) return own;
     const attempt = this.#tried.length === 0 ? [] : [attemptField, String(this.#tried.length)];
     if (deadline !== null) attempt.push("grpc-timeout", deadline);
     if (spoke) attempt.push(spokeField, "h2");
+    if (client) attempt.push(flowField, this.flow.name);
     return {
       remove: [...(foreign ?? []), ...policy.remove],
       set: [...policy.set, ...own.set, ...attempt],
@@ -390,6 +443,14 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
   #tellsVersion(): boolean {
     const { protocol } = (this.#target as Target).destination.destination;
     return protocol === "detect" && this.exchange.request.version === "HTTP/2" && this.#call === null;
+  }
+
+  /** The far proxy cannot see which client of this one asks, and where many requests are under way it shares by that. */
+  #tellsFlow(): boolean {
+    if (this.#endpoint?.here !== null) return false;
+    const { taken } = (this.#destination as LiveDestination).admission;
+    const own = this.#admitted?.taken ?? 0;
+    return own > limits.flowToldRequestsMin || taken > limits.flowsToldRequestsMin;
   }
 
   /** What is left of the deadline for whoever gets the request now; null when it goes on as it came. */
@@ -438,7 +499,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     const kind = this.#grpc ? "grpc" : streamOf(head, this.exchange.request.upgrade);
     if (kind === null) return;
     this.#streamKind = kind;
-    this.#admitted?.streams.opened(kind);
+    this.#destination?.streams.opened(kind);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -544,6 +605,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#endpoint?.load.ended();
     this.#endpoint = null;
     this.#call = null;
+    this.#pool?.leave(this);
     this.#pool = null;
     this.#stream = null;
   }
@@ -600,8 +662,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
 
   #stopAttempt(detail: string): void {
     if (this.#call !== null) this.#call.cancel(detail);
-    else if (this.#stream !== null) this.#stream.cancel();
-    else this.#pool?.leave(this);
+    else this.#stream?.cancel();
     this.#endAttempt();
   }
 
@@ -617,8 +678,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner 
     this.#finished = true;
     const { shard, recorder } = this.source.parts;
     shard.wheel.forget(this);
-    this.#admitted?.admission.leave();
-    if (this.#streamKind !== null) this.#admitted?.streams.closed(this.#streamKind);
+    if (this.#admitted !== null) this.#destination?.admission.leave(this.#admitted);
+    if (this.#streamKind !== null) this.#destination?.streams.closed(this.#streamKind);
     this.#body.settle();
     this.#record.outcome = outcome;
     this.#record.bytesIn = this.#body.bytes;

@@ -14,13 +14,15 @@ import { NearTunnel } from "./near_tunnel.ts";
 import { outcomes } from "./outcomes.ts";
 import type { OutboundSource } from "./outbound_source.ts";
 import { refuseOutboundTcp, serveOutboundTcp, serveOutboundTls } from "./outbound_tcp.ts";
+import type { Flow } from "./share/flow.ts";
 import { wholeCall } from "./tcp_call.ts";
 
-export function serveOutboundConnect(exchange: ServerExchange, source: OutboundSource): void {
+export function serveOutboundConnect(exchange: ServerExchange, source: OutboundSource, flow: Flow): void {
   const { parts } = source;
   const { state } = parts;
   const { remoteAddress, remotePort } = exchange.connection;
-  const about = { client: socketAddress(remoteAddress, remotePort), requestId: parts.ids.next() };
+  const client = socketAddress(remoteAddress, remotePort);
+  const about = { client, flow, requestId: parts.ids.next() };
   const near = new NearExchange(exchange, { ...about, inside: false });
   const refuse = (outcome: Outcome, key = ""): void => refuseOutboundTcp(near, source, key, outcome);
   if (state === null) return refuse(outcomes.noSnapshot());
@@ -48,7 +50,7 @@ function openTunnel(
   exchange: ServerExchange,
   source: OutboundSource,
   destination: LiveDestination,
-  about: { readonly client: string; readonly requestId: string },
+  about: { readonly client: string; readonly flow: Flow; readonly requestId: string },
 ): void {
   const tunnel = new NearTunnel(exchange, {
     ...about,

@@ -13,6 +13,7 @@ import { proxyHeader } from "../wire/proxy_protocol.ts";
 import { CallRecord } from "./call_record.ts";
 import { clientField, requestIdField } from "./heddle_fields.ts";
 import { InboundTcp, type TcpTaker } from "./inbound_tcp.ts";
+import type { Entrant } from "./guard/admission.ts";
 import type { Caller } from "./inbound.ts";
 import type { LiveDestination, LiveEndpoint } from "./live_service.ts";
 import type { NearSide } from "./near_side.ts";
@@ -21,6 +22,9 @@ import { proxyFailure } from "./proxy_failure.ts";
 import { peerText, type OutboundSource } from "./outbound_source.ts";
 import { Pipe, type PipeEnd } from "./pipe.ts";
 import { SocketEnd } from "./socket_end.ts";
+import type { Claim } from "./share/claim.ts";
+import { Flow } from "./share/flow.ts";
+import { shareSpent } from "./share/share_outcome.ts";
 import { tlsCall, type TcpCall } from "./tcp_call.ts";
 import { StreamEnd, type StreamOpening } from "./stream_end.ts";
 import { dialOutcome } from "./upstream/dial_outcome.ts";
@@ -61,7 +65,9 @@ export function refuseOutboundTcp(
   recorder.finish(record, shard.clock.now());
 }
 
-class OutboundTcp implements TcpTaker, Taker, StreamOpening {
+class OutboundTcp implements TcpTaker, Taker, StreamOpening, Entrant {
+  readonly flow: Flow;
+  place: Claim<Taker> | null = null;
   readonly #record: CallRecord;
   #endpoint: LiveEndpoint | null = null;
   #tried: readonly LiveEndpoint[] = [];
@@ -70,7 +76,7 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
   #dial: Dial | null = null;
   #pool: Pool | null = null;
   #stream: StreamEnd | null = null;
-  #admitted = false;
+  #admitted: Claim<Entrant> | null = null;
   #open = false;
 
   constructor(
@@ -79,6 +85,7 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
     readonly call: TcpCall,
   ) {
     near.left = (outcome) => this.#left(outcome);
+    this.flow = near.flow ?? new Flow(source.key);
     const { destination, route, protocol, detectedBy } = call;
     const { parts } = source;
     const record = new CallRecord("outbound", "tcp", parts.shard.clock.now());
@@ -100,10 +107,38 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
     const caller = state === null ? null : source.callerIn(state);
     if (caller === null) return this.#giveUp(outcomes.noIdentity(source.key));
     this.#record.sourceId = caller.spiffeId;
-    if (!destination.admission.enter()) return this.#giveUp(outcomes.tooMany(destination.key));
-    this.#admitted = true;
-    destination.budget.request(this.#record.startedMs);
-    this.#attempt(caller, this.#record.startedMs);
+    const claim = this.flow.claimOn(destination.admission);
+    const answer = destination.admission.ask(claim, this, this.#record.startedMs);
+    if (answer === "enters") return this.#enter(claim, caller);
+    if (answer === "full") this.#turnAway("pendingMax");
+    else recorder.limitTripped("requestsMax", `outbound ${source.key}`);
+  }
+
+  admitted(): void {
+    const { state } = this.source.parts;
+    const caller = state === null ? null : this.source.callerIn(state);
+    const claim = this.flow.claimOn(this.call.destination.admission);
+    this.#admitted = claim;
+    if (caller === null) this.#giveUp(outcomes.noIdentity(this.source.key));
+    else this.#enter(claim, caller);
+  }
+
+  overdue(): void {
+    this.#turnAway("pendingMs");
+  }
+
+  #turnAway(limit: "pendingMax" | "pendingMs"): void {
+    const { source, call, flow } = this;
+    source.parts.recorder.limitTripped(limit, `outbound ${source.key}`);
+    const { key, admission } = call.destination;
+    this.#giveUp(shareSpent(key, { gate: admission, flow, of: "requestsMax", limit }));
+  }
+
+  #enter(claim: Claim<Entrant>, caller: Caller): void {
+    const nowMs = this.source.parts.shard.clock.now();
+    this.#admitted = claim;
+    this.call.destination.budget.request(nowMs);
+    this.#attempt(caller, nowMs);
   }
 
   #attempt(caller: Caller, nowMs: number): void {
@@ -155,12 +190,10 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
   // --------------------------------------------------------------------------- a stream of the shared connection
 
   connected(connection: ClientConnection): void {
-    this.#pool = null;
     this.#stream = new StreamEnd(connection, this.#request(), this.#edits(), this);
   }
 
   unreachable(outcome: Outcome): void {
-    this.#pool = null;
     this.failed(outcome);
   }
 
@@ -253,12 +286,13 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
   #endAttempt(): void {
     this.#endpoint?.load.ended();
     this.#endpoint = null;
+    this.#pool?.leave(this);
+    this.#pool = null;
     this.#stream = null;
   }
 
   #left(outcome: Outcome): void {
     this.#dial?.cancel();
-    this.#pool?.leave(this);
     this.#stream?.cancel();
     this.#inbound?.cancel(outcome);
     this.#inbound = null;
@@ -273,7 +307,9 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening {
   #finish(outcome: Outcome | null, bytesIn: number, bytesOut: number): void {
     const { parts } = this.source;
     this.#endAttempt();
-    if (this.#admitted) this.call.destination.admission.leave();
+    const { admission } = this.call.destination;
+    if (this.#admitted === null) admission.forget(this);
+    else admission.leave(this.#admitted);
     if (this.#open) this.call.destination.streams.closed("tcp");
     this.#inbound?.finish(outcome, bytesIn, bytesOut);
     this.#record.outcome = outcome;

@@ -81,11 +81,6 @@ export const outcomes = {
     return { flag: "NC", side: "mesh", repeat: "yes", status: 503, detail };
   },
 
-  tooMany(key: string): Outcome {
-    const detail = `${limits.requestsMax} requests to ${key} are under way already`;
-    return { flag: "UO", side: "mesh", repeat: "no", status: 503, detail };
-  },
-
   noRoute(key: string, method: string, path: string): Outcome {
     const detail = `no route of ${key} matches ${method} ${path}`;
     return { flag: "NR", side: "downstream", repeat: "no", status: 404, detail };

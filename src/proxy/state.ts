@@ -3,6 +3,7 @@
  * connections of an endpoint, retry budgets); what is not valid fails closed for its own part only.
  */
 import type { Random } from "../../runtime/contract.ts";
+import type { Shard } from "../http/shard.ts";
 import { serverNameOf, serviceKey, type ServiceName } from "../model/service.ts";
 import type {
   CompiledBackend,
@@ -16,7 +17,7 @@ import type {
 import { Balancer } from "./balance/balancer.ts";
 import { EndpointLoad } from "./balance/endpoint_load.ts";
 import { RetryBudget } from "./balance/retry_budget.ts";
-import { Admission } from "./guard/admission.ts";
+import { createAdmission } from "./guard/admission.ts";
 import type {
   InboundService,
   LiveBackend,
@@ -44,6 +45,7 @@ export interface ProxyState {
 }
 
 export interface StateInput {
+  readonly shard: Shard;
   readonly random: Random;
   readonly nowMs: number;
   /** Apps of this machine, by service key. */
@@ -133,7 +135,7 @@ class StateBuilder {
       routes: [],
       tlsRoutes: [],
       budget: before?.budget ?? new RetryBudget(),
-      admission: before?.admission ?? new Admission(),
+      admission: before?.admission ?? createAdmission(this.input.shard),
       streams: before?.streams ?? new OpenStreams(),
     });
   }

@@ -1,17 +1,25 @@
-/** How many exchanges with one destination may be under way: beyond it they are refused at once, not queued. */
+/**
+ * How many exchanges with one destination may be under way. Each client and each calling service has its share of them; beyond
+ * it they wait in line for a while.
+ */
+import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
+import { FairGate } from "../share/fair_gate.ts";
 
-export class Admission {
-  #active = 0;
+/** Waits to be let in. At most one of the two is called. */
+export interface Entrant {
+  admitted(): void;
+  /** It waited too long. */
+  overdue(): void;
+}
 
-  /** False when the destination has its fill; else pair with `leave`. */
-  enter(): boolean {
-    if (this.#active >= limits.requestsMax) return false;
-    this.#active++;
-    return true;
-  }
+export type Admission = FairGate<Entrant>;
 
-  leave(): void {
-    this.#active--;
-  }
+export function createAdmission(shard: Shard): Admission {
+  return new FairGate<Entrant>({
+    shard,
+    max: limits.requestsMax,
+    admit: (entrant) => entrant.admitted(),
+    overdue: (entrant) => entrant.overdue(),
+  });
 }

@@ -1,7 +1,8 @@
 /**
  * Connections to one endpoint, for one source identity and one service: taken where there is room, dialled when there is
  * none (and ahead of need where many share one), never shared with another pool. Also to the local app, in clear text.
- * Whoever finds none waits in line, for a bounded time.
+ * How many requests they carry is bounded, and shared by clients and callers; whoever has its share, or finds no connection
+ * yet, waits for a bounded time.
  */
 import type { Net, Socket, SocketError, TlsClientOptions } from "../../../runtime/contract.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
@@ -10,6 +11,10 @@ import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { OpenConnections } from "../open_connections.ts";
+import type { Claim } from "../share/claim.ts";
+import { FairGate } from "../share/fair_gate.ts";
+import type { Flow } from "../share/flow.ts";
+import { shareSpent } from "../share/share_outcome.ts";
 import { dialOutcome } from "./dial_outcome.ts";
 import type { ConnectionEvents, PooledConnection, Speech } from "./speak.ts";
 
@@ -29,16 +34,18 @@ export interface PoolOptions {
   readonly open?: OpenConnections;
 }
 
-/** Waits for a connection. Exactly one of the two is called, maybe from inside `acquire`; none after `leave`. */
+/**
+ * Waits for a connection. Exactly one of the two is called, maybe from inside `acquire`; none after `leave`, which says that
+ * its request is over too.
+ */
 export interface Taker {
+  /** Whose request it is. */
+  readonly flow: Flow;
+  /** The pool's own: what counts its request. */
+  place: Claim<Taker> | null;
   /** Starts one request on it, at once. */
   connected(connection: ClientConnection): void;
   unreachable(outcome: Outcome): void;
-}
-
-interface Waiting {
-  readonly taker: Taker;
-  readonly sinceMs: number;
 }
 
 export class Pool extends WheelEntry {
@@ -46,7 +53,9 @@ export class Pool extends WheelEntry {
   readonly #free: PooledConnection[] = [];
   readonly #open = new Set<PooledConnection>();
   readonly #events: ConnectionEvents;
-  #waiting: Waiting[] = [];
+  /** Their places are taken: they wait for a connection, since then. */
+  readonly #waiting = new Map<Taker, number>();
+  readonly #gate: FairGate<Taker>;
   #dialling = 0;
   #retired = false;
   /** Rises when the credential changes: a dial under way with the old one is not kept. */
@@ -54,7 +63,14 @@ export class Pool extends WheelEntry {
 
   constructor(readonly options: PoolOptions) {
     super();
-    const { shard, peer, tls, onLimit, open } = options;
+    const { shard, peer, tls, speech, onLimit, open } = options;
+    this.#gate = new FairGate<Taker>({
+      shard,
+      // As long as no connection has said how much it takes.
+      max: speech.connectionsMax * Math.min(speech.streams, limits.h2StreamsEarlyMax),
+      admit: (taker, sinceMs) => this.#enter(taker, sinceMs),
+      overdue: (taker) => this.#turnAway(taker, "pendingMs"),
+    });
     this.#events = {
       shard,
       peer,
@@ -67,19 +83,45 @@ export class Pool extends WheelEntry {
   }
 
   acquire(taker: Taker, nowMs: number): void {
+    const claim = taker.flow.claimOn(this.#gate);
+    const answer = this.#gate.ask(claim, taker, nowMs);
+    if (answer === "waits") return this.options.onLimit(this.options.speech.limit);
+    if (answer === "full") return this.#turnAway(taker, "pendingMax");
+    taker.place = claim;
+    this.#connect(taker, nowMs, nowMs);
+  }
+
+  /** Waits no longer, or has done with its connection. */
+  leave(taker: Taker): void {
+    this.#waiting.delete(taker);
+    if (taker.place === null) return this.#gate.forget(taker);
+    this.#gate.leave(taker.place);
+    taker.place = null;
+  }
+
+  /** Its turn came. */
+  #enter(taker: Taker, sinceMs: number): void {
+    taker.place = taker.flow.claimOn(this.#gate);
+    this.#connect(taker, sinceMs, this.options.shard.clock.now());
+  }
+
+  #connect(taker: Taker, sinceMs: number, nowMs: number): void {
     const connection = this.#take(nowMs);
     if (connection !== null) return taker.connected(connection);
-    if (this.#waiting.length >= limits.pendingMax) {
-      this.options.onLimit("pendingMax");
-      return taker.unreachable(this.#overflow(`${limits.pendingMax} requests wait for a connection already`));
-    }
-    this.#waiting.push({ taker, sinceMs: nowMs });
+    this.#waiting.set(taker, sinceMs);
     this.#dialForWaiting();
   }
 
-  /** Waits no longer. */
-  leave(taker: Taker): void {
-    this.#waiting = this.#waiting.filter((each) => each.taker !== taker);
+  #turnAway(taker: Taker, limit: "pendingMs" | "pendingMax"): void {
+    const { onLimit, speech, peer } = this.options;
+    onLimit(limit);
+    const spent = { gate: this.#gate, flow: taker.flow, of: speech.limit, limit };
+    this.#letDown(taker, shareSpent(peer, spent));
+  }
+
+  #letDown(taker: Taker, outcome: Outcome): void {
+    this.leave(taker);
+    taker.unreachable(outcome);
   }
 
   /** The credential or the trusted roots changed: what is under way goes on, nothing new starts on the old connections. */
@@ -98,10 +140,10 @@ export class Pool extends WheelEntry {
   expired(): void {
     const { shard, onLimit } = this.options;
     const before = shard.clock.now() - limits.pendingMs;
-    while (this.#waiting.length > 0 && (this.#waiting[0] as Waiting).sinceMs <= before) {
+    for (const [taker, sinceMs] of this.#waiting) {
+      if (sinceMs > before) break;
       onLimit("pendingMs");
-      const detail = `no connection was free for ${limits.pendingMs} ms`;
-      this.#waiting.shift()?.taker.unreachable(this.#overflow(detail));
+      this.#letDown(taker, this.#overflow(`no connection was free for ${limits.pendingMs} ms (pendingMs)`));
     }
     this.#watchWaiting();
   }
@@ -130,9 +172,9 @@ export class Pool extends WheelEntry {
 
   #dialForWaiting(): void {
     const { speech, onLimit } = this.options;
-    while (this.#waiting.length > this.#dialling * speech.streams) {
+    while (this.#waiting.size > this.#dialling * speech.streams) {
       if (this.#open.size + this.#dialling >= speech.connectionsMax) {
-        onLimit("connectionsMax");
+        onLimit(speech.limit);
         break;
       }
       if (!this.#dial()) return;
@@ -146,7 +188,7 @@ export class Pool extends WheelEntry {
     const secured = tls === null ? undefined : tls();
     if (typeof secured === "string") {
       const outcome: Outcome = { flag: "ID", side: "mesh", repeat: "no", status: 503, detail: secured };
-      for (const { taker } of this.#waiting.splice(0)) taker.unreachable(outcome);
+      for (const taker of [...this.#waiting.keys()]) this.#letDown(taker, outcome);
       return false;
     }
     const generation = this.#generation;
@@ -181,36 +223,43 @@ export class Pool extends WheelEntry {
     const { shard, peer, speech } = this.options;
     this.#dialling--;
     shard.enter();
-    for (const { taker } of this.#waiting.splice(0, speech.streams))
-      taker.unreachable(dialOutcome(peer, error));
+    for (const taker of [...this.#waiting.keys()].slice(0, speech.streams))
+      this.#letDown(taker, dialOutcome(peer, error));
     this.#dialForWaiting();
     shard.leave();
   }
 
   /** A connection takes requests: who is first in line gets it. */
   #release(connection: PooledConnection): void {
-    while (connection.room > 0) {
-      const waiting = this.#waiting.shift();
-      if (waiting === undefined) break;
-      waiting.taker.connected(connection);
+    this.#count(connection);
+    while (connection.room > 0 && this.#waiting.size > 0) {
+      const [taker] = this.#waiting.keys();
+      this.#waiting.delete(taker as Taker);
+      (taker as Taker).connected(connection);
     }
     if (connection.room <= 0) return;
     if (this.#retired) connection.retire();
     else if (!this.#free.includes(connection)) this.#free.push(connection);
   }
 
+  /** What one connection takes, all of them may. */
+  #count(connection: PooledConnection): void {
+    const max = connection.capacity * this.options.speech.connectionsMax;
+    if (max !== this.#gate.max) this.#gate.resize(max);
+  }
+
   #forget(connection: PooledConnection): void {
     this.#open.delete(connection);
     const at = this.#free.indexOf(connection);
     if (at >= 0) this.#free.splice(at, 1);
-    if (this.#waiting.length > this.#dialling * this.options.speech.streams) this.#dialForWaiting();
+    if (this.#waiting.size > this.#dialling * this.options.speech.streams) this.#dialForWaiting();
   }
 
   #watchWaiting(): void {
-    const first = this.#waiting[0];
+    const [sinceMs] = this.#waiting.values();
     const { shard } = this.options;
-    if (first === undefined) return shard.wheel.forget(this);
-    shard.wheel.arm(this, Math.max(0, first.sinceMs + limits.pendingMs - shard.clock.now()));
+    if (sinceMs === undefined) return shard.wheel.forget(this);
+    shard.wheel.arm(this, Math.max(0, sinceMs + limits.pendingMs - shard.clock.now()));
     shard.tick();
   }
 

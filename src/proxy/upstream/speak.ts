@@ -28,8 +28,9 @@ export interface ConnectionEvents {
 export interface Speech {
   /** How many requests a new connection is expected to take at once. */
   readonly streams: number;
-  /** How many connections a pool may have. */
+  /** How many connections a pool may have, and the limit that says so. */
   readonly connectionsMax: number;
+  readonly limit: "connectionsMax" | "sharedConnectionsMax";
   readonly begin: (socket: Socket, events: ConnectionEvents) => PooledConnection;
 }
 
@@ -37,6 +38,7 @@ export interface Speech {
 export const http1Speech: Speech = {
   streams: 1,
   connectionsMax: limits.connectionsMax,
+  limit: "connectionsMax",
   begin: (socket, { onRoom, ...events }) => new Http1Client(socket, { ...events, onIdle: onRoom }),
 };
 
@@ -45,6 +47,7 @@ function http2Speech(profile: Profile): Speech {
   return {
     streams: profile.streamsMax,
     connectionsMax: limits.sharedConnectionsMax,
+    limit: "sharedConnectionsMax",
     begin: (socket, events) => new Http2Client(socket, { ...events, profile }),
   };
 }

@@ -1,0 +1,170 @@
+/**
+ * Gives out a bounded number of places, to each client and each caller no more than its share while others may want them.
+ * Who has its share waits in line, for a bounded time; callers have their turns there one after the other, and so have the
+ * clients of a caller. Places in the line are bounded and shared in the same way.
+ */
+import { WheelEntry } from "../../base/timer_wheel.ts";
+import type { Shard } from "../../http/shard.ts";
+import { limits } from "../../model/limits.ts";
+import { ClaimGroup, type Claim } from "./claim.ts";
+import { mayTake } from "./share_rule.ts";
+
+export interface FairGateOptions<W> {
+  readonly shard: Shard;
+  /** How many places there are. */
+  readonly max: number;
+  /** Its turn came: it has a place, and gives it back. */
+  readonly admit: (waiter: W, sinceMs: number) => void;
+  /** It waited for `pendingMs`. */
+  readonly overdue: (waiter: W) => void;
+}
+
+/** `full`: there is no place in the line either. */
+export type GateAnswer = "enters" | "waits" | "full";
+
+interface Waiting<W> {
+  readonly claim: Claim<W>;
+  readonly sinceMs: number;
+}
+
+export class FairGate<W> extends WheelEntry {
+  max: number;
+  taken = 0;
+  readonly #groups = new Map<string, ClaimGroup<W>>();
+  /** Groups on whose behalf somebody waits, in the order of their turns. */
+  readonly #line: ClaimGroup<W>[] = [];
+  /** Everybody who waits, in the order in which they came. */
+  readonly #waiting = new Map<W, Waiting<W>>();
+  #turnsDue = false;
+
+  constructor(readonly options: FairGateOptions<W>) {
+    super();
+    this.max = options.max;
+  }
+
+  groupOf(caller: string): ClaimGroup<W> {
+    const known = this.#groups.get(caller);
+    if (known !== undefined) return known;
+    const group = new ClaimGroup<W>();
+    this.#groups.set(caller, group);
+    return group;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Whoever enters gives its place back by `leave`; whoever waits is admitted or overdue later, unless it is forgotten. */
+  ask(claim: Claim<W>, waiter: W, nowMs: number): GateAnswer {
+    if (this.#enter(claim)) return "enters";
+    return this.#wait(claim, waiter, nowMs) ? "waits" : "full";
+  }
+
+  leave(claim: Claim<W>): void {
+    this.taken--;
+    claim.taken--;
+    claim.group.taken--;
+    if (this.#waiting.size > 0) this.#turnsSoon();
+  }
+
+  /** There are more places, or fewer: nobody loses one. */
+  resize(max: number): void {
+    this.max = max;
+    if (this.#waiting.size > 0) this.#turnsSoon();
+  }
+
+  /** Waits no longer, if it did. */
+  forget(waiter: W): void {
+    const waiting = this.#waiting.get(waiter);
+    if (waiting === undefined) return;
+    this.#waiting.delete(waiter);
+    waiting.claim.waiters.delete(waiter);
+    waiting.claim.group.waiting--;
+  }
+
+  /** The time of the one that waits longest is over. */
+  expired(): void {
+    const { shard, overdue } = this.options;
+    const before = shard.clock.now() - limits.pendingMs;
+    for (const [waiter, { sinceMs }] of this.#waiting) {
+      if (sinceMs > before) break;
+      this.forget(waiter);
+      overdue(waiter);
+    }
+    this.#watch();
+  }
+
+  #enter(claim: Claim<W>): boolean {
+    const { group } = claim;
+    if (!mayTake(this.max, this.taken, group.taken, claim.taken)) return false;
+    this.taken++;
+    claim.taken++;
+    group.taken++;
+    return true;
+  }
+
+  #wait(claim: Claim<W>, waiter: W, nowMs: number): boolean {
+    const { group, waiters } = claim;
+    if (!mayTake(limits.pendingMax, this.#waiting.size, group.waiting, waiters.size)) return false;
+    if (!claim.inLine) group.line.push(claim);
+    if (!group.inLine) this.#line.push(group);
+    claim.inLine = group.inLine = true;
+    waiters.add(waiter);
+    group.waiting++;
+    this.#waiting.set(waiter, { claim, sinceMs: nowMs });
+    if (this.#waiting.size === 1) this.#watch();
+    return true;
+  }
+
+  /** Once the current turn is over: what gave a place back may have more to give, and frees what the next one uses. */
+  #turnsSoon(): void {
+    if (this.#turnsDue) return;
+    this.#turnsDue = true;
+    queueMicrotask(this.#turns);
+  }
+
+  readonly #turns = (): void => {
+    const { shard, admit } = this.options;
+    this.#turnsDue = false;
+    shard.enter();
+    for (let waiter = this.#next(); waiter !== null; waiter = this.#next()) {
+      const { sinceMs } = this.#waiting.get(waiter) as Waiting<W>;
+      this.forget(waiter);
+      admit(waiter, sinceMs);
+    }
+    shard.leave();
+  };
+
+  /** Whose turn it is, with its place taken; null when nobody who was looked at may have one. */
+  #next(): W | null {
+    const line = this.#line;
+    for (let looks = Math.min(line.length, limits.gateLooksMax); looks > 0; looks--) {
+      const group = line.shift() as ClaimGroup<W>;
+      group.inLine = group.waiting > 0;
+      if (!group.inLine) continue;
+      line.push(group);
+      const waiter = this.#nextOf(group);
+      if (waiter !== null) return waiter;
+    }
+    return null;
+  }
+
+  #nextOf({ line }: ClaimGroup<W>): W | null {
+    for (let looks = Math.min(line.length, limits.gateLooksMax); looks > 0; looks--) {
+      const claim = line.shift() as Claim<W>;
+      claim.inLine = claim.waiters.size > 0;
+      if (!claim.inLine) continue;
+      line.push(claim);
+      if (this.#enter(claim)) return claim.waiters.values().next().value as W;
+    }
+    return null;
+  }
+
+  #watch(): void {
+    const { shard } = this.options;
+    const first = this.#waiting.values().next().value;
+    if (first === undefined) return shard.wheel.forget(this);
+    shard.wheel.arm(this, Math.max(0, first.sinceMs + limits.pendingMs - shard.clock.now()));
+    shard.tick();
+  }
+}

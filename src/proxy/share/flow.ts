@@ -1,0 +1,53 @@
+/**
+ * What one client asks for: a connection of a local app, or of another proxy, where each client behind it can be told apart.
+ * It has a claim on each gate that it comes to, and takes no more there than its share.
+ */
+import { limits } from "../../model/limits.ts";
+import { Claim } from "./claim.ts";
+import type { FairGate } from "./fair_gate.ts";
+
+export class Flow {
+  #claims: Map<object, unknown> | null = null;
+  #parts: Map<string, Flow> | null = null;
+
+  constructor(
+    /** Key of the service that calls. */
+    readonly caller: string,
+    /** How it is told to the far side. */
+    readonly name = "",
+  ) {}
+
+  claimOn<W>(gate: FairGate<W>): Claim<W> {
+    const claims = (this.#claims ??= new Map());
+    const known = claims.get(gate) as Claim<W> | undefined;
+    if (known !== undefined) return known;
+    if (claims.size >= limits.flowClaimsMax) forgetIdle(claims);
+    const claim = new Claim(gate.groupOf(this.caller));
+    claims.set(gate, claim);
+    return claim;
+  }
+
+  /** The part of it that the far side tells apart by this name; where there are too many, they share one. */
+  part(name: string): Flow {
+    const parts = (this.#parts ??= new Map());
+    const known = parts.get(name);
+    if (known !== undefined) return known;
+    if (parts.size >= limits.flowPartsMax)
+      for (const [each, flow] of parts) if (flow.idle) parts.delete(each);
+    if (parts.size >= limits.flowPartsMax) return this;
+    const part = new Flow(this.caller, name);
+    parts.set(name, part);
+    return part;
+  }
+
+  /** It holds nothing and waits for nothing. */
+  get idle(): boolean {
+    if (this.#claims === null) return true;
+    for (const claim of this.#claims.values()) if (!(claim as Claim<unknown>).idle) return false;
+    return true;
+  }
+}
+
+function forgetIdle(claims: Map<object, unknown>): void {
+  for (const [gate, claim] of claims) if ((claim as Claim<unknown>).idle) claims.delete(gate);
+}
