@@ -40,6 +40,8 @@ export interface CallSink extends ResponseSink {
   started(stream: ClientStream): void;
   /** Body bytes of the request so far. */
   readonly bytesSent: number;
+  /** Whether anybody waits for the answer still. */
+  readonly wanted: boolean;
 }
 
 export interface InboundCallOptions {
@@ -151,6 +153,10 @@ export class InboundCall implements ResponseSink, Taker {
 
   unreachable(outcome: Outcome): void {
     this.failed(outcome);
+  }
+
+  get wanted(): boolean {
+    return this.options.sink.wanted;
   }
 
   /** The caller gave up. */

@@ -70,6 +70,10 @@ class InboundExchange implements CallSink, BodyOwner {
     return this.#body.bytes;
   }
 
+  get wanted(): boolean {
+    return !this.exchange.finished;
+  }
+
   started(stream: ClientStream): void {
     this.#stream = stream;
     this.#body.attach(stream);

@@ -21,7 +21,8 @@ import { FirstBytes } from "./listen/first_bytes.ts";
 import { listenInbound } from "./listen/inbound_listener.ts";
 import { NearExchange, NearSocket } from "./near_side.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
-import { Flow } from "./share/flow.ts";
+import { CallerFlows } from "./share/caller_flows.ts";
+import type { Flow } from "./share/flow.ts";
 
 /** Throws a `ListenError` when the port cannot be had. */
 export function openMeshDoor(
@@ -33,6 +34,8 @@ export function openMeshDoor(
 }
 
 class MeshDoor {
+  readonly #flows = new CallerFlows();
+
   constructor(readonly parts: ProxyParts) {}
 
   listen(
@@ -91,7 +94,8 @@ class MeshDoor {
     const peer = socket.tls?.peer ?? null;
     const retireAtMs = clock.now() + limits.connectionAgeMs;
     const endsMs = clock.now() + (peer?.notAfterMs ?? 0) - clock.wallMs();
-    const flow = new Flow(caller.key);
+    const { remoteAddress } = socket;
+    const flow = this.#flows.opened(remoteAddress, caller.key);
     const version = socket.tls?.alpn === sharedAlpn ? "h2" : "http/1.1";
     const server: HttpServer = serveHttp(socket, version, {
       shard,
@@ -105,7 +109,10 @@ class MeshDoor {
         this.#serve(exchange, caller, serverName, flow);
       },
       onLimit: (limit) => recorder.limitTripped(limit, "inbound"),
-      onClosed: () => open.delete(server),
+      onClosed: () => {
+        this.#flows.closed(remoteAddress, caller.key);
+        open.delete(server);
+      },
     });
     open.add(server, peer);
     return server;

@@ -52,7 +52,7 @@ import { chooseBackend } from "./route/choose_backend.ts";
 import { matchRoute } from "./route/match_route.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
-import { shareSpent } from "./share/share_outcome.ts";
+import { leftWaiting, shareSpent } from "./share/share_outcome.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
 
 export function serveOutbound(exchange: ServerExchange, source: OutboundSource, flow: Flow): void {
@@ -60,13 +60,6 @@ export function serveOutbound(exchange: ServerExchange, source: OutboundSource, 
 }
 
 const noUpgrades: readonly string[] = [];
-const leftWaiting: Outcome = {
-  flag: "DC",
-  side: "downstream",
-  repeat: "no",
-  status: 499,
-  detail: "the client left while its request waited",
-};
 const nothingTried: readonly LiveEndpoint[] = [];
 
 class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner, Entrant {
@@ -138,6 +131,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     return this.#body.bytes;
   }
 
+  get wanted(): boolean {
+    return !this.exchange.finished;
+  }
+
   // ------------------------------------------------------------------------------------- the order of the stages
 
   begin(): void {
@@ -166,7 +163,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     if (this.#newTarget !== null) record.path = this.#newTarget.path;
     this.#destination = destination;
     const claim = this.flow.claimOn(destination.admission);
-    const answer = destination.admission.ask(claim, this, record.startedMs);
+    const answer = destination.admission.ask(claim, this, this.source.parts.shard.clock.now());
     if (answer === "enters") return this.#admit(destination, claim);
     if (answer === "full") this.#turnAway("pendingMax");
     else this.#limitTripped("requestsMax");
@@ -176,7 +173,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   admitted(): void {
     const destination = this.#destination as LiveDestination;
     const claim = this.flow.claimOn(destination.admission);
-    if (!this.exchange.finished) return this.#admit(destination, claim);
+    if (this.wanted) return this.#admit(destination, claim);
     this.#admitted = claim;
     this.#finish(leftWaiting);
   }

@@ -1,5 +1,5 @@
 /**
- * What one client asks for: a connection of a local app, or of another proxy, where each client behind it can be told apart.
+ * What one client asks for: a connection of a local app, or another proxy, where the clients behind it can be told apart.
  * It has a claim on each gate that it comes to, and takes no more there than its share.
  */
 import { limits } from "../../model/limits.ts";

@@ -1,4 +1,4 @@
-/** What a client hears that would have more than its share, and waited in vain or may not even wait. */
+/** What became of requests that waited for their turn in vain: beyond the share of their client, or their client left. */
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { FairGate } from "./fair_gate.ts";
@@ -11,6 +11,14 @@ export interface ShareSpent<W> {
   readonly of: "requestsMax" | "connectionsMax" | "sharedConnectionsMax";
   readonly limit: "pendingMs" | "pendingMax";
 }
+
+export const leftWaiting: Outcome = {
+  flag: "DC",
+  side: "downstream",
+  repeat: "no",
+  status: 499,
+  detail: "the client left while its request waited",
+};
 
 /** `peer` is for words: whom the requests are for. */
 export function shareSpent<W>(peer: string, { gate, flow, of, limit }: ShareSpent<W>): Outcome {

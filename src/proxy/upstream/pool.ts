@@ -14,7 +14,7 @@ import type { OpenConnections } from "../open_connections.ts";
 import type { Claim } from "../share/claim.ts";
 import { FairGate } from "../share/fair_gate.ts";
 import type { Flow } from "../share/flow.ts";
-import { shareSpent } from "../share/share_outcome.ts";
+import { leftWaiting, shareSpent } from "../share/share_outcome.ts";
 import { dialOutcome } from "./dial_outcome.ts";
 import type { ConnectionEvents, PooledConnection, Speech } from "./speak.ts";
 
@@ -41,6 +41,8 @@ export interface PoolOptions {
 export interface Taker {
   /** Whose request it is. */
   readonly flow: Flow;
+  /** Whether anybody waits for the answer still. */
+  readonly wanted: boolean;
   /** The pool's own: what counts its request. */
   place: Claim<Taker> | null;
   /** Starts one request on it, at once. */
@@ -102,7 +104,8 @@ export class Pool extends WheelEntry {
   /** Its turn came. */
   #enter(taker: Taker, sinceMs: number): void {
     taker.place = taker.flow.claimOn(this.#gate);
-    this.#connect(taker, sinceMs, this.options.shard.clock.now());
+    if (taker.wanted) this.#connect(taker, sinceMs, this.options.shard.clock.now());
+    else this.#letDown(taker, leftWaiting);
   }
 
   #connect(taker: Taker, sinceMs: number, nowMs: number): void {
@@ -232,10 +235,12 @@ export class Pool extends WheelEntry {
   /** A connection takes requests: who is first in line gets it. */
   #release(connection: PooledConnection): void {
     this.#count(connection);
-    while (connection.room > 0 && this.#waiting.size > 0) {
-      const [taker] = this.#waiting.keys();
-      this.#waiting.delete(taker as Taker);
-      (taker as Taker).connected(connection);
+    while (connection.room > 0) {
+      const [taker] = this.#waiting.keys() as Iterable<Taker>;
+      if (taker === undefined) break;
+      this.#waiting.delete(taker);
+      if (taker.wanted) taker.connected(connection);
+      else this.#letDown(taker, leftWaiting);
     }
     if (connection.room <= 0) return;
     if (this.#retired) connection.retire();

@@ -136,3 +136,16 @@ test("a client beyond its share waits, and hears in the end which share of what 
   ]);
   expect(new Set(b.records.limits)).toEqual(new Set(["connectionsMax", "pendingMs"]));
 }, 20_000);
+
+test("what waits for a client that has left never reaches the app", async () => {
+  const { a, held } = await mesh({ near: true });
+  const { connection, call } = await client(a.port("caller"));
+  await until(() => connection.peer.known, "SETTINGS came");
+  for (let stream = 0; stream < 1_100; stream++) call("/never");
+  await until(() => a.records.limits.length + held.length === 1_100, "each of them waits or is there");
+  const before = held.length;
+  connection.destroy();
+  await until(() => a.records.of("outbound").length === 1_100, "all of them are over");
+  expect(held.length).toBe(before);
+  expect(new Set(a.records.all.map(({ outcome }) => outcome?.flag))).toEqual(new Set(["DC"]));
+});

@@ -1,0 +1,153 @@
+/**
+ * One client that takes all it can get, beside one that behaves, through two proxies of the compiled binary: streams that are
+ * never read to their end, and requests that are never ended.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { binaryMissing } from "../../compile/repository.ts";
+import { createRuntime } from "../../runtime/bun/runtime.ts";
+import { errorCodes, frameTypes } from "../../src/wire/h2/frames.ts";
+import { ports } from "../../src/model/ports.ts";
+import { cpuNanos } from "../bench/usage.ts";
+import { addressOf } from "../support/addresses.ts";
+import { concat, headers, opening, type FieldList } from "../support/h2_frames.ts";
+import { H2Peer } from "../support/h2_peer.ts";
+import { startMesh, type Machine, type Mesh } from "../support/mesh.ts";
+import { until } from "../support/sockets.ts";
+
+const runtime = createRuntime();
+const documents = `
+{kind: Service, name: web, port: 80, protocol: http}
+---
+{kind: Service, name: batch, port: 80, protocol: http}
+---
+{kind: Service, name: orders, port: 80, protocol: http}
+`;
+const fields = (method: string, path: string): FieldList => [
+  [":method", method],
+  [":scheme", "http"],
+  [":path", path],
+  [":authority", "orders.mesh"],
+];
+
+/** Answers with a beginning that no end follows; anything else at once. */
+function startApp(hostname: string) {
+  let open = 0;
+  const server = Bun.serve({
+    hostname,
+    port: 8_080,
+    idleTimeout: 0,
+    fetch(asked) {
+      if (new URL(asked.url).pathname !== "/endless") return new Response("ok");
+      open++;
+      return new Response(new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(1_000)) }));
+    },
+  });
+  return { server, open: () => open };
+}
+
+describe.skipIf(binaryMissing)("one client that takes all it can get", () => {
+  const host = addressOf(81);
+  let app: ReturnType<typeof startApp>;
+  let mesh: Mesh;
+  let caller: Machine;
+  const peers: H2Peer[] = [];
+
+  beforeAll(async () => {
+    app = startApp(host);
+    mesh = await startMesh({
+      documents,
+      machines: [
+        {
+          name: "vm-a",
+          services: [
+            { service: "web", app: "none", calls: { orders: "by-name" } },
+            { service: "batch", app: "none", calls: { orders: "by-name" } },
+          ],
+        },
+        { name: "vm-b", services: [{ service: "orders", host, port: 8_080 }] },
+      ],
+    });
+    caller = mesh.machine("vm-a");
+  }, 60_000);
+  afterEach(() => {
+    for (const peer of peers.splice(0)) peer.socket.destroy();
+  });
+  afterAll(async () => {
+    await mesh?.stop();
+    await app.server.stop(true);
+  });
+
+  function dial(service: string): Promise<H2Peer> {
+    const address = { host: caller.address, port: caller.httpPort(service), timeoutMs: 5_000 };
+    return new Promise((resolve, reject) => {
+      runtime.net.connect(address, {
+        opened(socket) {
+          const peer = new H2Peer(socket);
+          peers.push(peer);
+          resolve(peer);
+          return peer;
+        },
+        failed: (error) => reject(new Error(error.message)),
+      });
+    });
+  }
+
+  /** The statuses of so many requests in turn. */
+  async function statuses(service: string, count: number): Promise<Set<number>> {
+    const found = new Set<number>();
+    for (let each = 0; each < count; each++) {
+      const proxy = `http://${caller.address}:${caller.httpPort(service)}`;
+      const answer = await fetch("http://orders.mesh/", { proxy });
+      found.add(answer.status);
+      await answer.text();
+    }
+    return found;
+  }
+
+  for (const connections of [1, 8])
+    test(`by 1,100 silent streams on ${connections} connections takes no answer from others`, async () => {
+      const before = app.open();
+      const streams = Math.ceil(1_100 / connections);
+      for (let each = 0; each < connections; each++) {
+        const ids = Array.from({ length: streams }, (_, at) => 2 * at + 1);
+        const peer = await dial("web");
+        peer.send(opening, ...ids.map((id) => headers(id, fields("GET", "/endless"))));
+      }
+      await until(() => app.open() - before >= 500, "the app has many of them", 20_000);
+      expect([await statuses("web", 100), await statuses("batch", 100)]).toEqual([
+        new Set([200]),
+        new Set([200]),
+      ]);
+    }, 60_000);
+
+  /** As the kernel takes it. */
+  async function sendAll(peer: H2Peer, bytes: Uint8Array): Promise<void> {
+    for (let sent = 0; sent < bytes.length && !peer.closed && !peer.ended;) {
+      sent += Math.max(0, peer.socket.write(bytes, sent));
+      if (sent < bytes.length) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  test("by requests that it never ends is ended, and the proxy has nothing to do a second later", async () => {
+    const flood = await Promise.all([dial("web"), dial("web"), dial("web")]);
+    for (const peer of flood) peer.send(opening);
+    const over = (peer: H2Peer): boolean => peer.goaway !== null || peer.closed;
+    for (let round = 0; round < 10 && !flood.every(over); round++) {
+      const ids = Array.from({ length: 1_500 }, (_, at) => 2 * (1_500 * round + at) + 1);
+      const burst = concat(...ids.map((id) => headers(id, fields("POST", "/"), false)));
+      await Promise.all(flood.filter((peer) => !over(peer)).map((peer) => sendAll(peer, burst)));
+      const asked = Math.min(1_500 * (round + 1), 2_000);
+      const answered = (peer: H2Peer): boolean => peer.of(frameTypes.headers).length >= asked;
+      await until(() => flood.every((peer) => over(peer) || answered(peer)), "a burst is dealt with", 30_000);
+    }
+    expect(flood.map((peer) => peer.goaway)).toEqual(flood.map(() => errorCodes.enhanceYourCalm));
+    const metrics = await (await fetch(`http://${caller.address}:${ports.admin}/metrics`)).text();
+    expect(metrics).toMatch(/heddle_limit_trips_total\{[^}]*limit="h2UnfinishedMax"[^}]*\} 3/);
+    expect(await statuses("web", 20)).toEqual(new Set([200]));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const pids = [caller.proxy.pid, mesh.machine("vm-b").proxy.pid];
+    const busy = cpuNanos(pids);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect((cpuNanos(pids) - busy) / 2e9).toBeLessThan(0.2);
+  }, 60_000);
+});
