@@ -175,8 +175,9 @@ export const limits = {
   flowToldRequestsMin: 32,
   /** And with more of all clients under way, each client is. */
   flowsToldRequestsMin: 256,
-  /** Clients of another proxy that are told apart; further ones share. */
-  flowPartsMax: 1_024,
+  /** Clients of another proxy that are told apart; with more, those of before are forgotten. */
+  flowPartsMax: 4096,
+  flowNameLengthMax: 16,
   /** Services for which a client keeps its count while it uses them no more. */
   flowClaimsMax: 64,
   /** Of callers, and of clients of each, that may be passed over because they have their share when a place is free. */

@@ -9,6 +9,8 @@ import type { FairGate } from "./fair_gate.ts";
 export class Flow {
   #claims: Map<object, unknown> | null = null;
   #parts: Map<string, Flow> | null = null;
+  /** Those of before there were too many. */
+  #partsBefore: Map<string, Flow> | null = null;
 
   constructor(
     /** Key of the service that calls. */
@@ -27,24 +29,18 @@ export class Flow {
     return claim;
   }
 
-  /** The part of it that the far side tells apart by this name; where there are too many, they share one. */
+  /** The part of it that the far side tells apart by this name. One that has not been heard of for long begins anew. */
   part(name: string): Flow {
-    const parts = (this.#parts ??= new Map());
-    const known = parts.get(name);
+    if (name.length > limits.flowNameLengthMax) return this;
+    const known = this.#parts?.get(name);
     if (known !== undefined) return known;
-    if (parts.size >= limits.flowPartsMax)
-      for (const [each, flow] of parts) if (flow.idle) parts.delete(each);
-    if (parts.size >= limits.flowPartsMax) return this;
-    const part = new Flow(this.caller, name);
-    parts.set(name, part);
+    const part = this.#partsBefore?.get(name) ?? new Flow(this.caller, name);
+    if (this.#parts === null || this.#parts.size >= limits.flowPartsMax) {
+      this.#partsBefore = this.#parts;
+      this.#parts = new Map();
+    }
+    this.#parts.set(name, part);
     return part;
-  }
-
-  /** It holds nothing and waits for nothing. */
-  get idle(): boolean {
-    if (this.#claims === null) return true;
-    for (const claim of this.#claims.values()) if (!(claim as Claim<unknown>).idle) return false;
-    return true;
   }
 }
 
