@@ -135,6 +135,13 @@ export const floodKinds = {
     first: opened,
     next: (step, authority) => bomb(streamOf(step), authority),
   },
+  unfinished: {
+    ...floodConnections,
+    title: "requests that never end",
+    first: opened,
+    next: (step, authority) =>
+      many(batch, (index) => headers(streamOf(step * batch + index), fields(authority, "POST"), false)),
+  },
   "slow-heads": {
     at: "local",
     connections: 200,
