@@ -9,7 +9,8 @@ import type { Transport } from "../../../src/model/service.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
 import { dialHttp2, Heard, request, serve, type Version } from "../../support/http_relay.ts";
 import { Planes, runtime } from "../../support/planes.ts";
-import { until } from "../../support/sockets.ts";
+import { connectByName } from "../../support/opaque.ts";
+import { listen, until } from "../../support/sockets.ts";
 
 const ends: (() => void)[] = [];
 afterEach(() => {
@@ -109,10 +110,11 @@ const silence: readonly (readonly [string, Plan, connections: number, streams: n
 
 describe.each(silence)("what would fill %s", (_what, plan, connections, streams) => {
   test(`${connections} times ${streams} requests that are never answered, leaves enough for others`, async () => {
-    const { a, held } = await mesh(plan);
+    const { a, b, held } = await mesh(plan);
     const port = a.port("caller");
     const silent = await greedy(port, connections, streams);
-    await until(() => held.length >= 500, "the app holds many");
+    const dealtWith = (): number => held.length + a.records.limits.length + b.records.limits.length;
+    await until(() => dealtWith() >= silent.length, "each of them waits or is there");
     expect(await goodStatuses(port, 30)).toEqual(new Set([200]));
     expect(await goodStatuses(a.port("other"), 30)).toEqual(new Set([200]));
     expect(silent.some((each) => each.answer?.status === 200)).toBe(false);
@@ -149,3 +151,30 @@ test("what waits for a client that has left never reaches the app", async () => 
   expect(held.length).toBe(before);
   expect(new Set(a.records.all.map(({ outcome }) => outcome?.flag))).toEqual(new Set(["DC"]));
 });
+
+test("tunnels that fill a service for one client leave some for another, of its own service or not", async () => {
+  const db = listen(runtime);
+  const planes = await Planes.start(
+    { name: "a", services: { caller: { app: 9 }, other: { app: 9 } } },
+    { name: "b", services: { pipe: { app: db.port } } },
+  );
+  planes.apply({ pipe: { protocol: "tcp" } });
+  ends.push(() => {
+    db.listener.close();
+    for (const { socket } of db.accepted) socket.destroy();
+    void planes.close();
+  });
+  const a = planes.machine("a");
+  const tunnel = request({ method: "CONNECT", target: "", authority: "pipe.mesh:80", upgrade: "connect" });
+  for (let each = 0; each < 3; each++) {
+    const { connection } = await client(a.port("caller"));
+    await until(() => connection.peer.known, "SETTINGS came");
+    for (let stream = 0; stream < 1_500; stream++) connection.start(tunnel, noEdits, new Heard());
+  }
+  await until(() => db.accepted.length + a.records.limits.length >= 4_500, "each waits or is there", 20_000);
+  expect(db.accepted.length).toBeLessThan(limits.requestsMax);
+  for (const service of ["caller", "other"]) {
+    const good = await connectByName(a.port(service), "pipe.mesh:80");
+    good.socket.destroy();
+  }
+}, 30_000);
