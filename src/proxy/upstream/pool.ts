@@ -95,7 +95,7 @@ export class Pool extends WheelEntry {
 
   /** Waits no longer, or has done with its connection. */
   leave(taker: Taker): void {
-    this.#waiting.delete(taker);
+    if (this.#waiting.size > 0) this.#waiting.delete(taker);
     if (taker.place === null) return this.#gate.forget(taker);
     this.#gate.leave(taker.place);
     taker.place = null;
@@ -235,9 +235,8 @@ export class Pool extends WheelEntry {
   /** A connection takes requests: who is first in line gets it. */
   #release(connection: PooledConnection): void {
     this.#count(connection);
-    while (connection.room > 0) {
-      const [taker] = this.#waiting.keys() as Iterable<Taker>;
-      if (taker === undefined) break;
+    while (this.#waiting.size > 0 && connection.room > 0) {
+      const taker = this.#waiting.keys().next().value as Taker;
       this.#waiting.delete(taker);
       if (taker.wanted) taker.connected(connection);
       else this.#letDown(taker, leftWaiting);
