@@ -87,10 +87,18 @@ export class Pool extends WheelEntry {
   acquire(taker: Taker, nowMs: number): void {
     const claim = taker.flow.claimOn(this.#gate);
     const answer = this.#gate.ask(claim, taker, nowMs);
-    if (answer === "waits") return this.options.onLimit(this.options.speech.limit);
-    if (answer === "full") return this.#turnAway(taker, "pendingMax");
+    if (answer !== "enters") return this.#wait(taker, answer);
     taker.place = claim;
     this.#connect(taker, nowMs, nowMs);
+  }
+
+  #wait(taker: Taker, answer: "waits" | "full"): void {
+    const { onLimit, speech } = this.options;
+    const [free] = this.#free;
+    // It may take more than it was known to when it was dialled.
+    if (free !== undefined) this.#count(free);
+    if (answer === "full") this.#turnAway(taker, "pendingMax");
+    else onLimit(speech.limit);
   }
 
   /** Waits no longer, or has done with its connection. */
