@@ -577,6 +577,11 @@ export abstract class Http2Connection
     this.#watch();
   }
 
+  /** Says something that needs no answer: where nobody is any more, the kernel answers by a reset. */
+  protected sound(): void {
+    this.writer.ping(pings.alive);
+  }
+
   #drained(): void {
     this.#drainPingMs = -1;
     this.onDrainPing();

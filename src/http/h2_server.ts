@@ -327,15 +327,16 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     this.finish();
   }
 
-  /** The client will send nothing more: requests that are whole are still answered. */
+  /** The client will send nothing more: requests that are whole are still answered, unless it is gone altogether. */
   protected onInputEnd(): void {
     for (const stream of this.streams.all()) {
       if (stream.remoteEnded) continue;
       this.resetStream(stream, errorCodes.cancel);
       stream.onBroken(errorCodes.cancel, "the client closed the connection inside its request body", true);
     }
-    if (this.closing) this.socket.destroy();
-    else this.#endWhenDone();
+    if (this.closing) return this.socket.destroy();
+    this.#endWhenDone();
+    if (this.busy) this.sound();
   }
 
   giveWay(limit: string): void {

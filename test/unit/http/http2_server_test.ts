@@ -24,6 +24,7 @@ import {
 } from "../../support/h2_frames.ts";
 import { dialPeer, type H2Peer } from "../../support/h2_peer.ts";
 import { echo, serve, type ServeOptions } from "../../support/http_relay.ts";
+import { until } from "../../support/sockets.ts";
 
 const runtime = createRuntime();
 const ends: (() => void)[] = [];
@@ -694,4 +695,20 @@ test("the client's FIN aborts requests that are not whole, and the others are an
   held[0]?.exchange.end(null);
   await peer.until(() => server.open.size === 0, "the connection is gone");
   expect(peer.of(frameTypes.headers, 1).length).toBe(1);
+});
+
+test("a client that is gone altogether is noticed, though nothing is to be said to it", async () => {
+  const held: Held[] = [];
+  const { peer, server } = await connect((exchange) => {
+    const sink = new Held(exchange);
+    held.push(sink);
+    exchange.accept(sink);
+    exchange.respond(200, null, noEdits, -1);
+  });
+  peer.send(opening, headers(1, getFields));
+  await settled(peer);
+  peer.socket.destroy();
+  await until(() => held[0]?.left !== null, "the handler of its request hears of it");
+  await until(() => server.open.size === 0, "the connection is gone");
+  expect(held[0]?.left?.flag).toBe("DC");
 });
