@@ -6,6 +6,7 @@ import { openOperator } from "../app/operator.ts";
 import { readDocuments } from "../app/operator_lists.ts";
 import { printableLines } from "../base/printable.ts";
 import { UserError } from "../base/user_error.ts";
+import { limits } from "../model/limits.ts";
 import { ControlRefusal } from "../http/control.ts";
 import { repeated, type Cli } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
@@ -28,7 +29,8 @@ export function registerApply(program: Command, cli: Cli): void {
       const operator = await openOperator(cli.runtime, cli.folder(apply));
       try {
         const body = { ...found, prune: flags.prune, dryRun: flags.dryRun };
-        const answer = (await operator.call("POST", controllerPaths.documents, body)).body as ApplyAnswer;
+        const sent = operator.call("POST", controllerPaths.documents, body, limits.controlApplyMs);
+        const answer = (await sent).body as ApplyAnswer;
         if (terminal.format === "json") terminal.json(answer);
         else showApplied(terminal, answer, flags.dryRun);
       } catch (error) {

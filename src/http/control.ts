@@ -71,7 +71,13 @@ export interface StreamHandler {
 
 export interface ControlClient {
   /** Resolves with a 2xx answer; rejects with ControlRefusal or ControlUnreachable. */
-  call(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<ControlAnswer>;
+  call(
+    method: "GET" | "POST" | "PUT" | "DELETE",
+    path: string,
+    body?: unknown,
+    /** How long the answer may take; `limits.controlCallMs` when not given. */
+    limitMs?: number,
+  ): Promise<ControlAnswer>;
   /** The bytes of an answer that is not JSON. */
   fetchBytes(path: string): Promise<Uint8Array>;
   /** Follows an NDJSON stream; with a body by POST, else by GET. Ends by itself when nothing, not even a heartbeat, came for three heartbeats. */

@@ -57,15 +57,20 @@ class Client implements ControlClient {
     this.#address = socketAddress(options.host, options.port);
   }
 
-  async call(method: Method, path: string, body?: unknown): Promise<{ status: number; body: unknown }> {
-    const answer = await this.#exchange(method, path, body);
+  async call(
+    method: Method,
+    path: string,
+    body?: unknown,
+    limitMs: number = limits.controlCallMs,
+  ): Promise<{ status: number; body: unknown }> {
+    const answer = await this.#exchange(method, path, body, limitMs);
     const parsed = parseJson(answer.bytes);
     if (answer.status >= 300) throw this.#refusal(answer.status, parsed, answer.bytes);
     return { status: answer.status, body: parsed };
   }
 
   async fetchBytes(path: string): Promise<Uint8Array> {
-    const answer = await this.#exchange("GET", path, undefined);
+    const answer = await this.#exchange("GET", path, undefined, limits.controlCallMs);
     if (answer.status >= 300) throw this.#refusal(answer.status, parseJson(answer.bytes), answer.bytes);
     return answer.bytes;
   }
@@ -87,13 +92,13 @@ class Client implements ControlClient {
     this.#idle = null;
   }
 
-  async #exchange(method: Method, path: string, body: unknown): Promise<Answer> {
+  async #exchange(method: Method, path: string, body: unknown, limitMs: number): Promise<Answer> {
     for (;;) {
       const kept = this.#takeIdle();
       const reused = kept !== null;
       const connection = kept ?? (await this.#dial());
       try {
-        return await this.#send(connection, method, path, body);
+        return await this.#send(connection, method, path, body, limitMs);
       } catch (error) {
         // The usual race on a kept connection: it ended before this request was seen.
         if (!(reused && error instanceof LostRequest))
@@ -102,17 +107,21 @@ class Client implements ControlClient {
     }
   }
 
-  #send(connection: Http1Client, method: Method, path: string, body: unknown): Promise<Answer> {
+  #send(
+    connection: Http1Client,
+    method: Method,
+    path: string,
+    body: unknown,
+    limitMs: number,
+  ): Promise<Answer> {
     const bytes = body === undefined ? null : new TextEncoder().encode(JSON.stringify(body));
     return new Promise((resolve, reject) => {
       const chunks: Uint8Array[] = [];
       let size = 0;
       let status = 0;
-      const timer = this.options.clock.after(limits.controlCallMs, () => {
+      const timer = this.options.clock.after(limitMs, () => {
         connection.cancel();
-        reject(
-          this.#unreachable("timeout", `no answer to ${method} ${path} within ${limits.controlCallMs} ms`),
-        );
+        reject(this.#unreachable("timeout", `no answer to ${method} ${path} within ${limitMs} ms`));
       });
       const sink: ResponseSink = {
         informational() {},

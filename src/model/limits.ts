@@ -244,6 +244,8 @@ export const limits = {
   credentialFileLookMs: 1_000,
   controlConnectMs: 3_000,
   controlCallMs: 15_000,
+  /** An apply may have policies compiled, and wait for those of others. */
+  controlApplyMs: 180_000,
   reconnectMs: 100,
   reconnectMaxMs: 10_000,
   /** Of a caller without a certificate. */
@@ -327,6 +329,8 @@ export const limits = {
   policyBundlingsMax: 8,
   policySourcesMax: 64,
   policyFileNameLengthMax: 128,
+  /** Of one file. */
+  policyImportsMax: 256,
   policyIssuesMax: 50,
   policyIssueLengthMax: 300,
   policyNameLengthMax: 63,
@@ -433,6 +437,10 @@ assert(limits.pageCharactersMax * 3 < limits.controlBodyBytesMax, "a page fits w
 assert(
   limits.controlBodyBytesMax <= limits.registryHistoryCharactersMax,
   "the history holds at least the latest commit",
+);
+assert(
+  limits.policyBundleMs * 4 <= limits.policyBundleWallMs && limits.policyBundleWallMs < limits.controlApplyMs,
+  "a compiler on a busy machine has time, and who waits for it is told how it ended",
 );
 assert(limits.documentsMax <= limits.commitOperationsMax, "all documents can be applied at once");
 assert(

@@ -3,6 +3,7 @@
  * Everything else is refused, and so is what cannot be told for certain.
  */
 import type { ModuleImport } from "../../runtime/contract.ts";
+import { limits } from "../model/limits.ts";
 import { kit } from "./kit.ts";
 import { LineStarts, type Place } from "./line_starts.ts";
 import type { ModuleWords } from "./module_words.ts";
@@ -29,6 +30,8 @@ export function importIssues(
         : refusalOf(file, name, statement, files);
     return problem === null ? [] : [issueAt(offset, problem)];
   });
+  if (imports.length > limits.policyImportsMax)
+    issues.push(issueAt(0, `There are ${imports.length} imports, more than ${limits.policyImportsMax}`));
   const found = new Set(words.names.map((each) => each.text));
   for (const { name, kind } of imports) {
     if (kind === statement && found.has(name)) continue;

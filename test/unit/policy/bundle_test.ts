@@ -205,6 +205,11 @@ describe("a push", () => {
     expect((await none([same, same])).issues[0]?.message).toContain("two files of this name");
   });
 
+  test("of more imports in one file than anybody needs is refused", async () => {
+    const { issues } = await bundle(`${'import "./p.ts";\n'.repeat(257)}${sound}`);
+    expect(issues[0]).toMatchObject({ line: 1, message: "There are 259 imports, more than 256" });
+  });
+
   test("tells so many issues, each so long, and no more", async () => {
     const text = Array.from({ length: 60_000 }, (_, at) => `unknown${at}`).join(";");
     const { issues } = await bundle(`${text};\nimport "${"x".repeat(10_000)}";`);
