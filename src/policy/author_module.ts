@@ -41,7 +41,8 @@ export async function checkModule(
   const words = readModuleWords(text);
   const imports = importIssues(source, scanned.imports, words, files);
   if (imports.length > 0) return refused(imports);
-  const plain = await bundler.plain(`/${file}`, text);
+  // An export makes it a module, whatever else stands in it: there is no `module.exports`.
+  const plain = await bundler.plain(`/${file}`, `${text}\nexport {};\n`);
   if (plain.text === null) return refused(plain.problems.map((each) => issueOf(file, each)));
   if (plain.text.length > limits.policyBundleBytesMax) {
     const message = `As JavaScript it has ${plain.text.length} characters, more than ${limits.policyBundleBytesMax}`;

@@ -97,6 +97,17 @@ describe("a policy that tries to get out is refused:", () => {
   }
 });
 
+test("a file that tries to get out is refused at its line also where no policy uses it", async () => {
+  for (const [name, { text, says, line }] of Object.entries({ ...hostileSources, ...hostileLoads })) {
+    const { scripts, issues } = await bundle(sound, [{ file: "policies/part.ts", text: `${text}\n` }]);
+    expect([name, scripts, issues[0]?.file, issues[0]?.line]).toEqual([name, [], "policies/part.ts", line]);
+    expect([name, issues.map((issue) => issue.message).join("\n")]).toEqual([
+      name,
+      expect.stringMatching(says),
+    ]);
+  }
+});
+
 describe("a definition", () => {
   const wrong: Readonly<Record<string, readonly [from: string, to: string, says: RegExp]>> = {
     "for another interface": ["api: 1", "api: 2", /api is 2/],
