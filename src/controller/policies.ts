@@ -51,6 +51,8 @@ function storedPolicy({ text, meta }: PolicyScript): StoredPolicy {
 class Compiler {
   readonly #queue = new OneAtATime(limits.policyBundlingsMax);
   readonly #known = new Map<string, BundleAnswer>();
+  /** Of all scripts among them. */
+  #length = 0;
 
   constructor(
     private readonly runtime: Runtime,
@@ -72,8 +74,13 @@ class Compiler {
   }
 
   #keep(key: string, answer: BundleAnswer): void {
-    if (this.#known.size >= limits.policySourcesMax) this.#known.clear();
+    const length = answer.scripts.reduce((sum, { text }) => sum + text.length, 0);
+    if (this.#known.size >= limits.policySourcesMax || this.#length + length > limits.policyKnownBytesMax) {
+      this.#known.clear();
+      this.#length = 0;
+    }
     this.#known.set(key, answer);
+    this.#length += length;
   }
 }
 

@@ -327,6 +327,8 @@ export const limits = {
   policyCompilerBytesMax: 768 * mib,
   /** Pushes that wait for the one compiler. */
   policyBundlingsMax: 8,
+  /** Scripts that the controller keeps so that the same push is not compiled again. */
+  policyKnownBytesMax: 16 * mib,
   policySourcesMax: 64,
   policyFileNameLengthMax: 128,
   /** Of one file. */
