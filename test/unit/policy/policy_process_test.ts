@@ -75,6 +75,15 @@ describe("a process that says", () => {
     });
   }
 
+  test("a frame longer than any is ended before it is kept", async () => {
+    const at = await two();
+    const head = new Uint8Array(13);
+    new DataView(head.buffer).setUint32(0, 0xfffffff0, true);
+    at.bad.write(head);
+    expect(at.bad.killed).toEqual(["SIGKILL"]);
+    expect(at.badAnswers).toMatchObject([{ ok: false, reason: expect.stringContaining("is longer than") }]);
+  });
+
   test("answers of another policy's batch is ended; the other gets what its own process says", async () => {
     const at = await two();
     at.hosting.ask("bad");
@@ -279,6 +288,19 @@ describe("processes", () => {
     expect(hosting.host.refOf(last)?.onError).toBe("closed");
     hosting.host.retain(new Set(names.slice(1)));
     expect([hosting.state(last), hosting.processes.lives.length]).toEqual(["waiting", names.length]);
+  });
+
+  test("may take what the limits say for each of them and its versions", async () => {
+    const hosting = new Hosting();
+    const memory = (): number => hosting.host.status().memoryBytesMax;
+    expect(memory()).toBe(0);
+    await hosting.loaded("a1");
+    const one = memory();
+    expect(one).toBeGreaterThan(limits.policyHostBaseBytesMax + limits.policyMemoryBytesMax);
+    hosting.load("a2", "closed", { name: "a1" });
+    expect(memory()).toBe(one + limits.policyMemoryBytesMax);
+    hosting.load("b");
+    expect(memory()).toBe(2 * one + limits.policyMemoryBytesMax);
   });
 
   test("end with the last policy in them", async () => {
