@@ -12,6 +12,7 @@ import type { MachineDocument } from "../model/document.ts";
 import { serviceKey } from "../model/service.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { readMachine } from "./machine_document.ts";
+import { readPolicies } from "./check_policies.ts";
 import { listeningSockets } from "./listening_sockets.ts";
 import { plainGet } from "./plain_get.ts";
 import { adminPort, readSettings, type Settings } from "./settings.ts";
@@ -49,6 +50,7 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   findings.push(...checkCertificates(runtime, store, machine));
   findings.push(...(await checkController(runtime, settings, store)));
   findings.push(await checkProxy(runtime, settings));
+  findings.push(...(await checkPolicies(runtime, settings)));
   if (machine !== null) findings.push(...(await checkApps(runtime, machine, settings.loopback)));
   return findings;
 }
@@ -225,6 +227,16 @@ async function checkProxy(runtime: Runtime, settings: Settings): Promise<Finding
     const address = socketAddress(settings.loopback, port);
     return fail("HED0008", "proxy", `does not answer at ${address}`, "Start it: heddle proxy");
   }
+}
+
+/** Nothing where no proxy answers or none has policies. */
+async function checkPolicies(runtime: Runtime, settings: Settings): Promise<Finding[]> {
+  const found = await readPolicies(runtime, settings.loopback, adminPort(settings, "proxy"));
+  if (found === null || found.count === 0) return [];
+  if (found.aside.length === 0) return [ok("HED0010", "policies", counted(found.count, "version"))];
+  return found.aside.map(({ name, detail }) =>
+    warn("HED0010", `policy ${name}`, detail, "Mend it and apply again; it is tried now and then meanwhile"),
+  );
 }
 
 /** An app that listens beyond loopback can be called without mTLS and without Access rules. */

@@ -3,7 +3,8 @@
  * and those to a service with a friendly one, are all answered; the others fail as their policies say.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { binaryMissing } from "../../compile/repository.ts";
+import { spawnSync } from "node:child_process";
+import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 import { BusyMachine } from "../support/busy_machine.ts";
 import { callByName } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
@@ -83,6 +84,11 @@ describe.skipIf(binaryMissing)("policies that run away on a busy machine", () =>
     await mesh?.stop();
   });
 
+  const check = (): string => {
+    const { state } = mesh.machine("vm-a");
+    return spawnSync(binaryPath, ["check", "--state", state], { encoding: "utf8", env: {} }).stdout;
+  };
+
   const statusOf = async (to: string): Promise<number> =>
     (await callByName(mesh.machine("vm-a"), "frontend", to)).status;
 
@@ -112,5 +118,10 @@ describe.skipIf(binaryMissing)("policies that run away on a busy machine", () =>
       const expected = name === "promises" ? [200, 503] : [503];
       expect([name, own[name]?.filter((status) => !expected.includes(status))]).toEqual([name, []]);
     }
+    const said = check();
+    expect(said).toMatch(
+      /HED0010 policy wild-loop: it failed 5 times within 60 s, the last time: no answer for/,
+    );
+    expect(said).not.toContain("policy header-route");
   }, 120_000);
 });
