@@ -78,9 +78,12 @@ export function createProcessHost(native: Native, faults: Faults): ProcessHost {
     called: calledHere(),
     stdout: (text) => writeWhole(1, text),
     stderr: (text) => writeWhole(2, text),
-    terminal: {
-      interactive: process.stdout.isTTY === true,
-      columns: process.stdout.columns ?? defaultColumns,
+    // The host makes its streams when they are first looked at, which takes as long as all the rest of a start.
+    get terminal() {
+      return {
+        interactive: process.stdout.isTTY === true,
+        columns: process.stdout.columns ?? defaultColumns,
+      };
     },
     exit: (code) => process.exit(code),
     onSignal(signal, call) {
