@@ -55,6 +55,9 @@ export class Buffered {
   /** Most that there was since its memory was given back. */
   #peak = 0;
   #lent = 0;
+  // Asked in every turn.
+  readonly #tightBytes: number;
+  readonly #fullBytes: number;
   /** When it is worth while again to look who stands still. */
   #lookAtMs = 0;
   readonly #hoards = new Set<Hoard>();
@@ -64,15 +67,18 @@ export class Buffered {
   constructor(
     readonly nowMs: () => number,
     readonly bytesMax: number = limits.bufferedBytesMax,
-  ) {}
+  ) {
+    this.#tightBytes = bytesMax * limits.bufferedTightShare;
+    this.#fullBytes = bytesMax * limits.bufferedFullShare;
+  }
 
   /** Nothing should grow. */
   get tight(): boolean {
-    return this.bytes > this.bytesMax * limits.bufferedTightShare;
+    return this.bytes > this.#tightBytes;
   }
 
   get #full(): boolean {
-    return this.bytes > this.bytesMax * limits.bufferedFullShare;
+    return this.bytes > this.#fullBytes;
   }
 
   /** Whether `reader` may read now; if not, it is called once it may. */
@@ -124,7 +130,7 @@ export class Buffered {
 
   /** As many as would not fill it again. */
   #admit(): void {
-    const room = this.bytesMax * limits.bufferedFullShare - this.bytes;
+    const room = this.#fullBytes - this.bytes;
     const admitted = this.#readers.splice(0, Math.ceil(room / limits.inputBytes));
     for (const reader of admitted) reader.readOn();
   }

@@ -58,6 +58,7 @@ export class RequestBody implements RequestSink {
   /** There will be no further attempt. */
   settle(): void {
     this.keeps = false;
+    if (this.#kept === null) return;
     this.#kept = null;
     this.buffered.count(-this.#keptBytes);
     this.#keptBytes = 0;

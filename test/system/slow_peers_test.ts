@@ -53,6 +53,13 @@ const loads: readonly (SlowLoad & { readonly at: "local" | "mesh" })[] = [
   { at: "local", version: "http/1.1", kind: "unread", ...oneEach, bytes: 12_000_000 },
 ];
 
+interface Beside {
+  /** Answers that were not whole. */
+  readonly wrong: readonly string[];
+  readonly calls: number;
+  readonly worstMs: number;
+}
+
 describe.skipIf(binaryMissing)("peers that do not read", () => {
   const host = addressOf(80);
   let app: Program;
@@ -127,16 +134,21 @@ describe.skipIf(binaryMissing)("peers that do not read", () => {
   }
 
   /** Calls one after the other, as long as the others hold what they have. */
-  async function callBeside(): Promise<string[]> {
+  async function callBeside(): Promise<Beside> {
     const wrong: string[] = [];
+    let calls = 0;
+    let worstMs = 0;
     const end = performance.now() + holdMs;
     while (performance.now() < end) {
+      const sinceMs = performance.now();
       const answer = await callByName(mesh.machine("vm-a"), "caller", "web", {
         path: `/bytes/${besideBytes}`,
       });
+      calls++;
+      worstMs = Math.max(worstMs, performance.now() - sinceMs);
       if (answer.status !== 200 || answer.text.length !== besideBytes) wrong.push(answer.text.slice(0, 200));
     }
-    return wrong;
+    return { wrong, calls, worstMs: Math.round(worstMs) };
   }
 
   for (const load of loads) {
@@ -144,18 +156,18 @@ describe.skipIf(binaryMissing)("peers that do not read", () => {
     test(`${exchanges} of ${version} on ${connections} connections at the ${at} door: ${kind}`, async () => {
       const door = doorOf(at);
       const reading = await most(() => read(door, load));
-      let wrong: string[] = ["not called"];
+      let beside: Beside = { wrong: ["not called"], calls: 0, worstMs: 0 };
       let leave = (): void => {};
       const slow = await most(async () => {
         const started = await startLoad(door, load, true);
         leave = () => started.leave();
-        wrong = await callBeside();
+        beside = await callBeside();
       });
       leave();
-      expect(wrong).toEqual([]);
+      expect(beside.wrong).toEqual([]);
       const more = slow.map((each, index) => Math.round(each - (reading[index] ?? 0)));
       console.log(
-        `${at} ${version} ${kind} ${connections}: ${reading.map(Math.round)} MB read, ${more} MB more unread`,
+        `${at} ${version} ${kind} ${connections}: ${reading.map(Math.round)} MB read, ${more} MB more unread; ${beside.calls} calls beside, the slowest ${beside.worstMs} ms`,
       );
       expect(Math.max(...more)).toBeLessThan(moreMbMax);
       await Bun.sleep(1_000);
