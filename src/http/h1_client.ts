@@ -201,7 +201,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     const carry = this.#carry.take();
     if (carry !== null) this.#process(carry, true);
     if (this.#carry.empty) this.#readMore();
-    if (this.#carry.empty && this.#inputEnded) this.#ended();
+    if (this.#flowing && this.#inputEnded) this.#ended();
   }
 
   #readMore(): void {
@@ -424,7 +424,8 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
 
   #ended(): void {
     if (this.#sink === null) return this.#close();
-    if (!this.#carry.empty) return;
+    // What waits for its reader comes first; what is kept because it was cut short has nothing to wait for.
+    if (!this.#carry.empty && !this.#flowing) return;
     if (this.#headDone && this.#body.kind === "until-close") {
       if (this.#body.done) return;
       this.#body.done = true;

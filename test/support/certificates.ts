@@ -131,13 +131,15 @@ function authorityOf(name: string, keys: CryptoKeyPair, rootPem: string, above: 
 }
 
 /** A root of its own that nobody else trusts. */
-export async function makeTestAuthority(): Promise<TestAuthority> {
+export async function makeTestAuthority(
+  options: Pick<IssueOptions, "notBefore" | "notAfter"> = {},
+): Promise<TestAuthority> {
   const keys = await keyPair();
   const name = `CN=test root ${serialNumber()}`;
   const root = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
     name,
-    ...validity({}),
+    ...validity(options),
     keys,
     signingAlgorithm: algorithm,
     extensions: caExtensions,

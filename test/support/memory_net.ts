@@ -1,7 +1,7 @@
 /**
- * A network and a clock inside one process: plain connections only, every event in one queue, time stands still unless a
- * test moves it. What is read is a view into one reused buffer, as a real socket hands it out. So thousands of connections
- * take a second, and nothing depends on luck.
+ * A network and a clock inside one process: every event in one queue, time stands still unless a test moves it. What is read
+ * is a view into one reused buffer, as a real socket hands it out. TLS shows certificates and hides nothing (`memory_tls.ts`).
+ * So thousands of connections take a second, and nothing depends on luck.
  */
 import type {
   Clock,
@@ -15,7 +15,11 @@ import type {
   SocketError,
   SocketHandler,
   Timer,
+  TlsClientOptions,
+  TlsServerOptions,
+  TlsSession,
 } from "../../runtime/contract.ts";
+import { clientHello, shakeHands } from "./memory_tls.ts";
 
 /** What waits for a promise that waits for another one is done by then. */
 const promiseTurns = 10;
@@ -27,17 +31,27 @@ const resetError: SocketError = {
   code: "ECONNRESET",
   message: "the peer reset the connection",
 };
+const lateError: SocketError = { kind: "timeout", code: "ETIMEDOUT", message: "no handshake in time" };
 const refusedError: SocketError = { kind: "refused", code: "ECONNREFUSED", message: "nobody listens there" };
 const silent: SocketHandler = { data() {}, drain() {}, end() {}, close() {} };
 
+export interface MemoryNetOptions {
+  /** Bytes that a connection takes in each direction before its reader took any. Default: no end. */
+  readonly bufferBytes?: number;
+}
+
 export class MemoryNet implements Net {
   readonly clock: MemoryClock;
+  readonly bufferBytes: number;
+  /** Connections that were made, plain and of TLS. */
+  connections = 0;
   readonly #tasks: Task[] = [];
   readonly #listeners = new Map<number, (socket: Socket) => SocketHandler>();
   readonly #scratch = new Uint8Array(64 * 1024);
   #nextPort = 20_000;
 
-  constructor() {
+  constructor(options: MemoryNetOptions = {}) {
+    this.bufferBytes = options.bufferBytes ?? Number.POSITIVE_INFINITY;
     this.clock = new MemoryClock((task) => this.soon(task));
   }
 
@@ -74,27 +88,90 @@ export class MemoryNet implements Net {
   }
 
   connect(options: ConnectOptions, dial: DialHandler): Dial {
+    const { tls } = options;
     let cancelled = false;
+    let near: MemorySocket | null = null;
     this.soon(() => {
       const accept = this.#listeners.get(options.port);
       if (cancelled) return;
       if (accept === undefined) return dial.failed(refusedError);
-      const near = new MemorySocket(this, this.#scratch, options.port);
+      this.connections++;
+      near = new MemorySocket(this, this.#scratch, options.port);
       const far = new MemorySocket(this, this.#scratch, options.port);
       near.peer = far;
       far.peer = near;
+      if (tls !== undefined) this.#offer(near, tls, dial);
       far.handler = accept(far);
-      near.handler = dial.opened(near);
+      if (tls === undefined) near.handler = dial.opened(near);
+      else near.write(clientHello(tls.serverName));
     });
-    return { cancel: () => void (cancelled = true) };
+    return {
+      cancel: () => {
+        cancelled = true;
+        if (tls !== undefined && near?.tls === null) near.destroy();
+      },
+    };
+  }
+
+  /** Says what its client wants of TLS, and waits for an answer. */
+  #offer(near: MemorySocket, tls: TlsClientOptions, dial: DialHandler): void {
+    let over = false;
+    const end = (error: SocketError): void => {
+      if (over) return;
+      over = true;
+      timer.cancel();
+      near.destroy();
+      dial.failed(error);
+    };
+    const timer = this.clock.after(tls.handshakeTimeoutMs, () => end(lateError));
+    near.handler = {
+      data: () =>
+        end({ kind: "tls", code: "ERR_SSL_WRONG_VERSION_NUMBER", message: "the peer speaks no TLS" }),
+      drain() {},
+      end: () => end(resetError),
+      close: (error) => end(error ?? resetError),
+    };
+    near.offer = {
+      options: tls,
+      answer: (session) => {
+        if ("kind" in session) return end(session);
+        if (over) return;
+        over = true;
+        timer.cancel();
+        near.tls = session;
+        near.handler = dial.opened(near);
+      },
+    };
   }
 
   adopt(): Listener {
     throw new Error("There are no descriptors in memory");
   }
 
-  secureServer(): never {
-    throw new Error("There is no TLS in memory");
+  secureServer(socket: Socket, options: TlsServerOptions, _received: Uint8Array, dial: DialHandler): Dial {
+    const near = socket as MemorySocket;
+    const offer = near.peer?.offer ?? null;
+    let cancelled = false;
+    near.handler = silent;
+    this.soon(() => {
+      if (cancelled || offer === null) return;
+      const { client, server } = shakeHands(offer.options, options, this.clock.wallMs());
+      // A client is done first: it hears of a server's refusal by the end of the connection.
+      offer.answer(client);
+      const error = "kind" in client ? client : "kind" in server ? server : null;
+      if (error !== null) {
+        near.destroy();
+        return dial.failed(error);
+      }
+      near.tls = server as TlsSession;
+      near.handler = dial.opened(near);
+    });
+    return {
+      cancel: () => {
+        cancelled = true;
+        near.destroy();
+      },
+    };
   }
 
   udp(): Promise<never> {
@@ -107,9 +184,17 @@ class MemorySocket implements Socket {
   peer: MemorySocket | null = null;
   readonly remoteAddress = "127.0.0.1";
   readonly remotePort = 1;
-  readonly tls = null;
+  tls: TlsSession | null = null;
+  /** Of a client that wants TLS and has none yet. */
+  offer: {
+    readonly options: TlsClientOptions;
+    readonly answer: (session: TlsSession | SocketError) => void;
+  } | null = null;
   /** What the peer wrote, in order; null is its FIN. */
   #inbox: (Uint8Array | null)[] = [];
+  #inboxBytes = 0;
+  /** Its writer was told to wait. */
+  #owesDrain = false;
   #paused = false;
   #waking = false;
   #finSent = false;
@@ -124,8 +209,20 @@ class MemorySocket implements Socket {
 
   write(bytes: Uint8Array, start = 0, end = bytes.length): number {
     if (this.#closed || this.#finSent) return -1;
-    if (end > start) this.peer?.receive(bytes.slice(start, end));
-    return end - start;
+    const room = this.peer?.room ?? 0;
+    const taken = Math.min(end - start, room);
+    if (taken > 0) this.peer?.receive(bytes.slice(start, start + taken));
+    if (taken < end - start) this.peer?.oweDrain();
+    return taken;
+  }
+
+  /** Bytes that it takes now. Where nobody reads any more all are taken, and lost. */
+  get room(): number {
+    return this.#closed ? Number.POSITIVE_INFINITY : Math.max(0, this.net.bufferBytes - this.#inboxBytes);
+  }
+
+  oweDrain(): void {
+    this.#owesDrain = true;
   }
 
   pause(): void {
@@ -163,11 +260,13 @@ class MemorySocket implements Socket {
     // Nobody reads here any more: the writer is told by a reset.
     if (this.#closed && piece !== null) return this.net.soon(() => this.peer?.torn());
     this.#inbox.push(piece);
+    this.#inboxBytes += piece?.length ?? 0;
     this.#wake();
   }
 
   torn(): void {
     this.#inbox = [];
+    this.#inboxBytes = 0;
     this.#close(resetError);
   }
 
@@ -192,10 +291,21 @@ class MemorySocket implements Socket {
       }
       const length = Math.min(piece.length, this.scratch.length);
       if (length < piece.length) this.#inbox.unshift(piece.subarray(length));
+      this.#inboxBytes -= length;
       this.scratch.set(piece.subarray(0, length));
       this.handler.data(this.scratch.subarray(0, length));
       this.scratch.fill(0x21, 0, length);
+      if (this.#owesDrain) this.#tellRoom();
     }
+  }
+
+  #tellRoom(): void {
+    this.#owesDrain = false;
+    this.net.soon(() => this.peer?.drained());
+  }
+
+  drained(): void {
+    if (!this.#closed) this.handler.drain();
   }
 
   #closeWhenOver(): void {

@@ -1,6 +1,6 @@
 /**
- * Data planes for tests: real sockets and certificates in one process, a snapshot written by hand, apps that the test brings.
- * A machine is a data plane; all of them share one authority.
+ * Data planes for tests: certificates, a snapshot written by hand, apps that the test brings, in one process, over real sockets
+ * or over the network in memory. A machine is a data plane; all of them share one authority.
  */
 import { createRuntime } from "../../runtime/bun/runtime.ts";
 import type { Clock, Net, TlsCredential } from "../../runtime/contract.ts";
@@ -19,7 +19,8 @@ import type {
 import type { PolicyChain } from "../../src/policy/chain.ts";
 import { DataPlane } from "../../src/proxy/data_plane.ts";
 import type { ExchangeRecord, Recorder } from "../../src/telemetry/record.ts";
-import { makeTestAuthority, type TestAuthority } from "./certificates.ts";
+import { makeTestAuthority, type IssueOptions, type TestAuthority } from "./certificates.ts";
+import type { MemoryNet } from "./memory_net.ts";
 import { waitFor } from "./processes.ts";
 
 export const runtime = createRuntime();
@@ -148,7 +149,10 @@ export class Planes {
   deniedSerials: string[] = [];
   #version = 0;
 
-  private constructor(readonly authority: TestAuthority) {
+  private constructor(
+    readonly authority: TestAuthority,
+    readonly validity: Pick<IssueOptions, "notBefore" | "notAfter"> = {},
+  ) {
     this.roots = [authority.rootPem];
   }
 
@@ -158,11 +162,22 @@ export class Planes {
     return planes;
   }
 
+  /** All of them on one network in memory, whose clock the test moves. */
+  static async inMemory(net: MemoryNet, ...plans: readonly MachinePlan[]): Promise<Planes> {
+    const validity = {
+      notBefore: new Date(net.clock.wallMs() - 3_600_000),
+      notAfter: new Date(net.clock.wallMs() + 30 * 86_400_000),
+    };
+    const planes = new Planes(await makeTestAuthority(validity), validity);
+    for (const plan of plans) await planes.#add({ net, clock: net.clock, ...plan });
+    return planes;
+  }
+
   async #add(plan: MachinePlan): Promise<void> {
     const credentials = new Map<string, TlsCredential>();
     for (const service of Object.keys(plan.services)) {
       const { name, namespace } = named(service);
-      credentials.set(`${name}.${namespace}`, await this.authority.issue({ uri: idOf(service) }));
+      credentials.set(`${name}.${namespace}`, await this.issue(service));
     }
     const records = new Records();
     const logs: string[] = [];
@@ -222,6 +237,11 @@ export class Planes {
       return found.port;
     };
     this.machines.push({ plan, plane, records, logs, credentials, port });
+  }
+
+  /** A credential of a service, from the authority of all. */
+  async issue(service: string): Promise<TlsCredential> {
+    return await this.authority.issue({ uri: idOf(service), ...this.validity });
   }
 
   machine(name: string): TestMachine {
