@@ -473,7 +473,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
       return;
     }
     const record = this.#record;
-    if (failure !== null && this.#grpc) return this.#stop(failure);
+    // The answer of the other proxy would not say it in the words of gRPC, or not that the retries are used up.
+    if (failure !== null && (this.#grpc || this.#budgetSpent)) return this.#abandon(failure);
     record.status = head.status;
     record.outcome = failure;
     record.firstByteMs = nowMs;
@@ -558,6 +559,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   #repeat(outcome: Outcome): void {
     const endpoint = this.#endpoint as LiveEndpoint;
     this.#noteFailure(outcome);
+    this.#endAttempt();
     this.#passingBy = null;
     this.#cause = outcome.flag === "UF" ? "connect" : "reset";
     this.#tried = [...this.#tried, endpoint];
@@ -577,6 +579,14 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
 
   #giveUp(outcome: Outcome): void {
     this.#noteFailure(outcome);
+    this.#endAttempt();
+    this.#refuse(this.#budgetSpent ? outcomes.noBudget(outcome, this.#record.service) : outcome);
+  }
+
+  /** The same while the attempt goes on: it is stopped. */
+  #abandon(outcome: Outcome): void {
+    if (this.#endpoint !== null) this.#noteFailure(outcome);
+    this.#stopAttempt(outcome.detail);
     this.#refuse(this.#budgetSpent ? outcomes.noBudget(outcome, this.#record.service) : outcome);
   }
 
@@ -584,7 +594,6 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     const nowMs = this.source.parts.shard.clock.now();
     this.#noteAttempt(outcome.flag, nowMs);
     if (outcome.side === "upstream") this.#endpoint?.load.failed(nowMs);
-    this.#endAttempt();
     this.#body.detach();
   }
 
@@ -649,10 +658,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   }
 
   #stop(outcome: Outcome): void {
-    const answered = this.#head !== null;
-    if (!answered) this.#endpoint?.load.failed(this.source.parts.shard.clock.now());
+    if (this.#head === null) return this.#abandon(outcome);
     this.#stopAttempt(outcome.detail);
-    if (!answered) return this.#refuse(outcome);
     this.exchange.abort();
     this.#finish(outcome);
   }

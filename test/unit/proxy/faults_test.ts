@@ -194,7 +194,7 @@ const expected: Readonly<Record<keyof typeof appFaults, readonly string[]>> = {
   "closes inside of its head": once("502 | UC | UC"),
   "answers what is no HTTP": once("502 | UPE | UPE"),
   "resets inside of its body": once("200 cut | UR | -"),
-  "is silent": once("504 | UT | -"),
+  "is silent": once("504 | UT | UT"),
   "answers 503 by itself": once("503 | - | -"),
   "claims to be a proxy that failed": once("503 | - | -"),
   "is cut off from its caller": safeTwice("UC"),
@@ -277,7 +277,7 @@ describe("a route", () => {
   test("ends what takes longer than its timeout, and not what takes less", async () => {
     const silent = appFaults["is silent"];
     const seen = await play({ fault: silent, request: "GET", route: { requestTimeoutMs: 500 } });
-    expect(told(seen)).toBe("x | 504 | UT | - | 0");
+    expect(told(seen)).toBe("x | 504 | UT | UT | 0");
     const unbounded = await play({ fault: silent, request: "GET", route: { requestTimeoutMs: null } });
     expect([unbounded.status, unbounded.flag]).toEqual([0, ""]);
   });
