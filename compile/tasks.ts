@@ -25,12 +25,15 @@ switch (task) {
   case "fuzz":
     process.exit(await (await import("../test/fuzz/main.ts")).runFuzz(args));
     break;
+  case "mutants":
+    process.exit(await (await import("../test/mutants/main.ts")).runMutants(args));
+    break;
   case "conformance":
     process.exit(await (await import("../test/conformance/http1/main.ts")).runConformance(args));
     break;
   default:
     process.stderr.write(
-      `Unknown task "${task}": expected compile, demo, test, ok, format, bench, fuzz or conformance\n`,
+      `Unknown task "${task}": expected compile, demo, test, ok, format, bench, fuzz, mutants or conformance\n`,
     );
     process.exit(2);
 }

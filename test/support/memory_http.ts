@@ -1,5 +1,5 @@
 /** HTTP/1.1 on the network in memory: an app that a test tells what to do at each step of a request, and a client. */
-import type { Socket } from "../../runtime/contract.ts";
+import type { Listener, Socket } from "../../runtime/contract.ts";
 import type { MemoryNet } from "./memory_net.ts";
 import { bytesOf, textOf } from "./wire.ts";
 
@@ -26,15 +26,24 @@ export interface MemoryAppOptions {
 export class MemoryApp {
   readonly port: number;
   readonly requests: AppRequest[] = [];
-  readonly close: () => void;
+  readonly #sockets: Socket[] = [];
+  readonly #listener: Listener;
 
   constructor(
     net: MemoryNet,
     readonly options: MemoryAppOptions,
   ) {
-    const listener = net.listen({ host: "127.0.0.1", port: 0 }, (socket) => new AppConnection(socket, this));
-    this.port = listener.port;
-    this.close = () => listener.close();
+    this.#listener = net.listen({ host: "127.0.0.1", port: 0 }, (socket) => {
+      this.#sockets.push(socket);
+      return new AppConnection(socket, this);
+    });
+    this.port = this.#listener.port;
+  }
+
+  /** As when its process is killed. */
+  kill(): void {
+    this.#listener.close();
+    for (const socket of this.#sockets) socket.reset();
   }
 }
 

@@ -65,6 +65,15 @@ export class MemoryNet implements Net {
     this.#tasks.length = 0;
   }
 
+  /** One event after the other, until the condition holds. Throws when nothing is left that could bring it about. */
+  stepUntil(condition: () => boolean): void {
+    while (!condition()) {
+      const task = this.#tasks.shift();
+      if (task === undefined) throw new Error("Nothing is under way any more");
+      task();
+    }
+  }
+
   /** Until nothing is under way any more; time does not pass. */
   async settle(): Promise<void> {
     for (;;) {

@@ -1,0 +1,8 @@
+/** All mutants, by what they break. */
+import { access } from "./list/access.ts";
+import { identity } from "./list/identity.ts";
+import { pipeline } from "./list/pipeline.ts";
+import { registry } from "./list/registry.ts";
+import type { Mutant } from "./mutant.ts";
+
+export const mutants: readonly Mutant[] = [...pipeline, ...access, ...identity, ...registry];
