@@ -87,6 +87,6 @@ export const access: readonly Mutant[] = [
     file: "src/http/upgrade.ts",
     find: "(protocol !== neverPassed && named.includes(protocol))",
     replace: "named.includes(protocol)",
-    suites: ["test/unit/proxy/upgrades_test.ts"],
+    suites: ["test/unit/http/upgrade_test.ts"],
   },
 ];

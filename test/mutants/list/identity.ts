@@ -59,10 +59,10 @@ export const identity: readonly Mutant[] = [
     suites: ["test/unit/proxy/revocation_test.ts"],
   },
   {
-    fault: "callers need no certificate",
+    fault: "callers may be anybody of the mesh's roots",
     file: "src/identity/tls_options.ts",
-    find: 'peer: "required",',
-    replace: 'peer: "optional",',
+    find: 'verifyPeer(session, trust, { kind: "service" })',
+    replace: "(session.peer === null ? trust.trustDomain : null)",
     suites: handshakes,
   },
   {
@@ -73,10 +73,24 @@ export const identity: readonly Mutant[] = [
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },
   {
-    fault: "a token is spent by two joins at once",
-    file: issuing,
-    find: "if (this.#spending.has(request.token)) throw tokenRefused();",
+    fault: "a token that was used joins again",
+    file: "src/controller/issue/tokens.ts",
+    find: "if (stored.used !== null || stored.expiresMs < this.wallMs()) throw tokenRefused();",
+    replace: "if (stored.expiresMs < this.wallMs()) throw tokenRefused();",
+    suites: joins,
+  },
+  {
+    fault: "a token never ends",
+    file: "src/controller/issue/tokens.ts",
+    find: "|| stored.expiresMs < this.wallMs()",
     replace: "",
+    suites: joins,
+  },
+  {
+    fault: "the secret of a token does not count",
+    file: "src/controller/issue/tokens.ts",
+    find: "|| !right) throw",
+    replace: "|| right === null) throw",
     suites: joins,
   },
   {

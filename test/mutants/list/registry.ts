@@ -3,7 +3,6 @@ import type { Mutant } from "../mutant.ts";
 
 const registration = "src/registry/registration.ts";
 const registrations = ["test/unit/registry/registration_test.ts"];
-const store = ["test/conformance/store"];
 
 export const registry: readonly Mutant[] = [
   {
@@ -39,20 +38,20 @@ export const registry: readonly Mutant[] = [
     file: "src/registry/permissions.ts",
     find: 'each.do === "put" && each.key.startsWith(registryKeys.instances)',
     replace: "each.key === registryKeys.instances",
-    suites: ["test/unit/controller/permissions_test.ts"],
+    suites: ["test/unit/registry/permissions_test.ts"],
   },
   {
     fault: "a registry that stood still ends every lease",
     file: "src/registry/lease_keeper.ts",
     find: "if (lateMs > limits.leaseStallMs) for (const lease of leases.values()) lease.deadlineMs += lateMs;",
     replace: "",
-    suites: store,
+    suites: ["test/unit/registry/lease_keeper_test.ts"],
   },
   {
     fault: "a lease never ends",
     file: "src/registry/lease_keeper.ts",
     find: "lease.deadlineMs <= this.options.clock.now()",
     replace: "lease.deadlineMs < 0",
-    suites: store,
+    suites: ["test/unit/registry/lease_keeper_test.ts"],
   },
 ];

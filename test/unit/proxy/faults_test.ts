@@ -50,6 +50,10 @@ const appFaults = {
     at: "whole",
     act: says("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\no", resets),
   },
+  "resets between its chunks": {
+    at: "whole",
+    act: says("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n", resets),
+  },
   "is silent": { at: "whole", act: () => {} },
   "answers 503 by itself": { at: "whole", act: says(answer("503 No", "no")) },
   "claims to be a proxy that failed": {
@@ -194,6 +198,7 @@ const expected: Readonly<Record<keyof typeof appFaults, readonly string[]>> = {
   "closes inside of its head": once("502 | UC | UC"),
   "answers what is no HTTP": once("502 | UPE | UPE"),
   "resets inside of its body": once("200 cut | UR | -"),
+  "resets between its chunks": once("200 cut | UR | -"),
   "is silent": once("504 | UT | UT"),
   "answers 503 by itself": once("503 | - | -"),
   "claims to be a proxy that failed": once("503 | - | -"),

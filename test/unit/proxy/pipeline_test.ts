@@ -1,5 +1,6 @@
 /** One request on its way through whole planes in memory: where it goes, what is added and left out, what is remembered. */
 import { describe, expect, test } from "bun:test";
+import type { Socket } from "../../../runtime/contract.ts";
 import type { PolicyChain, PolicyVerdict } from "../../../src/policy/chain.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
 import { MemoryApp, MemoryCall, type MemoryAnswer } from "../../support/memory_http.ts";
@@ -24,16 +25,37 @@ interface Mesh {
   call(head?: string): Promise<MemoryAnswer>;
 }
 
-/** `caller` on machine a, `web` on b and c. */
-async function meshOf(web: DestinationPlan = {}, a: Partial<MachinePlan> = {}): Promise<Mesh> {
+interface MeshPlan {
+  readonly policies?: PolicyChain;
+  /** Where `web` runs; default: on b and c. */
+  readonly machines?: readonly string[];
+  /** What the first app does with a whole request instead of answering it. */
+  readonly first?: (socket: Socket) => void;
+}
+
+/** `caller` on machine a, `web` on others. */
+async function meshOf(web: DestinationPlan = {}, plan: MeshPlan = {}): Promise<Mesh> {
   const net = new MemoryNet();
-  const app = (): MemoryApp =>
-    new MemoryApp(net, { at: (step, socket) => void (step === "whole" && socket.write(bytesOf(ok))) });
-  const apps = [app(), app()];
+  const { machines = ["b", "c"], policies, first } = plan;
+  const answers = (socket: Socket): void => void socket.write(bytesOf(ok));
+  const apps = machines.map(
+    (_, at) =>
+      new MemoryApp(net, {
+        at: (step, socket) => {
+          if (step === "whole") (at === 0 && first !== undefined ? first : answers)(socket);
+        },
+      }),
+  );
+  const runs = (name: string): MachinePlan["services"] => {
+    const app = apps[machines.indexOf(name)];
+    return app === undefined ? {} : { web: { app: app.port } };
+  };
+  const caller = { caller: { app: 9, upstreams: ["web"] } };
+  const others = machines.filter((name) => name !== "a");
   const planes = await Planes.inMemory(
     net,
-    { name: "a", services: { caller: { app: 9, upstreams: ["web"] } }, ...a },
-    ...["b", "c"].map((name, at) => ({ name, services: { web: { app: apps[at]?.port ?? 0 } } })),
+    { name: "a", services: { ...caller, ...runs("a") }, ...(policies === undefined ? {} : { policies }) },
+    ...others.map((name) => ({ name, services: runs(name) })),
   );
   planes.apply({ caller: {}, web });
   return {
@@ -65,17 +87,18 @@ describe("a request", () => {
     expect(sentTo(mesh).reduce((sum, each) => sum + each)).toBe(1);
   });
 
-  test("tells the app who called, whatever its client says", async () => {
-    const mesh = await meshOf();
-    const forged =
-      "x-heddle-caller: admin.default\r\nX_Heddle_Caller: admin\r\nx-forwarded-client-cert: By=x\r\n";
-    await mesh.call(`GET /x HTTP/1.1\r\nhost: web.mesh\r\n${forged}`);
-    const { fields } = mesh.apps.flatMap((app) => app.requests)[0] ?? {};
-    expect(fields?.get("x-heddle-caller")).toBe("caller.default");
-    expect([...(fields?.keys() ?? [])].filter((name) => /^x[-_](?:heddle|forwarded)/.test(name))).toEqual([
-      "x-heddle-caller",
-    ]);
-  });
+  for (const where of ["another machine", "its own machine"])
+    test(`tells an app on ${where} who called, whatever its client says`, async () => {
+      const mesh = await meshOf({}, { machines: [where === "its own machine" ? "a" : "b"] });
+      const forged =
+        "x-heddle-caller: admin.default\r\nX_Heddle_Caller: admin\r\nx-forwarded-client-cert: By=x\r\n";
+      await mesh.call(`GET /x HTTP/1.1\r\nhost: web.mesh\r\n${forged}`);
+      const { fields } = mesh.apps.flatMap((app) => app.requests)[0] ?? {};
+      expect(fields?.get("x-heddle-caller")).toBe("caller.default");
+      expect([...(fields?.keys() ?? [])].filter((name) => /^x[-_](?:heddle|forwarded)/.test(name))).toEqual([
+        "x-heddle-caller",
+      ]);
+    });
 
   test("that an access rule denies never reaches the app", async () => {
     const deny = [
@@ -132,35 +155,33 @@ describe("a policy", () => {
 });
 
 describe("an endpoint that failed", () => {
-  /** Of 20 requests after one that failed at the first endpoint: how many went there. */
-  async function share(fail: (mesh: Mesh) => void): Promise<number> {
-    const mesh = await meshOf({ balance: "ewma" });
-    // Both are known to be quick.
-    for (let count = 0; count < 40; count++) await mesh.call();
-    expect(Math.min(...sentTo(mesh))).toBeGreaterThan(0);
-    fail(mesh);
-    let failed = false;
-    for (let count = 0; count < 40 && !failed; count++) {
-      await mesh.call();
-      const [record] = mesh.planes.machine("a").records.of("outbound").slice(-1);
-      failed = (record?.attempts.length ?? 0) > 0 || record?.outcome !== null;
-    }
-    expect(failed).toBe(true);
-    const before = mesh.planes.machine("a").records.attempts.length;
-    for (let count = 0; count < 20; count++) await mesh.call();
-    return mesh.planes
-      .machine("a")
-      .records.attempts.slice(before)
-      .filter((each) => !each.endsWith(" first ok")).length;
+  /** Of 20 requests after the first that failed: how many went there again. */
+  async function sentAfterFailure(mesh: Mesh, head?: string): Promise<number> {
+    const { records } = mesh.planes.machine("a");
+    const failures = (): number => records.attempts.filter((each) => !each.endsWith(" ok")).length;
+    for (let count = 0; count < 60 && failures() === 0; count++) await mesh.call(head);
+    expect(failures()).toBe(1);
+    for (let count = 0; count < 20; count++) await mesh.call(head);
+    return failures() - 1;
   }
 
   test("is avoided while another one answers, when its app is gone", async () => {
-    expect(await share((mesh) => mesh.apps[0]?.kill())).toBe(0);
+    const mesh = await meshOf({ balance: "ewma" });
+    mesh.apps[0]?.kill();
+    expect(await sentAfterFailure(mesh)).toBe(0);
   });
 
   test("is avoided while another one answers, when its machine is gone", async () => {
-    const fail = (mesh: Mesh): void => void mesh.planes.machine("b").plane.close(0);
-    expect(await share(fail)).toBe(0);
+    const mesh = await meshOf({ balance: "ewma" });
+    void mesh.planes.machine("b").plane.close(0);
+    await mesh.net.pass(1_000);
+    expect(await sentAfterFailure(mesh)).toBe(0);
+  });
+
+  test("is avoided while another one answers, also by what is never sent twice", async () => {
+    const mesh = await meshOf({ balance: "ewma" }, { first: (socket) => socket.reset() });
+    const head = "POST /x HTTP/1.1\r\nhost: web.mesh\r\ncontent-length: 0\r\n";
+    expect(await sentAfterFailure(mesh, head)).toBe(0);
   });
 });
 
