@@ -77,6 +77,9 @@ describe("a token", () => {
     const host = new IssuingUnderTest();
     const used = await host.token("web");
     await host.machine("vm-1", "web").join(used);
+    // While it would not have ended yet.
+    const again = host.machine("vm-2", "web").join(used);
+    await expect(again).rejects.toMatchObject({ status: 403, message: invalidToken });
     const good = await host.token("web");
     const [, id, secret, pin] = good.split(".");
     const late = await host.token("web");
