@@ -1,6 +1,6 @@
 /**
  * Entry of `npm run conformance`: the raw HTTP/1.1 cases against the compiled binary and against the proxies people know,
- * as a table of who does what. It goes to HTTP1.md beside this file.
+ * as a table: heddle case by case, the others by their counts. It goes to HTTP1.md beside this file.
  */
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
