@@ -38,7 +38,7 @@ function readLine(bytes: Uint8Array): ProxyHeaderResult {
   const length = lineFeed + 1;
   if (words[1] === "UNKNOWN") return { kind: "header", client: "", length };
   const [, family, source = "", target = "", sourcePort = "", targetPort = ""] = words;
-  const fits = family === "TCP4" ? isIpv4 : family === "TCP6" ? isIpv6 : null;
+  const fits = family === "TCP4" ? isIpv4 : family === "TCP6" ? isEither : null;
   if (fits === null || words.length !== 6 || !fits(source) || !fits(target))
     return malformed("the addresses are not what the line says");
   if (!isPort(sourcePort) || !isPort(targetPort)) return malformed("a port is no number from 0 to 65535");
@@ -120,8 +120,9 @@ function isIpv4(text: string): boolean {
   return /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/.test(text);
 }
 
-function isIpv6(text: string): boolean {
-  return ipv6Bytes(text) !== null;
+/** Where the two ends differ, many write the IPv4 one bare under TCP6; nothing else could be meant by it. */
+function isEither(text: string): boolean {
+  return isIpv4(text) || ipv6Bytes(text) !== null;
 }
 
 function isPort(text: string): boolean {

@@ -22,6 +22,8 @@ describe("version 1 of the PROXY protocol", () => {
     ["IPv4", "PROXY TCP4 10.0.0.7 10.0.0.1 51230 80\r\n", "10.0.0.7:51230"],
     ["IPv6", "PROXY TCP6 fd00::7 fd00::1 51230 80\r\n", "[fd00::7]:51230"],
     ["IPv4 inside IPv6", "PROXY TCP6 ::ffff:10.0.0.7 ::1 1 2\r\n", "[::ffff:10.0.0.7]:1"],
+    // As widespread writers put it where one end is IPv6 (findings/go_proxyproto_ipv4_in_tcp6.sh).
+    ["IPv4 beside IPv6", "PROXY TCP6 10.0.0.7 fd00::1 1 2\r\n", "10.0.0.7:1"],
     ["an unknown client", "PROXY UNKNOWN\r\n", ""],
     ["an unknown client with words behind it", "PROXY UNKNOWN ff::1 ff::2 1 2\r\n", ""],
   ];
