@@ -322,7 +322,7 @@ export class HeadBlock {
     else this.#host = host;
   }
 
-  /** Crumbs become one field (RFC 9113 section 8.2.3), behind the others. */
+  /** Crumbs become one field (RFC 9113 section 8.2.3), behind the others; empty ones leave nothing, also no separator. */
   #joinCookies(): void {
     const { fields } = this;
     const start = this.used;
@@ -339,6 +339,7 @@ export class HeadBlock {
       if (fields.ids[index] === cookieId) {
         const valueStart = table[entry + 2] as number;
         const valueEnd = table[entry + 3] as number;
+        if (valueStart === valueEnd) continue;
         if (at > start + 8) put("; ");
         this.reserve(at + valueEnd - valueStart);
         copyBytes(fields.bytes, at, fields.bytes, valueStart, valueEnd);

@@ -223,8 +223,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "an app that ends inside of its head is waited for",
     file: "src/http/h1_client.ts",
-    find: "if (this.#carry !== null && !this.#flowing) return;",
-    replace: "if (this.#carry !== null) return;",
+    find: "if (!this.#carry.empty && !this.#flowing) return;",
+    replace: "if (!this.#carry.empty) return;",
     suites: faults,
   },
 ];

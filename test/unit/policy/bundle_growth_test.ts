@@ -7,6 +7,7 @@ import { bundlePolicies } from "../../../src/policy/bundle.ts";
 import { LineStarts } from "../../../src/policy/line_starts.ts";
 import { SourceMap } from "../../../src/policy/source_map.ts";
 import { hostileShapes } from "../../support/hostile_policies/shapes.ts";
+import { processorClock } from "../../support/processor_time.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
 
 const long = 160_000;
@@ -14,10 +15,9 @@ const quickMs = 400;
 const ratioMax = 12;
 
 async function processorMs(text: string): Promise<number> {
-  const before = process.cpuUsage();
+  const spentMs = processorClock();
   await bundlePolicies([{ file: "policies/p.ts", text }], runtime.bundler);
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
+  return spentMs();
 }
 
 async function ratio(shape: (length: number) => string): Promise<number> {

@@ -200,3 +200,12 @@ test("crumbs become one Cookie, and an HTTP/1 head is written from what came", (
   });
   expect(sink.said).toBe("x-first: One\r\nx-last: \r\ncookie: a=1; b=2; c=3\r\n");
 });
+
+test("crumbs without a value leave no trace in the Cookie that they become", () => {
+  const cookieOf = (...values: readonly string[]): string | null =>
+    bothWays("request", plus(...values.map((value) => ["cookie", value] as const)))[0]?.fields.get(
+      "cookie",
+    ) ?? null;
+  expect(cookieOf("", "a=1", "", "b=2", "")).toBe("a=1; b=2");
+  expect(cookieOf("", "")).toBe("");
+});
