@@ -135,7 +135,7 @@ test("a client beyond its share waits, and hears in the end which share of what 
   expect([refused.answer?.status, refused.answer?.fields.get("x-heddle-error")]).toEqual([
     503,
     expect.stringMatching(
-      /^UO\/its client has \d+ of the 1024 requests that may be under way to .*\(connectionsMax\), its share, and waited 3000 ms/,
+      /^(?:UO|URX)\/its client has \d+ of the 1024 requests that may be under way to .*\(connectionsMax\), its share, and waited 3000 ms/,
     ),
   ]);
   expect(new Set(b.records.limits)).toEqual(new Set(["connectionsMax", "pendingMs"]));
