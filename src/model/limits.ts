@@ -293,6 +293,8 @@ export const limits = {
   policyCpuMaxMs: 100,
   policyCheckerIdleMs: 5_000,
   policyBundleBytesMax: mib,
+  /** Places of an author's files that a bundle knows, to say where it failed. */
+  policyPlacesMax: 10_000,
   policyInboxMax: 1024,
   /** Sealed processes of one proxy: one for each name of a policy, and one for all that ship. */
   policyProcessesMax: 32,

@@ -8,7 +8,7 @@ import type { Program } from "acorn";
 import type { BundleProblem, Bundler } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import { importIssues, refusalOf } from "./allowed_imports.ts";
-import { LineStarts } from "./line_starts.ts";
+import { LineStarts, type Place } from "./line_starts.ts";
 import { parseLinear, type Parsed } from "./linear_parser.ts";
 import { readModuleWords, type ModuleWords } from "./module_words.ts";
 import { policyIssue, type PolicyIssue, type PolicySource } from "./policy_source.ts";
@@ -23,6 +23,8 @@ export interface AuthorModule {
   readonly program: Program;
   /** An issue where something stands in the program. */
   issueAt(finding: Finding): PolicyIssue;
+  /** Where the author wrote what stands there in the text; null for nothing of the author's. */
+  writtenAt(place: Place): Place | null;
 }
 
 export type ModuleAnswer =
@@ -59,9 +61,11 @@ export async function checkModule(
   } catch (error) {
     return refused([policyIssue(file, 1, 1, `Cannot read the script: ${reasonOf(error)}`)]);
   }
-  const issueAt = issuesIn(source, words, plain.text, plain.map);
+  const written = new Written(plain.text, plain.map);
+  const issueAt = issuesIn(source, words, written);
   if (findings.length > 0) return refused(findings.map(issueAt));
-  return { module: { file, text: parsed.text, program: parsed.program, issueAt }, issues: [] };
+  const writtenAt = (place: Place): Place | null => written.at(place);
+  return { module: { file, text: parsed.text, program: parsed.program, issueAt, writtenAt }, issues: [] };
 }
 
 function refused(issues: readonly PolicyIssue[]): ModuleAnswer {
@@ -88,6 +92,25 @@ function importFindings(program: Program, file: string, files: ReadonlySet<strin
   });
 }
 
+/** From the plain script back to the text, by a map that is read when somebody asks. */
+class Written {
+  #map: SourceMap | null = null;
+  #starts: LineStarts | null = null;
+
+  constructor(
+    readonly plain: string,
+    readonly map: string,
+  ) {}
+
+  placeOf(offset: number): Place | null {
+    return (this.#map ??= new SourceMap(this.map, this.plain)).placeOf(offset);
+  }
+
+  at(place: Place): Place | null {
+    return this.placeOf((this.#starts ??= new LineStarts(this.plain)).offsetOf(place));
+  }
+}
+
 /**
  * Places by the map, which knows the beginnings of expressions: on that line the word itself. For what the runtime put in
  * instead of a word of the author's, where that word stands first.
@@ -95,14 +118,11 @@ function importFindings(program: Program, file: string, files: ReadonlySet<strin
 function issuesIn(
   { file, text }: PolicySource,
   words: ModuleWords,
-  plain: string,
-  map: string,
+  written: Written,
 ): (finding: Finding) => PolicyIssue {
   const starts = new LineStarts(text);
-  let places: SourceMap | null = null;
   return ({ offset, message, word }) => {
-    places ??= new SourceMap(map, plain);
-    const mapped = places.placeOf(offset);
+    const mapped = written.placeOf(offset);
     const near = mapped === null ? (words.first.get(word) ?? 0) : starts.offsetOf(mapped);
     const end = text.indexOf("\n", near);
     const at = text.slice(near, end < 0 ? text.length : end).indexOf(word);

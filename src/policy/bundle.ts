@@ -9,6 +9,7 @@ import { limits } from "../model/limits.ts";
 import { checkModule, type AuthorModule } from "./author_module.ts";
 import { kit } from "./kit.ts";
 import { parseLinear } from "./linear_parser.ts";
+import { placesStatement } from "./places.ts";
 import { readMeta, type PolicyMeta } from "./policy_meta.ts";
 import { policyIssue, pushIssues, type PolicyIssue, type PolicySource } from "./policy_source.ts";
 import { checkScopes } from "./scope_check.ts";
@@ -49,11 +50,10 @@ export async function bundlePolicies(
   }
   issues.push(...twice(metas));
   if (issues.length > 0) return refused(issues);
-  const own = Object.fromEntries(modules.map(({ file, text }) => [file, text]));
   const scripts: PolicyScript[] = [];
   for (const [module, meta] of metas) {
     begins(sources.findIndex((each) => each.file === module.file));
-    const made = await scriptOf(module.file, meta, own, bundler);
+    const made = await scriptOf(module.file, meta, modules, bundler);
     if (typeof made !== "string") issues.push(made);
     else scripts.push({ file: module.file, text: made, meta });
   }
@@ -88,11 +88,12 @@ function twice(metas: ReadonlyMap<AuthorModule, PolicyMeta>): PolicyIssue[] {
 async function scriptOf(
   file: string,
   meta: PolicyMeta,
-  own: Readonly<Record<string, string>>,
+  modules: readonly AuthorModule[],
   bundler: Bundler,
 ): Promise<string | PolicyIssue> {
+  const own = Object.fromEntries(modules.map((each) => [each.file, each.text]));
   const files: Readonly<Record<string, BundleFile>> = kit.filesFor(file, meta, own);
-  const { text, problems } = await bundler.bundle({ files, entry: kit.entry, names: kit.names });
+  const { text, map, problems } = await bundler.bundle({ files, entry: kit.entry, names: kit.names });
   const [problem] = problems;
   if (text === null || problem !== undefined)
     return policyIssue(file, 1, 1, problem?.message ?? "The bundler gave no script and no reason");
@@ -107,9 +108,21 @@ async function scriptOf(
   try {
     const [finding] = checkScopes(parseLinear(text, "script").program, 1, kit.uses);
     return finding === undefined
-      ? `"use strict";${text}`
+      ? `${strict}${text}${placesIn(map, modules)}`
       : policyIssue(file, 1, 1, `In its bundle: ${finding.message}`);
   } catch (error) {
     return policyIssue(file, 1, 1, `Cannot read its bundle: ${String(error)}`);
   }
+}
+
+const strict = '"use strict";';
+
+/** The table by which the policy tells where it failed. */
+function placesIn(map: string, modules: readonly AuthorModule[]): string {
+  const byFile = new Map(modules.map((each) => [each.file, each]));
+  return placesStatement(map, strict.length, (source, place) => {
+    const file = kit.authorFile(source);
+    const written = file === null ? undefined : byFile.get(file)?.writtenAt(place);
+    return file === null || written === undefined || written === null ? null : { file, ...written };
+  });
 }

@@ -42,6 +42,11 @@ export const kit = {
   names: { "heddle/policy": "/heddle/sdk.ts", valibot: "/heddle/valibot.js" },
   /** What the kit's own files use, after asking whether it exists, and no author may. */
   uses: new Set(["constructor", "TextEncoder", "Intl", "URL", "Blob", "File"]),
+  /** Name of a source that is the author's; null for one of the kit. */
+  authorFile(source: string): string | null {
+    const at = source.indexOf(`${folder}/`);
+    return at < 0 ? null : source.slice(at + folder.length + 1);
+  },
   /** All files of the bundle of one policy. `own` are the author's, in plain JavaScript. */
   filesFor(
     file: string,

@@ -24,17 +24,55 @@ export interface Realm {
   run(index: number): string;
   /** The answer of a call that was not settled when it ran; "" when it still is not. */
   settled(index: number): string;
+  /** Called by the bundle at its end: where what is in it was written (`places.ts`). */
+  places(files: readonly string[], numbers: readonly number[]): void;
 }
 
 const failed = (reason: string): string => JSON.stringify({ do: "fail", reason });
 
-function reasonOf(error: unknown): string {
-  try {
-    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  } catch {
-    return "it threw something that cannot be told";
+/** Finds the place in the author's files at which an error was thrown. */
+class Places {
+  #files: readonly string[] = [];
+  #numbers: readonly number[] = [];
+
+  set(files: readonly string[], numbers: readonly number[]): void {
+    this.#files = files;
+    this.#numbers = numbers;
+  }
+
+  /** The error in words, behind the place where it was thrown if that is known: `limits.ts:12:5: TypeError: …`. */
+  reasonOf(error: unknown): string {
+    try {
+      if (!(error instanceof Error)) return String(error);
+      return `${this.#placeOf(String(error.stack))}${error.name}: ${error.message}`;
+    } catch {
+      return "it threw something that cannot be told";
+    }
+  }
+
+  /** Of the frames of a stack, the innermost one that the author wrote. */
+  #placeOf(stack: string): string {
+    for (const [, line, column] of stack.slice(0, stackLengthMax).matchAll(/\bpolicy:(\d+):(\d+)/g)) {
+      const place = this.#writtenAt(Number(line), Number(column));
+      if (place !== null) return `${place}: `;
+    }
+    return "";
+  }
+
+  #writtenAt(line: number, column: number): string | null {
+    const numbers = this.#numbers;
+    let found = -1;
+    for (let at = 0; at < numbers.length; at += 5) {
+      const row = numbers[at] as number;
+      if (row > line || (row === line && (numbers[at + 1] as number) > column)) break;
+      found = at;
+    }
+    const file = this.#files[numbers[found + 2] ?? -1];
+    return file === undefined ? null : `${file}:${numbers[found + 3]}:${numbers[found + 4]}`;
   }
 }
+
+const stackLengthMax = 8_192;
 
 /** FNV-1a with a finishing mix. */
 function hash(text: string): number {
@@ -84,6 +122,7 @@ function replaceClockAndChance(moment: Moment): void {
 export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>): Realm {
   const moment = new Moment();
   replaceClockAndChance(moment);
+  const places = new Places();
   const bindings = new Map<number, PolicyContext<never>["options"]>();
   let calls: readonly Call[] = [];
   const late = new Map<number, string>();
@@ -108,7 +147,7 @@ export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>
         if (result.success) bindings.set(binding, result.output as never);
         return JSON.stringify({ issues });
       } catch (error) {
-        return JSON.stringify({ issues: [{ path: "", message: reasonOf(error) }] });
+        return JSON.stringify({ issues: [{ path: "", message: places.reasonOf(error) }] });
       }
     },
     unbind: (binding) => void bindings.delete(binding),
@@ -128,14 +167,15 @@ export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>
         if (!(decision instanceof Promise)) return finish(index, decision);
         decision.then(
           (value) => late.set(index, finish(index, value)),
-          (error) => late.set(index, failed(reasonOf(error))),
+          (error) => late.set(index, failed(places.reasonOf(error))),
         );
         return "";
       } catch (error) {
-        return failed(reasonOf(error));
+        return failed(places.reasonOf(error));
       }
     },
     settled: (index) => late.get(index) ?? "",
+    places: (files, numbers) => places.set(files, numbers),
   };
 
   function contextOf(call: Call): PolicyContext<never> {

@@ -146,7 +146,7 @@ export interface Policy<Schema extends GenericSchema> {
   readonly options: Schema;
   /**
    * What a failure (a throw, no answer in time, no valid decision) does: `open` lets the request go on, `closed` answers 503. Why
-   * it failed is in the logs; the caller learns the name of the policy and the request id.
+   * it failed, and at which `file:line:col`, is in the logs; the caller learns the name of the policy and the request id.
    */
   readonly onError: "open" | "closed";
   readonly limits?: {

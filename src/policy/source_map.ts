@@ -54,7 +54,7 @@ function decode(mappings: string): Segment[][] {
 }
 
 /** Base 64 VLQ: five bits per digit, lowest first, the sixth says that more follow; the lowest of all is the sign. */
-function numbersOf(text: string): number[] {
+export function numbersOf(text: string): number[] {
   const numbers: number[] = [];
   let value = 0;
   let shift = 0;

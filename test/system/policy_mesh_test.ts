@@ -177,6 +177,19 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
       expect(closed.text).toContain("moody-closed");
       expect(closed.text).toContain("PE");
       expect(other.seen().version).toBe("v2");
+      if (mood === "hang") continue;
+      expect(closed.text).not.toContain("in a mood");
+      const where =
+        policies["moody_closed.ts"].split("\n").findIndex((line) => line.includes(`"${mood}"`)) + 1;
+      for (const { headers } of [open, closed]) {
+        const id = headers.get("x-request-id") ?? "none";
+        const { policies: records } = JSON.parse(
+          await waitFor("the failure is logged", async () => lineOf(id)),
+        ) as { policies: { decision: string; reason: string }[] };
+        expect(records[0]?.decision).toBe("error throw");
+        expect(records[0]?.reason).toMatch(/^policies\/moody_\w+\.ts:\d+:\d+: Error: in a mood$/);
+        expect(records[0]?.reason).toContain(`.ts:${where}:`);
+      }
     }
   });
 
