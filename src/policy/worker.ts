@@ -65,23 +65,38 @@ const language: ReadonlySet<string> = new Set(
   ),
 );
 
+/**
+ * Frames that an error of the realm shows, to tell where it was thrown: as many as the door puts between a call and this side, so
+ * that none of this side is among them.
+ */
+const framesMax = 4;
+
 /** Run in the realm first. Gives what this side calls the realm by, so that all calls and errors are made in there. */
 const prelude = `"use strict";
 for (const name of ${JSON.stringify(removed)}) delete globalThis[name];
 for (const make of [function () {}, async function () {}, function* () {}, async function* () {}])
   Object.defineProperty(Object.getPrototypeOf(make), "constructor", { value: undefined });
-for (const name of ["captureStackTrace", "prepareStackTrace", "stackTraceLimit"]) {
+Object.defineProperty(Error, "stackTraceLimit", { value: ${framesMax}, writable: false, configurable: false });
+for (const name of ["captureStackTrace", "prepareStackTrace"]) {
   delete Error[name];
   Object.defineProperty(Error, name, { value: undefined, writable: false, configurable: false });
 }
 (() => {
   const NoImport = TypeError;
+  const inner = (call, first, second) => {
+    const answer = call(first, second);
+    return answer;
+  };
+  const middle = (call, first, second) => {
+    const answer = inner(call, first, second);
+    return answer;
+  };
   return {
     import: async () => { throw new NoImport("There is no import() in a policy"); },
     callable: (value) => typeof value === "function",
     text: (call, first, second) => {
       try {
-        const answer = call(first, second);
+        const answer = middle(call, first, second);
         return typeof answer === "string" ? answer : 0;
       } catch {
         return 1;
