@@ -310,6 +310,10 @@ export const limits = {
   policyRespawnMaxMs: 5_000,
   policyReadyMs: 3_000,
   policyMessageBytesMax: 256 * kib,
+  /** Members and elements of one answer: reading it takes time for each. */
+  policyAnswerPartsMax: 2_048,
+  /** What policies may write into the head of a request, all together, or into that of an answer. */
+  policyHeadBytesMax: 32 * kib,
   policyFrameBytesMax: 4 * mib,
   policyBacklogBytesMax: 4 * mib,
   policyBatchCallsMax: 256,
@@ -348,6 +352,7 @@ export const limits = {
   policyDescriptionLengthMax: 4 * kib,
   /** What a process may still say of policies that were taken from it. */
   policyLateFramesMax: 10_000,
+  policyLateBytesMax: 64 * mib,
   policyFieldLengthMax: 8 * kib,
   // Telemetry
   seriesPerMetricMax: 2_000,
@@ -462,6 +467,11 @@ assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowe
 assert(
   limits.policyHangFactor * limits.policyCpuMaxMs < limits.policyHostSilentCpuMs,
   "a policy host has time to end a worker that hangs before it is ended itself",
+);
+assert(
+  limits.requestHeadBytesMax + limits.policyHeadBytesMax + limits.targetBytesMax <
+    (limits.h2HeadExcessMax - 1) * limits.requestHeadBytesMax,
+  "no policy makes a head so long that the connection it travels on is ended",
 );
 assert(limits.leafMs <= limits.leafMsMax, "the default certificate is allowed");
 assert(

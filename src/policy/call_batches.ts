@@ -5,6 +5,7 @@
 import { limits } from "../model/limits.ts";
 import type { Clock } from "../../runtime/contract.ts";
 import { AnswersReader } from "./answers.ts";
+import { burdenOf } from "./burden.ts";
 import { countCpu, type LoadedPolicy } from "./loaded_policy.ts";
 import type { Answer } from "./policy_call.ts";
 
@@ -31,14 +32,13 @@ export interface CallBatchesOptions {
   readonly send: (policy: LoadedPolicy, number: number, text: string, owesSinceMs: number | null) => void;
   /** All batches of a turn were sent. */
   readonly flushed: () => void;
-  /** An answer of the policy was no JSON. */
+  /** An answer of the policy was no JSON, or is too much of it. */
   readonly unreadable: (policy: LoadedPolicy, reason: string) => void;
 }
 
 /** By far the most frequent answer. */
 const next = '{"do":"next"}';
 const nextDecision: unknown = Object.freeze({ do: "next" });
-const notJson = "its answer is no JSON";
 
 export class CallBatches {
   /** Calls that were taken and not answered. */
@@ -153,10 +153,12 @@ export class CallBatches {
     const answer = batch.answers[batch.answered++];
     this.inFlight--;
     if (text === next) return answer?.({ ok: true, decision: nextDecision, us });
-    const decision = parsed(text);
+    const burden = burdenOf(text);
+    const decision = burden === null ? parsed(text) : undefined;
     if (decision !== undefined) return answer?.({ ok: true, decision, us });
-    answer?.({ ok: false, reason: notJson, us });
-    this.#options.unreadable(batch.policy, notJson);
+    const reason = `its answer ${burden ?? "is no JSON"}`;
+    answer?.({ ok: false, reason, us });
+    this.#options.unreadable(batch.policy, reason);
   }
 
   /** Fails what is left of a batch; false: it was not asked of this policy. */

@@ -3,13 +3,14 @@
  * head and gets one verdict; how policies run (a sealed process, batched calls) is the business of `policy_host.ts`.
  */
 import type { Clock } from "../../runtime/contract.ts";
+import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
 import { noEdits, type FieldEdits } from "../wire/fields.ts";
 import type { NormalTarget } from "../wire/target.ts";
-import { checkDecision, mergeEdits, type CheckedDecision } from "./decision.ts";
+import { bytesOf, checkDecision, mergeEdits, type CheckedDecision } from "./decision.ts";
 import { serviceNamed, servicesNamedIn } from "./named_services.ts";
 import type { PolicyAnswer, PolicyCall } from "./policy_call.ts";
 import type { PolicyHost } from "./policy_host.ts";
@@ -104,8 +105,8 @@ const hook = "onRequest";
 /** Of a path that is told. */
 const shownLength = 40;
 
-function shownPath({ target }: Written): string {
-  return `"${(target?.path ?? "").slice(0, shownLength)}"`;
+function shownPath({ path }: NormalTarget): string {
+  return `"${path.slice(0, shownLength)}"`;
 }
 
 /** One request on its way through its policies. */
@@ -142,12 +143,13 @@ class Evaluation {
         return this.#tripped(binding, "throw", decision.reason);
       case "invalid":
         return this.#tripped(binding, "invalid", decision.reason);
-      case "next":
-        if (!this.#edit(decision, serviceKey(this.call.service)))
-          return this.#tripped(binding, "invalid", `the service takes no path like ${shownPath(decision)}`);
+      case "next": {
+        const problem = this.#edit(decision, serviceKey(this.call.service));
+        if (problem !== null) return this.#tripped(binding, "invalid", problem);
         this.#record(binding, { action: "next" });
         this.#index++;
         return this.ask();
+      }
       case "route":
         return this.#route(binding, decision);
       case "respond":
@@ -170,8 +172,8 @@ class Evaluation {
       const what = subset === null ? key : `the subset "${subset}" of ${key}`;
       return this.#failed(binding, "invalid", `it routes to ${what}, which is not known here`);
     }
-    if (!this.#edit(decision, key))
-      return this.#tripped(binding, "invalid", `${key} takes no path like ${shownPath(decision)}`);
+    const problem = this.#edit(decision, key);
+    if (problem !== null) return this.#tripped(binding, "invalid", problem);
     const said = subset === null ? decision.service : `${decision.service}/${subset}`;
     this.#record(binding, { action: "route", said });
     this.done({
@@ -185,15 +187,16 @@ class Evaluation {
     });
   }
 
-  /** False, and nothing is changed: the service that the request is for takes no path like the one written. */
-  #edit(decision: Written, service: string): boolean {
-    if (decision.target !== null) {
-      const target = this.reach.read(service, decision.target);
-      if (target === null) return false;
-      this.#target = target;
-    }
-    this.#edits = mergeEdits(this.#edits, decision.edits);
-    return true;
+  /** Null, or why nothing was changed: the service that the request is for would not take what is written. */
+  #edit({ edits, target }: Written, service: string): string | null {
+    const read = target === null ? null : this.reach.read(service, target);
+    if (target !== null && read === null) return `${service} takes no path like ${shownPath(target)}`;
+    const merged = mergeEdits(this.#edits, edits);
+    if (merged !== edits && bytesOf(merged) > limits.policyHeadBytesMax)
+      return `with those before it, it writes more than ${limits.policyHeadBytesMax} bytes of header fields`;
+    this.#edits = merged;
+    this.#target = read ?? this.#target;
+    return null;
   }
 
   /** A failure that its host cannot see. */

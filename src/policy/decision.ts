@@ -6,6 +6,7 @@ import { limits } from "../model/limits.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 import { classes, targetBit, tokenBit, valueBit } from "../wire/h1/grammar.ts";
 import { carelessly, isOwnName, requestIdName } from "../wire/own_names.ts";
+import { fieldOverheadBytes } from "../wire/h2/field_line.ts";
 import { normalTarget, type NormalTarget } from "../wire/target.ts";
 
 export type CheckedDecision =
@@ -82,7 +83,7 @@ function checked(answer: Readonly<Record<string, unknown>>): CheckedDecision {
       return {
         do: "respond",
         status: statusOf(answer["status"]),
-        headers: { ...none, set: pairsOf(answer["headers"]) },
+        headers: fitting({ ...none, set: pairsOf(answer["headers"]) }),
         body: answer["body"] === undefined ? "" : textOf(answer["body"], "body"),
         reason: clamped(textOf(answer["reason"], "reason")),
       };
@@ -145,11 +146,27 @@ function editsOf(value: unknown): FieldEdits {
   const remove = edits["remove"] ?? [];
   if (!Array.isArray(remove)) throw new Refusal("the header names that it removes are no list");
   if (remove.length > limits.fieldCountMax) throw new Refusal(`it removes ${remove.length} header fields`);
-  return {
+  return fitting({
     remove: remove.map((name) => fieldName(textOf(name, "header name"))),
     set: pairsOf(edits["set"]),
     add: pairsOf(edits["add"]),
-  };
+  });
+}
+
+function fitting(edits: FieldEdits): FieldEdits {
+  const bytes = bytesOf(edits);
+  if (bytes <= limits.policyHeadBytesMax) return edits;
+  throw new Refusal(`it writes ${bytes} bytes of header fields, more than ${limits.policyHeadBytesMax}`);
+}
+
+/**
+ * What edits add to a head at most, as RFC 9113 section 6.5.2 counts. Who takes them in at the other end of a shared connection
+ * would end it, and all requests on it, for a head that is many times too long.
+ */
+export function bytesOf({ set, add }: FieldEdits): number {
+  const lengthOf = (pairs: readonly string[]): number =>
+    pairs.reduce((sum, text) => sum + text.length + fieldOverheadBytes / 2, 0);
+  return lengthOf(set) + lengthOf(add);
 }
 
 function pairsOf(value: unknown): string[] {

@@ -15,6 +15,8 @@ export interface HostProcessOptions {
   readonly clock: Clock;
   readonly random: Pick<Random, "unit">;
   readonly started: () => void;
+  /** The machine gave none, and why. It is asked again after a while. */
+  readonly unstarted: (reason: string) => void;
   readonly frame: (kind: number, first: number, second: number, text: string) => void;
   /** It is gone and why; whether there will be another life is the owner's word (`startLater`). */
   readonly lost: (reason: string) => void;
@@ -73,20 +75,15 @@ export class HostProcess {
   }
 
   start(): void {
-    const { process, clock, started, frame } = this.#options;
+    const { clock, started, unstarted, frame } = this.#options;
+    const child = this.#spawn();
+    if (typeof child === "string") {
+      this.startLater();
+      return unstarted(child);
+    }
     this.starts++;
     this.seal = null;
     this.#heardMs = clock.now();
-    const said: string[] = [];
-    const child = process.spawn({
-      command: [...process.self, "policy-host", "host"],
-      env: policyHostEnvironment,
-      channel: true,
-      output: (text) => {
-        if (said.length < 16) said.push(text);
-      },
-      exited: (code, signal) => this.#lost(child, `it ended with ${signal ?? code}${told(said)}`),
-    });
     this.#child = child;
     this.#channel = new FrameChannel((handler) => child.channel(handler), clock, {
       frame: (kind, first, second, text) => {
@@ -99,6 +96,26 @@ export class HostProcess {
         broken ? this.end(`it broke the protocol: ${reason}`) : child.kill("SIGKILL"),
     });
     started();
+  }
+
+  /** A sentence says why there is none. */
+  #spawn(): Child | string {
+    const { process } = this.#options;
+    const said: string[] = [];
+    try {
+      const child = process.spawn({
+        command: [...process.self, "policy-host", "host"],
+        env: policyHostEnvironment,
+        channel: true,
+        output: (text) => {
+          if (said.length < 16) said.push(text);
+        },
+        exited: (code, signal) => this.#lost(child, `it ended with ${signal ?? code}${told(said)}`),
+      });
+      return child;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
   }
 
   /** Says it, when there is anybody. */

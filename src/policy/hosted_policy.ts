@@ -73,6 +73,7 @@ export class HostedPolicy {
   unbind(number: number): void {
     this.#bindings.delete(number);
     this.#told.delete(number);
+    this.#touched = true;
     this.#worker.send(`U${number} `);
   }
 
@@ -166,6 +167,7 @@ export class HostedPolicy {
         this.#told.add(number);
         return;
       case "l":
+        this.#touched = true;
         if (!this.#toldLoaded) send(frameKinds.loaded, id, 0, text);
         this.#toldLoaded = true;
         return;

@@ -58,6 +58,7 @@ export class PolicyProcess {
   #nextId = 1;
   #nextBinding = 1;
   #lateFrames = 0;
+  #lateBytes = 0;
   /** Who broke the protocol. */
   #culprit: LoadedPolicy | null = null;
 
@@ -75,6 +76,7 @@ export class PolicyProcess {
         options.started();
         this.#watch.begin();
       },
+      unstarted: (reason) => options.report(`There is no process for ${options.name}: ${reason}`),
       frame: (kind, id, number, text) => this.#receive(kind, id, number, text),
       lost: (reason) => this.#lost(reason),
     });
@@ -146,7 +148,7 @@ export class PolicyProcess {
   #withdraw(policy: LoadedPolicy): void {
     if (!this.#introduced.delete(policy.id)) return;
     this.#process.send(frameKinds.unload, policy.id, 0, "");
-    this.#lateFrames = 0;
+    this.#lateFrames = this.#lateBytes = 0;
   }
 
   #sendBinding(policy: LoadedPolicy, number: number, options: string): void {
@@ -275,9 +277,7 @@ export class PolicyProcess {
   #take(kind: number, policy: LoadedPolicy | null, number: number, text: string): string | null {
     if (kind === frameKinds.ready) return this.#ready(text);
     if (this.#process.seal === null) return "it speaks before it is ready";
-    if (policy === null) {
-      return ++this.#lateFrames > limits.policyLateFramesMax ? "it speaks of what it has not" : null;
-    }
+    if (policy === null) return this.#late(text);
     switch (kind) {
       case frameKinds.loaded:
         return this.#loaded(policy, text);
@@ -291,6 +291,15 @@ export class PolicyProcess {
       default:
         return `it says nothing that has the kind ${kind}`;
     }
+  }
+
+  /** Of a policy that it has not any more. */
+  #late({ length }: string): string | null {
+    this.#lateFrames++;
+    this.#lateBytes += length;
+    const { policyLateFramesMax, policyLateBytesMax } = limits;
+    const fits = this.#lateFrames <= policyLateFramesMax && this.#lateBytes <= policyLateBytesMax;
+    return fits ? null : "it speaks of what it has not";
   }
 
   #ready(text: string): string | null {

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { limits } from "../model/limits.ts";
+import { burdenOf } from "./burden.ts";
 import type { OptionsAnswer } from "./options_checks.ts";
 import type { LostText, ReadyText } from "./protocol.ts";
 
@@ -55,6 +56,7 @@ function read<Schema extends v.GenericSchema>(schema: Schema, text: string): v.I
 }
 
 function json(text: string): unknown {
+  if (burdenOf(text) !== null) return undefined;
   try {
     return JSON.parse(text);
   } catch {

@@ -30,7 +30,14 @@ export function compileSealed(
   const push = JSON.stringify(sources);
   const issues = [...pushIssues(sources), ...frameIssues(sources, push)];
   if (issues.length > 0) return Promise.resolve({ scripts: [], issues, failed: false });
-  return new Promise((resolve) => void new Compiling(options, sources, push, resolve));
+  return new Promise<CompileAnswer>((resolve) => void new Compiling(options, sources, push, resolve)).catch(
+    (error) => failedAt(sources[0]?.file ?? "", error instanceof Error ? error.message : String(error)),
+  );
+}
+
+function failedAt(file: string, reason: string): CompileAnswer {
+  const message = `Cannot compile it: ${reason}`.slice(0, limits.policyIssueLengthMax);
+  return { scripts: [], issues: [policyIssue(file, 1, 1, message)], failed: true };
 }
 
 /** What is full of characters that are sent escaped, or as several bytes, may be too long for one frame. */
@@ -113,8 +120,7 @@ class Compiling {
   }
 
   #fail(reason: string): void {
-    const message = `Cannot compile it: ${reason}`.slice(0, limits.policyIssueLengthMax);
-    this.#finish({ scripts: [], issues: [policyIssue(this.#answer.file, 1, 1, message)], failed: true });
+    this.#finish(failedAt(this.#answer.file, reason));
   }
 
   #finish(answer: CompileAnswer): void {

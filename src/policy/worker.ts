@@ -172,14 +172,31 @@ class Answers {
   }
 
   add(text: string, ms: number): void {
+    this.#push(text, microseconds(ms * 1_000));
+  }
+
+  #push(text: string, us: number): void {
     this.#texts.push(text);
-    this.#microseconds.push(microseconds(ms * 1_000));
+    this.#microseconds.push(us);
     this.#length += text.length;
   }
 
-  settle(late: (index: number) => string): void {
-    this.#texts.forEach((text, index) => {
-      if (text === "") this.#texts[index] = late(this.#first + index) || failure("its promise never settles");
+  #clear(): void {
+    this.#texts = [];
+    this.#microseconds = [];
+    this.#length = 0;
+  }
+
+  /** What came late, in parts as long as others are. */
+  settle(late: (index: number) => string, lengthMax: number): void {
+    const texts = this.#texts;
+    const first = this.#first;
+    const times = this.#microseconds;
+    this.#clear();
+    texts.forEach((text, index) => {
+      const answer = text === "" ? late(first + index) || failure("its promise never settles") : text;
+      this.#push(answer, times[index] ?? 0);
+      if (this.#length > lengthMax) this.flush();
     });
   }
 
@@ -202,9 +219,7 @@ class Answers {
     }
     host.post(`${mark}${this.batch} ${numbers};${this.#texts.join("")}`);
     this.#first += this.#texts.length;
-    this.#texts = [];
-    this.#microseconds = [];
-    this.#length = 0;
+    this.#clear();
     this.#flushedMs = host.nowMs();
   }
 }
@@ -255,7 +270,7 @@ class Service {
     if (!waiting) return answers.end(this.#cpuUs());
     // Microtasks of the realm have run by then; nothing else could settle a promise in there.
     host.soon(() => {
-      answers.settle((index) => this.#text(this.entrance.settled, index));
+      answers.settle((index) => this.#text(this.entrance.settled, index), this.answerLengthMax);
       answers.end(this.#cpuUs());
     });
   }

@@ -88,10 +88,13 @@ export class FakePolicyProcesses implements Pick<
   /** Of every one of them. */
   residentBytes = 0;
   cpuMs = 0;
+  /** Why none can be started. */
+  failing: string | null = null;
 
   constructor(readonly clock: ManualClock) {}
 
   spawn(options: SpawnOptions): FakePolicyProcess {
+    if (this.failing !== null) throw new Error(this.failing);
     const life = new FakePolicyProcess(this.lives.length + 1, this.clock, options);
     this.lives.push(life);
     return life;

@@ -149,6 +149,27 @@ describe.skipIf(binaryMissing)("a policy that", () => {
     await expectGood(there);
   });
 
+  test("goes on after it was loaded is put aside though nobody ever asks it", async () => {
+    const there = startHost();
+    there.add("good", good);
+    const endless = "const t = { then(resolve) { resolve(t) } }; Promise.resolve(t);";
+    there.add("bad", scriptWith(`return '{"do":"next"}';`, endless));
+    const state = () => there.host.status().policies.find((each) => each.hash === "bad")?.state;
+    await until(() => state() === "quarantined", "it is put aside");
+    expect(there.reports.join("\n")).toMatch(/no answer for \d+ ms of processor time/);
+    await expectGood(there);
+  });
+
+  test("answers many calls late and at length is heard, and lives", async () => {
+    const there = startHost();
+    const page = JSON.stringify({ do: "respond", status: 200, reason: "", body: "x".repeat(30_000) });
+    there.add("late", scriptWith(`return "";`, `const page = ${JSON.stringify(page)};`, "return page;"));
+    await there.ask("late");
+    const answers = await Promise.all(Array.from({ length: 250 }, () => there.ask("late")));
+    expect(answers.filter((each) => !each.ok)).toEqual([]);
+    expect(there.processOf("late").starts).toBe(1);
+  });
+
   test("cannot be loaded is told with the reason, and others go on", async () => {
     const there = startHost();
     there.add("good", good);

@@ -26,6 +26,8 @@ policies:
 ---
 {kind: Access, name: strict, service: strict, deny: [{from: frontend, paths: [/admin/*]}], allow: [{from: frontend}]}
 ---
+{kind: Service, name: laden, port: 80, protocol: http, policies: [{use: loads, with: {}}]}
+---
 kind: HTTPRoute
 name: web
 service: web
@@ -59,7 +61,18 @@ export default definePolicy({
 `;
 }
 
+/** Writes more than any head has room for when it is asked to. */
+const loads = `import { definePolicy, next } from "heddle/policy";
+import * as v from "valibot";
+const load = Object.fromEntries(Array.from({ length: 60 }, (_, at) => ["x-load-" + at, "v".repeat(4_000)]));
+export default definePolicy({
+  api: 1, name: "loads", version: "1.0.0", options: v.strictObject({}), onError: "closed",
+  onRequest: (request) => (request.headers.has("x-load") ? next({ headers: { set: load } }) : next()),
+});
+`;
+
 const policies = {
+  "loads.ts": loads,
   "moody_open.ts": moody("open"),
   "moody_closed.ts": moody("closed"),
   "word.ts": "export const wordOf = (word: string): string => word.toUpperCase();\n",
@@ -80,14 +93,19 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
             {
               service: "frontend",
               app: "none",
-              calls: { web: "by-name", lenient: "by-name", strict: "by-name" },
+              calls: { web: "by-name", lenient: "by-name", strict: "by-name", laden: "by-name" },
             },
             { service: "web" },
           ],
         },
         {
           name: "vm-b",
-          services: [{ service: "web", version: "v2" }, { service: "lenient" }, { service: "strict" }],
+          services: [
+            { service: "web", version: "v2" },
+            { service: "lenient" },
+            { service: "strict" },
+            { service: "laden" },
+          ],
         },
       ],
     });
@@ -129,6 +147,15 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
   test("edits of a policy reach the app", async () => {
     expect((await call("strict")).seen().headers["x-word"]).toBe("CLOSED");
     expect((await call("strict", { "x-mood": "late" })).seen().headers["x-word"]).toBe("late");
+  });
+
+  test("a head that a policy makes too long fails its request, and none that shares the connection", async () => {
+    for (let time = 0; time < 3; time++) {
+      const plain = Array.from({ length: 20 }, () => call("laden"));
+      const loaded = await call("laden", { "x-load": "1" });
+      expect([loaded.status, loaded.headers.get("x-heddle-error")?.slice(0, 3)]).toEqual([503, "PE/"]);
+      expect((await Promise.all(plain)).filter(({ status }) => status !== 200)).toEqual([]);
+    }
   });
 
   test("an answer of a policy is the answer", async () => {

@@ -70,6 +70,10 @@ const runaways: Readonly<Record<string, Runaway>> = {
   },
   // Answers
   "an answer that is too long": { run: `return JSON.stringify("x".repeat(3_000_000));` },
+  "an answer of very many parts": { run: `return '{"do":"next","x":[' + "{},".repeat(80_000) + "0]}";` },
+  "an answer that says the same again and again": {
+    run: `return "{" + '"do":"next",'.repeat(20_000) + '"do":"next"}';`,
+  },
   "an answer nested as deep as it may": { run: `return "[".repeat(120_000) + "]".repeat(120_000);` },
   "an answer that is no JSON": { run: `return "[".repeat(1000);` },
   "an answer that closes what it stands in": { run: `return '1],[{"do":"respond","status":200}]';` },
@@ -84,6 +88,14 @@ const runaways: Readonly<Record<string, Runaway>> = {
   // Its own entrance
   "an entrance that counts wrong": { before: "", run: next, settled: "" },
   "an entrance that changes under way": { run: `heddle.run = () => { for (;;); }; heddle.take = 1; ${next}` },
+  "options that are never forgotten": {
+    before: "setUnbind(() => { for (;;); });",
+    run: next,
+  },
+  "what goes on after it was loaded": {
+    before: "const t = { then(resolve) { resolve(t) } }; Promise.resolve(t);",
+    run: next,
+  },
   "no entrance": { before: "globalThis.heddle = undefined;", run: next },
   "an entrance that is a proxy": {
     run: next,
@@ -122,6 +134,7 @@ const runaways: Readonly<Record<string, Runaway>> = {
 const choices = `let setEntrance = (heddle) => heddle;
 const chosen = {};
 const setDescription = (describe) => { chosen.describe = describe };
+const setUnbind = (unbind) => { chosen.unbind = unbind };
 const setBind = (bind) => { chosen.bind = bind };`;
 
 export const runawayScripts: readonly (readonly [name: string, script: string])[] = Object.entries(

@@ -88,6 +88,24 @@ test("each is asked in order and all edits are taken", () => {
   ]);
 });
 
+test("policies that write more than a head has room for only together fail where it is too much", () => {
+  const fields = (name: string) => ({
+    set: Object.fromEntries(Array.from({ length: 5 }, (_, at) => [`${name}-${at}`, "v".repeat(4_000)])),
+  });
+  const { verdict, tripped } = play({
+    a: { do: "next", headers: fields("a") },
+    openly: { do: "next", headers: fields("b"), path: "/b" },
+    c: { do: "next", headers: fields("a") },
+  });
+  expect(tripped).toEqual(["openly"]);
+  expect(verdict).toMatchObject({ do: "next", edits: fieldsOf(fields("a").set), target: null });
+  expect(verdict.records).toMatchObject([{ failure: null }, { failure: "invalid" }, { failure: null }]);
+});
+
+function fieldsOf(set: Readonly<Record<string, string>>): unknown {
+  return { set: Object.entries(set).flat() };
+}
+
 test("the first route ends it, in the namespace of the service when none is said", () => {
   const options = { values: [{ service: "cart" }, "cart.other"] };
   const to = (service: string): Played =>
@@ -138,7 +156,7 @@ test("a path is one that the service takes for which the request is then, or the
   });
   const { verdict, tripped } = play({ a: { do: "next", path } });
   expect([verdict.do, tripped]).toEqual(["error", ["a"]]);
-  expect(verdict.records[0]?.reason).toBe('the service takes no path like "/a%2Fb"');
+  expect(verdict.records[0]?.reason).toBe('cart.shop takes no path like "/a%2Fb"');
   const headers = { set: { x: "1" } };
   expect(play({ open: { do: "next", path, headers } }).verdict).toMatchObject({
     do: "next",

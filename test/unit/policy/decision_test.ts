@@ -141,6 +141,24 @@ describe("a decision is refused", () => {
     }
   });
 
+  test("when it writes more than a head has room for", () => {
+    const fields = (count: number, length: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`x-${at}`, "v".repeat(length)]));
+    const fits = fields(3, limits.policyFieldLengthMax);
+    const much = fields(5, limits.policyFieldLengthMax);
+    for (const answer of [{ do: "next" }, { do: "route", service: "beta" }]) {
+      expect(checkDecision({ ...answer, headers: { set: fits } }).do).toBe(answer.do as never);
+      for (const headers of [{ set: much }, { add: much }, { set: fits, add: fields(90, 200) }])
+        expect(checkDecision({ ...answer, headers })).toMatchObject({
+          do: "invalid",
+          reason: expect.stringContaining("header fields"),
+        });
+    }
+    const respond = { do: "respond", status: 200, reason: "" };
+    expect(checkDecision({ ...respond, headers: fits }).do).toBe("respond");
+    expect(checkDecision({ ...respond, headers: much }).do).toBe("invalid");
+  });
+
   test("with a reason of bounded length, whatever it is about", () => {
     const long = "x".repeat(10_000);
     for (const answer of [

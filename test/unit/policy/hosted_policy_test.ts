@@ -119,6 +119,26 @@ describe("the watchdog", () => {
     expect(hosted.lost).toMatchObject([{ batches: [], restarted: true }]);
   });
 
+  for (const [name, done] of Object.entries({
+    "its bundle was loaded": () => {},
+    "options were forgotten": (hosted: Hosted) => {
+      hosted.policy.watch();
+      hosted.say("p0 ");
+      hosted.policy.unbind(9);
+    },
+  })) {
+    test(`asks a worker that it is idle after ${name}, though nobody has called it`, () => {
+      const hosted = new Hosted();
+      hosted.say(`t${thread}`);
+      hosted.say("l0 {}");
+      done(hosted);
+      expect(hosted.policy.watch()).toBe(true);
+      expect(hosted.workers[0]?.told.at(-1)).toBe("P");
+      hosted.pass(2 * limits.policyHangCpuMs, 1);
+      expect(hosted.lost).toMatchObject([{ batches: [], restarted: true }]);
+    });
+  }
+
   test("gives loading more time, and does not try again what never loaded", () => {
     const hosted = new Hosted();
     hosted.say(`t${thread}`);

@@ -121,6 +121,47 @@ describe("a process that says", () => {
     expect(hosting.processes.last.killed).toEqual([]);
   });
 
+  for (const [name, text] of Object.entries({
+    "of very many parts": `{"do":"next","x":[${"{},".repeat(50_000)}0]}`,
+    "of many parts that are said again": `{${'"do":"next",'.repeat(10_000)}"do":"next"}`,
+    "nested very deeply": `{"do":"next","x":${"[".repeat(50_000)}${"]".repeat(50_000)}}`,
+    "that is longer than its worker may hand on": `{"do":"next","x":"${"x".repeat(limits.policyMessageBytesMax)}"}`,
+  })) {
+    test(`an answer ${name} is not read, and counts against the policy`, async () => {
+      const at = await two();
+      for (let failure = 1; failure < limits.policyTripsMax; failure++) at.hosting.host.trip("bad", "before");
+      at.bad.say(answered, at.badId, at.badBatch, answersText(0, 0, [1, text]));
+      expect(at.badAnswers).toMatchObject([
+        { ok: false, reason: expect.stringMatching(/its answer (is|has)/) },
+      ]);
+      expect([at.bad.killed, at.hosting.state("bad")]).toEqual([[], "quarantined"]);
+    });
+  }
+
+  test("an answer is read however many marks stand in its texts", async () => {
+    const at = await two();
+    const decision = {
+      do: "respond",
+      status: 200,
+      reason: "",
+      body: '{"a":[1,\\"2\\"],},,\\\\'.repeat(5_000),
+    };
+    at.bad.say(answered, at.badId, at.badBatch, answersText(0, 0, [1, JSON.stringify(decision)]));
+    expect(at.badAnswers).toEqual([{ ok: true, decision, us: 1 }]);
+  });
+
+  test("very much of policies that were taken from it is ended, as very often is", async () => {
+    const at = await two();
+    at.hosting.host.trip("bad", "once");
+    at.hosting.load("bad2", "closed", { name: "bad" });
+    at.hosting.host.retain(new Set(["good", "bad2"]));
+    const late = "x".repeat(limits.policyFrameBytesMax - 1);
+    for (let frame = 0; frame < 5; frame++) at.bad.say(answers, at.badId, at.badBatch, late);
+    expect(at.bad.killed).toEqual([]);
+    for (let frame = 0; frame < 60; frame++) at.bad.say(answers, at.badId, at.badBatch, late);
+    expect(at.bad.killed).toEqual(["SIGKILL"]);
+  });
+
   test("something of a policy that was just taken from it is late, and no fault", async () => {
     const hosting = new Hosting();
     const id = await hosting.loaded("v1");
@@ -301,6 +342,30 @@ describe("processes", () => {
     expect(memory()).toBe(one + limits.policyMemoryBytesMax);
     hosting.load("b");
     expect(memory()).toBe(2 * one + limits.policyMemoryBytesMax);
+  });
+
+  test("that cannot be started are told of and tried again, and hurt nobody who asks for one", async () => {
+    const hosting = new Hosting();
+    hosting.processes.failing = "Cannot start heddle: EAGAIN";
+    hosting.load("a");
+    const waiting = hosting.ask("a");
+    await hosting.clock.advance(2 * limits.policyRespawnMs + 2);
+    expect(hosting.reports[0]).toContain("EAGAIN");
+    expect([hosting.processes.lives, waiting]).toEqual([[], []]);
+    hosting.processes.failing = null;
+    await hosting.clock.advance(limits.policyRespawnMaxMs);
+    expect(hosting.processes.lives).toHaveLength(1);
+    await hosting.getReady(hosting.processes.last);
+    expect(hosting.state("a")).toBe("ready");
+  });
+
+  test("that cannot be started while calls wait leave these their time and no more", async () => {
+    const hosting = new Hosting();
+    hosting.processes.failing = "Cannot start heddle: EAGAIN";
+    hosting.load("a");
+    const waiting = hosting.ask("a");
+    await hosting.clock.advance(limits.policyReadyMs + limits.policyHostIdleWatchMs);
+    expect(waiting).toMatchObject([{ ok: false }]);
   });
 
   test("end with the last policy in them", async () => {

@@ -154,6 +154,15 @@ describe("the sealed compiler", () => {
     await expectFailed(large, /768 MiB of memory/);
   });
 
+  test("that cannot be started fails the push, which may be tried again", async () => {
+    const clock = new ManualClock();
+    const processes = new FakePolicyProcesses(clock);
+    processes.failing = "Cannot start heddle: EAGAIN";
+    const { failed, issues } = await compileSealed({ process: processes, clock, unsealed() {} }, sources);
+    expect(failed).toBe(true);
+    expect(issues).toMatchObject([{ file: "policies/a.ts", message: expect.stringContaining("EAGAIN") }]);
+  });
+
   test("is not started for a push that is refused by its size or names", async () => {
     const clock = new ManualClock();
     const processes = Object.assign(new FakePolicyProcesses(clock), { processorMsOf: () => 0 });
