@@ -21,6 +21,8 @@ export interface Policies {
   prepare(snapshot: Snapshot, fetch: (hash: string) => Promise<Uint8Array>): Promise<void>;
   /** What is on disk of them; what is missing fails as its policy says. */
   prepareFromDisk(snapshot: Snapshot): Promise<void>;
+  /** What was prepared serves: policies that only the snapshot before it needed go, once no request is under way to them. */
+  applied(): void;
   ready(): boolean;
   status(): PolicyHostStatus;
   close(): void;
@@ -77,6 +79,13 @@ export function startPolicies(
         if (text === null) log(`the bundle of policy "${ref.name}" is not on disk: it fails ${ref.onError}`);
         return text;
       });
+    },
+    applied() {
+      const serves = serving;
+      const retire = (): void => {
+        if (serving === serves) host.retain(serves);
+      };
+      clock.after(limits.policyRetireMs, retire, true);
     },
     ready: () => host.status().policies.every((policy) => policy.state !== "waiting"),
     status: () => host.status(),

@@ -309,6 +309,8 @@ export const limits = {
   policyRespawnMs: 10,
   policyRespawnMaxMs: 5_000,
   policyReadyMs: 3_000,
+  /** Policies that a new snapshot does not name stay so long, for requests that are under way. */
+  policyRetireMs: 5_000,
   policyMessageBytesMax: 256 * kib,
   /** Members and elements of one answer: reading it takes time for each. */
   policyAnswerPartsMax: 2_048,
