@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Runtime } from "../../runtime/contract.ts";
 import type { Shard } from "../http/shard.ts";
 import { limits } from "../model/limits.ts";
-import type { PolicyRef, Snapshot } from "../model/snapshot.ts";
+import type { PolicyBinding, PolicyRef, Snapshot } from "../model/snapshot.ts";
 import { createPolicyChain, type PolicyChain } from "../policy/chain.ts";
 import {
   createPolicyHost,
@@ -21,8 +21,8 @@ export interface Policies {
   prepare(snapshot: Snapshot, fetch: (hash: string) => Promise<Uint8Array>): Promise<void>;
   /** What is on disk of them; what is missing fails as its policy says. */
   prepareFromDisk(snapshot: Snapshot): Promise<void>;
-  /** What was prepared serves: policies that only the snapshot before it needed go, once no request is under way to them. */
-  applied(): void;
+  /** It serves: what only the snapshot before it needed of policies goes, once no request is under way with it. */
+  applied(snapshot: Snapshot): void;
   ready(): boolean;
   status(): PolicyHostStatus;
   close(): void;
@@ -80,10 +80,12 @@ export function startPolicies(
         return text;
       });
     },
-    applied() {
+    applied(snapshot) {
       const serves = serving;
       const retire = (): void => {
-        if (serving === serves) host.retain(serves);
+        if (serving !== serves) return;
+        host.retain(serves);
+        host.keepBindings(bindingsIn(snapshot));
       };
       clock.after(limits.policyRetireMs, retire, true);
     },
@@ -91,6 +93,13 @@ export function startPolicies(
     status: () => host.status(),
     close: () => host.close(),
   };
+}
+
+function bindingsIn({ destinations }: Snapshot): PolicyBinding[] {
+  return destinations.flatMap(({ policies, routes }) => [
+    ...policies,
+    ...routes.flatMap((route) => route.policies),
+  ]);
 }
 
 /** Bundles by their hash, which is verified whenever one is taken. */

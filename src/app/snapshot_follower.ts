@@ -179,7 +179,7 @@ export class SnapshotFollower {
 
   #apply(snapshot: Snapshot): void {
     this.options.apply(snapshot);
-    this.options.policies.applied();
+    this.options.policies.applied(snapshot);
     this.#version = snapshot.version;
     const there = new Set(snapshot.destinations.map((each) => serviceKey(each.service)));
     this.wanted.keep((key) => there.has(key));

@@ -20,7 +20,7 @@ export interface LoadedPolicy {
   tried: boolean;
   description: string | null;
   /** Options as JSON to the number they are known by in the process. */
-  readonly bindings: Map<string, number>;
+  bindings: Map<string, number>;
   /** Numbers of bindings that the process has not told about yet. */
   readonly unbound: Set<number>;
   /** Calls of this turn, encoded, with those who wait for them. */

@@ -45,6 +45,8 @@ export interface PolicyHost {
   load(ref: PolicyRef, bundle: string): void;
   /** Unloads every other bundle. */
   retain(hashes: ReadonlySet<string>): void;
+  /** Forgets options that none of these gives to its policy: documents change, and processes stay. */
+  keepBindings(bindings: Iterable<PolicyBinding>): void;
   refOf(hash: string): PolicyRef | null;
   /** Asks the policy about a request. `answer` is called exactly once, later. */
   evaluate(binding: PolicyBinding, call: PolicyCall, answer: Answer): void;
@@ -72,6 +74,8 @@ interface Housed {
 interface Bound {
   readonly policy: LoadedPolicy;
   readonly process: PolicyProcess;
+  /** Those of the policy when the number was given. */
+  readonly among: LoadedPolicy["bindings"];
   readonly number: number;
 }
 
@@ -126,6 +130,16 @@ class SealedHosts implements PolicyHost {
     this.#houseOthers();
   }
 
+  keepBindings(bindings: Iterable<PolicyBinding>): void {
+    const kept = new Map<string, Set<string>>();
+    for (const { hash, options } of bindings) {
+      const texts = kept.get(hash) ?? new Set();
+      kept.set(hash, texts.add(JSON.stringify(options)));
+    }
+    for (const [hash, { policy, process }] of this.#byHash)
+      process?.keepOptions(policy, kept.get(hash) ?? new Set());
+  }
+
   /** Those that found no room before. */
   #houseOthers(): void {
     for (const [hash, { policy, process }] of [...this.#byHash]) {
@@ -147,7 +161,9 @@ class SealedHosts implements PolicyHost {
   evaluate(binding: PolicyBinding, call: PolicyCall, answer: Answer): void {
     const before = this.#bound.get(binding);
     const bound =
-      before !== undefined && this.#byHash.get(binding.hash)?.policy === before.policy
+      before !== undefined &&
+      before.among === before.policy.bindings &&
+      this.#byHash.get(binding.hash)?.policy === before.policy
         ? before
         : this.#bind(binding);
     if (typeof bound !== "string") return bound.process.evaluate(bound.policy, bound.number, call, answer);
@@ -160,7 +176,8 @@ class SealedHosts implements PolicyHost {
     if (housed === undefined) return "its bundle is not here";
     const { policy, process } = housed;
     if (process === null) return policy.detail;
-    const bound = { policy, process, number: process.numberOf(policy, JSON.stringify(binding.options)) };
+    const number = process.numberOf(policy, JSON.stringify(binding.options));
+    const bound = { policy, process, among: policy.bindings, number };
     this.#bound.set(binding, bound);
     return bound;
   }

@@ -13,6 +13,7 @@ import type { Clock, ProcessHost, Random } from "../../runtime/contract.ts";
 import { CallBatches } from "./call_batches.ts";
 import { hangWallMs } from "./hang.ts";
 import { HostProcess } from "./host_process.ts";
+import { KnownOptions } from "./known_options.ts";
 import { countCpu, tellDescribed, type LoadedPolicy } from "./loaded_policy.ts";
 import { OptionsChecks, optionsProblem, type OptionsAnswer } from "./options_checks.ts";
 import { encodeCall, type Answer, type PolicyCall } from "./policy_call.ts";
@@ -52,11 +53,11 @@ export class PolicyProcess {
   readonly #calls: CallBatches;
   readonly #watch: Watch;
   readonly #checks: OptionsChecks<LoadedPolicy>;
+  readonly #known: KnownOptions;
   readonly #policies = new Set<LoadedPolicy>();
   /** Those that the running process was given, by the number of that occasion: what is said of an earlier one comes too late. */
   readonly #introduced = new Map<number, LoadedPolicy>();
   #nextId = 1;
-  #nextBinding = 1;
   #lateFrames = 0;
   #lateBytes = 0;
   /** Who broke the protocol. */
@@ -66,6 +67,9 @@ export class PolicyProcess {
     this.#options = options;
     const { process, clock, random } = options;
     this.#checks = new OptionsChecks(clock);
+    this.#known = new KnownOptions((kind, policy, number, text) => {
+      if (this.#introduced.has(policy.id)) this.#process.send(kind, policy.id, number, text);
+    });
     const busy = (): boolean => this.#calls.inFlight > 0 || this.#owing;
     this.#watch = new Watch({ clock, busy, look: () => this.#look() });
     this.#process = new HostProcess({
@@ -99,10 +103,9 @@ export class PolicyProcess {
 
   get status(): PolicyProcessStatus {
     const { seal, pid, starts } = this.#process;
-    const { name } = this.#options;
     const sealed = seal?.sealed ?? null;
     return {
-      name,
+      name: this.#options.name,
       running: seal !== null,
       sealed,
       why: seal?.why ?? null,
@@ -138,9 +141,8 @@ export class PolicyProcess {
     policy.id = this.#nextId++;
     this.#introduced.set(policy.id, policy);
     policy.cpuToldMs = this.#options.clock.now();
-    policy.unbound.clear();
     this.#process.send(frameKinds.load, policy.id, 0, JSON.stringify({ bundle, cpuMs: policy.ref.cpuMs }));
-    for (const [options, number] of policy.bindings) this.#sendBinding(policy, number, options);
+    this.#known.tellAll(policy);
     this.#process.owes(this.#options.clock.now());
     this.#watch.begin();
   }
@@ -149,11 +151,6 @@ export class PolicyProcess {
     if (!this.#introduced.delete(policy.id)) return;
     this.#process.send(frameKinds.unload, policy.id, 0, "");
     this.#lateFrames = this.#lateBytes = 0;
-  }
-
-  #sendBinding(policy: LoadedPolicy, number: number, options: string): void {
-    policy.unbound.add(number);
-    this.#process.send(frameKinds.bind, policy.id, number, options);
   }
 
   /** Counts a failure of the policy. */
@@ -232,24 +229,24 @@ export class PolicyProcess {
 
   /** The number by which options of a policy are known in the process. */
   numberOf(policy: LoadedPolicy, options: string): number {
-    let number = policy.bindings.get(options);
-    if (number === undefined) {
-      number = this.#nextBinding++;
-      policy.bindings.set(options, number);
-      if (this.#introduced.has(policy.id)) this.#sendBinding(policy, number, options);
-    }
-    return number;
+    return this.#known.numberOf(policy, options);
+  }
+
+  /** Forgets the options that are none of these. */
+  keepOptions(policy: LoadedPolicy, kept: ReadonlySet<string>): void {
+    this.#calls.flush();
+    this.#known.keep(policy, kept);
   }
 
   check(policy: LoadedPolicy, options: string, answered: (answer: OptionsAnswer) => void): void {
-    const number = this.#nextBinding++;
+    const number = this.#known.newNumber();
     let asked = false;
     this.#checks.begin(number, policy, answered, () => {
-      if (asked) this.#process.send(frameKinds.unbind, policy.id, number, "");
+      if (asked) this.#known.forget(policy, number);
     });
     const ask = (): void => {
       asked = policy.state === "ready";
-      if (asked) this.#sendBinding(policy, number, options);
+      if (asked) this.#known.tell(policy, number, options);
       else this.#checks.answer(number, optionsProblem(policy.detail));
     };
     if (policy.quarantine.closed) this.#tryAgain(policy);
@@ -295,10 +292,9 @@ export class PolicyProcess {
 
   /** Of a policy that it has not any more. */
   #late({ length }: string): string | null {
-    this.#lateFrames++;
-    this.#lateBytes += length;
     const { policyLateFramesMax, policyLateBytesMax } = limits;
-    const fits = this.#lateFrames <= policyLateFramesMax && this.#lateBytes <= policyLateBytesMax;
+    this.#lateBytes += length;
+    const fits = ++this.#lateFrames <= policyLateFramesMax && this.#lateBytes <= policyLateBytesMax;
     return fits ? null : "it speaks of what it has not";
   }
 

@@ -60,10 +60,10 @@ export class Hosting {
   }
 
   /** What it is answered; `hear` is told too. */
-  ask(name: string, hear: (answer: PolicyAnswer) => void = () => {}): PolicyAnswer[] {
+  ask(name: string, hear: (answer: PolicyAnswer) => void = () => {}, given?: PolicyBinding): PolicyAnswer[] {
     const answers: PolicyAnswer[] = [];
-    const binding = this.#bindings.get(name) ?? { hash: name, name, options: {} };
-    this.#bindings.set(name, binding);
+    const binding = given ?? this.#bindings.get(name) ?? { hash: name, name, options: {} };
+    if (given === undefined) this.#bindings.set(name, binding);
     const call = {
       method: "GET",
       authority: "cart.mesh",

@@ -20,7 +20,7 @@ function snapshotOf(letter: string): Snapshot {
     const name = `${letter}${at}`;
     return { hash: hashOf(name), name, version: "1", onError: "closed", cpuMs: 2 };
   });
-  return { policies } as unknown as Snapshot;
+  return { policies, destinations: [] } as unknown as Snapshot;
 }
 
 function hashOf(text: string): string {
@@ -49,5 +49,5 @@ async function serve(policies: Policies, clock: ManualClock, snapshot: Snapshot)
   let over = false;
   void prepared.then(() => (over = true));
   while (!over) await clock.advance(limits.policyReadyMs + 1);
-  policies.applied();
+  policies.applied(snapshot);
 }

@@ -161,6 +161,32 @@ describe("a host", () => {
     expect([sent.of(frameKinds.bind), sent.of(frameKinds.unbind)]).toEqual([[], []]);
   });
 
+  test("forgets options that documents do not give any more, and knows them again when they are asked for", async () => {
+    const hosting = new Hosting();
+    const id = await hosting.loaded("a");
+    const process = hosting.processes.last;
+    const boundAs = () => process.of(frameKinds.bind).map(({ second, text }) => [second, text]);
+    const old = { hash: "a", name: "a", options: { old: 1 } };
+    hosting.ask("a", undefined, old);
+    hosting.ask("a");
+    await hosting.batchOf(process);
+    const [[first]] = boundAs() as [[number, string]];
+    hosting.host.keepBindings([{ hash: "a", name: "a", options: {} }]);
+    await hosting.clock.advance(1);
+    expect(process.of(frameKinds.unbind).map((frame) => [frame.first, frame.second])).toEqual([[id, first]]);
+    process.say(frameKinds.bound, id, first, { issues: [] });
+    expect(process.killed).toEqual([]);
+    hosting.ask("a", undefined, old);
+    hosting.ask("a");
+    await hosting.batchOf(process);
+    expect(boundAs().map(([, text]) => text)).toEqual(['{"old":1}', "{}", '{"old":1}']);
+    const asked = JSON.parse(process.of(frameKinds.calls).at(-1)?.text.slice(2) ?? "") as [
+      number,
+      number[][],
+    ];
+    expect(asked[1].map(([binding]) => binding)).toEqual([boundAs()[2]?.[0], boundAs()[1]?.[0]] as never);
+  });
+
   test("checks options without keeping them, and not without end", async () => {
     const hosting = new Hosting();
     const id = await hosting.loaded("a");
