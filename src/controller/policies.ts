@@ -90,6 +90,8 @@ const busy = `Cannot compile it now: ${limits.policyBundlingsMax} pushes wait fo
 class OptionsChecker {
   #host: PolicyHost | null = null;
   #asked = 0;
+  /** How many checks are under way of each bundle. */
+  readonly #open = new Map<string, number>();
 
   constructor(
     private readonly runtime: Runtime,
@@ -101,10 +103,22 @@ class OptionsChecker {
     this.#host ??= createPolicyHost({ process, clock, random, report: this.report });
     const host = this.#host;
     const asked = ++this.#asked;
+    const { hash } = policy;
+    this.#open.set(hash, (this.#open.get(hash) ?? 0) + 1);
+    if (host.refOf(hash) === null) this.#makeRoom(host);
     host.load(refOf(policy), policy.text);
-    const { issues } = await host.check(policy.hash, options);
+    const { issues } = await host.check(hash, options);
+    const left = (this.#open.get(hash) ?? 1) - 1;
+    if (left > 0) this.#open.set(hash, left);
+    else this.#open.delete(hash);
     clock.after(limits.policyCheckerIdleMs, () => this.#closeUnlessAsked(asked), true);
     return { issues };
+  }
+
+  /** For one more: those that were asked before, and are not any more, go when there are many. */
+  #makeRoom(host: PolicyHost): void {
+    if (host.status().policies.length < limits.policyProcessesMax) return;
+    host.retain(new Set(this.#open.keys()));
   }
 
   #closeUnlessAsked(asked: number): void {

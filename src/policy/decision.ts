@@ -164,9 +164,13 @@ function fitting(edits: FieldEdits): FieldEdits {
  * would end it, and all requests on it, for a head that is many times too long.
  */
 export function bytesOf({ set, add }: FieldEdits): number {
-  const lengthOf = (pairs: readonly string[]): number =>
-    pairs.reduce((sum, text) => sum + text.length + fieldOverheadBytes / 2, 0);
   return lengthOf(set) + lengthOf(add);
+}
+
+function lengthOf(pairs: readonly string[]): number {
+  let bytes = (pairs.length / 2) * fieldOverheadBytes;
+  for (const text of pairs) bytes += text.length;
+  return bytes;
 }
 
 function pairsOf(value: unknown): string[] {
