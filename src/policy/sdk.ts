@@ -60,7 +60,8 @@ export interface PolicyContext<Options> {
 
 /**
  * Changes of header fields. Names and values must be valid in HTTP; fields that frame a message, belong to one hop or
- * carry identity are refused (also spelled with `_` for `-`), and a refused edit is a failure of the policy.
+ * carry identity are refused (also spelled with `_` for `-`), and a refused edit is a failure of the policy. So is more than
+ * 32 KiB of them, those of earlier policies included.
  */
 export interface HeaderEdit {
   readonly set?: Readonly<Record<string, string>>;
