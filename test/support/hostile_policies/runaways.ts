@@ -96,6 +96,8 @@ const runaways: Readonly<Record<string, Runaway>> = {
     before: "const t = { then(resolve) { resolve(t) } }; Promise.resolve(t);",
     run: next,
   },
+  "a global object that it froze": { before: "Object.freeze(globalThis);", run: next },
+  "a global object that it sealed under way": { run: `Object.seal(globalThis); ${next}` },
   "no entrance": { before: "globalThis.heddle = undefined;", run: next },
   "an entrance that is a proxy": {
     run: next,
