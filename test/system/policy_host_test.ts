@@ -204,7 +204,7 @@ describe.skipIf(binaryMissing)("a policy that", () => {
       expect(isAside()).toBe(true);
       expect(most).toBeLessThan(1.5e9);
       expect(there.processOf("good").starts).toBe(1);
-    });
+    }, 30_000);
   }
 });
 
