@@ -8,6 +8,7 @@ import { Controller } from "../controller/controller.ts";
 import { reachMachine } from "../controller/issue/reach.ts";
 import { createPolicyBundler } from "../controller/policies.ts";
 import { createControlClient } from "../http/control_client.ts";
+import { BodyRoom } from "../http/body_room.ts";
 import { serveControl } from "../http/control_server.ts";
 import { Shard } from "../http/shard.ts";
 import { strangerBounds, Strangers } from "../http/strangers.ts";
@@ -100,6 +101,7 @@ export async function startController(
       bounds: strangerBounds.control,
       onLimit: (limit) => trips(limit, "control"),
     }),
+    bodies: new BodyRoom((limit) => trips(limit, "control")),
     handler: (request, env) => controller.app.fetch(request, env),
   });
   processMetrics(runtime, metrics, "controller");

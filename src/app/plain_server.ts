@@ -1,5 +1,6 @@
 /** HTTP in clear text on loopback: admin pages and the demo's services, by the same drivers as everything else. */
 import type { Runtime } from "../../runtime/contract.ts";
+import { BodyRoom } from "../http/body_room.ts";
 import { serveControl, type ControlServer } from "../http/control_server.ts";
 import { strangerBounds, Strangers } from "../http/strangers.ts";
 import { Shard } from "../http/shard.ts";
@@ -19,6 +20,7 @@ export function servePlain(
     identity: null,
     peer: "optional",
     strangers,
+    bodies: new BodyRoom(),
     handler,
   });
 }

@@ -3,6 +3,7 @@ import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { adminHandler } from "../admin/admin_pages.ts";
 import { UserError } from "../base/user_error.ts";
+import { BodyRoom } from "../http/body_room.ts";
 import { serveControl } from "../http/control_server.ts";
 import { Shard } from "../http/shard.ts";
 import { strangerBounds, Strangers } from "../http/strangers.ts";
@@ -58,6 +59,7 @@ export async function startRegistry(
       bounds: strangerBounds.control,
       onLimit: (limit) => trips(limit, "registry"),
     }),
+    bodies: new BodyRoom((limit) => trips(limit, "registry")),
     handler: (request, env) => registry.app.fetch(request, env),
   });
   processMetrics(runtime, metrics, "registry");

@@ -4,7 +4,7 @@
  */
 import { copyBytes, letGo } from "./bytes.ts";
 
-/** A block of its own for what is larger. */
+/** A block of its own for what is larger; less while little waits, so that a short body costs what it is. */
 const blockBytes = 4096;
 
 interface Block {
@@ -30,7 +30,7 @@ export class ByteQueue {
       at += take;
     }
     if (at < end) {
-      const bytes = new Uint8Array(Math.max(blockBytes, end - at));
+      const bytes = new Uint8Array(Math.max(Math.min(blockBytes, this.length), end - at));
       copyBytes(bytes, 0, source, at, end);
       this.#blocks.push({ bytes, start: 0, end: end - at });
       this.capacity += bytes.length;
@@ -41,6 +41,11 @@ export class ByteQueue {
   /** The first block. Only while `length` is not 0. */
   get first(): Readonly<Block> {
     return this.#blocks[0] as Block;
+  }
+
+  /** All of it in order, which goes on waiting. */
+  forEach(read: (bytes: Uint8Array, start: number, end: number) => void): void {
+    for (const { bytes, start, end } of this.#blocks) read(bytes, start, end);
   }
 
   /** Takes bytes off the first block; not more than it has. */

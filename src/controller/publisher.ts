@@ -102,6 +102,7 @@ export class Publisher {
       state.connected = [...this.#listeners].some((each) => each.node === node);
       state.lastSeenMs = clock.wallMs();
     };
+    this.#makeRoom(node);
     return lineStream({ clock, heartbeat, closed }, (stream) => {
       own = { node, stream, sent: version };
       this.#listeners.add(own);
@@ -111,6 +112,13 @@ export class Publisher {
       state.acknowledged = version;
       stream.send({ kind: "current", version, controllerMs: clock.wallMs() } satisfies SnapshotLine);
     });
+  }
+
+  /** A machine has few streams, the newest: each is sent all that changes. */
+  #makeRoom(node: string): void {
+    const own = [...this.#listeners].filter((each) => each.node === node);
+    const [oldest] = own;
+    if (own.length >= limits.snapshotStreamsPerNodeMax) oldest?.stream.close();
   }
 
   /** A machine tells which version it has, and why it refused a newer one. */

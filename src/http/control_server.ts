@@ -3,8 +3,12 @@
  * each request knows its caller, or in clear text for loopback. Answers stream with backpressure.
  */
 import type { Clock, Net, Socket, SocketHandler } from "../../runtime/contract.ts";
+import { ByteQueue } from "../base/byte_queue.ts";
+import { copyBytes } from "../base/bytes.ts";
+import { sourceOf } from "../base/source_of.ts";
 import { limits } from "../model/limits.ts";
 import { noEdits, type FieldEdits } from "../wire/fields.ts";
+import type { BodyRoom } from "./body_room.ts";
 import type { Caller, ControlHandler, ControlIdentity } from "./control.ts";
 import type { ConnectionInfo, RequestSink, ServerExchange } from "./exchange.ts";
 import { Http1Server } from "./h1_server.ts";
@@ -22,6 +26,7 @@ export interface ControlServerOptions {
   readonly peer: "required" | "optional";
   /** Bounds the connections that have shown no certificate; null: their number is nobody's business. */
   readonly strangers: Strangers | null;
+  readonly bodies: BodyRoom;
   readonly handler: ControlHandler;
 }
 
@@ -32,7 +37,7 @@ export interface ControlServer {
 }
 
 export function serveControl(options: ControlServerOptions): ControlServer {
-  const { net, clock, shard, identity, peer, strangers, handler } = options;
+  const { net, clock, shard, identity, peer, strangers, bodies, handler } = options;
   const open = new Set<Http1Server>();
   const begin = (socket: Socket, stranger: Stranger | null): SocketHandler => {
     const caller = callerOf(socket);
@@ -44,7 +49,7 @@ export function serveControl(options: ControlServerOptions): ControlServer {
       connection: connectionOf(socket),
       handler: (exchange) => {
         if (exchange.request.upgrade === "connect") server.retire();
-        new Conversation(exchange, handler, caller);
+        new Conversation(exchange, { handler, caller, bodies });
       },
       onClosed: () => {
         open.delete(server);
@@ -93,9 +98,17 @@ function connectionOf(socket: Socket): ConnectionInfo {
 /** Of a connection that is over. */
 const nobody: SocketHandler = { data() {}, drain() {}, end() {}, close() {} };
 
+interface ConversationOptions {
+  readonly handler: ControlHandler;
+  readonly caller: Caller;
+  readonly bodies: BodyRoom;
+}
+
 /** One exchange of a control API: body in, Request, Response, body out. */
 class Conversation implements RequestSink {
-  #chunks: Uint8Array[] = [];
+  readonly #body = new ByteQueue();
+  /** Of it, what was taken from the room that all share. */
+  #taken = 0;
   #size = 0;
   #cancel: (() => void) | null = null;
   #resume: (() => void) | null = null;
@@ -104,9 +117,9 @@ class Conversation implements RequestSink {
 
   constructor(
     readonly exchange: ServerExchange,
-    readonly handler: ControlHandler,
-    readonly caller: Caller,
+    readonly options: ConversationOptions,
   ) {
+    const { caller } = options;
     this.#sizeMax =
       caller.certificate === null ? limits.controlStrangerBodyBytesMax : limits.controlBodyBytesMax;
     if (exchange.request.upgrade === "connect")
@@ -117,11 +130,12 @@ class Conversation implements RequestSink {
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
+    if (this.exchange.finished) return;
     this.#size += end - start;
-    if (this.#size <= this.#sizeMax) this.#chunks.push(bytes.slice(start, end));
-    else if (!this.exchange.finished) {
-      this.#chunks = [];
-      this.#plain(413, `The body is larger than ${this.#sizeMax} bytes`);
+    if (this.#size > this.#sizeMax) this.#refuse(413, `The body is larger than ${this.#sizeMax} bytes`);
+    else {
+      this.#body.push(bytes, start, end);
+      this.#weigh();
     }
   }
 
@@ -131,6 +145,7 @@ class Conversation implements RequestSink {
 
   aborted(): void {
     this.#gone = true;
+    this.#forget();
     this.#resume?.();
     this.#cancel?.();
   }
@@ -142,12 +157,45 @@ class Conversation implements RequestSink {
 
   async #serve(): Promise<void> {
     try {
-      const answer = await this.handler(this.#request(), { caller: this.caller });
-      await this.#send(answer);
+      await this.#send(await this.#ask());
     } catch (error) {
       if (this.#gone || this.exchange.finished) return;
       this.#plain(500, `The request failed: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
+
+  /** An answer may go on for long: the body counts no more once there is one. */
+  async #ask(): Promise<Response> {
+    const { handler, caller } = this.options;
+    try {
+      return await handler(this.#request(), { caller });
+    } finally {
+      this.#forget();
+    }
+  }
+
+  /** Counts what the body takes; without room for it there is no answer but that. */
+  #weigh(): void {
+    const more = this.#body.capacity - this.#taken;
+    const full = this.options.bodies.take(this.#source, more);
+    if (full !== null) return this.#refuse(503, `Too much waits to be answered (${full}): try again`);
+    this.#taken += more;
+  }
+
+  #refuse(status: number, text: string): void {
+    this.#forget();
+    this.#plain(status, text);
+  }
+
+  #forget(): void {
+    this.#body.discard();
+    this.options.bodies.give(this.#source, this.#taken);
+    this.#taken = 0;
+  }
+
+  get #source(): string {
+    const { spiffeId, remoteAddress } = this.options.caller;
+    return spiffeId ?? sourceOf(remoteAddress);
   }
 
   #request(): Request {
@@ -155,17 +203,18 @@ class Conversation implements RequestSink {
     const headers = new Headers();
     for (let index = 0; index < fields.count; index++)
       headers.append(fields.nameAt(index), fields.valueAt(index));
-    const body = this.#size > 0 && method !== "GET" && method !== "HEAD" ? this.#body() : null;
+    const body = this.#size > 0 && method !== "GET" && method !== "HEAD" ? this.#bodyBytes() : null;
     return new Request(`http://control${target}`, { method, headers, body });
   }
 
-  #body(): Uint8Array<ArrayBuffer> {
+  #bodyBytes(): Uint8Array<ArrayBuffer> {
     const all = new Uint8Array(this.#size);
     let at = 0;
-    for (const chunk of this.#chunks) {
-      all.set(chunk, at);
-      at += chunk.length;
-    }
+    this.#body.forEach((bytes, start, end) => {
+      copyBytes(all, at, bytes, start, end);
+      at += end - start;
+    });
+    this.#body.discard();
     return all;
   }
 

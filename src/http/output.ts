@@ -3,6 +3,7 @@
  * not take; says when enough is queued. Large pieces bypass the copy when nothing waits before them.
  */
 import type { Socket } from "../../runtime/contract.ts";
+import { ByteQueue } from "../base/byte_queue.ts";
 import { copyBytes, letGo } from "../base/bytes.ts";
 import { limits } from "../model/limits.ts";
 import type { ByteSink } from "../wire/h1/write_head.ts";
@@ -14,8 +15,7 @@ export class Output implements ByteSink, Flushable {
   #start = 0;
   #end = 0;
   /** Copies that wait behind the buffer while the kernel takes nothing. */
-  #queue: Uint8Array[] = [];
-  #queued = 0;
+  #queue: ByteQueue | null = null;
   #dirty = false;
   /** The kernel's buffer is full: `drained` is owed. */
   blocked = false;
@@ -40,7 +40,7 @@ export class Output implements ByteSink, Flushable {
 
   /** Bytes that were written here and not taken by the kernel yet. */
   get pendingBytes(): number {
-    return this.#end - this.#start + this.#queued;
+    return this.#end - this.#start + (this.#queue?.length ?? 0);
   }
 
   /** False when the writer should wait for `drained`. */
@@ -51,7 +51,7 @@ export class Output implements ByteSink, Flushable {
   bytes(source: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (length === 0 || this.#ended) return;
-    if (this.#queue.length > 0) return this.#enqueue(source, start, end);
+    if (this.#queue !== null) return this.#enqueue(source, start, end);
     const buffer = (this.#buffer ??= this.#begin());
     if (length <= buffer.length - this.#end) {
       copyBytes(buffer, this.#end, source, start, end);
@@ -67,7 +67,7 @@ export class Output implements ByteSink, Flushable {
     const length = text.length;
     if (this.#ended) return;
     const buffer = (this.#buffer ??= this.#begin());
-    if (this.#queue.length > 0 || length > buffer.length - this.#end) {
+    if (this.#queue !== null || length > buffer.length - this.#end) {
       const copy = new Uint8Array(length);
       for (let at = 0; at < length; at++) copy[at] = text.charCodeAt(at);
       return this.bytes(copy, 0, length);
@@ -83,8 +83,7 @@ export class Output implements ByteSink, Flushable {
     if (this.#ended) return;
     const length = name.length + value.length + 4;
     const buffer = (this.#buffer ??= this.#begin());
-    if (this.#queue.length > 0 || length > buffer.length - this.#end)
-      return this.text(`${name}: ${value}\r\n`);
+    if (this.#queue !== null || length > buffer.length - this.#end) return this.text(`${name}: ${value}\r\n`);
     let to = this.#end;
     for (let at = 0; at < name.length; at++) buffer[to++] = name.charCodeAt(at);
     buffer[to++] = 58;
@@ -104,7 +103,7 @@ export class Output implements ByteSink, Flushable {
     let scale = 1;
     while (value / scale >= radix) scale *= radix;
     const buffer = (this.#buffer ??= this.#begin());
-    if (this.#queue.length > 0 || 12 > buffer.length - this.#end) return this.text(value.toString(radix));
+    if (this.#queue !== null || 12 > buffer.length - this.#end) return this.text(value.toString(radix));
     const before = this.#end;
     let rest = value;
     for (; scale >= 1; scale /= radix) {
@@ -145,7 +144,7 @@ export class Output implements ByteSink, Flushable {
   }
 
   #weigh(): void {
-    const bytes = this.blocked ? (this.#buffer?.length ?? 0) + this.#queued : 0;
+    const bytes = this.blocked ? (this.#buffer?.length ?? 0) + (this.#queue?.capacity ?? 0) : 0;
     this.shard.buffered.weigh((this.#hoard ??= new Hoard(this.owner, this.shared)), bytes);
   }
 
@@ -167,9 +166,8 @@ export class Output implements ByteSink, Flushable {
   discard(): void {
     this.#ended = true;
     this.#release();
-    for (const each of this.#queue) letGo(each);
-    this.#queue = [];
-    this.#queued = 0;
+    this.#queue?.discard();
+    this.#queue = null;
     this.blocked = false;
     if (this.#hoard !== null) this.#weigh();
   }
@@ -201,8 +199,7 @@ export class Output implements ByteSink, Flushable {
   }
 
   #enqueue(source: Uint8Array, start: number, end: number): void {
-    this.#queue.push(source.slice(start, end));
-    this.#queued += end - start;
+    (this.#queue ??= new ByteQueue()).push(source, start, end);
     this.written += end - start;
     if (this.blocked) this.#weigh();
     else this.#mark();
@@ -210,18 +207,18 @@ export class Output implements ByteSink, Flushable {
 
   #flushQueue(): void {
     this.#release();
-    while (this.#queue.length > 0) {
-      const first = this.#queue[0] as Uint8Array;
-      const taken = this.socket.write(first, 0, first.length);
+    while (this.#queue !== null) {
+      const { bytes, start, end } = this.#queue.first;
+      const taken = this.socket.write(bytes, start, end);
       if (taken < 0) return this.discard();
-      this.#queued -= taken;
-      if (taken < first.length) {
-        this.#queue[0] = first.subarray(taken);
+      this.#queue.drop(taken);
+      if (taken > 0 && this.#hoard !== null) this.shard.buffered.moved(this.#hoard);
+      if (taken < end - start) {
         this.blocked = true;
         return;
       }
-      this.#queue.shift();
-      letGo(first);
+      letGo(bytes);
+      if (this.#queue.length === 0) this.#queue = null;
     }
     if (this.#finishing && !this.#ended) {
       this.#ended = true;

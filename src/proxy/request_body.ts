@@ -2,6 +2,7 @@
  * The body of a request on its way to whatever takes it, with backpressure. What has passed is kept as long as it is short,
  * so that another attempt can begin from the start.
  */
+import { ByteQueue } from "../base/byte_queue.ts";
 import type { Buffered } from "../http/buffered.ts";
 import type { ClientStream, RequestSink, ServerExchange } from "../http/exchange.ts";
 import { limits } from "../model/limits.ts";
@@ -17,8 +18,7 @@ export class RequestBody implements RequestSink {
   /** Bytes that came so far. */
   bytes = 0;
   #stream: ClientStream | null = null;
-  #kept: Uint8Array[] | null = null;
-  #keptBytes = 0;
+  #kept: ByteQueue | null = null;
   #accepted = false;
   #ended = false;
   #trailers: Fields | null = null;
@@ -33,7 +33,7 @@ export class RequestBody implements RequestSink {
 
   /** Whether a further attempt would get all that this one got. */
   get replayable(): boolean {
-    return this.#keptBytes === this.bytes;
+    return (this.#kept?.length ?? 0) === this.bytes;
   }
 
   /** From now on the body goes to `stream`, from its beginning. */
@@ -44,7 +44,7 @@ export class RequestBody implements RequestSink {
       this.exchange.accept(this);
       return;
     }
-    if (this.#kept !== null) for (const chunk of this.#kept) stream.write(chunk);
+    this.#kept?.forEach((bytes, start, end) => stream.write(bytes, start, end));
     if (this.#ended) stream.end(this.#trailers);
     else this.exchange.resume();
   }
@@ -59,9 +59,8 @@ export class RequestBody implements RequestSink {
   settle(): void {
     this.keeps = false;
     if (this.#kept === null) return;
+    this.buffered.count(-this.#kept.capacity);
     this.#kept = null;
-    this.buffered.count(-this.#keptBytes);
-    this.#keptBytes = 0;
   }
 
   /** The taker has room again. */
@@ -91,10 +90,10 @@ export class RequestBody implements RequestSink {
   }
 
   #keep(bytes: Uint8Array, start: number, end: number): void {
-    const length = end - start;
-    if (this.#keptBytes + length > limits.replayBodyBytesMax || this.buffered.tight) return this.settle();
-    (this.#kept ??= []).push(bytes.slice(start, end));
-    this.#keptBytes += length;
-    this.buffered.count(length);
+    const kept = (this.#kept ??= new ByteQueue());
+    if (kept.length + end - start > limits.replayBodyBytesMax || this.buffered.tight) return this.settle();
+    const before = kept.capacity;
+    kept.push(bytes, start, end);
+    this.buffered.count(kept.capacity - before);
   }
 }

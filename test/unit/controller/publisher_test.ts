@@ -6,8 +6,9 @@ import {
   type StatusAnswer,
 } from "../../../src/api/messages.ts";
 import { SnapshotCompiler } from "../../../src/controller/compile/snapshot_compiler.ts";
+import { limits } from "../../../src/model/limits.ts";
 import { isWhole } from "../../../src/model/snapshot_version.ts";
-import { ControllerUnderTest } from "../../support/controller_under_test.ts";
+import { ControllerUnderTest, type SnapshotReader } from "../../support/controller_under_test.ts";
 
 const web = { name: "web", namespace: "default" };
 const service = (name: string): string => `kind: Service\nname: ${name}\nport: 80\nprotocol: http\n`;
@@ -45,6 +46,24 @@ describe("a machine's stream", () => {
     const second = await reader.snapshot(2);
     expect(second.destinations[0]?.endpoints.map((each) => each.id)).toEqual(["vm-2/api.default/8080"]);
     expect(reader.news).toHaveLength(2);
+  });
+
+  test("is one of few: the oldest of one machine ends when it opens more, those of others stay", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", [web]);
+    await host.addNode("vm-2", [web]);
+    const other = host.follow("vm-2");
+    await other.snapshot(1);
+    const readers: SnapshotReader[] = [];
+    for (let each = 0; each < limits.snapshotStreamsPerNodeMax + 2; each++) {
+      const reader = host.follow("vm-1");
+      await reader.snapshot(1);
+      readers.push(reader);
+    }
+    await host.until(() => readers.filter((each) => each.ended !== undefined).length === 2);
+    expect(readers.map((each) => each.ended !== undefined)).toEqual([true, true, false, false, false, false]);
+    expect(other.ended).toBeUndefined();
+    expect((await nodeStatus("vm-1")).node?.connected).toBe(true);
   });
 
   test("says that the version it came with still is the one", async () => {

@@ -1,5 +1,6 @@
 /** Who has shown no certificate: how many of them there are, for how long, and that they keep nobody out. */
 import { afterAll, describe, expect, test } from "bun:test";
+import { BodyRoom } from "../../../src/http/body_room.ts";
 import { createControlClient } from "../../../src/http/control_client.ts";
 import { serveControl, type ControlServer } from "../../../src/http/control_server.ts";
 import { Shard } from "../../../src/http/shard.ts";
@@ -110,6 +111,7 @@ function serve(peer: "required" | "optional" | null, clock = new ManualClock()) 
       bounds: strangerBounds.control,
       onLimit: (limit) => void trips.push(limit),
     }),
+    bodies: new BodyRoom(),
     handler: (request, { caller }) => {
       asked.push(`${request.method} ${new URL(request.url).pathname}`);
       return Response.json({ caller: caller.spiffeId });

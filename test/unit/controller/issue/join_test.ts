@@ -12,6 +12,7 @@ import {
 import { joinWithToken, type JoinCall } from "../../../../src/api/join.ts";
 import { UserError } from "../../../../src/base/user_error.ts";
 import type { ControlHandler, ControlIdentity } from "../../../../src/http/control.ts";
+import { BodyRoom } from "../../../../src/http/body_room.ts";
 import { createControlClient } from "../../../../src/http/control_client.ts";
 import { serveControl, type ControlServer } from "../../../../src/http/control_server.ts";
 import { Shard } from "../../../../src/http/shard.ts";
@@ -58,6 +59,7 @@ function serve(app: { fetch: ControlHandler }, shown: TlsCredential = credential
     identity: () => ({ credential: shown, rootsPem: trusted }),
     peer: "optional",
     strangers: null,
+    bodies: new BodyRoom(),
     handler: (request, env) => {
       asked.push(`${request.method} ${new URL(request.url).pathname}`);
       return app.fetch(request, env);
@@ -266,6 +268,7 @@ describe("the controller's port", () => {
       identity: () => ({ credential, rootsPem }),
       peer: "optional",
       strangers: null,
+      bodies: new BodyRoom(),
       handler: () => new Response(),
     });
     const silent = await dialled(runtime, { host: "127.0.0.1", port: server.port, timeoutMs: 1_000 });

@@ -1,0 +1,91 @@
+/** What unfinished and unanswered bodies may take of a control port, for one caller and for all. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { BodyRoom } from "../../../src/http/body_room.ts";
+import { serveControl, type ControlServer } from "../../../src/http/control_server.ts";
+import { Shard } from "../../../src/http/shard.ts";
+import { runtime } from "../../support/planes.ts";
+import { dialled, until, type End } from "../../support/sockets.ts";
+
+const bounds = { controlBodiesBytesPerCallerMax: 8_000, controlBodiesBytesMax: 20_000 };
+const { net, clock } = runtime;
+let server: ControlServer;
+let room: BodyRoom;
+let trips: string[];
+let answer: (response: Response) => void;
+
+function serve(): void {
+  trips = [];
+  room = new BodyRoom((limit) => void trips.push(limit), bounds);
+  const handler = (request: Request): Promise<Response> | Response =>
+    request.url.endsWith("/later") ? new Promise((resolve) => (answer = resolve)) : new Response("taken");
+  server = serveControl({
+    net,
+    clock,
+    shard: new Shard(clock),
+    listen: { host: "127.0.0.1", port: 0 },
+    identity: null,
+    peer: "optional",
+    strangers: null,
+    bodies: room,
+    handler,
+  });
+}
+
+afterEach(() => server.close(0));
+
+/** A request that says 5,000 bytes, and sends so many of them. */
+async function post(from: string, bytes: number, path = "/"): Promise<End> {
+  const client = await dialled(runtime, {
+    host: "127.0.0.1",
+    port: server.port,
+    timeoutMs: 5_000,
+    localAddress: from,
+  });
+  const head = `POST ${path} HTTP/1.1\r\nhost: c\r\ncontent-length: 5000\r\n\r\n`;
+  client.socket.write(Buffer.from(head + "a".repeat(bytes)));
+  return client;
+}
+
+/** The same, and its bytes have come. */
+async function hold(from: string, bytes: number, path = "/"): Promise<End> {
+  const before = room.bytes;
+  const client = await post(from, bytes, path);
+  await until(() => room.bytes >= before + bytes, "its body has come");
+  return client;
+}
+
+const says = (client: End, text: string): Promise<void> =>
+  until(() => client.heard.text().includes(text), `it is answered ${text}`);
+
+describe("of bodies that wait at a control port", () => {
+  test("one caller has so much, and others are served beside it", async () => {
+    serve();
+    await hold("127.0.0.2", 4_000);
+    await says(await post("127.0.0.3", 5_000), "taken");
+    const refused = await post("127.0.0.2", 4_500);
+    await says(refused, "503");
+    expect(refused.heard.text()).toContain("controlBodiesBytesPerCallerMax");
+    await says(await post("127.0.0.3", 5_000), "taken");
+    expect(trips).toEqual(["controlBodiesBytesPerCallerMax"]);
+  });
+
+  test("all callers together have so much", async () => {
+    serve();
+    for (const from of ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"]) await hold(from, 4_900);
+    await says(await post("127.0.0.6", 4_900), "503");
+    expect(trips).toEqual(["controlBodiesBytesMax"]);
+  });
+
+  test("what was left, refused or answered counts no more, also while its answer goes on", async () => {
+    serve();
+    for (let each = 0; each < 5; each++) {
+      (await hold("127.0.0.2", 4_900)).socket.destroy();
+      await until(() => room.bytes === 0, "it was noticed that it left");
+    }
+    const streaming = await hold("127.0.0.2", 5_000, "/later");
+    answer(new Response(new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from("begun")) })));
+    await says(streaming, "begun");
+    await says(await post("127.0.0.2", 5_000), "taken");
+    expect(trips).toEqual([]);
+  });
+});
