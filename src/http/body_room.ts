@@ -1,29 +1,30 @@
 /**
- * What bodies that are not whole, or not answered yet, take of a control port's memory: bounded for each caller and for all of them
- * together, so that nobody fills it with requests that never end, whatever certificate it has.
+ * What bodies that are not answered yet take of a control port's memory: bounded for all together, and of that no caller has more than
+ * it leaves free. So nobody fills a port with requests that never end, however many identities it has, and a newcomer always finds
+ * as much room as each of those has.
  */
 import { limits } from "../model/limits.ts";
 
-type Bound = "controlBodiesBytesPerCallerMax" | "controlBodiesBytesMax";
-
 export class BodyRoom {
-  readonly #byCaller = new Map<string, number>();
   /** Of all callers. */
   bytes = 0;
+  readonly #byCaller = new Map<string, number>();
 
   constructor(
     readonly onLimit?: (limit: string) => void,
-    readonly bounds: Readonly<Record<Bound, number>> = limits,
+    readonly bytesMax: number = limits.controlBodiesBytesMax,
   ) {}
 
-  /** So many bytes more for this caller; pair with `give`. Otherwise the bound that leaves no room for them. */
-  take(caller: string, bytes: number): Bound | null {
+  /** So many bytes more for this caller; pair with `give`. False: there is no room for them. */
+  take(caller: string, bytes: number): boolean {
     const own = (this.#byCaller.get(caller) ?? 0) + bytes;
-    if (own > this.bounds.controlBodiesBytesPerCallerMax) return this.#full("controlBodiesBytesPerCallerMax");
-    if (this.bytes + bytes > this.bounds.controlBodiesBytesMax) return this.#full("controlBodiesBytesMax");
+    if (own > this.bytesMax - this.bytes - bytes) {
+      this.onLimit?.("controlBodiesBytesMax");
+      return false;
+    }
     this.#set(caller, own);
     this.bytes += bytes;
-    return null;
+    return true;
   }
 
   give(caller: string, bytes: number): void {
@@ -34,10 +35,5 @@ export class BodyRoom {
   #set(caller: string, bytes: number): void {
     if (bytes > 0) this.#byCaller.set(caller, bytes);
     else this.#byCaller.delete(caller);
-  }
-
-  #full(bound: Bound): Bound {
-    this.onLimit?.(bound);
-    return bound;
   }
 }

@@ -177,9 +177,8 @@ class Conversation implements RequestSink {
   /** Counts what the body takes; without room for it there is no answer but that. */
   #weigh(): void {
     const more = this.#body.capacity - this.#taken;
-    const full = this.options.bodies.take(this.#source, more);
-    if (full !== null) return this.#refuse(503, `Too much waits to be answered (${full}): try again`);
-    this.#taken += more;
+    if (this.options.bodies.take(this.#source, more)) this.#taken += more;
+    else this.#refuse(503, "Too much waits to be answered here (controlBodiesBytesMax): try again");
   }
 
   #refuse(status: number, text: string): void {

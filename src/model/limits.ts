@@ -251,9 +251,8 @@ export const limits = {
   /** Of a caller without a certificate. */
   controlStrangerBodyBytesMax: 64 * kib,
   controlBodyBytesMax: 8 * mib,
-  /** Of bodies of requests to one port that are not answered yet: of one caller, and of all. */
-  controlBodiesBytesPerCallerMax: 32 * mib,
-  controlBodiesBytesMax: 128 * mib,
+  /** Of bodies of requests to one port that are not answered yet; one caller has as much as it leaves free. */
+  controlBodiesBytesMax: 64 * mib,
   /** Of one machine: the proxy that ends, its successor, and one that has not noticed that its stream broke. */
   snapshotStreamsPerNodeMax: 4,
   documentBytesMax: mib,
@@ -449,9 +448,8 @@ assert(
   "a line fits what its reader takes, however its characters are escaped",
 );
 assert(
-  limits.controlBodyBytesMax <= limits.controlBodiesBytesPerCallerMax &&
-    limits.controlBodiesBytesPerCallerMax < limits.controlBodiesBytesMax,
-  "one caller may send any body, and none fills a port",
+  limits.controlBodyBytesMax * 4 <= limits.controlBodiesBytesMax,
+  "three callers may send any body at once",
 );
 assert(limits.streamQueueBytesMax <= limits.streamLineBytesMax, "what is sent as one line is read as one");
 assert(limits.pageCharactersMax * 3 < limits.controlBodyBytesMax, "a page fits what its reader takes");
