@@ -296,7 +296,7 @@ export const limits = {
   policyCpuMs: 2,
   policyCpuMaxMs: 100,
   policyCheckerIdleMs: 5_000,
-  policyBundleBytesMax: mib,
+  policyBundleBytesMax: mib - 4 * kib,
   /** Places of an author's files that a bundle knows, to say where it failed. */
   policyPlacesMax: 10_000,
   policyInboxMax: 1024,
@@ -474,6 +474,10 @@ assert(
   "every service that exists has room among those that a machine uses, whatever else it asks for",
 );
 assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowed");
+assert(
+  limits.policyBundleBytesMax + 2 * kib < limits.registryValueBytesMax,
+  "a policy can be stored beside what is known of it",
+);
 assert(
   limits.policyHangFactor * limits.policyCpuMaxMs < limits.policyHostSilentCpuMs,
   "a policy host has time to end a worker that hangs before it is ended itself",

@@ -97,22 +97,23 @@ async function scriptOf(
   const [problem] = problems;
   if (text === null || problem !== undefined)
     return policyIssue(file, 1, 1, problem?.message ?? "The bundler gave no script and no reason");
-  if (text.length > limits.policyBundleBytesMax) {
-    return policyIssue(
-      file,
-      1,
-      1,
-      `The bundle has ${text.length} characters, more than ${limits.policyBundleBytesMax}`,
-    );
+  const script = `${strict}${text}${placesIn(map, modules)}`;
+  const bytes = storedBytes(script);
+  if (bytes > limits.policyBundleBytesMax) {
+    const message = `The bundle is stored as ${bytes} bytes, more than ${limits.policyBundleBytesMax}`;
+    return policyIssue(file, 1, 1, message);
   }
   try {
     const [finding] = checkScopes(parseLinear(text, "script").program, 1, kit.uses);
-    return finding === undefined
-      ? `${strict}${text}${placesIn(map, modules)}`
-      : policyIssue(file, 1, 1, `In its bundle: ${finding.message}`);
+    return finding === undefined ? script : policyIssue(file, 1, 1, `In its bundle: ${finding.message}`);
   } catch (error) {
     return policyIssue(file, 1, 1, `Cannot read its bundle: ${String(error)}`);
   }
+}
+
+/** As it stands in the registry and travels in frames: in UTF-8, some characters escaped. */
+function storedBytes(script: string): number {
+  return new TextEncoder().encode(JSON.stringify(script)).length;
 }
 
 const strict = '"use strict";';

@@ -53,6 +53,18 @@ describe("a bundle", () => {
     expect(scriptOf(made).text).toContain('"/part"');
   });
 
+  for (const [name, letters] of Object.entries({
+    "letters of three bytes": "\u5b57".repeat(360_000),
+    "letters that are stored escaped": '"'.repeat(530_000),
+  })) {
+    test(`is refused when it is too long to be stored, as one of ${name}`, async () => {
+      const text = `const long = '${letters}';\n${sound.replace("next()", "next({ path: long })")}`;
+      const { scripts, issues } = await bundle(text);
+      expect(scripts).toEqual([]);
+      expect(issues[0]?.message).toMatch(/is stored as \d+ bytes, more than/);
+    });
+  }
+
   test("has no import, no export and no trace of this machine", async () => {
     const { text } = scriptOf(await bundle(sound));
     expect(text).not.toMatch(/^\s*(import|export)\b/m);
