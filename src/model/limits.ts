@@ -349,7 +349,8 @@ export const limits = {
   policyIssueLengthMax: 300,
   policyNameLengthMax: 63,
   policyVersionLengthMax: 32,
-  policyHostStartMs: 10_000,
+  /** From nothing to ready, by the wall: many start at once, and the machine may be busy. */
+  policyHostStartMs: 30_000,
   /** After so long a silence its processor time is looked at. */
   policyHostSilentMs: 1_000,
   policyHostSilentCpuMs: 5_000,
@@ -477,6 +478,10 @@ assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowe
 assert(
   limits.policyBundleBytesMax + 2 * kib < limits.registryValueBytesMax,
   "a policy can be stored beside what is known of it",
+);
+assert(
+  limits.policyHostStartMs * (limits.policyTripsMax - 1) > limits.policyTripWindowMs,
+  "a machine that is too busy to start a process puts no policy aside",
 );
 assert(
   limits.policyHangFactor * limits.policyCpuMaxMs < limits.policyHostSilentCpuMs,

@@ -84,6 +84,7 @@ export class HostProcess {
     this.starts++;
     this.seal = null;
     this.#heardMs = clock.now();
+    this.#silentCpuMs = null;
     this.#child = child;
     this.#channel = new FrameChannel((handler) => child.channel(handler), clock, {
       frame: (kind, first, second, text) => {

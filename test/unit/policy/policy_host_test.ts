@@ -117,6 +117,33 @@ describe("a host", () => {
     }
   });
 
+  test("that is slow to start on a busy machine is waited for, and puts no policy aside however often that is in vain", async () => {
+    const hosting = new Hosting();
+    hosting.load("a");
+    await hosting.clock.advance(limits.policyLoadMs);
+    expect(hosting.processes.lives[0]?.killed).toEqual([]);
+    for (let time = 0; time < limits.policyTripsMax; time++) {
+      const life = hosting.processes.last;
+      await hosting.clock.advance(limits.policyHostStartMs + limits.policyRespawnMaxMs);
+      expect(life.killed).toEqual(["SIGKILL"]);
+    }
+    expect(hosting.state("a")).toBe("waiting");
+  });
+
+  test("that takes a processor without ever being ready is killed for that, the second one too", async () => {
+    const hosting = new Hosting();
+    hosting.load("a");
+    for (const [life, cpuMs] of [2 * limits.policyHostSilentCpuMs, 0].entries()) {
+      hosting.processes.cpuMs = cpuMs;
+      await hosting.clock.advance(2 * limits.policyHostSilentMs);
+      const { last } = hosting.processes;
+      expect([hosting.processes.lives.length, last.killed]).toEqual([life + 1, []]);
+      hosting.processes.cpuMs += 2 * limits.policyHostSilentCpuMs;
+      await hosting.clock.advance(2 * limits.policyHostWatchMs);
+      expect(last.killed).toEqual(["SIGKILL"]);
+    }
+  });
+
   test("puts a policy aside that fails too often", async () => {
     const hosting = new Hosting();
     const id = await hosting.loaded("a");
