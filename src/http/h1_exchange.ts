@@ -143,7 +143,11 @@ export class Http1Exchange implements ServerExchange, RequestHead {
     if (!hasDate(fields) || edits.remove.includes("date")) output.text(this.server.shard.dateField());
     if (this.#tunnel && status === 101) this.#writeSwitch(fields);
     else if (this.#tunnel) output.text("\r\n");
-    else this.#writeFraming(contentLength);
+    else {
+      // Nobody reads the rest of a body that was refused, so no request can follow it: a client has to be told before it sends one.
+      if (status >= 400 && !this.#bodyDone) this.#persistent = false;
+      this.#writeFraming(contentLength);
+    }
     if (this.#tunnel) this.#openTunnel();
     else if (this.holding) this.#dropHold();
   }
