@@ -177,18 +177,19 @@ export class CallBatches {
     this.#fail(left, reason);
   }
 
-  failBatchesOf(policy: LoadedPolicy, reason: string): void {
+  /** Everything that was sent, or was about to be. */
+  failSent(policy: LoadedPolicy, reason: string): void {
     for (const [number, batch] of this.#batches) if (batch.policy === policy) this.#failBatch(number, reason);
-  }
-
-  /** Everything that waits for this policy gets the reason. */
-  failAll(policy: LoadedPolicy, reason: string): void {
-    this.failBatchesOf(policy, reason);
     const { answers } = policy;
     policy.answers = [];
     policy.texts = [];
     policy.textLength = 0;
     this.#fail(answers, reason);
+  }
+
+  /** Everything that waits for this policy gets the reason. */
+  failAll(policy: LoadedPolicy, reason: string): void {
+    this.failSent(policy, reason);
     for (const { answer } of this.#takeWaiting((each) => each.policy === policy))
       answer({ ok: false, reason, us: 0 });
   }

@@ -369,7 +369,7 @@ export class PolicyProcess {
     this.#introduced.clear();
     for (const policy of this.#policies) {
       if (policy.state === "ready") policy.state = "waiting";
-      this.#calls.failBatchesOf(policy, `its process ended: ${reason}`);
+      this.#calls.failSent(policy, `its process ended: ${reason}`);
     }
     this.#options.report(`The process of ${name} ended: ${reason}`);
     for (const policy of suspects) this.trip(policy, `its process ended while it ran: ${reason}`);

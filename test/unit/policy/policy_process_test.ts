@@ -176,6 +176,20 @@ describe("a process that says", () => {
     expect(process.killed).toEqual(["SIGKILL"]);
   });
 
+  test("what ends it fails calls of that turn too, which had not left, and those that come after wait for the next", async () => {
+    const at = await two();
+    const unsent = at.hosting.ask("bad");
+    at.bad.say(99 as FrameKind, at.badId, 0, "{}");
+    expect([at.badAnswers, unsent]).toMatchObject([[{ ok: false }], [{ ok: false }]]);
+    const later = at.hosting.ask("bad");
+    await at.hosting.clock.advance(limits.policyRespawnMs + 1);
+    const next = at.hosting.processes.last;
+    const id = await at.hosting.getReady(next);
+    const batch = await at.hosting.batchOf(next);
+    next.say(answered, id, batch, answersText(0, 0, [1, "1"]));
+    expect([next.of(frameKinds.calls).length, later]).toEqual([1, [{ ok: true, decision: 1, us: 1 }]]);
+  });
+
   test("anything before it is ready is ended", () => {
     const hosting = new Hosting();
     hosting.load("a");
