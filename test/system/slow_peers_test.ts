@@ -51,6 +51,24 @@ const loads: readonly (SlowLoad & { readonly at: "local" | "mesh" })[] = [
     } as const,
   ]),
   { at: "local", version: "http/1.1", kind: "unread", ...oneEach, bytes: 12_000_000 },
+  ...([1, 8] as const).flatMap((connections) => [
+    {
+      at: "local",
+      version: "http/1.1",
+      kind: "unread",
+      connections,
+      exchanges: connections,
+      bytes: 12_000_000,
+    } as const,
+    {
+      at: "local",
+      version: "http/1.1",
+      kind: "bodies",
+      connections,
+      exchanges: connections,
+      bytes: 12_000_000,
+    } as const,
+  ]),
 ];
 
 interface Beside {
