@@ -237,6 +237,8 @@ export const limits = {
   strangersMax: 1_024,
   meshStrangersPerSourceMax: 2_048,
   meshStrangersMax: 4_096,
+  /** What all of those have sent of handshakes that are not whole. */
+  meshStrangersBytesMax: 8 * mib,
   /** One that came so lately does not give way. */
   strangerGraceMs: 1_000,
   /** Of one that shows none in its handshake either. */

@@ -187,6 +187,8 @@ export class LocalDoor {
     withinMs: number,
     decide: (bytes: Uint8Array, over: "time" | "end" | null) => boolean,
   ): FirstBytes {
-    return new FirstBytes(socket, { shard: this.source.parts.shard, withinMs, decide });
+    const { shard, recorder } = this.source.parts;
+    const onLimit = (limit: string): void => recorder.limitTripped(limit, this.#listener);
+    return new FirstBytes(socket, { shard, withinMs, onLimit, decide });
   }
 }

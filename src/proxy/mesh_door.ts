@@ -85,7 +85,9 @@ class MeshDoor {
       serveInboundTcp(near, this.parts, caller, serverName);
       return true;
     };
-    return new FirstBytes(socket, { shard: this.parts.shard, withinMs: limits.firstByteMs, decide });
+    const { shard, recorder } = this.parts;
+    const onLimit = (limit: string): void => recorder.limitTripped(limit, "inbound");
+    return new FirstBytes(socket, { shard, withinMs: limits.firstByteMs, onLimit, decide });
   }
 
   #serveHttp(socket: Socket, caller: Caller, serverName: string): SocketHandler {

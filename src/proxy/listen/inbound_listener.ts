@@ -3,8 +3,10 @@
  * the service that SNI names. Whatever is not TLS, or names no service of this machine, is told so in one line and goes.
  */
 import type { Listener, Net, Socket, SocketHandler, TlsServerOptions } from "../../../runtime/contract.ts";
-import { joined } from "../../base/bytes.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
+import { letGo } from "../../base/bytes.ts";
+import { Buffered, type Hoarder } from "../../http/buffered.ts";
+import { Carry } from "../../http/carry.ts";
 import type { Shard } from "../../http/shard.ts";
 import { strangerBounds, Strangers, type Stranger } from "../../http/strangers.ts";
 import { limits } from "../../model/limits.ts";
@@ -29,10 +31,13 @@ export interface InboundListenerOptions {
 export function listenInbound(options: InboundListenerOptions): Listener {
   const { listening, host, port, onLimit, shard } = options;
   const strangers = new Strangers({ clock: shard.clock, bounds: strangerBounds.mesh, onLimit });
+  // An account of their own: nobody who is known waits for what strangers send.
+  const begun = new Buffered(() => shard.clock.now(), limits.meshStrangersBytesMax);
+  const about = { ...options, begun };
   return listening.listen({ host, port }, (socket) => {
     const stranger = strangers.admit(socket.remoteAddress, () => socket.destroy());
     if (stranger === null) socket.destroy();
-    return new Hello(socket, stranger, options);
+    return new Hello(socket, about, stranger);
   });
 }
 
@@ -45,26 +50,32 @@ const unknownName = Uint8Array.of(0x15, 3, 3, 0, 2, 2, 112);
 const malformed = Uint8Array.of(0x15, 3, 3, 0, 2, 2, 50);
 
 /** Collects the first message of one connection. */
-class Hello extends WheelEntry implements SocketHandler {
-  #received: Uint8Array | null = null;
+class Hello extends WheelEntry implements SocketHandler, Hoarder {
+  readonly #received: Carry;
   #done = false;
 
   constructor(
     readonly socket: Socket,
+    readonly options: InboundListenerOptions & { readonly begun: Buffered },
     /** Until its certificate was verified; null: there was no room for it. */
     readonly stranger: Stranger | null,
-    readonly options: InboundListenerOptions,
   ) {
     super();
-    const { shard } = options;
+    const { shard, begun } = options;
+    this.#received = new Carry(begun, this);
     shard.wheel.arm(this, limits.clientHelloMs);
     shard.tick();
   }
 
   data(chunk: Uint8Array): void {
     if (this.#done) return;
-    const before = this.#received;
-    const all = before === null ? chunk : joined(before, chunk);
+    this.#read(chunk);
+    const { begun } = this.options;
+    if (begun.due) begun.relieve();
+  }
+
+  #read(chunk: Uint8Array): void {
+    const all = this.#received.empty ? chunk : this.#received.takeWith(chunk);
     const hello = readClientHello(all);
     if (hello.kind === "hello") return this.#secure(hello.serverName, all);
     if (hello.kind === "plain") return this.#refuse(plainAnswer, "a client that speaks no TLS");
@@ -73,7 +84,7 @@ class Hello extends WheelEntry implements SocketHandler {
       this.options.onLimit("clientHelloBytesMax");
       return this.#refuse(malformed, "a ClientHello that is too long");
     }
-    this.#received = before === null ? chunk.slice() : all;
+    this.#received.keep(all, 0, all !== chunk);
   }
 
   drain(): void {}
@@ -82,9 +93,22 @@ class Hello extends WheelEntry implements SocketHandler {
     this.socket.destroy();
   }
 
+  /** Strangers have sent too much. */
+  giveWay(): void {
+    this.options.onLimit("meshStrangersBytesMax");
+    this.#forget();
+    this.socket.reset();
+  }
+
   close(): void {
     this.options.shard.wheel.forget(this);
+    this.#forget();
     this.stranger?.leave();
+  }
+
+  #forget(): void {
+    const received = this.#received.take();
+    if (received !== null) letGo(received);
   }
 
   expired(): void {

@@ -11,6 +11,7 @@ function ended(decide: (over: string | null) => boolean): { resets: number; aske
   const first = new FirstBytes(socket, {
     shard: new Shard(runtime.clock),
     withinMs: 1_000,
+    onLimit: () => {},
     decide: (_, over) => {
       seen.asked.push(over);
       return decide(over);

@@ -8,7 +8,7 @@ import { MemoryNet } from "../../support/memory_net.ts";
 import { captureHello } from "../../support/hello.ts";
 import { Recorder } from "../../support/sockets.ts";
 
-const { meshStrangersPerSourceMax, strangerGraceMs } = limits;
+const { meshStrangersPerSourceMax, meshStrangersBytesMax, strangerGraceMs } = limits;
 
 function start() {
   const net = new MemoryNet();
@@ -69,4 +69,19 @@ test("of those that say nothing, or never end their handshake, the oldest go for
   const three = dial();
   await net.settle();
   expect([three.heard.ended, trips.length]).toEqual([false, 3]);
+});
+
+test("what they send of handshakes that never end is bounded for all of them together", async () => {
+  const { net, trips, dial } = start();
+  // A record of 16,000 bytes begins a ClientHello of 30,000.
+  const begun = new Uint8Array(12_000);
+  begun.set([0x16, 3, 1, 0x3e, 0x80, 1, 0, 0x75, 0x30]);
+  const strangers = Array.from({ length: 900 }, dial);
+  await net.settle();
+  for (const { socket } of strangers) socket?.write(begun);
+  await net.settle();
+  const left = strangers.filter(({ heard }) => !heard.closed && !heard.ended);
+  expect(left.length).toBeGreaterThan(300);
+  expect(left.length * begun.length).toBeLessThanOrEqual(meshStrangersBytesMax);
+  expect(new Set(trips)).toEqual(new Set(["meshStrangersBytesMax"]));
 });
