@@ -97,8 +97,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "an app may speak as a proxy",
     file: inbound,
-    find: "sink.head(foreign === null ? head",
-    replace: "sink.head(foreign !== undefined ? head",
+    find: "if (foreign === null) return head;",
+    replace: "if (foreign !== undefined) return head;",
     suites: faults,
   },
   {
@@ -146,14 +146,14 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "a long body is kept whole",
     file: body,
-    find: "if (this.#keptBytes + end - start > limits.replayBodyBytesMax) return this.settle();",
+    find: "kept.length + end - start > limits.replayBodyBytesMax || ",
     replace: "",
     suites: faults,
   },
   {
     fault: "another attempt gets no body",
     file: body,
-    find: "if (this.#kept !== null) for (const chunk of this.#kept) stream.write(chunk);",
+    find: "    this.#kept?.forEach((bytes, start, end) => stream.write(bytes, start, end));\n",
     replace: "",
     suites: faults,
   },
