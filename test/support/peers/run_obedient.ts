@@ -31,6 +31,9 @@ let told = 0;
 let toldMs = Number.NaN;
 let lastMs = 0;
 let refusedMs: number | null = null;
+/** Connections that the kernel had taken and nobody accepted any more when listening ended: when, and what was said. */
+const turnedAway: { readonly atMs: number; readonly text: string }[] = [];
+const turningAwayMs = 250;
 
 const path = (at: number): string => `/poll?ms=${at % 50}`;
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -129,9 +132,12 @@ function overAgent(agent: http.Agent, at: number, again = false): Promise<void> 
       });
     });
     request.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ECONNREFUSED") refusedMs ??= performance.now() - startedMs;
+      const atMs = performance.now() - startedMs;
+      if (error.code === "ECONNREFUSED") refusedMs ??= atMs;
+      else if (error.code === "ECONNRESET" && !request.reusedSocket)
+        turnedAway.push({ atMs, text: `${Math.round(atMs)} ms: ${error.message}` });
       else if (request.reusedSocket && !again) return void overAgent(agent, at, true).then(resolve);
-      else failures.push(`${Math.round(performance.now() - startedMs)} ms: ${error.message}`);
+      else failures.push(`${Math.round(atMs)} ms: ${error.message}`);
       resolve();
     });
   });
@@ -139,5 +145,7 @@ function overAgent(agent: http.Agent, at: number, again = false): Promise<void> 
 
 await Promise.all(Array.from({ length: clients }, () => (version === "h2" ? overHttp2() : overHttp1())));
 const drainedMs = Number.isNaN(toldMs) ? 0 : Math.max(0, lastMs - toldMs);
+const endMs = refusedMs ?? Number.POSITIVE_INFINITY;
+for (const { atMs, text } of turnedAway) if (atMs < endMs - turningAwayMs) failures.push(text);
 const result: Obedience = { answered, failures, told, refusedMs, drainedMs };
 process.stdout.write(JSON.stringify(result), () => process.exit(0));
