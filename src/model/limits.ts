@@ -327,13 +327,13 @@ export const limits = {
   policyBatchCallsMax: 256,
   /** Processor time of the thread of a policy: whoever takes more without an answer is ended. */
   policyLoadCpuMs: 2_000,
-  policyHangCpuMs: 50,
+  policyHangCpuMs: 200,
   /** The same for one that may take more for a call: so many times what it may take. */
   policyHangFactor: 10,
   /** Time by the wall, however little of it the policy had a processor. */
   policyLoadMs: 20_000,
   policyHangMs: 5_000,
-  policyHangWallFactor: 50,
+  policyHangWallFactor: 25,
   policyWatchdogMs: 10,
   /** Of a push: processor time of the sealed compiler, and far above it time, for machines that are busy. */
   policyBundleMs: 10_000,

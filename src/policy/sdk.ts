@@ -151,7 +151,7 @@ export interface Policy<Schema extends GenericSchema> {
    */
   readonly onError: "open" | "closed";
   readonly limits?: {
-    /** Processor time of one call, 2 ms when not given. A call that takes ten times as long, and 50 ms, is ended. */
+    /** Processor time of one call, 2 ms when not given. A call that takes ten times as long, and 200 ms, is ended. */
     readonly cpu?: Duration;
   };
   /** Called once per request, before an endpoint is chosen. */
