@@ -10,9 +10,8 @@ import { runtime } from "../support/runtime_under_test.ts";
 
 const busyProcesses = 8;
 const calls = 25;
-/** Well within what a policy may take before it hangs, also where its loop is not compiled to the end and a busy machine makes a processor slower. */
-const workMs = 4;
-const warmCalls = 100;
+/** Well within what a policy may take before it hangs, also where a busy machine makes a processor slower. */
+const workMs = 8;
 
 const machine = new BusyMachine();
 const hosts: TestHost[] = [];
@@ -42,7 +41,7 @@ describe.skipIf(binaryMissing)("while eight processes keep the machine busy", ()
     );
     there.add("friendly", script);
     // Until its loop is compiled it takes longer.
-    for (let call = 0; call < warmCalls; call++) await there.ask("friendly");
+    for (let call = 0; call < calls; call++) await there.ask("friendly");
     await until(() => there.host.status().policies[0]?.state === "ready", "it is warm");
     const { starts } = there.host.status();
     machine.start(busyProcesses);
