@@ -1,6 +1,6 @@
 /** Who calls a control API, and the one sentence for whoever must not. */
 import type { Context, MiddlewareHandler } from "hono";
-import type { Caller } from "../http/control.ts";
+import type { Caller } from "./control.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import type { Principal } from "../model/identity.ts";
 import { Refusal } from "./problem.ts";

@@ -6,7 +6,7 @@ import { socketAddress } from "../base/socket_address.ts";
 import { X509Certificate } from "node:crypto";
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
-import { createControlClient } from "../http/control_client.ts";
+import { createControlClient } from "./control_client.ts";
 import { Shard } from "../http/shard.ts";
 import { pinOf, prove, type KeyPair } from "../identity/keys.ts";
 import { principalOf } from "../identity/spiffe_id.ts";

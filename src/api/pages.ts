@@ -2,7 +2,7 @@
  * Lists that may be of any size, page by page: a page ends before it is too large for its reader, and says where the next
  * one begins. Rows come in the order of their keys, so what comes and goes between two pages moves no other row.
  */
-import type { ControlClient } from "../http/control.ts";
+import type { ControlClient } from "./control.ts";
 import { limits } from "../model/limits.ts";
 import type { PageAnswer } from "./messages.ts";
 import { Refusal } from "./problem.ts";

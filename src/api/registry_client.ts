@@ -1,6 +1,6 @@
 /** What the other modes ask of the registry. */
 import type { Clock, Random } from "../../runtime/contract.ts";
-import type { ControlClient } from "../http/control.ts";
+import type { ControlClient } from "./control.ts";
 import type { Instance } from "../model/service.ts";
 import {
   registryPaths,

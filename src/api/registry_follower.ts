@@ -4,7 +4,7 @@
  */
 import type { Clock, Random, Timer } from "../../runtime/contract.ts";
 import { Backoff } from "../base/backoff.ts";
-import type { ControlClient, ControlStream } from "../http/control.ts";
+import type { ControlClient, ControlStream } from "./control.ts";
 import { limits } from "../model/limits.ts";
 import { registryPaths, type KnownEntry, type RangeAnswer, type WatchLine } from "./messages.ts";
 

@@ -5,7 +5,7 @@
 import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { controllerPaths } from "../api/messages.ts";
-import { ControlRefusal } from "../http/control.ts";
+import { ControlRefusal } from "../api/control.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { limits } from "../model/limits.ts";
 import type { MachineDocument } from "../model/document.ts";

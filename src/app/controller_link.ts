@@ -1,7 +1,7 @@
 /** The proxy's way to the controller, as the node of this machine or with no certificate at all. */
 import type { Runtime } from "../../runtime/contract.ts";
-import type { ControlClient } from "../http/control.ts";
-import { createControlClient } from "../http/control_client.ts";
+import type { ControlClient } from "../api/control.ts";
+import { createControlClient } from "../api/control_client.ts";
 import { Shard } from "../http/shard.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
 import { principalOf } from "../identity/spiffe_id.ts";

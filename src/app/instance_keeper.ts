@@ -1,7 +1,7 @@
 /** The local services in the registry: each one's app is probed, and its instance registered with what the probe says. */
 import type { Runtime } from "../../runtime/contract.ts";
 import { RegistryClient } from "../api/registry_client.ts";
-import { createControlClient } from "../http/control_client.ts";
+import { createControlClient } from "../api/control_client.ts";
 import { Shard } from "../http/shard.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
 import { principalOf } from "../identity/spiffe_id.ts";

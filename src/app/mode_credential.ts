@@ -1,7 +1,7 @@
 /** The credentials of the control plane's own modes and of operators: one file each, key and certificate together. */
 import type { Clock, Files, TlsCredential } from "../../runtime/contract.ts";
 import { readJson, writeSecret } from "../identity/credential_store.ts";
-import type { ControlIdentity } from "../http/control.ts";
+import type { ControlIdentity } from "../api/control.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
 export interface ModeCredential {

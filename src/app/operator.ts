@@ -1,8 +1,8 @@
 /** The operator's way to the controller: the credential that `init` wrote. */
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
-import type { ControlClient } from "../http/control.ts";
-import { createControlClient } from "../http/control_client.ts";
+import type { ControlClient } from "../api/control.ts";
+import { createControlClient } from "../api/control_client.ts";
 import { Shard } from "../http/shard.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import { ModeCredentialFile } from "./mode_credential.ts";

@@ -8,7 +8,7 @@ import {
   type StatusPage,
 } from "../api/messages.ts";
 import { readPages } from "../api/pages.ts";
-import type { ControlClient } from "../http/control.ts";
+import type { ControlClient } from "../api/control.ts";
 import type { Node } from "../model/service.ts";
 
 type Operator = Pick<ControlClient, "call">;

@@ -1,7 +1,7 @@
 /** HTTP in clear text on loopback: admin pages and the demo's services, by the same drivers as everything else. */
 import type { Runtime } from "../../runtime/contract.ts";
-import { BodyRoom } from "../http/body_room.ts";
-import { serveControl, type ControlServer } from "../http/control_server.ts";
+import { BodyRoom } from "../api/body_room.ts";
+import { serveControl, type ControlServer } from "../api/control_server.ts";
 import { strangerBounds, Strangers } from "../http/strangers.ts";
 import { Shard } from "../http/shard.ts";
 

@@ -10,7 +10,7 @@ import {
   type SubscribeRequest,
 } from "../api/messages.ts";
 import { Backoff } from "../base/backoff.ts";
-import type { ControlClient, ControlStream } from "../http/control.ts";
+import type { ControlClient, ControlStream } from "../api/control.ts";
 import { readJson, type CredentialStore } from "../identity/credential_store.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";

@@ -5,7 +5,7 @@
 import type { Clock, Files } from "../../runtime/contract.ts";
 import { controllerPaths, type UsesAnswer } from "../api/messages.ts";
 import { OneAtATime } from "../base/one_at_a_time.ts";
-import type { ControlClient } from "../http/control.ts";
+import type { ControlClient } from "../api/control.ts";
 import { readJson } from "../identity/credential_store.ts";
 import { limits } from "../model/limits.ts";
 

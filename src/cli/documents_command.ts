@@ -7,7 +7,7 @@ import { readDocuments } from "../app/operator_lists.ts";
 import { printableLines } from "../base/printable.ts";
 import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
-import { ControlRefusal } from "../http/control.ts";
+import { ControlRefusal } from "../api/control.ts";
 import { repeated, type Cli } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 import { text } from "./text.ts";

@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError } from "commander";
 import type { FileError, ListenError, Runtime } from "../../runtime/contract.ts";
-import { ControlRefusal, ControlUnreachable } from "../http/control.ts";
+import { ControlRefusal, ControlUnreachable } from "../api/control.ts";
 import { printableLines } from "../base/printable.ts";
 import { build, version } from "../base/build.ts";
 import { UserError } from "../base/user_error.ts";

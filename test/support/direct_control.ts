@@ -5,8 +5,8 @@ import type {
   ControlHandler,
   ControlStream,
   StreamHandler,
-} from "../../src/http/control.ts";
-import { ControlRefusal } from "../../src/http/control.ts";
+} from "../../src/api/control.ts";
+import { ControlRefusal } from "../../src/api/control.ts";
 
 interface App {
   fetch: ControlHandler;

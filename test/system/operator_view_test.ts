@@ -5,7 +5,7 @@ import { createRuntime } from "../../runtime/bun/runtime.ts";
 import { RegistryClient } from "../../src/api/registry_client.ts";
 import { requireSettings } from "../../src/app/settings.ts";
 import { stateFolder } from "../../src/app/state_folder.ts";
-import { createControlClient } from "../../src/http/control_client.ts";
+import { createControlClient } from "../../src/api/control_client.ts";
 import { Shard } from "../../src/http/shard.ts";
 import { CredentialStore } from "../../src/identity/credential_store.ts";
 import { limits } from "../../src/model/limits.ts";

@@ -3,7 +3,7 @@ import { controllerPaths, type ApplyAnswer, type DocumentsAnswer } from "../../.
 import type { StoredPolicy } from "../../../src/controller/catalog.ts";
 import type { PolicyBundler } from "../../../src/controller/policy_uses.ts";
 import { limits } from "../../../src/model/limits.ts";
-import { ControlRefusal } from "../../../src/http/control.ts";
+import { ControlRefusal } from "../../../src/api/control.ts";
 import { ControllerUnderTest, noPolicies } from "../../support/controller_under_test.ts";
 
 const service = (name: string, extra = ""): string =>

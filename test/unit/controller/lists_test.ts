@@ -4,7 +4,7 @@ import { controllerPaths, registryKeys, type StatusPage } from "../../../src/api
 import { readDocuments, readNodes, readStatus } from "../../../src/app/operator_lists.ts";
 import { showStatus } from "../../../src/cli/status_command.ts";
 import { Terminal } from "../../../src/cli/terminal.ts";
-import type { ControlAnswer } from "../../../src/http/control.ts";
+import type { ControlAnswer } from "../../../src/api/control.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { labelBytesOf, type Instance, type Node } from "../../../src/model/service.ts";
 import { ControllerUnderTest } from "../../support/controller_under_test.ts";

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { createRuntime } from "../../../runtime/bun/runtime.ts";
 import type { PeerCertificate } from "../../../runtime/contract.ts";
 import { controllerPaths, registryKeys, registryPaths } from "../../../src/api/messages.ts";
-import type { Caller } from "../../../src/http/control.ts";
+import type { Caller } from "../../../src/api/control.ts";
 import { MemoryStore } from "../../../src/registry/memory_store.ts";
 import { createRegistry } from "../../../src/registry/server.ts";
 import { ControllerUnderTest, trustDomain } from "../../support/controller_under_test.ts";

@@ -1,8 +1,8 @@
 /** Who has shown no certificate: how many of them there are, for how long, and that they keep nobody out. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { BodyRoom } from "../../../src/http/body_room.ts";
-import { createControlClient } from "../../../src/http/control_client.ts";
-import { serveControl, type ControlServer } from "../../../src/http/control_server.ts";
+import { BodyRoom } from "../../../src/api/body_room.ts";
+import { createControlClient } from "../../../src/api/control_client.ts";
+import { serveControl, type ControlServer } from "../../../src/api/control_server.ts";
 import { Shard } from "../../../src/http/shard.ts";
 import { strangerBounds, Strangers } from "../../../src/http/strangers.ts";
 import { limits } from "../../../src/model/limits.ts";

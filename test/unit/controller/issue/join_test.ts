@@ -11,10 +11,10 @@ import {
 } from "../../../../src/api/messages.ts";
 import { joinWithToken, type JoinCall } from "../../../../src/api/join.ts";
 import { UserError } from "../../../../src/base/user_error.ts";
-import type { ControlHandler, ControlIdentity } from "../../../../src/http/control.ts";
-import { BodyRoom } from "../../../../src/http/body_room.ts";
-import { createControlClient } from "../../../../src/http/control_client.ts";
-import { serveControl, type ControlServer } from "../../../../src/http/control_server.ts";
+import type { ControlHandler, ControlIdentity } from "../../../../src/api/control.ts";
+import { BodyRoom } from "../../../../src/api/body_room.ts";
+import { createControlClient } from "../../../../src/api/control_client.ts";
+import { serveControl, type ControlServer } from "../../../../src/api/control_server.ts";
 import { Shard } from "../../../../src/http/shard.ts";
 import { generateKey, prove } from "../../../../src/identity/keys.ts";
 import { principalOf } from "../../../../src/identity/spiffe_id.ts";

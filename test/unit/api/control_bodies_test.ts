@@ -1,8 +1,8 @@
 /** What unfinished and unanswered bodies may take of a control port, for one caller and for all. */
 import { afterEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { BodyRoom } from "../../../src/http/body_room.ts";
-import { serveControl, type ControlServer } from "../../../src/http/control_server.ts";
+import { BodyRoom } from "../../../src/api/body_room.ts";
+import { serveControl, type ControlServer } from "../../../src/api/control_server.ts";
 import { Shard } from "../../../src/http/shard.ts";
 import { runtime } from "../../support/planes.ts";
 import { dialled, until, type End } from "../../support/sockets.ts";

@@ -10,11 +10,11 @@ import { limits } from "../model/limits.ts";
 import { noEdits, type FieldEdits } from "../wire/fields.ts";
 import type { BodyRoom } from "./body_room.ts";
 import type { Caller, ControlHandler, ControlIdentity } from "./control.ts";
-import type { ConnectionInfo, RequestSink, ServerExchange } from "./exchange.ts";
-import { Http1Server } from "./h1_server.ts";
+import type { ConnectionInfo, RequestSink, ServerExchange } from "../http/exchange.ts";
+import { Http1Server } from "../http/h1_server.ts";
 import { SecureStart } from "./secure_start.ts";
-import type { Shard } from "./shard.ts";
-import type { Stranger, Strangers } from "./strangers.ts";
+import type { Shard } from "../http/shard.ts";
+import type { Stranger, Strangers } from "../http/strangers.ts";
 
 export interface ControlServerOptions {
   readonly net: Net;

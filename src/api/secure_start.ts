@@ -3,8 +3,8 @@ import type { Net, Socket, SocketHandler, TlsServerOptions } from "../../runtime
 import { WheelEntry } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import type { ControlIdentity } from "./control.ts";
-import type { Shard } from "./shard.ts";
-import type { Stranger } from "./strangers.ts";
+import type { Shard } from "../http/shard.ts";
+import type { Stranger } from "../http/strangers.ts";
 
 export interface SecureStartOptions {
   readonly net: Net;

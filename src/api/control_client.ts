@@ -15,10 +15,10 @@ import {
   type ControlStream,
   type StreamHandler,
 } from "./control.ts";
-import type { ResponseHead, ResponseSink } from "./exchange.ts";
-import { Http1Client } from "./h1_client.ts";
+import type { ResponseHead, ResponseSink } from "../http/exchange.ts";
+import { Http1Client } from "../http/h1_client.ts";
 import { LineReader } from "./line_reader.ts";
-import type { Shard } from "./shard.ts";
+import type { Shard } from "../http/shard.ts";
 
 export interface ControlClientOptions {
   readonly net: Net;

@@ -1,7 +1,7 @@
 /** Lines of a stream, however its bytes are cut. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { LineReader } from "../../../src/http/line_reader.ts";
+import { LineReader } from "../../../src/api/line_reader.ts";
 
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`line reader: SEED=${seed}`);
