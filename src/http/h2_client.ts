@@ -18,8 +18,12 @@ const resetLateMs = limits.h2ResetEarlyMs + limits.h2WatchMs;
 export interface Http2ClientOptions extends Http2Options {
   /** Whom it leads to, for words: `orders.default at 10.0.0.2:7445`. */
   readonly peer: string;
+  /** Requests that it is given before the server has said how many it takes; default: `h2StreamsEarlyMax`. */
+  readonly streamsEarly?: number;
   /** Takes a request again, after it took none. */
   readonly onRoom: (connection: Http2Client) => void;
+  /** The server said, for the first time or anew, how many requests it takes: `capacity`. */
+  readonly onCapacity?: (connection: Http2Client) => void;
   /** Gone, or will take no request any more. Called once. */
   readonly onRetired: (connection: Http2Client) => void;
   /** The socket is gone, with all that was under way. Called once, last. */
@@ -61,8 +65,9 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   }
 
   get capacity(): number {
-    const taken = this.peer.known ? this.peer.streamsMax : limits.h2StreamsEarlyMax;
-    return Math.min(taken, this.profile.streamsMax);
+    const { peer, profile, options } = this;
+    const taken = peer.known ? peer.streamsMax : (options.streamsEarly ?? limits.h2StreamsEarlyMax);
+    return Math.min(taken, profile.streamsMax);
   }
 
   start(request: OutgoingRequest, edits: FieldEdits, sink: ResponseSink): ClientStream {
@@ -175,6 +180,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
     const early = this.#early;
     this.#early = [];
     for (const call of early) this.#begin(call);
+    this.options.onCapacity?.(this);
     if (this.#full && this.room > 0) this.#roomLater();
   }
 

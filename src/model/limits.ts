@@ -36,8 +36,9 @@ export const limits = {
   h2MeshConnectionWindowBytes: 16 * mib,
   h2FrameBytesMax: 16 * kib,
   h2MeshFrameBytesMax: mib,
-  /** Streams before the server has said how many it takes. */
+  /** Streams before the server has said how many it takes: where both ends are heddle, and to an app that never said it. */
   h2StreamsEarlyMax: 100,
+  h2StreamsUnknownMax: 1,
   // HTTP/2: what a peer may cost (RFC 9113 section 10.5)
   h2TableBytesMax: 4 * kib,
   h2ContinuationsMax: 8,
@@ -186,6 +187,8 @@ export const limits = {
   sharedConnectionsMax: 32,
   /** With fewer streams left on the last shared connection the next one is opened. */
   streamsAheadMin: 64,
+  /** Or with this share of what one takes, if that is less: where one takes few, they would run short all the time. */
+  streamsAheadShare: 0.25,
   // Retries
   attemptsMax: 2,
   retryBudgetRatio: 0.2,

@@ -31,10 +31,20 @@ rules:
 - {match: {path: /grpc.testing.TestService/UnaryCall}, split: {routed: 1}, timeouts: {request: 300ms}}
 ---
 {kind: Service, name: gone, port: 80, protocol: grpc}
+---
+{kind: Service, name: narrow, port: 80, protocol: grpc}
 `;
 const emptyCall = "EmptyCall";
 const near = "by-name";
-const calls = { greeter: near, plain: near, nobody: near, guarded: near, routed: near, gone: near } as const;
+const calls = {
+  greeter: near,
+  plain: near,
+  nobody: near,
+  guarded: near,
+  routed: near,
+  gone: near,
+  narrow: near,
+} as const;
 
 describe.skipIf(binaryMissing)("gRPC", () => {
   const servers: Program[] = [];
@@ -44,9 +54,10 @@ describe.skipIf(binaryMissing)("gRPC", () => {
     const first = { host: addressOf(80), port: 8080 };
     const second = { host: addressOf(81), port: 8080 };
     const short = { host: addressOf(82), port: 8080 };
+    const narrow = { host: addressOf(83), port: 8080 };
     const started = await Promise.all(
-      [first, second, short].map((at, index) =>
-        startNode("grpc/server.ts", at.host, at.port, [`server ${index}`]),
+      [first, second, short, narrow].map((at, index) =>
+        startNode("grpc/server.ts", at.host, at.port, [`server ${index}`, at === narrow ? "1" : "10000"]),
       ),
     );
     servers.push(...started);
@@ -62,6 +73,7 @@ describe.skipIf(binaryMissing)("gRPC", () => {
             { service: "guarded", ...first },
             { service: "routed", ...first },
             { service: "gone", ...short },
+            { service: "narrow", ...narrow },
           ],
         },
         { name: "vm-c", services: [{ service: "greeter", ...second }] },
@@ -108,6 +120,14 @@ describe.skipIf(binaryMissing)("gRPC", () => {
     const names = (await make(...planned)).map(({ name }) => name);
     expect(names.filter((name) => name === "server 0").length).toBe(10);
     expect(names.filter((name) => name === "server 1").length).toBe(10);
+  });
+
+  test("never sends an app more calls at a time on a connection than it takes", async () => {
+    const call = { authority: "narrow.mesh", method: "UnaryCall", question: { everyMs: 5 } };
+    const all = JSON.stringify(Array.from({ length: 150 }, () => call));
+    const ends = await runNode<CallEnd[]>("grpc/run_calls.ts", [door(), all, "at-once"]);
+    expect(ends.filter(({ code }) => code !== 0)).toEqual([]);
+    expect(ends.length).toBe(150);
   });
 
   describe("hears as a status what heddle itself has to say", () => {

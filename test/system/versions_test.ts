@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { binaryMissing } from "../../compile/repository.ts";
 import { addressOf } from "../support/addresses.ts";
+import { callByName } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { runNode, startNode } from "../support/node_program.ts";
 import type { Answer, Request } from "../support/peers/calls.ts";
@@ -14,6 +15,8 @@ const documents = `
 {kind: Service, name: one, port: 80, protocol: http}
 ---
 {kind: Service, name: two, port: 80, protocol: http2}
+---
+{kind: Service, name: narrow, port: 80, protocol: http2}
 `;
 const services = { "http/1.1": "one", h2: "two" } as const;
 const versions = ["http/1.1", "h2"] as const;
@@ -61,13 +64,16 @@ describe.skipIf(binaryMissing)("through the mesh", () => {
       machines: [
         {
           name: "vm-a",
-          services: [{ service: "caller", app: "none", calls: { one: "by-name", two: "by-name" } }],
+          services: [
+            { service: "caller", app: "none", calls: { one: "by-name", two: "by-name", narrow: "by-name" } },
+          ],
         },
         {
           name: "vm-b",
           services: [
             { service: "one", host, port: 8080 },
             { service: "two", host, port: 8081 },
+            { service: "narrow", host, port: 8082 },
           ],
         },
       ],
@@ -76,6 +82,14 @@ describe.skipIf(binaryMissing)("through the mesh", () => {
   afterAll(async () => {
     await mesh?.stop();
     await server?.stop();
+  });
+
+  test("an app that takes one HTTP/2 request at a time on a connection is never sent more", async () => {
+    const calls = Array.from({ length: 150 }, () =>
+      callByName(mesh.machine("vm-a"), "caller", "narrow", { path: "/poll?ms=5", method: "POST", body: "" }),
+    );
+    const answers = await Promise.all(calls);
+    expect(answers.filter(({ status, text }) => status !== 200 || text !== "polled")).toEqual([]);
   });
 
   for (const client of versions)

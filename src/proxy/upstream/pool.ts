@@ -59,6 +59,10 @@ export class Pool extends WheelEntry {
   readonly #waiting = new Map<Taker, number>();
   readonly #gate: FairGate<Taker>;
   #dialling = 0;
+  /** How many requests a connection takes at once, as far as is known. */
+  #streams: number;
+  /** Where that is to be learned: connections that have not said it. */
+  readonly #unheard = new Set<PooledConnection>();
   #retired = false;
   /** Rises when the credential changes: a dial under way with the old one is not kept. */
   #generation = 0;
@@ -66,6 +70,7 @@ export class Pool extends WheelEntry {
   constructor(readonly options: PoolOptions) {
     super();
     const { shard, peer, tls, speech, onLimit, open } = options;
+    this.#streams = speech.streams;
     this.#gate = new FairGate<Taker>({
       shard,
       // As long as no connection has said how much it takes.
@@ -78,6 +83,7 @@ export class Pool extends WheelEntry {
       peer,
       identityAtStake: tls !== null,
       onRoom: (connection) => this.#release(connection),
+      onCapacity: (connection) => this.#learn(connection),
       onRetired: (connection) => this.#forget(connection),
       onClosed: (connection) => open?.delete(connection),
       onLimit,
@@ -168,7 +174,8 @@ export class Pool extends WheelEntry {
       else if (nowMs - last.openedMs >= limits.connectionAgeMs) last.retire();
       else {
         if (room === 1) free.pop();
-        if (room < limits.streamsAheadMin && this.options.speech.streams > 1) this.#dialAhead();
+        if (room < limits.streamsAheadMin && room < this.#streams * limits.streamsAheadShare)
+          this.#dialAhead();
         return last;
       }
     }
@@ -177,13 +184,20 @@ export class Pool extends WheelEntry {
 
   /** Streams run short: the next connection is there before it is needed. */
   #dialAhead(): void {
-    if (this.#dialling > 0 || this.#free.length > 1) return;
+    if (this.#dialling + this.#unheard.size > 0 || this.#free.length > 1) return;
     if (this.#open.size < this.options.speech.connectionsMax) this.#dial();
+  }
+
+  /** Whether more wait than connections are on their way for. */
+  get #isShort(): boolean {
+    if (this.options.speech.learns)
+      return this.#waiting.size > 0 && this.#dialling + this.#unheard.size === 0;
+    return this.#waiting.size > this.#dialling * this.#streams;
   }
 
   #dialForWaiting(): void {
     const { speech, onLimit } = this.options;
-    while (this.#waiting.size > this.#dialling * speech.streams) {
+    while (this.#isShort) {
       if (this.#open.size + this.#dialling >= speech.connectionsMax) {
         onLimit(speech.limit);
         break;
@@ -218,8 +232,9 @@ export class Pool extends WheelEntry {
     const { shard, speech, open } = this.options;
     this.#dialling--;
     shard.enter();
-    const connection = speech.begin(socket, this.#events);
+    const connection = speech.begin(socket, this.#events, this.#streams);
     this.#open.add(connection);
+    if (speech.learns) this.#unheard.add(connection);
     open?.addUpstream(connection, socket.tls?.peer ?? null);
     if (generation === this.#generation) this.#release(connection);
     else {
@@ -234,7 +249,8 @@ export class Pool extends WheelEntry {
     const { shard, peer, speech } = this.options;
     this.#dialling--;
     shard.enter();
-    for (const taker of [...this.#waiting.keys()].slice(0, speech.streams))
+    const inVain = speech.learns ? this.#waiting.size : speech.streams;
+    for (const taker of [...this.#waiting.keys()].slice(0, inVain))
       this.#letDown(taker, dialOutcome(peer, error));
     this.#dialForWaiting();
     shard.leave();
@@ -254,17 +270,28 @@ export class Pool extends WheelEntry {
     else if (!this.#free.includes(connection)) this.#free.push(connection);
   }
 
-  /** What one connection takes, all of them may. */
+  /** It takes so many: the next one will too. */
+  #learn(connection: PooledConnection): void {
+    if (!this.options.speech.learns) return;
+    this.#unheard.delete(connection);
+    this.#streams = connection.capacity;
+    this.#release(connection);
+    this.#dialForWaiting();
+  }
+
+  /** What one connection takes, all of them may; one that takes none now will take some later. */
   #count(connection: PooledConnection): void {
-    const max = connection.capacity * this.options.speech.connectionsMax;
+    const max = Math.max(1, connection.capacity) * this.options.speech.connectionsMax;
     if (max !== this.#gate.max) this.#gate.resize(max);
   }
 
   #forget(connection: PooledConnection): void {
     this.#open.delete(connection);
+    // Whoever ends a connection without a word may be another app by now.
+    if (this.#unheard.delete(connection)) this.#streams = this.options.speech.streams;
     const at = this.#free.indexOf(connection);
     if (at >= 0) this.#free.splice(at, 1);
-    if (this.#waiting.size > this.#dialling * this.options.speech.streams) this.#dialForWaiting();
+    if (this.#isShort) this.#dialForWaiting();
   }
 
   #watchWaiting(): void {

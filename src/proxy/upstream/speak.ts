@@ -5,7 +5,7 @@ import { Http1Client } from "../../http/h1_client.ts";
 import { Http2Client } from "../../http/h2_client.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
-import { profiles, type Profile } from "../../wire/h2/settings.ts";
+import { profiles } from "../../wire/h2/settings.ts";
 
 /** A connection as a pool keeps it. */
 export interface PooledConnection extends ClientConnection {
@@ -20,40 +20,54 @@ export interface ConnectionEvents {
   readonly identityAtStake: boolean;
   /** There is room for a request after there was none. */
   readonly onRoom: (connection: PooledConnection) => void;
+  /** The peer said how many requests the connection takes at a time. */
+  readonly onCapacity: (connection: PooledConnection) => void;
   readonly onRetired: (connection: PooledConnection) => void;
   readonly onClosed: (connection: PooledConnection) => void;
   readonly onLimit: (limit: string) => void;
 }
 
 export interface Speech {
-  /** How many requests a new connection is expected to take at once. */
+  /** How many requests a connection is expected to take at once, before any has said it. */
   readonly streams: number;
+  /**
+   * Peers differ in it. What the last connection said counts for the next one, which is not opened before that: so whoever takes
+   * few is not overrun, and no connections are opened for requests that one of them would have taken.
+   */
+  readonly learns: boolean;
   /** How many connections a pool may have, and the limit that says so. */
   readonly connectionsMax: number;
   readonly limit: "connectionsMax" | "sharedConnectionsMax";
-  readonly begin: (socket: Socket, events: ConnectionEvents) => PooledConnection;
+  /** `streams`: what it is expected to take at once. */
+  readonly begin: (socket: Socket, events: ConnectionEvents, streams: number) => PooledConnection;
 }
 
 /** HTTP/1.1: a request at a time. */
 export const http1Speech: Speech = {
   streams: 1,
+  learns: false,
   connectionsMax: limits.connectionsMax,
   limit: "connectionsMax",
-  begin: (socket, { onRoom, ...events }) => new Http1Client(socket, { ...events, onIdle: onRoom }),
+  begin: (socket, { onRoom, onCapacity: _, ...events }) =>
+    new Http1Client(socket, { ...events, onIdle: onRoom }),
 };
 
 /** HTTP/2: many requests share few connections. */
-function http2Speech(profile: Profile): Speech {
-  return {
-    streams: profile.streamsMax,
-    connectionsMax: limits.sharedConnectionsMax,
-    limit: "sharedConnectionsMax",
-    begin: (socket, events) => new Http2Client(socket, { ...events, profile }),
-  };
-}
+const shared = { connectionsMax: limits.sharedConnectionsMax, limit: "sharedConnectionsMax" } as const;
 
 /** To a local app that speaks HTTP/2, in clear text by prior knowledge. */
-export const appHttp2Speech: Speech = http2Speech(profiles.app);
+export const appHttp2Speech: Speech = {
+  ...shared,
+  streams: limits.h2StreamsUnknownMax,
+  learns: true,
+  begin: (socket, events, streamsEarly) =>
+    new Http2Client(socket, { ...events, profile: profiles.app, streamsEarly }),
+};
 
 /** To another proxy. */
-export const meshSpeech: Speech = http2Speech(profiles.mesh);
+export const meshSpeech: Speech = {
+  ...shared,
+  streams: profiles.mesh.streamsMax,
+  learns: false,
+  begin: (socket, events) => new Http2Client(socket, { ...events, profile: profiles.mesh }),
+};

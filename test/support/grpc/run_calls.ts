@@ -1,6 +1,6 @@
 /**
- * Makes calls one after the other, to be run by Node: `run_calls.ts <target> <calls as JSON>`. Prints how each ended. The
- * client has no deadline of its own: what ends a call is what it heard.
+ * Makes calls, to be run by Node: `run_calls.ts <target> <calls as JSON>` one after the other, with `at-once` behind it all of
+ * them together. Prints how each ended. The client has no deadline of its own: what ends a call is what it heard.
  */
 import * as grpc from "@grpc/grpc-js";
 import { TestClient } from "./client.ts";
@@ -21,10 +21,10 @@ export interface CallEnd {
   readonly tookMs: number;
 }
 
-const [target = "", plan = "[]"] = process.argv.slice(2);
+const [target = "", plan = "[]", how = ""] = process.argv.slice(2);
 const clients = new Map<string, TestClient>();
-const ends: CallEnd[] = [];
-for (const { authority, method, question, metadata = {} } of JSON.parse(plan) as PlannedCall[]) {
+
+async function make({ authority, method, question, metadata = {} }: PlannedCall): Promise<CallEnd> {
   const client = clients.get(authority) ?? new TestClient(target, authority);
   clients.set(authority, client);
   const fields = new grpc.Metadata();
@@ -32,6 +32,13 @@ for (const { authority, method, question, metadata = {} } of JSON.parse(plan) as
   const startedMs = performance.now();
   const { code, details, replies } = await client.unary(method, question, { metadata: fields });
   const tookMs = performance.now() - startedMs;
-  ends.push({ code, details, name: replies[0]?.name ?? null, tookMs });
+  return { code, details, name: replies[0]?.name ?? null, tookMs };
 }
-process.stdout.write(JSON.stringify(ends), () => process.exit(0));
+
+const ends: Promise<CallEnd>[] = [];
+for (const planned of JSON.parse(plan) as PlannedCall[]) {
+  const end = make(planned);
+  if (how !== "at-once") await end;
+  ends.push(end);
+}
+process.stdout.write(JSON.stringify(await Promise.all(ends)), () => process.exit(0));

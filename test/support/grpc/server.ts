@@ -1,5 +1,5 @@
 /**
- * A gRPC server on grpc-js, to be run by Node: `server.ts <host> <port> <name>`. Every method echoes the metadata of the
+ * A gRPC server on grpc-js, to be run by Node: `server.ts <host> <port> <name> <streams at a time>`. Every method echoes the metadata of the
  * interoperability cases.
  */
 import * as grpc from "@grpc/grpc-js";
@@ -14,7 +14,7 @@ import {
   type Reply,
 } from "./messages.ts";
 
-const [host = "", port = "", name = ""] = process.argv.slice(2);
+const [host = "", port = "", name = "", streamsMax = "10000"] = process.argv.slice(2);
 
 type Call = { readonly metadata: grpc.Metadata; sendMetadata(metadata: grpc.Metadata): void };
 
@@ -71,7 +71,7 @@ async function answer(call: Writable, question: Question, tag: number): Promise<
 
 const server = new grpc.Server({
   "grpc.max_receive_message_length": -1,
-  "grpc.max_concurrent_streams": 10_000,
+  "grpc.max_concurrent_streams": Number(streamsMax),
 });
 server.addService(service, {
   EmptyCall(call: grpc.ServerUnaryCall<Question, Reply>, done: grpc.sendUnaryData<Reply>) {

@@ -1,6 +1,6 @@
 /**
- * An HTTP server on Node: `server.ts <host> <port>`. The port speaks HTTP/1.1, the next one HTTP/2 in clear text; both answer
- * the same, and both echo WebSocket messages (over HTTP/1.1).
+ * An HTTP server on Node: `server.ts <host> <port>`. The port speaks HTTP/1.1, the next one HTTP/2 in clear text, the one behind
+ * it too, but takes one request at a time on a connection. All answer the same, and echo WebSocket messages (over HTTP/1.1).
  *   /echo              the body, its trailers as trailers, and in `x-seen` what came, as JSON; `x-leave-after` bytes it breaks off
  *   /empty?status=     no body
  *   /early             a 103, then an answer
@@ -125,7 +125,10 @@ function serve(request: Request, given: Response): void {
 
 const [host = "", port = "0"] = process.argv.slice(2);
 const http2 = createHttp2Server({ settings: { maxConcurrentStreams: 10_000 } }, serve);
-http2.listen(Number(port) + 1, host, () => {
+const oneByOne = createHttp2Server({ settings: { maxConcurrentStreams: 1 } }, serve);
+oneByOne.listen(Number(port) + 2, host, () => http2.listen(Number(port) + 1, host, listenHttp1));
+
+function listenHttp1(): void {
   const http1 = createServer({ maxHeaderSize: 65_536, requestTimeout: 0 }, serve);
   const sockets = new WebSocketServer({
     server: http1,
@@ -137,4 +140,4 @@ http2.listen(Number(port) + 1, host, () => {
     socket.on("error", () => {});
   });
   http1.listen(Number(port), host);
-});
+}
