@@ -1,14 +1,5 @@
 /** The network of the Bun adapter: listeners, dials, the server side of TLS on an accepted socket, and UDP. */
-import type {
-  DialHandler,
-  Listener,
-  ListenError,
-  Net,
-  Socket,
-  SocketError,
-  SocketHandler,
-  TlsServerOptions,
-} from "../contract.ts";
+import type { Listener, ListenError, Net, Socket, SocketError, SocketHandler } from "../contract.ts";
 import { connect } from "./dial.ts";
 import { socketErrorOf } from "./errors.ts";
 import type { Faults } from "./faults.ts";

@@ -129,7 +129,6 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
   }
 
   expired(): void {
-    const { shard } = this.options;
     switch (this.#phase) {
       case "first-byte":
       case "idle":

@@ -19,7 +19,6 @@ import { NearSocket } from "./near_side.ts";
 import { serveOutbound } from "./outbound.ts";
 import { serveOutboundConnect } from "./outbound_connect.ts";
 import type { OutboundSource } from "./outbound_source.ts";
-import { outcomes } from "./outcomes.ts";
 import { refuseOutboundTcp, serveOutboundTcp, serveOutboundTls } from "./outbound_tcp.ts";
 import { Flow } from "./share/flow.ts";
 import { wholeCall, type TcpCall } from "./tcp_call.ts";
@@ -43,7 +42,7 @@ export class LocalDoor {
   }
 
   #readProxyHeader(socket: Socket): SocketHandler {
-    const decide = (bytes: Uint8Array, over: string | null): boolean => {
+    const decide = (bytes: Uint8Array): boolean => {
       const read = readProxyHeader(bytes);
       if (read.kind === "more") return false;
       if (read.kind === "malformed") {

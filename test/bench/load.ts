@@ -98,7 +98,7 @@ export async function closedLoop(
   subject: Subject,
   options: LoadOptions,
 ): Promise<LoadResult> {
-  const { count, core, folder } = options;
+  const { count, folder } = options;
   if (load === "grpc") writeFileSync(`${folder}/message`, grpcMessage(requestMessageBytes));
   const command = loadCommand(load, subject, count, folder);
   const pids = subject.pids();

@@ -21,18 +21,6 @@ const SP = 32;
 const namesIgnored = /(?:^|[\s,])(?:connect|h2c)(?:[\s,]|$)/;
 const ignored: ReadonlySet<string> = new Set(["", "connect", "h2c"]);
 
-const commonMethods = [
-  "GET",
-  "HEAD",
-  "POST",
-  "PUT",
-  "DELETE",
-  "OPTIONS",
-  "PATCH",
-  "CONNECT",
-  "TRACE",
-] as const;
-
 /** Strings that requests have in common, whatever connection they come on. */
 const interner = new Interner();
 

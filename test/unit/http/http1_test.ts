@@ -1,13 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { createRuntime } from "../../../runtime/bun/runtime.ts";
 import type { Listener, Socket } from "../../../runtime/contract.ts";
-import type {
-  ClientStream,
-  RequestSink,
-  ResponseHead,
-  ResponseSink,
-  ServerExchange,
-} from "../../../src/http/exchange.ts";
+import type { ClientStream, ServerExchange } from "../../../src/http/exchange.ts";
 import { Http1Client } from "../../../src/http/h1_client.ts";
 import { Http1Server } from "../../../src/http/h1_server.ts";
 import { Shard } from "../../../src/http/shard.ts";

@@ -20,7 +20,6 @@ import {
   getFields,
   headers,
   number32,
-  opening,
   preface,
   settings,
 } from "../../support/h2_frames.ts";

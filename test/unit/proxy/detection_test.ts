@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ExchangeRecord } from "../../../src/telemetry/record.ts";
 import { captureHello } from "../../support/hello.ts";
 import { frameTypes } from "../../../src/wire/h2/frames.ts";
-import { concat, data, headers, opening } from "../../support/h2_frames.ts";
+import { data, headers, opening } from "../../support/h2_frames.ts";
 import { dialPeer } from "../../support/h2_peer.ts";
 import {
   connectByName,
