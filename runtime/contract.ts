@@ -211,6 +211,8 @@ export interface Clock {
   after(delayMs: number, call: () => void, background?: boolean): Timer;
   /** Calls at once when the current callback has returned and pending I/O callbacks had their turn. */
   soon(call: () => void): void;
+  /** Calls when the current callback has returned, before the next one starts; in the order of the calls. */
+  microtask(call: () => void): void;
 }
 
 export interface Timer {

@@ -34,4 +34,5 @@ export const clock: Clock = {
   soon(call) {
     setImmediate(call);
   },
+  microtask: queueMicrotask,
 };

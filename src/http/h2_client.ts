@@ -217,7 +217,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   #roomLater(): void {
     if (this.#roomDue) return;
     this.#roomDue = true;
-    queueMicrotask(() => {
+    this.shard.clock.microtask(() => {
       this.#roomDue = false;
       if (this.room === 0) return;
       this.#full = false;

@@ -54,6 +54,7 @@ export class Shard {
       wallMs: () => host.wallMs(),
       after: (delayMs, call, background) => host.after(delayMs, call, background),
       soon: (call) => host.soon(call),
+      microtask: (call) => host.microtask(call),
     };
     this.#host = host;
     this.buffered = new Buffered(() => this.clock.now(), bufferedBytesMax);
@@ -110,7 +111,7 @@ export class Shard {
     this.#dirty.push(output);
     if (this.#depth === 0 && !this.#soon) {
       this.#soon = true;
-      queueMicrotask(() => {
+      this.#host.microtask(() => {
         this.#soon = false;
         this.flush();
       });

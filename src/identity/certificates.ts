@@ -2,6 +2,7 @@
  * Makes X.509 certificates of the three profiles heddle uses (X.509-SVID specification, sections 2 to 4): root,
  * intermediate, leaf. The library is loaded when the first one is made.
  */
+import { webcrypto as crypto } from "node:crypto";
 import { limits } from "../model/limits.ts";
 
 /** A certificate and the key that signs with it, as they lie on disk. */
@@ -143,7 +144,7 @@ function validity(nowMs: number, ttlMs: number, notLaterMs: number): { notBefore
 function makeSerial(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[0] = ((bytes[0] as number) & 0x3f) | 0x40;
-  return Buffer.from(bytes).toString("hex");
+  return bytes.toHex();
 }
 
 function generateKeys(): Promise<CryptoKeyPair> {
@@ -152,19 +153,15 @@ function generateKeys(): Promise<CryptoKeyPair> {
 
 function importPrivate(pem: string): Promise<CryptoKey> {
   const base64 = pem.replaceAll(/-----[A-Z ]+-----|\s/g, "");
-  return crypto.subtle.importKey("pkcs8", bytesOf(base64), curve, false, ["sign"]);
+  return crypto.subtle.importKey("pkcs8", Uint8Array.fromBase64(base64), curve, false, ["sign"]);
 }
 
 /** Rejects every key that is not of P-256. */
 function importPublic(base64: string): Promise<CryptoKey> {
-  return crypto.subtle.importKey("spki", bytesOf(base64), curve, true, ["verify"]);
-}
-
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(Buffer.from(base64, "base64"));
+  return crypto.subtle.importKey("spki", Uint8Array.fromBase64(base64), curve, true, ["verify"]);
 }
 
 async function pemOf(key: CryptoKey): Promise<string> {
-  const base64 = Buffer.from(await crypto.subtle.exportKey("pkcs8", key)).toString("base64");
+  const base64 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", key)).toBase64();
   return `-----BEGIN PRIVATE KEY-----\n${base64.replaceAll(/(.{64})/g, "$1\n").trim()}\n-----END PRIVATE KEY-----\n`;
 }

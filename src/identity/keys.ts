@@ -9,6 +9,8 @@ import {
   createHash,
 } from "node:crypto";
 
+const encoder = new TextEncoder();
+
 export interface KeyPair {
   /** PKCS #8, PEM. */
   readonly privatePem: string;
@@ -20,21 +22,21 @@ export function generateKey(): KeyPair {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return {
     privatePem: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
-    publicKey: (publicKey.export({ type: "spki", format: "der" }) as Buffer).toString("base64"),
+    publicKey: (publicKey.export({ type: "spki", format: "der" }) as Uint8Array).toBase64(),
   };
 }
 
 /** Signature over the text (ECDSA, SHA-256, DER), base64. */
 export function prove(privatePem: string, text: string): string {
-  return sign("sha256", Buffer.from(text), createPrivateKey(privatePem)).toString("base64");
+  return sign("sha256", encoder.encode(text), createPrivateKey(privatePem)).toBase64();
 }
 
 /** Whether the holder of this P-256 key signed the text. False for anything malformed. */
 export function isProof(publicKey: string, text: string, signature: string): boolean {
   try {
-    const key = createPublicKey({ key: Buffer.from(publicKey, "base64"), type: "spki", format: "der" });
+    const key = createPublicKey({ key: publicKey, encoding: "base64", type: "spki", format: "der" });
     if (key.asymmetricKeyType !== "ec" || key.asymmetricKeyDetails?.namedCurve !== "prime256v1") return false;
-    return verify("sha256", Buffer.from(text), key, Buffer.from(signature, "base64"));
+    return verify("sha256", encoder.encode(text), key, Uint8Array.fromBase64(signature));
   } catch {
     return false;
   }

@@ -60,7 +60,7 @@ function firstCertificate(key: unknown): unknown {
 function rootOf(base64: unknown): string | null {
   if (typeof base64 !== "string") return null;
   try {
-    const certificate = new X509Certificate(Buffer.from(base64, "base64"));
+    const certificate = new X509Certificate(Uint8Array.fromBase64(base64));
     return certificate.ca ? certificate.toString() : null;
   } catch {
     return null;

@@ -62,9 +62,11 @@ export interface Instance {
   readonly ready: boolean;
 }
 
+const encoder = new TextEncoder();
+
 /** Names and values of labels, in UTF-8. */
 export function labelBytesOf(labels: Instance["labels"]): number {
-  return Object.entries(labels).reduce((sum, pair) => sum + Buffer.byteLength(pair.join("")), 0);
+  return Object.entries(labels).reduce((sum, pair) => sum + encoder.encode(pair.join("")).length, 0);
 }
 
 /** A machine that joined. */

@@ -35,7 +35,7 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
   const watches = new WatchStreams(store, clock);
   const room = new InstanceRoom(store);
   /** One life of a registry. A store may be another one after it, with revisions that mean something else. */
-  const epoch = Buffer.from(random.bytes(8)).toString("hex");
+  const epoch = random.bytes(8).toHex();
   app.onError(problemOf);
   app.notFound(() => problemResponse(new Refusal(404, "The registry has no such path")));
 

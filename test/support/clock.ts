@@ -44,6 +44,10 @@ export class ManualClock implements Clock {
     this.after(0, call);
   }
 
+  microtask(call: () => void): void {
+    queueMicrotask(call);
+  }
+
   /** Time passes in which nothing runs: timers that became due are late. */
   stall(ms: number): void {
     this.#nowMs += ms;

@@ -353,6 +353,10 @@ class MemoryClock implements Clock {
     return { cancel: () => void (this.#due = this.#due.filter((each) => each !== due)) };
   }
 
+  microtask(call: Task): void {
+    queueMicrotask(call);
+  }
+
   /** Fires the first one that is due by then; false, and the time is `untilMs`, when there is none. */
   fireNext(untilMs: number): boolean {
     const next = this.#due.toSorted((a, b) => a.atMs - b.atMs)[0];

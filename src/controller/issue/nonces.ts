@@ -6,6 +6,8 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { Refusal } from "../../api/problem.ts";
 import { limits } from "../../model/limits.ts";
 
+const encoder = new TextEncoder();
+
 export class Nonces {
   readonly #key = randomBytes(32);
   /** Used ones with the time they end, oldest first. */
@@ -38,8 +40,8 @@ export class Nonces {
   #endsMs(nonce: string): number {
     const at = nonce.lastIndexOf(".");
     const content = nonce.slice(0, Math.max(0, at));
-    const given = Buffer.from(nonce.slice(at + 1));
-    const right = Buffer.from(this.#mac(content));
+    const given = encoder.encode(nonce.slice(at + 1));
+    const right = encoder.encode(this.#mac(content));
     if (given.length !== right.length || !timingSafeEqual(given, right)) return 0;
     return Number.parseInt(content, 36);
   }

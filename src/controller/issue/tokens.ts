@@ -58,7 +58,7 @@ export class Tokens {
     const known = version === "hd1" && /^[0-9a-f]{12}$/.test(id);
     const entry = known ? await this.store.get(registryKeys.tokens + id) : null;
     const stored = entry === null ? null : (JSON.parse(entry.value) as StoredToken);
-    const right = timingSafeEqual(hashOf(secret), Buffer.from(stored?.hash ?? "00".repeat(32), "hex"));
+    const right = timingSafeEqual(hashOf(secret), Uint8Array.fromHex(stored?.hash ?? "00".repeat(32)));
     if (entry === null || stored === null || !right) throw tokenRefused();
     if (stored.used !== null || stored.expiresMs < this.wallMs()) throw tokenRefused();
     return {

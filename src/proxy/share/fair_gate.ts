@@ -120,7 +120,7 @@ export class FairGate<W> extends WheelEntry {
   #turnsSoon(): void {
     if (this.#turnsDue) return;
     this.#turnsDue = true;
-    queueMicrotask(this.#turns);
+    this.options.shard.clock.microtask(this.#turns);
   }
 
   readonly #turns = (): void => {
