@@ -10,6 +10,7 @@ const workers = ["src/policy/worker.ts"].filter((worker) => existsSync(join(root
 /**
  * How every binary is compiled: nothing of the folder it is started in is read, and what a command imports when it needs it is
  * loaded then, which is half of the start of a sealed process.
+ * @visibleForTesting
  */
 export const compileFlags: readonly string[] = [
   "--compile",

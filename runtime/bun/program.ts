@@ -4,7 +4,7 @@ import { basename, join, relative } from "node:path";
 /** Modules inside a compiled binary have paths below this. */
 const insideBinary = "/$bunfs/";
 
-export const compiled: boolean = import.meta.path.startsWith(insideBinary);
+const compiled: boolean = import.meta.path.startsWith(insideBinary);
 
 const root = join(import.meta.dir, "../..");
 

@@ -13,7 +13,7 @@ import type { TlsContexts } from "./tls.ts";
 const handshakeBytesMax = 64 * 1024;
 
 /** Counts the bytes below TLS while the handshake lasts; Bun shows them to the socket that was there before. */
-export class HandshakeMeter implements SocketHandler {
+class HandshakeMeter implements SocketHandler {
   constructor(
     private readonly stream: TlsStream,
     private bytes: number,

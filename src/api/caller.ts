@@ -28,7 +28,7 @@ export function vouchForCaller({ wallMs, isRevoked }: Vouching): MiddlewareHandl
 }
 
 /** The caller's principal; null without a certificate or with one of no known form. */
-export function callerOf(context: Context<ControlEnv>, trustDomain: string): Principal | null {
+function callerOf(context: Context<ControlEnv>, trustDomain: string): Principal | null {
   return principalOf(context.env.caller.spiffeId, trustDomain);
 }
 

@@ -145,7 +145,7 @@ export const controllerPaths = {
   policy: "/v1/policies/:hash",
   /** GET ?after=&limit=: DocumentsPage; POST ApplyRequest: ApplyAnswer. By an operator. */
   documents: "/v1/documents",
-  /** POST TokenRequest by an operator: TokenAnswer. */
+  /** POST { services, ttlMs } by an operator: TokenAnswer. */
   tokens: "/v1/tokens",
   /** GET ?after=&limit=: NodesPage; POST /v1/nodes/:name/allow {service}; POST /v1/nodes/:name/remove. By an operator. */
   nodes: "/v1/nodes",
@@ -291,11 +291,6 @@ export interface DocumentsAnswer {
 }
 
 export interface DocumentsPage extends DocumentsAnswer, PageAnswer {}
-
-export interface TokenRequest {
-  readonly services: readonly ServiceName[];
-  readonly ttlMs: number;
-}
 
 export interface TokenAnswer {
   /** `hd1.<id>.<secret>.<pin>`: shown once. */

@@ -58,7 +58,7 @@ function exposeDestinations(metrics: Metrics, { clock, plane }: ProxyMetricsOpti
   });
 }
 
-/** A stream between two services of one machine is seen from both sides, hence the direction. */
+/** A stream between two services of one machine is seen from both sides, hence the direction. @visibleForTesting */
 export function exposeStreams(metrics: Metrics, plane: Pick<DataPlane, "state">): void {
   const open = metrics.gauge(
     "heddle_streams_open",

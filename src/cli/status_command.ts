@@ -23,6 +23,7 @@ export function registerStatus(program: Command, cli: Cli): void {
     });
 }
 
+/** As a table for people. @visibleForTesting */
 export function showStatus(terminal: Terminal, status: StatusAnswer): void {
   terminal.line(text`Mesh ${terminal.paint.bold(status.trustDomain)}, revision ${status.revision}`);
   terminal.line();

@@ -13,7 +13,7 @@ export interface SpiffeId {
 
 const scheme = "spiffe://";
 
-/** null when the text is no SPIFFE ID. */
+/** null when the text is no SPIFFE ID. @visibleForTesting */
 export function parseSpiffeId(text: string): SpiffeId | null {
   if (!text.startsWith(scheme) || text.length > limits.spiffeIdBytesMax) return null;
   const slash = text.indexOf("/", scheme.length);

@@ -6,12 +6,6 @@ import type { EscapedSlashes, Protocol, ServiceName, Transport } from "./service
 
 export type Document = ServiceDocument | HttpRouteDocument | TlsRouteDocument | AccessDocument;
 
-export interface DocumentId {
-  readonly kind: Document["kind"];
-  readonly namespace: string;
-  readonly name: string;
-}
-
 export type Balance = "round-robin" | "ewma";
 
 /** A policy attached to a place. `use` is the policy's name; `with` its options, checked by the policy's own schema. */
@@ -106,13 +100,6 @@ export interface TlsRouteDocument {
   /** Empty: the route's own service, whole. */
   readonly backends: readonly Backend[];
 }
-
-/** Who is meant by `from` of an access rule. */
-export type Source =
-  | { readonly kind: "any" }
-  | { readonly kind: "any-mesh" }
-  | { readonly kind: "exact"; readonly spiffeId: string }
-  | { readonly kind: "prefix"; readonly prefix: string };
 
 export interface AccessRule {
   /** As written, for logs: `web`, `spiffe://…`. A bare service name is resolved to its ID when compiled. */

@@ -217,7 +217,7 @@ export function mergeEdits(first: FieldEdits, second: FieldEdits): FieldEdits {
   };
 }
 
-export function isEmpty(edits: FieldEdits): boolean {
+function isEmpty(edits: FieldEdits): boolean {
   return edits.remove.length === 0 && edits.set.length === 0 && edits.add.length === 0;
 }
 

@@ -54,4 +54,4 @@ function indexIn(files: string[], file: string): number {
 }
 
 /** Line and column in the bundle, both from 1; the file, -1 for none; line and column there. */
-export const numbersPerPlace = 5;
+const numbersPerPlace = 5;

@@ -32,6 +32,7 @@ export function streamOf({ tunnel, fields }: ResponseHead, upgrade: string | nul
   return isEventStream(fields.get("content-type")) ? "sse" : null;
 }
 
+/** By the media type of an answer. @visibleForTesting */
 export function isEventStream(type: string | null): boolean {
   return type !== null && /^text\/event-stream(?:[;\s]|$)/i.test(type);
 }

@@ -27,7 +27,7 @@ const nextSteps: Partial<Readonly<Record<Flag, string>>> = {
   AD: "heddle get Access",
 };
 
-export function answerText(outcome: Outcome, requestId: string): string {
+function answerText(outcome: Outcome, requestId: string): string {
   const next = nextSteps[outcome.flag] ?? "heddle check";
   return `heddle: ${outcome.detail}.\nAt fault: ${sides[outcome.side]} (${outcome.flag}). Request ${requestId}.\nNext: ${next}\n`;
 }

@@ -70,7 +70,7 @@ interface Family {
 export type Resolve<Handle> = (...labelValues: readonly string[]) => Handle;
 
 /** Duration buckets in seconds: OTel's HTTP list, with finer steps for calls inside a mesh. */
-export const durationBuckets: readonly number[] = [
+const durationBuckets: readonly number[] = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ];
 

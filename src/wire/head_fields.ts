@@ -69,7 +69,7 @@ export function nameIdAt(bytes: Uint8Array, start: number, end: number): number 
 }
 
 /** Compares with a lower-case name; both are tokens, so only letters differ by the case bit. */
-export function sameName(bytes: Uint8Array, start: number, lower: Uint8Array): boolean {
+function sameName(bytes: Uint8Array, start: number, lower: Uint8Array): boolean {
   for (let at = 0; at < lower.length; at++) {
     const byte = bytes[start + at] as number;
     const want = lower[at] as number;

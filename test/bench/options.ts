@@ -51,7 +51,7 @@ const ratioBar = 1.05;
 /** What a request costs by each protocol, on one proxy and on a pair. */
 const comparedParts = ["hop", "pair", "hop2", "pair2", "grpc", "carried"] as const satisfies readonly Work[];
 
-export const usage = `Usage: npm run bench -- [--quick] [--only ${parts.join(",")}] [--rounds N] [--write]
+const usage = `Usage: npm run bench -- [--quick] [--only ${parts.join(",")}] [--rounds N] [--write]
        npm run bench -- --against COMMIT [--bar ${ratioBar}] [--starts N] [--quick] [--only ${works.join(",")}] [--rounds N] [--write]
   --quick    fewer and shorter rounds, for a first look
   --only     these parts alone (default: all; with --against: ${comparedParts.join(",")})

@@ -11,7 +11,7 @@ import type { Socket } from "bun";
 export const shortBytes = 1_024;
 /** Kind and length. */
 export const bulkHeadBytes = 9;
-export const eventEveryMs = 4;
+const eventEveryMs = 4;
 
 const block = Buffer.alloc(256 * 1_024, "x");
 const answer = Buffer.alloc(shortBytes, "y");

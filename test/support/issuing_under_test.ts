@@ -8,7 +8,7 @@ import { serviceKey, type ServiceName } from "../../src/model/service.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { ManualClock } from "./clock.ts";
 
-export const trustDomain = "corp.example";
+const trustDomain = "corp.example";
 export const hourMs = 3_600_000;
 const state = await createAuthority(trustDomain, Date.now());
 

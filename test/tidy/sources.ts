@@ -11,6 +11,7 @@ export interface SourceFile {
   /** The text with comments and the insides of strings blanked; line numbers stay. */
   readonly code: string;
   readonly imports: readonly Import[];
+  readonly exports: readonly Export[];
 }
 
 export interface Import {
@@ -18,6 +19,15 @@ export interface Import {
   readonly target: string;
   readonly own: boolean;
   readonly typeOnly: boolean;
+  /** What is taken of it by name. null: a whole module, taken at run time or under one name. */
+  readonly names: readonly string[] | null;
+}
+
+export interface Export {
+  readonly name: string;
+  readonly kind: "value" | "class" | "type";
+  /** Its comment says `@visibleForTesting`: it is exported for the tests of this file alone. */
+  readonly forTests: boolean;
 }
 
 /** Every mode and the policy worker are there: only then can be told what is dead or missing. */
@@ -39,7 +49,7 @@ export function readSources(...folders: readonly string[]): SourceFile[] {
   return folders.flatMap(filesBelow).map((path) => {
     const text = readFileSync(join(root, path), "utf8");
     const code = blanked(text);
-    return { path, text, code, imports: importsOf(path, text, code) };
+    return { path, text, code, imports: importsOf(path, text, code), exports: exportsOf(text, code) };
   });
 }
 
@@ -49,13 +59,14 @@ const callForm = /\bimport\(\s*(["'])/g;
 
 function importsOf(path: string, text: string, code: string): Import[] {
   const found: Import[] = [];
-  const add = (quoteAt: number, typeOnly: boolean): void => {
+  const add = (quoteAt: number, typeOnly: boolean, names: readonly string[] | null = null): void => {
     const name = text.slice(quoteAt + 1, text.indexOf(text[quoteAt] ?? '"', quoteAt + 1));
     const own = name.startsWith(".");
-    found.push({ target: own ? normalize(join(dirname(path), name)) : name, own, typeOnly });
+    found.push({ target: own ? normalize(join(dirname(path), name)) : name, own, typeOnly, names });
   };
   for (const match of code.matchAll(fromForm)) {
-    add(match.index + match[0].length - 1, match[2] !== undefined || onlyTypes(match[3] ?? ""));
+    const clause = match[3] ?? "";
+    add(match.index + match[0].length - 1, match[2] !== undefined || onlyTypes(clause), namesIn(clause));
   }
   for (const match of code.matchAll(bareForm)) add(match.index + match[0].length - 1, false);
   for (const match of code.matchAll(callForm)) {
@@ -64,6 +75,25 @@ function importsOf(path: string, text: string, code: string): Import[] {
     add(match.index + match[0].length - 1, !awaited);
   }
   return found;
+}
+
+/** `A` and `B` of `{ type A, B as C }`; null where a whole module gets a name. */
+function namesIn(clause: string): string[] | null {
+  const list = /\{([^}]*)\}/.exec(clause)?.[1];
+  if (list === undefined) return null;
+  const parts = list.split(",").map((part) => part.trim());
+  return parts.filter((part) => part !== "").map((part) => part.replace(/^type\s+|\s+as\s+.*$/g, ""));
+}
+
+const exportForm =
+  /^export\s+(?:abstract\s+)?(?:async\s+)?(function\*?|const|class|interface|type|enum)\s+(\w+)/gm;
+const kinds: Readonly<Record<string, Export["kind"]>> = { class: "class", interface: "type", type: "type" };
+
+function exportsOf(text: string, code: string): Export[] {
+  return [...code.matchAll(exportForm)].map(({ index, 1: word = "", 2: name = "" }) => {
+    const comment = /\/\*\*(?:(?!\*\/)[^])*\*\/\s*$/.exec(text.slice(0, index))?.[0] ?? "";
+    return { name, kind: kinds[word] ?? "value", forTests: comment.includes("@visibleForTesting") };
+  });
 }
 
 /** `{ type A, type B }` */

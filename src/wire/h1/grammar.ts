@@ -7,7 +7,7 @@ export const valueBit = 2;
 /** May stand in a request target: visible ASCII but `#`. */
 export const targetBit = 4;
 /** May stand in a host or port. */
-export const hostBit = 8;
+const hostBit = 8;
 
 export const classes: Uint8Array = (() => {
   const table = new Uint8Array(256);

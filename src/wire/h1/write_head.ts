@@ -55,7 +55,7 @@ export function writeFields(sink: ByteSink, fields: Fields | null, writing: Fiel
   writePairs(sink, edits.add);
 }
 
-export function writePairs(sink: ByteSink, pairs: readonly string[]): void {
+function writePairs(sink: ByteSink, pairs: readonly string[]): void {
   for (let at = 0; at + 1 < pairs.length; at += 2) sink.line(pairs[at] as string, pairs[at + 1] as string);
 }
 

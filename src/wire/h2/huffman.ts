@@ -25,7 +25,7 @@ export interface HuffmanCode {
   readonly lengths: readonly number[];
 }
 
-/** Codes of one length count up in the order of the octets, and go on behind those of the length before. */
+/** Codes of one length count up in the order of the octets, and go on behind those of the length before. @visibleForTesting */
 export const huffmanCode: HuffmanCode = (() => {
   const codes = new Uint32Array(lengths.length);
   const order = lengths.map((_, symbol) => symbol);
