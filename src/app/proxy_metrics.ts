@@ -3,7 +3,7 @@ import type { Clock } from "../../runtime/contract.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
 import type { DataPlane } from "../proxy/data_plane.ts";
 import { streamKinds, type OpenStreams } from "../proxy/open_streams.ts";
-import type { AccessLog } from "../telemetry/access_log.ts";
+import { accessLogLimits, type AccessLog } from "../telemetry/access_log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { SnapshotFollower } from "./snapshot_follower.ts";
 
@@ -20,12 +20,9 @@ const versionLength = 8;
 
 export function exposeProxy(metrics: Metrics, options: ProxyMetricsOptions): void {
   const { clock, store, accessLog } = options;
-  const dropped = metrics.counter("heddle_access_log_dropped_total", "Lines lost because the sink was slow.");
-  let countedDropped = 0;
+  exposeDroppedLines(metrics, accessLog);
   const expiry = metrics.gauge("heddle_identity_expiry_seconds", "Seconds until a certificate ends.", ["id"]);
   metrics.collect(() => {
-    dropped().add(accessLog.dropped - countedDropped);
-    countedDropped = accessLog.dropped;
     metrics.clear("heddle_identity_expiry_seconds");
     for (const credential of [store.node, ...store.services.values()]) {
       if (credential === null) continue;
@@ -35,6 +32,22 @@ export function exposeProxy(metrics: Metrics, options: ProxyMetricsOptions): voi
   exposeDestinations(metrics, options);
   exposeStreams(metrics, options.plane);
   exposeConfig(metrics, options);
+}
+
+function exposeDroppedLines(metrics: Metrics, accessLog: AccessLog): void {
+  const dropped = metrics.counter(
+    "heddle_access_log_dropped_total",
+    "Lines lost because more came between two writes than this limit lets gather.",
+    ["limit"],
+  );
+  const counted = accessLogLimits.map((limit) => ({ limit, count: 0 }));
+  metrics.collect(() => {
+    for (const each of counted) {
+      const lost = accessLog.droppedBy(each.limit);
+      dropped(each.limit).add(lost - each.count);
+      each.count = lost;
+    }
+  });
 }
 
 function exposeDestinations(metrics: Metrics, { clock, plane }: ProxyMetricsOptions): void {

@@ -373,7 +373,9 @@ export const limits = {
   labelValueLengthMax: 256,
   /** Of what one proxy tells another, or a client, about a failure. */
   failureDetailLengthMax: 512,
-  accessLogBufferBytes: 64 * kib,
+  /** What the access log gathers between two writes, in characters: of the sample, and of errors and whatever else is always kept. */
+  accessLogSampleBytes: 64 * kib,
+  accessLogKeptBytes: 8 * mib,
   /** How often the lateness of the event loop is measured. */
   loopProbeMs: 500,
   accessLogFlushMs: 200,

@@ -1,6 +1,7 @@
 /**
  * Access log: one JSON line per kept record. Kept are errors, denials, slow exchanges, upgrades and a sample that both proxies of
- * a call choose alike. Lines are gathered and written together; when the sink is slow they are dropped and counted.
+ * a call choose alike. Lines are gathered and written together. What is gathered between two writes is bounded: for the sample
+ * tightly, for what must be kept generously. Beyond it lines are dropped and counted by the limit that did it.
  */
 import { limits } from "../model/limits.ts";
 import type { ExchangeRecord, PolicyRecord } from "./record.ts";
@@ -14,26 +15,36 @@ export interface AccessLogOptions {
   readonly wallMs: () => number;
 }
 
+/** The limits that drop lines: of the sample, and of what is always kept. */
+export const accessLogLimits = ["accessLogSampleBytes", "accessLogKeptBytes"] as const;
+export type AccessLogLimit = (typeof accessLogLimits)[number];
+
 export class AccessLog {
   #lines: string[] = [];
-  #bytes = 0;
-  #dropped = 0;
+  /** What was gathered since the last write, in characters, by the limit that bounds it. */
+  readonly #bytes: Record<AccessLogLimit, number> = { accessLogSampleBytes: 0, accessLogKeptBytes: 0 };
+  readonly #dropped: Record<AccessLogLimit, number> = { accessLogSampleBytes: 0, accessLogKeptBytes: 0 };
   constructor(readonly options: AccessLogOptions) {}
 
-  /** Lines lost because the sink was too slow. */
-  get dropped(): number {
-    return this.#dropped;
+  /** Lines that were lost so far because more came between two writes than this limit lets gather. */
+  droppedBy(limit: AccessLogLimit): number {
+    return this.#dropped[limit];
   }
 
   record(record: ExchangeRecord, durationMs: number): void {
-    if (!this.#keeps(record, durationMs)) return;
-    if (this.#bytes > limits.accessLogBufferBytes) {
-      this.#dropped++;
+    const { slowMs, sampleRatio } = this.options;
+    if (isRemarkable(record, durationMs, slowMs)) this.#gather(record, durationMs, "accessLogKeptBytes");
+    else if (sampled(record.requestId, sampleRatio)) this.#gather(record, durationMs, "accessLogSampleBytes");
+  }
+
+  #gather(record: ExchangeRecord, durationMs: number, limit: AccessLogLimit): void {
+    if (this.#bytes[limit] >= limits[limit]) {
+      this.#dropped[limit]++;
       return;
     }
     const line = accessLine(record, durationMs, this.options.wallMs());
     this.#lines.push(line);
-    this.#bytes += line.length + 1;
+    this.#bytes[limit] += line.length + 1;
   }
 
   /** Writes what was gathered. */
@@ -41,23 +52,23 @@ export class AccessLog {
     if (this.#lines.length === 0) return;
     this.options.write(`${this.#lines.join("\n")}\n`);
     this.#lines = [];
-    this.#bytes = 0;
+    for (const limit of accessLogLimits) this.#bytes[limit] = 0;
   }
+}
 
-  #keeps(record: ExchangeRecord, durationMs: number): boolean {
-    if (record.outcome !== null || record.status >= 500 || durationMs >= this.options.slowMs) return true;
-    if (record.upgrade !== "") return true;
-    if (record.access !== null && record.access.verdict !== "allow") return true;
-    if (record.policies.some(isRemarkable)) return true;
-    return sampled(record.requestId, this.options.sampleRatio);
-  }
+/** Whether it is kept whatever the sample is. */
+function isRemarkable(record: ExchangeRecord, durationMs: number, slowMs: number): boolean {
+  if (record.outcome !== null || record.status >= 500 || durationMs >= slowMs) return true;
+  if (record.upgrade !== "") return true;
+  if (record.access !== null && record.access.verdict !== "allow") return true;
+  return record.policies.some(isRemarkablePolicy);
 }
 
 /**
  * A policy answered in the place of the service, or its own code is at fault: few lines, since one that goes on failing is not asked
  * any more.
  */
-function isRemarkable({ action, failure }: PolicyRecord): boolean {
+function isRemarkablePolicy({ action, failure }: PolicyRecord): boolean {
   return action === "respond" || failure === "throw" || failure === "invalid";
 }
 

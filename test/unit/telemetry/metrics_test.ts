@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { limits } from "../../../src/model/limits.ts";
 import { AccessLog } from "../../../src/telemetry/access_log.ts";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
@@ -182,8 +182,44 @@ test("the access log keeps what a policy answered or was at fault for, with its 
   ]);
 });
 
-test("when the sink falls behind, lines are dropped and counted instead of growing", () => {
-  const log = new AccessLog({ sampleRatio: 1, slowMs: 1e9, write: () => {}, wallMs: () => 0 });
-  for (let at = 0; at < 1000; at++) log.record(record({}), 1);
-  expect(log.dropped).toBeGreaterThan(500);
+describe("between two writes", () => {
+  const outcome = {
+    flag: "UF",
+    side: "upstream",
+    repeat: "yes",
+    status: 503,
+    detail: "nothing listens",
+  } as const;
+  const logOf = (sampleRatio: number): { log: AccessLog; lines: string[] } => {
+    const lines: string[] = [];
+    const write = (text: string): void => void lines.push(...text.trim().split("\n"));
+    return { log: new AccessLog({ sampleRatio, slowMs: 1e9, write, wallMs: () => 0 }), lines };
+  };
+
+  test("all of a thousand errors are kept, beside a sample that is full", () => {
+    const { log, lines } = logOf(1);
+    for (let at = 0; at < 1000; at++) {
+      log.record(record({}), 1);
+      log.record(record({ outcome, status: 503 }), 1);
+    }
+    log.flush();
+    expect(lines.filter((line) => line.includes('"flags":"UF"')).length).toBe(1000);
+    expect(log.droppedBy("accessLogKeptBytes")).toBe(0);
+    expect(log.droppedBy("accessLogSampleBytes")).toBeGreaterThan(500);
+  });
+
+  test("what is too much is dropped and counted by its limit, and the next interval begins anew", () => {
+    const { log, lines } = logOf(0);
+    const lineBytes = 100;
+    const count = Math.ceil(limits.accessLogKeptBytes / lineBytes);
+    for (let at = 0; at < count; at++) log.record(record({ outcome, status: 503 }), 1);
+    log.flush();
+    const kept = lines.length;
+    expect(log.droppedBy("accessLogKeptBytes")).toBe(count - kept);
+    expect(kept).toBeLessThan(count);
+    expect(log.droppedBy("accessLogSampleBytes")).toBe(0);
+    log.record(record({ outcome, status: 503 }), 1);
+    log.flush();
+    expect(lines.length).toBe(kept + 1);
+  });
 });
