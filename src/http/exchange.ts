@@ -76,6 +76,12 @@ export interface RequestSink {
   writable(): void;
 }
 
+/** Hears that the client left while nothing takes its body yet. */
+export interface ClientWatch {
+  /** Nothing can be answered, and the request head is not to be read any more. Called once, and then no sink hears of it. */
+  aborted(outcome: Outcome): void;
+}
+
 /** One request as a server driver hands it over. Until `accept` is called the body waits (by TCP's window). */
 export interface ServerExchange {
   readonly request: RequestHead;
@@ -85,6 +91,11 @@ export interface ServerExchange {
    * the client has left meanwhile. Call once.
    */
   accept(sink: RequestSink): void;
+  /**
+   * Tells when the client leaves before `accept`. null: nobody wants to hear it; whoever has the exchange then finds it
+   * `finished`, and until somebody looked its place counts as taken.
+   */
+  watch(watch: ClientWatch | null): void;
   /** A 1xx answer, as often as wanted before `respond`. Left out for clients that cannot take it. */
   inform(status: number, fields: Fields | null, edits: FieldEdits): void;
   /**

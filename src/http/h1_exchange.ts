@@ -4,7 +4,7 @@ import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { idOf } from "../wire/head_fields.ts";
 import type { RequestParser } from "../wire/h1/request_head.ts";
 import { statusLine, writeFields, writeTrailers } from "../wire/h1/write_head.ts";
-import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
+import type { ClientWatch, ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import type { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
 import { acceptField, acceptOf, firstPassing, firstProtocol, keyField } from "./upgrade.ts";
@@ -44,6 +44,7 @@ export class Http1Exchange implements ServerExchange, RequestHead {
   readonly version: string;
   readonly nominated: readonly string[] | null;
   sink: RequestSink | null = null;
+  #watch: ClientWatch | null = null;
   finished = false;
   /** The final head was written. */
   started = false;
@@ -118,6 +119,10 @@ export class Http1Exchange implements ServerExchange, RequestHead {
     if (this.#left !== null) return sink.aborted(this.#left);
     if (this.#bodyDone && !this.holding) sink.end(this.#trailers);
     else this.server.continueBody();
+  }
+
+  watch(watch: ClientWatch | null): void {
+    this.#watch = watch;
   }
 
   inform(status: number, fields: Fields | null, edits: FieldEdits): void {
@@ -259,7 +264,8 @@ export class Http1Exchange implements ServerExchange, RequestHead {
     this.#bodyDone ||= this.#tunnel;
     this.finished = true;
     this.#left = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
-    this.sink?.aborted(this.#left);
+    if (this.sink !== null) this.sink.aborted(this.#left);
+    else this.#watch?.aborted(this.#left);
   }
 }
 

@@ -7,7 +7,7 @@ import type { HeadBlock } from "../wire/h2/head_block.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { noFields, type HeadFields } from "../wire/head_fields.ts";
 import { BodyPace, slowBodyText, type BodyLimit } from "./body_pace.ts";
-import type { ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
+import type { ClientWatch, ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
 import { Http2Stream, is, type StreamWire } from "./h2_stream.ts";
@@ -42,6 +42,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   readonly beganMs: number;
   readonly #headBytes: number;
   #sink: RequestSink | null = null;
+  #watch: ClientWatch | null = null;
   /** Why it ended before its answer was complete. */
   #left: Outcome | null = null;
   /** Made when somebody first looks how its body comes. */
@@ -146,6 +147,10 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     this.#sink = sink;
     if (this.upgrade !== null && this.started && !this.isTunnel) sink.end(null);
     else this.release();
+  }
+
+  watch(watch: ClientWatch | null): void {
+    this.#watch = watch;
   }
 
   protected get taken(): boolean {
@@ -287,11 +292,12 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     if (this.#isFinished && !this.#halfOpen) return this.onClosed();
     this.flags |= is.finished;
     this.#left = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
-    if (this.#sink === null) {
+    const told = this.#sink ?? this.#watch;
+    if (told === null) {
       this.flags |= is.unaware;
       return this.server.leftUnaware();
     }
-    this.#sink.aborted(this.#left);
+    told.aborted(this.#left);
     this.onClosed();
   }
 

@@ -13,6 +13,9 @@ import { outcomes } from "./outcomes.ts";
 /** Waits for a service. Called once, at once or later: why it cannot be called, or null when a snapshot has it. */
 export type Found = (absence: Outcome | null) => void;
 
+/** Whoever waited does so no longer, and is not called. */
+export type Forget = () => void;
+
 export interface DiscoveryOptions {
   readonly shard: Shard;
   /** The controller is to be told of the names that are wanted, as `wanted` has them now. */
@@ -59,15 +62,27 @@ export class Discovery {
     return this.#searches.names();
   }
 
-  /** `source` is the key of the local service that calls. */
-  find(key: string, source: string, found: Found): void {
+  /** `source` is the key of the local service that calls. null when it was told at once. */
+  find(key: string, source: string, found: Found): Forget | null {
     const search = this.#searches.touch(source, key) ?? this.#add(key, source);
-    if (search.absence !== null) return found(search.absence);
     const waiting = this.#waiting.get(source) ?? 0;
-    if (waiting >= limits.pendingMax) return found(outcomes.crowdedOut(key));
+    const refusal = search.absence ?? (waiting >= limits.pendingMax ? outcomes.crowdedOut(key) : null);
+    if (refusal !== null) {
+      found(refusal);
+      return null;
+    }
     this.#waiting.set(source, waiting + 1);
     search.waiting.push(found);
     if (search.waiting.length === 1) this.#begin(search);
+    return () => this.#forget(search, found);
+  }
+
+  /** The search goes on: whoever calls next finds its answer. */
+  #forget(search: Search, found: Found): void {
+    const at = search.waiting.indexOf(found);
+    if (at < 0) return;
+    search.waiting.splice(at, 1);
+    this.#giveBack(search.source, 1);
   }
 
   /** The controller was told of these names, and no service has them. */
@@ -128,11 +143,15 @@ export class Discovery {
     search.waiting = [];
     shard.wheel.forget(search);
     if (waiting.length === 0) return;
-    const left = (this.#waiting.get(search.source) ?? 0) - waiting.length;
-    if (left > 0) this.#waiting.set(search.source, left);
-    else this.#waiting.delete(search.source);
+    this.#giveBack(search.source, waiting.length);
     shard.enter();
     for (const found of waiting) found(absence);
     shard.leave();
+  }
+
+  #giveBack(source: string, count: number): void {
+    const left = (this.#waiting.get(source) ?? 0) - count;
+    if (left > 0) this.#waiting.set(source, left);
+    else this.#waiting.delete(source);
   }
 }

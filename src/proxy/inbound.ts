@@ -40,8 +40,6 @@ export interface CallSink extends ResponseSink {
   started(stream: ClientStream): void;
   /** Body bytes of the request so far. */
   readonly bytesSent: number;
-  /** Whether anybody waits for the answer still. */
-  readonly wanted: boolean;
 }
 
 export interface InboundCallOptions {
@@ -153,10 +151,6 @@ export class InboundCall implements ResponseSink, Taker {
 
   unreachable(outcome: Outcome): void {
     this.failed(outcome);
-  }
-
-  get wanted(): boolean {
-    return this.options.sink.wanted;
   }
 
   /** The caller gave up. */

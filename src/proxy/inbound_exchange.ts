@@ -49,6 +49,7 @@ export function serveInbound(
     edits: { remove: own ?? noEdits.remove, set: [requestIdField, requestId], add: viaOf(request.version) },
     sink: joined,
   });
+  exchange.watch(joined);
   joined.call.begin();
 }
 
@@ -68,10 +69,6 @@ class InboundExchange implements CallSink, BodyOwner {
 
   get bytesSent(): number {
     return this.#body.bytes;
-  }
-
-  get wanted(): boolean {
-    return !this.exchange.finished;
   }
 
   started(stream: ClientStream): void {

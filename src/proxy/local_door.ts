@@ -72,12 +72,17 @@ export class LocalDoor {
     const known = parts.state?.destinations.get(key);
     if (known !== undefined) return this.#serve(socket, client, known);
     const waiting = new NearSocket(socket, client);
-    parts.discovery.find(key, this.source.key, (absence) => {
-      if (waiting.gone) return;
+    const forget = parts.discovery.find(key, this.source.key, (absence) => {
+      waiting.left = null;
       if (absence !== null) return refuseOutboundTcp(waiting, this.source, key, absence);
       socket.resume();
       waiting.handOver(this.#enterOnly(socket, client, key));
     });
+    if (forget === null) return waiting;
+    waiting.left = (outcome) => {
+      forget();
+      refuseOutboundTcp(waiting, this.source, key, outcome);
+    };
     return waiting;
   }
 

@@ -1,6 +1,6 @@
 /** Whoever asked for an opaque connection, while it is not known where it leads: an accepted socket, or a CONNECT exchange. */
 import type { PeerCertificate, Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
-import type { ServerExchange } from "../http/exchange.ts";
+import type { ClientWatch, ServerExchange } from "../http/exchange.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { joined } from "../base/bytes.ts";
 import { noEdits } from "../wire/fields.ts";
@@ -32,8 +32,6 @@ export class NearSocket implements NearSide, SocketHandler {
   left: ((outcome: Outcome) => void) | null = null;
   readonly flow = null;
   readonly requestId = null;
-  /** Nobody is there any more. */
-  gone = false;
   #early: Uint8Array | null;
   #ended = false;
 
@@ -81,14 +79,13 @@ export class NearSocket implements NearSide, SocketHandler {
   }
 
   close(error: SocketError | null): void {
-    this.gone = true;
     this.left?.(brokenSocket(error, "downstream") ?? clientLeft);
     this.left = null;
   }
 }
 
-/** Its client hears an HTTP status. That it left shows when it is joined. */
-export class NearExchange implements NearSide {
+/** Its client hears an HTTP status. */
+export class NearExchange implements NearSide, ClientWatch {
   left: ((outcome: Outcome) => void) | null = null;
   readonly peer = null;
 
@@ -101,7 +98,9 @@ export class NearExchange implements NearSide {
       /** The client is another proxy. */
       readonly inside: boolean;
     },
-  ) {}
+  ) {
+    exchange.watch(this);
+  }
 
   get client(): string {
     return this.about.client;
@@ -115,12 +114,20 @@ export class NearExchange implements NearSide {
     return this.about.requestId;
   }
 
+  aborted(outcome: Outcome): void {
+    const { left } = this;
+    this.left = null;
+    left?.(outcome);
+  }
+
   join(): PipeEnd {
+    this.left = null;
     this.exchange.respond(200, null, noEdits, -1);
     return new ExchangeEnd(this.exchange);
   }
 
   refuse(outcome: Outcome): void {
+    this.left = null;
     rescue(this.exchange, outcome, this.about.requestId, this.about.inside);
   }
 }

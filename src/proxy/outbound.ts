@@ -3,6 +3,7 @@
  * and nowhere else: find the service, match the route, ask the policies, pick an endpoint, take a connection, forward, try
  * again where that is safe, record. Without a policy that answers later, a request passes in one turn of the event loop.
  */
+import type { Timer } from "../../runtime/contract.ts";
 import { WheelEntry } from "../base/timer_wheel.ts";
 import type {
   ClientConnection,
@@ -44,6 +45,7 @@ import type {
 import { outcomes } from "./outcomes.ts";
 import { streamOf, type StreamKind } from "./open_streams.ts";
 import type { OutboundSource, PoolKind } from "./outbound_source.ts";
+import type { Forget } from "./discovery.ts";
 import { proxyFailure } from "./proxy_failure.ts";
 import { isRequestId } from "./request_id.ts";
 import { RequestBody, type BodyOwner } from "./request_body.ts";
@@ -52,7 +54,7 @@ import { chooseBackend } from "./route/choose_backend.ts";
 import { matchRoute } from "./route/match_route.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
-import { leftWaiting, shareSpent } from "./share/share_outcome.ts";
+import { shareSpent } from "./share/share_outcome.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
 
 export function serveOutbound(exchange: ServerExchange, source: OutboundSource, flow: Flow): void {
@@ -98,6 +100,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   /** What its answer turned out to be, while it is open. */
   #streamKind: StreamKind | null = null;
   #finished = false;
+  /** Ends the wait for a service that is not known yet. */
+  #forget: Forget | null = null;
+  /** Until the next attempt begins. */
+  #backoff: Timer | null = null;
   /** Body bytes of both directions when the idle timer was set. */
   #seenBytes = 0;
 
@@ -131,21 +137,18 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     return this.#body.bytes;
   }
 
-  get wanted(): boolean {
-    return !this.exchange.finished;
-  }
-
   // ------------------------------------------------------------------------------------- the order of the stages
 
   begin(): void {
-    const { source } = this;
+    const { source, exchange } = this;
+    exchange.watch(this);
     const { state } = source.parts;
     if (state === null) return this.#refuse(outcomes.noSnapshot());
     const caller = source.callerIn(state);
     if (caller === null) return this.#refuse(outcomes.noIdentity(source.key));
     this.#caller = caller;
     this.#record.sourceId = caller.spiffeId;
-    const { authority } = this.exchange.request;
+    const { authority } = exchange.request;
     const found = source.find(state, authority);
     if (found === null) this.#refuse(outcomes.noName(authority));
     else if ("name" in found) this.#discover(serviceKey(found));
@@ -172,10 +175,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   /** Its turn came, after it had waited. */
   admitted(): void {
     const destination = this.#destination as LiveDestination;
-    const claim = this.flow.claimOn(destination.admission);
-    if (this.wanted) return this.#admit(destination, claim);
-    this.#admitted = claim;
-    this.#finish(leftWaiting);
+    this.#admit(destination, this.flow.claimOn(destination.admission));
   }
 
   overdue(): void {
@@ -257,7 +257,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   #discover(key: string): void {
     const { parts } = this.source;
     this.#record.service = this.source.labelOf(key);
-    parts.discovery.find(key, this.source.key, (absence) => {
+    this.#forget = parts.discovery.find(key, this.source.key, (absence) => {
+      this.#forget = null;
       const found = absence === null ? parts.state?.destinations.get(key) : undefined;
       if (found === undefined) this.#refuse(absence ?? outcomes.noService(key));
       else this.#enter(found);
@@ -332,12 +333,16 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
       this.#decided(route, verdict);
       shard.leave();
     };
+    // The policies go on whether its client leaves or not: until then it holds its places.
+    this.exchange.watch(null);
     policies.evaluate(route.policies, call, decided, this.source.reach);
   }
 
   #decided(route: LiveRoute, verdict: PolicyVerdict): void {
     this.#record.policies = [...verdict.records];
     if (this.#finished) return;
+    if (this.exchange.finished) return this.#finish(leftWhileDeciding);
+    this.exchange.watch(this);
     switch (verdict.do) {
       case "next":
         this.#obey(verdict);
@@ -566,12 +571,14 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     const { parts } = this.source;
     const others = (this.#target as Target).balancer.endpoints.length > 1;
     if (others) return this.#attempt(parts.shard.clock.now());
-    parts.shard.clock.after(limits.retryBackoffMs * parts.random.unit(), () => this.#attemptLater());
+    this.#backoff = parts.shard.clock.after(limits.retryBackoffMs * parts.random.unit(), () =>
+      this.#attemptLater(),
+    );
   }
 
   #attemptLater(): void {
     const { shard } = this.source.parts;
-    if (this.#finished) return;
+    this.#backoff = null;
     shard.enter();
     this.#attempt(shard.clock.now());
     shard.leave();
@@ -682,7 +689,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     this.#finished = true;
     const { shard, recorder } = this.source.parts;
     shard.wheel.forget(this);
+    this.#forget?.();
+    this.#backoff?.cancel();
     if (this.#admitted !== null) this.#destination?.admission.leave(this.#admitted);
+    else this.#destination?.admission.forget(this);
     if (this.#streamKind !== null) this.#destination?.streams.closed(this.#streamKind);
     this.#body.settle();
     this.#record.outcome = outcome;
@@ -695,6 +705,14 @@ function earlier(one: number | null, other: number | null): number | null {
   if (one === null || other === null) return one ?? other;
   return Math.min(one, other);
 }
+
+const leftWhileDeciding: Outcome = {
+  flag: "DC",
+  side: "downstream",
+  repeat: "no",
+  status: 499,
+  detail: "the client left while policies decided",
+};
 
 /** Methods that may happen twice (RFC 9110 section 9.2.2). */
 const repeatable: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);

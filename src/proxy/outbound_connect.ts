@@ -38,11 +38,16 @@ export function serveOutboundConnect(exchange: ServerExchange, source: OutboundS
   if (found === null) return refuse(outcomes.noName(authority));
   if (!("name" in found)) return connect(found);
   const key = serviceKey(found);
-  parts.discovery.find(key, source.key, (absence) => {
+  const forget = parts.discovery.find(key, source.key, (absence) => {
     const destination = absence === null ? parts.state?.destinations.get(key) : undefined;
     if (destination === undefined) refuse(absence ?? outcomes.noService(key), source.labelOf(key));
     else connect(destination);
   });
+  if (forget === null) return;
+  near.left = (outcome) => {
+    forget();
+    refuse(outcome, source.labelOf(key));
+  };
 }
 
 /** Its routes ask for the server name, which a client says once it was answered. */

@@ -67,8 +67,6 @@ export function refuseOutboundTcp(
 
 class OutboundTcp implements TcpTaker, Taker, StreamOpening, Entrant {
   readonly flow: Flow;
-  /** A client that leaves tells it by `left`. */
-  readonly wanted = true;
   place: Claim<Taker> | null = null;
   readonly #record: CallRecord;
   #endpoint: LiveEndpoint | null = null;

@@ -1,4 +1,4 @@
-/** What became of requests that waited for their turn in vain: beyond the share of their client, or their client left. */
+/** What became of requests that waited for their turn in vain, beyond the share of their client. */
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { FairGate } from "./fair_gate.ts";
@@ -11,14 +11,6 @@ export interface ShareSpent<W> {
   readonly of: "requestsMax" | "connectionsMax" | "sharedConnectionsMax";
   readonly limit: "pendingMs" | "pendingMax";
 }
-
-export const leftWaiting: Outcome = {
-  flag: "DC",
-  side: "downstream",
-  repeat: "no",
-  status: 499,
-  detail: "the client left while its request waited",
-};
 
 /** `peer` is for words: whom the requests are for. */
 export function shareSpent<W>(peer: string, { gate, flow, of, limit }: ShareSpent<W>): Outcome {

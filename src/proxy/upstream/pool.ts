@@ -4,7 +4,7 @@
  * How many requests they carry is bounded, and shared by clients and callers; whoever has its share, or finds no connection
  * yet, waits for a bounded time.
  */
-import type { Net, Socket, SocketError, TlsClientOptions } from "../../../runtime/contract.ts";
+import type { Dial, Net, Socket, SocketError, TlsClientOptions } from "../../../runtime/contract.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
 import type { ClientConnection } from "../../http/exchange.ts";
 import type { Shard } from "../../http/shard.ts";
@@ -14,7 +14,7 @@ import type { OpenConnections } from "../open_connections.ts";
 import type { Claim } from "../share/claim.ts";
 import { FairGate } from "../share/fair_gate.ts";
 import type { Flow } from "../share/flow.ts";
-import { leftWaiting, shareSpent } from "../share/share_outcome.ts";
+import { shareSpent } from "../share/share_outcome.ts";
 import { dialOutcome } from "./dial_outcome.ts";
 import type { ConnectionEvents, PooledConnection, Speech } from "./speak.ts";
 
@@ -36,18 +36,26 @@ export interface PoolOptions {
 
 /**
  * Waits for a connection. Exactly one of the two is called, maybe from inside `acquire`; none after `leave`, which says that
- * its request is over too.
+ * its request is over too, or that nobody waits for the answer any more.
  */
 export interface Taker {
   /** Whose request it is. */
   readonly flow: Flow;
-  /** Whether anybody waits for the answer still. */
-  readonly wanted: boolean;
   /** The pool's own: what counts its request. */
   place: Claim<Taker> | null;
   /** Starts one request on it, at once. */
   connected(connection: ClientConnection): void;
   unreachable(outcome: Outcome): void;
+}
+
+/** A connection on its way. */
+interface PoolDial {
+  /** Begun before anybody needed it. */
+  readonly ahead: boolean;
+  /** Of the credential that it shows. */
+  readonly generation: number;
+  /** null until the host has taken it. */
+  handle: Dial | null;
 }
 
 export class Pool extends WheelEntry {
@@ -58,7 +66,8 @@ export class Pool extends WheelEntry {
   /** Their places are taken: they wait for a connection, since then. */
   readonly #waiting = new Map<Taker, number>();
   readonly #gate: FairGate<Taker>;
-  #dialling = 0;
+  /** Under way, the newest last. */
+  readonly #dials: PoolDial[] = [];
   /** How many requests a connection takes at once, as far as is known. */
   #streams: number;
   /** Where that is to be learned: connections that have not said it. */
@@ -107,9 +116,13 @@ export class Pool extends WheelEntry {
     else onLimit(speech.limit);
   }
 
-  /** Waits no longer, or has done with its connection. */
+  /** Waits no longer, or has done with its connection. A dial that nobody waits for any more is given up. */
   leave(taker: Taker): void {
-    if (this.#waiting.size > 0) this.#waiting.delete(taker);
+    if (this.#waiting.size > 0 && this.#waiting.delete(taker)) this.#endNeedlessDials();
+    this.#giveBack(taker);
+  }
+
+  #giveBack(taker: Taker): void {
     if (taker.place === null) return this.#gate.forget(taker);
     this.#gate.leave(taker.place);
     taker.place = null;
@@ -118,8 +131,7 @@ export class Pool extends WheelEntry {
   /** Its turn came. */
   #enter(taker: Taker, sinceMs: number): void {
     taker.place = taker.flow.claimOn(this.#gate);
-    if (taker.wanted) this.#connect(taker, sinceMs, this.options.shard.clock.now());
-    else this.#letDown(taker, leftWaiting);
+    this.#connect(taker, sinceMs, this.options.shard.clock.now());
   }
 
   #connect(taker: Taker, sinceMs: number, nowMs: number): void {
@@ -137,7 +149,8 @@ export class Pool extends WheelEntry {
   }
 
   #letDown(taker: Taker, outcome: Outcome): void {
-    this.leave(taker);
+    this.#waiting.delete(taker);
+    this.#giveBack(taker);
     taker.unreachable(outcome);
   }
 
@@ -184,31 +197,42 @@ export class Pool extends WheelEntry {
 
   /** Streams run short: the next connection is there before it is needed. */
   #dialAhead(): void {
-    if (this.#dialling + this.#unheard.size > 0 || this.#free.length > 1) return;
-    if (this.#open.size < this.options.speech.connectionsMax) this.#dial();
+    if (this.#dials.length + this.#unheard.size > 0 || this.#free.length > 1) return;
+    if (this.#open.size < this.options.speech.connectionsMax) this.#dial(true);
   }
 
-  /** Whether more wait than connections are on their way for. */
-  get #isShort(): boolean {
-    if (this.options.speech.learns)
-      return this.#waiting.size > 0 && this.#dialling + this.#unheard.size === 0;
-    return this.#waiting.size > this.#dialling * this.#streams;
+  /** Whether more wait than so many dials are for. */
+  #isShort(dials: number): boolean {
+    if (this.options.speech.learns) return this.#waiting.size > 0 && dials + this.#unheard.size === 0;
+    return this.#waiting.size > dials * this.#streams;
   }
 
   #dialForWaiting(): void {
     const { speech, onLimit } = this.options;
-    while (this.#isShort) {
-      if (this.#open.size + this.#dialling >= speech.connectionsMax) {
+    while (this.#isShort(this.#dials.length)) {
+      if (this.#open.size + this.#dials.length >= speech.connectionsMax) {
         onLimit(speech.limit);
         break;
       }
-      if (!this.#dial()) return;
+      if (!this.#dial(false)) return;
     }
     this.#watchWaiting();
   }
 
+  /** Those that were begun for whoever waited, and are more than need be now. */
+  #endNeedlessDials(): void {
+    const dials = this.#dials;
+    for (let at = dials.length - 1; at >= 0; at--) {
+      if (this.#isShort(dials.length - 1)) return;
+      const dial = dials[at] as PoolDial;
+      if (dial.ahead) continue;
+      dials.splice(at, 1);
+      dial.handle?.cancel();
+    }
+  }
+
   /** False when it cannot even be tried: everybody who waits was told. */
-  #dial(): boolean {
+  #dial(ahead: boolean): boolean {
     const { net, host, port, connectMs, tls } = this.options;
     const secured = tls === null ? undefined : tls();
     if (typeof secured === "string") {
@@ -216,27 +240,27 @@ export class Pool extends WheelEntry {
       for (const taker of [...this.#waiting.keys()]) this.#letDown(taker, outcome);
       return false;
     }
-    const generation = this.#generation;
-    this.#dialling++;
-    net.connect(
+    const dial: PoolDial = { ahead, generation: this.#generation, handle: null };
+    this.#dials.push(dial);
+    dial.handle = net.connect(
       { host, port, timeoutMs: connectMs, ...(secured === undefined ? {} : { tls: secured }) },
       {
-        opened: (socket) => this.#opened(socket, generation).handler,
-        failed: (error) => this.#failed(error),
+        opened: (socket) => this.#opened(socket, dial).handler,
+        failed: (error) => this.#failed(error, dial),
       },
     );
     return true;
   }
 
-  #opened(socket: Socket, generation: number): PooledConnection {
+  #opened(socket: Socket, dial: PoolDial): PooledConnection {
     const { shard, speech, open } = this.options;
-    this.#dialling--;
+    this.#dials.splice(this.#dials.indexOf(dial), 1);
     shard.enter();
     const connection = speech.begin(socket, this.#events, this.#streams);
     this.#open.add(connection);
     if (speech.learns) this.#unheard.add(connection);
     open?.addUpstream(connection, socket.tls?.peer ?? null);
-    if (generation === this.#generation) this.#release(connection);
+    if (dial.generation === this.#generation) this.#release(connection);
     else {
       connection.retire();
       this.#dialForWaiting();
@@ -245,9 +269,9 @@ export class Pool extends WheelEntry {
     return connection;
   }
 
-  #failed(error: SocketError): void {
+  #failed(error: SocketError, dial: PoolDial): void {
     const { shard, peer, speech } = this.options;
-    this.#dialling--;
+    this.#dials.splice(this.#dials.indexOf(dial), 1);
     shard.enter();
     const inVain = speech.learns ? this.#waiting.size : speech.streams;
     for (const taker of [...this.#waiting.keys()].slice(0, inVain))
@@ -262,8 +286,7 @@ export class Pool extends WheelEntry {
     while (this.#waiting.size > 0 && connection.room > 0) {
       const taker = this.#waiting.keys().next().value as Taker;
       this.#waiting.delete(taker);
-      if (taker.wanted) taker.connected(connection);
-      else this.#letDown(taker, leftWaiting);
+      taker.connected(connection);
     }
     if (connection.room <= 0) return;
     if (this.#retired) connection.retire();
@@ -291,7 +314,7 @@ export class Pool extends WheelEntry {
     if (this.#unheard.delete(connection)) this.#streams = this.options.speech.streams;
     const at = this.#free.indexOf(connection);
     if (at >= 0) this.#free.splice(at, 1);
-    if (this.#isShort) this.#dialForWaiting();
+    if (this.#isShort(this.#dials.length)) this.#dialForWaiting();
   }
 
   #watchWaiting(): void {
