@@ -6,6 +6,7 @@ import { openOperator } from "../app/operator.ts";
 import { readDocuments } from "../app/operator_lists.ts";
 import { printableLines } from "../base/printable.ts";
 import { UserError } from "../base/user_error.ts";
+import { appliedKinds } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { ControlRefusal } from "../api/control.ts";
 import { repeated, type Cli } from "./command.ts";
@@ -49,11 +50,11 @@ export function registerGet(program: Command, cli: Cli): void {
   const get = program
     .command("get")
     .description("print the documents that stand, as they were applied")
-    .argument("[kind]", "Service, HTTPRoute, Access and so on; all when left out")
+    .argument("[kind]", `${appliedKinds.join(", ")}; all when left out`)
     .argument("[name]", "name, or name.namespace")
     .action(async (kind: string | undefined, name: string | undefined) => {
       const terminal = cli.terminal(get);
-      if (kind !== undefined) await requireKind(kind);
+      if (kind !== undefined) requireKind(kind);
       const operator = await openOperator(cli.runtime, cli.folder(get));
       const all = await readDocuments(operator);
       operator.close();
@@ -78,12 +79,9 @@ function showDocuments(terminal: Terminal, documents: string): void {
     );
 }
 
-async function requireKind(kind: string): Promise<void> {
-  const { kinds } = await import("../config/schema.ts");
-  // Machine documents stay on their machine.
-  const applied = kinds.filter((known) => known !== "Machine");
-  if (applied.some((known) => known.toLowerCase() === kind.toLowerCase())) return;
-  throw new UserError(`There is no kind "${kind}": expected ${applied.join(", ")}`);
+function requireKind(kind: string): void {
+  if (appliedKinds.some((known) => known.toLowerCase() === kind.toLowerCase())) return;
+  throw new UserError(`There is no kind "${kind}": expected ${appliedKinds.join(", ")}`);
 }
 
 function showApplied(terminal: Terminal, answer: ApplyAnswer, dryRun: boolean): void {

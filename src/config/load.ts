@@ -2,14 +2,16 @@
  * Files in, documents and all problems out. A set is unordered: file names and positions never matter. Never throws for
  * what somebody wrote, and costs time in proportion to it.
  */
-import type { Document, MachineDocument } from "../model/document.ts";
+import type { Document, MachineDocument, ServiceDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { defaultNamespace, serviceKey } from "../model/service.ts";
-import { checkDocument } from "./check_document.ts";
-import { crossCheck, type LoadContext } from "./cross_check.ts";
-import { expandDocument, expandMachine, resolveService } from "./expand.ts";
+import { DocumentSet, type LoadContext } from "./document_set.ts";
+import { resolveService } from "./fields.ts";
 import type { Issue } from "./issue.ts";
-import { issueAt, readDocument } from "./read_document.ts";
+import { issueAt } from "./issue_at.ts";
+import type { Placed, ReportOn } from "./kind.ts";
+import { kinds } from "./kinds.ts";
+import { readDocument } from "./read_document.ts";
 import { parseYaml, type YamlDocument } from "./yaml_file.ts";
 
 export interface TextFile {
@@ -17,38 +19,31 @@ export interface TextFile {
   readonly text: string;
 }
 
-/** A document with the place it came from, for problems that are found later. */
-export interface LoadedDocument {
-  readonly document: Document;
-  readonly source: YamlDocument;
-}
+/** What is applied to the mesh. */
+export type LoadedDocument = Placed<Document>;
 
 export interface LoadResult {
   readonly documents: readonly LoadedDocument[];
-  readonly machines: readonly { readonly machine: MachineDocument; readonly source: YamlDocument }[];
+  readonly machines: readonly Placed<MachineDocument>[];
   /** In order of place. Errors among them: nothing of this set may take effect. */
   readonly issues: readonly Issue[];
 }
 
 export function loadDocuments(files: readonly TextFile[], context: LoadContext): LoadResult {
   const issues: Issue[] = [];
-  const loaded: LoadedDocument[] = [];
-  const machines: { machine: MachineDocument; source: YamlDocument }[] = [];
+  const documents: LoadedDocument[] = [];
+  const machines: Placed<MachineDocument>[] = [];
   const sources = parseFiles(files, issues);
   const unreadable = issues.length > 0 ? null : new Set<string>();
   for (const source of sources) {
-    const read = readDocument(source, issues);
-    if (read === null) {
-      unreadable?.add(nameIn(source.value));
-      continue;
-    }
-    checkDocument(source, read, issues);
-    if (read.kind === "Machine") machines.push({ machine: expandMachine(read.value), source });
-    else loaded.push({ document: expandDocument(read), source });
+    const document = readDocument(source, issues);
+    if (document === null) unreadable?.add(nameIn(source.value));
+    else if (document.kind === "Machine") machines.push({ document, source });
+    else documents.push({ document, source });
   }
-  findDuplicates(loaded, issues);
-  crossCheck(loaded, { ...context, unreadable }, issues);
-  return { documents: loaded, machines, issues: boundedInOrder(issues) };
+  findDuplicates(documents, issues);
+  crossCheck(documents, new DocumentSet({ ...context, services: servicesIn(documents), unreadable }), issues);
+  return { documents, machines, issues: boundedInOrder(issues) };
 }
 
 /** The one Machine document of a file. */
@@ -58,7 +53,7 @@ export function loadMachine(
 ): { readonly machine: MachineDocument | null; readonly issues: readonly Issue[] } {
   const { machines, documents, issues } = loadDocuments([{ file, text }], { policies: null });
   const [first, second] = machines;
-  const machine = first?.machine ?? null;
+  const machine = first?.document ?? null;
   const found = [...issues];
   const wrong = (message: string): void =>
     void found.push({ file, line: 1, column: 1, severity: "error", message });
@@ -109,6 +104,30 @@ function findDuplicates(loaded: readonly LoadedDocument[], issues: Issue[]): voi
     const message = `there is already the ${document.kind} "${document.name}" at ${before.file}:${line}`;
     issues.push(issueAt(source, ["name"], message));
   }
+}
+
+/** By key; of two with the same one the first. */
+function servicesIn(loaded: readonly LoadedDocument[]): ReadonlyMap<string, ServiceDocument> {
+  const services = new Map<string, ServiceDocument>();
+  for (const { document } of loaded) {
+    if (document.kind !== "Service") continue;
+    const key = serviceKey(document);
+    if (!services.has(key)) services.set(key, document);
+  }
+  return services;
+}
+
+function crossCheck(loaded: readonly LoadedDocument[], set: DocumentSet, issues: Issue[]): void {
+  for (const each of loaded) {
+    if (issues.length > limits.documentIssuesMax) return;
+    kinds[each.document.kind].crossCheck(each, set, issues);
+  }
+  const report: ReportOn = (source, ...issue) => {
+    if (issues.length > limits.documentIssuesMax) return false;
+    issues.push(issueAt(source, ...issue));
+    return true;
+  };
+  for (const kind of Object.values(kinds)) kind.crossCheckAll(loaded, report);
 }
 
 /** Sorted by place; the rest of too many is counted, and errors come before warnings in what is kept. */

@@ -1,131 +1,33 @@
-/** One YAML value against the schema of its kind: the typed value, or every problem with its place. */
-import * as v from "valibot";
-import { nearest, suggestion, type Issue } from "./issue.ts";
-import { kinds, plannedFields, schemas, type Kind, type Written } from "./schema.ts";
-import type { Path, YamlDocument } from "./yaml_file.ts";
-
-/** A value with its kind, so that a switch over the kind tells the value's type. */
-export type ReadDocument = { [K in Kind]: { readonly kind: K; readonly value: Written<K> } }[Kind];
+/** One YAML value: which kind of document it is, and what that kind makes of it. */
+import type { AnyDocument } from "../model/document.ts";
+import { suggestion, type Issue } from "./issue.ts";
+import { issueAt } from "./issue_at.ts";
+import { kindNames, kindNamed } from "./kinds.ts";
+import { valueText } from "./read_fields.ts";
+import type { YamlDocument } from "./yaml_file.ts";
 
 /** Adds to `issues` and answers null when the document does not fit. */
-export function readDocument(document: YamlDocument, issues: Issue[]): ReadDocument | null {
-  const { value } = document;
+export function readDocument(source: YamlDocument, issues: Issue[]): AnyDocument | null {
+  const { value } = source;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    issues.push(issueAt(document, [], "Expected a document with kind and name"));
+    issues.push(issueAt(source, [], "Expected a document with kind and name"));
     return null;
   }
   const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
   if (apiVersion !== undefined) {
     const message = "this version reads the flat form only: kind, name and the fields of spec side by side";
-    issues.push(issueAt(document, ["apiVersion"], message, { key: true }));
+    issues.push(issueAt(source, ["apiVersion"], message, { key: true }));
     return null;
   }
-  if (!isKind(kind)) {
-    issues.push(unknownKind(document, kind));
-    return null;
-  }
-  const parsed = v.safeParse(schemas[kind], value);
-  if (parsed.success) return { kind, value: parsed.output } as ReadDocument;
-  for (const issue of parsed.issues) issues.push(...describe(document, schemas[kind], issue));
+  const known = kindNamed(kind);
+  if (known !== null) return known.read(source, issues);
+  issues.push(unknownKind(source, kind));
   return null;
 }
 
-export function issueAt(
-  document: YamlDocument,
-  path: Path,
-  message: string,
-  options: { readonly severity?: Issue["severity"]; readonly key?: boolean } = {},
-): Issue {
-  const shown = pathText(path);
-  return {
-    file: document.file,
-    ...document.place(path, options.key === true),
-    severity: options.severity ?? "error",
-    message: shown === "" ? message : `${shown}: ${message}`,
-  };
-}
-
-function isKind(kind: unknown): kind is Kind {
-  return kinds.includes(kind as Kind);
-}
-
-function unknownKind(document: YamlDocument, kind: unknown): Issue {
-  const known = `known kinds are ${kinds.join(", ")}`;
-  if (kind === undefined) return issueAt(document, [], `kind: this field is missing; ${known}`);
-  const near = typeof kind === "string" ? suggestion(kind, kinds) : "";
-  return issueAt(document, ["kind"], `${valueText(kind)} is not known; ${known}${near}`);
-}
-
-function describe(document: YamlDocument, schema: v.GenericSchema, issue: v.BaseIssue<unknown>): Issue[] {
-  const path: Path = (issue.path ?? []).map((item) => item.key as string | number);
-  if (issue.type === "strict_object" && issue.expected === "never")
-    return unknownFields(document, schema, path.slice(0, -1));
-  if (issue.type === "strict_object") {
-    const wanted = v.safeParse(schemaAt(schema, document.value, path), undefined).issues?.[0];
-    const expected = wanted === undefined ? "" : `, expected ${expectedText(wanted)}`;
-    return [issueAt(document, path, `this field is missing${expected}`)];
-  }
-  const key = (issue.path?.at(-1) as { origin?: string } | undefined)?.origin === "key";
-  const message = `${valueText(issue.input)} does not fit, expected ${expectedText(issue)}`;
-  return [issueAt(document, path, message, { key })];
-}
-
-/** Our own messages say what was expected; the library's begin with "Invalid". */
-function expectedText(issue: v.BaseIssue<unknown>): string {
-  return issue.message.startsWith("Invalid ") ? (issue.expected ?? issue.message) : issue.message;
-}
-
-/** The library stops at the first one of a mapping. */
-function unknownFields(document: YamlDocument, schema: v.GenericSchema, path: Path): Issue[] {
-  const known = Object.keys(partsOf(schemaAt(schema, document.value, path)).entries ?? {});
-  const written = path.reduce<unknown>((value, step) => (value as Readable)[step], document.value);
-  return Object.keys(written as object)
-    .filter((field) => !known.includes(field))
-    .map((field) => {
-      const planned = plannedFields.has(field) && nearest(field, known) === null;
-      const message = planned
-        ? "this version does not support this field yet"
-        : `this field is not known${suggestion(field, known, `; known are ${known.join(", ")}`)}`;
-      return issueAt(document, [...path, field], message, { key: true });
-    });
-}
-
-type Readable = Record<string | number, unknown>;
-
-/** What the schema expects at a path of the input. */
-function schemaAt(schema: v.GenericSchema, input: unknown, path: Path): v.GenericSchema {
-  const { wrapped, getter, entries, item, value } = partsOf(schema);
-  if (wrapped !== undefined) return schemaAt(wrapped, input, path);
-  if (getter !== undefined) return schemaAt(getter(input), input, path);
-  const [step, ...rest] = path;
-  const below = step === undefined ? undefined : (entries?.[step] ?? item ?? value);
-  if (step === undefined || below === undefined) return schema;
-  return schemaAt(below, (input as Readable)[step], rest);
-}
-
-interface SchemaParts {
-  readonly wrapped?: v.GenericSchema;
-  readonly getter?: (input: unknown) => v.GenericSchema;
-  readonly entries?: Record<string, v.GenericSchema>;
-  readonly item?: v.GenericSchema;
-  readonly value?: v.GenericSchema;
-}
-
-/** The last schema of a pipe tells the shape. */
-function partsOf(schema: v.GenericSchema): SchemaParts {
-  const { pipe = [] } = schema as { pipe?: readonly { readonly kind: string }[] };
-  return (pipe.findLast((each) => each.kind === "schema") ?? schema) as SchemaParts;
-}
-
-function pathText(path: Path): string {
-  return path.reduce<string>((text, step) => {
-    if (typeof step === "number") return `${text}[${step}]`;
-    const plain = /^[\w-]+$/.test(step) ? step : JSON.stringify(step);
-    return text === "" ? plain : `${text}.${plain}`;
-  }, "");
-}
-
-function valueText(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+function unknownKind(source: YamlDocument, kind: unknown): Issue {
+  const known = `known kinds are ${kindNames.join(", ")}`;
+  if (kind === undefined) return issueAt(source, [], `kind: this field is missing; ${known}`);
+  const near = typeof kind === "string" ? suggestion(kind, kindNames) : "";
+  return issueAt(source, ["kind"], `${valueText(kind)} is not known; ${known}${near}`);
 }

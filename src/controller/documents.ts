@@ -12,7 +12,8 @@ import {
 import { Page, type PageQuery } from "../api/pages.ts";
 import { Refusal } from "../api/problem.ts";
 import { documentKey, loadDocuments, type LoadedDocument, type LoadResult } from "../config/load.ts";
-import { issueAt } from "../config/read_document.ts";
+import { issueAt } from "../config/issue_at.ts";
+import { appliedKinds } from "../model/document.ts";
 import {
   documentsMark,
   registryKeyOf,
@@ -182,12 +183,13 @@ function namesIn(key: string): { readonly kind: string; readonly namespace: stri
   return { kind, namespace, name };
 }
 
-/** Services before what refers to them. */
+/** Services before what refers to them; last what another version of heddle applied and this one does not know. */
 function orderOf(document: {
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
 }): string {
-  const rank = document.kind === "Service" ? 0 : 1;
-  return `${rank}/${document.kind}/${document.namespace}/${document.name}`;
+  const known = (appliedKinds as readonly string[]).indexOf(document.kind);
+  const rank = known < 0 ? appliedKinds.length : known;
+  return `${String(rank).padStart(2, "0")}/${document.kind}/${document.namespace}/${document.name}`;
 }

@@ -1,9 +1,8 @@
 /** Where documents use policies: their options are put to each policy's own schema, and say where it may lead. */
 import type { ApiIssue } from "../api/messages.ts";
 import { documentKey, type LoadedDocument } from "../config/load.ts";
-import { issueAt } from "../config/read_document.ts";
-import type { Path } from "../config/yaml_file.ts";
-import type { Document, PolicyUse } from "../model/document.ts";
+import { issueAt } from "../config/issue_at.ts";
+import { kinds } from "../config/kinds.ts";
 import { limits } from "../model/limits.ts";
 import { servicesNamedIn } from "../policy/named_services.ts";
 import type { StoredPolicy } from "./catalog.ts";
@@ -35,7 +34,7 @@ export async function checkPolicyUses(
   const processes = new Set<string>();
   for (const { document, source } of documents) {
     const reached = new Set<string>();
-    for (const { use, path } of usesOf(document)) {
+    for (const { use, path } of kinds[document.kind].policyUses(document)) {
       const policy = policies.get(use.use);
       if (policy === undefined) continue;
       // Those that ship share one.
@@ -49,7 +48,7 @@ export async function checkPolicyUses(
         const place = [...path, "with", ...issue.path.split(".").filter((step) => step !== "")];
         issues.push(issueAt(source, place, `${issue.message} (an option of the policy "${use.use}")`));
       }
-      for (const key of servicesNamedIn(use.with, namespaceOf(document))) reached.add(key);
+      for (const key of servicesNamedIn(use.with, document.namespace)) reached.add(key);
     }
     if (reached.size > 0) leadsTo.set(documentKey(document), [...reached].sort());
   }
@@ -60,17 +59,4 @@ export async function checkPolicyUses(
 function tooMany(name: string): string {
   const most = limits.policyProcessesMax;
   return `the policy "${name}" is one too many: documents may use ${most} different policies, those that ship with heddle counted as one (policyProcessesMax)`;
-}
-
-function usesOf(document: Document): { readonly use: PolicyUse; readonly path: Path }[] {
-  const placed = (uses: readonly PolicyUse[], path: Path) =>
-    uses.map((use, at) => ({ use, path: [...path, "policies", at] }));
-  if (document.kind === "Service") return placed(document.policies, []);
-  if (document.kind !== "HTTPRoute") return [];
-  return document.rules.flatMap((rule, at) => placed(rule.policies, ["rules", at]));
-}
-
-/** Of the service whose requests its policies are asked about: names in their options mean services beside it. */
-function namespaceOf(document: Document): string {
-  return document.kind === "HTTPRoute" ? document.service.namespace : document.namespace;
 }

@@ -4,7 +4,21 @@
  */
 import type { EscapedSlashes, Protocol, ServiceName, Transport } from "./service.ts";
 
+/** What is applied to the mesh. */
 export type Document = ServiceDocument | HttpRouteDocument | TlsRouteDocument | AccessDocument;
+
+/** A `Machine` too, which stays on its machine. */
+export type AnyDocument = Document | MachineDocument;
+
+const places: Readonly<Record<Document["kind"], number>> = {
+  Service: 0,
+  HTTPRoute: 1,
+  TLSRoute: 2,
+  Access: 3,
+};
+
+/** Kinds that are applied, in the order in which lists show them: services before what refers to them. */
+export const appliedKinds = Object.keys(places) as readonly Document["kind"][];
 
 export type Balance = "round-robin" | "ewma";
 

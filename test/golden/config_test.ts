@@ -16,7 +16,7 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith(".yaml")))
     const text = readFileSync(join(folder, file), "utf8");
     const { documents, machines, issues } = loadDocuments([{ file, text }], { policies: ["header-route"] });
     const lines = issues.map((issue) => `${issue.severity}: ${issueText(issue)}`);
-    const models = [...documents.map((each) => each.document), ...machines.map((each) => each.machine)];
+    const models = [...documents.map((each) => each.document), ...machines.map((each) => each.document)];
     const fits = !issues.some((issue) => issue.severity === "error");
     if (fits) lines.push(JSON.stringify(models, null, 2));
     expectGolden(join(folder, file.replace(".yaml", ".expected")), `${lines.join("\n")}\n`);

@@ -1,0 +1,24 @@
+/** Every kind of document that there is. What needs to know them asks here; a kind is registered nowhere else. */
+import type { AnyDocument } from "../model/document.ts";
+import type { Kind } from "./kind.ts";
+import { access } from "./kinds/access.ts";
+import { httpRoute } from "./kinds/http_route.ts";
+import { machine } from "./kinds/machine.ts";
+import { service } from "./kinds/service.ts";
+import { tlsRoute } from "./kinds/tls_route.ts";
+
+/** In the order in which problems name them. A kind that is missing here is a type error. */
+export const kinds: Readonly<Record<AnyDocument["kind"], Kind>> = {
+  Service: service,
+  HTTPRoute: httpRoute,
+  TLSRoute: tlsRoute,
+  Access: access,
+  Machine: machine,
+};
+
+export const kindNames: readonly string[] = Object.keys(kinds);
+
+/** null: there is no such kind. */
+export function kindNamed(name: unknown): Kind | null {
+  return typeof name === "string" && Object.hasOwn(kinds, name) ? kinds[name as AnyDocument["kind"]] : null;
+}

@@ -1,0 +1,101 @@
+/** `kind: Access`: who may call a service, and with which requests. */
+import * as v from "valibot";
+import type { AccessDocument, AccessRule, ServiceDocument } from "../../model/document.ts";
+import { defaultNamespace, serviceKey } from "../../model/service.ts";
+import { declaresRequests, protocolText } from "../document_set.ts";
+import { common, isServiceName, list, method, object, resolveService, serviceName } from "../fields.ts";
+import { defineKind, type Neighbourhood } from "../kind.ts";
+import { checkSlashes, isPath, pathForm } from "../parts/paths.ts";
+import type { Path } from "../yaml_file.ts";
+
+const path = v.pipe(
+  v.string(pathForm),
+  v.maxLength(4096, "a path of at most 4096 characters"),
+  v.check(
+    (text) => isPath(text.endsWith("/*") ? text.slice(0, -1) : text),
+    `${pathForm}, or one that ends in /*`,
+  ),
+  v.check((text) => !text.replace(/\/\*$/, "/").includes("*"), "* only as the whole last segment"),
+);
+const sourceForm = "a service such as web, a SPIFFE ID, one that ends in /*, any-mesh or any";
+const rules = v.optional(
+  list(
+    object({
+      from: v.pipe(v.string(sourceForm), v.check(isSource, sourceForm)),
+      methods: v.optional(list(method, 32)),
+      paths: v.optional(list(path, 64)),
+    }),
+    256,
+  ),
+);
+
+const schema = object({
+  kind: v.literal("Access"),
+  ...common,
+  service: serviceName,
+  mode: v.optional(v.picklist(["enforce", "audit"], "enforce or audit")),
+  deny: rules,
+  allow: rules,
+});
+
+function isSource(text: string): boolean {
+  if (text === "any" || text === "any-mesh") return true;
+  if (!text.startsWith("spiffe://")) return isServiceName(text);
+  const [domain = "", ...segments] = text.slice("spiffe://".length).split("/");
+  const fits = (segment: string, at: number): boolean =>
+    (segment === "*" && at === segments.length - 1) ||
+    (/^[A-Za-z0-9._-]+$/.test(segment) && !/^\.{1,2}$/.test(segment));
+  return /^[a-z0-9._-]{1,255}$/.test(domain) && segments.length > 0 && segments.every(fits);
+}
+
+function expand(written: v.InferOutput<typeof schema>): AccessDocument {
+  const namespace = written.namespace ?? defaultNamespace;
+  return {
+    kind: "Access",
+    name: written.name,
+    namespace,
+    service: resolveService(written.service, namespace),
+    mode: written.mode ?? "enforce",
+    deny: expandRules(written.deny),
+    allow: expandRules(written.allow),
+  };
+}
+
+function expandRules(written: v.InferOutput<typeof rules>): AccessRule[] {
+  return (written ?? []).map((each) => ({
+    from: each.from,
+    methods: each.methods ?? [],
+    paths: each.paths ?? [],
+  }));
+}
+
+function crossCheck(document: AccessDocument, around: Neighbourhood): void {
+  const { set, report } = around;
+  const service = set.find(document.service, { path: ["service"] }, report);
+  for (const list of ["deny", "allow"] as const) {
+    document[list].forEach((rule, at) => {
+      checkRequests(rule, service, [list, at], around);
+      const { from } = rule;
+      if (from === "any" || from === "any-mesh" || from.startsWith("spiffe://")) return;
+      const advice = " (declare it, or write its SPIFFE ID)";
+      set.find(resolveService(from, document.namespace), { path: [list, at, "from"], advice }, report);
+    });
+  }
+}
+
+/** Methods and paths are those of requests. */
+function checkRequests(
+  rule: AccessRule,
+  service: ServiceDocument | null,
+  around: Path,
+  { report }: Neighbourhood,
+): void {
+  for (const field of ["methods", "paths"] as const) {
+    if (service === null || declaresRequests(service) || rule[field].length === 0) continue;
+    const message = `${field} need protocol http, http2 or grpc, but ${serviceKey(service)} has ${protocolText(service)}`;
+    report([...around, field], message, { key: true });
+  }
+  rule.paths.forEach((path, index) => checkSlashes(service, path, [...around, "paths", index], report));
+}
+
+export const access = defineKind({ name: "Access", schema, expand, crossCheck });

@@ -1,0 +1,276 @@
+/** `kind: HTTPRoute`: which requests to a service go where, and what happens to them on the way. */
+import * as v from "valibot";
+import { compileExpression } from "../../model/expression.ts";
+import type {
+  HeaderMatch,
+  HttpRouteDocument,
+  PathMatch,
+  RouteMatch,
+  RouteRule,
+} from "../../model/document.ts";
+import { defaultNamespace, serviceKey } from "../../model/service.ts";
+import { declaresRequests, type Fit } from "../document_set.ts";
+import {
+  common,
+  duration,
+  flag,
+  list,
+  method,
+  name,
+  object,
+  resolveService,
+  serviceName,
+} from "../fields.ts";
+import type { Report } from "../issue_at.ts";
+import { defineKind, type Neighbourhood, type Placed, type PlacedUse, type ReportOn } from "../kind.ts";
+import {
+  backendFields,
+  checkBackendForms,
+  checkBackends,
+  checkRouteNamespace,
+  expandBackends,
+} from "../parts/backends.ts";
+import { checkSlashes, isPath, pathForm } from "../parts/paths.ts";
+import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
+import { record } from "../record.ts";
+import type { Path } from "../yaml_file.ts";
+
+const tokenForm = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}$/;
+const path = v.pipe(
+  v.string(pathForm),
+  v.maxLength(4096, "a path of at most 4096 characters"),
+  v.check(isPath, pathForm),
+);
+const expression = v.pipe(
+  v.string("a regular expression"),
+  v.check(isExpression, (issue) => expressionForm(issue.input)),
+);
+const exactValue = v.pipe(
+  v.string("the header's value"),
+  v.maxLength(4096, "a value of at most 4096 characters"),
+);
+const headerName = v.pipe(v.string("a header name"), v.regex(tokenForm, "a header name"));
+const exactHeader = object({
+  type: v.optional(v.picklist(["Exact", "RegularExpression"], "Exact or RegularExpression")),
+  name: headerName,
+  value: exactValue,
+});
+const expressionHeader = object({
+  type: v.literal("RegularExpression"),
+  name: headerName,
+  value: expression,
+});
+const plainPath = object({
+  type: v.optional(
+    v.picklist(["Exact", "PathPrefix", "RegularExpression"], "Exact, PathPrefix or RegularExpression"),
+  ),
+  value: path,
+});
+const expressionPath = object({ type: v.literal("RegularExpression"), value: expression });
+/** `/x` prefix, `= /x` exact, `~ ^/x` expression. */
+const shortPath = v.pipe(
+  v.string(),
+  v.check((text) => /^(?:\/|= \/|~ )/.test(text), '/prefix, "= /exact" or "~ ^/expression"'),
+  v.check(
+    (text) => !text.startsWith("~ ") || isExpression(text.slice(2)),
+    (issue) => expressionForm(issue.input.slice(2)),
+  ),
+  v.check((text) => text.startsWith("~ ") || isPath(text.replace(/^= /, "")), pathForm),
+);
+const match = object({
+  path: v.optional(
+    v.lazy((input) =>
+      typeof input === "string" ? shortPath : isExpressionType(input) ? expressionPath : plainPath,
+    ),
+  ),
+  method: v.optional(method),
+  headers: v.optional(
+    v.lazy((input) =>
+      Array.isArray(input)
+        ? list(
+            v.lazy((each) => (isExpressionType(each) ? expressionHeader : exactHeader)),
+            16,
+          )
+        : record(headerName, exactValue),
+    ),
+  ),
+});
+const rule = object({
+  name: v.optional(name),
+  match: v.optional(match),
+  matches: v.optional(list(match, 64, 1)),
+  ...backendFields,
+  timeouts: v.optional(object({ request: v.optional(duration) })),
+  idempotent: v.optional(flag),
+  policies,
+});
+
+const schema = object({
+  kind: v.literal("HTTPRoute"),
+  ...common,
+  service: serviceName,
+  order: v.optional(v.pipe(v.number("a whole number"), v.safeInteger("a whole number"))),
+  rules: list(rule, 16, 1),
+});
+
+type Written = v.InferOutput<typeof schema>;
+type WrittenRule = v.InferOutput<typeof rule>;
+type WrittenMatch = v.InferOutput<typeof match>;
+
+function isExpressionType(input: unknown): boolean {
+  return (
+    typeof input === "object" && input !== null && (input as { type?: unknown }).type === "RegularExpression"
+  );
+}
+
+function isExpression(text: string): boolean {
+  return compileExpression(text).ok;
+}
+
+function expressionForm(text: string): string {
+  const result = compileExpression(text);
+  return `a regular expression that takes linear time, but ${result.ok ? "" : result.problem}`;
+}
+
+function expand(written: Written): HttpRouteDocument {
+  const namespace = written.namespace ?? defaultNamespace;
+  return {
+    kind: "HTTPRoute",
+    name: written.name,
+    namespace,
+    service: resolveService(written.service, namespace),
+    order: written.order ?? 0,
+    rules: written.rules.map((rule, at) => expandRule(rule, at, namespace)),
+  };
+}
+
+function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule {
+  const requestMs = rule.timeouts?.request ?? 0;
+  return {
+    name: rule.name ?? `rule-${at}`,
+    matches: (rule.matches ?? [rule.match ?? {}]).map(expandMatch),
+    backends: expandBackends(rule, namespace),
+    // 0s means none (GEP-2257).
+    requestTimeoutMs: requestMs === 0 ? null : requestMs,
+    policies: expandPolicies(rule.policies),
+    idempotent: rule.idempotent ?? false,
+  };
+}
+
+function expandMatch(written: WrittenMatch): RouteMatch {
+  return {
+    path: expandPath(written.path),
+    method: written.method ?? null,
+    headers: expandHeaders(written.headers),
+  };
+}
+
+function expandPath(path: WrittenMatch["path"]): PathMatch {
+  if (path === undefined) return { type: "PathPrefix", value: "/" };
+  if (typeof path !== "string") return pathMatch(path.type ?? "PathPrefix", path.value);
+  if (path.startsWith("= ")) return pathMatch("Exact", path.slice(2));
+  if (path.startsWith("~ ")) return pathMatch("RegularExpression", path.slice(2));
+  return pathMatch("PathPrefix", path);
+}
+
+/** A prefix matches whole segments, so a slash at its end says nothing and must not make it look longer. */
+function pathMatch(type: PathMatch["type"], value: string): PathMatch {
+  const plain = type === "PathPrefix" && value.length > 1 && value.endsWith("/") ? value.slice(0, -1) : value;
+  return { type, value: plain };
+}
+
+/** Of equal names only the first counts (Gateway API). */
+function expandHeaders(headers: WrittenMatch["headers"]): HeaderMatch[] {
+  const listed: HeaderMatch[] = Array.isArray(headers)
+    ? headers.map((each) => ({
+        type: each.type ?? "Exact",
+        name: each.name.toLowerCase(),
+        value: each.value,
+      }))
+    : Object.entries(headers ?? {}).map(([name, value]) => ({
+        type: "Exact",
+        name: name.toLowerCase(),
+        value,
+      }));
+  const seen = new Set<string>();
+  return listed.filter((each) => !seen.has(each.name) && seen.add(each.name));
+}
+
+function check(written: Written, report: Report): void {
+  const names = new Set<string>();
+  written.rules.forEach((rule, at) => {
+    const path: Path = ["rules", at];
+    const name = rule.name ?? `rule-${at}`;
+    if (names.has(name)) report([...path, "name"], `"${name}" names two rules of this route`);
+    names.add(name);
+    if (rule.match !== undefined && rule.matches !== undefined)
+      report([...path, "match"], "match and matches exclude each other", { key: true });
+    checkBackendForms(rule, path, report);
+  });
+}
+
+const requests = { needs: "protocol http, http2 or grpc", fits: declaresRequests };
+const asRoute: Fit = { what: "a route", ...requests };
+const asBackend: Fit = { what: "a backend of a route", ...requests };
+
+function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
+  const { set, report } = around;
+  const service = set.findFit(document.service, asRoute, { path: ["service"] }, report);
+  checkRouteNamespace(document, report);
+  document.rules.forEach((rule, at) => {
+    for (const { path } of rule.matches)
+      if (path.type !== "RegularExpression") checkSlashes(service, path.value, ["rules", at], report);
+    checkPolicies(placedPolicies(rule.policies, ["rules", at]), around);
+    checkBackends(rule.backends, ["rules", at], asBackend, around);
+  });
+}
+
+interface RulePlace extends Placed<HttpRouteDocument> {
+  readonly rule: number;
+}
+
+/** Two rules for the same requests: only the first in order of precedence is ever used. */
+function checkOverlaps(all: readonly Placed<HttpRouteDocument>[], report: ReportOn): void {
+  const places = all.flatMap(({ document, source }) =>
+    document.rules.map((_, rule): RulePlace => ({ document, source, rule })),
+  );
+  const first = new Map<string, RulePlace>();
+  for (const place of places.sort(byPrecedence)) {
+    for (const match of place.document.rules[place.rule]?.matches ?? []) {
+      const headers = [...match.headers].sort((a, b) => (a.name < b.name ? -1 : 1));
+      const key = JSON.stringify([serviceKey(place.document.service), match.path, match.method, headers]);
+      const before = first.get(key);
+      if (before === undefined) {
+        first.set(key, place);
+        continue;
+      }
+      const { line } = before.source.place(["rules", before.rule]);
+      const message = `this never gets a request: HTTPRoute ${before.document.name} at ${before.source.file}:${line} matches the same and comes first`;
+      if (!report(place.source, ["rules", place.rule], message, { severity: "warning" })) return;
+      break;
+    }
+  }
+}
+
+function byPrecedence(a: RulePlace, b: RulePlace): number {
+  const nameOf = ({ document }: RulePlace): string => `${document.namespace}/${document.name}`;
+  return (
+    a.document.order - b.document.order ||
+    (nameOf(a) < nameOf(b) ? -1 : nameOf(a) > nameOf(b) ? 1 : 0) ||
+    a.rule - b.rule
+  );
+}
+
+function policyUses(document: HttpRouteDocument): PlacedUse[] {
+  return document.rules.flatMap((rule, at) => placedPolicies(rule.policies, ["rules", at]));
+}
+
+export const httpRoute = defineKind({
+  name: "HTTPRoute",
+  schema,
+  expand,
+  check,
+  crossCheck,
+  crossCheckAll: checkOverlaps,
+  policyUses,
+});

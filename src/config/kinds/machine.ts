@@ -1,0 +1,136 @@
+/** `kind: Machine`: the one document that stays on its machine: what runs there and what it may reach. */
+import * as v from "valibot";
+import type { MachineDocument, MachineService, Upstream } from "../../model/document.ts";
+import { limits } from "../../model/limits.ts";
+import { labelBytesOf, serviceKey } from "../../model/service.ts";
+import { flag, labels, list, name, object, port, resolveService, serviceName } from "../fields.ts";
+import type { Report } from "../issue_at.ts";
+import { defineKind } from "../kind.ts";
+import { expandHealth, health } from "../parts/health.ts";
+import type { Path } from "../yaml_file.ts";
+
+const host = v.pipe(
+  v.string("an address such as 10.0.0.12"),
+  v.regex(/^[A-Za-z0-9.:-]{1,253}$/, "an address such as 10.0.0.12"),
+);
+const bind = v.pipe(
+  v.string("address:port such as 127.0.0.1:9001"),
+  v.check(isBind, "address:port such as 127.0.0.1:9001"),
+);
+/** What the registry takes of an instance. */
+const instanceLabels = v.pipe(
+  labels,
+  v.check((all) => Object.keys(all).length <= limits.labelsMax, `at most ${limits.labelsMax} labels`),
+  v.check(
+    (all) => labelBytesOf(all) <= limits.labelBytesMax,
+    `labels of at most ${limits.labelBytesMax} bytes in all`,
+  ),
+);
+const upstream = object({
+  service: serviceName,
+  bind: v.optional(bind),
+  proxyProtocol: v.optional(flag),
+});
+const machineService = object({
+  service: serviceName,
+  host: v.optional(host),
+  port,
+  httpPort: v.optional(port),
+  health: v.optional(health),
+  labels: v.optional(instanceLabels),
+  proxyProtocol: v.optional(v.picklist(["v1", "v2"], "v1 or v2")),
+  upstreams: v.optional(list(upstream, limits.upstreamsMax)),
+});
+
+const schema = object({
+  kind: v.literal("Machine"),
+  name: v.optional(name),
+  address: v.optional(host),
+  services: v.optional(list(machineService, limits.servicesPerNodeMax)),
+});
+
+type Written = v.InferOutput<typeof schema>;
+type WrittenService = v.InferOutput<typeof machineService>;
+
+function isBind(text: string): boolean {
+  const found = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]|localhost):(\d{1,5})$/.exec(text);
+  const number = Number(found?.[1] ?? 0);
+  return number >= 1 && number <= 65_535;
+}
+
+function expand(written: Written): MachineDocument {
+  return {
+    kind: "Machine",
+    name: written.name ?? "",
+    address: written.address ?? null,
+    services: (written.services ?? []).map(expandService),
+  };
+}
+
+function expandService(written: WrittenService): MachineService {
+  const service = resolveService(written.service);
+  return {
+    service,
+    host: written.host ?? "127.0.0.1",
+    port: written.port,
+    health: expandHealth(written.health),
+    labels: written.labels ?? {},
+    httpPort: written.httpPort ?? null,
+    proxyProtocol: written.proxyProtocol === undefined ? null : written.proxyProtocol === "v1" ? 1 : 2,
+    upstreams: (written.upstreams ?? []).map((each): Upstream => {
+      const target = resolveService(each.service, service.namespace);
+      const proxyProtocol = each.proxyProtocol ?? false;
+      return { service: target, ...expandBind(each.bind), proxyProtocol };
+    }),
+  };
+}
+
+function expandBind(bind: string | undefined): { host: string; port: number | null } {
+  if (bind === undefined) return { host: "127.0.0.1", port: null };
+  const colon = bind.lastIndexOf(":");
+  const host = bind.slice(0, colon).replace(/^\[|\]$/g, "");
+  return { host: host === "localhost" ? "127.0.0.1" : host, port: Number(bind.slice(colon + 1)) };
+}
+
+function check(written: Written, report: Report): void {
+  const keys = new Set<string>();
+  const binds = new Map<string, string>();
+  const claim: Claim = (address, path, what) => {
+    const before = binds.get(address);
+    if (before !== undefined) report(path, `${address} is already used by ${before}`);
+    else binds.set(address, what);
+  };
+  (written.services ?? []).forEach((service, at) => {
+    const path: Path = ["services", at];
+    const key = serviceKey(resolveService(service.service));
+    if (keys.has(key))
+      report(
+        [...path, "service"],
+        `"${service.service}" stands here twice: a machine runs one instance of a service`,
+      );
+    keys.add(key);
+    if (service.httpPort !== undefined)
+      claim(`127.0.0.1:${service.httpPort}`, [...path, "httpPort"], `httpPort of ${service.service}`);
+    checkUpstreams(service, path, claim, report);
+  });
+}
+
+/** Takes an address for what is named, or says who has it. */
+type Claim = (address: string, path: Path, what: string) => void;
+
+function checkUpstreams(service: WrittenService, around: Path, claim: Claim, report: Report): void {
+  (service.upstreams ?? []).forEach(({ service: called, bind, proxyProtocol }, index) => {
+    const path: Path = [...around, "upstreams", index];
+    if (bind === undefined) {
+      if (proxyProtocol === true)
+        report([...path, "proxyProtocol"], "this needs a port of its own: bind", { key: true });
+      return;
+    }
+    claim(bind, [...path, "bind"], `${service.service} for ${called}`);
+    if (/^(?:127\.|\[::1\]|localhost)/.test(bind)) return;
+    const message = `whoever reaches ${bind} acts as ${service.service}: bind a loopback address`;
+    report([...path, "bind"], message, { severity: "warning" });
+  });
+}
+
+export const machine = defineKind({ name: "Machine", schema, expand, check });

@@ -1,0 +1,94 @@
+/** `kind: TLSRoute`: where TLS connections to a service go, by the server name that their client asks for. */
+import * as v from "valibot";
+import type { TlsRouteDocument } from "../../model/document.ts";
+import { defaultNamespace, serviceKey } from "../../model/service.ts";
+import type { Fit } from "../document_set.ts";
+import { common, list, object, resolveService, serviceName } from "../fields.ts";
+import type { Report } from "../issue_at.ts";
+import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
+import {
+  backendFields,
+  checkBackendForms,
+  checkBackends,
+  checkRouteNamespace,
+  expandBackends,
+} from "../parts/backends.ts";
+
+/** A name that TLS clients ask for. */
+const hostname = v.pipe(
+  v.string("a hostname such as db.example or *.example"),
+  v.regex(
+    /^(?:\*\.)?(?=.{1,253}$)(?!\d+(?:\.\d+){3}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/,
+    "a hostname such as db.example or *.example, in lower case",
+  ),
+);
+
+const schema = object({
+  kind: v.literal("TLSRoute"),
+  ...common,
+  service: serviceName,
+  hostnames: list(hostname, 1024, 1),
+  ...backendFields,
+});
+
+type Written = v.InferOutput<typeof schema>;
+
+function expand(written: Written): TlsRouteDocument {
+  const namespace = written.namespace ?? defaultNamespace;
+  return {
+    kind: "TLSRoute",
+    name: written.name,
+    namespace,
+    service: resolveService(written.service, namespace),
+    hostnames: written.hostnames,
+    backends: expandBackends(written, namespace),
+  };
+}
+
+function check(written: Written, report: Report): void {
+  checkBackendForms(written, [], report);
+}
+
+const handshakes: Omit<Fit, "what"> = {
+  needs: "protocol tls",
+  fits: ({ protocol }) => protocol === "tls",
+};
+const asRoute: Fit = { what: "a TLS route", ...handshakes };
+const asBackend: Fit = { what: "a backend of a TLS route", ...handshakes };
+
+function crossCheck(document: TlsRouteDocument, around: Neighbourhood): void {
+  around.set.findFit(document.service, asRoute, { path: ["service"] }, around.report);
+  checkRouteNamespace(document, around.report);
+  checkBackends(document.backends, [], asBackend, around);
+}
+
+/** A hostname that two TLS routes of one service name: only the first by name is ever used. */
+function checkHostnames(all: readonly Placed<TlsRouteDocument>[], report: ReportOn): void {
+  const first = new Map<string, string>();
+  const routes = all.toSorted((a, b) => (nameOf(a.document) < nameOf(b.document) ? -1 : 1));
+  for (const { document, source } of routes) {
+    for (const [at, hostname] of document.hostnames.entries()) {
+      const key = `${serviceKey(document.service)} ${hostname}`;
+      const before = first.get(key);
+      if (before === undefined) {
+        first.set(key, document.name);
+        continue;
+      }
+      const message = `this never gets a connection: TLSRoute ${before} names ${hostname} too and comes first`;
+      if (!report(source, ["hostnames", at], message, { severity: "warning" })) return;
+    }
+  }
+}
+
+function nameOf({ namespace, name }: TlsRouteDocument): string {
+  return `${namespace}/${name}`;
+}
+
+export const tlsRoute = defineKind({
+  name: "TLSRoute",
+  schema,
+  expand,
+  check,
+  crossCheck,
+  crossCheckAll: checkHostnames,
+});

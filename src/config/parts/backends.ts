@@ -1,0 +1,112 @@
+/** Where a rule sends what it matches: `split: {reviews/v1: 95}` or a list of `backends`. */
+import * as v from "valibot";
+import type { Backend } from "../../model/document.ts";
+import { serviceKey, type ServiceName } from "../../model/service.ts";
+import type { Fit } from "../document_set.ts";
+import { isLabel, isServiceName, list, name, object, resolveService, serviceName } from "../fields.ts";
+import { suggestion } from "../issue.ts";
+import type { Report } from "../issue_at.ts";
+import type { Neighbourhood } from "../kind.ts";
+import { record } from "../record.ts";
+import type { Path, YamlDocument } from "../yaml_file.ts";
+
+const weight = v.pipe(
+  v.number("a whole number from 0 to 1000000"),
+  v.integer("a whole number from 0 to 1000000"),
+  v.minValue(0, "a whole number from 0 to 1000000"),
+  v.maxValue(1_000_000, "a whole number from 0 to 1000000"),
+);
+const split = record(
+  v.pipe(
+    v.string(),
+    v.check((text) => {
+      const [service = "", subset, more] = text.split("/");
+      return isServiceName(service) && (subset === undefined || isLabel(subset)) && more === undefined;
+    }, "a service such as reviews, or a subset such as reviews/v1"),
+  ),
+  weight,
+);
+const backends = list(
+  object({ service: serviceName, subset: v.optional(name), weight: v.optional(weight) }),
+  16,
+);
+
+/** The two forms of one thing. */
+export const backendFields = { split: v.optional(split), backends: v.optional(backends) };
+
+interface WrittenBackends {
+  readonly split?: v.InferOutput<typeof split> | undefined;
+  readonly backends?: v.InferOutput<typeof backends> | undefined;
+}
+
+export function expandBackends(written: WrittenBackends, namespace: string): Backend[] {
+  if (written.backends !== undefined) {
+    return written.backends.map((each) => ({
+      service: resolveService(each.service, namespace),
+      subset: each.subset ?? null,
+      weight: each.weight ?? 1,
+    }));
+  }
+  return Object.entries(written.split ?? {}).map(([target, weight]) => {
+    const [service = "", subset = null] = target.split("/");
+    return { service: resolveService(service, namespace), subset, weight };
+  });
+}
+
+export function checkBackendForms(written: WrittenBackends, path: Path, report: Report): void {
+  if (written.split !== undefined && written.backends !== undefined)
+    report([...path, "split"], "split and backends exclude each other", { key: true });
+  const weights = weightsOf(written);
+  if (weights.length > 0 && weights.every((weight) => weight === 0)) {
+    const field = written.backends === undefined ? "split" : "backends";
+    report([...path, field], "all weights are 0, so nobody would answer", { key: true });
+  }
+}
+
+function weightsOf(written: WrittenBackends): readonly number[] {
+  return written.backends?.map((each) => each.weight ?? 1) ?? Object.values(written.split ?? {});
+}
+
+/** Each of them must be declared, speak what it must, and have the subset. `around` is the path of the rule. */
+export function checkBackends(
+  backends: readonly Backend[],
+  around: Path,
+  fit: Fit,
+  { set, source, report }: Neighbourhood,
+): void {
+  backends.forEach((backend, index) => {
+    const { path, key } = backendPlace(source, around, index);
+    const service = set.findFit(backend.service, fit, { path, key }, report);
+    const { subset } = backend;
+    if (service === null || subset === null || Object.hasOwn(service.subsets, subset)) return;
+    const known = Object.keys(service.subsets);
+    const all = known.length === 0 ? "; it has none" : `; it has ${known.join(", ")}`;
+    const message = `the Service ${serviceKey(service)} has no subset "${subset}"${suggestion(subset, known, all)}`;
+    report(path, message, { key });
+  });
+}
+
+/** Where a backend was written: an entry of `backends` or a key of `split`. */
+function backendPlace(
+  source: YamlDocument,
+  around: Path,
+  index: number,
+): { readonly path: Path; readonly key: boolean } {
+  const written = around.reduce<unknown>(
+    (value, step) => (value as Record<string | number, unknown>)[step],
+    source.value,
+  ) as { split?: object };
+  const target = Object.keys(written.split ?? {})[index];
+  if (target === undefined) return { path: [...around, "backends", index, "service"], key: false };
+  return { path: [...around, "split", target], key: true };
+}
+
+/** A route stands beside the service whose calls it directs. */
+export function checkRouteNamespace(
+  { namespace, service }: { readonly namespace: string; readonly service: ServiceName },
+  report: Report,
+): void {
+  if (namespace === service.namespace) return;
+  const message = `this version has no routes across namespaces: ${serviceKey(service)} is not in ${namespace}`;
+  report(["service"], message);
+}

@@ -1,0 +1,18 @@
+/** How an instance is probed: said by its service, or by the machine that runs it. */
+import * as v from "valibot";
+import type { HealthCheck } from "../../model/document.ts";
+import { limits } from "../../model/limits.ts";
+import { duration, object } from "../fields.ts";
+
+const target = v.pipe(
+  v.string("a path such as /healthz"),
+  v.regex(/^\/[!-~]{0,1023}$/, "a path such as /healthz"),
+);
+const pause = v.pipe(duration, v.minValue(100, "a duration of at least 100ms"));
+
+export const health = object({ http: v.optional(target), every: v.optional(pause) });
+
+export function expandHealth(written: v.InferOutput<typeof health> | undefined): HealthCheck | null {
+  if (written === undefined) return null;
+  return { http: written.http ?? null, everyMs: written.every ?? limits.probeEveryMs };
+}
