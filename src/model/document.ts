@@ -2,7 +2,8 @@
  * What operators write, after parsing: defaults filled in, durations in milliseconds, sugar expanded. The shapes
  * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
  */
-import type { EscapedSlashes, Protocol, ServiceName, Transport } from "./service.ts";
+import type { ServiceName } from "./service.ts";
+import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
 
 /** What is applied to the mesh. */
 export type Document = ServiceDocument | HttpRouteDocument | TlsRouteDocument | AccessDocument;
@@ -20,39 +21,20 @@ const places: Readonly<Record<Document["kind"], number>> = {
 /** Kinds that are applied, in the order in which lists show them: services before what refers to them. */
 export const appliedKinds = Object.keys(places) as readonly Document["kind"][];
 
-export type Balance = "round-robin" | "ewma";
-
 /** A policy attached to a place. `use` is the policy's name; `with` its options, checked by the policy's own schema. */
 export interface PolicyUse {
   readonly use: string;
   readonly with: Readonly<Record<string, unknown>>;
 }
 
-export interface ServiceDocument {
+/** Its traits are what the mesh goes by; `model/service_traits.ts` tells what each means and which side reads it. */
+export interface ServiceDocument extends ServiceTraits {
   readonly kind: "Service";
   readonly name: string;
   readonly namespace: string;
   /** What callers say; only shown, the real port is the machine's business. */
   readonly port: number;
-  /** `detect` when none is declared. */
-  readonly protocol: Protocol;
-  readonly transport: Transport;
-  /** Subset name to the labels an instance must have. */
-  readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  readonly health: HealthCheck | null;
-  readonly balance: Balance;
-  /** Answers may be silent for long, and bodies of requests slow: no idle timer, no floor. */
-  readonly stream: boolean;
-  readonly escapedSlashes: EscapedSlashes;
-  /** Protocols beside `websocket` that an upgrade may lead to, lower case. Absent: none. */
-  readonly upgrades?: readonly string[];
   readonly policies: readonly PolicyUse[];
-}
-
-export interface HealthCheck {
-  /** Path for an HTTP probe (2xx or 3xx is well); null: a TCP connect is enough. */
-  readonly http: string | null;
-  readonly everyMs: number;
 }
 
 export interface PathMatch {
@@ -81,16 +63,20 @@ export interface Backend {
   readonly weight: number;
 }
 
-export interface RouteRule {
+/** What a rule says of the requests that it matches; the same fields in the document, the snapshot and the live route. */
+export interface RouteTraits {
+  readonly requestTimeoutMs: number | null;
+  /** Marks requests of this rule as safe to repeat whatever their method. */
+  readonly idempotent: boolean;
+}
+
+export interface RouteRule extends RouteTraits {
   /** Unique in the route; `rule-<index>` when not given. */
   readonly name: string;
   readonly matches: readonly RouteMatch[];
   /** Empty: the route's own service, whole. */
   readonly backends: readonly Backend[];
-  readonly requestTimeoutMs: number | null;
   readonly policies: readonly PolicyUse[];
-  /** Marks requests of this rule as safe to repeat whatever their method. */
-  readonly idempotent: boolean;
 }
 
 export interface HttpRouteDocument {

@@ -2,8 +2,9 @@
  * What the controller compiled for one proxy: immutable, versioned by content, complete in itself. It is JSON on the
  * wire and on the proxy's disk. A proxy builds its live state from it and from nothing else.
  */
-import type { Balance, HealthCheck, RouteMatch } from "./document.ts";
-import type { EscapedSlashes, Protocol, ServiceName, Transport } from "./service.ts";
+import type { RouteMatch, RouteTraits } from "./document.ts";
+import type { ServiceName } from "./service.ts";
+import type { CalleeTraits, CallerTraits } from "./service_traits.ts";
 
 export interface Snapshot {
   /** Format of this shape; a proxy refuses one it does not know. */
@@ -30,15 +31,9 @@ export interface TrustBundle {
 }
 
 /** A service that runs on this machine, as its inbound side needs it. */
-export interface LocalService {
+export interface LocalService extends CalleeTraits {
   readonly service: ServiceName;
   readonly spiffeId: string;
-  readonly protocol: Protocol;
-  readonly health: HealthCheck | null;
-  readonly stream: boolean;
-  readonly escapedSlashes: EscapedSlashes;
-  /** Protocols beside `websocket` that an upgrade may lead to, lower case. Absent: none. */
-  readonly upgrades?: readonly string[];
   readonly access: Access;
 }
 
@@ -61,20 +56,12 @@ export interface CompiledAccessRule {
 }
 
 /** A service that local services may call. */
-export interface Destination {
+export interface Destination extends CallerTraits {
   readonly service: ServiceName;
   /** Whom the far side must prove to be. */
   readonly spiffeId: string;
-  readonly protocol: Protocol;
   /** Not declared, and at its port the server speaks first: opaque without a look. */
   readonly serverFirst: boolean;
-  readonly transport: Transport;
-  readonly balance: Balance;
-  readonly stream: boolean;
-  readonly escapedSlashes: EscapedSlashes;
-  /** As of a local service. */
-  readonly upgrades?: readonly string[];
-  readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence: the first that matches wins. Empty: no route attached, everything goes to the service. */
   readonly routes: readonly CompiledRoute[];
@@ -95,13 +82,11 @@ export interface Endpoint {
 }
 
 /** One match of one rule; a rule with three alternatives is three of these. */
-export interface CompiledRoute {
+export interface CompiledRoute extends RouteTraits {
   /** `<route name>/<rule name>`, the metric label. */
   readonly name: string;
   readonly match: RouteMatch;
   readonly backends: readonly CompiledBackend[];
-  readonly requestTimeoutMs: number | null;
-  readonly idempotent: boolean;
   readonly policies: readonly PolicyBinding[];
 }
 

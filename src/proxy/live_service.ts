@@ -1,5 +1,6 @@
 /** Services as a state knows them: those that run on this machine, and those that may be called from it. */
 import type { Random } from "../../runtime/contract.ts";
+import type { RouteTraits } from "../model/document.ts";
 import type { Destination, Endpoint, LocalService, PolicyBinding } from "../model/snapshot.ts";
 import type { Admission } from "./guard/admission.ts";
 import type { Balancer, Candidate } from "./balance/balancer.ts";
@@ -61,14 +62,12 @@ export interface LiveEndpoint extends Candidate {
   readonly here: { readonly service: InboundService; readonly app: LocalApp } | null;
 }
 
-export interface LiveRoute {
+export interface LiveRoute extends RouteTraits {
   /** `<route>/<rule>`; "" for the one of a service without routes. */
   readonly name: string;
   readonly matcher: RouteMatcher;
   readonly backends: readonly LiveBackend[];
   readonly totalWeight: number;
-  readonly requestTimeoutMs: number | null;
-  readonly idempotent: boolean;
   /** Of the service, then of the route. */
   readonly policies: readonly PolicyBinding[];
 }

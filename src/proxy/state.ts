@@ -182,13 +182,12 @@ class StateBuilder {
       const target = matcher === null ? `the route ${route.name} is not valid` : this.#targetOf(backend);
       return { weight: backend.weight, target };
     });
+    const { match: _, ...compiled } = route;
     return {
-      name: route.name,
+      ...compiled,
       matcher: matcher ?? anyRequest,
       backends,
       totalWeight: totalWeightOf(backends),
-      requestTimeoutMs: route.requestTimeoutMs,
-      idempotent: route.idempotent,
       policies: [...destination.policies, ...route.policies],
     };
   }

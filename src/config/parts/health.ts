@@ -1,7 +1,7 @@
 /** How an instance is probed: said by its service, or by the machine that runs it. */
 import * as v from "valibot";
-import type { HealthCheck } from "../../model/document.ts";
 import { limits } from "../../model/limits.ts";
+import type { HealthCheck } from "../../model/service_traits.ts";
 import { duration, object } from "../fields.ts";
 
 const target = v.pipe(

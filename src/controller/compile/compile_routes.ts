@@ -80,20 +80,16 @@ function candidatesOf(document: HttpRouteDocument, documentAt: number, context: 
   return document.rules.flatMap((rule, ruleAt) => {
     const own: Backend = { service: document.service, subset: null, weight: 1 };
     const written = rule.backends.length === 0 ? [own] : rule.backends;
-    const shared = {
-      name: `${document.name}/${rule.name}`,
+    const name = `${document.name}/${rule.name}`;
+    const compiled = {
       backends: written.map((backend) => compileBackend(backend, context, "http")),
-      requestTimeoutMs: rule.requestTimeoutMs,
-      idempotent: rule.idempotent,
       policies: context.bind(rule.policies),
     };
-    return rule.matches.map((match): Candidate => {
-      const { name, ...rest } = shared;
-      return {
-        route: { name, match, ...rest },
-        rank: [...rankOf(match), document.order, documentAt, ruleAt],
-      };
-    });
+    const { matches, backends: _, policies: __, ...traits } = rule;
+    return matches.map((match): Candidate => ({
+      route: { ...traits, name, match, ...compiled },
+      rank: [...rankOf(match), document.order, documentAt, ruleAt],
+    }));
   });
 }
 

@@ -11,9 +11,11 @@ import type {
   ServiceDocument,
   TlsRouteDocument,
 } from "../../model/document.ts";
+import { expandService } from "../../config/kinds/service.ts";
 import { documentKey } from "../../config/load.ts";
 import { serviceId } from "../../model/identity.ts";
 import { serverFirstPorts, serviceKey, type Instance, type ServiceName } from "../../model/service.ts";
+import { calleeTraits, callerTraits } from "../../model/service_traits.ts";
 import type {
   Destination,
   Endpoint,
@@ -49,23 +51,25 @@ export interface CompileMachine {
   readonly uses: readonly string[];
 }
 
+/** What a machine may be and no document declares: nobody may call it. */
+const undeclared = expandService({ kind: "Service", name: "undeclared", port: 1, protocol: "tcp" });
+
 export class SnapshotCompiler {
   readonly #services = new Map<string, ServiceDocument>();
-  readonly #routes = new Map<string, HttpRouteDocument[]>();
-  readonly #tlsRoutes = new Map<string, TlsRouteDocument[]>();
-  readonly #access = new Map<string, AccessDocument[]>();
-  readonly #instances = new Map<string, Instance[]>();
+  readonly #routes: Grouped<HttpRouteDocument>;
+  readonly #tlsRoutes: Grouped<TlsRouteDocument>;
+  readonly #access: Grouped<AccessDocument>;
+  readonly #instances: Grouped<Instance>;
   readonly #hasher = new SnapshotHasher();
   readonly #destinations = new Map<string, Destination>();
 
   constructor(readonly input: CompileInput) {
-    for (const document of input.documents) {
-      if (document.kind === "Service") this.#services.set(serviceKey(document), document);
-      else if (document.kind === "HTTPRoute") push(this.#routes, serviceKey(document.service), document);
-      else if (document.kind === "TLSRoute") push(this.#tlsRoutes, serviceKey(document.service), document);
-      else push(this.#access, serviceKey(document.service), document);
-    }
-    for (const instance of input.instances) push(this.#instances, serviceKey(instance.service), instance);
+    const { documents, instances } = input;
+    for (const each of ofKind(documents, "Service")) this.#services.set(serviceKey(each), each);
+    this.#routes = byService(ofKind(documents, "HTTPRoute"));
+    this.#tlsRoutes = byService(ofKind(documents, "TLSRoute"));
+    this.#access = byService(ofKind(documents, "Access"));
+    this.#instances = byService(instances);
   }
 
   /** Whether there is a service of this key. */
@@ -100,11 +104,7 @@ export class SnapshotCompiler {
     return {
       service,
       spiffeId: serviceId(this.input.trustDomain, service),
-      protocol: document?.protocol ?? "tcp",
-      health: document?.health ?? null,
-      stream: document?.stream ?? false,
-      escapedSlashes: document?.escapedSlashes ?? "keep",
-      ...upgradesOf(document),
+      ...calleeTraits(document ?? undeclared),
       access,
     };
   }
@@ -139,19 +139,13 @@ export class SnapshotCompiler {
   }
 
   #makeDestination(key: string, service: ServiceDocument): Destination {
-    const { name, namespace, protocol, transport, balance, stream, escapedSlashes, subsets } = service;
+    const { name, namespace, protocol } = service;
     const bind = (uses: readonly PolicyUse[]): PolicyBinding[] => uses.map((use) => this.#binding(use));
     return {
       service: { name, namespace },
       spiffeId: serviceId(this.input.trustDomain, service),
-      protocol,
+      ...callerTraits(service),
       serverFirst: protocol === "detect" && serverFirstPorts.has(service.port),
-      transport,
-      balance,
-      stream,
-      escapedSlashes,
-      ...upgradesOf(service),
-      subsets,
       endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
       routes: compileRoutes(this.#routes.get(key) ?? [], { services: this.#services, bind }),
       tlsRoutes: compileTlsRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),
@@ -188,12 +182,16 @@ function byKey(a: ServiceName, b: ServiceName): number {
   return serviceKey(a) < serviceKey(b) ? -1 : 1;
 }
 
-function push<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
+/** By the key of the service that each is about. */
+type Grouped<Value> = ReadonlyMap<string, readonly Value[]>;
+
+function byService<Value extends { readonly service: ServiceName }>(all: readonly Value[]): Grouped<Value> {
+  return Map.groupBy(all, (each) => serviceKey(each.service));
 }
 
-function upgradesOf(service: ServiceDocument | undefined): Pick<Destination, "upgrades"> {
-  return service?.upgrades === undefined ? {} : { upgrades: service.upgrades };
+function ofKind<K extends Document["kind"]>(
+  documents: readonly Document[],
+  kind: K,
+): Extract<Document, { kind: K }>[] {
+  return documents.filter((each): each is Extract<Document, { kind: K }> => each.kind === kind);
 }

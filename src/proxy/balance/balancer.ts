@@ -1,6 +1,6 @@
 /** Picks an endpoint: in turn, or the less loaded of two chosen at random. It holds ready endpoints only. */
 import type { Random } from "../../../runtime/contract.ts";
-import type { Balance } from "../../model/document.ts";
+import type { Balance } from "../../model/service_traits.ts";
 import type { EndpointLoad } from "./endpoint_load.ts";
 
 const furtherPicksMax = 5;

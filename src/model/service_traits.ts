@@ -1,0 +1,65 @@
+/**
+ * What a service is like, as its document says: what both sides of each call to it go by. The document, the snapshot and the
+ * live objects of the proxy hold these very fields under these names; a new one is a line in each of the two tables below.
+ */
+import type { EscapedSlashes, Protocol, Transport } from "./service.ts";
+
+export type Balance = "round-robin" | "ewma";
+
+export interface HealthCheck {
+  /** Path for an HTTP probe (2xx or 3xx is well); null: a TCP connect is enough. */
+  readonly http: string | null;
+  readonly everyMs: number;
+}
+
+export interface ServiceTraits {
+  /** `detect` when none is declared. */
+  readonly protocol: Protocol;
+  readonly transport: Transport;
+  readonly balance: Balance;
+  /** Answers may be silent for long, and bodies of requests slow: no idle timer, no floor. */
+  readonly stream: boolean;
+  readonly escapedSlashes: EscapedSlashes;
+  /** Protocols beside `websocket` that an upgrade may lead to, lower case. Absent: none. */
+  readonly upgrades?: readonly string[];
+  /** Subset name to the labels an instance must have. */
+  readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly health: HealthCheck | null;
+}
+
+/** Who goes by it: proxies whose apps call the service, proxies before its instances, or both. */
+const sides = {
+  protocol: "both",
+  transport: "caller",
+  balance: "caller",
+  stream: "both",
+  escapedSlashes: "both",
+  upgrades: "both",
+  subsets: "caller",
+  health: "callee",
+} as const satisfies Record<keyof ServiceTraits, Side | "both">;
+
+type Side = "caller" | "callee";
+
+type TraitsOf<S extends Side> = Pick<
+  ServiceTraits,
+  { [Name in keyof typeof sides]: (typeof sides)[Name] extends S | "both" ? Name : never }[keyof typeof sides]
+>;
+
+export type CallerTraits = TraitsOf<"caller">;
+export type CalleeTraits = TraitsOf<"callee">;
+
+export function callerTraits(service: ServiceTraits): CallerTraits {
+  return traitsOf(service, "caller");
+}
+
+export function calleeTraits(service: ServiceTraits): CalleeTraits {
+  return traitsOf(service, "callee");
+}
+
+function traitsOf<S extends Side>(service: ServiceTraits, side: S): TraitsOf<S> {
+  const own = Object.entries(sides).filter(([name, of]) => (of === side || of === "both") && name in service);
+  return Object.fromEntries(
+    own.map(([name]) => [name, service[name as keyof ServiceTraits]]),
+  ) as unknown as TraitsOf<S>;
+}
