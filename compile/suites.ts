@@ -19,12 +19,12 @@ interface Suite {
 }
 
 const suites: readonly Suite[] = [
-  { folder: "test/tidy", quick: true, binary: false, timeoutMs: 20_000 },
-  { folder: "test/unit", quick: true, binary: false, timeoutMs: 20_000 },
-  { folder: "policies", quick: true, binary: false, timeoutMs: 20_000 },
-  { folder: "test/golden", quick: true, binary: false, timeoutMs: 20_000 },
-  { folder: "test/fuzz", quick: true, binary: false, timeoutMs: 60_000 },
-  { folder: "test/conformance", quick: true, binary: false, timeoutMs: 60_000 },
+  { folder: "test/tidy", quick: true, binary: false, timeoutMs: 120_000 },
+  { folder: "test/unit", quick: true, binary: false, timeoutMs: 120_000 },
+  { folder: "policies", quick: true, binary: false, timeoutMs: 120_000 },
+  { folder: "test/golden", quick: true, binary: false, timeoutMs: 120_000 },
+  { folder: "test/fuzz", quick: true, binary: false, timeoutMs: 120_000 },
+  { folder: "test/conformance", quick: true, binary: false, timeoutMs: 120_000 },
   { folder: "test/system", quick: false, binary: true, timeoutMs: 240_000 },
 ];
 

@@ -78,6 +78,13 @@ export class ManualClock implements Clock {
   }
 }
 
+/** The event loop turns by itself, and no time passes in it: a machine may be as slow as it likes. */
+export class HeldClock extends ManualClock {
+  override soon(call: () => void): void {
+    setImmediate(call);
+  }
+}
+
 /** Lets promises that are settled already run their course. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();

@@ -3,6 +3,7 @@ import type { Listener, Runtime, Socket } from "../../runtime/contract.ts";
 import { frameTypes, get32 } from "../../src/wire/h2/frames.ts";
 import { concat, framesIn, type Frame } from "./h2_frames.ts";
 import { until } from "./sockets.ts";
+import { hangMs } from "./patience.ts";
 
 export class H2Peer {
   received: Uint8Array = new Uint8Array(0);
@@ -60,7 +61,7 @@ export class H2Peer {
 export function dialPeer(runtime: Runtime, port: number): Promise<H2Peer> {
   return new Promise((resolve, reject) => {
     runtime.net.connect(
-      { host: "127.0.0.1", port, timeoutMs: 1_000 },
+      { host: "127.0.0.1", port, timeoutMs: hangMs },
       {
         opened(socket) {
           const peer = new H2Peer(socket);

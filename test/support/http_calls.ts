@@ -2,6 +2,7 @@
 import type { Seen } from "./apps.ts";
 import type { Machine } from "./mesh.ts";
 import { waitFor } from "./processes.ts";
+import { hangMs } from "./patience.ts";
 
 export interface CallOptions {
   readonly method?: string;
@@ -36,7 +37,7 @@ export async function callByName(
   to: string,
   options: CallOptions = {},
 ): Promise<Answer> {
-  const { path = "/", method = "GET", headers = {}, body, limitMs = 10_000 } = options;
+  const { path = "/", method = "GET", headers = {}, body, limitMs = hangMs } = options;
   const response = await fetch(`http://${machine.address}:${machine.httpPort(from)}${path}`, {
     method,
     headers: { ...headers, host: `${to}.mesh` },
@@ -47,7 +48,7 @@ export async function callByName(
 }
 
 export async function callUrl(url: string, options: { readonly proxy?: string } = {}): Promise<Answer> {
-  return answerOf(await fetch(url, { ...options, signal: AbortSignal.timeout(10_000) }));
+  return answerOf(await fetch(url, { ...options, signal: AbortSignal.timeout(hangMs) }));
 }
 
 /** Calls until the answer is as wanted: for what takes effect by a document or a registration. */
@@ -55,7 +56,7 @@ export async function callUntil(
   sentence: string,
   call: () => Promise<Answer>,
   wanted: (answer: Answer) => boolean,
-  limitMs = 10_000,
+  limitMs = hangMs,
 ): Promise<Answer> {
   let last = "";
   const attempt = async (): Promise<Answer | null> => {

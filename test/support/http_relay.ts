@@ -17,6 +17,7 @@ import type { Outcome } from "../../src/model/outcome.ts";
 import { noEdits, type Fields } from "../../src/wire/fields.ts";
 import type { HeadFields } from "../../src/wire/head_fields.ts";
 import { profiles, type Profile } from "../../src/wire/h2/settings.ts";
+import { hangMs } from "./patience.ts";
 
 export type Version = "http/1.1" | "h2";
 
@@ -63,7 +64,7 @@ export function dialHttp2(runtime: Runtime, port: number, options: DialOptions =
   const { events = [] } = options;
   return new Promise((resolve, reject) => {
     runtime.net.connect(
-      { host: "127.0.0.1", port, timeoutMs: 1_000 },
+      { host: "127.0.0.1", port, timeoutMs: hangMs },
       {
         opened: (socket) => {
           const client = new Http2Client(socket, {
@@ -106,7 +107,7 @@ export class Backend {
   #dial(): Promise<ClientConnection> {
     return new Promise((resolve, reject) => {
       this.runtime.net.connect(
-        { host: "127.0.0.1", port: this.port, timeoutMs: 1_000 },
+        { host: "127.0.0.1", port: this.port, timeoutMs: hangMs },
         {
           opened: (socket) => {
             const options = { shard: this.shard, peer: "backend", onIdle: () => {}, onRetired: () => {} };

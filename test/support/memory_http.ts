@@ -2,6 +2,7 @@
 import type { Listener, Socket } from "../../runtime/contract.ts";
 import type { MemoryNet } from "./memory_net.ts";
 import { bytesOf, textOf } from "./wire.ts";
+import { hangMs } from "./patience.ts";
 
 /** A request as an app got it. */
 export interface AppRequest {
@@ -163,7 +164,7 @@ export class MemoryCall {
 
   constructor(net: MemoryNet, port: number, pieces: readonly string[]) {
     net.connect(
-      { host: "127.0.0.1", port, timeoutMs: 1_000 },
+      { host: "127.0.0.1", port, timeoutMs: hangMs },
       {
         opened: (socket) => {
           this.#socket = socket;

@@ -13,6 +13,7 @@ import type { Snapshot } from "../../src/model/snapshot.ts";
 import { addressOf } from "./addresses.ts";
 import { MeshProcess } from "./mesh_process.ts";
 import { accepts, plainEnvironment, runProgram, startProgram, waitFor, type Program } from "./processes.ts";
+import { hangMs } from "./patience.ts";
 
 export interface MeshOptions {
   readonly machines: readonly MachinePlan[];
@@ -76,7 +77,6 @@ export interface Mesh {
 }
 
 const appPortFirst = 8_080;
-const startLimitMs = 15_000;
 /** A service without an app still needs a port to be declared with. */
 const noApp = 9;
 
@@ -165,7 +165,7 @@ class TestMesh implements Mesh {
     this.heddle("apply", "-f", folder);
   }
 
-  async settled(limitMs = startLimitMs): Promise<void> {
+  async settled(limitMs = hangMs): Promise<void> {
     await waitFor("the mesh has settled", () => this.#isSettled(), { limitMs, everyMs: 50 });
   }
 

@@ -1,6 +1,7 @@
 /** One process of a test mesh: started, killed, started again; under supervision it comes back by itself, as systemd would bring it. */
 import { existsSync, readFileSync } from "node:fs";
 import { startProgram, waitFor, type Program } from "./processes.ts";
+import { hangMs } from "./patience.ts";
 
 export interface MeshProcessOptions {
   readonly name: string;
@@ -10,8 +11,6 @@ export interface MeshProcessOptions {
   readonly ready: () => Promise<boolean>;
   readonly core?: number;
 }
-
-const readyLimitMs = 15_000;
 
 export class MeshProcess {
   #program: Program | null = null;
@@ -68,7 +67,7 @@ export class MeshProcess {
 
   async #wait(program: Program | null): Promise<void> {
     const ready = async () => ((await this.options.ready()) ? true : null);
-    const limit = { limitMs: readyLimitMs };
+    const limit = { limitMs: hangMs };
     await waitFor(`${this.name} is ready`, ready, program === null ? limit : { ...limit, program });
   }
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bun, root } from "../../compile/repository.ts";
 import { accepts, runProgram, startProgram, waitFor, type Program } from "./processes.ts";
+import { hangMs } from "./patience.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "heddle-node-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -33,7 +34,7 @@ export interface RunOptions {
 export async function runNode<T>(
   file: string,
   args: readonly string[],
-  { input = "", limitMs = 60_000 }: RunOptions = {},
+  { input = "", limitMs = 2 * hangMs }: RunOptions = {},
 ): Promise<T> {
   const child = Bun.spawn(["node", bundle(file), ...args], {
     stdin: new Blob([input]),

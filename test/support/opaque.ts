@@ -2,6 +2,7 @@
 import type { SocketError } from "../../runtime/contract.ts";
 import { runtime, type TestMachine } from "./planes.ts";
 import { dialled, until, type End, type TestListener } from "./sockets.ts";
+import { hangMs } from "./patience.ts";
 
 const encoder = new TextEncoder();
 
@@ -32,7 +33,7 @@ export async function expectReset(end: End): Promise<SocketError> {
 }
 
 export function connectLocal(port: number): Promise<End> {
-  return dialled(runtime, { host: "127.0.0.1", port, timeoutMs: 5_000 });
+  return dialled(runtime, { host: "127.0.0.1", port, timeoutMs: hangMs });
 }
 
 /** CONNECT at an HTTP listener; what follows the answer's head is the connection. Throws the answer when it is no 2xx. */

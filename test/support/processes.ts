@@ -4,6 +4,7 @@
  */
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { hangMs } from "./patience.ts";
 
 export interface ProgramOptions {
   /** Shown in error messages. */
@@ -86,7 +87,7 @@ export function startProgram(options: ProgramOptions): Program {
     },
     exited,
     kill: (signal) => void child.kill(signal),
-    async stop(limitMs = 3_000) {
+    async stop(limitMs = hangMs) {
       child.kill("SIGTERM");
       const late = setTimeout(() => child.kill("SIGKILL"), limitMs);
       await exited;
@@ -104,7 +105,7 @@ export function runProgram(
   const [program = "", ...args] = command;
   const answer = spawnSync(program, args, {
     encoding: "utf8",
-    timeout: options.limitMs ?? 30_000,
+    timeout: options.limitMs ?? hangMs,
     maxBuffer: 64 * 1024 * 1024,
     env: { ...(options.env ?? plainEnvironment()) },
   });
@@ -119,7 +120,7 @@ export async function waitFor<T>(
   check: () => Promise<T | null> | T | null,
   options: { readonly limitMs?: number; readonly everyMs?: number; readonly program?: Program } = {},
 ): Promise<T> {
-  const limitMs = options.limitMs ?? 10_000;
+  const limitMs = options.limitMs ?? hangMs;
   const end = performance.now() + limitMs;
   for (;;) {
     const value = await check();

@@ -6,6 +6,7 @@ import { createRuntime } from "../../runtime/bun/runtime.ts";
 import type { Socket, TlsClientOptions } from "../../runtime/contract.ts";
 import { frameFlags, frameTypes } from "../../src/wire/h2/frames.ts";
 import { concat, data, frame, headers, number32, preface, settings } from "./h2_frames.ts";
+import { hangMs } from "./patience.ts";
 
 export interface SlowDoor {
   readonly host: string;
@@ -85,7 +86,7 @@ class SlowClient {
   dial({ host, port, tls }: SlowDoor): Promise<void> {
     return new Promise((resolve, reject) => {
       net.connect(
-        { host, port, timeoutMs: 5_000, ...(tls === undefined ? {} : { tls }) },
+        { host, port, timeoutMs: hangMs, ...(tls === undefined ? {} : { tls }) },
         {
           opened: (socket) => {
             this.#socket = socket;

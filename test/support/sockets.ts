@@ -10,9 +10,10 @@ import type {
   SocketError,
   SocketHandler,
 } from "../../runtime/contract.ts";
+import { hangMs } from "./patience.ts";
 
 /** Resolves when the condition holds; fails with the sentence after `limitMs`. */
-export async function until(condition: () => boolean, sentence: string, limitMs = 10_000): Promise<void> {
+export async function until(condition: () => boolean, sentence: string, limitMs = hangMs): Promise<void> {
   const end = performance.now() + limitMs;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`Waited ${limitMs} ms in vain: ${sentence}`);
@@ -103,12 +104,17 @@ export function listen(runtime: Runtime, options: Partial<ListenOptions> = {}): 
 /** Two connected plain ends. */
 export async function plainPair(runtime: Runtime): Promise<{ client: End; server: End }> {
   const { listener, port, accepted } = listen(runtime);
-  const client = await dialled(runtime, { host: "127.0.0.1", port, timeoutMs: 5_000 });
+  const client = await dialled(runtime, { host: "127.0.0.1", port, timeoutMs: hangMs });
   await until(() => accepted.length === 1, "the listener accepts");
   listener.close();
   const [server] = accepted;
   if (server === undefined) throw new Error("Nothing was accepted");
   return { client, server };
+}
+
+/** The event loop goes round a few times: what was sent before has been read in this process, apart from what follows. */
+export async function turns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export type { Dial, DialHandler };

@@ -3,6 +3,7 @@
  * may hide a failure by trying again.
  */
 import type { Socket } from "bun";
+import { hangMs } from "./patience.ts";
 
 export interface SteadyLoadOptions {
   readonly host: string;
@@ -23,8 +24,6 @@ export interface Failure {
   readonly endedMs: number;
 }
 
-/** An answer that takes longer has failed. */
-const answerLimitMs = 10_000;
 const reconnectMs = 20;
 
 export class SteadyLoad {
@@ -116,7 +115,7 @@ class Line {
 
   send(request: string): Promise<LineAnswer | string> {
     return new Promise((resolve) => {
-      const late = setTimeout(() => this.#end("late"), answerLimitMs);
+      const late = setTimeout(() => this.#end("late"), hangMs);
       this.#waiting = (answer) => {
         clearTimeout(late);
         this.#waiting = null;

@@ -1,7 +1,8 @@
 /** Opaque bytes through a mesh. */
+import { hangMs } from "./patience.ts";
 
 /** Sends the text, then FIN; returns all that came back until the far side closed, or within the limit. */
-export async function talk(host: string, port: number, text: string, limitMs = 10_000): Promise<string> {
+export async function talk(host: string, port: number, text: string, limitMs = hangMs): Promise<string> {
   const bytes = Buffer.from(text, "latin1");
   const chunks: Buffer[] = [];
   let sent = 0;

@@ -12,6 +12,7 @@ import { addressOf } from "../support/addresses.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { startNode } from "../support/node_program.ts";
 import { plainEnvironment, type Program } from "../support/processes.ts";
+import { testMs } from "../support/patience.ts";
 
 // test/support/install_autobahn.sh installs it where Python 2.7 is.
 const program = join(homedir(), ".cache/heddle-peers/autobahn/wstest");
@@ -73,7 +74,7 @@ describe.skipIf(binaryMissing || !existsSync(program))("Autobahn (needs Python 2
         { name: "vm-b", services: [{ service: "sockets", host, port: 8080 }] },
       ],
     });
-  }, 60_000);
+  }, testMs);
   afterAll(async () => {
     await mesh?.stop();
     await server?.stop();

@@ -1,32 +1,33 @@
 /** dist/heddle as people get it: quick to answer, and unmoved by the folder it is started in. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 
+/** Of processor time. */
 const versionMs = 50;
 const folder = mkdtempSync(join(tmpdir(), "heddle-binary-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function heddle(args: readonly string[], env: Record<string, string> = {}) {
-  const started = performance.now();
-  const answer = spawnSync(binaryPath, args, {
-    cwd: folder,
-    env: { HOME: folder, ...env },
-    encoding: "utf8",
-  });
-  return { code: answer.status, out: answer.stdout, err: answer.stderr, ms: performance.now() - started };
+  const answer = Bun.spawnSync([binaryPath, ...args], { cwd: folder, env: { HOME: folder, ...env } });
+  const processorMs = Number(answer.resourceUsage.cpuTime.total) / 1_000;
+  return {
+    code: answer.exitCode,
+    out: answer.stdout.toString(),
+    err: answer.stderr.toString(),
+    processorMs,
+  };
 }
 
 describe.skipIf(binaryMissing)("dist/heddle", () => {
-  test(`tells its version and commit in under ${versionMs} ms`, () => {
+  test(`tells its version and commit in under ${versionMs} ms of a processor`, () => {
     const runs = Array.from({ length: 7 }, () => heddle(["version"]));
     for (const run of runs) expect([run.code, run.err]).toEqual([0, ""]);
     expect(runs[0]?.out).toMatch(/\d+\.\d+\.\d+.*[0-9a-f]{7}/);
-    // The quickest: another program may have had the processor.
-    expect(Math.min(...runs.map((run) => run.ms))).toBeLessThan(versionMs);
+    // The cheapest: caches may have been cold.
+    expect(Math.min(...runs.map((run) => run.processorMs))).toBeLessThan(versionMs);
   });
 
   test("says the same in a folder that tries to change it", () => {

@@ -8,6 +8,7 @@ import { runNode, startNode } from "../support/node_program.ts";
 import type { Bulk } from "../support/peers/run_bulk.ts";
 import type { Isolation } from "../support/peers/run_isolation.ts";
 import type { Program } from "../support/processes.ts";
+import { testMs } from "../support/patience.ts";
 
 const documents = `
 {kind: Service, name: caller, port: 80, protocol: http}
@@ -52,7 +53,7 @@ describe.skipIf(binaryMissing)("bodies", () => {
         },
       ],
     });
-  }, 60_000);
+  }, testMs);
   afterAll(async () => {
     await mesh?.stop();
     await server?.stop();

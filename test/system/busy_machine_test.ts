@@ -7,6 +7,7 @@ import { misbehaving, scriptWith } from "../support/hostile_policies/scripts.ts"
 import { startTestHost, type TestHost } from "../support/policy_host.ts";
 import { until } from "../support/sockets.ts";
 import { runtime } from "../support/runtime_under_test.ts";
+import { testMs } from "../support/patience.ts";
 
 const busyProcesses = 8;
 const calls = 25;
@@ -30,34 +31,43 @@ function stepsPerMs(): number {
 }
 
 describe.skipIf(binaryMissing)("while eight processes keep the machine busy", () => {
-  test("a policy that takes its time answers every call, and is not put aside", async () => {
-    const there = startTestHost(runtime, binaryPath);
-    hosts.push(there);
-    const steps = Math.round(stepsPerMs() * workMs);
-    const script = scriptWith(
-      `let value = 1; const rest = warm++ < 5 ? 10 : 1; for (let step = 0; step < ${steps} / rest; step++) value = Math.imul(value, 31) + step;
+  test(
+    "a policy that takes its time answers every call, and is not put aside",
+    async () => {
+      const there = startTestHost(runtime, binaryPath);
+      hosts.push(there);
+      const steps = Math.round(stepsPerMs() * workMs);
+      const script = scriptWith(
+        `let value = 1; const rest = warm++ < 5 ? 10 : 1; for (let step = 0; step < ${steps} / rest; step++) value = Math.imul(value, 31) + step;
        return JSON.stringify({ do: "next", value });`,
-      "let warm = 0;",
-    );
-    there.add("friendly", script);
-    // Until its loop is compiled it takes longer.
-    for (let call = 0; call < calls; call++) await there.ask("friendly");
-    await until(() => there.host.status().policies[0]?.state === "ready", "it is warm");
-    const { starts } = there.host.status();
-    machine.start(busyProcesses);
-    for (let call = 0; call < calls; call++) expect(await there.ask("friendly")).toMatchObject({ ok: true });
-    expect(there.host.status().policies).toMatchObject([{ state: "ready" }]);
-    expect(there.host.status().starts).toBe(starts);
-  }, 60_000);
+        "let warm = 0;",
+      );
+      there.add("friendly", script);
+      // Until its loop is compiled it takes longer.
+      for (let call = 0; call < calls; call++) await there.ask("friendly");
+      await until(() => there.host.status().policies[0]?.state === "ready", "it is warm");
+      const { starts } = there.host.status();
+      machine.start(busyProcesses);
+      for (let call = 0; call < calls; call++)
+        expect(await there.ask("friendly")).toMatchObject({ ok: true });
+      expect(there.host.status().policies).toMatchObject([{ state: "ready" }]);
+      expect(there.host.status().starts).toBe(starts);
+    },
+    testMs,
+  );
 
-  test("a policy that hangs is still found by the processor time it takes", async () => {
-    const there = startTestHost(runtime, binaryPath);
-    hosts.push(there);
-    there.add("hangs", scriptWith(misbehaving.loop));
-    await there.host.describe("hangs");
-    machine.start(busyProcesses);
-    for (let time = 0; time < limits.policyTripsMax; time++) {
-      expect(JSON.stringify(await there.ask("hangs"))).toMatch(/ms of processor time|not ready/);
-    }
-  }, 60_000);
+  test(
+    "a policy that hangs is still found by the processor time it takes",
+    async () => {
+      const there = startTestHost(runtime, binaryPath);
+      hosts.push(there);
+      there.add("hangs", scriptWith(misbehaving.loop));
+      await there.host.describe("hangs");
+      machine.start(busyProcesses);
+      for (let time = 0; time < limits.policyTripsMax; time++) {
+        expect(JSON.stringify(await there.ask("hangs"))).toMatch(/ms of processor time|not ready/);
+      }
+    },
+    testMs,
+  );
 });

@@ -9,6 +9,7 @@ import { heddle, heddleRunning, type CommandOptions, type Said } from "../suppor
 import { hasPromtool, promtoolFindings } from "../support/promtool.ts";
 import { hasProgram, plainEnvironment, waitFor, type Program } from "../support/processes.ts";
 import { spawnSync } from "node:child_process";
+import { testMs } from "../support/patience.ts";
 
 const documents = `
 {kind: Service, name: orders, port: 80, protocol: http}
@@ -32,7 +33,7 @@ describe.skipIf(binaryMissing)("a command", () => {
     writeFileSync(`${folder}/mesh.yaml`, documents);
     const applied = () => (operator("apply", "-f", `${folder}/mesh.yaml`).code === 0 ? true : null);
     await waitFor("documents are taken", applied);
-  }, 30_000);
+  }, testMs);
   afterAll(async () => {
     await mesh?.stop();
     rmSync(folder, { recursive: true });

@@ -7,6 +7,7 @@ import { ports } from "../../src/model/ports.ts";
 import { addressOf } from "../support/addresses.ts";
 import { heddleRunning } from "../support/command.ts";
 import { startProgram, waitFor, type Program } from "../support/processes.ts";
+import { testMs } from "../support/patience.ts";
 
 const host = addressOf(0);
 const services = `
@@ -56,7 +57,7 @@ describe.skipIf(binaryMissing)("heddle dev", () => {
     dev = heddleRunning(["dev", folder], `${folder}/dev.log`);
     running.push(dev);
     await answeredBy("v1");
-  }, 30_000);
+  }, testMs);
   afterAll(async () => {
     await Promise.all(running.map((each) => each.stop()));
     rmSync(folder, { recursive: true });

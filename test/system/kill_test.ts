@@ -7,7 +7,9 @@ import { binaryMissing } from "../../compile/repository.ts";
 import { callByName, callUntil } from "../support/http_calls.ts";
 import type { MeshProcess } from "../support/mesh_process.ts";
 import { startMesh, type Machine, type Mesh } from "../support/mesh.ts";
+import { until } from "../support/sockets.ts";
 import { SteadyLoad, type Failure } from "../support/steady_load.ts";
+import { testMs } from "../support/patience.ts";
 
 const documents = `
 {kind: Service, name: caller, port: 80, protocol: http}
@@ -16,8 +18,9 @@ const documents = `
 `;
 const loopMs = 25_000;
 const restartMs = 250;
-/** Between the end of a process and this test hearing of it. */
-const graceMs = 5;
+const killsMin = 11;
+/** Between the end of a process and others hearing of it: they need a processor for that. */
+const graceMs = 100;
 
 interface Kill {
   readonly process: MeshProcess;
@@ -60,7 +63,7 @@ describe.skipIf(binaryMissing)("kill -9 under load", () => {
         ({ status }) => status === 200,
       );
     }
-  }, 60_000);
+  }, testMs);
   afterAll(async () => await mesh?.stop());
 
   function loadFrom(machine: Machine): SteadyLoad {
@@ -99,13 +102,13 @@ describe.skipIf(binaryMissing)("kill -9 under load", () => {
       const kills: Kill[] = [];
       const end = performance.now() + loopMs;
       await Bun.sleep(500);
-      while (performance.now() < end) {
+      while (performance.now() < end || kills.length < killsMin) {
         const process = processes[Math.floor(random() * processes.length)];
         if (process === undefined) break;
         kills.push(await killOne(process));
         await Bun.sleep(random() * 800);
       }
-      await Bun.sleep(500);
+      await until(() => loads.every((load) => load.answered > 1_000), "enough is answered");
       await Promise.all(loads.map((load) => load.stop()));
 
       const unexplained = machines.flatMap((machine, index) =>
@@ -114,20 +117,21 @@ describe.skipIf(binaryMissing)("kill -9 under load", () => {
           .map((failure) => ({ on: machine.name, ...failure, near: nearest(kills, failure) })),
       );
       expect(unexplained).toEqual([]);
-      expect(kills.length).toBeGreaterThan(10);
-      for (const load of loads) expect(load.answered).toBeGreaterThan(1_000);
     },
-    loopMs + 40_000,
+    loopMs + testMs,
   );
 
-  test("everything is back to work by itself", async () => {
-    await mesh.settled();
-    const load = loadFrom(mesh.machine("vm-a"));
-    await Bun.sleep(500);
-    await load.stop();
-    expect(load.failures).toEqual([]);
-    expect(load.answered).toBeGreaterThan(100);
-  }, 30_000);
+  test(
+    "everything is back to work by itself",
+    async () => {
+      await mesh.settled();
+      const load = loadFrom(mesh.machine("vm-a"));
+      await until(() => load.answered > 100, "enough is answered");
+      await load.stop();
+      expect(load.failures).toEqual([]);
+    },
+    testMs,
+  );
 });
 
 /** Whether the failure is one of those that the kill may cause. */

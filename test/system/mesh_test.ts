@@ -7,6 +7,7 @@ import { callByName, callUntil, callUrl } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { talk } from "../support/tcp_calls.ts";
 import { waitFor } from "../support/processes.ts";
+import { testMs } from "../support/patience.ts";
 
 const documents = `
 {kind: Service, name: frontend, port: 80, protocol: http}
@@ -99,7 +100,7 @@ describe.skipIf(binaryMissing)("a mesh of three machines", () => {
         },
       ],
     });
-  }, 60_000);
+  }, testMs);
   afterAll(async () => await mesh?.stop());
 
   const call = (to: string, options = {}) => callByName(mesh.machine("vm-a"), "frontend", to, options);

@@ -5,6 +5,7 @@ import { binaryMissing } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { callByName, callUntil, type Answer } from "../support/http_calls.ts";
 import { startMesh, type Machine, type Mesh } from "../support/mesh.ts";
+import { testMs } from "../support/patience.ts";
 
 const services = `
 {kind: Service, name: caller, port: 80, protocol: http}
@@ -38,7 +39,7 @@ describe.skipIf(binaryMissing)("an app that calls names that nobody has", () => 
       () => call("web"),
       ({ status }) => status === 200,
     );
-  }, 60_000);
+  }, testMs);
   afterAll(async () => await mesh?.stop());
 
   const call = (name: string): Promise<Answer> => callByName(machine, "caller", name, { limitMs: 30_000 });
@@ -106,31 +107,39 @@ describe.skipIf(binaryMissing)("an app that calls names that nobody has", () => 
     expect((await call("web")).status).toBe(200);
   });
 
-  test("whose names an older version kept on disk is blind no longer", async () => {
-    await machine.proxy.stop();
-    const bogus = Array.from({ length: 1_000 }, (_, at) => `bogus-${at}.default`);
-    writeFileSync(`${machine.state}/uses.json`, JSON.stringify(["web.default", ...bogus]));
-    await machine.proxy.start();
-    create("latest");
-    await callUntil(
-      "vm-a finds it",
-      () => call("latest"),
-      ({ status }) => status === 200,
-    );
-    expect(kept().sort()).toEqual(["latest.default", "web.default"]);
-  }, 30_000);
+  test(
+    "whose names an older version kept on disk is blind no longer",
+    async () => {
+      await machine.proxy.stop();
+      const bogus = Array.from({ length: 1_000 }, (_, at) => `bogus-${at}.default`);
+      writeFileSync(`${machine.state}/uses.json`, JSON.stringify(["web.default", ...bogus]));
+      await machine.proxy.start();
+      create("latest");
+      await callUntil(
+        "vm-a finds it",
+        () => call("latest"),
+        ({ status }) => status === 200,
+      );
+      expect(kept().sort()).toEqual(["latest.default", "web.default"]);
+    },
+    testMs,
+  );
 
-  test("hears that nobody could tell while the controller is away, and is served what is known", async () => {
-    await mesh.controller.stop();
-    const answer = await call("other");
-    expect(answer.status).toBe(503);
-    expect(answer.text).toContain("the controller did not say within 3000 ms");
-    expect((await call("web")).status).toBe(200);
-    await mesh.controller.start();
-    await callUntil(
-      "it is told again",
-      () => call("another"),
-      ({ status }) => status === 404,
-    );
-  }, 30_000);
+  test(
+    "hears that nobody could tell while the controller is away, and is served what is known",
+    async () => {
+      await mesh.controller.stop();
+      const answer = await call("other");
+      expect(answer.status).toBe(503);
+      expect(answer.text).toContain("the controller did not say within 3000 ms");
+      expect((await call("web")).status).toBe(200);
+      await mesh.controller.start();
+      await callUntil(
+        "it is told again",
+        () => call("another"),
+        ({ status }) => status === 404,
+      );
+    },
+    testMs,
+  );
 });

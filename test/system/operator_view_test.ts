@@ -12,6 +12,7 @@ import { limits } from "../../src/model/limits.ts";
 import type { Instance } from "../../src/model/service.ts";
 import { startMesh, type Machine, type Mesh } from "../support/mesh.ts";
 import { waitFor } from "../support/processes.ts";
+import { testMs } from "../support/patience.ts";
 
 const documents = "{kind: Service, name: web, port: 80, protocol: http}\n";
 /** Clears a screen, hides what follows, turns the direction of text, begins a line. */
@@ -28,7 +29,7 @@ describe.skipIf(binaryMissing)("a service with a certificate of its own", () => 
       documents,
       machines: [{ name: "vm-a", services: [{ service: "web", app: "none", version: hostile }] }],
     });
-  }, 60_000);
+  }, testMs);
   afterAll(async () => await mesh?.stop());
 
   test("leaves nothing raw on the terminal, by no command and in no log", async () => {

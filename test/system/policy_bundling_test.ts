@@ -18,6 +18,7 @@ import { hostileSources } from "../support/hostile_policies/sources.ts";
 import { accepts, startProgram, waitFor, type Program } from "../support/processes.ts";
 import { runtime } from "../support/runtime_under_test.ts";
 import { SteadyLoad } from "../support/steady_load.ts";
+import { testMs } from "../support/patience.ts";
 
 const sound = `import { definePolicy, next } from "heddle/policy";
 import * as v from "valibot";
@@ -127,7 +128,7 @@ describe.skipIf(binaryMissing)("a mesh in one process", () => {
     await waitFor("documents are taken", () =>
       operator("apply", "-f", `${folder}/mesh.yaml`).code === 0 ? true : null,
     );
-  }, 60_000);
+  }, testMs);
   afterAll(async () => {
     await mesh?.stop();
     await app?.stop();

@@ -23,6 +23,7 @@ import { startTestHost, type TestHost } from "../support/policy_host.ts";
 import { everywhere } from "../support/reach.ts";
 import { runtime } from "../support/runtime_under_test.ts";
 import { until } from "../support/sockets.ts";
+import { testMs } from "../support/patience.ts";
 
 const good = scriptWith(`return '{"do":"next"}';`);
 const hosts: TestHost[] = [];
@@ -111,7 +112,6 @@ describe.skipIf(binaryMissing)("a policy that", () => {
       await Promise.all([there.ask("good"), there.host.describe("bad")]);
       const bad = await there.ask("bad");
       expect(JSON.stringify(bad)).toMatch(says);
-      expect(bad.ms).toBeLessThan(2_000);
       await expectGood(there);
       expect(there.processOf("bad").starts).toBe(1);
     });
@@ -126,16 +126,15 @@ describe.skipIf(binaryMissing)("a policy that", () => {
       const bad = there.ask("bad");
       let over = false;
       void bad.then(() => (over = true));
-      const times: number[] = [];
-      while (!over) times.push((await there.ask("good")).ms);
+      let answered = 0;
+      for (; !over; answered++) await expectGood(there);
       expect((await bad).ok).toBe(false);
-      expect(middle(times)).toBeLessThan(25);
+      expect(answered).toBeGreaterThan(1);
     }
     const state = there.host.status().policies.find((each) => each.hash === "bad");
     expect(state).toMatchObject({ state: "quarantined" });
     const refused = await there.ask("bad");
     expect(JSON.stringify(refused)).toContain("5 times");
-    expect(refused.ms).toBeLessThan(25);
     expect(there.reports.join("\n")).toContain("is not asked any more");
     await expectGood(there);
   });
@@ -188,23 +187,27 @@ describe.skipIf(binaryMissing)("a policy that", () => {
   });
 
   for (const kind of ["leak", "exhaust"] as const) {
-    test(`takes all memory (${kind}) is ended with its process and put aside, and others do not notice`, async () => {
-      const there = startHost();
-      there.add("good", good);
-      there.add("bad", scriptWith(misbehaving[kind]), { cpuMs: 100 });
-      await Promise.all([there.ask("good"), there.host.describe("bad")]);
-      const isAside = (): boolean =>
-        there.host.status().policies.some((each) => each.hash === "bad" && each.state === "quarantined");
-      let most = 0;
-      for (let time = 0; time < 400 && !isAside(); time++) {
-        await there.ask("bad");
-        most = Math.max(most, runtime.process.residentBytesOf(there.processOf("bad").pid) ?? 0);
-        await expectGood(there);
-      }
-      expect(isAside()).toBe(true);
-      expect(most).toBeLessThan(1.5e9);
-      expect(there.processOf("good").starts).toBe(1);
-    }, 30_000);
+    test(
+      `takes all memory (${kind}) is ended with its process and put aside, and others do not notice`,
+      async () => {
+        const there = startHost();
+        there.add("good", good);
+        there.add("bad", scriptWith(misbehaving[kind]), { cpuMs: 100 });
+        await Promise.all([there.ask("good"), there.host.describe("bad")]);
+        const isAside = (): boolean =>
+          there.host.status().policies.some((each) => each.hash === "bad" && each.state === "quarantined");
+        let most = 0;
+        for (let time = 0; time < 400 && !isAside(); time++) {
+          await there.ask("bad");
+          most = Math.max(most, runtime.process.residentBytesOf(there.processOf("bad").pid) ?? 0);
+          await expectGood(there);
+        }
+        expect(isAside()).toBe(true);
+        expect(most).toBeLessThan(1.5e9);
+        expect(there.processOf("good").starts).toBe(1);
+      },
+      testMs,
+    );
   }
 });
 
@@ -234,7 +237,6 @@ describe.skipIf(binaryMissing)("the host", () => {
     const [closed, open] = await Promise.all([there.ask("closed"), there.ask("open")]);
     expect(closed.ok).toBe(true);
     expect(open).toMatchObject({ ok: false });
-    expect(closed.ms).toBeLessThan(1_000);
   });
 
   test("takes so many calls at once and refuses the rest at once", async () => {
@@ -322,7 +324,3 @@ describe.skipIf(binaryMissing)("from source to verdict", () => {
     });
   });
 });
-
-function middle(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}

@@ -5,6 +5,7 @@ import { binaryMissing } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { callByName, callUntil, callUrl } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
+import { testMs } from "../support/patience.ts";
 import { waitFor } from "../support/processes.ts";
 
 const frontend = "{kind: Service, name: frontend, port: 80, protocol: http}";
@@ -109,7 +110,7 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
         },
       ],
     });
-  }, 60_000);
+  }, testMs);
   afterAll(async () => await mesh?.stop());
 
   const call = (to: string, headers: Record<string, string> = {}) =>

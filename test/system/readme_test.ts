@@ -7,6 +7,7 @@ import { binaryMissing, bun, root } from "../../compile/repository.ts";
 import { addressOf } from "../support/addresses.ts";
 import { heddle, heddleRunning } from "../support/command.ts";
 import { accepts, hasProgram, startProgram, waitFor, type Program } from "../support/processes.ts";
+import { testMs } from "../support/patience.ts";
 
 interface Step {
   readonly machine: string;
@@ -72,28 +73,32 @@ describe.skipIf(binaryMissing || !hasProgram("curl"))("the README's three machin
     });
   }
 
-  test("stand after the commands that it shows, and its call is answered", async () => {
-    expect(steps.map(({ words }) => words.slice(0, 2).join(" "))).toContain("heddle apply");
-    writeFileSync(`${folder}/mesh.yaml`, block("yaml"));
-    let token = "";
-    for (const step of steps) {
-      const [program = "", ...words] = onLoopback(step, token);
-      const options = { state: stateOf(step.machine), folder };
-      if (program === "curl") await untilAnswered(words);
-      else if (words[0] === "init" || words[0] === "join") {
-        if (words[0] === "join") await startApp(step.machine, words);
-        const started = heddleRunning(words, logOf(step.machine), options);
-        running.push(started);
-        const stands = () => (/Running in the foreground/.test(started.output()) ? true : null);
-        await waitFor(`${step.machine} runs`, stands, { program: started });
-      } else {
-        const said = heddle(words, options);
-        expect([said.err, said.code]).toEqual(["", 0]);
-        token = /hd1\.\S+/.exec(said.out)?.[0] ?? token;
+  test(
+    "stand after the commands that it shows, and its call is answered",
+    async () => {
+      expect(steps.map(({ words }) => words.slice(0, 2).join(" "))).toContain("heddle apply");
+      writeFileSync(`${folder}/mesh.yaml`, block("yaml"));
+      let token = "";
+      for (const step of steps) {
+        const [program = "", ...words] = onLoopback(step, token);
+        const options = { state: stateOf(step.machine), folder };
+        if (program === "curl") await untilAnswered(words);
+        else if (words[0] === "init" || words[0] === "join") {
+          if (words[0] === "join") await startApp(step.machine, words);
+          const started = heddleRunning(words, logOf(step.machine), options);
+          running.push(started);
+          const stands = () => (/Running in the foreground/.test(started.output()) ? true : null);
+          await waitFor(`${step.machine} runs`, stands, { program: started });
+        } else {
+          const said = heddle(words, options);
+          expect([said.err, said.code]).toEqual(["", 0]);
+          token = /hd1\.\S+/.exec(said.out)?.[0] ?? token;
+        }
       }
-    }
-    expect(steps.some(({ words }) => words[0] === "curl")).toBe(true);
-  }, 60_000);
+      expect(steps.some(({ words }) => words[0] === "curl")).toBe(true);
+    },
+    testMs,
+  );
 
   test("joining ends with curl lines that work as they are printed", async () => {
     for (const machine of ["vm-2", "vm-3"]) {

@@ -8,6 +8,7 @@ import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 import { BusyMachine } from "../support/busy_machine.ts";
 import { callByName } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
+import { testMs } from "../support/patience.ts";
 
 const busyProcesses = 8;
 const rounds = 8;
@@ -78,7 +79,7 @@ describe.skipIf(binaryMissing)("policies that run away on a busy machine", () =>
         },
       ],
     });
-  }, 60_000);
+  }, testMs);
   afterAll(async () => {
     machine.stop();
     await mesh?.stop();

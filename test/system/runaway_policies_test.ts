@@ -9,6 +9,7 @@ import { runawayScripts } from "../support/hostile_policies/runaways.ts";
 import { scriptWith } from "../support/hostile_policies/scripts.ts";
 import { startTestHost } from "../support/policy_host.ts";
 import { runtime } from "../support/runtime_under_test.ts";
+import { testMs } from "../support/patience.ts";
 
 const calls = 4;
 
@@ -18,28 +19,32 @@ describe.skipIf(binaryMissing)("a policy that runs away by", () => {
   there?.add("friendly", scriptWith(`return '{"do":"next"}';`));
 
   for (const [name, script] of runawayScripts) {
-    test(`${name} is told of in time, and hurts nobody`, async () => {
-      if (there === null) return;
-      await there.ask("friendly");
-      there.add(name, script);
-      const asked = (async () => {
-        for (let call = 0; call < calls; call++) await there.ask(name);
-      })();
-      let over = false;
-      void asked.then(() => (over = true));
-      const failed: string[] = [];
-      let answered = 0;
-      while (!over) {
-        const answer = await there.ask("friendly");
-        if (answer.ok) answered++;
-        else failed.push(answer.reason);
-      }
-      expect([failed, answered > 0]).toEqual([[], true]);
-      const state = there.host.status().policies.find((each) => each.hash === name)?.state;
-      expect(["waiting", "ready", "broken", "quarantined"]).toContain(state ?? "none");
-      expect(runtime.process.residentBytesOf(there.processOf(name).pid) ?? 0).toBeLessThan(1.5e9);
-      there.host.retain(new Set(["friendly"]));
-    }, 30_000);
+    test(
+      `${name} is told of in time, and hurts nobody`,
+      async () => {
+        if (there === null) return;
+        await there.ask("friendly");
+        there.add(name, script);
+        const asked = (async () => {
+          for (let call = 0; call < calls; call++) await there.ask(name);
+        })();
+        let over = false;
+        void asked.then(() => (over = true));
+        const failed: string[] = [];
+        let answered = 0;
+        while (!over) {
+          const answer = await there.ask("friendly");
+          if (answer.ok) answered++;
+          else failed.push(answer.reason);
+        }
+        expect([failed, answered > 0]).toEqual([[], true]);
+        const state = there.host.status().policies.find((each) => each.hash === name)?.state;
+        expect(["waiting", "ready", "broken", "quarantined"]).toContain(state ?? "none");
+        expect(runtime.process.residentBytesOf(there.processOf(name).pid) ?? 0).toBeLessThan(1.5e9);
+        there.host.retain(new Set(["friendly"]));
+      },
+      testMs,
+    );
   }
 
   test("has left the friendly one as it was", async () => {

@@ -8,6 +8,7 @@ import { addressOf } from "../support/addresses.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { runNode, startNode } from "../support/node_program.ts";
 import { waitFor, type Program } from "../support/processes.ts";
+import { testMs } from "../support/patience.ts";
 
 const leafTtl = "4s";
 const lastsMs = 12_000;
@@ -61,7 +62,7 @@ describe.skipIf(binaryMissing)("streams", () => {
         },
       ],
     });
-  }, 60_000);
+  }, testMs);
   afterAll(async () => {
     await mesh?.stop();
     await Promise.all(servers.map((server) => server.stop()));
@@ -77,29 +78,33 @@ describe.skipIf(binaryMissing)("streams", () => {
     return mesh.status().nodes.find(({ name }) => name === "vm-a")?.acknowledged ?? "";
   }
 
-  test(`lose nothing while documents and certificates change for ${lastsMs / 1_000} s`, async () => {
-    const machine = mesh.machine("vm-a");
-    const args = [lastsMs, machine.address, machine.httpPort("caller"), "web.mesh", "greeter.mesh"];
-    let over = false;
-    const streams = runNode<Record<string, string>>("peers/run_streams.ts", args.map(String)).finally(
-      () => (over = true),
-    );
-    const versions = new Set<string>();
-    const rotations = new Set<number>();
-    for (let round = 1; !over; round++) {
-      mesh.apply(documents(round));
-      const before = [...versions].at(-1);
-      const next = await waitFor("the change is in force", () => {
-        const version = versionInForce();
-        return version === before || version === "" ? null : version;
-      });
-      versions.add(next);
-      rotations.add(Math.min(...issued()));
-    }
-    const lost = await streams;
-    expect(Object.keys(lost).length).toBeGreaterThan(5);
-    for (const [name, what] of Object.entries(lost)) expect([name, what]).toEqual([name, ""]);
-    expect(versions.size).toBeGreaterThanOrEqual(changesMin);
-    expect(rotations.size).toBeGreaterThan(rotationsMin);
-  }, 60_000);
+  test(
+    `lose nothing while documents and certificates change for ${lastsMs / 1_000} s`,
+    async () => {
+      const machine = mesh.machine("vm-a");
+      const args = [lastsMs, machine.address, machine.httpPort("caller"), "web.mesh", "greeter.mesh"];
+      let over = false;
+      const streams = runNode<Record<string, string>>("peers/run_streams.ts", args.map(String)).finally(
+        () => (over = true),
+      );
+      const versions = new Set<string>();
+      const rotations = new Set<number>();
+      for (let round = 1; !over; round++) {
+        mesh.apply(documents(round));
+        const before = [...versions].at(-1);
+        const next = await waitFor("the change is in force", () => {
+          const version = versionInForce();
+          return version === before || version === "" ? null : version;
+        });
+        versions.add(next);
+        rotations.add(Math.min(...issued()));
+      }
+      const lost = await streams;
+      expect(Object.keys(lost).length).toBeGreaterThan(5);
+      for (const [name, what] of Object.entries(lost)) expect([name, what]).toEqual([name, ""]);
+      expect(versions.size).toBeGreaterThanOrEqual(changesMin);
+      expect(rotations.size).toBeGreaterThan(rotationsMin);
+    },
+    testMs,
+  );
 });

@@ -12,6 +12,7 @@ import { runtime } from "../support/runtime_under_test.ts";
 import { waitFor } from "../support/processes.ts";
 import { dialled, until, type End } from "../support/sockets.ts";
 import { startSwitchingApp } from "../support/switching_app.ts";
+import { hangMs, testMs } from "../support/patience.ts";
 
 describe.skipIf(binaryMissing)("an upgrade", () => {
   const app = startSwitchingApp();
@@ -46,7 +47,7 @@ describe.skipIf(binaryMissing)("an upgrade", () => {
       ],
       proxyFlags: ["--log-sample", "0"],
     });
-  }, 60_000);
+  }, testMs);
   afterAll(async () => {
     await mesh?.stop();
     app.close();
@@ -63,7 +64,7 @@ describe.skipIf(binaryMissing)("an upgrade", () => {
   const open = (): Promise<End> => {
     const { address, httpPort } = mesh.machine("vm-a");
     const port = httpPort.call(mesh.machine("vm-a"), "caller");
-    return dialled(runtime, { host: address, port, timeoutMs: 5_000 });
+    return dialled(runtime, { host: address, port, timeoutMs: hangMs });
   };
   const offer = (service: string, upgrade: string): string =>
     `GET /public HTTP/1.1\r\nHost: ${service}.mesh\r\nConnection: Upgrade, HTTP2-Settings\r\n` +
@@ -83,10 +84,10 @@ describe.skipIf(binaryMissing)("an upgrade", () => {
   test("or CONNECT on the controller's port, by somebody without a certificate, is answered, and CONNECT ended", async () => {
     const dial = (): Promise<End> =>
       dialled(runtime, {
-        ...{ host: addressOf(0), port: ports.controller, timeoutMs: 5_000 },
+        ...{ host: addressOf(0), port: ports.controller, timeoutMs: hangMs },
         tls: {
           ...{ trustPem: [], alpn: ["http/1.1"], serverName: "controller.heddle", verify: "unverified" },
-          ...{ handshakeTimeoutMs: 5_000, accept: () => null },
+          ...{ handshakeTimeoutMs: hangMs, accept: () => null },
         },
       });
     const tunnel = await dial();

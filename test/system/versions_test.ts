@@ -8,6 +8,7 @@ import { runNode, startNode } from "../support/node_program.ts";
 import type { Answer, Request } from "../support/peers/calls.ts";
 import type { SeenHead } from "../support/peers/server.ts";
 import type { Program } from "../support/processes.ts";
+import { testMs } from "../support/patience.ts";
 
 const documents = `
 {kind: Service, name: caller, port: 80, protocol: http}
@@ -78,7 +79,7 @@ describe.skipIf(binaryMissing)("through the mesh", () => {
         },
       ],
     });
-  }, 60_000);
+  }, testMs);
   afterAll(async () => {
     await mesh?.stop();
     await server?.stop();
@@ -104,7 +105,7 @@ describe.skipIf(binaryMissing)("through the mesh", () => {
           const args = [client, address, String(httpPort), authority];
           const made = await runNode<(Answer | string)[]>("peers/run_calls.ts", args, { input: list });
           for (const [at, name] of Object.keys(requests).entries()) answers.set(name, made[at] ?? "none");
-        }, 60_000);
+        }, testMs);
 
         function answer(name: keyof typeof requests): Answer {
           const found = answers.get(name);

@@ -9,6 +9,7 @@ import { startMesh, type Mesh } from "../support/mesh.ts";
 import { runNode, startNode } from "../support/node_program.ts";
 import { socketCases } from "../support/peers/ws_cases.ts";
 import type { Program } from "../support/processes.ts";
+import { testMs } from "../support/patience.ts";
 
 const documents = `
 {kind: Service, name: caller, port: 80, protocol: http}
@@ -33,7 +34,7 @@ describe.skipIf(binaryMissing)("a WebSocket", () => {
       ],
     });
     direct = await runNode<Report>("peers/run_sockets.ts", ["http/1.1", host, "8080", "sockets.mesh"]);
-  }, 60_000);
+  }, testMs);
   afterAll(async () => {
     await mesh?.stop();
     await server?.stop();
@@ -47,9 +48,13 @@ describe.skipIf(binaryMissing)("a WebSocket", () => {
   });
 
   for (const way of ["http/1.1", "h2"] as const)
-    test(`opened over ${way} hears the same, frame by frame`, async () => {
-      const machine = mesh.machine("vm-a");
-      const args = [way, machine.address, String(machine.httpPort("caller")), "sockets.mesh"];
-      expect(await runNode<Report>("peers/run_sockets.ts", args)).toEqual(direct);
-    }, 60_000);
+    test(
+      `opened over ${way} hears the same, frame by frame`,
+      async () => {
+        const machine = mesh.machine("vm-a");
+        const args = [way, machine.address, String(machine.httpPort("caller")), "sockets.mesh"];
+        expect(await runNode<Report>("peers/run_sockets.ts", args)).toEqual(direct);
+      },
+      testMs,
+    );
 });

@@ -35,11 +35,14 @@ test("a timer of many weeks does not call at once", async () => {
   expect(called).toBe(false);
 });
 
-test("soon calls after the current callback and before a timer", async () => {
+test("a microtask calls after the current callback, and soon after that, without waiting for a timer", async () => {
   const order: string[] = [];
-  clock.after(5, () => order.push("timer"));
+  const timer = clock.after(3_600_000, () => order.push("timer"));
   clock.soon(() => order.push("soon"));
+  clock.microtask(() => order.push("microtask"));
+  clock.microtask(() => order.push("next microtask"));
   order.push("now");
-  await until(() => order.length === 3, "both call");
-  expect(order).toEqual(["now", "soon", "timer"]);
+  await until(() => order.includes("soon"), "it calls");
+  timer.cancel();
+  expect(order).toEqual(["now", "microtask", "next microtask", "soon"]);
 });

@@ -5,6 +5,7 @@ import type { ListenError } from "../../../runtime/contract.ts";
 import { listeningDescriptor } from "../../support/descriptors.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
 import { dial, dialled, listen, until } from "../../support/sockets.ts";
+import { hangMs } from "../../support/patience.ts";
 
 function failureOf(work: () => unknown): ListenError {
   try {
@@ -49,7 +50,7 @@ describe("a listener", () => {
     const other = listen(runtime, { reusePort: true, port: one.port });
     const ends = [];
     for (let count = 0; count < 64; count++) {
-      ends.push(await dialled(runtime, { host: "127.0.0.1", port: one.port, timeoutMs: 5_000 }));
+      ends.push(await dialled(runtime, { host: "127.0.0.1", port: one.port, timeoutMs: hangMs }));
     }
     await until(() => one.accepted.length + other.accepted.length === 64, "all are accepted");
     expect(one.accepted.length).toBeGreaterThan(0);
@@ -61,10 +62,10 @@ describe("a listener", () => {
 
   test("that is closed refuses new connections and keeps the old ones", async () => {
     const { listener, port, accepted } = listen(runtime);
-    const client = await dialled(runtime, { host: "127.0.0.1", port, timeoutMs: 5_000 });
+    const client = await dialled(runtime, { host: "127.0.0.1", port, timeoutMs: hangMs });
     await until(() => accepted.length === 1, "it is accepted");
     listener.close();
-    expect(await dial(runtime, { host: "127.0.0.1", port, timeoutMs: 5_000 })).toMatchObject({
+    expect(await dial(runtime, { host: "127.0.0.1", port, timeoutMs: hangMs })).toMatchObject({
       kind: "refused",
     });
     client.socket.write(new TextEncoder().encode("still"));
@@ -80,7 +81,7 @@ describe("a listener", () => {
       socket.write(new TextEncoder().encode("adopted"));
       return { data() {}, drain() {}, end: () => socket.shutdown(), close() {} };
     });
-    const client = await dialled(runtime, { host: "127.0.0.1", port: bound.port, timeoutMs: 5_000 });
+    const client = await dialled(runtime, { host: "127.0.0.1", port: bound.port, timeoutMs: hangMs });
     await until(() => client.heard.text() === "adopted", "it answers");
     expect(accepted).toBe(1);
     client.socket.destroy();

@@ -12,6 +12,7 @@ import { runtime } from "../../support/runtime_under_test.ts";
 import { dial, dialled, until } from "../../support/sockets.ts";
 import { patterned, sendAll } from "../../support/streams.ts";
 import { listenTls, type TlsListener } from "../../support/tls.ts";
+import { hangMs } from "../../support/patience.ts";
 
 const authority = await makeTestAuthority();
 const stranger = await makeTestAuthority();
@@ -34,7 +35,7 @@ function serverOptions(options: Partial<TlsServerOptions> = {}): TlsServerOption
     trustPem: [authority.rootPem],
     alpn: ["h2", "http/1.1"],
     accept: () => null,
-    handshakeTimeoutMs: 2_000,
+    handshakeTimeoutMs: hangMs,
     peer: "required",
     ...options,
   };
@@ -54,14 +55,14 @@ function clientOptions(options: Partial<TlsClientOptions> = {}): TlsClientOption
     alpn: ["h2"],
     serverName: "orders.mesh",
     accept: () => null,
-    handshakeTimeoutMs: 2_000,
+    handshakeTimeoutMs: hangMs,
     verify: "chain",
     ...options,
   };
 }
 
 function target(server: TlsListener, options: Partial<TlsClientOptions> = {}) {
-  return { host: "127.0.0.1", port: server.port, timeoutMs: 2_000, tls: clientOptions(options) };
+  return { host: "127.0.0.1", port: server.port, timeoutMs: hangMs, tls: clientOptions(options) };
 }
 
 const { credential: _, ...anonymousClient } = clientOptions();
@@ -85,7 +86,7 @@ describe("two peers of one authority", () => {
 async function refusedByServer(credential: TlsCredential | null, options: Partial<TlsServerOptions> = {}) {
   const server = serve(options);
   const tls = credential === null ? anonymousClient : clientOptions({ credential });
-  const answer = await dial(runtime, { host: "127.0.0.1", port: server.port, timeoutMs: 2_000, tls });
+  const answer = await dial(runtime, { host: "127.0.0.1", port: server.port, timeoutMs: hangMs, tls });
   if (!("kind" in answer)) answer.socket.write(new TextEncoder().encode("let me in"));
   await until(() => server.refused.length === 1, "the server refuses");
   if (!("kind" in answer)) await until(() => answer.heard.closed || answer.heard.ended, "the client is cut");
@@ -163,7 +164,7 @@ describe("a server with an optional certificate", () => {
     const client = await dialled(runtime, {
       host: "127.0.0.1",
       port: server.port,
-      timeoutMs: 2_000,
+      timeoutMs: hangMs,
       tls: anonymousClient,
     });
     await until(() => server.secured.length === 1, "the server agrees");
@@ -228,7 +229,7 @@ describe("a client", () => {
     const client = await dialled(runtime, {
       host: "127.0.0.1",
       port: server.port,
-      timeoutMs: 2_000,
+      timeoutMs: hangMs,
       tls: { ...anonymousClient, verify: "unverified", accept: (session) => ((shown = session), null) },
     });
     expect(client.socket.tls).toBe(shown);

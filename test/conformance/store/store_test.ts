@@ -5,6 +5,7 @@ import { createRuntime } from "../../../runtime/bun/runtime.ts";
 import { MemoryStore } from "../../../src/registry/memory_store.ts";
 import { SqliteStore } from "../../../src/registry/sqlite_store.ts";
 import type { Change, Operation, Store } from "../../../src/registry/store.ts";
+import { hangMs } from "../../support/patience.ts";
 
 const { clock, databases } = createRuntime();
 const folder = mkdtempSync("/tmp/heddle-store-");
@@ -19,7 +20,7 @@ const kinds: Readonly<Record<string, () => Store>> = {
 const put = (key: string, value: string): Operation => ({ do: "put", key, value });
 
 async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + hangMs;
   while (!holds()) {
     if (Date.now() > deadline) throw new Error("waited in vain");
     await new Promise((resolve) => clock.after(10, () => resolve(undefined)));

@@ -6,6 +6,7 @@ import { serveControl, type ControlServer } from "../../../src/api/control_serve
 import { Shard } from "../../../src/http/shard.ts";
 import { runtime } from "../../support/planes.ts";
 import { dialled, until, type End } from "../../support/sockets.ts";
+import { hangMs } from "../../support/patience.ts";
 
 const bytesMax = 16_000;
 const { net, clock } = runtime;
@@ -37,7 +38,7 @@ async function post(from: string, bytes: number, path = "/"): Promise<End> {
   const client = await dialled(runtime, {
     host: "127.0.0.1",
     port: server.port,
-    timeoutMs: 5_000,
+    timeoutMs: hangMs,
     localAddress: from,
   });
   const head = `POST ${path} HTTP/1.1\r\nhost: c\r\ncontent-length: 5000\r\n\r\n`;

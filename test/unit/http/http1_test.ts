@@ -7,6 +7,7 @@ import { Http1Server } from "../../../src/http/h1_server.ts";
 import { Shard } from "../../../src/http/shard.ts";
 import type { Outcome } from "../../../src/model/outcome.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
+import { hangMs } from "../../support/patience.ts";
 
 const runtime = createRuntime();
 const listeners: Listener[] = [];
@@ -39,7 +40,7 @@ class Relay {
       onRetired: (each: Http1Client) => drop(pool, each),
     };
     runtime.net.connect(
-      { host: "127.0.0.1", port, timeoutMs: 1000 },
+      { host: "127.0.0.1", port, timeoutMs: hangMs },
       {
         opened: (socket) => {
           const client = new Http1Client(socket, options);
@@ -145,7 +146,7 @@ function talk(port: number, pieces: readonly string[], enough: (text: string) =>
     let text = "";
     const finish = (): void => resolve(text);
     runtime.net.connect(
-      { host: "127.0.0.1", port, timeoutMs: 1000 },
+      { host: "127.0.0.1", port, timeoutMs: hangMs },
       {
         opened: (socket) => {
           const send = (at: number): void => {
@@ -244,7 +245,7 @@ test("20 MiB reach a slow reader whole, in bounded memory", async () => {
   const before = runtime.process.usage().residentBytes;
   await new Promise<void>((resolve, reject) => {
     runtime.net.connect(
-      { host: "127.0.0.1", port, timeoutMs: 1000 },
+      { host: "127.0.0.1", port, timeoutMs: hangMs },
       {
         opened: (socket) => {
           socket.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));

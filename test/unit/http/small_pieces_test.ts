@@ -11,6 +11,7 @@ import { ManualClock } from "../../support/clock.ts";
 import { FakeSocket } from "../../support/fake_socket.ts";
 import { runtime } from "../../support/planes.ts";
 import { dialled, until } from "../../support/sockets.ts";
+import { hangMs } from "../../support/patience.ts";
 
 const pieces = 20_000;
 /** Of a few large blocks and of what else comes and goes meanwhile. */
@@ -57,7 +58,7 @@ test("the body of a request to a control port", async () => {
     more = arrays() - before;
     return new Response(await request.text());
   });
-  const client = await dialled(runtime, { host: "127.0.0.1", port: server.port, timeoutMs: 5_000 });
+  const client = await dialled(runtime, { host: "127.0.0.1", port: server.port, timeoutMs: hangMs });
   before = arrays();
   const few = 5_000;
   const head = "POST / HTTP/1.1\r\nhost: c\r\ntransfer-encoding: chunked\r\n\r\n";

@@ -10,6 +10,7 @@ import { makeTestAuthority } from "../../support/certificates.ts";
 import { ManualClock } from "../../support/clock.ts";
 import { runtime } from "../../support/planes.ts";
 import { dial, dialled, until, type End } from "../../support/sockets.ts";
+import { hangMs } from "../../support/patience.ts";
 
 const { strangersMax, strangersPerSourceMax, strangerGraceMs } = limits;
 
@@ -125,7 +126,7 @@ const end = (port: number, tls: "tls" | "mtls" | null, localAddress?: string): P
   dialled(runtime, {
     host: "127.0.0.1",
     port,
-    timeoutMs: 5_000,
+    timeoutMs: hangMs,
     ...(localAddress === undefined ? {} : { localAddress }),
     ...(tls === null
       ? {}
@@ -136,7 +137,7 @@ const end = (port: number, tls: "tls" | "mtls" | null, localAddress?: string): P
             alpn: ["http/1.1"],
             serverName: "controller.heddle",
             verify: "chain",
-            handshakeTimeoutMs: 5_000,
+            handshakeTimeoutMs: hangMs,
             accept: () => null,
           },
         }),
@@ -245,7 +246,7 @@ describe("a control port", () => {
     });
     expect((await client.call("GET", "/x")).body).toEqual({ caller: "spiffe://mesh.test/node/vm-1" });
     client.close();
-    const refused = await dial(runtime, { host: "127.0.0.1", port, timeoutMs: 1_000 });
+    const refused = await dial(runtime, { host: "127.0.0.1", port, timeoutMs: hangMs });
     expect("kind" in refused).toBe(false);
     if (!("kind" in refused)) refused.socket.destroy();
   });

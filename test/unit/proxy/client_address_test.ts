@@ -10,7 +10,7 @@ import {
   send,
 } from "../../support/opaque.ts";
 import { Planes, runtime, type TestMachine } from "../../support/planes.ts";
-import { listen, until, type End } from "../../support/sockets.ts";
+import { listen, turns, until, type End } from "../../support/sockets.ts";
 
 const app = listen(runtime);
 let planes: Planes;
@@ -66,7 +66,7 @@ async function before(service: string, text: string, parts: readonly string[]): 
   const client = await connectLocal(a.port("caller", service));
   for (const part of parts) {
     send(client, part);
-    await Bun.sleep(1);
+    await turns();
   }
   const far = await nextAccepted(app, since);
   return untilText(client, far, text);

@@ -1,6 +1,8 @@
 /** What an undeclared connection turns out to speak, by which of its ways of beginning; it is said in the record and counted. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ExchangeRecord } from "../../../src/telemetry/record.ts";
+import { limits } from "../../../src/model/limits.ts";
+import { HeldClock } from "../../support/clock.ts";
 import { captureHello } from "../../support/hello.ts";
 import { frameTypes } from "../../../src/wire/h2/frames.ts";
 import { data, headers, opening } from "../../support/h2_frames.ts";
@@ -15,15 +17,17 @@ import {
   send,
 } from "../../support/opaque.ts";
 import { Planes, runtime, type TestMachine } from "../../support/planes.ts";
-import { listen, until, type End } from "../../support/sockets.ts";
+import { listen, turns, until, type End } from "../../support/sockets.ts";
+import { testMs } from "../../support/patience.ts";
 
 const app = listen(runtime);
+const clock = new HeldClock();
 let planes: Planes;
 let a: TestMachine;
 
 beforeAll(async () => {
   planes = await Planes.start(
-    { name: "a", services: { caller: { app: 9, upstreams: ["guess", "greets", "db", "web"] } } },
+    { name: "a", clock, services: { caller: { app: 9, upstreams: ["guess", "greets", "db", "web"] } } },
     {
       name: "b",
       services: {
@@ -65,7 +69,7 @@ async function begin(service: string, ...parts: readonly string[]): Promise<{ cl
   const client = await connectLocal(a.port("caller", service));
   for (const part of parts) {
     send(client, part);
-    await Bun.sleep(1);
+    await turns();
   }
   return { client, app: await nextAccepted(app, since) };
 }
@@ -108,7 +112,7 @@ describe("an undeclared connection", () => {
       const since = a.records.of("outbound").length;
       const client = await connectLocal(a.port("caller", "guess"));
       send(client, request.slice(0, at));
-      await Bun.sleep(1);
+      await turns();
       const reached = app.accepted.reduce((sum, each) => sum + each.heard.received, 0);
       send(client, request.slice(at));
       await until(
@@ -143,9 +147,14 @@ describe("an undeclared connection", () => {
   });
 
   test("that says nothing is opaque after a second", async () => {
-    const startedMs = performance.now();
-    const both = await begin("guess");
-    expect(performance.now() - startedMs).toBeGreaterThan(800);
+    const since = app.accepted.length;
+    const client = await connectLocal(a.port("caller", "guess"));
+    await turns();
+    await clock.advance(limits.detectMs - limits.timerTickMs);
+    await turns();
+    expect(app.accepted.length).toBe(since);
+    await clock.advance(2 * limits.timerTickMs);
+    const both = { client, app: await nextAccepted(app, since) };
     send(both.app, "220 ready\r\n");
     await expectHeard(both.client, "220 ready\r\n");
     expect(a.records.detections.at(-1)).toBe("guess.default tcp time");
@@ -153,9 +162,7 @@ describe("an undeclared connection", () => {
   });
 
   test("to a port whose server speaks first does not wait", async () => {
-    const startedMs = performance.now();
     const both = await begin("greets");
-    expect(performance.now() - startedMs).toBeLessThan(700);
     send(both.app, "220 ready\r\n");
     await expectHeard(both.client, "220 ready\r\n");
     expect(await finished(both)).toMatchObject({ detected: "port" });
@@ -221,7 +228,7 @@ describe("CONNECT to a service of TLS", () => {
     const client = await connectByName(a.port("caller"), authority);
     for (const part of [hello.slice(0, 50), hello.slice(50)]) {
       send(client, part);
-      await Bun.sleep(1);
+      await turns();
     }
     const far = await nextAccepted(app, since);
     await expectHeard(far, hello);
@@ -294,13 +301,18 @@ describe("CONNECT to a service of TLS", () => {
       ]);
     });
 
-  test("with nothing behind it is cut once its time is over", async () => {
-    const before = a.records.of("outbound").length;
-    const client = await connectByName(a.port("caller"), authority);
-    await until(() => client.heard.closed, "the connection is cut", 10_000);
-    await until(() => a.records.of("outbound").length > before, "it is recorded");
-    expect(a.records.of("outbound").at(-1)?.outcome).toMatchObject({ flag: "NR" });
-  }, 15_000);
+  test(
+    "with nothing behind it is cut once its time is over",
+    async () => {
+      const before = a.records.of("outbound").length;
+      const client = await connectByName(a.port("caller"), authority);
+      await clock.advance(limits.clientHelloMs + 2 * limits.timerTickMs);
+      await until(() => client.heard.closed, "the connection is cut");
+      await until(() => a.records.of("outbound").length > before, "it is recorded");
+      expect(a.records.of("outbound").at(-1)?.outcome).toMatchObject({ flag: "NR" });
+    },
+    testMs,
+  );
 
   test("whose client leaves before it says what it wants is recorded as its fault", async () => {
     const before = a.records.of("outbound").length;

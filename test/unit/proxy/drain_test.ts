@@ -8,6 +8,7 @@ import { limits } from "../../../src/model/limits.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
 import { Planes, type TestMachine } from "../../support/planes.ts";
 import { Recorder, type End } from "../../support/sockets.ts";
+import { hangMs } from "../../support/patience.ts";
 
 const { drainIdleMs, drainLateMs, drainLookMs, drainArriveMs, drainMs } = limits;
 let closing: Promise<void> = Promise.resolve();
@@ -57,7 +58,7 @@ async function start() {
   const dial = async (upstream: "web" | "pipe"): Promise<End | null> => {
     let found: End | null = null;
     net.connect(
-      { host: "127.0.0.1", port: machine.port("caller", upstream), timeoutMs: 1_000 },
+      { host: "127.0.0.1", port: machine.port("caller", upstream), timeoutMs: hangMs },
       {
         opened(socket) {
           const heard = new Recorder();

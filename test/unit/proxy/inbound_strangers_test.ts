@@ -7,6 +7,7 @@ import { listenInbound } from "../../../src/proxy/listen/inbound_listener.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
 import { captureHello } from "../../support/hello.ts";
 import { Recorder } from "../../support/sockets.ts";
+import { hangMs } from "../../support/patience.ts";
 
 const { meshStrangersPerSourceMax, meshStrangersBytesMax, strangerGraceMs } = limits;
 
@@ -32,7 +33,7 @@ function start() {
   const dial = (): { socket: Socket | null; readonly heard: Recorder } => {
     const end = { socket: null as Socket | null, heard: new Recorder() };
     net.connect(
-      { host: "127.0.0.1", port, timeoutMs: 1_000 },
+      { host: "127.0.0.1", port, timeoutMs: hangMs },
       {
         opened(socket) {
           end.socket = socket;

@@ -12,7 +12,8 @@ import {
   send,
 } from "../../support/opaque.ts";
 import { idOf, Planes, runtime, type TestMachine } from "../../support/planes.ts";
-import { listen, until, type End } from "../../support/sockets.ts";
+import { listen, turns, until, type End } from "../../support/sockets.ts";
+import { testMs } from "../../support/patience.ts";
 
 const app = listen(runtime);
 const gone = listen(runtime);
@@ -161,7 +162,7 @@ describe("an opaque connection", () => {
   test("to a service that appears later waits for it, with what it has said", async () => {
     const client = await connectLocal(a.port("caller", "later"));
     send(client, "early");
-    await Bun.sleep(10);
+    await turns();
     client.socket.shutdown();
     const since = app.accepted.length;
     planes.apply({ ...destinations, later: { protocol: "tcp" } });
@@ -174,10 +175,14 @@ describe("an opaque connection", () => {
     planes.apply(destinations);
   });
 
-  test("to a service that never appears is reset and recorded", async () => {
-    const record = await recordOf(a, refused("later"));
-    expect(record).toMatchObject({ service: "later.default", outcome: { flag: "NC" } });
-  }, 10_000);
+  test(
+    "to a service that never appears is reset and recorded",
+    async () => {
+      const record = await recordOf(a, refused("later"));
+      expect(record).toMatchObject({ service: "later.default", outcome: { flag: "NC" } });
+    },
+    testMs,
+  );
 });
 
 describe("CONNECT", () => {

@@ -11,6 +11,7 @@ import { dialHttp2, Heard, request, serve, type Version } from "../../support/ht
 import { Planes, runtime } from "../../support/planes.ts";
 import { connectByName } from "../../support/opaque.ts";
 import { listen, until } from "../../support/sockets.ts";
+import { testMs } from "../../support/patience.ts";
 
 const ends: (() => void)[] = [];
 afterEach(() => {
@@ -109,37 +110,45 @@ const silence: readonly (readonly [string, Plan, connections: number, streams: n
 ];
 
 describe.each(silence)("what would fill %s", (_what, plan, connections, streams) => {
-  test(`${connections} times ${streams} requests that are never answered, leaves enough for others`, async () => {
-    const { a, b, held } = await mesh(plan);
-    const port = a.port("caller");
-    const silent = await greedy(port, connections, streams);
-    const dealtWith = (): number => held.length + a.records.limits.length + b.records.limits.length;
-    const holds = connections === 1 ? 500 : 700;
-    const settled = (): boolean => dealtWith() >= silent.length && held.length >= holds;
-    await until(settled, "each of them waits or is there");
-    expect(await goodStatuses(port, 30)).toEqual(new Set([200]));
-    expect(await goodStatuses(a.port("other"), 30)).toEqual(new Set([200]));
-    expect(silent.some((each) => each.answer?.status === 200)).toBe(false);
-  }, 20_000);
+  test(
+    `${connections} times ${streams} requests that are never answered, leaves enough for others`,
+    async () => {
+      const { a, b, held } = await mesh(plan);
+      const port = a.port("caller");
+      const silent = await greedy(port, connections, streams);
+      const dealtWith = (): number => held.length + a.records.limits.length + b.records.limits.length;
+      const holds = connections === 1 ? 500 : 700;
+      const settled = (): boolean => dealtWith() >= silent.length && held.length >= holds;
+      await until(settled, "each of them waits or is there");
+      expect(await goodStatuses(port, 30)).toEqual(new Set([200]));
+      expect(await goodStatuses(a.port("other"), 30)).toEqual(new Set([200]));
+      expect(silent.some((each) => each.answer?.status === 200)).toBe(false);
+    },
+    testMs,
+  );
 });
 
-test("a client beyond its share waits, and hears in the end which share of what it has", async () => {
-  const { a, b } = await mesh();
-  const silent = await greedy(a.port("caller"), 1, 1_100);
-  await until(
-    () => silent.every((each) => !each.over || each.answer !== null),
-    "whoever is over was answered",
-  );
-  await until(() => silent.some((each) => each.over), "one has waited long enough", 10_000);
-  const refused = silent.find((each) => each.over) as Heard;
-  expect([refused.answer?.status, refused.answer?.fields.get("x-heddle-error")]).toEqual([
-    503,
-    expect.stringMatching(
-      /^(?:UO|URX)\/its client has \d+ of the 1024 requests that may be under way to .*\(connectionsMax\), its share, and waited 3000 ms/,
-    ),
-  ]);
-  expect(new Set(b.records.limits)).toEqual(new Set(["connectionsMax", "pendingMs"]));
-}, 20_000);
+test(
+  "a client beyond its share waits, and hears in the end which share of what it has",
+  async () => {
+    const { a, b } = await mesh();
+    const silent = await greedy(a.port("caller"), 1, 1_100);
+    await until(
+      () => silent.every((each) => !each.over || each.answer !== null),
+      "whoever is over was answered",
+    );
+    await until(() => silent.some((each) => each.over), "one has waited long enough");
+    const refused = silent.find((each) => each.over) as Heard;
+    expect([refused.answer?.status, refused.answer?.fields.get("x-heddle-error")]).toEqual([
+      503,
+      expect.stringMatching(
+        /^(?:UO|URX)\/its client has \d+ of the 1024 requests that may be under way to .*\(connectionsMax\), its share, and waited 3000 ms/,
+      ),
+    ]);
+    expect(new Set(b.records.limits)).toEqual(new Set(["connectionsMax", "pendingMs"]));
+  },
+  testMs,
+);
 
 test("what waits for a client that has left never reaches the app", async () => {
   const { a, held } = await mesh({ near: true });
@@ -154,32 +163,36 @@ test("what waits for a client that has left never reaches the app", async () => 
   expect(new Set(a.records.all.map(({ outcome }) => outcome?.flag))).toEqual(new Set(["DC"]));
 });
 
-test("tunnels that fill a service for one client leave some for another, of its own service or not", async () => {
-  const db = listen(runtime);
-  const planes = await Planes.start(
-    { name: "a", services: { caller: { app: 9 }, other: { app: 9 } } },
-    { name: "b", services: { pipe: { app: db.port } } },
-  );
-  planes.apply({ pipe: { protocol: "tcp" } });
-  ends.push(() => {
-    db.listener.close();
-    for (const { socket } of db.accepted) socket.destroy();
-    void planes.close();
-  });
-  const a = planes.machine("a");
-  const tunnel = request({ method: "CONNECT", target: "", authority: "pipe.mesh:80", upgrade: "connect" });
-  for (let each = 0; each < 3; each++) {
-    const { connection } = await client(a.port("caller"));
-    await until(() => connection.peer.known, "SETTINGS came");
-    for (let stream = 0; stream < 1_500; stream++) connection.start(tunnel, noEdits, new Heard());
-  }
-  await until(() => db.accepted.length + a.records.limits.length >= 4_500, "each waits or is there", 20_000);
-  expect(db.accepted.length).toBeLessThan(limits.requestsMax);
-  for (const service of ["caller", "other"]) {
-    const good = await connectByName(a.port(service), "pipe.mesh:80");
-    good.socket.destroy();
-  }
-}, 30_000);
+test(
+  "tunnels that fill a service for one client leave some for another, of its own service or not",
+  async () => {
+    const db = listen(runtime);
+    const planes = await Planes.start(
+      { name: "a", services: { caller: { app: 9 }, other: { app: 9 } } },
+      { name: "b", services: { pipe: { app: db.port } } },
+    );
+    planes.apply({ pipe: { protocol: "tcp" } });
+    ends.push(() => {
+      db.listener.close();
+      for (const { socket } of db.accepted) socket.destroy();
+      void planes.close();
+    });
+    const a = planes.machine("a");
+    const tunnel = request({ method: "CONNECT", target: "", authority: "pipe.mesh:80", upgrade: "connect" });
+    for (let each = 0; each < 3; each++) {
+      const { connection } = await client(a.port("caller"));
+      await until(() => connection.peer.known, "SETTINGS came");
+      for (let stream = 0; stream < 1_500; stream++) connection.start(tunnel, noEdits, new Heard());
+    }
+    await until(() => db.accepted.length + a.records.limits.length >= 4_500, "each waits or is there");
+    expect(db.accepted.length).toBeLessThan(limits.requestsMax);
+    for (const service of ["caller", "other"]) {
+      const good = await connectByName(a.port(service), "pipe.mesh:80");
+      good.socket.destroy();
+    }
+  },
+  testMs,
+);
 
 test("a client that is alone has as many streams at once as it may open, also on connections that were never full", async () => {
   const { a, b, held } = await mesh({ version: "h2" });

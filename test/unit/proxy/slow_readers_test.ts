@@ -13,6 +13,7 @@ import { connectLocal } from "../../support/opaque.ts";
 import { Planes, runtime } from "../../support/planes.ts";
 import { listen, until, type End } from "../../support/sockets.ts";
 import { sendAll } from "../../support/streams.ts";
+import { testMs } from "../../support/patience.ts";
 
 const boundBytes = 2 * 1024 * 1024;
 
@@ -107,82 +108,98 @@ for (const version of ["http/1.1", "h2"] as const)
     ["open no window", concat(preface, settings([4, 0]))],
     ["use up the window of their connection", opening],
   ] as const)
-    test(`streams that ${who} hold what all of them may, of an app of ${version}, and stop nobody`, async () => {
+    test(
+      `streams that ${who} hold what all of them may, of an app of ${version}, and stop nobody`,
+      async () => {
+        const pair = await mesh(version);
+        const peer = await dialPeer(runtime, pair.port);
+        peer.send(opens, ...Array.from({ length: 100 }, (_, at) => headers(2 * at + 1, fields("GET"))));
+        await until(() => pair.most() > boundBytes / 4, "much waits");
+        expect(await beside(pair.port)).toEqual(allAnswered);
+        expect(pair.most()).toBeLessThanOrEqual(boundBytes);
+        peer.socket.reset();
+        await nothingWaits(pair);
+      },
+      testMs,
+    );
+
+for (const version of ["http/1.1", "h2"] as const)
+  test(
+    `bodies that an app of ${version} does not take hold what all of them may, and stop nobody`,
+    async () => {
       const pair = await mesh(version);
       const peer = await dialPeer(runtime, pair.port);
-      peer.send(opens, ...Array.from({ length: 100 }, (_, at) => headers(2 * at + 1, fields("GET"))));
+      const body = concat(...Array.from({ length: 3 }, () => new Uint8Array(pieceBytes)));
+      for (let at = 0; at < 120; at++) {
+        const id = 2 * at + 1;
+        const pieces = Array.from({ length: 3 }, (_, piece) =>
+          data(id, body.subarray(piece * pieceBytes, (piece + 1) * pieceBytes)),
+        );
+        if (at === 0) peer.send(opening);
+        peer.send(headers(id, fields("POST"), false), ...pieces);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
       await until(() => pair.most() > boundBytes / 4, "much waits");
       expect(await beside(pair.port)).toEqual(allAnswered);
       expect(pair.most()).toBeLessThanOrEqual(boundBytes);
       peer.socket.reset();
       await nothingWaits(pair);
-    }, 30_000);
+    },
+    testMs,
+  );
 
-for (const version of ["http/1.1", "h2"] as const)
-  test(`bodies that an app of ${version} does not take hold what all of them may, and stop nobody`, async () => {
-    const pair = await mesh(version);
-    const peer = await dialPeer(runtime, pair.port);
-    const body = concat(...Array.from({ length: 3 }, () => new Uint8Array(pieceBytes)));
-    for (let at = 0; at < 120; at++) {
-      const id = 2 * at + 1;
-      const pieces = Array.from({ length: 3 }, (_, piece) =>
-        data(id, body.subarray(piece * pieceBytes, (piece + 1) * pieceBytes)),
-      );
-      if (at === 0) peer.send(opening);
-      peer.send(headers(id, fields("POST"), false), ...pieces);
-      await new Promise((resolve) => setImmediate(resolve));
+test(
+  "clients of HTTP/1.1 that do not read hold what all of them may, and stop nobody",
+  async () => {
+    const pair = await mesh("http/1.1");
+    const clients = await Promise.all(Array.from({ length: 6 }, () => connectLocal(pair.port)));
+    for (const { socket } of clients) {
+      socket.pause();
+      const get = "GET / HTTP/1.1\r\nhost: web.mesh\r\n\r\n";
+      // Enough for several answers more than the kernel takes.
+      socket.write(new TextEncoder().encode(get.repeat(40)));
     }
     await until(() => pair.most() > boundBytes / 4, "much waits");
     expect(await beside(pair.port)).toEqual(allAnswered);
     expect(pair.most()).toBeLessThanOrEqual(boundBytes);
-    peer.socket.reset();
+    for (const { socket } of clients) socket.reset();
     await nothingWaits(pair);
-  }, 30_000);
+  },
+  testMs,
+);
 
-test("clients of HTTP/1.1 that do not read hold what all of them may, and stop nobody", async () => {
-  const pair = await mesh("http/1.1");
-  const clients = await Promise.all(Array.from({ length: 6 }, () => connectLocal(pair.port)));
-  for (const { socket } of clients) {
-    socket.pause();
-    const get = "GET / HTTP/1.1\r\nhost: web.mesh\r\n\r\n";
-    // Enough for several answers more than the kernel takes.
-    socket.write(new TextEncoder().encode(get.repeat(40)));
-  }
-  await until(() => pair.most() > boundBytes / 4, "much waits");
-  expect(await beside(pair.port)).toEqual(allAnswered);
-  expect(pair.most()).toBeLessThanOrEqual(boundBytes);
-  for (const { socket } of clients) socket.reset();
-  await nothingWaits(pair);
-}, 30_000);
-
-test("opaque connections of which neither end reads hold what all of them may, and stop nobody", async () => {
-  const app = listen(runtime);
-  const planes = await Planes.start(
-    { name: "a", services: { caller: { app: 9, upstreams: ["queue"] } }, bufferedBytesMax: boundBytes },
-    { name: "b", services: { queue: { app: app.port } }, bufferedBytesMax: boundBytes },
-  );
-  planes.apply({ queue: { protocol: "tcp" } });
-  const shards = planes.machines.map((machine) => machine.plane.options.shard);
-  const watched = watch(shards);
-  ends.push(() => {
-    app.listener.close();
-    watched.stop();
-    return planes.close();
-  });
-  const port = planes.machine("a").port("caller", "queue");
-  const clients = await Promise.all(Array.from({ length: 20 }, () => connectLocal(port)));
-  await until(() => app.accepted.length === clients.length, "all reach the app");
-  for (const end of [...clients, ...app.accepted]) {
-    end.socket.pause();
-    sendAll(end, new Uint8Array(16 * 1024 * 1024)).catch(() => {});
-  }
-  await until(() => watched.most() > boundBytes / 4, "much waits");
-  const beside = await connectLocal(port);
-  await until(() => app.accepted.length > clients.length, "one more reaches the app");
-  const other = app.accepted[clients.length] as End;
-  await sendAll(beside, new Uint8Array(answerBytes));
-  await until(() => other.heard.received === answerBytes, "all of it arrives");
-  expect(watched.most()).toBeLessThanOrEqual(boundBytes);
-  for (const { socket } of [...clients, beside]) socket.reset();
-  await nothingWaits({ shards });
-}, 30_000);
+test(
+  "opaque connections of which neither end reads hold what all of them may, and stop nobody",
+  async () => {
+    const app = listen(runtime);
+    const planes = await Planes.start(
+      { name: "a", services: { caller: { app: 9, upstreams: ["queue"] } }, bufferedBytesMax: boundBytes },
+      { name: "b", services: { queue: { app: app.port } }, bufferedBytesMax: boundBytes },
+    );
+    planes.apply({ queue: { protocol: "tcp" } });
+    const shards = planes.machines.map((machine) => machine.plane.options.shard);
+    const watched = watch(shards);
+    ends.push(() => {
+      app.listener.close();
+      watched.stop();
+      return planes.close();
+    });
+    const port = planes.machine("a").port("caller", "queue");
+    const clients = await Promise.all(Array.from({ length: 20 }, () => connectLocal(port)));
+    await until(() => app.accepted.length === clients.length, "all reach the app");
+    for (const end of [...clients, ...app.accepted]) {
+      end.socket.pause();
+      sendAll(end, new Uint8Array(16 * 1024 * 1024)).catch(() => {});
+    }
+    await until(() => watched.most() > boundBytes / 4, "much waits");
+    const beside = await connectLocal(port);
+    await until(() => app.accepted.length > clients.length, "one more reaches the app");
+    const other = app.accepted[clients.length] as End;
+    await sendAll(beside, new Uint8Array(answerBytes));
+    await until(() => other.heard.received === answerBytes, "all of it arrives");
+    expect(watched.most()).toBeLessThanOrEqual(boundBytes);
+    for (const { socket } of [...clients, beside]) socket.reset();
+    await nothingWaits({ shards });
+  },
+  testMs,
+);

@@ -21,6 +21,7 @@ import {
 } from "../../support/planes.ts";
 import { dialled, until, type End } from "../../support/sockets.ts";
 import { startSwitchingApp } from "../../support/switching_app.ts";
+import { hangMs } from "../../support/patience.ts";
 
 const app = startSwitchingApp();
 /** Speaks HTTP/2 and takes any protocol. */
@@ -311,7 +312,7 @@ describe("a holder of a service certificate that speaks to the inbound port by i
     const trust = { trustDomain, rootsPem: planes.roots, denied: new Set<string>() };
     const peer = { spiffeId: idOf(service), serverName: `${service}.default.mesh`, alpn };
     const tls = outboundTls(credential, trust, peer);
-    return dialled(runtime, { host: "127.0.0.1", port: b.plane.inboundPort, timeoutMs: 5_000, tls });
+    return dialled(runtime, { host: "127.0.0.1", port: b.plane.inboundPort, timeoutMs: hangMs, tls });
   };
   const http2 = (socket: Socket): Http2Client => {
     const client = new Http2Client(socket, {

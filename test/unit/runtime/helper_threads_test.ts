@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import { expect, test } from "bun:test";
 import { helperThreads } from "../../../runtime/bun/helper_threads.ts";
+import { hangMs } from "../../support/patience.ts";
 
 interface Thread {
   readonly name: string;
@@ -22,7 +23,7 @@ function threads(): Thread[] {
 
 /** Has something compiled, until the compiler has a thread. */
 function compile(): void {
-  const until = performance.now() + 10_000;
+  const until = performance.now() + hangMs;
   for (let round = 0; performance.now() < until; round++) {
     const work = new Function(
       "n",

@@ -129,7 +129,7 @@ test("in whatever order things happen: data, one end at most, one close, nothing
       }
       if (!over) stream.onClose(undefined);
       stream.resume();
-      await until(() => heard.closed, "it is closed", 1_000);
+      await until(() => heard.closed, "it is closed");
       await new Promise((resolve) => setImmediate(resolve));
       const kinds = heard.events.map((event) => event.split(" ")[0]);
       expect(kinds.filter((kind) => kind === "close").length).toBe(1);

@@ -24,6 +24,7 @@ import { makeTestAuthority } from "../../../support/certificates.ts";
 import { ManualClock } from "../../../support/clock.ts";
 import { ControllerUnderTest, trustDomain } from "../../../support/controller_under_test.ts";
 import { dialled, until } from "../../../support/sockets.ts";
+import { hangMs } from "../../../support/patience.ts";
 
 const runtime = createRuntime();
 const { net, clock } = runtime;
@@ -271,7 +272,7 @@ describe("the controller's port", () => {
       bodies: new BodyRoom(),
       handler: () => new Response(),
     });
-    const silent = await dialled(runtime, { host: "127.0.0.1", port: server.port, timeoutMs: 1_000 });
+    const silent = await dialled(runtime, { host: "127.0.0.1", port: server.port, timeoutMs: hangMs });
     await until(() => still.waiting > 0, "it is accepted");
     await still.advance(limits.clientHelloMs - 200);
     expect(silent.heard.ended || silent.heard.closed).toBe(false);
