@@ -172,14 +172,14 @@ export class InboundCall implements ResponseSink, Taker {
     this.#record.firstByteMs = shard.clock.now();
     this.#grpc = isGrpc(head.fields);
     if (this.#grpc) this.#grpcHead = head.fields.get("grpc-status") ?? "";
-    if (this.#grpc || head.tunnel || head.contentLength < 0) this.#noteStream(head);
+    this.#noteStream(head);
     sink.head(withoutOwnFields(head));
   }
 
   #noteStream(head: ResponseHead): void {
     const { upgrade } = this.#request;
     if (head.tunnel) this.#record.upgrade = upgrade ?? "";
-    const kind = this.#grpc ? "grpc" : streamOf(head, upgrade);
+    const kind = streamOf(head, upgrade, this.#grpc);
     if (kind === null) return;
     this.#streamKind = kind;
     this.options.service.streams.opened(kind);

@@ -21,7 +21,7 @@ import { serveOutboundConnect } from "./outbound_connect.ts";
 import type { OutboundSource } from "./outbound_source.ts";
 import { refuseOutboundTcp, serveOutboundTcp, serveOutboundTls } from "./outbound_tcp.ts";
 import { Flow } from "./share/flow.ts";
-import { wholeCall, type TcpCall } from "./tcp_call.ts";
+import { wholeCall, type TcpCall, type TcpMeant } from "./tcp_call.ts";
 
 type Detected = "http/1.1" | "h2" | "tls" | "tcp";
 
@@ -69,8 +69,10 @@ export class LocalDoor {
   /** The called service decides what the connection speaks; while it is not known, the connection waits. */
   #enterOnly(socket: Socket, client: string, key: string): SocketHandler {
     const { parts } = this.source;
-    const known = parts.state?.destinations.get(key);
-    if (known !== undefined) return this.#serve(socket, client, known);
+    const { state } = parts;
+    const known = state?.destinations.get(key);
+    if (state !== null && known !== undefined)
+      return this.#serve(socket, client, { destination: known, caller: this.source.callerIn(state) });
     const waiting = new NearSocket(socket, client);
     const forget = parts.discovery.find(key, this.source.key, (absence) => {
       waiting.left = null;
@@ -86,18 +88,18 @@ export class LocalDoor {
     return waiting;
   }
 
-  #serve(socket: Socket, client: string, destination: LiveDestination): SocketHandler {
-    switch (destination.destination.protocol) {
+  #serve(socket: Socket, client: string, meant: TcpMeant): SocketHandler {
+    switch (meant.destination.destination.protocol) {
       case "http":
       case "http2":
       case "grpc":
         return this.#http(socket);
       case "tcp":
-        return this.#opaque(socket, client, wholeCall(destination, "tcp"));
+        return this.#opaque(socket, client, wholeCall(meant, "tcp"));
       case "tls":
-        return this.#tls(socket, client, destination);
+        return this.#tls(socket, client, meant);
       case "detect":
-        return this.#detect(socket, client, destination);
+        return this.#detect(socket, client, meant);
     }
   }
 
@@ -146,23 +148,24 @@ export class LocalDoor {
   }
 
   /** Routed by the server name of the ClientHello, which goes on unread. */
-  #tls(socket: Socket, client: string, destination: LiveDestination): SocketHandler {
+  #tls(socket: Socket, client: string, meant: TcpMeant): SocketHandler {
     return this.#firstBytes(socket, limits.clientHelloMs, (bytes, over) => {
       const serverName = serverNameAsked(bytes, over !== null);
       if (serverName === null) return false;
       const near = new NearSocket(socket, client, bytes.slice());
       socket.handler = near;
-      serveOutboundTls(near, this.source, destination, serverName);
+      serveOutboundTls(near, this.source, meant, serverName);
       return true;
     });
   }
 
   // --------------------------------------------------------------------------------------------- detection
 
-  #detect(socket: Socket, client: string, destination: LiveDestination): SocketHandler {
+  #detect(socket: Socket, client: string, meant: TcpMeant): SocketHandler {
+    const { destination } = meant;
     if (destination.destination.serverFirst) {
       this.#detected(destination, "tcp", "port");
-      return this.#opaque(socket, client, wholeCall(destination, "tcp", "port"));
+      return this.#opaque(socket, client, wholeCall(meant, "tcp", "port"));
     }
     return this.#firstBytes(socket, limits.detectMs, (bytes, over) => {
       const spoken = whatIsSpoken(bytes);
@@ -177,7 +180,7 @@ export class LocalDoor {
       this.#detected(destination, protocol, by);
       const near = new NearSocket(socket, client, bytes.slice());
       socket.handler = near;
-      serveOutboundTcp(near, this.source, wholeCall(destination, protocol, by));
+      serveOutboundTcp(near, this.source, wholeCall(meant, protocol, by));
       return true;
     });
   }

@@ -3,6 +3,7 @@
  * looks. A stream is open from the head of its answer (or since its connection stands) to its end; before, nobody can tell.
  */
 import type { ResponseHead } from "../http/exchange.ts";
+import { isGrpcType } from "../wire/grpc.ts";
 
 export const streamKinds = ["sse", "ws", "grpc", "tcp"] as const;
 export type StreamKind = (typeof streamKinds)[number];
@@ -26,13 +27,26 @@ export class OpenStreams {
   }
 }
 
-/** What an answer that is no gRPC turns its exchange into; null: nothing that stays. Only heads without a length need be asked. */
-export function streamOf({ tunnel, fields }: ResponseHead, upgrade: string | null): "sse" | "ws" | null {
-  if (tunnel) return upgrade === "websocket" ? "ws" : null;
-  return isEventStream(fields.get("content-type")) ? "sse" : null;
+/**
+ * What an answer turns its exchange into; null: nothing that stays, or a tunnel of a protocol that is not counted. The one place
+ * that decides it: what is a stream here may be silent as long as it likes.
+ */
+export function streamOf(
+  head: ResponseHead,
+  upgrade: string | null,
+  callerSpeaksGrpc: boolean,
+): StreamKind | null {
+  if (callerSpeaksGrpc) return "grpc";
+  if (head.tunnel) return upgrade === "websocket" ? "ws" : null;
+  // What says its length is no stream.
+  if (head.contentLength >= 0) return null;
+  const type = head.fields.get("content-type");
+  if (type === null) return null;
+  if (isEventStream(type)) return "sse";
+  return isGrpcType(type) ? "grpc" : null;
 }
 
 /** By the media type of an answer. @visibleForTesting */
-export function isEventStream(type: string | null): boolean {
-  return type !== null && /^text\/event-stream(?:[;\s]|$)/i.test(type);
+function isEventStream(type: string): boolean {
+  return /^text\/event-stream(?:[;\s]|$)/i.test(type);
 }

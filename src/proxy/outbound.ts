@@ -51,6 +51,7 @@ import { isRequestId } from "./request_id.ts";
 import { RequestBody, type BodyOwner } from "./request_body.ts";
 import { answerOfPolicy, rescue } from "./rescue.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
+import type { ProxyState } from "./state.ts";
 import { matchRoute } from "./route/match_route.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
@@ -71,6 +72,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   /** What heddle itself adds to every attempt, and to the answer. */
   #edits: FieldEdits;
   readonly #answerEdits: FieldEdits;
+  /** The one that was in force when it began, or when its service became known: from its first decision to its last. */
+  #state: ProxyState | null = null;
   #caller: Caller | null = null;
   /** What it was called for, and what counts it there once it was let in. */
   #destination: LiveDestination | null = null;
@@ -144,10 +147,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     exchange.watch(this);
     const { state } = source.parts;
     if (state === null) return this.#refuse(outcomes.noSnapshot());
-    const caller = source.callerIn(state);
-    if (caller === null) return this.#refuse(outcomes.noIdentity(source.key));
-    this.#caller = caller;
-    this.#record.sourceId = caller.spiffeId;
+    if (!this.#isCaller(state)) return;
     const { authority } = exchange.request;
     const found = source.find(state, authority);
     if (found === null) this.#refuse(outcomes.noName(authority));
@@ -155,11 +155,21 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     else this.#enter(found);
   }
 
+  /** Whether this machine may act as the service that calls. False: it was refused. */
+  #isCaller(state: ProxyState): boolean {
+    const { source } = this;
+    const caller = source.callerIn(state);
+    this.#state = state;
+    this.#caller = caller;
+    if (caller === null) this.#refuse(outcomes.noIdentity(source.key));
+    else this.#record.sourceId = caller.spiffeId;
+    return caller !== null;
+  }
+
   #enter(destination: LiveDestination): void {
     const record = this.#record;
     const { request } = this.exchange;
     record.service = destination.key;
-    record.destinationId = destination.destination.spiffeId;
     if ((request.method === "TRACE" || request.method === "OPTIONS") && this.#endsHere(request)) return;
     if (!takesRequests(destination.destination.protocol)) return this.#refuse(outcomes.notHttp(destination));
     if (!this.#readSlashes(destination)) return this.#refuse(outcomes.escapedSlash(destination.key));
@@ -186,7 +196,6 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     const record = this.#record;
     const { request } = this.exchange;
     this.#admitted = claim;
-    destination.budget.request(record.startedMs);
     const { method, fields } = request;
     const asked = this.#newTarget === null ? request : { method, path: record.path, fields };
     const route = matchRoute(destination.routes, asked);
@@ -220,6 +229,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
       );
     }
     this.#target = target;
+    destination.budget.request(nowMs);
     this.#attempt(nowMs);
   }
 
@@ -234,6 +244,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     endpoint.load.started();
     this.#record.endpoint = endpoint.endpoint.id;
     this.#record.tls = endpoint.here === null;
+    // Whom it reaches is known once a connection stands whose certificate said so.
+    this.#record.destinationId = endpoint.here === null ? "" : destination.destination.spiffeId;
     if (endpoint.here === null) {
       this.#pool = this.source.poolOf(destination, endpoint, this.#transport(destination));
       this.#pool.acquire(this, nowMs);
@@ -244,6 +256,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   }
 
   connected(connection: ClientConnection): void {
+    this.#record.destinationId = (this.#target as Target).destination.destination.spiffeId;
     this.started(connection.start(this.#outgoing(), this.#requestEdits(), this));
   }
 
@@ -259,9 +272,10 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     this.#record.service = this.source.labelOf(key);
     this.#forget = parts.discovery.find(key, this.source.key, (absence) => {
       this.#forget = null;
-      const found = absence === null ? parts.state?.destinations.get(key) : undefined;
-      if (found === undefined) this.#refuse(absence ?? outcomes.noService(key));
-      else this.#enter(found);
+      const { state } = parts;
+      const found = absence === null ? state?.destinations.get(key) : undefined;
+      if (state === null || found === undefined) this.#refuse(absence ?? outcomes.noService(key));
+      else if (this.#isCaller(state)) this.#enter(found);
     });
   }
 
@@ -335,7 +349,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     };
     // The policies go on whether its client leaves or not: until then it holds its places.
     this.exchange.watch(null);
-    policies.evaluate(route.policies, call, decided, this.source.reach);
+    policies.evaluate(route.policies, call, decided, (this.#state as ProxyState).reach);
   }
 
   #decided(route: LiveRoute, verdict: PolicyVerdict): void {
@@ -366,9 +380,9 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
 
   /** A policy chose the service: the route's own backends do not count. */
   #takeChosen({ policy, service, subset }: Extract<PolicyVerdict, { do: "route" }>): void {
-    const { state, shard } = this.source.parts;
+    const { shard } = this.source.parts;
     const key = serviceKey(service);
-    const destination = state?.destinations.get(key);
+    const destination = this.#state?.destinations.get(key);
     const balancer = subset === null ? destination?.whole : destination?.subsets.get(subset);
     if (destination === undefined || balancer === undefined)
       return this.#refuse(outcomes.badChoice(policy, this.#record.service));
@@ -486,7 +500,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     this.#head = head;
     // The timeout of the route was for getting here; what is silent for long is the business of both ends.
     if (head.tunnel) this.#timeoutMs = null;
-    if (this.#grpc || head.tunnel || head.contentLength < 0) this.#noteStream(head);
+    this.#noteStream(head);
     this.#body.settle();
     this.#noteAttempt(failure === null ? "ok" : failure.flag, nowMs);
     const { load } = this.#endpoint as LiveEndpoint;
@@ -499,7 +513,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
 
   #noteStream(head: ResponseHead): void {
     if (head.tunnel) this.#record.upgrade = this.exchange.request.upgrade ?? "";
-    const kind = this.#grpc ? "grpc" : streamOf(head, this.exchange.request.upgrade);
+    const kind = streamOf(head, this.exchange.request.upgrade, this.#grpc);
     if (kind === null) return;
     this.#streamKind = kind;
     this.#destination?.streams.opened(kind);
@@ -659,9 +673,11 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   /** Answers that may be silent for long; those of gRPC before their head too, because it comes with the first message. */
   #isStream(): boolean {
     if (this.#grpc) return true;
-    if (this.#target?.destination.destination.stream === true || this.#head?.tunnel === true) return true;
-    const type = this.#head?.fields.get("content-type") ?? "";
-    return type.startsWith("text/event-stream") || type.startsWith("application/grpc");
+    return (
+      this.#streamKind !== null ||
+      this.#target?.destination.destination.stream === true ||
+      this.#head?.tunnel === true
+    );
   }
 
   #stop(outcome: Outcome): void {

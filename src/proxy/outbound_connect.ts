@@ -15,7 +15,8 @@ import { outcomes } from "./outcomes.ts";
 import type { OutboundSource } from "./outbound_source.ts";
 import { refuseOutboundTcp, serveOutboundTcp, serveOutboundTls } from "./outbound_tcp.ts";
 import type { Flow } from "./share/flow.ts";
-import { wholeCall } from "./tcp_call.ts";
+import type { ProxyState } from "./state.ts";
+import { wholeCall, type TcpMeant } from "./tcp_call.ts";
 
 export function serveOutboundConnect(exchange: ServerExchange, source: OutboundSource, flow: Flow): void {
   const { parts } = source;
@@ -26,22 +27,26 @@ export function serveOutboundConnect(exchange: ServerExchange, source: OutboundS
   const near = new NearExchange(exchange, { ...about, inside: false });
   const refuse = (outcome: Outcome, key = ""): void => refuseOutboundTcp(near, source, key, outcome);
   if (state === null) return refuse(outcomes.noSnapshot());
-  if (source.callerIn(state) === null) return refuse(outcomes.noIdentity(source.key));
   const { authority } = exchange.request;
-  const connect = (destination: LiveDestination): void => {
+  const connect = (state: ProxyState, destination: LiveDestination): void => {
+    const caller = source.callerIn(state);
+    if (caller === null) return refuse(outcomes.noIdentity(source.key));
     const { protocol } = destination.destination;
     if (!takesConnections(protocol)) return refuse(outcomes.noConnect(destination), destination.key);
-    if (destination.tlsRoutes.length > 0) return openTunnel(exchange, source, destination, about);
-    serveOutboundTcp(near, source, wholeCall(destination, protocol === "tls" ? "tls" : "tcp"));
+    if (destination.tlsRoutes.length > 0) return openTunnel(exchange, source, { destination, caller }, about);
+    serveOutboundTcp(near, source, wholeCall({ destination, caller }, protocol === "tls" ? "tls" : "tcp"));
   };
+  if (source.callerIn(state) === null) return refuse(outcomes.noIdentity(source.key));
   const found = source.find(state, authority);
   if (found === null) return refuse(outcomes.noName(authority));
-  if (!("name" in found)) return connect(found);
+  if (!("name" in found)) return connect(state, found);
   const key = serviceKey(found);
   const forget = parts.discovery.find(key, source.key, (absence) => {
-    const destination = absence === null ? parts.state?.destinations.get(key) : undefined;
-    if (destination === undefined) refuse(absence ?? outcomes.noService(key), source.labelOf(key));
-    else connect(destination);
+    const known = parts.state;
+    const destination = absence === null ? known?.destinations.get(key) : undefined;
+    if (known === null || destination === undefined)
+      refuse(absence ?? outcomes.noService(key), source.labelOf(key));
+    else connect(known, destination);
   });
   if (forget === null) return;
   near.left = (outcome) => {
@@ -54,7 +59,7 @@ export function serveOutboundConnect(exchange: ServerExchange, source: OutboundS
 function openTunnel(
   exchange: ServerExchange,
   source: OutboundSource,
-  destination: LiveDestination,
+  meant: TcpMeant,
   about: { readonly client: string; readonly flow: Flow; readonly requestId: string },
 ): void {
   const tunnel = new NearTunnel(exchange, {
@@ -64,10 +69,10 @@ function openTunnel(
     decide: (bytes, over) => {
       const serverName = serverNameAsked(bytes, over);
       if (serverName === null) return false;
-      serveOutboundTls(tunnel, source, destination, serverName);
+      serveOutboundTls(tunnel, source, meant, serverName);
       return true;
     },
-    lost: (outcome) => refuseOutboundTcp(tunnel, source, destination.key, outcome),
+    lost: (outcome) => refuseOutboundTcp(tunnel, source, meant.destination.key, outcome),
   });
   tunnel.open();
 }

@@ -7,7 +7,6 @@ import type { TlsClientOptions } from "../../runtime/contract.ts";
 import type { Caller } from "./inbound.ts";
 import type { LiveDestination, LiveEndpoint } from "./live_service.ts";
 import { meshService } from "./mesh_name.ts";
-import { PolicyReach } from "./policy_reach.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import type { ProxyState } from "./state.ts";
 import { Pool } from "./upstream/pool.ts";
@@ -24,7 +23,6 @@ export type PoolKind = "shared" | "http/1.1";
 
 export class OutboundSource {
   readonly key: string;
-  readonly reach: PolicyReach;
   #state: ProxyState | null = null;
   #caller: Caller | null = null;
   readonly #byAuthority = new Map<string, LiveDestination>();
@@ -36,7 +34,6 @@ export class OutboundSource {
     readonly only: ServiceName | null,
   ) {
     this.key = serviceKey(service);
-    this.reach = new PolicyReach(parts);
   }
 
   /** Who calls; null when this machine may not act as that service. */

@@ -15,7 +15,7 @@ import { clientField, requestIdField } from "./heddle_fields.ts";
 import { InboundTcp, type TcpTaker } from "./inbound_tcp.ts";
 import type { Entrant } from "./guard/admission.ts";
 import type { Caller } from "./inbound.ts";
-import type { LiveDestination, LiveEndpoint } from "./live_service.ts";
+import type { LiveEndpoint } from "./live_service.ts";
 import type { NearSide } from "./near_side.ts";
 import { outcomes } from "./outcomes.ts";
 import { proxyFailure } from "./proxy_failure.ts";
@@ -25,7 +25,7 @@ import { SocketEnd } from "./socket_end.ts";
 import type { Claim } from "./share/claim.ts";
 import { Flow } from "./share/flow.ts";
 import { shareSpent } from "./share/share_outcome.ts";
-import { tlsCall, type TcpCall } from "./tcp_call.ts";
+import { tlsCall, type TcpCall, type TcpMeant } from "./tcp_call.ts";
 import { StreamEnd, type StreamOpening } from "./stream_end.ts";
 import { dialOutcome } from "./upstream/dial_outcome.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
@@ -38,11 +38,11 @@ export function serveOutboundTcp(near: NearSide, source: OutboundSource, call: T
 export function serveOutboundTls(
   near: NearSide,
   source: OutboundSource,
-  destination: LiveDestination,
+  meant: TcpMeant,
   serverName: string,
 ): void {
-  const call = tlsCall(destination, serverName, source.parts.random);
-  if ("flag" in call) refuseOutboundTcp(near, source, destination.key, call);
+  const call = tlsCall(meant, serverName, source.parts.random);
+  if ("flag" in call) refuseOutboundTcp(near, source, meant.destination.key, call);
   else serveOutboundTcp(near, source, call);
 }
 
@@ -90,7 +90,6 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening, Entrant {
     const { parts } = source;
     const record = new CallRecord("outbound", "tcp", parts.shard.clock.now());
     record.service = destination.key;
-    record.destinationId = destination.destination.spiffeId;
     record.source = source.key;
     record.requestId = near.requestId ?? parts.ids.next();
     record.route = route;
@@ -101,26 +100,20 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening, Entrant {
 
   begin(): void {
     const { source } = this;
-    const { destination } = this.call;
-    const { state, recorder } = source.parts;
+    const { destination, caller } = this.call;
+    const { recorder } = source.parts;
     recorder.tcpOpened(this.#record);
-    const caller = state === null ? null : source.callerIn(state);
     if (caller === null) return this.#giveUp(outcomes.noIdentity(source.key));
     this.#record.sourceId = caller.spiffeId;
     const claim = this.flow.claimOn(destination.admission);
     const answer = destination.admission.ask(claim, this, this.#record.startedMs);
-    if (answer === "enters") return this.#enter(claim, caller);
+    if (answer === "enters") return this.#enter(claim);
     if (answer === "full") this.#turnAway("pendingMax");
     else recorder.limitTripped("requestsMax", `outbound ${source.key}`);
   }
 
   admitted(): void {
-    const { state } = this.source.parts;
-    const caller = state === null ? null : this.source.callerIn(state);
-    const claim = this.flow.claimOn(this.call.destination.admission);
-    this.#admitted = claim;
-    if (caller === null) this.#giveUp(outcomes.noIdentity(this.source.key));
-    else this.#enter(claim, caller);
+    this.#enter(this.flow.claimOn(this.call.destination.admission));
   }
 
   overdue(): void {
@@ -134,14 +127,14 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening, Entrant {
     this.#giveUp(shareSpent(key, { gate: admission, flow, of: "requestsMax", limit }));
   }
 
-  #enter(claim: Claim<Entrant>, caller: Caller): void {
+  #enter(claim: Claim<Entrant>): void {
     const nowMs = this.source.parts.shard.clock.now();
     this.#admitted = claim;
-    this.call.destination.budget.request(nowMs);
-    this.#attempt(caller, nowMs);
+    this.call.target.destination.budget.request(nowMs);
+    this.#attempt(nowMs);
   }
 
-  #attempt(caller: Caller, nowMs: number): void {
+  #attempt(nowMs: number): void {
     const { destination, balancer } = this.call.target;
     const endpoint = balancer.pick(this.#tried, nowMs);
     if (endpoint === null) return this.#giveUp(outcomes.noEndpoint(destination));
@@ -150,16 +143,18 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening, Entrant {
     endpoint.load.started();
     this.#record.endpoint = endpoint.endpoint.id;
     this.#record.tls = endpoint.here === null;
-    if (endpoint.here !== null) return this.#enterHere(endpoint.here, caller);
+    this.#record.destinationId = endpoint.here === null ? "" : destination.destination.spiffeId;
+    if (endpoint.here !== null) return this.#enterHere(endpoint.here);
     if (destination.destination.transport === "own") return this.#dialProxy(endpoint);
     this.#pool = this.source.poolOf(destination, endpoint, "shared");
     this.#pool.acquire(this, nowMs);
   }
 
-  #enterHere(here: NonNullable<LiveEndpoint["here"]>, caller: Caller): void {
+  #enterHere(here: NonNullable<LiveEndpoint["here"]>): void {
     const { parts } = this.source;
     const { client } = this.near;
     const { requestId } = this.#record;
+    const caller = this.call.caller as Caller;
     this.#inbound = new InboundTcp({ parts, ...here, caller, tls: false, client, requestId });
     this.#inbound.begin(this);
   }
@@ -175,6 +170,7 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening, Entrant {
       { host: address, port, timeoutMs: limits.connectMeshMs, tls },
       {
         opened: (socket) => {
+          this.#verified();
           const far = new SocketEnd(socket, "upstream");
           // The connection has no head: the other proxy learns so who the client is.
           const header = proxyHeader(2, this.near.client, this.near.client);
@@ -190,7 +186,13 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening, Entrant {
   // --------------------------------------------------------------------------- a stream of the shared connection
 
   connected(connection: ClientConnection): void {
+    this.#verified();
     this.#stream = new StreamEnd(connection, this.#request(), this.#edits(), this);
+  }
+
+  /** A connection stands whose certificate said whom it leads to. */
+  #verified(): void {
+    this.#record.destinationId = this.call.target.destination.destination.spiffeId;
   }
 
   unreachable(outcome: Outcome): void {
@@ -260,10 +262,9 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening, Entrant {
     if (outcome.side === "upstream") endpoint.load.failed(nowMs);
     this.#endAttempt();
     this.#inbound = null;
-    const caller = parts.state === null ? null : this.source.callerIn(parts.state);
-    if (caller !== null && this.#mayRepeat(outcome, endpoint, nowMs)) {
+    if (this.#mayRepeat(outcome, endpoint, nowMs)) {
       this.#tried = [...this.#tried, endpoint];
-      return this.#attempt(caller, nowMs);
+      return this.#attempt(nowMs);
     }
     this.#giveUp(outcome);
   }
@@ -272,7 +273,9 @@ class OutboundTcp implements TcpTaker, Taker, StreamOpening, Entrant {
   #mayRepeat(outcome: Outcome, endpoint: LiveEndpoint, nowMs: number): boolean {
     const { balancer } = this.call.target;
     if (outcome.repeat === "no" || this.#tried.length + 1 >= limits.attemptsMax) return false;
-    return balancer.endpoints.some((each) => each !== endpoint) && this.call.destination.budget.take(nowMs);
+    return (
+      balancer.endpoints.some((each) => each !== endpoint) && this.call.target.destination.budget.take(nowMs)
+    );
   }
 
   #note(result: string, nowMs: number): void {

@@ -1,11 +1,10 @@
-/** What this proxy knows of where decisions of policies lead: by the state in force when they are made. */
+/** What a state knows of where decisions of policies lead. */
 import type { Reach } from "../policy/chain.ts";
 import { readSlashes, type NormalTarget } from "../wire/target.ts";
 import type { LiveDestination } from "./live_service.ts";
-import type { ProxyParts } from "./proxy_parts.ts";
 
 export class PolicyReach implements Reach {
-  constructor(readonly parts: Pick<ProxyParts, "state">) {}
+  constructor(readonly destinations: ReadonlyMap<string, LiveDestination>) {}
 
   has(service: string, subset: string | null): boolean {
     const destination = this.#find(service);
@@ -18,6 +17,6 @@ export class PolicyReach implements Reach {
   }
 
   #find(service: string): LiveDestination | undefined {
-    return this.parts.state?.destinations.get(service);
+    return this.destinations.get(service);
   }
 }

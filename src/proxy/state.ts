@@ -28,6 +28,7 @@ import type {
   LocalApp,
 } from "./live_service.ts";
 import { OpenStreams } from "./open_streams.ts";
+import { PolicyReach } from "./policy_reach.ts";
 import { totalWeightOf } from "./route/choose_backend.ts";
 import { anyRequest, RouteMatcher } from "./route/match_route.ts";
 import type { Pool } from "./upstream/pool.ts";
@@ -42,6 +43,8 @@ export interface ProxyState {
   readonly inbound: ReadonlyMap<string, InboundService>;
   /** By key. */
   readonly destinations: ReadonlyMap<string, LiveDestination>;
+  /** The same, for policies that choose one. */
+  readonly reach: PolicyReach;
 }
 
 export interface StateInput {
@@ -102,6 +105,7 @@ class StateBuilder {
       locals: this.#locals,
       inbound: this.#inbound,
       destinations: this.#drafts,
+      reach: new PolicyReach(this.#drafts),
     };
   }
 

@@ -16,11 +16,17 @@ export function isGrpc(fields: Fields): boolean {
   return type !== null && isGrpcType(type);
 }
 
+/** A media type counts in any case (RFC 9110 section 8.3.1). */
 export function isGrpcType(type: string): boolean {
-  if (!type.startsWith("application/grpc")) return false;
-  const next = type.charCodeAt("application/grpc".length);
-  return Number.isNaN(next) || next === 43 || next === 59;
+  // The letter that tells it from `application/json` and most others.
+  if ((type.charCodeAt(12) | 0x20) !== 0x67) return false;
+  if (!type.startsWith(grpcType) && type.slice(0, grpcType.length).toLowerCase() !== grpcType) return false;
+  const next = type.charCodeAt(grpcType.length);
+  // Nothing, `+proto`, or parameters.
+  return Number.isNaN(next) || next === 0x2b || next === 0x3b || next === 0x20 || next === 0x09;
 }
+
+const grpcType = "application/grpc";
 
 /** Milliseconds that `grpc-timeout` grants (one to eight digits and a unit); null when there is none or it is malformed. */
 export function grpcTimeoutMs(fields: Fields): number | null {

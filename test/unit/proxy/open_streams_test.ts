@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { exposeStreams } from "../../../src/app/proxy_metrics.ts";
 import type { ServerExchange } from "../../../src/http/exchange.ts";
 import type { Http2Client } from "../../../src/http/h2_client.ts";
-import { isEventStream } from "../../../src/proxy/open_streams.ts";
+import { streamOf } from "../../../src/proxy/open_streams.ts";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
-import { noEdits, type FieldEdits } from "../../../src/wire/fields.ts";
+import { noEdits, type FieldEdits, type Fields } from "../../../src/wire/fields.ts";
 import { dialHttp2, Heard, request, serve } from "../../support/http_relay.ts";
 import { openTo } from "../../support/opaque.ts";
 import { Planes, runtime, type TestMachine } from "../../support/planes.ts";
@@ -108,13 +108,21 @@ test("an opaque connection counts while it stands", async () => {
   await expectOpen("db", "tcp", 0);
 });
 
-test("an event stream is told by its type, whatever follows it", () => {
-  const types = [
-    "text/event-stream",
-    "Text/Event-Stream;x=1",
-    "text/event-streams",
-    "application/text/event-stream",
-    null,
-  ];
-  expect(types.map(isEventStream)).toEqual([true, true, false, false, false]);
+test("a stream is told by its media type in any case, whatever follows it, and by no length", () => {
+  const kindOf = (type: string | null, contentLength = -1): string | null => {
+    const fields = { get: () => type } as unknown as Fields;
+    return streamOf({ status: 200, fields, contentLength, tunnel: false, nominated: null }, null, false);
+  };
+  const types = {
+    "text/event-stream": "sse",
+    "Text/Event-Stream;x=1": "sse",
+    "text/event-streams": null,
+    "application/text/event-stream": null,
+    "application/grpc": "grpc",
+    "Application/GRPC+proto": "grpc",
+    "application/grpc-web": null,
+    "application/json": null,
+  };
+  for (const [type, kind] of Object.entries(types)) expect([type, kindOf(type)]).toEqual([type, kind]);
+  expect([kindOf(null), kindOf("text/event-stream", 10)]).toEqual([null, null]);
 });

@@ -6,7 +6,10 @@ import { noEdits } from "../../../src/wire/fields.ts";
 import { ManualClock } from "../../support/clock.ts";
 import { dialHttp2, Heard, request, serve } from "../../support/http_relay.ts";
 import { comes, pass } from "../../support/passing.ts";
+import { MemoryApp, MemoryCall } from "../../support/memory_http.ts";
+import { MemoryNet } from "../../support/memory_net.ts";
 import { Planes, runtime } from "../../support/planes.ts";
+import { bytesOf } from "../../support/wire.ts";
 
 const ends: (() => void)[] = [];
 afterEach(() => {
@@ -71,6 +74,32 @@ test("a gRPC call without a deadline may wait for its first message as long as i
   await comes(clock, () => heard.answer !== null, "the answer comes");
   expect(heard.answer?.status).toBe(200);
 });
+
+for (const [type, silentFor] of [
+  ["Text/Event-Stream; charset=utf-8", "as long as it likes"],
+  ["text/event-streaming", "no longer than any other"],
+] as const)
+  test(`an answer of ${type} may be silent ${silentFor}`, async () => {
+    const net = new MemoryNet();
+    const head = `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\ntransfer-encoding: chunked\r\n\r\n`;
+    const app = new MemoryApp(net, {
+      at: (step, socket) => {
+        if (step === "whole") socket.write(bytesOf(head));
+      },
+    });
+    const caller = { caller: { app: 9, upstreams: ["web"] } };
+    const planes = await Planes.inMemory(
+      net,
+      { name: "a", services: caller },
+      { name: "b", services: { web: { app: app.port } } },
+    );
+    planes.apply({ caller: {}, web: {} });
+    const port = planes.machine("a").port("caller", "web");
+    const call = new MemoryCall(net, port, ["GET / HTTP/1.1\r\nhost: web.mesh\r\n\r\n"]);
+    await net.pass(2 * limits.answerIdleMs + stepMs);
+    expect(call.answer.status).toBe(200);
+    expect(call.answer.reset).toBe(silentFor !== "as long as it likes");
+  });
 
 test("a body that drips below the floor is ended at the first proxy, which counts it", async () => {
   const { clock, heard, planes, call } = await openCall("text/plain");
