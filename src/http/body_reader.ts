@@ -1,4 +1,5 @@
 /** Reads the body of one HTTP/1 message off the bytes that arrive: by length, chunked, until close, or raw for ever. */
+import { limits } from "../model/limits.ts";
 import type { HeadFields } from "../wire/head_fields.ts";
 import { ChunkedDecoder } from "../wire/h1/chunked.ts";
 import type { Problem } from "../wire/h1/grammar.ts";
@@ -19,12 +20,14 @@ export class BodyReader {
   #left = 0;
   #chunked: ChunkedDecoder | null = null;
 
+  constructor(readonly trailerBytesMax: number = limits.trailerBytesMax) {}
+
   begin(kind: BodyKind, length: number): void {
     this.kind = kind;
     this.#left = length;
     this.problem = null;
     this.done = kind === "none" || (kind === "length" && length === 0);
-    if (kind === "chunked") (this.#chunked ??= new ChunkedDecoder()).reset();
+    if (kind === "chunked") (this.#chunked ??= new ChunkedDecoder(this.trailerBytesMax)).reset();
   }
 
   /** Trailers of a chunked body that has ended. */

@@ -48,6 +48,8 @@ export interface ResponseHead {
   readonly tunnel: boolean;
   /** As in RequestHead. */
   readonly nominated: readonly string[] | null;
+  /** Nothing follows it, not even trailers. */
+  readonly whole: boolean;
 }
 
 /** The connection an exchange came on. */
@@ -100,17 +102,24 @@ export interface ServerExchange {
   inform(status: number, fields: Fields | null, edits: FieldEdits): void;
   /**
    * The final head. Hop-by-hop fields are left out and framing is written by the driver from `contentLength`; Date is
-   * added when absent. `head` null: only what `edits` set.
+   * added when absent. `fields` null: only what `edits` set. `whole`: `end` follows at once, without trailers; the head itself
+   * ends the stream of HTTP/2, which to gRPC is another answer than a head and an empty body.
    */
-  respond(status: number, fields: Fields | null, edits: FieldEdits, contentLength: number): void;
+  respond(
+    status: number,
+    fields: Fields | null,
+    edits: FieldEdits,
+    contentLength: number,
+    whole?: boolean,
+  ): void;
   /** Body bytes of the answer, `bytes[start, end)`. False: enough for now, wait for `writable`. They are taken either way. */
   write(bytes: Uint8Array, start?: number, end?: number): boolean;
   end(trailers: Fields | null): void;
   /**
    * Ends an answer that cannot be completed so that the client notices: never a clean end. Also right before `respond`, and
-   * what is left of a tunnel whose answer has ended.
+   * what is left of a tunnel whose answer has ended. `code`: an error code for callers of HTTP/2; default: INTERNAL_ERROR.
    */
-  abort(): void;
+  abort(code?: number): void;
   /** Stops and restarts `sink.data`. */
   pause(): void;
   resume(): void;

@@ -68,7 +68,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   readonly openedMs: number;
   readonly output: Output;
   readonly #parser = new ResponseParser();
-  readonly #body = new BodyReader();
+  readonly #body = new BodyReader(limits.responseTrailerBytesMax);
   #sink: ResponseSink | null = null;
   #method = "";
   #upgrade: string | null = null;
@@ -383,6 +383,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       contentLength: bodyless ? 0 : this.#tunnel || framing.chunked ? -1 : framing.contentLength,
       tunnel: this.#tunnel,
       nominated: this.#key === null ? framing.nominated : [acceptField, ...(framing.nominated ?? [])],
+      whole: this.#body.done,
     };
     sink.head(head);
     if (this.#body.done && this.#sink !== null) this.#finished(false);

@@ -2,7 +2,8 @@
 import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
 import { limits } from "../model/limits.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
-import { errorCodes } from "../wire/h2/frames.ts";
+import { codeForCaller, errorCodes } from "../wire/h2/frames.ts";
+import { grpcCodes } from "../wire/grpc.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
 import { idOf, noFields, type HeadFields } from "../wire/head_fields.ts";
 import type { ClientStream, OutgoingRequest, ResponseHead, ResponseSink } from "./exchange.ts";
@@ -34,6 +35,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   status = 0;
   contentLength = -1;
   nominated: readonly string[] | null = null;
+  whole = false;
   /** 1xx answers so far. */
   #interim = 0;
   #fields: HeadFields | null = null;
@@ -166,6 +168,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
     this.status = this.tunnel && this.needsSettings ? 101 : status;
     if (this.needsSettings && this.client.profile.marksDeclined && fields.has(declinedField))
       this.nominated = declinedNames;
+    this.whole = endStream && !this.tunnel;
     if (bodyless || endStream) this.contentLength = 0;
     else this.contentLength = this.tunnel ? -1 : head.contentLength;
     this.expectedBytes = bodyless ? 0 : this.contentLength;
@@ -228,10 +231,23 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   }
 
   onBroken(code: number, detail: string, byPeer: boolean): void {
-    if (!byPeer) return this.#fail("UPE", `sent an answer that is not valid HTTP/2: ${detail}`, "no");
-    const how = detail.replace("the peer reset", "reset");
-    if (this.answered) return this.#fail("UR", `${how} inside its answer`, "no");
-    this.#fail("UR", `${how} before it answered`, repeatAfter(code));
+    if (!byPeer) return this.#spoilt(code, detail);
+    const how = code === errorCodes.connectError ? "lost its app" : detail.replace("the peer reset", "reset");
+    const { answered } = this;
+    const outcome = answered
+      ? this.client.outcome("UR", `${how} inside its answer`, "no")
+      : this.client.outcome("UR", `${how} before it answered`, repeatAfter(code));
+    // Another proxy that has not answered says in an answer what the app did.
+    const meant = answered || this.client.profile.name === "app" ? codeForCaller(code) : null;
+    this.#end(meant === null ? outcome : { ...outcome, reset: meant });
+  }
+
+  /** Its answer breaks the rules, or is too much. */
+  #spoilt(code: number, detail: string): void {
+    if (code !== errorCodes.enhanceYourCalm)
+      return this.#fail("UPE", `sent an answer that is not valid HTTP/2: ${detail}`, "no");
+    const outcome = this.client.outcome("UPE", `sent an answer that is too large: ${detail}`, "no");
+    this.#end({ ...outcome, grpc: grpcCodes.resourceExhausted });
   }
 
   /** What waits takes too much of what all share: an answer that nobody takes here, or a body that the peer does not take. */
@@ -264,9 +280,13 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   }
 
   #fail(flag: Flag, how: string, repeat: Repeat): void {
+    this.#end(this.client.outcome(flag, how, repeat));
+  }
+
+  #end(outcome: Outcome): void {
     const sink = this.#sink;
     this.#sink = null;
-    sink?.failed(this.client.outcome(flag, how, repeat));
+    sink?.failed(outcome);
     this.onClosed();
   }
 }

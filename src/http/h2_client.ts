@@ -9,7 +9,7 @@ import type { FieldEdits } from "../wire/fields.ts";
 import { errorCodes, errorName, maxInt31, prefaceText } from "../wire/h2/frames.ts";
 import type { ClientConnection, ClientStream, OutgoingRequest, ResponseSink } from "./exchange.ts";
 import { Http2Call, type CallWire } from "./h2_call.ts";
-import { Http2Connection, type Http2Options } from "./h2_connection.ts";
+import { codeOf, Http2Connection, type Http2Options } from "./h2_connection.ts";
 import type { Http2Stream } from "./h2_stream.ts";
 
 /** A reset is not early any more, however long the head of its stream was under way. */
@@ -158,7 +158,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
     const wrong = head.malformed ?? head.refusal?.reason ?? call.problemOf(head, endStream);
     if (wrong === null) return call.takeHead(head, endStream);
     this.shard.giveFields(head.fields);
-    this.breakStream(call, errorCodes.protocolError, wrong);
+    this.breakStream(call, codeOf(head), wrong);
   }
 
   protected isIdle(streamId: number): boolean {

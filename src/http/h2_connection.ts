@@ -91,8 +91,8 @@ export abstract class Http2Connection
     this.writer = new FrameWriter(this.output, this.peer, (limit) => this.cut(limit));
     this.sender = new Sender(this.output, this.peer, this.guard);
     this.#blocks = isServer
-      ? new BlockReader(limits.requestHeadBytesMax, "requestHeadBytesMax")
-      : new BlockReader(limits.responseHeadBytesMax, "responseHeadBytesMax");
+      ? new BlockReader(limits.requestHeadBytesMax, limits.trailerBytesMax)
+      : new BlockReader(limits.responseHeadBytesMax, limits.responseTrailerBytesMax);
     this.#receiveWindow = profile.connectionWindowBytes;
     this.openedMs = this.#lastHeardMs = this.#idleSinceMs = shard.clock.now();
     this.#watch();
@@ -369,7 +369,7 @@ export abstract class Http2Connection
     const wrong = malformed ?? refusal?.reason ?? (endStream ? null : "a head behind the head of a stream");
     if (wrong === null) return stream.receiveEnd(fields);
     this.shard.giveFields(fields);
-    this.breakStream(stream, errorCodes.protocolError, wrong);
+    this.breakStream(stream, codeOf(trailers), wrong);
   }
 
   #takeSettings(flags: number, source: Uint8Array, start: number, end: number): void {
@@ -671,4 +671,9 @@ export abstract class Http2Connection
     this.writer.ping(pings.alive);
     return false;
   }
+}
+
+/** The code for a block that is malformed, or too much. */
+export function codeOf({ malformed, refusal }: HeadBlock): number {
+  return malformed === null && refusal !== null ? errorCodes.enhanceYourCalm : errorCodes.protocolError;
 }

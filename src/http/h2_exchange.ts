@@ -4,7 +4,7 @@ import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
-import { isGrpc } from "../wire/grpc.ts";
+import { grpcMessage, grpcStatusOf, isGrpc } from "../wire/grpc.ts";
 import { noFields, type HeadFields } from "../wire/head_fields.ts";
 import { BodyPace, slowBodyText, type BodyLimit } from "./body_pace.ts";
 import type { ClientWatch, ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
@@ -17,7 +17,7 @@ export interface ExchangeWire extends StreamWire {
   readonly connection: ConnectionInfo;
   readonly heads: HpackEncoder;
   /** Sends the block of the encoder as a head. */
-  writeHead(exchange: Http2Exchange): void;
+  writeHead(exchange: Http2Exchange, endStream: boolean): void;
   /** The handler of a stream that is over does not know it yet: its place is taken. */
   leftUnaware(): void;
   /** Its body comes: the handler has to see it now. */
@@ -179,10 +179,16 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     heads.begin();
     heads.status(status);
     heads.fields(fields, { edits, nominated: null, keepLength: false, replacedId: 0 }, false);
-    this.server.writeHead(this);
+    this.server.writeHead(this, false);
   }
 
-  respond(status: number, fields: Fields | null, edits: FieldEdits, contentLength: number): void {
+  respond(
+    status: number,
+    fields: Fields | null,
+    edits: FieldEdits,
+    contentLength: number,
+    whole = false,
+  ): void {
     if (this.started || this.finished) return;
     const good = status >= 200 && status < 300;
     const asked = this.upgrade !== null;
@@ -204,7 +210,9 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     if (!dated) heads.text("date", this.server.shard.date());
     if (declined) heads.text(declinedField, "1");
     if (!this.isTunnel && !bodyless && contentLength >= 0) heads.contentLength(contentLength);
-    this.server.writeHead(this);
+    const headOnly = whole && !this.isTunnel;
+    this.put(is.headOnly, headOnly);
+    this.server.writeHead(this, headOnly);
     if (this.isTunnel) this.release();
     else if (asked) this.#dropHold();
   }
@@ -215,18 +223,31 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     this.#sink?.end(null);
   }
 
-  /** A whole answer in one line of heddle's own. What the handler writes after it goes nowhere. */
-  answerPlainly(status: number, reason: string): void {
-    const text = `heddle refused this request: ${reason}.\n`;
-    const body = latin1Bytes(text);
+  /**
+   * A whole answer in one line of heddle's own. What the handler writes after it goes nowhere. `grpc`: its caller wants a status of
+   * gRPC; default: as its fields say.
+   */
+  answerPlainly(status: number, reason: string, grpc = isGrpc(this.fields)): void {
+    const text = `heddle refused this request: ${reason}`;
     const { heads } = this.server;
     this.flags |= is.started;
     heads.begin();
+    if (grpc) {
+      heads.status(200);
+      heads.text("content-type", "application/grpc");
+      heads.text("grpc-status", String(grpcStatusOf(status)));
+      heads.text("grpc-message", grpcMessage(text));
+      heads.text("date", this.server.shard.date());
+      this.flags |= is.headOnly | is.finished;
+      this.server.writeHead(this, true);
+      return this.sendEnd(null);
+    }
+    const body = latin1Bytes(`${text}.\n`);
     heads.status(status);
     heads.text("content-type", "text/plain");
     heads.text("date", this.server.shard.date());
     heads.contentLength(body.length);
-    this.server.writeHead(this);
+    this.server.writeHead(this, false);
     if (this.method !== "HEAD") this.send(body, 0, body.length);
     this.flags |= is.finished;
     this.sendEnd(null);
@@ -244,10 +265,10 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     this.sendEnd(trailers);
   }
 
-  abort(): void {
+  abort(code: number = errorCodes.internalError): void {
     if (this.finished && !this.#halfOpen) return;
     this.flags |= is.finished;
-    this.server.resetStream(this, errorCodes.internalError);
+    this.server.resetStream(this, code);
     this.onClosed();
   }
 

@@ -13,7 +13,7 @@ export interface SendingStream {
   readonly id: number;
   sendWindow: number;
   readonly queuedBytes: number;
-  /** Where the flags of its last frame stand in the output; -1 when there was none. */
+  /** Where the flags of its last frame stand in the output, if that was DATA; else -1. */
   flagsAt: number;
   // Its place in the line.
   next: SendingStream | null;
@@ -54,7 +54,10 @@ export class Sender {
     return at;
   }
 
-  /** END_STREAM: on the last frame of the stream while that has not left, else on an empty one. */
+  /**
+   * END_STREAM: on the last DATA of the stream while that has not left, else on an empty one. A head that is followed by such a one
+   * stays as it is: to gRPC it would be another answer.
+   */
   endStream(stream: SendingStream): void {
     if (stream.flagsAt >= 0 && this.output.amend(stream.flagsAt, frameFlags.endStream)) return;
     this.#frame(stream, 0, frameFlags.endStream);

@@ -67,8 +67,8 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     return this.options.connection;
   }
 
-  writeHead(exchange: Http2Exchange): void {
-    this.writer.block(exchange, false);
+  writeHead(exchange: Http2Exchange, endStream: boolean): void {
+    this.writer.block(exchange, endStream);
   }
 
   /** The handler of a stream that is over does not know it yet. */
@@ -157,7 +157,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
       this.breakStream(exchange, errorCodes.protocolError, "less body than Content-Length says");
     } else if (head.refusal !== null) {
       if (head.refusal.limit !== null) this.options.onLimit?.(head.refusal.limit);
-      exchange.answerPlainly(head.refusal.status, head.refusal.reason);
+      exchange.answerPlainly(head.refusal.status, head.refusal.reason, head.grpc);
     } else this.#startSoon(exchange);
   }
 

@@ -60,13 +60,15 @@ export const is = {
   cutShort: 1 << 21,
   waiting: 1 << 22,
   roomless: 1 << 23,
+  /** Its head ended it on the wire. */
+  headOnly: 1 << 24,
 } as const;
 
 export abstract class Http2Stream implements SendingStream, Hoarder {
   // Its place in the line of the sender.
   next: SendingStream | null = null;
   previous: SendingStream | null = null;
-  /** Where the flags of its last frame stand in the output; -1 when there was none. */
+  /** Where the flags of its last frame stand in the output, if that was DATA; else -1. */
   flagsAt = -1;
   sendWindow: number;
   /** When body bytes last came. */
@@ -330,6 +332,7 @@ export abstract class Http2Stream implements SendingStream, Hoarder {
   }
 
   #writeEnd(trailers: Fields | null): void {
+    if ((this.flags & is.headOnly) !== 0) return this.settle();
     if (trailers !== null && trailers.count > 0) this.wire.writeTrailers(this, trailers);
     else this.wire.sender.endStream(this);
     this.settle();

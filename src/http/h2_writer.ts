@@ -80,7 +80,7 @@ export class FrameWriter {
     const { bytes, end } = headBuffer;
     const length = end - frameHeaderBytes;
     const flags = endStream ? frameFlags.endStream : 0;
-    stream.flagsAt = output.written + 4;
+    stream.flagsAt = -1;
     if (length > this.peer.frameBytesMax) return this.#split(stream.id, flags);
     putFrameHeader(bytes, 0, length, frameTypes.headers, flags | frameFlags.endHeaders, stream.id);
     output.bytes(bytes, 0, end);

@@ -20,6 +20,8 @@ export const limits = {
   chunkExtensionBytesMax: 256,
   chunkExtensionsBytesMax: 4 * kib,
   trailerBytesMax: 8 * kib,
+  /** Of answers: gRPC says there what failed, with details. */
+  responseTrailerBytesMax: 64 * kib,
   interimAnswersMax: 16,
   replayBodyBytesMax: 64 * kib,
   requestsPerTurnMax: 16,
@@ -41,7 +43,7 @@ export const limits = {
   h2StreamsUnknownMax: 1,
   // HTTP/2: what a peer may cost (RFC 9113 section 10.5)
   h2TableBytesMax: 4 * kib,
-  h2ContinuationsMax: 8,
+  h2ContinuationsMax: 16,
   /** A head that comes to so many times its limit is no mistake: it is not read on, and its connection ends. */
   h2HeadExcessMax: 4,
   h2HeadMemoryBytesMax: mib,
@@ -447,6 +449,10 @@ assert(
 assert(limits.strangerGraceMs < limits.clientHelloMs, "who says nothing gives way before its time is over");
 assert(limits.leaseRenewMs * 2 < limits.leaseMs, "one lost renewal does not end a lease");
 assert(limits.targetBytesMax < limits.requestHeadBytesMax, "a target fits a head");
+assert(
+  limits.h2ContinuationsMax * limits.h2FrameBytesMax >= limits.h2HeadExcessMax * limits.responseHeadBytesMax,
+  "a head that is too long fails alone, however it is cut into frames",
+);
 assert(
   limits.leaseMsMin <= limits.leaseMs && limits.leaseMs <= limits.leaseMsMax,
   "the default lease is allowed",

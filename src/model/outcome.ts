@@ -32,6 +32,13 @@ export interface Outcome {
   readonly repeat: Repeat;
   /** HTTP status that tells it to a client that has not been answered yet. */
   readonly status: number;
+  /**
+   * The error code of HTTP/2 with which the app reset the stream, where it is meant for the caller too (RFC 9113 section 7): a
+   * caller of HTTP/2 gets it instead of an answer.
+   */
+  readonly reset?: number;
+  /** Status code for a gRPC caller, where `status` does not tell it. */
+  readonly grpc?: number;
   /** One plain sentence without a full stop: what failed, with names and numbers. */
   readonly detail: string;
 }

@@ -13,6 +13,12 @@ export const attemptField = "x-heddle-attempt";
 export const errorField = "x-heddle-error";
 /** On an answer of a proxy after which the other proxy may send the request again: `yes` or `idempotent`. */
 export const repeatField = "x-heddle-repeat";
+/** On an answer of a proxy whose app reset the stream: the error code for the caller, in decimal digits. */
+export const resetField = "x-heddle-reset";
+/** On an answer of a proxy that gRPC has a status of its own for: that status. */
+export const grpcField = "x-heddle-grpc";
+/** What one proxy says to another about a failure, and to nobody else. */
+export const failureFields: readonly string[] = [repeatField, resetField, grpcField];
 /** On opaque connections between proxies: where the caller's client comes from, `10.0.0.7:51230`. */
 export const clientField = "x-heddle-client";
 /** On calls to a service whose protocol is not declared: `h2` when the client spoke HTTP/2. */

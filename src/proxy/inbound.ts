@@ -239,8 +239,8 @@ function changed(
 function withoutOwnFields(head: ResponseHead): ResponseHead {
   const foreign = heddleFields(head.fields);
   if (foreign === null) return head;
-  const { status, fields, contentLength, tunnel, nominated } = head;
-  return { status, fields, contentLength, tunnel, nominated: [...foreign, ...(nominated ?? [])] };
+  const { status, fields, contentLength, tunnel, nominated, whole } = head;
+  return { status, fields, contentLength, tunnel, nominated: [...foreign, ...(nominated ?? [])], whole };
 }
 
 function notHttp(service: InboundService): Outcome {

@@ -11,7 +11,7 @@ import type { ProxyParts } from "./proxy_parts.ts";
 import { outcomes } from "./outcomes.ts";
 import { isRequestId } from "./request_id.ts";
 import { RequestBody, type BodyOwner } from "./request_body.ts";
-import { rescue } from "./rescue.ts";
+import { breakOffInside, rescue } from "./rescue.ts";
 import type { Flow } from "./share/flow.ts";
 
 /** `serverName` is the service that the caller's TLS connection was opened for. */
@@ -88,7 +88,7 @@ class InboundExchange implements CallSink, BodyOwner {
     this.#answered = true;
     const edits =
       head.nominated === null ? viaOnly : { remove: head.nominated, set: noEdits.set, add: answerVia };
-    this.exchange.respond(head.status, head.fields, edits, head.contentLength);
+    this.exchange.respond(head.status, head.fields, edits, head.contentLength, head.whole);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -100,7 +100,7 @@ class InboundExchange implements CallSink, BodyOwner {
   }
 
   failed(outcome: Outcome): void {
-    if (this.#answered) this.exchange.abort();
+    if (this.#answered) breakOffInside(this.exchange, outcome);
     else rescue(this.exchange, outcome, this.requestId, true);
   }
 

@@ -22,9 +22,9 @@ import type { PolicyVerdict } from "../policy/chain.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import {
   attemptField,
+  failureFields,
   flowField,
   heddleFields,
-  repeatField,
   requestIdField,
   spokeField,
 } from "./heddle_fields.ts";
@@ -49,7 +49,7 @@ import type { Forget } from "./discovery.ts";
 import { proxyFailure } from "./proxy_failure.ts";
 import { isRequestId } from "./request_id.ts";
 import { RequestBody, type BodyOwner } from "./request_body.ts";
-import { answerOfPolicy, rescue } from "./rescue.ts";
+import { answerOfPolicy, breakOff, rescue } from "./rescue.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
 import type { ProxyState } from "./state.ts";
 import { matchRoute } from "./route/match_route.ts";
@@ -493,7 +493,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     }
     const record = this.#record;
     // The answer of the other proxy would not say it in the words of gRPC, or not that the retries are used up.
-    if (failure !== null && (this.#grpc || this.#budgetSpent)) return this.#abandon(failure);
+    const reset = failure?.reset !== undefined && this.exchange.request.version === "HTTP/2";
+    if (failure !== null && (this.#grpc || this.#budgetSpent || reset)) return this.#abandon(failure);
     record.status = head.status;
     record.outcome = failure;
     record.firstByteMs = nowMs;
@@ -506,9 +507,9 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     const { load } = this.#endpoint as LiveEndpoint;
     if (failure !== null && failure.side === "upstream") load.failed(nowMs);
     else load.answered(nowMs - this.#attemptMs, nowMs);
-    const remove = failure === null ? head.nominated : [repeatField, ...(head.nominated ?? [])];
+    const remove = failure === null ? head.nominated : [...failureFields, ...(head.nominated ?? [])];
     const edits = remove === null ? this.#answerEdits : { ...this.#answerEdits, remove };
-    this.exchange.respond(head.status, head.fields, edits, head.contentLength);
+    this.exchange.respond(head.status, head.fields, edits, head.contentLength, head.whole);
   }
 
   #noteStream(head: ResponseHead): void {
@@ -550,7 +551,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     if (this.#passingBy !== null) return this.#repeat(this.#passingBy);
     if (this.#head !== null) {
       this.#endAttempt();
-      this.exchange.abort();
+      breakOff(this.exchange, outcome, this.#endsByStatus);
       return this.#finish(outcome);
     }
     if (this.#mayRepeat(outcome)) return this.#repeat(outcome);
@@ -670,6 +671,11 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
     shard.tick();
   }
 
+  /** Its answer can still be ended by trailers. */
+  get #endsByStatus(): boolean {
+    return this.#grpc && this.#head !== null && this.#head.contentLength < 0 && !this.#head.tunnel;
+  }
+
   /** Answers that may be silent for long; those of gRPC before their head too, because it comes with the first message. */
   #isStream(): boolean {
     if (this.#grpc) return true;
@@ -683,7 +689,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   #stop(outcome: Outcome): void {
     if (this.#head === null) return this.#abandon(outcome);
     this.#stopAttempt(outcome.detail);
-    this.exchange.abort();
+    breakOff(this.exchange, outcome, this.#endsByStatus);
     this.#finish(outcome);
   }
 

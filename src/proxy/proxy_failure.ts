@@ -2,7 +2,7 @@
 import type { ResponseHead } from "../http/exchange.ts";
 import { limits } from "../model/limits.ts";
 import { isFlag, type Flag, type Outcome } from "../model/outcome.ts";
-import { errorField, repeatField } from "./heddle_fields.ts";
+import { errorField, grpcField, repeatField, resetField } from "./heddle_fields.ts";
 
 /** null for an answer of the service. */
 export function proxyFailure(head: ResponseHead): Outcome | null {
@@ -13,11 +13,20 @@ export function proxyFailure(head: ResponseHead): Outcome | null {
   // Whoever says what nobody understands breaks the protocol between proxies.
   const flag: Flag = isFlag(said) ? said : "UPE";
   const repeat = head.fields.get(repeatField);
+  const reset = numberIn(head.fields.get(resetField));
+  const grpc = numberIn(head.fields.get(grpcField));
   return {
     flag,
     side: flag === "AD" || flag === "DPE" ? "downstream" : "upstream",
     repeat: repeat === "yes" || repeat === "idempotent" ? repeat : "no",
     status: head.status,
     detail: error.slice(slash + 1, slash + 1 + limits.failureDetailLengthMax),
+    ...(reset === null ? {} : { reset }),
+    ...(grpc === null ? {} : { grpc }),
   };
+}
+
+/** Codes have few digits. */
+function numberIn(text: string | null): number | null {
+  return text !== null && /^[0-9]{1,9}$/.test(text) ? Number(text) : null;
 }

@@ -3,8 +3,10 @@ import type { ServerExchange } from "../http/exchange.ts";
 import { limits } from "../model/limits.ts";
 import type { Flag, Outcome, Side } from "../model/outcome.ts";
 import type { FieldEdits } from "../wire/fields.ts";
-import { grpcMessage, grpcStatusOf, isGrpc, isGrpcType } from "../wire/grpc.ts";
-import { errorField, repeatField, requestIdField } from "./heddle_fields.ts";
+import { grpcCodes, grpcMessage, grpcStatusOf, isGrpc, isGrpcType } from "../wire/grpc.ts";
+import { errorCodes } from "../wire/h2/frames.ts";
+import { fieldsFrom } from "../wire/head_fields.ts";
+import { errorField, grpcField, repeatField, requestIdField, resetField } from "./heddle_fields.ts";
 import { allowedMethods } from "./hops.ts";
 
 const sides: Readonly<Record<Side, string>> = {
@@ -34,19 +36,47 @@ function answerText(outcome: Outcome, requestId: string): string {
 
 /**
  * Answers for heddle. `inside`: the client is another proxy, which wants the HTTP status and to know about repeating; a gRPC
- * client hears it as a gRPC status.
+ * client hears it as a gRPC status, and a stream that the app reset is reset with the same code.
  */
 export function rescue(exchange: ServerExchange, outcome: Outcome, requestId: string, inside: boolean): void {
   if (exchange.finished) return;
+  if (!inside && outcome.reset !== undefined && exchange.request.version === "HTTP/2")
+    return exchange.abort(outcome.reset);
   const grpc = !inside && isGrpc(exchange.request.fields);
   const body = grpc ? nothing : new TextEncoder().encode(answerText(outcome, requestId));
   const set = [...(grpc ? grpcFields(outcome) : plainFields), requestIdField, requestId];
   set.push(errorField, errorText(outcome));
   if (outcome.status === 405) set.push("allow", allowedMethods);
-  if (inside && outcome.repeat !== "no") set.push(repeatField, outcome.repeat);
-  exchange.respond(grpc ? 200 : outcome.status, null, { remove: [], set, add: [] }, body.length);
+  if (inside) set.push(...insideFields(outcome));
+  const length = grpc ? -1 : body.length;
+  exchange.respond(grpc ? 200 : outcome.status, null, { remove: [], set, add: [] }, length, grpc);
   exchange.write(body);
   exchange.end(null);
+}
+
+/** What the other proxy has to know beside the answer. */
+function insideFields({ repeat, reset, grpc }: Outcome): string[] {
+  const set: string[] = [];
+  if (repeat !== "no") set.push(repeatField, repeat);
+  if (reset !== undefined) set.push(resetField, String(reset));
+  if (grpc !== undefined) set.push(grpcField, String(grpc));
+  return set;
+}
+
+/**
+ * Ends an answer that has begun and cannot be completed, so that the client notices. `grpc`: it has a way to say why behind what
+ * came; else, and where the app reset its stream, the stream is reset.
+ */
+export function breakOff(exchange: ServerExchange, outcome: Outcome, grpc: boolean): void {
+  if (outcome.reset !== undefined) exchange.abort(outcome.reset);
+  else if (grpc) exchange.end(fieldsFrom(statusFields(outcome)));
+  else exchange.abort();
+}
+
+/** The same towards another proxy, which says it to the client. */
+export function breakOffInside(exchange: ServerExchange, { reset, grpc }: Outcome): void {
+  const spent = grpc === grpcCodes.resourceExhausted ? errorCodes.enhanceYourCalm : errorCodes.connectError;
+  exchange.abort(reset ?? spent);
 }
 
 /**
@@ -85,13 +115,10 @@ const plainFields = ["content-type", "text/plain; charset=utf-8"];
 
 /** An answer of trailers only: they stand in its head. */
 function grpcFields(outcome: Outcome): string[] {
-  const status = String(grpcStatusOf(outcome.status));
-  return [
-    "content-type",
-    "application/grpc",
-    "grpc-status",
-    status,
-    "grpc-message",
-    grpcMessage(outcome.detail.slice(0, limits.failureDetailLengthMax)),
-  ];
+  return ["content-type", "application/grpc", ...statusFields(outcome)];
+}
+
+function statusFields({ status, grpc, detail }: Outcome): string[] {
+  const message = grpcMessage(detail.slice(0, limits.failureDetailLengthMax));
+  return ["grpc-status", String(grpc ?? grpcStatusOf(status)), "grpc-message", message];
 }

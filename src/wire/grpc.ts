@@ -42,6 +42,9 @@ export function grpcTimeoutText(leftMs: number): string {
   return whole < 100_000_000 ? `${whole}m` : `${Math.floor(whole / 1_000)}S`;
 }
 
+/** The codes of the gRPC specification that heddle itself says. */
+export const grpcCodes = { resourceExhausted: 8 } as const;
+
 /** The code that stands for an answer which a proxy gave itself; numbers as in the gRPC specification. */
 export function grpcStatusOf(httpStatus: number): number {
   switch (httpStatus) {
@@ -55,7 +58,7 @@ export function grpcStatusOf(httpStatus: number): number {
       return 12;
     case 413:
     case 431:
-      return 8;
+      return grpcCodes.resourceExhausted;
     case 429:
     case 502:
     case 503:

@@ -235,5 +235,20 @@ export class HeadFields implements Fields {
   }
 }
 
+/** Fields from name, value, name, value …: names in lower case, characters below 256. */
+export function fieldsFrom(pairs: readonly string[]): HeadFields {
+  const fields = new HeadFields();
+  let text = "";
+  for (let at = 0; at + 1 < pairs.length; at += 2) {
+    const name = pairs[at] as string;
+    const start = text.length;
+    text += `${name}: ${pairs[at + 1]}\r\n`;
+    const nameEnd = start + name.length;
+    fields.add(idsByName.get(name) ?? 0, start, nameEnd, nameEnd + 2, text.length - 2);
+  }
+  fields.bytes = latin1Bytes(text);
+  return fields;
+}
+
 /** Stands for a head that is over, whose own fields may be another's by now. Nobody writes to it. */
 export const noFields = new HeadFields();

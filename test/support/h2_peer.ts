@@ -58,7 +58,7 @@ export class H2Peer {
   }
 }
 
-export function dialPeer(runtime: Runtime, port: number): Promise<H2Peer> {
+export function dialPeer(runtime: Pick<Runtime, "net">, port: number): Promise<H2Peer> {
   return new Promise((resolve, reject) => {
     runtime.net.connect(
       { host: "127.0.0.1", port, timeoutMs: hangMs },
@@ -75,7 +75,11 @@ export function dialPeer(runtime: Runtime, port: number): Promise<H2Peer> {
 }
 
 /** A server by hand: the peers that connected, in order. */
-export function listenPeer(runtime: Runtime): { listener: Listener; port: number; peers: H2Peer[] } {
+export function listenPeer(runtime: Pick<Runtime, "net">): {
+  listener: Listener;
+  port: number;
+  peers: H2Peer[];
+} {
   const peers: H2Peer[] = [];
   const listener = runtime.net.listen({ host: "127.0.0.1", port: 0 }, (socket) => {
     const peer = new H2Peer(socket);

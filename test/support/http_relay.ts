@@ -60,7 +60,11 @@ export interface DialOptions {
   readonly events?: string[];
 }
 
-export function dialHttp2(runtime: Runtime, port: number, options: DialOptions = {}): Promise<Http2Client> {
+export function dialHttp2(
+  runtime: Pick<Runtime, "net" | "clock">,
+  port: number,
+  options: DialOptions = {},
+): Promise<Http2Client> {
   const { events = [] } = options;
   return new Promise((resolve, reject) => {
     runtime.net.connect(
@@ -197,8 +201,15 @@ export class Heard implements ResponseSink {
   }
 
   head(head: ResponseHead): void {
-    const { status, contentLength, tunnel, nominated } = head;
-    this.answer = { status, contentLength, tunnel, nominated, fields: (head.fields as HeadFields).copy() };
+    const { status, contentLength, tunnel, nominated, whole } = head;
+    this.answer = {
+      status,
+      contentLength,
+      tunnel,
+      nominated,
+      whole,
+      fields: (head.fields as HeadFields).copy(),
+    };
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {

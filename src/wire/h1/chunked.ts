@@ -34,6 +34,8 @@ export class ChunkedDecoder {
   #left = 0;
   #trailerBytes: Uint8Array | null = null;
 
+  constructor(readonly trailerBytesMax: number = limits.trailerBytesMax) {}
+
   reset(): void {
     this.problem = null;
     this.trailers = null;
@@ -153,7 +155,13 @@ export class ChunkedDecoder {
 
   #readTrailers(source: Uint8Array, at: number, end: number): ChunkEvent {
     const before = this.#trailerBytes?.length ?? 0;
-    const bytes = joined(this.#trailerBytes, source, at, end);
+    // One byte more than is allowed at most: what lies beyond is not looked at.
+    const bytes = joined(
+      this.#trailerBytes,
+      source,
+      at,
+      Math.min(end, at + this.trailerBytesMax + 1 - before),
+    );
     const fields = new HeadFields();
     const scan = new FieldScan();
     scanFields(bytes, 0, bytes.length, 0, fields, scan);
@@ -162,7 +170,7 @@ export class ChunkedDecoder {
       return "failed";
     }
     if (scan.consumed === 0) {
-      if (bytes.length > limits.trailerBytesMax) {
+      if (bytes.length > this.trailerBytesMax) {
         this.problem = problems.trailerLong;
         return "failed";
       }
@@ -186,13 +194,10 @@ function hexDigit(byte: number): number {
   return lower >= 97 && lower <= 102 ? lower - 87 : -1;
 }
 
-/** One byte more than is allowed at most: what lies beyond is not looked at. */
 function joined(before: Uint8Array | null, source: Uint8Array, start: number, end: number): Uint8Array {
-  const room = limits.trailerBytesMax + 1 - (before?.length ?? 0);
-  const until = Math.min(end, start + room);
-  if (before === null) return source.slice(start, until);
-  const all = new Uint8Array(before.length + (until - start));
+  if (before === null) return source.slice(start, end);
+  const all = new Uint8Array(before.length + (end - start));
   all.set(before);
-  all.set(source.subarray(start, until), before.length);
+  all.set(source.subarray(start, end), before.length);
   return all;
 }

@@ -24,26 +24,30 @@ export class BlockReader {
   readonly #decoder = new HpackDecoder(limits.h2TableBytesMax);
   #gathered: Uint8Array | null = null;
   #continuations = 0;
+  /** A block is read to its end up to here, so that what is too long fails alone: no other can be decoded without it. */
+  readonly #excessBytes: number;
 
   constructor(
-    /** Of a block as it comes, and of the fields in it. */
+    /** Of the fields of a head. */
     readonly bytesMax: number,
-    /** Name of that limit. */
-    readonly limit: string,
-  ) {}
+    /** Of trailers, decoded. */
+    readonly trailerBytesMax: number,
+  ) {
+    this.#excessBytes = limits.h2HeadExcessMax * bytesMax;
+  }
 
   /** HEADERS of this length begins: the name of the limit that it breaks, or null. */
   admit(length: number, nowMs: number): string | null {
     this.#continuations = 0;
     this.sinceMs = nowMs;
-    return length > this.bytesMax ? this.limit : null;
+    return length > this.#excessBytes ? "h2HeadExcessMax" : null;
   }
 
   /** CONTINUATION begins. */
   admitMore(length: number, flags: number): string | null {
     const empty = length === 0 && (flags & frameFlags.endHeaders) === 0;
     if (++this.#continuations > limits.h2ContinuationsMax || empty) return "h2ContinuationsMax";
-    return (this.#gathered?.length ?? 0) + length > this.bytesMax ? this.limit : null;
+    return (this.#gathered?.length ?? 0) + length > this.#excessBytes ? "h2HeadExcessMax" : null;
   }
 
   /**
@@ -93,8 +97,8 @@ export class BlockReader {
   /** Decodes the complete block; its fields go to `fields`, or are a stem. The result is good until the next one. null: `broken` says why. */
   decode(kind: BlockKind, fields: HeadFields): HeadBlock | null {
     // What comes for a stream that is gone is read as trailers, whatever it is.
-    const excess = limits.h2HeadExcessMax * this.bytesMax;
-    block.begin(kind, fields, kind === "trailers" ? limits.trailerBytesMax : this.bytesMax, excess);
+    const sizeMax = kind === "trailers" ? this.trailerBytesMax : this.bytesMax;
+    block.begin(kind, fields, sizeMax, this.#excessBytes);
     if (!this.#decoder.decode(this.source, this.start, this.end, block)) return null;
     block.finish();
     return block;

@@ -66,6 +66,24 @@ export function errorName(code: number): string {
   return errorNames[code] ?? `error ${code}`;
 }
 
+/**
+ * The code for a caller whose stream the app reset with `code`; null where it says nothing to it: what was taken back may be
+ * sent again, which heddle decides, and the rest is about the connection to the app.
+ */
+export function codeForCaller(code: number): number | null {
+  switch (code) {
+    case errorCodes.refusedStream:
+    case errorCodes.connectError:
+    case errorCodes.http11Required:
+      return null;
+    case errorCodes.noError:
+      // Behind an answer that is not whole it would pass for the end of one.
+      return errorCodes.internalError;
+    default:
+      return code;
+  }
+}
+
 /** Largest window and stream number. */
 export const maxInt31 = 0x7fff_ffff;
 

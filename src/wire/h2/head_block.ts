@@ -3,11 +3,12 @@
  * every rule of RFC 9113 sections 8.2 and 8.3 is checked on the way. Reused from block to block. What is over a limit is
  * counted and no longer kept, so a block costs bounded memory whatever it refers to.
  */
-import { copyBytes } from "../../base/bytes.ts";
+import { copyBytes, latin1 } from "../../base/bytes.ts";
 import { limits } from "../../model/limits.ts";
 import { plainNumber } from "../h1/framing.ts";
 import { problems, type Problem } from "../h1/grammar.ts";
 import { fieldStride } from "../fields.ts";
+import { isGrpc, isGrpcType } from "../grpc.ts";
 import type { HeadFields } from "../head_fields.ts";
 import { idOf } from "../head_fields.ts";
 import { stemOf } from "../stems.ts";
@@ -38,6 +39,7 @@ const markStride = 6;
 const marksMax = 64;
 
 const cookieId = idOf("cookie");
+const typeId = idOf("content-type");
 /** Beside the number of cookies: there was a Content-Length. */
 const lengthMark = 1 << 16;
 
@@ -64,6 +66,8 @@ export class HeadBlock {
   /** -1 without Content-Length. */
   contentLength = -1;
   expectContinue = false;
+  /** A refused head says, maybe behind what was kept of it, that it is one of gRPC. */
+  grpc = false;
 
   #sizeMax = 0;
   #excess = 0;
@@ -97,6 +101,7 @@ export class HeadBlock {
     this.status = 0;
     this.contentLength = -1;
     this.expectContinue = false;
+    this.grpc = false;
     this.kind = kind;
     this.#sizeMax = sizeMax;
     this.#excess = excess;
@@ -205,11 +210,11 @@ export class HeadBlock {
     line: FieldLine | null,
   ): void {
     this.#size += nameLength + valueLength + fieldOverheadBytes;
-    if (this.#size > this.#sizeMax) {
+    if (this.#size > this.#sizeMax || ++this.#count > limits.fieldCountMax) {
       this.excessive = this.#size > this.#excess;
-      return this.#refuse(problems.headLong);
+      if (id === typeId) this.#noteType(nameLength, valueLength, line);
+      return this.#refuse(this.#size > this.#sizeMax ? problems.headLong : problems.fieldCount);
     }
-    if (++this.#count > limits.fieldCountMax) return this.#refuse(problems.fieldCount);
     if (kind <= kinds.protocol) return this.#takePseudo(kind, line, nameLength, valueLength);
     if (!sound || kind >= kinds.ofThisHop)
       return this.#spoil(!sound ? "a field value is malformed" : badName(kind));
@@ -221,8 +226,14 @@ export class HeadBlock {
     this.used = valueEnd + 2;
   }
 
+  #noteType(nameLength: number, valueLength: number, line: FieldLine | null): void {
+    const start = line === null ? this.used + nameLength + 2 : line.valueStart;
+    this.grpc = isGrpcType(latin1(line?.bytes ?? this.fields.bytes, start, start + valueLength));
+  }
+
   /** All fields are there: what needs the whole head. */
   finish(): void {
+    if (this.refusal !== null) this.grpc ||= isGrpc(this.fields);
     if (this.#cookies > 1) this.#joinCookies();
     if (this.malformed !== null || this.refusal !== null) return;
     if (this.kind === "request") this.#finishRequest();

@@ -24,6 +24,27 @@ export const pipeline: readonly Mutant[] = [
     suites: faults,
   },
   {
+    fault: "the code with which an app reset a stream does not reach its caller",
+    file: "src/proxy/rescue.ts",
+    find: '  if (!inside && outcome.reset !== undefined && exchange.request.version === "HTTP/2")\n    return exchange.abort(outcome.reset);\n',
+    replace: "",
+    suites: ["test/unit/proxy/reset_codes_test.ts"],
+  },
+  {
+    fault: "an app that dies inside an answer of gRPC is an internal error",
+    file: "src/proxy/rescue.ts",
+    find: "else if (grpc) exchange.end(fieldsFrom(statusFields(outcome)));",
+    replace: "",
+    suites: ["test/unit/proxy/reset_codes_test.ts"],
+  },
+  {
+    fault: "an app that says that it takes few requests is sent many on the next connection",
+    file: "src/proxy/upstream/pool.ts",
+    find: "    this.#streams = connection.capacity;\n",
+    replace: "    this.#streams = 100;\n",
+    suites: ["test/unit/proxy/small_apps_test.ts"],
+  },
+  {
     fault: "there is no end of attempts",
     file: outbound,
     find: "this.#tried.length + 1 >= limits.attemptsMax",
@@ -83,7 +104,7 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "an answer that was cut short looks whole",
     file: outbound,
-    find: "      this.#endAttempt();\n      this.exchange.abort();",
+    find: "      this.#endAttempt();\n      breakOff(this.exchange, outcome, this.#endsByStatus);",
     replace: "      this.#endAttempt();\n      this.exchange.end(null);",
     suites: faults,
   },

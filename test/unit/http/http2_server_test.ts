@@ -233,7 +233,9 @@ describe("the connection ends", () => {
       concat(
         opening,
         frame(frameTypes.headers, 1, 1, block),
-        repeat(10, () => frame(frameTypes.continuation, 0, 1, blockOf([["a", "b"]]))),
+        repeat(limits.h2ContinuationsMax + 1, () =>
+          frame(frameTypes.continuation, 0, 1, blockOf([["a", "b"]])),
+        ),
       ),
       enhanceYourCalm,
       "h2ContinuationsMax",
@@ -245,15 +247,15 @@ describe("the connection ends", () => {
       "h2ContinuationsMax",
     ],
     [
-      "at the first byte of a block over the limit",
+      "at the first byte of a block of many times the limit",
       concat(
         opening,
         frame(frameTypes.headers, 1, 1, new Uint8Array(16_384)),
-        frame(frameTypes.continuation, 0, 1, new Uint8Array(16_384)),
+        repeat(7, () => frame(frameTypes.continuation, 0, 1, new Uint8Array(16_384))),
         frame(frameTypes.continuation, 0, 1, new Uint8Array(1)).subarray(0, 9),
       ),
       enhanceYourCalm,
-      "requestHeadBytesMax",
+      "h2HeadExcessMax",
     ],
     [
       "with a head that unfolds to many times its limit",
@@ -516,7 +518,7 @@ test("streams that wait for the window of the connection take turns", async () =
 
 test("an answer before the end of its request ends the stream without an error", async () => {
   const { peer } = await connect((exchange) => {
-    exchange.respond(413, null, noEdits, 0);
+    exchange.respond(413, null, noEdits, 0, true);
     exchange.end(null);
   });
   peer.send(opening, headers(1, postFields, false), data(1, "early"));

@@ -111,7 +111,11 @@ test("an opaque connection counts while it stands", async () => {
 test("a stream is told by its media type in any case, whatever follows it, and by no length", () => {
   const kindOf = (type: string | null, contentLength = -1): string | null => {
     const fields = { get: () => type } as unknown as Fields;
-    return streamOf({ status: 200, fields, contentLength, tunnel: false, nominated: null }, null, false);
+    return streamOf(
+      { status: 200, fields, contentLength, tunnel: false, nominated: null, whole: false },
+      null,
+      false,
+    );
   };
   const types = {
     "text/event-stream": "sse",

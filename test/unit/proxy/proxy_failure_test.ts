@@ -7,7 +7,14 @@ import { fieldsOf } from "../../support/wire.ts";
 
 function told(...lines: string[]): Outcome | null {
   const fields = fieldsOf(...lines);
-  return proxyFailure({ status: 503, fields, contentLength: 0, tunnel: false, nominated: null });
+  return proxyFailure({
+    status: 503,
+    fields,
+    contentLength: 0,
+    tunnel: false,
+    nominated: null,
+    whole: false,
+  });
 }
 
 test("a flag that is known is taken, with its words", () => {
