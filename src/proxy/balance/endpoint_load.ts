@@ -1,9 +1,15 @@
 /**
  * What one proxy knows of the load of one endpoint: peak-EWMA of its latency (Finagle) times the requests under way.
  * Outlives snapshots as long as the endpoint does.
+ *
+ * What is known of a slow endpoint is soon forgotten, so that it is asked again a few seconds later: by one request. Until that is
+ * answered the old latency counts, which keeps others away; the answer says whether it has recovered.
  */
 
-const tauMs = 10_000;
+/** After so long 1/e is left of an old latency: of a minute nothing that counts after 5 s. */
+const tauMs = 500;
+/** The same while an answer is awaited. */
+const askedTauMs = 10_000;
 const seedMs = 30;
 /** Latency that a failure counts as, so that fast errors do not look like a fast endpoint. */
 const failurePenaltyMs = 1_000;
@@ -12,6 +18,8 @@ const penalty = Number.MAX_SAFE_INTEGER / 65_536;
 
 export class EndpointLoad {
   pending = 0;
+  /** A request was sent there, and no answer came since. */
+  #asked = false;
   /** Latency in milliseconds, and when it was noted. */
   readonly #state: Float64Array;
 
@@ -27,6 +35,7 @@ export class EndpointLoad {
 
   started(): void {
     this.pending++;
+    this.#asked = true;
   }
 
   /** The head of the answer came after `latencyMs`. A peak counts at once, recovery takes its time. */
@@ -36,6 +45,7 @@ export class EndpointLoad {
     const decay = Math.exp(((state[1] as number) - nowMs) / tauMs);
     state[0] = latencyMs > before ? latencyMs : before * decay + latencyMs * (1 - decay);
     state[1] = nowMs;
+    this.#asked = false;
   }
 
   failed(nowMs: number): void {
@@ -44,10 +54,12 @@ export class EndpointLoad {
 
   ended(): void {
     this.pending--;
+    if (this.pending === 0) this.#asked = false;
   }
 
   #decayed(nowMs: number): number {
     const state = this.#state;
-    return (state[0] as number) * Math.exp(((state[1] as number) - nowMs) / tauMs);
+    const idleMs = nowMs - (state[1] as number);
+    return (state[0] as number) * Math.exp(-idleMs / (this.#asked ? askedTauMs : tauMs));
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { EndpointLoad } from "../../../../src/proxy/balance/endpoint_load.ts";
 
-const tauMs = 10_000;
+const tauMs = 500;
 
 function loadOf(...observed: readonly (readonly [latencyMs: number, nowMs: number])[]): EndpointLoad {
   const load = new EndpointLoad(0);
@@ -43,6 +43,15 @@ describe("the load of an endpoint", () => {
     expect(load.at(tauMs)).toBeCloseTo(100 / Math.E, 6);
     expect(load.at(tauMs)).toBeCloseTo(100 / Math.E, 6);
     expect(load.at(0)).toBe(100);
+  });
+
+  test("is that of its last answer while another is awaited, and forgotten again when nothing is", () => {
+    const load = loadOf([1_000, 0]);
+    expect(load.at(5_000)).toBeLessThan(1);
+    load.started();
+    expect(load.at(5_000)).toBeGreaterThan(1_000);
+    load.ended();
+    expect(load.at(5_000)).toBeLessThan(1);
   });
 
   test("that has decayed to nothing is heavy while something is under way", () => {
