@@ -44,9 +44,11 @@ export class BodyPace {
   }
 }
 
-/** What to tell the client. */
+/** What to tell the client, and what to do where the client is right. */
 export function slowBodyText(limit: BodyLimit): string {
-  return limit === "bodyProgressMs"
-    ? "the body of the request did not arrive in time"
-    : `the body of the request came more slowly than ${limits.bodyBytesPerSecondMin} bytes per second`;
+  const slow =
+    limit === "bodyProgressMs"
+      ? `nothing of the body of the request came for ${limits.bodyProgressMs / 1_000} s`
+      : `the body of the request came more slowly than ${limits.bodyBytesPerSecondMin} bytes per second`;
+  return `${slow}, which a service takes whose document says "stream: true"`;
 }

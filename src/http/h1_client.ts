@@ -83,6 +83,8 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   #interim = 0;
   #requestDone = true;
   #requestChunked = false;
+  /** Trailers went to an app: some read them as the beginning of another request, whose answer the next one would get. */
+  #trailersSent = false;
   #anyByte = false;
   #tunnel = false;
   #flowing = true;
@@ -181,7 +183,11 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     if (this.#tunnel) return this.output.finish();
     if (!this.#requestChunked) return;
     this.output.text("0\r\n");
-    if (trailers !== null) writeTrailers(this.output, trailers);
+    if (trailers !== null) {
+      writeTrailers(this.output, trailers);
+      // Another proxy takes them.
+      if (this.socket.tls === null && trailers.count > 0) this.#trailersSent = true;
+    }
     this.output.text("\r\n");
   }
 
@@ -406,6 +412,8 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       this.#requestDone &&
       !moreFollows &&
       this.#parser.persistent &&
+      this.#parser.framing.keepAliveSeconds !== 0 &&
+      !this.#trailersSent &&
       this.#body.kind !== "until-close" &&
       !this.#retired &&
       !this.#inputEnded;
@@ -413,7 +421,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     this.#carry.drop();
     if (reusable) {
       const { shard } = this.options;
-      shard.wheel.arm(this, limits.keepAlivePoolMs);
+      shard.wheel.arm(this, this.#keptMs);
       shard.tick();
       this.options.onIdle(this);
     } else {
@@ -421,6 +429,14 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       this.#close();
     }
     sink.end(this.#body.trailers);
+  }
+
+  /** How long it may be unused: the server must not end it while a request is on its way. */
+  get #keptMs(): number {
+    const seconds = this.#parser.framing.keepAliveSeconds;
+    if (seconds < 0) return limits.keepAlivePoolMs;
+    const ms = seconds * 1_000;
+    return Math.min(limits.keepAlivePoolMs, ms - Math.min(limits.keepAliveMarginMs, ms / 2));
   }
 
   #ended(): void {

@@ -143,6 +143,8 @@ export const limits = {
   answerIdleMs: 300_000,
   keepAliveInboundMs: 75_000,
   keepAlivePoolMs: 60_000,
+  /** Of an app that says how long it keeps a connection, it is given up so much earlier, or at half of that time. */
+  keepAliveMarginMs: 1_000,
   connectionAgeMs: 3_600_000,
   connectMeshMs: 1_000,
   connectLocalMs: 1_000,

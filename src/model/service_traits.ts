@@ -22,6 +22,8 @@ export interface ServiceTraits {
   readonly escapedSlashes: EscapedSlashes;
   /** Protocols beside `websocket` that an upgrade may lead to, lower case. Absent: none. */
   readonly upgrades?: readonly string[];
+  /** Whether interim answers (102, 103) go on to callers of HTTP/1.1 too. Absent: no. */
+  readonly interim?: "forward";
   /** Subset name to the labels an instance must have. */
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly health: HealthCheck | null;
@@ -35,6 +37,7 @@ const sides = {
   stream: "both",
   escapedSlashes: "both",
   upgrades: "both",
+  interim: "caller",
   subsets: "caller",
   health: "callee",
 } as const satisfies Record<keyof ServiceTraits, Side | "both">;

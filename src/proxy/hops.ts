@@ -2,6 +2,7 @@
  * What a proxy owes to those before and behind it (RFC 9110 section 7.6): Via on all that it forwards, and Max-Forwards,
  * which may end a request here.
  */
+import type { CallerTraits } from "../model/service_traits.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { noEdits } from "../wire/fields.ts";
 import { heddleFields } from "./heddle_fields.ts";
@@ -25,6 +26,19 @@ export const viaOnly: FieldEdits = { ...noEdits, add: answerVia };
 export function interimEdits(fields: Fields): FieldEdits {
   const remove = heddleFields(fields);
   return remove === null ? viaOnly : { ...viaOnly, remove };
+}
+
+/**
+ * Whether an interim answer goes on to a caller. Clients of HTTP/1.1 are known that take any but 100 for the final one, and what
+ * follows for the answer to their next request: they get it where the service says `interim: forward` (RFC 9110 section 15.2 wants
+ * all forwarded). In HTTP/2 the final answer cannot be mistaken.
+ */
+export function passesInterim(
+  status: number,
+  version: string,
+  service: Pick<CallerTraits, "interim"> | undefined,
+): boolean {
+  return status === 100 || version === "HTTP/2" || service?.interim === "forward";
 }
 
 export const maxForwardsField = "max-forwards";

@@ -1,4 +1,7 @@
-/** Names under which local apps call services: `orders.mesh` (of the caller's namespace) and `orders.shop.mesh`. */
+/**
+ * Names under which local apps call services: `orders.mesh` (of the caller's namespace) and `orders.shop.mesh`. A final dot, as
+ * resolvers write a name that is complete, changes nothing; nor does a port, because a service has but one.
+ */
 import type { ServiceName } from "../model/service.ts";
 
 /** The service that an authority (host and maybe port, lower case) means; null when it is no name of this mesh. */
@@ -6,6 +9,7 @@ export function meshService(authority: string, namespace: string): ServiceName |
   const colon = authority.lastIndexOf(":");
   const host = colon < 0 ? authority : authority.slice(0, colon);
   const labels = host.split(".");
+  if (labels.at(-1) === "") labels.pop();
   if (labels.pop() !== "mesh" || labels.length > 2) return null;
   const [name, own = namespace] = labels;
   return name === undefined || !isLabel(name) || !isLabel(own) ? null : { name, namespace: own };

@@ -31,7 +31,15 @@ import {
 import { readSlashes, type NormalTarget } from "../wire/target.ts";
 import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
 import { CallRecord } from "./call_record.ts";
-import { allowedMethods, answerVia, hopsLeft, interimEdits, maxForwardsField, viaOf } from "./hops.ts";
+import {
+  allowedMethods,
+  answerVia,
+  hopsLeft,
+  interimEdits,
+  maxForwardsField,
+  passesInterim,
+  viaOf,
+} from "./hops.ts";
 import type { Entrant } from "./guard/admission.ts";
 import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
 import type {
@@ -481,6 +489,7 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   // --------------------------------------------------------------------------------------------- the answer
 
   informational(status: number, fields: Fields): void {
+    if (!passesInterim(status, this.exchange.request.version, this.#target?.destination.destination)) return;
     this.exchange.inform(status, fields, interimEdits(fields));
   }
 

@@ -127,6 +127,7 @@ export interface DestinationPlan {
   readonly stream?: boolean;
   readonly escapedSlashes?: EscapedSlashes;
   readonly upgrades?: readonly string[];
+  readonly interim?: "forward";
   readonly serverFirst?: boolean;
   readonly transport?: Transport;
   readonly tlsRoutes?: Destination["tlsRoutes"];
@@ -296,6 +297,7 @@ export class Planes {
       stream: plan.stream ?? false,
       escapedSlashes: plan.escapedSlashes ?? "keep",
       upgrades: plan.upgrades ?? [],
+      ...(plan.interim === undefined ? {} : { interim: plan.interim }),
       serverFirst: plan.serverFirst ?? false,
       transport: plan.transport ?? "shared",
       tlsRoutes: plan.tlsRoutes ?? [],

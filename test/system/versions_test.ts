@@ -13,9 +13,9 @@ import { testMs } from "../support/patience.ts";
 const documents = `
 {kind: Service, name: caller, port: 80, protocol: http}
 ---
-{kind: Service, name: one, port: 80, protocol: http}
+{kind: Service, name: one, port: 80, protocol: http, interim: forward}
 ---
-{kind: Service, name: two, port: 80, protocol: http2}
+{kind: Service, name: two, port: 80, protocol: http2, interim: forward}
 ---
 {kind: Service, name: narrow, port: 80, protocol: http2}
 `;

@@ -21,6 +21,10 @@ const upgrade = v.pipe(
     (text) => !/^(?:h2c|h2|connect|tls\/.*|http\/.*)$/i.test(text),
     "a protocol other than HTTP and TLS, which would pass every rule by",
   ),
+  v.check(
+    (text) => !/^connect-(?:udp|ip)$/i.test(text),
+    "a protocol of one stream: heddle carries no datagrams",
+  ),
   v.toLowerCase(),
 );
 
@@ -36,6 +40,7 @@ const schema = object({
   stream: v.optional(flag),
   escapedSlashes: v.optional(v.picklist(["keep", "refuse", "decode"], "keep, refuse or decode")),
   upgrades: v.optional(list(upgrade, 16, 1)),
+  interim: v.optional(v.picklist(["forward"], "forward")),
   policies,
 });
 
@@ -56,12 +61,13 @@ export function expandService(written: Written): ServiceDocument {
     stream: written.stream ?? false,
     escapedSlashes: written.escapedSlashes ?? "keep",
     ...(written.upgrades === undefined ? {} : { upgrades: written.upgrades }),
+    ...(written.interim === undefined ? {} : { interim: written.interim }),
     policies: expandPolicies(written.policies),
   };
 }
 
 /** What the protocol cannot take. */
-function check({ protocol, transport, escapedSlashes, upgrades }: Written, report: Report): void {
+function check({ protocol, transport, escapedSlashes, upgrades, interim }: Written, report: Report): void {
   if (transport === "http/1.1" && protocol !== "http")
     report(["transport"], `transport http/1.1 carries protocol http, not ${protocol ?? "an undeclared one"}`);
   if (transport === "own" && protocol !== "tcp" && protocol !== "tls" && protocol !== undefined)
@@ -71,6 +77,7 @@ function check({ protocol, transport, escapedSlashes, upgrades }: Written, repor
   if (escapedSlashes !== undefined)
     report(["escapedSlashes"], `requests have paths: ${advice}`, { key: true });
   if (upgrades !== undefined) report(["upgrades"], `requests are upgraded: ${advice}`, { key: true });
+  if (interim !== undefined) report(["interim"], `requests are answered: ${advice}`, { key: true });
 }
 
 function crossCheck(document: ServiceDocument, around: Neighbourhood): void {

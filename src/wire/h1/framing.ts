@@ -14,6 +14,7 @@ const lengthId = idOf("content-length");
 const codingId = idOf("transfer-encoding");
 const expectId = idOf("expect");
 const upgradeId = idOf("upgrade");
+const keepAliveId = idOf("keep-alive");
 
 /** The framing of one message; reused. */
 export class Framing {
@@ -28,6 +29,8 @@ export class Framing {
   hostAt = -1;
   upgradeAt = -1;
   expectAt = -1;
+  /** Seconds that the sender keeps the connection open while it is not used (`Keep-Alive: timeout=N`); -1: it does not say. */
+  keepAliveSeconds = -1;
   /** Lower-case names that Connection declares to be of this hop, beyond the usual ones; null when none. */
   nominated: string[] | null = null;
 
@@ -40,6 +43,7 @@ export class Framing {
     this.hostAt = -1;
     this.upgradeAt = -1;
     this.expectAt = -1;
+    this.keepAliveSeconds = -1;
     this.nominated = null;
   }
 }
@@ -103,9 +107,36 @@ function readField(
       if (framing.expectAt >= 0) return problems.expectation;
       framing.expectAt = index;
       return null;
+    case keepAliveId:
+      framing.keepAliveSeconds = timeoutIn(source, start, end);
+      return null;
     default:
       return null;
   }
+}
+
+const timeoutName = "timeout=";
+
+/** The number behind `timeout=` in a list of parameters, in seconds; -1 when there is none. Digits beyond nine do not count. */
+function timeoutIn(source: Uint8Array, start: number, end: number): number {
+  for (let at = start; at + timeoutName.length < end; at++) {
+    const begins = at === start || isSeparator(source[at - 1] as number);
+    if (!begins || !equalsLower(source, at, at + timeoutName.length, timeoutName)) continue;
+    let next = at + timeoutName.length;
+    let seconds = -1;
+    for (const last = Math.min(end, next + 9); next < last; next++) {
+      const digit = (source[next] as number) - 48;
+      if (digit < 0 || digit > 9) break;
+      seconds = Math.max(0, seconds) * 10 + digit;
+    }
+    return seconds;
+  }
+  return -1;
+}
+
+/** Comma, space or tab. */
+function isSeparator(byte: number): boolean {
+  return byte === 44 || byte === 32 || byte === 9;
 }
 
 /** `0` or digits without a leading zero, at most fifteen (RFC 9110 section 8.6, narrower); -1 otherwise. */

@@ -44,6 +44,7 @@ export const problems = {
   version: problem(505, "this HTTP version is not spoken here, only 1.0 and 1.1"),
   method: problem(501, "the method is longer than any known one", "methodBytesMax"),
   protocol: problem(501, "the protocol that is asked for by Extended CONNECT is not known"),
+  datagrams: problem(501, "heddle carries no datagrams and no packets (connect-udp, connect-ip)"),
   target: problem(400, "the request target is malformed"),
   targetLong: problem(414, "the request target is too long", "targetBytesMax"),
   headLong: problem(431, "the header section is too large", "requestHeadBytesMax"),

@@ -21,6 +21,9 @@ const SP = 32;
 const namesIgnored = /(?:^|[\s,])(?:connect|h2c)(?:[\s,]|$)/;
 const ignored: ReadonlySet<string> = new Set(["", "connect", "h2c"]);
 
+/** Protocols that carry datagrams and packets (RFC 9298, RFC 9484): an app that knows nothing of them would answer the bare request. */
+const namesDatagrams = /(?:^|[\s,])connect-(?:udp|ip)(?:[\s,]|$)/;
+
 /** Strings that requests have in common, whatever connection they come on. */
 const interner = new Interner();
 
@@ -163,6 +166,7 @@ export class RequestParser {
     this.#fieldUpgrade = null;
     if (framing.upgradeAt >= 0 && framing.upgrading && this.minor === 1) {
       const asked = this.#valueOf(framing.upgradeAt).toLowerCase();
+      if (namesDatagrams.test(asked)) return problems.datagrams;
       this.#fieldUpgrade = namesIgnored.test(asked) ? withoutIgnored(asked) : asked;
     }
     this.upgrade = this.#fieldUpgrade;

@@ -299,6 +299,7 @@ export class HeadBlock {
     this.upgrade = this.#protocol;
     // The one means plain CONNECT, and no protocol is called so; the other is HTTP again, behind every rule.
     if (this.#protocol === "connect" || this.#protocol === "h2c") this.#refuse(problems.protocol);
+    if (this.#protocol === "connect-udp" || this.#protocol === "connect-ip") this.#refuse(problems.datagrams);
   }
 
   /** RFC 9113 section 8.5: an authority with a port, and nothing else. */

@@ -11,7 +11,7 @@ export interface StartedSubject extends Subject {
 const documents = `
 {kind: Service, name: caller, port: 80, protocol: http}
 ---
-{kind: Service, name: web, port: 80, protocol: http}
+{kind: Service, name: web, port: 80, protocol: http, interim: forward}
 `;
 const onePort = 9001;
 

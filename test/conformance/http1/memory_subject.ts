@@ -18,7 +18,7 @@ export async function startMemorySubject(): Promise<MemorySubject> {
     clock: net.clock,
     services: { caller: { app: 9, upstreams: ["web"] }, web: { app: backend.port } },
   });
-  planes.apply({ web: {} });
+  planes.apply({ web: { interim: "forward" } });
   const machine = planes.machine("vm");
   return {
     net,

@@ -45,6 +45,20 @@ export const pipeline: readonly Mutant[] = [
     suites: ["test/unit/proxy/small_apps_test.ts"],
   },
   {
+    fault: "callers of HTTP/1.1 get interim answers that they may take for the final one",
+    file: "src/proxy/hops.ts",
+    find: 'return status === 100 || version === "HTTP/2" || service?.interim === "forward";',
+    replace: "return true;",
+    suites: ["test/unit/proxy/interim_test.ts"],
+  },
+  {
+    fault: "a connection on which trailers went to an app is used again",
+    file: "src/http/h1_client.ts",
+    find: "      !this.#trailersSent &&\n",
+    replace: "",
+    suites: ["test/unit/http/http1_reuse_test.ts"],
+  },
+  {
     fault: "there is no end of attempts",
     file: outbound,
     find: "this.#tried.length + 1 >= limits.attemptsMax",

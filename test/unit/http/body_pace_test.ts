@@ -65,7 +65,9 @@ test("silence has a limit of its own, from the last byte on or since the body is
   expect(pace.look(71_000, true, bytes, 0)).toBe("bodyProgressMs");
 });
 
-test("a client is told which of the two it was", () => {
-  expect(slowBodyText("bodyProgressMs")).toContain("in time");
+test("a client is told which of the two it was, and what lets bodies be slow", () => {
+  expect(slowBodyText("bodyProgressMs")).toContain("nothing of the body of the request came for 30 s");
   expect(slowBodyText("bodyBytesPerSecondMin")).toContain("240 bytes per second");
+  for (const limit of ["bodyProgressMs", "bodyBytesPerSecondMin"] as const)
+    expect(slowBodyText(limit)).toContain("stream: true");
 });

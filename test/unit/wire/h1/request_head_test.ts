@@ -243,6 +243,12 @@ describe("an upgrade", () => {
     expect(parsed(get("Upgrade: connect-x\r\nConnection: Upgrade\r\n")).upgrade).toBe("connect-x");
   });
 
+  test("to what carries datagrams or packets is refused, wherever it stands in the list", () => {
+    for (const asked of ["connect-udp", "Connect-UDP", "chat, connect-ip", "connect-udp,chat"])
+      expect(requestVerdict([get(`Upgrade: ${asked}\r\nConnection: Upgrade\r\n`)])).toContain("501");
+    expect(parsed(get("Upgrade: connect-udpx\r\nConnection: Upgrade\r\n")).upgrade).toBe("connect-udpx");
+  });
+
   test("is never one to h2c, wherever that stands in the list", () => {
     const askedOf = (asked: string) =>
       parsed(get(`Upgrade: ${asked}\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA\r\n`))

@@ -151,6 +151,8 @@ test("what is well-formed but too much is refused with a status", () => {
     [having(":method", "A".repeat(limits.methodBytesMax + 1)), 501],
     [[[":protocol", "Connect"], ...having(":method", "CONNECT")], 501],
     [[[":protocol", "H2c"], ...having(":method", "CONNECT")], 501],
+    [[[":protocol", "Connect-UDP"], ...having(":method", "CONNECT")], 501],
+    [[[":protocol", "connect-ip"], ...having(":method", "CONNECT")], 501],
     [plus(["expect", "something"]), 417],
   ];
   for (const [fields, status] of cases)
