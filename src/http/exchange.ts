@@ -95,7 +95,7 @@ export interface ServerExchange {
   accept(sink: RequestSink): void;
   /**
    * Tells when the client leaves before `accept`. null: nobody wants to hear it; whoever has the exchange then finds it
-   * `finished`, and until somebody looked its place counts as taken.
+   * `finished`. Until they take up the watch again, take its body or answer it, its place counts as taken.
    */
   watch(watch: ClientWatch | null): void;
   /** A 1xx answer, as often as wanted before `respond`. Left out for clients that cannot take it. */

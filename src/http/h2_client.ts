@@ -35,7 +35,6 @@ export interface Http2ClientOptions extends Http2Options {
 /** Speaks HTTP/2 on a dialled socket, by prior knowledge or after ALPN: set its `handler` there. */
 export class Http2Client extends Http2Connection implements ClientConnection, CallWire {
   carried = 0;
-  protected readonly lastPeerId = 0;
   protected readonly idleMs = limits.h2ClientIdleMs;
   #nextId = 1;
   #retired = false;
@@ -60,7 +59,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   }
 
   get room(): number {
-    if (this.#retired || this.closing || this.closed) return 0;
+    if (this.#retired || this.closing) return 0;
     return Math.max(0, this.capacity - this.streams.size - this.#early.length);
   }
 
@@ -73,7 +72,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   start(request: OutgoingRequest, edits: FieldEdits, sink: ResponseSink): ClientStream {
     const call = new Http2Call(this, request, edits, sink);
     this.carried++;
-    if (this.closing || this.closed) this.shard.clock.soon(() => this.#loseLate(call));
+    if (this.closing) this.shard.clock.soon(() => this.#loseLate(call));
     else if (call.needsSettings && !this.peer.known) this.#early.push(call);
     else this.#begin(call);
     if (this.room === 0) this.#full = true;
@@ -85,7 +84,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
       call.refusedHere(`${this.options.peer} takes no upgrades over HTTP/2`);
       return;
     }
-    call.id = this.#nextId;
+    call.id = this.rules.highestId = this.#nextId;
     call.receivedMs = this.shard.clock.now();
     this.#nextId += 2;
     this.adopt(call);
@@ -142,7 +141,8 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   protected onBlock(streamId: number, endStream: boolean): void {
     const call = this.streams.get(streamId) as Http2Call | undefined;
     if (call === undefined) {
-      if (this.isIdle(streamId)) this.fail(errorCodes.protocolError, "a head for a stream that never began");
+      if (this.rules.isIdle(streamId))
+        this.fail(errorCodes.protocolError, "a head for a stream that never began");
       else this.passBy();
     } else if (call.remoteEnded) {
       this.passBy();
@@ -159,10 +159,6 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
     if (wrong === null) return call.takeHead(head, endStream);
     this.shard.giveFields(head.fields);
     this.breakStream(call, codeOf(head), wrong);
-  }
-
-  protected isIdle(streamId: number): boolean {
-    return streamId >= this.#nextId || (streamId & 1) === 0;
   }
 
   protected onLateData(): void {}
@@ -228,7 +224,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   }
 
   #endWhenDone(): void {
-    if (!this.#retired || this.busy || this.closing || this.closed) return;
+    if (!this.#retired || this.busy || this.closing) return;
     this.writer.goaway(0, errorCodes.noError, "");
     this.finish();
   }

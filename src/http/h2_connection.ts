@@ -1,6 +1,7 @@
 /**
- * What both sides of an HTTP/2 connection share (RFC 9113): frames in, settings, windows, PING, GOAWAY, the budgets of the peer
- * and every timer. What a header block means is the side's business. Streams say when they are done.
+ * What both sides of an HTTP/2 connection share (RFC 9113): its socket, what each frame leads to, its streams, and its end. Which
+ * frames may come is the law of `FrameRules`, time is watched by `ConnectionWatch`, what a header block means is the side's
+ * business. Streams say when they are done.
  */
 import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
 import { joined, latin1 } from "../base/bytes.ts";
@@ -10,18 +11,20 @@ import type { Fields } from "../wire/fields.ts";
 import { BlockReader } from "../wire/h2/block_reader.ts";
 import { FloodGuard } from "../wire/h2/flood_guard.ts";
 import { FrameReader, wants, type FrameTaker, type Wants } from "../wire/h2/frame_reader.ts";
+import { FrameRules, overLimit, type Fault } from "../wire/h2/frame_rules.ts";
 import { errorCodes, errorName, frameFlags, frameTypes, get31, get32, maxInt31 } from "../wire/h2/frames.ts";
 import type { BlockKind, HeadBlock } from "../wire/h2/head_block.ts";
 import { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
 import { initialWindowBytes, PeerSettings, type Profile } from "../wire/h2/settings.ts";
+import { following, phases, type Phase } from "./h2_phase.ts";
 import { Sender } from "./h2_sender.ts";
 import type { Hoarder } from "./buffered.ts";
 import type { Http2Stream, StreamWire } from "./h2_stream.ts";
+import { ConnectionWatch } from "./h2_watch.ts";
 import { FrameWriter } from "./h2_writer.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
 import { StreamTable } from "./stream_table.ts";
-import { UnreadTime } from "./unread_time.ts";
 
 export interface Http2Options {
   readonly shard: Shard;
@@ -48,34 +51,16 @@ export abstract class Http2Connection
   readonly heads = new HpackEncoder(limits.h2TableBytesMax);
   readonly streams = new StreamTable<Http2Stream>();
   readonly openedMs: number;
-  /** The output ends: nothing more is read. */
-  protected closing = false;
-  /** The socket is gone. */
-  protected closed = false;
   /** The peer sent its FIN. */
   protected inputEnded = false;
+  protected readonly rules: FrameRules;
   readonly #reader = new FrameReader(this);
   readonly #blocks: BlockReader;
+  readonly #watch: ConnectionWatch;
+  #phase: Phase = phases.open;
   /** Bytes that came beyond one turn's work. */
   #rest: Uint8Array | null = null;
   #settingsAcked = false;
-  #failed = false;
-  #calms = false;
-  /** What the peer may still send on the connection, and what was taken without telling it. */
-  #receiveWindow: number;
-  #credit = 0;
-  /** Of the DATA frame under way. */
-  #dataBytes = 0;
-  /** Of limits on the peer the time counts in which it was read: `readMs` of this. */
-  protected readonly unread = new UnreadTime();
-  #lastHeardMs: number;
-  #pingSentMs = 0;
-  #drainPingMs = -1;
-  #blockedSinceMs = -1;
-  #idleSinceMs: number;
-  #watching = false;
-  /** When the next look is due. */
-  #lookMs = 0;
 
   constructor(
     readonly socket: Socket,
@@ -93,17 +78,16 @@ export abstract class Http2Connection
     this.#blocks = isServer
       ? new BlockReader(limits.requestHeadBytesMax, limits.trailerBytesMax)
       : new BlockReader(limits.responseHeadBytesMax, limits.responseTrailerBytesMax);
-    this.#receiveWindow = profile.connectionWindowBytes;
-    this.openedMs = this.#lastHeardMs = this.#idleSinceMs = shard.clock.now();
-    this.#watch();
+    this.rules = new FrameRules(profile, this.peer, this.#blocks, this.guard);
+    this.openedMs = shard.clock.now();
+    this.#watch = new ConnectionWatch(shard, this);
+    this.#watch.begin();
   }
 
   /** What comes before the first frame. Returns the offset where frames begin. */
   protected abstract readPreface(source: Uint8Array): number;
   /** A whole header block came: `decode` reads it. It must be decoded, or the connection ended. */
   protected abstract onBlock(streamId: number, endStream: boolean): void;
-  /** Whether the stream never began. */
-  protected abstract isIdle(streamId: number): boolean;
   /** DATA for a stream that is no more. */
   protected abstract onLateData(streamId: number): void;
   /** What came was read, or as much of it as one turn takes. Returns how many requests began with it. */
@@ -123,8 +107,6 @@ export abstract class Http2Connection
   protected abstract watchStream(stream: Http2Stream, nowMs: number, excusedMs: number): void;
   /** The PING before the last GOAWAY came back, or will not. */
   protected abstract onDrainPing(): void;
-  /** Highest stream of the peer that was acted on. */
-  protected abstract readonly lastPeerId: number;
   /** The peer's FIN. */
   protected abstract onInputEnd(): void;
   /** No answer to a PING: whoever was there is not. */
@@ -132,13 +114,27 @@ export abstract class Http2Connection
   /** The socket is gone. Called once, last. */
   protected abstract onGone(error: SocketError | null): void;
 
+  /** Nothing more is read, and nothing new begins: it ends, or has ended. */
+  protected get closing(): boolean {
+    return this.#phase !== phases.open;
+  }
+
+  /** The socket is gone. */
+  protected get closed(): boolean {
+    return this.#phase === phases.closed;
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = following(this.#phase, phase);
+  }
+
   // ------------------------------------------------------------------------------------- socket callbacks
 
   data(chunk: Uint8Array): void {
     const { shard } = this;
     shard.enter();
     if (!this.closing) {
-      this.#lastHeardMs = this.#readMs;
+      this.#watch.heard();
       if (this.#rest === null) this.#process(chunk, false);
       else this.#rest = joined(this.#rest, chunk);
     }
@@ -149,7 +145,7 @@ export abstract class Http2Connection
     const { shard, output } = this;
     shard.enter();
     const goOn = output.drained();
-    this.#blockedSinceMs = -1;
+    this.#watch.tookOutput();
     if (!output.blocked) this.writer.drained();
     if (goOn) {
       this.sender.pump();
@@ -168,8 +164,8 @@ export abstract class Http2Connection
 
   close(error: SocketError | null): void {
     const { shard } = this;
-    this.closed = true;
-    if (this.#calms) shard.calming--;
+    if (this.#phase === phases.calming) shard.calming--;
+    this.#enter(phases.closed);
     this.#stop();
     shard.wheel.forget(this);
     shard.enter();
@@ -183,11 +179,11 @@ export abstract class Http2Connection
     const start = this.readPreface(source);
     const at = this.#reader.read(source, start, source.length, limits.h2FramesPerTurnMax);
     const begun = this.onRead();
-    if (at >= source.length || this.closing || this.closed) return begun;
+    if (at >= source.length || this.closing) return begun;
     this.#rest = owned ? source.subarray(at) : source.slice(at);
     // A FIN behind it waits too: it must not overtake requests.
     this.socket.pause();
-    this.unread.pause(this.shard.clock.now());
+    this.#watch.pausedReading();
     this.awaitTurn();
     return begun;
   }
@@ -207,8 +203,8 @@ export abstract class Http2Connection
     this.#rest = null;
     shard.enter();
     const begun = rest === null || this.closing ? 0 : this.#process(rest, true);
-    if (this.#rest === null && !this.#calms) {
-      this.unread.resume(shard.clock.now());
+    if (this.#rest === null && this.#phase !== phases.calming) {
+      this.#watch.resumedReading();
       this.socket.resume();
     }
     shard.leave();
@@ -219,59 +215,15 @@ export abstract class Http2Connection
 
   begins(type: number, flags: number, streamId: number, length: number): Wants {
     if (this.closing) return wants.nothingMore;
-    if (length > this.profile.frameBytesMax)
-      return this.#refuse(errorCodes.frameSizeError, "a frame is longer than SETTINGS allow");
-    const { openId } = this.#blocks;
-    if (openId !== 0 && (type !== frameTypes.continuation || streamId !== openId))
-      return this.#refuse(errorCodes.protocolError, "a header block is interrupted");
-    if (!this.peer.known && (type !== frameTypes.settings || (flags & frameFlags.ack) !== 0))
-      return this.#refuse(errorCodes.protocolError, "the first frame is not SETTINGS");
-    switch (type) {
-      case frameTypes.data:
-        this.#dataBytes = 0;
-        return streamId === 0 || this.isIdle(streamId) ? this.#misplaced() : wants.whole;
-      case frameTypes.headers:
-        if (streamId === 0) return this.#misplaced();
-        return this.#within(this.#blocks.admit(length, this.#readMs));
-      case frameTypes.continuation:
-        return openId === 0 ? this.#misplaced() : this.#within(this.#blocks.admitMore(length, flags));
-      case frameTypes.priority:
-        return streamId === 0 ? this.#misplaced() : this.#sized(length === 5);
-      case frameTypes.rstStream:
-        return streamId === 0 || this.isIdle(streamId) ? this.#misplaced() : this.#sized(length === 4);
-      case frameTypes.windowUpdate:
-        return streamId !== 0 && this.isIdle(streamId) ? this.#misplaced() : this.#sized(length === 4);
-      case frameTypes.ping:
-        return streamId !== 0 ? this.#misplaced() : this.#sized(length === 8);
-      case frameTypes.settings:
-        if (streamId !== 0) return this.#misplaced();
-        if ((flags & frameFlags.ack) !== 0) return this.#sized(length === 0);
-        return this.#within(length > limits.h2SettingsBytesMax ? "h2SettingsBytesMax" : null);
-      case frameTypes.goaway:
-        if (streamId !== 0) return this.#misplaced();
-        return this.#sized(length >= 8 && length <= limits.h2GoawayBytesMax);
-      case frameTypes.pushPromise:
-        return this.#refuse(errorCodes.protocolError, "push was never allowed");
-      default:
-        return this.#tripped(this.guard.ignored()) ? wants.nothingMore : wants.skipped;
-    }
+    const readMs = type === frameTypes.headers ? this.#watch.readMs : 0;
+    const wanted = this.rules.begins(type, flags, streamId, length, readMs);
+    if (wanted === wants.nothingMore) this.#broken();
+    return wanted;
   }
 
-  #within(limit: string | null): Wants {
-    return this.#tripped(limit) ? wants.nothingMore : wants.whole;
-  }
-
-  #sized(right: boolean): Wants {
-    return right ? wants.whole : this.#refuse(errorCodes.frameSizeError, "a frame has the wrong size");
-  }
-
-  #misplaced(): Wants {
-    return this.#refuse(errorCodes.protocolError, "a frame came where it may not");
-  }
-
-  #refuse(code: number, detail: string): Wants {
-    this.fail(code, detail);
-    return wants.nothingMore;
+  /** A rule of frames was broken. */
+  #broken(): void {
+    this.#failBy(this.rules.fault as Fault);
   }
 
   overpadded(): void {
@@ -299,9 +251,7 @@ export abstract class Http2Connection
       case frameTypes.rstStream:
         return this.#takeReset(streamId, get32(source, start));
       case frameTypes.priority:
-        if (this.#tripped(this.guard.ignored())) return;
-        if (get31(source, start) === streamId)
-          this.fail(errorCodes.protocolError, "a stream depends on itself");
+        if (!this.rules.priority(streamId, get31(source, start))) this.#broken();
         return;
       case frameTypes.goaway: {
         const detail = latin1(source, start + 8, Math.min(end, start + 8 + 100));
@@ -319,26 +269,15 @@ export abstract class Http2Connection
     done: boolean,
     endStream: boolean,
   ): void {
-    this.#receiveWindow -= flowBytes;
-    if (this.#receiveWindow < 0)
-      return this.fail(errorCodes.flowControlError, "more body than the window of the connection allows");
-    this.#credit += flowBytes;
-    if (this.#credit * 2 >= this.profile.connectionWindowBytes) this.#grant();
-    this.#dataBytes += end - start;
-    if (done && this.#tripped(this.guard.data(this.#dataBytes, endStream))) return;
+    if (!this.rules.data(end - start, flowBytes, done, endStream)) return this.#broken();
+    const credit = this.rules.takeCredit();
+    if (credit > 0) this.writer.windowUpdate(0, credit);
     const stream = this.streams.get(streamId);
     if (stream === undefined) return done ? this.onLateData(streamId) : undefined;
     if (stream.remoteEnded)
       return this.breakStream(stream, errorCodes.streamClosed, "body behind the end of a stream");
     stream.receive(source, start, end, flowBytes);
     if (endStream && !stream.closed) stream.receiveEnd(null);
-  }
-
-  /** The window of the connection opens whatever its streams do: one that nobody reads stops no other. */
-  #grant(): void {
-    this.#receiveWindow += this.#credit;
-    this.writer.windowUpdate(0, this.#credit);
-    this.#credit = 0;
   }
 
   /**
@@ -377,7 +316,7 @@ export abstract class Http2Connection
       this.#settingsTaken();
       return;
     }
-    if (this.#tripped(this.guard.control(this.shard.clock.now()))) return;
+    if (!this.rules.control(this.shard.clock.now())) return this.#broken();
     const { peer } = this;
     const before = peer.streamWindowBytes;
     const error = peer.read(source, start, end, !this.isServer);
@@ -411,15 +350,15 @@ export abstract class Http2Connection
 
   #takePing(flags: number, source: Uint8Array, start: number): void {
     if ((flags & frameFlags.ack) !== 0) {
-      if (source[start] === pings.drain && this.#drainPingMs >= 0) this.#drained();
-    } else if (!this.#tripped(this.guard.control(this.shard.clock.now()))) this.writer.pong(source, start);
+      if (source[start] === pings.drain) this.#drained();
+    } else if (this.rules.control(this.shard.clock.now())) this.writer.pong(source, start);
+    else this.#broken();
   }
 
   #takeWindowUpdate(streamId: number, increment: number): void {
-    if (this.#tripped(this.guard.windowUpdate())) return;
+    if (!this.rules.windowUpdate(streamId, increment)) return this.#broken();
     if (streamId === 0) {
-      if (increment === 0) this.fail(errorCodes.protocolError, "a window grows by nothing");
-      else if (!this.sender.widen(increment))
+      if (!this.sender.widen(increment))
         this.fail(errorCodes.flowControlError, "the window of the connection is too large");
       return;
     }
@@ -444,7 +383,7 @@ export abstract class Http2Connection
   protected adopt(stream: Http2Stream): void {
     this.streams.add(stream);
     this.guard.stream();
-    if (!this.#watching) this.#watch();
+    this.#watch.begin();
   }
 
   forget(stream: Http2Stream): void {
@@ -452,7 +391,7 @@ export abstract class Http2Connection
     this.streams.delete(stream);
     this.sender.leave(stream);
     stream.drop();
-    if (this.streams.size === 0) this.#idleSinceMs = this.shard.clock.now();
+    if (this.streams.size === 0) this.#watch.becameIdle();
     this.onForgotten();
   }
 
@@ -501,19 +440,22 @@ export abstract class Http2Connection
 
   /** A connection error (RFC 9113 section 5.4.1). */
   protected fail(code: number, detail: string): void {
-    if (this.closing || this.closed) return;
-    this.writer.goaway(this.lastPeerId, code, detail);
-    this.#failed = true;
+    if (this.closing) return;
+    this.writer.goaway(this.isServer ? this.rules.highestId : 0, code, detail);
     const calms = code === errorCodes.enhanceYourCalm && this.shard.calming < limits.h2CalmConnectionsMax;
     if (calms) this.#calm();
-    else this.finish();
+    else this.#finishAs(phases.failing);
     this.breakAll(code, detail);
+  }
+
+  #failBy({ code, detail, limit }: Fault): void {
+    if (limit !== null) this.onLimit?.(limit);
+    this.fail(code, detail);
   }
 
   /** The peer hears why at once and sees the end later. Nothing of it is read meanwhile. */
   #calm(): void {
-    this.closing = true;
-    this.#calms = true;
+    this.#enter(phases.calming);
     this.shard.calming++;
     this.#stop();
     this.socket.pause();
@@ -530,8 +472,11 @@ export abstract class Http2Connection
 
   /** FIN behind what is written; then a little time for the peer to read. */
   protected finish(): void {
-    if (this.closing || this.closed) return;
-    this.closing = true;
+    if (!this.closing) this.#finishAs(phases.finishing);
+  }
+
+  #finishAs(phase: Phase): void {
+    this.#enter(phase);
     this.#stop();
     this.output.finish();
     this.socket.resume();
@@ -541,9 +486,16 @@ export abstract class Http2Connection
 
   /** At once: whoever is there sees a reset. */
   destroy(): void {
+    if (this.#phase >= phases.cut) return;
+    this.#cutOff();
     this.#stop();
     this.output.discard();
     this.socket.reset();
+  }
+
+  #cutOff(): void {
+    if (this.#phase === phases.calming) this.shard.calming--;
+    this.#enter(phases.cut);
   }
 
   #stop(): void {
@@ -554,8 +506,7 @@ export abstract class Http2Connection
 
   #tripped(limit: string | null): boolean {
     if (limit === null) return false;
-    this.onLimit?.(limit);
-    this.fail(errorCodes.enhanceYourCalm, `over the limit ${limit}`);
+    this.#failBy(overLimit(limit));
     return true;
   }
 
@@ -570,11 +521,11 @@ export abstract class Http2Connection
 
   /** Says that no new stream should come; once the peer has heard it, `onDrainPing`. */
   protected beginDrain(): void {
-    if (this.closing || this.closed) return;
-    this.#drainPingMs = this.#readMs;
+    if (this.closing) return;
+    this.#watch.drainAsked();
     this.writer.goaway(maxInt31, errorCodes.noError, "");
     this.writer.ping(pings.drain);
-    this.#watch();
+    this.#watch.begin();
   }
 
   /** Says something that needs no answer: where nobody is any more, the kernel answers by a reset. */
@@ -583,93 +534,55 @@ export abstract class Http2Connection
   }
 
   #drained(): void {
-    this.#drainPingMs = -1;
-    this.onDrainPing();
+    if (this.#watch.drainAnswered()) this.onDrainPing();
   }
 
-  // ------------------------------------------------------------------------------------------------- timers
-
-  /** While something is under way the connection looks once a second; idle, once when its time is over. */
-  #watch(): void {
-    if (this.closing || this.closed) return;
-    this.#watching = true;
-    this.#lookIn(limits.h2WatchMs);
-  }
-
-  #lookIn(delayMs: number): void {
-    this.#lookMs = this.shard.clock.now() + delayMs;
-    this.shard.wheel.arm(this, delayMs);
-    this.shard.tick();
-  }
-
-  /** Now, by the clock that stands still while nothing is read. */
-  get #readMs(): number {
-    return this.unread.readMs(this.shard.clock.now());
-  }
+  // ------------------------------------------------------------------------------------------------- the look
 
   expired(): void {
-    this.#watching = false;
-    const nowMs = this.shard.clock.now();
-    if (this.closing) return this.#linger(nowMs);
-    const { unread } = this;
-    if (nowMs - this.#lookMs > limits.timerStallMs) unread.stoodStill(nowMs - this.#lookMs);
-    const excusedMs = unread.look(nowMs);
-    const readMs = unread.readMs(nowMs);
+    if (this.closing) return this.#linger();
+    const watch = this.#watch;
+    const excusedMs = watch.look();
     const handshaking = !this.peer.known || !this.#settingsAcked;
-    if (handshaking && readMs - this.openedMs > limits.h2SettingsMs) {
+    if (handshaking && watch.openMs > limits.h2SettingsMs) {
       this.onLimit?.("h2SettingsMs");
       return this.fail(errorCodes.settingsTimeout, "SETTINGS did not come in time");
     }
     const { sinceMs } = this.#blocks;
-    if (sinceMs >= 0 && readMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
-    if (this.#isDeaf(nowMs, excusedMs)) {
+    if (sinceMs >= 0 && watch.readMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
+    if (watch.isDeaf(this.output.blocked, excusedMs)) {
       this.onLimit?.("writeStallMs");
       return this.destroy();
     }
-    if (this.#drainPingMs >= 0 && readMs - this.#drainPingMs > limits.h2PingAnswerMs) this.#drained();
+    if (watch.drainOverdue) this.#drained();
     this.lookAgain();
+    const nowMs = this.shard.clock.now();
     for (const stream of this.streams.all()) if (!stream.closed) this.watchStream(stream, nowMs, excusedMs);
-    if (this.streams.size > 0 && this.profile.keepalive && this.#isDead(readMs)) {
+    if (this.streams.size > 0 && this.profile.keepalive && this.#isDead()) {
       this.onLimit?.("h2PingAnswerMs");
       return this.onDead();
     }
-    this.#watchOn(nowMs, handshaking || sinceMs >= 0);
+    if (this.closing) return;
+    const active = handshaking || sinceMs >= 0 || this.busy || this.output.blocked;
+    if (watch.goOn(active, this.idleMs)) this.onIdle();
+  }
+
+  #isDead(): boolean {
+    const alive = this.#watch.alive();
+    if (alive === "ask") this.writer.ping(pings.alive);
+    return alive === "no";
   }
 
   /** What was written before an orderly end still leaves, as long as the peer takes it. */
-  #linger(nowMs: number): void {
-    if (this.#failed || this.output.pendingBytes === 0 || this.#isDeaf(nowMs, 0))
+  #linger(): void {
+    if (this.#phase >= phases.cut) return;
+    const leaves = this.#phase === phases.finishing && this.output.pendingBytes > 0;
+    if (!leaves || this.#watch.isDeaf(this.output.blocked, 0)) {
+      this.#cutOff();
       return this.socket.destroy();
+    }
     this.shard.wheel.arm(this, limits.lingerMs);
     this.shard.tick();
-  }
-
-  #watchOn(nowMs: number, expecting: boolean): void {
-    if (this.closing || this.closed) return;
-    const idleMs = nowMs - this.#idleSinceMs;
-    const waiting = this.#drainPingMs >= 0 || this.output.blocked || this.unread.waits;
-    const active = expecting || this.busy || waiting;
-    if (active || idleMs < limits.h2WatchMs) return this.#watch();
-    if (idleMs >= this.idleMs) return this.onIdle();
-    this.#lookIn(this.idleMs - idleMs);
-  }
-
-  /** The peer takes nothing at all. */
-  #isDeaf(nowMs: number, excusedMs: number): boolean {
-    if (!this.output.blocked) {
-      this.#blockedSinceMs = -1;
-      return false;
-    }
-    if (this.#blockedSinceMs < 0) this.#blockedSinceMs = nowMs;
-    return nowMs - excusedMs - this.#blockedSinceMs > limits.writeStallMs;
-  }
-
-  #isDead(readMs: number): boolean {
-    if (readMs - this.#lastHeardMs < limits.h2PingMs) return false;
-    if (this.#pingSentMs > this.#lastHeardMs) return readMs - this.#pingSentMs > limits.h2PingAnswerMs;
-    this.#pingSentMs = readMs;
-    this.writer.ping(pings.alive);
-    return false;
   }
 }
 

@@ -94,9 +94,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     return this.server.connection;
   }
 
-  /** Whoever asks about a stream that is over has learned it. */
   get finished(): boolean {
-    if ((this.flags & is.unaware) !== 0) this.#learn();
     return (this.flags & is.finished) !== 0;
   }
 
@@ -116,7 +114,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
 
   /** It was over before the handler saw it, and nobody will. */
   neverStarted(): void {
-    if ((this.flags & is.unaware) !== 0) this.#learn();
+    this.#learn();
   }
 
   // ------------------------------------------------------------------------------------------------ body in
@@ -151,6 +149,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
 
   watch(watch: ClientWatch | null): void {
     this.#watch = watch;
+    if (watch !== null) this.#learn();
   }
 
   protected get taken(): boolean {
@@ -173,7 +172,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   // ------------------------------------------------------------------------------------------------- answer
 
   inform(status: number, fields: Fields | null, edits: FieldEdits): void {
-    if (this.started || this.#isFinished || status === 101) return;
+    if (this.started || this.finished || status === 101) return;
     if (status === 100) this.flags |= is.asked;
     const { heads } = this.server;
     heads.begin();
@@ -189,7 +188,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     contentLength: number,
     whole = false,
   ): void {
-    if (this.started || this.finished) return;
+    if (this.started || this.finished) return this.#learn();
     const good = status >= 200 && status < 300;
     const asked = this.upgrade !== null;
     const extended = asked && this.upgrade !== "connect";
@@ -254,19 +253,19 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   write(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
-    if (this.#isFinished || start === end || (this.flags & (is.bodyless | is.tunnel)) === is.bodyless)
+    if (this.finished || start === end || (this.flags & (is.bodyless | is.tunnel)) === is.bodyless)
       return true;
     return this.send(bytes, start, end);
   }
 
   end(trailers: Fields | null): void {
-    if (this.finished) return;
+    if (this.finished) return this.#learn();
     this.flags |= is.finished;
     this.sendEnd(trailers);
   }
 
   abort(code: number = errorCodes.internalError): void {
-    if (this.finished && !this.#halfOpen) return;
+    if (this.finished && !this.#halfOpen) return this.#learn();
     this.flags |= is.finished;
     this.server.resetStream(this, code);
     this.onClosed();
@@ -287,7 +286,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   giveWay(limit: string): void {
     this.server.tripped(limit);
     const sink = this.#sink;
-    if (!this.started && !this.#isFinished && sink !== null) return this.#turnAway(sink);
+    if (!this.started && !this.finished && sink !== null) return this.#turnAway(sink);
     const detail = "the client took too little of its answer while much waited for others too";
     this.server.resetStream(this, errorCodes.enhanceYourCalm);
     this.onBroken(errorCodes.enhanceYourCalm, detail, true);
@@ -310,7 +309,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   onBroken(_code: number, detail: string, _byPeer: boolean): void {
-    if (this.#isFinished && !this.#halfOpen) return this.onClosed();
+    if (this.finished && !this.#halfOpen) return this.onClosed();
     this.flags |= is.finished;
     this.#left = { flag: "DC", side: "downstream", repeat: "no", status: 400, detail };
     const told = this.#sink ?? this.#watch;
@@ -332,11 +331,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     return (this.flags & is.tunnel) !== 0;
   }
 
-  get #isFinished(): boolean {
-    return (this.flags & is.finished) !== 0;
-  }
-
-  /** The handler knows now that it is over. */
+  /** The handler knows now that it is over: it took the request, or tried to answer it. */
   #learn(): void {
     if ((this.flags & is.unaware) === 0) return;
     this.flags &= ~is.unaware;

@@ -19,6 +19,15 @@ export interface Http2ServerOptions extends Http2Options {
   readonly onClosed?: () => void;
 }
 
+/** How far it is told that no new stream should come. */
+const drains = {
+  none: 0,
+  /** By a GOAWAY that still lets streams come which are on their way. */
+  announced: 1,
+  /** By the last GOAWAY: no stream above the highest is taken. */
+  over: 2,
+} as const;
+
 /** Streams that were reset here and whose last frames may be under way. */
 const resetsKept = 64;
 
@@ -26,7 +35,6 @@ const resetsKept = 64;
 export class Http2Server extends Http2Connection implements ExchangeWire {
   protected readonly idleMs = limits.keepAliveInboundMs;
   #prefaceAt = 0;
-  #lastId = 0;
   /** Streams that are over, and whose handlers do not know it yet. */
   #unaware = 0;
   #headBytes = 0;
@@ -38,9 +46,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   #postponed: Http2Exchange[] = [];
   #resets: Int32Array | null = null;
   #resetAt = 0;
-  #retiring = false;
-  /** The last GOAWAY was sent: no stream above `#lastId` is taken. */
-  #drained = false;
+  #drain: (typeof drains)[keyof typeof drains] = drains.none;
 
   constructor(
     socket: Socket,
@@ -52,13 +58,13 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   /** Takes no stream after those under way; ends when they have. */
   retire(): void {
-    if (this.#retiring) return;
-    this.#retiring = true;
+    if (this.retiring) return;
+    this.#drain = drains.announced;
     this.beginDrain();
   }
 
   get retiring(): boolean {
-    return this.#retiring;
+    return this.#drain !== drains.none;
   }
 
   // ---------------------------------------------------------------------------------- used by the exchange
@@ -125,7 +131,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     if (stream !== undefined) {
       if (stream.remoteEnded) this.fail(errorCodes.streamClosed, "a head behind the end of a stream");
       else this.takeTrailers(stream, endStream);
-    } else if (streamId > this.#lastId && (streamId & 1) === 1) this.#open(streamId, endStream);
+    } else if (streamId > this.rules.highestId && (streamId & 1) === 1) this.#open(streamId, endStream);
     else if (this.#wasReset(streamId)) this.passBy();
     else {
       const code = (streamId & 1) === 1 ? errorCodes.streamClosed : errorCodes.protocolError;
@@ -136,7 +142,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   #open(streamId: number, endStream: boolean): void {
     const head = this.decode("request");
     if (head === null) return;
-    this.#lastId = streamId;
+    this.rules.highestId = streamId;
     const limit = this.#missing();
     if (limit !== null || head.malformed !== null) {
       this.shard.giveFields(head.fields);
@@ -233,7 +239,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   /** What there is not enough of for another stream: the limit's name; "" while this side drains; null: nothing. */
   #missing(): string | null {
-    if (this.#drained) return "";
+    if (this.#drain === drains.over) return "";
     if (this.streams.size + this.#unaware >= this.profile.streamsMax) return "streamsMax";
     if (this.#headBytes > limits.h2HeadMemoryBytesMax) return "h2HeadMemoryBytesMax";
     return this.outputFull ? "h2QueuedBytesMax" : null;
@@ -247,7 +253,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   /** A client that opens what cannot be served makes us send resets; one that has not heard of the end yet is right to. */
   #refuse(streamId: number, code: number): void {
-    if (!this.#drained && this.#countReset()) return;
+    if (this.#drain !== drains.over && this.#countReset()) return;
     this.#noteReset(streamId);
     this.writer.reset(streamId, code);
   }
@@ -259,10 +265,6 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   #wasReset(streamId: number): boolean {
     return this.#resets?.includes(streamId) === true;
-  }
-
-  protected isIdle(streamId: number): boolean {
-    return streamId > this.#lastId || (streamId & 1) === 0;
   }
 
   protected onLateData(streamId: number): void {
@@ -283,10 +285,6 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   }
 
   // ------------------------------------------------------------------------------------------------- its end
-
-  protected get lastPeerId(): number {
-    return this.#lastId;
-  }
 
   protected get busy(): boolean {
     return this.streams.size + this.#unaware > 0;
@@ -312,18 +310,18 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   }
 
   #stopTaking(): void {
-    if (this.#drained || this.closing || this.closed) return;
-    this.#drained = true;
-    this.writer.goaway(this.#lastId, errorCodes.noError, "");
+    if (this.#drain === drains.over || this.closing) return;
+    this.#drain = drains.over;
+    this.writer.goaway(this.rules.highestId, errorCodes.noError, "");
     this.#endWhenDone();
   }
 
   #endWhenDone(): void {
-    if ((this.#drained || this.inputEnded) && !this.busy) this.finish();
+    if ((this.#drain === drains.over || this.inputEnded) && !this.busy) this.finish();
   }
 
   protected onIdle(): void {
-    this.writer.goaway(this.#lastId, errorCodes.noError, "");
+    this.writer.goaway(this.rules.highestId, errorCodes.noError, "");
     this.finish();
   }
 

@@ -363,8 +363,8 @@ class OutboundExchange extends WheelEntry implements CallSink, Taker, BodyOwner,
   #decided(route: LiveRoute, verdict: PolicyVerdict): void {
     this.#record.policies = [...verdict.records];
     if (this.#finished) return;
-    if (this.exchange.finished) return this.#finish(leftWhileDeciding);
     this.exchange.watch(this);
+    if (this.exchange.finished) return this.#finish(leftWhileDeciding);
     switch (verdict.do) {
       case "next":
         this.#obey(verdict);

@@ -39,7 +39,7 @@ function answerText(outcome: Outcome, requestId: string): string {
  * client hears it as a gRPC status, and a stream that the app reset is reset with the same code.
  */
 export function rescue(exchange: ServerExchange, outcome: Outcome, requestId: string, inside: boolean): void {
-  if (exchange.finished) return;
+  if (exchange.finished) return exchange.abort();
   if (!inside && outcome.reset !== undefined && exchange.request.version === "HTTP/2")
     return exchange.abort(outcome.reset);
   const grpc = !inside && isGrpc(exchange.request.fields);
@@ -89,7 +89,7 @@ export function answerOfPolicy(
   denial: Outcome | null,
   requestId: string,
 ): void {
-  if (exchange.finished) return;
+  if (exchange.finished) return exchange.abort();
   if (denial !== null && isGrpc(exchange.request.fields) && !speaksGrpc(answer.headers))
     return rescue(exchange, denial, requestId, false);
   const { remove, add } = answer.headers;

@@ -546,6 +546,7 @@ test("a reset stream keeps its place until its handler has learned of it", async
   waiting[0]?.accept(sink);
   expect(sink.left?.flag).toBe("DC");
   expect(waiting[1]?.finished).toBe(true);
+  waiting[1]?.abort();
   peer.send(headers(7, getFields), headers(9, getFields));
   await settled(peer);
   expect([waiting.length, peer.resetOf(7), peer.resetOf(9)]).toEqual([4, null, null]);
