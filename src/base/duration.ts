@@ -11,3 +11,15 @@ export function parseDuration(text: string): number | null {
   for (const [, count, unit] of text.matchAll(partForm)) ms += Number(count) * (unitMs[unit ?? ""] ?? 0);
   return ms;
 }
+
+/** The shortest text that `parseDuration` reads back, for whole milliseconds below 100 000 hours. */
+export function formatDuration(ms: number): string {
+  let rest = ms;
+  let text = "";
+  for (const [unit, size] of Object.entries(unitMs)) {
+    const count = Math.floor(rest / size);
+    if (count > 0) text += `${count}${unit}`;
+    rest -= count * size;
+  }
+  return text === "" ? "0s" : text;
+}

@@ -1,6 +1,5 @@
 /**
- * All commands and their help. One place turns failures into words and an exit code: 0 good, 1 the answer is no or there
- * are findings, 2 it could not be tried, 70 a bug.
+ * All commands and their help. One place turns failures into words and an exit code.
  */
 import { Command, CommanderError } from "commander";
 import type { FileError, ListenError, Runtime } from "../../runtime/contract.ts";
@@ -14,6 +13,8 @@ import { Cli } from "./command.ts";
 import { registerDemo } from "./demo_command.ts";
 import { registerDev } from "./dev_command.ts";
 import { registerApply, registerGet } from "./documents_command.ts";
+import { exitCodes } from "./exit_codes.ts";
+import { registerExplain } from "./explain_command.ts";
 import { registerInit } from "./init_command.ts";
 import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
@@ -37,6 +38,7 @@ const commands: readonly Register[] = [
   registerGet,
   registerStatus,
   registerCheck,
+  registerExplain,
   registerDemo,
 ];
 
@@ -88,13 +90,13 @@ interface Failure {
 
 /** Says what failed and what to do; returns the exit code. */
 function report(terminal: Terminal, error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.good : exitCodes.impossible;
   const { red, dim } = terminal.paint;
   const failure = failureOf(error);
   if (failure === null) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     showProblem(terminal, red("bug:"), stack.split("\n"));
-    return 70;
+    return exitCodes.bug;
   }
   const { message, hint, exitCode } = failure;
   const lines = error instanceof UserError ? message.split("\n") : [message];
@@ -119,14 +121,16 @@ function failureOf(error: unknown): Failure | null {
   if (error instanceof ControlUnreachable) {
     const hint =
       "Is `heddle controller` running there, and its port open? On a machine that has joined, `heddle check` looks into it";
-    return { message: error.message, hint, exitCode: 2 };
+    return { message: error.message, hint, exitCode: exitCodes.impossible };
   }
   if (error instanceof ControlRefusal) {
     const { error: message, hint = null } = error.problem;
-    return { message, hint, exitCode: error.status >= 500 ? 2 : 1 };
+    return { message, hint, exitCode: error.status >= 500 ? exitCodes.impossible : exitCodes.no };
   }
-  if (isListenError(error)) return { message: error.message, hint: listenHint(error), exitCode: 2 };
-  if (isFileError(error)) return { message: error.message, hint: fileHint(error), exitCode: 2 };
+  if (isListenError(error))
+    return { message: error.message, hint: listenHint(error), exitCode: exitCodes.impossible };
+  if (isFileError(error))
+    return { message: error.message, hint: fileHint(error), exitCode: exitCodes.impossible };
   return null;
 }
 

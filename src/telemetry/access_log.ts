@@ -83,7 +83,11 @@ function sampled(requestId: string, ratio: number): boolean {
 
 /** The fields in the order of reading: when, who, what, how it ended, where it went. */
 function accessLine(record: ExchangeRecord, durationMs: number, wallMs: number): string {
-  return JSON.stringify({
+  return JSON.stringify(lineOf(record, durationMs, wallMs));
+}
+
+function lineOf(record: ExchangeRecord, durationMs: number, wallMs: number) {
+  return {
     ts: new Date(wallMs).toISOString(),
     direction: record.direction,
     src: record.source,
@@ -111,8 +115,11 @@ function accessLine(record: ExchangeRecord, durationMs: number, wallMs: number):
     request_id: record.requestId || undefined,
     policies: record.policies.length > 0 ? record.policies.map(policyText) : undefined,
     access: record.access ?? undefined,
-  });
+  };
 }
+
+/** `heddle explain log` says what each means. */
+export type AccessLogField = keyof ReturnType<typeof lineOf>;
 
 function policyText({ name, hash, hook, action, failure, said, reason, us }: PolicyRecord): object {
   const words = [action, failure ?? said].filter((word) => word !== "");

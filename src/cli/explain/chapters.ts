@@ -1,0 +1,20 @@
+/** All chapters, in the order of reading. */
+import type { Command } from "commander";
+import type { Chapter } from "./chapter.ts";
+import { commandsChapter } from "./commands_chapter.ts";
+import { exitCodesChapter } from "./exit_codes_chapter.ts";
+import { flagsChapter } from "./flags_chapter.ts";
+import { limitsChapter } from "./limits_chapter.ts";
+import { logChapter } from "./log_chapter.ts";
+import { policyChapter } from "./policy_chapter.ts";
+
+export function allChapters(program: Command): readonly Chapter[] {
+  return [
+    commandsChapter(program),
+    exitCodesChapter,
+    flagsChapter,
+    logChapter,
+    limitsChapter(),
+    policyChapter(),
+  ];
+}

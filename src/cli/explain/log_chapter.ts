@@ -1,0 +1,42 @@
+/** Fields of the access log. A field without a line here does not compile. */
+import type { AccessLogField } from "../../telemetry/access_log.ts";
+import type { Chapter } from "./chapter.ts";
+
+const fields: Readonly<Record<AccessLogField, string>> = {
+  ts: "When the exchange ended, RFC 3339 in UTC",
+  direction: "outbound: a local service called; inbound: a local service was called",
+  src: "Service that called, from its listener (outbound) or its certificate (inbound)",
+  dst: "Service that was called",
+  src_id: "SPIFFE ID of the caller, verified",
+  dst_id: "SPIFFE ID of the service, verified",
+  method: "Method of the request",
+  path: "Path of the request, normalised, without the query",
+  proto: "What the caller spoke",
+  detected: "What told the protocol of a service that declares none: bytes, port, time or end",
+  status: "HTTP status that the caller got",
+  upgrade: "Protocol that took the connection over, out of sight of every rule",
+  grpc: "gRPC status code, 0 to 16",
+  flags: "What went wrong: heddle explain flags",
+  side: "Who is at fault: downstream (the caller), upstream (the service), mesh or policy",
+  detail: "What went wrong, in one sentence",
+  dur_ms: "From the request's head to the end of the answer, milliseconds",
+  ttfb_ms: "From the request's head to the answer's head, milliseconds",
+  bytes_in: "Bytes of the request's body",
+  bytes_out: "Bytes of the answer's body",
+  upstream: "Instance that answered",
+  route: "Rule of the route that matched; unmatched when none did",
+  attempts: "Each try when there was more than one: endpoint, ms, result",
+  tls: "Whether the other side was on mTLS",
+  request_id: "Value of x-request-id, the same in all proxies of a call",
+  policies: "What each policy decided: name, hash, hook, decision, reason, us (microseconds)",
+  access: "Verdict of the access rules, and the rule that decided",
+};
+
+export const logChapter: Chapter = {
+  name: "log",
+  title: "Fields of the access log",
+  intro: [
+    "One line of JSON on stdout for each exchange that is kept: failures, denials, slow ones, changes of protocol, and a sample (--log-sample) that both proxies of a call choose alike. A field without a value is left out.",
+  ],
+  entries: Object.entries(fields).map(([name, summary]) => ({ name, summary, facts: [], code: "" })),
+};

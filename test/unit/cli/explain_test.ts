@@ -1,0 +1,71 @@
+/** `heddle explain` knows every name that the code itself uses, since it reads the same tables. */
+import { describe, expect, test } from "bun:test";
+import { Command } from "commander";
+import * as sdk from "../../../src/policy/sdk.ts";
+import { limits } from "../../../src/model/limits.ts";
+import { flags } from "../../../src/model/outcome.ts";
+import { findEntry, type Chapter } from "../../../src/cli/explain/chapter.ts";
+import { allChapters } from "../../../src/cli/explain/chapters.ts";
+import { markdownOf } from "../../../src/cli/explain/markdown.ts";
+
+const program = new Command("heddle").option("--state <dir>", "folder of state");
+program.command("apply").description("hand documents to the mesh").option("-f, --file <path>", "a file");
+const token = program.command("token").description("tokens");
+token.command("create").description("make a token").argument("<name>", "its service");
+const chapters = allChapters(program);
+
+function chapter(name: string): Chapter {
+  const found = chapters.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`no chapter ${name}`);
+  return found;
+}
+
+const namesOf = (name: string): string[] => chapter(name).entries.map((entry) => entry.name);
+
+describe("heddle explain", () => {
+  test("knows every limit, in the order of the sources, with its value in words", () => {
+    expect(namesOf("limits")).toEqual(Object.keys(limits));
+    expect(findEntry(chapters, "requestheadbytesmax")?.facts).toEqual([["value", "32 KiB"]]);
+    expect(findEntry(chapters, "h2WatchMs")?.facts).toEqual([["value", "1s"]]);
+  });
+
+  test("knows every flag, and says where to look next", () => {
+    expect(namesOf("flags")).toEqual([...flags]);
+    for (const { summary, facts } of chapter("flags").entries) {
+      expect(summary).toMatch(/^[A-Z].*[^.]$/);
+      expect(facts).toHaveLength(1);
+    }
+  });
+
+  test("knows everything that a policy may import, with its declaration", () => {
+    const names = namesOf("policy");
+    for (const name of Object.keys(sdk)) expect(names).toContain(name);
+    const declared = findEntry(chapters, "policyrequest")?.code ?? "";
+    expect(declared).toStartWith("interface PolicyRequest {");
+    expect(declared).toEndWith("\n}");
+    expect(findEntry(chapters, "Next")?.code).toStartWith("interface Next {");
+    expect(findEntry(chapters, "next")?.code).toMatch(/^function next\(.*\): Next;$/);
+  });
+
+  test("lists commands with the words that are typed, their arguments and flags", () => {
+    expect(namesOf("commands")).toEqual(["heddle apply", "heddle token create"]);
+    expect(findEntry(chapters, "heddle token create")?.facts).toEqual([["<name>", "its service"]]);
+  });
+
+  test("has no entry without a word of explanation, and no name twice in a chapter", () => {
+    for (const { name, entries } of chapters) {
+      const names = entries.map((entry) => entry.name);
+      expect([name, new Set(names).size]).toEqual([name, names.length]);
+      expect(entries.filter(({ summary, code }) => summary === "" && code === "")).toEqual([]);
+    }
+  });
+
+  test("writes every name into its Markdown, and keeps what a table would take for a border", () => {
+    const text = markdownOf(chapters, "heddle");
+    for (const { entries } of chapters) for (const { name } of entries) expect(text).toContain(name);
+    const odd = [
+      { name: "x", title: "x", intro: [], entries: [{ name: "a|b", summary: "", facts: [], code: "" }] },
+    ];
+    expect(markdownOf(odd, "t")).toContain("a\\|b");
+  });
+});
