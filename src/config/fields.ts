@@ -10,8 +10,16 @@ export const name = v.pipe(
   v.string("a name"),
   v.regex(labelForm, "a name of lower-case letters, digits and -, at most 63 characters"),
 );
+/** A field with what it is for, in one sentence without a full stop: `heddle explain` shows it. */
+export function said<const Schema extends v.GenericSchema>(schema: Schema, words: string) {
+  return v.pipe(schema, v.description(words));
+}
+
 /** What every document of the mesh has. */
-export const common = { name, namespace: v.optional(name) };
+export const common = {
+  name: said(name, "Its name, unique among documents of its kind in the namespace"),
+  namespace: v.optional(said(name, "Namespace that it lies in (default: default)")),
+};
 export const serviceName = v.pipe(
   v.string("a service such as orders or orders.prod"),
   v.check(isServiceName, "a service such as orders or orders.prod"),

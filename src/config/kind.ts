@@ -36,6 +36,10 @@ export interface KindParts<Schema extends v.GenericSchema, Model extends AnyDocu
   readonly name: Model["kind"];
   /** As operators write it, sugar included. One field is one line; what is not here is an error. */
   readonly schema: Schema;
+  /** What it is for, in one sentence without a full stop. */
+  readonly words: string;
+  /** One of them, as short as it is useful. */
+  readonly example: string;
   /** Defaults filled in, sugar expanded, names resolved to their namespace. */
   readonly expand: (written: v.InferOutput<Schema>) => Model;
   /** What it must not contain although each field is well-formed: names used twice, two forms of one thing. */
@@ -50,6 +54,11 @@ export interface KindParts<Schema extends v.GenericSchema, Model extends AnyDocu
 /** A kind as everybody else sees it: what it is handed is told apart by its `kind`. */
 export interface Kind {
   readonly name: AnyDocument["kind"];
+  /** What it is for, in one sentence without a full stop. */
+  readonly words: string;
+  readonly example: string;
+  /** Its fields, for who explains them. */
+  readonly schema: v.GenericSchema;
   /** Adds to `issues` and answers null when the document does not fit. */
   readonly read: (source: YamlDocument, issues: Issue[]) => AnyDocument | null;
   readonly crossCheck: (placed: Placed, set: DocumentSet, issues: Issue[]) => void;
@@ -60,10 +69,13 @@ export interface Kind {
 export function defineKind<Schema extends v.GenericSchema, Model extends AnyDocument>(
   parts: KindParts<Schema, Model>,
 ): Kind {
-  const { name, schema, expand, check, crossCheck, crossCheckAll, policyUses } = parts;
+  const { name, words, example, schema, expand, check, crossCheck, crossCheckAll, policyUses } = parts;
   const isOwn = (placed: Placed): placed is Placed<Model> => placed.document.kind === name;
   return {
     name,
+    words,
+    example,
+    schema,
     read(source, issues) {
       const written = readFields(source, schema, issues);
       if (written === null) return null;

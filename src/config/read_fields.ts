@@ -77,10 +77,11 @@ interface SchemaParts {
   readonly value?: v.GenericSchema;
 }
 
-/** The last schema of a pipe tells the shape. */
+/** The last schema of a pipe tells the shape; it may have a pipe of its own. */
 function partsOf(schema: v.GenericSchema): SchemaParts {
-  const { pipe = [] } = schema as { pipe?: readonly { readonly kind: string }[] };
-  return (pipe.findLast((each) => each.kind === "schema") ?? schema) as SchemaParts;
+  const { pipe = [] } = schema as { pipe?: readonly v.GenericSchema[] };
+  const last = pipe.findLast((each) => each.kind === "schema");
+  return last === undefined ? (schema as SchemaParts) : partsOf(last);
 }
 
 /** A value as it is shown in a problem: JSON of at most 80 letters. */

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Chapter } from "./chapter.ts";
 import { commandsChapter } from "./commands_chapter.ts";
+import { documentsChapter } from "./documents_chapter.ts";
 import { exitCodesChapter } from "./exit_codes_chapter.ts";
 import { flagsChapter } from "./flags_chapter.ts";
 import { limitsChapter } from "./limits_chapter.ts";
@@ -10,6 +11,7 @@ import { policyChapter } from "./policy_chapter.ts";
 
 export function allChapters(program: Command): readonly Chapter[] {
   return [
+    documentsChapter(),
     commandsChapter(program),
     exitCodesChapter,
     flagsChapter,

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { AccessDocument, AccessRule, ServiceDocument } from "../../model/document.ts";
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import { declaresRequests, protocolText } from "../document_set.ts";
-import { common, isServiceName, list, method, object, resolveService, serviceName } from "../fields.ts";
+import { common, isServiceName, list, method, object, resolveService, said, serviceName } from "../fields.ts";
 import { defineKind, type Neighbourhood } from "../kind.ts";
 import { checkSlashes, isPath, pathForm } from "../parts/paths.ts";
 import type { Path } from "../yaml_file.ts";
@@ -18,24 +18,35 @@ const path = v.pipe(
   v.check((text) => !text.replace(/\/\*$/, "/").includes("*"), "* only as the whole last segment"),
 );
 const sourceForm = "a service such as web, a SPIFFE ID, one that ends in /*, any-mesh or any";
-const rules = v.optional(
-  list(
-    object({
-      from: v.pipe(v.string(sourceForm), v.check(isSource, sourceForm)),
-      methods: v.optional(list(method, 32)),
-      paths: v.optional(list(path, 64)),
-    }),
-    256,
-  ),
+const rules = list(
+  object({
+    from: said(
+      v.pipe(v.string(sourceForm), v.check(isSource, sourceForm)),
+      "Who calls: a service, a SPIFFE ID, any-mesh (whoever has an identity) or any",
+    ),
+    methods: v.optional(said(list(method, 32), "Only these methods (default: all)")),
+    paths: v.optional(
+      said(
+        list(path, 64),
+        "Only these paths, as the app sees them: exact, or a prefix that ends in /* (default: all)",
+      ),
+    ),
+  }),
+  256,
 );
 
 const schema = object({
   kind: v.literal("Access"),
   ...common,
-  service: serviceName,
-  mode: v.optional(v.picklist(["enforce", "audit"], "enforce or audit")),
-  deny: rules,
-  allow: rules,
+  service: said(serviceName, "Service whose callers it judges"),
+  mode: v.optional(
+    said(
+      v.picklist(["enforce", "audit"], "enforce or audit"),
+      "audit: nobody is refused, and the access log has what would have been (default: enforce)",
+    ),
+  ),
+  deny: v.optional(said(rules, "Calls that are refused, whatever is allowed")),
+  allow: v.optional(said(rules, "Calls that pass; with one rule here all others are refused")),
 });
 
 function isSource(text: string): boolean {
@@ -61,7 +72,7 @@ function expand(written: v.InferOutput<typeof schema>): AccessDocument {
   };
 }
 
-function expandRules(written: v.InferOutput<typeof rules>): AccessRule[] {
+function expandRules(written: v.InferOutput<typeof rules> | undefined): AccessRule[] {
   return (written ?? []).map((each) => ({
     from: each.from,
     methods: each.methods ?? [],
@@ -98,4 +109,18 @@ function checkRequests(
   rule.paths.forEach((path, index) => checkSlashes(service, path, [...around, "paths", index], report));
 }
 
-export const access = defineKind({ name: "Access", schema, expand, crossCheck });
+const example = `kind: Access
+name: orders
+service: orders
+allow:
+  - {from: web, methods: [GET], paths: [/v1/*]}
+  - {from: batch}`;
+
+export const access = defineKind({
+  name: "Access",
+  words: "Who may call a service, and with which requests",
+  example,
+  schema,
+  expand,
+  crossCheck,
+});

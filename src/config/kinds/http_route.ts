@@ -19,6 +19,7 @@ import {
   name,
   object,
   resolveService,
+  said,
   serviceName,
 } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
@@ -79,38 +80,68 @@ const shortPath = v.pipe(
 );
 const match = object({
   path: v.optional(
-    v.lazy((input) =>
-      typeof input === "string" ? shortPath : isExpressionType(input) ? expressionPath : plainPath,
+    said(
+      v.lazy((input) =>
+        typeof input === "string" ? shortPath : isExpressionType(input) ? expressionPath : plainPath,
+      ),
+      'Path of the request: /prefix by whole segments, "= /exact", "~ ^/expression", or {type, value}',
     ),
   ),
-  method: v.optional(method),
+  method: v.optional(said(method, "Method of the request")),
   headers: v.optional(
-    v.lazy((input) =>
-      Array.isArray(input)
-        ? list(
-            v.lazy((each) => (isExpressionType(each) ? expressionHeader : exactHeader)),
-            16,
-          )
-        : record(headerName, exactValue),
+    said(
+      v.lazy((input) =>
+        Array.isArray(input)
+          ? list(
+              v.lazy((each) => (isExpressionType(each) ? expressionHeader : exactHeader)),
+              16,
+            )
+          : record(headerName, exactValue),
+      ),
+      "Header fields: {x-user: beta}, or a list of {type, name, value} with type Exact or RegularExpression",
     ),
   ),
 });
 const rule = object({
-  name: v.optional(name),
-  match: v.optional(match),
-  matches: v.optional(list(match, 64, 1)),
+  name: v.optional(said(name, "Its name in logs and metrics (default: rule-0, rule-1 and so on)")),
+  match: v.optional(
+    said(match, "Requests that it is for; all that stands here must hold (default: all requests)"),
+  ),
+  matches: v.optional(said(list(match, 64, 1), "Several of them: one that holds is enough")),
   ...backendFields,
-  timeouts: v.optional(object({ request: v.optional(duration) })),
-  idempotent: v.optional(flag),
+  timeouts: v.optional(
+    said(
+      object({
+        request: v.optional(
+          said(
+            duration,
+            "From the request's head to the end of the answer, retries included; 0s: none (default: none)",
+          ),
+        ),
+      }),
+      "How long its requests may take",
+    ),
+  ),
+  idempotent: v.optional(
+    said(
+      flag,
+      "Requests with methods such as POST may be sent again, too: the app tells repeats (default: false)",
+    ),
+  ),
   policies,
 });
 
 const schema = object({
   kind: v.literal("HTTPRoute"),
   ...common,
-  service: serviceName,
-  order: v.optional(v.pipe(v.number("a whole number"), v.safeInteger("a whole number"))),
-  rules: list(rule, 16, 1),
+  service: said(serviceName, "Service whose requests it directs, in the same namespace"),
+  order: v.optional(
+    said(
+      v.pipe(v.number("a whole number"), v.safeInteger("a whole number")),
+      "Among routes of one service the lower is asked first; then by name (default: 0)",
+    ),
+  ),
+  rules: said(list(rule, 16, 1), "The first that matches counts"),
 });
 
 type Written = v.InferOutput<typeof schema>;
@@ -265,8 +296,19 @@ function policyUses(document: HttpRouteDocument): PlacedUse[] {
   return document.rules.flatMap((rule, at) => placedPolicies(rule.policies, ["rules", at]));
 }
 
+const example = `kind: HTTPRoute
+name: orders-beta
+service: orders
+rules:
+  - match: {path: /v1, headers: {x-user: beta}}
+    split: {orders/v2: 100}
+  - split: {orders/v1: 95, orders/v2: 5}
+    timeouts: {request: 2s}`;
+
 export const httpRoute = defineKind({
   name: "HTTPRoute",
+  words: "Which requests to a service go where, and what happens to them on the way",
+  example,
   schema,
   expand,
   check,

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { MachineDocument, MachineService, Upstream } from "../../model/document.ts";
 import { limits } from "../../model/limits.ts";
 import { labelBytesOf, serviceKey } from "../../model/service.ts";
-import { flag, labels, list, name, object, port, resolveService, serviceName } from "../fields.ts";
+import { flag, labels, list, name, object, port, resolveService, said, serviceName } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { defineKind } from "../kind.ts";
 import { expandHealth, health } from "../parts/health.ts";
@@ -27,26 +27,45 @@ const instanceLabels = v.pipe(
   ),
 );
 const upstream = object({
-  service: serviceName,
-  bind: v.optional(bind),
-  proxyProtocol: v.optional(flag),
+  service: said(serviceName, "Service that is called through it"),
+  bind: v.optional(
+    said(
+      bind,
+      "Address and port of loopback that lead to it (default: by name alone, through the outbound listener)",
+    ),
+  ),
+  proxyProtocol: v.optional(said(flag, "Each connection begins with a PROXY header (default: false)")),
 });
 const machineService = object({
-  service: serviceName,
-  host: v.optional(host),
-  port,
-  httpPort: v.optional(port),
-  health: v.optional(health),
-  labels: v.optional(instanceLabels),
-  proxyProtocol: v.optional(v.picklist(["v1", "v2"], "v1 or v2")),
-  upstreams: v.optional(list(upstream, limits.upstreamsMax)),
+  service: said(serviceName, "Service that it is an instance of"),
+  host: v.optional(said(host, "Address that the app listens on (default: 127.0.0.1)")),
+  port: said(port, "Port that the app listens on"),
+  httpPort: v.optional(
+    said(
+      port,
+      "Port of its HTTP outbound listener on loopback (default: the first that is free from 7480 on)",
+    ),
+  ),
+  health: v.optional(said(health, "How it is probed (default: as its service says, else by a TCP connect)")),
+  labels: v.optional(said(instanceLabels, "Labels of this instance, for subsets: {version: v1}")),
+  proxyProtocol: v.optional(
+    said(
+      v.picklist(["v1", "v2"], "v1 or v2"),
+      "The app is told its caller by a PROXY header (default: it is not)",
+    ),
+  ),
+  upstreams: v.optional(
+    said(list(upstream, limits.upstreamsMax), "Services that this one calls by a port of their own"),
+  ),
 });
 
 const schema = object({
   kind: v.literal("Machine"),
-  name: v.optional(name),
-  address: v.optional(host),
-  services: v.optional(list(machineService, limits.servicesPerNodeMax)),
+  name: v.optional(said(name, "Name of the machine in the mesh (default: its host name)")),
+  address: v.optional(
+    said(host, "Address at which other machines reach it (default: the one that the controller sees)"),
+  ),
+  services: v.optional(said(list(machineService, limits.servicesPerNodeMax), "Services that run on it")),
 });
 
 type Written = v.InferOutput<typeof schema>;
@@ -133,4 +152,20 @@ function checkUpstreams(service: WrittenService, around: Path, claim: Claim, rep
   });
 }
 
-export const machine = defineKind({ name: "Machine", schema, expand, check });
+const example = `kind: Machine
+name: vm-3
+services:
+  - service: web
+    port: 8081
+    health: {http: /healthz}
+    labels: {version: v1}
+    upstreams: [{service: orders, bind: "127.0.0.1:9001"}]`;
+
+export const machine = defineKind({
+  name: "Machine",
+  words: "What runs on a machine and what it may call; it stays on that machine (heddle join --machine FILE)",
+  example,
+  schema,
+  expand,
+  check,
+});

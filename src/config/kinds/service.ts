@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { ServiceDocument } from "../../model/document.ts";
 import { defaultNamespace } from "../../model/service.ts";
 import { declaresRequests, protocolText } from "../document_set.ts";
-import { common, flag, labels, list, name, object, port } from "../fields.ts";
+import { common, flag, labels, list, name, object, port, said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type PlacedUse } from "../kind.ts";
 import { expandHealth, health } from "../parts/health.ts";
@@ -31,16 +31,47 @@ const upgrade = v.pipe(
 const schema = object({
   kind: v.literal("Service"),
   ...common,
-  port,
-  protocol: v.optional(protocol),
-  transport: v.optional(transport),
-  subsets: v.optional(record(name, labels)),
-  health: v.optional(health),
-  balance: v.optional(v.picklist(["ewma", "round-robin"], "ewma or round-robin")),
-  stream: v.optional(flag),
-  escapedSlashes: v.optional(v.picklist(["keep", "refuse", "decode"], "keep, refuse or decode")),
-  upgrades: v.optional(list(upgrade, 16, 1)),
-  interim: v.optional(v.picklist(["forward"], "forward")),
+  port: said(port, "Port in the name by which it is called: orders.mesh:80"),
+  protocol: v.optional(
+    said(protocol, "What the app speaks (default: each connection shows it by its first bytes)"),
+  ),
+  transport: v.optional(
+    said(
+      transport,
+      "Between two machines: shared, one HTTP/2 connection for all calls; http/1.1, a connection for each call; own, one for each opaque connection (default: shared)",
+    ),
+  ),
+  subsets: v.optional(
+    said(record(name, labels), "Instances by their labels, under names that routes use: v1: {version: v1}"),
+  ),
+  health: v.optional(said(health, "How instances are probed, where their machine does not say otherwise")),
+  balance: v.optional(
+    said(
+      v.picklist(["ewma", "round-robin"], "ewma or round-robin"),
+      "How an instance is chosen: ewma, the less loaded and faster of two; or in turn (default: ewma)",
+    ),
+  ),
+  stream: v.optional(
+    said(flag, "Answers may be silent and bodies slow as long as they like (default: false)"),
+  ),
+  escapedSlashes: v.optional(
+    said(
+      v.picklist(["keep", "refuse", "decode"], "keep, refuse or decode"),
+      "What %2F in a path is: a letter, an error 400, or a slash. Choose what the app takes it for (default: keep)",
+    ),
+  ),
+  upgrades: v.optional(
+    said(
+      list(upgrade, 16, 1),
+      "Protocols beside websocket that a connection may change to; no rule sees what they carry",
+    ),
+  ),
+  interim: v.optional(
+    said(
+      v.picklist(["forward"], "forward"),
+      "forward: HTTP/1.1 callers get answers 102 and 103, too; some clients take them for the answer (default: they do not)",
+    ),
+  ),
   policies,
 });
 
@@ -91,8 +122,17 @@ function policyUses(document: ServiceDocument): PlacedUse[] {
   return placedPolicies(document.policies, []);
 }
 
+const example = `kind: Service
+name: orders
+port: 80
+protocol: http
+health: {http: /healthz}
+subsets: {v1: {version: v1}, v2: {version: v2}}`;
+
 export const service = defineKind({
   name: "Service",
+  words: "A name that is called: how it is spoken to, probed, and what its calls go by",
+  example,
   schema,
   expand: expandService,
   check,

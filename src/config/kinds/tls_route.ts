@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { TlsRouteDocument } from "../../model/document.ts";
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import type { Fit } from "../document_set.ts";
-import { common, list, object, resolveService, serviceName } from "../fields.ts";
+import { common, list, object, resolveService, said, serviceName } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
 import {
@@ -26,8 +26,11 @@ const hostname = v.pipe(
 const schema = object({
   kind: v.literal("TLSRoute"),
   ...common,
-  service: serviceName,
-  hostnames: list(hostname, 1024, 1),
+  service: said(serviceName, "Service whose connections it directs; its protocol is tls"),
+  hostnames: said(
+    list(hostname, 1024, 1),
+    "Server names that clients ask for (SNI): exact, or *.example for all below it",
+  ),
   ...backendFields,
 });
 
@@ -84,8 +87,16 @@ function nameOf({ namespace, name }: TlsRouteDocument): string {
   return `${namespace}/${name}`;
 }
 
+const example = `kind: TLSRoute
+name: db
+service: db
+hostnames: [db.example, "*.db.example"]
+split: {db/primary: 100}`;
+
 export const tlsRoute = defineKind({
   name: "TLSRoute",
+  words: "Where TLS connections to a service go, by the server name that their client asks for",
+  example,
   schema,
   expand,
   check,

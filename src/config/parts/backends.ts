@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { Backend } from "../../model/document.ts";
 import { serviceKey, type ServiceName } from "../../model/service.ts";
 import type { Fit } from "../document_set.ts";
-import { isLabel, isServiceName, list, name, object, resolveService, serviceName } from "../fields.ts";
+import { isLabel, isServiceName, list, name, object, resolveService, said, serviceName } from "../fields.ts";
 import { suggestion } from "../issue.ts";
 import type { Report } from "../issue_at.ts";
 import type { Neighbourhood } from "../kind.ts";
@@ -27,12 +27,21 @@ const split = record(
   weight,
 );
 const backends = list(
-  object({ service: serviceName, subset: v.optional(name), weight: v.optional(weight) }),
+  object({
+    service: said(serviceName, "Service that gets a share"),
+    subset: v.optional(said(name, "Only its instances of that subset")),
+    weight: v.optional(said(weight, "Its part of the sum of weights (default: 1)")),
+  }),
   16,
 );
 
 /** The two forms of one thing. */
-export const backendFields = { split: v.optional(split), backends: v.optional(backends) };
+export const backendFields = {
+  split: v.optional(
+    said(split, "Where it goes, by weight: {reviews/v1: 95, reviews/v2: 5} (default: the service itself)"),
+  ),
+  backends: v.optional(said(backends, "The same as a list")),
+};
 
 interface WrittenBackends {
   readonly split?: v.InferOutput<typeof split> | undefined;

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { limits } from "../../model/limits.ts";
 import type { HealthCheck } from "../../model/service_traits.ts";
-import { duration, object } from "../fields.ts";
+import { duration, object, said } from "../fields.ts";
 
 const target = v.pipe(
   v.string("a path such as /healthz"),
@@ -10,7 +10,10 @@ const target = v.pipe(
 );
 const pause = v.pipe(duration, v.minValue(100, "a duration of at least 100ms"));
 
-export const health = object({ http: v.optional(target), every: v.optional(pause) });
+export const health = object({
+  http: v.optional(said(target, "Path that answers 2xx while it is well (default: a TCP connect)")),
+  every: v.optional(said(pause, "How often (default: 2s)")),
+});
 
 export function expandHealth(written: v.InferOutput<typeof health> | undefined): HealthCheck | null {
   if (written === undefined) return null;

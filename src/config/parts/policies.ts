@@ -1,7 +1,7 @@
 /** Policies attached to a service or to a rule of a route. */
 import * as v from "valibot";
 import type { PolicyUse } from "../../model/document.ts";
-import { list, name, object } from "../fields.ts";
+import { list, name, object, said } from "../fields.ts";
 import { suggestion } from "../issue.ts";
 import type { Neighbourhood, PlacedUse } from "../kind.ts";
 import { record } from "../record.ts";
@@ -18,8 +18,13 @@ const optionValue = v.pipe(
   v.check(keepsNames, `a value without keys named ${[...lostNames].join(", ")}`),
 );
 
+const policy = object({
+  use: said(name, "Name of the policy"),
+  with: v.optional(said(record(optionName, optionValue), "Its options, which its own schema checks")),
+});
+
 export const policies = v.optional(
-  list(object({ use: name, with: v.optional(record(optionName, optionValue)) }), 16),
+  said(list(policy, 16), "Policies that decide about its requests, one after the other"),
 );
 
 function keepsNames(value: unknown): boolean {

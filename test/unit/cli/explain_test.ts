@@ -4,6 +4,8 @@ import { Command } from "commander";
 import * as sdk from "../../../src/policy/sdk.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { flags } from "../../../src/model/outcome.ts";
+import { kindNames, kinds } from "../../../src/config/kinds.ts";
+import { parseYaml } from "../../../src/config/yaml_file.ts";
 import { findEntry, type Chapter } from "../../../src/cli/explain/chapter.ts";
 import { allChapters } from "../../../src/cli/explain/chapters.ts";
 import { markdownOf } from "../../../src/cli/explain/markdown.ts";
@@ -50,6 +52,28 @@ describe("heddle explain", () => {
   test("lists commands with the words that are typed, their arguments and flags", () => {
     expect(namesOf("commands")).toEqual(["heddle apply", "heddle token create"]);
     expect(findEntry(chapters, "heddle token create")?.facts).toEqual([["<name>", "its service"]]);
+  });
+
+  test("knows every kind of document and every field, each with words of its own and the value it takes", () => {
+    const names = namesOf("documents");
+    for (const kind of kindNames) expect(names).toContain(kind);
+    for (const { name, summary } of chapter("documents").entries)
+      expect([name, summary]).toEqual([name, expect.stringMatching(/^\S.*[^.]$/)]);
+    expect(findEntry(chapters, "Service.health.every")?.facts).toEqual([
+      ["needed", "no"],
+      ["value", "a duration of at least 100ms"],
+    ]);
+    expect(names).toContain("HTTPRoute.rules[].match.headers");
+    expect(names).toContain("HTTPRoute.rules[].timeouts.request");
+  });
+
+  test("shows an example of each kind that is read without a problem", () => {
+    for (const { name, example, read } of Object.values(kinds)) {
+      const { documents, issues } = parseYaml("example.yaml", example);
+      expect(documents).toHaveLength(1);
+      for (const document of documents) read(document, issues);
+      expect([name, issues]).toEqual([name, []]);
+    }
   });
 
   test("has no entry without a word of explanation, and no name twice in a chapter", () => {
