@@ -9,7 +9,7 @@ import type { MachineDocument, MachineService } from "../model/document.ts";
 import type { HealthCheck } from "../model/service_traits.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
-import { Probe } from "../proxy/probe.ts";
+import { Probe } from "../proxy/upstream/probe.ts";
 import { Registration } from "./registration.ts";
 import type { Settings } from "./settings.ts";
 

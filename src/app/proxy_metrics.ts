@@ -2,7 +2,7 @@
 import type { Clock } from "../../runtime/contract.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
 import type { DataPlane } from "../proxy/data_plane.ts";
-import { streamKinds, type OpenStreams } from "../proxy/open_streams.ts";
+import { streamKinds, type OpenStreams } from "../proxy/answer/open_streams.ts";
 import { accessLogLimits, type AccessLog } from "../telemetry/access_log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { SnapshotFollower } from "./snapshot_follower.ts";

@@ -13,7 +13,7 @@ import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DataPlane } from "../proxy/data_plane.ts";
-import type { Credentials } from "../proxy/credentials.ts";
+import type { Credentials } from "../proxy/state/credentials.ts";
 import { AccessLog } from "../telemetry/access_log.ts";
 import { logAs } from "../telemetry/log_line.ts";
 import { Metrics } from "../telemetry/metrics.ts";

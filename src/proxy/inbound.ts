@@ -19,21 +19,14 @@ import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { readSlashes } from "../wire/target.ts";
 import { decideAccess } from "./guard/access.ts";
-import { callerField, heddleFields } from "./heddle_fields.ts";
-import { CallRecord } from "./call_record.ts";
-import type { InboundService, LocalApp } from "./live_service.ts";
-import { streamOf, type StreamKind } from "./open_streams.ts";
-import { outcomes } from "./outcomes.ts";
+import { callerField, heddleFields } from "./fields/heddle_fields.ts";
+import { CallRecord } from "./record/call_record.ts";
+import type { Caller, InboundService, LocalApp } from "./state/live_service.ts";
+import { streamOf, type StreamKind } from "./answer/open_streams.ts";
+import { outcomes } from "./failure/outcomes.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
-
-/** Who calls, as its certificate or its listener says. */
-export interface Caller {
-  /** Key of its service. */
-  readonly key: string;
-  readonly spiffeId: string;
-}
 
 /** Takes the answer; hears first where the body of the request goes. Then either `failed` or the answer ends it. */
 export interface CallSink extends ResponseSink {

@@ -5,15 +5,14 @@ import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { takesConnections } from "../model/service.ts";
 import { proxyHeader } from "../wire/proxy_protocol.ts";
-import { CallRecord } from "./call_record.ts";
+import { CallRecord } from "./record/call_record.ts";
 import { decideAccess } from "./guard/access.ts";
-import type { Caller } from "./inbound.ts";
-import { chooseApp, type InboundService, type LocalApp } from "./live_service.ts";
-import type { NearSide } from "./near_side.ts";
-import { outcomes } from "./outcomes.ts";
-import { Pipe, type PipeEnd } from "./pipe.ts";
-import type { ProxyParts } from "./proxy_parts.ts";
-import { SocketEnd } from "./socket_end.ts";
+import { chooseApp, type Caller, type InboundService, type LocalApp } from "./state/live_service.ts";
+import type { NearSide } from "./tunnel/near_side.ts";
+import { outcomes } from "./failure/outcomes.ts";
+import { Pipe, type PipeEnd } from "./tunnel/pipe.ts";
+import type { ProxyParts } from "./state/proxy_parts.ts";
+import { SocketEnd } from "./tunnel/socket_end.ts";
 import { dialOutcome } from "./upstream/dial_outcome.ts";
 
 /** Takes the connection to the app. Exactly one of the two is called, maybe from inside. */

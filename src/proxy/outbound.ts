@@ -27,10 +27,10 @@ import {
   heddleFields,
   requestIdField,
   spokeField,
-} from "./heddle_fields.ts";
+} from "./fields/heddle_fields.ts";
 import { readSlashes, type NormalTarget } from "../wire/target.ts";
 import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "../wire/grpc.ts";
-import { CallRecord } from "./call_record.ts";
+import { CallRecord } from "./record/call_record.ts";
 import {
   allowedMethods,
   answerVia,
@@ -39,27 +39,28 @@ import {
   maxForwardsField,
   passesInterim,
   viaOf,
-} from "./hops.ts";
+} from "./fields/hops.ts";
 import type { Entrant } from "./guard/admission.ts";
-import { InboundCall, type Caller, type CallSink } from "./inbound.ts";
+import { InboundCall, type CallSink } from "./inbound.ts";
 import type {
+  Caller,
   InboundService,
   LiveDestination,
   LiveEndpoint,
   LiveRoute,
   LocalApp,
   Target,
-} from "./live_service.ts";
-import { outcomes } from "./outcomes.ts";
-import { streamOf, type StreamKind } from "./open_streams.ts";
-import type { OutboundSource, PoolKind } from "./outbound_source.ts";
-import type { Forget } from "./discovery.ts";
-import { proxyFailure } from "./proxy_failure.ts";
-import { isRequestId } from "./request_id.ts";
-import { RequestBody, type BodyOwner } from "./request_body.ts";
-import { answerOfPolicy, breakOff, rescue } from "./rescue.ts";
+} from "./state/live_service.ts";
+import { outcomes } from "./failure/outcomes.ts";
+import { streamOf, type StreamKind } from "./answer/open_streams.ts";
+import type { OutboundSource, PoolKind } from "./state/outbound_source.ts";
+import type { Forget } from "./find/discovery.ts";
+import { proxyFailure } from "./failure/proxy_failure.ts";
+import { isRequestId } from "./fields/request_id.ts";
+import { RequestBody, type BodyOwner } from "./attempt/request_body.ts";
+import { answerOfPolicy, breakOff, rescue } from "./failure/rescue.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
-import type { ProxyState } from "./state.ts";
+import type { ProxyState } from "./state/state.ts";
 import { matchRoute } from "./route/match_route.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";

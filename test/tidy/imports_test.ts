@@ -27,8 +27,14 @@ const entryRank = 9;
 const contract = "runtime/contract.ts";
 /** A macro: it runs while the program is compiled and leaves a text behind. */
 const embedding = "compile/embed.ts";
-/** Stages of the proxy: only inbound.ts and outbound.ts know their order. */
-const stages: ReadonlySet<string> = new Set(["listen", "guard", "route", "balance", "upstream"]);
+/**
+ * Folders of the proxy. Stages of a request: only inbound.ts, outbound.ts and their like know their order.
+ */
+const stages: ReadonlySet<string> = new Set([
+  ...["accept", "listen", "find", "guard", "route", "attempt", "balance", "upstream", "answer", "tunnel"],
+]);
+/** What all stages may use. */
+const common: ReadonlySet<string> = new Set(["share", "fields", "failure", "record", "drain", "state"]);
 
 const sources = readSources("src");
 const adapters = readSources("runtime");
@@ -106,14 +112,36 @@ test("base, model and wire do not know the host, not even its types", () => {
   expect(wrong).toEqual([]);
 });
 
+/** The folder below src/proxy; null for what stands beside them, and for everything else. */
+function proxyFolderOf(path: string): string | null {
+  const [, , folder, file] = path.split("/");
+  return path.startsWith("src/proxy/") && file !== undefined ? (folder ?? null) : null;
+}
+
+test("a folder of the proxy is a stage of a request, or what all of them use", () => {
+  const folders = sources.map(({ path }) => proxyFolderOf(path)).filter((folder) => folder !== null);
+  expect(folders.filter((folder) => !stages.has(folder) && !common.has(folder))).toEqual([]);
+});
+
 test("stages of the proxy do not know each other", () => {
   const stageOf = (path: string): string | null => {
-    const [, , stage] = path.split("/");
-    return path.startsWith("src/proxy/") && stage !== undefined && stages.has(stage) ? stage : null;
+    const folder = proxyFolderOf(path);
+    return folder !== null && stages.has(folder) ? folder : null;
   };
   const wrong = faults(sources, (file, target) => {
     const [from, to] = [stageOf(file.path), stageOf(target)];
-    return from === null || to === null || from === to ? null : `${file.path} -> ${target}`;
+    if (from === null || to === null || from === to) return null;
+    // The first stage hands over to the order, and takes what it accepted with it.
+    return from === "accept" ? null : `${file.path} -> ${target}`;
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("a stage of the proxy does not know the order, but for the first one", () => {
+  const wrong = faults(sources, (file, target) => {
+    const folder = proxyFolderOf(file.path);
+    const ordered = target.startsWith("src/proxy/") && proxyFolderOf(target) === null;
+    return folder !== null && folder !== "accept" && ordered ? `${file.path} -> ${target}` : null;
   });
   expect(wrong).toEqual([]);
 });

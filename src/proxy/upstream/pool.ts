@@ -10,7 +10,7 @@ import type { ClientConnection } from "../../http/exchange.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { OpenConnections } from "../open_connections.ts";
+import type { OpenConnections } from "../drain/open_connections.ts";
 import type { Claim } from "../share/claim.ts";
 import { FairGate } from "../share/fair_gate.ts";
 import type { Flow } from "../share/flow.ts";

@@ -5,7 +5,7 @@ const faults = ["test/unit/proxy/faults_test.ts"];
 const outbound = "src/proxy/outbound.ts";
 const inbound = "src/proxy/inbound.ts";
 const budget = "src/proxy/balance/retry_budget.ts";
-const body = "src/proxy/request_body.ts";
+const body = "src/proxy/attempt/request_body.ts";
 const routes = ["test/unit/proxy/route", "test/unit/proxy/faults_test.ts"];
 
 export const pipeline: readonly Mutant[] = [
@@ -25,14 +25,14 @@ export const pipeline: readonly Mutant[] = [
   },
   {
     fault: "the code with which an app reset a stream does not reach its caller",
-    file: "src/proxy/rescue.ts",
+    file: "src/proxy/failure/rescue.ts",
     find: '  if (!inside && outcome.reset !== undefined && exchange.request.version === "HTTP/2")\n    return exchange.abort(outcome.reset);\n',
     replace: "",
     suites: ["test/unit/proxy/reset_codes_test.ts"],
   },
   {
     fault: "an app that dies inside an answer of gRPC is an internal error",
-    file: "src/proxy/rescue.ts",
+    file: "src/proxy/failure/rescue.ts",
     find: "else if (grpc) exchange.end(fieldsFrom(statusFields(outcome)));",
     replace: "",
     suites: ["test/unit/proxy/reset_codes_test.ts"],
@@ -46,7 +46,7 @@ export const pipeline: readonly Mutant[] = [
   },
   {
     fault: "callers of HTTP/1.1 get interim answers that they may take for the final one",
-    file: "src/proxy/hops.ts",
+    file: "src/proxy/fields/hops.ts",
     find: 'return status === 100 || version === "HTTP/2" || service?.interim === "forward";',
     replace: "return true;",
     suites: ["test/unit/proxy/interim_test.ts"],
@@ -215,14 +215,14 @@ export const pipeline: readonly Mutant[] = [
   },
   {
     fault: "a route that cannot be understood matches nothing",
-    file: "src/proxy/state.ts",
+    file: "src/proxy/state/state.ts",
     find: "matcher: matcher ?? anyRequest,",
     replace: "matcher: matcher ?? ({ fits: () => false } as unknown as RouteMatcher),",
     suites: routes,
   },
   {
     fault: "a route that cannot be understood leads to its backends",
-    file: "src/proxy/state.ts",
+    file: "src/proxy/state/state.ts",
     find: "const target = matcher === null ? `the route ${route.name} is not valid` : this.#targetOf(backend);",
     replace: "const target = this.#targetOf(backend);",
     suites: routes,
@@ -250,7 +250,7 @@ export const pipeline: readonly Mutant[] = [
   },
   {
     fault: "an endpoint that is not ready is called",
-    file: "src/proxy/state.ts",
+    file: "src/proxy/state/state.ts",
     find: ".filter((each) => each.endpoint.ready)",
     replace: ".filter((each) => each.endpoint !== null)",
     suites: ["test/unit/proxy/pipeline_test.ts"],

@@ -6,7 +6,7 @@ import { Buffered } from "../../../src/http/buffered.ts";
 import type { ServerExchange } from "../../../src/http/exchange.ts";
 import { Output } from "../../../src/http/output.ts";
 import { Shard } from "../../../src/http/shard.ts";
-import { RequestBody } from "../../../src/proxy/request_body.ts";
+import { RequestBody } from "../../../src/proxy/attempt/request_body.ts";
 import { ManualClock } from "../../support/clock.ts";
 import { FakeSocket } from "../../support/fake_socket.ts";
 import { runtime } from "../../support/planes.ts";

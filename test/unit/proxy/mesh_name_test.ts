@@ -1,6 +1,6 @@
 /** Which service a name means, however it is written. */
 import { describe, expect, test } from "bun:test";
-import { meshService } from "../../../src/proxy/mesh_name.ts";
+import { meshService } from "../../../src/proxy/find/mesh_name.ts";
 import { dialHttp2, Heard, request } from "../../support/http_relay.ts";
 import { Shard } from "../../../src/http/shard.ts";
 import { noEdits } from "../../../src/wire/fields.ts";

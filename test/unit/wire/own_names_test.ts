@@ -1,7 +1,7 @@
 /** Names that are heddle's alone, and what poses as them. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { heddleFields } from "../../../src/proxy/heddle_fields.ts";
+import { heddleFields } from "../../../src/proxy/fields/heddle_fields.ts";
 import { isOwnName } from "../../../src/wire/own_names.ts";
 import { fieldsOf } from "../../support/wire.ts";
 

@@ -1,0 +1,116 @@
+/** A call that came from another proxy over mTLS: joins its exchange to the inbound pipeline. */
+import type { ClientStream, ResponseHead, ServerExchange } from "../../http/exchange.ts";
+import type { Buffered } from "../../http/buffered.ts";
+import type { Outcome } from "../../model/outcome.ts";
+import { noEdits, type Fields } from "../../wire/fields.ts";
+import { InboundCall, type CallSink } from "../inbound.ts";
+import { flowField, heddleFields, requestIdField, spokeField } from "../fields/heddle_fields.ts";
+import { answerVia, interimEdits, viaOf, viaOnly } from "../fields/hops.ts";
+import { chooseApp, type Caller } from "../state/live_service.ts";
+import type { ProxyParts } from "../state/proxy_parts.ts";
+import { outcomes } from "../failure/outcomes.ts";
+import { isRequestId } from "../fields/request_id.ts";
+import { RequestBody, type BodyOwner } from "../attempt/request_body.ts";
+import { breakOffInside, rescue } from "../failure/rescue.ts";
+import type { Flow } from "../share/flow.ts";
+
+/** `serverName` is the service that the caller's TLS connection was opened for. */
+export function serveInbound(
+  exchange: ServerExchange,
+  parts: ProxyParts,
+  caller: Caller,
+  serverName: string,
+  flow: Flow,
+): void {
+  const requestId = requestIdOf(exchange, parts);
+  const service = parts.state?.inbound.get(serverName);
+  const app = service === undefined ? null : chooseApp(service, parts.random);
+  if (service === undefined || app === null)
+    return rescue(exchange, outcomes.notHere(serverName), requestId, true);
+  if (service.local.stream) exchange.bePatient();
+  if (exchange.request.upgrade !== null) exchange.keepUpgrade(service.local.upgrades ?? []);
+  const joined = new InboundExchange(exchange, requestId, parts.shard.buffered);
+  const { request } = exchange;
+  const own = heddleFields(request.fields);
+  const client = own === null ? null : request.fields.get(flowField);
+  joined.call = new InboundCall({
+    shard: parts.shard,
+    recorder: parts.recorder,
+    service,
+    app,
+    caller,
+    flow: client === null ? flow : flow.part(client),
+    requestId,
+    path: request.path,
+    protocol: request.version,
+    spokeHttp2: own !== null && request.fields.get(spokeField) === "h2",
+    tls: true,
+    request,
+    edits: { remove: own ?? noEdits.remove, set: [requestIdField, requestId], add: viaOf(request.version) },
+    sink: joined,
+  });
+  exchange.watch(joined);
+  joined.call.begin();
+}
+
+class InboundExchange implements CallSink, BodyOwner {
+  call: InboundCall | null = null;
+  readonly #body: RequestBody;
+  #stream: ClientStream | null = null;
+  #answered = false;
+
+  constructor(
+    readonly exchange: ServerExchange,
+    readonly requestId: string,
+    buffered: Buffered,
+  ) {
+    this.#body = new RequestBody(exchange, this, buffered, false);
+  }
+
+  get bytesSent(): number {
+    return this.#body.bytes;
+  }
+
+  started(stream: ClientStream): void {
+    this.#stream = stream;
+    this.#body.attach(stream);
+  }
+
+  aborted(outcome: Outcome): void {
+    this.call?.cancel(outcome.detail);
+  }
+
+  informational(status: number, fields: Fields): void {
+    this.exchange.inform(status, fields, interimEdits(fields));
+  }
+
+  head(head: ResponseHead): void {
+    this.#answered = true;
+    const edits =
+      head.nominated === null ? viaOnly : { remove: head.nominated, set: noEdits.set, add: answerVia };
+    this.exchange.respond(head.status, head.fields, edits, head.contentLength, head.whole);
+  }
+
+  data(bytes: Uint8Array, start: number, end: number): void {
+    if (!this.exchange.write(bytes, start, end)) this.#stream?.pause();
+  }
+
+  end(trailers: Fields | null): void {
+    this.exchange.end(trailers);
+  }
+
+  failed(outcome: Outcome): void {
+    if (this.#answered) breakOffInside(this.exchange, outcome);
+    else rescue(this.exchange, outcome, this.requestId, true);
+  }
+
+  writable(): void {
+    this.#body.resume();
+  }
+}
+
+/** The id that the other proxy gave; a new one when it gave none that can be kept. */
+export function requestIdOf(exchange: ServerExchange, parts: ProxyParts): string {
+  const given = exchange.request.fields.get(requestIdField);
+  return given !== null && isRequestId(given) ? given : parts.ids.next();
+}

@@ -1,0 +1,135 @@
+/** What heddle itself finds wrong with a call, in words. */
+import { limits } from "../../model/limits.ts";
+import type { Outcome } from "../../model/outcome.ts";
+import type { LiveDestination } from "../state/live_service.ts";
+
+export const outcomes = {
+  noSnapshot(): Outcome {
+    const detail = "this proxy has not been told its configuration yet";
+    return { flag: "NC", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
+  noIdentity(service: string): Outcome {
+    const detail = `this machine may not act as ${service}`;
+    return { flag: "ID", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
+  noName(authority: string): Outcome {
+    const detail = `"${authority}" is no name of a service: names look like orders.mesh or orders.shop.mesh`;
+    return { flag: "NC", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
+  noService(key: string): Outcome {
+    const detail = `there is no service ${key}`;
+    return { flag: "NC", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
+  notTold(key: string): Outcome {
+    const detail = `the controller did not say within ${limits.discoverMs} ms whether there is a service ${key}`;
+    return { flag: "NC", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
+  crowdedOut(key: string): Outcome {
+    const detail = `too many names are asked for that no service is known by, ${key} among them`;
+    return { flag: "UO", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
+  notHttp(destination: LiveDestination): Outcome {
+    const detail = `${destination.key} speaks ${destination.destination.protocol}, not HTTP: reach it by a port of its own`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
+  },
+
+  noConnect(destination: LiveDestination): Outcome {
+    const detail = `${destination.key} speaks ${destination.destination.protocol}: CONNECT leads to opaque services only`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
+  },
+
+  noUpgrade(key: string, protocol: string): Outcome {
+    const detail = `${key} takes no upgrade to ${protocol}: its Service document names none such (upgrades)`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 501, detail };
+  },
+
+  escapedSlash(key: string): Outcome {
+    const detail = `${key} takes no path like this one, which has an escaped slash (%2F)`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 400, detail };
+  },
+
+  noTrace(): Outcome {
+    const detail = "TRACE is not answered: it would show what is added on the way";
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
+  },
+
+  badMaxForwards(): Outcome {
+    const detail = "Max-Forwards is not a number of hops";
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 400, detail };
+  },
+
+  noTunnel(key: string, status: number): Outcome {
+    const detail = `${key} answered ${status} instead of opening a connection`;
+    return { flag: "UPE", side: "upstream", repeat: "no", status: 502, detail };
+  },
+
+  noServerName(key: string, serverName: string): Outcome {
+    const asked = serverName === "" ? "no server name" : `"${serverName}"`;
+    const detail = `no TLS route of ${key} fits ${asked}`;
+    return { flag: "NR", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
+  /** The service moved away meanwhile. */
+  notHere(serverName: string): Outcome {
+    const detail = `${serverName} does not run on this machine any more`;
+    return { flag: "NC", side: "mesh", repeat: "yes", status: 503, detail };
+  },
+
+  noRoute(key: string, method: string, path: string): Outcome {
+    const detail = `no route of ${key} matches ${method} ${path}`;
+    return { flag: "NR", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
+  badBackend(route: string, reason: string): Outcome {
+    const detail = `the route ${route} leads to a backend that is not valid: ${reason}`;
+    return { flag: "NC", side: "mesh", repeat: "no", status: 500, detail };
+  },
+
+  /** Its reason is in the record, not here: it is not for the caller. */
+  policyDenied(policy: string, key: string, status: number): Outcome {
+    const detail = `the policy "${policy}" of ${key} answered ${status}`;
+    return { flag: "PD", side: "policy", repeat: "no", status, detail };
+  },
+
+  /** What it chose is in the record. */
+  badChoice(policy: string, key: string): Outcome {
+    const detail = `the policy "${policy}" of ${key} chose a service or subset that is not known here`;
+    return { flag: "PE", side: "policy", repeat: "no", status: 500, detail };
+  },
+
+  badPath(key: string): Outcome {
+    const detail = `a policy of ${key} wrote a path with an escaped slash (%2F), which the service it leads to does not take`;
+    return { flag: "PE", side: "policy", repeat: "no", status: 500, detail };
+  },
+
+  noEndpoint(destination: LiveDestination): Outcome {
+    const known = destination.endpoints.size;
+    const which = known === 0 ? "it has no instance" : `none of its ${known} instances fits and is ready`;
+    const detail = `${destination.key} cannot be reached: ${which}`;
+    return { flag: "UH", side: "upstream", repeat: "no", status: 503, detail };
+  },
+
+  timeout(key: string, timeoutMs: number): Outcome {
+    const detail = `${key} did not finish its answer within ${timeoutMs} ms`;
+    return { flag: "UT", side: "upstream", repeat: "no", status: 504, detail };
+  },
+
+  silent(key: string, answered: boolean): Outcome {
+    const detail = `${key} sent nothing for ${limits.answerIdleMs} ms`;
+    return { flag: answered ? "SI" : "UT", side: "upstream", repeat: "no", status: 504, detail };
+  },
+
+  noBudget(failed: Outcome, key: string): Outcome {
+    return {
+      ...failed,
+      flag: "URX",
+      detail: `${failed.detail}; it was not tried again because the retries of ${key} are used up`,
+    };
+  },
+} as const;

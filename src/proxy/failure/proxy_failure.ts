@@ -1,0 +1,32 @@
+/** What the other proxy says about an answer that it gave itself. It is a peer: only what is known is taken at its word. */
+import type { ResponseHead } from "../../http/exchange.ts";
+import { limits } from "../../model/limits.ts";
+import { isFlag, type Flag, type Outcome } from "../../model/outcome.ts";
+import { errorField, grpcField, repeatField, resetField } from "../fields/heddle_fields.ts";
+
+/** null for an answer of the service. */
+export function proxyFailure(head: ResponseHead): Outcome | null {
+  const error = head.fields.get(errorField);
+  if (error === null) return null;
+  const slash = error.indexOf("/");
+  const said = slash < 0 ? error : error.slice(0, slash);
+  // Whoever says what nobody understands breaks the protocol between proxies.
+  const flag: Flag = isFlag(said) ? said : "UPE";
+  const repeat = head.fields.get(repeatField);
+  const reset = numberIn(head.fields.get(resetField));
+  const grpc = numberIn(head.fields.get(grpcField));
+  return {
+    flag,
+    side: flag === "AD" || flag === "DPE" ? "downstream" : "upstream",
+    repeat: repeat === "yes" || repeat === "idempotent" ? repeat : "no",
+    status: head.status,
+    detail: error.slice(slash + 1, slash + 1 + limits.failureDetailLengthMax),
+    ...(reset === null ? {} : { reset }),
+    ...(grpc === null ? {} : { grpc }),
+  };
+}
+
+/** Codes have few digits. */
+function numberIn(text: string | null): number | null {
+  return text !== null && /^[0-9]{1,9}$/.test(text) ? Number(text) : null;
+}

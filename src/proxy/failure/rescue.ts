@@ -1,0 +1,124 @@
+/** Turns outcomes into answers: the one table of what heddle itself says to a client, in plain words with a next step. */
+import type { ServerExchange } from "../../http/exchange.ts";
+import { limits } from "../../model/limits.ts";
+import type { Flag, Outcome, Side } from "../../model/outcome.ts";
+import type { FieldEdits } from "../../wire/fields.ts";
+import { grpcCodes, grpcMessage, grpcStatusOf, isGrpc, isGrpcType } from "../../wire/grpc.ts";
+import { errorCodes } from "../../wire/h2/frames.ts";
+import { fieldsFrom } from "../../wire/head_fields.ts";
+import { errorField, grpcField, repeatField, requestIdField, resetField } from "../fields/heddle_fields.ts";
+import { allowedMethods } from "../fields/hops.ts";
+
+const sides: Readonly<Record<Side, string>> = {
+  downstream: "the caller",
+  upstream: "the service that was called",
+  mesh: "the mesh",
+  policy: "a policy",
+};
+
+/** What to type next, by flag. */
+const nextSteps: Partial<Readonly<Record<Flag, string>>> = {
+  UH: "heddle status",
+  UF: "heddle status",
+  UC: "heddle status",
+  UR: "heddle status",
+  UO: "heddle status",
+  UT: "heddle get HTTPRoute",
+  NR: "heddle get HTTPRoute",
+  NC: "heddle get Service",
+  AD: "heddle get Access",
+};
+
+function answerText(outcome: Outcome, requestId: string): string {
+  const next = nextSteps[outcome.flag] ?? "heddle check";
+  return `heddle: ${outcome.detail}.\nAt fault: ${sides[outcome.side]} (${outcome.flag}). Request ${requestId}.\nNext: ${next}\n`;
+}
+
+/**
+ * Answers for heddle. `inside`: the client is another proxy, which wants the HTTP status and to know about repeating; a gRPC
+ * client hears it as a gRPC status, and a stream that the app reset is reset with the same code.
+ */
+export function rescue(exchange: ServerExchange, outcome: Outcome, requestId: string, inside: boolean): void {
+  if (exchange.finished) return exchange.abort();
+  if (!inside && outcome.reset !== undefined && exchange.request.version === "HTTP/2")
+    return exchange.abort(outcome.reset);
+  const grpc = !inside && isGrpc(exchange.request.fields);
+  const body = grpc ? nothing : new TextEncoder().encode(answerText(outcome, requestId));
+  const set = [...(grpc ? grpcFields(outcome) : plainFields), requestIdField, requestId];
+  set.push(errorField, errorText(outcome));
+  if (outcome.status === 405) set.push("allow", allowedMethods);
+  if (inside) set.push(...insideFields(outcome));
+  const length = grpc ? -1 : body.length;
+  exchange.respond(grpc ? 200 : outcome.status, null, { remove: [], set, add: [] }, length, grpc);
+  exchange.write(body);
+  exchange.end(null);
+}
+
+/** What the other proxy has to know beside the answer. */
+function insideFields({ repeat, reset, grpc }: Outcome): string[] {
+  const set: string[] = [];
+  if (repeat !== "no") set.push(repeatField, repeat);
+  if (reset !== undefined) set.push(resetField, String(reset));
+  if (grpc !== undefined) set.push(grpcField, String(grpc));
+  return set;
+}
+
+/**
+ * Ends an answer that has begun and cannot be completed, so that the client notices. `grpc`: it has a way to say why behind what
+ * came; else, and where the app reset its stream, the stream is reset.
+ */
+export function breakOff(exchange: ServerExchange, outcome: Outcome, grpc: boolean): void {
+  if (outcome.reset !== undefined) exchange.abort(outcome.reset);
+  else if (grpc) exchange.end(fieldsFrom(statusFields(outcome)));
+  else exchange.abort();
+}
+
+/** The same towards another proxy, which says it to the client. */
+export function breakOffInside(exchange: ServerExchange, { reset, grpc }: Outcome): void {
+  const spent = grpc === grpcCodes.resourceExhausted ? errorCodes.enhanceYourCalm : errorCodes.connectError;
+  exchange.abort(reset ?? spent);
+}
+
+/**
+ * Gives the answer that a policy made. One that denies says so where every refusal does; to a gRPC client it is told as any
+ * other refusal, unless the policy speaks gRPC itself.
+ */
+export function answerOfPolicy(
+  exchange: ServerExchange,
+  answer: { readonly status: number; readonly headers: FieldEdits; readonly body: string },
+  denial: Outcome | null,
+  requestId: string,
+): void {
+  if (exchange.finished) return exchange.abort();
+  if (denial !== null && isGrpc(exchange.request.fields) && !speaksGrpc(answer.headers))
+    return rescue(exchange, denial, requestId, false);
+  const { remove, add } = answer.headers;
+  const set = [...answer.headers.set, requestIdField, requestId];
+  if (denial !== null) set.push(errorField, errorText(denial));
+  const body = new TextEncoder().encode(answer.body);
+  exchange.respond(answer.status, null, { remove, set, add }, body.length);
+  exchange.write(body);
+  exchange.end(null);
+}
+
+/** What stands in a field: printable, and of a length that every reader takes. */
+function errorText({ flag, detail }: Outcome): string {
+  return `${flag}/${detail.slice(0, limits.failureDetailLengthMax).replace(/[^\x20-\x7e]/g, "?")}`;
+}
+
+function speaksGrpc({ set }: FieldEdits): boolean {
+  return set.some((name, at) => at % 2 === 0 && name === "content-type" && isGrpcType(set[at + 1] ?? ""));
+}
+
+const nothing = new Uint8Array(0);
+const plainFields = ["content-type", "text/plain; charset=utf-8"];
+
+/** An answer of trailers only: they stand in its head. */
+function grpcFields(outcome: Outcome): string[] {
+  return ["content-type", "application/grpc", ...statusFields(outcome)];
+}
+
+function statusFields({ status, grpc, detail }: Outcome): string[] {
+  const message = grpcMessage(detail.slice(0, limits.failureDetailLengthMax));
+  return ["grpc-status", String(grpc ?? grpcStatusOf(status)), "grpc-message", message];
+}

@@ -1,0 +1,38 @@
+/** The record of one exchange or opaque connection, filled by a pipeline while it lasts. One shape for all: one allocation. */
+import type { Outcome } from "../../model/outcome.ts";
+import type { AccessVerdict, AttemptRecord, ExchangeRecord, PolicyRecord } from "../../telemetry/record.ts";
+
+/** Shared by the records of exchanges that had none: replaced, never written to. */
+const noAttempts: AttemptRecord[] = [];
+const noPolicies: PolicyRecord[] = [];
+
+export class CallRecord implements ExchangeRecord {
+  service = "";
+  source = "";
+  sourceId = "";
+  destinationId = "";
+  tls = false;
+  requestId = "";
+  method = "";
+  path = "";
+  protocol = "";
+  detected = "";
+  upgrade = "";
+  grpc = "";
+  route = "";
+  status = 0;
+  outcome: Outcome | null = null;
+  firstByteMs = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  endpoint = "";
+  attempts: AttemptRecord[] = noAttempts;
+  policies: PolicyRecord[] = noPolicies;
+  access: AccessVerdict | null = null;
+
+  constructor(
+    readonly direction: "inbound" | "outbound",
+    readonly kind: "http" | "tcp",
+    readonly startedMs: number,
+  ) {}
+}

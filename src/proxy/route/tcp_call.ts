@@ -1,0 +1,42 @@
+/** Where an opaque connection is meant to go: the whole service, or what a TLS route says. */
+import type { Random } from "../../../runtime/contract.ts";
+import type { Outcome } from "../../model/outcome.ts";
+import type { Caller, LiveDestination, Target } from "../state/live_service.ts";
+import { outcomes } from "../failure/outcomes.ts";
+import { chooseBackend } from "./choose_backend.ts";
+import { matchServerName } from "./match_server_name.ts";
+
+/** The service that was meant and whoever calls it, both as one state knows them. */
+export interface TcpMeant {
+  readonly destination: LiveDestination;
+  /** null when this machine may not act as the service that calls. */
+  readonly caller: Caller | null;
+}
+
+export interface TcpCall extends TcpMeant {
+  readonly target: Target;
+  /** Name of the route that chose the target; "" for none. */
+  readonly route: string;
+  /** What the bytes are, as far as it was declared or seen: `tcp`, `tls`. */
+  readonly protocol: "tcp" | "tls";
+  /** What told that, where no document does; else "". */
+  readonly detectedBy: string;
+}
+
+export function wholeCall(meant: TcpMeant, protocol: TcpCall["protocol"], detectedBy = ""): TcpCall {
+  const { destination } = meant;
+  const target = { destination, balancer: destination.whole };
+  return { ...meant, target, route: "", protocol, detectedBy };
+}
+
+/** `serverName` is what the client asked for; "" when nothing. An outcome says why it leads nowhere. */
+export function tlsCall(meant: TcpMeant, serverName: string, random: Random): TcpCall | Outcome {
+  const { destination } = meant;
+  if (destination.tlsRoutes.length === 0) return wholeCall(meant, "tls");
+  const route = matchServerName(destination.tlsRoutes, serverName);
+  if (route === null) return outcomes.noServerName(destination.key, serverName);
+  const { backends, totalWeight, name } = route;
+  const target = chooseBackend(backends, totalWeight, random.unit())?.target ?? "no backend has any weight";
+  if (typeof target === "string") return outcomes.badBackend(name, target);
+  return { ...meant, target, route: name, protocol: "tls", detectedBy: "" };
+}

@@ -1,0 +1,99 @@
+/** Services as a state knows them: those that run on this machine, and those that may be called from it. */
+import type { Random } from "../../../runtime/contract.ts";
+import type { RouteTraits } from "../../model/document.ts";
+import type { Destination, Endpoint, LocalService, PolicyBinding } from "../../model/snapshot.ts";
+import type { Admission } from "../guard/admission.ts";
+import type { Balancer, Candidate } from "../balance/balancer.ts";
+import type { EndpointLoad } from "../balance/endpoint_load.ts";
+import type { RetryBudget } from "../balance/retry_budget.ts";
+import type { OpenStreams } from "../answer/open_streams.ts";
+import type { RouteMatcher } from "../route/match_route.ts";
+import type { Pool } from "../upstream/pool.ts";
+
+/** Who calls, as its certificate or its listener says. */
+export interface Caller {
+  /** Key of its service. */
+  readonly key: string;
+  readonly spiffeId: string;
+}
+
+/** A copy of a local service that an app of this machine runs. */
+export interface LocalApp {
+  /** Instance id. */
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  /** Version of the PROXY protocol that it expects on opaque connections; null for none. */
+  readonly proxyProtocol: 1 | 2 | null;
+  /** Connections to it, by the version of HTTP that it is spoken to in. */
+  readonly pools: Readonly<Record<"http/1.1" | "h2", Pool>>;
+}
+
+/** A service of this machine, as its callers meet it. */
+export interface InboundService {
+  readonly key: string;
+  readonly local: LocalService;
+  readonly apps: readonly LocalApp[];
+  readonly streams: OpenStreams;
+}
+
+/** One of its copies on this machine; null when there is none. */
+export function chooseApp(service: InboundService, random: Random): LocalApp | null {
+  const { apps } = service;
+  return (apps.length === 1 ? apps[0] : apps[Math.floor(random.unit() * apps.length)]) ?? null;
+}
+
+/** A service that may be called from this machine. */
+export interface LiveDestination {
+  readonly key: string;
+  readonly destination: Destination;
+  readonly serverName: string;
+  readonly endpoints: ReadonlyMap<string, LiveEndpoint>;
+  readonly whole: Balancer<LiveEndpoint>;
+  readonly subsets: ReadonlyMap<string, Balancer<LiveEndpoint>>;
+  /** In order of precedence. A service without routes has one that takes everything. */
+  readonly routes: readonly LiveRoute[];
+  /** For connections of TLS; empty: they all go to the service. */
+  readonly tlsRoutes: readonly LiveTlsRoute[];
+  readonly budget: RetryBudget;
+  readonly admission: Admission;
+  readonly streams: OpenStreams;
+}
+
+export interface LiveEndpoint extends Candidate {
+  readonly endpoint: Endpoint;
+  readonly load: EndpointLoad;
+  /** By kind, then by key of the calling service. */
+  readonly pools: Readonly<Record<"shared" | "http/1.1", Map<string, Pool>>>;
+  /** Set when it is on this machine: no TLS and no socket lead there. */
+  readonly here: { readonly service: InboundService; readonly app: LocalApp } | null;
+}
+
+export interface LiveRoute extends RouteTraits {
+  /** `<route>/<rule>`; "" for the one of a service without routes. */
+  readonly name: string;
+  readonly matcher: RouteMatcher;
+  readonly backends: readonly LiveBackend[];
+  readonly totalWeight: number;
+  /** Of the service, then of the route. */
+  readonly policies: readonly PolicyBinding[];
+}
+
+export interface LiveTlsRoute {
+  readonly name: string;
+  readonly hostname: string;
+  readonly backends: readonly LiveBackend[];
+  readonly totalWeight: number;
+}
+
+export interface LiveBackend {
+  readonly weight: number;
+  /** A string says why its share is answered 500. */
+  readonly target: Target | string;
+}
+
+/** Where an attempt may go: a service or one of its subsets. */
+export interface Target {
+  readonly destination: LiveDestination;
+  readonly balancer: Balancer<LiveEndpoint>;
+}

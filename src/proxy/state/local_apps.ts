@@ -1,0 +1,53 @@
+/** The apps of this machine, each with the connections to it. */
+import { socketAddress } from "../../base/socket_address.ts";
+import type { MachineService } from "../../model/document.ts";
+import { limits } from "../../model/limits.ts";
+import { serviceKey } from "../../model/service.ts";
+import type { LocalApp } from "./live_service.ts";
+import type { ProxyParts } from "./proxy_parts.ts";
+import { Pool } from "../upstream/pool.ts";
+import { appHttp2Speech, http1Speech, type Speech } from "../upstream/speak.ts";
+
+/** By service key. `node` begins the instance ids. */
+export function localApps(
+  services: readonly MachineService[],
+  node: string,
+  parts: Pick<ProxyParts, "net" | "shard" | "recorder">,
+): ReadonlyMap<string, readonly LocalApp[]> {
+  const byService = new Map<string, LocalApp[]>();
+  for (const service of services) {
+    const key = serviceKey(service.service);
+    const apps = byService.get(key) ?? [];
+    byService.set(key, [...apps, localApp(service, node, parts)]);
+  }
+  return byService;
+}
+
+function localApp(
+  service: MachineService,
+  node: string,
+  parts: Pick<ProxyParts, "net" | "shard" | "recorder">,
+): LocalApp {
+  const { net, shard, recorder } = parts;
+  const { host, port } = service;
+  const key = serviceKey(service.service);
+  const poolOf = (speech: Speech): Pool =>
+    new Pool({
+      net,
+      shard,
+      host,
+      port,
+      connectMs: limits.connectLocalMs,
+      peer: `the app of ${key} at ${socketAddress(host, port)}`,
+      speech,
+      tls: null,
+      onLimit: (limit) => recorder.limitTripped(limit, `inbound ${key}`),
+    });
+  return {
+    id: `${node}/${key}/${port}`,
+    host,
+    port,
+    proxyProtocol: service.proxyProtocol,
+    pools: { "http/1.1": poolOf(http1Speech), h2: poolOf(appHttp2Speech) },
+  };
+}

@@ -1,0 +1,105 @@
+/** A way out of one local service: the listener is the identity of whoever uses it, and may lead to one service only. */
+import { socketAddress } from "../../base/socket_address.ts";
+import { httpAlpn, outboundTls, sharedAlpn } from "../../identity/tls_options.ts";
+import { limits } from "../../model/limits.ts";
+import { serviceKey, type ServiceName } from "../../model/service.ts";
+import type { TlsClientOptions } from "../../../runtime/contract.ts";
+import type { Caller, LiveDestination, LiveEndpoint } from "./live_service.ts";
+import { meshService } from "../find/mesh_name.ts";
+import type { ProxyParts } from "./proxy_parts.ts";
+import type { ProxyState } from "./state.ts";
+import { Pool } from "../upstream/pool.ts";
+import { http1Speech, meshSpeech } from "../upstream/speak.ts";
+
+/** Names that are remembered with what they led to; more are looked up each time. */
+const namesMax = 1_000;
+
+/** No key of a service, which has a dot. */
+const unknownService = "unknown";
+
+/** Streams of shared connections, or connections that take one request at a time. */
+export type PoolKind = "shared" | "http/1.1";
+
+export class OutboundSource {
+  readonly key: string;
+  #state: ProxyState | null = null;
+  #caller: Caller | null = null;
+  readonly #byAuthority = new Map<string, LiveDestination>();
+
+  constructor(
+    readonly parts: ProxyParts,
+    readonly service: ServiceName,
+    /** The one service that it leads to; null: requests say which. */
+    readonly only: ServiceName | null,
+  ) {
+    this.key = serviceKey(service);
+  }
+
+  /** Who calls; null when this machine may not act as that service. */
+  callerIn(state: ProxyState): Caller | null {
+    if (state !== this.#state) this.#renew(state);
+    return this.#caller;
+  }
+
+  /** The service that is meant, its name while it is not known, null when it can be none. Call `callerIn` before. */
+  find(state: ProxyState, authority: string): LiveDestination | ServiceName | null {
+    const known = this.#byAuthority.get(authority);
+    if (known !== undefined) return known;
+    const name = this.only ?? meshService(authority, this.service.namespace);
+    if (name === null) return null;
+    const found = state.destinations.get(serviceKey(name));
+    if (found === undefined) return name;
+    if (this.#byAuthority.size < namesMax) this.#byAuthority.set(authority, found);
+    return found;
+  }
+
+  /** What records call a service that no snapshot has: names that apps make up are no labels. */
+  labelOf(unknownKey: string): string {
+    return this.only === null ? unknownService : unknownKey;
+  }
+
+  /** Connections of this caller to that endpoint. */
+  poolOf(destination: LiveDestination, endpoint: LiveEndpoint, kind: PoolKind): Pool {
+    const pools = endpoint.pools[kind];
+    const known = pools.get(this.key);
+    if (known !== undefined) return known;
+    const { net, shard, recorder, open } = this.parts;
+    const { id, address, port } = endpoint.endpoint;
+    const pool = new Pool({
+      net,
+      shard,
+      host: address,
+      port,
+      connectMs: limits.connectMeshMs,
+      peer: peerText(destination, endpoint),
+      speech: kind === "shared" ? meshSpeech : http1Speech,
+      tls: () => this.tls(destination, kind === "shared" ? sharedAlpn : httpAlpn),
+      onLimit: (limit) => recorder.limitTripped(limit, `outbound ${this.key} to ${id}`),
+      open,
+    });
+    pools.set(this.key, pool);
+    return pool;
+  }
+
+  /** How to prove who we are and check whom we meet; a string says why that cannot be. */
+  tls(destination: LiveDestination, alpn: string): TlsClientOptions | string {
+    const { credentials } = this.parts;
+    const credential = credentials.of(this.key);
+    if (credential === null) return `this machine holds no valid certificate of ${this.key}`;
+    const { serverName } = destination;
+    const { spiffeId } = destination.destination;
+    return outboundTls(credential, credentials.trust(), { spiffeId, serverName, alpn });
+  }
+
+  #renew(state: ProxyState): void {
+    this.#state = state;
+    this.#byAuthority.clear();
+    const spiffeId = state.locals.get(this.key)?.local.spiffeId;
+    this.#caller = spiffeId === undefined ? null : { key: this.key, spiffeId };
+  }
+}
+
+export function peerText(destination: LiveDestination, endpoint: LiveEndpoint): string {
+  const { node, address, port } = endpoint.endpoint;
+  return `${destination.key} on ${node} (${socketAddress(address, port)})`;
+}

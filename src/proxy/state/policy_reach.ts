@@ -1,0 +1,22 @@
+/** What a state knows of where decisions of policies lead. */
+import type { Reach } from "../../policy/chain.ts";
+import { readSlashes, type NormalTarget } from "../../wire/target.ts";
+import type { LiveDestination } from "./live_service.ts";
+
+export class PolicyReach implements Reach {
+  constructor(readonly destinations: ReadonlyMap<string, LiveDestination>) {}
+
+  has(service: string, subset: string | null): boolean {
+    const destination = this.#find(service);
+    return destination !== undefined && (subset === null || destination.subsets.has(subset));
+  }
+
+  read(service: string, target: NormalTarget): NormalTarget | null {
+    const { escapedSlashes = "keep" } = this.#find(service)?.destination ?? {};
+    return readSlashes(escapedSlashes, target.target);
+  }
+
+  #find(service: string): LiveDestination | undefined {
+    return this.destinations.get(service);
+  }
+}

@@ -1,0 +1,25 @@
+/** What the pipelines of one shard share. */
+import type { Net, Random } from "../../../runtime/contract.ts";
+import type { Shard } from "../../http/shard.ts";
+import type { PolicyChain } from "../../policy/chain.ts";
+import type { Recorder } from "../../telemetry/record.ts";
+import type { Credentials } from "./credentials.ts";
+import type { Discovery } from "../find/discovery.ts";
+import type { RequestIds } from "../fields/request_id.ts";
+import type { OpenConnections } from "../drain/open_connections.ts";
+import type { ProxyState } from "./state.ts";
+
+export interface ProxyParts {
+  readonly net: Net;
+  readonly random: Random;
+  readonly shard: Shard;
+  readonly recorder: Recorder;
+  readonly credentials: Credentials;
+  readonly policies: PolicyChain;
+  readonly ids: RequestIds;
+  readonly discovery: Discovery;
+  readonly open: OpenConnections;
+  readonly log: (text: string) => void;
+  /** null until the first snapshot. Replaced as a whole: read it once per exchange or connection. */
+  state: ProxyState | null;
+}

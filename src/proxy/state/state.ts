@@ -1,0 +1,257 @@
+/**
+ * The live form of one snapshot: built beside the one in force, swapped once. What did not change lives on (loads and
+ * connections of an endpoint, retry budgets); what is not valid fails closed for its own part only.
+ */
+import type { Random } from "../../../runtime/contract.ts";
+import type { Shard } from "../../http/shard.ts";
+import { serverNameOf, serviceKey, type ServiceName } from "../../model/service.ts";
+import type {
+  CompiledBackend,
+  CompiledRoute,
+  Destination,
+  Endpoint,
+  LocalService,
+  PolicyBinding,
+  Snapshot,
+} from "../../model/snapshot.ts";
+import { Balancer } from "../balance/balancer.ts";
+import { EndpointLoad } from "../balance/endpoint_load.ts";
+import { RetryBudget } from "../balance/retry_budget.ts";
+import { createAdmission } from "../guard/admission.ts";
+import type {
+  InboundService,
+  LiveBackend,
+  LiveDestination,
+  LiveEndpoint,
+  LiveRoute,
+  LiveTlsRoute,
+  LocalApp,
+} from "./live_service.ts";
+import { OpenStreams } from "../answer/open_streams.ts";
+import { PolicyReach } from "./policy_reach.ts";
+import { totalWeightOf } from "../route/choose_backend.ts";
+import { anyRequest, RouteMatcher } from "../route/match_route.ts";
+import type { Pool } from "../upstream/pool.ts";
+
+export interface ProxyState {
+  readonly snapshot: Snapshot;
+  /** What was revoked: SPIFFE IDs and serial numbers of certificates. */
+  readonly denied: ReadonlySet<string>;
+  /** Services that this machine may be, by key. */
+  readonly locals: ReadonlyMap<string, InboundService>;
+  /** The same, by the name that TLS clients ask for. */
+  readonly inbound: ReadonlyMap<string, InboundService>;
+  /** By key. */
+  readonly destinations: ReadonlyMap<string, LiveDestination>;
+  /** The same, for policies that choose one. */
+  readonly reach: PolicyReach;
+}
+
+export interface StateInput {
+  readonly shard: Shard;
+  readonly random: Random;
+  readonly nowMs: number;
+  /** Apps of this machine, by service key. */
+  readonly apps: ReadonlyMap<string, readonly LocalApp[]>;
+}
+
+export interface BuiltState {
+  readonly state: ProxyState;
+  /** What is not valid, in words; it is refused where it would have been used. */
+  readonly problems: readonly string[];
+}
+
+/** Throws only when the snapshot as a whole cannot be read. */
+export function createProxyState(
+  previous: ProxyState | null,
+  snapshot: Snapshot,
+  input: StateInput,
+): BuiltState {
+  if (snapshot.format !== 1)
+    throw new Error(`Cannot read the snapshot: its format is ${String(snapshot.format)}, not 1`);
+  const builder = new StateBuilder(previous, snapshot, input);
+  return { state: builder.build(), problems: builder.problems };
+}
+
+/** A destination while routes are still being attached: they may lead to any other. */
+interface Draft extends LiveDestination {
+  readonly routes: LiveRoute[];
+  readonly tlsRoutes: LiveTlsRoute[];
+}
+
+class StateBuilder {
+  readonly problems: string[] = [];
+  readonly #locals = new Map<string, InboundService>();
+  readonly #inbound = new Map<string, InboundService>();
+  readonly #drafts = new Map<string, Draft>();
+
+  constructor(
+    readonly previous: ProxyState | null,
+    readonly snapshot: Snapshot,
+    readonly input: StateInput,
+  ) {}
+
+  build(): ProxyState {
+    const { snapshot } = this;
+    for (const local of snapshot.locals) this.#addLocal(local);
+    for (const destination of snapshot.destinations) this.#addDestination(destination);
+    for (const destination of snapshot.destinations) {
+      this.#attachRoutes(destination);
+      this.#attachTlsRoutes(destination);
+    }
+    return {
+      snapshot,
+      denied: new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]),
+      locals: this.#locals,
+      inbound: this.#inbound,
+      destinations: this.#drafts,
+      reach: new PolicyReach(this.#drafts),
+    };
+  }
+
+  #addLocal(local: LocalService): void {
+    const key = serviceKey(local.service);
+    const streams = this.previous?.locals.get(key)?.streams ?? new OpenStreams();
+    const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams };
+    this.#locals.set(key, service);
+    this.#inbound.set(serverNameOf(local.service), service);
+  }
+
+  #addDestination(destination: Destination): void {
+    const key = serviceKey(destination.service);
+    const before = this.previous?.destinations.get(key);
+    const endpoints = new Map(
+      destination.endpoints.map((each) => [each.id, this.#liveEndpoint(destination, each, before)]),
+    );
+    const ready = [...endpoints.values()].filter((each) => each.endpoint.ready);
+    const balancerOf = (chosen: readonly LiveEndpoint[]): Balancer<LiveEndpoint> =>
+      new Balancer(destination.balance, chosen, this.input.random);
+    const subsets = Object.entries(destination.subsets).map(
+      ([name, labels]) => [name, balancerOf(ready.filter((each) => hasLabels(each, labels)))] as const,
+    );
+    this.#drafts.set(key, {
+      key,
+      destination,
+      serverName: serverNameOf(destination.service),
+      endpoints,
+      whole: balancerOf(ready),
+      subsets: new Map(subsets),
+      routes: [],
+      tlsRoutes: [],
+      budget: before?.budget ?? new RetryBudget(),
+      admission: before?.admission ?? createAdmission(this.input.shard),
+      streams: before?.streams ?? new OpenStreams(),
+    });
+  }
+
+  #liveEndpoint(
+    destination: Destination,
+    endpoint: Endpoint,
+    before: LiveDestination | undefined,
+  ): LiveEndpoint {
+    const known = before?.endpoints.get(endpoint.id);
+    const same = known !== undefined && sameAddress(known.endpoint, endpoint) && before !== undefined;
+    const kept = same && before.destination.spiffeId === destination.spiffeId ? known : null;
+    return {
+      endpoint,
+      load: kept?.load ?? new EndpointLoad(this.input.nowMs),
+      pools: kept?.pools ?? { shared: new Map(), "http/1.1": new Map() },
+      here: endpoint.node === this.snapshot.node ? this.#hereOf(destination.service, endpoint) : null,
+    };
+  }
+
+  #hereOf(service: ServiceName, endpoint: Endpoint): LiveEndpoint["here"] {
+    const inbound = this.#inbound.get(serverNameOf(service));
+    const app = inbound?.apps.find((each) => each.id === endpoint.id) ?? inbound?.apps[0];
+    return inbound === undefined || app === undefined ? null : { service: inbound, app };
+  }
+
+  #attachRoutes(destination: Destination): void {
+    const draft = this.#drafts.get(serviceKey(destination.service)) as Draft;
+    for (const route of destination.routes) draft.routes.push(this.#liveRoute(destination, route));
+    if (draft.routes.length === 0) draft.routes.push(unrouted(draft, destination.policies));
+  }
+
+  #attachTlsRoutes(destination: Destination): void {
+    const draft = this.#drafts.get(serviceKey(destination.service)) as Draft;
+    for (const { name, hostname, backends: written } of destination.tlsRoutes) {
+      const backends = written.map((each) => ({ weight: each.weight, target: this.#targetOf(each) }));
+      draft.tlsRoutes.push({ name, hostname, backends, totalWeight: totalWeightOf(backends) });
+    }
+  }
+
+  #liveRoute(destination: Destination, route: CompiledRoute): LiveRoute {
+    const matcher = this.#matcherOf(destination, route);
+    const backends = route.backends.map((backend): LiveBackend => {
+      const target = matcher === null ? `the route ${route.name} is not valid` : this.#targetOf(backend);
+      return { weight: backend.weight, target };
+    });
+    const { match: _, ...compiled } = route;
+    return {
+      ...compiled,
+      matcher: matcher ?? anyRequest,
+      backends,
+      totalWeight: totalWeightOf(backends),
+      policies: [...destination.policies, ...route.policies],
+    };
+  }
+
+  #matcherOf(destination: Destination, route: CompiledRoute): RouteMatcher | null {
+    try {
+      return new RouteMatcher(route.match);
+    } catch (error) {
+      const where = `route ${route.name} of ${serviceKey(destination.service)}`;
+      this.problems.push(`Cannot use ${where}: ${(error as Error).message}`);
+      return null;
+    }
+  }
+
+  #targetOf(backend: CompiledBackend): LiveBackend["target"] {
+    if (backend.invalid !== null) return backend.invalid;
+    const key = serviceKey(backend.service);
+    const destination = this.#drafts.get(key);
+    if (destination === undefined) return `the service ${key} is not known here`;
+    if (backend.subset === null) return { destination, balancer: destination.whole };
+    const balancer = destination.subsets.get(backend.subset);
+    return balancer === undefined
+      ? `the service ${key} has no subset ${backend.subset}`
+      : { destination, balancer };
+  }
+}
+
+function sameAddress(a: Endpoint, b: Endpoint): boolean {
+  return a.address === b.address && a.port === b.port && a.node === b.node;
+}
+
+function hasLabels(endpoint: LiveEndpoint, labels: Readonly<Record<string, string>>): boolean {
+  return Object.entries(labels).every(([name, value]) => endpoint.endpoint.labels[name] === value);
+}
+
+/** The route of a service that has none: everything goes to the service itself. */
+function unrouted(destination: LiveDestination, policies: readonly PolicyBinding[]): LiveRoute {
+  return {
+    name: "",
+    matcher: anyRequest,
+    backends: [{ weight: 1, target: { destination, balancer: destination.whole } }],
+    totalWeight: 1,
+    requestTimeoutMs: null,
+    idempotent: false,
+    policies,
+  };
+}
+
+/** Connections to other machines. */
+export function poolsOf(state: ProxyState): Pool[] {
+  return [...state.destinations.values()].flatMap((destination) =>
+    [...destination.endpoints.values()].flatMap(({ pools }) => [
+      ...pools.shared.values(),
+      ...pools["http/1.1"].values(),
+    ]),
+  );
+}
+
+/** Those of the old state that the new one does not carry on. */
+export function abandonedPools(old: ProxyState, next: ProxyState): Pool[] {
+  const kept = new Set(poolsOf(next));
+  return poolsOf(old).filter((pool) => !kept.has(pool));
+}

@@ -1,0 +1,98 @@
+/** Active health of a local app: an HTTP path or a TCP connect, now and then. Ready at the first success, unready after two failures in a row. */
+import { socketAddress } from "../../base/socket_address.ts";
+import type { Clock, Net, Socket, SocketHandler, Timer } from "../../../runtime/contract.ts";
+import { limits } from "../../model/limits.ts";
+
+export interface ProbeOptions {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly host: string;
+  readonly port: number;
+  /** null: a connect is enough. */
+  readonly path: string | null;
+  readonly everyMs: number;
+  readonly changed: (ready: boolean, detail: string) => void;
+}
+
+const failuresToUnready = 2;
+
+export class Probe {
+  ready = false;
+  #failures = 0;
+  #timer: Timer | null = null;
+  #closed = false;
+
+  constructor(readonly options: ProbeOptions) {
+    this.#probe();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #probe(): void {
+    const { net, clock, host, port, path } = this.options;
+    let settled = false;
+    let open: Socket | null = null;
+    const settle = (problem: string | null): void => {
+      if (settled) return;
+      settled = true;
+      limit.cancel();
+      open?.destroy();
+      this.#settled(problem);
+    };
+    const limit = clock.after(
+      limits.probeTimeoutMs,
+      () => settle(`no answer within ${limits.probeTimeoutMs} ms`),
+      true,
+    );
+    net.connect(
+      { host, port, timeoutMs: limits.probeTimeoutMs },
+      {
+        opened: (socket): SocketHandler => {
+          open = socket;
+          if (path === null) settle(null);
+          else
+            socket.write(
+              new TextEncoder().encode(
+                `GET ${path} HTTP/1.1\r\nhost: ${socketAddress(host, port)}\r\nuser-agent: heddle-probe\r\nconnection: close\r\n\r\n`,
+              ),
+            );
+          return {
+            data: (chunk) =>
+              settle(problemOf(new TextDecoder("latin1").decode(chunk.subarray(0, 32)), path ?? "")),
+            drain() {},
+            end: () => settle("the app closed the connection without an answer"),
+            close: () => settle("the app closed the connection without an answer"),
+          };
+        },
+        failed: (error) => settle(error.message),
+      },
+    );
+  }
+
+  #settled(problem: string | null): void {
+    if (this.#closed) return;
+    const { clock, everyMs, changed } = this.options;
+    this.#failures = problem === null ? 0 : this.#failures + 1;
+    if (problem === null && !this.ready) {
+      this.ready = true;
+      changed(true, "the app answers");
+    } else if (problem !== null && this.ready && this.#failures >= failuresToUnready) {
+      this.ready = false;
+      changed(false, problem);
+    }
+    // An app that is not well is looked at more often, so that it is back soon.
+    const pauseMs =
+      this.ready && this.#failures === 0 ? everyMs : Math.min(everyMs, limits.probeUnwellEveryMs);
+    this.#timer = clock.after(pauseMs, () => this.#probe(), true);
+  }
+}
+
+/** 2xx and 3xx are well. */
+function problemOf(head: string, path: string): string | null {
+  const status = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1];
+  if (status === undefined) return `${path} was not answered in HTTP`;
+  return status.startsWith("2") || status.startsWith("3") ? null : `${path} was answered ${status}`;
+}
