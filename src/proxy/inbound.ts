@@ -11,29 +11,23 @@ import type {
 } from "../http/exchange.ts";
 import type { Shard } from "../http/shard.ts";
 import { fitsStream, passesUpgrade } from "../http/upgrade.ts";
-import { grpcCode } from "../model/grpc_code.ts";
 import { takesRequests } from "../model/service.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { Recorder } from "../telemetry/record.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { readSlashes } from "../wire/target.ts";
+import type { CallSink } from "./attempt/http_attempts.ts";
 import { decideAccess } from "./guard/access.ts";
 import { callerField, heddleFields } from "./fields/heddle_fields.ts";
 import { CallRecord } from "./record/call_record.ts";
 import type { Caller, InboundService, LocalApp } from "./state/live_service.ts";
-import { streamOf, type StreamKind } from "./answer/open_streams.ts";
+import { noteGrpcStatus, noteStream } from "./answer/notes.ts";
+import type { StreamKind } from "./answer/open_streams.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
-
-/** Takes the answer; hears first where the body of the request goes. Then either `failed` or the answer ends it. */
-export interface CallSink extends ResponseSink {
-  started(stream: ClientStream): void;
-  /** Body bytes of the request so far. */
-  readonly bytesSent: number;
-}
 
 export interface InboundCallOptions {
   readonly shard: Shard;
@@ -160,22 +154,17 @@ export class InboundCall implements ResponseSink, Taker {
   }
 
   head(head: ResponseHead): void {
-    const { sink, shard } = this.options;
+    const { sink, shard, service } = this.options;
     this.#record.status = head.status;
     this.#record.firstByteMs = shard.clock.now();
     this.#grpc = isGrpc(head.fields);
     if (this.#grpc) this.#grpcHead = head.fields.get("grpc-status") ?? "";
-    this.#noteStream(head);
+    if (this.#grpc || head.tunnel || head.contentLength < 0) {
+      const { upgrade } = this.#request;
+      const { streams } = service;
+      this.#streamKind = noteStream(this.#record, head, { upgrade, grpc: this.#grpc, streams });
+    }
     sink.head(withoutOwnFields(head));
-  }
-
-  #noteStream(head: ResponseHead): void {
-    const { upgrade } = this.#request;
-    if (head.tunnel) this.#record.upgrade = upgrade ?? "";
-    const kind = streamOf(head, upgrade, this.#grpc);
-    if (kind === null) return;
-    this.#streamKind = kind;
-    this.options.service.streams.opened(kind);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -184,8 +173,7 @@ export class InboundCall implements ResponseSink, Taker {
   }
 
   end(trailers: Fields | null): void {
-    const code = trailers?.get("grpc-status") ?? this.#grpcHead;
-    if (this.#grpc && code !== "") this.#record.grpc = String(grpcCode(code));
+    if (this.#grpc) noteGrpcStatus(this.#record, trailers, this.#grpcHead);
     this.options.sink.end(trailers);
     this.#finish(null);
   }

@@ -6,21 +6,15 @@ import type { Outcome } from "../model/outcome.ts";
 import { takesConnections } from "../model/service.ts";
 import { proxyHeader } from "../wire/proxy_protocol.ts";
 import { CallRecord } from "./record/call_record.ts";
+import type { TcpTaker } from "./attempt/tcp_attempts.ts";
 import { decideAccess } from "./guard/access.ts";
 import { chooseApp, type Caller, type InboundService, type LocalApp } from "./state/live_service.ts";
 import type { NearSide } from "./tunnel/near_side.ts";
 import { outcomes } from "./failure/outcomes.ts";
-import { Pipe, type PipeEnd } from "./tunnel/pipe.ts";
+import { Pipe } from "./tunnel/pipe.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 import { SocketEnd } from "./tunnel/socket_end.ts";
 import { dialOutcome } from "./upstream/dial_outcome.ts";
-
-/** Takes the connection to the app. Exactly one of the two is called, maybe from inside. */
-export interface TcpTaker {
-  /** Makes the pipe that `far` is an end of. */
-  opened(far: PipeEnd): void;
-  failed(outcome: Outcome): void;
-}
 
 export interface InboundTcpOptions {
   readonly parts: ProxyParts;

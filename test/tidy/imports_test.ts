@@ -28,13 +28,28 @@ const contract = "runtime/contract.ts";
 /** A macro: it runs while the program is compiled and leaves a text behind. */
 const embedding = "compile/embed.ts";
 /**
- * Folders of the proxy. Stages of a request: only inbound.ts, outbound.ts and their like know their order.
+ * The stages of a request, which are folders of the proxy, with those of the others that each may use. Only the files that stand beside
+ * them (outbound.ts, inbound.ts and their like) know their order.
  */
-const stages: ReadonlySet<string> = new Set([
-  ...["accept", "listen", "find", "guard", "route", "attempt", "balance", "upstream", "answer", "tunnel"],
+const stages: Readonly<Record<string, readonly string[]>> = {
+  listen: [],
+  find: [],
+  guard: ["rewrite"],
+  route: [],
+  policy: [],
+  rewrite: [],
+  balance: [],
+  upstream: [],
+  attempt: ["rewrite", "upstream"],
+  deadline: [],
+  answer: [],
+};
+/** What all stages may use, and does not know their order either. */
+const common: ReadonlySet<string> = new Set([
+  ...["state", "share", "fields", "failure", "record", "tunnel", "drain"],
 ]);
-/** What all stages may use. */
-const common: ReadonlySet<string> = new Set(["share", "fields", "failure", "record", "drain", "state"]);
+/** The ways in: whatever they accept they hand over to the order. */
+const waysIn = "accept";
 
 const sources = readSources("src");
 const adapters = readSources("runtime");
@@ -118,30 +133,26 @@ function proxyFolderOf(path: string): string | null {
   return path.startsWith("src/proxy/") && file !== undefined ? (folder ?? null) : null;
 }
 
-test("a folder of the proxy is a stage of a request, or what all of them use", () => {
+test("a folder of the proxy is a way in, a stage of a request, or what all of them use", () => {
   const folders = sources.map(({ path }) => proxyFolderOf(path)).filter((folder) => folder !== null);
-  expect(folders.filter((folder) => !stages.has(folder) && !common.has(folder))).toEqual([]);
+  const known = new Set([...Object.keys(stages), ...common, waysIn]);
+  expect(new Set(folders)).toEqual(known);
 });
 
-test("stages of the proxy do not know each other", () => {
-  const stageOf = (path: string): string | null => {
-    const folder = proxyFolderOf(path);
-    return folder !== null && stages.has(folder) ? folder : null;
-  };
+test("stages of the proxy do not know each other, but for what is said of them", () => {
   const wrong = faults(sources, (file, target) => {
-    const [from, to] = [stageOf(file.path), stageOf(target)];
-    if (from === null || to === null || from === to) return null;
-    // The first stage hands over to the order, and takes what it accepted with it.
-    return from === "accept" ? null : `${file.path} -> ${target}`;
+    const [from, to] = [proxyFolderOf(file.path), proxyFolderOf(target)];
+    if (from === null || to === null || from === to || !(from in stages)) return null;
+    return common.has(to) || stages[from]?.includes(to) ? null : `${file.path} -> ${target}`;
   });
   expect(wrong).toEqual([]);
 });
 
-test("a stage of the proxy does not know the order, but for the first one", () => {
+test("only the ways into the proxy know the order of its stages", () => {
   const wrong = faults(sources, (file, target) => {
     const folder = proxyFolderOf(file.path);
-    const ordered = target.startsWith("src/proxy/") && proxyFolderOf(target) === null;
-    return folder !== null && folder !== "accept" && ordered ? `${file.path} -> ${target}` : null;
+    const knows = target.startsWith("src/proxy/") && [null, waysIn].includes(proxyFolderOf(target));
+    return folder !== null && folder !== waysIn && knows ? `${file.path} -> ${target}` : null;
   });
   expect(wrong).toEqual([]);
 });

@@ -3,7 +3,8 @@ import type { ClientStream, ResponseHead, ServerExchange } from "../../http/exch
 import type { Buffered } from "../../http/buffered.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { noEdits, type Fields } from "../../wire/fields.ts";
-import { InboundCall, type CallSink } from "../inbound.ts";
+import type { CallSink } from "../attempt/http_attempts.ts";
+import { InboundCall } from "../inbound.ts";
 import { flowField, heddleFields, requestIdField, spokeField } from "../fields/heddle_fields.ts";
 import { answerVia, interimEdits, viaOf, viaOnly } from "../fields/hops.ts";
 import { chooseApp, type Caller } from "../state/live_service.ts";

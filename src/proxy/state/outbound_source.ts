@@ -2,9 +2,12 @@
 import { socketAddress } from "../../base/socket_address.ts";
 import { httpAlpn, outboundTls, sharedAlpn } from "../../identity/tls_options.ts";
 import { limits } from "../../model/limits.ts";
+import type { Outcome } from "../../model/outcome.ts";
 import { serviceKey, type ServiceName } from "../../model/service.ts";
 import type { TlsClientOptions } from "../../../runtime/contract.ts";
 import type { Caller, LiveDestination, LiveEndpoint } from "./live_service.ts";
+import { outcomes } from "../failure/outcomes.ts";
+import type { Forget } from "../find/discovery.ts";
 import { meshService } from "../find/mesh_name.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import type { ProxyState } from "./state.ts";
@@ -16,6 +19,15 @@ const namesMax = 1_000;
 
 /** No key of a service, which has a dot. */
 const unknownService = "unknown";
+
+/** Hears which service a call means: at once, or later where `waits` was told. Exactly one of the other two is called. */
+export interface Seeker {
+  /** All three as `state` has them, which decides everything about the call. */
+  found(called: LiveDestination, caller: Caller, state: ProxyState): void;
+  refuse(outcome: Outcome): void;
+  /** Word of the service is awaited; `service` is what records call it meanwhile. */
+  waits(service: string): void;
+}
 
 /** Streams of shared connections, or connections that take one request at a time. */
 export type PoolKind = "shared" | "http/1.1";
@@ -41,10 +53,23 @@ export class OutboundSource {
     return this.#caller;
   }
 
-  /** The service that is meant, its name while it is not known, null when it can be none. Call `callerIn` before. */
-  find(state: ProxyState, authority: string): LiveDestination | ServiceName | null {
-    const known = this.#byAuthority.get(authority);
-    if (known !== undefined) return known;
+  /** Finds the service that an authority means. Returns what ends the wait, where word of the service has to be awaited. */
+  seek(authority: string, seeker: Seeker): Forget | null {
+    const { state } = this.parts;
+    const caller = state === null ? null : this.callerIn(state);
+    if (state === null || caller === null) {
+      seeker.refuse(state === null ? outcomes.noSnapshot() : outcomes.noIdentity(this.key));
+      return null;
+    }
+    const known = this.#byAuthority.get(authority) ?? this.#look(state, authority);
+    if (known === null) seeker.refuse(outcomes.noName(authority));
+    else if ("name" in known) return this.#await(serviceKey(known), seeker);
+    else seeker.found(known, caller, state);
+    return null;
+  }
+
+  /** The service, its name while it is not known, null when it can be none. */
+  #look(state: ProxyState, authority: string): LiveDestination | ServiceName | null {
     const name = this.only ?? meshService(authority, this.service.namespace);
     if (name === null) return null;
     const found = state.destinations.get(serviceKey(name));
@@ -53,9 +78,19 @@ export class OutboundSource {
     return found;
   }
 
-  /** What records call a service that no snapshot has: names that apps make up are no labels. */
-  labelOf(unknownKey: string): string {
-    return this.only === null ? unknownService : unknownKey;
+  /** The state that has the service decides all. */
+  #await(key: string, seeker: Seeker): Forget | null {
+    const { parts } = this;
+    // Names that apps make up are no labels.
+    seeker.waits(this.only === null ? unknownService : key);
+    return parts.discovery.find(key, this.key, (absence) => {
+      const { state } = parts;
+      const found = absence === null ? state?.destinations.get(key) : undefined;
+      if (state === null || found === undefined) return seeker.refuse(absence ?? outcomes.noService(key));
+      const caller = this.callerIn(state);
+      if (caller === null) seeker.refuse(outcomes.noIdentity(this.key));
+      else seeker.found(found, caller, state);
+    });
   }
 
   /** Connections of this caller to that endpoint. */

@@ -3,6 +3,9 @@ import type { Mutant } from "../mutant.ts";
 
 const faults = ["test/unit/proxy/faults_test.ts"];
 const outbound = "src/proxy/outbound.ts";
+const attempts = "src/proxy/attempt/attempts.ts";
+const httpAttempts = "src/proxy/attempt/http_attempts.ts";
+const leaving = "src/proxy/rewrite/leaving.ts";
 const inbound = "src/proxy/inbound.ts";
 const budget = "src/proxy/balance/retry_budget.ts";
 const body = "src/proxy/attempt/request_body.ts";
@@ -11,14 +14,14 @@ const routes = ["test/unit/proxy/route", "test/unit/proxy/faults_test.ts"];
 export const pipeline: readonly Mutant[] = [
   {
     fault: "a POST is sent again",
-    file: outbound,
-    find: 'if (outcome.repeat === "idempotent" && !this.#isIdempotent()) return false;',
+    file: attempts,
+    find: 'if (outcome.repeat === "idempotent" && !idempotent) return false;',
     replace: "",
     suites: faults,
   },
   {
     fault: "what must not be repeated is repeated",
-    file: outbound,
+    file: attempts,
     find: 'if (outcome.repeat === "no" || ',
     replace: "if (",
     suites: faults,
@@ -60,35 +63,35 @@ export const pipeline: readonly Mutant[] = [
   },
   {
     fault: "there is no end of attempts",
-    file: outbound,
+    file: attempts,
     find: "this.#tried.length + 1 >= limits.attemptsMax",
     replace: "false",
     suites: faults,
   },
   {
     fault: "a body that was not kept is sent again",
-    file: outbound,
-    find: "!this.#body.replayable || ",
-    replace: "",
+    file: httpAttempts,
+    find: "idempotent, replayable && !exchange.finished",
+    replace: "idempotent, !exchange.finished",
     suites: faults,
   },
   {
     fault: "retries cost nothing",
-    file: outbound,
+    file: attempts,
     find: "if (budget.take(this.source.parts.shard.clock.now())) return true;",
     replace: "return true;",
     suites: faults,
   },
   {
     fault: "that the retries are used up is told nowhere",
-    file: outbound,
-    find: "    this.#budgetSpent = true;\n",
+    file: attempts,
+    find: "    this.budgetSpent = true;\n",
     replace: "",
     suites: faults,
   },
   {
     fault: "another attempt goes to the endpoint that failed",
-    file: outbound,
+    file: attempts,
     find: "this.#tried = [...this.#tried, endpoint];",
     replace: "this.#tried = [...this.#tried, endpoint].slice(0, 0);",
     suites: faults,
@@ -96,36 +99,36 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "the timeout of a route is ignored",
     file: outbound,
-    find: "      : route.requestTimeoutMs;\n",
-    replace: "      : null;\n",
+    find: "begin(record.startedMs, route.requestTimeoutMs, callerMs)",
+    replace: "begin(record.startedMs, null, callerMs)",
     suites: faults,
   },
   {
     fault: "a backend that is not valid is called",
     file: outbound,
-    find: 'if (typeof target === "string") return this.#refuse(outcomes.badBackend(route.name, target));',
+    find: 'if (typeof target === "string") this.refuse(outcomes.badBackend(name, target));',
     replace:
-      'if (typeof target === "string") return this.#lead({ destination: this.#admitted as LiveDestination, balancer: (this.#admitted as LiveDestination).whole }, 0);',
+      'if (typeof target === "string") this.#lead({ destination: this.called as LiveDestination, balancer: (this.called as LiveDestination).whole });',
     suites: faults,
   },
   {
     fault: "a request that no route matches goes to the service",
     file: outbound,
-    find: "if (route === null) return this.#refuse(outcomes.noRoute(destination.key, method, record.path));",
-    replace: "if (route === null) return this.#takeBackend(destination.routes[0] as LiveRoute);",
+    find: "if (route === null) return this.refuse(outcomes.noRoute(called.key, method, record.path));",
+    replace: "if (route === null) return this.#chooseBackend(called.routes[0] as LiveRoute);",
     suites: ["test/unit/proxy/policy_decisions_test.ts", "test/unit/proxy/pipeline_test.ts"],
   },
   {
     fault: "an answer that was cut short looks whole",
-    file: outbound,
-    find: "      this.#endAttempt();\n      breakOff(this.exchange, outcome, this.#endsByStatus);",
-    replace: "      this.#endAttempt();\n      this.exchange.end(null);",
+    file: httpAttempts,
+    find: "      this.endAttempt();\n      this.answer.abort(outcome);",
+    replace: "      this.endAttempt();\n      this.answer.end(null);",
     suites: faults,
   },
   {
     fault: "a timeout is no attempt",
-    file: outbound,
-    find: "if (this.#endpoint !== null) this.#noteFailure(outcome);",
+    file: attempts,
+    find: "if (this.endpoint !== null) this.#noteFailure(outcome);",
     replace: "",
     suites: faults,
   },
@@ -145,36 +148,36 @@ export const pipeline: readonly Mutant[] = [
   },
   {
     fault: "an app is told what its client says of the caller",
-    file: outbound,
-    find: "      remove: [...(foreign ?? []), ...policy.remove],",
-    replace: "      remove: [...policy.remove],",
+    file: leaving,
+    find: "    remove: [...(foreign ?? []), ...policy.remove],",
+    replace: "    remove: [...policy.remove],",
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },
   {
     fault: "header edits of policies are dropped",
-    file: outbound,
-    find: "    this.#policyEdits = edits;\n",
+    file: leaving,
+    find: "    this.#policy = edits;\n",
     replace: "",
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },
   {
     fault: "a path that a policy wrote is dropped",
-    file: outbound,
-    find: "    this.#newTarget = target;\n",
+    file: leaving,
+    find: "    this.target = target;\n",
     replace: "",
     suites: ["test/unit/proxy/policy_decisions_test.ts", "test/unit/proxy/pipeline_test.ts"],
   },
   {
     fault: "a failed answer counts as a good one for the endpoint",
-    file: outbound,
+    file: attempts,
     find: 'if (failure !== null && failure.side === "upstream") load.failed(nowMs);',
     replace: "if (failure !== null) load.answered(0, nowMs);",
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },
   {
     fault: "an endpoint that cannot be reached is not remembered",
-    file: outbound,
-    find: '    if (outcome.side === "upstream") this.#endpoint?.load.failed(nowMs);\n',
+    file: attempts,
+    find: '    if (outcome.side === "upstream") this.endpoint?.load.failed(nowMs);\n',
     replace: "",
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },

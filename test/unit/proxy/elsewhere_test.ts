@@ -133,6 +133,7 @@ describe("a connection of TLS that a route leads to another service", () => {
     const mesh = await meshOf();
     mesh.planes.machine("b").credentials.set("vault.default", await mesh.planes.issue("other"));
     await connectTls(mesh);
+    await mesh.net.pass(limits.retryBackoffMs + 1);
     expect(outbound(mesh)[0]).toMatchObject({ destinationId: "", outcome: { flag: "ID" } });
   });
 });

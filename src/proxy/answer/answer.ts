@@ -1,0 +1,120 @@
+/**
+ * The answer of one outbound exchange, on its way to whoever called: from an app, from a policy, or from heddle itself. All of it
+ * passes here, so that what looks at answers, or makes them wait, has one place. It notes in the record what it turns out to be.
+ */
+import type { ResponseHead, ServerExchange } from "../../http/exchange.ts";
+import type { Outcome } from "../../model/outcome.ts";
+import type { PolicyVerdict } from "../../policy/chain.ts";
+import { noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
+import { outcomes } from "../failure/outcomes.ts";
+import { answerOfPolicy, breakOff, rescue } from "../failure/rescue.ts";
+import { failureFields } from "../fields/heddle_fields.ts";
+import { allowedMethods, interimEdits } from "../fields/hops.ts";
+import type { CallRecord } from "../record/call_record.ts";
+import { noteGrpcStatus, noteStream } from "./notes.ts";
+import type { OpenStreams, StreamKind } from "./open_streams.ts";
+
+export class Answer {
+  /** Valid until the stream that it came on ends. */
+  #head: ResponseHead | null = null;
+  /** What it turned out to be, while it is open. */
+  #streamKind: StreamKind | null = null;
+  /** Of the service that was called. */
+  #streams: OpenStreams | null = null;
+
+  constructor(
+    readonly exchange: ServerExchange,
+    readonly record: CallRecord,
+    /** What heddle adds to it. */
+    readonly edits: FieldEdits,
+    /** The caller speaks gRPC. */
+    readonly grpc: boolean,
+  ) {}
+
+  /** Its head has gone to the caller: nothing else can be said. */
+  get begun(): boolean {
+    return this.#head !== null;
+  }
+
+  /** It may be silent as long as it likes; one of gRPC before its head too, because that comes with the first message. */
+  get maySilent(): boolean {
+    return this.grpc || this.#streamKind !== null || this.#head?.tunnel === true;
+  }
+
+  informational(status: number, fields: Fields): void {
+    this.exchange.inform(status, fields, interimEdits(fields));
+  }
+
+  /** `failure`: it is the other proxy's own, and says what failed. */
+  begin(head: ResponseHead, failure: Outcome | null, nowMs: number, streams: OpenStreams | null): void {
+    const { record, exchange, grpc } = this;
+    this.#head = head;
+    this.#streams = streams;
+    record.status = head.status;
+    record.outcome = failure;
+    record.firstByteMs = nowMs;
+    if (grpc || head.tunnel || head.contentLength < 0) {
+      const { upgrade } = exchange.request;
+      this.#streamKind = noteStream(record, head, { upgrade, grpc, streams });
+    }
+    const remove = failure === null ? head.nominated : [...failureFields, ...(head.nominated ?? [])];
+    const edits = remove === null ? this.edits : { ...this.edits, remove };
+    exchange.respond(head.status, head.fields, edits, head.contentLength, head.whole);
+  }
+
+  /** False: enough for now. */
+  data(bytes: Uint8Array, start: number, end: number): boolean {
+    this.record.bytesOut += end - start;
+    return this.exchange.write(bytes, start, end);
+  }
+
+  /** Before its head goes out of use. */
+  end(trailers: Fields | null): void {
+    if (this.grpc) noteGrpcStatus(this.record, trailers, this.#head?.fields.get("grpc-status") ?? "");
+    this.exchange.end(trailers);
+  }
+
+  /** It cannot be completed, and the caller must notice. */
+  abort(outcome: Outcome): void {
+    breakOff(this.exchange, outcome, this.#endsByStatus);
+  }
+
+  /** It can still be ended by trailers. */
+  get #endsByStatus(): boolean {
+    const head = this.#head;
+    return this.grpc && head !== null && head.contentLength < 0 && !head.tunnel;
+  }
+
+  // ---------------------------------------------------------------------------------------- those of heddle itself
+
+  refuse(outcome: Outcome): void {
+    this.record.status = outcome.status;
+    rescue(this.exchange, outcome, this.record.requestId, false);
+  }
+
+  /** What a policy answers. Returns what the record says of it: null where nothing was denied. */
+  give(verdict: Extract<PolicyVerdict, { do: "respond" }>): Outcome | null {
+    const { record } = this;
+    const { status, policy } = verdict;
+    const denial = status < 400 ? null : outcomes.policyDenied(policy, record.service, status);
+    record.status = status;
+    answerOfPolicy(this.exchange, verdict, denial, record.requestId);
+    return denial;
+  }
+
+  /** To OPTIONS that ends here. Returns what the record says of it: nothing failed. */
+  giveMethods(): null {
+    const { exchange, edits } = this;
+    this.record.status = 200;
+    const set = [...edits.set, "allow", allowedMethods];
+    exchange.respond(200, null, { remove: edits.remove, set, add: noEdits.add }, 0);
+    exchange.end(null);
+    return null;
+  }
+
+  /** The exchange is over. */
+  close(): void {
+    if (this.#streamKind !== null) this.#streams?.closed(this.#streamKind);
+    this.#streamKind = null;
+  }
+}

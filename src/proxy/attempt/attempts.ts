@@ -1,0 +1,143 @@
+/**
+ * The attempts of one call, whatever it speaks: which endpoint is next, whether there is another one and when, and what the record,
+ * the metrics and the load of the endpoint hear of each. How one is made is the business of whoever extends it.
+ */
+import type { Timer } from "../../../runtime/contract.ts";
+import { limits } from "../../model/limits.ts";
+import type { Outcome } from "../../model/outcome.ts";
+import { outcomes } from "../failure/outcomes.ts";
+import type { CallRecord } from "../record/call_record.ts";
+import type { LiveEndpoint, Target } from "../state/live_service.ts";
+import type { OutboundSource } from "../state/outbound_source.ts";
+
+const nothingTried: readonly LiveEndpoint[] = [];
+
+export abstract class Attempts {
+  /** Where they go, once that is known. */
+  target: Target | null = null;
+  /** Of the attempt under way; null between attempts. */
+  endpoint: LiveEndpoint | null = null;
+  /** Another one would have been made, but for the budget. */
+  budgetSpent = false;
+  #tried: readonly LiveEndpoint[] = nothingTried;
+  #cause: "first" | "connect" | "reset" = "first";
+  #beganMs = 0;
+  #backoff: Timer | null = null;
+
+  constructor(
+    readonly source: OutboundSource,
+    readonly record: CallRecord,
+  ) {}
+
+  /** Attempts before the one under way. */
+  get made(): number {
+    return this.#tried.length;
+  }
+
+  /** Makes the first one. Retries are granted by the service that `target` leads to, and its requests earn them. */
+  first(target: Target, nowMs: number): void {
+    this.target = target;
+    target.destination.budget.request(nowMs);
+    this.#begin(nowMs);
+  }
+
+  /** Makes one. It ends in `succeeded` and later `endAttempt`, or in `repeat` or `fail`. */
+  protected abstract make(endpoint: LiveEndpoint, nowMs: number): void;
+  /** There is no endpoint to try. */
+  protected abstract noEndpoint(outcome: Outcome): void;
+  /** Gives back what the attempt under way holds. */
+  protected abstract letGo(): void;
+
+  /** A connection stands whose certificate said whom it leads to. */
+  protected reached(): void {
+    this.record.destinationId = (this.target as Target).destination.destination.spiffeId;
+  }
+
+  /** It was answered: there is no further attempt. `failure`: what the answer itself says has failed. */
+  protected succeeded(failure: Outcome | null, nowMs: number): void {
+    this.#note(failure === null ? "ok" : failure.flag, nowMs);
+    const { load } = this.endpoint as LiveEndpoint;
+    if (failure !== null && failure.side === "upstream") load.failed(nowMs);
+    else load.answered(nowMs - this.#beganMs, nowMs);
+  }
+
+  /**
+   * Whether another attempt is safe, possible and within the budget. Takes from the budget when it is. `idempotent`: the call may
+   * happen twice; `whole`: all of it can be sent again.
+   */
+  protected mayRepeat(outcome: Outcome, idempotent: boolean, whole: boolean): boolean {
+    if (outcome.repeat === "no" || this.#tried.length + 1 >= limits.attemptsMax) return false;
+    if (outcome.repeat === "idempotent" && !idempotent) return false;
+    if (!whole) return false;
+    const { budget } = (this.target as Target).destination;
+    if (budget.take(this.source.parts.shard.clock.now())) return true;
+    this.budgetSpent = true;
+    return false;
+  }
+
+  /** The attempt failed, and another one was granted: at another endpoint at once, at the only one after a moment. */
+  protected repeat(outcome: Outcome): void {
+    const endpoint = this.endpoint as LiveEndpoint;
+    this.#noteFailure(outcome);
+    this.endAttempt();
+    this.#cause = outcome.flag === "UF" ? "connect" : "reset";
+    this.#tried = [...this.#tried, endpoint];
+    const { shard, random } = this.source.parts;
+    if ((this.target as Target).balancer.endpoints.length > 1) return this.#begin(shard.clock.now());
+    this.#backoff = shard.clock.after(limits.retryBackoffMs * random.unit(), () => this.#beginLater());
+  }
+
+  /** The attempt failed, if one was under way, and it was the last. Returns what is told of it. */
+  protected fail(outcome: Outcome): Outcome {
+    if (this.endpoint !== null) this.#noteFailure(outcome);
+    this.endAttempt();
+    return this.budgetSpent ? outcomes.noBudget(outcome, this.record.service) : outcome;
+  }
+
+  /** The attempt is over, and there is no further one. */
+  protected endAttempt(): void {
+    this.endpoint?.load.ended();
+    this.endpoint = null;
+    this.#backoff?.cancel();
+    this.letGo();
+  }
+
+  #begin(nowMs: number): void {
+    const { destination, balancer } = this.target as Target;
+    const endpoint = balancer.pick(this.#tried, nowMs);
+    if (endpoint === null) return this.noEndpoint(outcomes.noEndpoint(destination));
+    const { record } = this;
+    const isHere = endpoint.here !== null;
+    this.endpoint = endpoint;
+    this.#beganMs = nowMs;
+    endpoint.load.started();
+    record.endpoint = endpoint.endpoint.id;
+    record.tls = !isHere;
+    // What is here is this very machine's; whom a connection reaches is known once it stands.
+    record.destinationId = isHere ? destination.destination.spiffeId : "";
+    this.make(endpoint, nowMs);
+  }
+
+  #beginLater(): void {
+    const { shard } = this.source.parts;
+    this.#backoff = null;
+    shard.enter();
+    this.#begin(shard.clock.now());
+    shard.leave();
+  }
+
+  #noteFailure(outcome: Outcome): void {
+    const nowMs = this.source.parts.shard.clock.now();
+    this.#note(outcome.flag, nowMs);
+    if (outcome.side === "upstream") this.endpoint?.load.failed(nowMs);
+  }
+
+  /** `result`: `ok`, or the flag of what failed. The one that is first and good needs no words in the record. */
+  #note(result: string, nowMs: number): void {
+    const { record } = this;
+    this.source.parts.recorder.attempt(record.service, this.#cause, result);
+    if (result === "ok" && this.#tried.length === 0) return;
+    const attempt = { endpoint: record.endpoint, ms: nowMs - this.#beganMs, result };
+    record.attempts = [...record.attempts, attempt];
+  }
+}

@@ -1,0 +1,62 @@
+/** Asks the policies of a route about a request, which waits for what they decide. */
+import type { ClientWatch, ServerExchange } from "../../http/exchange.ts";
+import type { Outcome } from "../../model/outcome.ts";
+import type { PolicyVerdict } from "../../policy/chain.ts";
+import type { NormalTarget } from "../../wire/target.ts";
+import type { CallRecord } from "../record/call_record.ts";
+import type { LiveDestination, LiveRoute } from "../state/live_service.ts";
+import type { ProxyParts } from "../state/proxy_parts.ts";
+import type { PolicyReach } from "../state/policy_reach.ts";
+
+export interface Question {
+  readonly exchange: ServerExchange;
+  readonly record: CallRecord;
+  /** The target as it would leave now; null: as it came. */
+  readonly target: NormalTarget | null;
+  readonly called: LiveDestination;
+  readonly route: LiveRoute;
+  /** What the state in force for the request knows of where decisions may lead. */
+  readonly reach: PolicyReach;
+}
+
+/** Hears the verdict, or that the client had left when it came. */
+export interface Asking extends ClientWatch {
+  /** The exchange is over for another reason: nothing is to be told. */
+  readonly finished: boolean;
+  decided(route: LiveRoute, verdict: PolicyVerdict): void;
+  over(outcome: Outcome): void;
+}
+
+/** The policies go on whether the client leaves or not: until they have decided the request holds its places. */
+export function askPolicies(parts: ProxyParts, question: Question, asking: Asking): void {
+  const { exchange, record, called, route, reach } = question;
+  const { shard, policies } = parts;
+  const { method, authority } = exchange.request;
+  const { target } = question.target ?? exchange.request;
+  // Policies may still read when the client has left and the head is another's.
+  const fields = exchange.request.fields.copy();
+  const { sourceId, requestId } = record;
+  const { service } = called.destination;
+  const call = { method, authority, target, fields, sourceId, service, requestId };
+  const tell = (verdict: PolicyVerdict): void => {
+    exchange.watch(asking);
+    if (exchange.finished) asking.over(leftWhileDeciding);
+    else asking.decided(route, verdict);
+  };
+  exchange.watch(null);
+  const decided = (verdict: PolicyVerdict): void => {
+    shard.enter();
+    record.policies = [...verdict.records];
+    if (!asking.finished) tell(verdict);
+    shard.leave();
+  };
+  policies.evaluate(route.policies, call, decided, reach);
+}
+
+const leftWhileDeciding: Outcome = {
+  flag: "DC",
+  side: "downstream",
+  repeat: "no",
+  status: 499,
+  detail: "the client left while policies decided",
+};

@@ -1,0 +1,154 @@
+/**
+ * What leaves for an endpoint: the request that came, with what routes, policies and heddle itself change of it. What is decided is
+ * kept in one object; what follows from it is pure functions.
+ */
+import type { OutgoingRequest, RequestHead } from "../../http/exchange.ts";
+import { noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
+import { grpcTimeoutMs, grpcTimeoutText } from "../../wire/grpc.ts";
+import { readSlashes, type NormalTarget } from "../../wire/target.ts";
+import {
+  attemptField,
+  flowField,
+  heddleFields,
+  requestIdField,
+  spokeField,
+} from "../fields/heddle_fields.ts";
+import { answerVia, maxForwardsField, viaOf } from "../fields/hops.ts";
+import type { LiveDestination } from "../state/live_service.ts";
+
+/** What heddle adds to every answer. */
+export function answerEdits(requestId: string): FieldEdits {
+  return { remove: noEdits.remove, set: [requestIdField, requestId], add: answerVia };
+}
+
+/** What heddle adds to every attempt of a request that came in this version (`HTTP/1.1`); the same as to its answer where it can be. */
+export function requestEdits(version: string, answer: FieldEdits): FieldEdits {
+  const via = viaOf(version);
+  return via === answer.add ? answer : { remove: answer.remove, set: answer.set, add: via };
+}
+
+/** One request as it leaves: what came, and what was decided about it. */
+export class Leaving {
+  /** Goes on instead of the target that came; null: as it came. */
+  target: NormalTarget | null = null;
+  /** A policy wrote it. */
+  rewritten = false;
+  /** Stands in for an authority that nobody gave. */
+  serverName = "";
+  /** All of it must be over by then, milliseconds after it came; null for no limit. */
+  timeoutMs: number | null = null;
+  #own: FieldEdits;
+  #policy: FieldEdits = noEdits;
+
+  constructor(
+    readonly came: RequestHead,
+    /** What heddle adds to every attempt. */
+    own: FieldEdits,
+  ) {
+    this.#own = own;
+  }
+
+  /** Path of the target, without the query. */
+  get path(): string {
+    return (this.target ?? this.came).path;
+  }
+
+  /** Reads the target as that service does. False: it takes none like it. */
+  readFor(destination: LiveDestination): boolean {
+    const read = targetFor(destination, this.target ?? this.came);
+    if (read !== null && read !== this.came) this.target = read;
+    return read !== null;
+  }
+
+  /** What policies decided of it. */
+  obey({ edits, target }: { readonly edits: FieldEdits; readonly target: NormalTarget | null }): void {
+    this.#policy = edits;
+    if (target === null) return;
+    this.target = target;
+    this.rewritten = true;
+  }
+
+  /** So many further hops are left to it. */
+  limitHops(left: number): void {
+    const { remove, set, add } = this.#own;
+    this.#own = { remove, set: [...set, maxForwardsField, String(left)], add };
+  }
+
+  head(): OutgoingRequest {
+    return leavingHead(this.came, this.target, this.serverName);
+  }
+
+  /** What is left of the deadline for whoever gets it so long after it came; null when it goes on as it came. */
+  grpcTimeout(elapsedMs: number): string | null {
+    return grpcTimeoutLeft(this.came.fields, this.timeoutMs, elapsedMs);
+  }
+
+  /** `more`: pairs of this attempt alone. */
+  fields(more: readonly string[] | null): FieldEdits {
+    return leavingFields(this.came.fields, this.#own, this.#policy, more);
+  }
+}
+
+/** `target` goes on instead of the one that came; null: as it came. `serverName` stands in for an authority that nobody gave. */
+function leavingHead(request: RequestHead, target: NormalTarget | null, serverName: string): OutgoingRequest {
+  if (target === null && request.authority !== "") return request;
+  const { method, fields, nominated, contentLength, upgrade, expectContinue } = request;
+  const authority = request.authority || serverName;
+  const leaving = (target ?? request).target;
+  return { method, target: leaving, authority, fields, nominated, contentLength, upgrade, expectContinue };
+}
+
+/** `own`: what heddle adds to every attempt; `more`: pairs of this attempt alone. Fields of heddle's own names that came stay behind. */
+function leavingFields(
+  came: Fields,
+  own: FieldEdits,
+  policy: FieldEdits,
+  more: readonly string[] | null,
+): FieldEdits {
+  const foreign = heddleFields(came);
+  if (foreign === null && policy === noEdits && more === null) return own;
+  return {
+    remove: [...(foreign ?? []), ...policy.remove],
+    set: [...policy.set, ...own.set, ...(more ?? [])],
+    add: policy.add.length === 0 ? own.add : [...policy.add, ...own.add],
+  };
+}
+
+/**
+ * The pairs that one attempt alone carries; null for none, which is nearly always.
+ * `made`: attempts before it. `grpcTimeout`: what is left of the caller's deadline. `http2`: the far side must learn that the caller
+ * spoke HTTP/2. `flow`: the name of the caller's client, where the far side must tell clients apart.
+ */
+export function attemptFields(
+  made: number,
+  grpcTimeout: string | null,
+  http2: boolean,
+  flow: string | null,
+): string[] | null {
+  if (made === 0 && grpcTimeout === null && !http2 && flow === null) return null;
+  const fields: string[] = [];
+  if (made > 0) fields.push(attemptField, String(made));
+  if (grpcTimeout !== null) fields.push("grpc-timeout", grpcTimeout);
+  if (http2) fields.push(spokeField, "h2");
+  if (flow !== null) fields.push(flowField, flow);
+  return fields;
+}
+
+function grpcTimeoutLeft(came: Fields, timeoutMs: number | null, elapsedMs: number): string | null {
+  if (timeoutMs === null) return null;
+  return grpcTimeoutMs(came) === timeoutMs && elapsedMs < 1 ? null : grpcTimeoutText(timeoutMs - elapsedMs);
+}
+
+/**
+ * A target as that service reads it: routes, policies, rules and the app all see the same path. The same object where it stays as it
+ * is; null when the service takes none like it.
+ */
+function targetFor<Target extends NormalTarget>(
+  { destination }: LiveDestination,
+  target: Target,
+): Target | NormalTarget | null {
+  if (destination.escapedSlashes === "keep") return target;
+  const read = readSlashes(destination.escapedSlashes, target.target);
+  if (read === null) return null;
+  return read.target === target.target ? target : read;
+}
