@@ -40,7 +40,7 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   rewrite: [],
   balance: [],
   upstream: [],
-  attempt: ["rewrite", "upstream"],
+  attempt: ["balance", "rewrite", "upstream"],
   deadline: [],
   answer: [],
 };

@@ -5,6 +5,7 @@
 import type { Timer } from "../../../runtime/contract.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import type { PickFor } from "../balance/strategy.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import type { CallRecord } from "../record/call_record.ts";
 import type { LiveEndpoint, Target } from "../state/live_service.ts";
@@ -12,16 +13,21 @@ import type { OutboundSource } from "../state/outbound_source.ts";
 
 const nothingTried: readonly LiveEndpoint[] = [];
 
-export abstract class Attempts {
+export abstract class Attempts implements PickFor<LiveEndpoint> {
   /** Where they go, once that is known. */
   target: Target | null = null;
   /** Of the attempt under way; null between attempts. */
   endpoint: LiveEndpoint | null = null;
   /** Another one would have been made, but for the budget. */
   budgetSpent = false;
-  #tried: readonly LiveEndpoint[] = nothingTried;
+  /** Those where an attempt failed. */
+  tried: readonly LiveEndpoint[] = nothingTried;
+  /** As balancing sees the call. No document says yet what makes calls belong together, nor where a machine is. */
+  readonly key: string | null = null;
+  readonly zone = "";
   #cause: "first" | "connect" | "reset" = "first";
-  #beganMs = 0;
+  /** When the attempt under way began. */
+  nowMs = 0;
   #backoff: Timer | null = null;
 
   constructor(
@@ -31,7 +37,7 @@ export abstract class Attempts {
 
   /** Attempts before the one under way. */
   get made(): number {
-    return this.#tried.length;
+    return this.tried.length;
   }
 
   /** Makes the first one. Retries are granted by the service that `target` leads to, and its requests earn them. */
@@ -58,7 +64,7 @@ export abstract class Attempts {
     this.#note(failure === null ? "ok" : failure.flag, nowMs);
     const { load } = this.endpoint as LiveEndpoint;
     if (failure !== null && failure.side === "upstream") load.failed(nowMs);
-    else load.answered(nowMs - this.#beganMs, nowMs);
+    else load.answered(nowMs - this.nowMs, nowMs);
   }
 
   /**
@@ -66,7 +72,7 @@ export abstract class Attempts {
    * happen twice; `whole`: all of it can be sent again.
    */
   protected mayRepeat(outcome: Outcome, idempotent: boolean, whole: boolean): boolean {
-    if (outcome.repeat === "no" || this.#tried.length + 1 >= limits.attemptsMax) return false;
+    if (outcome.repeat === "no" || this.tried.length + 1 >= limits.attemptsMax) return false;
     if (outcome.repeat === "idempotent" && !idempotent) return false;
     if (!whole) return false;
     const { budget } = (this.target as Target).destination;
@@ -81,7 +87,7 @@ export abstract class Attempts {
     this.#noteFailure(outcome);
     this.endAttempt();
     this.#cause = outcome.flag === "UF" ? "connect" : "reset";
-    this.#tried = [...this.#tried, endpoint];
+    this.tried = [...this.tried, endpoint];
     const { shard, random } = this.source.parts;
     if ((this.target as Target).balancer.endpoints.length > 1) return this.#begin(shard.clock.now());
     this.#backoff = shard.clock.after(limits.retryBackoffMs * random.unit(), () => this.#beginLater());
@@ -104,12 +110,12 @@ export abstract class Attempts {
 
   #begin(nowMs: number): void {
     const { destination, balancer } = this.target as Target;
-    const endpoint = balancer.pick(this.#tried, nowMs);
+    this.nowMs = nowMs;
+    const endpoint = balancer.pick(this);
     if (endpoint === null) return this.noEndpoint(outcomes.noEndpoint(destination));
     const { record } = this;
     const isHere = endpoint.here !== null;
     this.endpoint = endpoint;
-    this.#beganMs = nowMs;
     endpoint.load.started();
     record.endpoint = endpoint.endpoint.id;
     record.tls = !isHere;
@@ -136,8 +142,8 @@ export abstract class Attempts {
   #note(result: string, nowMs: number): void {
     const { record } = this;
     this.source.parts.recorder.attempt(record.service, this.#cause, result);
-    if (result === "ok" && this.#tried.length === 0) return;
-    const attempt = { endpoint: record.endpoint, ms: nowMs - this.#beganMs, result };
+    if (result === "ok" && this.tried.length === 0) return;
+    const attempt = { endpoint: record.endpoint, ms: nowMs - this.nowMs, result };
     record.attempts = [...record.attempts, attempt];
   }
 }

@@ -64,7 +64,7 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "there is no end of attempts",
     file: attempts,
-    find: "this.#tried.length + 1 >= limits.attemptsMax",
+    find: "this.tried.length + 1 >= limits.attemptsMax",
     replace: "false",
     suites: faults,
   },
@@ -92,8 +92,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "another attempt goes to the endpoint that failed",
     file: attempts,
-    find: "this.#tried = [...this.#tried, endpoint];",
-    replace: "this.#tried = [...this.#tried, endpoint].slice(0, 0);",
+    find: "this.tried = [...this.tried, endpoint];",
+    replace: "this.tried = [...this.tried, endpoint].slice(0, 0);",
     suites: faults,
   },
   {
