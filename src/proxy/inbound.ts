@@ -86,7 +86,8 @@ export class InboundCall implements ResponseSink, Taker {
 
   /** Leads to `started` or `failed` of the sink, maybe from inside. */
   begin(): void {
-    const { service, caller, app } = this.options;
+    const { service, caller, app, recorder } = this.options;
+    recorder.began(this.#record);
     if (!takesRequests(service.local.protocol)) return this.failed(notHttp(service));
     if (service.local.escapedSlashes !== "keep" && !this.#readSlashes())
       return this.failed(outcomes.escapedSlash(service.key));

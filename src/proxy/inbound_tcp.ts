@@ -49,7 +49,7 @@ export class InboundTcp {
 
   begin(taker: TcpTaker): void {
     const { parts, service, app, caller } = this.options;
-    parts.recorder.tcpOpened(this.#record);
+    parts.recorder.began(this.#record);
     const refusal = this.#refusal(service, caller);
     if (refusal !== null) return this.#fail(taker, refusal);
     const { host, port } = app;

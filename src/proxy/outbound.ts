@@ -68,6 +68,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   begin(): void {
+    this.source.parts.recorder.began(this.record);
     this.exchange.watch(this);
     this.#forget = this.source.seek(this.exchange.request.authority, this);
   }

@@ -42,7 +42,7 @@ export function refuseOutboundTcp(
   const { shard, recorder } = source.parts;
   const record = connectionRecord(source, service, near.requestId);
   record.outcome = outcome;
-  recorder.tcpOpened(record);
+  recorder.began(record);
   near.refuse(outcome);
   recorder.finish(record, shard.clock.now());
 }
@@ -68,7 +68,7 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner {
 
   begin(): void {
     const { caller, destination } = this.call;
-    this.source.parts.recorder.tcpOpened(this.record);
+    this.source.parts.recorder.began(this.record);
     if (caller === null) return this.refuse(outcomes.noIdentity(this.source.key));
     this.record.sourceId = caller.spiffeId;
     this.enter(destination);

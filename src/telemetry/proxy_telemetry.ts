@@ -9,6 +9,7 @@ import type { Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
 import { PolicyTelemetry } from "./policy_telemetry.ts";
 import type { AccessVerdict, ExchangeRecord, Recorder } from "./record.ts";
 import { statusLabel } from "./status_label.ts";
+import { UnderWay } from "./under_way.ts";
 
 /** Handles of one direction, service, source and route. */
 interface EdgeHandles {
@@ -47,6 +48,8 @@ export class ProxyTelemetry implements Recorder {
   readonly #policies: PolicyTelemetry;
   readonly limitTripped: (limit: string, listener: string) => void;
   readonly #detected: Resolve<Counter>;
+  /** What is under way now. */
+  readonly underWay = new UnderWay();
   readonly #handles = { inbound: new Edges(), outbound: new Edges() };
 
   constructor(
@@ -102,6 +105,12 @@ export class ProxyTelemetry implements Recorder {
       ["service", "protocol", "by"],
     );
     this.limitTripped = limitTrips(metrics);
+    const open = metrics.gauge("heddle_requests_open", "HTTP exchanges that are under way now.", edge);
+    metrics.collect(() => {
+      metrics.clear("heddle_requests_open");
+      for (const { kind, direction, service, source } of this.underWay)
+        if (kind === "http") open(direction, service, source).add(1);
+    });
   }
 
   finish(record: ExchangeRecord, endedMs: number): void {
@@ -111,9 +120,13 @@ export class ProxyTelemetry implements Recorder {
     if (record.access !== null) this.#accessCounter(record.service, record.access).add(1);
     for (const policy of record.policies) this.#policies.finish(policy, record.service);
     this.accessLog.record(record, endedMs - record.startedMs);
+    this.underWay.remove(record);
   }
 
-  tcpOpened({ direction, service, source }: ExchangeRecord): void {
+  began(record: ExchangeRecord): void {
+    this.underWay.add(record);
+    if (record.kind === "http") return;
+    const { direction, service, source } = record;
     this.#tcpOpened(direction, service, source).add(1);
     this.#tcpOpen(direction, service, source).add(1);
   }

@@ -1,6 +1,6 @@
 /**
- * The one record that every exchange and every opaque connection finishes exactly once: golden metrics, access log line
- * and the evidence for explaining it come from here.
+ * The one record that every exchange and every opaque connection begins and finishes exactly once: golden metrics, access log line
+ * and the evidence for explaining it come from here, and what shows it while it lasts reads it too.
  */
 import type { Outcome } from "../model/outcome.ts";
 
@@ -42,6 +42,9 @@ export interface ExchangeRecord {
   attempts: AttemptRecord[];
   policies: PolicyRecord[];
   access: AccessVerdict | null;
+  /** The recorder's own: what began before and after it and is under way still (`under_way.ts`). */
+  older: ExchangeRecord | null;
+  newer: ExchangeRecord | null;
 }
 
 export interface AttemptRecord {
@@ -79,9 +82,12 @@ export interface AccessVerdict {
 
 /** What a pipeline needs of telemetry. `proxy_telemetry.ts` implements it; handles of hot metrics are resolved once per service. */
 export interface Recorder {
-  /** An opaque connection began. Its record is finished later, with the same service and source. */
-  tcpOpened(record: ExchangeRecord): void;
-  /** Call exactly once per record. `endedMs` is monotonic. */
+  /**
+   * An exchange or an opaque connection began. Call exactly once per record, with what is known so far; the rest is filled in while
+   * it lasts. A connection keeps the service and source that it has now.
+   */
+  began(record: ExchangeRecord): void;
+  /** Call exactly once per record that began. `endedMs` is monotonic. */
   finish(record: ExchangeRecord, endedMs: number): void;
   /** A limit of `model/limits.ts` ended or refused something. */
   limitTripped(limit: string, listener: string): void;

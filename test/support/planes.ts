@@ -38,22 +38,28 @@ export function idOf(service: string): string {
 
 export const openAccess: Access = { otherwise: "allow", deny: [], allow: [] };
 
-/** Keeps every record, in order. */
+/** Keeps every record, in the order in which they finish. */
 export class Records implements Recorder {
   readonly all: ExchangeRecord[] = [];
   readonly limits: string[] = [];
   readonly attempts: string[] = [];
 
+  /** Those that are not finished. */
+  readonly open = new Set<ExchangeRecord>();
+
+  began(record: ExchangeRecord): void {
+    if (this.open.has(record)) throw new Error("A record began twice");
+    this.open.add(record);
+  }
+
   finish(record: ExchangeRecord): void {
-    if (record.kind === "tcp") this.openTcp--;
+    if (!this.open.delete(record)) throw new Error("A record finished that had not begun, or twice");
     this.all.push(record);
   }
 
   /** Opaque connections that are not finished. */
-  openTcp = 0;
-
-  tcpOpened(): void {
-    this.openTcp++;
+  get openTcp(): number {
+    return [...this.open].filter(({ kind }) => kind === "tcp").length;
   }
 
   limitTripped(limit: string): void {

@@ -29,6 +29,8 @@ export function exchangeRecord(change: Partial<ExchangeRecord> = {}): ExchangeRe
     attempts: [],
     policies: [],
     access: null,
+    older: null,
+    newer: null,
     ...change,
   };
 }

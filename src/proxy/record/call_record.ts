@@ -29,6 +29,8 @@ export class CallRecord implements ExchangeRecord {
   attempts: AttemptRecord[] = noAttempts;
   policies: PolicyRecord[] = noPolicies;
   access: AccessVerdict | null = null;
+  older: ExchangeRecord | null = null;
+  newer: ExchangeRecord | null = null;
 
   constructor(
     readonly direction: "inbound" | "outbound",

@@ -211,7 +211,7 @@ for (const door of doors)
         expect(
           [...flags(records), ...flags(mesh.planes.machine("b").records)].every((flag) => flag === "DC"),
         ).toBe(true);
-        expect([mesh.dials[0].held, mesh.dials[1].held, records.openTcp]).toEqual([0, 0, 0]);
+        expect([mesh.dials[0].held, mesh.dials[1].held, records.open.size]).toEqual([0, 0, 0]);
         const destination = destinationOf(mesh, service);
         if (destination === undefined) return;
         const { taken, waiting } = destination.admission;

@@ -117,6 +117,25 @@ describe("a request", () => {
   });
 });
 
+describe("whoever records", () => {
+  for (const machines of [["b"], ["a"]])
+    test(`hears of a call to machine ${machines[0]} on both sides when it begins, and when it ends`, async () => {
+      let answer = (): void => {};
+      const first = (socket: Socket): void => void (answer = () => socket.write(bytesOf(ok)));
+      const mesh = await meshOf({}, { machines, first });
+      const calling = mesh.call();
+      await calling;
+      const open = (): string[] =>
+        mesh.planes.machines.flatMap(({ records }) =>
+          [...records.open].map(({ direction, service, path }) => `${direction} ${service} ${path}`),
+        );
+      expect(open()).toEqual(["outbound web.default /x", "inbound web.default /x"]);
+      answer();
+      await mesh.net.settle();
+      expect(open()).toEqual([]);
+    });
+});
+
 describe("a policy", () => {
   const deciding = (verdict: PolicyVerdict): PolicyChain => ({
     evaluate: (_all, _call, done) => done(verdict),

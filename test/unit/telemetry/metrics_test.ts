@@ -4,6 +4,7 @@ import { AccessLog } from "../../../src/telemetry/access_log.ts";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
 import { policyCpu } from "../../../src/telemetry/policy_telemetry.ts";
 import { ProxyTelemetry } from "../../../src/telemetry/proxy_telemetry.ts";
+import type { ExchangeRecord } from "../../../src/telemetry/record.ts";
 import { exchangeRecord as record } from "../../support/records.ts";
 
 test("a counter is exposed with its labels escaped", () => {
@@ -59,14 +60,36 @@ test("an opaque connection counts as open from its beginning to its end", () => 
   const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write: () => {}, wallMs: () => 0 });
   const telemetry = new ProxyTelemetry(metrics, log);
   const [one, other] = [record({ kind: "tcp" }), record({ kind: "tcp" })];
-  telemetry.tcpOpened(one);
-  telemetry.tcpOpened(other);
+  telemetry.began(one);
+  telemetry.began(other);
   telemetry.finish(one, 1004);
   const labels = 'direction="outbound",service="orders.default",peer="web.default"';
   const text = metrics.expose();
   expect(text).toContain(`heddle_tcp_connections_opened_total{${labels}} 2`);
   expect(text).toContain(`heddle_tcp_open{${labels}} 1`);
   expect(text).toContain(`heddle_tcp_connections_closed_total{${labels},tls="true",reason="done"} 1`);
+});
+
+test("what is under way is counted until it ends, in whatever order, and known by what it has become since it began", () => {
+  const metrics = new Metrics();
+  const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write: () => {}, wallMs: () => 0 });
+  const telemetry = new ProxyTelemetry(metrics, log);
+  const all = [1, 2, 3].map(() => record({ service: "" }));
+  for (const each of all) telemetry.began(each);
+  telemetry.began(record({ kind: "tcp" }));
+  for (const each of all) each.service = "orders.default";
+  const open = (): string | undefined =>
+    /^heddle_requests_open\{direction="outbound",service="orders.default",peer="web.default"\} (\d)$/m.exec(
+      metrics.expose(),
+    )?.[1];
+  expect(open()).toBe("3");
+  const [first, middle, last] = all as [ExchangeRecord, ExchangeRecord, ExchangeRecord];
+  telemetry.finish(middle, 1004);
+  expect([...telemetry.underWay].slice(0, 2)).toEqual([first, last]);
+  telemetry.finish(first, 1004);
+  expect(open()).toBe("1");
+  telemetry.finish(last, 1004);
+  expect(open()).toBeUndefined();
 });
 
 test("each evaluation of a policy is counted with its time, and one that failed by what failed", () => {

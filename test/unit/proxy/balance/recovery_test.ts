@@ -1,7 +1,8 @@
 /** A slow instance among others, in simulated time: it is spared while it is slow, and has its share soon after it recovered. */
 import { describe, expect, test } from "bun:test";
-import { Balancer, type Candidate } from "../../../../src/proxy/balance/balancer.ts";
+import { Balancer } from "../../../../src/proxy/balance/balancer.ts";
 import { EndpointLoad } from "../../../../src/proxy/balance/endpoint_load.ts";
+import type { Candidate } from "../../../../src/proxy/balance/strategy.ts";
 import { seeded } from "../../../support/chance.ts";
 
 const recoversMs = 20_000;
@@ -29,7 +30,7 @@ function sharesOf(perSecond: number, usualMs: number, slowMs: number): Shares {
       at.load.answered(overMs - beganMs, overMs);
       at.load.ended();
     }
-    const at = balancer.pick([], nowMs) as Candidate;
+    const at = balancer.pick({ key: null, zone: "", tried: [], nowMs }) as Candidate;
     const isSlow = at === endpoints[0];
     const phase = nowMs < recoversMs ? "slow" : nowMs >= backMs ? "recovered" : null;
     if (phase !== null) {

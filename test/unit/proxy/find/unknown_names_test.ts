@@ -45,7 +45,7 @@ test(
       const refused = connectByName(caller.port("caller"), `bogus-${from}.mesh:80`);
       await expect(refused).rejects.toThrow("HTTP/1.1 404 ");
       for (const record of await caller.records.until(count + 1)) {
-        if (record.kind === "tcp") telemetry.tcpOpened(record);
+        telemetry.began(record);
         telemetry.finish(record, record.startedMs);
       }
       caller.records.all.length = 0;
