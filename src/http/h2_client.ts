@@ -9,7 +9,8 @@ import type { FieldEdits } from "../wire/fields.ts";
 import { errorCodes, errorName, maxInt31, prefaceText } from "../wire/h2/frames.ts";
 import type { ClientConnection, ClientStream, OutgoingRequest, ResponseSink } from "./exchange.ts";
 import { Http2Call, type CallWire } from "./h2_call.ts";
-import { codeOf, Http2Connection, type Http2Options } from "./h2_connection.ts";
+import { codeOf, Http2Connection } from "./h2_connection.ts";
+import type { Http2Options } from "./h2_link.ts";
 import type { Http2Stream } from "./h2_stream.ts";
 
 /** A reset is not early any more, however long the head of its stream was under way. */
@@ -48,7 +49,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
     socket: Socket,
     readonly options: Http2ClientOptions,
   ) {
-    super(socket, options, false, options.onLimit);
+    super(socket, options, false);
     this.output.text(prefaceText);
     this.writer.opening(this.profile, false);
   }

@@ -1,87 +1,49 @@
 /**
- * What both sides of an HTTP/2 connection share (RFC 9113): its socket, what each frame leads to, its streams, and its end. Which
- * frames may come is the law of `FrameRules`, time is watched by `ConnectionWatch`, what a header block means is the side's
- * business. Streams say when they are done.
+ * What both sides of an HTTP/2 connection share (RFC 9113): what each frame leads to, and its streams. Which frames may come is the
+ * law of `FrameRules`, its end and what time does is that of `Http2Link`, and what a header block means is the side's business.
+ * Streams say when they are done.
  */
-import type { Socket, SocketError, SocketHandler } from "../../runtime/contract.ts";
+import type { Socket } from "../../runtime/contract.ts";
 import { joined, latin1 } from "../base/bytes.ts";
-import { WheelEntry } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import type { Fields } from "../wire/fields.ts";
 import { BlockReader } from "../wire/h2/block_reader.ts";
 import { FloodGuard } from "../wire/h2/flood_guard.ts";
 import { FrameReader, wants, type FrameTaker, type Wants } from "../wire/h2/frame_reader.ts";
-import { FrameRules, overLimit, type Fault } from "../wire/h2/frame_rules.ts";
-import { errorCodes, errorName, frameFlags, frameTypes, get31, get32, maxInt31 } from "../wire/h2/frames.ts";
+import { FrameRules, type Fault } from "../wire/h2/frame_rules.ts";
+import { errorCodes, errorName, frameFlags, frameTypes, get31, get32 } from "../wire/h2/frames.ts";
 import type { BlockKind, HeadBlock } from "../wire/h2/head_block.ts";
 import { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
-import { initialWindowBytes, PeerSettings, type Profile } from "../wire/h2/settings.ts";
-import { following, phases, type Phase } from "./h2_phase.ts";
+import { initialWindowBytes } from "../wire/h2/settings.ts";
+import { Http2Link, pings, type Http2Options } from "./h2_link.ts";
 import { Sender } from "./h2_sender.ts";
-import type { Hoarder } from "./buffered.ts";
 import type { Http2Stream, StreamWire } from "./h2_stream.ts";
-import { ConnectionWatch } from "./h2_watch.ts";
-import { FrameWriter } from "./h2_writer.ts";
-import { Output } from "./output.ts";
-import type { Shard } from "./shard.ts";
 import { StreamTable } from "./stream_table.ts";
 
-export interface Http2Options {
-  readonly shard: Shard;
-  readonly profile: Profile;
-  /** A limit of the limits table ended a request or the connection. */
-  readonly onLimit?: (limit: string) => void;
-}
-
-/** First byte of the payload of our PINGs: asking whether somebody is there, or before the last GOAWAY. */
-const pings = { alive: 1, drain: 2 } as const;
-
-export abstract class Http2Connection
-  extends WheelEntry
-  implements SocketHandler, FrameTaker, StreamWire, Hoarder
-{
-  readonly shard: Shard;
-  readonly profile: Profile;
-  readonly output: Output;
-  readonly peer = new PeerSettings();
+export abstract class Http2Connection extends Http2Link implements FrameTaker, StreamWire {
   readonly guard = new FloodGuard();
   readonly sender: Sender;
-  readonly writer: FrameWriter;
   /** Encodes heads; `writer.block` sends them. */
   readonly heads = new HpackEncoder(limits.h2TableBytesMax);
   readonly streams = new StreamTable<Http2Stream>();
-  readonly openedMs: number;
-  /** The peer sent its FIN. */
-  protected inputEnded = false;
   protected readonly rules: FrameRules;
   readonly #reader = new FrameReader(this);
   readonly #blocks: BlockReader;
-  readonly #watch: ConnectionWatch;
-  #phase: Phase = phases.open;
   /** Bytes that came beyond one turn's work. */
   #rest: Uint8Array | null = null;
   #settingsAcked = false;
 
   constructor(
-    readonly socket: Socket,
+    socket: Socket,
     options: Http2Options,
     private readonly isServer: boolean,
-    private readonly onLimit: ((limit: string) => void) | undefined,
   ) {
-    super();
-    const { shard, profile } = options;
-    this.shard = shard;
-    this.profile = profile;
-    this.output = new Output(socket, shard, this, true);
-    this.writer = new FrameWriter(this.output, this.peer, (limit) => this.cut(limit));
+    super(socket, options);
     this.sender = new Sender(this.output, this.peer, this.guard);
     this.#blocks = isServer
       ? new BlockReader(limits.requestHeadBytesMax, limits.trailerBytesMax)
       : new BlockReader(limits.responseHeadBytesMax, limits.responseTrailerBytesMax);
-    this.rules = new FrameRules(profile, this.peer, this.#blocks, this.guard);
-    this.openedMs = shard.clock.now();
-    this.#watch = new ConnectionWatch(shard, this);
-    this.#watch.begin();
+    this.rules = new FrameRules(options.profile, this.peer, this.#blocks, this.guard);
   }
 
   /** What comes before the first frame. Returns the offset where frames begin. */
@@ -96,37 +58,10 @@ export abstract class Http2Connection
   protected abstract onGoaway(lastId: number, code: number, detail: string): void;
   /** A stream is no more. */
   protected abstract onForgotten(): void;
-  /** Whether something is under way. */
-  protected abstract readonly busy: boolean;
-  /** How long it may be unused. */
-  protected abstract readonly idleMs: number;
-  protected abstract onIdle(): void;
   /** About once a second while something is under way, and when more can leave. */
   protected lookAgain(): void {}
   /** Looks after a stream, about once a second. `excusedMs`: of the last while so much was not read. */
   protected abstract watchStream(stream: Http2Stream, nowMs: number, excusedMs: number): void;
-  /** The PING before the last GOAWAY came back, or will not. */
-  protected abstract onDrainPing(): void;
-  /** The peer's FIN. */
-  protected abstract onInputEnd(): void;
-  /** No answer to a PING: whoever was there is not. */
-  protected abstract onDead(): void;
-  /** The socket is gone. Called once, last. */
-  protected abstract onGone(error: SocketError | null): void;
-
-  /** Nothing more is read, and nothing new begins: it ends, or has ended. */
-  protected get closing(): boolean {
-    return this.#phase !== phases.open;
-  }
-
-  /** The socket is gone. */
-  protected get closed(): boolean {
-    return this.#phase === phases.closed;
-  }
-
-  #enter(phase: Phase): void {
-    this.#phase = following(this.#phase, phase);
-  }
 
   // ------------------------------------------------------------------------------------- socket callbacks
 
@@ -134,43 +69,10 @@ export abstract class Http2Connection
     const { shard } = this;
     shard.enter();
     if (!this.closing) {
-      this.#watch.heard();
+      this.watch.heard();
       if (this.#rest === null) this.#process(chunk, false);
       else this.#rest = joined(this.#rest, chunk);
     }
-    shard.leave();
-  }
-
-  drain(): void {
-    const { shard, output } = this;
-    shard.enter();
-    const goOn = output.drained();
-    this.#watch.tookOutput();
-    if (!output.blocked) this.writer.drained();
-    if (goOn) {
-      this.sender.pump();
-      this.lookAgain();
-    }
-    shard.leave();
-  }
-
-  end(): void {
-    const { shard } = this;
-    shard.enter();
-    this.inputEnded = true;
-    this.onInputEnd();
-    shard.leave();
-  }
-
-  close(error: SocketError | null): void {
-    const { shard } = this;
-    if (this.#phase === phases.calming) shard.calming--;
-    this.#enter(phases.closed);
-    this.#stop();
-    shard.wheel.forget(this);
-    shard.enter();
-    this.output.discard();
-    this.onGone(error);
     shard.leave();
   }
 
@@ -183,7 +85,7 @@ export abstract class Http2Connection
     this.#rest = owned ? source.subarray(at) : source.slice(at);
     // A FIN behind it waits too: it must not overtake requests.
     this.socket.pause();
-    this.#watch.pausedReading();
+    this.watch.pausedReading();
     this.awaitTurn();
     return begun;
   }
@@ -203,10 +105,7 @@ export abstract class Http2Connection
     this.#rest = null;
     shard.enter();
     const begun = rest === null || this.closing ? 0 : this.#process(rest, true);
-    if (this.#rest === null && this.#phase !== phases.calming) {
-      this.#watch.resumedReading();
-      this.socket.resume();
-    }
+    if (this.#rest === null) this.resumeReading();
     shard.leave();
     return begun;
   }
@@ -215,7 +114,7 @@ export abstract class Http2Connection
 
   begins(type: number, flags: number, streamId: number, length: number): Wants {
     if (this.closing) return wants.nothingMore;
-    const readMs = type === frameTypes.headers ? this.#watch.readMs : 0;
+    const readMs = type === frameTypes.headers ? this.watch.readMs : 0;
     const wanted = this.rules.begins(type, flags, streamId, length, readMs);
     if (wanted === wants.nothingMore) this.#broken();
     return wanted;
@@ -223,7 +122,7 @@ export abstract class Http2Connection
 
   /** A rule of frames was broken. */
   #broken(): void {
-    this.#failBy(this.rules.fault as Fault);
+    this.failBy(this.rules.fault as Fault);
   }
 
   overpadded(): void {
@@ -289,7 +188,7 @@ export abstract class Http2Connection
     const fields = shard.takeFields();
     const block = this.#blocks.decode(kind, fields);
     if (block === null || block.fields !== fields) shard.giveFields(fields);
-    if (block === null && !this.#tripped(this.#blocks.broken))
+    if (block === null && !this.isOver(this.#blocks.broken))
       this.fail(errorCodes.compressionError, "a header block cannot be decoded");
     return block;
   }
@@ -350,7 +249,7 @@ export abstract class Http2Connection
 
   #takePing(flags: number, source: Uint8Array, start: number): void {
     if ((flags & frameFlags.ack) !== 0) {
-      if (source[start] === pings.drain) this.#drained();
+      if (source[start] === pings.drain) this.drainAnswered();
     } else if (this.rules.control(this.shard.clock.now())) this.writer.pong(source, start);
     else this.#broken();
   }
@@ -383,7 +282,7 @@ export abstract class Http2Connection
   protected adopt(stream: Http2Stream): void {
     this.streams.add(stream);
     this.guard.stream();
-    this.#watch.begin();
+    this.watch.begin();
   }
 
   forget(stream: Http2Stream): void {
@@ -391,7 +290,7 @@ export abstract class Http2Connection
     this.streams.delete(stream);
     this.sender.leave(stream);
     stream.drop();
-    if (this.streams.size === 0) this.#watch.becameIdle();
+    if (this.streams.size === 0) this.watch.becameIdle();
     this.onForgotten();
   }
 
@@ -417,52 +316,6 @@ export abstract class Http2Connection
     this.writer.block(stream, true);
   }
 
-  /** Counts a reset that the peer caused. True: there were too many, and the connection has failed. */
-  protected countEarlyReset(_stream: Http2Stream): boolean {
-    return false;
-  }
-
-  protected tripReset(): boolean {
-    return this.#tripped(this.guard.earlyReset());
-  }
-
-  /** Counts a stream whose peer leaves its own side open behind the end of ours. */
-  protected countUnfinished(): void {
-    this.#tripped(this.guard.unfinished(this.shard.clock.now()));
-  }
-
-  /** Whether so much waits for the peer that it should not make more. */
-  protected get outputFull(): boolean {
-    return this.output.blocked && this.output.pendingBytes > limits.h2QueuedBytesMax;
-  }
-
-  // ------------------------------------------------------------------------------------------------ ending
-
-  /** A connection error (RFC 9113 section 5.4.1). */
-  protected fail(code: number, detail: string): void {
-    if (this.closing) return;
-    this.writer.goaway(this.isServer ? this.rules.highestId : 0, code, detail);
-    const calms = code === errorCodes.enhanceYourCalm && this.shard.calming < limits.h2CalmConnectionsMax;
-    if (calms) this.#calm();
-    else this.#finishAs(phases.failing);
-    this.breakAll(code, detail);
-  }
-
-  #failBy({ code, detail, limit }: Fault): void {
-    if (limit !== null) this.onLimit?.(limit);
-    this.fail(code, detail);
-  }
-
-  /** The peer hears why at once and sees the end later. Nothing of it is read meanwhile. */
-  #calm(): void {
-    this.#enter(phases.calming);
-    this.shard.calming++;
-    this.#stop();
-    this.socket.pause();
-    this.shard.wheel.arm(this, limits.h2CalmMs);
-    this.shard.tick();
-  }
-
   protected breakAll(code: number, detail: string): void {
     for (const stream of this.streams.all()) {
       this.forget(stream);
@@ -470,119 +323,54 @@ export abstract class Http2Connection
     }
   }
 
-  /** FIN behind what is written; then a little time for the peer to read. */
-  protected finish(): void {
-    if (!this.closing) this.#finishAs(phases.finishing);
+  protected onLook(nowMs: number, excusedMs: number): void {
+    this.lookAgain();
+    for (const stream of this.streams.all()) if (!stream.closed) this.watchStream(stream, nowMs, excusedMs);
   }
 
-  #finishAs(phase: Phase): void {
-    this.#enter(phase);
-    this.#stop();
-    this.output.finish();
-    this.socket.resume();
-    this.shard.wheel.arm(this, limits.lingerMs);
-    this.shard.tick();
+  protected get isOwed(): boolean {
+    return this.streams.size > 0;
   }
 
-  /** At once: whoever is there sees a reset. */
-  destroy(): void {
-    if (this.#phase >= phases.cut) return;
-    this.#cutOff();
-    this.#stop();
-    this.output.discard();
-    this.socket.reset();
+  protected get isHandshaking(): boolean {
+    return !this.peer.known || !this.#settingsAcked;
   }
 
-  #cutOff(): void {
-    if (this.#phase === phases.calming) this.shard.calming--;
-    this.#enter(phases.cut);
+  protected get headSinceMs(): number {
+    return this.#blocks.sinceMs;
   }
 
-  #stop(): void {
+  protected get lastTakenId(): number {
+    return this.isServer ? this.rules.highestId : 0;
+  }
+
+  protected onRoom(): void {
+    this.sender.pump();
+    this.lookAgain();
+  }
+
+  protected stopReading(): void {
     this.#reader.stopped = true;
-    this.writer.stopped = true;
     this.#rest = null;
   }
 
-  #tripped(limit: string | null): boolean {
-    if (limit === null) return false;
-    this.#failBy(overLimit(limit));
-    return true;
+  /** Counts a reset that the peer caused. True: there were too many, and the connection has failed. */
+  protected countEarlyReset(_stream: Http2Stream): boolean {
+    return false;
   }
 
-  /** Its peer reads nothing, and much waits for others too. */
-  abstract giveWay(limit: string): void;
-
-  /** The peer reads nothing of what waits for it: no word would reach it. */
-  protected cut(limit: string): void {
-    this.onLimit?.(limit);
-    this.destroy();
+  protected tripReset(): boolean {
+    return this.isOver(this.guard.earlyReset());
   }
 
-  /** Says that no new stream should come; once the peer has heard it, `onDrainPing`. */
-  protected beginDrain(): void {
-    if (this.closing) return;
-    this.#watch.drainAsked();
-    this.writer.goaway(maxInt31, errorCodes.noError, "");
-    this.writer.ping(pings.drain);
-    this.#watch.begin();
+  /** Counts a stream whose peer leaves its own side open behind the end of ours. */
+  protected countUnfinished(): void {
+    this.isOver(this.guard.unfinished(this.shard.clock.now()));
   }
 
-  /** Says something that needs no answer: where nobody is any more, the kernel answers by a reset. */
-  protected sound(): void {
-    this.writer.ping(pings.alive);
-  }
-
-  #drained(): void {
-    if (this.#watch.drainAnswered()) this.onDrainPing();
-  }
-
-  // ------------------------------------------------------------------------------------------------- the look
-
-  expired(): void {
-    if (this.closing) return this.#linger();
-    const watch = this.#watch;
-    const excusedMs = watch.look();
-    const handshaking = !this.peer.known || !this.#settingsAcked;
-    if (handshaking && watch.openMs > limits.h2SettingsMs) {
-      this.onLimit?.("h2SettingsMs");
-      return this.fail(errorCodes.settingsTimeout, "SETTINGS did not come in time");
-    }
-    const { sinceMs } = this.#blocks;
-    if (sinceMs >= 0 && watch.readMs - sinceMs > limits.headMs) return void this.#tripped("headMs");
-    if (watch.isDeaf(this.output.blocked, excusedMs)) {
-      this.onLimit?.("writeStallMs");
-      return this.destroy();
-    }
-    if (watch.drainOverdue) this.#drained();
-    this.lookAgain();
-    const nowMs = this.shard.clock.now();
-    for (const stream of this.streams.all()) if (!stream.closed) this.watchStream(stream, nowMs, excusedMs);
-    if (this.streams.size > 0 && this.profile.keepalive && this.#isDead()) {
-      this.onLimit?.("h2PingAnswerMs");
-      return this.onDead();
-    }
-    if (this.closing) return;
-    const active = handshaking || sinceMs >= 0 || this.busy || this.output.blocked;
-    if (watch.goOn(active, this.idleMs)) this.onIdle();
-  }
-
-  #isDead(): boolean {
-    const alive = this.#watch.alive();
-    if (alive === "ask") this.writer.ping(pings.alive);
-    return alive === "no";
-  }
-
-  /** What was written before an orderly end still leaves, as long as the peer takes it. */
-  #linger(): void {
-    if (this.#phase >= phases.cut) return;
-    const leaves = this.#phase === phases.finishing && this.output.pendingBytes > 0;
-    if (!leaves || this.#watch.isDeaf(this.output.blocked, 0)) {
-      this.#cutOff();
-      return this.socket.destroy();
-    }
-    this.shard.wheel.arm(this, limits.lingerMs);
-    this.shard.tick();
+  /** Whether so much waits for the peer that it should not make more. */
+  protected get outputFull(): boolean {
+    return this.output.blocked && this.output.pendingBytes > limits.h2QueuedBytesMax;
   }
 }
 

@@ -8,8 +8,9 @@ import { errorCodes, prefaceText } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
 import type { HeadFields } from "../wire/head_fields.ts";
 import type { ConnectionInfo, ServerExchange } from "./exchange.ts";
-import { Http2Connection, type Http2Options } from "./h2_connection.ts";
+import { Http2Connection } from "./h2_connection.ts";
 import { Http2Exchange, type ExchangeWire } from "./h2_exchange.ts";
+import type { Http2Options } from "./h2_link.ts";
 import type { Http2Stream } from "./h2_stream.ts";
 
 export interface Http2ServerOptions extends Http2Options {
@@ -52,7 +53,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     socket: Socket,
     readonly options: Http2ServerOptions,
   ) {
-    super(socket, options, true, options.onLimit);
+    super(socket, options, true);
     this.writer.opening(this.profile, true);
   }
 
