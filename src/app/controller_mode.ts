@@ -84,6 +84,7 @@ export async function startController(
     leafMs: settings.leafMs,
     registry: settings.registry,
     rootsChanged: renewOwn,
+    ownNode: settings.node,
     address: socketAddress(settings.controller.host, settings.controller.port),
     reach: (address, port) => reachMachine(net, address, port),
     log,

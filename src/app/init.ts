@@ -6,24 +6,27 @@ import { keepRecord, noCertificates, withIssued } from "../controller/issue/cert
 import { putNode } from "../controller/issue/nodes.ts";
 import { Tokens } from "../controller/issue/tokens.ts";
 import { Authority, createAuthority, type Issued } from "../identity/authority.ts";
-import { CredentialStore, writeSecret } from "../identity/credential_store.ts";
+import { CredentialStore } from "../identity/credential_store.ts";
 import { generateKey } from "../identity/keys.ts";
-import { isName, isTrustDomain } from "../identity/spiffe_id.ts";
+import { isTrustDomain } from "../identity/spiffe_id.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey, type Node } from "../model/service.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import { issueModeCredentials, readAuthority, writeAuthority } from "./authority_file.ts";
-import { requireFreePorts } from "./free_ports.ts";
 import { readMachine } from "./machine_document.ts";
 import { keepReady } from "./machine_file.ts";
-import { writeSettings, type Settings } from "./settings.ts";
+import { nameOfMachine } from "./machine_name.ts";
+import { requireFreePorts, requireUsablePorts } from "./machine_ports.ts";
+import { nodeKey } from "./node_key.ts";
+import { readSettings, writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 export interface InitOptions {
   readonly trustDomain: string;
-  readonly node: string;
+  /** As a flag names this machine; null: as its document does, else its host name. */
+  readonly node: string | null;
   readonly address?: string;
   readonly loopback: string;
   readonly controllerPort: number;
@@ -34,6 +37,7 @@ export interface InitOptions {
   readonly leafTtl?: number;
   /** The modes start right after this: a port that is taken is told before anything is written. */
   readonly start?: boolean;
+  readonly openListeners?: boolean;
   readonly machine: { readonly file: string; readonly text: string };
 }
 
@@ -41,6 +45,8 @@ export interface Initialized {
   readonly settings: Settings;
   readonly joinLine: string;
   readonly tokenMs: number;
+  /** An earlier attempt had ended half way. */
+  readonly finished: boolean;
 }
 
 export async function initializeMesh(
@@ -49,55 +55,84 @@ export async function initializeMesh(
   options: InitOptions,
 ): Promise<Initialized> {
   const { files, clock } = runtime;
-  if ((await readAuthority(files, clock, folder)) !== null || (await files.stat(folder.settings)) !== null) {
-    throw new UserError(
-      `Cannot initialize: ${folder.path} holds a mesh already, and its authority is never overwritten`,
-      "Start it with heddle registry, heddle controller and heddle proxy, and let others join with heddle token create; or choose another folder with --state DIR",
-    );
-  }
-  requireNames(options);
+  await requireNoMesh(runtime, folder);
   const machine = readMachine(options.machine);
-  const settings = settingsOf(runtime, options, machine);
-  if (options.start === true) requireFreePorts(runtime.net, settings);
-  const state = await createAuthority(options.trustDomain, clock.wallMs());
-  const authority = new Authority(
-    state,
-    (next) => writeAuthority(files, folder, next),
-    () => clock.wallMs(),
-  );
+  const node = nameOfMachine(options.node, machine, runtime.process.hostname);
+  const settings = settingsOf(runtime, options, node, machine);
+  requireTrustDomain(options.trustDomain);
+  requireUsablePorts(settings, machine);
+  const begun = await readAuthority(files, clock, folder);
+  requireSameMesh(begun, folder, options);
+  if (options.start === true) requireFreePorts(runtime.net, settings, machine);
+  const authority = begun ?? (await newAuthority(runtime, folder, options.trustDomain));
   await files.makeFolder(folder.path, 0o700);
   await files.writeAtomic(folder.machine, options.machine.text, 0o644);
   await keepReady(runtime, folder, options.machine.text, machine);
   await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
   const enrolled = await enrollSelf(runtime, folder, authority, settings, machine);
   const made = await fillRegistry(runtime, folder, authority, enrolled);
-  // Last: without these two the folder counts as empty, so a broken attempt can be repeated.
-  await writeAuthority(files, folder, state);
+  // Last: until they are written the folder holds no mesh, and a broken attempt is finished by repeating it.
   await writeSettings(files, folder, settings);
   const joinLine = `heddle join ${socketAddress(settings.controller.host, settings.controller.port)} ${made} --service NAME --port PORT`;
-  return { settings, joinLine, tokenMs: limits.joinTokenMs };
+  return { settings, joinLine, tokenMs: limits.joinTokenMs, finished: begun !== null };
 }
 
-function requireNames(options: InitOptions): void {
-  if (!isTrustDomain(options.trustDomain)) {
+/** Settings are written last: with them the folder holds a whole membership. */
+async function requireNoMesh({ files }: Runtime, folder: StateFolder): Promise<void> {
+  const standing = await readSettings(files, folder);
+  if (standing === null) return;
+  const mesh = `${standing.node} of ${standing.trustDomain}`;
+  if (!standing.modes.includes("controller"))
     throw new UserError(
-      `Cannot use the trust domain "${options.trustDomain}": expected lower-case letters, digits, '.', '-' and '_'`,
+      `Cannot initialize: ${folder.path} holds a machine that joined a mesh already, ${mesh}`,
+      "Start it with heddle proxy; or choose another folder with --state DIR",
     );
-  }
-  if (!isName(options.node)) {
-    throw new UserError(
-      `Cannot name this machine "${options.node}": expected lower-case letters, digits and '-'`,
-      "Choose one with --node NAME",
-    );
-  }
+  throw new UserError(
+    `Cannot initialize: ${folder.path} holds a mesh already, ${mesh}, and its authority is never overwritten`,
+    "Start it with heddle registry, heddle controller and heddle proxy, and let others join with heddle token create; or choose another folder with --state DIR",
+  );
 }
 
-function settingsOf(runtime: Runtime, options: InitOptions, machine: MachineDocument): Settings {
+/** An authority without settings: an attempt that ended half way. */
+function requireSameMesh(begun: Authority | null, folder: StateFolder, { trustDomain }: InitOptions): void {
+  if (begun === null || begun.trustDomain === trustDomain) return;
+  throw new UserError(
+    `Cannot initialize ${trustDomain}: an earlier heddle init in ${folder.path} began the mesh ${begun.trustDomain} and did not finish`,
+    `Finish it with --trust-domain ${begun.trustDomain}; or remove ${folder.path} with what is in it, or choose another folder with --state DIR`,
+  );
+}
+
+/** On disk before it has signed anything that is kept. */
+async function newAuthority(runtime: Runtime, folder: StateFolder, trustDomain: string): Promise<Authority> {
+  const { files, clock } = runtime;
+  const state = await createAuthority(trustDomain, clock.wallMs());
+  await files.makeFolder(folder.path, 0o700);
+  await writeAuthority(files, folder, state);
+  return new Authority(
+    state,
+    (next) => writeAuthority(files, folder, next),
+    () => clock.wallMs(),
+  );
+}
+
+function requireTrustDomain(name: string): void {
+  if (isTrustDomain(name)) return;
+  throw new UserError(
+    `Cannot use the trust domain "${name}": expected lower-case letters, digits, '.', '-' and '_'`,
+  );
+}
+
+function settingsOf(
+  runtime: Runtime,
+  options: InitOptions,
+  node: string,
+  machine: MachineDocument,
+): Settings {
   const address = options.address ?? machine.address ?? runtime.process.addresses()[0] ?? options.loopback;
   return {
     format: 1,
     trustDomain: options.trustDomain,
-    node: options.node,
+    node,
     address,
     loopback: options.loopback,
     ports: { inbound: options.inboundPort, outboundFirst: options.outboundPort, admin: options.adminPort },
@@ -105,6 +140,7 @@ function settingsOf(runtime: Runtime, options: InitOptions, machine: MachineDocu
     registry: { host: address, port: options.registryPort },
     modes: ["registry", "controller", "proxy"],
     leafMs: options.leafTtl ?? limits.leafMs,
+    ...(options.openListeners === true ? { openListeners: true } : {}),
   };
 }
 
@@ -123,7 +159,7 @@ async function enrollSelf(
 ): Promise<Enrolled> {
   const { files, clock } = runtime;
   const store = new CredentialStore(files, folder.credentials);
-  const nodeKey = generateKey();
+  const key = await nodeKey(files, folder);
   const issued: Issued[] = [];
   const issue = async (spiffeId: string, key: { publicKey: string; privatePem: string }) => {
     const made = await authority.issue({ spiffeId, publicKey: key.publicKey, ttlMs: settings.leafMs });
@@ -131,8 +167,7 @@ async function enrollSelf(
     const { chainPem, notAfterMs } = made;
     return { spiffeId, tls: { chainPem, keyPem: key.privatePem }, issuedMs: clock.wallMs(), notAfterMs };
   };
-  await writeSecret(files, `${folder.credentials}/node.key.json`, nodeKey);
-  await store.setNode(await issue(nodeId(settings.trustDomain, settings.node), nodeKey));
+  await store.setNode(await issue(nodeId(settings.trustDomain, settings.node), key));
   await store.setBundle(authority.bundle);
   const services = machine.services.map((each) => each.service);
   for (const service of services)
@@ -140,7 +175,7 @@ async function enrollSelf(
       serviceKey(service),
       await issue(serviceId(settings.trustDomain, service), generateKey()),
     );
-  const { publicKey } = nodeKey;
+  const { publicKey } = key;
   const joinedMs = clock.wallMs();
   return { node: { name: settings.node, services, publicKey, joinedMs, removed: false }, issued };
 }

@@ -1,56 +1,106 @@
-/** One more machine: the two-step join, then everything it needs on disk. Repeated, it changes nothing and says so. */
+/**
+ * One more machine: the two-step join, then everything it needs on disk. Repeated, it takes over what differs, joins again
+ * where the machine was removed or its certificates ended, and changes nothing where nothing differs.
+ */
 import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { joinWithToken, type JoinKeys } from "../api/join.ts";
+import type { JoinAnswer } from "../api/messages.ts";
 import { UserError } from "../base/user_error.ts";
-import { CredentialStore, readJson, writeSecret } from "../identity/credential_store.ts";
-import { generateKey, type KeyPair } from "../identity/keys.ts";
-import { isName } from "../identity/spiffe_id.ts";
+import { CredentialStore } from "../identity/credential_store.ts";
+import { generateKey } from "../identity/keys.ts";
+import type { MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
 import { readMachine } from "./machine_document.ts";
 import { keepReady } from "./machine_file.ts";
+import { nameOfMachine } from "./machine_name.ts";
+import { requireFreePorts, requireUsablePorts } from "./machine_ports.ts";
+import { readMembership } from "./membership.ts";
+import { nodeKey } from "./node_key.ts";
 import { readSettings, writeSettings, type Address, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 export interface JoinOptions {
   readonly controller: Address;
   readonly token: string;
-  readonly node: string;
+  /** As a flag names this machine; null: as its document does, else its host name. */
+  readonly node: string | null;
   readonly address?: string;
   readonly loopback: string;
   readonly inboundPort: number;
   readonly outboundPort: number;
   readonly adminPort: number;
-  readonly machine: { readonly file: string; readonly text: string };
+  readonly openListeners?: boolean;
+  /** The proxy starts right after this: a port that is taken is told before the token is spent. */
+  readonly starts?: boolean;
+  /** null: the one that stands on this machine. */
+  readonly machine: { readonly file: string; readonly text: string } | null;
 }
 
 export interface Joined {
   readonly settings: Settings;
   /** False: it had joined before, and nothing was changed. */
   readonly changed: boolean;
+  /** A proxy that runs must start again to go by it. */
+  readonly restart: boolean;
   /** What to tell. */
   readonly said: readonly string[];
 }
 
+/** What the machine is to be. */
+interface Wanted {
+  readonly text: string;
+  readonly machine: MachineDocument;
+}
+
 export async function joinMesh(runtime: Runtime, folder: StateFolder, options: JoinOptions): Promise<Joined> {
+  const standing = await readSettings(runtime.files, folder);
+  const wanted = await wantedOf(runtime, folder, options);
+  if (standing !== null) return joinAgain(runtime, folder, standing, options, wanted);
+  const node = nameOfMachine(options.node, wanted.machine, runtime.process.hostname);
+  const made = await joinAnew(runtime, folder, options, { ...wanted, node });
+  return { ...made, changed: true, restart: true };
+}
+
+async function wantedOf(runtime: Runtime, folder: StateFolder, options: JoinOptions): Promise<Wanted> {
+  const source = options.machine ?? (await standingDocument(runtime, folder));
+  return { text: source.text, machine: readMachine(source) };
+}
+
+async function standingDocument({ files }: Runtime, { machine: file }: StateFolder) {
+  const bytes = await files.read(file);
+  if (bytes !== null) return { file, text: new TextDecoder().decode(bytes) };
+  throw new UserError(
+    `Cannot join again: ${file} is missing`,
+    "Say what runs on this machine: --machine FILE, or --service NAME --port PORT",
+  );
+}
+
+async function joinAnew(
+  runtime: Runtime,
+  folder: StateFolder,
+  options: JoinOptions,
+  { text, machine, node }: Wanted & { readonly node: string },
+  standing: Settings | null = null,
+): Promise<{ readonly settings: Settings; readonly said: string[] }> {
   const { files, clock } = runtime;
-  const standing = await readSettings(files, folder);
-  if (standing !== null) return alreadyJoined(standing, folder, options);
-  if (!isName(options.node)) {
-    throw new UserError(
-      `Cannot name this machine "${options.node}": expected lower-case letters, digits and '-'`,
-      "Choose one with --node NAME",
-    );
-  }
-  const machine = readMachine(options.machine);
+  const { address = machine.address, controller, token, inboundPort } = options;
+  const unknown = {
+    trustDomain: "",
+    node,
+    address: address ?? "0.0.0.0",
+    registry: standing?.registry ?? controller,
+  };
+  const before = settingsOf(options, unknown, standing);
+  requireUsablePorts(before, machine);
+  if (options.starts === true) requireFreePorts(runtime.net, { ...before, modes: ["proxy"] }, machine);
   const keys: JoinKeys = {
-    node: await nodeKey(runtime, folder),
+    node: await nodeKey(files, folder),
     services: new Map(machine.services.map((each) => [serviceKey(each.service), generateKey()])),
   };
   const services = machine.services.map((each) => each.service);
-  const { address = machine.address, controller, token, node, inboundPort } = options;
   const answer = await joinWithToken(runtime, {
     controller,
     token,
@@ -60,16 +110,58 @@ export async function joinMesh(runtime: Runtime, folder: StateFolder, options: J
     address: address ?? null,
     port: inboundPort,
   });
-  const store = new CredentialStore(files, folder.credentials);
+  await keepCredentials(runtime, folder, { node, keys, answer });
+  await keepDocument(runtime, folder, text, machine);
+  const settings = settingsOf(options, { ...answer, node }, standing);
+  await writeSettings(files, folder, settings);
   const { trustDomain } = answer;
-  const issuedMs = clock.wallMs();
+  const said = [
+    `${node} joined ${trustDomain} as ${services.map(serviceKey).join(", ") || "a machine without services"}; its state is in ${folder.path}`,
+  ];
+  const skewMs = answer.controllerMs - clock.wallMs();
+  if (Math.abs(skewMs) > limits.clockSkewWarnMs)
+    said.push(
+      `Warning: this clock is ${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? "behind" : "ahead of"} the controller's; certificates need clocks that agree`,
+    );
+  if (!answer.reachable.ok && !answer.reachable.detail.includes("nothing listens"))
+    said.push(`Warning: ${answer.reachable.detail}`);
+  return { settings, said };
+}
+
+function settingsOf(
+  options: JoinOptions,
+  known: Pick<Settings, "trustDomain" | "node" | "address" | "registry">,
+  standing: Settings | null,
+): Settings {
+  const { trustDomain, node, address, registry } = known;
+  return {
+    format: 1,
+    trustDomain,
+    node,
+    address,
+    loopback: options.loopback,
+    ports: {
+      inbound: options.inboundPort,
+      outboundFirst: options.outboundPort,
+      admin: options.adminPort,
+    },
+    controller: options.controller,
+    registry,
+    modes: standing?.modes ?? ["proxy"],
+    leafMs: standing?.leafMs ?? limits.leafMs,
+    ...(options.openListeners === true ? { openListeners: true } : {}),
+  };
+}
+
+async function keepCredentials(
+  runtime: Runtime,
+  folder: StateFolder,
+  { node, keys, answer }: { node: string; keys: JoinKeys; answer: JoinAnswer },
+): Promise<void> {
+  const store = new CredentialStore(runtime.files, folder.credentials);
+  const { trustDomain } = answer;
+  const issuedMs = runtime.clock.wallMs();
   await store.setBundle(answer.bundle);
-  await store.setNode({
-    spiffeId: nodeId(trustDomain, node),
-    tls: { chainPem: answer.node.chainPem, keyPem: keys.node.privatePem },
-    issuedMs,
-    notAfterMs: answer.node.notAfterMs,
-  });
   for (const { service, chainPem, notAfterMs } of answer.services) {
     const key = keys.services.get(serviceKey(service));
     if (key === undefined) continue;
@@ -80,57 +172,96 @@ export async function joinMesh(runtime: Runtime, folder: StateFolder, options: J
       notAfterMs,
     });
   }
-  await files.writeAtomic(folder.machine, options.machine.text, 0o644);
-  await keepReady(runtime, folder, options.machine.text, machine);
-  const settings: Settings = {
-    format: 1,
-    trustDomain,
-    node,
-    address: answer.address,
-    loopback: options.loopback,
-    ports: { inbound: inboundPort, outboundFirst: options.outboundPort, admin: options.adminPort },
-    controller,
-    registry: answer.registry,
-    modes: ["proxy"],
-    leafMs: limits.leafMs,
-  };
-  await writeSettings(files, folder, settings);
-  const said = [
-    `${node} joined ${trustDomain} as ${services.map(serviceKey).join(", ") || "a machine without services"}; its state is in ${folder.path}`,
-  ];
-  const skewMs = Math.abs(answer.controllerMs - clock.wallMs());
-  if (skewMs > limits.clockSkewWarnMs)
-    said.push(
-      `Warning: the clock differs from the controller's by ${Math.round(skewMs / 1000)} s; certificates need clocks that agree`,
-    );
-  if (!answer.reachable.ok && !answer.reachable.detail.includes("nothing listens"))
-    said.push(`Warning: ${answer.reachable.detail}`);
-  return { settings, changed: true, said };
+  await store.setNode({
+    spiffeId: nodeId(trustDomain, node),
+    tls: { chainPem: answer.node.chainPem, keyPem: keys.node.privatePem },
+    issuedMs,
+    notAfterMs: answer.node.notAfterMs,
+  });
 }
 
-function alreadyJoined(settings: Settings, folder: StateFolder, options: JoinOptions): Joined {
-  if (
-    settings.controller.host !== options.controller.host ||
-    settings.controller.port !== options.controller.port
-  ) {
-    throw new UserError(
-      `Cannot join ${socketAddress(options.controller.host, options.controller.port)}: ${folder.path} belongs to ${settings.trustDomain} at ${socketAddress(settings.controller.host, settings.controller.port)}`,
-      "Choose another folder with --state DIR, or remove that one",
-    );
+async function keepDocument(
+  runtime: Runtime,
+  folder: StateFolder,
+  text: string,
+  machine: MachineDocument,
+): Promise<void> {
+  await runtime.files.writeAtomic(folder.machine, text, 0o644);
+  await keepReady(runtime, folder, text, machine);
+}
+
+/** On a machine that has joined. What cannot be changed is refused by name. */
+async function joinAgain(
+  runtime: Runtime,
+  folder: StateFolder,
+  standing: Settings,
+  options: JoinOptions,
+  wanted: Wanted,
+): Promise<Joined> {
+  requireSameMesh(standing, folder, options);
+  requireSameName(standing, folder, options, wanted);
+  const before = await readMachineOrNull(runtime, folder);
+  const membership = await readMembership(runtime, folder, standing, wanted.machine.services);
+  if (membership !== "member") {
+    const known = { ...options, address: options.address ?? standing.address };
+    const made = await joinAnew(runtime, folder, known, { ...wanted, node: standing.node }, standing);
+    const same = isSame(made.settings, standing) && isSameMachine(before, wanted.machine);
+    return { ...made, changed: true, restart: !same };
   }
-  return {
-    settings,
-    changed: false,
-    said: [`${settings.node} has joined ${settings.trustDomain} already; nothing was changed`],
-  };
+  const address = options.address ?? standing.address;
+  const settings = settingsOf(options, { ...standing, address }, standing);
+  requireUsablePorts(settings, wanted.machine);
+  if (isSame(settings, standing) && isSameMachine(before, wanted.machine)) {
+    const said = [`${standing.node} has joined ${standing.trustDomain} already; nothing was changed`];
+    return { settings, changed: false, restart: false, said };
+  }
+  if (options.starts === true)
+    requireFreePorts(runtime.net, { ...settings, modes: ["proxy"] }, wanted.machine);
+  await keepDocument(runtime, folder, wanted.text, wanted.machine);
+  await writeSettings(runtime.files, folder, settings);
+  const said = [
+    `${standing.node} had joined ${standing.trustDomain} already; what differs was changed, and the token is still good`,
+  ];
+  return { settings, changed: true, restart: true, said };
 }
 
-/** Made once and kept: it is how the machine is known. */
-async function nodeKey(runtime: Runtime, folder: StateFolder): Promise<KeyPair> {
-  const path = `${folder.credentials}/node.key.json`;
-  const standing = await readJson<KeyPair>(runtime.files, path);
-  if (standing !== null) return standing;
-  const made = generateKey();
-  await writeSecret(runtime.files, path, made);
-  return made;
+function requireSameMesh(standing: Settings, folder: StateFolder, { controller }: JoinOptions): void {
+  const { host, port } = standing.controller;
+  if (host === controller.host && port === controller.port) return;
+  throw new UserError(
+    `Cannot join ${socketAddress(controller.host, controller.port)}: ${folder.path} belongs to ${standing.trustDomain} at ${socketAddress(host, port)}`,
+    "Choose another folder with --state DIR, or remove that one",
+  );
+}
+
+function requireSameName(
+  standing: Settings,
+  folder: StateFolder,
+  options: JoinOptions,
+  { machine }: Wanted,
+): void {
+  const asked = options.node ?? (machine.name === "" ? standing.node : machine.name);
+  if (asked === standing.node) return;
+  throw new UserError(
+    `Cannot rename this machine from ${standing.node} to ${asked}: its name is in its certificates`,
+    `Leave the name as it is; or remove it (heddle node remove ${standing.node}, then the folder ${folder.path}) and join as ${asked}`,
+  );
+}
+
+async function readMachineOrNull(runtime: Runtime, folder: StateFolder): Promise<MachineDocument | null> {
+  try {
+    return readMachine(await standingDocument(runtime, folder));
+  } catch {
+    return null;
+  }
+}
+
+function isSame(one: Settings, other: Settings): boolean {
+  const entries = (settings: Settings) => Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(entries(one)) === JSON.stringify(entries(other));
+}
+
+/** The name and the address of a machine that has joined are in its settings. */
+function isSameMachine(one: MachineDocument | null, other: MachineDocument): boolean {
+  return one !== null && JSON.stringify(one.services) === JSON.stringify(other.services);
 }

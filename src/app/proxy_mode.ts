@@ -4,7 +4,7 @@
  */
 import { socketAddress } from "../base/socket_address.ts";
 import type { Clock, Runtime } from "../../runtime/contract.ts";
-import { adminHandler } from "../admin/admin_pages.ts";
+import { adminHandler, type AdminPages } from "../admin/admin_pages.ts";
 import { printableJson } from "../base/printable.ts";
 import { Shard } from "../http/shard.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
@@ -22,6 +22,7 @@ import { examplesOf } from "./examples.ts";
 import { readMachineFile } from "./machine_file.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
+import { requireUsablePorts } from "./machine_ports.ts";
 import { servePlain } from "./plain_server.ts";
 import { startPolicies } from "./policies.ts";
 import { surviveFaults } from "./faults.ts";
@@ -52,8 +53,10 @@ export async function startProxy(
 ): Promise<RunningProxy> {
   const { files, clock } = runtime;
   const machine = await readMachineFile(runtime, folder);
+  requireUsablePorts(settings, machine);
   const store = new CredentialStore(files, folder.credentials);
-  await store.load(machine.services.map((each) => each.service));
+  const names = machine.services.map((each) => each.service);
+  await store.load(names);
   const metrics = new Metrics();
   const accessLog = new AccessLog({
     sampleRatio: options.logSampleRatio ?? 0.01,
@@ -108,6 +111,9 @@ export async function startProxy(
     apply,
     unconfirmed: () => plane.wanted(),
     missing: (keys) => plane.missing(keys),
+    refused: async () => {
+      if (await store.reload(names)) plane.credentialsChanged();
+    },
     log,
   });
   const renewals = metrics.counter("heddle_identity_renewals_total", "Renewals of certificates.", ["result"]);
@@ -147,26 +153,23 @@ export async function startProxy(
   const admin =
     options.admin === false
       ? null
-      : servePlain(
-          { net: succession.net, clock },
-          { host: settings.loopback, port: adminPort(settings, "proxy") },
-          adminHandler({
-            metrics,
-            ready: () => ({
-              identity: store.node !== null,
-              snapshot: plane.state !== null,
-              listeners: !ends,
-              policies: policies.ready(),
-            }),
-            config: () => ({
-              settings,
-              machine,
-              ending: ends,
-              snapshot: plane.state?.snapshot ?? null,
-              policies: policies.status(),
-            }),
+      : serveAdmin({ net: succession.net, clock }, settings, {
+          metrics,
+          ready: () => ({
+            identity: store.node !== null,
+            member: follower.member,
+            snapshot: plane.state !== null,
+            listeners: !ends,
+            policies: policies.ready(),
           }),
-        );
+          config: () => ({
+            settings,
+            machine,
+            ending: ends,
+            snapshot: plane.state?.snapshot ?? null,
+            policies: policies.status(),
+          }),
+        });
   return {
     summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${socketAddress(bindHost(settings), settings.ports.inbound)}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
     examples: examplesOf(plane.addresses, machine, settings),
@@ -188,6 +191,11 @@ export async function startProxy(
       await succession.end();
     },
   };
+}
+
+function serveAdmin(host: Pick<Runtime, "net" | "clock">, settings: Settings, pages: AdminPages) {
+  const listen = { host: settings.loopback, port: adminPort(settings, "proxy") };
+  return servePlain(host, listen, adminHandler(pages));
 }
 
 /** Identity as the data plane sees it: what is on disk, unless it has ended. */

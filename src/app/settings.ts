@@ -25,6 +25,8 @@ export interface Settings {
   readonly modes: readonly Mode[];
   /** Lifetime of issued leaf certificates, milliseconds; read by the controller. */
   readonly leafMs: number;
+  /** Outbound listeners may stand beyond loopback: whoever reaches them acts as the local service. */
+  readonly openListeners?: boolean;
 }
 
 /** null when this folder holds none. */

@@ -10,7 +10,7 @@ import {
   type SubscribeRequest,
 } from "../api/messages.ts";
 import { Backoff } from "../base/backoff.ts";
-import type { ControlClient, ControlStream } from "../api/control.ts";
+import { ControlRefusal, type ControlClient, type ControlStream } from "../api/control.ts";
 import { readJson, type CredentialStore } from "../identity/credential_store.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
@@ -36,6 +36,8 @@ export interface SnapshotFollowerOptions {
   readonly unconfirmed: () => readonly string[];
   /** The controller knows no services by these names. */
   readonly missing: (keys: readonly string[]) => void;
+  /** The controller refuses this machine: what lies on disk may have been replaced by a new join. */
+  readonly refused: () => Promise<void>;
   readonly log: (text: string) => void;
 }
 
@@ -50,6 +52,8 @@ export class SnapshotFollower {
   #stream: ControlStream | null = null;
   #closed = false;
   #connected = false;
+  /** The controller says that this machine is no member, or that its certificate is not accepted. */
+  #refused = false;
   /** Snapshots are taken one after the other, also when one waits for its policies. */
   #working: Promise<void> = Promise.resolve();
 
@@ -121,14 +125,34 @@ export class SnapshotFollower {
         },
         ended: (error) => {
           this.#stream = null;
-          if (this.#connected)
+          if (isRefused(error)) this.#notMember(`the controller refuses this machine: ${error.message}`);
+          else if (this.#connected)
             log(`the controller is away, serving what is known: ${error?.message ?? "it ended the stream"}`);
           this.#connected = false;
-          runtime.clock.after(this.#backoff.nextMs(), () => this.#follow(), true);
+          runtime.clock.after(this.#backoff.nextMs(), () => void this.#again(), true);
         },
       },
       body,
     );
+  }
+
+  /** false: the controller said that this machine is not part of the mesh any more. */
+  get member(): boolean {
+    return !this.#refused;
+  }
+
+  async #again(): Promise<void> {
+    if (this.#refused)
+      await this.options
+        .refused()
+        .catch((error: Error) => this.options.log(`cannot read the certificates again: ${error.message}`));
+    this.#follow();
+  }
+
+  #notMember(reason: string): void {
+    if (!this.#refused)
+      this.options.log(`${reason}; join it again with a new token, and it takes that over by itself`);
+    this.#refused = true;
   }
 
   /** The stream stands. What was wanted meanwhile, and what nobody was told of while it did not, is asked for. */
@@ -142,7 +166,8 @@ export class SnapshotFollower {
     if (this.#closed) return;
     if (line.kind === "heartbeat") return this.#confirm();
     if (line.kind === "removed")
-      return this.options.log("this machine was removed from the mesh; its certificates are not renewed");
+      return this.#notMember("this machine was removed from the mesh, and its certificates are not renewed");
+    this.#refused = false;
     if (line.kind === "snapshot") await this.#takeSnapshot(line.snapshot);
     this.#confirm();
     this.report();
@@ -184,4 +209,8 @@ export class SnapshotFollower {
     const there = new Set(snapshot.destinations.map((each) => serviceKey(each.service)));
     this.wanted.keep((key) => there.has(key));
   }
+}
+
+function isRefused(error: Error | null): error is ControlRefusal {
+  return error instanceof ControlRefusal && (error.status === 401 || error.status === 403);
 }

@@ -50,6 +50,12 @@ export function portFlag(name: string): (text: string) => number {
   };
 }
 
+/** The flags of a command as they were given, without its defaults. */
+export function givenFlags<Flags extends object>(command: Command, flags: Flags): Partial<Flags> {
+  const entries = Object.entries(flags).filter(([name]) => command.getOptionValueSource(name) === "cli");
+  return Object.fromEntries(entries) as Partial<Flags>;
+}
+
 /** Gathers a flag that may be given several times. */
 export function repeated(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];

@@ -1,11 +1,12 @@
 /** `heddle init`: the first machine of a mesh. */
 import type { Command } from "commander";
+import type { Initialized } from "../app/init.ts";
 import { ports } from "../model/ports.ts";
 import { parseDurationFlag, portFlag, type Cli } from "./command.ts";
 import { runInForeground } from "./foreground.ts";
 import { machineAnswer } from "./machine_answer.ts";
-import { machineText, withMachineFlags, type MachineFlags } from "./machine_flags.ts";
-import { humanDuration } from "./terminal.ts";
+import { machineText, openListenersHelp, withMachineFlags, type MachineFlags } from "./machine_flags.ts";
+import { humanDuration, type Terminal } from "./terminal.ts";
 
 interface InitFlags extends MachineFlags {
   readonly trustDomain: string;
@@ -18,6 +19,7 @@ interface InitFlags extends MachineFlags {
   readonly outboundPort: number;
   readonly adminPort: number;
   readonly leafTtl?: number;
+  readonly openListeners: boolean;
   readonly start: boolean;
 }
 
@@ -28,10 +30,13 @@ export function registerInit(program: Command, cli: Cli): void {
       "set up the first machine: authority, registry, controller and proxy; prints how others join",
     )
     .option("--trust-domain <domain>", "name of the mesh in every identity", "mesh.internal")
-    .option("--node <name>", "name of this machine (default: its host name)")
+    .option(
+      "--node <name>",
+      "name of this machine (default: the name of its Machine document, else its host name)",
+    )
     .option(
       "--address <address>",
-      "address at which other machines reach this one (default: the first that is not loopback)",
+      "address at which other machines reach this one (default: the first that is not loopback); its listeners for them stand on every interface, for a loopback address on that one alone",
     )
     .option("--loopback <address>", "address of the local listeners", "127.0.0.1")
     .option(
@@ -54,6 +59,7 @@ export function registerInit(program: Command, cli: Cli): void {
       "lifetime of certificates (default: 24h)",
       parseDurationFlag("--leaf-ttl"),
     )
+    .option("--open-listeners", openListenersHelp, false)
     .option("--no-start", "only write the state; start it later with heddle registry, controller and proxy");
   withMachineFlags(command).action(async (flags: InitFlags) => {
     const terminal = cli.terminal(command);
@@ -61,17 +67,21 @@ export function registerInit(program: Command, cli: Cli): void {
     const drainMs = cli.drainMs(command);
     const { initializeMesh } = await import("../app/init.ts");
     const host = cli.runtime.process;
-    const node = flags.node ?? host.hostname;
-    const { loopback } = flags;
+    const { loopback, node = host.hostname } = flags;
     const machine = await machineText(cli.runtime.files, flags, {
       node,
       address: flags.address ?? null,
       loopback,
     });
-    const made = await initializeMesh(cli.runtime, folder, { ...flags, node, machine });
+    const made = await initializeMesh(cli.runtime, folder, {
+      ...flags,
+      node: flags.node ?? null,
+      machine,
+    });
     const { settings, joinLine, tokenMs } = made;
     if (terminal.format === "json")
       terminal.json({ ...machineAnswer(settings, folder), operator: folder.operator, joinLine, tokenMs });
+    if (made.finished) terminal.aside("An earlier heddle init had ended half way; it is finished now");
     terminal.aside(
       `This machine is ${settings.node} of the new mesh ${settings.trustDomain}; its state is in ${folder.path}`,
     );
@@ -79,19 +89,23 @@ export function registerInit(program: Command, cli: Cli): void {
     if (!flags.start) return;
     const { startEverything } = await import("../app/everything.ts");
     const running = await startEverything(cli.runtime, folder, settings);
-    for (const line of running.summary.split("\n")) terminal.aside(line);
-    terminal.aside();
-    terminal.aside("On another machine, after copying this binary there:");
-    terminal.aside(`  ${joinLine}`);
-    terminal.aside(
-      terminal.paint.dim(
-        `  (a token for one machine, good for ${humanDuration(tokenMs)}; more: heddle token create --service NAME)`,
-      ),
-    );
-    terminal.aside();
-    terminal.aside(
-      "Running in the foreground; Ctrl-C stops it. Next time: heddle registry, heddle controller, heddle proxy",
-    );
+    sayStarted(terminal, running.summary, made);
     await runInForeground(host, running, drainMs, (text) => terminal.aside(text));
   });
+}
+
+function sayStarted(terminal: Terminal, summary: string, { joinLine, tokenMs }: Initialized): void {
+  for (const line of summary.split("\n")) terminal.aside(line);
+  terminal.aside();
+  terminal.aside("On another machine, after copying this binary there:");
+  terminal.aside(`  ${joinLine}`);
+  terminal.aside(
+    terminal.paint.dim(
+      `  (a token for one machine, good for ${humanDuration(tokenMs)}; more: heddle token create --service NAME)`,
+    ),
+  );
+  terminal.aside();
+  terminal.aside(
+    "Running in the foreground; Ctrl-C stops it. Next time: heddle registry, heddle controller, heddle proxy",
+  );
 }

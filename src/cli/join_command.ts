@@ -1,11 +1,18 @@
-/** `heddle join`: one more machine. Repeated on a machine that has joined, it changes nothing and starts the proxy. */
+/** `heddle join`: one more machine. Repeated on a machine that has joined, it takes the flags that differ over, and starts the proxy. */
 import type { Command } from "commander";
+import { readSettings, type Settings } from "../app/settings.ts";
 import { ports } from "../model/ports.ts";
-import { portFlag, type Cli } from "./command.ts";
+import { givenFlags, portFlag, type Cli } from "./command.ts";
 import { controllerAddress, type Address } from "./controller_address.ts";
 import { runInForeground } from "./foreground.ts";
 import { machineAnswer } from "./machine_answer.ts";
-import { machineText, withMachineFlags, type MachineFlags } from "./machine_flags.ts";
+import {
+  hasMachineFlags,
+  machineText,
+  openListenersHelp,
+  withMachineFlags,
+  type MachineFlags,
+} from "./machine_flags.ts";
 
 interface JoinFlags extends MachineFlags {
   readonly node?: string;
@@ -14,6 +21,7 @@ interface JoinFlags extends MachineFlags {
   readonly inboundPort: number;
   readonly outboundPort: number;
   readonly adminPort: number;
+  readonly openListeners: boolean;
   readonly start: boolean;
 }
 
@@ -23,10 +31,13 @@ export function registerJoin(program: Command, cli: Cli): void {
     .description("make this machine part of a mesh, with a token from `heddle token create`")
     .argument("<controller>", "host:port of the controller", controllerAddress)
     .argument("<token>", "hd1.…: used once, carries the pin of the mesh's root")
-    .option("--node <name>", "name of this machine (default: its host name)")
+    .option(
+      "--node <name>",
+      "name of this machine (default: the name of its Machine document, else its host name)",
+    )
     .option(
       "--address <address>",
-      "address at which other machines reach this one (default: the one the controller sees)",
+      "address at which other machines reach this one (default: the one the controller sees); its listener for them stands on every interface, for a loopback address on that one alone",
     )
     .option("--loopback <address>", "address of the local listeners", "127.0.0.1")
     .option("--inbound-port <port>", "mTLS from other machines", portFlag("--inbound-port"), ports.inbound)
@@ -37,34 +48,66 @@ export function registerJoin(program: Command, cli: Cli): void {
       ports.outboundFirst,
     )
     .option("--admin-port <port>", "admin pages, loopback only", portFlag("--admin-port"), ports.admin)
+    .option("--open-listeners", openListenersHelp, false)
     .option("--no-start", "only join; start it later with heddle proxy");
-  withMachineFlags(command).action(async (controller: Address, token: string, flags: JoinFlags) => {
-    const terminal = cli.terminal(command);
-    const folder = cli.folder(command);
-    const drainMs = cli.drainMs(command);
-    const { joinMesh } = await import("../app/join.ts");
-    const node = flags.node ?? cli.runtime.process.hostname;
-    const { loopback } = flags;
-    const machine = await machineText(cli.runtime.files, flags, {
-      node,
-      address: flags.address ?? null,
-      loopback,
-    });
-    const joined = await joinMesh(cli.runtime, folder, { ...flags, node, machine, controller, token });
-    const { settings, changed, said } = joined;
-    if (terminal.format === "json") terminal.json({ ...machineAnswer(settings, folder), changed, said });
-    for (const line of said) terminal.aside(line);
-    if (!flags.start) return;
-    const { proxyRuns } = await import("../app/own_proxy.ts");
-    if (!changed && (await proxyRuns(cli.runtime, settings))) {
-      terminal.aside("Its proxy runs already");
-      return;
-    }
-    const { startProxy } = await import("../app/proxy_mode.ts");
-    const running = await startProxy(cli.runtime, folder, settings, {});
-    terminal.aside(running.summary);
-    terminal.aside("Running in the foreground; Ctrl-C stops it. Next time: heddle proxy");
-    for (const line of running.examples) terminal.aside(`  ${line}`);
-    await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.aside(text));
+  withMachineFlags(command).action((controller: Address, token: string, flags: JoinFlags) =>
+    join(cli, command, controller, token, flags),
+  );
+}
+
+async function join(
+  cli: Cli,
+  command: Command,
+  controller: Address,
+  token: string,
+  flags: JoinFlags,
+): Promise<void> {
+  const terminal = cli.terminal(command);
+  const folder = cli.folder(command);
+  const drainMs = cli.drainMs(command);
+  const { joinMesh } = await import("../app/join.ts");
+  const { proxyRuns } = await import("../app/own_proxy.ts");
+  const { files, process } = cli.runtime;
+  const standing = await readSettings(files, folder);
+  // What is not said again stays as it is.
+  const said = standing === null ? flags : { ...flags, ...placesOf(standing), ...givenFlags(command, flags) };
+  const { loopback, node = standing?.node ?? process.hostname } = said;
+  const { address = null } = flags;
+  const machine =
+    standing !== null && !hasMachineFlags(flags)
+      ? null
+      : await machineText(files, flags, { node, address, loopback });
+  const runs = standing !== null && (await proxyRuns(cli.runtime, standing));
+  const joined = await joinMesh(cli.runtime, folder, {
+    ...said,
+    node: flags.node ?? null,
+    machine,
+    controller,
+    token,
+    starts: flags.start && !runs,
   });
+  const { settings, changed } = joined;
+  if (terminal.format === "json")
+    terminal.json({ ...machineAnswer(settings, folder), changed, said: joined.said });
+  for (const line of joined.said) terminal.aside(line);
+  if (!flags.start) return;
+  if (runs) {
+    terminal.aside(
+      joined.restart
+        ? "Its proxy runs already: start it again, and it goes by what was changed"
+        : "Its proxy runs already",
+    );
+    return;
+  }
+  const { startProxy } = await import("../app/proxy_mode.ts");
+  const running = await startProxy(cli.runtime, folder, settings, {});
+  terminal.aside(running.summary);
+  terminal.aside("Running in the foreground; Ctrl-C stops it. Next time: heddle proxy");
+  for (const line of running.examples) terminal.aside(`  ${line}`);
+  await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.aside(text));
+}
+
+function placesOf({ address, loopback, ports, openListeners = false }: Settings) {
+  const { inbound: inboundPort, outboundFirst: outboundPort, admin: adminPort } = ports;
+  return { address, loopback, inboundPort, outboundPort, adminPort, openListeners };
 }

@@ -19,6 +19,9 @@ export interface MachineFlags {
   readonly httpPort?: number;
 }
 
+export const openListenersHelp =
+  "let outbound listeners stand beyond loopback: whoever reaches them acts as the service";
+
 /** Adds the flags to a command that sets up a machine. */
 export function withMachineFlags(command: Command): Command {
   return command
@@ -46,6 +49,12 @@ export function withMachineFlags(command: Command): Command {
     );
 }
 
+/** Whether any of them is given. */
+export function hasMachineFlags(flags: MachineFlags): boolean {
+  const { machine, service, port, host, health, label, upstream, httpPort } = flags;
+  return [machine, service, port, host, health, label, upstream, httpPort].some((each) => each !== undefined);
+}
+
 /** The text of the Machine document that the flags mean, and the name to use for it in error messages. */
 export async function machineText(
   files: Files,
@@ -60,6 +69,7 @@ export async function machineText(
       throw new UserError(`Cannot read the Machine document ${flags.machine}: there is no such file`);
     return { file: flags.machine, text: new TextDecoder().decode(bytes) };
   }
+  requireService(flags);
   const document = {
     kind: "Machine",
     name: machine.node,
@@ -67,6 +77,15 @@ export async function machineText(
     services: flags.service === undefined ? [] : [serviceOf(flags.service, flags, machine.loopback)],
   };
   return { file: "flags", text: `${JSON.stringify(document, null, 2)}\n` };
+}
+
+/** Each of them says something of the one service. */
+function requireService({ service, ...flags }: MachineFlags): void {
+  if (service !== undefined || !hasMachineFlags(flags)) return;
+  throw new UserError(
+    "Cannot tell which service the flags are about",
+    "Add --service NAME, or describe the machine in a file: --machine FILE",
+  );
 }
 
 function serviceOf(name: string, flags: MachineFlags, loopback: string): Record<string, unknown> {

@@ -69,8 +69,9 @@ export function registerNodes(program: Command, cli: Cli): void {
     .command("remove")
     .description("revoke a machine: its connections end and its certificates are not renewed")
     .argument("<machine>", "its name, as heddle node list shows it")
-    .action(async (machine: string) => {
-      await post(remove, cli, machine, "remove", {});
+    .option("--yes", "also where it is the controller's own machine", false)
+    .action(async (machine: string, flags: { yes: boolean }) => {
+      await post(remove, cli, machine, "remove", { force: flags.yes });
       const terminal = cli.terminal(remove);
       if (terminal.format === "json") return terminal.json({ machine, removed: true });
       terminal.line(`${machine} is no longer part of the mesh`);

@@ -28,6 +28,8 @@ export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
   readonly bundler: PolicyBundler;
   /** host:port of this controller, for join lines. */
   readonly address: string;
+  /** The machine that it runs on. */
+  readonly ownNode: string;
   /** Hears how long documents take to reach machines. */
   readonly pushed?: PublisherOptions["pushed"];
   /** The roots or the signer changed: what this machine itself holds must follow. */
@@ -99,7 +101,7 @@ export class Controller {
 
   #mount(): void {
     const { app, catalog, publisher, issuing } = this;
-    const { authority, clock, address } = this.options;
+    const { authority, clock, address, ownNode } = this.options;
     const { trustDomain } = authority;
     const requireReady = (): void => this.#requireReady();
     const status = (query: PageQuery) => {
@@ -111,7 +113,7 @@ export class Controller {
     const isRevoked = (serial: string): boolean => catalog.revoked.has(serial);
     app.use(vouchForCaller({ wallMs: () => clock.wallMs(), isRevoked }));
     app.get(controllerPaths.health, (context) => context.json({ ok: this.ready }));
-    mountIssueRoutes(app, { issuing, trustDomain, address });
+    mountIssueRoutes(app, { issuing, trustDomain, address, ownNode });
     const machines = () => this.#machines();
     mountRotationRoutes(app, new Rotation({ authority, machines, changed: () => this.#rootsChanged() }));
     mountNodeRoutes(app, { trustDomain, catalog, publisher, requireReady });

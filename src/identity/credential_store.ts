@@ -34,6 +34,13 @@ export class CredentialStore {
     }
   }
 
+  /** What another process may have replaced. Returns whether the machine's certificate is another one. */
+  async reload(services: readonly ServiceName[]): Promise<boolean> {
+    const before = this.#node?.tls.chainPem;
+    await this.load(services);
+    return this.#node?.tls.chainPem !== before;
+  }
+
   get node(): Credential | null {
     return this.#node;
   }

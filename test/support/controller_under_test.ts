@@ -43,6 +43,7 @@ export class ControllerUnderTest {
       leafMs: 3_600_000,
       registry: { host: "127.0.0.1", port: 7444 },
       address: "127.0.0.1:7443",
+      ownNode: "vm-own",
       reach: async () => ({ ok: true, detail: "" }),
       log: () => {},
       pushed: (stage) => void this.pushes.push(stage),

@@ -9,6 +9,7 @@ import { isName } from "../../identity/spiffe_id.ts";
 import { writeBundle } from "../../identity/trust_bundle.ts";
 import { limits } from "../../model/limits.ts";
 import { defaultNamespace, serviceKey, type ServiceName } from "../../model/service.ts";
+import { Refusal } from "../../api/problem.ts";
 import type { Issuing } from "./issuing.ts";
 
 const name = v.pipe(v.string(), v.check(isName, "expected lower-case letters, digits and inner hyphens"));
@@ -43,6 +44,8 @@ export interface IssueRouteOptions {
   readonly trustDomain: string;
   /** How other machines reach this controller, for the join line. */
   readonly address: string;
+  /** The machine that the controller runs on. */
+  readonly ownNode: string;
 }
 
 export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): void {
@@ -103,10 +106,24 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
   app.post(`${controllerPaths.nodes}/:name/remove`, async (context) => {
     const operator = requireCaller(context, trustDomain, "operator");
     const node = context.req.param("name");
+    const { force } = await readBody(
+      context.req.raw,
+      v.strictObject({ force: v.optional(v.boolean(), false) }),
+    );
+    if (node === options.ownNode && !force) throw ownMachine(node);
     await issuing.nodes.remove(node);
     log(`${operator.name} removed ${node}`);
     return context.json({});
   });
+}
+
+/** Nothing of it works without the others: its services are cut off, and the mesh has no second controller. */
+function ownMachine(node: string): Refusal {
+  return new Refusal(
+    409,
+    `The controller runs on ${node}: its services would be cut off from the mesh`,
+    `If that is meant: heddle node remove ${node} --yes; heddle token create and heddle join bring it back`,
+  );
 }
 
 /** As people write it: without the default namespace. */
