@@ -6,6 +6,9 @@ import { socketAddress } from "../base/socket_address.ts";
 import { X509Certificate } from "node:crypto";
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
+import { humanDuration } from "../base/duration.ts";
+import { limits } from "../model/limits.ts";
+import { ControlUnreachable } from "./control.ts";
 import { createControlClient } from "./control_client.ts";
 import { Shard } from "../http/shard.ts";
 import { pinOf, prove, type KeyPair } from "../identity/keys.ts";
@@ -39,7 +42,8 @@ type JoinHost = Pick<Runtime, "net" | "clock">;
 
 export async function joinWithToken(host: JoinHost, call: JoinCall): Promise<JoinAnswer> {
   const pin = pinIn(call.token);
-  const { rootPem, trustDomain } = await fetchRoot(host, call, pin);
+  const root = await fetchRoot(host, call, pin);
+  const { rootPem, trustDomain } = root;
   const { net, clock } = host;
   const client = createControlClient({
     net,
@@ -53,9 +57,22 @@ export async function joinWithToken(host: JoinHost, call: JoinCall): Promise<Joi
   try {
     const { nonce } = (await client.call("POST", controllerPaths.nonce, {})).body as JoinNonce;
     return (await client.call("POST", controllerPaths.join, requestOf(call, nonce))).body as JoinAnswer;
+  } catch (error) {
+    if (error instanceof ControlUnreachable && error.reason.kind === "tls") requireClock(host, root);
+    throw error;
   } finally {
     client.close();
   }
+}
+
+/** Certificates that are not valid here are so mostly because of a clock. */
+function requireClock({ clock }: JoinHost, { controllerMs }: JoinRoot): void {
+  const aheadMs = controllerMs === undefined ? 0 : clock.wallMs() - controllerMs;
+  if (Math.abs(aheadMs) <= limits.clockSkewWarnMs) return;
+  throw new UserError(
+    `Cannot join: this clock is ${humanDuration(aheadMs)} ${aheadMs > 0 ? "ahead of" : "behind"} the controller's, so its certificate is not valid here`,
+    "Turn time synchronisation on, here or there (systemd-timesyncd or chrony), then join with the same token",
+  );
 }
 
 function pinIn(token: string): string {

@@ -151,12 +151,21 @@ export const controllerPaths = {
   nodes: "/v1/nodes",
   /** GET ?after=&limit= by an operator: StatusPage. */
   status: "/v1/status",
+  /** GET without a client certificate: HealthAnswer. */
   health: "/v1/health",
 } as const;
+
+export interface HealthAnswer {
+  /** Whether it has seen what the registry holds. */
+  readonly ok: boolean;
+  readonly controllerMs: number;
+}
 
 export interface JoinRoot {
   readonly rootPem: string;
   readonly trustDomain: string;
+  /** Absent from a controller of before. */
+  readonly controllerMs?: number;
 }
 
 export interface JoinNonce {

@@ -26,19 +26,43 @@ export function controllerAsStranger(
   return link(host, settings, () => ({ credential: null, rootsPem: store.bundle?.rootsPem ?? [] }));
 }
 
+/** Whoever answers there: for what is only compared, never trusted. */
+export function controllerUnverified(host: LinkHost, settings: Settings): ControlClient {
+  return createControlClient({
+    ...hostOf(host),
+    ...settings.controller,
+    identity: () => ({ credential: null, rootsPem: [] }),
+    expect: () => true,
+    serverName: "controller.heddle",
+    unverified: true,
+  });
+}
+
+/** The registry, as the node. */
+export function registryAsNode(host: LinkHost, settings: Settings, store: CredentialStore): ControlClient {
+  return createControlClient({
+    ...hostOf(host),
+    ...settings.registry,
+    identity: () => ({ credential: store.node?.tls ?? null, rootsPem: store.bundle?.rootsPem ?? [] }),
+    expect: (id) => principalOf(id, settings.trustDomain)?.kind === "registry",
+    serverName: "registry.heddle",
+  });
+}
+
 function link(
   host: LinkHost,
   settings: Settings,
   identity: () => { credential: { chainPem: string; keyPem: string } | null; rootsPem: readonly string[] },
 ): ControlClient {
-  const { net, clock } = host;
   return createControlClient({
-    net,
-    clock,
-    shard: new Shard(clock),
+    ...hostOf(host),
     ...settings.controller,
     identity,
     expect: (id) => principalOf(id, settings.trustDomain)?.kind === "controller",
     serverName: "controller.heddle",
   });
+}
+
+function hostOf({ net, clock }: LinkHost) {
+  return { net, clock, shard: new Shard(clock) };
 }

@@ -24,10 +24,24 @@ export interface InstanceKeeperOptions {
 }
 
 export class InstanceKeeper {
-  readonly #kept: { readonly probe: Probe; readonly registration: Registration; close(): Promise<void> }[];
+  readonly #kept: {
+    readonly key: string;
+    readonly probe: Probe;
+    readonly registration: Registration;
+    close(): Promise<void>;
+  }[];
 
   constructor(readonly options: InstanceKeeperOptions) {
     this.#kept = options.machine.services.map((service) => this.#keep(service));
+  }
+
+  /** How each app is, for people. */
+  status(): readonly {
+    readonly service: string;
+    readonly ready: boolean;
+    readonly problem: string | null;
+  }[] {
+    return this.#kept.map(({ key, probe: { ready, problem } }) => ({ service: key, ready, problem }));
   }
 
   async close(): Promise<void> {
@@ -64,10 +78,11 @@ export class InstanceKeeper {
       everyMs: health?.everyMs ?? limits.probeEveryMs,
       changed: (ready, detail) => {
         log(`${key} is ${ready ? "ready" : "not ready"}: ${detail}`);
-        registration.update({ ready });
+        registration.tell(ready, detail);
       },
     });
     return {
+      key,
       probe,
       registration,
       close: async () => {

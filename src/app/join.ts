@@ -6,6 +6,7 @@ import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { joinWithToken, type JoinKeys } from "../api/join.ts";
 import type { JoinAnswer } from "../api/messages.ts";
+import { humanDuration } from "../base/duration.ts";
 import { UserError } from "../base/user_error.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { generateKey } from "../identity/keys.ts";
@@ -121,7 +122,7 @@ async function joinAnew(
   const skewMs = answer.controllerMs - clock.wallMs();
   if (Math.abs(skewMs) > limits.clockSkewWarnMs)
     said.push(
-      `Warning: this clock is ${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? "behind" : "ahead of"} the controller's; certificates need clocks that agree`,
+      `Warning: this clock is ${humanDuration(skewMs)} ${skewMs > 0 ? "behind" : "ahead of"} the controller's; certificates need clocks that agree`,
     );
   if (!answer.reachable.ok && !answer.reachable.detail.includes("nothing listens"))
     said.push(`Warning: ${answer.reachable.detail}`);

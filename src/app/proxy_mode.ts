@@ -168,6 +168,7 @@ export async function startProxy(
             ending: ends,
             snapshot: plane.state?.snapshot ?? null,
             policies: policies.status(),
+            apps: instances.status(),
           }),
         });
   return {

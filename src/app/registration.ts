@@ -39,9 +39,11 @@ export class Registration {
     return this.#instance;
   }
 
-  /** What others see of this instance from now on. */
-  update(change: Partial<Pick<Instance, "ready" | "labels" | "address" | "port">>): void {
-    const next = { ...this.#instance, ...change };
+  /** What others see of this instance from now on; why it is not ready is only for people. */
+  tell(ready: boolean, detail: string): void {
+    const { problem: _before, ...instance } = this.#instance;
+    const problem = detail.slice(0, limits.instanceProblemLengthMax).toWellFormed();
+    const next = { ...instance, ready, ...(ready ? {} : { problem }) };
     if (JSON.stringify(next) === JSON.stringify(this.#instance)) return;
     this.#instance = next;
     this.#renew();

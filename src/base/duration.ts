@@ -23,3 +23,14 @@ export function formatDuration(ms: number): string {
   }
   return text === "" ? "0s" : text;
 }
+
+/** `3 h 12 min`, `41 s`: how people say it. */
+export function humanDuration(ms: number): string {
+  const seconds = Math.round(Math.abs(ms) / 1000);
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.round(hours / 24)} days`;
+}

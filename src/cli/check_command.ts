@@ -1,6 +1,6 @@
 /** `heddle check`: every fact this machine's membership rests on, numbered, each failure with its cure. */
 import type { Command } from "commander";
-import type { Finding } from "../app/check.ts";
+import type { Finding } from "../app/finding.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Cli } from "./command.ts";
 import type { Paint } from "./terminal.ts";

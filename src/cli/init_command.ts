@@ -6,7 +6,8 @@ import { parseDurationFlag, portFlag, type Cli } from "./command.ts";
 import { runInForeground } from "./foreground.ts";
 import { machineAnswer } from "./machine_answer.ts";
 import { machineText, openListenersHelp, withMachineFlags, type MachineFlags } from "./machine_flags.ts";
-import { humanDuration, type Terminal } from "./terminal.ts";
+import { humanDuration } from "../base/duration.ts";
+import type { Terminal } from "./terminal.ts";
 
 interface InitFlags extends MachineFlags {
   readonly trustDomain: string;

@@ -119,9 +119,7 @@ function showProblem(terminal: Terminal, word: Text, [first = "", ...others]: re
 function failureOf(error: unknown): Failure | null {
   if (error instanceof UserError) return error;
   if (error instanceof ControlUnreachable) {
-    const hint =
-      "Is `heddle controller` running there, and its port open? On a machine that has joined, `heddle check` looks into it";
-    return { message: error.message, hint, exitCode: exitCodes.impossible };
+    return { message: error.message, hint: unreachableHint(error), exitCode: exitCodes.impossible };
   }
   if (error instanceof ControlRefusal) {
     const { error: message, hint = null } = error.problem;
@@ -140,6 +138,16 @@ function isListenError(error: unknown): error is ListenError {
 
 function isFileError(error: unknown): error is FileError {
   return error instanceof Error && error.name === "FileError";
+}
+
+function unreachableHint({ reason }: ControlUnreachable): string {
+  if (reason.kind === "tls")
+    return "A certificate has ended, or a clock is wrong: `heddle check` on a machine that has joined says which";
+  if (reason.code === "ENOTFOUND")
+    return "Nobody knows that name: mend it in DNS or /etc/hosts, or use another name or an address";
+  if (reason.kind === "timeout")
+    return "A firewall is in between, or the address is wrong. On a machine that has joined, `heddle check` looks into it";
+  return "Is `heddle controller` running there, and its port open? On a machine that has joined, `heddle check` looks into it";
 }
 
 function listenHint({ socketError, holder }: ListenError): string | null {

@@ -4,9 +4,10 @@ import type { Command } from "commander";
 import type { NodeStatus, StatusAnswer } from "../api/messages.ts";
 import { openOperator } from "../app/operator.ts";
 import { readStatus } from "../app/operator_lists.ts";
-import { serviceKey } from "../model/service.ts";
+import { serviceKey, type Instance } from "../model/service.ts";
 import type { Cli } from "./command.ts";
-import { humanDuration, type Terminal } from "./terminal.ts";
+import { humanDuration } from "../base/duration.ts";
+import type { Terminal } from "./terminal.ts";
 import { text, type Text } from "./text.ts";
 
 export function registerStatus(program: Command, cli: Cli): void {
@@ -40,7 +41,7 @@ export function showStatus(terminal: Terminal, status: StatusAnswer): void {
   const rows = status.instances.map((instance) => [
     serviceKey(instance.service),
     instance.node,
-    instance.ready ? terminal.paint.green("ready") : terminal.paint.red("not ready"),
+    instance.ready ? terminal.paint.green("ready") : terminal.paint.red(notReady(instance)),
     socketAddress(instance.address, instance.port),
     Object.entries(instance.labels)
       .map(([key, value]) => `${key}=${value}`)
@@ -58,6 +59,10 @@ export function showStatus(terminal: Terminal, status: StatusAnswer): void {
     terminal.line();
     terminal.line(terminal.paint.red(`The controller cannot reach the registry: ${status.registry.detail}`));
   }
+}
+
+function notReady({ problem }: Instance): string {
+  return problem === undefined ? "not ready" : `not ready: ${problem}`;
 }
 
 function stateOf(terminal: Terminal, node: NodeStatus, status: StatusAnswer): Text {

@@ -83,17 +83,6 @@ function paintOf(codes: ReturnType<typeof picocolors.createColors>): Paint {
   return Object.fromEntries(entries) as Paint;
 }
 
-/** `3 h 12 min`, `41 s`: how people say it. */
-export function humanDuration(ms: number): string {
-  const seconds = Math.round(Math.abs(ms) / 1000);
-  if (seconds < 90) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 90) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${minutes % 60} min`;
-  return `${Math.round(hours / 24)} days`;
-}
-
 /** Words of a sentence on lines of at most that many characters. */
 export function wrapped(sentence: string, width: number): string[] {
   const lines: string[] = [];

@@ -8,7 +8,7 @@ import { isName } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
 import { defaultNamespace, serviceKey, type ServiceName } from "../model/service.ts";
 import { parseDurationFlag, repeated, type Cli } from "./command.ts";
-import { humanDuration } from "./terminal.ts";
+import { humanDuration } from "../base/duration.ts";
 
 export function registerTokens(program: Command, cli: Cli): void {
   const token = program.command("token").description("make tokens with which machines join");

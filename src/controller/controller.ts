@@ -5,7 +5,7 @@
 import { Hono } from "hono";
 import type { Clock } from "../../runtime/contract.ts";
 import { vouchForCaller, type ControlEnv } from "../api/caller.ts";
-import { controllerPaths } from "../api/messages.ts";
+import { controllerPaths, type HealthAnswer } from "../api/messages.ts";
 import type { PageQuery } from "../api/pages.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
 import type { RegistryClient } from "../api/registry_client.ts";
@@ -112,7 +112,9 @@ export class Controller {
     app.notFound(() => problemResponse(new Refusal(404, "The controller has no such path")));
     const isRevoked = (serial: string): boolean => catalog.revoked.has(serial);
     app.use(vouchForCaller({ wallMs: () => clock.wallMs(), isRevoked }));
-    app.get(controllerPaths.health, (context) => context.json({ ok: this.ready }));
+    app.get(controllerPaths.health, (context) =>
+      context.json({ ok: this.ready, controllerMs: clock.wallMs() } satisfies HealthAnswer),
+    );
     mountIssueRoutes(app, { issuing, trustDomain, address, ownNode });
     const machines = () => this.#machines();
     mountRotationRoutes(app, new Rotation({ authority, machines, changed: () => this.#rootsChanged() }));

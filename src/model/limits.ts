@@ -207,6 +207,8 @@ export const limits = {
   leafBackdateMs: 60_000,
   bundleRefreshMs: 300_000,
   clockSkewWarnMs: 10_000,
+  /** Of the words that say why an instance is not ready. */
+  instanceProblemLengthMax: 256,
   spiffeIdBytesMax: 2048,
   trustDomainBytesMax: 255,
   joinTokenMinMs: 1_000,

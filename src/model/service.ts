@@ -60,6 +60,8 @@ export interface Instance {
   readonly labels: Readonly<Record<string, string>>;
   /** False while the active probe fails. An instance that is not ready gets no new exchange. */
   readonly ready: boolean;
+  /** Why it is not ready, in the words of its probe; absent while it is, and before the first look. */
+  readonly problem?: string | undefined;
 }
 
 const encoder = new TextEncoder();

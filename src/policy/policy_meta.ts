@@ -60,6 +60,7 @@ function problemOf(literals: ReadonlyMap<string, Literal>, start: number): Findi
   if (typeof version !== "string" || version === "" || version.length > limits.policyVersionLengthMax)
     return say("version", ': expected a text such as "1.0.0"');
   if (onError !== "open" && onError !== "closed") return say("onError", ': expected "open" or "closed"');
+  if (!literals.has("options")) return say("options", ": expected a schema, v.strictObject({}) for none");
   if (!literals.has("limits.cpu")) return null;
   const cpuMs = cpuOf(cpu);
   if (cpuMs >= 1 && cpuMs <= limits.policyCpuMaxMs) return null;

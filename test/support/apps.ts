@@ -2,7 +2,7 @@
  * The services behind a test mesh, each a process of its own that knows nothing of heddle:
  *   bun test/support/apps.ts http 127.0.0.1 8080 orders v1     tells in JSON who answered and what it saw
  *   bun test/support/apps.ts tcp  127.0.0.1 8081 queue v1      greets with "queue v1\n", then echoes
- * HTTP paths: /healthz; /wait?ms= answers late; /tick?ms=&count= streams a line at a time; anything else is described.
+ * HTTP paths: /healthz; /missing is answered 404; /wait?ms= answers late; /tick?ms=&count= streams a line at a time; anything else is described.
  */
 
 import type { Socket } from "bun";
@@ -50,6 +50,7 @@ function serveHttp(hostname: string, port: number, service: string, version: str
     async fetch(request) {
       const { pathname, searchParams } = new URL(request.url);
       if (pathname === "/healthz") return new Response("ok");
+      if (pathname === "/missing") return new Response("nothing is here", { status: 404 });
       if (pathname === "/wait") await Bun.sleep(Number(searchParams.get("ms")));
       if (pathname === "/tick")
         return ticks(Number(searchParams.get("ms")), Number(searchParams.get("count")));

@@ -5,7 +5,8 @@
  */
 import type { Runtime } from "../../../runtime/contract.ts";
 import type { StatusAnswer } from "../../api/messages.ts";
-import { humanDuration, wrapped, type Terminal } from "../terminal.ts";
+import { humanDuration } from "../../base/duration.ts";
+import { wrapped, type Terminal } from "../terminal.ts";
 import { text } from "../text.ts";
 import { edgesBetween, parseHop, parseSamples, type Edge, type Hop, type Samples } from "./evidence.ts";
 import { startLoad, type Load } from "./load.ts";

@@ -51,9 +51,10 @@ export interface IssueRouteOptions {
 export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): void {
   const { issuing, trustDomain } = options;
   const { authority, log } = issuing.options;
-  app.get(controllerPaths.root, (context) =>
-    context.json({ rootPem: authority.rootPem, trustDomain } satisfies JoinRoot),
-  );
+  app.get(controllerPaths.root, (context) => {
+    const controllerMs = issuing.options.clock.wallMs();
+    return context.json({ rootPem: authority.rootPem, trustDomain, controllerMs } satisfies JoinRoot);
+  });
   app.get(controllerPaths.bundle, (context) =>
     context.json(writeBundle(authority.bundle, limits.bundleRefreshMs)),
   );

@@ -1,4 +1,7 @@
-/** Active health of a local app: an HTTP path or a TCP connect, now and then. Ready at the first success, unready after two failures in a row. */
+/**
+ * Active health of a local app: an HTTP path or a TCP connect, now and then. Ready at the first success, unready after two
+ * failures in a row. Each change of either, and each new reason of an app that is not ready, is told.
+ */
 import { socketAddress } from "../../base/socket_address.ts";
 import type { Clock, Net, Socket, SocketHandler, Timer } from "../../../runtime/contract.ts";
 import { limits } from "../../model/limits.ts";
@@ -19,6 +22,8 @@ const failuresToUnready = 2;
 export class Probe {
   ready = false;
   #failures = 0;
+  /** Why it is not ready, as it was told last; null: nothing was told, or it is ready. */
+  problem: string | null = null;
   #timer: Timer | null = null;
   #closed = false;
 
@@ -67,7 +72,10 @@ export class Probe {
             close: () => settle("the app closed the connection without an answer"),
           };
         },
-        failed: (error) => settle(error.message),
+        failed: (error) =>
+          settle(
+            error.kind === "refused" ? `nothing listens on ${socketAddress(host, port)}` : error.message,
+          ),
       },
     );
   }
@@ -78,9 +86,11 @@ export class Probe {
     this.#failures = problem === null ? 0 : this.#failures + 1;
     if (problem === null && !this.ready) {
       this.ready = true;
+      this.problem = null;
       changed(true, "the app answers");
-    } else if (problem !== null && this.ready && this.#failures >= failuresToUnready) {
+    } else if (problem !== null && problem !== this.problem && this.#failures >= failuresToUnready) {
       this.ready = false;
+      this.problem = problem;
       changed(false, problem);
     }
     // An app that is not well is looked at more often, so that it is back soon.

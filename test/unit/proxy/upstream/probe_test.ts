@@ -81,6 +81,23 @@ describe("a probe by HTTP", () => {
       expect([probe.ready, changes.at(-1)]).toEqual([false, `false ${reason}`]);
     });
 
+  test("tells why an app that never was ready is not, and tells each new reason once", async () => {
+    const { net, app, probe, changes } = probed("/healthz");
+    app.answer = "HTTP/1.1 404 No\r\n\r\n";
+    await net.pass(4 * everyMs);
+    expect([probe.ready, probe.problem, changes]).toEqual([
+      false,
+      "/healthz was answered 404",
+      ["false /healthz was answered 404"],
+    ]);
+    app.answer = "closes";
+    await net.pass(everyMs);
+    expect(changes).toHaveLength(2);
+    app.answer = "HTTP/1.1 200 OK\r\n\r\n";
+    await net.pass(everyMs);
+    expect([probe.ready, probe.problem, changes.at(-1)]).toEqual([true, null, "true the app answers"]);
+  });
+
   test("takes 2xx and 3xx for well", async () => {
     for (const status of [204, 301]) {
       const { net, app, probe } = probed("/");
@@ -115,6 +132,9 @@ describe("a probe by a connect", () => {
     expect([probe.ready, app.asked, app.open]).toEqual([true, [], 0]);
     app.close();
     await net.pass(everyMs + limits.probeUnwellEveryMs + 10);
-    expect([probe.ready, changes.at(-1)]).toEqual([false, "false nobody listens there"]);
+    expect([probe.ready, changes.at(-1)]).toEqual([
+      false,
+      expect.stringContaining("false nothing listens on "),
+    ]);
   });
 });

@@ -1,0 +1,134 @@
+/** The facts about this machine's way to the controller and the registry, and about its clock, which both go by. */
+import type { Runtime } from "../../runtime/contract.ts";
+import { ControlRefusal, ControlUnreachable } from "../api/control.ts";
+import { controllerPaths, registryPaths, type HealthAnswer, type ReachAnswer } from "../api/messages.ts";
+import { socketAddress } from "../base/socket_address.ts";
+import { humanDuration } from "../base/duration.ts";
+import type { CredentialStore } from "../identity/credential_store.ts";
+import { limits } from "../model/limits.ts";
+import { controllerAsNode, controllerUnverified, registryAsNode } from "./controller_link.ts";
+import { fail, ok, warn, type Finding } from "./finding.ts";
+import type { Settings } from "./settings.ts";
+
+export async function checkLinks(
+  runtime: Runtime,
+  settings: Settings,
+  store: CredentialStore,
+): Promise<Finding[]> {
+  const clock = await checkClock(runtime, settings);
+  const reached = await checkController(runtime, settings, store);
+  const registry = await checkRegistry(runtime, settings, store);
+  // A clock that is wrong is why certificates do not count: it comes first.
+  return [...(clock === null ? [] : [clock]), ...reached, registry];
+}
+
+/**
+ * Asked without looking at certificates, which a wrong clock makes useless: the answer is only compared, never trusted.
+ * null: nobody answers.
+ */
+async function checkClock(runtime: Runtime, settings: Settings): Promise<Finding | null> {
+  const control = controllerUnverified(runtime, settings);
+  try {
+    const beforeMs = runtime.clock.wallMs();
+    const { controllerMs } = (await control.call("GET", controllerPaths.health))
+      .body as Partial<HealthAnswer>;
+    if (controllerMs === undefined) return null;
+    return clockFinding((beforeMs + runtime.clock.wallMs()) / 2 - controllerMs);
+  } catch {
+    return null;
+  } finally {
+    control.close();
+  }
+}
+
+const clockCure = "Turn time synchronisation on, here or there (systemd-timesyncd or chrony)";
+
+/** `aheadMs`: of this machine's clock. */
+function clockFinding(aheadMs: number): Finding {
+  const differs = Math.abs(aheadMs);
+  if (differs <= limits.clockSkewWarnMs)
+    return ok("HED0006", "clock", `within ${(differs / 1000).toFixed(1)} s of the controller's`);
+  const detail = `is ${humanDuration(differs)} ${aheadMs > 0 ? "ahead of" : "behind"} the controller's`;
+  return differs > limits.leafBackdateMs
+    ? fail("HED0006", "clock", `${detail}: what one of them issues is not valid for the other`, clockCure)
+    : warn("HED0006", "clock", detail, clockCure);
+}
+
+async function checkController(
+  runtime: Runtime,
+  settings: Settings,
+  store: CredentialStore,
+): Promise<Finding[]> {
+  const address = socketAddress(settings.controller.host, settings.controller.port);
+  const control = controllerAsNode(runtime, settings, store);
+  try {
+    const where = { address: settings.address, port: settings.ports.inbound };
+    const answer = (await control.call("POST", controllerPaths.reach, where)).body as ReachAnswer;
+    return [ok("HED0005", "controller", `answers at ${address}`), reachFinding(answer, settings)];
+  } catch (error) {
+    return [linkFinding("HED0005", "controller", error, settings)];
+  } finally {
+    control.close();
+  }
+}
+
+function reachFinding({ ok: reached, detail }: ReachAnswer, { ports }: Settings): Finding {
+  if (reached) return ok("HED0007", "inbound port", detail);
+  const cure = `Open TCP port ${ports.inbound} of this machine for the others, and see that heddle proxy runs`;
+  return fail("HED0007", "inbound port", detail, cure);
+}
+
+async function checkRegistry(runtime: Runtime, settings: Settings, store: CredentialStore): Promise<Finding> {
+  const registry = registryAsNode(runtime, settings, store);
+  try {
+    await registry.call("GET", registryPaths.health);
+    return ok(
+      "HED0011",
+      "registry",
+      `answers at ${socketAddress(settings.registry.host, settings.registry.port)}`,
+    );
+  } catch (error) {
+    return linkFinding("HED0011", "registry", error, settings);
+  } finally {
+    registry.close();
+  }
+}
+
+/** It does not answer, or it is there and says no. */
+function linkFinding(
+  code: string,
+  mode: "controller" | "registry",
+  error: unknown,
+  settings: Settings,
+): Finding {
+  if (error instanceof ControlRefusal) {
+    const { hint = "heddle status on the controller's machine shows how it sees this one" } = error.problem;
+    return fail(code, mode, error.problem.error, hint);
+  }
+  const detail = error instanceof Error ? error.message : String(error);
+  if (error instanceof ControlUnreachable && error.reason.code === "ENOTFOUND")
+    return fail(
+      code,
+      mode,
+      detail,
+      `Mend the name in DNS or in /etc/hosts, or the address of the ${mode} in heddle.json of the state folder`,
+    );
+  if (error instanceof ControlUnreachable && error.reason.kind === "tls")
+    return fail(
+      code,
+      mode,
+      detail,
+      "See HED0004 and HED0006: certificates that have ended, or a clock that is wrong",
+    );
+  const lost =
+    mode === "controller"
+      ? "nothing new reaches this machine, and certificates are not renewed"
+      : "no service can be registered, and no document applied";
+  const where = settings[mode].host;
+  return warn(
+    code,
+    mode,
+    detail,
+    `Traffic goes on without it, but ${lost}: is \`heddle ${mode}\` running on ${where}, and its port ${settings[mode].port} open?`,
+  );
+}

@@ -1,0 +1,41 @@
+/** What the proxy of this machine tells of its policies and apps, as its admin page has it. */
+import * as v from "valibot";
+import type { Runtime } from "../../runtime/contract.ts";
+import { plainGet } from "./plain_get.ts";
+
+export interface AppHealth {
+  readonly service: string;
+  readonly ready: boolean;
+  /** Why it is not ready; null while it is, and before the first look. */
+  readonly problem: string | null;
+}
+
+export interface ProxyPage {
+  readonly policies: readonly { readonly name: string; readonly state: string; readonly detail: string }[];
+  readonly apps: readonly AppHealth[];
+}
+
+const page = v.object({
+  policies: v.object({
+    policies: v.array(v.object({ name: v.string(), state: v.string(), detail: v.string() })),
+  }),
+  apps: v.optional(
+    v.array(v.object({ service: v.string(), ready: v.boolean(), problem: v.nullable(v.string()) })),
+    [],
+  ),
+});
+
+/** null when no proxy tells. */
+export async function readProxyPage(
+  runtime: Pick<Runtime, "net" | "clock">,
+  host: string,
+  port: number,
+): Promise<ProxyPage | null> {
+  try {
+    const { text } = await plainGet(runtime, host, port, "/config");
+    const { policies, apps } = v.parse(page, JSON.parse(text));
+    return { policies: policies.policies, apps };
+  } catch {
+    return null;
+  }
+}
