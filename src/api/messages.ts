@@ -143,9 +143,11 @@ export const controllerPaths = {
   reach: "/v1/reach",
   /** GET by hash, by a node: the bundle's text. */
   policy: "/v1/policies/:hash",
-  /** GET ?after=&limit=: DocumentsPage; POST ApplyRequest: ApplyAnswer. By an operator. */
+  /** GET ?after=&limit=: DocumentsPage; POST ApplyRequest: ApplyAnswer; POST /remove RemoveRequest: ApplyAnswer. By an operator. */
   documents: "/v1/documents",
-  /** POST { services, ttlMs } by an operator: TokenAnswer. */
+  /** GET by an operator: PoliciesAnswer. */
+  policies: "/v1/policies",
+  /** POST { services, ttlMs } (services null: any): TokenAnswer; GET: TokensAnswer; POST /v1/tokens/:id/revoke. By an operator. */
   tokens: "/v1/tokens",
   /** GET ?after=&limit=: NodesPage; POST /v1/nodes/:name/allow {service}; POST /v1/nodes/:name/remove. By an operator. */
   nodes: "/v1/nodes",
@@ -276,6 +278,26 @@ export interface ApplyRequest {
   readonly dryRun: boolean;
 }
 
+/** Documents and policies that are to go. */
+export interface RemoveRequest {
+  readonly documents: readonly { readonly kind: string; readonly namespace: string; readonly name: string }[];
+  readonly policies: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export interface PoliciesAnswer {
+  readonly policies: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly hash: string;
+    readonly onError: "open" | "closed";
+    /** It comes with heddle. */
+    readonly shipped: boolean;
+    /** `HTTPRoute web`: documents that use it. */
+    readonly usedBy: readonly string[];
+  }[];
+}
+
 export interface ApplyAnswer {
   readonly revision: number;
   readonly changes: readonly {
@@ -307,6 +329,18 @@ export interface TokenAnswer {
   readonly expiresMs: number;
   /** A whole command line. */
   readonly joinLine: string;
+}
+
+export interface TokensAnswer {
+  readonly tokens: readonly TokenStatus[];
+}
+
+export interface TokenStatus {
+  readonly id: string;
+  readonly services: readonly ServiceName[] | null;
+  readonly expiresMs: number;
+  /** When and by which machine it was used; null: it may be used until it ends. */
+  readonly used: { readonly atMs: number; readonly node: string; readonly address: string } | null;
 }
 
 export interface AuthorityAnswer {

@@ -8,7 +8,10 @@ interface TextFile {
   readonly text: string;
 }
 
-/** Every .yaml of the paths, and every policy in a policies/ folder beside them. Machine documents are told apart by the caller. */
+/** The path that means standard input. */
+const standardInput = "-";
+
+/** Every .yaml of the paths (`-`: what comes by standard input), and every policy in a policies/ folder beside them. Machine documents are told apart by the caller. */
 export async function gatherFiles(
   files: Files,
   paths: readonly string[],
@@ -16,6 +19,10 @@ export async function gatherFiles(
   const documents: TextFile[] = [];
   const policies = new Map<string, TextFile>();
   for (const path of paths) {
+    if (path === standardInput) {
+      documents.push({ file: "stdin", text: await textOf(files, "/dev/stdin") });
+      continue;
+    }
     const trimmed = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
     const stat = await files.stat(trimmed);
     if (stat === null) throw new UserError(`Cannot read ${path}: there is no such file or folder`);

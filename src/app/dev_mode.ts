@@ -5,7 +5,6 @@
 import type { Runtime } from "../../runtime/contract.ts";
 import { controllerPaths, type ApiIssue, type ApplyAnswer } from "../api/messages.ts";
 import { UserError } from "../base/user_error.ts";
-import { parseYaml } from "../config/yaml_file.ts";
 import type { ControlClient } from "../api/control.ts";
 import { ControlRefusal } from "../api/control.ts";
 import { limits } from "../model/limits.ts";
@@ -14,6 +13,7 @@ import { gatherFiles } from "./apply_files.ts";
 import { startController } from "./controller_mode.ts";
 import { initializeMesh } from "./init.ts";
 import { readMachine } from "./machine_document.ts";
+import { splitMachines, type TextFile } from "./machine_files.ts";
 import { joinMesh } from "./join.ts";
 import { openOperator } from "./operator.ts";
 import { startProxy, type RunningProxy } from "./proxy_mode.ts";
@@ -25,11 +25,6 @@ import { stateFolder } from "./state_folder.ts";
 export interface DevVoice {
   readonly said: (text: string) => void;
   readonly issues: (issues: readonly ApiIssue[]) => void;
-}
-
-interface MachineFile {
-  readonly file: string;
-  readonly text: string;
 }
 
 export async function startDev(runtime: Runtime, folder: string, voice: DevVoice): Promise<RunningProxy> {
@@ -67,7 +62,7 @@ export async function startDev(runtime: Runtime, folder: string, voice: DevVoice
 async function startMachines(
   runtime: Runtime,
   root: string,
-  machines: readonly MachineFile[],
+  machines: readonly TextFile[],
   running: Running[],
 ): Promise<string[]> {
   const examples: string[] = [];
@@ -130,16 +125,7 @@ async function controllerIsReady(runtime: Runtime, operator: ControlClient): Pro
 /** Machine documents apart from what is applied. */
 async function split(runtime: Runtime, folder: string) {
   const gathered = await gatherFiles(runtime.files, [folder]);
-  const machines: MachineFile[] = [];
-  const documents: MachineFile[] = [];
-  for (const each of gathered.files) {
-    const parsed = parseYaml(each.file, each.text).documents;
-    const kinds = parsed.map((document) => (document.value as { kind?: unknown } | null)?.kind);
-    if (kinds.length > 0 && kinds.every((kind) => kind === "Machine"))
-      machines.push(...parsed.map(({ file, text }) => ({ file, text })));
-    else documents.push(each);
-  }
-  return { machines, documents, policies: gathered.policies };
+  return { ...splitMachines(gathered.files), policies: gathered.policies };
 }
 
 /** At the start a broken document is an error; later it is told, and what stood before goes on. */

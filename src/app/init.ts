@@ -1,10 +1,8 @@
 /** The first machine of a mesh: an authority, settings, and the credentials of everything that runs here. */
-import { socketAddress } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
 import { keepRecord, noCertificates, withIssued } from "../controller/issue/certificate_record.ts";
 import { putNode } from "../controller/issue/nodes.ts";
-import { Tokens } from "../controller/issue/tokens.ts";
 import { Authority, createAuthority, type Issued } from "../identity/authority.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { generateKey } from "../identity/keys.ts";
@@ -43,8 +41,6 @@ export interface InitOptions {
 
 export interface Initialized {
   readonly settings: Settings;
-  readonly joinLine: string;
-  readonly tokenMs: number;
   /** An earlier attempt had ended half way. */
   readonly finished: boolean;
 }
@@ -70,11 +66,10 @@ export async function initializeMesh(
   await keepReady(runtime, folder, options.machine.text, machine);
   await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
   const enrolled = await enrollSelf(runtime, folder, authority, settings, machine);
-  const made = await fillRegistry(runtime, folder, authority, enrolled);
+  await fillRegistry(runtime, folder, enrolled);
   // Last: until they are written the folder holds no mesh, and a broken attempt is finished by repeating it.
   await writeSettings(files, folder, settings);
-  const joinLine = `heddle join ${socketAddress(settings.controller.host, settings.controller.port)} ${made} --service NAME --port PORT`;
-  return { settings, joinLine, tokenMs: limits.joinTokenMs, finished: begun !== null };
+  return { settings, finished: begun !== null };
 }
 
 /** Settings are written last: with them the folder holds a whole membership. */
@@ -180,28 +175,14 @@ async function enrollSelf(
   return { node: { name: settings.node, services, publicKey, joinedMs, removed: false }, issued };
 }
 
-/** The registry begins with this machine and one token in it. */
+/** The registry begins with this machine in it. */
 async function fillRegistry(
   runtime: Runtime,
   folder: StateFolder,
-  authority: Authority,
   { node, issued }: Enrolled,
-): Promise<string> {
+): Promise<void> {
   const store = new SqliteStore(runtime.databases, folder.registryStore, runtime.clock);
   const record = withIssued(noCertificates, issued, runtime.clock.wallMs());
   await store.commit([], [putNode(node), keepRecord(node.name, record)]);
-  const tokens = new Tokens(
-    {
-      get: async (key) => store.get(key),
-      range: async (prefix) => store.range(prefix),
-      commit: async (conditions, operations) => {
-        const result = await store.commit(conditions, operations);
-        return { ok: result.ok, revision: result.revision };
-      },
-    },
-    () => runtime.clock.wallMs(),
-  );
-  const { token } = await tokens.create(null, limits.joinTokenMs, authority.pin);
   store.close();
-  return token;
 }

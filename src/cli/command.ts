@@ -5,6 +5,8 @@ import { chooseStateFolder, type StateFolder } from "../app/state_folder.ts";
 import { parseDuration } from "../base/duration.ts";
 import { limits } from "../model/limits.ts";
 import { UserError } from "../base/user_error.ts";
+import { isName } from "../identity/spiffe_id.ts";
+import { defaultNamespace, type ServiceName } from "../model/service.ts";
 import { Terminal } from "./terminal.ts";
 
 export class Cli {
@@ -69,4 +71,15 @@ export function parseDurationFlag(name: string): (text: string) => number {
       throw new UserError(`Cannot use ${name} "${text}": expected a duration such as 15m or 1h30m`);
     return ms;
   };
+}
+
+/** `orders` or `orders.prod`. */
+export function parseServiceName(text: string): ServiceName {
+  const [name = "", namespace = defaultNamespace, ...more] = text.split(".");
+  if (!isName(name) || !isName(namespace) || more.length > 0) {
+    throw new UserError(
+      `Cannot use the name "${text}": expected a name such as orders or orders.prod, of lower-case letters, digits and '-'`,
+    );
+  }
+  return { name, namespace };
 }

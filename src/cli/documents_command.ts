@@ -19,7 +19,7 @@ export function registerApply(program: Command, cli: Cli): void {
     .description("hand documents to the mesh: all of them are checked together, and all or none take effect")
     .requiredOption(
       "-f, --file <path>",
-      "a YAML file or a folder of them, with their policies/ beside; repeat for more",
+      "a YAML file or a folder of them, with their policies/ beside, or - for standard input; repeat for more",
       repeated,
     )
     .option("--dry-run", "only say what would change, and for which machines", false)
@@ -79,12 +79,12 @@ function showDocuments(terminal: Terminal, documents: string): void {
     );
 }
 
-function requireKind(kind: string): void {
+export function requireKind(kind: string): void {
   if (appliedKinds.some((known) => known.toLowerCase() === kind.toLowerCase())) return;
   throw new UserError(`There is no kind "${kind}": expected ${appliedKinds.join(", ")}`);
 }
 
-function showApplied(terminal: Terminal, answer: ApplyAnswer, dryRun: boolean): void {
+export function showApplied(terminal: Terminal, answer: ApplyAnswer, dryRun: boolean): void {
   const { green, yellow, red, dim } = terminal.paint;
   const marks = { created: green("+"), changed: yellow("~"), deleted: red("-"), unchanged: dim("=") };
   showIssues(terminal, answer.warnings);

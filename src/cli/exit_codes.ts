@@ -16,3 +16,12 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
     "It could not be tried: flags that are wrong, a controller that does not answer, a port or a folder that cannot be had",
   bug: "A fault of heddle: what it printed belongs into a report",
 };
+
+/** At the end of the help. */
+export function exitCodesHelp(): string {
+  const words = Object.entries(exitCodes).map(([name, code]) => {
+    const [first = ""] = exitCodeMeanings[name as keyof typeof exitCodes].split(":");
+    return `${code} ${first.charAt(0).toLowerCase()}${first.slice(1)}`;
+  });
+  return `\nExit codes: ${words.join("; ")} (heddle explain exit-codes)`;
+}

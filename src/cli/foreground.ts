@@ -20,5 +20,7 @@ export function runInForeground(
   };
   host.onSignal("SIGTERM", () => stop("SIGTERM"));
   host.onSignal("SIGINT", () => stop("SIGINT"));
+  // A terminal that closes ends nobody's traffic; there is nothing to read again: documents come by themselves.
+  host.onSignal("SIGHUP", () => said("SIGHUP: nothing is read again and nothing ends; SIGTERM ends it"));
   return new Promise(() => {});
 }

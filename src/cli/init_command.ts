@@ -1,12 +1,10 @@
 /** `heddle init`: the first machine of a mesh. */
 import type { Command } from "commander";
-import type { Initialized } from "../app/init.ts";
 import { ports } from "../model/ports.ts";
 import { parseDurationFlag, portFlag, type Cli } from "./command.ts";
 import { runInForeground } from "./foreground.ts";
 import { machineAnswer } from "./machine_answer.ts";
 import { machineText, openListenersHelp, withMachineFlags, type MachineFlags } from "./machine_flags.ts";
-import { humanDuration } from "../base/duration.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface InitFlags extends MachineFlags {
@@ -27,9 +25,7 @@ interface InitFlags extends MachineFlags {
 export function registerInit(program: Command, cli: Cli): void {
   const command = program
     .command("init")
-    .description(
-      "set up the first machine: authority, registry, controller and proxy; prints how others join",
-    )
+    .description("set up the first machine: authority, registry, controller and proxy; starts them")
     .option("--trust-domain <domain>", "name of the mesh in every identity", "mesh.internal")
     .option(
       "--node <name>",
@@ -79,34 +75,29 @@ export function registerInit(program: Command, cli: Cli): void {
       node: flags.node ?? null,
       machine,
     });
-    const { settings, joinLine, tokenMs } = made;
+    const { settings } = made;
     if (terminal.format === "json")
-      terminal.json({ ...machineAnswer(settings, folder), operator: folder.operator, joinLine, tokenMs });
-    if (made.finished) terminal.aside("An earlier heddle init had ended half way; it is finished now");
-    terminal.aside(
+      terminal.json({ ...machineAnswer(settings, folder), operator: folder.operator });
+    if (made.finished) terminal.problem("An earlier heddle init had ended half way; it is finished now");
+    terminal.problem(
       `This machine is ${settings.node} of the new mesh ${settings.trustDomain}; its state is in ${folder.path}`,
     );
-    terminal.aside(`The operator's credential (keep it secret): ${folder.operator}`);
+    terminal.problem(`The operator's credential (keep it secret): ${folder.operator}`);
     if (!flags.start) return;
     const { startEverything } = await import("../app/everything.ts");
     const running = await startEverything(cli.runtime, folder, settings);
-    sayStarted(terminal, running.summary, made);
-    await runInForeground(host, running, drainMs, (text) => terminal.aside(text));
+    sayStarted(terminal, running.summary);
+    await runInForeground(host, running, drainMs, (text) => terminal.problem(text));
   });
 }
 
-function sayStarted(terminal: Terminal, summary: string, { joinLine, tokenMs }: Initialized): void {
-  for (const line of summary.split("\n")) terminal.aside(line);
-  terminal.aside();
-  terminal.aside("On another machine, after copying this binary there:");
-  terminal.aside(`  ${joinLine}`);
-  terminal.aside(
-    terminal.paint.dim(
-      `  (a token for one machine, good for ${humanDuration(tokenMs)}; more: heddle token create --service NAME)`,
-    ),
-  );
-  terminal.aside();
-  terminal.aside(
+function sayStarted(terminal: Terminal, summary: string): void {
+  for (const line of summary.split("\n")) terminal.problem(line);
+  terminal.problem();
+  terminal.problem("What other machines join with, in another terminal:");
+  terminal.problem("  heddle token create --service NAME");
+  terminal.problem();
+  terminal.problem(
     "Running in the foreground; Ctrl-C stops it. Next time: heddle registry, heddle controller, heddle proxy",
   );
 }

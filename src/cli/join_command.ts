@@ -1,6 +1,8 @@
 /** `heddle join`: one more machine. Repeated on a machine that has joined, it takes the flags that differ over, and starts the proxy. */
 import type { Command } from "commander";
+import type { Files } from "../../runtime/contract.ts";
 import { readSettings, type Settings } from "../app/settings.ts";
+import { UserError } from "../base/user_error.ts";
 import { ports } from "../model/ports.ts";
 import { givenFlags, portFlag, type Cli } from "./command.ts";
 import { controllerAddress, type Address } from "./controller_address.ts";
@@ -23,6 +25,7 @@ interface JoinFlags extends MachineFlags {
   readonly adminPort: number;
   readonly openListeners: boolean;
   readonly start: boolean;
+  readonly tokenFile?: string;
 }
 
 export function registerJoin(program: Command, cli: Cli): void {
@@ -30,7 +33,8 @@ export function registerJoin(program: Command, cli: Cli): void {
     .command("join")
     .description("make this machine part of a mesh, with a token from `heddle token create`")
     .argument("<controller>", "host:port of the controller", controllerAddress)
-    .argument("<token>", "hd1.…: used once, carries the pin of the mesh's root")
+    .argument("[token]", "hd1.…: used once, carries the pin of the mesh's root")
+    .option("--token-file <file>", "file that holds the token, - for standard input; instead of the argument")
     .option(
       "--node <name>",
       "name of this machine (default: the name of its Machine document, else its host name)",
@@ -50,7 +54,7 @@ export function registerJoin(program: Command, cli: Cli): void {
     .option("--admin-port <port>", "admin pages, loopback only", portFlag("--admin-port"), ports.admin)
     .option("--open-listeners", openListenersHelp, false)
     .option("--no-start", "only join; start it later with heddle proxy");
-  withMachineFlags(command).action((controller: Address, token: string, flags: JoinFlags) =>
+  withMachineFlags(command).action((controller: Address, token: string | undefined, flags: JoinFlags) =>
     join(cli, command, controller, token, flags),
   );
 }
@@ -59,7 +63,7 @@ async function join(
   cli: Cli,
   command: Command,
   controller: Address,
-  token: string,
+  given: string | undefined,
   flags: JoinFlags,
 ): Promise<void> {
   const terminal = cli.terminal(command);
@@ -69,6 +73,7 @@ async function join(
   const { proxyRuns } = await import("../app/own_proxy.ts");
   const { files, process } = cli.runtime;
   const standing = await readSettings(files, folder);
+  const token = await tokenOf(files, given, flags.tokenFile, standing !== null);
   // What is not said again stays as it is.
   const said = standing === null ? flags : { ...flags, ...placesOf(standing), ...givenFlags(command, flags) };
   const { loopback, node = standing?.node ?? process.hostname } = said;
@@ -89,10 +94,10 @@ async function join(
   const { settings, changed } = joined;
   if (terminal.format === "json")
     terminal.json({ ...machineAnswer(settings, folder), changed, said: joined.said });
-  for (const line of joined.said) terminal.aside(line);
+  for (const line of joined.said) terminal.problem(line);
   if (!flags.start) return;
   if (runs) {
-    terminal.aside(
+    terminal.problem(
       joined.restart
         ? "Its proxy runs already: start it again, and it goes by what was changed"
         : "Its proxy runs already",
@@ -101,10 +106,32 @@ async function join(
   }
   const { startProxy } = await import("../app/proxy_mode.ts");
   const running = await startProxy(cli.runtime, folder, settings, {});
-  terminal.aside(running.summary);
-  terminal.aside("Running in the foreground; Ctrl-C stops it. Next time: heddle proxy");
-  for (const line of running.examples) terminal.aside(`  ${line}`);
-  await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.aside(text));
+  terminal.problem(running.summary);
+  terminal.problem("Running in the foreground; Ctrl-C stops it. Next time: heddle proxy");
+  for (const line of running.examples) terminal.problem(`  ${line}`);
+  await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.problem(text));
+}
+
+/** Not from the command line, where every user of the machine reads it, if somebody prefers that. */
+async function tokenOf(
+  files: Files,
+  given: string | undefined,
+  file: string | undefined,
+  joined: boolean,
+): Promise<string> {
+  if (given !== undefined && file !== undefined)
+    throw new UserError("Cannot take both a token and --token-file");
+  if (given !== undefined) return given;
+  // A machine that is a member needs none.
+  if (file === undefined && joined) return "";
+  if (file === undefined)
+    throw new UserError(
+      "Cannot join without a token",
+      "heddle token create, on the controller's machine, makes one",
+    );
+  const bytes = await files.read(file === "-" ? "/dev/stdin" : file);
+  if (bytes === null) throw new UserError(`Cannot read the token ${file}: there is no such file`);
+  return new TextDecoder().decode(bytes).trim();
 }
 
 function placesOf({ address, loopback, ports, openListeners = false }: Settings) {

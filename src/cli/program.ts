@@ -13,11 +13,13 @@ import { Cli } from "./command.ts";
 import { registerDemo } from "./demo_command.ts";
 import { registerDev } from "./dev_command.ts";
 import { registerApply, registerGet } from "./documents_command.ts";
-import { exitCodes } from "./exit_codes.ts";
+import { exitCodes, exitCodesHelp } from "./exit_codes.ts";
 import { registerExplain } from "./explain_command.ts";
 import { registerInit } from "./init_command.ts";
 import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
+import { registerDelete, registerPolicies } from "./removal_command.ts";
+import { registerValidate } from "./validate_command.ts";
 import { registerStatus } from "./status_command.ts";
 import { Terminal } from "./terminal.ts";
 import { text, type Text } from "./text.ts";
@@ -36,6 +38,9 @@ const commands: readonly Register[] = [
   registerDev,
   registerApply,
   registerGet,
+  registerDelete,
+  registerPolicies,
+  registerValidate,
   registerStatus,
   registerCheck,
   registerExplain,
@@ -44,6 +49,7 @@ const commands: readonly Register[] = [
 
 export async function runProgram(runtime: Runtime): Promise<void> {
   const cli = new Cli(runtime);
+  const json = wantsJson(runtime.process.args);
   const program = new Command("heddle")
     .description(
       "A service mesh for machines: mutual TLS, discovery, routing, resilience and telemetry for what runs on VMs",
@@ -60,11 +66,13 @@ export async function runProgram(runtime: Runtime): Promise<void> {
     .version(`heddle ${version()}`, "-V, --version", "print version and commit")
     .showSuggestionAfterError(true)
     .showHelpAfterError("(heddle help <command> shows the flags)")
+    .addHelpText("after", exitCodesHelp())
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => runtime.process.stdout(printableLines(text)),
-      writeErr: (text) => runtime.process.stderr(printableLines(text)),
+      // For programs a misused command is told as every failure is.
+      writeErr: (text) => (json ? {} : runtime.process.stderr(printableLines(text))),
     });
   const told = program.command("version").description("print version and commit");
   told.action(() => {
@@ -76,9 +84,21 @@ export async function runProgram(runtime: Runtime): Promise<void> {
   try {
     await program.parseAsync(runtime.process.args.slice(), { from: "user" });
   } catch (error) {
-    const format = program.opts()["output"] === "json" ? "json" : "text";
-    runtime.process.exit(report(new Terminal(runtime.process, format), error));
+    runtime.process.exit(report(new Terminal(runtime.process, json ? "json" : "text"), error));
   }
+}
+
+/** Before anything else is known, so that what cannot be read is told as it was asked for. */
+function wantsJson(args: readonly string[]): boolean {
+  return args.some(
+    (word, at) => word === "--output=json" || (word === "--output" && args[at + 1] === "json"),
+  );
+}
+
+function usageProblem({ message }: CommanderError): { readonly error: string; readonly hint?: string } {
+  const [error = "", ...hints] = message.replace(/^error: /, "").split("\n");
+  const hint = hints.join(" ").replace(/^\(|\)$/g, "");
+  return { error, ...(hint === "" ? {} : { hint }) };
 }
 
 /** A failure as people and programs are told it. */
@@ -90,7 +110,11 @@ interface Failure {
 
 /** Says what failed and what to do; returns the exit code. */
 function report(terminal: Terminal, error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.good : exitCodes.impossible;
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.good;
+    if (terminal.format === "json") terminal.jsonProblem(usageProblem(error));
+    return exitCodes.impossible;
+  }
   const { red, dim } = terminal.paint;
   const failure = failureOf(error);
   if (failure === null) {

@@ -32,13 +32,7 @@ export class Terminal {
     this.host.stdout(`${printableLines(text)}\n`);
   }
 
-  /** For people alone: beside a JSON answer it goes to stderr. */
-  aside(content: Text = ""): void {
-    if (this.format === "json") this.problem(content);
-    else this.line(content);
-  }
-
-  problem(content: Text): void {
+  problem(content: Text = ""): void {
     this.host.stderr(`${rendered(content)}\n`);
   }
 

@@ -1,13 +1,12 @@
 /** `heddle token create`, `heddle node list|allow|remove`: who may be part of the mesh. */
 import type { Command } from "commander";
-import { controllerPaths, type TokenAnswer } from "../api/messages.ts";
+import { controllerPaths, type TokenAnswer, type TokensAnswer, type TokenStatus } from "../api/messages.ts";
 import { openOperator } from "../app/operator.ts";
 import { readNodes } from "../app/operator_lists.ts";
 import { UserError } from "../base/user_error.ts";
-import { isName } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
-import { defaultNamespace, serviceKey, type ServiceName } from "../model/service.ts";
-import { parseDurationFlag, repeated, type Cli } from "./command.ts";
+import { serviceKey, type ServiceName } from "../model/service.ts";
+import { parseDurationFlag, parseServiceName, repeated, type Cli } from "./command.ts";
 import { humanDuration } from "../base/duration.ts";
 
 export function registerTokens(program: Command, cli: Cli): void {
@@ -15,19 +14,86 @@ export function registerTokens(program: Command, cli: Cli): void {
   const create = token
     .command("create")
     .description("make a token for one machine; it is shown once and used once")
-    .requiredOption("--service <name>", "service that the machine may be; repeat for more", repeated)
+    .option("--service <name>", "service that the machine may be; repeat for more", repeated)
+    .option("--any-service", "instead of --service: whichever the machine asks for", false)
     .option("--ttl <duration>", "how long it may be used (default: 15m, at most 1h)", tokenLife)
-    .action(async (flags: { service: readonly string[]; ttl?: number }) => {
+    .action(async (flags: TokenFlags) => {
       const terminal = cli.terminal(create);
+      const services = servicesOf(flags);
       const operator = await openOperator(cli.runtime, cli.folder(create));
-      const body = { services: flags.service.map(parseServiceName), ttlMs: flags.ttl ?? limits.joinTokenMs };
+      const body = { services, ttlMs: flags.ttl ?? limits.joinTokenMs };
       const made = (await operator.call("POST", controllerPaths.tokens, body)).body as TokenAnswer;
       operator.close();
       if (terminal.format === "json") return terminal.json(made);
       terminal.line("On the machine that joins, after copying this binary there:");
       terminal.line(`  ${made.joinLine}`);
-      terminal.line(terminal.paint.dim(`  for one machine, good for ${humanDuration(body.ttlMs)}`));
+      terminal.line(
+        terminal.paint.dim(
+          `  for one machine, good for ${humanDuration(body.ttlMs)}; with --token-file FILE instead of the token it stays out of the shell's history`,
+        ),
+      );
     });
+  const list = token
+    .command("list")
+    .description("show the tokens of the last days: who may join, and who did")
+    .action(async () => {
+      const terminal = cli.terminal(list);
+      const operator = await openOperator(cli.runtime, cli.folder(list));
+      const { tokens } = (await operator.call("GET", controllerPaths.tokens)).body as TokensAnswer;
+      operator.close();
+      if (terminal.format === "json") return terminal.json(tokens);
+      if (tokens.length === 0) return terminal.line("There is no token; heddle token create makes one");
+      const nowMs = cli.runtime.clock.wallMs();
+      terminal.table(
+        ["TOKEN", "FOR", "STATE"],
+        tokens.map((each) => [
+          each.id,
+          each.services === null ? "any service" : each.services.map(serviceKey).join(", "),
+          tokenState(each, nowMs),
+        ]),
+      );
+    });
+  const revoke = token
+    .command("revoke")
+    .description("take a token back that was not used yet")
+    .argument("<id>", "as heddle token list shows it: the word after hd1.", tokenId)
+    .action(async (id: string) => {
+      const terminal = cli.terminal(revoke);
+      const operator = await openOperator(cli.runtime, cli.folder(revoke));
+      await operator.call("POST", `${controllerPaths.tokens}/${encodeURIComponent(id)}/revoke`, {});
+      operator.close();
+      if (terminal.format === "json") return terminal.json({ token: id, revoked: true });
+      terminal.line(`Nobody can join with the token ${id} any more`);
+    });
+}
+
+interface TokenFlags {
+  readonly service?: readonly string[];
+  readonly anyService: boolean;
+  readonly ttl?: number;
+}
+
+/** A token that names no service is one only where that is said. */
+function servicesOf({ service = [], anyService }: TokenFlags): readonly ServiceName[] | null {
+  if (anyService === service.length > 0)
+    throw new UserError(
+      anyService ? "Cannot take both --service and --any-service" : "Cannot make a token for no service",
+      "Add --service NAME for each that the machine may be; or --any-service, which lets it be whatever it asks for",
+    );
+  return anyService ? null : service.map(parseServiceName);
+}
+
+/** Also of a whole token. */
+function tokenId(text: string): string {
+  return /^hd1\.([0-9a-f]{12})\./.exec(text)?.[1] ?? text;
+}
+
+function tokenState({ used, expiresMs }: TokenStatus, nowMs: number): string {
+  if (used !== null)
+    return `used by ${used.node} from ${used.address}, ${humanDuration(nowMs - used.atMs)} ago`;
+  return expiresMs < nowMs
+    ? `ended ${humanDuration(nowMs - expiresMs)} ago`
+    : `good for ${humanDuration(expiresMs - nowMs)}`;
 }
 
 export function registerNodes(program: Command, cli: Cli): void {
@@ -43,12 +109,8 @@ export function registerNodes(program: Command, cli: Cli): void {
       const nodes = await readNodes(operator);
       operator.close();
       if (terminal.format === "json") return terminal.json(nodes);
-      const rows = nodes.map((each) => [
-        each.name,
-        each.services.map(serviceKey).join(", "),
-        each.removed ? "removed" : "",
-      ]);
-      terminal.table(["MACHINE", "MAY BE", ""], rows);
+      const rows = nodes.map((each) => [each.name, each.services.map(serviceKey).join(", ")]);
+      terminal.table(["MACHINE", "MAY BE"], rows);
     });
   const allow = node
     .command("allow")
@@ -82,17 +144,6 @@ async function post(command: Command, cli: Cli, machine: string, verb: string, b
   const operator = await openOperator(cli.runtime, cli.folder(command));
   await operator.call("POST", `${controllerPaths.nodes}/${encodeURIComponent(machine)}/${verb}`, body);
   operator.close();
-}
-
-/** `orders` or `orders.prod`. */
-function parseServiceName(text: string): ServiceName {
-  const [name = "", namespace = defaultNamespace, ...more] = text.split(".");
-  if (!isName(name) || !isName(namespace) || more.length > 0) {
-    throw new UserError(
-      `Cannot use --service "${text}": expected a name such as orders or orders.prod, of lower-case letters, digits and '-'`,
-    );
-  }
-  return { name, namespace };
 }
 
 function tokenLife(text: string): number {

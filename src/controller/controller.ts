@@ -11,6 +11,7 @@ import { problemResponse, Refusal } from "../api/problem.ts";
 import type { RegistryClient } from "../api/registry_client.ts";
 import { limits } from "../model/limits.ts";
 import { Catalog } from "./catalog.ts";
+import { DocumentRemoval } from "./document_removal.ts";
 import { DocumentService } from "./documents.ts";
 import { Issuing, type IssuingOptions } from "./issue/issuing.ts";
 import { Rotation, mountRotationRoutes } from "./issue/rotation.ts";
@@ -19,7 +20,7 @@ import { mountNodeRoutes } from "./node_routes.ts";
 import { mountOperatorRoutes } from "./operator_routes.ts";
 import type { PolicyBundler } from "./policy_uses.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
-import { Snapshots } from "./snapshots.ts";
+import { Snapshots, type Content } from "./snapshots.ts";
 import { statusPage } from "./status.ts";
 
 export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
@@ -43,6 +44,7 @@ export class Controller {
   readonly issuing: Issuing;
   readonly #snapshots: Snapshots;
   readonly #documents: DocumentService;
+  readonly #removal: DocumentRemoval;
   readonly #following: { close(): void };
   /** Why the registry does not answer; null while it does. */
   #registryProblem: string | null = "not connected yet";
@@ -56,13 +58,14 @@ export class Controller {
     this.publisher = new Publisher({ clock, snapshotOf, missing, pushed });
     this.issuing = new Issuing({ ...options, store });
     const usesOf = (node: string): readonly string[] => this.publisher.state(node).uses;
-    this.#documents = new DocumentService({
+    const standing = {
       catalog,
       store,
-      bundler,
-      affected: (content) => this.#snapshots.affectedBy(content, usesOf),
-      settled: (revision) => this.#settled(revision),
-    });
+      affected: (content: Content) => this.#snapshots.affectedBy(content, usesOf),
+      settled: (revision: number) => this.#settled(revision),
+    };
+    this.#documents = new DocumentService({ ...standing, bundler });
+    this.#removal = new DocumentRemoval(standing);
     this.#mount();
     this.#following = store.follow("", {
       state: (entries, revision) => {
@@ -101,7 +104,7 @@ export class Controller {
 
   #mount(): void {
     const { app, catalog, publisher, issuing } = this;
-    const { authority, clock, address, ownNode } = this.options;
+    const { authority, clock, address, ownNode, log } = this.options;
     const { trustDomain } = authority;
     const requireReady = (): void => this.#requireReady();
     const status = (query: PageQuery) => {
@@ -119,7 +122,8 @@ export class Controller {
     const machines = () => this.#machines();
     mountRotationRoutes(app, new Rotation({ authority, machines, changed: () => this.#rootsChanged() }));
     mountNodeRoutes(app, { trustDomain, catalog, publisher, requireReady });
-    mountOperatorRoutes(app, { trustDomain, documents: this.#documents, status, requireReady });
+    const [documents, removal] = [this.#documents, this.#removal];
+    mountOperatorRoutes(app, { trustDomain, documents, removal, status, requireReady, log });
   }
 
   async #rootsChanged(): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type ApiIssue,
   type ApplyAnswer,
   type ApplyRequest,
+  type CommitAnswer,
   type DocumentsPage,
 } from "../api/messages.ts";
 import { Page, type PageQuery } from "../api/pages.ts";
@@ -60,7 +61,25 @@ export class DocumentService {
     return { revision: catalog.revision, documents, next: page.next };
   }
 
+  /**
+   * Again where somebody else applied other documents at the same moment: both hold then. What changes the same ones, or
+   * prunes, is refused.
+   */
   async apply(request: ApplyRequest): Promise<ApplyAnswer> {
+    const before = versionsIn(this.options.catalog);
+    for (let attempt = 0; ; attempt++) {
+      const made = await this.#attempt(request, before);
+      if (made.answer !== null) return made.answer;
+      if (request.prune || attempt >= attemptsMax) throw changedMeanwhile();
+      await this.options.settled(made.revision);
+    }
+  }
+
+  /** Without an answer: the documents were changed while these were checked. */
+  async #attempt(
+    request: ApplyRequest,
+    before: ReadonlyMap<string, string>,
+  ): Promise<{ readonly answer: ApplyAnswer | null; readonly revision: number }> {
     const { catalog, bundler, settled } = this.options;
     // What is checked below is checked against the documents of this mark; the commit holds only if it still stands.
     const mark = catalog.applied;
@@ -68,6 +87,7 @@ export class DocumentService {
     const policies = new Map(catalog.policies);
     for (const policy of bundled.policies) policies.set(policy.name, policy);
     const given = loadDocuments(request.files, { policies: null });
+    requireSomething(request, given);
     const whole = this.#loadWhole(request, given, policies);
     const issues: ApiIssue[] = [...bundled.issues, ...whole.issues, ...machineIssues(whole)];
     refuseErrors(issues);
@@ -80,10 +100,15 @@ export class DocumentService {
     this.#planPolicies(plan, bundled.policies);
     const documents = whole.documents.map((each) => each.document);
     const proxies = this.options.affected({ documents, leadsTo: uses.leadsTo, policies });
-    const dry = request.dryRun || plan.operations.length === 0;
-    const revision = dry ? catalog.revision : await this.#commit(plan.operations, mark);
-    if (!dry) await settled(revision);
-    return { revision, changes: plan.changes, proxies, warnings: issues };
+    const answer = { changes: plan.changes, proxies, warnings: issues };
+    if (request.dryRun || plan.operations.length === 0)
+      return { answer: { revision: catalog.revision, ...answer }, revision: catalog.revision };
+    const now = versionsIn(catalog);
+    if (plan.operations.some(({ key }) => before.get(key) !== now.get(key))) throw changedMeanwhile();
+    const { ok, revision } = await this.#commit(plan.operations, mark);
+    if (!ok) return { answer: null, revision };
+    await settled(revision);
+    return { answer: { revision, ...answer }, revision };
   }
 
   /** The set as it would stand: the given files, and what stands beside them. */
@@ -154,16 +179,33 @@ export class DocumentService {
     }
   }
 
-  async #commit(operations: readonly Operation[], mark: number): Promise<number> {
+  #commit(operations: readonly Operation[], mark: number): Promise<CommitAnswer> {
     const marked: Operation = { do: "put", key: documentsMark, value: JSON.stringify({ after: mark }) };
-    const result = await this.options.store.commit(
-      [{ key: documentsMark, modified: mark }],
-      [...operations, marked],
-    );
-    if (!result.ok)
-      throw new Refusal(409, "Somebody else changed the documents at the same moment", "Apply again");
-    return result.revision;
+    return this.options.store.commit([{ key: documentsMark, modified: mark }], [...operations, marked]);
   }
+}
+
+const attemptsMax = 10;
+
+/** What stands under each key, told apart. */
+function versionsIn({ texts, policies }: Catalog): ReadonlyMap<string, string> {
+  return new Map([
+    ...[...texts].map(([key, { modified }]) => [key, String(modified)] as const),
+    ...[...policies].map(([name, { hash }]) => [registryKeys.policies + name, hash] as const),
+  ]);
+}
+
+function changedMeanwhile(): Refusal {
+  return new Refusal(409, "Somebody else changed the same documents at the same moment", "Apply again");
+}
+
+function requireSomething(
+  { prune, policies }: ApplyRequest,
+  { documents, machines, issues }: LoadResult,
+): void {
+  if (prune || documents.length > 0 || machines.length > 0 || policies.length > 0 || issues.length > 0)
+    return;
+  throw new Refusal(400, "There is nothing to apply: the files hold no document and no policy");
 }
 
 function refuseErrors(issues: readonly ApiIssue[]): void {

@@ -3,17 +3,27 @@ import type { Hono } from "hono";
 import * as v from "valibot";
 import { readBody } from "../api/body.ts";
 import { requireCaller, type ControlEnv } from "../api/caller.ts";
-import { controllerPaths, type ApplyRequest, type StatusPage } from "../api/messages.ts";
+import {
+  controllerPaths,
+  type ApplyAnswer,
+  type ApplyRequest,
+  type RemoveRequest,
+  type StatusPage,
+} from "../api/messages.ts";
 import { limits } from "../model/limits.ts";
 import { pageQueryIn, type PageQuery } from "../api/pages.ts";
+import type { DocumentRemoval } from "./document_removal.ts";
 import type { DocumentService } from "./documents.ts";
 
 export interface OperatorRouteOptions {
   readonly trustDomain: string;
   readonly documents: DocumentService;
+  readonly removal: DocumentRemoval;
   readonly status: (query: PageQuery) => StatusPage;
   /** Refuses while nothing is known yet. */
   readonly requireReady: () => void;
+  /** Who did what. */
+  readonly log: (text: string) => void;
 }
 
 const files = v.pipe(
@@ -27,21 +37,58 @@ const applySchema = v.strictObject({
   dryRun: v.boolean(),
 }) satisfies v.GenericSchema<ApplyRequest>;
 
+const word = v.pipe(v.string(), v.minLength(1), v.maxLength(253));
+const removeSchema = v.strictObject({
+  documents: v.pipe(
+    v.array(v.strictObject({ kind: word, namespace: word, name: word })),
+    v.maxLength(limits.documentsMax),
+  ),
+  policies: v.pipe(v.array(word), v.maxLength(limits.documentsMax)),
+  dryRun: v.boolean(),
+}) satisfies v.GenericSchema<RemoveRequest>;
+
 export function mountOperatorRoutes(app: Hono<ControlEnv>, options: OperatorRouteOptions): void {
-  const { trustDomain, documents, status, requireReady } = options;
+  const { trustDomain, documents, removal, status, requireReady, log } = options;
   app.get(controllerPaths.documents, (context) => {
     requireCaller(context, trustDomain, "operator");
     requireReady();
     return context.json(documents.list(pageQueryIn((name) => context.req.query(name))));
   });
   app.post(controllerPaths.documents, async (context) => {
+    const operator = requireCaller(context, trustDomain, "operator");
+    requireReady();
+    const request = await readBody(context.req.raw, applySchema);
+    const answer = await documents.apply(request);
+    if (!request.dryRun) logChanges(log, operator.name, answer);
+    return context.json(answer);
+  });
+  app.post(`${controllerPaths.documents}/remove`, async (context) => {
+    const operator = requireCaller(context, trustDomain, "operator");
+    requireReady();
+    const request = await readBody(context.req.raw, removeSchema);
+    const answer = await removal.remove(request);
+    if (!request.dryRun) logChanges(log, operator.name, answer);
+    return context.json(answer);
+  });
+  app.get(controllerPaths.policies, (context) => {
     requireCaller(context, trustDomain, "operator");
     requireReady();
-    return context.json(await documents.apply(await readBody(context.req.raw, applySchema)));
+    return context.json(removal.policies());
   });
   app.get(controllerPaths.status, (context) => {
     requireCaller(context, trustDomain, "operator");
     requireReady();
     return context.json(status(pageQueryIn((name) => context.req.query(name))));
   });
+}
+
+/** The first of many. */
+const shownChangesMax = 20;
+
+function logChanges(log: (text: string) => void, operator: string, { changes, revision }: ApplyAnswer): void {
+  const made = changes.filter(({ change }) => change !== "unchanged");
+  if (made.length === 0) return;
+  const shown = made.slice(0, shownChangesMax).map(({ kind, name, change }) => `${kind} ${name} ${change}`);
+  const more = made.length - shown.length;
+  log(`${operator} made revision ${revision}: ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`);
 }

@@ -16,7 +16,8 @@ import { logAs } from "../telemetry/log_line.ts";
 import type { StoredPolicy } from "./catalog.ts";
 import type { OptionsAnswer, PolicyBundler } from "./policy_uses.ts";
 
-export function createPolicyBundler(runtime: Runtime): PolicyBundler {
+/** `close` ends the process that checks options; without it, it ends when nothing was asked for a while. */
+export function createPolicyBundler(runtime: Runtime): PolicyBundler & { close(): void } {
   const report = logAs(runtime.process, "controller");
   const checker = new OptionsChecker(runtime, report);
   const compiler = new Compiler(runtime, report);
@@ -39,6 +40,7 @@ export function createPolicyBundler(runtime: Runtime): PolicyBundler {
       return { policies: [...policies.values()], issues: answers.flatMap((answer) => answer.issues) };
     },
     check: (policy, options) => checker.check(policy, options),
+    close: () => checker.close(),
   };
 }
 
@@ -122,7 +124,10 @@ class OptionsChecker {
   }
 
   #closeUnlessAsked(asked: number): void {
-    if (this.#asked !== asked) return;
+    if (this.#asked === asked) this.close();
+  }
+
+  close(): void {
     this.#host?.close();
     this.#host = null;
   }

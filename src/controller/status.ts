@@ -22,9 +22,7 @@ export function statusPage(input: StatusInput, query: PageQuery): StatusPage {
   // The keys of the three begin so that they follow one another.
   const shown = {
     instances: page.add(sortedById(catalog.instances), ({ id }) => `instances/${id}`, same),
-    nodes: page.add(sortedBy([...catalog.nodes.values()], nameOf), nodeKey, (node) =>
-      statusOf(node, publisher),
-    ),
+    nodes: page.add(sortedBy(membersOf(catalog), nameOf), nodeKey, (node) => statusOf(node, publisher)),
     services: page.add(
       sortedBy(services, serviceKey),
       (service) => `services/${serviceKey(service)}`,
@@ -68,6 +66,10 @@ function sortedById(instances: readonly Instance[]): readonly Instance[] {
 
 function sortedBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): readonly Item[] {
   return items.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
+
+function membersOf({ nodes }: Catalog): readonly Node[] {
+  return [...nodes.values()].filter((node) => !node.removed);
 }
 
 function nameOf(node: Node): string {

@@ -32,13 +32,17 @@ export class Nodes {
     readonly wallMs: () => number,
   ) {}
 
+  /** Members: those that were removed are known on, so that they stay out, and are nobody's business. */
   async list(query: PageQuery): Promise<NodesPage> {
     const { entries } = await this.store.range(registryKeys.nodes);
     const page = new Page(query);
+    const members = entries
+      .map(({ key, value }) => ({ key, node: JSON.parse(value) as Node }))
+      .filter(({ node }) => !node.removed);
     const nodes = page.add(
-      entries,
+      members,
       ({ key }) => key,
-      ({ value }) => JSON.parse(value) as Node,
+      ({ node }) => node,
     );
     return { nodes, next: page.next };
   }

@@ -31,7 +31,7 @@ const joinSchema = v.strictObject({
   port: portNumber,
 });
 const tokenSchema = v.strictObject({
-  services: v.pipe(v.array(serviceName), v.minLength(1), v.maxLength(limits.servicesPerNodeMax)),
+  services: v.nullable(v.pipe(v.array(serviceName), v.minLength(1), v.maxLength(limits.servicesPerNodeMax))),
   ttlMs: v.pipe(
     v.number(),
     v.minValue(limits.joinTokenMinMs),
@@ -50,7 +50,7 @@ export interface IssueRouteOptions {
 
 export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): void {
   const { issuing, trustDomain } = options;
-  const { authority, log } = issuing.options;
+  const { authority } = issuing.options;
   app.get(controllerPaths.root, (context) => {
     const controllerMs = issuing.options.clock.wallMs();
     return context.json({ rootPem: authority.rootPem, trustDomain, controllerMs } satisfies JoinRoot);
@@ -77,13 +77,22 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
     const answer = await issuing.options.reach(where.address, where.port);
     return context.json({ ...answer, controllerMs: issuing.options.clock.wallMs() });
   });
+  mountMemberRoutes(app, options);
+}
+
+/** Who may be part of the mesh: tokens and machines, by operators. */
+function mountMemberRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): void {
+  const { issuing, trustDomain } = options;
+  const { authority, log } = issuing.options;
   app.post(controllerPaths.tokens, async (context) => {
-    requireCaller(context, trustDomain, "operator");
+    const operator = requireCaller(context, trustDomain, "operator");
     const { services, ttlMs } = await readBody(context.req.raw, tokenSchema);
     const { token, expiresMs } = await issuing.tokens.create(services, ttlMs, authority.pin);
-    const [only] = services;
+    const names = services === null ? "any service" : services.map(serviceKey).join(", ");
+    log(`${operator.name} made the token ${token.split(".")[1]} for ${names}`);
+    const [only, ...others] = services ?? [];
     const flags =
-      services.length === 1 && only !== undefined
+      others.length === 0 && only !== undefined
         ? ` --service ${shortName(only)} --port PORT`
         : " --machine machine.yaml";
     return context.json({
@@ -91,6 +100,17 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
       expiresMs,
       joinLine: `heddle join ${options.address} ${token}${flags}`,
     } satisfies TokenAnswer);
+  });
+  app.get(controllerPaths.tokens, async (context) => {
+    requireCaller(context, trustDomain, "operator");
+    return context.json(await issuing.tokens.list());
+  });
+  app.post(`${controllerPaths.tokens}/:id/revoke`, async (context) => {
+    const operator = requireCaller(context, trustDomain, "operator");
+    const id = context.req.param("id");
+    await issuing.tokens.revoke(id);
+    log(`${operator.name} revoked the token ${id}`);
+    return context.json({});
   });
   app.get(controllerPaths.nodes, async (context) => {
     requireCaller(context, trustDomain, "operator");

@@ -3,7 +3,7 @@
  * with one, the answer is the same sentence.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { registryKeys, type CommitRequest } from "../../api/messages.ts";
+import { registryKeys, type CommitRequest, type TokensAnswer } from "../../api/messages.ts";
 import { Refusal } from "../../api/problem.ts";
 import { limits } from "../../model/limits.ts";
 import type { ServiceName } from "../../model/service.ts";
@@ -71,6 +71,38 @@ export class Tokens {
         };
       },
     };
+  }
+
+  /** Those of the last days, the newest last. */
+  async list(): Promise<TokensAnswer> {
+    const { entries } = await this.store.range(registryKeys.tokens);
+    const tokens = entries.map(({ key, value }) => {
+      const { services, expiresMs, used } = JSON.parse(value) as StoredToken;
+      return { id: key.slice(registryKeys.tokens.length), services, expiresMs, used };
+    });
+    return { tokens: tokens.sort((a, b) => a.expiresMs - b.expiresMs) };
+  }
+
+  /** Takes one back that was not used yet. */
+  async revoke(id: string): Promise<void> {
+    const entry = /^[0-9a-f]{12}$/.test(id) ? await this.store.get(registryKeys.tokens + id) : null;
+    if (entry === null)
+      throw new Refusal(
+        404,
+        `There is no token ${id}`,
+        "heddle token list shows them: the id is the word after hd1.",
+      );
+    const { used } = JSON.parse(entry.value) as StoredToken;
+    if (used !== null)
+      throw new Refusal(
+        409,
+        `The token ${id} was used by ${used.node}`,
+        `To take back what it gave: heddle node remove ${used.node}`,
+      );
+    const unchanged = [{ key: entry.key, modified: entry.modified }];
+    const { ok } = await this.store.commit(unchanged, [{ do: "delete", key: entry.key }]);
+    if (!ok)
+      throw new Refusal(409, `The token ${id} was used at this moment`, "heddle token list shows by whom");
   }
 
   /** Tokens that ended long ago. Those of the last days stay: they tell who joined from where. */

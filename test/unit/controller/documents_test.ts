@@ -109,6 +109,31 @@ describe("applying documents", () => {
     expect(await standing()).toEqual(["Service/api", "Service/web", "HTTPRoute/web"]);
   });
 
+  test("takes applies of different documents at the same moment, and refuses one of two that change the same", async () => {
+    let meanwhile = async (): Promise<void> => {};
+    const bundler: PolicyBundler = {
+      ...noPolicies,
+      bundle: async () => {
+        const once = meanwhile;
+        meanwhile = async () => {};
+        await once();
+        return { policies: [], issues: [] };
+      },
+    };
+    host = await ControllerUnderTest.start(bundler);
+    meanwhile = async () => void (await apply([service("api")]));
+    expect(changesOf(await apply([service("web")]))).toEqual(["created Service/web"]);
+    expect(await standing()).toEqual(["Service/api", "Service/web"]);
+    meanwhile = async () => void (await apply([service("web", "stream: true\n")]));
+    expect((await refusalOf(apply([service("web", "stream: false\n")]))).status).toBe(409);
+  });
+
+  test("refuses to apply nothing", async () => {
+    host = await ControllerUnderTest.start();
+    const refusal = await refusalOf(apply(["# empty\n"]));
+    expect([refusal.status, refusal.message]).toEqual([400, expect.stringContaining("nothing to apply")]);
+  });
+
   test("does not delete everything for files that hold nothing", async () => {
     host = await ControllerUnderTest.start();
     await apply([service("web")]);

@@ -57,7 +57,11 @@ const controllerDoors: readonly Door[] = [
   door("GET", controllerPaths.policy.replace(":hash", "0".repeat(64)), "node"),
   door("GET", controllerPaths.documents, "operator"),
   door("POST", controllerPaths.documents, "operator"),
+  door("POST", `${controllerPaths.documents}/remove`, "operator"),
+  door("GET", controllerPaths.policies, "operator"),
   door("POST", controllerPaths.tokens, "operator"),
+  door("GET", controllerPaths.tokens, "operator"),
+  door("POST", `${controllerPaths.tokens}/abc/revoke`, "operator"),
   door("GET", controllerPaths.nodes, "operator"),
   door("POST", `${controllerPaths.nodes}/vm-1/allow`, "operator"),
   door("POST", `${controllerPaths.nodes}/vm-9/remove`, "operator"),
@@ -105,7 +109,9 @@ for (const [name, app, doors] of [
 
     test("has no other doors than these", () => {
       const routes = (app as typeof host.controller.app).routes.filter((route) => route.method !== "ALL");
-      const known = doors.map((each) => each.path.replace(/vm-\d/, ":name").replace("0".repeat(64), ":hash"));
+      const known = doors.map((each) =>
+        each.path.replace(/vm-\d/, ":name").replace("0".repeat(64), ":hash").replace("abc", ":id"),
+      );
       expect([...new Set(routes.map((route) => `${route.method} ${route.path}`))].sort()).toEqual(
         doors.map((each, at) => `${each.method} ${known[at]}`).sort(),
       );

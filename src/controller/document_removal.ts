@@ -1,0 +1,96 @@
+/** Taking documents and policies away: what would stand without them is checked first, and all of them go or none. */
+import { registryKeys, type ApplyAnswer, type PoliciesAnswer, type RemoveRequest } from "../api/messages.ts";
+import { Refusal } from "../api/problem.ts";
+import { loadDocuments } from "../config/load.ts";
+import { documentsMark, registryKeyOf, type Catalog } from "./catalog.ts";
+import type { DocumentServiceOptions } from "./documents.ts";
+import { kinds } from "../config/kinds.ts";
+
+type Operation =
+  | { readonly do: "put"; readonly key: string; readonly value: string }
+  | { readonly do: "delete"; readonly key: string };
+
+export class DocumentRemoval {
+  constructor(readonly options: Omit<DocumentServiceOptions, "bundler">) {}
+
+  async remove(request: RemoveRequest): Promise<ApplyAnswer> {
+    const { catalog, store, settled } = this.options;
+    const mark = catalog.applied;
+    const gone = new Set(request.documents.map((name) => keyIn(catalog, name)));
+    const policies = new Map(catalog.policies);
+    for (const name of request.policies) {
+      requireOwnPolicy(catalog, name);
+      policies.delete(name);
+    }
+    const left = [...catalog.texts].filter(([key]) => !gone.has(key)).map(([, each]) => each);
+    const loaded = loadDocuments(left, { policies: [...policies.keys()] });
+    const errors = loaded.issues.filter((issue) => issue.severity === "error");
+    if (errors.length > 0)
+      throw new Refusal(
+        422,
+        `Others need it: ${errors.length} ${errors.length === 1 ? "problem" : "problems"} in the documents that would stand`,
+        "Delete or change those first",
+        errors,
+      );
+    const documents = loaded.documents.map((each) => each.document);
+    const proxies = this.options.affected({ documents, leadsTo: catalog.leadsTo, policies });
+    const changes = [
+      ...request.documents.map(({ kind, name }) => ({ kind, name, change: "deleted" as const })),
+      ...request.policies.map((name) => ({ kind: "Policy", name, change: "deleted" as const })),
+    ];
+    if (request.dryRun) return { revision: catalog.revision, changes, proxies, warnings: [] };
+    const keys = [...gone, ...request.policies.map((name) => registryKeys.policies + name)];
+    const operations: Operation[] = keys.map((key) => ({ do: "delete", key }));
+    const marked: Operation = { do: "put", key: documentsMark, value: JSON.stringify({ after: mark }) };
+    const unchanged = [{ key: documentsMark, modified: mark }];
+    const result = await store.commit(unchanged, [...operations, marked]);
+    if (!result.ok)
+      throw new Refusal(409, "Somebody else changed the documents at the same moment", "Delete again");
+    await settled(result.revision);
+    return { revision: result.revision, changes, proxies, warnings: [] };
+  }
+
+  /** Those that stand, by name, and which documents use each. */
+  policies(): PoliciesAnswer {
+    const { catalog } = this.options;
+    const uses = new Map<string, string[]>();
+    for (const document of catalog.documents ?? [])
+      for (const name of new Set(kinds[document.kind].policyUses(document).map(({ use }) => use.use)))
+        uses.set(name, [...(uses.get(name) ?? []), `${document.kind} ${document.name}`]);
+    const policies = [...catalog.policies.values()]
+      .map(({ name, version, hash, onError, shipped = false }) => {
+        return { name, version, hash, onError, shipped, usedBy: uses.get(name) ?? [] };
+      })
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { policies };
+  }
+}
+
+/** Kinds in any case, as people type them. */
+function keyIn({ texts, documents }: Catalog, name: RemoveRequest["documents"][number]): string {
+  const found = (documents ?? []).find(
+    (each) =>
+      each.kind.toLowerCase() === name.kind.toLowerCase() &&
+      each.name === name.name &&
+      each.namespace === name.namespace,
+  );
+  const key = found === undefined ? null : registryKeyOf(found);
+  if (key !== null && texts.has(key)) return key;
+  throw new Refusal(
+    404,
+    `There is no ${name.kind} named "${name.name}" in the namespace ${name.namespace}`,
+    "heddle get shows those that stand",
+  );
+}
+
+function requireOwnPolicy({ policies }: Catalog, name: string): void {
+  const policy = policies.get(name);
+  if (policy === undefined)
+    throw new Refusal(404, `There is no policy "${name}"`, "heddle policy list shows those that stand");
+  if (policy.shipped === true)
+    throw new Refusal(
+      409,
+      `The policy "${name}" ships with heddle: it comes with every apply`,
+      "Leave it: where no document uses it, it does nothing",
+    );
+}
