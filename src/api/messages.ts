@@ -53,6 +53,7 @@ export const registryKeys = {
   /** By serial number: certificates that must not be accepted any more, though they have not ended. */
   revoked: "revoked/",
   policies: "policies/",
+  operators: "operators/",
   meta: "meta/",
 } as const;
 
@@ -137,7 +138,7 @@ export const controllerPaths = {
   reply: "/v1/snapshots/reply",
   /** PUT string[] of all service keys that its apps use or ask for, by a node: UsesAnswer. */
   uses: "/v1/uses",
-  /** GET: AuthorityAnswer; POST /rotate {force}: AuthorityAnswer after the next step. By an operator. */
+  /** GET: AuthorityAnswer; POST /rotate {force, now}: AuthorityAnswer after the next step. By an operator. */
   authority: "/v1/authority",
   /** POST {address, port} by a node: ReachAnswer with the controller's clock. It connects to the machine's inbound port. */
   reach: "/v1/reach",
@@ -151,6 +152,11 @@ export const controllerPaths = {
   tokens: "/v1/tokens",
   /** GET ?after=&limit=: NodesPage; POST /v1/nodes/:name/allow {service}; POST /v1/nodes/:name/remove. By an operator. */
   nodes: "/v1/nodes",
+  /**
+   * GET: OperatorsAnswer; POST OperatorRequest with a role: OperatorAnswer; POST /:name/revoke: by an operator who is admin.
+   * POST /renew OperatorRequest without a client certificate: OperatorAnswer.
+   */
+  operators: "/v1/operators",
   /** GET ?after=&limit= by an operator: StatusPage. */
   status: "/v1/status",
   /** GET without a client certificate: HealthAnswer. */
@@ -278,26 +284,6 @@ export interface ApplyRequest {
   readonly dryRun: boolean;
 }
 
-/** Documents and policies that are to go. */
-export interface RemoveRequest {
-  readonly documents: readonly { readonly kind: string; readonly namespace: string; readonly name: string }[];
-  readonly policies: readonly string[];
-  readonly dryRun: boolean;
-}
-
-export interface PoliciesAnswer {
-  readonly policies: readonly {
-    readonly name: string;
-    readonly version: string;
-    readonly hash: string;
-    readonly onError: "open" | "closed";
-    /** It comes with heddle. */
-    readonly shipped: boolean;
-    /** `HTTPRoute web`: documents that use it. */
-    readonly usedBy: readonly string[];
-  }[];
-}
-
 export interface ApplyAnswer {
   readonly revision: number;
   readonly changes: readonly {
@@ -351,6 +337,8 @@ export interface AuthorityAnswer {
   /** Machines of the mesh, and those that may not trust every root yet. */
   readonly machines: number;
   readonly behind: readonly string[];
+  /** While switched: machines whose certificates are still below the old root. */
+  readonly notRenewed: readonly string[];
   /** While switched: when the last certificate below the old root ends. */
   readonly oldLeavesEndMs: number;
 }

@@ -5,12 +5,13 @@
 import type { Runtime } from "../../runtime/contract.ts";
 import { controllerPaths, type JoinNonce, type RenewAnswer, type RenewRequest } from "../api/messages.ts";
 import { readJson, type CredentialStore } from "../identity/credential_store.ts";
-import { generateKey, prove, type KeyPair } from "../identity/keys.ts";
+import { generateKey, isBelow, prove, type KeyPair } from "../identity/keys.ts";
 import { Renewal } from "../identity/renewal.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
+import type { TrustBundle } from "../model/snapshot.ts";
 import type { Counter } from "../telemetry/metrics.ts";
 import { controllerAsNode, controllerAsStranger } from "./controller_link.ts";
 import type { Settings } from "./settings.ts";
@@ -58,6 +59,17 @@ export class MachineRenewal {
   /** The machine may be this service: renews now if it was refused before. */
   want(key: string): void {
     if (this.#refused.delete(key)) this.#renewal.soon();
+  }
+
+  /** The roots as they are now: where everybody is to renew at once, and this machine has not, it does. */
+  follow(bundle: TrustBundle): void {
+    if (bundle.renewNow !== true) return;
+    const newest = bundle.rootsPem.at(-1) ?? "";
+    const { node, services } = this.options.store;
+    const held = [...(node === null ? [] : [node]), ...services.values()];
+    if (held.every(({ tls }) => isBelow(tls.chainPem, newest))) return;
+    this.options.log("renewing now: the old root is about to be dropped");
+    this.#renewal.soon();
   }
 
   /** The life of what ends first; null when something is missing that the machine may be. */

@@ -92,6 +92,7 @@ export async function startProxy(
   const apply = (snapshot: Snapshot): void => {
     trust.denied = new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]);
     plane.apply(snapshot);
+    renewal.follow(snapshot.bundle);
     for (const local of machine.services) {
       const key = serviceKey(local.service);
       if (plane.state?.locals.has(key)) renewal.want(key);

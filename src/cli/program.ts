@@ -20,6 +20,7 @@ import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
 import { registerDelete, registerPolicies } from "./removal_command.ts";
 import { registerValidate } from "./validate_command.ts";
+import { registerOperators } from "./operator_command.ts";
 import { registerStatus } from "./status_command.ts";
 import { Terminal } from "./terminal.ts";
 import { text, type Text } from "./text.ts";
@@ -34,6 +35,7 @@ const commands: readonly Register[] = [
   registerJoin,
   registerNodes,
   registerAuthority,
+  registerOperators,
   registerModes,
   registerDev,
   registerApply,

@@ -1,11 +1,7 @@
 /** `heddle delete`, `heddle policy list|delete`: what stands, and what goes. */
 import type { Command } from "commander";
-import {
-  controllerPaths,
-  type ApplyAnswer,
-  type PoliciesAnswer,
-  type RemoveRequest,
-} from "../api/messages.ts";
+import { controllerPaths, type ApplyAnswer } from "../api/messages.ts";
+import type { PoliciesAnswer, RemoveRequest } from "../api/operator_messages.ts";
 import { ControlRefusal } from "../api/control.ts";
 import type { ApiIssue } from "../api/messages.ts";
 import { openOperator } from "../app/operator.ts";

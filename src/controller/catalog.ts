@@ -8,6 +8,7 @@ import { documentKey, loadDocuments } from "../config/load.ts";
 import type { Document } from "../model/document.ts";
 import type { Instance, Node } from "../model/service.ts";
 import type { PolicyRef } from "../model/snapshot.ts";
+import type { StoredOperator } from "./stored_operator.ts";
 
 /** A bundle with what the controller must know of it. */
 export interface StoredPolicy extends PolicyRef {
@@ -40,6 +41,8 @@ export class Catalog {
   revoked: ReadonlySet<string> = new Set();
   /** By name. */
   policies: ReadonlyMap<string, StoredPolicy> = new Map();
+  /** By name. */
+  operators: ReadonlyMap<string, StoredOperator> = new Map();
   /** Documents by registry key. */
   texts: ReadonlyMap<string, KnownDocument> = new Map();
   /** Revision at which documents were last applied. */
@@ -66,6 +69,7 @@ export class Catalog {
     this.nodes = byName(under<Node>(registryKeys.nodes));
     this.revoked = new Set(under<unknown>(registryKeys.revoked).map((each) => each.name));
     this.policies = byName(under<StoredPolicy>(registryKeys.policies));
+    this.operators = byName(under<StoredOperator>(registryKeys.operators));
     const texts = under<StoredDocument>(registryKeys.documents);
     this.texts = new Map(
       texts.map(({ name, value, modified }) => [registryKeys.documents + name, { ...value, modified }]),

@@ -10,6 +10,7 @@ import type { PageQuery } from "../api/pages.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
 import type { RegistryClient } from "../api/registry_client.ts";
 import { limits } from "../model/limits.ts";
+import type { Node } from "../model/service.ts";
 import { Catalog } from "./catalog.ts";
 import { DocumentRemoval } from "./document_removal.ts";
 import { DocumentService } from "./documents.ts";
@@ -17,6 +18,8 @@ import { Issuing, type IssuingOptions } from "./issue/issuing.ts";
 import { Rotation, mountRotationRoutes } from "./issue/rotation.ts";
 import { mountIssueRoutes } from "./issue/routes.ts";
 import { mountNodeRoutes } from "./node_routes.ts";
+import { mountOperatorAccessRoutes } from "./operator_access_routes.ts";
+import { Operators } from "./operators.ts";
 import { mountOperatorRoutes } from "./operator_routes.ts";
 import type { PolicyBundler } from "./policy_uses.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
@@ -87,14 +90,15 @@ export class Controller {
   }
 
   /** Machines that have not acknowledged the snapshot they should have. */
-  #machines(): { all: number; behind: string[] } {
+  #machines(): { all: number; names: string[]; behind: string[] } {
     const alive = [...this.catalog.nodes.values()].filter((node) => !node.removed);
     const behind = alive.filter(({ name }) => {
       const { uses, acknowledged } = this.publisher.state(name);
       const current = this.#snapshots.of(name, uses);
       return current.kind !== "snapshot" || current.snapshot.version !== acknowledged;
     });
-    return { all: alive.length, behind: behind.map((node) => node.name) };
+    const namesOf = (nodes: readonly Node[]): string[] => nodes.map((node) => node.name);
+    return { all: alive.length, names: namesOf(alive), behind: namesOf(behind) };
   }
 
   close(): void {
@@ -107,6 +111,15 @@ export class Controller {
     const { authority, clock, address, ownNode, log } = this.options;
     const { trustDomain } = authority;
     const requireReady = (): void => this.#requireReady();
+    const operators = new Operators({
+      authority,
+      catalog,
+      store: this.options.registryClient,
+      leafMs: this.options.leafMs,
+      wallMs: () => clock.wallMs(),
+      requireReady,
+      settled: (revision) => this.#settled(revision),
+    });
     const status = (query: PageQuery) => {
       const registryProblem = this.#registryProblem;
       return statusPage({ trustDomain, nowMs: clock.wallMs(), catalog, publisher, registryProblem }, query);
@@ -118,12 +131,21 @@ export class Controller {
     app.get(controllerPaths.health, (context) =>
       context.json({ ok: this.ready, controllerMs: clock.wallMs() } satisfies HealthAnswer),
     );
-    mountIssueRoutes(app, { issuing, trustDomain, address, ownNode });
+    mountIssueRoutes(app, { issuing, operators, trustDomain, address, ownNode });
+    mountOperatorAccessRoutes(app, { operators, issuing });
     const machines = () => this.#machines();
-    mountRotationRoutes(app, new Rotation({ authority, machines, changed: () => this.#rootsChanged() }));
+    const changed = (): Promise<void> => this.#rootsChanged();
+    const rotation = new Rotation({
+      authority,
+      machines,
+      renewals: () => issuing.lastRenewals(),
+      changed,
+      clock,
+    });
+    mountRotationRoutes(app, { rotation, operators, log });
     mountNodeRoutes(app, { trustDomain, catalog, publisher, requireReady });
     const [documents, removal] = [this.#documents, this.#removal];
-    mountOperatorRoutes(app, { trustDomain, documents, removal, status, requireReady, log });
+    mountOperatorRoutes(app, { operators, documents, removal, status, requireReady, log });
   }
 
   async #rootsChanged(): Promise<void> {

@@ -1,5 +1,6 @@
 /** Taking documents and policies away: what would stand without them is checked first, and all of them go or none. */
-import { registryKeys, type ApplyAnswer, type PoliciesAnswer, type RemoveRequest } from "../api/messages.ts";
+import { registryKeys, type ApplyAnswer } from "../api/messages.ts";
+import type { PoliciesAnswer, RemoveRequest } from "../api/operator_messages.ts";
 import { Refusal } from "../api/problem.ts";
 import { loadDocuments } from "../config/load.ts";
 import { documentsMark, registryKeyOf, type Catalog } from "./catalog.ts";

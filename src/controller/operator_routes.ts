@@ -2,21 +2,17 @@
 import type { Hono } from "hono";
 import * as v from "valibot";
 import { readBody } from "../api/body.ts";
-import { requireCaller, type ControlEnv } from "../api/caller.ts";
-import {
-  controllerPaths,
-  type ApplyAnswer,
-  type ApplyRequest,
-  type RemoveRequest,
-  type StatusPage,
-} from "../api/messages.ts";
+import type { ControlEnv } from "../api/caller.ts";
+import { controllerPaths, type ApplyAnswer, type ApplyRequest, type StatusPage } from "../api/messages.ts";
+import type { RemoveRequest } from "../api/operator_messages.ts";
 import { limits } from "../model/limits.ts";
 import { pageQueryIn, type PageQuery } from "../api/pages.ts";
 import type { DocumentRemoval } from "./document_removal.ts";
+import type { Operators } from "./operators.ts";
 import type { DocumentService } from "./documents.ts";
 
 export interface OperatorRouteOptions {
-  readonly trustDomain: string;
+  readonly operators: Operators;
   readonly documents: DocumentService;
   readonly removal: DocumentRemoval;
   readonly status: (query: PageQuery) => StatusPage;
@@ -48,14 +44,14 @@ const removeSchema = v.strictObject({
 }) satisfies v.GenericSchema<RemoveRequest>;
 
 export function mountOperatorRoutes(app: Hono<ControlEnv>, options: OperatorRouteOptions): void {
-  const { trustDomain, documents, removal, status, requireReady, log } = options;
+  const { operators, documents, removal, status, requireReady, log } = options;
   app.get(controllerPaths.documents, (context) => {
-    requireCaller(context, trustDomain, "operator");
+    operators.require(context, "viewer");
     requireReady();
     return context.json(documents.list(pageQueryIn((name) => context.req.query(name))));
   });
   app.post(controllerPaths.documents, async (context) => {
-    const operator = requireCaller(context, trustDomain, "operator");
+    const operator = operators.require(context, "editor");
     requireReady();
     const request = await readBody(context.req.raw, applySchema);
     const answer = await documents.apply(request);
@@ -63,7 +59,7 @@ export function mountOperatorRoutes(app: Hono<ControlEnv>, options: OperatorRout
     return context.json(answer);
   });
   app.post(`${controllerPaths.documents}/remove`, async (context) => {
-    const operator = requireCaller(context, trustDomain, "operator");
+    const operator = operators.require(context, "editor");
     requireReady();
     const request = await readBody(context.req.raw, removeSchema);
     const answer = await removal.remove(request);
@@ -71,12 +67,12 @@ export function mountOperatorRoutes(app: Hono<ControlEnv>, options: OperatorRout
     return context.json(answer);
   });
   app.get(controllerPaths.policies, (context) => {
-    requireCaller(context, trustDomain, "operator");
+    operators.require(context, "viewer");
     requireReady();
     return context.json(removal.policies());
   });
   app.get(controllerPaths.status, (context) => {
-    requireCaller(context, trustDomain, "operator");
+    operators.require(context, "viewer");
     requireReady();
     return context.json(status(pageQueryIn((name) => context.req.query(name))));
   });

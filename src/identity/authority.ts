@@ -20,6 +20,10 @@ export interface AuthorityState {
   readonly intermediate: Signer;
   /** Until when leaves below the old root may live; 0: no root is on its way out. */
   readonly oldLeavesEndMs: number;
+  /** When the new root began to sign; absent: none is on its way in. */
+  readonly switchedMs?: number;
+  /** Every certificate below the old root is to be renewed at once, not at half of its life. */
+  readonly renewNow?: boolean;
   /** The longest life that a leaf was given. */
   readonly leafMsMax: number;
 }
@@ -75,8 +79,9 @@ export class Authority {
   }
 
   get bundle(): TrustBundle {
-    const { trustDomain, sequence, roots } = this.#state;
-    return { trustDomain, sequence, rootsPem: roots.map((root) => root.certificatePem) };
+    const { trustDomain, sequence, roots, renewNow } = this.#state;
+    const rootsPem = roots.map((root) => root.certificatePem);
+    return { trustDomain, sequence, rootsPem, ...(renewNow === true ? { renewNow } : {}) };
   }
 
   /** The root that new machines pin: the one that signs. */
@@ -92,6 +97,16 @@ export class Authority {
     const { roots, signingRoot } = this.#state;
     if (roots.length === 1) return "none";
     return signingRoot === 0 ? "added" : "switched";
+  }
+
+  /** Since when the new root signs, while the old one is trusted; 0: no root is on its way out. */
+  get switchedMs(): number {
+    return this.#state.switchedMs ?? 0;
+  }
+
+  /** Whether everybody is to renew at once what was issued below the old root. */
+  get renewsNow(): boolean {
+    return this.#state.renewNow === true;
   }
 
   /** While a root is on its way out: when the last leaf below it ends. */
@@ -130,16 +145,29 @@ export class Authority {
         signingRoot: roots.length - 1,
         intermediate: await this.#makeIntermediate(roots.at(-1) as Signer),
         oldLeavesEndMs: this.nowMs() + leafMsMax,
+        switchedMs: this.nowMs(),
       });
     });
   }
 
-  /** Last step, refused while a leaf below the old root may be alive: that root is trusted no more. */
-  removeOldRoot(): Promise<void> {
+  /** In between, where the old root must go soon: who holds something below it is told to renew at once. */
+  hurry(): Promise<void> {
+    return this.#exclusive(async () => {
+      if (this.phase !== "switched") throw new RotationRefused("Cannot hurry: no new root signs yet");
+      if (this.#state.renewNow !== true)
+        await this.#change({ renewNow: true, sequence: this.#state.sequence + 1 });
+    });
+  }
+
+  /**
+   * Last step: the old root is trusted no more. Refused while a leaf below it may be alive, unless the caller knows better
+   * (`cut`): such a leaf is worth nothing from then on.
+   */
+  removeOldRoot(cut = false): Promise<void> {
     return this.#exclusive(async () => {
       if (this.phase !== "switched") throw new RotationRefused("Cannot remove the old root: it still signs");
       const { sequence, oldLeavesEndMs } = this.#state;
-      if (this.nowMs() < oldLeavesEndMs)
+      if (!cut && this.nowMs() < oldLeavesEndMs)
         throw new RotationRefused(
           `Cannot remove the old root: certificates below it are valid until ${new Date(oldLeavesEndMs).toISOString()}`,
         );
@@ -148,6 +176,8 @@ export class Authority {
         signingRoot: 0,
         sequence: sequence + 1,
         oldLeavesEndMs: 0,
+        switchedMs: 0,
+        renewNow: false,
       });
     });
   }

@@ -26,6 +26,12 @@ export function generateKey(): KeyPair {
   };
 }
 
+/** The pair of a private key, PKCS #8 in PEM. */
+export function keyOf(privatePem: string): KeyPair {
+  const publicKey = createPublicKey(privatePem).export({ type: "spki", format: "der" }) as Uint8Array;
+  return { privatePem, publicKey: publicKey.toBase64() };
+}
+
 /** Signature over the text (ECDSA, SHA-256, DER), base64. */
 export function prove(privatePem: string, text: string): string {
   return sign("sha256", encoder.encode(text), createPrivateKey(privatePem)).toBase64();
@@ -50,6 +56,21 @@ export function isKeyOf(privatePem: unknown, chainPem: unknown): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether the issuer in a chain (its second certificate) was signed by this root. False for anything malformed. */
+export function isBelow(chainPem: string, rootPem: string): boolean {
+  const issuer = chainPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)?.[1];
+  try {
+    return issuer !== undefined && new X509Certificate(issuer).verify(new X509Certificate(rootPem).publicKey);
+  } catch {
+    return false;
+  }
+}
+
+/** SubjectPublicKeyInfo of a certificate, base64 of DER. */
+export function publicKeyOf(certificate: X509Certificate): string {
+  return (certificate.publicKey.export({ type: "spki", format: "der" }) as Uint8Array).toBase64();
 }
 
 /** What a join token carries: SHA-256 of the root's public key, base64url. */

@@ -226,6 +226,10 @@ export const limits = {
   renewRetryMaxMs: 60_000,
   servicesPerNodeMax: 64,
   nodeGraceMs: 30 * 24 * 3_600_000,
+  /** So long after its certificate ended an operator's key still renews it. */
+  /** Older than this an operator's certificate is renewed where it is used. */
+  operatorRenewMs: 3_600_000,
+  operatorGraceMs: 30 * 24 * 3_600_000,
   // Control plane
   leaseMs: 12_000,
   leaseMsMin: 1_000,
@@ -253,6 +257,12 @@ export const limits = {
   /** Of one that shows none in its handshake either. */
   strangerMs: 30_000,
   credentialFileLookMs: 1_000,
+  /** By then the registry knows the roots and shows the credential that it was given last. */
+  rotationSettleMs: 3_000,
+  /** A rotation in a hurry waits so long for machines; so long where it goes on without them. */
+  rotationNowMs: 180_000,
+  rotationForceMs: 15_000,
+  rotationLookMs: 250,
   controlConnectMs: 3_000,
   controlCallMs: 15_000,
   /** An apply may have policies compiled, and wait for those of others. */

@@ -28,6 +28,8 @@ export interface TrustBundle {
   readonly trustDomain: string;
   readonly sequence: number;
   readonly rootsPem: readonly string[];
+  /** Oldest first; what was issued below another than the last is to be renewed at once. */
+  readonly renewNow?: boolean;
 }
 
 /** A service that runs on this machine, as its inbound side needs it. */

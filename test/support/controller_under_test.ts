@@ -74,7 +74,7 @@ export class ControllerUnderTest {
   }
 
   operator(): DirectControl {
-    return this.as("/operator/ada");
+    return this.as("/operator/admin");
   }
 
   async addNode(name: string, services: readonly ServiceName[], removed = false): Promise<void> {

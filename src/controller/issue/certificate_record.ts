@@ -18,6 +18,8 @@ export interface CertificateRecord {
   /** When the last one ends, or ended. */
   readonly lastEndsMs: number;
   readonly alive: readonly Certificate[];
+  /** When the last ones were issued; absent in records of before. */
+  readonly issuedMs?: number;
 }
 
 export const noCertificates: CertificateRecord = { lastEndsMs: 0, alive: [] };
@@ -36,7 +38,11 @@ export function withIssued(
       429,
       `This machine holds ${record.alive.length} valid certificates: it renews far more often than it should`,
     );
-  return { lastEndsMs: Math.max(record.lastEndsMs, ...alive.map((each) => each.notAfterMs)), alive };
+  return {
+    lastEndsMs: Math.max(record.lastEndsMs, ...alive.map((each) => each.notAfterMs)),
+    alive,
+    issuedMs: nowMs,
+  };
 }
 
 export function keepRecord(node: string, record: CertificateRecord): Operation {

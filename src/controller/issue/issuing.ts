@@ -4,23 +4,25 @@
  * only after the registry keeps that it was issued.
  */
 import type { Clock } from "../../../runtime/contract.ts";
-import type {
-  CommitRequest,
-  IssuedCertificate,
-  JoinAnswer,
-  JoinRequest,
-  ReachAnswer,
-  RenewAnswer,
-  RenewRequest,
-  ServiceKeyProof,
+import {
+  registryKeys,
+  type CommitRequest,
+  type IssuedCertificate,
+  type JoinAnswer,
+  type JoinRequest,
+  type ReachAnswer,
+  type RenewAnswer,
+  type RenewRequest,
+  type ServiceKeyProof,
 } from "../../api/messages.ts";
+import type { OperatorRequest } from "../../api/operator_messages.ts";
 import { Refusal } from "../../api/problem.ts";
 import type { Authority, Issued } from "../../identity/authority.ts";
 import { isProof } from "../../identity/keys.ts";
 import { nodeId, serviceId } from "../../model/identity.ts";
 import { serviceKey, type Node, type ServiceName } from "../../model/service.ts";
 import type { StateStore } from "../state_store.ts";
-import { keepRecord, noCertificates, withIssued } from "./certificate_record.ts";
+import { keepRecord, noCertificates, withIssued, type CertificateRecord } from "./certificate_record.ts";
 import { FailureGuard } from "./failure_guard.ts";
 import { grantedBy, joined, requireInTime, requireMember } from "./membership.ts";
 import { Nodes, putNode, type FoundNode } from "./nodes.ts";
@@ -69,7 +71,7 @@ export class Issuing {
 
   /** A machine becomes a member, by a token that is spent with it. */
   join(request: JoinRequest, seenAddress: string): Promise<JoinAnswer> {
-    return this.#watch("join", seenAddress, async () => {
+    return this.watch("join", seenAddress, async () => {
       this.#nonces.check(request.nonce);
       const token = await this.tokens.read(request.token);
       if (this.#spending.has(request.token)) throw tokenRefused();
@@ -93,7 +95,7 @@ export class Issuing {
 
   /** By a machine whose certificate ended: its key speaks for it, for a while. */
   reattest(request: RenewRequest, seenAddress: string): Promise<RenewAnswer> {
-    return this.#watch("come back", seenAddress, async () => {
+    return this.watch("come back", seenAddress, async () => {
       this.#takeProofs(request, "heddle-reattest");
       const found = await this.nodes.read(request.node);
       const node = requireMember(found, request);
@@ -104,8 +106,19 @@ export class Issuing {
     });
   }
 
+  /** By machine: when its certificates were issued last. */
+  async lastRenewals(): Promise<ReadonlyMap<string, number>> {
+    const { entries } = await this.options.store.range(registryKeys.certificates);
+    return new Map(
+      entries.map(({ key, value }) => {
+        const { issuedMs = 0 } = JSON.parse(value) as CertificateRecord;
+        return [key.slice(registryKeys.certificates.length), issuedMs];
+      }),
+    );
+  }
+
   /** For what comes without a certificate. */
-  #watch<T>(what: string, seenAddress: string, work: () => Promise<T>): Promise<T> {
+  watch<T>(what: string, seenAddress: string, work: () => Promise<T>): Promise<T> {
     return this.#guard.watch(seenAddress, async () => {
       try {
         return await work();
@@ -147,6 +160,14 @@ export class Issuing {
     if (await this.#commit(request.node, found, issued, { conditions: [], operations: [] }))
       return { ...this.#answer(issued), refused };
     throw new Refusal(503, `The machine ${request.node} was changed meanwhile; try again`);
+  }
+
+  /** An operator's key is proved by a signature over the nonce. */
+  takeOperatorProof({ nonce, name, publicKey, signature }: OperatorRequest): void {
+    this.#nonces.check(nonce);
+    if (!isProof(publicKey, `heddle-operator:${nonce}:${name}`, signature))
+      throw new Refusal(403, "The signature does not prove the operator's key");
+    this.#nonces.use(nonce);
   }
 
   /** Every key is proved by a signature over the nonce, which is good for this once. */

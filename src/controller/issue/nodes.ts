@@ -1,5 +1,5 @@
 /** The machines of the mesh, as the registry keeps them. Every change is a compare-and-swap on what was read. */
-import { registryKeys, type CommitRequest, type NodesPage } from "../../api/messages.ts";
+import { registryKeys, type CommitRequest, type KnownEntry, type NodesPage } from "../../api/messages.ts";
 import { Page, type PageQuery } from "../../api/pages.ts";
 import { Refusal } from "../../api/problem.ts";
 import { limits } from "../../model/limits.ts";
@@ -36,11 +36,8 @@ export class Nodes {
   async list(query: PageQuery): Promise<NodesPage> {
     const { entries } = await this.store.range(registryKeys.nodes);
     const page = new Page(query);
-    const members = entries
-      .map(({ key, value }) => ({ key, node: JSON.parse(value) as Node }))
-      .filter(({ node }) => !node.removed);
     const nodes = page.add(
-      members,
+      membersIn(entries, query.after),
       ({ key }) => key,
       ({ node }) => node,
     );
@@ -105,6 +102,14 @@ export class Nodes {
     return entries
       .filter((entry) => (JSON.parse(entry.value) as RevokedCertificate).notAfterMs < this.wallMs())
       .map((entry) => ({ do: "delete", key: entry.key }) as const);
+  }
+}
+
+/** Read as they are asked for: a page needs few of them. */
+function* membersIn(entries: readonly KnownEntry[], after: string): Iterable<{ key: string; node: Node }> {
+  for (const { key, value } of entries) {
+    const node = key > after ? (JSON.parse(value) as Node) : null;
+    if (node !== null && !node.removed) yield { key, node };
   }
 }
 

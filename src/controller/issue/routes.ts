@@ -10,6 +10,7 @@ import { writeBundle } from "../../identity/trust_bundle.ts";
 import { limits } from "../../model/limits.ts";
 import { defaultNamespace, serviceKey, type ServiceName } from "../../model/service.ts";
 import { Refusal } from "../../api/problem.ts";
+import type { Operators } from "../operators.ts";
 import type { Issuing } from "./issuing.ts";
 
 const name = v.pipe(v.string(), v.check(isName, "expected lower-case letters, digits and inner hyphens"));
@@ -41,6 +42,7 @@ const tokenSchema = v.strictObject({
 
 export interface IssueRouteOptions {
   readonly issuing: Issuing;
+  readonly operators: Operators;
   readonly trustDomain: string;
   /** How other machines reach this controller, for the join line. */
   readonly address: string;
@@ -82,10 +84,10 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
 
 /** Who may be part of the mesh: tokens and machines, by operators. */
 function mountMemberRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): void {
-  const { issuing, trustDomain } = options;
+  const { issuing, operators } = options;
   const { authority, log } = issuing.options;
   app.post(controllerPaths.tokens, async (context) => {
-    const operator = requireCaller(context, trustDomain, "operator");
+    const operator = operators.require(context, "admin");
     const { services, ttlMs } = await readBody(context.req.raw, tokenSchema);
     const { token, expiresMs } = await issuing.tokens.create(services, ttlMs, authority.pin);
     const names = services === null ? "any service" : services.map(serviceKey).join(", ");
@@ -102,22 +104,22 @@ function mountMemberRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): v
     } satisfies TokenAnswer);
   });
   app.get(controllerPaths.tokens, async (context) => {
-    requireCaller(context, trustDomain, "operator");
+    operators.require(context, "viewer");
     return context.json(await issuing.tokens.list());
   });
   app.post(`${controllerPaths.tokens}/:id/revoke`, async (context) => {
-    const operator = requireCaller(context, trustDomain, "operator");
+    const operator = operators.require(context, "admin");
     const id = context.req.param("id");
     await issuing.tokens.revoke(id);
     log(`${operator.name} revoked the token ${id}`);
     return context.json({});
   });
   app.get(controllerPaths.nodes, async (context) => {
-    requireCaller(context, trustDomain, "operator");
+    operators.require(context, "viewer");
     return context.json(await issuing.nodes.list(pageQueryIn((name) => context.req.query(name))));
   });
   app.post(`${controllerPaths.nodes}/:name/allow`, async (context) => {
-    const operator = requireCaller(context, trustDomain, "operator");
+    const operator = operators.require(context, "admin");
     const { service } = await readBody(context.req.raw, v.strictObject({ service: serviceName }));
     const node = context.req.param("name");
     await issuing.nodes.allow(node, service);
@@ -125,7 +127,7 @@ function mountMemberRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): v
     return context.json({});
   });
   app.post(`${controllerPaths.nodes}/:name/remove`, async (context) => {
-    const operator = requireCaller(context, trustDomain, "operator");
+    const operator = operators.require(context, "admin");
     const node = context.req.param("name");
     const { force } = await readBody(
       context.req.raw,
