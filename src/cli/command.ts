@@ -74,11 +74,11 @@ export function parseDurationFlag(name: string): (text: string) => number {
 }
 
 /** `orders` or `orders.prod`. */
-export function parseServiceName(text: string): ServiceName {
+export function parseServiceName(text: string, what = "the name"): ServiceName {
   const [name = "", namespace = defaultNamespace, ...more] = text.split(".");
   if (!isName(name) || !isName(namespace) || more.length > 0) {
     throw new UserError(
-      `Cannot use the name "${text}": expected a name such as orders or orders.prod, of lower-case letters, digits and '-'`,
+      `Cannot use ${what} "${text}": expected a name such as orders or orders.prod, of lower-case letters, digits and '-'`,
     );
   }
   return { name, namespace };

@@ -80,7 +80,7 @@ function servicesOf({ service = [], anyService }: TokenFlags): readonly ServiceN
       anyService ? "Cannot take both --service and --any-service" : "Cannot make a token for no service",
       "Add --service NAME for each that the machine may be; or --any-service, which lets it be whatever it asks for",
     );
-  return anyService ? null : service.map(parseServiceName);
+  return anyService ? null : service.map((each) => parseServiceName(each, "--service"));
 }
 
 /** Also of a whole token. */
@@ -118,7 +118,7 @@ export function registerNodes(program: Command, cli: Cli): void {
     .argument("<machine>", "its name, as heddle node list shows it")
     .requiredOption("--service <name>", "service that the machine may be from now on")
     .action(async (machine: string, flags: { service: string }) => {
-      const { name, namespace } = parseServiceName(flags.service);
+      const { name, namespace } = parseServiceName(flags.service, "--service");
       await post(allow, cli, machine, "allow", { service: { name, namespace } });
       const terminal = cli.terminal(allow);
       if (terminal.format === "json")

@@ -57,7 +57,7 @@ describe.skipIf(binaryMissing)("advice that can be followed", () => {
       const root = rootOf(state);
       rmSync(`${state}/heddle.json`);
       const again = init(state);
-      expect([again.code, again.out]).toEqual([0, expect.stringContaining("had ended half way")]);
+      expect([again.code, again.err]).toEqual([0, expect.stringContaining("had ended half way")]);
       expect(rootOf(state)).toEqual(root);
       expect(heddle(["ca", "status"], { state }).err).toContain("Cannot reach");
     });
@@ -139,7 +139,7 @@ describe.skipIf(binaryMissing)("advice that can be followed", () => {
         ],
         { state },
       );
-      expect([said.code, said.err]).toEqual([0, ""]);
+      expect([said.code, said.out]).toEqual([0, ""]);
     });
   });
 
@@ -164,7 +164,7 @@ describe.skipIf(binaryMissing)("advice that can be followed", () => {
       expect(joined.code).toBe(0);
       const token = newToken("orders");
       const again = (...flags: string[]): Said => join(state, token, ...flags, "--no-start");
-      expect(again().out).toContain("nothing was changed");
+      expect(again().err).toContain("nothing was changed");
       const moved = again(
         "--inbound-port",
         "7999",
@@ -175,10 +175,10 @@ describe.skipIf(binaryMissing)("advice that can be followed", () => {
         "--health",
         "/ok",
       );
-      expect([moved.code, moved.out]).toEqual([0, expect.stringContaining("what differs was changed")]);
+      expect([moved.code, moved.err]).toEqual([0, expect.stringContaining("what differs was changed")]);
       expect(settingsOf(state).ports.inbound).toBe(7999);
       expect(readFileSync(`${state}/machine.yaml`, "utf8")).toContain('"port": 8090');
-      expect(again().out).toContain("nothing was changed");
+      expect(again().err).toContain("nothing was changed");
       expect(settingsOf(state).ports.inbound).toBe(7999);
       const renamed = again("--node", "vm-33");
       expect([renamed.code, renamed.err]).toEqual([
@@ -194,7 +194,7 @@ describe.skipIf(binaryMissing)("advice that can be followed", () => {
       const state = `${folder}/again`;
       const more = ["--service", "billing", "--port", "8091", "--no-start"];
       const said = join(state, newToken("billing"), ...more);
-      expect([said.code, said.err]).toEqual([0, ""]);
+      expect([said.code, said.out]).toEqual([0, ""]);
       expect(existsSync(`${state}/credentials/service.billing.default.json`)).toBe(true);
     });
 
@@ -222,7 +222,7 @@ describe.skipIf(binaryMissing)("advice that can be followed", () => {
       const checked = heddle(["check"], { state });
       expect(checked.out).toMatch(/✗ HED0005 controller: .*was revoked\n\s+Join again with a new token/);
       const back = join(state, newToken("orders"));
-      expect([back.code, back.out]).toEqual([0, expect.stringContaining("Its proxy runs already")]);
+      expect([back.code, back.err]).toEqual([0, expect.stringContaining("Its proxy runs already")]);
       await becomes("200 ready");
       expect(heddle(["check"], { state }).out).not.toContain("HED0005 controller: The certificate");
     }, 30_000);
@@ -235,7 +235,7 @@ describe.skipIf(binaryMissing)("advice that can be followed", () => {
       expect(operator("node", "list").out).not.toContain("removed");
       expect(operator("node", "remove", "vm-1", "--yes").code).toBe(0);
       const said = heddle(["join", controller, newToken("orders"), "--no-start"], { state: first });
-      expect([said.code, said.err]).toEqual([0, ""]);
+      expect([said.code, said.out]).toEqual([0, ""]);
       expect(operator("status").code).toBe(0);
     });
   });

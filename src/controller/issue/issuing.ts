@@ -167,7 +167,7 @@ export class Issuing {
     this.#nonces.check(nonce);
     if (!isProof(publicKey, `heddle-operator:${nonce}:${name}`, signature))
       throw new Refusal(403, "The signature does not prove the operator's key");
-    this.#nonces.use(nonce);
+    this.#spend(nonce);
   }
 
   /** Every key is proved by a signature over the nonce, which is good for this once. */
@@ -181,6 +181,11 @@ export class Issuing {
       if (!isProof(each.publicKey, `heddle-svid:${nonce}:${key}`, each.signature))
         throw new Refusal(403, `The signature does not prove the key of ${key}`);
     }
+    this.#spend(nonce);
+  }
+
+  /** Once the signatures over it were found right. */
+  #spend(nonce: string): void {
     this.#nonces.use(nonce);
   }
 
