@@ -11,10 +11,18 @@ interface TextFile {
 /** The path that means standard input. */
 const standardInput = "-";
 
+interface GatherOptions {
+  /** Subfolders too. */
+  readonly deep?: boolean;
+  /** There may be no document. */
+  readonly empty?: boolean;
+}
+
 /** Every .yaml of the paths (`-`: what comes by standard input), and every policy in a policies/ folder beside them. Machine documents are told apart by the caller. */
 export async function gatherFiles(
   files: Files,
   paths: readonly string[],
+  { deep = false, empty = false }: GatherOptions = {},
 ): Promise<Pick<ApplyRequest, "files" | "policies">> {
   const documents: TextFile[] = [];
   const policies = new Map<string, TextFile>();
@@ -28,15 +36,27 @@ export async function gatherFiles(
     if (stat === null) throw new UserError(`Cannot read ${path}: there is no such file or folder`);
     const slash = trimmed.lastIndexOf("/");
     const folder = stat.folder ? trimmed : slash < 0 ? "." : trimmed.slice(0, slash);
-    if (stat.folder) documents.push(...(await textsIn(files, folder, folder, /\.ya?ml$/)));
+    if (stat.folder) documents.push(...(await documentsIn(files, folder, deep)));
     else documents.push({ file: path, text: await textOf(files, path) });
     for (const policy of await textsIn(files, `${folder}/policies`, "policies", /(?<!_test|\.test)\.ts$/)) {
       if (!policies.has(policy.file)) policies.set(policy.file, policy);
     }
   }
-  if (documents.length === 0)
+  if (documents.length === 0 && !empty)
     throw new UserError(`Cannot apply ${paths.join(", ")}: there is no .yaml file in it`);
   return { files: documents, policies: [...policies.values()] };
+}
+
+/** Of subfolders too where that is asked for: all but hidden ones, policies/ and what packages bring. */
+async function documentsIn(files: Files, folder: string, deep: boolean): Promise<TextFile[]> {
+  const own = await textsIn(files, folder, folder, /\.ya?ml$/);
+  if (!deep) return own;
+  const names = (await files.list(folder)).filter((name) => !/^\.|^policies$|^node_modules$/.test(name));
+  const below = names.map(async (name) => {
+    const path = `${folder}/${name}`;
+    return (await files.stat(path))?.folder === true ? await documentsIn(files, path, true) : [];
+  });
+  return [...own, ...(await Promise.all(below)).flat()];
 }
 
 async function textsIn(files: Files, folder: string, shown: string, pattern: RegExp): Promise<TextFile[]> {

@@ -1,176 +1,121 @@
 /**
- * `heddle dev`: a whole mesh in one process and a temporary folder. Each Machine document of the folder is a proxy on a
- * loopback address of its own; everything else is applied, and applied again whenever a file changes.
+ * `heddle dev`: a whole mesh in one process and a temporary folder. Machine documents, wherever they stand in its folder, are
+ * proxies; everything else is applied. Both follow what is saved there, and what is broken waits for its repair.
  */
 import type { Runtime } from "../../runtime/contract.ts";
+import { ControlRefusal, type ControlClient } from "../api/control.ts";
 import { controllerPaths, type ApiIssue, type ApplyAnswer } from "../api/messages.ts";
 import { UserError } from "../base/user_error.ts";
-import type { ControlClient } from "../api/control.ts";
-import { ControlRefusal } from "../api/control.ts";
 import { limits } from "../model/limits.ts";
-import { ports } from "../model/ports.ts";
-import { gatherFiles } from "./apply_files.ts";
-import { startController } from "./controller_mode.ts";
-import { initializeMesh } from "./init.ts";
-import { readMachine } from "./machine_document.ts";
-import { splitMachines, type TextFile } from "./machine_files.ts";
-import { joinMesh } from "./join.ts";
-import { openOperator } from "./operator.ts";
-import { startProxy, type RunningProxy } from "./proxy_mode.ts";
-import { startRegistry } from "./registry_mode.ts";
-import type { Running } from "./running.ts";
-import type { Address } from "./settings.ts";
-import { stateFolder } from "./state_folder.ts";
+import { DevFolder, type FolderContent } from "./dev_folder.ts";
+import { DevMachines, planMachines, type PlannedMachine } from "./dev_machines.ts";
+import { readDocuments } from "./operator_lists.ts";
+import type { RunningProxy } from "./proxy_mode.ts";
 
 export interface DevVoice {
   readonly said: (text: string) => void;
   readonly issues: (issues: readonly ApiIssue[]) => void;
 }
 
-export async function startDev(runtime: Runtime, folder: string, voice: DevVoice): Promise<RunningProxy> {
-  const { files } = runtime;
+export async function startDev(runtime: Runtime, path: string, voice: DevVoice): Promise<RunningProxy> {
   const root = `/tmp/heddle-dev-${runtime.process.pid}`;
-  const found = await split(runtime, folder);
-  const machines =
-    found.machines.length > 0 ? found.machines : [{ file: "dev", text: "kind: Machine\nname: dev\n" }];
-  const running: Running[] = [];
+  const folder = new DevFolder(runtime, path);
+  const content = await soundContent(folder, voice);
+  const machines = new DevMachines(runtime, root, voice.said);
   const close = async (deadlineMs: number): Promise<void> => {
-    for (const each of running.splice(0).reverse()) await each.close(deadlineMs);
-    await files.remove(root);
+    folder.close();
+    await machines.close(deadlineMs);
+    await runtime.files.remove(root);
   };
   try {
-    const examples = await startMachines(runtime, root, machines, running);
-    const operator = await openOperator(runtime, stateFolder(`${root}/0`));
-    await controllerIsReady(runtime, operator);
-    await applyFolder(runtime, folder, operator, voice, true);
-    running.push(follow(runtime, folder, operator, voice));
-    return {
-      summary: running
-        .map((each) => each.summary)
-        .filter(Boolean)
-        .join("\n"),
-      examples,
-      close,
-    };
+    await machines.begin(planMachines(content.machines));
+    await apply(machines.operator, content, voice, true);
   } catch (error) {
     await close(0);
     throw error;
   }
+  void follow(folder, machines, voice);
+  return {
+    summary: [...machines.summaries, `watching ${path}`].join("\n"),
+    examples: machines.examples,
+    close,
+  };
 }
 
-/** The first machine holds the control plane; the others join it as they would anywhere. */
-async function startMachines(
-  runtime: Runtime,
-  root: string,
-  machines: readonly TextFile[],
-  running: Running[],
-): Promise<string[]> {
-  const examples: string[] = [];
-  let controller: Address = { host: "127.0.0.1", port: ports.controller };
-  for (const [at, machine] of machines.entries()) {
-    const document = readMachine(machine);
-    const address = document.address ?? "127.0.0.1";
-    const node = document.name === "" ? `dev-${at}` : document.name;
-    const state = stateFolder(`${root}/${at}`);
-    const places = {
-      node,
-      address,
-      loopback: address,
-      inboundPort: ports.inbound,
-      outboundPort: ports.outboundFirst,
-      adminPort: ports.admin,
-      machine,
-    };
-    if (at === 0) {
-      const { settings } = await initializeMesh(runtime, state, {
-        ...places,
-        trustDomain: "dev.mesh",
-        controllerPort: ports.controller,
-        registryPort: ports.registry,
-      });
-      controller = settings.controller;
-      running.push(await startRegistry(runtime, state, settings, { admin: false }));
-      running.push(await startController(runtime, state, settings, { admin: false }));
-      const proxy = await startProxy(runtime, state, settings, {});
-      running.push(proxy);
-      examples.push(...proxy.examples);
-      continue;
-    }
-    const operator = await openOperator(runtime, stateFolder(`${root}/0`));
-    await controllerIsReady(runtime, operator);
-    const services = document.services.map((each) => each.service);
-    const { token } = (
-      await operator.call("POST", controllerPaths.tokens, { services, ttlMs: limits.joinTokenMs })
-    ).body as { token: string };
-    operator.close();
-    const { settings } = await joinMesh(runtime, state, { ...places, controller, token });
-    const proxy = await startProxy(runtime, state, settings, {});
-    running.push(proxy);
-    examples.push(...proxy.examples);
+/** Once every Machine document can be used: without them there is nothing to run. */
+async function soundContent(folder: DevFolder, voice: DevVoice): Promise<FolderContent> {
+  let content = await folder.read();
+  const { machines, documents, policies } = content;
+  if (machines.length + documents.length + policies.length === 0)
+    throw new UserError(`Cannot run ${folder.path}: there is no .yaml file in it`);
+  while (planOf(content, voice) === null) {
+    voice.said("Waiting until that is mended");
+    content = await folder.changed();
   }
-  return examples;
+  return content;
 }
 
-async function controllerIsReady(runtime: Runtime, operator: ControlClient): Promise<void> {
-  const deadline = runtime.clock.now() + limits.controlConnectMs;
+/** null, once it is told why, where a Machine document cannot be used. */
+function planOf({ machines }: FolderContent, voice: DevVoice): readonly PlannedMachine[] | null {
+  try {
+    return planMachines(machines);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    for (const line of error.message.split("\n")) voice.said(line);
+    return null;
+  }
+}
+
+/** For ever: `changed` never resolves once the folder is closed. */
+async function follow(folder: DevFolder, machines: DevMachines, voice: DevVoice): Promise<never> {
   for (;;) {
-    const { ok } = (await operator.call("GET", controllerPaths.health)).body as { ok: boolean };
-    if (ok) return;
-    if (runtime.clock.now() > deadline)
-      throw new UserError("The controller did not reach the registry in time");
-    await new Promise<void>((resolve) => runtime.clock.after(20, resolve));
+    const content = await folder.changed();
+    const planned = planOf(content, voice);
+    if (planned === null) voice.said("The machines go on as they were");
+    else await machines.follow(planned);
+    await apply(machines.operator, content, voice, false).catch((error: Error) =>
+      voice.said(`Cannot apply: ${error.message}`),
+    );
   }
 }
 
-/** Machine documents apart from what is applied. */
-async function split(runtime: Runtime, folder: string) {
-  const gathered = await gatherFiles(runtime.files, [folder]);
-  return { ...splitMachines(gathered.files), policies: gathered.policies };
-}
-
-/** At the start a broken document is an error; later it is told, and what stood before goes on. */
-async function applyFolder(
-  runtime: Runtime,
-  folder: string,
+/** What is wrong is told, and what stood before goes on. */
+async function apply(
   operator: ControlClient,
+  { documents, policies }: FolderContent,
   voice: DevVoice,
   first: boolean,
 ): Promise<void> {
   try {
-    const { documents, policies } = await split(runtime, folder);
-    const body = { files: documents, policies, prune: true, dryRun: false };
-    const answer = (await operator.call("POST", controllerPaths.documents, body)).body as ApplyAnswer;
+    const answer =
+      documents.length === 0 ? await removeAll(operator) : await applyAll(operator, documents, policies);
     const changed = answer.changes.filter((each) => each.change !== "unchanged");
+    voice.issues(answer.warnings);
     for (const each of changed) voice.said(`${each.change} ${each.kind} ${each.name}`);
     if (changed.length === 0 && !first) voice.said("Read again: all is well, nothing is different");
   } catch (error) {
     if (!(error instanceof ControlRefusal) || error.problem.issues === undefined) throw error;
     voice.issues(error.problem.issues as readonly ApiIssue[]);
-    if (first) throw new UserError(error.problem.error, null, 1);
-    voice.said("Nothing was changed; what stood before goes on");
+    voice.said(first ? "Waiting until that is mended" : "Nothing was changed; what stood before goes on");
   }
 }
 
-function follow(runtime: Runtime, folder: string, operator: ControlClient, voice: DevVoice): Running {
-  let timer: { cancel(): void } | null = null;
-  const changed = (): void => {
-    timer?.cancel();
-    timer = runtime.clock.after(limits.publishDebounceMs * 2, () => {
-      applyFolder(runtime, folder, operator, voice, false).catch((error: Error) =>
-        voice.said(`Cannot apply: ${error.message}`),
-      );
-    });
-  };
-  const watches = [runtime.files.watch(folder, changed)];
-  void runtime.files.stat(`${folder}/policies`).then((stat) => {
-    if (stat !== null) watches.push(runtime.files.watch(`${folder}/policies`, changed));
-  });
-  return {
-    summary: `watching ${folder}`,
-    close: async () => {
-      timer?.cancel();
-      for (const watch of watches) watch.close();
-      operator.close();
-    },
-  };
+async function applyAll(
+  operator: ControlClient,
+  files: FolderContent["documents"],
+  policies: FolderContent["policies"],
+): Promise<ApplyAnswer> {
+  const body = { files, policies, prune: true, dryRun: false };
+  const sent = operator.call("POST", controllerPaths.documents, body, limits.controlApplyMs);
+  return (await sent).body as ApplyAnswer;
+}
+
+/** Where the last document went. */
+async function removeAll(operator: ControlClient): Promise<Pick<ApplyAnswer, "changes" | "warnings">> {
+  const { documents } = await readDocuments(operator);
+  if (documents.length === 0) return { changes: [], warnings: [] };
+  const names = documents.map(({ kind, namespace, name }) => ({ kind, namespace, name }));
+  const body = { documents: names, policies: [], dryRun: false };
+  const path = `${controllerPaths.documents}/remove`;
+  return (await operator.call("POST", path, body, limits.controlApplyMs)).body as ApplyAnswer;
 }

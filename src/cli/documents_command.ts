@@ -23,7 +23,11 @@ export function registerApply(program: Command, cli: Cli): void {
       repeated,
     )
     .option("--dry-run", "only say what would change, and for which machines", false)
-    .option("--prune", "delete standing documents that are not in these files", false)
+    .option(
+      "--prune",
+      "delete standing documents that are not in these files, and policies that are not and that nothing uses",
+      false,
+    )
     .action(async (flags: { file: readonly string[]; dryRun: boolean; prune: boolean }) => {
       const terminal = cli.terminal(apply);
       const found = await gatherFiles(cli.runtime.files, flags.file);

@@ -12,6 +12,7 @@ import {
 } from "../api/messages.ts";
 import { Page, type PageQuery } from "../api/pages.ts";
 import { Refusal } from "../api/problem.ts";
+import { kinds } from "../config/kinds.ts";
 import { documentKey, loadDocuments, type LoadedDocument, type LoadResult } from "../config/load.ts";
 import { issueAt } from "../config/issue_at.ts";
 import { appliedKinds } from "../model/document.ts";
@@ -98,6 +99,7 @@ export class DocumentService {
     this.#planDocuments(plan, whole.documents, given, uses.leadsTo);
     if (request.prune) this.#planDeletions(plan, given);
     this.#planPolicies(plan, bundled.policies);
+    if (request.prune) issues.push(...this.#planPolicyDeletions(plan, bundled.policies, whole.documents));
     const documents = whole.documents.map((each) => each.document);
     const proxies = this.options.affected({ documents, leadsTo: uses.leadsTo, policies });
     const answer = { changes: plan.changes, proxies, warnings: issues };
@@ -162,6 +164,27 @@ export class DocumentService {
       plan.operations.push({ do: "delete", key });
       plan.changes.push({ kind, name, change: "deleted" });
     }
+  }
+
+  /** Policies that are not among the files: nobody uses them, or it is told that somebody does. */
+  #planPolicyDeletions(
+    plan: Plan,
+    given: readonly StoredPolicy[],
+    documents: readonly LoadedDocument[],
+  ): ApiIssue[] {
+    const names = new Set(given.map(({ name }) => name));
+    const gone = [...this.options.catalog.policies.keys()].filter((name) => !names.has(name));
+    return gone.flatMap((name) => {
+      for (const { document, source } of documents) {
+        const use = kinds[document.kind].policyUses(document).find((each) => each.use.use === name);
+        if (use === undefined) continue;
+        const message = `the policy "${name}" is not among the files any more: the one that stands goes on`;
+        return [{ ...issueAt(source, [...use.path, "use"], message), severity: "warning" as const }];
+      }
+      plan.changes.push({ kind: "Policy", name, change: "deleted" });
+      plan.operations.push({ do: "delete", key: registryKeys.policies + name });
+      return [];
+    });
   }
 
   #planPolicies(plan: Plan, policies: readonly StoredPolicy[]): void {

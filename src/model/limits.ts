@@ -238,6 +238,8 @@ export const limits = {
   leaseCheckMs: 250,
   /** A check that comes later than this: the registry itself stood still, and no lease is to blame. */
   leaseStallMs: 1_000,
+  /** How often `heddle dev` looks at its folder where nothing tells of a change. */
+  devLookMs: 1_000,
   publishDebounceMs: 50,
   publishDebounceMaxMs: 1_000,
   streamHeartbeatMs: 10_000,

@@ -187,7 +187,7 @@ describe.skipIf(binaryMissing)("life cycles", () => {
     expect(JSON.parse(operator("apply", "--output", "json").err)).toMatchObject({
       error: expect.stringContaining("'-f, --file <path>'"),
     });
-    expect(operator("--help").out).toContain("Exit codes: 0 it is done, or the answer is yes");
+    expect(operator("--help").out).toContain("Exit codes: 0 it is done");
     expect(readFileSync(`${folder}/log`, "utf8")).not.toContain("bug:");
   });
 });
