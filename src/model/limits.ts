@@ -199,6 +199,83 @@ export const limits = {
   retryBudgetWindowMs: 10_000,
   retryBudgetFloorPerSecond: 10,
   retryBackoffMs: 25,
+  retryBackoffMaxMs: 250,
+  /** A server that asks to be left alone for longer is left alone so long. */
+  retryPushbackMaxMs: 300_000,
+  // Balancing (defaults; `src/proxy/balance/`)
+  /** An endpoint that is new or has come back grows into its share, from a tenth of it, in such a time. */
+  slowStartMs: 30_000,
+  slowStartShareMin: 0.1,
+  /** With fewer endpoints the others could not carry what one that starts does not take. */
+  slowStartEndpointsMin: 3,
+  /** Slots of a Maglev table: prime, and many times the endpoints of most services. */
+  maglevSlots: 65_537,
+  /** Points of a hash ring: so many for each endpoint, and in all. */
+  ringPointsPerEndpoint: 128,
+  ringPointsMax: 32_768,
+  /** No endpoint has more than so many times the average of what is under way, where keys choose. */
+  boundedLoadFactor: 1.25,
+  /** A zone counts as whole while that many times its share of endpoints that are well come to 1. */
+  zoneOverprovision: 1.4,
+  /** With fewer endpoints that are well (where it has as many) a zone takes nothing. */
+  zoneEndpointsMin: 2,
+  /** A zone gets back what it lost after it has been well for so long. */
+  zoneReturnMs: 30_000,
+  /** Candidates that are looked through at once when one was ejected or came back; of more, so many a millisecond. */
+  candidatesEagerMax: 100,
+  candidatesPerMs: 1_000,
+  // Rates and concurrency (defaults; `src/proxy/limit/`)
+  /** Callers that one limit tells apart; those beyond share a bucket. */
+  rateCallersMax: 10_000,
+  /** Buckets that are looked at for one to let go of when there are so many. */
+  rateLooksMax: 16,
+  /** A bucket that says nothing else holds what comes in so long. */
+  rateBurstMs: 1_000,
+  /** How often a proxy asks for its slice of a rate that the whole mesh shares, and for how long a slice is promised. */
+  rateSliceAskMs: 1_000,
+  rateSliceMs: 5_000,
+  /** How much later the one who promised lets go of it than the one who holds it. */
+  rateSliceGraceMs: 1_000,
+  /** A proxy that was heard within such a time counts among those that a shared rate is divided by. */
+  rateSliceKnownMs: 3_600_000,
+  /** Part of a shared rate that is kept for proxies that come new, and the part that is dealt out whoever asks for it. */
+  rateSliceSpareRatio: 0.05,
+  rateSliceEvenRatio: 0.1,
+  concurrencyStart: 20,
+  concurrencyMin: 4,
+  concurrencyMax: 1_000,
+  /** What requests are thought to take when there is room rises no faster than to twice as much in such a time. */
+  concurrencyLongDoubleMs: 120_000,
+  /** A queue whose oldest has waited so long serves the newest first. */
+  queueFreshMs: 100,
+  /** Delay of the event loop that counts as overload, and how long it lasts until one more priority is shed, or one fewer. */
+  shedDelayMs: 100,
+  shedStepMs: 5_000,
+  // Circuit breakers (defaults; `src/proxy/breaker/`)
+  /** Hard failures in a row that eject an endpoint. */
+  breakerStreakMax: 5,
+  breakerWindowMs: 10_000,
+  /** Share of answers within the window that must be successes, once there are so many. */
+  breakerSuccessMin: 0.8,
+  breakerWindowAnswersMin: 5,
+  /** What fails everywhere is no fault of one endpoint: its share of failures is so many times that of the average other one. */
+  breakerOutlierFactor: 1.5,
+  /** With more endpoints their failures are counted anew no more often than that. */
+  breakerCountEagerMax: 100,
+  breakerCountMs: 100,
+  /** Of the first ejection; each one after it is twice as long. */
+  breakerPenaltyMs: 1_000,
+  breakerPenaltyMaxMs: 60_000,
+  /** A penalty is longer by up to such a part of it, by chance. */
+  breakerJitterRatio: 0.5,
+  /** For each such time without an ejection one of those before is forgotten. */
+  breakerForgiveMs: 30_000,
+  /** Of the endpoints of a service that may be ejected at a time; one is always left. */
+  breakerEjectedShareMax: 0.5,
+  /** For so long only a request that may be repeated is taken as the probe; then any. */
+  breakerProbePatienceMs: 1_000,
+  /** A probe that has said nothing for so long is joined by another. */
+  breakerProbeSilentMs: 10_000,
   // Identity
   leafMs: 24 * 3_600_000,
   leafMsMax: 90 * 24 * 3_600_000,
@@ -520,6 +597,10 @@ assert(
   limits.requestHeadBytesMax + limits.policyHeadBytesMax + limits.targetBytesMax <
     (limits.h2HeadExcessMax - 1) * limits.requestHeadBytesMax,
   "no policy makes a head so long that the connection it travels on is ended",
+);
+assert(
+  limits.breakerPenaltyMs <= limits.breakerPenaltyMaxMs && limits.breakerEjectedShareMax < 1,
+  "a breaker's penalty grows, and not every endpoint can be ejected",
 );
 assert(limits.leafMs <= limits.leafMsMax, "the default certificate is allowed");
 assert(

@@ -1,0 +1,108 @@
+/**
+ * The breakers of the endpoints of one service: they share the bound on how many may be ejected. Without it a fault that all
+ * endpoints have (or the caller's own) would leave nobody to answer; it stands in for a panic threshold.
+ */
+import type { Random } from "../../../runtime/contract.ts";
+import { limits } from "../../model/limits.ts";
+import { Breaker, type BreakerHost, type BreakerState } from "./breaker.ts";
+import type { BreakerSettings } from "./breaker_settings.ts";
+
+/** Hears each transition; `breaker` says where it is now and why. */
+export type BreakerListener = (breaker: Breaker, from: BreakerState, nowMs: number) => void;
+
+export class BreakerGroup implements BreakerHost {
+  /** Rises whenever an endpoint is ejected or returns: who keeps a list of those that are not looks again. */
+  changes = 0;
+  readonly #members = new Set<Breaker>();
+  /** Open and half-open ones. */
+  readonly #ejected = new Set<Breaker>();
+  #nextProbeMs = Infinity;
+  #probesKnown = true;
+  /** Shares of failures of all, added up. */
+  #failing = 0;
+  #countedMs = -Infinity;
+
+  constructor(
+    readonly settings: BreakerSettings,
+    readonly random: Random,
+    readonly changed: BreakerListener = () => {},
+  ) {}
+
+  /** A breaker for one more endpoint. */
+  add(): Breaker {
+    const breaker = new Breaker(this);
+    this.#members.add(breaker);
+    return breaker;
+  }
+
+  /** Its endpoint is gone. With fewer endpoints fewer may be ejected: those return whose penalty is over first. */
+  remove(breaker: Breaker, nowMs: number): void {
+    this.#members.delete(breaker);
+    if (this.#ejected.delete(breaker)) this.#ejectedChanged();
+    while (this.#ejected.size > this.#ejectedMax()) {
+      const [first] = [...this.#ejected].sort((one, other) => one.untilMs - other.untilMs);
+      first?.release(nowMs);
+    }
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  get ejected(): number {
+    return this.#ejected.size;
+  }
+
+  mayEject(): boolean {
+    return this.#ejected.size < this.#ejectedMax();
+  }
+
+  othersFailing(breaker: Breaker, nowMs: number): number {
+    const { size } = this.#members;
+    const fresh = size > limits.breakerCountEagerMax && nowMs - this.#countedMs < limits.breakerCountMs;
+    if (!fresh) this.#countFailing(nowMs);
+    return Math.max(0, this.#failing - breaker.failing(nowMs)) / Math.max(1, size - 1);
+  }
+
+  /** When the first of the ejected may be probed, or looked at again: before then nobody need be asked. */
+  get nextProbeMs(): number {
+    if (!this.#probesKnown) this.#findNextProbe();
+    return this.#nextProbeMs;
+  }
+
+  /** For breakers: one made its transition. */
+  moved(breaker: Breaker, from: BreakerState, nowMs: number): void {
+    if (breaker.state === "closed") this.#ejected.delete(breaker);
+    else if (this.#members.has(breaker)) this.#ejected.add(breaker);
+    if ((from === "closed") !== (breaker.state === "closed")) this.#ejectedChanged();
+    this.probesChanged();
+    this.changed(breaker, from, nowMs);
+  }
+
+  /** For breakers: the next probe may be due at another time. */
+  probesChanged(): void {
+    this.#probesKnown = false;
+  }
+
+  #ejectedChanged(): void {
+    this.changes++;
+    this.probesChanged();
+  }
+
+  #ejectedMax(): number {
+    const { size } = this.#members;
+    return Math.max(0, Math.min(size - 1, Math.floor(size * this.settings.ejectedShareMax)));
+  }
+
+  #countFailing(nowMs: number): void {
+    this.#countedMs = nowMs;
+    this.#failing = 0;
+    for (const each of this.#members) this.#failing += each.failing(nowMs);
+  }
+
+  #findNextProbe(): void {
+    this.#nextProbeMs = Infinity;
+    for (const breaker of this.#ejected) this.#nextProbeMs = Math.min(this.#nextProbeMs, breaker.nextProbeMs);
+    this.#probesKnown = true;
+  }
+}

@@ -1,0 +1,36 @@
+/** What a circuit breaker goes by; a service may set each of them. */
+import { limits } from "../../model/limits.ts";
+
+export interface BreakerSettings {
+  /** Hard failures in a row that trip; 0: never by a streak. */
+  readonly streakMax: number;
+  readonly windowMs: number;
+  /** Share of successes below which it trips, between 0 (never) and 1. */
+  readonly successMin: number;
+  readonly windowAnswersMin: number;
+  /** It trips only while its share of failures is at least so many times that of the average other one; 0: whatever that is. */
+  readonly outlierFactor: number;
+  readonly penaltyMs: number;
+  readonly penaltyMaxMs: number;
+  readonly jitterRatio: number;
+  readonly forgiveMs: number;
+  /** Between 0 (eject nobody) and 1. */
+  readonly ejectedShareMax: number;
+  readonly probePatienceMs: number;
+  readonly probeSilentMs: number;
+}
+
+export const breakerDefaults: BreakerSettings = {
+  streakMax: limits.breakerStreakMax,
+  windowMs: limits.breakerWindowMs,
+  successMin: limits.breakerSuccessMin,
+  windowAnswersMin: limits.breakerWindowAnswersMin,
+  outlierFactor: limits.breakerOutlierFactor,
+  penaltyMs: limits.breakerPenaltyMs,
+  penaltyMaxMs: limits.breakerPenaltyMaxMs,
+  jitterRatio: limits.breakerJitterRatio,
+  forgiveMs: limits.breakerForgiveMs,
+  ejectedShareMax: limits.breakerEjectedShareMax,
+  probePatienceMs: limits.breakerProbePatienceMs,
+  probeSilentMs: limits.breakerProbeSilentMs,
+};
