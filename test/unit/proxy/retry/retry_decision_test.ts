@@ -1,0 +1,114 @@
+/** When a failed request is sent again: each rule alone, and all together never twice what may not be. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import {
+  decideRetry,
+  retryDefaults,
+  type FailedAttempt,
+  type RetryDecision,
+} from "../../../../src/proxy/retry/retry_decision.ts";
+import type { Pushback } from "../../../../src/proxy/retry/backoff.ts";
+
+const refused: FailedAttempt = {
+  cause: "connect",
+  status: 0,
+  repeat: "yes",
+  idempotent: false,
+  replayable: true,
+  answered: false,
+  attempts: 1,
+  repeated: false,
+  forbidden: false,
+  pushback: null,
+  leftMs: Infinity,
+  typicalMs: 0,
+  elsewhere: true,
+};
+
+function decide(changes: Partial<FailedAttempt>, budget = 1, unit = 0.5): RetryDecision {
+  const tools = { unit: () => unit, takeBudget: () => budget-- > 0 };
+  return decideRetry({ ...refused, ...changes }, retryDefaults, tools);
+}
+
+describe("a request is sent again", () => {
+  test("at once elsewhere when no connection could be made, whatever its method", () => {
+    expect(decide({})).toBe(0);
+  });
+
+  test("after a jittered wait when it goes to the same endpoint, or was reset", () => {
+    expect(decide({ elsewhere: false })).toBe(12.5);
+    expect(decide({ cause: "reset", repeat: "idempotent", idempotent: true })).toBe(12.5);
+  });
+
+  test("after as long as the server asks for", () => {
+    expect(decide({ cause: "reset", pushback: 700 })).toBe(700);
+  });
+});
+
+describe("a request is not sent again", () => {
+  const cases: readonly [string, Partial<FailedAttempt>, RetryDecision][] = [
+    ["once a part of an answer has gone out", { answered: true }, "answered"],
+    ["for a cause that the route does not name", { cause: "timeout" }, "cause"],
+    ["for a status unless the route says so", { cause: "status", status: 503 }, "cause"],
+    ["when the server may have acted on it and it must not happen twice", { repeat: "idempotent" }, "unsafe"],
+    ["when nothing says that it is safe", { repeat: "no", idempotent: true }, "unsafe"],
+    ["when its body is gone", { replayable: false }, "body"],
+    ["more often than allowed", { attempts: 2 }, "attempts"],
+    ["by a second layer", { repeated: true }, "layer"],
+    ["when the server forbids it", { forbidden: true }, "forbidden"],
+    ["when gRPC pushback says never", { pushback: "never" }, "forbidden"],
+    ["when the server asks to wait past the deadline", { pushback: 700, leftMs: 700 }, "deadline"],
+    ["when less time is left than it takes as a rule", { typicalMs: 80, leftMs: 60 }, "deadline"],
+  ];
+  for (const [name, changes, refusal] of cases)
+    test(name, () => {
+      let asked = 0;
+      const tools = { unit: () => 0.5, takeBudget: () => ++asked > 0 };
+      expect(decideRetry({ ...refused, ...changes }, retryDefaults, tools)).toBe(refusal);
+      // What is not sent costs nothing of the budget.
+      expect(asked).toBe(0);
+    });
+
+  test("when the budget is used up", () => {
+    expect(decide({}, 0)).toBe("budget");
+  });
+});
+
+test("whatever happens, only what is safe, whole, first of its layer, in time and paid for is sent again", () => {
+  const attempt: fc.Arbitrary<FailedAttempt> = fc.record({
+    cause: fc.constantFrom("connect", "refused", "reset", "status", "timeout", "policy"),
+    status: fc.constantFrom(0, 200, 429, 500, 502, 503, 504),
+    repeat: fc.constantFrom("no", "yes", "idempotent"),
+    idempotent: fc.boolean(),
+    replayable: fc.boolean(),
+    answered: fc.boolean(),
+    attempts: fc.integer({ min: 1, max: 4 }),
+    repeated: fc.boolean(),
+    forbidden: fc.boolean(),
+    pushback: fc.constantFrom<Pushback | null>(null, "never", 0, 100, 300_000),
+    leftMs: fc.constantFrom(0, 10, 50, 1_000, Infinity),
+    typicalMs: fc.constantFrom(0, 5, 100),
+    elsewhere: fc.boolean(),
+  });
+  const rules = fc.record({
+    attemptsMax: fc.integer({ min: 1, max: 4 }),
+    causes: fc
+      .subarray(["connect", "refused", "reset", "status", "timeout", "policy"] as const)
+      .map((causes) => new Set(causes)),
+    statuses: fc.subarray([429, 500, 502, 503, 504]).map((statuses) => new Set(statuses)),
+  });
+  fc.assert(
+    fc.property(attempt, rules, fc.boolean(), (failed, chosen, paid) => {
+      const decision = decideRetry(failed, chosen, { unit: () => 0.9, takeBudget: () => paid });
+      if (typeof decision !== "number") return;
+      expect(paid && failed.replayable && !failed.answered && !failed.repeated && !failed.forbidden).toBe(
+        true,
+      );
+      expect(failed.repeat === "yes" || (failed.repeat === "idempotent" && failed.idempotent)).toBe(true);
+      expect(failed.attempts).toBeLessThan(chosen.attemptsMax);
+      expect(decision + failed.typicalMs).toBeLessThan(failed.leftMs);
+      if (typeof failed.pushback === "number") expect(decision).toBe(failed.pushback);
+    }),
+    { numRuns: 3_000 },
+  );
+});
