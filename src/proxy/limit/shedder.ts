@@ -1,0 +1,38 @@
+/**
+ * Sheds load by priority while the process cannot keep up: each step of overload refuses one more priority, from the bottom,
+ * and each step of calm lets one in again. What is critical is never shed.
+ */
+import { limits } from "../../model/limits.ts";
+import { priorities, type PriorityLevel } from "./priority.ts";
+
+export class Shedder {
+  /** The lowest priority that is served. */
+  lowest: PriorityLevel = 3;
+  #overloaded = false;
+  #sinceMs: number;
+
+  constructor(
+    nowMs: number,
+    readonly delayMaxMs: number = limits.shedDelayMs,
+    readonly stepMs: number = limits.shedStepMs,
+  ) {
+    this.#sinceMs = nowMs;
+  }
+
+  admits(level: PriorityLevel): boolean {
+    return level <= this.lowest;
+  }
+
+  /** How late the event loop was (its 99th percentile of the last while). To be told at least every `stepMs`. */
+  delayed(delayMs: number, nowMs: number): void {
+    const overloaded = delayMs > this.delayMaxMs;
+    if (overloaded !== this.#overloaded) {
+      this.#overloaded = overloaded;
+      this.#sinceMs = nowMs;
+    }
+    if (nowMs - this.#sinceMs < this.stepMs) return;
+    this.#sinceMs = nowMs;
+    const next = this.lowest + (overloaded ? -1 : 1);
+    this.lowest = Math.min(priorities.length - 1, Math.max(0, next)) as PriorityLevel;
+  }
+}
