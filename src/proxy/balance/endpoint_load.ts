@@ -13,18 +13,31 @@ const askedTauMs = 10_000;
 const seedMs = 30;
 /** Latency that a failure counts as, so that fast errors do not look like a fast endpoint. */
 const failurePenaltyMs = 1_000;
+/** The same of one that asks for less: it has to have time. */
+const busyPenaltyMs = 5_000;
 /** Load of an endpoint of which nothing is left but that it is busy. */
 const penalty = Number.MAX_SAFE_INTEGER / 65_536;
 
+/** A sum over several endpoints. */
+export interface PendingSum {
+  pending: number;
+}
+
+const noTotals: readonly PendingSum[] = [];
+
+/** Numbers stand in the object itself: among many endpoints each further place in memory costs more than the arithmetic. */
 export class EndpointLoad {
   pending = 0;
   /** A request was sent there, and no answer came since. */
   #asked = false;
   /** Latency in milliseconds, and when it was noted. */
-  readonly #state: Float64Array;
+  #ewmaMs = seedMs;
+  #notedMs: number;
+  /** Sums that this one is a part of. */
+  totals = noTotals;
 
   constructor(nowMs: number) {
-    this.#state = Float64Array.of(seedMs, nowMs);
+    this.#notedMs = nowMs;
   }
 
   /** Decays while idle, without a write. */
@@ -36,15 +49,16 @@ export class EndpointLoad {
   started(): void {
     this.pending++;
     this.#asked = true;
+    const { totals } = this;
+    for (let at = 0; at < totals.length; at++) (totals[at] as PendingSum).pending++;
   }
 
   /** The head of the answer came after `latencyMs`. A peak counts at once, recovery takes its time. */
   answered(latencyMs: number, nowMs: number): void {
-    const state = this.#state;
-    const before = state[0] as number;
-    const decay = Math.exp(((state[1] as number) - nowMs) / tauMs);
-    state[0] = latencyMs > before ? latencyMs : before * decay + latencyMs * (1 - decay);
-    state[1] = nowMs;
+    const before = this.#ewmaMs;
+    const decay = Math.exp((this.#notedMs - nowMs) / tauMs);
+    this.#ewmaMs = latencyMs > before ? latencyMs : before * decay + latencyMs * (1 - decay);
+    this.#notedMs = nowMs;
     this.#asked = false;
   }
 
@@ -52,14 +66,19 @@ export class EndpointLoad {
     this.answered(failurePenaltyMs, nowMs);
   }
 
+  /** It answered that it is busy (429, RESOURCE_EXHAUSTED). */
+  busy(nowMs: number): void {
+    this.answered(busyPenaltyMs, nowMs);
+  }
+
   ended(): void {
     this.pending--;
     if (this.pending === 0) this.#asked = false;
+    const { totals } = this;
+    for (let at = 0; at < totals.length; at++) (totals[at] as PendingSum).pending--;
   }
 
   #decayed(nowMs: number): number {
-    const state = this.#state;
-    const idleMs = nowMs - (state[1] as number);
-    return (state[0] as number) * Math.exp(-idleMs / (this.#asked ? askedTauMs : tauMs));
+    return this.#ewmaMs * Math.exp((this.#notedMs - nowMs) / (this.#asked ? askedTauMs : tauMs));
   }
 }

@@ -1,0 +1,78 @@
+/**
+ * Picks the endpoint of an attempt: a probe where one is due, else a zone, and in it by the strategy. A retry goes to another
+ * endpoint of the zone, and to another zone when there is none.
+ */
+import type { Random } from "../../../runtime/contract.ts";
+import type { Candidate, ServiceHealth } from "./candidate.ts";
+import { isFree, type Candidates } from "./candidates.ts";
+import type { Choice, EndpointStrategy } from "./endpoint_strategy.ts";
+import { Zones, type ZoneRules } from "./zones.ts";
+
+export interface EndpointPickerOptions<Endpoint extends Candidate> {
+  /** Ready ones. */
+  readonly endpoints: readonly Endpoint[];
+  readonly health: ServiceHealth;
+  /** Of the caller; null: zones do not matter. */
+  readonly zones: ZoneRules | null;
+  /** A strategy for the endpoints of one zone. */
+  readonly strategy: () => EndpointStrategy<Endpoint>;
+  readonly random: Random;
+  /** The one until now, of the same service or subset. */
+  readonly previous?: EndpointPicker<Endpoint> | null;
+}
+
+export class EndpointPicker<Endpoint extends Candidate> {
+  readonly zones: Zones<Endpoint>;
+  readonly #health: ServiceHealth;
+  readonly #strategies: readonly EndpointStrategy<Endpoint>[];
+
+  constructor(options: EndpointPickerOptions<Endpoint>) {
+    const { endpoints, health, zones, strategy, random, previous = null } = options;
+    this.zones = new Zones(endpoints, health, zones, random, previous?.zones ?? null);
+    this.#health = health;
+    this.#strategies = this.zones.levels.map(() => strategy());
+  }
+
+  /** null when there is no endpoint. */
+  pick(choice: Choice<Endpoint>): Endpoint | null {
+    const { nowMs, tried } = choice;
+    if (nowMs >= this.#health.nextProbeMs) {
+      const probed = this.#takeProbe(choice);
+      if (probed !== null) return probed;
+    }
+    const level = this.zones.choose(nowMs);
+    const picked = this.#pickIn(level, choice);
+    if (picked === null || (tried.length === 0 && this.zones.levels[level]?.sound === true)) return picked;
+    return isFree(picked, tried) ? picked : (this.#pickElsewhere(level, choice) ?? picked);
+  }
+
+  /** Nobody picks by it any more. */
+  close(): void {
+    for (const strategy of this.#strategies) strategy.close();
+  }
+
+  #pickIn(level: number, choice: Choice<Endpoint>): Endpoint | null {
+    const strategy = this.#strategies[level] as EndpointStrategy<Endpoint>;
+    return strategy.pick(this.zones.levels[level] as Candidates<Endpoint>, choice);
+  }
+
+  #pickElsewhere(not: number, choice: Choice<Endpoint>): Endpoint | null {
+    for (let level = 0; level < this.zones.levels.length; level++) {
+      if (level === not) continue;
+      const picked = this.#pickIn(level, choice);
+      if (picked !== null && isFree(picked, choice.tried)) return picked;
+    }
+    return null;
+  }
+
+  /** A request that failed already is no probe. */
+  #takeProbe({ tried, repeatable, nowMs }: Choice<Endpoint>): Endpoint | null {
+    if (tried.length > 0) return null;
+    for (const candidates of this.zones.levels) {
+      candidates.refresh(nowMs);
+      const probed = candidates.takeProbe(repeatable, nowMs);
+      if (probed !== null) return probed;
+    }
+    return null;
+  }
+}

@@ -1,0 +1,24 @@
+/** What a balancing strategy sees of endpoints and requests, and what it answers. */
+import type { Candidates } from "./candidates.ts";
+import type { Candidate } from "./candidate.ts";
+
+/** What a request says about where it may go. */
+export interface Choice<Endpoint> {
+  /** Hash of the key by which it sticks to an endpoint (`src/base/hash.ts`); null when it has none. */
+  readonly key: number | null;
+  /** Endpoints that failed it already. */
+  readonly tried: readonly Endpoint[];
+  /** It may be sent again when it fails: it is the better probe of an endpoint that was ejected. */
+  readonly repeatable: boolean;
+  readonly nowMs: number;
+}
+
+export interface EndpointStrategy<Endpoint extends Candidate> {
+  /**
+   * One of the candidates; null when there is none. One that is ejected only when all are; one that was tried only when there is
+   * no other that is well. Allocates nothing, and costs the same for ten candidates and ten thousand.
+   */
+  pick(candidates: Candidates<Endpoint>, choice: Choice<Endpoint>): Endpoint | null;
+  /** Nobody picks by it any more: endpoints forget it. */
+  close(): void;
+}
