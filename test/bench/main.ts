@@ -20,6 +20,7 @@ import {
   type BenchOptions,
   type Part,
 } from "./options.ts";
+import { measurePicks } from "./picks_part.ts";
 import { measurePolicies } from "./policies_part.ts";
 import { againstTitle, mergeReport, renderSection } from "./report.ts";
 import { newStage, note, startStage, stopStage, type Stage } from "./stage.ts";
@@ -115,6 +116,8 @@ async function measure(stage: Stage, part: Part, options: BenchOptions): Promise
       return alone((heddle) => measureConnections(heddle, options));
     case "policies":
       return alone(() => measurePolicies(options));
+    case "picks":
+      return measurePicks();
     case "floods":
       return alone((heddle) => measureFloods(stage, heddle, options));
     default:

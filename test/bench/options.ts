@@ -8,6 +8,7 @@ const otherParts = {
   connections: "(j) Idle mTLS connections at a heddle proxy",
   floods: "(k) Floods at a heddle pair",
   policies: "(n) Policies in their sealed processes",
+  picks: "(o) Picking an endpoint, among ten and among ten thousand",
 } as const;
 
 export type Part = Work | keyof typeof otherParts;
