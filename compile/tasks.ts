@@ -25,6 +25,9 @@ switch (task) {
   case "fuzz":
     process.exit(await (await import("../test/fuzz/main.ts")).runFuzz(args));
     break;
+  case "sim":
+    process.exit((await import("../test/sim/main.ts")).runSimulation(args));
+    break;
   case "mutants":
     process.exit(await (await import("../test/mutants/main.ts")).runMutants(args));
     break;
@@ -33,7 +36,7 @@ switch (task) {
     break;
   default:
     process.stderr.write(
-      `Unknown task "${task}": expected compile, demo, test, ok, format, bench, fuzz, mutants or conformance\n`,
+      `Unknown task "${task}": expected compile, demo, test, ok, format, bench, fuzz, sim, mutants or conformance\n`,
     );
     process.exit(2);
 }

@@ -23,6 +23,8 @@ const head = [
 
 /** What `--against` says, behind the parts. */
 export const againstTitle = "Today beside another commit";
+/** What `npm run sim -- --write` says. */
+export const simTitle = "Simulated fleets";
 /** What `npm run fuzz -- --write` keeps behind all that. */
 export const fuzzTitle = "Fuzzers";
 
@@ -47,7 +49,7 @@ export function mergeReport(old: string, sections: ReadonlyMap<string, string>):
       .filter((text) => text.startsWith("## "))
       .map((text) => [text.slice(3, text.indexOf("\n")), text.trimEnd()]),
   );
-  const titles = [...parts.map(titleOf), againstTitle, fuzzTitle];
+  const titles = [...parts.map(titleOf), againstTitle, simTitle, fuzzTitle];
   const texts = titles.flatMap((title) => sections.get(title)?.trimEnd() ?? kept.get(title) ?? []);
   return `${head.join("\n")}\n${texts.join("\n\n")}\n`;
 }
