@@ -3,6 +3,7 @@ import { access } from "./list/access.ts";
 import { identity } from "./list/identity.ts";
 import { pipeline } from "./list/pipeline.ts";
 import { registry } from "./list/registry.ts";
+import { resilience } from "./list/resilience.ts";
 import type { Mutant } from "./mutant.ts";
 
-export const mutants: readonly Mutant[] = [...pipeline, ...access, ...identity, ...registry];
+export const mutants: readonly Mutant[] = [...pipeline, ...access, ...identity, ...registry, ...resilience];

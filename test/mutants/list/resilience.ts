@@ -1,0 +1,123 @@
+/** Which endpoint gets a request, what is tried again, and how much is let in. */
+import type { Mutant } from "../mutant.ts";
+
+const proxy = "src/proxy";
+const unit = "test/unit/proxy";
+const breaker = { file: `${proxy}/breaker/breaker.ts`, suites: [`${unit}/breaker/breaker_test.ts`] };
+const group = { file: `${proxy}/breaker/breaker_group.ts`, suites: breaker.suites };
+const decision = {
+  file: `${proxy}/retry/retry_decision.ts`,
+  suites: [`${unit}/retry/retry_decision_test.ts`],
+};
+const byKey = { file: `${proxy}/balance/by_key.ts`, suites: [`${unit}/balance/by_key_test.ts`] };
+const zones = { file: `${proxy}/balance/zones.ts`, suites: [`${unit}/balance/zones_test.ts`] };
+const slices = { file: "src/controller/rate_slices.ts", suites: [`${unit}/limit/rate_slices_test.ts`] };
+
+export const resilience: readonly Mutant[] = [
+  {
+    ...breaker,
+    fault: "a busy answer counts as a failure of the endpoint",
+    find: 'if (failure === "busy") return;',
+    replace: "",
+  },
+  {
+    ...breaker,
+    fault: "what began before an ejection closes the breaker",
+    find: 'if (epoch !== this.epoch || this.state === "open") return;\n    if (this.state === "half-open") return this.release(nowMs);',
+    replace: 'if (this.state !== "closed") return this.release(nowMs);',
+  },
+  {
+    ...breaker,
+    fault: "a probe that succeeds forgets all ejections",
+    find: "this.closedSinceMs = nowMs;",
+    replace: "this.closedSinceMs = nowMs;\n    this.ejections = 0;",
+  },
+  {
+    ...breaker,
+    fault: "any number of requests probe at once",
+    find: "return nowMs - this.#probeMs >= probeSilentMs;",
+    replace: "return true;",
+  },
+  {
+    ...breaker,
+    fault: "endpoints are ejected when all fail alike",
+    find: "if (own >= least) this.#eject(reason, nowMs);",
+    replace: "this.#eject(reason, nowMs);",
+  },
+  {
+    ...group,
+    fault: "more than half of the endpoints are ejected",
+    find: "Math.floor(size * this.settings.ejectedShareMax)",
+    replace: "size",
+  },
+  {
+    ...group,
+    fault: "endpoints that leave take the bound on ejections with them",
+    find: "first?.release(nowMs);",
+    replace: "break;",
+  },
+  {
+    ...decision,
+    fault: "what must not happen twice is sent again",
+    find: 'failed.repeat === "no" || (failed.repeat === "idempotent" && !failed.idempotent)',
+    replace: 'failed.repeat === "no"',
+  },
+  {
+    ...decision,
+    fault: "two layers retry",
+    find: 'if (failed.repeated) return "layer";',
+    replace: "",
+  },
+  {
+    ...decision,
+    fault: "the budget is asked before the deadline",
+    find: 'if (delayMs + failed.typicalMs >= failed.leftMs) return "deadline";',
+    replace:
+      'if (!tools.takeBudget()) return "budget";\n  if (delayMs + failed.typicalMs >= failed.leftMs) return "deadline";',
+  },
+  {
+    ...byKey,
+    fault: "keys pile up on an endpoint that is full",
+    find: "if (this.#isFull(candidates, at, nowMs)) continue;",
+    replace: "",
+  },
+  {
+    ...zones,
+    fault: "a zone that comes back gets all its requests at once",
+    find: "if (nowMs - sinceMs >= limits.zoneReturnMs) return this.#take(level);",
+    replace: "this.#take(level);",
+  },
+  {
+    ...slices,
+    fault: "slices come to more than the rate",
+    find: "Math.max(0, Math.min(wished, this.#freeFor(holder)))",
+    replace: "wished",
+  },
+  {
+    ...slices,
+    fault: "a new controller deals out what proxies still hold",
+    find: "nowMs < this.#listensUntilMs ? this.#earlySlice(asked) : this.#fairSlice(holder)",
+    replace: "this.#fairSlice(holder)",
+  },
+  {
+    fault: "a caller gets a fresh bucket when the table of callers is full",
+    file: `${proxy}/limit/rate_limit.ts`,
+    find: "if (bucket.full(nowMs)) return true;",
+    replace: "return true;",
+    suites: [`${unit}/limit/rate_limit_test.ts`],
+  },
+  {
+    fault: "what is past its deadline is given out",
+    file: `${proxy}/limit/bounded_queue.ts`,
+    find: "if (deadlineMs > nowMs) return item;",
+    replace: "return item;",
+    suites: [`${unit}/limit/bounded_queue_test.ts`],
+  },
+  {
+    fault: "the average of adaptive concurrency follows a server that is full",
+    file: `${proxy}/limit/gradient2.ts`,
+    find: "this.#longMs += Math.min(change, riseMax);",
+    replace: "this.#longMs += change;",
+    suites: [`${unit}/limit/gradient2_test.ts`],
+  },
+];
