@@ -34,6 +34,8 @@ rules:
 {kind: Service, name: gone, port: 80, protocol: grpc}
 ---
 {kind: Service, name: narrow, port: 80, protocol: grpc}
+---
+{kind: Service, name: failing, port: 80, protocol: grpc}
 `;
 const emptyCall = "EmptyCall";
 const near = "by-name";
@@ -45,6 +47,7 @@ const calls = {
   routed: near,
   gone: near,
   narrow: near,
+  failing: near,
 } as const;
 
 describe.skipIf(binaryMissing)("gRPC", () => {
@@ -61,7 +64,8 @@ describe.skipIf(binaryMissing)("gRPC", () => {
         startNode("grpc/server.ts", at.host, at.port, [`server ${index}`, at === narrow ? "1" : "10000"]),
       ),
     );
-    servers.push(...started);
+    const failing = { host: addressOf(84), port: 8080 };
+    servers.push(...started, await startNode("grpc/failing_server.ts", failing.host, failing.port));
     mesh = await startMesh({
       documents,
       machines: [
@@ -75,6 +79,7 @@ describe.skipIf(binaryMissing)("gRPC", () => {
             { service: "routed", ...first },
             { service: "gone", ...short },
             { service: "narrow", ...narrow },
+            { service: "failing", ...failing },
           ],
         },
         { name: "vm-c", services: [{ service: "greeter", ...second }] },
@@ -133,6 +138,26 @@ describe.skipIf(binaryMissing)("gRPC", () => {
     const ends = await runNode<CallEnd[]>("grpc/run_calls.ts", [door(), all, "at-once"]);
     expect(ends.filter(({ code }) => code !== 0)).toEqual([]);
     expect(ends.length).toBe(150);
+  });
+
+  describe("hears from an app that fails what it would hear without heddle", () => {
+    for (const [name, reset, code] of [
+      ["INTERNAL_ERROR", 2, 13],
+      ["CANCEL", 8, 1],
+      ["ENHANCE_YOUR_CALM", 11, 8],
+    ] as const)
+      test(`a stream that it resets with ${name}`, async () => {
+        expect((await end("failing.mesh", { method: `/reset/${reset}` })).code).toBe(code);
+      });
+
+    test("UNAVAILABLE where it dies inside its answer", async () => {
+      expect((await end("failing.mesh", { method: "/die/" })).code).toBe(14);
+    });
+
+    test("a status with 20 kB of words in trailers", async () => {
+      const { code, details } = await end("failing.mesh", { method: "/details/" });
+      expect([code, details.length]).toEqual([9, 20_000]);
+    });
   });
 
   describe("hears as a status what heddle itself has to say", () => {
