@@ -1,5 +1,6 @@
 /** SQLite by `bun:sqlite`: WAL, and every commit is on disk when it returns. */
 import { Database as Sqlite } from "bun:sqlite";
+import { closeSync, constants, fchmodSync, openSync } from "node:fs";
 import type { Database, Databases, SqlValue, Statement } from "../contract.ts";
 
 /** Waits this long for another process that has the file, such as a backup. */
@@ -7,6 +8,8 @@ const busyMs = 5_000;
 
 function openFile(path: string): Sqlite {
   try {
+    // What SQLite writes beside it has the mode of the file.
+    if (path !== ":memory:") makePrivate(path);
     const file = new Sqlite(path, { create: true, strict: true });
     file.run("PRAGMA journal_mode = WAL");
     file.run("PRAGMA synchronous = FULL");
@@ -18,6 +21,18 @@ function openFile(path: string): Sqlite {
     throw new Error(`Cannot open database ${path}: ${reason}`, { cause: error });
   }
 }
+
+/** Readable by its owner alone, before anything is in it. */
+function makePrivate(path: string): void {
+  const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, ownerAlone);
+  try {
+    fchmodSync(file, ownerAlone);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const ownerAlone = 0o600;
 
 export const databases: Databases = {
   open(path): Database {

@@ -7,7 +7,7 @@ import { codeOf } from "./errors.ts";
 
 /** What an atomic write is until it is whole. One fixed name per file, so that a crash leaves at most one behind. */
 const besidePrefix = ".new.";
-const besideFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+const besideFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 function absent(error: unknown): boolean {
   const code = codeOf(error);
@@ -75,6 +75,8 @@ async function syncFolder(path: string): Promise<void> {
 
 async function replaceWhole(path: string, bytes: Uint8Array | string, mode: number): Promise<void> {
   const beside = join(dirname(path), `${besidePrefix}${basename(path)}`);
+  // Whatever stands there, a link or a file that somebody holds open, is not what is written to.
+  await rm(beside, { recursive: true, force: true });
   const file = await open(beside, besideFlags, mode);
   try {
     await file.chmod(mode);

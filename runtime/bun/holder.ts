@@ -5,19 +5,19 @@ import { basename } from "node:path";
 const listening = "0A";
 const everywhere = /^0+$/;
 
-/** Listening sockets of that port which keep a listener of `host` out: on the same address, or where either means every address. */
-function inodesListeningOn(host: string, port: number): Set<string> {
-  const inodes = new Set<string>();
+/** Listening sockets of that port, and whose each is, which keep a listener of `host` out: on the same address, or where either means every address. */
+function inodesListeningOn(host: string, port: number): Map<string, string> {
+  const inodes = new Map<string, string>();
   const wanted = hexOf(host);
   const suffix = port.toString(16).toUpperCase().padStart(4, "0");
   for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
     for (const line of readLines(table)) {
       const columns = line.trim().split(/\s+/);
       const [, local = "", , state] = columns;
-      const inode = columns[9];
+      const [user = "", inode] = [columns[7], columns[9]];
       const [address = "", at] = local.split(":");
       if (state !== listening || at !== suffix || inode === undefined) continue;
-      if (wanted === null || everywhere.test(address) || address.endsWith(wanted)) inodes.add(inode);
+      if (wanted === null || everywhere.test(address) || address.endsWith(wanted)) inodes.set(inode, user);
     }
   }
   return inodes;
@@ -42,16 +42,27 @@ function readLines(path: string): string[] {
   }
 }
 
-function holdsOneOf(pid: string, inodes: ReadonlySet<string>): boolean {
+/** null: it may not be looked into. */
+function holdsOneOf(pid: string, inodes: ReadonlyMap<string, string>): boolean | null {
   try {
     for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
       const target = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${descriptor}`))?.[1];
       if (target !== undefined && inodes.has(target)) return true;
     }
+    return false;
   } catch {
-    // Another user's process, or one that has ended.
+    // Another user's process, one that may not be dumped, or one that has ended.
+    return null;
   }
-  return false;
+}
+
+/** Whose a process is, whoever may look into it; "" once it has ended. */
+function userOf(pid: string): string {
+  try {
+    return /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? "";
+  } catch {
+    return "";
+  }
 }
 
 function linkOf(path: string): string {
@@ -72,13 +83,19 @@ function nameOf(pid: string): string {
   }
 }
 
-/** `nginx (pid 812)`; null when no process we may look into has it. */
+/** `nginx (pid 812)`; null when no process that can be told has it. */
 export function holderOf(host: string, port: number): string | null {
   const inodes = inodesListeningOn(host, port);
   if (inodes.size === 0) return null;
+  const closed: string[] = [];
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    if (!holdsOneOf(pid, inodes)) continue;
-    return `${nameOf(pid)} (pid ${pid})`;
+    const holds = holdsOneOf(pid, inodes);
+    if (holds === true) return `${nameOf(pid)} (pid ${pid})`;
+    if (holds === null) closed.push(pid);
   }
-  return null;
+  // One of our own that may not be looked into: it has the user of the socket, and our name.
+  const users = new Set(inodes.values());
+  const own = nameOf(String(process.pid));
+  const [first, second] = closed.filter((pid) => users.has(userOf(pid)) && nameOf(pid) === own);
+  return first === undefined || second !== undefined ? null : `${own} (pid ${first})`;
 }

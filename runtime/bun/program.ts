@@ -10,10 +10,11 @@ const root = join(import.meta.dir, "../..");
 
 /**
  * The first words of a command line that starts this program again. The kernel's link goes on naming the running program
- * when its file was replaced or deleted.
+ * when its file was replaced or deleted. It is `self` that is looked up in the child: by its number a process that may not be
+ * dumped is closed to its own children too.
  */
 export function selfCommand(): string[] {
-  const program = `/proc/${process.pid}/exe`;
+  const program = "/proc/self/exe";
   return compiled ? [program] : [program, "--no-env-file", join(root, "src/main.ts")];
 }
 

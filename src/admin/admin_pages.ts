@@ -11,6 +11,8 @@ export interface AdminPages {
 
 export function adminHandler(pages: AdminPages): (request: Request) => Response {
   return (request) => {
+    if (!isLocalName(request.headers.get("host")))
+      return new Response("Ask for it by an IP address or as localhost\n", { status: 421 });
     if (request.method !== "GET" && request.method !== "HEAD") {
       return new Response("Only GET works here\n", { status: 405, headers: { allow: "GET, HEAD" } });
     }
@@ -29,6 +31,16 @@ export function adminHandler(pages: AdminPages): (request: Request) => Response 
         return new Response("Here are /ready /live /metrics /config\n", { status: 404 });
     }
   };
+}
+
+/**
+ * A page in a browser of this machine reaches loopback too, by a name of its own that leads there: what it asks with is that
+ * name. No Host is none of a browser.
+ */
+function isLocalName(host: string | null): boolean {
+  if (host === null || host === "") return true;
+  const name = host.replace(/:\d*$/, "");
+  return name.toLowerCase() === "localhost" || /^\d{1,3}(?:\.\d{1,3}){3}$|^\[[0-9a-fA-F:.]+\]$/.test(name);
 }
 
 function readiness(tasks: Readonly<Record<string, boolean>>): Response {

@@ -36,9 +36,12 @@ function checkApp(
       "Start the app, or mend its port in the Machine document",
     );
   if (own.length === 0) {
-    const found = onPort.map((socket) => socketAddress(socket.address, port)).join(", ");
+    const found = [...new Set(onPort.map((socket) => socketAddress(socket.address, port)))].slice(
+      0,
+      shownMax,
+    );
     const cure = `Let the app listen on ${host}, or say where it listens: host in the Machine document, --host of heddle join`;
-    return fail("HED0009", title, `listens on ${found}, not on ${wanted}`, cure);
+    return fail("HED0009", title, `nothing listens on ${wanted}, only on ${found.join(", ")}`, cure);
   }
   if (probed !== null && probed.problem !== null)
     return fail("HED0009", title, `is not ready: ${probed.problem}`, healthCure(health?.http ?? null));
@@ -52,6 +55,9 @@ function checkApp(
     `Let the app listen on ${host} alone`,
   );
 }
+
+/** The first of many. */
+const shownMax = 3;
 
 function healthCure(path: string | null): string {
   return path === null

@@ -172,7 +172,10 @@ async function enrollSelf(
     );
   const { publicKey } = key;
   const joinedMs = clock.wallMs();
-  return { node: { name: settings.node, services, publicKey, joinedMs, removed: false }, issued };
+  return {
+    node: { name: settings.node, services, publicKey, joinedMs, removed: false, address: settings.address },
+    issued,
+  };
 }
 
 /** The registry begins with this machine in it. */

@@ -203,7 +203,9 @@ async function joinAgain(
   requireSameName(standing, folder, options, wanted);
   const before = await readMachineOrNull(runtime, folder);
   const membership = await readMembership(runtime, folder, standing, wanted.machine.services);
-  if (membership !== "member") {
+  // Where others reach it is the controller's to know too.
+  const moves = options.address !== undefined && options.address !== standing.address;
+  if (membership !== "member" || moves) {
     const known = { ...options, address: options.address ?? standing.address };
     const made = await joinAnew(runtime, folder, known, { ...wanted, node: standing.node }, standing);
     const same = isSame(made.settings, standing) && isSameMachine(before, wanted.machine);

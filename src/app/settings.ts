@@ -29,8 +29,9 @@ export interface Settings {
   readonly openListeners?: boolean;
 }
 
-/** null when this folder holds none. */
+/** null when this folder holds none. A folder that others may write to is refused: they would decide who this machine is. */
 export async function readSettings(files: Files, folder: StateFolder): Promise<Settings | null> {
+  await requireOwnFolder(files, folder);
   return parseSettings(await files.read(folder.settings), folder);
 }
 
@@ -53,6 +54,17 @@ export async function requireSettings(files: Files, folder: StateFolder, mode: M
   }
   return settings;
 }
+
+async function requireOwnFolder(files: Files, { path }: StateFolder): Promise<void> {
+  const stat = await files.stat(path);
+  if (stat === null || (stat.mode & writtenByOthers) === 0) return;
+  throw new UserError(
+    `Cannot use ${path}: others than its owner may write to it (mode ${(stat.mode & 0o777).toString(8)})`,
+    `Look whether all in it is yours, then: chmod 700 ${path}`,
+  );
+}
+
+const writtenByOthers = 0o022;
 
 export async function writeSettings(files: Files, folder: StateFolder, settings: Settings): Promise<void> {
   await files.makeFolder(folder.path, 0o700);

@@ -1,5 +1,6 @@
 /** `heddle init`: the first machine of a mesh. */
 import type { Command } from "commander";
+import { forbidDumps } from "../app/no_dumps.ts";
 import { ports } from "../model/ports.ts";
 import { parseDurationFlag, portFlag, type Cli } from "./command.ts";
 import { runInForeground } from "./foreground.ts";
@@ -62,6 +63,7 @@ export function registerInit(program: Command, cli: Cli): void {
     const terminal = cli.terminal(command);
     const folder = cli.folder(command);
     const drainMs = cli.drainMs(command);
+    forbidDumps(cli.runtime.native);
     const { initializeMesh } = await import("../app/init.ts");
     const host = cli.runtime.process;
     const { loopback, node = host.hostname } = flags;
@@ -87,7 +89,7 @@ export function registerInit(program: Command, cli: Cli): void {
     const { startEverything } = await import("../app/everything.ts");
     const running = await startEverything(cli.runtime, folder, settings);
     sayStarted(terminal, running.summary);
-    await runInForeground(host, running, drainMs, (text) => terminal.problem(text));
+    await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.problem(text));
   });
 }
 

@@ -1,6 +1,7 @@
 /** `heddle join`: one more machine. Repeated on a machine that has joined, it takes the flags that differ over, and starts the proxy. */
 import type { Command } from "commander";
 import type { Files } from "../../runtime/contract.ts";
+import { forbidDumps } from "../app/no_dumps.ts";
 import { readSettings, type Settings } from "../app/settings.ts";
 import { UserError } from "../base/user_error.ts";
 import { ports } from "../model/ports.ts";
@@ -69,6 +70,7 @@ async function join(
   const terminal = cli.terminal(command);
   const folder = cli.folder(command);
   const drainMs = cli.drainMs(command);
+  forbidDumps(cli.runtime.native);
   const { joinMesh } = await import("../app/join.ts");
   const { proxyRuns } = await import("../app/own_proxy.ts");
   const { files, process } = cli.runtime;

@@ -1,5 +1,6 @@
 /** `heddle registry`, `controller`, `proxy`: one mode from the state that init or join wrote, in the foreground. */
 import type { Command } from "commander";
+import { forbidDumps } from "../app/no_dumps.ts";
 import type { Running } from "../app/running.ts";
 import { requireSettings, type Mode, type Settings } from "../app/settings.ts";
 import type { StateFolder } from "../app/state_folder.ts";
@@ -50,6 +51,7 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
   return command.action(async (flags: ModeFlags) => {
     const folder = cli.folder(command);
     const drainMs = cli.drainMs(command);
+    forbidDumps(cli.runtime.native);
     const settings = await requireSettings(cli.runtime.files, folder, mode);
     const running = await start(folder, settings, flags);
     const terminal = cli.terminal(command);

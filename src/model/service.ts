@@ -80,4 +80,6 @@ export interface Node {
   readonly publicKey: string;
   readonly joinedMs: number;
   readonly removed: boolean;
+  /** Where others reach it, as it said when it joined; absent: where it joined from. */
+  readonly address?: string;
 }

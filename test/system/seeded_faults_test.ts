@@ -17,10 +17,11 @@ import { shiftedClock } from "../support/shifted_clock.ts";
 const [one, two, three] = [addressOf(0), addressOf(1), addressOf(2)];
 const controller = `${one}:${ports.controller}`;
 const appPort = 8080;
+const wallPort = 7_999;
 
 /** Files of a state folder, as far as they are changed here. */
 interface Written {
-  address: string;
+  readonly ports: { inbound: number };
   readonly controller: { host: string };
 }
 interface WrittenMachine {
@@ -200,7 +201,7 @@ export default definePolicy({ api: 1, version: "1.0.0", name: "thrower", options
       look: () => all(check(changed("bind", (_, { services }) => void (services[0].host = three)))),
       says: [
         new RegExp(
-          `✗ HED0009 .*listens on .*${two}:8080.*, not on ${three}:8080\n +Let the app listen on ${three}`,
+          `✗ HED0009 .*nothing listens on ${three}:8080, only on .*\n +Let the app listen on ${three}`,
         ),
       ],
     },
@@ -280,14 +281,14 @@ export default definePolicy({ api: 1, version: "1.0.0", name: "thrower", options
     {
       fault: "a firewall",
       look: async () => {
-        const wall = await silentPort(three, ports.inbound, `${folder}/wall.log`);
+        const wall = await silentPort(two, wallPort, `${folder}/wall.log`);
         running.set("wall", wall);
-        const state = changed("wall", (settings) => void (settings.address = three));
+        const state = changed("wall", (settings) => void (settings.ports.inbound = wallPort));
         const said = all(check(state));
         wall.kill("SIGKILL");
         return said;
       },
-      says: [/✗ HED0007 inbound port: .*no answer: a firewall is in between.*\n +Open TCP port 7445/],
+      says: [/✗ HED0007 inbound port: .*no answer: a firewall is in between.*\n +Open TCP port 7999/],
     },
     {
       fault: "a name of the controller that nobody knows",

@@ -98,12 +98,34 @@ export class Issuing {
     return this.watch("come back", seenAddress, async () => {
       this.#takeProofs(request, "heddle-reattest");
       const found = await this.nodes.read(request.node);
+      // Without the key that joined nobody is told who is a member, was one or never was.
+      if (found.node?.publicKey !== request.publicKey)
+        throw new Refusal(
+          403,
+          "No machine of this mesh has this name and this key",
+          "Join it again with a new token",
+        );
       const node = requireMember(found, request);
       requireInTime(node, found, this.options.clock.wallMs());
       const answer = await this.#renew(request, found, node);
       this.options.log(`${node.name} came back by its key, from ${seenAddress}`);
       return answer;
     });
+  }
+
+  /** Connects to the machine that asks, and to nobody else: an address of its own choice would make this a scanner. */
+  async reach(
+    name: string,
+    seenAddress: string,
+    { address, port }: { readonly address: string; readonly port: number },
+  ): Promise<ReachAnswer> {
+    const joinedWith = (await this.nodes.read(name)).node?.address ?? seenAddress;
+    if (address === seenAddress || address === joinedWith) return this.options.reach(address, port);
+    const known = [...new Set([seenAddress, joinedWith])].join(" and ");
+    return {
+      ok: false,
+      detail: `the controller tries ${known} alone, where ${name} is known to be, not ${address}: join again with --address ${address}`,
+    };
   }
 
   /** By machine: when its certificates were issued last. */

@@ -36,6 +36,7 @@ export function joined(
     publicKey: request.publicKey,
     joinedMs: nowMs,
     removed: false,
+    ...(request.address === null ? {} : { address: request.address }),
   };
 }
 

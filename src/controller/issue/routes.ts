@@ -74,9 +74,10 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
     return context.json(await issuing.reattest(request, context.env.caller.remoteAddress));
   });
   app.post(controllerPaths.reach, async (context) => {
-    requireCaller(context, trustDomain, "node");
+    const caller = requireCaller(context, trustDomain, "node");
     const where = await readBody(context.req.raw, v.strictObject({ address, port: portNumber }));
-    const answer = await issuing.options.reach(where.address, where.port);
+    const { remoteAddress } = context.env.caller;
+    const answer = await issuing.reach(caller.name, remoteAddress, where);
     return context.json({ ...answer, controllerMs: issuing.options.clock.wallMs() });
   });
   mountMemberRoutes(app, options);

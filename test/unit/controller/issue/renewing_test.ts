@@ -195,3 +195,36 @@ test("two changes of one machine at once both count", async () => {
   const { node } = await host.issuing.nodes.read("vm-1");
   expect(node?.services.map((each) => each.name).sort()).toEqual(["a", "b", "c", "web"]);
 });
+
+describe("to whoever has no certificate", () => {
+  test("it is not told who is a member, was one or never was", async () => {
+    const host = new IssuingUnderTest();
+    const member = await host.member("vm-1", "web");
+    const removed = await host.member("vm-2", "web");
+    await host.issuing.nodes.remove("vm-2");
+    const answers = await Promise.all(
+      ["vm-1", "vm-2", "vm-9"].map((name) =>
+        host
+          .machine(name, "web")
+          .reattest()
+          .catch((error: Error) => error.message),
+      ),
+    );
+    expect(new Set(answers)).toEqual(new Set(["No machine of this mesh has this name and this key"]));
+    await expect(removed.reattest()).rejects.toMatchObject({
+      message: expect.stringContaining("not part of"),
+    });
+    expect((await member.reattest()).services).toHaveLength(1);
+  });
+});
+
+test("the controller connects back to the address that a machine has, and to no other", async () => {
+  const host = new IssuingUnderTest();
+  await host.member("vm-1", "web");
+  const reach = (address: string) => host.issuing.reach("vm-1", "10.0.0.7", { address, port: 7445 });
+  expect(await reach("10.0.0.7")).toMatchObject({ ok: true });
+  expect(await reach("192.168.0.1")).toMatchObject({
+    ok: false,
+    detail: expect.stringContaining("tries 10.0.0.7 alone"),
+  });
+});
