@@ -20,6 +20,10 @@ export interface ServiceTraits {
   /** Answers may be silent for long, and bodies of requests slow: no idle timer, no floor. */
   readonly stream: boolean;
   readonly escapedSlashes: EscapedSlashes;
+  /** What `//` in a path is: one slash, or an error. Absent: kept. */
+  readonly mergeSlashes?: "merge" | "refuse";
+  /** What `;` and the rest of its segment are: left out, or an error. Absent: kept. */
+  readonly pathParameters?: "strip" | "refuse";
   /** Protocols beside `websocket` that an upgrade may lead to, lower case. Absent: none. */
   readonly upgrades?: readonly string[];
   /** Whether interim answers (102, 103) go on to callers of HTTP/1.1 too. Absent: no. */
@@ -36,6 +40,8 @@ const sides = {
   balance: "caller",
   stream: "both",
   escapedSlashes: "both",
+  mergeSlashes: "both",
+  pathParameters: "both",
   upgrades: "both",
   interim: "caller",
   subsets: "caller",

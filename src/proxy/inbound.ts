@@ -16,7 +16,7 @@ import type { Outcome } from "../model/outcome.ts";
 import type { Recorder } from "../telemetry/record.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
-import { readSlashes } from "../wire/target.ts";
+import { readsAsItIs, readTarget } from "../wire/target.ts";
 import type { CallSink } from "./attempt/http_attempts.ts";
 import { decideAccess } from "./guard/access.ts";
 import { callerField, heddleFields } from "./fields/heddle_fields.ts";
@@ -89,7 +89,7 @@ export class InboundCall implements ResponseSink, Taker {
     const { service, caller, app, recorder } = this.options;
     recorder.began(this.#record);
     if (!takesRequests(service.local.protocol)) return this.failed(notHttp(service));
-    if (service.local.escapedSlashes !== "keep" && !this.#readSlashes())
+    if (!readsAsItIs(service.local) && !this.#readPath())
       return this.failed(outcomes.escapedSlash(service.key));
     const { method } = this.#request;
     const verdict = decideAccess(service.local.access, caller.spiffeId, method, this.#record.path);
@@ -120,9 +120,9 @@ export class InboundCall implements ResponseSink, Taker {
   }
 
   /** Rules and the app see the path as the service reads it, whatever the proxy of the caller did. */
-  #readSlashes(): boolean {
+  #readPath(): boolean {
     const { service, request } = this.options;
-    const read = readSlashes(service.local.escapedSlashes, request.target);
+    const read = readTarget(service.local, request.target);
     if (read === null) return false;
     if (read.target === request.target) return true;
     this.#request = changed(request, { target: read.target });

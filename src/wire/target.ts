@@ -32,18 +32,56 @@ export function normalTarget(target: string): NormalTarget | null {
   return { target: question < 0 ? path : path + target.slice(question), path };
 }
 
+/** How a service reads what apps read differently, as its document says. */
+export interface PathReading {
+  /** What `%2F` is. */
+  readonly escapedSlashes: EscapedSlashes;
+  /** What `//` is: one slash, or an error. Absent: kept. */
+  readonly mergeSlashes?: "merge" | "refuse";
+  /** What `;` and the rest of its segment are: left out, or an error. Absent: kept. */
+  readonly pathParameters?: "strip" | "refuse";
+}
+
+/** Whether each normal target is to that service what it is. */
+export function readsAsItIs(reading: PathReading): boolean {
+  return (
+    reading.escapedSlashes === "keep" &&
+    reading.mergeSlashes === undefined &&
+    reading.pathParameters === undefined
+  );
+}
+
 /**
- * What a normal target is to a service that reads escaped slashes so; null when it takes none, or when one hid a dot segment.
+ * What a normal target is to a service that reads paths so; null when it takes none like it, or when a dot segment was hidden.
  * Once only: what was read stays as it is when it is read again, as the proxy of the service does.
  */
-export function readSlashes(slashes: EscapedSlashes, target: string): NormalTarget | null {
+export function readTarget(reading: PathReading, target: string): NormalTarget | null {
   const question = target.indexOf("?");
-  const path = question < 0 ? target : target.slice(0, question);
-  if ((slashes !== "refuse" && slashes !== "decode") || !/%2f/i.test(path)) return { target, path };
-  if (slashes === "refuse") return null;
-  const decoded = path.replaceAll(/%2f/gi, "/");
-  if (/\/\.{1,2}(?:\/|$)/.test(decoded)) return null;
-  return { target: decoded + target.slice(path.length), path: decoded };
+  const before = question < 0 ? target : target.slice(0, question);
+  const path = readPath(reading, before);
+  if (path === null) return null;
+  return path === before ? { target, path } : { target: path + target.slice(before.length), path };
+}
+
+/** In the order in which a lenient app does it. */
+function readPath(
+  { escapedSlashes, mergeSlashes, pathParameters }: PathReading,
+  given: string,
+): string | null {
+  let path = given;
+  if ((escapedSlashes === "refuse" || escapedSlashes === "decode") && /%2f/i.test(path)) {
+    if (escapedSlashes === "refuse") return null;
+    path = path.replaceAll(/%2f/gi, "/");
+  }
+  if (pathParameters !== undefined && path.includes(";")) {
+    if (pathParameters === "refuse") return null;
+    path = path.replaceAll(/;[^/]*/g, "");
+  }
+  if (mergeSlashes !== undefined && path.includes("//")) {
+    if (mergeSlashes === "refuse") return null;
+    path = path.replaceAll(/\/{2,}/g, "/");
+  }
+  return path !== given && /\/\.{1,2}(?:\/|$)/.test(path) ? null : path;
 }
 
 /** Dot segments removed, escapes of unreserved characters decoded, other escapes in upper case. */

@@ -85,6 +85,8 @@ function crossCheck(document: AccessDocument, around: Neighbourhood): void {
   const service = set.find(document.service, { path: ["service"] }, report);
   for (const list of ["deny", "allow"] as const) {
     document[list].forEach((rule, at) => {
+      if (list === "deny" && rule.paths.length > 0)
+        report(["deny", at, "paths"], deniedPaths, { key: true, severity: "warning" });
       checkRequests(rule, service, [list, at], around);
       const { from } = rule;
       if (from === "any" || from === "any-mesh" || from.startsWith("spiffe://")) return;
@@ -108,6 +110,9 @@ function checkRequests(
   }
   rule.paths.forEach((path, index) => checkSlashes(service, path, [...around, "paths", index], report));
 }
+
+const deniedPaths =
+  "an app may take other paths for these (//, ;, %2F, upper case): allow what is wanted instead, or let the Service read paths as its app does (escapedSlashes, mergeSlashes, pathParameters)";
 
 const example = `kind: Access
 name: orders

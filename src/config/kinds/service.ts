@@ -60,6 +60,18 @@ const schema = object({
       "What %2F in a path is: a letter, an error 400, or a slash. Choose what the app takes it for (default: keep)",
     ),
   ),
+  mergeSlashes: v.optional(
+    said(
+      v.picklist(["keep", "merge", "refuse"], "keep, merge or refuse"),
+      "What // in a path is: as it stands, one slash, or an error 400. Choose what the app takes it for (default: keep)",
+    ),
+  ),
+  pathParameters: v.optional(
+    said(
+      v.picklist(["keep", "strip", "refuse"], "keep, strip or refuse"),
+      "What ; and the rest of its segment are: as they stand, left out, or an error 400. Choose what the app takes it for (default: keep)",
+    ),
+  ),
   upgrades: v.optional(
     said(
       list(upgrade, 16, 1),
@@ -91,22 +103,33 @@ export function expandService(written: Written): ServiceDocument {
     balance: written.balance ?? "ewma",
     stream: written.stream ?? false,
     escapedSlashes: written.escapedSlashes ?? "keep",
+    ...kept("mergeSlashes", written.mergeSlashes),
+    ...kept("pathParameters", written.pathParameters),
     ...(written.upgrades === undefined ? {} : { upgrades: written.upgrades }),
     ...(written.interim === undefined ? {} : { interim: written.interim }),
     policies: expandPolicies(written.policies),
   };
 }
 
+/** `keep` is what stands where nothing is said. */
+function kept<Name extends string, Value extends string>(
+  name: Name,
+  value: Value | undefined,
+): { readonly [Key in Name]?: Exclude<Value, "keep"> } {
+  return value === undefined || value === "keep" ? {} : ({ [name]: value } as never);
+}
+
 /** What the protocol cannot take. */
-function check({ protocol, transport, escapedSlashes, upgrades, interim }: Written, report: Report): void {
+function check(written: Written, report: Report): void {
+  const { protocol, transport, upgrades, interim } = written;
   if (transport === "http/1.1" && protocol !== "http")
     report(["transport"], `transport http/1.1 carries protocol http, not ${protocol ?? "an undeclared one"}`);
   if (transport === "own" && protocol !== "tcp" && protocol !== "tls" && protocol !== undefined)
     report(["transport"], `transport own is for opaque connections (tcp, tls), not for ${protocol}`);
   if (protocol !== "tcp" && protocol !== "tls") return;
   const advice = `declare protocol http, http2 or grpc, not ${protocol}`;
-  if (escapedSlashes !== undefined)
-    report(["escapedSlashes"], `requests have paths: ${advice}`, { key: true });
+  for (const name of ["escapedSlashes", "mergeSlashes", "pathParameters"] as const)
+    if (written[name] !== undefined) report([name], `requests have paths: ${advice}`, { key: true });
   if (upgrades !== undefined) report(["upgrades"], `requests are upgraded: ${advice}`, { key: true });
   if (interim !== undefined) report(["interim"], `requests are answered: ${advice}`, { key: true });
 }

@@ -18,8 +18,14 @@ export function checkSlashes(
   path: Path,
   report: Report,
 ): void {
-  if (service === null || service.escapedSlashes === "keep" || !/%2f/i.test(value)) return;
-  const { escapedSlashes } = service;
-  const message = `this never matches: ${value} has an escaped slash, and ${serviceKey(service)} has escapedSlashes ${escapedSlashes}`;
-  report(path, message, { severity: "warning" });
+  if (service === null) return;
+  const never = (what: string, how: string): void =>
+    report(path, `this never matches: ${value} has ${what}, and ${serviceKey(service)} has ${how}`, {
+      severity: "warning",
+    });
+  const { escapedSlashes, pathParameters } = service;
+  if (escapedSlashes !== "keep" && /%2f/i.test(value))
+    never("an escaped slash", `escapedSlashes ${escapedSlashes}`);
+  if (pathParameters !== undefined && value.includes(";"))
+    never("a path parameter", `pathParameters ${pathParameters}`);
 }

@@ -50,7 +50,7 @@ export const outcomes = {
   },
 
   escapedSlash(key: string): Outcome {
-    const detail = `${key} takes no path like this one, which has an escaped slash (%2F)`;
+    const detail = `${key} takes no path like this one, which has an escaped slash (%2F), // or a path parameter (;)`;
     return { flag: "DPE", side: "downstream", repeat: "no", status: 400, detail };
   },
 

@@ -5,7 +5,7 @@
 import type { OutgoingRequest, RequestHead } from "../../http/exchange.ts";
 import { noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
 import { grpcTimeoutMs, grpcTimeoutText } from "../../wire/grpc.ts";
-import { readSlashes, type NormalTarget } from "../../wire/target.ts";
+import { readsAsItIs, readTarget, type NormalTarget } from "../../wire/target.ts";
 import {
   attemptField,
   flowField,
@@ -147,8 +147,8 @@ function targetFor<Target extends NormalTarget>(
   { destination }: LiveDestination,
   target: Target,
 ): Target | NormalTarget | null {
-  if (destination.escapedSlashes === "keep") return target;
-  const read = readSlashes(destination.escapedSlashes, target.target);
+  if (readsAsItIs(destination)) return target;
+  const read = readTarget(destination, target.target);
   if (read === null) return null;
   return read.target === target.target ? target : read;
 }

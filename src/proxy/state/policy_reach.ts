@@ -1,6 +1,6 @@
 /** What a state knows of where decisions of policies lead. */
 import type { Reach } from "../../policy/chain.ts";
-import { readSlashes, type NormalTarget } from "../../wire/target.ts";
+import { readTarget, type NormalTarget } from "../../wire/target.ts";
 import type { LiveDestination } from "./live_service.ts";
 
 export class PolicyReach implements Reach {
@@ -12,8 +12,8 @@ export class PolicyReach implements Reach {
   }
 
   read(service: string, target: NormalTarget): NormalTarget | null {
-    const { escapedSlashes = "keep" } = this.#find(service)?.destination ?? {};
-    return readSlashes(escapedSlashes, target.target);
+    const reading = this.#find(service)?.destination;
+    return reading === undefined ? target : readTarget(reading, target.target);
   }
 
   #find(service: string): LiveDestination | undefined {

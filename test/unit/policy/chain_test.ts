@@ -4,7 +4,7 @@ import type { PolicyBinding, PolicyRef } from "../../../src/model/snapshot.ts";
 import { createPolicyChain, type PolicyVerdict, type Reach } from "../../../src/policy/chain.ts";
 import type { PolicyAnswer } from "../../../src/policy/policy_call.ts";
 import { HeadFields } from "../../../src/wire/head_fields.ts";
-import { readSlashes } from "../../../src/wire/target.ts";
+import { readTarget } from "../../../src/wire/target.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
 
 const call = {
@@ -20,7 +20,8 @@ const call = {
 /** The service that was called takes no escaped slash, every other one does; `ghost` and its like are not there. */
 const reach: Reach = {
   has: (service, subset) => !service.startsWith("ghost") && subset !== "v9",
-  read: (service, target) => readSlashes(service === "cart.shop" ? "refuse" : "keep", target.target),
+  read: (service, target) =>
+    readTarget({ escapedSlashes: service === "cart.shop" ? "refuse" : "keep" }, target.target),
 };
 
 interface Played {

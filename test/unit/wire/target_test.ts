@@ -1,7 +1,7 @@
 /** Targets: one string that is routed, checked and forwarded, or none. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { normalAuthority, normalTarget, readSlashes } from "../../../src/wire/target.ts";
+import { normalAuthority, normalTarget, readTarget, type PathReading } from "../../../src/wire/target.ts";
 
 describe("a target", () => {
   const normal: readonly (readonly [string, string])[] = [
@@ -94,7 +94,7 @@ describe("an escaped slash", () => {
     "",
   ];
   const read = (how: "keep" | "refuse" | "decode"): (string | null)[] =>
-    targets.map((target) => readSlashes(how, target)?.target ?? null);
+    targets.map((target) => readTarget({ escapedSlashes: how }, target)?.target ?? null);
 
   test("is kept", () => expect(read("keep")).toEqual(targets));
 
@@ -120,10 +120,69 @@ describe("an escaped slash", () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const normal = normalTarget(`/${pieces.join("")}`);
-        const once = normal === null ? null : readSlashes("decode", normal.target);
+        const once = normal === null ? null : readTarget({ escapedSlashes: "decode" }, normal.target);
         if (once === null) return;
         expect(once.target.split("?")[0]).toBe(once.path);
-        expect(readSlashes("decode", once.target)).toEqual(once);
+        expect(readTarget({ escapedSlashes: "decode" }, once.target)).toEqual(once);
+        expect(normalTarget(once.target)).toEqual(once);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+});
+
+describe("a path that apps read differently", () => {
+  const targets = ["/a//b", "//a", "/a;x=1/b;y?c;d//e", "/a/..;/b", "/a%2F/b", "/;/a", "/a/b?c=//;"];
+  const read = (reading: Omit<PathReading, "escapedSlashes">, escapedSlashes: "keep" | "decode" = "keep") =>
+    targets.map((target) => readTarget({ escapedSlashes, ...reading }, target)?.target ?? null);
+
+  test("is kept", () => expect(read({})).toEqual(targets));
+
+  test("has one slash for several where those are merged", () =>
+    expect(read({ mergeSlashes: "merge" })).toEqual([
+      "/a/b",
+      "/a",
+      "/a;x=1/b;y?c;d//e",
+      "/a/..;/b",
+      "/a%2F/b",
+      "/;/a",
+      "/a/b?c=//;",
+    ]));
+
+  test("has no parameters where those are left out, and hides no dot segment in them", () =>
+    expect(read({ pathParameters: "strip" })).toEqual([
+      "/a//b",
+      "//a",
+      "/a/b?c;d//e",
+      null,
+      "/a%2F/b",
+      "//a",
+      "/a/b?c=//;",
+    ]));
+
+  test("is refused where it says so, and its query is nobody's business", () => {
+    const refused = { mergeSlashes: "refuse", pathParameters: "refuse" } as const;
+    expect(read(refused)).toEqual([null, null, null, null, "/a%2F/b", null, "/a/b?c=//;"]);
+  });
+
+  test("is read as a lenient app does it: escapes, parameters, slashes", () => {
+    const lenient = { mergeSlashes: "merge", pathParameters: "strip" } as const;
+    expect(read(lenient, "decode")).toEqual(["/a/b", "/a", "/a/b?c;d//e", null, "/a/b", "/a", "/a/b?c=//;"]);
+  });
+
+  test("that was read once is the same when it is read again", () => {
+    const piece = fc.constantFrom("/", "a", ".", "..", "%2F", ";", "%3B", "=", "?");
+    const reading = fc.record({
+      escapedSlashes: fc.constantFrom("keep", "decode"),
+      mergeSlashes: fc.constantFrom("merge", "refuse"),
+      pathParameters: fc.constantFrom("strip", "refuse"),
+    });
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), reading, (pieces, how) => {
+        const normal = normalTarget(`/${pieces.join("")}`);
+        const once = normal === null ? null : readTarget(how as PathReading, normal.target);
+        if (once === null) return;
+        expect(readTarget(how as PathReading, once.target)).toEqual(once);
         expect(normalTarget(once.target)).toEqual(once);
       }),
       { numRuns: 3_000 },
