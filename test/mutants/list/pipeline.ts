@@ -9,6 +9,8 @@ const leaving = "src/proxy/rewrite/leaving.ts";
 const inbound = "src/proxy/inbound.ts";
 const budget = "src/proxy/balance/retry_budget.ts";
 const body = "src/proxy/attempt/request_body.ts";
+const departures = ["test/unit/proxy/departures_test.ts"];
+const elsewhere = ["test/unit/proxy/elsewhere_test.ts"];
 const routes = ["test/unit/proxy/route", "test/unit/proxy/faults_test.ts"];
 
 export const pipeline: readonly Mutant[] = [
@@ -264,5 +266,89 @@ export const pipeline: readonly Mutant[] = [
     find: "if (!this.#carry.empty && !this.#flowing) return;",
     replace: "if (!this.#carry.empty) return;",
     suites: faults,
+  },
+  {
+    fault: "requests earn retries for the service that was called, not for the one they go to",
+    file: attempts,
+    find: "    target.destination.budget.request(nowMs);\n",
+    replace: "",
+    suites: elsewhere,
+  },
+  {
+    fault: "the record names an identity that nobody verified",
+    file: attempts,
+    find: 'record.destinationId = isHere ? destination.destination.spiffeId : "";',
+    replace: "record.destinationId = destination.destination.spiffeId;",
+    suites: elsewhere,
+  },
+  {
+    fault: "a snapshot that came later decides where a policy's choice leads",
+    file: outbound,
+    find: "this.#state?.destinations.get(serviceKey(service))",
+    replace: "this.source.parts.state?.destinations.get(serviceKey(service))",
+    suites: elsewhere,
+  },
+  {
+    fault: "an event stream is known in lower case only",
+    file: "src/proxy/answer/open_streams.ts",
+    find: "(?:[;\\s]|$)/i.test(type)",
+    replace: "(?:[;\\s]|$)/.test(type)",
+    suites: ["test/unit/proxy/answer/open_streams_test.ts", "test/unit/proxy/silence_test.ts"],
+  },
+  {
+    fault: "what stands still for ever is waited for",
+    file: "src/proxy/deadline/deadlines.ts",
+    find: "return maySilent || passed !== this.#passed;",
+    replace: "return maySilent || passed >= this.#passed;",
+    suites: ["test/unit/proxy/deadline/deadlines_test.ts"],
+  },
+  {
+    fault: "a dial goes on when nobody waits for it any more",
+    file: "src/proxy/upstream/pool.ts",
+    find: "if (this.#waiting.size > 0 && this.#waiting.delete(taker)) this.#endNeedlessDials();",
+    replace: "if (this.#waiting.size > 0) this.#waiting.delete(taker);",
+    suites: departures,
+  },
+  {
+    fault: "a dial ends though others wait for it",
+    file: "src/proxy/upstream/pool.ts",
+    find: "      if (this.#isShort(dials.length - 1)) return;\n",
+    replace: "",
+    suites: departures,
+  },
+  {
+    fault: "nobody hears that a client of HTTP/1.1 left while its call waits",
+    file: "src/http/h1_exchange.ts",
+    find: "    else this.#watch?.aborted(this.#left);\n",
+    replace: "",
+    suites: departures,
+  },
+  {
+    fault: "nobody hears that a client of HTTP/2 left while its call waits",
+    file: "src/http/h2_exchange.ts",
+    find: "const told = this.#sink ?? this.#watch;",
+    replace: "const told = this.#sink;",
+    suites: departures,
+  },
+  {
+    fault: "a call whose client left goes on waiting for its share",
+    file: "src/proxy/outbound_call.ts",
+    find: "    else this.called?.admission.forget(this);\n",
+    replace: "",
+    suites: departures,
+  },
+  {
+    fault: "a client that leaves gives its places away while policies still work for it",
+    file: "src/proxy/policy/ask_policies.ts",
+    find: "  exchange.watch(null);\n",
+    replace: "",
+    suites: departures,
+  },
+  {
+    fault: "errors share the room of the sample in the access log",
+    file: "src/telemetry/access_log.ts",
+    find: 'this.#gather(record, durationMs, "accessLogKeptBytes")',
+    replace: 'this.#gather(record, durationMs, "accessLogSampleBytes")',
+    suites: ["test/unit/telemetry/metrics_test.ts"],
   },
 ];

@@ -1,13 +1,13 @@
 /** Which service a name means, however it is written. */
 import { describe, expect, test } from "bun:test";
-import { meshService } from "../../../src/proxy/find/mesh_name.ts";
-import { dialHttp2, Heard, request } from "../../support/http_relay.ts";
-import { Shard } from "../../../src/http/shard.ts";
-import { noEdits } from "../../../src/wire/fields.ts";
-import { MemoryApp, MemoryCall } from "../../support/memory_http.ts";
-import { MemoryNet } from "../../support/memory_net.ts";
-import { Planes } from "../../support/planes.ts";
-import { bytesOf } from "../../support/wire.ts";
+import { meshService } from "../../../../src/proxy/find/mesh_name.ts";
+import { dialHttp2, Heard, request } from "../../../support/http_relay.ts";
+import { Shard } from "../../../../src/http/shard.ts";
+import { noEdits } from "../../../../src/wire/fields.ts";
+import { MemoryApp, MemoryCall } from "../../../support/memory_http.ts";
+import { MemoryNet } from "../../../support/memory_net.ts";
+import { Planes } from "../../../support/planes.ts";
+import { bytesOf } from "../../../support/wire.ts";
 
 const web = { name: "web", namespace: "default" };
 const own = { name: "web", namespace: "shop" };
