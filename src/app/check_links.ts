@@ -7,7 +7,7 @@ import { humanDuration } from "../base/duration.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
 import { limits } from "../model/limits.ts";
 import { controllerAsNode, controllerUnverified, registryAsNode } from "./controller_link.ts";
-import { fail, ok, warn, type Finding } from "./finding.ts";
+import { fail, ok, warn, type CheckCode, type Finding } from "./finding.ts";
 import type { Settings } from "./settings.ts";
 
 export async function checkLinks(
@@ -96,7 +96,7 @@ async function checkRegistry(runtime: Runtime, settings: Settings, store: Creden
 
 /** It does not answer, or it is there and says no. */
 function linkFinding(
-  code: string,
+  code: CheckCode,
   mode: "controller" | "registry",
   error: unknown,
   settings: Settings,

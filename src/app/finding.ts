@@ -1,6 +1,26 @@
-/** What `heddle check` found about one fact. Codes are stable, so that they can be searched for. */
+/** Facts that `heddle check` looks at, each for itself. Codes are stable, so that they can be searched for. */
+export const checked = {
+  HED0001: "Whether this machine belongs to a mesh: its state folder holds a membership",
+  HED0002: "Whether secrets in the state folder can be read by their owner alone",
+  HED0003: "Whether the Machine document in the state folder is there and can be read",
+  HED0004:
+    "Whether the certificates of the machine and of its services are there, valid, and renewed in time",
+  HED0005: "Whether the controller answers at its address, and takes this machine for a member",
+  HED0006: "Whether the clock agrees with the controller's: certificates are valid from and until a time",
+  HED0007: "Whether other machines reach the inbound port: the controller tries it",
+  HED0008: "Whether the proxy runs and is ready to carry traffic",
+  HED0009:
+    "Whether each app listens where its service says, answers its probe, and is not open to other machines",
+  HED0010: "Whether every policy is asked, or is put aside because it failed",
+  HED0011: "Whether the registry answers at its address",
+  HED0012: "Whether the state folder can be written: certificates and snapshots are kept there",
+} as const;
+
+export type CheckCode = keyof typeof checked;
+
+/** What `heddle check` found about one fact. */
 export interface Finding {
-  readonly code: string;
+  readonly code: CheckCode;
   readonly title: string;
   readonly result: "ok" | "warn" | "fail";
   readonly detail: string;
@@ -8,15 +28,15 @@ export interface Finding {
   readonly cure: string | null;
 }
 
-export function ok(code: string, title: string, detail = ""): Finding {
+export function ok(code: CheckCode, title: string, detail = ""): Finding {
   return { code, title, result: "ok", detail, cure: null };
 }
 
-export function warn(code: string, title: string, detail: string, cure: string): Finding {
+export function warn(code: CheckCode, title: string, detail: string, cure: string): Finding {
   return { code, title, result: "warn", detail, cure };
 }
 
-export function fail(code: string, title: string, detail: string, cure: string): Finding {
+export function fail(code: CheckCode, title: string, detail: string, cure: string): Finding {
   return { code, title, result: "fail", detail, cure };
 }
 

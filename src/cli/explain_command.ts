@@ -11,6 +11,8 @@ import { text } from "./text.ts";
 /** Of a line of prose, where the terminal is wider. */
 const proseWidth = 100;
 const proseWidthMin = 40;
+/** Of a value beside the summary. */
+const cellWidth = 16;
 
 export function registerExplain(program: Command, cli: Cli): void {
   const command = program
@@ -59,26 +61,24 @@ function showChapter(terminal: Terminal, chapter: Chapter): void {
   terminal.line(text`${bold(chapter.name)}: ${chapter.title}`);
   showProse(terminal, chapter.intro);
   terminal.line();
-  const inTable = chapter.entries.every(({ facts }) => facts.length <= 2);
-  if (!inTable)
-    for (const { name, summary } of chapter.entries) terminal.line(text`${bold(name)}  ${summary}`);
-  else
-    terminal.table(
-      ["NAME", ...columnsOf(chapter).map((column) => column.toUpperCase()), ""],
-      chapter.entries.map(({ name, summary, facts }) => [
-        bold(name),
-        ...columnsOf(chapter).map((column) => facts.find(([fact]) => fact === column)?.[1] ?? ""),
-        summary,
-      ]),
-    );
+  const columns = columnsOf(chapter);
+  terminal.table(
+    ["NAME", ...columns.map((column) => column.toUpperCase()), ""],
+    chapter.entries.map(({ name, summary, facts }) => [
+      bold(name),
+      ...columns.map((column) => facts.find(([fact]) => fact === column)?.[1] ?? ""),
+      summary,
+    ]),
+  );
 }
 
-/** What is short enough to stand in a table beside the summary. */
+/** What most entries have, and is short enough to stand in a table beside the summary. */
 function columnsOf({ entries }: Chapter): string[] {
   const names = new Set(entries.flatMap(({ facts }) => facts.map(([fact]) => fact)));
-  return [...names].filter((name) =>
-    entries.every(({ facts }) => (facts.find(([fact]) => fact === name)?.[1] ?? "").length <= 16),
-  );
+  return [...names].filter((name) => {
+    const values = entries.flatMap(({ facts }) => facts.filter(([fact]) => fact === name));
+    return values.length > entries.length / 2 && values.every(([, value]) => value.length <= cellWidth);
+  });
 }
 
 function showEntry(terminal: Terminal, entry: Entry): void {

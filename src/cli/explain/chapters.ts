@@ -1,6 +1,7 @@
 /** All chapters, in the order of reading. */
 import type { Command } from "commander";
 import type { Chapter } from "./chapter.ts";
+import { checksChapter } from "./checks_chapter.ts";
 import { commandsChapter } from "./commands_chapter.ts";
 import { documentsChapter } from "./documents_chapter.ts";
 import { exitCodesChapter } from "./exit_codes_chapter.ts";
@@ -14,6 +15,7 @@ export function allChapters(program: Command): readonly Chapter[] {
     documentsChapter(),
     commandsChapter(program),
     exitCodesChapter,
+    checksChapter,
     flagsChapter,
     logChapter,
     limitsChapter(),

@@ -22,7 +22,11 @@ interface Leaf {
 function leavesOf(command: Command, before = ""): Leaf[] {
   const words = `${before} ${command.name()}`.trim();
   if (command.commands.length === 0) return [{ words, command }];
-  return command.commands.flatMap((each) => leavesOf(each, words));
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((each) => each.name() !== "help")
+    .flatMap((each) => leavesOf(each, words));
 }
 
 function entryOf(words: string, command: Command): Entry {

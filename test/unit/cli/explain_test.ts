@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { Command } from "commander";
 import * as sdk from "../../../src/policy/sdk.ts";
+import { checked } from "../../../src/app/finding.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { flags } from "../../../src/model/outcome.ts";
 import { kindNames, kinds } from "../../../src/config/kinds.ts";
@@ -74,6 +75,11 @@ describe("heddle explain", () => {
       for (const document of documents) read(document, issues);
       expect([name, issues]).toEqual([name, []]);
     }
+  });
+
+  test("knows the codes of heddle check", () => {
+    expect(namesOf("checks")).toEqual(Object.keys(checked));
+    expect(findEntry(chapters, "hed0006")?.summary).toStartWith("Whether the clock agrees");
   });
 
   test("has no entry without a word of explanation, and no name twice in a chapter", () => {
