@@ -84,7 +84,7 @@ describe.skipIf(binaryMissing)(`with certificates that live for ${leafTtl}`, () 
       const status = () => JSON.parse(mesh.heddle("ca", "status", "--output", "json")) as AuthorityAnswer;
       const rotate = () => JSON.parse(mesh.heddle("ca", "rotate", "--output", "json")) as AuthorityAnswer;
       // The control plane's own machine runs no proxy in this mesh: nobody there could come to trust a new root.
-      mesh.heddle("node", "remove", "control");
+      mesh.heddle("node", "remove", "control", "--yes");
       expect(rotate()).toMatchObject({ phase: "added", roots: 2 });
       await waitFor("every machine to trust the new root", () =>
         status().behind.length === 0 ? true : null,
