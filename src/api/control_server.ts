@@ -2,6 +2,7 @@
  * Serves a Hono app (anything that turns a Request into a Response) with the drivers of the data plane: over mTLS, where
  * each request knows its caller, or in clear text for loopback. Answers stream with backpressure.
  */
+import { problemOf } from "../base/result.ts";
 import type { Clock, Net, Socket, SocketHandler } from "../../runtime/contract.ts";
 import { ByteQueue } from "../base/byte_queue.ts";
 import { copyBytes } from "../base/bytes.ts";
@@ -160,7 +161,7 @@ class Conversation implements RequestSink {
       await this.#send(await this.#ask());
     } catch (error) {
       if (this.#gone || this.exchange.finished) return;
-      this.#plain(500, `The request failed: ${error instanceof Error ? error.message : String(error)}`);
+      this.#plain(500, `The request failed: ${problemOf(error)}`);
     }
   }
 

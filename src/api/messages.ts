@@ -2,6 +2,7 @@
  * What the modes say to each other, as JSON over HTTP on mTLS. One place for every path, body and answer; servers
  * validate what arrives, clients use the same types. Streams are NDJSON: one message per line.
  */
+import type { SocketError } from "../../runtime/contract.ts";
 import type { Instance, Node, ServiceName } from "../model/service.ts";
 import type { Snapshot, TrustBundle } from "../model/snapshot.ts";
 
@@ -221,6 +222,8 @@ export interface JoinAnswer {
 
 export interface ReachAnswer {
   readonly ok: boolean;
+  /** Why it was not reached; null when it was. */
+  readonly cause: SocketError["kind"] | null;
   readonly detail: string;
 }
 

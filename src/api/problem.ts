@@ -1,4 +1,5 @@
 /** Refusals of the control APIs: one shape, in plain words. */
+import { problemOf } from "../base/result.ts";
 import type { ApiIssue, ApiProblem } from "./messages.ts";
 
 /** Thrown inside a handler; becomes its answer. */
@@ -17,7 +18,7 @@ export class Refusal extends Error {
 /** What went wrong, as an answer. Anything but a Refusal is a fault of ours and says so. */
 export function problemResponse(error: unknown): Response {
   if (!(error instanceof Refusal)) {
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = problemOf(error);
     return Response.json({ error: `The server failed: ${detail}` } satisfies ApiProblem, { status: 500 });
   }
   const { message, hint, issues, status } = error;

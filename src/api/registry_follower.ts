@@ -2,6 +2,7 @@
  * Keeps everything under a prefix current: reads it once, then follows the changes. Over restarts and absences of the
  * registry what was known stays known until something newer is; where it left off cannot be resumed, it reads all again.
  */
+import { problemOf } from "../base/result.ts";
 import type { Clock, Random, Timer } from "../../runtime/contract.ts";
 import { Backoff } from "../base/backoff.ts";
 import type { ControlClient, ControlStream } from "./control.ts";
@@ -65,7 +66,7 @@ export class RegistryFollower implements Following {
     try {
       if (this.#epoch === null) await this.#readAll();
     } catch (error) {
-      return this.#lost(error instanceof Error ? error.message : String(error));
+      return this.#lost(problemOf(error));
     }
     if (!this.#closed) this.#watch();
   }

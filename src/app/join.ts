@@ -124,7 +124,8 @@ async function joinAnew(
     said.push(
       `Warning: this clock is ${humanDuration(skewMs)} ${skewMs > 0 ? "behind" : "ahead of"} the controller's; certificates need clocks that agree`,
     );
-  if (!answer.reachable.ok && !answer.reachable.detail.includes("nothing listens"))
+  // The proxy that will listen there has not been started yet.
+  if (!answer.reachable.ok && answer.reachable.cause !== "refused")
     said.push(`Warning: ${answer.reachable.detail}`);
   return { settings, said };
 }

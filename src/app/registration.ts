@@ -3,6 +3,7 @@
  * readiness changes, taken back at the end. A registry that is away is tried again until it returns; nothing else waits
  * for it.
  */
+import { problemOf } from "../base/result.ts";
 import type { Clock, Random, Timer } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import type { Instance } from "../model/service.ts";
@@ -66,7 +67,7 @@ export class Registration {
     this.#busy = true;
     this.options.registrar.register(this.#instance, limits.leaseMs).then(
       () => this.#settled(null),
-      (error: unknown) => this.#settled(error instanceof Error ? error.message : String(error)),
+      (error: unknown) => this.#settled(problemOf(error)),
     );
   }
 

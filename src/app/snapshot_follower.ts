@@ -2,6 +2,7 @@
  * Keeps the proxy's snapshot current: the last good one from disk at start, then the controller's stream, resumed whenever
  * it breaks. A snapshot that cannot be applied is refused with the reason, and the one before stays.
  */
+import { problemOf } from "../base/result.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import {
   controllerPaths,
@@ -191,7 +192,7 @@ export class SnapshotFollower {
       this.#apply(snapshot);
       this.#error = null;
     } catch (error) {
-      this.#error = error instanceof Error ? error.message : String(error);
+      this.#error = problemOf(error);
       log(`refused snapshot ${snapshot.version.slice(0, 8)}: ${this.#error}`);
       return;
     }

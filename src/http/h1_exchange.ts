@@ -1,7 +1,7 @@
 /** One request on an HTTP/1 server connection, and its answer. */
 import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
-import { idOf } from "../wire/head_fields.ts";
+import { HeadFields, idOf } from "../wire/head_fields.ts";
 import type { RequestParser } from "../wire/h1/request_head.ts";
 import { statusLine, writeFields, writeTrailers } from "../wire/h1/write_head.ts";
 import type { ClientWatch, ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
@@ -271,7 +271,5 @@ export class Http1Exchange implements ServerExchange, RequestHead {
 
 function hasDate(fields: Fields | null): boolean {
   if (fields === null) return false;
-  return "indexOfId" in fields
-    ? (fields as unknown as { indexOfId(id: number): number }).indexOfId(dateId) >= 0
-    : fields.has("date");
+  return fields instanceof HeadFields ? fields.indexOfId(dateId) >= 0 : fields.has("date");
 }

@@ -2,6 +2,7 @@
  * When to renew: at half of the shortest life, with jitter; after a failure soon, with growing and jittered pauses, for
  * ever (identity rules R1, R2, R6). Renewing itself is the caller's.
  */
+import { problemOf } from "../base/result.ts";
 import type { Clock, Random, Timer } from "../../runtime/contract.ts";
 import { Backoff } from "../base/backoff.ts";
 import { limits } from "../model/limits.ts";
@@ -84,7 +85,7 @@ export class Renewal {
     try {
       await this.options.renew();
     } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
+      problem = problemOf(error);
     }
     // One that brought nothing newer is no success either: the next comes after a pause.
     this.#failed = problem !== null || this.#leftMs() === 0;

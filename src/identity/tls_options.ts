@@ -36,7 +36,7 @@ export function outboundTls(
     handshakeTimeoutMs: limits.tlsHandshakeMs,
     accept: (session) => {
       if (session.alpn !== peer.alpn) return `it does not speak ${peer.alpn}`;
-      return verifyPeer(session, trust, peer);
+      return verifyPeer(session, trust, { kind: "exactly", spiffeId: peer.spiffeId });
     },
   };
 }

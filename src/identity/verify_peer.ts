@@ -14,7 +14,8 @@ export interface Trust {
 }
 
 /** One ID, or anybody of one kind. */
-export type ExpectedPeer = { readonly spiffeId: string } | { readonly kind: Principal["kind"] };
+export type ExpectedPeer =
+  { readonly kind: "exactly"; readonly spiffeId: string } | { readonly kind: Principal["kind"] };
 
 /** null: it is; else why not. */
 export function verifyPeer(session: TlsSession, trust: Trust, expected: ExpectedPeer): string | null {
@@ -24,7 +25,7 @@ export function verifyPeer(session: TlsSession, trust: Trust, expected: Expected
     return "its certificate has not exactly one URI name";
   const principal = principalOf(id, trust.trustDomain);
   if (principal === null) return `${printable(id)} names nobody of ${trust.trustDomain}`;
-  if ("spiffeId" in expected) {
+  if (expected.kind === "exactly") {
     if (id !== expected.spiffeId) return `it is ${id}, not ${expected.spiffeId}`;
   } else if (principal.kind !== expected.kind) return `${id} is no ${expected.kind}`;
   if (trust.denied.has(id)) return `${id} was revoked`;

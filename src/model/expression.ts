@@ -30,9 +30,9 @@ export type ExpressionResult =
 /** Compiles, or says in words what is not allowed. */
 export function compileExpression(text: string): ExpressionResult {
   const parsed = parseExpression(text);
-  if (typeof parsed === "string") return { ok: false, problem: parsed };
+  if (!parsed.ok) return parsed;
   const steps: Step[] = [{ kind: "match" }];
-  const first = addPart(steps, parsed, 0);
+  const first = addPart(steps, parsed.value, 0);
   return first < 0
     ? { ok: false, problem: `it repeats too much: more than ${limits.expressionStepsMax} steps` }
     : { ok: true, expression: new Expression(steps, first) };

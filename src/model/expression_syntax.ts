@@ -1,4 +1,5 @@
 /** The syntax of `expression.ts`: text to parts, or one sentence about what is not allowed and where. */
+import { failure, type Result, success } from "../base/result.ts";
 import { limits } from "./limits.ts";
 
 export type Part =
@@ -52,23 +53,23 @@ const controls: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, 
 
 /** How many characters every match begins with whatever follows: 4 for `^/api.*`, 0 for what is not tied to the start. */
 export function literalStart(text: string): number {
-  const part = parseExpression(text);
-  if (typeof part === "string" || part.kind !== "sequence" || part.parts[0]?.kind !== "start") return 0;
-  const literals = part.parts.slice(1);
+  const parsed = parseExpression(text);
+  if (!parsed.ok || parsed.value.kind !== "sequence" || parsed.value.parts[0]?.kind !== "start") return 0;
+  const literals = parsed.value.parts.slice(1);
   const end = literals.findIndex((each) => each.kind !== "symbol" || each.set.size !== 1);
   return end < 0 ? literals.length : end;
 }
 
 class SyntaxProblem extends Error {}
 
-/** A string is the problem, ready to follow "because". */
-export function parseExpression(text: string): Part | string {
+/** The problem is ready to follow "because". */
+export function parseExpression(text: string): Result<Part> {
   if (text.length > limits.expressionLengthMax)
-    return `it has ${text.length} characters, more than ${limits.expressionLengthMax}`;
+    return failure(`it has ${text.length} characters, more than ${limits.expressionLengthMax}`);
   try {
-    return new Parser(text).whole();
+    return success(new Parser(text).whole());
   } catch (error) {
-    if (error instanceof SyntaxProblem) return error.message;
+    if (error instanceof SyntaxProblem) return failure(error.message);
     throw error;
   }
 }

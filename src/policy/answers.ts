@@ -21,14 +21,17 @@ export class AnswersReader {
   #text = "";
   #at = 0;
   #index = 0;
+  /** Numbers of the text. */
+  #found = 0;
   readonly #numbers = new Int32Array(before + perAnswer * limits.policyBatchCallsMax);
 
   /** Null when the text is whole, or what is wrong with it. */
   read(text: string): string | null {
     this.#text = text;
     this.#index = 0;
-    const found = this.#readNumbers();
-    if (typeof found === "string") return found;
+    const problem = this.#readNumbers();
+    if (problem !== null) return problem;
+    const found = this.#found;
     if (found < before || (found - before) % perAnswer !== 0) return `it has ${found} numbers`;
     this.count = (found - before) / perAnswer;
     let length = 0;
@@ -62,8 +65,8 @@ export class AnswersReader {
     return this.#numbers[before + index * perAnswer + 1] ?? 0;
   }
 
-  /** How many there are before the semicolon. */
-  #readNumbers(): number | string {
+  /** Those before the semicolon; says what is wrong with them. */
+  #readNumbers(): string | null {
     const text = this.#text;
     let count = 0;
     let value = 0;
@@ -77,7 +80,8 @@ export class AnswersReader {
         value = digits = 0;
         if (code === comma) continue;
         this.#at = at + 1;
-        return count;
+        this.#found = count;
+        return null;
       }
       const digit = code - zero;
       if (digit < 0 || digit > 9 || ++digits > digitsMax) return "it does not begin with numbers";

@@ -4,6 +4,7 @@
  * is ours and carried in the program. In the whole script at the end nothing may be used that neither file nor kit uses:
  * whatever the bundler did, its result is held against the same rules.
  */
+import { failure, type Result, success } from "../base/result.ts";
 import type { Bundler, BundleFile } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import { checkModule, type AuthorModule } from "./author_module.ts";
@@ -45,8 +46,9 @@ export async function bundlePolicies(
     if (module === null) continue;
     modules.push(module);
     const meta = readMeta(module.program);
-    if (isFindings(meta)) issues.push(...meta.map((each) => module.issueAt(each)));
-    else if (meta !== null) metas.set(module, meta);
+    if (meta === null) continue;
+    if (meta.problem !== null) issues.push(module.issueAt(meta.problem));
+    else metas.set(module, meta.meta);
   }
   issues.push(...twice(metas));
   if (issues.length > 0) return refused(issues);
@@ -54,8 +56,8 @@ export async function bundlePolicies(
   for (const [module, meta] of metas) {
     begins(sources.findIndex((each) => each.file === module.file));
     const made = await scriptOf(module.file, meta, modules, bundler);
-    if (typeof made !== "string") issues.push(made);
-    else scripts.push({ file: module.file, text: made, meta });
+    if (made.ok) scripts.push({ file: module.file, text: made.value, meta });
+    else issues.push(policyIssue(module.file, 1, 1, made.problem));
   }
   return issues.length > 0 ? refused(issues) : { scripts, issues };
 }
@@ -66,10 +68,6 @@ function refused(issues: readonly PolicyIssue[]): BundleAnswer {
 
 function short(issue: PolicyIssue): PolicyIssue {
   return { ...issue, message: issue.message.slice(0, limits.policyIssueLengthMax) };
-}
-
-function isFindings<Item>(meta: PolicyMeta | readonly Item[] | null): meta is readonly Item[] {
-  return Array.isArray(meta);
 }
 
 /** Documents know a policy by its name. */
@@ -90,24 +88,22 @@ async function scriptOf(
   meta: PolicyMeta,
   modules: readonly AuthorModule[],
   bundler: Bundler,
-): Promise<string | PolicyIssue> {
+): Promise<Result<string>> {
   const own = Object.fromEntries(modules.map((each) => [each.file, each.text]));
   const files: Readonly<Record<string, BundleFile>> = kit.filesFor(file, meta, own);
   const { text, map, problems } = await bundler.bundle({ files, entry: kit.entry, names: kit.names });
   const [problem] = problems;
   if (text === null || problem !== undefined)
-    return policyIssue(file, 1, 1, problem?.message ?? "The bundler gave no script and no reason");
+    return failure(problem?.message ?? "The bundler gave no script and no reason");
   const script = `${strict}${text}${placesIn(map, modules)}`;
   const bytes = storedBytes(script);
-  if (bytes > limits.policyBundleBytesMax) {
-    const message = `The bundle is stored as ${bytes} bytes, more than ${limits.policyBundleBytesMax}`;
-    return policyIssue(file, 1, 1, message);
-  }
+  if (bytes > limits.policyBundleBytesMax)
+    return failure(`The bundle is stored as ${bytes} bytes, more than ${limits.policyBundleBytesMax}`);
   try {
     const [finding] = checkScopes(parseLinear(text, "script").program, 1, kit.uses);
-    return finding === undefined ? script : policyIssue(file, 1, 1, `In its bundle: ${finding.message}`);
+    return finding === undefined ? success(script) : failure(`In its bundle: ${finding.message}`);
   } catch (error) {
-    return policyIssue(file, 1, 1, `Cannot read its bundle: ${String(error)}`);
+    return failure(`Cannot read its bundle: ${String(error)}`);
   }
 }
 

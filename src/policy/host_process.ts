@@ -3,6 +3,7 @@
  * with a reason, and started again after a while that grows as long as it does no work. What it says and what its end means is
  * its owner's business.
  */
+import { failure, problemOf, type Result, success } from "../base/result.ts";
 import { Backoff } from "../base/backoff.ts";
 import { limits } from "../model/limits.ts";
 import type { Child, Clock, ProcessHost, Random, Timer } from "../../runtime/contract.ts";
@@ -76,11 +77,12 @@ export class HostProcess {
 
   start(): void {
     const { clock, started, unstarted, frame } = this.#options;
-    const child = this.#spawn();
-    if (typeof child === "string") {
+    const spawned = this.#spawn();
+    if (!spawned.ok) {
       this.startLater();
-      return unstarted(child);
+      return unstarted(spawned.problem);
     }
+    const child = spawned.value;
     this.starts++;
     this.seal = null;
     this.#heardMs = clock.now();
@@ -99,8 +101,7 @@ export class HostProcess {
     started();
   }
 
-  /** A sentence says why there is none. */
-  #spawn(): Child | string {
+  #spawn(): Result<Child> {
     const { process } = this.#options;
     const said: string[] = [];
     try {
@@ -113,9 +114,9 @@ export class HostProcess {
         },
         exited: (code, signal) => this.#lost(child, `it ended with ${signal ?? code}${told(said)}`),
       });
-      return child;
+      return success(child);
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return failure(problemOf(error));
     }
   }
 

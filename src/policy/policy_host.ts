@@ -166,16 +166,16 @@ class SealedHosts implements PolicyHost {
       this.#byHash.get(binding.hash)?.policy === before.policy
         ? before
         : this.#bind(binding);
-    if (typeof bound !== "string") return bound.process.evaluate(bound.policy, bound.number, call, answer);
-    this.#options.clock.soon(() => answer({ ok: false, reason: bound, us: 0 }));
+    if (bound !== null) return bound.process.evaluate(bound.policy, bound.number, call, answer);
+    const reason = this.#byHash.get(binding.hash)?.policy.detail ?? "its bundle is not here";
+    this.#options.clock.soon(() => answer({ ok: false, reason, us: 0 }));
   }
 
-  /** A sentence says why it cannot be asked. */
-  #bind(binding: PolicyBinding): Bound | string {
+  /** null: it cannot be asked. */
+  #bind(binding: PolicyBinding): Bound | null {
     const housed = this.#byHash.get(binding.hash);
-    if (housed === undefined) return "its bundle is not here";
+    if (housed === undefined || housed.process === null) return null;
     const { policy, process } = housed;
-    if (process === null) return policy.detail;
     const number = process.numberOf(policy, JSON.stringify(binding.options));
     const bound = { policy, process, among: policy.bindings, number };
     this.#bound.set(binding, bound);

@@ -24,8 +24,11 @@ interface Literal {
   readonly offset: number;
 }
 
-/** The meta, what is wrong with it, or null: this module defines no policy. */
-export function readMeta(program: Program): PolicyMeta | readonly Finding[] | null {
+type MetaAnswer =
+  { readonly meta: PolicyMeta; readonly problem: null } | { readonly meta: null; readonly problem: Finding };
+
+/** The meta, or what is wrong with it; null: this module defines no policy. */
+export function readMeta(program: Program): MetaAnswer | null {
   const found = policyExport(program);
   if (found === null) return null;
   const literals = new Map<string, Literal>();
@@ -33,14 +36,15 @@ export function readMeta(program: Program): PolicyMeta | readonly Finding[] | nu
     found.definition === null
       ? { offset: found.offset, message: writtenInPlace, word: "" }
       : (collect(found.definition, "", literals) ?? problemOf(literals, found.definition.start));
-  if (problem !== null) return [problem];
+  if (problem !== null) return { meta: null, problem };
   const cpu = literals.get("limits.cpu");
-  return {
+  const meta: PolicyMeta = {
     name: String(literals.get("name")?.value),
     version: String(literals.get("version")?.value),
     onError: literals.get("onError")?.value === "closed" ? "closed" : "open",
     cpuMs: cpu === undefined ? limits.policyCpuMs : cpuOf(cpu.value),
   };
+  return { meta, problem: null };
 }
 
 const writtenInPlace = "The default export must be definePolicy({ … }) with the object written in place";

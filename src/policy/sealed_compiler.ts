@@ -2,6 +2,7 @@
  * Compiles a push in a sealed process that lives for one answer: the only place where text of authors is read. It has a bound
  * of processor time, of memory, and far above of time; whatever it does or says beyond is an issue of this push alone.
  */
+import { problemOf } from "../base/result.ts";
 import * as v from "valibot";
 import { limits } from "../model/limits.ts";
 import type { Child, Clock, ProcessHost, Timer } from "../../runtime/contract.ts";
@@ -31,7 +32,7 @@ export function compileSealed(
   const issues = [...pushIssues(sources), ...frameIssues(sources, push)];
   if (issues.length > 0) return Promise.resolve({ scripts: [], issues, failed: false });
   return new Promise<CompileAnswer>((resolve) => void new Compiling(options, sources, push, resolve)).catch(
-    (error) => failedAt(sources[0]?.file ?? "", error instanceof Error ? error.message : String(error)),
+    (error) => failedAt(sources[0]?.file ?? "", problemOf(error)),
   );
 }
 
@@ -93,7 +94,7 @@ class Compiling {
       const answer = this.#answer.take(kind, number, text);
       if (answer !== null) this.#finish({ ...answer, failed: false });
     } catch (error) {
-      this.#fail(`its answer cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      this.#fail(`its answer cannot be read: ${problemOf(error)}`);
     }
   }
 

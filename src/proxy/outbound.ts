@@ -29,7 +29,14 @@ import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
 import { matchRoute } from "./route/match_route.ts";
 import type { Flow } from "./share/flow.ts";
-import type { Caller, LiveDestination, LiveEndpoint, LiveRoute, Target } from "./state/live_service.ts";
+import {
+  weightless,
+  type Caller,
+  type LiveDestination,
+  type LiveEndpoint,
+  type LiveRoute,
+  type Target,
+} from "./state/live_service.ts";
 import type { OutboundSource, Seeker } from "./state/outbound_source.ts";
 import type { ProxyState } from "./state/state.ts";
 
@@ -118,10 +125,9 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   #chooseBackend({ backends, totalWeight, name }: LiveRoute): void {
     const unit = backends.length > 1 ? this.source.parts.random.unit() : 0;
-    const backend = chooseBackend(backends, totalWeight, unit);
-    const target = backend === null ? "no backend has any weight" : backend.target;
-    if (typeof target === "string") this.refuse(outcomes.badBackend(name, target));
-    else this.#lead(target);
+    const target = chooseBackend(backends, totalWeight, unit)?.target ?? weightless;
+    if (!target.ok) this.refuse(outcomes.badBackend(name, target.problem));
+    else this.#lead(target.value);
   }
 
   #lead(target: Target): void {

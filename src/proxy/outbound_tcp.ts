@@ -28,8 +28,8 @@ export function serveOutboundTls(
   serverName: string,
 ): void {
   const call = tlsCall(meant, serverName, source.parts.random);
-  if ("flag" in call) refuseOutboundTcp(near, source, meant.destination.key, call);
-  else serveOutboundTcp(near, source, call);
+  if (call.ok) serveOutboundTcp(near, source, call.value);
+  else refuseOutboundTcp(near, source, meant.destination.key, call.problem);
 }
 
 /** It leads nowhere, and no endpoint was even looked for. It is recorded all the same; `service` is "" when none is known. */

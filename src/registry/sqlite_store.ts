@@ -2,6 +2,7 @@
  * The durable store: SQLite holds what the key space holds, and is read once, at the start. Writes that arrive in one turn
  * of the event loop share one transaction and one fsync; each resolves, and watchers hear of it, only once that is on disk.
  */
+import { problemOf } from "../base/result.ts";
 import type { Clock, Databases } from "../../runtime/contract.ts";
 import { KeySpace, type Applied } from "./key_space.ts";
 import { LeaseKeeper } from "./lease_keeper.ts";
@@ -108,7 +109,7 @@ export class SqliteStore implements Store {
     } catch (error) {
       // One that cannot be written spoils it for nobody else.
       if (batch.length > 1) return batch.forEach((each) => this.#write([each]));
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = problemOf(error);
       batch[0]?.reject(new StoreUnavailable(`Cannot write to ${this.path}: ${reason}`, { cause: error }));
       return;
     }

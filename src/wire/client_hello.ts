@@ -21,11 +21,10 @@ export function readClientHello(bytes: Uint8Array): HelloResult {
   if (bytes.length === 0) return more;
   if (bytes[0] !== handshakeRecord) return { kind: "plain" };
   const gathered = gatherMessage(bytes);
-  if (gathered === null)
-    return bytes.length > limits.clientHelloBytesMax
-      ? malformed(`more than ${limits.clientHelloBytesMax} bytes before its end`)
-      : more;
-  return "kind" in gathered ? gathered : readBody(new Cursor(gathered, 4, gathered.length));
+  if (gathered.kind === "message") return readBody(new Cursor(gathered.bytes, 4, gathered.bytes.length));
+  return gathered.kind === "more" && bytes.length > limits.clientHelloBytesMax
+    ? malformed(`more than ${limits.clientHelloBytesMax} bytes before its end`)
+    : gathered;
 }
 
 /** The server name that the client asks for, "" when none; null while it may still come. `over`: nothing comes any more. */
@@ -35,8 +34,13 @@ export function serverNameAsked(bytes: Uint8Array, over: boolean): string | null
   return hello.kind === "hello" ? hello.serverName : "";
 }
 
-/** The first handshake message, which may span records, with its four bytes of head; null while some of it is missing. */
-function gatherMessage(bytes: Uint8Array): Uint8Array | HelloResult | null {
+interface Message {
+  readonly kind: "message";
+  readonly bytes: Uint8Array;
+}
+
+/** The first handshake message, which may span records, with its four bytes of head. */
+function gatherMessage(bytes: Uint8Array): Message | HelloResult {
   const parts: Uint8Array[] = [];
   let size = 0;
   let wanted = 4;
@@ -56,10 +60,10 @@ function gatherMessage(bytes: Uint8Array): Uint8Array | HelloResult | null {
       wanted += ((head[1] as number) << 16) | ((head[2] as number) << 8) | (head[3] as number);
       if (wanted > limits.clientHelloBytesMax) return malformed(`a ClientHello of ${wanted} bytes`);
     }
-    if (wanted > 4 && size >= wanted) return joined(parts, wanted);
+    if (wanted > 4 && size >= wanted) return { kind: "message", bytes: joined(parts, wanted) };
     at += 5 + length;
   }
-  return null;
+  return more;
 }
 
 function joined(parts: readonly Uint8Array[], size: number): Uint8Array {

@@ -44,7 +44,7 @@ export class ControllerUnderTest {
       registry: { host: "127.0.0.1", port: 7444 },
       address: "127.0.0.1:7443",
       ownNode: "vm-own",
-      reach: async () => ({ ok: true, detail: "" }),
+      reach: async () => ({ ok: true, cause: null, detail: "" }),
       log: () => {},
       pushed: (stage) => void this.pushes.push(stage),
     });

@@ -51,7 +51,7 @@ export class IssuingUnderTest {
       registry: { host: "10.0.0.1", port: 7444 },
       reach: async (address, port) => {
         this.reached.push(`${address}:${port}`);
-        return { ok: true, detail: "reached" };
+        return { ok: true, cause: null, detail: "reached" };
       },
       log: (text) => void this.logs.push(text),
     });

@@ -73,6 +73,32 @@ test("a policy exports its definition as default", () => {
   expect(wrong.map((file) => file.path)).toEqual([]);
 });
 
+describe("in src, a failure is told", () => {
+  test("by a field that is made for it, not by the names that a value has", () => {
+    // The nodes of a library; and what a name leads to, a service that is known here or one that is not.
+    const others = /^src\/(config\/yaml_file|proxy\/outbound(_connect)?)\.ts$/;
+    const own = sources.filter((file) => !others.test(file.path));
+    // Words between quotes are blanked.
+    expect(found(own, /(["']) *\1 in (?!\{)/g)).toEqual([]);
+  });
+
+  test("never by the words that it is told with", () => {
+    // The library says `Invalid …` where it has nothing better to say, and then what it expected is told.
+    const own = sources.filter((file) => file.path !== "src/config/read_document.ts");
+    const byWords =
+      /\b(?:detail|message|reason|problem)\b\)?[?!]?\.(?:includes|startsWith|endsWith|match|search)\(/g;
+    expect(found(own, byWords)).toEqual([]);
+  });
+
+  test("by a value of its own, not by a text where something else was wanted", () => {
+    // `Result<Target>` instead of `Target | string`. What a terminal shows is no failure.
+    const own = sources.filter((file) => file.path !== "src/cli/text.ts");
+    expect(
+      found(own, /\b(?!RegExp\b)[A-Z]\w+ \| string\b|\bstring \| (?!RegExp\b|Uint8Array\b)[A-Z]\w+/g),
+    ).toEqual([]);
+  });
+});
+
 describe("above the seam", () => {
   /** Runs inside the realm that it seals. */
   const realm = "src/policy/worker.ts";

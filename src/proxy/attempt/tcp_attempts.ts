@@ -98,11 +98,11 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
   #dialOwn(destination: LiveDestination, endpoint: LiveEndpoint): void {
     const { source } = this;
     const tls = source.tls(destination, tcpAlpn);
-    if (typeof tls === "string")
-      return this.failed({ flag: "ID", side: "mesh", repeat: "no", status: 503, detail: tls });
+    if (!tls.ok)
+      return this.failed({ flag: "ID", side: "mesh", repeat: "no", status: 503, detail: tls.problem });
     const { address, port } = endpoint.endpoint;
     this.#dial = source.parts.net.connect(
-      { host: address, port, timeoutMs: limits.connectMeshMs, tls },
+      { host: address, port, timeoutMs: limits.connectMeshMs, tls: tls.value },
       {
         opened: (socket) => {
           this.reached();

@@ -1,7 +1,8 @@
 /** Where an opaque connection is meant to go: the whole service, or what a TLS route says. */
+import { failure, success, type Result } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { Caller, LiveDestination, Target } from "../state/live_service.ts";
+import { weightless, type Caller, type LiveDestination, type Target } from "../state/live_service.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import { chooseBackend } from "./choose_backend.ts";
 import { matchServerName } from "./match_server_name.ts";
@@ -29,14 +30,14 @@ export function wholeCall(meant: TcpMeant, protocol: TcpCall["protocol"], detect
   return { ...meant, target, route: "", protocol, detectedBy };
 }
 
-/** `serverName` is what the client asked for; "" when nothing. An outcome says why it leads nowhere. */
-export function tlsCall(meant: TcpMeant, serverName: string, random: Random): TcpCall | Outcome {
+/** `serverName` is what the client asked for; "" when nothing. The problem says why it leads nowhere. */
+export function tlsCall(meant: TcpMeant, serverName: string, random: Random): Result<TcpCall, Outcome> {
   const { destination } = meant;
-  if (destination.tlsRoutes.length === 0) return wholeCall(meant, "tls");
+  if (destination.tlsRoutes.length === 0) return success(wholeCall(meant, "tls"));
   const route = matchServerName(destination.tlsRoutes, serverName);
-  if (route === null) return outcomes.noServerName(destination.key, serverName);
+  if (route === null) return failure(outcomes.noServerName(destination.key, serverName));
   const { backends, totalWeight, name } = route;
-  const target = chooseBackend(backends, totalWeight, random.unit())?.target ?? "no backend has any weight";
-  if (typeof target === "string") return outcomes.badBackend(name, target);
-  return { ...meant, target, route: name, protocol: "tls", detectedBy: "" };
+  const target = chooseBackend(backends, totalWeight, random.unit())?.target ?? weightless;
+  if (!target.ok) return failure(outcomes.badBackend(name, target.problem));
+  return success({ ...meant, target: target.value, route: name, protocol: "tls", detectedBy: "" });
 }

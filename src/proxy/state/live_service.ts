@@ -1,4 +1,5 @@
 /** Services as a state knows them: those that run on this machine, and those that may be called from it. */
+import { failure, type Result } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
 import type { RouteTraits } from "../../model/document.ts";
 import type { Destination, Endpoint, LocalService, PolicyBinding } from "../../model/snapshot.ts";
@@ -89,9 +90,12 @@ export interface LiveTlsRoute {
 
 export interface LiveBackend {
   readonly weight: number;
-  /** A string says why its share is answered 500. */
-  readonly target: Target | string;
+  /** The problem says why its share is answered 500. */
+  readonly target: Result<Target>;
 }
+
+/** Where a route leads whose backends all have weight 0. */
+export const weightless = failure("no backend has any weight");
 
 /** Where an attempt may go: a service or one of its subsets. */
 export interface Target {

@@ -1,4 +1,5 @@
 /** A way out of one local service: the listener is the identity of whoever uses it, and may lead to one service only. */
+import { failure, success, type Result } from "../../base/result.ts";
 import { socketAddress } from "../../base/socket_address.ts";
 import { httpAlpn, outboundTls, sharedAlpn } from "../../identity/tls_options.ts";
 import { limits } from "../../model/limits.ts";
@@ -116,14 +117,14 @@ export class OutboundSource {
     return pool;
   }
 
-  /** How to prove who we are and check whom we meet; a string says why that cannot be. */
-  tls(destination: LiveDestination, alpn: string): TlsClientOptions | string {
+  /** How to prove who we are and check whom we meet. */
+  tls(destination: LiveDestination, alpn: string): Result<TlsClientOptions> {
     const { credentials } = this.parts;
     const credential = credentials.of(this.key);
-    if (credential === null) return `this machine holds no valid certificate of ${this.key}`;
+    if (credential === null) return failure(`this machine holds no valid certificate of ${this.key}`);
     const { serverName } = destination;
     const { spiffeId } = destination.destination;
-    return outboundTls(credential, credentials.trust(), { spiffeId, serverName, alpn });
+    return success(outboundTls(credential, credentials.trust(), { spiffeId, serverName, alpn }));
   }
 
   #renew(state: ProxyState): void {

@@ -2,6 +2,7 @@
  * The live form of one snapshot: built beside the one in force, swapped once. What did not change lives on (loads and
  * connections of an endpoint, retry budgets); what is not valid fails closed for its own part only.
  */
+import { failure, success } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
 import type { Shard } from "../../http/shard.ts";
 import { serverNameOf, serviceKey, type ServiceName } from "../../model/service.ts";
@@ -183,7 +184,8 @@ class StateBuilder {
   #liveRoute(destination: Destination, route: CompiledRoute): LiveRoute {
     const matcher = this.#matcherOf(destination, route);
     const backends = route.backends.map((backend): LiveBackend => {
-      const target = matcher === null ? `the route ${route.name} is not valid` : this.#targetOf(backend);
+      const target =
+        matcher === null ? failure(`the route ${route.name} is not valid`) : this.#targetOf(backend);
       return { weight: backend.weight, target };
     });
     const { match: _, ...compiled } = route;
@@ -207,15 +209,15 @@ class StateBuilder {
   }
 
   #targetOf(backend: CompiledBackend): LiveBackend["target"] {
-    if (backend.invalid !== null) return backend.invalid;
+    if (backend.invalid !== null) return failure(backend.invalid);
     const key = serviceKey(backend.service);
     const destination = this.#drafts.get(key);
-    if (destination === undefined) return `the service ${key} is not known here`;
-    if (backend.subset === null) return { destination, balancer: destination.whole };
+    if (destination === undefined) return failure(`the service ${key} is not known here`);
+    if (backend.subset === null) return success({ destination, balancer: destination.whole });
     const balancer = destination.subsets.get(backend.subset);
     return balancer === undefined
-      ? `the service ${key} has no subset ${backend.subset}`
-      : { destination, balancer };
+      ? failure(`the service ${key} has no subset ${backend.subset}`)
+      : success({ destination, balancer });
   }
 }
 
@@ -232,7 +234,7 @@ function unrouted(destination: LiveDestination, policies: readonly PolicyBinding
   return {
     name: "",
     matcher: anyRequest,
-    backends: [{ weight: 1, target: { destination, balancer: destination.whole } }],
+    backends: [{ weight: 1, target: success({ destination, balancer: destination.whole }) }],
     totalWeight: 1,
     requestTimeoutMs: null,
     idempotent: false,

@@ -4,6 +4,7 @@
  * How many requests they carry is bounded, and shared by clients and callers; whoever has its share, or finds no connection
  * yet, waits for a bounded time.
  */
+import type { Result } from "../../base/result.ts";
 import type { Dial, Net, Socket, SocketError, TlsClientOptions } from "../../../runtime/contract.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
 import type { ClientConnection } from "../../http/exchange.ts";
@@ -28,7 +29,7 @@ export interface PoolOptions {
   readonly peer: string;
   readonly speech: Speech;
   /** null: clear text. Read at each dial, so a renewed credential counts from the next one on; a string says why not. */
-  readonly tls: (() => TlsClientOptions | string) | null;
+  readonly tls: (() => Result<TlsClientOptions>) | null;
   readonly onLimit: (limit: string) => void;
   /** Knows each connection from its handshake to its end, also once the pool has let go of it. */
   readonly open?: OpenConnections;
@@ -234,16 +235,17 @@ export class Pool extends WheelEntry {
   /** False when it cannot even be tried: everybody who waits was told. */
   #dial(ahead: boolean): boolean {
     const { net, host, port, connectMs, tls } = this.options;
-    const secured = tls === null ? undefined : tls();
-    if (typeof secured === "string") {
-      const outcome: Outcome = { flag: "ID", side: "mesh", repeat: "no", status: 503, detail: secured };
+    const secured = tls?.() ?? null;
+    if (secured !== null && !secured.ok) {
+      const detail = secured.problem;
+      const outcome: Outcome = { flag: "ID", side: "mesh", repeat: "no", status: 503, detail };
       for (const taker of [...this.#waiting.keys()]) this.#letDown(taker, outcome);
       return false;
     }
     const dial: PoolDial = { ahead, generation: this.#generation, handle: null };
     this.#dials.push(dial);
     dial.handle = net.connect(
-      { host, port, timeoutMs: connectMs, ...(secured === undefined ? {} : { tls: secured }) },
+      { host, port, timeoutMs: connectMs, ...(secured === null ? {} : { tls: secured.value }) },
       {
         opened: (socket) => this.#opened(socket, dial).handler,
         failed: (error) => this.#failed(error, dial),

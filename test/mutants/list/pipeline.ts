@@ -108,9 +108,9 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "a backend that is not valid is called",
     file: outbound,
-    find: 'if (typeof target === "string") this.refuse(outcomes.badBackend(name, target));',
+    find: "if (!target.ok) this.refuse(outcomes.badBackend(name, target.problem));",
     replace:
-      'if (typeof target === "string") this.#lead({ destination: this.called as LiveDestination, balancer: (this.called as LiveDestination).whole });',
+      "if (!target.ok) this.#lead({ destination: this.called as LiveDestination, balancer: (this.called as LiveDestination).whole });",
     suites: faults,
   },
   {
@@ -228,8 +228,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "a route that cannot be understood leads to its backends",
     file: "src/proxy/state/state.ts",
-    find: "const target = matcher === null ? `the route ${route.name} is not valid` : this.#targetOf(backend);",
-    replace: "const target = this.#targetOf(backend);",
+    find: "matcher === null ? failure(`the route ${route.name} is not valid`) : this.#targetOf(backend);",
+    replace: "this.#targetOf(backend);",
     suites: routes,
   },
   {

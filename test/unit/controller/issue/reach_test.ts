@@ -11,6 +11,7 @@ test("a port that answers is reached, and left alone", async () => {
   const { port, listener, accepted } = listen(runtime);
   expect(await reachMachine(runtime.net, "127.0.0.1", port)).toEqual({
     ok: true,
+    cause: null,
     detail: `the controller reached 127.0.0.1:${port}`,
   });
   await until(() => accepted[0]?.heard.ended === true, "it hangs up");
@@ -24,6 +25,7 @@ test("a port where nothing listens is told from a firewall", async () => {
   const refused = await reachMachine(runtime.net, "127.0.0.1", port);
   expect(refused).toEqual({
     ok: false,
+    cause: "refused",
     detail: `the controller could not reach 127.0.0.1:${port}: nothing listens there yet`,
   });
   const silent: Pick<Net, "connect"> = {
@@ -33,6 +35,7 @@ test("a port where nothing listens is told from a firewall", async () => {
     },
   };
   const dropped = await reachMachine({ ...runtime.net, ...silent }, "10.0.0.9", 7445);
+  expect(dropped.cause).toBe("timeout");
   expect(dropped.detail).toContain("a firewall is in between");
 });
 
