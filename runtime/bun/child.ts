@@ -1,7 +1,7 @@
 /** Child processes, with a socket pair to talk by when asked: the child finds its end as descriptor 3. */
 import { closeSync } from "node:fs";
 import type { Child, Native, SocketHandler, Socket, SpawnOptions } from "../contract.ts";
-import type { Faults } from "./faults.ts";
+import type { Faults } from "../shared/faults.ts";
 import { StreamSocket, streamEvents } from "./socket.ts";
 
 export const channelDescriptor = 3;

@@ -7,8 +7,8 @@ import type {
   SocketHandler,
   TlsClientOptions,
 } from "../contract.ts";
-import { socketError, socketErrorOf } from "./errors.ts";
-import type { Faults } from "./faults.ts";
+import { socketError, socketErrorOf } from "../shared/errors.ts";
+import type { Faults } from "../shared/faults.ts";
 import { type RawTlsSocket, tlsEvents, TlsStream } from "./handshake.ts";
 import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
 import type { TlsContexts } from "./tls.ts";

@@ -3,10 +3,11 @@
  * handshake itself, so nothing reaches the owner; it ends with exactly one of `opened` and `failed` of the dial.
  */
 import type { Dial, DialHandler, SocketError, SocketHandler } from "../contract.ts";
-import { resetError, socketError } from "./errors.ts";
-import type { Faults } from "./faults.ts";
+import { resetError, socketError } from "../shared/errors.ts";
+import type { Faults } from "../shared/faults.ts";
 import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
-import { examine, type Expectation, keepTicket, takeTicket, type TlsContext } from "./tls.ts";
+import type { Expectation } from "../shared/peer.ts";
+import { examine, keepTicket, takeTicket, type TlsContext } from "./tls.ts";
 
 export interface HandshakeOptions {
   readonly expected: Expectation;

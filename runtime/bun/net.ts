@@ -1,9 +1,9 @@
 /** The network of the Bun adapter: listeners, dials, the server side of TLS on an accepted socket, and UDP. */
 import type { Listener, ListenError, Net, Socket, SocketError, SocketHandler } from "../contract.ts";
 import { connect } from "./dial.ts";
-import { socketErrorOf } from "./errors.ts";
-import type { Faults } from "./faults.ts";
-import { holderOf } from "./holder.ts";
+import { socketErrorOf } from "../shared/errors.ts";
+import type { Faults } from "../shared/faults.ts";
+import { holderOf } from "../shared/holder.ts";
 import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
 import { secureServer } from "./secure.ts";
 import { TlsContexts } from "./tls.ts";

@@ -1,10 +1,11 @@
 /** This process and its children. */
-import { fstatSync, readdirSync, readFileSync, writeSync } from "node:fs";
-import { homedir, hostname, networkInterfaces } from "node:os";
+import { fstatSync, writeSync } from "node:fs";
+import { homedir, hostname } from "node:os";
 import type { Native, ProcessHost } from "../contract.ts";
 import { adoptStream, channelDescriptor, spawn } from "./child.ts";
-import { codeOf } from "./errors.ts";
-import type { Faults } from "./faults.ts";
+import { codeOf } from "../shared/errors.ts";
+import type { Faults } from "../shared/faults.ts";
+import { addresses, openDescriptors, processorMsOf, residentBytesOf } from "../shared/proc.ts";
 import { helperThreads } from "./helper_threads.ts";
 import { calledHere, selfCommand } from "./program.ts";
 
@@ -25,43 +26,6 @@ function writeWhole(descriptor: number, text: string): void {
       Bun.sleepSync(retryMs);
     }
   }
-}
-
-function residentBytesOf(pid: number | "self"): number | null {
-  try {
-    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
-    return kib === undefined ? null : Number(kib) * 1024;
-  } catch {
-    return null;
-  }
-}
-
-/** proc(5), `stat`: user and system time are fields 14 and 15, in hundredths of a second; the name before may hold anything. */
-function processorMsOf(pid: number): number | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 10;
-  } catch {
-    return null;
-  }
-}
-
-function openDescriptors(): number {
-  try {
-    return readdirSync("/proc/self/fd").length;
-  } catch {
-    return 0;
-  }
-}
-
-function addresses(): string[] {
-  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
-  const outside = all.filter((each) => !each.internal);
-  return [
-    ...outside.filter((each) => each.family === "IPv4"),
-    ...outside.filter((each) => each.family !== "IPv4"),
-  ].map((each) => each.address);
 }
 
 export function createProcessHost(native: Native, faults: Faults): ProcessHost {

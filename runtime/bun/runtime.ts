@@ -1,14 +1,14 @@
 /** The host on Bun: everything of the contract, made once by the entry file and handed down from there. */
 import type { Runtime } from "../contract.ts";
 import { bundler } from "./bundler.ts";
-import { clock } from "./clock.ts";
+import { clock } from "../shared/clock.ts";
 import { databases } from "./databases.ts";
-import { createFaults } from "./faults.ts";
-import { files } from "./files.ts";
+import { createFaults } from "../shared/faults.ts";
+import { files } from "../shared/files.ts";
 import { createNative } from "./native.ts";
 import { createNet } from "./net.ts";
 import { createProcessHost } from "./process.ts";
-import { random } from "./random.ts";
+import { random } from "../shared/random.ts";
 import { workers } from "./workers.ts";
 
 export function createRuntime(): Runtime {

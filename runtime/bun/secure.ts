@@ -3,8 +3,8 @@
  * rotate, because a TLS listener of Bun holds one certificate for its life.
  */
 import type { Dial, DialHandler, Socket, SocketHandler, TlsServerOptions } from "../contract.ts";
-import { resetError, socketError, socketErrorOf } from "./errors.ts";
-import type { Faults } from "./faults.ts";
+import { resetError, socketError, socketErrorOf } from "../shared/errors.ts";
+import type { Faults } from "../shared/faults.ts";
 import { tlsEvents, TlsStream } from "./handshake.ts";
 import { StreamSocket } from "./socket.ts";
 import type { TlsContexts } from "./tls.ts";

@@ -5,8 +5,8 @@
  */
 import { letGo } from "../../src/base/bytes.ts";
 import type { Socket, SocketError, SocketHandler, TlsSession } from "../contract.ts";
-import { resetError, socketErrorOf } from "./errors.ts";
-import type { Faults } from "./faults.ts";
+import { resetError, socketErrorOf } from "../shared/errors.ts";
+import type { Faults } from "../shared/faults.ts";
 import { receiveBuffers } from "./receive_buffer.ts";
 
 export type RawSocket = Bun.Socket<StreamSocket>;

@@ -1,6 +1,6 @@
 /** UDP over Bun. A send to a peer that has gone makes Bun throw; here it loses the datagram, as UDP does. */
 import type { UdpSocket } from "../contract.ts";
-import type { Faults } from "./faults.ts";
+import type { Faults } from "../shared/faults.ts";
 
 export async function openUdp(
   options: { readonly host: string; readonly port: number },

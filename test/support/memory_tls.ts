@@ -4,7 +4,7 @@
  * begins with a real ClientHello, because whoever listens reads the name in it.
  */
 import { X509Certificate } from "node:crypto";
-import { isAuthority, readPeerCertificate } from "../../runtime/bun/certificate.ts";
+import { isAuthority, readPeerCertificate } from "../../runtime/shared/certificate.ts";
 import type {
   PeerCertificate,
   SocketError,

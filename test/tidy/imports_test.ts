@@ -160,11 +160,14 @@ test("only the ways into the proxy know the order of its stages", () => {
   expect(wrong).toEqual([]);
 });
 
-test("an adapter imports the contract, base and itself", () => {
+test("an adapter imports the contract, base, what adapters share and itself", () => {
   const wrong = faults(adapters, (file, target) => {
     const [, adapter] = file.path.split("/");
     const allowed =
-      target === contract || target.startsWith("src/base/") || target.startsWith(`runtime/${adapter}/`);
+      target === contract ||
+        target.startsWith("src/base/") ||
+        target.startsWith("runtime/shared/") ||
+        target.startsWith(`runtime/${adapter}/`);
     return allowed ? null : `${file.path} -> ${target}`;
   });
   expect(wrong).toEqual([]);

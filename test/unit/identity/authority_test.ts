@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
-import { readPeerCertificate } from "../../../runtime/bun/certificate.ts";
+import { readPeerCertificate } from "../../../runtime/shared/certificate.ts";
 import {
   Authority,
   createAuthority,

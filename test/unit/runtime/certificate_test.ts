@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isAuthority, readPeerCertificate } from "../../../runtime/bun/certificate.ts";
+import { isAuthority, readPeerCertificate } from "../../../runtime/shared/certificate.ts";
 import { makeTestAuthority } from "../../support/certificates.ts";
 
 const authority = await makeTestAuthority();

@@ -1,4 +1,4 @@
-/** Files of the Bun adapter. Every failure but "does not exist" throws and names its path. */
+/** Files, on hosts with the file system of Node. Every failure but "does not exist" throws and names its path. */
 import { constants, readFileSync, watch as watchFolder } from "node:fs";
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";

@@ -1,4 +1,5 @@
-/** Time of the Bun adapter. */
+/** Time, on hosts with the timers of Node. */
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import type { Clock, Timer } from "../contract.ts";
 
 /** Above this, timers of the host fire at once: longer delays are waited for in parts. */

@@ -1,4 +1,4 @@
-/** Randomness of the Bun adapter. */
+/** Randomness, of the Web Cryptography API. */
 import type { Random } from "../contract.ts";
 
 export const random: Random = {

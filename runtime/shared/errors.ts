@@ -1,4 +1,4 @@
-/** Turns what Bun and the kernel say about a socket into the contract's `SocketError`. */
+/** Turns what the host and the kernel say about a socket into the contract's `SocketError`. */
 import type { SocketError } from "../contract.ts";
 
 const kinds: Readonly<Record<string, SocketError["kind"]>> = {
