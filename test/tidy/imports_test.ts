@@ -165,9 +165,9 @@ test("an adapter imports the contract, base, what adapters share and itself", ()
     const [, adapter] = file.path.split("/");
     const allowed =
       target === contract ||
-        target.startsWith("src/base/") ||
-        target.startsWith("runtime/shared/") ||
-        target.startsWith(`runtime/${adapter}/`);
+      target.startsWith("src/base/") ||
+      target.startsWith("runtime/shared/") ||
+      target.startsWith(`runtime/${adapter}/`);
     return allowed ? null : `${file.path} -> ${target}`;
   });
   expect(wrong).toEqual([]);

@@ -14,6 +14,7 @@ const imported = "is imported by no file";
 const unimported: Readonly<Record<string, string>> = {
   bun: `${imported}: it runs them`,
   "bun-types": `${imported}: tsconfig.json names it`,
+  deno: `${imported}: a suite runs it`,
   typescript: `${imported}: editors take their language service from it`,
 };
 

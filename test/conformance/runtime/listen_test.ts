@@ -1,9 +1,10 @@
 /** Contract of listeners: ports shared only on purpose, a taken one named with its holder, descriptors adopted. */
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
+import { join } from "node:path";
 import type { ListenError } from "../../../runtime/contract.ts";
 import { listeningDescriptor } from "../../support/descriptors.ts";
-import { runtime } from "../../support/runtime_under_test.ts";
+import { programOf, runtime } from "../../support/runtime_under_test.ts";
 import { dial, dialled, listen, until } from "../../support/sockets.ts";
 import { hangMs } from "../../support/patience.ts";
 
@@ -29,8 +30,9 @@ describe("a listener", () => {
 
   test("on a taken port names who has it on that address, not who has the same port on another", async () => {
     const { listener, port } = listen(runtime, { host: "127.0.0.2" });
-    const program = `Bun.listen({ hostname: "127.0.0.3", port: ${port}, socket: { data() {} } }); console.log("on");`;
-    const holder = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+    const [program = "", ...args] = programOf(join(import.meta.dirname, "../../support/holder.ts"));
+    const stdio = ["ignore", "pipe", "inherit"] as const;
+    const holder = spawn(program, [...args, "127.0.0.3", String(port)], { stdio: [...stdio] });
     await new Promise((resolve) => holder.stdout.once("data", resolve));
     expect(failureOf(() => listen(runtime, { host: "127.0.0.3", port })).holder).toContain(
       `(pid ${holder.pid})`,

@@ -2,10 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Child, SpawnOptions } from "../../../runtime/contract.ts";
-import { runtime } from "../../support/runtime_under_test.ts";
+import { programOf, runtime } from "../../support/runtime_under_test.ts";
 import { Recorder, until } from "../../support/sockets.ts";
 
-const program = join(import.meta.dir, "../../support/child.ts");
+const program = join(import.meta.dirname, "../../support/child.ts");
 
 interface Started {
   readonly child: Child;
@@ -15,9 +15,8 @@ interface Started {
 }
 
 function start(task: string, options: Partial<SpawnOptions> = {}): Started {
-  const [host] = runtime.process.self;
   const spawn: SpawnOptions = {
-    command: [host ?? "", program, task],
+    command: [...programOf(program), task],
     env: {},
     output: (text, stream) => {
       if (stream === "stdout") started.out += text;

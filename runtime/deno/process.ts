@@ -1,0 +1,76 @@
+/** This process and its children, on Deno. */
+import { Buffer } from "node:buffer";
+import { writeSync } from "node:fs";
+import { homedir, hostname } from "node:os";
+import process from "node:process";
+import type { ProcessHost } from "../contract.ts";
+import { codeOf } from "../shared/errors.ts";
+import type { Faults } from "../shared/faults.ts";
+import { addresses, openDescriptors, processorMsOf, residentBytesOf } from "../shared/proc.ts";
+import { spawn } from "./child.ts";
+import { calledHere, selfCommand } from "./program.ts";
+
+/** A full pipe is tried again this often. */
+const retryMs = 2;
+const defaultColumns = 100;
+
+/** Writes a text whole, also to a pipe that does not block. Waits when the reader is slow: what is said is not lost. */
+function writeWhole(descriptor: number, text: string): void {
+  let rest = Buffer.from(text, "utf8");
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest));
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "EPIPE" || code === "EIO" || code === "EBADF") return; // Nobody reads any more.
+      if (code !== "EAGAIN" && code !== "EINTR") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs);
+    }
+  }
+}
+
+export function createProcessHost(faults: Faults): ProcessHost {
+  return {
+    pid: process.pid,
+    args: process.argv.slice(2),
+    env: process.env,
+    folder: process.cwd(),
+    home: homedir(),
+    hostname: hostname(),
+    addresses,
+    user: process.getuid?.() ?? -1,
+    self: selfCommand(),
+    called: calledHere,
+    stdout: (text) => writeWhole(1, text),
+    stderr: (text) => writeWhole(2, text),
+    get terminal() {
+      return {
+        interactive: process.stdout.isTTY === true,
+        columns: process.stdout.columns ?? defaultColumns,
+      };
+    },
+    exit: (code) => process.exit(code),
+    onSignal(signal, call) {
+      process.on(signal, call);
+    },
+    spawn: (options) => spawn(options, faults),
+    channel() {
+      throw new Error("Cannot speak to a parent process: Deno gives a child no descriptor beyond its three");
+    },
+    usage() {
+      const cpu = process.cpuUsage();
+      return {
+        residentBytes: residentBytesOf("self") ?? 0,
+        cpuUs: cpu.user + cpu.system,
+        openDescriptors: openDescriptors(),
+      };
+    },
+    // V8 collects when it sees fit; nobody can ask it to without a flag of the whole program.
+    compact() {},
+    // Deno's threads serve all work alike: none of it can wait.
+    yieldHelpers() {},
+    residentBytesOf,
+    processorMsOf,
+    onFault: (call) => faults.handle(call),
+  };
+}
