@@ -11,7 +11,7 @@ import type { Recorder } from "../telemetry/record.ts";
 import type { Credentials } from "./state/credentials.ts";
 import { Discovery } from "./find/discovery.ts";
 import { Drain } from "./drain/drain.ts";
-import { Doors } from "./listen/doors.ts";
+import { type InheritedSocket, Listeners } from "./listen/listeners.ts";
 import { listenOutbound, type OutboundAddress } from "./listen/outbound_listeners.ts";
 import type { LocalApp } from "./state/live_service.ts";
 import { localApps } from "./state/local_apps.ts";
@@ -27,7 +27,9 @@ import { abandonedPools, createProxyState, poolsOf, type ProxyState } from "./st
 export interface DataPlaneOptions {
   readonly net: Net;
   /** Opens its listeners. */
-  readonly listening: Pick<Net, "listen">;
+  readonly listening: Pick<Net, "listen" | "adopt">;
+  /** Taken where one of its listeners is to stand; the others are closed. */
+  readonly inherited?: readonly InheritedSocket[];
   readonly shard: Shard;
   readonly random: Random;
   readonly recorder: Recorder;
@@ -53,7 +55,7 @@ export class DataPlane {
   addresses: readonly OutboundAddress[] = [];
   /** The port that took effect; 0 before `open`. */
   inboundPort = 0;
-  readonly #doors: Doors;
+  readonly #listeners: Listeners;
   #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
   readonly #apps: ReadonlyMap<string, readonly LocalApp[]>;
@@ -78,7 +80,7 @@ export class DataPlane {
       log,
       state: null,
     };
-    this.#doors = new Doors(options.listening);
+    this.#listeners = new Listeners(options.listening, options.inherited);
     this.#apps = localApps(machine.services, node, this.#parts);
   }
 
@@ -99,11 +101,10 @@ export class DataPlane {
   /** Opens the listeners. Throws when a port is taken, naming its holder; nothing stays open then. */
   open(): void {
     const { machine, loopback, outboundFirstPort } = this.options;
-    const doors = this.#doors;
-    try {
-      this.inboundPort = openMeshDoor(this.#parts, doors, this.options.inbound).port;
+    this.#listeners.reconcile((net) => {
+      this.inboundPort = openMeshDoor(this.#parts, net, this.options.inbound).port;
       this.addresses = listenOutbound({
-        net: doors,
+        net,
         services: machine.services,
         host: loopback,
         firstPort: outboundFirstPort,
@@ -112,10 +113,7 @@ export class DataPlane {
           return (socket) => door.accept(socket);
         },
       });
-    } catch (error) {
-      doors.close();
-      throw error;
-    }
+    });
   }
 
   /** Puts a snapshot in force. What of it cannot be used is logged and refused where it would be; throws, and changes nothing, when it cannot be read at all. */
@@ -148,7 +146,7 @@ export class DataPlane {
   /** Lets what is open finish, ends the rest at the deadline; what comes meanwhile is taken too. */
   async close(deadlineMs: number): Promise<void> {
     const { open, discovery, shard } = this.#parts;
-    await new Drain({ open, shard, doors: this.#doors }).run(deadlineMs);
+    await new Drain({ open, shard, listeners: this.#listeners }).run(deadlineMs);
     discovery.close();
     open.destroy();
     if (this.state !== null) for (const pool of poolsOf(this.state)) pool.retire();

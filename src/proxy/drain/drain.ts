@@ -7,12 +7,12 @@ import type { Timer } from "../../../runtime/contract.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { Doors } from "../listen/doors.ts";
+import type { Listeners } from "../listen/listeners.ts";
 import type { OpenConnection, OpenConnections } from "./open_connections.ts";
 
 export interface DrainOptions {
   readonly open: OpenConnections;
-  readonly doors: Doors;
+  readonly listeners: Listeners;
   readonly shard: Shard;
 }
 
@@ -25,18 +25,18 @@ export class Drain {
 
   /** Until nothing is open any more, or the time is over. The listeners are closed then. */
   async run(deadlineMs: number): Promise<void> {
-    const { open, doors, shard } = this.options;
+    const { open, listeners, shard } = this.options;
     const untilMs = shard.clock.now() + deadlineMs;
     this.#look();
     for (;;) {
       await this.#gone(untilMs);
-      doors.close();
+      listeners.close();
       const closedMs = shard.clock.now();
       if (closedMs >= untilMs) break;
       await this.#pause(Math.min(limits.drainArriveMs, untilMs - closedMs));
       await this.#gone(Math.min(closedMs + limits.drainLateMs, untilMs));
       if (open.size === 0 || shard.clock.now() >= untilMs) break;
-      doors.reopen();
+      listeners.reopen();
     }
     this.#looking?.cancel();
   }
