@@ -22,6 +22,10 @@ switch (task) {
     await (await import("./binary.ts")).compileBinary({ verbose: false });
     process.exit(await (await import("../test/bench/main.ts")).runBench(args));
     break;
+  case "profile":
+    await (await import("./binary.ts")).compileBinary({ verbose: false });
+    process.exit(await (await import("../test/bench/profile.ts")).runProfile(args));
+    break;
   case "fuzz":
     process.exit(await (await import("../test/fuzz/main.ts")).runFuzz(args));
     break;
@@ -36,7 +40,7 @@ switch (task) {
     break;
   default:
     process.stderr.write(
-      `Unknown task "${task}": expected compile, demo, test, ok, format, bench, fuzz, sim, mutants or conformance\n`,
+      `Unknown task "${task}": expected compile, demo, test, ok, format, bench, profile, fuzz, sim, mutants or conformance\n`,
     );
     process.exit(2);
 }

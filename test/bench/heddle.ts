@@ -21,6 +21,8 @@ export interface HeddleContext {
   readonly wanted: readonly Work[];
   /** Default: what this repository compiled. */
   readonly binary?: string;
+  /** As startMesh takes it. */
+  readonly proxyEnv?: Readonly<Record<string, string>>;
   /** Of the mesh, as startMesh takes it: two at once need addresses of their own. */
   readonly addressFirst?: number;
 }
@@ -95,7 +97,7 @@ const acceptRuns = 5;
 
 /** The reason when it cannot. */
 export async function startHeddle(context: HeddleContext): Promise<StartedHeddle | string> {
-  const { binary = binaryPath, addressFirst = 0 } = context;
+  const { binary = binaryPath, addressFirst = 0, proxyEnv = {} } = context;
   if (!existsSync(binary)) return "npm run compile makes it";
   // What is measured without load needs a pair all the same.
   const wanted = new Set<Work>(context.wanted.length === 0 ? ["pair"] : context.wanted);
@@ -105,6 +107,7 @@ export async function startHeddle(context: HeddleContext): Promise<StartedHeddle
   const mesh = await startMesh({
     binary,
     addressFirst,
+    proxyEnv,
     documents: documentsOf(called),
     cores: { proxies: context.proxyCore, others: context.loadCore },
     machines: machinesOf(context, taken, called),

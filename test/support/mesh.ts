@@ -25,6 +25,8 @@ export interface MeshOptions {
   readonly leafTtl?: string;
   /** Flags of every `heddle proxy`. */
   readonly proxyFlags?: readonly string[];
+  /** What every `heddle proxy` has in its environment besides. */
+  readonly proxyEnv?: Readonly<Record<string, string>>;
   /** Default: what this repository compiled. */
   readonly binary?: string;
   /** Index of its first loopback address: a mesh has as many as it has machines, and one. Meshes of one process take different ones. */
@@ -215,12 +217,13 @@ class TestMachine implements Machine {
     readonly address: string,
   ) {
     this.state = `${mesh.folder}/${plan.name}`;
-    const { cores, proxyFlags = [] } = mesh.options;
+    const { cores, proxyFlags = [], proxyEnv = {} } = mesh.options;
     this.proxy = new MeshProcess({
       name: `proxy of ${plan.name}`,
       command: [mesh.binary, "proxy", "--state", this.state, ...proxyFlags],
       log: `${mesh.folder}/${plan.name}.log`,
       ready: () => isReady(address),
+      env: proxyEnv,
       ...coreOf(cores?.proxies),
     });
   }

@@ -10,6 +10,8 @@ export interface MeshProcessOptions {
   readonly log: string;
   readonly ready: () => Promise<boolean>;
   readonly core?: number;
+  /** Beside what every process of a mesh has in its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export class MeshProcess {
@@ -78,6 +80,7 @@ export class MeshProcess {
       HOME: "/nonexistent",
       NO_COLOR: "1",
       HEDDLE_FAULTS: "end",
+      ...this.options.env,
     };
     const program = startProgram({ name, command, log, env, ...(core === undefined ? {} : { core }) });
     this.#program = program;
