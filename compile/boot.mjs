@@ -69,7 +69,9 @@ function install() {
 }
 
 if (task === undefined)
-  fail("usage: node compile/boot.mjs <demo|test|ok|bench|profile|fuzz|sim|mutants|conformance|compile|format> [arguments]");
+  fail(
+    "usage: node compile/boot.mjs <demo|test|ok|bench|profile|fuzz|sim|mutants|conformance|compile|format> [arguments]",
+  );
 const problem = platformProblem();
 if (problem !== null)
   fail(`heddle needs Linux x64 with glibc: ${problem}. Run it on such a machine, a VM or a container.`);

@@ -124,6 +124,7 @@ export class Issuing {
     const known = [...new Set([seenAddress, joinedWith])].join(" and ");
     return {
       ok: false,
+      cause: "denied",
       detail: `the controller tries ${known} alone, where ${name} is known to be, not ${address}: join again with --address ${address}`,
     };
   }
