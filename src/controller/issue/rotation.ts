@@ -110,7 +110,8 @@ export class Rotation {
   async #notRenewed(): Promise<readonly string[]> {
     const { authority, machines, renewals } = this.options;
     if (authority.phase !== "switched") return [];
-    const last = await renewals();
+    // A registry that does not know the new root yet cannot tell: nobody counts as renewed then.
+    const last = await renewals().catch(() => new Map<string, number>());
     return machines().names.filter((name) => (last.get(name) ?? 0) <= authority.switchedMs);
   }
 }
