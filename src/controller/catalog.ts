@@ -7,11 +7,11 @@ import { issueText } from "../config/issue.ts";
 import { documentKey, loadDocuments } from "../config/load.ts";
 import type { Document } from "../model/document.ts";
 import type { Instance, Node } from "../model/service.ts";
-import type { PolicyRef } from "../model/snapshot.ts";
 import type { StoredOperator } from "./stored_operator.ts";
+import type { PolicyBinding, PolicyRef } from "../model/snapshot.ts";
 
 /** A bundle with what the controller must know of it. */
-export interface StoredPolicy extends PolicyRef {
+export interface StoredPolicy extends PolicyRef, Pick<PolicyBinding, "hooks"> {
   readonly text: string;
 }
 

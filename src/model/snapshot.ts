@@ -114,6 +114,8 @@ export interface PolicyBinding {
   readonly hash: string;
   readonly name: string;
   readonly options: Readonly<Record<string, unknown>>;
+  /** Points of an exchange at which it has something to decide: it is not asked at others. Absent: at all. */
+  readonly hooks?: readonly string[];
 }
 
 /** A policy bundle this snapshot needs, to be fetched by hash and verified. */

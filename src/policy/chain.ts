@@ -101,7 +101,6 @@ interface Written {
   readonly target: NormalTarget | null;
 }
 
-const hook = "onRequest";
 /** Of a path that is told. */
 const shownLength = 40;
 
@@ -130,6 +129,10 @@ class Evaluation {
     if (binding === undefined) {
       return this.done({ do: "next", edits: this.#edits, target: this.#target, records: this.#records });
     }
+    if (binding.hooks !== undefined && !binding.hooks.includes(this.call.hook)) {
+      this.#index++;
+      return this.ask();
+    }
     const { host, clock } = this.around;
     this.#askedMs = clock.now();
     host.evaluate(binding, this.call, (answer) => this.#take(binding, answer));
@@ -137,7 +140,7 @@ class Evaluation {
 
   #take(binding: PolicyBinding, answer: PolicyAnswer): void {
     if (!answer.ok) return this.#failed(binding, "unanswered", answer.reason);
-    const decision = checkDecision(answer.decision);
+    const decision = checkDecision(answer.decision, this.call.hook);
     switch (decision.do) {
       case "fail":
         return this.#tripped(binding, "throw", decision.reason);
@@ -224,6 +227,7 @@ class Evaluation {
     const { action, failure = null, said = "", reason = "" } = what;
     const us = Math.round((this.around.clock.now() - this.#askedMs) * 1000);
     const { name, hash } = binding;
+    const { hook } = this.call;
     this.#records.push({ name, hash, hook, action, failure, said, reason, us });
   }
 }

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { limits } from "../model/limits.ts";
 import type { BundleAnswer, PolicyScript } from "./bundle.ts";
+import { hooks } from "./hooks.ts";
 import { policyNameForm } from "./policy_meta.ts";
 import type { PolicySource } from "./policy_source.ts";
 import { frameKinds } from "./protocol.ts";
@@ -17,6 +18,7 @@ const metaSchema = v.strictObject({
   version: text(limits.policyVersionLengthMax),
   onError: v.picklist(["open", "closed"]),
   cpuMs: v.pipe(v.number(), v.minValue(1), v.maxValue(limits.policyCpuMaxMs)),
+  hooks: v.pipe(v.array(v.picklist(hooks)), v.maxLength(hooks.length)),
 });
 
 function scriptSchema(files: readonly string[]) {

@@ -4,6 +4,7 @@
  */
 import { limits } from "../model/limits.ts";
 import type { FieldEdits } from "../wire/fields.ts";
+import { decisions, type Hook } from "./hooks.ts";
 import { classes, targetBit, tokenBit, valueBit } from "../wire/h1/grammar.ts";
 import { carelessly, isOwnName, requestIdName } from "../wire/own_names.ts";
 import { fieldOverheadBytes } from "../wire/h2/field_line.ts";
@@ -57,18 +58,22 @@ class Refusal extends Error {}
 
 const none: FieldEdits = { remove: [], set: [], add: [] };
 
-/** Checks an answer of a policy. Never throws. */
-export function checkDecision(answer: unknown): CheckedDecision {
+/** Checks what a policy answered when this hook was asked. Never throws. */
+export function checkDecision(answer: unknown, hook: Hook): CheckedDecision {
   try {
-    return checked(recordOf(answer, "decision"));
+    return checked(recordOf(answer, "decision"), hook);
   } catch (error) {
     if (error instanceof Refusal) return { do: "invalid", reason: clamped(error.message) };
     throw error;
   }
 }
 
-function checked(answer: Readonly<Record<string, unknown>>): CheckedDecision {
-  switch (answer["do"]) {
+function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): CheckedDecision {
+  const may: readonly unknown[] = decisions[hook];
+  const decided = answer["do"];
+  if (decided !== "fail" && !may.includes(decided))
+    throw new Refusal(`it decided ${shown(decided)}, which is not one of ${may.join(", ")}`);
+  switch (decided) {
     case "next":
       return { do: "next", edits: editsOf(answer["headers"]), target: targetOf(answer["path"]) };
     case "route":
@@ -90,7 +95,7 @@ function checked(answer: Readonly<Record<string, unknown>>): CheckedDecision {
     case "fail":
       return { do: "fail", reason: clamped(textOf(answer["reason"], "reason")) };
     default:
-      throw new Refusal(`it decided ${shown(answer["do"])}, which is not one of next, route, respond`);
+      throw new Refusal(`it decided ${shown(decided)}, which nobody knows`);
   }
 }
 

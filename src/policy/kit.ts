@@ -11,6 +11,7 @@ const entry = "/heddle/entry.ts";
 const typescript: Readonly<Record<string, string>> = {
   "/heddle/sdk.ts": embed("src/policy/sdk.ts"),
   "/heddle/header_list.ts": embed("src/policy/header_list.ts"),
+  "/heddle/hooks.ts": embed("src/policy/hooks.ts"),
   "/heddle/query_list.ts": embed("src/policy/query_list.ts"),
   "/heddle/realm.ts": embed("src/policy/realm.ts"),
 };
@@ -23,11 +24,12 @@ const javascript: Readonly<Record<string, string>> = {
  * The script sets one global, `heddle`, for the worker to call. A policy that says other things of itself than were read from
  * its source does not load.
  */
-function entryFor(module: string, { name, version, onError }: PolicyMeta): string {
-  const read = JSON.stringify([name, version, onError]);
-  return `import { createRealm } from "./realm.ts";
+function entryFor(module: string, { name, version, onError, hooks }: PolicyMeta): string {
+  const read = JSON.stringify([name, version, onError, hooks]);
+  return `import { hooks } from "./hooks.ts";
+import { createRealm } from "./realm.ts";
 import policy from ${JSON.stringify(module)};
-const says = JSON.stringify([policy.name, policy.version, policy.onError]);
+const says = JSON.stringify([policy.name, policy.version, policy.onError, hooks.filter((hook) => policy[hook] !== undefined)]);
 if (says !== ${JSON.stringify(read)}) throw new Error("Its source reads " + ${JSON.stringify(read)} + ", it says " + says);
 globalThis.heddle = createRealm(policy);
 `;

@@ -1,9 +1,11 @@
 /** A request as policies are asked about it, and how it travels to their realm (`realm.ts` reads it). */
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { Fields } from "../wire/fields.ts";
+import { hooks, type Hook } from "./hooks.ts";
 
 /** What policies learn of a request. Read while `evaluate` runs and not kept. */
 export interface PolicyCall {
+  readonly hook: Hook;
   readonly method: string;
   /** Host and port that are meant, lower case. */
   readonly authority: string;
@@ -35,6 +37,8 @@ export function encodeCall(binding: number, call: PolicyCall): string {
     call.sourceId,
     serviceKey(call.service),
     flatten(call.fields),
+    // Last: the realm of a bundle that knows one hook only does not look for it.
+    hooks.indexOf(call.hook),
   ]);
 }
 

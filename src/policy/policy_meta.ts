@@ -5,6 +5,7 @@
 import type { Program } from "acorn";
 import { parseDuration } from "../base/duration.ts";
 import { limits } from "../model/limits.ts";
+import { hooks, type Hook } from "./hooks.ts";
 import { policyExport } from "./policy_export.ts";
 import type { Finding } from "./scope_check.ts";
 import { literalText, treeOf, treesIn, type Tree } from "./syntax_tree.ts";
@@ -14,6 +15,8 @@ export interface PolicyMeta {
   readonly version: string;
   readonly onError: "open" | "closed";
   readonly cpuMs: number;
+  /** Those that it has, in the order of all. */
+  readonly hooks: readonly Hook[];
 }
 
 export const policyNameForm = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
@@ -43,6 +46,7 @@ export function readMeta(program: Program): MetaAnswer | null {
     version: String(literals.get("version")?.value),
     onError: literals.get("onError")?.value === "closed" ? "closed" : "open",
     cpuMs: cpu === undefined ? limits.policyCpuMs : cpuOf(cpu.value),
+    hooks: hooks.filter((hook) => literals.has(hook)),
   };
   return { meta, problem: null };
 }

@@ -3,13 +3,14 @@
  * outside. It trusts nobody and nobody trusts it: the policy can reach all of this, so answers are checked again outside.
  */
 import { safeParse, getDotPath } from "valibot";
-import type { GenericSchema } from "valibot";
+import type { BaseIssue, GenericSchema } from "valibot";
 import { HeaderList } from "./header_list.ts";
+import { hooks, type Hook } from "./hooks.ts";
 import { QueryList } from "./query_list.ts";
 import type { Policy, PolicyContext, PolicyRequest } from "./sdk.ts";
 
-/** binding, request id, method, host, target, source, service, fields (name, value, …) */
-type Call = readonly [number, string, string, string, string, string, string, readonly string[]];
+/** binding, request id, method, host, target, source, service, fields (name, value, …), number of the hook (a proxy that knows one gives none) */
+type Call = readonly [number, string, string, string, string, string, string, readonly string[], number?];
 
 /** What the worker finds as `heddle` in the realm. Strings in, strings out. */
 export interface Realm {
@@ -119,6 +120,10 @@ function replaceClockAndChance(moment: Moment): void {
   Object.defineProperty(Math, "random", { value: () => moment.random() });
 }
 
+function shownIssue(issue: BaseIssue<unknown>): { readonly path: string; readonly message: string } {
+  return { path: getDotPath(issue) ?? "", message: issue.message };
+}
+
 export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>): Realm {
   const moment = new Moment();
   replaceClockAndChance(moment);
@@ -132,6 +137,10 @@ export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>
     return answer ?? failed(`call ${index} returned nothing`);
   };
 
+  const ask: Readonly<Record<Hook, (call: Call) => unknown>> = {
+    onRequest: (call) => policy.onRequest?.(requestOf(call), contextOf(call)),
+  };
+
   return {
     describe() {
       const { api, name, version, onError, limits } = policy;
@@ -140,12 +149,8 @@ export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>
     bind(binding, options) {
       try {
         const result = safeParse(policy.options, JSON.parse(options));
-        const issues = (result.issues ?? []).map((issue) => ({
-          path: getDotPath(issue) ?? "",
-          message: issue.message,
-        }));
         if (result.success) bindings.set(binding, result.output as never);
-        return JSON.stringify({ issues });
+        return JSON.stringify({ issues: (result.issues ?? []).map(shownIssue) });
       } catch (error) {
         return JSON.stringify({ issues: [{ path: "", message: places.reasonOf(error) }] });
       }
@@ -161,9 +166,10 @@ export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>
     run(index) {
       try {
         const call = calls[index];
-        if (call === undefined || policy.onRequest === undefined) return '{"do":"next"}';
+        const hook = call === undefined ? undefined : hooks[call[8] ?? 0];
+        if (call === undefined || hook === undefined || policy[hook] === undefined) return '{"do":"next"}';
         moment.begin(call[1]);
-        const decision: unknown = policy.onRequest(requestOf(call), contextOf(call));
+        const decision = ask[hook](call);
         if (!(decision instanceof Promise)) return finish(index, decision);
         decision.then(
           (value) => late.set(index, finish(index, value)),

@@ -65,6 +65,7 @@ export class Hosting {
     const binding = given ?? this.#bindings.get(name) ?? { hash: name, name, options: {} };
     if (given === undefined) this.#bindings.set(name, binding);
     const call = {
+      hook: "onRequest" as const,
       method: "GET",
       authority: "cart.mesh",
       target: "/",

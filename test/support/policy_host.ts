@@ -65,6 +65,7 @@ export function startTestHost(runtime: Runtime, binary: string): TestHost {
     ask(hash, method = "GET", options = noOptions) {
       const started = performance.now();
       const call = {
+        hook: "onRequest" as const,
         method,
         authority: "cart.mesh",
         target: "/",

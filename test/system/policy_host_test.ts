@@ -304,6 +304,7 @@ describe.skipIf(binaryMissing)("from source to verdict", () => {
     fields.own(line, 0, line.length);
     fields.add(0, 0, 7, 7, 11);
     const call = {
+      hook: "onRequest" as const,
       method: "GET",
       authority: "cart.mesh",
       target: "/",

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { kindNames, kinds } from "../../src/config/kinds.ts";
 import { appliedKinds } from "../../src/model/document.ts";
+import { decisions, hooks, type Hook } from "../../src/policy/hooks.ts";
 import { readSources } from "./sources.ts";
 
 const sources = readSources("src");
@@ -47,4 +48,20 @@ describe("a field of a service", () => {
       const copied = new RegExp(`\\b${field}: \\w+\\.${field}\\b(?! \\?\\?)`);
       expect(filesWith(copied).filter((path) => path !== "src/config/kinds/service.ts")).toEqual([]);
     });
+});
+
+describe("a hook of policies", () => {
+  for (const hook of hooks)
+    test(`is named by few: ${hook}`, () => {
+      const files = filesWith(new RegExp(`\\b${hook}\\b`));
+      expect(files.length).toBeLessThanOrEqual(6);
+      expect(files).toContain("src/policy/hooks.ts");
+      expect(files).toContain("src/policy/sdk.ts");
+      expect(files).toContain("src/policy/realm.ts");
+    });
+
+  test("has a number, and keeps it: bundles outlive the version that made them", () => {
+    expect(hooks.toSorted()).toEqual(Object.keys(decisions).toSorted() as Hook[]);
+    expect(hooks[0]).toBe("onRequest");
+  });
 });

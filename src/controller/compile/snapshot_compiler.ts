@@ -40,7 +40,7 @@ export interface CompileInput {
   readonly leadsTo: ReadonlyMap<string, readonly string[]>;
   readonly instances: readonly Instance[];
   /** By name. */
-  readonly policies: ReadonlyMap<string, PolicyRef>;
+  readonly policies: ReadonlyMap<string, PolicyRef & Pick<PolicyBinding, "hooks">>;
 }
 
 export interface CompileMachine {
@@ -155,7 +155,9 @@ export class SnapshotCompiler {
 
   /** A policy that is gone has no hash: what nobody can load is answered by the proxy as a policy that failed closed. */
   #binding(use: PolicyUse): PolicyBinding {
-    return { hash: this.input.policies.get(use.use)?.hash ?? "", name: use.use, options: use.with };
+    const { hash = "", hooks } = this.input.policies.get(use.use) ?? {};
+    const binding = { hash, name: use.use, options: use.with };
+    return hooks === undefined ? binding : { ...binding, hooks };
   }
 
   #policies(destinations: readonly Destination[]): PolicyRef[] {

@@ -37,7 +37,8 @@ export function askPolicies(parts: ProxyParts, question: Question, asking: Askin
   const fields = exchange.request.fields.copy();
   const { sourceId, requestId } = record;
   const { service } = called.destination;
-  const call = { method, authority, target, fields, sourceId, service, requestId };
+  const hook = "onRequest" as const;
+  const call = { hook, method, authority, target, fields, sourceId, service, requestId };
   const tell = (verdict: PolicyVerdict): void => {
     exchange.watch(asking);
     if (exchange.finished) asking.over(leftWhileDeciding);

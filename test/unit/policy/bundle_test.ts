@@ -41,7 +41,13 @@ describe("a bundle", () => {
   test("is the same text every time", async () => {
     const [first, second] = [scriptOf(await bundle(sound)), scriptOf(await bundle(sound))];
     expect(second).toEqual(first);
-    expect(first.meta).toEqual({ name: "sound", version: "1.0.0", onError: "closed", cpuMs: 5 });
+    expect(first.meta).toEqual({
+      name: "sound",
+      version: "1.0.0",
+      onError: "closed",
+      cpuMs: 5,
+      hooks: ["onRequest"],
+    });
   });
 
   test("takes the policy's own files along", async () => {
@@ -187,7 +193,7 @@ describe("a definition", () => {
     const text = sound.replace("export default definePolicy", "let policy = definePolicy");
     const other = `policy = definePolicy({ ...policy, name: "other" });\nexport default policy;\n`;
     const script = scriptOf(await bundle(text + other));
-    expect(() => runInNewContext(script.text)).toThrow('["other","1.0.0","closed"]');
+    expect(() => runInNewContext(script.text)).toThrow('["other","1.0.0","closed",["onRequest"]]');
     expect(() =>
       runInNewContext(scriptOf({ scripts: [script], issues: [] }).text.replace('"other"', '"sound"')),
     ).not.toThrow();

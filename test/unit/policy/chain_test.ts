@@ -2,12 +2,13 @@
 import { describe, expect, test } from "bun:test";
 import type { PolicyBinding, PolicyRef } from "../../../src/model/snapshot.ts";
 import { createPolicyChain, type PolicyVerdict, type Reach } from "../../../src/policy/chain.ts";
-import type { PolicyAnswer } from "../../../src/policy/policy_call.ts";
+import type { PolicyAnswer, PolicyCall } from "../../../src/policy/policy_call.ts";
 import { HeadFields } from "../../../src/wire/head_fields.ts";
 import { readTarget } from "../../../src/wire/target.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
 
-const call = {
+const call: PolicyCall = {
+  hook: "onRequest",
   method: "GET",
   authority: "cart.mesh",
   target: "/",
@@ -70,6 +71,14 @@ test("without policies the verdict comes at once", () => {
     target: null,
     records: [],
   });
+});
+
+test("one that has nothing to decide at this hook is not asked, even where it is not known", () => {
+  const host = { refOf: () => null, evaluate: () => expect.unreachable(), trip: () => expect.unreachable() };
+  const bindings = [{ hash: "a", name: "a", options: {}, hooks: [] }];
+  const verdicts: PolicyVerdict[] = [];
+  createPolicyChain(host, runtime.clock).evaluate(bindings, call, (given) => verdicts.push(given), reach);
+  expect(verdicts).toMatchObject([{ do: "next", records: [] }]);
 });
 
 test("each is asked in order and all edits are taken", () => {

@@ -2,7 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { limits } from "../../../src/model/limits.ts";
-import { checkDecision, mergeEdits } from "../../../src/policy/decision.ts";
+import { checkDecision, mergeEdits, type CheckedDecision } from "../../../src/policy/decision.ts";
+
+/** As when a request is decided about. */
+function decide(answer: unknown): CheckedDecision {
+  return checkDecision(answer, "onRequest");
+}
 
 const none = { remove: [], set: [], add: [] };
 
@@ -13,16 +18,16 @@ describe("a decision that is in order", () => {
       headers: { set: { "X-A": "1" }, add: { "x-b": "2" }, remove: ["X-C"] },
       path: "/y?z=1",
     };
-    expect(checkDecision(answer)).toEqual({
+    expect(decide(answer)).toEqual({
       do: "next",
       edits: { set: ["x-a", "1"], add: ["x-b", "2"], remove: ["x-c"] },
       target: { target: "/y?z=1", path: "/y" },
     });
-    expect(checkDecision({ do: "next" })).toEqual({ do: "next", edits: none, target: null });
+    expect(decide({ do: "next" })).toEqual({ do: "next", edits: none, target: null });
   });
 
   test("to route", () => {
-    expect(checkDecision({ do: "route", service: "inference.other", subset: "v2" })).toEqual({
+    expect(decide({ do: "route", service: "inference.other", subset: "v2" })).toEqual({
       do: "route",
       service: "inference.other",
       subset: "v2",
@@ -39,7 +44,7 @@ describe("a decision that is in order", () => {
       body: "wait",
       headers: { "Retry-After": "1" },
     };
-    expect(checkDecision(answer)).toEqual({
+    expect(decide(answer)).toEqual({
       do: "respond",
       status: 429,
       headers: { ...none, set: ["retry-after", "1"] },
@@ -76,7 +81,7 @@ describe("a decision is refused", () => {
     },
   };
   for (const [name, answer] of Object.entries(wrong)) {
-    test(name, () => expect(checkDecision(answer).do).toBe("invalid"));
+    test(name, () => expect(decide(answer).do).toBe("invalid"));
   }
 
   test("with a path that a client would be refused for", () => {
@@ -94,8 +99,8 @@ describe("a decision is refused", () => {
     ];
     for (const path of hidden) {
       const invalid = { do: "invalid" as const, reason: `"${path}" is no path to forward` };
-      expect(checkDecision({ do: "next", path })).toEqual(invalid);
-      expect(checkDecision({ do: "route", service: "a", path })).toEqual(invalid);
+      expect(decide({ do: "next", path })).toEqual(invalid);
+      expect(decide({ do: "route", service: "a", path })).toEqual(invalid);
     }
   });
 
@@ -124,20 +129,11 @@ describe("a decision is refused", () => {
       "proxy_authorization",
       "http2_settings",
     ]) {
-      expect([name, checkDecision({ do: "next", headers: { set: { [name]: "1" } } }).do]).toEqual([
-        name,
-        "invalid",
-      ]);
-      expect([name, checkDecision({ do: "next", headers: { add: { [name]: "1" } } }).do]).toEqual([
-        name,
-        "invalid",
-      ]);
-      expect([name, checkDecision({ do: "next", headers: { remove: [name] } }).do]).toEqual([
-        name,
-        "invalid",
-      ]);
+      expect([name, decide({ do: "next", headers: { set: { [name]: "1" } } }).do]).toEqual([name, "invalid"]);
+      expect([name, decide({ do: "next", headers: { add: { [name]: "1" } } }).do]).toEqual([name, "invalid"]);
+      expect([name, decide({ do: "next", headers: { remove: [name] } }).do]).toEqual([name, "invalid"]);
       const answer = { do: "respond", status: 200, reason: "x", headers: { [name]: "1" } };
-      expect([name, checkDecision(answer).do]).toEqual([name, "invalid"]);
+      expect([name, decide(answer).do]).toEqual([name, "invalid"]);
     }
   });
 
@@ -147,16 +143,16 @@ describe("a decision is refused", () => {
     const fits = fields(3, limits.policyFieldLengthMax);
     const much = fields(5, limits.policyFieldLengthMax);
     for (const answer of [{ do: "next" }, { do: "route", service: "beta" }]) {
-      expect(checkDecision({ ...answer, headers: { set: fits } }).do).toBe(answer.do as never);
+      expect(decide({ ...answer, headers: { set: fits } }).do).toBe(answer.do as never);
       for (const headers of [{ set: much }, { add: much }, { set: fits, add: fields(90, 200) }])
-        expect(checkDecision({ ...answer, headers })).toMatchObject({
+        expect(decide({ ...answer, headers })).toMatchObject({
           do: "invalid",
           reason: expect.stringContaining("header fields"),
         });
     }
     const respond = { do: "respond", status: 200, reason: "" };
-    expect(checkDecision({ ...respond, headers: fits }).do).toBe("respond");
-    expect(checkDecision({ ...respond, headers: much }).do).toBe("invalid");
+    expect(decide({ ...respond, headers: fits }).do).toBe("respond");
+    expect(decide({ ...respond, headers: much }).do).toBe("invalid");
   });
 
   test("with a reason of bounded length, whatever it is about", () => {
@@ -165,21 +161,21 @@ describe("a decision is refused", () => {
       { do: "next", headers: { set: { [long]: "\n" } } },
       { do: "fail", reason: long },
     ]) {
-      const checked = checkDecision(answer);
+      const checked = decide(answer);
       expect("reason" in checked && checked.reason.length).toBe(limits.policyReasonLengthMax);
     }
-    expect(checkDecision({ do: "next", headers: { remove: Array(101).fill("a") } }).do).toBe("invalid");
+    expect(decide({ do: "next", headers: { remove: Array(101).fill("a") } }).do).toBe("invalid");
   });
 
   test("also with a status that cannot be made a text", () => {
-    expect(() => checkDecision({ do: "respond", status: { toString: {} } })).not.toThrow();
+    expect(() => decide({ do: "respond", status: { toString: {} } })).not.toThrow();
   });
 
   test("or taken, but nothing that JSON can say makes the check throw", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom("next", "route", "respond", "fail"), (value, kind) => {
-        checkDecision(value);
-        checkDecision({
+        decide(value);
+        decide({
           do: kind,
           headers: value,
           service: value,
@@ -187,7 +183,7 @@ describe("a decision is refused", () => {
           path: value,
           reason: value,
         });
-        checkDecision({ do: kind, headers: { set: value, add: value, remove: value } });
+        decide({ do: kind, headers: { set: value, add: value, remove: value } });
       }),
     );
   });
@@ -195,7 +191,7 @@ describe("a decision is refused", () => {
 
 test("a path is normalised as a client's is, query apart", () => {
   const pathOf = (path: string): unknown => {
-    const checked = checkDecision({ do: "next", path });
+    const checked = decide({ do: "next", path });
     return checked.do === "next" && checked.target;
   };
   expect(pathOf("/public/../admin/x?a=/../b")).toEqual({ target: "/admin/x?a=/../b", path: "/admin/x" });
