@@ -1,8 +1,7 @@
 /** The first machine of a mesh: an authority, settings, and the credentials of everything that runs here. */
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
-import { keepRecord, noCertificates, withIssued } from "../controller/issue/certificate_record.ts";
-import { putNode } from "../controller/issue/nodes.ts";
+import { firstContents, type FirstMachine } from "../controller/first_contents.ts";
 import { Authority, createAuthority, type Issued } from "../identity/authority.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { generateKey } from "../identity/keys.ts";
@@ -10,7 +9,7 @@ import { isTrustDomain } from "../identity/spiffe_id.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey, type Node } from "../model/service.ts";
+import { serviceKey } from "../model/service.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import { issueModeCredentials, readAuthority, writeAuthority } from "./authority_file.ts";
 import { readMachine } from "./machine_document.ts";
@@ -139,11 +138,6 @@ function settingsOf(
   };
 }
 
-interface Enrolled {
-  readonly node: Node;
-  readonly issued: readonly Issued[];
-}
-
 /** This machine joins itself: the authority is right here. */
 async function enrollSelf(
   runtime: Runtime,
@@ -151,7 +145,7 @@ async function enrollSelf(
   authority: Authority,
   settings: Settings,
   machine: MachineDocument,
-): Promise<Enrolled> {
+): Promise<FirstMachine> {
   const { files, clock } = runtime;
   const store = new CredentialStore(files, folder.credentials);
   const key = await nodeKey(files, folder);
@@ -178,14 +172,9 @@ async function enrollSelf(
   };
 }
 
-/** The registry begins with this machine in it. */
-async function fillRegistry(
-  runtime: Runtime,
-  folder: StateFolder,
-  { node, issued }: Enrolled,
-): Promise<void> {
+/** The registry does not run yet: its store is filled in place. */
+async function fillRegistry(runtime: Runtime, folder: StateFolder, machine: FirstMachine): Promise<void> {
   const store = new SqliteStore(runtime.databases, folder.registryStore, runtime.clock);
-  const record = withIssued(noCertificates, issued, runtime.clock.wallMs());
-  await store.commit([], [putNode(node), keepRecord(node.name, record)]);
+  await store.commit([], firstContents(machine, runtime.clock.wallMs()));
   store.close();
 }

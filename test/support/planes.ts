@@ -5,9 +5,11 @@
 import { createRuntime } from "../../runtime/bun/runtime.ts";
 import type { Clock, Net, TlsCredential } from "../../runtime/contract.ts";
 import { Shard } from "../../src/http/shard.ts";
+import { expandService } from "../../src/config/kinds/service.ts";
 import type { Upstream } from "../../src/model/document.ts";
 import { serviceId } from "../../src/model/identity.ts";
-import type { EscapedSlashes, Protocol, ServiceName, Transport } from "../../src/model/service.ts";
+import type { ServiceName } from "../../src/model/service.ts";
+import { calleeTraits, callerTraits, type ServiceTraits } from "../../src/model/service_traits.ts";
 import type {
   Access,
   CompiledRoute,
@@ -123,19 +125,11 @@ export interface TestMachine {
   port(service: string, upstream?: string): number;
 }
 
-export interface DestinationPlan {
-  readonly protocol?: Protocol;
-  readonly balance?: Destination["balance"];
+export interface DestinationPlan extends Partial<ServiceTraits> {
   readonly routes?: readonly CompiledRoute[];
   readonly policies?: Destination["policies"];
-  readonly subsets?: Destination["subsets"];
   readonly access?: Access;
-  readonly stream?: boolean;
-  readonly escapedSlashes?: EscapedSlashes;
-  readonly upgrades?: readonly string[];
-  readonly interim?: "forward";
   readonly serverFirst?: boolean;
-  readonly transport?: Transport;
   readonly tlsRoutes?: Destination["tlsRoutes"];
   /** Labels of its instance on a machine, by the machine's name. */
   readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -298,16 +292,9 @@ export class Planes {
     return {
       service: named(service),
       spiffeId: idOf(service),
-      protocol: plan.protocol ?? "http",
-      balance: plan.balance ?? "round-robin",
-      stream: plan.stream ?? false,
-      escapedSlashes: plan.escapedSlashes ?? "keep",
-      upgrades: plan.upgrades ?? [],
-      ...(plan.interim === undefined ? {} : { interim: plan.interim }),
+      ...callerTraits({ ...usualTraits, ...plan }),
       serverFirst: plan.serverFirst ?? false,
-      transport: plan.transport ?? "shared",
       tlsRoutes: plan.tlsRoutes ?? [],
-      subsets: plan.subsets ?? {},
       endpoints,
       routes: plan.routes ?? [],
       policies: plan.policies ?? [],
@@ -319,15 +306,17 @@ export class Planes {
   }
 }
 
+/** As of a service whose document says no more than it must. */
+const usualTraits: ServiceTraits = expandService({
+  ...{ kind: "Service", name: "usual", port: 80 },
+  ...{ protocol: "http", balance: "round-robin" },
+});
+
 function localOf(service: string, plan: DestinationPlan | undefined): LocalService {
   return {
     service: named(service),
     spiffeId: idOf(service),
-    protocol: plan?.protocol ?? "http",
-    health: null,
-    stream: plan?.stream ?? false,
-    escapedSlashes: plan?.escapedSlashes ?? "keep",
-    upgrades: plan?.upgrades ?? [],
+    ...calleeTraits({ ...usualTraits, ...plan }),
     access: plan?.access ?? openAccess,
   };
 }
