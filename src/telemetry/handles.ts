@@ -1,6 +1,6 @@
 /**
- * Handles of metrics by three words, found without building a string. The words may come from far: what is kept is bounded, and
- * once it is full all of it is forgotten, since a handle can always be resolved anew.
+ * Handles by three words, found without building a string; `metrics.ts` keeps some for each family. The words may come from far:
+ * what is kept is bounded, and once it is full all of it is forgotten, since a handle can always be resolved anew.
  */
 import { limits } from "../model/limits.ts";
 
@@ -16,12 +16,14 @@ export class Handles<Value> {
     return this.#all.get(first)?.get(second)?.get(third);
   }
 
+  forget(): void {
+    this.#all = new Map();
+    this.#size = 0;
+  }
+
   /** Keeps a handle that was not found. */
   keep(first: string, second: string, third: string, value: Value): Value {
-    if (this.#size >= limits.metricHandlesMax) {
-      this.#all = new Map();
-      this.#size = 0;
-    }
+    if (this.#size >= limits.metricHandlesMax) this.forget();
     inner(inner(this.#all, first), second).set(third, value);
     this.#size++;
     return value;

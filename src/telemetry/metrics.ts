@@ -1,7 +1,11 @@
 /**
  * Counters, gauges and histograms. A family is declared once with its label names; a handle is resolved once per label
- * combination and then costs an addition. Bounded: beyond `seriesPerMetricMax` combinations all share the label `other`.
+ * combination and then costs an addition. Whatever the labels are, what is kept is bounded here: beyond `seriesPerMetricMax`
+ * combinations all share the label `other`, and no more than `metricHandlesMax` handles of a family are found without its labels
+ * being written. Sets of metrics are summed by `merged`.
  */
+import { assert } from "../base/assert.ts";
+import { Handles } from "./handles.ts";
 import { limits } from "../model/limits.ts";
 
 export interface Counter {
@@ -44,6 +48,12 @@ class HistogramSeries implements Histogram {
     this.counts = new Float64Array(bounds.length);
   }
 
+  addAll(other: HistogramSeries): void {
+    this.sum += other.sum;
+    this.count += other.count;
+    other.counts.forEach((count, at) => (this.counts[at] = (this.counts[at] as number) + count));
+  }
+
   observe(value: number): void {
     this.sum += value;
     this.count += 1;
@@ -64,10 +74,18 @@ interface Family {
   readonly labelNames: readonly string[];
   readonly bounds: readonly number[];
   readonly series: Map<string, Series | HistogramSeries>;
+  /** Of a family with at most three labels. */
+  readonly handles: Handles<Series | HistogramSeries>;
 }
+
+/** A handle is found by so many label values at most; more are for handles that their user keeps, as `bundle` does. */
+const foundByMax = 3;
 
 /** Resolves a handle for one combination of label values, in the order of the family's label names. */
 export type Resolve<Handle> = (...labelValues: readonly string[]) => Handle;
+
+/** Finds what was made for three words, or makes it. */
+export type Bundle<Value> = (first: string, second: string, third: string) => Value;
 
 /** Duration buckets in seconds: OTel's HTTP list, with finer steps for calls inside a mesh. */
 const durationBuckets: readonly number[] = [
@@ -80,25 +98,11 @@ export class Metrics {
   readonly #collectors: (() => void)[] = [];
 
   counter(name: string, help: string, labelNames: readonly string[] = []): Resolve<Counter> {
-    return this.#declare({
-      name,
-      help,
-      kind: "counter",
-      labelNames,
-      bounds: [],
-      series: new Map(),
-    }) as Resolve<Series>;
+    return this.#declare("counter", name, help, labelNames, []) as Resolve<Series>;
   }
 
   gauge(name: string, help: string, labelNames: readonly string[] = []): Resolve<Gauge> {
-    return this.#declare({
-      name,
-      help,
-      kind: "gauge",
-      labelNames,
-      bounds: [],
-      series: new Map(),
-    }) as Resolve<Series>;
+    return this.#declare("gauge", name, help, labelNames, []) as Resolve<Series>;
   }
 
   histogram(
@@ -107,8 +111,17 @@ export class Metrics {
     labelNames: readonly string[] = [],
     bounds: readonly number[] = durationBuckets,
   ): Resolve<Histogram> {
-    const family: Family = { name, help, kind: "histogram", labelNames, bounds, series: new Map() };
-    return this.#declare(family) as Resolve<HistogramSeries>;
+    return this.#declare("histogram", name, help, labelNames, bounds) as Resolve<HistogramSeries>;
+  }
+
+  /**
+   * Handles of several families that are used together, or one of a family with many labels, found by three words of which they
+   * are made. They are made anew when there were more than `metricHandlesMax`.
+   */
+  bundle<Value>(make: (first: string, second: string, third: string) => Value): Bundle<Value> {
+    const handles = new Handles<Value>();
+    return (first, second, third) =>
+      handles.find(first, second, third) ?? handles.keep(first, second, third, make(first, second, third));
   }
 
   /** Called before each exposition, to set gauges that are read rather than counted. */
@@ -118,13 +131,44 @@ export class Metrics {
 
   /** Drops all series of a family: for gauges that are read whole when somebody looks, so what is gone is not shown. */
   clear(name: string): void {
-    this.#families.get(name)?.series.clear();
+    const family = this.#families.get(name);
+    family?.series.clear();
+    family?.handles.forget();
   }
 
-  #declare(family: Family): Resolve<Series | HistogramSeries> {
-    const known = this.#families.get(family.name) ?? family;
-    this.#families.set(family.name, known);
-    return (...values) => resolve(known, values);
+  #declare(
+    kind: Kind,
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    bounds: readonly number[],
+  ): Resolve<Series | HistogramSeries> {
+    const family = this.#families.get(name) ?? this.#add({ name, help, kind, labelNames, bounds });
+    if (labelNames.length > foundByMax) return (...values) => resolve(family, values);
+    const { handles } = family;
+    return (first = "", second = "", third = "") =>
+      handles.find(first, second, third) ??
+      handles.keep(first, second, third, resolve(family, [first, second, third]));
+  }
+
+  #add(declared: Omit<Family, "series" | "handles">): Family {
+    const family: Family = { ...declared, series: new Map(), handles: new Handles() };
+    this.#families.set(family.name, family);
+    return family;
+  }
+
+  /**
+   * The sum of several sets, such as those of the shards of one mode: counters, histograms and gauges alike. A gauge that says the
+   * same in each of them (a certificate's end) belongs into one set alone.
+   */
+  static merged(sets: readonly Metrics[]): Metrics {
+    const whole = new Metrics();
+    for (const set of sets) {
+      for (const collector of set.#collectors) collector();
+      for (const family of set.#families.values())
+        addFamily(whole.#families.get(family.name) ?? whole.#add(family), family);
+    }
+    return whole;
   }
 
   /** Prometheus text format 0.0.4. */
@@ -140,15 +184,29 @@ export class Metrics {
   }
 }
 
+/** Adds what one family counted to another of its name. */
+function addFamily(whole: Family, part: Family): void {
+  const shape = ({ kind, labelNames, bounds }: Family): string => JSON.stringify([kind, labelNames, bounds]);
+  assert(shape(whole) === shape(part), `${part.name} is not the same metric everywhere`);
+  for (const series of part.series.values()) {
+    const sum = seriesOf(whole, series.labels);
+    if (series instanceof Series) (sum as Series).add(series.value);
+    else (sum as HistogramSeries).addAll(series);
+  }
+}
+
 function resolve(family: Family, values: readonly string[]): Series | HistogramSeries {
-  const labels = labelText(family.labelNames, values);
+  return seriesOf(family, labelText(family.labelNames, values));
+}
+
+function seriesOf(family: Family, labels: string): Series | HistogramSeries {
   const known = family.series.get(labels);
   if (known !== undefined) return known;
   const full = family.series.size >= limits.seriesPerMetricMax;
   const used = full
     ? labelText(
         family.labelNames,
-        values.map(() => "other"),
+        family.labelNames.map(() => "other"),
       )
     : labels;
   const shared = family.series.get(used);

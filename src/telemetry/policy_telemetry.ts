@@ -1,6 +1,5 @@
 /** Metrics of policies, from what each evaluation left in its exchange's record. Handles are resolved once per policy version, hook and service. */
-import { Handles } from "./handles.ts";
-import type { Counter, Histogram, Metrics, Resolve } from "./metrics.ts";
+import type { Bundle, Counter, Histogram, Metrics, Resolve } from "./metrics.ts";
 import type { PolicyAction, PolicyFailure, PolicyRecord } from "./record.ts";
 
 /** Seconds: a call that is batched with others takes microseconds, one alone some ten of them. */
@@ -11,7 +10,7 @@ const policyBuckets: readonly number[] = [
 const versionLength = 12;
 
 interface PolicyHandles {
-  readonly duration: Histogram;
+  duration: Histogram | null;
   readonly decisions: Partial<Record<PolicyAction, Counter>>;
   readonly errors: Partial<Record<PolicyFailure, Counter>>;
 }
@@ -21,7 +20,7 @@ export class PolicyTelemetry {
   readonly #decisions: Resolve<Counter>;
   readonly #errors: Resolve<Counter>;
   /** By hash, hook and service. */
-  readonly #handles = new Handles<PolicyHandles>();
+  readonly #handles: Bundle<PolicyHandles>;
 
   constructor(metrics: Metrics) {
     const labels = ["policy", "version", "hook", "service"];
@@ -39,23 +38,18 @@ export class PolicyTelemetry {
       ...labels,
       "kind",
     ]);
+    this.#handles = metrics.bundle(() => ({ duration: null, decisions: {}, errors: {} }));
   }
 
   finish(policy: PolicyRecord, service: string): void {
     const { name, hash, hook, action, failure } = policy;
-    const handles = this.#handlesOf(policy, service);
     const version = hash.slice(0, versionLength);
-    handles.duration.observe(policy.us / 1e6);
+    // By its hash: all that has the same one has the same name.
+    const handles = this.#handles(hash, hook, service);
     const { decisions, errors } = handles;
+    (handles.duration ??= this.#duration(name, version, hook, service)).observe(policy.us / 1e6);
     (decisions[action] ??= this.#decisions(name, version, hook, service, action)).add(1);
     if (failure !== null) (errors[failure] ??= this.#errors(name, version, hook, service, failure)).add(1);
-  }
-
-  #handlesOf({ name, hash, hook }: PolicyRecord, service: string): PolicyHandles {
-    const known = this.#handles.find(hash, hook, service);
-    if (known !== undefined) return known;
-    const duration = this.#duration(name, hash.slice(0, versionLength), hook, service);
-    return this.#handles.keep(hash, hook, service, { duration, decisions: {}, errors: {} });
   }
 }
 

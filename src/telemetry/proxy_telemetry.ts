@@ -3,9 +3,8 @@
  */
 import { grpcCode } from "../model/grpc_code.ts";
 import type { AccessLog } from "./access_log.ts";
-import { Handles } from "./handles.ts";
 import { limitTrips } from "./limit_trips.ts";
-import type { Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
+import type { Bundle, Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
 import { PolicyTelemetry } from "./policy_telemetry.ts";
 import type { AccessVerdict, ExchangeRecord, Recorder } from "./record.ts";
 import { statusLabel } from "./status_label.ts";
@@ -40,17 +39,13 @@ export class ProxyTelemetry implements Recorder {
   readonly #tcpOpen: Resolve<Gauge>;
   readonly #tcpClosed: Resolve<Counter>;
   readonly #attempts: Resolve<Counter>;
-  /** By service, cause and result. */
-  readonly #attemptHandles = new Handles<Counter>();
   readonly #access: Resolve<Counter>;
-  /** By service, rule and verdict. */
-  readonly #accessHandles = new Handles<Counter>();
   readonly #policies: PolicyTelemetry;
   readonly limitTripped: (limit: string, listener: string) => void;
   readonly #detected: Resolve<Counter>;
   /** What is under way now. */
   readonly underWay = new UnderWay();
-  readonly #handles = { inbound: new Edges(), outbound: new Edges() };
+  readonly #edges: Readonly<Record<ExchangeRecord["direction"], Edges>>;
 
   constructor(
     metrics: Metrics,
@@ -111,13 +106,16 @@ export class ProxyTelemetry implements Recorder {
       for (const { kind, direction, service, source } of this.underWay)
         if (kind === "http") open(direction, service, source).add(1);
     });
+    const edgesOf = (direction: string): Edges =>
+      new Edges(metrics.bundle((service, source, route) => this.#resolve(direction, service, source, route)));
+    this.#edges = { inbound: edgesOf("inbound"), outbound: edgesOf("outbound") };
   }
 
   finish(record: ExchangeRecord, endedMs: number): void {
     const seconds = (endedMs - record.startedMs) / 1000;
     if (record.kind === "http") this.#finishHttp(record, seconds);
     else this.#finishTcp(record);
-    if (record.access !== null) this.#accessCounter(record.service, record.access).add(1);
+    if (record.access !== null) this.#countAccess(record.service, record.access);
     for (const policy of record.policies) this.#policies.finish(policy, record.service);
     this.accessLog.record(record, endedMs - record.startedMs);
     this.underWay.remove(record);
@@ -136,14 +134,11 @@ export class ProxyTelemetry implements Recorder {
   }
 
   attempt(service: string, cause: string, result: string): void {
-    const counter =
-      this.#attemptHandles.find(service, cause, result) ??
-      this.#attemptHandles.keep(service, cause, result, this.#attempts(service, cause, result));
-    counter.add(1);
+    this.#attempts(service, cause, result).add(1);
   }
 
   #finishHttp(record: ExchangeRecord, seconds: number): void {
-    const handles = this.#handlesOf(record);
+    const handles = this.#edges[record.direction].of(record);
     const flag = record.outcome === null ? "" : record.outcome.flag;
     // Whoever fills records may forget to look: no label and no key is what an app wrote.
     const grpc = record.grpc === "" ? noGrpc : grpcCode(record.grpc);
@@ -158,11 +153,8 @@ export class ProxyTelemetry implements Recorder {
     handles.bytesOut.add(record.bytesOut);
   }
 
-  #accessCounter(service: string, { rule, verdict }: AccessVerdict): Counter {
-    return (
-      this.#accessHandles.find(service, rule, verdict) ??
-      this.#accessHandles.keep(service, rule, verdict, this.#access(service, verdict, rule))
-    );
+  #countAccess(service: string, { rule, verdict }: AccessVerdict): void {
+    this.#access(service, verdict, rule).add(1);
   }
 
   #finishTcp(record: ExchangeRecord): void {
@@ -189,12 +181,7 @@ export class ProxyTelemetry implements Recorder {
     return this.#requests(direction, service, source, route, statusLabel(status), grpc, flag, String(tls));
   }
 
-  #handlesOf(record: ExchangeRecord): EdgeHandles {
-    const edges = this.#handles[record.direction];
-    return edges.find(record) ?? edges.keep(record, this.#resolve(record));
-  }
-
-  #resolve({ direction, service, source, route }: ExchangeRecord): EdgeHandles {
+  #resolve(direction: string, service: string, source: string, route: string): EdgeHandles {
     return {
       plain: [],
       grpc: [],
@@ -209,29 +196,22 @@ export class ProxyTelemetry implements Recorder {
 
 /** Handles by service, source and route; the ones used last are found at once. */
 class Edges {
-  readonly #all = new Handles<EdgeHandles>();
   #service = "";
   #source = "";
   #route = "";
   #last: EdgeHandles | null = null;
 
-  find(record: ExchangeRecord): EdgeHandles | null {
-    const { service, source, route } = record;
-    if (service === this.#service && source === this.#source && route === this.#route) return this.#last;
-    const found = this.#all.find(service, source, route);
-    return found === undefined ? null : this.#remember(record, found);
-  }
+  constructor(private readonly all: Bundle<EdgeHandles>) {}
 
-  keep(record: ExchangeRecord, handles: EdgeHandles): EdgeHandles {
-    const { service, source, route } = record;
-    return this.#remember(record, this.#all.keep(service, source, route, handles));
-  }
-
-  #remember({ service, source, route }: ExchangeRecord, handles: EdgeHandles): EdgeHandles {
+  of({ service, source, route }: ExchangeRecord): EdgeHandles {
+    const last = this.#last;
+    if (last !== null && service === this.#service && source === this.#source && route === this.#route)
+      return last;
+    const found = this.all(service, source, route);
     this.#service = service;
     this.#source = source;
     this.#route = route;
-    this.#last = handles;
-    return handles;
+    this.#last = found;
+    return found;
   }
 }

@@ -39,6 +39,81 @@ test("beyond the limit of series all further label values share the series `othe
   expect(text.split("\n").length).toBeLessThan(limits.seriesPerMetricMax + 10);
 });
 
+describe("a handle of a metric", () => {
+  test("is found again without its labels being written, and is another one for other labels", () => {
+    const hits = new Metrics().counter("hits_total", "Hits.", ["a", "b"]);
+    expect(hits("1", "2")).toBe(hits("1", "2"));
+    expect(hits("1", "2")).not.toBe(hits("12", ""));
+    expect(hits("1")).toBe(hits("1", ""));
+  });
+
+  test("is forgotten with its family's series, so that what is counted later is shown", () => {
+    const metrics = new Metrics();
+    const open = metrics.gauge("open", "Open.", ["a"]);
+    open("1").set(1);
+    metrics.clear("open");
+    open("1").set(2);
+    expect(metrics.expose()).toContain('open{a="1"} 2');
+  });
+
+  test("of many labels, or of several metrics, is kept by three words, so many of them", () => {
+    const made: string[] = [];
+    const bundle = new Metrics().bundle((a, b, c) => {
+      made.push(a + b + c);
+      return { of: a + b + c };
+    });
+    expect(bundle("1", "2", "3")).toBe(bundle("1", "2", "3"));
+    expect(made).toEqual(["123"]);
+    for (let at = 0; at < limits.metricHandlesMax; at++) bundle("x", String(at), "");
+    bundle("1", "2", "3");
+    expect(made.filter((each) => each === "123").length).toBe(2);
+  });
+});
+
+describe("of two sets of metrics", () => {
+  function shard(hits: Readonly<Record<string, number>>, sizes: readonly number[]): Metrics {
+    const metrics = new Metrics();
+    const counter = metrics.counter("hits_total", "Hits.", ["path"]);
+    for (const [path, count] of Object.entries(hits)) counter(path).add(count);
+    const histogram = metrics.histogram("size", "Sizes.", [], [1, 10]);
+    for (const size of sizes) histogram().observe(size);
+    return metrics;
+  }
+
+  test("the sum is what one set would have counted", () => {
+    const whole = shard({ "/a": 5, "/b": 2, "/c": 7 }, [0.5, 5, 50, 5]);
+    const parts = [shard({ "/a": 1, "/b": 2 }, [0.5, 5]), shard({ "/a": 4, "/c": 7 }, [50, 5])];
+    expect(Metrics.merged(parts).expose()).toBe(whole.expose());
+    // They themselves stay what they were.
+    expect(parts[0]?.expose()).toContain('hits_total{path="/a"} 1');
+  });
+
+  test("what is read when somebody looks is read for the sum", () => {
+    const metrics = new Metrics();
+    const open = metrics.gauge("open", "Open.");
+    metrics.collect(() => open().set(3));
+    expect(Metrics.merged([metrics, metrics]).expose()).toContain("open 6");
+  });
+
+  test("the sum has no more series than a metric may have, and loses no count", () => {
+    const many = (from: number): Metrics =>
+      shard(Object.fromEntries(Array.from({ length: 1_500 }, (_, at) => [`/${from + at}`, 1])), []);
+    const lines = Metrics.merged([many(0), many(1_500)])
+      .expose()
+      .split("\n");
+    const counts = lines.filter((line) => line.startsWith("hits_total{"));
+    expect(counts.length).toBe(limits.seriesPerMetricMax + 1);
+    const sum = counts.reduce((total, line) => total + Number(line.split(" ").at(-1)), 0);
+    expect(sum).toBe(3_000);
+  });
+
+  test("a metric of one name and two meanings is a bug", () => {
+    const other = new Metrics();
+    other.gauge("hits_total", "Hits.", ["path"])("/a").set(1);
+    expect(() => Metrics.merged([shard({ "/a": 1 }, []), other])).toThrow("hits_total");
+  });
+});
+
 test("a finished record is counted once with its route, code, flag and peer", () => {
   const metrics = new Metrics();
   const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write: () => {}, wallMs: () => 0 });
