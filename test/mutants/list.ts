@@ -2,8 +2,16 @@
 import { access } from "./list/access.ts";
 import { identity } from "./list/identity.ts";
 import { pipeline } from "./list/pipeline.ts";
+import { policyHost } from "./list/policy_host.ts";
 import { registry } from "./list/registry.ts";
 import { resilience } from "./list/resilience.ts";
 import type { Mutant } from "./mutant.ts";
 
-export const mutants: readonly Mutant[] = [...pipeline, ...access, ...identity, ...registry, ...resilience];
+export const mutants: readonly Mutant[] = [
+  ...pipeline,
+  ...access,
+  ...identity,
+  ...registry,
+  ...resilience,
+  ...policyHost,
+];
