@@ -4,7 +4,9 @@ import type { Mutant } from "../mutant.ts";
 const quarantine = "src/policy/quarantine.ts";
 const policyProcess = "src/policy/policy_process.ts";
 const callBatches = "src/policy/call_batches.ts";
-const processes = ["test/unit/policy/policy_process_test.ts", "test/unit/policy/policy_host_test.ts"];
+const processes = ["policy_process", "policy_processes", "policy_host"].map(
+  (name) => `test/unit/policy/${name}_test.ts`,
+);
 
 export const policyHost: readonly Mutant[] = [
   {

@@ -108,6 +108,27 @@ describe("a process that says", () => {
     expect([one[0]?.ok, process.killed]).toEqual([false, ["SIGKILL"]]);
   });
 
+  test("a breach for one of several policies is held against that one, and not against those that ran", async () => {
+    const hosting = new Hosting();
+    for (const name of ["good", "bad"]) hosting.load(name, "closed", { shipped: true });
+    for (let time = 0; time < limits.policyTripsMax; time++) {
+      const process = hosting.processes.last;
+      process.ready();
+      await hosting.clock.advance(1);
+      const [goodId = 0, badId = 0] = process.of(frameKinds.load).map((frame) => frame.first);
+      for (const id of [goodId, badId]) process.say(loaded, id, 0, "{}");
+      // What it has answered makes the next life come soon.
+      hosting.ask("good");
+      process.say(answered, goodId, await hosting.batchOf(process), one);
+      hosting.ask("good");
+      await hosting.batchOf(process);
+      process.say(loaded, badId, 0, "{}");
+      expect(process.killed).toEqual(["SIGKILL"]);
+      await hosting.clock.advance(limits.policyRespawnMs + 1);
+    }
+    expect([hosting.state("good"), hosting.state("bad")]).toEqual(["waiting", "quarantined"]);
+  });
+
   test("an answer that is no JSON fails that call alone, counts against the policy, and stays", async () => {
     const hosting = new Hosting();
     const id = await hosting.loaded("a");
@@ -197,6 +218,12 @@ describe("a process that says", () => {
     process.say(loaded, 1, 0, "{}");
     expect(process.killed).toEqual(["SIGKILL"]);
   });
+});
+
+test("a process that ends is nothing to the calls of another", async () => {
+  const at = await two();
+  at.bad.options.exited(null, "SIGSEGV");
+  expect([at.badAnswers[0]?.ok, at.goodAnswers]).toEqual([false, []]);
 });
 
 describe("what the policy itself says wrong", () => {
@@ -313,86 +340,5 @@ describe("a policy that was put aside", () => {
     const again = await hosting.getLoaded(process);
     process.say(answered, again, await hosting.batchOf(process), one);
     expect([asked[0]?.ok, hosting.state("a")]).toEqual([true, "ready"]);
-  });
-});
-
-describe("processes", () => {
-  test("are one for each name, with all versions of it, and one for all that ship", () => {
-    const hosting = new Hosting();
-    hosting.load("a1", "closed", { name: "a" });
-    hosting.load("a2", "closed", { name: "a" });
-    hosting.load("b");
-    hosting.load("s1", "closed", { shipped: true });
-    hosting.load("s2", "closed", { shipped: true });
-    expect(hosting.host.status().processes.map((each) => each.name)).toEqual([
-      'policy "a"',
-      'policy "b"',
-      "policies that ship with heddle",
-    ]);
-  });
-
-  test("are bounded: a policy beyond that fails as it says of itself, and has one when there is room", async () => {
-    const hosting = new Hosting();
-    const names = Array.from({ length: limits.policyProcessesMax + 1 }, (_, at) => `p${at}`);
-    for (const name of names) hosting.load(name);
-    const last = names.at(-1) ?? "";
-    const asked = hosting.ask(last);
-    await hosting.clock.advance(1);
-    expect(asked).toMatchObject([{ ok: false, reason: expect.stringContaining("policyProcessesMax") }]);
-    expect([hosting.state(last), hosting.processes.lives.length]).toEqual(["broken", names.length - 1]);
-    expect(hosting.host.refOf(last)?.onError).toBe("closed");
-    hosting.host.retain(new Set(names.slice(1)));
-    expect([hosting.state(last), hosting.processes.lives.length]).toEqual(["waiting", names.length]);
-  });
-
-  test("may take what the limits say for each of them and its versions", async () => {
-    const hosting = new Hosting();
-    const memory = (): number => hosting.host.status().memoryBytesMax;
-    expect(memory()).toBe(0);
-    await hosting.loaded("a1");
-    const one = memory();
-    expect(one).toBeGreaterThan(limits.policyHostBaseBytesMax + limits.policyMemoryBytesMax);
-    hosting.load("a2", "closed", { name: "a1" });
-    expect(memory()).toBe(one + limits.policyMemoryBytesMax);
-    hosting.load("b");
-    expect(memory()).toBe(2 * one + limits.policyMemoryBytesMax);
-  });
-
-  test("that cannot be started are told of and tried again, and hurt nobody who asks for one", async () => {
-    const hosting = new Hosting();
-    hosting.processes.failing = "Cannot start heddle: EAGAIN";
-    hosting.load("a");
-    const waiting = hosting.ask("a");
-    await hosting.clock.advance(2 * limits.policyRespawnMs + 2);
-    expect(hosting.reports[0]).toContain("EAGAIN");
-    expect([hosting.processes.lives, waiting]).toEqual([[], []]);
-    hosting.processes.failing = null;
-    await hosting.clock.advance(limits.policyRespawnMaxMs);
-    expect(hosting.processes.lives).toHaveLength(1);
-    await hosting.getReady(hosting.processes.last);
-    expect(hosting.state("a")).toBe("ready");
-  });
-
-  test("that cannot be started while calls wait leave these their time and no more", async () => {
-    const hosting = new Hosting();
-    hosting.processes.failing = "Cannot start heddle: EAGAIN";
-    hosting.load("a");
-    const waiting = hosting.ask("a");
-    await hosting.clock.advance(limits.policyReadyMs + limits.policyHostIdleWatchMs);
-    expect(waiting).toMatchObject([{ ok: false }]);
-  });
-
-  test("end with the last policy in them", async () => {
-    const hosting = new Hosting();
-    await hosting.loaded("a");
-    hosting.host.retain(new Set());
-    expect(hosting.processes.last.killed).toEqual(["SIGKILL"]);
-    expect(hosting.host.status().processes).toEqual([]);
-  });
-
-  test("stay apart: one that ends is nothing to the calls of another", async () => {
-    const at = await two();
-    at.bad.options.exited(null, "SIGSEGV");
-    expect([at.badAnswers[0]?.ok, at.goodAnswers]).toEqual([false, []]);
   });
 });
