@@ -2,7 +2,13 @@
 import { failure, type Result } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
 import type { RouteTraits } from "../../model/document.ts";
-import type { Destination, Endpoint, LocalService, PolicyBinding } from "../../model/snapshot.ts";
+import type {
+  CompiledTlsRoute,
+  Destination,
+  Endpoint,
+  LocalService,
+  PolicyBinding,
+} from "../../model/snapshot.ts";
 import type { Admission } from "../guard/admission.ts";
 import type { Balancer } from "../balance/balancer.ts";
 import type { Candidate } from "../balance/strategy.ts";
@@ -81,9 +87,7 @@ export interface LiveRoute extends RouteTraits {
   readonly policies: readonly PolicyBinding[];
 }
 
-export interface LiveTlsRoute {
-  readonly name: string;
-  readonly hostname: string;
+export interface LiveTlsRoute extends Omit<CompiledTlsRoute, "backends"> {
   readonly backends: readonly LiveBackend[];
   readonly totalWeight: number;
 }

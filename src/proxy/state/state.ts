@@ -175,9 +175,9 @@ class StateBuilder {
 
   #attachTlsRoutes(destination: Destination): void {
     const draft = this.#drafts.get(serviceKey(destination.service)) as Draft;
-    for (const { name, hostname, backends: written } of destination.tlsRoutes) {
+    for (const { backends: written, ...compiled } of destination.tlsRoutes) {
       const backends = written.map((each) => ({ weight: each.weight, target: this.#targetOf(each) }));
-      draft.tlsRoutes.push({ name, hostname, backends, totalWeight: totalWeightOf(backends) });
+      draft.tlsRoutes.push({ ...compiled, backends, totalWeight: totalWeightOf(backends) });
     }
   }
 
