@@ -5,6 +5,7 @@ import type { DataPlane } from "../proxy/data_plane.ts";
 import { streamKinds, type OpenStreams } from "../proxy/answer/open_streams.ts";
 import { accessLogLimits, type AccessLog } from "../telemetry/access_log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { endpointState, endpointStates } from "./endpoint_states.ts";
 import type { SnapshotFollower } from "./snapshot_follower.ts";
 
 export interface ProxyMetricsOptions {
@@ -62,10 +63,9 @@ function exposeDestinations(metrics: Metrics, { clock, plane }: ProxyMetricsOpti
     metrics.clear("heddle_endpoints");
     metrics.clear("heddle_retry_budget_left");
     for (const destination of plane.state?.destinations.values() ?? []) {
-      const all = destination.destination.endpoints;
-      const ready = all.filter((endpoint) => endpoint.ready).length;
-      endpoints(destination.key, "ready").set(ready);
-      endpoints(destination.key, "unhealthy").set(all.length - ready);
+      for (const state of endpointStates) endpoints(destination.key, state).set(0);
+      for (const endpoint of destination.endpoints.values())
+        endpoints(destination.key, endpointState(endpoint)).add(1);
       budget(destination.key).set(destination.budget.left(clock.now()));
     }
   });

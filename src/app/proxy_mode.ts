@@ -25,6 +25,7 @@ import { MachineRenewal } from "./machine_renewal.ts";
 import { requireUsablePorts } from "./machine_ports.ts";
 import { servePlain } from "./plain_server.ts";
 import { startPolicies } from "./policies.ts";
+import { ejectionsOf } from "./endpoint_states.ts";
 import { surviveFaults } from "./faults.ts";
 import { processMetrics } from "./process_metrics.ts";
 import { exposeProxy } from "./proxy_metrics.ts";
@@ -170,6 +171,7 @@ export async function startProxy(
             snapshot: plane.state?.snapshot ?? null,
             policies: policies.status(),
             apps: instances.status(),
+            ejected: ejectionsOf(plane.state, clock.now()),
           }),
         });
   return {

@@ -22,7 +22,7 @@ import { OutboundSource } from "./state/outbound_source.ts";
 import { proxyProtocolNotes } from "./state/proxy_protocol_notes.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 import { RequestIds } from "./fields/request_id.ts";
-import { abandonedPools, createProxyState, poolsOf, type ProxyState } from "./state/state.ts";
+import { abandonedPools, createProxyState, poolsOf, takeOver, type ProxyState } from "./state/state.ts";
 
 export interface DataPlaneOptions {
   readonly net: Net;
@@ -118,14 +118,17 @@ export class DataPlane {
 
   /** Puts a snapshot in force. What of it cannot be used is logged and refused where it would be; throws, and changes nothing, when it cannot be read at all. */
   apply(snapshot: Snapshot): void {
-    const { shard, random, log } = this.options;
+    const { shard, random, recorder, log } = this.options;
     const { open, discovery } = this.#parts;
     const old = this.#parts.state;
-    const input = { shard, random, nowMs: shard.clock.now(), apps: this.#apps };
+    const nowMs = shard.clock.now();
+    const ejected = (service: string, reason: string): void => recorder.ejected(service, reason);
+    const input = { shard, random, nowMs, apps: this.#apps, ejected };
     const { state, problems } = createProxyState(old, snapshot, input);
     for (const problem of problems) log(problem);
     this.#note(proxyProtocolNotes(this.options.machine.services, state));
     this.#parts.state = state;
+    takeOver(state, old, nowMs);
     if (old !== null) for (const pool of abandonedPools(old, state)) pool.retire();
     if (old !== null && isTrustChanged(old.snapshot, snapshot)) this.credentialsChanged();
     open.cut(state.denied);

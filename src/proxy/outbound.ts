@@ -179,7 +179,9 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
         ? outcomes.timeout(service, this.#leaving.timeoutMs ?? 0)
         : outcomes.silent(service, begun);
     if (!begun) return this.refuse(this.#attempts.abandon(outcome));
-    this.#attempts.cancel(outcome.detail);
+    // Silence is the fault of the endpoint; that an answer is not over in time may be its length.
+    if (kind === "idle") this.#attempts.interrupt(outcome);
+    else this.#attempts.cancel(outcome.detail);
     this.#answer.abort(outcome);
     this.over(outcome);
   }

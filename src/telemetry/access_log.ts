@@ -1,5 +1,5 @@
 /**
- * Access log: one JSON line per kept record. Kept are errors, denials, slow exchanges, upgrades and a sample that both proxies of
+ * Access log: one JSON line per kept record. Kept are errors, denials, slow exchanges, upgrades, what took an endpoint out, and a sample that both proxies of
  * a call choose alike. Lines are gathered and written together. What is gathered between two writes is bounded: for the sample
  * tightly, for what must be kept generously. Beyond it lines are dropped and counted by the limit that did it.
  */
@@ -59,7 +59,7 @@ export class AccessLog {
 /** Whether it is kept whatever the sample is. */
 function isRemarkable(record: ExchangeRecord, durationMs: number, slowMs: number): boolean {
   if (record.outcome !== null || record.status >= 500 || durationMs >= slowMs) return true;
-  if (record.upgrade !== "") return true;
+  if (record.upgrade !== "" || record.ejected !== "") return true;
   if (record.access !== null && record.access.verdict !== "allow") return true;
   return record.policies.some(isRemarkablePolicy);
 }
@@ -111,6 +111,7 @@ function lineOf(record: ExchangeRecord, durationMs: number, wallMs: number) {
     upstream: record.endpoint || undefined,
     route: record.route || undefined,
     attempts: record.attempts.length > 1 ? record.attempts : undefined,
+    ejected: record.ejected || undefined,
     tls: record.tls,
     request_id: record.requestId || undefined,
     policies: record.policies.length > 0 ? record.policies.map(policyText) : undefined,

@@ -39,6 +39,7 @@ export class ProxyTelemetry implements Recorder {
   readonly #tcpOpen: Resolve<Gauge>;
   readonly #tcpClosed: Resolve<Counter>;
   readonly #attempts: Resolve<Counter>;
+  readonly #ejections: Resolve<Counter>;
   readonly #access: Resolve<Counter>;
   readonly #policies: PolicyTelemetry;
   readonly limitTripped: (limit: string, listener: string) => void;
@@ -88,6 +89,11 @@ export class ProxyTelemetry implements Recorder {
       "cause",
       "result",
     ]);
+    this.#ejections = metrics.counter(
+      "heddle_ejections_total",
+      "Endpoints that circuit breaking took out: after a streak of failures, without a connection (connect), or by their rate of successes.",
+      ["service", "reason"],
+    );
     this.#access = metrics.counter("heddle_access_total", "Verdicts of access rules.", [
       "service",
       "verdict",
@@ -135,6 +141,10 @@ export class ProxyTelemetry implements Recorder {
 
   attempt(service: string, cause: string, result: string): void {
     this.#attempts(service, cause, result).add(1);
+  }
+
+  ejected(service: string, reason: string): void {
+    this.#ejections(service, reason).add(1);
   }
 
   #finishHttp(record: ExchangeRecord, seconds: number): void {

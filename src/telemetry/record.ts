@@ -40,6 +40,8 @@ export interface ExchangeRecord {
   /** Instance id of the endpoint that answered; "" when none. */
   endpoint: string;
   attempts: AttemptRecord[];
+  /** Its failure was the one after which circuit breaking took the endpoint out, for this reason; else "". */
+  ejected: string;
   policies: PolicyRecord[];
   access: AccessVerdict | null;
   /** The recorder's own: what began before and after it and is under way still (`under_way.ts`). */
@@ -95,4 +97,6 @@ export interface Recorder {
   detected(service: string, protocol: string, by: string): void;
   /** An attempt beyond or including the first; cause: first, connect, reset, status. */
   attempt(service: string, cause: string, result: string): void;
+  /** Circuit breaking took an endpoint of a service out: `streak`, `connect` or `rate`. */
+  ejected(service: string, reason: string): void;
 }

@@ -72,6 +72,12 @@ export class Records implements Recorder {
     this.attempts.push(`${service} ${cause} ${result}`);
   }
 
+  readonly ejections: string[] = [];
+
+  ejected(service: string, reason: string): void {
+    this.ejections.push(`${service} ${reason}`);
+  }
+
   readonly detections: string[] = [];
 
   detected(service: string, protocol: string, by: string): void {

@@ -27,6 +27,7 @@ export function exchangeRecord(change: Partial<ExchangeRecord> = {}): ExchangeRe
     bytesOut: 1024,
     endpoint: "vm-2/orders.default/8080",
     attempts: [],
+    ejected: "",
     policies: [],
     access: null,
     older: null,

@@ -43,7 +43,7 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   retry: [],
   limit: [],
   upstream: [],
-  attempt: ["balance", "rewrite", "upstream"],
+  attempt: ["balance", "breaker", "rewrite", "upstream"],
   deadline: [],
   answer: [],
 };

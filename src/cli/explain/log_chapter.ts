@@ -26,6 +26,7 @@ const fields: Readonly<Record<AccessLogField, string>> = {
   upstream: "Instance that answered",
   route: "Rule of the route that matched; unmatched when none did",
   attempts: "Each try when there was more than one: endpoint, ms, result",
+  ejected: "The failure after which circuit breaking took the instance out: streak, connect or rate",
   tls: "Whether the other side was on mTLS",
   request_id: "Value of x-request-id, the same in all proxies of a call",
   policies: "What each policy decided: name, hash, hook, decision, reason, us (microseconds)",

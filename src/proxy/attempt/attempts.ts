@@ -5,7 +5,9 @@
 import type { Timer } from "../../../runtime/contract.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { PickFor } from "../balance/strategy.ts";
+import type { Choice } from "../balance/endpoint_strategy.ts";
+import type { EndpointFailure } from "../breaker/breaker.ts";
+import type { Judgement } from "../breaker/judge.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import type { CallRecord } from "../record/call_record.ts";
 import type { LiveEndpoint, Target } from "../state/live_service.ts";
@@ -13,7 +15,7 @@ import type { OutboundSource } from "../state/outbound_source.ts";
 
 const nothingTried: readonly LiveEndpoint[] = [];
 
-export abstract class Attempts implements PickFor<LiveEndpoint> {
+export abstract class Attempts implements Choice<LiveEndpoint> {
   /** Where they go, once that is known. */
   target: Target | null = null;
   /** Of the attempt under way; null between attempts. */
@@ -22,18 +24,24 @@ export abstract class Attempts implements PickFor<LiveEndpoint> {
   budgetSpent = false;
   /** Those where an attempt failed. */
   tried: readonly LiveEndpoint[] = nothingTried;
-  /** As balancing sees the call. No document says yet what makes calls belong together, nor where a machine is. */
-  readonly key: string | null = null;
-  readonly zone = "";
+  /** No document says yet what makes calls belong together. */
+  readonly key: number | null = null;
   #cause: "first" | "connect" | "reset" = "first";
   /** When the attempt under way began. */
   nowMs = 0;
   #backoff: Timer | null = null;
+  /** Of the endpoint's breaker, when the attempt under way began. */
+  #epoch = 0;
+  /** It is known of the attempt under way whether its endpoint works. */
+  protected judged = true;
 
   constructor(
     readonly source: OutboundSource,
     readonly record: CallRecord,
   ) {}
+
+  /** The call may be made twice, as far as anyone can tell before it was. */
+  abstract get repeatable(): boolean;
 
   /** Attempts before the one under way. */
   get made(): number {
@@ -59,12 +67,28 @@ export abstract class Attempts implements PickFor<LiveEndpoint> {
     this.record.destinationId = (this.target as Target).destination.destination.spiffeId;
   }
 
-  /** It was answered: there is no further attempt. `failure`: what the answer itself says has failed. */
-  protected succeeded(failure: Outcome | null, nowMs: number): void {
+  /**
+   * It was answered: there is no further attempt. `failure`: what the answer itself says has failed. `says`: what an answer of the
+   * service says of its endpoint; null: that is not known yet, and `works` or `broke` follows.
+   */
+  protected succeeded(failure: Outcome | null, says: Judgement | null, nowMs: number): void {
     this.#note(failure === null ? "ok" : failure.flag, nowMs);
+    if (failure !== null && failure.side === "upstream") return this.#blame(failureOf(failure), nowMs);
     const { load } = this.endpoint as LiveEndpoint;
-    if (failure !== null && failure.side === "upstream") load.failed(nowMs);
-    else load.answered(nowMs - this.nowMs, nowMs);
+    if (says === "hard" || says === "busy") return this.#blame(says, nowMs);
+    load.answered(nowMs - this.nowMs, nowMs);
+    if (says !== null) this.works(nowMs);
+  }
+
+  /** What came of the answer so far shows an endpoint that works. */
+  protected works(nowMs: number): void {
+    this.judged = true;
+    (this.endpoint as LiveEndpoint).health.succeeded(this.#epoch, nowMs);
+  }
+
+  /** The answer began well, and then was none. */
+  protected broke(says: EndpointFailure): void {
+    if (this.endpoint !== null) this.#blame(says, this.source.parts.shard.clock.now());
   }
 
   /**
@@ -81,7 +105,7 @@ export abstract class Attempts implements PickFor<LiveEndpoint> {
     return false;
   }
 
-  /** The attempt failed, and another one was granted: at another endpoint at once, at the only one after a moment. */
+  /** The attempt failed, and another one was granted: at another endpoint at once, after a moment when there is none. */
   protected repeat(outcome: Outcome): void {
     const endpoint = this.endpoint as LiveEndpoint;
     this.#noteFailure(outcome);
@@ -89,7 +113,7 @@ export abstract class Attempts implements PickFor<LiveEndpoint> {
     this.#cause = outcome.flag === "UF" ? "connect" : "reset";
     this.tried = [...this.tried, endpoint];
     const { shard, random } = this.source.parts;
-    if ((this.target as Target).balancer.endpoints.length > 1) return this.#begin(shard.clock.now());
+    if ((this.target as Target).balancer.hasFree(this.tried)) return this.#begin(shard.clock.now());
     this.#backoff = shard.clock.after(limits.retryBackoffMs * random.unit(), () => this.#beginLater());
   }
 
@@ -102,7 +126,11 @@ export abstract class Attempts implements PickFor<LiveEndpoint> {
 
   /** The attempt is over, and there is no further one. */
   protected endAttempt(): void {
-    this.endpoint?.load.ended();
+    const { endpoint } = this;
+    if (endpoint !== null) {
+      endpoint.load.ended();
+      if (!this.judged) endpoint.health.abandoned(this.#epoch, this.source.parts.shard.clock.now());
+    }
     this.endpoint = null;
     this.#backoff?.cancel();
     this.letGo();
@@ -116,6 +144,8 @@ export abstract class Attempts implements PickFor<LiveEndpoint> {
     const { record } = this;
     const isHere = endpoint.here !== null;
     this.endpoint = endpoint;
+    this.#epoch = endpoint.health.epoch;
+    this.judged = false;
     endpoint.load.started();
     record.endpoint = endpoint.endpoint.id;
     record.tls = !isHere;
@@ -135,7 +165,17 @@ export abstract class Attempts implements PickFor<LiveEndpoint> {
   #noteFailure(outcome: Outcome): void {
     const nowMs = this.source.parts.shard.clock.now();
     this.#note(outcome.flag, nowMs);
-    if (outcome.side === "upstream") this.endpoint?.load.failed(nowMs);
+    if (outcome.side === "upstream") this.#blame(failureOf(outcome), nowMs);
+  }
+
+  #blame(says: EndpointFailure, nowMs: number): void {
+    const { load, health } = this.endpoint as LiveEndpoint;
+    this.judged = true;
+    if (says === "busy") load.busy(nowMs);
+    else load.failed(nowMs);
+    const wasEjected = health.ejected;
+    health.failed(this.#epoch, says, nowMs);
+    if (!wasEjected && health.ejected) this.record.ejected = health.reason as string;
   }
 
   /** `result`: `ok`, or the flag of what failed. The one that is first and good needs no words in the record. */
@@ -146,4 +186,10 @@ export abstract class Attempts implements PickFor<LiveEndpoint> {
     const attempt = { endpoint: record.endpoint, ms: nowMs - this.nowMs, result };
     record.attempts = [...record.attempts, attempt];
   }
+}
+
+/** What it says of an endpoint that an attempt there ended so. */
+export function failureOf({ flag, status }: Outcome): EndpointFailure {
+  if (flag === "UF" || flag === "ID") return "connect";
+  return flag === "UO" || status === 429 ? "busy" : "hard";
 }

@@ -4,8 +4,10 @@
  */
 import type { ClientConnection, ClientStream, ResponseHead, ResponseSink } from "../../http/exchange.ts";
 import { fitsStream } from "../../http/upgrade.ts";
+import { grpcCode } from "../../model/grpc_code.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { FieldEdits, Fields } from "../../wire/fields.ts";
+import { judgeGrpc, judgeStatus, type Judgement } from "../breaker/judge.ts";
 import { proxyFailure } from "../failure/proxy_failure.ts";
 import { passesInterim } from "../fields/hops.ts";
 import type { CallRecord } from "../record/call_record.ts";
@@ -15,7 +17,7 @@ import type { Flow } from "../share/flow.ts";
 import type { LiveDestination, LiveEndpoint, Target } from "../state/live_service.ts";
 import type { OutboundSource, PoolKind } from "../state/outbound_source.ts";
 import type { Pool, Taker } from "../upstream/pool.ts";
-import { Attempts } from "./attempts.ts";
+import { Attempts, failureOf } from "./attempts.ts";
 import type { RequestBody } from "./request_body.ts";
 
 /** Methods that may happen twice (RFC 9110 section 9.2.2). */
@@ -69,6 +71,8 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   #stream: ClientStream | null = null;
   /** The other proxy asked for another attempt: the rest of its answer passes by unseen. */
   #passingBy: Outcome | null = null;
+  /** The end of its answer says whether the endpoint works: its head did not. */
+  #judgedByEnd = false;
 
   constructor(
     source: OutboundSource,
@@ -80,6 +84,10 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     readonly answer: AttemptAnswer,
   ) {
     super(source, record);
+  }
+
+  override get repeatable(): boolean {
+    return this.idempotentRoute || idempotentMethods.has(this.body.exchange.request.method);
   }
 
   get bytesSent(): number {
@@ -100,6 +108,12 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   cancel(detail: string): void {
     this.#stop(detail);
     this.endAttempt();
+  }
+
+  /** Stops the one under way, whose answer began and goes on no more. */
+  interrupt(outcome: Outcome): void {
+    this.broke(failureOf(outcome));
+    this.cancel(outcome.detail);
   }
 
   /** Stops the one under way, which counts as failed. Returns what is told of it. */
@@ -186,17 +200,22 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     if (failure !== null && (this.answer.grpc || this.budgetSpent || reset))
       return this.owner.refuse(this.abandon(failure));
     this.body.settle();
-    this.succeeded(failure, nowMs);
+    const says = this.#judge(head);
+    this.#judgedByEnd = says === null;
+    this.succeeded(failure, says, nowMs);
     this.owner.answers(head, failure, nowMs);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#passingBy === null && !this.answer.data(bytes, start, end)) this.#stream?.pause();
+    if (this.#passingBy !== null) return;
+    if (!this.judged) this.works(this.source.parts.shard.clock.now());
+    if (!this.answer.data(bytes, start, end)) this.#stream?.pause();
   }
 
   end(trailers: Fields | null): void {
     if (this.#passingBy !== null) return this.#again(this.#passingBy);
     this.answer.end(trailers);
+    if (this.#judgedByEnd) this.#judgeEnd();
     this.endAttempt();
     this.owner.over(this.record.outcome);
   }
@@ -204,6 +223,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   failed(outcome: Outcome): void {
     if (this.#passingBy !== null) return this.#again(this.#passingBy);
     if (this.answer.begun) {
+      if (outcome.side === "upstream") this.broke(failureOf(outcome));
       this.endAttempt();
       this.answer.abort(outcome);
       return this.owner.over(outcome);
@@ -217,10 +237,23 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     this.body.resume();
   }
 
+  /** One of gRPC shows by its first message or by its end whether it is an answer: null until then. */
+  #judge({ status, fields }: ResponseHead): Judgement | null {
+    if (!this.answer.grpc || status !== 200) return judgeStatus(status);
+    const code = fields.get("grpc-status");
+    return code === null ? null : judgeGrpc(grpcCode(code));
+  }
+
+  #judgeEnd(): void {
+    const { grpc } = this.record;
+    const says = judgeGrpc(grpcCode(grpc));
+    if (says !== "success") this.broke(says);
+    else if (!this.judged) this.works(this.source.parts.shard.clock.now());
+  }
+
   #mayRepeat(outcome: Outcome): boolean {
     const { replayable, exchange } = this.body;
-    const idempotent = this.idempotentRoute || idempotentMethods.has(exchange.request.method);
-    return this.mayRepeat(outcome, idempotent, replayable && !exchange.finished);
+    return this.mayRepeat(outcome, this.repeatable, replayable && !exchange.finished);
   }
 
   #again(outcome: Outcome): void {

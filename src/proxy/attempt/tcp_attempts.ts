@@ -66,6 +66,11 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
     super(source, record);
   }
 
+  /** No byte passes before a connection stands. */
+  override get repeatable(): boolean {
+    return true;
+  }
+
   /** The client left while one was under way. */
   cancel(outcome: Outcome): void {
     this.#dial?.cancel();
@@ -164,7 +169,7 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
   }
 
   opened(far: PipeEnd): void {
-    this.succeeded(null, this.source.parts.shard.clock.now());
+    this.succeeded(null, "success", this.source.parts.shard.clock.now());
     this.owner.opened(far);
   }
 

@@ -22,6 +22,7 @@ export interface EndpointPickerOptions<Endpoint extends Candidate> {
 }
 
 export class EndpointPicker<Endpoint extends Candidate> {
+  readonly endpoints: readonly Endpoint[];
   readonly zones: Zones<Endpoint>;
   readonly #health: ServiceHealth;
   readonly #strategies: readonly EndpointStrategy<Endpoint>[];
@@ -29,6 +30,7 @@ export class EndpointPicker<Endpoint extends Candidate> {
   constructor(options: EndpointPickerOptions<Endpoint>) {
     const { endpoints, health, zones, strategy, random, previous = null } = options;
     this.zones = new Zones(endpoints, health, zones, random, previous?.zones ?? null);
+    this.endpoints = endpoints;
     this.#health = health;
     this.#strategies = this.zones.levels.map(() => strategy());
   }
@@ -44,6 +46,11 @@ export class EndpointPicker<Endpoint extends Candidate> {
     const picked = this.#pickIn(level, choice);
     if (picked === null || (tried.length === 0 && this.zones.levels[level]?.sound === true)) return picked;
     return isFree(picked, tried) ? picked : (this.#pickElsewhere(level, choice) ?? picked);
+  }
+
+  /** Whether another attempt would reach one that is well and was not tried. */
+  hasFree(tried: readonly Endpoint[]): boolean {
+    return this.endpoints.some((each) => isFree(each, tried));
   }
 
   /** Nobody picks by it any more. */

@@ -31,18 +31,24 @@ export class BreakerGroup implements BreakerHost {
   /** A breaker for one more endpoint. */
   add(): Breaker {
     const breaker = new Breaker(this);
-    this.#members.add(breaker);
+    this.#enter(breaker);
     return breaker;
   }
 
   /** Its endpoint is gone. With fewer endpoints fewer may be ejected: those return whose penalty is over first. */
   remove(breaker: Breaker, nowMs: number): void {
-    this.#members.delete(breaker);
-    if (this.#ejected.delete(breaker)) this.#ejectedChanged();
-    while (this.#ejected.size > this.#ejectedMax()) {
-      const [first] = [...this.#ejected].sort((one, other) => one.untilMs - other.untilMs);
-      first?.release(nowMs);
-    }
+    this.#leave(breaker);
+    this.#keepBound(nowMs);
+  }
+
+  /**
+   * These are the breakers of the endpoints that may be picked now. One that comes back is as it was: a health probe that passes
+   * again says nothing about requests.
+   */
+  become(breakers: ReadonlySet<Breaker>, nowMs: number): void {
+    for (const breaker of breakers) this.#enter(breaker);
+    for (const breaker of this.#members) if (!breakers.has(breaker)) this.#leave(breaker);
+    this.#keepBound(nowMs);
   }
 
   get size(): number {
@@ -82,6 +88,25 @@ export class BreakerGroup implements BreakerHost {
   /** For breakers: the next probe may be due at another time. */
   probesChanged(): void {
     this.#probesKnown = false;
+  }
+
+  #enter(breaker: Breaker): void {
+    this.#members.add(breaker);
+    if (!breaker.ejected || this.#ejected.has(breaker)) return;
+    this.#ejected.add(breaker);
+    this.#ejectedChanged();
+  }
+
+  #leave(breaker: Breaker): void {
+    this.#members.delete(breaker);
+    if (this.#ejected.delete(breaker)) this.#ejectedChanged();
+  }
+
+  #keepBound(nowMs: number): void {
+    while (this.#ejected.size > this.#ejectedMax()) {
+      const [first] = [...this.#ejected].sort((one, other) => one.untilMs - other.untilMs);
+      first?.release(nowMs);
+    }
   }
 
   #ejectedChanged(): void {

@@ -27,6 +27,7 @@ export class CallRecord implements ExchangeRecord {
   bytesOut = 0;
   endpoint = "";
   attempts: AttemptRecord[] = noAttempts;
+  ejected = "";
   policies: PolicyRecord[] = noPolicies;
   access: AccessVerdict | null = null;
   older: ExchangeRecord | null = null;

@@ -10,10 +10,11 @@ import type {
   PolicyBinding,
 } from "../../model/snapshot.ts";
 import type { Admission } from "../guard/admission.ts";
-import type { Balancer } from "../balance/balancer.ts";
-import type { Candidate } from "../balance/strategy.ts";
-import type { EndpointLoad } from "../balance/endpoint_load.ts";
+import type { Candidate } from "../balance/candidate.ts";
+import type { EndpointPicker } from "../balance/endpoint_picker.ts";
 import type { RetryBudget } from "../balance/retry_budget.ts";
+import type { Breaker } from "../breaker/breaker.ts";
+import type { BreakerGroup } from "../breaker/breaker_group.ts";
 import type { OpenStreams } from "../answer/open_streams.ts";
 import type { RouteMatcher } from "../route/match_route.ts";
 import type { Pool } from "../upstream/pool.ts";
@@ -57,8 +58,10 @@ export interface LiveDestination {
   readonly destination: Destination;
   readonly serverName: string;
   readonly endpoints: ReadonlyMap<string, LiveEndpoint>;
-  readonly whole: Balancer<LiveEndpoint>;
-  readonly subsets: ReadonlyMap<string, Balancer<LiveEndpoint>>;
+  readonly whole: EndpointPicker<LiveEndpoint>;
+  readonly subsets: ReadonlyMap<string, EndpointPicker<LiveEndpoint>>;
+  /** Of the endpoints that are ready. */
+  readonly breakers: BreakerGroup;
   /** In order of precedence. A service without routes has one that takes everything. */
   readonly routes: readonly LiveRoute[];
   /** For connections of TLS; empty: they all go to the service. */
@@ -70,7 +73,7 @@ export interface LiveDestination {
 
 export interface LiveEndpoint extends Candidate {
   readonly endpoint: Endpoint;
-  readonly load: EndpointLoad;
+  readonly health: Breaker;
   /** By kind, then by key of the calling service. */
   readonly pools: Readonly<Record<"shared" | "http/1.1", Map<string, Pool>>>;
   /** Set when it is on this machine: no TLS and no socket lead there. */
@@ -104,5 +107,5 @@ export const weightless = failure("no backend has any weight");
 /** Where an attempt may go: a service or one of its subsets. */
 export interface Target {
   readonly destination: LiveDestination;
-  readonly balancer: Balancer<LiveEndpoint>;
+  readonly balancer: EndpointPicker<LiveEndpoint>;
 }

@@ -15,9 +15,13 @@ import type {
   PolicyBinding,
   Snapshot,
 } from "../../model/snapshot.ts";
-import { Balancer } from "../balance/balancer.ts";
 import { EndpointLoad } from "../balance/endpoint_load.ts";
+import { EndpointPicker } from "../balance/endpoint_picker.ts";
 import { RetryBudget } from "../balance/retry_budget.ts";
+import { strategyOf } from "../balance/strategies.ts";
+import { Breaker } from "../breaker/breaker.ts";
+import { BreakerGroup } from "../breaker/breaker_group.ts";
+import { breakerDefaults } from "../breaker/breaker_settings.ts";
 import { createAdmission } from "../guard/admission.ts";
 import type {
   InboundService,
@@ -54,6 +58,8 @@ export interface StateInput {
   readonly nowMs: number;
   /** Apps of this machine, by service key. */
   readonly apps: ReadonlyMap<string, readonly LocalApp[]>;
+  /** Circuit breaking took an endpoint of this service out. */
+  readonly ejected: (service: string, reason: string) => void;
 }
 
 export interface BuiltState {
@@ -121,21 +127,36 @@ class StateBuilder {
   #addDestination(destination: Destination): void {
     const key = serviceKey(destination.service);
     const before = this.previous?.destinations.get(key);
+    const breakers = before?.breakers ?? this.#breakersOf(key);
+    const place: EndpointPlace = { destination, before, breakers, addedMs: this.#addedMs(before) };
     const endpoints = new Map(
-      destination.endpoints.map((each) => [each.id, this.#liveEndpoint(destination, each, before)]),
+      destination.endpoints.map((each) => [each.id, this.#liveEndpoint(each, place)]),
     );
-    const ready = [...endpoints.values()].filter((each) => each.endpoint.ready);
-    const balancerOf = (chosen: readonly LiveEndpoint[]): Balancer<LiveEndpoint> =>
-      new Balancer(destination.balance, chosen, this.input.random);
-    const subsets = Object.entries(destination.subsets).map(
-      ([name, labels]) => [name, balancerOf(ready.filter((each) => hasLabels(each, labels)))] as const,
-    );
+    const ready = [...endpoints.values()].filter(isReady);
+    const { random } = this.input;
+    const pickerOf = (
+      chosen: readonly LiveEndpoint[],
+      previous: EndpointPicker<LiveEndpoint> | undefined,
+    ): EndpointPicker<LiveEndpoint> =>
+      new EndpointPicker({
+        endpoints: chosen,
+        health: breakers,
+        zones: null,
+        strategy: () => strategyOf<LiveEndpoint>(destination.balance, random),
+        random,
+        previous: previous ?? null,
+      });
+    const subsets = Object.entries(destination.subsets).map(([name, labels]) => {
+      const chosen = ready.filter((each) => hasLabels(each, labels));
+      return [name, pickerOf(chosen, before?.subsets.get(name))] as const;
+    });
     this.#drafts.set(key, {
       key,
       destination,
       serverName: serverNameOf(destination.service),
       endpoints,
-      whole: balancerOf(ready),
+      whole: pickerOf(ready, before?.whole),
+      breakers,
       subsets: new Map(subsets),
       routes: [],
       tlsRoutes: [],
@@ -145,16 +166,32 @@ class StateBuilder {
     });
   }
 
-  #liveEndpoint(
-    destination: Destination,
-    endpoint: Endpoint,
-    before: LiveDestination | undefined,
-  ): LiveEndpoint {
+  #breakersOf(key: string): BreakerGroup {
+    const { random, ejected } = this.input;
+    return new BreakerGroup(breakerDefaults, random, (breaker, from) => {
+      if (from === "closed") ejected(key, breaker.reason as string);
+    });
+  }
+
+  /** What comes to endpoints that are at work grows into its share. */
+  #addedMs(before: LiveDestination | undefined): number {
+    return before !== undefined && [...before.endpoints.values()].some(isReady)
+      ? this.input.nowMs
+      : -Infinity;
+  }
+
+  #liveEndpoint(endpoint: Endpoint, { destination, before, breakers, addedMs }: EndpointPlace): LiveEndpoint {
     const known = before?.endpoints.get(endpoint.id);
     const same = known !== undefined && sameAddress(known.endpoint, endpoint) && before !== undefined;
     const kept = same && before.destination.spiffeId === destination.spiffeId ? known : null;
     return {
+      id: endpoint.id,
       endpoint,
+      health: kept?.health ?? new Breaker(breakers),
+      weight: 1,
+      zone: "",
+      region: "",
+      addedMs: kept !== null && isReady(kept) ? kept.addedMs : addedMs,
       load: kept?.load ?? new EndpointLoad(this.input.nowMs),
       pools: kept?.pools ?? { shared: new Map(), "http/1.1": new Map() },
       here: endpoint.node === this.snapshot.node ? this.#hereOf(destination.service, endpoint) : null,
@@ -219,6 +256,26 @@ class StateBuilder {
       ? failure(`the service ${key} has no subset ${backend.subset}`)
       : success({ destination, balancer });
   }
+}
+
+/** What is known of an endpoint by where it belongs. */
+interface EndpointPlace {
+  readonly destination: Destination;
+  readonly before: LiveDestination | undefined;
+  readonly breakers: BreakerGroup;
+  readonly addedMs: number;
+}
+
+function isReady({ endpoint }: LiveEndpoint): boolean {
+  return endpoint.ready;
+}
+
+/** The state is in force: circuit breaking goes by its endpoints, and what only the one before needed ends. */
+export function takeOver(state: ProxyState, old: ProxyState | null, nowMs: number): void {
+  for (const { breakers, endpoints } of state.destinations.values())
+    breakers.become(new Set([...endpoints.values()].filter(isReady).map(({ health }) => health)), nowMs);
+  for (const { whole, subsets } of old?.destinations.values() ?? [])
+    for (const picker of [whole, ...subsets.values()]) picker.close();
 }
 
 function sameAddress(a: Endpoint, b: Endpoint): boolean {

@@ -1,8 +1,8 @@
 /** A slow instance among others, in simulated time: it is spared while it is slow, and has its share soon after it recovered. */
 import { describe, expect, test } from "bun:test";
-import { Balancer } from "../../../../src/proxy/balance/balancer.ts";
-import { EndpointLoad } from "../../../../src/proxy/balance/endpoint_load.ts";
-import type { Candidate } from "../../../../src/proxy/balance/strategy.ts";
+import { EndpointPicker } from "../../../../src/proxy/balance/endpoint_picker.ts";
+import { strategyOf } from "../../../../src/proxy/balance/strategies.ts";
+import { choiceOf, serviceOf, type TestCandidate } from "../../../support/candidates.ts";
 import { seeded } from "../../../support/chance.ts";
 
 const recoversMs = 20_000;
@@ -18,10 +18,16 @@ interface Shares {
 
 function sharesOf(perSecond: number, usualMs: number, slowMs: number): Shares {
   const random = seeded(7);
-  const endpoints: Candidate[] = Array.from({ length: instances }, () => ({ load: new EndpointLoad(0) }));
-  const balancer = new Balancer("ewma", endpoints, random);
-  let underWay: { readonly overMs: number; readonly beganMs: number; readonly at: Candidate }[] = [];
-  const all = { slow: 0, recovered: 0 };
+  const { all: endpoints, group } = serviceOf(instances);
+  const picker = new EndpointPicker({
+    endpoints,
+    health: group,
+    zones: null,
+    strategy: () => strategyOf<TestCandidate>("ewma", random),
+    random,
+  });
+  let underWay: { readonly overMs: number; readonly beganMs: number; readonly at: TestCandidate }[] = [];
+  const sent = { slow: 0, recovered: 0 };
   const own = { slow: 0, recovered: 0 };
   for (let nowMs = 0; nowMs < endMs; nowMs += 1_000 / perSecond) {
     const over = underWay.filter((each) => each.overMs <= nowMs).sort((a, b) => a.overMs - b.overMs);
@@ -30,18 +36,18 @@ function sharesOf(perSecond: number, usualMs: number, slowMs: number): Shares {
       at.load.answered(overMs - beganMs, overMs);
       at.load.ended();
     }
-    const at = balancer.pick({ key: null, zone: "", tried: [], nowMs }) as Candidate;
+    const at = picker.pick(choiceOf({ nowMs })) as TestCandidate;
     const isSlow = at === endpoints[0];
     const phase = nowMs < recoversMs ? "slow" : nowMs >= backMs ? "recovered" : null;
     if (phase !== null) {
-      all[phase]++;
+      sent[phase]++;
       if (isSlow) own[phase]++;
     }
     at.load.started();
     const lastsMs = isSlow && nowMs < recoversMs ? slowMs : usualMs * (0.7 + 0.6 * random.unit());
     underWay.push({ at, beganMs: nowMs, overMs: nowMs + lastsMs });
   }
-  return { slow: own.slow / all.slow, recovered: own.recovered / all.recovered };
+  return { slow: own.slow / sent.slow, recovered: own.recovered / sent.recovered };
 }
 
 describe("an instance that is slow for a while", () => {
