@@ -2,30 +2,30 @@
  * Calls a control API over mTLS: JSON, bytes, and NDJSON streams that are watched for silence. Keeps one connection for
  * calls; a stream has one of its own.
  */
-import { socketAddress } from "../base/socket_address.ts";
-import { joined } from "../base/bytes.ts";
+import type { Address } from "../base/socket_address.ts";
 import type { Clock, Net, SocketError, SocketHandler, TlsClientOptions } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
-import { noEdits, type FieldEdits } from "../wire/fields.ts";
+import { noEdits } from "../wire/fields.ts";
 import {
-  ControlRefusal,
   ControlUnreachable,
   type ControlClient,
   type ControlIdentity,
   type ControlStream,
   type StreamHandler,
 } from "./control.ts";
-import type { ResponseHead, ResponseSink } from "../http/exchange.ts";
+import type { ResponseSink } from "../http/exchange.ts";
 import { Http1Client } from "../http/h1_client.ts";
-import { LineReader } from "./line_reader.ts";
+import { jsonEdits, parseJson, refusalOf, requestOf, type Answer } from "./control_messages.ts";
+import { Follower } from "./control_stream.ts";
+import { ServerList, type Server, type Trial } from "./server_list.ts";
 import type { Shard } from "../http/shard.ts";
 
 export interface ControlClientOptions {
   readonly net: Net;
   readonly clock: Clock;
   readonly shard: Shard;
-  readonly host: string;
-  readonly port: number;
+  /** Where the server may be: tried in this order, each when those before it cannot be reached. At least one. */
+  readonly servers: readonly Address[];
   /** Read at each new connection. */
   readonly identity: () => ControlIdentity;
   /** Whether a server with this SPIFFE ID is the one that is meant. */
@@ -37,24 +37,19 @@ export interface ControlClientOptions {
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
-interface Answer {
-  readonly status: number;
-  readonly bytes: Uint8Array;
-}
-
 export function createControlClient(options: ControlClientOptions): ControlClient {
   return new Client(options);
 }
 
 class Client implements ControlClient {
-  readonly #address: string;
+  readonly #servers: ServerList;
   #idle: Http1Client | null = null;
-  /** What each connection was made with. */
-  readonly #identities = new WeakMap<Http1Client, ControlIdentity>();
+  /** What each connection was made with, and to whom. */
+  readonly #made = new WeakMap<Http1Client, Made>();
   #closed = false;
 
   constructor(readonly options: ControlClientOptions) {
-    this.#address = socketAddress(options.host, options.port);
+    this.#servers = new ServerList(options.servers, options.clock);
   }
 
   async call(
@@ -64,23 +59,20 @@ class Client implements ControlClient {
     limitMs: number = limits.controlCallMs,
   ): Promise<{ status: number; body: unknown }> {
     const answer = await this.#exchange(method, path, body, limitMs);
-    const parsed = parseJson(answer.bytes);
-    if (answer.status >= 300) throw this.#refusal(answer.status, parsed, answer.bytes);
-    return { status: answer.status, body: parsed };
+    if (answer.status >= 300) throw refusalOf(answer);
+    return { status: answer.status, body: parseJson(answer.bytes) };
   }
 
   async fetchBytes(path: string): Promise<Uint8Array> {
     const answer = await this.#exchange("GET", path, undefined, limits.controlCallMs);
-    if (answer.status >= 300) throw this.#refusal(answer.status, parseJson(answer.bytes), answer.bytes);
+    if (answer.status >= 300) throw refusalOf(answer);
     return answer.bytes;
   }
 
   stream(path: string, handler: StreamHandler, body?: unknown): ControlStream {
-    const stream = new Follower(this.options, handler, (status, bytes) =>
-      this.#refusal(status, parseJson(bytes), bytes),
-    );
+    const stream = new Follower(this.options, handler);
     this.#dial().then(
-      (connection) => stream.begin(connection, path, body),
+      (connection) => stream.begin(connection, this.#addressOf(connection), path, body),
       (error: ControlUnreachable) => stream.ended(error),
     );
     return stream;
@@ -115,13 +107,14 @@ class Client implements ControlClient {
     limitMs: number,
   ): Promise<Answer> {
     const bytes = body === undefined ? null : new TextEncoder().encode(JSON.stringify(body));
+    const address = this.#addressOf(connection);
     return new Promise((resolve, reject) => {
       const chunks: Uint8Array[] = [];
       let size = 0;
       let status = 0;
       const timer = this.options.clock.after(limitMs, () => {
         connection.cancel();
-        reject(this.#unreachable("timeout", `no answer to ${method} ${path} within ${limitMs} ms`));
+        reject(unreachable(address, "timeout", `no answer to ${method} ${path} within ${limitMs} ms`));
       });
       const sink: ResponseSink = {
         informational() {},
@@ -136,7 +129,8 @@ class Client implements ControlClient {
             timer.cancel();
             connection.cancel();
             reject(
-              this.#unreachable(
+              unreachable(
+                address,
                 "other",
                 `the answer to ${method} ${path} is larger than ${limits.controlBodyBytesMax} bytes`,
               ),
@@ -145,11 +139,11 @@ class Client implements ControlClient {
         },
         end: () => {
           timer.cancel();
-          resolve({ status, bytes: concatenated(chunks, size) });
+          resolve({ address, status, bytes: concatenated(chunks, size) });
         },
         failed: (outcome) => {
           timer.cancel();
-          const reported = this.#unreachable("reset", outcome.detail);
+          const reported = unreachable(address, "reset", outcome.detail);
           reject(outcome.repeat === "no" ? reported : new LostRequest(reported));
         },
       };
@@ -168,33 +162,59 @@ class Client implements ControlClient {
     const idle = this.#idle;
     this.#idle = null;
     if (idle === null) return null;
-    const used = this.#identities.get(idle);
-    if (used !== undefined && isSameIdentity(used, this.options.identity())) return idle;
+    const made = this.#made.get(idle);
+    if (made !== undefined && isSameIdentity(made.identity, this.options.identity())) return idle;
     idle.retire();
     return null;
   }
 
-  #dial(): Promise<Http1Client> {
-    const { net, host, port, shard, identity } = this.options;
-    const used = identity();
+  #addressOf(connection: Http1Client): string {
+    return this.#made.get(connection)?.server.text ?? this.#servers.text;
+  }
+
+  /** To the first server that can be reached. */
+  async #dial(): Promise<Http1Client> {
+    const failures: ControlUnreachable[] = [];
+    for (const trial of this.#servers.trials()) {
+      try {
+        const connection = await this.#dialOne(trial);
+        this.#servers.reached(trial.server);
+        return connection;
+      } catch (error) {
+        if (!(error instanceof ControlUnreachable)) throw error;
+        this.#servers.failed(trial.server);
+        failures.push(error);
+      }
+    }
+    const [only, second] = failures;
+    if (only === undefined || second === undefined)
+      throw only ?? unreachable(this.#servers.text, "other", "");
+    const message = failures.map(({ address, reason }) => `${address}: ${reason.message}`).join("; ");
+    throw new ControlUnreachable(this.#servers.text, { ...second.reason, message });
+  }
+
+  #dialOne({ server, timeoutMs }: Trial): Promise<Http1Client> {
+    const { net, shard, identity } = this.options;
+    const { host, port, text } = server;
+    const made: Made = { server, identity: identity() };
     return new Promise((resolve, reject) => {
       net.connect(
-        { host, port, timeoutMs: limits.controlConnectMs, tls: this.#tls(used) },
+        { host, port, timeoutMs, tls: this.#tls(made.identity) },
         {
           opened: (socket): SocketHandler => {
             const connection: Http1Client = new Http1Client(socket, {
               shard,
-              peer: this.#address,
+              peer: text,
               onIdle: (idle) => this.#keep(idle),
               onRetired: (gone) => {
                 if (this.#idle === gone) this.#idle = null;
               },
             });
-            this.#identities.set(connection, used);
+            this.#made.set(connection, made);
             resolve(connection);
             return connection.handler;
           },
-          failed: (error) => reject(new ControlUnreachable(this.#address, error)),
+          failed: (error) => reject(new ControlUnreachable(text, error)),
         },
       );
     });
@@ -220,122 +240,22 @@ class Client implements ControlClient {
       },
     };
   }
+}
 
-  #unreachable(kind: SocketError["kind"], message: string): ControlUnreachable {
-    return new ControlUnreachable(this.#address, { kind, code: kind, message });
-  }
+/** What a connection was made with, and to whom. */
+interface Made {
+  readonly server: Server;
+  readonly identity: ControlIdentity;
+}
 
-  #refusal(status: number, parsed: unknown, bytes: Uint8Array): ControlRefusal {
-    const problem = parsed as { error?: unknown } | null;
-    const said =
-      typeof problem?.error === "string"
-        ? (problem as { error: string })
-        : { error: `${status} ${new TextDecoder().decode(bytes.subarray(0, 200))}` };
-    return new ControlRefusal(status, said, this.#address);
-  }
+function unreachable(address: string, kind: SocketError["kind"], message: string): ControlUnreachable {
+  return new ControlUnreachable(address, { kind, code: kind, message });
 }
 
 /** The request may not have been seen. */
 class LostRequest extends Error {
   constructor(readonly reported: ControlUnreachable) {
     super("lost");
-  }
-}
-
-/** Follows one NDJSON answer, line by line. */
-class Follower implements ControlStream, ResponseSink {
-  #connection: Http1Client | null = null;
-  #closed = false;
-  #status = 0;
-  /** Of an answer that is a refusal. */
-  #refused: Uint8Array = new Uint8Array(0);
-  readonly #lines = new LineReader(limits.streamLineBytesMax, (text) => {
-    if (!this.#closed) this.handler.line(JSON.parse(text));
-  });
-  #lastMs = 0;
-
-  constructor(
-    readonly options: ControlClientOptions,
-    readonly handler: StreamHandler,
-    readonly refusal: (status: number, bytes: Uint8Array) => ControlRefusal,
-  ) {}
-
-  begin(connection: Http1Client, path: string, body: unknown): void {
-    if (this.#closed) return connection.destroy();
-    this.#connection = connection;
-    this.#lastMs = this.options.clock.now();
-    const bytes = body === undefined ? null : new TextEncoder().encode(JSON.stringify(body));
-    const method = bytes === null ? "GET" : "POST";
-    const stream = connection.start(
-      requestOf(method, path, this.options.serverName, bytes?.length ?? 0),
-      bytes === null ? noEdits : jsonEdits,
-      this,
-    );
-    if (bytes !== null) stream.write(bytes);
-    stream.end(null);
-    this.#watch();
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#connection?.destroy();
-  }
-
-  ended(error: ControlRefusal | ControlUnreachable | null): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.handler.ended(error);
-  }
-
-  informational(): void {}
-  writable(): void {}
-
-  head(head: ResponseHead): void {
-    this.#status = head.status;
-  }
-
-  data(bytes: Uint8Array, start: number, end: number): void {
-    this.#lastMs = this.options.clock.now();
-    const chunk = bytes.subarray(start, end);
-    if (this.#status >= 300) this.#refused = joined(this.#refused, chunk);
-    else if (!this.#lines.take(chunk))
-      return this.#tooLong(`a line of the stream has more than ${limits.streamLineBytesMax} bytes`);
-    if (this.#refused.length > limits.controlBodyBytesMax)
-      this.#tooLong(`the refusal has more than ${limits.controlBodyBytesMax} bytes`);
-  }
-
-  #tooLong(problem: string): void {
-    this.#connection?.cancel();
-    this.ended(this.#lost(problem));
-  }
-
-  end(): void {
-    this.ended(this.#status >= 300 ? this.refusal(this.#status, this.#refused) : null);
-  }
-
-  failed(outcome: { readonly detail: string }): void {
-    this.ended(this.#lost(outcome.detail));
-  }
-
-  #lost(message: string): ControlUnreachable {
-    return new ControlUnreachable(socketAddress(this.options.host, this.options.port), {
-      kind: "reset",
-      code: "ECONNRESET",
-      message,
-    });
-  }
-
-  /** Three heartbeats of silence: the peer is gone without saying so. */
-  #watch(): void {
-    if (this.#closed) return;
-    const silentMs = this.options.clock.now() - this.#lastMs;
-    const leftMs = limits.streamHeartbeatMs * 3 - silentMs;
-    if (leftMs > 0) {
-      this.options.clock.after(leftMs, () => this.#watch(), true);
-      return;
-    }
-    this.#connection?.cancel();
-    this.ended(this.#lost(`nothing came for ${Math.round(silentMs / 1000)} s`));
   }
 }
 
@@ -346,30 +266,6 @@ function isSameIdentity(one: ControlIdentity, other: ControlIdentity): boolean {
     roots.length === others.length &&
     roots.every((root, at) => root === others[at])
   );
-}
-
-const jsonEdits: FieldEdits = { remove: [], set: ["content-type", "application/json"], add: [] };
-
-function requestOf(method: Method, target: string, authority: string, contentLength: number) {
-  return {
-    method,
-    target,
-    authority,
-    fields: null,
-    nominated: null,
-    contentLength,
-    upgrade: null,
-    expectContinue: false,
-  };
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  if (bytes.length === 0) return null;
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return null;
-  }
 }
 
 function concatenated(chunks: readonly Uint8Array[], size: number): Uint8Array {

@@ -2,7 +2,7 @@
  * The client side of joining. First connection: nothing is believed and nothing is sent but a request for the root, whose
  * public key must have the pin that the token carries. Second connection: verified against that root, and only now the token.
  */
-import { socketAddress } from "../base/socket_address.ts";
+import { addressText, type Address } from "../base/socket_address.ts";
 import { X509Certificate } from "node:crypto";
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
@@ -29,7 +29,8 @@ export interface JoinKeys {
 }
 
 export interface JoinCall {
-  readonly controller: { readonly host: string; readonly port: number };
+  /** Where the controller may be, as preferred. */
+  readonly controllers: readonly Address[];
   readonly token: string;
   readonly node: string;
   readonly keys: JoinKeys;
@@ -49,7 +50,7 @@ export async function joinWithToken(host: JoinHost, call: JoinCall): Promise<Joi
     net,
     clock,
     shard: new Shard(clock),
-    ...call.controller,
+    servers: call.controllers,
     identity: () => ({ credential: null, rootsPem: [rootPem] }),
     expect: (id) => principalOf(id, trustDomain)?.kind === "controller",
     serverName: "controller.heddle",
@@ -92,7 +93,7 @@ async function fetchRoot(host: JoinHost, call: JoinCall, pin: string): Promise<J
     net,
     clock,
     shard: new Shard(clock),
-    ...call.controller,
+    servers: call.controllers,
     identity: () => ({ credential: null, rootsPem: [] }),
     expect: () => true,
     serverName: "controller.heddle",
@@ -105,7 +106,7 @@ async function fetchRoot(host: JoinHost, call: JoinCall, pin: string): Promise<J
     client.close();
   }
   throw new UserError(
-    `Cannot join: ${socketAddress(call.controller.host, call.controller.port)} is not the mesh that this token is for`,
+    `Cannot join: ${call.controllers.map(addressText).join(" or ")} is not the mesh that this token is for`,
     "Its root certificate has another public key. Check the address; if it is right, somebody is in between",
     1,
   );

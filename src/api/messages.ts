@@ -3,6 +3,7 @@
  * validate what arrives, clients use the same types. Streams are NDJSON: one message per line.
  */
 import type { SocketError } from "../../runtime/contract.ts";
+import type { Address } from "../base/socket_address.ts";
 import type { Instance, Node, ServiceName } from "../model/service.ts";
 import type { Snapshot, TrustBundle } from "../model/snapshot.ts";
 
@@ -214,7 +215,12 @@ export interface JoinAnswer {
   readonly services: readonly (IssuedCertificate & { readonly service: ServiceName })[];
   /** Address that the controller saw, or was told. */
   readonly address: string;
-  readonly registry: { readonly host: string; readonly port: number };
+  /** Where the registry may be, as preferred. An older controller says `registry` alone. */
+  readonly registries?: readonly Address[];
+  /** The first of them, for machines of an older version. */
+  readonly registry: Address;
+  /** Where the controller may be, as preferred. An older one does not say. */
+  readonly controllers?: readonly Address[];
   /** Whether the controller could connect back to the machine's inbound port; null: nothing listened yet. */
   readonly reachable: ReachAnswer;
   readonly controllerMs: number;

@@ -1,10 +1,11 @@
 /** The authority on disk, and the credentials that the controller's machine makes for itself with it. */
 import type { Clock, Files } from "../../runtime/contract.ts";
+import type { Address } from "../base/socket_address.ts";
 import { Authority, type AuthorityState } from "../identity/authority.ts";
 import { readJson, writeSecret } from "../identity/credential_store.ts";
 import { generateKey } from "../identity/keys.ts";
 import { controllerId, operatorId, registryId } from "../model/identity.ts";
-import type { Address, Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { writeModeCredential, type ModeCredential } from "./mode_credential.ts";
 import type { StateFolder } from "./state_folder.ts";
 
@@ -41,7 +42,7 @@ export async function issueModeCredentials(
   settings: Settings,
   nowMs: number,
 ): Promise<void> {
-  const { trustDomain, node, controller, leafMs } = settings;
+  const { trustDomain, node, controllers, leafMs } = settings;
   const each: readonly (readonly [string, string])[] = [
     [folder.controllerCredential, controllerId(trustDomain, node)],
     [folder.registryCredential, registryId(trustDomain, node)],
@@ -51,7 +52,7 @@ export async function issueModeCredentials(
     await writeModeCredential(
       files,
       path,
-      await makeCredential(authority, spiffeId, leafMs, controller, nowMs),
+      await makeCredential(authority, spiffeId, leafMs, controllers, nowMs),
     );
   }
 }
@@ -60,7 +61,7 @@ async function makeCredential(
   authority: Authority,
   spiffeId: string,
   ttlMs: number,
-  controller: Address,
+  controllers: readonly Address[],
   nowMs: number,
 ): Promise<ModeCredential> {
   const key = generateKey();
@@ -73,6 +74,6 @@ async function makeCredential(
     issuedMs: nowMs,
     notAfterMs: issued.notAfterMs,
     rootsPem: authority.bundle.rootsPem,
-    controller,
+    controllers,
   };
 }

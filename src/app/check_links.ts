@@ -2,7 +2,7 @@
 import type { Runtime } from "../../runtime/contract.ts";
 import { ControlRefusal, ControlUnreachable } from "../api/control.ts";
 import { controllerPaths, registryPaths, type HealthAnswer, type ReachAnswer } from "../api/messages.ts";
-import { socketAddress } from "../base/socket_address.ts";
+import { addressText } from "../base/socket_address.ts";
 import { humanDuration } from "../base/duration.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
 import { limits } from "../model/limits.ts";
@@ -59,7 +59,7 @@ async function checkController(
   settings: Settings,
   store: CredentialStore,
 ): Promise<Finding[]> {
-  const address = socketAddress(settings.controller.host, settings.controller.port);
+  const address = settings.controllers.map(addressText).join(" or ");
   const control = controllerAsNode(runtime, settings, store);
   try {
     const where = { address: settings.address, port: settings.ports.inbound };
@@ -82,11 +82,7 @@ async function checkRegistry(runtime: Runtime, settings: Settings, store: Creden
   const registry = registryAsNode(runtime, settings, store);
   try {
     await registry.call("GET", registryPaths.health);
-    return ok(
-      "HED0011",
-      "registry",
-      `answers at ${socketAddress(settings.registry.host, settings.registry.port)}`,
-    );
+    return ok("HED0011", "registry", `answers at ${settings.registries.map(addressText).join(" or ")}`);
   } catch (error) {
     return linkFinding("HED0011", "registry", error, settings);
   } finally {
@@ -124,11 +120,12 @@ function linkFinding(
     mode === "controller"
       ? "nothing new reaches this machine, and certificates are not renewed"
       : "no service can be registered, and no document applied";
-  const where = settings[mode].host;
+  const servers = mode === "controller" ? settings.controllers : settings.registries;
+  const where = servers.map(addressText).join(" or ");
   return warn(
     code,
     mode,
     detail,
-    `Traffic goes on without it, but ${lost}: is \`heddle ${mode}\` running on ${where}, and its port ${settings[mode].port} open?`,
+    `Traffic goes on without it, but ${lost}: is \`heddle ${mode}\` running at ${where}, and its port open?`,
   );
 }

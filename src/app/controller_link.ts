@@ -30,7 +30,7 @@ export function controllerAsStranger(
 export function controllerUnverified(host: LinkHost, settings: Settings): ControlClient {
   return createControlClient({
     ...hostOf(host),
-    ...settings.controller,
+    servers: settings.controllers,
     identity: () => ({ credential: null, rootsPem: [] }),
     expect: () => true,
     serverName: "controller.heddle",
@@ -42,7 +42,7 @@ export function controllerUnverified(host: LinkHost, settings: Settings): Contro
 export function registryAsNode(host: LinkHost, settings: Settings, store: CredentialStore): ControlClient {
   return createControlClient({
     ...hostOf(host),
-    ...settings.registry,
+    servers: settings.registries,
     identity: () => ({ credential: store.node?.tls ?? null, rootsPem: store.bundle?.rootsPem ?? [] }),
     expect: (id) => principalOf(id, settings.trustDomain)?.kind === "registry",
     serverName: "registry.heddle",
@@ -56,7 +56,7 @@ function link(
 ): ControlClient {
   return createControlClient({
     ...hostOf(host),
-    ...settings.controller,
+    servers: settings.controllers,
     identity,
     expect: (id) => principalOf(id, settings.trustDomain)?.kind === "controller",
     serverName: "controller.heddle",

@@ -18,7 +18,7 @@ import { openOperator } from "./operator.ts";
 import { startProxy, type RunningProxy } from "./proxy_mode.ts";
 import { startRegistry } from "./registry_mode.ts";
 import type { Running } from "./running.ts";
-import type { Address, Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { stateFolder, type StateFolder } from "./state_folder.ts";
 
 /** What one is to be. */
@@ -49,7 +49,7 @@ export function planMachines(files: readonly TextFile[]): readonly PlannedMachin
 export class DevMachines {
   readonly #machines = new Map<string, DevMachine>();
   readonly #modes: Running[] = [];
-  #controller: Address = { host: "127.0.0.1", port: ports.controller };
+  #controllers: Settings["controllers"] = [{ host: "127.0.0.1", port: ports.controller }];
   #operator: ControlClient | null = null;
   /** By name: a machine that comes back has the folder that it had. */
   readonly #folders = new Map<string, StateFolder>();
@@ -84,8 +84,10 @@ export class DevMachines {
       trustDomain: "dev.mesh",
       controllerPort: ports.controller,
       registryPort: ports.registry,
+      moreControllers: [],
+      moreRegistries: [],
     });
-    this.#controller = settings.controller;
+    this.#controllers = settings.controllers;
     this.#modes.push(await startRegistry(runtime, state, settings, { admin: false }));
     this.#modes.push(await startController(runtime, state, settings, { admin: false }));
     this.#operator = await openOperator(runtime, state);
@@ -146,7 +148,7 @@ export class DevMachines {
       token: string;
     };
     const state = this.#folderOf(machine.name);
-    const options = { ...placesOf(machine), controller: this.#controller, token };
+    const options = { ...placesOf(machine), controllers: this.#controllers, token };
     const { settings } = await joinMesh(this.runtime, state, options);
     await this.#start(machine, state, settings);
   }

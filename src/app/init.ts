@@ -1,5 +1,6 @@
 /** The first machine of a mesh: an authority, settings, and the credentials of everything that runs here. */
 import type { Runtime } from "../../runtime/contract.ts";
+import type { Address } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import { firstContents, type FirstMachine } from "../controller/first_contents.ts";
 import { Authority, createAuthority, type Issued } from "../identity/authority.ts";
@@ -28,6 +29,9 @@ export interface InitOptions {
   readonly loopback: string;
   readonly controllerPort: number;
   readonly registryPort: number;
+  /** Where the control plane is reached besides `address`. */
+  readonly moreControllers: readonly Address[];
+  readonly moreRegistries: readonly Address[];
   readonly inboundPort: number;
   readonly outboundPort: number;
   readonly adminPort: number;
@@ -130,8 +134,8 @@ function settingsOf(
     address,
     loopback: options.loopback,
     ports: { inbound: options.inboundPort, outboundFirst: options.outboundPort, admin: options.adminPort },
-    controller: { host: address, port: options.controllerPort },
-    registry: { host: address, port: options.registryPort },
+    controllers: [{ host: address, port: options.controllerPort }, ...options.moreControllers],
+    registries: [{ host: address, port: options.registryPort }, ...options.moreRegistries],
     modes: ["registry", "controller", "proxy"],
     leafMs: options.leafTtl ?? limits.leafMs,
     ...(options.openListeners === true ? { openListeners: true } : {}),

@@ -101,7 +101,7 @@ export class InstanceKeeper {
       net,
       clock,
       shard: new Shard(clock),
-      ...settings.registry,
+      servers: settings.registries,
       identity: () => ({
         credential: store.service(key)?.tls ?? null,
         rootsPem: store.bundle?.rootsPem ?? [],

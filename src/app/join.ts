@@ -2,7 +2,7 @@
  * One more machine: the two-step join, then everything it needs on disk. Repeated, it takes over what differs, joins again
  * where the machine was removed or its certificates ended, and changes nothing where nothing differs.
  */
-import { socketAddress } from "../base/socket_address.ts";
+import { addressText, isSameAddress, type Address } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { joinWithToken, type JoinKeys } from "../api/join.ts";
 import type { JoinAnswer } from "../api/messages.ts";
@@ -20,11 +20,12 @@ import { nameOfMachine } from "./machine_name.ts";
 import { requireFreePorts, requireUsablePorts } from "./machine_ports.ts";
 import { readMembership } from "./membership.ts";
 import { nodeKey } from "./node_key.ts";
-import { readSettings, writeSettings, type Address, type Settings } from "./settings.ts";
+import { readSettings, writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 export interface JoinOptions {
-  readonly controller: Address;
+  /** Where the controller may be, as preferred. */
+  readonly controllers: Settings["controllers"];
   readonly token: string;
   /** As a flag names this machine; null: as its document does, else its host name. */
   readonly node: string | null;
@@ -87,12 +88,12 @@ async function joinAnew(
   standing: Settings | null = null,
 ): Promise<{ readonly settings: Settings; readonly said: string[] }> {
   const { files, clock } = runtime;
-  const { address = machine.address, controller, token, inboundPort } = options;
+  const { address = machine.address, controllers, token, inboundPort } = options;
   const unknown = {
     trustDomain: "",
     node,
     address: address ?? "0.0.0.0",
-    registry: standing?.registry ?? controller,
+    registries: standing?.registries ?? controllers,
   };
   const before = settingsOf(options, unknown, standing);
   requireUsablePorts(before, machine);
@@ -103,7 +104,7 @@ async function joinAnew(
   };
   const services = machine.services.map((each) => each.service);
   const answer = await joinWithToken(runtime, {
-    controller,
+    controllers,
     token,
     node,
     keys,
@@ -113,7 +114,7 @@ async function joinAnew(
   });
   await keepCredentials(runtime, folder, { node, keys, answer });
   await keepDocument(runtime, folder, text, machine);
-  const settings = settingsOf(options, { ...answer, node }, standing);
+  const settings = settingsOf(options, { ...answer, node, registries: registriesIn(answer) }, standing);
   await writeSettings(files, folder, settings);
   const { trustDomain } = answer;
   const said = [
@@ -132,10 +133,11 @@ async function joinAnew(
 
 function settingsOf(
   options: JoinOptions,
-  known: Pick<Settings, "trustDomain" | "node" | "address" | "registry">,
+  known: Pick<Settings, "trustDomain" | "node" | "address" | "registries"> & Pick<JoinAnswer, "controllers">,
   standing: Settings | null,
 ): Settings {
-  const { trustDomain, node, address, registry } = known;
+  const { trustDomain, node, address, registries } = known;
+  const { controllers } = options;
   return {
     format: 1,
     trustDomain,
@@ -147,8 +149,11 @@ function settingsOf(
       outboundFirst: options.outboundPort,
       admin: options.adminPort,
     },
-    controller: options.controller,
-    registry,
+    controllers: [
+      ...controllers,
+      ...othersThan(controllers, known.controllers ?? standing?.controllers ?? []),
+    ],
+    registries,
     modes: standing?.modes ?? ["proxy"],
     leafMs: standing?.leafMs ?? limits.leafMs,
     ...(options.openListeners === true ? { openListeners: true } : {}),
@@ -229,11 +234,21 @@ async function joinAgain(
   return { settings, changed: true, restart: true, said };
 }
 
-function requireSameMesh(standing: Settings, folder: StateFolder, { controller }: JoinOptions): void {
-  const { host, port } = standing.controller;
-  if (host === controller.host && port === controller.port) return;
+/** Those of `some` that are not among `known`. */
+function othersThan(known: readonly Address[], some: readonly Address[]): Address[] {
+  return some.filter((each) => !known.some((one) => isSameAddress(one, each)));
+}
+
+function registriesIn({ registry, registries = [] }: JoinAnswer): Settings["registries"] {
+  const [first = registry, ...others] = registries;
+  return [first, ...others];
+}
+
+function requireSameMesh(standing: Settings, folder: StateFolder, { controllers }: JoinOptions): void {
+  const known = standing.controllers;
+  if (othersThan(known, controllers).length < controllers.length) return;
   throw new UserError(
-    `Cannot join ${socketAddress(controller.host, controller.port)}: ${folder.path} belongs to ${standing.trustDomain} at ${socketAddress(host, port)}`,
+    `Cannot join ${controllers.map(addressText).join(",")}: ${folder.path} belongs to ${standing.trustDomain} at ${known.map(addressText).join(",")}`,
     "Choose another folder with --state DIR, or remove that one",
   );
 }

@@ -22,14 +22,14 @@ interface PortUse {
 
 /** Ports that the host chooses (0) are left out. */
 function portsOf(settings: Settings, machine: MachineDocument): readonly PortUse[] {
-  const { controller, registry, ports, loopback, modes } = settings;
+  const { controllers, registries, ports, loopback, modes } = settings;
   const uses: PortUse[] = [];
   const use = (what: string, host: string, port: number, kind: Partial<PortUse> = {}): void => {
     if (port !== 0) uses.push({ what, host, port, own: true, identity: false, ...kind });
   };
   const shared = bindHost(settings);
-  if (modes.includes("controller")) use("the controller", shared, controller.port);
-  if (modes.includes("registry")) use("the registry", shared, registry.port);
+  if (modes.includes("controller")) use("the controller", shared, controllers[0].port);
+  if (modes.includes("registry")) use("the registry", shared, registries[0].port);
   use("the inbound listener", shared, ports.inbound);
   for (const mode of modes) use(`the admin pages of the ${mode}`, loopback, adminPort(settings, mode));
   for (const [at, local] of machine.services.entries()) {

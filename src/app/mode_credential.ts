@@ -1,5 +1,6 @@
 /** The credentials of the control plane's own modes and of operators: one file each, key and certificate together. */
 import type { Clock, Files, TlsCredential } from "../../runtime/contract.ts";
+import type { Address } from "../base/socket_address.ts";
 import { readJson, writeSecret } from "../identity/credential_store.ts";
 import type { ControlIdentity } from "../api/control.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -12,8 +13,10 @@ export interface ModeCredential {
   readonly issuedMs: number;
   readonly notAfterMs: number;
   readonly rootsPem: readonly string[];
-  /** Where the controller is, for operators. */
-  readonly controller: { readonly host: string; readonly port: number };
+  /** Where the controller may be, for operators, as preferred. */
+  readonly controllers: readonly Address[];
+  /** What an older version wrote instead. */
+  readonly controller?: Address;
 }
 
 /** Read again from disk when it may have been renewed there by the controller's process. */

@@ -3,6 +3,7 @@
  * renewed here, where it is used.
  */
 import type { Runtime } from "../../runtime/contract.ts";
+import type { Address } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import type { ControlClient, ControlIdentity } from "../api/control.ts";
 import { controllerPaths, type JoinNonce } from "../api/messages.ts";
@@ -50,11 +51,19 @@ function linkOf(
     net,
     clock,
     shard: new Shard(clock),
-    ...credential.controller,
+    servers: controllersIn(credential),
     identity,
     expect: (id) => principalOf(id, trustDomain)?.kind === "controller",
     serverName: "controller.heddle",
   });
+}
+
+/** A file that an older version wrote names one. */
+function controllersIn({
+  controllers,
+  controller,
+}: Partial<Pick<ModeCredential, "controllers" | "controller">>): readonly Address[] {
+  return controllers ?? (controller === undefined ? [] : [controller]);
 }
 
 /** The one of the controller's own machine. */
@@ -95,10 +104,11 @@ async function proofOf(control: ControlClient, name: string, key: KeyPair): Prom
 
 function credentialOf(
   { spiffeId, chainPem, notAfterMs, rootsPem }: OperatorAnswer,
-  { keyPem, controller }: Pick<ModeCredential, "keyPem" | "controller">,
+  { keyPem, ...before }: Pick<ModeCredential, "keyPem" | "controllers" | "controller">,
   issuedMs: number,
 ): ModeCredential {
-  return { format: 1, spiffeId, chainPem, keyPem, issuedMs, notAfterMs, rootsPem, controller };
+  const controllers = controllersIn(before);
+  return { format: 1, spiffeId, chainPem, keyPem, issuedMs, notAfterMs, rootsPem, controllers };
 }
 
 /** A new operator, and its credential in a file for itself alone. */
@@ -118,8 +128,8 @@ export async function createOperator(
     const key = generateKey();
     const request = { ...(await proofOf(control, name, key)), role };
     const answer = (await control.call("POST", controllerPaths.operators, request)).body as OperatorAnswer;
-    const controller = (by as ModeCredential).controller;
-    const made = credentialOf(answer, { keyPem: key.privatePem, controller }, runtime.clock.wallMs());
+    const controllers = controllersIn(by as ModeCredential);
+    const made = credentialOf(answer, { keyPem: key.privatePem, controllers }, runtime.clock.wallMs());
     await writeModeCredential(runtime.files, path, made);
     return made;
   } finally {

@@ -51,7 +51,7 @@ export async function startRegistry(
     net,
     clock,
     shard: new Shard(clock),
-    listen: { host: bindHost(settings), port: settings.registry.port },
+    listen: { host: bindHost(settings), port: settings.registries[0].port },
     identity: () => credential.identity(),
     peer: "required",
     strangers: new Strangers({

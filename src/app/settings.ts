@@ -1,12 +1,8 @@
 /** Who this machine is and where its control plane is: one JSON file that `init` and `join` write and every mode reads. */
 import type { Files } from "../../runtime/contract.ts";
+import type { Address } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import type { StateFolder } from "./state_folder.ts";
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 
 export type Mode = "registry" | "controller" | "proxy";
 
@@ -19,8 +15,10 @@ export interface Settings {
   /** Loopback address of the local listeners and the admin pages. */
   readonly loopback: string;
   readonly ports: { readonly inbound: number; readonly outboundFirst: number; readonly admin: number };
-  readonly controller: Address;
-  readonly registry: Address;
+  /** Where the controller may be, as preferred. At least one; where this machine is a controller, the first is its own. */
+  readonly controllers: readonly [Address, ...Address[]];
+  /** The same of the registry. */
+  readonly registries: readonly [Address, ...Address[]];
   /** What `init` or `join` set up here. */
   readonly modes: readonly Mode[];
   /** Lifetime of issued leaf certificates, milliseconds; read by the controller. */
@@ -83,6 +81,38 @@ export function bindHost(settings: Settings): string {
   return settings.address.startsWith("127.") ? settings.address : "0.0.0.0";
 }
 
+/** What older versions wrote has one address of each. */
+interface WrittenSettings extends Omit<Settings, "controllers" | "registries"> {
+  readonly controllers?: Settings["controllers"];
+  readonly registries?: Settings["registries"];
+  readonly controller?: Address;
+  readonly registry?: Address;
+}
+
+function inForce(written: WrittenSettings, folder: StateFolder): Settings {
+  const { controller, registry, ...rest } = written;
+  const controllers = written.controllers ?? (controller === undefined ? [] : [controller]);
+  const registries = written.registries ?? (registry === undefined ? [] : [registry]);
+  return {
+    ...rest,
+    controllers: atLeastOne("controllers", controllers, folder),
+    registries: atLeastOne("registries", registries, folder),
+  };
+}
+
+function atLeastOne(
+  field: string,
+  addresses: readonly Address[],
+  folder: StateFolder,
+): readonly [Address, ...Address[]] {
+  const [first, ...others] = addresses;
+  if (first !== undefined) return [first, ...others];
+  throw new UserError(
+    `Cannot read ${folder.settings}: ${field}: expected one address or more, found none`,
+    "Restore it, or remove the folder and join again",
+  );
+}
+
 function parseSettings(bytes: Uint8Array | null, folder: StateFolder): Settings | null {
   if (bytes === null) return null;
   let value: unknown;
@@ -101,5 +131,5 @@ function parseSettings(bytes: Uint8Array | null, folder: StateFolder): Settings 
       "Another version of heddle wrote it",
     );
   }
-  return value as Settings;
+  return inForce(value as WrittenSettings, folder);
 }

@@ -1,6 +1,8 @@
 /** `heddle init`: the first machine of a mesh. */
 import type { Command } from "commander";
 import { forbidDumps } from "../app/no_dumps.ts";
+import type { Address } from "../base/socket_address.ts";
+import { moreAddresses } from "./controller_address.ts";
 import { ports } from "../model/ports.ts";
 import { parseDurationFlag, portFlag, type Cli } from "./command.ts";
 import { runInForeground } from "./foreground.ts";
@@ -15,6 +17,8 @@ interface InitFlags extends MachineFlags {
   readonly loopback: string;
   readonly controllerPort: number;
   readonly registryPort: number;
+  readonly controllerAddress?: readonly Address[];
+  readonly registryAddress?: readonly Address[];
   readonly inboundPort: number;
   readonly outboundPort: number;
   readonly adminPort: number;
@@ -43,7 +47,17 @@ export function registerInit(program: Command, cli: Cli): void {
       portFlag("--controller-port"),
       ports.controller,
     )
+    .option(
+      "--controller-address <address>",
+      "host:port at which the controller is reached too, tried after the first; repeat for more",
+      moreAddresses("controller"),
+    )
     .option("--registry-port <port>", "registry", portFlag("--registry-port"), ports.registry)
+    .option(
+      "--registry-address <address>",
+      "host:port at which the registry is reached too; repeat for more",
+      moreAddresses("registry"),
+    )
     .option("--inbound-port <port>", "mTLS from other machines", portFlag("--inbound-port"), ports.inbound)
     .option(
       "--outbound-port <port>",
@@ -75,6 +89,8 @@ export function registerInit(program: Command, cli: Cli): void {
     const made = await initializeMesh(cli.runtime, folder, {
       ...flags,
       node: flags.node ?? null,
+      moreControllers: flags.controllerAddress ?? [],
+      moreRegistries: flags.registryAddress ?? [],
       machine,
     });
     const { settings } = made;

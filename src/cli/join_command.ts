@@ -6,7 +6,8 @@ import { readSettings, type Settings } from "../app/settings.ts";
 import { UserError } from "../base/user_error.ts";
 import { ports } from "../model/ports.ts";
 import { givenFlags, portFlag, type Cli } from "./command.ts";
-import { controllerAddress, type Address } from "./controller_address.ts";
+import type { JoinOptions } from "../app/join.ts";
+import { controllerAddresses } from "./controller_address.ts";
 import { runInForeground } from "./foreground.ts";
 import { machineAnswer } from "./machine_answer.ts";
 import {
@@ -33,7 +34,11 @@ export function registerJoin(program: Command, cli: Cli): void {
   const command = program
     .command("join")
     .description("make this machine part of a mesh, with a token from `heddle token create`")
-    .argument("<controller>", "host:port of the controller", controllerAddress)
+    .argument(
+      "<controller>",
+      "host:port of the controller, or several with commas between",
+      controllerAddresses,
+    )
     .argument("[token]", "hd1.…: used once, carries the pin of the mesh's root")
     .option("--token-file <file>", "file that holds the token, - for standard input; instead of the argument")
     .option(
@@ -55,15 +60,16 @@ export function registerJoin(program: Command, cli: Cli): void {
     .option("--admin-port <port>", "admin pages, loopback only", portFlag("--admin-port"), ports.admin)
     .option("--open-listeners", openListenersHelp, false)
     .option("--no-start", "only join; start it later with heddle proxy");
-  withMachineFlags(command).action((controller: Address, token: string | undefined, flags: JoinFlags) =>
-    join(cli, command, controller, token, flags),
+  withMachineFlags(command).action(
+    (controllers: JoinOptions["controllers"], token: string | undefined, flags: JoinFlags) =>
+      join(cli, command, controllers, token, flags),
   );
 }
 
 async function join(
   cli: Cli,
   command: Command,
-  controller: Address,
+  controllers: JoinOptions["controllers"],
   given: string | undefined,
   flags: JoinFlags,
 ): Promise<void> {
@@ -89,7 +95,7 @@ async function join(
     ...said,
     node: flags.node ?? null,
     machine,
-    controller,
+    controllers,
     token,
     starts: flags.start && !runs,
   });

@@ -30,8 +30,6 @@ export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
   readonly clock: Clock;
   readonly registryClient: RegistryClient;
   readonly bundler: PolicyBundler;
-  /** host:port of this controller, for join lines. */
-  readonly address: string;
   /** The machine that it runs on. */
   readonly ownNode: string;
   /** Hears how long documents take to reach machines. */
@@ -108,7 +106,7 @@ export class Controller {
 
   #mount(): void {
     const { app, catalog, publisher, issuing } = this;
-    const { authority, clock, address, ownNode, log } = this.options;
+    const { authority, clock, controllers, ownNode, log } = this.options;
     const { trustDomain } = authority;
     const requireReady = (): void => this.#requireReady();
     const operators = new Operators({
@@ -131,7 +129,7 @@ export class Controller {
     app.get(controllerPaths.health, (context) =>
       context.json({ ok: this.ready, controllerMs: clock.wallMs() } satisfies HealthAnswer),
     );
-    mountIssueRoutes(app, { issuing, operators, trustDomain, address, ownNode });
+    mountIssueRoutes(app, { issuing, operators, trustDomain, controllers, ownNode });
     mountOperatorAccessRoutes(app, { operators, issuing });
     const machines = () => this.#machines();
     const changed = (): Promise<void> => this.#rootsChanged();

@@ -343,6 +343,8 @@ export const limits = {
   rotationForceMs: 15_000,
   rotationLookMs: 250,
   controlConnectMs: 3_000,
+  /** To reach one of several addresses of a server, while another one is there to be tried. */
+  controlTrialMs: 1_000,
   controlCallMs: 15_000,
   /** An apply may have policies compiled, and wait for those of others. */
   controlApplyMs: 180_000,

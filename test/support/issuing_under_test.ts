@@ -48,7 +48,8 @@ export class IssuingUnderTest {
       store: this.store,
       clock: this.clock,
       leafMs: 24 * hourMs,
-      registry: { host: "10.0.0.1", port: 7444 },
+      controllers: [{ host: "10.0.0.1", port: 7443 }],
+      registries: [{ host: "10.0.0.1", port: 7444 }],
       reach: async (address, port) => {
         this.reached.push(`${address}:${port}`);
         return { ok: true, cause: null, detail: "reached" };

@@ -75,7 +75,7 @@ async function asService(machine: Machine): Promise<RegistryClient> {
     net,
     clock,
     shard: new Shard(clock),
-    ...settings.registry,
+    servers: settings.registries,
     identity: () => ({
       credential: store.service("web.default")?.tls ?? null,
       rootsPem: store.bundle?.rootsPem ?? [],

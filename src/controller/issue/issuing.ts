@@ -3,6 +3,7 @@
  * long absence. A public key is signed only after its holder proved to have the private one, and a certificate is handed out
  * only after the registry keeps that it was issued.
  */
+import type { Address } from "../../base/socket_address.ts";
 import type { Clock } from "../../../runtime/contract.ts";
 import {
   registryKeys,
@@ -34,7 +35,9 @@ export interface IssuingOptions {
   readonly store: StateStore;
   readonly clock: Clock;
   readonly leafMs: number;
-  readonly registry: { readonly host: string; readonly port: number };
+  /** Where machines find the control plane, as preferred. */
+  readonly controllers: readonly Address[];
+  readonly registries: readonly [Address, ...Address[]];
   /** Connects back to a machine's inbound port. */
   readonly reach: (address: string, port: number) => Promise<ReachAnswer>;
   /** Who came, who was refused, who was changed by whom. */
@@ -162,14 +165,16 @@ export class Issuing {
     const { conditions, operations } = token.spend(node.name, seenAddress);
     const more = { conditions, operations: [...operations, putNode(node)] };
     if (!(await this.#commit(node.name, found, issued, more))) throw tokenRefused();
-    const { authority, registry, reach, log } = this.options;
+    const { authority, controllers, registries, reach, log } = this.options;
     log(`${node.name} joined from ${seenAddress}; it may be ${node.services.map(serviceKey).join(", ")}`);
     const address = request.address ?? seenAddress;
     return {
       ...this.#answer(issued),
       trustDomain: authority.trustDomain,
       address,
-      registry,
+      controllers,
+      registries,
+      registry: registries[0],
       reachable: await reach(address, request.port),
     };
   }

@@ -1,4 +1,5 @@
 /** The paths of joining, renewing, tokens and machines. Joining alone works without a certificate. */
+import { addressText, type Address } from "../../base/socket_address.ts";
 import type { Hono } from "hono";
 import * as v from "valibot";
 import { readBody } from "../../api/body.ts";
@@ -45,7 +46,7 @@ export interface IssueRouteOptions {
   readonly operators: Operators;
   readonly trustDomain: string;
   /** How other machines reach this controller, for the join line. */
-  readonly address: string;
+  readonly controllers: readonly Address[];
   /** The machine that the controller runs on. */
   readonly ownNode: string;
 }
@@ -101,7 +102,7 @@ function mountMemberRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): v
     return context.json({
       token,
       expiresMs,
-      joinLine: `heddle join ${options.address} ${token}${flags}`,
+      joinLine: `heddle join ${options.controllers.map(addressText).join(",")} ${token}${flags}`,
     } satisfies TokenAnswer);
   });
   app.get(controllerPaths.tokens, async (context) => {

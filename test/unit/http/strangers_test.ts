@@ -241,7 +241,8 @@ describe("a control port", () => {
     const { port } = serve("required");
     const client = createControlClient({
       ...{ net: runtime.net, clock: runtime.clock, shard: new Shard(runtime.clock) },
-      ...{ host: "127.0.0.1", port, serverName: "controller.heddle", expect: () => true },
+      ...{ serverName: "controller.heddle", expect: () => true },
+      servers: [{ host: "127.0.0.1", port }],
       identity: () => ({ credential: member, rootsPem }),
     });
     expect((await client.call("GET", "/x")).body).toEqual({ caller: "spiffe://mesh.test/node/vm-1" });

@@ -72,8 +72,8 @@ function serve(app: { fetch: ControlHandler }, shown: TlsCredential = credential
 
 function call(port: number, token: string, node: string): JoinCall {
   const keys = { node: generateKey(), services: new Map([["web.default", generateKey()]]) };
-  const controller = { host: "127.0.0.1", port };
-  return { controller, token, node, keys, services: [web], address: null, port: 7445 };
+  const controllers = [{ host: "127.0.0.1", port }];
+  return { controllers, token, node, keys, services: [web], address: null, port: 7445 };
 }
 
 async function tokenOf(from: ControllerUnderTest): Promise<string> {
@@ -92,8 +92,7 @@ function clientWith(port: number, identity: () => ControlIdentity) {
     net,
     clock,
     shard,
-    host: "127.0.0.1",
-    port,
+    servers: [{ host: "127.0.0.1", port }],
     identity,
     expect: (id) => principalOf(id, trustDomain)?.kind === "controller",
     serverName: "controller.heddle",
@@ -107,6 +106,21 @@ function renewal(made: JoinCall, nonce: string) {
 }
 
 describe("a machine", () => {
+  test("joins by the second address of the controller where nobody is at the first, and learns all there are", async () => {
+    const { port, asked } = serve(host.controller.app);
+    const closed = serve(host.controller.app);
+    await servers.pop()?.close(0);
+    const made = call(port, await tokenOf(host), "vm-second");
+    const controllers = [{ host: "127.0.0.1", port: closed.port }, ...made.controllers];
+    const answer = await joinWithToken(runtime, { ...made, controllers });
+    expect(answer).toMatchObject({
+      controllers: [{ host: "127.0.0.1", port: 7443 }],
+      registries: [{ host: "127.0.0.1", port: 7444 }],
+      registry: { host: "127.0.0.1", port: 7444 },
+    });
+    expect([closed.asked.length, asked.length]).toEqual([0, 3]);
+  });
+
   test("joins in two steps, and is known by its certificate from then on", async () => {
     const { port, asked } = serve(host.controller.app);
     const made = call(port, await tokenOf(host), "vm-1");
