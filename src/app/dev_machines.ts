@@ -84,8 +84,6 @@ export class DevMachines {
       trustDomain: "dev.mesh",
       controllerPort: ports.controller,
       registryPort: ports.registry,
-      moreControllers: [],
-      moreRegistries: [],
     });
     this.#controllers = settings.controllers;
     this.#modes.push(await startRegistry(runtime, state, settings, { admin: false }));

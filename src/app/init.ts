@@ -30,8 +30,8 @@ export interface InitOptions {
   readonly controllerPort: number;
   readonly registryPort: number;
   /** Where the control plane is reached besides `address`. */
-  readonly moreControllers: readonly Address[];
-  readonly moreRegistries: readonly Address[];
+  readonly controllerAddress?: readonly Address[];
+  readonly registryAddress?: readonly Address[];
   readonly inboundPort: number;
   readonly outboundPort: number;
   readonly adminPort: number;
@@ -134,8 +134,8 @@ function settingsOf(
     address,
     loopback: options.loopback,
     ports: { inbound: options.inboundPort, outboundFirst: options.outboundPort, admin: options.adminPort },
-    controllers: [{ host: address, port: options.controllerPort }, ...options.moreControllers],
-    registries: [{ host: address, port: options.registryPort }, ...options.moreRegistries],
+    controllers: [{ host: address, port: options.controllerPort }, ...(options.controllerAddress ?? [])],
+    registries: [{ host: address, port: options.registryPort }, ...(options.registryAddress ?? [])],
     modes: ["registry", "controller", "proxy"],
     leafMs: options.leafTtl ?? limits.leafMs,
     ...(options.openListeners === true ? { openListeners: true } : {}),

@@ -8,20 +8,17 @@ import { parseDurationFlag, portFlag, type Cli } from "./command.ts";
 import { runInForeground } from "./foreground.ts";
 import { machineAnswer } from "./machine_answer.ts";
 import { machineText, openListenersHelp, withMachineFlags, type MachineFlags } from "./machine_flags.ts";
+import { withPortFlags, type PortFlags } from "./port_flags.ts";
 import type { Terminal } from "./terminal.ts";
 
-interface InitFlags extends MachineFlags {
+interface InitFlags extends MachineFlags, PortFlags {
   readonly trustDomain: string;
   readonly node?: string;
   readonly address?: string;
-  readonly loopback: string;
   readonly controllerPort: number;
   readonly registryPort: number;
   readonly controllerAddress?: readonly Address[];
   readonly registryAddress?: readonly Address[];
-  readonly inboundPort: number;
-  readonly outboundPort: number;
-  readonly adminPort: number;
   readonly leafTtl?: number;
   readonly openListeners: boolean;
   readonly start: boolean;
@@ -40,7 +37,6 @@ export function registerInit(program: Command, cli: Cli): void {
       "--address <address>",
       "address at which other machines reach this one (default: the first that is not loopback); its listeners for them stand on every interface, for a loopback address on that one alone",
     )
-    .option("--loopback <address>", "address of the local listeners", "127.0.0.1")
     .option(
       "--controller-port <port>",
       "control API and join",
@@ -58,14 +54,6 @@ export function registerInit(program: Command, cli: Cli): void {
       "host:port at which the registry is reached too; repeat for more",
       moreAddresses("registry"),
     )
-    .option("--inbound-port <port>", "mTLS from other machines", portFlag("--inbound-port"), ports.inbound)
-    .option(
-      "--outbound-port <port>",
-      "first HTTP outbound listener",
-      portFlag("--outbound-port"),
-      ports.outboundFirst,
-    )
-    .option("--admin-port <port>", "admin pages, loopback only", portFlag("--admin-port"), ports.admin)
     .option(
       "--leaf-ttl <duration>",
       "lifetime of certificates (default: 24h)",
@@ -73,7 +61,7 @@ export function registerInit(program: Command, cli: Cli): void {
     )
     .option("--open-listeners", openListenersHelp, false)
     .option("--no-start", "only write the state; start it later with heddle registry, controller and proxy");
-  withMachineFlags(command).action(async (flags: InitFlags) => {
+  withMachineFlags(withPortFlags(command)).action(async (flags: InitFlags) => {
     const terminal = cli.terminal(command);
     const folder = cli.folder(command);
     const drainMs = cli.drainMs(command);
@@ -89,8 +77,6 @@ export function registerInit(program: Command, cli: Cli): void {
     const made = await initializeMesh(cli.runtime, folder, {
       ...flags,
       node: flags.node ?? null,
-      moreControllers: flags.controllerAddress ?? [],
-      moreRegistries: flags.registryAddress ?? [],
       machine,
     });
     const { settings } = made;

@@ -4,8 +4,7 @@ import type { Files } from "../../runtime/contract.ts";
 import { forbidDumps } from "../app/no_dumps.ts";
 import { readSettings, type Settings } from "../app/settings.ts";
 import { UserError } from "../base/user_error.ts";
-import { ports } from "../model/ports.ts";
-import { givenFlags, portFlag, type Cli } from "./command.ts";
+import { givenFlags, type Cli } from "./command.ts";
 import type { JoinOptions } from "../app/join.ts";
 import { controllerAddresses } from "./controller_address.ts";
 import { runInForeground } from "./foreground.ts";
@@ -17,14 +16,11 @@ import {
   withMachineFlags,
   type MachineFlags,
 } from "./machine_flags.ts";
+import { withPortFlags, type PortFlags } from "./port_flags.ts";
 
-interface JoinFlags extends MachineFlags {
+interface JoinFlags extends MachineFlags, PortFlags {
   readonly node?: string;
   readonly address?: string;
-  readonly loopback: string;
-  readonly inboundPort: number;
-  readonly outboundPort: number;
-  readonly adminPort: number;
   readonly openListeners: boolean;
   readonly start: boolean;
   readonly tokenFile?: string;
@@ -49,18 +45,9 @@ export function registerJoin(program: Command, cli: Cli): void {
       "--address <address>",
       "address at which other machines reach this one (default: the one the controller sees); its listener for them stands on every interface, for a loopback address on that one alone",
     )
-    .option("--loopback <address>", "address of the local listeners", "127.0.0.1")
-    .option("--inbound-port <port>", "mTLS from other machines", portFlag("--inbound-port"), ports.inbound)
-    .option(
-      "--outbound-port <port>",
-      "first HTTP outbound listener",
-      portFlag("--outbound-port"),
-      ports.outboundFirst,
-    )
-    .option("--admin-port <port>", "admin pages, loopback only", portFlag("--admin-port"), ports.admin)
     .option("--open-listeners", openListenersHelp, false)
     .option("--no-start", "only join; start it later with heddle proxy");
-  withMachineFlags(command).action(
+  withMachineFlags(withPortFlags(command)).action(
     (controllers: JoinOptions["controllers"], token: string | undefined, flags: JoinFlags) =>
       join(cli, command, controllers, token, flags),
   );

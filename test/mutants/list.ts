@@ -1,5 +1,6 @@
 /** All mutants, by what they break. */
 import { access } from "./list/access.ts";
+import { control } from "./list/control.ts";
 import { identity } from "./list/identity.ts";
 import { pipeline } from "./list/pipeline.ts";
 import { policyHost } from "./list/policy_host.ts";
@@ -14,4 +15,5 @@ export const mutants: readonly Mutant[] = [
   ...registry,
   ...resilience,
   ...policyHost,
+  ...control,
 ];

@@ -10,6 +10,7 @@ function filesWith(text: string | null): { files: Files; text: () => unknown } {
   let kept = text;
   const files = {
     read: async () => (kept === null ? null : new TextEncoder().encode(kept)),
+    stat: async () => null,
     makeFolder: async () => {},
     writeAtomic: async (_path: string, content: string) => void (kept = content),
   } as unknown as Files;
