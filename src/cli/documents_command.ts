@@ -12,6 +12,7 @@ import { ControlRefusal } from "../api/control.ts";
 import { repeated, type Cli } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 import { text } from "./text.ts";
+import { trafficInForce, type ValueInForce } from "./traffic_in_force.ts";
 
 export function registerApply(program: Command, cli: Cli): void {
   const apply = program
@@ -56,12 +57,22 @@ export function registerGet(program: Command, cli: Cli): void {
     .description("print the documents that stand, as they were applied")
     .argument("[kind]", `${appliedKinds.join(", ")}; all when left out`)
     .argument("[name]", "name, or name.namespace")
-    .action(async (kind: string | undefined, name: string | undefined) => {
+    .option(
+      "--effective",
+      "of traffic and a service: each value that is in force, and where it comes from",
+      false,
+    )
+    .action(async (kind: string | undefined, name: string | undefined, flags: { effective: boolean }) => {
       const terminal = cli.terminal(get);
       if (kind !== undefined) requireKind(kind);
+      if (flags.effective && (kind?.toLowerCase() !== "traffic" || name === undefined))
+        throw new UserError(
+          "--effective is for the traffic of a service: heddle get traffic SERVICE --effective",
+        );
       const operator = await openOperator(cli.runtime, cli.folder(get));
       const all = await readDocuments(operator);
       operator.close();
+      if (flags.effective) return showInForce(terminal, trafficInForce(all.documents, name as string));
       const chosen = all.documents.filter(
         (each) =>
           (kind === undefined || each.kind.toLowerCase() === kind.toLowerCase()) &&
@@ -73,6 +84,14 @@ export function registerGet(program: Command, cli: Cli): void {
       if (chosen.length > 0) showDocuments(terminal, chosen.map((each) => each.text.trim()).join("\n---\n"));
       else terminal.problem(`No ${kind ?? "document"} stands; heddle apply -f FILE hands some in`);
     });
+}
+
+function showInForce(terminal: Terminal, values: readonly ValueInForce[]): void {
+  if (terminal.format === "json") return terminal.json(values);
+  terminal.table(
+    ["field", "value", "from"],
+    values.map(({ field, value, from }) => [field, String(value), from]),
+  );
 }
 
 function showDocuments(terminal: Terminal, documents: string): void {

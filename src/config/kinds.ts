@@ -5,6 +5,7 @@ import { access } from "./kinds/access.ts";
 import { httpRoute } from "./kinds/http_route.ts";
 import { machine } from "./kinds/machine.ts";
 import { service } from "./kinds/service.ts";
+import { traffic } from "./kinds/traffic.ts";
 import { tlsRoute } from "./kinds/tls_route.ts";
 
 /** In the order in which problems name them. A kind that is missing here is a type error. */
@@ -12,6 +13,7 @@ export const kinds: Readonly<Record<AnyDocument["kind"], Kind>> = {
   Service: service,
   HTTPRoute: httpRoute,
   TLSRoute: tlsRoute,
+  Traffic: traffic,
   Access: access,
   Machine: machine,
 };

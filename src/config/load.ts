@@ -107,7 +107,8 @@ function findDuplicates(loaded: readonly LoadedDocument[], issues: Issue[]): voi
 }
 
 /** By key; of two with the same one the first. */
-function servicesIn(loaded: readonly LoadedDocument[]): ReadonlyMap<string, ServiceDocument> {
+/** By key; of two with the same one the first. */
+export function servicesIn(loaded: readonly LoadedDocument[]): ReadonlyMap<string, ServiceDocument> {
   const services = new Map<string, ServiceDocument>();
   for (const { document } of loaded) {
     if (document.kind !== "Service") continue;

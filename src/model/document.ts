@@ -4,9 +4,11 @@
  */
 import type { ServiceName } from "./service.ts";
 import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
+import type { CircuitBreaking } from "./traffic.ts";
 
 /** What is applied to the mesh. */
-export type Document = ServiceDocument | HttpRouteDocument | TlsRouteDocument | AccessDocument;
+export type Document =
+  ServiceDocument | HttpRouteDocument | TlsRouteDocument | TrafficDocument | AccessDocument;
 
 /** A `Machine` too, which stays on its machine. */
 export type AnyDocument = Document | MachineDocument;
@@ -15,7 +17,8 @@ const places: Readonly<Record<Document["kind"], number>> = {
   Service: 0,
   HTTPRoute: 1,
   TLSRoute: 2,
-  Access: 3,
+  Traffic: 3,
+  Access: 4,
 };
 
 /** Kinds that are applied, in the order in which lists show them: services before what refers to them. */
@@ -99,6 +102,15 @@ export interface TlsRouteDocument {
   readonly hostnames: readonly string[];
   /** Empty: the route's own service, whole. */
   readonly backends: readonly Backend[];
+}
+
+/** What the calls of a service go by. */
+export interface TrafficDocument {
+  readonly kind: "Traffic";
+  readonly name: string;
+  readonly namespace: string;
+  readonly service: ServiceName;
+  readonly circuitBreaking: CircuitBreaking;
 }
 
 export interface AccessRule {

@@ -272,6 +272,8 @@ export const limits = {
   breakerForgiveMs: 30_000,
   /** Of the endpoints of a service that may be ejected at a time; one is always left. */
   breakerEjectedShareMax: 0.5,
+  /** Of the counts that a document may set. */
+  breakerCountMax: 10_000,
   /** For so long only a request that may be repeated is taken as the probe; then any. */
   breakerProbePatienceMs: 1_000,
   /** A probe that has said nothing for so long is joined by another. */

@@ -136,6 +136,7 @@ export interface DestinationPlan extends Partial<ServiceTraits> {
   readonly policies?: Destination["policies"];
   readonly access?: Access;
   readonly serverFirst?: boolean;
+  readonly circuitBreaking?: Destination["circuitBreaking"];
   readonly tlsRoutes?: Destination["tlsRoutes"];
   /** Labels of its instance on a machine, by the machine's name. */
   readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -300,6 +301,7 @@ export class Planes {
       spiffeId: idOf(service),
       ...callerTraits({ ...usualTraits, ...plan }),
       serverFirst: plan.serverFirst ?? false,
+      ...(plan.circuitBreaking === undefined ? {} : { circuitBreaking: plan.circuitBreaking }),
       tlsRoutes: plan.tlsRoutes ?? [],
       endpoints,
       routes: plan.routes ?? [],

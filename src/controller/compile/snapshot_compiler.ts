@@ -10,6 +10,7 @@ import type {
   PolicyUse,
   ServiceDocument,
   TlsRouteDocument,
+  TrafficDocument,
 } from "../../model/document.ts";
 import { expandService } from "../../config/kinds/service.ts";
 import { documentKey } from "../../config/load.ts";
@@ -58,6 +59,7 @@ export class SnapshotCompiler {
   readonly #services = new Map<string, ServiceDocument>();
   readonly #routes: Grouped<HttpRouteDocument>;
   readonly #tlsRoutes: Grouped<TlsRouteDocument>;
+  readonly #traffic: Grouped<TrafficDocument>;
   readonly #access: Grouped<AccessDocument>;
   readonly #instances: Grouped<Instance>;
   readonly #hasher = new SnapshotHasher();
@@ -68,6 +70,7 @@ export class SnapshotCompiler {
     for (const each of ofKind(documents, "Service")) this.#services.set(serviceKey(each), each);
     this.#routes = byService(ofKind(documents, "HTTPRoute"));
     this.#tlsRoutes = byService(ofKind(documents, "TLSRoute"));
+    this.#traffic = byService(ofKind(documents, "Traffic"));
     this.#access = byService(ofKind(documents, "Access"));
     this.#instances = byService(instances);
   }
@@ -140,12 +143,14 @@ export class SnapshotCompiler {
 
   #makeDestination(key: string, service: ServiceDocument): Destination {
     const { name, namespace, protocol } = service;
+    const circuitBreaking = this.#traffic.get(key)?.[0]?.circuitBreaking;
     const bind = (uses: readonly PolicyUse[]): PolicyBinding[] => uses.map((use) => this.#binding(use));
     return {
       service: { name, namespace },
       spiffeId: serviceId(this.input.trustDomain, service),
       ...callerTraits(service),
       serverFirst: protocol === "detect" && serverFirstPorts.has(service.port),
+      ...(circuitBreaking === undefined ? {} : { circuitBreaking }),
       endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
       routes: compileRoutes(this.#routes.get(key) ?? [], { services: this.#services, bind }),
       tlsRoutes: compileTlsRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),

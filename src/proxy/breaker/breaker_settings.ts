@@ -1,5 +1,6 @@
 /** What a circuit breaker goes by; a service may set each of them. */
 import { limits } from "../../model/limits.ts";
+import { circuitBreakingDefaults, type CircuitBreaking } from "../../model/traffic.ts";
 
 export interface BreakerSettings {
   /** Hard failures in a row that trip; 0: never by a streak. */
@@ -20,17 +21,25 @@ export interface BreakerSettings {
   readonly probeSilentMs: number;
 }
 
-export const breakerDefaults: BreakerSettings = {
-  streakMax: limits.breakerStreakMax,
-  windowMs: limits.breakerWindowMs,
-  successMin: limits.breakerSuccessMin,
-  windowAnswersMin: limits.breakerWindowAnswersMin,
-  outlierFactor: limits.breakerOutlierFactor,
-  penaltyMs: limits.breakerPenaltyMs,
-  penaltyMaxMs: limits.breakerPenaltyMaxMs,
-  jitterRatio: limits.breakerJitterRatio,
-  forgiveMs: limits.breakerForgiveMs,
-  ejectedShareMax: limits.breakerEjectedShareMax,
-  probePatienceMs: limits.breakerProbePatienceMs,
-  probeSilentMs: limits.breakerProbeSilentMs,
-};
+/** With what a document says, and the defaults for the rest. */
+export function breakerSettings(written: CircuitBreaking = {}): BreakerSettings {
+  const { failures, successPercent, answers, ejectedPercent, ...times } = {
+    ...circuitBreakingDefaults,
+    ...written,
+  };
+  return {
+    ...times,
+    streakMax: failures,
+    successMin: successPercent / 100,
+    windowAnswersMin: answers,
+    ejectedShareMax: ejectedPercent / 100,
+    outlierFactor: limits.breakerOutlierFactor,
+    jitterRatio: limits.breakerJitterRatio,
+    forgiveMs: limits.breakerForgiveMs,
+    probePatienceMs: limits.breakerProbePatienceMs,
+    probeSilentMs: limits.breakerProbeSilentMs,
+  };
+}
+
+/** Where no document says anything. @visibleForTesting */
+export const breakerDefaults: BreakerSettings = breakerSettings();

@@ -21,7 +21,7 @@ import { RetryBudget } from "../balance/retry_budget.ts";
 import { strategyOf } from "../balance/strategies.ts";
 import { Breaker } from "../breaker/breaker.ts";
 import { BreakerGroup } from "../breaker/breaker_group.ts";
-import { breakerDefaults } from "../breaker/breaker_settings.ts";
+import { breakerSettings, type BreakerSettings } from "../breaker/breaker_settings.ts";
 import { createAdmission } from "../guard/admission.ts";
 import type {
   InboundService,
@@ -127,7 +127,7 @@ class StateBuilder {
   #addDestination(destination: Destination): void {
     const key = serviceKey(destination.service);
     const before = this.previous?.destinations.get(key);
-    const breakers = before?.breakers ?? this.#breakersOf(key);
+    const breakers = this.#breakersOf(key, destination, before);
     const place: EndpointPlace = { destination, before, breakers, addedMs: this.#addedMs(before) };
     const endpoints = new Map(
       destination.endpoints.map((each) => [each.id, this.#liveEndpoint(each, place)]),
@@ -166,9 +166,12 @@ class StateBuilder {
     });
   }
 
-  #breakersOf(key: string): BreakerGroup {
+  /** Another setting begins anew: what the old one found may be none by it. */
+  #breakersOf(key: string, destination: Destination, before: LiveDestination | undefined): BreakerGroup {
     const { random, ejected } = this.input;
-    return new BreakerGroup(breakerDefaults, random, (breaker, from) => {
+    const settings = breakerSettings(destination.circuitBreaking);
+    if (before !== undefined && sameSettings(before.breakers.settings, settings)) return before.breakers;
+    return new BreakerGroup(settings, random, (breaker, from) => {
       if (from === "closed") ejected(key, breaker.reason as string);
     });
   }
@@ -187,7 +190,7 @@ class StateBuilder {
     return {
       id: endpoint.id,
       endpoint,
-      health: kept?.health ?? new Breaker(breakers),
+      health: kept?.health.group === breakers ? kept.health : new Breaker(breakers),
       weight: 1,
       zone: "",
       region: "",
@@ -276,6 +279,10 @@ export function takeOver(state: ProxyState, old: ProxyState | null, nowMs: numbe
     breakers.become(new Set([...endpoints.values()].filter(isReady).map(({ health }) => health)), nowMs);
   for (const { whole, subsets } of old?.destinations.values() ?? [])
     for (const picker of [whole, ...subsets.values()]) picker.close();
+}
+
+function sameSettings(one: BreakerSettings, other: BreakerSettings): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function sameAddress(a: Endpoint, b: Endpoint): boolean {

@@ -5,7 +5,6 @@ const faults = ["test/unit/proxy/faults_test.ts"];
 const outbound = "src/proxy/outbound.ts";
 const attempts = "src/proxy/attempt/attempts.ts";
 const httpAttempts = "src/proxy/attempt/http_attempts.ts";
-const breaking = ["test/unit/proxy/breaking_test.ts"];
 const leaving = "src/proxy/rewrite/leaving.ts";
 const inbound = "src/proxy/inbound.ts";
 const budget = "src/proxy/balance/retry_budget.ts";
@@ -183,48 +182,6 @@ export const pipeline: readonly Mutant[] = [
     find: '    if (outcome.side === "upstream") this.#blame(failureOf(outcome), nowMs);\n',
     replace: "",
     suites: ["test/unit/proxy/pipeline_test.ts"],
-  },
-  {
-    fault: "an app that answers 503 counts as one that works",
-    file: attempts,
-    find: 'if (says === "hard" || says === "busy") return this.#blame(says, nowMs);',
-    replace: "",
-    suites: breaking,
-  },
-  {
-    fault: "an answer that breaks off says nothing of its endpoint",
-    file: httpAttempts,
-    find: 'if (outcome.side === "upstream") this.broke(failureOf(outcome));',
-    replace: "",
-    suites: breaking,
-  },
-  {
-    fault: "a probe whose caller left is awaited",
-    file: attempts,
-    find: "if (!this.judged) endpoint.health.abandoned",
-    replace: "if (this.judged) endpoint.health.abandoned",
-    suites: breaking,
-  },
-  {
-    fault: "the request after which an endpoint is out does not say so",
-    file: attempts,
-    find: "if (!wasEjected && health.ejected) ",
-    replace: "if (wasEjected) ",
-    suites: breaking,
-  },
-  {
-    fault: "a new snapshot forgets what circuit breaking knew",
-    file: "src/proxy/state/state.ts",
-    find: "health: kept?.health ?? new Breaker(breakers),",
-    replace: "health: new Breaker(breakers),",
-    suites: breaking,
-  },
-  {
-    fault: "a health probe that passes again closes a breaker",
-    file: "src/proxy/breaker/breaker_group.ts",
-    find: "if (!breaker.ejected || this.#ejected.has(breaker)) return;",
-    replace: "if (breaker.ejected && !this.#ejected.has(breaker)) return breaker.release(0);",
-    suites: breaking,
   },
   {
     fault: "a long body is kept whole",

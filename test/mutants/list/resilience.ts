@@ -12,8 +12,58 @@ const decision = {
 const byKey = { file: `${proxy}/balance/by_key.ts`, suites: [`${unit}/balance/by_key_test.ts`] };
 const zones = { file: `${proxy}/balance/zones.ts`, suites: [`${unit}/balance/zones_test.ts`] };
 const slices = { file: "src/controller/rate_slices.ts", suites: [`${unit}/limit/rate_slices_test.ts`] };
+const breaking = [`${unit}/breaking_test.ts`];
 
 export const resilience: readonly Mutant[] = [
+  {
+    fault: "an app that answers 503 counts as one that works",
+    file: `${proxy}/attempt/attempts.ts`,
+    find: 'if (says === "hard" || says === "busy") return this.#blame(says, nowMs);',
+    replace: "",
+    suites: breaking,
+  },
+  {
+    fault: "an answer that breaks off says nothing of its endpoint",
+    file: `${proxy}/attempt/http_attempts.ts`,
+    find: 'if (outcome.side === "upstream") this.broke(failureOf(outcome));',
+    replace: "",
+    suites: breaking,
+  },
+  {
+    fault: "a probe whose caller left is awaited",
+    file: `${proxy}/attempt/attempts.ts`,
+    find: "if (!this.judged) endpoint.health.abandoned",
+    replace: "if (this.judged) endpoint.health.abandoned",
+    suites: breaking,
+  },
+  {
+    fault: "the request after which an endpoint is out does not say so",
+    file: `${proxy}/attempt/attempts.ts`,
+    find: "if (!wasEjected && health.ejected) ",
+    replace: "if (wasEjected) ",
+    suites: breaking,
+  },
+  {
+    fault: "a new snapshot forgets what circuit breaking knew",
+    file: "src/proxy/state/state.ts",
+    find: "health: kept?.health.group === breakers ? kept.health : new Breaker(breakers),",
+    replace: "health: new Breaker(breakers),",
+    suites: breaking,
+  },
+  {
+    fault: "another setting of circuit breaking is not heard of",
+    file: "src/proxy/state/state.ts",
+    find: "if (before !== undefined && sameSettings(before.breakers.settings, settings))",
+    replace: "if (before !== undefined)",
+    suites: breaking,
+  },
+  {
+    fault: "a health probe that passes again closes a breaker",
+    file: "src/proxy/breaker/breaker_group.ts",
+    find: "if (!breaker.ejected || this.#ejected.has(breaker)) return;",
+    replace: "if (breaker.ejected && !this.#ejected.has(breaker)) return breaker.release(0);",
+    suites: breaking,
+  },
   {
     ...breaker,
     fault: "a busy answer counts as a failure of the endpoint",

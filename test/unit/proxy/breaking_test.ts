@@ -178,6 +178,36 @@ describe("one of three instances", () => {
   });
 });
 
+describe("what a document says of circuit breaking", () => {
+  test("is how many failures take an instance out, and for how long", async () => {
+    const mesh = await Mesh.start(answers(503), { circuitBreaking: { failures: 2, penaltyMs: 10_000 } });
+    await mesh.call(20);
+    expect(mesh.sent).toBe(2);
+    await mesh.net.pass(9_000);
+    await mesh.call(5);
+    expect(mesh.sent).toBe(2);
+    await mesh.net.pass(6_000);
+    await mesh.call(5);
+    expect(mesh.sent).toBe(3);
+  });
+
+  test("may be that nobody is ever out", async () => {
+    const mesh = await Mesh.start(answers(503), { circuitBreaking: { ejectedPercent: 0 } });
+    await mesh.call(30);
+    expect(mesh.sent).toBe(10);
+    expect(mesh.tripped).toEqual([]);
+  });
+
+  test("holds from the snapshot on that brings it: who was out by another is asked again", async () => {
+    const mesh = await Mesh.start(answers(503));
+    await mesh.call(20);
+    mesh.apply({ circuitBreaking: { failures: 2 } });
+    expect(mesh.states).toEqual(["ready", "ready", "ready"]);
+    await mesh.call(20);
+    expect(mesh.sent).toBe(limits.breakerStreakMax + 2);
+  });
+});
+
 describe("where there is no other", () => {
   test("an instance that fails is never out", async () => {
     const mesh = await Mesh.start(answers(503), {}, 1);

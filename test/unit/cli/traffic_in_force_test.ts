@@ -1,0 +1,36 @@
+/** `heddle get traffic NAME --effective`: each value, and where it comes from. */
+import { describe, expect, test } from "bun:test";
+import { trafficInForce } from "../../../src/cli/traffic_in_force.ts";
+
+const stored = [
+  "{kind: Service, name: web, port: 80}",
+  "{kind: Service, name: web, namespace: prod, port: 80}",
+  "{kind: Traffic, name: calm, service: web, circuitBreaking: {failures: 3, penalty: 1500ms}}",
+].map((text) => ({ kind: "", namespace: "", name: "x", text, revision: 1 }));
+
+const said = (name: string): string[] =>
+  trafficInForce(stored, name).map(({ field, value, from }) => `${field} ${value} ${from}`);
+
+describe("the traffic of a service", () => {
+  test("is what its document says, and for the rest the defaults", () => {
+    const expected = [
+      "circuitBreaking.failures 3 Traffic calm.default",
+      "circuitBreaking.successPercent 80 default",
+      "circuitBreaking.window 10s default",
+      "circuitBreaking.answers 5 default",
+      "circuitBreaking.penalty 1s500ms Traffic calm.default",
+      "circuitBreaking.penaltyMax 1m default",
+      "circuitBreaking.ejectedPercent 50 default",
+    ];
+    expect(said("web")).toEqual(expected);
+    expect(said("web.default")).toEqual(expected);
+  });
+
+  test("is nothing but defaults where no document is about it", () => {
+    expect(said("web.prod").filter((each) => !each.endsWith(" default"))).toEqual([]);
+  });
+
+  test("is none where there is no such service", () => {
+    expect(() => said("gone")).toThrow("There is no Service gone.default");
+  });
+});
