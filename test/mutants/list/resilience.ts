@@ -16,6 +16,13 @@ const breaking = [`${unit}/breaking_test.ts`];
 
 export const resilience: readonly Mutant[] = [
   {
+    fault: "the status in the trailers of gRPC says nothing of the endpoint",
+    file: `${proxy}/attempt/http_attempts.ts`,
+    find: 'if (says !== "success") this.broke(says);',
+    replace: "if (says === null) this.broke(says);",
+    suites: [`${unit}/breaking_grpc_test.ts`],
+  },
+  {
     fault: "an app that answers 503 counts as one that works",
     file: `${proxy}/attempt/attempts.ts`,
     find: 'if (says === "hard" || says === "busy") return this.#blame(says, nowMs);',
