@@ -6,12 +6,13 @@
 import type { Runtime } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { families } from "../telemetry/families.ts";
 
 const faultExitCode = 70;
 
 export function surviveFaults(runtime: Runtime, metrics: Metrics, log: (text: string) => void): void {
   const { process, clock } = runtime;
-  const faults = metrics.counter("heddle_faults_total", "Broken invariants, each a bug.")();
+  const faults = metrics.counter(families.faults)();
   const ends = process.env["HEDDLE_FAULTS"] === "end";
   let recent: number[] = [];
   process.onFault((error) => {

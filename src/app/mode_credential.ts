@@ -4,6 +4,7 @@ import type { Address } from "../base/socket_address.ts";
 import { readJson, writeSecret } from "../identity/credential_store.ts";
 import type { ControlIdentity } from "../api/control.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { families } from "../telemetry/families.ts";
 
 export interface ModeCredential {
   readonly format: 1;
@@ -78,7 +79,7 @@ export async function writeModeCredential(
 
 /** Seconds until a mode's own certificate ends, read when somebody looks. */
 export function exposeCredential(metrics: Metrics, clock: Clock, file: ModeCredentialFile): void {
-  const expiry = metrics.gauge("heddle_identity_expiry_seconds", "Seconds until a certificate ends.", ["id"]);
+  const expiry = metrics.gauge(families.identityExpirySeconds);
   metrics.collect(() => {
     const { current } = file;
     if (current !== null) expiry(current.spiffeId).set((current.notAfterMs - clock.wallMs()) / 1000);

@@ -14,6 +14,7 @@ import {
 import type { Metrics } from "../telemetry/metrics.ts";
 import { policyCpu } from "../telemetry/policy_telemetry.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { families } from "../telemetry/families.ts";
 
 export interface Policies {
   readonly chain: PolicyChain;
@@ -140,19 +141,10 @@ function isAside(state: PolicyStatus["state"]): boolean {
 }
 
 function exposeHost(metrics: Metrics, host: PolicyHost): void {
-  const sealed = metrics.gauge(
-    "heddle_policy_host_sealed",
-    "1 while each process of policies runs under its whole seal.",
-  );
-  const starts = metrics.counter(
-    "heddle_policy_host_starts_total",
-    "How often a process of policies was started.",
-  );
+  const sealed = metrics.gauge(families.policyHostSealed);
+  const starts = metrics.counter(families.policyHostStarts);
   let countedStarts = 0;
-  const quarantined = metrics.gauge(
-    "heddle_policies_quarantined",
-    "Policy versions that failed too often to be asked, those on trial included.",
-  );
+  const quarantined = metrics.gauge(families.policiesQuarantined);
   metrics.collect(() => {
     const status = host.status();
     const { processes } = status;

@@ -3,14 +3,15 @@ import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { build } from "../base/build.ts";
 import { limits } from "../model/limits.ts";
 import type { Histogram, Metrics } from "../telemetry/metrics.ts";
+import { families } from "../telemetry/families.ts";
 
 export function processMetrics(runtime: Runtime, metrics: Metrics, mode: string): void {
-  const resident = metrics.gauge("process_resident_memory_bytes", "Resident memory.");
-  const cpu = metrics.counter("process_cpu_seconds_total", "CPU time, user and system.");
-  const descriptors = metrics.gauge("process_open_fds", "Open descriptors.");
-  const started = metrics.gauge("process_start_time_seconds", "When the mode started, since 1970.");
+  const resident = metrics.gauge(families.processResidentMemoryBytes);
+  const cpu = metrics.counter(families.processCpuSeconds);
+  const descriptors = metrics.gauge(families.processOpenFds);
+  const started = metrics.gauge(families.processStartTimeSeconds);
   started().set(runtime.clock.wallMs() / 1000);
-  metrics.gauge("heddle_build_info", "Always 1.", ["mode", "version"])(mode, build().version).set(1);
+  metrics.gauge(families.buildInfo)(mode, build().version).set(1);
   let countedUs = 0;
   metrics.collect(() => {
     const usage = runtime.process.usage();
@@ -19,10 +20,7 @@ export function processMetrics(runtime: Runtime, metrics: Metrics, mode: string)
     countedUs = usage.cpuUs;
     descriptors().set(usage.openDescriptors);
   });
-  watchLoop(
-    runtime.clock,
-    metrics.histogram("heddle_loop_delay_seconds", "How late a timer of the event loop fires.")(),
-  );
+  watchLoop(runtime.clock, metrics.histogram(families.loopDelaySeconds)());
 }
 
 /** Ends with the process. */

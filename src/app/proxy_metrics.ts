@@ -7,6 +7,7 @@ import { accessLogLimits, type AccessLog } from "../telemetry/access_log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { endpointState, endpointStates } from "./endpoint_states.ts";
 import type { SnapshotFollower } from "./snapshot_follower.ts";
+import { families } from "../telemetry/families.ts";
 
 export interface ProxyMetricsOptions {
   readonly clock: Clock;
@@ -22,7 +23,7 @@ const versionLength = 8;
 export function exposeProxy(metrics: Metrics, options: ProxyMetricsOptions): void {
   const { clock, store, accessLog } = options;
   exposeDroppedLines(metrics, accessLog);
-  const expiry = metrics.gauge("heddle_identity_expiry_seconds", "Seconds until a certificate ends.", ["id"]);
+  const expiry = metrics.gauge(families.identityExpirySeconds);
   metrics.collect(() => {
     metrics.clear("heddle_identity_expiry_seconds");
     for (const credential of [store.node, ...store.services.values()]) {
@@ -36,11 +37,7 @@ export function exposeProxy(metrics: Metrics, options: ProxyMetricsOptions): voi
 }
 
 function exposeDroppedLines(metrics: Metrics, accessLog: AccessLog): void {
-  const dropped = metrics.counter(
-    "heddle_access_log_dropped_total",
-    "Lines lost because more came between two writes than this limit lets gather.",
-    ["limit"],
-  );
+  const dropped = metrics.counter(families.accessLogDropped);
   const counted = accessLogLimits.map((limit) => ({ limit, count: 0 }));
   metrics.collect(() => {
     for (const each of counted) {
@@ -52,13 +49,8 @@ function exposeDroppedLines(metrics: Metrics, accessLog: AccessLog): void {
 }
 
 function exposeDestinations(metrics: Metrics, { clock, plane }: ProxyMetricsOptions): void {
-  const endpoints = metrics.gauge("heddle_endpoints", "Endpoints of a destination by state.", [
-    "service",
-    "state",
-  ]);
-  const budget = metrics.gauge("heddle_retry_budget_left", "Retries that a destination may cost now.", [
-    "service",
-  ]);
+  const endpoints = metrics.gauge(families.endpoints);
+  const budget = metrics.gauge(families.retryBudgetLeft);
   metrics.collect(() => {
     metrics.clear("heddle_endpoints");
     metrics.clear("heddle_retry_budget_left");
@@ -73,11 +65,7 @@ function exposeDestinations(metrics: Metrics, { clock, plane }: ProxyMetricsOpti
 
 /** A stream between two services of one machine is seen from both sides, hence the direction. @visibleForTesting */
 export function exposeStreams(metrics: Metrics, plane: Pick<DataPlane, "state">): void {
-  const open = metrics.gauge(
-    "heddle_streams_open",
-    "Streams that are open now, from the head of their answer on.",
-    ["direction", "service", "kind"],
-  );
+  const open = metrics.gauge(families.streamsOpen);
   const expose = (direction: string, services: Iterable<{ key: string; streams: OpenStreams }>): void => {
     for (const { key, streams } of services)
       for (const kind of streamKinds) {
@@ -93,11 +81,8 @@ export function exposeStreams(metrics: Metrics, plane: Pick<DataPlane, "state">)
 }
 
 function exposeConfig(metrics: Metrics, { clock, plane, follower }: ProxyMetricsOptions): void {
-  const age = metrics.gauge(
-    "heddle_config_age_seconds",
-    "Since the controller last said that the configuration is current; while it is away, since it was saved.",
-  );
-  const version = metrics.gauge("heddle_config_version", "1 for the snapshot in force.", ["version"]);
+  const age = metrics.gauge(families.configAgeSeconds);
+  const version = metrics.gauge(families.configVersion);
   metrics.collect(() => {
     metrics.clear("heddle_config_version");
     const snapshot = plane.state?.snapshot;

@@ -34,6 +34,7 @@ import { adminPort, bindHost, type Settings } from "./settings.ts";
 import { SnapshotFollower } from "./snapshot_follower.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { Succession } from "./succession.ts";
+import { families } from "../telemetry/families.ts";
 
 export interface ProxyModeOptions {
   /** Share of unremarkable exchanges in the access log. */
@@ -118,7 +119,7 @@ export async function startProxy(
     },
     log,
   });
-  const renewals = metrics.counter("heddle_identity_renewals_total", "Renewals of certificates.", ["result"]);
+  const renewals = metrics.counter(families.identityRenewals);
   const renewal = new MachineRenewal({
     runtime,
     settings,

@@ -19,6 +19,7 @@ import { processMetrics } from "./process_metrics.ts";
 import type { Running } from "./running.ts";
 import { adminPort, bindHost, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { families } from "../telemetry/families.ts";
 
 export interface RegistryModeOptions {
   /** Another store than the one on disk. */
@@ -64,7 +65,7 @@ export async function startRegistry(
   });
   processMetrics(runtime, metrics, "registry");
   exposeCredential(metrics, clock, credential);
-  const revision = metrics.gauge("heddle_registry_revision", "Revision of the store.");
+  const revision = metrics.gauge(families.registryRevision);
   metrics.collect(() => revision().set(store.revision()));
   const admin =
     options.admin === false

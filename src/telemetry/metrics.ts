@@ -5,6 +5,7 @@
  * being written. Sets of metrics are summed by `merged`.
  */
 import { assert } from "../base/assert.ts";
+import type { CounterPlan, FamilyPlan, GaugePlan, HistogramPlan } from "./families.ts";
 import { Handles } from "./handles.ts";
 import { limits } from "../model/limits.ts";
 
@@ -21,8 +22,6 @@ export interface Histogram {
   /** In the unit of the buckets: seconds, bytes. */
   observe(value: number): void;
 }
-
-type Kind = "counter" | "gauge" | "histogram";
 
 class Series implements Counter, Gauge {
   value = 0;
@@ -70,7 +69,7 @@ class HistogramSeries implements Histogram {
 interface Family {
   readonly name: string;
   readonly help: string;
-  readonly kind: Kind;
+  readonly kind: FamilyPlan["kind"];
   readonly labelNames: readonly string[];
   readonly bounds: readonly number[];
   readonly series: Map<string, Series | HistogramSeries>;
@@ -87,31 +86,21 @@ export type Resolve<Handle> = (...labelValues: readonly string[]) => Handle;
 /** Finds what was made for three words, or makes it. */
 export type Bundle<Value> = (first: string, second: string, third: string) => Value;
 
-/** Duration buckets in seconds: OTel's HTTP list, with finer steps for calls inside a mesh. */
-const durationBuckets: readonly number[] = [
-  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
-];
-
 /** The metrics of one data-plane shard or mode. */
 export class Metrics {
   readonly #families = new Map<string, Family>();
   readonly #collectors: (() => void)[] = [];
 
-  counter(name: string, help: string, labelNames: readonly string[] = []): Resolve<Counter> {
-    return this.#declare("counter", name, help, labelNames, []) as Resolve<Series>;
+  counter(plan: CounterPlan): Resolve<Counter> {
+    return this.#declare(plan) as Resolve<Series>;
   }
 
-  gauge(name: string, help: string, labelNames: readonly string[] = []): Resolve<Gauge> {
-    return this.#declare("gauge", name, help, labelNames, []) as Resolve<Series>;
+  gauge(plan: GaugePlan): Resolve<Gauge> {
+    return this.#declare(plan) as Resolve<Series>;
   }
 
-  histogram(
-    name: string,
-    help: string,
-    labelNames: readonly string[] = [],
-    bounds: readonly number[] = durationBuckets,
-  ): Resolve<Histogram> {
-    return this.#declare("histogram", name, help, labelNames, bounds) as Resolve<HistogramSeries>;
+  histogram(plan: HistogramPlan): Resolve<Histogram> {
+    return this.#declare(plan) as Resolve<HistogramSeries>;
   }
 
   /**
@@ -136,15 +125,9 @@ export class Metrics {
     family?.handles.forget();
   }
 
-  #declare(
-    kind: Kind,
-    name: string,
-    help: string,
-    labelNames: readonly string[],
-    bounds: readonly number[],
-  ): Resolve<Series | HistogramSeries> {
-    const family = this.#families.get(name) ?? this.#add({ name, help, kind, labelNames, bounds });
-    if (labelNames.length > foundByMax) return (...values) => resolve(family, values);
+  #declare({ kind, name, help, labels, bounds }: FamilyPlan): Resolve<Series | HistogramSeries> {
+    const family = this.#families.get(name) ?? this.#add({ name, help, kind, labelNames: labels, bounds });
+    if (labels.length > foundByMax) return (...values) => resolve(family, values);
     const { handles } = family;
     return (first = "", second = "", third = "") =>
       handles.find(first, second, third) ??

@@ -1,11 +1,8 @@
 /** Metrics of policies, from what each evaluation left in its exchange's record. Handles are resolved once per policy version, hook and service. */
 import type { Bundle, Counter, Histogram, Metrics, Resolve } from "./metrics.ts";
 import type { PolicyAction, PolicyFailure, PolicyRecord } from "./record.ts";
+import { families } from "./families.ts";
 
-/** Seconds: a call that is batched with others takes microseconds, one alone some ten of them. */
-const policyBuckets: readonly number[] = [
-  0.000_01, 0.000_025, 0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
-];
 /** Enough of a hash to tell versions apart. */
 const versionLength = 12;
 
@@ -23,21 +20,9 @@ export class PolicyTelemetry {
   readonly #handles: Bundle<PolicyHandles>;
 
   constructor(metrics: Metrics) {
-    const labels = ["policy", "version", "hook", "service"];
-    this.#duration = metrics.histogram(
-      "heddle_policy_duration_seconds",
-      "From asking a policy to its decision.",
-      labels,
-      policyBuckets,
-    );
-    this.#decisions = metrics.counter("heddle_policy_decisions_total", "Decisions of policies.", [
-      ...labels,
-      "decision",
-    ]);
-    this.#errors = metrics.counter("heddle_policy_errors_total", "Evaluations of policies that failed.", [
-      ...labels,
-      "kind",
-    ]);
+    this.#duration = metrics.histogram(families.policyDurationSeconds);
+    this.#decisions = metrics.counter(families.policyDecisions);
+    this.#errors = metrics.counter(families.policyErrors);
     this.#handles = metrics.bundle(() => ({ duration: null, decisions: {}, errors: {} }));
   }
 
@@ -61,10 +46,6 @@ export class PolicyTelemetry {
 export function policyCpu(
   metrics: Metrics,
 ): (policy: { readonly name: string; readonly hash: string }) => Counter {
-  const cpu = metrics.counter(
-    "heddle_policy_cpu_seconds_total",
-    "CPU time of the threads that run policies.",
-    ["policy", "version"],
-  );
+  const cpu = metrics.counter(families.policyCpuSeconds);
   return ({ name, hash }) => cpu(name, hash.slice(0, versionLength));
 }

@@ -9,6 +9,7 @@ import { PolicyTelemetry } from "./policy_telemetry.ts";
 import type { AccessVerdict, ExchangeRecord, Recorder } from "./record.ts";
 import { statusLabel } from "./status_label.ts";
 import { UnderWay } from "./under_way.ts";
+import { families } from "./families.ts";
 
 /** Handles of one direction, service, source and route. */
 interface EdgeHandles {
@@ -52,61 +53,21 @@ export class ProxyTelemetry implements Recorder {
     metrics: Metrics,
     readonly accessLog: AccessLog,
   ) {
-    const edge = ["direction", "service", "peer"];
-    this.#requests = metrics.counter("heddle_requests_total", "Finished HTTP exchanges.", [
-      ...edge,
-      "route",
-      "code",
-      "grpc_code",
-      "flags",
-      "tls",
-    ]);
-    this.#duration = metrics.histogram(
-      "heddle_request_duration_seconds",
-      "From request head to the end of the answer.",
-      [...edge, "route", "class"],
-    );
-    this.#firstByte = metrics.histogram(
-      "heddle_first_byte_seconds",
-      "From request head to the head of the answer.",
-      [...edge, "route"],
-    );
-    this.#bytesIn = metrics.counter("heddle_request_bytes_total", "Body bytes towards the service.", edge);
-    this.#bytesOut = metrics.counter("heddle_response_bytes_total", "Body bytes from the service.", edge);
-    this.#tcpOpened = metrics.counter(
-      "heddle_tcp_connections_opened_total",
-      "Opaque connections begun.",
-      edge,
-    );
-    this.#tcpOpen = metrics.gauge("heddle_tcp_open", "Opaque connections that are open now.", edge);
-    this.#tcpClosed = metrics.counter("heddle_tcp_connections_closed_total", "Finished opaque connections.", [
-      ...edge,
-      "tls",
-      "reason",
-    ]);
-    this.#attempts = metrics.counter("heddle_attempts_total", "Tries to reach an endpoint.", [
-      "service",
-      "cause",
-      "result",
-    ]);
-    this.#ejections = metrics.counter(
-      "heddle_ejections_total",
-      "Endpoints that circuit breaking took out: after a streak of failures, without a connection (connect), or by their rate of successes.",
-      ["service", "reason"],
-    );
-    this.#access = metrics.counter("heddle_access_total", "Verdicts of access rules.", [
-      "service",
-      "verdict",
-      "rule",
-    ]);
+    this.#requests = metrics.counter(families.requests);
+    this.#duration = metrics.histogram(families.requestDurationSeconds);
+    this.#firstByte = metrics.histogram(families.firstByteSeconds);
+    this.#bytesIn = metrics.counter(families.requestBytes);
+    this.#bytesOut = metrics.counter(families.responseBytes);
+    this.#tcpOpened = metrics.counter(families.tcpConnectionsOpened);
+    this.#tcpOpen = metrics.gauge(families.tcpOpen);
+    this.#tcpClosed = metrics.counter(families.tcpConnectionsClosed);
+    this.#attempts = metrics.counter(families.attempts);
+    this.#ejections = metrics.counter(families.ejections);
+    this.#access = metrics.counter(families.access);
     this.#policies = new PolicyTelemetry(metrics);
-    this.#detected = metrics.counter(
-      "heddle_protocol_detected_total",
-      "Connections to services without a declared protocol, by what they turned out to speak and what told it.",
-      ["service", "protocol", "by"],
-    );
+    this.#detected = metrics.counter(families.protocolDetected);
     this.limitTripped = limitTrips(metrics);
-    const open = metrics.gauge("heddle_requests_open", "HTTP exchanges that are under way now.", edge);
+    const open = metrics.gauge(families.requestsOpen);
     metrics.collect(() => {
       metrics.clear("heddle_requests_open");
       for (const { kind, direction, service, source } of this.underWay)

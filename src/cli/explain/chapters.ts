@@ -8,6 +8,7 @@ import { exitCodesChapter } from "./exit_codes_chapter.ts";
 import { flagsChapter } from "./flags_chapter.ts";
 import { limitsChapter } from "./limits_chapter.ts";
 import { logChapter } from "./log_chapter.ts";
+import { metricsChapter } from "./metrics_chapter.ts";
 import { policyChapter } from "./policy_chapter.ts";
 
 export function allChapters(program: Command): readonly Chapter[] {
@@ -18,6 +19,7 @@ export function allChapters(program: Command): readonly Chapter[] {
     checksChapter,
     flagsChapter,
     logChapter,
+    metricsChapter,
     limitsChapter(),
     policyChapter(),
   ];

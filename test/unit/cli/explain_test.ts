@@ -7,6 +7,7 @@ import { limits } from "../../../src/model/limits.ts";
 import { flags } from "../../../src/model/outcome.ts";
 import { kindNames, kinds } from "../../../src/config/kinds.ts";
 import { parseYaml } from "../../../src/config/yaml_file.ts";
+import { families } from "../../../src/telemetry/families.ts";
 import { findEntry, type Chapter } from "../../../src/cli/explain/chapter.ts";
 import { allChapters } from "../../../src/cli/explain/chapters.ts";
 import { markdownOf } from "../../../src/cli/explain/markdown.ts";
@@ -75,6 +76,14 @@ describe("heddle explain", () => {
       for (const document of documents) read(document, issues);
       expect([name, issues]).toEqual([name, []]);
     }
+  });
+
+  test("knows every metric, with its type and labels", () => {
+    expect(namesOf("metrics")).toEqual(Object.values(families).map(({ name }) => name));
+    expect(findEntry(chapters, "heddle_attempts_total")?.facts).toEqual([
+      ["type", "counter"],
+      ["labels", "service, cause, result"],
+    ]);
   });
 
   test("knows the codes of heddle check", () => {

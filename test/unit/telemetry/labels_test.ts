@@ -8,6 +8,7 @@ import { ProxyTelemetry } from "../../../src/telemetry/proxy_telemetry.ts";
 import type { PolicyRecord } from "../../../src/telemetry/record.ts";
 import { statusLabel } from "../../../src/telemetry/status_label.ts";
 import { exchangeRecord } from "../../support/records.ts";
+import { counter } from "../../../src/telemetry/families.ts";
 
 function telemetry(): { readonly metrics: Metrics; readonly telemetry: ProxyTelemetry } {
   const metrics = new Metrics();
@@ -80,7 +81,9 @@ test("words of a policy are no labels", () => {
 
 test("a label is cut where no name of a document could be longer", () => {
   const metrics = new Metrics();
-  metrics.counter("hits_total", "Hits.", ["id"])("y".repeat(5_000)).add(1);
+  metrics
+    .counter(counter("hits_total", "Hits.", ["id"]))("y".repeat(5_000))
+    .add(1);
   expect(metrics.expose()).toContain(`hits_total{id="${"y".repeat(limits.labelValueLengthMax)}"} 1`);
 });
 

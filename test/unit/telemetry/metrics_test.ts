@@ -6,10 +6,11 @@ import { policyCpu } from "../../../src/telemetry/policy_telemetry.ts";
 import { ProxyTelemetry } from "../../../src/telemetry/proxy_telemetry.ts";
 import type { ExchangeRecord } from "../../../src/telemetry/record.ts";
 import { exchangeRecord as record } from "../../support/records.ts";
+import { counter, gauge, histogram } from "../../../src/telemetry/families.ts";
 
 test("a counter is exposed with its labels escaped", () => {
   const metrics = new Metrics();
-  const hits = metrics.counter("hits_total", "Hits.", ["path"]);
+  const hits = metrics.counter(counter("hits_total", "Hits.", ["path"]));
   hits('a"b\\c\nd').add(2);
   hits('a"b\\c\nd').add(1);
   expect(metrics.expose()).toBe(
@@ -19,7 +20,7 @@ test("a counter is exposed with its labels escaped", () => {
 
 test("histogram buckets are cumulative and end with +Inf", () => {
   const metrics = new Metrics();
-  const size = metrics.histogram("size", "Sizes.", [], [1, 10]);
+  const size = metrics.histogram(histogram("size", "Sizes.", [], [1, 10]));
   for (const value of [0.5, 1, 5, 100]) size().observe(value);
   expect(metrics.expose().split("\n").slice(2, 7)).toEqual([
     'size_bucket{le="1"} 2',
@@ -32,7 +33,7 @@ test("histogram buckets are cumulative and end with +Inf", () => {
 
 test("beyond the limit of series all further label values share the series `other`", () => {
   const metrics = new Metrics();
-  const hits = metrics.counter("hits_total", "Hits.", ["id"]);
+  const hits = metrics.counter(counter("hits_total", "Hits.", ["id"]));
   for (let id = 0; id < limits.seriesPerMetricMax + 50; id++) hits(String(id)).add(1);
   const text = metrics.expose();
   expect(text).toContain('hits_total{id="other"} 50');
@@ -41,7 +42,7 @@ test("beyond the limit of series all further label values share the series `othe
 
 describe("a handle of a metric", () => {
   test("is found again without its labels being written, and is another one for other labels", () => {
-    const hits = new Metrics().counter("hits_total", "Hits.", ["a", "b"]);
+    const hits = new Metrics().counter(counter("hits_total", "Hits.", ["a", "b"]));
     expect(hits("1", "2")).toBe(hits("1", "2"));
     expect(hits("1", "2")).not.toBe(hits("12", ""));
     expect(hits("1")).toBe(hits("1", ""));
@@ -49,7 +50,7 @@ describe("a handle of a metric", () => {
 
   test("is forgotten with its family's series, so that what is counted later is shown", () => {
     const metrics = new Metrics();
-    const open = metrics.gauge("open", "Open.", ["a"]);
+    const open = metrics.gauge(gauge("open", "Open.", ["a"]));
     open("1").set(1);
     metrics.clear("open");
     open("1").set(2);
@@ -73,10 +74,10 @@ describe("a handle of a metric", () => {
 describe("of two sets of metrics", () => {
   function shard(hits: Readonly<Record<string, number>>, sizes: readonly number[]): Metrics {
     const metrics = new Metrics();
-    const counter = metrics.counter("hits_total", "Hits.", ["path"]);
-    for (const [path, count] of Object.entries(hits)) counter(path).add(count);
-    const histogram = metrics.histogram("size", "Sizes.", [], [1, 10]);
-    for (const size of sizes) histogram().observe(size);
+    const hit = metrics.counter(counter("hits_total", "Hits.", ["path"]));
+    for (const [path, count] of Object.entries(hits)) hit(path).add(count);
+    const seen = metrics.histogram(histogram("size", "Sizes.", [], [1, 10]));
+    for (const size of sizes) seen().observe(size);
     return metrics;
   }
 
@@ -90,7 +91,7 @@ describe("of two sets of metrics", () => {
 
   test("what is read when somebody looks is read for the sum", () => {
     const metrics = new Metrics();
-    const open = metrics.gauge("open", "Open.");
+    const open = metrics.gauge(gauge("open", "Open."));
     metrics.collect(() => open().set(3));
     expect(Metrics.merged([metrics, metrics]).expose()).toContain("open 6");
   });
@@ -109,7 +110,9 @@ describe("of two sets of metrics", () => {
 
   test("a metric of one name and two meanings is a bug", () => {
     const other = new Metrics();
-    other.gauge("hits_total", "Hits.", ["path"])("/a").set(1);
+    other
+      .gauge(gauge("hits_total", "Hits.", ["path"]))("/a")
+      .set(1);
     expect(() => Metrics.merged([shard({ "/a": 1 }, []), other])).toThrow("hits_total");
   });
 });
@@ -200,7 +203,7 @@ test("CPU time of a policy is counted in seconds by name and the beginning of it
 
 test("a family that was cleared shows only what was set since", () => {
   const metrics = new Metrics();
-  const endpoints = metrics.gauge("endpoints", "Endpoints.", ["service"]);
+  const endpoints = metrics.gauge(gauge("endpoints", "Endpoints.", ["service"]));
   endpoints("gone").set(1);
   metrics.clear("endpoints");
   endpoints("here").set(2);

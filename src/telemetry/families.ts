@@ -1,0 +1,160 @@
+/** Every metric that heddle exposes: name, what it says, labels. `metrics.ts` counts, `heddle explain metrics` shows them. */
+
+interface Plan<Kind extends "counter" | "gauge" | "histogram"> {
+  readonly kind: Kind;
+  readonly name: string;
+  /** One sentence. */
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds of a histogram's buckets, in its unit. */
+  readonly bounds: readonly number[];
+}
+
+export type CounterPlan = Plan<"counter">;
+export type GaugePlan = Plan<"gauge">;
+export type HistogramPlan = Plan<"histogram">;
+export type FamilyPlan = CounterPlan | GaugePlan | HistogramPlan;
+
+/** Seconds: OTel's list for HTTP, with finer steps for calls inside a mesh. */
+const durationBounds: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+];
+/** Seconds: a call that is batched with others takes microseconds, one alone some ten of them. */
+const policyBounds: readonly number[] = [
+  0.000_01, 0.000_025, 0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+];
+/** Seconds: changes are gathered for a moment first, and a machine may have a policy to fetch. */
+const pushBounds: readonly number[] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** @visibleForTesting */
+export function counter(name: string, help: string, labels: readonly string[] = []): CounterPlan {
+  return { kind: "counter", name, help, labels, bounds: [] };
+}
+
+/** @visibleForTesting */
+export function gauge(name: string, help: string, labels: readonly string[] = []): GaugePlan {
+  return { kind: "gauge", name, help, labels, bounds: [] };
+}
+
+/** @visibleForTesting */
+export function histogram(
+  name: string,
+  help: string,
+  labels: readonly string[] = [],
+  bounds: readonly number[] = durationBounds,
+): HistogramPlan {
+  return { kind: "histogram", name, help, labels, bounds };
+}
+
+const edge = ["direction", "service", "peer"];
+const policy = ["policy", "version", "hook", "service"];
+
+export const families = {
+  requests: counter("heddle_requests_total", "Finished HTTP exchanges.", [
+    ...edge,
+    "route",
+    "code",
+    "grpc_code",
+    "flags",
+    "tls",
+  ]),
+  requestDurationSeconds: histogram(
+    "heddle_request_duration_seconds",
+    "From request head to the end of the answer.",
+    [...edge, "route", "class"],
+  ),
+  firstByteSeconds: histogram("heddle_first_byte_seconds", "From request head to the head of the answer.", [
+    ...edge,
+    "route",
+  ]),
+  requestBytes: counter("heddle_request_bytes_total", "Body bytes towards the service.", edge),
+  responseBytes: counter("heddle_response_bytes_total", "Body bytes from the service.", edge),
+  tcpConnectionsOpened: counter("heddle_tcp_connections_opened_total", "Opaque connections begun.", edge),
+  tcpOpen: gauge("heddle_tcp_open", "Opaque connections that are open now.", edge),
+  tcpConnectionsClosed: counter("heddle_tcp_connections_closed_total", "Finished opaque connections.", [
+    ...edge,
+    "tls",
+    "reason",
+  ]),
+  attempts: counter("heddle_attempts_total", "Tries to reach an endpoint.", ["service", "cause", "result"]),
+  ejections: counter(
+    "heddle_ejections_total",
+    "Endpoints that circuit breaking took out: after a streak of failures, without a connection (connect), or by their rate of successes.",
+    ["service", "reason"],
+  ),
+  access: counter("heddle_access_total", "Verdicts of access rules.", ["service", "verdict", "rule"]),
+  protocolDetected: counter(
+    "heddle_protocol_detected_total",
+    "Connections to services without a declared protocol, by what they turned out to speak and what told it.",
+    ["service", "protocol", "by"],
+  ),
+  requestsOpen: gauge("heddle_requests_open", "HTTP exchanges that are under way now.", edge),
+  limitTrips: counter("heddle_limit_trips_total", "Times a limit ended, refused or slowed something.", [
+    "limit",
+    "listener",
+  ]),
+  accessLogDropped: counter(
+    "heddle_access_log_dropped_total",
+    "Lines lost because more came between two writes than this limit lets gather.",
+    ["limit"],
+  ),
+  endpoints: gauge("heddle_endpoints", "Endpoints of a destination by state.", ["service", "state"]),
+  retryBudgetLeft: gauge("heddle_retry_budget_left", "Retries that a destination may cost now.", ["service"]),
+  streamsOpen: gauge("heddle_streams_open", "Streams that are open now, from the head of their answer on.", [
+    "direction",
+    "service",
+    "kind",
+  ]),
+  policyDurationSeconds: histogram(
+    "heddle_policy_duration_seconds",
+    "From asking a policy to its decision.",
+    policy,
+    policyBounds,
+  ),
+  policyDecisions: counter("heddle_policy_decisions_total", "Decisions of policies.", [
+    ...policy,
+    "decision",
+  ]),
+  policyErrors: counter("heddle_policy_errors_total", "Evaluations of policies that failed.", [
+    ...policy,
+    "kind",
+  ]),
+  policyCpuSeconds: counter("heddle_policy_cpu_seconds_total", "CPU time of the threads that run policies.", [
+    "policy",
+    "version",
+  ]),
+  policyHostSealed: gauge(
+    "heddle_policy_host_sealed",
+    "1 while each process of policies runs under its whole seal.",
+  ),
+  policyHostStarts: counter(
+    "heddle_policy_host_starts_total",
+    "How often a process of policies was started.",
+  ),
+  policiesQuarantined: gauge(
+    "heddle_policies_quarantined",
+    "Policy versions that failed too often to be asked, those on trial included.",
+  ),
+  identityExpirySeconds: gauge("heddle_identity_expiry_seconds", "Seconds until a certificate ends.", ["id"]),
+  configAgeSeconds: gauge(
+    "heddle_config_age_seconds",
+    "Since the controller last said that the configuration is current; while it is away, since it was saved.",
+  ),
+  configVersion: gauge("heddle_config_version", "1 for the snapshot in force.", ["version"]),
+  faults: counter("heddle_faults_total", "Broken invariants, each a bug."),
+  buildInfo: gauge("heddle_build_info", "Always 1.", ["mode", "version"]),
+  loopDelaySeconds: histogram("heddle_loop_delay_seconds", "How late a timer of the event loop fires."),
+  configPushSeconds: histogram(
+    "heddle_config_push_seconds",
+    "From a revision of documents to its snapshot on the way to a machine (sent), and in force there (acknowledged).",
+    ["stage"],
+    pushBounds,
+  ),
+  nodesConnected: gauge("heddle_nodes_connected", "Machines whose proxy is connected."),
+  registryRevision: gauge("heddle_registry_revision", "Revision of the store."),
+  identityRenewals: counter("heddle_identity_renewals_total", "Renewals of certificates.", ["result"]),
+  processResidentMemoryBytes: gauge("process_resident_memory_bytes", "Resident memory."),
+  processCpuSeconds: counter("process_cpu_seconds_total", "CPU time, user and system."),
+  processOpenFds: gauge("process_open_fds", "Open descriptors."),
+  processStartTimeSeconds: gauge("process_start_time_seconds", "When the mode started, since 1970."),
+} as const;
