@@ -22,7 +22,7 @@ const wallPort = 7_999;
 /** Files of a state folder, as far as they are changed here. */
 interface Written {
   readonly ports: { inbound: number };
-  readonly controller: { host: string };
+  readonly controllers: { host: string }[];
 }
 interface WrittenMachine {
   readonly services: readonly [{ host: string; port: number }];
@@ -239,7 +239,7 @@ export default definePolicy({ api: 1, version: "1.0.0", name: "thrower", options
       fault: "a registry that is away",
       look: () => without("registry", () => all(check(first)) + all(operator("status"))),
       says: [
-        /! HED0011 registry: Cannot reach .*\n.*is `heddle registry` running on/,
+        /! HED0011 registry: Cannot reach .*\n.*is `heddle registry` running at/,
         /cannot reach the registry/,
       ],
     },
@@ -247,7 +247,7 @@ export default definePolicy({ api: 1, version: "1.0.0", name: "thrower", options
       fault: "a controller that is away",
       look: () => without("controller", () => all(check(first)) + all(operator("status"))),
       says: [
-        /! HED0005 controller: Cannot reach .*\n.*is `heddle controller` running on/,
+        /! HED0005 controller: Cannot reach .*\n.*is `heddle controller` running at/,
         /Is `heddle controller` running there/,
       ],
     },
@@ -292,7 +292,12 @@ export default definePolicy({ api: 1, version: "1.0.0", name: "thrower", options
     },
     {
       fault: "a name of the controller that nobody knows",
-      look: () => all(check(changed("name", ({ controller: its }) => void (its.host = "nowhere.invalid")))),
+      look: () => {
+        const nowhere = changed("name", ({ controllers }) => {
+          for (const each of controllers) each.host = "nowhere.invalid";
+        });
+        return all(check(nowhere));
+      },
       says: [/✗ HED0005 controller: Cannot reach nowhere.invalid.*ENOTFOUND.*\n +Mend the name in DNS/],
     },
     {
