@@ -1,26 +1,14 @@
 /** The network of the Bun adapter: listeners, dials, the server side of TLS on an accepted socket, and UDP. */
-import type { Listener, ListenError, Net, Socket, SocketError, SocketHandler } from "../contract.ts";
+import type { Listener, Net, Socket, SocketHandler } from "../contract.ts";
 import { connect } from "./dial.ts";
-import { socketErrorOf } from "../shared/errors.ts";
 import type { Faults } from "../shared/faults.ts";
-import { holderOf } from "../shared/holder.ts";
+import { portError } from "../shared/port_error.ts";
 import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
 import { secureServer } from "./secure.ts";
 import { TlsContexts } from "./tls.ts";
 import { openUdp } from "./udp.ts";
 
 type Accept = (socket: Socket) => SocketHandler;
-
-class PortError extends Error implements ListenError {
-  override readonly name = "ListenError";
-  constructor(
-    message: string,
-    readonly socketError: SocketError,
-    readonly holder: string | null,
-  ) {
-    super(message);
-  }
-}
 
 export function createNet(faults: Faults): Net {
   const contexts = new TlsContexts();
@@ -70,12 +58,4 @@ function acceptEvents(accept: Accept, faults: Faults): Bun.SocketHandler<StreamS
       }
     },
   };
-}
-
-function portError(host: string, port: number, error: unknown): PortError {
-  const cause = socketErrorOf(error);
-  const holder = cause.kind === "in-use" ? holderOf(host, port) : null;
-  const detail =
-    cause.kind === "in-use" ? `the port is taken by ${holder ?? "another process"}` : `${cause.message}`;
-  return new PortError(`Cannot listen on ${host}:${port}: ${detail}`, cause, holder);
 }

@@ -5,7 +5,7 @@ import type { ConnectOptions, Dial, DialHandler, SocketError, TlsClientOptions }
 import { socketError, socketErrorOf } from "../shared/errors.ts";
 import type { Faults } from "../shared/faults.ts";
 import { Handshake } from "./handshake.ts";
-import { silentHandler, StreamSocket } from "./socket.ts";
+import { StreamSocket } from "./socket.ts";
 import { tlsSettings } from "./tls.ts";
 
 /** Waits for the TCP connection, and hands it to `connected`. */
@@ -67,14 +67,7 @@ export function connect(options: ConnectOptions, dial: DialHandler, faults: Faul
 }
 
 function openPlain(raw: RawSocket, dial: DialHandler, faults: Faults): null {
-  const stream = new StreamSocket(raw, faults);
-  try {
-    stream.handler = dial.opened(stream);
-  } catch (error) {
-    stream.handler = silentHandler;
-    stream.destroy();
-    faults.report(error);
-  }
+  new StreamSocket(raw, faults).meet((stream) => dial.opened(stream));
   return null;
 }
 

@@ -4,7 +4,7 @@ import type { Dial, DialHandler, SocketError } from "../contract.ts";
 import { socketError, socketErrorOf } from "../shared/errors.ts";
 import type { Faults } from "../shared/faults.ts";
 import type { Expectation } from "../shared/peer.ts";
-import { silentHandler, StreamSocket } from "./socket.ts";
+import { StreamSocket } from "./socket.ts";
 import { examine } from "./tls.ts";
 
 export interface HandshakeOptions {
@@ -40,13 +40,7 @@ export class Handshake implements Dial {
     this.raw.off("close", this.#onClose);
     const stream = new StreamSocket(this.raw, faults);
     stream.tls = found;
-    try {
-      stream.handler = dial.opened(stream);
-    } catch (error) {
-      stream.handler = silentHandler;
-      stream.destroy();
-      faults.report(error);
-    }
+    stream.meet((secured) => dial.opened(secured));
   }
 
   cancel(): void {

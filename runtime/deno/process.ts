@@ -1,33 +1,14 @@
 /** This process and its children, on Deno. */
-import { Buffer } from "node:buffer";
-import { writeSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import process from "node:process";
 import type { ProcessHost } from "../contract.ts";
-import { codeOf } from "../shared/errors.ts";
 import type { Faults } from "../shared/faults.ts";
 import { addresses, openDescriptors, processorMsOf, residentBytesOf } from "../shared/proc.ts";
+import { writeWhole } from "../shared/write_whole.ts";
 import { spawn } from "./child.ts";
 import { calledHere, selfCommand } from "./program.ts";
 
-/** A full pipe is tried again this often. */
-const retryMs = 2;
 const defaultColumns = 100;
-
-/** Writes a text whole, also to a pipe that does not block. Waits when the reader is slow: what is said is not lost. */
-function writeWhole(descriptor: number, text: string): void {
-  let rest = Buffer.from(text, "utf8");
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(descriptor, rest));
-    } catch (error) {
-      const code = codeOf(error);
-      if (code === "EPIPE" || code === "EIO" || code === "EBADF") return; // Nobody reads any more.
-      if (code !== "EAGAIN" && code !== "EINTR") throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs);
-    }
-  }
-}
 
 export function createProcessHost(faults: Faults): ProcessHost {
   return {

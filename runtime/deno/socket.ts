@@ -10,7 +10,7 @@ import { socketErrorOf } from "../shared/errors.ts";
 import type { Faults } from "../shared/faults.ts";
 
 /** Hears nothing. */
-export const silentHandler: SocketHandler = { data() {}, drain() {}, end() {}, close() {} };
+const silentHandler: SocketHandler = { data() {}, drain() {}, end() {}, close() {} };
 
 /** Bytes that wait in this process for room in the kernel. */
 const waitingBytesMax = 256 * 1024;
@@ -39,6 +39,17 @@ export class StreamSocket implements Socket {
     raw.on("end", this.#onEnd);
     raw.on("error", this.#onError);
     raw.on("close", this.#onClose);
+  }
+
+  /** Tells who answers for it from now on. One that cannot say ends it. */
+  meet(answering: (socket: Socket) => SocketHandler): void {
+    try {
+      this.handler = answering(this);
+    } catch (error) {
+      this.handler = silentHandler;
+      this.destroy();
+      this.faults.report(error);
+    }
   }
 
   get isClosed(): boolean {

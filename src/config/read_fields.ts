@@ -32,7 +32,9 @@ function describe(document: YamlDocument, schema: v.GenericSchema, issue: v.Base
     return [issueAt(document, path, `this field is missing${expected}`)];
   }
   const key = (issue.path?.at(-1) as { origin?: string } | undefined)?.origin === "key";
-  const message = `${valueText(issue.input)} does not fit, expected ${expectedText(issue)}`;
+  // As it was written: a check may see what the field was turned into, milliseconds for `1ms`.
+  const written = key ? issue.input : valueAt(document.value, path);
+  const message = `${valueText(written)} does not fit, expected ${expectedText(issue)}`;
   return [issueAt(document, path, message, { key })];
 }
 
@@ -44,7 +46,7 @@ function expectedText(issue: v.BaseIssue<unknown>): string {
 /** The library stops at the first one of a mapping. */
 function unknownFields(document: YamlDocument, schema: v.GenericSchema, path: Path): Issue[] {
   const known = Object.keys(partsOf(schemaAt(schema, document.value, path)).entries ?? {});
-  const written = path.reduce<unknown>((value, step) => (value as Readable)[step], document.value);
+  const written = valueAt(document.value, path);
   return Object.keys(written as object)
     .filter((field) => !known.includes(field))
     .map((field) => {
@@ -57,6 +59,10 @@ function unknownFields(document: YamlDocument, schema: v.GenericSchema, path: Pa
 }
 
 type Readable = Record<string | number, unknown>;
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce((inside, step) => (inside as Readable | undefined)?.[step], value);
+}
 
 /** What the schema expects at a path of the input. */
 function schemaAt(schema: v.GenericSchema, input: unknown, path: Path): v.GenericSchema {

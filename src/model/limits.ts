@@ -472,9 +472,10 @@ export const limits = {
   labelValueLengthMax: 256,
   /** Of what one proxy tells another, or a client, about a failure. */
   failureDetailLengthMax: 512,
-  /** What the access log gathers between two writes, in characters: of the sample, and of errors and whatever else is always kept. */
+  /** What the access log gathers of its sample between two writes, in characters. */
   accessLogSampleBytes: 64 * kib,
-  accessLogKeptBytes: 8 * mib,
+  /** The same of errors and whatever else is always kept. A write waits for its reader, and all traffic with it. */
+  accessLogKeptBytes: mib,
   /** How often the lateness of the event loop is measured. */
   loopProbeMs: 500,
   accessLogFlushMs: 200,

@@ -91,6 +91,7 @@ describe.skipIf(binaryMissing)("operators", () => {
     testMs,
   );
 
+  // Needs a C compiler, for a clock that is wrong.
   test.skipIf(clockOff === null)(
     "renew their credentials where they use them",
     () => {

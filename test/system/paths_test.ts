@@ -11,6 +11,7 @@ import { hasProgram, runProgram, startProgram, waitFor, type Program } from "../
 
 const host = addressOf(0);
 
+// Needs curl, which sends a path as it is told.
 describe.skipIf(binaryMissing || !hasProgram("curl"))("access by path", () => {
   const folder = mkdtempSync(`${tmpdir()}/heddle-paths-`);
   const state = `${folder}/first`;

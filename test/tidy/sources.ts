@@ -30,12 +30,6 @@ export interface Export {
   readonly forTests: boolean;
 }
 
-/** Every mode and the policy worker are there: only then can be told what is dead or missing. */
-export function assembled(): boolean {
-  const modes = ["registry", "controller", "proxy"].map((mode) => `src/app/${mode}_mode.ts`);
-  return ["src/main.ts", "src/policy/worker.ts", ...modes].every((path) => existsSync(join(root, path)));
-}
-
 function filesBelow(folder: string): string[] {
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true })
