@@ -2,6 +2,8 @@
 import type { ResponseHead } from "../../http/exchange.ts";
 import { limits } from "../../model/limits.ts";
 import { isFlag, type Flag, type Outcome } from "../../model/outcome.ts";
+import { grpcCodes } from "../../wire/grpc.ts";
+import { codeForCaller, errorCodes } from "../../wire/h2/frames.ts";
 import { errorField, grpcField, repeatField, resetField } from "../fields/heddle_fields.ts";
 
 /** null for an answer of the service. */
@@ -13,8 +15,9 @@ export function proxyFailure(head: ResponseHead): Outcome | null {
   // Whoever says what nobody understands breaks the protocol between proxies.
   const flag: Flag = isFlag(said) ? said : "UPE";
   const repeat = head.fields.get(repeatField);
-  const reset = numberIn(head.fields.get(resetField));
-  const grpc = numberIn(head.fields.get(grpcField));
+  // Another machine may say what it likes, but no failure is told as a success, nor as one that is safe to send again.
+  const reset = codeForCaller(numberIn(head.fields.get(resetField)) ?? errorCodes.refusedStream);
+  const isSpent = numberIn(head.fields.get(grpcField)) === grpcCodes.resourceExhausted;
   return {
     flag,
     side: flag === "AD" || flag === "DPE" ? "downstream" : "upstream",
@@ -22,7 +25,7 @@ export function proxyFailure(head: ResponseHead): Outcome | null {
     status: head.status,
     detail: error.slice(slash + 1, slash + 1 + limits.failureDetailLengthMax),
     ...(reset === null ? {} : { reset }),
-    ...(grpc === null ? {} : { grpc }),
+    ...(isSpent ? { grpc: grpcCodes.resourceExhausted } : {}),
   };
 }
 

@@ -36,6 +36,13 @@ export const pipeline: readonly Mutant[] = [
     suites: ["test/unit/proxy/reset_codes_test.ts"],
   },
   {
+    fault: "another machine says that a request may be sent again, by the code of a reset",
+    file: "src/proxy/failure/proxy_failure.ts",
+    find: "codeForCaller(numberIn(head.fields.get(resetField)) ?? errorCodes.refusedStream)",
+    replace: "numberIn(head.fields.get(resetField))",
+    suites: ["test/unit/proxy/failure/proxy_failure_test.ts"],
+  },
+  {
     fault: "an app that dies inside an answer of gRPC is an internal error",
     file: "src/proxy/failure/rescue.ts",
     find: "else if (grpc) exchange.end(fieldsFrom(statusFields(outcome)));",

@@ -43,3 +43,19 @@ test("the words are bounded", () =>
   expect(told(`x-heddle-error: UH/${"y".repeat(30_000)}`)?.detail).toBe(
     "y".repeat(limits.failureDetailLengthMax),
   ));
+
+test("a reset is told on as an app's would be: never as none, nor as one after which the request is sent again", () => {
+  const reset = (code: string) => told("x-heddle-error: UR/a", `x-heddle-reset: ${code}`)?.reset;
+  expect(reset("8")).toBe(8);
+  expect(reset("11")).toBe(11);
+  expect(reset("0")).toBe(2);
+  for (const code of ["7", "10", "13", "-1", "8.5", "1e1", "99999999999", "x"])
+    expect([code, reset(code)]).toEqual([code, undefined]);
+});
+
+test("a status of gRPC is the one that proxies say, and no success", () => {
+  const grpc = (code: string) => told("x-heddle-error: UPE/a", `x-heddle-grpc: ${code}`)?.grpc;
+  expect(grpc("8")).toBe(8);
+  for (const code of ["0", "1", "14", "17", "999999999"])
+    expect([code, grpc(code)]).toEqual([code, undefined]);
+});
