@@ -50,8 +50,21 @@ const commands: readonly Register[] = [
 ];
 
 export async function runProgram(runtime: Runtime): Promise<void> {
-  const cli = new Cli(runtime);
   const json = wantsJson(runtime.process.args);
+  const program = programOf(new Cli(runtime), json);
+  try {
+    await program.parseAsync(runtime.process.args.slice(), { from: "user" });
+  } catch (error) {
+    runtime.process.exit(report(new Terminal(runtime.process, json ? "json" : "text"), error));
+  }
+}
+
+/**
+ * The tree of all commands. With `json` it is left to the caller to say how a command was misused.
+ * @visibleForTesting
+ */
+export function programOf(cli: Cli, json: boolean): Command {
+  const { process } = cli.runtime;
   const program = new Command("heddle")
     .description(
       "A service mesh for machines: mutual TLS, discovery, routing, resilience and telemetry for what runs on VMs",
@@ -72,9 +85,9 @@ export async function runProgram(runtime: Runtime): Promise<void> {
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => runtime.process.stdout(printableLines(text)),
+      writeOut: (text) => process.stdout(printableLines(text)),
       // For programs a misused command is told as every failure is.
-      writeErr: (text) => (json ? {} : runtime.process.stderr(printableLines(text))),
+      writeErr: (text) => (json ? {} : process.stderr(printableLines(text))),
     });
   const told = program.command("version").description("print version and commit");
   told.action(() => {
@@ -83,11 +96,7 @@ export async function runProgram(runtime: Runtime): Promise<void> {
     else terminal.line(`heddle ${version()}`);
   });
   for (const register of commands) register(program, cli);
-  try {
-    await program.parseAsync(runtime.process.args.slice(), { from: "user" });
-  } catch (error) {
-    runtime.process.exit(report(new Terminal(runtime.process, json ? "json" : "text"), error));
-  }
+  return program;
 }
 
 /** Before anything else is known, so that what cannot be read is told as it was asked for. */

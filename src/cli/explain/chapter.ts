@@ -8,6 +8,8 @@ export interface Chapter {
   /** Paragraphs before the entries. What begins with four spaces is a line of an example. */
   readonly intro: readonly string[];
   readonly entries: readonly Entry[];
+  /** What the texts of its entries are written in. */
+  readonly language?: "yaml" | "ts";
 }
 
 /** One thing that has a name. */

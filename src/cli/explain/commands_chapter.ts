@@ -6,11 +6,11 @@ export function commandsChapter(program: Command): Chapter {
   return {
     name: "commands",
     title: "Commands and their flags",
-    intro: [
-      "Before or behind a command:",
-      ...program.options.map((option) => `${option.flags}: ${option.description}`),
+    intro: [],
+    entries: [
+      { ...entryOf(program.name(), program), summary: "flags of every command, before or behind it" },
+      ...leavesOf(program).map(({ words, command }) => entryOf(words, command)),
     ],
-    entries: leavesOf(program).map(({ words, command }) => entryOf(words, command)),
   };
 }
 

@@ -7,6 +7,7 @@ export function documentsChapter(): Chapter {
   return {
     name: "documents",
     title: "Kinds of documents and their fields",
+    language: "yaml",
     intro: [
       "Documents are YAML, several to a file between lines of ---. heddle apply checks all of them together; Machine documents stay on their machine. What a schema does not know is an error that names file, line and field.",
     ],

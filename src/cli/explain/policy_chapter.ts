@@ -13,6 +13,7 @@ export function policyChapter(): Chapter {
   return {
     name: "policy",
     title: "What a policy imports from heddle/policy",
+    language: "ts",
     intro: readProse(head),
     entries: texts.flatMap(readDeclarations),
   };
@@ -68,7 +69,7 @@ function firstSentence(comment: string): string {
   return (/^(.*?)\.(?: |$)/.exec(comment)?.[1] ?? comment).trim();
 }
 
-/** As it is written, with the comments inside. Of a function its signature alone. */
+/** As it is written, with the comments inside. Of functions and methods the signatures alone, and nothing that is private. */
 function declarationAt(lines: readonly string[], at: number): string {
   const first = lines[at] ?? "";
   const whole: string[] = [];
@@ -77,8 +78,28 @@ function declarationAt(lines: readonly string[], at: number): string {
     if (/^(?:[})\]]|\S.*;$)/.test(line) && !/[{(]$/.test(line)) break;
     if (/^export (?:declare )?function/.test(first) && /\{$/.test(line)) break;
   }
-  return whole
+  const shown = /^export (?:declare )?(?:abstract )?class/.test(first) ? publicMembers(whole) : whole;
+  return shown
     .join("\n")
     .replace(/^export (?:declare )?/, "")
     .replace(/^(function [\s\S]*?) \{$/, "$1;");
+}
+
+/** Of a class as the formatter leaves it. What makes one is nothing that authors call. */
+function publicMembers(lines: readonly string[]): string[] {
+  const shown: string[] = [];
+  let comment: string[] = [];
+  let inBody = false;
+  for (const line of lines.slice(1, -1)) {
+    if (/^ {2}\S/.test(line)) inBody = false;
+    if (inBody || line === "" || line === "  }") continue;
+    if (/^ {2}\/\*\*|^ {3}\*/.test(line)) comment.push(line);
+    else {
+      if (!/^ {2}(?:readonly )?#|^ {2}constructor\b/.test(line))
+        shown.push(...comment, line.replace(/^ {2}\*/, "  ").replace(/ \{$/, ";"));
+      comment = [];
+      inBody = true;
+    }
+  }
+  return [lines[0] ?? "", ...shown, lines.at(-1) ?? ""];
 }

@@ -52,7 +52,8 @@ describe("heddle explain", () => {
   });
 
   test("lists commands with the words that are typed, their arguments and flags", () => {
-    expect(namesOf("commands")).toEqual(["heddle apply", "heddle token create"]);
+    expect(namesOf("commands")).toEqual(["heddle", "heddle apply", "heddle token create"]);
+    expect(findEntry(chapters, "heddle")?.facts).toEqual([["--state <dir>", "folder of state"]]);
     expect(findEntry(chapters, "heddle token create")?.facts).toEqual([["<name>", "its service"]]);
   });
 
@@ -106,5 +107,18 @@ describe("heddle explain", () => {
       { name: "x", title: "x", intro: [], entries: [{ name: "a|b", summary: "", facts: [], code: "" }] },
     ];
     expect(markdownOf(odd, "t")).toContain("a\\|b");
+  });
+
+  test("shows of a class what authors may call, and how it is done never", () => {
+    const declared = findEntry(chapters, "HeaderList")?.code.split("\n") ?? [];
+    expect(declared).toContain("  getAll(name: string): string[];");
+    expect(declared).toContain("  entries(): IterableIterator<readonly [name: string, value: string]>;");
+    expect(declared.filter((line) => /#flat|constructor|return|^ {4}/.test(line))).toEqual([]);
+  });
+
+  test("keeps in its Markdown what would be a tag or emphasis, and leaves code as it is", () => {
+    const title = "<b> and *c*, but `<d>`";
+    const text = markdownOf([{ name: "x", title, intro: [], entries: [] }], "t");
+    expect(text).toContain("\\<b> and \\*c\\*, but `<d>`");
   });
 });
