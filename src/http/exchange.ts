@@ -124,7 +124,7 @@ export interface ServerExchange {
   pause(): void;
   resume(): void;
   /** The request is a declared stream: its body may come as slowly as it likes. */
-  bePatient(): void;
+  liftTimeouts(): void;
   /**
    * Leaves of the upgrade that the request asks for only what passes where these protocols are named; null: nothing at all. In
    * HTTP/2 it stays: there a request is nothing without it. Before `accept`.

@@ -37,7 +37,7 @@ export interface Http1ClientOptions {
   /** The socket is gone, with all that was under way. Called once, last. */
   readonly onClosed?: (connection: Http1Client) => void;
   readonly onLimit?: (limit: string) => void;
-  /** The far side checks our certificate: a new connection that it closes without a word was refused, not lost. */
+  /** The peer checks our certificate: a new connection that it closes without a word was refused, not lost. */
   readonly identityAtStake?: boolean;
 }
 
@@ -449,7 +449,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
       const tunnel = this.#tunnel;
       const sink = this.#sink;
       if (tunnel && !this.#requestDone) {
-        // Half-closed by the far side: the other direction goes on.
+        // Half-closed by the peer: the other direction goes on.
         sink.end(null);
         return;
       }

@@ -52,7 +52,7 @@ export class Http1Exchange implements ServerExchange, RequestHead {
   holding = false;
   #paused = false;
   /** Its body may come as slowly as it likes. */
-  #patient = false;
+  #untimed = false;
   /** The client sends its body only when told to, and was not. */
   #unasked: boolean;
   #bodyDone: boolean;
@@ -100,11 +100,11 @@ export class Http1Exchange implements ServerExchange, RequestHead {
 
   /** Whether it is the client that is waited for. */
   get awaitsBody(): boolean {
-    return this.flowing && !this.#patient && !this.#unasked;
+    return this.flowing && !this.#untimed && !this.#unasked;
   }
 
-  bePatient(): void {
-    this.#patient = true;
+  liftTimeouts(): void {
+    this.#untimed = true;
   }
 
   keepUpgrade(named: readonly string[] | null): void {

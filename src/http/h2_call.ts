@@ -198,7 +198,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   }
 
   protected onEnd(trailers: Fields | null): void {
-    this.flags |= is.told;
+    this.flags |= is.received;
     this.#sink?.end(trailers);
   }
 
@@ -210,7 +210,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
 
   /** An answer ends the call, also when its request has not ended: a server that has answered reads no further. */
   protected override settle(): void {
-    if (this.closed || (this.flags & is.told) === 0) return;
+    if (this.closed || (this.flags & is.received) === 0) return;
     if (this.tunnel) return super.settle();
     if (this.sentAll) this.client.forget(this);
     else this.client.resetStream(this, errorCodes.cancel);

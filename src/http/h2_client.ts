@@ -29,7 +29,7 @@ export interface Http2ClientOptions extends Http2Options {
   readonly onRetired: (connection: Http2Client) => void;
   /** The socket is gone, with all that was under way. Called once, last. */
   readonly onClosed?: (connection: Http2Client) => void;
-  /** The far side checks our certificate: a new connection that it closes without a word was refused, not lost. */
+  /** The peer checks our certificate: a new connection that it closes without a word was refused, not lost. */
   readonly identityAtStake?: boolean;
 }
 

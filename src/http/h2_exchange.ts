@@ -28,7 +28,7 @@ export interface ExchangeWire extends StreamWire {
   /** A limit of this exchange tripped. */
   tripped(limit: string): void;
   /** Nobody reads its head any more. */
-  release(fields: HeadFields, headBytes: number, roomless: boolean): void;
+  release(fields: HeadFields, headBytes: number, windowless: boolean): void;
 }
 
 export class Http2Exchange extends Http2Stream implements ServerExchange, RequestHead {
@@ -108,8 +108,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   /** When it began, its client left no room for an answer. */
-  beginRoomless(): void {
-    this.flags |= is.roomless;
+  beginWithoutWindow(): void {
+    this.flags |= is.windowless;
   }
 
   /** It was over before the handler saw it, and nobody will. */
@@ -131,8 +131,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     super.receive(source, start, end, flowBytes);
   }
 
-  bePatient(): void {
-    this.flags |= is.patient;
+  liftTimeouts(): void {
+    this.flags |= is.untimed;
   }
 
   keepUpgrade(): void {}
@@ -161,7 +161,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
   }
 
   protected onEnd(trailers: Fields | null): void {
-    this.flags |= is.told;
+    this.flags |= is.received;
     this.#sink?.end(trailers);
   }
 
@@ -305,7 +305,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     this.flags |= is.released;
     const { fields } = this;
     this.fields = noFields;
-    this.server.release(fields, this.#headBytes, (this.flags & is.roomless) !== 0);
+    this.server.release(fields, this.#headBytes, (this.flags & is.windowless) !== 0);
   }
 
   onBroken(_code: number, detail: string, _byPeer: boolean): void {
@@ -323,7 +323,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
 
   /** A tunnel that ended towards the client alone. */
   get #halfOpen(): boolean {
-    return this.isTunnel && (this.flags & is.told) === 0;
+    return this.isTunnel && (this.flags & is.received) === 0;
   }
 
   /** Whether bytes pass both ways as they come; such a stream may stand still for long. */
@@ -341,9 +341,9 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
 
   /** The limit that its body breaks by being slow, or null. Streams both ways may be silent. `read`: what came of late was read. */
   slowness(nowMs: number, read: boolean): BodyLimit | null {
-    if ((this.flags & (is.remoteEnded | is.started | is.patient)) !== 0) return null;
+    if ((this.flags & (is.remoteEnded | is.started | is.untimed)) !== 0) return null;
     if (this.#pace === null) {
-      this.put(is.patient, isGrpc(this.fields));
+      this.put(is.untimed, isGrpc(this.fields));
       this.#pace = new BodyPace();
       this.#pace.begin(this.beganMs);
     }
@@ -351,7 +351,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     const unasked = this.expectContinue && (this.flags & is.asked) === 0 && bytes === 0;
     return this.#pace.look(
       nowMs,
-      read && this.flowing && !unasked && (this.flags & is.patient) === 0,
+      read && this.flowing && !unasked && (this.flags & is.untimed) === 0,
       bytes,
       this.receivedMs,
     );

@@ -147,8 +147,9 @@ export abstract class Http2Link extends WheelEntry implements SocketHandler, Hoa
   protected fail(code: number, detail: string): void {
     if (this.closing) return;
     this.writer.goaway(this.lastTakenId, code, detail);
-    const calms = code === errorCodes.enhanceYourCalm && this.shard.calming < limits.h2CalmConnectionsMax;
-    if (calms) this.#calm();
+    const asksForCalm =
+      code === errorCodes.enhanceYourCalm && this.shard.calming < limits.h2CalmConnectionsMax;
+    if (asksForCalm) this.#calm();
     else this.#finishAs(phases.failing);
     this.breakAll(code, detail);
   }
@@ -193,7 +194,7 @@ export abstract class Http2Link extends WheelEntry implements SocketHandler, Hoa
   #linger(): void {
     if (this.#phase >= phases.cut) return;
     const leaves = this.#phase === phases.finishing && this.output.pendingBytes > 0;
-    if (leaves && !this.watch.isDeaf(this.output.blocked, 0)) return this.#endIn(limits.lingerMs);
+    if (leaves && !this.watch.isUnresponsive(this.output.blocked, 0)) return this.#endIn(limits.lingerMs);
     this.#enter(phases.cut);
     this.socket.destroy();
   }
@@ -241,7 +242,7 @@ export abstract class Http2Link extends WheelEntry implements SocketHandler, Hoa
       return this.fail(errorCodes.settingsTimeout, "SETTINGS did not come in time");
     }
     if (headSinceMs >= 0 && watch.readMs - headSinceMs > limits.headMs) return void this.isOver("headMs");
-    if (watch.isDeaf(output.blocked, excusedMs)) return this.cut("writeStallMs");
+    if (watch.isUnresponsive(output.blocked, excusedMs)) return this.cut("writeStallMs");
     if (watch.drainOverdue) this.drainAnswered();
     this.onLook(this.shard.clock.now(), excusedMs);
     if (this.isOwed && this.profile.keepalive && this.#isDead()) {

@@ -93,9 +93,9 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   }
 
   /** Nobody reads its head any more. */
-  release(fields: HeadFields, headBytes: number, roomless: boolean): void {
+  release(fields: HeadFields, headBytes: number, windowless: boolean): void {
     this.#headBytes -= headBytes;
-    if (roomless) this.shard.roomlessStreams--;
+    if (windowless) this.shard.windowlessStreams--;
     this.shard.giveFields(fields);
   }
 
@@ -109,11 +109,11 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   // --------------------------------------------------------------------------------------------- streams in
 
   protected override awaitTurn(): void {
-    const { turns, patient } = this.shard;
-    if (this.#leavesRoom && !this.#wavers) return turns.wait(this);
-    if (!this.#slowed) this.options.onLimit?.("h2PatientRequestsPerTickMax");
+    const { turns, slowed } = this.shard;
+    if (this.#leavesRoom && !this.#resetsMost) return turns.wait(this);
+    if (!this.#slowed) this.options.onLimit?.("h2SlowedRequestsPerTickMax");
     this.#slowed = true;
-    patient.wait(this);
+    slowed.wait(this);
   }
 
   protected readPreface(source: Uint8Array): number {
@@ -157,8 +157,8 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     const exchange = new Http2Exchange(this, streamId, head, endStream);
     this.adopt(exchange);
     if (!this.#leavesRoom) {
-      exchange.beginRoomless();
-      this.shard.roomlessStreams++;
+      exchange.beginWithoutWindow();
+      this.shard.windowlessStreams++;
     }
     if (this.#isShort(head, endStream)) {
       this.breakStream(exchange, errorCodes.protocolError, "less body than Content-Length says");
@@ -180,9 +180,9 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     return this.peer.streamWindowBytes >= limits.h2StreamWindowBytesMin;
   }
 
-  /** Between proxies many clients share a connection: one that wavers must not slow down the others. */
-  get #wavers(): boolean {
-    return this.profile.name === "local" && this.guard.wavers;
+  /** Between proxies many clients share a connection: one that resetsMost must not slow down the others. */
+  get #resetsMost(): boolean {
+    return this.profile.name === "local" && this.guard.resetsMost;
   }
 
   protected onRead(): number {
@@ -281,7 +281,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   /** True: there were too many, and the connection has failed. */
   #countReset(): boolean {
     if (this.tripReset()) return true;
-    if (this.#wavers) this.readNoMore();
+    if (this.#resetsMost) this.readNoMore();
     return false;
   }
 

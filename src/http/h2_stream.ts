@@ -46,20 +46,20 @@ export const is = {
   endQueued: 1 << 8,
   starved: 1 << 9,
   // Of exchanges and calls.
-  told: 1 << 10,
+  received: 1 << 10,
   tunnel: 1 << 11,
   started: 1 << 12,
   finished: 1 << 13,
   unaware: 1 << 14,
   bodyless: 1 << 15,
   released: 1 << 16,
-  patient: 1 << 17,
+  untimed: 1 << 17,
   asked: 1 << 18,
   expectContinue: 1 << 19,
   unheard: 1 << 20,
   cutShort: 1 << 21,
   waiting: 1 << 22,
-  roomless: 1 << 23,
+  windowless: 1 << 23,
   /** Its head ended it on the wire. */
   headOnly: 1 << 24,
 } as const;

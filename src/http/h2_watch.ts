@@ -94,7 +94,7 @@ export class ConnectionWatch {
   }
 
   /** Whether the peer takes nothing at all, for too long. `blocked`: something waits for it. */
-  isDeaf(blocked: boolean, excusedMs: number): boolean {
+  isUnresponsive(blocked: boolean, excusedMs: number): boolean {
     if (!blocked) {
       this.#blockedSinceMs = -1;
       return false;

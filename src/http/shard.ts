@@ -26,9 +26,9 @@ export class Shard {
   /** HTTP/2 connections that have more requests than a turn takes. */
   readonly turns: TurnQueue;
   /** And those of clients that have time: they leave no room for their answers, or reset most of what they open. */
-  readonly patient: TurnQueue;
+  readonly slowed: TurnQueue;
   /** Streams under way that began without room for their answers. */
-  roomlessStreams = 0;
+  windowlessStreams = 0;
   /** Connections that stay behind their GOAWAY for a while. */
   calming = 0;
   #depth = 0;
@@ -59,10 +59,10 @@ export class Shard {
     this.#host = host;
     this.buffered = new Buffered(() => this.clock.now(), bufferedBytesMax);
     this.turns = new TurnQueue((call) => host.soon(call), limits.h2WaitingRequestsPerTurnMax);
-    this.patient = new TurnQueue((call) => {
-      const many = this.roomlessStreams > limits.h2RoomlessStreamsMax;
-      host.after(many ? limits.h2PatientLongTickMs : limits.h2PatientTickMs, call);
-    }, limits.h2PatientRequestsPerTickMax);
+    this.slowed = new TurnQueue((call) => {
+      const many = this.windowlessStreams > limits.h2WindowlessStreamsMax;
+      host.after(many ? limits.h2SlowedLongTickMs : limits.h2SlowedTickMs, call);
+    }, limits.h2SlowedRequestsPerTickMax);
     this.wheel = new TimerWheel(limits.timerTickMs, () => this.clock.now());
   }
 
@@ -158,8 +158,8 @@ export class Shard {
   }
 
   giveFields(fields: HeadFields): void {
-    // A stem is everybody's.
-    if (fields.stem === fields) return;
+    // Interned fields are everybody's.
+    if (fields.interned === fields) return;
     const worth = fields.bytes.length <= spareFieldBytesMax && this.#spareFields.length < spareFieldsMax;
     if (worth) this.#spareFields.push(fields);
   }

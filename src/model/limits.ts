@@ -79,11 +79,11 @@ export const limits = {
   /** A client whose streams begin with less room takes no answer: it has time. */
   h2StreamWindowBytesMin: 256,
   /** Of all clients of a shard that have time. */
-  h2PatientRequestsPerTickMax: 1,
-  h2PatientTickMs: 1,
+  h2SlowedRequestsPerTickMax: 1,
+  h2SlowedTickMs: 1,
   /** While more streams that began without room are under way, the tick is longer: few of them will end soon. */
-  h2RoomlessStreamsMax: 64,
-  h2PatientLongTickMs: 4,
+  h2WindowlessStreamsMax: 64,
+  h2SlowedLongTickMs: 4,
   /** What one stream sends before another one that waits has its turn. */
   h2QuantumBytes: 16 * kib,
   /** A setting each, with room for those that are not known. */
@@ -176,7 +176,7 @@ export const limits = {
   callerShareFactor: 16,
   /** As much of what its caller may hold stays free where n clients of it take all they can; alone, one takes 64 %. */
   clientShareFactor: 5,
-  /** A client with more requests under way to one service is told apart from others by the far proxy. */
+  /** A client with more requests under way to one service is told apart from others by the other proxy. */
   flowToldRequestsMin: 32,
   /** And with more of all clients under way, each client is. */
   flowsToldRequestsMin: 256,

@@ -61,7 +61,7 @@ export interface CompiledAccessRule {
 /** A service that local services may call. */
 export interface Destination extends CallerTraits {
   readonly service: ServiceName;
-  /** Whom the far side must prove to be. */
+  /** Whom the other proxy must prove to be. */
   readonly spiffeId: string;
   /** Not declared, and at its port the server speaks first: opaque without a look. */
   readonly serverFirst: boolean;

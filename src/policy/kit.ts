@@ -1,4 +1,4 @@
-/** What every bundle of a policy is made with: the door for authors, the inner side and valibot, carried as text. */
+/** What every bundle of a policy is made with: the SDK for authors, the inner side and valibot, carried as text. */
 import { embed } from "../../compile/embed.ts" with { type: "macro" };
 import type { BundleFile } from "../../runtime/contract.ts";
 import type { PolicyMeta } from "./policy_meta.ts";

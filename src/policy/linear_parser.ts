@@ -41,8 +41,8 @@ const LinearParser = Parser.extend((Base) => {
     }
 
     readCodePoint(this: ParserState): number {
-      const near = this.input.slice(this.pos, this.pos + codePointLengthMax);
-      if (near.startsWith("{") && !near.includes("}")) this.invalidStringToken(this.pos, "Bad escape");
+      const nearby = this.input.slice(this.pos, this.pos + codePointLengthMax);
+      if (nearby.startsWith("{") && !nearby.includes("}")) this.invalidStringToken(this.pos, "Bad escape");
       return plain.readCodePoint.call(this);
     }
   }

@@ -8,7 +8,7 @@ export interface PolicyExport {
   readonly definition: Tree | null;
 }
 
-const door = "heddle/policy";
+const sdkModule = "heddle/policy";
 /** `const policy = definePolicy({…})`, then `export default policy`: so many names may stand between. */
 const aliasesMax = 4;
 
@@ -37,7 +37,8 @@ function defaultIn(statement: Tree): Tree | null {
 
 /** `definePolicy`, or `kit.definePolicy` for `import * as kit`, under the names that this statement gives. */
 function definersIn(statement: Tree): string[] {
-  if (statement.type !== "ImportDeclaration" || literalText(treeOf(statement["source"])) !== door) return [];
+  if (statement.type !== "ImportDeclaration" || literalText(treeOf(statement["source"])) !== sdkModule)
+    return [];
   return treesIn(statement["specifiers"]).flatMap((each) => {
     const local = nameIn(each["local"]);
     if (each.type === "ImportNamespaceSpecifier") return [`${local}.definePolicy`];

@@ -66,7 +66,7 @@ const language: ReadonlySet<string> = new Set(
 );
 
 /**
- * Frames that an error of the realm shows, to tell where it was thrown: as many as the door puts between a call and this side, so
+ * Frames that an error of the realm shows, to tell where it was thrown: as many as the membrane puts between a call and this side, so
  * that none of this side is among them.
  */
 const framesMax = 4;
@@ -116,7 +116,7 @@ for (const name of ["captureStackTrace", "prepareStackTrace"]) {
 type Call = (...values: (string | number)[]) => unknown;
 
 /** What the prelude gives. */
-interface Door {
+interface Membrane {
   readonly import: () => Promise<never>;
   readonly callable: (value: unknown) => boolean;
   /** 0: it answered no text; 1: it threw. */
@@ -125,7 +125,7 @@ interface Door {
 }
 
 interface Entrance {
-  readonly door: Door;
+  readonly membrane: Membrane;
   readonly describe: Call;
   readonly bind: Call;
   readonly unbind: Call;
@@ -136,17 +136,17 @@ interface Entrance {
 
 const failure = (reason: string): string => JSON.stringify({ do: "fail", reason });
 
-/** Runs the bundle in a realm of its own. What that throws, the door tells. */
-function enter(realm: object, door: Door, bundle: string): Entrance {
-  const importModuleDynamically = door.import as never;
+/** Runs the bundle in a realm of its own. What that throws, the membrane tells. */
+function enter(realm: object, membrane: Membrane, bundle: string): Entrance {
+  const importModuleDynamically = membrane.import as never;
   runInContext(bundle, realm, { filename: "policy", importModuleDynamically });
   const find = (name: string): Call => {
     const found: unknown = runInContext(`heddle.${name}`, realm);
-    if (!door.callable(found)) throw new Error(`The bundle has no ${name}`);
+    if (!membrane.callable(found)) throw new Error(`The bundle has no ${name}`);
     return found as Call;
   };
   return {
-    door,
+    membrane,
     describe: find("describe"),
     bind: find("bind"),
     unbind: find("unbind"),
@@ -285,7 +285,7 @@ class Service {
 
   /** A string of the realm, or a failure. */
   #text(call: Call, first?: string | number, second?: string): string {
-    const answer = this.entrance.door.text(call, first, second);
+    const answer = this.entrance.membrane.text(call, first, second);
     if (typeof answer !== "string")
       return failure(answer === 0 ? "it answered no text" : "it threw out of its realm");
     return answer.length > this.answerLengthMax ? failure("its answer is too long") : answer;
@@ -359,17 +359,17 @@ function start(): void {
   process.on("uncaughtException", () => {});
   host.post(`t${threadNumber()}`);
   const realm = createContext(Object.create(null), { codeGeneration: { strings: false, wasm: false } });
-  const door = runInContext(prelude, realm) as Door;
+  const membrane = runInContext(prelude, realm) as Membrane;
   let service: Service | null = null;
   self.addEventListener("message", ({ data }) => {
     const message = String(data);
     if (service !== null) return service.receive(message);
     const load = JSON.parse(message.slice(1)) as Load;
     try {
-      service = new Service(enter(realm, door, load.bundle), load.answerLengthMax);
+      service = new Service(enter(realm, membrane, load.bundle), load.answerLengthMax);
       service.introduce();
     } catch (error) {
-      host.post(`f${door.told(error)}`);
+      host.post(`f${membrane.told(error)}`);
     }
   });
   closeOutside();

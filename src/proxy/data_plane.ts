@@ -15,8 +15,8 @@ import { type InheritedSocket, Listeners } from "./listen/listeners.ts";
 import { listenOutbound, type OutboundAddress } from "./listen/outbound_listeners.ts";
 import type { LocalApp } from "./state/live_service.ts";
 import { localApps } from "./state/local_apps.ts";
-import { LocalDoor } from "./accept/local_door.ts";
-import { openMeshDoor } from "./accept/mesh_door.ts";
+import { OutboundListener } from "./accept/outbound_listener.ts";
+import { openInboundListener } from "./accept/inbound_listener.ts";
 import { OpenConnections } from "./drain/open_connections.ts";
 import { OutboundSource } from "./state/outbound_source.ts";
 import { proxyProtocolNotes } from "./state/proxy_protocol_notes.ts";
@@ -102,15 +102,18 @@ export class DataPlane {
   open(): void {
     const { machine, loopback, outboundFirstPort } = this.options;
     this.#listeners.reconcile((net) => {
-      this.inboundPort = openMeshDoor(this.#parts, net, this.options.inbound).port;
+      this.inboundPort = openInboundListener(this.#parts, net, this.options.inbound).port;
       this.addresses = listenOutbound({
         net,
         services: machine.services,
         host: loopback,
         firstPort: outboundFirstPort,
         accept: (service, only, proxyProtocol) => {
-          const door = new LocalDoor(new OutboundSource(this.#parts, service, only), proxyProtocol);
-          return (socket) => door.accept(socket);
+          const listener = new OutboundListener(
+            new OutboundSource(this.#parts, service, only),
+            proxyProtocol,
+          );
+          return (socket) => listener.accept(socket);
         },
       });
     });

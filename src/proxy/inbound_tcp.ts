@@ -9,7 +9,7 @@ import { CallRecord } from "./record/call_record.ts";
 import type { TcpTaker } from "./attempt/tcp_attempts.ts";
 import { decideAccess } from "./guard/access.ts";
 import { chooseApp, type Caller, type InboundService, type LocalApp } from "./state/live_service.ts";
-import type { NearSide } from "./tunnel/near_side.ts";
+import type { Downstream } from "./tunnel/downstream.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { Pipe } from "./tunnel/pipe.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
@@ -57,12 +57,12 @@ export class InboundTcp {
       { host, port, timeoutMs: limits.connectLocalMs },
       {
         opened: (socket) => {
-          const far = this.#farEnd(socket);
+          const upstream = this.#upstreamEnd(socket);
           this.#record.firstByteMs = parts.shard.clock.now();
           this.#open = true;
           service.streams.opened("tcp");
-          taker.opened(far);
-          return far;
+          taker.opened(upstream);
+          return upstream;
         },
         failed: (error) =>
           this.#fail(taker, dialOutcome(`the app of ${service.key} (${socketAddress(host, port)})`, error)),
@@ -86,13 +86,13 @@ export class InboundTcp {
   }
 
   /** An app that wants it hears first who its client is. */
-  #farEnd(socket: Socket): SocketEnd {
+  #upstreamEnd(socket: Socket): SocketEnd {
     const { app, client } = this.options;
-    const far = new SocketEnd(socket, "upstream");
-    if (app.proxyProtocol === null) return far;
+    const upstream = new SocketEnd(socket, "upstream");
+    if (app.proxyProtocol === null) return upstream;
     const header = proxyHeader(app.proxyProtocol, client, socketAddress(app.host, app.port));
-    far.take(header, 0, header.length);
-    return far;
+    upstream.take(header, 0, header.length);
+    return upstream;
   }
 
   #refusal(service: InboundService, caller: Caller): Outcome | null {
@@ -114,26 +114,31 @@ export class InboundTcp {
 }
 
 /** An opaque connection from another proxy. */
-export function serveInboundTcp(near: NearSide, parts: ProxyParts, caller: Caller, serverName: string): void {
+export function serveInboundTcp(
+  downstream: Downstream,
+  parts: ProxyParts,
+  caller: Caller,
+  serverName: string,
+): void {
   const service = parts.state?.inbound.get(serverName);
   const app = service === undefined ? null : chooseApp(service, parts.random);
-  if (service === undefined || app === null) return near.refuse(outcomes.notHere(serverName));
-  const { client } = near;
-  const requestId = near.requestId ?? parts.ids.next();
+  if (service === undefined || app === null) return downstream.refuse(outcomes.notHere(serverName));
+  const { client } = downstream;
+  const requestId = downstream.requestId ?? parts.ids.next();
   const call = new InboundTcp({ parts, service, app, caller, tls: true, client, requestId });
-  near.left = (outcome) => call.cancel(outcome);
+  downstream.left = (outcome) => call.cancel(outcome);
   call.begin({
-    opened: (far) => {
-      const pipe = new Pipe(near.join(), far, {
+    opened: (upstream) => {
+      const pipe = new Pipe(downstream.join(), upstream, {
         shard: parts.shard,
         ended: (ended, broken) => {
           parts.open.delete(ended);
-          call.finish(broken, ended.near.bytes, ended.far.bytes);
+          call.finish(broken, ended.downstream.bytes, ended.upstream.bytes);
         },
         onLimit: (limit) => parts.recorder.limitTripped(limit, "inbound"),
       });
-      if (!pipe.over) parts.open.add(pipe, near.peer);
+      if (!pipe.over) parts.open.add(pipe, downstream.peer);
     },
-    failed: (outcome) => near.refuse(outcome),
+    failed: (outcome) => downstream.refuse(outcome),
   });
 }

@@ -54,7 +54,7 @@ export abstract class OutboundCall implements Entrant {
     this.#place = null;
   }
 
-  /** Whether so much is under way to the service that the far proxy shares by client, and has to be told which one this is. */
+  /** Whether so much is under way to the service that the other proxy shares by client, and has to be told which one this is. */
   get tellsFlow(): boolean {
     const { taken = 0 } = this.called?.admission ?? {};
     return (this.#place?.taken ?? 0) > limits.flowToldRequestsMin || taken > limits.flowsToldRequestsMin;

@@ -12,38 +12,38 @@ import { tlsCall, type TcpCall, type TcpMeant } from "./route/tcp_call.ts";
 import { Flow } from "./share/flow.ts";
 import type { Caller, LiveEndpoint } from "./state/live_service.ts";
 import type { OutboundSource } from "./state/outbound_source.ts";
-import type { NearSide } from "./tunnel/near_side.ts";
+import type { Downstream } from "./tunnel/downstream.ts";
 import { Pipe, type PipeEnd } from "./tunnel/pipe.ts";
 import { SocketEnd } from "./tunnel/socket_end.ts";
 
-export function serveOutboundTcp(near: NearSide, source: OutboundSource, call: TcpCall): void {
-  new OutboundTcp(near, source, call).begin();
+export function serveOutboundTcp(downstream: Downstream, source: OutboundSource, call: TcpCall): void {
+  new OutboundTcp(downstream, source, call).begin();
 }
 
 /** TLS that stays closed: routed by the server name that its client asks for, "" when by none. */
 export function serveOutboundTls(
-  near: NearSide,
+  downstream: Downstream,
   source: OutboundSource,
   meant: TcpMeant,
   serverName: string,
 ): void {
   const call = tlsCall(meant, serverName, source.parts.random);
-  if (call.ok) serveOutboundTcp(near, source, call.value);
-  else refuseOutboundTcp(near, source, meant.destination.key, call.problem);
+  if (call.ok) serveOutboundTcp(downstream, source, call.value);
+  else refuseOutboundTcp(downstream, source, meant.destination.key, call.problem);
 }
 
 /** It leads nowhere, and no endpoint was even looked for. It is recorded all the same; `service` is "" when none is known. */
 export function refuseOutboundTcp(
-  near: NearSide,
+  downstream: Downstream,
   source: OutboundSource,
   service: string,
   outcome: Outcome,
 ): void {
   const { shard, recorder } = source.parts;
-  const record = connectionRecord(source, service, near.requestId);
+  const record = connectionRecord(source, service, downstream.requestId);
   record.outcome = outcome;
   recorder.began(record);
-  near.refuse(outcome);
+  downstream.refuse(outcome);
   recorder.finish(record, shard.clock.now());
 }
 
@@ -52,18 +52,18 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner {
   #open = false;
 
   constructor(
-    readonly near: NearSide,
+    readonly downstream: Downstream,
     source: OutboundSource,
     readonly call: TcpCall,
   ) {
     const { destination, route, protocol, detectedBy } = call;
-    const record = connectionRecord(source, destination.key, near.requestId);
+    const record = connectionRecord(source, destination.key, downstream.requestId);
     record.route = route;
     record.protocol = protocol;
     record.detected = detectedBy;
-    super(source, near.flow ?? new Flow(source.key), record);
-    this.#attempts = new TcpAttempts(source, record, this, this.flow, near.client);
-    near.left = (outcome) => this.#left(outcome);
+    super(source, downstream.flow ?? new Flow(source.key), record);
+    this.#attempts = new TcpAttempts(source, record, this, this.flow, downstream.client);
+    downstream.left = (outcome) => this.#left(outcome);
   }
 
   begin(): void {
@@ -78,21 +78,21 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner {
     this.#attempts.first(this.call.target, this.source.parts.shard.clock.now());
   }
 
-  opened(far: PipeEnd): void {
+  opened(upstream: PipeEnd): void {
     const { parts } = this.source;
     this.record.firstByteMs = parts.shard.clock.now();
     this.#open = true;
     this.call.destination.streams.opened("tcp");
-    this.near.left = null;
-    const pipe = new Pipe(this.near.join(), far, {
+    this.downstream.left = null;
+    const pipe = new Pipe(this.downstream.join(), upstream, {
       shard: parts.shard,
       ended: (ended, broken) => {
         parts.open.delete(ended);
-        this.#over(broken, ended.near.bytes, ended.far.bytes);
+        this.#over(broken, ended.downstream.bytes, ended.upstream.bytes);
       },
       onLimit: (limit) => this.limitTripped(limit),
     });
-    const peer = far instanceof SocketEnd ? (far.socket.tls?.peer ?? null) : null;
+    const peer = upstream instanceof SocketEnd ? (upstream.socket.tls?.peer ?? null) : null;
     if (!pipe.over) parts.open.add(pipe, peer);
   }
 
@@ -109,7 +109,7 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner {
   }
 
   refuse(outcome: Outcome): void {
-    this.near.refuse(outcome);
+    this.downstream.refuse(outcome);
     this.#over(outcome, 0, 0);
   }
 
@@ -120,7 +120,7 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner {
 
   callHere(here: NonNullable<LiveEndpoint["here"]>): TcpHere {
     const { parts } = this.source;
-    const { client } = this.near;
+    const { client } = this.downstream;
     const { requestId } = this.record;
     return new InboundTcp({
       parts,

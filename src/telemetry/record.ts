@@ -16,7 +16,7 @@ export interface ExchangeRecord {
   /** Both verified SPIFFE IDs; "" when there is none. */
   sourceId: string;
   destinationId: string;
-  /** Whether the far side of the exchange is on mTLS (`true`), in this process or in clear text (`false`). */
+  /** Whether the other proxy of the exchange is on mTLS (`true`), in this process or in clear text (`false`). */
   tls: boolean;
   requestId: string;
   method: string;

@@ -78,7 +78,7 @@ function sameName(bytes: Uint8Array, start: number, lower: Uint8Array): boolean 
   return true;
 }
 
-/** Names that a stem remembers the value of. */
+/** Names that interned fields remember the value of. */
 const answersMax = 32;
 
 /** Growable owner of the bytes and offsets of one head; reused from head to head. */
@@ -87,9 +87,9 @@ export class HeadFields implements Fields {
   table: Int32Array;
   ids: Uint8Array;
   count = 0;
-  /** Fields that come again and again, with which these begin. A stem is its own, and nobody writes to it. */
-  stem: HeadFields | null = null;
-  /** Of a stem: unlike that of any other. */
+  /** Fields that come again and again, with which these begin. Interned fields are their own, and nobody writes to it. */
+  interned: HeadFields | null = null;
+  /** Of interned fields: unlike that of any others. */
   number = 0;
   #answers: Map<string, string | null> | null = null;
 
@@ -102,19 +102,19 @@ export class HeadFields implements Fields {
 
   clear(): void {
     this.count = 0;
-    this.stem = null;
+    this.interned = null;
   }
 
-  /** Begins with the fields of this stem. */
-  beginWith(stem: HeadFields): void {
-    const { count } = stem;
-    this.reserve(stem.bytes.length);
-    copyBytes(this.bytes, 0, stem.bytes, 0, stem.bytes.length);
+  /** Begins with these interned fields. */
+  beginWith(interned: HeadFields): void {
+    const { count } = interned;
+    this.reserve(interned.bytes.length);
+    copyBytes(this.bytes, 0, interned.bytes, 0, interned.bytes.length);
     while (this.ids.length < count) this.#grow();
-    for (let at = 0; at < count * fieldStride; at++) this.table[at] = stem.table[at] as number;
-    for (let at = 0; at < count; at++) this.ids[at] = stem.ids[at] as number;
+    for (let at = 0; at < count * fieldStride; at++) this.table[at] = interned.table[at] as number;
+    for (let at = 0; at < count; at++) this.ids[at] = interned.ids[at] as number;
     this.count = count;
-    this.stem = stem;
+    this.interned = interned;
   }
 
   /** Notes a field whose bytes lie (or will lie) at these offsets. */
@@ -151,7 +151,7 @@ export class HeadFields implements Fields {
     copied.table = this.table.slice();
     copied.ids = this.ids.slice();
     copied.count = this.count;
-    copied.stem = this.stem;
+    copied.interned = this.interned;
     return copied;
   }
 
@@ -162,10 +162,10 @@ export class HeadFields implements Fields {
   }
 
   get(name: string): string | null {
-    const { stem } = this;
-    if (stem === null) return this.#read(name, 0);
-    const known = stem.#remembered(name);
-    return known === null && this.count > stem.count ? this.#read(name, stem.count) : known;
+    const { interned } = this;
+    if (interned === null) return this.#read(name, 0);
+    const known = interned.#remembered(name);
+    return known === null && this.count > interned.count ? this.#read(name, interned.count) : known;
   }
 
   #read(name: string, from: number): string | null {
@@ -173,7 +173,7 @@ export class HeadFields implements Fields {
     return at < 0 ? null : this.valueAt(at);
   }
 
-  /** Of a stem: what was asked before is known. */
+  /** Of interned fields: what was asked before is known. */
   #remembered(name: string): string | null {
     const answers = (this.#answers ??= new Map());
     const known = answers.get(name);

@@ -28,7 +28,7 @@ export function serveInbound(
   const app = service === undefined ? null : chooseApp(service, parts.random);
   if (service === undefined || app === null)
     return rescue(exchange, outcomes.notHere(serverName), requestId, true);
-  if (service.local.stream) exchange.bePatient();
+  if (service.local.stream) exchange.liftTimeouts();
   if (exchange.request.upgrade !== null) exchange.keepUpgrade(service.local.upgrades ?? []);
   const joined = new InboundExchange(exchange, requestId, parts.shard.buffered);
   const { request } = exchange;

@@ -13,32 +13,32 @@ import { refuseOutboundTcp, serveOutboundTcp, serveOutboundTls } from "../outbou
 import { wholeCall, type TcpMeant } from "../route/tcp_call.ts";
 import type { Flow } from "../share/flow.ts";
 import type { OutboundSource, Seeker } from "../state/outbound_source.ts";
-import { NearExchange } from "../tunnel/near_side.ts";
-import { NearTunnel } from "../tunnel/near_tunnel.ts";
+import { DownstreamExchange } from "../tunnel/downstream.ts";
+import { DownstreamTunnel } from "../tunnel/downstream_tunnel.ts";
 
 export function serveOutboundConnect(exchange: ServerExchange, source: OutboundSource, flow: Flow): void {
   const { remoteAddress, remotePort } = exchange.connection;
   const client = socketAddress(remoteAddress, remotePort);
   const about = { client, flow, requestId: source.parts.ids.next() };
-  const near = new NearExchange(exchange, { ...about, inside: false });
+  const downstream = new DownstreamExchange(exchange, { ...about, inside: false });
   /** What records call the service. */
   let service = "";
-  const refuse = (outcome: Outcome): void => refuseOutboundTcp(near, source, service, outcome);
+  const refuse = (outcome: Outcome): void => refuseOutboundTcp(downstream, source, service, outcome);
   const seeker: Seeker = {
     refuse,
     waits: (name) => (service = name),
     found: (destination, caller) => {
-      const { protocol } = destination.destination;
+      const { protocol } = destination.declared;
       service = destination.key;
       if (!takesConnections(protocol)) return refuse(outcomes.noConnect(destination));
       const meant = { destination, caller };
       if (destination.tlsRoutes.length > 0) return openTunnel(exchange, source, meant, about);
-      serveOutboundTcp(near, source, wholeCall(meant, protocol === "tls" ? "tls" : "tcp"));
+      serveOutboundTcp(downstream, source, wholeCall(meant, protocol === "tls" ? "tls" : "tcp"));
     },
   };
   const forget = source.seek(exchange.request.authority, seeker);
   if (forget === null) return;
-  near.left = (outcome) => {
+  downstream.left = (outcome) => {
     forget();
     refuse(outcome);
   };
@@ -51,7 +51,7 @@ function openTunnel(
   meant: TcpMeant,
   about: { readonly client: string; readonly flow: Flow; readonly requestId: string },
 ): void {
-  const tunnel = new NearTunnel(exchange, {
+  const tunnel = new DownstreamTunnel(exchange, {
     ...about,
     shard: source.parts.shard,
     withinMs: limits.clientHelloMs,

@@ -64,7 +64,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
 
   /** A connection stands whose certificate said whom it leads to. */
   protected reached(): void {
-    this.record.destinationId = (this.target as Target).destination.destination.spiffeId;
+    this.record.destinationId = (this.target as Target).destination.declared.spiffeId;
   }
 
   /**
@@ -150,7 +150,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     record.endpoint = endpoint.endpoint.id;
     record.tls = !isHere;
     // What is here is this very machine's; whom a connection reaches is known once it stands.
-    record.destinationId = isHere ? destination.destination.spiffeId : "";
+    record.destinationId = isHere ? destination.declared.spiffeId : "";
     this.make(endpoint, nowMs);
   }
 

@@ -50,7 +50,7 @@ export interface AttemptAnswer {
 
 /** The exchange. Exactly one of `refuse` and `over` is called, at the end. */
 export interface HttpAttemptsOwner {
-  /** Whether the far proxy has to be told which client this is. */
+  /** Whether the other proxy has to be told which client this is. */
   readonly tellsFlow: boolean;
   /** A call to an endpoint of this machine, which tells `sink`. */
   callHere(here: NonNullable<LiveEndpoint["here"]>, edits: FieldEdits, sink: CallSink): CallHere;
@@ -101,7 +101,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
 
   /** Its service declares streams, or its answer is one. */
   get maySilent(): boolean {
-    return this.answer.maySilent || this.target?.destination.destination.stream === true;
+    return this.answer.maySilent || this.target?.destination.declared.stream === true;
   }
 
   /** Stops the one under way: its caller left, or its answer takes too long. */
@@ -128,7 +128,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   protected make(endpoint: LiveEndpoint, nowMs: number): void {
     const { destination } = this.target as Target;
     const { exchange } = this.body;
-    if (destination.destination.stream) exchange.bePatient();
+    if (destination.declared.stream) exchange.liftTimeouts();
     if (endpoint.here !== null) {
       this.#call = this.owner.callHere(endpoint.here, this.#fields(true), this);
       return this.#call.begin();
@@ -137,8 +137,8 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     this.#pool.acquire(this, nowMs);
   }
 
-  #transport({ destination }: LiveDestination): PoolKind {
-    if (destination.transport === "http/1.1") return "http/1.1";
+  #transport({ declared }: LiveDestination): PoolKind {
+    if (declared.transport === "http/1.1") return "http/1.1";
     const { upgrade, contentLength, method } = this.body.exchange.request;
     return upgrade === null || fitsStream(upgrade, method, contentLength) ? "shared" : "http/1.1";
   }
@@ -153,7 +153,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     const { leaving, answer, record } = this;
     const elapsedMs = this.source.parts.shard.clock.now() - record.startedMs;
     const timeout = answer.grpc ? leaving.grpcTimeout(elapsedMs) : null;
-    const { protocol } = (this.target as Target).destination.destination;
+    const { protocol } = (this.target as Target).destination.declared;
     // For an undeclared service it matters what the client spoke, and the other proxy cannot see that.
     const http2 = !here && protocol === "detect" && leaving.came.version === "HTTP/2";
     const flow = !here && this.owner.tellsFlow ? this.flow.name : null;
@@ -184,7 +184,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
 
   informational(status: number, fields: Fields): void {
     const { version } = this.body.exchange.request;
-    if (passesInterim(status, version, this.target?.destination.destination))
+    if (passesInterim(status, version, this.target?.destination.declared))
       this.answer.informational(status, fields);
   }
 

@@ -26,8 +26,8 @@ import { Attempts } from "./attempts.ts";
 
 /** Takes a connection to the app. Exactly one of the two is called, maybe from inside. */
 export interface TcpTaker {
-  /** Makes the pipe that `far` is an end of. */
-  opened(far: PipeEnd): void;
+  /** Makes the pipe that `upstream` is an end of. */
+  opened(upstream: PipeEnd): void;
   failed(outcome: Outcome): void;
 }
 
@@ -41,7 +41,7 @@ export interface TcpHere {
 
 /** The connection. Exactly one of the first two is called. */
 export interface TcpAttemptsOwner {
-  opened(far: PipeEnd): void;
+  opened(upstream: PipeEnd): void;
   /** No attempt led anywhere. */
   refuse(outcome: Outcome): void;
   /** A connection to an endpoint of this machine. */
@@ -95,7 +95,7 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
       this.#here = this.owner.callHere(endpoint.here);
       return this.#here.begin(this);
     }
-    if (destination.destination.transport === "own") return this.#dialOwn(destination, endpoint);
+    if (destination.declared.transport === "own") return this.#dialOwn(destination, endpoint);
     this.#pool = this.source.poolOf(destination, endpoint, "shared");
     this.#pool.acquire(this, nowMs);
   }
@@ -111,12 +111,12 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
       {
         opened: (socket) => {
           this.reached();
-          const far = new SocketEnd(socket, "upstream");
+          const upstream = new SocketEnd(socket, "upstream");
           // The connection has no head: the other proxy learns so who the client is.
           const header = proxyHeader(2, this.client, this.client);
-          far.take(header, 0, header.length);
-          this.opened(far);
-          return far;
+          upstream.take(header, 0, header.length);
+          this.opened(upstream);
+          return upstream;
         },
         failed: (error) => this.failed(dialOutcome(peerText(destination, endpoint), error)),
       },
@@ -133,7 +133,7 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
     return {
       method: "CONNECT",
       target: "",
-      // The SNI of the connection names the service already; the port is the far machine's business.
+      // The SNI of the connection names the service already; the port is the other machine's business.
       authority: `${serverName}:0`,
       fields: null,
       nominated: null,
@@ -168,9 +168,9 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
     this.failed(failure);
   }
 
-  opened(far: PipeEnd): void {
+  opened(upstream: PipeEnd): void {
     this.succeeded(null, "success", this.source.parts.shard.clock.now());
-    this.owner.opened(far);
+    this.owner.opened(upstream);
   }
 
   unreachable(outcome: Outcome): void {

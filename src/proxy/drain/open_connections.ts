@@ -13,7 +13,7 @@ export interface OpenConnection {
 }
 
 export class OpenConnections {
-  /** With what the far side showed; null for local apps. */
+  /** With what the other proxy showed; null for local apps. */
   readonly #open = new Map<OpenConnection, PeerCertificate | null>();
   /** To endpoints: they serve what came in, and hold nothing open by themselves. */
   readonly #upstream = new Map<OpenConnection, PeerCertificate | null>();

@@ -35,12 +35,12 @@ export const outcomes = {
   },
 
   notHttp(destination: LiveDestination): Outcome {
-    const detail = `${destination.key} speaks ${destination.destination.protocol}, not HTTP: reach it by a port of its own`;
+    const detail = `${destination.key} speaks ${destination.declared.protocol}, not HTTP: reach it by a port of its own`;
     return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
   },
 
   noConnect(destination: LiveDestination): Outcome {
-    const detail = `${destination.key} speaks ${destination.destination.protocol}: CONNECT leads to opaque services only`;
+    const detail = `${destination.key} speaks ${destination.declared.protocol}: CONNECT leads to opaque services only`;
     return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
   },
 

@@ -23,7 +23,7 @@ export const failureFields: readonly string[] = [repeatField, resetField, grpcFi
 export const clientField = "x-heddle-client";
 /** On calls to a service whose protocol is not declared: `h2` when the client spoke HTTP/2. */
 export const spokeField = "x-heddle-spoke";
-/** On calls between proxies: the client of the caller's proxy, so that the far one can tell apart who shares a connection. */
+/** On calls between proxies: the client of the caller's proxy, so that the other one can tell apart who shares a connection. */
 export const flowField = "x-heddle-flow";
 export const requestIdField = requestIdName;
 

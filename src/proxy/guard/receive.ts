@@ -22,7 +22,7 @@ export function receive(called: LiveDestination, leaving: Leaving): Received {
     const ending = endsHere(leaving.came, leaving);
     if (ending !== null) return ending;
   }
-  if (!takesRequests(called.destination.protocol)) return refused(outcomes.notHttp(called));
+  if (!takesRequests(called.declared.protocol)) return refused(outcomes.notHttp(called));
   return leaving.readFor(called) ? passes : refused(outcomes.escapedSlash(called.key));
 }
 
@@ -54,7 +54,7 @@ export function refusalOf(
   if ((leaving.rewritten || chosen !== called) && !leaving.readFor(chosen))
     return leaving.rewritten ? outcomes.badPath(called.key) : outcomes.escapedSlash(chosen.key);
   if (exchange.request.upgrade === null) return null;
-  const { upgrades = noUpgrades } = chosen.destination;
+  const { upgrades = noUpgrades } = chosen.declared;
   exchange.keepUpgrade(upgrades);
   const { upgrade } = exchange.request;
   return upgrade === null || passesUpgrade(upgrade, upgrades)

@@ -36,7 +36,7 @@ export function askPolicies(parts: ProxyParts, question: Question, asking: Askin
   // Policies may still read when the client has left and the head is another's.
   const fields = exchange.request.fields.copy();
   const { sourceId, requestId } = record;
-  const { service } = called.destination;
+  const { service } = called.declared;
   const hook = "onRequest" as const;
   const call = { hook, method, authority, target, fields, sourceId, service, requestId };
   const tell = (verdict: PolicyVerdict): void => {

@@ -116,8 +116,8 @@ function leavingFields(
 
 /**
  * The pairs that one attempt alone carries; null for none, which is nearly always.
- * `made`: attempts before it. `grpcTimeout`: what is left of the caller's deadline. `http2`: the far side must learn that the caller
- * spoke HTTP/2. `flow`: the name of the caller's client, where the far side must tell clients apart.
+ * `made`: attempts before it. `grpcTimeout`: what is left of the caller's deadline. `http2`: the other proxy must learn that the caller
+ * spoke HTTP/2. `flow`: the name of the caller's client, where the other proxy must tell clients apart.
  */
 export function attemptFields(
   made: number,
@@ -144,11 +144,11 @@ function grpcTimeoutLeft(came: Fields, timeoutMs: number | null, elapsedMs: numb
  * is; null when the service takes none like it.
  */
 function targetFor<Target extends NormalTarget>(
-  { destination }: LiveDestination,
+  { declared }: LiveDestination,
   target: Target,
 ): Target | NormalTarget | null {
-  if (readsAsItIs(destination)) return target;
-  const read = readTarget(destination, target.target);
+  if (readsAsItIs(declared)) return target;
+  const read = readTarget(declared, target.target);
   if (read === null) return null;
   return read.target === target.target ? target : read;
 }

@@ -1,6 +1,6 @@
 /**
  * Who calls over connections between proxies: all connections of one calling service from one address are one client, and its
- * clients are told apart by the names that the far proxy gives them, on whichever of the connections they come.
+ * clients are told apart by the names that the other proxy gives them, on whichever of the connections they come.
  */
 import { Flow } from "./flow.ts";
 

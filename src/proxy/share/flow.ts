@@ -15,7 +15,7 @@ export class Flow {
   constructor(
     /** Key of the service that calls. */
     readonly caller: string,
-    /** How it is told to the far side. */
+    /** How it is told to the other proxy. */
     readonly name = "",
   ) {}
 
@@ -29,7 +29,7 @@ export class Flow {
     return claim;
   }
 
-  /** The part of it that the far side tells apart by this name. One that has not been heard of for long begins anew. */
+  /** The part of it that the other proxy tells apart by this name. One that has not been heard of for long begins anew. */
   part(name: string): Flow {
     if (name.length > limits.flowNameLengthMax) return this;
     const known = this.#parts?.get(name);

@@ -55,7 +55,7 @@ export function chooseApp(service: InboundService, random: Random): LocalApp | n
 /** A service that may be called from this machine. */
 export interface LiveDestination {
   readonly key: string;
-  readonly destination: Destination;
+  readonly declared: Destination;
   readonly serverName: string;
   readonly endpoints: ReadonlyMap<string, LiveEndpoint>;
   readonly whole: EndpointPicker<LiveEndpoint>;

@@ -6,7 +6,7 @@ import { serviceKey } from "../../model/service.ts";
 import type { LocalApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import { Pool } from "../upstream/pool.ts";
-import { appHttp2Speech, http1Speech, type Speech } from "../upstream/speak.ts";
+import { appHttp2Upstream, http1Upstream, type UpstreamProtocol } from "../upstream/upstream_protocol.ts";
 
 /** By service key. `node` begins the instance ids. */
 export function localApps(
@@ -31,7 +31,7 @@ function localApp(
   const { net, shard, recorder } = parts;
   const { host, port } = service;
   const key = serviceKey(service.service);
-  const poolOf = (speech: Speech): Pool =>
+  const poolOf = (protocol: UpstreamProtocol): Pool =>
     new Pool({
       net,
       shard,
@@ -39,7 +39,7 @@ function localApp(
       port,
       connectMs: limits.connectLocalMs,
       peer: `the app of ${key} at ${socketAddress(host, port)}`,
-      speech,
+      protocol,
       tls: null,
       onLimit: (limit) => recorder.limitTripped(limit, `inbound ${key}`),
     });
@@ -48,6 +48,6 @@ function localApp(
     host,
     port,
     proxyProtocol: service.proxyProtocol,
-    pools: { "http/1.1": poolOf(http1Speech), h2: poolOf(appHttp2Speech) },
+    pools: { "http/1.1": poolOf(http1Upstream), h2: poolOf(appHttp2Upstream) },
   };
 }

@@ -13,7 +13,7 @@ import { meshService } from "../find/mesh_name.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import type { ProxyState } from "./state.ts";
 import { Pool } from "../upstream/pool.ts";
-import { http1Speech, meshSpeech } from "../upstream/speak.ts";
+import { http1Upstream, meshUpstream } from "../upstream/upstream_protocol.ts";
 
 /** Names that are remembered with what they led to; more are looked up each time. */
 const namesMax = 1_000;
@@ -108,7 +108,7 @@ export class OutboundSource {
       port,
       connectMs: limits.connectMeshMs,
       peer: peerText(destination, endpoint),
-      speech: kind === "shared" ? meshSpeech : http1Speech,
+      protocol: kind === "shared" ? meshUpstream : http1Upstream,
       tls: () => this.tls(destination, kind === "shared" ? sharedAlpn : httpAlpn),
       onLimit: (limit) => recorder.limitTripped(limit, `outbound ${this.key} to ${id}`),
       open,
@@ -123,7 +123,7 @@ export class OutboundSource {
     const credential = credentials.of(this.key);
     if (credential === null) return failure(`this machine holds no valid certificate of ${this.key}`);
     const { serverName } = destination;
-    const { spiffeId } = destination.destination;
+    const { spiffeId } = destination.declared;
     return success(outboundTls(credential, credentials.trust(), { spiffeId, serverName, alpn }));
   }
 

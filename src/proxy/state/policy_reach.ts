@@ -12,7 +12,7 @@ export class PolicyReach implements Reach {
   }
 
   read(service: string, target: NormalTarget): NormalTarget | null {
-    const reading = this.#find(service)?.destination;
+    const reading = this.#find(service)?.declared;
     return reading === undefined ? target : readTarget(reading, target.target);
   }
 

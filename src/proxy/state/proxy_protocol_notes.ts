@@ -10,7 +10,7 @@ export function proxyProtocolNotes(services: readonly MachineService[], state: P
     const app = local.proxyProtocol === null || protocol === undefined ? [] : appNotes(key, protocol);
     const binds = local.upstreams.flatMap(({ service, port, proxyProtocol }) => {
       const to = serviceKey(service);
-      const spoken = state.destinations.get(to)?.destination.protocol;
+      const spoken = state.destinations.get(to)?.declared.protocol;
       return proxyProtocol && spoken !== undefined ? bindNotes(`port ${port} of ${key}`, to, spoken) : [];
     });
     return [...app, ...binds];

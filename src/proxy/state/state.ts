@@ -152,7 +152,7 @@ class StateBuilder {
     });
     this.#drafts.set(key, {
       key,
-      destination,
+      declared: destination,
       serverName: serverNameOf(destination.service),
       endpoints,
       whole: pickerOf(ready, before?.whole),
@@ -186,7 +186,7 @@ class StateBuilder {
   #liveEndpoint(endpoint: Endpoint, { destination, before, breakers, addedMs }: EndpointPlace): LiveEndpoint {
     const known = before?.endpoints.get(endpoint.id);
     const same = known !== undefined && sameAddress(known.endpoint, endpoint) && before !== undefined;
-    const kept = same && before.destination.spiffeId === destination.spiffeId ? known : null;
+    const kept = same && before.declared.spiffeId === destination.spiffeId ? known : null;
     return {
       id: endpoint.id,
       endpoint,

@@ -23,41 +23,41 @@ export class Pipe {
 
   /** Takes both over: bytes flow from now on. */
   constructor(
-    readonly near: PipeEnd,
-    readonly far: PipeEnd,
+    readonly downstream: PipeEnd,
+    readonly upstream: PipeEnd,
     readonly owner: PipeOwner,
   ) {
-    near.join(this, far);
-    far.join(this, near);
-    near.begin();
-    far.begin();
+    downstream.join(this, upstream);
+    upstream.join(this, downstream);
+    downstream.begin();
+    upstream.begin();
   }
 
   /** Both ends are gone. */
   get over(): boolean {
-    return this.near.closed && this.far.closed;
+    return this.downstream.closed && this.upstream.closed;
   }
 
   /** That have passed, both ways. */
   get bytes(): number {
-    return this.near.bytes + this.far.bytes;
+    return this.downstream.bytes + this.upstream.bytes;
   }
 
   destroy(why: Outcome): void {
     this.#broken ??= why;
-    this.near.reset();
-    this.far.reset();
+    this.downstream.reset();
+    this.upstream.reset();
   }
 
   /** What waits at one end takes too much of what all share. */
   giveWay(end: PipeEnd, limit: string): void {
     this.owner.onLimit(limit);
-    this.destroy(end === this.near ? untaken : untakenFar);
+    this.destroy(end === this.downstream ? untaken : untakenUpstream);
   }
 
   closed(end: PipeEnd, broken: Outcome | null): void {
     this.#broken ??= broken;
-    const left = end === this.near ? this.far : this.near;
+    const left = end === this.downstream ? this.upstream : this.downstream;
     if (left.closed) return this.owner.ended(this, this.#broken);
     if (broken !== null) left.reset();
     else left.finish();
@@ -109,7 +109,7 @@ export abstract class PipeEnd {
   }
 }
 
-const untakenFar: Outcome = {
+const untakenUpstream: Outcome = {
   flag: "UO",
   side: "upstream",
   repeat: "no",

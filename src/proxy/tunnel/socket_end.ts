@@ -118,7 +118,7 @@ function joined(before: Uint8Array | null, bytes: Uint8Array, start: number, end
 /** How a connection ended that broke; null for an orderly end. */
 export function brokenSocket(error: SocketError | null, side: SocketEnd["side"]): Outcome | null {
   if (error === null) return null;
-  const far = side === "upstream";
-  const detail = `the connection ${far ? "to the service" : "of the client"} broke: ${error.message}`;
-  return { flag: far ? "UR" : "DC", side, repeat: "no", status: 0, detail };
+  const upstream = side === "upstream";
+  const detail = `the connection ${upstream ? "to the service" : "of the client"} broke: ${error.message}`;
+  return { flag: upstream ? "UR" : "DC", side, repeat: "no", status: 0, detail };
 }

@@ -17,7 +17,7 @@ import { FairGate } from "../share/fair_gate.ts";
 import type { Flow } from "../share/flow.ts";
 import { shareSpent } from "../share/share_outcome.ts";
 import { dialOutcome } from "./dial_outcome.ts";
-import type { ConnectionEvents, PooledConnection, Speech } from "./speak.ts";
+import type { ConnectionEvents, PooledConnection, UpstreamProtocol } from "./upstream_protocol.ts";
 
 export interface PoolOptions {
   readonly net: Net;
@@ -27,7 +27,7 @@ export interface PoolOptions {
   readonly connectMs: number;
   /** For words: `orders.default on vm-2 (10.0.0.2:7445)`. */
   readonly peer: string;
-  readonly speech: Speech;
+  readonly protocol: UpstreamProtocol;
   /** null: clear text. Read at each dial, so a renewed credential counts from the next one on; a string says why not. */
   readonly tls: (() => Result<TlsClientOptions>) | null;
   readonly onLimit: (limit: string) => void;
@@ -79,12 +79,12 @@ export class Pool extends WheelEntry {
 
   constructor(readonly options: PoolOptions) {
     super();
-    const { shard, peer, tls, speech, onLimit, open } = options;
-    this.#streams = speech.streams;
+    const { shard, peer, tls, protocol, onLimit, open } = options;
+    this.#streams = protocol.streams;
     this.#gate = new FairGate<Taker>({
       shard,
       // As long as no connection has said how much it takes.
-      max: speech.connectionsMax * Math.min(speech.streams, limits.h2StreamsEarlyMax),
+      max: protocol.connectionsMax * Math.min(protocol.streams, limits.h2StreamsEarlyMax),
       admit: (taker, sinceMs) => this.#enter(taker, sinceMs),
       overdue: (taker) => this.#turnAway(taker, "pendingMs"),
     });
@@ -109,12 +109,12 @@ export class Pool extends WheelEntry {
   }
 
   #wait(taker: Taker, answer: "waits" | "full"): void {
-    const { onLimit, speech } = this.options;
+    const { onLimit, protocol } = this.options;
     const [free] = this.#free;
     // It may take more than it was known to when it was dialled.
     if (free !== undefined) this.#count(free);
     if (answer === "full") this.#turnAway(taker, "pendingMax");
-    else onLimit(speech.limit);
+    else onLimit(protocol.limit);
   }
 
   /** Waits no longer, or has done with its connection. A dial that nobody waits for any more is given up. */
@@ -143,9 +143,9 @@ export class Pool extends WheelEntry {
   }
 
   #turnAway(taker: Taker, limit: "pendingMs" | "pendingMax"): void {
-    const { onLimit, speech, peer } = this.options;
+    const { onLimit, protocol, peer } = this.options;
     onLimit(limit);
-    const spent = { gate: this.#gate, flow: taker.flow, of: speech.limit, limit };
+    const spent = { gate: this.#gate, flow: taker.flow, of: protocol.limit, limit };
     this.#letDown(taker, shareSpent(peer, spent));
   }
 
@@ -199,20 +199,20 @@ export class Pool extends WheelEntry {
   /** Streams run short: the next connection is there before it is needed. */
   #dialAhead(): void {
     if (this.#dials.length + this.#unheard.size > 0 || this.#free.length > 1) return;
-    if (this.#open.size < this.options.speech.connectionsMax) this.#dial(true);
+    if (this.#open.size < this.options.protocol.connectionsMax) this.#dial(true);
   }
 
   /** Whether more wait than so many dials are for. */
   #isShort(dials: number): boolean {
-    if (this.options.speech.learns) return this.#waiting.size > 0 && dials + this.#unheard.size === 0;
+    if (this.options.protocol.learns) return this.#waiting.size > 0 && dials + this.#unheard.size === 0;
     return this.#waiting.size > dials * this.#streams;
   }
 
   #dialForWaiting(): void {
-    const { speech, onLimit } = this.options;
+    const { protocol, onLimit } = this.options;
     while (this.#isShort(this.#dials.length)) {
-      if (this.#open.size + this.#dials.length >= speech.connectionsMax) {
-        onLimit(speech.limit);
+      if (this.#open.size + this.#dials.length >= protocol.connectionsMax) {
+        onLimit(protocol.limit);
         break;
       }
       if (!this.#dial(false)) return;
@@ -255,12 +255,12 @@ export class Pool extends WheelEntry {
   }
 
   #opened(socket: Socket, dial: PoolDial): PooledConnection {
-    const { shard, speech, open } = this.options;
+    const { shard, protocol, open } = this.options;
     this.#dials.splice(this.#dials.indexOf(dial), 1);
     shard.enter();
-    const connection = speech.begin(socket, this.#events, this.#streams);
+    const connection = protocol.begin(socket, this.#events, this.#streams);
     this.#open.add(connection);
-    if (speech.learns) this.#unheard.add(connection);
+    if (protocol.learns) this.#unheard.add(connection);
     open?.addUpstream(connection, socket.tls?.peer ?? null);
     if (dial.generation === this.#generation) this.#release(connection);
     else {
@@ -272,10 +272,10 @@ export class Pool extends WheelEntry {
   }
 
   #failed(error: SocketError, dial: PoolDial): void {
-    const { shard, peer, speech } = this.options;
+    const { shard, peer, protocol } = this.options;
     this.#dials.splice(this.#dials.indexOf(dial), 1);
     shard.enter();
-    const inVain = speech.learns ? this.#waiting.size : speech.streams;
+    const inVain = protocol.learns ? this.#waiting.size : protocol.streams;
     for (const taker of [...this.#waiting.keys()].slice(0, inVain))
       this.#letDown(taker, dialOutcome(peer, error));
     this.#dialForWaiting();
@@ -297,7 +297,7 @@ export class Pool extends WheelEntry {
 
   /** It takes so many: the next one will too. */
   #learn(connection: PooledConnection): void {
-    if (!this.options.speech.learns) return;
+    if (!this.options.protocol.learns) return;
     this.#unheard.delete(connection);
     this.#streams = connection.capacity;
     this.#release(connection);
@@ -306,14 +306,14 @@ export class Pool extends WheelEntry {
 
   /** What one connection takes, all of them may; one that takes none now will take some later. */
   #count(connection: PooledConnection): void {
-    const max = Math.max(1, connection.capacity) * this.options.speech.connectionsMax;
+    const max = Math.max(1, connection.capacity) * this.options.protocol.connectionsMax;
     if (max !== this.#gate.max) this.#gate.resize(max);
   }
 
   #forget(connection: PooledConnection): void {
     this.#open.delete(connection);
     // Whoever ends a connection without a word may be another app by now.
-    if (this.#unheard.delete(connection)) this.#streams = this.options.speech.streams;
+    if (this.#unheard.delete(connection)) this.#streams = this.options.protocol.streams;
     const at = this.#free.indexOf(connection);
     if (at >= 0) this.#free.splice(at, 1);
     if (this.#isShort(this.#dials.length)) this.#dialForWaiting();

@@ -4,13 +4,13 @@
  */
 import { sameBytes } from "../../base/bytes.ts";
 import { HeadFields } from "../head_fields.ts";
-import { stemOf } from "../stems.ts";
+import { internFields } from "../interned_fields.ts";
 import { Framing, readFraming } from "./framing.ts";
 import type { Problem } from "./grammar.ts";
 import { FieldScan, scanFields } from "./scan_fields.ts";
 
 /** A section that came so often again will come more often. */
-const worthStem = 2;
+const internAfter = 2;
 
 export class FieldSection {
   readonly fields = new HeadFields();
@@ -38,7 +38,8 @@ export class FieldSection {
       minor === this.#minor &&
       sameBytes(this.fields.bytes, source, start, length);
     if (!this.repeated) return this.#scanSection(source, start, end, minor);
-    if (++this.#repeats === worthStem) this.fields.stem = stemOf(this.fields, this.fields.count, length);
+    if (++this.#repeats === internAfter)
+      this.fields.interned = internFields(this.fields, this.fields.count, length);
     return start + length;
   }
 

@@ -60,11 +60,11 @@ function writePairs(sink: ByteSink, pairs: readonly string[]): void {
 }
 
 function copyFields(sink: ByteSink, fields: Fields, writing: FieldWriting): void {
-  const stem = fields instanceof HeadFields && writing.nominated === null ? fields.stem : null;
-  const known = stem === null ? null : written.of(stem, writing);
-  if (stem === null || known === null) return copyFieldsFrom(0, sink, fields, writing);
+  const interned = fields instanceof HeadFields && writing.nominated === null ? fields.interned : null;
+  const known = interned === null ? null : written.of(interned, writing);
+  if (interned === null || known === null) return copyFieldsFrom(0, sink, fields, writing);
   sink.bytes(known, 0, known.length);
-  copyFieldsFrom(stem.count, sink, fields, writing);
+  copyFieldsFrom(interned.count, sink, fields, writing);
 }
 
 function copyFieldsFrom(from: number, sink: ByteSink, fields: Fields, writing: FieldWriting): void {
@@ -95,37 +95,37 @@ function copyFieldsFrom(from: number, sink: ByteSink, fields: Fields, writing: F
   if (spanStart >= 0) sink.bytes(bytes, spanStart, spanEnd);
 }
 
-interface WrittenStem {
-  readonly stem: number;
+interface WrittenSection {
+  readonly interned: number;
   readonly writing: FieldWriting;
   readonly bytes: Uint8Array;
 }
 
 const writtenSlots = 64;
 
-/** Stems as they were written before. Bounded: one per slot, and only what was wanted twice in a row there. */
-class WrittenStems {
-  readonly #all: (WrittenStem | null)[] = new Array<WrittenStem | null>(writtenSlots).fill(null);
-  /** The stem that was wanted last, by slot. */
+/** Interned fields as they were written before. Bounded: one per slot, and only what was wanted twice in a row there. */
+class WrittenSections {
+  readonly #all: (WrittenSection | null)[] = new Array<WrittenSection | null>(writtenSlots).fill(null);
+  /** The interned fields that were wanted last, by slot. */
   readonly #wanted = new Float64Array(writtenSlots);
 
-  of(stem: HeadFields, writing: FieldWriting): Uint8Array | null {
-    const { number } = stem;
+  of(interned: HeadFields, writing: FieldWriting): Uint8Array | null {
+    const { number } = interned;
     const slot = (number ^ (writing.edits.set.length << 4) ^ writing.replacedId) & (writtenSlots - 1);
-    const known = this.#all[slot] as WrittenStem | null;
-    if (known !== null && known.stem === number && dropAlike(known.writing, writing)) return known.bytes;
+    const known = this.#all[slot] as WrittenSection | null;
+    if (known !== null && known.interned === number && dropAlike(known.writing, writing)) return known.bytes;
     if (this.#wanted[slot] !== number) {
       this.#wanted[slot] = number;
       return null;
     }
     const gathered = new Gathered();
-    copyFieldsFrom(0, gathered, stem, writing);
-    this.#all[slot] = { stem: number, writing, bytes: gathered.all };
+    copyFieldsFrom(0, gathered, interned, writing);
+    this.#all[slot] = { interned: number, writing, bytes: gathered.all };
     return gathered.all;
   }
 }
 
-const written = new WrittenStems();
+const written = new WrittenSections();
 
 class Gathered implements ByteSink {
   all: Uint8Array = new Uint8Array(0);

@@ -94,7 +94,7 @@ export class BlockReader {
     this.end = end;
   }
 
-  /** Decodes the complete block; its fields go to `fields`, or are a stem. The result is good until the next one. null: `broken` says why. */
+  /** Decodes the complete block; its fields go to `fields`, or are interned ones. The result is good until the next one. null: `broken` says why. */
   decode(kind: BlockKind, fields: HeadFields): HeadBlock | null {
     // What comes for a stream that is gone is read as trailers, whatever it is.
     const sizeMax = kind === "trailers" ? this.trailerBytesMax : this.bytesMax;

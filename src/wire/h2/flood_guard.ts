@@ -82,7 +82,7 @@ export class FloodGuard {
   }
 
   /** Whether the peer resets most of what it opens, and not by chance. */
-  get wavers(): boolean {
+  get resetsMost(): boolean {
     const many = this.#earlyResets > limits.h2ResetsFreeMax;
     return many && this.#earlyResets > this.#recentStreams * limits.h2ResetsShareMax;
   }

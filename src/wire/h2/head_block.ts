@@ -11,7 +11,7 @@ import { fieldStride } from "../fields.ts";
 import { isGrpc, isGrpcType } from "../grpc.ts";
 import type { HeadFields } from "../head_fields.ts";
 import { idOf } from "../head_fields.ts";
-import { stemOf } from "../stems.ts";
+import { internFields } from "../interned_fields.ts";
 import { normalAuthority, type NormalTarget } from "../target.ts";
 import { fieldOverheadBytes, interner, kinds, readPseudo, readTarget, type FieldLine } from "./field_line.ts";
 
@@ -20,7 +20,7 @@ export type BlockKind = "request" | "response" | "trailers";
 /** What a block is after its first fields: enough to go on behind them. */
 export interface BlockState {
   readonly kind: BlockKind;
-  readonly stem: HeadFields;
+  readonly interned: HeadFields;
   readonly size: number;
   readonly count: number;
   readonly seen: number;
@@ -134,13 +134,13 @@ export class HeadBlock {
     const marks = this.#marks;
     const at = index * markStride;
     const cookies = (marks[at + 5] as number) & ~lengthMark;
-    const stem = stemOf(this.fields, marks[at + 1] as number, marks[at] as number);
-    if (stem === null || cookies > 1) return null;
+    const interned = internFields(this.fields, marks[at + 1] as number, marks[at] as number);
+    if (interned === null || cookies > 1) return null;
     const seen = marks[at + 4] as number;
     const had = (kind: number): boolean => (seen & (1 << kind)) !== 0;
     return {
       kind: this.kind,
-      stem,
+      interned,
       size: marks[at + 2] as number,
       count: marks[at + 3] as number,
       seen,
@@ -155,17 +155,17 @@ export class HeadBlock {
     };
   }
 
-  /** Becomes what a block was in that state. Right after `begin`; `whole`: no field follows, so the stem itself is taken. */
+  /** Becomes what a block was in that state. Right after `begin`; `whole`: no field follows, so the interned fields themselves are taken. */
   goOnFrom(state: BlockState, whole: boolean): void {
-    const { stem } = state;
-    if (whole) this.fields = stem;
-    else this.fields.beginWith(stem);
-    this.used = stem.bytes.length;
+    const { interned } = state;
+    if (whole) this.fields = interned;
+    else this.fields.beginWith(interned);
+    this.used = interned.bytes.length;
     this.#size = state.size;
     this.#count = state.count;
     this.#seen = state.seen;
     this.#cookies = state.cookies;
-    this.#ordinarySeen = stem.count > 0;
+    this.#ordinarySeen = interned.count > 0;
     this.method = state.method;
     this.scheme = state.scheme;
     this.authority = state.authority;
@@ -363,7 +363,7 @@ export class HeadBlock {
     }
     put("\r\n");
     fields.count = kept;
-    fields.stem = null;
+    fields.interned = null;
     fields.add(cookieId, start, start + 6, start + 8, at - 2);
     this.used = at;
   }

@@ -31,7 +31,7 @@ export class HpackDecoder {
   }
 
   /**
-   * Decodes a whole block into `block`, which has begun; its fields are a stem when all of them have come before. False: no
+   * Decodes a whole block into `block`, which has begun; its fields are interned fields when all of them have come before. False: no
    * further block can be decoded, because this one is excessive, else by a COMPRESSION_ERROR.
    */
   decode(source: Uint8Array, start: number, end: number, block: HeadBlock): boolean {

@@ -40,9 +40,9 @@ const treatment: Uint8Array = (() => {
 /** A larger entry would push too many others out. */
 const entryBytesMax = 1024;
 
-/** What the fields of a stem became, while the table stands. */
+/** What interned fields became, while the table stands. */
 interface Coded {
-  readonly stem: number;
+  readonly interned: number;
   readonly changes: number;
   readonly request: boolean;
   readonly writing: FieldWriting;
@@ -81,7 +81,7 @@ export class HpackEncoder {
   /** Entries that lend their name to volatile fields, by number of the name. */
   #lenders: (Entry | undefined)[] = [];
   #spelt: Map<string, Spelt> | null = null;
-  /** By number of the stem; null until one came. */
+  /** By number of the interned fields; null until one came. */
   #coded: (Coded | null)[] | null = null;
   /** Size updates owed to the peer: the smallest since the last block, and the current one; -1 for none. */
   #owedMin = -1;
@@ -217,20 +217,20 @@ export class HpackEncoder {
   }
 
   #copy(fields: Fields, writing: FieldWriting, request: boolean): boolean {
-    const stem = fields instanceof HeadFields && writing.nominated === null ? fields.stem : null;
-    if (stem === null) return this.#copyFrom(0, fields, writing, request);
-    const dated = this.#stem(stem, writing, request);
-    return this.#copyFrom(stem.count, fields, writing, request) || dated;
+    const interned = fields instanceof HeadFields && writing.nominated === null ? fields.interned : null;
+    if (interned === null) return this.#copyFrom(0, fields, writing, request);
+    const dated = this.#interned(interned, writing, request);
+    return this.#copyFrom(interned.count, fields, writing, request) || dated;
   }
 
-  /** The fields of a stem: as they were coded before, or coded now and kept when that changes nothing. */
-  #stem(stem: HeadFields, writing: FieldWriting, request: boolean): boolean {
+  /** interned fields: as they were coded before, or coded now and kept when that changes nothing. */
+  #interned(interned: HeadFields, writing: FieldWriting, request: boolean): boolean {
     const all = (this.#coded ??= new Array<Coded | null>(codedSlots).fill(null));
-    const slot = stem.number & (codedSlots - 1);
+    const slot = interned.number & (codedSlots - 1);
     const known = all[slot] as Coded | null;
     if (
       known !== null &&
-      known.stem === stem.number &&
+      known.interned === interned.number &&
       known.changes === this.#table.changes &&
       known.request === request &&
       dropAlike(known.writing, writing)
@@ -240,10 +240,10 @@ export class HpackEncoder {
     }
     const changes = this.#table.changes;
     const start = headBuffer.end;
-    const dated = this.#copyFrom(0, stem, writing, request);
+    const dated = this.#copyFrom(0, interned, writing, request);
     if (this.#table.changes !== changes) return dated;
     const bytes = headBuffer.bytes.slice(start, headBuffer.end);
-    all[slot] = { stem: stem.number, changes, request, writing, bytes, dated };
+    all[slot] = { interned: interned.number, changes, request, writing, bytes, dated };
     return dated;
   }
 

@@ -284,8 +284,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "the record names an identity that nobody verified",
     file: attempts,
-    find: 'record.destinationId = isHere ? destination.destination.spiffeId : "";',
-    replace: "record.destinationId = destination.destination.spiffeId;",
+    find: 'record.destinationId = isHere ? destination.declared.spiffeId : "";',
+    replace: "record.destinationId = destination.declared.spiffeId;",
     suites: elsewhere,
   },
   {

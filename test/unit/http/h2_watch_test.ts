@@ -56,15 +56,15 @@ describe("a peer that owes an answer", () => {
 
 test("a peer that takes nothing is deaf after a while, counted from when it began and without what is excused", async () => {
   const { watch, pass } = started();
-  expect(watch.isDeaf(true, 0)).toBe(false);
+  expect(watch.isUnresponsive(true, 0)).toBe(false);
   await pass(limits.writeStallMs + 1);
-  expect(watch.isDeaf(true, 1)).toBe(false);
-  expect(watch.isDeaf(true, 0)).toBe(true);
+  expect(watch.isUnresponsive(true, 1)).toBe(false);
+  expect(watch.isUnresponsive(true, 0)).toBe(true);
   watch.tookOutput();
-  expect(watch.isDeaf(true, 0)).toBe(false);
+  expect(watch.isUnresponsive(true, 0)).toBe(false);
   await pass(limits.writeStallMs);
-  expect(watch.isDeaf(false, 0)).toBe(false);
-  expect(watch.isDeaf(true, 0)).toBe(false);
+  expect(watch.isUnresponsive(false, 0)).toBe(false);
+  expect(watch.isUnresponsive(true, 0)).toBe(false);
 });
 
 test("a drain that was asked is answered once, or overdue", async () => {

@@ -94,7 +94,7 @@ describe("a body", () => {
   test("of a declared stream, or whose answer has begun, has no floor", async () => {
     const declared = serverSide();
     declared.say(`${post}\r\n`);
-    declared.exchanges[0]?.bePatient();
+    declared.exchanges[0]?.liftTimeouts();
     await declared.clock.advance(120 * secondMs);
     const answered = serverSide();
     answered.say(`${post}\r\n`);

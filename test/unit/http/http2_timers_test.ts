@@ -255,7 +255,7 @@ describe("a stream", () => {
   test("that its service declared to be one may be as slow as it likes", async () => {
     const { clock, socket, exchanges, tripped } = serverSide(profiles.local);
     socket.handler.data(concat(opening, settingsAck, headers(1, postFields, false)));
-    exchanges[0]?.bePatient();
+    exchanges[0]?.liftTimeouts();
     await clock.advance(120 * secondMs);
     expect(tripped).toEqual([]);
   });
@@ -264,14 +264,14 @@ describe("a stream", () => {
     const { clock, socket, exchanges, tripped, left } = serverSide(profiles.local);
     const parts = [preface, settings([4, 10]), settingsAck, headers(1, getFields), headers(3, getFields)];
     socket.handler.data(concat(...parts));
-    await clock.advance(limits.h2PatientTickMs);
+    await clock.advance(limits.h2SlowedTickMs);
     exchanges[0]?.respond(200, null, noEdits, -1);
     exchanges[0]?.write(bytesOf("more than fits"));
     for (let round = 0; round < 8; round++) {
       await clock.advance(5 * secondMs);
       socket.handler.data(frame(frameTypes.windowUpdate, 0, 0, number32(1)));
     }
-    expect([tripped, left.length]).toEqual([["h2PatientRequestsPerTickMax", "writeStallMs"], 1]);
+    expect([tripped, left.length]).toEqual([["h2SlowedRequestsPerTickMax", "writeStallMs"], 1]);
     const resets = socket.frames.filter(({ type }) => type === frameTypes.rstStream);
     expect(resets.map(({ streamId, payload }) => [streamId, get32(payload, 0)])).toEqual([
       [1, errorCodes.cancel],
@@ -428,20 +428,20 @@ test("clients that leave no room for answers begin few requests a tick, all of t
   const each = 7;
   const heads = Array.from({ length: each }, (_, at) => headers(2 * at + 1, getFields));
   const small = settings([4, limits.h2StreamWindowBytesMin - 1]);
-  const sides = Array.from({ length: 8 * limits.h2PatientRequestsPerTickMax }, () =>
+  const sides = Array.from({ length: 8 * limits.h2SlowedRequestsPerTickMax }, () =>
     serverSide(profiles.local, clock, shard),
   );
   for (const { socket } of sides) socket.handler.data(concat(preface, small, settingsAck, ...heads));
   expect(sides.map(({ socket }) => socket.paused)).toEqual(sides.map(() => true));
   const begun = (): number => sides.reduce((sum, { exchanges }) => sum + exchanges.length, 0);
   for (let tick = 0; tick < 3 * sides.length; tick++) {
-    expect(begun()).toBe(tick * limits.h2PatientRequestsPerTickMax);
-    await clock.advance(limits.h2PatientTickMs);
+    expect(begun()).toBe(tick * limits.h2SlowedRequestsPerTickMax);
+    await clock.advance(limits.h2SlowedTickMs);
   }
   const beside = serverSide(profiles.local, clock, shard);
   beside.socket.handler.data(concat(opening, settingsAck, ...heads));
   expect(beside.exchanges.length).toBe(each);
-  await clock.advance(each * sides.length * limits.h2PatientTickMs);
+  await clock.advance(each * sides.length * limits.h2SlowedTickMs);
   expect(sides.map(({ exchanges }) => exchanges.length)).toEqual(sides.map(() => each));
 });
 
@@ -449,23 +449,23 @@ test("while many of their streams are under way, clients that leave no room begi
   const clock = new ManualClock();
   const shard = new Shard(clock);
   const { socket, exchanges, server } = serverSide(profiles.local, clock, shard);
-  const count = limits.h2RoomlessStreamsMax + 20;
+  const count = limits.h2WindowlessStreamsMax + 20;
   const heads = Array.from({ length: count }, (_, at) => headers(2 * at + 1, getFields));
   socket.handler.data(concat(preface, settings([4, 0]), settingsAck, ...heads));
-  const free = limits.h2RoomlessStreamsMax + 1;
-  await clock.advance((free + 2) * limits.h2PatientTickMs);
+  const free = limits.h2WindowlessStreamsMax + 1;
+  await clock.advance((free + 2) * limits.h2SlowedTickMs);
   const before = exchanges.length;
   expect(before).toBeGreaterThanOrEqual(free);
-  await clock.advance(5 * limits.h2PatientLongTickMs);
-  expect(exchanges.length - before).toBe(5 * limits.h2PatientRequestsPerTickMax);
+  await clock.advance(5 * limits.h2SlowedLongTickMs);
+  expect(exchanges.length - before).toBe(5 * limits.h2SlowedRequestsPerTickMax);
   for (const exchange of exchanges) {
     exchange.respond(204, null, noEdits, -1);
     exchange.end(null);
   }
-  await clock.advance(limits.h2PatientLongTickMs + 20 * limits.h2PatientTickMs);
+  await clock.advance(limits.h2SlowedLongTickMs + 20 * limits.h2SlowedTickMs);
   expect([exchanges.length, server.streams.size]).toEqual([count, count - before - 5]);
   socket.handler.close(null);
-  expect(shard.roomlessStreams).toBe(0);
+  expect(shard.windowlessStreams).toBe(0);
 });
 
 test("streams that began with room do not make up for those that began without", async () => {
@@ -474,18 +474,18 @@ test("streams that began with room do not make up for those that began without",
   const { socket, exchanges } = serverSide(profiles.local, clock, shard);
   const data = (...frames: Uint8Array[]): void => socket.handler.data(concat(...frames));
   data(preface, settings([4, 0]), settingsAck, headers(1, getFields), headers(3, getFields));
-  await clock.advance(4 * limits.h2PatientTickMs);
+  await clock.advance(4 * limits.h2SlowedTickMs);
   data(settings([4, 65_535]), headers(5, getFields), headers(7, getFields));
   await clock.advance(1);
-  expect([exchanges.length, shard.roomlessStreams]).toEqual([4, 2]);
+  expect([exchanges.length, shard.windowlessStreams]).toEqual([4, 2]);
   for (const exchange of exchanges.slice(2)) {
     exchange.respond(204, null, noEdits, -1);
     exchange.end(null);
   }
   await clock.advance(1);
-  expect(shard.roomlessStreams).toBe(2);
+  expect(shard.windowlessStreams).toBe(2);
   socket.handler.close(null);
-  expect(shard.roomlessStreams).toBe(0);
+  expect(shard.windowlessStreams).toBe(0);
 });
 
 test("a client that resets most of what it opens has one request read a tick, and others beside it all of theirs", async () => {
@@ -506,12 +506,12 @@ test("a client that resets most of what it opens has one request read a tick, an
   beside.socket.handler.data(concat(opening, settingsAck, headers(1, getFields), headers(3, getFields)));
   expect(beside.exchanges.length).toBe(2);
   for (let tick = 2; tick <= 4; tick++) {
-    await clock.advance(limits.h2PatientTickMs);
-    expect(server.guard.streams - streams).toBe(tick * limits.h2PatientRequestsPerTickMax);
+    await clock.advance(limits.h2SlowedTickMs);
+    expect(server.guard.streams - streams).toBe(tick * limits.h2SlowedRequestsPerTickMax);
   }
-  await clock.advance(20 * limits.h2PatientTickMs);
+  await clock.advance(20 * limits.h2SlowedTickMs);
   expect([server.guard.streams - streams, socket.paused]).toEqual([10, false]);
-  expect([exchanges.length, tripped]).toEqual([0, ["h2PatientRequestsPerTickMax"]]);
+  expect([exchanges.length, tripped]).toEqual([0, ["h2SlowedRequestsPerTickMax"]]);
 });
 
 test("a request that is reset in the same breath is not handled, counts as early, and leaves its place", async () => {

@@ -28,7 +28,7 @@ import { TakenExchanges } from "../../support/taken_exchanges.ts";
 const secondMs = 1_000;
 const settingsAck = frame(frameTypes.settings, frameFlags.ack, 0);
 /** Leaves no room for answers, so that its client has time. */
-const roomless = [preface, settings([4, 0])] as const;
+const windowless = [preface, settings([4, 0])] as const;
 const postFields = [[":method", "POST"], ...getFields.slice(1)] as const;
 
 function serverSide(profile: Profile = profiles.local) {
@@ -47,7 +47,7 @@ function serverSide(profile: Profile = profiles.local) {
   socket.handler = server;
   /** Others that wait before it: it has no turn before they had theirs. */
   const hold = (ms: number): void => {
-    for (let each = 0; each < ms / limits.h2PatientTickMs; each++) shard.patient.wait({ goOn: () => 1 });
+    for (let each = 0; each < ms / limits.h2SlowedTickMs; each++) shard.slowed.wait({ goOn: () => 1 });
   };
   const goaway = (): number | null => {
     const last = socket.frames.filter(({ type }) => type === frameTypes.goaway).at(-1);
@@ -58,11 +58,11 @@ function serverSide(profile: Profile = profiles.local) {
 
 /** SETTINGS were exchanged, and all that came was read. */
 async function begin(socket: FakeSocket, clock: ManualClock): Promise<void> {
-  socket.handler.data(concat(...roomless, settingsAck));
-  await clock.advance(limits.h2PatientLongTickMs);
+  socket.handler.data(concat(...windowless, settingsAck));
+  await clock.advance(limits.h2SlowedLongTickMs);
 }
 
-const slowed = ["h2PatientRequestsPerTickMax"];
+const slowed = ["h2SlowedRequestsPerTickMax"];
 
 describe("while a connection is left unread", () => {
   test("its acknowledgement of SETTINGS may stand behind requests, and counts from when it is read", async () => {
@@ -70,7 +70,7 @@ describe("while a connection is left unread", () => {
       const { clock, socket, tripped, hold, goaway, exchanges } = serverSide();
       hold(3 * limits.h2SettingsMs);
       const last = acknowledges ? settingsAck : new Uint8Array(0);
-      socket.handler.data(concat(...roomless, headers(1, getFields), headers(3, getFields), last));
+      socket.handler.data(concat(...windowless, headers(1, getFields), headers(3, getFields), last));
       expect(socket.paused).toBe(true);
       await clock.advance(3 * limits.h2SettingsMs + secondMs);
       expect([exchanges.length, socket.paused, tripped, goaway()]).toEqual([2, false, slowed, null]);

@@ -40,12 +40,12 @@ function crowded(windowBytes: number, profile: Profile = profiles.local, time = 
 test("requests that leave no room wait for a window, one that leaves some is begun at once", async () => {
   const { time, socket, all, get } = crowded(0);
   get(1);
-  await time.advance(10 * limits.h2PatientLongTickMs);
+  await time.advance(10 * limits.h2SlowedLongTickMs);
   get(3);
-  await time.advance(10 * limits.h2PatientLongTickMs);
+  await time.advance(10 * limits.h2SlowedLongTickMs);
   expect(all.length).toBe(0);
   socket.handler.data(windowUpdate(3, window - 1));
-  await time.advance(limits.h2PatientLongTickMs);
+  await time.advance(limits.h2SlowedLongTickMs);
   expect(all.length).toBe(0);
   socket.handler.data(windowUpdate(3, 1));
   expect(all.length).toBe(1);
@@ -81,7 +81,7 @@ test("requests of a client that reads nothing wait until it does", () => {
 test("between proxies, where many share a connection, none waits", async () => {
   const { time, all, get } = crowded(0, profiles.mesh);
   get(1);
-  await time.advance(limits.h2PatientLongTickMs);
+  await time.advance(limits.h2SlowedLongTickMs);
   expect(all.length).toBe(1);
 });
 
@@ -102,13 +102,13 @@ test("once there is room in the proxy they are begun, a few at a time", async ()
 test("those that are reset meanwhile, or whose connection ends, are never begun and leave nothing behind", async () => {
   const { time, shard, socket, server, all, get } = crowded(0);
   get(1);
-  await time.advance(10 * limits.h2PatientLongTickMs);
+  await time.advance(10 * limits.h2SlowedLongTickMs);
   get(3);
-  await time.advance(10 * limits.h2PatientLongTickMs);
-  expect([server.streams.size, shard.roomlessStreams]).toEqual([2, 2]);
+  await time.advance(10 * limits.h2SlowedLongTickMs);
+  expect([server.streams.size, shard.windowlessStreams]).toEqual([2, 2]);
   socket.handler.data(frame(frameTypes.rstStream, 0, 1, number32(errorCodes.cancel)));
   await time.advance(limits.h2WatchMs + limits.timerTickMs);
-  expect([server.streams.size, shard.roomlessStreams]).toEqual([1, 1]);
+  expect([server.streams.size, shard.windowlessStreams]).toEqual([1, 1]);
   socket.handler.close(null);
-  expect([all.length, server.streams.size, shard.roomlessStreams]).toEqual([0, 0, 0]);
+  expect([all.length, server.streams.size, shard.windowlessStreams]).toEqual([0, 0, 0]);
 });

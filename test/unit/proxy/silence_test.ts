@@ -129,7 +129,7 @@ test("a body to a service that declares streams may drip as slowly as it likes, 
     aborted() {},
     writable() {},
   });
-  app.bePatient();
+  app.liftTimeouts();
   for (let round = 0; round < 4; round++) {
     call.write(new Uint8Array(1));
     await pass(clock, limits.bodyProgressMs + stepMs);

@@ -21,7 +21,7 @@ const cameWith = (pairs: readonly string[] = [], change: Partial<RequestHead> = 
 });
 const own = requestEdits("HTTP/1.1", answerEdits("r-1"));
 const serviceThat = (escapedSlashes: "keep" | "refuse" | "decode"): LiveDestination =>
-  ({ destination: { escapedSlashes } }) as unknown as LiveDestination;
+  ({ declared: { escapedSlashes } }) as unknown as LiveDestination;
 
 describe("a request of which nothing was decided", () => {
   test("leaves as the very head that came, with heddle's own fields and no others", () => {

@@ -170,7 +170,7 @@ test("sections that come again are written like those that came once, whatever i
           const { nominated } = read.framing;
           const full = nominated === null ? how : { ...how, nominated };
           const plain = read.fields.copy();
-          plain.stem = null;
+          plain.interned = null;
           expect(written(read.fields, full)).toBe(written(plain, full));
         }
       }

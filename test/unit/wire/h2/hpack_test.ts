@@ -422,7 +422,7 @@ describe("heads that come again", () => {
     const heads = [1, 2, 3, 4].map(() => (decode(decoder, request) as HeadBlock).fields);
     expect(heads[3]).toBe(heads[2] as HeadFields);
     const longer = decode(decoder, concat(request, literal("x-request-id", "7"))) as HeadBlock;
-    expect(longer.fields.stem).toBe(heads[2] as HeadFields);
+    expect(longer.fields.interned).toBe(heads[2] as HeadFields);
     for (let time = 0; time < 2; time++)
       expect(["x-a", "x-request-id", "x-b"].map((name) => longer.fields.get(name))).toEqual([
         "one",
@@ -469,7 +469,7 @@ describe("heads that come again", () => {
                 return headBuffer.bytes.slice(frameHeaderBytes, headBuffer.end);
               };
               const plain = came.fields.copy();
-              plain.stem = null;
+              plain.interned = null;
               const wanted = decode(new HpackDecoder(4096), send(new HpackEncoder(4096), plain), "trailers");
               const read = decode(far, send(encoder, came.fields), "trailers");
               expect(meaning(read)).toEqual(meaning(wanted));

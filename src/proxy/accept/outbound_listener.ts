@@ -15,7 +15,7 @@ import { readProxyHeader } from "../../wire/proxy_protocol.ts";
 import { connectionOf } from "./connection_info.ts";
 import { FirstBytes } from "./first_bytes.ts";
 import type { LiveDestination } from "../state/live_service.ts";
-import { NearSocket } from "../tunnel/near_side.ts";
+import { DownstreamSocket } from "../tunnel/downstream.ts";
 import { serveOutbound } from "../outbound.ts";
 import { serveOutboundConnect } from "./outbound_connect.ts";
 import type { OutboundSource } from "../state/outbound_source.ts";
@@ -25,7 +25,7 @@ import { wholeCall, type TcpCall, type TcpMeant } from "../route/tcp_call.ts";
 
 type Detected = "http/1.1" | "h2" | "tls" | "tcp";
 
-export class LocalDoor {
+export class OutboundListener {
   readonly #listener: string;
 
   constructor(
@@ -73,7 +73,7 @@ export class LocalDoor {
     const known = state?.destinations.get(key);
     if (state !== null && known !== undefined)
       return this.#serve(socket, client, { destination: known, caller: this.source.callerIn(state) });
-    const waiting = new NearSocket(socket, client);
+    const waiting = new DownstreamSocket(socket, client);
     const forget = parts.discovery.find(key, this.source.key, (absence) => {
       waiting.left = null;
       if (absence !== null) return refuseOutboundTcp(waiting, this.source, key, absence);
@@ -89,7 +89,7 @@ export class LocalDoor {
   }
 
   #serve(socket: Socket, client: string, meant: TcpMeant): SocketHandler {
-    switch (meant.destination.destination.protocol) {
+    switch (meant.destination.declared.protocol) {
       case "http":
       case "http2":
       case "grpc":
@@ -141,9 +141,9 @@ export class LocalDoor {
   // ----------------------------------------------------------------------------------------------- opaque
 
   #opaque(socket: Socket, client: string, call: TcpCall): SocketHandler {
-    const near = new NearSocket(socket, client);
-    socket.handler = near;
-    serveOutboundTcp(near, this.source, call);
+    const downstream = new DownstreamSocket(socket, client);
+    socket.handler = downstream;
+    serveOutboundTcp(downstream, this.source, call);
     return socket.handler;
   }
 
@@ -152,9 +152,9 @@ export class LocalDoor {
     return this.#firstBytes(socket, limits.clientHelloMs, (bytes, over) => {
       const serverName = serverNameAsked(bytes, over !== null);
       if (serverName === null) return false;
-      const near = new NearSocket(socket, client, bytes.slice());
-      socket.handler = near;
-      serveOutboundTls(near, this.source, meant, serverName);
+      const downstream = new DownstreamSocket(socket, client, bytes.slice());
+      socket.handler = downstream;
+      serveOutboundTls(downstream, this.source, meant, serverName);
       return true;
     });
   }
@@ -163,7 +163,7 @@ export class LocalDoor {
 
   #detect(socket: Socket, client: string, meant: TcpMeant): SocketHandler {
     const { destination } = meant;
-    if (destination.destination.serverFirst) {
+    if (destination.declared.serverFirst) {
       this.#detected(destination, "tcp", "port");
       return this.#opaque(socket, client, wholeCall(meant, "tcp", "port"));
     }
@@ -178,9 +178,9 @@ export class LocalDoor {
       }
       const protocol = spoken === "tls" ? "tls" : "tcp";
       this.#detected(destination, protocol, by);
-      const near = new NearSocket(socket, client, bytes.slice());
-      socket.handler = near;
-      serveOutboundTcp(near, this.source, wholeCall(meant, protocol, by));
+      const downstream = new DownstreamSocket(socket, client, bytes.slice());
+      socket.handler = downstream;
+      serveOutboundTcp(downstream, this.source, wholeCall(meant, protocol, by));
       return true;
     });
   }

@@ -10,7 +10,7 @@ import { rescue } from "../failure/rescue.ts";
 import type { Flow } from "../share/flow.ts";
 import { brokenSocket, SocketEnd } from "./socket_end.ts";
 
-export interface NearSide {
+export interface Downstream {
   /** Called once when the client leaves first. */
   left: ((outcome: Outcome) => void) | null;
   /** Where the client's connection comes from: `10.0.0.7:51230`; "" when unknown. */
@@ -28,7 +28,7 @@ export interface NearSide {
 }
 
 /** Waits, paused, and only notices that the client leaves. */
-export class NearSocket implements NearSide, SocketHandler {
+export class DownstreamSocket implements Downstream, SocketHandler {
   left: ((outcome: Outcome) => void) | null = null;
   readonly flow = null;
   readonly requestId = null;
@@ -85,7 +85,7 @@ export class NearSocket implements NearSide, SocketHandler {
 }
 
 /** Its client hears an HTTP status. */
-export class NearExchange implements NearSide, ClientWatch {
+export class DownstreamExchange implements Downstream, ClientWatch {
   left: ((outcome: Outcome) => void) | null = null;
   readonly peer = null;
 

@@ -10,10 +10,10 @@ import { WheelEntry } from "../../base/timer_wheel.ts";
 import { noEdits } from "../../wire/fields.ts";
 import { ExchangeEnd } from "./exchange_end.ts";
 import type { Flow } from "../share/flow.ts";
-import type { NearSide } from "./near_side.ts";
+import type { Downstream } from "./downstream.ts";
 import type { PipeEnd } from "./pipe.ts";
 
-export interface NearTunnelOptions {
+export interface DownstreamTunnelOptions {
   readonly shard: Shard;
   readonly client: string;
   readonly flow: Flow;
@@ -27,7 +27,7 @@ export interface NearTunnelOptions {
 
 const none = new Uint8Array(0);
 
-export class NearTunnel extends WheelEntry implements NearSide, RequestSink {
+export class DownstreamTunnel extends WheelEntry implements Downstream, RequestSink {
   left: ((outcome: Outcome) => void) | null = null;
   readonly peer = null;
   #gathered: Uint8Array = none;
@@ -37,7 +37,7 @@ export class NearTunnel extends WheelEntry implements NearSide, RequestSink {
 
   constructor(
     readonly exchange: ServerExchange,
-    readonly options: NearTunnelOptions,
+    readonly options: DownstreamTunnelOptions,
   ) {
     super();
   }
@@ -63,7 +63,7 @@ export class NearTunnel extends WheelEntry implements NearSide, RequestSink {
     this.exchange.accept(this);
   }
 
-  // ---------------------------------------------------------------------------------------- as the near side
+  // ---------------------------------------------------------------------------------------- as the downstream side
 
   join(): PipeEnd {
     this.left = null;

@@ -27,7 +27,7 @@ export interface ConnectionEvents {
   readonly onLimit: (limit: string) => void;
 }
 
-export interface Speech {
+export interface UpstreamProtocol {
   /** How many requests a connection is expected to take at once, before any has said it. */
   readonly streams: number;
   /**
@@ -43,7 +43,7 @@ export interface Speech {
 }
 
 /** HTTP/1.1: a request at a time. */
-export const http1Speech: Speech = {
+export const http1Upstream: UpstreamProtocol = {
   streams: 1,
   learns: false,
   connectionsMax: limits.connectionsMax,
@@ -56,7 +56,7 @@ export const http1Speech: Speech = {
 const shared = { connectionsMax: limits.sharedConnectionsMax, limit: "sharedConnectionsMax" } as const;
 
 /** To a local app that speaks HTTP/2, in clear text by prior knowledge. */
-export const appHttp2Speech: Speech = {
+export const appHttp2Upstream: UpstreamProtocol = {
   ...shared,
   streams: limits.h2StreamsUnknownMax,
   learns: true,
@@ -65,7 +65,7 @@ export const appHttp2Speech: Speech = {
 };
 
 /** To another proxy. */
-export const meshSpeech: Speech = {
+export const meshUpstream: UpstreamProtocol = {
   ...shared,
   streams: profiles.mesh.streamsMax,
   learns: false,

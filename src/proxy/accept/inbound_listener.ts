@@ -19,21 +19,21 @@ import { requestIdOf, serveInbound } from "./inbound_exchange.ts";
 import { serveInboundTcp } from "../inbound_tcp.ts";
 import { FirstBytes } from "./first_bytes.ts";
 import { listenInbound } from "../listen/inbound_listener.ts";
-import { NearExchange, NearSocket } from "../tunnel/near_side.ts";
+import { DownstreamExchange, DownstreamSocket } from "../tunnel/downstream.ts";
 import type { ProxyParts } from "../state/proxy_parts.ts";
 import { CallerFlows } from "../share/caller_flows.ts";
 import type { Flow } from "../share/flow.ts";
 
 /** Throws a `ListenError` when the port cannot be had. */
-export function openMeshDoor(
+export function openInboundListener(
   parts: ProxyParts,
   listening: Pick<Net, "listen">,
   address: { readonly host: string; readonly port: number },
 ): Listener {
-  return new MeshDoor(parts).listen(listening, address);
+  return new InboundListener(parts).listen(listening, address);
 }
 
-class MeshDoor {
+class InboundListener {
   readonly #flows = new CallerFlows();
 
   constructor(readonly parts: ProxyParts) {}
@@ -62,9 +62,9 @@ class MeshDoor {
   #enter(socket: Socket, serverName: string): SocketHandler {
     const caller = this.#callerOf(socket);
     if (caller === null || socket.tls?.serverName !== serverName) {
-      const near = new NearSocket(socket, "");
-      near.refuse();
-      return near;
+      const downstream = new DownstreamSocket(socket, "");
+      downstream.refuse();
+      return downstream;
     }
     return socket.tls.alpn === tcpAlpn
       ? this.#serveOwn(socket, caller, serverName)
@@ -80,9 +80,9 @@ class MeshDoor {
         return false;
       }
       const rest = bytes.length > read.length ? bytes.slice(read.length) : null;
-      const near = new NearSocket(socket, read.client, rest);
-      socket.handler = near;
-      serveInboundTcp(near, this.parts, caller, serverName);
+      const downstream = new DownstreamSocket(socket, read.client, rest);
+      socket.handler = downstream;
+      serveInboundTcp(downstream, this.parts, caller, serverName);
       return true;
     };
     const { shard, recorder } = this.parts;
@@ -126,8 +126,8 @@ class MeshDoor {
       return serveInbound(exchange, parts, caller, serverName, flow);
     const client = exchange.request.fields.get(clientField) ?? "";
     const requestId = requestIdOf(exchange, parts);
-    const near = new NearExchange(exchange, { client, flow, requestId, inside: true });
-    serveInboundTcp(near, parts, caller, serverName);
+    const downstream = new DownstreamExchange(exchange, { client, flow, requestId, inside: true });
+    serveInboundTcp(downstream, parts, caller, serverName);
   }
 
   /** Exactly the verified URI; null for whoever is no service, or was revoked. */
