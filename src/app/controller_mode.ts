@@ -45,16 +45,15 @@ export async function startController(
       "heddle init makes one; if this machine had one, restore its state folder",
     );
   }
-  const { trustDomain } = settings;
+  const { trustDomain, leafMs } = settings;
   const log = logAs(runtime.process, "controller");
   const credential = new ModeCredentialFile(files, folder.controllerCredential);
   const renewOwn = async (): Promise<void> => {
     await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
     await credential.load();
   };
-  const loaded = await credential.load();
   // The authority is right here: after a long absence the modes of this machine simply get new credentials.
-  if (loaded === null || loaded.notAfterMs - clock.wallMs() < settings.leafMs / 2) await renewOwn();
+  if (((await credential.load())?.notAfterMs ?? 0) - clock.wallMs() < leafMs / 2) await renewOwn();
   const renewal = new Renewal({
     clock,
     random,
@@ -81,7 +80,7 @@ export async function startController(
     authority,
     registryClient: new RegistryClient(control, clock, random),
     bundler: createPolicyBundler(runtime),
-    leafMs: settings.leafMs,
+    leafMs,
     controllers: settings.controllers,
     registries: settings.registries,
     rootsChanged: renewOwn,
@@ -123,11 +122,23 @@ export async function startController(
   return {
     controller,
     summary: `controller: serving ${trustDomain} on ${socketAddress(bindHost(settings), server.port)}`,
+    ...standing(controller, trustDomain),
     close: async (deadlineMs) => {
       renewal.close();
       controller.close();
       await Promise.all([server.close(Math.min(deadlineMs, limits.controlDrainMs)), admin?.close(0)]);
       control.close();
     },
+  };
+}
+
+/** As a service manager hears of it. */
+function standing(
+  controller: Pick<Controller, "ready" | "catalog">,
+  trustDomain: string,
+): Pick<Running, "waitsFor" | "status"> {
+  return {
+    waitsFor: () => (controller.ready ? [] : ["the registry"]),
+    status: () => `serving ${trustDomain}, machines: ${controller.catalog.nodes.size}`,
   };
 }

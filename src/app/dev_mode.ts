@@ -38,6 +38,8 @@ export async function startDev(runtime: Runtime, path: string, voice: DevVoice):
   return {
     summary: [...machines.summaries, `watching ${path}`].join("\n"),
     examples: machines.examples,
+    waitsFor: () => [],
+    status: () => `watching ${path}`,
     close,
   };
 }

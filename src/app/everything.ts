@@ -14,7 +14,10 @@ export async function startEverything(
   const registry = await startRegistry(runtime, folder, settings);
   const controller = await startController(runtime, folder, settings);
   const proxy = await startProxy(runtime, folder, settings, {});
+  const modes = [registry, controller, proxy];
   return {
+    waitsFor: () => modes.flatMap((mode) => mode.waitsFor()),
+    status: () => proxy.status(),
     summary: [registry.summary, controller.summary, proxy.summary].join("\n"),
     examples: proxy.examples,
     close: async (deadlineMs) => {

@@ -2,6 +2,7 @@
  * `heddle proxy`: the data plane of this machine and what keeps it current. Starts from disk and serves before it has
  * spoken to anyone; controller and registry are followed from then on, for ever, whether they are there or not.
  */
+import { humanDuration } from "../base/duration.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { adminHandler, type AdminPages } from "../admin/admin_pages.ts";
@@ -60,12 +61,7 @@ export async function startProxy(
   const names = machine.services.map((each) => each.service);
   await store.load(names);
   const metrics = new Metrics();
-  const accessLog = new AccessLog({
-    sampleRatio: options.logSampleRatio ?? 0.01,
-    slowMs: 1_000,
-    write: (lines) => runtime.process.stdout(printableJson(lines)),
-    wallMs: () => clock.wallMs(),
-  });
+  const accessLog = accessLogOf(runtime, options.logSampleRatio ?? 0.01);
   const recorder = new ProxyTelemetry(metrics, accessLog);
   const log = logAs(runtime.process, "proxy");
   surviveFaults(runtime, metrics, log);
@@ -178,6 +174,7 @@ export async function startProxy(
   return {
     summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${socketAddress(bindHost(settings), settings.ports.inbound)}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
     examples: examplesOf(plane.addresses, machine, settings),
+    ...standing(settings, store, plane, clock),
     close: async (deadlineMs) => {
       ends = true;
       renewal.close();
@@ -194,6 +191,38 @@ export async function startProxy(
       policies.close();
       await admin?.close(0);
       await succession.end();
+    },
+  };
+}
+
+function accessLogOf({ process, clock }: Runtime, sampleRatio: number): AccessLog {
+  return new AccessLog({
+    sampleRatio,
+    slowMs: 1_000,
+    write: (lines) => process.stdout(printableJson(lines)),
+    wallMs: () => clock.wallMs(),
+  });
+}
+
+/** As a service manager hears of it. The listeners stand by now. */
+function standing(
+  { node }: Settings,
+  store: Pick<CredentialStore, "node">,
+  plane: Pick<DataPlane, "state">,
+  clock: Clock,
+): Pick<Running, "waitsFor" | "status"> {
+  return {
+    waitsFor: () => [
+      ...(store.node === null ? ["this machine's certificate"] : []),
+      ...(plane.state === null ? ["the first configuration from the controller"] : []),
+    ],
+    status: () => {
+      const version = plane.state?.snapshot.version.slice(0, 8) ?? "none";
+      const leftMs = (store.node?.notAfterMs ?? 0) - clock.wallMs();
+      const identity = leftMs > 0 ? `${humanDuration(leftMs)} left` : "ended";
+      const count = plane.state?.locals.size ?? 0;
+      const services = count === 1 ? "1 service" : `${count} services`;
+      return `serving ${services} of ${node}, config ${version}, identity ${identity}`;
     },
   };
 }

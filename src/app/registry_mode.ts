@@ -81,6 +81,8 @@ export async function startRegistry(
         );
   return {
     summary: `registry: serving ${settings.trustDomain} on ${socketAddress(bindHost(settings), server.port)}, revision ${store.revision()}`,
+    waitsFor: () => [],
+    status: () => `serving ${settings.trustDomain}, revision ${store.revision()}`,
     close: async (deadlineMs) => {
       following.close();
       registry.drain();

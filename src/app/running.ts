@@ -1,5 +1,7 @@
 /** What starting a mode gives back. */
-export interface Running {
+import type { Reported } from "../systemd/manager_reports.ts";
+
+export interface Running extends Reported {
   /** One line for people: what is served where. */
   readonly summary: string;
   /** Takes no new work, lets what is under way finish, ends it at the deadline. */

@@ -20,6 +20,6 @@ export function registerDev(program: Command, cli: Cli): void {
       terminal.lines(running.summary);
       for (const line of running.examples) terminal.line(`  ${line}`);
       terminal.line("Running in the foreground; Ctrl-C stops it and forgets everything");
-      await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.line(text));
+      await runInForeground(cli.runtime, running, drainMs, (text) => terminal.line(text));
     });
 }

@@ -1,17 +1,24 @@
-/** Runs what a command started until a signal asks it to end, then drains it. A second signal ends it at once. */
-import type { ProcessHost } from "../../runtime/contract.ts";
+/**
+ * Runs what a command started until a signal asks it to end, then drains it. A second signal ends it at once. Where a service manager
+ * started the process, it is told how things stand.
+ */
+import type { Runtime } from "../../runtime/contract.ts";
 import type { Running } from "../app/running.ts";
+import { ManagerReports } from "../systemd/manager_reports.ts";
+import { Notifier } from "../systemd/notify.ts";
 
 export function runInForeground(
-  host: ProcessHost,
+  { process: host, native, clock }: Pick<Runtime, "process" | "native" | "clock">,
   running: Running,
   drainMs: number,
   said: (text: string) => void,
 ): Promise<never> {
+  const reports = new ManagerReports(new Notifier(native, host), clock, running);
   let stopping = false;
   const stop = (signal: string): void => {
     if (stopping) host.exit(130);
     stopping = true;
+    reports.stopping();
     said(`${signal}: finishing what is under way (again: at once)`);
     running.close(drainMs).then(
       () => host.exit(0),
@@ -22,5 +29,6 @@ export function runInForeground(
   host.onSignal("SIGINT", () => stop("SIGINT"));
   // A terminal that closes ends nobody's traffic; there is nothing to read again: documents come by themselves.
   host.onSignal("SIGHUP", () => said("SIGHUP: nothing is read again and nothing ends; SIGTERM ends it"));
+  reports.begin();
   return new Promise(() => {});
 }

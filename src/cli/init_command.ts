@@ -91,7 +91,7 @@ export function registerInit(program: Command, cli: Cli): void {
     const { startEverything } = await import("../app/everything.ts");
     const running = await startEverything(cli.runtime, folder, settings);
     sayStarted(terminal, running.summary);
-    await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.problem(text));
+    await runInForeground(cli.runtime, running, drainMs, (text) => terminal.problem(text));
   });
 }
 

@@ -104,7 +104,7 @@ async function join(
   terminal.problem(running.summary);
   terminal.problem("Running in the foreground; Ctrl-C stops it. Next time: heddle proxy");
   for (const line of running.examples) terminal.problem(`  ${line}`);
-  await runInForeground(cli.runtime.process, running, drainMs, (text) => terminal.problem(text));
+  await runInForeground(cli.runtime, running, drainMs, (text) => terminal.problem(text));
 }
 
 /** Not from the command line, where every user of the machine reads it, if somebody prefers that. */

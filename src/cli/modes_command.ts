@@ -56,7 +56,7 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
     const running = await start(folder, settings, flags);
     const terminal = cli.terminal(command);
     terminal.problem(running.summary);
-    await runInForeground(cli.runtime.process, running, drainMs, (said) => terminal.problem(said));
+    await runInForeground(cli.runtime, running, drainMs, (said) => terminal.problem(said));
   });
 }
 

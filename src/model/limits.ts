@@ -161,6 +161,13 @@ export const limits = {
   compactAfterMs: 5_000,
   /** How often a proxy looks for threads beside its own that are to give way. */
   helpersYieldMs: 1_000,
+  /** How often a mode that starts as a service looks whether it serves by now, and one that serves tells the manager how it stands. */
+  managerReadyLookMs: 50,
+  managerStatusMs: 5_000,
+  /** So many words of life within the time after which the service manager takes a mode for stuck. */
+  managerPingsPerWatchdog: 4,
+  /** A mode that ends asks the service manager for so much more time, again and again, until it has ended. */
+  managerExtendMs: 10_000,
   /** Of bugs that a proxy lives on after. */
   faultsPerMinuteMax: 20,
   timerTickMs: 100,

@@ -17,6 +17,7 @@ const ranks: Readonly<Record<string, number>> = {
   proxy: 6,
   dns: 6,
   intercept: 6,
+  systemd: 6,
   registry: 6,
   controller: 6,
   admin: 6,
