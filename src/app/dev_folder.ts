@@ -23,7 +23,7 @@ export class DevFolder {
   ) {}
 
   async read(): Promise<FolderContent> {
-    const { files, policies } = await gatherFiles(this.host.files, [this.path], { deep: true, empty: true });
+    const { files, policies } = await gatherFiles(this.host.files, [this.path], { empty: true });
     this.#seen = JSON.stringify([files, policies]);
     return { ...splitMachines(files), policies };
   }

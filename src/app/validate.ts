@@ -7,7 +7,7 @@ import { DocumentService } from "../controller/documents.ts";
 import { createPolicyBundler } from "../controller/policies.ts";
 import type { StateStore } from "../controller/state_store.ts";
 import { loadMachine } from "../config/load.ts";
-import { gatherFiles } from "./apply_files.ts";
+import { atTheirPlaces, gatherFiles } from "./apply_files.ts";
 import { splitMachines } from "./machine_files.ts";
 
 export interface Validated {
@@ -34,11 +34,11 @@ export async function validateFiles(runtime: Runtime, paths: readonly string[]):
   try {
     const request = { files: documents, policies: gathered.policies, prune: true, dryRun: true };
     const { changes, warnings } = await service.apply(request);
-    issues.push(...warnings);
+    issues.push(...atTheirPlaces(warnings, gathered));
     checked.push(...changes.map(({ kind, name }) => `${kind} ${name}`));
   } catch (error) {
     if (!(error instanceof Refusal) || error.issues === null) throw error;
-    issues.push(...error.issues);
+    issues.push(...atTheirPlaces(error.issues, gathered));
   } finally {
     bundler.close();
   }

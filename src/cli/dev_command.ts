@@ -8,7 +8,7 @@ export function registerDev(program: Command, cli: Cli): void {
   const command = program
     .command("dev")
     .description("run a whole mesh in one process, from a folder of documents; changes take effect on save")
-    .argument("[dir]", "folder with documents, Machine documents and policies/", ".")
+    .argument("[dir]", "folder with documents, Machine documents and policies/, with all below it", ".")
     .action(async (folder: string) => {
       const terminal = cli.terminal(command);
       const drainMs = cli.drainMs(command);

@@ -1,7 +1,7 @@
 /** `heddle apply -f`, `heddle get`: what operators wrote, in and out. */
 import type { Command } from "commander";
 import { controllerPaths, type ApiIssue, type ApplyAnswer } from "../api/messages.ts";
-import { gatherFiles } from "../app/apply_files.ts";
+import { atTheirPlaces, gatherForApply } from "../app/apply_files.ts";
 import { openOperator } from "../app/operator.ts";
 import { readDocuments } from "../app/operator_lists.ts";
 import { printableLines } from "../base/printable.ts";
@@ -20,7 +20,7 @@ export function registerApply(program: Command, cli: Cli): void {
     .description("hand documents to the mesh: all of them are checked together, and all or none take effect")
     .requiredOption(
       "-f, --file <path>",
-      "a YAML file or a folder of them, with their policies/ beside, or - for standard input; repeat for more",
+      "a YAML file, or a folder with all below it, with their policies/ beside; - for standard input; repeat for more",
       repeated,
     )
     .option("--dry-run", "only say what would change, and for which machines", false)
@@ -31,17 +31,20 @@ export function registerApply(program: Command, cli: Cli): void {
     )
     .action(async (flags: { file: readonly string[]; dryRun: boolean; prune: boolean }) => {
       const terminal = cli.terminal(apply);
-      const found = await gatherFiles(cli.runtime.files, flags.file);
+      const found = await gatherForApply(cli.runtime.files, flags.file);
       const operator = await openOperator(cli.runtime, cli.folder(apply));
       try {
-        const body = { ...found, prune: flags.prune, dryRun: flags.dryRun };
+        const { files, policies } = found;
+        const body = { files, policies, prune: flags.prune, dryRun: flags.dryRun };
         const sent = operator.call("POST", controllerPaths.documents, body, limits.controlApplyMs);
-        const answer = (await sent).body as ApplyAnswer;
+        const made = (await sent).body as ApplyAnswer;
+        const warnings = [...found.warnings, ...atTheirPlaces(made.warnings, found)];
+        const answer = { ...made, warnings };
         if (terminal.format === "json") terminal.json(answer);
         else showApplied(terminal, answer, flags.dryRun);
       } catch (error) {
         if (!(error instanceof ControlRefusal) || error.problem.issues === undefined) throw error;
-        const issues = error.problem.issues as readonly ApiIssue[];
+        const issues = atTheirPlaces(error.problem.issues as readonly ApiIssue[], found);
         if (terminal.format === "json") terminal.json({ issues });
         else showIssues(terminal, issues);
         throw new UserError(error.problem.error, "Nothing was changed", 1);

@@ -8,7 +8,7 @@ export function registerValidate(program: Command, cli: Cli): void {
   const command = program
     .command("validate")
     .description("check documents, Machine documents and policies as apply would, without a mesh")
-    .argument("[path...]", "files or folders of documents, with their policies/ beside", ["."])
+    .argument("[path...]", "files, or folders with all below them, with their policies/ beside", ["."])
     .action(async (paths: readonly string[]) => {
       const terminal = cli.terminal(command);
       const { validateFiles } = await import("../app/validate.ts");

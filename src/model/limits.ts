@@ -368,6 +368,9 @@ export const limits = {
   snapshotStreamsPerNodeMax: 4,
   documentBytesMax: mib,
   documentsMax: 5_000,
+  /** Folders below one another in which documents and policies are looked for, and all that may lie there. */
+  documentFoldersMax: 16,
+  documentNamesMax: 20_000,
   /** Of services that one local service may be given a port to. */
   upstreamsMax: 256,
   /** Names that apps of one machine call and that no service is known by: the latest ones. */

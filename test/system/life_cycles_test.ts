@@ -112,6 +112,25 @@ describe.skipIf(binaryMissing)("life cycles", () => {
       ]);
     });
 
+    test("looks into subfolders as apply does, and names what is wrong there", () => {
+      const deep = write("deep", service("web"));
+      mkdirSync(`${deep}/team/policies`, { recursive: true });
+      writeFileSync(`${deep}/team/more.yaml`, service("more", ", policies: [{use: quiet}]"));
+      writeFileSync(`${deep}/team/policies/quiet.ts`, policy);
+      expect([offline(deep).code, offline(deep).out]).toEqual([
+        0,
+        expect.stringContaining("All is well: Service web, Service more, Policy quiet"),
+      ]);
+      const tried = operator("apply", "--dry-run", "-f", deep);
+      expect([tried.code, tried.out]).toEqual([0, expect.stringContaining("+ Service more created")]);
+      writeFileSync(`${deep}/team/policies/quiet.ts`, policy.replace("next()", "process.exit()"));
+      for (const said of [offline(deep), operator("apply", "--dry-run", "-f", deep)])
+        expect([said.code, said.err]).toEqual([
+          1,
+          expect.stringContaining(`${deep}/team/policies/quiet.ts:`),
+        ]);
+    });
+
     test("names what is wrong at its place, in a file of several documents too", () => {
       const mixed = `{kind: Machine, name: vm-9}\n---\n${service("web", ", policies: [{use: nowhere}]")}`;
       const said = offline(write("unsound", mixed));
