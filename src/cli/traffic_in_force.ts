@@ -4,27 +4,17 @@ import { formatDuration } from "../base/duration.ts";
 import { UserError } from "../base/user_error.ts";
 import { isServiceName, resolveService } from "../config/fields.ts";
 import { loadDocuments, servicesIn } from "../config/load.ts";
-import type { Document, TrafficDocument } from "../model/document.ts";
+import type { MeshDocument, TrafficDocument } from "../model/document.ts";
 import { serviceKey } from "../model/service.ts";
-import { circuitBreakingDefaults, type CircuitBreaking } from "../model/traffic.ts";
+import { trafficDefaults, trafficGroups } from "../model/traffic.ts";
 
 export interface ValueInForce {
   /** As a document writes it: `circuitBreaking.failures`. */
   readonly field: string;
   readonly value: number | string;
-  /** `default`, or the document: `Traffic orders.default`. */
+  /** `default`, or the document: `Traffic orders.default`, `Mesh mesh.default`. */
   readonly from: string;
 }
-
-const breakingFields: readonly (readonly [field: string, key: keyof CircuitBreaking])[] = [
-  ["failures", "failures"],
-  ["successPercent", "successPercent"],
-  ["window", "windowMs"],
-  ["answers", "answers"],
-  ["penalty", "penaltyMs"],
-  ["penaltyMax", "penaltyMaxMs"],
-  ["ejectedPercent", "ejectedPercent"],
-];
 
 /** `name`: of the service, `orders` or `orders.prod`. Throws when no document declares it. */
 export function trafficInForce(stored: DocumentsAnswer["documents"], name: string): ValueInForce[] {
@@ -33,20 +23,34 @@ export function trafficInForce(stored: DocumentsAnswer["documents"], name: strin
   const { documents } = loadDocuments(files, { policies: null });
   if (!servicesIn(documents).has(key)) throw new UserError(`There is no Service ${key}`, null, 1);
   const all = documents.map(({ document }) => document);
-  const isOfIt = (each: Document): each is TrafficDocument =>
-    each.kind === "Traffic" && serviceKey(each.service) === key;
-  return valuesOf(all.find(isOfIt) ?? null);
+  const own = all.filter((each) => each.kind === "Traffic" && serviceKey(each.service) === key);
+  const ofAll = all.filter((each) => each.kind === "Mesh");
+  return valuesOf([...own, ...ofAll] as (TrafficDocument | MeshDocument)[]);
 }
 
-/** null: no document is about the service, the defaults hold. */
-function valuesOf(document: TrafficDocument | null): ValueInForce[] {
-  return breakingFields.map(([field, key]) => {
-    const written = document?.circuitBreaking[key];
-    const value = written ?? circuitBreakingDefaults[key];
-    return {
-      field: `circuitBreaking.${field}`,
-      value: key.endsWith("Ms") ? formatDuration(value) : value,
-      from: written === undefined ? "default" : `Traffic ${document?.name}.${document?.namespace}`,
-    };
-  });
+/** Of several documents the first that says a value decides. */
+function valuesOf(documents: readonly (TrafficDocument | MeshDocument)[]): ValueInForce[] {
+  return trafficGroups.flatMap((group) =>
+    Object.entries(trafficDefaults[group]).map(([key, byDefault]) => {
+      const saying = documents.find(({ traffic }) => groupOf(traffic[group])[key] !== undefined);
+      const isTime = key.endsWith("Ms");
+      return {
+        field: `${group}.${isTime ? key.slice(0, -2) : key}`,
+        value: shownAs(saying === undefined ? byDefault : groupOf(saying.traffic[group])[key], isTime),
+        from: saying === undefined ? "default" : `${saying.kind} ${saying.name}.${saying.namespace}`,
+      };
+    }),
+  );
+}
+
+function groupOf(group: object | undefined): Readonly<Record<string, unknown>> {
+  return (group ?? {}) as Readonly<Record<string, unknown>>;
+}
+
+/** `none` where there is no value by default. */
+function shownAs(value: unknown, isTime: boolean): number | string {
+  if (value === null) return "none";
+  if (isTime) return formatDuration(value as number);
+  if (typeof value === "number") return value;
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

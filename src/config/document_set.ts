@@ -1,5 +1,6 @@
 /** All documents together, as each of them sees the others while it is checked. */
 import type { ServiceDocument } from "../model/document.ts";
+import type { TrafficTraits } from "../model/traffic.ts";
 import { serviceKey, takesRequests, type ServiceName } from "../model/service.ts";
 import { suggestion } from "./issue.ts";
 import type { Report } from "./issue_at.ts";
@@ -15,6 +16,8 @@ export interface DocumentSetOptions extends LoadContext {
   readonly services: ReadonlyMap<string, ServiceDocument>;
   /** Keys of services whose document has problems of its own; null: any service may be meant, some text is no YAML. */
   readonly unreadable: ReadonlySet<string> | null;
+  /** What the `Mesh` says of all services; `{}` without one. */
+  readonly meshTraffic: TrafficTraits;
 }
 
 /** Where a name of a service was written. */

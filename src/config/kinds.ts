@@ -4,6 +4,7 @@ import type { Kind } from "./kind.ts";
 import { access } from "./kinds/access.ts";
 import { httpRoute } from "./kinds/http_route.ts";
 import { machine } from "./kinds/machine.ts";
+import { mesh } from "./kinds/mesh.ts";
 import { service } from "./kinds/service.ts";
 import { traffic } from "./kinds/traffic.ts";
 import { tlsRoute } from "./kinds/tls_route.ts";
@@ -15,6 +16,7 @@ export const kinds: Readonly<Record<AnyDocument["kind"], Kind>> = {
   TLSRoute: tlsRoute,
   Traffic: traffic,
   Access: access,
+  Mesh: mesh,
   Machine: machine,
 };
 

@@ -2,7 +2,12 @@
  * Files in, documents and all problems out. A set is unordered: file names and positions never matter. Never throws for
  * what somebody wrote, and costs time in proportion to it.
  */
-import type { Document, MachineDocument, ServiceDocument } from "../model/document.ts";
+import {
+  meshTrafficOf,
+  type Document,
+  type MachineDocument,
+  type ServiceDocument,
+} from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { defaultNamespace, serviceKey } from "../model/service.ts";
 import { DocumentSet, type LoadContext } from "./document_set.ts";
@@ -42,7 +47,9 @@ export function loadDocuments(files: readonly TextFile[], context: LoadContext):
     else documents.push({ document, source });
   }
   findDuplicates(documents, issues);
-  crossCheck(documents, new DocumentSet({ ...context, services: servicesIn(documents), unreadable }), issues);
+  const all = documents.map(({ document }) => document);
+  const known = { services: servicesIn(documents), unreadable, meshTraffic: meshTrafficOf(all) };
+  crossCheck(documents, new DocumentSet({ ...context, ...known }), issues);
   return { documents, machines, issues: boundedInOrder(issues) };
 }
 

@@ -4,25 +4,31 @@
  */
 import type { ServiceName } from "./service.ts";
 import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
-import type { CircuitBreaking } from "./traffic.ts";
+import type { TrafficTraits } from "./traffic.ts";
 
 /** What is applied to the mesh. */
 export type Document =
-  ServiceDocument | HttpRouteDocument | TlsRouteDocument | TrafficDocument | AccessDocument;
+  ServiceDocument | HttpRouteDocument | TlsRouteDocument | TrafficDocument | AccessDocument | MeshDocument;
 
 /** A `Machine` too, which stays on its machine. */
 export type AnyDocument = Document | MachineDocument;
 
 const places: Readonly<Record<Document["kind"], number>> = {
-  Service: 0,
-  HTTPRoute: 1,
-  TLSRoute: 2,
-  Traffic: 3,
-  Access: 4,
+  Mesh: 0,
+  Service: 1,
+  HTTPRoute: 2,
+  TLSRoute: 3,
+  Traffic: 4,
+  Access: 5,
 };
 
 /** Kinds that are applied, in the order in which lists show them: services before what refers to them. */
 export const appliedKinds = Object.keys(places) as readonly Document["kind"][];
+
+/** What the mesh says of the traffic of all services; `{}` when it says nothing. */
+export function meshTrafficOf(documents: readonly Document[]): TrafficTraits {
+  return documents.find((each): each is MeshDocument => each.kind === "Mesh")?.traffic ?? {};
+}
 
 /** A policy attached to a place. `use` is the policy's name; `with` its options, checked by the policy's own schema. */
 export interface PolicyUse {
@@ -110,7 +116,15 @@ export interface TrafficDocument {
   readonly name: string;
   readonly namespace: string;
   readonly service: ServiceName;
-  readonly circuitBreaking: CircuitBreaking;
+  readonly traffic: TrafficTraits;
+}
+
+/** What holds for every service, where its own documents say nothing. */
+export interface MeshDocument {
+  readonly kind: "Mesh";
+  readonly name: string;
+  readonly namespace: string;
+  readonly traffic: TrafficTraits;
 }
 
 export interface AccessRule {

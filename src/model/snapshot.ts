@@ -2,7 +2,7 @@
  * What the controller compiled for one proxy: immutable, versioned by content, complete in itself. It is JSON on the
  * wire and on the proxy's disk. A proxy builds its live state from it and from nothing else.
  */
-import type { CircuitBreaking } from "./traffic.ts";
+import type { TrafficTraits } from "./traffic.ts";
 import type { RouteMatch, RouteTraits } from "./document.ts";
 import type { ServiceName } from "./service.ts";
 import type { CalleeTraits, CallerTraits } from "./service_traits.ts";
@@ -37,6 +37,8 @@ export interface TrustBundle {
 export interface LocalService extends CalleeTraits {
   readonly service: ServiceName;
   readonly spiffeId: string;
+  /** What its own proxies go by. Absent: as by default. */
+  readonly traffic?: TrafficTraits;
   readonly access: Access;
 }
 
@@ -65,8 +67,8 @@ export interface Destination extends CallerTraits {
   readonly spiffeId: string;
   /** Not declared, and at its port the server speaks first: opaque without a look. */
   readonly serverFirst: boolean;
-  /** Absent: as by default. */
-  readonly circuitBreaking?: CircuitBreaking;
+  /** What its callers go by. Absent: as by default. */
+  readonly traffic?: TrafficTraits;
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence: the first that matches wins. Empty: no route attached, everything goes to the service. */
   readonly routes: readonly CompiledRoute[];

@@ -1,7 +1,20 @@
-/** What the calls of a service go by, as `kind: Traffic` says it, and what holds where it says nothing. */
+/**
+ * What the calls of a service go by, as `kind: Traffic` says it over `kind: Mesh`, and what holds where both say nothing. A
+ * group more is its interface, and a line in each of the three tables below.
+ */
 import { limits } from "./limits.ts";
 
-/** When an instance that fails gets no requests, and for how long; what is absent is as in `circuitBreakingDefaults`. */
+/** Every group and every field of a group is optional: what is absent holds as in `trafficDefaults`. */
+export interface TrafficTraits {
+  readonly circuitBreaking?: CircuitBreaking;
+}
+
+export type TrafficGroup = keyof TrafficTraits;
+
+/** A group with a value for each of its fields. */
+export type WholeGroup<Group extends TrafficGroup> = Required<NonNullable<TrafficTraits[Group]>>;
+
+/** When an instance that fails gets no requests, and for how long. */
 export interface CircuitBreaking {
   /** In a row; 0: not by a streak. */
   readonly failures?: number;
@@ -16,12 +29,48 @@ export interface CircuitBreaking {
   readonly ejectedPercent?: number;
 }
 
-export const circuitBreakingDefaults: Required<CircuitBreaking> = {
-  failures: limits.breakerStreakMax,
-  successPercent: limits.breakerSuccessMin * 100,
-  windowMs: limits.breakerWindowMs,
-  answers: limits.breakerWindowAnswersMin,
-  penaltyMs: limits.breakerPenaltyMs,
-  penaltyMaxMs: limits.breakerPenaltyMaxMs,
-  ejectedPercent: limits.breakerEjectedShareMax * 100,
+/** In the order in which they are shown. */
+export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<Group> } = {
+  circuitBreaking: {
+    failures: limits.breakerStreakMax,
+    successPercent: limits.breakerSuccessMin * 100,
+    windowMs: limits.breakerWindowMs,
+    answers: limits.breakerWindowAnswersMin,
+    penaltyMs: limits.breakerPenaltyMs,
+    penaltyMaxMs: limits.breakerPenaltyMaxMs,
+    ejectedPercent: limits.breakerEjectedShareMax * 100,
+  },
 };
+
+export const trafficGroups = Object.keys(trafficDefaults) as readonly TrafficGroup[];
+
+type Side = "caller" | "callee";
+
+/** Who goes by it: proxies whose apps call the service, proxies before its instances, or both. */
+const sides: { readonly [Group in TrafficGroup]-?: Side | "both" } = {
+  circuitBreaking: "caller",
+};
+
+/** Field by field: what `above` does not say is as in `below`. */
+export function mergeTraffic(below: TrafficTraits, above: TrafficTraits): TrafficTraits {
+  const groups = trafficGroups.filter((group) => below[group] !== undefined || above[group] !== undefined);
+  return Object.fromEntries(groups.map((group) => [group, { ...below[group], ...above[group] }]));
+}
+
+/** The groups that this side goes by, without those that say nothing; `{}` when none is left. */
+export function trafficOf(traffic: TrafficTraits, side: Side): TrafficTraits {
+  const own = trafficGroups.filter((group) => sides[group] === side || sides[group] === "both");
+  return Object.fromEntries(
+    own
+      .filter((group) => Object.keys(traffic[group] ?? {}).length > 0)
+      .map((group) => [group, traffic[group]]),
+  );
+}
+
+/** A value for each field of the group. */
+export function wholeGroup<Group extends TrafficGroup>(
+  group: Group,
+  traffic: TrafficTraits = {},
+): WholeGroup<Group> {
+  return { ...trafficDefaults[group], ...traffic[group] } as WholeGroup<Group>;
+}

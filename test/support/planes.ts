@@ -136,7 +136,7 @@ export interface DestinationPlan extends Partial<ServiceTraits> {
   readonly policies?: Destination["policies"];
   readonly access?: Access;
   readonly serverFirst?: boolean;
-  readonly circuitBreaking?: Destination["circuitBreaking"];
+  readonly traffic?: Destination["traffic"];
   readonly tlsRoutes?: Destination["tlsRoutes"];
   /** Labels of its instance on a machine, by the machine's name. */
   readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -301,7 +301,7 @@ export class Planes {
       spiffeId: idOf(service),
       ...callerTraits({ ...usualTraits, ...plan }),
       serverFirst: plan.serverFirst ?? false,
-      ...(plan.circuitBreaking === undefined ? {} : { circuitBreaking: plan.circuitBreaking }),
+      ...(plan.traffic === undefined ? {} : { traffic: plan.traffic }),
       tlsRoutes: plan.tlsRoutes ?? [],
       endpoints,
       routes: plan.routes ?? [],

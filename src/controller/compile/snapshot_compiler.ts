@@ -3,14 +3,15 @@
  * only the services that its own services use, and what routes and policies of those lead to. What machines share is
  * compiled once.
  */
-import type {
-  AccessDocument,
-  Document,
-  HttpRouteDocument,
-  PolicyUse,
-  ServiceDocument,
-  TlsRouteDocument,
-  TrafficDocument,
+import {
+  meshTrafficOf,
+  type AccessDocument,
+  type Document,
+  type HttpRouteDocument,
+  type PolicyUse,
+  type ServiceDocument,
+  type TlsRouteDocument,
+  type TrafficDocument,
 } from "../../model/document.ts";
 import { expandService } from "../../config/kinds/service.ts";
 import { documentKey } from "../../config/load.ts";
@@ -26,6 +27,7 @@ import type {
   Snapshot,
   TrustBundle,
 } from "../../model/snapshot.ts";
+import { mergeTraffic, trafficOf, type TrafficTraits } from "../../model/traffic.ts";
 import { SnapshotHasher } from "../../model/snapshot_version.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
 import { compileRoutes, compileTlsRoutes } from "./compile_routes.ts";
@@ -60,6 +62,7 @@ export class SnapshotCompiler {
   readonly #routes: Grouped<HttpRouteDocument>;
   readonly #tlsRoutes: Grouped<TlsRouteDocument>;
   readonly #traffic: Grouped<TrafficDocument>;
+  readonly #meshTraffic: TrafficTraits;
   readonly #access: Grouped<AccessDocument>;
   readonly #instances: Grouped<Instance>;
   readonly #hasher = new SnapshotHasher();
@@ -71,6 +74,7 @@ export class SnapshotCompiler {
     this.#routes = byService(ofKind(documents, "HTTPRoute"));
     this.#tlsRoutes = byService(ofKind(documents, "TLSRoute"));
     this.#traffic = byService(ofKind(documents, "Traffic"));
+    this.#meshTraffic = meshTrafficOf(documents);
     this.#access = byService(ofKind(documents, "Access"));
     this.#instances = byService(instances);
   }
@@ -108,6 +112,7 @@ export class SnapshotCompiler {
       service,
       spiffeId: serviceId(this.input.trustDomain, service),
       ...calleeTraits(document ?? undeclared),
+      ...this.#trafficOf(serviceKey(service), "callee"),
       access,
     };
   }
@@ -143,19 +148,25 @@ export class SnapshotCompiler {
 
   #makeDestination(key: string, service: ServiceDocument): Destination {
     const { name, namespace, protocol } = service;
-    const circuitBreaking = this.#traffic.get(key)?.[0]?.circuitBreaking;
     const bind = (uses: readonly PolicyUse[]): PolicyBinding[] => uses.map((use) => this.#binding(use));
     return {
       service: { name, namespace },
       spiffeId: serviceId(this.input.trustDomain, service),
       ...callerTraits(service),
       serverFirst: protocol === "detect" && serverFirstPorts.has(service.port),
-      ...(circuitBreaking === undefined ? {} : { circuitBreaking }),
+      ...this.#trafficOf(key, "caller"),
       endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
       routes: compileRoutes(this.#routes.get(key) ?? [], { services: this.#services, bind }),
       tlsRoutes: compileTlsRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),
       policies: bind(service.policies),
     };
+  }
+
+  /** What one side of the calls of a service goes by; nothing where no document says anything. */
+  #trafficOf(key: string, side: "caller" | "callee"): { readonly traffic?: TrafficTraits } {
+    const own = this.#traffic.get(key)?.[0]?.traffic ?? {};
+    const traffic = trafficOf(mergeTraffic(this.#meshTraffic, own), side);
+    return Object.keys(traffic).length === 0 ? {} : { traffic };
   }
 
   /** A policy that is gone has no hash: what nobody can load is answered by the proxy as a policy that failed closed. */

@@ -1,6 +1,6 @@
 /** What a circuit breaker goes by; a service may set each of them. */
 import { limits } from "../../model/limits.ts";
-import { circuitBreakingDefaults, type CircuitBreaking } from "../../model/traffic.ts";
+import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
 
 export interface BreakerSettings {
   /** Hard failures in a row that trip; 0: never by a streak. */
@@ -22,11 +22,11 @@ export interface BreakerSettings {
 }
 
 /** With what a document says, and the defaults for the rest. */
-export function breakerSettings(written: CircuitBreaking = {}): BreakerSettings {
-  const { failures, successPercent, answers, ejectedPercent, ...times } = {
-    ...circuitBreakingDefaults,
-    ...written,
-  };
+export function breakerSettings(traffic: TrafficTraits = {}): BreakerSettings {
+  const { failures, successPercent, answers, ejectedPercent, ...times } = wholeGroup(
+    "circuitBreaking",
+    traffic,
+  );
   return {
     ...times,
     streakMax: failures,

@@ -169,7 +169,7 @@ class StateBuilder {
   /** Another setting begins anew: what the old one found may be none by it. */
   #breakersOf(key: string, destination: Destination, before: LiveDestination | undefined): BreakerGroup {
     const { random, ejected } = this.input;
-    const settings = breakerSettings(destination.circuitBreaking);
+    const settings = breakerSettings(destination.traffic);
     if (before !== undefined && sameSettings(before.breakers.settings, settings)) return before.breakers;
     return new BreakerGroup(settings, random, (breaker, from) => {
       if (from === "closed") ejected(key, breaker.reason as string);

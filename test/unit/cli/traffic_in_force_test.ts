@@ -6,18 +6,19 @@ const stored = [
   "{kind: Service, name: web, port: 80}",
   "{kind: Service, name: web, namespace: prod, port: 80}",
   "{kind: Traffic, name: calm, service: web, circuitBreaking: {failures: 3, penalty: 1500ms}}",
+  "{kind: Mesh, name: mesh, traffic: {circuitBreaking: {failures: 7, answers: 9}}}",
 ].map((text) => ({ kind: "", namespace: "", name: "x", text, revision: 1 }));
 
 const said = (name: string): string[] =>
   trafficInForce(stored, name).map(({ field, value, from }) => `${field} ${value} ${from}`);
 
 describe("the traffic of a service", () => {
-  test("is what its document says, and for the rest the defaults", () => {
+  test("is what its document says, then what the mesh says, then the defaults", () => {
     const expected = [
       "circuitBreaking.failures 3 Traffic calm.default",
       "circuitBreaking.successPercent 80 default",
       "circuitBreaking.window 10s default",
-      "circuitBreaking.answers 5 default",
+      "circuitBreaking.answers 9 Mesh mesh.default",
       "circuitBreaking.penalty 1s500ms Traffic calm.default",
       "circuitBreaking.penaltyMax 1m default",
       "circuitBreaking.ejectedPercent 50 default",
@@ -26,8 +27,12 @@ describe("the traffic of a service", () => {
     expect(said("web.default")).toEqual(expected);
   });
 
-  test("is nothing but defaults where no document is about it", () => {
-    expect(said("web.prod").filter((each) => !each.endsWith(" default"))).toEqual([]);
+  test("is what the mesh says, and the defaults, where no document is about it", () => {
+    const written = said("web.prod").filter((each) => !each.endsWith(" default"));
+    expect(written).toEqual([
+      "circuitBreaking.failures 7 Mesh mesh.default",
+      "circuitBreaking.answers 9 Mesh mesh.default",
+    ]);
   });
 
   test("is none where there is no such service", () => {

@@ -180,7 +180,9 @@ describe("one of three instances", () => {
 
 describe("what a document says of circuit breaking", () => {
   test("is how many failures take an instance out, and for how long", async () => {
-    const mesh = await Mesh.start(answers(503), { circuitBreaking: { failures: 2, penaltyMs: 10_000 } });
+    const mesh = await Mesh.start(answers(503), {
+      traffic: { circuitBreaking: { failures: 2, penaltyMs: 10_000 } },
+    });
     await mesh.call(20);
     expect(mesh.sent).toBe(2);
     await mesh.net.pass(9_000);
@@ -192,7 +194,7 @@ describe("what a document says of circuit breaking", () => {
   });
 
   test("may be that nobody is ever out", async () => {
-    const mesh = await Mesh.start(answers(503), { circuitBreaking: { ejectedPercent: 0 } });
+    const mesh = await Mesh.start(answers(503), { traffic: { circuitBreaking: { ejectedPercent: 0 } } });
     await mesh.call(30);
     expect(mesh.sent).toBe(10);
     expect(mesh.tripped).toEqual([]);
@@ -201,7 +203,7 @@ describe("what a document says of circuit breaking", () => {
   test("holds from the snapshot on that brings it: who was out by another is asked again", async () => {
     const mesh = await Mesh.start(answers(503));
     await mesh.call(20);
-    mesh.apply({ circuitBreaking: { failures: 2 } });
+    mesh.apply({ traffic: { circuitBreaking: { failures: 2 } } });
     expect(mesh.states).toEqual(["ready", "ready", "ready"]);
     await mesh.call(20);
     expect(mesh.sent).toBe(limits.breakerStreakMax + 2);

@@ -1,0 +1,46 @@
+/** `kind: Mesh`: what holds for every service, where its own documents say nothing; one for the whole mesh at most. */
+import * as v from "valibot";
+import type { MeshDocument } from "../../model/document.ts";
+import { defaultNamespace } from "../../model/service.ts";
+import { common, object, said } from "../fields.ts";
+import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
+import { checkTraffic, expandTraffic, trafficFields } from "../parts/traffic.ts";
+
+const schema = object({
+  kind: v.literal("Mesh"),
+  ...common,
+  traffic: v.optional(
+    said(
+      object(trafficFields),
+      "What the calls of all services go by, where Traffic of the service says nothing",
+    ),
+  ),
+});
+
+function expand({ name, namespace, traffic = {} }: v.InferOutput<typeof schema>): MeshDocument {
+  return { kind: "Mesh", name, namespace: namespace ?? defaultNamespace, traffic: expandTraffic(traffic) };
+}
+
+function crossCheck({ traffic }: MeshDocument, { report }: Neighbourhood): void {
+  checkTraffic(traffic, {}, { path: ["traffic"], report });
+}
+
+function checkSingle([first, ...others]: readonly Placed<MeshDocument>[], report: ReportOn): void {
+  for (const { source } of others)
+    if (!report(source, ["name"], `Mesh ${first?.document.name} is there already: one is all`)) return;
+}
+
+const example = `kind: Mesh
+name: mesh
+traffic:
+  circuitBreaking: {failures: 10}`;
+
+export const mesh = defineKind({
+  name: "Mesh",
+  words: "What holds for every service of the mesh, where its own documents say nothing",
+  example,
+  schema,
+  expand,
+  crossCheck,
+  crossCheckAll: checkSingle,
+});

@@ -1,0 +1,52 @@
+/** The groups that `kind: Traffic` says of one service, and `kind: Mesh` of all of them. One group is one line here. */
+import * as v from "valibot";
+import {
+  mergeTraffic,
+  wholeGroup,
+  type TrafficGroup,
+  type TrafficTraits,
+  type WholeGroup,
+} from "../../model/traffic.ts";
+import { said } from "../fields.ts";
+import type { Report } from "../issue_at.ts";
+import type { Path } from "../yaml_file.ts";
+import { circuitBreaking } from "./circuit_breaking.ts";
+import type { TrafficPart } from "./traffic_part.ts";
+
+type AnyPart = TrafficPart<TrafficGroup, v.GenericSchema>;
+
+const parts = { circuitBreaking } satisfies Record<TrafficGroup, unknown>;
+
+/** Their fields, each optional. */
+export const trafficFields = {
+  circuitBreaking: v.optional(said(circuitBreaking.schema, circuitBreaking.words)),
+};
+
+type Written = { readonly [Group in TrafficGroup]?: unknown };
+
+export function expandTraffic(written: Written): TrafficTraits {
+  const groups = namesOf(written);
+  return Object.fromEntries(groups.map((group) => [group, partOf(group).expand(written[group])]));
+}
+
+/** What does not go together in `traffic`, of a document at `path`, over what is `below` it. */
+export function checkTraffic(
+  traffic: TrafficTraits,
+  below: TrafficTraits,
+  { path, report }: { readonly path: Path; readonly report: Report },
+): void {
+  const inForce = mergeTraffic(below, traffic);
+  for (const group of namesOf(traffic)) {
+    const own = traffic[group] as NonNullable<TrafficTraits[TrafficGroup]>;
+    const whole = wholeGroup(group, inForce) as WholeGroup<TrafficGroup>;
+    partOf(group).check?.(whole, own, (field, message) => report([...path, group, field], message));
+  }
+}
+
+function namesOf(written: Written): TrafficGroup[] {
+  return (Object.keys(parts) as TrafficGroup[]).filter((group) => written[group] !== undefined);
+}
+
+function partOf(group: TrafficGroup): AnyPart {
+  return parts[group] as unknown as AnyPart;
+}
