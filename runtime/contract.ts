@@ -248,6 +248,8 @@ export interface Files {
     readonly modifiedMs: number;
     readonly folder: boolean;
     readonly mode: number;
+    /** User that it belongs to, by number. */
+    readonly owner: number;
   } | null>;
   makeFolder(path: string, mode?: number): Promise<void>;
   /** File or folder with all below it; nothing when absent. */

@@ -145,6 +145,7 @@ export const files: Files = {
           modifiedMs: found.mtimeMs,
           folder: found.isDirectory(),
           mode: found.mode & 0o7777,
+          owner: found.uid,
         };
       },
       null,

@@ -19,7 +19,7 @@ import type { StateFolder } from "./state_folder.ts";
 
 export async function checkMachine(runtime: Runtime, folder: StateFolder): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const settings = await readSettings(runtime.files, folder);
+  const settings = await readSettings(runtime, folder);
   if (settings === null) {
     return [
       fail(

@@ -76,8 +76,8 @@ export async function initializeMesh(
 }
 
 /** Settings are written last: with them the folder holds a whole membership. */
-async function requireNoMesh({ files }: Runtime, folder: StateFolder): Promise<void> {
-  const standing = await readSettings(files, folder);
+async function requireNoMesh(runtime: Runtime, folder: StateFolder): Promise<void> {
+  const standing = await readSettings(runtime, folder);
   if (standing === null) return;
   const mesh = `${standing.node} of ${standing.trustDomain}`;
   if (!standing.modes.includes("controller"))

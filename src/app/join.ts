@@ -58,7 +58,7 @@ interface Wanted {
 }
 
 export async function joinMesh(runtime: Runtime, folder: StateFolder, options: JoinOptions): Promise<Joined> {
-  const standing = await readSettings(runtime.files, folder);
+  const standing = await readSettings(runtime, folder);
   const wanted = await wantedOf(runtime, folder, options);
   if (standing !== null) return joinAgain(runtime, folder, standing, options, wanted);
   const node = nameOfMachine(options.node, wanted.machine, runtime.process.hostname);

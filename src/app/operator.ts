@@ -14,6 +14,7 @@ import { principalOf } from "../identity/spiffe_id.ts";
 import { generateKey, keyOf, prove, type KeyPair } from "../identity/keys.ts";
 import { limits } from "../model/limits.ts";
 import { ModeCredentialFile, writeModeCredential, type ModeCredential } from "./mode_credential.ts";
+import { requireOwnSecret } from "./own_state.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 function operatorPath({ process }: Runtime, folder: StateFolder): string {
@@ -22,6 +23,7 @@ function operatorPath({ process }: Runtime, folder: StateFolder): string {
 
 export async function openOperator(runtime: Runtime, folder: StateFolder): Promise<ControlClient> {
   const path = operatorPath(runtime, folder);
+  await requireOwnSecret(runtime, path);
   const file = new ModeCredentialFile(runtime.files, path);
   const credential = await loadFresh(runtime, file, path);
   if (credential === null) {

@@ -2,6 +2,7 @@
 import type { Files } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
+import { requireOwnState, type StateHost } from "./own_state.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 export type Mode = "registry" | "controller" | "proxy";
@@ -27,15 +28,15 @@ export interface Settings {
   readonly openListeners?: boolean;
 }
 
-/** null when this folder holds none. A folder that others may write to is refused: they would decide who this machine is. */
-export async function readSettings(files: Files, folder: StateFolder): Promise<Settings | null> {
-  await requireOwnFolder(files, folder);
-  return parseSettings(await files.read(folder.settings), folder);
+/** null when this folder holds none. One that is not this user's own is refused: others would decide who this machine is. */
+export async function readSettings(host: StateHost, folder: StateFolder): Promise<Settings | null> {
+  await requireOwnState(host, folder);
+  return parseSettings(await host.files.read(folder.settings), folder);
 }
 
 /** The settings, or an error that says how to get some. */
-export async function requireSettings(files: Files, folder: StateFolder, mode: Mode): Promise<Settings> {
-  const settings = await readSettings(files, folder);
+export async function requireSettings(host: StateHost, folder: StateFolder, mode: Mode): Promise<Settings> {
+  const settings = await readSettings(host, folder);
   if (settings === null) {
     throw new UserError(
       `Cannot start the ${mode}: ${folder.path} holds no mesh membership`,
@@ -52,17 +53,6 @@ export async function requireSettings(files: Files, folder: StateFolder, mode: M
   }
   return settings;
 }
-
-async function requireOwnFolder(files: Files, { path }: StateFolder): Promise<void> {
-  const stat = await files.stat(path);
-  if (stat === null || (stat.mode & writtenByOthers) === 0) return;
-  throw new UserError(
-    `Cannot use ${path}: others than its owner may write to it (mode ${(stat.mode & 0o777).toString(8)})`,
-    `Look whether all in it is yours, then: chmod 700 ${path}`,
-  );
-}
-
-const writtenByOthers = 0o022;
 
 export async function writeSettings(files: Files, folder: StateFolder, settings: Settings): Promise<void> {
   await files.makeFolder(folder.path, 0o700);

@@ -67,7 +67,7 @@ async function join(
   const { joinMesh } = await import("../app/join.ts");
   const { proxyRuns } = await import("../app/own_proxy.ts");
   const { files, process } = cli.runtime;
-  const standing = await readSettings(files, folder);
+  const standing = await readSettings(cli.runtime, folder);
   const token = await tokenOf(files, given, flags.tokenFile, standing !== null);
   // What is not said again stays as it is.
   const said = standing === null ? flags : { ...flags, ...placesOf(standing), ...givenFlags(command, flags) };

@@ -52,7 +52,7 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
     const folder = cli.folder(command);
     const drainMs = cli.drainMs(command);
     forbidDumps(cli.runtime.native);
-    const settings = await requireSettings(cli.runtime.files, folder, mode);
+    const settings = await requireSettings(cli.runtime, folder, mode);
     const running = await start(folder, settings, flags);
     const terminal = cli.terminal(command);
     terminal.problem(running.summary);

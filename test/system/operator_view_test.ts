@@ -68,7 +68,7 @@ describe.skipIf(binaryMissing)("a service with a certificate of its own", () => 
 async function asService(machine: Machine): Promise<RegistryClient> {
   const { net, clock, random, files } = runtime;
   const folder = stateFolder(machine.state);
-  const settings = await requireSettings(files, folder, "proxy");
+  const settings = await requireSettings(runtime, folder, "proxy");
   const store = new CredentialStore(files, folder.credentials);
   await store.load([service]);
   const control = createControlClient({

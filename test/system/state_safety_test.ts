@@ -83,6 +83,35 @@ describe.skipIf(binaryMissing)("a mode and its state", () => {
     expect([said.code, said.err]).toEqual([2, expect.stringContaining(`chmod 700 ${open}`)]);
   });
 
+  test("are refused where others may read or write a secret, or a folder of secrets", () => {
+    const open = (name: string, mode: number): Said => {
+      const path = `${state}/${name}`;
+      const before = statSync(path).mode & 0o777;
+      chmodSync(path, mode);
+      const said = heddle(["check"], { state });
+      chmodSync(path, before);
+      return said;
+    };
+    for (const name of ["authority/authority.json", "credentials/node.json", "operator.json", "heddle.json"])
+      expect([name, open(name, 0o640)]).toEqual([
+        name,
+        { code: 2, out: "", err: expect.stringContaining(`chmod 600 ${state}/${name}`) },
+      ]);
+    expect(open("authority", 0o770).err).toContain(`chmod 700 ${state}/authority`);
+    expect(open("machine.yaml", 0o664).err).toContain(`chmod go-w ${state}/machine.yaml`);
+    expect(heddle(["check"], { state }).err).toBe("");
+  });
+
+  test("refuse an operator's credential that others may read, wherever it lies", () => {
+    const shared = `${folder}/shared.json`;
+    copyFileSync(`${state}/operator.json`, shared);
+    chmodSync(shared, 0o644);
+    const said = heddle(["status"], { state, env: { HEDDLE_OPERATOR: shared } });
+    expect([said.code, said.err]).toEqual([2, expect.stringContaining(`chmod 600 ${shared}`)]);
+    chmodSync(shared, 0o600);
+    expect(heddle(["status"], { state, env: { HEDDLE_OPERATOR: shared } }).code).toBe(0);
+  });
+
   test("answer admin pages to whoever asks by an address, not by a name that a browser was given", async () => {
     const ask = async (name: string): Promise<number> =>
       (await fetch(`http://${one}:${ports.admin}/ready`, { headers: { host: name } })).status;
@@ -137,6 +166,29 @@ describe.skipIf(binaryMissing)("a mode and its state", () => {
     test("is closed to other processes of that user", () => {
       const pid = /proxy: vm-2/.test(running.at(-1)?.output() ?? "") ? running.at(-1)?.pid : 0;
       expect(asNobody("cat", `/proc/${pid}/environ`).err).toContain("Permission denied");
+    });
+
+    test("is refused to root, who would write what that user cannot read", () => {
+      for (const words of [["check"], ["status"], ["proxy"], ["init", "--no-start"]])
+        expect([words, heddle(words, { state: own })]).toEqual([
+          words,
+          {
+            code: 2,
+            out: "",
+            err: expect.stringContaining("belongs to user 65534, and this runs as user 0"),
+          },
+        ]);
+    });
+
+    test("refuses a secret that somebody else owns", () => {
+      chownSync(`${own}/operator.json`, 1, 1);
+      chmodSync(`${own}/operator.json`, 0o600);
+      const said = asNobody(program, "status");
+      chownSync(`${own}/operator.json`, nobody, nobody);
+      expect([said.code, said.err]).toEqual([
+        2,
+        expect.stringContaining("it belongs to user 1, and this runs as"),
+      ]);
     });
 
     test("runs policies, and is named as the one that has the port", async () => {

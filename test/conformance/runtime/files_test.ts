@@ -78,7 +78,7 @@ test("append adds to the end, folders are made with their parents and removed wi
   await files.append(path, new TextEncoder().encode("b"));
   expect(text(await files.read(path))).toBe("ab");
   expect(await files.stat(deep)).toMatchObject({ folder: true, mode: 0o700 });
-  expect(await files.stat(path)).toMatchObject({ folder: false, size: 2 });
+  expect(await files.stat(path)).toMatchObject({ folder: false, size: 2, owner: runtime.process.user });
   await files.remove(join(folder, "one"));
   expect(await files.stat(deep)).toBeNull();
 });

@@ -86,6 +86,7 @@ describe("a folder of documents", () => {
       modifiedMs: 0,
       folder: !path.endsWith(".yaml"),
       mode: 0o755,
+      owner: 0,
     });
     const crowded = {
       ...files,

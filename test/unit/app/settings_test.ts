@@ -11,6 +11,7 @@ function filesWith(text: string | null): { files: Files; text: () => unknown } {
   const files = {
     read: async () => (kept === null ? null : new TextEncoder().encode(kept)),
     stat: async () => null,
+    list: async () => [],
     makeFolder: async () => {},
     writeAtomic: async (_path: string, content: string) => void (kept = content),
   } as unknown as Files;
@@ -36,20 +37,23 @@ const settings: Settings = {
 test("several addresses of controller and registry are kept in their order", async () => {
   const { files } = filesWith(null);
   await writeSettings(files, folder, settings);
-  expect(await readSettings(files, folder)).toEqual(settings);
+  expect(await readSettings({ files, process: { user: 0 } }, folder)).toEqual(settings);
 });
 
 test("a file of an older version, with one address of each, is read", async () => {
   const { controllers, registries, ...rest } = settings;
   const older = { ...rest, controller: controllers[0], registry: registries[0] };
   const { files } = filesWith(JSON.stringify(older));
-  expect(await readSettings(files, folder)).toEqual({ ...settings, controllers: [controllers[0]] });
+  expect(await readSettings({ files, process: { user: 0 } }, folder)).toEqual({
+    ...settings,
+    controllers: [controllers[0]],
+  });
 });
 
 test("a file without an address is refused with the field that is missing", async () => {
   const { controllers: _, ...rest } = settings;
   const { files } = filesWith(JSON.stringify(rest));
-  await expect(readSettings(files, folder)).rejects.toThrow(
+  await expect(readSettings({ files, process: { user: 0 } }, folder)).rejects.toThrow(
     "Cannot read /state/heddle.json: controllers: expected one address or more, found none",
   );
 });

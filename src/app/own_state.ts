@@ -1,0 +1,83 @@
+/**
+ * Whether what a machine's identity rests on is its own: a state folder that somebody else may write to, or a secret that
+ * somebody else owns or reads, is refused before anything in it is believed.
+ */
+import type { Files, ProcessHost } from "../../runtime/contract.ts";
+import { UserError } from "../base/user_error.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+export interface StateHost {
+  readonly files: Files;
+  readonly process: Pick<ProcessHost, "user">;
+}
+
+type Stat = NonNullable<Awaited<ReturnType<Files["stat"]>>>;
+
+const writtenByOthers = 0o022;
+const usedByOthers = 0o077;
+const root = 0;
+
+/** Throws for the first thing in it that is not as it must be. What is not there yet is fine. */
+export async function requireOwnState(host: StateHost, folder: StateFolder): Promise<void> {
+  const { files } = host;
+  for (const path of [folder.path, folder.authority, folder.credentials, folder.policies]) {
+    const stat = await files.stat(path);
+    if (stat === null) continue;
+    requireOwner(host, path, stat, `chown -R ${host.process.user} ${folder.path}`);
+    if ((stat.mode & writtenByOthers) !== 0)
+      throw new UserError(
+        `Cannot use ${path}: others than its owner may write to it (mode ${octal(stat)})`,
+        `Look whether all in it is yours, then: chmod 700 ${path}`,
+      );
+  }
+  for (const path of await secretsIn(files, folder)) await requireOwnSecret(host, path);
+  // These hold no key, but decide who is called and what is believed; the database makes itself private.
+  for (const path of [folder.machine, folder.registryStore]) {
+    const stat = await files.stat(path);
+    if (stat === null) continue;
+    requireOwner(host, path, stat, `chown ${host.process.user} ${path}`);
+    if ((stat.mode & writtenByOthers) !== 0)
+      throw new UserError(
+        `Cannot use ${path}: others than its owner may write to it (mode ${octal(stat)})`,
+        `Look whether it is as you left it, then: chmod go-w ${path}`,
+      );
+  }
+}
+
+/** One file with a key, wherever it lies. */
+export async function requireOwnSecret(host: StateHost, path: string): Promise<void> {
+  const stat = await host.files.stat(path);
+  if (stat === null) return;
+  requireOwner(host, path, stat, `chown ${host.process.user} ${path}`);
+  if ((stat.mode & usedByOthers) === 0) return;
+  throw new UserError(
+    `Cannot use ${path}: others than its owner may read or write it (mode ${octal(stat)}), and it holds a secret`,
+    `chmod 600 ${path}; if somebody may have read it, make a new one`,
+  );
+}
+
+async function secretsIn(files: Files, folder: StateFolder): Promise<string[]> {
+  const below = [folder.authority, folder.credentials].map(async (path) =>
+    (await files.list(path)).map((name) => `${path}/${name}`),
+  );
+  return [
+    folder.settings,
+    folder.controllerCredential,
+    folder.registryCredential,
+    folder.operator,
+    ...(await Promise.all(below)).flat(),
+  ];
+}
+
+/** Root may own it, too: it can do everything anyway. */
+function requireOwner({ process }: StateHost, path: string, { owner }: Stat, cure: string): void {
+  if (owner === process.user || owner === root) return;
+  throw new UserError(
+    `Cannot use ${path}: it belongs to user ${owner}, and this runs as user ${process.user}`,
+    `Run it as that user; or, if you know that all in it is right: ${cure}`,
+  );
+}
+
+function octal({ mode }: Stat): string {
+  return (mode & 0o777).toString(8);
+}
