@@ -98,6 +98,11 @@ export interface ServerExchange {
    * `finished`. Until they take up the watch again, take its body or answer it, its place counts as taken.
    */
   watch(watch: ClientWatch | null): void;
+  /**
+   * Why the client would not take an answer with this head: it said that it takes none so large. null: it takes it, as HTTP/1
+   * clients do. Before `respond`, with what that is given.
+   */
+  refusesHead(fields: Fields | null, edits: FieldEdits, contentLength: number): Outcome | null;
   /** A 1xx answer, as often as wanted before `respond`. Left out for clients that cannot take it. */
   inform(status: number, fields: Fields | null, edits: FieldEdits): void;
   /**

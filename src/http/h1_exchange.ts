@@ -197,6 +197,10 @@ export class Http1Exchange implements ServerExchange, RequestHead {
     if (this.sink !== null && this.#bodyDone) this.sink.end(null);
   }
 
+  refusesHead(): null {
+    return null;
+  }
+
   write(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
     const { output } = this.server;
     if (this.finished || start === end || (this.#bodyless && !this.#tunnel)) return output.hasRoom;

@@ -2,6 +2,7 @@
 import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
 import { limits } from "../model/limits.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
+import type { FieldWriting } from "../wire/h1/write_head.ts";
 import { codeForCaller, errorCodes } from "../wire/h2/frames.ts";
 import { grpcCodes } from "../wire/grpc.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
@@ -9,6 +10,7 @@ import { idOf, noFields, type HeadFields } from "../wire/head_fields.ts";
 import type { ClientStream, OutgoingRequest, ResponseHead, ResponseSink } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
 import { untaken } from "./buffered.ts";
+import { listBytes, listBytesAtMost, listedBytes, takesHeads } from "../wire/h2/head_list.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
 import { Http2Stream, is, type StreamWire } from "./h2_stream.ts";
 import { firstProtocol } from "./upgrade.ts";
@@ -28,6 +30,12 @@ export interface CallWire extends StreamWire {
 }
 
 const hostId = idOf("host");
+/** Of `:method`, `:scheme`, `:path` and `:authority`, without the values of three of them. */
+const pseudoBytes =
+  listedBytes(":method", "") +
+  listedBytes(":scheme", "https") +
+  listedBytes(":path", "") +
+  listedBytes(":authority", "");
 const declinedNames = [declinedField] as const;
 
 export class Http2Call extends Http2Stream implements ClientStream, ResponseHead {
@@ -81,10 +89,37 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
 
   // ----------------------------------------------------------------------------------------------- request
 
+  /** Why the server would not take its head: that is larger than it said it takes; null when it fits. */
+  get excess(): Outcome | null {
+    const { client, request, edits } = this;
+    const most = client.peer.headListBytesMax;
+    if (most === Infinity) return null;
+    const { method, target, authority, fields } = request;
+    // Names of the pseudo-fields with what each field counts, `:protocol` and Content-Length where they may be.
+    const ownBytes = pseudoBytes + method.length + target.length + authority.length + this.#rareBytes;
+    if (ownBytes + listBytesAtMost(fields, edits) <= most) return null;
+    const size = ownBytes + listBytes(fields, this.#writing, true);
+    if (size <= most) return null;
+    const { detail } = client.outcome("DPE", takesHeads(most), "no");
+    const more = `the head of the request has ${size} bytes, and ${detail}`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 431, detail: more };
+  }
+
+  get #rareBytes(): number {
+    const { upgrade, contentLength } = this.request;
+    const protocol = upgrade === null ? 0 : listedBytes(":protocol", upgrade);
+    return protocol + (contentLength > 0 ? listedBytes("content-length", String(contentLength)) : 0);
+  }
+
+  get #writing(): FieldWriting {
+    const { edits, request } = this;
+    return { edits, nominated: request.nominated, keepLength: false, replacedId: hostId };
+  }
+
   /** The stream has its number: its head leaves, with what was written meanwhile behind it. */
   writeHead(): void {
-    const { request, edits, client } = this;
-    const { method, target, authority, fields, nominated, upgrade, contentLength } = request;
+    const { request, client } = this;
+    const { method, target, authority, fields, upgrade, contentLength } = request;
     const { heads } = client;
     this.sendWindow = client.peer.streamWindowBytes;
     heads.begin();
@@ -95,7 +130,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
       if (upgrade !== null) heads.text(":protocol", firstProtocol(upgrade));
     }
     heads.text(":authority", authority);
-    heads.fields(fields, { edits, nominated, keepLength: false, replacedId: hostId }, true);
+    heads.fields(fields, this.#writing, true);
     if (upgrade === null && (contentLength > 0 || (contentLength === 0 && takesBody(method))))
       heads.contentLength(contentLength);
     const whole = upgrade === null && contentLength === 0;
@@ -268,9 +303,8 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
   }
 
   /** It cannot even be sent. Told later: nothing is called from inside `start`. */
-  refusedHere(detail: string): void {
+  refusedHere(outcome: Outcome): void {
     this.drop();
-    const outcome = { flag: "UPE", side: "upstream", repeat: "no", status: 502, detail } as const;
     this.client.shard.clock.soon(() => {
       this.client.shard.enter();
       this.#sink?.failed(outcome);

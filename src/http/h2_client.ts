@@ -82,9 +82,11 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
 
   #begin(call: Http2Call): void {
     if (call.needsSettings && !this.peer.connectProtocol) {
-      call.refusedHere(`${this.options.peer} takes no upgrades over HTTP/2`);
+      call.refusedHere(this.outcome("UPE", "takes no upgrades over HTTP/2", "no"));
       return;
     }
+    const { excess } = call;
+    if (excess !== null) return call.refusedHere(excess);
     call.id = this.rules.highestId = this.#nextId;
     call.receivedMs = this.shard.clock.now();
     this.#nextId += 2;

@@ -4,11 +4,12 @@ import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
-import { grpcMessage, grpcStatusOf, isGrpc } from "../wire/grpc.ts";
+import { grpcCodes, grpcMessage, grpcStatusOf, isGrpc } from "../wire/grpc.ts";
 import { noFields, type HeadFields } from "../wire/head_fields.ts";
 import { BodyPace, slowBodyText, type BodyLimit } from "./body_pace.ts";
 import type { ClientWatch, ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import { declinedField } from "../wire/h2/settings.ts";
+import { listBytes, listBytesAtMost, listedBytes, takesHeads } from "../wire/h2/head_list.ts";
 import type { HpackEncoder } from "../wire/h2/hpack_encoder.ts";
 import { Http2Stream, is, type StreamWire } from "./h2_stream.ts";
 
@@ -30,6 +31,9 @@ export interface ExchangeWire extends StreamWire {
   /** Nobody reads its head any more. */
   release(fields: HeadFields, headBytes: number, windowless: boolean): void;
 }
+
+const statusBytes = listedBytes(":status", "200");
+const dateBytes = listedBytes("date", "Thu, 01 Jan 1970 00:00:00 GMT");
 
 export class Http2Exchange extends Http2Stream implements ServerExchange, RequestHead {
   readonly method: string;
@@ -179,6 +183,21 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     heads.status(status);
     heads.fields(fields, { edits, nominated: null, keepLength: false, replacedId: 0 }, false);
     this.server.writeHead(this, false);
+  }
+
+  refusesHead(fields: Fields | null, edits: FieldEdits, contentLength: number): Outcome | null {
+    const most = this.server.peer.headListBytesMax;
+    if (most === Infinity) return null;
+    const ownBytes =
+      statusBytes + (contentLength < 0 ? 0 : listedBytes("content-length", String(contentLength)));
+    if (ownBytes + dateBytes + listBytesAtMost(fields, edits) <= most) return null;
+    const writing = { edits, nominated: null, keepLength: false, replacedId: 0 };
+    const dated = fields?.has("date") === true;
+    const size = ownBytes + (dated ? 0 : dateBytes) + listBytes(fields, writing, false);
+    if (size <= most) return null;
+    const detail = `the head of the answer has ${size} bytes, and the client ${takesHeads(most)}`;
+    const grpc = grpcCodes.resourceExhausted;
+    return { flag: "UPE", side: "upstream", repeat: "no", status: 502, grpc, detail };
   }
 
   respond(

@@ -148,6 +148,14 @@ export class InboundCall implements ResponseSink, Taker {
     this.#finish({ flag: "DC", side: "downstream", repeat: "no", status: 499, detail });
   }
 
+  /** The caller does not take the answer that the app began. */
+  refuse(outcome: Outcome): void {
+    if (this.#finished) return;
+    this.#stream?.cancel();
+    this.#record.status = 0;
+    this.failed(outcome);
+  }
+
   // ------------------------------------------------------------------------------------- the answer of the app
 
   informational(status: number, fields: Fields): void {

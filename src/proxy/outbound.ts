@@ -138,6 +138,11 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
+    const refusal = this.#answer.refusalOf(head);
+    if (refusal !== null) {
+      this.#attempts.cancel(refusal.detail);
+      return this.refuse(refusal);
+    }
     // The timeout of the route was for getting here; what is silent for long is the business of both ends.
     if (head.tunnel) this.#deadlines.clear("request");
     this.#answer.begin(head, failure, nowMs, this.called?.streams ?? null);

@@ -3,6 +3,7 @@ import { access } from "./list/access.ts";
 import { control } from "./list/control.ts";
 import { identity } from "./list/identity.ts";
 import { pipeline } from "./list/pipeline.ts";
+import { bounds } from "./list/limits.ts";
 import { policyHost } from "./list/policy_host.ts";
 import { registry } from "./list/registry.ts";
 import { resilience } from "./list/resilience.ts";
@@ -14,6 +15,7 @@ export const mutants: readonly Mutant[] = [
   ...identity,
   ...registry,
   ...resilience,
+  ...bounds,
   ...policyHost,
   ...control,
 ];

@@ -86,9 +86,11 @@ class InboundExchange implements CallSink, BodyOwner {
   }
 
   head(head: ResponseHead): void {
-    this.#answered = true;
     const edits =
       head.nominated === null ? viaOnly : { remove: head.nominated, set: noEdits.set, add: answerVia };
+    const refusal = this.exchange.refusesHead(head.fields, edits, head.contentLength);
+    if (refusal !== null) return this.call?.refuse(refusal);
+    this.#answered = true;
     this.exchange.respond(head.status, head.fields, edits, head.contentLength, head.whole);
   }
 

@@ -45,6 +45,12 @@ export class Answer {
     this.exchange.inform(status, fields, interimEdits(fields));
   }
 
+  /** Why the client does not take an answer with this head; null when it does. */
+  refusalOf({ fields, contentLength, nominated }: ResponseHead): Outcome | null {
+    const edits = nominated === null ? this.edits : { ...this.edits, remove: nominated };
+    return this.exchange.refusesHead(fields, edits, contentLength);
+  }
+
   /** `failure`: it is the other proxy's own, and says what failed. */
   begin(head: ResponseHead, failure: Outcome | null, nowMs: number, streams: OpenStreams | null): void {
     const { record, exchange, grpc } = this;

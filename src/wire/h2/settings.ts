@@ -109,6 +109,8 @@ export class PeerSettings {
   streamsMax = maxInt31;
   streamWindowBytes = initialWindowBytes;
   frameBytesMax = frameBytesMin;
+  /** Of a head, as `head_list.ts` counts it. No limit until it names one. */
+  headListBytesMax = Infinity;
   connectProtocol = false;
   /** SETTINGS came. */
   known = false;
@@ -142,6 +144,9 @@ export class PeerSettings {
       case ids.maxFrameSize:
         if (value < frameBytesMin || value > frameBytesLimit) return errorCodes.protocolError;
         this.frameBytesMax = value;
+        return 0;
+      case ids.maxHeaderListSize:
+        this.headListBytesMax = value;
         return 0;
       case ids.enableConnectProtocol:
         if (value > 1 || (value === 0 && this.connectProtocol)) return errorCodes.protocolError;
