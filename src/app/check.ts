@@ -7,7 +7,7 @@ import { humanDuration } from "../base/duration.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import { CredentialStore, type Credential } from "../identity/credential_store.ts";
 import type { MachineDocument } from "../model/document.ts";
-import { serviceKey } from "../model/service.ts";
+import { serviceKey, servicesOf } from "../model/service.ts";
 import { checkApps } from "./check_apps.ts";
 import { checkLinks } from "./check_links.ts";
 import { counted, fail, ok, warn, type Finding } from "./finding.ts";
@@ -93,7 +93,10 @@ async function readMachineOrNull(
       findings.push(
         fail("HED0003", "Machine document", `${folder.machine} is missing`, "Join again, or restore it"),
       );
-    else findings.push(ok("HED0003", "Machine document", counted(machine.services.length, "service")));
+    else
+      findings.push(
+        ok("HED0003", "Machine document", counted(servicesOf(machine.services).length, "service")),
+      );
     return machine;
   } catch (error) {
     findings.push(fail("HED0003", "Machine document", (error as Error).message, `Mend ${folder.machine}`));
@@ -109,8 +112,8 @@ function checkCertificates(
   const nowMs = runtime.clock.wallMs();
   const wanted: readonly (readonly [string, Credential | null])[] = [
     ["the machine", store.node],
-    ...(machine?.services ?? []).map(
-      (each) => [serviceKey(each.service), store.service(serviceKey(each.service))] as const,
+    ...servicesOf(machine?.services ?? []).map(
+      (service) => [serviceKey(service), store.service(serviceKey(service))] as const,
     ),
   ];
   return wanted.map(([name, credential]) => checkCertificate(`certificate of ${name}`, credential, nowMs));

@@ -14,7 +14,9 @@ export async function checkApps(
 ): Promise<Finding[]> {
   const listening = await listeningSockets(runtime.files);
   return machine.services.map((each) => {
-    const probed = health.find(({ service }) => service === serviceKey(each.service));
+    const probed = health.find(
+      ({ service, port }) => service === serviceKey(each.service) && port === each.port,
+    );
     return checkApp(each, listening, probed ?? null);
   });
 }

@@ -9,6 +9,7 @@ import { UserError } from "../base/user_error.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { ports } from "../model/ports.ts";
+import { servicesOf } from "../model/service.ts";
 import { startController } from "./controller_mode.ts";
 import { initializeMesh } from "./init.ts";
 import { joinMesh } from "./join.ts";
@@ -140,7 +141,7 @@ export class DevMachines {
   }
 
   async #join(machine: PlannedMachine): Promise<void> {
-    const services = machine.document.services.map((each) => each.service);
+    const services = servicesOf(machine.document.services);
     const body = { services: services.length === 0 ? null : services, ttlMs: limits.joinTokenMs };
     const { token } = (await this.operator.call("POST", controllerPaths.tokens, body)).body as {
       token: string;

@@ -10,7 +10,7 @@ import { isTrustDomain } from "../identity/spiffe_id.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey } from "../model/service.ts";
+import { serviceKey, servicesOf } from "../model/service.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import { issueModeCredentials, readAuthority, writeAuthority } from "./authority_file.ts";
 import { readMachine } from "./machine_document.ts";
@@ -162,7 +162,7 @@ async function enrollSelf(
   };
   await store.setNode(await issue(nodeId(settings.trustDomain, settings.node), key));
   await store.setBundle(authority.bundle);
-  const services = machine.services.map((each) => each.service);
+  const services = servicesOf(machine.services);
   for (const service of services)
     await store.setService(
       serviceKey(service),

@@ -8,7 +8,7 @@ import { principalOf } from "../identity/spiffe_id.ts";
 import type { MachineDocument, MachineService } from "../model/document.ts";
 import type { HealthCheck } from "../model/service_traits.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey } from "../model/service.ts";
+import { instanceId, serviceKey } from "../model/service.ts";
 import { Probe } from "../proxy/upstream/probe.ts";
 import { Registration } from "./registration.ts";
 import type { Settings } from "./settings.ts";
@@ -25,7 +25,7 @@ export interface InstanceKeeperOptions {
 
 export class InstanceKeeper {
   readonly #kept: {
-    readonly key: string;
+    readonly service: MachineService;
     readonly probe: Probe;
     readonly registration: Registration;
     close(): Promise<void>;
@@ -38,10 +38,16 @@ export class InstanceKeeper {
   /** How each app is, for people. */
   status(): readonly {
     readonly service: string;
+    readonly port: number;
     readonly ready: boolean;
     readonly problem: string | null;
   }[] {
-    return this.#kept.map(({ key, probe: { ready, problem } }) => ({ service: key, ready, problem }));
+    return this.#kept.map(({ service: { service, port }, probe: { ready, problem } }) => ({
+      service: serviceKey(service),
+      port,
+      ready,
+      problem,
+    }));
   }
 
   async close(): Promise<void> {
@@ -51,22 +57,27 @@ export class InstanceKeeper {
   #keep(service: MachineService) {
     const { runtime, settings, log } = this.options;
     const key = serviceKey(service.service);
+    const apart = this.options.machine.services.some(
+      (each) => each !== service && serviceKey(each.service) === key,
+    );
+    const name = apart ? `${key}:${service.port}` : key;
     const client = this.#client(key);
     const registration = new Registration({
       clock: runtime.clock,
       random: runtime.random,
       registrar: client,
       instance: {
-        id: `${settings.node}/${key}/${service.port}`,
+        id: instanceId(settings.node, service),
         service: service.service,
         node: settings.node,
         address: settings.address,
         port: settings.ports.inbound,
         labels: service.labels,
         ready: false,
+        ...(apart ? { apart } : {}),
       },
       changed: (problem) =>
-        log(problem === null ? `${key} is registered` : `${key} cannot be registered now: ${problem}`),
+        log(problem === null ? `${name} is registered` : `${name} cannot be registered now: ${problem}`),
     });
     const health = service.health ?? this.options.health(key);
     const probe = new Probe({
@@ -77,12 +88,12 @@ export class InstanceKeeper {
       path: health?.http ?? null,
       everyMs: health?.everyMs ?? limits.probeEveryMs,
       changed: (ready, detail) => {
-        log(`${key} is ${ready ? "ready" : "not ready"}: ${detail}`);
+        log(`${name} is ${ready ? "ready" : "not ready"}: ${detail}`);
         registration.tell(ready, detail);
       },
     });
     return {
-      key,
+      service,
       probe,
       registration,
       close: async () => {

@@ -13,7 +13,7 @@ import { generateKey } from "../identity/keys.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey } from "../model/service.ts";
+import { serviceKey, servicesOf } from "../model/service.ts";
 import { readMachine } from "./machine_document.ts";
 import { keepReady } from "./machine_file.ts";
 import { nameOfMachine } from "./machine_name.ts";
@@ -98,11 +98,11 @@ async function joinAnew(
   const before = settingsOf(options, unknown, standing);
   requireUsablePorts(before, machine);
   if (options.starts === true) requireFreePorts(runtime.net, { ...before, modes: ["proxy"] }, machine);
+  const services = servicesOf(machine.services);
   const keys: JoinKeys = {
     node: await nodeKey(files, folder),
-    services: new Map(machine.services.map((each) => [serviceKey(each.service), generateKey()])),
+    services: new Map(services.map((each) => [serviceKey(each), generateKey()])),
   };
-  const services = machine.services.map((each) => each.service);
   const answer = await joinWithToken(runtime, {
     controllers,
     token,

@@ -7,6 +7,7 @@ import { socketAddress } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { serviceKey } from "../model/service.ts";
+import { httpPortAt } from "../proxy/listen/outbound_listeners.ts";
 import { adminPort, bindHost, type Settings } from "./settings.ts";
 
 interface PortUse {
@@ -34,8 +35,7 @@ function portsOf(settings: Settings, machine: MachineDocument): readonly PortUse
   for (const mode of modes) use(`the admin pages of the ${mode}`, loopback, adminPort(settings, mode));
   for (const [at, local] of machine.services.entries()) {
     const key = serviceKey(local.service);
-    const first = ports.outboundFirst;
-    const outbound = local.httpPort ?? (first === 0 ? 0 : first + at);
+    const outbound = httpPortAt(machine.services, at, ports.outboundFirst) ?? 0;
     use(`the HTTP outbound listener of ${key}`, loopback, outbound, { identity: true });
     for (const { service, host, port } of local.upstreams)
       use(`the upstream ${serviceKey(service)} of ${key}`, host, port ?? 0, { identity: true });

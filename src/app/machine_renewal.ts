@@ -10,7 +10,7 @@ import { Renewal } from "../identity/renewal.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey } from "../model/service.ts";
+import { serviceKey, servicesOf } from "../model/service.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
 import type { Counter } from "../telemetry/metrics.ts";
 import { controllerAsNode, controllerAsStranger } from "./controller_link.ts";
@@ -75,7 +75,7 @@ export class MachineRenewal {
   /** The life of what ends first; null when something is missing that the machine may be. */
   #shortest(): { readonly issuedMs: number; readonly notAfterMs: number } | null {
     const { store, machine } = this.options;
-    const keys = machine.services.map((each) => serviceKey(each.service));
+    const keys = servicesOf(machine.services).map(serviceKey);
     const all = [
       store.node,
       ...keys.filter((key) => !this.#refused.has(key)).map((key) => store.service(key)),
@@ -99,13 +99,14 @@ export class MachineRenewal {
     try {
       const { nonce } = (await control.call("POST", controllerPaths.nonce, {})).body as JoinNonce;
       const purpose = alive ? "heddle-renew" : "heddle-reattest";
-      const keys = new Map(machine.services.map((each) => [serviceKey(each.service), generateKey()]));
+      const services = servicesOf(machine.services);
+      const keys = new Map(services.map((each) => [serviceKey(each), generateKey()]));
       const request: RenewRequest = {
         nonce,
         node: settings.node,
         publicKey: node.publicKey,
         signature: prove(node.privatePem, `${purpose}:${nonce}:${settings.node}`),
-        services: machine.services.map(({ service }) => {
+        services: services.map((service) => {
           const key = keys.get(serviceKey(service)) as KeyPair;
           return {
             service,

@@ -11,7 +11,7 @@ import { Shard } from "../http/shard.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import type { Trust } from "../identity/verify_peer.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey } from "../model/service.ts";
+import { serviceKey, servicesOf } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DataPlane } from "../proxy/data_plane.ts";
 import type { Credentials } from "../proxy/state/credentials.ts";
@@ -58,7 +58,7 @@ export async function startProxy(
   const machine = await readMachineFile(runtime, folder);
   requireUsablePorts(settings, machine);
   const store = new CredentialStore(files, folder.credentials);
-  const names = machine.services.map((each) => each.service);
+  const names = servicesOf(machine.services);
   await store.load(names);
   const metrics = new Metrics();
   const accessLog = accessLogOf(runtime, options.logSampleRatio ?? 0.01);
@@ -91,8 +91,8 @@ export async function startProxy(
     trust.denied = new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]);
     plane.apply(snapshot);
     renewal.follow(snapshot.bundle);
-    for (const local of machine.services) {
-      const key = serviceKey(local.service);
+    for (const name of names) {
+      const key = serviceKey(name);
       if (plane.state?.locals.has(key)) renewal.want(key);
       else
         log(

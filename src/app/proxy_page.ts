@@ -5,6 +5,8 @@ import { plainGet } from "./plain_get.ts";
 
 export interface AppHealth {
   readonly service: string;
+  /** Where it listens. */
+  readonly port: number;
   readonly ready: boolean;
   /** Why it is not ready; null while it is, and before the first look. */
   readonly problem: string | null;
@@ -20,7 +22,14 @@ const page = v.object({
     policies: v.array(v.object({ name: v.string(), state: v.string(), detail: v.string() })),
   }),
   apps: v.optional(
-    v.array(v.object({ service: v.string(), ready: v.boolean(), problem: v.nullable(v.string()) })),
+    v.array(
+      v.object({
+        service: v.string(),
+        port: v.number(),
+        ready: v.boolean(),
+        problem: v.nullable(v.string()),
+      }),
+    ),
     [],
   ),
 });

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { NodeStatus, StatusAnswer } from "../api/messages.ts";
 import { openOperator } from "../app/operator.ts";
 import { readStatus } from "../app/operator_lists.ts";
-import { serviceKey, type Instance } from "../model/service.ts";
+import { appPortOf, serviceKey, type Instance } from "../model/service.ts";
 import type { Cli } from "./command.ts";
 import { humanDuration } from "../base/duration.ts";
 import type { Terminal } from "./terminal.ts";
@@ -42,13 +42,14 @@ export function showStatus(terminal: Terminal, status: StatusAnswer): void {
     serviceKey(instance.service),
     instance.node,
     instance.ready ? terminal.paint.green("ready") : terminal.paint.red(notReady(instance)),
+    appPortOf(instance.id),
     socketAddress(instance.address, instance.port),
     Object.entries(instance.labels)
       .map(([key, value]) => `${key}=${value}`)
       .join(" "),
   ]);
   if (rows.length === 0) terminal.line("No service is registered yet");
-  else terminal.table(["SERVICE", "MACHINE", "HEALTH", "REACHED AT", "LABELS"], rows);
+  else terminal.table(["SERVICE", "MACHINE", "HEALTH", "APP PORT", "REACHED AT", "LABELS"], rows);
   const running = new Set(status.instances.map((each) => serviceKey(each.service)));
   const idle = status.services.filter((service) => !running.has(serviceKey(service)));
   if (idle.length > 0) {

@@ -48,6 +48,29 @@ export function serverNameOf(service: ServiceName): string {
   return `${service.name}.${service.namespace}.mesh`;
 }
 
+/** The name that a TLS client asks for when it means the instance whose app has this port: `8081.orders.default.mesh`. */
+export function instanceServerName(service: ServiceName, appPort: string | number): string {
+  return `${appPort}.${serverNameOf(service)}`;
+}
+
+/** Unique in the mesh: a machine runs no two apps of a service at one port. */
+export function instanceId(
+  node: string,
+  { service, port }: { readonly service: ServiceName; readonly port: number },
+): string {
+  return `${node}/${serviceKey(service)}/${port}`;
+}
+
+/** Port of the app, as the id of an instance has it. */
+export function appPortOf(instanceId: string): string {
+  return instanceId.slice(instanceId.lastIndexOf("/") + 1);
+}
+
+/** The services of these, each once: a machine may run several instances of one. */
+export function servicesOf(all: readonly { readonly service: ServiceName }[]): ServiceName[] {
+  return [...new Map(all.map(({ service }) => [serviceKey(service), service])).values()];
+}
+
 /** One running copy of a service, registered with a lease by the proxy in front of it. */
 export interface Instance {
   /** Unique in the mesh: `<node>/<service key>/<app port>`. */
@@ -60,6 +83,8 @@ export interface Instance {
   readonly labels: Readonly<Record<string, string>>;
   /** False while the active probe fails. An instance that is not ready gets no new exchange. */
   readonly ready: boolean;
+  /** Its machine runs several of the service: its callers name it by `instanceServerName`. Absent: it is the only one. */
+  readonly apart?: true | undefined;
   /** Why it is not ready, in the words of its probe; absent while it is, and before the first look. */
   readonly problem?: string | undefined;
 }

@@ -86,6 +86,8 @@ export interface Endpoint {
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly ready: boolean;
+  /** One of several of its machine: it is asked for by a name of its own. */
+  readonly apart?: true;
 }
 
 /** One match of one rule; a rule with three alternatives is three of these. */

@@ -34,6 +34,7 @@ export const registerSchema = v.strictObject({
     port: portNumber,
     labels,
     ready: v.boolean(),
+    apart: v.optional(v.literal(true)),
     problem: v.optional(v.pipe(v.string(), v.maxLength(limits.instanceProblemLengthMax))),
   }),
   ttlMs: v.pipe(v.number(), v.integer(), v.minValue(limits.leaseMsMin), v.maxValue(limits.leaseMsMax)),

@@ -8,7 +8,7 @@ import { Shard } from "../../src/http/shard.ts";
 import { expandService } from "../../src/config/kinds/service.ts";
 import type { Upstream } from "../../src/model/document.ts";
 import { serviceId } from "../../src/model/identity.ts";
-import type { ServiceName } from "../../src/model/service.ts";
+import { instanceId, type ServiceName } from "../../src/model/service.ts";
 import { calleeTraits, callerTraits, type ServiceTraits } from "../../src/model/service_traits.ts";
 import type {
   Access,
@@ -102,6 +102,8 @@ export interface MachinePlan {
       string,
       {
         readonly app: number;
+        /** Ports of further instances. */
+        readonly more?: readonly number[];
         readonly upstreams?: readonly string[];
         /** Of them, those whose port expects a PROXY header first. */
         readonly proxied?: readonly string[];
@@ -209,22 +211,23 @@ export class Planes {
         kind: "Machine",
         name: plan.name,
         address: null,
-        services: Object.entries(plan.services).map(
-          ([service, { app, upstreams = [], proxied = [], proxyProtocol }]) => ({
-            service: named(service),
-            host: "127.0.0.1",
-            port: app,
-            health: null,
-            labels: {},
-            upstreams: upstreams.map((each): Upstream => ({
-              service: named(each),
+        services: Object.entries(plan.services).flatMap(
+          ([service, { app, more = [], upstreams = [], proxied = [], proxyProtocol }]) =>
+            [app, ...more].map((port) => ({
+              service: named(service),
               host: "127.0.0.1",
-              port: 0,
-              proxyProtocol: proxied.includes(each),
+              port,
+              health: null,
+              labels: {},
+              upstreams: (port === app ? upstreams : []).map((each): Upstream => ({
+                service: named(each),
+                host: "127.0.0.1",
+                port: 0,
+                proxyProtocol: proxied.includes(each),
+              })),
+              httpPort: null,
+              proxyProtocol: proxyProtocol ?? null,
             })),
-            httpPort: null,
-            proxyProtocol: proxyProtocol ?? null,
-          }),
         ),
       },
       inbound: { host: "127.0.0.1", port: 0 },
@@ -283,18 +286,17 @@ export class Planes {
     const endpoints = this.machines.flatMap((machine): Endpoint[] => {
       const here = machine.plan.services[service];
       if (here === undefined) return [];
-      const { name, namespace } = named(service);
       const node = machine.plan.name;
-      return [
-        {
-          id: `${node}/${name}.${namespace}/${here.app}`,
-          node,
-          address: "127.0.0.1",
-          port: machine.plane.inboundPort,
-          labels: plan.labels?.[node] ?? {},
-          ready: plan.unready?.includes(node) !== true,
-        },
-      ];
+      const { app, more = [] } = here;
+      return [app, ...more].map((port) => ({
+        id: instanceId(node, { service: named(service), port }),
+        node,
+        address: "127.0.0.1",
+        port: machine.plane.inboundPort,
+        labels: plan.labels?.[node] ?? {},
+        ready: plan.unready?.includes(node) !== true,
+        ...(more.length > 0 ? { apart: true } : {}),
+      }));
     });
     return {
       service: named(service),

@@ -43,7 +43,7 @@ const machineService = object({
   httpPort: v.optional(
     said(
       port,
-      "Port of its HTTP outbound listener on loopback (default: the first that is free from 7480 on)",
+      "Port of its HTTP outbound listener on loopback (default: the next from 7480 on; none for a further instance of a service)",
     ),
   ),
   health: v.optional(said(health, "How it is probed (default: as its service says, else by a TCP connect)")),
@@ -65,7 +65,12 @@ const schema = object({
   address: v.optional(
     said(host, "Address at which other machines reach it (default: the one that the controller sees)"),
   ),
-  services: v.optional(said(list(machineService, limits.servicesPerNodeMax), "Services that run on it")),
+  services: v.optional(
+    said(
+      list(machineService, limits.servicesPerNodeMax),
+      "Services that run on it; one with several instances (worker processes) stands once for each, with its port",
+    ),
+  ),
 });
 
 type Written = v.InferOutput<typeof schema>;
@@ -112,7 +117,7 @@ function expandBind(bind: string | undefined): { host: string; port: number | nu
 }
 
 function check(written: Written, report: Report): void {
-  const keys = new Set<string>();
+  const apps = new Set<string>();
   const binds = new Map<string, string>();
   const claim: Claim = (address, path, what) => {
     const before = binds.get(address);
@@ -122,12 +127,13 @@ function check(written: Written, report: Report): void {
   (written.services ?? []).forEach((service, at) => {
     const path: Path = ["services", at];
     const key = serviceKey(resolveService(service.service));
-    if (keys.has(key))
+    const app = `${key}:${service.port}`;
+    if (apps.has(app))
       report(
-        [...path, "service"],
-        `"${service.service}" stands here twice: a machine runs one instance of a service`,
+        [...path, "port"],
+        `an instance of ${service.service} with port ${service.port} stands here already: each has a port of its own`,
       );
-    keys.add(key);
+    apps.add(app);
     if (service.httpPort !== undefined)
       claim(`127.0.0.1:${service.httpPort}`, [...path, "httpPort"], `httpPort of ${service.service}`);
     checkUpstreams(service, path, claim, report);

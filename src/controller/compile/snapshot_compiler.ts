@@ -192,8 +192,8 @@ export class SnapshotCompiler {
   }
 }
 
-function endpointOf({ id, node, address, port, labels, ready }: Instance): Endpoint {
-  return { id, node, address, port, labels, ready };
+function endpointOf({ id, node, address, port, labels, ready, apart }: Instance): Endpoint {
+  return { id, node, address, port, labels, ready, ...(apart === true ? { apart } : {}) };
 }
 
 function byKey(a: ServiceName, b: ServiceName): number {

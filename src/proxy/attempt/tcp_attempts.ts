@@ -102,7 +102,7 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
 
   #dialOwn(destination: LiveDestination, endpoint: LiveEndpoint): void {
     const { source } = this;
-    const tls = source.tls(destination, tcpAlpn);
+    const tls = source.tls(destination, endpoint, tcpAlpn);
     if (!tls.ok)
       return this.failed({ flag: "ID", side: "mesh", repeat: "no", status: 503, detail: tls.problem });
     const { address, port } = endpoint.endpoint;

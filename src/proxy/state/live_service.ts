@@ -46,7 +46,7 @@ export interface InboundService {
   readonly streams: OpenStreams;
 }
 
-/** One of its copies on this machine; null when there is none. */
+/** One of its copies on this machine, the one that its caller named if it named one; null when there is none. */
 export function chooseApp(service: InboundService, random: Random): LocalApp | null {
   const { apps } = service;
   return (apps.length === 1 ? apps[0] : apps[Math.floor(random.unit() * apps.length)]) ?? null;
@@ -73,6 +73,8 @@ export interface LiveDestination {
 
 export interface LiveEndpoint extends Candidate {
   readonly endpoint: Endpoint;
+  /** What its machine is asked for. */
+  readonly serverName: string;
   readonly health: Breaker;
   /** By kind, then by key of the calling service. */
   readonly pools: Readonly<Record<"shared" | "http/1.1", Map<string, Pool>>>;

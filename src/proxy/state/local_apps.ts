@@ -2,7 +2,7 @@
 import { socketAddress } from "../../base/socket_address.ts";
 import type { MachineService } from "../../model/document.ts";
 import { limits } from "../../model/limits.ts";
-import { serviceKey } from "../../model/service.ts";
+import { instanceId, serviceKey } from "../../model/service.ts";
 import type { LocalApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
 import { Pool } from "../upstream/pool.ts";
@@ -44,7 +44,7 @@ function localApp(
       onLimit: (limit) => recorder.limitTripped(limit, `inbound ${key}`),
     });
   return {
-    id: `${node}/${key}/${port}`,
+    id: instanceId(node, service),
     host,
     port,
     proxyProtocol: service.proxyProtocol,

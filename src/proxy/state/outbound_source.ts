@@ -4,7 +4,7 @@ import { socketAddress } from "../../base/socket_address.ts";
 import { httpAlpn, outboundTls, sharedAlpn } from "../../identity/tls_options.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import { serviceKey, type ServiceName } from "../../model/service.ts";
+import { appPortOf, serviceKey, type ServiceName } from "../../model/service.ts";
 import type { TlsClientOptions } from "../../../runtime/contract.ts";
 import type { Caller, LiveDestination, LiveEndpoint } from "./live_service.ts";
 import { outcomes } from "../failure/outcomes.ts";
@@ -109,7 +109,7 @@ export class OutboundSource {
       connectMs: limits.connectMeshMs,
       peer: peerText(destination, endpoint),
       protocol: kind === "shared" ? meshUpstream : http1Upstream,
-      tls: () => this.tls(destination, kind === "shared" ? sharedAlpn : httpAlpn),
+      tls: () => this.tls(destination, endpoint, kind === "shared" ? sharedAlpn : httpAlpn),
       onLimit: (limit) => recorder.limitTripped(limit, `outbound ${this.key} to ${id}`),
       open,
     });
@@ -118,12 +118,11 @@ export class OutboundSource {
   }
 
   /** How to prove who we are and check whom we meet. */
-  tls(destination: LiveDestination, alpn: string): Result<TlsClientOptions> {
+  tls({ declared }: LiveDestination, { serverName }: LiveEndpoint, alpn: string): Result<TlsClientOptions> {
     const { credentials } = this.parts;
     const credential = credentials.of(this.key);
     if (credential === null) return failure(`this machine holds no valid certificate of ${this.key}`);
-    const { serverName } = destination;
-    const { spiffeId } = destination.declared;
+    const { spiffeId } = declared;
     return success(outboundTls(credential, credentials.trust(), { spiffeId, serverName, alpn }));
   }
 
@@ -136,6 +135,7 @@ export class OutboundSource {
 }
 
 export function peerText(destination: LiveDestination, endpoint: LiveEndpoint): string {
-  const { node, address, port } = endpoint.endpoint;
-  return `${destination.key} on ${node} (${socketAddress(address, port)})`;
+  const { id, node, address, port, apart } = endpoint.endpoint;
+  const which = apart === true ? `:${appPortOf(id)}` : "";
+  return `${destination.key}${which} on ${node} (${socketAddress(address, port)})`;
 }

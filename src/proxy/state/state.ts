@@ -5,7 +5,13 @@
 import { failure, success } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
 import type { Shard } from "../../http/shard.ts";
-import { serverNameOf, serviceKey, type ServiceName } from "../../model/service.ts";
+import {
+  appPortOf,
+  instanceServerName,
+  serverNameOf,
+  serviceKey,
+  type ServiceName,
+} from "../../model/service.ts";
 import type {
   CompiledBackend,
   CompiledRoute,
@@ -44,7 +50,7 @@ export interface ProxyState {
   readonly denied: ReadonlySet<string>;
   /** Services that this machine may be, by key. */
   readonly locals: ReadonlyMap<string, InboundService>;
-  /** The same, by the name that TLS clients ask for. */
+  /** The same, by the name that TLS clients ask for; by that of one instance, with its app alone. */
   readonly inbound: ReadonlyMap<string, InboundService>;
   /** By key. */
   readonly destinations: ReadonlyMap<string, LiveDestination>;
@@ -122,6 +128,8 @@ class StateBuilder {
     const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams };
     this.#locals.set(key, service);
     this.#inbound.set(serverNameOf(local.service), service);
+    for (const app of service.apps)
+      this.#inbound.set(instanceServerName(local.service, app.port), { ...service, apps: [app] });
   }
 
   #addDestination(destination: Destination): void {
@@ -190,6 +198,10 @@ class StateBuilder {
     return {
       id: endpoint.id,
       endpoint,
+      serverName:
+        endpoint.apart === true
+          ? instanceServerName(destination.service, appPortOf(endpoint.id))
+          : serverNameOf(destination.service),
       health: kept?.health.group === breakers ? kept.health : new Breaker(breakers),
       weight: 1,
       zone: "",
@@ -286,7 +298,7 @@ function sameSettings(one: BreakerSettings, other: BreakerSettings): boolean {
 }
 
 function sameAddress(a: Endpoint, b: Endpoint): boolean {
-  return a.address === b.address && a.port === b.port && a.node === b.node;
+  return a.address === b.address && a.port === b.port && a.node === b.node && a.apart === b.apart;
 }
 
 function hasLabels(endpoint: LiveEndpoint, labels: Readonly<Record<string, string>>): boolean {

@@ -16,6 +16,20 @@ const breaking = [`${unit}/breaking_test.ts`];
 
 export const resilience: readonly Mutant[] = [
   {
+    fault: "all instances of a machine are asked for by one name",
+    file: "src/proxy/state/state.ts",
+    find: "endpoint.apart === true\n",
+    replace: "endpoint.apart === undefined\n",
+    suites: [`${unit}/instances_test.ts`],
+  },
+  {
+    fault: "whoever names one instance reaches any",
+    file: "src/proxy/state/state.ts",
+    find: "{ ...service, apps: [app] }",
+    replace: "service",
+    suites: [`${unit}/instances_test.ts`],
+  },
+  {
     fault: "the status in the trailers of gRPC says nothing of the endpoint",
     file: `${proxy}/attempt/http_attempts.ts`,
     find: 'if (says !== "success") this.broke(says);',
