@@ -44,11 +44,14 @@ export function serveControl(options: ControlServerOptions): ControlServer {
     const caller = callerOf(socket);
     // Over TLS whoever shows no certificate comes to join, and is done soon.
     const passes = identity !== null && caller.certificate === null;
+    const roots = identity === null || caller.certificate === null ? [] : identity().rootsPem;
     const over = passes ? clock.after(limits.strangerMs, () => server.destroy(), true) : null;
     const server = new Http1Server(socket, {
       shard,
       connection: connectionOf(socket),
       handler: (exchange) => {
+        // Who is meant by it connects anew, with what it was given since.
+        if (identity !== null && isOneGone(roots, identity().rootsPem)) return server.destroy();
         if (exchange.request.upgrade === "connect") server.retire();
         new Conversation(exchange, { handler, caller, bodies });
       },
@@ -84,6 +87,11 @@ export function serveControl(options: ControlServerOptions): ControlServer {
       for (const server of open) server.destroy();
     },
   };
+}
+
+/** Whether what vouched for a caller may be trusted no more. */
+function isOneGone(before: readonly string[], now: readonly string[]): boolean {
+  return before !== now && before.some((root) => !now.includes(root));
 }
 
 function callerOf(socket: Socket): Caller {

@@ -134,6 +134,7 @@ export class DataPlane {
     takeOver(state, old, nowMs);
     if (old !== null) for (const pool of abandonedPools(old, state)) pool.retire();
     if (old !== null && isTrustChanged(old.snapshot, snapshot)) this.credentialsChanged();
+    if (old !== null && isRootDropped(old.snapshot, snapshot)) open.retirePeers();
     open.cut(state.denied);
     discovery.arrived((key) => state.destinations.has(key));
   }
@@ -162,6 +163,11 @@ export class DataPlane {
         pools.h2.retire();
       }
   }
+}
+
+/** What other proxies were let in by may be worth nothing now: they have to show what they are again. */
+function isRootDropped(old: Snapshot, next: Snapshot): boolean {
+  return old.bundle.rootsPem.some((root) => !next.bundle.rootsPem.includes(root));
 }
 
 function isTrustChanged(old: Snapshot, next: Snapshot): boolean {

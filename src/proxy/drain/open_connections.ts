@@ -67,11 +67,18 @@ export class OpenConnections {
 
   /** The ways in, each once. What they have under way still finds its way out, on connections old or new. */
   retire(): void {
-    for (const connection of [...this.#open.keys()]) {
-      if (this.#retired.has(connection)) continue;
-      this.#retired.add(connection);
-      connection.retire?.();
-    }
+    for (const connection of [...this.#open.keys()]) this.#retire(connection);
+  }
+
+  /** Those of other proxies: what they have under way goes on, nothing new is taken. */
+  retirePeers(): void {
+    for (const [connection, peer] of [...this.#open]) if (peer !== null) this.#retire(connection);
+  }
+
+  #retire(connection: OpenConnection): void {
+    if (this.#retired.has(connection)) return;
+    this.#retired.add(connection);
+    connection.retire?.();
   }
 
   /** The ways in that cannot be told to end. */
