@@ -6,7 +6,7 @@ import { isServiceName, resolveService } from "../config/fields.ts";
 import { loadDocuments, servicesIn } from "../config/load.ts";
 import type { MeshDocument, TrafficDocument } from "../model/document.ts";
 import { serviceKey } from "../model/service.ts";
-import { trafficDefaults, trafficGroups } from "../model/traffic.ts";
+import { trafficDefaults, trafficGroups, type Rate } from "../model/traffic.ts";
 
 export interface ValueInForce {
   /** As a document writes it: `circuitBreaking.failures`. */
@@ -52,5 +52,16 @@ function shownAs(value: unknown, isTime: boolean): number | string {
   if (value === null) return "none";
   if (isTime) return formatDuration(value as number);
   if (typeof value === "number") return value;
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (isRate(value)) return rateText(value);
+  if (typeof value !== "object") return String(value);
+  return JSON.stringify(value, (_key, each: unknown) => (isRate(each) ? rateText(each) : each));
+}
+
+function isRate(value: unknown): value is Rate {
+  return typeof value === "object" && value !== null && Object.keys(value).join() === "perSecond,burst";
+}
+
+function rateText({ perSecond, burst }: Rate): string {
+  const rate = `${Number(perSecond.toFixed(6))}/s`;
+  return burst === null ? rate : `${rate}, ${burst} at once`;
 }

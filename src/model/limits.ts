@@ -232,8 +232,12 @@ export const limits = {
   candidatesEagerMax: 100,
   candidatesPerMs: 1_000,
   // Rates and concurrency (defaults; `src/proxy/limit/`)
-  /** Callers that one limit tells apart; those beyond share a bucket. */
+  /** Callers, and keys of each other rule, that one limit tells apart; those beyond share a bucket. */
   rateCallersMax: 10_000,
+  /** A value that requests are told apart by is kept whole up to so many characters; a longer one by its hash. */
+  rateKeyLengthMax: 64,
+  /** Of the rates that a document may set. */
+  rateCountMax: 100_000_000,
   /** Buckets that are looked at for one to let go of when there are so many. */
   rateLooksMax: 16,
   /** A bucket that says nothing else holds what comes in so long. */

@@ -6,7 +6,7 @@
 /** Flags in Envoy's spelling where Envoy has one; AD, PD, PE, ID are heddle's own. `heddle explain flags` says what each means. */
 export const flags = [
   ...(["UH", "UF", "UO", "NR", "NC", "URX", "UT", "UC", "UR", "DC", "DPE", "UPE"] as const),
-  ...(["DT", "SI", "AD", "PD", "PE", "ID"] as const),
+  ...(["DT", "SI", "AD", "PD", "PE", "ID", "RL", "OM"] as const),
 ] as const;
 
 export type Flag = (typeof flags)[number];
@@ -39,6 +39,8 @@ export interface Outcome {
   readonly reset?: number;
   /** Status code for a gRPC caller, where `status` does not tell it. */
   readonly grpc?: number;
+  /** When to come again, where that is known: `Retry-After`, and `grpc-retry-pushback-ms` to a gRPC caller. */
+  readonly retryAfterMs?: number;
   /** One plain sentence without a full stop: what failed, with names and numbers. */
   readonly detail: string;
 }

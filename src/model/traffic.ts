@@ -7,6 +7,7 @@ import { limits } from "./limits.ts";
 /** Every group and every field of a group is optional: what is absent holds as in `trafficDefaults`. */
 export interface TrafficTraits {
   readonly circuitBreaking?: CircuitBreaking;
+  readonly rateLimit?: RateLimits;
 }
 
 export type TrafficGroup = keyof TrafficTraits;
@@ -29,6 +30,32 @@ export interface CircuitBreaking {
   readonly ejectedPercent?: number;
 }
 
+export interface Rate {
+  readonly perSecond: number;
+  /** Requests that may come at once; null: those of one second. */
+  readonly burst: number | null;
+}
+
+/** How many requests a service takes; a proxy counts for the instances that it stands before. An opaque connection counts as one. */
+export interface RateLimits {
+  /** Of all callers, on one machine. */
+  readonly total?: Rate | null;
+  /** Of each calling service without a rate of its own, as its certificate names it. */
+  readonly identity?: Rate | null;
+  /** By key of the calling service, in place of `identity`. */
+  readonly overrides?: Readonly<Record<string, Rate>>;
+  readonly keys?: readonly KeyedRate[];
+}
+
+/** A rate of the requests that are alike: each value of the header, each path, or all of them together where neither is asked for. */
+export interface KeyedRate extends Rate {
+  /** Lower case; requests without it are not counted. */
+  readonly header: string | null;
+  readonly eachPath: boolean;
+  /** The rule is about requests to these alone, exact or with a last segment `*`; empty: all. */
+  readonly paths: readonly string[];
+}
+
 /** In the order in which they are shown. */
 export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<Group> } = {
   circuitBreaking: {
@@ -40,6 +67,7 @@ export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<G
     penaltyMaxMs: limits.breakerPenaltyMaxMs,
     ejectedPercent: limits.breakerEjectedShareMax * 100,
   },
+  rateLimit: { total: null, identity: null, overrides: {}, keys: [] },
 };
 
 export const trafficGroups = Object.keys(trafficDefaults) as readonly TrafficGroup[];
@@ -49,6 +77,7 @@ type Side = "caller" | "callee";
 /** Who goes by it: proxies whose apps call the service, proxies before its instances, or both. */
 const sides: { readonly [Group in TrafficGroup]-?: Side | "both" } = {
   circuitBreaking: "caller",
+  rateLimit: "callee",
 };
 
 /** Field by field: what `above` does not say is as in `below`. */
@@ -72,5 +101,5 @@ export function wholeGroup<Group extends TrafficGroup>(
   group: Group,
   traffic: TrafficTraits = {},
 ): WholeGroup<Group> {
-  return { ...trafficDefaults[group], ...traffic[group] } as WholeGroup<Group>;
+  return { ...trafficDefaults[group], ...traffic[group] } as unknown as WholeGroup<Group>;
 }

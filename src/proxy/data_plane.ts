@@ -126,7 +126,8 @@ export class DataPlane {
     const old = this.#parts.state;
     const nowMs = shard.clock.now();
     const ejected = (service: string, reason: string): void => recorder.ejected(service, reason);
-    const input = { shard, random, nowMs, apps: this.#apps, ejected };
+    const tripped = (limit: string, listener: string): void => recorder.limitTripped(limit, listener);
+    const input = { shard, random, nowMs, apps: this.#apps, ejected, tripped };
     const { state, problems } = createProxyState(old, snapshot, input);
     for (const problem of problems) log(problem);
     this.#note(proxyProtocolNotes(this.options.machine.services, state));

@@ -25,6 +25,7 @@ import type { Caller, InboundService, LocalApp } from "./state/live_service.ts";
 import { noteGrpcStatus, noteStream } from "./answer/notes.ts";
 import type { StreamKind } from "./answer/open_streams.ts";
 import { outcomes } from "./failure/outcomes.ts";
+import type { InboundLimits } from "./limit/inbound_limits.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
@@ -96,8 +97,15 @@ export class InboundCall implements ResponseSink, Taker {
     this.#record.access = verdict;
     if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));
     if (this.#request.upgrade !== null && !this.#mayUpgrade(this.#request.upgrade)) return;
+    const refusal = service.limits === null ? null : this.#overLimit(service.limits);
+    if (refusal !== null) return this.failed(refusal);
     this.#pool = app.pools[this.#appVersion()];
     this.#pool.acquire(this, this.#record.startedMs);
+  }
+
+  #overLimit(limits: InboundLimits): Outcome | null {
+    const { path, startedMs } = this.#record;
+    return limits.admit({ caller: this.options.caller.key, path, fields: this.#request.fields }, startedMs);
   }
 
   connected(connection: ClientConnection): void {

@@ -102,7 +102,10 @@ export class InboundTcp {
     }
     const verdict = decideAccess(service.local.access, caller.spiffeId, "", "");
     this.#record.access = verdict;
-    if (verdict.verdict !== "deny") return null;
+    if (verdict.verdict !== "deny") {
+      const asked = { caller: caller.key, path: "", fields: null };
+      return service.limits?.admit(asked, this.#record.startedMs) ?? null;
+    }
     const detail = `${caller.key} may not connect to ${service.key}: rule ${verdict.rule}`;
     return { flag: "AD", side: "downstream", repeat: "no", status: 403, detail };
   }

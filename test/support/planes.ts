@@ -327,6 +327,7 @@ function localOf(service: string, plan: DestinationPlan | undefined): LocalServi
     service: named(service),
     spiffeId: idOf(service),
     ...calleeTraits({ ...usualTraits, ...plan }),
+    ...(plan?.traffic === undefined ? {} : { traffic: plan.traffic }),
     access: plan?.access ?? openAccess,
   };
 }

@@ -4,7 +4,6 @@
  */
 const byReason: Readonly<Record<string, readonly string[]>> = {
   "algorithms of resilience, until the pipeline asks them": [
-    "src/base/hash.ts",
     "src/controller/rate_slices.ts",
     "src/model/rate_slice.ts",
     "src/proxy/balance/by_key.ts",
@@ -16,9 +15,7 @@ const byReason: Readonly<Record<string, readonly string[]>> = {
     "src/proxy/limit/gradient2.ts",
     "src/proxy/limit/leased_rate.ts",
     "src/proxy/limit/priority.ts",
-    "src/proxy/limit/rate_limit.ts",
     "src/proxy/limit/shedder.ts",
-    "src/proxy/limit/token_bucket.ts",
     "src/proxy/retry/backoff.ts",
     "src/proxy/retry/retry_decision.ts",
     "src/wire/deadline.ts",

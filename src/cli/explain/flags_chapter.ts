@@ -64,6 +64,14 @@ const meanings: Readonly<Record<Flag, Meaning>> = {
     means: "A policy failed, and is not one that lets requests through then",
     next: "`policies` in the access log has the error at file:line:col",
   },
+  RL: {
+    means: "More requests came than a rate lets through",
+    next: "The detail names the rate and the Traffic field that sets it; `Retry-After` says when there is room",
+  },
+  OM: {
+    means: "The proxy could not keep up, and refused what matters least",
+    next: "heddle_loop_delay_seconds; `priority` of routes and Traffic say what matters more",
+  },
   ID: {
     means: "An identity was not what it must be: a certificate was missing, refused or another's",
     next: "heddle check on both machines: certificates and clocks",

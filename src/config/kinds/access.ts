@@ -5,18 +5,9 @@ import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import { declaresRequests, protocolText } from "../document_set.ts";
 import { common, isServiceName, list, method, object, resolveService, said, serviceName } from "../fields.ts";
 import { defineKind, type Neighbourhood } from "../kind.ts";
-import { checkSlashes, isPath, pathForm } from "../parts/paths.ts";
+import { checkSlashes, pathPattern } from "../parts/paths.ts";
 import type { Path } from "../yaml_file.ts";
 
-const path = v.pipe(
-  v.string(pathForm),
-  v.maxLength(4096, "a path of at most 4096 characters"),
-  v.check(
-    (text) => isPath(text.endsWith("/*") ? text.slice(0, -1) : text),
-    `${pathForm}, or one that ends in /*`,
-  ),
-  v.check((text) => !text.replace(/\/\*$/, "/").includes("*"), "* only as the whole last segment"),
-);
 const sourceForm = "a service such as web, a SPIFFE ID, one that ends in /*, any-mesh or any";
 const rules = list(
   object({
@@ -27,7 +18,7 @@ const rules = list(
     methods: v.optional(said(list(method, 32), "Only these methods (default: all)")),
     paths: v.optional(
       said(
-        list(path, 64),
+        list(pathPattern, 64),
         "Only these paths, as the app sees them: exact, or a prefix that ends in /* (default: all)",
       ),
     ),

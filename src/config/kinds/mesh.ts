@@ -17,8 +17,9 @@ const schema = object({
   ),
 });
 
-function expand({ name, namespace, traffic = {} }: v.InferOutput<typeof schema>): MeshDocument {
-  return { kind: "Mesh", name, namespace: namespace ?? defaultNamespace, traffic: expandTraffic(traffic) };
+function expand({ name, traffic = {}, ...written }: v.InferOutput<typeof schema>): MeshDocument {
+  const namespace = written.namespace ?? defaultNamespace;
+  return { kind: "Mesh", name, namespace, traffic: expandTraffic(traffic, namespace) };
 }
 
 function crossCheck({ traffic }: MeshDocument, { report }: Neighbourhood): void {

@@ -22,7 +22,7 @@ function expand(written: Written): TrafficDocument {
     name: written.name,
     namespace,
     service: resolveService(written.service, namespace),
-    traffic: expandTraffic(written),
+    traffic: expandTraffic(written, namespace),
   };
 }
 

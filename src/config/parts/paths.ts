@@ -1,4 +1,5 @@
 /** Paths of requests in routes and access rules. */
+import * as v from "valibot";
 import type { ServiceDocument } from "../../model/document.ts";
 import { serviceKey } from "../../model/service.ts";
 import type { Report } from "../issue_at.ts";
@@ -10,6 +11,17 @@ export const pathForm = "a normal path such as /api: it begins with /, without /
 export function isPath(text: string): boolean {
   return /^\/[!-~]*$/.test(text) && !/\/\/|\/\.{1,2}(?:\/|$)|[?#]/.test(text);
 }
+
+/** Of requests as the app sees them: exact, or `/v1/*` for all below `/v1/`. */
+export const pathPattern = v.pipe(
+  v.string(pathForm),
+  v.maxLength(4096, "a path of at most 4096 characters"),
+  v.check(
+    (text) => isPath(text.endsWith("/*") ? text.slice(0, -1) : text),
+    `${pathForm}, or one that ends in /*`,
+  ),
+  v.check((text) => !text.replace(/\/\*$/, "/").includes("*"), "* only as the whole last segment"),
+);
 
 /** Requests of this service may never have such a path. */
 export function checkSlashes(

@@ -11,22 +11,24 @@ import { said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import type { Path } from "../yaml_file.ts";
 import { circuitBreaking } from "./circuit_breaking.ts";
+import { rateLimit } from "./rate_limit.ts";
 import type { TrafficPart } from "./traffic_part.ts";
 
 type AnyPart = TrafficPart<TrafficGroup, v.GenericSchema>;
 
-const parts = { circuitBreaking } satisfies Record<TrafficGroup, unknown>;
+const parts = { circuitBreaking, rateLimit } satisfies Record<TrafficGroup, unknown>;
 
 /** Their fields, each optional. */
 export const trafficFields = {
   circuitBreaking: v.optional(said(circuitBreaking.schema, circuitBreaking.words)),
+  rateLimit: v.optional(said(rateLimit.schema, rateLimit.words)),
 };
 
 type Written = { readonly [Group in TrafficGroup]?: unknown };
 
-export function expandTraffic(written: Written): TrafficTraits {
+export function expandTraffic(written: Written, namespace: string): TrafficTraits {
   const groups = namesOf(written);
-  return Object.fromEntries(groups.map((group) => [group, partOf(group).expand(written[group])]));
+  return Object.fromEntries(groups.map((group) => [group, partOf(group).expand(written[group], namespace)]));
 }
 
 /** What does not go together in `traffic`, of a document at `path`, over what is `below` it. */

@@ -7,8 +7,8 @@ export interface TrafficPart<Group extends TrafficGroup, Schema extends v.Generi
   readonly schema: Schema;
   /** What it is for, in one sentence without a full stop. */
   readonly words: string;
-  /** What is not written stays absent: the proxies know the defaults. */
-  readonly expand: (written: v.InferOutput<Schema>) => NonNullable<TrafficTraits[Group]>;
+  /** What is not written stays absent: the proxies know the defaults. `namespace`: where the document lies. */
+  readonly expand: (written: v.InferOutput<Schema>, namespace: string) => NonNullable<TrafficTraits[Group]>;
   /**
    * What does not go together in `inForce`, the values of this document with those below it. `written`: what the document itself
    * says; only it may be blamed. `field`: as operators write it.

@@ -6,6 +6,8 @@ import { grpcCodes } from "../../wire/grpc.ts";
 import { codeForCaller, errorCodes } from "../../wire/h2/frames.ts";
 import { errorField, grpcField, repeatField, resetField } from "../fields/heddle_fields.ts";
 
+const callersFault: ReadonlySet<Flag> = new Set(["AD", "DPE", "RL"]);
+
 /** null for an answer of the service. */
 export function proxyFailure(head: ResponseHead): Outcome | null {
   const error = head.fields.get(errorField);
@@ -18,14 +20,16 @@ export function proxyFailure(head: ResponseHead): Outcome | null {
   // Another machine may say what it likes, but no failure is told as a success, nor as one that is safe to send again.
   const reset = codeForCaller(numberIn(head.fields.get(resetField)) ?? errorCodes.refusedStream);
   const isSpent = numberIn(head.fields.get(grpcField)) === grpcCodes.resourceExhausted;
+  const retrySeconds = numberIn(head.fields.get("retry-after"));
   return {
     flag,
-    side: flag === "AD" || flag === "DPE" ? "downstream" : "upstream",
+    side: callersFault.has(flag) ? "downstream" : "upstream",
     repeat: repeat === "yes" || repeat === "idempotent" ? repeat : "no",
     status: head.status,
     detail: error.slice(slash + 1, slash + 1 + limits.failureDetailLengthMax),
     ...(reset === null ? {} : { reset }),
     ...(isSpent ? { grpc: grpcCodes.resourceExhausted } : {}),
+    ...(retrySeconds === null ? {} : { retryAfterMs: retrySeconds * 1_000 }),
   };
 }
 

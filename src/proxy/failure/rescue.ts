@@ -27,6 +27,7 @@ const nextSteps: Partial<Readonly<Record<Flag, string>>> = {
   NR: "heddle get HTTPRoute",
   NC: "heddle get Service",
   AD: "heddle get Access",
+  RL: "heddle get Traffic",
 };
 
 function answerText(outcome: Outcome, requestId: string): string {
@@ -47,11 +48,18 @@ export function rescue(exchange: ServerExchange, outcome: Outcome, requestId: st
   const set = [...(grpc ? grpcFields(outcome) : plainFields), requestIdField, requestId];
   set.push(errorField, errorText(outcome));
   if (outcome.status === 405) set.push("allow", allowedMethods);
+  if (outcome.retryAfterMs !== undefined) set.push(...retryFields(outcome.retryAfterMs, grpc));
   if (inside) set.push(...insideFields(outcome));
   const length = grpc ? -1 : body.length;
   exchange.respond(grpc ? 200 : outcome.status, null, { remove: [], set, add: [] }, length, grpc);
   exchange.write(body);
   exchange.end(null);
+}
+
+/** When to come again (RFC 9110 section 10.2.3; gRPC A6). */
+function retryFields(afterMs: number, grpc: boolean): string[] {
+  if (grpc) return ["grpc-retry-pushback-ms", String(Math.ceil(afterMs))];
+  return ["retry-after", String(Math.max(1, Math.ceil(afterMs / 1_000)))];
 }
 
 /** What the other proxy has to know beside the answer. */

@@ -1,5 +1,6 @@
 /** Access rules: who may do what to a service. Deny first, then allow, then the default; audit rules only report. */
 import type { Access, CompiledAccessRule } from "../../model/snapshot.ts";
+import { matchesPath } from "../fields/path_pattern.ts";
 import type { AccessVerdict } from "../../telemetry/record.ts";
 
 const allowed: AccessVerdict = { verdict: "allow", rule: "default" };
@@ -57,9 +58,4 @@ function ofRequest(rule: CompiledAccessRule, method: string, path: string): bool
   if (rule.paths.length === 0) return true;
   for (const pattern of rule.paths) if (matchesPath(pattern, path)) return true;
   return false;
-}
-
-/** `/v1/*` is everything below `/v1/`. */
-function matchesPath(pattern: string, path: string): boolean {
-  return pattern.endsWith("/*") ? path.startsWith(pattern.slice(0, -1)) : path === pattern;
 }

@@ -1,99 +1,102 @@
 /**
- * How many requests a second a service takes: in all, and from each caller, where some callers may have rates of their own.
- * A caller is the identity that was verified, never a header. The table of callers is bounded: one whose bucket is full again
- * is forgotten, since a new bucket would say the same; when none is, callers that come new share one bucket.
+ * How many requests a second a service takes: in all, from each caller, where some callers may have rates of their own, and of
+ * requests that are alike. A caller is the identity that was verified, never a header.
  */
+import { hashText } from "../../base/hash.ts";
 import { limits } from "../../model/limits.ts";
-import { TokenBucket } from "./token_bucket.ts";
+import type { KeyedRate, RateLimits } from "../../model/traffic.ts";
+import type { Fields } from "../../wire/fields.ts";
+import { matchesPath } from "../fields/path_pattern.ts";
+import { BucketTable, bucketOf } from "./bucket_table.ts";
+import type { TokenBucket } from "./token_bucket.ts";
 
-export interface Rate {
+/** What limits look at. An opaque connection has no fields, and the path "". */
+export interface Asked {
+  /** Key of the service that calls. */
+  readonly caller: string;
+  readonly path: string;
+  readonly fields: Fields | null;
+}
+
+/** Why a request has to wait. */
+export interface RateRefusal {
+  /** The rule, as documents write it: `rateLimit.total`. */
+  readonly rule: string;
+  /** Whom the rate is for, in words. */
+  readonly whose: string;
   readonly perSecond: number;
-  /** Requests that may come at once; null: those of one second. */
-  readonly burst: number | null;
+  readonly waitMs: number;
 }
 
-export interface RateRules {
-  /** Of all callers together. */
-  readonly total: Rate | null;
-  /** Of each caller without a rate of its own. */
-  readonly eachCaller: Rate | null;
-  /** By caller. */
-  readonly overrides: ReadonlyMap<string, Rate>;
+/** One rule that a request meets, with the bucket that it takes from. */
+interface Met {
+  readonly rule: string;
+  readonly bucket: TokenBucket;
 }
-
-/** Which rule refused: `total`, or `caller`. */
-export type RateRule = "total" | "caller";
 
 export class RateLimit {
-  /** Of the last refusal: the rule, what it grants in a second, and whole seconds until there is room (`Retry-After`). */
-  refusedBy: RateRule = "total";
-  refusedPerSecond = 0;
-  retryAfterSeconds = 1;
   readonly #total: TokenBucket | null;
-  readonly #callers = new Map<string, TokenBucket>();
-  readonly #others: TokenBucket | null;
+  readonly #callers: BucketTable | null;
+  readonly #overrides: ReadonlyMap<string, TokenBucket>;
+  readonly #keys: readonly { readonly rule: KeyedRate; readonly table: BucketTable }[];
 
-  constructor(
-    readonly rules: RateRules,
-    nowMs: number,
-    readonly callersMax: number = limits.rateCallersMax,
-  ) {
-    this.#total = rules.total === null ? null : bucketOf(rules.total, nowMs);
-    this.#others = rules.eachCaller === null ? null : bucketOf(rules.eachCaller, nowMs);
-  }
-
-  /** Lets one request of the caller in, or says why not in the fields above. A request that is refused costs nothing. */
-  admit(caller: string, nowMs: number): boolean {
-    const own = this.#bucketOf(caller, nowMs);
-    if (own !== null && !own.has(1, nowMs)) return this.#refuse("caller", own, nowMs);
-    const total = this.#total;
-    if (total !== null && !total.take(1, nowMs)) return this.#refuse("total", total, nowMs);
-    own?.take(1, nowMs);
-    return true;
+  constructor(rules: Required<RateLimits>, nowMs: number, keysMax: number = limits.rateCallersMax) {
+    const { total, identity, overrides, keys } = rules;
+    this.#total = total === null ? null : bucketOf(total, nowMs);
+    this.#callers = identity === null ? null : new BucketTable(identity, nowMs, keysMax);
+    const own = Object.entries(overrides).map(([caller, rate]) => [caller, bucketOf(rate, nowMs)] as const);
+    this.#overrides = new Map(own);
+    this.#keys = keys.map((rule) => ({ rule, table: new BucketTable(rule, nowMs, keysMax) }));
   }
 
   /** Callers that have buckets of their own now. */
   get callers(): number {
-    return this.#callers.size;
+    return this.#callers?.size ?? 0;
   }
 
-  #refuse(rule: RateRule, bucket: TokenBucket, nowMs: number): false {
-    this.refusedBy = rule;
-    this.refusedPerSecond = bucket.perSecond;
-    const waitMs = bucket.waitMs(1, nowMs);
-    this.retryAfterSeconds = Number.isFinite(waitMs)
-      ? Math.max(1, Math.ceil(waitMs / 1_000))
-      : limits.retryPushbackMaxMs / 1_000;
-    return false;
+  /** Lets one request in (null), or says why not. A request that is refused costs nothing. */
+  admit(asked: Asked, nowMs: number): RateRefusal | null {
+    const met = this.#rulesFor(asked, nowMs);
+    for (const each of met) if (!each.bucket.has(1, nowMs)) return refusal(each, asked, nowMs);
+    for (const { bucket } of met) bucket.take(1, nowMs);
+    return null;
   }
 
-  #bucketOf(caller: string, nowMs: number): TokenBucket | null {
-    const known = this.#callers.get(caller);
-    if (known !== undefined) return known;
-    const own = this.rules.overrides.get(caller);
-    const rate = own ?? this.rules.eachCaller;
-    if (rate === null) return null;
-    // Callers with rates of their own are as many as the rules name.
-    if (own === undefined && this.#callers.size >= this.callersMax && !this.#forgetOne(nowMs))
-      return this.#others;
-    const bucket = bucketOf(rate, nowMs);
-    this.#callers.set(caller, bucket);
-    return bucket;
-  }
-
-  #forgetOne(nowMs: number): boolean {
-    let looks = 0;
-    for (const [caller, bucket] of this.#callers) {
-      this.#callers.delete(caller);
-      if (bucket.full(nowMs)) return true;
-      // To the end: another look begins with others.
-      this.#callers.set(caller, bucket);
-      if (++looks === limits.rateLooksMax) return false;
+  #rulesFor({ caller, path, fields }: Asked, nowMs: number): Met[] {
+    const met: Met[] = [];
+    const override = this.#overrides.get(caller);
+    if (override !== undefined) met.push({ rule: "rateLimit.overrides", bucket: override });
+    else if (this.#callers !== null)
+      met.push({ rule: "rateLimit.identity", bucket: this.#callers.of(caller, nowMs) });
+    for (const { rule, table } of this.#keys) {
+      const key = keyOf(rule, path, fields);
+      if (key !== null) met.push({ rule: "rateLimit.keys", bucket: table.of(key, nowMs) });
     }
-    return false;
+    if (this.#total !== null) met.push({ rule: "rateLimit.total", bucket: this.#total });
+    return met;
   }
 }
 
-function bucketOf({ perSecond, burst }: Rate, nowMs: number): TokenBucket {
-  return burst === null ? new TokenBucket(perSecond, nowMs) : new TokenBucket(perSecond, nowMs, burst);
+function refusal({ rule, bucket }: Met, { caller }: Asked, nowMs: number): RateRefusal {
+  const { perSecond } = bucket;
+  return { rule, whose: whoseRate(rule, caller), perSecond, waitMs: bucket.waitMs(1, nowMs) };
+}
+
+function whoseRate(rule: string, caller: string): string {
+  if (rule === "rateLimit.total") return "all callers";
+  return rule === "rateLimit.keys" ? "requests like this one" : caller;
+}
+
+/** What tells the request apart by this rule; null when the rule is not about it. */
+function keyOf({ header, eachPath, paths }: KeyedRate, path: string, fields: Fields | null): string | null {
+  if (fields === null) return null;
+  if (paths.length > 0 && !paths.some((pattern) => matchesPath(pattern, path))) return null;
+  const value = header === null ? "" : fields.get(header);
+  if (value === null) return null;
+  return eachPath ? `${short(value)} ${short(path)}` : short(value);
+}
+
+function short(text: string): string {
+  if (text.length <= limits.rateKeyLengthMax) return text;
+  return `${text.slice(0, limits.rateKeyLengthMax)}#${hashText(text)}`;
 }

@@ -15,6 +15,7 @@ import type { EndpointPicker } from "../balance/endpoint_picker.ts";
 import type { RetryBudget } from "../balance/retry_budget.ts";
 import type { Breaker } from "../breaker/breaker.ts";
 import type { BreakerGroup } from "../breaker/breaker_group.ts";
+import type { InboundLimits } from "../limit/inbound_limits.ts";
 import type { OpenStreams } from "../answer/open_streams.ts";
 import type { RouteMatcher } from "../route/match_route.ts";
 import type { Pool } from "../upstream/pool.ts";
@@ -44,6 +45,8 @@ export interface InboundService {
   readonly local: LocalService;
   readonly apps: readonly LocalApp[];
   readonly streams: OpenStreams;
+  /** null where nothing is limited. */
+  readonly limits: InboundLimits | null;
 }
 
 /** One of its copies on this machine, the one that its caller named if it named one; null when there is none. */

@@ -39,6 +39,7 @@ import type {
   LocalApp,
 } from "./live_service.ts";
 import { OpenStreams } from "../answer/open_streams.ts";
+import { inboundLimits } from "../limit/inbound_limits.ts";
 import { PolicyReach } from "./policy_reach.ts";
 import { totalWeightOf } from "../route/choose_backend.ts";
 import { anyRequest, RouteMatcher } from "../route/match_route.ts";
@@ -66,6 +67,8 @@ export interface StateInput {
   readonly apps: ReadonlyMap<string, readonly LocalApp[]>;
   /** Circuit breaking took an endpoint of this service out. */
   readonly ejected: (service: string, reason: string) => void;
+  /** A limit refused something. */
+  readonly tripped: (limit: string, listener: string) => void;
 }
 
 export interface BuiltState {
@@ -124,8 +127,12 @@ class StateBuilder {
 
   #addLocal(local: LocalService): void {
     const key = serviceKey(local.service);
-    const streams = this.previous?.locals.get(key)?.streams ?? new OpenStreams();
-    const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams };
+    const before = this.previous?.locals.get(key);
+    const streams = before?.streams ?? new OpenStreams();
+    const { nowMs, tripped } = this.input;
+    const asked = { service: key, traffic: local.traffic ?? {}, tripped };
+    const limits = inboundLimits(asked, before?.limits ?? null, nowMs);
+    const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams, limits };
     this.#locals.set(key, service);
     this.#inbound.set(serverNameOf(local.service), service);
     for (const app of service.apps)

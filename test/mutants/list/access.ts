@@ -63,7 +63,7 @@ export const access: readonly Mutant[] = [
   },
   {
     fault: "a path below is taken for one beside",
-    file,
+    file: "src/proxy/fields/path_pattern.ts",
     find: "path.startsWith(pattern.slice(0, -1))",
     replace: "path.startsWith(pattern.slice(0, -2))",
     suites,

@@ -3,6 +3,8 @@ import type { Mutant } from "../mutant.ts";
 
 const largeHeads = ["test/unit/proxy/large_heads_test.ts"];
 
+const rates = ["test/unit/proxy/rate_limits_test.ts", "test/unit/proxy/limit/rate_limit_test.ts"];
+
 export const bounds: readonly Mutant[] = [
   {
     fault: "a peer that says how large a head it takes is not heard",
@@ -24,5 +26,41 @@ export const bounds: readonly Mutant[] = [
     find: "if (refusal !== null) {",
     replace: "if (refusal === undefined) {",
     suites: largeHeads,
+  },
+  {
+    fault: "a request that one rate refuses is charged to another",
+    file: "src/proxy/limit/rate_limit.ts",
+    find: "if (!each.bucket.has(1, nowMs)) return",
+    replace: "if (!each.bucket.take(1, nowMs)) return",
+    suites: rates,
+  },
+  {
+    fault: "a caller is told nothing of when it may come again",
+    file: "src/proxy/failure/rescue.ts",
+    find: "if (outcome.retryAfterMs !== undefined) set",
+    replace: "if (outcome.retryAfterMs === -1) set",
+    suites: rates,
+  },
+  {
+    fault: "the proxy of the caller drops when it may come again",
+    file: "src/proxy/failure/proxy_failure.ts",
+    find: "...(retrySeconds === null ? {} : { retryAfterMs: retrySeconds * 1_000 }),",
+    replace: "",
+    suites: rates,
+  },
+  {
+    fault: "a new snapshot gives everybody a fresh rate",
+    file: "src/proxy/limit/inbound_limits.ts",
+    find: "before?.settings === settingsOf(options.traffic) ? before :",
+    replace: "before?.settings === null ? before :",
+    suites: rates,
+  },
+  {
+    fault: "requests that access rules deny count against rates",
+    file: "src/proxy/inbound.ts",
+    find: 'if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));',
+    replace:
+      'if (service.limits !== null) this.#overLimit(service.limits); if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));',
+    suites: rates,
   },
 ];

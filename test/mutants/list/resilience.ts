@@ -172,7 +172,7 @@ export const resilience: readonly Mutant[] = [
   },
   {
     fault: "a caller gets a fresh bucket when the table of callers is full",
-    file: `${proxy}/limit/rate_limit.ts`,
+    file: `${proxy}/limit/bucket_table.ts`,
     find: "if (bucket.full(nowMs)) return true;",
     replace: "return true;",
     suites: [`${unit}/limit/rate_limit_test.ts`],

@@ -10,7 +10,9 @@ const stored = [
 ].map((text) => ({ kind: "", namespace: "", name: "x", text, revision: 1 }));
 
 const said = (name: string): string[] =>
-  trafficInForce(stored, name).map(({ field, value, from }) => `${field} ${value} ${from}`);
+  trafficInForce(stored, name)
+    .filter(({ field }) => field.startsWith("circuitBreaking."))
+    .map(({ field, value, from }) => `${field} ${value} ${from}`);
 
 describe("the traffic of a service", () => {
   test("is what its document says, then what the mesh says, then the defaults", () => {
@@ -32,6 +34,18 @@ describe("the traffic of a service", () => {
     expect(written).toEqual([
       "circuitBreaking.failures 7 Mesh mesh.default",
       "circuitBreaking.answers 9 Mesh mesh.default",
+    ]);
+  });
+
+  test("has rates as a document writes them", () => {
+    const rates = "{total: 600/m, identity: {rate: 5/s, burst: 9}, overrides: {api: 1/s}}";
+    const text = `{kind: Traffic, name: calm, service: web, rateLimit: ${rates}}`;
+    const shown = trafficInForce([...stored.slice(0, 1), { ...stored[2], text } as never], "web");
+    expect(shown.filter(({ field }) => field.startsWith("rateLimit.")).map(({ value }) => value)).toEqual([
+      "10/s",
+      "5/s, 9 at once",
+      '{"api.default":"1/s"}',
+      "[]",
     ]);
   });
 
