@@ -55,11 +55,9 @@ export class InstanceKeeper {
   }
 
   #keep(service: MachineService) {
-    const { runtime, settings, log } = this.options;
+    const { runtime, settings, machine, log } = this.options;
     const key = serviceKey(service.service);
-    const apart = this.options.machine.services.some(
-      (each) => each !== service && serviceKey(each.service) === key,
-    );
+    const apart = machine.services.some((each) => each !== service && serviceKey(each.service) === key);
     const name = apart ? `${key}:${service.port}` : key;
     const client = this.#client(key);
     const registration = new Registration({
@@ -74,6 +72,9 @@ export class InstanceKeeper {
         port: settings.ports.inbound,
         labels: service.labels,
         ready: false,
+        ...(machine.zone === "" ? {} : { zone: machine.zone }),
+        ...(machine.region === "" ? {} : { region: machine.region }),
+        ...(service.weight === 1 ? {} : { weight: service.weight }),
         ...(apart ? { apart } : {}),
       },
       changed: (problem) =>

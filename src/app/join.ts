@@ -282,5 +282,6 @@ function isSame(one: Settings, other: Settings): boolean {
 
 /** The name and the address of a machine that has joined are in its settings. */
 function isSameMachine(one: MachineDocument | null, other: MachineDocument): boolean {
-  return one !== null && JSON.stringify(one.services) === JSON.stringify(other.services);
+  const said = ({ zone, region, services }: MachineDocument) => JSON.stringify([zone, region, services]);
+  return one !== null && said(one) === said(other);
 }

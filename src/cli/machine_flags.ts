@@ -17,6 +17,8 @@ export interface MachineFlags {
   readonly label?: readonly string[];
   readonly upstream?: readonly string[];
   readonly httpPort?: number;
+  readonly zone?: string;
+  readonly region?: string;
 }
 
 export const openListenersHelp =
@@ -46,13 +48,17 @@ export function withMachineFlags(command: Command): Command {
       "--http-port <port>",
       "port of the service's HTTP outbound listener (default: from 7480)",
       portFlag("--http-port"),
-    );
+    )
+    .option("--zone <name>", "where this machine stands: its calls go to instances of that zone first")
+    .option("--region <name>", "what its zone is a part of: other zones of it come next");
 }
 
 /** Whether any of them is given. */
 export function hasMachineFlags(flags: MachineFlags): boolean {
-  const { machine, service, port, host, health, label, upstream, httpPort } = flags;
-  return [machine, service, port, host, health, label, upstream, httpPort].some((each) => each !== undefined);
+  const { machine, service, port, host, health, label, upstream, httpPort, zone, region } = flags;
+  return [machine, service, port, host, health, label, upstream, httpPort, zone, region].some(
+    (each) => each !== undefined,
+  );
 }
 
 /** The text of the Machine document that the flags mean, and the name to use for it in error messages. */
@@ -64,6 +70,8 @@ export async function machineText(
   if (flags.machine !== undefined) {
     if (flags.service !== undefined)
       throw new UserError("Cannot take both --machine and --service: the file names the services");
+    if (flags.zone !== undefined || flags.region !== undefined)
+      throw new UserError("Cannot take both --machine and --zone or --region: the file says where it stands");
     const bytes = await files.read(flags.machine);
     if (bytes === null)
       throw new UserError(`Cannot read the Machine document ${flags.machine}: there is no such file`);
@@ -74,6 +82,8 @@ export async function machineText(
     kind: "Machine",
     name: machine.node,
     ...(machine.address === null ? {} : { address: machine.address }),
+    ...(flags.zone === undefined ? {} : { zone: flags.zone }),
+    ...(flags.region === undefined ? {} : { region: flags.region }),
     services: flags.service === undefined ? [] : [serviceOf(flags.service, flags, machine.loopback)],
   };
   return { file: "flags", text: `${JSON.stringify(document, null, 2)}\n` };

@@ -152,6 +152,9 @@ export interface MachineDocument {
   readonly name: string;
   /** null: the local address of the connection to the controller. */
   readonly address: string | null;
+  /** Where it stands, as others of the mesh call it: `eu-1a` in `eu-1`; "" for none. */
+  readonly zone: string;
+  readonly region: string;
   readonly services: readonly MachineService[];
 }
 
@@ -165,6 +168,8 @@ export interface MachineService {
   /** null: the Service document's, else a TCP connect. */
   readonly health: HealthCheck | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** Its share beside other instances of the service. */
+  readonly weight: number;
   readonly upstreams: readonly Upstream[];
   /** Port of this service's own HTTP outbound listener; null: the next free one from the default. */
   readonly httpPort: number | null;

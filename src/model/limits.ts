@@ -215,6 +215,8 @@ export const limits = {
   slowStartShareMin: 0.1,
   /** With fewer endpoints the others could not carry what one that starts does not take. */
   slowStartEndpointsMin: 3,
+  /** Of one instance beside others, which have at least 1. */
+  instanceWeightMax: 100,
   /** Slots of a Maglev table: prime, and many times the endpoints of most services. */
   maglevSlots: 65_537,
   /** Points of a hash ring: so many for each endpoint, and in all. */
@@ -222,6 +224,8 @@ export const limits = {
   ringPointsMax: 32_768,
   /** No endpoint has more than so many times the average of what is under way, where keys choose. */
   boundedLoadFactor: 1.25,
+  /** Zones that the order of one service names. */
+  zonesMax: 64,
   /** A zone counts as whole while that many times its share of endpoints that are well come to 1. */
   zoneOverprovision: 1.4,
   /** With fewer endpoints that are well (where it has as many) a zone takes nothing. */

@@ -83,6 +83,11 @@ export interface Instance {
   readonly labels: Readonly<Record<string, string>>;
   /** False while the active probe fails. An instance that is not ready gets no new exchange. */
   readonly ready: boolean;
+  /** Where its machine stands; absent: its document does not say. */
+  readonly zone?: string | undefined;
+  readonly region?: string | undefined;
+  /** Its share beside others, above 0; absent: 1. */
+  readonly weight?: number | undefined;
   /** Its machine runs several of the service: its callers name it by `instanceServerName`. Absent: it is the only one. */
   readonly apart?: true | undefined;
   /** Why it is not ready, in the words of its probe; absent while it is, and before the first look. */

@@ -86,6 +86,11 @@ export interface Endpoint {
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly ready: boolean;
+  /** Absent: none is known. */
+  readonly zone?: string;
+  readonly region?: string;
+  /** Absent: 1. */
+  readonly weight?: number;
   /** One of several of its machine: it is asked for by a name of its own. */
   readonly apart?: true;
 }

@@ -8,6 +8,7 @@ import { limits } from "./limits.ts";
 export interface TrafficTraits {
   readonly circuitBreaking?: CircuitBreaking;
   readonly rateLimit?: RateLimits;
+  readonly zones?: ZonePreference;
 }
 
 export type TrafficGroup = keyof TrafficTraits;
@@ -56,6 +57,14 @@ export interface KeyedRate extends Rate {
   readonly paths: readonly string[];
 }
 
+/** Whether calls stay near, where machines say in which zone they stand. */
+export interface ZonePreference {
+  /** `nearest`: the caller's own zone first, then others of its region, then the rest; `none`: all are alike. */
+  readonly prefer?: "nearest" | "none";
+  /** Zones in the order in which they stand in for the caller's own; those that it does not name come last. null: by nearness. */
+  readonly failover?: readonly string[] | null;
+}
+
 /** In the order in which they are shown. */
 export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<Group> } = {
   circuitBreaking: {
@@ -68,6 +77,7 @@ export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<G
     ejectedPercent: limits.breakerEjectedShareMax * 100,
   },
   rateLimit: { total: null, identity: null, overrides: {}, keys: [] },
+  zones: { prefer: "nearest", failover: null },
 };
 
 export const trafficGroups = Object.keys(trafficDefaults) as readonly TrafficGroup[];
@@ -78,6 +88,7 @@ type Side = "caller" | "callee";
 const sides: { readonly [Group in TrafficGroup]-?: Side | "both" } = {
   circuitBreaking: "caller",
   rateLimit: "callee",
+  zones: "caller",
 };
 
 /** Field by field: what `above` does not say is as in `below`. */

@@ -121,13 +121,13 @@ export class DataPlane {
 
   /** Puts a snapshot in force. What of it cannot be used is logged and refused where it would be; throws, and changes nothing, when it cannot be read at all. */
   apply(snapshot: Snapshot): void {
-    const { shard, random, recorder, log } = this.options;
+    const { shard, random, recorder, machine, log } = this.options;
     const { open, discovery } = this.#parts;
     const old = this.#parts.state;
     const nowMs = shard.clock.now();
     const ejected = (service: string, reason: string): void => recorder.ejected(service, reason);
     const tripped = (limit: string, listener: string): void => recorder.limitTripped(limit, listener);
-    const input = { shard, random, nowMs, apps: this.#apps, ejected, tripped };
+    const input = { shard, random, nowMs, place: machine, apps: this.#apps, ejected, tripped };
     const { state, problems } = createProxyState(old, snapshot, input);
     for (const problem of problems) log(problem);
     this.#note(proxyProtocolNotes(this.options.machine.services, state));

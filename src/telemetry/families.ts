@@ -82,6 +82,11 @@ export const families = {
     "Endpoints that circuit breaking took out: after a streak of failures, without a connection (connect), or by their rate of successes.",
     ["service", "reason"],
   ),
+  zoneAttempts: counter(
+    "heddle_zone_attempts_total",
+    "Tries to reach an endpoint, by the zone in which its machine stands.",
+    ["service", "zone"],
+  ),
   access: counter("heddle_access_total", "Verdicts of access rules.", ["service", "verdict", "rule"]),
   protocolDetected: counter(
     "heddle_protocol_detected_total",

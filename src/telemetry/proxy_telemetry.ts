@@ -40,6 +40,7 @@ export class ProxyTelemetry implements Recorder {
   readonly #tcpOpen: Resolve<Gauge>;
   readonly #tcpClosed: Resolve<Counter>;
   readonly #attempts: Resolve<Counter>;
+  readonly #zoneAttempts: Resolve<Counter>;
   readonly #ejections: Resolve<Counter>;
   readonly #access: Resolve<Counter>;
   readonly #policies: PolicyTelemetry;
@@ -62,6 +63,7 @@ export class ProxyTelemetry implements Recorder {
     this.#tcpOpen = metrics.gauge(families.tcpOpen);
     this.#tcpClosed = metrics.counter(families.tcpConnectionsClosed);
     this.#attempts = metrics.counter(families.attempts);
+    this.#zoneAttempts = metrics.counter(families.zoneAttempts);
     this.#ejections = metrics.counter(families.ejections);
     this.#access = metrics.counter(families.access);
     this.#policies = new PolicyTelemetry(metrics);
@@ -102,6 +104,10 @@ export class ProxyTelemetry implements Recorder {
 
   attempt(service: string, cause: string, result: string): void {
     this.#attempts(service, cause, result).add(1);
+  }
+
+  wentTo(service: string, zone: string): void {
+    this.#zoneAttempts(service, zone).add(1);
   }
 
   ejected(service: string, reason: string): void {

@@ -97,6 +97,8 @@ export interface Recorder {
   detected(service: string, protocol: string, by: string): void;
   /** An attempt beyond or including the first; cause: first, connect, reset, status. */
   attempt(service: string, cause: string, result: string): void;
+  /** An attempt went to an endpoint in this zone. */
+  wentTo(service: string, zone: string): void;
   /** Circuit breaking took an endpoint of a service out: `streak`, `connect` or `rate`. */
   ejected(service: string, reason: string): void;
 }

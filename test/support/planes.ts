@@ -72,6 +72,12 @@ export class Records implements Recorder {
     this.attempts.push(`${service} ${cause} ${result}`);
   }
 
+  readonly zones: string[] = [];
+
+  wentTo(_service: string, zone: string): void {
+    this.zones.push(zone);
+  }
+
   readonly ejections: string[] = [];
 
   ejected(service: string, reason: string): void {
@@ -112,6 +118,8 @@ export interface MachinePlan {
       }
     >
   >;
+  readonly zone?: string;
+  readonly region?: string;
   readonly policies?: PolicyChain;
   readonly net?: Net;
   readonly clock?: Clock;
@@ -142,6 +150,8 @@ export interface DestinationPlan extends Partial<ServiceTraits> {
   readonly tlsRoutes?: Destination["tlsRoutes"];
   /** Labels of its instance on a machine, by the machine's name. */
   readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Weight of its instances on a machine, by the machine's name. */
+  readonly weights?: Readonly<Record<string, number>>;
   /** Names of machines whose instance is not ready. */
   readonly unready?: readonly string[];
 }
@@ -211,6 +221,8 @@ export class Planes {
         kind: "Machine",
         name: plan.name,
         address: null,
+        zone: plan.zone ?? "",
+        region: plan.region ?? "",
         services: Object.entries(plan.services).flatMap(
           ([service, { app, more = [], upstreams = [], proxied = [], proxyProtocol }]) =>
             [app, ...more].map((port) => ({
@@ -226,6 +238,7 @@ export class Planes {
                 proxyProtocol: proxied.includes(each),
               })),
               httpPort: null,
+              weight: 1,
               proxyProtocol: proxyProtocol ?? null,
             })),
         ),
@@ -286,7 +299,7 @@ export class Planes {
     const endpoints = this.machines.flatMap((machine): Endpoint[] => {
       const here = machine.plan.services[service];
       if (here === undefined) return [];
-      const node = machine.plan.name;
+      const { name: node, zone, region } = machine.plan;
       const { app, more = [] } = here;
       return [app, ...more].map((port) => ({
         id: instanceId(node, { service: named(service), port }),
@@ -295,6 +308,9 @@ export class Planes {
         port: machine.plane.inboundPort,
         labels: plan.labels?.[node] ?? {},
         ready: plan.unready?.includes(node) !== true,
+        ...(zone === undefined ? {} : { zone }),
+        ...(region === undefined ? {} : { region }),
+        ...(plan.weights?.[node] === undefined ? {} : { weight: plan.weights[node] }),
         ...(more.length > 0 ? { apart: true } : {}),
       }));
     });

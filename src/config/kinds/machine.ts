@@ -26,6 +26,13 @@ const instanceLabels = v.pipe(
     `labels of at most ${limits.labelBytesMax} bytes in all`,
   ),
 );
+const weightForm = `a whole number from 1 to ${limits.instanceWeightMax}`;
+const weight = v.pipe(
+  v.number(weightForm),
+  v.integer(weightForm),
+  v.minValue(1, weightForm),
+  v.maxValue(limits.instanceWeightMax, weightForm),
+);
 const upstream = object({
   service: said(serviceName, "Service that is called through it"),
   bind: v.optional(
@@ -48,6 +55,9 @@ const machineService = object({
   ),
   health: v.optional(said(health, "How it is probed (default: as its service says, else by a TCP connect)")),
   labels: v.optional(said(instanceLabels, "Labels of this instance, for subsets: {version: v1}")),
+  weight: v.optional(
+    said(weight, "Its share beside other instances of the service: 2 gets twice as much as 1 (default: 1)"),
+  ),
   proxyProtocol: v.optional(
     said(
       v.picklist(["v1", "v2"], "v1 or v2"),
@@ -64,6 +74,15 @@ const schema = object({
   name: v.optional(said(name, "Name of the machine in the mesh (default: its host name)")),
   address: v.optional(
     said(host, "Address at which other machines reach it (default: the one that the controller sees)"),
+  ),
+  zone: v.optional(
+    said(
+      name,
+      "Where it stands, such as eu-1a: calls go to instances of their own zone first (default: nowhere)",
+    ),
+  ),
+  region: v.optional(
+    said(name, "What its zone is a part of, such as eu-1: other zones of it come next (default: nowhere)"),
   ),
   services: v.optional(
     said(
@@ -87,6 +106,8 @@ function expand(written: Written): MachineDocument {
     kind: "Machine",
     name: written.name ?? "",
     address: written.address ?? null,
+    zone: written.zone ?? "",
+    region: written.region ?? "",
     services: (written.services ?? []).map(expandService),
   };
 }
@@ -99,6 +120,7 @@ function expandService(written: WrittenService): MachineService {
     port: written.port,
     health: expandHealth(written.health),
     labels: written.labels ?? {},
+    weight: written.weight ?? 1,
     httpPort: written.httpPort ?? null,
     proxyProtocol: written.proxyProtocol === undefined ? null : written.proxyProtocol === "v1" ? 1 : 2,
     upstreams: (written.upstreams ?? []).map((each): Upstream => {

@@ -192,8 +192,15 @@ export class SnapshotCompiler {
   }
 }
 
-function endpointOf({ id, node, address, port, labels, ready, apart }: Instance): Endpoint {
-  return { id, node, address, port, labels, ready, ...(apart === true ? { apart } : {}) };
+function endpointOf(instance: Instance): Endpoint {
+  const { id, node, address, port, labels, ready, zone, region, weight, apart } = instance;
+  return {
+    ...{ id, node, address, port, labels, ready },
+    ...(zone === undefined ? {} : { zone }),
+    ...(region === undefined ? {} : { region }),
+    ...(weight === undefined ? {} : { weight }),
+    ...(apart === true ? { apart } : {}),
+  };
 }
 
 function byKey(a: ServiceName, b: ServiceName): number {

@@ -148,6 +148,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     this.judged = false;
     endpoint.load.started();
     record.endpoint = endpoint.endpoint.id;
+    if (endpoint.zone !== "") this.source.parts.recorder.wentTo(record.service, endpoint.zone);
     record.tls = !isHere;
     // What is here is this very machine's; whom a connection reaches is known once it stands.
     record.destinationId = isHere ? destination.declared.spiffeId : "";

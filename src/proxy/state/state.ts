@@ -25,6 +25,7 @@ import { EndpointLoad } from "../balance/endpoint_load.ts";
 import { EndpointPicker } from "../balance/endpoint_picker.ts";
 import { RetryBudget } from "../balance/retry_budget.ts";
 import { strategyOf } from "../balance/strategies.ts";
+import type { ZoneRules } from "../balance/zones.ts";
 import { Breaker } from "../breaker/breaker.ts";
 import { BreakerGroup } from "../breaker/breaker_group.ts";
 import { breakerSettings, type BreakerSettings } from "../breaker/breaker_settings.ts";
@@ -40,6 +41,7 @@ import type {
 } from "./live_service.ts";
 import { OpenStreams } from "../answer/open_streams.ts";
 import { inboundLimits } from "../limit/inbound_limits.ts";
+import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
 import { PolicyReach } from "./policy_reach.ts";
 import { totalWeightOf } from "../route/choose_backend.ts";
 import { anyRequest, RouteMatcher } from "../route/match_route.ts";
@@ -63,6 +65,8 @@ export interface StateInput {
   readonly shard: Shard;
   readonly random: Random;
   readonly nowMs: number;
+  /** Where this machine stands; "" for what is not known. */
+  readonly place: { readonly zone: string; readonly region: string };
   /** Apps of this machine, by service key. */
   readonly apps: ReadonlyMap<string, readonly LocalApp[]>;
   /** Circuit breaking took an endpoint of this service out. */
@@ -156,7 +160,7 @@ class StateBuilder {
       new EndpointPicker({
         endpoints: chosen,
         health: breakers,
-        zones: null,
+        zones: zoneRules(this.input.place, destination.traffic),
         strategy: () => strategyOf<LiveEndpoint>(destination.balance, random),
         random,
         previous: previous ?? null,
@@ -210,9 +214,9 @@ class StateBuilder {
           ? instanceServerName(destination.service, appPortOf(endpoint.id))
           : serverNameOf(destination.service),
       health: kept?.health.group === breakers ? kept.health : new Breaker(breakers),
-      weight: 1,
-      zone: "",
-      region: "",
+      weight: endpoint.weight ?? 1,
+      zone: endpoint.zone ?? "",
+      region: endpoint.region ?? "",
       addedMs: kept !== null && isReady(kept) ? kept.addedMs : addedMs,
       load: kept?.load ?? new EndpointLoad(this.input.nowMs),
       pools: kept?.pools ?? { shared: new Map(), "http/1.1": new Map() },
@@ -286,6 +290,14 @@ interface EndpointPlace {
   readonly before: LiveDestination | undefined;
   readonly breakers: BreakerGroup;
   readonly addedMs: number;
+}
+
+/** null for a machine that says nothing of where it stands: all endpoints are as near. */
+function zoneRules({ zone, region }: StateInput["place"], traffic?: TrafficTraits): ZoneRules | null {
+  const { prefer, failover } = wholeGroup("zones", traffic);
+  if (prefer === "none" || (zone === "" && region === "")) return null;
+  const others = failover?.filter((each) => each !== zone) ?? null;
+  return { zone, region, order: others === null ? null : [zone, ...others] };
 }
 
 function isReady({ endpoint }: LiveEndpoint): boolean {

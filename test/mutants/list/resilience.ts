@@ -16,6 +16,20 @@ const breaking = [`${unit}/breaking_test.ts`];
 
 export const resilience: readonly Mutant[] = [
   {
+    fault: "a zone that the documents want to come first is as near as any",
+    file: "src/proxy/state/state.ts",
+    find: "order: others === null ? null : [zone, ...others]",
+    replace: "order: null",
+    suites: [`${unit}/zones_test.ts`],
+  },
+  {
+    fault: "what a machine says of its weight is nobody's",
+    file: "src/proxy/state/state.ts",
+    find: "weight: endpoint.weight ?? 1,",
+    replace: "weight: 1,",
+    suites: [`${unit}/zones_test.ts`],
+  },
+  {
     fault: "all instances of a machine are asked for by one name",
     file: "src/proxy/state/state.ts",
     find: "endpoint.apart === true\n",

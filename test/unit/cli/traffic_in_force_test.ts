@@ -25,8 +25,8 @@ describe("the traffic of a service", () => {
       "circuitBreaking.penaltyMax 1m default",
       "circuitBreaking.ejectedPercent 50 default",
     ];
-    expect(said("web")).toEqual(expected);
-    expect(said("web.default")).toEqual(expected);
+    for (const name of ["web", "web.default"])
+      expect(said(name).filter((each) => each.startsWith("circuitBreaking."))).toEqual(expected);
   });
 
   test("is what the mesh says, and the defaults, where no document is about it", () => {

@@ -2,6 +2,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { createRuntime } from "../../../runtime/bun/runtime.ts";
 import { registryKeys, registryPaths } from "../../../src/api/messages.ts";
+import { limits } from "../../../src/model/limits.ts";
 import type { Instance, Node } from "../../../src/model/service.ts";
 import { MemoryStore } from "../../../src/registry/memory_store.ts";
 import { createRegistry } from "../../../src/registry/server.ts";
@@ -68,4 +69,13 @@ test("nothing is registered for another service, or under another name than its 
     "vm-1/db.default/8080",
   ])
     await expect(register({ id })).rejects.toMatchObject({ status: 400 });
+});
+
+test("an instance says where it stands and how large its share is, within bounds", async () => {
+  const said = { zone: "eu-1a", region: "eu-1", weight: 3, apart: true } as const;
+  await register(said);
+  const entry = store.get(`${registryKeys.instances}vm-1/web.default/8080`);
+  expect(JSON.parse(entry?.value ?? "")).toMatchObject(said);
+  for (const wrong of [{ zone: "Not a zone" }, { weight: 0 }, { weight: limits.instanceWeightMax + 1 }])
+    await expect(register(wrong)).rejects.toMatchObject({ status: 400 });
 });

@@ -11,6 +11,7 @@ const local = (name: string, port: number, httpPort: number | null = null): Mach
   health: null,
   labels: {},
   upstreams: [],
+  weight: 1,
   httpPort,
 });
 const portsOf = (services: readonly MachineService[], first: number) =>
