@@ -4,6 +4,7 @@
  */
 import type { SocketError } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
+import type { AskLine } from "./questions.ts";
 import type { Instance, Node, ServiceName } from "../model/service.ts";
 import type { Snapshot, TrustBundle } from "../model/snapshot.ts";
 
@@ -159,6 +160,10 @@ export const controllerPaths = {
    * POST /renew OperatorRequest without a client certificate: OperatorAnswer.
    */
   operators: "/v1/operators",
+  /** POST AskRequest by an operator: stream of AskedLine. */
+  ask: "/v1/ask",
+  /** POST AskAnswer by a node. */
+  answers: "/v1/answers",
   /** GET ?after=&limit= by an operator: StatusPage. */
   status: "/v1/status",
   /** GET without a client certificate: HealthAnswer. */
@@ -268,7 +273,8 @@ export type SnapshotLine =
   | { readonly kind: "current"; readonly version: string; readonly controllerMs: number }
   | { readonly kind: "heartbeat"; readonly controllerMs: number }
   /** This machine was removed. */
-  | { readonly kind: "removed" };
+  | { readonly kind: "removed" }
+  | AskLine;
 
 /** ack (no error) or nack: the proxy keeps the version it has and says why. Also sent when its certificates change. */
 export interface SnapshotReply {

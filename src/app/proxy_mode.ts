@@ -19,7 +19,11 @@ import { AccessLog } from "../telemetry/access_log.ts";
 import { logAs } from "../telemetry/log_line.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
+import { Answers } from "./answers.ts";
+import { startChores } from "./chores.ts";
+import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
+import { metricsAnswering } from "./metrics_answer.ts";
 import { readMachineFile } from "./machine_file.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
@@ -110,11 +114,15 @@ export async function startProxy(
     apply,
     unconfirmed: () => plane.wanted(),
     missing: (keys) => plane.missing(keys),
+    asked: (line) => answers.take(line),
+    disconnected: () => answers.cancelAll(),
     refused: async () => {
       if (await store.reload(names)) plane.credentialsChanged();
     },
     log,
   });
+  const asNode = controllerAsNode(runtime, settings, store);
+  const answers = new Answers(asNode, { metrics: metricsAnswering(metrics, clock) });
   const renewals = metrics.counter(families.identityRenewals);
   const renewal = new MachineRenewal({
     runtime,
@@ -140,13 +148,7 @@ export async function startProxy(
     log,
     health: (key) => plane.state?.locals.get(key)?.local.health ?? null,
   });
-  // What starting left behind is a tenth of all memory; the heap of a proxy that serves stays about as it is.
-  clock.after(limits.compactAfterMs, () => runtime.process.compact(), true);
-  const yielding = every(clock, limits.helpersYieldMs, () => runtime.process.yieldHelpers());
-  const givingBack = every(clock, limits.bufferedCompactLookMs, () => {
-    if (shard.buffered.emptied()) runtime.process.compact();
-  });
-  const flushing = every(clock, limits.accessLogFlushMs, () => accessLog.flush());
+  const chores = startChores(runtime, shard, accessLog);
   processMetrics(runtime, metrics, "proxy");
   exposeProxy(metrics, { clock, plane, store, accessLog, follower });
   const admin =
@@ -184,9 +186,9 @@ export async function startProxy(
       await plane.close(deadlineMs);
       // Until now it heard of what was revoked.
       follower.close();
-      yielding.close();
-      givingBack.close();
-      flushing.close();
+      answers.cancelAll();
+      asNode.close();
+      chores.close();
       accessLog.flush();
       policies.close();
       await admin?.close(0);
@@ -259,25 +261,4 @@ class LiveTrust implements Credentials {
 
 function after(clock: Clock, ms: number): Promise<void> {
   return new Promise((done) => void clock.after(ms, done, true));
-}
-
-function every(clock: Clock, ms: number, call: () => void): { close(): void } {
-  let open = true;
-  const next = (): void => {
-    clock.after(
-      ms,
-      () => {
-        if (!open) return;
-        call();
-        next();
-      },
-      true,
-    );
-  };
-  next();
-  return {
-    close: () => {
-      open = false;
-    },
-  };
 }

@@ -14,6 +14,7 @@ import { Backoff } from "../base/backoff.ts";
 import { ControlRefusal, type ControlClient, type ControlStream } from "../api/control.ts";
 import { readJson, type CredentialStore } from "../identity/credential_store.ts";
 import type { MachineDocument } from "../model/document.ts";
+import type { AskLine } from "../api/questions.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -37,6 +38,10 @@ export interface SnapshotFollowerOptions {
   readonly unconfirmed: () => readonly string[];
   /** The controller knows no services by these names. */
   readonly missing: (keys: readonly string[]) => void;
+  /** A question of an operator, or that nobody waits for an answer any more. */
+  readonly asked: (line: AskLine) => void;
+  /** The stream to the controller ended. */
+  readonly disconnected: () => void;
   /** The controller refuses this machine: what lies on disk may have been replaced by a new join. */
   readonly refused: () => Promise<void>;
   readonly log: (text: string) => void;
@@ -122,10 +127,14 @@ export class SnapshotFollower {
         line: (message) => {
           if (!this.#connected) this.#begun(body.uses);
           this.#backoff.reset();
-          this.#working = this.#working.then(() => this.#take(message as SnapshotLine));
+          const line = message as SnapshotLine;
+          // Not in turn with snapshots: one of those may wait for its policies.
+          if (line.kind === "ask" || line.kind === "cancel") return this.options.asked(line);
+          this.#working = this.#working.then(() => this.#take(line));
         },
         ended: (error) => {
           this.#stream = null;
+          this.options.disconnected();
           if (isRefused(error)) this.#notMember(`the controller refuses this machine: ${error.message}`);
           else if (this.#connected)
             log(`the controller is away, serving what is known: ${error?.message ?? "it ended the stream"}`);
@@ -163,7 +172,7 @@ export class SnapshotFollower {
     if (this.options.unconfirmed().length > 0 || this.wanted.list().join() !== told.join()) this.wanted.ask();
   }
 
-  async #take(line: SnapshotLine): Promise<void> {
+  async #take(line: Exclude<SnapshotLine, AskLine>): Promise<void> {
     if (this.#closed) return;
     if (line.kind === "heartbeat") return this.#confirm();
     if (line.kind === "removed")

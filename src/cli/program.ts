@@ -13,6 +13,7 @@ import { Cli } from "./command.ts";
 import { registerDemo } from "./demo_command.ts";
 import { registerDev } from "./dev_command.ts";
 import { registerApply, registerGet } from "./documents_command.ts";
+import { registerEdges } from "./edges_command.ts";
 import { exitCodes, exitCodesHelp } from "./exit_codes.ts";
 import { registerExplain } from "./explain_command.ts";
 import { registerInit } from "./init_command.ts";
@@ -44,6 +45,7 @@ const commands: readonly Register[] = [
   registerPolicies,
   registerValidate,
   registerStatus,
+  registerEdges,
   registerCheck,
   registerExplain,
   registerDemo,

@@ -11,6 +11,8 @@ import { problemResponse, Refusal } from "../api/problem.ts";
 import type { RegistryClient } from "../api/registry_client.ts";
 import { limits } from "../model/limits.ts";
 import type { Node } from "../model/service.ts";
+import { mountAskRoutes } from "./ask_routes.ts";
+import { Asks } from "./asks.ts";
 import { Catalog } from "./catalog.ts";
 import { DocumentRemoval } from "./document_removal.ts";
 import { DocumentService } from "./documents.ts";
@@ -43,6 +45,7 @@ export class Controller {
   readonly catalog = new Catalog();
   readonly publisher: Publisher;
   readonly issuing: Issuing;
+  readonly #asks: Asks;
   readonly #snapshots: Snapshots;
   readonly #documents: DocumentService;
   readonly #removal: DocumentRemoval;
@@ -56,7 +59,18 @@ export class Controller {
     this.#snapshots = new Snapshots(catalog, authority);
     const snapshotOf: PublisherOptions["snapshotOf"] = (node, uses) => this.#snapshots.of(node, uses);
     const missing: PublisherOptions["missing"] = (uses) => this.#snapshots.missing(uses);
-    this.publisher = new Publisher({ clock, snapshotOf, missing, pushed });
+    this.publisher = new Publisher({
+      clock,
+      snapshotOf,
+      missing,
+      pushed,
+      disconnected: (node) => this.#asks.disconnected(node),
+    });
+    this.#asks = new Asks({
+      clock,
+      connected: () => this.publisher.connected(),
+      tell: (node, line) => this.publisher.tell(node, line),
+    });
     this.issuing = new Issuing({ ...options, store });
     const usesOf = (node: string): readonly string[] => this.publisher.state(node).uses;
     const standing = {
@@ -141,6 +155,7 @@ export class Controller {
       clock,
     });
     mountRotationRoutes(app, { rotation, operators, log });
+    mountAskRoutes(app, { trustDomain, asks: this.#asks, operators });
     mountNodeRoutes(app, { trustDomain, catalog, publisher, requireReady });
     const [documents, removal] = [this.#documents, this.#removal];
     mountOperatorRoutes(app, { operators, documents, removal, status, requireReady, log });

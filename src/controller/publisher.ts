@@ -47,6 +47,8 @@ export interface PublisherOptions {
    * when it comes and take it; one that is away, or refuses it, would say more of itself than of the way.
    */
   readonly pushed: (stage: PushStage, ms: number) => void;
+  /** The last stream of a machine ended. */
+  readonly disconnected: (node: string) => void;
 }
 
 export class Publisher {
@@ -68,6 +70,11 @@ export class Publisher {
       this.nodes.set(node, state);
     }
     return state;
+  }
+
+  /** Machines that follow their snapshots now. */
+  connected(): string[] {
+    return [...new Set([...this.#listeners].map(({ node }) => node))].sort();
   }
 
   /** Something changed, documents perhaps; snapshots follow in a moment. */
@@ -100,6 +107,7 @@ export class Publisher {
       if (own !== null) this.#listeners.delete(own);
       state.push = null;
       state.connected = [...this.#listeners].some((each) => each.node === node);
+      if (!state.connected) this.options.disconnected(node);
       state.lastSeenMs = clock.wallMs();
     };
     this.#makeRoom(node);
@@ -112,6 +120,12 @@ export class Publisher {
       state.acknowledged = version;
       stream.send({ kind: "current", version, controllerMs: clock.wallMs() } satisfies SnapshotLine);
     });
+  }
+
+  /** To the newest stream of a machine; false: it has none. */
+  tell(node: string, line: SnapshotLine): boolean {
+    const newest = [...this.#listeners].findLast((each) => each.node === node);
+    return newest?.stream.send(line) ?? false;
   }
 
   /** A machine has few streams, the newest: each is sent all that changes. */

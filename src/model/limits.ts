@@ -336,6 +336,13 @@ export const limits = {
   devLookMs: 1_000,
   publishDebounceMs: 50,
   publishDebounceMaxMs: 1_000,
+  /** Of questions that operators ask of proxies. */
+  asksOpenMax: 64,
+  askAnswerMs: 5_000,
+  questionEveryMinMs: 500,
+  questionEveryMaxMs: 60_000,
+  answerLinesMax: 1_000,
+  answerProblemLengthMax: 2_000,
   streamHeartbeatMs: 10_000,
   streamQueueBytesMax: 32 * mib,
   /** A snapshot is one line. */

@@ -6,6 +6,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { CounterPlan, FamilyPlan, GaugePlan, HistogramPlan } from "./families.ts";
+import type { MetricSeries } from "../model/reading.ts";
 import { Handles } from "./handles.ts";
 import { limits } from "../model/limits.ts";
 
@@ -154,6 +155,14 @@ export class Metrics {
     return whole;
   }
 
+  /** What the families of these names counted, each series with its labels. */
+  read(names: ReadonlySet<string>): MetricSeries[] {
+    for (const collector of this.#collectors) collector();
+    return [...this.#families.values()].flatMap((family) =>
+      names.has(family.name) ? [...family.series.values()].map((series) => readSeries(family, series)) : [],
+    );
+  }
+
   /** Prometheus text format 0.0.4. */
   expose(): string {
     for (const collector of this.#collectors) collector();
@@ -210,6 +219,21 @@ function labelValue(value: string): string {
     .replaceAll("\\", "\\\\")
     .replaceAll('"', '\\"')
     .replaceAll("\n", "\\n");
+}
+
+function readSeries({ name }: Family, series: Series | HistogramSeries): MetricSeries {
+  const labels = readLabels(series.labels);
+  if (series instanceof Series) return { name, labels, value: series.value };
+  const { bounds, counts, sum, count } = series;
+  return { name, labels, value: count, bounds, counts: [...counts], sum };
+}
+
+/** The way back of `labelText`. */
+function readLabels(text: string): Record<string, string> {
+  const pairs = [...text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)];
+  const plain = (value: string): string =>
+    value.replace(/\\(.)/g, (_, letter) => (letter === "n" ? "\n" : letter));
+  return Object.fromEntries(pairs.map(([, name = "", value = ""]) => [name, plain(value)]));
 }
 
 function exposeSeries(family: Family, series: Series | HistogramSeries, lines: string[]): void {

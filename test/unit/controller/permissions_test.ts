@@ -71,6 +71,8 @@ const controllerDoors: readonly Door[] = [
   door("POST", `${controllerPaths.nodes}/vm-1/allow`, "operator"),
   door("POST", `${controllerPaths.nodes}/vm-9/remove`, "operator"),
   door("GET", controllerPaths.status, "operator"),
+  door("POST", controllerPaths.ask, "operator"),
+  door("POST", controllerPaths.answers, "node"),
   door("GET", controllerPaths.authority, "operator"),
   door("POST", `${controllerPaths.authority}/rotate`, "operator"),
 ];

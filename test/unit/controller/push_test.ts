@@ -20,6 +20,7 @@ class Publishing {
     snapshotOf: () => ({ kind: "snapshot", snapshot: { version: this.version } as Snapshot }),
     missing: () => [],
     pushed: (stage, ms) => void this.pushes.push([stage, ms]),
+    disconnected: () => undefined,
   });
 
   connect(node: string): ReadableStream {

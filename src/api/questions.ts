@@ -1,0 +1,56 @@
+/**
+ * What operators ask of proxies, through the controller: it passes a question on over the stream on which a machine follows its
+ * snapshots, and what the machine answers to whoever asked. Nothing of a proxy is open to a network for this.
+ */
+import * as v from "valibot";
+import { limits } from "../model/limits.ts";
+
+const word = v.pipe(v.string(), v.maxLength(253));
+const everyMs = v.nullable(
+  v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(limits.questionEveryMinMs),
+    v.maxValue(limits.questionEveryMaxMs),
+  ),
+);
+
+const questionSchema = v.variant("what", [
+  /** Series of these metrics, once or again and again: each line is a MetricsReading (model/reading.ts). */
+  v.strictObject({ what: v.literal("metrics"), names: v.pipe(v.array(word), v.maxLength(64)), everyMs }),
+]);
+
+export type Question = v.InferOutput<typeof questionSchema>;
+
+export const askSchema = v.strictObject({
+  question: questionSchema,
+  /** null: every machine that is connected. */
+  machines: v.nullable(v.pipe(v.array(word), v.maxLength(limits.documentsMax))),
+});
+
+/** By an operator. */
+export type AskRequest = v.InferOutput<typeof askSchema>;
+
+/** To a machine, among the lines of its snapshots. `cancel`: nobody waits for an answer any more. */
+export type AskLine =
+  | { readonly kind: "ask"; readonly ask: string; readonly question: Question }
+  | { readonly kind: "cancel"; readonly ask: string };
+
+export const askAnswerSchema = v.strictObject({
+  ask: word,
+  lines: v.pipe(v.array(v.unknown()), v.maxLength(limits.answerLinesMax)),
+  /** Lines that were lost before these because they came faster than they could be sent. */
+  dropped: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  /** Nothing more comes; `problem` says why there is no whole answer, null: there is. */
+  end: v.nullable(v.strictObject({ problem: v.nullable(v.pipe(v.string(), v.maxLength(2_000))) })),
+});
+
+/** By a machine. */
+export type AskAnswer = v.InferOutput<typeof askAnswerSchema>;
+
+/** To the operator. The stream ends when every machine's answer has. */
+export type AskedLine =
+  | { readonly kind: "line"; readonly machine: string; readonly line: unknown }
+  | { readonly kind: "dropped"; readonly machine: string; readonly count: number }
+  | { readonly kind: "end"; readonly machine: string; readonly problem: string | null }
+  | { readonly kind: "heartbeat" };

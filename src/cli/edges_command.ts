@@ -1,0 +1,166 @@
+/** `heddle edges` and `heddle stat`: who talks to whom, and how that goes, over some seconds. */
+import type { Command } from "commander";
+import { ask } from "../app/asking.ts";
+import { edgeMetrics, edgesOf, type Edge, type Pair } from "../app/edges.ts";
+import { openOperator } from "../app/operator.ts";
+import { parseDuration } from "../base/duration.ts";
+import { UserError } from "../base/user_error.ts";
+import { limits } from "../model/limits.ts";
+import type { MetricsReading } from "../model/reading.ts";
+import type { Cli } from "./command.ts";
+import type { Terminal } from "./terminal.ts";
+import { text, type Text } from "./text.ts";
+
+interface Observed {
+  readonly pairs: readonly Pair[];
+  /** Machines that did not answer, each with why. */
+  readonly silent: readonly { readonly machine: string; readonly problem: string }[];
+}
+
+export function registerEdges(program: Command, cli: Cli): void {
+  const edges = program
+    .command("edges")
+    .description("show who talks to whom, how often and whether over mutual TLS, as both sides count it")
+    .option("--window <duration>", "how long to watch", "5s")
+    .action(async (flags: { window: string }) => {
+      const terminal = cli.terminal(edges);
+      const observed = await observe(cli, edges, flags.window);
+      const all = edgesOf(observed.pairs);
+      if (terminal.format === "json") terminal.json({ edges: all, silent: observed.silent });
+      else showEdges(terminal, all, observed);
+    });
+  const stat = program
+    .command("stat [service]")
+    .description(
+      "show success, requests per second and times of each service, or of the routes of one, as its callers see them",
+    )
+    .option("--window <duration>", "how long to watch", "5s")
+    .action(async (service: string | undefined, flags: { window: string }) => {
+      const terminal = cli.terminal(stat);
+      const observed = await observe(cli, stat, flags.window);
+      const key = service === undefined || service.includes(".") ? service : `${service}.default`;
+      const all = edgesOf(observed.pairs, key !== undefined).filter(
+        ({ direction, to }) => direction === "outbound" && (key === undefined || to === key),
+      );
+      if (terminal.format === "json") terminal.json({ services: all, silent: observed.silent });
+      else showStat(terminal, all, observed, key !== undefined);
+    });
+}
+
+/** Two readings of every connected proxy, `window` apart. */
+async function observe(cli: Cli, command: Command, window: string): Promise<Observed> {
+  const everyMs = parseDuration(window);
+  const [least, most] = [limits.questionEveryMinMs, limits.questionEveryMaxMs];
+  if (everyMs === null || everyMs < least || everyMs > most)
+    throw new UserError(
+      `Cannot use --window "${window}": expected a duration from ${least}ms to ${most / 1_000}s`,
+    );
+  const operator = await openOperator(cli.runtime, cli.folder(command));
+  const first = new Map<string, MetricsReading>();
+  const pairs = new Map<string, Pair>();
+  const silent: { machine: string; problem: string }[] = [];
+  const asked = new Set<string>();
+  const question = { what: "metrics" as const, names: [...edgeMetrics], everyMs };
+  const answered = ask(
+    operator,
+    { question, machines: null },
+    {
+      line(line) {
+        asked.add(line.machine);
+        if (line.kind === "end") silent.push({ machine: line.machine, problem: line.problem ?? "it ended" });
+        if (line.kind !== "line") return true;
+        const reading = line.line as MetricsReading;
+        const before = first.get(line.machine);
+        if (before === undefined) first.set(line.machine, reading);
+        else if (!pairs.has(line.machine)) pairs.set(line.machine, [before, reading]);
+        return pairs.size + silent.length < asked.size;
+      },
+    },
+  );
+  await Promise.race([answered, later(cli, everyMs + limits.askAnswerMs)]);
+  operator.close();
+  for (const machine of first.keys())
+    if (!pairs.has(machine)) silent.push({ machine, problem: "it answered once and not again" });
+  return { pairs: [...pairs.values()], silent };
+}
+
+function later(cli: Cli, ms: number): Promise<void> {
+  return new Promise((done) => void cli.runtime.clock.after(ms, done, true));
+}
+
+function showEdges(terminal: Terminal, edges: readonly Edge[], { silent }: Observed): void {
+  if (edges.length === 0) terminal.line("Nobody has called anybody yet");
+  else
+    terminal.table(
+      ["FROM", "TO", "SEEN BY", "MTLS", "SUCCESS", "RPS", "P50", "P99", "TCP", "BYTES/S"],
+      edges.map((edge) => [
+        edge.from === "" ? terminal.paint.dim("unknown") : edge.from,
+        edge.to,
+        edge.direction === "outbound" ? "caller" : "callee",
+        tlsOf(terminal, edge),
+        successOf(terminal, edge),
+        edge.perSecond.toFixed(1),
+        timeOf(edge.p50),
+        timeOf(edge.p99),
+        edge.tcpOpen === 0 ? "" : String(edge.tcpOpen),
+        bytesOf(edge.bytesPerSecond),
+      ]),
+    );
+  showSilent(terminal, silent);
+}
+
+function showStat(terminal: Terminal, edges: readonly Edge[], { silent }: Observed, routes: boolean): void {
+  if (edges.length === 0) terminal.line("Nobody has called it yet");
+  else
+    terminal.table(
+      [routes ? "ROUTE" : "SERVICE", "FROM", "SUCCESS", "RPS", "P50", "P95", "P99", "TCP_CONN"],
+      edges.map((edge) => [
+        routes ? (edge.route === "" ? "-" : edge.route) : edge.to,
+        edge.from,
+        successOf(terminal, edge),
+        edge.perSecond.toFixed(1),
+        timeOf(edge.p50),
+        timeOf(edge.p95),
+        timeOf(edge.p99),
+        String(edge.tcpOpen),
+      ]),
+    );
+  showSilent(terminal, silent);
+}
+
+function showSilent(terminal: Terminal, silent: Observed["silent"]): void {
+  for (const { machine, problem } of silent)
+    terminal.problem(text`${terminal.paint.yellow("warning:")} ${machine} is not in it: ${problem}`);
+}
+
+function tlsOf(terminal: Terminal, { tls, tcpOpen }: Edge): Text {
+  if (tls === "yes") return terminal.paint.green("yes");
+  if (tls === "") return tcpOpen > 0 ? "" : terminal.paint.dim("-");
+  return terminal.paint.yellow(tls);
+}
+
+function successOf(terminal: Terminal, { success }: Edge): Text {
+  if (success === null) return terminal.paint.dim("-");
+  const shown = `${(success * 100).toFixed(2)}%`;
+  if (success >= 0.999) return terminal.paint.green(shown);
+  return success >= 0.99 ? terminal.paint.yellow(shown) : terminal.paint.red(shown);
+}
+
+function timeOf(seconds: number | null): string {
+  if (seconds === null) return "-";
+  if (!Number.isFinite(seconds)) return ">10s";
+  const ms = seconds * 1_000;
+  if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)}s`;
+  return ms >= 10 ? `${ms.toFixed(0)}ms` : `${ms.toFixed(1)}ms`;
+}
+
+function bytesOf(perSecond: number): string {
+  const units = ["B", "kB", "MB", "GB"];
+  let value = perSecond;
+  let unit = 0;
+  while (value >= 1_000 && unit < units.length - 1) {
+    value /= 1_000;
+    unit++;
+  }
+  return `${value.toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
+}

@@ -1,0 +1,32 @@
+/** Questions come from operators, answers from machines. */
+import type { Hono } from "hono";
+import { readBody } from "../api/body.ts";
+import { requireCaller, type ControlEnv } from "../api/caller.ts";
+import { controllerPaths } from "../api/messages.ts";
+import { Refusal } from "../api/problem.ts";
+import { askAnswerSchema, askSchema } from "../api/questions.ts";
+import type { Asks } from "./asks.ts";
+import type { Operators } from "./operators.ts";
+
+export interface AskRouteOptions {
+  readonly trustDomain: string;
+  readonly asks: Asks;
+  readonly operators: Operators;
+}
+
+export function mountAskRoutes(
+  app: Hono<ControlEnv>,
+  { trustDomain, asks, operators }: AskRouteOptions,
+): void {
+  app.post(controllerPaths.ask, async (context) => {
+    operators.require(context, "viewer");
+    return asks.ask(await readBody(context.req.raw, askSchema));
+  });
+  app.post(controllerPaths.answers, async (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    const answer = await readBody(context.req.raw, askAnswerSchema);
+    if (!asks.answered(caller.name, answer))
+      throw new Refusal(404, `Nobody waits for an answer to ${answer.ask}`);
+    return context.json({});
+  });
+}

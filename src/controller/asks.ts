@@ -1,0 +1,105 @@
+/** Questions of operators on their way to machines and back. Each is open until all machines have answered, or its asker leaves. */
+import type { Clock, Timer } from "../../runtime/contract.ts";
+import { lineStream, type LineStream } from "../api/ndjson.ts";
+import { Refusal } from "../api/problem.ts";
+import type { AskAnswer, AskedLine, AskLine, AskRequest } from "../api/questions.ts";
+import { limits } from "../model/limits.ts";
+
+export interface AsksOptions {
+  readonly clock: Clock;
+  /** Machines that follow their snapshots here now. */
+  readonly connected: () => readonly string[];
+  /** Sends a line to a machine; false: it is not connected. */
+  readonly tell: (machine: string, line: AskLine) => boolean;
+}
+
+interface OpenAsk {
+  readonly id: string;
+  readonly stream: LineStream;
+  /** Machines whose answer has not ended. */
+  readonly waiting: Set<string>;
+  late: Timer | null;
+}
+
+export class Asks {
+  readonly #open = new Map<string, OpenAsk>();
+  #count = 0;
+
+  constructor(readonly options: AsksOptions) {}
+
+  /** The stream of AskedLine for whoever asked. Throws a Refusal when too many questions are open. */
+  ask({ question, machines }: AskRequest): Response {
+    const { clock, connected } = this.options;
+    if (this.#open.size >= limits.asksOpenMax)
+      throw new Refusal(
+        429,
+        `${limits.asksOpenMax} questions are open already (asksOpenMax)`,
+        "Try again in a moment",
+      );
+    const id = `${clock.wallMs()}-${++this.#count}`;
+    const asked = machines ?? connected();
+    const heartbeat = (): AskedLine => ({ kind: "heartbeat" });
+    return lineStream({ clock, heartbeat, closed: () => this.#left(id) }, (stream) => {
+      const open: OpenAsk = { id, stream, waiting: new Set(asked), late: null };
+      this.#open.set(id, open);
+      for (const machine of asked)
+        if (!this.options.tell(machine, { kind: "ask", ask: id, question }))
+          this.#end(open, machine, "it is not connected to the controller");
+      if (!follows(question)) open.late = clock.after(limits.askAnswerMs, () => this.#endLate(open), true);
+      this.#closeWhenDone(open);
+    });
+  }
+
+  /** False: nobody waits for it. */
+  answered(machine: string, { ask, lines, dropped, end }: AskAnswer): boolean {
+    const open = this.#open.get(ask);
+    if (open === undefined || !open.waiting.has(machine)) return false;
+    const send = (line: AskedLine): boolean => open.stream.send(line);
+    if (dropped > 0) send({ kind: "dropped", machine, count: dropped });
+    for (const line of lines) if (!send({ kind: "line", machine, line })) return false;
+    if (end !== null) this.#end(open, machine, end.problem);
+    this.#closeWhenDone(open);
+    return true;
+  }
+
+  /** A machine's connection ended: it will not answer. */
+  disconnected(machine: string): void {
+    for (const open of [...this.#open.values()]) {
+      if (!open.waiting.has(machine)) continue;
+      this.#end(open, machine, "its connection to the controller ended");
+      this.#closeWhenDone(open);
+    }
+  }
+
+  #endLate(open: OpenAsk): void {
+    const problem = `it did not answer within ${limits.askAnswerMs / 1000} s (askAnswerMs)`;
+    for (const machine of [...open.waiting]) {
+      this.options.tell(machine, { kind: "cancel", ask: open.id });
+      this.#end(open, machine, problem);
+    }
+    this.#closeWhenDone(open);
+  }
+
+  #end(open: OpenAsk, machine: string, problem: string | null): void {
+    open.waiting.delete(machine);
+    open.stream.send({ kind: "end", machine, problem } satisfies AskedLine);
+  }
+
+  #closeWhenDone(open: OpenAsk): void {
+    if (open.waiting.size === 0) open.stream.close();
+  }
+
+  /** The stream is over, whoever ended it. */
+  #left(id: string): void {
+    const open = this.#open.get(id);
+    if (open === undefined) return;
+    this.#open.delete(id);
+    open.late?.cancel();
+    for (const machine of open.waiting) this.options.tell(machine, { kind: "cancel", ask: id });
+  }
+}
+
+/** Whether its answer goes on until whoever asked leaves. */
+function follows(question: AskRequest["question"]): boolean {
+  return question.everyMs !== null;
+}
