@@ -178,6 +178,8 @@ export const limits = {
   pendingMax: 4096,
   pendingMs: 3_000,
   requestsMax: 4096,
+  /** Of what a document may allow to be under way at a time. */
+  limitCountMax: 1_000_000,
   // Shares of them (`src/proxy/share/share_rule.ts`)
   /** Where n callers take all they can get, about one part in 1 + 16 n stays free for the next one; alone, one takes 78 %. */
   callerShareFactor: 16,

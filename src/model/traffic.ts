@@ -7,6 +7,7 @@ import { limits } from "./limits.ts";
 /** Every group and every field of a group is optional: what is absent holds as in `trafficDefaults`. */
 export interface TrafficTraits {
   readonly circuitBreaking?: CircuitBreaking;
+  readonly limits?: Limits;
   readonly rateLimit?: RateLimits;
   readonly zones?: ZonePreference;
 }
@@ -29,6 +30,19 @@ export interface CircuitBreaking {
   readonly penaltyMaxMs?: number;
   /** Of the instances, that may be out at a time; 0: none, ever. */
   readonly ejectedPercent?: number;
+}
+
+/** How much may be under way at a time; each proxy counts for itself. */
+export interface Limits {
+  /** Requests and opaque connections to the service, of all that call it from one machine. */
+  readonly requests?: number;
+  /** Those that wait for a place, and for how long. */
+  readonly pending?: number;
+  readonly pendingWaitMs?: number;
+  /** Of one calling service to one instance, and of a proxy to its app; null: what the connections carry. */
+  readonly requestsPerEndpoint?: number | null;
+  /** The same of connections; those that many requests share are `sharedConnectionsMax` at most. */
+  readonly connectionsPerEndpoint?: number;
 }
 
 export interface Rate {
@@ -76,6 +90,13 @@ export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<G
     penaltyMaxMs: limits.breakerPenaltyMaxMs,
     ejectedPercent: limits.breakerEjectedShareMax * 100,
   },
+  limits: {
+    requests: limits.requestsMax,
+    pending: limits.pendingMax,
+    pendingWaitMs: limits.pendingMs,
+    requestsPerEndpoint: null,
+    connectionsPerEndpoint: limits.connectionsMax,
+  },
   rateLimit: { total: null, identity: null, overrides: {}, keys: [] },
   zones: { prefer: "nearest", failover: null },
 };
@@ -87,6 +108,7 @@ type Side = "caller" | "callee";
 /** Who goes by it: proxies whose apps call the service, proxies before its instances, or both. */
 const sides: { readonly [Group in TrafficGroup]-?: Side | "both" } = {
   circuitBreaking: "caller",
+  limits: "both",
   rateLimit: "callee",
   zones: "caller",
 };

@@ -9,6 +9,7 @@ import { CallRecord } from "./record/call_record.ts";
 import type { TcpTaker } from "./attempt/tcp_attempts.ts";
 import { decideAccess } from "./guard/access.ts";
 import { chooseApp, type Caller, type InboundService, type LocalApp } from "./state/live_service.ts";
+import type { InboundLimits } from "./limit/inbound_limits.ts";
 import type { Downstream } from "./tunnel/downstream.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { Pipe } from "./tunnel/pipe.ts";
@@ -32,6 +33,8 @@ export class InboundTcp {
   readonly #record: CallRecord;
   #dial: Dial | null = null;
   #open = false;
+  /** What counts it among the connections to its app. */
+  #counted: InboundLimits | null = null;
 
   constructor(readonly options: InboundTcpOptions) {
     const { parts, service, app, caller, tls, requestId } = options;
@@ -79,6 +82,7 @@ export class InboundTcp {
   finish(outcome: Outcome | null, bytesIn: number, bytesOut: number): void {
     const { parts, service } = this.options;
     if (this.#open) service.streams.closed("tcp");
+    this.#counted?.connections.less(this.options.app.id);
     this.#record.outcome = outcome;
     this.#record.bytesIn = bytesIn;
     this.#record.bytesOut = bytesOut;
@@ -103,11 +107,17 @@ export class InboundTcp {
     const verdict = decideAccess(service.local.access, caller.spiffeId, "", "");
     this.#record.access = verdict;
     if (verdict.verdict !== "deny") {
-      const asked = { caller: caller.key, path: "", fields: null };
-      return service.limits?.admit(asked, this.#record.startedMs) ?? null;
+      return service.limits === null ? null : this.#overLimit(service.limits);
     }
     const detail = `${caller.key} may not connect to ${service.key}: rule ${verdict.rule}`;
     return { flag: "AD", side: "downstream", repeat: "no", status: 403, detail };
+  }
+
+  #overLimit(limits: InboundLimits): Outcome | null {
+    const asked = { caller: this.options.caller.key, path: "", fields: null };
+    const refusal = limits.admit(asked, this.#record.startedMs) ?? limits.connect(this.options.app.id);
+    if (refusal === null) this.#counted = limits;
+    return refusal;
   }
 
   #fail(taker: TcpTaker, outcome: Outcome): void {

@@ -11,17 +11,19 @@ import { said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import type { Path } from "../yaml_file.ts";
 import { circuitBreaking } from "./circuit_breaking.ts";
+import { limits } from "./limits.ts";
 import { rateLimit } from "./rate_limit.ts";
 import { zones } from "./zones.ts";
 import type { TrafficPart } from "./traffic_part.ts";
 
 type AnyPart = TrafficPart<TrafficGroup, v.GenericSchema>;
 
-const parts = { circuitBreaking, rateLimit, zones } satisfies Record<TrafficGroup, unknown>;
+const parts = { circuitBreaking, limits, rateLimit, zones } satisfies Record<TrafficGroup, unknown>;
 
 /** Their fields, each optional. */
 export const trafficFields = {
   circuitBreaking: v.optional(said(circuitBreaking.schema, circuitBreaking.words)),
+  limits: v.optional(said(limits.schema, limits.words)),
   rateLimit: v.optional(said(rateLimit.schema, rateLimit.words)),
   zones: v.optional(said(zones.schema, zones.words)),
 };

@@ -4,6 +4,7 @@
  */
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
+import type { WholeGroup } from "../../model/traffic.ts";
 import { FairGate } from "../share/fair_gate.ts";
 
 /** Waits to be let in. At most one of the two is called. */
@@ -12,6 +13,8 @@ export interface Entrant {
   /** It waited too long. */
   overdue(): void;
 }
+
+type Bounds = WholeGroup<"limits">;
 
 export type Admission = FairGate<Entrant>;
 
@@ -22,4 +25,11 @@ export function createAdmission(shard: Shard): Admission {
     admit: (entrant) => entrant.admitted(),
     overdue: (entrant) => entrant.overdue(),
   });
+}
+
+/** As a service says it. Nobody who is in loses its place. */
+export function boundAdmission(admission: Admission, { requests, pending, pendingWaitMs }: Bounds): void {
+  if (admission.max !== requests) admission.resize(requests);
+  if (admission.pendingMax !== pending || admission.pendingMs !== pendingWaitMs)
+    admission.resizeLine(pending, pendingWaitMs);
 }

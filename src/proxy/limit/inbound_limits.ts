@@ -1,6 +1,10 @@
-/** What is let in to the instances of one service on this machine; there is none where its documents ask for none. */
+/**
+ * What is let in to the instances of one service on this machine. There is none where its documents ask for none: then nothing is
+ * counted, and nothing costs anything.
+ */
 import type { Outcome } from "../../model/outcome.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
+import { OpenCounts } from "./open_counts.ts";
 import { overRate } from "./over_rate.ts";
 import { RateLimit, type Asked } from "./rate_limit.ts";
 
@@ -12,17 +16,22 @@ export interface InboundLimitsOptions {
 }
 
 export class InboundLimits {
-  /** What they were made of: others begin anew. */
-  readonly settings: string;
   readonly rates: RateLimit | null;
+  /** Opaque connections to its apps, by app. */
+  readonly connections: OpenCounts;
 
+  /** What `before` counted goes on, where nothing changed that it was counted for. */
   constructor(
     readonly options: InboundLimitsOptions,
+    before: InboundLimits | null,
     nowMs: number,
   ) {
     const { traffic } = options;
-    this.settings = settingsOf(traffic);
-    this.rates = traffic.rateLimit === undefined ? null : ratesOf(traffic, nowMs);
+    const { rateLimit } = traffic;
+    const same = before !== null && isSame(before.options.traffic.rateLimit, rateLimit);
+    if (same) this.rates = before.rates;
+    else this.rates = rateLimit === undefined ? null : new RateLimit(wholeGroup("rateLimit", traffic), nowMs);
+    this.connections = before?.connections ?? new OpenCounts();
   }
 
   /** Lets one request or opaque connection in (null), or says why not. */
@@ -33,23 +42,33 @@ export class InboundLimits {
     tripped(refusal.rule, `inbound ${service}`);
     return overRate(service, refusal);
   }
+
+  /** Lets an opaque connection to that app in (null), or says why not. Pair with `connections.less` when it was let in. */
+  connect(app: string): Outcome | null {
+    const { service, traffic, tripped } = this.options;
+    const most = traffic.limits?.connectionsPerEndpoint ?? Infinity;
+    const open = this.connections.of(app);
+    if (open < most) {
+      this.connections.more(app);
+      return null;
+    }
+    tripped("connectionsMax", `inbound ${service}`);
+    const what = `${open} of the ${most} connections that an instance of ${service} takes are open`;
+    const detail = `${what} (limits.connectionsPerEndpoint of its Traffic document: raise it there)`;
+    return { flag: "UO", side: "mesh", repeat: "yes", status: 503, detail };
+  }
 }
 
-/** Those before, where nothing changed: what they counted stays. */
 export function inboundLimits(
   options: InboundLimitsOptions,
   before: InboundLimits | null,
   nowMs: number,
 ): InboundLimits | null {
-  const { rateLimit } = options.traffic;
-  if (rateLimit === undefined) return null;
-  return before?.settings === settingsOf(options.traffic) ? before : new InboundLimits(options, nowMs);
+  const { rateLimit, limits } = options.traffic;
+  if (rateLimit === undefined && limits?.connectionsPerEndpoint === undefined) return null;
+  return new InboundLimits(options, before, nowMs);
 }
 
-function settingsOf({ rateLimit }: TrafficTraits): string {
-  return JSON.stringify([rateLimit]);
-}
-
-function ratesOf(traffic: TrafficTraits, nowMs: number): RateLimit {
-  return new RateLimit(wholeGroup("rateLimit", traffic), nowMs);
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -15,7 +15,7 @@ export interface FairGateOptions<W> {
   readonly max: number;
   /** Its turn came: it has a place, and gives it back. */
   readonly admit: (waiter: W, sinceMs: number) => void;
-  /** It waited for `pendingMs`. */
+  /** It waited for as long as may be. */
   readonly overdue: (waiter: W) => void;
 }
 
@@ -29,6 +29,9 @@ interface Waiting<W> {
 
 export class FairGate<W> extends WheelEntry {
   max: number;
+  /** How many may wait, and for how long. */
+  pendingMax: number = limits.pendingMax;
+  pendingMs: number = limits.pendingMs;
   taken = 0;
   readonly #groups = new Map<string, ClaimGroup<W>>();
   /** Groups on whose behalf somebody waits, in the order of their turns. */
@@ -73,6 +76,13 @@ export class FairGate<W> extends WheelEntry {
     if (this.#waiting.size > 0) this.#turnsSoon();
   }
 
+  /** Another line: who waits already waits by the new time. */
+  resizeLine(pendingMax: number, pendingMs: number): void {
+    this.pendingMax = pendingMax;
+    this.pendingMs = pendingMs;
+    if (this.#waiting.size > 0) this.#watch();
+  }
+
   /** Waits no longer, if it did. */
   forget(waiter: W): void {
     const waiting = this.#waiting.get(waiter);
@@ -85,7 +95,7 @@ export class FairGate<W> extends WheelEntry {
   /** The time of the one that waits longest is over. */
   expired(): void {
     const { shard, overdue } = this.options;
-    const before = shard.clock.now() - limits.pendingMs;
+    const before = shard.clock.now() - this.pendingMs;
     for (const [waiter, { sinceMs }] of this.#waiting) {
       if (sinceMs > before) break;
       this.forget(waiter);
@@ -105,7 +115,7 @@ export class FairGate<W> extends WheelEntry {
 
   #wait(claim: Claim<W>, waiter: W, nowMs: number): boolean {
     const { group, waiters } = claim;
-    if (!mayTake(limits.pendingMax, this.#waiting.size, group.waiting, waiters.size)) return false;
+    if (!mayTake(this.pendingMax, this.#waiting.size, group.waiting, waiters.size)) return false;
     if (!claim.inLine) group.line.push(claim);
     if (!group.inLine) this.#line.push(group);
     claim.inLine = group.inLine = true;
@@ -164,7 +174,7 @@ export class FairGate<W> extends WheelEntry {
     const { shard } = this.options;
     const first = this.#waiting.values().next().value;
     if (first === undefined) return shard.wheel.forget(this);
-    shard.wheel.arm(this, Math.max(0, first.sinceMs + limits.pendingMs - shard.clock.now()));
+    shard.wheel.arm(this, Math.max(0, first.sinceMs + this.pendingMs - shard.clock.now()));
     shard.tick();
   }
 }

@@ -6,6 +6,7 @@ import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { appPortOf, serviceKey, type ServiceName } from "../../model/service.ts";
 import type { TlsClientOptions } from "../../../runtime/contract.ts";
+import { poolBounds } from "./bounds.ts";
 import type { Caller, LiveDestination, LiveEndpoint } from "./live_service.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import type { Forget } from "../find/discovery.ts";
@@ -113,6 +114,7 @@ export class OutboundSource {
       onLimit: (limit) => recorder.limitTripped(limit, `outbound ${this.key} to ${id}`),
       open,
     });
+    pool.bound(poolBounds(destination.declared.traffic));
     pools.set(this.key, pool);
     return pool;
   }

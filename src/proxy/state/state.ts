@@ -30,6 +30,7 @@ import { Breaker } from "../breaker/breaker.ts";
 import { BreakerGroup } from "../breaker/breaker_group.ts";
 import { breakerSettings, type BreakerSettings } from "../breaker/breaker_settings.ts";
 import { createAdmission } from "../guard/admission.ts";
+import { boundAll } from "./bounds.ts";
 import type {
   InboundService,
   LiveBackend,
@@ -306,6 +307,7 @@ function isReady({ endpoint }: LiveEndpoint): boolean {
 
 /** The state is in force: circuit breaking goes by its endpoints, and what only the one before needed ends. */
 export function takeOver(state: ProxyState, old: ProxyState | null, nowMs: number): void {
+  boundAll(state.locals.values(), state.destinations.values());
   for (const { breakers, endpoints } of state.destinations.values())
     breakers.become(new Set([...endpoints.values()].filter(isReady).map(({ health }) => health)), nowMs);
   for (const { whole, subsets } of old?.destinations.values() ?? [])

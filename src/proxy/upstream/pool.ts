@@ -15,7 +15,7 @@ import type { OpenConnections } from "../drain/open_connections.ts";
 import type { Claim } from "../share/claim.ts";
 import { FairGate } from "../share/fair_gate.ts";
 import type { Flow } from "../share/flow.ts";
-import { shareSpent } from "../share/share_outcome.ts";
+import { shareSpent, type PlacesLimit } from "../share/share_outcome.ts";
 import { dialOutcome } from "./dial_outcome.ts";
 import type { ConnectionEvents, PooledConnection, UpstreamProtocol } from "./upstream_protocol.ts";
 
@@ -49,6 +49,15 @@ export interface Taker {
   unreachable(outcome: Outcome): void;
 }
 
+/** What a service says of one endpoint. */
+export interface PoolBounds {
+  readonly connections: number;
+  /** null: what the connections carry. */
+  readonly requests: number | null;
+  readonly pending: number;
+  readonly pendingMs: number;
+}
+
 /** A connection on its way. */
 interface PoolDial {
   /** Begun before anybody needed it. */
@@ -71,6 +80,9 @@ export class Pool extends WheelEntry {
   readonly #dials: PoolDial[] = [];
   /** How many requests a connection takes at once, as far as is known. */
   #streams: number;
+  #bounds: PoolBounds;
+  /** Requests that its connections carry, when it has all that it may. */
+  #places: number;
   /** Where that is to be learned: connections that have not said it. */
   readonly #unheard = new Set<PooledConnection>();
   #retired = false;
@@ -81,10 +93,17 @@ export class Pool extends WheelEntry {
     super();
     const { shard, peer, tls, protocol, onLimit, open } = options;
     this.#streams = protocol.streams;
+    this.#bounds = {
+      connections: protocol.connectionsMax,
+      requests: null,
+      pending: limits.pendingMax,
+      pendingMs: limits.pendingMs,
+    };
+    // As long as no connection has said how much it takes.
+    this.#places = protocol.connectionsMax * Math.min(protocol.streams, limits.h2StreamsEarlyMax);
     this.#gate = new FairGate<Taker>({
       shard,
-      // As long as no connection has said how much it takes.
-      max: protocol.connectionsMax * Math.min(protocol.streams, limits.h2StreamsEarlyMax),
+      max: this.#places,
       admit: (taker, sinceMs) => this.#enter(taker, sinceMs),
       overdue: (taker) => this.#turnAway(taker, "pendingMs"),
     });
@@ -100,6 +119,17 @@ export class Pool extends WheelEntry {
     };
   }
 
+  /** Nothing that is open ends: there are fewer in time. */
+  bound({ connections, requests, pending, pendingMs }: PoolBounds): void {
+    const { connectionsMax, limit } = this.options.protocol;
+    const most = limit === "sharedConnectionsMax" ? Math.min(connections, connectionsMax) : connections;
+    const carried = this.#places / this.#bounds.connections;
+    this.#bounds = { connections: most, requests, pending, pendingMs };
+    this.#gate.resizeLine(pending, pendingMs);
+    this.#setPlaces(carried);
+    this.#watchWaiting();
+  }
+
   acquire(taker: Taker, nowMs: number): void {
     const claim = taker.flow.claimOn(this.#gate);
     const answer = this.#gate.ask(claim, taker, nowMs);
@@ -109,12 +139,12 @@ export class Pool extends WheelEntry {
   }
 
   #wait(taker: Taker, answer: "waits" | "full"): void {
-    const { onLimit, protocol } = this.options;
+    const { onLimit } = this.options;
     const [free] = this.#free;
     // It may take more than it was known to when it was dialled.
     if (free !== undefined) this.#count(free);
     if (answer === "full") this.#turnAway(taker, "pendingMax");
-    else onLimit(protocol.limit);
+    else onLimit(this.#limit);
   }
 
   /** Waits no longer, or has done with its connection. A dial that nobody waits for any more is given up. */
@@ -143,9 +173,9 @@ export class Pool extends WheelEntry {
   }
 
   #turnAway(taker: Taker, limit: "pendingMs" | "pendingMax"): void {
-    const { onLimit, protocol, peer } = this.options;
+    const { onLimit, peer } = this.options;
     onLimit(limit);
-    const spent = { gate: this.#gate, flow: taker.flow, of: protocol.limit, limit };
+    const spent = { gate: this.#gate, flow: taker.flow, of: this.#limit, limit };
     this.#letDown(taker, shareSpent(peer, spent));
   }
 
@@ -170,11 +200,12 @@ export class Pool extends WheelEntry {
   /** The time of the one that waits longest is over. */
   expired(): void {
     const { shard, onLimit } = this.options;
-    const before = shard.clock.now() - limits.pendingMs;
+    const { pendingMs } = this.#bounds;
+    const before = shard.clock.now() - pendingMs;
     for (const [taker, sinceMs] of this.#waiting) {
       if (sinceMs > before) break;
       onLimit("pendingMs");
-      this.#letDown(taker, this.#overflow(`no connection was free for ${limits.pendingMs} ms (pendingMs)`));
+      this.#letDown(taker, this.#overflow(`no connection was free for ${pendingMs} ms (pendingMs)`));
     }
     this.#watchWaiting();
   }
@@ -199,7 +230,7 @@ export class Pool extends WheelEntry {
   /** Streams run short: the next connection is there before it is needed. */
   #dialAhead(): void {
     if (this.#dials.length + this.#unheard.size > 0 || this.#free.length > 1) return;
-    if (this.#open.size < this.options.protocol.connectionsMax) this.#dial(true);
+    if (this.#open.size < this.#bounds.connections) this.#dial(true);
   }
 
   /** Whether more wait than so many dials are for. */
@@ -211,7 +242,7 @@ export class Pool extends WheelEntry {
   #dialForWaiting(): void {
     const { protocol, onLimit } = this.options;
     while (this.#isShort(this.#dials.length)) {
-      if (this.#open.size + this.#dials.length >= protocol.connectionsMax) {
+      if (this.#open.size + this.#dials.length >= this.#bounds.connections) {
         onLimit(protocol.limit);
         break;
       }
@@ -306,8 +337,21 @@ export class Pool extends WheelEntry {
 
   /** What one connection takes, all of them may; one that takes none now will take some later. */
   #count(connection: PooledConnection): void {
-    const max = Math.max(1, connection.capacity) * this.options.protocol.connectionsMax;
+    this.#setPlaces(Math.max(1, connection.capacity));
+  }
+
+  #setPlaces(carried: number): void {
+    const { connections, requests } = this.#bounds;
+    this.#places = carried * connections;
+    const max = Math.min(this.#places, requests ?? Infinity);
     if (max !== this.#gate.max) this.#gate.resize(max);
+  }
+
+  /** What bounds its requests. */
+  get #limit(): PlacesLimit {
+    const { requests } = this.#bounds;
+    const own = requests !== null && requests < this.#places;
+    return own ? "limits.requestsPerEndpoint" : this.options.protocol.limit;
   }
 
   #forget(connection: PooledConnection): void {
@@ -323,7 +367,7 @@ export class Pool extends WheelEntry {
     const [sinceMs] = this.#waiting.values();
     const { shard } = this.options;
     if (sinceMs === undefined) return shard.wheel.forget(this);
-    shard.wheel.arm(this, Math.max(0, sinceMs + limits.pendingMs - shard.clock.now()));
+    shard.wheel.arm(this, Math.max(0, sinceMs + this.#bounds.pendingMs - shard.clock.now()));
     shard.tick();
   }
 

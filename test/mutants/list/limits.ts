@@ -5,6 +5,8 @@ const largeHeads = ["test/unit/proxy/large_heads_test.ts"];
 
 const rates = ["test/unit/proxy/rate_limits_test.ts", "test/unit/proxy/limit/rate_limit_test.ts"];
 
+const underWay = ["test/unit/proxy/bounds_test.ts"];
+
 export const bounds: readonly Mutant[] = [
   {
     fault: "a peer that says how large a head it takes is not heard",
@@ -51,8 +53,8 @@ export const bounds: readonly Mutant[] = [
   {
     fault: "a new snapshot gives everybody a fresh rate",
     file: "src/proxy/limit/inbound_limits.ts",
-    find: "before?.settings === settingsOf(options.traffic) ? before :",
-    replace: "before?.settings === null ? before :",
+    find: "before !== null && isSame(",
+    replace: "before !== null && before === null && isSame(",
     suites: rates,
   },
   {
@@ -62,5 +64,33 @@ export const bounds: readonly Mutant[] = [
     replace:
       'if (service.limits !== null) this.#overLimit(service.limits); if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));',
     suites: rates,
+  },
+  {
+    fault: "what a service says of how much may be under way is not in force",
+    file: "src/proxy/guard/admission.ts",
+    find: "if (admission.max !== requests) admission.resize(requests);",
+    replace: "",
+    suites: underWay,
+  },
+  {
+    fault: "requests wait as long as they always did, whatever the service says",
+    file: "src/proxy/share/fair_gate.ts",
+    find: "const before = shard.clock.now() - this.pendingMs;",
+    replace: "const before = shard.clock.now() - limits.pendingMs;",
+    suites: underWay,
+  },
+  {
+    fault: "an app gets as many connections as ever, whatever its service says",
+    file: "src/proxy/upstream/pool.ts",
+    find: "if (this.#open.size + this.#dials.length >= this.#bounds.connections) {",
+    replace: "if (this.#open.size + this.#dials.length >= protocol.connectionsMax) {",
+    suites: underWay,
+  },
+  {
+    fault: "an opaque connection that ended counts for ever",
+    file: "src/proxy/inbound_tcp.ts",
+    find: "this.#counted?.connections.less(this.options.app.id);",
+    replace: "",
+    suites: underWay,
   },
 ];
