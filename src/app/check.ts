@@ -158,9 +158,16 @@ async function checkProxy(runtime: Runtime, settings: Settings): Promise<Finding
 
 function checkPolicies({ policies }: ProxyPage): Finding[] {
   if (policies.length === 0) return [];
-  const aside = policies.filter(({ state }) => state !== "ready" && state !== "waiting");
-  if (aside.length === 0) return [ok("HED0010", "policies", counted(policies.length, "version"))];
-  return aside.map(({ name, detail }) =>
-    warn("HED0010", `policy ${name}`, detail, "Mend it and apply again; it is tried now and then meanwhile"),
+  const failing = policies.filter(({ detail }) => detail !== "");
+  if (failing.length === 0) return [ok("HED0010", "policies", counted(policies.length, "version"))];
+  return failing.map(({ name, state, detail }) =>
+    warn(
+      "HED0010",
+      `policy ${name}`,
+      detail,
+      state === "ready" || state === "waiting"
+        ? "Mend it and apply again; `policies` in the access log has each call that failed"
+        : "Mend it and apply again; it is tried now and then meanwhile",
+    ),
   );
 }

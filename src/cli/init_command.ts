@@ -1,6 +1,7 @@
 /** `heddle init`: the first machine of a mesh. */
 import type { Command } from "commander";
 import { forbidDumps } from "../app/no_dumps.ts";
+import type { RunningProxy } from "../app/proxy_mode.ts";
 import type { Address } from "../base/socket_address.ts";
 import { moreAddresses } from "./controller_address.ts";
 import { ports } from "../model/ports.ts";
@@ -90,12 +91,15 @@ export function registerInit(program: Command, cli: Cli): void {
     if (!flags.start) return;
     const { startEverything } = await import("../app/everything.ts");
     const running = await startEverything(cli.runtime, folder, settings);
-    sayStarted(terminal, running.summary);
+    sayStarted(terminal, running);
     await runInForeground(cli.runtime, running, drainMs, (text) => terminal.problem(text));
   });
 }
 
-function sayStarted(terminal: Terminal, summary: string): void {
+function sayStarted(
+  terminal: Terminal,
+  { summary, examples }: Pick<RunningProxy, "summary" | "examples">,
+): void {
   for (const line of summary.split("\n")) terminal.problem(line);
   terminal.problem();
   terminal.problem("What other machines join with, in another terminal:");
@@ -104,4 +108,5 @@ function sayStarted(terminal: Terminal, summary: string): void {
   terminal.problem(
     "Running in the foreground; Ctrl-C stops it. Next time: heddle registry, heddle controller, heddle proxy",
   );
+  for (const line of examples) terminal.problem(`  ${line}`);
 }

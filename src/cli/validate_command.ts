@@ -4,6 +4,9 @@ import { UserError } from "../base/user_error.ts";
 import type { Cli } from "./command.ts";
 import { showIssues } from "./documents_command.ts";
 
+const aloneHint =
+  "Checked by themselves; heddle apply --dry-run checks them together with what stands in the mesh";
+
 export function registerValidate(program: Command, cli: Cli): void {
   const command = program
     .command("validate")
@@ -19,6 +22,6 @@ export function registerValidate(program: Command, cli: Cli): void {
         if (found.errors === 0) terminal.line(`All is well: ${found.documents.join(", ") || "no document"}`);
       }
       if (found.errors > 0)
-        throw new UserError(`${found.errors} ${found.errors === 1 ? "problem" : "problems"}`, null, 1);
+        throw new UserError(`${found.errors} ${found.errors === 1 ? "problem" : "problems"}`, aloneHint, 1);
     });
 }

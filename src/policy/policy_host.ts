@@ -204,11 +204,19 @@ class SealedHosts implements PolicyHost {
   status(): PolicyHostStatus {
     const processes = [...this.#processes.values()].map((process) => process.status);
     const policies = [...this.#byHash.values()].map(({ policy }): PolicyStatus => {
-      const { ref, state, detail, quarantine } = policy;
+      const { ref, state, quarantine } = policy;
+      const detail = policy.detail === "" ? this.#failuresOf(policy) : policy.detail;
       return { name: ref.name, hash: ref.hash, state: quarantine.onTrial ? "trial" : state, detail };
     });
     const memoryBytesMax = policiesBytesMax(processes.map((each) => each.policies));
     return { processes, starts: this.#starts, policies, memoryBytesMax };
+  }
+
+  /** Of one that is asked all the same: too few to put it aside. */
+  #failuresOf({ quarantine }: LoadedPolicy): string {
+    const count = quarantine.recent(this.#options.clock.now());
+    const within = `within ${limits.policyTripWindowMs / 1_000} s`;
+    return count === 0 ? "" : `${count} of its calls failed ${within}, the last: ${quarantine.lastReason}`;
   }
 
   close(): void {

@@ -157,7 +157,7 @@ export class PolicyProcess {
   trip(policy: LoadedPolicy, reason: string): void {
     const { policyTripsMax, policyTripWindowMs } = limits;
     const { onTrial } = policy.quarantine;
-    if (!policy.quarantine.fail(this.#options.clock.now())) return;
+    if (!policy.quarantine.fail(this.#options.clock.now(), reason)) return;
     const how = onTrial
       ? "it failed again when it was tried"
       : `it failed ${policyTripsMax} times within ${policyTripWindowMs / 1000} s`;

@@ -11,6 +11,7 @@ export class Quarantine {
   #waitMs = 0;
   #backMs = Number.NEGATIVE_INFINITY;
   #trying = false;
+  #lastReason = "";
 
   /** Put aside and not on trial. */
   get closed(): boolean {
@@ -26,11 +27,23 @@ export class Quarantine {
     return this.#waitMs;
   }
 
+  /** Failures within the window that did not put it aside. */
+  recent(nowMs: number): number {
+    this.#timesMs = this.#timesMs.filter((timeMs) => nowMs - timeMs < limits.policyTripWindowMs);
+    return this.#timesMs.length;
+  }
+
+  /** Why it failed last; "" while it did not. */
+  get lastReason(): string {
+    return this.#lastReason;
+  }
+
   /** Notes a failure; true when that puts it aside. */
-  fail(nowMs: number): boolean {
+  fail(nowMs: number, reason: string): boolean {
+    this.#lastReason = reason;
     if (this.closed) return false;
     if (this.#trying) return this.putAside(nowMs);
-    this.#timesMs = this.#timesMs.filter((timeMs) => nowMs - timeMs < limits.policyTripWindowMs);
+    this.recent(nowMs);
     this.#timesMs.push(nowMs);
     return this.#timesMs.length >= limits.policyTripsMax && this.putAside(nowMs);
   }

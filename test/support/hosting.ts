@@ -1,7 +1,7 @@
 /** A policy host whose processes the test plays: loads, questions and what an operator would have read. */
 import type { PolicyBinding, PolicyRef } from "../../src/model/snapshot.ts";
 import type { PolicyAnswer } from "../../src/policy/policy_call.ts";
-import { createPolicyHost } from "../../src/policy/policy_host.ts";
+import { createPolicyHost, type PolicyStatus } from "../../src/policy/policy_host.ts";
 import { frameKinds } from "../../src/policy/protocol.ts";
 import { HeadFields } from "../../src/wire/head_fields.ts";
 import { ManualClock } from "./clock.ts";
@@ -82,6 +82,14 @@ export class Hosting {
   }
 
   state(name: string): string | undefined {
-    return this.host.status().policies.find((policy) => policy.hash === name)?.state;
+    return this.#statusOf(name)?.state;
+  }
+
+  detail(name: string): string | undefined {
+    return this.#statusOf(name)?.detail;
+  }
+
+  #statusOf(name: string): PolicyStatus | undefined {
+    return this.host.status().policies.find((policy) => policy.hash === name);
   }
 }

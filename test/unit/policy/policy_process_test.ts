@@ -159,6 +159,19 @@ describe("a process that says", () => {
     });
   }
 
+  test("a failure is told of while it is new, though it puts nothing aside", async () => {
+    const hosting = new Hosting();
+    await hosting.loaded("bad");
+    expect(hosting.detail("bad")).toBe("");
+    for (const reason of ["one", "two"]) hosting.host.trip("bad", reason);
+    expect([hosting.state("bad"), hosting.detail("bad")]).toEqual([
+      "ready",
+      "2 of its calls failed within 60 s, the last: two",
+    ]);
+    await hosting.clock.advance(limits.policyTripWindowMs);
+    expect(hosting.detail("bad")).toBe("");
+  });
+
   test("an answer is read however many marks stand in its texts", async () => {
     const at = await two();
     const decision = {

@@ -6,13 +6,13 @@ import { Quarantine } from "../../../src/policy/quarantine.ts";
 const { policyTripsMax, policyTripWindowMs, policyQuarantineMs, policyQuarantineMaxMs } = limits;
 
 function failed(quarantine: Quarantine, nowMs: number): boolean[] {
-  return Array.from({ length: policyTripsMax }, () => quarantine.fail(nowMs));
+  return Array.from({ length: policyTripsMax }, () => quarantine.fail(nowMs, "a throw"));
 }
 
 test("so many failures within the window put it aside, as many over a longer time do not", () => {
   const slow = new Quarantine();
   for (let time = 0; time < 3 * policyTripsMax; time++) {
-    expect(slow.fail((time * policyTripWindowMs) / (policyTripsMax - 1))).toBe(false);
+    expect(slow.fail((time * policyTripWindowMs) / (policyTripsMax - 1), "a throw")).toBe(false);
   }
   const quick = new Quarantine();
   expect(failed(quick, 0)).toEqual([...Array<boolean>(policyTripsMax - 1).fill(false), true]);
@@ -31,7 +31,7 @@ test("it is tried once its wait is over, and a trial that goes well ends it", ()
   expect(quarantine.try(policyQuarantineMs)).toBe(false);
   quarantine.release(policyQuarantineMs);
   expect([quarantine.onTrial, quarantine.closed]).toEqual([false, false]);
-  expect(quarantine.fail(policyQuarantineMs)).toBe(false);
+  expect(quarantine.fail(policyQuarantineMs, "a throw")).toBe(false);
 });
 
 test("each trial that fails doubles the wait, up to a bound", () => {
@@ -41,7 +41,7 @@ test("each trial that fails doubles the wait, up to a bound", () => {
   for (let nowMs = 0; waits.length < 12;) {
     waits.push(quarantine.waitMs);
     nowMs += quarantine.waitMs;
-    expect([quarantine.try(nowMs), quarantine.fail(nowMs)]).toEqual([true, true]);
+    expect([quarantine.try(nowMs), quarantine.fail(nowMs, "a throw")]).toEqual([true, true]);
   }
   expect(waits.slice(0, 3)).toEqual([policyQuarantineMs, 2 * policyQuarantineMs, 4 * policyQuarantineMs]);
   expect(waits.at(-1)).toBe(policyQuarantineMaxMs);
