@@ -4,7 +4,7 @@ import { formatDuration } from "../base/duration.ts";
 import { UserError } from "../base/user_error.ts";
 import { isServiceName, resolveService } from "../config/fields.ts";
 import { loadDocuments, servicesIn } from "../config/load.ts";
-import type { MeshDocument, TrafficDocument } from "../model/document.ts";
+import type { MeshDocument, ServiceDocument, TrafficDocument } from "../model/document.ts";
 import { serviceKey } from "../model/service.ts";
 import { trafficDefaults, trafficGroups, type Rate } from "../model/traffic.ts";
 
@@ -12,7 +12,7 @@ export interface ValueInForce {
   /** As a document writes it: `circuitBreaking.failures`. */
   readonly field: string;
   readonly value: number | string;
-  /** `default`, or the document: `Traffic orders.default`, `Mesh mesh.default`. */
+  /** `default`, or the document: `Traffic orders.default`, `Service orders.default`, `Mesh mesh.default`. */
   readonly from: string;
 }
 
@@ -21,22 +21,25 @@ export function trafficInForce(stored: DocumentsAnswer["documents"], name: strin
   const key = isServiceName(name) ? serviceKey(resolveService(name)) : name;
   const files = stored.map((each) => ({ file: each.name, text: each.text }));
   const { documents } = loadDocuments(files, { policies: null });
-  if (!servicesIn(documents).has(key)) throw new UserError(`There is no Service ${key}`, null, 1);
+  const service = servicesIn(documents).get(key);
+  if (service === undefined) throw new UserError(`There is no Service ${key}`, null, 1);
   const all = documents.map(({ document }) => document);
   const own = all.filter((each) => each.kind === "Traffic" && serviceKey(each.service) === key);
   const ofAll = all.filter((each) => each.kind === "Mesh");
-  return valuesOf([...own, ...ofAll] as (TrafficDocument | MeshDocument)[]);
+  return valuesOf([...own, service, ...ofAll] as TrafficSource[]);
 }
 
+type TrafficSource = TrafficDocument | ServiceDocument | MeshDocument;
+
 /** Of several documents the first that says a value decides. */
-function valuesOf(documents: readonly (TrafficDocument | MeshDocument)[]): ValueInForce[] {
+function valuesOf(documents: readonly TrafficSource[]): ValueInForce[] {
   return trafficGroups.flatMap((group) =>
     Object.entries(trafficDefaults[group]).map(([key, byDefault]) => {
-      const saying = documents.find(({ traffic }) => groupOf(traffic[group])[key] !== undefined);
+      const saying = documents.find(({ traffic }) => groupOf(traffic?.[group])[key] !== undefined);
       const isTime = key.endsWith("Ms");
       return {
         field: `${group}.${isTime ? key.slice(0, -2) : key}`,
-        value: shownAs(saying === undefined ? byDefault : groupOf(saying.traffic[group])[key], isTime),
+        value: shownAs(saying === undefined ? byDefault : groupOf(saying.traffic?.[group])[key], isTime),
         from: saying === undefined ? "default" : `${saying.kind} ${saying.name}.${saying.namespace}`,
       };
     }),

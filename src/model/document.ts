@@ -44,6 +44,8 @@ export interface ServiceDocument extends ServiceTraits {
   /** What callers say; only shown, the real port is the machine's business. */
   readonly port: number;
   readonly policies: readonly PolicyUse[];
+  /** What it says itself of its traffic, under what its `Traffic` says; absent: nothing. */
+  readonly traffic?: TrafficTraits;
 }
 
 export interface PathMatch {

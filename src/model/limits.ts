@@ -221,11 +221,16 @@ export const limits = {
   instanceWeightMax: 100,
   /** Slots of a Maglev table: prime, and many times the endpoints of most services. */
   maglevSlots: 65_537,
+  /** A table that leads to endpoints most of which are gone is not used while the next one is laid out. */
+  tableLeftMin: 0.125,
+  /** Between two pieces of work at such tables. */
+  tablePauseMs: 1,
   /** Points of a hash ring: so many for each endpoint, and in all. */
   ringPointsPerEndpoint: 128,
   ringPointsMax: 32_768,
   /** No endpoint has more than so many times the average of what is under way, where keys choose. */
   boundedLoadFactor: 1.25,
+  boundedLoadPercentMax: 1_000,
   /** Zones that the order of one service names. */
   zonesMax: 64,
   /** A zone counts as whole while that many times its share of endpoints that are well come to 1. */

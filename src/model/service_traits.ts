@@ -16,6 +16,7 @@ export interface ServiceTraits {
   /** `detect` when none is declared. */
   readonly protocol: Protocol;
   readonly transport: Transport;
+  /** For proxies that do not know `balance` of `Traffic`, which says it for the others. */
   readonly balance: Balance;
   /** Answers may be silent for long, and bodies of requests slow: no idle timer, no floor. */
   readonly stream: boolean;

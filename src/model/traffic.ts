@@ -6,6 +6,7 @@ import { limits } from "./limits.ts";
 
 /** Every group and every field of a group is optional: what is absent holds as in `trafficDefaults`. */
 export interface TrafficTraits {
+  readonly balance?: Balancing;
   readonly circuitBreaking?: CircuitBreaking;
   readonly limits?: Limits;
   readonly rateLimit?: RateLimits;
@@ -16,6 +17,31 @@ export type TrafficGroup = keyof TrafficTraits;
 
 /** A group with a value for each of its fields. */
 export type WholeGroup<Group extends TrafficGroup> = Required<NonNullable<TrafficTraits[Group]>>;
+
+export type BalanceStrategy =
+  "peak-ewma" | "least-request" | "round-robin" | "random" | "maglev" | "ring-hash";
+
+/** What of a request is its key: one of a header, cookie or query parameter of that name, or whoever calls. */
+export interface BalanceKey {
+  /** Lower case. */
+  readonly header?: string;
+  readonly cookie?: string;
+  readonly query?: string;
+  /** The service that calls. */
+  readonly caller?: true;
+}
+
+/** How one of the instances is chosen. */
+export interface Balancing {
+  readonly strategy?: BalanceStrategy;
+  /** Requests of equal keys go to the same instance; null: none has a key. */
+  readonly key?: BalanceKey | null;
+  /** Where keys choose: no instance has more than so much of the average of what is under way; 0: as much as comes. */
+  readonly boundedLoadPercent?: number;
+  /** For how long an instance that is new or came back grows into its share, and what it begins with; 0: all at once. */
+  readonly slowStartMs?: number;
+  readonly slowStartPercent?: number;
+}
 
 /** When an instance that fails gets no requests, and for how long. */
 export interface CircuitBreaking {
@@ -81,6 +107,13 @@ export interface ZonePreference {
 
 /** In the order in which they are shown. */
 export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<Group> } = {
+  balance: {
+    strategy: "peak-ewma",
+    key: null,
+    boundedLoadPercent: limits.boundedLoadFactor * 100,
+    slowStartMs: limits.slowStartMs,
+    slowStartPercent: limits.slowStartShareMin * 100,
+  },
   circuitBreaking: {
     failures: limits.breakerStreakMax,
     successPercent: limits.breakerSuccessMin * 100,
@@ -107,6 +140,7 @@ type Side = "caller" | "callee";
 
 /** Who goes by it: proxies whose apps call the service, proxies before its instances, or both. */
 const sides: { readonly [Group in TrafficGroup]-?: Side | "both" } = {
+  balance: "caller",
   circuitBreaking: "caller",
   limits: "both",
   rateLimit: "callee",

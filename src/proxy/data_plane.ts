@@ -3,8 +3,10 @@
  * state beside the old one and is swapped in once; nothing that is under way notices. Revocation alone cuts.
  */
 import type { Net, Random } from "../../runtime/contract.ts";
+import { inPieces, type InPieces } from "../base/pieces.ts";
 import type { Shard } from "../http/shard.ts";
 import type { MachineDocument } from "../model/document.ts";
+import { limits } from "../model/limits.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { PolicyChain } from "../policy/chain.ts";
 import type { Recorder } from "../telemetry/record.ts";
@@ -58,6 +60,7 @@ export class DataPlane {
   readonly #listeners: Listeners;
   #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
+  readonly #inPieces: InPieces;
   readonly #apps: ReadonlyMap<string, readonly LocalApp[]>;
 
   constructor(readonly options: DataPlaneOptions) {
@@ -81,6 +84,7 @@ export class DataPlane {
       state: null,
     };
     this.#listeners = new Listeners(options.listening, options.inherited);
+    this.#inPieces = inPieces((ms, call) => void shard.clock.after(ms, call, true), limits.tablePauseMs);
     this.#apps = localApps(machine.services, node, this.#parts);
   }
 
@@ -127,7 +131,8 @@ export class DataPlane {
     const nowMs = shard.clock.now();
     const ejected = (service: string, reason: string): void => recorder.ejected(service, reason);
     const tripped = (limit: string, listener: string): void => recorder.limitTripped(limit, listener);
-    const input = { shard, random, nowMs, place: machine, apps: this.#apps, ejected, tripped };
+    const inPieces = this.#inPieces;
+    const input = { shard, random, nowMs, inPieces, place: machine, apps: this.#apps, ejected, tripped };
     const { state, problems } = createProxyState(old, snapshot, input);
     for (const problem of problems) log(problem);
     this.#note(proxyProtocolNotes(this.options.machine.services, state));

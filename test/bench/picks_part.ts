@@ -1,11 +1,12 @@
 /** What picking an endpoint costs, by strategy, among ten and among ten thousand: it is to cost nearly the same. */
 import type { Random } from "../../runtime/contract.ts";
 import { hashNumber } from "../../src/base/hash.ts";
+import { ByKey } from "../../src/proxy/balance/by_key.ts";
 import { EndpointPicker } from "../../src/proxy/balance/endpoint_picker.ts";
-import { Maglev } from "../../src/proxy/balance/maglev.ts";
+import { maglevTable } from "../../src/proxy/balance/maglev.ts";
 import { PowerOfTwo } from "../../src/proxy/balance/power_of_two.ts";
 import { RandomPick } from "../../src/proxy/balance/random_pick.ts";
-import { RingHash } from "../../src/proxy/balance/ring_hash.ts";
+import { ringTable } from "../../src/proxy/balance/ring_hash.ts";
 import { WeightedRoundRobin } from "../../src/proxy/balance/weighted_round_robin.ts";
 import type { EndpointStrategy } from "../../src/proxy/balance/endpoint_strategy.ts";
 import { serviceOf, type TestCandidate } from "../support/candidates.ts";
@@ -20,14 +21,13 @@ const picksPerBatch = 1_000;
 const batches = 1_000;
 const ratioBar = 2;
 
-const bounded = { boundedLoad: 1.25 };
 const strategies: Readonly<Record<string, (random: Random) => EndpointStrategy<TestCandidate>>> = {
   "peak-EWMA": (random) => new PowerOfTwo("ewma", random),
   "least request": (random) => new PowerOfTwo("requests", random),
   "round robin": (random) => new WeightedRoundRobin(random),
   random: (random) => new RandomPick(random),
-  Maglev: (random) => new Maglev(bounded, random),
-  "ring hash": (random) => new RingHash(bounded, random),
+  Maglev: (random) => new ByKey({ layOut: maglevTable, boundedLoad: 1.25 }, random),
+  "ring hash": (random) => new ByKey({ layOut: ringTable, boundedLoad: 1.25 }, random),
 };
 
 export function measurePicks(): string[] {

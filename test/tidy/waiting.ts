@@ -6,11 +6,6 @@ const byReason: Readonly<Record<string, readonly string[]>> = {
   "algorithms of resilience, until the pipeline asks them": [
     "src/controller/rate_slices.ts",
     "src/model/rate_slice.ts",
-    "src/proxy/balance/by_key.ts",
-    "src/proxy/balance/maglev.ts",
-    "src/proxy/balance/pending_total.ts",
-    "src/proxy/balance/random_pick.ts",
-    "src/proxy/balance/ring_hash.ts",
     "src/proxy/limit/bounded_queue.ts",
     "src/proxy/limit/gradient2.ts",
     "src/proxy/limit/leased_rate.ts",

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { ServiceDocument } from "../../model/document.ts";
 import { defaultNamespace } from "../../model/service.ts";
+import type { BalanceStrategy } from "../../model/traffic.ts";
 import { declaresRequests, protocolText } from "../document_set.ts";
 import { common, flag, labels, list, name, object, port, said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
@@ -47,8 +48,11 @@ const schema = object({
   health: v.optional(said(health, "How instances are probed, where their machine does not say otherwise")),
   balance: v.optional(
     said(
-      v.picklist(["ewma", "round-robin"], "ewma or round-robin"),
-      "How an instance is chosen: ewma, the less loaded and faster of two; or in turn (default: ewma)",
+      v.picklist(
+        ["ewma", "least-request", "round-robin", "random"],
+        "ewma, least-request, round-robin or random",
+      ),
+      "How an instance is chosen, as balance.strategy of Traffic says it at length; ewma is peak-ewma (default: ewma)",
     ),
   ),
   stream: v.optional(
@@ -100,7 +104,10 @@ export function expandService(written: Written): ServiceDocument {
     transport: written.transport ?? "shared",
     subsets: written.subsets ?? {},
     health: expandHealth(written.health),
-    balance: written.balance ?? "ewma",
+    balance: written.balance === "round-robin" ? "round-robin" : "ewma",
+    ...(written.balance === undefined
+      ? {}
+      : { traffic: { balance: { strategy: strategyOf(written.balance) } } }),
     stream: written.stream ?? false,
     escapedSlashes: written.escapedSlashes ?? "keep",
     ...kept("mergeSlashes", written.mergeSlashes),
@@ -109,6 +116,10 @@ export function expandService(written: Written): ServiceDocument {
     ...(written.interim === undefined ? {} : { interim: written.interim }),
     policies: expandPolicies(written.policies),
   };
+}
+
+function strategyOf(balance: NonNullable<Written["balance"]>): BalanceStrategy {
+  return balance === "ewma" ? "peak-ewma" : balance;
 }
 
 /** `keep` is what stands where nothing is said. */

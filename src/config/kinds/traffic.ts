@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { TrafficDocument } from "../../model/document.ts";
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
+import { mergeTraffic } from "../../model/traffic.ts";
 import { common, object, resolveService, said, serviceName } from "../fields.ts";
 import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
 import { checkTraffic, expandTraffic, trafficFields } from "../parts/traffic.ts";
@@ -27,8 +28,8 @@ function expand(written: Written): TrafficDocument {
 }
 
 function crossCheck({ service, traffic: own }: TrafficDocument, { set, report }: Neighbourhood): void {
-  set.find(service, { path: ["service"] }, report);
-  checkTraffic(own, set.options.meshTraffic, { path: [], report });
+  const said = set.find(service, { path: ["service"] }, report)?.traffic ?? {};
+  checkTraffic(own, mergeTraffic(set.options.meshTraffic, said), { path: [], report });
 }
 
 /** Two of one service would need an order, and nobody could say which value is in force. */
@@ -49,7 +50,8 @@ circuitBreaking: {failures: 3, penalty: 5s}`;
 
 export const traffic = defineKind({
   name: "Traffic",
-  words: "What the calls of a service go by: when an instance that fails is taken out",
+  words:
+    "What the calls of a service go by: which instance gets them, when one that fails is taken out, how many there may be",
   example,
   schema,
   expand,

@@ -10,6 +10,7 @@ import {
 import { said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import type { Path } from "../yaml_file.ts";
+import { balance } from "./balance.ts";
 import { circuitBreaking } from "./circuit_breaking.ts";
 import { limits } from "./limits.ts";
 import { rateLimit } from "./rate_limit.ts";
@@ -18,10 +19,11 @@ import type { TrafficPart } from "./traffic_part.ts";
 
 type AnyPart = TrafficPart<TrafficGroup, v.GenericSchema>;
 
-const parts = { circuitBreaking, limits, rateLimit, zones } satisfies Record<TrafficGroup, unknown>;
+const parts = { balance, circuitBreaking, limits, rateLimit, zones } satisfies Record<TrafficGroup, unknown>;
 
 /** Their fields, each optional. */
 export const trafficFields = {
+  balance: v.optional(said(balance.schema, balance.words)),
   circuitBreaking: v.optional(said(circuitBreaking.schema, circuitBreaking.words)),
   limits: v.optional(said(limits.schema, limits.words)),
   rateLimit: v.optional(said(rateLimit.schema, rateLimit.words)),

@@ -165,7 +165,8 @@ export class SnapshotCompiler {
   /** What one side of the calls of a service goes by; nothing where no document says anything. */
   #trafficOf(key: string, side: "caller" | "callee"): { readonly traffic?: TrafficTraits } {
     const own = this.#traffic.get(key)?.[0]?.traffic ?? {};
-    const traffic = trafficOf(mergeTraffic(this.#meshTraffic, own), side);
+    const said = this.#services.get(key)?.traffic ?? {};
+    const traffic = trafficOf(mergeTraffic(mergeTraffic(this.#meshTraffic, said), own), side);
     return Object.keys(traffic).length === 0 ? {} : { traffic };
   }
 

@@ -24,8 +24,6 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   budgetSpent = false;
   /** Those where an attempt failed. */
   tried: readonly LiveEndpoint[] = nothingTried;
-  /** No document says yet what makes calls belong together. */
-  readonly key: number | null = null;
   #cause: "first" | "connect" | "reset" = "first";
   /** When the attempt under way began. */
   nowMs = 0;
@@ -39,6 +37,8 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     readonly source: OutboundSource,
     readonly record: CallRecord,
   ) {}
+
+  abstract get key(): number | null;
 
   /** The call may be made twice, as far as anyone can tell before it was. */
   abstract get repeatable(): boolean;

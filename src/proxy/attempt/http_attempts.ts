@@ -7,6 +7,7 @@ import { fitsStream } from "../../http/upgrade.ts";
 import { grpcCode } from "../../model/grpc_code.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { FieldEdits, Fields } from "../../wire/fields.ts";
+import { requestKey } from "../balance/request_key.ts";
 import { judgeGrpc, judgeStatus, type Judgement } from "../breaker/judge.ts";
 import { proxyFailure } from "../failure/proxy_failure.ts";
 import { passesInterim } from "../fields/hops.ts";
@@ -84,6 +85,11 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     readonly answer: AttemptAnswer,
   ) {
     super(source, record);
+  }
+
+  override get key(): number | null {
+    const key = this.target?.destination.balanceKey ?? null;
+    return key === null ? null : requestKey(key, this.leaving.came, this.source.key);
   }
 
   override get repeatable(): boolean {

@@ -2,6 +2,7 @@
  * The attempts of an opaque connection: each opens a stream of the shared connection to its endpoint, dials an mTLS connection of
  * its own, or enters the inbound pipeline where the endpoint is on this machine. No byte passes before one stands.
  */
+import { hashText } from "../../base/hash.ts";
 import type { Dial } from "../../../runtime/contract.ts";
 import type { ClientConnection, OutgoingRequest, ResponseHead } from "../../http/exchange.ts";
 import { tcpAlpn } from "../../identity/tls_options.ts";
@@ -64,6 +65,11 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
     readonly client: string,
   ) {
     super(source, record);
+  }
+
+  /** Only who calls is known of it. */
+  override get key(): number | null {
+    return this.target?.destination.balanceKey?.caller === true ? hashText(this.source.key) : null;
   }
 
   /** No byte passes before a connection stands. */

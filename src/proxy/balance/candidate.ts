@@ -1,5 +1,4 @@
 /** An endpoint as balancing sees it, and how large a share it may have now. */
-import { limits } from "../../model/limits.ts";
 import type { EndpointLoad } from "./endpoint_load.ts";
 
 /** What circuit breaking knows of an endpoint. */
@@ -39,9 +38,21 @@ export function sinceOf({ addedMs, health }: Candidate): number {
   return health.closedSinceMs > addedMs ? health.closedSinceMs : addedMs;
 }
 
-/** Its weight; less while it starts (`windowMs` 0: never): from a tenth, in a straight line, to all of it. */
-export function shareOf(candidate: Candidate, windowMs: number, nowMs: number): number {
+/** What is the same for all of them. */
+interface Starting {
+  /** 0: they start with all of their shares. */
+  readonly slowStartMs: number;
+  /** Share to begin with. */
+  readonly slowStartMin: number;
+}
+
+/** Its weight; less while it starts: from the least share, in a straight line, to all of it. */
+export function shareOf(
+  candidate: Candidate,
+  { slowStartMs, slowStartMin }: Starting,
+  nowMs: number,
+): number {
   const passedMs = nowMs - sinceOf(candidate);
-  if (passedMs >= windowMs) return candidate.weight;
-  return candidate.weight * Math.max(limits.slowStartShareMin, passedMs / windowMs);
+  if (passedMs >= slowStartMs) return candidate.weight;
+  return candidate.weight * Math.max(slowStartMin, passedMs / slowStartMs);
 }

@@ -8,6 +8,16 @@ import { limits } from "../../model/limits.ts";
 import { sinceOf, type Candidate, type ServiceHealth } from "./candidate.ts";
 import type { EndpointLoad } from "./endpoint_load.ts";
 
+/** How an endpoint that is new or came back grows into its share. */
+export interface SlowStart {
+  /** For how long; 0: it has all of it at once. */
+  readonly windowMs: number;
+  /** What it begins with, between 0 and 1. */
+  readonly shareMin: number;
+}
+
+const slowStartDefaults: SlowStart = { windowMs: limits.slowStartMs, shareMin: limits.slowStartShareMin };
+
 export class Candidates<Endpoint extends Candidate> {
   /** In no order that matters. Empty only when `all` is. */
   usable: readonly Endpoint[];
@@ -24,6 +34,7 @@ export class Candidates<Endpoint extends Candidate> {
   readonly weightTotal: number;
   /** 0 where there are too few for any to start slowly. */
   readonly slowStartMs: number;
+  readonly slowStartMin: number;
   readonly #well: Endpoint[] = [];
   readonly #ejected: Endpoint[] = [];
   #seen = -1;
@@ -32,6 +43,7 @@ export class Candidates<Endpoint extends Candidate> {
   constructor(
     readonly all: readonly Endpoint[],
     readonly health: ServiceHealth,
+    slowStart = slowStartDefaults,
   ) {
     this.usable = all;
     this.loads = all.map(({ load }) => load);
@@ -44,7 +56,8 @@ export class Candidates<Endpoint extends Candidate> {
     }
     this.weightMax = max;
     this.weightTotal = total;
-    this.slowStartMs = all.length < limits.slowStartEndpointsMin ? 0 : limits.slowStartMs;
+    this.slowStartMs = all.length < limits.slowStartEndpointsMin ? 0 : slowStart.windowMs;
+    this.slowStartMin = slowStart.shareMin;
   }
 
   /** To be called before anything is read. */

@@ -20,6 +20,8 @@ export abstract class Drawing<Endpoint extends Candidate> implements EndpointStr
     return isFree(chosen, tried) ? chosen : anyFree(usable, tried, chosen);
   }
 
+  use(): void {}
+
   close(): void {}
 }
 

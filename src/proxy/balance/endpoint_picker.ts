@@ -4,7 +4,7 @@
  */
 import type { Random } from "../../../runtime/contract.ts";
 import type { Candidate, ServiceHealth } from "./candidate.ts";
-import { isFree, type Candidates } from "./candidates.ts";
+import { isFree, type Candidates, type SlowStart } from "./candidates.ts";
 import type { Choice, EndpointStrategy } from "./endpoint_strategy.ts";
 import { Zones, type ZoneRules } from "./zones.ts";
 
@@ -14,8 +14,10 @@ export interface EndpointPickerOptions<Endpoint extends Candidate> {
   readonly health: ServiceHealth;
   /** Of the caller; null: zones do not matter. */
   readonly zones: ZoneRules | null;
-  /** A strategy for the endpoints of one zone. */
-  readonly strategy: () => EndpointStrategy<Endpoint>;
+  /** A strategy for the endpoints of one zone; `previous`: the one of as near a zone until now. */
+  readonly strategy: (previous: EndpointStrategy<Endpoint> | null) => EndpointStrategy<Endpoint>;
+  /** How endpoints that are new or came back grow into their shares; absent: as by default. */
+  readonly slowStart?: SlowStart;
   readonly random: Random;
   /** The one until now, of the same service or subset. */
   readonly previous?: EndpointPicker<Endpoint> | null;
@@ -28,11 +30,18 @@ export class EndpointPicker<Endpoint extends Candidate> {
   readonly #strategies: readonly EndpointStrategy<Endpoint>[];
 
   constructor(options: EndpointPickerOptions<Endpoint>) {
-    const { endpoints, health, zones, strategy, random, previous = null } = options;
-    this.zones = new Zones(endpoints, health, zones, random, previous?.zones ?? null);
+    const { endpoints, health, zones, strategy, random, slowStart, previous = null } = options;
+    this.zones = new Zones(endpoints, health, zones, random, {
+      slowStart,
+      previous: previous?.zones ?? null,
+    });
     this.endpoints = endpoints;
     this.#health = health;
-    this.#strategies = this.zones.levels.map(() => strategy());
+    this.#strategies = this.zones.ranks.map((rank, level) => {
+      const made = strategy(previous?.strategyAt(rank) ?? null);
+      made.use((this.zones.levels[level] as Candidates<Endpoint>).all);
+      return made;
+    });
   }
 
   /** null when there is no endpoint. */
@@ -51,6 +60,11 @@ export class EndpointPicker<Endpoint extends Candidate> {
   /** Whether another attempt would reach one that is well and was not tried. */
   hasFree(tried: readonly Endpoint[]): boolean {
     return this.endpoints.some((each) => isFree(each, tried));
+  }
+
+  /** The strategy for endpoints that are so near; null when there are none. */
+  strategyAt(rank: number): EndpointStrategy<Endpoint> | null {
+    return this.#strategies[this.zones.ranks.indexOf(rank)] ?? null;
   }
 
   /** Nobody picks by it any more. */

@@ -14,6 +14,8 @@ export interface Choice<Endpoint> {
 }
 
 export interface EndpointStrategy<Endpoint extends Candidate> {
+  /** Picks will be of these, which do not change: what must be laid out for them begins now, not with the first request. */
+  use(endpoints: readonly Endpoint[]): void;
   /**
    * One of the candidates; null when there is none. One that is ejected only when all are; one that was tried only when there is
    * no other that is well. Allocates nothing, and costs the same for ten candidates and ten thousand.

@@ -4,50 +4,65 @@
  */
 import { hashNumber, hashText } from "../../base/hash.ts";
 import { limits } from "../../model/limits.ts";
-import type { Candidate } from "./candidate.ts";
-import { ByKey } from "./by_key.ts";
+import { lookedAtOnce, type KeyTable, type Placed } from "./key_table.ts";
 
 const slots = limits.maglevSlots;
 const empty = 0xffff;
 const skipSeed = 0x5ca1ab1e;
+/** Slots that are looked at in one piece, taken ones too. */
+const probesAtOnce = 32_768;
+/** Hash and index in one number that sorts as the hash does: 32 and 16 bits. */
+const indexSpan = 2 ** 16;
 
-export class Maglev<Endpoint extends Candidate> extends ByKey<Endpoint> {
-  readonly #table = new Uint16Array(slots);
+class MaglevTable implements KeyTable {
+  constructor(readonly table: Uint16Array) {}
 
-  protected build(endpoints: readonly Endpoint[]): void {
-    // In an order that does not depend on which proxy it is.
-    const order = endpoints
-      .map((_, at) => at)
-      .sort((a, b) => (idOf(endpoints, a) < idOf(endpoints, b) ? -1 : 1));
-    const next = Float64Array.from(order, (at) => hashText(idOf(endpoints, at)) % slots);
-    const skip = Float64Array.from(
-      order,
-      (at) => (hashText(idOf(endpoints, at), skipSeed) % (slots - 1)) + 1,
-    );
-    const due = new Float64Array(order.length);
-    const weightMax = Math.max(...order.map((at) => (endpoints[at] as Endpoint).weight));
-    const table = this.#table.fill(empty);
-    for (let filled = 0; ;)
-      for (let turn = 0; turn < order.length; turn++) {
-        const at = order[turn] as number;
-        // A smaller weight has its turn in fewer rounds.
-        due[turn] = (due[turn] as number) + (endpoints[at] as Endpoint).weight / weightMax;
-        if ((due[turn] as number) < 1) continue;
-        due[turn] = (due[turn] as number) - 1;
-        let slot = next[turn] as number;
-        while (table[slot] !== empty) slot = (slot + (skip[turn] as number)) % slots;
-        table[slot] = at;
-        next[turn] = (slot + (skip[turn] as number)) % slots;
-        if (++filled === slots) return;
-      }
-  }
-
-  protected indexAt(key: number, step: number): number {
+  indexAt(key: number, step: number): number {
     const place = step === 0 ? key : hashNumber(key, step);
-    return this.#table[place % slots] as number;
+    return this.table[place % slots] as number;
   }
 }
 
-function idOf(endpoints: readonly Candidate[], at: number): string {
-  return (endpoints[at] as Candidate).id;
+export function* maglevTable(endpoints: readonly Placed[]): Generator<void, KeyTable> {
+  const count = endpoints.length;
+  // Their turns are in an order that does not depend on which proxy it is.
+  const hashes = new Float64Array(count);
+  const skips = new Uint32Array(count);
+  let weightMax = 0;
+  for (let at = 0; at < count; at++) {
+    const { id, weight } = endpoints[at] as Placed;
+    hashes[at] = hashText(id) * indexSpan + at;
+    skips[at] = (hashText(id, skipSeed) % (slots - 1)) + 1;
+    weightMax = Math.max(weightMax, weight);
+    if (at % lookedAtOnce === lookedAtOnce - 1) yield;
+  }
+  hashes.sort();
+  yield;
+  const next = Uint32Array.from(hashes, (packed) => Math.floor(packed / indexSpan) % slots);
+  const order = Uint16Array.from(hashes, (packed) => packed % indexSpan);
+  const due = new Float64Array(count);
+  const table = new Uint16Array(slots).fill(empty);
+  let probes = 0;
+  for (let filled = 0; ;)
+    for (let turn = 0; turn < count; turn++) {
+      const at = order[turn] as number;
+      if (++probes >= probesAtOnce) {
+        probes = 0;
+        yield;
+      }
+      // A smaller weight has its turn in fewer rounds.
+      due[turn] = (due[turn] as number) + (endpoints[at] as Placed).weight / weightMax;
+      if ((due[turn] as number) < 1) continue;
+      due[turn] = (due[turn] as number) - 1;
+      const skip = skips[at] as number;
+      let slot = next[turn] as number;
+      while (table[slot] !== empty) {
+        slot += skip;
+        if (slot >= slots) slot -= slots;
+        probes++;
+      }
+      table[slot] = at;
+      next[turn] = slot;
+      if (++filled === slots) return new MaglevTable(table);
+    }
 }

@@ -26,13 +26,10 @@ export class PowerOfTwo<Endpoint extends Candidate> extends Drawing<Endpoint> {
     return this.#loadOf(candidates, b, nowMs) < this.#loadOf(candidates, a, nowMs) ? b : a;
   }
 
-  #loadOf(
-    { usable, loads, evenFromMs, slowStartMs }: Candidates<Endpoint>,
-    at: number,
-    nowMs: number,
-  ): number {
+  #loadOf(candidates: Candidates<Endpoint>, at: number, nowMs: number): number {
+    const { usable, loads, evenFromMs } = candidates;
     const load = loads[at] as EndpointLoad;
     const whole = this.measure === "ewma" ? load.at(nowMs) : load.pending + 1;
-    return nowMs >= evenFromMs ? whole : whole / shareOf(usable[at] as Endpoint, slowStartMs, nowMs);
+    return nowMs >= evenFromMs ? whole : whole / shareOf(usable[at] as Endpoint, candidates, nowMs);
   }
 }

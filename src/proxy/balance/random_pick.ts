@@ -11,14 +11,12 @@ export class RandomPick<Endpoint extends Candidate> extends Drawing<Endpoint> {
     super();
   }
 
-  protected draw(
-    { usable, weightMax, slowStartMs, evenFromMs }: Candidates<Endpoint>,
-    nowMs: number,
-  ): number {
+  protected draw(candidates: Candidates<Endpoint>, nowMs: number): number {
     const { random } = this;
+    const { usable, weightMax, evenFromMs } = candidates;
     let at = Math.floor(random.unit() * usable.length);
     for (let refusals = 0; nowMs < evenFromMs && refusals < refusalsMax; refusals++) {
-      const share = shareOf(usable[at] as Endpoint, slowStartMs, nowMs);
+      const share = shareOf(usable[at] as Endpoint, candidates, nowMs);
       if (share >= weightMax || random.unit() * weightMax < share) break;
       at = Math.floor(random.unit() * usable.length);
     }

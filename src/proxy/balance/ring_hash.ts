@@ -5,55 +5,79 @@
  */
 import { hashText } from "../../base/hash.ts";
 import { limits } from "../../model/limits.ts";
-import type { Candidate } from "./candidate.ts";
-import { ByKey } from "./by_key.ts";
+import { lookedAtOnce, type KeyTable, type Placed } from "./key_table.ts";
 
-/** Point and owner in one number that sorts as the point does: 32 and 16 bits. */
-const ownerSpan = 2 ** 16;
+class Ring implements KeyTable {
+  constructor(
+    /** Point and owner, in turn: what is read together stands together. */
+    readonly points: Uint32Array,
+    /** For each value of the leading bits where the first point that is not before it stands. */
+    readonly starts: Uint32Array,
+    readonly shift: number,
+  ) {}
 
-export class RingHash<Endpoint extends Candidate> extends ByKey<Endpoint> {
-  /** Point and owner, in turn: what is read together stands together. */
-  #points = new Uint32Array(0);
-  /** For each value of the leading bits where the first point that is not before it stands. */
-  #starts = new Uint32Array(1);
-  #shift = 31;
-
-  protected build(endpoints: readonly Endpoint[]): void {
-    const weights = endpoints.reduce((sum, { weight }) => sum + weight, 0);
-    const wanted = Math.min(limits.ringPointsMax, limits.ringPointsPerEndpoint * endpoints.length);
-    const counts = endpoints.map(({ weight }) => Math.max(1, Math.round((wanted * weight) / weights)));
-    const sorted = new Float64Array(counts.reduce((sum, count) => sum + count, 0));
-    let filled = 0;
-    endpoints.forEach(({ id }, owner) => {
-      for (let point = 0; point < (counts[owner] as number); point++)
-        sorted[filled++] = hashText(`${id}_${point}`) * ownerSpan + owner;
-    });
-    sorted.sort();
-    this.#points = new Uint32Array(sorted.length * 2);
-    sorted.forEach((packed, at) => {
-      this.#points[at * 2] = Math.floor(packed / ownerSpan);
-      this.#points[at * 2 + 1] = packed % ownerSpan;
-    });
-    this.#index();
-  }
-
-  protected indexAt(key: number, step: number): number {
-    const points = this.#points;
-    let at = this.#starts[key >>> this.#shift] as number;
+  indexAt(key: number, step: number): number {
+    const { points } = this;
+    let at = this.starts[key >>> this.shift] as number;
     while (at < points.length && (points[at] as number) < key) at += 2;
     return points[((at + step * 2) % points.length) + 1] as number;
   }
+}
 
-  #index(): void {
-    const points = this.#points;
-    // About two points for each value.
-    const bits = Math.max(1, Math.ceil(Math.log2(points.length / 4)));
-    this.#shift = 32 - bits;
-    this.#starts = new Uint32Array(2 ** bits);
-    let at = 0;
-    for (let lead = 0; lead < this.#starts.length; lead++) {
-      while (at < points.length && (points[at] as number) >>> this.#shift < lead) at += 2;
-      this.#starts[lead] = at;
+export function* ringTable(endpoints: readonly Placed[]): Generator<void, KeyTable> {
+  const counts = pointCounts(endpoints);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  // About two points for each value of the leading bits.
+  const bits = Math.max(1, Math.ceil(Math.log2(total / 2)));
+  const shift = 32 - bits;
+  const hashes = new Uint32Array(total);
+  const owners = new Uint32Array(total);
+  /** First how many points each value has, then where its next one goes. */
+  const free = new Uint32Array(2 ** bits);
+  let made = 0;
+  for (let owner = 0; owner < endpoints.length; owner++) {
+    const { id } = endpoints[owner] as Placed;
+    for (let point = 0; point < (counts[owner] as number); point++) {
+      const hash = hashText(`${id}_${point}`);
+      hashes[made] = hash;
+      owners[made] = owner;
+      free[hash >>> shift] = (free[hash >>> shift] as number) + 1;
+      if (++made % lookedAtOnce === 0) yield;
     }
   }
+  const starts = new Uint32Array(free.length);
+  for (let lead = 0, at = 0; lead < free.length; lead++) {
+    const count = free[lead] as number;
+    starts[lead] = free[lead] = at;
+    at += count * 2;
+  }
+  yield;
+  const points = new Uint32Array(total * 2);
+  for (let at = 0; at < total; at++) {
+    const lead = (hashes[at] as number) >>> shift;
+    const end = free[lead] as number;
+    insert(points, starts[lead] as number, end, hashes[at] as number, owners[at] as number);
+    free[lead] = end + 2;
+    if (at % (lookedAtOnce * 4) === 0) yield;
+  }
+  return new Ring(points, starts, shift);
+}
+
+function pointCounts(endpoints: readonly Placed[]): Uint32Array {
+  const weights = endpoints.reduce((sum, { weight }) => sum + weight, 0);
+  const wanted = Math.min(limits.ringPointsMax, limits.ringPointsPerEndpoint * endpoints.length);
+  return Uint32Array.from(endpoints, ({ weight }) => Math.max(1, Math.round((wanted * weight) / weights)));
+}
+
+/** Keeps what stands from `start` to `end` in order, of points and, where they are the same, of owners. */
+function insert(points: Uint32Array, start: number, end: number, point: number, owner: number): void {
+  let at = end;
+  for (; at > start; at -= 2) {
+    const before = points[at - 2] as number;
+    if (before < point || (before === point && (points[at - 1] as number) <= owner)) break;
+    points[at] = before;
+    points[at + 1] = points[at - 1] as number;
+  }
+  points[at] = point;
+  points[at + 1] = owner;
 }

@@ -31,9 +31,10 @@ export class WeightedRoundRobin<Endpoint extends Candidate> extends Drawing<Endp
     return this.#turn % length;
   }
 
-  #hasTurn({ usable, weightMax, slowStartMs }: Candidates<Endpoint>, nowMs: number): boolean {
+  #hasTurn(candidates: Candidates<Endpoint>, nowMs: number): boolean {
+    const { usable, weightMax } = candidates;
     const at = this.#turn % usable.length;
-    const share = shareOf(usable[at] as Endpoint, slowStartMs, nowMs) / weightMax;
+    const share = shareOf(usable[at] as Endpoint, candidates, nowMs) / weightMax;
     const round = Math.floor(this.#turn / usable.length) + at * spread;
     return Math.floor((round + 1) * share) > Math.floor(round * share);
   }

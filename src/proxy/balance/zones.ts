@@ -6,7 +6,7 @@
 import type { Random } from "../../../runtime/contract.ts";
 import { limits } from "../../model/limits.ts";
 import type { Candidate, ServiceHealth } from "./candidate.ts";
-import { Candidates } from "./candidates.ts";
+import { Candidates, type SlowStart } from "./candidates.ts";
 
 export interface ZoneRules {
   readonly zone: string;
@@ -15,11 +15,17 @@ export interface ZoneRules {
   readonly order: readonly string[] | null;
 }
 
+export interface ZonesOptions<Endpoint extends Candidate> {
+  /** Of the endpoints that were there until now; a zone that comes back with new endpoints waits as well. */
+  readonly previous?: Zones<Endpoint> | null;
+  readonly slowStart?: SlowStart | undefined;
+}
+
 export class Zones<Endpoint extends Candidate> {
   /** The nearest first; none is empty, unless there is no endpoint at all. */
   readonly levels: readonly Candidates<Endpoint>[];
   /** How near each level is; a level that has no endpoint is left out. */
-  readonly #ranks: readonly number[];
+  readonly ranks: readonly number[];
   /** What this level and all nearer ones take together, in force and as health alone would have it. */
   readonly #upTo: Float64Array;
   readonly #wanted: Float64Array;
@@ -29,17 +35,16 @@ export class Zones<Endpoint extends Candidate> {
   #seen = -1;
   #nextLookMs = -Infinity;
 
-  /** `previous`: of the endpoints that were there until now; a zone that comes back with new endpoints waits as well. */
   constructor(
     endpoints: readonly Endpoint[],
     readonly health: ServiceHealth,
     rules: ZoneRules | null,
     readonly random: Random,
-    previous: Zones<Endpoint> | null = null,
+    { previous = null, slowStart }: ZonesOptions<Endpoint> = {},
   ) {
     const levels = levelsOf(endpoints, rules);
-    this.levels = levels.map(([, level]) => new Candidates(level, health));
-    this.#ranks = levels.map(([rank]) => rank);
+    this.levels = levels.map(([, level]) => new Candidates(level, health, slowStart));
+    this.ranks = levels.map(([rank]) => rank);
     this.#upTo = new Float64Array(levels.length).fill(1);
     this.#wanted = new Float64Array(levels.length);
     this.#betterMs = new Float64Array(levels.length).fill(Infinity);
@@ -65,12 +70,12 @@ export class Zones<Endpoint extends Candidate> {
 
   #goOnFrom(previous: Zones<Endpoint>): void {
     this.#first = previous.#first;
-    this.#ranks.forEach((rank, level) => {
-      const known = previous.#ranks.findLastIndex((each) => each <= rank);
+    this.ranks.forEach((rank, level) => {
+      const known = previous.ranks.findLastIndex((each) => each <= rank);
       this.#upTo[level] = known < 0 ? 0 : (previous.#upTo[known] as number);
-      if (previous.#ranks[known] === rank) this.#betterMs[level] = previous.#betterMs[known] as number;
+      if (previous.ranks[known] === rank) this.#betterMs[level] = previous.#betterMs[known] as number;
     });
-    this.#upTo[this.#ranks.length - 1] = 1;
+    this.#upTo[this.ranks.length - 1] = 1;
   }
 
   #look(nowMs: number): void {

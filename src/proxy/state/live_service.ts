@@ -9,6 +9,7 @@ import type {
   LocalService,
   PolicyBinding,
 } from "../../model/snapshot.ts";
+import type { BalanceKey } from "../../model/traffic.ts";
 import type { Admission } from "../guard/admission.ts";
 import type { Candidate } from "../balance/candidate.ts";
 import type { EndpointPicker } from "../balance/endpoint_picker.ts";
@@ -63,6 +64,8 @@ export interface LiveDestination {
   readonly endpoints: ReadonlyMap<string, LiveEndpoint>;
   readonly whole: EndpointPicker<LiveEndpoint>;
   readonly subsets: ReadonlyMap<string, EndpointPicker<LiveEndpoint>>;
+  /** What of a request chooses among them; null: nothing. */
+  readonly balanceKey: BalanceKey | null;
   /** Of the endpoints that are ready. */
   readonly breakers: BreakerGroup;
   /** In order of precedence. A service without routes has one that takes everything. */

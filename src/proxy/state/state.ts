@@ -2,6 +2,7 @@
  * The live form of one snapshot: built beside the one in force, swapped once. What did not change lives on (loads and
  * connections of an endpoint, retry budgets); what is not valid fails closed for its own part only.
  */
+import type { InPieces } from "../../base/pieces.ts";
 import { failure, success } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
 import type { Shard } from "../../http/shard.ts";
@@ -24,7 +25,7 @@ import type {
 import { EndpointLoad } from "../balance/endpoint_load.ts";
 import { EndpointPicker } from "../balance/endpoint_picker.ts";
 import { RetryBudget } from "../balance/retry_budget.ts";
-import { strategyOf } from "../balance/strategies.ts";
+import { balancingOf, strategyOf } from "../balance/strategies.ts";
 import type { ZoneRules } from "../balance/zones.ts";
 import { Breaker } from "../breaker/breaker.ts";
 import { BreakerGroup } from "../breaker/breaker_group.ts";
@@ -66,6 +67,8 @@ export interface StateInput {
   readonly shard: Shard;
   readonly random: Random;
   readonly nowMs: number;
+  /** Where tables of keys are laid out. */
+  readonly inPieces: InPieces;
   /** Where this machine stands; "" for what is not known. */
   readonly place: { readonly zone: string; readonly region: string };
   /** Apps of this machine, by service key. */
@@ -153,7 +156,8 @@ class StateBuilder {
       destination.endpoints.map((each) => [each.id, this.#liveEndpoint(each, place)]),
     );
     const ready = [...endpoints.values()].filter(isReady);
-    const { random } = this.input;
+    const { random, inPieces } = this.input;
+    const balancing = balancingOf(destination.balance, destination.traffic);
     const pickerOf = (
       chosen: readonly LiveEndpoint[],
       previous: EndpointPicker<LiveEndpoint> | undefined,
@@ -162,7 +166,8 @@ class StateBuilder {
         endpoints: chosen,
         health: breakers,
         zones: zoneRules(this.input.place, destination.traffic),
-        strategy: () => strategyOf<LiveEndpoint>(destination.balance, random),
+        strategy: (known) => strategyOf<LiveEndpoint>(balancing, { random, inPieces, previous: known }),
+        slowStart: { windowMs: balancing.slowStartMs, shareMin: balancing.slowStartPercent / 100 },
         random,
         previous: previous ?? null,
       });
@@ -176,6 +181,7 @@ class StateBuilder {
       serverName: serverNameOf(destination.service),
       endpoints,
       whole: pickerOf(ready, before?.whole),
+      balanceKey: balancing.key,
       breakers,
       subsets: new Map(subsets),
       routes: [],

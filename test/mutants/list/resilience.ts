@@ -16,6 +16,34 @@ const breaking = [`${unit}/breaking_test.ts`];
 
 export const resilience: readonly Mutant[] = [
   {
+    fault: "a table of keys is laid out with every snapshot",
+    file: byKey.file,
+    find: "if (this.#table !== null && isSame(this.#placed, all)) return this.#take(this.#table, all);",
+    replace: "",
+    suites: [`${unit}/balance/key_tables_test.ts`],
+  },
+  {
+    fault: "keys lead to endpoints that are gone",
+    file: byKey.file,
+    find: "byId.get(id) ?? null",
+    replace: "byId.get(id) ?? (all[0] as Endpoint)",
+    suites: [`${unit}/balance/key_tables_test.ts`],
+  },
+  {
+    fault: "a picker that was closed goes on counting at its endpoints",
+    file: byKey.file,
+    find: "if (all === this.#all || this.#closed) return;",
+    replace: "if (all === this.#all && !this.#closed) return;",
+    suites: [`${unit}/balance/key_tables_test.ts`],
+  },
+  {
+    fault: "a header of several fields is its first one as a key",
+    file: `${proxy}/balance/request_key.ts`,
+    find: 'all.length === 1 ? first : all.join(", ")',
+    replace: "first",
+    suites: [`${unit}/balance/request_key_test.ts`],
+  },
+  {
     fault: "a zone that the documents want to come first is as near as any",
     file: "src/proxy/state/state.ts",
     find: "order: others === null ? null : [zone, ...others]",
@@ -163,8 +191,8 @@ export const resilience: readonly Mutant[] = [
   {
     ...byKey,
     fault: "keys pile up on an endpoint that is full",
-    find: "if (this.#isFull(candidates, at, nowMs)) continue;",
-    replace: "",
+    find: "if (endpoint === null || this.#isFull(candidates, endpoint, nowMs)) continue;",
+    replace: "if (endpoint === null) continue;",
   },
   {
     ...zones,

@@ -49,6 +49,24 @@ describe("the traffic of a service", () => {
     ]);
   });
 
+  test("is what the Service says itself, under its Traffic and over the mesh", () => {
+    const service = "{kind: Service, name: api, port: 80, balance: least-request}";
+    const mesh = "{kind: Mesh, name: mesh, traffic: {balance: {strategy: random, slowStart: 1m}}}";
+    const inForce = (...texts: string[]): string[] =>
+      trafficInForce(
+        texts.map((text) => ({ kind: "", namespace: "", name: "x", text, revision: 1 })),
+        "api",
+      )
+        .filter(({ field }) => field.startsWith("balance.s"))
+        .map(({ field, value, from }) => `${field} ${value} ${from}`);
+    expect(inForce(service, mesh).slice(0, 2)).toEqual([
+      "balance.strategy least-request Service api.default",
+      "balance.slowStart 1m Mesh mesh.default",
+    ]);
+    const own = "{kind: Traffic, name: own, service: api, balance: {strategy: round-robin}}";
+    expect(inForce(service, mesh, own)[0]).toBe("balance.strategy round-robin Traffic own.default");
+  });
+
   test("is none where there is no such service", () => {
     expect(() => said("gone")).toThrow("There is no Service gone.default");
   });

@@ -3,16 +3,19 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Random } from "../../../../runtime/contract.ts";
 import { hashText } from "../../../../src/base/hash.ts";
-import type { ByKey, ByKeyOptions } from "../../../../src/proxy/balance/by_key.ts";
+import { ByKey, type ByKeyOptions } from "../../../../src/proxy/balance/by_key.ts";
 import { Candidates } from "../../../../src/proxy/balance/candidates.ts";
-import { Maglev } from "../../../../src/proxy/balance/maglev.ts";
-import { RingHash } from "../../../../src/proxy/balance/ring_hash.ts";
+import { maglevTable } from "../../../../src/proxy/balance/maglev.ts";
+import { ringTable } from "../../../../src/proxy/balance/ring_hash.ts";
 import { seeded } from "../../../support/chance.ts";
 import { choiceOf, eject, serviceOf, type TestCandidate } from "../../../support/candidates.ts";
 
-const kinds: Readonly<Record<string, (options: ByKeyOptions, random: Random) => ByKey<TestCandidate>>> = {
-  Maglev: (options, random) => new Maglev(options, random),
-  "ring hash": (options, random) => new RingHash(options, random),
+type Rest = [random: Random, previous?: ByKey<TestCandidate>];
+type Options = Omit<ByKeyOptions, "layOut">;
+
+const kinds: Readonly<Record<string, (options: Options, ...rest: Rest) => ByKey<TestCandidate>>> = {
+  Maglev: (options, ...rest) => new ByKey({ ...options, layOut: maglevTable }, ...rest),
+  "ring hash": (options, ...rest) => new ByKey({ ...options, layOut: ringTable }, ...rest),
 };
 const unbounded = { boundedLoad: null };
 const keys = Array.from({ length: 5_000 }, (_, at) => hashText(`user-${at}`));

@@ -3,26 +3,26 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Random } from "../../../../runtime/contract.ts";
 import { hashNumber } from "../../../../src/base/hash.ts";
+import { ByKey } from "../../../../src/proxy/balance/by_key.ts";
 import { Candidates } from "../../../../src/proxy/balance/candidates.ts";
-import { Maglev } from "../../../../src/proxy/balance/maglev.ts";
+import { maglevTable } from "../../../../src/proxy/balance/maglev.ts";
 import { PowerOfTwo } from "../../../../src/proxy/balance/power_of_two.ts";
 import { RandomPick } from "../../../../src/proxy/balance/random_pick.ts";
-import { RingHash } from "../../../../src/proxy/balance/ring_hash.ts";
+import { ringTable } from "../../../../src/proxy/balance/ring_hash.ts";
 import { WeightedRoundRobin } from "../../../../src/proxy/balance/weighted_round_robin.ts";
 import type { EndpointStrategy } from "../../../../src/proxy/balance/endpoint_strategy.ts";
 import { seeded } from "../../../support/chance.ts";
 import { choiceOf, eject, serviceOf, type TestCandidate } from "../../../support/candidates.ts";
 
-const unbounded = { boundedLoad: null };
 const strategies: Readonly<Record<string, (random: Random) => EndpointStrategy<TestCandidate>>> = {
   "peak-EWMA": (random) => new PowerOfTwo("ewma", random),
   "least request": (random) => new PowerOfTwo("requests", random),
   "round robin": (random) => new WeightedRoundRobin(random),
   random: (random) => new RandomPick(random),
-  Maglev: (random) => new Maglev(unbounded, random),
-  "ring hash": (random) => new RingHash(unbounded, random),
-  "Maglev with bounded load": (random) => new Maglev({ boundedLoad: 1.25 }, random),
-  "ring hash with bounded load": (random) => new RingHash({ boundedLoad: 1.25 }, random),
+  Maglev: (random) => new ByKey({ layOut: maglevTable, boundedLoad: null }, random),
+  "ring hash": (random) => new ByKey({ layOut: ringTable, boundedLoad: null }, random),
+  "Maglev with bounded load": (random) => new ByKey({ layOut: maglevTable, boundedLoad: 1.25 }, random),
+  "ring hash with bounded load": (random) => new ByKey({ layOut: ringTable, boundedLoad: 1.25 }, random),
 };
 const drawing = ["peak-EWMA", "least request", "round robin", "random"];
 

@@ -1,7 +1,7 @@
 /** A slow instance among others, in simulated time: it is spared while it is slow, and has its share soon after it recovered. */
 import { describe, expect, test } from "bun:test";
 import { EndpointPicker } from "../../../../src/proxy/balance/endpoint_picker.ts";
-import { strategyOf } from "../../../../src/proxy/balance/strategies.ts";
+import { balancingOf, strategyOf } from "../../../../src/proxy/balance/strategies.ts";
 import { choiceOf, serviceOf, type TestCandidate } from "../../../support/candidates.ts";
 import { seeded } from "../../../support/chance.ts";
 
@@ -23,7 +23,7 @@ function sharesOf(perSecond: number, usualMs: number, slowMs: number): Shares {
     endpoints,
     health: group,
     zones: null,
-    strategy: () => strategyOf<TestCandidate>("ewma", random),
+    strategy: () => strategyOf<TestCandidate>(balancingOf("ewma", undefined), { random }),
     random,
   });
   let underWay: { readonly overMs: number; readonly beganMs: number; readonly at: TestCandidate }[] = [];

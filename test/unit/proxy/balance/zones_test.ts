@@ -150,11 +150,11 @@ describe("hysteresis", () => {
     const zones = new Zones(service.all, service.group, here, seeded(1));
     sharesOf(zones, 0);
     const away = service.all.filter(({ zone }) => zone !== "eu-a");
-    const without = new Zones(away, service.group, here, seeded(1), zones);
+    const without = new Zones(away, service.group, here, seeded(1), { previous: zones });
     expect(sharesOf(without, 1_000)).toEqual([1, 0]);
-    const again = new Zones(service.all, service.group, here, seeded(1), without);
+    const again = new Zones(service.all, service.group, here, seeded(1), { previous: without });
     expect(sharesOf(again, 2_000)).toEqual([0, 1, 0]);
-    const later = new Zones([...service.all], service.group, here, seeded(1), again);
+    const later = new Zones([...service.all], service.group, here, seeded(1), { previous: again });
     expect([20_000, 32_000].map((nowMs) => sharesOf(later, nowMs)[0])).toEqual([0, 1]);
   });
 });

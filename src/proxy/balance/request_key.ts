@@ -1,0 +1,48 @@
+/** The key by which a request sticks to an endpoint, as the documents of the service say. */
+import { hashText } from "../../base/hash.ts";
+import type { BalanceKey } from "../../model/traffic.ts";
+import { cookieOf } from "../../wire/cookies.ts";
+import type { Fields } from "../../wire/fields.ts";
+
+interface Keyed {
+  /** With its query, as it came. */
+  readonly target: string;
+  readonly fields: Fields;
+}
+
+/** A hash of it; null where the request has none. `caller`: who calls. */
+export function requestKey(
+  { header, cookie, query, caller: byCaller }: BalanceKey,
+  { target, fields }: Keyed,
+  caller: string,
+): number | null {
+  if (byCaller === true) return hashText(caller);
+  let value: string | null = null;
+  if (header !== undefined) value = headerOf(fields, header);
+  else if (cookie !== undefined) value = cookieOf(fields, cookie);
+  else if (query !== undefined) value = parameterOf(target, query);
+  return value === null ? null : hashText(value);
+}
+
+/** Several fields of one name are one list (RFC 9110 section 5.3). */
+function headerOf(fields: Fields, name: string): string | null {
+  const first = fields.get(name);
+  if (first === null) return null;
+  const all = fields.getAll(name);
+  return all.length === 1 ? first : all.join(", ");
+}
+
+/** The first of that name, name and value compared as they are written. */
+function parameterOf(target: string, name: string): string | null {
+  let at = target.indexOf("?");
+  while (at >= 0) {
+    const start = at + 1;
+    at = target.indexOf("&", start);
+    if (!target.startsWith(name, start)) continue;
+    const after = start + name.length;
+    const end = at < 0 ? target.length : at;
+    if (after === end) return "";
+    if (target.charCodeAt(after) === 0x3d) return target.slice(after + 1, end);
+  }
+  return null;
+}
