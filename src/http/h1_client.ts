@@ -10,7 +10,7 @@ import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { idOf } from "../wire/head_fields.ts";
 import { ResponseParser } from "../wire/h1/response_head.ts";
-import { writeFields, writeTrailers } from "../wire/h1/write_head.ts";
+import { writeFields, writeTrailers, writingOf } from "../wire/h1/write_head.ts";
 import { BodyReader } from "./body_reader.ts";
 import { untaken, type Hoarder, type Reader } from "./buffered.ts";
 import { Carry } from "./carry.ts";
@@ -134,7 +134,7 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
     const { nominated } = request;
     const begin = this.#beginningOf(request);
     output.bytes(begin, 0, begin.length);
-    writeFields(output, request.fields, { edits, nominated, keepLength: false, replacedId: hostId });
+    writeFields(output, request.fields, writingOf(edits, nominated, false, hostId));
     if (request.upgrade !== null && request.upgrade !== "connect") {
       output.text(`connection: upgrade\r\nupgrade: ${request.upgrade}\r\n`);
       if (request.upgrade === "websocket" && request.fields?.has(keyField) !== true) this.#writeKey();

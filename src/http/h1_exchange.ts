@@ -3,7 +3,7 @@ import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { HeadFields, idOf } from "../wire/head_fields.ts";
 import type { RequestParser } from "../wire/h1/request_head.ts";
-import { statusLine, writeFields, writeTrailers } from "../wire/h1/write_head.ts";
+import { statusLine, writeFields, writeTrailers, writingOf } from "../wire/h1/write_head.ts";
 import type { ClientWatch, ConnectionInfo, RequestHead, RequestSink, ServerExchange } from "./exchange.ts";
 import type { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
@@ -130,7 +130,7 @@ export class Http1Exchange implements ServerExchange, RequestHead {
     if (status === 100) this.#unasked = false;
     const { output } = this.server;
     output.text(statusLine(status));
-    writeFields(output, fields, { edits, nominated: null, keepLength: false, replacedId: 0 });
+    writeFields(output, fields, writingOf(edits, null, false, 0));
     output.text("\r\n");
   }
 
@@ -144,7 +144,7 @@ export class Http1Exchange implements ServerExchange, RequestHead {
     this.#bodyless = this.method === "HEAD" || status === 204 || status === 304 || status < 200;
     output.text(statusLine(status));
     const keepLength = !this.#tunnel && status !== 204 && this.#bodyless;
-    writeFields(output, fields, { edits, nominated: null, keepLength, replacedId: 0 });
+    writeFields(output, fields, writingOf(edits, null, keepLength, 0));
     if (!hasDate(fields) || edits.remove.includes("date")) output.text(this.server.shard.dateField());
     if (this.#tunnel && status === 101) this.#writeSwitch(fields);
     else if (this.#tunnel) output.text("\r\n");

@@ -248,7 +248,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
           this.#carry.keep(source, at, owned);
           this.#processing = false;
           this.#pause();
-          this.options.shard.clock.soon(() => this.#again());
+          this.options.shard.clock.soon(this.#again);
           return;
         }
         const next = this.#parser.parse(source, at, end);
@@ -287,7 +287,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
     }
   }
 
-  #again(): void {
+  readonly #again = (): void => {
     if (this.#closed) return;
     const { shard } = this.options;
     shard.enter();
@@ -295,7 +295,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
     if (carry !== null) this.#process(carry, true);
     if (this.#carry.empty) this.#resume();
     shard.leave();
-  }
+  };
 
   #begin(): void {
     const parser = this.#parser;

@@ -2,7 +2,7 @@
 import type { Flag, Outcome, Repeat } from "../model/outcome.ts";
 import { limits } from "../model/limits.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
-import type { FieldWriting } from "../wire/h1/write_head.ts";
+import { writingOf, type FieldWriting } from "../wire/h1/write_head.ts";
 import { codeForCaller, errorCodes } from "../wire/h2/frames.ts";
 import { grpcCodes } from "../wire/grpc.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
@@ -113,7 +113,7 @@ export class Http2Call extends Http2Stream implements ClientStream, ResponseHead
 
   get #writing(): FieldWriting {
     const { edits, request } = this;
-    return { edits, nominated: request.nominated, keepLength: false, replacedId: hostId };
+    return writingOf(edits, request.nominated, false, hostId);
   }
 
   /** The stream has its number: its head leaves, with what was written meanwhile behind it. */

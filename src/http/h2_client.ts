@@ -73,7 +73,7 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   start(request: OutgoingRequest, edits: FieldEdits, sink: ResponseSink): ClientStream {
     const call = new Http2Call(this, request, edits, sink);
     this.carried++;
-    if (this.closing) this.shard.clock.soon(() => this.#loseLate(call));
+    if (this.closing) this.#loseSoon(call);
     else if (call.needsSettings && !this.peer.known) this.#early.push(call);
     else this.#begin(call);
     if (this.room === 0) this.#full = true;
@@ -95,10 +95,13 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
     if (this.#nextId > maxInt31 - 2) this.retire();
   }
 
-  #loseLate(call: Http2Call): void {
-    this.shard.enter();
-    call.lost("UC", "had closed the connection already", "yes");
-    this.shard.leave();
+  #loseSoon(call: Http2Call): void {
+    const { shard } = this;
+    shard.clock.soon(() => {
+      shard.enter();
+      call.lost("UC", "had closed the connection already", "yes");
+      shard.leave();
+    });
   }
 
   retire(): void {

@@ -2,6 +2,7 @@
 import { latin1Bytes } from "../base/bytes.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
+import { writingOf } from "../wire/h1/write_head.ts";
 import { errorCodes } from "../wire/h2/frames.ts";
 import type { HeadBlock } from "../wire/h2/head_block.ts";
 import { grpcCodes, grpcMessage, grpcStatusOf, isGrpc } from "../wire/grpc.ts";
@@ -181,7 +182,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     const { heads } = this.server;
     heads.begin();
     heads.status(status);
-    heads.fields(fields, { edits, nominated: null, keepLength: false, replacedId: 0 }, false);
+    heads.fields(fields, writingOf(edits, null, false, 0), false);
     this.server.writeHead(this, false);
   }
 
@@ -191,7 +192,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     const ownBytes =
       statusBytes + (contentLength < 0 ? 0 : listedBytes("content-length", String(contentLength)));
     if (ownBytes + dateBytes + listBytesAtMost(fields, edits) <= most) return null;
-    const writing = { edits, nominated: null, keepLength: false, replacedId: 0 };
+    const writing = writingOf(edits, null, false, 0);
     const dated = fields?.has("date") === true;
     const size = ownBytes + (dated ? 0 : dateBytes) + listBytes(fields, writing, false);
     if (size <= most) return null;
@@ -224,7 +225,7 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     const { heads } = this.server;
     heads.begin();
     heads.status(this.isTunnel && extended ? 200 : status);
-    const dated = heads.fields(fields, { edits, nominated: null, keepLength, replacedId: 0 }, false);
+    const dated = heads.fields(fields, writingOf(edits, null, keepLength, 0), false);
     if (!dated) heads.text("date", this.server.shard.date());
     if (declined) heads.text(declinedField, "1");
     if (!this.isTunnel && !bodyless && contentLength >= 0) heads.contentLength(contentLength);

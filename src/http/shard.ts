@@ -111,12 +111,14 @@ export class Shard {
     this.#dirty.push(output);
     if (this.#depth === 0 && !this.#soon) {
       this.#soon = true;
-      this.#host.microtask(() => {
-        this.#soon = false;
-        this.flush();
-      });
+      this.#host.microtask(this.#flushLater);
     }
   }
+
+  readonly #flushLater = (): void => {
+    this.#soon = false;
+    this.flush();
+  };
 
   flush(): void {
     const dirty = this.#dirty;

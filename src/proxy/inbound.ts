@@ -9,19 +9,18 @@ import type {
   ResponseHead,
   ResponseSink,
 } from "../http/exchange.ts";
-import type { Shard } from "../http/shard.ts";
 import { fitsStream, passesUpgrade } from "../http/upgrade.ts";
 import { takesRequests } from "../model/service.ts";
 import type { Outcome } from "../model/outcome.ts";
-import type { Recorder } from "../telemetry/record.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { readsAsItIs, readTarget } from "../wire/target.ts";
 import type { CallSink } from "./attempt/http_attempts.ts";
 import { decideAccess } from "./guard/access.ts";
 import { callerField, heddleFields } from "./fields/heddle_fields.ts";
-import { CallRecord } from "./record/call_record.ts";
+import type { CallRecord } from "./record/call_record.ts";
 import type { Caller, InboundService, LocalApp } from "./state/live_service.ts";
+import type { ProxyParts } from "./state/proxy_parts.ts";
 import { noteGrpcStatus, noteStream } from "./answer/notes.ts";
 import type { StreamKind } from "./answer/open_streams.ts";
 import { outcomes } from "./failure/outcomes.ts";
@@ -30,32 +29,9 @@ import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
 
-export interface InboundCallOptions {
-  readonly shard: Shard;
-  readonly recorder: Recorder;
-  readonly service: InboundService;
-  readonly app: LocalApp;
-  readonly caller: Caller;
-  /** The client that calls. */
-  readonly flow: Flow;
-  readonly requestId: string;
-  /** Path of the target, without the query. */
-  readonly path: string;
-  readonly protocol: string;
-  /** The caller's client spoke HTTP/2. */
-  readonly spokeHttp2: boolean;
-  /** Whether it came over mTLS. */
-  readonly tls: boolean;
-  /** Without fields of heddle's own: whoever starts a call leaves them out. */
-  readonly request: OutgoingRequest;
-  readonly edits: FieldEdits;
-  readonly sink: CallSink;
-}
-
+/** One object for each call, beside its record: nothing else is made for it. */
 export class InboundCall implements ResponseSink, Taker {
-  readonly flow: Flow;
   place: Claim<Taker> | null = null;
-  readonly #record: CallRecord;
   /** As the app gets it. */
   #request: OutgoingRequest;
   #pool: Pool | null = null;
@@ -67,56 +43,64 @@ export class InboundCall implements ResponseSink, Taker {
   #streamKind: StreamKind | null = null;
   #finished = false;
 
-  constructor(readonly options: InboundCallOptions) {
-    const { shard, service, caller, flow, app, request } = options;
-    const record = new CallRecord("inbound", "http", shard.clock.now());
+  /**
+   * Whoever starts a call says in `record` what only it knows: request id, path (without the query), protocol, and whether the call
+   * came over mTLS. `flow`: the client that calls. `request` and `edits` are without fields of heddle's own, but for the request id.
+   */
+  constructor(
+    readonly parts: Pick<ProxyParts, "shard" | "recorder">,
+    readonly service: InboundService,
+    readonly app: LocalApp,
+    readonly caller: Caller,
+    readonly flow: Flow,
+    readonly record: CallRecord,
+    request: OutgoingRequest,
+    readonly edits: FieldEdits,
+    /** The caller's client spoke HTTP/2. */
+    readonly spokeHttp2: boolean,
+    readonly sink: CallSink,
+  ) {
     record.service = service.key;
     record.source = caller.key;
     record.sourceId = caller.spiffeId;
     record.destinationId = service.local.spiffeId;
-    record.tls = options.tls;
-    record.requestId = options.requestId;
     record.method = request.method;
-    record.path = options.path;
-    record.protocol = options.protocol;
     record.endpoint = app.id;
-    this.#record = record;
     this.#request = request;
-    this.flow = flow;
   }
 
   /** Leads to `started` or `failed` of the sink, maybe from inside. */
   begin(): void {
-    const { service, caller, app, recorder } = this.options;
-    recorder.began(this.#record);
+    const { service, caller, app } = this;
+    this.parts.recorder.began(this.record);
     if (!takesRequests(service.local.protocol)) return this.failed(notHttp(service));
     if (!readsAsItIs(service.local) && !this.#readPath())
       return this.failed(outcomes.escapedSlash(service.key));
     const { method } = this.#request;
-    const verdict = decideAccess(service.local.access, caller.spiffeId, method, this.#record.path);
-    this.#record.access = verdict;
+    const verdict = decideAccess(service.local.access, caller.spiffeId, method, this.record.path);
+    this.record.access = verdict;
     if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));
     if (this.#request.upgrade !== null && !this.#mayUpgrade(this.#request.upgrade)) return;
     const refusal = service.limits === null ? null : this.#overLimit(service.limits);
     if (refusal !== null) return this.failed(refusal);
     this.#pool = app.pools[this.#appVersion()];
-    this.#pool.acquire(this, this.#record.startedMs);
+    this.#pool.acquire(this, this.record.startedMs);
   }
 
   #overLimit(limits: InboundLimits): Outcome | null {
-    const { path, startedMs } = this.#record;
-    return limits.admit({ caller: this.options.caller.key, path, fields: this.#request.fields }, startedMs);
+    const { path, startedMs } = this.record;
+    return limits.admit({ caller: this.caller.key, path, fields: this.#request.fields }, startedMs);
   }
 
   connected(connection: ClientConnection): void {
-    const { edits, caller, sink } = this.options;
+    const { edits, caller, sink } = this;
     this.#stream = connection.start(this.#request, withCaller(edits, caller.key), this);
     sink.started(this.#stream);
   }
 
   /** Whoever started the call has left out what the service does not take; what it takes may need HTTP/1.1. False: it was refused. */
   #mayUpgrade(upgrade: string): boolean {
-    const { local, key } = this.options.service;
+    const { local, key } = this.service;
     if (!passesUpgrade(upgrade, local.upgrades ?? [])) {
       this.failed(outcomes.noUpgrade(key, upgrade));
       return false;
@@ -129,19 +113,19 @@ export class InboundCall implements ResponseSink, Taker {
 
   /** Rules and the app see the path as the service reads it, whatever the proxy of the caller did. */
   #readPath(): boolean {
-    const { service, request } = this.options;
-    const read = readTarget(service.local, request.target);
+    const request = this.#request;
+    const read = readTarget(this.service.local, request.target);
     if (read === null) return false;
     if (read.target === request.target) return true;
     this.#request = changed(request, { target: read.target });
-    this.#record.path = read.path;
+    this.record.path = read.path;
     return true;
   }
 
   /** What is declared counts; where nothing is, the app is taken to speak what its client spoke. */
   #appVersion(): "http/1.1" | "h2" {
-    const { protocol } = this.options.service.local;
-    if (protocol === "detect") return this.options.spokeHttp2 ? "h2" : "http/1.1";
+    const { protocol } = this.service.local;
+    if (protocol === "detect") return this.spokeHttp2 ? "h2" : "http/1.1";
     return protocol === "http" ? "http/1.1" : "h2";
   }
 
@@ -160,67 +144,68 @@ export class InboundCall implements ResponseSink, Taker {
   refuse(outcome: Outcome): void {
     if (this.#finished) return;
     this.#stream?.cancel();
-    this.#record.status = 0;
+    this.record.status = 0;
     this.failed(outcome);
   }
 
   // ------------------------------------------------------------------------------------- the answer of the app
 
   informational(status: number, fields: Fields): void {
-    this.options.sink.informational(status, fields);
+    this.sink.informational(status, fields);
   }
 
   head(head: ResponseHead): void {
-    const { sink, shard, service } = this.options;
-    this.#record.status = head.status;
-    this.#record.firstByteMs = shard.clock.now();
+    const { sink, service } = this;
+    this.record.status = head.status;
+    this.record.firstByteMs = this.parts.shard.clock.now();
     this.#grpc = isGrpc(head.fields);
     if (this.#grpc) this.#grpcHead = head.fields.get("grpc-status") ?? "";
     if (this.#grpc || head.tunnel || head.contentLength < 0) {
       const { upgrade } = this.#request;
       const { streams } = service;
-      this.#streamKind = noteStream(this.#record, head, { upgrade, grpc: this.#grpc, streams });
+      this.#streamKind = noteStream(this.record, head, { upgrade, grpc: this.#grpc, streams });
     }
     sink.head(withoutOwnFields(head));
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
-    this.#record.bytesOut += end - start;
-    this.options.sink.data(bytes, start, end);
+    this.record.bytesOut += end - start;
+    this.sink.data(bytes, start, end);
   }
 
   end(trailers: Fields | null): void {
-    if (this.#grpc) noteGrpcStatus(this.#record, trailers, this.#grpcHead);
-    this.options.sink.end(trailers);
+    if (this.#grpc) noteGrpcStatus(this.record, trailers, this.#grpcHead);
+    this.sink.end(trailers);
     this.#finish(null);
   }
 
   failed(outcome: Outcome): void {
-    this.options.sink.failed(outcome);
-    if (this.#record.status === 0) this.#record.status = outcome.status;
+    this.sink.failed(outcome);
+    if (this.record.status === 0) this.record.status = outcome.status;
     this.#finish(outcome);
   }
 
   writable(): void {
-    this.options.sink.writable();
+    this.sink.writable();
   }
 
   #finish(outcome: Outcome | null): void {
     if (this.#finished) return;
     this.#finished = true;
-    const { shard, recorder, service, sink } = this.options;
+    const { service, sink } = this;
+    const { shard, recorder } = this.parts;
     this.#pool?.leave(this);
     if (this.#streamKind !== null) service.streams.closed(this.#streamKind);
-    this.#record.outcome = outcome;
-    this.#record.bytesIn = sink.bytesSent;
-    recorder.finish(this.#record, shard.clock.now());
+    this.record.outcome = outcome;
+    this.record.bytesIn = sink.bytesSent;
+    recorder.finish(this.record, shard.clock.now());
   }
 
   #denied(rule: string): Outcome {
-    const { service, caller, request } = this.options;
-    const { path } = this.#record;
+    const { service, caller } = this;
+    const { method, path } = this.record;
     const by = rule === "default" ? "no access rule allows it" : `the access rule ${rule} denies it`;
-    const detail = `${caller.key} may not ${request.method} ${path} of ${service.key}: ${by}`;
+    const detail = `${caller.key} may not ${method} ${path} of ${service.key}: ${by}`;
     return { flag: "AD", side: "downstream", repeat: "no", status: 403, detail };
   }
 }
@@ -246,6 +231,8 @@ function notHttp(service: InboundService): Outcome {
   return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
 }
 
-function withCaller(edits: FieldEdits, caller: string): FieldEdits {
-  return { remove: edits.remove, set: [...edits.set, callerField, caller], add: edits.add };
+/** Nearly always the request id alone is set; to spread an array costs two more than to write it. */
+function withCaller({ remove, set, add }: FieldEdits, caller: string): FieldEdits {
+  if (set.length !== 2) return { remove, set: [...set, callerField, caller], add };
+  return { remove, set: [set[0] as string, set[1] as string, callerField, caller], add };
 }

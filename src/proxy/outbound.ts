@@ -18,7 +18,7 @@ import {
 } from "./attempt/http_attempts.ts";
 import { RequestBody } from "./attempt/request_body.ts";
 import { callHere } from "./call_here.ts";
-import { Deadlines, type DeadlineKind, type DeadlineOwner } from "./deadline/deadlines.ts";
+import type { DeadlineKind } from "./deadline/deadlines.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import type { Forget } from "./find/discovery.ts";
 import { receive, refusalOf } from "./guard/receive.ts";
@@ -44,12 +44,11 @@ export function serveOutbound(exchange: ServerExchange, source: OutboundSource, 
   new OutboundExchange(exchange, source, flow).begin();
 }
 
-class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttemptsOwner, DeadlineOwner {
+class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttemptsOwner {
   finished = false;
   readonly #leaving: Leaving;
   readonly #answer: Answer;
   readonly #attempts: HttpAttempts;
-  readonly #deadlines: Deadlines;
   /** The one that was in force when its service was found: from the first decision to the last. */
   #state: ProxyState | null = null;
   #caller: Caller | null = null;
@@ -71,7 +70,6 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     this.#answer = new Answer(exchange, record, edits, grpc);
     const body = new RequestBody(exchange, this, shard.buffered, true);
     this.#attempts = new HttpAttempts(source, record, this, flow, this.#leaving, body, this.#answer);
-    this.#deadlines = new Deadlines(shard, this, this.#attempts);
   }
 
   begin(): void {
@@ -103,7 +101,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     if (route === null) return this.refuse(outcomes.noRoute(called.key, method, record.path));
     this.#attempts.idempotentRoute = route.idempotent;
     const callerMs = this.#answer.grpc ? grpcTimeoutMs(fields) : null;
-    this.#leaving.timeoutMs = this.#deadlines.begin(record.startedMs, route.requestTimeoutMs, callerMs);
+    this.#leaving.timeoutMs = this.setDeadlines(record.startedMs, route.requestTimeoutMs, callerMs);
     if (route.policies.length === 0) return this.#chooseBackend(route);
     const { target } = this.#leaving;
     const { reach } = this.#state as ProxyState;
@@ -144,7 +142,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
       return this.refuse(refusal);
     }
     // The timeout of the route was for getting here; what is silent for long is the business of both ends.
-    if (head.tunnel) this.#deadlines.clear("request");
+    if (head.tunnel) this.clearDeadline("request");
     this.#answer.begin(head, failure, nowMs, this.called?.streams ?? null);
   }
 
@@ -152,7 +150,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     if (this.finished) return;
     this.finished = true;
     const { body } = this.#attempts;
-    this.#deadlines.close();
+    this.closeDeadlines();
     this.#forget?.();
     this.leave();
     this.#answer.close();
@@ -176,7 +174,15 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     this.over(outcome);
   }
 
-  late(kind: DeadlineKind): void {
+  protected get passed(): number {
+    return this.#attempts.passed;
+  }
+
+  protected get maySilent(): boolean {
+    return this.#attempts.maySilent;
+  }
+
+  protected late(kind: DeadlineKind): void {
     const { service } = this.record;
     const { begun } = this.#answer;
     const outcome =
@@ -197,15 +203,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   callHere(here: NonNullable<LiveEndpoint["here"]>, edits: FieldEdits, sink: CallSink): CallHere {
     const { flow, record } = this;
-    const options = {
-      here,
-      caller: this.#caller as Caller,
-      flow,
-      record,
-      leaving: this.#leaving,
-      edits,
-      sink,
-    };
-    return callHere(this.source.parts, options);
+    const caller = this.#caller as Caller;
+    return callHere(this.source.parts, here, caller, flow, record, this.#leaving, edits, sink);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { Deadlines } from "./deadline/deadlines.ts";
 import type { Entrant } from "./guard/admission.ts";
 import type { CallRecord } from "./record/call_record.ts";
 import type { Claim } from "./share/claim.ts";
@@ -12,7 +13,7 @@ import { shareSpent } from "./share/share_outcome.ts";
 import type { LiveDestination } from "./state/live_service.ts";
 import type { OutboundSource } from "./state/outbound_source.ts";
 
-export abstract class OutboundCall implements Entrant {
+export abstract class OutboundCall extends Deadlines implements Entrant {
   /** The service that was called. */
   protected called: LiveDestination | null = null;
   #place: Claim<Entrant> | null = null;
@@ -21,7 +22,9 @@ export abstract class OutboundCall implements Entrant {
     readonly source: OutboundSource,
     readonly flow: Flow,
     protected readonly record: CallRecord,
-  ) {}
+  ) {
+    super(source.parts.shard);
+  }
 
   /** It has its place: at once or later, unless it is refused or leaves before. */
   protected abstract entered(): void;

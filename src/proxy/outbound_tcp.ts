@@ -78,6 +78,11 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner {
     this.#attempts.first(this.call.target, this.source.parts.shard.clock.now());
   }
 
+  /** It sets no deadline: its pipe watches whether it moves. */
+  protected readonly passed = 0;
+  protected readonly maySilent = true;
+  protected late(): void {}
+
   opened(upstream: PipeEnd): void {
     const { parts } = this.source;
     this.record.firstByteMs = parts.shard.clock.now();

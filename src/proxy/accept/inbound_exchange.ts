@@ -12,6 +12,7 @@ import type { ProxyParts } from "../state/proxy_parts.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import { isRequestId } from "../fields/request_id.ts";
 import { RequestBody, type BodyOwner } from "../attempt/request_body.ts";
+import { CallRecord } from "../record/call_record.ts";
 import { breakOffInside, rescue } from "../failure/rescue.ts";
 import type { Flow } from "../share/flow.ts";
 
@@ -34,22 +35,30 @@ export function serveInbound(
   const { request } = exchange;
   const own = heddleFields(request.fields);
   const client = own === null ? null : request.fields.get(flowField);
-  joined.call = new InboundCall({
-    shard: parts.shard,
-    recorder: parts.recorder,
+  const record = new CallRecord("inbound", "http", parts.shard.clock.now());
+  record.requestId = requestId;
+  record.path = request.path;
+  record.protocol = request.version;
+  record.tls = true;
+  const edits = {
+    remove: own ?? noEdits.remove,
+    set: [requestIdField, requestId],
+    add: viaOf(request.version),
+  };
+  const from = client === null ? flow : flow.part(client);
+  const spokeHttp2 = own !== null && request.fields.get(spokeField) === "h2";
+  joined.call = new InboundCall(
+    parts,
     service,
     app,
     caller,
-    flow: client === null ? flow : flow.part(client),
-    requestId,
-    path: request.path,
-    protocol: request.version,
-    spokeHttp2: own !== null && request.fields.get(spokeField) === "h2",
-    tls: true,
+    from,
+    record,
     request,
-    edits: { remove: own ?? noEdits.remove, set: [requestIdField, requestId], add: viaOf(request.version) },
-    sink: joined,
-  });
+    edits,
+    spokeHttp2,
+    joined,
+  );
   exchange.watch(joined);
   joined.call.begin();
 }

@@ -3,7 +3,7 @@
  * anew. Works on any `Sink`, which is the output of a connection.
  */
 import { joined, latin1Bytes } from "../../base/bytes.ts";
-import { fieldStride, type FieldEdits, type Fields } from "../fields.ts";
+import { fieldStride, noEdits, type FieldEdits, type Fields } from "../fields.ts";
 import { HeadFields, idOf } from "../head_fields.ts";
 
 /** Where a head goes. */
@@ -45,6 +45,30 @@ export interface FieldWriting {
   readonly keepLength: boolean;
   /** Names written by the caller; a field of that number is left out. 0 for none. */
   readonly replacedId: number;
+}
+
+class SharedWriting implements FieldWriting {
+  edits = noEdits;
+  nominated: readonly string[] | null = null;
+  keepLength = false;
+  replacedId = 0;
+}
+
+/** Two of these leave with every request: one object for all of them. */
+const shared = new SharedWriting();
+
+/** How the head that is written next is to be written: good until the next call. Whoever keeps it copies it. */
+export function writingOf(
+  edits: FieldEdits,
+  nominated: readonly string[] | null,
+  keepLength: boolean,
+  replacedId: number,
+): FieldWriting {
+  shared.edits = edits;
+  shared.nominated = nominated;
+  shared.keepLength = keepLength;
+  shared.replacedId = replacedId;
+  return shared;
 }
 
 /** Writes the fields that cross, then what the edits set and add. */
@@ -120,7 +144,7 @@ class WrittenSections {
     }
     const gathered = new Gathered();
     copyFieldsFrom(0, gathered, interned, writing);
-    this.#all[slot] = { interned: number, writing, bytes: gathered.all };
+    this.#all[slot] = { interned: number, writing: { ...writing }, bytes: gathered.all };
     return gathered.all;
   }
 }

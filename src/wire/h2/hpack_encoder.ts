@@ -243,7 +243,7 @@ export class HpackEncoder {
     const dated = this.#copyFrom(0, interned, writing, request);
     if (this.#table.changes !== changes) return dated;
     const bytes = headBuffer.bytes.slice(start, headBuffer.end);
-    all[slot] = { interned: interned.number, changes, request, writing, bytes, dated };
+    all[slot] = { interned: interned.number, changes, request, writing: { ...writing }, bytes, dated };
     return dated;
   }
 

@@ -108,8 +108,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "the timeout of a route is ignored",
     file: outbound,
-    find: "begin(record.startedMs, route.requestTimeoutMs, callerMs)",
-    replace: "begin(record.startedMs, null, callerMs)",
+    find: "setDeadlines(record.startedMs, route.requestTimeoutMs, callerMs)",
+    replace: "setDeadlines(record.startedMs, null, callerMs)",
     suites: faults,
   },
   {
@@ -151,8 +151,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "an app is not told its caller",
     file: inbound,
-    find: "set: [...edits.set, callerField, caller]",
-    replace: "set: edits.set",
+    find: "set: [set[0] as string, set[1] as string, callerField, caller]",
+    replace: "set",
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },
   {
@@ -200,7 +200,7 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "another attempt gets no body",
     file: body,
-    find: "    this.#kept?.forEach((bytes, start, end) => stream.write(bytes, start, end));\n",
+    find: "    if (this.#kept !== null) replay(this.#kept, stream);\n",
     replace: "",
     suites: faults,
   },

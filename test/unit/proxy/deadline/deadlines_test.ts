@@ -2,19 +2,54 @@
 import { beforeEach, expect, test } from "bun:test";
 import { Shard } from "../../../../src/http/shard.ts";
 import { limits } from "../../../../src/model/limits.ts";
-import { Deadlines } from "../../../../src/proxy/deadline/deadlines.ts";
+import { Deadlines, type DeadlineKind } from "../../../../src/proxy/deadline/deadlines.ts";
 import { ManualClock } from "../../../support/clock.ts";
+
+/** An exchange that has nothing but deadlines. */
+class Timed extends Deadlines {
+  constructor(readonly heard: (kind: DeadlineKind) => void) {
+    super(new Shard(clock));
+  }
+
+  get passed(): number {
+    return moving.passed;
+  }
+
+  get maySilent(): boolean {
+    return moving.maySilent;
+  }
+
+  late(kind: DeadlineKind): void {
+    this.heard(kind);
+  }
+
+  begin(...all: readonly [number, number | null, number | null]): number | null {
+    return this.setDeadlines(...all);
+  }
+
+  set(kind: DeadlineKind, delayMs: number): void {
+    this.setDeadline(kind, delayMs);
+  }
+
+  clear(kind: DeadlineKind): void {
+    this.clearDeadline(kind);
+  }
+
+  close(): void {
+    this.closeDeadlines();
+  }
+}
 
 let clock: ManualClock;
 let heard: string[];
 let moving: { passed: number; maySilent: boolean };
-let deadlines: Deadlines;
+let deadlines: Timed;
 
 beforeEach(() => {
   clock = new ManualClock();
   heard = [];
   moving = { passed: 0, maySilent: false };
-  deadlines = new Deadlines(new Shard(clock), { late: (kind) => void heard.push(kind) }, moving);
+  deadlines = new Timed((kind) => void heard.push(kind));
 });
 
 /** Until so long after the beginning, and what a tick may take. */
@@ -32,7 +67,7 @@ test("the first of both limits ends the request, once", async () => {
 
 test("one limit is enough, and none leaves the request to its silence", async () => {
   expect([deadlines.begin(0, null, 700), deadlines.begin(0, 800, null)]).toEqual([700, 800]);
-  const free = new Deadlines(new Shard(clock), { late: (kind) => void heard.push(`free ${kind}`) }, moving);
+  const free = new Timed((kind) => void heard.push(`free ${kind}`));
   expect(free.begin(0, null, null)).toBeNull();
   await until(limits.answerIdleMs + 100);
   expect(heard.toSorted()).toEqual(["free idle", "idle", "request"]);
@@ -78,16 +113,10 @@ test("one that is set again begins anew", async () => {
 });
 
 test("none comes once the exchange is over, also when the first of two that were due ended it", async () => {
-  const ending = new Deadlines(
-    new Shard(clock),
-    {
-      late: (kind) => {
-        heard.push(kind);
-        ending.close();
-      },
-    },
-    moving,
-  );
+  const ending = new Timed((kind) => {
+    heard.push(kind);
+    ending.close();
+  });
   ending.set("request", 300);
   ending.set("idle", 300);
   await until(limits.answerIdleMs);
