@@ -2,10 +2,16 @@
 import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { build } from "../base/build.ts";
 import { limits } from "../model/limits.ts";
-import type { Histogram, Metrics } from "../telemetry/metrics.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import { families } from "../telemetry/families.ts";
 
-export function processMetrics(runtime: Runtime, metrics: Metrics, mode: string): void {
+/** `delayed` hears too how late the event loop is, in milliseconds, each `loopProbeMs`. */
+export function processMetrics(
+  runtime: Runtime,
+  metrics: Metrics,
+  mode: string,
+  delayed: (ms: number) => void = () => {},
+): void {
   const resident = metrics.gauge(families.processResidentMemoryBytes);
   const cpu = metrics.counter(families.processCpuSeconds);
   const descriptors = metrics.gauge(families.processOpenFds);
@@ -20,17 +26,21 @@ export function processMetrics(runtime: Runtime, metrics: Metrics, mode: string)
     countedUs = usage.cpuUs;
     descriptors().set(usage.openDescriptors);
   });
-  watchLoop(runtime.clock, metrics.histogram(families.loopDelaySeconds)());
+  const histogram = metrics.histogram(families.loopDelaySeconds)();
+  watchLoop(runtime.clock, (ms) => {
+    histogram.observe(ms / 1000);
+    delayed(ms);
+  });
 }
 
 /** Ends with the process. */
-function watchLoop(clock: Clock, delay: Histogram): void {
+function watchLoop(clock: Clock, delayed: (ms: number) => void): void {
   const due = clock.now() + limits.loopProbeMs;
   clock.after(
     limits.loopProbeMs,
     () => {
-      delay.observe(Math.max(0, clock.now() - due) / 1000);
-      watchLoop(clock, delay);
+      delayed(Math.max(0, clock.now() - due));
+      watchLoop(clock, delayed);
     },
     true,
   );

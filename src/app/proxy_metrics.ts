@@ -1,6 +1,7 @@
 /** What a proxy says of its state when somebody looks: endpoints, retry budgets, certificates, and how old its configuration is. */
 import type { Clock } from "../../runtime/contract.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
+import { priorities, priorityLevel } from "../model/priority.ts";
 import type { DataPlane } from "../proxy/data_plane.ts";
 import { streamKinds, type OpenStreams } from "../proxy/answer/open_streams.ts";
 import { accessLogLimits, type AccessLog } from "../telemetry/access_log.ts";
@@ -34,6 +35,27 @@ export function exposeProxy(metrics: Metrics, options: ProxyMetricsOptions): voi
   exposeDestinations(metrics, options);
   exposeStreams(metrics, options.plane);
   exposeConfig(metrics, options);
+  exposeConcurrency(metrics, options.plane);
+}
+
+/** @visibleForTesting */
+export function exposeConcurrency(metrics: Metrics, plane: Pick<DataPlane, "state" | "shedding">): void {
+  const limit = metrics.gauge(families.concurrencyLimit);
+  const requests = metrics.gauge(families.concurrencyRequests);
+  const served = metrics.gauge(families.prioritiesServed);
+  metrics.collect(() => {
+    metrics.clear(families.concurrencyLimit.name);
+    metrics.clear(families.concurrencyRequests.name);
+    for (const { key, limits } of plane.state?.locals.values() ?? []) {
+      const concurrency = limits?.concurrency ?? null;
+      if (concurrency === null) continue;
+      limit(key).set(concurrency.limit);
+      requests(key, "serving").set(concurrency.underWay);
+      requests(key, "waiting").set(concurrency.waiting);
+    }
+    for (const priority of priorities)
+      served(priority).set(plane.shedding.admits(priorityLevel(priority)) ? 1 : 0);
+  });
 }
 
 function exposeDroppedLines(metrics: Metrics, accessLog: AccessLog): void {

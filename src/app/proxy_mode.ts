@@ -149,7 +149,7 @@ export async function startProxy(
     health: (key) => plane.state?.locals.get(key)?.local.health ?? null,
   });
   const chores = startChores(runtime, shard, accessLog);
-  processMetrics(runtime, metrics, "proxy");
+  processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
   exposeProxy(metrics, { clock, plane, store, accessLog, follower });
   const admin =
     options.admin === false

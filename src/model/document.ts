@@ -2,6 +2,7 @@
  * What operators write, after parsing: defaults filled in, durations in milliseconds, sugar expanded. The shapes
  * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
  */
+import type { Priority } from "./priority.ts";
 import type { ServiceName } from "./service.ts";
 import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
 import type { TrafficTraits } from "./traffic.ts";
@@ -79,6 +80,8 @@ export interface RouteTraits {
   readonly requestTimeoutMs: number | null;
   /** Marks requests of this rule as safe to repeat whatever their method. */
   readonly idempotent: boolean;
+  /** How much its requests matter when not all can be served. Absent: `default`. */
+  readonly priority?: Priority;
 }
 
 export interface RouteRule extends RouteTraits {

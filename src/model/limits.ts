@@ -266,6 +266,9 @@ export const limits = {
   concurrencyStart: 20,
   concurrencyMin: 4,
   concurrencyMax: 1_000,
+  /** Requests that wait while so many are served, and for how long. */
+  concurrencyPendingMax: 256,
+  concurrencyPendingMs: 1_000,
   /** What requests are thought to take when there is room rises no faster than to twice as much in such a time. */
   concurrencyLongDoubleMs: 120_000,
   /** A queue whose oldest has waited so long serves the newest first. */

@@ -3,12 +3,15 @@
  * group more is its interface, and a line in each of the three tables below.
  */
 import { limits } from "./limits.ts";
+import type { Priority } from "./priority.ts";
 
 /** Every group and every field of a group is optional: what is absent holds as in `trafficDefaults`. */
 export interface TrafficTraits {
   readonly balance?: Balancing;
   readonly circuitBreaking?: CircuitBreaking;
   readonly limits?: Limits;
+  readonly concurrency?: ConcurrencyLimit;
+  readonly priority?: CallerPriorities;
   readonly rateLimit?: RateLimits;
   readonly zones?: ZonePreference;
 }
@@ -71,6 +74,23 @@ export interface Limits {
   readonly connectionsPerEndpoint?: number;
 }
 
+/** How many requests the instances on one machine serve at a time; streams are not counted. */
+export interface ConcurrencyLimit {
+  /** It follows how long requests take, between `min` and `max`. */
+  readonly adaptive?: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  /** Requests that wait for their turn, and for how long. */
+  readonly pending?: number;
+  readonly pendingWaitMs?: number;
+}
+
+/** How much the requests of callers matter, when not all can be served. */
+export interface CallerPriorities {
+  /** By key of the calling service: no request of it matters more, whatever its route says. */
+  readonly callers?: Readonly<Record<string, Priority>>;
+}
+
 export interface Rate {
   readonly perSecond: number;
   /** Requests that may come at once; null: those of one second. */
@@ -130,6 +150,14 @@ export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<G
     requestsPerEndpoint: null,
     connectionsPerEndpoint: limits.connectionsMax,
   },
+  concurrency: {
+    adaptive: false,
+    min: limits.concurrencyMin,
+    max: limits.concurrencyMax,
+    pending: limits.concurrencyPendingMax,
+    pendingWaitMs: limits.concurrencyPendingMs,
+  },
+  priority: { callers: {} },
   rateLimit: { total: null, identity: null, overrides: {}, keys: [] },
   zones: { prefer: "nearest", failover: null },
 };
@@ -143,6 +171,8 @@ const sides: { readonly [Group in TrafficGroup]-?: Side | "both" } = {
   balance: "caller",
   circuitBreaking: "caller",
   limits: "both",
+  concurrency: "callee",
+  priority: "callee",
   rateLimit: "callee",
   zones: "caller",
 };

@@ -25,5 +25,8 @@ export function callHere(
   record.path = leaving.path;
   record.protocol = outbound.protocol;
   const spokeHttp2 = leaving.came.version === "HTTP/2";
-  return new InboundCall(parts, service, app, caller, flow, record, leaving.head(), edits, spokeHttp2, sink);
+  const head = leaving.head();
+  const call = new InboundCall(parts, service, app, caller, flow, record, head, edits, spokeHttp2, sink);
+  call.priority = leaving.priority;
+  return call;
 }

@@ -11,6 +11,8 @@ import type { Snapshot } from "../model/snapshot.ts";
 import type { PolicyChain } from "../policy/chain.ts";
 import type { Recorder } from "../telemetry/record.ts";
 import type { Credentials } from "./state/credentials.ts";
+import { RecentDelays } from "./limit/recent_delays.ts";
+import { Shedder, sheddingText } from "./limit/shedder.ts";
 import { Discovery } from "./find/discovery.ts";
 import { Drain } from "./drain/drain.ts";
 import { type InheritedSocket, Listeners } from "./listen/listeners.ts";
@@ -61,6 +63,7 @@ export class DataPlane {
   #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
   readonly #inPieces: InPieces;
+  readonly #delays = new RecentDelays();
   readonly #apps: ReadonlyMap<string, readonly LocalApp[]>;
 
   constructor(readonly options: DataPlaneOptions) {
@@ -80,6 +83,7 @@ export class DataPlane {
         crowded: (source) => recorder.limitTripped("unconfirmedNamesMax", `outbound ${source}`),
       }),
       open: new OpenConnections(),
+      shedder: new Shedder(shard.clock.now()),
       log,
       state: null,
     };
@@ -90,6 +94,19 @@ export class DataPlane {
 
   get state(): ProxyState | null {
     return this.#parts.state;
+  }
+
+  /** How late the event loop was; to be told at least each second. What matters least is refused while that lasts. */
+  loopDelayed(ms: number): void {
+    const { shedder, shard } = this.#parts;
+    const lowest = shedder.lowest;
+    this.#delays.add(ms);
+    shedder.delayed(this.#delays.high, shard.clock.now());
+    if (shedder.lowest !== lowest) this.options.log(sheddingText(shedder));
+  }
+
+  get shedding(): Shedder {
+    return this.#parts.shedder;
   }
 
   /** Names that local apps call and the snapshot does not have. */

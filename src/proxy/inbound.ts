@@ -12,6 +12,7 @@ import type {
 import { fitsStream, passesUpgrade } from "../http/upgrade.ts";
 import { takesRequests } from "../model/service.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { usualLevel, type PriorityLevel } from "../model/priority.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { readsAsItIs, readTarget } from "../wire/target.ts";
@@ -24,13 +25,15 @@ import type { ProxyParts } from "./state/proxy_parts.ts";
 import { noteGrpcStatus, noteStream } from "./answer/notes.ts";
 import type { StreamKind } from "./answer/open_streams.ts";
 import { outcomes } from "./failure/outcomes.ts";
+import type { Concurrency } from "./limit/concurrency.ts";
 import type { InboundLimits } from "./limit/inbound_limits.ts";
+import { Turn, type TurnOwner } from "./limit/turn.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
 import type { Pool, Taker } from "./upstream/pool.ts";
 
 /** One object for each call, beside its record: nothing else is made for it. */
-export class InboundCall implements ResponseSink, Taker {
+export class InboundCall implements ResponseSink, Taker, TurnOwner {
   place: Claim<Taker> | null = null;
   /** As the app gets it. */
   #request: OutgoingRequest;
@@ -41,6 +44,10 @@ export class InboundCall implements ResponseSink, Taker {
   #grpcHead = "";
   /** What its answer turned out to be, while it is open. */
   #streamKind: StreamKind | null = null;
+  /** How much it matters, as the caller's proxy says. */
+  priority: PriorityLevel = usualLevel;
+  /** Its place among those that the service serves at a time. */
+  #turn: Turn | null = null;
   #finished = false;
 
   /**
@@ -48,7 +55,7 @@ export class InboundCall implements ResponseSink, Taker {
    * came over mTLS. `flow`: the client that calls. `request` and `edits` are without fields of heddle's own, but for the request id.
    */
   constructor(
-    readonly parts: Pick<ProxyParts, "shard" | "recorder">,
+    readonly parts: Pick<ProxyParts, "shard" | "recorder" | "shedder">,
     readonly service: InboundService,
     readonly app: LocalApp,
     readonly caller: Caller,
@@ -71,8 +78,10 @@ export class InboundCall implements ResponseSink, Taker {
 
   /** Leads to `started` or `failed` of the sink, maybe from inside. */
   begin(): void {
-    const { service, caller, app } = this;
-    this.parts.recorder.began(this.record);
+    const { service, caller } = this;
+    const { recorder, shedder } = this.parts;
+    recorder.began(this.record);
+    if (shedder.sheds && !shedder.admits(this.#level)) return this.failed(this.#shed());
     if (!takesRequests(service.local.protocol)) return this.failed(notHttp(service));
     if (!readsAsItIs(service.local) && !this.#readPath())
       return this.failed(outcomes.escapedSlash(service.key));
@@ -83,8 +92,37 @@ export class InboundCall implements ResponseSink, Taker {
     if (this.#request.upgrade !== null && !this.#mayUpgrade(this.#request.upgrade)) return;
     const refusal = service.limits === null ? null : this.#overLimit(service.limits);
     if (refusal !== null) return this.failed(refusal);
-    this.#pool = app.pools[this.#appVersion()];
-    this.#pool.acquire(this, this.record.startedMs);
+    const gate = service.limits?.concurrency ?? null;
+    if (gate !== null && !this.#isStream) return this.#apply(gate);
+    this.proceed();
+  }
+
+  /** Declared as one: it would keep its place for ever. */
+  get #isStream(): boolean {
+    return this.service.local.stream || this.#request.upgrade !== null;
+  }
+
+  #apply(gate: Concurrency): void {
+    const { recorder } = this.parts;
+    const tripped = (limit: string, listener: string): void => recorder.limitTripped(limit, listener);
+    this.#turn = new Turn(gate, this.service.key, this, tripped);
+    this.#turn.begin(this.#level, this.record.startedMs);
+  }
+
+  get #level(): PriorityLevel {
+    return this.service.limits?.levelOf(this.caller.key, this.priority) ?? this.priority;
+  }
+
+  /** It was let in. */
+  proceed(): void {
+    this.#pool = this.app.pools[this.#appVersion()];
+    this.#pool.acquire(this, this.#turn === null ? this.record.startedMs : this.parts.shard.clock.now());
+  }
+
+  #shed(): Outcome {
+    const { key } = this.service;
+    this.parts.recorder.limitTripped("shedDelayMs", `inbound ${key}`);
+    return outcomes.shed(key, this.#level);
   }
 
   #overLimit(limits: InboundLimits): Outcome | null {
@@ -137,6 +175,7 @@ export class InboundCall implements ResponseSink, Taker {
   cancel(detail: string): void {
     if (this.#finished) return;
     this.#stream?.cancel();
+    this.#turn?.givenUp();
     this.#finish({ flag: "DC", side: "downstream", repeat: "no", status: 499, detail });
   }
 
@@ -165,6 +204,8 @@ export class InboundCall implements ResponseSink, Taker {
       const { streams } = service;
       this.#streamKind = noteStream(this.record, head, { upgrade, grpc: this.#grpc, streams });
     }
+    // Of gRPC nobody can tell a stream by its head.
+    if (this.#turn !== null && !head.tunnel) this.#turn.answered(head.status, this.#streamKind !== null);
     sink.head(withoutOwnFields(head));
   }
 
@@ -195,6 +236,7 @@ export class InboundCall implements ResponseSink, Taker {
     const { service, sink } = this;
     const { shard, recorder } = this.parts;
     this.#pool?.leave(this);
+    this.#turn?.end();
     if (this.#streamKind !== null) service.streams.closed(this.#streamKind);
     this.record.outcome = outcome;
     this.record.bytesIn = sink.bytesSent;

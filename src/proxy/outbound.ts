@@ -5,6 +5,7 @@
  */
 import type { ResponseHead, ServerExchange } from "../http/exchange.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { priorityLevel } from "../model/priority.ts";
 import { serviceKey } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import type { FieldEdits } from "../wire/fields.ts";
@@ -99,6 +100,9 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     const route = matchRoute(called.routes, asked);
     record.route = route === null ? "unmatched" : route.name;
     if (route === null) return this.refuse(outcomes.noRoute(called.key, method, record.path));
+    if (route.priority !== undefined) this.#leaving.priority = priorityLevel(route.priority);
+    const { shedder } = this.source.parts;
+    if (shedder.sheds && !shedder.admits(this.#leaving.priority)) return this.#shed(called.key);
     this.#attempts.idempotentRoute = route.idempotent;
     const callerMs = this.#answer.grpc ? grpcTimeoutMs(fields) : null;
     this.#leaving.timeoutMs = this.setDeadlines(record.startedMs, route.requestTimeoutMs, callerMs);
@@ -106,6 +110,11 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     const { target } = this.#leaving;
     const { reach } = this.#state as ProxyState;
     askPolicies(this.source.parts, { exchange, record, target, called, route, reach }, this);
+  }
+
+  #shed(service: string): void {
+    this.limitTripped("shedDelayMs");
+    this.refuse(outcomes.shed(service, this.#leaving.priority));
   }
 
   decided(route: LiveRoute, verdict: PolicyVerdict): void {

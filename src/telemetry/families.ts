@@ -105,6 +105,21 @@ export const families = {
   ),
   endpoints: gauge("heddle_endpoints", "Endpoints of a destination by state.", ["service", "state"]),
   retryBudgetLeft: gauge("heddle_retry_budget_left", "Retries that a destination may cost now.", ["service"]),
+  concurrencyLimit: gauge(
+    "heddle_concurrency_limit",
+    "Requests that the instances of a service here serve at a time, as it is now, where its Traffic document says concurrency.",
+    ["service"],
+  ),
+  concurrencyRequests: gauge(
+    "heddle_concurrency_requests",
+    "Requests that are served under that limit now (serving), or wait for their turn (waiting).",
+    ["service", "state"],
+  ),
+  prioritiesServed: gauge(
+    "heddle_priorities_served",
+    "1 for each priority of requests that is served now; 0 while the event loop is too late for it.",
+    ["priority"],
+  ),
   streamsOpen: gauge("heddle_streams_open", "Streams that are open now, from the head of their answer on.", [
     "direction",
     "service",

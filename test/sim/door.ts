@@ -1,7 +1,7 @@
 /** heddle's inbound side before a simulated server, with adaptive concurrency: the real limit, and the real line before it. */
 import { BoundedQueue } from "../../src/proxy/limit/bounded_queue.ts";
 import { Gradient2 } from "../../src/proxy/limit/gradient2.ts";
-import { priorityLevel } from "../../src/proxy/limit/priority.ts";
+import { priorityLevel } from "../../src/model/priority.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Ending, Job, Server } from "./server.ts";
 

@@ -6,11 +6,7 @@ const byReason: Readonly<Record<string, readonly string[]>> = {
   "algorithms of resilience, until the pipeline asks them": [
     "src/controller/rate_slices.ts",
     "src/model/rate_slice.ts",
-    "src/proxy/limit/bounded_queue.ts",
-    "src/proxy/limit/gradient2.ts",
     "src/proxy/limit/leased_rate.ts",
-    "src/proxy/limit/priority.ts",
-    "src/proxy/limit/shedder.ts",
     "src/proxy/retry/backoff.ts",
     "src/proxy/retry/retry_decision.ts",
     "src/wire/deadline.ts",

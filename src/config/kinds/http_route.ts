@@ -33,6 +33,7 @@ import {
 } from "../parts/backends.ts";
 import { checkSlashes, isPath, pathForm } from "../parts/paths.ts";
 import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
+import { priorityName } from "../parts/priority.ts";
 import { record } from "../record.ts";
 import type { Path } from "../yaml_file.ts";
 
@@ -128,6 +129,12 @@ const rule = object({
       "Requests with methods such as POST may be sent again, too: the app tells repeats (default: false)",
     ),
   ),
+  priority: v.optional(
+    said(
+      priorityName,
+      "How much its requests matter when not all can be served: critical, default, sheddable or background (default: default)",
+    ),
+  ),
   policies,
 });
 
@@ -185,6 +192,7 @@ function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule
     requestTimeoutMs: requestMs === 0 ? null : requestMs,
     policies: expandPolicies(rule.policies),
     idempotent: rule.idempotent ?? false,
+    ...(rule.priority === undefined ? {} : { priority: rule.priority }),
   };
 }
 

@@ -12,20 +12,27 @@ import type { Report } from "../issue_at.ts";
 import type { Path } from "../yaml_file.ts";
 import { balance } from "./balance.ts";
 import { circuitBreaking } from "./circuit_breaking.ts";
+import { concurrency } from "./concurrency.ts";
 import { limits } from "./limits.ts";
+import { priority } from "./priority.ts";
 import { rateLimit } from "./rate_limit.ts";
 import { zones } from "./zones.ts";
 import type { TrafficPart } from "./traffic_part.ts";
 
 type AnyPart = TrafficPart<TrafficGroup, v.GenericSchema>;
 
-const parts = { balance, circuitBreaking, limits, rateLimit, zones } satisfies Record<TrafficGroup, unknown>;
+const parts = { balance, circuitBreaking, limits, concurrency, priority, rateLimit, zones } satisfies Record<
+  TrafficGroup,
+  unknown
+>;
 
 /** Their fields, each optional. */
 export const trafficFields = {
   balance: v.optional(said(balance.schema, balance.words)),
   circuitBreaking: v.optional(said(circuitBreaking.schema, circuitBreaking.words)),
   limits: v.optional(said(limits.schema, limits.words)),
+  concurrency: v.optional(said(concurrency.schema, concurrency.words)),
+  priority: v.optional(said(priority.schema, priority.words)),
   rateLimit: v.optional(said(rateLimit.schema, rateLimit.words)),
   zones: v.optional(said(zones.schema, zones.words)),
 };

@@ -2,10 +2,17 @@
 import type { ClientStream, ResponseHead, ServerExchange } from "../../http/exchange.ts";
 import type { Buffered } from "../../http/buffered.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import { levelNamed } from "../../model/priority.ts";
 import { noEdits, type Fields } from "../../wire/fields.ts";
 import type { CallSink } from "../attempt/http_attempts.ts";
 import { InboundCall } from "../inbound.ts";
-import { flowField, heddleFields, requestIdField, spokeField } from "../fields/heddle_fields.ts";
+import {
+  flowField,
+  heddleFields,
+  priorityField,
+  requestIdField,
+  spokeField,
+} from "../fields/heddle_fields.ts";
 import { answerVia, interimEdits, viaOf, viaOnly } from "../fields/hops.ts";
 import { chooseApp, type Caller } from "../state/live_service.ts";
 import type { ProxyParts } from "../state/proxy_parts.ts";
@@ -59,6 +66,7 @@ export function serveInbound(
     spokeHttp2,
     joined,
   );
+  if (own !== null) joined.call.priority = levelNamed(request.fields.get(priorityField));
   exchange.watch(joined);
   joined.call.begin();
 }

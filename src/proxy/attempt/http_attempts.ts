@@ -6,6 +6,7 @@ import type { ClientConnection, ClientStream, ResponseHead, ResponseSink } from 
 import { fitsStream } from "../../http/upgrade.ts";
 import { grpcCode } from "../../model/grpc_code.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import { usualLevel } from "../../model/priority.ts";
 import type { FieldEdits, Fields } from "../../wire/fields.ts";
 import { requestKey } from "../balance/request_key.ts";
 import { judgeGrpc, judgeStatus, type Judgement } from "../breaker/judge.ts";
@@ -163,7 +164,8 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     // For an undeclared service it matters what the client spoke, and the other proxy cannot see that.
     const http2 = !here && protocol === "detect" && leaving.came.version === "HTTP/2";
     const flow = !here && this.owner.tellsFlow ? this.flow.name : null;
-    return leaving.fields(attemptFields(this.made, timeout, http2, flow));
+    const priority = here ? usualLevel : leaving.priority;
+    return leaving.fields(attemptFields(this.made, timeout, http2, flow, priority));
   }
 
   started(stream: ClientStream): void {

@@ -1,6 +1,7 @@
 /** What heddle itself finds wrong with a call, in words. */
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import { priorities, type PriorityLevel } from "../../model/priority.ts";
 import type { LiveDestination } from "../state/live_service.ts";
 
 export const outcomes = {
@@ -123,6 +124,12 @@ export const outcomes = {
   silent(key: string, answered: boolean): Outcome {
     const detail = `${key} sent nothing for ${limits.answerIdleMs} ms`;
     return { flag: answered ? "SI" : "UT", side: "upstream", repeat: "no", status: 504, detail };
+  },
+
+  shed(key: string, level: PriorityLevel): Outcome {
+    const how = `its event loop is over ${limits.shedDelayMs} ms late (shedDelayMs)`;
+    const detail = `this machine's proxy cannot keep up, ${how}, and requests to ${key} of priority ${priorities[level]} have to wait`;
+    return { flag: "OM", side: "mesh", repeat: "yes", status: 503, detail };
   },
 
   noBudget(failed: Outcome, key: string): Outcome {

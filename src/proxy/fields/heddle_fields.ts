@@ -25,6 +25,8 @@ export const clientField = "x-heddle-client";
 export const spokeField = "x-heddle-spoke";
 /** On calls between proxies: the client of the caller's proxy, so that the other one can tell apart who shares a connection. */
 export const flowField = "x-heddle-flow";
+/** On calls between proxies: how much the request matters, as its route says, where that is not `default`. */
+export const priorityField = "x-heddle-priority";
 export const requestIdField = requestIdName;
 
 /** Names of fields that only heddle writes, or that pose as such; null when there is none, which is nearly always. */

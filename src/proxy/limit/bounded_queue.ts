@@ -4,7 +4,7 @@
  * What matters more takes the place of what matters less when the line is full. What is past its deadline is never given out.
  */
 import { limits } from "../../model/limits.ts";
-import { priorities, type PriorityLevel } from "./priority.ts";
+import { priorities, type PriorityLevel } from "../../model/priority.ts";
 
 export interface BoundedQueueOptions<T> {
   readonly max: number;

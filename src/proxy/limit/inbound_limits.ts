@@ -2,8 +2,11 @@
  * What is let in to the instances of one service on this machine. There is none where its documents ask for none: then nothing is
  * counted, and nothing costs anything.
  */
+import type { Shard } from "../../http/shard.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import { priorityLevel, type PriorityLevel } from "../../model/priority.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
+import { Concurrency } from "./concurrency.ts";
 import { OpenCounts } from "./open_counts.ts";
 import { overRate } from "./over_rate.ts";
 import { RateLimit, type Asked } from "./rate_limit.ts";
@@ -12,11 +15,15 @@ export interface InboundLimitsOptions {
   /** Key of the service. */
   readonly service: string;
   readonly traffic: TrafficTraits;
+  readonly shard: Shard;
   readonly tripped: (limit: string, listener: string) => void;
 }
 
 export class InboundLimits {
   readonly rates: RateLimit | null;
+  readonly concurrency: Concurrency | null;
+  /** The most that requests of a caller matter. */
+  readonly #callers: ReadonlyMap<string, PriorityLevel>;
   /** Opaque connections to its apps, by app. */
   readonly connections: OpenCounts;
 
@@ -26,12 +33,23 @@ export class InboundLimits {
     before: InboundLimits | null,
     nowMs: number,
   ) {
-    const { traffic } = options;
-    const { rateLimit } = traffic;
-    const same = before !== null && isSame(before.options.traffic.rateLimit, rateLimit);
-    if (same) this.rates = before.rates;
+    const { traffic, shard } = options;
+    const { rateLimit, concurrency, priority = {} } = traffic;
+    const old = before?.options.traffic;
+    if (before !== null && isSame(old?.rateLimit, rateLimit)) this.rates = before.rates;
     else this.rates = rateLimit === undefined ? null : new RateLimit(wholeGroup("rateLimit", traffic), nowMs);
+    if (before !== null && isSame(old?.concurrency, concurrency)) this.concurrency = before.concurrency;
+    else if (concurrency === undefined) this.concurrency = null;
+    else this.concurrency = new Concurrency(wholeGroup("concurrency", traffic), shard);
+    const callers = Object.entries(priority.callers ?? {});
+    this.#callers = new Map(callers.map(([caller, most]) => [caller, priorityLevel(most)]));
     this.connections = before?.connections ?? new OpenCounts();
+  }
+
+  /** How much a request of that caller matters, whose route or proxy said so. */
+  levelOf(caller: string, said: PriorityLevel): PriorityLevel {
+    const most = this.#callers.get(caller);
+    return most === undefined || most < said ? said : most;
   }
 
   /** Lets one request or opaque connection in (null), or says why not. */
@@ -64,8 +82,9 @@ export function inboundLimits(
   before: InboundLimits | null,
   nowMs: number,
 ): InboundLimits | null {
-  const { rateLimit, limits } = options.traffic;
-  if (rateLimit === undefined && limits?.connectionsPerEndpoint === undefined) return null;
+  const { rateLimit, concurrency, priority, limits } = options.traffic;
+  const first = rateLimit ?? concurrency ?? priority ?? limits?.connectionsPerEndpoint;
+  if (first === undefined) return null;
   return new InboundLimits(options, before, nowMs);
 }
 

@@ -3,7 +3,7 @@
  * and each step of calm lets one in again. What is critical is never shed.
  */
 import { limits } from "../../model/limits.ts";
-import { priorities, type PriorityLevel } from "./priority.ts";
+import { priorities, type PriorityLevel } from "../../model/priority.ts";
 
 export class Shedder {
   /** The lowest priority that is served. */
@@ -17,6 +17,11 @@ export class Shedder {
     readonly stepMs: number = limits.shedStepMs,
   ) {
     this.#sinceMs = nowMs;
+  }
+
+  /** Whether it refuses anything now. */
+  get sheds(): boolean {
+    return this.lowest < priorities.length - 1;
   }
 
   admits(level: PriorityLevel): boolean {
@@ -35,4 +40,11 @@ export class Shedder {
     const next = this.lowest + (overloaded ? -1 : 1);
     this.lowest = Math.min(priorities.length - 1, Math.max(0, next)) as PriorityLevel;
   }
+}
+
+/** For the log, when it changes. */
+export function sheddingText({ sheds, lowest, delayMaxMs }: Shedder): string {
+  if (!sheds) return "the event loop keeps up again: all requests are served";
+  const served = priorities.slice(0, lowest + 1).join(", ");
+  return `the event loop is over ${delayMaxMs} ms late (shedDelayMs): of all requests only those of priority ${served} are served`;
 }

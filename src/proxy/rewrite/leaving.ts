@@ -3,6 +3,7 @@
  * kept in one object; what follows from it is pure functions.
  */
 import type { OutgoingRequest, RequestHead } from "../../http/exchange.ts";
+import { priorities, usualLevel, type PriorityLevel } from "../../model/priority.ts";
 import { noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
 import { grpcTimeoutMs, grpcTimeoutText } from "../../wire/grpc.ts";
 import { readsAsItIs, readTarget, type NormalTarget } from "../../wire/target.ts";
@@ -10,6 +11,7 @@ import {
   attemptField,
   flowField,
   heddleFields,
+  priorityField,
   requestIdField,
   spokeField,
 } from "../fields/heddle_fields.ts";
@@ -35,6 +37,8 @@ export class Leaving {
   rewritten = false;
   /** Stands in for an authority that nobody gave. */
   serverName = "";
+  /** How much it matters, as its route says. */
+  priority: PriorityLevel = usualLevel;
   /** All of it must be over by then, milliseconds after it came; null for no limit. */
   timeoutMs: number | null = null;
   #own: FieldEdits;
@@ -117,20 +121,22 @@ function leavingFields(
 /**
  * The pairs that one attempt alone carries; null for none, which is nearly always.
  * `made`: attempts before it. `grpcTimeout`: what is left of the caller's deadline. `http2`: the other proxy must learn that the caller
- * spoke HTTP/2. `flow`: the name of the caller's client, where the other proxy must tell clients apart.
+ * spoke HTTP/2. `flow`: the name of the caller's client, where the other proxy must tell clients apart. `priority`: how much it matters.
  */
 export function attemptFields(
   made: number,
   grpcTimeout: string | null,
   http2: boolean,
   flow: string | null,
+  priority: PriorityLevel = usualLevel,
 ): string[] | null {
-  if (made === 0 && grpcTimeout === null && !http2 && flow === null) return null;
+  if (made === 0 && grpcTimeout === null && !http2 && flow === null && priority === usualLevel) return null;
   const fields: string[] = [];
   if (made > 0) fields.push(attemptField, String(made));
   if (grpcTimeout !== null) fields.push("grpc-timeout", grpcTimeout);
   if (http2) fields.push(spokeField, "h2");
   if (flow !== null) fields.push(flowField, flow);
+  if (priority !== usualLevel) fields.push(priorityField, priorities[priority] as string);
   return fields;
 }
 

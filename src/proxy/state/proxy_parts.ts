@@ -7,6 +7,7 @@ import type { Credentials } from "./credentials.ts";
 import type { Discovery } from "../find/discovery.ts";
 import type { RequestIds } from "../fields/request_id.ts";
 import type { OpenConnections } from "../drain/open_connections.ts";
+import type { Shedder } from "../limit/shedder.ts";
 import type { ProxyState } from "./state.ts";
 
 export interface ProxyParts {
@@ -19,6 +20,8 @@ export interface ProxyParts {
   readonly ids: RequestIds;
   readonly discovery: Discovery;
   readonly open: OpenConnections;
+  /** Refuses what matters least while this process cannot keep up. */
+  readonly shedder: Shedder;
   readonly log: (text: string) => void;
   /** null until the first snapshot. Replaced as a whole: read it once per exchange or connection. */
   state: ProxyState | null;

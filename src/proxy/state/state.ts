@@ -137,8 +137,8 @@ class StateBuilder {
     const key = serviceKey(local.service);
     const before = this.previous?.locals.get(key);
     const streams = before?.streams ?? new OpenStreams();
-    const { nowMs, tripped } = this.input;
-    const asked = { service: key, traffic: local.traffic ?? {}, tripped };
+    const { nowMs, shard, tripped } = this.input;
+    const asked = { service: key, traffic: local.traffic ?? {}, shard, tripped };
     const limits = inboundLimits(asked, before?.limits ?? null, nowMs);
     const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams, limits };
     this.#locals.set(key, service);

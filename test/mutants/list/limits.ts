@@ -7,6 +7,8 @@ const rates = ["test/unit/proxy/rate_limits_test.ts", "test/unit/proxy/limit/rat
 
 const underWay = ["test/unit/proxy/bounds_test.ts"];
 
+const concurrency = ["test/unit/proxy/concurrency_test.ts"];
+
 export const bounds: readonly Mutant[] = [
   {
     fault: "a peer that says how large a head it takes is not heard",
@@ -53,8 +55,8 @@ export const bounds: readonly Mutant[] = [
   {
     fault: "a new snapshot gives everybody a fresh rate",
     file: "src/proxy/limit/inbound_limits.ts",
-    find: "before !== null && isSame(",
-    replace: "before !== null && before === null && isSame(",
+    find: "isSame(old?.rateLimit, rateLimit)",
+    replace: "old === null",
     suites: rates,
   },
   {
@@ -92,5 +94,62 @@ export const bounds: readonly Mutant[] = [
     find: "this.#counted?.connections.less(this.options.app.id);",
     replace: "",
     suites: underWay,
+  },
+  {
+    fault: "a request that has ended keeps its place among those that are served",
+    file: "src/proxy/limit/turn.ts",
+    find: "if (held) this.gate.leave();",
+    replace: "",
+    suites: concurrency,
+  },
+  {
+    fault: "a stream keeps its place among requests for as long as it lasts",
+    file: "src/proxy/limit/turn.ts",
+    find: "if (stream) this.end();",
+    replace: "",
+    suites: concurrency,
+  },
+  {
+    fault: "a request whose caller left takes the turn of another",
+    file: "src/proxy/limit/turn.ts",
+    find: 'if (this.#stage === "over") return false;',
+    replace: "",
+    suites: concurrency,
+  },
+  {
+    fault: "requests wait for their turn for ever",
+    file: "src/proxy/limit/concurrency.ts",
+    find: "this.#line.expire(this.shard.clock.now());",
+    replace: "",
+    suites: concurrency,
+  },
+  {
+    fault: "a caller says by itself how much its requests matter",
+    file: "src/proxy/call_here.ts",
+    find: "call.priority = leaving.priority;",
+    replace:
+      'call.priority = leaving.came.fields.get("x-heddle-priority") === "critical" ? 0 : leaving.priority;',
+    suites: concurrency,
+  },
+  {
+    fault: "a route lifts the requests of a caller above what the service gives that caller",
+    file: "src/proxy/limit/inbound_limits.ts",
+    find: "return most === undefined || most < said ? said : most;",
+    replace: "return said;",
+    suites: concurrency,
+  },
+  {
+    fault: "the other proxy is not told how much a request matters",
+    file: "src/proxy/rewrite/leaving.ts",
+    find: "if (priority !== usualLevel) fields.push(priorityField, priorities[priority] as string);",
+    replace: "",
+    suites: concurrency,
+  },
+  {
+    fault: "a proxy that cannot keep up lets everything in",
+    file: "src/proxy/inbound.ts",
+    find: "if (shedder.sheds && !shedder.admits(this.#level)) return this.failed(this.#shed());",
+    replace: "",
+    suites: concurrency,
   },
 ];

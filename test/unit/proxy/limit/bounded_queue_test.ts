@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { BoundedQueue } from "../../../../src/proxy/limit/bounded_queue.ts";
-import type { PriorityLevel } from "../../../../src/proxy/limit/priority.ts";
+import type { PriorityLevel } from "../../../../src/model/priority.ts";
 
 interface Item {
   readonly name: number;

@@ -1,7 +1,7 @@
 /** Shedding: one priority more for each step of overload, one fewer for each step of calm, never what is critical. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { priorities, priorityLevel, type PriorityLevel } from "../../../../src/proxy/limit/priority.ts";
+import { priorities, priorityLevel, type PriorityLevel } from "../../../../src/model/priority.ts";
 import { Shedder } from "../../../../src/proxy/limit/shedder.ts";
 
 const levels: readonly PriorityLevel[] = [0, 1, 2, 3];

@@ -1,0 +1,100 @@
+/**
+ * How many requests the instances of one service on this machine serve at a time: a fixed number, or one that follows how long
+ * they take (`gradient2.ts`). The next ones wait in a bounded line, by priority. Streams are not counted: they last.
+ */
+import { WheelEntry } from "../../base/timer_wheel.ts";
+import type { Shard } from "../../http/shard.ts";
+import { limits } from "../../model/limits.ts";
+import type { PriorityLevel } from "../../model/priority.ts";
+import type { WholeGroup } from "../../model/traffic.ts";
+import { BoundedQueue } from "./bounded_queue.ts";
+import { Gradient2 } from "./gradient2.ts";
+
+/** Waits for its turn. At most one of the two is called; whoever is gone by then answers `false` to the first. */
+export interface Applicant {
+  /** It is in. False: nobody wants it any more. */
+  letIn(): boolean;
+  /** It waited too long, or what matters more took its place. */
+  turnedAway(): void;
+}
+
+export type ConcurrencySettings = WholeGroup<"concurrency">;
+
+export class Concurrency extends WheelEntry {
+  underWay = 0;
+  readonly #law: Gradient2 | null;
+  readonly #line: BoundedQueue<Applicant>;
+  #turnsDue = false;
+
+  constructor(
+    readonly settings: ConcurrencySettings,
+    readonly shard: Shard,
+  ) {
+    super();
+    const { adaptive, min, max, pending } = settings;
+    this.#law = adaptive ? new Gradient2(Math.min(min, max), max) : null;
+    this.#line = new BoundedQueue({ max: pending, dropped: (applicant) => applicant.turnedAway() });
+  }
+
+  /** How many may be under way now. */
+  get limit(): number {
+    return this.#law?.limit ?? this.settings.max;
+  }
+
+  get waiting(): number {
+    return this.#line.length;
+  }
+
+  /** Whoever enters, at once or later, leaves once. `full`: there is no place in the line either. */
+  ask(applicant: Applicant, level: PriorityLevel, nowMs: number): "enters" | "waits" | "full" {
+    if (this.underWay < this.limit && this.#line.length === 0) {
+      this.underWay++;
+      return "enters";
+    }
+    if (!this.#line.offer(applicant, level, nowMs + this.settings.pendingWaitMs, nowMs)) return "full";
+    if (this.underWay < this.limit) this.#turnsSoon();
+    this.#watch();
+    return "waits";
+  }
+
+  leave(): void {
+    this.underWay--;
+    if (this.#line.length > 0) this.#turnsSoon();
+  }
+
+  /** A request took so long until the head of its answer; `underWay`: those under way when it began, itself included. */
+  sample(tookMs: number, underWay: number): void {
+    this.#law?.sample(tookMs, underWay, this.shard.clock.now());
+  }
+
+  /** Some may have waited for too long. */
+  expired(): void {
+    this.#line.expire(this.shard.clock.now());
+    this.#watch();
+  }
+
+  #watch(): void {
+    if (this.#line.length === 0 || this.deadlineMs !== 0) return;
+    this.shard.wheel.arm(this, limits.timerTickMs);
+    this.shard.tick();
+  }
+
+  /** Once the current turn is over: what ended may have more to say. */
+  #turnsSoon(): void {
+    if (this.#turnsDue) return;
+    this.#turnsDue = true;
+    this.shard.clock.microtask(this.#turns);
+  }
+
+  readonly #turns = (): void => {
+    this.#turnsDue = false;
+    this.shard.enter();
+    while (this.underWay < this.limit) {
+      const applicant = this.#line.take(this.shard.clock.now());
+      if (applicant === null) break;
+      this.underWay++;
+      if (!applicant.letIn()) this.underWay--;
+    }
+    this.shard.leave();
+  };
+}
