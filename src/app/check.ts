@@ -42,7 +42,8 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   findings.push(await checkProxy(runtime, settings));
   const page = await readProxyPage(runtime, settings.loopback, adminPort(settings, "proxy"));
   if (page !== null) findings.push(...checkPolicies(page));
-  if (machine !== null) findings.push(...(await checkApps(runtime, machine, page?.apps ?? [])));
+  if (page !== null) findings.push(...checkRead(page, folder, settings, machine));
+  if (machine !== null) findings.push(...(await checkApps(runtime, machine, folder, page?.apps ?? [])));
   return findings;
 }
 
@@ -154,6 +155,33 @@ async function checkProxy(runtime: Runtime, settings: Settings): Promise<Finding
     const address = socketAddress(settings.loopback, port);
     return fail("HED0008", "proxy", `does not answer at ${address}`, "Start it: heddle proxy");
   }
+}
+
+/** Both files are read when the proxy starts. */
+function checkRead(
+  page: ProxyPage,
+  folder: StateFolder,
+  settings: Settings,
+  machine: MachineDocument | null,
+): Finding[] {
+  const stale = (code: "HED0001" | "HED0003", title: string, path: string): Finding =>
+    warn(
+      code,
+      title,
+      `${path} is another one than the proxy that runs has read`,
+      "The proxy reads it when it starts: end it, and start heddle proxy again",
+    );
+  return [
+    ...(isSame(page.settings, settings) ? [] : [stale("HED0001", "membership", folder.settings)]),
+    ...(machine === null || isSame(page.machine, machine)
+      ? []
+      : [stale("HED0003", "Machine document", folder.machine)]),
+  ];
+}
+
+/** `read` is undefined where a proxy does not tell. */
+function isSame(read: unknown, file: unknown): boolean {
+  return read === undefined || JSON.stringify(read) === JSON.stringify(file);
 }
 
 function checkPolicies({ policies }: ProxyPage): Finding[] {

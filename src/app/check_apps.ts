@@ -6,10 +6,12 @@ import { serviceKey } from "../model/service.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 import { listeningSockets, type ListeningSocket } from "./listening_sockets.ts";
 import type { AppHealth } from "./proxy_page.ts";
+import type { StateFolder } from "./state_folder.ts";
 
 export async function checkApps(
   runtime: Runtime,
   machine: MachineDocument,
+  { machine: file }: Pick<StateFolder, "machine">,
   health: readonly AppHealth[],
 ): Promise<Finding[]> {
   const listening = await listeningSockets(runtime.files);
@@ -17,13 +19,14 @@ export async function checkApps(
     const probed = health.find(
       ({ service, port }) => service === serviceKey(each.service) && port === each.port,
     );
-    return checkApp(each, listening, probed ?? null);
+    return checkApp(each, listening, file, probed ?? null);
   });
 }
 
 function checkApp(
   { service, host, port, health }: MachineService,
   listening: readonly ListeningSocket[],
+  file: string,
   probed: AppHealth | null,
 ): Finding {
   const title = `app of ${serviceKey(service)}`;
@@ -35,18 +38,18 @@ function checkApp(
       "HED0009",
       title,
       `nothing listens on port ${port}`,
-      "Start the app, or mend its port in the Machine document",
+      `Start the app, or mend its port in ${file} and start the proxy again`,
     );
   if (own.length === 0) {
     const found = [...new Set(onPort.map((socket) => socketAddress(socket.address, port)))].slice(
       0,
       shownMax,
     );
-    const cure = `Let the app listen on ${host}, or say where it listens: host in the Machine document, --host of heddle join`;
+    const cure = `Let the app listen on ${host}, or say where it listens: host in ${file}, --host of heddle join; then start the proxy again`;
     return fail("HED0009", title, `nothing listens on ${wanted}, only on ${found.join(", ")}`, cure);
   }
   if (probed !== null && probed.problem !== null)
-    return fail("HED0009", title, `is not ready: ${probed.problem}`, healthCure(health?.http ?? null));
+    return fail("HED0009", title, `is not ready: ${probed.problem}`, healthCure(health?.http ?? null, file));
   const outside = own.find((socket) => !socket.loopback);
   if (outside === undefined) return ok("HED0009", title, `listens on ${wanted}`);
   const shown = socketAddress(outside.address, port);
@@ -61,10 +64,10 @@ function checkApp(
 /** The first of many. */
 const shownMax = 3;
 
-function healthCure(path: string | null): string {
+function healthCure(path: string | null, file: string): string {
   return path === null
-    ? "The app's own log says why; health of its Service or Machine document says what is asked"
-    : `curl the app's ${path} and see; where another path answers 2xx, mend health.http in its Service or Machine document`;
+    ? `The app's own log says why; health in its Service document or in ${file} says what is asked`
+    : `curl the app's ${path} and see; where another path answers 2xx, mend health.http in its Service document, or in ${file} and start the proxy again`;
 }
 
 /** Whether one that listens there is reached at this address. */

@@ -13,11 +13,16 @@ export interface AppHealth {
 }
 
 export interface ProxyPage {
+  /** What it goes by, as it read that when it started; undefined where it does not say. */
+  readonly settings?: unknown;
+  readonly machine?: unknown;
   readonly policies: readonly { readonly name: string; readonly state: string; readonly detail: string }[];
   readonly apps: readonly AppHealth[];
 }
 
 const page = v.object({
+  settings: v.optional(v.unknown()),
+  machine: v.optional(v.unknown()),
   policies: v.object({
     policies: v.array(v.object({ name: v.string(), state: v.string(), detail: v.string() })),
   }),
@@ -42,8 +47,8 @@ export async function readProxyPage(
 ): Promise<ProxyPage | null> {
   try {
     const { text } = await plainGet(runtime, host, port, "/config");
-    const { policies, apps } = v.parse(page, JSON.parse(text));
-    return { policies: policies.policies, apps };
+    const { policies, ...rest } = v.parse(page, JSON.parse(text));
+    return { policies: policies.policies, ...rest };
   } catch {
     return null;
   }

@@ -179,7 +179,7 @@ function isFileError(error: unknown): error is FileError {
 
 function unreachableHint({ reason }: ControlUnreachable): string {
   if (reason.kind === "tls")
-    return "A certificate has ended, or a clock is wrong: `heddle check` on a machine that has joined says which";
+    return "A certificate has ended, a clock is wrong, or the root of the mesh was replaced meanwhile: `heddle check` on a machine that has joined says which, and `heddle operator create` makes a new credential for an operator elsewhere";
   if (reason.code === "ENOTFOUND")
     return "Nobody knows that name: mend it in DNS or /etc/hosts, or use another name or an address";
   if (reason.kind === "timeout")

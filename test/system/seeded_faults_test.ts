@@ -20,13 +20,8 @@ const appPort = 8080;
 const wallPort = 7_999;
 
 /** Files of a state folder, as far as they are changed here. */
-interface Written {
-  readonly ports: { inbound: number };
-  readonly controllers: { host: string }[];
-}
-interface WrittenMachine {
-  readonly services: readonly [{ host: string; port: number }];
-}
+type Written = { readonly ports: { inbound: number }; readonly controllers: { host: string }[] };
+type WrittenMachine = { readonly services: readonly [{ host: string; port: number }] };
 
 describe.skipIf(binaryMissing)("a seeded fault", () => {
   const folder = mkdtempSync(`${tmpdir()}/heddle-faults-`);
@@ -47,18 +42,8 @@ describe.skipIf(binaryMissing)("a seeded fault", () => {
     const applied = (): true | null => (operator("apply", "-f", `${folder}/mesh`).code === 0 ? true : null);
     await waitFor("documents are taken", applied, { everyMs: 50 });
     const orders = ["--service", "orders", "--port", String(appPort), "--health", "/missing"];
-    const joining = [
-      "join",
-      controller,
-      newToken(),
-      "--node",
-      "vm-2",
-      "--address",
-      two,
-      "--loopback",
-      two,
-      ...orders,
-    ];
+    const at = ["--node", "vm-2", "--address", two, "--loopback", two];
+    const joining = ["join", controller, newToken(), ...at, ...orders];
     await app(two, "orders");
     await start("join", joining, second, /in the foreground/);
   }, 60_000);
@@ -196,6 +181,18 @@ export default definePolicy({ api: 1, version: "1.0.0", name: "thrower", options
       fault: "a wrong port",
       look: () => all(check(changed("port", (_, { services }) => void (services[0].port = 8_099)))),
       says: [/✗ HED0009 .*nothing listens on port 8099\n +Start the app, or mend its port/],
+    },
+    {
+      fault: "a Machine document that was mended, and not read yet",
+      look: () => all(check(changed("mended", (_, { services }) => void (services[0].port = 8_099)))),
+      says: [
+        /! HED0003 .*mended\/machine.yaml is another one than the proxy that runs has read\n.*start heddle proxy again/,
+      ],
+    },
+    {
+      fault: "settings that were changed, and not read yet",
+      look: () => all(check(changed("moved", (settings) => void (settings.ports.inbound = 7_555)))),
+      says: [/! HED0001 .*moved\/heddle.json is another one than the proxy that runs has read/],
     },
     {
       fault: "a wrong bind",
