@@ -5,7 +5,7 @@
 import type { SocketError } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
 import type { AskLine } from "./questions.ts";
-import type { Instance, Node, ServiceName } from "../model/service.ts";
+import type { EjectedEndpoint, Instance, Node, ServiceName } from "../model/service.ts";
 import type { Snapshot, TrustBundle } from "../model/snapshot.ts";
 
 /** Every refusal: what failed, in words, and what to do about it. */
@@ -141,6 +141,8 @@ export const controllerPaths = {
   reply: "/v1/snapshots/reply",
   /** PUT string[] of all service keys that its apps use or ask for, by a node: UsesAnswer. */
   uses: "/v1/uses",
+  /** PUT EjectedEndpoint[] of all that its proxy has taken out, by a node. */
+  ejections: "/v1/ejections",
   /** GET: AuthorityAnswer; POST /rotate {force, now}: AuthorityAnswer after the next step. By an operator. */
   authority: "/v1/authority",
   /** POST {address, port} by a node: ReachAnswer with the controller's clock. It connects to the machine's inbound port. */
@@ -383,4 +385,6 @@ export interface NodeStatus extends Omit<Node, "publicKey"> {
   readonly acknowledged: string;
   readonly error: string | null;
   readonly certificates: readonly CertificateStatus[];
+  /** What its proxy has taken out, as it stands now; absent from a controller of before. */
+  readonly ejected?: readonly EjectedEndpoint[];
 }

@@ -31,10 +31,11 @@ export interface Ejection {
   readonly probeInMs: number;
 }
 
-/** Those that requests opened a breaker of, their health probes passing or not. */
+/** Of the endpoints that are ready, those that requests opened a breaker of. */
 export function ejectionsOf(state: ProxyState | null, nowMs: number): Ejection[] {
-  return [...(state?.destinations.values() ?? [])].flatMap(({ key, endpoints }) =>
-    [...endpoints.values()]
+  return [...(state?.destinations.values() ?? [])].flatMap(({ key, breakers, endpoints }) =>
+    // Nearly always nothing is out, and a service may have thousands of endpoints.
+    [...(breakers.ejected === 0 ? [] : endpoints.values())]
       .filter(({ health }) => health.ejected)
       .map((each) => ({
         service: key,

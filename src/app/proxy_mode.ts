@@ -20,7 +20,7 @@ import { logAs } from "../telemetry/log_line.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { Answers } from "./answers.ts";
-import { startChores } from "./chores.ts";
+import { every, startChores } from "./chores.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
 import { metricsAnswering } from "./metrics_answer.ts";
@@ -31,6 +31,7 @@ import { requireUsablePorts } from "./machine_ports.ts";
 import { servePlain } from "./plain_server.ts";
 import { startPolicies } from "./policies.ts";
 import { ejectionsOf } from "./endpoint_states.ts";
+import { EjectionReport } from "./ejection_report.ts";
 import { surviveFaults } from "./faults.ts";
 import { processMetrics } from "./process_metrics.ts";
 import { exposeProxy } from "./proxy_metrics.ts";
@@ -150,6 +151,8 @@ export async function startProxy(
   });
   const chores = startChores(runtime, shard, accessLog);
   processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
+  const ejections = new EjectionReport(asNode, clock, () => ejectionsOf(plane.state, clock.now()));
+  const telling = every(clock, limits.ejectionsLookMs, () => ejections.look());
   exposeProxy(metrics, { clock, plane, store, accessLog, follower });
   const admin =
     options.admin === false
@@ -187,6 +190,7 @@ export async function startProxy(
       // Until now it heard of what was revoked.
       follower.close();
       answers.cancelAll();
+      telling.close();
       asNode.close();
       chores.close();
       accessLog.flush();

@@ -50,6 +50,7 @@ export function showStatus(terminal: Terminal, status: StatusAnswer): void {
   ]);
   if (rows.length === 0) terminal.line("No service is registered yet");
   else terminal.table(["SERVICE", "MACHINE", "HEALTH", "APP PORT", "REACHED AT", "LABELS"], rows);
+  showEjected(terminal, status.nodes);
   const running = new Set(status.instances.map((each) => serviceKey(each.service)));
   const idle = status.services.filter((service) => !running.has(serviceKey(service)));
   if (idle.length > 0) {
@@ -61,6 +62,32 @@ export function showStatus(terminal: Terminal, status: StatusAnswer): void {
     terminal.line(terminal.paint.red(`The controller cannot reach the registry: ${status.registry.detail}`));
   }
 }
+
+/** A proxy decides by what its own requests met: one may send nothing where others do. */
+function showEjected(terminal: Terminal, nodes: readonly NodeStatus[]): void {
+  const rows = nodes.flatMap(({ name, ejected = [] }) =>
+    ejected.map((each) => [
+      each.service,
+      each.endpoint,
+      name,
+      terminal.paint.red(ejectedFor[each.reason] ?? each.reason),
+      each.probing
+        ? "now"
+        : each.probeInMs > 0
+          ? `in ${humanDuration(each.probeInMs)}`
+          : "with the next request",
+    ]),
+  );
+  if (rows.length === 0) return;
+  terminal.line();
+  terminal.table(["SERVICE", "TAKEN OUT", "BY CALLERS ON", "AFTER", "PROBED"], rows);
+}
+
+const ejectedFor: Readonly<Record<string, string>> = {
+  streak: "failures in a row",
+  connect: "no connection",
+  rate: "too few successes",
+};
 
 function notReady({ problem }: Instance): string {
   return problem === undefined ? "not ready" : `not ready: ${problem}`;

@@ -35,6 +35,19 @@ const replySchema = v.strictObject({
   ),
 });
 
+const ejectionsSchema = v.pipe(
+  v.array(
+    v.strictObject({
+      service: v.pipe(text, v.maxLength(128)),
+      endpoint: v.pipe(text, v.maxLength(256)),
+      reason: v.picklist(["streak", "connect", "rate"]),
+      probing: v.boolean(),
+      probeInMs: v.pipe(v.number(), v.minValue(0)),
+    }),
+  ),
+  v.maxLength(limits.ejectionsToldMax),
+);
+
 export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions): void {
   const { trustDomain, catalog, publisher, requireReady } = options;
   app.post(controllerPaths.snapshots, async (context) => {
@@ -57,6 +70,13 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
     const missing = publisher.setUses(caller.name, uses);
     if (missing === null) throw new Refusal(503, "The documents that stand cannot be used now");
     return context.json({ missing } satisfies UsesAnswer);
+  });
+  app.put(controllerPaths.ejections, async (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    const ejected = await readBody(context.req.raw, ejectionsSchema);
+    requireMember(catalog, caller.name);
+    publisher.setEjected(caller.name, ejected);
+    return context.json({});
   });
   app.get(controllerPaths.policy, (context) => {
     const caller = requireCaller(context, trustDomain, "node");

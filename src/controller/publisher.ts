@@ -6,6 +6,7 @@ import type { Clock, Timer } from "../../runtime/contract.ts";
 import type { CertificateStatus, SnapshotLine, SnapshotReply, SubscribeRequest } from "../api/messages.ts";
 import { lineStream, type LineStream } from "../api/ndjson.ts";
 import { limits } from "../model/limits.ts";
+import type { EjectedEndpoint } from "../model/service.ts";
 import type { NodeSnapshot } from "./snapshots.ts";
 
 /** What is known of one machine's snapshot. */
@@ -18,6 +19,9 @@ export interface NodeState {
   certificates: readonly CertificateStatus[];
   /** Keys of the services that its apps call. */
   uses: readonly string[];
+  /** What its proxy has taken out, and when it said so. */
+  ejected: readonly EjectedEndpoint[];
+  ejectedMs: number;
   /** Documents that were sent to it and not acknowledged yet; null: it has them all. */
   push: Push | null;
 }
@@ -66,7 +70,7 @@ export class Publisher {
     let state = this.nodes.get(node);
     if (state === undefined) {
       const nothing = { connected: false, lastSeenMs: 0, wanted: "", acknowledged: "", error: null };
-      state = { ...nothing, certificates: [], uses: [], push: null };
+      state = { ...nothing, certificates: [], uses: [], ejected: [], ejectedMs: 0, push: null };
       this.nodes.set(node, state);
     }
     return state;
@@ -167,6 +171,22 @@ export class Publisher {
       for (const listener of [...this.#listeners])
         if (listener.node === node) this.#publishDocuments(listener, this.#documentsMs);
     return this.options.missing(uses);
+  }
+
+  /** What it has taken out from now on. */
+  setEjected(node: string, ejected: readonly EjectedEndpoint[]): void {
+    const state = this.state(node);
+    state.ejected = ejected;
+    state.ejectedMs = this.options.clock.now();
+  }
+
+  /** What it has taken out, with the time that is left of it now; nothing while it is away and cannot tell. */
+  ejectedBy(node: string): readonly EjectedEndpoint[] {
+    const { connected, ejected, ejectedMs } = this.state(node);
+    const passedMs = this.options.clock.now() - ejectedMs;
+    return connected
+      ? ejected.map((each) => ({ ...each, probeInMs: Math.max(0, each.probeInMs - passedMs) }))
+      : [];
   }
 
   #existing(uses: readonly string[]): string {

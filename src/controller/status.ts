@@ -52,6 +52,7 @@ function statusOf({ name, services, joinedMs, removed }: Node, publisher: Publis
     acknowledged,
     error,
     certificates,
+    ejected: publisher.ejectedBy(name),
   };
 }
 

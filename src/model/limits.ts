@@ -217,6 +217,11 @@ export const limits = {
   slowStartShareMin: 0.1,
   /** With fewer endpoints the others could not carry what one that starts does not take. */
   slowStartEndpointsMin: 3,
+  /** Ejected endpoints that a machine tells the controller of; the rest is in its own `/config`. */
+  ejectionsToldMax: 64,
+  /** How often a machine looks whether there is something to tell, and how often it says it again. */
+  ejectionsLookMs: 1_000,
+  ejectionsRepeatMs: 15_000,
   /** Of one instance beside others, which have at least 1. */
   instanceWeightMax: 100,
   /** Slots of a Maglev table: prime, and many times the endpoints of most services. */

@@ -101,6 +101,19 @@ export function labelBytesOf(labels: Instance["labels"]): number {
   return Object.entries(labels).reduce((sum, pair) => sum + encoder.encode(pair.join("")).length, 0);
 }
 
+/** An instance to which a proxy sends no requests, because those that it sent failed. */
+export interface EjectedEndpoint {
+  readonly service: string;
+  /** Instance id. */
+  readonly endpoint: string;
+  /** `streak`: failures in a row; `connect`: no connection; `rate`: too few successes. */
+  readonly reason: string;
+  /** A request is there to find out whether it is well. */
+  readonly probing: boolean;
+  /** Milliseconds until a request may find out; 0: the next one does. */
+  readonly probeInMs: number;
+}
+
 /** A machine that joined. */
 export interface Node {
   readonly name: string;

@@ -70,6 +70,16 @@ describe.skipIf(binaryMissing)("one of three instances that answers 503", () => 
     ]);
   });
 
+  test("is shown by heddle status, with who took it out, why and for how long", async () => {
+    await waitFor(
+      "status shows it",
+      async () =>
+        /^web\.default +vm-d\/web\.default\/8080 +vm-a +failures in a row +in \d+ s$/m.test(
+          mesh.heddle("status"),
+        ) || null,
+    );
+  });
+
   test("is shown to go by what its Traffic document says, and by the defaults", () => {
     const shown = mesh.heddle("get", "traffic", "web", "--effective");
     expect(shown).toMatch(/^circuitBreaking\.penalty +30s +Traffic web\.default$/m);

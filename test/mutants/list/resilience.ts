@@ -16,6 +16,13 @@ const breaking = [`${unit}/breaking_test.ts`];
 
 export const resilience: readonly Mutant[] = [
   {
+    fault: "what could not be told of ejected endpoints is never told",
+    file: "src/app/ejection_report.ts",
+    find: "await this.control.call",
+    replace: "this.#told = said;\n      await this.control.call",
+    suites: ["test/unit/app/ejection_report_test.ts"],
+  },
+  {
     fault: "a table of keys is laid out with every snapshot",
     file: byKey.file,
     find: "if (this.#table !== null && isSame(this.#placed, all)) return this.#take(this.#table, all);",

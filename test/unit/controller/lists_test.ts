@@ -105,6 +105,35 @@ describe("the status of a mesh of machines that each have all that one may have"
   });
 });
 
+describe("instances that proxies have taken out", () => {
+  test("are shown with who says so, why and for how long, and only while that machine is connected", async () => {
+    await host.addNode("vm-1", []);
+    const out = { service: "web.default", endpoint: "vm-2/web.default/8080", reason: "streak" };
+    const vm = host.as("/node/vm-1");
+    await vm.call("PUT", controllerPaths.ejections, [{ ...out, probing: false, probeInMs: 60_000 }]);
+    const shown = async (): Promise<string> => {
+      const { host: screen, out: said } = terminalUnderTest({});
+      showStatus(new Terminal(screen), await readStatus(operator));
+      return said();
+    };
+    expect(await shown()).not.toContain("TAKEN OUT");
+    host.controller.publisher.state("vm-1").connected = true;
+    expect(await shown()).toMatch(
+      /^web\.default +vm-2\/web\.default\/8080 +vm-1 +failures in a row +in (?:60|59) s$/m,
+    );
+    await vm.call("PUT", controllerPaths.ejections, []);
+    expect(await shown()).not.toContain("TAKEN OUT");
+  });
+
+  test("are refused with a reason that nobody knows", async () => {
+    await host.addNode("vm-1", []);
+    const wrong = { service: "web", endpoint: "e", reason: "mood", probing: false, probeInMs: 1 };
+    await expect(host.as("/node/vm-1").call("PUT", controllerPaths.ejections, [wrong])).rejects.toMatchObject(
+      { status: 400 },
+    );
+  });
+});
+
 describe("a page", () => {
   const status = async (query: string): Promise<StatusPage> =>
     (await operator.call("GET", `${controllerPaths.status}?${query}`)).body as StatusPage;

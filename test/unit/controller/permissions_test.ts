@@ -55,6 +55,7 @@ const controllerDoors: readonly Door[] = [
   door("POST", controllerPaths.snapshots, "node"),
   door("POST", controllerPaths.reply, "node"),
   door("PUT", controllerPaths.uses, "node"),
+  door("PUT", controllerPaths.ejections, "node"),
   door("GET", controllerPaths.policy.replace(":hash", "0".repeat(64)), "node"),
   door("GET", controllerPaths.documents, "operator"),
   door("POST", controllerPaths.documents, "operator"),
