@@ -15,7 +15,11 @@ const everyMs = v.nullable(
   ),
 );
 
+const requestId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]{1,128}$/));
+
 const questionSchema = v.variant("what", [
+  /** What is known of the request with this id: each line is a RequestLine (model/evidence.ts). */
+  v.strictObject({ what: v.literal("request"), id: requestId }),
   /** Series of these metrics, once or again and again: each line is a MetricsReading (model/reading.ts). */
   v.strictObject({ what: v.literal("metrics"), names: v.pipe(v.array(word), v.maxLength(64)), everyMs }),
 ]);

@@ -24,6 +24,7 @@ import { every, startChores } from "./chores.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
 import { metricsAnswering } from "./metrics_answer.ts";
+import { requestAnswering } from "./request_answer.ts";
 import { readMachineFile } from "./machine_file.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
@@ -123,7 +124,10 @@ export async function startProxy(
     log,
   });
   const asNode = controllerAsNode(runtime, settings, store);
-  const answers = new Answers(asNode, { metrics: metricsAnswering(metrics, clock) });
+  const answers = new Answers(asNode, {
+    metrics: metricsAnswering(metrics, clock),
+    request: requestAnswering(recorder, plane, clock),
+  });
   const renewals = metrics.counter(families.identityRenewals);
   const renewal = new MachineRenewal({
     runtime,

@@ -20,6 +20,7 @@ import { registerInit } from "./init_command.ts";
 import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
 import { registerDelete, registerPolicies } from "./removal_command.ts";
+import { registerWhy } from "./why_command.ts";
 import { registerValidate } from "./validate_command.ts";
 import { registerOperators } from "./operator_command.ts";
 import { registerStatus } from "./status_command.ts";
@@ -46,6 +47,7 @@ const commands: readonly Register[] = [
   registerValidate,
   registerStatus,
   registerEdges,
+  registerWhy,
   registerCheck,
   registerExplain,
   registerDemo,

@@ -358,6 +358,16 @@ export const limits = {
   questionEveryMaxMs: 60_000,
   answerLinesMax: 1_000,
   answerProblemLengthMax: 2_000,
+  /** What a proxy remembers of requests that ended, for `heddle why`: the last ones, in so many bytes, names that come again apart. */
+  evidenceRecordsMax: 10_000,
+  evidenceBytesMax: 4 * mib,
+  evidenceRecordBytesMax: 24 * kib,
+  evidenceNamesMax: 2_000,
+  evidenceNameLengthMax: 256,
+  evidenceTextLengthMax: 512,
+  evidencePoliciesMax: 16,
+  /** Endpoints of a service that an answer to `heddle why` shows, those with trouble first. */
+  evidenceEndpointsMax: 50,
   streamHeartbeatMs: 10_000,
   streamQueueBytesMax: 32 * mib,
   /** A snapshot is one line. */
@@ -624,6 +634,15 @@ assert(
   limits.servicesPerNodeMax * limits.upstreamsMax + limits.documentsMax + limits.unconfirmedNamesMax <=
     limits.usesMax,
   "every service that exists has room among those that a machine uses, whatever else it asks for",
+);
+assert(
+  2 * limits.evidencePoliciesMax * (limits.evidenceTextLengthMax + 16) + 8 * limits.evidenceTextLengthMax <
+    limits.evidenceRecordBytesMax,
+  "what is remembered of one request fits its room",
+);
+assert(
+  limits.evidenceBytesMax + 4 * limits.evidenceNamesMax * limits.evidenceNameLengthMax <= 8 * mib,
+  "what is remembered of requests stays small, whoever makes up names",
 );
 assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowed");
 assert(

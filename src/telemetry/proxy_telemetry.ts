@@ -1,8 +1,10 @@
 /**
- * What the pipelines report to: turns each finished record into the golden metrics and the access log. The handles of a (direction, service, source, route, status) are resolved once and then found by key.
+ * What the pipelines report to: turns each finished record into the golden metrics, the access log and what `heddle why` remembers. The handles of a (direction, service, source, route, status) are resolved once and then found by key.
  */
 import { grpcCode } from "../model/grpc_code.ts";
 import type { AccessLog } from "./access_log.ts";
+import { EvidenceRing, evidenceUnderWay } from "./evidence_ring.ts";
+import type { Evidence } from "../model/evidence.ts";
 import { limitTrips } from "./limit_trips.ts";
 import type { Bundle, Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
 import { PolicyTelemetry } from "./policy_telemetry.ts";
@@ -48,6 +50,8 @@ export class ProxyTelemetry implements Recorder {
   readonly #detected: Resolve<Counter>;
   /** What is under way now. */
   readonly underWay = new UnderWay();
+  /** What ended. */
+  readonly evidence = new EvidenceRing();
   readonly #edges: Readonly<Record<ExchangeRecord["direction"], Edges>>;
 
   constructor(
@@ -87,7 +91,14 @@ export class ProxyTelemetry implements Recorder {
     if (record.access !== null) this.#countAccess(record.service, record.access);
     for (const policy of record.policies) this.#policies.finish(policy, record.service);
     this.accessLog.record(record, endedMs - record.startedMs);
+    this.evidence.add(record, endedMs);
     this.underWay.remove(record);
+  }
+
+  /** What is known of a request, ended or under way. */
+  find(requestId: string): Evidence[] {
+    const open = [...this.underWay].filter((record) => record.requestId === requestId);
+    return [...this.evidence.find(requestId), ...open.map(evidenceUnderWay)];
   }
 
   began(record: ExchangeRecord): void {

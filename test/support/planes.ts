@@ -121,6 +121,8 @@ export interface MachinePlan {
   readonly zone?: string;
   readonly region?: string;
   readonly policies?: PolicyChain;
+  /** Hears of every record, instead of `records`. */
+  readonly recorder?: Recorder;
   readonly net?: Net;
   readonly clock?: Clock;
   /** The machine asks the controller for what it wants. */
@@ -206,7 +208,7 @@ export class Planes {
       listening: plan.net ?? runtime.net,
       shard: new Shard(plan.clock ?? runtime.clock, plan.bufferedBytesMax),
       random: runtime.random,
-      recorder: records,
+      recorder: plan.recorder ?? records,
       credentials: {
         of: (key) => credentials.get(key) ?? null,
         trust: () => ({

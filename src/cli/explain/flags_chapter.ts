@@ -7,7 +7,8 @@ interface Meaning {
   readonly next: string;
 }
 
-const meanings: Readonly<Record<Flag, Meaning>> = {
+/** `heddle why` says the same of one request. */
+export const flagMeanings: Readonly<Record<Flag, Meaning>> = {
   UH: {
     means: "No endpoint of the service was ready",
     next: "heddle status shows its instances and why each is not ready",
@@ -86,8 +87,8 @@ export const flagsChapter: Chapter = {
   ],
   entries: flags.map((flag) => ({
     name: flag,
-    summary: meanings[flag].means,
-    facts: [["look at", meanings[flag].next]],
+    summary: flagMeanings[flag].means,
+    facts: [["look at", flagMeanings[flag].next]],
     code: "",
   })),
 };

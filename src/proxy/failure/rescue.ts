@@ -9,7 +9,7 @@ import { fieldsFrom } from "../../wire/head_fields.ts";
 import { errorField, grpcField, repeatField, requestIdField, resetField } from "../fields/heddle_fields.ts";
 import { allowedMethods } from "../fields/hops.ts";
 
-const sides: Readonly<Record<Side, string>> = {
+export const sides: Readonly<Record<Side, string>> = {
   downstream: "the caller",
   upstream: "the service that was called",
   mesh: "the mesh",

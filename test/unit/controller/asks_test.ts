@@ -152,7 +152,10 @@ describe("a proxy that is asked", () => {
         return { status: 200, body: {} };
       },
     };
-    const answers = new Answers(control, { metrics: metricsAnswering(metrics, clock) });
+    const answers = new Answers(control, {
+      metrics: metricsAnswering(metrics, clock),
+      request: (_, reply) => reply.end(),
+    });
     return { clock, metrics, answers };
   };
   const question = (everyMs: number | null) => ({ what: "metrics" as const, names: ["hits_total"], everyMs });

@@ -1,0 +1,260 @@
+/**
+ * Remembers the last requests of a proxy for `heddle why`, in memory that is bounded whatever they hold: numbers in columns, names
+ * that come again by their number, all other text in one ring of bytes. Everything is copied when a record ends, which costs well below a
+ * microsecond; words are made of it when somebody asks.
+ */
+import type { Evidence, EvidenceOfPolicy } from "../model/evidence.ts";
+import { limits } from "../model/limits.ts";
+import type { Flag, Outcome, Side } from "../model/outcome.ts";
+import type { ExchangeRecord, PolicyRecord } from "./record.ts";
+import { TextRing, type TextReader } from "./text_ring.ts";
+import { WordTable } from "./word_table.ts";
+
+/** Fields that hold few words, by their place in a record's columns. */
+const wordFields = [
+  ...(["direction", "kind", "service", "source", "sourceId", "destinationId", "protocol"] as const),
+  ...(["detected", "route", "endpoint", "ejected"] as const),
+] as const;
+const numberFields = ["startedMs", "endedMs", "firstByteMs", "bytesIn", "bytesOut", "status", "at"] as const;
+const [wordCount, numberCount] = [wordFields.length, numberFields.length];
+const [hasOutcome, hasAttempts, hasPolicies, hasAccess] = [1, 2, 4, 8] as const;
+const [hasTls, hasUpgrade, hasGrpc] = [16, 32, 64] as const;
+
+export class EvidenceRing {
+  readonly #size: number;
+  readonly #words: Uint16Array;
+  readonly #numbers: Float64Array;
+  readonly #generations: Uint32Array;
+  readonly #text: TextRing;
+  readonly #table = new WordTable();
+  /** Words of the record before, by column, with their numbers. */
+  readonly #last: (string | null)[] = wordFields.map(() => null);
+  readonly #lastNumbers = new Uint16Array(wordCount);
+  #count = 0;
+
+  constructor(size: number = limits.evidenceRecordsMax, bytes: number = limits.evidenceBytesMax) {
+    this.#size = size;
+    this.#words = new Uint16Array(size * wordCount);
+    this.#numbers = new Float64Array(size * numberCount);
+    this.#generations = new Uint32Array(size);
+    this.#text = new TextRing(bytes, limits.evidenceRecordBytesMax);
+  }
+
+  add(record: ExchangeRecord, endedMs: number): void {
+    const slot = this.#count++ % this.#size;
+    const table = this.#table;
+    if (table.makeRoom()) this.#last.fill(null);
+    this.#generations[slot] = table.generation;
+    const at = slot * wordCount;
+    this.#column(at, 0, record.direction);
+    this.#column(at, 1, record.kind);
+    this.#column(at, 2, record.service);
+    this.#column(at, 3, record.source);
+    this.#column(at, 4, record.sourceId);
+    this.#column(at, 5, record.destinationId);
+    this.#column(at, 6, record.protocol);
+    this.#column(at, 7, record.detected);
+    this.#column(at, 8, record.route);
+    this.#column(at, 9, record.endpoint);
+    this.#column(at, 10, record.ejected);
+    const numbers = this.#numbers;
+    const first = slot * numberCount;
+    numbers[first] = record.startedMs;
+    numbers[first + 1] = endedMs;
+    numbers[first + 2] = record.firstByteMs;
+    numbers[first + 3] = record.bytesIn;
+    numbers[first + 4] = record.bytesOut;
+    numbers[first + 5] = record.status;
+    numbers[first + 6] = this.#text.begin();
+    this.#writeText(record);
+  }
+
+  /** Mostly the word of the record before. */
+  #column(at: number, column: number, word: string): void {
+    const last = this.#last;
+    if (last[column] !== word) {
+      last[column] = word;
+      this.#lastNumbers[column] = this.#table.of(word);
+    }
+    this.#words[at + column] = this.#lastNumbers[column] as number;
+  }
+
+  /** Of this request, in the order in which they ended. */
+  find(requestId: string): Evidence[] {
+    const found: Evidence[] = [];
+    const oldest = Math.max(0, this.#count - this.#size);
+    for (let index = oldest; index < this.#count; index++) {
+      const slot = index % this.#size;
+      const reader = this.#readerOf(slot);
+      if (reader?.startsWith(requestId) === true) found.push(this.#read(slot, reader));
+    }
+    return found;
+  }
+
+  /** null: newer ones have taken its place. */
+  #readerOf(slot: number): TextReader | null {
+    if (!this.#table.knows(this.#generations[slot] as number)) return null;
+    return this.#text.read(this.#numbers[slot * numberCount + 6] as number);
+  }
+
+  // --------------------------------------------------------------------- what the ring of bytes holds of a record
+
+  #writeText(record: ExchangeRecord): void {
+    const text = this.#text;
+    const { requestId, method, path, upgrade, grpc, outcome, attempts, policies, access, tls } = record;
+    text.text(requestId);
+    text.short(
+      (outcome === null ? 0 : hasOutcome) |
+        (attempts.length === 0 ? 0 : hasAttempts) |
+        (policies.length === 0 ? 0 : hasPolicies) |
+        (access === null ? 0 : hasAccess) |
+        (tls ? hasTls : 0) |
+        (upgrade === "" ? 0 : hasUpgrade) |
+        (grpc === "" ? 0 : hasGrpc),
+    );
+    text.text(method);
+    text.text(path);
+    if (upgrade !== "") text.text(upgrade);
+    if (grpc !== "") text.text(grpc);
+    if (access !== null) {
+      this.#word(access.verdict);
+      this.#word(access.rule);
+    }
+    if (outcome !== null) this.#writeOutcome(outcome);
+    if (attempts.length > 0) this.#writeAttempts(attempts);
+    if (policies.length > 0) this.#writePolicies(policies);
+  }
+
+  #word(word: string): void {
+    this.#text.short(this.#table.of(word));
+  }
+
+  #writeOutcome({ flag, side, detail }: Outcome): void {
+    this.#word(flag);
+    this.#word(side);
+    this.#text.text(detail);
+  }
+
+  #writeAttempts(attempts: ExchangeRecord["attempts"]): void {
+    const count = Math.min(attempts.length, limits.attemptsMax);
+    this.#text.short(count);
+    for (let at = 0; at < count; at++) {
+      const { endpoint, ms, result } = attempts[at] as ExchangeRecord["attempts"][number];
+      this.#word(endpoint);
+      this.#word(result);
+      this.#text.long(ms * 1_000);
+    }
+  }
+
+  #writePolicies(policies: readonly PolicyRecord[]): void {
+    const count = Math.min(policies.length, limits.evidencePoliciesMax);
+    this.#text.short(count);
+    for (let at = 0; at < count; at++) {
+      const { name, hash, hook, action, failure, said, reason, us } = policies[at] as PolicyRecord;
+      this.#word(name);
+      this.#word(hash);
+      this.#word(hook);
+      this.#word(action);
+      this.#word(failure ?? "");
+      this.#text.text(said);
+      this.#text.text(reason);
+      this.#text.long(us);
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------- and its way back
+
+  #read(slot: number, reader: TextReader): Evidence {
+    const generation = this.#generations[slot] as number;
+    const wordAt = (index: number): string => this.#table.word(generation, index);
+    const field = (name: (typeof wordFields)[number]): string =>
+      wordAt(this.#words[slot * wordCount + wordFields.indexOf(name)] as number);
+    const number = (name: (typeof numberFields)[number]): number =>
+      this.#numbers[slot * numberCount + numberFields.indexOf(name)] as number;
+    const word = (): string => wordAt(reader.short());
+    const many = <Item>(item: () => Item): Item[] => Array.from({ length: reader.short() }, item);
+    const requestId = reader.text();
+    const flags = reader.short();
+    const has = (flag: number): boolean => (flags & flag) !== 0;
+    const [method, path] = [reader.text(), reader.text()];
+    const upgrade = has(hasUpgrade) ? reader.text() : "";
+    const grpc = has(hasGrpc) ? reader.text() : "";
+    const access = has(hasAccess) ? { verdict: word(), rule: word() } : null;
+    const outcome = has(hasOutcome)
+      ? { flag: word() as Flag, side: word() as Side, detail: reader.text() }
+      : null;
+    const attempts = has(hasAttempts)
+      ? many(() => ({ endpoint: word(), result: word(), ms: reader.long() / 1_000 }))
+      : [];
+    const policies = has(hasPolicies) ? many(() => policyOf(word, reader)) : [];
+    const [startedMs, firstByteMs] = [number("startedMs"), number("firstByteMs")];
+    return {
+      direction: field("direction") as Evidence["direction"],
+      kind: field("kind") as Evidence["kind"],
+      requestId,
+      startedMs,
+      durationMs: number("endedMs") - startedMs,
+      firstByteMs: firstByteMs > 0 ? firstByteMs - startedMs : null,
+      service: field("service"),
+      source: field("source"),
+      sourceId: field("sourceId"),
+      destinationId: field("destinationId"),
+      tls: has(hasTls),
+      method,
+      path,
+      protocol: field("protocol"),
+      detected: field("detected"),
+      upgrade,
+      grpc,
+      route: field("route"),
+      status: number("status"),
+      outcome,
+      bytesIn: number("bytesIn"),
+      bytesOut: number("bytesOut"),
+      endpoint: field("endpoint"),
+      attempts,
+      ejected: field("ejected"),
+      policies,
+      access,
+    };
+  }
+}
+
+function policyOf(word: () => string, reader: TextReader): EvidenceOfPolicy {
+  const [name, hash, hook, action, failure] = [word(), word(), word(), word(), word()];
+  return {
+    name,
+    hash,
+    hook,
+    action,
+    failure,
+    said: reader.text(),
+    reason: reader.text(),
+    us: reader.long(),
+  };
+}
+
+/** One that is under way, as it is now. */
+export function evidenceUnderWay(record: ExchangeRecord): Evidence {
+  const {
+    outcome,
+    access,
+    older: _,
+    newer: __,
+    firstByteMs,
+    startedMs,
+    policies,
+    attempts,
+    ...rest
+  } = record;
+  return {
+    ...rest,
+    startedMs,
+    durationMs: null,
+    firstByteMs: firstByteMs > 0 ? firstByteMs - startedMs : null,
+    outcome: outcome === null ? null : { flag: outcome.flag, side: outcome.side, detail: outcome.detail },
+    access: access === null ? null : { ...access },
+    attempts: [...attempts],
+    policies: policies.map(({ failure, ...each }) => ({ ...each, failure: failure ?? "" })),
+  };
+}
