@@ -6,6 +6,7 @@ import { Catalog } from "../controller/catalog.ts";
 import { DocumentService } from "../controller/documents.ts";
 import { createPolicyBundler } from "../controller/policies.ts";
 import type { StateStore } from "../controller/state_store.ts";
+import { UserError } from "../base/user_error.ts";
 import { loadMachine } from "../config/load.ts";
 import { atTheirPlaces, gatherFiles } from "./apply_files.ts";
 import { splitMachines } from "./machine_files.ts";
@@ -42,6 +43,12 @@ export async function validateFiles(runtime: Runtime, paths: readonly string[]):
   } finally {
     bundler.close();
   }
+  if (checked.length + issues.length === 0)
+    throw new UserError(
+      `There is nothing to check in ${paths.join(", ")}: the files hold no document and no policy`,
+      null,
+      1,
+    );
   const errors = issues.filter(({ severity }) => severity === "error").length;
   return { issues, errors, documents: checked };
 }

@@ -110,7 +110,10 @@ function wantsJson(args: readonly string[]): boolean {
   );
 }
 
-function usageProblem({ message }: CommanderError): { readonly error: string; readonly hint?: string } {
+function usageProblem({ code, message }: CommanderError): { readonly error: string; readonly hint?: string } {
+  // A command that has others below it: its help was all there was to say.
+  if (code === "commander.help")
+    return { error: "The command is not whole", hint: "heddle help lists the commands" };
   const [error = "", ...hints] = message.replace(/^error: /, "").split("\n");
   const hint = hints.join(" ").replace(/^\(|\)$/g, "");
   return { error, ...(hint === "" ? {} : { hint }) };

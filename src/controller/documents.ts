@@ -190,10 +190,11 @@ export class DocumentService {
   #planPolicies(plan: Plan, policies: readonly StoredPolicy[]): void {
     for (const policy of policies) {
       const before = this.options.catalog.policies.get(policy.name);
-      // The shipped ones come along with every apply: only what changes is worth telling.
       if (before?.hash === policy.hash) continue;
       const change = before === undefined ? "created" : "changed";
-      plan.changes.push({ kind: "Policy", name: policy.name, change });
+      // The shipped ones come along with the first apply: nobody asked for them.
+      if (policy.shipped !== true || change === "changed")
+        plan.changes.push({ kind: "Policy", name: policy.name, change });
       plan.operations.push({
         do: "put",
         key: registryKeys.policies + policy.name,

