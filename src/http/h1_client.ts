@@ -37,6 +37,8 @@ export interface Http1ClientOptions {
   /** The socket is gone, with all that was under way. Called once, last. */
   readonly onClosed?: (connection: Http1Client) => void;
   readonly onLimit?: (limit: string) => void;
+  /** How long it is kept while nothing uses it; null: `keepAlivePoolMs`. */
+  readonly keptMs?: () => number | null;
   /** The peer checks our certificate: a new connection that it closes without a word was refused, not lost. */
   readonly identityAtStake?: boolean;
 }
@@ -434,9 +436,10 @@ export class Http1Client extends WheelEntry implements ClientConnection, ClientS
   /** How long it may be unused: the server must not end it while a request is on its way. */
   get #keptMs(): number {
     const seconds = this.#parser.framing.keepAliveSeconds;
-    if (seconds < 0) return limits.keepAlivePoolMs;
+    const longestMs = this.options.keptMs?.() ?? limits.keepAlivePoolMs;
+    if (seconds < 0) return longestMs;
     const ms = seconds * 1_000;
-    return Math.min(limits.keepAlivePoolMs, ms - Math.min(limits.keepAliveMarginMs, ms / 2));
+    return Math.min(longestMs, ms - Math.min(limits.keepAliveMarginMs, ms / 2));
   }
 
   #ended(): void {

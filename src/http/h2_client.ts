@@ -31,12 +31,13 @@ export interface Http2ClientOptions extends Http2Options {
   readonly onClosed?: (connection: Http2Client) => void;
   /** The peer checks our certificate: a new connection that it closes without a word was refused, not lost. */
   readonly identityAtStake?: boolean;
+  /** How long it is kept while nothing uses it; null: `h2ClientIdleMs`. */
+  readonly keptMs?: () => number | null;
 }
 
 /** Speaks HTTP/2 on a dialled socket, by prior knowledge or after ALPN: set its `handler` there. */
 export class Http2Client extends Http2Connection implements ClientConnection, CallWire {
   carried = 0;
-  protected readonly idleMs = limits.h2ClientIdleMs;
   #nextId = 1;
   #retired = false;
   /** Calls that must know the server's SETTINGS first. */
@@ -57,6 +58,10 @@ export class Http2Client extends Http2Connection implements ClientConnection, Ca
   /** What the socket calls. */
   get handler(): SocketHandler {
     return this;
+  }
+
+  protected get idleMs(): number {
+    return this.options.keptMs?.() ?? limits.h2ClientIdleMs;
   }
 
   get room(): number {

@@ -75,9 +75,25 @@ export interface Backend {
   readonly weight: number;
 }
 
+/** What a rule says of retries, over what the service says (GEP-1731). */
+export interface RouteRetry {
+  /** HTTP statuses after which a request is sent again. */
+  readonly codes?: readonly number[];
+  /** Beyond the first. */
+  readonly attempts?: number;
+  /** Shortest wait before each. */
+  readonly backoffMs?: number;
+}
+
 /** What a rule says of the requests that it matches; the same fields in the document, the snapshot and the live route. */
 export interface RouteTraits {
+  /** null: as the service says, unless `requestUnbounded`. */
   readonly requestTimeoutMs: number | null;
+  /** The route says that there is none. Absent: it says nothing. */
+  readonly requestUnbounded?: boolean;
+  /** Of one attempt; 0: none. Absent: as the service says. */
+  readonly perTryMs?: number;
+  readonly retry?: RouteRetry;
   /** Marks requests of this rule as safe to repeat whatever their method. */
   readonly idempotent: boolean;
   /** How much its requests matter when not all can be served. Absent: `default`. */

@@ -202,15 +202,26 @@ export const limits = {
   streamsAheadMin: 64,
   /** Or with this share of what one takes, if that is less: where one takes few, they would run short all the time. */
   streamsAheadShare: 0.25,
-  // Retries
+  // Retries, timeouts and deadlines (defaults; `retries`, `retryBudget` and `timeouts` of `kind: Traffic` set them)
+  /** Attempts of one request, the first included. */
   attemptsMax: 2,
+  /** Attempts beyond the first that a document may ask for, and codes that it may name. */
+  retriesMax: 10,
+  retryCodesMax: 64,
+  /** Retries of a service, for each of its requests within the window, beside the floor. */
   retryBudgetRatio: 0.2,
   retryBudgetWindowMs: 10_000,
+  retryBudgetWindowMinMs: 1_000,
+  retryBudgetWindowMaxMs: 3_600_000,
   retryBudgetFloorPerSecond: 10,
+  retryBudgetFloorMax: 10_000,
+  /** Longest wait before the first retry; it doubles with each, up to the other one. */
   retryBackoffMs: 25,
   retryBackoffMaxMs: 250,
-  /** A server that asks to be left alone for longer is left alone so long. */
-  retryPushbackMaxMs: 300_000,
+  /** A server that asks for a longer pause is obeyed by no retry: its answer goes to the caller, who may wait. */
+  retryPushbackMaxMs: 5_000,
+  /** The rest of an answer that is not passed on is awaited so long, for the sake of its connection. */
+  retryPassByMs: 25,
   // Balancing (defaults; `src/proxy/balance/`)
   /** An endpoint that is new or has come back grows into its share, from a tenth of it, in such a time. */
   slowStartMs: 30_000,
@@ -306,6 +317,8 @@ export const limits = {
   breakerCountMax: 10_000,
   /** For so long only a request that may be repeated is taken as the probe; then any. */
   breakerProbePatienceMs: 1_000,
+  /** A caller's own deadline that passed counts against the endpoint when the attempt had at least so long. */
+  breakerDeadlineMs: 1_000,
   /** A probe that has said nothing for so long is joined by another. */
   breakerProbeSilentMs: 10_000,
   // Identity

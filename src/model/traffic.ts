@@ -2,12 +2,16 @@
  * What the calls of a service go by, as `kind: Traffic` says it over `kind: Mesh`, and what holds where both say nothing. A
  * group more is its interface, and a line in each of the three tables below.
  */
+import type { GrpcCodeName } from "./grpc_code.ts";
 import { limits } from "./limits.ts";
 import type { Priority } from "./priority.ts";
 
 /** Every group and every field of a group is optional: what is absent holds as in `trafficDefaults`. */
 export interface TrafficTraits {
   readonly balance?: Balancing;
+  readonly timeouts?: Timeouts;
+  readonly retries?: Retries;
+  readonly retryBudget?: RetryBudgetTraits;
   readonly circuitBreaking?: CircuitBreaking;
   readonly limits?: Limits;
   readonly concurrency?: ConcurrencyLimit;
@@ -44,6 +48,51 @@ export interface Balancing {
   /** For how long an instance that is new or came back grows into its share, and what it begins with; 0: all at once. */
   readonly slowStartMs?: number;
   readonly slowStartPercent?: number;
+}
+
+/** Milliseconds; 0: none. */
+export interface Timeouts {
+  /** To connect to an instance, and as long again for the handshake of TLS. */
+  readonly connectMs?: number;
+  /** From the head of the request to the end of the answer, retries included. */
+  readonly requestMs?: number;
+  /** Of one attempt, to the end of its answer. */
+  readonly perTryMs?: number;
+  /** For which a connection to an instance is kept that nothing uses. */
+  readonly idleMs?: number;
+  /** Within which a byte of the request or of its answer must move; written, it holds for streams too. */
+  readonly streamIdleMs?: number;
+}
+
+export const retryConditions = [
+  ...(["connect-failure", "refused-stream", "reset", "timeout"] as const),
+  ...(["gateway-error", "5xx"] as const),
+] as const;
+export type RetryCondition = (typeof retryConditions)[number];
+
+/** After what a request is sent again, and how often. */
+export interface Retries {
+  /** Beyond the first. */
+  readonly attempts?: number;
+  readonly on?: readonly RetryCondition[];
+  /** HTTP statuses, beside what `on` names. */
+  readonly codes?: readonly number[];
+  /** Statuses of gRPC. */
+  readonly grpc?: readonly GrpcCodeName[];
+  /** The app tells repeats: whatever the method of a request is, it may be sent again. */
+  readonly idempotent?: boolean;
+  /** Longest wait before the first retry; it doubles up to the other one. */
+  readonly backoffMs?: number;
+  readonly backoffMaxMs?: number;
+}
+
+/** How many retries, of whatever cause, the calls of a service may come to from one proxy. */
+export interface RetryBudgetTraits {
+  /** Of the requests within the interval. */
+  readonly percent?: number;
+  /** A second, whatever the requests are. */
+  readonly min?: number;
+  readonly intervalMs?: number;
 }
 
 /** When an instance that fails gets no requests, and for how long. */
@@ -134,6 +183,27 @@ export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<G
     slowStartMs: limits.slowStartMs,
     slowStartPercent: limits.slowStartShareMin * 100,
   },
+  timeouts: {
+    connectMs: limits.connectMeshMs,
+    requestMs: 0,
+    perTryMs: 0,
+    idleMs: limits.keepAlivePoolMs,
+    streamIdleMs: limits.answerIdleMs,
+  },
+  retries: {
+    attempts: limits.attemptsMax - 1,
+    on: ["connect-failure", "refused-stream", "reset", "timeout"],
+    codes: [],
+    grpc: [],
+    idempotent: false,
+    backoffMs: limits.retryBackoffMs,
+    backoffMaxMs: limits.retryBackoffMaxMs,
+  },
+  retryBudget: {
+    percent: limits.retryBudgetRatio * 100,
+    min: limits.retryBudgetFloorPerSecond,
+    intervalMs: limits.retryBudgetWindowMs,
+  },
   circuitBreaking: {
     failures: limits.breakerStreakMax,
     successPercent: limits.breakerSuccessMin * 100,
@@ -169,6 +239,9 @@ type Side = "caller" | "callee";
 /** Who goes by it: proxies whose apps call the service, proxies before its instances, or both. */
 const sides: { readonly [Group in TrafficGroup]-?: Side | "both" } = {
   balance: "caller",
+  timeouts: "caller",
+  retries: "caller",
+  retryBudget: "caller",
   circuitBreaking: "caller",
   limits: "both",
   concurrency: "callee",

@@ -28,5 +28,7 @@ export function callHere(
   const head = leaving.head();
   const call = new InboundCall(parts, service, app, caller, flow, record, head, edits, spokeHttp2, sink);
   call.priority = leaving.priority;
+  const { timeoutMs } = leaving;
+  if (timeoutMs !== null) call.deadlineMs = timeoutMs - (record.startedMs - outbound.startedMs);
   return call;
 }

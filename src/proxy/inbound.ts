@@ -14,11 +14,12 @@ import { takesRequests } from "../model/service.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { usualLevel, type PriorityLevel } from "../model/priority.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
+import { deadlineFields } from "../wire/deadline.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { readsAsItIs, readTarget } from "../wire/target.ts";
 import type { CallSink } from "./attempt/http_attempts.ts";
 import { decideAccess } from "./guard/access.ts";
-import { callerField, heddleFields } from "./fields/heddle_fields.ts";
+import { callerField, heddleFields, noRetryField } from "./fields/heddle_fields.ts";
 import type { CallRecord } from "./record/call_record.ts";
 import type { Caller, InboundService, LocalApp } from "./state/live_service.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
@@ -35,6 +36,8 @@ import type { Pool, Taker } from "./upstream/pool.ts";
 /** One object for each call, beside its record: nothing else is made for it. */
 export class InboundCall implements ResponseSink, Taker, TurnOwner {
   place: Claim<Taker> | null = null;
+  /** How long the caller still waits since it began, in milliseconds; null: as long as it takes. */
+  deadlineMs: number | null = null;
   /** As the app gets it. */
   #request: OutgoingRequest;
   #pool: Pool | null = null;
@@ -131,9 +134,27 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
   }
 
   connected(connection: ClientConnection): void {
-    const { edits, caller, sink } = this;
-    this.#stream = connection.start(this.#request, withCaller(edits, caller.key), this);
+    const { edits, caller, sink, deadlineMs } = this;
+    const waitedMs = deadlineMs === null ? 0 : this.parts.shard.clock.now() - this.record.startedMs;
+    if (deadlineMs !== null && waitedMs >= deadlineMs) {
+      this.#pool?.unused(connection);
+      return this.#ranOut(deadlineMs);
+    }
+    let fields = withCaller(edits, caller.key);
+    if (deadlineMs !== null && waitedMs >= 1) fields = this.#withDeadline(fields, deadlineMs - waitedMs);
+    this.#stream = connection.start(this.#request, fields, this);
     sink.started(this.#stream);
+  }
+
+  /** For the app, which learns how much of it is left. */
+  #withDeadline({ remove, set, add }: FieldEdits, leftMs: number): FieldEdits {
+    const { fields } = this.#request;
+    const left = fields === null ? null : deadlineFields(fields, leftMs, isGrpc(fields));
+    return { remove, set: [...set, ...(left ?? [])], add };
+  }
+
+  #ranOut(deadlineMs: number): void {
+    this.failed(outcomes.deadlinePassed(this.service.key, deadlineMs));
   }
 
   /** Whoever started the call has left out what the service does not take; what it takes may need HTTP/1.1. False: it was refused. */
@@ -262,8 +283,8 @@ function changed(
 
 /** What only heddle says is not the app's to say. Heads of drivers are more than they show: nothing but what is named is taken. */
 function withoutOwnFields(head: ResponseHead): ResponseHead {
-  const foreign = heddleFields(head.fields);
-  if (foreign === null) return head;
+  const foreign = heddleFields(head.fields)?.filter((name) => name !== noRetryField) ?? [];
+  if (foreign.length === 0) return head;
   const { status, fields, contentLength, tunnel, nominated, whole } = head;
   return { status, fields, contentLength, tunnel, nominated: [...foreign, ...(nominated ?? [])], whole };
 }

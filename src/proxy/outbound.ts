@@ -9,7 +9,8 @@ import { priorityLevel } from "../model/priority.ts";
 import { serviceKey } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/chain.ts";
 import type { FieldEdits } from "../wire/fields.ts";
-import { grpcTimeoutMs, isGrpc } from "../wire/grpc.ts";
+import { callerDeadlineMs } from "../wire/deadline.ts";
+import { isGrpc } from "../wire/grpc.ts";
 import { Answer } from "./answer/answer.ts";
 import {
   HttpAttempts,
@@ -38,6 +39,7 @@ import {
   type LiveRoute,
   type Target,
 } from "./state/live_service.ts";
+import { rulesOf } from "./state/live_traffic.ts";
 import type { OutboundSource, Seeker } from "./state/outbound_source.ts";
 import type { ProxyState } from "./state/state.ts";
 
@@ -53,6 +55,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   /** The one that was in force when its service was found: from the first decision to the last. */
   #state: ProxyState | null = null;
   #caller: Caller | null = null;
+  /** Of the attempt under way, where there is one. */
+  #perTryMs = Infinity;
   /** Ends the wait for a service that is not known yet. */
   #forget: Forget | null = null;
 
@@ -103,9 +107,14 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     if (route.priority !== undefined) this.#leaving.priority = priorityLevel(route.priority);
     const { shedder } = this.source.parts;
     if (shedder.sheds && !shedder.admits(this.#leaving.priority)) return this.#shed(called.key);
-    this.#attempts.idempotentRoute = route.idempotent;
-    const callerMs = this.#answer.grpc ? grpcTimeoutMs(fields) : null;
-    this.#leaving.timeoutMs = this.setDeadlines(record.startedMs, route.requestTimeoutMs, callerMs);
+    const callerMs = callerDeadlineMs(fields);
+    const { streamIdleMs } = called.timeouts;
+    const timeoutMs = this.setDeadlines(record.startedMs, route.requestTimeoutMs, callerMs, streamIdleMs);
+    this.#leaving.timeoutMs = timeoutMs;
+    if (timeoutMs !== null) {
+      this.#attempts.deadlineMs = record.startedMs + timeoutMs;
+      this.#attempts.deadlineOfCaller = timeoutMs === callerMs;
+    }
     if (route.policies.length === 0) return this.#chooseBackend(route);
     const { target } = this.#leaving;
     const { reach } = this.#state as ProxyState;
@@ -126,7 +135,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     const { policy, service, subset } = verdict;
     const destination = this.#state?.destinations.get(serviceKey(service));
     const balancer = subset === null ? destination?.whole : destination?.subsets.get(subset);
-    if (destination !== undefined && balancer !== undefined) this.#lead({ destination, balancer });
+    if (destination !== undefined && balancer !== undefined)
+      this.#lead({ destination, balancer, rules: rulesOf(destination, route) });
     else this.refuse(outcomes.badChoice(policy, this.record.service));
   }
 
@@ -140,8 +150,20 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   #lead(target: Target): void {
     const called = this.called as LiveDestination;
     const refusal = refusalOf(target.destination, called, this.exchange, this.#leaving);
+    const nowMs = this.source.parts.shard.clock.now();
     if (refusal !== null) this.refuse(refusal);
-    else this.#attempts.first(target, this.source.parts.shard.clock.now());
+    else if (nowMs >= this.#attempts.deadlineMs) this.ranOut();
+    else this.#attempts.first(target, nowMs);
+  }
+
+  /** Its time is over, and nothing of it is under way: what nobody waits for is not sent. */
+  ranOut(): void {
+    this.late("request");
+  }
+
+  began(perTryMs: number): void {
+    this.#perTryMs = perTryMs;
+    this.setDeadline("try", perTryMs);
   }
 
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
@@ -151,7 +173,10 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
       return this.refuse(refusal);
     }
     // The timeout of the route was for getting here; what is silent for long is the business of both ends.
-    if (head.tunnel) this.clearDeadline("request");
+    if (head.tunnel) {
+      this.clearDeadline("request");
+      this.clearDeadline("try");
+    }
     this.#answer.begin(head, failure, nowMs, this.called?.streams ?? null);
   }
 
@@ -192,18 +217,25 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   protected late(kind: DeadlineKind): void {
-    const { service } = this.record;
     const { begun } = this.#answer;
-    const outcome =
-      kind === "request"
-        ? outcomes.timeout(service, this.#leaving.timeoutMs ?? 0)
-        : outcomes.silent(service, begun);
+    const outcome = this.#tooLate(kind, begun);
+    if (kind === "try" && this.#attempts.late(outcome)) return;
     if (!begun) return this.refuse(this.#attempts.abandon(outcome));
     // Silence is the fault of the endpoint; that an answer is not over in time may be its length.
     if (kind === "idle") this.#attempts.interrupt(outcome);
     else this.#attempts.cancel(outcome.detail);
     this.#answer.abort(outcome);
     this.over(outcome);
+  }
+
+  #tooLate(kind: DeadlineKind, begun: boolean): Outcome {
+    const { service } = this.record;
+    if (kind === "try") return outcomes.tryTimeout(service, this.#perTryMs);
+    if (kind === "idle") return outcomes.silent(service, this.called?.timeouts.streamIdleMs ?? 0, begun);
+    const timeoutMs = this.#leaving.timeoutMs ?? 0;
+    return this.#attempts.deadlineOfCaller
+      ? outcomes.deadlinePassed(service, timeoutMs)
+      : outcomes.timeout(service, timeoutMs);
   }
 
   waits(service: string): void {

@@ -30,6 +30,8 @@ const knownNames = [
   "authorization",
   "traceparent",
   "tracestate",
+  "grpc-timeout",
+  "x-request-deadline",
   // For CGI and its heirs these two are framing.
   "content_length",
   "transfer_encoding",

@@ -7,12 +7,8 @@ import { EndpointLoad } from "../../src/proxy/balance/endpoint_load.ts";
 import { EndpointPicker } from "../../src/proxy/balance/endpoint_picker.ts";
 import { PowerOfTwo } from "../../src/proxy/balance/power_of_two.ts";
 import { RetryBudget } from "../../src/proxy/balance/retry_budget.ts";
-import {
-  decideRetry,
-  retryDefaults,
-  type RetryCause,
-  type RetryRules,
-} from "../../src/proxy/retry/retry_decision.ts";
+import { decideRetry } from "../../src/proxy/retry/retry_decision.ts";
+import { retryDefaults, type RetryCause } from "../../src/proxy/retry/retry_rules.ts";
 import type { Repeat } from "../../src/model/outcome.ts";
 import type { Failed, Policy, PolicyInput } from "./policy.ts";
 import type { Ending } from "./server.ts";
@@ -35,10 +31,9 @@ export class HeddlePolicy implements Policy {
   readonly endpoints: readonly Endpoint[];
   readonly #picker: EndpointPicker<Endpoint>;
   readonly #budget = new RetryBudget();
-  readonly #rules: RetryRules;
   readonly #random: PolicyInput["random"];
 
-  constructor({ zones, zone, random, tryTimeoutMs }: PolicyInput) {
+  constructor({ zones, zone, random }: PolicyInput) {
     this.#random = random;
     this.group = new BreakerGroup(breakerDefaults, random);
     this.endpoints = zones.map((each, at) => ({
@@ -58,9 +53,6 @@ export class HeddlePolicy implements Policy {
       strategy: () => new PowerOfTwo<Endpoint>("ewma", random),
       random,
     });
-    // Who sets a timeout for each try means another one to follow.
-    const more: readonly RetryCause[] = tryTimeoutMs === null ? [] : ["timeout"];
-    this.#rules = { ...retryDefaults, causes: new Set([...retryDefaults.causes, ...more]) };
   }
 
   pick(tried: readonly number[], nowMs: number): number {
@@ -97,6 +89,7 @@ export class HeddlePolicy implements Policy {
       {
         cause,
         status: ending === "busy" ? 429 : 503,
+        grpc: -1,
         repeat,
         idempotent: true,
         replayable: true,
@@ -106,10 +99,9 @@ export class HeddlePolicy implements Policy {
         forbidden: false,
         pushback: null,
         leftMs,
-        typicalMs: 0,
         elsewhere: tried.length < this.endpoints.length,
       },
-      this.#rules,
+      retryDefaults,
       { unit: () => this.#random.unit(), takeBudget: () => this.#budget.take(nowMs) },
     );
     return typeof decision === "number" ? decision : null;

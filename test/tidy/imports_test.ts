@@ -44,7 +44,7 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   retry: [],
   limit: [],
   upstream: [],
-  attempt: ["balance", "breaker", "rewrite", "upstream"],
+  attempt: ["balance", "breaker", "retry", "rewrite", "upstream"],
   deadline: [],
   answer: [],
 };

@@ -7,9 +7,6 @@ const byReason: Readonly<Record<string, readonly string[]>> = {
     "src/controller/rate_slices.ts",
     "src/model/rate_slice.ts",
     "src/proxy/limit/leased_rate.ts",
-    "src/proxy/retry/backoff.ts",
-    "src/proxy/retry/retry_decision.ts",
-    "src/wire/deadline.ts",
   ],
 };
 

@@ -28,11 +28,11 @@ export const flagMeanings: Readonly<Record<Flag, Meaning>> = {
   },
   URX: {
     means: "It failed, and was not tried again: the retries of the service are used up",
-    next: "heddle_retry_budget_left; most of its requests fail, so look at the first cause in `attempts`",
+    next: "heddle_retry_budget_left; most of its requests fail, so look at the first cause in `attempts` before raising `retryBudget` of its Traffic",
   },
   UT: {
     means: "The service did not answer in time",
-    next: "The detail names the timer; `timeouts.request` of a route sets it",
+    next: "The detail names the timer; `timeouts` of an HTTPRoute or of Traffic set it",
   },
   UC: {
     means: "The service closed its connection before its answer was whole",
@@ -51,7 +51,7 @@ export const flagMeanings: Readonly<Record<Flag, Meaning>> = {
   },
   SI: {
     means: "The answer had begun, and then nothing came for too long",
-    next: "`stream: true` of the Service where silence is normal",
+    next: "`stream: true` of the Service where silence is normal, else `timeouts.streamIdle` of its Traffic",
   },
   AD: {
     means: "An Access rule denied it",
@@ -73,6 +73,10 @@ export const flagMeanings: Readonly<Record<Flag, Meaning>> = {
     means: "The proxy could not keep up, and refused what matters least",
     next: "heddle_loop_delay_seconds; `priority` of routes and Traffic say what matters more",
   },
+  DP: {
+    means: "The time was over that the caller itself gave (grpc-timeout, x-request-deadline)",
+    next: "`dur_ms` and the deadline in the detail; it is no failure of an instance unless that had a second",
+  },
   ID: {
     means: "An identity was not what it must be: a certificate was missing, refused or another's",
     next: "heddle check on both machines: certificates and clocks",
@@ -83,7 +87,7 @@ export const flagsChapter: Chapter = {
   name: "flags",
   title: "How an exchange ended when it did not end well",
   intro: [
-    "A flag stands in `flags` of the access log and of heddle_requests_total, and first in the field x-heddle-error of an answer that heddle made. Spellings are Envoy's where Envoy has one; AD, PD, PE and ID are heddle's own.",
+    "A flag stands in `flags` of the access log and of heddle_requests_total, and first in the field x-heddle-error of an answer that heddle made. Spellings are Envoy's where Envoy has one; AD, PD, PE, ID and DP are heddle's own.",
   ],
   entries: flags.map((flag) => ({
     name: flag,

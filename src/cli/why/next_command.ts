@@ -36,6 +36,7 @@ const commands: Readonly<Record<Flag, Next>> = {
   RL: ({ service }) => `heddle get traffic ${service.replace(/\.default$/, "")} --effective`,
   OM: "heddle explain OM",
   ID: onItsMachine,
+  DP: "the log of the client: it said how long it waits (grpc-timeout, x-request-deadline)",
 };
 
 export function nextCommand(flag: Flag, about: About): string {

@@ -1,5 +1,6 @@
 /** `kind: HTTPRoute`: which requests to a service go where, and what happens to them on the way. */
 import * as v from "valibot";
+import { formatDuration } from "../../base/duration.ts";
 import { compileExpression } from "../../model/expression.ts";
 import type {
   HeaderMatch,
@@ -32,8 +33,10 @@ import {
   expandBackends,
 } from "../parts/backends.ts";
 import { checkSlashes, isPath, pathForm } from "../parts/paths.ts";
+import { furtherAttempts, retryCodes } from "../parts/retries.ts";
 import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
 import { priorityName } from "../parts/priority.ts";
+import { inMs } from "../parts/traffic_part.ts";
 import { record } from "../record.ts";
 import type { Path } from "../yaml_file.ts";
 
@@ -116,11 +119,24 @@ const rule = object({
         request: v.optional(
           said(
             duration,
-            "From the request's head to the end of the answer, retries included; 0s: none (default: none)",
+            "From the request's head to the end of the answer, retries included; 0s: none (default: as Traffic says)",
           ),
+        ),
+        backendRequest: v.optional(
+          said(duration, "One attempt to the end of its answer; 0s: none (default: perTry of Traffic)"),
         ),
       }),
       "How long its requests may take",
+    ),
+  ),
+  retry: v.optional(
+    said(
+      object({
+        attempts: v.optional(said(furtherAttempts, "Attempts beyond the first (default: as Traffic says)")),
+        codes: v.optional(said(retryCodes, "HTTP statuses that are a reason (default: as Traffic says)")),
+        backoff: v.optional(said(duration, "Shortest wait before each (default: none)")),
+      }),
+      "When its requests are sent again, over what Traffic says; which failures beside statuses Traffic alone says",
     ),
   ),
   idempotent: v.optional(
@@ -183,13 +199,17 @@ function expand(written: Written): HttpRouteDocument {
 }
 
 function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule {
-  const requestMs = rule.timeouts?.request ?? 0;
+  const { request: requestMs = 0, backendRequest: perTryMs } = rule.timeouts ?? {};
+  const { retry } = rule;
   return {
     name: rule.name ?? `rule-${at}`,
     matches: (rule.matches ?? [rule.match ?? {}]).map(expandMatch),
     backends: expandBackends(rule, namespace),
     // 0s means none (GEP-2257).
     requestTimeoutMs: requestMs === 0 ? null : requestMs,
+    ...(rule.timeouts?.request === 0 ? { requestUnbounded: true } : {}),
+    ...(perTryMs === undefined ? {} : { perTryMs }),
+    ...(retry === undefined ? {} : { retry: inMs(retry, ["backoff"]) }),
     policies: expandPolicies(rule.policies),
     idempotent: rule.idempotent ?? false,
     ...(rule.priority === undefined ? {} : { priority: rule.priority }),
@@ -245,6 +265,11 @@ function check(written: Written, report: Report): void {
     if (rule.match !== undefined && rule.matches !== undefined)
       report([...path, "match"], "match and matches exclude each other", { key: true });
     checkBackendForms(rule, path, report);
+    const { request = 0, backendRequest = 0 } = rule.timeouts ?? {};
+    if (request > 0 && backendRequest > request) {
+      const longer = `one attempt, ${formatDuration(backendRequest)}, may take longer than the whole request, ${formatDuration(request)}`;
+      report([...path, "timeouts", "backendRequest"], longer);
+    }
   });
 }
 

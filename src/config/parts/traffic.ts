@@ -17,18 +17,23 @@ import { limits } from "./limits.ts";
 import { priority } from "./priority.ts";
 import { rateLimit } from "./rate_limit.ts";
 import { zones } from "./zones.ts";
+import { retries, retryBudget } from "./retries.ts";
+import { timeouts } from "./timeouts.ts";
 import type { TrafficPart } from "./traffic_part.ts";
 
 type AnyPart = TrafficPart<TrafficGroup, v.GenericSchema>;
 
-const parts = { balance, circuitBreaking, limits, concurrency, priority, rateLimit, zones } satisfies Record<
-  TrafficGroup,
-  unknown
->;
+const parts = {
+  ...{ balance, timeouts, retries, retryBudget, circuitBreaking },
+  ...{ limits, concurrency, priority, rateLimit, zones },
+} satisfies Record<TrafficGroup, unknown>;
 
 /** Their fields, each optional. */
 export const trafficFields = {
   balance: v.optional(said(balance.schema, balance.words)),
+  timeouts: v.optional(said(timeouts.schema, timeouts.words)),
+  retries: v.optional(said(retries.schema, retries.words)),
+  retryBudget: v.optional(said(retryBudget.schema, retryBudget.words)),
   circuitBreaking: v.optional(said(circuitBreaking.schema, circuitBreaking.words)),
   limits: v.optional(said(limits.schema, limits.words)),
   concurrency: v.optional(said(concurrency.schema, concurrency.words)),

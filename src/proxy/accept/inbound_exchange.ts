@@ -3,10 +3,12 @@ import type { ClientStream, ResponseHead, ServerExchange } from "../../http/exch
 import type { Buffered } from "../../http/buffered.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { levelNamed } from "../../model/priority.ts";
+import { callerDeadlineMs } from "../../wire/deadline.ts";
 import { noEdits, type Fields } from "../../wire/fields.ts";
 import type { CallSink } from "../attempt/http_attempts.ts";
 import { InboundCall } from "../inbound.ts";
 import {
+  attemptField,
   flowField,
   heddleFields,
   priorityField,
@@ -41,6 +43,8 @@ export function serveInbound(
   const joined = new InboundExchange(exchange, requestId, parts.shard.buffered);
   const { request } = exchange;
   const own = heddleFields(request.fields);
+  // Who passes it on tells the layers below that this one makes the next attempt.
+  const attempt = own === null ? null : request.fields.get(attemptField);
   const client = own === null ? null : request.fields.get(flowField);
   const record = new CallRecord("inbound", "http", parts.shard.clock.now());
   record.requestId = requestId;
@@ -49,7 +53,7 @@ export function serveInbound(
   record.tls = true;
   const edits = {
     remove: own ?? noEdits.remove,
-    set: [requestIdField, requestId],
+    set: attempt === null ? [requestIdField, requestId] : [requestIdField, requestId, attemptField, attempt],
     add: viaOf(request.version),
   };
   const from = client === null ? flow : flow.part(client);
@@ -67,6 +71,7 @@ export function serveInbound(
     joined,
   );
   if (own !== null) joined.call.priority = levelNamed(request.fields.get(priorityField));
+  joined.call.deadlineMs = callerDeadlineMs(request.fields);
   exchange.watch(joined);
   joined.call.begin();
 }

@@ -7,13 +7,26 @@ import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { Choice } from "../balance/endpoint_strategy.ts";
 import type { EndpointFailure } from "../breaker/breaker.ts";
-import type { Judgement } from "../breaker/judge.ts";
+import { judgeGrpc, judgeStatus, type Judgement } from "../breaker/judge.ts";
 import { outcomes } from "../failure/outcomes.ts";
+import type { Pushback } from "../retry/backoff.ts";
+import { causeOf, decideRetry, type FailedAttempt } from "../retry/retry_decision.ts";
+import type { RetryCause } from "../retry/retry_rules.ts";
 import type { CallRecord } from "../record/call_record.ts";
 import type { LiveEndpoint, Target } from "../state/live_service.ts";
 import type { OutboundSource } from "../state/outbound_source.ts";
 
 const nothingTried: readonly LiveEndpoint[] = [];
+
+/** What an answer says that is a reason to try again. */
+export interface FailedAnswer {
+  readonly status: number;
+  /** Status of gRPC, of an answer that is nothing else; -1 for none. */
+  readonly grpc: number;
+  /** It asks not to be tried again. */
+  readonly forbidden: boolean;
+  readonly pushback: Pushback | null;
+}
 
 export abstract class Attempts implements Choice<LiveEndpoint> {
   /** Where they go, once that is known. */
@@ -24,7 +37,11 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   budgetSpent = false;
   /** Those where an attempt failed. */
   tried: readonly LiveEndpoint[] = nothingTried;
-  #cause: "first" | "connect" | "reset" = "first";
+  #cause: "first" | RetryCause = "first";
+  /** When its caller waits no longer, milliseconds of the shard's clock. */
+  deadlineMs = Infinity;
+  /** It was the caller that said so. */
+  deadlineOfCaller = false;
   /** When the attempt under way began. */
   nowMs = 0;
   #backoff: Timer | null = null;
@@ -42,6 +59,8 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
 
   /** The call may be made twice, as far as anyone can tell before it was. */
   abstract get repeatable(): boolean;
+  /** It came as a retry of another layer, which makes the next one. */
+  protected abstract get repeated(): boolean;
 
   /** Attempts before the one under way. */
   get made(): number {
@@ -92,36 +111,66 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   }
 
   /**
-   * Whether another attempt is safe, possible and within the budget. Takes from the budget when it is. `idempotent`: the call may
-   * happen twice; `whole`: all of it can be sent again.
+   * How long until another attempt, in milliseconds: it is safe, possible and paid for; null: there is none. `whole`: all of the call
+   * can be sent again. `answer`: it failed by its answer, which says so.
    */
-  protected mayRepeat(outcome: Outcome, idempotent: boolean, whole: boolean): boolean {
-    if (outcome.repeat === "no" || this.tried.length + 1 >= limits.attemptsMax) return false;
-    if (outcome.repeat === "idempotent" && !idempotent) return false;
-    if (!whole) return false;
-    const { budget } = (this.target as Target).destination;
-    if (budget.take(this.source.parts.shard.clock.now())) return true;
-    this.budgetSpent = true;
-    return false;
+  protected granted(outcome: Outcome, whole: boolean, answer: FailedAnswer | null = null): number | null {
+    const { destination, balancer, rules } = this.target as Target;
+    const { shard, random } = this.source.parts;
+    const nowMs = shard.clock.now();
+    const failed: FailedAttempt = {
+      cause: answer === null ? causeOf(outcome) : "status",
+      status: answer?.status ?? 0,
+      grpc: answer?.grpc ?? -1,
+      repeat: outcome.repeat,
+      idempotent: this.repeatable,
+      replayable: whole,
+      answered: false,
+      attempts: this.made + 1,
+      repeated: this.repeated,
+      forbidden: answer?.forbidden ?? false,
+      pushback: answer?.pushback ?? null,
+      leftMs: this.deadlineMs - nowMs,
+      elsewhere: balancer.hasFree([...this.tried, this.endpoint as LiveEndpoint]),
+    };
+    const decision = decideRetry(failed, rules.retry, {
+      unit: () => random.unit(),
+      takeBudget: () => destination.budget.take(nowMs),
+    });
+    this.budgetSpent ||= decision === "budget";
+    return typeof decision === "number" ? decision : null;
   }
 
-  /** The attempt failed, and another one was granted: at another endpoint at once, after a moment when there is none. */
-  protected repeat(outcome: Outcome): void {
+  /** The attempt failed, and another one was granted: it begins after so long. */
+  protected repeat(
+    outcome: Outcome,
+    cause: RetryCause,
+    delayMs: number,
+    answer: FailedAnswer | null = null,
+  ): void {
     const endpoint = this.endpoint as LiveEndpoint;
-    this.#noteFailure(outcome);
+    if (answer === null) this.#noteFailure(outcome);
+    else this.#noteAnswer(answer);
     this.endAttempt();
-    this.#cause = outcome.flag === "UF" ? "connect" : "reset";
+    this.#cause = cause;
     this.tried = [...this.tried, endpoint];
-    const { shard, random } = this.source.parts;
-    if ((this.target as Target).balancer.hasFree(this.tried)) return this.#begin(shard.clock.now());
-    this.#backoff = shard.clock.after(limits.retryBackoffMs * random.unit(), () => this.#beginLater());
+    const { clock } = this.source.parts.shard;
+    if (delayMs === 0) this.#begin(clock.now());
+    else this.#backoff = clock.after(delayMs, () => this.#beginLater());
   }
 
   /** The attempt failed, if one was under way, and it was the last. Returns what is told of it. */
   protected fail(outcome: Outcome): Outcome {
     if (this.endpoint !== null) this.#noteFailure(outcome);
     this.endAttempt();
-    return this.budgetSpent ? outcomes.noBudget(outcome, this.record.service) : outcome;
+    return this.told(outcome);
+  }
+
+  /** A failure as it is told: with the retries that it would have had, had there been any. */
+  protected told(outcome: Outcome): Outcome {
+    if (!this.budgetSpent) return outcome;
+    const { key, budget } = (this.target as Target).destination;
+    return outcomes.noBudget(outcome, key, budget.settings);
   }
 
   /** The attempt is over, and there is no further one. */
@@ -167,6 +216,26 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     const nowMs = this.source.parts.shard.clock.now();
     this.#note(outcome.flag, nowMs);
     if (outcome.side === "upstream") this.#blame(failureOf(outcome), nowMs);
+    else if (outcome.flag === "DP") this.#ranOut(nowMs);
+  }
+
+  /** The caller waits no longer. That says something of the endpoint only when it had time; that it is slower than it seemed, always. */
+  #ranOut(nowMs: number): void {
+    const tookMs = nowMs - this.nowMs;
+    if (tookMs >= limits.breakerDeadlineMs) return this.#blame("hard", nowMs);
+    const { load } = this.endpoint as LiveEndpoint;
+    const usualMs = load.at(nowMs) / (load.pending + 1);
+    if (tookMs > usualMs) load.answered(tookMs, nowMs);
+  }
+
+  /** What it says of the endpoint is as if it had been passed on. */
+  #noteAnswer({ status, grpc }: FailedAnswer): void {
+    const nowMs = this.source.parts.shard.clock.now();
+    this.#note(grpc < 0 ? String(status) : `grpc ${grpc}`, nowMs);
+    const says = grpc < 0 ? judgeStatus(status) : judgeGrpc(grpc);
+    if (says !== "success") return this.#blame(says, nowMs);
+    (this.endpoint as LiveEndpoint).load.answered(nowMs - this.nowMs, nowMs);
+    this.works(nowMs);
   }
 
   #blame(says: EndpointFailure, nowMs: number): void {

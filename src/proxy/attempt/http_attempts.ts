@@ -2,16 +2,21 @@
  * The attempts of an HTTP exchange: each takes a connection to its endpoint, or enters the inbound pipeline where the endpoint is on
  * this machine; sends the request from its beginning, and hands the answer on once it is the one that counts.
  */
+import type { Timer } from "../../../runtime/contract.ts";
 import type { ClientConnection, ClientStream, ResponseHead, ResponseSink } from "../../http/exchange.ts";
 import { fitsStream } from "../../http/upgrade.ts";
-import { grpcCode } from "../../model/grpc_code.ts";
+import { grpcCode, grpcCodeNames } from "../../model/grpc_code.ts";
+import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { usualLevel } from "../../model/priority.ts";
 import type { FieldEdits, Fields } from "../../wire/fields.ts";
 import { requestKey } from "../balance/request_key.ts";
 import { judgeGrpc, judgeStatus, type Judgement } from "../breaker/judge.ts";
+import { outcomes } from "../failure/outcomes.ts";
 import { proxyFailure } from "../failure/proxy_failure.ts";
 import { passesInterim } from "../fields/hops.ts";
+import { causeOf } from "../retry/retry_decision.ts";
+import type { RetryCause } from "../retry/retry_rules.ts";
 import type { CallRecord } from "../record/call_record.ts";
 import { attemptFields, type Leaving } from "../rewrite/leaving.ts";
 import type { Claim } from "../share/claim.ts";
@@ -19,11 +24,24 @@ import type { Flow } from "../share/flow.ts";
 import type { LiveDestination, LiveEndpoint, Target } from "../state/live_service.ts";
 import type { OutboundSource, PoolKind } from "../state/outbound_source.ts";
 import type { Pool, Taker } from "../upstream/pool.ts";
-import { Attempts, failureOf } from "./attempts.ts";
+import { Attempts, failureOf, type FailedAnswer } from "./attempts.ts";
+import { isRetry, pauseOf } from "./repeats.ts";
 import type { RequestBody } from "./request_body.ts";
 
 /** Methods that may happen twice (RFC 9110 section 9.2.2). */
 const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
+const deadlineExceeded = grpcCodeNames.indexOf("DEADLINE_EXCEEDED");
+
+/** An answer that nobody gets, until its rest has come or is awaited no longer. */
+interface PassingBy {
+  readonly outcome: Outcome;
+  /** It is one of the service itself. */
+  readonly answer: FailedAnswer | null;
+  readonly delayMs: number;
+  readonly sinceMs: number;
+  readonly timer: Timer;
+}
 
 /** A call inside of this process, as whoever started it sees it. */
 export interface CallHere {
@@ -58,6 +76,10 @@ export interface HttpAttemptsOwner {
   callHere(here: NonNullable<LiveEndpoint["here"]>, edits: FieldEdits, sink: CallSink): CallHere;
   /** The answer that counts began. `failure`: it is the other proxy's own, and says what failed. */
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void;
+  /** The time of its caller is over, and nothing of it was sent. */
+  ranOut(): void;
+  /** One began, and may take so long. */
+  began(perTryMs: number): void;
   /** No attempt was answered. */
   refuse(outcome: Outcome): void;
   /** The answer that began is over; it broke when there is an outcome. */
@@ -66,13 +88,11 @@ export interface HttpAttemptsOwner {
 
 export class HttpAttempts extends Attempts implements CallSink, Taker {
   place: Claim<Taker> | null = null;
-  /** Its route says that it may happen twice, whatever its method. */
-  idempotentRoute = false;
   #call: CallHere | null = null;
   #pool: Pool | null = null;
   #stream: ClientStream | null = null;
-  /** The other proxy asked for another attempt: the rest of its answer passes by unseen. */
-  #passingBy: Outcome | null = null;
+  /** Another attempt was granted upon the answer that came: the rest of it passes by unseen. */
+  #passingBy: PassingBy | null = null;
   /** The end of its answer says whether the endpoint works: its head did not. */
   #judgedByEnd = false;
 
@@ -94,7 +114,11 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   }
 
   override get repeatable(): boolean {
-    return this.idempotentRoute || idempotentMethods.has(this.body.exchange.request.method);
+    return this.target?.rules.idempotent === true || idempotentMethods.has(this.body.exchange.request.method);
+  }
+
+  protected override get repeated(): boolean {
+    return isRetry(this.body.exchange.request.fields);
   }
 
   get bytesSent(): number {
@@ -108,7 +132,9 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
 
   /** Its service declares streams, or its answer is one. */
   get maySilent(): boolean {
-    return this.answer.maySilent || this.target?.destination.declared.stream === true;
+    const destination = this.target?.destination;
+    if (destination === undefined) return this.answer.maySilent;
+    return destination.declared.stream || (this.answer.maySilent && destination.timeouts.streamsMaySilent);
   }
 
   /** Stops the one under way: its caller left, or its answer takes too long. */
@@ -123,6 +149,16 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     this.cancel(outcome.detail);
   }
 
+  /** The one under way took too long. False: no other one follows it. */
+  late(outcome: Outcome): boolean {
+    if (this.endpoint === null || this.#passingBy !== null) return true;
+    const delayMs = this.answer.begun ? null : this.granted(outcome, this.#isWhole);
+    if (delayMs === null) return false;
+    this.#stop(outcome.detail);
+    this.#again(outcome, "timeout", delayMs);
+    return true;
+  }
+
   /** Stops the one under way, which counts as failed. Returns what is told of it. */
   abandon(outcome: Outcome): Outcome {
     this.#stop(outcome.detail);
@@ -133,9 +169,10 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   // ------------------------------------------------------------------------------------------ how one is made
 
   protected make(endpoint: LiveEndpoint, nowMs: number): void {
-    const { destination } = this.target as Target;
+    const { destination, rules } = this.target as Target;
     const { exchange } = this.body;
     if (destination.declared.stream) exchange.liftTimeouts();
+    if (rules.perTryMs !== Infinity) this.owner.began(rules.perTryMs);
     if (endpoint.here !== null) {
       this.#call = this.owner.callHere(endpoint.here, this.#fields(true), this);
       return this.#call.begin();
@@ -151,6 +188,10 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   }
 
   connected(connection: ClientConnection): void {
+    if (this.deadlineMs !== Infinity && this.source.parts.shard.clock.now() >= this.deadlineMs) {
+      (this.#pool as Pool).unused(connection);
+      return this.owner.ranOut();
+    }
     this.reached();
     this.started(connection.start(this.leaving.head(), this.#fields(false), this));
   }
@@ -158,14 +199,15 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   /** `here`: to an endpoint of this machine, which sees for itself who calls. */
   #fields(here: boolean): FieldEdits {
     const { leaving, answer, record } = this;
-    const elapsedMs = this.source.parts.shard.clock.now() - record.startedMs;
-    const timeout = answer.grpc ? leaving.grpcTimeout(elapsedMs) : null;
+    const { timeoutMs } = leaving;
+    const elapsedMs = timeoutMs === null ? 0 : this.source.parts.shard.clock.now() - record.startedMs;
+    const deadline = timeoutMs === null ? null : leaving.deadline(elapsedMs, answer.grpc);
     const { protocol } = (this.target as Target).destination.declared;
     // For an undeclared service it matters what the client spoke, and the other proxy cannot see that.
     const http2 = !here && protocol === "detect" && leaving.came.version === "HTTP/2";
     const flow = !here && this.owner.tellsFlow ? this.flow.name : null;
     const priority = here ? usualLevel : leaving.priority;
-    return leaving.fields(attemptFields(this.made, timeout, http2, flow, priority));
+    return leaving.fields(attemptFields(this.made, deadline, http2, flow, priority));
   }
 
   started(stream: ClientStream): void {
@@ -182,6 +224,8 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   }
 
   protected letGo(): void {
+    this.#passingBy?.timer.cancel();
+    this.#passingBy = null;
     this.#call = null;
     this.#pool?.leave(this);
     this.#pool = null;
@@ -199,19 +243,25 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   head(head: ResponseHead): void {
     const nowMs = this.source.parts.shard.clock.now();
     const failure = head.status >= 400 && this.#call === null ? proxyFailure(head) : null;
-    if (failure !== null && this.#mayRepeat(failure)) {
-      this.#passingBy = failure;
-      return;
+    if (failure !== null) {
+      const delayMs = this.granted(failure, this.#isWhole);
+      if (delayMs !== null) return this.#passBy(failure, null, delayMs);
+      // The answer of the other proxy would not say it in the words of gRPC, or not that the retries are used up, nor reset the stream.
+      const reset = failure.reset !== undefined && this.body.exchange.request.version === "HTTP/2";
+      if (this.answer.grpc || this.budgetSpent || reset) return this.owner.refuse(this.abandon(failure));
     }
-    // The answer of the other proxy would not say it in the words of gRPC, or not that the retries are used up, nor reset the stream.
-    const reset = failure?.reset !== undefined && this.body.exchange.request.version === "HTTP/2";
-    if (failure !== null && (this.answer.grpc || this.budgetSpent || reset))
-      return this.owner.refuse(this.abandon(failure));
+    const said = failure === null ? this.#failedAnswer(head) : null;
+    const failed = said === null ? null : outcomes.badAnswer(this.record.service, said);
+    const delayMs = failed === null ? null : this.granted(failed, this.#isWhole, said);
+    if (failed !== null && delayMs !== null) return this.#passBy(failed, said, delayMs);
     this.body.settle();
-    const says = this.#judge(head);
+    // That the caller's time was over says nothing of the endpoint, whoever of both proxies noticed it.
+    const says = failure?.flag === "DP" ? "success" : this.#judge(head);
     this.#judgedByEnd = says === null;
     this.succeeded(failure, says, nowMs);
-    this.owner.answers(head, failure, nowMs);
+    // The app's own answer is what its caller gets, whatever the record says.
+    const spent = failed !== null && this.budgetSpent ? this.told(failed) : null;
+    this.owner.answers(head, failure ?? spent, nowMs);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -221,7 +271,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   }
 
   end(trailers: Fields | null): void {
-    if (this.#passingBy !== null) return this.#again(this.#passingBy);
+    if (this.#passingBy !== null) return this.#passedBy(false);
     this.answer.end(trailers);
     if (this.#judgedByEnd) this.#judgeEnd();
     this.endAttempt();
@@ -229,14 +279,15 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   }
 
   failed(outcome: Outcome): void {
-    if (this.#passingBy !== null) return this.#again(this.#passingBy);
+    if (this.#passingBy !== null) return this.#passedBy(false);
     if (this.answer.begun) {
       if (outcome.side === "upstream") this.broke(failureOf(outcome));
       this.endAttempt();
       this.answer.abort(outcome);
       return this.owner.over(outcome);
     }
-    if (this.#mayRepeat(outcome)) return this.#again(outcome);
+    const delayMs = this.granted(outcome, this.#isWhole);
+    if (delayMs !== null) return this.#again(outcome, causeOf(outcome), delayMs);
     this.body.detach();
     this.owner.refuse(this.fail(outcome));
   }
@@ -249,25 +300,60 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   #judge({ status, fields }: ResponseHead): Judgement | null {
     if (!this.answer.grpc || status !== 200) return judgeStatus(status);
     const code = fields.get("grpc-status");
-    return code === null ? null : judgeGrpc(grpcCode(code));
+    return code === null ? null : this.#judgeCode(grpcCode(code));
+  }
+
+  /** An app tells a short deadline of its caller by DEADLINE_EXCEEDED, too. */
+  #judgeCode(code: number): Judgement {
+    const isShort = this.source.parts.shard.clock.now() - this.nowMs < limits.breakerDeadlineMs;
+    return code === deadlineExceeded && this.deadlineOfCaller && isShort ? "success" : judgeGrpc(code);
   }
 
   #judgeEnd(): void {
     const { grpc } = this.record;
-    const says = judgeGrpc(grpcCode(grpc));
+    const says = this.#judgeCode(grpcCode(grpc));
     if (says !== "success") this.broke(says);
     else if (!this.judged) this.works(this.source.parts.shard.clock.now());
   }
 
-  #mayRepeat(outcome: Outcome): boolean {
-    const { replayable, exchange } = this.body;
-    return this.mayRepeat(outcome, this.repeatable, replayable && !exchange.finished);
+  /** An answer of the service after which its rules have the request sent again; null: it is none. */
+  #failedAnswer({ status, fields, whole }: ResponseHead): FailedAnswer | null {
+    const { statuses, grpc: codes } = (this.target as Target).rules.retry;
+    if (statuses.size + codes.size === 0) return null;
+    const isStatus = whole && this.answer.grpc && status === 200;
+    const grpc = isStatus ? grpcCode(fields.get("grpc-status") ?? "0") : -1;
+    if (!statuses.has(status) && !codes.has(grpc)) return null;
+    return { status, grpc, ...pauseOf(fields, this.source.parts.shard.clock.wallMs()) };
   }
 
-  #again(outcome: Outcome): void {
-    this.#passingBy = null;
+  /** All that came of the request can be sent again, and nobody has answered it. */
+  get #isWhole(): boolean {
+    return this.body.replayable && !this.body.exchange.finished;
+  }
+
+  /** The connection is worth a short wait for the rest of an answer. */
+  #passBy(outcome: Outcome, answer: FailedAnswer | null, delayMs: number): void {
+    const { clock } = this.source.parts.shard;
+    const timer = clock.after(Math.max(delayMs, limits.retryPassByMs), () => this.#passedBy(true));
+    this.#passingBy = { outcome, answer, delayMs, sinceMs: clock.now(), timer };
+  }
+
+  /** `late`: what was left of it has not come. */
+  #passedBy(late: boolean): void {
+    const { shard } = this.source.parts;
+    const { outcome, answer, delayMs, sinceMs } = this.#passingBy as PassingBy;
+    if (late) {
+      shard.enter();
+      this.#stop(outcome.detail);
+    }
+    const leftMs = Math.max(0, delayMs - (shard.clock.now() - sinceMs));
+    this.#again(outcome, answer === null ? causeOf(outcome) : "status", leftMs, answer);
+    if (late) shard.leave();
+  }
+
+  #again(outcome: Outcome, cause: RetryCause, delayMs: number, answer: FailedAnswer | null = null): void {
     this.body.detach();
-    this.repeat(outcome);
+    this.repeat(outcome, cause, delayMs, answer);
   }
 
   #stop(detail: string): void {

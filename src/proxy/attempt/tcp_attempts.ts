@@ -6,16 +6,17 @@ import { hashText } from "../../base/hash.ts";
 import type { Dial } from "../../../runtime/contract.ts";
 import type { ClientConnection, OutgoingRequest, ResponseHead } from "../../http/exchange.ts";
 import { tcpAlpn } from "../../identity/tls_options.ts";
-import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { FieldEdits } from "../../wire/fields.ts";
 import { proxyHeader } from "../../wire/proxy_protocol.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import { proxyFailure } from "../failure/proxy_failure.ts";
 import { clientField, requestIdField } from "../fields/heddle_fields.ts";
+import { causeOf } from "../retry/retry_decision.ts";
 import type { CallRecord } from "../record/call_record.ts";
 import type { Claim } from "../share/claim.ts";
 import type { Flow } from "../share/flow.ts";
+import { poolTimes } from "../state/bounds.ts";
 import type { LiveDestination, LiveEndpoint, Target } from "../state/live_service.ts";
 import { peerText, type OutboundSource } from "../state/outbound_source.ts";
 import type { PipeEnd } from "../tunnel/pipe.ts";
@@ -23,6 +24,7 @@ import { SocketEnd } from "../tunnel/socket_end.ts";
 import { StreamEnd, type StreamOpening } from "../tunnel/stream_end.ts";
 import { dialOutcome } from "../upstream/dial_outcome.ts";
 import type { Pool, Taker } from "../upstream/pool.ts";
+import { hurried } from "../upstream/pool_times.ts";
 import { Attempts } from "./attempts.ts";
 
 /** Takes a connection to the app. Exactly one of the two is called, maybe from inside. */
@@ -77,6 +79,10 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
     return true;
   }
 
+  protected override get repeated(): boolean {
+    return false;
+  }
+
   /** The client left while one was under way. */
   cancel(outcome: Outcome): void {
     this.#dial?.cancel();
@@ -112,8 +118,9 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
     if (!tls.ok)
       return this.failed({ flag: "ID", side: "mesh", repeat: "no", status: 503, detail: tls.problem });
     const { address, port } = endpoint.endpoint;
+    const { connectMs, handshakeMs } = poolTimes(destination.declared.traffic);
     this.#dial = source.parts.net.connect(
-      { host: address, port, timeoutMs: limits.connectMeshMs, tls: tls.value },
+      { host: address, port, timeoutMs: connectMs, tls: hurried(tls.value, handshakeMs) },
       {
         opened: (socket) => {
           this.reached();
@@ -190,7 +197,8 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
   /** No byte has passed: whatever broke before the connection stood may happen twice, and all of it can be sent again. */
   failed(outcome: Outcome): void {
     this.#here = null;
-    if (this.mayRepeat(outcome, true, true)) this.repeat(outcome);
-    else this.owner.refuse(this.fail(outcome));
+    const delayMs = this.granted(outcome, true);
+    if (delayMs === null) this.owner.refuse(this.fail(outcome));
+    else this.repeat(outcome, causeOf(outcome), delayMs);
   }
 }

@@ -7,17 +7,20 @@ import { WheelEntry } from "../../base/timer_wheel.ts";
 import { limits } from "../../model/limits.ts";
 import type { Shard } from "../../http/shard.ts";
 
-export type DeadlineKind = "request" | "idle";
+export type DeadlineKind = "request" | "try" | "idle";
 
 const never = Number.POSITIVE_INFINITY;
 
 export abstract class Deadlines extends WheelEntry {
   /** When the whole exchange must be over. Milliseconds of the shard's clock, as all of them. */
   #requestMs = never;
+  /** When the attempt under way must be over. */
+  #tryMs = never;
   /** When something must have moved since it was set; it is set anew as long as something does. */
   #idleMs = never;
   /** What had passed when it was set. */
   #passed = 0;
+  #silentMs = never;
   #closed = false;
 
   constructor(private readonly shard: Shard) {
@@ -34,11 +37,19 @@ export abstract class Deadlines extends WheelEntry {
   /**
    * Sets those of an exchange that began at `startedMs`. It must be over when the first of both limits has passed since then, null for
    * none; returns which, in milliseconds.
+   * `silentMs`: how long nothing may move; Infinity for as long as it likes.
    */
-  protected setDeadlines(startedMs: number, routeMs: number | null, callerMs: number | null): number | null {
+  protected setDeadlines(
+    startedMs: number,
+    routeMs: number | null,
+    callerMs: number | null,
+    silentMs: number = limits.answerIdleMs,
+  ): number | null {
     const timeoutMs = earlier(routeMs, callerMs);
     if (timeoutMs !== null) this.#requestMs = startedMs + timeoutMs;
-    this.setDeadline("idle", limits.answerIdleMs);
+    this.#silentMs = silentMs;
+    if (silentMs !== never) this.setDeadline("idle", silentMs);
+    else this.#arm();
     return timeoutMs;
   }
 
@@ -65,6 +76,7 @@ export abstract class Deadlines extends WheelEntry {
     const { shard } = this;
     shard.enter();
     this.#tell("request", this.#requestMs);
+    this.#tell("try", this.#tryMs);
     this.#tell("idle", this.#idleMs);
     this.#arm();
     shard.leave();
@@ -73,7 +85,7 @@ export abstract class Deadlines extends WheelEntry {
   #tell(kind: DeadlineKind, atMs: number): void {
     if (this.#closed || atMs > this.shard.clock.now()) return;
     this.#put(kind, never);
-    if (kind === "idle" && this.#isMoving()) this.setDeadline("idle", limits.answerIdleMs);
+    if (kind === "idle" && this.#isMoving()) this.setDeadline("idle", this.#silentMs);
     else this.late(kind);
   }
 
@@ -84,11 +96,12 @@ export abstract class Deadlines extends WheelEntry {
 
   #put(kind: DeadlineKind, atMs: number): void {
     if (kind === "request") this.#requestMs = atMs;
+    else if (kind === "try") this.#tryMs = atMs;
     else this.#idleMs = atMs;
   }
 
   #arm(): void {
-    const firstMs = Math.min(this.#requestMs, this.#idleMs);
+    const firstMs = Math.min(this.#requestMs, this.#tryMs, this.#idleMs);
     if (this.#closed || firstMs === never) return;
     const { shard } = this;
     shard.wheel.arm(this, Math.max(0, firstMs - shard.clock.now()));

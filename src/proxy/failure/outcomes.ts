@@ -4,6 +4,13 @@ import type { Outcome } from "../../model/outcome.ts";
 import { priorities, type PriorityLevel } from "../../model/priority.ts";
 import type { LiveDestination } from "../state/live_service.ts";
 
+/** What a budget of retries goes by. */
+interface RetryBudgetSaid {
+  readonly ratio: number;
+  readonly minPerSecond: number;
+  readonly windowMs: number;
+}
+
 export const outcomes = {
   noSnapshot(): Outcome {
     const detail = "this proxy has not been told its configuration yet";
@@ -117,12 +124,18 @@ export const outcomes = {
   },
 
   timeout(key: string, timeoutMs: number): Outcome {
-    const detail = `${key} did not finish its answer within ${timeoutMs} ms`;
+    const detail = `${key} did not finish its answer within ${timeoutMs} ms (timeouts.request of its HTTPRoute or Traffic)`;
     return { flag: "UT", side: "upstream", repeat: "no", status: 504, detail };
   },
 
-  silent(key: string, answered: boolean): Outcome {
-    const detail = `${key} sent nothing for ${limits.answerIdleMs} ms`;
+  /** The caller's own time, which it said, is over. */
+  deadlinePassed(key: string, timeoutMs: number): Outcome {
+    const detail = `the caller gave ${key} ${timeoutMs} ms (grpc-timeout or x-request-deadline), and they are over`;
+    return { flag: "DP", side: "downstream", repeat: "no", status: 504, detail };
+  },
+
+  silent(key: string, idleMs: number, answered: boolean): Outcome {
+    const detail = `${key} sent nothing for ${idleMs} ms (timeouts.streamIdle of its Traffic)`;
     return { flag: answered ? "SI" : "UT", side: "upstream", repeat: "no", status: 504, detail };
   },
 
@@ -132,11 +145,22 @@ export const outcomes = {
     return { flag: "OM", side: "mesh", repeat: "yes", status: 503, detail };
   },
 
-  noBudget(failed: Outcome, key: string): Outcome {
-    return {
-      ...failed,
-      flag: "URX",
-      detail: `${failed.detail}; it was not tried again because the retries of ${key} are used up`,
-    };
+  /** An answer of the service itself, where that is a reason to try again. */
+  badAnswer(key: string, { status, grpc }: { readonly status: number; readonly grpc: number }): Outcome {
+    const detail = `${key} answered ${grpc < 0 ? status : `status ${grpc} of gRPC`}`;
+    return { flag: "UR", side: "upstream", repeat: "idempotent", status, detail };
+  },
+
+  /** One attempt took too long. */
+  tryTimeout(key: string, perTryMs: number): Outcome {
+    const detail = `an attempt at ${key} was not over within ${perTryMs} ms (timeouts.perTry of its Traffic)`;
+    return { flag: "UT", side: "upstream", repeat: "idempotent", status: 504, detail };
+  },
+
+  noBudget(failed: Outcome, key: string, { ratio, minPerSecond, windowMs }: RetryBudgetSaid): Outcome {
+    const budget = `${minPerSecond} a second and ${ratio * 100} % of its requests within ${windowMs} ms`;
+    const raise = "(retryBudget.min, .percent and .interval of its Traffic)";
+    const detail = `${failed.detail}; it was not tried again because the retries of ${key} are used up: ${budget} ${raise}`;
+    return { ...failed, flag: "URX", detail };
   },
 } as const;

@@ -6,7 +6,7 @@ import { grpcCodes } from "../../wire/grpc.ts";
 import { codeForCaller, errorCodes } from "../../wire/h2/frames.ts";
 import { errorField, grpcField, repeatField, resetField } from "../fields/heddle_fields.ts";
 
-const callersFault: ReadonlySet<Flag> = new Set(["AD", "DPE", "RL"]);
+const callersFault: ReadonlySet<Flag> = new Set(["AD", "DPE", "RL", "DP"]);
 
 /** null for an answer of the service. */
 export function proxyFailure(head: ResponseHead): Outcome | null {

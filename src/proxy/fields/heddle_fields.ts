@@ -9,6 +9,8 @@ import { isOwnNameAt, requestIdName } from "../../wire/own_names.ts";
 export const callerField = "x-heddle-caller";
 /** 1 and more on requests that are sent again. */
 export const attemptField = "x-heddle-attempt";
+/** On an answer of an app that asks not to be tried again. It is the app's to say, and goes on to its caller. */
+export const noRetryField = "x-heddle-no-retry";
 /** `<flag>/<detail>` of an answer that a proxy gave itself. */
 export const errorField = "x-heddle-error";
 /** On an answer of a proxy after which the other proxy may send the request again: `yes` or `idempotent`. */

@@ -2,26 +2,27 @@
  * How long to wait before a request is sent again: full jitter under a ceiling that doubles, so that requests that failed
  * together do not return together; and what a server asks for instead.
  */
-import { limits } from "../../model/limits.ts";
+import type { RetryRules } from "./retry_rules.ts";
 
 /** Milliseconds before the retry with this number (0 is the first). `unit`: uniform in [0, 1). */
-export function retryBackoffMs(retry: number, unit: number): number {
-  return unit * Math.min(limits.retryBackoffMaxMs, limits.retryBackoffMs * 2 ** retry);
+export function retryBackoffMs(
+  retry: number,
+  { backoffMs, backoffMaxMs, backoffMinMs }: Pick<RetryRules, "backoffMs" | "backoffMaxMs" | "backoffMinMs">,
+  unit: number,
+): number {
+  return backoffMinMs + unit * Math.min(backoffMaxMs, backoffMs * 2 ** retry);
 }
 
 /** `never`: the server asks not to be tried again. */
 export type Pushback = number | "never";
 
-/**
- * Milliseconds that `Retry-After` asks for (RFC 9110 section 10.2.3): seconds, or a date. null when it says neither. What is
- * longer than `retryPushbackMaxMs` is cut to it.
- */
+/** Milliseconds that `Retry-After` asks for (RFC 9110 section 10.2.3): seconds, or a date. null when it says neither. */
 export function retryAfterMs(value: string, wallMs: number): number | null {
   const text = value.trim();
-  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, limits.retryPushbackMaxMs);
+  if (/^\d+$/.test(text)) return Number(text) * 1_000;
   if (!httpDate.test(text)) return null;
   const atMs = Date.parse(text);
-  return Number.isNaN(atMs) ? null : Math.min(Math.max(0, atMs - wallMs), limits.retryPushbackMaxMs);
+  return Number.isNaN(atMs) ? null : Math.max(0, atMs - wallMs);
 }
 
 /** The one form of a date that is generated today (RFC 9110 section 5.6.7). */
@@ -35,6 +36,5 @@ const httpDate =
 export function grpcPushback(value: string): Pushback {
   const text = value.trim();
   const ms = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
-  if (Number.isNaN(ms) || ms > 2 ** 31 - 1) return "never";
-  return Math.min(ms, limits.retryPushbackMaxMs);
+  return Number.isNaN(ms) || ms > 2 ** 31 - 1 ? "never" : ms;
 }

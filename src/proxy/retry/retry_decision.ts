@@ -3,30 +3,17 @@
  * asked; the budget comes last, because asking it takes from it. One layer retries: who gets a request that is a retry
  * already does not repeat it, or three layers would make 27 requests of one.
  */
-import type { Repeat } from "../../model/outcome.ts";
+import { limits } from "../../model/limits.ts";
+import type { Outcome, Repeat } from "../../model/outcome.ts";
 import { retryBackoffMs, type Pushback } from "./backoff.ts";
-
-/** What retries may be about. A connection that was refused, and a stream the server did not begin, carry no risk at all. */
-export type RetryCause = "connect" | "refused" | "reset" | "status" | "timeout" | "policy";
-
-export interface RetryRules {
-  /** Attempts of one request, the first included. */
-  readonly attemptsMax: number;
-  readonly causes: ReadonlySet<RetryCause>;
-  /** HTTP statuses that are a reason, when `status` is among the causes. */
-  readonly statuses: ReadonlySet<number>;
-}
-
-export const retryDefaults: RetryRules = {
-  attemptsMax: 2,
-  causes: new Set<RetryCause>(["connect", "refused", "reset"]),
-  statuses: new Set([502, 503, 504]),
-};
+import type { RetryCause, RetryRules } from "./retry_rules.ts";
 
 export interface FailedAttempt {
   readonly cause: RetryCause;
   /** Of the answer, when the cause is `status`. */
   readonly status: number;
+  /** The same of gRPC; -1 for none. */
+  readonly grpc: number;
   /** Whether the server may have acted on it. */
   readonly repeat: Repeat;
   /** By its method, or because the route says so. */
@@ -45,8 +32,6 @@ export interface FailedAttempt {
   readonly pushback: Pushback | null;
   /** Until its deadline; Infinity for none. */
   readonly leftMs: number;
-  /** What a request of this route takes, as a rule: with less time left another attempt is in vain. 0 when it is not known. */
-  readonly typicalMs: number;
   /** There is an endpoint that was not tried. */
   readonly elsewhere: boolean;
 }
@@ -65,28 +50,49 @@ export interface RetryTools {
   readonly takeBudget: () => boolean;
 }
 
+/** What an outcome of an attempt without an answer is about. */
+export function causeOf({ flag, repeat }: Outcome): RetryCause {
+  if (flag === "UT") return "timeout";
+  if (repeat !== "yes") return "reset";
+  return flag === "UR" || flag === "UC" ? "refused" : "connect";
+}
+
 export function decideRetry(failed: FailedAttempt, rules: RetryRules, tools: RetryTools): RetryDecision {
   const refusal = refusalOf(failed, rules);
   if (refusal !== null) return refusal;
-  const delayMs = delayOf(failed, tools);
-  if (delayMs + failed.typicalMs >= failed.leftMs) return "deadline";
+  const delayMs = delayOf(failed, rules, tools);
+  if (delayMs >= failed.leftMs) return "deadline";
   return tools.takeBudget() ? delayMs : "budget";
 }
 
 function refusalOf(failed: FailedAttempt, rules: RetryRules): RetryRefusal | null {
   if (failed.answered) return "answered";
-  if (!rules.causes.has(failed.cause)) return "cause";
-  if (failed.cause === "status" && !rules.statuses.has(failed.status)) return "cause";
+  if (!isCause(failed, rules)) return "cause";
   if (failed.repeat === "no" || (failed.repeat === "idempotent" && !failed.idempotent)) return "unsafe";
   if (!failed.replayable) return "body";
   if (failed.attempts >= rules.attemptsMax) return "attempts";
   if (failed.repeated) return "layer";
-  return failed.forbidden || failed.pushback === "never" ? "forbidden" : null;
+  return failed.forbidden || isLong(failed.pushback) ? "forbidden" : null;
 }
 
-function delayOf({ cause, pushback, elsewhere, attempts }: FailedAttempt, { unit }: RetryTools): number {
-  if (typeof pushback === "number") return pushback;
-  // Nothing was sent, and another endpoint has nothing to recover from.
-  if (cause === "connect" && elsewhere) return 0;
-  return retryBackoffMs(attempts - 1, unit());
+function isCause(
+  { cause, status, grpc }: FailedAttempt,
+  { causes, statuses, grpc: codes }: RetryRules,
+): boolean {
+  return cause === "status" ? statuses.has(status) || codes.has(grpc) : causes.has(cause);
+}
+
+function isLong(pushback: Pushback | null): boolean {
+  return pushback === "never" || (pushback !== null && pushback > limits.retryPushbackMaxMs);
+}
+
+function delayOf(
+  { cause, pushback, elsewhere, attempts }: FailedAttempt,
+  rules: RetryRules,
+  { unit }: RetryTools,
+): number {
+  if (typeof pushback === "number") return Math.max(pushback, rules.backoffMinMs);
+  // Nothing was begun, and another endpoint has nothing to recover from.
+  if ((cause === "connect" || cause === "refused") && elsewhere) return rules.backoffMinMs;
+  return retryBackoffMs(attempts - 1, rules, unit());
 }

@@ -5,7 +5,7 @@
 import type { OutgoingRequest, RequestHead } from "../../http/exchange.ts";
 import { priorities, usualLevel, type PriorityLevel } from "../../model/priority.ts";
 import { noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
-import { grpcTimeoutMs, grpcTimeoutText } from "../../wire/grpc.ts";
+import { deadlineFields } from "../../wire/deadline.ts";
 import { readsAsItIs, readTarget, type NormalTarget } from "../../wire/target.ts";
 import {
   attemptField,
@@ -82,9 +82,11 @@ export class Leaving {
     return leavingHead(this.came, this.target, this.serverName);
   }
 
-  /** What is left of the deadline for whoever gets it so long after it came; null when it goes on as it came. */
-  grpcTimeout(elapsedMs: number): string | null {
-    return grpcTimeoutLeft(this.came.fields, this.timeoutMs, elapsedMs);
+  /** What is left of the deadline for whoever gets it so long after it came, as pairs; null when it goes on as it came. */
+  deadline(elapsedMs: number, grpc: boolean): string[] | null {
+    return this.timeoutMs === null
+      ? null
+      : deadlineFields(this.came.fields, this.timeoutMs - elapsedMs, grpc);
   }
 
   /** `more`: pairs of this attempt alone. */
@@ -120,29 +122,24 @@ function leavingFields(
 
 /**
  * The pairs that one attempt alone carries; null for none, which is nearly always.
- * `made`: attempts before it. `grpcTimeout`: what is left of the caller's deadline. `http2`: the other proxy must learn that the caller
+ * `made`: attempts before it. `deadline`: what is left of it, as pairs. `http2`: the other proxy must learn that the caller
  * spoke HTTP/2. `flow`: the name of the caller's client, where the other proxy must tell clients apart. `priority`: how much it matters.
  */
 export function attemptFields(
   made: number,
-  grpcTimeout: string | null,
+  deadline: readonly string[] | null,
   http2: boolean,
   flow: string | null,
   priority: PriorityLevel = usualLevel,
 ): string[] | null {
-  if (made === 0 && grpcTimeout === null && !http2 && flow === null && priority === usualLevel) return null;
+  if (made === 0 && deadline === null && !http2 && flow === null && priority === usualLevel) return null;
   const fields: string[] = [];
   if (made > 0) fields.push(attemptField, String(made));
-  if (grpcTimeout !== null) fields.push("grpc-timeout", grpcTimeout);
+  if (deadline !== null) fields.push(...deadline);
   if (http2) fields.push(spokeField, "h2");
   if (flow !== null) fields.push(flowField, flow);
   if (priority !== usualLevel) fields.push(priorityField, priorities[priority] as string);
   return fields;
-}
-
-function grpcTimeoutLeft(came: Fields, timeoutMs: number | null, elapsedMs: number): string | null {
-  if (timeoutMs === null) return null;
-  return grpcTimeoutMs(came) === timeoutMs && elapsedMs < 1 ? null : grpcTimeoutText(timeoutMs - elapsedMs);
 }
 
 /**

@@ -26,7 +26,7 @@ export interface TcpCall extends TcpMeant {
 
 export function wholeCall(meant: TcpMeant, protocol: TcpCall["protocol"], detectedBy = ""): TcpCall {
   const { destination } = meant;
-  const target = { destination, balancer: destination.whole };
+  const target = { destination, balancer: destination.whole, rules: destination.rules };
   return { ...meant, target, route: "", protocol, detectedBy };
 }
 

@@ -18,6 +18,7 @@ import type { Breaker } from "../breaker/breaker.ts";
 import type { BreakerGroup } from "../breaker/breaker_group.ts";
 import type { InboundLimits } from "../limit/inbound_limits.ts";
 import type { OpenStreams } from "../answer/open_streams.ts";
+import type { AttemptRules } from "../retry/retry_rules.ts";
 import type { RouteMatcher } from "../route/match_route.ts";
 import type { Pool } from "../upstream/pool.ts";
 
@@ -73,8 +74,21 @@ export interface LiveDestination {
   /** For connections of TLS; empty: they all go to the service. */
   readonly tlsRoutes: readonly LiveTlsRoute[];
   readonly budget: RetryBudget;
+  /** What attempts go by where no route says more. */
+  readonly rules: AttemptRules;
+  readonly timeouts: LiveTimeouts;
   readonly admission: Admission;
   readonly streams: OpenStreams;
+}
+
+/** Milliseconds. */
+export interface LiveTimeouts {
+  /** null: no limit. */
+  readonly requestMs: number | null;
+  /** Infinity: no limit. */
+  readonly streamIdleMs: number;
+  /** Streams may be silent all the same. */
+  readonly streamsMaySilent: boolean;
 }
 
 export interface LiveEndpoint extends Candidate {
@@ -116,4 +130,6 @@ export const weightless = failure("no backend has any weight");
 export interface Target {
   readonly destination: LiveDestination;
   readonly balancer: EndpointPicker<LiveEndpoint>;
+  /** Of the destination, with what the route says over it. */
+  readonly rules: AttemptRules;
 }

@@ -37,7 +37,7 @@ function localApp(
       shard,
       host,
       port,
-      connectMs: limits.connectLocalMs,
+      times: { connectMs: limits.connectLocalMs, handshakeMs: null, idleMs: null },
       peer: `the app of ${key} at ${socketAddress(host, port)}`,
       protocol,
       tls: null,

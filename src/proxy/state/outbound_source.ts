@@ -2,11 +2,10 @@
 import { failure, success, type Result } from "../../base/result.ts";
 import { socketAddress } from "../../base/socket_address.ts";
 import { httpAlpn, outboundTls, sharedAlpn } from "../../identity/tls_options.ts";
-import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { appPortOf, serviceKey, type ServiceName } from "../../model/service.ts";
 import type { TlsClientOptions } from "../../../runtime/contract.ts";
-import { poolBounds } from "./bounds.ts";
+import { poolBounds, poolTimes } from "./bounds.ts";
 import type { Caller, LiveDestination, LiveEndpoint } from "./live_service.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import type { Forget } from "../find/discovery.ts";
@@ -107,7 +106,7 @@ export class OutboundSource {
       shard,
       host: address,
       port,
-      connectMs: limits.connectMeshMs,
+      times: poolTimes(destination.declared.traffic),
       peer: peerText(destination, endpoint),
       protocol: kind === "shared" ? meshUpstream : http1Upstream,
       tls: () => this.tls(destination, endpoint, kind === "shared" ? sharedAlpn : httpAlpn),

@@ -24,7 +24,6 @@ import type {
 } from "../../model/snapshot.ts";
 import { EndpointLoad } from "../balance/endpoint_load.ts";
 import { EndpointPicker } from "../balance/endpoint_picker.ts";
-import { RetryBudget } from "../balance/retry_budget.ts";
 import { balancingOf, strategyOf } from "../balance/strategies.ts";
 import type { ZoneRules } from "../balance/zones.ts";
 import { Breaker } from "../breaker/breaker.ts";
@@ -44,7 +43,9 @@ import type {
 import { OpenStreams } from "../answer/open_streams.ts";
 import { inboundLimits } from "../limit/inbound_limits.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
+import { liveBudget, liveTimeouts, rulesOf } from "./live_traffic.ts";
 import { PolicyReach } from "./policy_reach.ts";
+import { attemptRules } from "../retry/retry_rules.ts";
 import { totalWeightOf } from "../route/choose_backend.ts";
 import { anyRequest, RouteMatcher } from "../route/match_route.ts";
 import type { Pool } from "../upstream/pool.ts";
@@ -186,7 +187,9 @@ class StateBuilder {
       subsets: new Map(subsets),
       routes: [],
       tlsRoutes: [],
-      budget: before?.budget ?? new RetryBudget(),
+      budget: liveBudget(destination, before),
+      rules: attemptRules(destination.traffic),
+      timeouts: liveTimeouts(destination),
       admission: before?.admission ?? createAdmission(this.input.shard),
       streams: before?.streams ?? new OpenStreams(),
     });
@@ -246,7 +249,7 @@ class StateBuilder {
   #attachTlsRoutes(destination: Destination): void {
     const draft = this.#drafts.get(serviceKey(destination.service)) as Draft;
     for (const { backends: written, ...compiled } of destination.tlsRoutes) {
-      const backends = written.map((each) => ({ weight: each.weight, target: this.#targetOf(each) }));
+      const backends = written.map((each) => ({ weight: each.weight, target: this.#targetOf(each, null) }));
       draft.tlsRoutes.push({ ...compiled, backends, totalWeight: totalWeightOf(backends) });
     }
   }
@@ -255,12 +258,15 @@ class StateBuilder {
     const matcher = this.#matcherOf(destination, route);
     const backends = route.backends.map((backend): LiveBackend => {
       const target =
-        matcher === null ? failure(`the route ${route.name} is not valid`) : this.#targetOf(backend);
+        matcher === null ? failure(`the route ${route.name} is not valid`) : this.#targetOf(backend, route);
       return { weight: backend.weight, target };
     });
     const { match: _, ...compiled } = route;
     return {
       ...compiled,
+      requestTimeoutMs: route.requestUnbounded
+        ? null
+        : (route.requestTimeoutMs ?? liveTimeouts(destination).requestMs),
       matcher: matcher ?? anyRequest,
       backends,
       totalWeight: totalWeightOf(backends),
@@ -278,16 +284,17 @@ class StateBuilder {
     }
   }
 
-  #targetOf(backend: CompiledBackend): LiveBackend["target"] {
+  #targetOf(backend: CompiledBackend, route: CompiledRoute | null): LiveBackend["target"] {
     if (backend.invalid !== null) return failure(backend.invalid);
     const key = serviceKey(backend.service);
     const destination = this.#drafts.get(key);
     if (destination === undefined) return failure(`the service ${key} is not known here`);
-    if (backend.subset === null) return success({ destination, balancer: destination.whole });
+    const rules = route === null ? destination.rules : rulesOf(destination, route);
+    if (backend.subset === null) return success({ destination, balancer: destination.whole, rules });
     const balancer = destination.subsets.get(backend.subset);
     return balancer === undefined
       ? failure(`the service ${key} has no subset ${backend.subset}`)
-      : success({ destination, balancer });
+      : success({ destination, balancer, rules });
   }
 }
 
@@ -337,9 +344,11 @@ function unrouted(destination: LiveDestination, policies: readonly PolicyBinding
   return {
     name: "",
     matcher: anyRequest,
-    backends: [{ weight: 1, target: success({ destination, balancer: destination.whole }) }],
+    backends: [
+      { weight: 1, target: success({ destination, balancer: destination.whole, rules: destination.rules }) },
+    ],
     totalWeight: 1,
-    requestTimeoutMs: null,
+    requestTimeoutMs: destination.timeouts.requestMs,
     idempotent: false,
     policies,
   };

@@ -17,6 +17,7 @@ import { FairGate } from "../share/fair_gate.ts";
 import type { Flow } from "../share/flow.ts";
 import { shareSpent, type PlacesLimit } from "../share/share_outcome.ts";
 import { dialOutcome } from "./dial_outcome.ts";
+import { hurried, type PoolTimes } from "./pool_times.ts";
 import type { ConnectionEvents, PooledConnection, UpstreamProtocol } from "./upstream_protocol.ts";
 
 export interface PoolOptions {
@@ -24,7 +25,8 @@ export interface PoolOptions {
   readonly shard: Shard;
   readonly host: string;
   readonly port: number;
-  readonly connectMs: number;
+  /** At first: others may follow. */
+  readonly times: PoolTimes;
   /** For words: `orders.default on vm-2 (10.0.0.2:7445)`. */
   readonly peer: string;
   readonly protocol: UpstreamProtocol;
@@ -86,11 +88,13 @@ export class Pool extends WheelEntry {
   /** Where that is to be learned: connections that have not said it. */
   readonly #unheard = new Set<PooledConnection>();
   #retired = false;
+  times: PoolTimes;
   /** Rises when the credential changes: a dial under way with the old one is not kept. */
   #generation = 0;
 
   constructor(readonly options: PoolOptions) {
     super();
+    this.times = options.times;
     const { shard, peer, tls, protocol, onLimit, open } = options;
     this.#streams = protocol.streams;
     this.#bounds = {
@@ -111,6 +115,7 @@ export class Pool extends WheelEntry {
       shard,
       peer,
       identityAtStake: tls !== null,
+      keptMs: () => this.times.idleMs,
       onRoom: (connection) => this.#release(connection),
       onCapacity: (connection) => this.#learn(connection),
       onRetired: (connection) => this.#forget(connection),
@@ -128,6 +133,11 @@ export class Pool extends WheelEntry {
     this.#gate.resizeLine(pending, pendingMs);
     this.#setPlaces(carried);
     this.#watchWaiting();
+  }
+
+  /** Whoever got it by `connected` did not need it any more. */
+  unused(connection: ClientConnection): void {
+    this.#release(connection as PooledConnection);
   }
 
   acquire(taker: Taker, nowMs: number): void {
@@ -265,7 +275,8 @@ export class Pool extends WheelEntry {
 
   /** False when it cannot even be tried: everybody who waits was told. */
   #dial(ahead: boolean): boolean {
-    const { net, host, port, connectMs, tls } = this.options;
+    const { net, host, port, tls } = this.options;
+    const { connectMs, handshakeMs } = this.times;
     const secured = tls?.() ?? null;
     if (secured !== null && !secured.ok) {
       const detail = secured.problem;
@@ -276,7 +287,12 @@ export class Pool extends WheelEntry {
     const dial: PoolDial = { ahead, generation: this.#generation, handle: null };
     this.#dials.push(dial);
     dial.handle = net.connect(
-      { host, port, timeoutMs: connectMs, ...(secured === null ? {} : { tls: secured.value }) },
+      {
+        host,
+        port,
+        timeoutMs: connectMs,
+        ...(secured === null ? {} : { tls: hurried(secured.value, handshakeMs) }),
+      },
       {
         opened: (socket) => this.#opened(socket, dial).handler,
         failed: (error) => this.#failed(error, dial),

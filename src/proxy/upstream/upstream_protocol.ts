@@ -18,6 +18,8 @@ export interface ConnectionEvents {
   /** Whom it leads to, for words. */
   readonly peer: string;
   readonly identityAtStake: boolean;
+  /** How long it is kept while nothing uses it; null: as is usual for what it speaks. */
+  readonly keptMs: () => number | null;
   /** There is room for a request after there was none. */
   readonly onRoom: (connection: PooledConnection) => void;
   /** The peer said how many requests the connection takes at a time. */

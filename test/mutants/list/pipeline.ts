@@ -16,16 +16,16 @@ const routes = ["test/unit/proxy/route", "test/unit/proxy/faults_test.ts"];
 export const pipeline: readonly Mutant[] = [
   {
     fault: "a POST is sent again",
-    file: attempts,
-    find: 'if (outcome.repeat === "idempotent" && !idempotent) return false;',
-    replace: "",
+    file: httpAttempts,
+    find: "idempotentMethods.has(this.body.exchange.request.method)",
+    replace: "true",
     suites: faults,
   },
   {
     fault: "what must not be repeated is repeated",
-    file: attempts,
-    find: 'if (outcome.repeat === "no" || ',
-    replace: "if (",
+    file: "src/proxy/retry/retry_decision.ts",
+    find: 'failed.repeat === "no" || (failed',
+    replace: "(failed",
     suites: faults,
   },
   {
@@ -73,28 +73,28 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "there is no end of attempts",
     file: attempts,
-    find: "this.tried.length + 1 >= limits.attemptsMax",
-    replace: "false",
+    find: "attempts: this.made + 1,",
+    replace: "attempts: 1,",
     suites: faults,
   },
   {
     fault: "a body that was not kept is sent again",
     file: httpAttempts,
-    find: "this.repeatable, replayable && !exchange.finished",
-    replace: "this.repeatable, !exchange.finished",
+    find: "return this.body.replayable && !this.body.exchange.finished;",
+    replace: "return !this.body.exchange.finished;",
     suites: faults,
   },
   {
     fault: "retries cost nothing",
     file: attempts,
-    find: "if (budget.take(this.source.parts.shard.clock.now())) return true;",
-    replace: "return true;",
+    find: "takeBudget: () => destination.budget.take(nowMs),",
+    replace: "takeBudget: () => true,",
     suites: faults,
   },
   {
     fault: "that the retries are used up is told nowhere",
     file: attempts,
-    find: "    this.budgetSpent = true;\n",
+    find: '    this.budgetSpent ||= decision === "budget";\n',
     replace: "",
     suites: faults,
   },
@@ -108,8 +108,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "the timeout of a route is ignored",
     file: outbound,
-    find: "setDeadlines(record.startedMs, route.requestTimeoutMs, callerMs)",
-    replace: "setDeadlines(record.startedMs, null, callerMs)",
+    find: "setDeadlines(record.startedMs, route.requestTimeoutMs, callerMs, streamIdleMs)",
+    replace: "setDeadlines(record.startedMs, null, callerMs, streamIdleMs)",
     suites: faults,
   },
   {
@@ -144,7 +144,7 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "an app may speak as a proxy",
     file: inbound,
-    find: "if (foreign === null) return head;",
+    find: "if (foreign.length === 0) return head;",
     replace: "if (foreign !== undefined) return head;",
     suites: faults,
   },
@@ -207,15 +207,22 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "the budget has no floor",
     file: budget,
-    find: "return floor + limits.retryBudgetRatio",
-    replace: "return 0 * floor + limits.retryBudgetRatio",
+    find: "const window = minPerSecond * seconds + ratio",
+    replace: "const window = ratio",
     suites: [...faults, "test/unit/proxy/balance"],
   },
   {
     fault: "the budget does not grow with requests",
     file: budget,
-    find: "limits.retryBudgetRatio * requests",
-    replace: "0 * requests",
+    find: "seconds + ratio * requests - retries",
+    replace: "seconds - retries",
+    suites: ["test/unit/proxy/balance"],
+  },
+  {
+    fault: "what a quiet time left of the budget is spent in a moment",
+    file: budget,
+    find: "return Math.min(window, Math.max(1, earned) - this.#retriesNow);",
+    replace: "return window;",
     suites: ["test/unit/proxy/balance"],
   },
   {
@@ -235,8 +242,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "a route that cannot be understood leads to its backends",
     file: "src/proxy/state/state.ts",
-    find: "matcher === null ? failure(`the route ${route.name} is not valid`) : this.#targetOf(backend);",
-    replace: "this.#targetOf(backend);",
+    find: "matcher === null ? failure(`the route ${route.name} is not valid`) : this.#targetOf(backend, route);",
+    replace: "this.#targetOf(backend, route);",
     suites: routes,
   },
   {

@@ -191,9 +191,8 @@ export const resilience: readonly Mutant[] = [
   {
     ...decision,
     fault: "the budget is asked before the deadline",
-    find: 'if (delayMs + failed.typicalMs >= failed.leftMs) return "deadline";',
-    replace:
-      'if (!tools.takeBudget()) return "budget";\n  if (delayMs + failed.typicalMs >= failed.leftMs) return "deadline";',
+    find: 'if (delayMs >= failed.leftMs) return "deadline";',
+    replace: 'if (!tools.takeBudget()) return "budget";\n  if (delayMs >= failed.leftMs) return "deadline";',
   },
   {
     ...byKey,

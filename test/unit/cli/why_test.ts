@@ -61,6 +61,11 @@ const failures: Readonly<Record<string, Failure>> = {
     app: () => {},
     ...{ flag: "UT", side: "upstream", machine: "a", detail: /within 2000 ms/ },
   },
+  "the caller waits no longer": {
+    app: () => {},
+    head: "GET /v1/x HTTP/1.1\r\nx-request-deadline: 500ms",
+    ...{ flag: "DP", side: "downstream", machine: "a", detail: /gave web\.default 500 ms/ },
+  },
   "the app closes before its answer is whole": {
     app: (step, socket) => {
       if (step !== "whole") return;

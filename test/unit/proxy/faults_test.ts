@@ -1,43 +1,20 @@
 /**
  * A fault at each step of a request, for each kind of request: how often apps are sent it, and what its caller, the record and the
- * retry budget hear of it. Whole planes on the network in memory.
+ * retry budget hear of it.
  */
 import { describe, expect, test } from "bun:test";
-import type { ConnectOptions, Dial, DialHandler, Net, Socket } from "../../../runtime/contract.ts";
-import { limits } from "../../../src/model/limits.ts";
-import type { CompiledRoute } from "../../../src/model/snapshot.ts";
-import { MemoryApp, MemoryCall, type Step } from "../../support/memory_http.ts";
-import { MemoryNet } from "../../support/memory_net.ts";
-import { named, Planes } from "../../support/planes.ts";
-import { bytesOf } from "../../support/wire.ts";
-
-const answer = (head: string, body: string): string =>
-  `HTTP/1.1 ${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
-const big = limits.replayBodyBytesMax + 1;
-
-const requests = {
-  GET: "GET /x HTTP/1.1\r\nhost: web.mesh\r\n\r\n",
-  PUT: `PUT /x HTTP/1.1\r\nhost: web.mesh\r\ncontent-length: 10\r\n\r\n${"x".repeat(10)}`,
-  POST: `POST /x HTTP/1.1\r\nhost: web.mesh\r\ncontent-length: 10\r\n\r\n${"x".repeat(10)}`,
-  "big PUT": `PUT /x HTTP/1.1\r\nhost: web.mesh\r\ncontent-length: ${big}\r\n\r\n${"x".repeat(big)}`,
-} as const;
-type What = keyof typeof requests;
-
-/** What the first app that comes to a step does there. */
-type Act = (socket: Socket, links: readonly Socket[]) => void;
-const says =
-  (text: string, end: (socket: Socket) => void = () => {}): Act =>
-  (socket) => {
-    socket.write(bytesOf(text));
-    end(socket);
-  };
-const resets = (socket: Socket): void => socket.reset();
-const closes = (socket: Socket): void => socket.shutdown();
-
-interface Fault {
-  readonly at: Step;
-  readonly act: Act;
-}
+import {
+  answer,
+  closes,
+  play,
+  requests,
+  resets,
+  says,
+  told,
+  type Fault,
+  type What,
+} from "../../support/fault_scene.ts";
+import { named, type Planes } from "../../support/planes.ts";
 
 const appFaults = {
   "resets when it was dialled": { at: "accepted", act: resets },
@@ -65,116 +42,6 @@ const appFaults = {
     act: (_socket, links) => links.forEach((link) => link.reset()),
   },
 } satisfies Record<string, Fault>;
-
-/** Keeps the connections that it makes to other machines; may fail their first dial. */
-class Links implements Pick<Net, "connect"> {
-  readonly open: Socket[] = [];
-  failures = 0;
-
-  constructor(readonly net: MemoryNet) {}
-
-  connect(options: ConnectOptions, dial: DialHandler): Dial {
-    if (options.tls === undefined) return this.net.connect(options, dial);
-    if (this.failures-- > 0) return this.net.connect({ ...options, port: 1 }, dial);
-    return this.net.connect(options, {
-      failed: (error) => dial.failed(error),
-      opened: (socket) => {
-        this.open.push(socket);
-        return dial.opened(socket);
-      },
-    });
-  }
-}
-
-interface Scene {
-  readonly fault?: Fault;
-  readonly request: What;
-  readonly route?: Partial<CompiledRoute>;
-  /** Where the service runs beside machine c. */
-  readonly place?: "b" | "a alone";
-  readonly dialsFail?: number;
-  readonly prepare?: (planes: Planes) => Promise<void>;
-  readonly retriesUsed?: number;
-}
-
-interface Seen {
-  /** Length of the body of each request at an app; negative when it did not come to its end. */
-  readonly sent: readonly number[];
-  readonly status: number;
-  readonly whole: boolean;
-  readonly flag: string;
-  readonly attempts: readonly string[];
-  /** Retries that the budget lost. */
-  readonly retries: number;
-}
-
-async function play(scene: Scene): Promise<Seen> {
-  const net = new MemoryNet();
-  const links = new Links(net);
-  let left = 1;
-  const app = (): MemoryApp =>
-    new MemoryApp(net, {
-      at: (step, socket) => {
-        if (step === scene.fault?.at && left-- > 0) return scene.fault.act(socket, links.open);
-        if (step === "whole") socket.write(bytesOf(answer("200 OK", "ok")));
-      },
-    });
-  const one = app();
-  const two = app();
-  const alone = scene.place === "a alone";
-  const proxyNet: Net = {
-    listen: (options, accept) => net.listen(options, accept),
-    adopt: () => net.adopt(),
-    connect: (options, dial) => links.connect(options, dial),
-    secureServer: (socket, options, received, dial) => net.secureServer(socket, options, received, dial),
-    udp: () => net.udp(),
-  };
-  const caller = { app: 9, upstreams: ["web"] };
-  const a = { name: "a", net: proxyNet, services: alone ? { caller, web: { app: one.port } } : { caller } };
-  const others = [
-    { name: "b", services: { web: { app: one.port } } },
-    { name: "c", services: { web: { app: two.port } } },
-  ];
-  const planes = await Planes.inMemory(net, a, ...(alone ? [] : others));
-  await scene.prepare?.(planes);
-  planes.apply({ caller: {}, web: { routes: [{ ...route, ...scene.route }] } });
-  const { plane, records, port } = planes.machine("a");
-  links.failures = scene.dialsFail ?? 0;
-  const budget = plane.state?.destinations.get("web.default")?.budget;
-  if (budget === undefined) throw new Error("no budget");
-  for (let used = 0; used < (scene.retriesUsed ?? 0); used++) budget.take(net.clock.now());
-  const before = budget.left(net.clock.now());
-  const call = new MemoryCall(net, port("caller", "web"), [requests[scene.request]]);
-  await net.pass(timeoutMs + 100);
-  const { status, whole } = call.answer;
-  const [record] = records.of("outbound");
-  const sent = [...one.requests, ...two.requests].map((each) => each.body.length * (each.whole ? 1 : -1));
-  return {
-    sent,
-    status,
-    whole,
-    flag: record?.outcome?.flag ?? "",
-    attempts: record?.attempts.map((each) => each.result) ?? [],
-    retries: before - budget.left(net.clock.now()),
-  };
-}
-
-const timeoutMs = 2_000;
-const route: CompiledRoute = {
-  name: "all",
-  match: { path: { type: "PathPrefix", value: "/" }, method: null, headers: [] },
-  backends: [{ service: named("web"), subset: null, weight: 1, invalid: null }],
-  requestTimeoutMs: timeoutMs,
-  idempotent: false,
-  policies: [],
-};
-
-/** `sent` counts requests at apps, `~` one that was cut short; then what the caller got, the flag, each attempt, retries spent. */
-function told({ sent, status, whole, flag, attempts, retries }: Seen): string {
-  const each = sent.map((length) => (length < 0 ? "~" : "x")).join("");
-  const got = whole ? String(status) : `${status} cut`;
-  return [each || "-", got, flag || "-", attempts.join(">") || "-", retries].join(" | ");
-}
 
 const once = (what: string): readonly string[] => Array.from({ length: 4 }, () => `x | ${what} | 0`);
 const safeTwice = (flag: string): readonly string[] => [
@@ -268,8 +135,7 @@ describe("another attempt", () => {
   });
 
   test("is not made when the retries of the service are used up, and the flag says so", async () => {
-    const all = (limits.retryBudgetFloorPerSecond * limits.retryBudgetWindowMs) / 1_000;
-    const seen = await play({ fault, request: "GET", retriesUsed: all });
+    const seen = await play({ fault, request: "GET", retriesUsed: true });
     expect(told(seen)).toBe("x | 502 | URX | UR | 0");
   });
 

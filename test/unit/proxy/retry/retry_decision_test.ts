@@ -3,15 +3,17 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {
   decideRetry,
-  retryDefaults,
   type FailedAttempt,
   type RetryDecision,
 } from "../../../../src/proxy/retry/retry_decision.ts";
+import { limits } from "../../../../src/model/limits.ts";
+import { retryDefaults, type RetryCause } from "../../../../src/proxy/retry/retry_rules.ts";
 import type { Pushback } from "../../../../src/proxy/retry/backoff.ts";
 
 const refused: FailedAttempt = {
   cause: "connect",
   status: 0,
+  grpc: -1,
   repeat: "yes",
   idempotent: false,
   replayable: true,
@@ -21,7 +23,6 @@ const refused: FailedAttempt = {
   forbidden: false,
   pushback: null,
   leftMs: Infinity,
-  typicalMs: 0,
   elsewhere: true,
 };
 
@@ -48,7 +49,7 @@ describe("a request is sent again", () => {
 describe("a request is not sent again", () => {
   const cases: readonly [string, Partial<FailedAttempt>, RetryDecision][] = [
     ["once a part of an answer has gone out", { answered: true }, "answered"],
-    ["for a cause that the route does not name", { cause: "timeout" }, "cause"],
+    ["for a status of gRPC unless the route says so", { cause: "status", status: 200, grpc: 14 }, "cause"],
     ["for a status unless the route says so", { cause: "status", status: 503 }, "cause"],
     ["when the server may have acted on it and it must not happen twice", { repeat: "idempotent" }, "unsafe"],
     ["when nothing says that it is safe", { repeat: "no", idempotent: true }, "unsafe"],
@@ -58,7 +59,11 @@ describe("a request is not sent again", () => {
     ["when the server forbids it", { forbidden: true }, "forbidden"],
     ["when gRPC pushback says never", { pushback: "never" }, "forbidden"],
     ["when the server asks to wait past the deadline", { pushback: 700, leftMs: 700 }, "deadline"],
-    ["when less time is left than it takes as a rule", { typicalMs: 80, leftMs: 60 }, "deadline"],
+    [
+      "when the server asks for a pause that is too long",
+      { pushback: limits.retryPushbackMaxMs + 1 },
+      "forbidden",
+    ],
   ];
   for (const [name, changes, refusal] of cases)
     test(name, () => {
@@ -76,7 +81,8 @@ describe("a request is not sent again", () => {
 
 test("whatever happens, only what is safe, whole, first of its layer, in time and paid for is sent again", () => {
   const attempt: fc.Arbitrary<FailedAttempt> = fc.record({
-    cause: fc.constantFrom("connect", "refused", "reset", "status", "timeout", "policy"),
+    cause: fc.constantFrom<RetryCause>("connect", "refused", "reset", "status", "timeout"),
+    grpc: fc.constantFrom(-1, 0, 8, 14),
     status: fc.constantFrom(0, 200, 429, 500, 502, 503, 504),
     repeat: fc.constantFrom("no", "yes", "idempotent"),
     idempotent: fc.boolean(),
@@ -87,15 +93,18 @@ test("whatever happens, only what is safe, whole, first of its layer, in time an
     forbidden: fc.boolean(),
     pushback: fc.constantFrom<Pushback | null>(null, "never", 0, 100, 300_000),
     leftMs: fc.constantFrom(0, 10, 50, 1_000, Infinity),
-    typicalMs: fc.constantFrom(0, 5, 100),
     elsewhere: fc.boolean(),
   });
   const rules = fc.record({
     attemptsMax: fc.integer({ min: 1, max: 4 }),
     causes: fc
-      .subarray(["connect", "refused", "reset", "status", "timeout", "policy"] as const)
+      .subarray<RetryCause>(["connect", "refused", "reset", "status", "timeout"])
       .map((causes) => new Set(causes)),
     statuses: fc.subarray([429, 500, 502, 503, 504]).map((statuses) => new Set(statuses)),
+    grpc: fc.subarray([8, 14]).map((codes) => new Set(codes)),
+    backoffMs: fc.nat(50),
+    backoffMaxMs: fc.nat(500),
+    backoffMinMs: fc.nat(20),
   });
   fc.assert(
     fc.property(attempt, rules, fc.boolean(), (failed, chosen, paid) => {
@@ -106,8 +115,12 @@ test("whatever happens, only what is safe, whole, first of its layer, in time an
       );
       expect(failed.repeat === "yes" || (failed.repeat === "idempotent" && failed.idempotent)).toBe(true);
       expect(failed.attempts).toBeLessThan(chosen.attemptsMax);
-      expect(decision + failed.typicalMs).toBeLessThan(failed.leftMs);
-      if (typeof failed.pushback === "number") expect(decision).toBe(failed.pushback);
+      expect(decision).toBeLessThan(failed.leftMs);
+      expect(decision).toBeGreaterThanOrEqual(chosen.backoffMinMs);
+      if (typeof failed.pushback === "number") expect(decision).toBeGreaterThanOrEqual(failed.pushback);
+      const named =
+        failed.cause !== "status" || chosen.statuses.has(failed.status) || chosen.grpc.has(failed.grpc);
+      expect(named).toBe(true);
     }),
     { numRuns: 3_000 },
   );

@@ -64,7 +64,7 @@ describe("fields of a request", () => {
   });
 
   test("of one attempt tell which one it is, what is left of its time, who spoke what, and whose it is", () => {
-    expect(attemptFields(2, "80m", true, "51230")).toEqual([
+    expect(attemptFields(2, ["grpc-timeout", "80m"], true, "51230")).toEqual([
       ...["x-heddle-attempt", "2", "grpc-timeout", "80m"],
       ...["x-heddle-spoke", "h2", "x-heddle-flow", "51230"],
     ]);
@@ -93,17 +93,33 @@ describe("a target", () => {
   });
 });
 
-describe("the deadline of a caller of gRPC", () => {
+describe("the deadline of a request", () => {
+  const left = (pairs: readonly string[], timeoutMs: number, elapsedMs: number, grpc: boolean) => {
+    const leaving = new Leaving(cameWith(pairs), own);
+    leaving.timeoutMs = timeoutMs;
+    return leaving.deadline(elapsedMs, grpc);
+  };
+
   test("goes on as it came while nothing of it is used up, and as what is left of it later", () => {
-    const leaving = new Leaving(cameWith(["grpc-timeout", "2S"]), own);
-    leaving.timeoutMs = 2_000;
-    expect([leaving.grpcTimeout(0.5), leaving.grpcTimeout(500)]).toEqual([null, "1500m"]);
+    const [grpc, field] = [
+      ["grpc-timeout", "2S"],
+      ["x-request-deadline", "2s"],
+    ];
+    expect([left(grpc, 2_000, 0.5, true), left(field, 2_000, 0.5, false)]).toEqual([null, null]);
+    expect(left(grpc, 2_000, 500, true)).toEqual(["grpc-timeout", "1500m"]);
+    expect(left(field, 2_000, 500, false)).toEqual(["x-request-deadline", "1500ms"]);
   });
 
-  test("is the route's where that ends first, and none where there is none", () => {
-    const leaving = new Leaving(cameWith(["grpc-timeout", "2S"]), own);
-    expect(leaving.grpcTimeout(0)).toBeNull();
-    leaving.timeoutMs = 1_000;
-    expect(leaving.grpcTimeout(0)).toBe("1000m");
+  test("is the route's where that ends first or there is no other, in the field of what the caller speaks", () => {
+    expect(left(["grpc-timeout", "2S"], 1_000, 0, true)).toEqual(["grpc-timeout", "1000m"]);
+    expect(left([], 1_000, 0, true)).toEqual(["grpc-timeout", "1000m"]);
+    expect(left([], 1_000, 0, false)).toEqual(["x-request-deadline", "1000ms"]);
+    expect(left(["x-request-deadline", "soon"], 1_000, 0, false)).toEqual(["x-request-deadline", "1000ms"]);
+    expect(new Leaving(cameWith(["grpc-timeout", "2S"]), own).deadline(500, true)).toBeNull();
+  });
+
+  test("leaves in both fields where both came", () => {
+    const both = ["grpc-timeout", "2S", "x-request-deadline", "9s"];
+    expect(left(both, 2_000, 500, true)).toEqual(["grpc-timeout", "1500m", "x-request-deadline", "1500ms"]);
   });
 });
