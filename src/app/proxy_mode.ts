@@ -174,7 +174,7 @@ export async function startProxy(
             settings,
             machine,
             ending: ends,
-            snapshot: plane.state?.snapshot ?? null,
+            snapshot: plane.state === null ? null : withoutKeys(plane.state.snapshot),
             policies: policies.status(),
             apps: instances.status(),
             ejected: ejectionsOf(plane.state, clock.now()),
@@ -235,6 +235,11 @@ function standing(
       return `serving ${services} of ${node}, config ${version}, identity ${identity}`;
     },
   };
+}
+
+/** What any user of the machine may see of it. */
+function withoutKeys(snapshot: Snapshot): Snapshot {
+  return { ...snapshot, destinations: snapshot.destinations.map(({ sessionKey: _, ...rest }) => rest) };
 }
 
 function serveAdmin(host: Pick<Runtime, "net" | "clock">, settings: Settings, pages: AdminPages) {

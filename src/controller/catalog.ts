@@ -27,6 +27,9 @@ export interface KnownDocument extends StoredDocument {
   readonly modified: number;
 }
 
+/** Holds the secret that keys of sessions are made from. The first apply makes it up, and nothing changes it. */
+export const sessionSecretMark = `${registryKeys.meta}session-secret`;
+
 /** Every apply writes it, so that two applies never mix. */
 export const documentsMark = `${registryKeys.meta}documents`;
 
@@ -45,6 +48,8 @@ export class Catalog {
   operators: ReadonlyMap<string, StoredOperator> = new Map();
   /** Documents by registry key. */
   texts: ReadonlyMap<string, KnownDocument> = new Map();
+  /** 32 bytes, base64; null before the first apply. */
+  sessionSecret: string | null = null;
   /** Revision at which documents were last applied. */
   applied = 0;
   revision = 0;
@@ -76,6 +81,9 @@ export class Catalog {
     );
     this.leadsTo = new Map(texts.map((each) => [each.name, each.value.leadsTo]));
     this.applied = entries.get(documentsMark)?.modified ?? 0;
+    const secret = entries.get(sessionSecretMark);
+    this.sessionSecret =
+      secret === undefined ? null : (decode<{ secret: string }>(secret.value)?.secret ?? null);
     this.#parseDocuments();
     this.problem =
       this.#documentsProblem ?? (unreadable.length > 0 ? `cannot read ${someOf(unreadable)}` : null);

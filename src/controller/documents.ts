@@ -2,6 +2,7 @@
  * Applying documents: the files are checked together with everything that stands, policies are bundled, and all of it
  * takes effect in one revision or nothing does.
  */
+import { randomBytes } from "node:crypto";
 import {
   registryKeys,
   type ApiIssue,
@@ -19,6 +20,7 @@ import { appliedKinds } from "../model/document.ts";
 import {
   documentsMark,
   registryKeyOf,
+  sessionSecretMark,
   type Catalog,
   type StoredDocument,
   type StoredPolicy,
@@ -205,8 +207,17 @@ export class DocumentService {
 
   #commit(operations: readonly Operation[], mark: number): Promise<CommitAnswer> {
     const marked: Operation = { do: "put", key: documentsMark, value: JSON.stringify({ after: mark }) };
-    return this.options.store.commit([{ key: documentsMark, modified: mark }], [...operations, marked]);
+    const first = this.options.catalog.sessionSecret === null ? [newSessionSecret()] : [];
+    return this.options.store.commit(
+      [{ key: documentsMark, modified: mark }],
+      [...operations, ...first, marked],
+    );
   }
+}
+
+function newSessionSecret(): Operation {
+  const secret = randomBytes(32).toString("base64");
+  return { do: "put", key: sessionSecretMark, value: JSON.stringify({ secret }) };
 }
 
 const attemptsMax = 10;

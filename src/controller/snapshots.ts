@@ -77,7 +77,11 @@ export class Snapshots {
     const instances = this.catalog.instances.filter((each) => nodes.get(each.node)?.removed !== true);
     const deniedIds = deniedIdsOf([...nodes.values()], trustDomain);
     const deniedSerials = [...revoked];
-    return { trustDomain, bundle, deniedIds, deniedSerials, documents, leadsTo, policies, instances };
+    const { sessionSecret } = this.catalog;
+    return {
+      ...{ trustDomain, bundle, deniedIds, deniedSerials, sessionSecret },
+      ...{ documents, leadsTo, policies, instances },
+    };
   }
 }
 

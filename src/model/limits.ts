@@ -228,6 +228,10 @@ export const limits = {
   slowStartShareMin: 0.1,
   /** With fewer endpoints the others could not carry what one that starts does not take. */
   slowStartEndpointsMin: 3,
+  /** Characters of a token that names the instance of a session. */
+  sessionTokenLengthMax: 512,
+  /** Values of one cookie name that are looked at. */
+  sessionTokensMax: 4,
   /** Ejected endpoints that a machine tells the controller of; the rest is in its own `/config`. */
   ejectionsToldMax: 64,
   /** How often a machine looks whether there is something to tell, and how often it says it again. */

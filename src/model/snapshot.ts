@@ -69,6 +69,8 @@ export interface Destination extends CallerTraits {
   readonly serverFirst: boolean;
   /** What its callers go by. Absent: as by default. */
   readonly traffic?: TrafficTraits;
+  /** What tokens of sessions are sealed with: 32 bytes, base64, of this service alone. Absent: it has no sessions. */
+  readonly sessionKey?: string;
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence: the first that matches wins. Empty: no route attached, everything goes to the service. */
   readonly routes: readonly CompiledRoute[];

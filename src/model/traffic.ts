@@ -17,6 +17,7 @@ export interface TrafficTraits {
   readonly concurrency?: ConcurrencyLimit;
   readonly priority?: CallerPriorities;
   readonly rateLimit?: RateLimits;
+  readonly sessionPersistence?: SessionPersistence;
   readonly zones?: ZonePreference;
 }
 
@@ -166,6 +167,21 @@ export interface KeyedRate extends Rate {
   readonly paths: readonly string[];
 }
 
+/** Whether the requests of a client's session go to one instance (GEP-1619), which a token of heddle's in a cookie or header names. */
+export interface SessionPersistence {
+  readonly type?: "Cookie" | "Header" | "None";
+  /** Of the cookie or the header; null: `heddle-<service>`. */
+  readonly sessionName?: string | null;
+  /** After so long a session is over, whatever its client does; null: never. */
+  readonly absoluteTimeoutMs?: number | null;
+  /** After so long without a request it is over; null: never. */
+  readonly idleTimeoutMs?: number | null;
+  /** `Permanent`: the cookie outlives the client's own session, as long as `absoluteTimeoutMs` says. */
+  readonly lifetimeType?: "Session" | "Permanent";
+  /** Of the cookie. */
+  readonly path?: string;
+}
+
 /** Whether calls stay near, where machines say in which zone they stand. */
 export interface ZonePreference {
   /** `nearest`: the caller's own zone first, then others of its region, then the rest; `none`: all are alike. */
@@ -229,6 +245,14 @@ export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<G
   },
   priority: { callers: {} },
   rateLimit: { total: null, identity: null, overrides: {}, keys: [] },
+  sessionPersistence: {
+    type: "None",
+    sessionName: null,
+    absoluteTimeoutMs: null,
+    idleTimeoutMs: null,
+    lifetimeType: "Session",
+    path: "/",
+  },
   zones: { prefer: "nearest", failover: null },
 };
 
@@ -247,6 +271,7 @@ const sides: { readonly [Group in TrafficGroup]-?: Side | "both" } = {
   concurrency: "callee",
   priority: "callee",
   rateLimit: "callee",
+  sessionPersistence: "caller",
   zones: "caller",
 };
 

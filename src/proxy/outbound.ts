@@ -19,6 +19,7 @@ import {
   type HttpAttemptsOwner,
 } from "./attempt/http_attempts.ts";
 import { RequestBody } from "./attempt/request_body.ts";
+import type { Session, Sessions } from "./balance/sessions.ts";
 import { callHere } from "./call_here.ts";
 import type { DeadlineKind } from "./deadline/deadlines.ts";
 import { outcomes } from "./failure/outcomes.ts";
@@ -32,6 +33,7 @@ import { chooseBackend } from "./route/choose_backend.ts";
 import { matchRoute } from "./route/match_route.ts";
 import type { Flow } from "./share/flow.ts";
 import {
+  endpointIn,
   weightless,
   type Caller,
   type LiveDestination,
@@ -57,6 +59,9 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   #caller: Caller | null = null;
   /** Of the attempt under way, where there is one. */
   #perTryMs = Infinity;
+  /** That it came with; and whether its answer may say where it is, because the route chose. */
+  #session: Session | null = null;
+  #tellsSession = false;
   /** Ends the wait for a service that is not known yet. */
   #forget: Forget | null = null;
 
@@ -141,10 +146,35 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   #chooseBackend({ backends, totalWeight, name }: LiveRoute): void {
+    const sessions = this.called?.sessions ?? null;
+    if (sessions !== null && this.#keepsSession(sessions, backends)) return;
     const unit = backends.length > 1 ? this.source.parts.random.unit() : 0;
     const target = chooseBackend(backends, totalWeight, unit)?.target ?? weightless;
     if (!target.ok) this.refuse(outcomes.badBackend(name, target.problem));
     else this.#lead(target.value);
+  }
+
+  /** Whether it is of a session whose endpoint is there: then it goes there. */
+  #keepsSession(sessions: Sessions, backends: LiveRoute["backends"]): boolean {
+    this.#session = sessions.read(this.exchange.request.fields, this.#nowS);
+    this.#tellsSession = true;
+    const found = this.#session === null ? null : endpointIn(backends, this.#session.endpoint);
+    if (found === null) return false;
+    this.#attempts.pinned = found.endpoint;
+    this.#lead(found.target);
+    return true;
+  }
+
+  /** The client learns how to come back to this endpoint. */
+  #tellSession(): void {
+    const { endpoint } = this.#attempts;
+    if (endpoint === null || this.called === null || this.called.sessions === null) return;
+    const { edits } = this.#answer;
+    this.#answer.edits = this.called.sessions.tell(edits, this.#session, endpoint.id, this.#nowS) ?? edits;
+  }
+
+  get #nowS(): number {
+    return Math.floor(this.source.parts.shard.clock.wallMs() / 1_000);
   }
 
   #lead(target: Target): void {
@@ -167,6 +197,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
+    if (this.#tellsSession && failure === null) this.#tellSession();
     const refusal = this.#answer.refusalOf(head);
     if (refusal !== null) {
       this.#attempts.cancel(refusal.detail);

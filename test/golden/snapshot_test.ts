@@ -64,6 +64,7 @@ function inputOf(given: Case): CompileInput {
     bundle: { trustDomain: "corp.example", sequence: 3, rootsPem: ["(root)"] },
     deniedIds: given.deniedIds ?? [],
     deniedSerials: given.deniedSerials ?? [],
+    sessionSecret: Buffer.alloc(32, "secret").toString("base64"),
     documents: given.documents,
     instances: given.instances.map(instanceOf),
     policies: new Map((given.policies ?? []).map((policy) => [policy.name, policy])),

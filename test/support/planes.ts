@@ -150,6 +150,7 @@ export interface DestinationPlan extends Partial<ServiceTraits> {
   readonly serverFirst?: boolean;
   readonly traffic?: Destination["traffic"];
   readonly tlsRoutes?: Destination["tlsRoutes"];
+  readonly sessionKey?: string;
   /** Labels of its instance on a machine, by the machine's name. */
   readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Weight of its instances on a machine, by the machine's name. */
@@ -322,6 +323,7 @@ export class Planes {
       ...callerTraits({ ...usualTraits, ...plan }),
       serverFirst: plan.serverFirst ?? false,
       ...(plan.traffic === undefined ? {} : { traffic: plan.traffic }),
+      ...(plan.sessionKey === undefined ? {} : { sessionKey: plan.sessionKey }),
       tlsRoutes: plan.tlsRoutes ?? [],
       endpoints,
       routes: plan.routes ?? [],

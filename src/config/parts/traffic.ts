@@ -16,6 +16,7 @@ import { concurrency } from "./concurrency.ts";
 import { limits } from "./limits.ts";
 import { priority } from "./priority.ts";
 import { rateLimit } from "./rate_limit.ts";
+import { sessionPersistence } from "./session_persistence.ts";
 import { zones } from "./zones.ts";
 import { retries, retryBudget } from "./retries.ts";
 import { timeouts } from "./timeouts.ts";
@@ -25,7 +26,7 @@ type AnyPart = TrafficPart<TrafficGroup, v.GenericSchema>;
 
 const parts = {
   ...{ balance, timeouts, retries, retryBudget, circuitBreaking },
-  ...{ limits, concurrency, priority, rateLimit, zones },
+  ...{ limits, concurrency, priority, rateLimit, sessionPersistence, zones },
 } satisfies Record<TrafficGroup, unknown>;
 
 /** Their fields, each optional. */
@@ -39,6 +40,7 @@ export const trafficFields = {
   concurrency: v.optional(said(concurrency.schema, concurrency.words)),
   priority: v.optional(said(priority.schema, priority.words)),
   rateLimit: v.optional(said(rateLimit.schema, rateLimit.words)),
+  sessionPersistence: v.optional(said(sessionPersistence.schema, sessionPersistence.words)),
   zones: v.optional(said(zones.schema, zones.words)),
 };
 

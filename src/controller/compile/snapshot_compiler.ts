@@ -3,6 +3,7 @@
  * only the services that its own services use, and what routes and policies of those lead to. What machines share is
  * compiled once.
  */
+import { createHmac } from "node:crypto";
 import {
   meshTrafficOf,
   type AccessDocument,
@@ -38,6 +39,8 @@ export interface CompileInput {
   readonly bundle: TrustBundle;
   readonly deniedIds: readonly string[];
   readonly deniedSerials: readonly string[];
+  /** 32 bytes, base64; null while there is none. */
+  readonly sessionSecret: string | null;
   readonly documents: readonly Document[];
   /** By document key: keys of the services that its policies may send requests to. */
   readonly leadsTo: ReadonlyMap<string, readonly string[]>;
@@ -155,11 +158,21 @@ export class SnapshotCompiler {
       ...callerTraits(service),
       serverFirst: protocol === "detect" && serverFirstPorts.has(service.port),
       ...this.#trafficOf(key, "caller"),
+      ...this.#sessionKeyOf(key),
       endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
       routes: compileRoutes(this.#routes.get(key) ?? [], { services: this.#services, bind }),
       tlsRoutes: compileTlsRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),
       policies: bind(service.policies),
     };
+  }
+
+  /** Machines get the keys of services that they call: who holds one can name any instance of that service, and no other. */
+  #sessionKeyOf(key: string): { readonly sessionKey?: string } {
+    const { type = "None" } = this.#trafficOf(key, "caller").traffic?.sessionPersistence ?? {};
+    const { sessionSecret } = this.input;
+    if (type === "None" || sessionSecret === null) return {};
+    const hmac = createHmac("sha256", Uint8Array.fromBase64(sessionSecret));
+    return { sessionKey: hmac.update(`heddle-session:${key}`).digest("base64") };
   }
 
   /** What one side of the calls of a service goes by; nothing where no document says anything. */

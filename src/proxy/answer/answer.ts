@@ -26,7 +26,7 @@ export class Answer {
     readonly exchange: ServerExchange,
     readonly record: CallRecord,
     /** What heddle adds to it. */
-    readonly edits: FieldEdits,
+    public edits: FieldEdits,
     /** The caller speaks gRPC. */
     readonly grpc: boolean,
   ) {}

@@ -5,6 +5,7 @@
 import type { Timer } from "../../../runtime/contract.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import { isFree } from "../balance/candidates.ts";
 import type { Choice } from "../balance/endpoint_strategy.ts";
 import type { EndpointFailure } from "../breaker/breaker.ts";
 import { judgeGrpc, judgeStatus, type Judgement } from "../breaker/judge.ts";
@@ -35,6 +36,8 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   endpoint: LiveEndpoint | null = null;
   /** Another one would have been made, but for the budget. */
   budgetSpent = false;
+  /** Where its session is; null: anywhere. */
+  pinned: LiveEndpoint | null = null;
   /** Those where an attempt failed. */
   tried: readonly LiveEndpoint[] = nothingTried;
   #cause: "first" | RetryCause = "first";
@@ -188,7 +191,8 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   #begin(nowMs: number): void {
     const { destination, balancer } = this.target as Target;
     this.nowMs = nowMs;
-    const endpoint = balancer.pick(this);
+    const { pinned } = this;
+    const endpoint = pinned !== null && isFree(pinned, this.tried) ? pinned : balancer.pick(this);
     if (endpoint === null) return this.noEndpoint(outcomes.noEndpoint(destination));
     const { record } = this;
     const isHere = endpoint.here !== null;

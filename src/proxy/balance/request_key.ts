@@ -1,7 +1,7 @@
 /** The key by which a request sticks to an endpoint, as the documents of the service say. */
 import { hashText } from "../../base/hash.ts";
 import type { BalanceKey } from "../../model/traffic.ts";
-import { cookieOf } from "../../wire/cookies.ts";
+import { cookiesOf } from "../../wire/cookies.ts";
 import type { Fields } from "../../wire/fields.ts";
 
 interface Keyed {
@@ -19,7 +19,7 @@ export function requestKey(
   if (byCaller === true) return hashText(caller);
   let value: string | null = null;
   if (header !== undefined) value = headerOf(fields, header);
-  else if (cookie !== undefined) value = cookieOf(fields, cookie);
+  else if (cookie !== undefined) value = cookiesOf(fields, cookie, 1)[0] ?? null;
   else if (query !== undefined) value = parameterOf(target, query);
   return value === null ? null : hashText(value);
 }

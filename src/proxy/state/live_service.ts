@@ -13,6 +13,7 @@ import type { BalanceKey } from "../../model/traffic.ts";
 import type { Admission } from "../guard/admission.ts";
 import type { Candidate } from "../balance/candidate.ts";
 import type { EndpointPicker } from "../balance/endpoint_picker.ts";
+import type { Sessions } from "../balance/sessions.ts";
 import type { RetryBudget } from "../balance/retry_budget.ts";
 import type { Breaker } from "../breaker/breaker.ts";
 import type { BreakerGroup } from "../breaker/breaker_group.ts";
@@ -67,6 +68,8 @@ export interface LiveDestination {
   readonly subsets: ReadonlyMap<string, EndpointPicker<LiveEndpoint>>;
   /** What of a request chooses among them; null: nothing. */
   readonly balanceKey: BalanceKey | null;
+  /** null: it has none. */
+  readonly sessions: Sessions | null;
   /** Of the endpoints that are ready. */
   readonly breakers: BreakerGroup;
   /** In order of precedence. A service without routes has one that takes everything. */
@@ -125,6 +128,22 @@ export interface LiveBackend {
 
 /** Where a route leads whose backends all have weight 0. */
 export const weightless = failure("no backend has any weight");
+
+/** The endpoint of that id and the backend that it belongs to, however small its weight; null when none of them has it ready. */
+export function endpointIn(
+  backends: readonly LiveBackend[],
+  id: string,
+): { readonly target: Target; readonly endpoint: LiveEndpoint } | null {
+  for (const { target } of backends) {
+    if (!target.ok) continue;
+    const { destination, balancer } = target.value;
+    const endpoint = destination.endpoints.get(id);
+    if (endpoint === undefined || !endpoint.endpoint.ready) continue;
+    if (balancer === destination.whole || balancer.endpoints.includes(endpoint))
+      return { target: target.value, endpoint };
+  }
+  return null;
+}
 
 /** Where an attempt may go: a service or one of its subsets. */
 export interface Target {

@@ -24,6 +24,7 @@ import type {
 } from "../../model/snapshot.ts";
 import { EndpointLoad } from "../balance/endpoint_load.ts";
 import { EndpointPicker } from "../balance/endpoint_picker.ts";
+import { Sessions } from "../balance/sessions.ts";
 import { balancingOf, strategyOf } from "../balance/strategies.ts";
 import type { ZoneRules } from "../balance/zones.ts";
 import { Breaker } from "../breaker/breaker.ts";
@@ -183,6 +184,7 @@ class StateBuilder {
       endpoints,
       whole: pickerOf(ready, before?.whole),
       balanceKey: balancing.key,
+      sessions: sessionsOf(destination),
       breakers,
       subsets: new Map(subsets),
       routes: [],
@@ -304,6 +306,15 @@ interface EndpointPlace {
   readonly before: LiveDestination | undefined;
   readonly breakers: BreakerGroup;
   readonly addedMs: number;
+}
+
+function sessionsOf({ service, sessionKey, traffic }: Destination): Sessions | null {
+  const rules = wholeGroup("sessionPersistence", traffic);
+  if (rules.type === "None" || sessionKey === undefined) return null;
+  // Without a key that is one, the service has no sessions rather than the machine no snapshot.
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(sessionKey)) return null;
+  const key = Uint8Array.fromBase64(sessionKey);
+  return new Sessions(rules, { key: serviceKey(service), name: service.name }, key);
 }
 
 /** null for a machine that says nothing of where it stands: all endpoints are as near. */

@@ -16,6 +16,55 @@ const breaking = [`${unit}/breaking_test.ts`];
 
 export const resilience: readonly Mutant[] = [
   {
+    fault: "a session leads to an endpoint that is ejected",
+    file: `${proxy}/attempt/attempts.ts`,
+    find: "pinned !== null && isFree(pinned, this.tried) ? pinned",
+    replace: "pinned !== null ? pinned",
+    suites: [`${unit}/sessions_test.ts`],
+  },
+  {
+    fault: "a session leads to an endpoint that is not ready",
+    file: `${proxy}/state/live_service.ts`,
+    find: "if (endpoint === undefined || !endpoint.endpoint.ready) continue;",
+    replace: "if (endpoint === undefined) continue;",
+    suites: [`${unit}/sessions_test.ts`],
+  },
+  {
+    fault: "a session leads out of the subsets of its route",
+    file: `${proxy}/state/live_service.ts`,
+    find: "if (balancer === destination.whole || balancer.endpoints.includes(endpoint))",
+    replace: "",
+    suites: [`${unit}/sessions_test.ts`],
+  },
+  {
+    fault: "the token of a session is good for every service",
+    file: `${proxy}/balance/sessions.ts`,
+    find: "encoder.encode(`${service.key} ${this.#name}`)",
+    replace: 'encoder.encode("")',
+    suites: [`${unit}/balance/sessions_test.ts`],
+  },
+  {
+    fault: "a session that is used is never over",
+    file: `${proxy}/balance/sessions.ts`,
+    find: "const startedS = stays ? session.startedS : nowS;",
+    replace: "const startedS = nowS;",
+    suites: [`${unit}/balance/sessions_test.ts`],
+  },
+  {
+    fault: "a session whose time is over goes on",
+    file: `${proxy}/balance/sessions.ts`,
+    find: "if (session !== null && !this.#isOver(session, nowS)) return session;",
+    replace: "if (session !== null) return session;",
+    suites: [`${unit}/balance/sessions_test.ts`],
+  },
+  {
+    fault: "all services have one key of sessions",
+    file: "src/controller/compile/snapshot_compiler.ts",
+    find: "hmac.update(`heddle-session:${key}`)",
+    replace: 'hmac.update("heddle-session")',
+    suites: ["test/unit/controller/session_keys_test.ts"],
+  },
+  {
     fault: "what could not be told of ejected endpoints is never told",
     file: "src/app/ejection_report.ts",
     find: "await this.control.call",

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { hashText } from "../../../../src/base/hash.ts";
 import type { BalanceKey } from "../../../../src/model/traffic.ts";
 import { requestKey } from "../../../../src/proxy/balance/request_key.ts";
-import { cookieOf } from "../../../../src/wire/cookies.ts";
+import { cookiesOf } from "../../../../src/wire/cookies.ts";
 import { fieldsOf } from "../../../support/wire.ts";
 
 const keyOf = (key: BalanceKey, target: string, ...lines: string[]): number | null =>
@@ -50,11 +50,12 @@ describe("a cookie", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(name, value), { maxLength: 8 }), name, (pairs, wanted) => {
         const fields = fieldsOf(`cookie: ${pairs.map((pair) => pair.join("=")).join("; ")}`);
-        const found = pairs.find(([each]) => each === wanted);
-        expect(cookieOf(fields, wanted)).toBe(found?.[1] ?? null);
+        const found = pairs.filter(([each]) => each === wanted).map(([, each]) => each);
+        expect(cookiesOf(fields, wanted, 8)).toEqual(found);
       }),
     );
-    expect(cookieOf(fieldsOf('cookie: sid="ann"'), "sid")).toBe("ann");
-    expect(cookieOf(fieldsOf("cookie: sid=ann;other=1"), "sid")).toBe("ann");
+    expect(cookiesOf(fieldsOf('cookie: sid="ann"'), "sid", 8)).toEqual(["ann"]);
+    expect(cookiesOf(fieldsOf("cookie: sid=ann;other=1"), "sid", 8)).toEqual(["ann"]);
+    expect(cookiesOf(fieldsOf("cookie: a=1; a=2", "cookie: a=3; a=4"), "a", 3)).toEqual(["1", "2", "3"]);
   });
 });

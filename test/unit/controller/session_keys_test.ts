@@ -1,0 +1,62 @@
+/** Keys of sessions: made once, one for each service that has sessions, for the machines that call it and nobody else. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { controllerPaths, type DocumentsAnswer } from "../../../src/api/messages.ts";
+import { sessionSecretMark } from "../../../src/controller/catalog.ts";
+import { ControllerUnderTest } from "../../support/controller_under_test.ts";
+
+let host: ControllerUnderTest;
+afterEach(() => host.close());
+
+async function apply(text: string, dryRun = false): Promise<void> {
+  const body = { files: [{ file: "mesh.yaml", text }], policies: [], prune: false, dryRun };
+  await host.operator().call("POST", controllerPaths.documents, body);
+}
+
+const services = ["web", "shop", "bare"]
+  .map((name) => `{kind: Service, name: ${name}, port: 80}`)
+  .join("\n---\n");
+const sessions = ["web", "shop"]
+  .map((name) => `{kind: Traffic, name: ${name}, service: ${name}, sessionPersistence: {}}`)
+  .join("\n---\n");
+
+/** By service, as the machine's snapshot has them. */
+async function keysOf(machine: string): Promise<Record<string, string | undefined>> {
+  const reader = host.follow(machine, "", ["web.default", "shop.default", "bare.default"]);
+  await host.until(() => reader.news.length > 0);
+  const [line] = reader.news;
+  reader.close();
+  const destinations = line?.kind === "snapshot" ? line.snapshot.destinations : [];
+  return Object.fromEntries(destinations.map((each) => [each.service.name, each.sessionKey]));
+}
+
+describe("the key of a service's sessions", () => {
+  test("is another one for each service that has them, the same for every machine, and none for others", async () => {
+    host = await ControllerUnderTest.start();
+    for (const name of ["vm-1", "vm-2"]) await host.addNode(name, []);
+    await apply(`${services}\n---\n${sessions}`);
+    const { web = "", shop = "", bare } = await keysOf("vm-1");
+    expect([web, shop].map((key) => Buffer.from(key, "base64").length)).toEqual([32, 32]);
+    expect(web).not.toBe(shop);
+    expect(bare).toBeUndefined();
+    expect(await keysOf("vm-2")).toEqual({ web, shop, bare: undefined });
+  });
+
+  test("stays what it is, whatever is applied", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", []);
+    await apply(`${services}\n---\n${sessions}`);
+    const before = await keysOf("vm-1");
+    await apply("{kind: Service, name: more, port: 80}");
+    expect(await keysOf("vm-1")).toEqual(before);
+  });
+
+  test("is not made by a dry run, and no operator reads it", async () => {
+    host = await ControllerUnderTest.start();
+    await apply(services, true);
+    expect(host.store.get(sessionSecretMark)).toBeNull();
+    await apply(services);
+    expect(host.store.get(sessionSecretMark)).not.toBeNull();
+    const shown = (await host.operator().call("GET", controllerPaths.documents)).body as DocumentsAnswer;
+    expect(JSON.stringify(shown)).not.toContain("secret");
+  });
+});
