@@ -19,7 +19,7 @@ import { isGrpc } from "../wire/grpc.ts";
 import { readsAsItIs, readTarget } from "../wire/target.ts";
 import type { CallSink } from "./attempt/http_attempts.ts";
 import { decideAccess } from "./guard/access.ts";
-import { callerField, heddleFields, noRetryField } from "./fields/heddle_fields.ts";
+import { callerField, heddleFields, noRetryField, requestIdField } from "./fields/heddle_fields.ts";
 import type { CallRecord } from "./record/call_record.ts";
 import type { Caller, InboundService, LocalApp } from "./state/live_service.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
@@ -134,13 +134,13 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
   }
 
   connected(connection: ClientConnection): void {
-    const { edits, caller, sink, deadlineMs } = this;
-    const waitedMs = deadlineMs === null ? 0 : this.parts.shard.clock.now() - this.record.startedMs;
+    const { edits, record, caller, sink, deadlineMs } = this;
+    const waitedMs = deadlineMs === null ? 0 : this.parts.shard.clock.now() - record.startedMs;
     if (deadlineMs !== null && waitedMs >= deadlineMs) {
       this.#pool?.unused(connection);
       return this.#ranOut(deadlineMs);
     }
-    let fields = withCaller(edits, caller.key);
+    let fields = forApp(edits, record.requestId, caller.key);
     if (deadlineMs !== null && waitedMs >= 1) fields = this.#withDeadline(fields, deadlineMs - waitedMs);
     this.#stream = connection.start(this.#request, fields, this);
     sink.started(this.#stream);
@@ -294,8 +294,12 @@ function notHttp(service: InboundService): Outcome {
   return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
 }
 
-/** Nearly always the request id alone is set; to spread an array costs two more than to write it. */
-function withCaller({ remove, set, add }: FieldEdits, caller: string): FieldEdits {
-  if (set.length !== 2) return { remove, set: [...set, callerField, caller], add };
-  return { remove, set: [set[0] as string, set[1] as string, callerField, caller], add };
+/**
+ * With what only heddle says to the app. Where the call began on this machine, `set` has the request id already, and nearly always
+ * nothing else: then the array is written out, since one that is spread costs two more.
+ */
+function forApp({ remove, set, add }: FieldEdits, requestId: string, caller: string): FieldEdits {
+  const plain = set.length === 0 || (set.length === 2 && set[0] === requestIdField);
+  if (plain) return { remove, set: [requestIdField, requestId, callerField, caller], add };
+  return { remove, set: [...set, callerField, caller], add };
 }

@@ -52,7 +52,8 @@ export class ProxyTelemetry implements Recorder {
   readonly underWay = new UnderWay();
   /** What ended. */
   readonly evidence = new EvidenceRing();
-  readonly #edges: Readonly<Record<ExchangeRecord["direction"], Edges>>;
+  /** By service, source and route. */
+  readonly #edges: Readonly<Record<ExchangeRecord["direction"], Bundle<EdgeHandles>>>;
 
   constructor(
     metrics: Metrics,
@@ -79,8 +80,8 @@ export class ProxyTelemetry implements Recorder {
       for (const { kind, direction, service, source } of this.underWay)
         if (kind === "http") open(direction, service, source).add(1);
     });
-    const edgesOf = (direction: string): Edges =>
-      new Edges(metrics.bundle((service, source, route) => this.#resolve(direction, service, source, route)));
+    const edgesOf = (direction: string): Bundle<EdgeHandles> =>
+      metrics.bundle((service, source, route) => this.#resolve(direction, service, source, route));
     this.#edges = { inbound: edgesOf("inbound"), outbound: edgesOf("outbound") };
   }
 
@@ -126,7 +127,7 @@ export class ProxyTelemetry implements Recorder {
   }
 
   #finishHttp(record: ExchangeRecord, seconds: number): void {
-    const handles = this.#edges[record.direction].of(record);
+    const handles = this.#edges[record.direction](record.service, record.source, record.route);
     const flag = record.outcome === null ? "" : record.outcome.flag;
     // Whoever fills records may forget to look: no label and no key is what an app wrote.
     const grpc = record.grpc === "" ? noGrpc : grpcCode(record.grpc);
@@ -179,27 +180,5 @@ export class ProxyTelemetry implements Recorder {
       bytesIn: this.#bytesIn(direction, service, source),
       bytesOut: this.#bytesOut(direction, service, source),
     };
-  }
-}
-
-/** Handles by service, source and route; the ones used last are found at once. */
-class Edges {
-  #service = "";
-  #source = "";
-  #route = "";
-  #last: EdgeHandles | null = null;
-
-  constructor(private readonly all: Bundle<EdgeHandles>) {}
-
-  of({ service, source, route }: ExchangeRecord): EdgeHandles {
-    const last = this.#last;
-    if (last !== null && service === this.#service && source === this.#source && route === this.#route)
-      return last;
-    const found = this.all(service, source, route);
-    this.#service = service;
-    this.#source = source;
-    this.#route = route;
-    this.#last = found;
-    return found;
   }
 }

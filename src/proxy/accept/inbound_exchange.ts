@@ -15,7 +15,7 @@ import {
   requestIdField,
   spokeField,
 } from "../fields/heddle_fields.ts";
-import { answerVia, interimEdits, viaOf, viaOnly } from "../fields/hops.ts";
+import { answerVia, interimEdits, viaEdits, viaOnly } from "../fields/hops.ts";
 import { chooseApp, type Caller } from "../state/live_service.ts";
 import type { ProxyParts } from "../state/proxy_parts.ts";
 import { outcomes } from "../failure/outcomes.ts";
@@ -51,11 +51,9 @@ export function serveInbound(
   record.path = request.path;
   record.protocol = request.version;
   record.tls = true;
-  const edits = {
-    remove: own ?? noEdits.remove,
-    set: attempt === null ? [requestIdField, requestId] : [requestIdField, requestId, attemptField, attempt],
-    add: viaOf(request.version),
-  };
+  const via = viaEdits(request.version);
+  const set = attempt === null ? via.set : [requestIdField, requestId, attemptField, attempt];
+  const edits = own === null ? via : { remove: own, set, add: via.add };
   const from = client === null ? flow : flow.part(client);
   const spokeHttp2 = own !== null && request.fields.get(spokeField) === "h2";
   joined.call = new InboundCall(

@@ -17,10 +17,20 @@ export function viaOf(version: string): readonly string[] {
   return version === "HTTP/2" ? via2 : via10;
 }
 
+const edits10: FieldEdits = { ...noEdits, add: via10 };
+const edits11: FieldEdits = { ...noEdits, add: via11 };
+const edits2: FieldEdits = { ...noEdits, add: via2 };
+
+/** For what came in that version and is passed on with nothing else to change. */
+export function viaEdits(version: string): FieldEdits {
+  if (version === "HTTP/2") return edits2;
+  return version === "HTTP/1.1" ? edits11 : edits10;
+}
+
 /** Of answers, whatever carried them between proxies: it is given back as HTTP/1.1. */
 export const answerVia = via11;
 /** For answers that are passed on with nothing else to change. */
-export const viaOnly: FieldEdits = { ...noEdits, add: answerVia };
+export const viaOnly = edits11;
 
 /** Of an interim answer: names that are heddle's own stay behind there too. */
 export function interimEdits(fields: Fields): FieldEdits {

@@ -151,8 +151,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "an app is not told its caller",
     file: inbound,
-    find: "set: [set[0] as string, set[1] as string, callerField, caller]",
-    replace: "set",
+    find: "set: [requestIdField, requestId, callerField, caller]",
+    replace: "set: [requestIdField, requestId]",
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },
   {
