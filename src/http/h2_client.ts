@@ -38,6 +38,7 @@ export interface Http2ClientOptions extends Http2Options {
 /** Speaks HTTP/2 on a dialled socket, by prior knowledge or after ALPN: set its `handler` there. */
 export class Http2Client extends Http2Connection implements ClientConnection, CallWire {
   carried = 0;
+  protected readonly framesPerTurnMax = limits.h2AnswerFramesPerTurnMax;
   #nextId = 1;
   #retired = false;
   /** Calls that must know the server's SETTINGS first. */

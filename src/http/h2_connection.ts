@@ -46,6 +46,8 @@ export abstract class Http2Connection extends Http2Link implements FrameTaker, S
     this.rules = new FrameRules(options.profile, this.peer, this.#blocks, this.guard);
   }
 
+  /** What one turn reads at most. */
+  protected abstract readonly framesPerTurnMax: number;
   /** What comes before the first frame. Returns the offset where frames begin. */
   protected abstract readPreface(source: Uint8Array): number;
   /** A whole header block came: `decode` reads it. It must be decoded, or the connection ended. */
@@ -79,7 +81,7 @@ export abstract class Http2Connection extends Http2Link implements FrameTaker, S
   /** Returns how many requests began. */
   #process(source: Uint8Array, owned: boolean): number {
     const start = this.readPreface(source);
-    const at = this.#reader.read(source, start, source.length, limits.h2FramesPerTurnMax);
+    const at = this.#reader.read(source, start, source.length, this.framesPerTurnMax);
     const begun = this.onRead();
     if (at >= source.length || this.closing) return begun;
     this.#rest = owned ? source.subarray(at) : source.slice(at);

@@ -35,6 +35,7 @@ const resetsKept = 64;
 /** Serves HTTP/2 on an accepted socket: set the result as its handler. */
 export class Http2Server extends Http2Connection implements ExchangeWire {
   protected readonly idleMs = limits.keepAliveInboundMs;
+  protected readonly framesPerTurnMax = limits.h2FramesPerTurnMax;
   #prefaceAt = 0;
   /** Streams that are over, and whose handlers do not know it yet. */
   #unaware = 0;

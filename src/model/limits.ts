@@ -73,6 +73,8 @@ export const limits = {
   h2QueuedFramesMax: 10_000,
   h2QueuedBytesMax: 4 * mib,
   h2FramesPerTurnMax: 64,
+  /** Of answers, which end work and begin none: what would wait for another turn had to be copied, and its socket paused. */
+  h2AnswerFramesPerTurnMax: 1_024,
   h2LocalRequestsPerTurnMax: 16,
   /** Of all connections of a shard that wait for a further turn. */
   h2WaitingRequestsPerTurnMax: 64,

@@ -24,6 +24,9 @@ export class AccessLog {
   /** What was gathered since the last write, in characters, by the limit that bounds it. */
   readonly #bytes: Record<AccessLogLimit, number> = { accessLogSampleBytes: 0, accessLogKeptBytes: 0 };
   readonly #dropped: Record<AccessLogLimit, number> = { accessLogSampleBytes: 0, accessLogKeptBytes: 0 };
+  #lastId = "";
+  #lastShare = 1;
+
   constructor(readonly options: AccessLogOptions) {}
 
   /** Lines that were lost so far because more came between two writes than this limit lets gather. */
@@ -34,7 +37,19 @@ export class AccessLog {
   record(record: ExchangeRecord, durationMs: number): void {
     const { slowMs, sampleRatio } = this.options;
     if (isRemarkable(record, durationMs, slowMs)) this.#gather(record, durationMs, "accessLogKeptBytes");
-    else if (sampled(record.requestId, sampleRatio)) this.#gather(record, durationMs, "accessLogSampleBytes");
+    else if (this.#sampled(record.requestId, sampleRatio))
+      this.#gather(record, durationMs, "accessLogSampleBytes");
+  }
+
+  /** The same answer for the same id in every proxy. A call within one machine has two records, one after the other. */
+  #sampled(requestId: string, ratio: number): boolean {
+    if (ratio >= 1) return true;
+    if (ratio <= 0) return false;
+    if (requestId !== this.#lastId) {
+      this.#lastId = requestId;
+      this.#lastShare = shareOf(requestId);
+    }
+    return this.#lastShare < ratio;
   }
 
   #gather(record: ExchangeRecord, durationMs: number, limit: AccessLogLimit): void {
@@ -72,13 +87,11 @@ function isRemarkablePolicy({ action, failure }: PolicyRecord): boolean {
   return action === "respond" || failure === "throw" || failure === "invalid";
 }
 
-/** The same answer for the same id in every proxy. */
-function sampled(requestId: string, ratio: number): boolean {
-  if (ratio >= 1) return true;
-  if (ratio <= 0) return false;
+/** FNV-1a, between 0 and 1. */
+function shareOf(text: string): number {
   let hash = 0x811c9dc5;
-  for (let at = 0; at < requestId.length; at++) hash = Math.imul(hash ^ requestId.charCodeAt(at), 0x01000193);
-  return (hash >>> 0) / 0x1_0000_0000 < ratio;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return (hash >>> 0) / 0x1_0000_0000;
 }
 
 /** The fields in the order of reading: when, who, what, how it ended, where it went. */
