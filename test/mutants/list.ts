@@ -7,6 +7,7 @@ import { bounds } from "./list/limits.ts";
 import { policyHost } from "./list/policy_host.ts";
 import { registry } from "./list/registry.ts";
 import { resilience } from "./list/resilience.ts";
+import { retries } from "./list/retries.ts";
 import type { Mutant } from "./mutant.ts";
 
 export const mutants: readonly Mutant[] = [
@@ -15,6 +16,7 @@ export const mutants: readonly Mutant[] = [
   ...identity,
   ...registry,
   ...resilience,
+  ...retries,
   ...bounds,
   ...policyHost,
   ...control,

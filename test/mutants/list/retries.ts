@@ -1,0 +1,212 @@
+/** What is sent again and when, how long things may take, and what a caller's own deadline means. */
+import type { Mutant } from "../mutant.ts";
+
+const unit = "test/unit/proxy";
+const attempts = "src/proxy/attempt/attempts.ts";
+const httpAttempts = "src/proxy/attempt/http_attempts.ts";
+const inbound = "src/proxy/inbound.ts";
+const outbound = "src/proxy/outbound.ts";
+const rules = "src/proxy/retry/retry_rules.ts";
+const retrying = [`${unit}/retries_test.ts`];
+const grpc = [`${unit}/grpc_retries_test.ts`];
+const deadlines = [`${unit}/caller_deadlines_test.ts`];
+const times = [`${unit}/traffic_timeouts_test.ts`];
+
+export const retries: readonly Mutant[] = [
+  {
+    fault: "a POST is sent again after a byte of it was written",
+    file: "src/proxy/retry/retry_decision.ts",
+    find: 'failed.repeat === "idempotent" && !failed.idempotent',
+    replace: "false",
+    suites: [`${unit}/every_offset_test.ts`],
+  },
+  {
+    fault: "a request is not sent again where the app tells repeats",
+    file: rules,
+    find: 'route.idempotent || wholeGroup("retries", traffic).idempotent',
+    replace: "route.idempotent",
+    suites: [...retrying, ...grpc],
+  },
+  {
+    fault: "any failure is a reason",
+    file: rules,
+    find: 'new Set<RetryCause>([...named, "status"])',
+    replace: 'new Set<RetryCause>(["connect", "refused", "reset", "timeout", "status"])',
+    suites: retrying,
+  },
+  {
+    fault: "gateway-error names no status",
+    file: rules,
+    find: '...(on.includes("gateway-error") ? gatewayErrors : []),',
+    replace: "",
+    suites: retrying,
+  },
+  {
+    fault: "a route does not say how often",
+    file: rules,
+    find: "(route.attempts ?? attempts) + 1",
+    replace: "attempts + 1",
+    suites: retrying,
+  },
+  {
+    fault: "a route does not say how long one attempt may take",
+    file: rules,
+    find: 'route.perTryMs ?? wholeGroup("timeouts", traffic).perTryMs',
+    replace: 'wholeGroup("timeouts", traffic).perTryMs',
+    suites: retrying,
+  },
+  {
+    fault: "an answer that asks not to be tried again is",
+    file: "src/proxy/attempt/repeats.ts",
+    find: "forbidden: fields.get(noRetryField) !== null",
+    replace: "forbidden: false",
+    suites: retrying,
+  },
+  {
+    fault: "what the app says of being tried again does not reach the caller's proxy",
+    file: inbound,
+    find: "?.filter((name) => name !== noRetryField)",
+    replace: "",
+    suites: retrying,
+  },
+  {
+    fault: "Retry-After is not read",
+    file: "src/proxy/attempt/repeats.ts",
+    find: "after === null ? null : retryAfterMs(after, wallMs)",
+    replace: "null",
+    suites: retrying,
+  },
+  {
+    fault: "the pushback of gRPC is not read",
+    file: "src/proxy/attempt/repeats.ts",
+    find: "byGrpc !== null ? grpcPushback(byGrpc) :",
+    replace: "",
+    suites: grpc,
+  },
+  {
+    fault: "a status of gRPC behind a message is a reason",
+    file: httpAttempts,
+    find: "const isStatus = whole && this.answer.grpc",
+    replace: "const isStatus = this.answer.grpc",
+    suites: [`${unit}/retry/retry_decision_test.ts`, ...grpc],
+  },
+  {
+    fault: "half of an answer that is not passed on is awaited for ever",
+    file: httpAttempts,
+    find: "() => this.#passedBy(true)",
+    replace: "() => {}",
+    suites: retrying,
+  },
+  {
+    fault: "an attempt that takes too long goes on beside the next one",
+    file: httpAttempts,
+    find: '    this.#stop(outcome.detail);\n    this.#again(outcome, "timeout", delayMs);',
+    replace: '    this.#again(outcome, "timeout", delayMs);',
+    suites: retrying,
+  },
+  {
+    fault: "a second layer sends again what another one sends again",
+    file: "src/proxy/attempt/repeats.ts",
+    find: 'return made !== null && made !== "0";',
+    replace: "return false;",
+    suites: retrying,
+  },
+  {
+    fault: "an app is not told that its request is a retry",
+    file: "src/proxy/accept/inbound_exchange.ts",
+    find: "own === null ? null : request.fields.get(attemptField)",
+    replace: "null",
+    suites: retrying,
+  },
+  {
+    fault: "that the retries are used up is told of no answer of the app's own",
+    file: httpAttempts,
+    find: "this.owner.answers(head, failure ?? spent, nowMs);",
+    replace: "this.owner.answers(head, failure, nowMs);",
+    suites: retrying,
+  },
+  {
+    fault: "the timeout of a service holds where its route says that there is none",
+    file: "src/proxy/state/state.ts",
+    find: "requestTimeoutMs: route.requestUnbounded",
+    replace: "requestTimeoutMs: route.requestUnbounded === null",
+    suites: retrying,
+  },
+  {
+    fault: "a caller's deadline is not read",
+    file: outbound,
+    find: "const callerMs = callerDeadlineMs(fields);",
+    replace: "const callerMs = fields === null ? 0 : null;",
+    suites: deadlines,
+  },
+  {
+    fault: "what has passed its deadline is sent",
+    file: outbound,
+    find: "else if (nowMs >= this.#attempts.deadlineMs) this.ranOut();",
+    replace: "",
+    suites: deadlines,
+  },
+  {
+    fault: "what has passed its deadline in line is sent to the app",
+    file: inbound,
+    find: "if (deadlineMs !== null && waitedMs >= deadlineMs) {",
+    replace: "if (deadlineMs !== null && waitedMs < 0) {",
+    suites: deadlines,
+  },
+  {
+    fault: "an app is told the deadline as it was before the request waited",
+    file: inbound,
+    find: "deadlineMs - waitedMs);",
+    replace: "deadlineMs);",
+    suites: deadlines,
+  },
+  {
+    fault: "a short deadline of the caller is a failure of the instance",
+    file: "src/proxy/failure/outcomes.ts",
+    find: 'return { flag: "DP", side: "downstream"',
+    replace: 'return { flag: "DP", side: "upstream"',
+    suites: deadlines,
+  },
+  {
+    fault: "a long deadline of the caller says nothing of the instance",
+    file: attempts,
+    find: 'if (tookMs >= limits.breakerDeadlineMs) return this.#blame("hard", nowMs);',
+    replace: "",
+    suites: deadlines,
+  },
+  {
+    fault: "DEADLINE_EXCEEDED is always a failure of the app",
+    file: httpAttempts,
+    find: "code === deadlineExceeded && this.deadlineOfCaller && isShort",
+    replace: "false && isShort",
+    suites: grpc,
+  },
+  {
+    fault: "a service's time to connect is not heard of",
+    file: "src/proxy/state/bounds.ts",
+    find: "          pool.times = times;\n",
+    replace: "",
+    suites: times,
+  },
+  {
+    fault: "unused connections of HTTP/2 are kept as long as ever",
+    file: "src/http/h2_client.ts",
+    find: "this.options.keptMs?.() ?? limits.h2ClientIdleMs",
+    replace: "limits.h2ClientIdleMs",
+    suites: times,
+  },
+  {
+    fault: "unused connections of HTTP/1.1 are kept as long as ever",
+    file: "src/http/h1_client.ts",
+    find: "this.options.keptMs?.() ?? limits.keepAlivePoolMs",
+    replace: "limits.keepAlivePoolMs",
+    suites: times,
+  },
+  {
+    fault: "streams are silent as long as they like, whatever a document says",
+    file: httpAttempts,
+    find: "(this.answer.maySilent && destination.timeouts.streamsMaySilent)",
+    replace: "this.answer.maySilent",
+    suites: times,
+  },
+];
