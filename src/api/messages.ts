@@ -6,6 +6,7 @@ import type { SocketError } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
 import type { AskLine } from "./questions.ts";
 import type { EjectedEndpoint, Instance, Node, ServiceName } from "../model/service.ts";
+import type { RateSlice } from "../model/rate_slice.ts";
 import type { Snapshot, TrustBundle } from "../model/snapshot.ts";
 
 /** Every refusal: what failed, in words, and what to do about it. */
@@ -143,6 +144,8 @@ export const controllerPaths = {
   uses: "/v1/uses",
   /** PUT EjectedEndpoint[] of all that its proxy has taken out, by a node. */
   ejections: "/v1/ejections",
+  /** POST SliceAsk by service key, by a node that has the services: RatesAnswer. */
+  rates: "/v1/rates",
   /** GET: AuthorityAnswer; POST /rotate {force, now}: AuthorityAnswer after the next step. By an operator. */
   authority: "/v1/authority",
   /** POST {address, port} by a node: ReachAnswer with the controller's clock. It connects to the machine's inbound port. */
@@ -267,6 +270,11 @@ export interface SubscribeRequest {
 export interface UsesAnswer {
   /** Of the keys, those that no service has. One that appears later is in the snapshots of whoever asked last for it. */
   readonly missing: readonly string[];
+}
+
+export interface RatesAnswer {
+  /** By service key; without those that share no rate. */
+  readonly slices: Readonly<Record<string, RateSlice>>;
 }
 
 export type SnapshotLine =

@@ -43,10 +43,13 @@ export function exposeConcurrency(metrics: Metrics, plane: Pick<DataPlane, "stat
   const limit = metrics.gauge(families.concurrencyLimit);
   const requests = metrics.gauge(families.concurrencyRequests);
   const served = metrics.gauge(families.prioritiesServed);
+  const slice = metrics.gauge(families.rateSlicePerSecond);
   metrics.collect(() => {
     metrics.clear(families.concurrencyLimit.name);
     metrics.clear(families.concurrencyRequests.name);
+    metrics.clear(families.rateSlicePerSecond.name);
     for (const { key, limits } of plane.state?.locals.values() ?? []) {
+      if (limits?.mesh != null) slice(key).set(limits.mesh.bucket.perSecond);
       const concurrency = limits?.concurrency ?? null;
       if (concurrency === null) continue;
       limit(key).set(concurrency.limit);

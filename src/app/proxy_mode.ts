@@ -7,6 +7,7 @@ import { socketAddress } from "../base/socket_address.ts";
 import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { adminHandler, type AdminPages } from "../admin/admin_pages.ts";
 import { printableJson } from "../base/printable.ts";
+import type { ControlClient } from "../api/control.ts";
 import { Shard } from "../http/shard.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import type { Trust } from "../identity/verify_peer.ts";
@@ -17,7 +18,7 @@ import { DataPlane } from "../proxy/data_plane.ts";
 import type { Credentials } from "../proxy/state/credentials.ts";
 import { AccessLog } from "../telemetry/access_log.ts";
 import { logAs } from "../telemetry/log_line.ts";
-import { Metrics } from "../telemetry/metrics.ts";
+import { Metrics, type Counter } from "../telemetry/metrics.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { Answers } from "./answers.ts";
 import { every, startChores } from "./chores.ts";
@@ -91,6 +92,7 @@ export async function startProxy(
     outboundFirstPort: settings.ports.outboundFirst,
     ask: () => follower.wanted.ask(),
     confirmed: (key) => follower.wanted.confirm(key),
+    firstSlice: (key) => follower.rates.even.get(key) ?? null,
     log,
   });
   const apply = (snapshot: Snapshot): void => {
@@ -114,6 +116,7 @@ export async function startProxy(
     machine,
     policies,
     apply,
+    rates: plane.rates,
     unconfirmed: () => plane.wanted(),
     missing: (keys) => plane.missing(keys),
     asked: (line) => answers.take(line),
@@ -128,7 +131,6 @@ export async function startProxy(
     metrics: metricsAnswering(metrics, clock),
     request: requestAnswering(recorder, plane, clock),
   });
-  const renewals = metrics.counter(families.identityRenewals);
   const renewal = new MachineRenewal({
     runtime,
     settings,
@@ -136,7 +138,7 @@ export async function startProxy(
     machine,
     folder,
     log,
-    renewals: { ok: renewals("ok"), failed: renewals("failed") },
+    renewals: renewalsCounted(metrics),
     renewed: () => {
       plane.credentialsChanged();
       follower.report();
@@ -155,8 +157,7 @@ export async function startProxy(
   });
   const chores = startChores(runtime, shard, accessLog);
   processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
-  const ejections = new EjectionReport(asNode, clock, () => ejectionsOf(plane.state, clock.now()));
-  const telling = every(clock, limits.ejectionsLookMs, () => ejections.look());
+  const telling = tellEjections(asNode, clock, plane);
   exposeProxy(metrics, { clock, plane, store, accessLog, follower });
   const admin =
     options.admin === false
@@ -203,6 +204,16 @@ export async function startProxy(
       await succession.end();
     },
   };
+}
+
+function tellEjections(control: ControlClient, clock: Clock, plane: DataPlane): { close(): void } {
+  const report = new EjectionReport(control, clock, () => ejectionsOf(plane.state, clock.now()));
+  return every(clock, limits.ejectionsLookMs, () => report.look());
+}
+
+function renewalsCounted(metrics: Metrics): { readonly ok: Counter; readonly failed: Counter } {
+  const renewals = metrics.counter(families.identityRenewals);
+  return { ok: renewals("ok"), failed: renewals("failed") };
 }
 
 function accessLogOf({ process, clock }: Runtime, sampleRatio: number): AccessLog {

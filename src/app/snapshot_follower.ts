@@ -21,6 +21,7 @@ import type { Snapshot } from "../model/snapshot.ts";
 import { isWhole } from "../model/snapshot_version.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import type { Policies } from "./policies.ts";
+import { RateLeases, type RateLeasesOptions } from "./rate_leases.ts";
 import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { WantedServices } from "./wanted_services.ts";
@@ -34,6 +35,8 @@ export interface SnapshotFollowerOptions {
   readonly policies: Policies;
   /** Makes a snapshot current; throws what is wrong with it. */
   readonly apply: (snapshot: Snapshot) => void;
+  /** Parts of shared rates that are wanted, and those that are given. */
+  readonly rates: RateLeasesOptions["rates"];
   /** Names that apps call and no snapshot has. */
   readonly unconfirmed: () => readonly string[];
   /** The controller knows no services by these names. */
@@ -51,6 +54,7 @@ export class SnapshotFollower {
   readonly #control: ControlClient;
   readonly #backoff: Backoff;
   readonly wanted: WantedServices;
+  readonly rates: RateLeases;
   /** Wall clock of the last word of the controller, of the file while there was none; 0: there is no snapshot. */
   confirmedMs = 0;
   #version = "";
@@ -64,13 +68,15 @@ export class SnapshotFollower {
   #working: Promise<void> = Promise.resolve();
 
   constructor(readonly options: SnapshotFollowerOptions) {
-    const { runtime, folder, settings, store, machine, unconfirmed, missing, log } = options;
+    const { runtime, folder, settings, store, machine, rates, unconfirmed, missing, log } = options;
     this.#control = controllerAsNode(runtime, settings, store);
     this.#backoff = new Backoff({
       firstMs: limits.reconnectMs,
       maxMs: limits.reconnectMaxMs,
       unit: () => runtime.random.unit(),
     });
+    const { files, clock } = runtime;
+    this.rates = new RateLeases({ files, clock, path: folder.rates, control: this.#control, rates, log });
     this.wanted = new WantedServices({
       files: runtime.files,
       clock: runtime.clock,
@@ -87,6 +93,7 @@ export class SnapshotFollower {
   async start(): Promise<void> {
     const { runtime, folder, log } = this.options;
     await this.wanted.load();
+    await this.rates.load();
     const last = await readJson<Snapshot>(runtime.files, folder.snapshot).catch((error: Error) => {
       log(`cannot use the last snapshot: ${error.message}`);
       return null;
@@ -99,6 +106,7 @@ export class SnapshotFollower {
       this.confirmedMs = saved?.modifiedMs ?? 0;
     }
     this.#follow();
+    this.rates.begin();
   }
 
   /** Tells the controller how things stand: version, problem, certificates. */
@@ -114,6 +122,7 @@ export class SnapshotFollower {
   close(): void {
     this.#closed = true;
     this.#stream?.close();
+    this.rates.close();
     this.#control.close();
   }
 

@@ -26,6 +26,8 @@ export interface StateFolder {
   readonly policies: string;
   /** Services that local apps asked for by name. */
   readonly uses: string;
+  /** Its even shares of rates that the mesh shares. */
+  readonly rates: string;
   /** Which process of the proxy lets what is open finish, and then ends. */
   readonly ending: string;
 }
@@ -45,6 +47,7 @@ export function stateFolder(path: string): StateFolder {
     snapshot: `${path}/snapshot.json`,
     policies: `${path}/policies`,
     uses: `${path}/uses.json`,
+    rates: `${path}/rates.json`,
     ending: `${path}/proxy.ending`,
   };
 }

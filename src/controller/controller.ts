@@ -25,6 +25,7 @@ import { Operators } from "./operators.ts";
 import { mountOperatorRoutes } from "./operator_routes.ts";
 import type { PolicyBundler } from "./policy_uses.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
+import { SharedRates } from "./shared_rates.ts";
 import { Snapshots, type Content } from "./snapshots.ts";
 import { statusPage } from "./status.ts";
 
@@ -156,7 +157,8 @@ export class Controller {
     });
     mountRotationRoutes(app, { rotation, operators, log });
     mountAskRoutes(app, { trustDomain, asks: this.#asks, operators });
-    mountNodeRoutes(app, { trustDomain, catalog, publisher, requireReady });
+    const rates = new SharedRates({ clock, rateOf: (key) => this.#snapshots.sharedRate(key) });
+    mountNodeRoutes(app, { trustDomain, catalog, publisher, rates, requireReady });
     const [documents, removal] = [this.#documents, this.#removal];
     mountOperatorRoutes(app, { operators, documents, removal, status, requireReady, log });
   }

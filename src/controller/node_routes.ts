@@ -3,22 +3,34 @@ import type { Hono } from "hono";
 import * as v from "valibot";
 import { readBody } from "../api/body.ts";
 import { requireCaller, type ControlEnv } from "../api/caller.ts";
-import { controllerPaths, type UsesAnswer } from "../api/messages.ts";
+import { controllerPaths, type RatesAnswer, type UsesAnswer } from "../api/messages.ts";
 import { Refusal } from "../api/problem.ts";
 import { limits } from "../model/limits.ts";
+import { serviceKey } from "../model/service.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Publisher } from "./publisher.ts";
+import type { SharedRates } from "./shared_rates.ts";
 
 export interface NodeRouteOptions {
   readonly trustDomain: string;
   readonly catalog: Catalog;
   readonly publisher: Publisher;
+  readonly rates: SharedRates;
   /** Refuses while nothing is known yet. */
   readonly requireReady: () => void;
 }
 
 const text = v.string();
 const usesSchema = v.pipe(v.array(v.pipe(text, v.maxLength(128))), v.maxLength(limits.usesMax));
+const perSecond = v.pipe(v.number(), v.finite(), v.minValue(0));
+const sequence = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const ratesSchema = v.pipe(
+  v.record(
+    v.pipe(text, v.maxLength(128)),
+    v.strictObject({ wantedPerSecond: perSecond, sequence, heldPerSecond: perSecond }),
+  ),
+  v.maxEntries(limits.servicesPerNodeMax),
+);
 const subscribeSchema = v.strictObject({ version: v.pipe(text, v.maxLength(64)), uses: usesSchema });
 const replySchema = v.strictObject({
   version: v.pipe(text, v.maxLength(64)),
@@ -49,7 +61,7 @@ const ejectionsSchema = v.pipe(
 );
 
 export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions): void {
-  const { trustDomain, catalog, publisher, requireReady } = options;
+  const { trustDomain, catalog, publisher, rates, requireReady } = options;
   app.post(controllerPaths.snapshots, async (context) => {
     const caller = requireCaller(context, trustDomain, "node");
     requireReady();
@@ -77,6 +89,16 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
     requireMember(catalog, caller.name);
     publisher.setEjected(caller.name, ejected);
     return context.json({});
+  });
+  app.post(controllerPaths.rates, async (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    const asks = await readBody(context.req.raw, ratesSchema);
+    requireMember(catalog, caller.name);
+    requireReady();
+    const own = new Set(catalog.nodes.get(caller.name)?.services.map((service) => serviceKey(service)));
+    const asked = Object.entries(asks).filter(([service]) => own.has(service));
+    const slices = rates.ask(caller.name, Object.fromEntries(asked));
+    return context.json({ slices } satisfies RatesAnswer);
   });
   app.get(controllerPaths.policy, (context) => {
     const caller = requireCaller(context, trustDomain, "node");

@@ -48,6 +48,11 @@ export class Snapshots {
     return compiler === null ? null : uses.filter((key) => !compiler.has(key));
   }
 
+  /** Requests a second that all instances of a service take together; null: as many as come. */
+  sharedRate(key: string): number | null {
+    return this.#current()?.sharedRate(key) ?? null;
+  }
+
   /** Names of the machines whose snapshot would differ with this content, sorted. */
   affectedBy(content: Content, usesOf: (node: string) => readonly string[]): string[] {
     const now = this.#current();

@@ -149,6 +149,8 @@ export interface Rate {
 
 /** How many requests a service takes; a proxy counts for the instances that it stands before. An opaque connection counts as one. */
 export interface RateLimits {
+  /** Of all callers, to all instances in the mesh: proxies have slices of it from the controller. Its burst is that of one second. */
+  readonly mesh?: Rate | null;
   /** Of all callers, on one machine. */
   readonly total?: Rate | null;
   /** Of each calling service without a rate of its own, as its certificate names it. */
@@ -244,7 +246,7 @@ export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<G
     pendingWaitMs: limits.concurrencyPendingMs,
   },
   priority: { callers: {} },
-  rateLimit: { total: null, identity: null, overrides: {}, keys: [] },
+  rateLimit: { mesh: null, total: null, identity: null, overrides: {}, keys: [] },
   sessionPersistence: {
     type: "None",
     sessionName: null,

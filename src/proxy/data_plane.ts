@@ -11,6 +11,7 @@ import type { Snapshot } from "../model/snapshot.ts";
 import type { PolicyChain } from "../policy/chain.ts";
 import type { Recorder } from "../telemetry/record.ts";
 import type { Credentials } from "./state/credentials.ts";
+import { LocalRates } from "./limit/local_rates.ts";
 import { RecentDelays } from "./limit/recent_delays.ts";
 import { Shedder, sheddingText } from "./limit/shedder.ts";
 import { Discovery } from "./find/discovery.ts";
@@ -51,6 +52,8 @@ export interface DataPlaneOptions {
   readonly ask: () => void;
   /** A service that local apps asked for is there. */
   readonly confirmed: (key: string) => void;
+  /** What this machine had of a rate that the mesh shares, by service; default: nothing that is known. */
+  readonly firstSlice?: (service: string) => number | null;
   readonly log: (text: string) => void;
 }
 
@@ -64,6 +67,11 @@ export class DataPlane {
   readonly #parts: ProxyParts;
   readonly #inPieces: InPieces;
   readonly #delays = new RecentDelays();
+  /** Parts of rates that the mesh shares. */
+  readonly rates = new LocalRates(
+    () => this.state?.locals.values() ?? [],
+    () => this.options.shard.clock.now(),
+  );
   readonly #apps: ReadonlyMap<string, readonly LocalApp[]>;
 
   constructor(readonly options: DataPlaneOptions) {
@@ -147,9 +155,20 @@ export class DataPlane {
     const old = this.#parts.state;
     const nowMs = shard.clock.now();
     const ejected = (service: string, reason: string): void => recorder.ejected(service, reason);
+    const { firstSlice = () => null } = this.options;
     const tripped = (limit: string, listener: string): void => recorder.limitTripped(limit, listener);
     const inPieces = this.#inPieces;
-    const input = { shard, random, nowMs, inPieces, place: machine, apps: this.#apps, ejected, tripped };
+    const input = {
+      shard,
+      random,
+      nowMs,
+      inPieces,
+      place: machine,
+      apps: this.#apps,
+      ejected,
+      firstSlice,
+      tripped,
+    };
     const { state, problems } = createProxyState(old, snapshot, input);
     for (const problem of problems) log(problem);
     this.#note(proxyProtocolNotes(this.options.machine.services, state));

@@ -105,6 +105,11 @@ export const families = {
   ),
   endpoints: gauge("heddle_endpoints", "Endpoints of a destination by state.", ["service", "state"]),
   retryBudgetLeft: gauge("heddle_retry_budget_left", "Retries that a destination may cost now.", ["service"]),
+  rateSlicePerSecond: gauge(
+    "heddle_rate_slice_per_second",
+    "This machine's part of a rate that the mesh shares, in requests a second.",
+    ["service"],
+  ),
   concurrencyLimit: gauge(
     "heddle_concurrency_limit",
     "Requests that the instances of a service here serve at a time, as it is now, where its Traffic document says concurrency.",

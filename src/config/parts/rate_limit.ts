@@ -59,6 +59,15 @@ const keyed = object({
 });
 
 const schema = object({
+  mesh: v.optional(
+    said(
+      v.pipe(
+        perSecond,
+        v.transform((perSecond) => ({ perSecond, burst: null })),
+      ),
+      "Of all callers, to all instances in the mesh: machines share it through the controller, and go on with their shares while it is away",
+    ),
+  ),
   total: v.optional(said(rate, "Of all callers, to the instances of one machine")),
   identity: v.optional(said(rate, "Of each calling service, to the instances of one machine")),
   overrides: v.optional(

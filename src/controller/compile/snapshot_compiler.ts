@@ -87,6 +87,11 @@ export class SnapshotCompiler {
     return this.#services.has(key);
   }
 
+  /** Requests a second that the instances of a service take in the whole mesh; null: as many as come. */
+  sharedRate(key: string): number | null {
+    return this.#trafficOf(key, "callee").traffic?.rateLimit?.mesh?.perSecond ?? null;
+  }
+
   compile(machine: CompileMachine): Snapshot {
     const { trustDomain, bundle, deniedIds, deniedSerials } = this.input;
     const destinations = this.#reachable(machine.uses).map((key) => this.#destination(key));

@@ -8,6 +8,7 @@ import { priorityLevel, type PriorityLevel } from "../../model/priority.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
 import { Concurrency } from "./concurrency.ts";
 import { OpenCounts } from "./open_counts.ts";
+import { LeasedRate } from "./leased_rate.ts";
 import { overRate } from "./over_rate.ts";
 import { RateLimit, type Asked } from "./rate_limit.ts";
 
@@ -16,11 +17,15 @@ export interface InboundLimitsOptions {
   readonly service: string;
   readonly traffic: TrafficTraits;
   readonly shard: Shard;
+  /** Of a shared rate, in requests a second, until the controller has given one. */
+  readonly firstSlice: number;
   readonly tripped: (limit: string, listener: string) => void;
 }
 
 export class InboundLimits {
   readonly rates: RateLimit | null;
+  /** Its part of a rate that the mesh shares. */
+  readonly mesh: LeasedRate | null;
   readonly concurrency: Concurrency | null;
   /** The most that requests of a caller matter. */
   readonly #callers: ReadonlyMap<string, PriorityLevel>;
@@ -36,8 +41,11 @@ export class InboundLimits {
     const { traffic, shard } = options;
     const { rateLimit, concurrency, priority = {} } = traffic;
     const old = before?.options.traffic;
+    const rules = wholeGroup("rateLimit", traffic);
+    const first = Math.min(rules.mesh?.perSecond ?? 0, options.firstSlice);
+    this.mesh = rules.mesh === null ? null : (before?.mesh ?? new LeasedRate(first, nowMs));
     if (before !== null && isSame(old?.rateLimit, rateLimit)) this.rates = before.rates;
-    else this.rates = rateLimit === undefined ? null : new RateLimit(wholeGroup("rateLimit", traffic), nowMs);
+    else this.rates = rateLimit === undefined ? null : new RateLimit(rules, nowMs, this.mesh);
     if (before !== null && isSame(old?.concurrency, concurrency)) this.concurrency = before.concurrency;
     else if (concurrency === undefined) this.concurrency = null;
     else this.concurrency = new Concurrency(wholeGroup("concurrency", traffic), shard);

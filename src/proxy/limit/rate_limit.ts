@@ -8,6 +8,7 @@ import type { KeyedRate, RateLimits } from "../../model/traffic.ts";
 import type { Fields } from "../../wire/fields.ts";
 import { matchesPath } from "../fields/path_pattern.ts";
 import { BucketTable, bucketOf } from "./bucket_table.ts";
+import type { LeasedRate } from "./leased_rate.ts";
 import type { TokenBucket } from "./token_bucket.ts";
 
 /** What limits look at. An opaque connection has no fields, and the path "". */
@@ -40,7 +41,13 @@ export class RateLimit {
   readonly #overrides: ReadonlyMap<string, TokenBucket>;
   readonly #keys: readonly { readonly rule: KeyedRate; readonly table: BucketTable }[];
 
-  constructor(rules: Required<RateLimits>, nowMs: number, keysMax: number = limits.rateCallersMax) {
+  constructor(
+    readonly rules: Required<RateLimits>,
+    nowMs: number,
+    /** This machine's part of what the whole mesh shares. */
+    readonly mesh: LeasedRate | null = null,
+    keysMax: number = limits.rateCallersMax,
+  ) {
     const { total, identity, overrides, keys } = rules;
     this.#total = total === null ? null : bucketOf(total, nowMs);
     this.#callers = identity === null ? null : new BucketTable(identity, nowMs, keysMax);
@@ -58,8 +65,18 @@ export class RateLimit {
   admit(asked: Asked, nowMs: number): RateRefusal | null {
     const met = this.#rulesFor(asked, nowMs);
     for (const each of met) if (!each.bucket.has(1, nowMs)) return refusal(each, asked, nowMs);
+    const { mesh } = this;
+    if (mesh !== null && !mesh.take(nowMs)) return this.#meshRefusal(mesh.bucket, nowMs);
     for (const { bucket } of met) bucket.take(1, nowMs);
     return null;
+  }
+
+  #meshRefusal(part: TokenBucket, nowMs: number): RateRefusal {
+    const share = Number(part.perSecond.toFixed(1));
+    const whose = `all callers, to the instances of this machine ${share} of them,`;
+    // There may be another slice by then.
+    const waitMs = Math.min(part.waitMs(1, nowMs), limits.rateSliceAskMs);
+    return { rule: "rateLimit.mesh", whose, perSecond: this.rules.mesh?.perSecond ?? 0, waitMs };
   }
 
   #rulesFor({ caller, path, fields }: Asked, nowMs: number): Met[] {

@@ -5,6 +5,7 @@
 import type { InPieces } from "../../base/pieces.ts";
 import { failure, success } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
+import { limits as bounds } from "../../model/limits.ts";
 import type { Shard } from "../../http/shard.ts";
 import {
   appPortOf,
@@ -77,6 +78,8 @@ export interface StateInput {
   readonly apps: ReadonlyMap<string, readonly LocalApp[]>;
   /** Circuit breaking took an endpoint of this service out. */
   readonly ejected: (service: string, reason: string) => void;
+  /** What this machine had of a rate that the mesh shares, by service; null: nothing that is known. */
+  readonly firstSlice: (service: string) => number | null;
   /** A limit refused something. */
   readonly tripped: (limit: string, listener: string) => void;
 }
@@ -140,7 +143,10 @@ class StateBuilder {
     const before = this.previous?.locals.get(key);
     const streams = before?.streams ?? new OpenStreams();
     const { nowMs, shard, tripped } = this.input;
-    const asked = { service: key, traffic: local.traffic ?? {}, shard, tripped };
+    const traffic = local.traffic ?? {};
+    const shared = traffic.rateLimit?.mesh?.perSecond ?? 0;
+    const firstSlice = this.input.firstSlice(key) ?? shared * bounds.rateSliceSpareRatio;
+    const asked = { service: key, traffic, shard, firstSlice, tripped };
     const limits = inboundLimits(asked, before?.limits ?? null, nowMs);
     const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams, limits };
     this.#locals.set(key, service);

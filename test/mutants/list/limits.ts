@@ -152,4 +152,18 @@ export const bounds: readonly Mutant[] = [
     replace: "",
     suites: concurrency,
   },
+  {
+    fault: "a machine without a slice lets everything in",
+    file: "src/proxy/limit/rate_limit.ts",
+    find: "if (mesh !== null && !mesh.take(nowMs)) return this.#meshRefusal(mesh.bucket, nowMs);",
+    replace: "",
+    suites: ["test/unit/proxy/rate_limits_test.ts"],
+  },
+  {
+    fault: "a proxy that starts while the controller is away has forgotten its share of a rate",
+    file: "src/app/rate_leases.ts",
+    find: "if (shares.every(([service, share]) => this.even.get(service) === share)) return;",
+    replace: "if (shares.length > 0) return;",
+    suites: ["test/unit/app/rate_leases_test.ts"],
+  },
 ];

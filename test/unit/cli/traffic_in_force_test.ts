@@ -42,6 +42,7 @@ describe("the traffic of a service", () => {
     const text = `{kind: Traffic, name: calm, service: web, rateLimit: ${rates}}`;
     const shown = trafficInForce([...stored.slice(0, 1), { ...stored[2], text } as never], "web");
     expect(shown.filter(({ field }) => field.startsWith("rateLimit.")).map(({ value }) => value)).toEqual([
+      "none",
       "10/s",
       "5/s, 9 at once",
       '{"api.default":"1/s"}',

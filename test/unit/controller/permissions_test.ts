@@ -56,6 +56,7 @@ const controllerDoors: readonly Door[] = [
   door("POST", controllerPaths.reply, "node"),
   door("PUT", controllerPaths.uses, "node"),
   door("PUT", controllerPaths.ejections, "node"),
+  door("POST", controllerPaths.rates, "node"),
   door("GET", controllerPaths.policy.replace(":hash", "0".repeat(64)), "node"),
   door("GET", controllerPaths.documents, "operator"),
   door("POST", controllerPaths.documents, "operator"),

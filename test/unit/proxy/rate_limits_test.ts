@@ -124,3 +124,23 @@ test("requests that an access rule denies cost the caller nothing", async () => 
   expect(await mesh.statuses("caller", 3)).toEqual([403, 403, 403]);
   expect(mesh.planes.machine("b").records.limits).toEqual([]);
 });
+
+test("of a rate that the mesh shares a machine lets in what the controller gives it, and says what the whole is", async () => {
+  const mesh = await Mesh.start({ mesh: { perSecond: 100, burst: null } });
+  const { plane, records } = mesh.planes.machine("b");
+  // Nothing is known yet: the part that is kept for machines that come new.
+  expect(await mesh.statuses("caller", 6)).toEqual([200, 200, 200, 200, 200, 429]);
+  await mesh.net.pass(1_000);
+  const asked = plane.rates.asks();
+  expect(asked["web.default"]).toMatchObject({ sequence: 0, heldPerSecond: 0 });
+  const slice = { sequence: 1, perSecond: 2, evenPerSecond: 50, forMs: 5_000 };
+  plane.rates.given({ "web.default": slice, "gone.default": slice }, mesh.net.clock.now());
+  expect(await mesh.statuses("caller", 3)).toEqual([200, 200, 429]);
+  const { answer } = await mesh.call("caller");
+  expect(answer.body).toContain(
+    "to the instances of this machine 2 of them, may send web.default 100 requests",
+  );
+  expect(answer.body).toContain("(rateLimit.mesh of its Traffic document");
+  expect(Number(answer.fields.get("retry-after"))).toBe(1);
+  expect(new Set(records.limits)).toEqual(new Set(["rateLimit.mesh"]));
+});

@@ -8,7 +8,7 @@ import { fieldsFrom } from "../../../../src/wire/head_fields.ts";
 const rate = (perSecond: number, burst: number | null = null): Rate => ({ perSecond, burst });
 
 function limited(rateLimit: RateLimits, keysMax?: number): RateLimit {
-  return new RateLimit(wholeGroup("rateLimit", { rateLimit }), 0, keysMax);
+  return new RateLimit(wholeGroup("rateLimit", { rateLimit }), 0, null, keysMax);
 }
 
 const by = (caller: string): Asked => ({ caller, path: "/", fields: fieldsFrom([]) });
