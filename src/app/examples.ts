@@ -22,6 +22,24 @@ export function examplesOf(
   ];
 }
 
+/** The same before a proxy runs, or where it runs elsewhere: of the ports that are not its to choose. */
+export function examplesBySettings(machine: MachineDocument, settings: Settings): string[] {
+  const { loopback, ports } = settings;
+  const addresses = machine.services.flatMap(({ service, httpPort, upstreams }, at): OutboundAddress[] => {
+    const key = serviceKey(service);
+    const port = httpPort ?? (ports.outboundFirst === 0 ? 0 : ports.outboundFirst + at);
+    const binds = upstreams.map((each) => ({
+      service: key,
+      host: each.host,
+      port: each.port ?? 0,
+      upstream: serviceKey(each.service),
+    }));
+    return [{ service: key, host: loopback, port, upstream: null }, ...binds];
+  });
+  const known = addresses.filter(({ port }) => port !== 0);
+  return examplesOf(known, machine, settings);
+}
+
 /** What that service says it calls, else itself. A bare name means the caller's own namespace. */
 function calledBy(key: string, machine: MachineDocument): string {
   const own = machine.services.find((each) => serviceKey(each.service) === key);

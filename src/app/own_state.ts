@@ -2,8 +2,10 @@
  * Whether what a machine's identity rests on is its own: a state folder that somebody else may write to, or a secret that
  * somebody else owns or reads, is refused before anything in it is believed.
  */
-import type { Files, ProcessHost } from "../../runtime/contract.ts";
+import type { FileError, Files, ProcessHost } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
+import { userId } from "../systemd/user_id.ts";
+import { serviceUser } from "../systemd/units.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 export interface StateHost {
@@ -20,22 +22,23 @@ const root = 0;
 /** Throws for the first thing in it that is not as it must be. What is not there yet is fine. */
 export async function requireOwnState(host: StateHost, folder: StateFolder): Promise<void> {
   const { files } = host;
+  const owners = await ownersOf(host);
   for (const path of [folder.path, folder.authority, folder.credentials, folder.policies]) {
     const stat = await files.stat(path);
     if (stat === null) continue;
-    requireOwner(host, path, stat, `chown -R ${host.process.user} ${folder.path}`);
+    requireOwner(owners, path, stat, `chown -R ${host.process.user} ${folder.path}`);
     if ((stat.mode & writtenByOthers) !== 0)
       throw new UserError(
         `Cannot use ${path}: others than its owner may write to it (mode ${octal(stat)})`,
         `Look whether all in it is yours, then: chmod 700 ${path}`,
       );
   }
-  for (const path of await secretsIn(files, folder)) await requireOwnSecret(host, path);
+  for (const path of await secretsIn(files, folder)) await requireOwnFile(host, owners, path);
   // These hold no key, but decide who is called and what is believed; the database makes itself private.
   for (const path of [folder.machine, folder.registryStore]) {
     const stat = await files.stat(path);
     if (stat === null) continue;
-    requireOwner(host, path, stat, `chown ${host.process.user} ${path}`);
+    requireOwner(owners, path, stat, `chown ${host.process.user} ${path}`);
     if ((stat.mode & writtenByOthers) !== 0)
       throw new UserError(
         `Cannot use ${path}: others than its owner may write to it (mode ${octal(stat)})`,
@@ -46,9 +49,13 @@ export async function requireOwnState(host: StateHost, folder: StateFolder): Pro
 
 /** One file with a key, wherever it lies. */
 export async function requireOwnSecret(host: StateHost, path: string): Promise<void> {
+  await requireOwnFile(host, await ownersOf(host), path);
+}
+
+async function requireOwnFile(host: StateHost, owners: Owners, path: string): Promise<void> {
   const stat = await host.files.stat(path);
   if (stat === null) return;
-  requireOwner(host, path, stat, `chown ${host.process.user} ${path}`);
+  requireOwner(owners, path, stat, `chown ${host.process.user} ${path}`);
   if ((stat.mode & usedByOthers) === 0) return;
   throw new UserError(
     `Cannot use ${path}: others than its owner may read or write it (mode ${octal(stat)}), and it holds a secret`,
@@ -57,9 +64,10 @@ export async function requireOwnSecret(host: StateHost, path: string): Promise<v
 }
 
 async function secretsIn(files: Files, folder: StateFolder): Promise<string[]> {
-  const below = [folder.authority, folder.credentials].map(async (path) =>
-    (await files.list(path)).map((name) => `${path}/${name}`),
-  );
+  const below = [folder.authority, folder.credentials].map(async (path) => {
+    const names = path === folder.authority ? await listIfOpen(files, path) : await files.list(path);
+    return names.map((name) => `${path}/${name}`);
+  });
   return [
     folder.settings,
     folder.controllerCredential,
@@ -69,11 +77,32 @@ async function secretsIn(files: Files, folder: StateFolder): Promise<string[]> {
   ];
 }
 
-/** Root may own it, too: it can do everything anyway. */
-function requireOwner({ process }: StateHost, path: string, { owner }: Stat, cure: string): void {
-  if (owner === process.user || owner === root) return;
+/** The authority is closed to units other than the controller's: what is closed to this process is nothing that it believes. */
+async function listIfOpen(files: Files, path: string): Promise<string[]> {
+  try {
+    return await files.list(path);
+  } catch (error) {
+    if ((error as FileError).code === "EACCES") return [];
+    throw error;
+  }
+}
+
+/** Who may own what this process believes. */
+interface Owners {
+  readonly own: number;
+  readonly all: ReadonlySet<number>;
+}
+
+/** Root, too: it can do everything anyway. And for root the user that it made for heddle's services. */
+async function ownersOf({ files, process }: StateHost): Promise<Owners> {
+  const services = process.user === root ? await userId(files, serviceUser) : null;
+  return { own: process.user, all: new Set([process.user, root, ...(services === null ? [] : [services])]) };
+}
+
+function requireOwner({ own, all }: Owners, path: string, { owner }: Stat, cure: string): void {
+  if (all.has(owner)) return;
   throw new UserError(
-    `Cannot use ${path}: it belongs to user ${owner}, and this runs as user ${process.user}`,
+    `Cannot use ${path}: it belongs to user ${owner}, and this runs as user ${own}`,
     `Run it as that user; or, if you know that all in it is right: ${cure}`,
   );
 }

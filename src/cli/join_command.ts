@@ -3,9 +3,10 @@ import type { Command } from "commander";
 import type { Files } from "../../runtime/contract.ts";
 import { forbidDumps } from "../app/no_dumps.ts";
 import { readSettings, type Settings } from "../app/settings.ts";
+import { addressText } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import { givenFlags, type Cli } from "./command.ts";
-import type { JoinOptions } from "../app/join.ts";
+import type { Joined, JoinOptions } from "../app/join.ts";
 import { controllerAddresses } from "./controller_address.ts";
 import { runInForeground } from "./foreground.ts";
 import { machineAnswer } from "./machine_answer.ts";
@@ -17,12 +18,18 @@ import {
   type MachineFlags,
 } from "./machine_flags.ts";
 import { withPortFlags, type PortFlags } from "./port_flags.ts";
+import {
+  installServices,
+  sayPlan,
+  servicesFor,
+  withServiceFlags,
+  type ServiceFlags,
+} from "./service_flags.ts";
 
-interface JoinFlags extends MachineFlags, PortFlags {
+interface JoinFlags extends MachineFlags, PortFlags, ServiceFlags {
   readonly node?: string;
   readonly address?: string;
   readonly openListeners: boolean;
-  readonly start: boolean;
   readonly tokenFile?: string;
 }
 
@@ -47,6 +54,7 @@ export function registerJoin(program: Command, cli: Cli): void {
     )
     .option("--open-listeners", openListenersHelp, false)
     .option("--no-start", "only join; start it later with heddle proxy");
+  withServiceFlags(command);
   withMachineFlags(withPortFlags(command)).action(
     (controllers: JoinOptions["controllers"], token: string | undefined, flags: JoinFlags) =>
       join(cli, command, controllers, token, flags),
@@ -68,6 +76,14 @@ async function join(
   const { proxyRuns } = await import("../app/own_proxy.ts");
   const { files, process } = cli.runtime;
   const standing = await readSettings(cli.runtime, folder);
+  const services = await servicesFor(cli.runtime, folder, flags);
+  const wanted = standing ?? { modes: ["proxy"], controllers, registries: controllers };
+  await services?.requireInstallable(wanted);
+  if (services !== null && flags.plan) {
+    const before = `join the mesh at ${controllers.map(addressText).join(",")}: this machine's membership, in ${folder.path}`;
+    return sayPlan(terminal, [before, ...services.plan(wanted, drainMs)]);
+  }
+  if (standing !== null) await services?.requireNoOther(standing);
   const token = await tokenOf(files, given, flags.tokenFile, standing !== null);
   // What is not said again stays as it is.
   const said = standing === null ? flags : { ...flags, ...placesOf(standing), ...givenFlags(command, flags) };
@@ -78,18 +94,21 @@ async function join(
       ? null
       : await machineText(files, flags, { node, address, loopback });
   const runs = standing !== null && (await proxyRuns(cli.runtime, standing));
-  const joined = await joinMesh(cli.runtime, folder, {
+  const options = {
     ...said,
     node: flags.node ?? null,
     machine,
     controllers,
     token,
     starts: flags.start && !runs,
-  });
+  };
+  const work = (): Promise<Joined> => joinMesh(cli.runtime, folder, options);
+  const joined = await (services === null ? work() : services.around(work, ({ restart }) => restart));
   const { settings, changed } = joined;
   if (terminal.format === "json")
     terminal.json({ ...machineAnswer(settings, folder), changed, said: joined.said });
   for (const line of joined.said) terminal.problem(line);
+  if (services !== null) return installServices(terminal, services, settings, drainMs);
   if (!flags.start) return;
   if (runs) {
     terminal.problem(

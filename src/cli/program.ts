@@ -21,6 +21,7 @@ import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
 import { registerDelete, registerPolicies } from "./removal_command.ts";
 import { registerWhy } from "./why_command.ts";
+import { registerUninstall } from "./uninstall_command.ts";
 import { registerValidate } from "./validate_command.ts";
 import { registerOperators } from "./operator_command.ts";
 import { registerStatus } from "./status_command.ts";
@@ -49,6 +50,7 @@ const commands: readonly Register[] = [
   registerEdges,
   registerWhy,
   registerCheck,
+  registerUninstall,
   registerExplain,
   registerDemo,
 ];

@@ -170,6 +170,11 @@ export const limits = {
   managerPingsPerWatchdog: 4,
   /** A mode that ends asks the service manager for so much more time, again and again, until it has ended. */
   managerExtendMs: 10_000,
+  /** A service whose event loop stands still for so long is killed and started again. */
+  proxyWatchdogMs: 10_000,
+  controlWatchdogMs: 30_000,
+  /** What the service manager gives a mode that ends before it has asked for more. */
+  serviceStopMs: 20_000,
   /** Of bugs that a proxy lives on after. */
   faultsPerMinuteMax: 20,
   timerTickMs: 100,
@@ -684,6 +689,10 @@ assert(
 assert(
   limits.breakerPenaltyMs <= limits.breakerPenaltyMaxMs && limits.breakerEjectedShareMax < 1,
   "a breaker's penalty grows, and not every endpoint can be ejected",
+);
+assert(
+  limits.managerExtendMs <= limits.serviceStopMs && limits.managerStatusMs < limits.managerExtendMs,
+  "a mode that ends has asked for more time before the first of it is over",
 );
 assert(limits.leafMs <= limits.leafMsMax, "the default certificate is allowed");
 assert(

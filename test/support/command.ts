@@ -16,9 +16,15 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** On a host that systemd runs, a test installs nothing. */
+export function inForeground(args: readonly string[]): readonly string[] {
+  const sets = args[0] === "init" || args[0] === "join";
+  return sets && !args.includes("--no-start") && !args.includes("--plan") ? [...args, "--foreground"] : args;
+}
+
 /** Never throws for what the command says or how it ends. */
 export function heddle(args: readonly string[], options: CommandOptions = {}): Said {
-  const answer = spawnSync(binaryPath, args, {
+  const answer = spawnSync(binaryPath, inForeground(args), {
     encoding: "utf8",
     timeout: 20_000,
     env: environmentOf(options),
@@ -31,7 +37,7 @@ export function heddle(args: readonly string[], options: CommandOptions = {}): S
 export function heddleRunning(args: readonly string[], log: string, options: CommandOptions = {}): Program {
   return startProgram({
     name: `heddle ${args[0]}`,
-    command: [binaryPath, ...args],
+    command: [binaryPath, ...inForeground(args)],
     log,
     env: environmentOf(options),
     ...(options.folder === undefined ? {} : { folder: options.folder }),

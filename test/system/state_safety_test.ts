@@ -17,7 +17,7 @@ import { spawnSync } from "node:child_process";
 import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { addressOf } from "../support/addresses.ts";
-import { heddle, heddleRunning, type Said } from "../support/command.ts";
+import { heddle, heddleRunning, inForeground, type Said } from "../support/command.ts";
 import { testMs } from "../support/patience.ts";
 import { hasProgram, plainEnvironment, startProgram, waitFor, type Program } from "../support/processes.ts";
 
@@ -153,7 +153,7 @@ describe.skipIf(binaryMissing)("a mode and its state", () => {
         "--port",
         "8080",
       ];
-      const command = [...who, program, "init", ...at];
+      const command = [...who, program, ...inForeground(["init", ...at])];
       await started(startProgram({ name: "nobody's mesh", command, log: `${folder}/nobody.log`, env }));
     }, testMs);
 

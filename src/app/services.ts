@@ -1,0 +1,206 @@
+/**
+ * heddle as services of this machine: what `init` and `join` install where systemd runs it, and `uninstall` takes away. Membership of
+ * the mesh is made before, by those commands; everything here may be repeated, and what was interrupted is finished by repeating it.
+ */
+import type { Runtime } from "../../runtime/contract.ts";
+import { UserError } from "../base/user_error.ts";
+import { formatDuration } from "../base/duration.ts";
+import { limits } from "../model/limits.ts";
+import { applyPlan, pendingSteps, requireOwnFiles } from "../systemd/apply.ts";
+import { installationSteps, removalSteps, tmpfiles } from "../systemd/installation.ts";
+import { findManager, type Manager } from "../systemd/manager.ts";
+import { planLines, type Step } from "../systemd/plan.ts";
+import { isActive, troublesOf } from "../systemd/unit_state.ts";
+import { serviceUser, unitName, type ServiceMode, type UnitsDescription } from "../systemd/units.ts";
+import { userId } from "../systemd/user_id.ts";
+import { stateOfUnit } from "../systemd/unit_text.ts";
+import { examplesBySettings } from "./examples.ts";
+import { readMachineFile } from "./machine_file.ts";
+import { proxyRuns } from "./own_proxy.ts";
+import type { Settings } from "./settings.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+/** What runs here, as far as units depend on it. */
+export type ServicesWanted = Pick<Settings, "modes" | "controllers" | "registries">;
+
+export class MachineServices {
+  private constructor(
+    readonly runtime: Runtime,
+    readonly folder: StateFolder,
+    readonly manager: Manager,
+  ) {}
+
+  /** null: no systemd runs this machine. Throws what keeps heddle from being a service of it. */
+  static async find(runtime: Runtime, folder: StateFolder): Promise<MachineServices | null> {
+    const manager = await findManager(runtime);
+    return manager === null ? null : new MachineServices(runtime, folder, manager);
+  }
+
+  /** Throws what would keep the installation from its end, before anything is done or spent. */
+  async requireInstallable(wanted: ServicesWanted): Promise<void> {
+    const { runtime, folder, manager } = this;
+    if (runtime.process.self.length !== 1)
+      throw new UserError(
+        "Cannot install services: heddle runs from its sources",
+        "Compile it (npm run compile) and run dist/heddle; or stay in the foreground: --foreground",
+      );
+    await requireOwnFiles(runtime.files, this.#steps(wanted, null));
+    await this.#requireOneState();
+    if (manager.scope === "user") return;
+    requireVisible(folder);
+    await this.#requireUser();
+  }
+
+  /** For --plan. */
+  plan(wanted: ServicesWanted, drainMs: number): readonly string[] {
+    return planLines(this.#steps(wanted, drainMs));
+  }
+
+  /**
+   * Does what the services must hear of, whatever comes between here and `install`: they are started again then, unless it says that
+   * nothing was changed, or fails.
+   */
+  async around<T>(work: () => Promise<T>, isChanged: (made: T) => boolean): Promise<T> {
+    const { files } = this.runtime;
+    const stood = (await files.stat(this.#mark)) !== null;
+    await files.writeAtomic(this.#mark, "");
+    let keeps = stood;
+    try {
+      const made = await work();
+      keeps ||= isChanged(made);
+      return made;
+    } finally {
+      if (!keeps) await files.remove(this.#mark);
+    }
+  }
+
+  /** Files, user, units; enabled and started, or started again where something was changed. Resolves when all of them serve. */
+  async install(wanted: ServicesWanted, drainMs: number, said: (text: string) => void): Promise<void> {
+    const { runtime, manager } = this;
+    const options = { mark: this.#mark, said };
+    try {
+      await applyPlan(runtime, this.#steps(wanted, drainMs), options);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      const troubles = await troublesOf(runtime.process, manager, wanted.modes.map(unitName));
+      throw new UserError(
+        [error.message, ...troubles].join("\n"),
+        error.hint ?? "Mend that, and repeat the command: it goes on where it ended",
+      );
+    }
+  }
+
+  /** A proxy that somebody started by hand has the ports. */
+  async requireNoOther(standing: Settings): Promise<void> {
+    const { runtime, manager } = this;
+    if (!(await proxyRuns(runtime, standing))) return;
+    if (await isActive(runtime.process, manager, unitName("proxy"))) return;
+    throw new UserError(
+      "Cannot start services: a proxy of this machine runs already, in the foreground",
+      "End it (Ctrl-C where it runs), then repeat the command",
+    );
+  }
+
+  /** What people want to know of them. */
+  async words(settings: Settings): Promise<readonly string[]> {
+    const machine = await readMachineFile(this.runtime, this.folder);
+    const { scope, journal } = this.manager;
+    const names = allModes.filter((mode) => settings.modes.includes(mode)).map((mode) => `heddle-${mode}`);
+    const log = [...journal, names.at(-1) ?? ""].join(" ").replace("--unit", "-u");
+    const begin =
+      scope === "system"
+        ? "with it"
+        : "when you log in (with the machine: sudo loginctl enable-linger $USER)";
+    return [
+      `Services of this machine, which start ${begin}: ${names.join(", ")}`,
+      `Their logs: ${log}    To remove them: heddle uninstall`,
+      ...examplesBySettings(machine, settings).map((line) => `  ${line}`),
+    ];
+  }
+
+  /** Does it. */
+  async remove(steps: readonly Step[], said: (text: string) => void): Promise<void> {
+    await applyPlan(this.runtime, steps, { mark: this.#mark, said });
+  }
+
+  /** What `uninstall` does here: nothing where nothing is installed. */
+  async removal(purge: boolean): Promise<readonly Step[]> {
+    const state = (await this.#installedState()) ?? this.folder.path;
+    const all = { ...this.#description({ modes: [...allModes] }, null), state };
+    const steps = await pendingSteps(this.runtime.files, removalSteps(this.manager, all, purge));
+    const isThere = steps.some((step) => step.kind !== "run" || (step.needs ?? []).length > 0);
+    return isThere || (await this.runtime.files.stat(this.#mark)) !== null ? steps : [];
+  }
+
+  get #mark(): string {
+    return `${this.manager.runtimeFolder}/heddle.changing`;
+  }
+
+  #steps(wanted: ServicesWanted, drainMs: number | null): readonly Step[] {
+    return installationSteps(this.manager, this.#description(wanted, drainMs));
+  }
+
+  #description(
+    wanted: Pick<ServicesWanted, "modes"> & Partial<ServicesWanted>,
+    drainMs: number | null,
+  ): UnitsDescription {
+    const { scope, version } = this.manager;
+    const { home } = this.runtime.process;
+    const isLow = (port: number | undefined): boolean => port !== undefined && port > 0 && port < lowPortsEnd;
+    const low: readonly (readonly [ServiceMode, boolean])[] = [
+      ["registry", isLow(wanted.registries?.[0].port)],
+      ["controller", isLow(wanted.controllers?.[0].port)],
+      // Whatever its documents say tomorrow.
+      ["proxy", true],
+    ];
+    return {
+      version,
+      scope,
+      program: scope === "system" ? "/usr/local/bin/heddle" : `${home}/.local/bin/heddle`,
+      state: this.folder.path,
+      modes: allModes.filter((mode) => wanted.modes.includes(mode)),
+      lowPorts: low.flatMap(([mode, isNeeded]) => (isNeeded ? [mode] : [])),
+      drain: drainMs === null || drainMs === limits.drainMs ? null : formatDuration(drainMs),
+    };
+  }
+
+  /** Where the services that are installed keep their state; null: there are none. */
+  async #installedState(): Promise<string | null> {
+    const bytes = await this.runtime.files.read(`${this.manager.units}/${unitName("proxy")}`);
+    return bytes === null ? null : stateOfUnit(new TextDecoder().decode(bytes));
+  }
+
+  async #requireOneState(): Promise<void> {
+    const installed = await this.#installedState();
+    if (installed === null || installed === this.folder.path) return;
+    throw new UserError(
+      `Cannot install services with the state in ${this.folder.path}: those of this machine have theirs in ${installed}`,
+      `Leave --state and HEDDLE_STATE out, or say ${installed}; a second mesh on one machine stays in the foreground: --foreground`,
+    );
+  }
+
+  /** A user of that name that heddle did not make is somebody. */
+  async #requireUser(): Promise<void> {
+    const { files } = this.runtime;
+    const exists = (await userId(files, serviceUser)) !== null;
+    if (!exists || (await files.stat(tmpfiles)) !== null) return;
+    throw new UserError(
+      `Cannot install services: there is a user ${serviceUser} on this machine that heddle did not make`,
+      "Rename or remove it; or stay in the foreground: --foreground",
+    );
+  }
+}
+
+const allModes = ["registry", "controller", "proxy"] as const;
+const lowPortsEnd = 1024;
+/** Units see other folders there than people do, or none. */
+const hidden = ["/home/", "/root/", "/run/", "/tmp/", "/var/tmp/", "/dev/", "/proc/", "/sys/"];
+
+function requireVisible({ path }: StateFolder): void {
+  const place = hidden.find((each) => `${path}/`.startsWith(each));
+  if (place === undefined) return;
+  throw new UserError(
+    `Cannot install services with the state in ${path}: they do not see what is below ${place}`,
+    "Choose another folder with --state DIR, such as /srv/heddle; or stay in the foreground: --foreground",
+  );
+}

@@ -1,0 +1,39 @@
+/** The file system that test machines start from: a small Debian with systemd, made once for this host and kept. */
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { hasProgram, runProgram } from "./processes.ts";
+
+const release = "bookworm";
+const packages = [
+  ...["systemd", "systemd-sysv", "dbus", "libpam-systemd", "iproute2", "nftables", "procps"],
+  ...["ca-certificates", "curl", "python3"],
+];
+/** Counts up when what is in it changes. */
+const edition = 1;
+const makingMs = 600_000;
+
+const cache = `${process.env["XDG_CACHE_HOME"] ?? `${homedir()}/.cache`}/heddle`;
+const path = `${cache}/machine-${release}-${edition}`;
+
+/** Why there is none and none can be made; null: there is one, or will be. */
+export function rootMissing(): string | null {
+  return existsSync(path) || hasProgram("debootstrap") ? null : "there is no debootstrap";
+}
+
+/** Its folder, which nobody writes to. */
+export function machineRoot(): string {
+  if (existsSync(path)) return path;
+  mkdirSync(cache, { recursive: true });
+  const half = `${path}.${process.pid}`;
+  try {
+    const include = `--include=${packages.join(",")}`;
+    runProgram(["debootstrap", "--variant=minbase", include, release, half], { limitMs: makingMs });
+    // Each machine makes its own.
+    writeFileSync(`${half}/etc/machine-id`, "uninitialized\n");
+    rmSync(`${half}/var/cache/apt/archives`, { recursive: true, force: true });
+    renameSync(half, path);
+  } finally {
+    rmSync(half, { recursive: true, force: true });
+  }
+  return path;
+}
