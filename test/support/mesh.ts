@@ -37,6 +37,7 @@ export interface MeshOptions {
 
 export interface MachinePlan {
   readonly name: string;
+  readonly zone?: string;
   readonly services: readonly ServicePlan[];
 }
 
@@ -305,7 +306,15 @@ class TestMachine implements Machine {
         port === "by-name" ? { service } : { service, bind: `${this.address}:${port}` },
       ),
     }));
-    return JSON.stringify({ kind: "Machine", name: this.name, address: this.address, services }, null, 2);
+    const { name, zone } = this.plan;
+    const document = {
+      kind: "Machine",
+      name,
+      address: this.address,
+      ...(zone === undefined ? {} : { zone }),
+      services,
+    };
+    return JSON.stringify(document, null, 2);
   }
 }
 
