@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { limits } from "../model/limits.ts";
+import { flags } from "../model/outcome.ts";
 
 const word = v.pipe(v.string(), v.maxLength(253));
 const everyMs = v.nullable(
@@ -17,9 +18,38 @@ const everyMs = v.nullable(
 
 const requestId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]{1,128}$/));
 
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+const tapFilterSchema = v.strictObject({
+  /** Which side's proxy tells; null: both. */
+  direction: v.nullable(v.picklist(["inbound", "outbound"])),
+  /** Keys of services: of either side, of the caller, of the one that was called. null: any. */
+  service: v.nullable(word),
+  from: v.nullable(word),
+  to: v.nullable(word),
+  method: v.nullable(v.pipe(v.string(), v.maxLength(limits.methodBytesMax))),
+  /** As Access rules have it: exact, or with a last segment `*`. */
+  path: v.nullable(v.pipe(v.string(), v.maxLength(limits.targetBytesMax))),
+  /** The least and the greatest. */
+  status: v.nullable(v.tuple([count, count])),
+  /** Took as long, or longer. */
+  slowerMs: v.nullable(count),
+  /** `any`: each that has one. */
+  flag: v.nullable(v.picklist([...flags, "any"])),
+});
+
+export type TapFilter = v.InferOutput<typeof tapFilterSchema>;
+
 const questionSchema = v.variant("what", [
   /** What is known of the request with this id: each line is a RequestLine (model/evidence.ts). */
   v.strictObject({ what: v.literal("request"), id: requestId }),
+  /** Requests and connections as they end, until nobody listens: each line is a TapLine (model/evidence.ts). */
+  v.strictObject({
+    what: v.literal("tap"),
+    filter: tapFilterSchema,
+    /** Beyond it they are dropped, and counted. */
+    perSecond: v.pipe(count, v.minValue(1), v.maxValue(limits.tapLinesPerSecondMax)),
+  }),
   /** Series of these metrics, once or again and again: each line is a MetricsReading (model/reading.ts). */
   v.strictObject({ what: v.literal("metrics"), names: v.pipe(v.array(word), v.maxLength(64)), everyMs }),
 ]);

@@ -8,6 +8,8 @@ import { limits } from "../model/limits.ts";
 export interface Reply {
   /** Never waits: beyond a bound lines are dropped, and counted. */
   line(line: unknown): void;
+  /** So many lines were left out before they came here. */
+  lost(count: number): void;
   /** Once; nothing comes after it. `problem`: why it is no whole answer. */
   end(problem?: string): void;
 }
@@ -78,6 +80,12 @@ class OpenAnswer implements Reply {
     this.#send();
   }
 
+  lost(count: number): void {
+    if (this.over) return;
+    this.#dropped += count;
+    this.#send();
+  }
+
   end(problem?: string): void {
     if (this.over) return;
     this.over = true;
@@ -95,7 +103,8 @@ class OpenAnswer implements Reply {
 
   /** One message at a time: what comes meanwhile goes with the next. */
   #send(): void {
-    if (this.#sending || (this.#lines.length === 0 && this.#end === null)) return;
+    if (this.#sending) return;
+    if (this.#lines.length === 0 && this.#dropped === 0 && this.#end === null) return;
     const answer: AskAnswer = { ask: this.ask, lines: this.#lines, dropped: this.#dropped, end: this.#end };
     this.#lines = [];
     this.#dropped = 0;

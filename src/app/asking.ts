@@ -8,8 +8,16 @@ export interface AskingHandler {
   line(line: Exclude<AskedLine, { kind: "heartbeat" }>): boolean;
 }
 
-/** Resolves when every machine's answer has ended, or the handler has enough; rejects when the controller refuses or is lost. */
-export function ask(operator: ControlClient, request: AskRequest, handler: AskingHandler): Promise<void> {
+/**
+ * Resolves when every machine's answer has ended, the handler has enough, or `enough` has resolved; rejects when the controller refuses
+ * or is lost.
+ */
+export function ask(
+  operator: ControlClient,
+  request: AskRequest,
+  handler: AskingHandler,
+  enough: Promise<void> | null = null,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const stream = operator.stream(
       controllerPaths.ask,
@@ -25,5 +33,9 @@ export function ask(operator: ControlClient, request: AskRequest, handler: Askin
       },
       request,
     );
+    void enough?.then(() => {
+      stream.close();
+      resolve();
+    });
   });
 }

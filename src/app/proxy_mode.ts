@@ -24,13 +24,12 @@ import { Answers } from "./answers.ts";
 import { every, startChores } from "./chores.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
-import { metricsAnswering } from "./metrics_answer.ts";
-import { requestAnswering } from "./request_answer.ts";
 import { readMachineFile } from "./machine_file.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
 import { requireUsablePorts } from "./machine_ports.ts";
 import { servePlain } from "./plain_server.ts";
+import { proxyAnswers } from "./proxy_answers.ts";
 import { startPolicies } from "./policies.ts";
 import { ejectionsOf } from "./endpoint_states.ts";
 import { EjectionReport } from "./ejection_report.ts";
@@ -127,10 +126,7 @@ export async function startProxy(
     log,
   });
   const asNode = controllerAsNode(runtime, settings, store);
-  const answers = new Answers(asNode, {
-    metrics: metricsAnswering(metrics, clock),
-    request: requestAnswering(recorder, plane, clock),
-  });
+  const answers = new Answers(asNode, proxyAnswers({ metrics, recorder, plane, clock }));
   const renewal = new MachineRenewal({
     runtime,
     settings,

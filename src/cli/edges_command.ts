@@ -8,6 +8,7 @@ import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
 import type { MetricsReading } from "../model/reading.ts";
 import type { Cli } from "./command.ts";
+import { bytesText, secondsText } from "./figures.ts";
 import type { Terminal } from "./terminal.ts";
 import { text, type Text } from "./text.ts";
 
@@ -100,10 +101,10 @@ function showEdges(terminal: Terminal, edges: readonly Edge[], { silent }: Obser
         tlsOf(terminal, edge),
         successOf(terminal, edge),
         edge.perSecond.toFixed(1),
-        timeOf(edge.p50),
-        timeOf(edge.p99),
+        secondsText(edge.p50),
+        secondsText(edge.p99),
         edge.tcpOpen === 0 ? "" : String(edge.tcpOpen),
-        bytesOf(edge.bytesPerSecond),
+        bytesText(edge.bytesPerSecond),
       ]),
     );
   showSilent(terminal, silent);
@@ -119,9 +120,9 @@ function showStat(terminal: Terminal, edges: readonly Edge[], { silent }: Observ
         edge.from,
         successOf(terminal, edge),
         edge.perSecond.toFixed(1),
-        timeOf(edge.p50),
-        timeOf(edge.p95),
-        timeOf(edge.p99),
+        secondsText(edge.p50),
+        secondsText(edge.p95),
+        secondsText(edge.p99),
         String(edge.tcpOpen),
       ]),
     );
@@ -144,23 +145,4 @@ function successOf(terminal: Terminal, { success }: Edge): Text {
   const shown = `${(success * 100).toFixed(2)}%`;
   if (success >= 0.999) return terminal.paint.green(shown);
   return success >= 0.99 ? terminal.paint.yellow(shown) : terminal.paint.red(shown);
-}
-
-function timeOf(seconds: number | null): string {
-  if (seconds === null) return "-";
-  if (!Number.isFinite(seconds)) return ">10s";
-  const ms = seconds * 1_000;
-  if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)}s`;
-  return ms >= 10 ? `${ms.toFixed(0)}ms` : `${ms.toFixed(1)}ms`;
-}
-
-function bytesOf(perSecond: number): string {
-  const units = ["B", "kB", "MB", "GB"];
-  let value = perSecond;
-  let unit = 0;
-  while (value >= 1_000 && unit < units.length - 1) {
-    value /= 1_000;
-    unit++;
-  }
-  return `${value.toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
 }

@@ -20,6 +20,7 @@ import { registerInit } from "./init_command.ts";
 import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
 import { registerDelete, registerPolicies } from "./removal_command.ts";
+import { registerTap } from "./tap_command.ts";
 import { registerWhy } from "./why_command.ts";
 import { registerUninstall } from "./uninstall_command.ts";
 import { registerValidate } from "./validate_command.ts";
@@ -48,6 +49,7 @@ const commands: readonly Register[] = [
   registerValidate,
   registerStatus,
   registerEdges,
+  registerTap,
   registerWhy,
   registerCheck,
   registerUninstall,

@@ -40,6 +40,11 @@ export class Terminal {
     this.host.stdout(`${printableJson(JSON.stringify(value, null, 2))}\n`);
   }
 
+  /** One of many, each on a line of its own. */
+  jsonLine(value: unknown): void {
+    this.host.stdout(`${printableJson(JSON.stringify(value))}\n`);
+  }
+
   jsonProblem(value: unknown): void {
     this.host.stderr(`${printableJson(JSON.stringify(value))}\n`);
   }

@@ -101,5 +101,5 @@ export class Asks {
 
 /** Whether its answer goes on until whoever asked leaves. */
 function follows(question: AskRequest["question"]): boolean {
-  return question.what === "metrics" && question.everyMs !== null;
+  return question.what === "tap" || (question.what === "metrics" && question.everyMs !== null);
 }

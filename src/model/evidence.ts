@@ -147,3 +147,30 @@ export interface RuleView {
   readonly methods: readonly string[];
   readonly paths: readonly string[];
 }
+
+/** A request or connection that just ended, as `heddle tap` tells it: of its head only what the access log has, too. */
+export interface TapLine extends Pick<
+  Evidence,
+  | "direction"
+  | "kind"
+  | "requestId"
+  | "service"
+  | "source"
+  | "tls"
+  | "method"
+  | "path"
+  | "protocol"
+  | "grpc"
+  | "route"
+  | "status"
+  | "outcome"
+  | "firstByteMs"
+  | "bytesIn"
+  | "bytesOut"
+  | "endpoint"
+> {
+  /** Wall clock of its machine when it ended, milliseconds. */
+  readonly atMs: number;
+  readonly durationMs: number;
+  readonly attempts: number;
+}

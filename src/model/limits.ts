@@ -390,6 +390,9 @@ export const limits = {
   evidenceNameLengthMax: 256,
   evidenceTextLengthMax: 512,
   evidencePoliciesMax: 16,
+  /** Lines of `heddle tap` that a proxy sends in a second: where nothing else is asked for, and at most. */
+  tapLinesPerSecond: 100,
+  tapLinesPerSecondMax: 1_000,
   /** Endpoints of a service that an answer to `heddle why` shows, those with trouble first. */
   evidenceEndpointsMax: 50,
   streamHeartbeatMs: 10_000,

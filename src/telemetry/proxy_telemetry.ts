@@ -32,6 +32,9 @@ const grpcFailures: ReadonlySet<number> = new Set([2, 4, 13, 14, 15]);
 /** Not one of gRPC. */
 const noGrpc = -1;
 
+/** Sees each record as it ends, and keeps none. */
+export type Watcher = (record: ExchangeRecord, endedMs: number) => void;
+
 export class ProxyTelemetry implements Recorder {
   readonly #requests: Resolve<Counter>;
   readonly #duration: Resolve<Histogram>;
@@ -52,6 +55,8 @@ export class ProxyTelemetry implements Recorder {
   readonly underWay = new UnderWay();
   /** What ended. */
   readonly evidence = new EvidenceRing();
+  /** null while there are none, which costs nothing. */
+  #watchers: readonly Watcher[] | null = null;
   /** By service, source and route. */
   readonly #edges: Readonly<Record<ExchangeRecord["direction"], Bundle<EdgeHandles>>>;
 
@@ -93,7 +98,17 @@ export class ProxyTelemetry implements Recorder {
     for (const policy of record.policies) this.#policies.finish(policy, record.service);
     this.accessLog.record(record, endedMs - record.startedMs);
     this.evidence.add(record, endedMs);
+    if (this.#watchers !== null) for (const watcher of this.#watchers) watcher(record, endedMs);
     this.underWay.remove(record);
+  }
+
+  /** Returns what ends it. */
+  watch(watcher: Watcher): () => void {
+    this.#watchers = [...(this.#watchers ?? []), watcher];
+    return () => {
+      const others = this.#watchers?.filter((each) => each !== watcher) ?? [];
+      this.#watchers = others.length === 0 ? null : others;
+    };
   }
 
   /** What is known of a request, ended or under way. */

@@ -82,6 +82,7 @@ export class WhyScene {
       const answering = requestAnswering(this.telemetry.get(name) as ProxyTelemetry, plane, this.net.clock);
       const reply = {
         line: (line: unknown) => void lines.push({ machine: name, ...(line as RequestLine) }),
+        lost() {},
         end() {},
       };
       answering({ what: "request", id: requestId }, reply);

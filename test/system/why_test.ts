@@ -1,10 +1,11 @@
-/** `heddle why` on the compiled binary: what an operator learns of a request that went well, and of some that did not. */
+/** `heddle why` and `heddle tap` on the compiled binary: what an operator learns of requests that went well, and of some that did not. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { binaryMissing } from "../../compile/repository.ts";
+import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 import { heddle, type Said } from "../support/command.ts";
 import { callByName, callUntil, type Answer } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { testMs } from "../support/patience.ts";
+import { plainEnvironment, waitFor } from "../support/processes.ts";
 
 const documents = `
 {kind: Service, name: caller, port: 80, protocol: http}
@@ -58,6 +59,36 @@ describe.skipIf(binaryMissing)("a request through a mesh", () => {
     expect(out).toMatch(/callee +on vm-b: 200 after/);
     expect(out).toContain("allow by the rule web#allow[0]");
     expect(out).not.toContain("secret");
+  });
+
+  test("is seen by whoever taps it until Ctrl-C, and others are not", async () => {
+    const command = [
+      binaryPath,
+      "tap",
+      "--path",
+      "/v1/tapped",
+      "--output",
+      "json",
+      "--state",
+      `${mesh.folder}/control`,
+    ];
+    const tap = Bun.spawn(command, { env: plainEnvironment(), stderr: "pipe" });
+    let said = "";
+    const reading = (async () => {
+      for await (const chunk of tap.stdout) said += new TextDecoder().decode(chunk);
+    })();
+    await waitFor("a line of the tap", async () => {
+      await call({ path: "/v1/other" });
+      await call({ path: "/v1/tapped?secret=1" });
+      return said.includes("\n") ? true : null;
+    });
+    tap.kill("SIGINT");
+    expect(await tap.exited).toBe(0);
+    await reading;
+    const lines = said.trim().split("\n");
+    expect(said).not.toContain("secret");
+    for (const line of lines)
+      expect(JSON.parse(line)).toMatchObject({ machine: "vm-a", path: "/v1/tapped", service: "web.default" });
   });
 
   test("that a rule denies, that no route takes, or that finds no app names its cause", async () => {

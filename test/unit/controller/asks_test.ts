@@ -155,6 +155,7 @@ describe("a proxy that is asked", () => {
     const answers = new Answers(control, {
       metrics: metricsAnswering(metrics, clock),
       request: (_, reply) => reply.end(),
+      tap: (_, reply) => reply.end(),
     });
     return { clock, metrics, answers };
   };

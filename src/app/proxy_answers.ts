@@ -1,0 +1,24 @@
+/** All that a proxy answers to operators. */
+import type { Clock } from "../../runtime/contract.ts";
+import type { DataPlane } from "../proxy/data_plane.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
+import type { Answerers } from "./answers.ts";
+import { metricsAnswering } from "./metrics_answer.ts";
+import { requestAnswering } from "./request_answer.ts";
+import { tapAnswering } from "./tap_answer.ts";
+
+export interface ProxyAnswersOptions {
+  readonly metrics: Metrics;
+  readonly recorder: ProxyTelemetry;
+  readonly plane: Pick<DataPlane, "state">;
+  readonly clock: Clock;
+}
+
+export function proxyAnswers({ metrics, recorder, plane, clock }: ProxyAnswersOptions): Answerers {
+  return {
+    metrics: metricsAnswering(metrics, clock),
+    request: requestAnswering(recorder, plane, clock),
+    tap: tapAnswering(recorder, clock),
+  };
+}

@@ -1,0 +1,187 @@
+/** `heddle tap`: requests and connections of the mesh as they end, until Ctrl-C. */
+import type { Command } from "commander";
+import { ask } from "../app/asking.ts";
+import { openOperator } from "../app/operator.ts";
+import type { TapFilter } from "../api/questions.ts";
+import { UserError } from "../base/user_error.ts";
+import type { TapLine } from "../model/evidence.ts";
+import { limits } from "../model/limits.ts";
+import { flags as allFlags, isFlag } from "../model/outcome.ts";
+import { serviceKey } from "../model/service.ts";
+import { parseDurationFlag, parseServiceName, repeated, type Cli } from "./command.ts";
+import { exitCodes } from "./exit_codes.ts";
+import { bytesText, msText } from "./figures.ts";
+import type { Terminal } from "./terminal.ts";
+import { text, type Text } from "./text.ts";
+
+interface TapFlags {
+  readonly from?: string;
+  readonly to?: string;
+  readonly machine?: readonly string[];
+  readonly side: string;
+  readonly method?: string;
+  readonly path?: string;
+  readonly status?: string;
+  readonly slower?: number;
+  readonly flag?: string;
+  readonly rate: string;
+  readonly count?: string;
+}
+
+const sides: Readonly<Record<string, TapFilter["direction"]>> = {
+  caller: "outbound",
+  callee: "inbound",
+  both: null,
+};
+
+export function registerTap(program: Command, cli: Cli): void {
+  const command = program
+    .command("tap [service]")
+    .description("show requests and connections as they end, of the mesh, of one service, or those that fit")
+    .option("--from <service>", "of this caller")
+    .option("--to <service>", "to this service")
+    .option("--machine <name>", "as this machine's proxy sees them (repeat for more)", repeated)
+    .option("--side <side>", "which proxy tells: that of the caller, of the callee, or both", "caller")
+    .option("--method <method>", "of this method")
+    .option("--path <path>", "to this path; /v1/* for all below /v1/")
+    .option("--status <status>", "answered so: 503, 5xx, 400-499")
+    .option("--slower <duration>", "that took as long or longer: 100ms", parseDurationFlag("--slower"))
+    .option("--flag <flag>", "that ended with this flag (heddle explain flags), or with any")
+    .option(
+      "--rate <n>",
+      "lines per second of each proxy; more are dropped and counted",
+      String(limits.tapLinesPerSecond),
+    )
+    .option("--count <n>", "end after so many")
+    .action(async (service: string | undefined, flags: TapFlags) => {
+      const terminal = cli.terminal(command);
+      const perSecond = numberFlag("--rate", flags.rate, limits.tapLinesPerSecondMax);
+      const count = flags.count === undefined ? Infinity : numberFlag("--count", flags.count, 1_000_000_000);
+      const question = { what: "tap" as const, filter: filterOf(service, flags), perSecond };
+      const machines = flags.machine === undefined ? null : [...flags.machine];
+      await tap(cli, command, new Tap(terminal, count), { question, machines });
+    });
+}
+
+async function tap(
+  cli: Cli,
+  command: Command,
+  shown: Tap,
+  request: Parameters<typeof ask>[1],
+): Promise<void> {
+  const operator = await openOperator(cli.runtime, cli.folder(command));
+  const interrupted = new Promise<void>((resolve) => {
+    cli.runtime.process.onSignal("SIGINT", resolve);
+    cli.runtime.process.onSignal("SIGTERM", resolve);
+  });
+  try {
+    await ask(operator, request, { line: (line) => shown.take(line) }, interrupted);
+  } finally {
+    operator.close();
+  }
+  shown.close();
+  // Whoever listens for signals would go on.
+  cli.runtime.process.exit(exitCodes.good);
+}
+
+/** What is shown of them. */
+class Tap {
+  #count = 0;
+  #dropped = 0;
+
+  constructor(
+    readonly terminal: Terminal,
+    readonly countMax: number,
+  ) {}
+
+  /** False: enough. */
+  take(line: Parameters<Parameters<typeof ask>[2]["line"]>[0]): boolean {
+    const { terminal } = this;
+    const { machine } = line;
+    if (line.kind === "end") {
+      const problem = line.problem ?? "its proxy ended it";
+      terminal.problem(text`${terminal.paint.yellow("warning:")} ${machine} tells nothing more: ${problem}`);
+      return true;
+    }
+    if (line.kind === "dropped") this.#lost(machine, line.count);
+    else this.#show(machine, line.line as TapLine);
+    return this.#count < this.countMax;
+  }
+
+  close(): void {
+    if (this.#dropped === 0) return;
+    this.terminal.problem(
+      `${this.#dropped} were dropped in all: narrow what is shown, or raise --rate (to ${limits.tapLinesPerSecondMax})`,
+    );
+  }
+
+  #lost(machine: string, dropped: number): void {
+    const { terminal } = this;
+    this.#dropped += dropped;
+    if (terminal.format === "json") terminal.jsonLine({ machine, dropped });
+    else terminal.problem(terminal.paint.yellow(`${dropped} of ${machine} dropped: more came than --rate`));
+  }
+
+  #show(machine: string, line: TapLine): void {
+    this.#count++;
+    if (this.terminal.format === "json") this.terminal.jsonLine({ machine, ...line });
+    else this.terminal.line(tapText(this.terminal, machine, line));
+  }
+}
+
+/** @visibleForTesting */
+export function tapText({ paint }: Terminal, machine: string, line: TapLine): Text {
+  const { atMs, direction, source, service, kind, method, path, status, outcome, requestId, grpc } = line;
+  const at = new Date(atMs).toISOString().slice(11, 23);
+  const what = kind === "tcp" ? "connection" : `${method} ${path}`;
+  const side = direction === "outbound" ? "out" : "in ";
+  const words = [status === 0 ? "" : String(status), grpc === "" ? "" : `grpc ${grpc}`, outcome?.flag ?? ""];
+  const result = words.filter((word) => word !== "").join(" ") || "done";
+  const bad = outcome !== null || status >= 500;
+  const tries = line.attempts > 1 ? text` ${paint.yellow(`${line.attempts} attempts`)}` : "";
+  const where = line.endpoint === "" ? "" : ` ${line.endpoint}`;
+  return text`${paint.dim(at)} ${side} ${source === "" ? "unknown" : source} -> ${service} ${what} ${bad ? paint.red(result) : paint.green(result)} ${msText(line.durationMs)} ${bytesText(line.bytesOut)}${tries}${paint.dim(`${where} tls=${line.tls ? "yes" : "no"} on ${machine} id=${requestId}`)}`;
+}
+
+function filterOf(service: string | undefined, flags: TapFlags): TapFilter {
+  const { from, to, side, method, path, status, slower, flag } = flags;
+  const direction = sides[side];
+  if (direction === undefined)
+    throw new UserError(`Cannot use --side "${side}": expected ${Object.keys(sides).join(", ")}`);
+  if (flag !== undefined && flag !== "any" && !isFlag(flag))
+    throw new UserError(`Cannot use --flag "${flag}": expected any, or one of ${allFlags.join(" ")}`);
+  if (path !== undefined && !path.startsWith("/"))
+    throw new UserError(`Cannot use --path "${path}": expected a path such as /v1/x, or /v1/* for all below`);
+  return {
+    direction,
+    service: keyOf(service, "the service"),
+    from: keyOf(from, "--from"),
+    to: keyOf(to, "--to"),
+    method: method?.toUpperCase() ?? null,
+    path: path ?? null,
+    status: status === undefined ? null : statusRange(status),
+    slowerMs: slower ?? null,
+    flag: flag ?? null,
+  };
+}
+
+function keyOf(name: string | undefined, what: string): string | null {
+  return name === undefined ? null : serviceKey(parseServiceName(name, what));
+}
+
+/** @visibleForTesting */
+export function statusRange(given: string): [number, number] {
+  const family = /^([1-5])xx$/i.exec(given)?.[1];
+  if (family !== undefined) return [Number(family) * 100, Number(family) * 100 + 99];
+  const [, least, most = least] = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(given) ?? [];
+  if (least === undefined || most === undefined || Number(most) < Number(least))
+    throw new UserError(`Cannot use --status "${given}": expected 503, 5xx or 400-499`);
+  return [Number(least), Number(most)];
+}
+
+function numberFlag(name: string, given: string, max: number): number {
+  const value = /^\d{1,10}$/.test(given) ? Number(given) : 0;
+  if (value < 1 || value > max)
+    throw new UserError(`Cannot use ${name} "${given}": expected a number from 1 to ${max}`);
+  return value;
+}
