@@ -50,7 +50,7 @@ async function userManager(
   if ((await files.stat(`${runtimeFolder}/systemd/private`)) === null)
     throw new UserError(
       `Cannot install services: you are not root, and no service manager of yours runs (${runtimeFolder}/systemd is not there)`,
-      "Run it as root (with sudo), which is for the whole machine; or get a manager of your own: sudo loginctl enable-linger; or stay in the foreground: --foreground",
+      "Run it as root (with sudo), which is for the whole machine; or get a manager of your own: sudo loginctl enable-linger $USER; or stay in the foreground: --foreground",
     );
   const config = env["XDG_CONFIG_HOME"] ?? `${home}/.config`;
   return {

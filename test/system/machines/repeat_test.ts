@@ -1,0 +1,94 @@
+/** One machine: an installation that is killed wherever it stands, and one by a user who is not root. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, copyFileSync } from "node:fs";
+import { binaryMissing, binaryPath } from "../../../compile/repository.ts";
+import { Machines, machinesMissing, type Machine } from "../../support/machines.ts";
+import { testMs } from "../../support/patience.ts";
+
+const why = binaryMissing ? "there is no dist/heddle" : machinesMissing;
+/** Seconds after which an installation is killed; each next attempt finds what the one before left. */
+const kills = [0.05, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.3];
+
+describe.skipIf(why !== null)(`a machine${why === null ? "" : ` (skipped: ${why})`}`, () => {
+  let machines: Machines | null = null;
+
+  beforeAll(async () => {
+    machines = await Machines.start(["vm-1"]);
+    copyFileSync(binaryPath, `${machine().root}/usr/bin/heddle-copy`);
+    chmodSync(`${machine().root}/usr/bin/heddle-copy`, 0o755);
+  }, testMs);
+  afterAll(async () => await machines?.stop(), testMs);
+
+  const machine = (): Machine => {
+    if (machines === null) throw new Error("The machine did not start");
+    return machines.get("vm-1");
+  };
+  const modes = ["registry", "controller", "proxy"];
+  const state = (mode: string, systemctl = "systemctl"): string =>
+    machine().run(`${systemctl} is-active heddle-${mode}; ${systemctl} is-enabled heddle-${mode}`).out;
+
+  test(
+    "an init that is killed at any step is finished by the next one",
+    () => {
+      const init = "heddle-copy init --trust-domain corp.example --address 10.83.7.1";
+      for (const seconds of kills) machine().run(`timeout -s KILL ${seconds} ${init}`);
+      machine().must(init);
+      for (const mode of modes) expect([mode, state(mode)]).toEqual([mode, "active\nenabled\n"]);
+      expect(machine().must("heddle status")).toContain("vm-1");
+      expect(machine().run("ls /run/heddle.changing").code).not.toBe(0);
+    },
+    testMs,
+  );
+
+  test(
+    "an uninstall that is killed at any step is finished by the next one",
+    () => {
+      for (const seconds of kills) machine().run(`timeout -s KILL ${seconds} heddle-copy uninstall --purge`);
+      machine().must("heddle-copy uninstall --purge");
+      const left =
+        "find / -xdev -path /proc -prune -o -path /var/log -prune -o -name '*heddle*' ! -name heddle-copy -print";
+      expect(machine().must(left)).toBe("");
+      expect(machine().run("id heddle").code).not.toBe(0);
+      expect(machine().must("systemctl list-units --all --no-legend 'heddle*'")).toBe("");
+    },
+    testMs,
+  );
+
+  describe("of a user who is not root", () => {
+    const asAnn = (line: string) => machine().run(`runuser -u ann -- env HOME=/home/ann sh -c 'cd; ${line}'`);
+    const home = (): string => machine().must("find /home/ann | sort");
+
+    test(
+      "says what is missing where the user has no service manager",
+      () => {
+        machine().must("useradd --create-home ann");
+        const said = asAnn("heddle-copy init --trust-domain corp.example --address 10.83.7.1");
+        expect([said.code, said.err]).toEqual([
+          2,
+          expect.stringMatching(/Cannot install services: you are not root.*\n.*sudo loginctl enable-linger/),
+        ]);
+        expect(home()).not.toContain("heddle");
+      },
+      testMs,
+    );
+
+    test(
+      "has units of that user, which uninstall takes away",
+      () => {
+        const before = home();
+        machine().must("loginctl enable-linger ann && systemctl start user@$(id -u ann).service");
+        const said = asAnn("heddle-copy init --trust-domain corp.example --address 10.83.7.1");
+        expect([said.code, said.err]).toEqual([0, expect.stringContaining("heddle token create")]);
+        const systemctl = "runuser -u ann -- env XDG_RUNTIME_DIR=/run/user/$(id -u ann) systemctl --user";
+        for (const mode of modes) expect([mode, state(mode, systemctl)]).toEqual([mode, "active\nenabled\n"]);
+        expect(machine().must("ps -o user= -C heddle | sort -u")).toBe("ann\n");
+        expect(asAnn(".local/bin/heddle status").out).toContain("vm-1");
+        expect(asAnn("heddle-copy uninstall --purge").code).toBe(0);
+        expect(machine().run("pgrep heddle").out).toBe("");
+        expect(home().replaceAll(/^.*\.(config|local|cache).*\n/gm, "")).toBe(before);
+        expect(home()).not.toContain("heddle");
+      },
+      testMs,
+    );
+  });
+});
