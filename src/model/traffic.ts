@@ -17,6 +17,7 @@ export interface TrafficTraits {
   readonly concurrency?: ConcurrencyLimit;
   readonly priority?: CallerPriorities;
   readonly rateLimit?: RateLimits;
+  readonly bandwidth?: Bandwidth;
   readonly sessionPersistence?: SessionPersistence;
   readonly zones?: ZonePreference;
 }
@@ -160,6 +161,14 @@ export interface RateLimits {
   readonly keys?: readonly KeyedRate[];
 }
 
+/** Bytes a second on one machine, each direction by itself; bodies and opaque connections count. */
+export interface Bandwidth {
+  readonly total?: number | null;
+  readonly identity?: number | null;
+  /** By key of the calling service, in place of `identity`. */
+  readonly overrides?: Readonly<Record<string, number>>;
+}
+
 /** A rate of the requests that are alike: each value of the header, each path, or all of them together where neither is asked for. */
 export interface KeyedRate extends Rate {
   /** Lower case; requests without it are not counted. */
@@ -246,6 +255,7 @@ export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<G
     pendingWaitMs: limits.concurrencyPendingMs,
   },
   priority: { callers: {} },
+  bandwidth: { total: null, identity: null, overrides: {} },
   rateLimit: { mesh: null, total: null, identity: null, overrides: {}, keys: [] },
   sessionPersistence: {
     type: "None",
@@ -273,6 +283,7 @@ const sides: { readonly [Group in TrafficGroup]-?: Side | "both" } = {
   concurrency: "callee",
   priority: "callee",
   rateLimit: "callee",
+  bandwidth: "callee",
   sessionPersistence: "caller",
   zones: "caller",
 };

@@ -28,6 +28,7 @@ import type { StreamKind } from "./answer/open_streams.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import type { Concurrency } from "./limit/concurrency.ts";
 import type { InboundLimits } from "./limit/inbound_limits.ts";
+import { PacedStream, type PacedStreamOptions } from "./limit/paced_stream.ts";
 import { Turn, type TurnOwner } from "./limit/turn.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
@@ -49,6 +50,8 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
   #streamKind: StreamKind | null = null;
   /** How much it matters, as the caller's proxy says. */
   priority: PriorityLevel = usualLevel;
+  /** Its stream, where a rate of bytes is in force. */
+  #paced: PacedStream | null = null;
   /** Its place among those that the service serves at a time. */
   #turn: Turn | null = null;
   #finished = false;
@@ -143,7 +146,14 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
     let fields = forApp(edits, record.requestId, caller.key);
     if (deadlineMs !== null && waitedMs >= 1) fields = this.#withDeadline(fields, deadlineMs - waitedMs);
     this.#stream = connection.start(this.#request, fields, this);
-    sink.started(this.#stream);
+    const spend = this.service.limits?.pacing(caller.key) ?? null;
+    if (spend !== null) this.#paced = this.#pace(this.#stream, spend);
+    sink.started(this.#paced ?? this.#stream);
+  }
+
+  #pace(stream: ClientStream, spend: PacedStreamOptions["spend"]): PacedStream {
+    const { shard } = this.parts;
+    return new PacedStream({ stream, shard, spend, writable: () => this.sink.writable() });
   }
 
   /** For the app, which learns how much of it is left. */
@@ -233,6 +243,7 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
   data(bytes: Uint8Array, start: number, end: number): void {
     this.record.bytesOut += end - start;
     this.sink.data(bytes, start, end);
+    this.#paced?.received(end - start);
   }
 
   end(trailers: Fields | null): void {
@@ -248,6 +259,7 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
   }
 
   writable(): void {
+    if (this.#paced !== null) return this.#paced.roomAgain();
     this.sink.writable();
   }
 
@@ -258,6 +270,7 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
     const { shard, recorder } = this.parts;
     this.#pool?.leave(this);
     this.#turn?.end();
+    this.#paced?.close();
     if (this.#streamKind !== null) service.streams.closed(this.#streamKind);
     this.record.outcome = outcome;
     this.record.bytesIn = sink.bytesSent;

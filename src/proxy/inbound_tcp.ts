@@ -91,8 +91,9 @@ export class InboundTcp {
 
   /** An app that wants it hears first who its client is. */
   #upstreamEnd(socket: Socket): SocketEnd {
-    const { app, client } = this.options;
+    const { app, client, service, caller } = this.options;
     const upstream = new SocketEnd(socket, "upstream");
+    upstream.spend = service.limits?.pacing(caller.key) ?? null;
     if (app.proxyProtocol === null) return upstream;
     const header = proxyHeader(app.proxyProtocol, client, socketAddress(app.host, app.port));
     upstream.take(header, 0, header.length);

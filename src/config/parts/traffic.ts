@@ -11,6 +11,7 @@ import { said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import type { Path } from "../yaml_file.ts";
 import { balance } from "./balance.ts";
+import { bandwidth } from "./bandwidth.ts";
 import { circuitBreaking } from "./circuit_breaking.ts";
 import { concurrency } from "./concurrency.ts";
 import { limits } from "./limits.ts";
@@ -26,7 +27,7 @@ type AnyPart = TrafficPart<TrafficGroup, v.GenericSchema>;
 
 const parts = {
   ...{ balance, timeouts, retries, retryBudget, circuitBreaking },
-  ...{ limits, concurrency, priority, rateLimit, sessionPersistence, zones },
+  ...{ limits, concurrency, priority, bandwidth, rateLimit, sessionPersistence, zones },
 } satisfies Record<TrafficGroup, unknown>;
 
 /** Their fields, each optional. */
@@ -39,6 +40,7 @@ export const trafficFields = {
   limits: v.optional(said(limits.schema, limits.words)),
   concurrency: v.optional(said(concurrency.schema, concurrency.words)),
   priority: v.optional(said(priority.schema, priority.words)),
+  bandwidth: v.optional(said(bandwidth.schema, bandwidth.words)),
   rateLimit: v.optional(said(rateLimit.schema, rateLimit.words)),
   sessionPersistence: v.optional(said(sessionPersistence.schema, sessionPersistence.words)),
   zones: v.optional(said(zones.schema, zones.words)),

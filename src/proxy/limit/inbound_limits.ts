@@ -6,6 +6,7 @@ import type { Shard } from "../../http/shard.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { priorityLevel, type PriorityLevel } from "../../model/priority.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
+import { ByteRates, type Direction } from "./byte_rates.ts";
 import { Concurrency } from "./concurrency.ts";
 import { OpenCounts } from "./open_counts.ts";
 import { LeasedRate } from "./leased_rate.ts";
@@ -27,6 +28,7 @@ export class InboundLimits {
   /** Its part of a rate that the mesh shares. */
   readonly mesh: LeasedRate | null;
   readonly concurrency: Concurrency | null;
+  readonly bytes: ByteRates | null;
   /** The most that requests of a caller matter. */
   readonly #callers: ReadonlyMap<string, PriorityLevel>;
   /** Opaque connections to its apps, by app. */
@@ -39,13 +41,15 @@ export class InboundLimits {
     nowMs: number,
   ) {
     const { traffic, shard } = options;
-    const { rateLimit, concurrency, priority = {} } = traffic;
+    const { rateLimit, concurrency, bandwidth, priority = {} } = traffic;
     const old = before?.options.traffic;
     const rules = wholeGroup("rateLimit", traffic);
     const first = Math.min(rules.mesh?.perSecond ?? 0, options.firstSlice);
     this.mesh = rules.mesh === null ? null : (before?.mesh ?? new LeasedRate(first, nowMs));
     if (before !== null && isSame(old?.rateLimit, rateLimit)) this.rates = before.rates;
     else this.rates = rateLimit === undefined ? null : new RateLimit(rules, nowMs, this.mesh);
+    if (before !== null && isSame(old?.bandwidth, bandwidth)) this.bytes = before.bytes;
+    else this.bytes = bandwidth === undefined ? null : new ByteRates(wholeGroup("bandwidth", traffic), nowMs);
     if (before !== null && isSame(old?.concurrency, concurrency)) this.concurrency = before.concurrency;
     else if (concurrency === undefined) this.concurrency = null;
     else this.concurrency = new Concurrency(wholeGroup("concurrency", traffic), shard);
@@ -69,6 +73,19 @@ export class InboundLimits {
     return overRate(service, refusal);
   }
 
+  /** For one call or opaque connection: hears what passes, and says for how many milliseconds no more should be read. null: no limit. */
+  pacing(caller: string): ((direction: Direction, bytes: number) => number) | null {
+    const { bytes: rates, options } = this;
+    if (rates === null) return null;
+    let told = false;
+    return (direction, bytes) => {
+      const waitMs = rates.spend(caller, direction, bytes, options.shard.clock.now());
+      if (waitMs > 0 && !told) options.tripped("bandwidth", `inbound ${options.service}`);
+      told ||= waitMs > 0;
+      return waitMs;
+    };
+  }
+
   /** Lets an opaque connection to that app in (null), or says why not. Pair with `connections.less` when it was let in. */
   connect(app: string): Outcome | null {
     const { service, traffic, tripped } = this.options;
@@ -90,8 +107,8 @@ export function inboundLimits(
   before: InboundLimits | null,
   nowMs: number,
 ): InboundLimits | null {
-  const { rateLimit, concurrency, priority, limits } = options.traffic;
-  const first = rateLimit ?? concurrency ?? priority ?? limits?.connectionsPerEndpoint;
+  const { rateLimit, concurrency, bandwidth, priority, limits } = options.traffic;
+  const first = rateLimit ?? concurrency ?? bandwidth ?? priority ?? limits?.connectionsPerEndpoint;
   if (first === undefined) return null;
   return new InboundLimits(options, before, nowMs);
 }

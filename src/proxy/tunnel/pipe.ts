@@ -2,6 +2,7 @@
  * Two ends of an opaque connection joined: bytes both ways as they come, with backpressure, half-close kept. A chunk is
  * handed on as the view that arrived; only what the other end does not take at once is copied.
  */
+import { WheelEntry } from "../../base/timer_wheel.ts";
 import { untaken } from "../../http/buffered.ts";
 import type { Shard } from "../../http/shard.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -70,7 +71,16 @@ export abstract class PipeEnd {
   bytes = 0;
   closed = false;
   pipe: Pipe | null = null;
+  /**
+   * Of an end towards a service: bytes passed, towards it (up) or from it. Returns for how many milliseconds no more should be
+   * read there. null: no rate.
+   */
+  spend: ((direction: "up" | "down", bytes: number) => number) | null = null;
   protected other: PipeEnd | null = null;
+  /** The other end has no room for what comes from here. */
+  #full = false;
+  /** Armed while a rate of bytes is spent. */
+  #held: Held | null = null;
 
   join(pipe: Pipe, other: PipeEnd): void {
     this.pipe = pipe;
@@ -90,7 +100,27 @@ export abstract class PipeEnd {
 
   protected received(bytes: Uint8Array, start: number, end: number): void {
     this.bytes += end - start;
-    if (this.other?.take(bytes, start, end) === false) this.pause();
+    if (this.other?.take(bytes, start, end) === false) {
+      this.#full = true;
+      this.pause();
+    }
+    const { pipe } = this;
+    const spend = pipe === null ? null : pipe.upstream.spend;
+    if (spend !== null) this.#spend(spend(this === pipe?.downstream ? "up" : "down", end - start));
+  }
+
+  #spend(waitMs: number): void {
+    if (waitMs <= 0 || this.closed) return;
+    const { shard } = (this.pipe as Pipe).owner;
+    this.#held ??= new Held(() => this.#resume());
+    shard.wheel.arm(this.#held, waitMs);
+    shard.tick();
+    this.pause();
+  }
+
+  /** It may be read again, as far as what was in the way of it goes. */
+  #resume(): void {
+    if (!this.closed && !this.#full && (this.#held?.deadlineMs ?? 0) === 0) this.resume();
   }
 
   /** Nothing more comes from here. */
@@ -99,13 +129,23 @@ export abstract class PipeEnd {
   }
 
   protected hasRoom(): void {
-    this.other?.resume();
+    const { other } = this;
+    if (other === null) return;
+    other.#full = false;
+    other.#resume();
   }
 
   protected gone(broken: Outcome | null): void {
     if (this.closed) return;
     this.closed = true;
+    if (this.#held !== null) this.pipe?.owner.shard.wheel.forget(this.#held);
     this.pipe?.closed(this, broken);
+  }
+}
+
+class Held extends WheelEntry {
+  constructor(readonly expired: () => void) {
+    super();
   }
 }
 

@@ -9,6 +9,8 @@ const underWay = ["test/unit/proxy/bounds_test.ts"];
 
 const concurrency = ["test/unit/proxy/concurrency_test.ts"];
 
+const bandwidth = ["test/unit/proxy/bandwidth_test.ts"];
+
 export const bounds: readonly Mutant[] = [
   {
     fault: "a peer that says how large a head it takes is not heard",
@@ -165,5 +167,33 @@ export const bounds: readonly Mutant[] = [
     find: "if (shares.every(([service, share]) => this.even.get(service) === share)) return;",
     replace: "if (shares.length > 0) return;",
     suites: ["test/unit/app/rate_leases_test.ts"],
+  },
+  {
+    fault: "a request body is read as fast as it comes, whatever the bandwidth",
+    file: "src/proxy/limit/paced_stream.ts",
+    find: "return !this.#full && this.#upMs === 0;",
+    replace: "return !this.#full;",
+    suites: bandwidth,
+  },
+  {
+    fault: "an answer is read as fast as it comes, whatever the bandwidth",
+    file: "src/proxy/limit/paced_stream.ts",
+    find: "this.#downMs = this.#holdFor(waitMs);",
+    replace: "return;",
+    suites: bandwidth,
+  },
+  {
+    fault: "an opaque connection that was held for its bandwidth is never read again",
+    file: "src/proxy/tunnel/pipe.ts",
+    find: "this.#held ??= new Held(() => this.#resume());",
+    replace: "this.#held ??= new Held(() => {});",
+    suites: bandwidth,
+  },
+  {
+    fault: "all callers share the bandwidth of one",
+    file: "src/proxy/limit/byte_rates.ts",
+    find: "this.#callers?.of(caller, nowMs);",
+    replace: 'this.#callers?.of("", nowMs);',
+    suites: bandwidth,
   },
 ];
