@@ -286,6 +286,8 @@ export interface ProcessHost {
   channel(handler: SocketHandler): Socket;
   /** Own resident memory in bytes and CPU time in microseconds. */
   usage(): { readonly residentBytes: number; readonly cpuUs: number; readonly openDescriptors: number };
+  /** Compresses (RFC 1952) beside the event loop. */
+  gzip(bytes: Uint8Array): Promise<Uint8Array>;
   /** Collects garbage now and gives free memory back to the system; a pause of some milliseconds. */
   compact(): void;
   /** Makes threads of the host whose work can wait give way to ours, those that exist by now: to be called now and then. */

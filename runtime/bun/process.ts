@@ -1,4 +1,5 @@
 /** This process and its children. */
+import { gzip } from "../shared/gzip.ts";
 import { fstatSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import type { Native, ProcessHost } from "../contract.ts";
@@ -41,6 +42,7 @@ export function createProcessHost(native: Native, faults: Faults): ProcessHost {
       if (!hasChannel()) throw new Error(`Descriptor ${channelDescriptor} is no channel of a parent process`);
       return adoptStream(channelDescriptor, handler, faults);
     },
+    gzip,
     compact() {
       Bun.gc(true);
       Bun.shrink();

@@ -1,4 +1,5 @@
 /** This process and its children, on Deno. */
+import { gzip } from "../shared/gzip.ts";
 import { homedir, hostname } from "node:os";
 import process from "node:process";
 import type { ProcessHost } from "../contract.ts";
@@ -47,6 +48,7 @@ export function createProcessHost(faults: Faults): ProcessHost {
       };
     },
     // V8 collects when it sees fit; nobody can ask it to without a flag of the whole program.
+    gzip,
     compact() {},
     // Deno's threads serve all work alike: none of it can wait.
     yieldHelpers() {},

@@ -4,10 +4,9 @@
  */
 import type { SocketError } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
-import type { AskLine } from "./questions.ts";
 import type { EjectedEndpoint, Instance, Node, ServiceName } from "../model/service.ts";
-import type { RateSlice } from "../model/rate_slice.ts";
-import type { Snapshot, TrustBundle } from "../model/snapshot.ts";
+import type { TrustBundle } from "../model/snapshot.ts";
+import type { CertificateStatus } from "./snapshot_messages.ts";
 
 /** Every refusal: what failed, in words, and what to do about it. */
 export interface ApiProblem {
@@ -167,6 +166,8 @@ export const controllerPaths = {
   operators: "/v1/operators",
   /** POST AskRequest by an operator: stream of AskedLine. */
   ask: "/v1/ask",
+  /** POST {machine: trace ids} by a node: those machines are to keep these traces too. */
+  kept: "/v1/traces/kept",
   /** POST AskAnswer by a node. */
   answers: "/v1/answers",
   /** GET ?after=&limit= by an operator: StatusPage. */
@@ -258,45 +259,6 @@ export interface RenewAnswer {
   /** Services that were asked for and that the machine may not be: nothing was issued for them. */
   readonly refused: readonly ServiceName[];
   readonly controllerMs: number;
-}
-
-export interface SubscribeRequest {
-  /** Version that the proxy has; "" for none. */
-  readonly version: string;
-  /** Keys of the services that it uses. */
-  readonly uses: readonly string[];
-}
-
-export interface UsesAnswer {
-  /** Of the keys, those that no service has. One that appears later is in the snapshots of whoever asked last for it. */
-  readonly missing: readonly string[];
-}
-
-export interface RatesAnswer {
-  /** By service key; without those that share no rate. */
-  readonly slices: Readonly<Record<string, RateSlice>>;
-}
-
-export type SnapshotLine =
-  | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
-  /** The version sent with the request is still the one. */
-  | { readonly kind: "current"; readonly version: string; readonly controllerMs: number }
-  | { readonly kind: "heartbeat"; readonly controllerMs: number }
-  /** This machine was removed. */
-  | { readonly kind: "removed" }
-  | AskLine;
-
-/** ack (no error) or nack: the proxy keeps the version it has and says why. Also sent when its certificates change. */
-export interface SnapshotReply {
-  readonly version: string;
-  readonly error: string | null;
-  readonly certificates: readonly CertificateStatus[];
-}
-
-export interface CertificateStatus {
-  readonly id: string;
-  readonly notAfterMs: number;
-  readonly issuedMs: number;
 }
 
 export interface ApplyRequest {

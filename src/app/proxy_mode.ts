@@ -11,6 +11,7 @@ import type { ControlClient } from "../api/control.ts";
 import { Shard } from "../http/shard.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import type { Trust } from "../identity/verify_peer.ts";
+import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey, servicesOf } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -30,7 +31,8 @@ import { MachineRenewal } from "./machine_renewal.ts";
 import { requireUsablePorts } from "./machine_ports.ts";
 import { servePlain } from "./plain_server.ts";
 import { proxyAnswers } from "./proxy_answers.ts";
-import { startPolicies } from "./policies.ts";
+import { ProxyTracing } from "./tracing.ts";
+import { startPolicies, type Policies } from "./policies.ts";
 import { ejectionsOf } from "./endpoint_states.ts";
 import { EjectionReport } from "./ejection_report.ts";
 import { surviveFaults } from "./faults.ts";
@@ -75,6 +77,16 @@ export async function startProxy(
   const shard = new Shard(clock);
   const policies = startPolicies(runtime, folder, shard, metrics, log);
   const succession = new Succession(runtime, folder);
+  const asNode = controllerAsNode(runtime, settings, store);
+  const tracing = new ProxyTracing({
+    runtime,
+    settings,
+    metrics,
+    control: asNode,
+    evidence: recorder.evidence,
+    log,
+  });
+  recorder.tracer = tracing.tracer;
   let ends = false;
   const plane = new DataPlane({
     node: settings.node,
@@ -83,6 +95,7 @@ export async function startProxy(
     shard,
     random: runtime.random,
     recorder,
+    tracer: tracing.tracer,
     credentials: trust,
     policies: policies.chain,
     machine,
@@ -98,6 +111,7 @@ export async function startProxy(
     trust.denied = new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]);
     plane.apply(snapshot);
     renewal.follow(snapshot.bundle);
+    void tracing.apply(snapshot);
     for (const name of names) {
       const key = serviceKey(name);
       if (plane.state?.locals.has(key)) renewal.want(key);
@@ -119,13 +133,13 @@ export async function startProxy(
     unconfirmed: () => plane.wanted(),
     missing: (keys) => plane.missing(keys),
     asked: (line) => answers.take(line),
+    keep: (traceIds) => tracing.keep(traceIds),
     disconnected: () => answers.cancelAll(),
     refused: async () => {
       if (await store.reload(names)) plane.credentialsChanged();
     },
     log,
   });
-  const asNode = controllerAsNode(runtime, settings, store);
   const answers = new Answers(asNode, proxyAnswers({ metrics, recorder, plane, clock }));
   const renewal = new MachineRenewal({
     runtime,
@@ -155,28 +169,15 @@ export async function startProxy(
   processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
   const telling = tellEjections(asNode, clock, plane);
   exposeProxy(metrics, { clock, plane, store, accessLog, follower });
+  const shown = { settings, machine, store, follower, plane, policies, instances, metrics, clock };
   const admin =
     options.admin === false
       ? null
-      : serveAdmin({ net: succession.net, clock }, settings, {
-          metrics,
-          ready: () => ({
-            identity: store.node !== null,
-            member: follower.member,
-            snapshot: plane.state !== null,
-            listeners: !ends,
-            policies: policies.ready(),
-          }),
-          config: () => ({
-            settings,
-            machine,
-            ending: ends,
-            snapshot: plane.state === null ? null : withoutKeys(plane.state.snapshot),
-            policies: policies.status(),
-            apps: instances.status(),
-            ejected: ejectionsOf(plane.state, clock.now()),
-          }),
-        });
+      : serveAdmin(
+          { net: succession.net, clock },
+          settings,
+          pagesOf(shown, () => ends),
+        );
   return {
     summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${socketAddress(bindHost(settings), settings.ports.inbound)}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
     examples: examplesOf(plane.addresses, machine, settings),
@@ -192,6 +193,7 @@ export async function startProxy(
       follower.close();
       answers.cancelAll();
       telling.close();
+      await tracing.close();
       asNode.close();
       chores.close();
       accessLog.flush();
@@ -247,6 +249,43 @@ function standing(
 /** What any user of the machine may see of it. */
 function withoutKeys(snapshot: Snapshot): Snapshot {
   return { ...snapshot, destinations: snapshot.destinations.map(({ sessionKey: _, ...rest }) => rest) };
+}
+
+interface Shown {
+  readonly settings: Settings;
+  readonly machine: MachineDocument;
+  readonly store: CredentialStore;
+  readonly follower: SnapshotFollower;
+  readonly plane: DataPlane;
+  readonly policies: Policies;
+  readonly instances: InstanceKeeper;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+function pagesOf(
+  { settings, machine, store, follower, plane, policies, instances, metrics, clock }: Shown,
+  ends: () => boolean,
+): AdminPages {
+  return {
+    metrics,
+    ready: () => ({
+      identity: store.node !== null,
+      member: follower.member,
+      snapshot: plane.state !== null,
+      listeners: !ends(),
+      policies: policies.ready(),
+    }),
+    config: () => ({
+      settings,
+      machine,
+      ending: ends(),
+      snapshot: plane.state === null ? null : withoutKeys(plane.state.snapshot),
+      policies: policies.status(),
+      apps: instances.status(),
+      ejected: ejectionsOf(plane.state, clock.now()),
+    }),
+  };
 }
 
 function serveAdmin(host: Pick<Runtime, "net" | "clock">, settings: Settings, pages: AdminPages) {

@@ -5,7 +5,8 @@
  */
 import type { Clock, Files } from "../../runtime/contract.ts";
 import type { ControlClient } from "../api/control.ts";
-import { controllerPaths, type RatesAnswer } from "../api/messages.ts";
+import { controllerPaths } from "../api/messages.ts";
+import type { RatesAnswer } from "../api/snapshot_messages.ts";
 import { readJson } from "../identity/credential_store.ts";
 import { limits } from "../model/limits.ts";
 import type { RateSlice, SliceAsk } from "../model/rate_slice.ts";

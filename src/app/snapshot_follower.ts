@@ -4,12 +4,8 @@
  */
 import { problemOf } from "../base/result.ts";
 import type { Runtime } from "../../runtime/contract.ts";
-import {
-  controllerPaths,
-  type SnapshotLine,
-  type SnapshotReply,
-  type SubscribeRequest,
-} from "../api/messages.ts";
+import { controllerPaths } from "../api/messages.ts";
+import type { SnapshotLine, SnapshotReply, SubscribeRequest } from "../api/snapshot_messages.ts";
 import { Backoff } from "../base/backoff.ts";
 import { ControlRefusal, type ControlClient, type ControlStream } from "../api/control.ts";
 import { readJson, type CredentialStore } from "../identity/credential_store.ts";
@@ -43,6 +39,8 @@ export interface SnapshotFollowerOptions {
   readonly missing: (keys: readonly string[]) => void;
   /** A question of an operator, or that nobody waits for an answer any more. */
   readonly asked: (line: AskLine) => void;
+  /** Traces that another proxy keeps. */
+  readonly keep: (traceIds: readonly string[]) => void;
   /** The stream to the controller ended. */
   readonly disconnected: () => void;
   /** The controller refuses this machine: what lies on disk may have been replaced by a new join. */
@@ -139,6 +137,7 @@ export class SnapshotFollower {
           const line = message as SnapshotLine;
           // Not in turn with snapshots: one of those may wait for its policies.
           if (line.kind === "ask" || line.kind === "cancel") return this.options.asked(line);
+          if (line.kind === "keep") return this.options.keep(line.traces);
           this.#working = this.#working.then(() => this.#take(line));
         },
         ended: (error) => {
@@ -181,7 +180,7 @@ export class SnapshotFollower {
     if (this.options.unconfirmed().length > 0 || this.wanted.list().join() !== told.join()) this.wanted.ask();
   }
 
-  async #take(line: Exclude<SnapshotLine, AskLine>): Promise<void> {
+  async #take(line: Exclude<SnapshotLine, AskLine | { readonly kind: "keep" }>): Promise<void> {
     if (this.#closed) return;
     if (line.kind === "heartbeat") return this.#confirm();
     if (line.kind === "removed")

@@ -3,7 +3,8 @@
  * have called and that exist, and names that its apps call and nobody has confirmed. The second are kept on disk.
  */
 import type { Clock, Files } from "../../runtime/contract.ts";
-import { controllerPaths, type UsesAnswer } from "../api/messages.ts";
+import { controllerPaths } from "../api/messages.ts";
+import type { UsesAnswer } from "../api/snapshot_messages.ts";
 import { OneAtATime } from "../base/one_at_a_time.ts";
 import type { ControlClient } from "../api/control.ts";
 import { readJson } from "../identity/credential_store.ts";

@@ -2,12 +2,7 @@
  * Files in, documents and all problems out. A set is unordered: file names and positions never matter. Never throws for
  * what somebody wrote, and costs time in proportion to it.
  */
-import {
-  meshTrafficOf,
-  type Document,
-  type MachineDocument,
-  type ServiceDocument,
-} from "../model/document.ts";
+import { meshIn, type Document, type MachineDocument, type ServiceDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { defaultNamespace, serviceKey } from "../model/service.ts";
 import { DocumentSet, type LoadContext } from "./document_set.ts";
@@ -48,7 +43,7 @@ export function loadDocuments(files: readonly TextFile[], context: LoadContext):
   }
   findDuplicates(documents, issues);
   const all = documents.map(({ document }) => document);
-  const known = { services: servicesIn(documents), unreadable, meshTraffic: meshTrafficOf(all) };
+  const known = { services: servicesIn(documents), unreadable, meshTraffic: meshIn(all)?.traffic ?? {} };
   crossCheck(documents, new DocumentSet({ ...context, ...known }), issues);
   return { documents, machines, issues: boundedInOrder(issues) };
 }

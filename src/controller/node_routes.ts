@@ -3,10 +3,12 @@ import type { Hono } from "hono";
 import * as v from "valibot";
 import { readBody } from "../api/body.ts";
 import { requireCaller, type ControlEnv } from "../api/caller.ts";
-import { controllerPaths, type RatesAnswer, type UsesAnswer } from "../api/messages.ts";
+import { controllerPaths } from "../api/messages.ts";
+import type { RatesAnswer, UsesAnswer } from "../api/snapshot_messages.ts";
 import { Refusal } from "../api/problem.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
+import { record } from "../config/record.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Publisher } from "./publisher.ts";
 import type { SharedRates } from "./shared_rates.ts";
@@ -59,6 +61,11 @@ const ejectionsSchema = v.pipe(
   ),
   v.maxLength(limits.ejectionsToldMax),
 );
+const traceId = v.pipe(text, v.regex(/^[0-9a-f]{32}$/, "a trace id"));
+const keptSchema = v.pipe(
+  record(v.pipe(text, v.maxLength(253)), v.pipe(v.array(traceId), v.maxLength(limits.keptTracesToldMax))),
+  v.maxEntries(limits.keptMachinesMax),
+);
 
 export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions): void {
   const { trustDomain, catalog, publisher, rates, requireReady } = options;
@@ -99,6 +106,13 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
     const asked = Object.entries(asks).filter(([service]) => own.has(service));
     const slices = rates.ask(caller.name, Object.fromEntries(asked));
     return context.json({ slices } satisfies RatesAnswer);
+  });
+  app.post(controllerPaths.kept, async (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    const kept = await readBody(context.req.raw, keptSchema);
+    requireMember(catalog, caller.name);
+    for (const [machine, traces] of Object.entries(kept)) publisher.tell(machine, { kind: "keep", traces });
+    return context.json({});
   });
   app.get(controllerPaths.policy, (context) => {
     const caller = requireCaller(context, trustDomain, "node");

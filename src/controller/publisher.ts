@@ -3,7 +3,12 @@
  * machine has. Changes are gathered for a moment, so a burst is one snapshot.
  */
 import type { Clock, Timer } from "../../runtime/contract.ts";
-import type { CertificateStatus, SnapshotLine, SnapshotReply, SubscribeRequest } from "../api/messages.ts";
+import type {
+  CertificateStatus,
+  SnapshotLine,
+  SnapshotReply,
+  SubscribeRequest,
+} from "../api/snapshot_messages.ts";
 import { lineStream, type LineStream } from "../api/ndjson.ts";
 import { limits } from "../model/limits.ts";
 import type { EjectedEndpoint } from "../model/service.ts";

@@ -5,6 +5,7 @@
 import type { Priority } from "./priority.ts";
 import type { ServiceName } from "./service.ts";
 import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
+import type { TelemetrySettings } from "./telemetry.ts";
 import type { TrafficTraits } from "./traffic.ts";
 
 /** What is applied to the mesh. */
@@ -26,9 +27,9 @@ const places: Readonly<Record<Document["kind"], number>> = {
 /** Kinds that are applied, in the order in which lists show them: services before what refers to them. */
 export const appliedKinds = Object.keys(places) as readonly Document["kind"][];
 
-/** What the mesh says of the traffic of all services; `{}` when it says nothing. */
-export function meshTrafficOf(documents: readonly Document[]): TrafficTraits {
-  return documents.find((each): each is MeshDocument => each.kind === "Mesh")?.traffic ?? {};
+/** The one that says what holds for all services; null without one. */
+export function meshIn(documents: readonly Document[]): MeshDocument | null {
+  return documents.find((each): each is MeshDocument => each.kind === "Mesh") ?? null;
 }
 
 /** A policy attached to a place. `use` is the policy's name; `with` its options, checked by the policy's own schema. */
@@ -146,6 +147,7 @@ export interface MeshDocument {
   readonly name: string;
   readonly namespace: string;
   readonly traffic: TrafficTraits;
+  readonly telemetry: TelemetrySettings;
 }
 
 export interface AccessRule {

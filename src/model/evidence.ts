@@ -3,6 +3,7 @@
  * told by the machine that knows it: the caller's knows the route and the endpoints, the callee's the access rules and the app.
  */
 import type { Flag, Side } from "./outcome.ts";
+import type { TraceRef } from "./trace_ref.ts";
 
 /** A record of telemetry/record.ts that ended, or one that is under way. */
 export interface Evidence {
@@ -38,6 +39,8 @@ export interface Evidence {
   readonly ejected: string;
   readonly policies: readonly EvidenceOfPolicy[];
   readonly access: { readonly verdict: string; readonly rule: string } | null;
+  /** Where its span stands; null: it is not traced. */
+  readonly trace: TraceRef | null;
 }
 
 export interface EvidenceOfPolicy {

@@ -375,6 +375,31 @@ export const limits = {
   devLookMs: 1_000,
   publishDebounceMs: 50,
   publishDebounceMaxMs: 1_000,
+  /** Of traces that begin at a proxy and that nobody decided about, so many are sampled. */
+  traceSampleShare: 0.01,
+  /** A request that takes longer is slow: its line is logged, its trace kept. */
+  slowExchangeMs: 1_000,
+  /** Traces that are kept though they were not sampled, and of which parts may still come. */
+  keptTracesMax: 4_096,
+  /** Other proxies hear of them so often, of so many each. */
+  keptTracesTellMs: 1_000,
+  keptTracesToldMax: 500,
+  /** Machines in one such message. */
+  keptMachinesMax: 256,
+  /** What waits at the end may still be sent for so long. */
+  exportCloseMs: 2_000,
+  // Telemetry that is sent out (OTLP/HTTP; OTEL_BSP_* of OpenTelemetry)
+  exportQueueMax: 2_048,
+  exportBatchMax: 512,
+  exportDelayMs: 5_000,
+  exportTimeoutMs: 10_000,
+  /** The first pause after a receiver said "later". */
+  exportRetryMs: 1_000,
+  /** The longest pause, also where the receiver wants a longer one. */
+  exportRetryAfterMaxMs: 60_000,
+  /** What could not be sent for so long is dropped. */
+  exportRetryMaxMs: 300_000,
+  exportAnswerBytesMax: 64 * kib,
   /** Of questions that operators ask of proxies. */
   asksOpenMax: 64,
   askAnswerMs: 5_000,

@@ -2,6 +2,7 @@
  * What the controller compiled for one proxy: immutable, versioned by content, complete in itself. It is JSON on the
  * wire and on the proxy's disk. A proxy builds its live state from it and from nothing else.
  */
+import type { TelemetrySettings } from "./telemetry.ts";
 import type { TrafficTraits } from "./traffic.ts";
 import type { RouteMatch, RouteTraits } from "./document.ts";
 import type { ServiceName } from "./service.ts";
@@ -22,6 +23,8 @@ export interface Snapshot {
   readonly locals: readonly LocalService[];
   readonly destinations: readonly Destination[];
   readonly policies: readonly PolicyRef[];
+  /** Absent: as by default. */
+  readonly telemetry?: TelemetrySettings;
 }
 
 /** Roots of one trust domain (SPIFFE bundle). `sequence` rises with every change. */

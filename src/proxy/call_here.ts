@@ -1,6 +1,7 @@
 /** A call of a local service to another one of the same machine: it enters the inbound pipeline in this process, access rules included. */
 import type { FieldEdits } from "../wire/fields.ts";
 import type { CallHere, CallSink } from "./attempt/http_attempts.ts";
+import { tracedBelow } from "./fields/trace_fields.ts";
 import { InboundCall } from "./inbound.ts";
 import { CallRecord } from "./record/call_record.ts";
 import type { Leaving } from "./rewrite/leaving.ts";
@@ -24,9 +25,11 @@ export function callHere(
   // What access rules see is what the app gets.
   record.path = leaving.path;
   record.protocol = outbound.protocol;
+  record.trace = parts.tracer.below(outbound.trace);
+  const own = record.trace === null ? edits : tracedBelow(edits, record.trace, parts.tracer.tellsB3);
   const spokeHttp2 = leaving.came.version === "HTTP/2";
   const head = leaving.head();
-  const call = new InboundCall(parts, service, app, caller, flow, record, head, edits, spokeHttp2, sink);
+  const call = new InboundCall(parts, service, app, caller, flow, record, head, own, spokeHttp2, sink);
   call.priority = leaving.priority;
   const { timeoutMs } = leaving;
   if (timeoutMs !== null) call.deadlineMs = timeoutMs - (record.startedMs - outbound.startedMs);

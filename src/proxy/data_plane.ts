@@ -9,6 +9,7 @@ import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { PolicyChain } from "../policy/chain.ts";
+import { noTracing, type Tracing } from "./trace/tracer.ts";
 import type { Recorder } from "../telemetry/record.ts";
 import type { Credentials } from "./state/credentials.ts";
 import { LocalRates } from "./limit/local_rates.ts";
@@ -38,6 +39,8 @@ export interface DataPlaneOptions {
   readonly shard: Shard;
   readonly random: Random;
   readonly recorder: Recorder;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracing;
   readonly credentials: Credentials;
   readonly policies: PolicyChain;
   /** Name of this machine in the mesh. */
@@ -81,6 +84,7 @@ export class DataPlane {
       random,
       shard,
       recorder,
+      tracer: options.tracer ?? noTracing,
       credentials,
       policies,
       ids: new RequestIds(random),

@@ -22,6 +22,7 @@ import { RequestBody } from "./attempt/request_body.ts";
 import type { Session, Sessions } from "./balance/sessions.ts";
 import { callHere } from "./call_here.ts";
 import type { DeadlineKind } from "./deadline/deadlines.ts";
+import { keepField } from "./fields/trace_fields.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import type { Forget } from "./find/discovery.ts";
 import { receive, refusalOf } from "./guard/receive.ts";
@@ -76,6 +77,9 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     const { request } = exchange;
     const edits = answerEdits(record.requestId);
     this.#leaving = new Leaving(request, requestEdits(request.version, edits));
+    const { tracer } = source.parts;
+    record.trace = tracer.begin(request.fields);
+    if (record.trace !== null) this.#leaving.trace(record.trace, tracer.tellsB3);
     const grpc = request.version === "HTTP/2" && isGrpc(request.fields);
     this.#answer = new Answer(exchange, record, edits, grpc);
     const body = new RequestBody(exchange, this, shard.buffered, true);
@@ -198,6 +202,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
     if (this.#tellsSession && failure === null) this.#tellSession();
+    if (this.record.trace !== null) this.record.keep = head.fields.has(keepField);
     const refusal = this.#answer.refusalOf(head);
     if (refusal !== null) {
       this.#attempts.cancel(refusal.detail);

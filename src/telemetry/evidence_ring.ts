@@ -6,6 +6,7 @@
 import type { Evidence, EvidenceOfPolicy } from "../model/evidence.ts";
 import { limits } from "../model/limits.ts";
 import type { Flag, Outcome, Side } from "../model/outcome.ts";
+import type { TraceRef } from "../model/trace_ref.ts";
 import type { ExchangeRecord, PolicyRecord } from "./record.ts";
 import { TextRing, type TextReader } from "./text_ring.ts";
 import { WordTable } from "./word_table.ts";
@@ -18,7 +19,7 @@ const wordFields = [
 const numberFields = ["startedMs", "endedMs", "firstByteMs", "bytesIn", "bytesOut", "status", "at"] as const;
 const [wordCount, numberCount] = [wordFields.length, numberFields.length];
 const [hasOutcome, hasAttempts, hasPolicies, hasAccess] = [1, 2, 4, 8] as const;
-const [hasTls, hasUpgrade, hasGrpc] = [16, 32, 64] as const;
+const [hasTls, hasUpgrade, hasGrpc, hasTrace] = [16, 32, 64, 128] as const;
 
 export class EvidenceRing {
   readonly #size: number;
@@ -26,6 +27,8 @@ export class EvidenceRing {
   readonly #numbers: Float64Array;
   readonly #generations: Uint32Array;
   readonly #text: TextRing;
+  /** Of the trace of each its last digits, 0 without one: what tells most of them apart without a look at the text. */
+  readonly #traces: Uint32Array;
   readonly #table = new WordTable();
   /** Words of the record before, by column, with their numbers. */
   readonly #last: (string | null)[] = wordFields.map(() => null);
@@ -37,6 +40,7 @@ export class EvidenceRing {
     this.#words = new Uint16Array(size * wordCount);
     this.#numbers = new Float64Array(size * numberCount);
     this.#generations = new Uint32Array(size);
+    this.#traces = new Uint32Array(size);
     this.#text = new TextRing(bytes, limits.evidenceRecordBytesMax);
   }
 
@@ -45,6 +49,7 @@ export class EvidenceRing {
     const table = this.#table;
     if (table.makeRoom()) this.#last.fill(null);
     this.#generations[slot] = table.generation;
+    this.#traces[slot] = record.trace === null ? 0 : tailOf(record.trace.traceId);
     const at = slot * wordCount;
     this.#column(at, 0, record.direction);
     this.#column(at, 1, record.kind);
@@ -91,6 +96,21 @@ export class EvidenceRing {
     return found;
   }
 
+  /** Of this trace, in the order in which they ended. */
+  findTrace(traceId: string): Evidence[] {
+    const found: Evidence[] = [];
+    const tail = tailOf(traceId);
+    const oldest = Math.max(0, this.#count - this.#size);
+    for (let index = oldest; index < this.#count; index++) {
+      const slot = index % this.#size;
+      if (this.#traces[slot] !== tail) continue;
+      const reader = this.#readerOf(slot);
+      const evidence = reader === null ? null : this.#read(slot, reader);
+      if (evidence?.trace?.traceId === traceId) found.push(evidence);
+    }
+    return found;
+  }
+
   /** null: newer ones have taken its place. */
   #readerOf(slot: number): TextReader | null {
     if (!this.#table.knows(this.#generations[slot] as number)) return null;
@@ -110,12 +130,14 @@ export class EvidenceRing {
         (access === null ? 0 : hasAccess) |
         (tls ? hasTls : 0) |
         (upgrade === "" ? 0 : hasUpgrade) |
-        (grpc === "" ? 0 : hasGrpc),
+        (grpc === "" ? 0 : hasGrpc) |
+        (record.trace === null ? 0 : hasTrace),
     );
     text.text(method);
     text.text(path);
     if (upgrade !== "") text.text(upgrade);
     if (grpc !== "") text.text(grpc);
+    if (record.trace !== null) text.text(traceText(record.trace));
     if (access !== null) {
       this.#word(access.verdict);
       this.#word(access.rule);
@@ -179,6 +201,7 @@ export class EvidenceRing {
     const [method, path] = [reader.text(), reader.text()];
     const upgrade = has(hasUpgrade) ? reader.text() : "";
     const grpc = has(hasGrpc) ? reader.text() : "";
+    const trace = has(hasTrace) ? traceIn(reader.text()) : null;
     const access = has(hasAccess) ? { verdict: word(), rule: word() } : null;
     const outcome = has(hasOutcome)
       ? { flag: word() as Flag, side: word() as Side, detail: reader.text() }
@@ -216,6 +239,7 @@ export class EvidenceRing {
       ejected: field("ejected"),
       policies,
       access,
+      trace,
     };
   }
 }
@@ -234,13 +258,35 @@ function policyOf(word: () => string, reader: TextReader): EvidenceOfPolicy {
   };
 }
 
-/** One that is under way, as it is now. */
-export function evidenceUnderWay(record: ExchangeRecord): Evidence {
+function tailOf(traceId: string): number {
+  return Number.parseInt(traceId.slice(-8), 16);
+}
+
+/** In one text: where it stands comes before its state, which may hold anything. */
+function traceText({ traceId, spanId, parentId, sampled, random, state }: TraceRef): string {
+  return `${traceId} ${spanId} ${parentId} ${sampled ? 1 : 0} ${random ? 1 : 0} ${state}`;
+}
+
+function traceIn(text: string): TraceRef {
+  const [traceId = "", spanId = "", parentId = "", sampled, random, ...state] = text.split(" ");
+  return {
+    traceId,
+    spanId,
+    parentId,
+    sampled: sampled === "1",
+    random: random === "1",
+    state: state.join(" "),
+  };
+}
+
+/** Of a record that ended then; null: it is under way. */
+export function evidenceOf(record: ExchangeRecord, endedMs: number | null): Evidence {
   const {
     outcome,
     access,
     older: _,
     newer: __,
+    keep: ___,
     firstByteMs,
     startedMs,
     policies,
@@ -250,7 +296,7 @@ export function evidenceUnderWay(record: ExchangeRecord): Evidence {
   return {
     ...rest,
     startedMs,
-    durationMs: null,
+    durationMs: endedMs === null ? null : endedMs - startedMs,
     firstByteMs: firstByteMs > 0 ? firstByteMs - startedMs : null,
     outcome: outcome === null ? null : { flag: outcome.flag, side: outcome.side, detail: outcome.detail },
     access: access === null ? null : { ...access },

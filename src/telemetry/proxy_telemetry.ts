@@ -3,7 +3,7 @@
  */
 import { grpcCode } from "../model/grpc_code.ts";
 import type { AccessLog } from "./access_log.ts";
-import { EvidenceRing, evidenceUnderWay } from "./evidence_ring.ts";
+import { EvidenceRing, evidenceOf } from "./evidence_ring.ts";
 import type { Evidence } from "../model/evidence.ts";
 import { limitTrips } from "./limit_trips.ts";
 import type { Bundle, Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
@@ -51,6 +51,8 @@ export class ProxyTelemetry implements Recorder {
   readonly #policies: PolicyTelemetry;
   readonly limitTripped: (limit: string, listener: string) => void;
   readonly #detected: Resolve<Counter>;
+  /** Hears of requests that are traced; null: there are none. */
+  tracer: { finish(record: ExchangeRecord, endedMs: number): void } | null = null;
   /** What is under way now. */
   readonly underWay = new UnderWay();
   /** What ended. */
@@ -97,6 +99,8 @@ export class ProxyTelemetry implements Recorder {
     if (record.access !== null) this.#countAccess(record.service, record.access);
     for (const policy of record.policies) this.#policies.finish(policy, record.service);
     this.accessLog.record(record, endedMs - record.startedMs);
+    // Before it is remembered: what a tracer remembers of a trace is what it has not kept.
+    if (record.trace !== null) this.tracer?.finish(record, endedMs);
     this.evidence.add(record, endedMs);
     if (this.#watchers !== null) for (const watcher of this.#watchers) watcher(record, endedMs);
     this.underWay.remove(record);
@@ -114,7 +118,7 @@ export class ProxyTelemetry implements Recorder {
   /** What is known of a request, ended or under way. */
   find(requestId: string): Evidence[] {
     const open = [...this.underWay].filter((record) => record.requestId === requestId);
-    return [...this.evidence.find(requestId), ...open.map(evidenceUnderWay)];
+    return [...this.evidence.find(requestId), ...open.map((record) => evidenceOf(record, null))];
   }
 
   began(record: ExchangeRecord): void {

@@ -3,6 +3,7 @@
  * and the evidence for explaining it come from here, and what shows it while it lasts reads it too.
  */
 import type { Outcome } from "../model/outcome.ts";
+import type { TraceRef } from "../model/trace_ref.ts";
 
 export interface ExchangeRecord {
   readonly direction: "inbound" | "outbound";
@@ -44,6 +45,10 @@ export interface ExchangeRecord {
   ejected: string;
   policies: PolicyRecord[];
   access: AccessVerdict | null;
+  /** Where its span stands; null: it is not traced. */
+  trace: TraceRef | null;
+  /** The proxy that answered keeps the trace, sampled or not. */
+  keep: boolean;
   /** The recorder's own: what began before and after it and is under way still (`under_way.ts`). */
   older: ExchangeRecord | null;
   newer: ExchangeRecord | null;

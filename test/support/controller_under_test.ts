@@ -1,6 +1,6 @@
 /** A whole controller over a registry in memory, in this process: no sockets, real certificates only where asked for. */
 import { createRuntime } from "../../runtime/bun/runtime.ts";
-import type { SnapshotLine } from "../../src/api/messages.ts";
+import type { SnapshotLine } from "../../src/api/snapshot_messages.ts";
 import { controllerPaths, registryKeys } from "../../src/api/messages.ts";
 import { RegistryClient } from "../../src/api/registry_client.ts";
 import { Controller } from "../../src/controller/controller.ts";

@@ -2,6 +2,7 @@
  * Data planes for tests: certificates, a snapshot written by hand, apps that the test brings, in one process, over real sockets
  * or over the network in memory. A machine is a data plane; all of them share one authority.
  */
+import type { Tracer } from "../../src/proxy/trace/tracer.ts";
 import { createRuntime } from "../../runtime/bun/runtime.ts";
 import type { Clock, Net, TlsCredential } from "../../runtime/contract.ts";
 import { Shard } from "../../src/http/shard.ts";
@@ -54,9 +55,12 @@ export class Records implements Recorder {
     this.open.add(record);
   }
 
-  finish(record: ExchangeRecord): void {
+  constructor(readonly tracer: Tracer | null = null) {}
+
+  finish(record: ExchangeRecord, endedMs: number): void {
     if (!this.open.delete(record)) throw new Error("A record finished that had not begun, or twice");
     this.all.push(record);
+    this.tracer?.finish(record, endedMs);
   }
 
   /** Opaque connections that are not finished. */
@@ -118,6 +122,7 @@ export interface MachinePlan {
       }
     >
   >;
+  readonly tracer?: Tracer;
   readonly zone?: string;
   readonly region?: string;
   readonly policies?: PolicyChain;
@@ -202,7 +207,7 @@ export class Planes {
       const { name, namespace } = named(service);
       credentials.set(`${name}.${namespace}`, await this.issue(service));
     }
-    const records = new Records();
+    const records = new Records(plan.tracer ?? null);
     const logs: string[] = [];
     const plane = new DataPlane({
       net: plan.net ?? runtime.net,
@@ -210,6 +215,7 @@ export class Planes {
       shard: new Shard(plan.clock ?? runtime.clock, plan.bufferedBytesMax),
       random: runtime.random,
       recorder: plan.recorder ?? records,
+      ...(plan.tracer === undefined ? {} : { tracer: plan.tracer }),
       credentials: {
         of: (key) => credentials.get(key) ?? null,
         trust: () => ({

@@ -28,6 +28,8 @@ export function exchangeRecord(change: Partial<ExchangeRecord> = {}): ExchangeRe
     endpoint: "vm-2/orders.default/8080",
     attempts: [],
     ejected: "",
+    trace: null,
+    keep: false,
     policies: [],
     access: null,
     older: null,

@@ -50,7 +50,7 @@ const stages: Readonly<Record<string, readonly string[]>> = {
 };
 /** What all stages may use, and does not know their order either. */
 const common: ReadonlySet<string> = new Set([
-  ...["state", "share", "fields", "failure", "record", "tunnel", "drain"],
+  ...["state", "share", "fields", "failure", "record", "trace", "tunnel", "drain"],
 ]);
 /** The ways in: whatever they accept they hand over to the order. */
 const waysIn = "accept";

@@ -4,6 +4,7 @@ import type { MeshDocument } from "../../model/document.ts";
 import { defaultNamespace } from "../../model/service.ts";
 import { common, object, said } from "../fields.ts";
 import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
+import { expandTelemetry, telemetry } from "../parts/telemetry.ts";
 import { checkTraffic, expandTraffic, trafficFields } from "../parts/traffic.ts";
 
 const schema = object({
@@ -15,11 +16,23 @@ const schema = object({
       "What the calls of all services go by, where Traffic of the service says nothing",
     ),
   ),
+  telemetry: v.optional(said(telemetry, "What the proxies tell of requests, and to whom")),
 });
 
-function expand({ name, traffic = {}, ...written }: v.InferOutput<typeof schema>): MeshDocument {
+function expand({
+  name,
+  traffic = {},
+  telemetry = {},
+  ...written
+}: v.InferOutput<typeof schema>): MeshDocument {
   const namespace = written.namespace ?? defaultNamespace;
-  return { kind: "Mesh", name, namespace, traffic: expandTraffic(traffic, namespace) };
+  return {
+    kind: "Mesh",
+    name,
+    namespace,
+    traffic: expandTraffic(traffic, namespace),
+    telemetry: expandTelemetry(telemetry),
+  };
 }
 
 function crossCheck({ traffic }: MeshDocument, { report }: Neighbourhood): void {
@@ -34,7 +47,9 @@ function checkSingle([first, ...others]: readonly Placed<MeshDocument>[], report
 const example = `kind: Mesh
 name: mesh
 traffic:
-  circuitBreaking: {failures: 10}`;
+  circuitBreaking: {failures: 10}
+telemetry:
+  traces: {endpoint: "http://collector:4318", samplePercent: 5}`;
 
 export const mesh = defineKind({
   name: "Mesh",

@@ -5,10 +5,11 @@
  */
 import { createHmac } from "node:crypto";
 import {
-  meshTrafficOf,
+  meshIn,
   type AccessDocument,
   type Document,
   type HttpRouteDocument,
+  type MeshDocument,
   type PolicyUse,
   type ServiceDocument,
   type TlsRouteDocument,
@@ -65,7 +66,7 @@ export class SnapshotCompiler {
   readonly #routes: Grouped<HttpRouteDocument>;
   readonly #tlsRoutes: Grouped<TlsRouteDocument>;
   readonly #traffic: Grouped<TrafficDocument>;
-  readonly #meshTraffic: TrafficTraits;
+  readonly #mesh: MeshDocument | null;
   readonly #access: Grouped<AccessDocument>;
   readonly #instances: Grouped<Instance>;
   readonly #hasher = new SnapshotHasher();
@@ -77,7 +78,7 @@ export class SnapshotCompiler {
     this.#routes = byService(ofKind(documents, "HTTPRoute"));
     this.#tlsRoutes = byService(ofKind(documents, "TLSRoute"));
     this.#traffic = byService(ofKind(documents, "Traffic"));
-    this.#meshTraffic = meshTrafficOf(documents);
+    this.#mesh = meshIn(documents);
     this.#access = byService(ofKind(documents, "Access"));
     this.#instances = byService(instances);
   }
@@ -105,8 +106,14 @@ export class SnapshotCompiler {
       locals: [...machine.services].sort(byKey).map((service) => this.#local(service)),
       destinations,
       policies: this.#policies(destinations),
+      ...this.#telemetry(),
     };
     return { ...content, version: this.#hasher.version(content) };
+  }
+
+  #telemetry(): Pick<Snapshot, "telemetry"> {
+    const telemetry = this.#mesh?.telemetry ?? {};
+    return Object.keys(telemetry).length === 0 ? {} : { telemetry };
   }
 
   #local({ name, namespace }: ServiceName): LocalService {
@@ -184,7 +191,7 @@ export class SnapshotCompiler {
   #trafficOf(key: string, side: "caller" | "callee"): { readonly traffic?: TrafficTraits } {
     const own = this.#traffic.get(key)?.[0]?.traffic ?? {};
     const said = this.#services.get(key)?.traffic ?? {};
-    const traffic = trafficOf(mergeTraffic(mergeTraffic(this.#meshTraffic, said), own), side);
+    const traffic = trafficOf(mergeTraffic(mergeTraffic(this.#mesh?.traffic ?? {}, said), own), side);
     return Object.keys(traffic).length === 0 ? {} : { traffic };
   }
 

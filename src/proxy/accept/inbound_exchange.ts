@@ -1,6 +1,5 @@
 /** A call that came from another proxy over mTLS: joins its exchange to the inbound pipeline. */
 import type { ClientStream, ResponseHead, ServerExchange } from "../../http/exchange.ts";
-import type { Buffered } from "../../http/buffered.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { levelNamed } from "../../model/priority.ts";
 import { callerDeadlineMs } from "../../wire/deadline.ts";
@@ -16,6 +15,7 @@ import {
   spokeField,
 } from "../fields/heddle_fields.ts";
 import { answerVia, interimEdits, viaEdits, viaOnly } from "../fields/hops.ts";
+import { keepField, tracedEdits } from "../fields/trace_fields.ts";
 import { chooseApp, type Caller } from "../state/live_service.ts";
 import type { ProxyParts } from "../state/proxy_parts.ts";
 import { outcomes } from "../failure/outcomes.ts";
@@ -40,7 +40,7 @@ export function serveInbound(
     return rescue(exchange, outcomes.notHere(serverName), requestId, true);
   if (service.local.stream) exchange.liftTimeouts();
   if (exchange.request.upgrade !== null) exchange.keepUpgrade(service.local.upgrades ?? []);
-  const joined = new InboundExchange(exchange, requestId, parts.shard.buffered);
+  const joined = new InboundExchange(exchange, requestId, parts);
   const { request } = exchange;
   const own = heddleFields(request.fields);
   // Who passes it on tells the layers below that this one makes the next attempt.
@@ -53,7 +53,9 @@ export function serveInbound(
   record.tls = true;
   const via = viaEdits(request.version);
   const set = attempt === null ? via.set : [requestIdField, requestId, attemptField, attempt];
-  const edits = own === null ? via : { remove: own, set, add: via.add };
+  const plain = own === null ? via : { remove: own, set, add: via.add };
+  record.trace = parts.tracer.begin(request.fields);
+  const edits = record.trace === null ? plain : tracedEdits(plain, record.trace, parts.tracer.tellsB3);
   const from = client === null ? flow : flow.part(client);
   const spokeHttp2 = own !== null && request.fields.get(spokeField) === "h2";
   joined.call = new InboundCall(
@@ -74,6 +76,8 @@ export function serveInbound(
   joined.call.begin();
 }
 
+const keepThis: readonly string[] = [keepField, "1"];
+
 class InboundExchange implements CallSink, BodyOwner {
   call: InboundCall | null = null;
   readonly #body: RequestBody;
@@ -83,9 +87,9 @@ class InboundExchange implements CallSink, BodyOwner {
   constructor(
     readonly exchange: ServerExchange,
     readonly requestId: string,
-    buffered: Buffered,
+    readonly parts: ProxyParts,
   ) {
-    this.#body = new RequestBody(exchange, this, buffered, false);
+    this.#body = new RequestBody(exchange, this, parts.shard.buffered, false);
   }
 
   get bytesSent(): number {
@@ -106,8 +110,12 @@ class InboundExchange implements CallSink, BodyOwner {
   }
 
   head(head: ResponseHead): void {
+    const kept = this.parts.tracer.isKept(this.call?.record.trace ?? null);
+    const set = kept ? keepThis : noEdits.set;
     const edits =
-      head.nominated === null ? viaOnly : { remove: head.nominated, set: noEdits.set, add: answerVia };
+      head.nominated === null && set === noEdits.set
+        ? viaOnly
+        : { remove: head.nominated ?? noEdits.remove, set, add: answerVia };
     const refusal = this.exchange.refusesHead(head.fields, edits, head.contentLength);
     if (refusal !== null) return this.call?.refuse(refusal);
     this.#answered = true;

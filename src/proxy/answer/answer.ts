@@ -9,10 +9,13 @@ import { noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import { answerOfPolicy, breakOff, rescue } from "../failure/rescue.ts";
 import { failureFields } from "../fields/heddle_fields.ts";
+import { keepField } from "../fields/trace_fields.ts";
 import { allowedMethods, interimEdits } from "../fields/hops.ts";
 import type { CallRecord } from "../record/call_record.ts";
 import { noteGrpcStatus, noteStream } from "./notes.ts";
 import type { OpenStreams, StreamKind } from "./open_streams.ts";
+
+const keptFields: readonly string[] = [keepField, ...failureFields];
 
 export class Answer {
   /** Valid until the stream that it came on ends. */
@@ -63,7 +66,8 @@ export class Answer {
       const { upgrade } = exchange.request;
       this.#streamKind = noteStream(record, head, { upgrade, grpc, streams });
     }
-    const remove = failure === null ? head.nominated : [...failureFields, ...(head.nominated ?? [])];
+    const inside = this.record.keep ? keptFields : failure === null ? noEdits.remove : failureFields;
+    const remove = inside.length === 0 ? head.nominated : [...inside, ...(head.nominated ?? [])];
     const edits = remove === null ? this.edits : { ...this.edits, remove };
     exchange.respond(head.status, head.fields, edits, head.contentLength, head.whole);
   }

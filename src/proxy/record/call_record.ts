@@ -1,5 +1,6 @@
 /** The record of one exchange or opaque connection, filled by a pipeline while it lasts. One shape for all: one allocation. */
 import type { Outcome } from "../../model/outcome.ts";
+import type { TraceRef } from "../../model/trace_ref.ts";
 import type { AccessVerdict, AttemptRecord, ExchangeRecord, PolicyRecord } from "../../telemetry/record.ts";
 
 /** Shared by the records of exchanges that had none: replaced, never written to. */
@@ -30,6 +31,8 @@ export class CallRecord implements ExchangeRecord {
   ejected = "";
   policies: PolicyRecord[] = noPolicies;
   access: AccessVerdict | null = null;
+  trace: TraceRef | null = null;
+  keep = false;
   older: ExchangeRecord | null = null;
   newer: ExchangeRecord | null = null;
 

@@ -16,6 +16,8 @@ import {
   spokeField,
 } from "../fields/heddle_fields.ts";
 import { answerVia, maxForwardsField, viaOf } from "../fields/hops.ts";
+import { tracedEdits } from "../fields/trace_fields.ts";
+import type { TraceRef } from "../../model/trace_ref.ts";
 import type { LiveDestination } from "../state/live_service.ts";
 
 /** What heddle adds to every answer. */
@@ -70,6 +72,11 @@ export class Leaving {
     if (target === null) return;
     this.target = target;
     this.rewritten = true;
+  }
+
+  /** It belongs to this trace. */
+  trace(trace: TraceRef, b3: boolean): void {
+    this.#own = tracedEdits(this.#own, trace, b3);
   }
 
   /** So many further hops are left to it. */

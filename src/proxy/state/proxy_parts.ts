@@ -3,6 +3,7 @@ import type { Net, Random } from "../../../runtime/contract.ts";
 import type { Shard } from "../../http/shard.ts";
 import type { PolicyChain } from "../../policy/chain.ts";
 import type { Recorder } from "../../telemetry/record.ts";
+import type { Tracing } from "../trace/tracer.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Discovery } from "../find/discovery.ts";
 import type { RequestIds } from "../fields/request_id.ts";
@@ -15,6 +16,7 @@ export interface ProxyParts {
   readonly random: Random;
   readonly shard: Shard;
   readonly recorder: Recorder;
+  readonly tracer: Tracing;
   readonly credentials: Credentials;
   readonly policies: PolicyChain;
   readonly ids: RequestIds;

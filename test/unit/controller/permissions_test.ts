@@ -75,6 +75,7 @@ const controllerDoors: readonly Door[] = [
   door("GET", controllerPaths.status, "operator"),
   door("POST", controllerPaths.ask, "operator"),
   door("POST", controllerPaths.answers, "node"),
+  door("POST", controllerPaths.kept, "node"),
   door("GET", controllerPaths.authority, "operator"),
   door("POST", `${controllerPaths.authority}/rotate`, "operator"),
 ];

@@ -39,7 +39,7 @@ describe("a request that ended", () => {
     const record = eventful();
     ring.add(record, 1_007.5);
     ring.add(exchangeRecord({ requestId: "abc-12" }), 1_009);
-    const { older: _, newer: __, outcome, firstByteMs: ___, policies, ...plain } = record;
+    const { older: _, newer: __, keep: ____, outcome, firstByteMs: ___, policies, ...plain } = record;
     Object.assign(record, { path: "/other", attempts: [], status: 1 });
     expect(ring.find("abc-1")).toEqual([
       {
@@ -51,6 +51,19 @@ describe("a request that ended", () => {
       },
     ]);
     expect(ring.find("abc")).toEqual([]);
+  });
+
+  test("is found by its trace too, and another trace with the same end is not", () => {
+    const ring = new EvidenceRing();
+    const ref = (traceId: string) => ({
+      ...{ traceId, spanId: "00f067aa0ba902b7", parentId: "", sampled: false, random: true },
+      state: "a=1 2,b=3",
+    });
+    const [one, other] = ["4bf92f3577b34da6a3ce929d0e0e4736", "0bf92f3577b34da6a3ce929d0e0e4736"];
+    for (const traceId of [one, other, one]) ring.add(exchangeRecord({ trace: ref(traceId) }), 1_000);
+    ring.add(exchangeRecord(), 1_000);
+    expect(ring.findTrace(one).map(({ trace }) => trace)).toEqual([ref(one), ref(one)]);
+    expect(ring.findTrace("00000000000000000000000000000000")).toEqual([]);
   });
 
   test("is forgotten once there were so many after it, and no sooner", () => {

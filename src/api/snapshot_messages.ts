@@ -1,0 +1,45 @@
+/** What a machine and the controller say to one another while it follows its snapshots. The paths are in `messages.ts`. */
+import type { RateSlice } from "../model/rate_slice.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import type { AskLine } from "./questions.ts";
+
+export interface SubscribeRequest {
+  /** Version that the proxy has; "" for none. */
+  readonly version: string;
+  /** Keys of the services that it uses. */
+  readonly uses: readonly string[];
+}
+
+export interface UsesAnswer {
+  /** Of the keys, those that no service has. One that appears later is in the snapshots of whoever asked last for it. */
+  readonly missing: readonly string[];
+}
+
+export interface RatesAnswer {
+  /** By service key; without those that share no rate. */
+  readonly slices: Readonly<Record<string, RateSlice>>;
+}
+
+export type SnapshotLine =
+  | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
+  /** The version sent with the request is still the one. */
+  | { readonly kind: "current"; readonly version: string; readonly controllerMs: number }
+  | { readonly kind: "heartbeat"; readonly controllerMs: number }
+  /** This machine was removed. */
+  | { readonly kind: "removed" }
+  | AskLine
+  /** Another machine keeps these traces: this one is to send on what it has of them. */
+  | { readonly kind: "keep"; readonly traces: readonly string[] };
+
+/** ack (no error) or nack: the proxy keeps the version it has and says why. Also sent when its certificates change. */
+export interface SnapshotReply {
+  readonly version: string;
+  readonly error: string | null;
+  readonly certificates: readonly CertificateStatus[];
+}
+
+export interface CertificateStatus {
+  readonly id: string;
+  readonly notAfterMs: number;
+  readonly issuedMs: number;
+}

@@ -1,0 +1,56 @@
+/** `telemetry` of the mesh: traces, and where they go. */
+import * as v from "valibot";
+import { keepReasons, type TelemetrySettings } from "../../model/telemetry.ts";
+import { list, object, said } from "../fields.ts";
+import { atLeast, inMs, percent } from "./traffic_part.ts";
+
+const endpointForm = "an address such as http://collector:4318 or https://otlp.example:4318";
+const endpoint = v.pipe(
+  v.string(endpointForm),
+  v.maxLength(2_048, endpointForm),
+  v.check((text) => isReceiver(text), endpointForm),
+);
+const keepForm = keepReasons.join(", ");
+
+export const telemetry = object({
+  traces: v.optional(
+    said(
+      object({
+        endpoint: v.optional(
+          said(
+            endpoint,
+            "Receiver of OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT of a proxy goes before it (default: none, no trace begins)",
+          ),
+        ),
+        samplePercent: v.optional(
+          said(percent, "Traces that are kept of those that begin in the mesh (default: 1)"),
+        ),
+        keep: v.optional(
+          said(
+            list(v.picklist(keepReasons, `one of ${keepForm}`), keepReasons.length),
+            `Traces that are kept whatever was sampled: ${keepForm} (default: all of them)`,
+          ),
+        ),
+        slow: v.optional(said(atLeast("1ms", 1), "What a slow request takes (default: 1s)")),
+        propagate: v.optional(
+          said(
+            list(v.picklist(["b3"], "b3"), 1),
+            "Forms beside traceparent in which requests say their trace (default: none)",
+          ),
+        ),
+      }),
+      "A span of each request at each proxy, sent to a receiver of OpenTelemetry",
+    ),
+  ),
+});
+
+export function expandTelemetry({ traces }: v.InferOutput<typeof telemetry>): TelemetrySettings {
+  return traces === undefined ? {} : { traces: inMs(traces, ["slow"]) };
+}
+
+/** Without a user: a secret does not belong into a document. */
+function isReceiver(text: string): boolean {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) return false;
+  const { hostname, username, password, search, hash } = new URL(text);
+  return hostname !== "" && username === "" && password === "" && search === "" && hash === "";
+}

@@ -1,0 +1,33 @@
+/** What a mesh tells of its requests, and to whom, as `kind: Mesh` says it. */
+import { limits } from "./limits.ts";
+
+/** Why a trace is kept though it was not sampled. */
+export const keepReasons = ["error", "slow", "retried", "denied"] as const;
+export type KeepReason = (typeof keepReasons)[number];
+
+/** What goes on in requests beside W3C Trace Context. */
+export type Propagator = "b3";
+
+export interface TraceSettings {
+  /** Of a receiver of OTLP/HTTP: `http://collector:4318`; null: none, and no trace begins. */
+  readonly endpoint: string | null;
+  /** Of the traces that begin here, in percent. */
+  readonly samplePercent: number;
+  readonly keep: readonly KeepReason[];
+  /** From here on a request is slow, milliseconds. */
+  readonly slowMs: number;
+  readonly propagate: readonly Propagator[];
+}
+
+export interface TelemetrySettings {
+  /** What is absent is as in `traceDefaults`. */
+  readonly traces?: Partial<TraceSettings>;
+}
+
+export const traceDefaults: TraceSettings = {
+  endpoint: null,
+  samplePercent: limits.traceSampleShare * 100,
+  keep: keepReasons,
+  slowMs: limits.slowExchangeMs,
+  propagate: [],
+};

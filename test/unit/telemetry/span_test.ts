@@ -1,0 +1,148 @@
+/** Spans of what records say, and as receivers of OTLP read them. */
+import { describe, expect, test } from "bun:test";
+import { CallRecord } from "../../../src/proxy/record/call_record.ts";
+import { encodeSpans, rejectedIn } from "../../../src/telemetry/otlp/spans.ts";
+import { evidenceOf } from "../../../src/telemetry/evidence_ring.ts";
+import { spanOf, type Span } from "../../../src/telemetry/trace/span.ts";
+import type { TraceRef } from "../../../src/model/trace_ref.ts";
+
+const trace: TraceRef = {
+  traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+  spanId: "00f067aa0ba902b7",
+  parentId: "b7ad6b7169203331",
+  sampled: true,
+  random: true,
+  state: "other=1",
+};
+const wallMs = Date.UTC(2030, 0, 1);
+
+function record(direction: "inbound" | "outbound", fields: Partial<CallRecord>): CallRecord {
+  const made = new CallRecord(direction, "http", 1_000);
+  const usual = { service: "orders.default", source: "web.default", method: "GET", path: "/v1/7" };
+  return Object.assign(made, { ...usual, protocol: "HTTP/1.1", route: "orders/all", status: 200 }, fields);
+}
+
+function span(direction: "inbound" | "outbound", fields: Partial<CallRecord> = {}): Span {
+  return spanOf(evidenceOf(record(direction, fields), 1_250.5), trace, wallMs);
+}
+
+describe("a span", () => {
+  test("is a client's before the caller and a server's before the service, named by method and route", () => {
+    expect(span("outbound")).toMatchObject({ kind: "client", name: "GET orders/all", error: null });
+    expect(span("inbound", { route: "" })).toMatchObject({ kind: "server", name: "GET", error: null });
+    expect(span("outbound").attributes).toMatchObject({
+      "http.request.method": "GET",
+      "http.response.status_code": 200,
+      "server.address": "orders.default",
+      "url.full": "http://orders.default.mesh/v1/7",
+      "network.protocol.version": "1.1",
+      "heddle.source": "web.default",
+    });
+    expect(span("inbound").attributes).toMatchObject({ "url.path": "/v1/7", "http.route": "orders/all" });
+  });
+
+  test("lasts as long as its request did, on the wall clock", () => {
+    const { startMs, endMs } = span("outbound");
+    expect([startMs, endMs]).toEqual([wallMs - 250.5, wallMs]);
+  });
+
+  test("is an error by whose fault it is: 4xx to the caller alone, 5xx to both", () => {
+    const errorOf = (direction: "inbound" | "outbound", status: number) => span(direction, { status }).error;
+    expect([errorOf("outbound", 404), errorOf("inbound", 404)]).toEqual(["404", null]);
+    expect([errorOf("outbound", 503), errorOf("inbound", 503)]).toEqual(["503", "503"]);
+    const outcome = {
+      flag: "UF",
+      side: "upstream",
+      repeat: "no",
+      status: 503,
+      detail: "nobody listens",
+    } as const;
+    expect(span("outbound", { outcome, status: 503 })).toMatchObject({
+      error: "UF: nobody listens",
+      attributes: { "heddle.flag": "UF", "heddle.side": "upstream" },
+    });
+  });
+
+  test("of a gRPC call has its method and the name of its code", () => {
+    const fields = { path: "/shop.Orders/Get", grpc: "14", route: "" };
+    expect(span("outbound", fields)).toMatchObject({
+      name: "shop.Orders/Get",
+      error: "UNAVAILABLE",
+      attributes: {
+        "rpc.system.name": "grpc",
+        "rpc.method": "shop.Orders/Get",
+        "rpc.status_code": "UNAVAILABLE",
+      },
+    });
+    expect(span("inbound", { ...fields, grpc: "5" }).error).toBeNull();
+  });
+
+  test("has an event for each attempt of several and each policy, within its time", () => {
+    const attempts = [
+      { endpoint: "vm-1", ms: 100, result: "UF" },
+      { endpoint: "vm-2", ms: 90, result: "ok" },
+    ];
+    const policies = [
+      {
+        name: "canary",
+        hash: "h",
+        hook: "onRequest",
+        action: "route",
+        failure: null,
+        said: "v2",
+        reason: "",
+        us: 40,
+      },
+    ] as const;
+    const { events, attributes, startMs, endMs } = span("outbound", { attempts, policies: [...policies] });
+    expect(events.map(({ name, attributes: said }) => [name, said["result"] ?? said["decision"]])).toEqual([
+      ["policy", "route v2"],
+      ["attempt", "UF"],
+      ["attempt", "ok"],
+    ]);
+    for (const { atMs } of events) expect(atMs >= startMs && atMs <= endMs).toBe(true);
+    expect(attributes["http.request.resend_count"]).toBe(1);
+  });
+
+  test("has few names, whatever method a client sends", () => {
+    const odd = span("outbound", { method: "FROBNICATE", route: "" });
+    expect(odd.name).toBe("HTTP");
+    expect(odd.attributes).toMatchObject({
+      "http.request.method": "_OTHER",
+      "http.request.method_original": "FROBNICATE",
+    });
+  });
+});
+
+describe("OTLP", () => {
+  const resource = { "service.name": "web", "host.name": "vm-1" };
+
+  test("in JSON has ids, times, kind, status and the resource as the protocol says", () => {
+    const sent = [span("outbound"), span("inbound", { status: 503 })];
+    const told = JSON.parse(new TextDecoder().decode(encodeSpans(sent, resource, "0.1.0", "http/json")));
+    const [{ resource: from, scopeSpans }] = told.resourceSpans;
+    expect(from.attributes).toContainEqual({ key: "service.name", value: { stringValue: "web" } });
+    const spans = scopeSpans.flatMap((each: { spans: unknown[] }) => each.spans);
+    expect(spans).toMatchObject([
+      {
+        traceId: trace.traceId,
+        spanId: trace.spanId,
+        parentSpanId: trace.parentId,
+        traceState: "other=1",
+        kind: 3,
+        endTimeUnixNano: `${wallMs}000000`,
+        startTimeUnixNano: `${wallMs - 251}500000000`.slice(0, 19),
+      },
+      { kind: 2, status: { code: 2, message: "503" } },
+    ]);
+  });
+
+  test("in protobuf is not empty, and answers are read in both encodings", () => {
+    expect(encodeSpans([span("outbound")], resource, "0.1.0", "http/protobuf").length).toBeGreaterThan(100);
+    expect(rejectedIn(new Uint8Array(0), "http/protobuf")).toEqual({ count: 0, reason: "" });
+    const partial = new TextEncoder().encode(
+      '{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}',
+    );
+    expect(rejectedIn(partial, "http/json")).toEqual({ count: 3, reason: "too old" });
+  });
+});
