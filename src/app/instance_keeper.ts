@@ -24,6 +24,8 @@ export interface InstanceKeeperOptions {
 }
 
 export class InstanceKeeper {
+  /** By key of the service. */
+  readonly #clients = new Map<string, RegistryClient>();
   readonly #kept: {
     readonly service: MachineService;
     readonly probe: Probe;
@@ -52,6 +54,7 @@ export class InstanceKeeper {
 
   async close(): Promise<void> {
     await Promise.all(this.#kept.map((each) => each.close()));
+    for (const client of this.#clients.values()) client.control.close();
   }
 
   #keep(service: MachineService) {
@@ -100,13 +103,20 @@ export class InstanceKeeper {
       close: async () => {
         probe.close();
         await registration.close();
-        client.control.close();
       },
     };
   }
 
-  /** As the service itself: nobody else may register it. */
+  /** As the service itself: nobody else may register it. One for all of its instances. */
   #client(key: string): RegistryClient {
+    const known = this.#clients.get(key);
+    if (known !== undefined) return known;
+    const made = this.#newClient(key);
+    this.#clients.set(key, made);
+    return made;
+  }
+
+  #newClient(key: string): RegistryClient {
     const { runtime, settings, store } = this.options;
     const { net, clock, random } = runtime;
     const control = createControlClient({

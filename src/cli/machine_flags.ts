@@ -11,7 +11,7 @@ import { portFlag, repeated } from "./command.ts";
 export interface MachineFlags {
   readonly machine?: string;
   readonly service?: string;
-  readonly port?: number;
+  readonly port?: readonly number[];
   readonly host?: string;
   readonly health?: string;
   readonly label?: readonly string[];
@@ -29,7 +29,11 @@ export function withMachineFlags(command: Command): Command {
   return command
     .option("--machine <file>", "Machine document: services of this machine, ports, health, upstreams")
     .option("--service <name>", "the one service of this machine (more than one: --machine)")
-    .option("--port <port>", "where that service listens, on loopback", portFlag("--port"))
+    .option(
+      "--port <port>",
+      "where that service listens, on loopback; repeat for several instances of it",
+      (text: string, before: readonly number[] = []) => [...before, portFlag("--port")(text)],
+    )
     .option(
       "--host <address>",
       "the address that service listens on (default: the machine's loopback address)",
@@ -108,7 +112,7 @@ function serviceOf(name: string, flags: MachineFlags, loopback: string): Record<
   return {
     service: name,
     host: flags.host ?? loopback,
-    port: flags.port,
+    ports: flags.port,
     ...(flags.httpPort === undefined ? {} : { httpPort: flags.httpPort }),
     ...(flags.health === undefined ? {} : { health: { http: flags.health } }),
     labels: Object.fromEntries((flags.label ?? []).map(pairOf("--label"))),

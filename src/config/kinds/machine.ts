@@ -46,7 +46,13 @@ const upstream = object({
 const machineService = object({
   service: said(serviceName, "Service that it is an instance of"),
   host: v.optional(said(host, "Address that the app listens on (default: 127.0.0.1)")),
-  port: said(port, "Port that the app listens on"),
+  port: v.optional(said(port, "Port that the app listens on; this or ports must be there")),
+  ports: v.optional(
+    said(
+      list(port, limits.instancesPerServiceMax, 1),
+      "Ports of several instances that are alike otherwise, such as worker processes",
+    ),
+  ),
   httpPort: v.optional(
     said(
       port,
@@ -87,7 +93,7 @@ const schema = object({
   services: v.optional(
     said(
       list(machineService, limits.servicesPerNodeMax),
-      "Services that run on it; one with several instances (worker processes) stands once for each, with its port",
+      "Services that run on it; instances of one that are not alike stand here one by one",
     ),
   ),
 });
@@ -108,16 +114,28 @@ function expand(written: Written): MachineDocument {
     address: written.address ?? null,
     zone: written.zone ?? "",
     region: written.region ?? "",
-    services: (written.services ?? []).map(expandService),
+    services: (written.services ?? []).flatMap(expandService),
   };
 }
 
-function expandService(written: WrittenService): MachineService {
+/** What stands for a service stands once for all of its instances. */
+function expandService(written: WrittenService): MachineService[] {
+  return portsOf(written).map((port, at) => {
+    const instance = expandInstance(written, port);
+    return at === 0 ? instance : { ...instance, httpPort: null, upstreams: [] };
+  });
+}
+
+function portsOf({ port, ports = [] }: WrittenService): readonly number[] {
+  return port === undefined ? ports : [port, ...ports];
+}
+
+function expandInstance(written: WrittenService, port: number): MachineService {
   const service = resolveService(written.service);
   return {
     service,
     host: written.host ?? "127.0.0.1",
-    port: written.port,
+    port,
     health: expandHealth(written.health),
     labels: written.labels ?? {},
     weight: written.weight ?? 1,
@@ -139,7 +157,7 @@ function expandBind(bind: string | undefined): { host: string; port: number | nu
 }
 
 function check(written: Written, report: Report): void {
-  const apps = new Set<string>();
+  const apps: string[] = [];
   const binds = new Map<string, string>();
   const claim: Claim = (address, path, what) => {
     const before = binds.get(address);
@@ -148,18 +166,42 @@ function check(written: Written, report: Report): void {
   };
   (written.services ?? []).forEach((service, at) => {
     const path: Path = ["services", at];
-    const key = serviceKey(resolveService(service.service));
-    const app = `${key}:${service.port}`;
-    if (apps.has(app))
-      report(
-        [...path, "port"],
-        `an instance of ${service.service} with port ${service.port} stands here already: each has a port of its own`,
-      );
-    apps.add(app);
+    checkPorts(service, path, apps, report);
     if (service.httpPort !== undefined)
       claim(`127.0.0.1:${service.httpPort}`, [...path, "httpPort"], `httpPort of ${service.service}`);
     checkUpstreams(service, path, claim, report);
   });
+}
+
+/** `apps`: what stands before it, to which it adds its own. */
+function checkPorts(service: WrittenService, path: Path, apps: string[], report: Report): void {
+  const prefix = `${serviceKey(resolveService(service.service))}:`;
+  const own = portsOf(service);
+  if (own.length === 0)
+    report([...path, "port"], "this field is missing, expected a port from 1 to 65535, or ports");
+  own.forEach((port, at) => {
+    const field: Path =
+      service.port !== undefined && at === 0
+        ? ["port"]
+        : ["ports", at - (own.length - (service.ports?.length ?? 0))];
+    if (apps.includes(`${prefix}${port}`))
+      report(
+        [...path, ...field],
+        `an instance of ${service.service} with port ${port} stands here already: each has a port of its own`,
+      );
+    apps.push(`${prefix}${port}`);
+  });
+  const alike = apps.filter((app) => app.startsWith(prefix)).length;
+  if (alike > limits.instancesPerServiceMax)
+    report(
+      path,
+      `a machine runs at most ${limits.instancesPerServiceMax} instances of a service (instancesPerServiceMax)`,
+    );
+  else if (apps.length > limits.instancesPerNodeMax && apps.length - own.length <= limits.instancesPerNodeMax)
+    report(
+      path,
+      `a machine runs at most ${limits.instancesPerNodeMax} instances in all (instancesPerNodeMax)`,
+    );
 }
 
 /** Takes an address for what is named, or says who has it. */

@@ -1,0 +1,35 @@
+/** What the flags of init and join say of a machine, as the document that they stand for. */
+import { describe, expect, test } from "bun:test";
+import { Command } from "commander";
+import { createRuntime } from "../../../runtime/bun/runtime.ts";
+import { readMachine } from "../../../src/app/machine_document.ts";
+import { machineText, withMachineFlags, type MachineFlags } from "../../../src/cli/machine_flags.ts";
+
+const { files } = createRuntime();
+const place = { node: "vm-1", address: null, loopback: "127.0.0.1" };
+
+async function machineOf(...flags: readonly string[]) {
+  const command = withMachineFlags(new Command()).parse(flags, { from: "user" });
+  return readMachine(await machineText(files, command.opts<MachineFlags>(), place));
+}
+
+describe("the flags of a machine", () => {
+  test("name several instances of its service by a port for each", async () => {
+    const { services } = await machineOf("--service", "web", "--port", "8080", "--port", "8081");
+    expect(services.map(({ port }) => port)).toEqual([8080, 8081]);
+  });
+
+  test("say where it stands", async () => {
+    const machine = await machineOf(
+      ...["--service", "web", "--port", "8080", "--zone", "eu-1a", "--region", "eu-1"],
+    );
+    expect([machine.zone, machine.region]).toEqual(["eu-1a", "eu-1"]);
+  });
+
+  test("are refused where nobody can tell which service they are about, or a file says the same", async () => {
+    await expect(machineOf("--zone", "eu-1a")).rejects.toThrow("Cannot tell which service");
+    await expect(machineOf("--machine", import.meta.path, "--zone", "eu-1a")).rejects.toThrow(
+      "Cannot take both --machine and --zone or --region",
+    );
+  });
+});
