@@ -296,7 +296,9 @@ function changed(
 
 /** What only heddle says is not the app's to say. Heads of drivers are more than they show: nothing but what is named is taken. */
 function withoutOwnFields(head: ResponseHead): ResponseHead {
-  const foreign = heddleFields(head.fields)?.filter((name) => name !== noRetryField) ?? [];
+  const own = heddleFields(head.fields);
+  if (own === null) return head;
+  const foreign = own.filter((name) => name !== noRetryField);
   if (foreign.length === 0) return head;
   const { status, fields, contentLength, tunnel, nominated, whole } = head;
   return { status, fields, contentLength, tunnel, nominated: [...foreign, ...(nominated ?? [])], whole };

@@ -18,6 +18,8 @@ const wordFields = [
 ] as const;
 const numberFields = ["startedMs", "endedMs", "firstByteMs", "bytesIn", "bytesOut", "status", "at"] as const;
 const [wordCount, numberCount] = [wordFields.length, numberFields.length];
+/** Beside those words: verdict and rule of access, which stand in the text. */
+const columnCount = wordCount + 2;
 const [hasOutcome, hasAttempts, hasPolicies, hasAccess] = [1, 2, 4, 8] as const;
 const [hasTls, hasUpgrade, hasGrpc, hasTrace] = [16, 32, 64, 128] as const;
 
@@ -30,9 +32,12 @@ export class EvidenceRing {
   /** Of the trace of each its last digits, 0 without one: what tells most of them apart without a look at the text. */
   readonly #traces: Uint32Array;
   readonly #table = new WordTable();
-  /** Words of the record before, by column, with their numbers. */
-  readonly #last: (string | null)[] = wordFields.map(() => null);
-  readonly #lastNumbers = new Uint16Array(wordCount);
+  /**
+   * Words of the last inbound record by column, then those of the last outbound one, with their numbers: a call within one machine has
+   * one of each. Every request passes here: nothing is made for it, and seldom is a word looked up.
+   */
+  readonly #last: (string | null)[] = new Array<string | null>(2 * columnCount).fill(null);
+  readonly #lastNumbers = new Uint16Array(2 * columnCount);
   #count = 0;
 
   constructor(size: number = limits.evidenceRecordsMax, bytes: number = limits.evidenceBytesMax) {
@@ -51,17 +56,19 @@ export class EvidenceRing {
     this.#generations[slot] = table.generation;
     this.#traces[slot] = record.trace === null ? 0 : tailOf(record.trace.traceId);
     const at = slot * wordCount;
-    this.#column(at, 0, record.direction);
-    this.#column(at, 1, record.kind);
-    this.#column(at, 2, record.service);
-    this.#column(at, 3, record.source);
-    this.#column(at, 4, record.sourceId);
-    this.#column(at, 5, record.destinationId);
-    this.#column(at, 6, record.protocol);
-    this.#column(at, 7, record.detected);
-    this.#column(at, 8, record.route);
-    this.#column(at, 9, record.endpoint);
-    this.#column(at, 10, record.ejected);
+    const side = record.direction === "inbound" ? 0 : columnCount;
+    const words = this.#words;
+    words[at] = this.#numberOf(side, record.direction);
+    words[at + 1] = this.#numberOf(side + 1, record.kind);
+    words[at + 2] = this.#numberOf(side + 2, record.service);
+    words[at + 3] = this.#numberOf(side + 3, record.source);
+    words[at + 4] = this.#numberOf(side + 4, record.sourceId);
+    words[at + 5] = this.#numberOf(side + 5, record.destinationId);
+    words[at + 6] = this.#numberOf(side + 6, record.protocol);
+    words[at + 7] = this.#numberOf(side + 7, record.detected);
+    words[at + 8] = this.#numberOf(side + 8, record.route);
+    words[at + 9] = this.#numberOf(side + 9, record.endpoint);
+    words[at + 10] = this.#numberOf(side + 10, record.ejected);
     const numbers = this.#numbers;
     const first = slot * numberCount;
     numbers[first] = record.startedMs;
@@ -71,17 +78,16 @@ export class EvidenceRing {
     numbers[first + 4] = record.bytesOut;
     numbers[first + 5] = record.status;
     numbers[first + 6] = this.#text.begin();
-    this.#writeText(record);
+    this.#writeText(record, side + wordCount);
   }
 
   /** Mostly the word of the record before. */
-  #column(at: number, column: number, word: string): void {
-    const last = this.#last;
-    if (last[column] !== word) {
-      last[column] = word;
+  #numberOf(column: number, word: string): number {
+    if (this.#last[column] !== word) {
+      this.#last[column] = word;
       this.#lastNumbers[column] = this.#table.of(word);
     }
-    this.#words[at + column] = this.#lastNumbers[column] as number;
+    return this.#lastNumbers[column] as number;
   }
 
   /** Of this request, in the order in which they ended. */
@@ -119,7 +125,8 @@ export class EvidenceRing {
 
   // --------------------------------------------------------------------- what the ring of bytes holds of a record
 
-  #writeText(record: ExchangeRecord): void {
+  /** `column`: where the words of access are remembered. */
+  #writeText(record: ExchangeRecord, column: number): void {
     const text = this.#text;
     const { requestId, method, path, upgrade, grpc, outcome, attempts, policies, access, tls } = record;
     text.text(requestId);
@@ -139,8 +146,8 @@ export class EvidenceRing {
     if (grpc !== "") text.text(grpc);
     if (record.trace !== null) text.text(traceText(record.trace));
     if (access !== null) {
-      this.#word(access.verdict);
-      this.#word(access.rule);
+      text.short(this.#numberOf(column, access.verdict));
+      text.short(this.#numberOf(column + 1, access.rule));
     }
     if (outcome !== null) this.#writeOutcome(outcome);
     if (attempts.length > 0) this.#writeAttempts(attempts);

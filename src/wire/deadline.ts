@@ -4,11 +4,30 @@
  */
 import type { Fields } from "./fields.ts";
 import { grpcTimeoutMs, grpcTimeoutText, isGrpc } from "./grpc.ts";
+import { HeadFields } from "./head_fields.ts";
 
 const deadlineField = "x-request-deadline";
 
+/** What the fields that were asked about last grant: nearly all requests say nothing, and many come with the same fields. */
+class Latest {
+  fields: HeadFields | null = null;
+  ms: number | null = null;
+}
+
+const latest = new Latest();
+
 /** Milliseconds that both fields of a request grant, the smaller one; null where neither says so, or it is malformed. */
 export function callerDeadlineMs(fields: Fields): number | null {
+  const whole = fields instanceof HeadFields ? fields.wholeInterned : null;
+  if (whole === null) return grantedMs(fields);
+  if (whole !== latest.fields) {
+    latest.fields = whole;
+    latest.ms = grantedMs(fields);
+  }
+  return latest.ms;
+}
+
+function grantedMs(fields: Fields): number | null {
   const text = fields.get(deadlineField);
   const said = text === null ? null : requestDeadlineMs(text);
   const grpc = grpcTimeoutMs(fields);

@@ -107,6 +107,12 @@ export class HeadFields implements Fields {
     this.interned = null;
   }
 
+  /** The interned fields that these are, all of them; null when there are others. They never change. */
+  get wholeInterned(): HeadFields | null {
+    const { interned } = this;
+    return interned !== null && interned.count === this.count ? interned : null;
+  }
+
   /** Begins with these interned fields. */
   beginWith(interned: HeadFields): void {
     const { count } = interned;

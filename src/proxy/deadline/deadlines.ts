@@ -48,8 +48,11 @@ export abstract class Deadlines extends WheelEntry {
     const timeoutMs = earlier(routeMs, callerMs);
     if (timeoutMs !== null) this.#requestMs = startedMs + timeoutMs;
     this.#silentMs = silentMs;
-    if (silentMs !== never) this.setDeadline("idle", silentMs);
-    else this.#arm();
+    if (silentMs !== never) {
+      this.#idleMs = this.shard.clock.now() + silentMs;
+      this.#passed = this.passed;
+    }
+    this.#arm();
     return timeoutMs;
   }
 
