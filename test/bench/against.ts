@@ -6,6 +6,7 @@
 import { binaryPath, root } from "../../compile/repository.ts";
 import { startHeddle, type StartedHeddle } from "./heddle.ts";
 import { closedLoop, loads } from "./load.ts";
+import { limits } from "../../src/model/limits.ts";
 import type { AgainstOptions, BenchOptions } from "./options.ts";
 import { buildCommit, type OtherBuild } from "./other_commit.ts";
 import type { Subject } from "./peers/peer.ts";
@@ -34,6 +35,12 @@ export interface Comparison {
 
 /** Loopback addresses of the other mesh begin here: those of today's are below. */
 const otherAddressFirst = 20;
+
+/**
+ * A proxy gives memory back once, some time after its start, and with it all code that was compiled while it ran: what is warmed before
+ * is cold again, and that was the mesh warmed first alone.
+ */
+const compactMs = 1_000;
 
 /** A turn is so small a part of what a round is elsewhere: what is compared is to be close together. */
 const turnsPerCount = 8;
@@ -122,6 +129,7 @@ async function onNewPair(
     }
     const [today, other] = [started.get("today"), started.get("other")];
     if (today === undefined || other === undefined) throw new Error("Cannot compare: a mesh is missing");
+    await Bun.sleep(limits.compactAfterMs + compactMs);
     await run(stage, { today, other });
     return `Today: heddle ${today.version}; the other: heddle ${other.version}`;
   } finally {
