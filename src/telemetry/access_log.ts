@@ -76,7 +76,7 @@ function isRemarkable(record: ExchangeRecord, durationMs: number, slowMs: number
   if (record.outcome !== null || record.status >= 500 || durationMs >= slowMs) return true;
   if (record.upgrade !== "" || record.ejected !== "") return true;
   if (record.access !== null && record.access.verdict !== "allow") return true;
-  return record.policies.some(isRemarkablePolicy);
+  return record.policies.length > 0 && record.policies.some(isRemarkablePolicy);
 }
 
 /**

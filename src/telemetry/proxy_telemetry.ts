@@ -97,7 +97,8 @@ export class ProxyTelemetry implements Recorder {
     if (record.kind === "http") this.#finishHttp(record, seconds);
     else this.#finishTcp(record);
     if (record.access !== null) this.#countAccess(record.service, record.access);
-    for (const policy of record.policies) this.#policies.finish(policy, record.service);
+    if (record.policies.length > 0)
+      for (const policy of record.policies) this.#policies.finish(policy, record.service);
     this.accessLog.record(record, endedMs - record.startedMs);
     // Before it is remembered: what a tracer remembers of a trace is what it has not kept.
     if (record.trace !== null) this.tracer?.finish(record, endedMs);
@@ -152,7 +153,7 @@ export class ProxyTelemetry implements Recorder {
     const grpc = record.grpc === "" ? noGrpc : grpcCode(record.grpc);
     if (flag === "") this.#plainCounter(handles, record, grpc).add(1);
     else this.#counterOf(record, flag).add(1);
-    (record.status >= 500 || flag !== "" || grpcFailures.has(grpc)
+    (record.status >= 500 || flag !== "" || (grpc !== noGrpc && grpcFailures.has(grpc))
       ? handles.failure
       : handles.success
     ).observe(seconds);

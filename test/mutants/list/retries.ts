@@ -65,8 +65,8 @@ export const retries: readonly Mutant[] = [
   {
     fault: "what the app says of being tried again does not reach the caller's proxy",
     file: inbound,
-    find: "?.filter((name) => name !== noRetryField)",
-    replace: "",
+    find: "own.filter((name) => name !== noRetryField)",
+    replace: "own",
     suites: retrying,
   },
   {
