@@ -252,7 +252,7 @@ export interface Files {
     readonly owner: number;
   } | null>;
   makeFolder(path: string, mode?: number): Promise<void>;
-  /** File or folder with all below it; nothing when absent. */
+  /** File or folder with all below it, and what an atomic write of it left that was cut; nothing when absent. */
   remove(path: string): Promise<void>;
   /** Calls (debounced by the host only) when anything in the folder changes. */
   watch(path: string, changed: () => void): { close(): void };

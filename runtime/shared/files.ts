@@ -73,8 +73,17 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+function besideOf(path: string): string {
+  return join(dirname(path), `${besidePrefix}${basename(path)}`);
+}
+
+async function removeWhole(path: string): Promise<void> {
+  await rm(besideOf(path), { recursive: true, force: true });
+  await rm(path, { recursive: true, force: true });
+}
+
 async function replaceWhole(path: string, bytes: Uint8Array | string, mode: number): Promise<void> {
-  const beside = join(dirname(path), `${besidePrefix}${basename(path)}`);
+  const beside = besideOf(path);
   // Whatever stands there, a link or a file that somebody holds open, is not what is written to.
   await rm(beside, { recursive: true, force: true });
   const file = await open(beside, besideFlags, mode);
@@ -154,6 +163,6 @@ export const files: Files = {
     named("make folder", path, async () => {
       await mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
     }),
-  remove: (path) => named("remove", path, () => rm(path, { recursive: true, force: true })),
+  remove: (path) => named("remove", path, () => writes.run(path, () => removeWhole(path))),
   watch,
 };

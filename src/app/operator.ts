@@ -29,7 +29,7 @@ export async function openOperator(runtime: Runtime, folder: StateFolder): Promi
   if (credential === null) {
     throw new UserError(
       `Cannot act as an operator: there is no credential at ${path}`,
-      "It is written by `heddle init` on the first machine: run this there. For another place make one with `heddle operator create`, and set HEDDLE_OPERATOR to it",
+      "It is written by `heddle init` on the first machine: run this there, and as root (with sudo) where heddle is a service of the machine. For another place make one with `heddle operator create`, and set HEDDLE_OPERATOR to it",
     );
   }
   if (credential.notAfterMs < runtime.clock.wallMs()) {

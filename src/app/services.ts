@@ -58,16 +58,16 @@ export class MachineServices {
 
   /**
    * Does what the services must hear of, whatever comes between here and `install`: they are started again then, unless it says that
-   * nothing was changed, or fails.
+   * nothing was changed. Where it fails, those that are there will be.
    */
   async around<T>(work: () => Promise<T>, isChanged: (made: T) => boolean): Promise<T> {
     const { files } = this.runtime;
     const stood = (await files.stat(this.#mark)) !== null;
     await files.writeAtomic(this.#mark, "");
-    let keeps = stood;
+    let keeps = stood || (await this.#installedState()) !== null;
     try {
       const made = await work();
-      keeps ||= isChanged(made);
+      keeps = stood || isChanged(made);
       return made;
     } finally {
       if (!keeps) await files.remove(this.#mark);
@@ -118,18 +118,22 @@ export class MachineServices {
     ];
   }
 
-  /** Does it. */
-  async remove(steps: readonly Step[], said: (text: string) => void): Promise<void> {
-    await applyPlan(this.runtime, steps, { mark: this.#mark, said });
+  /** Removes what is there, and what interrupted attempts left. */
+  async remove(purge: boolean, said: (text: string) => void): Promise<void> {
+    await applyPlan(this.runtime, await this.#removal(purge), { mark: this.#mark, said });
   }
 
-  /** What `uninstall` does here: nothing where nothing is installed. */
+  /** What of that does something here: nothing where nothing is installed. */
   async removal(purge: boolean): Promise<readonly Step[]> {
-    const state = (await this.#installedState()) ?? this.folder.path;
-    const all = { ...this.#description({ modes: [...allModes] }, null), state };
-    const steps = await pendingSteps(this.runtime.files, removalSteps(this.manager, all, purge));
+    const steps = await pendingSteps(this.runtime.files, await this.#removal(purge));
     const isThere = steps.some((step) => step.kind !== "run" || (step.needs ?? []).length > 0);
     return isThere || (await this.runtime.files.stat(this.#mark)) !== null ? steps : [];
+  }
+
+  async #removal(purge: boolean): Promise<readonly Step[]> {
+    const state = (await this.#installedState()) ?? this.folder.path;
+    const all = { ...this.#description({ modes: [...allModes] }, null), state };
+    return removalSteps(this.manager, all, purge);
   }
 
   get #mark(): string {

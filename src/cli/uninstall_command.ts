@@ -32,7 +32,7 @@ export function registerUninstall(program: Command, cli: Cli): void {
       );
     const steps = await services.removal(purge);
     if (plan) return sayPlan(terminal, planLines(steps));
-    await services.remove(steps, (text) => terminal.problem(`  ${text}`));
+    await services.remove(purge, (text) => terminal.problem(`  ${text}`));
     if (terminal.format === "json") terminal.json({ removed: steps.map(stepText) });
     if (steps.length === 0) return terminal.problem("heddle is not installed on this machine");
     terminal.problem(

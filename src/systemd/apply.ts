@@ -61,6 +61,8 @@ export async function applyPlan(
       const work = await workOf(files, step);
       if (work === "left") said(`leave ${step.path}: heddle did not write it`);
       else if (work !== null) await change(step, work);
+      // Of a write that was cut there may be a rest.
+      else if (step.kind === "remove") await files.remove(step.path);
     }
   }
   await files.remove(mark);

@@ -12,8 +12,8 @@ export class MemoryMachine {
   readonly commands: string[] = [];
   /** Changes until the power fails, in the middle of one: it is not done. */
   changesLeft = Infinity;
-  /** What a command does to it, by its first words. */
-  readonly effects = new Map<string, (command: readonly string[]) => number>();
+  /** What a command ends with, or prints, by its first word; 0 without one. */
+  readonly effects = new Map<string, (command: readonly string[]) => number | string>();
 
   constructor(texts: Readonly<Record<string, string>> = {}) {
     for (const [path, text] of Object.entries(texts)) this.#put(path, text, 0o644);
@@ -58,6 +58,7 @@ export class MemoryMachine {
       this.#put(path, bytes, mode);
     },
     remove: async (path: string) => {
+      this.entries.delete(path.replace(/[^/]*$/, (name) => `.new.${name}`));
       if ((await this.files.stat(path)) === null) return;
       this.#change();
       for (const each of [...this.entries.keys()])
@@ -68,11 +69,12 @@ export class MemoryMachine {
   readonly process = {
     pid: 1,
     env: {},
-    spawn: ({ command, exited }: SpawnOptions) => {
+    spawn: ({ command, output, exited }: SpawnOptions) => {
       this.#change();
       this.commands.push(command.join(" "));
-      const effect = this.effects.get(command[0] ?? "");
-      exited(effect?.(command) ?? 0, null);
+      const answer = this.effects.get(command[0] ?? "")?.(command) ?? 0;
+      if (typeof output === "function" && typeof answer === "string") output(answer, "stdout");
+      exited(typeof answer === "string" ? 0 : answer, null);
       return null;
     },
   } as unknown as Pick<ProcessHost, "spawn" | "env" | "pid">;

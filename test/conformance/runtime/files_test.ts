@@ -1,6 +1,6 @@
 /** Contract of files: a reader sees the old or the new whole; absence is a value; failures name the path. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runtime } from "../../support/runtime_under_test.ts";
@@ -67,6 +67,14 @@ test("what does not exist is null or empty, and removing it is fine", async () =
 test("other failures name the path", async () => {
   expect(files.read(folder)).rejects.toThrow(folder);
   expect(() => files.readSync(folder)).toThrow(folder);
+});
+
+test("remove takes what a write that was cut left beside the file, with and without it", async () => {
+  for (const names of [[".new.cut"], ["cut", ".new.cut"]]) {
+    for (const name of names) await files.append(join(folder, name), "half");
+    await files.remove(join(folder, "cut"));
+    expect(readdirSync(folder).filter((name) => name.includes("cut"))).toEqual([]);
+  }
 });
 
 test("append adds to the end, folders are made with their parents and removed with all below", async () => {

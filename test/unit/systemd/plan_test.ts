@@ -165,6 +165,16 @@ describe("removing", () => {
     }
   });
 
+  test("where nothing is there does nothing, but for a rest of what was cut", async () => {
+    const machine = new MemoryMachine({ ...bare, "/usr/local/bin/.new.heddle": "half a bin" });
+    expect((await removal(machine, false)).every((step) => step.kind === "run" && !step.needs?.length)).toBe(
+      true,
+    );
+    await apply(machine, removalSteps(manager, description, false));
+    expect(machine.state).toEqual(new MemoryMachine(bare).state);
+    expect(machine.commands).toEqual(["systemctl daemon-reload"]);
+  });
+
   test("leaves what somebody put in the place of a unit, and says so", async () => {
     const machine = await installed();
     const slice = "/etc/systemd/system/heddle.slice";
