@@ -43,6 +43,20 @@ export type TapFilter = v.InferOutput<typeof tapFilterSchema>;
 const questionSchema = v.variant("what", [
   /** What is known of the request with this id: each line is a RequestLine (model/evidence.ts). */
   v.strictObject({ what: v.literal("request"), id: requestId }),
+  /** What would be decided of a request that has not happened: one DecideLine (model/evidence.ts). */
+  v.strictObject({
+    what: v.literal("decide"),
+    /** Keys of services. */
+    from: word,
+    to: word,
+    method: v.pipe(v.string(), v.minLength(1), v.maxLength(limits.methodBytesMax)),
+    path: v.pipe(v.string(), v.startsWith("/"), v.maxLength(limits.targetBytesMax)),
+    /** Names in lower case. */
+    headers: v.pipe(
+      v.array(v.strictObject({ name: v.string(), value: v.string() })),
+      v.maxLength(limits.fieldCountMax),
+    ),
+  }),
   /** Requests and connections as they end, until nobody listens: each line is a TapLine (model/evidence.ts). */
   v.strictObject({
     what: v.literal("tap"),

@@ -1,15 +1,18 @@
 /** `heddle why`: one request explained, from what the proxies that saw it remember. */
 import type { Command } from "commander";
 import { ask } from "../app/asking.ts";
+import { decideFromDisk, type DecideQuestion } from "../app/decide.ts";
 import { openOperator } from "../app/operator.ts";
 import type { Question } from "../api/questions.ts";
 import { UserError } from "../base/user_error.ts";
-import type { RequestLine } from "../model/evidence.ts";
+import type { DecideLine, RequestLine } from "../model/evidence.ts";
 import { limits } from "../model/limits.ts";
-import type { Cli } from "./command.ts";
+import { repeated, type Cli } from "./command.ts";
 import { exitCodes } from "./exit_codes.ts";
 import type { Terminal } from "./terminal.ts";
 import { text } from "./text.ts";
+import { readAsked } from "./why/asked.ts";
+import { hypothesisOf } from "./why/hypothesis.ts";
 import { Shown } from "./why/show.ts";
 import { storyOf, type Seen } from "./why/story.ts";
 
@@ -22,19 +25,47 @@ interface Answers<Line> {
 
 export function registerWhy(program: Command, cli: Cli): void {
   const command = program
-    .command("why <request-id>")
+    .command("why <words...>")
     .description(
-      "explain one request: its route, policies, endpoints, attempts and limits, and who is at fault",
+      "explain one request by its id, or what would become of one: heddle why web orders GET /v1/x; its route, policies, endpoints and limits, and who is at fault",
     )
-    .action(async (requestId: string) => {
+    .option(
+      "--header <field>",
+      'of a request that has not happened: "x-user: beta" (repeat for more)',
+      repeated,
+    )
+    .option("--offline", "from the last snapshot in the state folder of this machine, without asking anybody")
+    .action(async (words: string[], flags: { header?: readonly string[]; offline?: boolean }) => {
       const terminal = cli.terminal(command);
-      if (!/^[A-Za-z0-9._-]{1,128}$/.test(requestId))
-        throw new UserError(
-          `Cannot look for "${requestId}": expected a request id, as x-request-id of an answer and request_id of the access log have it`,
-        );
-      const { lines, silent } = await askAll<RequestLine>(cli, command, { what: "request", id: requestId });
-      showRequest(terminal, requestId, lines, silent);
+      const asked = readAsked(words, flags.header ?? []);
+      if (asked.what === "request") await whyRequest(cli, command, terminal, asked.id);
+      else await whyDecided(cli, command, terminal, { question: asked, offline: flags.offline === true });
     });
+}
+
+async function whyRequest(cli: Cli, command: Command, terminal: Terminal, id: string): Promise<void> {
+  const { lines, silent } = await askAll<RequestLine>(cli, command, { what: "request", id });
+  showRequest(terminal, id, lines, silent);
+}
+
+async function whyDecided(
+  cli: Cli,
+  command: Command,
+  terminal: Terminal,
+  { question, offline }: { readonly question: DecideQuestion; readonly offline: boolean },
+): Promise<void> {
+  const { files, process } = cli.runtime;
+  const folder = cli.folder(command);
+  const mayAsk = process.env["HEDDLE_OPERATOR"] !== undefined || (await files.stat(folder.operator)) !== null;
+  const { lines, silent } =
+    offline || !mayAsk
+      ? { lines: [await decideFromDisk(files, folder, question)], silent: [] }
+      : await askAll<DecideLine>(cli, command, question);
+  const hypothesis = hypothesisOf(question, lines);
+  if (terminal.format === "json") terminal.json({ question, ...hypothesis, silent });
+  else new Shown(terminal).hypothesis(question, hypothesis);
+  if (terminal.format !== "json") showSilent(terminal, silent);
+  if (hypothesis.verdict.flag !== null) process.exit(exitCodes.no);
 }
 
 function showRequest(
@@ -53,6 +84,10 @@ function showRequest(
     );
   if (terminal.format === "json") return;
   new Shown(terminal).story(requestId, story);
+  showSilent(terminal, silent);
+}
+
+function showSilent(terminal: Terminal, silent: Answers<unknown>["silent"]): void {
   for (const { machine, problem } of silent)
     terminal.problem(text`${terminal.paint.yellow("warning:")} ${machine} is not in it: ${problem}`);
 }

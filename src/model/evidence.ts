@@ -177,3 +177,15 @@ export interface TapLine extends Pick<
   readonly durationMs: number;
   readonly attempts: number;
 }
+
+/** The answer of a proxy to the question `decide`. */
+export interface DecideLine {
+  /** The calling service runs there; the called one does. */
+  readonly isCaller: boolean;
+  readonly isCallee: boolean;
+  /** As the called service reads it; null: it takes none like it, or is not known there. */
+  readonly path: string | null;
+  /** null: the calling service does not run there, or the called one is not known there. */
+  readonly caller: CallerView | null;
+  readonly callee: CalleeView | null;
+}

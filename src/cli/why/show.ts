@@ -1,10 +1,17 @@
-/** One request explained in plain words: how it ended and whose fault that is, then each hop as both sides saw it. */
+/**
+ * One request explained in plain words: how it ended and whose fault that is, then each hop as both sides saw it; and what would become of
+ * one that has not happened.
+ */
 import { formatDuration } from "../../base/duration.ts";
 import type { CallerView, Evidence, EndpointView } from "../../model/evidence.ts";
 import type { Flag } from "../../model/outcome.ts";
 import { sides } from "../../proxy/failure/rescue.ts";
 import type { Terminal } from "../terminal.ts";
 import { text, type Text } from "../text.ts";
+import { flagMeanings } from "../explain/flags_chapter.ts";
+import type { DecideQuestion } from "../../app/decide.ts";
+import type { Hypothesis } from "./hypothesis.ts";
+import { nextCommand } from "./next_command.ts";
 import type { Cause, Hop, Seen, Story } from "./story.ts";
 
 /** Who ended it, by how it ended. */
@@ -58,11 +65,11 @@ export class Shown {
     const { terminal } = this;
     terminal.line();
     terminal.line(terminal.paint.bold(`${number}. ${from(source)} calls ${service}`));
-    if (caller === null) this.row("caller", "no proxy that answered remembers its side");
+    if (caller === null) this.#row("caller", "no proxy that answered remembers its side");
     else this.#caller(caller);
     for (const callee of callees) this.#callee(callee);
     if (callees.length === 0 && caller !== null)
-      this.row(
+      this.#row(
         "callee",
         caller.record.endpoint === ""
           ? "no instance was called"
@@ -71,31 +78,31 @@ export class Shown {
   }
 
   #caller({ machine, record, caller }: Seen): void {
-    this.row("caller", text`on ${machine}: ${this.#end(record)}`);
-    this.row("identities", identitiesOf(record));
+    this.#row("caller", text`on ${machine}: ${this.#end(record)}`);
+    this.#row("identities", identitiesOf(record));
     if (record.kind === "http") this.#route(record, caller);
     this.#policies(record);
     for (const [at, { endpoint, ms, result }] of record.attempts.entries())
-      this.row(
+      this.#row(
         at === 0 ? "attempts" : "",
         text`${at + 1}. ${endpoint}: ${this.#result(result)} after ${time(ms)}`,
       );
     if (record.attempts.length === 0 && record.endpoint !== "")
-      this.row("attempts", `1. ${record.endpoint}: answered`);
+      this.#row("attempts", `1. ${record.endpoint}: answered`);
     if (record.ejected !== "")
-      this.row("", text`after it circuit breaking took ${record.endpoint} out (${record.ejected})`);
+      this.#row("", text`after it circuit breaking took ${record.endpoint} out (${record.ejected})`);
     this.#times(record);
-    if (caller !== null) this.views(caller);
+    if (caller !== null) this.#views(caller);
   }
 
   #callee({ machine, record, callee }: Seen): void {
-    this.row("callee", text`on ${machine}: ${this.#end(record)}`);
+    this.#row("callee", text`on ${machine}: ${this.#end(record)}`);
     if (record.access !== null) {
       const { verdict, rule } = record.access;
-      this.row("access", text`${this.#word(verdict, verdict === "allow")} by ${ruleText(rule)}`);
+      this.#row("access", text`${this.#word(verdict, verdict === "allow")} by ${ruleText(rule)}`);
     }
-    if (callee !== null && callee.limits.length > 0) this.row("rates", callee.limits.join(", "));
-    if (record.endpoint !== "") this.row("app", record.endpoint);
+    if (callee !== null && callee.limits.length > 0) this.#row("rates", callee.limits.join(", "));
+    if (record.endpoint !== "") this.#row("app", record.endpoint);
     this.#times(record);
   }
 
@@ -103,25 +110,76 @@ export class Shown {
     const led = policies.find(({ action }) => action === "route");
     const chosen =
       route === "" ? "none: the service has no routes" : route === "unmatched" ? "none matched" : route;
-    this.row("route", led === undefined ? chosen : `${chosen}; the policy ${led.name} led it to ${led.said}`);
-    if (view === null) return this.row("", "what routes there are is not known there any more");
+    this.#row(
+      "route",
+      led === undefined ? chosen : `${chosen}; the policy ${led.name} led it to ${led.said}`,
+    );
+    if (view === null) return this.#row("", "what routes there are is not known there any more");
     if (route !== "" && route !== "unmatched" && !view.routes.some((each) => each.chosen))
-      this.row("", "the routes have changed since");
-    this.losers(view);
+      this.#row("", "the routes have changed since");
+    this.#losers(view);
+  }
+
+  hypothesis({ from: source, to, method, path }: DecideQuestion, hypothesis: Hypothesis): void {
+    const { terminal } = this;
+    const { verdict, caller, callees, others } = hypothesis;
+    const { flag, detail } = verdict;
+    terminal.line(text`${terminal.paint.bold(`${source} -> ${to}`)}: ${method} ${path}, if it came now`);
+    terminal.line();
+    if (flag === null) terminal.line(text`${terminal.paint.green("Yes:")} ${detail}.`);
+    else {
+      terminal.line(text`${terminal.paint.red(`No (${flag}):`)} ${detail}.`);
+      terminal.line(`${flagMeanings[flag].means}.`);
+      terminal.line(text`${terminal.paint.bold("Next:")} ${nextCommand(flag, { service: to, machine: "" })}`);
+    }
+    terminal.line();
+    if (caller !== null) this.#wouldCall(caller, others);
+    for (const callee of callees) this.#wouldAnswer(callee);
+  }
+
+  #wouldCall(caller: NonNullable<Hypothesis["caller"]>, others: readonly string[]): void {
+    const { machine, version, sourceId, destinationId, policies, routes } = caller;
+    const also = others.length === 0 ? "" : `; ${others.join(", ")} would decide too`;
+    this.#row("caller", `on ${machine}, snapshot ${version.slice(0, 8)}${also}`);
+    this.#row("identities", `${sourceId || "none"} -> ${destinationId}`);
+    const chosen = routes.find((each) => each.chosen);
+    const none = routes.length === 0 ? "none: the service has no routes" : "none matches";
+    this.#row("route", chosen === undefined ? none : `${chosen.name}: ${chosen.match}`);
+    this.#losers(caller);
+    if (policies.length > 0) this.#row("policies", `asked in this order: ${policies.join(", ")}`);
+    this.#views(caller);
+  }
+
+  #wouldAnswer({ machine, access, rules, otherwise, limits }: Hypothesis["callees"][number]): void {
+    const { verdict, rule } = access;
+    this.#row(
+      "access",
+      text`${this.#word(verdict, verdict === "allow")} by ${ruleText(rule)}, on ${machine}`,
+    );
+    for (const { id, effect, mode, from: whose, methods, paths } of rules.slice(0, shownMax)) {
+      const what = [methods.join(","), paths.join(" ")].filter((words) => words !== "").join(" ") || "all";
+      const mark = id === rule ? "decides" : "";
+      this.#row(
+        "",
+        `${effect} ${whose}: ${what} (${id}${mode === "audit" ? ", on trial" : ""}) ${mark}`.trimEnd(),
+      );
+    }
+    if (rules.length > 0) this.#row("", `else ${otherwise}`);
+    if (limits.length > 0) this.#row("rates", limits.join(", "));
   }
 
   /** Routes that the request did not take. */
-  losers({ routes }: CallerView): void {
+  #losers({ routes }: CallerView): void {
     const lost = routes.filter(({ chosen }) => !chosen);
-    for (const { name, because } of lost.slice(0, shownMax)) this.row("", text`not ${name}: ${because}`);
-    if (lost.length > shownMax) this.row("", `and ${lost.length - shownMax} more`);
+    for (const { name, because } of lost.slice(0, shownMax)) this.#row("", text`not ${name}: ${because}`);
+    if (lost.length > shownMax) this.#row("", `and ${lost.length - shownMax} more`);
   }
 
   #policies({ policies }: Evidence): void {
     for (const [at, { name, action, failure, said, reason, us }] of policies.entries()) {
       const words = [action, failure, said].filter((word) => word !== "").join(" ");
       const why = reason === "" ? "" : `: ${reason}`;
-      this.row(
+      this.#row(
         at === 0 ? "policies" : "",
         text`${name} decided ${this.#word(words, action !== "error")} in ${time(us / 1_000)}${why}`,
       );
@@ -131,36 +189,36 @@ export class Shown {
   #times({ firstByteMs, durationMs, bytesIn, bytesOut, outcome, upgrade, grpc }: Evidence): void {
     const head = firstByteMs === null ? "no answer began" : `the answer began after ${time(firstByteMs)}`;
     const over = durationMs === null ? "it goes on" : `all was over after ${time(durationMs)}`;
-    this.row("times", `${head}; ${over}`);
+    this.#row("times", `${head}; ${over}`);
     const by =
       outcome === null
         ? durationMs === null
           ? ""
           : "; whole"
         : `; ${ended[outcome.flag] ?? "heddle answered itself"}`;
-    this.row("bytes", `${bytesIn} to the service, ${bytesOut} from it${by}`);
-    if (upgrade !== "") this.row("upgrade", upgrade);
-    if (grpc !== "") this.row("grpc", `status ${grpc}`);
+    this.#row("bytes", `${bytesIn} to the service, ${bytesOut} from it${by}`);
+    if (upgrade !== "") this.#row("upgrade", upgrade);
+    if (grpc !== "") this.#row("grpc", `status ${grpc}`);
   }
 
   /** What holds now. */
-  views(view: CallerView): void {
+  #views(view: CallerView): void {
     const { live, endpoints, endpointCount, backends } = view;
     if (backends.length > 1 || backends.some(({ subset, invalid }) => subset !== null || invalid !== null))
       for (const [at, { service, subset, share, invalid }] of backends.entries()) {
         const to = subset === null ? service : `${service}/${subset}`;
         const bad = invalid === null ? "" : `, not valid: ${invalid}`;
-        this.row(at === 0 ? "backends" : "", `${(share * 100).toFixed(0)} % to ${to}${bad}`);
+        this.#row(at === 0 ? "backends" : "", `${(share * 100).toFixed(0)} % to ${to}${bad}`);
       }
-    if (endpoints.length === 0) this.row("endpoints", "none");
+    if (endpoints.length === 0) this.#row("endpoints", "none");
     for (const [at, endpoint] of endpoints.slice(0, shownMax).entries())
-      this.row(at === 0 ? "endpoints" : "", this.#endpoint(endpoint));
+      this.#row(at === 0 ? "endpoints" : "", this.#endpoint(endpoint));
     const more = endpointCount - Math.min(shownMax, endpoints.length);
-    if (more > 0) this.row("", `and ${more} more`);
+    if (more > 0) this.#row("", `and ${more} more`);
     if (live === null) return;
     const { underWay, underWayMax, waiting, retriesLeft } = live;
     const waits = waiting === 0 ? "nobody waits" : `${waiting} wait`;
-    this.row(
+    this.#row(
       "limits",
       `${underWay} of ${underWayMax} requests under way, ${waits}; ${retriesLeft} retries left`,
     );
@@ -192,7 +250,7 @@ export class Shown {
   }
 
   /** A line of a hop; "" goes on with what the one before was about. */
-  row(label: string, content: Text): void {
+  #row(label: string, content: Text): void {
     this.terminal.line(text`   ${this.terminal.paint.dim(label.padEnd(labelWidth))}${content}`);
   }
 }

@@ -1,5 +1,5 @@
 /** `heddle why`: what it says of requests that failed in every way that there is, from what both proxies remember. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Terminal } from "../../../src/cli/terminal.ts";
 import { Shown } from "../../../src/cli/why/show.ts";
 import { flags } from "../../../src/model/outcome.ts";
@@ -7,9 +7,12 @@ import { limits } from "../../../src/model/limits.ts";
 import type { CompiledRoute } from "../../../src/model/snapshot.ts";
 import type { PolicyChain, PolicyVerdict } from "../../../src/policy/chain.ts";
 import { idOf, named, openAccess } from "../../support/planes.ts";
+import { testMs } from "../../support/patience.ts";
 import { terminalUnderTest } from "../../support/terminal_under_test.ts";
 import { okAnswer, WhyScene, type WhyPlan } from "../../support/why_scene.ts";
 import { bytesOf } from "../../support/wire.ts";
+
+setDefaultTimeout(testMs);
 
 const deciding = (verdict: PolicyVerdict): PolicyChain => ({
   evaluate: (_bindings, _call, done) => done(verdict),

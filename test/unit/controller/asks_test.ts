@@ -156,6 +156,7 @@ describe("a proxy that is asked", () => {
       metrics: metricsAnswering(metrics, clock),
       request: (_, reply) => reply.end(),
       tap: (_, reply) => reply.end(),
+      decide: (_, reply) => reply.end(),
     });
     return { clock, metrics, answers };
   };
