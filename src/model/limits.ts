@@ -227,6 +227,14 @@ export const limits = {
   retryBackoffMaxMs: 250,
   /** A server that asks for a longer pause is obeyed by no retry: its answer goes to the caller, who may wait. */
   retryPushbackMaxMs: 5_000,
+  /** A request is sent to a second instance no earlier than this, however quick the answers of its service are. */
+  hedgeDelayMinMs: 10,
+  /** Answers by which p95 goes, how many there must be, and after how many it is reckoned anew. */
+  hedgeSamples: 512,
+  hedgeSamplesMin: 200,
+  hedgeSampleEvery: 32,
+  /** With a larger share of instances out, those that are left have enough to do. */
+  hedgeEjectedShareMax: 0.3,
   /** The rest of an answer that is not passed on is awaited so long, for the sake of its connection. */
   retryPassByMs: 25,
   // Balancing (defaults; `src/proxy/balance/`)

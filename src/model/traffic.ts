@@ -12,6 +12,7 @@ export interface TrafficTraits {
   readonly timeouts?: Timeouts;
   readonly retries?: Retries;
   readonly retryBudget?: RetryBudgetTraits;
+  readonly hedging?: Hedging;
   readonly circuitBreaking?: CircuitBreaking;
   readonly limits?: Limits;
   readonly concurrency?: ConcurrencyLimit;
@@ -86,6 +87,12 @@ export interface Retries {
   /** Longest wait before the first retry; it doubles up to the other one. */
   readonly backoffMs?: number;
   readonly backoffMaxMs?: number;
+}
+
+/** Whether a slow request is sent to a second instance as well. */
+export interface Hedging {
+  /** `off`, `p95`, or a duration as operators write it. */
+  readonly delay?: string;
 }
 
 /** How many retries, of whatever cause, the calls of a service may come to from one proxy. */
@@ -231,6 +238,7 @@ export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<G
     min: limits.retryBudgetFloorPerSecond,
     intervalMs: limits.retryBudgetWindowMs,
   },
+  hedging: { delay: "off" },
   circuitBreaking: {
     failures: limits.breakerStreakMax,
     successPercent: limits.breakerSuccessMin * 100,
@@ -278,6 +286,7 @@ const sides: { readonly [Group in TrafficGroup]-?: Side | "both" } = {
   timeouts: "caller",
   retries: "caller",
   retryBudget: "caller",
+  hedging: "caller",
   circuitBreaking: "caller",
   limits: "both",
   concurrency: "callee",

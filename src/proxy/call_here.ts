@@ -1,6 +1,6 @@
 /** A call of a local service to another one of the same machine: it enters the inbound pipeline in this process, access rules included. */
 import type { FieldEdits } from "../wire/fields.ts";
-import type { CallHere, CallSink } from "./attempt/http_attempts.ts";
+import type { CallHere, CallSink } from "./attempt/call_sink.ts";
 import { tracedBelow } from "./fields/trace_fields.ts";
 import { InboundCall } from "./inbound.ts";
 import { CallRecord } from "./record/call_record.ts";

@@ -17,7 +17,7 @@ import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { deadlineFields } from "../wire/deadline.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { readsAsItIs, readTarget } from "../wire/target.ts";
-import type { CallSink } from "./attempt/http_attempts.ts";
+import type { CallSink } from "./attempt/call_sink.ts";
 import { decideAccess } from "./guard/access.ts";
 import { callerField, heddleFields, noRetryField, requestIdField } from "./fields/heddle_fields.ts";
 import type { CallRecord } from "./record/call_record.ts";

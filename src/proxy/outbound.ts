@@ -12,12 +12,8 @@ import type { FieldEdits } from "../wire/fields.ts";
 import { callerDeadlineMs } from "../wire/deadline.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { Answer } from "./answer/answer.ts";
-import {
-  HttpAttempts,
-  type CallHere,
-  type CallSink,
-  type HttpAttemptsOwner,
-} from "./attempt/http_attempts.ts";
+import type { CallHere, CallSink } from "./attempt/call_sink.ts";
+import { HttpAttempts, type HttpAttemptsOwner } from "./attempt/http_attempts.ts";
 import { RequestBody } from "./attempt/request_body.ts";
 import type { Session, Sessions } from "./balance/sessions.ts";
 import { callHere } from "./call_here.ts";
@@ -54,7 +50,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   finished = false;
   readonly #leaving: Leaving;
   readonly #answer: Answer;
-  readonly #attempts: HttpAttempts;
+  #attempts: HttpAttempts;
   /** The one that was in force when its service was found: from the first decision to the last. */
   #state: ProxyState | null = null;
   #caller: Caller | null = null;
@@ -195,9 +191,13 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     this.late("request");
   }
 
-  began(perTryMs: number): void {
+  goesOn(attempts: HttpAttempts): void {
+    this.#attempts = attempts;
+  }
+
+  began(perTryMs: number, agoMs: number): void {
     this.#perTryMs = perTryMs;
-    this.setDeadline("try", perTryMs);
+    this.setDeadline("try", perTryMs - agoMs);
   }
 
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {

@@ -86,6 +86,10 @@ export interface Seen {
   readonly flag: string;
   readonly detail: string;
   readonly attempts: readonly string[];
+  /** How each call ended at the instance's side. */
+  readonly inbound: readonly string[];
+  /** Of the attempt, as each app is told it. */
+  readonly numbers: readonly string[];
   /** Retries that the budget lost. */
   readonly retries: number;
 }
@@ -146,6 +150,10 @@ export async function play(scene: Scene): Promise<Seen> {
     whole,
     flag: record?.outcome?.flag ?? "",
     detail: record?.outcome?.detail ?? "",
+    inbound: planes.machines.flatMap(({ records: each }) =>
+      each.of("inbound").map(({ outcome }) => outcome?.flag ?? ""),
+    ),
+    numbers: [...one.requests, ...two.requests].map(({ fields: each }) => each.get("x-heddle-attempt") ?? ""),
     attempts: record?.attempts.map((each) => each.result) ?? [],
     retries,
   };

@@ -14,6 +14,7 @@ import { balance } from "./balance.ts";
 import { bandwidth } from "./bandwidth.ts";
 import { circuitBreaking } from "./circuit_breaking.ts";
 import { concurrency } from "./concurrency.ts";
+import { hedging } from "./hedging.ts";
 import { limits } from "./limits.ts";
 import { priority } from "./priority.ts";
 import { rateLimit } from "./rate_limit.ts";
@@ -26,7 +27,7 @@ import type { TrafficPart } from "./traffic_part.ts";
 type AnyPart = TrafficPart<TrafficGroup, v.GenericSchema>;
 
 const parts = {
-  ...{ balance, timeouts, retries, retryBudget, circuitBreaking },
+  ...{ balance, timeouts, retries, retryBudget, hedging, circuitBreaking },
   ...{ limits, concurrency, priority, bandwidth, rateLimit, sessionPersistence, zones },
 } satisfies Record<TrafficGroup, unknown>;
 
@@ -36,6 +37,7 @@ export const trafficFields = {
   timeouts: v.optional(said(timeouts.schema, timeouts.words)),
   retries: v.optional(said(retries.schema, retries.words)),
   retryBudget: v.optional(said(retryBudget.schema, retryBudget.words)),
+  hedging: v.optional(said(hedging.schema, hedging.words)),
   circuitBreaking: v.optional(said(circuitBreaking.schema, circuitBreaking.words)),
   limits: v.optional(said(limits.schema, limits.words)),
   concurrency: v.optional(said(concurrency.schema, concurrency.words)),

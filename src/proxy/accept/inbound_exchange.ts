@@ -4,7 +4,7 @@ import type { Outcome } from "../../model/outcome.ts";
 import { levelNamed } from "../../model/priority.ts";
 import { callerDeadlineMs } from "../../wire/deadline.ts";
 import { noEdits, type Fields } from "../../wire/fields.ts";
-import type { CallSink } from "../attempt/http_attempts.ts";
+import type { CallSink } from "../attempt/call_sink.ts";
 import { InboundCall } from "../inbound.ts";
 import {
   attemptField,

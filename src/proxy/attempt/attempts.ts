@@ -40,13 +40,15 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   pinned: LiveEndpoint | null = null;
   /** Those where an attempt failed. */
   tried: readonly LiveEndpoint[] = nothingTried;
-  #cause: "first" | RetryCause = "first";
+  #cause: "first" | "hedge" | RetryCause = "first";
   /** When its caller waits no longer, milliseconds of the shard's clock. */
   deadlineMs = Infinity;
   /** It was the caller that said so. */
   deadlineOfCaller = false;
   /** When the attempt under way began. */
   nowMs = 0;
+  /** When the first one began. */
+  protected sinceMs = 0;
   #backoff: Timer | null = null;
   /** Of the endpoint's breaker, when the attempt under way began. */
   #epoch = 0;
@@ -73,7 +75,19 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   /** Makes the first one. Retries are granted by the service that `target` leads to, and its requests earn them. */
   first(target: Target, nowMs: number): void {
     this.target = target;
+    this.sinceMs = nowMs;
     target.destination.budget.request(nowMs);
+    this.#begin(nowMs);
+  }
+
+  /** Makes one while `first` is under way still. */
+  protected beside(first: Attempts, nowMs: number): void {
+    this.target = first.target;
+    this.sinceMs = first.sinceMs;
+    this.deadlineMs = first.deadlineMs;
+    this.deadlineOfCaller = first.deadlineOfCaller;
+    this.tried = [...first.tried, first.endpoint as LiveEndpoint];
+    this.#cause = "hedge";
     this.#begin(nowMs);
   }
 
@@ -152,8 +166,8 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     answer: FailedAnswer | null = null,
   ): void {
     const endpoint = this.endpoint as LiveEndpoint;
-    if (answer === null) this.#noteFailure(outcome);
-    else this.#noteAnswer(answer);
+    if (answer === null) this.noteFailure(outcome);
+    else this.noteAnswer(answer);
     this.endAttempt();
     this.#cause = cause;
     this.tried = [...this.tried, endpoint];
@@ -164,7 +178,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
 
   /** The attempt failed, if one was under way, and it was the last. Returns what is told of it. */
   protected fail(outcome: Outcome): Outcome {
-    if (this.endpoint !== null) this.#noteFailure(outcome);
+    if (this.endpoint !== null) this.noteFailure(outcome);
     this.endAttempt();
     return this.told(outcome);
   }
@@ -188,6 +202,16 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     this.letGo();
   }
 
+  /** The record is about the one under way, whatever was begun beside it. */
+  protected tell(reached: boolean): void {
+    const { record } = this;
+    const { id, here } = this.endpoint as LiveEndpoint;
+    record.endpoint = id;
+    record.tls = here === null;
+    const known = reached || here !== null;
+    record.destinationId = known ? (this.target as Target).destination.declared.spiffeId : "";
+  }
+
   #begin(nowMs: number): void {
     const { destination, balancer } = this.target as Target;
     this.nowMs = nowMs;
@@ -195,16 +219,13 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     const endpoint = pinned !== null && isFree(pinned, this.tried) ? pinned : balancer.pick(this);
     if (endpoint === null) return this.noEndpoint(outcomes.noEndpoint(destination));
     const { record } = this;
-    const isHere = endpoint.here !== null;
     this.endpoint = endpoint;
     this.#epoch = endpoint.health.epoch;
     this.judged = false;
     endpoint.load.started();
-    record.endpoint = endpoint.endpoint.id;
     if (endpoint.zone !== "") this.source.parts.recorder.wentTo(record.service, endpoint.zone);
-    record.tls = !isHere;
     // What is here is this very machine's; whom a connection reaches is known once it stands.
-    record.destinationId = isHere ? destination.declared.spiffeId : "";
+    this.tell(false);
     this.make(endpoint, nowMs);
   }
 
@@ -216,7 +237,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     shard.leave();
   }
 
-  #noteFailure(outcome: Outcome): void {
+  protected noteFailure(outcome: Outcome): void {
     const nowMs = this.source.parts.shard.clock.now();
     this.#note(outcome.flag, nowMs);
     if (outcome.side === "upstream") this.#blame(failureOf(outcome), nowMs);
@@ -225,15 +246,26 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
 
   /** The caller waits no longer. That says something of the endpoint only when it had time; that it is slower than it seemed, always. */
   #ranOut(nowMs: number): void {
+    if (nowMs - this.nowMs >= limits.breakerDeadlineMs) return this.#blame("hard", nowMs);
+    this.#waited(nowMs);
+  }
+
+  /** It was slower than another one: all that says is that the endpoint is not as quick as it seemed. */
+  protected noteLost(): void {
+    const nowMs = this.source.parts.shard.clock.now();
+    this.#note("lost", nowMs);
+    this.#waited(nowMs);
+  }
+
+  #waited(nowMs: number): void {
     const tookMs = nowMs - this.nowMs;
-    if (tookMs >= limits.breakerDeadlineMs) return this.#blame("hard", nowMs);
     const { load } = this.endpoint as LiveEndpoint;
     const usualMs = load.at(nowMs) / (load.pending + 1);
     if (tookMs > usualMs) load.answered(tookMs, nowMs);
   }
 
   /** What it says of the endpoint is as if it had been passed on. */
-  #noteAnswer({ status, grpc }: FailedAnswer): void {
+  protected noteAnswer({ status, grpc }: FailedAnswer): void {
     const nowMs = this.source.parts.shard.clock.now();
     this.#note(grpc < 0 ? String(status) : `grpc ${grpc}`, nowMs);
     const says = grpc < 0 ? judgeStatus(status) : judgeGrpc(grpc);
@@ -257,7 +289,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     const { record } = this;
     this.source.parts.recorder.attempt(record.service, this.#cause, result);
     if (result === "ok" && this.tried.length === 0) return;
-    const attempt = { endpoint: record.endpoint, ms: nowMs - this.nowMs, result };
+    const attempt = { endpoint: (this.endpoint as LiveEndpoint).id, ms: nowMs - this.nowMs, result };
     record.attempts = [...record.attempts, attempt];
   }
 }

@@ -3,15 +3,14 @@
  * this machine; sends the request from its beginning, and hands the answer on once it is the one that counts.
  */
 import type { Timer } from "../../../runtime/contract.ts";
-import type { ClientConnection, ClientStream, ResponseHead, ResponseSink } from "../../http/exchange.ts";
+import type { ClientConnection, ClientStream, ResponseHead } from "../../http/exchange.ts";
 import { fitsStream } from "../../http/upgrade.ts";
-import { grpcCode, grpcCodeNames } from "../../model/grpc_code.ts";
+import { grpcCode } from "../../model/grpc_code.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { usualLevel } from "../../model/priority.ts";
 import type { FieldEdits, Fields } from "../../wire/fields.ts";
 import { requestKey } from "../balance/request_key.ts";
-import { judgeGrpc, judgeStatus, type Judgement } from "../breaker/judge.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import { proxyFailure } from "../failure/proxy_failure.ts";
 import { passesInterim } from "../fields/hops.ts";
@@ -25,48 +24,11 @@ import type { LiveDestination, LiveEndpoint, Target } from "../state/live_servic
 import type { OutboundSource, PoolKind } from "../state/outbound_source.ts";
 import type { Pool, Taker } from "../upstream/pool.ts";
 import { Attempts, failureOf, type FailedAnswer } from "./attempts.ts";
-import { isRetry, pauseOf } from "./repeats.ts";
+import type { AttemptAnswer, CallHere, CallSink, PassingBy } from "./call_sink.ts";
+import { failedAnswer, judgeCode, judgeHead, poorAnswer } from "./judge_answer.ts";
+import { latencyOf, mayRace, Race, type Racer } from "./race.ts";
+import { idempotentMethods, isRetry } from "./repeats.ts";
 import type { RequestBody } from "./request_body.ts";
-
-/** Methods that may happen twice (RFC 9110 section 9.2.2). */
-const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
-
-const deadlineExceeded = grpcCodeNames.indexOf("DEADLINE_EXCEEDED");
-
-/** An answer that nobody gets, until its rest has come or is awaited no longer. */
-interface PassingBy {
-  readonly outcome: Outcome;
-  /** It is one of the service itself. */
-  readonly answer: FailedAnswer | null;
-  readonly delayMs: number;
-  readonly sinceMs: number;
-  readonly timer: Timer;
-}
-
-/** A call inside of this process, as whoever started it sees it. */
-export interface CallHere {
-  /** Leads to `started` or `failed` of its sink, maybe from inside. */
-  begin(): void;
-  cancel(detail: string): void;
-}
-
-/** Takes the answer; hears first where the body of the request goes. Then either `failed` or the answer ends it. */
-export interface CallSink extends ResponseSink {
-  started(stream: ClientStream): void;
-  /** Body bytes of the request so far. */
-  readonly bytesSent: number;
-}
-
-/** What of an answer is asked of its object, and where the answer goes. */
-export interface AttemptAnswer {
-  readonly grpc: boolean;
-  readonly begun: boolean;
-  readonly maySilent: boolean;
-  informational(status: number, fields: Fields): void;
-  data(bytes: Uint8Array, start: number, end: number): boolean;
-  end(trailers: Fields | null): void;
-  abort(outcome: Outcome): void;
-}
 
 /** The exchange. Exactly one of `refuse` and `over` is called, at the end. */
 export interface HttpAttemptsOwner {
@@ -78,21 +40,27 @@ export interface HttpAttemptsOwner {
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void;
   /** The time of its caller is over, and nothing of it was sent. */
   ranOut(): void;
-  /** One began, and may take so long. */
-  began(perTryMs: number): void;
+  /** Of two that were under way at the same time this one goes on. */
+  goesOn(attempts: HttpAttempts): void;
+  /** One began so long ago, and may take `perTryMs`. */
+  began(perTryMs: number, agoMs: number): void;
   /** No attempt was answered. */
   refuse(outcome: Outcome): void;
   /** The answer that began is over; it broke when there is an outcome. */
   over(outcome: Outcome | null): void;
 }
 
-export class HttpAttempts extends Attempts implements CallSink, Taker {
+export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
   place: Claim<Taker> | null = null;
   #call: CallHere | null = null;
   #pool: Pool | null = null;
   #stream: ClientStream | null = null;
   /** Another attempt was granted upon the answer that came: the rest of it passes by unseen. */
   #passingBy: PassingBy | null = null;
+  /** Another one is under way beside this one. */
+  race: Race | null = null;
+  /** Until another one is begun beside it. */
+  #hedge: Timer | null = null;
   /** The end of its answer says whether the endpoint works: its head did not. */
   #judgedByEnd = false;
 
@@ -139,6 +107,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
 
   /** Stops the one under way: its caller left, or its answer takes too long. */
   cancel(detail: string): void {
+    this.race?.dropOther(this);
     this.#stop(detail);
     this.endAttempt();
   }
@@ -152,6 +121,10 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   /** The one under way took too long. False: no other one follows it. */
   late(outcome: Outcome): boolean {
     if (this.endpoint === null || this.#passingBy !== null) return true;
+    if (this.race !== null) {
+      this.race.failed(this, outcome);
+      return true;
+    }
     const delayMs = this.answer.begun ? null : this.granted(outcome, this.#isWhole);
     if (delayMs === null) return false;
     this.#stop(outcome.detail);
@@ -161,6 +134,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
 
   /** Stops the one under way, which counts as failed. Returns what is told of it. */
   abandon(outcome: Outcome): Outcome {
+    this.race?.dropOther(this);
     this.#stop(outcome.detail);
     this.body.detach();
     return this.fail(outcome);
@@ -172,7 +146,9 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     const { destination, rules } = this.target as Target;
     const { exchange } = this.body;
     if (destination.declared.stream) exchange.liftTimeouts();
-    if (rules.perTryMs !== Infinity) this.owner.began(rules.perTryMs);
+    if (rules.perTryMs !== Infinity && this.race === null) this.owner.began(rules.perTryMs, 0);
+    if (rules.hedge !== null && this.made === 0)
+      this.#hedgeAfter(rules.hedge.delayMs ?? latencyOf(destination));
     if (endpoint.here !== null) {
       this.#call = this.owner.callHere(endpoint.here, this.#fields(true), this);
       return this.#call.begin();
@@ -224,6 +200,8 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   }
 
   protected letGo(): void {
+    this.#hedge?.cancel();
+    this.#hedge = null;
     this.#passingBy?.timer.cancel();
     this.#passingBy = null;
     this.#call = null;
@@ -241,6 +219,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   }
 
   head(head: ResponseHead): void {
+    if (this.race !== null && !this.race.answered(this, head)) return;
     const nowMs = this.source.parts.shard.clock.now();
     const failure = head.status >= 400 && this.#call === null ? proxyFailure(head) : null;
     if (failure !== null) {
@@ -255,8 +234,9 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     const delayMs = failed === null ? null : this.granted(failed, this.#isWhole, said);
     if (failed !== null && delayMs !== null) return this.#passBy(failed, said, delayMs);
     this.body.settle();
+    (this.target as Target).destination.latencies?.add(nowMs - this.sinceMs);
     // That the caller's time was over says nothing of the endpoint, whoever of both proxies noticed it.
-    const says = failure?.flag === "DP" ? "success" : this.#judge(head);
+    const says = failure?.flag === "DP" ? "success" : judgeHead(head, this.answer.grpc, this.#isShort);
     this.#judgedByEnd = says === null;
     this.succeeded(failure, says, nowMs);
     // The app's own answer is what its caller gets, whatever the record says.
@@ -286,6 +266,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
       this.answer.abort(outcome);
       return this.owner.over(outcome);
     }
+    if (this.race !== null) return this.race.failed(this, outcome);
     const delayMs = this.granted(outcome, this.#isWhole);
     if (delayMs !== null) return this.#again(outcome, causeOf(outcome), delayMs);
     this.body.detach();
@@ -296,34 +277,23 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
     this.body.resume();
   }
 
-  /** One of gRPC shows by its first message or by its end whether it is an answer: null until then. */
-  #judge({ status, fields }: ResponseHead): Judgement | null {
-    if (!this.answer.grpc || status !== 200) return judgeStatus(status);
-    const code = fields.get("grpc-status");
-    return code === null ? null : this.#judgeCode(grpcCode(code));
-  }
-
-  /** An app tells a short deadline of its caller by DEADLINE_EXCEEDED, too. */
-  #judgeCode(code: number): Judgement {
-    const isShort = this.source.parts.shard.clock.now() - this.nowMs < limits.breakerDeadlineMs;
-    return code === deadlineExceeded && this.deadlineOfCaller && isShort ? "success" : judgeGrpc(code);
+  /** The caller gave it so little time that to run out of it says nothing. */
+  get #isShort(): boolean {
+    return (
+      this.deadlineOfCaller && this.source.parts.shard.clock.now() - this.nowMs < limits.breakerDeadlineMs
+    );
   }
 
   #judgeEnd(): void {
     const { grpc } = this.record;
-    const says = this.#judgeCode(grpcCode(grpc));
+    const says = judgeCode(grpcCode(grpc), this.#isShort);
     if (says !== "success") this.broke(says);
     else if (!this.judged) this.works(this.source.parts.shard.clock.now());
   }
 
-  /** An answer of the service after which its rules have the request sent again; null: it is none. */
-  #failedAnswer({ status, fields, whole }: ResponseHead): FailedAnswer | null {
-    const { statuses, grpc: codes } = (this.target as Target).rules.retry;
-    if (statuses.size + codes.size === 0) return null;
-    const isStatus = whole && this.answer.grpc && status === 200;
-    const grpc = isStatus ? grpcCode(fields.get("grpc-status") ?? "0") : -1;
-    if (!statuses.has(status) && !codes.has(grpc)) return null;
-    return { status, grpc, ...pauseOf(fields, this.source.parts.shard.clock.wallMs()) };
+  #failedAnswer(head: ResponseHead): FailedAnswer | null {
+    const wallMs = this.source.parts.shard.clock.wallMs();
+    return failedAnswer(head, this.answer.grpc, (this.target as Target).rules.retry, wallMs);
   }
 
   /** All that came of the request can be sent again, and nobody has answered it. */
@@ -354,6 +324,66 @@ export class HttpAttempts extends Attempts implements CallSink, Taker {
   #again(outcome: Outcome, cause: RetryCause, delayMs: number, answer: FailedAnswer | null = null): void {
     this.body.detach();
     this.repeat(outcome, cause, delayMs, answer);
+  }
+
+  // -------------------------------------------------------------------------------- two of them at the same time
+
+  /** Another one is begun beside it unless it is answered by then. null: nobody knows yet when that is. */
+  #hedgeAfter(delayMs: number | null): void {
+    const { request } = this.body.exchange;
+    if (delayMs === null || !this.repeatable || this.pinned !== null || request.upgrade !== null) return;
+    const { clock } = this.source.parts.shard;
+    this.#hedge = clock.after(Math.max(limits.hedgeDelayMinMs, delayMs), () => this.#beginBeside());
+  }
+
+  #beginBeside(): void {
+    const { shard } = this.source.parts;
+    const nowMs = shard.clock.now();
+    const { source, record, owner, flow, leaving, body, answer, endpoint } = this;
+    if (endpoint === null || answer.begun || this.#passingBy !== null || this.repeated) return;
+    if (!body.isOver || !this.#isWhole || nowMs >= this.deadlineMs) return;
+    if (!mayRace(this.target as Target, [...this.tried, endpoint], nowMs)) return;
+    const other = new HttpAttempts(source, record, owner, flow, leaving, body, answer);
+    this.race = new Race(this, other);
+    shard.enter();
+    other.beside(this, nowMs);
+    shard.leave();
+  }
+
+  unusable(head: ResponseHead): (() => void) | null {
+    const failure = head.status >= 400 && this.#call === null ? proxyFailure(head) : null;
+    if (failure !== null) return failure.side === "downstream" ? null : () => this.gaveUp(failure);
+    const poor = this.#failedAnswer(head) ?? poorAnswer(head, this.answer.grpc);
+    if (poor === null) return null;
+    return () => {
+      this.noteAnswer(poor);
+      this.#leaveRace(outcomes.badAnswer(this.record.service, poor).detail);
+    };
+  }
+
+  lost(): void {
+    if (this.endpoint !== null) this.noteLost();
+    this.#leaveRace("another instance answered first");
+  }
+
+  gaveUp(outcome: Outcome): void {
+    this.noteFailure(outcome);
+    this.#leaveRace(outcome.detail);
+  }
+
+  #leaveRace(detail: string): void {
+    this.#stop(detail);
+    this.endAttempt();
+  }
+
+  alone(beside: LiveEndpoint | null): void {
+    const { rules } = this.target as Target;
+    if (beside !== null && !this.tried.includes(beside)) this.tried = [...this.tried, beside];
+    this.owner.goesOn(this);
+    this.tell(this.#stream !== null);
+    if (this.#stream !== null) this.body.adopt(this.#stream);
+    const tookMs = this.source.parts.shard.clock.now() - this.nowMs;
+    if (rules.perTryMs !== Infinity) this.owner.began(rules.perTryMs, tookMs);
   }
 
   #stop(detail: string): void {

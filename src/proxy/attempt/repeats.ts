@@ -3,6 +3,9 @@ import type { Fields } from "../../wire/fields.ts";
 import { attemptField, noRetryField } from "../fields/heddle_fields.ts";
 import { grpcPushback, retryAfterMs, type Pushback } from "../retry/backoff.ts";
 
+/** Methods that may happen twice (RFC 9110 section 9.2.2). */
+export const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
 /** It came as a retry already: the layer that made it makes the next one. */
 export function isRetry(fields: Fields): boolean {
   const made = fields.get(attemptField);

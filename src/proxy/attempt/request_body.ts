@@ -49,6 +49,16 @@ export class RequestBody implements RequestSink {
     else this.exchange.resume();
   }
 
+  /** All of it has come. */
+  get isOver(): boolean {
+    return this.#ended;
+  }
+
+  /** It went to `stream` already, which goes on. */
+  adopt(stream: ClientStream): void {
+    this.#stream = stream;
+  }
+
   /** The attempt failed: what comes waits for the next one. */
   detach(): void {
     this.#stream = null;

@@ -1,4 +1,5 @@
 /** What attempts at a service go by, made once of documents: of the route first, then of the service, then of the mesh. */
+import { parseDuration } from "../../base/duration.ts";
 import type { RouteRetry, RouteTraits } from "../../model/document.ts";
 import { grpcCodeNames } from "../../model/grpc_code.ts";
 import { wholeGroup, type RetryCondition, type TrafficTraits } from "../../model/traffic.ts";
@@ -27,6 +28,13 @@ export interface AttemptRules {
   readonly idempotent: boolean;
   /** Infinity: no limit. */
   readonly perTryMs: number;
+  /** null: no request is sent to two instances at a time. */
+  readonly hedge: HedgeRules | null;
+}
+
+export interface HedgeRules {
+  /** After which the second one gets it; null: after p95 of the service. */
+  readonly delayMs: number | null;
 }
 
 const causeOf: Readonly<Record<RetryCondition, RetryCause | null>> = {
@@ -60,6 +68,13 @@ function retryRules(traffic: TrafficTraits, route: RouteRetry = {}): RetryRules 
   };
 }
 
+function hedgeRules(traffic: TrafficTraits): HedgeRules | null {
+  const { delay } = wholeGroup("hedging", traffic);
+  if (delay === "p95") return { delayMs: null };
+  const delayMs = parseDuration(delay);
+  return delayMs === null ? null : { delayMs };
+}
+
 /** `traffic`: of the service that is tried; `route`: of the route that led there. */
 export function attemptRules(
   traffic: TrafficTraits = {},
@@ -70,6 +85,7 @@ export function attemptRules(
     retry: retryRules(traffic, route.retry),
     idempotent: route.idempotent || wholeGroup("retries", traffic).idempotent,
     perTryMs: perTryMs === 0 ? Infinity : perTryMs,
+    hedge: hedgeRules(traffic),
   };
 }
 

@@ -19,6 +19,7 @@ import type { Breaker } from "../breaker/breaker.ts";
 import type { BreakerGroup } from "../breaker/breaker_group.ts";
 import type { InboundLimits } from "../limit/inbound_limits.ts";
 import type { OpenStreams } from "../answer/open_streams.ts";
+import type { Latencies } from "../retry/latencies.ts";
 import type { AttemptRules } from "../retry/retry_rules.ts";
 import type { RouteMatcher } from "../route/match_route.ts";
 import type { Pool } from "../upstream/pool.ts";
@@ -80,6 +81,8 @@ export interface LiveDestination {
   /** What attempts go by where no route says more. */
   readonly rules: AttemptRules;
   readonly timeouts: LiveTimeouts;
+  /** null: nothing goes by them. */
+  readonly latencies: Latencies | null;
   readonly admission: Admission;
   readonly streams: OpenStreams;
 }

@@ -137,7 +137,7 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "a timeout is no attempt",
     file: attempts,
-    find: "if (this.endpoint !== null) this.#noteFailure(outcome);",
+    find: "if (this.endpoint !== null) this.noteFailure(outcome);",
     replace: "",
     suites: faults,
   },
@@ -291,8 +291,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "the record names an identity that nobody verified",
     file: attempts,
-    find: 'record.destinationId = isHere ? destination.declared.spiffeId : "";',
-    replace: "record.destinationId = destination.declared.spiffeId;",
+    find: "const known = reached || here !== null;",
+    replace: "const known = true;",
     suites: elsewhere,
   },
   {

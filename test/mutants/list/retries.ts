@@ -10,6 +10,8 @@ const rules = "src/proxy/retry/retry_rules.ts";
 const retrying = [`${unit}/retries_test.ts`];
 const grpc = [`${unit}/grpc_retries_test.ts`];
 const deadlines = [`${unit}/caller_deadlines_test.ts`];
+const race = "src/proxy/attempt/race.ts";
+const hedging = [`${unit}/hedging_test.ts`];
 const times = [`${unit}/traffic_timeouts_test.ts`];
 
 export const retries: readonly Mutant[] = [
@@ -85,10 +87,10 @@ export const retries: readonly Mutant[] = [
   },
   {
     fault: "a status of gRPC behind a message is a reason",
-    file: httpAttempts,
-    find: "const isStatus = whole && this.answer.grpc",
-    replace: "const isStatus = this.answer.grpc",
-    suites: [`${unit}/retry/retry_decision_test.ts`, ...grpc],
+    file: "src/proxy/attempt/judge_answer.ts",
+    find: "return whole && grpc && status",
+    replace: "return grpc && status",
+    suites: grpc,
   },
   {
     fault: "half of an answer that is not passed on is awaited for ever",
@@ -170,15 +172,15 @@ export const retries: readonly Mutant[] = [
   {
     fault: "a long deadline of the caller says nothing of the instance",
     file: attempts,
-    find: 'if (tookMs >= limits.breakerDeadlineMs) return this.#blame("hard", nowMs);',
+    find: 'if (nowMs - this.nowMs >= limits.breakerDeadlineMs) return this.#blame("hard", nowMs);',
     replace: "",
     suites: deadlines,
   },
   {
     fault: "DEADLINE_EXCEEDED is always a failure of the app",
-    file: httpAttempts,
-    find: "code === deadlineExceeded && this.deadlineOfCaller && isShort",
-    replace: "false && isShort",
+    file: "src/proxy/attempt/judge_answer.ts",
+    find: "code === deadlineExceeded && isShort",
+    replace: "code === deadlineExceeded && !isShort",
     suites: grpc,
   },
   {
@@ -208,5 +210,54 @@ export const retries: readonly Mutant[] = [
     find: "(this.answer.maySilent && destination.timeouts.streamsMaySilent)",
     replace: "this.answer.maySilent",
     suites: times,
+  },
+  {
+    fault: "what must not happen twice is sent to a second instance because it is slow",
+    file: httpAttempts,
+    find: "delayMs === null || !this.repeatable || ",
+    replace: "delayMs === null || ",
+    suites: hedging,
+  },
+  {
+    fault: "a request whose body has not come is sent to a second instance",
+    file: httpAttempts,
+    find: "if (!body.isOver || !this.#isWhole || ",
+    replace: "if (!this.#isWhole || ",
+    suites: hedging,
+  },
+  {
+    fault: "a second instance costs no retry",
+    file: race,
+    find: "return destination.budget.take(nowMs);",
+    replace: "return destination.budget.left(nowMs) >= 0;",
+    suites: hedging,
+  },
+  {
+    fault: "the attempt that lost goes on",
+    file: race,
+    find: "      rest.lost();\n",
+    replace: "",
+    suites: hedging,
+  },
+  {
+    fault: "an answer that says that it failed ends the better attempt",
+    file: race,
+    find: "if (giveUp === null) {",
+    replace: "if (giveUp !== undefined) {",
+    suites: hedging,
+  },
+  {
+    fault: "one of two attempts goes on when the client has left",
+    file: httpAttempts,
+    find: "  cancel(detail: string): void {\n    this.race?.dropOther(this);\n",
+    replace: "  cancel(detail: string): void {\n",
+    suites: hedging,
+  },
+  {
+    fault: "a second attempt is no attempt: another one may follow both",
+    file: httpAttempts,
+    find: "if (beside !== null && !this.tried.includes(beside)) this.tried = [...this.tried, beside];",
+    replace: "",
+    suites: hedging,
   },
 ];

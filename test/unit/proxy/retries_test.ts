@@ -77,6 +77,12 @@ describe("one attempt", () => {
     expect(unnamed).toBe("x | 504 | UT | UT | 0");
   });
 
+  test("is cancelled when another one follows, and the app is told which attempt it gets", async () => {
+    const played = await play({ fault: silent, request: "GET", traffic: { timeouts } });
+    expect(played.inbound.toSorted()).toEqual(["", "DC"]);
+    expect(played.numbers.toSorted()).toEqual(["", "1"]);
+  });
+
   test("has the time that its route says, over what Traffic says", async () => {
     const scene = { fault: silent, request: "GET", route: { perTryMs: 500 } } as const;
     expect(await seen(scene, {}, { timeouts: { perTryMs: 60_000 } })).toBe(again("UT"));
