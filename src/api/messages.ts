@@ -57,6 +57,8 @@ export const registryKeys = {
   revoked: "revoked/",
   policies: "policies/",
   operators: "operators/",
+  /** By address: the service whose virtual address it is. */
+  addresses: "addresses/",
   meta: "meta/",
 } as const;
 

@@ -2,6 +2,7 @@
  * What the registry holds, decoded and kept current: the controller's view of the mesh. It outlives the registry's absence,
  * and an entry that cannot be read never replaces what is known.
  */
+import type { StoredAddress } from "./address_plan.ts";
 import { registryKeys, type KnownEntry } from "../api/messages.ts";
 import { issueText } from "../config/issue.ts";
 import { documentKey, loadDocuments } from "../config/load.ts";
@@ -33,6 +34,9 @@ export const sessionSecretMark = `${registryKeys.meta}session-secret`;
 /** Every apply writes it, so that two applies never mix. */
 export const documentsMark = `${registryKeys.meta}documents`;
 
+/** Every change of virtual addresses writes it, so that two controllers never mix theirs. */
+export const addressesMark = `${registryKeys.meta}addresses`;
+
 export class Catalog {
   /** null: what stands cannot be read, and never could since the start. */
   documents: readonly Document[] | null = null;
@@ -50,8 +54,11 @@ export class Catalog {
   texts: ReadonlyMap<string, KnownDocument> = new Map();
   /** 32 bytes, base64; null before the first apply. */
   sessionSecret: string | null = null;
-  /** Revision at which documents were last applied. */
+  /** Virtual addresses of services. */
+  addresses: ReadonlyMap<string, StoredAddress> = new Map();
+  /** Revision at which documents were last applied, and addresses last given. */
   applied = 0;
+  addressed = 0;
   revision = 0;
   /** What of the registry's content cannot be used; null: all can. */
   problem: string | null = null;
@@ -80,10 +87,12 @@ export class Catalog {
       texts.map(({ name, value, modified }) => [registryKeys.documents + name, { ...value, modified }]),
     );
     this.leadsTo = new Map(texts.map((each) => [each.name, each.value.leadsTo]));
+    this.addresses = byName(under<StoredAddress>(registryKeys.addresses));
     this.applied = entries.get(documentsMark)?.modified ?? 0;
     const secret = entries.get(sessionSecretMark);
     this.sessionSecret =
       secret === undefined ? null : (decode<{ secret: string }>(secret.value)?.secret ?? null);
+    this.addressed = entries.get(addressesMark)?.modified ?? 0;
     this.#parseDocuments();
     this.problem =
       this.#documentsProblem ?? (unreadable.length > 0 ? `cannot read ${someOf(unreadable)}` : null);

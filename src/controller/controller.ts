@@ -11,6 +11,7 @@ import { problemResponse, Refusal } from "../api/problem.ts";
 import type { RegistryClient } from "../api/registry_client.ts";
 import { limits } from "../model/limits.ts";
 import type { Node } from "../model/service.ts";
+import { AddressKeeper } from "./address_keeper.ts";
 import { mountAskRoutes } from "./ask_routes.ts";
 import { Asks } from "./asks.ts";
 import { Catalog } from "./catalog.ts";
@@ -83,6 +84,8 @@ export class Controller {
     this.#documents = new DocumentService({ ...standing, bundler });
     this.#removal = new DocumentRemoval(standing);
     this.#mount();
+    const services = (): readonly string[] | null => this.#snapshots.services();
+    const keeper = new AddressKeeper({ catalog, store, services, wallMs: () => clock.wallMs() });
     this.#following = store.follow("", {
       state: (entries, revision) => {
         const applied = this.ready ? catalog.applied : null;
@@ -90,6 +93,7 @@ export class Controller {
         this.#registryProblem = null;
         this.#snapshots.changed();
         this.publisher.changed(applied !== null && applied !== catalog.applied);
+        void keeper.look();
       },
       connection: (problem) => {
         this.#registryProblem = problem;

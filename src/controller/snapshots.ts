@@ -42,6 +42,11 @@ export class Snapshots {
     return { kind: "snapshot", snapshot: compiler.compile({ node: name, services: node.services, uses }) };
   }
 
+  /** Keys of all services; null while no documents are known that can be used. */
+  services(): readonly string[] | null {
+    return this.#current()?.keys ?? null;
+  }
+
   /** Of these keys, those that no service has; null while no documents are known that can be used. */
   missing(uses: readonly string[]): readonly string[] | null {
     const compiler = this.#current();
@@ -83,9 +88,12 @@ export class Snapshots {
     const deniedIds = deniedIdsOf([...nodes.values()], trustDomain);
     const deniedSerials = [...revoked];
     const { sessionSecret } = this.catalog;
+    const addresses = new Map(
+      [...this.catalog.addresses].map(([address, { service }]) => [service, address]),
+    );
     return {
       ...{ trustDomain, bundle, deniedIds, deniedSerials, sessionSecret },
-      ...{ documents, leadsTo, policies, instances },
+      ...{ documents, leadsTo, policies, instances, addresses },
     };
   }
 }

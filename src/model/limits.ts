@@ -468,6 +468,10 @@ export const limits = {
   snapshotStreamsPerNodeMax: 4,
   documentBytesMax: mib,
   documentsMax: 5_000,
+  /** So long nobody else is given the virtual address of a service that was deleted. */
+  addressRestMs: 7 * 24 * 3_600_000,
+  /** Such addresses; of more, those of services that were deleted first are given again. */
+  addressesRestingMax: 10_000,
   /** Folders below one another in which documents and policies are looked for, and all that may lie there. */
   documentFoldersMax: 16,
   documentNamesMax: 20_000,
@@ -597,6 +601,36 @@ export const limits = {
   discoverMs: 3_000,
   /** How long it is said again of a name that it is not there, without another question. */
   absenceMs: 500,
+  // DNS (RFC 1035, RFC 6891, RFC 7766)
+  /** So long an answer may be kept, and that there is none too. */
+  dnsTtlMs: 5_000,
+  /** Of a datagram to a client that knows nothing of EDNS, and to one that does. */
+  dnsUdpPlainBytesMax: 512,
+  dnsUdpBytesMax: 1_232,
+  dnsTcpBytesMax: 64 * kib - 1,
+  /** Of a query over TCP. */
+  dnsQueryBytesMax: 4 * kib,
+  /** Answers that are kept encoded. */
+  dnsAnswersMax: 8_192,
+  /** Of the words in an answer that say why it is empty. */
+  dnsNoteBytesMax: 200,
+  dnsConnectionsMax: 128,
+  /** Of a connection on which nothing is asked. */
+  dnsIdleMs: 10_000,
+  /** Answers that wait for a client of TCP that does not read. */
+  dnsUnreadBytesMax: 64 * kib,
+  /** A port that could not be had is tried again after so long. */
+  dnsRetryMs: 1_000,
+  // Virtual addresses
+  /** Services that have one on a machine: each costs a listener. */
+  virtualListenersMax: 2_000,
+  /** How often it is looked whether a port is free, or wanted by an app. */
+  virtualLookMs: 2_000,
+  /** The same of one that somebody has at just that address, or that is not ours to take. */
+  virtualRetryMs: 30_000,
+  /** A port that an app had on all addresses is kept free for so long after it was last seen there. */
+  heldPortRestMs: 7 * 24 * 3_600_000,
+  heldPortSaveMs: 3_600_000,
 } as const;
 
 assert(limits.bufferLowBytes < limits.bufferHighBytes, "low mark below high mark");

@@ -25,6 +25,8 @@ export interface Snapshot {
   readonly policies: readonly PolicyRef[];
   /** Absent: as by default. */
   readonly telemetry?: TelemetrySettings;
+  /** Every service of the mesh with its virtual address, a line each (`readMeshName`). Absent: none has one, or an older controller. */
+  readonly names?: readonly string[];
 }
 
 /** Roots of one trust domain (SPIFFE bundle). `sequence` rises with every change. */

@@ -30,6 +30,8 @@ interface Case {
   readonly policies?: readonly PolicyRef[];
   /** By document key. */
   readonly leadsTo?: Readonly<Record<string, readonly string[]>>;
+  /** By service key. */
+  readonly addresses?: Readonly<Record<string, string>>;
 }
 
 function readCase(file: string): Case {
@@ -69,6 +71,7 @@ function inputOf(given: Case): CompileInput {
     instances: given.instances.map(instanceOf),
     policies: new Map((given.policies ?? []).map((policy) => [policy.name, policy])),
     leadsTo: new Map(Object.entries(given.leadsTo ?? {})),
+    addresses: new Map(Object.entries(given.addresses ?? {})),
   };
 }
 

@@ -18,6 +18,7 @@ import {
 import { expandService } from "../../config/kinds/service.ts";
 import { documentKey } from "../../config/load.ts";
 import { serviceId } from "../../model/identity.ts";
+import { meshNameLine } from "../../model/mesh_name.ts";
 import { serverFirstPorts, serviceKey, type Instance, type ServiceName } from "../../model/service.ts";
 import { calleeTraits, callerTraits } from "../../model/service_traits.ts";
 import type {
@@ -48,6 +49,8 @@ export interface CompileInput {
   readonly instances: readonly Instance[];
   /** By name. */
   readonly policies: ReadonlyMap<string, PolicyRef & Pick<PolicyBinding, "hooks">>;
+  /** Virtual addresses by service key. */
+  readonly addresses: ReadonlyMap<string, string>;
 }
 
 export interface CompileMachine {
@@ -71,6 +74,7 @@ export class SnapshotCompiler {
   readonly #instances: Grouped<Instance>;
   readonly #hasher = new SnapshotHasher();
   readonly #destinations = new Map<string, Destination>();
+  readonly #names: readonly string[];
 
   constructor(readonly input: CompileInput) {
     const { documents, instances } = input;
@@ -81,6 +85,12 @@ export class SnapshotCompiler {
     this.#mesh = meshIn(documents);
     this.#access = byService(ofKind(documents, "Access"));
     this.#instances = byService(instances);
+    this.#names = namesOf(this.#services, input.addresses);
+  }
+
+  /** Of all services. */
+  get keys(): readonly string[] {
+    return [...this.#services.keys()];
   }
 
   /** Whether there is a service of this key. */
@@ -107,6 +117,7 @@ export class SnapshotCompiler {
       destinations,
       policies: this.#policies(destinations),
       ...this.#telemetry(),
+      ...(this.#names.length === 0 ? {} : { names: this.#names }),
     };
     return { ...content, version: this.#hasher.version(content) };
   }
@@ -216,6 +227,20 @@ export class SnapshotCompiler {
       return [shipped === true ? { ...ref, shipped } : ref];
     });
   }
+}
+
+/** Of all services that have an address, sorted. */
+function namesOf(
+  services: ReadonlyMap<string, ServiceDocument>,
+  addresses: CompileInput["addresses"],
+): readonly string[] {
+  return [...services.keys()].sort().flatMap((key) => {
+    const { name, namespace, port, protocol } = services.get(key) as ServiceDocument;
+    const address = addresses.get(key);
+    return address === undefined
+      ? []
+      : [meshNameLine({ service: { name, namespace }, address, port, protocol })];
+  });
 }
 
 function endpointOf(instance: Instance): Endpoint {
