@@ -185,6 +185,7 @@ function placesOf({ name, document, source }: PlannedMachine) {
     loopback: address,
     inboundPort: ports.inbound,
     outboundPort: ports.outboundFirst,
+    dnsPort: ports.dns,
     adminPort: ports.admin,
     machine: source,
   };

@@ -34,6 +34,7 @@ export interface InitOptions {
   readonly registryAddress?: readonly Address[];
   readonly inboundPort: number;
   readonly outboundPort: number;
+  readonly dnsPort: number;
   readonly adminPort: number;
   readonly leafTtl?: number;
   /** The modes start right after this: a port that is taken is told before anything is written. */
@@ -133,7 +134,12 @@ function settingsOf(
     node,
     address,
     loopback: options.loopback,
-    ports: { inbound: options.inboundPort, outboundFirst: options.outboundPort, admin: options.adminPort },
+    ports: {
+      inbound: options.inboundPort,
+      outboundFirst: options.outboundPort,
+      dns: options.dnsPort,
+      admin: options.adminPort,
+    },
     controllers: [{ host: address, port: options.controllerPort }, ...(options.controllerAddress ?? [])],
     registries: [{ host: address, port: options.registryPort }, ...(options.registryAddress ?? [])],
     modes: ["registry", "controller", "proxy"],

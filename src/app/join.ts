@@ -33,6 +33,7 @@ export interface JoinOptions {
   readonly loopback: string;
   readonly inboundPort: number;
   readonly outboundPort: number;
+  readonly dnsPort: number;
   readonly adminPort: number;
   readonly openListeners?: boolean;
   /** The proxy starts right after this: a port that is taken is told before the token is spent. */
@@ -147,6 +148,7 @@ function settingsOf(
     ports: {
       inbound: options.inboundPort,
       outboundFirst: options.outboundPort,
+      dns: options.dnsPort,
       admin: options.adminPort,
     },
     controllers: [

@@ -6,6 +6,7 @@ import type { Net } from "../../runtime/contract.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import type { MachineDocument } from "../model/document.ts";
+import { ports as defaults } from "../model/ports.ts";
 import { serviceKey } from "../model/service.ts";
 import { httpPortAt } from "../proxy/listen/outbound_listeners.ts";
 import { adminPort, bindHost, type Settings } from "./settings.ts";
@@ -32,6 +33,7 @@ function portsOf(settings: Settings, machine: MachineDocument): readonly PortUse
   if (modes.includes("controller")) use("the controller", shared, controllers[0].port);
   if (modes.includes("registry")) use("the registry", shared, registries[0].port);
   use("the inbound listener", shared, ports.inbound);
+  use("DNS", loopback, ports.dns ?? defaults.dns);
   for (const mode of modes) use(`the admin pages of the ${mode}`, loopback, adminPort(settings, mode));
   for (const [at, local] of machine.services.entries()) {
     const key = serviceKey(local.service);

@@ -26,6 +26,7 @@ import { every, startChores } from "./chores.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
 import { readMachineFile } from "./machine_file.ts";
+import { defaultCaller, MeshNames, type MeshNamesOptions } from "./mesh_names.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
 import { requireUsablePorts } from "./machine_ports.ts";
@@ -102,24 +103,23 @@ export async function startProxy(
     inbound: { host: bindHost(settings), port: settings.ports.inbound },
     loopback: settings.loopback,
     outboundFirstPort: settings.ports.outboundFirst,
+    callerOf: () => defaultCaller(machine),
     ask: () => follower.wanted.ask(),
     confirmed: (key) => follower.wanted.confirm(key),
     firstSlice: (key) => follower.rates.even.get(key) ?? null,
     log,
   });
+  const parts = { machine, folder, metrics, recorder, log, plane, succession };
+  const meshNames = namesOfMesh(runtime, settings, parts);
   const apply = (snapshot: Snapshot): void => {
     trust.denied = new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]);
     plane.apply(snapshot);
+    meshNames.apply(snapshot);
     renewal.follow(snapshot.bundle);
     void tracing.apply(snapshot);
-    for (const name of names) {
-      const key = serviceKey(name);
+    for (const key of names.map(serviceKey))
       if (plane.state?.locals.has(key)) renewal.want(key);
-      else
-        log(
-          `${key} is not allowed on this machine; on the controller's: heddle node allow ${settings.node} --service ${key}`,
-        );
-    }
+      else log(notAllowed(key, settings.node));
   };
   const follower = new SnapshotFollower({
     runtime,
@@ -157,6 +157,7 @@ export async function startProxy(
   await follower.start();
   await succession.follow().catch((error: Error) => log(`cannot follow the one that ends: ${error.message}`));
   plane.open();
+  await meshNames.start();
   const instances = new InstanceKeeper({
     runtime,
     settings,
@@ -169,7 +170,7 @@ export async function startProxy(
   processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
   const telling = tellEjections(asNode, clock, plane);
   exposeProxy(metrics, { clock, plane, store, accessLog, follower });
-  const shown = { settings, machine, store, follower, plane, policies, instances, metrics, clock };
+  const shown = { settings, machine, store, follower, plane, policies, instances, meshNames, metrics, clock };
   const admin =
     options.admin === false
       ? null
@@ -192,10 +193,8 @@ export async function startProxy(
       // Until now it heard of what was revoked.
       follower.close();
       answers.cancelAll();
-      telling.close();
       await tracing.close();
-      asNode.close();
-      chores.close();
+      for (const each of [meshNames, telling, asNode, chores]) each.close();
       accessLog.flush();
       policies.close();
       await admin?.close(0);
@@ -220,6 +219,27 @@ function accessLogOf({ process, clock }: Runtime, sampleRatio: number): AccessLo
     slowMs: 1_000,
     write: (lines) => process.stdout(printableJson(lines)),
     wallMs: () => clock.wallMs(),
+  });
+}
+
+function notAllowed(key: string, node: string): string {
+  return `${key} is not allowed on this machine; on the controller's: heddle node allow ${node} --service ${key}`;
+}
+
+interface NamesParts extends Pick<MeshNamesOptions, "machine" | "folder" | "metrics" | "log"> {
+  readonly recorder: ProxyTelemetry;
+  readonly plane: DataPlane;
+  readonly succession: Succession;
+}
+
+function namesOfMesh(runtime: Runtime, settings: Settings, parts: NamesParts): MeshNames {
+  const { recorder, plane, succession, ...rest } = parts;
+  return new MeshNames({
+    ...{ runtime, settings, ...rest },
+    listening: succession.net,
+    listeners: plane.virtual,
+    broken: (error) => rest.log(`a bug of heddle was met: ${String(error)}`),
+    limitTripped: (limit, listener) => recorder.limitTripped(limit, listener),
   });
 }
 
@@ -259,12 +279,13 @@ interface Shown {
   readonly plane: DataPlane;
   readonly policies: Policies;
   readonly instances: InstanceKeeper;
+  readonly meshNames: MeshNames;
   readonly metrics: Metrics;
   readonly clock: Clock;
 }
 
 function pagesOf(
-  { settings, machine, store, follower, plane, policies, instances, metrics, clock }: Shown,
+  { settings, machine, store, follower, plane, policies, instances, meshNames, metrics, clock }: Shown,
   ends: () => boolean,
 ): AdminPages {
   return {
@@ -283,6 +304,7 @@ function pagesOf(
       snapshot: plane.state === null ? null : withoutKeys(plane.state.snapshot),
       policies: policies.status(),
       apps: instances.status(),
+      names: meshNames.status(),
       ejected: ejectionsOf(plane.state, clock.now()),
     }),
   };

@@ -15,7 +15,13 @@ export interface Settings {
   readonly address: string;
   /** Loopback address of the local listeners and the admin pages. */
   readonly loopback: string;
-  readonly ports: { readonly inbound: number; readonly outboundFirst: number; readonly admin: number };
+  readonly ports: {
+    readonly inbound: number;
+    readonly outboundFirst: number;
+    readonly admin: number;
+    /** Of DNS for `*.mesh`; 0: none, and no virtual addresses. Absent: the default one. */
+    readonly dns?: number;
+  };
   /** Where the controller may be, as preferred. At least one; where this machine is a controller, the first is its own. */
   readonly controllers: readonly [Address, ...Address[]];
   /** The same of the registry. */

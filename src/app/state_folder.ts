@@ -28,6 +28,8 @@ export interface StateFolder {
   readonly uses: string;
   /** Its even shares of rates that the mesh shares. */
   readonly rates: string;
+  /** Ports that apps had on all addresses. */
+  readonly heldPorts: string;
   /** Which process of the proxy lets what is open finish, and then ends. */
   readonly ending: string;
 }
@@ -48,6 +50,7 @@ export function stateFolder(path: string): StateFolder {
     policies: `${path}/policies`,
     uses: `${path}/uses.json`,
     rates: `${path}/rates.json`,
+    heldPorts: `${path}/ports.json`,
     ending: `${path}/proxy.ending`,
   };
 }

@@ -4,6 +4,7 @@ import type { Files } from "../../runtime/contract.ts";
 import { forbidDumps } from "../app/no_dumps.ts";
 import { readSettings, type Settings } from "../app/settings.ts";
 import { addressText } from "../base/socket_address.ts";
+import { ports as defaults } from "../model/ports.ts";
 import { UserError } from "../base/user_error.ts";
 import { givenFlags, type Cli } from "./command.ts";
 import type { Joined, JoinOptions } from "../app/join.ts";
@@ -149,6 +150,7 @@ async function tokenOf(
 }
 
 function placesOf({ address, loopback, ports, openListeners = false }: Settings) {
-  const { inbound: inboundPort, outboundFirst: outboundPort, admin: adminPort } = ports;
-  return { address, loopback, inboundPort, outboundPort, adminPort, openListeners };
+  const { inbound: inboundPort, outboundFirst: outboundPort, admin: adminPort, dns } = ports;
+  const dnsPort = dns ?? defaults.dns;
+  return { address, loopback, inboundPort, outboundPort, adminPort, dnsPort, openListeners };
 }

@@ -8,6 +8,11 @@ export interface PortFlags {
   readonly inboundPort: number;
   readonly outboundPort: number;
   readonly adminPort: number;
+  readonly dnsPort: number;
+}
+
+function dnsPortFlag(text: string): number {
+  return text === "0" ? 0 : portFlag("--dns-port")(text);
 }
 
 export function withPortFlags(command: Command): Command {
@@ -19,6 +24,12 @@ export function withPortFlags(command: Command): Command {
       "first HTTP outbound listener",
       portFlag("--outbound-port"),
       ports.outboundFirst,
+    )
+    .option(
+      "--dns-port <port>",
+      "DNS of *.mesh, loopback only; 0: none, and no virtual addresses",
+      dnsPortFlag,
+      ports.dns,
     )
     .option("--admin-port <port>", "admin pages, loopback only", portFlag("--admin-port"), ports.admin);
 }

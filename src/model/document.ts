@@ -179,6 +179,8 @@ export interface MachineDocument {
   readonly zone: string;
   readonly region: string;
   readonly services: readonly MachineService[];
+  /** Who calls where that cannot be told: whoever connects to a virtual address. Absent: the only service. */
+  readonly caller?: ServiceName;
 }
 
 export interface MachineService {

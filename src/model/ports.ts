@@ -5,5 +5,7 @@ export const ports = {
   inbound: 7445,
   /** HTTP outbound listener of the first local service; the next service has the next port. */
   outboundFirst: 7480,
+  /** DNS of `*.mesh`, on loopback, UDP and TCP. */
+  dns: 7453,
   admin: 9464,
 } as const;

@@ -2,10 +2,11 @@
  * One shard of the data plane: listeners, the state in force, and everything that is open. A snapshot becomes a whole new
  * state beside the old one and is swapped in once; nothing that is under way notices. Revocation alone cuts.
  */
-import type { Net, Random } from "../../runtime/contract.ts";
+import type { Net, Random, Socket, SocketHandler } from "../../runtime/contract.ts";
 import { inPieces, type InPieces } from "../base/pieces.ts";
 import type { Shard } from "../http/shard.ts";
 import type { MachineDocument } from "../model/document.ts";
+import type { ServiceName } from "../model/service.ts";
 import { limits } from "../model/limits.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { PolicyChain } from "../policy/chain.ts";
@@ -18,6 +19,7 @@ import { Shedder, sheddingText } from "./limit/shedder.ts";
 import { Discovery } from "./find/discovery.ts";
 import { Drain } from "./drain/drain.ts";
 import { type InheritedSocket, Listeners } from "./listen/listeners.ts";
+import { type CallerOf, VirtualListeners } from "./listen/virtual_listeners.ts";
 import { listenOutbound, type OutboundAddress } from "./listen/outbound_listeners.ts";
 import type { LocalApp } from "./state/live_service.ts";
 import { localApps } from "./state/local_apps.ts";
@@ -51,6 +53,8 @@ export interface DataPlaneOptions {
   readonly loopback: string;
   /** 0: any free ports. */
   readonly outboundFirstPort: number;
+  /** Who calls through a virtual address. Absent: nobody can be told. */
+  readonly callerOf?: CallerOf;
   /** The controller is to be told of `wanted`. */
   readonly ask: () => void;
   /** A service that local apps asked for is there. */
@@ -65,6 +69,8 @@ export class DataPlane {
   addresses: readonly OutboundAddress[] = [];
   /** The port that took effect; 0 before `open`. */
   inboundPort = 0;
+  /** Listeners at virtual addresses: opened and closed by whoever knows what else the machine has. */
+  readonly virtual: VirtualListeners;
   readonly #listeners: Listeners;
   #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
@@ -100,6 +106,11 @@ export class DataPlane {
       state: null,
     };
     this.#listeners = new Listeners(options.listening, options.inherited);
+    this.virtual = new VirtualListeners({
+      net: options.listening,
+      callerOf: options.callerOf ?? (() => null),
+      accept: (caller, service) => this.#outbound(caller, service, false),
+    });
     this.#inPieces = inPieces((ms, call) => void shard.clock.after(ms, call, true), limits.tablePauseMs);
     this.#apps = localApps(machine.services, node, this.#parts);
   }
@@ -141,15 +152,14 @@ export class DataPlane {
         services: machine.services,
         host: loopback,
         firstPort: outboundFirstPort,
-        accept: (service, only, proxyProtocol) => {
-          const listener = new OutboundListener(
-            new OutboundSource(this.#parts, service, only),
-            proxyProtocol,
-          );
-          return (socket) => listener.accept(socket);
-        },
+        accept: (service, only, proxyProtocol) => this.#outbound(service, only, proxyProtocol),
       });
     });
+  }
+
+  #outbound(caller: ServiceName, only: ServiceName | null, proxyProtocol: boolean) {
+    const listener = new OutboundListener(new OutboundSource(this.#parts, caller, only), proxyProtocol);
+    return (socket: Socket): SocketHandler => listener.accept(socket);
   }
 
   /** Puts a snapshot in force. What of it cannot be used is logged and refused where it would be; throws, and changes nothing, when it cannot be read at all. */
@@ -199,7 +209,12 @@ export class DataPlane {
   /** Lets what is open finish, ends the rest at the deadline; what comes meanwhile is taken too. */
   async close(deadlineMs: number): Promise<void> {
     const { open, discovery, shard } = this.#parts;
-    await new Drain({ open, shard, listeners: this.#listeners }).run(deadlineMs);
+    const all = [this.#listeners, this.virtual];
+    const listeners = {
+      close: () => all.forEach((each) => each.close()),
+      reopen: () => all.forEach((each) => each.reopen()),
+    };
+    await new Drain({ open, shard, listeners }).run(deadlineMs);
     discovery.close();
     open.destroy();
     if (this.state !== null) for (const pool of poolsOf(this.state)) pool.retire();

@@ -93,6 +93,11 @@ export const families = {
     "Connections to services without a declared protocol, by what they turned out to speak and what told it.",
     ["service", "protocol", "by"],
   ),
+  dnsQueries: counter(
+    "heddle_dns_queries_total",
+    "Questions of DNS, by type and by how they were answered.",
+    ["type", "result"],
+  ),
   requestsOpen: gauge("heddle_requests_open", "HTTP exchanges that are under way now.", edge),
   limitTrips: counter("heddle_limit_trips_total", "Times a limit ended, refused or slowed something.", [
     "limit",

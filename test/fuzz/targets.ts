@@ -3,6 +3,7 @@ import type { FuzzTarget } from "./target.ts";
 import { chunked } from "./targets/chunked.ts";
 import { clientHello } from "./targets/client_hello.ts";
 import { configDocument } from "./targets/config_document.ts";
+import { dnsQuery } from "./targets/dns_query.ts";
 import { firstBytes } from "./targets/first_bytes.ts";
 import { h1Answers } from "./targets/h1_answers.ts";
 import { h1Relay } from "./targets/h1_relay.ts";
@@ -28,6 +29,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   firstBytes,
   clientHello,
   proxyHeader,
+  dnsQuery,
   configDocument,
   policyFrames,
 ];

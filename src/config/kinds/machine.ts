@@ -90,6 +90,12 @@ const schema = object({
   region: v.optional(
     said(name, "What its zone is a part of, such as eu-1: other zones of it come next (default: nowhere)"),
   ),
+  caller: v.optional(
+    said(
+      serviceName,
+      "Which of its services calls where that cannot be told: whoever connects to a virtual address, as curl http://orders.mesh/ does (default: the only one)",
+    ),
+  ),
   services: v.optional(
     said(
       list(machineService, limits.servicesPerNodeMax),
@@ -115,6 +121,7 @@ function expand(written: Written): MachineDocument {
     zone: written.zone ?? "",
     region: written.region ?? "",
     services: (written.services ?? []).flatMap(expandService),
+    ...(written.caller === undefined ? {} : { caller: resolveService(written.caller) }),
   };
 }
 
@@ -157,6 +164,9 @@ function expandBind(bind: string | undefined): { host: string; port: number | nu
 }
 
 function check(written: Written, report: Report): void {
+  const keys = (written.services ?? []).map(({ service }) => serviceKey(resolveService(service)));
+  if (written.caller !== undefined && !keys.includes(serviceKey(resolveService(written.caller))))
+    report(["caller"], `${written.caller} is none of the services of this machine`);
   const apps: string[] = [];
   const binds = new Map<string, string>();
   const claim: Claim = (address, path, what) => {

@@ -12,7 +12,7 @@ import type { OpenConnection, OpenConnections } from "./open_connections.ts";
 
 export interface DrainOptions {
   readonly open: OpenConnections;
-  readonly listeners: Listeners;
+  readonly listeners: Pick<Listeners, "close" | "reopen">;
   readonly shard: Shard;
 }
 
