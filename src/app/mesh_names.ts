@@ -21,7 +21,8 @@ import { HeldPorts } from "./held_ports.ts";
 import { listeningSockets } from "./listening_sockets.ts";
 import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
-import { VirtualPorts, type PortProblem } from "./virtual_ports.ts";
+import { UnitPorts } from "./unit_ports.ts";
+import { VirtualPorts, type MachinePorts, type PortProblem } from "./virtual_ports.ts";
 
 export interface MeshNamesOptions {
   readonly runtime: Pick<Runtime, "files" | "clock" | "net">;
@@ -54,6 +55,7 @@ export class MeshNames {
   readonly #server: DnsServer | null;
   readonly #held: HeldPorts;
   readonly #ports: VirtualPorts;
+  readonly #units: UnitPorts;
   readonly #unusable: PortProblem | null;
   #names: readonly MeshName[] | null = null;
   #lines: readonly string[] = [];
@@ -83,10 +85,9 @@ export class MeshNames {
             log,
           });
     this.#held = new HeldPorts({ files: runtime.files, clock: runtime.clock, path: folder.heldPorts, log });
-    const declared = new Map(
-      machine.services.map(({ service, port: own }) => [own, `the app of ${serviceKey(service)}`]),
-    );
-    this.#ports = new VirtualPorts({ listeners, held: this.#held, clock: runtime.clock, declared });
+    this.#units = new UnitPorts(runtime.files);
+    const keptFree = new Set(machine.keepFree);
+    this.#ports = new VirtualPorts({ listeners, held: this.#held, clock: runtime.clock, keptFree });
     this.#unusable = unusable(settings, machine);
   }
 
@@ -133,14 +134,22 @@ export class MeshNames {
     if (this.#looking || this.#names === null) return;
     this.#looking = true;
     try {
-      const { files } = this.options.runtime;
       const usable = this.#unusable === null ? this.#names : [];
-      this.#ports.look(usable, usable.length === 0 ? [] : await listeningSockets(files));
+      this.#ports.look(usable, usable.length === 0 ? nothing : await this.#machinePorts());
       this.#tell();
       this.#serve();
     } finally {
       this.#looking = false;
     }
+  }
+
+  async #machinePorts(): Promise<MachinePorts> {
+    const { machine, runtime } = this.options;
+    const apps = machine.services.map(
+      ({ service, port }) => [port, `the app of ${serviceKey(service)}`] as const,
+    );
+    const declared = new Map([...(await this.#units.look()), ...apps]);
+    return { sockets: await listeningSockets(runtime.files), declared };
   }
 
   #problemOf(service: ServiceName): PortProblem | null {
@@ -187,6 +196,8 @@ export class MeshNames {
     this.#told = told;
   }
 }
+
+const nothing: MachinePorts = { sockets: [], declared: new Map() };
 
 /** null: off. */
 function dnsPort({ ports: { dns = ports.dns } }: Settings): number | null {

@@ -22,7 +22,15 @@ export interface VirtualPortsOptions {
   readonly listeners: Pick<VirtualListeners, "stands" | "open" | "keep">;
   readonly held: Pick<HeldPorts, "of" | "seen">;
   readonly clock: Pick<Clock, "now" | "wallMs">;
-  /** Ports that apps of this machine have by its Machine document, with whose each is. */
+  /** Ports that nobody is to take, whoever has them. */
+  readonly keptFree: ReadonlySet<number>;
+}
+
+/** What this machine has. */
+export interface MachinePorts {
+  /** What listens now. */
+  readonly sockets: readonly ListeningSocket[];
+  /** Ports that apps and units say are theirs, running or not, with whose each is. */
   readonly declared: ReadonlyMap<number, string>;
 }
 
@@ -38,14 +46,14 @@ export class VirtualPorts {
 
   constructor(readonly options: VirtualPortsOptions) {}
 
-  /** `sockets`: what listens on this machine now. */
-  look(names: readonly MeshName[], sockets: readonly ListeningSocket[]): void {
+  look(names: readonly MeshName[], machine: MachinePorts): void {
     const { listeners } = this.options;
+    const { sockets } = machine;
     this.problems.clear();
     const wanted: VirtualPlace[] = [];
     for (const [at, name] of names.entries()) {
       const place = { service: name.service, host: name.address, port: name.port };
-      const problem = at < limits.virtualListenersMax ? this.#leftAlone(place, sockets) : tooMany;
+      const problem = at < limits.virtualListenersMax ? this.#leftAlone(place, machine) : tooMany;
       if (problem === null) wanted.push(place);
       else this.problems.set(serviceKey(name.service), problem);
     }
@@ -57,9 +65,10 @@ export class VirtualPorts {
   }
 
   /** Whose port it is, if it is not to be taken. */
-  #leftAlone(place: VirtualPlace, sockets: readonly ListeningSocket[]): PortProblem | null {
+  #leftAlone(place: VirtualPlace, { sockets, declared }: MachinePorts): PortProblem | null {
     const { port } = place;
-    const { held, declared } = this.options;
+    const { held, keptFree } = this.options;
+    if (keptFree.has(port)) return keptFreeProblem(port);
     const app = declared.get(port);
     const bound = sockets.filter((each) => each.port === port);
     const everywhere = bound.some(isEverywhere);
@@ -122,6 +131,13 @@ const tooMany: PortProblem = {
   reason: `the mesh has more than ${limits.virtualListenersMax} services`,
   cure: "Call it by an upstream with a port of its own, or through the outbound listener (http_proxy)",
 };
+
+function keptFreeProblem(port: number): PortProblem {
+  return {
+    reason: `port ${port} is kept free`,
+    cure: "Take it out of keepFree in the Machine document",
+  };
+}
 
 function everywhereProblem(port: number, holder: string | null): PortProblem {
   return {

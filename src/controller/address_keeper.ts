@@ -1,12 +1,11 @@
 /** Gives services their virtual addresses, whenever what the registry holds says that some are missing. */
 import { planAddresses } from "./address_plan.ts";
+import { declaredServices } from "../model/document.ts";
 import { addressesMark, type Catalog } from "./catalog.ts";
 import type { StateStore } from "./state_store.ts";
 
 export interface AddressKeeperOptions {
-  readonly catalog: Pick<Catalog, "addresses" | "addressed" | "reached">;
-  /** Keys of all that documents declare; null while that cannot be told. */
-  readonly services: () => readonly string[] | null;
+  readonly catalog: Pick<Catalog, "documents" | "addresses" | "addressed" | "reached">;
   readonly store: Pick<StateStore, "commit">;
   readonly wallMs: () => number;
 }
@@ -19,8 +18,8 @@ export class AddressKeeper {
   /** The catalog changed. What cannot be done now is tried with its next change. */
   async look(): Promise<void> {
     const { catalog, store, wallMs } = this.options;
-    const services = this.#busy ? null : this.options.services();
-    if (services === null) return;
+    if (this.#busy || catalog.documents === null) return;
+    const services = declaredServices(catalog.documents);
     const mark = catalog.addressed;
     const operations = planAddresses({ services, addresses: catalog.addresses, nowMs: wallMs() });
     if (operations.length === 0) return;

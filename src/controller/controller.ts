@@ -84,8 +84,7 @@ export class Controller {
     this.#documents = new DocumentService({ ...standing, bundler });
     this.#removal = new DocumentRemoval(standing);
     this.#mount();
-    const services = (): readonly string[] | null => this.#snapshots.services();
-    const keeper = new AddressKeeper({ catalog, store, services, wallMs: () => clock.wallMs() });
+    const keeper = new AddressKeeper({ catalog, store, wallMs: () => clock.wallMs() });
     this.#following = store.follow("", {
       state: (entries, revision) => {
         const applied = this.ready ? catalog.applied : null;

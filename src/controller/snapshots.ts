@@ -42,11 +42,6 @@ export class Snapshots {
     return { kind: "snapshot", snapshot: compiler.compile({ node: name, services: node.services, uses }) };
   }
 
-  /** Keys of all services; null while no documents are known that can be used. */
-  services(): readonly string[] | null {
-    return this.#current()?.keys ?? null;
-  }
-
   /** Of these keys, those that no service has; null while no documents are known that can be used. */
   missing(uses: readonly string[]): readonly string[] | null {
     const compiler = this.#current();

@@ -3,7 +3,7 @@
  * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
  */
 import type { Priority } from "./priority.ts";
-import type { ServiceName } from "./service.ts";
+import { serviceKey, type ServiceName } from "./service.ts";
 import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
 import type { TelemetrySettings } from "./telemetry.ts";
 import type { TrafficTraits } from "./traffic.ts";
@@ -32,6 +32,11 @@ export function meshIn(documents: readonly Document[]): MeshDocument | null {
   return documents.find((each): each is MeshDocument => each.kind === "Mesh") ?? null;
 }
 
+/** Keys of the services that are declared. */
+export function declaredServices(documents: readonly Document[]): readonly string[] {
+  return documents.filter((each) => each.kind === "Service").map(serviceKey);
+}
+
 /** A policy attached to a place. `use` is the policy's name; `with` its options, checked by the policy's own schema. */
 export interface PolicyUse {
   readonly use: string;
@@ -43,7 +48,7 @@ export interface ServiceDocument extends ServiceTraits {
   readonly kind: "Service";
   readonly name: string;
   readonly namespace: string;
-  /** What callers say; only shown, the real port is the machine's business. */
+  /** What callers say, and where its virtual address listens; the app's own port is its machine's business. */
   readonly port: number;
   readonly policies: readonly PolicyUse[];
   /** What it says itself of its traffic, under what its `Traffic` says; absent: nothing. */
@@ -181,6 +186,8 @@ export interface MachineDocument {
   readonly services: readonly MachineService[];
   /** Who calls where that cannot be told: whoever connects to a virtual address. Absent: the only service. */
   readonly caller?: ServiceName;
+  /** Ports that no virtual address takes. Absent: none. */
+  readonly keepFree?: readonly number[];
 }
 
 export interface MachineService {

@@ -96,6 +96,12 @@ const schema = object({
       "Which of its services calls where that cannot be told: whoever connects to a virtual address, as curl http://orders.mesh/ does (default: the only one)",
     ),
   ),
+  keepFree: v.optional(
+    said(
+      list(port, limits.upstreamsMax),
+      "Ports that no virtual address takes, because an app of this machine wants them on all addresses: [9000] (default: those that are seen to be held there, and those of units)",
+    ),
+  ),
   services: v.optional(
     said(
       list(machineService, limits.servicesPerNodeMax),
@@ -121,6 +127,7 @@ function expand(written: Written): MachineDocument {
     zone: written.zone ?? "",
     region: written.region ?? "",
     services: (written.services ?? []).flatMap(expandService),
+    ...(written.keepFree === undefined ? {} : { keepFree: written.keepFree }),
     ...(written.caller === undefined ? {} : { caller: resolveService(written.caller) }),
   };
 }

@@ -88,11 +88,6 @@ export class SnapshotCompiler {
     this.#names = namesOf(this.#services, input.addresses);
   }
 
-  /** Of all services. */
-  get keys(): readonly string[] {
-    return [...this.#services.keys()];
-  }
-
   /** Whether there is a service of this key. */
   has(key: string): boolean {
     return this.#services.has(key);

@@ -38,11 +38,10 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function portsOf(declared: Readonly<Record<number, string>> = {}): Promise<VirtualPorts> {
+async function portsOf(keptFree: readonly number[] = []): Promise<VirtualPorts> {
   const held = new HeldPorts({ files: runtime.files, clock, path: `${folder}/ports.json`, log: () => {} });
   await held.load();
-  const known = new Map(Object.entries(declared).map(([port, whose]) => [Number(port), whose]));
-  return new VirtualPorts({ listeners, held, clock, declared: known });
+  return new VirtualPorts({ listeners, held, clock, keptFree: new Set(keptFree) });
 }
 
 function app(host: string, port: number): Promise<{ readonly port: number; close(): Promise<void> }> {
@@ -70,8 +69,9 @@ function nameAt(port: number): MeshName {
   };
 }
 
-async function look(ports: VirtualPorts, port: number): Promise<string | null> {
-  ports.look([nameAt(port)], await listeningSockets(runtime.files));
+async function look(ports: VirtualPorts, port: number, whose?: string): Promise<string | null> {
+  const declared = new Map(whose === undefined ? [] : [[port, whose] as const]);
+  ports.look([nameAt(port)], { sockets: await listeningSockets(runtime.files), declared });
   return ports.problems.get("orders.default")?.reason ?? null;
 }
 
@@ -80,7 +80,7 @@ test("a port that nobody wants is taken, and given up with its name", async () =
   const port = await freePort();
   expect(await look(ports, port)).toBeNull();
   expect(listeners.size).toBe(1);
-  ports.look([], []);
+  ports.look([], { sockets: [], declared: new Map() });
   expect(listeners.size).toBe(0);
   await app("0.0.0.0", port);
 });
@@ -100,7 +100,7 @@ test("an app that is restarted finds its port free, also after a restart of the 
   await close();
   await waitFor("the file", async () => (await runtime.files.read(`${folder}/ports.json`)) ?? null);
   const ports = await portsOf();
-  expect(await look(ports, port)).toContain(`port ${port} was held on all addresses by bun until 0 s ago`);
+  expect(await look(ports, port)).toMatch(/was held on all addresses by bun\S* until 0 s ago/);
   const again = await app("0.0.0.0", port);
   expect(await look(ports, port)).toContain("is held on all addresses");
   await again.close();
@@ -119,17 +119,31 @@ test("an app that holds it on all addresses and moves to one address makes it fr
   expect(await look(ports, port)).toBeNull();
 });
 
-test("a port that the Machine document gives to an app is taken only while that app is seen to listen elsewhere", async () => {
+test("a port that an app or a unit declares is taken only while it is seen to listen elsewhere", async () => {
   const port = await freePort();
-  const ports = await portsOf({ [port]: "the app of web.default" });
-  const waits = `port ${port} is the one of the app of web.default on this machine, which does not listen there now`;
-  expect(await look(ports, port)).toBe(waits);
+  const ports = await portsOf();
+  const waits = `port ${port} is the one of nginx.service on this machine, which does not listen there now`;
+  expect(await look(ports, port, "nginx.service")).toBe(waits);
   const { close } = await app("127.0.0.1", port);
-  expect(await look(ports, port)).toBeNull();
+  expect(await look(ports, port, "nginx.service")).toBeNull();
   await close();
-  expect(await look(ports, port)).toBe(waits);
+  expect(await look(ports, port, "nginx.service")).toBe(waits);
   await app("0.0.0.0", port);
-  expect(await look(ports, port)).toContain("is held on all addresses");
+  expect(await look(ports, port, "nginx.service")).toContain("is held on all addresses");
+});
+
+test("a port is given up when a unit that wants it is installed, before that is started", async () => {
+  const port = await freePort();
+  const ports = await portsOf();
+  expect(await look(ports, port)).toBeNull();
+  expect(await look(ports, port, "nginx.service")).toContain("is the one of nginx.service");
+  await app("0.0.0.0", port);
+});
+
+test("a port that is to be kept free is taken by nobody", async () => {
+  const port = await freePort();
+  expect(await look(await portsOf([port]), port)).toBe(`port ${port} is kept free`);
+  await app("0.0.0.0", port);
 });
 
 test("a place that somebody has at just that address is named, and tried again after a while", async () => {

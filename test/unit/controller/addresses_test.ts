@@ -9,6 +9,7 @@ import {
   type StoredAddress,
 } from "../../../src/controller/address_plan.ts";
 import { limits } from "../../../src/model/limits.ts";
+import { testMs } from "../../support/patience.ts";
 import { ControllerUnderTest } from "../../support/controller_under_test.ts";
 
 type Addresses = ReadonlyMap<string, StoredAddress>;
@@ -90,29 +91,33 @@ test("of too many that rest the oldest are given again", () => {
   expect([left.has(addressAt(1)), left.has(addressAt(2))]).toEqual([false, true]);
 });
 
-test("a service that is applied has its address in the snapshots of all machines, and keeps it", async () => {
-  const mesh = await ControllerUnderTest.start();
-  await mesh.addNode("vm-1", [{ name: "web", namespace: "default" }]);
-  const machine = mesh.follow("vm-1");
-  const apply = (port: number) => {
-    const files = [
-      { file: "mesh.yaml", text: `kind: Service\nname: orders\nport: ${port}\nprotocol: http\n` },
-    ];
-    return mesh
-      .operator()
-      .call("POST", controllerPaths.documents, { files, policies: [], prune: false, dryRun: false });
-  };
-  const name = (): string => {
-    const last = machine.news.at(-1);
-    return (last?.kind === "snapshot" ? last.snapshot.names?.[0] : undefined) ?? "";
-  };
-  await apply(80);
-  await mesh.until(() => name().includes(":80 http"));
-  const [given = ""] = /^orders\.default 127\.100\.\d+\.\d+/.exec(name()) ?? [];
-  expect(given).not.toBe("");
-  await apply(8080);
-  await mesh.until(() => name().includes(":8080 http"));
-  expect(name()).toBe(`${given}:8080 http`);
-  machine.close();
-  mesh.close();
-});
+test(
+  "a service that is applied has its address in the snapshots of all machines, and keeps it",
+  async () => {
+    const mesh = await ControllerUnderTest.start();
+    await mesh.addNode("vm-1", [{ name: "web", namespace: "default" }]);
+    const machine = mesh.follow("vm-1");
+    const apply = (port: number) => {
+      const files = [
+        { file: "mesh.yaml", text: `kind: Service\nname: orders\nport: ${port}\nprotocol: http\n` },
+      ];
+      return mesh
+        .operator()
+        .call("POST", controllerPaths.documents, { files, policies: [], prune: false, dryRun: false });
+    };
+    const name = (): string => {
+      const last = machine.news.at(-1);
+      return (last?.kind === "snapshot" ? last.snapshot.names?.[0] : undefined) ?? "";
+    };
+    await apply(80);
+    await mesh.until(() => name().includes(":80 http"));
+    const [given = ""] = /^orders\.default 127\.100\.\d+\.\d+/.exec(name()) ?? [];
+    expect(given).not.toBe("");
+    await apply(8080);
+    await mesh.until(() => name().includes(":8080 http"));
+    expect(name()).toBe(`${given}:8080 http`);
+    machine.close();
+    mesh.close();
+  },
+  testMs,
+);
