@@ -9,9 +9,8 @@ export function startChores(
   shard: Shard,
   accessLog: AccessLog,
 ): { close(): void } {
-  // What starting left behind is a tenth of all memory; the heap of a proxy that serves stays about as it is.
-  clock.after(limits.compactAfterMs, () => process.compact(), true);
   const chores = [
+    giveBackStart(clock, process),
     every(clock, limits.helpersYieldMs, () => process.yieldHelpers()),
     every(clock, limits.bufferedCompactLookMs, () => {
       if (shard.buffered.emptied()) process.compact();
@@ -19,6 +18,24 @@ export function startChores(
     every(clock, limits.accessLogFlushMs, () => accessLog.flush()),
   ];
   return { close: () => chores.forEach((chore) => chore.close()) };
+}
+
+/**
+ * What starting left behind is a tenth of all memory; the heap of a proxy that serves stays about as it is. Compaction throws away
+ * compiled code too, and until it is made anew requests cost two to three times as much: it waits for a while in which there is
+ * little to do.
+ */
+function giveBackStart(clock: Clock, process: Runtime["process"]): { close(): void } {
+  let before = process.usage().cpuUs;
+  const looking = every(clock, limits.compactAfterMs, () => {
+    const { cpuUs } = process.usage();
+    const share = (cpuUs - before) / 1_000 / limits.compactAfterMs;
+    before = cpuUs;
+    if (share > limits.compactBusyShareMax) return;
+    looking.close();
+    process.compact();
+  });
+  return looking;
 }
 
 /** From `ms` from now on, until it is closed. */

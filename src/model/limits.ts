@@ -159,8 +159,9 @@ export const limits = {
   /** After the listeners closed: by then what they took last is known, and by then over, or they open again. */
   drainArriveMs: 50,
   drainLateMs: 1_000,
-  /** After its start a proxy gives back once what starting took. */
+  /** After its start a proxy gives back once what starting took, as soon as it uses less of a core than this for so long. */
   compactAfterMs: 5_000,
+  compactBusyShareMax: 0.1,
   /** How often a proxy looks for threads beside its own that are to give way. */
   helpersYieldMs: 1_000,
   /** How often a mode that starts as a service looks whether it serves by now, and one that serves tells the manager how it stands. */
