@@ -8,8 +8,9 @@ import {
   isNode,
   isScalar,
   isSeq,
+  Composer,
   LineCounter,
-  parseAllDocuments,
+  Parser,
   type Alias,
   type Document,
   type Node,
@@ -87,16 +88,28 @@ function refusalOf(text: string): string | null {
   return null;
 }
 
+/** Reads no further than there may be documents, or faults worth telling. */
 function parse(
   text: string,
   counter: LineCounter,
   report: (offset: number, message: string) => void,
 ): readonly Document.Parsed[] {
+  // Unique keys are our own check: the library's takes quadratic time.
+  const composer = new Composer({ uniqueKeys: false, strict: true });
+  const documents: Document.Parsed[] = [];
+  let faults = 0;
   try {
-    // Unique keys are our own check: the library's takes quadratic time.
-    const options = { lineCounter: counter, uniqueKeys: false, strict: true, prettyErrors: false };
-    const parsed = parseAllDocuments(text, options);
-    return Array.isArray(parsed) ? (parsed as Document.Parsed[]) : [];
+    for (const token of new Parser(counter.addNewLine).parse(text)) {
+      documents.push(...(composer.next(token) as Iterable<Document.Parsed>));
+      if (token.type === "error" && ++faults > limits.documentIssuesMax) break;
+      if (documents.length <= limits.documentsMax) continue;
+      report(token.offset, `The file has more than ${limits.documentsMax} documents`);
+      return [];
+    }
+    // Faults of what was not read to its end belong to a document, too.
+    const isCut = faults > limits.documentIssuesMax;
+    documents.push(...(composer.end(isCut, text.length) as Iterable<Document.Parsed>));
+    return documents;
   } catch (error) {
     // Nesting by indentation can exhaust the parser's stack.
     report(0, `This is no valid YAML: ${(error as Error).message}`);

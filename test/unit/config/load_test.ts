@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { limits } from "../../../src/model/limits.ts";
 import { parseYaml } from "../../../src/config/yaml_file.ts";
+import { processorClock } from "../../support/processor_time.ts";
 import { documentKey, loadDocuments, loadMachine } from "../../../src/config/load.ts";
 
 const service = "kind: Service\nname: web\nport: 80\nprotocol: http\n";
@@ -128,3 +129,24 @@ describe("loading a machine", () => {
     });
   }
 });
+
+test("a text of far too many documents is refused at the first that is too many, and not read on", () => {
+  const spentMs = processorClock();
+  const { documents, issues } = parseYaml("f.yaml", "---\n".repeat(200_000));
+  expect(documents).toEqual([]);
+  expect(issues.map(({ line, message }) => [line, message])).toEqual([
+    [limits.documentsMax + 2, `The file has more than ${limits.documentsMax} documents`],
+  ]);
+  expect(spentMs()).toBeLessThan(1_000);
+});
+
+test.each([1, 300, 200_000])(
+  "a text of %d lines that are no YAML is refused, and told of no more than need be",
+  (lines) => {
+    const spentMs = processorClock();
+    const { documents, issues } = parseYaml("f.yaml", "}\n".repeat(lines));
+    expect(documents).toEqual([]);
+    expect(issues).toHaveLength(Math.min(lines, limits.documentIssuesMax));
+    expect(spentMs()).toBeLessThan(1_000);
+  },
+);
