@@ -38,6 +38,7 @@ export class ByKey<Endpoint extends Candidate> implements EndpointStrategy<Endpo
   #there: readonly (Endpoint | null)[] = [];
   #total: PendingTotal | null = null;
   #closed = false;
+  readonly #factor: number;
 
   constructor(
     readonly options: ByKeyOptions,
@@ -45,6 +46,7 @@ export class ByKey<Endpoint extends Candidate> implements EndpointStrategy<Endpo
     previous: EndpointStrategy<Endpoint> | null = null,
   ) {
     this.#keyless = new PowerOfTwo("ewma", random);
+    this.#factor = options.boundedLoad ?? Infinity;
     if (!(previous instanceof ByKey) || previous.options.layOut !== options.layOut) return;
     this.#table = previous.#table;
     this.#placed = previous.#placed;
@@ -106,14 +108,16 @@ export class ByKey<Endpoint extends Candidate> implements EndpointStrategy<Endpo
     this.#placed = this.#there = all;
   }
 
-  #isFull(candidates: Candidates<Endpoint>, { weight, load }: Endpoint, nowMs: number): boolean {
-    const factor = this.options.boundedLoad;
-    if (factor === null || this.#total === null) return false;
-    const { all, well, evenFromMs, weightTotal } = candidates;
-    // What the ejected do not take, the others share.
-    const even = 1 / Math.max(1, well);
-    const part = nowMs >= evenFromMs ? even : (weight / weightTotal) * all.length * even;
-    return load.pending >= Math.ceil(factor * (this.#total.pending + 1) * part);
+  #isFull(candidates: Candidates<Endpoint>, endpoint: Endpoint, nowMs: number): boolean {
+    const total = this.#total;
+    if (total === null) return false;
+    const { well, evenFromMs } = candidates;
+    const allowed = this.#factor * (total.pending + 1);
+    // What the ejected do not take, the others share. One division, so that a whole number stays one.
+    if (nowMs >= evenFromMs) return endpoint.load.pending >= Math.ceil(allowed / Math.max(1, well));
+    const { all, weightTotal } = candidates;
+    const part = allowed * endpoint.weight * all.length;
+    return endpoint.load.pending >= Math.ceil(part / (weightTotal * Math.max(1, well)));
   }
 
   #anyNotFull(candidates: Candidates<Endpoint>, { tried, nowMs }: Choice<Endpoint>): Endpoint {
