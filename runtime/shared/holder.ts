@@ -93,9 +93,10 @@ export function holderOf(host: string, port: number): string | null {
     if (holds === true) return `${nameOf(pid)} (pid ${pid})`;
     if (holds === null) closed.push(pid);
   }
-  // One of our own that may not be looked into: it has the user of the socket, and our name.
-  const users = new Set(inodes.values());
+  // One of our own that may not be looked into: it has the user of the socket, which is ours, and our name.
+  const user = String(process.getuid?.() ?? "");
+  if (![...inodes.values()].includes(user)) return null;
   const own = nameOf(String(process.pid));
-  const [first, second] = closed.filter((pid) => users.has(userOf(pid)) && nameOf(pid) === own);
+  const [first, second] = closed.filter((pid) => userOf(pid) === user && nameOf(pid) === own);
   return first === undefined || second !== undefined ? null : `${own} (pid ${first})`;
 }

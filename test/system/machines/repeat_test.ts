@@ -41,6 +41,23 @@ describe.skipIf(why !== null)(`a machine${why === null ? "" : ` (skipped: ${why}
   );
 
   test(
+    "a service that cannot start is told of with the end of its log, and the next init starts it",
+    () => {
+      machine().must("systemctl stop heddle-proxy && systemd-run --unit thief python3 -m http.server 7445");
+      const said = machine().run("heddle-copy init");
+      expect(said.code).toBe(2);
+      expect(said.err).toMatch(
+        /^error: Cannot run systemctl start .*\n(.*\n)*heddle-proxy.service: activating/m,
+      );
+      // A root's process is none that the service may look into, and the command that starts it is none that listens.
+      expect(said.err).toContain("Cannot listen on 0.0.0.0:7445: the port is taken by another process");
+      machine().must("systemctl stop thief && heddle-copy init");
+      expect(state("proxy")).toBe("active\nenabled\n");
+    },
+    testMs,
+  );
+
+  test(
     "an uninstall that is killed at any step is finished by the next one",
     () => {
       for (const seconds of kills) machine().run(`timeout -s KILL ${seconds} heddle-copy uninstall --purge`);
