@@ -106,8 +106,8 @@ export abstract class Http2Connection extends Http2Link implements FrameTaker, S
     if (this.closed) return 0;
     this.#rest = null;
     shard.enter();
-    const begun = rest === null || this.closing ? 0 : this.#process(rest, true);
-    if (this.#rest === null) this.resumeReading();
+    const begun = this.closing ? 0 : rest === null ? this.onRead() : this.#process(rest, true);
+    if (this.#rest === null && rest !== null) this.resumeReading();
     shard.leave();
     return begun;
   }

@@ -42,6 +42,9 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   #headBytes = 0;
   /** It waited with clients that have time, which is told once. */
   #slowed = false;
+  /** It waits for its turn, and it is its turn. */
+  #inLine = false;
+  #itsTurn = false;
   /** Requests of this turn that the handler has not seen. */
   #fresh: Http2Exchange[] = [];
   /** Requests whose answers would only wait, where much waits already: the handler sees them when there is room. */
@@ -109,7 +112,17 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   // --------------------------------------------------------------------------------------------- streams in
 
+  override goOn(): number {
+    this.#inLine = false;
+    this.#itsTurn = true;
+    const begun = super.goOn();
+    this.#itsTurn = false;
+    return begun;
+  }
+
   protected override awaitTurn(): void {
+    if (this.#inLine) return;
+    this.#inLine = true;
     const { turns, slowed } = this.shard;
     if (this.#leavesRoom && !this.#resetsMost) return turns.wait(this);
     if (!this.#slowed) this.options.onLimit?.("h2SlowedRequestsPerTickMax");
@@ -190,9 +203,23 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     if (this.#postponed.length > 0 && this.sender.window > 0) this.#startPostponed();
     const fresh = this.#fresh;
     if (fresh.length === 0) return 0;
+    if (!this.#itsTurn && this.#isBurst(fresh.length)) {
+      this.awaitTurn();
+      return 0;
+    }
     this.#fresh = [];
     for (const exchange of fresh) this.#startOrPostpone(exchange);
     return fresh.length;
+  }
+
+  /**
+   * More requests in one read than others may be made to wait for: they have their turn with those of all connections. Between
+   * proxies many clients share a connection, and each is held to its share where it came in.
+   */
+  #isBurst(requests: number): boolean {
+    if (this.profile.name !== "local") return false;
+    if (this.#inLine) return true;
+    return requests > limits.h2RequestsAtOnceMax && !this.shard.turns.mayBegin(requests);
   }
 
   #startOrPostpone(exchange: Http2Exchange): void {
@@ -351,8 +378,9 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   protected onGone(error: SocketError | null): void {
     this.breakAll(errorCodes.cancel, error === null ? "the client closed the connection" : error.message);
-    for (const exchange of this.#postponed) this.start(exchange);
+    for (const exchange of [...this.#postponed, ...this.#fresh]) this.start(exchange);
     this.#postponed = [];
+    this.#fresh = [];
     this.options.onClosed?.();
   }
 

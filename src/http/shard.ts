@@ -58,11 +58,19 @@ export class Shard {
     };
     this.#host = host;
     this.buffered = new Buffered(() => this.clock.now(), bufferedBytesMax);
-    this.turns = new TurnQueue((call) => host.soon(call), limits.h2WaitingRequestsPerTurnMax);
-    this.slowed = new TurnQueue((call) => {
-      const many = this.windowlessStreams > limits.h2WindowlessStreamsMax;
-      host.after(many ? limits.h2SlowedLongTickMs : limits.h2SlowedTickMs, call);
-    }, limits.h2SlowedRequestsPerTickMax);
+    this.turns = new TurnQueue(
+      (call) => host.soon(call),
+      limits.h2WaitingRequestsPerTurnMax,
+      limits.h2LocalRequestsPerTurnMax,
+    );
+    this.slowed = new TurnQueue(
+      (call) => {
+        const many = this.windowlessStreams > limits.h2WindowlessStreamsMax;
+        host.after(many ? limits.h2SlowedLongTickMs : limits.h2SlowedTickMs, call);
+      },
+      limits.h2SlowedRequestsPerTickMax,
+      1,
+    );
     this.wheel = new TimerWheel(limits.timerTickMs, () => this.clock.now());
   }
 

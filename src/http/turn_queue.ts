@@ -9,16 +9,42 @@ export interface WaitingConnection {
 
 export class TurnQueue {
   readonly #waiting: WaitingConnection[] = [];
+  /** Requests that began outside of a turn since the last one. */
+  #begun = 0;
+  #due = false;
 
-  /** `later` calls back when the next turn is due. `requestsMax`: once so many began, the others wait for the turn after it. */
+  /**
+   * `later` calls back when the next turn is due. A turn begins at most `requestsMax`, the others wait for the turn after it;
+   * `eachMax`: so many does one connection begin at most.
+   */
   constructor(
     private readonly later: (call: () => void) => void,
     private readonly requestsMax: number,
+    private readonly eachMax: number,
   ) {}
 
   /** Calls it back in a later turn, after those that wait already. */
   wait(connection: WaitingConnection): void {
-    if (this.#waiting.push(connection) === 1) this.later(this.#turn);
+    this.#waiting.push(connection);
+    this.#turnLater();
+  }
+
+  /**
+   * Whether a connection may begin so many requests at once, as they were read. They count for the turn that follows; half
+   * of it is left for those that wait.
+   */
+  mayBegin(requests: number): boolean {
+    const max = this.#waiting.length > 0 ? this.requestsMax / 2 : this.requestsMax;
+    if (this.#begun + requests > max) return false;
+    this.#begun += requests;
+    this.#turnLater();
+    return true;
+  }
+
+  #turnLater(): void {
+    if (this.#due) return;
+    this.#due = true;
+    this.later(this.#turn);
   }
 
   readonly #turn = (): void => {
@@ -26,13 +52,16 @@ export class TurnQueue {
     // Whoever waits again has had its turn.
     const count = waiting.length;
     let at = 0;
-    let begun = 0;
+    let begun = this.#begun;
+    this.#begun = 0;
+    this.#due = false;
     try {
-      while (at < count && begun < this.requestsMax) begun += (waiting[at++] as WaitingConnection).goOn();
+      while (at < count && begun + this.eachMax <= this.requestsMax)
+        begun += (waiting[at++] as WaitingConnection).goOn();
     } finally {
       // The others have their turns also behind one that fails.
       waiting.splice(0, at);
-      if (waiting.length > 0) this.later(this.#turn);
+      if (waiting.length > 0) this.#turnLater();
     }
   };
 }

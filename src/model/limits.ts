@@ -76,7 +76,9 @@ export const limits = {
   /** Of answers, which end work and begin none: what would wait for another turn had to be copied, and its socket paused. */
   h2AnswerFramesPerTurnMax: 1_024,
   h2LocalRequestsPerTurnMax: 16,
-  /** Of all connections of a shard that wait for a further turn. */
+  /** So few of one read begin at once, however much others sent. */
+  h2RequestsAtOnceMax: 2,
+  /** Of all connections of a shard that wait for a further turn, and of reads that brought more at once. */
   h2WaitingRequestsPerTurnMax: 64,
   /** A client whose streams begin with less room takes no answer: it has time. */
   h2StreamWindowBytesMin: 256,
@@ -654,6 +656,11 @@ assert(
     limits.bufferedRelievedShare < limits.bufferedFullShare &&
     limits.bufferedFullShare < 1,
   "what gives way leaves room, and nothing grows before it has to",
+);
+assert(
+  limits.h2LocalRequestsPerTurnMax * 2 <= limits.h2WaitingRequestsPerTurnMax &&
+    limits.h2RequestsAtOnceMax < limits.h2LocalRequestsPerTurnMax,
+  "connections that wait have turns whatever is read meanwhile",
 );
 /** Of a bounded thing: what one of those that share it by this factor holds when nobody else wants any. */
 const shareAlone = (factor: number): number =>

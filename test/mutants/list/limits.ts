@@ -196,4 +196,18 @@ export const bounds: readonly Mutant[] = [
     replace: 'this.#callers?.of("", nowMs);',
     suites: bandwidth,
   },
+  {
+    fault: "a burst over many connections begins before a request that comes beside it",
+    file: "src/http/h2_server.ts",
+    find: "return requests > limits.h2RequestsAtOnceMax && !this.shard.turns.mayBegin(requests);",
+    replace: "return false;",
+    suites: ["test/unit/proxy/burst_test.ts"],
+  },
+  {
+    fault: "those that wait for a turn never have one while much is read",
+    file: "src/http/turn_queue.ts",
+    find: "const max = this.#waiting.length > 0 ? this.requestsMax / 2 : this.requestsMax;",
+    replace: "const max = this.requestsMax;",
+    suites: ["test/unit/http/turn_queue_test.ts"],
+  },
 ];
