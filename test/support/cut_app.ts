@@ -2,9 +2,8 @@
  * An app made of bytes: it answers a whole request with the same bytes each time, and on one connection it stops at a byte of its
  * answer, or once it has got so many of the request: by a reset, by a clean end, or by silence. It knows how many requests it met.
  */
-import type { Listener, Socket } from "../../runtime/contract.ts";
+import type { Listener, Net, Socket } from "../../runtime/contract.ts";
 import { concat, framesIn } from "./h2_frames.ts";
-import type { MemoryNet } from "./memory_net.ts";
 import { frameTypes } from "../../src/wire/h2/frames.ts";
 import { textOf } from "./wire.ts";
 
@@ -36,8 +35,13 @@ export class CutApp {
   readonly #listener: Listener;
   #connections: CutConnection[] = [];
 
-  constructor(net: MemoryNet, plan: CutPlan, options: CutAppOptions) {
-    this.#listener = net.listen({ host: "127.0.0.1", port: 0 }, (socket) => {
+  constructor(
+    net: Pick<Net, "listen">,
+    plan: CutPlan,
+    options: CutAppOptions,
+    at = { host: "127.0.0.1", port: 0 },
+  ) {
+    this.#listener = net.listen(at, (socket) => {
       const connection = new CutConnection(socket, plan.cut, options);
       plan.cut = null;
       this.#connections.push(connection);
@@ -49,6 +53,11 @@ export class CutApp {
   /** Requests that came, whole or in part. */
   get begun(): number {
     return this.#connections.filter(({ begun }) => begun).length;
+  }
+
+  close(): void {
+    this.forget();
+    this.#listener.close();
   }
 
   /** Every connection is gone, and what it met is forgotten. */

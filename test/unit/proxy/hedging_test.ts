@@ -27,8 +27,8 @@ const resets =
 
 class Mesh {
   readonly net = new MemoryNet();
-  readonly closed: number[] = [];
   sent = 0;
+  apps: readonly MemoryApp[] = [];
   planes!: Planes;
 
   /** `acts`: of the first request, the second, and so on; the last one of all that follow. */
@@ -41,6 +41,7 @@ class Mesh {
       mesh.sent++;
     };
     const apps = Array.from({ length: instances }, () => new MemoryApp(net, { at }));
+    mesh.apps = apps;
     mesh.planes = await Planes.inMemory(
       net,
       { name: "a", services: { caller: { app: 9, upstreams: ["web"] } } },
@@ -48,6 +49,11 @@ class Mesh {
     );
     mesh.planes.apply({ caller: {}, web: { traffic } });
     return mesh;
+  }
+
+  /** Requests that came to any app, whole or in part. */
+  get begun(): number {
+    return this.apps.reduce((sum, { requests }) => sum + requests.length, 0);
   }
 
   get caller(): TestMachine {
@@ -176,7 +182,9 @@ describe("there is no second attempt", () => {
   });
 
   test("of a request whose body has not come whole", async () => {
-    expect(await sentOf(hedging, "PUT /x", "content-length: 5\r\n")).toBe(0);
+    const mesh = await Mesh.start([silent], hedging);
+    await mesh.call(500, "PUT /x", "content-length: 5\r\n");
+    expect(mesh.begun).toBe(1);
   });
 
   test("of one that another layer has sent again, of an upgrade, and where there is one instance", async () => {
