@@ -9,7 +9,7 @@ export interface KeyTable {
   indexAt(key: number, step: number): number;
 }
 
-/** Lays out a table for at least one endpoint. What comes between two yields takes well below a millisecond. */
+/** Lays out a table for at least one endpoint. What comes between two yields takes about a millisecond at most. */
 export type LayOut = (endpoints: readonly Placed[]) => Generator<void, KeyTable>;
 
 /** Endpoints that are looked at, or points that are hashed, in one piece. */
