@@ -9,6 +9,7 @@ import { CredentialStore, type Credential } from "../identity/credential_store.t
 import type { MachineDocument } from "../model/document.ts";
 import { serviceKey, servicesOf } from "../model/service.ts";
 import { checkApps } from "./check_apps.ts";
+import { checkNames } from "./check_names.ts";
 import { checkLinks } from "./check_links.ts";
 import { counted, fail, ok, warn, type Finding } from "./finding.ts";
 import { readMachine } from "./machine_document.ts";
@@ -42,6 +43,7 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   findings.push(await checkProxy(runtime, settings));
   const page = await readProxyPage(runtime, settings.loopback, adminPort(settings, "proxy"));
   if (page !== null) findings.push(...checkPolicies(page));
+  if (page !== null) findings.push(...(await checkNames(runtime.files, page)));
   if (page !== null) findings.push(...checkRead(page, folder, settings, machine));
   if (machine !== null) findings.push(...(await checkApps(runtime, machine, folder, page?.apps ?? [])));
   return findings;

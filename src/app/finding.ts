@@ -14,6 +14,8 @@ export const checked = {
   HED0010: "Whether every policy is asked, or is put aside because it failed",
   HED0011: "Whether the registry answers at its address",
   HED0012: "Whether the state folder can be written: certificates and snapshots are kept there",
+  HED0013: "Whether DNS for names of the mesh answers on this machine, and the machine's resolver asks it",
+  HED0014: "Whether every service has its virtual address here, or an app or unit has the port",
 } as const;
 
 export type CheckCode = keyof typeof checked;

@@ -1,6 +1,7 @@
 /** What the proxy of this machine tells of its policies and apps, as its admin page has it. */
 import * as v from "valibot";
 import type { Runtime } from "../../runtime/contract.ts";
+import type { NamesStatus } from "./mesh_names.ts";
 import { plainGet } from "./plain_get.ts";
 
 export interface AppHealth {
@@ -18,6 +19,8 @@ export interface ProxyPage {
   readonly machine?: unknown;
   readonly policies: readonly { readonly name: string; readonly state: string; readonly detail: string }[];
   readonly apps: readonly AppHealth[];
+  /** Absent from a proxy of before. */
+  readonly names?: NamesStatus | undefined;
 }
 
 const page = v.object({
@@ -36,6 +39,15 @@ const page = v.object({
       }),
     ),
     [],
+  ),
+  names: v.optional(
+    v.object({
+      dns: v.nullable(v.string()),
+      problem: v.nullable(v.string()),
+      names: v.number(),
+      listeners: v.number(),
+      without: v.array(v.object({ reason: v.string(), cure: v.string(), services: v.array(v.string()) })),
+    }),
   ),
 });
 

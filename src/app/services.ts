@@ -5,9 +5,11 @@
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
 import { formatDuration } from "../base/duration.ts";
+import { ports } from "../model/ports.ts";
 import { limits } from "../model/limits.ts";
 import { applyPlan, pendingSteps, requireOwnFiles } from "../systemd/apply.ts";
 import { installationSteps, removalSteps, tmpfiles } from "../systemd/installation.ts";
+import { asksResolved, resolverRemoval, resolverSteps } from "../systemd/resolver.ts";
 import { findManager, type Manager } from "../systemd/manager.ts";
 import { planLines, type Step } from "../systemd/plan.ts";
 import { isActive, troublesOf } from "../systemd/unit_state.ts";
@@ -21,19 +23,27 @@ import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 /** What runs here, as far as units depend on it. */
-export type ServicesWanted = Pick<Settings, "modes" | "controllers" | "registries">;
+export type ServicesWanted = Pick<Settings, "modes" | "controllers" | "registries"> & {
+  /** Where names are answered: this machine's resolver is told. Absent: by default. */
+  readonly loopback?: string;
+  readonly ports?: Pick<Settings["ports"], "dns">;
+};
 
 export class MachineServices {
   private constructor(
     readonly runtime: Runtime,
     readonly folder: StateFolder,
     readonly manager: Manager,
+    /** Look-ups of this machine go to systemd-resolved, which can be told whom to ask. */
+    readonly resolved: boolean,
   ) {}
 
   /** null: no systemd runs this machine. Throws what keeps heddle from being a service of it. */
   static async find(runtime: Runtime, folder: StateFolder): Promise<MachineServices | null> {
     const manager = await findManager(runtime);
-    return manager === null ? null : new MachineServices(runtime, folder, manager);
+    if (manager === null) return null;
+    const resolved = manager.scope === "system" && (await asksResolved(runtime.files));
+    return new MachineServices(runtime, folder, manager, resolved);
   }
 
   /** Throws what would keep the installation from its end, before anything is done or spent. */
@@ -133,7 +143,8 @@ export class MachineServices {
   async #removal(purge: boolean): Promise<readonly Step[]> {
     const state = (await this.#installedState()) ?? this.folder.path;
     const all = { ...this.#description({ modes: [...allModes] }, null), state };
-    return removalSteps(this.manager, all, purge);
+    const resolver = this.manager.scope === "system" ? resolverRemoval() : [];
+    return [...removalSteps(this.manager, all, purge), ...resolver];
   }
 
   get #mark(): string {
@@ -141,7 +152,12 @@ export class MachineServices {
   }
 
   #steps(wanted: ServicesWanted, drainMs: number | null): readonly Step[] {
-    return installationSteps(this.manager, this.#description(wanted, drainMs));
+    const units = installationSteps(this.manager, this.#description(wanted, drainMs));
+    const { loopback: host = "127.0.0.1", ports: { dns: port = ports.dns } = {} } = wanted;
+    // First, and so last to go: it starts the resolver again only where its own file is another one.
+    return this.resolved && port !== 0
+      ? [...resolverSteps(this.manager.version, { host, port }), ...units]
+      : units;
   }
 
   #description(

@@ -133,6 +133,8 @@ function wantedBy(flags: InitFlags): ServicesWanted {
     modes: ["registry", "controller", "proxy"],
     controllers: [{ host, port: flags.controllerPort }],
     registries: [{ host, port: flags.registryPort }],
+    loopback: flags.loopback,
+    ports: { dns: flags.dnsPort },
   };
 }
 

@@ -78,7 +78,8 @@ async function join(
   const { files, process } = cli.runtime;
   const standing = await readSettings(cli.runtime, folder);
   const services = await servicesFor(cli.runtime, folder, flags);
-  const wanted = standing ?? { modes: ["proxy"], controllers, registries: controllers };
+  const places = { loopback: flags.loopback, ports: { dns: flags.dnsPort } };
+  const wanted = standing ?? { modes: ["proxy"], controllers, registries: controllers, ...places };
   await services?.requireInstallable(wanted);
   if (services !== null && flags.plan) {
     const before = `join the mesh at ${controllers.map(addressText).join(",")}: this machine's membership, in ${folder.path}`;
