@@ -15,9 +15,11 @@ import { hangMs } from "./patience.ts";
 /** Resolves when the condition holds; fails with the sentence after `limitMs`. */
 export async function until(condition: () => boolean, sentence: string, limitMs = hangMs): Promise<void> {
   const end = performance.now() + limitMs;
-  while (!condition()) {
+  for (let looks = 0; !condition(); looks++) {
     if (performance.now() > end) throw new Error(`Waited ${limitMs} ms in vain: ${sentence}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    // What takes long is looked at less often: looking costs, too.
+    const pauseMs = looks < 50 ? 1 : 5;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 
