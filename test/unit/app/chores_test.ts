@@ -14,7 +14,11 @@ test("what starting took is given back once, and not while there is much to do",
     yieldHelpers: () => undefined,
   };
   const shard = { buffered: { emptied: () => false } };
-  const chores = startChores({ clock, process } as never, shard as never, { flush: () => undefined } as never);
+  const chores = startChores(
+    { clock, process } as never,
+    shard as never,
+    { flush: () => undefined } as never,
+  );
   const busyUs = limits.compactAfterMs * 1_000 * limits.compactBusyShareMax * 2;
   for (let look = 0; look < 3; look++) {
     cpuUs += busyUs;
