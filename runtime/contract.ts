@@ -278,9 +278,9 @@ export interface ProcessHost {
   /** Writes whole text; loses nothing while the process lives. */
   stdout(text: string): void;
   stderr(text: string): void;
-  readonly terminal: { readonly interactive: boolean; readonly columns: number };
+  readonly terminal: TerminalHost;
   exit(code: number): never;
-  onSignal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR2", call: () => void): void;
+  onSignal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR2" | "SIGWINCH", call: () => void): void;
   spawn(options: SpawnOptions): Child;
   /** The channel that `spawn({ channel: true })` of the parent opened to this process. */
   channel(handler: SocketHandler): Socket;
@@ -298,6 +298,17 @@ export interface ProcessHost {
   processorMsOf(pid: number): number | null;
   /** Asks for bad things that escaped: an exception nobody caught. Without it, one is printed and ends the process as failed. */
   onFault(call: (error: unknown) => void): void;
+}
+
+/** Where a person reads and types. */
+export interface TerminalHost {
+  /** Whether what is written goes to a terminal. */
+  readonly interactive: boolean;
+  /** As it is now; of a usual one where there is none. */
+  readonly columns: number;
+  readonly rows: number;
+  /** Each key at once and unseen, Ctrl-C too (`\x03`), until it is closed: then lines are typed as before. */
+  keys(pressed: (text: string) => void): { close(): void };
 }
 
 export interface SpawnOptions {

@@ -6,11 +6,10 @@ import type { Native, ProcessHost } from "../contract.ts";
 import { adoptStream, channelDescriptor, spawn } from "./child.ts";
 import type { Faults } from "../shared/faults.ts";
 import { addresses, openDescriptors, processorMsOf, residentBytesOf } from "../shared/proc.ts";
+import { terminalHost } from "../shared/keyboard.ts";
 import { writeWhole } from "../shared/write_whole.ts";
 import { helperThreads } from "./helper_threads.ts";
 import { calledHere, selfCommand } from "./program.ts";
-
-const defaultColumns = 100;
 
 export function createProcessHost(native: Native, faults: Faults): ProcessHost {
   return {
@@ -27,12 +26,7 @@ export function createProcessHost(native: Native, faults: Faults): ProcessHost {
     stdout: (text) => writeWhole(1, text),
     stderr: (text) => writeWhole(2, text),
     // The host makes its streams when they are first looked at, which takes as long as all the rest of a start.
-    get terminal() {
-      return {
-        interactive: process.stdout.isTTY === true,
-        columns: process.stdout.columns ?? defaultColumns,
-      };
-    },
+    terminal: terminalHost(),
     exit: (code) => process.exit(code),
     onSignal(signal, call) {
       process.on(signal, call);

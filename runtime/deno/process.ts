@@ -5,11 +5,10 @@ import process from "node:process";
 import type { ProcessHost } from "../contract.ts";
 import type { Faults } from "../shared/faults.ts";
 import { addresses, openDescriptors, processorMsOf, residentBytesOf } from "../shared/proc.ts";
+import { terminalHost } from "../shared/keyboard.ts";
 import { writeWhole } from "../shared/write_whole.ts";
 import { spawn } from "./child.ts";
 import { calledHere, selfCommand } from "./program.ts";
-
-const defaultColumns = 100;
 
 export function createProcessHost(faults: Faults): ProcessHost {
   return {
@@ -25,12 +24,7 @@ export function createProcessHost(faults: Faults): ProcessHost {
     called: calledHere,
     stdout: (text) => writeWhole(1, text),
     stderr: (text) => writeWhole(2, text),
-    get terminal() {
-      return {
-        interactive: process.stdout.isTTY === true,
-        columns: process.stdout.columns ?? defaultColumns,
-      };
-    },
+    terminal: terminalHost(),
     exit: (code) => process.exit(code),
     onSignal(signal, call) {
       process.on(signal, call);

@@ -21,6 +21,7 @@ import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
 import { registerDelete, registerPolicies } from "./removal_command.ts";
 import { registerTap } from "./tap_command.ts";
+import { registerTop } from "./top_command.ts";
 import { registerWhy } from "./why_command.ts";
 import { registerUninstall } from "./uninstall_command.ts";
 import { registerValidate } from "./validate_command.ts";
@@ -49,6 +50,7 @@ const commands: readonly Register[] = [
   registerValidate,
   registerStatus,
   registerEdges,
+  registerTop,
   registerTap,
   registerWhy,
   registerCheck,

@@ -66,6 +66,43 @@ export class Terminal {
   }
 }
 
+/** The terminal as a screen of its own, until it is closed: then that of the shell comes back as it was. */
+export class FullScreen {
+  #open = false;
+  #shown: readonly string[] = [];
+
+  constructor(readonly host: Pick<ProcessHost, "stdout">) {}
+
+  open(): void {
+    this.#open = true;
+    this.host.stdout("\u001b[?1049h\u001b[?25l\u001b[2J");
+  }
+
+  /** Writes the lines that changed, and no more. */
+  show(lines: readonly Text[]): void {
+    if (!this.#open) return;
+    const shown = lines.map(rendered);
+    const changed = shown.map((line, at) =>
+      line === this.#shown[at] ? "" : `\u001b[${at + 1};1H${line}\u001b[K`,
+    );
+    this.#shown = shown;
+    this.host.stdout(changed.join(""));
+  }
+
+  /** It has another size now: nothing of what it showed is where it was. */
+  forget(): void {
+    if (!this.#open) return;
+    this.#shown = [];
+    this.host.stdout("\u001b[2J");
+  }
+
+  /** May be called twice. */
+  close(): void {
+    if (this.#open) this.host.stdout("\u001b[?25h\u001b[?1049l");
+    this.#open = false;
+  }
+}
+
 interface Cell {
   readonly shown: string;
   /** In characters, without colours. */

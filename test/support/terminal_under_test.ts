@@ -18,7 +18,7 @@ export function terminalUnderTest(options: {
       stdout: (text) => void (out += text),
       stderr: (text) => void (err += text),
       env,
-      terminal: { interactive, columns: 80 },
+      terminal: { interactive, columns: 80, rows: 24, keys: () => ({ close() {} }) },
     },
     out: () => out,
     err: () => err,

@@ -38,8 +38,9 @@ describe.skipIf(binaryMissing)("a mesh under load", () => {
   }, testMs);
 
   /** While the load of this process goes on. */
-  const heddle = (...args: string[]): Promise<string> => {
-    const command = [binaryPath, ...args, "--window", "1s", "--state", `${mesh.folder}/control`];
+  const heddle = (...args: string[]): Promise<string> => meanwhile(...args, "--window", "1s");
+  const meanwhile = (...args: string[]): Promise<string> => {
+    const command = [binaryPath, ...args, "--state", `${mesh.folder}/control`];
     return new Response(Bun.spawn(command, { env: plainEnvironment() }).stdout).text();
   };
 
@@ -57,6 +58,19 @@ describe.skipIf(binaryMissing)("a mesh under load", () => {
   test("shows a service and its routes as its callers see them", async () => {
     expect(await heddle("stat")).toMatch(/^web\.default +caller\.default +100\.00% /m);
     expect(await heddle("stat", "web")).toMatch(/^web\/all +caller\.default +100\.00% /m);
+  });
+
+  test("is shown once by top, where there is no terminal to draw on", async () => {
+    expect(await meanwhile("top", "--once", "--every", "1s")).toMatch(
+      /^caller > web web\/all +100\.00% .* 1\/1$/m,
+    );
+    const { edges } = JSON.parse(await meanwhile("top", "--every", "1s", "--output", "json")) as {
+      edges: { endpoints: number }[];
+    };
+    expect(edges).toMatchObject([
+      { from: "caller.default", to: "web.default", route: "web/all", endpoints: 1 },
+    ]);
+    expect(() => mesh.heddle("top")).toThrow("heddle top --once prints it once");
   });
 
   test("says which window can be watched", () => {
