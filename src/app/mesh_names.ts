@@ -188,7 +188,7 @@ export class MeshNames {
   #tell(): void {
     const told = new Set<string>();
     for (const { reason, cure, services } of this.#without()) {
-      const subject = reason.replaceAll(/ until .* ago/g, "");
+      const subject = reason.replaceAll(/ until .* ago| \(pid \d+\)/g, "");
       told.add(subject);
       if (!this.#told.has(subject))
         this.options.log(`no virtual address for ${namesText(services)}: ${reason}. ${cure}`);
