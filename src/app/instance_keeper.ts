@@ -17,24 +17,41 @@ export interface InstanceKeeperOptions {
   readonly runtime: Runtime;
   readonly settings: Settings;
   readonly store: CredentialStore;
+  /** What runs here when it starts; `change` has another. */
   readonly machine: MachineDocument;
   /** The check of the Service document, when the machine's says nothing. */
   readonly health: (key: string) => HealthCheck | null;
   readonly log: (text: string) => void;
 }
 
+interface Kept {
+  readonly as: string;
+  readonly service: MachineService;
+  readonly probe: Probe;
+  close(): Promise<void>;
+}
+
 export class InstanceKeeper {
   /** By key of the service. */
   readonly #clients = new Map<string, RegistryClient>();
-  readonly #kept: {
-    readonly service: MachineService;
-    readonly probe: Probe;
-    readonly registration: Registration;
-    close(): Promise<void>;
-  }[];
+  #machine: MachineDocument;
+  #kept: readonly Kept[];
 
   constructor(readonly options: InstanceKeeperOptions) {
-    this.#kept = options.machine.services.map((service) => this.#keep(service));
+    this.#machine = options.machine;
+    this.#kept = this.#machine.services.map((service) => this.#keep(service));
+  }
+
+  /** Other apps run here from now on. Those that are the same as before go on; those that went leave at once. */
+  async change(machine: MachineDocument): Promise<void> {
+    const before = this.#kept;
+    this.#machine = machine;
+    const stays = (service: MachineService): Kept | undefined =>
+      before.find((each) => each.as === this.#registeredAs(service));
+    const kept = machine.services.flatMap((service) => stays(service) ?? []);
+    this.#kept = kept;
+    await Promise.all(before.filter((each) => !kept.includes(each)).map((each) => each.close()));
+    this.#kept = machine.services.map((service) => stays(service) ?? this.#keep(service));
   }
 
   /** How each app is, for people. */
@@ -57,10 +74,23 @@ export class InstanceKeeper {
     for (const client of this.#clients.values()) client.control.close();
   }
 
-  #keep(service: MachineService) {
-    const { runtime, settings, machine, log } = this.options;
+  /** All that its registration and its probe go by. */
+  #registeredAs(service: MachineService): string {
+    const { zone, region } = this.#machine;
+    return JSON.stringify([service, zone, region, this.#apart(service)]);
+  }
+
+  /** Whether other instances of the service run here, too. */
+  #apart(service: MachineService): boolean {
     const key = serviceKey(service.service);
-    const apart = machine.services.some((each) => each !== service && serviceKey(each.service) === key);
+    return this.#machine.services.some((each) => each !== service && serviceKey(each.service) === key);
+  }
+
+  #keep(service: MachineService): Kept {
+    const { runtime, settings, log } = this.options;
+    const machine = this.#machine;
+    const key = serviceKey(service.service);
+    const apart = this.#apart(service);
     const name = apart ? `${key}:${service.port}` : key;
     const client = this.#client(key);
     const registration = new Registration({
@@ -97,9 +127,9 @@ export class InstanceKeeper {
       },
     });
     return {
+      as: this.#registeredAs(service),
       service,
       probe,
-      registration,
       close: async () => {
         probe.close();
         await registration.close();

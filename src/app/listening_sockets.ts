@@ -5,6 +5,8 @@ export interface ListeningSocket {
   readonly address: string;
   readonly port: number;
   readonly loopback: boolean;
+  /** Its number, as the descriptors of its owners name it. */
+  readonly inode: string;
 }
 
 const listenState = "0A";
@@ -33,6 +35,7 @@ function parseTable(text: string): ListeningSocket[] {
       return {
         address,
         port: Number.parseInt(port, 16),
+        inode: columns[9] ?? "",
         loopback: address.startsWith("127.") || address === "::1",
       };
     });

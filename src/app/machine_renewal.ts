@@ -21,7 +21,8 @@ export interface MachineRenewalOptions {
   readonly runtime: Runtime;
   readonly settings: Settings;
   readonly store: CredentialStore;
-  readonly machine: MachineDocument;
+  /** What runs here now. */
+  readonly machine: () => MachineDocument;
   readonly folder: StateFolder;
   readonly log: (text: string) => void;
   /** Renewals, by how they ended. */
@@ -61,6 +62,11 @@ export class MachineRenewal {
     if (this.#refused.delete(key)) this.#renewal.soon();
   }
 
+  /** Other services run here from now on: a certificate that is missing is asked for. */
+  changed(): void {
+    if (this.#shortest() === null) this.#renewal.soon();
+  }
+
   /** The roots as they are now: where everybody is to renew at once, and this machine has not, it does. */
   follow(bundle: TrustBundle): void {
     if (bundle.renewNow !== true) return;
@@ -75,7 +81,7 @@ export class MachineRenewal {
   /** The life of what ends first; null when something is missing that the machine may be. */
   #shortest(): { readonly issuedMs: number; readonly notAfterMs: number } | null {
     const { store, machine } = this.options;
-    const keys = servicesOf(machine.services).map(serviceKey);
+    const keys = servicesOf(machine().services).map(serviceKey);
     const all = [
       store.node,
       ...keys.filter((key) => !this.#refused.has(key)).map((key) => store.service(key)),
@@ -99,7 +105,7 @@ export class MachineRenewal {
     try {
       const { nonce } = (await control.call("POST", controllerPaths.nonce, {})).body as JoinNonce;
       const purpose = alive ? "heddle-renew" : "heddle-reattest";
-      const services = servicesOf(machine.services);
+      const services = servicesOf(machine().services);
       const keys = new Map(services.map((each) => [serviceKey(each), generateKey()]));
       const request: RenewRequest = {
         nonce,

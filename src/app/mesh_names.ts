@@ -29,7 +29,8 @@ export interface MeshNamesOptions {
   /** Opens the listener of TCP. */
   readonly listening: Pick<Runtime["net"], "listen">;
   readonly settings: Settings;
-  readonly machine: MachineDocument;
+  /** What runs here now. */
+  readonly machine: () => MachineDocument;
   readonly folder: StateFolder;
   readonly listeners: VirtualListeners;
   readonly metrics: Metrics;
@@ -56,7 +57,6 @@ export class MeshNames {
   readonly #held: HeldPorts;
   readonly #ports: VirtualPorts;
   readonly #units: UnitPorts;
-  readonly #unusable: PortProblem | null;
   #names: readonly MeshName[] | null = null;
   #lines: readonly string[] = [];
   #told = new Set<string>();
@@ -65,7 +65,7 @@ export class MeshNames {
   #chore: { close(): void } | null = null;
 
   constructor(readonly options: MeshNamesOptions) {
-    const { runtime, settings, machine, folder, listeners, metrics, log } = options;
+    const { runtime, settings, folder, listeners, metrics, log } = options;
     const queries = metrics.counter(families.dnsQueries);
     this.#answerer = new Answerer({
       counted: (type, result) => queries(type, result).add(1),
@@ -86,9 +86,17 @@ export class MeshNames {
           });
     this.#held = new HeldPorts({ files: runtime.files, clock: runtime.clock, path: folder.heldPorts, log });
     this.#units = new UnitPorts(runtime.files);
-    const keptFree = new Set(machine.keepFree);
+    const keptFree = (port: number): boolean => options.machine().keepFree?.includes(port) ?? false;
     this.#ports = new VirtualPorts({ listeners, held: this.#held, clock: runtime.clock, keptFree });
-    this.#unusable = unusable(settings, machine);
+  }
+
+  get #unusable(): PortProblem | null {
+    return unusable(this.options.settings, this.options.machine());
+  }
+
+  /** Other apps run here from now on. */
+  machineChanged(): void {
+    void this.#look();
   }
 
   /** A snapshot is in force. One of an older controller has no names. */
@@ -145,7 +153,7 @@ export class MeshNames {
 
   async #machinePorts(): Promise<MachinePorts> {
     const { machine, runtime } = this.options;
-    const apps = machine.services.map(
+    const apps = machine().services.map(
       ({ service, port }) => [port, `the app of ${serviceKey(service)}`] as const,
     );
     const declared = new Map([...(await this.#units.look()), ...apps]);
@@ -162,7 +170,7 @@ export class MeshNames {
       const problem = this.#problemOf(name.service);
       return { ...name, address: problem === null ? name.address : null, problem: problem?.reason ?? "" };
     });
-    const served = JSON.stringify([this.#lines, services.map(({ problem }) => problem)]);
+    const served = JSON.stringify([this.#namespace(), this.#lines, services.map(({ problem }) => problem)]);
     if (served === this.#served) return;
     this.#served = served;
     this.#answerer.serve(new Zone(services, this.#namespace()));
@@ -170,7 +178,7 @@ export class MeshNames {
 
   /** A name that says none means what it means to the proxy: the caller's own. */
   #namespace(): string {
-    return defaultCaller(this.options.machine)?.namespace ?? defaultNamespace;
+    return defaultCaller(this.options.machine())?.namespace ?? defaultNamespace;
   }
 
   #without(): NamesStatus["without"] {

@@ -13,7 +13,7 @@ import { CredentialStore } from "../identity/credential_store.ts";
 import type { Trust } from "../identity/verify_peer.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey, servicesOf } from "../model/service.ts";
+import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DataPlane } from "../proxy/data_plane.ts";
 import type { Credentials } from "../proxy/state/credentials.ts";
@@ -25,11 +25,10 @@ import { Answers } from "./answers.ts";
 import { every, startChores } from "./chores.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
-import { readMachineFile } from "./machine_file.ts";
+import { LiveMachine } from "./live_machine.ts";
 import { defaultCaller, MeshNames, type MeshNamesOptions } from "./mesh_names.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
-import { requireUsablePorts } from "./machine_ports.ts";
 import { servePlain } from "./plain_server.ts";
 import { proxyAnswers } from "./proxy_answers.ts";
 import { ProxyTracing } from "./tracing.ts";
@@ -64,11 +63,10 @@ export async function startProxy(
   options: ProxyModeOptions,
 ): Promise<RunningProxy> {
   const { files, clock } = runtime;
-  const machine = await readMachineFile(runtime, folder);
-  requireUsablePorts(settings, machine);
+  const live = await LiveMachine.read(runtime, folder, settings);
+  const machine = (): MachineDocument => live.now;
   const store = new CredentialStore(files, folder.credentials);
-  const names = servicesOf(machine.services);
-  await store.load(names);
+  await store.load(live.services);
   const metrics = new Metrics();
   const accessLog = accessLogOf(runtime, options.logSampleRatio ?? 0.01);
   const recorder = new ProxyTelemetry(metrics, accessLog);
@@ -99,11 +97,11 @@ export async function startProxy(
     tracer: tracing.tracer,
     credentials: trust,
     policies: policies.chain,
-    machine,
+    machine: live.now,
     inbound: { host: bindHost(settings), port: settings.ports.inbound },
     loopback: settings.loopback,
     outboundFirstPort: settings.ports.outboundFirst,
-    callerOf: () => defaultCaller(machine),
+    callerOf: () => defaultCaller(live.now),
     ask: () => follower.wanted.ask(),
     confirmed: (key) => follower.wanted.confirm(key),
     firstSlice: (key) => follower.rates.even.get(key) ?? null,
@@ -117,7 +115,7 @@ export async function startProxy(
     meshNames.apply(snapshot);
     renewal.follow(snapshot.bundle);
     void tracing.apply(snapshot);
-    for (const key of names.map(serviceKey))
+    for (const key of live.services.map(serviceKey))
       if (plane.state?.locals.has(key)) renewal.want(key);
       else log(notAllowed(key, settings.node));
   };
@@ -136,7 +134,7 @@ export async function startProxy(
     keep: (traceIds) => tracing.keep(traceIds),
     disconnected: () => answers.cancelAll(),
     refused: async () => {
-      if (await store.reload(names)) plane.credentialsChanged();
+      if (await store.reload(live.services)) plane.credentialsChanged();
     },
     log,
   });
@@ -162,7 +160,7 @@ export async function startProxy(
     runtime,
     settings,
     store,
-    machine,
+    machine: live.now,
     log,
     health: (key) => plane.state?.locals.get(key)?.local.health ?? null,
   });
@@ -181,8 +179,9 @@ export async function startProxy(
         );
   return {
     summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${socketAddress(bindHost(settings), settings.ports.inbound)}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
-    examples: examplesOf(plane.addresses, machine, settings),
+    examples: examplesOf(plane.addresses, live.now, settings),
     ...standing(settings, store, plane, clock),
+    reload: () => live.reload({ plane, instances, renewal, meshNames, follower, store }),
     close: async (deadlineMs) => {
       ends = true;
       renewal.close();
@@ -273,7 +272,7 @@ function withoutKeys(snapshot: Snapshot): Snapshot {
 
 interface Shown {
   readonly settings: Settings;
-  readonly machine: MachineDocument;
+  readonly machine: () => MachineDocument;
   readonly store: CredentialStore;
   readonly follower: SnapshotFollower;
   readonly plane: DataPlane;
@@ -299,7 +298,7 @@ function pagesOf(
     }),
     config: () => ({
       settings,
-      machine,
+      machine: machine(),
       ending: ends(),
       snapshot: plane.state === null ? null : withoutKeys(plane.state.snapshot),
       policies: policies.status(),

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import type { Runtime } from "../../runtime/contract.ts";
 import type { NamesStatus } from "./mesh_names.ts";
+import { serviceKey } from "../model/service.ts";
 import { plainGet } from "./plain_get.ts";
 
 export interface AppHealth {
@@ -21,11 +22,18 @@ export interface ProxyPage {
   readonly apps: readonly AppHealth[];
   /** Absent from a proxy of before. */
   readonly names?: NamesStatus | undefined;
+  /** Keys of the services that this machine may be; undefined before the first snapshot. */
+  readonly locals?: readonly string[];
 }
 
 const page = v.object({
   settings: v.optional(v.unknown()),
   machine: v.optional(v.unknown()),
+  snapshot: v.nullish(
+    v.object({
+      locals: v.array(v.object({ service: v.object({ name: v.string(), namespace: v.string() }) })),
+    }),
+  ),
   policies: v.object({
     policies: v.array(v.object({ name: v.string(), state: v.string(), detail: v.string() })),
   }),
@@ -59,8 +67,9 @@ export async function readProxyPage(
 ): Promise<ProxyPage | null> {
   try {
     const { text } = await plainGet(runtime, host, port, "/config");
-    const { policies, ...rest } = v.parse(page, JSON.parse(text));
-    return { policies: policies.policies, ...rest };
+    const { policies, snapshot, ...rest } = v.parse(page, JSON.parse(text));
+    const locals = snapshot?.locals.map(({ service }) => serviceKey(service));
+    return { policies: policies.policies, ...rest, ...(locals === undefined ? {} : { locals }) };
   } catch {
     return null;
   }

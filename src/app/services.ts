@@ -10,6 +10,7 @@ import { limits } from "../model/limits.ts";
 import { applyPlan, pendingSteps, requireOwnFiles } from "../systemd/apply.ts";
 import { installationSteps, removalSteps, tmpfiles } from "../systemd/installation.ts";
 import { asksResolved, resolverRemoval, resolverSteps } from "../systemd/resolver.ts";
+import { coupledUnits, uncoupling } from "../systemd/drop_in.ts";
 import { findManager, type Manager } from "../systemd/manager.ts";
 import { planLines, type Step } from "../systemd/plan.ts";
 import { isActive, troublesOf } from "../systemd/unit_state.ts";
@@ -59,6 +60,15 @@ export class MachineServices {
     if (manager.scope === "user") return;
     requireVisible(folder);
     await this.#requireUser();
+  }
+
+  /** Throws where they are not installed here, or have their state elsewhere. */
+  async requireInstalled(): Promise<void> {
+    if ((await this.#installedState()) !== null) return this.#requireOneState();
+    throw new UserError(
+      "Cannot attach units: heddle is no service of this machine",
+      "heddle init on the first machine, heddle join on the others, make it one",
+    );
   }
 
   /** For --plan. */
@@ -144,7 +154,8 @@ export class MachineServices {
     const state = (await this.#installedState()) ?? this.folder.path;
     const all = { ...this.#description({ modes: [...allModes] }, null), state };
     const resolver = this.manager.scope === "system" ? resolverRemoval() : [];
-    return [...removalSteps(this.manager, all, purge), ...resolver];
+    const coupled = await coupledUnits(this.runtime.files, this.manager);
+    return [...uncoupling(this.manager, coupled), ...removalSteps(this.manager, all, purge), ...resolver];
   }
 
   get #mark(): string {

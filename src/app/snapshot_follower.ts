@@ -27,7 +27,8 @@ export interface SnapshotFollowerOptions {
   readonly folder: StateFolder;
   readonly settings: Settings;
   readonly store: CredentialStore;
-  readonly machine: MachineDocument;
+  /** What runs here now. */
+  readonly machine: () => MachineDocument;
   readonly policies: Policies;
   /** Makes a snapshot current; throws what is wrong with it. */
   readonly apply: (snapshot: Snapshot) => void;
@@ -80,7 +81,8 @@ export class SnapshotFollower {
       clock: runtime.clock,
       path: folder.uses,
       control: this.#control,
-      declared: machine.services.flatMap((each) => each.upstreams.map(({ service }) => serviceKey(service))),
+      declared: () =>
+        machine().services.flatMap((each) => each.upstreams.map(({ service }) => serviceKey(service))),
       unconfirmed,
       missing,
       log,

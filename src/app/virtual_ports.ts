@@ -23,7 +23,7 @@ export interface VirtualPortsOptions {
   readonly held: Pick<HeldPorts, "of" | "seen">;
   readonly clock: Pick<Clock, "now" | "wallMs">;
   /** Ports that nobody is to take, whoever has them. */
-  readonly keptFree: ReadonlySet<number>;
+  readonly keptFree: (port: number) => boolean;
 }
 
 /** What this machine has. */
@@ -68,7 +68,7 @@ export class VirtualPorts {
   #leftAlone(place: VirtualPlace, { sockets, declared }: MachinePorts): PortProblem | null {
     const { port } = place;
     const { held, keptFree } = this.options;
-    if (keptFree.has(port)) return keptFreeProblem(port);
+    if (keptFree(port)) return keptFreeProblem(port);
     const app = declared.get(port);
     const bound = sockets.filter((each) => each.port === port);
     const everywhere = bound.some(isEverywhere);

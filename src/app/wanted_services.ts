@@ -17,7 +17,7 @@ export interface WantedServicesOptions {
   readonly path: string;
   readonly control: Pick<ControlClient, "call">;
   /** Keys that the Machine document names. */
-  readonly declared: readonly string[];
+  readonly declared: () => readonly string[];
   /** Names that apps call and no snapshot has. */
   readonly unconfirmed: () => readonly string[];
   /** Names of which the controller says that no service has them. */
@@ -45,7 +45,7 @@ export class WantedServices {
   /** Everything, in the order of its worth. */
   list(): string[] {
     const { declared, unconfirmed } = this.options;
-    return [...new Set([...declared, ...this.#confirmed, ...unconfirmed()])].slice(0, limits.usesMax);
+    return [...new Set([...declared(), ...this.#confirmed, ...unconfirmed()])].slice(0, limits.usesMax);
   }
 
   /** It was called and it exists. */

@@ -4,8 +4,11 @@
  */
 import type { Runtime } from "../../runtime/contract.ts";
 import type { Running } from "../app/running.ts";
+import { OneAtATime } from "../base/one_at_a_time.ts";
 import { ManagerReports } from "../systemd/manager_reports.ts";
 import { Notifier } from "../systemd/notify.ts";
+
+const nothingRead = "nothing is read again and nothing ends; SIGTERM ends it";
 
 export function runInForeground(
   { process: host, native, clock }: Pick<Runtime, "process" | "native" | "clock">,
@@ -28,7 +31,9 @@ export function runInForeground(
   host.onSignal("SIGTERM", () => stop("SIGTERM"));
   host.onSignal("SIGINT", () => stop("SIGINT"));
   // A terminal that closes ends nobody's traffic; there is nothing to read again: documents come by themselves.
-  host.onSignal("SIGHUP", () => said("SIGHUP: nothing is read again and nothing ends; SIGTERM ends it"));
+  const reload = running.reload?.bind(running);
+  const read = new OneAtATime(async () => said(`SIGHUP: ${(await reload?.()) ?? nothingRead}`));
+  host.onSignal("SIGHUP", () => read.ask());
   reports.begin();
   return new Promise(() => {});
 }

@@ -7,6 +7,7 @@ import { ControlRefusal, ControlUnreachable } from "../api/control.ts";
 import { printableLines } from "../base/printable.ts";
 import { build, version } from "../base/build.ts";
 import { UserError } from "../base/user_error.ts";
+import { registerAttach, registerDetach } from "./attach_command.ts";
 import { registerAuthority } from "./authority_command.ts";
 import { registerCheck } from "./check_command.ts";
 import { Cli } from "./command.ts";
@@ -38,6 +39,8 @@ const commands: readonly Register[] = [
   registerInit,
   registerTokens,
   registerJoin,
+  registerAttach,
+  registerDetach,
   registerNodes,
   registerAuthority,
   registerOperators,

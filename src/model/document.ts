@@ -205,6 +205,8 @@ export interface MachineService {
   readonly upstreams: readonly Upstream[];
   /** Port of this service's own HTTP outbound listener; null: the next free one from the default. */
   readonly httpPort: number | null;
+  /** The systemd unit that the app runs in. Absent: nobody said. */
+  readonly unit?: string;
 }
 
 /** An explicit port: whoever connects to it calls `service` as the local service that declares it. */

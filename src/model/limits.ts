@@ -173,6 +173,9 @@ export const limits = {
   managerPingsPerWatchdog: 4,
   /** A mode that ends asks the service manager for so much more time, again and again, until it has ended. */
   managerExtendMs: 10_000,
+  /** A proxy that was told to has taken a changed Machine document over by then. */
+  managerReloadMs: 20_000,
+  managerReloadLookMs: 50,
   /** A service whose event loop stands still for so long is killed and started again. */
   proxyWatchdogMs: 10_000,
   controlWatchdogMs: 30_000,

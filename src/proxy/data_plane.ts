@@ -47,6 +47,7 @@ export interface DataPlaneOptions {
   readonly policies: PolicyChain;
   /** Name of this machine in the mesh. */
   readonly node: string;
+  /** What runs on this machine when it starts; `changeMachine` has another. */
   readonly machine: MachineDocument;
   readonly inbound: { readonly host: string; readonly port: number };
   /** Where the local listeners bind. */
@@ -81,7 +82,8 @@ export class DataPlane {
     () => this.state?.locals.values() ?? [],
     () => this.options.shard.clock.now(),
   );
-  readonly #apps: ReadonlyMap<string, readonly LocalApp[]>;
+  #apps: ReadonlyMap<string, readonly LocalApp[]>;
+  #machine: MachineDocument;
 
   constructor(readonly options: DataPlaneOptions) {
     const { net, shard, random, recorder, credentials, policies, machine, node, log } = options;
@@ -112,6 +114,7 @@ export class DataPlane {
       accept: (caller, service) => this.#outbound(caller, service, false),
     });
     this.#inPieces = inPieces((ms, call) => void shard.clock.after(ms, call, true), limits.tablePauseMs);
+    this.#machine = machine;
     this.#apps = localApps(machine.services, node, this.#parts);
   }
 
@@ -144,17 +147,35 @@ export class DataPlane {
 
   /** Opens the listeners. Throws when a port is taken, naming its holder; nothing stays open then. */
   open(): void {
-    const { machine, loopback, outboundFirstPort } = this.options;
+    this.#listen(this.#machine);
+  }
+
+  #listen({ services }: MachineDocument): void {
+    const { loopback, outboundFirstPort } = this.options;
     this.#listeners.reconcile((net) => {
       this.inboundPort = openInboundListener(this.#parts, net, this.options.inbound).port;
       this.addresses = listenOutbound({
         net,
-        services: machine.services,
+        services,
         host: loopback,
         firstPort: outboundFirstPort,
         accept: (service, only, proxyProtocol) => this.#outbound(service, only, proxyProtocol),
       });
     });
+  }
+
+  /**
+   * Other apps run here from now on; what stays is not touched. Throws, and changes nothing, when a port is taken. The apps that went
+   * get nothing new, and finish what they have.
+   */
+  changeMachine(machine: MachineDocument): void {
+    this.#listen(machine);
+    const before = this.#apps;
+    this.#machine = machine;
+    this.#apps = localApps(machine.services, this.options.node, this.#parts, before);
+    if (this.state !== null) this.apply(this.state.snapshot);
+    const kept = new Set([...this.#apps.values()].flat());
+    for (const app of [...before.values()].flat()) if (!kept.has(app)) retireApp(app);
   }
 
   #outbound(caller: ServiceName, only: ServiceName | null, proxyProtocol: boolean) {
@@ -164,7 +185,7 @@ export class DataPlane {
 
   /** Puts a snapshot in force. What of it cannot be used is logged and refused where it would be; throws, and changes nothing, when it cannot be read at all. */
   apply(snapshot: Snapshot): void {
-    const { shard, random, recorder, machine, log } = this.options;
+    const { shard, random, recorder, log } = this.options;
     const { open, discovery } = this.#parts;
     const old = this.#parts.state;
     const nowMs = shard.clock.now();
@@ -177,7 +198,7 @@ export class DataPlane {
       random,
       nowMs,
       inPieces,
-      place: machine,
+      place: this.#machine,
       apps: this.#apps,
       ejected,
       firstSlice,
@@ -185,7 +206,7 @@ export class DataPlane {
     };
     const { state, problems } = createProxyState(old, snapshot, input);
     for (const problem of problems) log(problem);
-    this.#note(proxyProtocolNotes(this.options.machine.services, state));
+    this.#note(proxyProtocolNotes(this.#machine.services, state));
     this.#parts.state = state;
     takeOver(state, old, nowMs);
     if (old !== null) for (const pool of abandonedPools(old, state)) pool.retire();
@@ -218,12 +239,13 @@ export class DataPlane {
     discovery.close();
     open.destroy();
     if (this.state !== null) for (const pool of poolsOf(this.state)) pool.retire();
-    for (const apps of this.#apps.values())
-      for (const { pools } of apps) {
-        pools["http/1.1"].retire();
-        pools.h2.retire();
-      }
+    for (const app of [...this.#apps.values()].flat()) retireApp(app);
   }
+}
+
+function retireApp({ pools }: LocalApp): void {
+  pools["http/1.1"].retire();
+  pools.h2.retire();
 }
 
 /** What other proxies were let in by may be worth nothing now: they have to show what they are again. */

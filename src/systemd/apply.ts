@@ -62,7 +62,7 @@ export async function applyPlan(
       if (work === "left") said(`leave ${step.path}: heddle did not write it`);
       else if (work !== null) await change(step, work);
       // Of a write that was cut there may be a rest.
-      else if (step.kind === "remove") await files.remove(step.path);
+      else if (step.kind === "remove" && step.onlyEmpty !== true) await files.remove(step.path);
     }
   }
   await files.remove(mark);
@@ -106,6 +106,7 @@ async function workOf(files: Files, step: Exclude<Step, RunStep>): Promise<Work 
       : () => write(files, path, bytes, executable);
   }
   if ((await files.stat(path)) === null) return null;
+  if (step.onlyEmpty === true && (await files.list(path)).length > 0) return null;
   if (step.onlyOwn && !(await isOwnOrAbsent(files, path))) return "left";
   return () => files.remove(path);
 }

@@ -42,6 +42,8 @@ export interface RemoveStep {
   readonly path: string;
   /** Only what heddle wrote (its first line says so): the rest is left, and told. */
   readonly onlyOwn: boolean;
+  /** Only a folder that is empty by then. */
+  readonly onlyEmpty?: boolean;
 }
 
 /** The steps that take the plan back, those that came last first. */
@@ -59,7 +61,8 @@ export function undoOf(steps: readonly Step[]): readonly Step[] {
 export function stepText(step: Step): string {
   if (step.kind === "write") return `write ${step.path}`;
   if (step.kind === "copy") return `copy this program to ${step.path}`;
-  if (step.kind === "remove") return `remove ${step.path}`;
+  if (step.kind === "remove")
+    return `remove ${step.path}${step.onlyEmpty === true ? ", if it is empty" : ""}`;
   return `run ${(step.command ?? []).join(" ")}`;
 }
 

@@ -96,6 +96,8 @@ function processOf(mode: ServiceMode, description: UnitsDescription): UnitSectio
     Type: "notify",
     NotifyAccess: "main",
     ExecStart: command.map(unitWord).join(" ").replaceAll("$", "$$$$"),
+    // It takes a changed Machine document over.
+    ExecReload: mode === "proxy" ? "/bin/kill -HUP $MAINPID" : null,
     Environment: unitWord(`HEDDLE_STATE=${state}`),
     UnsetEnvironment: "BUN_OPTIONS BUN_BE_BUN",
     Restart: "always",

@@ -52,6 +52,10 @@ export class MemoryMachine {
       const isFolder = [...this.entries.keys()].some((each) => each.startsWith(`${path}/`));
       return isFolder ? { size: 0, modifiedMs: 0, folder: true, mode: 0o755, owner: 0 } : null;
     },
+    list: async (path: string) => {
+      const below = [...this.entries.keys()].filter((each) => each.startsWith(`${path}/`));
+      return [...new Set(below.map((each) => each.slice(path.length + 1).split("/")[0] ?? ""))].sort();
+    },
     makeFolder: async () => {},
     writeAtomic: async (path: string, bytes: Uint8Array | string, mode = 0o644) => {
       this.#change();

@@ -26,6 +26,12 @@ const instanceLabels = v.pipe(
     `labels of at most ${limits.labelBytesMax} bytes in all`,
   ),
 );
+const unitForm = "the name of a systemd service such as orders.service";
+const unit = v.pipe(
+  v.string(unitForm),
+  v.regex(/^[A-Za-z0-9:_.\\@-]{1,240}\.service$/, unitForm),
+  v.check((name) => !name.endsWith("@.service"), "an instance of the template, such as orders@1.service"),
+);
 const weightForm = `a whole number from 1 to ${limits.instanceWeightMax}`;
 const weight = v.pipe(
   v.number(weightForm),
@@ -52,6 +58,9 @@ const machineService = object({
       list(port, limits.instancesPerServiceMax, 1),
       "Ports of several instances that are alike otherwise, such as worker processes",
     ),
+  ),
+  unit: v.optional(
+    said(unit, "systemd service that the app runs in (heddle attach writes it; default: none)"),
   ),
   httpPort: v.optional(
     said(
@@ -154,6 +163,7 @@ function expandInstance(written: WrittenService, port: number): MachineService {
     labels: written.labels ?? {},
     weight: written.weight ?? 1,
     httpPort: written.httpPort ?? null,
+    ...(written.unit === undefined ? {} : { unit: written.unit }),
     proxyProtocol: written.proxyProtocol === undefined ? null : written.proxyProtocol === "v1" ? 1 : 2,
     upstreams: (written.upstreams ?? []).map((each): Upstream => {
       const target = resolveService(each.service, service.namespace);

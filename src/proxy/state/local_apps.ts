@@ -8,19 +8,25 @@ import type { ProxyParts } from "./proxy_parts.ts";
 import { Pool } from "../upstream/pool.ts";
 import { appHttp2Upstream, http1Upstream, type UpstreamProtocol } from "../upstream/upstream_protocol.ts";
 
-/** By service key. `node` begins the instance ids. */
+/** By service key. `node` begins the instance ids. Those of `before` that are the same go on as they are. */
 export function localApps(
   services: readonly MachineService[],
   node: string,
   parts: Pick<ProxyParts, "net" | "shard" | "recorder">,
+  before: ReadonlyMap<string, readonly LocalApp[]> = new Map(),
 ): ReadonlyMap<string, readonly LocalApp[]> {
   const byService = new Map<string, LocalApp[]>();
   for (const service of services) {
     const key = serviceKey(service.service);
     const apps = byService.get(key) ?? [];
-    byService.set(key, [...apps, localApp(service, node, parts)]);
+    const app = before.get(key)?.find((each) => isOf(each, service)) ?? localApp(service, node, parts);
+    byService.set(key, [...apps, app]);
   }
   return byService;
+}
+
+function isOf({ host, port, proxyProtocol }: LocalApp, service: MachineService): boolean {
+  return host === service.host && port === service.port && proxyProtocol === service.proxyProtocol;
 }
 
 function localApp(

@@ -41,7 +41,7 @@ afterEach(() => {
 async function portsOf(keptFree: readonly number[] = []): Promise<VirtualPorts> {
   const held = new HeldPorts({ files: runtime.files, clock, path: `${folder}/ports.json`, log: () => {} });
   await held.load();
-  return new VirtualPorts({ listeners, held, clock, keptFree: new Set(keptFree) });
+  return new VirtualPorts({ listeners, held, clock, keptFree: (port) => keptFree.includes(port) });
 }
 
 function app(host: string, port: number): Promise<{ readonly port: number; close(): Promise<void> }> {

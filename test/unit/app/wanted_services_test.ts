@@ -36,7 +36,7 @@ async function start(declared: readonly string[] = []): Promise<WantedServices> 
         return { status: 200, body: await answer() };
       },
     },
-    declared,
+    declared: () => declared,
     unconfirmed: () => unconfirmed,
     missing: (keys) => void missing.push(...keys),
     log: (text) => void logs.push(text),

@@ -1,0 +1,256 @@
+/**
+ * Units of this machine as instances of services: what couples one to the proxy, puts its app into the Machine document, and lets the
+ * proxy take that over while it runs; and what takes it back. All of it may be repeated, and what was interrupted is finished that way.
+ */
+import type { Runtime } from "../../runtime/contract.ts";
+import { controllerPaths } from "../api/messages.ts";
+import { ControlRefusal, ControlUnreachable } from "../api/control.ts";
+import { UserError } from "../base/user_error.ts";
+import { withoutUnit, withUnit, type UnitInstance } from "../config/machine_edit.ts";
+import type { MachineDocument } from "../model/document.ts";
+import { limits } from "../model/limits.ts";
+import { serviceKey, type ServiceName } from "../model/service.ts";
+import { applyPlan, requireOwnFiles } from "../systemd/apply.ts";
+import { coupledUnits, coupling, uncoupling } from "../systemd/drop_in.ts";
+import { listeningUnits, unitFacts, type UnitFacts, type UnitListener } from "../systemd/unit_facts.ts";
+import { planLines, type Step } from "../systemd/plan.ts";
+import { unitName } from "../systemd/units.ts";
+import { listeningSockets } from "./listening_sockets.ts";
+import { readMachine } from "./machine_document.ts";
+import { requireUsablePorts } from "./machine_ports.ts";
+import { openOperator } from "./operator.ts";
+import { readProxyPage } from "./proxy_page.ts";
+import { MachineServices } from "./services.ts";
+import { adminPort, requireSettings, type Settings } from "./settings.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+/** `web.service`, of which `web@1.service` is an instance. */
+export interface AttachWanted {
+  readonly unit: string;
+  /** null: the one at which it listens now. */
+  readonly port: number | null;
+  /** null: called as the unit is. */
+  readonly service: ServiceName;
+  readonly host: string | null;
+  readonly health: string | null;
+}
+
+/** What is to be done here, known before any of it is. */
+export interface Change {
+  readonly unit: string;
+  /** null: a job that ends, which only calls. */
+  readonly instance: UnitInstance | null;
+  /** The Machine document as it will be; null: it stays as it is. */
+  readonly text: string | null;
+  readonly steps: readonly Step[];
+}
+
+export class Attachments {
+  private constructor(
+    readonly runtime: Runtime,
+    readonly folder: StateFolder,
+    readonly settings: Settings,
+    readonly services: MachineServices,
+  ) {}
+
+  /** Throws where heddle is no service of this machine: a unit can be coupled to nothing else. */
+  static async open(runtime: Runtime, folder: StateFolder): Promise<Attachments> {
+    const services = await MachineServices.find(runtime, folder);
+    if (services === null)
+      throw new UserError(
+        "Cannot attach units: systemd does not run this machine",
+        "Say what runs here in its Machine document: heddle join --machine FILE",
+      );
+    const settings = await requireSettings(runtime, folder, "proxy");
+    await services.requireInstalled();
+    return new Attachments(runtime, folder, settings, services);
+  }
+
+  /** Throws what keeps the unit from being an instance, with its cure. */
+  async attaching(wanted: AttachWanted): Promise<Change> {
+    const { runtime, services } = this;
+    const { unit, service, health } = wanted;
+    const { manager } = services;
+    const facts = await unitFacts(runtime.process, manager, unit);
+    requireAttachable(unit, facts);
+    const own = (await this.listeners()).filter((each) => each.unit === unit);
+    const port = wanted.port ?? (facts.type === "oneshot" ? null : portOf(unit, own));
+    const host = wanted.host ?? (port === null ? null : hostOf(own, port));
+    const instance = port === null ? null : { unit, service, port, host, health };
+    const text = instance === null ? null : withUnit(await this.#text(), instance);
+    if (text !== null) this.#read(text);
+    const steps = coupling(manager, unit);
+    await requireOwnFiles(runtime.files, steps);
+    return { unit, instance, text, steps: [...steps, this.#takeOver()] };
+  }
+
+  /** Throws where the unit is not attached. */
+  async detaching(unit: string): Promise<Change> {
+    const { runtime, services } = this;
+    const before = await this.#text();
+    const text = withoutUnit(before, unit);
+    const coupled = (await coupledUnits(runtime.files, services.manager)).filter((each) => each === unit);
+    if (coupled.length === 0 && text === before)
+      throw new UserError(
+        `Cannot detach ${unit}: it is not attached`,
+        "heddle attach, alone, shows the units of this machine",
+      );
+    const steps = [...uncoupling(services.manager, coupled), this.#takeOver()];
+    return { unit, instance: null, text, steps };
+  }
+
+  /** Before it has been done. */
+  async plan({ instance, text, steps }: Change): Promise<readonly string[]> {
+    const isAllowed = instance === null || (await this.#mayBe(instance.service)) !== false;
+    const document = text === null || text === (await this.#text()) ? [] : [`write ${this.folder.machine}`];
+    return [
+      ...(isAllowed || instance === null
+        ? []
+        : [`let ${this.settings.node} be ${serviceKey(instance.service)}, at the controller`]),
+      ...document,
+      ...(document.length === 0
+        ? []
+        : (text ?? "")
+            .trimEnd()
+            .split("\n")
+            .map((line) => `    ${line}`.trimEnd())),
+      ...planLines(steps),
+    ];
+  }
+
+  /** Does it; resolves when the proxy goes by it. Says what is left for somebody to do. */
+  async apply(change: Change, said: (text: string) => void): Promise<readonly string[]> {
+    const { runtime, folder } = this;
+    const { instance, text, steps } = change;
+    const left = instance === null ? [] : await this.#allow(instance.service, said);
+    if (text !== null && text !== (await this.#text())) {
+      said(`write ${folder.machine}`);
+      await runtime.files.writeAtomic(folder.machine, text, 0o644);
+    }
+    await applyPlan(runtime, steps, {
+      mark: `${this.services.manager.runtimeFolder}/heddle.attaching`,
+      said,
+    });
+    if (text !== null) await this.#untilTakenOver(this.#read(text));
+    return left;
+  }
+
+  /** Units that listen here, heddle's own apart. */
+  async listeners(): Promise<readonly UnitListener[]> {
+    const { process, files } = this.runtime;
+    const all = await listeningUnits(process, files, await listeningSockets(files));
+    return all.filter(({ unit }) => !unit.startsWith("heddle-"));
+  }
+
+  /** Those that are attached. */
+  async attached(): Promise<readonly string[]> {
+    const { services } = this.#read(await this.#text());
+    const named = services.flatMap(({ unit }) => (unit === undefined ? [] : [unit]));
+    return [...new Set([...named, ...(await coupledUnits(this.runtime.files, this.services.manager))])];
+  }
+
+  async #text(): Promise<string> {
+    const bytes = await this.runtime.files.read(this.folder.machine);
+    if (bytes !== null) return new TextDecoder().decode(bytes);
+    throw new UserError(
+      `Cannot attach units: ${this.folder.machine} is missing`,
+      "Join again, or restore it",
+    );
+  }
+
+  #read(text: string): MachineDocument {
+    const machine = readMachine({ file: this.folder.machine, text });
+    requireUsablePorts(this.settings, machine);
+    return machine;
+  }
+
+  /** A unit that an older heddle wrote does not know how to take a document over: it starts again. */
+  #takeOver(): Step {
+    const command = [...this.services.manager.systemctl, "reload-or-restart", unitName("proxy")];
+    return { kind: "run", command, when: "always", undo: null };
+  }
+
+  /** null: nobody can tell. */
+  async #mayBe(service: ServiceName): Promise<boolean | null> {
+    const { runtime, settings } = this;
+    const page = await readProxyPage(runtime, settings.loopback, adminPort(settings, "proxy"));
+    return page?.locals?.includes(serviceKey(service)) ?? null;
+  }
+
+  async #allow(service: ServiceName, said: (text: string) => void): Promise<readonly string[]> {
+    const { runtime, folder, settings } = this;
+    if ((await this.#mayBe(service)) === true) return [];
+    const key = serviceKey(service);
+    const command = `heddle node allow ${settings.node} --service ${service.namespace === "default" ? service.name : key}`;
+    const byHand = [`${settings.node} may not be ${key} yet; on the controller's machine: ${command}`];
+    const path = runtime.process.env["HEDDLE_OPERATOR"] ?? folder.operator;
+    if ((await runtime.files.stat(path)) === null) return byHand;
+    const operator = await openOperator(runtime, folder);
+    try {
+      said(`let ${settings.node} be ${key}, at the controller`);
+      await operator.call("POST", `${controllerPaths.nodes}/${settings.node}/allow`, { service });
+      return [];
+    } catch (error) {
+      if (error instanceof ControlRefusal || error instanceof ControlUnreachable)
+        return [error.message, ...byHand];
+      throw error;
+    } finally {
+      operator.close();
+    }
+  }
+
+  async #untilTakenOver(machine: MachineDocument): Promise<void> {
+    const { runtime, settings } = this;
+    const { clock } = runtime;
+    const endsMs = clock.now() + limits.managerReloadMs;
+    for (;;) {
+      const page = await readProxyPage(runtime, settings.loopback, adminPort(settings, "proxy"));
+      if (JSON.stringify(page?.machine) === JSON.stringify(machine)) return;
+      if (clock.now() > endsMs)
+        throw new UserError(
+          "The proxy has not taken the Machine document over",
+          `Its log says why: ${this.services.manager.journal.join(" ")} ${unitName("proxy")}`,
+        );
+      await new Promise<void>((done) => void clock.after(limits.managerReloadLookMs, done));
+    }
+  }
+}
+
+function requireAttachable(unit: string, facts: UnitFacts): void {
+  if (!facts.known)
+    throw new UserError(
+      `Cannot attach ${unit}: there is no such unit`,
+      "heddle attach, alone, shows the units of this machine that listen; after a new unit file: systemctl daemon-reload",
+    );
+  const [socket] = facts.sockets;
+  if (socket !== undefined)
+    throw new UserError(
+      `Cannot attach ${unit}: ${socket} opens its port, so whose connections they are cannot be told`,
+      `Let the app open its port itself: systemctl disable --now ${socket}, and mend the app's unit`,
+    );
+  if (facts.ownNetwork)
+    throw new UserError(
+      `Cannot attach ${unit}: it has a network of its own (PrivateNetwork= or NetworkNamespacePath=), and the proxy does not reach into it`,
+      "Take that out of the unit, and let the app listen on 127.0.0.1",
+    );
+}
+
+/** The only one. */
+function portOf(unit: string, own: readonly UnitListener[]): number {
+  const ports = [...new Set(own.map(({ port }) => port))];
+  if (ports.length === 1) return ports[0] as number;
+  throw new UserError(
+    ports.length === 0
+      ? `Cannot attach ${unit} without its port: it listens nowhere now`
+      : `Cannot attach ${unit} without its port: it listens on ${ports.join(", ")}`,
+    `Say it: heddle attach ${unit} --port ${ports[0] ?? "8080"}`,
+  );
+}
+
+/** null: on loopback, or everywhere; or it is not running. */
+function hostOf(own: readonly UnitListener[], port: number): string | null {
+  const addresses = own.filter((each) => each.port === port).map(({ address }) => address);
+  if (addresses.length === 0 || addresses.some((each) => ["127.0.0.1", "0.0.0.0", "::"].includes(each)))
+    return null;
+  return addresses.find((each) => each !== "IPv6") ?? null;
+}
