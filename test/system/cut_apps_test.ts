@@ -12,7 +12,7 @@ import { startMesh, type Mesh } from "../support/mesh.ts";
 import { testMs } from "../support/patience.ts";
 import { runtime } from "../support/planes.ts";
 
-// A machine that is busy with other tests sheds nothing of what is critical. Each call begins with connections that the apps have just reset: to meet one of those is an attempt, too.
+// Each call begins with connections that the apps have just reset: to meet one of those is an attempt, too.
 const traffic = `retries: {attempts: 3}
 timeouts: {request: 20s, perTry: 400ms}
 circuitBreaking: {ejectedPercent: 0}
@@ -23,10 +23,6 @@ const documents = `
 {kind: Service, name: one, port: 80, protocol: http}
 ---
 {kind: Service, name: two, port: 80, protocol: http2}
----
-{kind: HTTPRoute, name: one, service: one, rules: [{priority: critical}]}
----
-{kind: HTTPRoute, name: two, service: two, rules: [{priority: critical}]}
 ---
 kind: Traffic
 name: one

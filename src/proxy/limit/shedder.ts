@@ -1,9 +1,13 @@
 /**
  * Sheds load by priority while the process cannot keep up: each step of overload refuses one more priority, from the bottom,
- * and each step of calm lets one in again. What is critical is never shed.
+ * and each step of calm lets one in again. Only what a document calls less important is shed: a machine that is merely slow refuses
+ * nobody whose mesh says nothing of priorities.
  */
 import { limits } from "../../model/limits.ts";
-import { priorities, type PriorityLevel } from "../../model/priority.ts";
+import { priorities, priorityLevel, type PriorityLevel } from "../../model/priority.ts";
+
+/** Always served, and whatever is above it. */
+const floor = priorityLevel("default");
 
 export class Shedder {
   /** The lowest priority that is served. */
@@ -38,7 +42,7 @@ export class Shedder {
     if (nowMs - this.#sinceMs < this.stepMs) return;
     this.#sinceMs = nowMs;
     const next = this.lowest + (overloaded ? -1 : 1);
-    this.lowest = Math.min(priorities.length - 1, Math.max(0, next)) as PriorityLevel;
+    this.lowest = Math.min(priorities.length - 1, Math.max(floor, next)) as PriorityLevel;
   }
 }
 

@@ -170,6 +170,7 @@ const failures: Readonly<Record<string, Failure>> = {
     ...{ flag: "UO", side: "mesh", machine: "a", detail: /limits\.requests/ },
   },
   "the proxy of the service cannot keep up": {
+    web: { traffic: { priority: { callers: { "caller.default": "background" } } } },
     make: async ({ planes, net }) => {
       const { shedding } = planes.machine("b").plane;
       for (let step = 0; step < 5; step++) {

@@ -201,7 +201,7 @@ describe("while the event loop is late", () => {
     for (let at = 0; at < times; at++) await late(machine, mesh.net, 1)[0];
   }
 
-  test("requests are refused by priority from the bottom, never critical ones, and told so", async () => {
+  test("requests are refused by priority from the bottom, never those that nobody called less important, and told so", async () => {
     for (const place of ["a", "b"]) {
       const mesh = await Mesh.start({});
       const machine = mesh.planes.machine(place);
@@ -213,10 +213,10 @@ describe("while the event loop is late", () => {
       expect(background.answer.fields.get("x-heddle-error")).toStartWith("OM/");
       expect(machine.records.limits).toContain("shedDelayMs");
       await overload(mesh, machine, 9);
-      const [usual, critical] = [await mesh.call("/default/2"), await mesh.call("/critical/2")];
-      await mesh.refusal(usual);
-      expect([usual.answer.status, critical.answer.status]).toEqual([503, 0]);
-      expect(machine.logs.at(-1)).toContain("only those of priority critical are served");
+      const [less, usual] = [await mesh.call("/sheddable/2"), await mesh.call("/default/2")];
+      await mesh.refusal(less);
+      expect([less.answer.status, usual.answer.status]).toEqual([503, 0]);
+      expect(machine.logs.at(-1)).toContain("only those of priority critical, default are served");
     }
   });
 
