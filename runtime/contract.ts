@@ -124,6 +124,8 @@ export interface ConnectOptions {
   readonly port: number;
   /** Local address to bind (a machine with several, or a loopback address of its own in tests). */
   readonly localAddress?: string;
+  /** Path of a unix socket: instead of host and port, which are only names then. */
+  readonly unix?: string;
   readonly timeoutMs: number;
   readonly tls?: TlsClientOptions;
 }

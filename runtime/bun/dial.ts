@@ -119,7 +119,12 @@ function dialPlain(options: ConnectOptions, dial: DialHandler, faults: Faults): 
     attempt.openedPlain();
   };
   const socket = { ...streamEvents, open, connectError: attempt.connectError };
-  attempt.start(() => Bun.connect({ ...targetOf(options), data: stream, socket }));
+  const { unix } = options;
+  attempt.start(() =>
+    unix === undefined
+      ? Bun.connect({ ...targetOf(options), data: stream, socket })
+      : Bun.connect({ unix, allowHalfOpen: true, data: stream, socket }),
+  );
   return attempt;
 }
 

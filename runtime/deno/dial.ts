@@ -20,12 +20,11 @@ class Attempt implements Dial {
     private readonly failed: (error: SocketError) => void,
     connected: (raw: RawSocket) => Dial | null,
   ) {
-    const { host, port, localAddress, timeoutMs } = options;
+    const { host, port, localAddress, unix, timeoutMs } = options;
     const late = `Connecting to ${host}:${port} took longer than ${timeoutMs} ms`;
     this.#timer = setTimeout(() => this.#fail(socketError("timeout", "ETIMEDOUT", late)), timeoutMs);
     const raw = connectPlain({
-      host,
-      port,
+      ...(unix === undefined ? { host, port } : { path: unix }),
       allowHalfOpen: true,
       ...(localAddress === undefined ? {} : { localAddress }),
     });

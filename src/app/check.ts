@@ -166,20 +166,21 @@ function checkRead(
   settings: Settings,
   machine: MachineDocument | null,
 ): Finding[] {
-  const stale = (code: "HED0001" | "HED0003", title: string, path: string): Finding =>
-    warn(
-      code,
-      title,
-      `${path} is another one than the proxy that runs has read`,
-      "The proxy reads it when it starts: end it, and start heddle proxy again",
-    );
+  const stale = (code: "HED0001" | "HED0003", title: string, path: string, cure: string): Finding =>
+    warn(code, title, `${path} is another one than the proxy that runs has read`, cure);
   return [
-    ...(isSame(page.settings, settings) ? [] : [stale("HED0001", "membership", folder.settings)]),
+    ...(isSame(page.settings, settings)
+      ? []
+      : [stale("HED0001", "membership", folder.settings, readAtStart)]),
     ...(machine === null || isSame(page.machine, machine)
       ? []
-      : [stale("HED0003", "Machine document", folder.machine)]),
+      : [stale("HED0003", "Machine document", folder.machine, readWhenTold)]),
   ];
 }
+
+const readAtStart = "The proxy reads it when it starts: end it, and start heddle proxy again";
+const readWhenTold =
+  "The proxy takes it over when it is told to: systemctl reload heddle-proxy, or SIGHUP to it";
 
 /** `read` is undefined where a proxy does not tell. */
 function isSame(read: unknown, file: unknown): boolean {

@@ -10,6 +10,7 @@ import type { HealthCheck } from "../model/service_traits.ts";
 import { limits } from "../model/limits.ts";
 import { instanceId, serviceKey } from "../model/service.ts";
 import { Probe } from "../proxy/upstream/probe.ts";
+import { UnitWatch, type UnitState } from "../systemd/unit_watch.ts";
 import { Registration } from "./registration.ts";
 import type { Settings } from "./settings.ts";
 
@@ -24,20 +25,28 @@ export interface InstanceKeeperOptions {
   readonly log: (text: string) => void;
 }
 
+/** Without one, the probe alone tells how an app is. */
+const noUnit = { close() {} };
+
 interface Kept {
   readonly as: string;
   readonly service: MachineService;
   readonly probe: Probe;
+  /** Why it is not ready; null while it is, and before the first look. */
+  problem(): string | null;
   close(): Promise<void>;
 }
 
 export class InstanceKeeper {
   /** By key of the service. */
   readonly #clients = new Map<string, RegistryClient>();
+  readonly #units: UnitWatch;
   #machine: MachineDocument;
   #kept: readonly Kept[];
 
   constructor(readonly options: InstanceKeeperOptions) {
+    const { net, clock, random, process } = options.runtime;
+    this.#units = new UnitWatch({ net, clock, random, process, log: options.log });
     this.#machine = options.machine;
     this.#kept = this.#machine.services.map((service) => this.#keep(service));
   }
@@ -61,16 +70,17 @@ export class InstanceKeeper {
     readonly ready: boolean;
     readonly problem: string | null;
   }[] {
-    return this.#kept.map(({ service: { service, port }, probe: { ready, problem } }) => ({
+    return this.#kept.map(({ service: { service, port }, probe, problem }) => ({
       service: serviceKey(service),
       port,
-      ready,
-      problem,
+      ready: probe.ready && problem() === null,
+      problem: problem(),
     }));
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#kept.map((each) => each.close()));
+    this.#units.close();
     for (const client of this.#clients.values()) client.control.close();
   }
 
@@ -113,6 +123,10 @@ export class InstanceKeeper {
       changed: (problem) =>
         log(problem === null ? `${name} is registered` : `${name} cannot be registered now: ${problem}`),
     });
+    let probed: readonly [boolean, string] = [false, ""];
+    let stopped: string | null = null;
+    // A unit that stops takes nothing new, also where its app still answers.
+    const tell = (): void => registration.tell(probed[0] && stopped === null, stopped ?? probed[1]);
     const health = service.health ?? this.options.health(key);
     const probe = new Probe({
       net: runtime.net,
@@ -123,14 +137,28 @@ export class InstanceKeeper {
       everyMs: health?.everyMs ?? limits.probeEveryMs,
       changed: (ready, detail) => {
         log(`${name} is ${ready ? "ready" : "not ready"}: ${detail}`);
-        registration.tell(ready, detail);
+        probed = [ready, detail];
+        tell();
       },
     });
+    const { unit } = service;
+    const followed =
+      unit === undefined
+        ? noUnit
+        : this.#units.follow(unit, (state) => {
+            const before = stopped;
+            stopped = isUp(state) ? null : `${unit} is ${state}`;
+            if (stopped === before) return;
+            log(`${name}: ${unit} is ${state ?? "not known of"}`);
+            tell();
+          });
     return {
       as: this.#registeredAs(service),
       service,
       probe,
+      problem: () => stopped ?? probe.problem,
       close: async () => {
+        followed.close();
         probe.close();
         await registration.close();
       },
@@ -163,4 +191,9 @@ export class InstanceKeeper {
     });
     return new RegistryClient(control, clock, random);
   }
+}
+
+/** Where nobody tells, the probe alone does. */
+function isUp(state: UnitState): boolean {
+  return state === null || state === "active" || state === "reloading";
 }

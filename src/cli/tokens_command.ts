@@ -124,7 +124,7 @@ export function registerNodes(program: Command, cli: Cli): void {
       if (terminal.format === "json")
         return terminal.json({ machine, allowed: serviceKey({ name, namespace }) });
       terminal.line(
-        `${machine} may be ${flags.service}; add it to machine.yaml in that machine's state folder and restart its proxy`,
+        `${machine} may be ${flags.service}; there: heddle attach UNIT --port PORT --service ${flags.service}, or add it to machine.yaml in its state folder and send its proxy SIGHUP`,
       );
     });
   const remove = node

@@ -173,6 +173,8 @@ export const limits = {
   managerPingsPerWatchdog: 4,
   /** A mode that ends asks the service manager for so much more time, again and again, until it has ended. */
   managerExtendMs: 10_000,
+  /** What the bus of the service manager says about a unit. */
+  busMessageBytesMax: 262_144,
   /** A proxy that was told to has taken a changed Machine document over by then. */
   managerReloadMs: 20_000,
   managerReloadLookMs: 50,

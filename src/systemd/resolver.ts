@@ -12,11 +12,15 @@ const delegate = "/etc/systemd/dns-delegate.d/heddle.dns-delegate";
 const routing = "/etc/systemd/resolved.conf.d/heddle.conf";
 /** What it makes for programs to read: without it nobody runs it. */
 const stub = "/run/systemd/resolve/stub-resolv.conf";
+/** What systemctl(1) ends with then. */
+const noSuchUnit = 5;
 const reload: Step = {
   kind: "run",
   command: ["systemctl", "try-reload-or-restart", "systemd-resolved.service"],
   when: "changed",
   undo: null,
+  // Nor is it on every machine.
+  fine: [noSuchUnit],
 };
 
 /** Whether look-ups of this machine go to systemd-resolved. */

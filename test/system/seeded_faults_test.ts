@@ -186,7 +186,7 @@ export default definePolicy({ api: 1, version: "1.0.0", name: "thrower", options
       fault: "a Machine document that was mended, and not read yet",
       look: () => all(check(changed("mended", (_, { services }) => void (services[0].port = 8_099)))),
       says: [
-        /! HED0003 .*mended\/machine.yaml is another one than the proxy that runs has read\n.*start heddle proxy again/,
+        /! HED0003 .*mended\/machine.yaml is another one than the proxy that runs has read\n.*systemctl reload heddle-proxy/,
       ],
     },
     {
