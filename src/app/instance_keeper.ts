@@ -11,6 +11,7 @@ import { limits } from "../model/limits.ts";
 import { instanceId, serviceKey } from "../model/service.ts";
 import { Probe } from "../proxy/upstream/probe.ts";
 import { UnitWatch, type UnitState } from "../systemd/unit_watch.ts";
+import { unitsStopped } from "./unit_ends.ts";
 import { Registration } from "./registration.ts";
 import type { Settings } from "./settings.ts";
 
@@ -78,9 +79,17 @@ export class InstanceKeeper {
     }));
   }
 
+  /** Those of its units that end now have ended, or it is so late: an app that finishes what it has still calls others. */
+  async unitsStopped(deadlineMs: number): Promise<void> {
+    const units = new Set(this.#machine.services.flatMap(({ unit }) => unit ?? []));
+    const { clock } = this.options.runtime;
+    await unitsStopped({ watch: this.#units, clock, units: [...units] }, deadlineMs);
+    this.#units.close();
+  }
+
+  /** All instances leave. */
   async close(): Promise<void> {
     await Promise.all(this.#kept.map((each) => each.close()));
-    this.#units.close();
     for (const client of this.#clients.values()) client.control.close();
   }
 

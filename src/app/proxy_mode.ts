@@ -187,8 +187,11 @@ export async function startProxy(
       renewal.close();
       await succession.begin().catch((error: Error) => log(`no successor may start yet: ${error.message}`));
       // Nobody waits for a registry that is away.
+      const beganMs = clock.now();
+      const stopped = instances.unitsStopped(deadlineMs);
       await Promise.race([instances.close(), after(clock, limits.controlDrainMs)]);
-      await plane.close(deadlineMs);
+      await stopped;
+      await plane.close(Math.max(0, deadlineMs - (clock.now() - beganMs)));
       // Until now it heard of what was revoked.
       follower.close();
       answers.cancelAll();

@@ -173,6 +173,8 @@ export const limits = {
   managerPingsPerWatchdog: 4,
   /** A mode that ends asks the service manager for so much more time, again and again, until it has ended. */
   managerExtendMs: 10_000,
+  /** A proxy that ends looks so long whether units of its apps end with it. */
+  unitStopLookMs: 200,
   /** What the bus of the service manager says about a unit. */
   busMessageBytesMax: 262_144,
   /** A proxy that was told to has taken a changed Machine document over by then. */

@@ -203,6 +203,24 @@ describe.skipIf(why !== null)(`units of three machines${why === null ? "" : ` (s
   );
 
   test(
+    "an app that is restarted together with the proxy calls others to its end",
+    async () => {
+      const late = "curl -sS -m 5 http://orders.mesh/hello -o /srv/late";
+      on(web).must("mkdir -p /run/systemd/system/web.service.d");
+      writeInside(
+        web,
+        "/run/systemd/system/web.service.d/60-late.conf",
+        `[Service]\nExecStop=sh -c "sleep 3; ${late}"\n`,
+      );
+      on(web).must("systemctl daemon-reload && systemctl restart heddle-proxy web");
+      expect(on(web).must("cat /srv/late")).toBe("hello from orders\n");
+      on(web).must("rm -r /run/systemd/system/web.service.d /srv/late && systemctl daemon-reload");
+      await untilAnswered("web reaches orders after it");
+    },
+    testMs,
+  );
+
+  test(
     `a unit that is started again ${restarts} times is called again each time`,
     async () => {
       for (let at = 0; at < restarts; at++) {
