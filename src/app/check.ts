@@ -10,6 +10,7 @@ import type { MachineDocument } from "../model/document.ts";
 import { serviceKey, servicesOf } from "../model/service.ts";
 import { checkApps } from "./check_apps.ts";
 import { checkNames } from "./check_names.ts";
+import { checkUnits } from "./check_units.ts";
 import { checkLinks } from "./check_links.ts";
 import { counted, fail, ok, warn, type Finding } from "./finding.ts";
 import { readMachine } from "./machine_document.ts";
@@ -46,6 +47,7 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   if (page !== null) findings.push(...(await checkNames(runtime.files, page)));
   if (page !== null) findings.push(...checkRead(page, folder, settings, machine));
   if (machine !== null) findings.push(...(await checkApps(runtime, machine, folder, page?.apps ?? [])));
+  if (machine !== null) findings.push(...(await checkUnits(runtime, machine)));
   return findings;
 }
 

@@ -16,6 +16,7 @@ export const checked = {
   HED0012: "Whether the state folder can be written: certificates and snapshots are kept there",
   HED0013: "Whether DNS for names of the mesh answers on this machine, and the machine's resolver asks it",
   HED0014: "Whether every service has its virtual address here, or an app or unit has the port",
+  HED0015: "Whether each unit that is attached is ordered with the proxy, and nothing binds it to the proxy",
 } as const;
 
 export type CheckCode = keyof typeof checked;

@@ -14,6 +14,10 @@ function folderOf({ units }: Pick<Manager, "units">, unit: string): string {
   return `${units}/${unit}.d`;
 }
 
+export function dropInPath(manager: Pick<Manager, "units">, unit: string): string {
+  return `${folderOf(manager, unit)}/${fileName}`;
+}
+
 /** The app starts after the proxy, and so ends before it. */
 export function coupling(
   { units, systemctl }: Pick<Manager, "units" | "systemctl">,
@@ -21,7 +25,7 @@ export function coupling(
 ): readonly Step[] {
   const proxy = unitName("proxy");
   const text = unitText({ Unit: { Wants: proxy, After: proxy } });
-  return [{ kind: "write", path: `${folderOf({ units }, unit)}/${fileName}`, text }, reload(systemctl)];
+  return [{ kind: "write", path: dropInPath({ units }, unit), text }, reload(systemctl)];
 }
 
 export function uncoupling(
@@ -32,7 +36,7 @@ export function uncoupling(
   const removals = coupled.flatMap((unit): Step[] => {
     const folder = folderOf({ units }, unit);
     return [
-      { kind: "remove", path: `${folder}/${fileName}`, onlyOwn: true },
+      { kind: "remove", path: dropInPath({ units }, unit), onlyOwn: true },
       { kind: "remove", path: folder, onlyOwn: false, onlyEmpty: true },
     ];
   });

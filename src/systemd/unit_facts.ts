@@ -18,14 +18,8 @@ export interface UnitFacts {
 
 const asked = ["LoadState", "Type", "TriggeredBy", "PrivateNetwork", "NetworkNamespacePath"];
 
-export async function unitFacts(host: Host, { systemctl }: Manager, unit: string): Promise<UnitFacts> {
-  const text = await runCommand(host, [...systemctl, "show", `--property=${asked.join(",")}`, "--", unit]);
-  const said = new Map(
-    text.split("\n").map((line) => {
-      const at = line.indexOf("=");
-      return [line.slice(0, at), line.slice(at + 1)] as const;
-    }),
-  );
+export async function unitFacts(host: Host, manager: Manager, unit: string): Promise<UnitFacts> {
+  const said = await shownProperties(host, manager, unit, asked);
   const of = (name: string): string => said.get(name) ?? "";
   return {
     known: of("LoadState") === "loaded",
@@ -35,6 +29,22 @@ export async function unitFacts(host: Host, { systemctl }: Manager, unit: string
       .filter((name) => name.endsWith(".socket")),
     ownNetwork: of("PrivateNetwork") === "yes" || of("NetworkNamespacePath") !== "",
   };
+}
+
+/** By their names, as `systemctl show` has them. */
+export async function shownProperties(
+  host: Host,
+  { systemctl }: Manager,
+  unit: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const text = await runCommand(host, [...systemctl, "show", `--property=${names.join(",")}`, "--", unit]);
+  return new Map(
+    text.split("\n").map((line) => {
+      const at = line.indexOf("=");
+      return [line.slice(0, at), line.slice(at + 1)] as const;
+    }),
+  );
 }
 
 export interface UnitListener {

@@ -130,6 +130,24 @@ describe.skipIf(why !== null)(`units of three machines${why === null ? "" : ` (s
   );
 
   test(
+    "check says that it is well, and what is not",
+    () => {
+      const checked = (): string => on(orders).run("heddle check").out;
+      expect(checked()).toMatch(/✓ HED0015 +orders\.service/);
+      const other = "/run/systemd/system/orders.service.d";
+      on(orders).must(`mkdir -p ${other}`);
+      writeInside(orders, `${other}/70-bound.conf`, "[Unit]\nBindsTo=heddle-proxy.service\n");
+      on(orders).must("systemctl daemon-reload");
+      expect(checked()).toContain("BindsTo= binds it to heddle-proxy.service");
+      on(orders).must(`rm -r ${other} && systemctl daemon-reload && touch -d '+1 min' ${dropIn}`);
+      expect(checked()).toContain("systemctl daemon-reload");
+      on(orders).must("systemctl daemon-reload");
+      expect(checked()).toMatch(/✓ HED0015/);
+    },
+    testMs,
+  );
+
+  test(
     "attached again, nothing is changed, and nothing is started again; a plan does nothing",
     () => {
       const before = [shown(orders, "heddle-proxy", "MainPID"), on(orders).must(`cat ${document}`)];
