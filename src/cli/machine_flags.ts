@@ -103,7 +103,8 @@ function requireService({ service, ...flags }: MachineFlags): void {
 }
 
 function serviceOf(name: string, flags: MachineFlags, loopback: string): Record<string, unknown> {
-  if (flags.port === undefined) {
+  const [port, ...more] = flags.port ?? [];
+  if (port === undefined) {
     throw new UserError(
       `Cannot set up the service "${name}" without its port`,
       "Add --port with the port it listens on",
@@ -112,7 +113,7 @@ function serviceOf(name: string, flags: MachineFlags, loopback: string): Record<
   return {
     service: name,
     host: flags.host ?? loopback,
-    ports: flags.port,
+    ...(more.length === 0 ? { port } : { ports: [port, ...more] }),
     ...(flags.httpPort === undefined ? {} : { httpPort: flags.httpPort }),
     ...(flags.health === undefined ? {} : { health: { http: flags.health } }),
     labels: Object.fromEntries((flags.label ?? []).map(pairOf("--label"))),

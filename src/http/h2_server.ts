@@ -194,7 +194,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
     return this.peer.streamWindowBytes >= limits.h2StreamWindowBytesMin;
   }
 
-  /** Between proxies many clients share a connection: one that resetsMost must not slow down the others. */
+  /** Between proxies many clients share a connection: one of them that resets most of its streams must not slow down the others. */
   get #resetsMost(): boolean {
     return this.profile.name === "local" && this.guard.resetsMost;
   }
