@@ -13,7 +13,7 @@ import { asksResolved, resolverRemoval, resolverSteps } from "../systemd/resolve
 import { coupledUnits, uncoupling } from "../systemd/drop_in.ts";
 import { findManager, type Manager } from "../systemd/manager.ts";
 import { planLines, type Step } from "../systemd/plan.ts";
-import { isActive, troublesOf } from "../systemd/unit_state.ts";
+import { isManaged, troublesOf } from "../systemd/unit_state.ts";
 import { serviceUser, unitName, type ServiceMode, type UnitsDescription } from "../systemd/units.ts";
 import { userId } from "../systemd/user_id.ts";
 import { stateOfUnit } from "../systemd/unit_text.ts";
@@ -114,7 +114,7 @@ export class MachineServices {
   async requireNoOther(standing: Settings): Promise<void> {
     const { runtime, manager } = this;
     if (!(await proxyRuns(runtime, standing))) return;
-    if (await isActive(runtime.process, manager, unitName("proxy"))) return;
+    if (await isManaged(runtime.process, manager, unitName("proxy"))) return;
     throw new UserError(
       "Cannot start services: a proxy of this machine runs already, in the foreground",
       "End it (Ctrl-C where it runs), then repeat the command",

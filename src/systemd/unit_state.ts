@@ -5,8 +5,20 @@ import type { Manager } from "./manager.ts";
 
 type Host = Pick<ProcessHost, "spawn" | "env">;
 
-export async function isActive(host: Host, { systemctl }: Manager, unit: string): Promise<boolean> {
+async function isActive(host: Host, { systemctl }: Manager, unit: string): Promise<boolean> {
   return (await tryCommand(host, [...systemctl, "is-active", "--quiet", unit])).code === 0;
+}
+
+/** Whether the manager has a process of it: it runs, starts, ends or takes something over. */
+export async function isManaged(host: Host, { systemctl }: Manager, unit: string): Promise<boolean> {
+  const { output } = await tryCommand(host, [
+    ...systemctl,
+    "show",
+    "--property=ActiveState",
+    "--value",
+    unit,
+  ]);
+  return !["inactive", "failed", ""].includes(output.trim());
 }
 
 const linesMax = 12;
