@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { hasProgram } from "../support/processes.ts";
 import { measureAgainst } from "./against.ts";
+import { measureBroken } from "./broken_part.ts";
 import { conditions } from "./conditions.ts";
 import { measureConnections } from "./connections_part.ts";
 import { measureFloods } from "./floods_part.ts";
@@ -116,6 +117,8 @@ async function measure(stage: Stage, part: Part, options: BenchOptions): Promise
       return alone((heddle) => measureConnections(heddle, options));
     case "policies":
       return alone(() => measurePolicies(options));
+    case "broken":
+      return measureBroken(stage, options);
     case "picks":
       return measurePicks();
     case "floods":

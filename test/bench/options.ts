@@ -8,6 +8,7 @@ const otherParts = {
   connections: "(j) Idle mTLS connections at a heddle proxy",
   floods: "(k) Floods at a heddle pair",
   policies: "(n) Policies in their sealed processes",
+  broken: "(p) One of three instances breaks",
   picks: "(o) Picking an endpoint, among ten and among ten thousand",
 } as const;
 
@@ -33,6 +34,7 @@ export interface BenchOptions {
   readonly against: AgainstOptions | null;
   readonly only: readonly Part[];
   readonly write: boolean;
+  readonly quick: boolean;
   /** With another commit: of every start. */
   readonly rounds: number;
   /** Of what a load counts, in each round. */
@@ -110,6 +112,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
           },
     only,
     write: args.includes("--write"),
+    quick,
     rounds,
     counts: quick ? quickCounts : counts,
     warmupRounds: commit === null ? 5 : 3,

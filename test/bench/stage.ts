@@ -50,7 +50,7 @@ export function worksFor(work: Work): Work[] {
 }
 
 /** What heddle is asked alone needs no peer. */
-const aloneParts: readonly Part[] = ["idle", "connections", "floods", "policies", "picks"];
+const aloneParts: readonly Part[] = ["idle", "connections", "floods", "policies", "picks", "broken"];
 
 /** Starts what answers behind the proxies. */
 export async function startLoad(stage: Stage, wanted: readonly Work[]): Promise<void> {

@@ -24,7 +24,7 @@ export const envoy: Peer = {
   },
 };
 
-function envoyPath(): string | null {
+export function envoyPath(): string | null {
   return places.find((path) => path !== undefined && existsSync(path)) ?? Bun.which("envoy");
 }
 
@@ -48,7 +48,7 @@ function configOf(context: PeerContext, role: Role): unknown {
   };
 }
 
-function socketAddress(address: string, port: number): unknown {
+export function socketAddress(address: string, port: number): unknown {
   return { socket_address: { address, port_value: port } };
 }
 
