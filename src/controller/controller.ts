@@ -138,6 +138,7 @@ export class Controller {
     });
     const status = (query: PageQuery) => {
       const registryProblem = this.#registryProblem;
+      publisher.flush();
       return statusPage({ trustDomain, nowMs: clock.wallMs(), catalog, publisher, registryProblem }, query);
     };
     app.onError((error) => problemResponse(error));

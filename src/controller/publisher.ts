@@ -95,11 +95,21 @@ export class Publisher {
     this.#timer?.cancel();
     const latestMs = this.#firstChangeMs + limits.publishDebounceMaxMs - nowMs;
     this.#timer = this.options.clock.after(Math.max(0, Math.min(limits.publishDebounceMs, latestMs)), () => {
-      this.#timer = null;
-      const documentsMs = this.#documentsMs;
-      this.#documentsMs = null;
-      for (const listener of [...this.#listeners]) this.#publishDocuments(listener, documentsMs);
+      this.#publishAll();
     });
+  }
+
+  /** Publishes at once what waits for other changes: whoever looks at the machines sees what is meant for them. */
+  flush(): void {
+    if (this.#timer !== null) this.#publishAll();
+  }
+
+  #publishAll(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    const documentsMs = this.#documentsMs;
+    this.#documentsMs = null;
+    for (const listener of [...this.#listeners]) this.#publishDocuments(listener, documentsMs);
   }
 
   /** The stream of one machine: at once its snapshot, or that the one it has still is the one. */

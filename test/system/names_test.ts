@@ -6,6 +6,7 @@ import { ports } from "../../src/model/ports.ts";
 import { callByName, callUntil, type Answer } from "../support/http_calls.ts";
 import { startMesh, type Machine, type Mesh } from "../support/mesh.ts";
 import { testMs } from "../support/patience.ts";
+import { waitFor } from "../support/processes.ts";
 
 const services = `
 {kind: Service, name: caller, port: 80, protocol: http}
@@ -120,6 +121,7 @@ describe.skipIf(binaryMissing)("an app that calls names that nobody has", () => 
         () => call("latest"),
         ({ status }) => status === 200,
       );
+      await waitFor("it is kept on disk", () => kept().includes("latest.default") || null);
       expect(kept().sort()).toEqual(["latest.default", "web.default"]);
     },
     testMs,

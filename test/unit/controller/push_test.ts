@@ -58,6 +58,18 @@ test("a revision is measured to when it is sent and to when it is acknowledged, 
   ]);
 });
 
+test("what waits to be gathered with other changes is sent when somebody looks at the machines", async () => {
+  const publishing = new Publishing();
+  publishing.connect("vm-1");
+  publishing.version = "v2";
+  publishing.publisher.changed(true);
+  expect(publishing.publisher.state("vm-1").wanted).toBe("v1");
+  publishing.publisher.flush();
+  expect(publishing.publisher.state("vm-1").wanted).toBe("v2");
+  await publishing.clock.advance(gathering);
+  expect(publishing.pushes).toEqual([["sent", 0]]);
+});
+
 test("a burst counts from its first revision, and a machine that is behind once, from the first it lacks", async () => {
   const publishing = new Publishing();
   publishing.connect("vm-1");
