@@ -11,14 +11,15 @@ describe("mutants", () => {
     expect(faults.filter((each, at) => faults.indexOf(each) !== at)).toEqual([]);
   });
 
-  test("fit the sources, and name tests that exist", () => {
+  test("are sources that a program can be made of, and name tests that exist", () => {
+    const transpiler = new Bun.Transpiler({ loader: "ts", target: "bun" });
     const wrong = mutants.flatMap((mutant) => {
       const missing = mutant.suites.filter((suite) => !existsSync(join(root, suite)));
       try {
-        mutated(mutant, readFileSync(join(root, mutant.file), "utf8"));
+        transpiler.transformSync(mutated(mutant, readFileSync(join(root, mutant.file), "utf8")));
         return missing;
       } catch (error) {
-        return [...missing, (error as Error).message];
+        return [...missing, `${mutant.file}: "${mutant.fault}": ${(error as Error).message}`];
       }
     });
     expect(wrong).toEqual([]);

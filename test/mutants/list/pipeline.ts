@@ -186,8 +186,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "an endpoint that cannot be reached is not remembered",
     file: attempts,
-    find: '    if (outcome.side === "upstream") this.#blame(failureOf(outcome), nowMs);\n',
-    replace: "",
+    find: 'if (outcome.side === "upstream") this.#blame(failureOf(outcome), nowMs);\n    else if (',
+    replace: "if (",
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },
   {
