@@ -86,8 +86,8 @@ export const bounds: readonly Mutant[] = [
   {
     fault: "an app gets as many connections as ever, whatever its service says",
     file: "src/proxy/upstream/pool.ts",
-    find: "if (this.#open.size + this.#dials.length >= this.#bounds.connections) {",
-    replace: "if (this.#open.size + this.#dials.length >= protocol.connectionsMax) {",
+    find: "this.#bounds = { connections: most, requests, pending, pendingMs };",
+    replace: "this.#bounds = { connections: connectionsMax, requests, pending, pendingMs };",
     suites: underWay,
   },
   {

@@ -82,7 +82,13 @@ describe("a call that an app answers with UNAVAILABLE alone", () => {
 });
 
 test("a status behind an answer that has begun is the caller's", async () => {
-  for (const answer of [statusBehind(14), statusBehind(14, "m")])
+  const statusBefore = concat(
+    settings(),
+    headers(1, [...head, ...status(14)], false),
+    data(1, "m"),
+    headers(1, status(14)),
+  );
+  for (const answer of [statusBehind(14), statusBehind(14, "m"), statusBefore])
     expect(await call(answer, unavailable)).toMatchObject({ begun: 1, status: "14" });
 });
 
