@@ -45,6 +45,8 @@ export class ProxyTracing {
   #transport: OtlpTransport | null = null;
   /** What the receiver in force was made of. */
   #made = "";
+  /** One after the other: a receiver may have files to be read first. */
+  #applying: Promise<void> = Promise.resolve();
   /** By machine: traces that it is to keep, and does not know yet. */
   readonly #untold = new Map<string, Set<string>>();
   readonly #telling: { close(): void };
@@ -61,8 +63,13 @@ export class ProxyTracing {
     this.#telling = every(runtime.clock, limits.keptTracesTellMs, () => this.#flush());
   }
 
-  /** What the mesh says now. */
-  async apply({ telemetry = {} }: Pick<Snapshot, "telemetry">): Promise<void> {
+  /** What the mesh says now. Resolves when it is in force. */
+  apply(snapshot: Pick<Snapshot, "telemetry">): Promise<void> {
+    this.#applying = this.#applying.then(() => this.#apply(snapshot));
+    return this.#applying;
+  }
+
+  async #apply({ telemetry = {} }: Pick<Snapshot, "telemetry">): Promise<void> {
     const { runtime, settings, log } = this.options;
     const resource = {
       "service.name": "heddle-proxy",
@@ -86,8 +93,7 @@ export class ProxyTracing {
       log(`traces cannot be sent: ${problemOf(error)}`);
       this.tracer.settings = { ...wanted.traces, endpoint: null };
     }
-    await before[0]?.close(limits.exportCloseMs);
-    before[1]?.close();
+    void before[0]?.close(limits.exportCloseMs).then(() => before[1]?.close());
   }
 
   /** Another proxy keeps these. */
@@ -173,7 +179,9 @@ export class ProxyTracing {
   #tell(endpoint: string, traceId: string): void {
     const machine = endpoint.slice(0, endpoint.indexOf("/"));
     if (machine === "" || machine === this.options.settings.node) return;
-    const traces = this.#untold.get(machine) ?? new Set<string>();
+    const known = this.#untold.get(machine);
+    if (known === undefined && this.#untold.size >= limits.keptMachinesMax) return;
+    const traces = known ?? new Set<string>();
     if (traces.size < limits.keptTracesToldMax) traces.add(traceId);
     this.#untold.set(machine, traces);
   }

@@ -111,6 +111,8 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
     const caller = requireCaller(context, trustDomain, "node");
     const kept = await readBody(context.req.raw, keptSchema);
     requireMember(catalog, caller.name);
+    if (!publisher.mayTellKept(caller.name))
+      throw new Refusal(429, `The machine ${caller.name} tells of kept traces too often (keptTracesTellMs)`);
     for (const [machine, traces] of Object.entries(kept)) publisher.tell(machine, { kind: "keep", traces });
     return context.json({});
   });

@@ -29,6 +29,8 @@ export interface NodeState {
   ejectedMs: number;
   /** Documents that were sent to it and not acknowledged yet; null: it has them all. */
   push: Push | null;
+  /** When it last told of traces that it keeps, on the monotonic clock. */
+  toldKeptMs: number;
 }
 
 /** Of several pushes that one machine has not answered, the first revision and the last snapshot. */
@@ -75,7 +77,15 @@ export class Publisher {
     let state = this.nodes.get(node);
     if (state === undefined) {
       const nothing = { connected: false, lastSeenMs: 0, wanted: "", acknowledged: "", error: null };
-      state = { ...nothing, certificates: [], uses: [], ejected: [], ejectedMs: 0, push: null };
+      state = {
+        ...nothing,
+        certificates: [],
+        uses: [],
+        ejected: [],
+        ejectedMs: 0,
+        push: null,
+        toldKeptMs: -Infinity,
+      };
       this.nodes.set(node, state);
     }
     return state;
@@ -139,6 +149,16 @@ export class Publisher {
       state.acknowledged = version;
       stream.send({ kind: "current", version, controllerMs: clock.wallMs() } satisfies SnapshotLine);
     });
+  }
+
+  /** Whether a machine may tell others now which traces it keeps: what it says reaches their streams. Counts it. */
+  mayTellKept(node: string): boolean {
+    const state = this.state(node);
+    const nowMs = this.options.clock.now();
+    // A proxy's clock and this one need not agree to the millisecond.
+    if (nowMs - state.toldKeptMs < limits.keptTracesTellMs / 2) return false;
+    state.toldKeptMs = nowMs;
+    return true;
   }
 
   /** To the newest stream of a machine; false: it has none. */

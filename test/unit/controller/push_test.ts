@@ -70,6 +70,15 @@ test("what waits to be gathered with other changes is sent when somebody looks a
   expect(publishing.pushes).toEqual([["sent", 0]]);
 });
 
+test("a machine that tells of kept traces too often is not heard, and hinders no other", async () => {
+  const { publisher, clock } = new Publishing();
+  expect(publisher.mayTellKept("vm-1")).toBe(true);
+  expect(publisher.mayTellKept("vm-1")).toBe(false);
+  expect(publisher.mayTellKept("vm-2")).toBe(true);
+  await clock.advance(limits.keptTracesTellMs);
+  expect(publisher.mayTellKept("vm-1")).toBe(true);
+});
+
 test("a burst counts from its first revision, and a machine that is behind once, from the first it lacks", async () => {
   const publishing = new Publishing();
   publishing.connect("vm-1");
