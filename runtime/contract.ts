@@ -254,6 +254,8 @@ export interface Files {
     readonly owner: number;
   } | null>;
   makeFolder(path: string, mode?: number): Promise<void>;
+  /** Renames within one file system, over a file that is there; durable when it resolves. */
+  move(from: string, to: string): Promise<void>;
   /** File or folder with all below it, and what an atomic write of it left that was cut; nothing when absent. */
   remove(path: string): Promise<void>;
   /** Calls (debounced by the host only) when anything in the folder changes. */

@@ -163,6 +163,12 @@ export const files: Files = {
     named("make folder", path, async () => {
       await mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
     }),
+  move: (from, to) =>
+    named("move", from, async () => {
+      await rename(from, to);
+      await syncFolder(dirname(to));
+      await syncFolder(dirname(from));
+    }),
   remove: (path) => named("remove", path, () => writes.run(path, () => removeWhole(path))),
   watch,
 };

@@ -23,26 +23,27 @@ const root = 0;
 export async function requireOwnState(host: StateHost, folder: StateFolder): Promise<void> {
   const { files } = host;
   const owners = await ownersOf(host);
-  for (const path of [folder.path, folder.authority, folder.credentials, folder.policies]) {
-    const stat = await files.stat(path);
+  const { path, authority, control, registry, credentials, policies } = folder;
+  for (const each of [path, authority, control, registry, credentials, policies]) {
+    const stat = await files.stat(each);
     if (stat === null) continue;
-    requireOwner(owners, path, stat, `chown -R ${host.process.user} ${folder.path}`);
+    requireOwner(owners, each, stat, `chown -R ${host.process.user} ${path}`);
     if ((stat.mode & writtenByOthers) !== 0)
       throw new UserError(
-        `Cannot use ${path}: others than its owner may write to it (mode ${octal(stat)})`,
-        `Look whether all in it is yours, then: chmod 700 ${path}`,
+        `Cannot use ${each}: others than its owner may write to it (mode ${octal(stat)})`,
+        `Look whether all in it is yours, then: chmod 700 ${each}`,
       );
   }
-  for (const path of await secretsIn(files, folder)) await requireOwnFile(host, owners, path);
+  for (const each of await secretsIn(files, folder)) await requireOwnFile(host, owners, each);
   // These hold no key, but decide who is called and what is believed; the database makes itself private.
-  for (const path of [folder.machine, folder.registryStore]) {
-    const stat = await files.stat(path);
+  for (const each of [folder.machine, folder.registryStore]) {
+    const stat = await unlessClosed(files.stat(each), null);
     if (stat === null) continue;
-    requireOwner(owners, path, stat, `chown ${host.process.user} ${path}`);
+    requireOwner(owners, each, stat, `chown ${host.process.user} ${each}`);
     if ((stat.mode & writtenByOthers) !== 0)
       throw new UserError(
-        `Cannot use ${path}: others than its owner may write to it (mode ${octal(stat)})`,
-        `Look whether it is as you left it, then: chmod go-w ${path}`,
+        `Cannot use ${each}: others than its owner may write to it (mode ${octal(stat)})`,
+        `Look whether it is as you left it, then: chmod go-w ${each}`,
       );
   }
 }
@@ -64,25 +65,25 @@ async function requireOwnFile(host: StateHost, owners: Owners, path: string): Pr
 }
 
 async function secretsIn(files: Files, folder: StateFolder): Promise<string[]> {
-  const below = [folder.authority, folder.credentials].map(async (path) => {
-    const names = path === folder.authority ? await listIfOpen(files, path) : await files.list(path);
+  const { settings, authority, control, credentials, registryCredential } = folder;
+  const below = [authority, control, credentials].map(async (path) => {
+    const names = await (path === credentials ? files.list(path) : unlessClosed(files.list(path), []));
     return names.map((name) => `${path}/${name}`);
   });
+  const registry = await unlessClosed(files.stat(registryCredential), null);
   return [
-    folder.settings,
-    folder.controllerCredential,
-    folder.registryCredential,
-    folder.operator,
+    settings,
+    ...(registry === null ? [] : [registryCredential]),
     ...(await Promise.all(below)).flat(),
   ];
 }
 
-/** The authority is closed to units other than the controller's: what is closed to this process is nothing that it believes. */
-async function listIfOpen(files: Files, path: string): Promise<string[]> {
+/** What is closed to the unit of this process (authority, control plane) is nothing that it believes. */
+async function unlessClosed<T, N>(work: Promise<T>, none: N): Promise<T | N> {
   try {
-    return await files.list(path);
+    return await work;
   } catch (error) {
-    if ((error as FileError).code === "EACCES") return [];
+    if ((error as FileError).code === "EACCES") return none;
     throw error;
   }
 }

@@ -10,6 +10,7 @@ import { limits } from "../model/limits.ts";
 import { applyPlan, pendingSteps, requireOwnFiles } from "../systemd/apply.ts";
 import { installationSteps, removalSteps, tmpfiles } from "../systemd/installation.ts";
 import { asksResolved, resolverRemoval, resolverSteps } from "../systemd/resolver.ts";
+import { runCommand } from "../systemd/commands.ts";
 import { coupledUnits, uncoupling } from "../systemd/drop_in.ts";
 import { findManager, type Manager } from "../systemd/manager.ts";
 import { planLines, type Step } from "../systemd/plan.ts";
@@ -22,6 +23,7 @@ import { readMachineFile } from "./machine_file.ts";
 import { proxyRuns } from "./own_proxy.ts";
 import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { isOldLayout, settleLayout } from "./state_layout.ts";
 
 /** What runs here, as far as units depend on it. */
 export type ServicesWanted = Pick<Settings, "modes" | "controllers" | "registries"> & {
@@ -99,6 +101,7 @@ export class MachineServices {
     const { runtime, manager } = this;
     const options = { mark: this.#mark, said };
     try {
+      await this.#settleLayout(wanted);
       await applyPlan(runtime, this.#steps(wanted, drainMs), options);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
@@ -108,6 +111,20 @@ export class MachineServices {
         error.hint ?? "Mend that, and repeat the command: it goes on where it ended",
       );
     }
+  }
+
+  /** What an older version kept elsewhere in the state folder. Whatever has it open stops before, and starts with what follows. */
+  async #settleLayout({ modes }: ServicesWanted): Promise<void> {
+    const { runtime, folder, manager } = this;
+    if (!(await isOldLayout(runtime.files, folder))) return;
+    await runtime.files.writeAtomic(this.#mark, "");
+    const parts = (["controller", "registry"] as const).filter((mode) => modes.includes(mode));
+    for (const part of parts) {
+      const unit = unitName(part);
+      if (await isManaged(runtime.process, manager, unit))
+        await runCommand(runtime.process, [...manager.systemctl, "stop", unit]);
+    }
+    for (const part of parts) await settleLayout(runtime.files, folder, part);
   }
 
   /** A proxy that somebody started by hand has the ports. */

@@ -16,10 +16,13 @@ export interface StateFolder {
   readonly authority: string;
   /** Credentials of the node and its services. */
   readonly credentials: string;
-  /** Credentials of the modes themselves and of the operator. */
+  /** Of the controller and of operators alone, as the authority is. */
+  readonly control: string;
   readonly controllerCredential: string;
-  readonly registryCredential: string;
   readonly operator: string;
+  /** Of the registry, whose credential the controller renews. */
+  readonly registry: string;
+  readonly registryCredential: string;
   readonly registryStore: string;
   /** Last good snapshot, with its hash inside. */
   readonly snapshot: string;
@@ -42,10 +45,12 @@ export function stateFolder(path: string): StateFolder {
     machineReady: `${path}/machine.ready.json`,
     authority: `${path}/authority`,
     credentials: `${path}/credentials`,
-    controllerCredential: `${path}/controller.json`,
-    registryCredential: `${path}/registry.json`,
-    operator: `${path}/operator.json`,
-    registryStore: `${path}/registry.db`,
+    control: `${path}/control`,
+    controllerCredential: `${path}/control/controller.json`,
+    operator: `${path}/control/operator.json`,
+    registry: `${path}/registry`,
+    registryCredential: `${path}/registry/registry.json`,
+    registryStore: `${path}/registry/registry.db`,
     snapshot: `${path}/snapshot.json`,
     policies: `${path}/policies`,
     uses: `${path}/uses.json`,

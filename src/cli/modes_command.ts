@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { forbidDumps } from "../app/no_dumps.ts";
 import type { Running } from "../app/running.ts";
 import { requireSettings, type Mode, type Settings } from "../app/settings.ts";
+import { settleLayout } from "../app/state_layout.ts";
 import type { StateFolder } from "../app/state_folder.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Cli } from "./command.ts";
@@ -52,6 +53,7 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
     const folder = cli.folder(command);
     const drainMs = cli.drainMs(command);
     forbidDumps(cli.runtime.native);
+    if (mode !== "proxy") await settleLayout(cli.runtime.files, folder, mode);
     const settings = await requireSettings(cli.runtime, folder, mode);
     const running = await start(folder, settings, flags);
     const terminal = cli.terminal(command);

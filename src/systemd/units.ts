@@ -113,6 +113,16 @@ function processOf(mode: ServiceMode, description: UnitsDescription): UnitSectio
   };
 }
 
+/**
+ * Parts of the state folder that a mode's processes cannot reach: the keys that sign everybody's identity and what an operator shows
+ * are the controller's alone, and the proxy, which talks to everybody, gets nothing of the control plane.
+ */
+const closedTo: Readonly<Record<ServiceMode, readonly string[]>> = {
+  controller: [],
+  registry: ["authority", "control"],
+  proxy: ["authority", "control", "registry"],
+};
+
 function ownershipOf(mode: ServiceMode, { state }: UnitsDescription): UnitSection {
   const own = state === systemState;
   return {
@@ -124,8 +134,7 @@ function ownershipOf(mode: ServiceMode, { state }: UnitsDescription): UnitSectio
     RuntimeDirectory: mode === "proxy" ? "heddle" : null,
     RuntimeDirectoryMode: mode === "proxy" ? "0755" : null,
     RuntimeDirectoryPreserve: mode === "proxy" ? "yes" : null,
-    // The keys that sign everybody's identity are the controller's alone.
-    InaccessiblePaths: mode === "controller" ? null : `-${unitWord(`${state}/authority`)}`,
+    InaccessiblePaths: closedTo[mode].map((name) => `-${unitWord(`${state}/${name}`)}`),
     OOMScoreAdjust: mode === "proxy" ? "-500" : null,
   };
 }

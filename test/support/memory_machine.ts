@@ -61,6 +61,13 @@ export class MemoryMachine {
       this.#change();
       this.#put(path, bytes, mode);
     },
+    move: async (from: string, to: string) => {
+      this.#change();
+      const entry = this.entries.get(from);
+      if (entry === undefined) throw new Error(`Cannot move ${from}: it is not there`);
+      this.entries.delete(from);
+      this.entries.set(to, entry);
+    },
     remove: async (path: string) => {
       this.entries.delete(path.replace(/[^/]*$/, (name) => `.new.${name}`));
       if ((await this.files.stat(path)) === null) return;

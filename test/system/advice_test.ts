@@ -71,8 +71,8 @@ describe.skipIf(binaryMissing)("advice that can be followed", () => {
     });
 
     test("that was killed at any moment is finished by the next one", async () => {
-      for (const name of ["machine.yaml", "authority", "operator.json", "registry.db"]) {
-        const state = `${folder}/killed-${name}`;
+      for (const name of ["machine.yaml", "authority", "control/operator.json", "registry/registry.db"]) {
+        const state = `${folder}/killed-${name.replace("/", "-")}`;
         const flags = ["--node", "vm-9", ...at(8), "--no-start"];
         const program = heddleRunning(["init", ...flags], `${state}.log`, { state });
         const there = (): true | null =>

@@ -109,7 +109,7 @@ describe.skipIf(binaryMissing)("a root that is replaced in a hurry", () => {
       const stolen = JSON.parse(
         readFileSync(`${caller.state}/credentials/service.caller.default.json`, "utf8"),
       ) as Credential;
-      copyFileSync(`${mesh.folder}/control/operator.json`, `${mesh.folder}/stolen.json`);
+      copyFileSync(`${mesh.folder}/control/control/operator.json`, `${mesh.folder}/stolen.json`);
       const asThief = (): string =>
         heddle(["status"], { env: { HEDDLE_OPERATOR: `${mesh.folder}/stolen.json` } }).err;
       expect(asThief()).toBe("");

@@ -61,7 +61,7 @@ describe.skipIf(binaryMissing)("a mode and its state", () => {
   });
 
   test("keep the registry's store for their owner alone", () => {
-    for (const name of ["registry.db", "registry.db-wal", "registry.db-shm"])
+    for (const name of ["registry/registry.db", "registry/registry.db-wal", "registry/registry.db-shm"])
       expect([name, statSync(`${state}/${name}`).mode & 0o777]).toEqual([name, 0o600]);
   });
 
@@ -92,7 +92,7 @@ describe.skipIf(binaryMissing)("a mode and its state", () => {
       chmodSync(path, before);
       return said;
     };
-    for (const name of ["authority/authority.json", "credentials/node.json", "operator.json", "heddle.json"])
+    for (const name of ["authority/authority.json", "credentials/node.json", "control/operator.json", "heddle.json"])
       expect([name, open(name, 0o640)]).toEqual([
         name,
         { code: 2, out: "", err: expect.stringContaining(`chmod 600 ${state}/${name}`) },
@@ -104,7 +104,7 @@ describe.skipIf(binaryMissing)("a mode and its state", () => {
 
   test("refuse an operator's credential that others may read, wherever it lies", () => {
     const shared = `${folder}/shared.json`;
-    copyFileSync(`${state}/operator.json`, shared);
+    copyFileSync(`${state}/control/operator.json`, shared);
     chmodSync(shared, 0o644);
     const said = heddle(["status"], { state, env: { HEDDLE_OPERATOR: shared } });
     expect([said.code, said.err]).toEqual([2, expect.stringContaining(`chmod 600 ${shared}`)]);
@@ -181,10 +181,10 @@ describe.skipIf(binaryMissing)("a mode and its state", () => {
     });
 
     test("refuses a secret that somebody else owns", () => {
-      chownSync(`${own}/operator.json`, 1, 1);
-      chmodSync(`${own}/operator.json`, 0o600);
+      chownSync(`${own}/control/operator.json`, 1, 1);
+      chmodSync(`${own}/control/operator.json`, 0o600);
       const said = asNobody(program, "status");
-      chownSync(`${own}/operator.json`, nobody, nobody);
+      chownSync(`${own}/control/operator.json`, nobody, nobody);
       expect([said.code, said.err]).toEqual([
         2,
         expect.stringContaining("it belongs to user 1, and this runs as"),

@@ -69,6 +69,16 @@ test("other failures name the path", async () => {
   expect(() => files.readSync(folder)).toThrow(folder);
 });
 
+test("a file moves over another one, and one that is not there cannot", async () => {
+  const [from, to] = [join(folder, "moved"), join(folder, "place")];
+  await files.writeAtomic(from, "new");
+  await files.writeAtomic(to, "old");
+  await files.move(from, to);
+  expect([text(await files.read(to)), await files.read(from)]).toEqual(["new", null]);
+  await expect(files.move(from, to)).rejects.toThrow(`Cannot move ${from}`);
+  await files.remove(to);
+});
+
 test("remove takes what a write that was cut left beside the file, with and without it", async () => {
   for (const names of [[".new.cut"], ["cut", ".new.cut"]]) {
     for (const name of names) await files.append(join(folder, name), "half");

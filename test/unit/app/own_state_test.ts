@@ -20,8 +20,11 @@ const sound: Readonly<Record<string, Entry>> = {
   "/state/credentials/service.web.default.json": { mode: 0o600 },
   "/state/heddle.json": { mode: 0o600 },
   "/state/machine.yaml": { mode: 0o644 },
-  "/state/operator.json": { mode: 0o600 },
-  "/state/registry.db": { mode: 0o600 },
+  "/state/control": { mode: 0o700 },
+  "/state/control/operator.json": { mode: 0o600 },
+  "/state/registry": { mode: 0o700 },
+  "/state/registry/registry.db": { mode: 0o600 },
+  "/state/registry/registry.json": { mode: 0o600 },
 };
 
 function hostWith(entries: Readonly<Record<string, Entry>>): Parameters<typeof requireOwnState>[0] {
@@ -69,7 +72,8 @@ describe("a state folder", () => {
     "/state/authority",
     "/state/credentials",
     "/state/machine.yaml",
-    "/state/registry.db",
+    "/state/registry",
+    "/state/registry/registry.db",
   ])("is refused where others may write to %s", async (path) => {
     expect(await verdict(path, { mode: 0o720 })).toBe(
       `Cannot use ${path}: others than its owner may write to it (mode 720)`,
@@ -80,7 +84,8 @@ describe("a state folder", () => {
     "/state/authority/authority.json",
     "/state/credentials/service.web.default.json",
     "/state/heddle.json",
-    "/state/operator.json",
+    "/state/control/operator.json",
+    "/state/registry/registry.json",
   ])("is refused where others may read %s", async (path) => {
     expect(await verdict(path, { mode: 0o604 })).toContain(
       `Cannot use ${path}: others than its owner may read`,
