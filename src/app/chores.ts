@@ -2,12 +2,12 @@
 import type { Clock, Runtime, Timer } from "../../runtime/contract.ts";
 import type { Shard } from "../http/shard.ts";
 import { limits } from "../model/limits.ts";
-import type { AccessLog } from "../telemetry/access_log.ts";
+import type { ProxyLogs } from "./proxy_logs.ts";
 
 export function startChores(
   { clock, process }: Pick<Runtime, "clock" | "process">,
   shard: Shard,
-  accessLog: AccessLog,
+  logs: ProxyLogs,
 ): { close(): void } {
   const chores = [
     giveBackStart(clock, process),
@@ -15,7 +15,7 @@ export function startChores(
     every(clock, limits.bufferedCompactLookMs, () => {
       if (shard.buffered.emptied()) process.compact();
     }),
-    every(clock, limits.accessLogFlushMs, () => accessLog.flush()),
+    every(clock, limits.accessLogFlushMs, () => logs.flush()),
   ];
   return { close: () => chores.forEach((chore) => chore.close()) };
 }

@@ -4,7 +4,6 @@ import type { CredentialStore } from "../identity/credential_store.ts";
 import { priorities, priorityLevel } from "../model/priority.ts";
 import type { DataPlane } from "../proxy/data_plane.ts";
 import { streamKinds, type OpenStreams } from "../proxy/answer/open_streams.ts";
-import { accessLogLimits, type AccessLog } from "../telemetry/access_log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { endpointState, endpointStates } from "./endpoint_states.ts";
 import type { SnapshotFollower } from "./snapshot_follower.ts";
@@ -14,7 +13,6 @@ export interface ProxyMetricsOptions {
   readonly clock: Clock;
   readonly plane: DataPlane;
   readonly store: CredentialStore;
-  readonly accessLog: AccessLog;
   readonly follower: SnapshotFollower;
 }
 
@@ -22,8 +20,7 @@ export interface ProxyMetricsOptions {
 const versionLength = 8;
 
 export function exposeProxy(metrics: Metrics, options: ProxyMetricsOptions): void {
-  const { clock, store, accessLog } = options;
-  exposeDroppedLines(metrics, accessLog);
+  const { clock, store } = options;
   const expiry = metrics.gauge(families.identityExpirySeconds);
   metrics.collect(() => {
     metrics.clear("heddle_identity_expiry_seconds");
@@ -58,18 +55,6 @@ export function exposeConcurrency(metrics: Metrics, plane: Pick<DataPlane, "stat
     }
     for (const priority of priorities)
       served(priority).set(plane.shedding.admits(priorityLevel(priority)) ? 1 : 0);
-  });
-}
-
-function exposeDroppedLines(metrics: Metrics, accessLog: AccessLog): void {
-  const dropped = metrics.counter(families.accessLogDropped);
-  const counted = accessLogLimits.map((limit) => ({ limit, count: 0 }));
-  metrics.collect(() => {
-    for (const each of counted) {
-      const lost = accessLog.droppedBy(each.limit);
-      dropped(each.limit).add(lost - each.count);
-      each.count = lost;
-    }
   });
 }
 

@@ -6,7 +6,6 @@ import { humanDuration } from "../base/duration.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { adminHandler, type AdminPages } from "../admin/admin_pages.ts";
-import { printableJson } from "../base/printable.ts";
 import type { ControlClient } from "../api/control.ts";
 import { Shard } from "../http/shard.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
@@ -17,8 +16,6 @@ import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DataPlane } from "../proxy/data_plane.ts";
 import type { Credentials } from "../proxy/state/credentials.ts";
-import { AccessLog } from "../telemetry/access_log.ts";
-import { logAs } from "../telemetry/log_line.ts";
 import { Metrics, type Counter } from "../telemetry/metrics.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { Answers } from "./answers.ts";
@@ -31,6 +28,7 @@ import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
 import { servePlain } from "./plain_server.ts";
 import { proxyAnswers } from "./proxy_answers.ts";
+import { ProxyLogs } from "./proxy_logs.ts";
 import { ProxyTracing } from "./tracing.ts";
 import { startPolicies, type Policies } from "./policies.ts";
 import { ejectionsOf } from "./endpoint_states.ts";
@@ -46,7 +44,7 @@ import { Succession } from "./succession.ts";
 import { families } from "../telemetry/families.ts";
 
 export interface ProxyModeOptions {
-  /** Share of unremarkable exchanges in the access log. */
+  /** Share of unremarkable exchanges in the access log; absent: as the mesh says. */
   readonly logSampleRatio?: number;
   readonly admin?: boolean;
 }
@@ -68,9 +66,9 @@ export async function startProxy(
   const store = new CredentialStore(files, folder.credentials);
   await store.load(live.services);
   const metrics = new Metrics();
-  const accessLog = accessLogOf(runtime, options.logSampleRatio ?? 0.01);
-  const recorder = new ProxyTelemetry(metrics, accessLog);
-  const log = logAs(runtime.process, "proxy");
+  const logs = new ProxyLogs(runtime, options.logSampleRatio ?? null);
+  const recorder = new ProxyTelemetry(metrics, logs.accessLog);
+  const { log } = logs;
   surviveFaults(runtime, metrics, log);
   const trust = new LiveTrust(store, settings.trustDomain, clock);
   const shard = new Shard(clock);
@@ -114,6 +112,7 @@ export async function startProxy(
     plane.apply(snapshot);
     meshNames.apply(snapshot);
     renewal.follow(snapshot.bundle);
+    logs.apply(snapshot);
     void tracing.apply(snapshot);
     for (const key of live.services.map(serviceKey))
       if (plane.state?.locals.has(key)) renewal.want(key);
@@ -164,10 +163,11 @@ export async function startProxy(
     log,
     health: (key) => plane.state?.locals.get(key)?.local.health ?? null,
   });
-  const chores = startChores(runtime, shard, accessLog);
+  const chores = startChores(runtime, shard, logs);
   processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
   const telling = tellEjections(asNode, clock, plane);
-  exposeProxy(metrics, { clock, plane, store, accessLog, follower });
+  exposeProxy(metrics, { clock, plane, store, follower });
+  logs.expose(metrics);
   const shown = { settings, machine, store, follower, plane, policies, instances, meshNames, metrics, clock };
   const admin =
     options.admin === false
@@ -197,7 +197,7 @@ export async function startProxy(
       answers.cancelAll();
       await tracing.close();
       for (const each of [meshNames, telling, asNode, chores]) each.close();
-      accessLog.flush();
+      logs.flush();
       policies.close();
       await admin?.close(0);
       await succession.end();
@@ -213,15 +213,6 @@ function tellEjections(control: ControlClient, clock: Clock, plane: DataPlane): 
 function renewalsCounted(metrics: Metrics): { readonly ok: Counter; readonly failed: Counter } {
   const renewals = metrics.counter(families.identityRenewals);
   return { ok: renewals("ok"), failed: renewals("failed") };
-}
-
-function accessLogOf({ process, clock }: Runtime, sampleRatio: number): AccessLog {
-  return new AccessLog({
-    sampleRatio,
-    slowMs: 1_000,
-    write: (lines) => process.stdout(printableJson(lines)),
-    wallMs: () => clock.wallMs(),
-  });
 }
 
 function notAllowed(key: string, node: string): string {

@@ -37,7 +37,7 @@ export function registerModes(program: Command, cli: Cli): void {
       }),
   ).option(
     "--log-sample <ratio>",
-    "share of unremarkable exchanges in the access log, 0 to 1 (default: 0.01)",
+    "share of unremarkable exchanges in the access log, 0 to 1 (default: as telemetry.accessLog of the mesh says, 0.01)",
   );
 }
 

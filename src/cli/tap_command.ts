@@ -1,8 +1,10 @@
-/** `heddle tap`: requests and connections of the mesh as they end, until Ctrl-C. */
+/** `heddle tap`: requests and connections of the mesh as they end, until Ctrl-C, or until nobody reads them any more. */
 import type { Command } from "commander";
 import { ask } from "../app/asking.ts";
+import { every } from "../app/chores.ts";
 import { openOperator } from "../app/operator.ts";
 import type { TapFilter } from "../api/questions.ts";
+import { outputState } from "../telemetry/output_state.ts";
 import { UserError } from "../base/user_error.ts";
 import type { TapLine } from "../model/evidence.ts";
 import { limits } from "../model/limits.ts";
@@ -70,13 +72,20 @@ async function tap(
   request: Parameters<typeof ask>[1],
 ): Promise<void> {
   const operator = await openOperator(cli.runtime, cli.folder(command));
-  const interrupted = new Promise<void>((resolve) => {
+  const { native, clock } = cli.runtime;
+  let looking: { close(): void } | null = null;
+  const enough = new Promise<void>((resolve) => {
     cli.runtime.process.onSignal("SIGINT", resolve);
     cli.runtime.process.onSignal("SIGTERM", resolve);
+    // As of `heddle tap | head`, which has what it wants.
+    looking = every(clock, limits.readerLookMs, () => {
+      if (outputState(native, 1) === "closed") resolve();
+    });
   });
   try {
-    await ask(operator, request, { line: (line) => shown.take(line) }, interrupted);
+    await ask(operator, request, { line: (line) => shown.take(line) }, enough);
   } finally {
+    (looking as { close(): void } | null)?.close();
     operator.close();
   }
   shown.close();

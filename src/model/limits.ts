@@ -433,6 +433,8 @@ export const limits = {
   evidenceNameLengthMax: 256,
   evidenceTextLengthMax: 512,
   evidencePoliciesMax: 16,
+  /** How often a command that goes on looks whether anybody reads what it writes. */
+  readerLookMs: 250,
   /** Lines of `heddle tap` that a proxy sends in a second: where nothing else is asked for, and at most. */
   tapLinesPerSecond: 100,
   tapLinesPerSecondMax: 1_000,
@@ -596,10 +598,14 @@ export const limits = {
   labelValueLengthMax: 256,
   /** Of what one proxy tells another, or a client, about a failure. */
   failureDetailLengthMax: 512,
+  /** Of calls that went well, so many have a line in the access log where nothing else is said. */
+  accessLogSampleShare: 0.01,
   /** What the access log gathers of its sample between two writes, in characters. */
   accessLogSampleBytes: 64 * kib,
-  /** The same of errors and whatever else is always kept. A write waits for its reader, and all traffic with it. */
+  /** The same of errors and whatever else is always kept. */
   accessLogKeptBytes: mib,
+  /** Of lines that wait for a slow reader of stdout, or of stderr, in characters; more are dropped. */
+  logWaitingCharactersMax: 2 * mib,
   /** How often the lateness of the event loop is measured. */
   loopProbeMs: 500,
   accessLogFlushMs: 200,

@@ -19,10 +19,25 @@ export interface TraceSettings {
   readonly propagate: readonly Propagator[];
 }
 
+/** What becomes a line of the access log beside what always does. */
+export interface AccessLogSettings {
+  /** Of calls that went well, in percent: the same ones at both proxies of a call. */
+  readonly samplePercent: number;
+  /** From here on a request is slow, milliseconds: its line is kept. */
+  readonly slowMs: number;
+}
+
 export interface TelemetrySettings {
+  /** What is absent is as in `accessLogDefaults`. */
+  readonly accessLog?: Partial<AccessLogSettings>;
   /** What is absent is as in `traceDefaults`. */
   readonly traces?: Partial<TraceSettings>;
 }
+
+export const accessLogDefaults: AccessLogSettings = {
+  samplePercent: limits.accessLogSampleShare * 100,
+  slowMs: limits.slowExchangeMs,
+};
 
 export const traceDefaults: TraceSettings = {
   endpoint: null,

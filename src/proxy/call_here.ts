@@ -25,6 +25,8 @@ export function callHere(
   // What access rules see is what the app gets.
   record.path = leaving.path;
   record.protocol = outbound.protocol;
+  record.zone = outbound.zone;
+  record.attempt = outbound.attempts.length;
   record.trace = parts.tracer.below(outbound.trace);
   const own = record.trace === null ? edits : tracedBelow(edits, record.trace, parts.tracer.tellsB3);
   const spokeHttp2 = leaving.came.version === "HTTP/2";

@@ -18,7 +18,7 @@ import { RequestBody } from "./attempt/request_body.ts";
 import type { Session, Sessions } from "./balance/sessions.ts";
 import { callHere } from "./call_here.ts";
 import type { DeadlineKind } from "./deadline/deadlines.ts";
-import { keepField } from "./fields/trace_fields.ts";
+import { keepField, keptTexts } from "./fields/trace_fields.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import type { Forget } from "./find/discovery.ts";
 import { receive, refusalOf } from "./guard/receive.ts";
@@ -202,7 +202,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
     if (this.#tellsSession && failure === null) this.#tellSession();
-    if (this.record.trace !== null) this.record.keep = head.fields.has(keepField);
+    this.#noteKept(head.fields.get(keepField));
     const refusal = this.#answer.refusalOf(head);
     if (refusal !== null) {
       this.#attempts.cancel(refusal.detail);
@@ -214,6 +214,11 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
       this.clearDeadline("try");
     }
     this.#answer.begin(head, failure, nowMs, this.called?.streams ?? null);
+  }
+
+  #noteKept(kept: string | null): void {
+    this.record.keep = kept === keptTexts.trace && this.record.trace !== null;
+    this.record.keepLine = kept !== null;
   }
 
   over(outcome: Outcome | null): void {

@@ -1,6 +1,6 @@
 /**
- * Access log: one JSON line per kept record. Kept are errors, denials, slow exchanges, upgrades, what took an endpoint out, and a sample that both proxies of
- * a call choose alike. Lines are gathered and written together. What is gathered between two writes is bounded: for the sample
+ * Access log: one JSON line per kept record. Kept are errors, denials, slow and repeated exchanges, upgrades, what took an endpoint out, what
+ * the other proxy of a call keeps, and a sample that both choose alike. Lines are gathered and written together. What is gathered between two writes is bounded: for the sample
  * tightly, for what must be kept generously. Beyond it lines are dropped and counted by the limit that did it.
  */
 import { limits } from "../model/limits.ts";
@@ -11,9 +11,24 @@ export interface AccessLogOptions {
   readonly sampleRatio: number;
   /** From here on an exchange counts as slow, milliseconds. */
   readonly slowMs: number;
+  /** Takes lines, each with its end. */
   readonly write: (text: string) => void;
   readonly wallMs: () => number;
 }
+
+/** A record that is kept, for whoever takes more of it than its line. */
+export interface AccessEntry {
+  readonly record: ExchangeRecord;
+  readonly line: AccessLine;
+  /** The line as JSON. */
+  readonly text: string;
+  /** Milliseconds since 1970. */
+  readonly endedWallMs: number;
+  readonly durationMs: number;
+}
+
+/** Sees each entry as it is kept, and keeps no record of it. */
+export type AccessTaker = (entry: AccessEntry) => void;
 
 /** The limits that drop lines: of the sample, and of what is always kept. */
 export const accessLogLimits = ["accessLogSampleBytes", "accessLogKeptBytes"] as const;
@@ -26,8 +41,21 @@ export class AccessLog {
   readonly #dropped: Record<AccessLogLimit, number> = { accessLogSampleBytes: 0, accessLogKeptBytes: 0 };
   #lastId = "";
   #lastShare = 1;
+  #sampleRatio: number;
+  #slowMs: number;
+  /** Beside what is written: null, and nothing is made for it, while there is none. */
+  taker: AccessTaker | null = null;
 
-  constructor(readonly options: AccessLogOptions) {}
+  constructor(readonly options: AccessLogOptions) {
+    this.#sampleRatio = options.sampleRatio;
+    this.#slowMs = options.slowMs;
+  }
+
+  /** As the mesh says now. */
+  change({ sampleRatio, slowMs }: Pick<AccessLogOptions, "sampleRatio" | "slowMs">): void {
+    this.#sampleRatio = sampleRatio;
+    this.#slowMs = slowMs;
+  }
 
   /** Lines that were lost so far because more came between two writes than this limit lets gather. */
   droppedBy(limit: AccessLogLimit): number {
@@ -35,9 +63,9 @@ export class AccessLog {
   }
 
   record(record: ExchangeRecord, durationMs: number): void {
-    const { slowMs, sampleRatio } = this.options;
-    if (isRemarkable(record, durationMs, slowMs)) this.#gather(record, durationMs, "accessLogKeptBytes");
-    else if (this.#sampled(record.requestId, sampleRatio))
+    if (isRemarkable(record, durationMs, this.#slowMs))
+      this.#gather(record, durationMs, "accessLogKeptBytes");
+    else if (this.#sampled(record.requestId, this.#sampleRatio))
       this.#gather(record, durationMs, "accessLogSampleBytes");
   }
 
@@ -57,9 +85,12 @@ export class AccessLog {
       this.#dropped[limit]++;
       return;
     }
-    const line = accessLine(record, durationMs, this.options.wallMs());
-    this.#lines.push(line);
-    this.#bytes[limit] += line.length + 1;
+    const endedWallMs = this.options.wallMs();
+    const line = lineOf(record, durationMs, endedWallMs);
+    const text = JSON.stringify(line);
+    this.#lines.push(text);
+    this.#bytes[limit] += text.length + 1;
+    this.taker?.({ record, line, text, endedWallMs, durationMs });
   }
 
   /** Writes what was gathered. */
@@ -75,6 +106,8 @@ export class AccessLog {
 function isRemarkable(record: ExchangeRecord, durationMs: number, slowMs: number): boolean {
   if (record.outcome !== null || record.status >= 500 || durationMs >= slowMs) return true;
   if (record.upgrade !== "" || record.ejected !== "") return true;
+  // What one proxy of a call keeps the other keeps as well: it says so by its answer, or by what it sends again.
+  if (record.keepLine || record.attempt > 0 || record.attempts.length > 1) return true;
   if (record.access !== null && record.access.verdict !== "allow") return true;
   return record.policies.length > 0 && record.policies.some(isRemarkablePolicy);
 }
@@ -95,10 +128,6 @@ function shareOf(text: string): number {
 }
 
 /** The fields in the order of reading: when, who, what, how it ended, where it went. */
-function accessLine(record: ExchangeRecord, durationMs: number, wallMs: number): string {
-  return JSON.stringify(lineOf(record, durationMs, wallMs));
-}
-
 function lineOf(record: ExchangeRecord, durationMs: number, wallMs: number) {
   return {
     ts: new Date(wallMs).toISOString(),
@@ -122,18 +151,24 @@ function lineOf(record: ExchangeRecord, durationMs: number, wallMs: number) {
     bytes_in: record.bytesIn,
     bytes_out: record.bytesOut,
     upstream: record.endpoint || undefined,
+    zone: record.zone || undefined,
     route: record.route || undefined,
     attempts: record.attempts.length > 1 ? record.attempts : undefined,
+    attempt: record.attempt || undefined,
     ejected: record.ejected || undefined,
     tls: record.tls,
     request_id: record.requestId || undefined,
+    trace_id: record.trace?.traceId,
+    span_id: record.trace?.spanId,
     policies: record.policies.length > 0 ? record.policies.map(policyText) : undefined,
     access: record.access ?? undefined,
   };
 }
 
+export type AccessLine = ReturnType<typeof lineOf>;
+
 /** `heddle explain log` says what each means. */
-export type AccessLogField = keyof ReturnType<typeof lineOf>;
+export type AccessLogField = keyof AccessLine;
 
 function policyText({ name, hash, hook, action, failure, said, reason, us }: PolicyRecord): object {
   const words = [action, failure ?? said].filter((word) => word !== "");

@@ -105,7 +105,7 @@ export const families = {
   ]),
   accessLogDropped: counter(
     "heddle_access_log_dropped_total",
-    "Lines lost because more came between two writes than this limit lets gather.",
+    "Lines of logs that were lost: more came than this limit lets gather between two writes, or lets wait for a slow reader.",
     ["limit"],
   ),
   endpoints: gauge("heddle_endpoints", "Endpoints of a destination by state.", ["service", "state"]),

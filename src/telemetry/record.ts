@@ -40,7 +40,11 @@ export interface ExchangeRecord {
   bytesOut: number;
   /** Instance id of the endpoint that answered; "" when none. */
   endpoint: string;
+  /** Zone in which that stands; "" when its machine says none. */
+  zone: string;
   attempts: AttemptRecord[];
+  /** Inbound: how many tries at this call were made before, as the caller's proxy says. */
+  attempt: number;
   /** Its failure was the one after which circuit breaking took the endpoint out, for this reason; else "". */
   ejected: string;
   policies: PolicyRecord[];
@@ -49,6 +53,8 @@ export interface ExchangeRecord {
   trace: TraceRef | null;
   /** The proxy that answered keeps the trace, sampled or not. */
   keep: boolean;
+  /** The proxy that answered keeps its line in the access log. */
+  keepLine: boolean;
   /** The recorder's own: what began before and after it and is under way still (`under_way.ts`). */
   older: ExchangeRecord | null;
   newer: ExchangeRecord | null;

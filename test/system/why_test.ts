@@ -91,6 +91,18 @@ describe.skipIf(binaryMissing)("a request through a mesh", () => {
       expect(JSON.parse(line)).toMatchObject({ machine: "vm-a", path: "/v1/tapped", service: "web.default" });
   });
 
+  test("is tapped until whoever reads the tap has enough, as with head", async () => {
+    const command = `"$0" tap --output json --state "${mesh.folder}/control" | head -n 1`;
+    const tap = Bun.spawn(["sh", "-c", command, binaryPath], { env: plainEnvironment() });
+    let over = false;
+    void tap.exited.then(() => (over = true));
+    await waitFor("head and tap have ended", async () => {
+      await call({ path: "/v1/x" });
+      return over || null;
+    });
+    expect(JSON.parse(await new Response(tap.stdout).text())).toMatchObject({ path: "/v1/x" });
+  });
+
   test("that a rule denies, that no route takes, or that finds no app names its cause", async () => {
     const causeOf = (answer: Answer): unknown => JSON.parse(why(idOf(answer), "--output", "json").out).cause;
     expect(causeOf(await call({ path: "/v1/x", method: "POST" }))).toMatchObject({

@@ -24,11 +24,15 @@ const fields: Readonly<Record<AccessLogField, string>> = {
   bytes_in: "Bytes of the request's body",
   bytes_out: "Bytes of the answer's body",
   upstream: "Instance that answered",
+  zone: "Zone in which that stands",
   route: "Rule of the route that matched; unmatched when none did",
   attempts: "Each try when there was more than one: endpoint, ms, result",
+  attempt: "Inbound: how many tries were made before this one",
   ejected: "The failure after which circuit breaking took the instance out: streak, connect or rate",
   tls: "Whether the other side was on mTLS",
   request_id: "Value of x-request-id, the same in all proxies of a call",
+  trace_id: "Trace of the request, where requests are traced",
+  span_id: "Span of this hop in that trace",
   policies: "What each policy decided: name, hash, hook, decision, reason, us (microseconds)",
   access: "Verdict of the access rules, and the rule that decided",
 };
@@ -37,7 +41,7 @@ export const logChapter: Chapter = {
   name: "log",
   title: "Fields of the access log",
   intro: [
-    "One line of JSON on stdout for each exchange that is kept: failures, denials, slow ones, changes of protocol, and a sample (--log-sample) that both proxies of a call choose alike. A field without a value is left out.",
+    "One line of JSON on stdout for each exchange that is kept: failures, denials, slow ones, those that were sent again, changes of protocol, and a sample (telemetry.accessLog of kind: Mesh, --log-sample of one proxy). Both proxies of a call keep the same ones. Nothing waits for a slow reader of stdout: lines that do not fit are dropped, and counted in heddle_access_log_dropped_total. A field without a value is left out.",
   ],
   entries: Object.entries(fields).map(([name, summary]) => ({ name, summary, facts: [], code: "" })),
 };

@@ -1,4 +1,4 @@
-/** `telemetry` of the mesh: traces, and where they go. */
+/** `telemetry` of the mesh: which requests are told of, and to whom. */
 import * as v from "valibot";
 import { keepReasons, type TelemetrySettings } from "../../model/telemetry.ts";
 import { list, object, said } from "../fields.ts";
@@ -13,6 +13,22 @@ const endpoint = v.pipe(
 const keepForm = keepReasons.join(", ");
 
 export const telemetry = object({
+  accessLog: v.optional(
+    said(
+      object({
+        samplePercent: v.optional(
+          said(
+            percent,
+            "Calls that went well and are logged, the same ones at both proxies of a call; --log-sample of a proxy goes before it (default: 1)",
+          ),
+        ),
+        slow: v.optional(
+          said(atLeast("1ms", 1), "What a slow request takes: it is always logged (default: 1s)"),
+        ),
+      }),
+      "Which requests have a line in the access log, beside failures, denials, what was sent again and what changed its protocol, which all have",
+    ),
+  ),
   traces: v.optional(
     said(
       object({
@@ -44,8 +60,11 @@ export const telemetry = object({
   ),
 });
 
-export function expandTelemetry({ traces }: v.InferOutput<typeof telemetry>): TelemetrySettings {
-  return traces === undefined ? {} : { traces: inMs(traces, ["slow"]) };
+export function expandTelemetry({ accessLog, traces }: v.InferOutput<typeof telemetry>): TelemetrySettings {
+  return {
+    ...(accessLog === undefined ? {} : { accessLog: inMs(accessLog, ["slow"]) }),
+    ...(traces === undefined ? {} : { traces: inMs(traces, ["slow"]) }),
+  };
 }
 
 /** Without a user: a secret does not belong into a document. */

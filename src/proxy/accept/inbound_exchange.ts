@@ -15,7 +15,7 @@ import {
   spokeField,
 } from "../fields/heddle_fields.ts";
 import { answerVia, interimEdits, viaEdits, viaOnly } from "../fields/hops.ts";
-import { keepField, tracedEdits } from "../fields/trace_fields.ts";
+import { keepField, keptTexts, tracedEdits } from "../fields/trace_fields.ts";
 import { chooseApp, type Caller } from "../state/live_service.ts";
 import type { ProxyParts } from "../state/proxy_parts.ts";
 import { outcomes } from "../failure/outcomes.ts";
@@ -51,6 +51,8 @@ export function serveInbound(
   record.path = request.path;
   record.protocol = request.version;
   record.tls = true;
+  record.zone = parts.state?.zone ?? "";
+  record.attempt = attempt === null ? 0 : madeBefore(attempt);
   const via = viaEdits(request.version);
   const set = attempt === null ? via.set : [requestIdField, requestId, attemptField, attempt];
   const plain = own === null ? via : { remove: own, set, add: via.add };
@@ -76,7 +78,13 @@ export function serveInbound(
   joined.call.begin();
 }
 
-const keepThis: readonly string[] = [keepField, "1"];
+const keepTrace: readonly string[] = [keepField, keptTexts.trace];
+const keepLine: readonly string[] = [keepField, keptTexts.line];
+
+/** What one proxy tells another. An app that calls on may have written it: anything else than a number is none. */
+function madeBefore(attempt: string): number {
+  return /^\d{1,2}$/.test(attempt) ? Number(attempt) : 0;
+}
 
 class InboundExchange implements CallSink, BodyOwner {
   call: InboundCall | null = null;
@@ -110,8 +118,7 @@ class InboundExchange implements CallSink, BodyOwner {
   }
 
   head(head: ResponseHead): void {
-    const kept = this.parts.tracer.isKept(this.call?.record.trace ?? null);
-    const set = kept ? keepThis : noEdits.set;
+    const set = this.#kept();
     const edits =
       head.nominated === null && set === noEdits.set
         ? viaOnly
@@ -120,6 +127,13 @@ class InboundExchange implements CallSink, BodyOwner {
     if (refusal !== null) return this.call?.refuse(refusal);
     this.#answered = true;
     this.exchange.respond(head.status, head.fields, edits, head.contentLength, head.whole);
+  }
+
+  /** What the caller's proxy could not know by itself. */
+  #kept(): readonly string[] {
+    const { trace = null, access = null } = this.call?.record ?? {};
+    if (this.parts.tracer.isKept(trace)) return keepTrace;
+    return access?.verdict === "would-deny" ? keepLine : noEdits.set;
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {

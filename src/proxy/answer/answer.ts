@@ -66,7 +66,7 @@ export class Answer {
       const { upgrade } = exchange.request;
       this.#streamKind = noteStream(record, head, { upgrade, grpc, streams });
     }
-    const inside = this.record.keep ? keptFields : failure === null ? noEdits.remove : failureFields;
+    const inside = this.record.keepLine ? keptFields : failure === null ? noEdits.remove : failureFields;
     const remove = inside.length === 0 ? head.nominated : [...inside, ...(head.nominated ?? [])];
     const edits = remove === null ? this.edits : { ...this.edits, remove };
     exchange.respond(head.status, head.fields, edits, head.contentLength, head.whole);

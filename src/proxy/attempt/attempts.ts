@@ -205,8 +205,9 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   /** The record is about the one under way, whatever was begun beside it. */
   protected tell(reached: boolean): void {
     const { record } = this;
-    const { id, here } = this.endpoint as LiveEndpoint;
+    const { id, zone, here } = this.endpoint as LiveEndpoint;
     record.endpoint = id;
+    record.zone = zone;
     record.tls = here === null;
     const known = reached || here !== null;
     record.destinationId = known ? (this.target as Target).destination.declared.spiffeId : "";

@@ -3,8 +3,11 @@ import type { TraceRef } from "../../model/trace_ref.ts";
 import type { FieldEdits } from "../../wire/fields.ts";
 import { b3Field, b3Fields, b3Text, parentField, parentText, stateField } from "../../wire/trace_context.ts";
 
-/** On an answer between proxies: its trace is kept, though nobody had decided so. */
+/** On an answer between proxies: what the one that answers keeps of the call, though nobody had decided so. */
 export const keepField = "x-heddle-keep";
+/** Its trace, and with it its line in the access log; or that line alone. */
+export type Kept = "trace" | "line";
+export const keptTexts: Readonly<Record<Kept, string>> = { trace: "1", line: "line" };
 
 const oldB3Fields: readonly string[] = Object.values(b3Fields);
 

@@ -27,12 +27,15 @@ export class CallRecord implements ExchangeRecord {
   bytesIn = 0;
   bytesOut = 0;
   endpoint = "";
+  zone = "";
   attempts: AttemptRecord[] = noAttempts;
+  attempt = 0;
   ejected = "";
   policies: PolicyRecord[] = noPolicies;
   access: AccessVerdict | null = null;
   trace: TraceRef | null = null;
   keep = false;
+  keepLine = false;
   older: ExchangeRecord | null = null;
   newer: ExchangeRecord | null = null;
 

@@ -64,6 +64,8 @@ export interface ProxyState {
   readonly destinations: ReadonlyMap<string, LiveDestination>;
   /** The same, for policies that choose one. */
   readonly reach: PolicyReach;
+  /** Of this machine; "" where it says none. */
+  readonly zone: string;
 }
 
 export interface StateInput {
@@ -130,6 +132,7 @@ class StateBuilder {
     }
     return {
       snapshot,
+      zone: this.input.place.zone,
       denied: new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]),
       locals: this.#locals,
       inbound: this.#inbound,

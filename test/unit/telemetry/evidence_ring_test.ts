@@ -39,7 +39,18 @@ describe("a request that ended", () => {
     const record = eventful();
     ring.add(record, 1_007.5);
     ring.add(exchangeRecord({ requestId: "abc-12" }), 1_009);
-    const { older: _, newer: __, keep: ____, outcome, firstByteMs: ___, policies, ...plain } = record;
+    const {
+      older: _,
+      newer: __,
+      keep: ____,
+      keepLine: _____,
+      attempt: ______,
+      zone: _______,
+      outcome,
+      firstByteMs: ___,
+      policies,
+      ...plain
+    } = record;
     Object.assign(record, { path: "/other", attempts: [], status: 1 });
     expect(ring.find("abc-1")).toEqual([
       {

@@ -244,6 +244,43 @@ test("the access log keeps errors and denials always and samples the rest alike 
   });
 });
 
+test("the access log keeps what the other proxy of a call keeps: what it says with its answer, and what was sent again", () => {
+  const lines: string[] = [];
+  const write = (text: string): void => void lines.push(...text.trim().split("\n"));
+  const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write, wallMs: () => 0 });
+  const failed = { endpoint: "vm-2/orders.default/8080", ms: 1, result: "UC" };
+  const trace = {
+    ...{ traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7", parentId: "" },
+    ...{ sampled: false, random: true, state: "" },
+  };
+  log.record(record({ requestId: "told", keepLine: true, trace }), 1);
+  log.record(record({ requestId: "caller", attempts: [failed, { ...failed, result: "ok" }] }), 1);
+  log.record(record({ requestId: "callee", direction: "inbound", attempt: 1, zone: "eu-1a" }), 1);
+  log.record(record({ requestId: "usual", attempts: [{ ...failed, result: "ok" }] }), 1);
+  log.flush();
+  expect(lines.map((line) => JSON.parse(line) as Record<string, unknown>)).toMatchObject([
+    { request_id: "told", trace_id: trace.traceId, span_id: trace.spanId },
+    { request_id: "caller", attempts: [{ result: "UC" }, { result: "ok" }] },
+    { request_id: "callee", attempt: 1, zone: "eu-1a" },
+  ]);
+});
+
+test("the access log goes by what the mesh says from then on", () => {
+  const lines: string[] = [];
+  const write = (text: string): void => void lines.push(...text.trim().split("\n"));
+  const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write, wallMs: () => 0 });
+  log.record(record({ requestId: "before" }), 1);
+  log.change({ sampleRatio: 0, slowMs: 5 });
+  log.record(record({ requestId: "slow" }), 5);
+  log.change({ sampleRatio: 1, slowMs: 1e9 });
+  log.record(record({ requestId: "sampled" }), 1);
+  log.flush();
+  expect(lines.map((line) => (JSON.parse(line) as { request_id: string }).request_id)).toEqual([
+    "slow",
+    "sampled",
+  ]);
+});
+
 test("the access log keeps every upgrade, and says to what", () => {
   const lines: string[] = [];
   const write = (text: string): void => void lines.push(...text.trim().split("\n"));

@@ -1,0 +1,74 @@
+/** What a proxy writes: its access log on stdout and its own log on stderr. Nothing waits for whoever reads them. */
+import type { Runtime } from "../../runtime/contract.ts";
+import { printableJson, printableLines } from "../base/printable.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import { accessLogDefaults } from "../model/telemetry.ts";
+import { AccessLog, accessLogLimits } from "../telemetry/access_log.ts";
+import { families } from "../telemetry/families.ts";
+import { LineOutput } from "../telemetry/line_output.ts";
+import { logAs } from "../telemetry/log_line.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+
+export class ProxyLogs {
+  readonly accessLog: AccessLog;
+  /** Says something of the proxy itself. */
+  readonly log: (text: string) => void;
+  readonly #out: LineOutput;
+  readonly #err: LineOutput;
+
+  /** `sampleRatio`: share of unremarkable exchanges in the access log, whatever the mesh says; null: as the mesh says. */
+  constructor(
+    { process, native, clock }: Pick<Runtime, "process" | "native" | "clock">,
+    readonly sampleRatio: number | null,
+  ) {
+    this.#out = new LineOutput({
+      native,
+      descriptor: 1,
+      write: (text) => process.stdout(printableJson(text)),
+    });
+    this.#err = new LineOutput({
+      native,
+      descriptor: 2,
+      write: (text) => process.stderr(printableLines(text)),
+    });
+    this.log = logAs({ stderr: (text) => this.#err.write(text) }, "proxy");
+    this.accessLog = new AccessLog({
+      ...this.#settings({}),
+      write: (lines) => this.#out.write(printableJson(lines)),
+      wallMs: () => clock.wallMs(),
+    });
+  }
+
+  /** What the mesh says now. */
+  apply({ telemetry = {} }: Pick<Snapshot, "telemetry">): void {
+    this.accessLog.change(this.#settings(telemetry));
+  }
+
+  /** Counts lines that were lost, by the limit that did it. */
+  expose(metrics: Metrics): void {
+    const dropped = metrics.counter(families.accessLogDropped);
+    const counted = [
+      ...accessLogLimits.map((limit) => ({ limit, lost: () => this.accessLog.droppedBy(limit), count: 0 })),
+      { limit: "logWaitingCharactersMax", lost: () => this.#out.lost + this.#err.lost, count: 0 },
+    ];
+    metrics.collect(() => {
+      for (const each of counted) {
+        const lost = each.lost();
+        dropped(each.limit).add(lost - each.count);
+        each.count = lost;
+      }
+    });
+  }
+
+  /** Writes what was gathered, as far as it is read. */
+  flush(): void {
+    this.accessLog.flush();
+    this.#out.flush();
+    this.#err.flush();
+  }
+
+  #settings({ accessLog }: NonNullable<Snapshot["telemetry"]>) {
+    const { samplePercent, slowMs } = { ...accessLogDefaults, ...accessLog };
+    return { sampleRatio: this.sampleRatio ?? samplePercent / 100, slowMs };
+  }
+}
