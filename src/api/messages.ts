@@ -4,7 +4,7 @@
  */
 import type { SocketError } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
-import type { EjectedEndpoint, Instance, Node, ServiceName } from "../model/service.ts";
+import type { Drain, DrainPlace, EjectedEndpoint, Instance, Node, ServiceName } from "../model/service.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
 import type { CertificateStatus } from "./snapshot_messages.ts";
 
@@ -59,6 +59,8 @@ export const registryKeys = {
   operators: "operators/",
   /** By address: the service whose virtual address it is. */
   addresses: "addresses/",
+  /** By machine, or machine and service: what operators took out (`drainKey`). */
+  drains: "drains/",
   meta: "meta/",
 } as const;
 
@@ -172,6 +174,8 @@ export const controllerPaths = {
   kept: "/v1/traces/kept",
   /** POST AskAnswer by a node. */
   answers: "/v1/answers",
+  /** POST DrainRequest by an operator who is editor: DrainAnswer. */
+  drains: "/v1/drains",
   /** GET ?after=&limit= by an operator: StatusPage. */
   status: "/v1/status",
   /** GET without a client certificate: HealthAnswer. */
@@ -332,6 +336,17 @@ export interface AuthorityAnswer {
   readonly oldLeavesEndMs: number;
 }
 
+export interface DrainRequest extends DrainPlace {
+  /** False: it comes back. */
+  readonly drained: boolean;
+}
+
+export interface DrainAnswer {
+  readonly change: "changed" | "unchanged";
+  /** Instances that it is about, by id, as they are registered now. */
+  readonly instances: readonly string[];
+}
+
 export interface StatusAnswer {
   readonly trustDomain: string;
   readonly controllerMs: number;
@@ -359,4 +374,6 @@ export interface NodeStatus extends Omit<Node, "publicKey"> {
   readonly certificates: readonly CertificateStatus[];
   /** What its proxy has taken out, as it stands now; absent from a controller of before. */
   readonly ejected?: readonly EjectedEndpoint[];
+  /** An operator took the whole machine out; absent: none did. */
+  readonly drained?: Drain;
 }

@@ -64,6 +64,8 @@ const questionSchema = v.variant("what", [
     /** Beyond it they are dropped, and counted. */
     perSecond: v.pipe(count, v.minValue(1), v.maxValue(limits.tapLinesPerSecondMax)),
   }),
+  /** What is under way to apps of this machine: each line is an UnderWayLine (model/reading.ts), one for each service. */
+  v.strictObject({ what: v.literal("under-way") }),
   /** Series of these metrics, once or again and again: each line is a MetricsReading (model/reading.ts). */
   v.strictObject({ what: v.literal("metrics"), names: v.pipe(v.array(word), v.maxLength(64)), everyMs }),
 ]);

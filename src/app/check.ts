@@ -44,6 +44,7 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   findings.push(await checkProxy(runtime, settings));
   const page = await readProxyPage(runtime, settings.loopback, adminPort(settings, "proxy"));
   if (page !== null) findings.push(...checkPolicies(page));
+  if (page !== null) findings.push(...checkDrained(page, settings.node));
   if (page !== null) findings.push(...(await checkNames(runtime.files, page)));
   if (page !== null) findings.push(...checkRead(page, folder, settings, machine));
   if (machine !== null) findings.push(...(await checkApps(runtime, machine, folder, page?.apps ?? [])));
@@ -187,6 +188,18 @@ const readWhenTold =
 /** `read` is undefined where a proxy does not tell. */
 function isSame(read: unknown, file: unknown): boolean {
   return read === undefined || JSON.stringify(read) === JSON.stringify(file);
+}
+
+/** Nothing is said where nothing is. */
+function checkDrained({ drained = [] }: ProxyPage, node: string): Finding[] {
+  return drained.map((key) =>
+    warn(
+      "HED0017",
+      `calls to ${key}`,
+      "an operator drained it here, so nobody calls it",
+      `heddle undrain ${key}@${node}, or ${node} if the whole machine is drained, by an operator`,
+    ),
+  );
 }
 
 function checkPolicies({ policies }: ProxyPage): Finding[] {

@@ -1,10 +1,11 @@
 /** How the endpoints are that local services may call: for metrics, and for whoever looks at the admin page of a proxy. */
 import type { BreakerState } from "../proxy/breaker/breaker.ts";
 import type { LiveEndpoint } from "../proxy/state/live_service.ts";
+import type { Endpoint } from "../model/snapshot.ts";
 import type { ProxyState } from "../proxy/state/state.ts";
 
-/** `unhealthy`: its probe fails. `ejected`: no request goes there. `probing`: one went there, to find out. */
-export const endpointStates = ["ready", "ejected", "probing", "unhealthy"] as const;
+/** `unhealthy`: its probe fails. `drained`: an operator took it out. `ejected`: no request goes there. `probing`: one went there, to find out. */
+export const endpointStates = ["ready", "ejected", "probing", "unhealthy", "drained"] as const;
 export type EndpointState = (typeof endpointStates)[number];
 
 const byBreaker: Readonly<Record<BreakerState, EndpointState>> = {
@@ -14,7 +15,12 @@ const byBreaker: Readonly<Record<BreakerState, EndpointState>> = {
 };
 
 export function endpointState({ endpoint, health }: LiveEndpoint): EndpointState {
-  return endpoint.ready ? byBreaker[health.state] : "unhealthy";
+  return endpoint.ready ? byBreaker[health.state] : stateOfUnready(endpoint);
+}
+
+/** Of one that gets no request, whatever its breaker says. */
+export function stateOfUnready({ drained }: Pick<Endpoint, "drained">): EndpointState {
+  return drained === true ? "drained" : "unhealthy";
 }
 
 /** An endpoint that circuit breaking has taken out. */

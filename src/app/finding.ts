@@ -17,6 +17,7 @@ export const checked = {
   HED0013: "Whether DNS for names of the mesh answers on this machine, and the machine's resolver asks it",
   HED0014: "Whether every service has its virtual address here, or an app or unit has the port",
   HED0015: "Whether each unit that is attached is ordered with the proxy, and nothing binds it to the proxy",
+  HED0017: "Whether an operator took a service of this machine, or the whole machine, out of the mesh",
 } as const;
 
 export type CheckCode = keyof typeof checked;

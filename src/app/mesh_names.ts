@@ -3,6 +3,7 @@
  * snapshot and what other programs of the machine have, and neither keeps the proxy from serving when it cannot be had.
  */
 import type { Runtime } from "../../runtime/contract.ts";
+import { someOf } from "../base/some_of.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import { Answerer } from "../dns/answerer.ts";
 import { DnsServer } from "../dns/dns_server.ts";
@@ -199,7 +200,7 @@ export class MeshNames {
       const subject = reason.replaceAll(/ until .* ago| \(pid \d+\)/g, "");
       told.add(subject);
       if (!this.#told.has(subject))
-        this.options.log(`no virtual address for ${namesText(services)}: ${reason}. ${cure}`);
+        this.options.log(`no virtual address for ${someOf(services, shownMax)}: ${reason}. ${cure}`);
     }
     this.#told = told;
   }
@@ -241,8 +242,3 @@ function unusable(settings: Settings, machine: MachineDocument): PortProblem | n
 }
 
 const shownMax = 3;
-
-function namesText(keys: readonly string[]): string {
-  const more = keys.length - shownMax;
-  return keys.slice(0, shownMax).join(", ") + (more > 0 ? ` and ${more} more` : "");
-}

@@ -7,6 +7,7 @@ import type { Answerers } from "./answers.ts";
 import { decideAnswering } from "./decide.ts";
 import { metricsAnswering } from "./metrics_answer.ts";
 import { requestAnswering } from "./request_answer.ts";
+import { underWayAnswering } from "./under_way_answer.ts";
 import { tapAnswering } from "./tap_answer.ts";
 
 export interface ProxyAnswersOptions {
@@ -22,5 +23,6 @@ export function proxyAnswers({ metrics, recorder, plane, clock }: ProxyAnswersOp
     metrics: metricsAnswering(metrics, clock),
     request: requestAnswering(recorder, plane, clock),
     tap: tapAnswering(recorder, clock),
+    "under-way": underWayAnswering(recorder, plane),
   };
 }

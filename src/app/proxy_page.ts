@@ -24,6 +24,8 @@ export interface ProxyPage {
   readonly names?: NamesStatus | undefined;
   /** Keys of the services that this machine may be; undefined before the first snapshot. */
   readonly locals?: readonly string[];
+  /** Of those: what an operator took out. */
+  readonly drained?: readonly string[];
 }
 
 const page = v.object({
@@ -31,7 +33,12 @@ const page = v.object({
   machine: v.optional(v.unknown()),
   snapshot: v.nullish(
     v.object({
-      locals: v.array(v.object({ service: v.object({ name: v.string(), namespace: v.string() }) })),
+      locals: v.array(
+        v.object({
+          service: v.object({ name: v.string(), namespace: v.string() }),
+          drained: v.optional(v.boolean()),
+        }),
+      ),
     }),
   ),
   policies: v.object({
@@ -68,8 +75,15 @@ export async function readProxyPage(
   try {
     const { text } = await plainGet(runtime, host, port, "/config");
     const { policies, snapshot, ...rest } = v.parse(page, JSON.parse(text));
-    const locals = snapshot?.locals.map(({ service }) => serviceKey(service));
-    return { policies: policies.policies, ...rest, ...(locals === undefined ? {} : { locals }) };
+    const own = { policies: policies.policies, ...rest };
+    if (snapshot == null) return own;
+    const keysOf = (some: typeof snapshot.locals): string[] => some.map(({ service }) => serviceKey(service));
+    const { locals } = snapshot;
+    return {
+      ...own,
+      locals: keysOf(locals),
+      drained: keysOf(locals.filter((each) => each.drained === true)),
+    };
   } catch {
     return null;
   }

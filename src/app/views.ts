@@ -6,7 +6,7 @@ import type { Access, CompiledBackend, Destination, Endpoint, Snapshot } from ".
 import { wholeGroup, type Rate, type TrafficTraits } from "../model/traffic.ts";
 import { decideAccess } from "../proxy/guard/access.ts";
 import type { LiveDestination, LiveEndpoint } from "../proxy/state/live_service.ts";
-import { endpointState } from "./endpoint_states.ts";
+import { endpointState, stateOfUnready } from "./endpoint_states.ts";
 import { routesFor, type RouteSubject } from "./route_reasons.ts";
 
 /** What is in force, of a snapshot that is. */
@@ -110,7 +110,7 @@ function endpointView(
     service,
     machine: node,
     zone,
-    state: live === null ? (ready ? "ready" : "unhealthy") : endpointState(live),
+    state: live === null ? (ready ? "ready" : stateOfUnready(endpoint)) : endpointState(live),
     reason: ejected ? (live.health.reason ?? "") : "",
     probeInMs: ejected ? Math.max(0, Math.round(live.health.nextProbeMs - nowMs)) : 0,
     pending: live === null ? null : live.load.pending,

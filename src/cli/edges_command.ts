@@ -2,7 +2,9 @@
 import type { Command } from "commander";
 import { ask } from "../app/asking.ts";
 import { edgeMetrics, edgesOf, type Edge, type Pair } from "../app/edges.ts";
+import { drainedPlaces } from "../app/drain.ts";
 import { openOperator } from "../app/operator.ts";
+import { readStatus } from "../app/operator_lists.ts";
 import { parseDuration } from "../base/duration.ts";
 import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
@@ -16,6 +18,8 @@ interface Observed {
   readonly pairs: readonly Pair[];
   /** Machines that did not answer, each with why. */
   readonly silent: readonly { readonly machine: string; readonly problem: string }[];
+  /** What operators took out. */
+  readonly drained: readonly string[];
 }
 
 export function registerEdges(program: Command, cli: Cli): void {
@@ -27,7 +31,8 @@ export function registerEdges(program: Command, cli: Cli): void {
       const terminal = cli.terminal(edges);
       const observed = await observe(cli, edges, flags.window);
       const all = edgesOf(observed.pairs);
-      if (terminal.format === "json") terminal.json({ edges: all, silent: observed.silent });
+      const { silent, drained } = observed;
+      if (terminal.format === "json") terminal.json({ edges: all, silent, drained });
       else showEdges(terminal, all, observed);
     });
   const stat = program
@@ -79,17 +84,18 @@ async function observe(cli: Cli, command: Command, window: string): Promise<Obse
     },
   );
   await Promise.race([answered, later(cli, everyMs + limits.askAnswerMs)]);
+  const drained = drainedPlaces(await readStatus(operator));
   operator.close();
   for (const machine of first.keys())
     if (!pairs.has(machine)) silent.push({ machine, problem: "it answered once and not again" });
-  return { pairs: [...pairs.values()], silent };
+  return { pairs: [...pairs.values()], silent, drained };
 }
 
 function later(cli: Cli, ms: number): Promise<void> {
   return new Promise((done) => void cli.runtime.clock.after(ms, done, true));
 }
 
-function showEdges(terminal: Terminal, edges: readonly Edge[], { silent }: Observed): void {
+function showEdges(terminal: Terminal, edges: readonly Edge[], { silent, drained }: Observed): void {
   if (edges.length === 0) terminal.line("Nobody has called anybody yet");
   else
     terminal.table(
@@ -106,6 +112,10 @@ function showEdges(terminal: Terminal, edges: readonly Edge[], { silent }: Obser
         edge.tcpOpen === 0 ? "" : String(edge.tcpOpen),
         bytesText(edge.bytesPerSecond),
       ]),
+    );
+  if (drained.length > 0)
+    terminal.line(
+      text`${terminal.paint.yellow("drained:")} ${drained.join(", ")}; heddle undrain brings it back`,
     );
   showSilent(terminal, silent);
 }

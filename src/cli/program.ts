@@ -12,6 +12,7 @@ import { registerAuthority } from "./authority_command.ts";
 import { registerCheck } from "./check_command.ts";
 import { Cli } from "./command.ts";
 import { registerDemo } from "./demo_command.ts";
+import { registerDrain, registerUndrain } from "./drain_command.ts";
 import { registerDev } from "./dev_command.ts";
 import { registerApply, registerGet } from "./documents_command.ts";
 import { registerEdges } from "./edges_command.ts";
@@ -42,6 +43,8 @@ const commands: readonly Register[] = [
   registerAttach,
   registerDetach,
   registerNodes,
+  registerDrain,
+  registerUndrain,
   registerAuthority,
   registerOperators,
   registerModes,

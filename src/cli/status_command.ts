@@ -41,7 +41,7 @@ export function showStatus(terminal: Terminal, status: StatusAnswer): void {
   const rows = status.instances.map((instance) => [
     serviceKey(instance.service),
     instance.node,
-    instance.ready ? terminal.paint.green("ready") : terminal.paint.red(notReady(instance)),
+    healthOf(terminal, instance),
     appPortOf(instance.id),
     socketAddress(instance.address, instance.port),
     Object.entries(instance.labels)
@@ -89,12 +89,24 @@ const ejectedFor: Readonly<Record<string, string>> = {
   rate: "too few successes",
 };
 
+function healthOf(terminal: Terminal, instance: Instance): Text {
+  const { paint } = terminal;
+  if (instance.drained === true)
+    return paint.yellow(instance.ready ? "drained" : `drained, ${notReady(instance)}`);
+  return instance.ready ? paint.green("ready") : paint.red(notReady(instance));
+}
+
 function notReady({ problem }: Instance): string {
   return problem === undefined ? "not ready" : `not ready: ${problem}`;
 }
 
 function stateOf(terminal: Terminal, node: NodeStatus, status: StatusAnswer): Text {
   if (node.removed) return terminal.paint.dim("removed");
+  const { drained } = node;
+  if (drained !== undefined)
+    return terminal.paint.yellow(
+      `drained by ${drained.by} ${humanDuration(status.controllerMs - drained.atMs)} ago${node.connected ? "" : ", away"}`,
+    );
   if (node.connected) return terminal.paint.green("connected");
   if (node.lastSeenMs === 0) return terminal.paint.yellow("not seen yet");
   return terminal.paint.yellow(`away for ${humanDuration(status.controllerMs - node.lastSeenMs)}`);

@@ -4,10 +4,11 @@
  */
 import type { StoredAddress } from "./address_plan.ts";
 import { registryKeys, type KnownEntry } from "../api/messages.ts";
+import { someOf } from "../base/some_of.ts";
 import { issueText } from "../config/issue.ts";
 import { documentKey, loadDocuments } from "../config/load.ts";
 import type { Document } from "../model/document.ts";
-import type { Instance, Node } from "../model/service.ts";
+import { drainKey, type Drain, type Instance, type Node } from "../model/service.ts";
 import type { StoredOperator } from "./stored_operator.ts";
 import type { PolicyBinding, PolicyRef } from "../model/snapshot.ts";
 
@@ -56,6 +57,8 @@ export class Catalog {
   sessionSecret: string | null = null;
   /** Virtual addresses of services. */
   addresses: ReadonlyMap<string, StoredAddress> = new Map();
+  /** By `drainKey`: what operators took out. */
+  drains: ReadonlyMap<string, Drain> = new Map();
   /** Revision at which documents were last applied, and addresses last given. */
   applied = 0;
   addressed = 0;
@@ -77,7 +80,10 @@ export class Catalog {
           if (decoded === null) unreadable.push(key);
           return decoded === null ? [] : [{ name: key.slice(prefix.length), value: decoded, modified }];
         });
-    this.instances = under<Instance>(registryKeys.instances).map((each) => each.value);
+    this.drains = byName(under<Drain>(registryKeys.drains));
+    this.instances = under<Instance>(registryKeys.instances).map(({ value }) =>
+      isDrained(this.drains, value) ? { ...value, drained: true } : value,
+    );
     this.nodes = byName(under<Node>(registryKeys.nodes));
     this.revoked = new Set(under<unknown>(registryKeys.revoked).map((each) => each.name));
     this.policies = byName(under<StoredPolicy>(registryKeys.policies));
@@ -128,13 +134,10 @@ export class Catalog {
   }
 }
 
-/** The first of many. */
-function someOf(keys: readonly string[]): string {
-  const more = keys.length - shownKeysMax;
-  return keys.slice(0, shownKeysMax).join(", ") + (more > 0 ? ` and ${more} more` : "");
+/** With its machine, or by itself. */
+function isDrained(drains: ReadonlyMap<string, Drain>, { node, service }: Instance): boolean {
+  return drains.has(drainKey({ node, service: null })) || drains.has(drainKey({ node, service }));
 }
-
-const shownKeysMax = 5;
 
 interface Stored<Value> {
   /** The key without its prefix. */

@@ -15,6 +15,7 @@ import { AddressKeeper } from "./address_keeper.ts";
 import { mountAskRoutes } from "./ask_routes.ts";
 import { Asks } from "./asks.ts";
 import { Catalog } from "./catalog.ts";
+import { mountDrainRoutes } from "./drains.ts";
 import { DocumentRemoval } from "./document_removal.ts";
 import { DocumentService } from "./documents.ts";
 import { Issuing, type IssuingOptions } from "./issue/issuing.ts";
@@ -164,6 +165,12 @@ export class Controller {
     const rates = new SharedRates({ clock, rateOf: (key) => this.#snapshots.sharedRate(key) });
     mountNodeRoutes(app, { trustDomain, catalog, publisher, rates, requireReady });
     const [documents, removal] = [this.#documents, this.#removal];
+    mountDrainRoutes(app, {
+      ...{ catalog, operators, requireReady, log },
+      store: this.options.registryClient,
+      wallMs: () => clock.wallMs(),
+      settled: (revision) => this.#settled(revision),
+    });
     mountOperatorRoutes(app, { operators, documents, removal, status, requireReady, log });
   }
 

@@ -89,6 +89,7 @@ export class Snapshots {
     return {
       ...{ trustDomain, bundle, deniedIds, deniedSerials, sessionSecret },
       ...{ documents, leadsTo, policies, instances, addresses },
+      drains: new Set(this.catalog.drains.keys()),
     };
   }
 }

@@ -1,7 +1,7 @@
 /** What `heddle status` shows: instances, machines with their snapshots and certificates, services, the way to the registry. */
 import type { NodeStatus, StatusPage } from "../api/messages.ts";
 import { Page, type PageQuery } from "../api/pages.ts";
-import { serviceKey, type Instance, type Node } from "../model/service.ts";
+import { drainKey, serviceKey, type Instance, type Node } from "../model/service.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Publisher } from "./publisher.ts";
 
@@ -15,14 +15,14 @@ export interface StatusInput {
 }
 
 export function statusPage(input: StatusInput, query: PageQuery): StatusPage {
-  const { catalog, publisher, trustDomain, nowMs } = input;
+  const { catalog, trustDomain, nowMs } = input;
   const problem = input.registryProblem ?? catalog.problem;
   const page = new Page(query);
   const services = (catalog.documents ?? []).filter((each) => each.kind === "Service");
   // The keys of the three begin so that they follow one another.
   const shown = {
     instances: page.add(sortedById(catalog.instances), ({ id }) => `instances/${id}`, same),
-    nodes: page.add(sortedBy(membersOf(catalog), nameOf), nodeKey, (node) => statusOf(node, publisher)),
+    nodes: page.add(sortedBy(membersOf(catalog), nameOf), nodeKey, (node) => statusOf(node, input)),
     services: page.add(
       sortedBy(services, serviceKey),
       (service) => `services/${serviceKey(service)}`,
@@ -39,8 +39,10 @@ export function statusPage(input: StatusInput, query: PageQuery): StatusPage {
   };
 }
 
-function statusOf({ name, services, joinedMs, removed }: Node, publisher: Publisher): NodeStatus {
+function statusOf({ name, services, joinedMs, removed }: Node, input: StatusInput): NodeStatus {
+  const { catalog, publisher } = input;
   const { connected, lastSeenMs, wanted, acknowledged, error, certificates } = publisher.state(name);
+  const drained = catalog.drains.get(drainKey({ node: name, service: null }));
   return {
     name,
     services,
@@ -53,6 +55,7 @@ function statusOf({ name, services, joinedMs, removed }: Node, publisher: Publis
     error,
     certificates,
     ejected: publisher.ejectedBy(name),
+    ...(drained === undefined ? {} : { drained }),
   };
 }
 

@@ -116,7 +116,7 @@ export interface EndpointView {
   readonly service: string;
   readonly machine: string;
   readonly zone: string;
-  /** `ready`, `ejected`, `probing`, `unhealthy`. */
+  /** `ready`, `ejected`, `probing`, `unhealthy`, `drained`. */
   readonly state: string;
   /** Why circuit breaking took it out; "" when it did not. */
   readonly reason: string;

@@ -421,6 +421,10 @@ export const limits = {
   /** Of questions that operators ask of proxies. */
   asksOpenMax: 64,
   askAnswerMs: 5_000,
+  /** Of `heddle drain --wait`: between looks at what is left, and how many in a row must find nothing. */
+  drainLeftLookMs: 500,
+  drainEmptyLooks: 2,
+  drainWaitMs: 600_000,
   questionEveryMinMs: 500,
   questionEveryMaxMs: 60_000,
   answerLinesMax: 1_000,

@@ -17,3 +17,15 @@ export interface MetricSeries {
   readonly counts?: readonly number[];
   readonly sum?: number;
 }
+
+/** What apps of one machine serve of a service at a moment. */
+export interface UnderWayLine {
+  /** Key of the service. */
+  readonly service: string;
+  /** Requests without the end of their answer. */
+  readonly exchanges: number;
+  /** Of those: answers that may last. */
+  readonly streams: number;
+  /** Opaque ones. */
+  readonly connections: number;
+}

@@ -92,6 +92,26 @@ export interface Instance {
   readonly apart?: true | undefined;
   /** Why it is not ready, in the words of its probe; absent while it is, and before the first look. */
   readonly problem?: string | undefined;
+  /** An operator took it, or its machine, out: nobody calls it, ready or not. Said by the controller alone. */
+  readonly drained?: true | undefined;
+}
+
+/** What an operator took out until it is put back: what a machine runs of a service, or all that it runs. */
+export interface DrainPlace {
+  readonly node: string;
+  /** null: the whole machine. */
+  readonly service: ServiceName | null;
+}
+
+/** Who took it out, and when. */
+export interface Drain {
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/** `vm-2`, or `vm-2/orders.default`. */
+export function drainKey({ node, service }: DrainPlace): string {
+  return service === null ? node : `${node}/${serviceKey(service)}`;
 }
 
 const encoder = new TextEncoder();

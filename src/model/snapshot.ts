@@ -45,6 +45,8 @@ export interface LocalService extends CalleeTraits {
   /** What its own proxies go by. Absent: as by default. */
   readonly traffic?: TrafficTraits;
   readonly access: Access;
+  /** An operator took what this machine runs of it out: nobody calls it. */
+  readonly drained?: true;
 }
 
 /** Access rules of one service, merged from all its documents. Deny first, then allow, then `otherwise`. */
@@ -100,6 +102,8 @@ export interface Endpoint {
   readonly weight?: number;
   /** One of several of its machine: it is asked for by a name of its own. */
   readonly apart?: true;
+  /** An operator took it out; it is not ready then, so that a proxy of before does not call it either. */
+  readonly drained?: true;
 }
 
 /** One match of one rule; a rule with three alternatives is three of these. */

@@ -72,6 +72,7 @@ function inputOf(given: Case): CompileInput {
     policies: new Map((given.policies ?? []).map((policy) => [policy.name, policy])),
     leadsTo: new Map(Object.entries(given.leadsTo ?? {})),
     addresses: new Map(Object.entries(given.addresses ?? {})),
+    drains: new Set(),
   };
 }
 

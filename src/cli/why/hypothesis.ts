@@ -74,8 +74,12 @@ function backendVerdict({ backends, endpoints }: CallerView): Verdict | null {
   if (first !== undefined && weighty.every(({ invalid }) => invalid !== null))
     return { flag: "NC", detail: `its route leads to a backend that is not valid: ${first.invalid ?? ""}` };
   if (endpoints.length === 0) return { flag: "UH", detail: "no instance is there" };
-  const well = endpoints.some(({ state }) => state !== "unhealthy");
-  return well ? null : { flag: "UH", detail: `none of its ${endpoints.length} instances is ready` };
+  const isOut = (state: string): boolean => state === "unhealthy" || state === "drained";
+  if (endpoints.some(({ state }) => !isOut(state))) return null;
+  const drained = endpoints.filter(({ state }) => state === "drained").length;
+  const why =
+    drained === 0 ? "" : `: an operator drained ${drained === endpoints.length ? "all" : drained} of them`;
+  return { flag: "UH", detail: `none of its ${endpoints.length} instances is ready${why}` };
 }
 
 function accessVerdict(callees: Hypothesis["callees"], what: string): Verdict | null {

@@ -19,7 +19,13 @@ import { expandService } from "../../config/kinds/service.ts";
 import { documentKey } from "../../config/load.ts";
 import { serviceId } from "../../model/identity.ts";
 import { meshNameLine } from "../../model/mesh_name.ts";
-import { serverFirstPorts, serviceKey, type Instance, type ServiceName } from "../../model/service.ts";
+import {
+  drainKey,
+  serverFirstPorts,
+  serviceKey,
+  type Instance,
+  type ServiceName,
+} from "../../model/service.ts";
 import { calleeTraits, callerTraits } from "../../model/service_traits.ts";
 import type {
   Destination,
@@ -51,6 +57,8 @@ export interface CompileInput {
   readonly policies: ReadonlyMap<string, PolicyRef & Pick<PolicyBinding, "hooks">>;
   /** Virtual addresses by service key. */
   readonly addresses: ReadonlyMap<string, string>;
+  /** What operators took out, by `drainKey`. */
+  readonly drains: ReadonlySet<string>;
 }
 
 export interface CompileMachine {
@@ -108,7 +116,7 @@ export class SnapshotCompiler {
       bundle,
       deniedIds: [...deniedIds].sort(),
       deniedSerials: [...deniedSerials].sort(),
-      locals: [...machine.services].sort(byKey).map((service) => this.#local(service)),
+      locals: [...machine.services].sort(byKey).map((service) => this.#local(service, machine.node)),
       destinations,
       policies: this.#policies(destinations),
       ...this.#telemetry(),
@@ -122,8 +130,9 @@ export class SnapshotCompiler {
     return Object.keys(telemetry).length === 0 ? {} : { telemetry };
   }
 
-  #local({ name, namespace }: ServiceName): LocalService {
+  #local({ name, namespace }: ServiceName, node: string): LocalService {
     const service = { name, namespace };
+    const { drains } = this.input;
     const document = this.#services.get(serviceKey(service));
     const access =
       document === undefined
@@ -135,6 +144,9 @@ export class SnapshotCompiler {
       ...calleeTraits(document ?? undeclared),
       ...this.#trafficOf(serviceKey(service), "callee"),
       access,
+      ...([null, service].some((each) => drains.has(drainKey({ node, service: each })))
+        ? { drained: true }
+        : {}),
     };
   }
 
@@ -239,13 +251,15 @@ function namesOf(
 }
 
 function endpointOf(instance: Instance): Endpoint {
-  const { id, node, address, port, labels, ready, zone, region, weight, apart } = instance;
+  const { id, node, address, port, labels, zone, region, weight, apart, drained } = instance;
   return {
-    ...{ id, node, address, port, labels, ready },
+    ...{ id, node, address, port, labels },
+    ready: instance.ready && drained !== true,
     ...(zone === undefined ? {} : { zone }),
     ...(region === undefined ? {} : { region }),
     ...(weight === undefined ? {} : { weight }),
     ...(apart === true ? { apart } : {}),
+    ...(drained === true ? { drained } : {}),
   };
 }
 

@@ -3,7 +3,7 @@ import { registryKeys, type CommitRequest, type KnownEntry, type NodesPage } fro
 import { Page, type PageQuery } from "../../api/pages.ts";
 import { Refusal } from "../../api/problem.ts";
 import { limits } from "../../model/limits.ts";
-import { serviceKey, type Node, type ServiceName } from "../../model/service.ts";
+import { drainKey, serviceKey, type Node, type ServiceName } from "../../model/service.ts";
 import type { StateStore } from "../state_store.ts";
 import {
   noCertificates,
@@ -74,7 +74,7 @@ export class Nodes {
 
   /** The machine is no member any more, and each certificate that it holds is revoked. */
   async remove(name: string): Promise<void> {
-    const over = await this.#endedRevocations();
+    const over = [...(await this.#endedRevocations()), ...(await this.#drainsOf(name))];
     await this.#change(name, ({ node, certificates }) => [
       putNode({ ...node, removed: true }),
       ...revokeAll(name, certificates, this.wallMs()),
@@ -94,6 +94,15 @@ export class Nodes {
       if ((await this.store.commit(unchanged, change({ node, certificates }))).ok) return;
     }
     throw new Refusal(503, `The machine ${name} is being changed by others all the time; try again`);
+  }
+
+  /** Who joins again under this name is not what an operator took out. */
+  async #drainsOf(name: string): Promise<Operations> {
+    const { entries } = await this.store.range(registryKeys.drains + name);
+    const own = registryKeys.drains + drainKey({ node: name, service: null });
+    return entries
+      .filter(({ key }) => key === own || key.startsWith(`${own}/`))
+      .map(({ key }) => ({ do: "delete", key }) as const);
   }
 
   /** Certificates that were revoked and have ended: nobody asks for them any more. */

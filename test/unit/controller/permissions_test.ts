@@ -72,6 +72,7 @@ const controllerDoors: readonly Door[] = [
   door("GET", controllerPaths.nodes, "operator"),
   door("POST", `${controllerPaths.nodes}/vm-1/allow`, "operator"),
   door("POST", `${controllerPaths.nodes}/vm-9/remove`, "operator"),
+  door("POST", controllerPaths.drains, "operator"),
   door("GET", controllerPaths.status, "operator"),
   door("POST", controllerPaths.ask, "operator"),
   door("POST", controllerPaths.answers, "node"),
