@@ -5,6 +5,7 @@ import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import { mergeTraffic } from "../../model/traffic.ts";
 import { common, object, resolveService, said, serviceName } from "../fields.ts";
 import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
+import { checkOpaque } from "../parts/opaque.ts";
 import { checkTraffic, expandTraffic, trafficFields } from "../parts/traffic.ts";
 
 const schema = object({
@@ -28,8 +29,9 @@ function expand(written: Written): TrafficDocument {
 }
 
 function crossCheck({ service, traffic: own }: TrafficDocument, { set, report }: Neighbourhood): void {
-  const said = set.find(service, { path: ["service"] }, report)?.traffic ?? {};
-  checkTraffic(own, mergeTraffic(set.options.meshTraffic, said), { path: [], report });
+  const found = set.find(service, { path: ["service"] }, report);
+  checkTraffic(own, mergeTraffic(set.options.meshTraffic, found?.traffic ?? {}), { path: [], report });
+  checkOpaque(found, own, report);
 }
 
 /** Two of one service would need an order, and nobody could say which value is in force. */
