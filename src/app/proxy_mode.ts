@@ -261,7 +261,8 @@ function standing(
 
 /** What any user of the machine may see of it. */
 function withoutKeys(snapshot: Snapshot): Snapshot {
-  return { ...snapshot, destinations: snapshot.destinations.map(({ sessionKey: _, ...rest }) => rest) };
+  const destinations = snapshot.destinations.map(({ sessionKey: _, sessionKeyBefore: __, ...rest }) => rest);
+  return { ...snapshot, destinations };
 }
 
 interface Shown {

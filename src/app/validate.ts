@@ -31,6 +31,7 @@ export async function validateFiles(runtime: Runtime, paths: readonly string[]):
     bundler,
     affected: () => [],
     settled: async () => {},
+    wallMs: () => runtime.clock.wallMs(),
   });
   try {
     const request = { files: documents, policies: gathered.policies, prune: true, dryRun: true };

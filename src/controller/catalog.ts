@@ -9,6 +9,7 @@ import { issueText } from "../config/issue.ts";
 import { documentKey, loadDocuments } from "../config/load.ts";
 import type { Document } from "../model/document.ts";
 import { drainKey, type Drain, type Instance, type Node } from "../model/service.ts";
+import { sessionSecretMark, type SessionSecret } from "./session_secret.ts";
 import type { StoredOperator } from "./stored_operator.ts";
 import type { PolicyBinding, PolicyRef } from "../model/snapshot.ts";
 
@@ -28,9 +29,6 @@ export interface StoredDocument {
 export interface KnownDocument extends StoredDocument {
   readonly modified: number;
 }
-
-/** Holds the secret that keys of sessions are made from. The first apply makes it up, and nothing changes it. */
-export const sessionSecretMark = `${registryKeys.meta}session-secret`;
 
 /** Every apply writes it, so that two applies never mix. */
 export const documentsMark = `${registryKeys.meta}documents`;
@@ -53,8 +51,9 @@ export class Catalog {
   operators: ReadonlyMap<string, StoredOperator> = new Map();
   /** Documents by registry key. */
   texts: ReadonlyMap<string, KnownDocument> = new Map();
-  /** 32 bytes, base64; null before the first apply. */
-  sessionSecret: string | null = null;
+  /** null before the first apply. */
+  sessionSecret: SessionSecret | null = null;
+  sessionSecretAt = 0;
   /** Virtual addresses of services. */
   addresses: ReadonlyMap<string, StoredAddress> = new Map();
   /** By `drainKey`: what operators took out. */
@@ -96,8 +95,9 @@ export class Catalog {
     this.addresses = byName(under<StoredAddress>(registryKeys.addresses));
     this.applied = entries.get(documentsMark)?.modified ?? 0;
     const secret = entries.get(sessionSecretMark);
-    this.sessionSecret =
-      secret === undefined ? null : (decode<{ secret: string }>(secret.value)?.secret ?? null);
+    const kept = secret === undefined ? null : decode<SessionSecret>(secret.value);
+    this.sessionSecret = typeof kept?.secret === "string" ? kept : null;
+    this.sessionSecretAt = secret?.modified ?? 0;
     this.addressed = entries.get(addressesMark)?.modified ?? 0;
     this.#parseDocuments();
     this.problem =

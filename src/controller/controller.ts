@@ -27,6 +27,7 @@ import { Operators } from "./operators.ts";
 import { mountOperatorRoutes } from "./operator_routes.ts";
 import type { PolicyBundler } from "./policy_uses.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
+import { SessionSecretKeeper } from "./session_secret.ts";
 import { SharedRates } from "./shared_rates.ts";
 import { Snapshots, type Content } from "./snapshots.ts";
 import { statusPage } from "./status.ts";
@@ -52,6 +53,7 @@ export class Controller {
   readonly #snapshots: Snapshots;
   readonly #documents: DocumentService;
   readonly #removal: DocumentRemoval;
+  readonly #secretKeeper: SessionSecretKeeper;
   readonly #following: { close(): void };
   /** Why the registry does not answer; null while it does. */
   #registryProblem: string | null = "not connected yet";
@@ -81,11 +83,13 @@ export class Controller {
       store,
       affected: (content: Content) => this.#snapshots.affectedBy(content, usesOf),
       settled: (revision: number) => this.#settled(revision),
+      wallMs: () => clock.wallMs(),
     };
     this.#documents = new DocumentService({ ...standing, bundler });
     this.#removal = new DocumentRemoval(standing);
     this.#mount();
     const keeper = new AddressKeeper({ catalog, store, wallMs: () => clock.wallMs() });
+    this.#secretKeeper = new SessionSecretKeeper({ catalog, store, clock });
     this.#following = store.follow("", {
       state: (entries, revision) => {
         const applied = this.ready ? catalog.applied : null;
@@ -94,6 +98,7 @@ export class Controller {
         this.#snapshots.changed();
         this.publisher.changed(applied !== null && applied !== catalog.applied);
         void keeper.look();
+        void this.#secretKeeper.look();
       },
       connection: (problem) => {
         this.#registryProblem = problem;
@@ -120,6 +125,7 @@ export class Controller {
 
   close(): void {
     this.#following.close();
+    this.#secretKeeper.close();
     this.publisher.close();
   }
 

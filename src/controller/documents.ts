@@ -2,7 +2,6 @@
  * Applying documents: the files are checked together with everything that stands, policies are bundled, and all of it
  * takes effect in one revision or nothing does.
  */
-import { randomBytes } from "node:crypto";
 import {
   registryKeys,
   type ApiIssue,
@@ -20,12 +19,12 @@ import { appliedKinds } from "../model/document.ts";
 import {
   documentsMark,
   registryKeyOf,
-  sessionSecretMark,
   type Catalog,
   type StoredDocument,
   type StoredPolicy,
 } from "./catalog.ts";
 import { checkPolicyUses, type PolicyBundler } from "./policy_uses.ts";
+import { newSessionSecret } from "./session_secret.ts";
 import type { Content } from "./snapshots.ts";
 import type { StateStore } from "./state_store.ts";
 
@@ -35,6 +34,7 @@ export interface DocumentServiceOptions {
   readonly bundler: PolicyBundler;
   /** Machines whose snapshot would differ with this content. */
   readonly affected: (content: Content) => readonly string[];
+  readonly wallMs: () => number;
   /** Waits until the catalog has seen this revision, for a moment at most. */
   readonly settled: (revision: number) => Promise<void>;
 }
@@ -207,17 +207,10 @@ export class DocumentService {
 
   #commit(operations: readonly Operation[], mark: number): Promise<CommitAnswer> {
     const marked: Operation = { do: "put", key: documentsMark, value: JSON.stringify({ after: mark }) };
-    const first = this.options.catalog.sessionSecret === null ? [newSessionSecret()] : [];
-    return this.options.store.commit(
-      [{ key: documentsMark, modified: mark }],
-      [...operations, ...first, marked],
-    );
+    const { catalog, store, wallMs } = this.options;
+    const first = catalog.sessionSecret === null ? [newSessionSecret(null, wallMs())] : [];
+    return store.commit([{ key: documentsMark, modified: mark }], [...operations, ...first, marked]);
   }
-}
-
-function newSessionSecret(): Operation {
-  const secret = randomBytes(32).toString("base64");
-  return { do: "put", key: sessionSecretMark, value: JSON.stringify({ secret }) };
 }
 
 const attemptsMax = 10;

@@ -6,7 +6,7 @@ import type { Priority } from "./priority.ts";
 import { serviceKey, type ServiceName } from "./service.ts";
 import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
 import type { TelemetrySettings } from "./telemetry.ts";
-import type { TrafficTraits } from "./traffic.ts";
+import type { SessionPersistence, TrafficTraits } from "./traffic.ts";
 
 /** What is applied to the mesh. */
 export type Document =
@@ -104,6 +104,8 @@ export interface RouteTraits {
   readonly idempotent: boolean;
   /** How much its requests matter when not all can be served. Absent: `default`. */
   readonly priority?: Priority;
+  /** Sessions of its requests, in place of all that the service says of them. Absent: as the service says. */
+  readonly sessionPersistence?: SessionPersistence;
 }
 
 export interface RouteRule extends RouteTraits {

@@ -257,6 +257,12 @@ export const limits = {
   sessionTokenLengthMax: 512,
   /** Values of one cookie name that are looked at. */
   sessionTokensMax: 4,
+  /** What tokens of sessions are sealed with is made anew after so long; tokens of the one before are good until the next time. */
+  sessionSecretMs: 30 * 24 * 3_600_000,
+  /** A session that was begun with a key that much after it was replaced is none: its machine should have heard of the new one. */
+  sessionKeyGraceMs: 3_600_000,
+  /** How often the controller looks whether it is time, and how often it tries again. */
+  sessionSecretLookMs: 600_000,
   /** Ejected endpoints that a machine tells the controller of; the rest is in its own `/config`. */
   ejectionsToldMax: 64,
   /** How often a machine looks whether there is something to tell, and how often it says it again. */

@@ -78,6 +78,8 @@ export interface Destination extends CallerTraits {
   readonly traffic?: TrafficTraits;
   /** What tokens of sessions are sealed with: 32 bytes, base64, of this service alone. Absent: it has no sessions. */
   readonly sessionKey?: string;
+  /** The one before, which tokens may be sealed with still, and when it was replaced: seconds since 1970. Absent: there is none. */
+  readonly sessionKeyBefore?: { readonly key: string; readonly replacedS: number };
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence: the first that matches wins. Empty: no route attached, everything goes to the service. */
   readonly routes: readonly CompiledRoute[];

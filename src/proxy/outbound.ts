@@ -56,9 +56,9 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   #caller: Caller | null = null;
   /** Of the attempt under way, where there is one. */
   #perTryMs = Infinity;
-  /** That it came with; and whether its answer may say where it is, because the route chose. */
+  /** That it came with; and those of its route, whose token its answer may have, once the route chose. */
   #session: Session | null = null;
-  #tellsSession = false;
+  #sessions: Sessions | null = null;
   /** Ends the wait for a service that is not known yet. */
   #forget: Forget | null = null;
 
@@ -145,8 +145,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     else this.refuse(outcomes.badChoice(policy, this.record.service));
   }
 
-  #chooseBackend({ backends, totalWeight, name }: LiveRoute): void {
-    const sessions = this.called?.sessions ?? null;
+  #chooseBackend({ backends, totalWeight, name, sessions }: LiveRoute): void {
     if (sessions !== null && this.#keepsSession(sessions, backends)) return;
     const unit = backends.length > 1 ? this.source.parts.random.unit() : 0;
     const target = chooseBackend(backends, totalWeight, unit)?.target ?? weightless;
@@ -157,7 +156,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   /** Whether it is of a session whose endpoint is there: then it goes there. */
   #keepsSession(sessions: Sessions, backends: LiveRoute["backends"]): boolean {
     this.#session = sessions.read(this.exchange.request.fields, this.#nowS);
-    this.#tellsSession = true;
+    this.#sessions = sessions;
     const found = this.#session === null ? null : endpointIn(backends, this.#session.endpoint);
     if (found === null) return false;
     this.#attempts.pinned = found.endpoint;
@@ -166,11 +165,11 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   /** The client learns how to come back to this endpoint. */
-  #tellSession(): void {
+  #tellSession(sessions: Sessions): void {
     const { endpoint } = this.#attempts;
-    if (endpoint === null || this.called === null || this.called.sessions === null) return;
+    if (endpoint === null) return;
     const { edits } = this.#answer;
-    this.#answer.edits = this.called.sessions.tell(edits, this.#session, endpoint.id, this.#nowS) ?? edits;
+    this.#answer.edits = sessions.tell(edits, this.#session, endpoint.id, this.#nowS) ?? edits;
   }
 
   get #nowS(): number {
@@ -201,7 +200,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
-    if (this.#tellsSession && failure === null) this.#tellSession();
+    if (this.#sessions !== null && failure === null) this.#tellSession(this.#sessions);
     this.#noteKept(head.fields.get(keepField));
     const refusal = this.#answer.refusalOf(head);
     if (refusal !== null) {

@@ -66,7 +66,11 @@ function inputOf(given: Case): CompileInput {
     bundle: { trustDomain: "corp.example", sequence: 3, rootsPem: ["(root)"] },
     deniedIds: given.deniedIds ?? [],
     deniedSerials: given.deniedSerials ?? [],
-    sessionSecret: Buffer.alloc(32, "secret").toString("base64"),
+    sessionSecret: {
+      secret: Buffer.alloc(32, "secret").toString("base64"),
+      madeMs: 2_000,
+      before: { secret: Buffer.alloc(32, "before").toString("base64"), replacedMs: 1_500 },
+    },
     documents: given.documents,
     instances: given.instances.map(instanceOf),
     policies: new Map((given.policies ?? []).map((policy) => [policy.name, policy])),

@@ -10,6 +10,7 @@ import type {
   RouteRule,
 } from "../../model/document.ts";
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
+import { wholeGroup } from "../../model/traffic.ts";
 import { declaresRequests, type Fit } from "../document_set.ts";
 import {
   common,
@@ -36,6 +37,7 @@ import { checkSlashes, isPath, pathForm } from "../parts/paths.ts";
 import { furtherAttempts, retryCodes } from "../parts/retries.ts";
 import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
 import { priorityName } from "../parts/priority.ts";
+import { checkSessions, sessionPersistence } from "../parts/session_persistence.ts";
 import { inMs } from "../parts/traffic_part.ts";
 import { record } from "../record.ts";
 import type { Path } from "../yaml_file.ts";
@@ -151,6 +153,12 @@ const rule = object({
       "How much its requests matter when not all can be served: critical, default, sheddable or background (default: default)",
     ),
   ),
+  sessionPersistence: v.optional(
+    said(
+      sessionPersistence.schema,
+      "Whether the requests of a client's session go to the same instance, in place of what Traffic says; sessions of two rules are never the same (default: as Traffic says)",
+    ),
+  ),
   policies,
 });
 
@@ -213,6 +221,9 @@ function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule
     policies: expandPolicies(rule.policies),
     idempotent: rule.idempotent ?? false,
     ...(rule.priority === undefined ? {} : { priority: rule.priority }),
+    ...(rule.sessionPersistence === undefined
+      ? {}
+      : { sessionPersistence: sessionPersistence.expand(rule.sessionPersistence, namespace) }),
   };
 }
 
@@ -282,6 +293,13 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
   const service = set.findFit(document.service, asRoute, { path: ["service"] }, report);
   checkRouteNamespace(document, report);
   document.rules.forEach((rule, at) => {
+    const sessions = rule.sessionPersistence;
+    if (sessions !== undefined)
+      checkSessions(
+        wholeGroup("sessionPersistence", { sessionPersistence: sessions }),
+        sessions,
+        (field, message) => report(["rules", at, "sessionPersistence", field], message),
+      );
     for (const { path } of rule.matches)
       if (path.type !== "RegularExpression") checkSlashes(service, path.value, ["rules", at], report);
     checkPolicies(placedPolicies(rule.policies, ["rules", at]), around);
@@ -291,6 +309,30 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
 
 interface RulePlace extends Placed<HttpRouteDocument> {
   readonly rule: number;
+}
+
+function checkAll(all: readonly Placed<HttpRouteDocument>[], report: ReportOn): void {
+  checkOverlaps(all, report);
+  checkSessionNames(all, report);
+}
+
+/** A client holds one token by that name: each of the two rules would take it for none, and end the session of the other. */
+function checkSessionNames(all: readonly Placed<HttpRouteDocument>[], report: ReportOn): void {
+  const first = new Map<string, string>();
+  for (const { document, source } of all)
+    for (const [at, { name, sessionPersistence: sessions }] of document.rules.entries()) {
+      if (sessions?.sessionName === undefined || sessions.type === "None") continue;
+      const { type, path, sessionName } = wholeGroup("sessionPersistence", { sessionPersistence: sessions });
+      const where = type === "Header" ? sessionName?.toLowerCase() : `${sessionName} ${path}`;
+      const key = `${serviceKey(document.service)} ${type} ${where}`;
+      const own = `${document.name}/${name}`;
+      const before = first.get(key);
+      first.set(key, before ?? own);
+      if (before === undefined) continue;
+      const message = `the rule ${before} has a session of the same name: each ends that of the other, so give it another name`;
+      const severity = "warning";
+      if (!report(source, ["rules", at, "sessionPersistence"], message, { severity })) return;
+    }
 }
 
 /** Two rules for the same requests: only the first in order of precedence is ever used. */
@@ -346,6 +388,6 @@ export const httpRoute = defineKind({
   expand,
   check,
   crossCheck,
-  crossCheckAll: checkOverlaps,
+  crossCheckAll: checkAll,
   policyUses,
 });

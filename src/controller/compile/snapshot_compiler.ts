@@ -38,6 +38,7 @@ import type {
 } from "../../model/snapshot.ts";
 import { mergeTraffic, trafficOf, type TrafficTraits } from "../../model/traffic.ts";
 import { SnapshotHasher } from "../../model/snapshot_version.ts";
+import type { SessionSecret } from "../session_secret.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
 import { compileRoutes, compileTlsRoutes } from "./compile_routes.ts";
 
@@ -47,8 +48,8 @@ export interface CompileInput {
   readonly bundle: TrustBundle;
   readonly deniedIds: readonly string[];
   readonly deniedSerials: readonly string[];
-  /** 32 bytes, base64; null while there is none. */
-  readonly sessionSecret: string | null;
+  /** null while there is none. */
+  readonly sessionSecret: SessionSecret | null;
   readonly documents: readonly Document[];
   /** By document key: keys of the services that its policies may send requests to. */
   readonly leadsTo: ReadonlyMap<string, readonly string[]>;
@@ -197,12 +198,23 @@ export class SnapshotCompiler {
   }
 
   /** Machines get the keys of services that they call: who holds one can name any instance of that service, and no other. */
-  #sessionKeyOf(key: string): { readonly sessionKey?: string } {
-    const { type = "None" } = this.#trafficOf(key, "caller").traffic?.sessionPersistence ?? {};
+  #sessionKeyOf(key: string): Pick<Destination, "sessionKey" | "sessionKeyBefore"> {
     const { sessionSecret } = this.input;
-    if (type === "None" || sessionSecret === null) return {};
-    const hmac = createHmac("sha256", Uint8Array.fromBase64(sessionSecret));
-    return { sessionKey: hmac.update(`heddle-session:${key}`).digest("base64") };
+    if (sessionSecret === null || !this.#hasSessions(key)) return {};
+    const keyFrom = (secret: string): string =>
+      createHmac("sha256", Uint8Array.fromBase64(secret)).update(`heddle-session:${key}`).digest("base64");
+    const sessionKey = keyFrom(sessionSecret.secret);
+    const { before } = sessionSecret;
+    if (before === undefined) return { sessionKey };
+    const replacedS = Math.ceil(before.replacedMs / 1_000);
+    return { sessionKey, sessionKeyBefore: { key: keyFrom(before.secret), replacedS } };
+  }
+
+  /** Itself, or a rule of its routes. */
+  #hasSessions(key: string): boolean {
+    const rules = (this.#routes.get(key) ?? []).flatMap((route) => route.rules);
+    const said = [this.#trafficOf(key, "caller").traffic, ...rules].map((each) => each?.sessionPersistence);
+    return said.some((each) => (each?.type ?? "None") !== "None");
   }
 
   /** What one side of the calls of a service goes by; nothing where no document says anything. */

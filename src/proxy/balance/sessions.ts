@@ -9,10 +9,26 @@ import type { SessionPersistence } from "../../model/traffic.ts";
 import { cookiesOf } from "../../wire/cookies.ts";
 import type { FieldEdits, Fields } from "../../wire/fields.ts";
 
+/** What tokens are of: those of another scope are worth nothing. */
+export interface SessionScope {
+  readonly service: { readonly key: string; readonly name: string };
+  /** `<route>/<rule>` where that rule says it; null: the service. */
+  readonly rule: string | null;
+}
+
+/** 32 bytes each. */
+export interface SessionKeys {
+  readonly current: Uint8Array;
+  /** Those of before, each with the second since 1970 in which another one took its place. */
+  readonly before: readonly { readonly key: Uint8Array; readonly replacedS: number }[];
+}
+
 /** What a token says. */
 export interface Session {
   /** Instance id. */
   readonly endpoint: string;
+  /** It is sealed with a key of before. */
+  readonly old?: true;
   /** Since 1970, in seconds: its first answer, and the last one that told the client a token. */
   readonly startedS: number;
   readonly seenS: number;
@@ -30,21 +46,22 @@ const timesBytes = 8;
 const renewShare = 0.1;
 
 export class Sessions {
-  readonly #key: Uint8Array;
+  readonly #keys: SessionKeys;
   /** Bound to the token: one that was made for another service or name does not open. */
   readonly #scope: Uint8Array;
   readonly #name: string;
 
-  /** `key`: 32 bytes. */
   constructor(
     readonly rules: Required<SessionPersistence>,
-    readonly service: { readonly key: string; readonly name: string },
-    key: Uint8Array,
+    { service, rule }: SessionScope,
+    keys: SessionKeys,
   ) {
-    this.#key = key;
-    const name = rules.sessionName ?? `heddle-${service.name}`;
+    this.#keys = keys;
+    // Two rules of a service never share a session, so neither may their cookies be one.
+    const own = rule === null ? "" : `-${rule.replace("/", "-")}`;
+    const name = rules.sessionName ?? `heddle-${service.name}${own}`;
     this.#name = rules.type === "Header" ? name.toLowerCase() : name;
-    this.#scope = encoder.encode(`${service.key} ${this.#name}`);
+    this.#scope = encoder.encode(`${service.key} ${this.#name}${rule === null ? "" : ` ${rule}`}`);
   }
 
   /** The session that a request is of; null: of none, or of one that is over. */
@@ -85,8 +102,9 @@ export class Sessions {
     return idleTimeoutMs !== null && (nowS - seenS) * 1_000 >= idleTimeoutMs;
   }
 
-  #isStale({ seenS }: Session, nowS: number): boolean {
+  #isStale({ seenS, old }: Session, nowS: number): boolean {
     const { idleTimeoutMs } = this.rules;
+    if (old === true) return true;
     return idleTimeoutMs !== null && (nowS - seenS) * 1_000 >= idleTimeoutMs * renewShare;
   }
 
@@ -98,7 +116,7 @@ export class Sessions {
     times.setUint32(4, seenS);
     plain.set(id, timesBytes);
     const nonce = randomBytes(nonceBytes);
-    const cipher = createCipheriv(sealing, this.#key, nonce).setAAD(this.#scope);
+    const cipher = createCipheriv(sealing, this.#keys.current, nonce).setAAD(this.#scope);
     const sealed = new Uint8Array(nonceBytes + plain.length + sealBytes);
     sealed.set(nonce);
     sealed.set(cipher.update(plain), nonceBytes);
@@ -107,15 +125,27 @@ export class Sessions {
     return sealed.toBase64(tokenForm);
   }
 
-  /** null for anything but what was sealed for this service and name. */
+  /** null for anything but what was sealed for this scope and name. */
   #open(token: string): Session | null {
     if (token.length > limits.sessionTokenLengthMax) return null;
+    const session = this.#openWith(this.#keys.current, token);
+    if (session !== null) return session;
+    for (const { key, replacedS } of this.#keys.before) {
+      const before = this.#openWith(key, token);
+      // Whoever got hold of that key since makes no session that outlives those which began by then.
+      if (before !== null && before.startedS <= replacedS + limits.sessionKeyGraceMs / 1_000)
+        return { ...before, old: true };
+    }
+    return null;
+  }
+
+  #openWith(key: Uint8Array, token: string): Session | null {
     try {
       const sealed = Uint8Array.fromBase64(token, tokenForm);
       const end = sealed.length - sealBytes;
       if (end <= nonceBytes + timesBytes) return null;
       const nonce = sealed.subarray(0, nonceBytes);
-      const opening = createDecipheriv(sealing, this.#key, nonce, { authTagLength: sealBytes })
+      const opening = createDecipheriv(sealing, key, nonce, { authTagLength: sealBytes })
         .setAAD(this.#scope)
         .setAuthTag(sealed.subarray(end));
       const plain = Uint8Array.from(opening.update(sealed.subarray(nonceBytes, end)));

@@ -108,7 +108,7 @@ export interface LiveEndpoint extends Candidate {
   readonly here: { readonly service: InboundService; readonly app: LocalApp } | null;
 }
 
-export interface LiveRoute extends RouteTraits {
+export interface LiveRoute extends Omit<RouteTraits, "sessionPersistence"> {
   /** `<route>/<rule>`; "" for the one of a service without routes. */
   readonly name: string;
   readonly matcher: RouteMatcher;
@@ -116,6 +116,8 @@ export interface LiveRoute extends RouteTraits {
   readonly totalWeight: number;
   /** Of the service, then of the route. */
   readonly policies: readonly PolicyBinding[];
+  /** Its own, or those of the service; null: none. */
+  readonly sessions: Sessions | null;
 }
 
 export interface LiveTlsRoute extends Omit<CompiledTlsRoute, "backends"> {

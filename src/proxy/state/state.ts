@@ -25,7 +25,6 @@ import type {
 } from "../../model/snapshot.ts";
 import { EndpointLoad } from "../balance/endpoint_load.ts";
 import { EndpointPicker } from "../balance/endpoint_picker.ts";
-import { Sessions } from "../balance/sessions.ts";
 import { balancingOf, strategyOf } from "../balance/strategies.ts";
 import type { ZoneRules } from "../balance/zones.ts";
 import { Breaker } from "../breaker/breaker.ts";
@@ -46,6 +45,7 @@ import { OpenStreams } from "../answer/open_streams.ts";
 import { inboundLimits } from "../limit/inbound_limits.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
 import { liveBudget, liveLatencies, liveTimeouts, rulesOf } from "./live_traffic.ts";
+import { liveSessions } from "./live_sessions.ts";
 import { PolicyReach } from "./policy_reach.ts";
 import { attemptRules } from "../retry/retry_rules.ts";
 import { totalWeightOf } from "../route/choose_backend.ts";
@@ -193,7 +193,7 @@ class StateBuilder {
       endpoints,
       whole: pickerOf(ready, before?.whole),
       balanceKey: balancing.key,
-      sessions: sessionsOf(destination),
+      sessions: liveSessions(destination, null),
       breakers,
       subsets: new Map(subsets),
       routes: [],
@@ -273,9 +273,11 @@ class StateBuilder {
         matcher === null ? failure(`the route ${route.name} is not valid`) : this.#targetOf(backend, route);
       return { weight: backend.weight, target };
     });
-    const { match: _, ...compiled } = route;
+    const { match: _, sessionPersistence: own, ...compiled } = route;
+    const { sessions } = this.#drafts.get(serviceKey(destination.service)) as Draft;
     return {
       ...compiled,
+      sessions: own === undefined ? sessions : liveSessions(destination, { name: route.name, says: own }),
       requestTimeoutMs: route.requestUnbounded
         ? null
         : (route.requestTimeoutMs ?? liveTimeouts(destination).requestMs),
@@ -316,15 +318,6 @@ interface EndpointPlace {
   readonly before: LiveDestination | undefined;
   readonly breakers: BreakerGroup;
   readonly addedMs: number;
-}
-
-function sessionsOf({ service, sessionKey, traffic }: Destination): Sessions | null {
-  const rules = wholeGroup("sessionPersistence", traffic);
-  if (rules.type === "None" || sessionKey === undefined) return null;
-  // Without a key that is one, the service has no sessions rather than the machine no snapshot.
-  if (!/^[A-Za-z0-9+/]{43}=$/.test(sessionKey)) return null;
-  const key = Uint8Array.fromBase64(sessionKey);
-  return new Sessions(rules, { key: serviceKey(service), name: service.name }, key);
 }
 
 /** null for a machine that says nothing of where it stands: all endpoints are as near. */
@@ -372,6 +365,7 @@ function unrouted(destination: LiveDestination, policies: readonly PolicyBinding
     requestTimeoutMs: destination.timeouts.requestMs,
     idempotent: false,
     policies,
+    sessions: destination.sessions,
   };
 }
 

@@ -39,8 +39,8 @@ export const resilience: readonly Mutant[] = [
   {
     fault: "the token of a session is good for every service",
     file: `${proxy}/balance/sessions.ts`,
-    find: "encoder.encode(`${service.key} ${this.#name}`)",
-    replace: 'encoder.encode("")',
+    find: "${service.key} ${this.#name}${rule === null",
+    replace: "${rule === null",
     suites: [`${unit}/balance/sessions_test.ts`],
   },
   {
@@ -58,10 +58,24 @@ export const resilience: readonly Mutant[] = [
     suites: [`${unit}/balance/sessions_test.ts`],
   },
   {
+    fault: "two rules share their sessions",
+    file: `${proxy}/balance/sessions.ts`,
+    find: '${rule === null ? "" : ` ${rule}`}',
+    replace: "",
+    suites: [`${unit}/balance/sessions_test.ts`, `${unit}/sessions_test.ts`],
+  },
+  {
+    fault: "an old key of sessions makes new ones for ever",
+    file: `${proxy}/balance/sessions.ts`,
+    find: "if (before !== null && before.startedS <= replacedS + limits.sessionKeyGraceMs / 1_000)",
+    replace: "if (before !== null && replacedS > 0)",
+    suites: [`${unit}/balance/sessions_test.ts`],
+  },
+  {
     fault: "all services have one key of sessions",
     file: "src/controller/compile/snapshot_compiler.ts",
-    find: "hmac.update(`heddle-session:${key}`)",
-    replace: 'hmac.update("heddle-session")',
+    find: "update(`heddle-session:${key}`)",
+    replace: 'update("heddle-session")',
     suites: ["test/unit/controller/session_keys_test.ts"],
   },
   {

@@ -1,7 +1,8 @@
 /** Keys of sessions: made once, one for each service that has sessions, for the machines that call it and nobody else. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { controllerPaths, type DocumentsAnswer } from "../../../src/api/messages.ts";
-import { sessionSecretMark } from "../../../src/controller/catalog.ts";
+import { sessionSecretMark, type SessionSecret } from "../../../src/controller/session_secret.ts";
+import { limits } from "../../../src/model/limits.ts";
 import { ControllerUnderTest } from "../../support/controller_under_test.ts";
 
 let host: ControllerUnderTest;
@@ -48,6 +49,53 @@ describe("the key of a service's sessions", () => {
     const before = await keysOf("vm-1");
     await apply("{kind: Service, name: more, port: 80}");
     expect(await keysOf("vm-1")).toEqual(before);
+  });
+
+  test("gives way to another one once its secret is old, stays good beside that one, and is not replaced again", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", []);
+    await apply(`${services}\n---\n${sessions}`);
+    const before = await keysOf("vm-1");
+    const stored = (): SessionSecret => JSON.parse(host.store.get(sessionSecretMark)?.value ?? "null");
+    const { secret } = stored();
+    const madeMs = Date.now() - limits.sessionSecretMs;
+    await host.put(sessionSecretMark, JSON.stringify({ secret, madeMs }));
+    await host.until(() => stored().secret !== secret);
+    expect(stored().before?.secret).toBe(secret);
+    await host.until(() => host.controller.catalog.sessionSecret?.secret === stored().secret);
+    const reader = host.follow("vm-1", "", ["web.default", "bare.default"]);
+    const { destinations } = await reader.snapshot(1);
+    reader.close();
+    const [bare, web] = destinations;
+    expect(web?.sessionKey).not.toBe(before["web"]);
+    expect(web?.sessionKeyBefore?.key).toBe(before["web"] as string);
+    expect(web?.sessionKeyBefore?.replacedS).toBe(Math.ceil((stored().madeMs as number) / 1_000));
+    expect([bare?.sessionKey, bare?.sessionKeyBefore]).toEqual([undefined, undefined]);
+    const after = stored();
+    await host.put(sessionSecretMark, JSON.stringify(after));
+    await apply("{kind: Service, name: more, port: 80}");
+    expect(stored()).toEqual(after);
+  });
+
+  test("of a version that never replaced it is replaced at once, and stays good", async () => {
+    host = await ControllerUnderTest.start();
+    const secret = Buffer.alloc(32, 5).toString("base64");
+    await host.put(sessionSecretMark, JSON.stringify({ secret }));
+    const stored = (): SessionSecret => JSON.parse(host.store.get(sessionSecretMark)?.value ?? "null");
+    await host.until(() => stored().secret !== secret);
+    expect(stored().before?.secret).toBe(secret);
+  });
+
+  test("is there for a service of which only a rule of a route has sessions", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", []);
+    const off = "{kind: Traffic, name: shop, service: shop, sessionPersistence: {type: None}}";
+    const route = (name: string, type: string): string =>
+      `{kind: HTTPRoute, name: ${name}, service: ${name}, rules: [{sessionPersistence: {type: ${type}}}]}`;
+    const http = services.replaceAll("port: 80", "port: 80, protocol: http");
+    await apply([http, off, route("web", "Cookie"), route("shop", "None")].join("\n---\n"));
+    const { web = "", shop } = await keysOf("vm-1");
+    expect([Buffer.from(web, "base64").length, shop]).toEqual([32, undefined]);
   });
 
   test("is not made by a dry run, and no operator reads it", async () => {

@@ -135,6 +135,49 @@ describe("a client that has the cookie of its session", () => {
   });
 });
 
+describe("a rule that says what its sessions are", () => {
+  const ruleOf = (
+    name: string,
+    path: string,
+    sessionPersistence?: CompiledRoute["sessionPersistence"],
+  ): CompiledRoute => ({
+    name: `web/${name}`,
+    match: { path: { type: "PathPrefix", value: path }, method: null, headers: [] },
+    backends: [{ service: named("web"), subset: null, weight: 1, invalid: null }],
+    requestTimeoutMs: null,
+    idempotent: false,
+    policies: [],
+    ...(sessionPersistence === undefined ? {} : { sessionPersistence }),
+  });
+
+  test("goes before the service, which other rules go by", async () => {
+    const rules = [ruleOf("own", "/x", { type: "Header", sessionName: "sid" }), ruleOf("other", "/")];
+    const mesh = await meshOf({ sessionName: "service" }, { routes: rules });
+    const first = await mesh.call();
+    const token = first.fields.get("sid");
+    expect(pairOf(first)).toBe(`own=${at(first)}`);
+    for (let time = 0; time < 10; time++) expect(at(await mesh.call([`sid: ${token}`]))).toBe(at(first));
+    mesh.apply({ routes: rules.slice(1) });
+    expect(pairOf(await mesh.call())).toStartWith("service=");
+  });
+
+  test("has none where it says so, though its service has", async () => {
+    const mesh = await meshOf({}, { routes: [ruleOf("none", "/", { type: "None" })] });
+    expect(pairOf(await mesh.call())).toMatch(/^own=/);
+  });
+
+  test("shares none with another rule, though both lead to the same instances under the same name", async () => {
+    const cookie = { type: "Cookie", sessionName: "sid" } as const;
+    const mesh = await meshOf({ type: "None" }, { routes: [ruleOf("one", "/x", cookie)] });
+    const first = await mesh.call();
+    mesh.apply({ routes: [ruleOf("two", "/x", cookie)] });
+    const other = await mesh.call(keeps(pairOf(first)));
+    expect(pairOf(other)).toStartWith("sid=");
+    mesh.apply({ routes: [ruleOf("one", "/x", cookie)] });
+    expect(pairOf(await mesh.call(keeps(pairOf(first))))).toBe(`own=${at(first)}`);
+  });
+});
+
 describe("the answer", () => {
   test("keeps the cookies of the app, errors too", async () => {
     const mesh = await meshOf();

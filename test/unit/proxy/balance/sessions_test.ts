@@ -3,16 +3,22 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { limits } from "../../../../src/model/limits.ts";
 import { wholeGroup, type SessionPersistence } from "../../../../src/model/traffic.ts";
-import { Sessions, type Session } from "../../../../src/proxy/balance/sessions.ts";
+import { Sessions, type Session, type SessionKeys } from "../../../../src/proxy/balance/sessions.ts";
 import { noEdits } from "../../../../src/wire/fields.ts";
 import { fieldsOf } from "../../../support/wire.ts";
 
 const key = new Uint8Array(32).fill(7);
 const orders = { key: "orders.default", name: "orders" };
 
-function sessionsOf(rules: SessionPersistence = {}, service = orders, sealedWith = key): Sessions {
+function sessionsOf(
+  rules: SessionPersistence = {},
+  service = orders,
+  current = key,
+  more: { readonly rule?: string; readonly before?: SessionKeys["before"] } = {},
+): Sessions {
   const traffic = { sessionPersistence: { type: "Cookie", ...rules } } as const;
-  return new Sessions(wholeGroup("sessionPersistence", traffic), service, sealedWith);
+  const { rule = null, before = [] } = more;
+  return new Sessions(wholeGroup("sessionPersistence", traffic), { service, rule }, { current, before });
 }
 
 const nowS = 2_000_000_000;
@@ -84,6 +90,50 @@ describe("a token of a session", () => {
     expect(read(sessionsOf({ sessionName: "sid" }, users), `sid=${token}`)).toBeNull();
     expect(read(sessionsOf({ sessionName: "sid" }, orders, other), `sid=${token}`)).toBeNull();
     expect(read(sessionsOf({ sessionName: "tid" }), `tid=${token}`)).toBeNull();
+  });
+});
+
+describe("a token that was sealed before the key was replaced", () => {
+  const next = new Uint8Array(32).fill(9);
+  const replacedS = nowS + 100;
+  const before = [{ key, replacedS }];
+
+  test("is good beside the new key, and is sealed anew in the answer, as old as it was", () => {
+    const rules = { absoluteTimeoutMs: 3_600_000 };
+    const pair = pairIn(cookieFrom(sessionsOf(rules)));
+    const sessions = sessionsOf(rules, orders, next, { before });
+    const session = read(sessions, pair, nowS + 200);
+    expect(session).toEqual({ endpoint, startedS: nowS, seenS: nowS, old: true });
+    const renewed = pairIn(cookieFrom(sessions, session, nowS + 200));
+    expect(read(sessionsOf(rules, orders, next), renewed, nowS + 3_599)?.startedS).toBe(nowS);
+    expect(read(sessionsOf(rules, orders, next), renewed, nowS + 3_600)).toBeNull();
+    expect(read(sessions, pair, nowS + 3_600)).toBeNull();
+  });
+
+  test("is worth nothing where it says that it began long after that, so that an old key makes no new session", () => {
+    const sessions = sessionsOf({}, orders, next, { before });
+    const graceS = limits.sessionKeyGraceMs / 1_000;
+    const madeAt = (atS: number): string => pairIn(cookieFrom(sessionsOf(), null, atS));
+    expect(read(sessions, madeAt(replacedS + graceS), replacedS + graceS)).not.toBeNull();
+    expect(read(sessions, madeAt(replacedS + graceS + 1), replacedS + graceS + 1)).toBeNull();
+    expect(read(sessionsOf({}, orders, next), madeAt(nowS))).toBeNull();
+  });
+});
+
+describe("a session of a rule of a route", () => {
+  const of = (rule: string): Sessions => sessionsOf({ sessionName: "sid" }, orders, key, { rule });
+
+  test("is that of no other rule, and not that of the service", () => {
+    const pair = pairIn(cookieFrom(of("beta/rule-0")));
+    expect(read(of("beta/rule-0"), pair)?.endpoint).toBe(endpoint);
+    for (const other of [of("beta/rule-1"), sessionsOf({ sessionName: "sid" })])
+      expect(read(other, pair)).toBeNull();
+  });
+
+  test("has a cookie of its own where nobody names it", () => {
+    expect(cookieFrom(sessionsOf({}, orders, key, { rule: "beta/rule-0" }))).toStartWith(
+      "heddle-orders-beta-rule-0=",
+    );
   });
 });
 
