@@ -36,6 +36,8 @@ export interface Evidence {
   readonly bytesOut: number;
   readonly endpoint: string;
   readonly attempts: readonly { readonly endpoint: string; readonly ms: number; readonly result: string }[];
+  /** Why it was not sent again (`retryRefusals`); "" when nothing failed. */
+  readonly noRetry: string;
   readonly ejected: string;
   readonly policies: readonly EvidenceOfPolicy[];
   readonly access: { readonly verdict: string; readonly rule: string } | null;

@@ -237,6 +237,8 @@ export const limits = {
   retryBackoffMaxMs: 250,
   /** A server that asks for a longer pause is obeyed by no retry: its answer goes to the caller, who may wait. */
   retryPushbackMaxMs: 5_000,
+  /** Answers of a service that must be known before a retry is left out because half of them took longer than its deadline leaves. */
+  retryUsualSamplesMin: 20,
   /** A request is sent to a second instance no earlier than this, however quick the answers of its service are. */
   hedgeDelayMinMs: 10,
   /** Answers by which p95 goes, how many there must be, and after how many it is reckoned anew. */

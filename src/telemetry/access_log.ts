@@ -155,6 +155,7 @@ function lineOf(record: ExchangeRecord, durationMs: number, wallMs: number) {
     route: record.route || undefined,
     attempts: record.attempts.length > 1 ? record.attempts : undefined,
     attempt: record.attempt || undefined,
+    no_retry: record.noRetry || undefined,
     ejected: record.ejected || undefined,
     tls: record.tls,
     request_id: record.requestId || undefined,

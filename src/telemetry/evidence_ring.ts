@@ -21,7 +21,7 @@ const [wordCount, numberCount] = [wordFields.length, numberFields.length];
 /** Beside those words: verdict and rule of access, which stand in the text. */
 const columnCount = wordCount + 2;
 const [hasOutcome, hasAttempts, hasPolicies, hasAccess] = [1, 2, 4, 8] as const;
-const [hasTls, hasUpgrade, hasGrpc, hasTrace] = [16, 32, 64, 128] as const;
+const [hasTls, hasUpgrade, hasGrpc, hasTrace, hasNoRetry] = [16, 32, 64, 128, 256] as const;
 
 export class EvidenceRing {
   readonly #size: number;
@@ -138,7 +138,8 @@ export class EvidenceRing {
         (tls ? hasTls : 0) |
         (upgrade === "" ? 0 : hasUpgrade) |
         (grpc === "" ? 0 : hasGrpc) |
-        (record.trace === null ? 0 : hasTrace),
+        (record.trace === null ? 0 : hasTrace) |
+        (record.noRetry === "" ? 0 : hasNoRetry),
     );
     text.text(method);
     text.text(path);
@@ -149,6 +150,7 @@ export class EvidenceRing {
       text.short(this.#numberOf(column, access.verdict));
       text.short(this.#numberOf(column + 1, access.rule));
     }
+    if (record.noRetry !== "") this.#word(record.noRetry);
     if (outcome !== null) this.#writeOutcome(outcome);
     if (attempts.length > 0) this.#writeAttempts(attempts);
     if (policies.length > 0) this.#writePolicies(policies);
@@ -210,6 +212,7 @@ export class EvidenceRing {
     const grpc = has(hasGrpc) ? reader.text() : "";
     const trace = has(hasTrace) ? traceIn(reader.text()) : null;
     const access = has(hasAccess) ? { verdict: word(), rule: word() } : null;
+    const noRetry = has(hasNoRetry) ? word() : "";
     const outcome = has(hasOutcome)
       ? { flag: word() as Flag, side: word() as Side, detail: reader.text() }
       : null;
@@ -243,6 +246,7 @@ export class EvidenceRing {
       bytesOut: number("bytesOut"),
       endpoint: field("endpoint"),
       attempts,
+      noRetry,
       ejected: field("ejected"),
       policies,
       access,

@@ -45,6 +45,8 @@ export interface ExchangeRecord {
   attempts: AttemptRecord[];
   /** Inbound: how many tries at this call were made before, as the caller's proxy says. */
   attempt: number;
+  /** Why its last failure was no reason for another attempt (`retryRefusals`); "" when none failed. */
+  noRetry: string;
   /** Its failure was the one after which circuit breaking took the endpoint out, for this reason; else "". */
   ejected: string;
   policies: PolicyRecord[];

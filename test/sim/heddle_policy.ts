@@ -99,6 +99,7 @@ export class HeddlePolicy implements Policy {
         forbidden: false,
         pushback: null,
         leftMs,
+        usualMs: null,
         elsewhere: tried.length < this.endpoints.length,
       },
       retryDefaults,

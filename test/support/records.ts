@@ -29,6 +29,7 @@ export function exchangeRecord(change: Partial<ExchangeRecord> = {}): ExchangeRe
     zone: "",
     attempts: [],
     attempt: 0,
+    noRetry: "",
     ejected: "",
     trace: null,
     keep: false,

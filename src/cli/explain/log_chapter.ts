@@ -1,6 +1,11 @@
 /** Fields of the access log. A field without a line here does not compile. */
+import { retryRefusals } from "../../proxy/retry/retry_decision.ts";
 import type { AccessLogField } from "../../telemetry/access_log.ts";
 import type { Chapter } from "./chapter.ts";
+
+const refusalWords = Object.entries(retryRefusals)
+  .map(([refusal, words]) => `${refusal} (${words})`)
+  .join(", ");
 
 const fields: Readonly<Record<AccessLogField, string>> = {
   ts: "When the exchange ended, RFC 3339 in UTC",
@@ -28,6 +33,7 @@ const fields: Readonly<Record<AccessLogField, string>> = {
   route: "Rule of the route that matched; unmatched when none did",
   attempts: "Each try when there was more than one: endpoint, ms, result",
   attempt: "Inbound: how many tries were made before this one",
+  no_retry: `Why what failed was not sent again: ${refusalWords}`,
   ejected: "The failure after which circuit breaking took the instance out: streak, connect or rate",
   tls: "Whether the other side was on mTLS",
   request_id: "Value of x-request-id, the same in all proxies of a call",

@@ -6,13 +6,14 @@ import { formatDuration } from "../../base/duration.ts";
 import type { CallerView, Evidence, EndpointView } from "../../model/evidence.ts";
 import type { Flag } from "../../model/outcome.ts";
 import { sides } from "../../proxy/failure/rescue.ts";
+import { retryRefusals, type RetryRefusal } from "../../proxy/retry/retry_decision.ts";
 import type { Terminal } from "../terminal.ts";
 import { text, type Text } from "../text.ts";
 import { flagMeanings } from "../explain/flags_chapter.ts";
 import type { DecideQuestion } from "../../app/decide.ts";
 import type { Hypothesis } from "./hypothesis.ts";
 import { nextCommand } from "./next_command.ts";
-import type { Cause, Hop, Seen, Story } from "./story.ts";
+import { isFailure, type Cause, type Hop, type Seen, type Story } from "./story.ts";
 
 /** Who ended it, by how it ended. */
 const ended: Partial<Readonly<Record<Flag, string>>> = {
@@ -89,6 +90,8 @@ export class Shown {
       );
     if (record.attempts.length === 0 && record.endpoint !== "")
       this.#row("attempts", `1. ${record.endpoint}: answered`);
+    if (record.noRetry !== "" && isFailure(record))
+      this.#row("", text`not sent again: ${retryRefusals[record.noRetry as RetryRefusal] ?? record.noRetry}`);
     if (record.ejected !== "")
       this.#row("", text`after it circuit breaking took ${record.endpoint} out (${record.ejected})`);
     this.#times(record);

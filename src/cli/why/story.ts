@@ -78,7 +78,7 @@ function belongs(inbound: Evidence, outbound: Evidence): boolean {
 /** Codes of gRPC that say the server failed. */
 const grpcFailures: ReadonlySet<string> = new Set(["2", "4", "13", "14", "15"]);
 
-function isFailure({ outcome, status, grpc }: Evidence): boolean {
+export function isFailure({ outcome, status, grpc }: Evidence): boolean {
   return outcome !== null || status >= 500 || grpcFailures.has(grpc);
 }
 

@@ -148,6 +148,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
       forbidden: answer?.forbidden ?? false,
       pushback: answer?.pushback ?? null,
       leftMs: this.deadlineMs - nowMs,
+      usualMs: this.deadlineMs === Infinity ? null : destination.latencies.p50,
       elsewhere: balancer.hasFree([...this.tried, this.endpoint as LiveEndpoint]),
     };
     const decision = decideRetry(failed, rules.retry, {
@@ -155,6 +156,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
       takeBudget: () => destination.budget.take(nowMs),
     });
     this.budgetSpent ||= decision === "budget";
+    this.record.noRetry = typeof decision === "number" ? "" : decision;
     return typeof decision === "number" ? decision : null;
   }
 

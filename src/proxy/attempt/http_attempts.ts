@@ -26,7 +26,7 @@ import type { Pool, Taker } from "../upstream/pool.ts";
 import { Attempts, failureOf, type FailedAnswer } from "./attempts.ts";
 import type { AttemptAnswer, CallHere, CallSink, PassingBy } from "./call_sink.ts";
 import { failedAnswer, judgeCode, judgeHead, poorAnswer } from "./judge_answer.ts";
-import { latencyOf, mayRace, Race, type Racer } from "./race.ts";
+import { mayRace, Race, type Racer } from "./race.ts";
 import { idempotentMethods, isRetry } from "./repeats.ts";
 import type { RequestBody } from "./request_body.ts";
 
@@ -148,7 +148,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     if (destination.declared.stream) exchange.liftTimeouts();
     if (rules.perTryMs !== Infinity && this.race === null) this.owner.began(rules.perTryMs, 0);
     if (rules.hedge !== null && this.made === 0)
-      this.#hedgeAfter(rules.hedge.delayMs ?? latencyOf(destination));
+      this.#hedgeAfter(rules.hedge.delayMs ?? destination.latencies.p95);
     if (endpoint.here !== null) {
       this.#call = this.owner.callHere(endpoint.here, this.#fields(true), this);
       return this.#call.begin();
@@ -234,7 +234,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     const delayMs = failed === null ? null : this.granted(failed, this.#isWhole, said);
     if (failed !== null && delayMs !== null) return this.#passBy(failed, said, delayMs);
     this.body.settle();
-    (this.target as Target).destination.latencies?.add(nowMs - this.sinceMs);
+    (this.target as Target).destination.latencies.add(nowMs - this.sinceMs);
     // That the caller's time was over says nothing of the endpoint, whoever of both proxies noticed it.
     const says = failure?.flag === "DP" ? "success" : judgeHead(head, this.answer.grpc, this.#isShort);
     this.#judgedByEnd = says === null;

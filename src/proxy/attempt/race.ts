@@ -5,7 +5,7 @@
 import type { ResponseHead } from "../../http/exchange.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { LiveDestination, LiveEndpoint, Target } from "../state/live_service.ts";
+import type { LiveEndpoint, Target } from "../state/live_service.ts";
 
 /** One of the two. */
 export interface Racer {
@@ -77,9 +77,4 @@ export function mayRace(
   const { ejected, size } = destination.breakers;
   if (!balancer.hasFree(tried) || ejected > size * limits.hedgeEjectedShareMax) return false;
   return destination.budget.take(nowMs);
-}
-
-/** After how long another attempt is begun where no document says it; null: too few answers are known. */
-export function latencyOf({ latencies }: LiveDestination): number | null {
-  return latencies?.p95 ?? null;
 }

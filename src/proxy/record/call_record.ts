@@ -30,6 +30,7 @@ export class CallRecord implements ExchangeRecord {
   zone = "";
   attempts: AttemptRecord[] = noAttempts;
   attempt = 0;
+  noRetry = "";
   ejected = "";
   policies: PolicyRecord[] = noPolicies;
   access: AccessVerdict | null = null;

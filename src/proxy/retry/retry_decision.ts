@@ -32,13 +32,27 @@ export interface FailedAttempt {
   readonly pushback: Pushback | null;
   /** Until its deadline; Infinity for none. */
   readonly leftMs: number;
+  /** Half of the answers of the service took no longer; null: too few are known, or there is no deadline. */
+  readonly usualMs: number | null;
   /** There is an endpoint that was not tried. */
   readonly elsewhere: boolean;
 }
 
-/** Why not. `budget`: it would have been, but retries are used up. */
-export type RetryRefusal =
-  "answered" | "cause" | "unsafe" | "body" | "attempts" | "layer" | "forbidden" | "deadline" | "budget";
+/** Why not, in words. */
+export const retryRefusals = {
+  answered: "a part of the answer had come",
+  cause: "retries.on, .codes and .grpc name nothing like it",
+  unsafe: "it must not happen twice, and may have happened",
+  body: "its body was not kept whole",
+  attempts: "it had all its attempts",
+  layer: "it came as a retry: who sent it makes the next one",
+  forbidden: "the answer said so, or asked for too long a pause",
+  deadline: "its deadline would have passed before",
+  "short-deadline": "half of the answers of the service take longer than its deadline left",
+  budget: "the retries of the service were used up",
+} as const;
+
+export type RetryRefusal = keyof typeof retryRefusals;
 
 /** Milliseconds to wait, or why it is not sent again. */
 export type RetryDecision = number | RetryRefusal;
@@ -61,7 +75,9 @@ export function decideRetry(failed: FailedAttempt, rules: RetryRules, tools: Ret
   const refusal = refusalOf(failed, rules);
   if (refusal !== null) return refusal;
   const delayMs = delayOf(failed, rules, tools);
-  if (delayMs >= failed.leftMs) return "deadline";
+  const leftMs = failed.leftMs - delayMs;
+  if (leftMs <= 0) return "deadline";
+  if (failed.usualMs !== null && leftMs < failed.usualMs) return "short-deadline";
   return tools.takeBudget() ? delayMs : "budget";
 }
 

@@ -81,8 +81,7 @@ export interface LiveDestination {
   /** What attempts go by where no route says more. */
   readonly rules: AttemptRules;
   readonly timeouts: LiveTimeouts;
-  /** null: nothing goes by them. */
-  readonly latencies: Latencies | null;
+  readonly latencies: Latencies;
   readonly admission: Admission;
   readonly streams: OpenStreams;
 }

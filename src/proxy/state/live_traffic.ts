@@ -3,7 +3,6 @@ import type { RouteTraits } from "../../model/document.ts";
 import type { Destination } from "../../model/snapshot.ts";
 import { wholeGroup } from "../../model/traffic.ts";
 import { RetryBudget, retryBudgetSettings } from "../balance/retry_budget.ts";
-import { Latencies } from "../retry/latencies.ts";
 import { attemptRules, type AttemptRules } from "../retry/retry_rules.ts";
 import type { LiveDestination, LiveTimeouts } from "./live_service.ts";
 
@@ -22,14 +21,6 @@ export function liveBudget({ traffic }: Destination, before: LiveDestination | u
   const known = before?.budget;
   const same = known !== undefined && JSON.stringify(known.settings) === JSON.stringify(settings);
   return same ? known : new RetryBudget(settings);
-}
-
-export function liveLatencies(
-  { traffic }: Destination,
-  before: LiveDestination | undefined,
-): Latencies | null {
-  if (wholeGroup("hedging", traffic).delay !== "p95") return null;
-  return before?.latencies ?? new Latencies();
 }
 
 /** Of attempts at a service that this route leads to; the service's own where the route says nothing. */

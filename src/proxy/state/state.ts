@@ -44,9 +44,10 @@ import type {
 import { OpenStreams } from "../answer/open_streams.ts";
 import { inboundLimits } from "../limit/inbound_limits.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
-import { liveBudget, liveLatencies, liveTimeouts, rulesOf } from "./live_traffic.ts";
+import { liveBudget, liveTimeouts, rulesOf } from "./live_traffic.ts";
 import { liveSessions } from "./live_sessions.ts";
 import { PolicyReach } from "./policy_reach.ts";
+import { Latencies } from "../retry/latencies.ts";
 import { attemptRules } from "../retry/retry_rules.ts";
 import { totalWeightOf } from "../route/choose_backend.ts";
 import { anyRequest, RouteMatcher } from "../route/match_route.ts";
@@ -201,7 +202,7 @@ class StateBuilder {
       budget: liveBudget(destination, before),
       rules: attemptRules(destination.traffic),
       timeouts: liveTimeouts(destination),
-      latencies: liveLatencies(destination, before),
+      latencies: before?.latencies ?? new Latencies(),
       admission: before?.admission ?? createAdmission(this.input.shard),
       streams: before?.streams ?? new OpenStreams(),
     });

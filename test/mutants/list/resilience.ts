@@ -254,8 +254,14 @@ export const resilience: readonly Mutant[] = [
   {
     ...decision,
     fault: "the budget is asked before the deadline",
-    find: 'if (delayMs >= failed.leftMs) return "deadline";',
-    replace: 'if (!tools.takeBudget()) return "budget";\n  if (delayMs >= failed.leftMs) return "deadline";',
+    find: 'if (leftMs <= 0) return "deadline";',
+    replace: 'if (!tools.takeBudget()) return "budget";\n  if (leftMs <= 0) return "deadline";',
+  },
+  {
+    ...decision,
+    fault: "a retry begins that is late more often than not",
+    find: 'if (failed.usualMs !== null && leftMs < failed.usualMs) return "short-deadline";',
+    replace: "",
   },
   {
     ...byKey,

@@ -268,6 +268,22 @@ function shown(scene: WhyScene, requestId: string): string {
 }
 
 describe("what is shown of a request", () => {
+  test("says why what failed was not sent again", async () => {
+    const scene = await WhyScene.start({
+      web: { traffic: { retries: { codes: [503] } } },
+      app: (step, socket) => {
+        if (step === "whole") socket.write(bytesOf("HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\nno"));
+      },
+    });
+    await scene.call("unsafe", "POST /v1/x HTTP/1.1\r\ncontent-length: 0");
+    expect(shown(scene, "unsafe")).toContain(
+      "not sent again: it must not happen twice, and may have happened",
+    );
+    await scene.call("twice");
+    await scene.net.pass(1_000);
+    expect(shown(scene, "twice")).toContain("not sent again: it had all its attempts");
+  });
+
   test("names the route that it took, why the others lost, and what both sides saw", async () => {
     const beta = { path: { type: "PathPrefix", value: "/" }, method: null } as const;
     const scene = await WhyScene.start({

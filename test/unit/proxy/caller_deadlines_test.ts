@@ -16,19 +16,24 @@ class Mesh {
   planes!: Planes;
   readonly #waiting: Socket[] = [];
 
-  private constructor(answers: boolean) {
+  private constructor(answers: boolean, answer: (socket: Socket) => void) {
     this.app = new MemoryApp(this.net, {
       at: (step, socket) => {
         if (step !== "whole") return;
-        if (answers) socket.write(ok);
+        if (answers) answer(socket);
         else this.#waiting.push(socket);
       },
     });
   }
 
   /** One instance of web, on machine b, whose app answers or is silent. */
-  static async start(answers: boolean, web: DestinationPlan = {}, place: "a" | "b" = "b"): Promise<Mesh> {
-    const mesh = new Mesh(answers);
+  static async start(
+    answers: boolean,
+    web: DestinationPlan = {},
+    place: "a" | "b" = "b",
+    answer: (socket: Socket) => void = (socket) => void socket.write(ok),
+  ): Promise<Mesh> {
+    const mesh = new Mesh(answers, answer);
     const caller = { app: 9, upstreams: ["web"] };
     const app = { app: mesh.app.port };
     const machines =
@@ -103,6 +108,31 @@ describe("the deadline of a caller", () => {
       // Not even another machine hears of it.
       expect(mesh.caller.records.attempts).toEqual([]);
     });
+});
+
+describe("a request that failed, with a deadline", () => {
+  const web = { traffic: { retries: { codes: [503] } } };
+  const busy = bytesOf("HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\nno");
+
+  /** Half of the answers take 200 ms and more, as far as its proxy knows; then one is 503 at once, and the next one good. */
+  async function tried(
+    deadline: string,
+  ): Promise<{ readonly status: number; readonly noRetry?: string | undefined }> {
+    let failures = 1;
+    const mesh = await Mesh.start(true, web, "b", (socket) => socket.write(failures-- > 0 ? busy : ok));
+    const { latencies } = mesh.caller.plane.state?.destinations.get("web.default") ?? {};
+    for (let count = 0; count < limits.retryUsualSamplesMin; count++) latencies?.add(200);
+    const { answer } = await mesh.call(`x-request-deadline: ${deadline}\r\n`, 300);
+    return { status: answer.status, noRetry: mesh.caller.records.of("outbound").at(-1)?.noRetry };
+  }
+
+  test("is sent again while that leaves as much as half of the answers take", async () => {
+    expect(await tried("400ms")).toEqual({ status: 200, noRetry: "" });
+  });
+
+  test("is not when it leaves less, and its record says why", async () => {
+    expect(await tried("190ms")).toEqual({ status: 503, noRetry: "short-deadline" });
+  });
 });
 
 describe("a request that waits in line", () => {

@@ -21,6 +21,7 @@ const eventful = (change: Partial<ExchangeRecord> = {}): ExchangeRecord =>
       { endpoint: "vm-2/orders.default/8080", ms: 1.25, result: "UF" },
       { endpoint: "vm-3/orders.default/8080", ms: 0.5, result: "UF" },
     ],
+    noRetry: "attempts",
     ejected: "connect",
     policies: [
       {

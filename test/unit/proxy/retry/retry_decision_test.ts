@@ -23,6 +23,7 @@ const refused: FailedAttempt = {
   forbidden: false,
   pushback: null,
   leftMs: Infinity,
+  usualMs: null,
   elsewhere: true,
 };
 
@@ -44,6 +45,10 @@ describe("a request is sent again", () => {
   test("after as long as the server asks for", () => {
     expect(decide({ cause: "reset", pushback: 700 })).toBe(700);
   });
+
+  test("when its deadline leaves as much as half of the answers take", () => {
+    expect(decide({ pushback: 100, leftMs: 200, usualMs: 100 })).toBe(100);
+  });
 });
 
 describe("a request is not sent again", () => {
@@ -59,6 +64,11 @@ describe("a request is not sent again", () => {
     ["when the server forbids it", { forbidden: true }, "forbidden"],
     ["when gRPC pushback says never", { pushback: "never" }, "forbidden"],
     ["when the server asks to wait past the deadline", { pushback: 700, leftMs: 700 }, "deadline"],
+    [
+      "when half of the answers take longer than its deadline leaves after the wait",
+      { pushback: 100, leftMs: 199, usualMs: 100 },
+      "short-deadline",
+    ],
     [
       "when the server asks for a pause that is too long",
       { pushback: limits.retryPushbackMaxMs + 1 },
@@ -93,6 +103,7 @@ test("whatever happens, only what is safe, whole, first of its layer, in time an
     forbidden: fc.boolean(),
     pushback: fc.constantFrom<Pushback | null>(null, "never", 0, 100, 300_000),
     leftMs: fc.constantFrom(0, 10, 50, 1_000, Infinity),
+    usualMs: fc.constantFrom(null, 0, 5, 400),
     elsewhere: fc.boolean(),
   });
   const rules = fc.record({
@@ -116,6 +127,7 @@ test("whatever happens, only what is safe, whole, first of its layer, in time an
       expect(failed.repeat === "yes" || (failed.repeat === "idempotent" && failed.idempotent)).toBe(true);
       expect(failed.attempts).toBeLessThan(chosen.attemptsMax);
       expect(decision).toBeLessThan(failed.leftMs);
+      expect(failed.leftMs - decision).toBeGreaterThanOrEqual(failed.usualMs ?? 0);
       expect(decision).toBeGreaterThanOrEqual(chosen.backoffMinMs);
       if (typeof failed.pushback === "number") expect(decision).toBeGreaterThanOrEqual(failed.pushback);
       const named =
