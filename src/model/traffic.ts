@@ -130,6 +130,8 @@ export interface Limits {
   readonly requestsPerEndpoint?: number | null;
   /** The same of connections; those that many requests share are `sharedConnectionsMax` at most. */
   readonly connectionsPerEndpoint?: number;
+  /** Over all instances, of a machine that calls it and of a machine's proxy to its apps; null: no limit of its own. */
+  readonly connections?: number | null;
 }
 
 /** How many requests the instances on one machine serve at a time; streams are not counted. */
@@ -254,6 +256,7 @@ export const trafficDefaults: { readonly [Group in TrafficGroup]-?: WholeGroup<G
     pendingWaitMs: limits.pendingMs,
     requestsPerEndpoint: null,
     connectionsPerEndpoint: limits.connectionsMax,
+    connections: null,
   },
   concurrency: {
     adaptive: false,

@@ -32,7 +32,8 @@ import { PacedStream, type PacedStreamOptions } from "./limit/paced_stream.ts";
 import { Turn, type TurnOwner } from "./limit/turn.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
-import type { Pool, Taker } from "./upstream/pool.ts";
+import type { Pool } from "./upstream/pool.ts";
+import type { Taker } from "./upstream/pool_terms.ts";
 
 /** One object for each call, beside its record: nothing else is made for it. */
 export class InboundCall implements ResponseSink, Taker, TurnOwner {

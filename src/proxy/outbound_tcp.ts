@@ -5,11 +5,13 @@
 import type { Outcome } from "../model/outcome.ts";
 import { TcpAttempts, type TcpAttemptsOwner, type TcpHere } from "./attempt/tcp_attempts.ts";
 import { outcomes } from "./failure/outcomes.ts";
+import { ConnectionPlace, type PlaceOwner } from "./guard/connection_place.ts";
 import { InboundTcp } from "./inbound_tcp.ts";
 import { OutboundCall } from "./outbound_call.ts";
 import { connectionRecord } from "./record/outbound_record.ts";
 import { tlsCall, type TcpCall, type TcpMeant } from "./route/tcp_call.ts";
 import { Flow } from "./share/flow.ts";
+import { shareSpent } from "./share/share_outcome.ts";
 import type { Caller, LiveEndpoint } from "./state/live_service.ts";
 import type { OutboundSource } from "./state/outbound_source.ts";
 import type { Downstream } from "./tunnel/downstream.ts";
@@ -47,7 +49,8 @@ export function refuseOutboundTcp(
   recorder.finish(record, shard.clock.now());
 }
 
-class OutboundTcp extends OutboundCall implements TcpAttemptsOwner {
+class OutboundTcp extends OutboundCall implements TcpAttemptsOwner, PlaceOwner {
+  readonly #place: ConnectionPlace;
   readonly #attempts: TcpAttempts;
   #open = false;
 
@@ -62,6 +65,7 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner {
     record.protocol = protocol;
     record.detected = detectedBy;
     super(source, downstream.flow ?? new Flow(source.key), record);
+    this.#place = new ConnectionPlace(destination.connections, this.flow, this);
     this.#attempts = new TcpAttempts(source, record, this, this.flow, downstream.client);
     downstream.left = (outcome) => this.#left(outcome);
   }
@@ -74,8 +78,19 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner {
     this.enter(destination);
   }
 
+  /** Among the requests to the service; its connections are bounded besides. */
   protected entered(): void {
+    if (!this.#place.begin(this.source.parts.shard.clock.now())) this.limitTripped("limits.connections");
+  }
+
+  placed(): void {
     this.#attempts.first(this.call.target, this.source.parts.shard.clock.now());
+  }
+
+  turnedAway(limit: "pendingMax" | "pendingMs"): void {
+    const { key, connections: gate } = this.call.destination;
+    this.limitTripped(limit);
+    this.refuse(shareSpent(key, { gate, flow: this.flow, of: "limits.connections", limit }));
   }
 
   /** It sets no deadline: its pipe watches whether it moves. */
@@ -105,6 +120,7 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner {
     const { record } = this;
     const { recorder, shard } = this.source.parts;
     this.leave();
+    this.#place.leave();
     if (this.#open) this.call.destination.streams.closed("tcp");
     this.#attempts.close(outcome, bytesIn, bytesOut);
     record.outcome = outcome;

@@ -29,6 +29,12 @@ const schema = object({
       "Connections of a proxy to its app, and of one calling service to one instance; of those that HTTP/2 shares 32 at most (default: 1024)",
     ),
   ),
+  connections: v.optional(
+    said(
+      count,
+      "Connections over all its instances, of one machine that calls it, opaque ones and those that carry requests, each kind by itself; and of a proxy to all its apps of the service. Beyond that the next one waits, then 503 (default: no limit of its own)",
+    ),
+  ),
 });
 
 export const limits: TrafficPart<"limits", typeof schema> = {

@@ -23,7 +23,8 @@ import type { PipeEnd } from "../tunnel/pipe.ts";
 import { SocketEnd } from "../tunnel/socket_end.ts";
 import { StreamEnd, type StreamOpening } from "../tunnel/stream_end.ts";
 import { dialOutcome } from "../upstream/dial_outcome.ts";
-import type { Pool, Taker } from "../upstream/pool.ts";
+import type { Pool } from "../upstream/pool.ts";
+import type { Taker } from "../upstream/pool_terms.ts";
 import { hurried } from "../upstream/pool_times.ts";
 import { Attempts } from "./attempts.ts";
 

@@ -27,9 +27,9 @@ export function createAdmission(shard: Shard): Admission {
   });
 }
 
-/** As a service says it. Nobody who is in loses its place. */
-export function boundAdmission(admission: Admission, { requests, pending, pendingWaitMs }: Bounds): void {
-  if (admission.max !== requests) admission.resize(requests);
+/** As a service says it of what is under way; `most` of it. Nobody who is in loses its place. */
+export function boundAdmission(admission: Admission, most: number, { pending, pendingWaitMs }: Bounds): void {
+  if (admission.max !== most) admission.resize(most);
   if (admission.pendingMax !== pending || admission.pendingMs !== pendingWaitMs)
     admission.resizeLine(pending, pendingWaitMs);
 }

@@ -89,15 +89,22 @@ export class InboundLimits {
   /** Lets an opaque connection to that app in (null), or says why not. Pair with `connections.less` when it was let in. */
   connect(app: string): Outcome | null {
     const { service, traffic, tripped } = this.options;
-    const most = traffic.limits?.connectionsPerEndpoint ?? Infinity;
+    const { connectionsPerEndpoint, connections } = traffic.limits ?? {};
+    const most = connectionsPerEndpoint ?? Infinity;
+    const mostOfAll = connections ?? Infinity;
     const open = this.connections.of(app);
-    if (open < most) {
+    const { total } = this.connections;
+    if (open < most && total < mostOfAll) {
       this.connections.more(app);
       return null;
     }
-    tripped("connectionsMax", `inbound ${service}`);
-    const what = `${open} of the ${most} connections that an instance of ${service} takes are open`;
-    const detail = `${what} (limits.connectionsPerEndpoint of its Traffic document: raise it there)`;
+    const own = open >= most;
+    tripped(own ? "connectionsMax" : "limits.connections", `inbound ${service}`);
+    const what = own
+      ? `${open} of the ${most} connections that an instance of ${service} takes are open`
+      : `${total} of the ${mostOfAll} connections to the instances of ${service} on this machine are open`;
+    const field = own ? "limits.connectionsPerEndpoint" : "limits.connections";
+    const detail = `${what} (${field} of its Traffic document: raise it there)`;
     return { flag: "UO", side: "mesh", repeat: "yes", status: 503, detail };
   }
 }
@@ -108,8 +115,9 @@ export function inboundLimits(
   nowMs: number,
 ): InboundLimits | null {
   const { rateLimit, concurrency, bandwidth, priority, limits } = options.traffic;
-  const first = rateLimit ?? concurrency ?? bandwidth ?? priority ?? limits?.connectionsPerEndpoint;
-  if (first === undefined) return null;
+  const { connectionsPerEndpoint, connections } = limits ?? {};
+  const first = rateLimit ?? concurrency ?? bandwidth ?? priority ?? connectionsPerEndpoint ?? connections;
+  if (first === undefined || first === null) return null;
   return new InboundLimits(options, before, nowMs);
 }
 

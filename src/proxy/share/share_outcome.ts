@@ -5,7 +5,11 @@ import type { Flow } from "./flow.ts";
 
 /** What says how many places there are: a limit by its name, or the field of a Traffic document where that is what counts. */
 export type PlacesLimit =
-  "requestsMax" | "connectionsMax" | "sharedConnectionsMax" | "limits.requestsPerEndpoint";
+  | "requestsMax"
+  | "connectionsMax"
+  | "sharedConnectionsMax"
+  | "limits.requestsPerEndpoint"
+  | "limits.connections";
 
 export interface ShareSpent<W> {
   readonly gate: FairGate<W>;
@@ -21,12 +25,15 @@ const fields: Readonly<Record<PlacesLimit, string>> = {
   connectionsMax: "limits.connectionsPerEndpoint",
   sharedConnectionsMax: "limits.connectionsPerEndpoint",
   "limits.requestsPerEndpoint": "limits.requestsPerEndpoint",
+  "limits.connections": "limits.connections",
 };
 
 /** `peer` is for words: whom the requests are for. */
 export function shareSpent<W>(peer: string, { gate, flow, of, limit }: ShareSpent<W>): Outcome {
   const { taken } = flow.claimOn(gate);
-  const share = `its client has ${taken} of the ${gate.max} requests that may be under way to ${peer} (${of}), its share`;
+  const things =
+    of === "limits.connections" ? "connections that may be open" : "requests that may be under way";
+  const share = `its client has ${taken} of the ${gate.max} ${things} to ${peer} (${of}), its share`;
   const wait =
     limit === "pendingMs"
       ? `waited ${gate.pendingMs} ms for another (pendingMs)`
@@ -34,6 +41,6 @@ export function shareSpent<W>(peer: string, { gate, flow, of, limit }: ShareSpen
   const field = limit === "pendingMs" ? "limits.pendingWait" : "limits.pending";
   const raise = `${fields[of]} and ${field} of the Traffic document of the service set them`;
   // Another endpoint may have places; the service as a whole is the same wherever it is called.
-  const repeat = of === "requestsMax" ? "no" : "yes";
+  const repeat = of === "requestsMax" || of === "limits.connections" ? "no" : "yes";
   return { flag: "UO", side: "mesh", repeat, status: 503, detail: `${share}, and ${wait}; ${raise}` };
 }

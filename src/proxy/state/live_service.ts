@@ -22,6 +22,7 @@ import type { OpenStreams } from "../answer/open_streams.ts";
 import type { Latencies } from "../retry/latencies.ts";
 import type { AttemptRules } from "../retry/retry_rules.ts";
 import type { RouteMatcher } from "../route/match_route.ts";
+import type { ConnectionRoom } from "../upstream/connection_room.ts";
 import type { Pool } from "../upstream/pool.ts";
 
 /** Who calls, as its certificate or its listener says. */
@@ -41,6 +42,8 @@ export interface LocalApp {
   readonly proxyProtocol: 1 | 2 | null;
   /** Connections to it, by the version of HTTP that it is spoken to in. */
   readonly pools: Readonly<Record<"http/1.1" | "h2", Pool>>;
+  /** What these share with those to the other apps of its service. */
+  readonly room: ConnectionRoom;
 }
 
 /** A service of this machine, as its callers meet it. */
@@ -83,6 +86,9 @@ export interface LiveDestination {
   readonly timeouts: LiveTimeouts;
   readonly latencies: Latencies;
   readonly admission: Admission;
+  /** Opaque connections, and those of the pools of its endpoints. */
+  readonly connections: Admission;
+  readonly room: ConnectionRoom;
   readonly streams: OpenStreams;
 }
 

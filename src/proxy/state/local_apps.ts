@@ -5,6 +5,7 @@ import { limits } from "../../model/limits.ts";
 import { instanceId, serviceKey } from "../../model/service.ts";
 import type { LocalApp } from "./live_service.ts";
 import type { ProxyParts } from "./proxy_parts.ts";
+import { ConnectionRoom } from "../upstream/connection_room.ts";
 import { Pool } from "../upstream/pool.ts";
 import { appHttp2Upstream, http1Upstream, type UpstreamProtocol } from "../upstream/upstream_protocol.ts";
 
@@ -19,7 +20,10 @@ export function localApps(
   for (const service of services) {
     const key = serviceKey(service.service);
     const apps = byService.get(key) ?? [];
-    const app = before.get(key)?.find((each) => isOf(each, service)) ?? localApp(service, node, parts);
+    const known = before.get(key) ?? [];
+    const room =
+      [...apps, ...known][0]?.room ?? new ConnectionRoom((call) => parts.shard.clock.microtask(call));
+    const app = known.find((each) => isOf(each, service)) ?? localApp(service, node, room, parts);
     byService.set(key, [...apps, app]);
   }
   return byService;
@@ -32,6 +36,7 @@ function isOf({ host, port, proxyProtocol }: LocalApp, service: MachineService):
 function localApp(
   service: MachineService,
   node: string,
+  room: ConnectionRoom,
   parts: Pick<ProxyParts, "net" | "shard" | "recorder">,
 ): LocalApp {
   const { net, shard, recorder } = parts;
@@ -48,6 +53,7 @@ function localApp(
       protocol,
       tls: null,
       onLimit: (limit) => recorder.limitTripped(limit, `inbound ${key}`),
+      room,
     });
   return {
     id: instanceId(node, service),
@@ -55,5 +61,6 @@ function localApp(
     port,
     proxyProtocol: service.proxyProtocol,
     pools: { "http/1.1": poolOf(http1Upstream), h2: poolOf(appHttp2Upstream) },
+    room,
   };
 }

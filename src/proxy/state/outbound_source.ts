@@ -112,6 +112,7 @@ export class OutboundSource {
       tls: () => this.tls(destination, endpoint, kind === "shared" ? sharedAlpn : httpAlpn),
       onLimit: (limit) => recorder.limitTripped(limit, `outbound ${this.key} to ${id}`),
       open,
+      room: destination.room,
     });
     pool.bound(poolBounds(destination.declared.traffic));
     pools.set(this.key, pool);

@@ -51,6 +51,7 @@ import { Latencies } from "../retry/latencies.ts";
 import { attemptRules } from "../retry/retry_rules.ts";
 import { totalWeightOf } from "../route/choose_backend.ts";
 import { anyRequest, RouteMatcher } from "../route/match_route.ts";
+import { ConnectionRoom } from "../upstream/connection_room.ts";
 import type { Pool } from "../upstream/pool.ts";
 
 export interface ProxyState {
@@ -204,6 +205,8 @@ class StateBuilder {
       timeouts: liveTimeouts(destination),
       latencies: before?.latencies ?? new Latencies(),
       admission: before?.admission ?? createAdmission(this.input.shard),
+      connections: before?.connections ?? createAdmission(this.input.shard),
+      room: before?.room ?? new ConnectionRoom((call) => this.input.shard.clock.microtask(call)),
       streams: before?.streams ?? new OpenStreams(),
     });
   }

@@ -4,61 +4,18 @@
  * How many requests they carry is bounded, and shared by clients and callers; whoever has its share, or finds no connection
  * yet, waits for a bounded time.
  */
-import type { Result } from "../../base/result.ts";
-import type { Dial, Net, Socket, SocketError, TlsClientOptions } from "../../../runtime/contract.ts";
+import type { Dial, Socket, SocketError } from "../../../runtime/contract.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
 import type { ClientConnection } from "../../http/exchange.ts";
-import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { OpenConnections } from "../drain/open_connections.ts";
-import type { Claim } from "../share/claim.ts";
 import { FairGate } from "../share/fair_gate.ts";
-import type { Flow } from "../share/flow.ts";
 import { shareSpent, type PlacesLimit } from "../share/share_outcome.ts";
+import type { RoomHolder } from "./connection_room.ts";
 import { dialOutcome } from "./dial_outcome.ts";
+import type { PoolBounds, PoolOptions, Taker } from "./pool_terms.ts";
 import { hurried, type PoolTimes } from "./pool_times.ts";
-import type { ConnectionEvents, PooledConnection, UpstreamProtocol } from "./upstream_protocol.ts";
-
-export interface PoolOptions {
-  readonly net: Net;
-  readonly shard: Shard;
-  readonly host: string;
-  readonly port: number;
-  /** At first: others may follow. */
-  readonly times: PoolTimes;
-  /** For words: `orders.default on vm-2 (10.0.0.2:7445)`. */
-  readonly peer: string;
-  readonly protocol: UpstreamProtocol;
-  /** null: clear text. Read at each dial, so a renewed credential counts from the next one on; a string says why not. */
-  readonly tls: (() => Result<TlsClientOptions>) | null;
-  readonly onLimit: (limit: string) => void;
-  /** Knows each connection from its handshake to its end, also once the pool has let go of it. */
-  readonly open?: OpenConnections;
-}
-
-/**
- * Waits for a connection. Exactly one of the two is called, maybe from inside `acquire`; none after `leave`, which says that
- * its request is over too, or that nobody waits for the answer any more.
- */
-export interface Taker {
-  /** Whose request it is. */
-  readonly flow: Flow;
-  /** The pool's own: what counts its request. */
-  place: Claim<Taker> | null;
-  /** Starts one request on it, at once. */
-  connected(connection: ClientConnection): void;
-  unreachable(outcome: Outcome): void;
-}
-
-/** What a service says of one endpoint. */
-export interface PoolBounds {
-  readonly connections: number;
-  /** null: what the connections carry. */
-  readonly requests: number | null;
-  readonly pending: number;
-  readonly pendingMs: number;
-}
+import type { ConnectionEvents, PooledConnection } from "./upstream_protocol.ts";
 
 /** A connection on its way. */
 interface PoolDial {
@@ -70,7 +27,7 @@ interface PoolDial {
   handle: Dial | null;
 }
 
-export class Pool extends WheelEntry {
+export class Pool extends WheelEntry implements RoomHolder {
   /** Connections with room; the last is used first. */
   readonly #free: PooledConnection[] = [];
   readonly #open = new Set<PooledConnection>();
@@ -95,7 +52,7 @@ export class Pool extends WheelEntry {
   constructor(readonly options: PoolOptions) {
     super();
     this.times = options.times;
-    const { shard, peer, tls, protocol, onLimit, open } = options;
+    const { shard, peer, tls, protocol, onLimit } = options;
     this.#streams = protocol.streams;
     this.#bounds = {
       connections: protocol.connectionsMax,
@@ -119,7 +76,7 @@ export class Pool extends WheelEntry {
       onRoom: (connection) => this.#release(connection),
       onCapacity: (connection) => this.#learn(connection),
       onRetired: (connection) => this.#forget(connection),
-      onClosed: (connection) => open?.delete(connection),
+      onClosed: (connection) => this.#closed(connection),
       onLimit,
     };
   }
@@ -160,6 +117,7 @@ export class Pool extends WheelEntry {
   /** Waits no longer, or has done with its connection. A dial that nobody waits for any more is given up. */
   leave(taker: Taker): void {
     if (this.#waiting.size > 0 && this.#waiting.delete(taker)) this.#endNeedlessDials();
+    if (this.#waiting.size === 0) this.options.room.forget(this);
     this.#giveBack(taker);
   }
 
@@ -215,7 +173,7 @@ export class Pool extends WheelEntry {
     for (const [taker, sinceMs] of this.#waiting) {
       if (sinceMs > before) break;
       onLimit("pendingMs");
-      this.#letDown(taker, this.#overflow(`no connection was free for ${pendingMs} ms (pendingMs)`));
+      this.#letDown(taker, this.#overflow(pendingMs));
     }
     this.#watchWaiting();
   }
@@ -240,7 +198,7 @@ export class Pool extends WheelEntry {
   /** Streams run short: the next connection is there before it is needed. */
   #dialAhead(): void {
     if (this.#dials.length + this.#unheard.size > 0 || this.#free.length > 1) return;
-    if (this.#open.size < this.#bounds.connections) this.#dial(true);
+    if (this.#open.size < this.#bounds.connections && !this.options.room.full) this.#dial(true);
   }
 
   /** Whether more wait than so many dials are for. */
@@ -250,10 +208,15 @@ export class Pool extends WheelEntry {
   }
 
   #dialForWaiting(): void {
-    const { protocol, onLimit } = this.options;
+    const { protocol, onLimit, room } = this.options;
     while (this.#isShort(this.#dials.length)) {
       if (this.#open.size + this.#dials.length >= this.#bounds.connections) {
         onLimit(protocol.limit);
+        break;
+      }
+      if (room.full) {
+        onLimit("limits.connections");
+        room.wait(this);
         break;
       }
       if (!this.#dial(false)) return;
@@ -270,12 +233,13 @@ export class Pool extends WheelEntry {
       if (dial.ahead) continue;
       dials.splice(at, 1);
       dial.handle?.cancel();
+      this.#leaveRoom();
     }
   }
 
   /** False when it cannot even be tried: everybody who waits was told. */
   #dial(ahead: boolean): boolean {
-    const { net, host, port, tls } = this.options;
+    const { net, host, port, tls, room } = this.options;
     const { connectMs, handshakeMs } = this.times;
     const secured = tls?.() ?? null;
     if (secured !== null && !secured.ok) {
@@ -284,6 +248,7 @@ export class Pool extends WheelEntry {
       for (const taker of [...this.#waiting.keys()]) this.#letDown(taker, outcome);
       return false;
     }
+    room.take(this);
     const dial: PoolDial = { ahead, generation: this.#generation, handle: null };
     this.#dials.push(dial);
     dial.handle = net.connect(
@@ -321,6 +286,7 @@ export class Pool extends WheelEntry {
   #failed(error: SocketError, dial: PoolDial): void {
     const { shard, peer, protocol } = this.options;
     this.#dials.splice(this.#dials.indexOf(dial), 1);
+    this.#leaveRoom();
     shard.enter();
     const inVain = protocol.learns ? this.#waiting.size : protocol.streams;
     for (const taker of [...this.#waiting.keys()].slice(0, inVain))
@@ -338,7 +304,7 @@ export class Pool extends WheelEntry {
       taker.connected(connection);
     }
     if (connection.room <= 0) return;
-    if (this.#retired) connection.retire();
+    if (this.#retired || (this.options.room.wanted && isIdle(connection))) connection.retire();
     else if (!this.#free.includes(connection)) this.#free.push(connection);
   }
 
@@ -387,13 +353,42 @@ export class Pool extends WheelEntry {
     shard.tick();
   }
 
-  #overflow(detail: string): Outcome {
-    return {
-      flag: "UO",
-      side: "mesh",
-      repeat: "yes",
-      status: 503,
-      detail: `${detail} to ${this.options.peer}`,
-    };
+  #overflow(pendingMs: number): Outcome {
+    const { peer, room } = this.options;
+    const waited = `no connection was free for ${pendingMs} ms (pendingMs) to ${peer}`;
+    const all = `this machine may have ${room.max} to the service, which are in use (limits.connections of its Traffic document: raise it there)`;
+    const detail = room.full ? `${waited}: ${all}` : waited;
+    return { flag: "UO", side: "mesh", repeat: "yes", status: 503, detail };
   }
+
+  // --------------------------------------------------------------------------- room among the pools of the service
+
+  roomAgain(): void {
+    const { shard } = this.options;
+    shard.enter();
+    this.#dialForWaiting();
+    shard.leave();
+  }
+
+  giveUpIdle(): boolean {
+    const idle = this.#free.find(isIdle);
+    idle?.retire();
+    return idle !== undefined;
+  }
+
+  #closed(connection: PooledConnection): void {
+    this.options.open?.delete(connection);
+    this.#leaveRoom();
+  }
+
+  #leaveRoom(): void {
+    const { room } = this.options;
+    room.leave();
+    if (this.#open.size + this.#dials.length === 0) room.empty(this);
+  }
+}
+
+/** Nothing is under way on it. */
+function isIdle({ room, capacity }: PooledConnection): boolean {
+  return room > 0 && room >= capacity;
 }

@@ -72,7 +72,7 @@ export const bounds: readonly Mutant[] = [
   {
     fault: "what a service says of how much may be under way is not in force",
     file: "src/proxy/guard/admission.ts",
-    find: "if (admission.max !== requests) admission.resize(requests);",
+    find: "if (admission.max !== most) admission.resize(most);",
     replace: "",
     suites: underWay,
   },
@@ -89,6 +89,20 @@ export const bounds: readonly Mutant[] = [
     find: "this.#bounds = { connections: most, requests, pending, pendingMs };",
     replace: "this.#bounds = { connections: connectionsMax, requests, pending, pendingMs };",
     suites: underWay,
+  },
+  {
+    fault: "an opaque connection that ended keeps its place among those over all instances",
+    file: "src/proxy/outbound_tcp.ts",
+    find: "    this.#place.leave();\n",
+    replace: "",
+    suites: underWay,
+  },
+  {
+    fault: "a connection that nothing uses makes no room for another caller's",
+    file: "src/proxy/upstream/connection_room.ts",
+    find: "if (other === holder || !other.giveUpIdle()) continue;",
+    replace: "continue;",
+    suites: [...underWay, "test/unit/proxy/upstream/connection_room_test.ts"],
   },
   {
     fault: "an opaque connection that ended counts for ever",

@@ -148,6 +148,89 @@ test("opaque connections to an instance are as many as the service says, and the
   expect(mesh.accepted.length).toBe(3);
 });
 
+describe("connections over all instances of a service", () => {
+  const hello = "hello";
+
+  test("that are opaque are as many as it says; the next one waits until one has ended", async () => {
+    const mesh = await Mesh.start({ connections: 2, pendingWaitMs: 400 }, { protocol: "tcp" });
+    await mesh.call(1, "caller", hello);
+    await mesh.call(1, "other", hello);
+    const [third] = await mesh.call(1, "caller", hello);
+    expect([mesh.accepted.length, third?.answer.reset]).toEqual([2, false]);
+    mesh.accepted[0]?.reset();
+    await mesh.net.settle();
+    expect(mesh.accepted.length).toBe(3);
+    expect(mesh.records("a").limits).toEqual(["limits.connections"]);
+  });
+
+  test("that are opaque wait no longer than it says, and the record names the limit, its value and where to raise it", async () => {
+    const mesh = await Mesh.start({ connections: 1, pendingWaitMs: 400 }, { protocol: "tcp" });
+    await mesh.call(2, "caller", hello);
+    await mesh.net.pass(600);
+    const [outcome] = mesh
+      .records("a")
+      .of("outbound")
+      .map((record) => record.outcome);
+    expect(outcome?.flag).toBe("UO");
+    expect(outcome?.detail).toContain(
+      "of the 1 connections that may be open to web.default (limits.connections)",
+    );
+    expect(outcome?.detail).toContain("limits.connections and limits.pendingWait of the Traffic document");
+    expect(mesh.records("a").limits).toEqual(["limits.connections", "pendingMs"]);
+    const refused = await Mesh.start({ connections: 1, pending: 0 }, { protocol: "tcp" });
+    await refused.call(2, "caller", hello);
+    expect(refused.records("a").limits).toEqual(["pendingMax"]);
+  });
+
+  test("that carry requests are as many as it says, and requests wait for one that is free", async () => {
+    const mesh = await Mesh.start({ connections: 2 }, { transport: "http/1.1" });
+    await mesh.call(3);
+    await mesh.call(2, "other");
+    expect(mesh.accepted.length).toBe(2);
+    for (let answered = 0; answered < 5; answered++) await mesh.answer();
+    const outbound = mesh.records("a").of("outbound");
+    expect(outbound.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(mesh.records("a").limits).toContain("limits.connections");
+  });
+
+  test("that carry requests are waited for no longer than it says, and the answer says what is full", async () => {
+    const mesh = await Mesh.start({ connections: 1, pendingWaitMs: 400 }, { transport: "http/1.1" });
+    await mesh.call(1);
+    const [second] = await mesh.call(1, "other");
+    await mesh.net.pass(1_200);
+    expect(second?.answer.status).toBe(503);
+    expect(second?.answer.body).toContain(
+      "this machine may have 1 to the service, which are in use (limits.connections of its Traffic document: raise it there)",
+    );
+  });
+
+  for (const transport of ["http/1.1", "shared"] as const)
+    test(`that nothing uses make room for others, of another caller too: transport ${transport}`, async () => {
+      const mesh = await Mesh.start({ connections: 1 }, { transport });
+      for (const caller of ["caller", "other", "caller"]) {
+        const [call] = await mesh.call(1, caller);
+        await mesh.answer();
+        await mesh.net.settle();
+        expect(call?.answer.status).toBe(200);
+      }
+      const room = mesh.planes.machine("a").plane.state?.destinations.get("web.default")?.room;
+      expect(room?.open).toBe(1);
+    });
+
+  test("are as many as a new document says, and none of those that stand ends", async () => {
+    const mesh = await Mesh.start({ connections: 1 }, { protocol: "tcp" });
+    const calls = [...(await mesh.call(1, "caller", hello)), ...(await mesh.call(1, "other", hello))];
+    expect(mesh.accepted.length).toBe(1);
+    mesh.apply({}, { protocol: "tcp" });
+    await mesh.net.settle();
+    expect(mesh.accepted.length).toBe(2);
+    mesh.apply({ connections: 1 }, { protocol: "tcp" });
+    await mesh.call(1, "caller", hello);
+    expect(mesh.accepted.length).toBe(2);
+    expect(calls.map(({ answer }) => answer.reset)).toEqual([false, false]);
+  });
+});
+
 test("without a document the limits are those of before", async () => {
   const mesh = await Mesh.start({});
   const gate = mesh.planes.machine("a").plane.state?.destinations.get("web.default")?.admission;
