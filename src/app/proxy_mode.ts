@@ -16,8 +16,8 @@ import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DataPlane } from "../proxy/data_plane.ts";
 import type { Credentials } from "../proxy/state/credentials.ts";
-import { Metrics, type Counter } from "../telemetry/metrics.ts";
-import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
+import type { Counter, Metrics } from "../telemetry/metrics.ts";
+import type { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { Answers } from "./answers.ts";
 import { every, startChores } from "./chores.ts";
 import { controllerAsNode } from "./controller_link.ts";
@@ -28,8 +28,7 @@ import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
 import { servePlain } from "./plain_server.ts";
 import { proxyAnswers } from "./proxy_answers.ts";
-import { ProxyLogs } from "./proxy_logs.ts";
-import { ProxyTracing } from "./tracing.ts";
+import { ProxyObservation } from "./proxy_observation.ts";
 import { startPolicies, type Policies } from "./policies.ts";
 import { ejectionsOf } from "./endpoint_states.ts";
 import { EjectionReport } from "./ejection_report.ts";
@@ -65,9 +64,8 @@ export async function startProxy(
   const machine = (): MachineDocument => live.now;
   const store = new CredentialStore(files, folder.credentials);
   await store.load(live.services);
-  const metrics = new Metrics();
-  const logs = new ProxyLogs(runtime, options.logSampleRatio ?? null);
-  const recorder = new ProxyTelemetry(metrics, logs.accessLog);
+  const observation = new ProxyObservation(runtime, settings, options.logSampleRatio ?? null);
+  const { metrics, recorder, logs } = observation;
   const { log } = logs;
   surviveFaults(runtime, metrics, log);
   const trust = new LiveTrust(store, settings.trustDomain, clock);
@@ -75,15 +73,7 @@ export async function startProxy(
   const policies = startPolicies(runtime, folder, shard, metrics, log);
   const succession = new Succession(runtime, folder);
   const asNode = controllerAsNode(runtime, settings, store);
-  const tracing = new ProxyTracing({
-    runtime,
-    settings,
-    metrics,
-    control: asNode,
-    evidence: recorder.evidence,
-    log,
-  });
-  recorder.tracer = tracing.tracer;
+  const tracing = observation.trace(asNode, () => plane.state?.zone ?? "");
   let ends = false;
   const plane = new DataPlane({
     node: settings.node,
@@ -112,8 +102,7 @@ export async function startProxy(
     plane.apply(snapshot);
     meshNames.apply(snapshot);
     renewal.follow(snapshot.bundle);
-    logs.apply(snapshot);
-    void tracing.apply(snapshot);
+    observation.apply(snapshot);
     for (const key of live.services.map(serviceKey))
       if (plane.state?.locals.has(key)) renewal.want(key);
       else log(notAllowed(key, settings.node));
@@ -167,7 +156,6 @@ export async function startProxy(
   processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
   const telling = tellEjections(asNode, clock, plane);
   exposeProxy(metrics, { clock, plane, store, follower });
-  logs.expose(metrics);
   const shown = { settings, machine, store, follower, plane, policies, instances, meshNames, metrics, clock };
   const admin =
     options.admin === false
@@ -195,9 +183,8 @@ export async function startProxy(
       // Until now it heard of what was revoked.
       follower.close();
       answers.cancelAll();
-      await tracing.close();
+      await observation.close();
       for (const each of [meshNames, telling, asNode, chores]) each.close();
-      logs.flush();
       policies.close();
       await admin?.close(0);
       await succession.end();

@@ -418,6 +418,12 @@ export const limits = {
   exportQueueMax: 2_048,
   exportBatchMax: 512,
   exportDelayMs: 5_000,
+  /** The same of lines of the access log. */
+  exportLogDelayMs: 1_000,
+  /** How often metrics are sent, and at the soonest; so many readings wait for a receiver that is away. */
+  exportMetricsEveryMs: 60_000,
+  exportMetricsEveryMinMs: 1_000,
+  exportReadingsMax: 5,
   exportTimeoutMs: 10_000,
   /** The first pause after a receiver said "later". */
   exportRetryMs: 1_000,

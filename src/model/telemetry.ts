@@ -27,11 +27,25 @@ export interface AccessLogSettings {
   readonly slowMs: number;
 }
 
+export interface MetricsSettings {
+  /** Of a receiver of OTLP/HTTP; null: none, metrics are only there to be fetched. */
+  readonly endpoint: string | null;
+  /** How often they are sent, milliseconds. */
+  readonly intervalMs: number;
+}
+
+export interface LogSettings {
+  /** Of a receiver of OTLP/HTTP; null: none, lines are only written. */
+  readonly endpoint: string | null;
+}
+
 export interface TelemetrySettings {
   /** What is absent is as in `accessLogDefaults`. */
   readonly accessLog?: Partial<AccessLogSettings>;
   /** What is absent is as in `traceDefaults`. */
   readonly traces?: Partial<TraceSettings>;
+  readonly metrics?: Partial<MetricsSettings>;
+  readonly logs?: Partial<LogSettings>;
 }
 
 export const accessLogDefaults: AccessLogSettings = {

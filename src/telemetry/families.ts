@@ -174,11 +174,15 @@ export const families = {
   faults: counter("heddle_faults_total", "Broken invariants, each a bug."),
   buildInfo: gauge("heddle_build_info", "Always 1.", ["mode", "version"]),
   loopDelaySeconds: histogram("heddle_loop_delay_seconds", "How late a timer of the event loop fires."),
-  spansSent: counter("heddle_spans_sent_total", "Spans that a receiver of traces took."),
-  spansDropped: counter(
-    "heddle_spans_dropped_total",
-    "Spans that no receiver has: too many waited (full), it does not take them (refused), or it could not for too long (late).",
-    ["reason"],
+  otlpSent: counter(
+    "heddle_otlp_sent_total",
+    "What a receiver of OpenTelemetry took: spans (traces), points (metrics), lines of the access log (logs).",
+    ["signal"],
+  ),
+  otlpDropped: counter(
+    "heddle_otlp_dropped_total",
+    "What no receiver has: too many waited (full), it does not take them (refused), or it could not for too long (late).",
+    ["signal", "reason"],
   ),
   configPushSeconds: histogram(
     "heddle_config_push_seconds",

@@ -87,6 +87,14 @@ export type Resolve<Handle> = (...labelValues: readonly string[]) => Handle;
 /** Finds what was made for three words, or makes it. */
 export type Bundle<Value> = (first: string, second: string, third: string) => Value;
 
+/** What one metric counted. */
+export interface FamilyReading {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: FamilyPlan["kind"];
+  readonly series: readonly MetricSeries[];
+}
+
 /** The metrics of one data-plane shard or mode. */
 export class Metrics {
   readonly #families = new Map<string, Family>();
@@ -161,6 +169,16 @@ export class Metrics {
     return [...this.#families.values()].flatMap((family) =>
       names.has(family.name) ? [...family.series.values()].map((series) => readSeries(family, series)) : [],
     );
+  }
+
+  /** All of it. */
+  readAll(): FamilyReading[] {
+    for (const collector of this.#collectors) collector();
+    return [...this.#families.values()].flatMap((family) => {
+      const { name, help, kind, series } = family;
+      const read = [...series.values()].map((each) => readSeries(family, each));
+      return read.length === 0 ? [] : [{ name, help, kind, series: read }];
+    });
   }
 
   /** Prometheus text format 0.0.4. */

@@ -20,6 +20,8 @@ export interface IssueOptions {
   readonly uri?: string | readonly string[];
   /** DNS names beside them. */
   readonly dns?: readonly string[];
+  /** IP addresses beside them. */
+  readonly ip?: readonly string[];
   readonly notBefore?: Date;
   readonly notAfter?: Date;
   /** True issues a certificate that may sign others: what is wrong in a leaf. */
@@ -74,6 +76,7 @@ function leafExtensions(options: IssueOptions): X509Extensions {
   const names = [
     ...uris.map((value) => ({ type: "url" as const, value })),
     ...(options.dns ?? []).map((value) => ({ type: "dns" as const, value })),
+    ...(options.ip ?? []).map((value) => ({ type: "ip" as const, value })),
   ];
   const usages = (options.usages ?? ["client", "server"]).map((usage) =>
     usage === "client" ? ExtendedKeyUsage.clientAuth : ExtendedKeyUsage.serverAuth,

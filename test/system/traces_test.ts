@@ -113,7 +113,7 @@ telemetry: {traces: {endpoint: "${receiver.url}", samplePercent: ${samplePercent
       (await callUrl(`http://${mesh.machine("vm-a").address}:${ports.admin}/metrics`)).text;
     await waitFor(
       "they are counted",
-      async () => /^heddle_spans_sent_total [1-9]/m.test(await page()) || null,
+      async () => /^heddle_otlp_sent_total\{signal="traces"\} [1-9]/m.test(await page()) || null,
     );
   });
 });

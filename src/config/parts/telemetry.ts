@@ -1,5 +1,6 @@
 /** `telemetry` of the mesh: which requests are told of, and to whom. */
 import * as v from "valibot";
+import { limits } from "../../model/limits.ts";
 import { keepReasons, type TelemetrySettings } from "../../model/telemetry.ts";
 import { list, object, said } from "../fields.ts";
 import { atLeast, inMs, percent } from "./traffic_part.ts";
@@ -9,6 +10,10 @@ const endpoint = v.pipe(
   v.string(endpointForm),
   v.maxLength(2_048, endpointForm),
   v.check((text) => isReceiver(text), endpointForm),
+);
+const receiver = said(
+  endpoint,
+  "Receiver of OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT of a proxy goes before it (default: none)",
 );
 const keepForm = keepReasons.join(", ");
 
@@ -58,12 +63,39 @@ export const telemetry = object({
       "A span of each request at each proxy, sent to a receiver of OpenTelemetry",
     ),
   ),
+  metrics: v.optional(
+    said(
+      object({
+        endpoint: v.optional(receiver),
+        interval: v.optional(
+          said(
+            atLeast("1s", limits.exportMetricsEveryMinMs),
+            "How often they are sent; OTEL_METRIC_EXPORT_INTERVAL of a proxy goes before it (default: 1m)",
+          ),
+        ),
+      }),
+      "Metrics, sent to a receiver of OpenTelemetry; they can be fetched from each proxy all the same",
+    ),
+  ),
+  logs: v.optional(
+    said(
+      object({ endpoint: v.optional(receiver) }),
+      "The access log, sent to a receiver of OpenTelemetry; it is written all the same",
+    ),
+  ),
 });
 
-export function expandTelemetry({ accessLog, traces }: v.InferOutput<typeof telemetry>): TelemetrySettings {
+export function expandTelemetry({
+  accessLog,
+  traces,
+  metrics,
+  logs,
+}: v.InferOutput<typeof telemetry>): TelemetrySettings {
   return {
     ...(accessLog === undefined ? {} : { accessLog: inMs(accessLog, ["slow"]) }),
     ...(traces === undefined ? {} : { traces: inMs(traces, ["slow"]) }),
+    ...(metrics === undefined ? {} : { metrics: inMs(metrics, ["interval"]) }),
+    ...(logs === undefined ? {} : { logs: inMs(logs, []) }),
   };
 }
 

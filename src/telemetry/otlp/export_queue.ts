@@ -34,6 +34,8 @@ export interface ExportQueueOptions<Item> {
   /** The content type of what is sent, which the answer is to have too. */
   readonly contentType: string;
   readonly counts: ExportCounts;
+  /** What an item counts for; absent: each for one. */
+  readonly weigh?: (item: Item) => number;
   readonly log: (text: string) => void;
   readonly queueMax?: number;
   readonly batchMax?: number;
@@ -72,8 +74,8 @@ export class ExportQueue<Item> {
   add(item: Item): void {
     if (this.#closed) return;
     if (this.#items.length >= this.#queueMax) {
-      this.#items.shift();
-      this.options.counts.dropped("full", 1);
+      const oldest = this.#items.shift() as Item;
+      this.options.counts.dropped("full", this.#weightOf([oldest]));
     }
     this.#items.push(item);
     if (this.#items.length >= this.#batchMax && this.#failures === 0) this.#sendSoon(0);
@@ -131,9 +133,8 @@ export class ExportQueue<Item> {
     this.#failures = 0;
     // What was dropped meanwhile was the oldest: of this batch perhaps.
     const still = new Set(batch);
-    const left = this.#items.filter((item) => !still.has(item));
-    const done = this.#items.length - left.length;
-    this.#items = left;
+    const done = this.#weightOf(this.#items.filter((item) => still.has(item)));
+    this.#items = this.#items.filter((item) => !still.has(item));
     if (verdict.kind === "taken") {
       counts.sent(Math.max(0, done - verdict.rejected));
       if (verdict.rejected > 0) counts.dropped("refused", verdict.rejected);
@@ -142,6 +143,11 @@ export class ExportQueue<Item> {
       counts.dropped(verdict.kind === "never" ? "refused" : "late", done);
       this.#tell(`are lost: ${verdict.reason}`);
     }
+  }
+
+  #weightOf(items: readonly Item[]): number {
+    const { weigh } = this.options;
+    return weigh === undefined ? items.length : items.reduce((sum, item) => sum + weigh(item), 0);
   }
 
   #sendMore(): void {

@@ -1,23 +1,17 @@
 /** Spans as OTLP has them: protobuf or JSON, by the encoder of OpenTelemetry itself. */
-import { SpanKind, SpanStatusCode, TraceFlags, type HrTime, type SpanContext } from "@opentelemetry/api";
+import { SpanKind, SpanStatusCode, TraceFlags, type SpanContext } from "@opentelemetry/api";
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { Attributes, Span } from "../trace/span.ts";
-
-export type OtlpEncoding = "http/protobuf" | "http/json";
+import { scopeOf, timeOf, type OtlpEncoding, type OtlpSender, type Rejected } from "./encoding.ts";
 
 /** What the encoder takes for a span. */
 type EncoderSpan = Parameters<typeof ProtobufTraceSerializer.serializeRequest>[0][number];
 
-/** `resource`: what sent them: `service.name`, `host.name`, … */
-export function encodeSpans(
-  spans: readonly Span[],
-  resource: Attributes,
-  version: string,
-  encoding: OtlpEncoding,
-): Uint8Array {
+export function encodeSpans(spans: readonly Span[], sender: OtlpSender): Uint8Array {
+  const { resource, scope } = scopeOf(sender);
   const shared = {
-    resource: resourceOf(resource),
-    instrumentationScope: { name: "heddle", version },
+    resource,
+    instrumentationScope: scope,
     links: [],
     droppedAttributesCount: 0,
     droppedEventsCount: 0,
@@ -25,22 +19,18 @@ export function encodeSpans(
     ended: true,
   };
   const all = spans.map((span) => ({ ...shared, ...encoderSpan(span) })) as unknown as EncoderSpan[];
-  const encoder = encoding === "http/json" ? JsonTraceSerializer : ProtobufTraceSerializer;
+  const encoder = sender.encoding === "http/json" ? JsonTraceSerializer : ProtobufTraceSerializer;
   return encoder.serializeRequest(all) ?? new Uint8Array(0);
 }
 
-/** What a receiver said that it did not take: how many, and why. Throws where the library does on what is no answer of OTLP. */
-export function rejectedIn(answer: Uint8Array, encoding: OtlpEncoding): { count: number; reason: string } {
+/** Throws where the library does on what is no answer of OTLP. */
+export function rejectedSpans(answer: Uint8Array, encoding: OtlpEncoding): Rejected {
   const decoder = encoding === "http/json" ? JsonTraceSerializer : ProtobufTraceSerializer;
   const { partialSuccess } = answer.length === 0 ? {} : decoder.deserializeResponse(answer);
   return {
     count: Number(partialSuccess?.rejectedSpans ?? 0),
     reason: String(partialSuccess?.errorMessage ?? ""),
   };
-}
-
-function resourceOf(attributes: Attributes): EncoderSpan["resource"] {
-  return { attributes } as unknown as EncoderSpan["resource"];
 }
 
 function encoderSpan({ trace, name, kind, startMs, endMs, attributes, events, error }: Span) {
@@ -74,10 +64,4 @@ function contextOf(traceId: string, spanId: string, state: string, isRemote = fa
   const traceState = { serialize: () => state } as unknown as NonNullable<SpanContext["traceState"]>;
   const context = { traceId, spanId, isRemote, traceFlags: TraceFlags.SAMPLED };
   return state === "" ? context : { ...context, traceState };
-}
-
-/** Seconds and nanoseconds since 1970. */
-function timeOf(ms: number): HrTime {
-  const seconds = Math.floor(ms / 1_000);
-  return [seconds, Math.round((ms - seconds * 1_000) * 1e6)];
 }

@@ -45,7 +45,7 @@ const grpcNames = (
 
 /** `wallMs`: what the wall clock said when it ended. */
 export function spanOf(record: Evidence, trace: TraceRef, wallMs: number): Span {
-  const kind = record.direction === "outbound" ? "client" : "server";
+  const kind = kindOf(record);
   const startMs = wallMs - (record.durationMs ?? 0);
   return {
     trace,
@@ -53,10 +53,19 @@ export function spanOf(record: Evidence, trace: TraceRef, wallMs: number): Span 
     kind,
     startMs,
     endMs: wallMs,
-    attributes: { ...callOf(record, kind), ...meshOf(record) },
+    attributes: attributesOf(record),
     events: eventsOf(record, startMs, wallMs),
     error: errorOf(record, kind),
   };
+}
+
+/** What the conventions say of a call, and what only a mesh knows of it. */
+export function attributesOf(record: Evidence): Attributes {
+  return { ...callOf(record, kindOf(record)), ...meshOf(record) };
+}
+
+function kindOf({ direction }: Evidence): Span["kind"] {
+  return direction === "outbound" ? "client" : "server";
 }
 
 /** `{method} {route}`, where a route was configured; never a path, of which there are too many. */

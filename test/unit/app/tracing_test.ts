@@ -1,5 +1,6 @@
 /** Traces of a proxy: what is in force is what the mesh said last, and what others are told is bounded. */
 import { expect, test } from "bun:test";
+import { otlpSettings } from "../../../src/app/otlp_settings.ts";
 import { ProxyTracing } from "../../../src/app/tracing.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { EvidenceRing } from "../../../src/telemetry/evidence_ring.ts";
@@ -36,21 +37,25 @@ function started(readMs: number) {
     evidence: new EvidenceRing(),
     log: (text) => void said.push(text),
   });
-  return { clock, tracing, told, said };
+  const apply = (endpoint: string): Promise<void> => {
+    const { sampling, receivers } = otlpSettings({ traces: { endpoint } }, {}, {});
+    return tracing.apply(sampling, receivers.traces);
+  };
+  return { clock, tracing, apply, told, said };
 }
 
 test("of two receivers that come one right after the other the later one is in force, though the first has files to be read", async () => {
-  const { clock, tracing, said } = started(1_000);
-  const first = tracing.apply({ telemetry: { traces: { endpoint: "https://first.example:4318" } } });
-  const second = tracing.apply({ telemetry: { traces: { endpoint: "http://second.example:4318" } } });
+  const { clock, apply, said } = started(1_000);
+  const first = apply("https://first.example:4318");
+  const second = apply("http://second.example:4318");
   await clock.advance(1_000);
   await Promise.all([first, second]);
   expect(said.map((line) => /(first|second)\.example/.exec(line)?.[1])).toEqual(["first", "second"]);
 });
 
 test("other machines are told of kept traces, of so many machines at most in one message", async () => {
-  const { clock, tracing, told } = started(0);
-  await tracing.apply({ telemetry: { traces: { endpoint: "http://receiver.example:4318" } } });
+  const { clock, tracing, apply, told } = started(0);
+  await apply("http://receiver.example:4318");
   for (let machine = 0; machine < limits.keptMachinesMax + 10; machine++) {
     const endpoint = `vm-${machine + 2}/orders.default/8080`;
     tracing.tracer.finish(exchangeRecord({ status: 500, endpoint, trace }), 2_000);

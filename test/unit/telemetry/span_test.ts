@@ -1,7 +1,8 @@
 /** Spans of what records say, and as receivers of OTLP read them. */
 import { describe, expect, test } from "bun:test";
 import { CallRecord } from "../../../src/proxy/record/call_record.ts";
-import { encodeSpans, rejectedIn } from "../../../src/telemetry/otlp/spans.ts";
+import type { OtlpEncoding } from "../../../src/telemetry/otlp/encoding.ts";
+import { encodeSpans, rejectedSpans } from "../../../src/telemetry/otlp/spans.ts";
 import { evidenceOf } from "../../../src/telemetry/evidence_ring.ts";
 import { spanOf, type Span } from "../../../src/telemetry/trace/span.ts";
 import type { TraceRef } from "../../../src/model/trace_ref.ts";
@@ -116,10 +117,11 @@ describe("a span", () => {
 
 describe("OTLP", () => {
   const resource = { "service.name": "web", "host.name": "vm-1" };
+  const sender = (encoding: OtlpEncoding) => ({ resource, version: "0.1.0", encoding });
 
   test("in JSON has ids, times, kind, status and the resource as the protocol says", () => {
     const sent = [span("outbound"), span("inbound", { status: 503 })];
-    const told = JSON.parse(new TextDecoder().decode(encodeSpans(sent, resource, "0.1.0", "http/json")));
+    const told = JSON.parse(new TextDecoder().decode(encodeSpans(sent, sender("http/json"))));
     const [{ resource: from, scopeSpans }] = told.resourceSpans;
     expect(from.attributes).toContainEqual({ key: "service.name", value: { stringValue: "web" } });
     const spans = scopeSpans.flatMap((each: { spans: unknown[] }) => each.spans);
@@ -138,11 +140,11 @@ describe("OTLP", () => {
   });
 
   test("in protobuf is not empty, and answers are read in both encodings", () => {
-    expect(encodeSpans([span("outbound")], resource, "0.1.0", "http/protobuf").length).toBeGreaterThan(100);
-    expect(rejectedIn(new Uint8Array(0), "http/protobuf")).toEqual({ count: 0, reason: "" });
+    expect(encodeSpans([span("outbound")], sender("http/protobuf")).length).toBeGreaterThan(100);
+    expect(rejectedSpans(new Uint8Array(0), "http/protobuf")).toEqual({ count: 0, reason: "" });
     const partial = new TextEncoder().encode(
       '{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}',
     );
-    expect(rejectedIn(partial, "http/json")).toEqual({ count: 3, reason: "too old" });
+    expect(rejectedSpans(partial, "http/json")).toEqual({ count: 3, reason: "too old" });
   });
 });

@@ -1,0 +1,108 @@
+/** All that a proxy sends to receivers of OpenTelemetry, as the mesh and the environment say: traces, metrics, the access log. */
+import type { Runtime } from "../../runtime/contract.ts";
+import { build } from "../base/build.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import type { AccessLog } from "../telemetry/access_log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { encodeLogs, logRecordOf, rejectedRecords, type LogRecord } from "../telemetry/otlp/log_records.ts";
+import { encodeMetrics, pointsOf, rejectedPoints, type MetricsAt } from "../telemetry/otlp/metric_points.ts";
+import type { Attributes } from "../telemetry/trace/span.ts";
+import { every } from "./chores.ts";
+import { OtlpExporter } from "./otlp_exporter.ts";
+import { otlpSettings } from "./otlp_settings.ts";
+import type { Settings } from "./settings.ts";
+import type { ProxyTracing } from "./tracing.ts";
+
+export interface OtlpExportsOptions {
+  readonly runtime: Pick<Runtime, "net" | "clock" | "process" | "files" | "random">;
+  readonly settings: Pick<Settings, "node" | "trustDomain">;
+  readonly metrics: Metrics;
+  readonly accessLog: AccessLog;
+  readonly tracing: ProxyTracing;
+  readonly log: (text: string) => void;
+  /** Where this machine stands; "": it does not say. */
+  readonly zone: () => string;
+}
+
+export class OtlpExports {
+  readonly #metrics: OtlpExporter<MetricsAt>;
+  readonly #logs: OtlpExporter<LogRecord>;
+  readonly #startMs: number;
+  #reading: { readonly everyMs: number; close(): void } | null = null;
+  #warned = "";
+
+  constructor(readonly options: OtlpExportsOptions) {
+    const { runtime, metrics, log } = options;
+    this.#startMs = runtime.clock.wallMs();
+    const shared = { runtime, metrics, log };
+    this.#metrics = new OtlpExporter({
+      ...shared,
+      signal: "metrics",
+      encode: encodeMetrics,
+      rejected: rejectedPoints,
+      weigh: pointsOf,
+    });
+    this.#logs = new OtlpExporter({
+      ...shared,
+      signal: "logs",
+      encode: encodeLogs,
+      rejected: rejectedRecords,
+    });
+  }
+
+  /** What the mesh says now. Resolves when it is in force. */
+  async apply({ telemetry = {} }: Pick<Snapshot, "telemetry">): Promise<void> {
+    const { runtime, accessLog, tracing, log } = this.options;
+    const { sampling, receivers, metricsEveryMs, warnings } = otlpSettings(
+      telemetry,
+      runtime.process.env,
+      this.#resource(),
+    );
+    const said = warnings.join("\n");
+    if (said !== this.#warned) for (const warning of warnings) log(warning);
+    this.#warned = said;
+    await Promise.all([
+      tracing.apply(sampling, receivers.traces),
+      this.#metrics.apply(receivers.metrics, (open) => this.#read(open ? metricsEveryMs : null)),
+      this.#logs.apply(receivers.logs, (open) => {
+        accessLog.taker = open ? (entry) => this.#logs.add(logRecordOf(entry)) : null;
+      }),
+    ]);
+  }
+
+  async close(): Promise<void> {
+    if (this.#reading !== null) this.#readNow();
+    this.#reading?.close();
+    this.options.accessLog.taker = null;
+    await Promise.all([this.options.tracing.close(), this.#metrics.close(), this.#logs.close()]);
+  }
+
+  #resource(): Attributes {
+    const { settings, zone } = this.options;
+    return {
+      "service.name": "heddle-proxy",
+      "service.instance.id": settings.node,
+      "service.version": build().version,
+      "host.name": settings.node,
+      "heddle.mode": "proxy",
+      "heddle.trust_domain": settings.trustDomain,
+      ...(zone() === "" ? {} : { "cloud.availability_zone": zone() }),
+    };
+  }
+
+  /** null: nobody wants them. */
+  #read(everyMs: number | null): void {
+    if (everyMs === (this.#reading?.everyMs ?? null)) return;
+    this.#reading?.close();
+    this.#reading =
+      everyMs === null
+        ? null
+        : { everyMs, ...every(this.options.runtime.clock, everyMs, () => this.#readNow()) };
+  }
+
+  #readNow(): void {
+    const { metrics, runtime } = this.options;
+    const atMs = runtime.clock.wallMs();
+    this.#metrics.add({ startMs: this.#startMs, atMs, families: metrics.readAll() });
+  }
+}

@@ -1,0 +1,50 @@
+/** What a proxy notices of what passes through it: counted, logged, remembered, traced, and sent to whom the mesh names. */
+import type { Runtime } from "../../runtime/contract.ts";
+import type { ControlClient } from "../api/control.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
+import { OtlpExports } from "./otlp_exports.ts";
+import { ProxyLogs } from "./proxy_logs.ts";
+import type { Settings } from "./settings.ts";
+import { ProxyTracing } from "./tracing.ts";
+
+export class ProxyObservation {
+  readonly metrics = new Metrics();
+  readonly logs: ProxyLogs;
+  readonly recorder: ProxyTelemetry;
+  #exports: OtlpExports | null = null;
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly settings: Settings,
+    logSampleRatio: number | null,
+  ) {
+    this.logs = new ProxyLogs(runtime, logSampleRatio);
+    this.recorder = new ProxyTelemetry(this.metrics, this.logs.accessLog);
+    this.logs.expose(this.metrics);
+  }
+
+  /** Requests are traced from now on, where the mesh wants it. `zone`: where this machine stands; "": it does not say. */
+  trace(control: ControlClient, zone: () => string): ProxyTracing {
+    const { runtime, settings, metrics, recorder, logs } = this;
+    const { log, accessLog } = logs;
+    const { evidence } = recorder;
+    const tracing = new ProxyTracing({ runtime, settings, metrics, control, evidence, log });
+    recorder.tracer = tracing.tracer;
+    this.#exports = new OtlpExports({ runtime, settings, metrics, accessLog, tracing, log, zone });
+    return tracing;
+  }
+
+  /** What the mesh says now. */
+  apply(snapshot: Snapshot): void {
+    this.logs.apply(snapshot);
+    void this.#exports?.apply(snapshot);
+  }
+
+  /** Sends and writes what waits, for a moment at most. */
+  async close(): Promise<void> {
+    await this.#exports?.close();
+    this.logs.flush();
+  }
+}
