@@ -665,6 +665,11 @@ export const limits = {
   /** A port that an app had on all addresses is kept free for so long after it was last seen there. */
   heldPortRestMs: 7 * 24 * 3_600_000,
   heldPortSaveMs: 3_600_000,
+  // Event loops of one proxy
+  /** Looks at the lock of a row of numbers that loops share, which takes nanoseconds, before one goes on without. */
+  sharedRowSpinsMax: 10_000,
+  /** The same of the lock of the table of such rows. */
+  sharedTableSpinsMax: 10_000_000,
 } as const;
 
 assert(limits.bufferLowBytes < limits.bufferHighBytes, "low mark below high mark");

@@ -18,6 +18,11 @@ const web: ReadonlySet<string> = new Set(
 /** Names of the host in files that may know it, each with its reason. */
 const known: Readonly<Record<string, { readonly names: readonly string[]; readonly reason: string }>> = {
   "src/base/bytes.ts": { names: ["Buffer"], reason: "methods that copy and compare without a view" },
+  "src/base/shared_row.ts": {
+    names: ["Atomics"],
+    reason: "of the language; the list of it is that of policies",
+  },
+  "src/shards/shared_region.ts": { names: ["Atomics"], reason: "the same" },
 };
 
 /** Ordinary programs that people run beside a mesh; and the worker, which makes the realm that it runs in. */

@@ -13,6 +13,7 @@ const ranks: Readonly<Record<string, number>> = {
   identity: 4,
   policy: 4,
   http: 4,
+  shards: 4,
   api: 5,
   proxy: 6,
   dns: 6,

@@ -7,9 +7,8 @@ export interface EndpointHealth {
   readonly ejected: boolean;
   /** Since when it is not; -Infinity when it never was. */
   readonly closedSinceMs: number;
-  mayProbe(nowMs: number, repeatable: boolean): boolean;
-  /** The next request is its probe. */
-  probe(nowMs: number): void;
+  /** Whether the next request is its probe, which no other one is then. `repeatable`: it may be sent again elsewhere when it fails. */
+  probe(nowMs: number, repeatable: boolean): boolean;
 }
 
 /** What circuit breaking knows of all endpoints of a service. */

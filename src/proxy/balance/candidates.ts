@@ -69,12 +69,7 @@ export class Candidates<Endpoint extends Candidate> {
 
   /** One whose turn it is to be probed; it is half-open when this returns. null: none. */
   takeProbe(repeatable: boolean, nowMs: number): Endpoint | null {
-    for (const endpoint of this.#ejected) {
-      if (!endpoint.health.mayProbe(nowMs, repeatable)) continue;
-      endpoint.health.probe(nowMs);
-      return endpoint;
-    }
-    return null;
+    return this.#ejected.find(({ health }) => health.probe(nowMs, repeatable)) ?? null;
   }
 
   #look(nowMs: number): void {

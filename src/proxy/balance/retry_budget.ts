@@ -3,9 +3,17 @@
  * spent in one second than a second earns: what a quiet time left over must not double the load of a service in the moment in which
  * it begins to fail.
  */
+import { SharedRow } from "../../base/shared_row.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
 
 const buckets = 10;
+
+/** Places of its numbers: the bucket and the second under way, what came in that second, then requests and retries by bucket. */
+const [bucket, second, requestsNow, retriesNow, requests] = [0, 1, 2, 3, 4] as const;
+const retries = requests + buckets;
+
+/** Numbers of one. */
+export const budgetNumbers = retries + buckets;
 
 export interface RetryBudgetSettings {
   /** Retries for each request. */
@@ -21,64 +29,82 @@ export function retryBudgetSettings(traffic: TrafficTraits = {}): RetryBudgetSet
 }
 
 export class RetryBudget {
-  readonly #requests = new Float64Array(buckets);
-  readonly #retries = new Float64Array(buckets);
+  readonly #numbers: Float64Array;
   readonly #bucketMs: number;
-  #bucket = 0;
-  /** The second under way, and what came in it. */
-  #second = 0;
-  #requestsNow = 0;
-  #retriesNow = 0;
 
-  constructor(readonly settings: RetryBudgetSettings = retryBudgetSettings()) {
+  constructor(
+    readonly settings: RetryBudgetSettings = retryBudgetSettings(),
+    private readonly row = SharedRow.own(budgetNumbers),
+  ) {
+    this.#numbers = row.numbers;
     this.#bucketMs = settings.windowMs / buckets;
   }
 
   request(nowMs: number): void {
-    this.#turn(nowMs);
-    this.#requestsNow++;
-    this.#requests[this.#bucket % buckets] = (this.#requests[this.#bucket % buckets] as number) + 1;
+    this.row.enter();
+    this.#count(requests, requestsNow, nowMs);
+    this.row.leave();
   }
 
   /** Takes one retry if there is one left. */
   take(nowMs: number): boolean {
+    const { row } = this;
+    row.enter();
     this.#turn(nowMs);
-    if (this.#left() < 1) return false;
-    this.#retriesNow++;
-    this.#retries[this.#bucket % buckets] = (this.#retries[this.#bucket % buckets] as number) + 1;
-    return true;
+    const has = this.#left() >= 1;
+    if (has) this.#count(retries, retriesNow, nowMs);
+    row.leave();
+    return has;
   }
 
   /** Whole retries that it would grant now. */
   left(nowMs: number): number {
+    const { row } = this;
+    row.enter();
     this.#turn(nowMs);
-    return Math.max(0, Math.floor(this.#left()));
+    const left = this.#left();
+    row.leave();
+    return Math.max(0, Math.floor(left));
+  }
+
+  #count(first: number, now: number, nowMs: number): void {
+    this.#turn(nowMs);
+    const numbers = this.#numbers;
+    (numbers[now] as number)++;
+    (numbers[first + ((numbers[bucket] as number) % buckets)] as number)++;
   }
 
   #left(): number {
     const { ratio, minPerSecond, windowMs } = this.settings;
-    const requests = this.#requests.reduce((sum, count) => sum + count, 0);
-    const retries = this.#retries.reduce((sum, count) => sum + count, 0);
+    const numbers = this.#numbers;
+    const requestsSum = this.#sum(requests);
     const seconds = windowMs / 1_000;
-    const window = minPerSecond * seconds + ratio * requests - retries;
-    const earned = minPerSecond + ratio * Math.max(this.#requestsNow, requests / seconds);
+    const window = minPerSecond * seconds + ratio * requestsSum - this.#sum(retries);
+    const earned = minPerSecond + ratio * Math.max(numbers[requestsNow] as number, requestsSum / seconds);
     // Who earns less than one a second has one all the same, once the window has it.
-    return Math.min(window, Math.max(1, earned) - this.#retriesNow);
+    return Math.min(window, Math.max(1, earned) - (numbers[retriesNow] as number));
+  }
+
+  #sum(first: number): number {
+    let sum = 0;
+    for (let at = first; at < first + buckets; at++) sum += this.#numbers[at] as number;
+    return sum;
   }
 
   #turn(nowMs: number): void {
-    const second = Math.floor(nowMs / 1_000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#requestsNow = this.#retriesNow = 0;
+    const numbers = this.#numbers;
+    const nowSecond = Math.floor(nowMs / 1_000);
+    if (nowSecond > (numbers[second] as number)) {
+      numbers[second] = nowSecond;
+      numbers[requestsNow] = numbers[retriesNow] = 0;
     }
     const now = Math.floor(nowMs / this.#bucketMs);
-    if (now === this.#bucket) return;
-    const passed = Math.min(buckets, now - this.#bucket);
-    for (let step = 1; step <= passed; step++) {
-      this.#requests[(now - passed + step) % buckets] = 0;
-      this.#retries[(now - passed + step) % buckets] = 0;
+    const passed = Math.min(buckets, now - (numbers[bucket] as number));
+    if (passed <= 0) return;
+    for (let step = 0; step < passed; step++) {
+      numbers[requests + ((now - step) % buckets)] = 0;
+      numbers[retries + ((now - step) % buckets)] = 0;
     }
-    this.#bucket = now;
+    numbers[bucket] = now;
   }
 }

@@ -3,6 +3,7 @@
  * endpoints have (or the caller's own) would leave nobody to answer; it stands in for a panic threshold.
  */
 import type { Random } from "../../../runtime/contract.ts";
+import { SharedRow } from "../../base/shared_row.ts";
 import { limits } from "../../model/limits.ts";
 import { Breaker, type BreakerHost, type BreakerState } from "./breaker.ts";
 import type { BreakerSettings } from "./breaker_settings.ts";
@@ -10,14 +11,24 @@ import type { BreakerSettings } from "./breaker_settings.ts";
 /** Hears each transition; `breaker` says where it is now and why. */
 export type BreakerListener = (breaker: Breaker, from: BreakerState, nowMs: number) => void;
 
+/** Places of its numbers: transitions, and changes of when a probe is due. */
+const [changesAt, probesAt] = [0, 1] as const;
+
+/** Numbers of one. */
+export const groupNumbers = 2;
+
 export class BreakerGroup implements BreakerHost {
-  /** Rises whenever an endpoint is ejected or returns: who keeps a list of those that are not looks again. */
-  changes = 0;
+  readonly #numbers: Float64Array;
+  /** How many stand between `enter` and `leave`, one inside of the other. */
+  #depth = 0;
   readonly #members = new Set<Breaker>();
   /** Open and half-open ones. */
   readonly #ejected = new Set<Breaker>();
+  /** As of these changes. */
+  #ejectedSeen = 0;
   #nextProbeMs = Infinity;
-  #probesKnown = true;
+  /** As of these. */
+  #probesSeen = 0;
   /** Shares of failures of all, added up. */
   #failing = 0;
   #countedMs = -Infinity;
@@ -26,11 +37,27 @@ export class BreakerGroup implements BreakerHost {
     readonly settings: BreakerSettings,
     readonly random: Random,
     readonly changed: BreakerListener = () => {},
-  ) {}
+    private readonly row = SharedRow.own(groupNumbers),
+  ) {
+    this.#numbers = row.numbers;
+  }
+
+  enter(): void {
+    if (this.#depth++ === 0) this.row.enter();
+  }
+
+  leave(): void {
+    if (--this.#depth === 0) this.row.leave();
+  }
+
+  /** Rises whenever an endpoint is ejected or returns: who keeps a list of those that are not looks again. */
+  get changes(): number {
+    return this.#numbers[changesAt] as number;
+  }
 
   /** A breaker for one more endpoint. */
-  add(): Breaker {
-    const breaker = new Breaker(this);
+  add(row?: SharedRow): Breaker {
+    const breaker = new Breaker(this, row);
     this.#enter(breaker);
     return breaker;
   }
@@ -56,11 +83,11 @@ export class BreakerGroup implements BreakerHost {
   }
 
   get ejected(): number {
-    return this.#ejected.size;
+    return this.#ejectedNow().size;
   }
 
   mayEject(): boolean {
-    return this.#ejected.size < this.#ejectedMax();
+    return this.#ejectedNow().size < this.#ejectedMax();
   }
 
   othersFailing(breaker: Breaker, nowMs: number): number {
@@ -72,12 +99,13 @@ export class BreakerGroup implements BreakerHost {
 
   /** When the first of the ejected may be probed, or looked at again: before then nobody need be asked. */
   get nextProbeMs(): number {
-    if (!this.#probesKnown) this.#findNextProbe();
+    if (this.#probesSeen !== this.#numbers[probesAt]) this.#findNextProbe();
     return this.#nextProbeMs;
   }
 
   /** For breakers: one made its transition. */
   moved(breaker: Breaker, from: BreakerState, nowMs: number): void {
+    this.#ejectedNow();
     if (breaker.state === "closed") this.#ejected.delete(breaker);
     else if (this.#members.has(breaker)) this.#ejected.add(breaker);
     if ((from === "closed") !== (breaker.state === "closed")) this.#ejectedChanged();
@@ -87,7 +115,7 @@ export class BreakerGroup implements BreakerHost {
 
   /** For breakers: the next probe may be due at another time. */
   probesChanged(): void {
-    this.#probesKnown = false;
+    (this.#numbers[probesAt] as number)++;
   }
 
   #enter(breaker: Breaker): void {
@@ -103,14 +131,26 @@ export class BreakerGroup implements BreakerHost {
   }
 
   #keepBound(nowMs: number): void {
-    while (this.#ejected.size > this.#ejectedMax()) {
+    this.enter();
+    while (this.#ejectedNow().size > this.#ejectedMax()) {
       const [first] = [...this.#ejected].sort((one, other) => one.untilMs - other.untilMs);
       first?.release(nowMs);
     }
+    this.leave();
   }
 
+  /** Others may have ejected some, or let some return. */
+  #ejectedNow(): ReadonlySet<Breaker> {
+    if (this.#ejectedSeen === this.changes) return this.#ejected;
+    this.#ejectedSeen = this.changes;
+    this.#ejected.clear();
+    for (const each of this.#members) if (each.ejected) this.#ejected.add(each);
+    return this.#ejected;
+  }
+
+  /** The set of those that are is right as it stands. */
   #ejectedChanged(): void {
-    this.changes++;
+    this.#ejectedSeen = ++(this.#numbers[changesAt] as number);
     this.probesChanged();
   }
 
@@ -127,7 +167,8 @@ export class BreakerGroup implements BreakerHost {
 
   #findNextProbe(): void {
     this.#nextProbeMs = Infinity;
-    for (const breaker of this.#ejected) this.#nextProbeMs = Math.min(this.#nextProbeMs, breaker.nextProbeMs);
-    this.#probesKnown = true;
+    this.#probesSeen = this.#numbers[probesAt] as number;
+    for (const breaker of this.#ejectedNow())
+      this.#nextProbeMs = Math.min(this.#nextProbeMs, breaker.nextProbeMs);
   }
 }

@@ -4,36 +4,48 @@
  */
 
 const buckets = 10;
+/** Places of its numbers: the bucket under way, then answers and successes by bucket. */
+const answersAt = 1;
+const successesAt = answersAt + buckets;
+
+/** Numbers of one. */
+export const windowNumbers = successesAt + buckets;
 
 export class SuccessWindow {
-  readonly #answers = new Float64Array(buckets);
-  readonly #successes = new Float64Array(buckets);
   readonly #bucketMs: number;
-  #bucket = 0;
-  /** Answers and successes within the window, as of the last call that was told the time. */
-  answers = 0;
-  successes = 0;
 
-  constructor(windowMs: number) {
+  /** `numbers`: its own alone, zero in the beginning. */
+  constructor(
+    windowMs: number,
+    private readonly numbers: Float64Array = new Float64Array(windowNumbers),
+  ) {
     this.#bucketMs = windowMs / buckets;
+  }
+
+  /** Within the window, as of the last call that was told the time; so are `successes`. */
+  get answers(): number {
+    return this.#sum(answersAt);
+  }
+
+  get successes(): number {
+    return this.#sum(successesAt);
   }
 
   add(success: boolean, nowMs: number): void {
     this.turn(nowMs);
-    const at = this.#bucket % buckets;
-    this.#answers[at] = (this.#answers[at] as number) + 1;
-    this.answers++;
-    if (!success) return;
-    this.#successes[at] = (this.#successes[at] as number) + 1;
-    this.successes++;
+    const { numbers } = this;
+    const at = (numbers[0] as number) % buckets;
+    (numbers[answersAt + at] as number)++;
+    if (success) (numbers[successesAt + at] as number)++;
   }
 
   /** Lets go of what is older than the window. */
   turn(nowMs: number): void {
+    const { numbers } = this;
     const now = Math.floor(nowMs / this.#bucketMs);
-    const passed = Math.min(buckets, now - this.#bucket);
+    const passed = Math.min(buckets, now - (numbers[0] as number));
     for (let step = 0; step < passed; step++) this.#forget((now - step) % buckets);
-    if (passed > 0) this.#bucket = now;
+    if (passed > 0) numbers[0] = now;
   }
 
   clear(): void {
@@ -41,9 +53,13 @@ export class SuccessWindow {
   }
 
   #forget(at: number): void {
-    this.answers -= this.#answers[at] as number;
-    this.successes -= this.#successes[at] as number;
-    this.#answers[at] = 0;
-    this.#successes[at] = 0;
+    this.numbers[answersAt + at] = 0;
+    this.numbers[successesAt + at] = 0;
+  }
+
+  #sum(first: number): number {
+    let sum = 0;
+    for (let at = first; at < first + buckets; at++) sum += this.numbers[at] as number;
+    return sum;
   }
 }

@@ -2,69 +2,100 @@
  * A token bucket: `perSecond` tokens come in, up to `burst` are kept, and it is filled lazily by whoever asks. It may be in
  * debt where the size of something is known only once it has passed (bytes): then it says how long to wait.
  */
+import { SharedRow } from "../../base/shared_row.ts";
 import { limits } from "../../model/limits.ts";
 
+/** Places of its numbers: whether it was filled once, what there is, and when that was so. */
+const [isMade, tokens, filledMs] = [0, 1, 2] as const;
+
+/** Numbers of one. */
+export const bucketNumbers = 3;
+
 export class TokenBucket {
-  tokens: number;
-  #filledMs: number;
+  readonly #numbers: Float64Array;
 
   /** Full at the beginning. Without a `burst` it holds what comes in one second, one token at least. */
   constructor(
     public perSecond: number,
     nowMs: number,
     public burst = burstOf(perSecond),
+    private readonly row = SharedRow.own(bucketNumbers),
   ) {
-    this.tokens = burst;
-    this.#filledMs = nowMs;
+    this.#numbers = row.numbers;
+    row.enter();
+    if (this.#numbers[isMade] === 0) {
+      this.#numbers[isMade] = 1;
+      this.#numbers[tokens] = burst;
+      this.#numbers[filledMs] = nowMs;
+    }
+    row.leave();
   }
 
   /** Whether there are so many. Takes none. */
   has(count: number, nowMs: number): boolean {
-    this.#fill(nowMs);
-    return this.tokens >= count;
+    return this.#fill(0, nowMs) >= count;
   }
 
   /** Takes them all, or none. */
   take(count: number, nowMs: number): boolean {
-    if (!this.has(count, nowMs)) return false;
-    this.tokens -= count;
-    return true;
+    const { row } = this;
+    row.enter();
+    const has = this.#filled(nowMs) >= count;
+    if (has) (this.#numbers[tokens] as number) -= count;
+    row.leave();
+    return has;
   }
 
   /** Takes them in any case. Returns for how many milliseconds nothing more should be taken. */
   spend(count: number, nowMs: number): number {
-    this.#fill(nowMs);
-    this.tokens -= count;
-    return this.waitMs(0, nowMs);
+    return this.#waitMs(0, this.#fill(-count, nowMs));
   }
 
   /** Milliseconds until there are so many; Infinity when there never will be. */
   waitMs(count: number, nowMs: number): number {
-    this.#fill(nowMs);
-    if (this.tokens >= count) return 0;
+    return this.#waitMs(count, this.#fill(0, nowMs));
+  }
+
+  #waitMs(count: number, there: number): number {
+    if (there >= count) return 0;
     if (count > this.burst || this.perSecond <= 0) return Infinity;
-    return ((count - this.tokens) / this.perSecond) * 1_000;
+    return ((count - there) / this.perSecond) * 1_000;
   }
 
   /** Another rate from now on. What is there stays, as far as it fits. */
   resize(perSecond: number, nowMs: number, burst = burstOf(perSecond)): void {
-    this.#fill(nowMs);
+    const { row } = this;
+    row.enter();
+    const there = this.#filled(nowMs);
     this.perSecond = perSecond;
     this.burst = burst;
-    this.tokens = Math.min(this.tokens, burst);
+    this.#numbers[tokens] = Math.min(there, burst);
+    row.leave();
   }
 
   /** Holds all it can: it remembers nothing that a new one would not know. */
   full(nowMs: number): boolean {
-    this.#fill(nowMs);
-    return this.tokens >= this.burst;
+    return this.#fill(0, nowMs) >= this.burst;
   }
 
-  #fill(nowMs: number): void {
-    const passedMs = nowMs - this.#filledMs;
-    if (passedMs <= 0) return;
-    this.tokens = Math.min(this.burst, this.tokens + (passedMs * this.perSecond) / 1_000);
-    this.#filledMs = nowMs;
+  /** What there is once `more` came beside what time brought. */
+  #fill(more: number, nowMs: number): number {
+    const { row } = this;
+    row.enter();
+    const there = this.#filled(nowMs) + more;
+    this.#numbers[tokens] = there;
+    row.leave();
+    return there;
+  }
+
+  /** What there is now; to be called inside of the row. */
+  #filled(nowMs: number): number {
+    const numbers = this.#numbers;
+    const there = numbers[tokens] as number;
+    const passedMs = nowMs - (numbers[filledMs] as number);
+    if (passedMs <= 0) return there;
+    numbers[filledMs] = nowMs;
+    return (numbers[tokens] = Math.min(this.burst, there + (passedMs * this.perSecond) / 1_000));
   }
 }
 

@@ -212,13 +212,13 @@ export const resilience: readonly Mutant[] = [
   {
     ...breaker,
     fault: "a probe that succeeds forgets all ejections",
-    find: "this.closedSinceMs = nowMs;",
-    replace: "this.closedSinceMs = nowMs;\n    this.ejections = 0;",
+    find: "numbers[returnedAt] = nowMs;",
+    replace: "numbers[returnedAt] = nowMs;\n    numbers[ejectionsAt] = 0;",
   },
   {
     ...breaker,
     fault: "any number of requests probe at once",
-    find: "return nowMs - this.#probeMs >= probeSilentMs;",
+    find: "return nowMs - (this.#numbers[probeAt] as number) >= probeSilentMs;",
     replace: "return true;",
   },
   {

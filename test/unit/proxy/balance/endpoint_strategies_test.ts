@@ -191,7 +191,7 @@ describe("slow start", () => {
     const { all, group } = serviceOf(4);
     const [first] = all as [TestCandidate];
     eject(first, 0);
-    first.health.probe(1_000);
+    first.health.probe(1_000, true);
     first.health.succeeded(first.health.epoch, 1_000);
     const counts = shares(new WeightedRoundRobin(seeded(1)), new Candidates(all, group), 3_100, 1_000);
     expect(Math.abs((counts[0] ?? 0) - 100)).toBeLessThan(5);

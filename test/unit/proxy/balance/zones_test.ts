@@ -35,7 +35,7 @@ function sharesOf(zones: Zones<TestCandidate>, nowMs: number): number[] {
 
 /** It comes back by a probe. */
 function revive({ health }: TestCandidate, nowMs: number): void {
-  health.probe(nowMs);
+  health.probe(nowMs, true);
   health.succeeded(health.epoch, nowMs);
 }
 

@@ -28,7 +28,7 @@ function fail(breaker: Breaker, times: number, nowMs: number, failure: EndpointF
 /** The penalty is over and the probe comes back so. */
 function probed(breaker: Breaker, result: "success" | EndpointFailure): void {
   const nowMs = breaker.untilMs;
-  breaker.probe(nowMs);
+  breaker.probe(nowMs, true);
   if (result === "success") breaker.succeeded(breaker.epoch, nowMs);
   else breaker.failed(breaker.epoch, result, nowMs);
 }
@@ -167,7 +167,7 @@ describe("an open breaker", () => {
     first.succeeded(first.epoch, 1);
     first.failed(before, "hard", 1);
     expect([first.state, first.untilMs]).toEqual(["open", 1_000]);
-    first.probe(1_000);
+    first.probe(1_000, true);
     first.succeeded(before, 1_001);
     expect(first.state).toBe("half-open");
   });
@@ -175,7 +175,7 @@ describe("an open breaker", () => {
   test("has one probe at a time, and another only when the first says nothing for long", () => {
     const { first } = groupOf(2);
     fail(first, 5, 0);
-    first.probe(1_000);
+    first.probe(1_000, true);
     expect(first.mayProbe(10_999, true)).toBe(false);
     expect(first.mayProbe(11_000, true)).toBe(true);
   });
@@ -192,7 +192,7 @@ describe("an open breaker", () => {
   test("gets its probe back from a request whose client left", () => {
     const { first } = groupOf(2);
     fail(first, 5, 0);
-    first.probe(1_000);
+    first.probe(1_000, true);
     first.abandoned(first.epoch, 1_200);
     expect([first.state, first.mayProbe(1_200, true), first.ejections]).toEqual(["open", true, 1]);
   });
@@ -256,7 +256,7 @@ describe("the breakers of a service", () => {
             else if (breaker === undefined) continue;
             else if (act === "remove")
               group.remove(breakers.splice(breakers.indexOf(breaker), 1)[0] as Breaker, nowMs);
-            else if (act === "probe") breaker.mayProbe(nowMs, true) && breaker.probe(nowMs);
+            else if (act === "probe") breaker.probe(nowMs, true);
             else if (act === "succeed") breaker.succeeded(breaker.epoch, nowMs);
             else if (act === "abandon") breaker.abandoned(breaker.epoch, nowMs);
             else fail(breaker, times, nowMs, act === "fail" ? "hard" : act);
