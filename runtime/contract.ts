@@ -10,6 +10,7 @@
 export interface Runtime {
   readonly name: "bun" | "deno" | "sim";
   readonly net: Net;
+  readonly ports: Ports;
   readonly clock: Clock;
   readonly random: Random;
   readonly files: Files;
@@ -75,6 +76,14 @@ export interface Listener {
   close(): void;
 }
 
+/** A port that is bound and listened on, for whoever adopts its descriptor: nothing is accepted here. */
+export interface BoundPort {
+  readonly port: number;
+  readonly descriptor: number;
+  /** Gives the descriptor up. What adopted a duplicate of it, here or in another process, goes on. */
+  close(): void;
+}
+
 export interface ListenOptions {
   /** An IP address. */
   readonly host: string;
@@ -90,7 +99,10 @@ export interface Net {
    * Throws a `ListenError` when the address cannot be bound.
    */
   listen(options: ListenOptions, accept: (socket: Socket) => SocketHandler): Listener;
-  /** Listens on an inherited or duplicated descriptor that is bound and listening already. */
+  /**
+   * Listens on an inherited or duplicated descriptor that is bound and listening already, and owns it from now on. Several may listen
+   * on duplicates of one: each connection goes to one of them. A listener that is closed inside of `accept` takes no further one.
+   */
   adopt(descriptor: number, accept: (socket: Socket) => SocketHandler): Listener;
   /** Dials. Exactly one of `opened` and `failed` is called, later; after `opened` the handler it returned takes over. */
   connect(options: ConnectOptions, dial: DialHandler): Dial;
@@ -105,6 +117,12 @@ export interface Net {
     options: { readonly host: string; readonly port: number },
     receive: (bytes: Uint8Array, address: string, port: number) => void,
   ): Promise<UdpSocket>;
+}
+
+/** Ports for other processes. */
+export interface Ports {
+  /** Binds a port and listens on it; clients that connect wait until somebody who has the descriptor accepts. Throws a `ListenError`. */
+  bind(options: ListenOptions): BoundPort;
 }
 
 export interface DialHandler {
@@ -288,6 +306,12 @@ export interface ProcessHost {
   spawn(options: SpawnOptions): Child;
   /** The channel that `spawn({ channel: true })` of the parent opened to this process. */
   channel(handler: SocketHandler): Socket;
+  /** Takes the next descriptor that the parent handed over, and owns it. Throws when none came: what is said on the channel after `hand` comes later. */
+  handed(): number;
+  /** Memory for this process and for children that are started with it, all zero. It is there until the process ends. */
+  shareMemory(bytes: number): SharedMemory;
+  /** That of the parent, which started this process with it. Throws without one. */
+  sharedMemory(): SharedMemory;
   /** Own resident memory in bytes and CPU time in microseconds. */
   usage(): { readonly residentBytes: number; readonly cpuUs: number; readonly openDescriptors: number };
   /** Compresses (RFC 1952) beside the event loop. */
@@ -315,6 +339,11 @@ export interface TerminalHost {
   keys(pressed: (text: string) => void): { close(): void };
 }
 
+/** One stretch of memory that several processes have: what one writes the others read. */
+export interface SharedMemory {
+  readonly bytes: ArrayBuffer;
+}
+
 export interface SpawnOptions {
   readonly command: readonly string[];
   /** The whole environment of the child: nothing is inherited. */
@@ -322,6 +351,10 @@ export interface SpawnOptions {
   readonly folder?: string;
   /** Opens a socket pair; the child finds its end by `process.channel`. */
   readonly channel?: boolean;
+  /** The child can be handed descriptors while it runs (`Child.hand`). */
+  readonly takesDescriptors?: boolean;
+  /** The child has this memory too, and finds it by `process.sharedMemory`. */
+  readonly memory?: SharedMemory;
   /** Lines or `inherit`. Default: discarded. */
   readonly output?: "inherit" | ((text: string, stream: "stdout" | "stderr") => void);
   readonly exited: (code: number | null, signal: string | null) => void;
@@ -332,6 +365,8 @@ export interface Child {
   kill(signal: "SIGTERM" | "SIGKILL" | "SIGINT" | "SIGHUP" | "SIGSTOP" | "SIGCONT"): void;
   /** Takes over the parent's end of the socket pair. Call once, right after `spawn`. */
   channel(handler: SocketHandler): Socket;
+  /** Hands over a duplicate of this descriptor; the child takes it by `process.handed`. False: the child is gone, or has 100 that it has not taken. */
+  hand(descriptor: number): boolean;
 }
 
 // --------------------------------------------------------------------------------- workers and databases

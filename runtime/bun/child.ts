@@ -1,14 +1,15 @@
-/** Child processes, with a socket pair to talk by when asked: the child finds its end as descriptor 3. */
+/**
+ * Child processes. A child finds what it was asked to be given at fixed descriptors: a socket to talk by, one by which descriptors
+ * come, and memory that it shares.
+ */
 import { closeSync } from "node:fs";
 import type { Child, Native, SocketHandler, Socket, SpawnOptions } from "../contract.ts";
 import type { Faults } from "../shared/faults.ts";
+import { sendDescriptor, socketPair } from "./descriptors.ts";
+import type { MappedMemory } from "./shared_memory.ts";
 import { StreamSocket, streamEvents } from "./socket.ts";
 
-export const channelDescriptor = 3;
-
-// From the Linux headers: AF_UNIX, SOCK_STREAM with SOCK_NONBLOCK and SOCK_CLOEXEC.
-const unixFamily = 1;
-const streamType = 1 | 0o4000 | 0o2000000;
+export const [channelDescriptor, handedDescriptor, memoryDescriptor] = [3, 4, 5] as const;
 
 /** Takes over a connected descriptor. */
 export function adoptStream(descriptor: number, handler: SocketHandler, faults: Faults): Socket {
@@ -20,17 +21,6 @@ export function adoptStream(descriptor: number, handler: SocketHandler, faults: 
   const target = { fd: descriptor, hostname: "", port: 0, allowHalfOpen: true };
   Bun.connect<StreamSocket>({ ...target, data: stream, socket: { ...streamEvents, open } }).catch(failed);
   return stream;
-}
-
-function socketPair(native: Native): [number, number] {
-  const pair = new Int32Array(2);
-  const { socketpair } = native.library("libc.so.6", {
-    socketpair: { args: ["i32", "i32", "i32", "buffer"], returns: "i32" },
-  });
-  if (socketpair(unixFamily, streamType, 0, new Uint8Array(pair.buffer)) !== 0) {
-    throw new Error(`Cannot make a socket pair: errno ${native.errno()}`);
-  }
-  return [pair[0] ?? -1, pair[1] ?? -1];
 }
 
 async function forward(
@@ -47,19 +37,24 @@ async function forward(
 
 export function spawn(options: SpawnOptions, native: Native, faults: Faults): Child {
   const { output } = options;
-  const pair = options.channel === true ? socketPair(native) : null;
   const sink = output === undefined ? "ignore" : output === "inherit" ? "inherit" : "pipe";
-  const stdio: ["ignore", typeof sink, typeof sink, ...number[]] = ["ignore", sink, sink];
-  if (pair !== null) stdio.push(pair[1]);
-  const process = start(options, stdio, pair);
+  const channel = options.channel === true ? socketPair(native, "stream") : null;
+  const handed = options.takesDescriptors === true ? socketPair(native, "datagrams") : null;
+  const memory = options.memory === undefined ? null : (options.memory as MappedMemory).descriptor;
+  const given = [channel?.[1] ?? null, handed?.[1] ?? null, memory];
+  const pairs = [channel, handed].filter((pair) => pair !== null);
+  const process = start(options, sink, given, pairs);
   const streams: Promise<void>[] = [];
   if (typeof output === "function") {
     if (process.stdout instanceof ReadableStream) streams.push(forward(process.stdout, "stdout", output));
     if (process.stderr instanceof ReadableStream) streams.push(forward(process.stderr, "stderr", output));
   }
+  let isGone = false;
   // All it said first, then that it is gone.
   Promise.allSettled([process.exited, ...streams])
     .then(() => {
+      isGone = true;
+      if (handed !== null) closeSync(handed[0]);
       const signal = process.signalCode === null ? null : String(process.signalCode);
       options.exited(signal === null ? process.exitCode : null, signal);
     })
@@ -68,29 +63,36 @@ export function spawn(options: SpawnOptions, native: Native, faults: Faults): Ch
     pid: process.pid,
     kill: (signal) => process.kill(signal),
     channel(handler) {
-      if (pair === null) throw new Error(`Process ${process.pid} was started without a channel`);
-      return adoptStream(pair[0], handler, faults);
+      if (channel === null) throw new Error(`Process ${process.pid} was started without a channel`);
+      return adoptStream(channel[0], handler, faults);
+    },
+    hand(descriptor) {
+      if (handed === null) throw new Error(`Process ${process.pid} was started to take no descriptors`);
+      return !isGone && sendDescriptor(native, handed[0], descriptor);
     },
   };
 }
 
+/** `given`: what it finds from descriptor 3 on. Of `pairs` the second of each is the child's alone from now on. */
 function start(
   options: SpawnOptions,
-  stdio: ["ignore", "ignore" | "inherit" | "pipe", "ignore" | "inherit" | "pipe", ...number[]],
-  pair: readonly [number, number] | null,
+  sink: "ignore" | "inherit" | "pipe",
+  given: readonly (number | null)[],
+  pairs: readonly [number, number][],
 ): Bun.Subprocess<"ignore", "ignore" | "inherit" | "pipe", "ignore" | "inherit" | "pipe"> {
+  const last = given.findLastIndex((each) => each !== null);
   try {
     return Bun.spawn({
       cmd: [...options.command],
       env: { ...options.env },
       ...(options.folder === undefined ? {} : { cwd: options.folder }),
-      stdio,
+      stdio: ["ignore", sink, sink, ...given.slice(0, last + 1).map((each) => each ?? "ignore")],
     });
   } catch (error) {
-    if (pair !== null) closeSync(pair[0]);
+    for (const [own] of pairs) closeSync(own);
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`Cannot start ${options.command[0] ?? "an empty command"}: ${reason}`, { cause: error });
   } finally {
-    if (pair !== null) closeSync(pair[1]);
+    for (const [, theirs] of pairs) closeSync(theirs);
   }
 }

@@ -1,5 +1,16 @@
 /** The network of the Bun adapter: listeners, dials, the server side of TLS on an accepted socket, and UDP. */
-import type { Listener, Net, Socket, SocketHandler } from "../contract.ts";
+import { closeSync } from "node:fs";
+import type {
+  BoundPort,
+  Listener,
+  ListenOptions,
+  Native,
+  Net,
+  Ports,
+  Socket,
+  SocketHandler,
+} from "../contract.ts";
+import { duplicateOf } from "./descriptors.ts";
 import { connect } from "./dial.ts";
 import type { Faults } from "../shared/faults.ts";
 import { portError } from "../shared/port_error.ts";
@@ -35,6 +46,28 @@ export function createNet(faults: Faults): Net {
       secureServer(socket, options, received, dial, { contexts, faults }),
     udp: (options, receive) => openUdp(options, receive, faults),
   };
+}
+
+export function createPorts(native: Native, faults: Faults): Ports {
+  return { bind: (options) => boundPort(options, native, faults) };
+}
+
+/** What connects before the listener stops, in the same turn, waits for whoever accepts. */
+function boundPort(
+  { host, port, reusePort = false }: ListenOptions,
+  native: Native,
+  faults: Faults,
+): BoundPort {
+  const socket = acceptEvents(() => silentHandler, faults);
+  try {
+    const listener = Bun.listen<StreamSocket>({ hostname: host, port, reusePort, socket } as never);
+    const { fd } = listener as unknown as { readonly fd: number };
+    const descriptor = duplicateOf(native, fd);
+    listener.stop(false);
+    return { port: listener.port, descriptor, close: () => closeSync(descriptor) };
+  } catch (error) {
+    throw portError(host, port, error);
+  }
 }
 
 function listenerOf(listener: Bun.TCPSocketListener<StreamSocket>): Listener {

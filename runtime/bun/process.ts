@@ -3,7 +3,9 @@ import { gzip } from "../shared/gzip.ts";
 import { fstatSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import type { Native, ProcessHost } from "../contract.ts";
-import { adoptStream, channelDescriptor, spawn } from "./child.ts";
+import { adoptStream, channelDescriptor, handedDescriptor, memoryDescriptor, spawn } from "./child.ts";
+import { receiveDescriptor } from "./descriptors.ts";
+import { createMemory, inheritedMemory } from "./shared_memory.ts";
 import type { Faults } from "../shared/faults.ts";
 import { addresses, openDescriptors, processorMsOf, residentBytesOf } from "../shared/proc.ts";
 import { terminalHost } from "../shared/keyboard.ts";
@@ -36,6 +38,9 @@ export function createProcessHost(native: Native, faults: Faults): ProcessHost {
       if (!hasChannel()) throw new Error(`Descriptor ${channelDescriptor} is no channel of a parent process`);
       return adoptStream(channelDescriptor, handler, faults);
     },
+    handed: () => receiveDescriptor(native, handedDescriptor),
+    shareMemory: (bytes) => createMemory(native, bytes),
+    sharedMemory: () => inheritedMemory(native, memoryDescriptor),
     gzip,
     compact() {
       Bun.gc(true);

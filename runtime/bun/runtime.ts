@@ -6,7 +6,7 @@ import { databases } from "./databases.ts";
 import { createFaults } from "../shared/faults.ts";
 import { files } from "../shared/files.ts";
 import { createNative } from "./native.ts";
-import { createNet } from "./net.ts";
+import { createNet, createPorts } from "./net.ts";
 import { createProcessHost } from "./process.ts";
 import { random } from "../shared/random.ts";
 import { workers } from "./workers.ts";
@@ -17,6 +17,7 @@ export function createRuntime(): Runtime {
   return {
     name: "bun",
     net: createNet(faults),
+    ports: createPorts(native, faults),
     clock,
     random,
     files,

@@ -10,7 +10,7 @@ export function spawn(options: SpawnOptions, faults: Faults): Child {
   const [program = "", ...args] = options.command;
   // Deno tells of it later, and the contract wants to be told at once.
   if (program.includes("/")) checkProgram(program);
-  if (options.channel === true)
+  if (options.channel === true || options.takesDescriptors === true || options.memory !== undefined)
     throw new Error(`Cannot start ${program}: Deno gives a child no descriptor beyond its three`);
   const { output } = options;
   const sink = output === undefined ? "ignore" : output === "inherit" ? "inherit" : "pipe";
@@ -31,6 +31,9 @@ export function spawn(options: SpawnOptions, faults: Faults): Child {
     kill: (signal) => void process.kill(pid, signal),
     channel() {
       throw new Error(`Process ${pid} was started without a channel`);
+    },
+    hand() {
+      throw new Error(`Process ${pid} was started to take no descriptors`);
     },
   };
 }

@@ -1,6 +1,7 @@
 /** The network of the Deno adapter: listeners, dials, the server side of TLS on an accepted socket, and UDP. */
 import { createServer, type Server } from "node:net";
-import type { Listener, Native, Net, Socket, SocketHandler } from "../contract.ts";
+import { closeSync } from "node:fs";
+import type { Listener, Native, Net, Ports, Socket, SocketHandler } from "../contract.ts";
 import type { Faults } from "../shared/faults.ts";
 import { portError } from "../shared/port_error.ts";
 import { connect } from "./dial.ts";
@@ -35,5 +36,19 @@ export function createNet(native: Native, faults: Faults): Net {
     connect: (options, dial) => connect(options, dial, faults),
     secureServer: (socket, options, received, dial) => secureServer(socket, options, received, dial, faults),
     udp: (options, receive) => openUdp(options, receive, faults),
+  };
+}
+
+export function createPorts(native: Native): Ports {
+  const listening = createListening(native);
+  return {
+    bind({ host, port, reusePort = false }) {
+      try {
+        const bound = listening(host, port, reusePort);
+        return { ...bound, close: () => closeSync(bound.descriptor) };
+      } catch (error) {
+        throw portError(host, port, error);
+      }
+    },
   };
 }

@@ -30,8 +30,11 @@ export function createProcessHost(faults: Faults): ProcessHost {
       process.on(signal, call);
     },
     spawn: (options) => spawn(options, faults),
-    channel() {
-      throw new Error("Cannot speak to a parent process: Deno gives a child no descriptor beyond its three");
+    channel: nothingGiven,
+    handed: nothingGiven,
+    sharedMemory: nothingGiven,
+    shareMemory() {
+      throw new Error("Cannot share memory: Deno gives a child no descriptor beyond its three");
     },
     usage() {
       const cpu = process.cpuUsage();
@@ -50,4 +53,8 @@ export function createProcessHost(faults: Faults): ProcessHost {
     processorMsOf,
     onFault: (call) => faults.handle(call),
   };
+}
+
+function nothingGiven(): never {
+  throw new Error("Cannot speak to a parent process: Deno gives a child no descriptor beyond its three");
 }

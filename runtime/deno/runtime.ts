@@ -8,7 +8,7 @@ import { createFaults } from "../shared/faults.ts";
 import { files } from "../shared/files.ts";
 import { random } from "../shared/random.ts";
 import { createNative } from "./native.ts";
-import { createNet } from "./net.ts";
+import { createNet, createPorts } from "./net.ts";
 import { createProcessHost } from "./process.ts";
 
 function missing(part: string): never {
@@ -21,6 +21,7 @@ export function createRuntime(): Runtime {
   return {
     name: "deno",
     net: createNet(native, faults),
+    ports: createPorts(native),
     clock,
     random,
     files,

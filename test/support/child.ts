@@ -20,6 +20,24 @@ switch (process.args[0]) {
     });
     break;
   }
+  case "serve": {
+    // On what it is handed, saying who serves; counts in the memory that it was started with.
+    const counts = new Int32Array(process.sharedMemory().bytes);
+    const channel = process.channel({
+      data() {
+        runtime.net.adopt(process.handed(), (socket) => {
+          Atomics.add(counts, 0, 1);
+          socket.write(new TextEncoder().encode(`child ${process.pid}`));
+          return { data() {}, drain() {}, end: () => socket.shutdown(), close() {} };
+        });
+        channel.write(new TextEncoder().encode("serving"));
+      },
+      drain() {},
+      end: () => process.exit(0),
+      close: () => process.exit(0),
+    });
+    break;
+  }
   case "print":
     process.stdout("o".repeat(1_000_000));
     process.stderr("problem");

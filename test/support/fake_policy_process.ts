@@ -49,6 +49,10 @@ export class FakePolicyProcess implements Child {
     });
   }
 
+  hand(): boolean {
+    return false;
+  }
+
   channel(handler: SocketHandler): Socket {
     this.#ours.handler = handler;
     return this.#ours;

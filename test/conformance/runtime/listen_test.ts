@@ -2,10 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import type { ListenError } from "../../../runtime/contract.ts";
+import type { Listener, ListenError } from "../../../runtime/contract.ts";
 import { listeningDescriptor } from "../../support/descriptors.ts";
 import { programOf, runtime } from "../../support/runtime_under_test.ts";
-import { dial, dialled, listen, until } from "../../support/sockets.ts";
+import { dial, dialled, type End, listen, until } from "../../support/sockets.ts";
 import { hangMs } from "../../support/patience.ts";
 
 function failureOf(work: () => unknown): ListenError {
@@ -73,6 +73,31 @@ describe("a listener", () => {
     client.socket.write(new TextEncoder().encode("still"));
     await until(() => accepted[0]?.heard.text() === "still", "bytes arrive");
     client.socket.destroy();
+  });
+
+  test("that is closed inside of accept takes no further one: another one on the same port gets the rest", async () => {
+    const bound = runtime.ports.bind({ host: "127.0.0.1", port: 0 });
+    const duplicate = runtime.native.library("libc.so.6", { dup: { args: ["i32"], returns: "i32" } });
+    const ends: End[] = [];
+    for (let at = 0; at < 8; at++)
+      ends.push(await dialled(runtime, { host: "127.0.0.1", port: bound.port, timeoutMs: hangMs }));
+    const got: string[] = [];
+    const adopt = (name: string, most: number): Listener => {
+      const listener = runtime.net.adopt(duplicate.dup(bound.descriptor), (socket) => {
+        got.push(name);
+        if (got.filter((each) => each === name).length === most) listener.close();
+        return { data() {}, drain() {}, end: () => socket.shutdown(), close() {} };
+      });
+      return listener;
+    };
+    adopt("first", 3);
+    await until(() => got.length >= 3, "the first takes what it may");
+    const second = adopt("second", 8);
+    await until(() => got.length >= 8, "the second takes the rest");
+    expect(got).toEqual([...Array(3).fill("first"), ...Array(5).fill("second")]);
+    for (const end of ends) end.socket.destroy();
+    second.close();
+    bound.close();
   });
 
   test("takes over a listening descriptor", async () => {

@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Child, SpawnOptions } from "../../../runtime/contract.ts";
 import { programOf, runtime } from "../../support/runtime_under_test.ts";
-import { Recorder, until } from "../../support/sockets.ts";
+import { hangMs } from "../../support/patience.ts";
+import { dialled, Recorder, until } from "../../support/sockets.ts";
 
 const program = join(import.meta.dirname, "../../support/child.ts");
 
@@ -45,6 +46,28 @@ describe("a child", () => {
     await until(() => heard.closed, "the channel closes");
     expect(runtime.process.residentBytesOf(started.child.pid)).toBeNull();
     expect(runtime.process.processorMsOf(started.child.pid)).toBeNull();
+  });
+
+  test("serves a port that it is handed, and writes to memory that it was started with", async () => {
+    const memory = runtime.process.shareMemory(4_096);
+    const counts = new Int32Array(memory.bytes);
+    const bound = runtime.ports.bind({ host: "127.0.0.1", port: 0 });
+    const started = start("serve", { channel: true, takesDescriptors: true, memory });
+    const heard = new Recorder();
+    const channel = started.child.channel(heard);
+    expect(started.child.hand(bound.descriptor)).toBe(true);
+    channel.write(new TextEncoder().encode("take it"));
+    // Whoever connects meanwhile waits.
+    const client = await dialled(runtime, { host: "127.0.0.1", port: bound.port, timeoutMs: hangMs });
+    await until(() => client.heard.text() === `child ${started.child.pid}`, "the child serves");
+    expect(heard.text()).toBe("serving");
+    expect(Atomics.load(counts, 0)).toBe(1);
+    client.socket.destroy();
+    channel.shutdown();
+    await until(() => started.ending !== null, "the child leaves");
+    expect(started.child.hand(bound.descriptor)).toBe(false);
+    bound.close();
+    channel.destroy();
   });
 
   test("that is killed closes its channel", async () => {
