@@ -258,6 +258,8 @@ export interface Files {
   /** null when it does not exist. Other failures throw a `FileError`. */
   read(path: string): Promise<Uint8Array | null>;
   readSync(path: string): Uint8Array | null;
+  /** Standard input to its end, whatever it is: a file, a pipe, or a socket, which no path opens. null when it is longer. */
+  readInput(bytesMax: number): Promise<Uint8Array | null>;
   /** Writes beside, fsyncs, renames over, fsyncs the folder: readers see the old or the new whole. */
   writeAtomic(path: string, bytes: Uint8Array | string, mode?: number): Promise<void>;
   append(path: string, bytes: Uint8Array | string): Promise<void>;

@@ -2,6 +2,7 @@
 import { constants, readFileSync, watch as watchFolder } from "node:fs";
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import process from "node:process";
 import type { FileError, Files } from "../contract.ts";
 import { codeOf } from "./errors.ts";
 
@@ -118,6 +119,17 @@ class Queue {
 
 const writes = new Queue();
 
+async function readInput(bytesMax: number): Promise<Uint8Array | null> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+    length += chunk.length;
+    if (length > bytesMax) return null;
+    chunks.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
 function watch(path: string, changed: () => void): { close(): void } {
   try {
     const watcher = watchFolder(path, { recursive: true }, () => changed());
@@ -139,6 +151,7 @@ export const files: Files = {
       throw failure("read", path, error);
     }
   },
+  readInput: (bytesMax) => named("read", "standard input", () => readInput(bytesMax)),
   writeAtomic: (path, bytes, mode = 0o644) =>
     named("write", path, () => writes.run(path, () => replaceWhole(path, bytes, mode))),
   append: (path, bytes) => named("append to", path, () => appendFile(path, bytes)),

@@ -83,7 +83,7 @@ class Finds {
 
   async add(path: string): Promise<void> {
     if (path === standardInput) {
-      this.documents.push({ file: "stdin", text: await this.#text("/dev/stdin") });
+      this.documents.push({ file: "stdin", text: await this.#input() });
       return;
     }
     const trimmed = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
@@ -142,16 +142,28 @@ class Finds {
     return { names: all.filter((name) => !folders.includes(name)), folders };
   }
 
+  async #input(): Promise<string> {
+    const bytes = await this.files.readInput(fileBytesMax);
+    if (bytes === null)
+      throw new UserError(
+        `Cannot read standard input: it has more than ${fileBytesMax} bytes (documentBytesMax)`,
+      );
+    return this.#counted("standard input", bytes);
+  }
+
   /** What is far too long is not read to be refused. */
   async #text(path: string): Promise<string> {
-    const bytesMax = limits.documentBytesMax * bytesPerCharacterMax;
     const size = (await this.files.stat(path))?.size ?? 0;
-    if (size > bytesMax)
+    if (size > fileBytesMax)
       throw new UserError(
-        `Cannot read ${path}: it has ${size} bytes, more than ${bytesMax} (documentBytesMax)`,
+        `Cannot read ${path}: it has ${size} bytes, more than ${fileBytesMax} (documentBytesMax)`,
       );
     const bytes = await this.files.read(path);
     if (bytes === null) throw new UserError(`Cannot read ${path}: there is no such file`);
+    return this.#counted(path, bytes);
+  }
+
+  #counted(path: string, bytes: Uint8Array): string {
     const text = new TextDecoder().decode(bytes);
     this.#bytes += new TextEncoder().encode(JSON.stringify(text)).length;
     if (this.#bytes > limits.controlBodyBytesMax - besidesBytesMax)
@@ -167,3 +179,4 @@ const besidesBytesMax = 1024 * 1024;
 
 /** Of UTF-8: documentBytesMax counts characters where a document is read. */
 const bytesPerCharacterMax = 4;
+const fileBytesMax = limits.documentBytesMax * bytesPerCharacterMax;

@@ -5,6 +5,7 @@
 import type { FileError, Runtime } from "../../runtime/contract.ts";
 import { humanDuration } from "../base/duration.ts";
 import { socketAddress } from "../base/socket_address.ts";
+import { UserError } from "../base/user_error.ts";
 import { CredentialStore, type Credential } from "../identity/credential_store.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { serviceKey, servicesOf } from "../model/service.ts";
@@ -38,8 +39,7 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   findings.push(...(await checkState(runtime, folder)));
   const machine = await readMachineOrNull(runtime, folder, findings);
   const store = new CredentialStore(runtime.files, folder.credentials);
-  await store.load(machine?.services.map((each) => each.service) ?? []);
-  findings.push(...checkCertificates(runtime, store, machine));
+  findings.push(...(await checkCertificates(runtime, store, machine)));
   findings.push(...(await checkLinks(runtime, settings, store)));
   findings.push(await checkProxy(runtime, settings));
   const page = await readProxyPage(runtime, settings.loopback, adminPort(settings, "proxy"));
@@ -110,11 +110,17 @@ async function readMachineOrNull(
   }
 }
 
-function checkCertificates(
+async function checkCertificates(
   runtime: Runtime,
   store: CredentialStore,
   machine: MachineDocument | null,
-): Finding[] {
+): Promise<Finding[]> {
+  try {
+    await store.load(machine?.services.map((each) => each.service) ?? []);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return [fail("HED0004", "certificates", error.message, error.hint ?? "Restore it")];
+  }
   const nowMs = runtime.clock.wallMs();
   const wanted: readonly (readonly [string, Credential | null])[] = [
     ["the machine", store.node],

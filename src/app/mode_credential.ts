@@ -1,7 +1,9 @@
 /** The credentials of the control plane's own modes and of operators: one file each, key and certificate together. */
 import type { Clock, Files, TlsCredential } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
+import { UserError } from "../base/user_error.ts";
 import { readJson, writeSecret } from "../identity/credential_store.ts";
+import { isKeyOf } from "../identity/keys.ts";
 import type { ControlIdentity } from "../api/control.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { families } from "../telemetry/families.ts";
@@ -35,7 +37,9 @@ export class ModeCredentialFile {
   }
 
   async load(): Promise<ModeCredential | null> {
-    const read = await readJson<ModeCredential>(this.files, this.path);
+    const read = await readJson<unknown>(this.files, this.path);
+    if (read !== null && !isModeCredential(read))
+      throw new UserError(`Cannot use ${this.path}: it is no credential that heddle wrote`, "Restore it");
     if (read !== null && read.chainPem !== this.#current?.chainPem)
       this.#tls = { chainPem: read.chainPem, keyPem: read.keyPem };
     if (read !== null) this.#current = read;
@@ -67,6 +71,17 @@ export class ModeCredentialFile {
   identity(): ControlIdentity {
     return { credential: this.#tls, rootsPem: this.#current?.rootsPem ?? [] };
   }
+}
+
+function isModeCredential(value: unknown): value is ModeCredential {
+  const { spiffeId, chainPem, keyPem, issuedMs, notAfterMs, rootsPem } = value as Partial<ModeCredential>;
+  return (
+    typeof spiffeId === "string" &&
+    typeof issuedMs === "number" &&
+    typeof notAfterMs === "number" &&
+    Array.isArray(rootsPem) &&
+    isKeyOf(keyPem, chainPem)
+  );
 }
 
 export async function writeModeCredential(

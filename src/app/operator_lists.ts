@@ -9,7 +9,9 @@ import {
 } from "../api/messages.ts";
 import { readPages } from "../api/pages.ts";
 import type { ControlClient } from "../api/control.ts";
-import type { Node } from "../model/service.ts";
+import { UserError } from "../base/user_error.ts";
+import { suggestion } from "../config/issue.ts";
+import { serviceKey, type Node } from "../model/service.ts";
 
 type Operator = Pick<ControlClient, "call">;
 
@@ -29,6 +31,17 @@ export async function readDocuments(operator: Operator): Promise<DocumentsAnswer
   const pages = await readPages<DocumentsPage>(operator, controllerPaths.documents);
   const { revision } = pages[0] as DocumentsPage;
   return { revision, documents: pages.flatMap((page) => page.documents) };
+}
+
+/**
+ * Throws where no document declares such a service and no machine may be it: who waits for its requests would wait for ever.
+ * `key`: `orders.default`.
+ */
+export async function requireService(operator: Operator, key: string): Promise<void> {
+  const { services: declared, nodes } = await readStatus(operator);
+  const known = [...declared, ...nodes.flatMap(({ services }) => services)].map(serviceKey);
+  if (!known.includes(key))
+    throw new UserError(`There is no service ${key}${suggestion(key, known)}`, null, 1);
 }
 
 export async function readNodes(operator: Operator): Promise<readonly Node[]> {

@@ -92,7 +92,7 @@ export function registerGet(program: Command, cli: Cli): void {
 function showInForce(terminal: Terminal, values: readonly ValueInForce[]): void {
   if (terminal.format === "json") return terminal.json(values);
   terminal.table(
-    ["field", "value", "from"],
+    ["FIELD", "VALUE", "FROM"],
     values.map(({ field, value, from }) => [field, String(value), from]),
   );
 }

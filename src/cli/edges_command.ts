@@ -4,12 +4,13 @@ import { ask } from "../app/asking.ts";
 import { edgeMetrics, edgesOf, type Edge, type Pair } from "../app/edges.ts";
 import { drainedPlaces } from "../app/drain.ts";
 import { openOperator } from "../app/operator.ts";
-import { readStatus } from "../app/operator_lists.ts";
+import { readStatus, requireService } from "../app/operator_lists.ts";
 import { parseDuration } from "../base/duration.ts";
 import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
 import type { MetricsReading } from "../model/reading.ts";
-import type { Cli } from "./command.ts";
+import { serviceKey } from "../model/service.ts";
+import { parseServiceName, type Cli } from "./command.ts";
 import { bytesText, secondsText } from "./figures.ts";
 import type { Terminal } from "./terminal.ts";
 import { text, type Text } from "./text.ts";
@@ -43,8 +44,8 @@ export function registerEdges(program: Command, cli: Cli): void {
     .option("--window <duration>", "how long to watch", "5s")
     .action(async (service: string | undefined, flags: { window: string }) => {
       const terminal = cli.terminal(stat);
-      const observed = await observe(cli, stat, flags.window);
-      const key = service === undefined || service.includes(".") ? service : `${service}.default`;
+      const key = service === undefined ? undefined : serviceKey(parseServiceName(service, "the service"));
+      const observed = await observe(cli, stat, flags.window, key);
       const all = edgesOf(observed.pairs, key !== undefined).filter(
         ({ direction, to }) => direction === "outbound" && (key === undefined || to === key),
       );
@@ -54,7 +55,7 @@ export function registerEdges(program: Command, cli: Cli): void {
 }
 
 /** Two readings of every connected proxy, `window` apart. */
-async function observe(cli: Cli, command: Command, window: string): Promise<Observed> {
+async function observe(cli: Cli, command: Command, window: string, service?: string): Promise<Observed> {
   const everyMs = parseDuration(window);
   const [least, most] = [limits.questionEveryMinMs, limits.questionEveryMaxMs];
   if (everyMs === null || everyMs < least || everyMs > most)
@@ -62,6 +63,7 @@ async function observe(cli: Cli, command: Command, window: string): Promise<Obse
       `Cannot use --window "${window}": expected a duration from ${least}ms to ${most / 1_000}s`,
     );
   const operator = await openOperator(cli.runtime, cli.folder(command));
+  if (service !== undefined) await requireService(operator, service);
   const first = new Map<string, MetricsReading>();
   const pairs = new Map<string, Pair>();
   const silent: { machine: string; problem: string }[] = [];

@@ -4,7 +4,7 @@ import { UserError } from "../base/user_error.ts";
 import { suggestion } from "../config/issue.ts";
 import { version } from "../base/build.ts";
 import type { Cli } from "./command.ts";
-import { findEntry, type Chapter, type Entry } from "./explain/chapter.ts";
+import { entriesBelow, findEntry, type Chapter, type Entry } from "./explain/chapter.ts";
 import { wrapped, type Terminal } from "./terminal.ts";
 import { text } from "./text.ts";
 
@@ -39,7 +39,7 @@ function explain(terminal: Terminal, chapters: readonly Chapter[], name: string)
   const chapter = chapters.find((each) => each.name === name.toLowerCase());
   if (chapter !== undefined) return showChapter(terminal, chapter);
   const found = findEntry(chapters, name) ?? findEntry(chapters, `heddle ${name}`);
-  if (found !== null) return showEntry(terminal, found);
+  if (found !== null) return showEntry(terminal, found, entriesBelow(chapters, found));
   const known = chapters.flatMap((each) => [each.name, ...each.entries.map((entry) => entry.name)]);
   const near = suggestion(name, known, "; heddle explain lists the chapters");
   throw new UserError(`Nothing here is called "${name}"${near}`, null, 1);
@@ -81,8 +81,8 @@ function columnsOf({ entries }: Chapter): string[] {
   });
 }
 
-function showEntry(terminal: Terminal, entry: Entry): void {
-  if (terminal.format === "json") return terminal.json(entry);
+function showEntry(terminal: Terminal, entry: Entry, below: readonly Entry[]): void {
+  if (terminal.format === "json") return terminal.json({ ...entry, below: below.map(({ name }) => name) });
   terminal.line(text`${terminal.paint.bold(entry.name)}`);
   showProse(terminal, entry.summary === "" ? [] : [`${entry.summary}.`]);
   if (entry.facts.length > 0) {
@@ -94,9 +94,16 @@ function showEntry(terminal: Terminal, entry: Entry): void {
       for (const line of others) terminal.line(`  ${" ".repeat(width)}  ${line}`);
     }
   }
-  if (entry.code === "") return;
+  if (entry.code !== "") {
+    terminal.line();
+    terminal.lines(entry.code);
+  }
+  if (below.length === 0) return;
   terminal.line();
-  terminal.lines(entry.code);
+  terminal.table(
+    ["FIELD", ""],
+    below.map(({ name, summary }) => [terminal.paint.bold(name), summary]),
+  );
 }
 
 function showProse(terminal: Terminal, paragraphs: readonly string[]): void {

@@ -6,6 +6,7 @@ import { readSettings, type Settings } from "../app/settings.ts";
 import { addressText } from "../base/socket_address.ts";
 import { ports as defaults } from "../model/ports.ts";
 import { UserError } from "../base/user_error.ts";
+import { limits } from "../model/limits.ts";
 import { givenFlags, type Cli } from "./command.ts";
 import type { Joined, JoinOptions } from "../app/join.ts";
 import { controllerAddresses } from "./controller_address.ts";
@@ -145,8 +146,13 @@ async function tokenOf(
       "Cannot join without a token",
       "heddle token create, on the controller's machine, makes one",
     );
-  const bytes = await files.read(file === "-" ? "/dev/stdin" : file);
-  if (bytes === null) throw new UserError(`Cannot read the token ${file}: there is no such file`);
+  const bytes = file === "-" ? await files.readInput(limits.joinTokenFileBytesMax) : await files.read(file);
+  if (bytes === null)
+    throw new UserError(
+      file === "-"
+        ? `Cannot read the token from standard input: it has more than ${limits.joinTokenFileBytesMax} bytes (joinTokenFileBytesMax)`
+        : `Cannot read the token ${file}: there is no such file`,
+    );
   return new TextDecoder().decode(bytes).trim();
 }
 

@@ -4,6 +4,8 @@ import { controllerPaths } from "../api/messages.ts";
 import type { OperatorRole, OperatorsAnswer } from "../api/operator_messages.ts";
 import { createOperator, openOperator } from "../app/operator.ts";
 import { humanDuration } from "../base/duration.ts";
+import { UserError } from "../base/user_error.ts";
+import { isName } from "../identity/spiffe_id.ts";
 import type { Cli } from "./command.ts";
 
 export function registerOperators(program: Command, cli: Cli): void {
@@ -24,6 +26,10 @@ export function registerOperators(program: Command, cli: Cli): void {
     .option("--out <file>", "where the credential is written (default: NAME.operator.json)")
     .action(async (name: string, flags: { role: OperatorRole; out?: string }) => {
       const terminal = cli.terminal(create);
+      if (!isName(name))
+        throw new UserError(
+          `Cannot use the name "${name}": expected lower-case letters, digits and inner '-'`,
+        );
       const out = flags.out ?? `${name}.operator.json`;
       const path = out.startsWith("/") ? out : `${cli.runtime.process.folder}/${out}`;
       const made = await createOperator(cli.runtime, cli.folder(create), { name, role: flags.role, path });

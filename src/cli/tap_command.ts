@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import { ask } from "../app/asking.ts";
 import { every } from "../app/chores.ts";
 import { openOperator } from "../app/operator.ts";
-import type { TapFilter } from "../api/questions.ts";
+import { requireService } from "../app/operator_lists.ts";
+import type { AskRequest, TapFilter } from "../api/questions.ts";
 import { outputState } from "../telemetry/output_state.ts";
 import { UserError } from "../base/user_error.ts";
 import type { TapLine } from "../model/evidence.ts";
@@ -29,6 +30,9 @@ interface TapFlags {
   readonly rate: string;
   readonly count?: string;
 }
+
+/** A token (RFC 9110 section 5.6.2). */
+const methodForm = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
 const sides: Readonly<Record<string, TapFilter["direction"]>> = {
   caller: "outbound",
@@ -69,9 +73,11 @@ async function tap(
   cli: Cli,
   command: Command,
   shown: Tap,
-  request: Parameters<typeof ask>[1],
+  request: AskRequest & { readonly question: { readonly filter: TapFilter } },
 ): Promise<void> {
   const operator = await openOperator(cli.runtime, cli.folder(command));
+  const { service, from, to } = request.question.filter;
+  for (const key of [service, from, to]) if (key !== null) await requireService(operator, key);
   const { native, clock } = cli.runtime;
   let looking: { close(): void } | null = null;
   const enough = new Promise<void>((resolve) => {
@@ -90,13 +96,15 @@ async function tap(
   }
   shown.close();
   // Whoever listens for signals would go on.
-  cli.runtime.process.exit(exitCodes.good);
+  cli.runtime.process.exit(shown.nobodyTold ? exitCodes.impossible : exitCodes.good);
 }
 
 /** What is shown of them. */
 class Tap {
   #count = 0;
   #dropped = 0;
+  #ended = 0;
+  #told = false;
 
   constructor(
     readonly terminal: Terminal,
@@ -110,11 +118,18 @@ class Tap {
     if (line.kind === "end") {
       const problem = line.problem ?? "its proxy ended it";
       terminal.problem(text`${terminal.paint.yellow("warning:")} ${machine} tells nothing more: ${problem}`);
+      this.#ended++;
       return true;
     }
+    this.#told = true;
     if (line.kind === "dropped") this.#lost(machine, line.count);
     else this.#show(machine, line.line as TapLine);
     return this.#count < this.countMax;
+  }
+
+  /** Whoever was asked cannot say anything. */
+  get nobodyTold(): boolean {
+    return this.#ended > 0 && !this.#told;
   }
 
   close(): void {
@@ -159,6 +174,8 @@ function filterOf(service: string | undefined, flags: TapFlags): TapFilter {
     throw new UserError(`Cannot use --side "${side}": expected ${Object.keys(sides).join(", ")}`);
   if (flag !== undefined && flag !== "any" && !isFlag(flag))
     throw new UserError(`Cannot use --flag "${flag}": expected any, or one of ${allFlags.join(" ")}`);
+  if (method !== undefined && !methodForm.test(method))
+    throw new UserError(`Cannot use --method "${method}": expected a method such as GET`);
   if (path !== undefined && !path.startsWith("/"))
     throw new UserError(`Cannot use --path "${path}": expected a path such as /v1/x, or /v1/* for all below`);
   return {

@@ -3,6 +3,7 @@
  * certificate are one file, replaced atomically, so whatever is read belongs together.
  */
 import type { Files, TlsCredential } from "../../runtime/contract.ts";
+import { UserError } from "../base/user_error.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
 import { isKeyOf } from "./keys.ts";
@@ -87,8 +88,9 @@ export class CredentialStore {
   async #read<T>(path: string, isRight: (value: unknown) => value is T): Promise<T | null> {
     const value = await readJson<unknown>(this.files, path);
     if (value === null || isRight(value)) return value;
-    throw new Error(
-      `Cannot use ${path}: it is not what heddle writes there; restore it, or remove it and renew`,
+    throw new UserError(
+      `Cannot use ${path}: it is not what heddle writes there`,
+      "Restore it; or remove it, and join again with a new token",
     );
   }
 }
@@ -120,7 +122,7 @@ export async function readJson<T>(files: Pick<Files, "read">, path: string): Pro
   try {
     return JSON.parse(new TextDecoder().decode(bytes)) as T;
   } catch (error) {
-    throw new Error(`Cannot read ${path}: ${(error as Error).message}`);
+    throw new UserError(`Cannot read ${path}: ${(error as Error).message}`, "Restore it");
   }
 }
 

@@ -374,6 +374,8 @@ export const limits = {
   joinTokenMs: 15 * 60_000,
   joinTokenMaxMs: 60 * 60_000,
   joinTokenKeptMs: 7 * 24 * 3_600_000,
+  /** Of a file, or of standard input, that holds one. */
+  joinTokenFileBytesMax: 4 * kib,
   joinNonceMs: 60_000,
   joinFailuresPerMinuteMax: 5,
   joinSourcesMax: 10_000,

@@ -8,7 +8,7 @@ import { addressOf } from "../support/addresses.ts";
 import { heddle, heddleRunning, type CommandOptions, type Said } from "../support/command.ts";
 import { hasPromtool, promtoolFindings } from "../support/promtool.ts";
 import { hasProgram, plainEnvironment, waitFor, type Program } from "../support/processes.ts";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { testMs } from "../support/patience.ts";
 
 const documents = `
@@ -71,6 +71,8 @@ describe.skipIf(binaryMissing)("a command", () => {
       [["status", "--output", "yaml"], "--output is text or json"],
       [["token", "create", "--service", "Orders"], 'Cannot use --service "Orders"'],
       [["token", "create", "--service", "orders", "--ttl", "2h"], "expected from 1 s to 60 min"],
+      [["operator", "create", "a b", "--role", "viewer"], 'Cannot use the name "a b"'],
+      [["tap", "--method", "G ET"], 'Cannot use --method "G ET"'],
       [["init", "--inbound-port", "70000"], "expected a port from 0 to 65535"],
     ])("%p is told so", (args, text) => {
       expectTold(operator(...args), 2, text);
@@ -79,6 +81,55 @@ describe.skipIf(binaryMissing)("a command", () => {
     test("a kind that there is none of is told with those there are", () => {
       expectTold(operator("get", "Servise"), 2, 'There is no kind "Servise": expected ');
     });
+  });
+
+  test.each([
+    [["tap", "ordres", "--count", "1"], "There is no service ordres.default; did you mean orders.default?"],
+    [["tap", "--to", "nobody", "--count", "1"], "There is no service nobody.default"],
+    [["stat", "ordres", "--window", "500ms"], "There is no service ordres.default"],
+  ])("%p ends at once: what is not there is not waited for", (args, text) => {
+    expectTold(operator(...args), 1, text);
+  });
+
+  test("that taps a machine which tells nothing has not done it", () => {
+    expectTold(operator("tap", "--machine", "nobody"), 2, "nobody tells nothing more");
+  });
+
+  test("takes documents from a socket as it does from a file", async () => {
+    // Programs that start others often give them sockets, which no path opens (ENXIO).
+    const child = spawn(binaryPath, ["apply", "-f", "-", "--dry-run"], {
+      env: plainEnvironment({ HEDDLE_STATE: first }),
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    const said = { out: "", err: "" };
+    child.stdout.on("data", (text) => (said.out += text));
+    child.stderr.on("data", (text) => (said.err += text));
+    const code = new Promise((resolve) => child.on("close", resolve));
+    child.stdin.end(documents);
+    expect([await code, said.err]).toEqual([0, ""]);
+    expect(said.out).toContain("= Service orders unchanged");
+  });
+
+  test.each([["{"], ["{}"], [""], ["[]"], ["null"]])(
+    "with %p for an operator's credential is told so, and which file it is",
+    (text) => {
+      const path = `${folder}/damaged.operator.json`;
+      writeFileSync(path, text, { mode: 0o600 });
+      const said = heddle(["status"], { env: { HEDDLE_OPERATOR: path } });
+      expectTold(said, 2, path);
+    },
+  );
+
+  test("check tells which credential is damaged, and goes on to what else it looks at", () => {
+    const state = `${folder}/damaged`;
+    const at = ["--node", "vm-7", "--address", addressOf(6), "--loopback", addressOf(6)];
+    expect(heddle(["init", "--no-start", ...at], { state }).code).toBe(0);
+    writeFileSync(`${state}/credentials/node.json`, '{"spiffeId":"spif');
+    const said = heddle(["check"], { state });
+    expectTold(said, 1, "checks failed");
+    expect(said.out).toContain(`HED0004 certificates: Cannot read ${state}/credentials/node.json`);
+    expect(said.out).toContain("HED0008");
+    expectTold(heddle(["proxy"], { state }), 2, `${state}/credentials/node.json`);
   });
 
   describe("for programs", () => {

@@ -24,6 +24,14 @@ export interface Entry {
   readonly code: string;
 }
 
+/** Those directly below it, where names lead to one another: `Traffic.balance.key` of `Traffic.balance`. */
+export function entriesBelow(chapters: readonly Chapter[], { name }: Entry): readonly Entry[] {
+  const below = new Set([`${name}.`, `${name}[].`]);
+  return chapters
+    .flatMap((each) => each.entries)
+    .filter((each) => below.has(each.name.slice(0, each.name.lastIndexOf(".") + 1)));
+}
+
 /** The entry of that name; where none is spelt so, one that differs in the case of letters alone. */
 export function findEntry(chapters: readonly Chapter[], name: string): Entry | null {
   const all = chapters.flatMap((each) => each.entries);

@@ -68,10 +68,12 @@ const schema = object({
       "Of all callers, to all instances in the mesh: machines share it through the controller, and go on with their shares while it is away",
     ),
   ),
-  total: v.optional(said(rate, "Of all callers, to the instances of one machine")),
-  identity: v.optional(said(rate, "Of each calling service, to the instances of one machine")),
+  total: v.optional(
+    said(rate, "Of all callers, to the instances of one machine: 1000/s, or {rate: 1000/s, burst: 2000}"),
+  ),
+  identity: v.optional(said(rate, "Of each calling service, to the instances of one machine: as total")),
   overrides: v.optional(
-    said(record(serviceName, rate), "Of callers with rates of their own, in place of identity"),
+    said(record(serviceName, rate), "By calling service: its own rate in place of identity, as total"),
   ),
   keys: v.optional(
     said(list(keyed, 16, 1), "Of requests that are alike: by a header, by path, or those to some paths"),

@@ -8,7 +8,7 @@ import { flags } from "../../../src/model/outcome.ts";
 import { kindNames, kinds } from "../../../src/config/kinds.ts";
 import { parseYaml } from "../../../src/config/yaml_file.ts";
 import { families } from "../../../src/telemetry/families.ts";
-import { findEntry, type Chapter } from "../../../src/cli/explain/chapter.ts";
+import { entriesBelow, findEntry, type Chapter, type Entry } from "../../../src/cli/explain/chapter.ts";
 import { allChapters } from "../../../src/cli/explain/chapters.ts";
 import { markdownOf } from "../../../src/cli/explain/markdown.ts";
 
@@ -68,6 +68,17 @@ describe("heddle explain", () => {
     ]);
     expect(names).toContain("HTTPRoute.rules[].match.headers");
     expect(names).toContain("HTTPRoute.rules[].timeouts.request");
+  });
+
+  test("shows what is below a document or a field, one level of it", () => {
+    const below = (name: string): string[] =>
+      entriesBelow(chapters, findEntry(chapters, name) as Entry).map((entry) => entry.name);
+    expect(below("Traffic.hedging")).toEqual(["Traffic.hedging.delay"]);
+    expect(below("HTTPRoute")).toContain("HTTPRoute.rules");
+    expect(below("HTTPRoute.rules")).toContain("HTTPRoute.rules[].match");
+    expect(below("HTTPRoute.rules")).not.toContain("HTTPRoute.rules[].match.headers");
+    expect(below("Traffic.hedging.delay")).toEqual([]);
+    expect(below("UF")).toEqual([]);
   });
 
   test("shows an example of each kind that is read without a problem", () => {
