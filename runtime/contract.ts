@@ -405,6 +405,7 @@ export interface Database {
   prepare<Row extends Record<string, SqlValue>>(sql: string): Statement<Row>;
   /** All or nothing; what `work` throws rolls back and is thrown on. */
   transaction<T>(work: () => T): T;
+  /** Whoever closes last leaves one file with all that was committed. No statement may be used afterwards. */
   close(): void;
 }
 

@@ -37,12 +37,14 @@ const ownerAlone = 0o600;
 export const databases: Databases = {
   open(path): Database {
     const file = openFile(path);
+    const statements: { finalize(): void }[] = [];
     return {
       execute(sql) {
         file.run(sql);
       },
       prepare<Row extends Record<string, SqlValue>>(sql: string): Statement<Row> {
         const statement = file.prepare<Row, SqlValue[]>(sql);
+        statements.push(statement);
         return {
           run: (...values) => ({ changes: statement.run(...values).changes }),
           get: (...values) => statement.get(...values),
@@ -50,7 +52,11 @@ export const databases: Databases = {
         };
       },
       transaction: (work) => file.transaction(work)(),
-      close: () => file.close(),
+      // With statements that live on, the file would stay open, and what is in the log beside it would not be in it.
+      close() {
+        for (const statement of statements) statement.finalize();
+        file.close();
+      },
     };
   },
 };

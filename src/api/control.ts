@@ -3,6 +3,7 @@
  * proves who it is. `control_server.ts` and `control_client.ts` implement it; the modes import those and these types.
  */
 import type { PeerCertificate, SocketError, TlsCredential } from "../../runtime/contract.ts";
+import type { Address } from "../base/socket_address.ts";
 
 /** Who sent a request, from the verified connection. */
 export interface Caller {
@@ -63,6 +64,8 @@ export interface ControlStream {
 }
 
 export interface StreamHandler {
+  /** Where it is, once somebody was reached there, before its first line. */
+  reached?(server: Address): void;
   /** One line, parsed. */
   line(message: unknown): void;
   /** The stream ended or never opened. Called once; not after `close`. */

@@ -2,7 +2,6 @@
  * Calls a control API over mTLS: JSON, bytes, and NDJSON streams that are watched for silence. Keeps one connection for
  * calls; a stream has one of its own.
  */
-import type { Address } from "../base/socket_address.ts";
 import type { Clock, Net, SocketError, SocketHandler, TlsClientOptions } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import { noEdits } from "../wire/fields.ts";
@@ -17,7 +16,7 @@ import type { ResponseSink } from "../http/exchange.ts";
 import { Http1Client } from "../http/h1_client.ts";
 import { jsonEdits, parseJson, refusalOf, requestOf, type Answer } from "./control_messages.ts";
 import { Follower } from "./control_stream.ts";
-import { ServerList, type Server, type Trial } from "./server_list.ts";
+import { ServerList, type Server, type ServerAddresses, type Trial } from "./server_list.ts";
 import type { Shard } from "../http/shard.ts";
 
 export interface ControlClientOptions {
@@ -25,7 +24,7 @@ export interface ControlClientOptions {
   readonly clock: Clock;
   readonly shard: Shard;
   /** Where the server may be: tried in this order, each when those before it cannot be reached. At least one. */
-  readonly servers: readonly Address[];
+  readonly servers: ServerAddresses;
   /** Read at each new connection. */
   readonly identity: () => ControlIdentity;
   /** Whether a server with this SPIFFE ID is the one that is meant. */
@@ -72,7 +71,11 @@ class Client implements ControlClient {
   stream(path: string, handler: StreamHandler, body?: unknown): ControlStream {
     const stream = new Follower(this.options, handler);
     this.#dial().then(
-      (connection) => stream.begin(connection, this.#addressOf(connection), path, body),
+      (connection) => {
+        const server = this.#made.get(connection)?.server;
+        if (server !== undefined) handler.reached?.(server);
+        stream.begin(connection, this.#addressOf(connection), path, body);
+      },
       (error: ControlUnreachable) => stream.ended(error),
     );
     return stream;

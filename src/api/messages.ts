@@ -6,7 +6,7 @@ import type { SocketError } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
 import type { Drain, DrainPlace, EjectedEndpoint, Instance, Node, ServiceName } from "../model/service.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
-import type { CertificateStatus } from "./snapshot_messages.ts";
+import type { CertificateStatus, ControlPlace } from "./snapshot_messages.ts";
 
 /** Every refusal: what failed, in words, and what to do about it. */
 export interface ApiProblem {
@@ -168,6 +168,8 @@ export const controllerPaths = {
    * POST /renew OperatorRequest without a client certificate: OperatorAnswer.
    */
   operators: "/v1/operators",
+  /** GET by an operator: ControlPlaceAnswer; PUT ControlPlace by an admin: the same, once every machine that follows was told. */
+  controlPlace: "/v1/control-plane",
   /** POST AskRequest by an operator: stream of AskedLine. */
   ask: "/v1/ask",
   /** POST {machine: trace ids} by a node: those machines are to keep these traces too. */
@@ -265,6 +267,15 @@ export interface RenewAnswer {
   /** Services that were asked for and that the machine may not be: nothing was issued for them. */
   readonly refused: readonly ServiceName[];
   readonly controllerMs: number;
+}
+
+export interface ControlPlaceAnswer extends ControlPlace {
+  /** Whether each machine has said that it knows all these addresses. */
+  readonly machines: readonly {
+    readonly name: string;
+    readonly connected: boolean;
+    readonly knows: boolean;
+  }[];
 }
 
 export interface ApplyRequest {

@@ -19,21 +19,23 @@ export interface Trial {
   readonly timeoutMs: number;
 }
 
-export class ServerList {
-  readonly #all: readonly Known[];
+/** At least one; as a function where they may be others later. */
+export type ServerAddresses = readonly Address[] | (() => readonly Address[]);
 
-  /** At least one address. */
+export class ServerList {
+  #all: readonly Known[] = [];
+  #addresses: readonly Address[] = [];
+
   constructor(
-    addresses: readonly Address[],
+    readonly addresses: ServerAddresses,
     readonly clock: Pick<Clock, "now">,
   ) {
-    this.#all = addresses.map(
-      ({ host, port }) => new Known({ host, port, text: addressText({ host, port }) }),
-    );
+    this.#look();
   }
 
   /** All of them: those that are not known to be away, as preferred; then the others, the longest away first. */
   trials(): Trial[] {
+    this.#look();
     const nowMs = this.clock.now();
     const well = this.#all.filter((each) => each.awayUntilMs <= nowMs);
     const away = this.#all.filter((each) => each.awayUntilMs > nowMs);
@@ -46,12 +48,14 @@ export class ServerList {
 
   reached(server: Server): void {
     const known = this.#of(server);
+    if (known === undefined) return;
     known.awayUntilMs = Number.NEGATIVE_INFINITY;
     known.backoff.reset();
   }
 
   failed(server: Server): void {
     const known = this.#of(server);
+    if (known === undefined) return;
     known.awayUntilMs = this.clock.now() + known.backoff.nextMs();
   }
 
@@ -60,8 +64,21 @@ export class ServerList {
     return this.#all.map(({ server }) => server.text).join(" or ");
   }
 
-  #of(server: Server): Known {
-    return this.#all.find((each) => each.server === server) as Known;
+  /** What is known of an address that stays is kept. */
+  #look(): void {
+    const { addresses } = this;
+    const now = typeof addresses === "function" ? addresses() : addresses;
+    if (now === this.#addresses) return;
+    this.#addresses = now;
+    this.#all = now.map(({ host, port }) => {
+      const text = addressText({ host, port });
+      return this.#all.find(({ server }) => server.text === text) ?? new Known({ host, port, text });
+    });
+  }
+
+  /** Undefined: it is none of them any more. */
+  #of(server: Server): Known | undefined {
+    return this.#all.find((each) => each.server === server);
   }
 }
 

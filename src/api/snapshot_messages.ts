@@ -1,6 +1,7 @@
 /** What a machine and the controller say to one another while it follows its snapshots. The paths are in `messages.ts`. */
 import type { RateSlice } from "../model/rate_slice.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import type { Address } from "../base/socket_address.ts";
 import type { AskLine } from "./questions.ts";
 
 export interface SubscribeRequest {
@@ -20,6 +21,12 @@ export interface RatesAnswer {
   readonly slices: Readonly<Record<string, RateSlice>>;
 }
 
+/** Where the control plane is, as preferred. */
+export interface ControlPlace {
+  readonly controllers: readonly Address[];
+  readonly registries: readonly Address[];
+}
+
 export type SnapshotLine =
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
   /** The version sent with the request is still the one. */
@@ -28,6 +35,8 @@ export type SnapshotLine =
   /** This machine was removed. */
   | { readonly kind: "removed" }
   | AskLine
+  /** At the beginning, and when it changes. */
+  | ({ readonly kind: "control-plane" } & ControlPlace)
   /** Another machine keeps these traces: this one is to send on what it has of them. */
   | { readonly kind: "keep"; readonly traces: readonly string[] };
 
@@ -36,6 +45,8 @@ export interface SnapshotReply {
   readonly version: string;
   readonly error: string | null;
   readonly certificates: readonly CertificateStatus[];
+  /** Where it finds the controller from now on; only to one that said where it is. */
+  readonly controllers?: readonly Address[];
 }
 
 export interface CertificateStatus {

@@ -9,7 +9,7 @@ import type { Settings } from "./settings.ts";
 import { writeModeCredential, type ModeCredential } from "./mode_credential.ts";
 import type { StateFolder } from "./state_folder.ts";
 
-const authorityFile = (folder: StateFolder): string => `${folder.authority}/authority.json`;
+export const authorityFile = (folder: StateFolder): string => `${folder.authority}/authority.json`;
 
 export async function readAuthority(
   files: Files,

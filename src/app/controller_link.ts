@@ -2,6 +2,7 @@
 import type { Runtime } from "../../runtime/contract.ts";
 import type { ControlClient } from "../api/control.ts";
 import { createControlClient } from "../api/control_client.ts";
+import type { ServerAddresses } from "../api/server_list.ts";
 import { Shard } from "../http/shard.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
@@ -9,21 +10,23 @@ import type { Settings } from "./settings.ts";
 
 type LinkHost = Pick<Runtime, "net" | "clock">;
 
+/** Whose controller, and where. */
+export interface Where {
+  readonly trustDomain: string;
+  readonly controllers: ServerAddresses;
+}
+
 /** As the node. */
-export function controllerAsNode(host: LinkHost, settings: Settings, store: CredentialStore): ControlClient {
-  return link(host, settings, () => ({
+export function controllerAsNode(host: LinkHost, where: Where, store: CredentialStore): ControlClient {
+  return link(host, where, () => ({
     credential: store.node?.tls ?? null,
     rootsPem: store.bundle?.rootsPem ?? [],
   }));
 }
 
 /** Without a certificate: ours has ended, only the node's key speaks for it. */
-export function controllerAsStranger(
-  host: LinkHost,
-  settings: Settings,
-  store: CredentialStore,
-): ControlClient {
-  return link(host, settings, () => ({ credential: null, rootsPem: store.bundle?.rootsPem ?? [] }));
+export function controllerAsStranger(host: LinkHost, where: Where, store: CredentialStore): ControlClient {
+  return link(host, where, () => ({ credential: null, rootsPem: store.bundle?.rootsPem ?? [] }));
 }
 
 /** Whoever answers there: for what is only compared, never trusted. */
@@ -51,14 +54,14 @@ export function registryAsNode(host: LinkHost, settings: Settings, store: Creden
 
 function link(
   host: LinkHost,
-  settings: Settings,
+  { trustDomain, controllers: servers }: Where,
   identity: () => { credential: { chainPem: string; keyPem: string } | null; rootsPem: readonly string[] },
 ): ControlClient {
   return createControlClient({
     ...hostOf(host),
-    servers: settings.controllers,
+    servers,
     identity,
-    expect: (id) => principalOf(id, settings.trustDomain)?.kind === "controller",
+    expect: (id) => principalOf(id, trustDomain)?.kind === "controller",
     serverName: "controller.heddle",
   });
 }

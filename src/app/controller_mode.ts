@@ -1,9 +1,10 @@
 /** `heddle controller`: authority, registry client and controller on one port, and the renewal of its machine's credentials. */
 import { socketAddress } from "../base/socket_address.ts";
-import type { Runtime } from "../../runtime/contract.ts";
+import type { Files, Runtime } from "../../runtime/contract.ts";
 import { adminHandler } from "../admin/admin_pages.ts";
 import { RegistryClient } from "../api/registry_client.ts";
 import { UserError } from "../base/user_error.ts";
+import type { OwnPlace, PlaceKeeper } from "../controller/control_place.ts";
 import { Controller } from "../controller/controller.ts";
 import { reachMachine } from "../controller/issue/reach.ts";
 import { createPolicyBundler } from "../controller/policies.ts";
@@ -24,7 +25,7 @@ import { exposeCredential, ModeCredentialFile } from "./mode_credential.ts";
 import { servePlain } from "./plain_server.ts";
 import { processMetrics } from "./process_metrics.ts";
 import type { Running } from "./running.ts";
-import { adminPort, bindHost, type Settings } from "./settings.ts";
+import { adminPort, bindHost, settingsIn, writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 export interface RunningController extends Running {
@@ -81,8 +82,7 @@ export async function startController(
     registryClient: new RegistryClient(control, clock, random),
     bundler: createPolicyBundler(runtime),
     leafMs,
-    controllers: settings.controllers,
-    registries: settings.registries,
+    place: ownPlace(files, folder, settings),
     rootsChanged: renewOwn,
     ownNode: settings.node,
     reach: (address, port) => reachMachine(net, address, port),
@@ -128,6 +128,20 @@ export async function startController(
       controller.close();
       await Promise.all([server.close(Math.min(deadlineMs, limits.controlDrainMs)), admin?.close(0)]);
       control.close();
+    },
+  };
+}
+
+/** As its settings have it, where it is kept. */
+function ownPlace(files: Files, folder: StateFolder, settings: Settings): PlaceKeeper {
+  let now: OwnPlace = settings;
+  return {
+    now: () => now,
+    change: async ({ controllers, registries }) => {
+      const bytes = await files.read(folder.settings);
+      const written = bytes === null ? settings : settingsIn(bytes, folder.settings);
+      await writeSettings(files, folder, { ...written, controllers, registries });
+      now = { controllers, registries };
     },
   };
 }

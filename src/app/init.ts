@@ -3,21 +3,17 @@ import type { Runtime } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import { firstContents, type FirstMachine } from "../controller/first_contents.ts";
-import { Authority, createAuthority, type Issued } from "../identity/authority.ts";
-import { CredentialStore } from "../identity/credential_store.ts";
-import { generateKey } from "../identity/keys.ts";
+import { Authority, createAuthority } from "../identity/authority.ts";
 import { isTrustDomain } from "../identity/spiffe_id.ts";
 import type { MachineDocument } from "../model/document.ts";
-import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey, servicesOf } from "../model/service.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import { issueModeCredentials, readAuthority, writeAuthority } from "./authority_file.ts";
+import { enrollSelf } from "./enroll_self.ts";
 import { readMachine } from "./machine_document.ts";
 import { keepReady } from "./machine_file.ts";
 import { nameOfMachine } from "./machine_name.ts";
 import { requireFreePorts, requireUsablePorts } from "./machine_ports.ts";
-import { nodeKey } from "./node_key.ts";
 import { readSettings, writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
@@ -145,40 +141,6 @@ function settingsOf(
     modes: ["registry", "controller", "proxy"],
     leafMs: options.leafTtl ?? limits.leafMs,
     ...(options.openListeners === true ? { openListeners: true } : {}),
-  };
-}
-
-/** This machine joins itself: the authority is right here. */
-async function enrollSelf(
-  runtime: Runtime,
-  folder: StateFolder,
-  authority: Authority,
-  settings: Settings,
-  machine: MachineDocument,
-): Promise<FirstMachine> {
-  const { files, clock } = runtime;
-  const store = new CredentialStore(files, folder.credentials);
-  const key = await nodeKey(files, folder);
-  const issued: Issued[] = [];
-  const issue = async (spiffeId: string, key: { publicKey: string; privatePem: string }) => {
-    const made = await authority.issue({ spiffeId, publicKey: key.publicKey, ttlMs: settings.leafMs });
-    issued.push(made);
-    const { chainPem, notAfterMs } = made;
-    return { spiffeId, tls: { chainPem, keyPem: key.privatePem }, issuedMs: clock.wallMs(), notAfterMs };
-  };
-  await store.setNode(await issue(nodeId(settings.trustDomain, settings.node), key));
-  await store.setBundle(authority.bundle);
-  const services = servicesOf(machine.services);
-  for (const service of services)
-    await store.setService(
-      serviceKey(service),
-      await issue(serviceId(settings.trustDomain, service), generateKey()),
-    );
-  const { publicKey } = key;
-  const joinedMs = clock.wallMs();
-  return {
-    node: { name: settings.node, services, publicKey, joinedMs, removed: false, address: settings.address },
-    issued,
   };
 }
 

@@ -12,12 +12,14 @@ import { instanceId, serviceKey } from "../model/service.ts";
 import { Probe } from "../proxy/upstream/probe.ts";
 import { UnitWatch, type UnitState } from "../systemd/unit_watch.ts";
 import { unitsStopped } from "./unit_ends.ts";
+import type { ControlPlaces } from "./control_places.ts";
 import { Registration } from "./registration.ts";
 import type { Settings } from "./settings.ts";
 
 export interface InstanceKeeperOptions {
   readonly runtime: Runtime;
   readonly settings: Settings;
+  readonly places: Pick<ControlPlaces, "registries">;
   readonly store: CredentialStore;
   /** What runs here when it starts; `change` has another. */
   readonly machine: MachineDocument;
@@ -190,7 +192,7 @@ export class InstanceKeeper {
       net,
       clock,
       shard: new Shard(clock),
-      servers: settings.registries,
+      servers: this.options.places.registries,
       identity: () => ({
         credential: store.service(key)?.tls ?? null,
         rootsPem: store.bundle?.rootsPem ?? [],

@@ -4,9 +4,10 @@
  */
 import { addressText, isSameAddress, type Address } from "../base/socket_address.ts";
 import type { Runtime } from "../../runtime/contract.ts";
+import { controllerPaths, type JoinAnswer } from "../api/messages.ts";
 import { joinWithToken, type JoinKeys } from "../api/join.ts";
-import type { JoinAnswer } from "../api/messages.ts";
 import { humanDuration } from "../base/duration.ts";
+import { problemOf } from "../base/result.ts";
 import { UserError } from "../base/user_error.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { generateKey } from "../identity/keys.ts";
@@ -14,6 +15,7 @@ import type { MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey, servicesOf } from "../model/service.ts";
+import { controllerAsStranger } from "./controller_link.ts";
 import { readMachine } from "./machine_document.ts";
 import { keepReady } from "./machine_file.ts";
 import { nameOfMachine } from "./machine_name.ts";
@@ -207,7 +209,7 @@ async function joinAgain(
   options: JoinOptions,
   wanted: Wanted,
 ): Promise<Joined> {
-  requireSameMesh(standing, folder, options);
+  await requireSameMesh(runtime, folder, standing, options);
   requireSameName(standing, folder, options, wanted);
   const before = await readMachineOrNull(runtime, folder);
   const membership = await readMembership(runtime, folder, standing, wanted.machine.services);
@@ -230,10 +232,15 @@ async function joinAgain(
     requireFreePorts(runtime.net, { ...settings, modes: ["proxy"] }, wanted.machine);
   await keepDocument(runtime, folder, wanted.text, wanted.machine);
   await writeSettings(runtime.files, folder, settings);
+  const { controllers, registries } = standing;
+  const restart = !(
+    isSame({ ...settings, controllers, registries }, standing) && isSameMachine(before, wanted.machine)
+  );
   const said = [
     `${standing.node} had joined ${standing.trustDomain} already; what differs was changed, and the token is still good`,
   ];
-  return { settings, changed: true, restart: true, said };
+  // Where the controller is, a proxy that does not reach it looks up by itself.
+  return { settings, changed: true, restart, said };
 }
 
 /** Those of `some` that are not among `known`. */
@@ -246,13 +253,28 @@ function registriesIn({ registry, registries = [] }: JoinAnswer): Settings["regi
   return [first, ...others];
 }
 
-function requireSameMesh(standing: Settings, folder: StateFolder, { controllers }: JoinOptions): void {
+/** Addresses that are not known yet may be those of a control plane that moved: it shows a certificate below the roots of this mesh. */
+async function requireSameMesh(
+  runtime: Runtime,
+  folder: StateFolder,
+  standing: Settings,
+  { controllers }: JoinOptions,
+): Promise<void> {
   const known = standing.controllers;
   if (othersThan(known, controllers).length < controllers.length) return;
-  throw new UserError(
-    `Cannot join ${controllers.map(addressText).join(",")}: ${folder.path} belongs to ${standing.trustDomain} at ${known.map(addressText).join(",")}`,
-    "Choose another folder with --state DIR, or remove that one",
-  );
+  const store = new CredentialStore(runtime.files, folder.credentials);
+  await store.load([]);
+  const control = controllerAsStranger(runtime, { trustDomain: standing.trustDomain, controllers }, store);
+  try {
+    await control.call("GET", controllerPaths.health);
+  } catch (error) {
+    throw new UserError(
+      `Cannot join ${controllers.map(addressText).join(",")}: ${folder.path} belongs to ${standing.trustDomain} at ${known.map(addressText).join(",")}, and whoever is there does not show that it is of that mesh: ${problemOf(error)}`,
+      "Where its control plane moved, look whether that runs there; for another mesh choose another folder with --state DIR, or remove that one",
+    );
+  } finally {
+    control.close();
+  }
 }
 
 function requireSameName(

@@ -23,7 +23,7 @@ interface PortUse {
 }
 
 /** Ports that the host chooses (0) are left out. */
-function portsOf(settings: Settings, machine: MachineDocument): readonly PortUse[] {
+function portsOf(settings: Settings, machine: Pick<MachineDocument, "services">): readonly PortUse[] {
   const { controllers, registries, ports, loopback, modes } = settings;
   const uses: PortUse[] = [];
   const use = (what: string, host: string, port: number, kind: Partial<PortUse> = {}): void => {
@@ -66,7 +66,11 @@ export function requireUsablePorts(settings: Settings, machine: MachineDocument)
 }
 
 /** Throws the `ListenError` of the first port that a stranger has. The modes have the last word. */
-export function requireFreePorts(net: Net, settings: Settings, machine: MachineDocument): void {
+export function requireFreePorts(
+  net: Net,
+  settings: Settings,
+  machine: Pick<MachineDocument, "services">,
+): void {
   for (const { own, host, port } of portsOf(settings, machine)) {
     if (!own) continue;
     const listener = net.listen({ host, port }, (socket) => {

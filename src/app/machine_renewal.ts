@@ -13,13 +13,13 @@ import { limits } from "../model/limits.ts";
 import { serviceKey, servicesOf } from "../model/service.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
 import type { Counter } from "../telemetry/metrics.ts";
+import type { ControlPlaces } from "./control_places.ts";
 import { controllerAsNode, controllerAsStranger } from "./controller_link.ts";
-import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 export interface MachineRenewalOptions {
   readonly runtime: Runtime;
-  readonly settings: Settings;
+  readonly places: Pick<ControlPlaces, "settings" | "trustDomain" | "controllers">;
   readonly store: CredentialStore;
   /** What runs here now. */
   readonly machine: () => MachineDocument;
@@ -95,13 +95,14 @@ export class MachineRenewal {
   }
 
   async #renew(): Promise<void> {
-    const { runtime, settings, store, machine, folder } = this.options;
+    const { runtime, places, store, machine, folder } = this.options;
+    const { settings } = places;
     const node = await readJson<KeyPair>(runtime.files, `${folder.credentials}/node.key.json`);
     if (node === null) throw new Error(`the machine's key is missing in ${folder.credentials}`);
     const alive = store.node !== null && store.node.notAfterMs > runtime.clock.wallMs();
     const control = alive
-      ? controllerAsNode(runtime, settings, store)
-      : controllerAsStranger(runtime, settings, store);
+      ? controllerAsNode(runtime, places, store)
+      : controllerAsStranger(runtime, places, store);
     try {
       const { nonce } = (await control.call("POST", controllerPaths.nonce, {})).body as JoinNonce;
       const purpose = alive ? "heddle-renew" : "heddle-reattest";
@@ -132,8 +133,8 @@ export class MachineRenewal {
   }
 
   async #keep(answer: RenewAnswer, node: KeyPair, keys: ReadonlyMap<string, KeyPair>): Promise<void> {
-    const { runtime, settings, store } = this.options;
-    const { trustDomain } = settings;
+    const { runtime, places, store } = this.options;
+    const { settings, trustDomain } = places;
     const issuedMs = runtime.clock.wallMs();
     this.#refused = new Set(answer.refused.map(serviceKey));
     this.#warnOfSkew(answer.controllerMs - issuedMs);

@@ -71,11 +71,7 @@ async function secretsIn(files: Files, folder: StateFolder): Promise<string[]> {
     return names.map((name) => `${path}/${name}`);
   });
   const registry = await unlessClosed(files.stat(registryCredential), null);
-  return [
-    settings,
-    ...(registry === null ? [] : [registryCredential]),
-    ...(await Promise.all(below)).flat(),
-  ];
+  return [settings, ...(registry === null ? [] : [registryCredential]), ...(await Promise.all(below)).flat()];
 }
 
 /** What is closed to the unit of this process (authority, control plane) is nothing that it believes. */

@@ -20,6 +20,7 @@ import type { Counter, Metrics } from "../telemetry/metrics.ts";
 import type { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { Answers } from "./answers.ts";
 import { every, startChores } from "./chores.ts";
+import { ControlPlaces } from "./control_places.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
 import { LiveMachine } from "./live_machine.ts";
@@ -72,7 +73,8 @@ export async function startProxy(
   const shard = new Shard(clock);
   const policies = startPolicies(runtime, folder, shard, metrics, log);
   const succession = new Succession(runtime, folder);
-  const asNode = controllerAsNode(runtime, settings, store);
+  const places = new ControlPlaces(files, folder, settings, log);
+  const asNode = controllerAsNode(runtime, places, store);
   const tracing = observation.trace(asNode, () => plane.state?.zone ?? "");
   let ends = false;
   const plane = new DataPlane({
@@ -110,7 +112,7 @@ export async function startProxy(
   const follower = new SnapshotFollower({
     runtime,
     folder,
-    settings,
+    places,
     store,
     machine,
     policies,
@@ -129,7 +131,7 @@ export async function startProxy(
   const answers = new Answers(asNode, proxyAnswers({ metrics, recorder, plane, clock }));
   const renewal = new MachineRenewal({
     runtime,
-    settings,
+    places,
     store,
     machine,
     folder,
@@ -147,6 +149,7 @@ export async function startProxy(
   const instances = new InstanceKeeper({
     runtime,
     settings,
+    places,
     store,
     machine: live.now,
     log,

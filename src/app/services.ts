@@ -155,6 +155,27 @@ export class MachineServices {
     ];
   }
 
+  /** Ends services of this machine for good, and takes their units away; the others go on. */
+  async retire(modes: readonly ServiceMode[], said: (text: string) => void): Promise<void> {
+    const { manager, runtime } = this;
+    const paths = modes.map((mode) => `${manager.units}/${unitName(mode)}`);
+    const steps = modes.flatMap((mode, at): Step[] => {
+      const [path = ""] = paths.slice(at, at + 1);
+      const command = [...manager.systemctl, "disable", "--now", unitName(mode)];
+      return [
+        { kind: "run", command, when: "always", undo: null, needs: [path] },
+        { kind: "remove", path, onlyOwn: true },
+      ];
+    });
+    const reload: Step = {
+      kind: "run",
+      command: [...manager.systemctl, "daemon-reload"],
+      when: "changed",
+      undo: null,
+    };
+    await applyPlan(runtime, [...steps, reload], { mark: `${this.#mark}.retired`, said });
+  }
+
   /** Removes what is there, and what interrupted attempts left. */
   async remove(purge: boolean, said: (text: string) => void): Promise<void> {
     await applyPlan(this.runtime, await this.#removal(purge), { mark: this.#mark, said });

@@ -37,7 +37,8 @@ export interface Settings {
 /** null when this folder holds none. One that is not this user's own is refused: others would decide who this machine is. */
 export async function readSettings(host: StateHost, folder: StateFolder): Promise<Settings | null> {
   await requireOwnState(host, folder);
-  return parseSettings(await host.files.read(folder.settings), folder);
+  const bytes = await host.files.read(folder.settings);
+  return bytes === null ? null : settingsIn(bytes, folder.settings);
 }
 
 /** The settings, or an error that says how to get some. */
@@ -85,47 +86,41 @@ interface WrittenSettings extends Omit<Settings, "controllers" | "registries"> {
   readonly registry?: Address;
 }
 
-function inForce(written: WrittenSettings, folder: StateFolder): Settings {
+function inForce(written: WrittenSettings, place: string): Settings {
   const { controller, registry, ...rest } = written;
   const controllers = written.controllers ?? (controller === undefined ? [] : [controller]);
   const registries = written.registries ?? (registry === undefined ? [] : [registry]);
   return {
     ...rest,
-    controllers: atLeastOne("controllers", controllers, folder),
-    registries: atLeastOne("registries", registries, folder),
+    controllers: atLeastOne("controllers", controllers, place),
+    registries: atLeastOne("registries", registries, place),
   };
 }
 
 function atLeastOne(
   field: string,
   addresses: readonly Address[],
-  folder: StateFolder,
+  place: string,
 ): readonly [Address, ...Address[]] {
   const [first, ...others] = addresses;
   if (first !== undefined) return [first, ...others];
   throw new UserError(
-    `Cannot read ${folder.settings}: ${field}: expected one address or more, found none`,
+    `Cannot read ${place}: ${field}: expected one address or more, found none`,
     "Restore it, or remove the folder and join again",
   );
 }
 
-function parseSettings(bytes: Uint8Array | null, folder: StateFolder): Settings | null {
-  if (bytes === null) return null;
+/** Throws, naming the place, where they are not what heddle writes. */
+export function settingsIn(bytes: Uint8Array, place: string): Settings {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
     const reason = (error as Error).message;
-    throw new UserError(
-      `Cannot read ${folder.settings}: ${reason}`,
-      "Restore it, or remove the folder and join again",
-    );
+    throw new UserError(`Cannot read ${place}: ${reason}`, "Restore it, or remove the folder and join again");
   }
   if (typeof value !== "object" || value === null || (value as { format?: unknown }).format !== 1) {
-    throw new UserError(
-      `Cannot read ${folder.settings}: its format is not 1`,
-      "Another version of heddle wrote it",
-    );
+    throw new UserError(`Cannot read ${place}: its format is not 1`, "Another version of heddle wrote it");
   }
-  return inForce(value as WrittenSettings, folder);
+  return inForce(value as WrittenSettings, place);
 }

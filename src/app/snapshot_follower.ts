@@ -5,7 +5,13 @@
 import { problemOf } from "../base/result.ts";
 import type { Runtime } from "../../runtime/contract.ts";
 import { controllerPaths } from "../api/messages.ts";
-import type { SnapshotLine, SnapshotReply, SubscribeRequest } from "../api/snapshot_messages.ts";
+import type {
+  ControlPlace,
+  SnapshotLine,
+  SnapshotReply,
+  SubscribeRequest,
+} from "../api/snapshot_messages.ts";
+import type { Address } from "../base/socket_address.ts";
 import { Backoff } from "../base/backoff.ts";
 import { ControlRefusal, type ControlClient, type ControlStream } from "../api/control.ts";
 import { readJson, type CredentialStore } from "../identity/credential_store.ts";
@@ -15,17 +21,17 @@ import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { isWhole } from "../model/snapshot_version.ts";
+import type { ControlPlaces } from "./control_places.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import type { Policies } from "./policies.ts";
 import { RateLeases, type RateLeasesOptions } from "./rate_leases.ts";
-import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { WantedServices } from "./wanted_services.ts";
 
 export interface SnapshotFollowerOptions {
   readonly runtime: Runtime;
   readonly folder: StateFolder;
-  readonly settings: Settings;
+  readonly places: ControlPlaces;
   readonly store: CredentialStore;
   /** What runs here now. */
   readonly machine: () => MachineDocument;
@@ -59,6 +65,10 @@ export class SnapshotFollower {
   #version = "";
   #error: string | null = null;
   #stream: ControlStream | null = null;
+  /** Where that was reached. */
+  #reached: Address | null = null;
+  /** It says where it is: it wants to know who knows. */
+  #placed = false;
   #closed = false;
   #connected = false;
   /** The controller says that this machine is no member, or that its certificate is not accepted. */
@@ -67,8 +77,8 @@ export class SnapshotFollower {
   #working: Promise<void> = Promise.resolve();
 
   constructor(readonly options: SnapshotFollowerOptions) {
-    const { runtime, folder, settings, store, machine, rates, unconfirmed, missing, log } = options;
-    this.#control = controllerAsNode(runtime, settings, store);
+    const { runtime, folder, places, store, machine, rates, unconfirmed, missing, log } = options;
+    this.#control = controllerAsNode(runtime, places, store);
     this.#backoff = new Backoff({
       firstMs: limits.reconnectMs,
       maxMs: limits.reconnectMaxMs,
@@ -115,7 +125,12 @@ export class SnapshotFollower {
     const certificates = [store.node, ...store.services.values()].flatMap((each) =>
       each === null ? [] : [{ id: each.spiffeId, notAfterMs: each.notAfterMs, issuedMs: each.issuedMs }],
     );
-    const reply: SnapshotReply = { version: this.#version, error: this.#error, certificates };
+    const reply: SnapshotReply = {
+      version: this.#version,
+      error: this.#error,
+      certificates,
+      ...(this.#placed ? { controllers: this.options.places.controllers() } : {}),
+    };
     this.#control.call("POST", controllerPaths.reply, reply).catch(() => undefined);
   }
 
@@ -133,6 +148,10 @@ export class SnapshotFollower {
     this.#stream = this.#control.stream(
       controllerPaths.snapshots,
       {
+        reached: (server) => {
+          this.#reached = server;
+          this.#placed = false;
+        },
         line: (message) => {
           if (!this.#connected) this.#begun(body.uses);
           this.#backoff.reset();
@@ -140,6 +159,7 @@ export class SnapshotFollower {
           // Not in turn with snapshots: one of those may wait for its policies.
           if (line.kind === "ask" || line.kind === "cancel") return this.options.asked(line);
           if (line.kind === "keep") return this.options.keep(line.traces);
+          if (line.kind === "control-plane") return void this.#place(line);
           this.#working = this.#working.then(() => this.#take(line));
         },
         ended: (error) => {
@@ -156,12 +176,20 @@ export class SnapshotFollower {
     );
   }
 
+  async #place(line: ControlPlace): Promise<void> {
+    await this.options.places.told(line, this.#reached);
+    this.#placed = true;
+    this.report();
+  }
+
   /** false: the controller said that this machine is not part of the mesh any more. */
   get member(): boolean {
     return !this.#refused;
   }
 
   async #again(): Promise<void> {
+    const { places, log } = this.options;
+    await places.look().catch((error: Error) => log(`cannot read where the controller is: ${error.message}`));
     if (this.#refused)
       await this.options
         .refused()
@@ -182,7 +210,9 @@ export class SnapshotFollower {
     if (this.options.unconfirmed().length > 0 || this.wanted.list().join() !== told.join()) this.wanted.ask();
   }
 
-  async #take(line: Exclude<SnapshotLine, AskLine | { readonly kind: "keep" }>): Promise<void> {
+  async #take(
+    line: Exclude<SnapshotLine, AskLine | { readonly kind: "keep" | "control-plane" }>,
+  ): Promise<void> {
     if (this.#closed) return;
     if (line.kind === "heartbeat") return this.#confirm();
     if (line.kind === "removed")

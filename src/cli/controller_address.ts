@@ -23,7 +23,7 @@ export function moreAddresses(mode: "controller" | "registry") {
 }
 
 /** `10.0.0.1:7443`, `vm-1.example`, `[fd00::1]:7443`, or an IPv6 address alone. */
-function serverAddress(mode: string, standardPort: number, text: string): Address {
+export function serverAddress(mode: string, standardPort: number, text: string): Address {
   const expected = "expected host:port, with brackets around an IPv6 address";
   const found = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::([^:]*))?$/.exec(text);
   const alone = found === null && /^[0-9a-fA-F.]*(?::[0-9a-fA-F.]*){2,}$/.test(text);

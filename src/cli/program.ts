@@ -7,8 +7,10 @@ import { ControlRefusal, ControlUnreachable } from "../api/control.ts";
 import { printableLines } from "../base/printable.ts";
 import { build, version } from "../base/build.ts";
 import { UserError } from "../base/user_error.ts";
+import { registerAddresses } from "./address_command.ts";
 import { registerAttach, registerDetach } from "./attach_command.ts";
 import { registerAuthority } from "./authority_command.ts";
+import { registerBackup, registerRestore } from "./backup_command.ts";
 import { registerCheck } from "./check_command.ts";
 import { Cli } from "./command.ts";
 import { registerDemo } from "./demo_command.ts";
@@ -60,6 +62,9 @@ const commands: readonly Register[] = [
   registerTap,
   registerWhy,
   registerCheck,
+  registerAddresses,
+  registerBackup,
+  registerRestore,
   registerUninstall,
   registerExplain,
   registerDemo,

@@ -15,6 +15,7 @@ import { AddressKeeper } from "./address_keeper.ts";
 import { mountAskRoutes } from "./ask_routes.ts";
 import { Asks } from "./asks.ts";
 import { Catalog } from "./catalog.ts";
+import { mountControlPlaceRoutes, type PlaceKeeper } from "./control_place.ts";
 import { mountDrainRoutes } from "./drains.ts";
 import { DocumentRemoval } from "./document_removal.ts";
 import { DocumentService } from "./documents.ts";
@@ -33,6 +34,7 @@ import { Snapshots, type Content } from "./snapshots.ts";
 import { statusPage } from "./status.ts";
 
 export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
+  readonly place: PlaceKeeper;
   readonly clock: Clock;
   readonly registryClient: RegistryClient;
   readonly bundler: PolicyBundler;
@@ -68,6 +70,7 @@ export class Controller {
       clock,
       snapshotOf,
       missing,
+      place: () => options.place.now(),
       pushed,
       disconnected: (node) => this.#asks.disconnected(node),
     });
@@ -131,7 +134,7 @@ export class Controller {
 
   #mount(): void {
     const { app, catalog, publisher, issuing } = this;
-    const { authority, clock, controllers, ownNode, log } = this.options;
+    const { authority, clock, place, ownNode, log } = this.options;
     const { trustDomain } = authority;
     const requireReady = (): void => this.#requireReady();
     const operators = new Operators({
@@ -155,6 +158,7 @@ export class Controller {
     app.get(controllerPaths.health, (context) =>
       context.json({ ok: this.ready, controllerMs: clock.wallMs() } satisfies HealthAnswer),
     );
+    const controllers = () => place.now().controllers;
     mountIssueRoutes(app, { issuing, operators, trustDomain, controllers, ownNode });
     mountOperatorAccessRoutes(app, { operators, issuing });
     const machines = () => this.#machines();
@@ -167,6 +171,8 @@ export class Controller {
       clock,
     });
     mountRotationRoutes(app, { rotation, operators, log });
+    const members = () => machines().names;
+    mountControlPlaceRoutes(app, { operators, publisher, place, members, requireReady, log });
     mountAskRoutes(app, { trustDomain, asks: this.#asks, operators });
     const rates = new SharedRates({ clock, rateOf: (key) => this.#snapshots.sharedRate(key) });
     mountNodeRoutes(app, { trustDomain, catalog, publisher, rates, requireReady });

@@ -47,6 +47,13 @@ const replySchema = v.strictObject({
     ),
     v.maxLength(limits.servicesPerNodeMax + 1),
   ),
+  controllers: v.optional(
+    v.pipe(
+      v.array(v.strictObject({ host: v.pipe(text, v.maxLength(253)), port: v.number() })),
+      v.maxLength(limits.controlAddressesMax + 1),
+    ),
+    [],
+  ),
 });
 
 const ejectionsSchema = v.pipe(

@@ -2,9 +2,11 @@
  * Publishes snapshots: one per connected machine, recompiled when the catalog changes, sent when it differs from what the
  * machine has. Changes are gathered for a moment, so a burst is one snapshot.
  */
+import type { Address } from "../base/socket_address.ts";
 import type { Clock, Timer } from "../../runtime/contract.ts";
 import type {
   CertificateStatus,
+  ControlPlace,
   SnapshotLine,
   SnapshotReply,
   SubscribeRequest,
@@ -22,6 +24,8 @@ export interface NodeState {
   acknowledged: string;
   error: string | null;
   certificates: readonly CertificateStatus[];
+  /** Where it finds the controller, as it said; [] until it does. */
+  controllers: readonly Address[];
   /** Keys of the services that its apps call. */
   uses: readonly string[];
   /** What its proxy has taken out, and when it said so. */
@@ -53,6 +57,8 @@ export interface PublisherOptions {
   readonly snapshotOf: (node: string, uses: readonly string[]) => NodeSnapshot;
   /** Of these keys, those that no service has; null while that cannot be told. */
   readonly missing: (uses: readonly string[]) => readonly string[] | null;
+  /** What machines are told before all else. */
+  readonly place: () => ControlPlace;
   /**
    * A revision of documents got so far with one machine, `ms` after it was known here. Told of machines that are connected
    * when it comes and take it; one that is away, or refuses it, would say more of itself than of the way.
@@ -80,6 +86,7 @@ export class Publisher {
       state = {
         ...nothing,
         certificates: [],
+        controllers: [],
         uses: [],
         ejected: [],
         ejectedMs: 0,
@@ -145,6 +152,7 @@ export class Publisher {
       this.#listeners.add(own);
       state.connected = true;
       stream.send(heartbeat());
+      stream.send({ kind: "control-plane", ...this.options.place() } satisfies SnapshotLine);
       if (this.#publish(own) !== "current") return;
       state.acknowledged = version;
       stream.send({ kind: "current", version, controllerMs: clock.wallMs() } satisfies SnapshotLine);
@@ -167,6 +175,10 @@ export class Publisher {
     return newest?.stream.send(line) ?? false;
   }
 
+  tellAll(line: SnapshotLine): void {
+    for (const node of this.connected()) this.tell(node, line);
+  }
+
   /** A machine has few streams, the newest: each is sent all that changes. */
   #makeRoom(node: string): void {
     const own = [...this.#listeners].filter((each) => each.node === node);
@@ -180,6 +192,7 @@ export class Publisher {
     state.lastSeenMs = this.options.clock.wallMs();
     state.error = reply.error;
     state.certificates = reply.certificates;
+    state.controllers = reply.controllers ?? [];
     // After a refusal it still has the version it had.
     if (reply.error === null) state.acknowledged = reply.version;
     this.#answered(state, reply);

@@ -489,8 +489,18 @@ export const limits = {
   controlCallMs: 15_000,
   /** An apply may have policies compiled, and wait for those of others. */
   controlApplyMs: 180_000,
+  /** Of a controller, or of a registry. */
+  controlAddressesMax: 16,
+  /** Until every machine that follows has said that it knows them. */
+  controlPlaceKnownMs: 30_000,
+  controlPlaceLookMs: 100,
   reconnectMs: 100,
   reconnectMaxMs: 10_000,
+  /** Of a backup, of each part of it, and of the store that it is made of. */
+  backupBytesMax: 1024 * mib,
+  backupListBytesMax: 64 * kib,
+  backupTrials: 5,
+  passphraseBytesMax: 4 * kib,
   /** Of a caller without a certificate. */
   controlStrangerBodyBytesMax: 64 * kib,
   controlBodyBytesMax: 8 * mib,

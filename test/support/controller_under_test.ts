@@ -11,6 +11,7 @@ import type { Instance, Node, ServiceName } from "../../src/model/service.ts";
 import type { Snapshot } from "../../src/model/snapshot.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { createRegistry } from "../../src/registry/server.ts";
+import { placeOf } from "./control_place.ts";
 import { DirectControl } from "./direct_control.ts";
 
 export const trustDomain = "corp.example";
@@ -41,8 +42,7 @@ export class ControllerUnderTest {
       bundler,
       registryClient: new RegistryClient(control, clock, random),
       leafMs: 3_600_000,
-      controllers: [{ host: "127.0.0.1", port: 7443 }],
-      registries: [{ host: "127.0.0.1", port: 7444 }],
+      place: placeOf("127.0.0.1"),
       ownNode: "vm-own",
       reach: async () => ({ ok: true, cause: null, detail: "" }),
       log: () => {},
@@ -135,9 +135,9 @@ export class SnapshotReader {
     this.#stream = client.stream(controllerPaths.snapshots, handler, body);
   }
 
-  /** Lines that are not heartbeats. */
+  /** Lines that are neither heartbeats nor about the controller itself. */
   get news(): SnapshotLine[] {
-    return this.lines.filter((line) => line.kind !== "heartbeat");
+    return this.lines.filter((line) => line.kind !== "heartbeat" && line.kind !== "control-plane");
   }
 
   /** The snapshot that is the `count`th news. */

@@ -6,6 +6,7 @@ import { Authority, createAuthority } from "../../src/identity/authority.ts";
 import { generateKey, prove } from "../../src/identity/keys.ts";
 import { serviceKey, type ServiceName } from "../../src/model/service.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
+import { placeOf } from "./control_place.ts";
 import { ManualClock } from "./clock.ts";
 
 const trustDomain = "corp.example";
@@ -48,8 +49,7 @@ export class IssuingUnderTest {
       store: this.store,
       clock: this.clock,
       leafMs: 24 * hourMs,
-      controllers: [{ host: "10.0.0.1", port: 7443 }],
-      registries: [{ host: "10.0.0.1", port: 7444 }],
+      place: placeOf("10.0.0.1"),
       reach: async (address, port) => {
         this.reached.push(`${address}:${port}`);
         return { ok: true, cause: null, detail: "reached" };

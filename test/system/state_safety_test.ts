@@ -92,7 +92,12 @@ describe.skipIf(binaryMissing)("a mode and its state", () => {
       chmodSync(path, before);
       return said;
     };
-    for (const name of ["authority/authority.json", "credentials/node.json", "control/operator.json", "heddle.json"])
+    for (const name of [
+      "authority/authority.json",
+      "credentials/node.json",
+      "control/operator.json",
+      "heddle.json",
+    ])
       expect([name, open(name, 0o640)]).toEqual([
         name,
         { code: 2, out: "", err: expect.stringContaining(`chmod 600 ${state}/${name}`) },

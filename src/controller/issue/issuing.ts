@@ -3,7 +3,7 @@
  * long absence. A public key is signed only after its holder proved to have the private one, and a certificate is handed out
  * only after the registry keeps that it was issued.
  */
-import type { Address } from "../../base/socket_address.ts";
+import type { PlaceKeeper } from "../control_place.ts";
 import type { Clock } from "../../../runtime/contract.ts";
 import {
   registryKeys,
@@ -36,8 +36,7 @@ export interface IssuingOptions {
   readonly clock: Clock;
   readonly leafMs: number;
   /** Where machines find the control plane, as preferred. */
-  readonly controllers: readonly Address[];
-  readonly registries: readonly [Address, ...Address[]];
+  readonly place: Pick<PlaceKeeper, "now">;
   /** Connects back to a machine's inbound port. */
   readonly reach: (address: string, port: number) => Promise<ReachAnswer>;
   /** Who came, who was refused, who was changed by whom. */
@@ -165,7 +164,8 @@ export class Issuing {
     const { conditions, operations } = token.spend(node.name, seenAddress);
     const more = { conditions, operations: [...operations, putNode(node)] };
     if (!(await this.#commit(node.name, found, issued, more))) throw tokenRefused();
-    const { authority, controllers, registries, reach, log } = this.options;
+    const { authority, place, reach, log } = this.options;
+    const { controllers, registries } = place.now();
     log(`${node.name} joined from ${seenAddress}; it may be ${node.services.map(serviceKey).join(", ")}`);
     const address = request.address ?? seenAddress;
     return {

@@ -46,7 +46,7 @@ export interface IssueRouteOptions {
   readonly operators: Operators;
   readonly trustDomain: string;
   /** How other machines reach this controller, for the join line. */
-  readonly controllers: readonly Address[];
+  readonly controllers: () => readonly Address[];
   /** The machine that the controller runs on. */
   readonly ownNode: string;
 }
@@ -102,7 +102,7 @@ function mountMemberRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): v
     return context.json({
       token,
       expiresMs,
-      joinLine: `heddle join ${options.controllers.map(addressText).join(",")} ${token}${flags}`,
+      joinLine: `heddle join ${options.controllers().map(addressText).join(",")} ${token}${flags}`,
     } satisfies TokenAnswer);
   });
   app.get(controllerPaths.tokens, async (context) => {

@@ -1,6 +1,6 @@
 /** Contract of databases. */
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runtime } from "../../support/runtime_under_test.ts";
@@ -40,6 +40,17 @@ test("a file keeps what was written, with durable commits", () => {
   expect(select.all("a")).toEqual([{ key: "a", value: new Uint8Array([1, 2]) }]);
   expect(select.get("b")).toBeNull();
   second.close();
+});
+
+test("one file holds all that was committed once it is closed", () => {
+  const path = join(folder, "closed.db");
+  const database = runtime.databases.open(path);
+  database.execute("CREATE TABLE entries (key TEXT)");
+  const insert = database.prepare("INSERT INTO entries VALUES (?)");
+  database.transaction(() => insert.run("a"));
+  database.prepare("SELECT key FROM entries").all();
+  database.close();
+  expect(readdirSync(folder).filter((name) => name.startsWith("closed.db"))).toEqual(["closed.db"]);
 });
 
 test("a file that is no database is refused by name", () => {

@@ -77,6 +77,8 @@ const controllerDoors: readonly Door[] = [
   door("POST", controllerPaths.ask, "operator"),
   door("POST", controllerPaths.answers, "node"),
   door("POST", controllerPaths.kept, "node"),
+  door("GET", controllerPaths.controlPlace, "operator"),
+  door("PUT", controllerPaths.controlPlace, "operator"),
   door("GET", controllerPaths.authority, "operator"),
   door("POST", `${controllerPaths.authority}/rotate`, "operator"),
 ];

@@ -8,6 +8,7 @@ import type { Snapshot } from "../../../src/model/snapshot.ts";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
 import { ManualClock } from "../../support/clock.ts";
 import { ControllerUnderTest } from "../../support/controller_under_test.ts";
+import { placeOf } from "../../support/control_place.ts";
 import { hasPromtool, promtoolFindings } from "../../support/promtool.ts";
 
 /** A publisher of one snapshot for all, whose version the test sets. */
@@ -19,6 +20,7 @@ class Publishing {
     clock: this.clock,
     snapshotOf: () => ({ kind: "snapshot", snapshot: { version: this.version } as Snapshot }),
     missing: () => [],
+    place: placeOf("10.0.0.1").now,
     pushed: (stage, ms) => void this.pushes.push([stage, ms]),
     disconnected: () => undefined,
   });
