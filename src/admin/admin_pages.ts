@@ -1,4 +1,5 @@
 /** The admin pages of a mode: `/ready /live /metrics /config`, read-only, without secrets, on loopback. */
+import { metricContentTypes, metricFormatFor, type MetricFormat } from "../telemetry/exposition.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
 export interface AdminPages {
@@ -7,30 +8,39 @@ export interface AdminPages {
   readonly metrics: Metrics;
   /** What is in force, for people. */
   readonly config: () => unknown;
+  /** Pages that only this mode has; null: none is there. */
+  readonly more?: (path: string, format: MetricFormat) => Promise<Response> | null;
 }
 
-export function adminHandler(pages: AdminPages): (request: Request) => Response {
+export function adminHandler(pages: AdminPages): (request: Request) => Response | Promise<Response> {
   return (request) => {
     if (!isLocalName(request.headers.get("host")))
       return new Response("Ask for it by an IP address or as localhost\n", { status: 421 });
     if (request.method !== "GET" && request.method !== "HEAD") {
       return new Response("Only GET works here\n", { status: 405, headers: { allow: "GET, HEAD" } });
     }
-    switch (new URL(request.url).pathname) {
+    const { pathname } = new URL(request.url);
+    const format = metricFormatFor(request.headers.get("accept") ?? "");
+    switch (pathname) {
       case "/live":
         return new Response("live\n");
       case "/ready":
         return readiness(pages.ready());
       case "/metrics":
-        return new Response(pages.metrics.expose(), {
-          headers: { "content-type": "text/plain; version=0.0.4" },
-        });
+        return metricsPage(pages.metrics.expose(format), format);
       case "/config":
         return Response.json(pages.config());
       default:
-        return new Response("Here are /ready /live /metrics /config\n", { status: 404 });
+        return (
+          pages.more?.(pathname, format) ??
+          new Response("Here are /ready /live /metrics /config\n", { status: 404 })
+        );
     }
   };
+}
+
+export function metricsPage(text: string, format: MetricFormat): Response {
+  return new Response(text, { headers: { "content-type": metricContentTypes[format], vary: "accept" } });
 }
 
 /**

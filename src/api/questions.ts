@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { limits } from "../model/limits.ts";
 import { flags } from "../model/outcome.ts";
+import { metricFormats } from "../telemetry/exposition.ts";
 
 const word = v.pipe(v.string(), v.maxLength(253));
 const everyMs = v.nullable(
@@ -68,6 +69,8 @@ const questionSchema = v.variant("what", [
   v.strictObject({ what: v.literal("under-way") }),
   /** Series of these metrics, once or again and again: each line is a MetricsReading (model/reading.ts). */
   v.strictObject({ what: v.literal("metrics"), names: v.pipe(v.array(word), v.maxLength(64)), everyMs }),
+  /** All metrics, as a page of this format: each line is a piece of it, a string. */
+  v.strictObject({ what: v.literal("exposition"), format: v.picklist(metricFormats) }),
 ]);
 
 export type Question = v.InferOutput<typeof questionSchema>;

@@ -10,7 +10,7 @@ import { reachMachine } from "../controller/issue/reach.ts";
 import { createPolicyBundler } from "../controller/policies.ts";
 import { createControlClient } from "../api/control_client.ts";
 import { BodyRoom } from "../api/body_room.ts";
-import { serveControl } from "../api/control_server.ts";
+import { serveControl, type ControlServer } from "../api/control_server.ts";
 import { Shard } from "../http/shard.ts";
 import { strangerBounds, Strangers } from "../http/strangers.ts";
 import { Renewal } from "../identity/renewal.ts";
@@ -23,6 +23,7 @@ import { issueModeCredentials, readAuthority } from "./authority_file.ts";
 import { exposeController, pushHistogram } from "./controller_metrics.ts";
 import { exposeCredential, ModeCredentialFile } from "./mode_credential.ts";
 import { servePlain } from "./plain_server.ts";
+import { scrapePages } from "./scrape_pages.ts";
 import { processMetrics } from "./process_metrics.ts";
 import type { Running } from "./running.ts";
 import { adminPort, bindHost, settingsIn, writeSettings, type Settings } from "./settings.ts";
@@ -107,18 +108,7 @@ export async function startController(
   processMetrics(runtime, metrics, "controller");
   exposeCredential(metrics, clock, credential);
   exposeController(metrics, controller.publisher);
-  const admin =
-    options.admin === false
-      ? null
-      : servePlain(
-          runtime,
-          { host: settings.loopback, port: adminPort(settings, "controller") },
-          adminHandler({
-            metrics,
-            ready: () => ({ registry: controller.ready, listener: true }),
-            config: () => ({ settings }),
-          }),
-        );
+  const admin = options.admin === false ? null : serveAdmin(runtime, settings, metrics, controller);
   return {
     controller,
     summary: `controller: serving ${trustDomain} on ${socketAddress(bindHost(settings), server.port)}`,
@@ -144,6 +134,22 @@ function ownPlace(files: Files, folder: StateFolder, settings: Settings): PlaceK
       now = { controllers, registries };
     },
   };
+}
+
+function serveAdmin(
+  runtime: Pick<Runtime, "net" | "clock">,
+  settings: Settings,
+  metrics: Metrics,
+  controller: Controller,
+): ControlServer {
+  const pages = {
+    metrics,
+    ready: () => ({ registry: controller.ready, listener: true }),
+    config: () => ({ settings }),
+    more: scrapePages(controller.scrape, settings),
+  };
+  const listen = { host: settings.loopback, port: adminPort(settings, "controller") };
+  return servePlain(runtime, listen, adminHandler(pages));
 }
 
 /** As a service manager hears of it. */

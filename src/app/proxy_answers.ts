@@ -5,7 +5,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import type { Answerers } from "./answers.ts";
 import { decideAnswering } from "./decide.ts";
-import { metricsAnswering } from "./metrics_answer.ts";
+import { expositionAnswering, metricsAnswering } from "./metrics_answer.ts";
 import { requestAnswering } from "./request_answer.ts";
 import { underWayAnswering } from "./under_way_answer.ts";
 import { tapAnswering } from "./tap_answer.ts";
@@ -20,6 +20,7 @@ export interface ProxyAnswersOptions {
 export function proxyAnswers({ metrics, recorder, plane, clock }: ProxyAnswersOptions): Answerers {
   return {
     decide: decideAnswering(plane, clock),
+    exposition: expositionAnswering(metrics),
     metrics: metricsAnswering(metrics, clock),
     request: requestAnswering(recorder, plane, clock),
     tap: tapAnswering(recorder, clock),

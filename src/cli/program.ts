@@ -24,6 +24,7 @@ import { registerInit } from "./init_command.ts";
 import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
 import { registerDelete, registerPolicies } from "./removal_command.ts";
+import { registerTelemetry } from "./telemetry_command.ts";
 import { registerTap } from "./tap_command.ts";
 import { registerTop } from "./top_command.ts";
 import { registerWhy } from "./why_command.ts";
@@ -61,6 +62,7 @@ const commands: readonly Register[] = [
   registerTop,
   registerTap,
   registerWhy,
+  registerTelemetry,
   registerCheck,
   registerAddresses,
   registerBackup,

@@ -15,6 +15,7 @@ export interface AsksOptions {
 
 interface OpenAsk {
   readonly id: string;
+  /** Takes each AskedLine. */
   readonly stream: LineStream;
   /** Machines whose answer has not ended. */
   readonly waiting: Set<string>;
@@ -28,26 +29,54 @@ export class Asks {
   constructor(readonly options: AsksOptions) {}
 
   /** The stream of AskedLine for whoever asked. Throws a Refusal when too many questions are open. */
-  ask({ question, machines }: AskRequest): Response {
-    const { clock, connected } = this.options;
+  ask(request: AskRequest): Response {
+    const id = this.#newId();
+    const heartbeat = (): AskedLine => ({ kind: "heartbeat" });
+    const { clock } = this.options;
+    return lineStream({ clock, heartbeat, closed: () => this.#left(id) }, (stream) =>
+      this.#begin(id, request, stream),
+    );
+  }
+
+  /** The whole answer of one machine, for the controller itself. Rejects with a Refusal when there is none. */
+  async collect(machine: string, question: AskRequest["question"]): Promise<unknown[]> {
+    const id = this.#newId();
+    const lines: unknown[] = [];
+    const problem = await new Promise<string | null>((resolve) => {
+      const send = (message: unknown): boolean => {
+        const line = message as AskedLine;
+        if (line.kind === "line") lines.push(line.line);
+        if (line.kind === "dropped") resolve(`${line.count} lines of its answer were lost`);
+        if (line.kind === "end") resolve(line.problem);
+        return true;
+      };
+      this.#begin(id, { question, machines: [machine] }, { send, close: () => this.#left(id) });
+    });
+    if (problem !== null) throw new Refusal(503, `${machine}: ${problem}`);
+    return lines;
+  }
+
+  #newId(): string {
+    const { clock } = this.options;
     if (this.#open.size >= limits.asksOpenMax)
       throw new Refusal(
         429,
         `${limits.asksOpenMax} questions are open already (asksOpenMax)`,
         "Try again in a moment",
       );
-    const id = `${clock.wallMs()}-${++this.#count}`;
+    return `${clock.wallMs()}-${++this.#count}`;
+  }
+
+  #begin(id: string, { question, machines }: AskRequest, stream: LineStream): void {
+    const { clock, connected } = this.options;
     const asked = machines ?? connected();
-    const heartbeat = (): AskedLine => ({ kind: "heartbeat" });
-    return lineStream({ clock, heartbeat, closed: () => this.#left(id) }, (stream) => {
-      const open: OpenAsk = { id, stream, waiting: new Set(asked), late: null };
-      this.#open.set(id, open);
-      for (const machine of asked)
-        if (!this.options.tell(machine, { kind: "ask", ask: id, question }))
-          this.#end(open, machine, "it is not connected to the controller");
-      if (!follows(question)) open.late = clock.after(limits.askAnswerMs, () => this.#endLate(open), true);
-      this.#closeWhenDone(open);
-    });
+    const open: OpenAsk = { id, stream, waiting: new Set(asked), late: null };
+    this.#open.set(id, open);
+    for (const machine of asked)
+      if (!this.options.tell(machine, { kind: "ask", ask: id, question }))
+        this.#end(open, machine, "it is not connected to the controller");
+    if (!follows(question)) open.late = clock.after(limits.askAnswerMs, () => this.#endLate(open), true);
+    this.#closeWhenDone(open);
   }
 
   /** False: nobody waits for it. */

@@ -28,6 +28,7 @@ import { Operators } from "./operators.ts";
 import { mountOperatorRoutes } from "./operator_routes.ts";
 import type { PolicyBundler } from "./policy_uses.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
+import { Scrape } from "./scrape.ts";
 import { SessionSecretKeeper } from "./session_secret.ts";
 import { SharedRates } from "./shared_rates.ts";
 import { Snapshots, type Content } from "./snapshots.ts";
@@ -51,6 +52,7 @@ export class Controller {
   readonly catalog = new Catalog();
   readonly publisher: Publisher;
   readonly issuing: Issuing;
+  readonly scrape: Scrape;
   readonly #asks: Asks;
   readonly #snapshots: Snapshots;
   readonly #documents: DocumentService;
@@ -79,6 +81,7 @@ export class Controller {
       connected: () => this.publisher.connected(),
       tell: (node, line) => this.publisher.tell(node, line),
     });
+    this.scrape = new Scrape(this.#asks, catalog);
     this.issuing = new Issuing({ ...options, store });
     const usesOf = (node: string): readonly string[] => this.publisher.state(node).uses;
     const standing = {

@@ -444,6 +444,9 @@ export const limits = {
   questionEveryMinMs: 500,
   questionEveryMaxMs: 60_000,
   answerLinesMax: 1_000,
+  /** Of all metrics of a proxy, as the controller hands them on, in characters: at most, and in one line of the answer. */
+  expositionCharactersMax: 5 * mib,
+  expositionPieceCharacters: 64 * kib,
   answerProblemLengthMax: 2_000,
   /** What a proxy remembers of requests that ended, for `heddle why`: the last ones, in so many bytes, names that come again apart. */
   evidenceRecordsMax: 10_000,
@@ -764,6 +767,10 @@ assert(
   "three callers may send any body at once",
 );
 assert(limits.streamQueueBytesMax <= limits.streamLineBytesMax, "what is sent as one line is read as one");
+assert(
+  limits.expositionCharactersMax * 1.5 < limits.controlBodyBytesMax,
+  "a page of metrics fits what its reader takes, though each quotation mark takes two bytes there",
+);
 assert(limits.pageCharactersMax * 3 < limits.controlBodyBytesMax, "a page fits what its reader takes");
 assert(
   limits.controlBodyBytesMax <= limits.registryHistoryCharactersMax,

@@ -2,10 +2,11 @@
  * Counters, gauges and histograms. A family is declared once with its label names; a handle is resolved once per label
  * combination and then costs an addition. Whatever the labels are, what is kept is bounded here: beyond `seriesPerMetricMax`
  * combinations all share the label `other`, and no more than `metricHandlesMax` handles of a family are found without its labels
- * being written. Sets of metrics are summed by `merged`.
+ * being written. Sets of metrics are summed by `merged`; `exposition.ts` writes them.
  */
 import { assert } from "../base/assert.ts";
 import type { CounterPlan, FamilyPlan, GaugePlan, HistogramPlan } from "./families.ts";
+import { exposition, type Exemplar, type MetricFormat } from "./exposition.ts";
 import type { MetricSeries } from "../model/reading.ts";
 import { Handles } from "./handles.ts";
 import { limits } from "../model/limits.ts";
@@ -20,8 +21,8 @@ export interface Gauge {
 }
 
 export interface Histogram {
-  /** In the unit of the buckets: seconds, bytes. */
-  observe(value: number): void;
+  /** In the unit of the buckets: seconds, bytes. `exemplar`: what trace it belongs to, where one is kept. */
+  observe(value: number, exemplar?: Exemplar): void;
 }
 
 class Series implements Counter, Gauge {
@@ -39,6 +40,8 @@ class Series implements Counter, Gauge {
 
 class HistogramSeries implements Histogram {
   readonly counts: Float64Array;
+  /** The newest of each bucket; null while there is none. */
+  exemplars: (Exemplar | undefined)[] | null = null;
   sum = 0;
   count = 0;
   constructor(
@@ -52,18 +55,24 @@ class HistogramSeries implements Histogram {
     this.sum += other.sum;
     this.count += other.count;
     other.counts.forEach((count, at) => (this.counts[at] = (this.counts[at] as number) + count));
+    other.exemplars?.forEach((exemplar, at) => {
+      if (exemplar !== undefined && !((this.exemplars?.[at]?.wallMs ?? 0) > exemplar.wallMs))
+        this.#keep(at, exemplar);
+    });
   }
 
-  observe(value: number): void {
+  observe(value: number, exemplar?: Exemplar): void {
     this.sum += value;
     this.count += 1;
     const bounds = this.bounds;
-    for (let at = 0; at < bounds.length; at++) {
-      if (value <= (bounds[at] as number)) {
-        this.counts[at] = (this.counts[at] as number) + 1;
-        return;
-      }
-    }
+    let at = 0;
+    while (at < bounds.length && value > (bounds[at] as number)) at++;
+    if (at < bounds.length) this.counts[at] = (this.counts[at] as number) + 1;
+    if (exemplar !== undefined) this.#keep(at, exemplar);
+  }
+
+  #keep(at: number, exemplar: Exemplar): void {
+    (this.exemplars ??= new Array<Exemplar | undefined>(this.bounds.length + 1))[at] = exemplar;
   }
 }
 
@@ -181,16 +190,10 @@ export class Metrics {
     });
   }
 
-  /** Prometheus text format 0.0.4. */
-  expose(): string {
+  /** For whoever fetches them. */
+  expose(format: MetricFormat = "text"): string {
     for (const collector of this.#collectors) collector();
-    const lines: string[] = [];
-    for (const family of this.#families.values()) {
-      if (family.series.size === 0) continue;
-      lines.push(`# HELP ${family.name} ${family.help}`, `# TYPE ${family.name} ${family.kind}`);
-      for (const series of family.series.values()) exposeSeries(family, series, lines);
-    }
-    return `${lines.join("\n")}\n`;
+    return exposition(this.#families.values(), format);
   }
 }
 
@@ -252,24 +255,4 @@ function readLabels(text: string): Record<string, string> {
   const plain = (value: string): string =>
     value.replace(/\\(.)/g, (_, letter) => (letter === "n" ? "\n" : letter));
   return Object.fromEntries(pairs.map(([, name = "", value = ""]) => [name, plain(value)]));
-}
-
-function exposeSeries(family: Family, series: Series | HistogramSeries, lines: string[]): void {
-  if (series instanceof Series) {
-    lines.push(`${family.name}${braced(series.labels)} ${series.value}`);
-    return;
-  }
-  const comma = series.labels === "" ? "" : ",";
-  let below = 0;
-  series.bounds.forEach((bound, at) => {
-    below += series.counts[at] as number;
-    lines.push(`${family.name}_bucket{${series.labels}${comma}le="${bound}"} ${below}`);
-  });
-  lines.push(`${family.name}_bucket{${series.labels}${comma}le="+Inf"} ${series.count}`);
-  lines.push(`${family.name}_sum${braced(series.labels)} ${series.sum}`);
-  lines.push(`${family.name}_count${braced(series.labels)} ${series.count}`);
-}
-
-function braced(labels: string): string {
-  return labels === "" ? "" : `{${labels}}`;
 }

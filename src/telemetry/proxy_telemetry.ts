@@ -5,6 +5,8 @@ import { grpcCode } from "../model/grpc_code.ts";
 import type { AccessLog } from "./access_log.ts";
 import { EvidenceRing, evidenceOf } from "./evidence_ring.ts";
 import type { Evidence } from "../model/evidence.ts";
+import type { Exemplar } from "./exposition.ts";
+import type { TraceRef } from "../model/trace_ref.ts";
 import { limitTrips } from "./limit_trips.ts";
 import type { Bundle, Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
 import { PolicyTelemetry } from "./policy_telemetry.ts";
@@ -51,8 +53,8 @@ export class ProxyTelemetry implements Recorder {
   readonly #policies: PolicyTelemetry;
   readonly limitTripped: (limit: string, listener: string) => void;
   readonly #detected: Resolve<Counter>;
-  /** Hears of requests that are traced; null: there are none. */
-  tracer: { finish(record: ExchangeRecord, endedMs: number): void } | null = null;
+  /** Hears of requests that are traced, and says whether their span is kept; null: there are none. */
+  tracer: { finish(record: ExchangeRecord, endedMs: number): boolean } | null = null;
   /** What is under way now. */
   readonly underWay = new UnderWay();
   /** What ended. */
@@ -94,14 +96,14 @@ export class ProxyTelemetry implements Recorder {
 
   finish(record: ExchangeRecord, endedMs: number): void {
     const seconds = (endedMs - record.startedMs) / 1000;
-    if (record.kind === "http") this.#finishHttp(record, seconds);
+    // Before it is remembered: what a tracer remembers of a trace is what it has not kept.
+    const kept = record.trace !== null && this.tracer?.finish(record, endedMs) === true;
+    if (record.kind === "http") this.#finishHttp(record, seconds, kept);
     else this.#finishTcp(record);
     if (record.access !== null) this.#countAccess(record.service, record.access);
     if (record.policies.length > 0)
       for (const policy of record.policies) this.#policies.finish(policy, record.service);
     this.accessLog.record(record, endedMs - record.startedMs);
-    // Before it is remembered: what a tracer remembers of a trace is what it has not kept.
-    if (record.trace !== null) this.tracer?.finish(record, endedMs);
     this.evidence.add(record, endedMs);
     if (this.#watchers !== null) for (const watcher of this.#watchers) watcher(record, endedMs);
     this.underWay.remove(record);
@@ -146,7 +148,8 @@ export class ProxyTelemetry implements Recorder {
     this.#ejections(service, reason).add(1);
   }
 
-  #finishHttp(record: ExchangeRecord, seconds: number): void {
+  /** `kept`: its span is, so that others find the trace by what was counted. */
+  #finishHttp(record: ExchangeRecord, seconds: number, kept: boolean): void {
     const handles = this.#edges[record.direction](record.service, record.source, record.route);
     const flag = record.outcome === null ? "" : record.outcome.flag;
     // Whoever fills records may forget to look: no label and no key is what an app wrote.
@@ -156,10 +159,18 @@ export class ProxyTelemetry implements Recorder {
     (record.status >= 500 || flag !== "" || (grpc !== noGrpc && grpcFailures.has(grpc))
       ? handles.failure
       : handles.success
-    ).observe(seconds);
-    if (record.firstByteMs > 0) handles.firstByte.observe((record.firstByteMs - record.startedMs) / 1000);
+    ).observe(seconds, kept ? this.#exemplarOf(record, seconds) : undefined);
+    if (record.firstByteMs > 0) {
+      const waited = (record.firstByteMs - record.startedMs) / 1000;
+      handles.firstByte.observe(waited, kept ? this.#exemplarOf(record, waited) : undefined);
+    }
     handles.bytesIn.add(record.bytesIn);
     handles.bytesOut.add(record.bytesOut);
+  }
+
+  #exemplarOf({ trace }: ExchangeRecord, value: number): Exemplar {
+    const { traceId, spanId } = trace as TraceRef;
+    return { traceId, spanId, value, wallMs: this.accessLog.options.wallMs() };
   }
 
   #countAccess(service: string, { rule, verdict }: AccessVerdict): void {

@@ -76,16 +76,17 @@ export class Tracer implements Tracing {
     return trace === null ? null : { ...trace, spanId: this.#ids.span(), parentId: trace.spanId };
   }
 
-  /** A request is over. */
-  finish(record: ExchangeRecord, endedMs: number): void {
+  /** A request is over. True: its span is kept. */
+  finish(record: ExchangeRecord, endedMs: number): boolean {
     const { trace } = record;
     const settings = this.#settings;
-    if (trace === null || settings === null) return;
+    if (trace === null || settings === null) return false;
     const known = trace.sampled || record.keep || this.#kept.has(trace.traceId);
-    if (!known && !this.#isWorthIt(record, endedMs - record.startedMs, settings)) return;
+    if (!known && !this.#isWorthIt(record, endedMs - record.startedMs, settings)) return false;
     this.options.keep(spanOf(evidenceOf(record, endedMs), trace, this.options.wallMs()));
     if (!trace.sampled)
       this.#keepWhole(trace.traceId, record.direction === "outbound" ? record.endpoint : "");
+    return true;
   }
 
   isKept(trace: TraceRef | null): boolean {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { AskAnswer, AskedLine, AskLine } from "../../../src/api/questions.ts";
 import { Answers } from "../../../src/app/answers.ts";
-import { metricsAnswering } from "../../../src/app/metrics_answer.ts";
+import { expositionAnswering, metricsAnswering } from "../../../src/app/metrics_answer.ts";
 import { Asks } from "../../../src/controller/asks.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
@@ -154,6 +154,7 @@ describe("a proxy that is asked", () => {
     };
     const answers = new Answers(control, {
       metrics: metricsAnswering(metrics, clock),
+      exposition: expositionAnswering(metrics),
       request: (_, reply) => reply.end(),
       tap: (_, reply) => reply.end(),
       decide: (_, reply) => reply.end(),

@@ -146,7 +146,7 @@ test("the histogram is in seconds, by stage", () => {
   pushed("acknowledged", 2_000);
   const text = metrics.expose();
   expect(text).toContain('heddle_config_push_seconds_bucket{stage="sent",le="0.1"} 1');
-  expect(text).toContain('heddle_config_push_seconds_bucket{stage="acknowledged",le="1"} 1');
+  expect(text).toContain('heddle_config_push_seconds_bucket{stage="acknowledged",le="1.0"} 1');
   expect(text).toContain('heddle_config_push_seconds_sum{stage="acknowledged"} 2.08');
   if (hasPromtool) expect(promtoolFindings(text)).toBe("");
 });

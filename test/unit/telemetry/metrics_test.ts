@@ -23,8 +23,8 @@ test("histogram buckets are cumulative and end with +Inf", () => {
   const size = metrics.histogram(histogram("size", "Sizes.", [], [1, 10]));
   for (const value of [0.5, 1, 5, 100]) size().observe(value);
   expect(metrics.expose().split("\n").slice(2, 7)).toEqual([
-    'size_bucket{le="1"} 2',
-    'size_bucket{le="10"} 3',
+    'size_bucket{le="1.0"} 2',
+    'size_bucket{le="10.0"} 3',
     'size_bucket{le="+Inf"} 4',
     "size_sum 106.5",
     "size_count 4",
