@@ -1,5 +1,5 @@
 /**
- * One wheel of coarse timers for everything on a shard: arming, moving and disarming a deadline is a few assignments and
+ * A wheel of coarse timers for many entries: arming, moving and disarming a deadline is a few assignments and
  * never allocates. A deadline fires at the first tick after it has passed.
  */
 
@@ -7,8 +7,10 @@
 export abstract class WheelEntry {
   /** Milliseconds of the wheel's clock; 0 while disarmed. */
   deadlineMs = 0;
-  /** Tick of the slot it stands in; -1 when in none. */
-  slotTick = -1;
+  /** In which it stands; null when in none. */
+  wheel: TimerWheel | null = null;
+  /** Tick of the slot it stands in. */
+  slotTick = 0;
   next: WheelEntry | null = null;
   previous: WheelEntry | null = null;
 
@@ -34,15 +36,16 @@ export class TimerWheel {
     return this.#entries > 0;
   }
 
-  /** Sets the deadline to `delayMs` from now, whatever it was. */
+  /** Sets the deadline to `delayMs` from now, whatever it was and on whichever wheel. */
   arm(entry: WheelEntry, delayMs: number): void {
     // 0 means none.
     const deadlineMs = this.nowMs() + delayMs || Number.MIN_VALUE;
     entry.deadlineMs = deadlineMs;
     const tick = this.#slotTickFor(deadlineMs);
     // Later than its slot: the slot's turn will move it on. That makes pushing a deadline back free.
-    if (entry.slotTick >= 0 && entry.slotTick <= tick) return;
-    if (entry.slotTick >= 0) this.#unlink(entry);
+    const { wheel } = entry;
+    if (wheel === this && entry.slotTick <= tick) return;
+    if (wheel !== null) wheel.#unlink(entry);
     this.#link(entry, tick);
   }
 
@@ -53,7 +56,7 @@ export class TimerWheel {
   /** Takes the entry out at once: for owners that end. */
   forget(entry: WheelEntry): void {
     entry.deadlineMs = 0;
-    if (entry.slotTick >= 0) this.#unlink(entry);
+    if (entry.wheel !== null) entry.wheel.#unlink(entry);
   }
 
   /** Fires what has passed. Call about every `tickMs`. */
@@ -92,6 +95,7 @@ export class TimerWheel {
   #link(entry: WheelEntry, tick: number): void {
     const slot = tick % slotCount;
     const head = this.#slots[slot] as WheelEntry | null;
+    entry.wheel = this;
     entry.slotTick = tick;
     entry.previous = null;
     entry.next = head;
@@ -106,7 +110,7 @@ export class TimerWheel {
     if (entry.next !== null) entry.next.previous = entry.previous;
     entry.next = null;
     entry.previous = null;
-    entry.slotTick = -1;
+    entry.wheel = null;
     this.#entries--;
   }
 }

@@ -1,13 +1,14 @@
 /**
- * What the drivers of one data-plane shard share: the clock, one timer wheel, the gathering of output until the end of a
+ * What the drivers of one data-plane shard share: the clock, two timer wheels, the gathering of output until the end of a
  * turn, and spare output buffers. Shards share nothing with each other.
  */
-import type { Clock, Timer } from "../../runtime/contract.ts";
-import { TimerWheel } from "../base/timer_wheel.ts";
+import type { Clock } from "../../runtime/contract.ts";
+import type { TimerWheel, WheelEntry } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import { HeadFields } from "../wire/head_fields.ts";
 import { Buffered } from "./buffered.ts";
 import { TurnQueue } from "./turn_queue.ts";
+import { TurningWheel } from "./turning_wheel.ts";
 
 /** Something that gathered output and hands it to the kernel when the turn ends. */
 export interface Flushable {
@@ -20,7 +21,9 @@ const spareFieldsMax = 256;
 const spareFieldBytesMax = 4096;
 
 export class Shard {
-  readonly wheel: TimerWheel;
+  readonly #wheel: TurningWheel;
+  /** For what operators and callers count in milliseconds. It turns only while something stands in it. */
+  readonly #fineWheel: TurningWheel;
   /** What waits here for peers that do not take it. */
   readonly buffered: Buffered;
   /** HTTP/2 connections that have more requests than a turn takes. */
@@ -37,9 +40,6 @@ export class Shard {
   #sharedSoon = false;
   #spare: Uint8Array[] = [];
   #spareFields: HeadFields[] = [];
-  #ticking: Timer | null = null;
-  #tickDueMs = 0;
-  #putOff = false;
   #soon = false;
   #dateSecond = 0;
   #dateText = "";
@@ -71,7 +71,8 @@ export class Shard {
       limits.h2SlowedRequestsPerTickMax,
       1,
     );
-    this.wheel = new TimerWheel(limits.timerTickMs, () => this.clock.now());
+    this.#wheel = new TurningWheel(this, host, limits.timerTickMs);
+    this.#fineWheel = new TurningWheel(this, host, limits.timerFineTickMs);
   }
 
   readonly #host: Clock;
@@ -134,25 +135,22 @@ export class Shard {
     dirty.length = 0;
   }
 
-  /** Keeps the wheel turning while something is armed. Call after arming. */
-  tick(): void {
-    if (this.#ticking !== null || !this.wheel.busy) return;
-    this.#tickDueMs = this.#host.now() + limits.timerTickMs;
-    this.#ticking = this.clock.after(limits.timerTickMs, this.#turn, true);
+  /** The coarse one, of what takes long or may come late. */
+  get wheel(): TimerWheel {
+    return this.#wheel.wheel;
   }
 
-  readonly #turn = (): void => {
-    this.#ticking = null;
-    // After a stall the tick comes before what the sockets have to say: they are heard first, and once.
-    const late = this.#host.now() - this.#tickDueMs >= limits.timerStallMs;
-    this.#putOff = late && !this.#putOff;
-    if (!this.#putOff) {
-      this.enter();
-      this.wheel.advance();
-      this.leave();
-    }
-    this.tick();
-  };
+  /** Keeps the coarse wheel turning while something is armed. Call after arming. */
+  tick(): void {
+    this.#wheel.tick();
+  }
+
+  /** Arms it where ticks are fine enough for such a delay, and keeps that wheel turning. */
+  arm(entry: WheelEntry, delayMs: number): void {
+    const turning = delayMs < limits.timerFineMs ? this.#fineWheel : this.#wheel;
+    turning.wheel.arm(entry, delayMs);
+    turning.tick();
+  }
 
   takeBuffer(): Uint8Array {
     return this.#spare.pop() ?? new Uint8Array(limits.bufferHighBytes);

@@ -188,6 +188,9 @@ export const limits = {
   /** Of bugs that a proxy lives on after. */
   faultsPerMinuteMax: 20,
   timerTickMs: 100,
+  /** Deadlines that are nearer than this are kept by ticks of so many milliseconds. */
+  timerFineMs: 2_000,
+  timerFineTickMs: 10,
   /** A tick that comes so much later: the process itself stood still, and reads what came meanwhile before it blames anybody. */
   timerStallMs: 1_000,
   // Pools and queues, per destination

@@ -107,8 +107,7 @@ export abstract class Deadlines extends WheelEntry {
     const firstMs = Math.min(this.#requestMs, this.#tryMs, this.#idleMs);
     if (this.#closed || firstMs === never) return;
     const { shard } = this;
-    shard.wheel.arm(this, Math.max(0, firstMs - shard.clock.now()));
-    shard.tick();
+    shard.arm(this, Math.max(0, firstMs - shard.clock.now()));
   }
 }
 

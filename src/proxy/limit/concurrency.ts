@@ -75,8 +75,7 @@ export class Concurrency extends WheelEntry {
 
   #watch(): void {
     if (this.#line.length === 0 || this.deadlineMs !== 0) return;
-    this.shard.wheel.arm(this, limits.timerTickMs);
-    this.shard.tick();
+    this.shard.arm(this, Math.min(limits.timerTickMs, this.settings.pendingWaitMs));
   }
 
   /** Once the current turn is over: what ended may have more to say. */

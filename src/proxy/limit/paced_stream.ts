@@ -98,8 +98,6 @@ export class PacedStream extends WheelEntry implements ClientStream {
   }
 
   #armFor(waitMs: number): void {
-    const { shard } = this.options;
-    shard.wheel.arm(this, waitMs);
-    shard.tick();
+    this.options.shard.arm(this, waitMs);
   }
 }

@@ -174,7 +174,6 @@ export class FairGate<W> extends WheelEntry {
     const { shard } = this.options;
     const first = this.#waiting.values().next().value;
     if (first === undefined) return shard.wheel.forget(this);
-    shard.wheel.arm(this, Math.max(0, first.sinceMs + this.pendingMs - shard.clock.now()));
-    shard.tick();
+    shard.arm(this, Math.max(0, first.sinceMs + this.pendingMs - shard.clock.now()));
   }
 }

@@ -349,8 +349,7 @@ export class Pool extends WheelEntry implements RoomHolder {
     const [sinceMs] = this.#waiting.values();
     const { shard } = this.options;
     if (sinceMs === undefined) return shard.wheel.forget(this);
-    shard.wheel.arm(this, Math.max(0, sinceMs + this.#bounds.pendingMs - shard.clock.now()));
-    shard.tick();
+    shard.arm(this, Math.max(0, sinceMs + this.#bounds.pendingMs - shard.clock.now()));
   }
 
   #overflow(pendingMs: number): Outcome {

@@ -73,6 +73,19 @@ describe("a deadline", () => {
     expect([disarmed.fired.length, forgotten.fired.length]).toEqual([1, 1]);
   });
 
+  test("that is armed on another wheel fires there alone, and is forgotten by way of either", () => {
+    const [bench, other] = [new Bench(), new Bench()];
+    const [moved, forgotten] = [bench.deadline(250), bench.deadline(250)];
+    other.wheel.arm(moved, 450);
+    other.wheel.arm(forgotten, 450);
+    expect(bench.wheel.busy).toBe(false);
+    bench.wheel.forget(forgotten);
+    bench.pass(1_000);
+    expect(moved.fired).toEqual([]);
+    other.pass(1_000);
+    expect([moved.fired.length, forgotten.fired.length, other.wheel.busy]).toEqual([1, 0, false]);
+  });
+
   test("further away than the wheel is round fires at its time", () => {
     const bench = new Bench();
     const delayMs = 3_600_000;

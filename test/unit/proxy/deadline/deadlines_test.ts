@@ -57,12 +57,26 @@ const until = (ms: number): Promise<void> => clock.advance(ms + limits.timerTick
 
 test("the first of both limits ends the request, once", async () => {
   expect(deadlines.begin(clock.now(), 2_000, 500)).toBe(500);
-  await until(490);
+  await until(490 - limits.timerTickMs);
   expect(heard).toEqual([]);
   await until(520);
   expect(heard).toEqual(["request"]);
   await until(5_000);
   expect(heard).toEqual(["request"]);
+});
+
+test("a limit of a few milliseconds is kept to a few milliseconds, wherever others stood before", async () => {
+  const latestMs = 2 * limits.timerFineTickMs;
+  deadlines.begin(clock.now(), 30_000, null);
+  for (const kind of ["try", "request"] as const) {
+    heard = [];
+    deadlines.set(kind, 120);
+    const endMs = clock.now() + 120;
+    await clock.advance(119);
+    expect(heard).toEqual([]);
+    await clock.advance(endMs + latestMs - clock.now());
+    expect(heard).toEqual([kind]);
+  }
 });
 
 test("one limit is enough, and none leaves the request to its silence", async () => {
