@@ -41,7 +41,13 @@ export function renderSection({ title, lines }: Section, conditions: Conditions,
   ].join("\n");
 }
 
-/** The whole file: `sections` by title, over those that `old` holds, in the order of the parts. */
+/** What a part wrote, as its second line says; others are of people. */
+const written = /^Written by `/m;
+
+/**
+ * The whole file: `sections` by title, over those that `old` holds, in the order of the parts. What people wrote stays behind the
+ * section that it stood behind; what a part wrote that is no more goes.
+ */
 export function mergeReport(old: string, sections: ReadonlyMap<string, string>): string {
   const kept = new Map(
     old
@@ -50,6 +56,12 @@ export function mergeReport(old: string, sections: ReadonlyMap<string, string>):
       .map((text) => [text.slice(3, text.indexOf("\n")), text.trimEnd()]),
   );
   const titles = [...parts.map(titleOf), againstTitle, simTitle, fuzzTitle];
+  const order = [...kept.keys()];
+  for (const [at, title] of order.entries()) {
+    if (titles.includes(title) || written.test(kept.get(title) ?? "")) continue;
+    const before = order[at - 1];
+    titles.splice(before === undefined ? 0 : titles.indexOf(before) + 1 || titles.length, 0, title);
+  }
   const texts = titles.flatMap((title) => sections.get(title)?.trimEnd() ?? kept.get(title) ?? []);
   return `${head.join("\n")}\n${texts.join("\n\n")}\n`;
 }

@@ -35,7 +35,26 @@ describe("the results of the bench", () => {
   });
 
   test("drop sections of parts that are no more", () => {
-    expect(mergeReport("## A part of old\n\ntext\n", new Map())).not.toContain("A part of old");
+    const old = "## A part of old\n\nWritten by `npm run bench -- --only old`\n";
+    expect(mergeReport(old, new Map())).not.toContain("A part of old");
+  });
+
+  test("keep what people wrote, behind the section that it stood behind", () => {
+    const first = mergeReport("", new Map([section("idle", "idle"), section("hop", "hop")]));
+    const [head = "", hop = "", idle = ""] = first.split(/^(?=## )/m);
+    const own = "## What it cost\n\n| a | b |\n\n";
+    const other = "## What it gave\n\ntext\n\n";
+    const old = `${head}${hop}${own}${other}${idle}`;
+    expect(mergeReport(old, new Map())).toBe(old);
+    const next = mergeReport(old, new Map([section("bulk", "bulk")]));
+    expect(
+      ["hop\n", "What it cost", "What it gave", "bulk", "idle\n"].map((text) => next.indexOf(text)),
+    ).toEqual(
+      ["hop\n", "What it cost", "What it gave", "bulk", "idle\n"]
+        .map((text) => next.indexOf(text))
+        .toSorted((a, b) => a - b),
+    );
+    expect(next).toContain(own.trimEnd());
   });
 
   test("hold every way of heddle against its bars, by the median round", () => {

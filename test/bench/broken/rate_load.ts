@@ -123,6 +123,6 @@ class Call {
 
 if (import.meta.main) {
   const result = await new RateLoad(JSON.parse(process.argv[2] ?? "{}") as RateOptions).run();
-  process.stdout.write(`${JSON.stringify(result)}\n`);
-  process.exit(0);
+  // More than a pipe takes at once: what is not written yet would be lost.
+  process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
 }
