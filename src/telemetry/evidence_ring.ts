@@ -9,6 +9,7 @@ import type { Flag, Outcome, Side } from "../model/outcome.ts";
 import type { TraceRef } from "../model/trace_ref.ts";
 import type { ExchangeRecord, PolicyRecord } from "./record.ts";
 import { TextRing, type TextReader } from "./text_ring.ts";
+import { TraceIndex } from "./trace_index.ts";
 import { WordTable } from "./word_table.ts";
 
 /** Fields that hold few words, by their place in a record's columns. */
@@ -29,8 +30,7 @@ export class EvidenceRing {
   readonly #numbers: Float64Array;
   readonly #generations: Uint32Array;
   readonly #text: TextRing;
-  /** Of the trace of each its last digits, 0 without one: what tells most of them apart without a look at the text. */
-  readonly #traces: Uint32Array;
+  readonly #traces: TraceIndex;
   readonly #table = new WordTable();
   /**
    * Words of the last inbound record by column, then those of the last outbound one, with their numbers: a call within one machine has
@@ -45,7 +45,7 @@ export class EvidenceRing {
     this.#words = new Uint16Array(size * wordCount);
     this.#numbers = new Float64Array(size * numberCount);
     this.#generations = new Uint32Array(size);
-    this.#traces = new Uint32Array(size);
+    this.#traces = new TraceIndex(size);
     this.#text = new TextRing(bytes, limits.evidenceRecordBytesMax);
   }
 
@@ -54,7 +54,7 @@ export class EvidenceRing {
     const table = this.#table;
     if (table.makeRoom()) this.#last.fill(null);
     this.#generations[slot] = table.generation;
-    this.#traces[slot] = record.trace === null ? 0 : tailOf(record.trace.traceId);
+    if (record.trace !== null) this.#traces.add(this.#count - 1, record.trace.traceId);
     const at = slot * wordCount;
     const side = record.direction === "inbound" ? 0 : columnCount;
     const words = this.#words;
@@ -105,11 +105,9 @@ export class EvidenceRing {
   /** Of this trace, in the order in which they ended. */
   findTrace(traceId: string): Evidence[] {
     const found: Evidence[] = [];
-    const tail = tailOf(traceId);
     const oldest = Math.max(0, this.#count - this.#size);
-    for (let index = oldest; index < this.#count; index++) {
+    for (const index of this.#traces.find(traceId, oldest)) {
       const slot = index % this.#size;
-      if (this.#traces[slot] !== tail) continue;
       const reader = this.#readerOf(slot);
       const evidence = reader === null ? null : this.#read(slot, reader);
       if (evidence?.trace?.traceId === traceId) found.push(evidence);
@@ -267,10 +265,6 @@ function policyOf(word: () => string, reader: TextReader): EvidenceOfPolicy {
     reason: reader.text(),
     us: reader.long(),
   };
-}
-
-function tailOf(traceId: string): number {
-  return Number.parseInt(traceId.slice(-8), 16);
 }
 
 /** In one text: where it stands comes before its state, which may hold anything. */

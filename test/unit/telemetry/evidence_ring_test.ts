@@ -1,6 +1,8 @@
 /** What a proxy remembers of requests that ended. */
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { limits } from "../../../src/model/limits.ts";
+import type { TraceRef } from "../../../src/model/trace_ref.ts";
 import { EvidenceRing } from "../../../src/telemetry/evidence_ring.ts";
 import type { ExchangeRecord } from "../../../src/telemetry/record.ts";
 import { processorClock } from "../../support/processor_time.ts";
@@ -33,6 +35,11 @@ const eventful = (change: Partial<ExchangeRecord> = {}): ExchangeRecord =>
     bytesIn: 2 ** 40,
     ...change,
   });
+
+const refOf = (traceId: string | null): TraceRef | null =>
+  traceId === null
+    ? null
+    : { traceId, spanId: "00f067aa0ba902b7", parentId: "", sampled: false, random: true, state: "" };
 
 describe("a request that ended", () => {
   test("is found by its id with all that was recorded, whatever its record became meanwhile", () => {
@@ -78,6 +85,26 @@ describe("a request that ended", () => {
     expect(ring.findTrace("00000000000000000000000000000000")).toEqual([]);
   });
 
+  test("is found by its trace as long as it is remembered, wherever the ring stands and whatever ids look like", () => {
+    // Few ids that meet in few buckets, and requests without one.
+    const ids = fc.constantFrom(
+      ...[1, 2, 17, 33, 2 ** 31 + 1].map((id) => id.toString(16).padStart(32, "0")),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.option(ids), { maxLength: 60 }), (traces) => {
+        const ring = new EvidenceRing(16);
+        traces.forEach((traceId, at) =>
+          ring.add(exchangeRecord({ requestId: `r${at}`, trace: refOf(traceId) }), 1),
+        );
+        const kept = traces.map((traceId, at) => ({ traceId, requestId: `r${at}` })).slice(-16);
+        for (const traceId of new Set(traces.filter((each) => each !== null)))
+          expect(ring.findTrace(traceId).map(({ requestId }) => requestId)).toEqual(
+            kept.filter((each) => each.traceId === traceId).map(({ requestId }) => requestId),
+          );
+      }),
+    );
+  });
+
   test("is forgotten once there were so many after it, and no sooner", () => {
     const ring = new EvidenceRing(100);
     for (let count = 0; count < 250; count++) ring.add(exchangeRecord({ requestId: `r-${count}` }), 2_000);
@@ -118,4 +145,23 @@ test("remembering a request costs little", () => {
   const spentMs = processorClock();
   for (let round = 0; round < rounds; round++) for (const record of records) ring.add(record, 2_000);
   expect((spentMs() * 1_000) / (rounds * records.length)).toBeLessThan(2);
+});
+
+test("to ask for the rest of a trace costs no look at all that is remembered, as each failure of a storm does", () => {
+  const asked = 2_000;
+  const traceOf = (at: number): string =>
+    Math.imul(at, 0x9e37_79b1).toString(16).replace("-", "").padStart(32, "a");
+  const costOf = (size: number): number => {
+    const ring = new EvidenceRing(size);
+    for (let at = 0; at < size; at++) ring.add(exchangeRecord({ trace: refOf(traceOf(at)) }), 1);
+    const ask = (): void => {
+      for (let at = 0; at < asked; at++) ring.findTrace(traceOf(size + at));
+    };
+    ask();
+    const spentMs = processorClock();
+    for (let round = 0; round < 10; round++) ask();
+    return spentMs();
+  };
+  // A hundred times as much is remembered. The rest is for what a clock of whole milliseconds and caches do.
+  expect(costOf(10_000)).toBeLessThan(10 * costOf(100) + 20);
 });
