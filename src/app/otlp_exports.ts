@@ -29,6 +29,7 @@ export class OtlpExports {
   readonly #logs: OtlpExporter<LogRecord>;
   readonly #startMs: number;
   #reading: { readonly everyMs: number; close(): void } | null = null;
+  #telling: (() => void) | null = null;
   #warned = "";
 
   constructor(readonly options: OtlpExportsOptions) {
@@ -52,7 +53,7 @@ export class OtlpExports {
 
   /** What the mesh says now. Resolves when it is in force. */
   async apply({ telemetry = {} }: Pick<Snapshot, "telemetry">): Promise<void> {
-    const { runtime, accessLog, tracing, log } = this.options;
+    const { runtime, tracing, log } = this.options;
     const { sampling, receivers, metricsEveryMs, warnings } = otlpSettings(
       telemetry,
       runtime.process.env,
@@ -64,16 +65,14 @@ export class OtlpExports {
     await Promise.all([
       tracing.apply(sampling, receivers.traces),
       this.#metrics.apply(receivers.metrics, (open) => this.#read(open ? metricsEveryMs : null)),
-      this.#logs.apply(receivers.logs, (open) => {
-        accessLog.taker = open ? (entry) => this.#logs.add(logRecordOf(entry)) : null;
-      }),
+      this.#logs.apply(receivers.logs, (open) => this.#tell(open)),
     ]);
   }
 
   async close(): Promise<void> {
     if (this.#reading !== null) this.#readNow();
     this.#reading?.close();
-    this.options.accessLog.taker = null;
+    this.#tell(false);
     await Promise.all([this.options.tracing.close(), this.#metrics.close(), this.#logs.close()]);
   }
 
@@ -88,6 +87,12 @@ export class OtlpExports {
       "heddle.trust_domain": settings.trustDomain,
       ...(zone() === "" ? {} : { "cloud.availability_zone": zone() }),
     };
+  }
+
+  /** Lines of the access log, from now on or no longer. */
+  #tell(open: boolean): void {
+    this.#telling?.();
+    this.#telling = open ? this.options.accessLog.also((entry) => this.#logs.add(logRecordOf(entry))) : null;
   }
 
   /** null: nobody wants them. */

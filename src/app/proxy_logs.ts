@@ -1,13 +1,18 @@
-/** What a proxy writes: its access log on stdout and its own log on stderr. Nothing waits for whoever reads them. */
+/**
+ * What a proxy writes: its access log on stdout and its own log on stderr, or both into the journal of systemd with fields, where they
+ * lead there. Nothing waits for whoever reads them.
+ */
 import type { Runtime } from "../../runtime/contract.ts";
 import { printableJson, printableLines } from "../base/printable.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { accessLogDefaults } from "../model/telemetry.ts";
+import { Journal, leadsToJournal } from "../systemd/journal.ts";
 import { AccessLog, accessLogLimits } from "../telemetry/access_log.ts";
 import { families } from "../telemetry/families.ts";
 import { LineOutput } from "../telemetry/line_output.ts";
 import { logAs } from "../telemetry/log_line.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { entryOfAccess, entryOfText } from "./journal_entries.ts";
 
 export class ProxyLogs {
   readonly accessLog: AccessLog;
@@ -15,6 +20,8 @@ export class ProxyLogs {
   readonly log: (text: string) => void;
   readonly #out: LineOutput;
   readonly #err: LineOutput;
+  /** Where output leads there: what is said has fields then. */
+  readonly #journal: Journal | null;
 
   /** `sampleRatio`: share of unremarkable exchanges in the access log, whatever the mesh says; null: as the mesh says. */
   constructor(
@@ -31,12 +38,22 @@ export class ProxyLogs {
       descriptor: 2,
       write: (text) => process.stderr(printableLines(text)),
     });
-    this.log = logAs({ stderr: (text) => this.#err.write(text) }, "proxy");
+    this.#journal = leadsToJournal(native, process, 1) ? new Journal(native) : null;
+    const plain = logAs({ stderr: (text) => this.#err.write(text) }, "proxy");
+    this.log = (text) => {
+      if (this.#journal?.write(entryOfText(text)) !== true) plain(text);
+    };
+    const write = (lines: string): void => this.#out.write(printableJson(lines));
     this.accessLog = new AccessLog({
       ...this.#settings({}),
-      write: (lines) => this.#out.write(printableJson(lines)),
+      write: this.#journal === null ? write : () => {},
       wallMs: () => clock.wallMs(),
     });
+    const journal = this.#journal;
+    if (journal !== null)
+      this.accessLog.also((entry) => {
+        if (!journal.write(entryOfAccess(entry))) write(`${entry.text}\n`);
+      });
   }
 
   /** What the mesh says now. */
@@ -49,7 +66,7 @@ export class ProxyLogs {
     const dropped = metrics.counter(families.accessLogDropped);
     const counted = [
       ...accessLogLimits.map((limit) => ({ limit, lost: () => this.accessLog.droppedBy(limit), count: 0 })),
-      { limit: "logWaitingCharactersMax", lost: () => this.#out.lost + this.#err.lost, count: 0 },
+      { limit: "logWaitingCharactersMax", lost: () => this.#lost, count: 0 },
     ];
     metrics.collect(() => {
       for (const each of counted) {
@@ -65,6 +82,11 @@ export class ProxyLogs {
     this.accessLog.flush();
     this.#out.flush();
     this.#err.flush();
+    this.#journal?.flush();
+  }
+
+  get #lost(): number {
+    return this.#out.lost + this.#err.lost + (this.#journal?.lost ?? 0);
   }
 
   #settings({ accessLog }: NonNullable<Snapshot["telemetry"]>) {

@@ -2,12 +2,20 @@
 import type { Runtime } from "../../runtime/contract.ts";
 import type { ControlClient } from "../api/control.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import type { MetricNames } from "../model/telemetry.ts";
+import { istioMetrics } from "../telemetry/compat/istio.ts";
+import { linkerdMetrics } from "../telemetry/compat/linkerd.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { OtlpExports } from "./otlp_exports.ts";
 import { ProxyLogs } from "./proxy_logs.ts";
 import type { Settings } from "./settings.ts";
 import { ProxyTracing } from "./tracing.ts";
+
+const derivations: Readonly<Record<MetricNames, Metrics["derive"]>> = {
+  istio: istioMetrics,
+  linkerd: linkerdMetrics,
+};
 
 export class ProxyObservation {
   readonly metrics = new Metrics();
@@ -39,6 +47,8 @@ export class ProxyObservation {
   /** What the mesh says now. */
   apply(snapshot: Snapshot): void {
     this.logs.apply(snapshot);
+    const compat = snapshot.telemetry?.metrics?.compat;
+    this.metrics.derive = compat === undefined ? null : derivations[compat];
     void this.#exports?.apply(snapshot);
   }
 

@@ -5,7 +5,7 @@ import { every } from "../app/chores.ts";
 import { openOperator } from "../app/operator.ts";
 import { requireService } from "../app/operator_lists.ts";
 import type { AskRequest, TapFilter } from "../api/questions.ts";
-import { outputState } from "../telemetry/output_state.ts";
+import { outputLook } from "../telemetry/output_state.ts";
 import { UserError } from "../base/user_error.ts";
 import type { TapLine } from "../model/evidence.ts";
 import { limits } from "../model/limits.ts";
@@ -84,8 +84,9 @@ async function tap(
     cli.runtime.process.onSignal("SIGINT", resolve);
     cli.runtime.process.onSignal("SIGTERM", resolve);
     // As of `heddle tap | head`, which has what it wants.
+    const look = outputLook(native);
     looking = every(clock, limits.readerLookMs, () => {
-      if (outputState(native, 1) === "closed") resolve();
+      if (look(1) === "closed") resolve();
     });
   });
   try {

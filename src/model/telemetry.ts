@@ -27,7 +27,13 @@ export interface AccessLogSettings {
   readonly slowMs: number;
 }
 
+/** Meshes whose metrics heddle has beside its own, for the dashboards that people have. */
+export const metricNames = ["istio", "linkerd"] as const;
+export type MetricNames = (typeof metricNames)[number];
+
 export interface MetricsSettings {
+  /** By whose names /metrics says what it can, too; absent: by its own alone. */
+  readonly compat: MetricNames;
   /** Of a receiver of OTLP/HTTP; null: none, metrics are only there to be fetched. */
   readonly endpoint: string | null;
   /** How often they are sent, milliseconds. */

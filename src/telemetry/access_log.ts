@@ -11,7 +11,7 @@ export interface AccessLogOptions {
   readonly sampleRatio: number;
   /** From here on an exchange counts as slow, milliseconds. */
   readonly slowMs: number;
-  /** Takes lines, each with its end. */
+  /** Takes lines, each with its end. Whoever takes entries may leave them out. */
   readonly write: (text: string) => void;
   readonly wallMs: () => number;
 }
@@ -43,12 +43,21 @@ export class AccessLog {
   #lastShare = 1;
   #sampleRatio: number;
   #slowMs: number;
-  /** Beside what is written: null, and nothing is made for it, while there is none. */
-  taker: AccessTaker | null = null;
+  /** null while there are none, which costs nothing. */
+  #takers: readonly AccessTaker[] | null = null;
 
   constructor(readonly options: AccessLogOptions) {
     this.#sampleRatio = options.sampleRatio;
     this.#slowMs = options.slowMs;
+  }
+
+  /** Beside what is written. Returns what ends it. */
+  also(taker: AccessTaker): () => void {
+    this.#takers = [...(this.#takers ?? []), taker];
+    return () => {
+      const others = this.#takers?.filter((each) => each !== taker) ?? [];
+      this.#takers = others.length === 0 ? null : others;
+    };
   }
 
   /** As the mesh says now. */
@@ -90,7 +99,8 @@ export class AccessLog {
     const text = JSON.stringify(line);
     this.#lines.push(text);
     this.#bytes[limit] += text.length + 1;
-    this.taker?.({ record, line, text, endedWallMs, durationMs });
+    if (this.#takers !== null)
+      for (const taker of this.#takers) taker({ record, line, text, endedWallMs, durationMs });
   }
 
   /** Writes what was gathered. */

@@ -26,17 +26,14 @@ const policyBounds: readonly number[] = [
 /** Seconds: changes are gathered for a moment first, and a machine may have a policy to fetch. */
 const pushBounds: readonly number[] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** @visibleForTesting */
 export function counter(name: string, help: string, labels: readonly string[] = []): CounterPlan {
   return { kind: "counter", name, help, labels, bounds: [] };
 }
 
-/** @visibleForTesting */
 export function gauge(name: string, help: string, labels: readonly string[] = []): GaugePlan {
   return { kind: "gauge", name, help, labels, bounds: [] };
 }
 
-/** @visibleForTesting */
 export function histogram(
   name: string,
   help: string,

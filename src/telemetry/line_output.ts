@@ -3,7 +3,7 @@
  * does not. What does not fit is dropped, whole lines, and counted.
  */
 import type { Native } from "../../runtime/contract.ts";
-import { outputState } from "./output_state.ts";
+import { outputLook, type OutputState } from "./output_state.ts";
 import { limits } from "../model/limits.ts";
 
 /** A write that does not wait is of so many bytes at most (PIPE_BUF); a character may take three. */
@@ -22,6 +22,8 @@ export class LineOutput {
   #waiting = "";
   #lost = 0;
   readonly #max: number;
+  /** Made when it is first needed: a start is quick without. */
+  #look: ((descriptor: number) => OutputState) | null = null;
 
   constructor(readonly options: LineOutputOptions) {
     this.#max = options.charactersMax ?? limits.logWaitingCharactersMax;
@@ -44,10 +46,12 @@ export class LineOutput {
 
   /** Writes what the reader takes now of what waits. */
   flush(): void {
-    const { native, descriptor, write } = this.options;
-    let at = 0;
     const whole = this.#waiting;
-    while (at < whole.length && outputState(native, descriptor) !== "full") {
+    if (whole === "") return;
+    const { native, descriptor, write } = this.options;
+    const look = (this.#look ??= outputLook(native));
+    let at = 0;
+    while (at < whole.length && look(descriptor) !== "full") {
       const piece = pieceAt(whole, at);
       write(piece);
       at += piece.length;

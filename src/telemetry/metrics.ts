@@ -23,6 +23,8 @@ export interface Gauge {
 export interface Histogram {
   /** In the unit of the buckets: seconds, bytes. `exemplar`: what trace it belongs to, where one is kept. */
   observe(value: number, exemplar?: Exemplar): void;
+  /** Adds what was counted elsewhere, by the same bounds. */
+  addCounted(counts: readonly number[], sum: number, count: number): void;
 }
 
 class Series implements Counter, Gauge {
@@ -52,13 +54,17 @@ class HistogramSeries implements Histogram {
   }
 
   addAll(other: HistogramSeries): void {
-    this.sum += other.sum;
-    this.count += other.count;
-    other.counts.forEach((count, at) => (this.counts[at] = (this.counts[at] as number) + count));
+    this.addCounted([...other.counts], other.sum, other.count);
     other.exemplars?.forEach((exemplar, at) => {
       if (exemplar !== undefined && !((this.exemplars?.[at]?.wallMs ?? 0) > exemplar.wallMs))
         this.#keep(at, exemplar);
     });
+  }
+
+  addCounted(counts: readonly number[], sum: number, count: number): void {
+    this.sum += sum;
+    this.count += count;
+    counts.forEach((each, at) => (this.counts[at] = (this.counts[at] as number) + each));
   }
 
   observe(value: number, exemplar?: Exemplar): void {
@@ -108,6 +114,8 @@ export interface FamilyReading {
 export class Metrics {
   readonly #families = new Map<string, Family>();
   readonly #collectors: (() => void)[] = [];
+  /** What is exposed beside them, made of them each time; null: nothing is. */
+  derive: ((all: readonly FamilyReading[]) => Metrics) | null = null;
 
   counter(plan: CounterPlan): Resolve<Counter> {
     return this.#declare(plan) as Resolve<Series>;
@@ -183,6 +191,10 @@ export class Metrics {
   /** All of it. */
   readAll(): FamilyReading[] {
     for (const collector of this.#collectors) collector();
+    return this.#readings();
+  }
+
+  #readings(): FamilyReading[] {
     return [...this.#families.values()].flatMap((family) => {
       const { name, help, kind, series } = family;
       const read = [...series.values()].map((each) => readSeries(family, each));
@@ -193,7 +205,8 @@ export class Metrics {
   /** For whoever fetches them. */
   expose(format: MetricFormat = "text"): string {
     for (const collector of this.#collectors) collector();
-    return exposition(this.#families.values(), format);
+    const derived = this.derive === null ? [] : this.derive(this.#readings()).#families.values();
+    return exposition([...this.#families.values(), ...derived], format);
   }
 }
 

@@ -1,7 +1,7 @@
 /** `telemetry` of the mesh: which requests are told of, and to whom. */
 import * as v from "valibot";
 import { limits } from "../../model/limits.ts";
-import { keepReasons, type TelemetrySettings } from "../../model/telemetry.ts";
+import { keepReasons, metricNames, type TelemetrySettings } from "../../model/telemetry.ts";
 import { list, object, said } from "../fields.ts";
 import { atLeast, inMs, percent } from "./traffic_part.ts";
 
@@ -66,6 +66,12 @@ export const telemetry = object({
   metrics: v.optional(
     said(
       object({
+        compat: v.optional(
+          said(
+            v.picklist(metricNames, metricNames.join(" or ")),
+            "Whose names /metrics of proxies has beside its own, for dashboards that are there: istio or linkerd (default: none)",
+          ),
+        ),
         endpoint: v.optional(receiver),
         interval: v.optional(
           said(
@@ -74,7 +80,7 @@ export const telemetry = object({
           ),
         ),
       }),
-      "Metrics, sent to a receiver of OpenTelemetry; they can be fetched from each proxy all the same",
+      "Metrics: by whose names, and sent to a receiver of OpenTelemetry; they can be fetched from each proxy all the same",
     ),
   ),
   logs: v.optional(

@@ -147,6 +147,8 @@ describe.skipIf(why !== null)(`three machines${why === null ? "" : ` (skipped: $
       await untilAnswered("the policy lets the others through");
       expect(on(web).must("systemd-cgls --no-pager /heddle.slice")).toContain("policy-host");
       expect(on(web).must("curl -sS http://127.0.0.1:9464/config")).toContain('"running":true,"sealed":true');
+      const refusals = "journalctl --no-pager -o json _SYSTEMD_UNIT=heddle-proxy.service HEDDLE_FLAGS=PD";
+      expect(on(web).must(refusals)).toContain('"HEDDLE_STATUS":"403"');
       expect(on(first).must("journalctl -u heddle-controller --no-pager")).not.toContain("not sealed");
       expect(on(web).run("heddle check").out).not.toContain("✗");
     },

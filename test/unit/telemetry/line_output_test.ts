@@ -2,11 +2,12 @@
 import { afterEach, expect, test } from "bun:test";
 import { closeSync, readSync, writeSync } from "node:fs";
 import { createRuntime } from "../../../runtime/bun/runtime.ts";
-import { outputState } from "../../../src/telemetry/output_state.ts";
+import { outputLook } from "../../../src/telemetry/output_state.ts";
 import { LineOutput } from "../../../src/telemetry/line_output.ts";
 import { openPipe } from "../../support/unread_pipe.ts";
 
 const { native } = createRuntime();
+const outputState = outputLook(native);
 const open = new Set<number>();
 afterEach(() => {
   for (const each of open) closeSync(each);
@@ -42,7 +43,7 @@ test("nothing waits for a pipe that nobody reads: what does not fit is dropped, 
   const line = `${"é€😀x".repeat(200)}\n`;
   let written = 0;
   for (; written < 1_000; written++) output.write(line);
-  expect(outputState(native, to)).toBe("full");
+  expect(outputState(to)).toBe("full");
   expect(output.lost).toBeGreaterThan(100);
   const kept = written - output.lost;
   expect(read(from, output, kept)).toBe(line.repeat(kept));
@@ -59,8 +60,8 @@ test("what a reader takes is written whole and in order, whatever its characters
 
 test("a pipe whose reader is gone is told as closed", () => {
   const { from, to } = pipe();
-  expect(outputState(native, to)).toBe("room");
+  expect(outputState(to)).toBe("room");
   closeSync(from);
   open.delete(from);
-  expect(outputState(native, to)).toBe("closed");
+  expect(outputState(to)).toBe("closed");
 });

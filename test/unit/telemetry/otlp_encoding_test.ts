@@ -110,7 +110,7 @@ describe("lines of the access log by OTLP", () => {
   function entry(change: Parameters<typeof exchangeRecord>[0]): AccessEntry {
     const entries: AccessEntry[] = [];
     const log = new AccessLog({ sampleRatio: 1, slowMs: 1e9, write: () => {}, wallMs: () => startMs });
-    log.taker = (each) => void entries.push(each);
+    log.also((each) => void entries.push(each));
     log.record(exchangeRecord(change), 2.5);
     return entries[0] as AccessEntry;
   }
