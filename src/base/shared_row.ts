@@ -12,6 +12,8 @@ export class SharedRow {
     /** One number that is 1 while somebody is inside; null: nobody else has this row. */
     private readonly lock: Int32Array | null,
     private readonly spinsMax: number,
+    /** This loop uses it no more. */
+    readonly release: () => void = () => {},
   ) {}
 
   /** Of this loop alone. */

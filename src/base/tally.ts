@@ -7,11 +7,18 @@ export class Tally {
     /** One for each loop. */
     private readonly numbers: Float64Array,
     private readonly own: number,
+    /** This loop uses it no more. */
+    readonly release: () => void = () => {},
   ) {}
 
   /** Of this loop alone. */
   static own(): Tally {
     return new Tally(new Float64Array(1), 0);
+  }
+
+  /** Whether other loops have it too. */
+  get isShared(): boolean {
+    return this.numbers.length > 1;
   }
 
   /** Held by this loop. */

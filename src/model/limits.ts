@@ -686,6 +686,8 @@ export const limits = {
   // Event loops of one proxy
   /** Looks at the lock of a row of numbers that loops share, which takes nanoseconds, before one goes on without. */
   sharedRowSpinsMax: 10_000,
+  /** Who waits for a place that another loop may give back looks again after so long. */
+  sharedPlacesLookMs: 10,
   /** The same of the lock of the table of such rows. */
   sharedTableSpinsMax: 10_000_000,
 } as const;

@@ -3,6 +3,7 @@
  * state beside the old one and is swapped in once; nothing that is under way notices. Revocation alone cuts.
  */
 import type { Net, Random, Socket, SocketHandler } from "../../runtime/contract.ts";
+import { ownNumbers, type SharedNumbers } from "../base/shared_numbers.ts";
 import { inPieces, type InPieces } from "../base/pieces.ts";
 import type { Shard } from "../http/shard.ts";
 import type { MachineDocument } from "../model/document.ts";
@@ -30,7 +31,8 @@ import { OutboundSource } from "./state/outbound_source.ts";
 import { proxyProtocolNotes } from "./state/proxy_protocol_notes.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 import { RequestIds } from "./fields/request_id.ts";
-import { abandonedPools, createProxyState, poolsOf, takeOver, type ProxyState } from "./state/state.ts";
+import { createProxyState, type ProxyState } from "./state/state.ts";
+import { abandonedPools, poolsOf, releaseOthers, takeOver } from "./state/take_over.ts";
 
 export interface DataPlaneOptions {
   readonly net: Net;
@@ -63,6 +65,8 @@ export interface DataPlaneOptions {
   /** What this machine had of a rate that the mesh shares, by service; default: nothing that is known. */
   readonly firstSlice?: (service: string) => number | null;
   readonly log: (text: string) => void;
+  /** What several event loops of this machine go by; default: this is the only one. */
+  readonly numbers?: SharedNumbers;
 }
 
 export class DataPlane {
@@ -190,7 +194,7 @@ export class DataPlane {
     const old = this.#parts.state;
     const nowMs = shard.clock.now();
     const ejected = (service: string, reason: string): void => recorder.ejected(service, reason);
-    const { firstSlice = () => null } = this.options;
+    const { firstSlice = () => null, numbers = ownNumbers } = this.options;
     const tripped = (limit: string, listener: string): void => recorder.limitTripped(limit, listener);
     const inPieces = this.#inPieces;
     const input = {
@@ -203,6 +207,7 @@ export class DataPlane {
       ejected,
       firstSlice,
       tripped,
+      numbers,
     };
     const { state, problems } = createProxyState(old, snapshot, input);
     for (const problem of problems) log(problem);
@@ -210,6 +215,7 @@ export class DataPlane {
     this.#parts.state = state;
     takeOver(state, old, nowMs);
     if (old !== null) for (const pool of abandonedPools(old, state)) pool.retire();
+    if (old !== null && numbers.areShared) releaseOthers(old, state);
     if (old !== null && isTrustChanged(old.snapshot, snapshot)) this.credentialsChanged();
     if (old !== null && isRootDropped(old.snapshot, snapshot)) open.retirePeers();
     open.cut(state.denied);

@@ -42,6 +42,7 @@ export function regionBytes({ entries, numbers }: RegionSize): number {
 }
 
 export class SharedRegion implements SharedNumbers {
+  readonly areShared = true;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
   /** Names that found no room: their numbers are this loop's alone. */
@@ -61,16 +62,18 @@ export class SharedRegion implements SharedNumbers {
     const entry = this.#take(name, count, false);
     if (entry === null) return SharedRow.own(count);
     const lock = this.#words.subarray(entry + rowLockAt, entry + rowLockAt + 1);
-    return new SharedRow(this.#numbersOf(entry, count), lock, limits.sharedRowSpinsMax);
+    const release = (): void => this.#release(name);
+    return new SharedRow(this.#numbersOf(entry, count), lock, limits.sharedRowSpinsMax, release);
   }
 
   tally(name: string): Tally {
     const { loops, own } = this.user;
     const entry = this.#take(name, loops, true);
-    return entry === null ? Tally.own() : new Tally(this.#numbersOf(entry, loops), own);
+    if (entry === null) return Tally.own();
+    return new Tally(this.#numbersOf(entry, loops), own, () => this.#release(name));
   }
 
-  release(name: string): void {
+  #release(name: string): void {
     this.#enter();
     const entry = this.#look(name).found;
     if (entry !== null) this.#leaveEntry(entry, this.user.own);

@@ -5,6 +5,7 @@
 import type { Tracer } from "../../src/proxy/trace/tracer.ts";
 import { createRuntime } from "../../runtime/bun/runtime.ts";
 import type { Clock, Net, TlsCredential } from "../../runtime/contract.ts";
+import type { SharedNumbers } from "../../src/base/shared_numbers.ts";
 import { Shard } from "../../src/http/shard.ts";
 import { expandService } from "../../src/config/kinds/service.ts";
 import type { Upstream } from "../../src/model/document.ts";
@@ -135,6 +136,8 @@ export interface MachinePlan {
   readonly confirmed?: (key: string) => void;
   /** What may wait in it for peers that do not take it. */
   readonly bufferedBytesMax?: number;
+  /** What it goes by together with other event loops. */
+  readonly numbers?: SharedNumbers;
 }
 
 export interface TestMachine {
@@ -253,10 +256,10 @@ export class Planes {
         ),
       },
       inbound: { host: "127.0.0.1", port: 0 },
-      loopback: "127.0.0.1",
-      outboundFirstPort: 0,
+      ...{ loopback: "127.0.0.1", outboundFirstPort: 0 },
       ask: () => plan.ask?.(plane),
       confirmed: plan.confirmed ?? (() => {}),
+      ...(plan.numbers === undefined ? {} : { numbers: plan.numbers }),
       log: (text) => logs.push(text),
     });
     plane.open();

@@ -17,15 +17,9 @@ const references: ReadonlySet<string> = new Set([
   "test/support/deno/test_shim.ts",
   "test/support/deno/runtime_under_test.ts",
 ]);
-function sizeOfRow(key: string): readonly [string, string] {
-  return [`src/proxy/${key}`, "the size of its row where event loops of a proxy share one"];
-}
-
 /** Exports that wait for the part that will use them, each with the reason. */
 const waiting: ReadonlyMap<string, string> = new Map([
   ["src/identity/trust_bundle.ts readBundle", "reads what a foreign trust domain publishes: federation"],
-  ...["balance/retry_budget.ts budgetNumbers", "breaker/breaker.ts breakerNumbers"].map(sizeOfRow),
-  ...["breaker/breaker_group.ts groupNumbers", "limit/token_bucket.ts bucketNumbers"].map(sizeOfRow),
 ]);
 
 /** `path name` of all that those files import. */

@@ -34,7 +34,7 @@ export class RetryBudget {
 
   constructor(
     readonly settings: RetryBudgetSettings = retryBudgetSettings(),
-    private readonly row = SharedRow.own(budgetNumbers),
+    readonly row = SharedRow.own(budgetNumbers),
   ) {
     this.#numbers = row.numbers;
     this.#bucketMs = settings.windowMs / buckets;

@@ -57,8 +57,9 @@ export class Breaker {
 
   constructor(
     readonly group: BreakerHost,
-    { numbers } = SharedRow.own(breakerNumbers),
+    readonly row = SharedRow.own(breakerNumbers),
   ) {
+    const { numbers } = row;
     this.#numbers = numbers;
     this.#window = new SuccessWindow(group.settings.windowMs, numbers.subarray(windowAt));
   }

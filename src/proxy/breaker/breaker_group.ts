@@ -37,7 +37,9 @@ export class BreakerGroup implements BreakerHost {
     readonly settings: BreakerSettings,
     readonly random: Random,
     readonly changed: BreakerListener = () => {},
-    private readonly row = SharedRow.own(groupNumbers),
+    readonly row = SharedRow.own(groupNumbers),
+    /** Begins the names of the rows of its breakers. */
+    readonly name = "",
   ) {
     this.#numbers = row.numbers;
   }

@@ -2,9 +2,11 @@
  * How many bytes a second pass to and from the instances of one service on this machine: in all, and for each caller. Bodies and
  * opaque connections count, each direction by itself. Who is over the rate is read later; nothing is cut.
  */
-import type { WholeGroup } from "../../model/traffic.ts";
-import { BucketTable } from "./bucket_table.ts";
-import { TokenBucket } from "./token_bucket.ts";
+import { ownNumbers, type SharedNumbers } from "../../base/shared_numbers.ts";
+import type { Rate, WholeGroup } from "../../model/traffic.ts";
+import { BucketTable, bucketOf } from "./bucket_table.ts";
+import { limits } from "../../model/limits.ts";
+import type { TokenBucket } from "./token_bucket.ts";
 
 /** `up`: towards the service. */
 export type Direction = "up" | "down";
@@ -13,9 +15,16 @@ export class ByteRates {
   readonly #up: Rates;
   readonly #down: Rates;
 
-  constructor(settings: WholeGroup<"bandwidth">, nowMs: number) {
-    this.#up = new Rates(settings, nowMs);
-    this.#down = new Rates(settings, nowMs);
+  /** `name` begins those of its buckets. */
+  constructor(settings: WholeGroup<"bandwidth">, nowMs: number, numbers = ownNumbers, name = "") {
+    this.#up = new Rates(settings, nowMs, numbers, `${name} up`);
+    this.#down = new Rates(settings, nowMs, numbers, `${name} down`);
+  }
+
+  /** All that it has now. */
+  *buckets(): Generator<TokenBucket> {
+    yield* this.#up.buckets();
+    yield* this.#down.buckets();
   }
 
   /** So many bytes of a caller passed. Returns for how many milliseconds no more of them should be read. */
@@ -29,11 +38,28 @@ class Rates {
   readonly #callers: BucketTable | null;
   readonly #overrides: ReadonlyMap<string, TokenBucket>;
 
-  constructor({ total, identity, overrides }: WholeGroup<"bandwidth">, nowMs: number) {
-    this.#total = total === null ? null : new TokenBucket(total, nowMs);
-    this.#callers = identity === null ? null : new BucketTable({ perSecond: identity, burst: null }, nowMs);
+  constructor(
+    { total, identity, overrides }: WholeGroup<"bandwidth">,
+    nowMs: number,
+    numbers: SharedNumbers,
+    name: string,
+  ) {
+    const rate = (perSecond: number): Rate => ({ perSecond, burst: null });
+    const bucket = (perSecond: number, of: string): TokenBucket =>
+      bucketOf(rate(perSecond), nowMs, numbers, `${name} ${of}`);
+    this.#total = total === null ? null : bucket(total, "total");
+    this.#callers =
+      identity === null
+        ? null
+        : new BucketTable(rate(identity), nowMs, limits.rateCallersMax, numbers, `${name} identity`);
     const own = Object.entries(overrides);
-    this.#overrides = new Map(own.map(([caller, rate]) => [caller, new TokenBucket(rate, nowMs)]));
+    this.#overrides = new Map(own.map(([caller, each]) => [caller, bucket(each, `overrides ${caller}`)]));
+  }
+
+  *buckets(): Generator<TokenBucket> {
+    if (this.#total !== null) yield this.#total;
+    yield* this.#callers ?? [];
+    yield* this.#overrides.values();
   }
 
   spend(caller: string, bytes: number, nowMs: number): number {

@@ -3,6 +3,7 @@
  * they take (`gradient2.ts`). The next ones wait in a bounded line, by priority. Streams are not counted: they last.
  */
 import { WheelEntry } from "../../base/timer_wheel.ts";
+import { Tally } from "../../base/tally.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 import type { PriorityLevel } from "../../model/priority.ts";
@@ -21,7 +22,6 @@ export interface Applicant {
 export type ConcurrencySettings = WholeGroup<"concurrency">;
 
 export class Concurrency extends WheelEntry {
-  underWay = 0;
   readonly #law: Gradient2 | null;
   readonly #line: BoundedQueue<Applicant>;
   #turnsDue = false;
@@ -29,11 +29,17 @@ export class Concurrency extends WheelEntry {
   constructor(
     readonly settings: ConcurrencySettings,
     readonly shard: Shard,
+    /** Those under way. */
+    readonly places = Tally.own(),
   ) {
     super();
     const { adaptive, min, max, pending } = settings;
     this.#law = adaptive ? new Gradient2(Math.min(min, max), max) : null;
     this.#line = new BoundedQueue({ max: pending, dropped: (applicant) => applicant.turnedAway() });
+  }
+
+  get underWay(): number {
+    return this.places.total;
   }
 
   /** How many may be under way now. */
@@ -47,10 +53,7 @@ export class Concurrency extends WheelEntry {
 
   /** Whoever enters, at once or later, leaves once. `full`: there is no place in the line either. */
   ask(applicant: Applicant, level: PriorityLevel, nowMs: number): "enters" | "waits" | "full" {
-    if (this.underWay < this.limit && this.#line.length === 0) {
-      this.underWay++;
-      return "enters";
-    }
+    if (this.#line.length === 0 && this.#enter()) return "enters";
     if (!this.#line.offer(applicant, level, nowMs + this.settings.pendingWaitMs, nowMs)) return "full";
     if (this.underWay < this.limit) this.#turnsSoon();
     this.#watch();
@@ -58,7 +61,7 @@ export class Concurrency extends WheelEntry {
   }
 
   leave(): void {
-    this.underWay--;
+    this.places.add(-1);
     if (this.#line.length > 0) this.#turnsSoon();
   }
 
@@ -67,9 +70,20 @@ export class Concurrency extends WheelEntry {
     this.#law?.sample(tookMs, underWay, this.shard.clock.now());
   }
 
-  /** Some may have waited for too long. */
+  #enter(): boolean {
+    const { places, limit } = this;
+    if (places.total >= limit) return false;
+    places.add(1);
+    if (places.total - 1 < limit) return true;
+    // Another loop took the last one at the same time.
+    places.add(-1);
+    return false;
+  }
+
+  /** Some may have waited for too long; and another loop may have given places back. */
   expired(): void {
     this.#line.expire(this.shard.clock.now());
+    if (this.places.isShared && this.#line.length > 0) this.#turnsSoon();
     this.#watch();
   }
 
@@ -88,11 +102,9 @@ export class Concurrency extends WheelEntry {
   readonly #turns = (): void => {
     this.#turnsDue = false;
     this.shard.enter();
-    while (this.underWay < this.limit) {
+    while (this.#line.length > 0 && this.#enter()) {
       const applicant = this.#line.take(this.shard.clock.now());
-      if (applicant === null) break;
-      this.underWay++;
-      if (!applicant.letIn()) this.underWay--;
+      if (applicant === null || !applicant.letIn()) this.places.add(-1);
     }
     this.shard.leave();
   };

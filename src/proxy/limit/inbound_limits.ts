@@ -2,6 +2,9 @@
  * What is let in to the instances of one service on this machine. There is none where its documents ask for none: then nothing is
  * counted, and nothing costs anything.
  */
+import type { SharedNumbers } from "../../base/shared_numbers.ts";
+import type { SharedRow } from "../../base/shared_row.ts";
+import type { Tally } from "../../base/tally.ts";
 import type { Shard } from "../../http/shard.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { priorityLevel, type PriorityLevel } from "../../model/priority.ts";
@@ -10,6 +13,7 @@ import { ByteRates, type Direction } from "./byte_rates.ts";
 import { Concurrency } from "./concurrency.ts";
 import { OpenCounts } from "./open_counts.ts";
 import { LeasedRate } from "./leased_rate.ts";
+import { bucketNumbers } from "./token_bucket.ts";
 import { overRate } from "./over_rate.ts";
 import { RateLimit, type Asked } from "./rate_limit.ts";
 
@@ -21,6 +25,7 @@ export interface InboundLimitsOptions {
   /** Of a shared rate, in requests a second, until the controller has given one. */
   readonly firstSlice: number;
   readonly tripped: (limit: string, listener: string) => void;
+  readonly numbers: SharedNumbers;
 }
 
 export class InboundLimits {
@@ -40,22 +45,43 @@ export class InboundLimits {
     before: InboundLimits | null,
     nowMs: number,
   ) {
-    const { traffic, shard } = options;
+    const { traffic, shard, numbers, service } = options;
     const { rateLimit, concurrency, bandwidth, priority = {} } = traffic;
     const old = before?.options.traffic;
     const rules = wholeGroup("rateLimit", traffic);
     const first = Math.min(rules.mesh?.perSecond ?? 0, options.firstSlice);
-    this.mesh = rules.mesh === null ? null : (before?.mesh ?? new LeasedRate(first, nowMs));
+    this.mesh =
+      rules.mesh === null
+        ? null
+        : (before?.mesh ?? new LeasedRate(first, nowMs, numbers.row(`rate mesh ${service}`, bucketNumbers)));
     if (before !== null && isSame(old?.rateLimit, rateLimit)) this.rates = before.rates;
-    else this.rates = rateLimit === undefined ? null : new RateLimit(rules, nowMs, this.mesh);
+    else if (rateLimit === undefined) this.rates = null;
+    else {
+      const name = `rate ${service} ${JSON.stringify(rateLimit)}`;
+      this.rates = new RateLimit(rules, nowMs, this.mesh, undefined, numbers, name);
+    }
     if (before !== null && isSame(old?.bandwidth, bandwidth)) this.bytes = before.bytes;
-    else this.bytes = bandwidth === undefined ? null : new ByteRates(wholeGroup("bandwidth", traffic), nowMs);
+    else if (bandwidth === undefined) this.bytes = null;
+    else {
+      const name = `bandwidth ${service} ${JSON.stringify(bandwidth)}`;
+      this.bytes = new ByteRates(wholeGroup("bandwidth", traffic), nowMs, numbers, name);
+    }
     if (before !== null && isSame(old?.concurrency, concurrency)) this.concurrency = before.concurrency;
     else if (concurrency === undefined) this.concurrency = null;
-    else this.concurrency = new Concurrency(wholeGroup("concurrency", traffic), shard);
+    else {
+      const places = numbers.tally(`concurrency ${service} ${JSON.stringify(concurrency)}`);
+      this.concurrency = new Concurrency(wholeGroup("concurrency", traffic), shard, places);
+    }
     const callers = Object.entries(priority.callers ?? {});
     this.#callers = new Map(callers.map(([caller, most]) => [caller, priorityLevel(most)]));
     this.connections = before?.connections ?? new OpenCounts();
+  }
+
+  /** What it counts with. */
+  *shared(): Generator<SharedRow | Tally> {
+    for (const { row } of [...(this.rates?.buckets() ?? []), ...(this.bytes?.buckets() ?? [])]) yield row;
+    if (this.mesh !== null) yield this.mesh.bucket.row;
+    if (this.concurrency !== null) yield this.concurrency.places;
   }
 
   /** How much a request of that caller matters, whose route or proxy said so. */

@@ -3,7 +3,8 @@
  * is away it goes on, from the end of the slice's time with no more than its even share.
  */
 import type { RateSlice, SliceAsk } from "../../model/rate_slice.ts";
-import { TokenBucket } from "./token_bucket.ts";
+import { SharedRow } from "../../base/shared_row.ts";
+import { bucketNumbers, TokenBucket } from "./token_bucket.ts";
 
 export class LeasedRate {
   readonly bucket: TokenBucket;
@@ -13,8 +14,8 @@ export class LeasedRate {
   #askedMs: number;
 
   /** `firstPerSecond`: until it has its first slice. */
-  constructor(firstPerSecond: number, nowMs: number) {
-    this.bucket = new TokenBucket(firstPerSecond, nowMs);
+  constructor(firstPerSecond: number, nowMs: number, row = SharedRow.own(bucketNumbers)) {
+    this.bucket = new TokenBucket(firstPerSecond, nowMs, undefined, row);
     this.#askedMs = nowMs;
   }
 

@@ -2,9 +2,10 @@
  * How many requests a second a service takes: in all, from each caller, where some callers may have rates of their own, and of
  * requests that are alike. A caller is the identity that was verified, never a header.
  */
+import { ownNumbers, type SharedNumbers } from "../../base/shared_numbers.ts";
 import { hashText } from "../../base/hash.ts";
 import { limits } from "../../model/limits.ts";
-import type { KeyedRate, RateLimits } from "../../model/traffic.ts";
+import type { KeyedRate, Rate, RateLimits } from "../../model/traffic.ts";
 import type { Fields } from "../../wire/fields.ts";
 import { matchesPath } from "../fields/path_pattern.ts";
 import { BucketTable, bucketOf } from "./bucket_table.ts";
@@ -47,13 +48,29 @@ export class RateLimit {
     /** This machine's part of what the whole mesh shares. */
     readonly mesh: LeasedRate | null = null,
     keysMax: number = limits.rateCallersMax,
+    numbers: SharedNumbers = ownNumbers,
+    /** Begins the names of its buckets. */
+    name = "",
   ) {
     const { total, identity, overrides, keys } = rules;
-    this.#total = total === null ? null : bucketOf(total, nowMs);
-    this.#callers = identity === null ? null : new BucketTable(identity, nowMs, keysMax);
-    const own = Object.entries(overrides).map(([caller, rate]) => [caller, bucketOf(rate, nowMs)] as const);
+    const bucket = (rate: Rate, of: string): TokenBucket => bucketOf(rate, nowMs, numbers, `${name} ${of}`);
+    const table = (rate: Rate, of: string): BucketTable =>
+      new BucketTable(rate, nowMs, keysMax, numbers, `${name} ${of}`);
+    this.#total = total === null ? null : bucket(total, "total");
+    this.#callers = identity === null ? null : table(identity, "identity");
+    const own = Object.entries(overrides).map(
+      ([caller, rate]) => [caller, bucket(rate, `overrides ${caller}`)] as const,
+    );
     this.#overrides = new Map(own);
-    this.#keys = keys.map((rule) => ({ rule, table: new BucketTable(rule, nowMs, keysMax) }));
+    this.#keys = keys.map((rule, at) => ({ rule, table: table(rule, `keys ${at}`) }));
+  }
+
+  /** All that it has now, but the mesh's. */
+  *buckets(): Generator<TokenBucket> {
+    if (this.#total !== null) yield this.#total;
+    yield* this.#callers ?? [];
+    yield* this.#overrides.values();
+    for (const { table } of this.#keys) yield* table;
   }
 
   /** Callers that have buckets of their own now. */
@@ -67,7 +84,8 @@ export class RateLimit {
     for (const each of met) if (!each.bucket.has(1, nowMs)) return refusal(each, asked, nowMs);
     const { mesh } = this;
     if (mesh !== null && !mesh.take(nowMs)) return this.#meshRefusal(mesh.bucket, nowMs);
-    for (const { bucket } of met) bucket.take(1, nowMs);
+    // Where another loop took the last one at the same time it is owed.
+    for (const { bucket } of met) bucket.spend(1, nowMs);
     return null;
   }
 

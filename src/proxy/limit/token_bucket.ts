@@ -19,7 +19,7 @@ export class TokenBucket {
     public perSecond: number,
     nowMs: number,
     public burst = burstOf(perSecond),
-    private readonly row = SharedRow.own(bucketNumbers),
+    readonly row = SharedRow.own(bucketNumbers),
   ) {
     this.#numbers = row.numbers;
     row.enter();

@@ -4,6 +4,7 @@
  * clients of a caller. Places in the line are bounded and shared in the same way.
  */
 import { WheelEntry } from "../../base/timer_wheel.ts";
+import { Tally } from "../../base/tally.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 import { ClaimGroup, type Claim } from "./claim.ts";
@@ -17,6 +18,8 @@ export interface FairGateOptions<W> {
   readonly admit: (waiter: W, sinceMs: number) => void;
   /** It waited for as long as may be. */
   readonly overdue: (waiter: W) => void;
+  /** Counts what is taken; default: of this gate alone. */
+  readonly places?: Tally;
 }
 
 /** `full`: there is no place in the line either. */
@@ -32,7 +35,8 @@ export class FairGate<W> extends WheelEntry {
   /** How many may wait, and for how long. */
   pendingMax: number = limits.pendingMax;
   pendingMs: number = limits.pendingMs;
-  taken = 0;
+  /** Taken, by all gates that count here. */
+  readonly places: Tally;
   readonly #groups = new Map<string, ClaimGroup<W>>();
   /** Groups on whose behalf somebody waits, in the order of their turns. */
   readonly #line: ClaimGroup<W>[] = [];
@@ -43,6 +47,11 @@ export class FairGate<W> extends WheelEntry {
   constructor(readonly options: FairGateOptions<W>) {
     super();
     this.max = options.max;
+    this.places = options.places ?? Tally.own();
+  }
+
+  get taken(): number {
+    return this.places.total;
   }
 
   groupOf(caller: string): ClaimGroup<W> {
@@ -64,7 +73,7 @@ export class FairGate<W> extends WheelEntry {
   }
 
   leave(claim: Claim<W>): void {
-    this.taken--;
+    this.places.add(-1);
     claim.taken--;
     claim.group.taken--;
     if (this.#waiting.size > 0) this.#turnsSoon();
@@ -92,9 +101,10 @@ export class FairGate<W> extends WheelEntry {
     waiting.claim.group.waiting--;
   }
 
-  /** The time of the one that waits longest is over. */
+  /** The time of the one that waits longest is over; or another gate may have given places back. */
   expired(): void {
     const { shard, overdue } = this.options;
+    if (this.places.isShared && this.places.total < this.max) this.#turnsSoon();
     const before = shard.clock.now() - this.pendingMs;
     for (const [waiter, { sinceMs }] of this.#waiting) {
       if (sinceMs > before) break;
@@ -106,8 +116,14 @@ export class FairGate<W> extends WheelEntry {
 
   #enter(claim: Claim<W>): boolean {
     const { group } = claim;
-    if (!mayTake(this.max, this.taken, group.taken, claim.taken)) return false;
-    this.taken++;
+    const { max, places } = this;
+    if (!mayTake(max, places.total, group.taken, claim.taken)) return false;
+    places.add(1);
+    if (places.total > max) {
+      // Another gate took the last one at the same time.
+      places.add(-1);
+      return false;
+    }
     claim.taken++;
     group.taken++;
     return true;
@@ -174,6 +190,8 @@ export class FairGate<W> extends WheelEntry {
     const { shard } = this.options;
     const first = this.#waiting.values().next().value;
     if (first === undefined) return shard.wheel.forget(this);
-    shard.arm(this, Math.max(0, first.sinceMs + this.pendingMs - shard.clock.now()));
+    const leftMs = Math.max(0, first.sinceMs + this.pendingMs - shard.clock.now());
+    shard.wheel.arm(this, this.places.isShared ? Math.min(leftMs, limits.sharedPlacesLookMs) : leftMs);
+    shard.tick();
   }
 }

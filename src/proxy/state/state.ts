@@ -2,6 +2,7 @@
  * The live form of one snapshot: built beside the one in force, swapped once. What did not change lives on (loads and
  * connections of an endpoint, retry budgets); what is not valid fails closed for its own part only.
  */
+import type { SharedNumbers } from "../../base/shared_numbers.ts";
 import type { InPieces } from "../../base/pieces.ts";
 import { failure, success } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
@@ -27,11 +28,8 @@ import { EndpointLoad } from "../balance/endpoint_load.ts";
 import { EndpointPicker } from "../balance/endpoint_picker.ts";
 import { balancingOf, strategyOf } from "../balance/strategies.ts";
 import type { ZoneRules } from "../balance/zones.ts";
-import { Breaker } from "../breaker/breaker.ts";
-import { BreakerGroup } from "../breaker/breaker_group.ts";
-import { breakerSettings, type BreakerSettings } from "../breaker/breaker_settings.ts";
+import type { BreakerGroup } from "../breaker/breaker_group.ts";
 import { createAdmission } from "../guard/admission.ts";
-import { boundAll } from "./bounds.ts";
 import type {
   InboundService,
   LiveBackend,
@@ -44,6 +42,7 @@ import type {
 import { OpenStreams } from "../answer/open_streams.ts";
 import { inboundLimits } from "../limit/inbound_limits.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
+import { liveBreakers, liveHealth } from "./live_breakers.ts";
 import { liveBudget, liveTimeouts, rulesOf } from "./live_traffic.ts";
 import { liveSessions } from "./live_sessions.ts";
 import { PolicyReach } from "./policy_reach.ts";
@@ -52,7 +51,6 @@ import { attemptRules } from "../retry/retry_rules.ts";
 import { totalWeightOf } from "../route/choose_backend.ts";
 import { anyRequest, RouteMatcher } from "../route/match_route.ts";
 import { ConnectionRoom } from "../upstream/connection_room.ts";
-import type { Pool } from "../upstream/pool.ts";
 
 export interface ProxyState {
   readonly snapshot: Snapshot;
@@ -86,6 +84,8 @@ export interface StateInput {
   readonly firstSlice: (service: string) => number | null;
   /** A limit refused something. */
   readonly tripped: (limit: string, listener: string) => void;
+  /** What several event loops go by. */
+  readonly numbers: SharedNumbers;
 }
 
 export interface BuiltState {
@@ -147,11 +147,11 @@ class StateBuilder {
     const key = serviceKey(local.service);
     const before = this.previous?.locals.get(key);
     const streams = before?.streams ?? new OpenStreams();
-    const { nowMs, shard, tripped } = this.input;
+    const { nowMs, shard, tripped, numbers } = this.input;
     const traffic = local.traffic ?? {};
     const shared = traffic.rateLimit?.mesh?.perSecond ?? 0;
     const firstSlice = this.input.firstSlice(key) ?? shared * bounds.rateSliceSpareRatio;
-    const asked = { service: key, traffic, shard, firstSlice, tripped };
+    const asked = { service: key, traffic, shard, firstSlice, tripped, numbers };
     const limits = inboundLimits(asked, before?.limits ?? null, nowMs);
     const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams, limits };
     this.#locals.set(key, service);
@@ -163,13 +163,13 @@ class StateBuilder {
   #addDestination(destination: Destination): void {
     const key = serviceKey(destination.service);
     const before = this.previous?.destinations.get(key);
-    const breakers = this.#breakersOf(key, destination, before);
+    const breakers = liveBreakers(destination, before, this.input);
     const place: EndpointPlace = { destination, before, breakers, addedMs: this.#addedMs(before) };
     const endpoints = new Map(
       destination.endpoints.map((each) => [each.id, this.#liveEndpoint(each, place)]),
     );
     const ready = [...endpoints.values()].filter(isReady);
-    const { random, inPieces } = this.input;
+    const { random, inPieces, shard, numbers } = this.input;
     const balancing = balancingOf(destination.balance, destination.traffic);
     const pickerOf = (
       chosen: readonly LiveEndpoint[],
@@ -200,24 +200,14 @@ class StateBuilder {
       subsets: new Map(subsets),
       routes: [],
       tlsRoutes: [],
-      budget: liveBudget(destination, before),
+      budget: liveBudget(destination, before, numbers),
       rules: attemptRules(destination.traffic),
       timeouts: liveTimeouts(destination),
       latencies: before?.latencies ?? new Latencies(),
-      admission: before?.admission ?? createAdmission(this.input.shard),
-      connections: before?.connections ?? createAdmission(this.input.shard),
-      room: before?.room ?? new ConnectionRoom((call) => this.input.shard.clock.microtask(call)),
+      admission: before?.admission ?? createAdmission(shard, numbers.tally(`requests ${key}`)),
+      connections: before?.connections ?? createAdmission(shard, numbers.tally(`connections ${key}`)),
+      room: before?.room ?? new ConnectionRoom((call) => shard.clock.microtask(call)),
       streams: before?.streams ?? new OpenStreams(),
-    });
-  }
-
-  /** Another setting begins anew: what the old one found may be none by it. */
-  #breakersOf(key: string, destination: Destination, before: LiveDestination | undefined): BreakerGroup {
-    const { random, ejected } = this.input;
-    const settings = breakerSettings(destination.traffic);
-    if (before !== undefined && sameSettings(before.breakers.settings, settings)) return before.breakers;
-    return new BreakerGroup(settings, random, (breaker, from) => {
-      if (from === "closed") ejected(key, breaker.reason as string);
     });
   }
 
@@ -239,7 +229,7 @@ class StateBuilder {
         endpoint.apart === true
           ? instanceServerName(destination.service, appPortOf(endpoint.id))
           : serverNameOf(destination.service),
-      health: kept?.health.group === breakers ? kept.health : new Breaker(breakers),
+      health: liveHealth(endpoint, breakers, kept, this.input.numbers),
       weight: endpoint.weight ?? 1,
       zone: endpoint.zone ?? "",
       region: endpoint.region ?? "",
@@ -332,21 +322,8 @@ function zoneRules({ zone, region }: StateInput["place"], traffic?: TrafficTrait
   return { zone, region, order: others === null ? null : [zone, ...others] };
 }
 
-function isReady({ endpoint }: LiveEndpoint): boolean {
+export function isReady({ endpoint }: LiveEndpoint): boolean {
   return endpoint.ready;
-}
-
-/** The state is in force: circuit breaking goes by its endpoints, and what only the one before needed ends. */
-export function takeOver(state: ProxyState, old: ProxyState | null, nowMs: number): void {
-  boundAll(state.locals.values(), state.destinations.values());
-  for (const { breakers, endpoints } of state.destinations.values())
-    breakers.become(new Set([...endpoints.values()].filter(isReady).map(({ health }) => health)), nowMs);
-  for (const { whole, subsets } of old?.destinations.values() ?? [])
-    for (const picker of [whole, ...subsets.values()]) picker.close();
-}
-
-function sameSettings(one: BreakerSettings, other: BreakerSettings): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function sameAddress(a: Endpoint, b: Endpoint): boolean {
@@ -371,20 +348,4 @@ function unrouted(destination: LiveDestination, policies: readonly PolicyBinding
     policies,
     sessions: destination.sessions,
   };
-}
-
-/** Connections to other machines. */
-export function poolsOf(state: ProxyState): Pool[] {
-  return [...state.destinations.values()].flatMap((destination) =>
-    [...destination.endpoints.values()].flatMap(({ pools }) => [
-      ...pools.shared.values(),
-      ...pools["http/1.1"].values(),
-    ]),
-  );
-}
-
-/** Those of the old state that the new one does not carry on. */
-export function abandonedPools(old: ProxyState, next: ProxyState): Pool[] {
-  const kept = new Set(poolsOf(next));
-  return poolsOf(old).filter((pool) => !kept.has(pool));
 }

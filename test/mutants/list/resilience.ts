@@ -178,15 +178,15 @@ export const resilience: readonly Mutant[] = [
   },
   {
     fault: "a new snapshot forgets what circuit breaking knew",
-    file: "src/proxy/state/state.ts",
-    find: "health: kept?.health.group === breakers ? kept.health : new Breaker(breakers),",
-    replace: "health: new Breaker(breakers),",
+    file: "src/proxy/state/live_breakers.ts",
+    find: "if (kept?.health.group === group) return kept.health;",
+    replace: "",
     suites: breaking,
   },
   {
     fault: "another setting of circuit breaking is not heard of",
-    file: "src/proxy/state/state.ts",
-    find: "if (before !== undefined && sameSettings(before.breakers.settings, settings))",
+    file: "src/proxy/state/live_breakers.ts",
+    find: "if (before !== undefined && JSON.stringify(before.breakers.settings) === says)",
     replace: "if (before !== undefined)",
     suites: breaking,
   },
@@ -290,8 +290,8 @@ export const resilience: readonly Mutant[] = [
   {
     fault: "a caller gets a fresh bucket when the table of callers is full",
     file: `${proxy}/limit/bucket_table.ts`,
-    find: "if (bucket.full(nowMs)) return true;",
-    replace: "return true;",
+    find: "if (bucket.full(nowMs)) {",
+    replace: "if (bucket.full(nowMs) || true) {",
     suites: [`${unit}/limit/rate_limit_test.ts`],
   },
   {

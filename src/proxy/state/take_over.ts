@@ -1,0 +1,46 @@
+/** One state follows another: what the new one carries on goes on by its rules, and what only the old one had ends. */
+import type { SharedRow } from "../../base/shared_row.ts";
+import type { Tally } from "../../base/tally.ts";
+import type { Pool } from "../upstream/pool.ts";
+import { boundAll } from "./bounds.ts";
+import { isReady, type ProxyState } from "./state.ts";
+
+/** The state is in force: circuit breaking goes by its endpoints, and what only the one before needed ends. */
+export function takeOver(state: ProxyState, old: ProxyState | null, nowMs: number): void {
+  boundAll(state.locals.values(), state.destinations.values());
+  for (const { breakers, endpoints } of state.destinations.values())
+    breakers.become(new Set([...endpoints.values()].filter(isReady).map(({ health }) => health)), nowMs);
+  if (old === null) return;
+  for (const { whole, subsets } of old.destinations.values())
+    for (const picker of [whole, ...subsets.values()]) picker.close();
+}
+
+/** Numbers that the old state shared with other event loops, and that the new one does not use. */
+export function releaseOthers(old: ProxyState, next: ProxyState): void {
+  const kept = new Set(sharedBy(next));
+  for (const each of sharedBy(old)) if (!kept.has(each)) each.release();
+}
+
+function* sharedBy({ destinations, locals }: ProxyState): Generator<SharedRow | Tally> {
+  for (const { budget, breakers, endpoints, admission, connections } of destinations.values()) {
+    yield* [budget.row, breakers.row, admission.places, connections.places];
+    for (const { health } of endpoints.values()) yield health.row;
+  }
+  for (const { limits } of locals.values()) if (limits !== null) yield* limits.shared();
+}
+
+/** Connections to other machines. */
+export function poolsOf(state: ProxyState): Pool[] {
+  return [...state.destinations.values()].flatMap((destination) =>
+    [...destination.endpoints.values()].flatMap(({ pools }) => [
+      ...pools.shared.values(),
+      ...pools["http/1.1"].values(),
+    ]),
+  );
+}
+
+/** Those of the old state that the new one does not carry on. */
+export function abandonedPools(old: ProxyState, next: ProxyState): Pool[] {
+  const kept = new Set(poolsOf(next));
+  return poolsOf(old).filter((pool) => !kept.has(pool));
+}
