@@ -1,6 +1,6 @@
 /**
- * A macro: `import { embed } from "…/compile/embed.ts" with { type: "macro" }` puts the text of a file into the program
- * while it is compiled (or, from sources, while it is loaded). Takes a path from the root of the repository, or a package.
+ * Macros: `import { embed } from "…/compile/embed.ts" with { type: "macro" }` puts the text of a file into the program
+ * while it is compiled (or, from sources, while it is loaded). They take a path from the root of the repository, or a package.
  */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,6 +8,20 @@ import { dirname, join } from "node:path";
 const root = dirname(import.meta.dir);
 
 export function embed(name: string): string {
-  const path = name.endsWith(".ts") ? join(root, name) : Bun.resolveSync(name, root);
-  return readFileSync(path, "utf8");
+  return readFileSync(pathOf(name), "utf8");
+}
+
+/** What a browser runs: a file with all that it imports, as small as it gets. */
+export function bundle(name: string): string {
+  const flags = ["--target=browser", "--format=esm", "--minify", "--production"];
+  const made = Bun.spawnSync([process.execPath, "build", ...flags, pathOf(name)], {
+    cwd: root,
+    env: process.env,
+  });
+  if (!made.success) throw new Error(`Cannot bundle ${name}: ${made.stderr.toString()}`);
+  return made.stdout.toString();
+}
+
+function pathOf(name: string): string {
+  return /\.(?:ts|css|html|svg)$/.test(name) ? join(root, name) : Bun.resolveSync(name, root);
 }

@@ -67,6 +67,11 @@ const questionSchema = v.variant("what", [
   }),
   /** What is under way to apps of this machine: each line is an UnderWayLine (model/reading.ts), one for each service. */
   v.strictObject({ what: v.literal("under-way") }),
+  /** What was counted between its services and others since the line before: each line is a TrafficReading (model/traffic_reading.ts). */
+  v.strictObject({
+    what: v.literal("traffic"),
+    everyMs: v.pipe(count, v.minValue(limits.questionEveryMinMs), v.maxValue(limits.questionEveryMaxMs)),
+  }),
   /** Series of these metrics, once or again and again: each line is a MetricsReading (model/reading.ts). */
   v.strictObject({ what: v.literal("metrics"), names: v.pipe(v.array(word), v.maxLength(64)), everyMs }),
   /** All metrics, as a page of this format: each line is a piece of it, a string. */

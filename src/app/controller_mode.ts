@@ -10,6 +10,7 @@ import { reachMachine } from "../controller/issue/reach.ts";
 import { createPolicyBundler } from "../controller/policies.ts";
 import { createControlClient } from "../api/control_client.ts";
 import { BodyRoom } from "../api/body_room.ts";
+import type { ControlHandler } from "../api/control.ts";
 import { serveControl, type ControlServer } from "../api/control_server.ts";
 import { Shard } from "../http/shard.ts";
 import { strangerBounds, Strangers } from "../http/strangers.ts";
@@ -21,6 +22,7 @@ import { logAs } from "../telemetry/log_line.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { issueModeCredentials, readAuthority } from "./authority_file.ts";
 import { exposeController, pushHistogram } from "./controller_metrics.ts";
+import { Dashboard } from "./dashboard.ts";
 import { exposeCredential, ModeCredentialFile } from "./mode_credential.ts";
 import { servePlain } from "./plain_server.ts";
 import { scrapePages } from "./scrape_pages.ts";
@@ -76,7 +78,9 @@ export async function startController(
     serverName: "registry.heddle",
   });
   const metrics = new Metrics();
-  const controller = new Controller({
+  const handler: ControlHandler = (request, env) => controller.app.fetch(request, env);
+  const dashboard = new Dashboard(runtime, settings, { handler, log });
+  const controller: Controller = new Controller({
     clock,
     pushed: pushHistogram(metrics),
     authority,
@@ -85,6 +89,7 @@ export async function startController(
     leafMs,
     place: ownPlace(files, folder, settings),
     rootsChanged: renewOwn,
+    admit: (caller) => dashboard.admit(caller),
     ownNode: settings.node,
     reach: (address, port) => reachMachine(net, address, port),
     log,
@@ -103,8 +108,9 @@ export async function startController(
       onLimit: (limit) => trips(limit, "control"),
     }),
     bodies: new BodyRoom((limit) => trips(limit, "control")),
-    handler: (request, env) => controller.app.fetch(request, env),
+    handler,
   });
+  dashboard.begin();
   processMetrics(runtime, metrics, "controller");
   exposeCredential(metrics, clock, credential);
   exposeController(metrics, controller.publisher);
@@ -116,7 +122,8 @@ export async function startController(
     close: async (deadlineMs) => {
       renewal.close();
       controller.close();
-      await Promise.all([server.close(Math.min(deadlineMs, limits.controlDrainMs)), admin?.close(0)]);
+      const drainMs = Math.min(deadlineMs, limits.controlDrainMs);
+      await Promise.all([server.close(drainMs), admin?.close(0), dashboard.close()]);
       control.close();
     },
   };

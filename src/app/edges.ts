@@ -3,6 +3,7 @@
  * service that calls and one that is called; the calling side counts what its apps saw, retries within.
  */
 import type { MetricSeries, MetricsReading } from "../model/reading.ts";
+import { hasFailed, quantileOf } from "../telemetry/golden.ts";
 
 /** Metrics that edges are made of. */
 export const edgeMetrics: readonly string[] = [
@@ -118,11 +119,6 @@ function addCounts(sum: Sum, { bounds = [], counts = [], value }: MetricSeries, 
   });
 }
 
-/** As the histograms of durations have it: an error of heddle or of the service, and what gRPC calls a failure of the server. */
-function hasFailed({ code = "", grpc_code: grpc = "", flags = "" }: MetricSeries["labels"]): boolean {
-  return code.startsWith("5") || flags !== "" || ["2", "4", "13", "14", "15"].includes(grpc);
-}
-
 function edgeOf(sum: Sum): Edge {
   const { direction, from, to, route, perSecond, requests, failed, secure, total, tcpOpen, bytes } = sum;
   const share = requests === 0 ? null : secure / requests;
@@ -133,32 +129,14 @@ function edgeOf(sum: Sum): Edge {
     route,
     perSecond,
     success: requests === 0 ? null : 1 - failed / requests,
-    p50: quantile(sum, 0.5),
-    p95: quantile(sum, 0.95),
-    p99: quantile(sum, 0.99),
+    p50: quantileOf(sum.bounds, sum.counts, 0.5),
+    p95: quantileOf(sum.bounds, sum.counts, 0.95),
+    p99: quantileOf(sum.bounds, sum.counts, 0.99),
     tls: share === null ? "" : share === 1 ? "yes" : share === 0 ? "no" : "some",
     tcpOpen,
     bytesPerSecond: bytes,
     total,
   };
-}
-
-/** Within its bucket as if all were spread evenly, as Prometheus' histogram_quantile has it. */
-function quantile({ bounds, counts }: Sum, share: number): number | null {
-  const all = counts.reduce((sum, count) => sum + count, 0);
-  if (all <= 0) return null;
-  let below = 0;
-  for (const [at, count] of counts.entries()) {
-    if (below + count < share * all) {
-      below += count;
-      continue;
-    }
-    const upper = bounds[at];
-    if (upper === undefined) return Number.POSITIVE_INFINITY;
-    const lower = bounds[at - 1] ?? 0;
-    return count === 0 ? upper : lower + ((upper - lower) * (share * all - below)) / count;
-  }
-  return Number.POSITIVE_INFINITY;
 }
 
 function keyOf({ direction, from, to, route }: Pick<Edge, "direction" | "from" | "to" | "route">): string {

@@ -9,6 +9,7 @@ import { expositionAnswering, metricsAnswering } from "./metrics_answer.ts";
 import { requestAnswering } from "./request_answer.ts";
 import { underWayAnswering } from "./under_way_answer.ts";
 import { tapAnswering } from "./tap_answer.ts";
+import { trafficAnswering } from "./traffic_answer.ts";
 
 export interface ProxyAnswersOptions {
   readonly metrics: Metrics;
@@ -25,5 +26,6 @@ export function proxyAnswers({ metrics, recorder, plane, clock }: ProxyAnswersOp
     request: requestAnswering(recorder, plane, clock),
     tap: tapAnswering(recorder, clock),
     "under-way": underWayAnswering(recorder, plane),
+    traffic: trafficAnswering(metrics, clock),
   };
 }

@@ -1,6 +1,7 @@
 /** Which route of a service a request takes, and for each other one why not, in words. */
 import type { RouteMatch } from "../model/document.ts";
 import type { RouteView } from "../model/evidence.ts";
+import { headersText, matchText, pathText } from "../model/route_words.ts";
 import type { CompiledRoute } from "../model/snapshot.ts";
 import { RouteMatcher } from "../proxy/route/match_route.ts";
 import { noFields } from "../wire/head_fields.ts";
@@ -66,20 +67,4 @@ function fits(match: RouteMatch, asked: { method: string; path: string; fields: 
   } catch {
     return true;
   }
-}
-
-function matchText(match: RouteMatch): string {
-  const words = [match.method ?? "", pathText(match), headersText(match)];
-  return words.filter((word) => word !== "").join(" ");
-}
-
-function pathText({ path: { type, value } }: Pick<RouteMatch, "path">): string {
-  if (type === "PathPrefix") return value === "/" ? "any path" : `${value} and below`;
-  return type === "Exact" ? `exactly ${value}` : `paths that match ${value}`;
-}
-
-function headersText({ headers }: Pick<RouteMatch, "headers">): string {
-  return headers
-    .map(({ type, name, value }) => `${name}${type === "Exact" ? ": " : " that matches "}${value}`)
-    .join(", ");
 }

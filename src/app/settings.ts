@@ -66,11 +66,11 @@ export async function writeSettings(files: Files, folder: StateFolder, settings:
   await files.writeAtomic(folder.settings, `${JSON.stringify(settings, null, 2)}\n`, 0o600);
 }
 
-/** Ports of the admin pages: the proxy has the configured one, the other modes of the same machine the next two. */
-export function adminPort(settings: Settings, mode: Mode): number {
+/** Ports of the admin pages: the proxy has the configured one, the other modes of the same machine and the dashboard the next three. */
+export function adminPort(settings: Settings, mode: Mode | "dashboard"): number {
   return settings.ports.admin === 0
     ? 0
-    : settings.ports.admin + { proxy: 0, controller: 1, registry: 2 }[mode];
+    : settings.ports.admin + { proxy: 0, controller: 1, registry: 2, dashboard: 3 }[mode];
 }
 
 /** Where what others reach binds: every interface, except for a machine that has only loopback. */

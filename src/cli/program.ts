@@ -13,6 +13,7 @@ import { registerAuthority } from "./authority_command.ts";
 import { registerBackup, registerRestore } from "./backup_command.ts";
 import { registerCheck } from "./check_command.ts";
 import { Cli } from "./command.ts";
+import { registerDashboard } from "./dashboard_command.ts";
 import { registerDemo } from "./demo_command.ts";
 import { registerDrain, registerUndrain } from "./drain_command.ts";
 import { registerDev } from "./dev_command.ts";
@@ -63,6 +64,7 @@ const commands: readonly Register[] = [
   registerTap,
   registerWhy,
   registerTelemetry,
+  registerDashboard,
   registerCheck,
   registerAddresses,
   registerBackup,

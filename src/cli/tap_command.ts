@@ -11,6 +11,7 @@ import type { TapLine } from "../model/evidence.ts";
 import { limits } from "../model/limits.ts";
 import { flags as allFlags, isFlag } from "../model/outcome.ts";
 import { serviceKey } from "../model/service.ts";
+import { parseStatusRange } from "../model/status_range.ts";
 import { parseDurationFlag, parseServiceName, repeated, type Cli } from "./command.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { bytesText, msText } from "./figures.ts";
@@ -186,7 +187,7 @@ function filterOf(service: string | undefined, flags: TapFlags): TapFilter {
     to: keyOf(to, "--to"),
     method: method?.toUpperCase() ?? null,
     path: path ?? null,
-    status: status === undefined ? null : statusRange(status),
+    status: status === undefined ? null : [...statusRange(status)],
     slowerMs: slower ?? null,
     flag: flag ?? null,
   };
@@ -197,13 +198,10 @@ function keyOf(name: string | undefined, what: string): string | null {
 }
 
 /** @visibleForTesting */
-export function statusRange(given: string): [number, number] {
-  const family = /^([1-5])xx$/i.exec(given)?.[1];
-  if (family !== undefined) return [Number(family) * 100, Number(family) * 100 + 99];
-  const [, least, most = least] = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(given) ?? [];
-  if (least === undefined || most === undefined || Number(most) < Number(least))
-    throw new UserError(`Cannot use --status "${given}": expected 503, 5xx or 400-499`);
-  return [Number(least), Number(most)];
+export function statusRange(given: string): readonly [number, number] {
+  const range = parseStatusRange(given);
+  if (range === null) throw new UserError(`Cannot use --status "${given}": expected 503, 5xx or 400-499`);
+  return range;
 }
 
 function numberFlag(name: string, given: string, max: number): number {

@@ -13,10 +13,12 @@ export interface AsksOptions {
   readonly tell: (machine: string, line: AskLine) => boolean;
 }
 
+/** Takes each AskedLine. */
+export type AskSink = Pick<LineStream, "send" | "close">;
+
 interface OpenAsk {
   readonly id: string;
-  /** Takes each AskedLine. */
-  readonly stream: LineStream;
+  readonly stream: AskSink;
   /** Machines whose answer has not ended. */
   readonly waiting: Set<string>;
   late: Timer | null;
@@ -24,6 +26,8 @@ interface OpenAsk {
 
 export class Asks {
   readonly #open = new Map<string, OpenAsk>();
+  /** Those of the controller that go on for as long as a machine is connected: one for each. */
+  readonly #following = new Set<string>();
   #count = 0;
 
   constructor(readonly options: AsksOptions) {}
@@ -56,18 +60,29 @@ export class Asks {
     return lines;
   }
 
+  /** What the controller itself wants to hear of one machine again and again; returns what ends it. */
+  follow(question: AskRequest["question"], machine: string, sink: AskSink): () => void {
+    const id = this.#nextId();
+    this.#following.add(id);
+    this.#begin(id, { question, machines: [machine] }, sink);
+    return () => this.#left(id);
+  }
+
   #newId(): string {
-    const { clock } = this.options;
-    if (this.#open.size >= limits.asksOpenMax)
+    if (this.#open.size - this.#following.size >= limits.asksOpenMax)
       throw new Refusal(
         429,
         `${limits.asksOpenMax} questions are open already (asksOpenMax)`,
         "Try again in a moment",
       );
-    return `${clock.wallMs()}-${++this.#count}`;
+    return this.#nextId();
   }
 
-  #begin(id: string, { question, machines }: AskRequest, stream: LineStream): void {
+  #nextId(): string {
+    return `${this.options.clock.wallMs()}-${++this.#count}`;
+  }
+
+  #begin(id: string, { question, machines }: AskRequest, stream: AskSink): void {
     const { clock, connected } = this.options;
     const asked = machines ?? connected();
     const open: OpenAsk = { id, stream, waiting: new Set(asked), late: null };
@@ -123,6 +138,7 @@ export class Asks {
     const open = this.#open.get(id);
     if (open === undefined) return;
     this.#open.delete(id);
+    this.#following.delete(id);
     open.late?.cancel();
     for (const machine of open.waiting) this.options.tell(machine, { kind: "cancel", ask: id });
   }
@@ -130,5 +146,6 @@ export class Asks {
 
 /** Whether its answer goes on until whoever asked leaves. */
 function follows(question: AskRequest["question"]): boolean {
-  return question.what === "tap" || (question.what === "metrics" && question.everyMs !== null);
+  if (question.what === "metrics") return question.everyMs !== null;
+  return question.what === "tap" || question.what === "traffic";
 }

@@ -17,6 +17,10 @@ import { Asks } from "./asks.ts";
 import { Catalog } from "./catalog.ts";
 import { mountControlPlaceRoutes, type PlaceKeeper } from "./control_place.ts";
 import { mountDrainRoutes } from "./drains.ts";
+import { mountDashboardRoutes, type DashboardRouteOptions } from "./dashboard/dashboard_routes.ts";
+import { TrafficHistory } from "./dashboard/traffic_history.ts";
+import { TrafficWatch } from "./dashboard/traffic_watch.ts";
+import type { ViewInput } from "./dashboard/view_input.ts";
 import { DocumentRemoval } from "./document_removal.ts";
 import { DocumentService } from "./documents.ts";
 import { Issuing, type IssuingOptions } from "./issue/issuing.ts";
@@ -43,6 +47,8 @@ export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
   readonly ownNode: string;
   /** Hears how long documents take to reach machines. */
   readonly pushed?: PublisherOptions["pushed"];
+  /** Lets a browser see the dashboard. */
+  readonly admit: DashboardRouteOptions["admit"];
   /** The roots or the signer changed: what this machine itself holds must follow. */
   readonly rootsChanged: () => Promise<void>;
 }
@@ -54,6 +60,8 @@ export class Controller {
   readonly issuing: Issuing;
   readonly scrape: Scrape;
   readonly #asks: Asks;
+  readonly #history: TrafficHistory;
+  readonly #watch: TrafficWatch;
   readonly #snapshots: Snapshots;
   readonly #documents: DocumentService;
   readonly #removal: DocumentRemoval;
@@ -74,7 +82,11 @@ export class Controller {
       missing,
       place: () => options.place.now(),
       pushed,
-      disconnected: (node) => this.#asks.disconnected(node),
+      connected: (node) => this.#watch.connected(node),
+      disconnected: (node) => {
+        this.#asks.disconnected(node);
+        this.#watch.disconnected(node);
+      },
     });
     this.#asks = new Asks({
       clock,
@@ -82,6 +94,8 @@ export class Controller {
       tell: (node, line) => this.publisher.tell(node, line),
     });
     this.scrape = new Scrape(this.#asks, catalog);
+    this.#history = new TrafficHistory(clock);
+    this.#watch = new TrafficWatch(this.#asks, catalog, this.#history);
     this.issuing = new Issuing({ ...options, store });
     const usesOf = (node: string): readonly string[] => this.publisher.state(node).uses;
     const standing = {
@@ -177,6 +191,8 @@ export class Controller {
     const members = () => machines().names;
     mountControlPlaceRoutes(app, { operators, publisher, place, members, requireReady, log });
     mountAskRoutes(app, { trustDomain, asks: this.#asks, operators });
+    const { admit } = this.options;
+    mountDashboardRoutes(app, { operators, requireReady, admit, input: () => this.#viewInput() });
     const rates = new SharedRates({ clock, rateOf: (key) => this.#snapshots.sharedRate(key) });
     mountNodeRoutes(app, { trustDomain, catalog, publisher, rates, requireReady });
     const [documents, removal] = [this.#documents, this.#removal];
@@ -187,6 +203,18 @@ export class Controller {
       settled: (revision) => this.#settled(revision),
     });
     mountOperatorRoutes(app, { operators, documents, removal, status, requireReady, log });
+  }
+
+  #viewInput(): ViewInput {
+    const { catalog, publisher } = this;
+    publisher.flush();
+    return {
+      ...{ catalog, publisher, snapshots: this.#snapshots, history: this.#history, watch: this.#watch },
+      trustDomain: this.options.authority.trustDomain,
+      nowMs: this.options.clock.wallMs(),
+      registryProblem: this.#registryProblem,
+      machines: () => this.#machines(),
+    };
   }
 
   async #rootsChanged(): Promise<void> {

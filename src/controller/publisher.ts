@@ -64,6 +64,8 @@ export interface PublisherOptions {
    * when it comes and take it; one that is away, or refuses it, would say more of itself than of the way.
    */
   readonly pushed: (stage: PushStage, ms: number) => void;
+  /** A machine began to follow its snapshots: what it is told from now on goes there. */
+  readonly connected: (node: string) => void;
   /** The last stream of a machine ended. */
   readonly disconnected: (node: string) => void;
 }
@@ -153,9 +155,11 @@ export class Publisher {
       state.connected = true;
       stream.send(heartbeat());
       stream.send({ kind: "control-plane", ...this.options.place() } satisfies SnapshotLine);
-      if (this.#publish(own) !== "current") return;
-      state.acknowledged = version;
-      stream.send({ kind: "current", version, controllerMs: clock.wallMs() } satisfies SnapshotLine);
+      if (this.#publish(own) === "current") {
+        state.acknowledged = version;
+        stream.send({ kind: "current", version, controllerMs: clock.wallMs() } satisfies SnapshotLine);
+      }
+      this.options.connected(node);
     });
   }
 

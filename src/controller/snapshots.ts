@@ -5,7 +5,7 @@ import { nodeId, serviceId } from "../model/identity.ts";
 import type { Node } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { Catalog, StoredPolicy } from "./catalog.ts";
-import { SnapshotCompiler, type CompileInput } from "./compile/snapshot_compiler.ts";
+import { SnapshotCompiler, type CompiledService, type CompileInput } from "./compile/snapshot_compiler.ts";
 
 /** Documents and policies that stand, or would stand. */
 export interface Content {
@@ -51,6 +51,16 @@ export class Snapshots {
   /** Requests a second that all instances of a service take together; null: as many as come. */
   sharedRate(key: string): number | null {
     return this.#current()?.sharedRate(key) ?? null;
+  }
+
+  /** A service as its callers and its own machines have it; null: none is known by this key. */
+  service(key: string): CompiledService | null {
+    return this.#current()?.service(key) ?? null;
+  }
+
+  /** Keys of all services that are declared; none while no documents are known that can be used. */
+  serviceKeys(): readonly string[] {
+    return [...(this.#current()?.keys ?? [])];
   }
 
   /** Names of the machines whose snapshot would differ with this content, sorted. */

@@ -467,6 +467,24 @@ export const limits = {
   /** Endpoints of a service that an answer to `heddle why` shows, those with trouble first. */
   evidenceEndpointsMax: 50,
   streamHeartbeatMs: 10_000,
+  // Dashboard
+  /** How often every proxy tells the controller what it counted, and of how many of those the dashboard has a history: an hour. */
+  trafficSampleMs: 10_000,
+  trafficSamplesMax: 360,
+  /** What is shown as now is the sum of so many of the newest. */
+  trafficNowSamples: 3,
+  /** Of one reading of a proxy; those with the fewest requests are left out. */
+  trafficReadingEdgesMax: 1_000,
+  /** In the whole mesh: what is beyond has no history, and is counted. */
+  trafficEdgesMax: 10_000,
+  trafficServicesMax: 2_000,
+  /** Of sessions in a browser at a time; the oldest ends for a new one. */
+  dashboardSessionsMax: 64,
+  dashboardSessionMs: 12 * 3_600_000,
+  /** The link of `heddle dashboard` works once, and for so long. */
+  dashboardCodeMs: 600_000,
+  /** Of questions that the pages ask, body and all. */
+  dashboardBodyBytesMax: 64 * kib,
   streamQueueBytesMax: 32 * mib,
   /** A snapshot is one line. */
   streamLineBytesMax: 32 * mib,
@@ -805,6 +823,12 @@ assert(
 assert(
   limits.evidenceBytesMax + 4 * limits.evidenceNamesMax * limits.evidenceNameLengthMax <= 8 * mib,
   "what is remembered of requests stays small, whoever makes up names",
+);
+assert(
+  limits.trafficSampleMs >= limits.questionEveryMinMs &&
+    limits.trafficSampleMs <= limits.questionEveryMaxMs &&
+    limits.trafficNowSamples + 2 < limits.trafficSamplesMax,
+  "what the dashboard asks of proxies is a question as any",
 );
 assert(limits.joinTokenMs <= limits.joinTokenMaxMs, "the default token is allowed");
 assert(

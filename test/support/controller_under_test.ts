@@ -37,6 +37,7 @@ export class ControllerUnderTest {
     this.#clients.push(control);
     this.controller = new Controller({
       rootsChanged: async () => {},
+      admit: () => ({ host: "127.0.0.1", port: 1, code: "code" }),
       authority,
       clock,
       bundler,
@@ -135,9 +136,10 @@ export class SnapshotReader {
     this.#stream = client.stream(controllerPaths.snapshots, handler, body);
   }
 
-  /** Lines that are neither heartbeats nor about the controller itself. */
+  /** Lines that are no heartbeats, no questions, and not about the controller itself. */
   get news(): SnapshotLine[] {
-    return this.lines.filter((line) => line.kind !== "heartbeat" && line.kind !== "control-plane");
+    const others = ["heartbeat", "ask", "cancel", "control-plane"];
+    return this.lines.filter(({ kind }) => !others.includes(kind));
   }
 
   /** The snapshot that is the `count`th news. */

@@ -13,6 +13,9 @@ const sdk = "src/policy/sdk.ts";
 /** Bundled together with every policy. */
 const realm = "src/policy/realm.ts";
 
+/** A program of its own, in a browser. */
+const pages = "src/dashboard/main.ts";
+
 /** What conformance suites hold the real thing against. */
 const references: readonly string[] = ["src/registry/memory_store.ts", "runtime/deno/runtime.ts"];
 
@@ -32,6 +35,7 @@ function aliveFiles(): ReadonlySet<string> {
     worker,
     sdk,
     realm,
+    pages,
     ...references,
     ...paths.filter((path) => path.startsWith("policies/")),
   ];
@@ -72,5 +76,16 @@ describe("the signing key", () => {
       .filter((file) => file.imports.some((found) => signing.includes(found.target)))
       .map((file) => file.path);
     expect(importers.filter((path) => !/^src\/(controller|app)\/|^src\/cli\/init/.test(path))).toEqual([]);
+  });
+});
+
+describe("the pages of the dashboard", () => {
+  test("take of packages what draws, and nothing of the host", () => {
+    const { own, packages } = closureOf(files, [pages], false);
+    expect([...packages].sort()).toEqual(["preact", "preact/hooks", "uplot"]);
+    const foreign = [...own].filter(
+      (path) => !/^src\/(?:dashboard|cli\/(?:why|explain)|api|model|base)\//.test(path),
+    );
+    expect(foreign).toEqual([]);
   });
 });

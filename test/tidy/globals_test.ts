@@ -25,8 +25,8 @@ const known: Readonly<Record<string, { readonly names: readonly string[]; readon
   "src/shards/shared_region.ts": { names: ["Atomics"], reason: "the same" },
 };
 
-/** Ordinary programs that people run beside a mesh; and the worker, which makes the realm that it runs in. */
-const outside = /^src\/(cli\/demo\/|policy\/worker\.ts)/;
+/** Ordinary programs that people run beside a mesh; the pages, whose host is a browser; and the worker, which makes the realm that it runs in. */
+const outside = /^src\/(cli\/demo\/|dashboard\/|policy\/worker\.ts)/;
 
 const transpiler = new Bun.Transpiler({ loader: "ts", target: "bun" });
 /** It would run. */

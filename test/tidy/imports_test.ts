@@ -24,6 +24,8 @@ const ranks: Readonly<Record<string, number>> = {
   admin: 6,
   app: 7,
   cli: 8,
+  // A program of its own, in a browser.
+  dashboard: 9,
 };
 const entryRank = 9;
 const contract = "runtime/contract.ts";

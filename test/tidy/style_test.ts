@@ -103,8 +103,8 @@ describe("above the seam", () => {
   /** Runs inside the realm that it seals. */
   const realm = "src/policy/worker.ts";
   const realmNeeds: ReadonlySet<string> = new Set(["node:vm", "bun:ffi"]);
-  /** The services and clients of the demo are what people run beside a mesh: ordinary programs. */
-  const above = sources.filter((file) => !file.path.startsWith("src/cli/demo/"));
+  /** The services and clients of the demo are what people run beside a mesh, ordinary programs; the pages run in a browser. */
+  const above = sources.filter((file) => !/^src\/(?:cli\/demo|dashboard)\//.test(file.path));
   const hostPackage =
     /^(bun($|:)|node:|(fs|net|tls|http|http2|https|child_process|os|path|worker_threads|vm|crypto|dns|dgram|stream|events|util|process)($|\/))/;
 

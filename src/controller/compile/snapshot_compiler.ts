@@ -28,6 +28,7 @@ import {
 } from "../../model/service.ts";
 import { calleeTraits, callerTraits } from "../../model/service_traits.ts";
 import type {
+  Access,
   Destination,
   Endpoint,
   LocalService,
@@ -70,6 +71,16 @@ export interface CompileMachine {
   readonly uses: readonly string[];
 }
 
+/** One service as it is in force. */
+export interface CompiledService {
+  /** Of its virtual address. */
+  readonly port: number;
+  readonly destination: Destination;
+  readonly access: Access;
+  /** All that are about it, itself first. */
+  readonly documents: readonly Document[];
+}
+
 /** What a machine may be and no document declares: nobody may call it. */
 const undeclared = expandService({ kind: "Service", name: "undeclared", port: 1, protocol: "tcp" });
 
@@ -102,6 +113,21 @@ export class SnapshotCompiler {
     return this.#services.has(key);
   }
 
+  /** Keys of all services that are declared. */
+  get keys(): Iterable<string> {
+    return this.#services.keys();
+  }
+
+  /** How a service stands in the snapshots of machines; null: no document declares it. */
+  service(key: string): CompiledService | null {
+    const document = this.#services.get(key);
+    if (document === undefined) return null;
+    const [destination, access] = [this.#destination(key), this.#accessTo(key)];
+    const groups = [this.#routes, this.#tlsRoutes, this.#traffic, this.#access];
+    const about = groups.flatMap((group): readonly Document[] => group.get(key) ?? []);
+    return { port: document.port, destination, access, documents: [document, ...about] };
+  }
+
   /** Requests a second that the instances of a service take in the whole mesh; null: as many as come. */
   sharedRate(key: string): number | null {
     return this.#trafficOf(key, "callee").traffic?.rateLimit?.mesh?.perSecond ?? null;
@@ -131,14 +157,15 @@ export class SnapshotCompiler {
     return Object.keys(telemetry).length === 0 ? {} : { telemetry };
   }
 
+  #accessTo(key: string): Access {
+    return compileAccess(this.#access.get(key) ?? [], this.input.trustDomain);
+  }
+
   #local({ name, namespace }: ServiceName, node: string): LocalService {
     const service = { name, namespace };
     const { drains } = this.input;
     const document = this.#services.get(serviceKey(service));
-    const access =
-      document === undefined
-        ? closedAccess
-        : compileAccess(this.#access.get(serviceKey(service)) ?? [], this.input.trustDomain);
+    const access = document === undefined ? closedAccess : this.#accessTo(serviceKey(service));
     return {
       service,
       spiffeId: serviceId(this.input.trustDomain, service),

@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { createRuntime } from "../../../runtime/bun/runtime.ts";
 import type { PeerCertificate } from "../../../runtime/contract.ts";
+import { dashboardPaths } from "../../../src/api/dashboard_messages.ts";
 import { controllerPaths, registryKeys, registryPaths } from "../../../src/api/messages.ts";
 import type { Caller } from "../../../src/api/control.ts";
 import { MemoryStore } from "../../../src/registry/memory_store.ts";
@@ -75,6 +76,10 @@ const controllerDoors: readonly Door[] = [
   door("POST", controllerPaths.drains, "operator"),
   door("GET", controllerPaths.status, "operator"),
   door("POST", controllerPaths.ask, "operator"),
+  door("POST", dashboardPaths.sessions, "operator"),
+  door("GET", dashboardPaths.mesh, "operator"),
+  door("GET", dashboardPaths.service.replace(":key", "web.default"), "operator"),
+  door("GET", dashboardPaths.machines, "operator"),
   door("POST", controllerPaths.answers, "node"),
   door("POST", controllerPaths.kept, "node"),
   door("GET", controllerPaths.controlPlace, "operator"),
@@ -123,7 +128,11 @@ for (const [name, app, doors] of [
     test("has no other doors than these", () => {
       const routes = (app as typeof host.controller.app).routes.filter((route) => route.method !== "ALL");
       const known = doors.map((each) =>
-        each.path.replace(/vm-\d/, ":name").replace("0".repeat(64), ":hash").replace("abc", ":id"),
+        each.path
+          .replace(/vm-\d/, ":name")
+          .replace("0".repeat(64), ":hash")
+          .replace("abc", ":id")
+          .replace("web.default", ":key"),
       );
       expect([...new Set(routes.map((route) => `${route.method} ${route.path}`))].sort()).toEqual(
         doors.map((each, at) => `${each.method} ${known[at]}`).sort(),

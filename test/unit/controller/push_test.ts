@@ -22,6 +22,7 @@ class Publishing {
     missing: () => [],
     place: placeOf("10.0.0.1").now,
     pushed: (stage, ms) => void this.pushes.push([stage, ms]),
+    connected: () => undefined,
     disconnected: () => undefined,
   });
 
