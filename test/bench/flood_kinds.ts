@@ -51,6 +51,8 @@ function streamOf(index: number): number {
 const opened = (): Uint8Array => opening;
 const floodConnections = { at: "local", connections: 8, everyMs: 5 } as const;
 const batch = 100;
+/** RFC 9113 section 6.9.1. */
+const windowMax = 2 ** 31 - 1;
 const manySettings = many(batch, () => frame(frameTypes.settings, 0, 0));
 const pings = many(batch, () => frame(frameTypes.ping, 0, 0, new Uint8Array(8)));
 const emptyData = many(batch, () => frame(frameTypes.data, 0, 1));
@@ -164,6 +166,21 @@ export const floodKinds = {
     next: null,
     deaf: true,
   },
+  /** No attack: what a client may do. */
+  burst: {
+    at: "local",
+    connections: 32,
+    everyMs: 500,
+    title: "32 connections with 100 requests each, all at once, twice a second",
+    first: () =>
+      concat(
+        preface,
+        settings([4, windowMax]),
+        frame(frameTypes.windowUpdate, 0, 0, number32(windowMax - 65_535)),
+      ),
+    next: (step, authority) =>
+      many(batch, (index) => headers(streamOf(step * batch + index), fields(authority))),
+  },
   "half-open": {
     at: "mesh",
     connections: 1_000,
@@ -175,4 +192,7 @@ export const floodKinds = {
 } as const satisfies Readonly<Record<string, FloodKind>>;
 
 export type FloodName = keyof typeof floodKinds;
-export const floodNames = Object.keys(floodKinds) as readonly FloodName[];
+/** All but the burst, which is none. */
+export const floodNames = (Object.keys(floodKinds) as readonly FloodName[]).filter(
+  (name) => name !== "burst",
+);

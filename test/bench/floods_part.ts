@@ -45,11 +45,13 @@ interface Measured {
   readonly turns: readonly Turn[];
 }
 
-export async function measureFloods(
+/** Each of these kinds, with the client beside it. */
+async function measureKinds(
   stage: Stage,
   heddle: StartedHeddle,
   options: BenchOptions,
-): Promise<string[]> {
+  kinds: readonly FloodName[],
+): Promise<Measured[]> {
   const subject = stage.subjects.get("pair")?.get("heddle");
   if (subject === undefined) throw new Error("Cannot flood heddle: its pair was not started");
   const { host, port, authority } = subject;
@@ -76,12 +78,21 @@ export async function measureFloods(
   };
   await openLoop({ ...client, ...warming }, loadCore);
   const all: Measured[] = [];
-  for (const kind of floodNames) {
+  for (const kind of kinds) {
     const first = await takeTurn(kind, together);
     const turns: Turn[] = [];
     while (turns.length < turnsCounted) turns.push(await takeTurn(kind, together));
     all.push({ kind, first, turns });
   }
+  return all;
+}
+
+export async function measureFloods(
+  stage: Stage,
+  heddle: StartedHeddle,
+  options: BenchOptions,
+): Promise<string[]> {
+  const all = await measureKinds(stage, heddle, options, floodNames);
   return [
     `Each kind lasts ${options.floodMs / 1_000} s, and connections that are cut come back after 50 ms; beside it a client with ${beside.rate} requests/s through the pair, open`,
     "loop. Alone: right before, beside a flood of nothing, which is the same program without a connection; the row of that name is",
@@ -104,6 +115,35 @@ export async function measureFloods(
     ...all.map(floodRow),
     "",
     ...barTable(all.filter(({ kind }) => kind !== "nothing").flatMap(barsOf)),
+  ];
+}
+
+/** How long another client waits is printed; how many of a burst go before its request is held by test/unit/proxy/burst_test.ts. */
+export async function measureBurst(
+  stage: Stage,
+  heddle: StartedHeddle,
+  options: BenchOptions,
+): Promise<string[]> {
+  const all = await measureKinds(stage, heddle, options, ["nothing", "burst"]);
+  return [
+    `For ${options.floodMs / 1_000} s each, as the floods of (k) are measured, with windows of streams and connections open as wide as may be; beside it a client of`,
+    `HTTP/1.1 with ${beside.rate} requests/s through the pair, open loop. The pair serves 3,200 requests of a burst one turn after the other, 64 in a turn`,
+    "of the event loop at most, and those of who sends few before the rest.",
+    "",
+    ...tableHead([
+      "RSS growth MB",
+      "p99 alone ms",
+      "first ms",
+      "p99 beside ms",
+      "ratio",
+      "failed",
+      "opened",
+      "cut",
+      "MB sent",
+    ]),
+    ...all.map(floodRow),
+    "",
+    ...barTable(all.flatMap(barsOf).filter(({ title }) => title === "burst: failed beside")),
   ];
 }
 

@@ -9,7 +9,7 @@ import { measureAgainst } from "./against.ts";
 import { measureBroken } from "./broken_part.ts";
 import { conditions } from "./conditions.ts";
 import { measureConnections } from "./connections_part.ts";
-import { measureFloods } from "./floods_part.ts";
+import { measureBurst, measureFloods } from "./floods_part.ts";
 import type { StartedHeddle } from "./heddle.ts";
 import { measureIdle } from "./idle_part.ts";
 import { measureLatency } from "./latency_part.ts";
@@ -123,6 +123,8 @@ async function measure(stage: Stage, part: Part, options: BenchOptions): Promise
       return measurePicks();
     case "floods":
       return alone((heddle) => measureFloods(stage, heddle, options));
+    case "burst":
+      return alone((heddle) => measureBurst(stage, heddle, options));
     default:
       note(`${part}:`);
       return measureWork(stage, part, options);

@@ -7,6 +7,7 @@ const otherParts = {
   idle: "A heddle proxy by itself",
   connections: "(j) Idle mTLS connections at a heddle proxy",
   floods: "(k) Floods at a heddle pair",
+  burst: "(q) A burst of HTTP/2 requests at a heddle pair, beside another client",
   policies: "(n) Policies in their sealed processes",
   broken: "(p) One of three instances breaks",
   picks: "(o) Picking an endpoint, among ten and among ten thousand",

@@ -40,7 +40,7 @@ export function newStage(): Stage {
 
 /** The works that a part compares. */
 function worksOf(part: Part): Work[] {
-  if (part === "latency" || part === "floods") return ["pair"];
+  if (part === "latency" || part === "floods" || part === "burst") return ["pair"];
   return works.filter((work) => work === part);
 }
 
@@ -50,7 +50,7 @@ export function worksFor(work: Work): Work[] {
 }
 
 /** What heddle is asked alone needs no peer. */
-const aloneParts: readonly Part[] = ["idle", "connections", "floods", "policies", "picks", "broken"];
+const aloneParts: readonly Part[] = ["idle", "connections", "floods", "burst", "policies", "picks", "broken"];
 
 /** Starts what answers behind the proxies. */
 export async function startLoad(stage: Stage, wanted: readonly Work[]): Promise<void> {
