@@ -9,55 +9,90 @@ const mib = 1024 * kib;
 
 export const limits = {
   // HTTP heads (RFC 9112 section 3, RFC 6585 section 5)
+  /** Of the head of a request; a longer one is answered 431. */
   requestHeadBytesMax: 32 * kib,
+  /** Of the head of an answer; instead of a longer one the caller gets 502. */
   responseHeadBytesMax: 64 * kib,
+  /** Header fields of one head; a request with more is answered 431, an answer with more 502. */
   fieldCountMax: 100,
+  /** Of the target of a request: its path with the query; a longer one is answered 414. */
   targetBytesMax: 16 * kib,
+  /** Of the method of a request; a longer one is answered 501. */
   methodBytesMax: 32,
   // HTTP bodies (RFC 9112 section 7.1)
+  /** Digits of Content-Length; with more the message is malformed, and its connection ends. */
   contentLengthDigitsMax: 15,
+  /** Digits of the size of a chunk; with more the body is malformed, and its connection ends. */
   chunkSizeDigitsMax: 15,
+  /** Of the extensions of one chunk; with more the body is malformed, and its connection ends. */
   chunkExtensionBytesMax: 256,
+  /** Of the extensions of all chunks of a body; with more it is malformed, and its connection ends. */
   chunkExtensionsBytesMax: 4 * kib,
+  /** Of the trailers of a request; with more it is malformed, and its connection or stream ends. */
   trailerBytesMax: 8 * kib,
   /** Of answers: gRPC says there what failed, with details. */
   responseTrailerBytesMax: 64 * kib,
+  /** Answers 1xx before the one that counts; an app that sends more has failed, and its caller gets 502. */
   interimAnswersMax: 16,
+  /** Of the body of a request that is kept to be sent again; a request with a longer one is not. */
   replayBodyBytesMax: 64 * kib,
+  /** Requests of one HTTP/1.1 connection that begin in a turn of the event loop; further ones wait for the next turn. */
   requestsPerTurnMax: 16,
   // HTTP/2: what a side takes, by where it stands
+  /** Streams at a time of one connection of a local app; further ones are refused (REFUSED_STREAM). */
   h2LocalStreamsMax: 2_000,
   /** Of a stream when it begins; one whose reader keeps up gets more. */
   h2StreamWindowBytes: 32 * kib,
   /** Half of it taken within so long: more would be used. */
   h2WindowGrowMs: 250,
+  /** What a stream of a local app may send ahead of its reader, at most; then it waits. */
   h2LocalStreamWindowBytesMax: 256 * kib,
+  /** What all streams of one connection of a local app may send ahead of their readers; then they wait. */
   h2LocalConnectionWindowBytes: mib,
+  /** Streams at a time of one connection between two proxies; the next one goes to a further connection. */
   h2MeshStreamsMax: 256,
+  /** What a stream between two proxies may send ahead of its reader, at most; then it waits. */
   h2MeshStreamWindowBytesMax: mib,
+  /** What all streams of a connection between two proxies may send ahead of their readers; then they wait. */
   h2MeshConnectionWindowBytes: 16 * mib,
+  /** Of a frame that is taken from an app; a longer one ends its connection (FRAME_SIZE_ERROR). */
   h2FrameBytesMax: 16 * kib,
+  /** Of a frame that is taken from another proxy; a longer one ends the connection (FRAME_SIZE_ERROR). */
   h2MeshFrameBytesMax: mib,
   /** Streams before the server has said how many it takes: where both ends are heddle, and to an app that never said it. */
   h2StreamsEarlyMax: 100,
+  /** Streams on a connection to an app that has not said how many it takes; further requests wait for its SETTINGS. */
   h2StreamsUnknownMax: 1,
   // HTTP/2: what a peer may cost (RFC 9113 section 10.5)
+  /** Of the table of header fields that each side of a connection keeps (HPACK); the oldest entries leave it. */
   h2TableBytesMax: 4 * kib,
+  /** CONTINUATION frames of one head; with more the connection is ended. */
   h2ContinuationsMax: 16,
   /** A head that comes to so many times its limit is no mistake: it is not read on, and its connection ends. */
   h2HeadExcessMax: 4,
+  /** Of the heads of requests on one connection that are kept while they are under way; beyond that the connection is ended. */
   h2HeadMemoryBytesMax: mib,
+  /** PING, SETTINGS and frames like them that a peer may send at once; beyond that its connection is ended. */
   h2ControlBurstMax: 100,
+  /** PING, SETTINGS and frames like them that a peer may send in a second beyond h2ControlBurstMax; more end its connection. */
   h2ControlPerSecond: 10,
+  /** PRIORITY frames for each stream that a peer opens; beyond that its connection is ended. */
   h2PrioritiesPerStreamMax: 100,
+  /** WINDOW_UPDATE frames that a peer may send before anything else; beyond all that it has, its connection is ended. */
   h2WindowUpdatesBaseMax: 5,
+  /** WINDOW_UPDATE frames that a peer may send for each stream that it opens; beyond all that it has, its connection is ended. */
   h2WindowUpdatesPerStreamMax: 2,
+  /** WINDOW_UPDATE frames that a peer may send for each frame of data that it was sent; beyond all that it has, its connection is ended. */
   h2WindowUpdatesPerDataMax: 20,
+  /** DATA frames in a row that carry nothing and end nothing; with more the connection is ended. */
   h2EmptyDataMax: 1,
+  /** Resets soon after a stream began, or that a peer made us send; with more, if they are most streams, the connection is ended. */
   h2ResetsMax: 100,
   /** A client that resets most of what it opens has time after so many. */
   h2ResetsFreeMax: 25,
+  /** The part of its recent streams that a peer may have had reset; beyond that, and with many of them, its connection is ended. */
   h2ResetsShareMax: 0.5,
+  /** A stream that its client resets within such a time counts as one that was opened to be reset. */
   h2ResetEarlyMs: 1_000,
   /** Requests that were answered, and that their client neither ends nor resets. */
   h2UnfinishedMax: 2_000,
@@ -69,12 +104,17 @@ export const limits = {
   h2CalmMs: 1_000,
   /** So many of a shard; others end at once. */
   h2CalmConnectionsMax: 256,
+  /** Control frames that wait for a peer that does not read; with more its connection is ended. */
   h2QueuedControlFramesMax: 1_000,
+  /** Frames of all kinds that wait for a peer that does not read; with more its connection is ended. */
   h2QueuedFramesMax: 10_000,
+  /** What waits for a peer that does not read, on one connection; beyond that nothing more is read from it. */
   h2QueuedBytesMax: 4 * mib,
+  /** Frames of one connection that are handled in a turn of the event loop; the rest waits for the next turn. */
   h2FramesPerTurnMax: 64,
   /** Of answers, which end work and begin none: what would wait for another turn had to be copied, and its socket paused. */
   h2AnswerFramesPerTurnMax: 1_024,
+  /** Requests of one connection of a local app that begin in a turn; the rest waits for a further one. */
   h2LocalRequestsPerTurnMax: 16,
   /** So few of one read begin at once, however much others sent. */
   h2RequestsAtOnceMax: 2,
@@ -84,90 +124,127 @@ export const limits = {
   h2StreamWindowBytesMin: 256,
   /** Of all clients of a shard that have time. */
   h2SlowedRequestsPerTickMax: 1,
+  /** How often requests of clients that have time begin, h2SlowedRequestsPerTickMax at a time; the others wait. */
   h2SlowedTickMs: 1,
   /** While more streams that began without room are under way, the tick is longer: few of them will end soon. */
   h2WindowlessStreamsMax: 64,
+  /** The same while more than h2WindowlessStreamsMax streams began without room. */
   h2SlowedLongTickMs: 4,
   /** What one stream sends before another one that waits has its turn. */
   h2QuantumBytes: 16 * kib,
   /** A setting each, with room for those that are not known. */
   h2SettingsBytesMax: 6 * 64,
+  /** Of a GOAWAY that is read; a longer one ends its connection. */
   h2GoawayBytesMax: 16 * kib,
   // HTTP/2: timers
+  /** Within which a peer sends its SETTINGS and acknowledges ours; else its connection is ended. */
   h2SettingsMs: 10_000,
+  /** How often a connection with something under way is looked at; what is late is noticed so much later at most. */
   h2WatchMs: 1_000,
+  /** A peer that owes an answer and said nothing for so long is asked whether it is there. */
   h2PingMs: 10_000,
+  /** Within which it says so; else its connection is given up, with all that is under way on it. */
   h2PingAnswerMs: 3_000,
   /** Clients answer a PING ahead of requests that were made before they read the GOAWAY: those are still taken. */
   h2DrainGraceMs: 100,
+  /** A connection to a server that nothing uses is ended after so long, where nobody said otherwise. */
   h2ClientIdleMs: 300_000,
   // Buffers of one direction of one connection
+  /** What waits to be written to one peer; with more its sender is paused. */
   bufferHighBytes: 64 * kib,
+  /** A sender that was paused goes on once no more than so much waits to be written to its peer. */
   bufferLowBytes: 16 * kib,
   // Buffers of all connections of a proxy, however many shards it has
   /** What waits for peers that do not take it: over it those end that hold most and make no progress. */
   bufferedBytesMax: 32 * mib,
   /** Of one read of a connection to an app, when it is opened and at most. With less TCP stands still for a fifth of a second. */
   inputBytes: 64 * kib,
+  /** The most that one read of a connection to an app takes; further bytes wait in the kernel. */
   inputBytesMax: 512 * kib,
   /** Over this share of it nothing grows. */
   bufferedTightShare: 0.5,
   /** Over this share of it those give way that stand still, down to the other one, so that not every turn looks for more. */
   bufferedFullShare: 0.75,
+  /** Of bufferedBytesMax: once what waits is down to this share nobody has to give way any more. */
   bufferedRelievedShare: 0.625,
   /** Who makes no progress for so long stands still. */
   bufferedStillMs: 3_000,
+  /** How often it is looked, while much waits for peers, which of them stand still. */
   bufferedLookMs: 100,
   /** After more than so much waited, memory is given back to the system when it does not any more. */
   bufferedCompactBytes: 4 * mib,
+  /** How often it is looked whether what waited for peers is gone, so that its memory can be given back to the system. */
   bufferedCompactLookMs: 2_000,
   /** Windows of all streams beyond what they begin with. */
   bufferedLentShare: 0.5,
   /** Of what is left of that, to one stream at a time. */
   bufferedLentOneShare: 0.0625,
   // Timers of a connection
+  /** Within which a handshake of TLS is over; else its connection is ended. */
   tlsHandshakeMs: 5_000,
+  /** Within which a client that connects has said what it wants in TLS (ClientHello); else its connection is ended. */
   clientHelloMs: 5_000,
+  /** Of a ClientHello; a longer one is malformed, and its connection ends. */
   clientHelloBytesMax: 64 * kib,
+  /** TLS records that a ClientHello comes in; with more it is malformed, and its connection ends. */
   clientHelloRecordsMax: 16,
+  /** Within which a client that connects sends its first byte, where it is to speak first; else its connection is ended. */
   firstByteMs: 10_000,
   /** An undeclared protocol is known by then, or the connection is opaque. */
   detectMs: 1_000,
+  /** Of the head of the PROXY protocol; a longer one is malformed, and its connection ends. */
   proxyHeaderBytesMax: 4 * kib,
+  /** Within which the head of a request is whole, from its first byte; else it is answered 408, or its connection ended. */
   headMs: 10_000,
+  /** A body that is awaited and of which nothing comes for so long has failed: 408 for a request. */
   bodyProgressMs: 30_000,
   /** A body that is awaited may come as it likes for so long; then on average at least so fast. */
   bodyGraceMs: 10_000,
+  /** What a body that is awaited comes to in a second, on average after bodyGraceMs; a slower one is answered 408, or its stream reset. */
   bodyBytesPerSecondMin: 240,
+  /** How often bodies that are awaited are looked at, whether they come fast enough. */
   bodyWatchMs: 1_000,
   /** A look that comes later than this: the proxy itself stood still, and no client is to blame. */
   bodyStallMs: 3_000,
+  /** A peer that takes nothing of what waits for it for so long is given up: its stream or connection ends. */
   writeStallMs: 30_000,
+  /** After the last answer of a connection, for its client to read it: then the connection is closed. */
   lingerMs: 2_000,
+  /** An answer of which nothing moves for so long is broken off (504 before it began); streams may be silent. */
   answerIdleMs: 300_000,
+  /** A client's connection that nothing uses is ended after so long. */
   keepAliveInboundMs: 75_000,
+  /** A connection to an instance or app that nothing uses is ended after so long, unless timeouts.idle says otherwise. */
   keepAlivePoolMs: 60_000,
   /** Of an app that says how long it keeps a connection, it is given up so much earlier, or at half of that time. */
   keepAliveMarginMs: 1_000,
+  /** After so long a connection between proxies or to an app takes nothing new, and ends with what is under way. */
   connectionAgeMs: 3_600_000,
+  /** Within which another machine accepts a connection, unless timeouts.connect says otherwise; else the attempt has failed. */
   connectMeshMs: 1_000,
+  /** Within which a local app accepts a connection; else the attempt has failed. */
   connectLocalMs: 1_000,
   /** How long what is open may go on when a mode ends, unless somebody says otherwise. */
   drainMs: 30_000,
+  /** The longest that --drain may say. */
   drainMaxMs: 24 * 3_600_000,
   /** An opaque connection on which nothing passes is cut in a drain. */
   drainIdleMs: 2_000,
+  /** How often a proxy that ends looks whether opaque connections stand idle, and cuts those that do. */
   drainLookMs: 250,
   /** After the listeners closed: by then what they took last is known, and by then over, or they open again. */
   drainArriveMs: 50,
+  /** So long a proxy that ends waits for what its listeners took last, before they open again. */
   drainLateMs: 1_000,
   /** After its start a proxy gives back once what starting took, as soon as it uses less of a core than this for so long. */
   compactAfterMs: 5_000,
+  /** Of one core: a proxy that uses more puts off giving back what its start took. */
   compactBusyShareMax: 0.1,
   /** How often a proxy looks for threads beside its own that are to give way. */
   helpersYieldMs: 1_000,
   /** How often a mode that starts as a service looks whether it serves by now, and one that serves tells the manager how it stands. */
   managerReadyLookMs: 50,
+  /** How often a mode that serves tells the service manager how it stands. */
   managerStatusMs: 5_000,
   /** So many words of life within the time after which the service manager takes a mode for stuck. */
   managerPingsPerWatchdog: 4,
@@ -179,24 +256,32 @@ export const limits = {
   busMessageBytesMax: 262_144,
   /** A proxy that was told to has taken a changed Machine document over by then. */
   managerReloadMs: 20_000,
+  /** How often it is looked whether a proxy has taken a changed Machine document over. */
   managerReloadLookMs: 50,
   /** A service whose event loop stands still for so long is killed and started again. */
   proxyWatchdogMs: 10_000,
+  /** A registry or controller whose event loop stands still for so long is killed by systemd and started again. */
   controlWatchdogMs: 30_000,
   /** What the service manager gives a mode that ends before it has asked for more. */
   serviceStopMs: 20_000,
   /** Of bugs that a proxy lives on after. */
   faultsPerMinuteMax: 20,
+  /** How fine the clock of most timeouts is: they end up to so much later. */
   timerTickMs: 100,
   /** Deadlines that are nearer than this are kept by ticks of so many milliseconds. */
   timerFineMs: 2_000,
+  /** How fine the clock of short pauses is, such as those before retries: they end up to so much later. */
   timerFineTickMs: 10,
   /** A tick that comes so much later: the process itself stood still, and reads what came meanwhile before it blames anybody. */
   timerStallMs: 1_000,
   // Pools and queues, per destination
+  /** Connections of one calling service to one instance, and of a proxy to its app; with all in use requests wait (pendingMax). */
   connectionsMax: 1024,
+  /** Requests that wait for a place at a service or instance; more are answered 503 at once. */
   pendingMax: 4096,
+  /** How long they wait at most; then they are answered 503. */
   pendingMs: 3_000,
+  /** Requests and opaque connections under way to a service from one machine; more wait (pendingMax). */
   requestsMax: 4096,
   /** Of what a document may allow to be under way at a time. */
   limitCountMax: 1_000_000,
@@ -211,6 +296,7 @@ export const limits = {
   flowsToldRequestsMin: 256,
   /** Clients of another proxy that are told apart; with more, those of before are forgotten. */
   flowPartsMax: 4096,
+  /** Of the name by which a client is told apart by the other proxy; one with a longer name is not told apart. */
   flowNameLengthMax: 16,
   /** Services for which a client keeps its count while it uses them no more. */
   flowClaimsMax: 64,
@@ -227,16 +313,23 @@ export const limits = {
   attemptsMax: 2,
   /** Attempts beyond the first that a document may ask for, and codes that it may name. */
   retriesMax: 10,
+  /** Codes that a document may name for retries; one with more is refused. */
   retryCodesMax: 64,
   /** Retries of a service, for each of its requests within the window, beside the floor. */
   retryBudgetRatio: 0.2,
+  /** The time over which the requests of a service are counted for its retries, unless retryBudget.interval says otherwise. */
   retryBudgetWindowMs: 10_000,
+  /** The shortest retryBudget.interval that a document may say. */
   retryBudgetWindowMinMs: 1_000,
+  /** The longest retryBudget.interval that a document may say. */
   retryBudgetWindowMaxMs: 3_600_000,
+  /** Retries of a service that are granted in each second whatever its requests are; beyond floor and share there are none (URX). */
   retryBudgetFloorPerSecond: 10,
+  /** The highest retryBudget.min that a document may say. */
   retryBudgetFloorMax: 10_000,
   /** Longest wait before the first retry; it doubles with each, up to the other one. */
   retryBackoffMs: 25,
+  /** The longest wait before any retry. */
   retryBackoffMaxMs: 250,
   /** A server that asks for a longer pause is obeyed by no retry: its answer goes to the caller, who may wait. */
   retryPushbackMaxMs: 5_000,
@@ -246,7 +339,9 @@ export const limits = {
   hedgeDelayMinMs: 10,
   /** Answers by which p95 goes, how many there must be, and after how many it is reckoned anew. */
   hedgeSamples: 512,
+  /** With fewer answers known of a service p95 is not, and hedging by p95 sends nothing twice. */
   hedgeSamplesMin: 200,
+  /** After so many further answers p95 and p50 of a service are reckoned anew. */
   hedgeSampleEvery: 32,
   /** With a larger share of instances out, those that are left have enough to do. */
   hedgeEjectedShareMax: 0.3,
@@ -255,6 +350,7 @@ export const limits = {
   // Balancing (defaults; `src/proxy/balance/`)
   /** An endpoint that is new or has come back grows into its share, from a tenth of it, in such a time. */
   slowStartMs: 30_000,
+  /** What an instance that is new or came back begins with, of its share. */
   slowStartShareMin: 0.1,
   /** With fewer endpoints the others could not carry what one that starts does not take. */
   slowStartEndpointsMin: 3,
@@ -272,6 +368,7 @@ export const limits = {
   ejectionsToldMax: 64,
   /** How often a machine looks whether there is something to tell, and how often it says it again. */
   ejectionsLookMs: 1_000,
+  /** How often a machine tells of its ejected endpoints again, so that a controller that starts anew hears of them. */
   ejectionsRepeatMs: 15_000,
   /** Of one instance beside others, which have at least 1. */
   instanceWeightMax: 100,
@@ -283,9 +380,11 @@ export const limits = {
   tablePauseMs: 1,
   /** Points of a hash ring: so many for each endpoint, and in all. */
   ringPointsPerEndpoint: 128,
+  /** Points of a hash ring in all; with many endpoints each has fewer. */
   ringPointsMax: 32_768,
   /** No endpoint has more than so many times the average of what is under way, where keys choose. */
   boundedLoadFactor: 1.25,
+  /** The highest balance.boundedLoadPercent that a document may say. */
   boundedLoadPercentMax: 1_000,
   /** Zones that the order of one service names. */
   zonesMax: 64,
@@ -297,6 +396,7 @@ export const limits = {
   zoneReturnMs: 30_000,
   /** Candidates that are looked through at once when one was ejected or came back; of more, so many a millisecond. */
   candidatesEagerMax: 100,
+  /** Of more than candidatesEagerMax candidates so many are looked through in a millisecond; until then an endpoint that came back waits. */
   candidatesPerMs: 1_000,
   // Rates and concurrency (defaults; `src/proxy/limit/`)
   /** Callers, and keys of each other rule, that one limit tells apart; those beyond share a bucket. */
@@ -311,6 +411,7 @@ export const limits = {
   rateBurstMs: 1_000,
   /** How often a proxy asks for its slice of a rate that the whole mesh shares, and for how long a slice is promised. */
   rateSliceAskMs: 1_000,
+  /** For how long a slice of a shared rate is promised; a proxy that gets no other by then goes by the even share at most. */
   rateSliceMs: 5_000,
   /** How much later the one who promised lets go of it than the one who holds it. */
   rateSliceGraceMs: 1_000,
@@ -318,12 +419,17 @@ export const limits = {
   rateSliceKnownMs: 3_600_000,
   /** Part of a shared rate that is kept for proxies that come new, and the part that is dealt out whoever asks for it. */
   rateSliceSpareRatio: 0.05,
+  /** Part of a shared rate that is dealt out evenly to all proxies, whoever asks for more. */
   rateSliceEvenRatio: 0.1,
+  /** Where an adaptive limit begins. */
   concurrencyStart: 20,
+  /** An adaptive limit falls no lower, unless concurrency.min says otherwise. */
   concurrencyMin: 4,
+  /** Requests that the instances of a service on one machine serve at a time, where its document limits them; more wait. */
   concurrencyMax: 1_000,
   /** Requests that wait while so many are served, and for how long. */
   concurrencyPendingMax: 256,
+  /** For how long requests wait for their turn at a service that serves so many at a time; then they are answered 503. */
   concurrencyPendingMs: 1_000,
   /** What requests are thought to take when there is room rises no faster than to twice as much in such a time. */
   concurrencyLongDoubleMs: 120_000,
@@ -331,21 +437,26 @@ export const limits = {
   queueFreshMs: 100,
   /** Delay of the event loop that counts as overload, and how long it lasts until one more priority is shed, or one fewer. */
   shedDelayMs: 100,
+  /** For so long the event loop is late before one more priority is refused (503, flag OM), or keeps up before one is served again. */
   shedStepMs: 5_000,
   // Circuit breakers (defaults; `src/proxy/breaker/`)
   /** Hard failures in a row that eject an endpoint. */
   breakerStreakMax: 5,
+  /** The time over which the answers of an endpoint are counted for its share of successes. */
   breakerWindowMs: 10_000,
   /** Share of answers within the window that must be successes, once there are so many. */
   breakerSuccessMin: 0.8,
+  /** With fewer answers within breakerWindowMs their share of successes ejects nobody. */
   breakerWindowAnswersMin: 5,
   /** What fails everywhere is no fault of one endpoint: its share of failures is so many times that of the average other one. */
   breakerOutlierFactor: 1.5,
   /** With more endpoints their failures are counted anew no more often than that. */
   breakerCountEagerMax: 100,
+  /** How often the failures of a service with more than breakerCountEagerMax endpoints are counted anew, at most. */
   breakerCountMs: 100,
   /** Of the first ejection; each one after it is twice as long. */
   breakerPenaltyMs: 1_000,
+  /** The longest that an endpoint is out before a request probes it. */
   breakerPenaltyMaxMs: 60_000,
   /** A penalty is longer by up to such a part of it, by chance. */
   breakerJitterRatio: 0.5,
@@ -362,49 +473,80 @@ export const limits = {
   /** A probe that has said nothing for so long is joined by another. */
   breakerProbeSilentMs: 10_000,
   // Identity
+  /** How long certificates of services and machines live, unless --leaf-ttl says otherwise. */
   leafMs: 24 * 3_600_000,
+  /** The longest that --leaf-ttl may say. */
   leafMsMax: 90 * 24 * 3_600_000,
+  /** How long the certificate lives that signs those of services and machines; it is replaced before it ends. */
   intermediateMs: 90 * 24 * 3_600_000,
+  /** How long a root certificate lives; `heddle ca rotate` replaces it. */
   rootMs: 10 * 365 * 24 * 3_600_000,
+  /** Certificates begin so much before they are made, for machines whose clocks are behind. */
   leafBackdateMs: 60_000,
+  /** How often others that read the trust bundle over HTTP are told to read it again. */
   bundleRefreshMs: 300_000,
+  /** A clock of a machine that differs by more from the controller's is warned about. */
   clockSkewWarnMs: 10_000,
   /** Of the words that say why an instance is not ready. */
   instanceProblemLengthMax: 256,
+  /** Of a SPIFFE ID (SPIFFE ID section 2.3); a longer one is none, and its certificate is refused. */
   spiffeIdBytesMax: 2048,
+  /** Of the name of a trust domain; a longer one is refused. */
   trustDomainBytesMax: 255,
+  /** The shortest life that a join token may be given. */
   joinTokenMinMs: 1_000,
+  /** How long a join token lives, unless --ttl says otherwise; a later join is refused. */
   joinTokenMs: 15 * 60_000,
+  /** The longest life that a join token may be given. */
   joinTokenMaxMs: 60 * 60_000,
+  /** How long a token that was used or ran out is listed. */
   joinTokenKeptMs: 7 * 24 * 3_600_000,
   /** Of a file, or of standard input, that holds one. */
   joinTokenFileBytesMax: 4 * kib,
+  /** Within which a machine that joins proves that it has its key; later it asks anew. */
   joinNonceMs: 60_000,
+  /** Joins of one address that may fail within a minute; further ones are refused until it is over. */
   joinFailuresPerMinuteMax: 5,
+  /** Addresses whose failed joins are counted; with more the one that failed first is forgotten. */
   joinSourcesMax: 10_000,
+  /** Certificates of one machine that are valid at a time; more are refused. */
   certificatesPerNodeMax: 4_096,
+  /** At this share of its life a certificate is renewed. */
   renewAtRatio: 0.5,
+  /** Of its life: by so much, by chance, it is renewed earlier or later, so that machines do not come together. */
   renewJitterRatio: 0.1,
+  /** How often it is looked whether it is time, at least. */
   renewLookMs: 3_600_000,
+  /** The first pause after a renewal that failed; it doubles with each. */
   renewRetryMs: 100,
+  /** The longest pause after a renewal that failed. */
   renewRetryMaxMs: 60_000,
+  /** Services of one machine; a Machine document or token with more is refused. */
   servicesPerNodeMax: 64,
+  /** So long after its certificates ended a machine may still renew them by its key; later it needs a new token. */
   nodeGraceMs: 30 * 24 * 3_600_000,
-  /** So long after its certificate ended an operator's key still renews it. */
   /** Older than this an operator's certificate is renewed where it is used. */
   operatorRenewMs: 3_600_000,
+  /** So long after its certificate ended an operator's key still renews it. */
   operatorGraceMs: 30 * 24 * 3_600_000,
   // Control plane
+  /** How long a registration lives unless it is renewed; an instance whose lease ran out is gone from the mesh. */
   leaseMs: 12_000,
+  /** The shortest lease that may be asked for. */
   leaseMsMin: 1_000,
+  /** The longest lease that may be asked for. */
   leaseMsMax: 60_000,
+  /** How often leases are renewed. */
   leaseRenewMs: 4_000,
+  /** How often the registry looks for leases that ran out. */
   leaseCheckMs: 250,
   /** A check that comes later than this: the registry itself stood still, and no lease is to blame. */
   leaseStallMs: 1_000,
   /** How often `heddle dev` looks at its folder where nothing tells of a change. */
   devLookMs: 1_000,
+  /** Changes that come within such a time are published together. */
   publishDebounceMs: 50,
+  /** No change waits longer to be published, however many follow. */
   publishDebounceMaxMs: 1_000,
   /** Of traces that begin at a proxy and that nobody decided about, so many are sampled. */
   traceSampleShare: 0.01,
@@ -414,21 +556,28 @@ export const limits = {
   keptTracesMax: 4_096,
   /** Other proxies hear of them so often, of so many each. */
   keptTracesTellMs: 1_000,
+  /** Traces of which one message tells one machine that they are kept; of more, that machine's parts are missing. */
   keptTracesToldMax: 500,
   /** Machines in one such message. */
   keptMachinesMax: 256,
   /** What waits at the end may still be sent for so long. */
   exportCloseMs: 2_000,
   // Telemetry that is sent out (OTLP/HTTP; OTEL_BSP_* of OpenTelemetry)
+  /** Spans or log lines that wait for a receiver; with more the oldest are dropped and counted. */
   exportQueueMax: 2_048,
+  /** Spans or log lines in one message to a receiver; the rest waits for the next one. */
   exportBatchMax: 512,
+  /** Spans that wait are sent to their receiver after so long, however few they are. */
   exportDelayMs: 5_000,
   /** The same of lines of the access log. */
   exportLogDelayMs: 1_000,
   /** How often metrics are sent, and at the soonest; so many readings wait for a receiver that is away. */
   exportMetricsEveryMs: 60_000,
+  /** The shortest interval of metrics that may be asked for. */
   exportMetricsEveryMinMs: 1_000,
+  /** Readings of all metrics that wait for a receiver that is away; of more the oldest are dropped. */
   exportReadingsMax: 5,
+  /** Within which a receiver of telemetry answers; else the message is sent again. */
   exportTimeoutMs: 10_000,
   /** The first pause after a receiver said "later". */
   exportRetryMs: 1_000,
@@ -436,63 +585,67 @@ export const limits = {
   exportRetryAfterMaxMs: 60_000,
   /** What could not be sent for so long is dropped. */
   exportRetryMaxMs: 300_000,
+  /** Of the answer of a receiver; more is not read, so that a longer one is none of OTLP. */
   exportAnswerBytesMax: 64 * kib,
   /** Of questions that operators ask of proxies. */
   asksOpenMax: 64,
+  /** Within which a proxy answers a question of an operator; what comes later is not shown. */
   askAnswerMs: 5_000,
   /** Of `heddle drain --wait`: between looks at what is left, and how many in a row must find nothing. */
   drainLeftLookMs: 500,
+  /** Looks in a row of `heddle drain --wait` that find nothing left; then it is done. */
   drainEmptyLooks: 2,
+  /** How long `heddle drain --wait` waits, unless --timeout says otherwise; then it tells what is left, and fails. */
   drainWaitMs: 600_000,
+  /** The shortest interval at which a proxy answers a question of an operator again and again. */
   questionEveryMinMs: 500,
+  /** The longest interval at which a proxy answers a question of an operator again and again. */
   questionEveryMaxMs: 60_000,
+  /** Lines of an answer to an operator that wait in a proxy to be sent; more are dropped, and how many is told. */
   answerLinesMax: 1_000,
   /** Of all metrics of a proxy, as the controller hands them on, in characters: at most, and in one line of the answer. */
   expositionCharactersMax: 5 * mib,
+  /** Characters of metrics in one line of an answer to the controller; what is longer comes in several. */
   expositionPieceCharacters: 64 * kib,
+  /** Of the words with which an answer to an operator says that it failed; longer ones are cut. */
   answerProblemLengthMax: 2_000,
   /** What a proxy remembers of requests that ended, for `heddle why`: the last ones, in so many bytes, names that come again apart. */
   evidenceRecordsMax: 10_000,
+  /** Of the texts of requests that a proxy remembers for `heddle why`; the oldest are forgotten. */
   evidenceBytesMax: 4 * mib,
+  /** Of the texts of one request that is remembered for `heddle why`. */
   evidenceRecordBytesMax: 24 * kib,
+  /** Names in what is remembered for `heddle why`; with more a new table begins, and what is in the one before the last is forgotten. */
   evidenceNamesMax: 2_000,
+  /** Of one name in what is remembered for `heddle why`; a longer one is cut. */
   evidenceNameLengthMax: 256,
+  /** Of one text, such as a path, in what is remembered for `heddle why`; a longer one is cut. */
   evidenceTextLengthMax: 512,
+  /** Policies of one request that are remembered for `heddle why`; further ones are left out. */
   evidencePoliciesMax: 16,
   /** How often a command that goes on looks whether anybody reads what it writes. */
   readerLookMs: 250,
   /** Lines of `heddle tap` that a proxy sends in a second: where nothing else is asked for, and at most. */
   tapLinesPerSecond: 100,
+  /** The highest --rate of `heddle tap`; what comes faster is dropped at the proxy and counted. */
   tapLinesPerSecondMax: 1_000,
   /** Endpoints of a service that an answer to `heddle why` shows, those with trouble first. */
   evidenceEndpointsMax: 50,
+  /** How often a stream of the control plane says that it is there; after three times as much silence it is given up. */
   streamHeartbeatMs: 10_000,
-  // Dashboard
-  /** How often every proxy tells the controller what it counted, and of how many of those the dashboard has a history: an hour. */
-  trafficSampleMs: 10_000,
-  trafficSamplesMax: 360,
-  /** What is shown as now is the sum of so many of the newest. */
-  trafficNowSamples: 3,
-  /** Of one reading of a proxy; those with the fewest requests are left out. */
-  trafficReadingEdgesMax: 1_000,
-  /** In the whole mesh: what is beyond has no history, and is counted. */
-  trafficEdgesMax: 10_000,
-  trafficServicesMax: 2_000,
-  /** Of sessions in a browser at a time; the oldest ends for a new one. */
-  dashboardSessionsMax: 64,
-  dashboardSessionMs: 12 * 3_600_000,
-  /** The link of `heddle dashboard` works once, and for so long. */
-  dashboardCodeMs: 600_000,
-  /** Of questions that the pages ask, body and all. */
-  dashboardBodyBytesMax: 64 * kib,
+  /** What waits for a reader of a stream; with more the stream is ended, and its reader comes again. */
   streamQueueBytesMax: 32 * mib,
   /** A snapshot is one line. */
   streamLineBytesMax: 32 * mib,
+  /** How long a registry or controller that ends lets calls finish. */
   controlDrainMs: 2_000,
   /** Connections that have shown no certificate, to one port: of one address, and in all. */
   strangersPerSourceMax: 256,
+  /** Connections to the port of the controller that have shown no certificate; with more the one that stands there longest gives way. */
   strangersMax: 1_024,
+  /** Connections of one address to the port for other proxies that have shown no certificate; the one that stands there longest gives way. */
   meshStrangersPerSourceMax: 2_048,
+  /** Connections to the port for other proxies that have shown no certificate; with more the one that stands there longest gives way. */
   meshStrangersMax: 4_096,
   /** What all of those have sent of handshakes that are not whole. */
   meshStrangersBytesMax: 8 * mib,
@@ -500,16 +653,21 @@ export const limits = {
   strangerGraceMs: 1_000,
   /** Of one that shows none in its handshake either. */
   strangerMs: 30_000,
+  /** How often the registry looks whether its certificate was replaced. */
   credentialFileLookMs: 1_000,
   /** By then the registry knows the roots and shows the credential that it was given last. */
   rotationSettleMs: 3_000,
   /** A rotation in a hurry waits so long for machines; so long where it goes on without them. */
   rotationNowMs: 180_000,
+  /** How long `heddle ca rotate --now --force` waits for machines; it goes on without those that do not answer. */
   rotationForceMs: 15_000,
+  /** How often `heddle ca rotate --now` looks how far it is. */
   rotationLookMs: 250,
+  /** Within which a controller or registry accepts a connection; else the next address is tried, or the call has failed. */
   controlConnectMs: 3_000,
   /** To reach one of several addresses of a server, while another one is there to be tried. */
   controlTrialMs: 1_000,
+  /** Within which a call of the control plane is answered; else it has failed. */
   controlCallMs: 15_000,
   /** An apply may have policies compiled, and wait for those of others. */
   controlApplyMs: 180_000,
@@ -517,22 +675,31 @@ export const limits = {
   controlAddressesMax: 16,
   /** Until every machine that follows has said that it knows them. */
   controlPlaceKnownMs: 30_000,
+  /** How often it is looked whether all machines know of a new address of the control plane. */
   controlPlaceLookMs: 100,
+  /** The first pause after a connection to controller, registry or service manager broke; it doubles with each. */
   reconnectMs: 100,
+  /** The longest pause before the next try. */
   reconnectMaxMs: 10_000,
   /** Of a backup, of each part of it, and of the store that it is made of. */
   backupBytesMax: 1024 * mib,
+  /** Of the list of files in a backup; with a longer one it is no backup. */
   backupListBytesMax: 64 * kib,
+  /** How often a backup is begun anew because something changed while it was read; then it fails. */
   backupTrials: 5,
+  /** Of a passphrase in a file; a longer one is refused. */
   passphraseBytesMax: 4 * kib,
   /** Of a caller without a certificate. */
   controlStrangerBodyBytesMax: 64 * kib,
+  /** Of the body of one call of the control plane; a longer one is answered 413. */
   controlBodyBytesMax: 8 * mib,
   /** Of bodies of requests to one port that are not answered yet; one caller has as much as it leaves free. */
   controlBodiesBytesMax: 64 * mib,
   /** Of one machine: the proxy that ends, its successor, and one that has not noticed that its stream broke. */
   snapshotStreamsPerNodeMax: 4,
+  /** Of one file of documents; a longer one is refused. */
   documentBytesMax: mib,
+  /** Documents that may stand at a time; an apply that makes more is refused. */
   documentsMax: 5_000,
   /** So long nobody else is given the virtual address of a service that was deleted. */
   addressRestMs: 7 * 24 * 3_600_000,
@@ -540,6 +707,7 @@ export const limits = {
   addressesRestingMax: 10_000,
   /** Folders below one another in which documents and policies are looked for, and all that may lie there. */
   documentFoldersMax: 16,
+  /** Files and folders that are looked through for one apply; with more it is refused. */
   documentNamesMax: 20_000,
   /** Of services that one local service may be given a port to. */
   upstreamsMax: 256,
@@ -549,25 +717,41 @@ export const limits = {
   usesMax: 22_000,
   /** Between two questions of one machine to the controller. */
   askEveryMs: 50,
+  /** Aliases (`*name`) in one file of documents; with more it is refused. */
   documentAliasesMax: 20,
+  /** How deep a document may be nested; a deeper one is refused. */
   documentDepthMax: 32,
+  /** Brackets that are open at a place of a file; with more it is refused before it is parsed. */
   documentBracketsMax: 1_000,
+  /** Problems that are told of one apply; the rest is left out. */
   documentIssuesMax: 200,
+  /** Characters of a regular expression in a document; a longer one is refused. */
   expressionLengthMax: 256,
+  /** How deep the groups of a regular expression may be nested; one that is deeper is refused. */
   expressionDepthMax: 16,
+  /** Steps that a regular expression comes to with all its repetitions; one with more is refused. */
   expressionStepsMax: 1_000,
+  /** States of one regular expression that are kept while it matches; with more they are forgotten and made anew. */
   expressionStatesMax: 500,
+  /** Of a key in the registry; a longer one is refused. */
   registryKeyBytesMax: 1024,
+  /** Of a value in the registry; a longer one is refused. */
   registryValueBytesMax: mib,
+  /** Changes that the registry remembers; who was away for more of them reads all anew. */
   registryHistoryMax: 10_000,
+  /** Characters of the changes that the registry remembers; the oldest are forgotten. */
   registryHistoryCharactersMax: 16 * mib,
   /** Of one line of a watch; a single entry may need more. */
   registryLineCharactersMax: mib,
   /** Of one page of a list, as JSON; a single row may need more. */
   pageCharactersMax: mib,
+  /** Rows of one page of a list; further ones are on the next page. */
   pageRowsMax: 5_000,
+  /** Changes of the registry that take effect together; a commit of more is refused. */
   commitOperationsMax: 10_000,
+  /** Labels of one instance; with more its document is refused. */
   labelsMax: 64,
+  /** Of the name or value of a label; a longer one is refused. */
   labelLengthMax: 256,
   /** Names and values of one instance, in UTF-8. */
   labelBytesMax: 4 * kib,
@@ -575,80 +759,140 @@ export const limits = {
   labelBytesPerNodeMax: 512 * kib,
   /** Of one service on one machine. */
   instancesPerServiceMax: 64,
+  /** Instances of all services on one machine; a Machine document with more is refused. */
   instancesPerNodeMax: 192,
+  // Dashboard
+  /** How often every proxy tells the controller what it counted. */
+  trafficSampleMs: 10_000,
+  /** Readings of a proxy that the dashboard has a history of: an hour; older ones are forgotten. */
+  trafficSamplesMax: 360,
+  /** What is shown as now is the sum of so many of the newest. */
+  trafficNowSamples: 3,
+  /** Of one reading of a proxy; those with the fewest requests are left out. */
+  trafficReadingEdgesMax: 1_000,
+  /** Pairs of services in the whole mesh that have a history; further ones are counted, and have none. */
+  trafficEdgesMax: 10_000,
+  /** Services in the whole mesh that have a history; further ones are counted, and have none. */
+  trafficServicesMax: 2_000,
+  /** Of sessions in a browser at a time; the oldest ends for a new one. */
+  dashboardSessionsMax: 64,
+  /** How long a session in a browser lasts; then it takes a new link. */
+  dashboardSessionMs: 12 * 3_600_000,
+  /** The link of `heddle dashboard` works once, and for so long. */
+  dashboardCodeMs: 600_000,
+  /** Of questions that the pages ask, body and all. */
+  dashboardBodyBytesMax: 64 * kib,
   // Policies
+  /** Processor time that a policy may take for one call, unless it says otherwise; a call that takes more counts as a trip. */
   policyCpuMs: 2,
+  /** The most processor time for one call that a policy may ask for. */
   policyCpuMaxMs: 100,
+  /** A checker of options that nobody asks for so long is ended. */
   policyCheckerIdleMs: 5_000,
+  /** Of a policy as one script; a longer one is refused. */
   policyBundleBytesMax: mib - 4 * kib,
   /** Places of an author's files that a bundle knows, to say where it failed. */
   policyPlacesMax: 10_000,
+  /** Calls of one policy that are under way; further ones are not made, and end as its onError says. */
   policyInboxMax: 1024,
   /** Sealed processes of one proxy: one for each name of a policy, and one for all that ship. */
   policyProcessesMax: 32,
+  /** Of each version of a policy in its process; a process that takes more than all of them may is ended and started anew. */
   policyMemoryBytesMax: 64 * mib,
+  /** What a process of policies may take beside policyMemoryBytesMax of each version; one that takes more is ended. */
   policyHostBaseBytesMax: 96 * mib,
+  /** How often a process of policies is looked at while it works. */
   policyHostWatchMs: 20,
+  /** Failures of a policy within policyTripWindowMs after which it is put aside, and ends as its onError says. */
   policyTripsMax: 5,
+  /** The time within which the failures of a policy are counted (policyTripsMax). */
   policyTripWindowMs: 60_000,
   /** A policy that is put aside is tried again after so long; each time that it fails at once, after twice as long. */
   policyQuarantineMs: 5_000,
+  /** The longest that a policy is put aside before it is tried again. */
   policyQuarantineMaxMs: 300_000,
+  /** The first pause before a process of policies that ended is started again; it doubles with each. */
   policyRespawnMs: 10,
+  /** The longest pause before a process of policies that ended is started again. */
   policyRespawnMaxMs: 5_000,
+  /** For how long requests wait for a policy that is being started; then they end as its onError says. */
   policyReadyMs: 3_000,
   /** Policies that a new snapshot does not name stay so long, for requests that are under way. */
   policyRetireMs: 5_000,
+  /** Of one answer of a policy; a longer one is a failure of it. Calls that come to more leave in several messages. */
   policyMessageBytesMax: 256 * kib,
   /** Members and elements of one answer: reading it takes time for each. */
   policyAnswerPartsMax: 2_048,
   /** What policies may write into the head of a request, all together, or into that of an answer. */
   policyHeadBytesMax: 32 * kib,
+  /** Of one message between a proxy and a process of policies; from a process a longer one ends it. */
   policyFrameBytesMax: 4 * mib,
+  /** Of calls that wait for a process of policies; further ones are not made, and end as onError says. */
   policyBacklogBytesMax: 4 * mib,
+  /** Calls of a policy in one message; further ones leave in the next. */
   policyBatchCallsMax: 256,
   /** Processor time of the thread of a policy: whoever takes more without an answer is ended. */
   policyLoadCpuMs: 2_000,
+  /** Processor time that a policy may take for one call without an answer; then its worker is ended, and the call has failed. */
   policyHangCpuMs: 200,
   /** The same for one that may take more for a call: so many times what it may take. */
   policyHangFactor: 10,
   /** Time by the wall, however little of it the policy had a processor. */
   policyLoadMs: 20_000,
+  /** Time by the wall that a policy may take for one call without an answer; then its worker is ended, and the call has failed. */
   policyHangMs: 5_000,
+  /** By the wall a policy may take so many times the processor time after which it hangs (policyHangCpuMs). */
   policyHangWallFactor: 25,
+  /** How often it is looked for calls of policies that take too long. */
   policyWatchdogMs: 10,
   /** Of a push: processor time of the sealed compiler, and far above it time, for machines that are busy. */
   policyBundleMs: 10_000,
+  /** Time by the wall that the check of a push may take; a push that takes longer fails. */
   policyBundleWallMs: 60_000,
+  /** Of the memory of the sealed compiler; a push that takes more fails. */
   policyCompilerBytesMax: 768 * mib,
   /** Pushes that wait for the one compiler. */
   policyBundlingsMax: 8,
   /** Scripts that the controller keeps so that the same push is not compiled again. */
   policyKnownBytesMax: 16 * mib,
+  /** Files of one push; one with more is refused. */
   policySourcesMax: 64,
+  /** Of the name of a file of a policy; a longer one is refused. */
   policyFileNameLengthMax: 128,
   /** Of one file. */
   policyImportsMax: 256,
+  /** Problems that are told of one push; the rest is left out. */
   policyIssuesMax: 50,
+  /** Of the words of one problem of a push; longer ones are cut. */
   policyIssueLengthMax: 300,
+  /** Of the name of a policy; a longer one is refused. */
   policyNameLengthMax: 63,
+  /** Of the version of a policy; a longer one is refused. */
   policyVersionLengthMax: 32,
   /** From nothing to ready, by the wall: many start at once, and the machine may be busy. */
   policyHostStartMs: 30_000,
   /** After so long a silence its processor time is looked at. */
   policyHostSilentMs: 1_000,
+  /** Processor time of a process of policies while it says nothing; one that takes more is ended. */
   policyHostSilentCpuMs: 5_000,
+  /** How often a process of policies is looked at while it has nothing to do. */
   policyHostIdleWatchMs: 1_000,
+  /** Of the words with which a policy gives a reason; longer ones are cut. */
   policyReasonLengthMax: 200,
+  /** Of what a policy says of itself and its options; with more it is refused. */
   policyDescriptionLengthMax: 4 * kib,
   /** What a process may still say of policies that were taken from it. */
   policyLateFramesMax: 10_000,
+  /** What a process may still say of policies that were taken from it, in bytes; one that says more is ended. */
   policyLateBytesMax: 64 * mib,
+  /** Of one text that comes out of a sealed process; a longer one is a failure of it. */
   policyFieldLengthMax: 8 * kib,
   // Telemetry
+  /** Combinations of labels of one metric; further ones are counted together, with `other` in their labels. */
   seriesPerMetricMax: 2_000,
   /** Handles of metrics that are found without building their labels. */
   metricHandlesMax: 2_000,
+  /** Of the value of a label; a longer one is cut. */
   labelValueLengthMax: 256,
   /** Of what one proxy tells another, or a client, about a failure. */
   failureDetailLengthMax: 512,
@@ -662,10 +906,14 @@ export const limits = {
   logWaitingCharactersMax: 2 * mib,
   /** How often the lateness of the event loop is measured. */
   loopProbeMs: 500,
+  /** How often lines of the access log that were gathered are written. */
   accessLogFlushMs: 200,
   // Probes
+  /** How often the app of an instance is probed, unless health.every says otherwise. */
   probeEveryMs: 2_000,
+  /** Within which a probe is answered; else it has failed. */
   probeTimeoutMs: 1_000,
+  /** How often an app is probed that did not answer well the last time. */
   probeUnwellEveryMs: 500,
   /** A call of a name that is not known yet waits so long for the controller. */
   discoverMs: 3_000,
@@ -676,7 +924,9 @@ export const limits = {
   dnsTtlMs: 5_000,
   /** Of a datagram to a client that knows nothing of EDNS, and to one that does. */
   dnsUdpPlainBytesMax: 512,
+  /** Of a datagram to a client that knows EDNS; a longer answer is cut, and its client asks again over TCP. */
   dnsUdpBytesMax: 1_232,
+  /** Of an answer over TCP, as its length field bounds it. */
   dnsTcpBytesMax: 64 * kib - 1,
   /** Of a query over TCP. */
   dnsQueryBytesMax: 4 * kib,
@@ -684,6 +934,7 @@ export const limits = {
   dnsAnswersMax: 8_192,
   /** Of the words in an answer that say why it is empty. */
   dnsNoteBytesMax: 200,
+  /** Connections of clients of DNS over TCP; with more the one that was silent longest is ended. */
   dnsConnectionsMax: 128,
   /** Of a connection on which nothing is asked. */
   dnsIdleMs: 10_000,
@@ -700,6 +951,7 @@ export const limits = {
   virtualRetryMs: 30_000,
   /** A port that an app had on all addresses is kept free for so long after it was last seen there. */
   heldPortRestMs: 7 * 24 * 3_600_000,
+  /** How often it is written down, at most, that an app still has a port. */
   heldPortSaveMs: 3_600_000,
   // Event loops of one proxy
   /** Looks at the lock of a row of numbers that loops share, which takes nanoseconds, before one goes on without. */

@@ -37,14 +37,9 @@ function readLimits(text: string): Entry[] {
 
 function entryOf(name: string, section: string, words: string): Entry {
   const value = valueOf(name, values[name]);
-  const said = words === "" ? wordsOf(name) : words.replace(/\.$/, "");
+  const said = words.replace(/\.$/, "");
   const summary = section === "" ? said : `${section}: ${said}`;
   return { name, summary, facts: [["value", value]], code: "" };
-}
-
-/** `requestHeadBytesMax` reads "request head bytes max". */
-function wordsOf(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 function valueOf(name: string, value: unknown): string {

@@ -33,6 +33,14 @@ describe("heddle explain", () => {
     expect(findEntry(chapters, "h2WatchMs")?.facts).toEqual([["value", "1s"]]);
   });
 
+  test("says of every limit in a sentence what it bounds, and no two of them the same", () => {
+    const words = chapter("limits").entries.map(({ name, summary }) => [name, summary] as const);
+    const isSentence = (summary: string): boolean => /^[^:]+(?:: [^:]+)*: \S+(?: \S+){2,}/s.test(summary);
+    expect(words.filter(([, summary]) => !isSentence(summary)).map(([name]) => name)).toEqual([]);
+    const twice = words.filter(([, one], at) => words.findIndex(([, other]) => other === one) !== at);
+    expect(twice).toEqual([]);
+  });
+
   test("knows every flag, and says where to look next", () => {
     expect(namesOf("flags")).toEqual([...flags]);
     for (const { summary, facts } of chapter("flags").entries) {
