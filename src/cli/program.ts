@@ -11,6 +11,7 @@ import { registerAddresses } from "./address_command.ts";
 import { registerAttach, registerDetach } from "./attach_command.ts";
 import { registerAuthority } from "./authority_command.ts";
 import { registerBackup, registerRestore } from "./backup_command.ts";
+import { registerBugreport } from "./bugreport_command.ts";
 import { registerCheck } from "./check_command.ts";
 import { Cli } from "./command.ts";
 import { registerDashboard } from "./dashboard_command.ts";
@@ -66,6 +67,7 @@ const commands: readonly Register[] = [
   registerTelemetry,
   registerDashboard,
   registerCheck,
+  registerBugreport,
   registerAddresses,
   registerBackup,
   registerRestore,

@@ -908,6 +908,10 @@ export const limits = {
   loopProbeMs: 500,
   /** How often lines of the access log that were gathered are written. */
   accessLogFlushMs: 200,
+  /** One part of `heddle bugreport` has so many characters: the last ones, where there are more. */
+  bugreportPartCharactersMax: 8 * mib,
+  /** Of the log of each mode so many lines are in it, the last ones. */
+  bugreportLogLines: 2_000,
   // Probes
   /** How often the app of an instance is probed, unless health.every says otherwise. */
   probeEveryMs: 2_000,
