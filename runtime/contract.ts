@@ -272,6 +272,8 @@ export interface Files {
     readonly mode: number;
     /** User that it belongs to, by number. */
     readonly owner: number;
+    /** Its number in its file system. */
+    readonly inode: number;
   } | null>;
   makeFolder(path: string, mode?: number): Promise<void>;
   /** Renames within one file system, over a file that is there; durable when it resolves. */

@@ -168,6 +168,7 @@ export const files: Files = {
           folder: found.isDirectory(),
           mode: found.mode & 0o7777,
           owner: found.uid,
+          inode: found.ino,
         };
       },
       null,

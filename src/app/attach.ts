@@ -6,7 +6,7 @@ import type { Runtime } from "../../runtime/contract.ts";
 import { controllerPaths } from "../api/messages.ts";
 import { ControlRefusal, ControlUnreachable } from "../api/control.ts";
 import { UserError } from "../base/user_error.ts";
-import { withoutUnit, withUnit, type UnitInstance } from "../config/machine_edit.ts";
+import { withCaller, withoutUnit, withUnit, type UnitInstance } from "../config/machine_edit.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
@@ -40,8 +40,10 @@ export interface Change {
   readonly unit: string;
   /** null: a job that ends, which only calls. */
   readonly instance: UnitInstance | null;
-  /** The Machine document as it will be; null: it stays as it is. */
-  readonly text: string | null;
+  /** What it is an instance of, or calls as; null: it is taken out. */
+  readonly service: ServiceName | null;
+  /** The Machine document as it will be. */
+  readonly text: string;
   readonly steps: readonly Step[];
 }
 
@@ -77,11 +79,12 @@ export class Attachments {
     const port = wanted.port ?? (facts.type === "oneshot" ? null : portOf(unit, own));
     const host = wanted.host ?? (port === null ? null : hostOf(own, port));
     const instance = port === null ? null : { unit, service, port, host, health };
-    const text = instance === null ? null : withUnit(await this.#text(), instance);
-    if (text !== null) this.#read(text);
+    const before = await this.#text();
+    const text = instance === null ? withCaller(before, { unit, service }) : withUnit(before, instance);
+    this.#read(text);
     const steps = coupling(manager, unit);
     await requireOwnFiles(runtime.files, steps);
-    return { unit, instance, text, steps: [...steps, this.#takeOver()] };
+    return { unit, instance, service, text, steps: [...steps, this.#takeOver()] };
   }
 
   /** Throws where the unit is not attached. */
@@ -96,21 +99,21 @@ export class Attachments {
         "heddle attach, alone, shows the units of this machine",
       );
     const steps = [...uncoupling(services.manager, coupled), this.#takeOver()];
-    return { unit, instance: null, text, steps };
+    return { unit, instance: null, service: null, text, steps };
   }
 
   /** Before it has been done. */
-  async plan({ instance, text, steps }: Change): Promise<readonly string[]> {
-    const isAllowed = instance === null || (await this.#mayBe(instance.service)) !== false;
-    const document = text === null || text === (await this.#text()) ? [] : [`write ${this.folder.machine}`];
+  async plan({ service, text, steps }: Change): Promise<readonly string[]> {
+    const isAllowed = service === null || (await this.#mayBe(service)) !== false;
+    const document = text === (await this.#text()) ? [] : [`write ${this.folder.machine}`];
     return [
-      ...(isAllowed || instance === null
+      ...(isAllowed || service === null
         ? []
-        : [`let ${this.settings.node} be ${serviceKey(instance.service)}, at the controller`]),
+        : [`let ${this.settings.node} be ${serviceKey(service)}, at the controller`]),
       ...document,
       ...(document.length === 0
         ? []
-        : (text ?? "")
+        : text
             .trimEnd()
             .split("\n")
             .map((line) => `    ${line}`.trimEnd())),
@@ -121,9 +124,9 @@ export class Attachments {
   /** Does it; resolves when the proxy goes by it. Says what is left for somebody to do. */
   async apply(change: Change, said: (text: string) => void): Promise<readonly string[]> {
     const { runtime, folder } = this;
-    const { instance, text, steps } = change;
-    const left = instance === null ? [] : await this.#allow(instance.service, said);
-    if (text !== null && text !== (await this.#text())) {
+    const { service, text, steps } = change;
+    const left = service === null ? [] : await this.#allow(service, said);
+    if (text !== (await this.#text())) {
       said(`write ${folder.machine}`);
       await runtime.files.writeAtomic(folder.machine, text, 0o644);
     }
@@ -131,7 +134,7 @@ export class Attachments {
       mark: `${this.services.manager.runtimeFolder}/heddle.attaching`,
       said,
     });
-    if (text !== null) await this.#untilTakenOver(this.#read(text));
+    await this.#untilTakenOver(this.#read(text));
     return left;
   }
 
@@ -144,8 +147,8 @@ export class Attachments {
 
   /** Those that are attached. */
   async attached(): Promise<readonly string[]> {
-    const { services } = this.#read(await this.#text());
-    const named = services.flatMap(({ unit }) => (unit === undefined ? [] : [unit]));
+    const { services, callers = [] } = this.#read(await this.#text());
+    const named = [...services, ...callers].flatMap(({ unit }) => (unit === undefined ? [] : [unit]));
     return [...new Set([...named, ...(await coupledUnits(this.runtime.files, this.services.manager))])];
   }
 

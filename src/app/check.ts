@@ -7,8 +7,8 @@ import { humanDuration } from "../base/duration.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import { CredentialStore, type Credential } from "../identity/credential_store.ts";
-import type { MachineDocument } from "../model/document.ts";
-import { serviceKey, servicesOf } from "../model/service.ts";
+import { ownServices, type MachineDocument } from "../model/document.ts";
+import { serviceKey } from "../model/service.ts";
 import { checkApps } from "./check_apps.ts";
 import { checkNames } from "./check_names.ts";
 import { checkUnits } from "./check_units.ts";
@@ -99,10 +99,7 @@ async function readMachineOrNull(
       findings.push(
         fail("HED0003", "Machine document", `${folder.machine} is missing`, "Join again, or restore it"),
       );
-    else
-      findings.push(
-        ok("HED0003", "Machine document", counted(servicesOf(machine.services).length, "service")),
-      );
+    else findings.push(ok("HED0003", "Machine document", counted(ownServices(machine).length, "service")));
     return machine;
   } catch (error) {
     findings.push(fail("HED0003", "Machine document", (error as Error).message, `Mend ${folder.machine}`));
@@ -116,7 +113,7 @@ async function checkCertificates(
   machine: MachineDocument | null,
 ): Promise<Finding[]> {
   try {
-    await store.load(machine?.services.map((each) => each.service) ?? []);
+    await store.load(machine === null ? [] : ownServices(machine));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return [fail("HED0004", "certificates", error.message, error.hint ?? "Restore it")];
@@ -124,7 +121,7 @@ async function checkCertificates(
   const nowMs = runtime.clock.wallMs();
   const wanted: readonly (readonly [string, Credential | null])[] = [
     ["the machine", store.node],
-    ...servicesOf(machine?.services ?? []).map(
+    ...(machine === null ? [] : ownServices(machine)).map(
       (service) => [serviceKey(service), store.service(serviceKey(service))] as const,
     ),
   ];

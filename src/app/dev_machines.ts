@@ -6,10 +6,9 @@ import type { Runtime } from "../../runtime/contract.ts";
 import type { ControlClient } from "../api/control.ts";
 import { controllerPaths, type HealthAnswer } from "../api/messages.ts";
 import { UserError } from "../base/user_error.ts";
-import type { MachineDocument } from "../model/document.ts";
+import { ownServices, type MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { ports } from "../model/ports.ts";
-import { servicesOf } from "../model/service.ts";
 import { startController } from "./controller_mode.ts";
 import { initializeMesh } from "./init.ts";
 import { joinMesh } from "./join.ts";
@@ -141,7 +140,7 @@ export class DevMachines {
   }
 
   async #join(machine: PlannedMachine): Promise<void> {
-    const services = servicesOf(machine.document.services);
+    const services = ownServices(machine.document);
     const body = { services: services.length === 0 ? null : services, ttlMs: limits.joinTokenMs };
     const { token } = (await this.operator.call("POST", controllerPaths.tokens, body)).body as {
       token: string;

@@ -4,9 +4,9 @@ import type { FirstMachine } from "../controller/first_contents.ts";
 import type { Authority, Issued } from "../identity/authority.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { generateKey } from "../identity/keys.ts";
-import type { MachineDocument } from "../model/document.ts";
+import { ownServices, type MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
-import { serviceKey, servicesOf } from "../model/service.ts";
+import { serviceKey } from "../model/service.ts";
 import { nodeKey } from "./node_key.ts";
 import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -30,7 +30,7 @@ export async function enrollSelf(
   };
   await store.setNode(await issue(nodeId(settings.trustDomain, settings.node), key));
   await store.setBundle(authority.bundle);
-  const services = servicesOf(machine.services);
+  const services = ownServices(machine);
   for (const service of services)
     await store.setService(
       serviceKey(service),

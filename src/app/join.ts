@@ -11,10 +11,10 @@ import { problemOf } from "../base/result.ts";
 import { UserError } from "../base/user_error.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { generateKey } from "../identity/keys.ts";
-import type { MachineDocument } from "../model/document.ts";
+import { ownServices, type MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey, servicesOf } from "../model/service.ts";
+import { serviceKey } from "../model/service.ts";
 import { controllerAsStranger } from "./controller_link.ts";
 import { readMachine } from "./machine_document.ts";
 import { keepReady } from "./machine_file.ts";
@@ -101,7 +101,7 @@ async function joinAnew(
   const before = settingsOf(options, unknown, standing);
   requireUsablePorts(before, machine);
   if (options.starts === true) requireFreePorts(runtime.net, { ...before, modes: ["proxy"] }, machine);
-  const services = servicesOf(machine.services);
+  const services = ownServices(machine);
   const keys: JoinKeys = {
     node: await nodeKey(files, folder),
     services: new Map(services.map((each) => [serviceKey(each), generateKey()])),
@@ -212,7 +212,7 @@ async function joinAgain(
   await requireSameMesh(runtime, folder, standing, options);
   requireSameName(standing, folder, options, wanted);
   const before = await readMachineOrNull(runtime, folder);
-  const membership = await readMembership(runtime, folder, standing, wanted.machine.services);
+  const membership = await readMembership(runtime, folder, standing, ownServices(wanted.machine));
   // Where others reach it is the controller's to know too.
   const moves = options.address !== undefined && options.address !== standing.address;
   if (membership !== "member" || moves) {

@@ -5,8 +5,8 @@
 import type { Runtime } from "../../runtime/contract.ts";
 import { problemOf } from "../base/result.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
-import type { MachineDocument } from "../model/document.ts";
-import { servicesOf, type ServiceName } from "../model/service.ts";
+import { ownServices, type MachineDocument } from "../model/document.ts";
+import type { ServiceName } from "../model/service.ts";
 import type { DataPlane } from "../proxy/data_plane.ts";
 import type { InstanceKeeper } from "./instance_keeper.ts";
 import { readMachineFile } from "./machine_file.ts";
@@ -47,7 +47,7 @@ export class LiveMachine {
   }
 
   get services(): ServiceName[] {
-    return servicesOf(this.current.services);
+    return ownServices(this.current);
   }
 
   /** Says what came of it. */
@@ -56,7 +56,7 @@ export class LiveMachine {
       const next = await readMachineFile(this.runtime, this.folder);
       if (JSON.stringify(next) === JSON.stringify(this.current)) return "the Machine document is as it was";
       requireUsablePorts(this.settings, next);
-      await store.load(servicesOf(next.services));
+      await store.load(ownServices(next));
       plane.changeMachine(next);
       this.current = next;
       await instances.change(next);

@@ -7,10 +7,10 @@ import { controllerPaths, type JoinNonce, type RenewAnswer, type RenewRequest } 
 import { readJson, type CredentialStore } from "../identity/credential_store.ts";
 import { generateKey, isBelow, prove, type KeyPair } from "../identity/keys.ts";
 import { Renewal } from "../identity/renewal.ts";
-import type { MachineDocument } from "../model/document.ts";
+import { ownServices, type MachineDocument } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
-import { serviceKey, servicesOf } from "../model/service.ts";
+import { serviceKey } from "../model/service.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
 import type { Counter } from "../telemetry/metrics.ts";
 import type { ControlPlaces } from "./control_places.ts";
@@ -81,7 +81,7 @@ export class MachineRenewal {
   /** The life of what ends first; null when something is missing that the machine may be. */
   #shortest(): { readonly issuedMs: number; readonly notAfterMs: number } | null {
     const { store, machine } = this.options;
-    const keys = servicesOf(machine().services).map(serviceKey);
+    const keys = ownServices(machine()).map(serviceKey);
     const all = [
       store.node,
       ...keys.filter((key) => !this.#refused.has(key)).map((key) => store.service(key)),
@@ -106,7 +106,7 @@ export class MachineRenewal {
     try {
       const { nonce } = (await control.call("POST", controllerPaths.nonce, {})).body as JoinNonce;
       const purpose = alive ? "heddle-renew" : "heddle-reattest";
-      const services = servicesOf(machine().services);
+      const services = ownServices(machine());
       const keys = new Map(services.map((each) => [serviceKey(each), generateKey()]));
       const request: RenewRequest = {
         nonce,

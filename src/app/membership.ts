@@ -3,8 +3,7 @@ import type { Runtime } from "../../runtime/contract.ts";
 import { ControlRefusal } from "../api/control.ts";
 import { controllerPaths } from "../api/messages.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
-import type { MachineService } from "../model/document.ts";
-import { serviceKey } from "../model/service.ts";
+import { serviceKey, type ServiceName } from "../model/service.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -19,10 +18,10 @@ export async function readMembership(
   runtime: Runtime,
   folder: StateFolder,
   settings: Settings,
-  services: readonly MachineService[],
+  services: readonly ServiceName[],
 ): Promise<Membership> {
   const store = new CredentialStore(runtime.files, folder.credentials);
-  await store.load(services.map((each) => each.service));
+  await store.load(services);
   if (store.node === null || store.node.notAfterMs < runtime.clock.wallMs()) return "ended";
   const control = controllerAsNode(runtime, settings, store);
   try {
@@ -34,5 +33,5 @@ export async function readMembership(
   } finally {
     control.close();
   }
-  return services.every((each) => store.service(serviceKey(each.service)) !== null) ? "member" : "incomplete";
+  return services.every((each) => store.service(serviceKey(each)) !== null) ? "member" : "incomplete";
 }

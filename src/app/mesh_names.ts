@@ -12,7 +12,7 @@ import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { readMeshName, type MeshName } from "../model/mesh_name.ts";
 import { ports } from "../model/ports.ts";
-import { defaultNamespace, serviceKey, servicesOf, type ServiceName } from "../model/service.ts";
+import { defaultNamespace, serviceKey, type ServiceName } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { VirtualListeners } from "../proxy/listen/virtual_listeners.ts";
 import { families } from "../telemetry/families.ts";
@@ -22,6 +22,7 @@ import { HeldPorts } from "./held_ports.ts";
 import { listeningSockets } from "./listening_sockets.ts";
 import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { attachedIn, defaultCaller } from "./unit_callers.ts";
 import { UnitPorts } from "./unit_ports.ts";
 import { VirtualPorts, type MachinePorts, type PortProblem } from "./virtual_ports.ts";
 
@@ -213,13 +214,6 @@ function dnsPort({ ports: { dns = ports.dns } }: Settings): number | null {
   return dns === 0 ? null : dns;
 }
 
-/** The service that whoever connects to a virtual address acts as; null: it cannot be told. */
-export function defaultCaller({ caller, services }: MachineDocument): ServiceName | null {
-  if (caller !== undefined) return caller;
-  const [only, second] = servicesOf(services);
-  return second === undefined ? (only ?? null) : null;
-}
-
 /** Why no service at all has an address here; null: they may. */
 function unusable(settings: Settings, machine: MachineDocument): PortProblem | null {
   if (dnsPort(settings) === null)
@@ -229,7 +223,8 @@ function unusable(settings: Settings, machine: MachineDocument): PortProblem | n
       reason: `this machine shares its loopback with others: its own address of it is ${settings.loopback}`,
       cure: "Call through the outbound listener (http_proxy), or by an upstream with a port of its own",
     };
-  if (defaultCaller(machine) !== null) return null;
+  // Each unit that is attached calls as its own service.
+  if (defaultCaller(machine) !== null || attachedIn(machine).units.size > 0) return null;
   return machine.services.length === 0
     ? {
         reason: "no service runs on this machine, so nobody here has an identity to call with",

@@ -24,7 +24,8 @@ import { ControlPlaces } from "./control_places.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
 import { LiveMachine } from "./live_machine.ts";
-import { defaultCaller, MeshNames, type MeshNamesOptions } from "./mesh_names.ts";
+import { UnitCallers } from "./unit_callers.ts";
+import { MeshNames, type MeshNamesOptions } from "./mesh_names.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
 import { servePlain } from "./plain_server.ts";
@@ -76,6 +77,7 @@ export async function startProxy(
   const places = new ControlPlaces(files, folder, settings, log);
   const asNode = controllerAsNode(runtime, places, store);
   const tracing = observation.trace(asNode, () => plane.state?.zone ?? "");
+  const callers = new UnitCallers({ runtime, machine, recorder });
   let ends = false;
   const plane = new DataPlane({
     node: settings.node,
@@ -88,10 +90,8 @@ export async function startProxy(
     credentials: trust,
     policies: policies.chain,
     machine: live.now,
-    inbound: { host: bindHost(settings), port: settings.ports.inbound },
-    loopback: settings.loopback,
-    outboundFirstPort: settings.ports.outboundFirst,
-    callerOf: () => defaultCaller(live.now),
+    ...listeningAt(settings),
+    callerOf: callers.of,
     ask: () => follower.wanted.ask(),
     confirmed: (key) => follower.wanted.confirm(key),
     firstSlice: (key) => follower.rates.even.get(key) ?? null,
@@ -187,12 +187,17 @@ export async function startProxy(
       follower.close();
       answers.cancelAll();
       await observation.close();
-      for (const each of [meshNames, telling, asNode, chores]) each.close();
+      for (const each of [callers, meshNames, telling, asNode, chores]) each.close();
       policies.close();
       await admin?.close(0);
       await succession.end();
     },
   };
+}
+
+function listeningAt(settings: Settings) {
+  const { inbound: port, outboundFirst: outboundFirstPort } = settings.ports;
+  return { inbound: { host: bindHost(settings), port }, loopback: settings.loopback, outboundFirstPort };
 }
 
 function tellEjections(control: ControlClient, clock: Clock, plane: DataPlane): { close(): void } {

@@ -9,8 +9,8 @@ import { UserError } from "../base/user_error.ts";
 import { restoredContents, type FirstMachine } from "../controller/first_contents.ts";
 import { Authority, type AuthorityState } from "../identity/authority.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
-import type { MachineDocument } from "../model/document.ts";
-import { serviceKey, servicesOf } from "../model/service.ts";
+import { ownServices, type MachineDocument } from "../model/document.ts";
+import { serviceKey } from "../model/service.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import { issueModeCredentials, readAuthority, writeAuthority } from "./authority_file.ts";
 import { backupParts, type Backup } from "./backup_archive.ts";
@@ -167,8 +167,8 @@ function placesOf(
 /** Its certificates are good on: the authority is the same. */
 async function isMember({ files }: Runtime, folder: StateFolder, machine: MachineDocument): Promise<boolean> {
   const store = new CredentialStore(files, folder.credentials);
-  await store.load(servicesOf(machine.services));
-  const all = servicesOf(machine.services).map((each) => store.service(serviceKey(each)));
+  await store.load(ownServices(machine));
+  const all = ownServices(machine).map((each) => store.service(serviceKey(each)));
   return store.node !== null && all.every((each) => each !== null);
 }
 
@@ -179,7 +179,7 @@ async function memberOf(
   machine: MachineDocument,
 ): Promise<FirstMachine> {
   const { publicKey } = await nodeKey(files, folder);
-  const services = servicesOf(machine.services);
+  const services = ownServices(machine);
   const joinedMs = clock.wallMs();
   return { node: { name: node, services, publicKey, joinedMs, removed: false, address }, issued: [] };
 }

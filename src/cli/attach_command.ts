@@ -25,7 +25,10 @@ export function registerAttach(program: Command, cli: Cli): void {
     )
     .argument("[unit]", "such as web.service, or web@1.service")
     .option("--port <port>", "where it listens (default: its only port, while it runs)", portFlag("--port"))
-    .option("--service <name>", "service that it is an instance of (default: called as the unit is)")
+    .option(
+      "--service <name>",
+      "service that it is an instance of, or calls as (default: called as the unit is)",
+    )
     .option("--host <address>", "address that it listens on (default: 127.0.0.1, or what it is seen to have)")
     .option("--health <path>", "HTTP path that answers 2xx while it is well (default: a TCP connect)")
     .option("--plan", "print every file and command, and do nothing", false);
@@ -35,19 +38,21 @@ export function registerAttach(program: Command, cli: Cli): void {
     if (given === undefined) return suggest(terminal, attachments);
     const unit = unitOf(given);
     const { port = null, host = null, health = null, plan } = flags;
-    const change = await attachments.attaching({ unit, port, service: serviceOf(unit, flags), host, health });
+    const service = serviceOf(unit, flags);
+    const change = await attachments.attaching({ unit, port, service, host, health });
     if (plan) return sayPlan(terminal, await attachments.plan(change));
     const left = await attachments.apply(change, (text) => terminal.problem(`  ${text}`));
     const { instance } = change;
     if (terminal.format === "json")
       terminal.json({
         unit,
+        service: serviceKey(service),
         instance: instance === null ? null : { ...instance, service: serviceKey(instance.service) },
         left,
       });
     terminal.problem(
       instance === null
-        ? `${unit} starts after the proxy from now on, and ends as before`
+        ? `${unit} calls as ${serviceKey(service)} from now on, starts after the proxy, and ends as before. To take it out: heddle detach ${unit}`
         : `${unit} is ${serviceKey(instance.service)} at port ${instance.port} of this machine. To take it out: heddle detach ${unit}`,
     );
     for (const line of left) terminal.problem(line);

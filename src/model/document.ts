@@ -3,7 +3,7 @@
  * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
  */
 import type { Priority } from "./priority.ts";
-import { serviceKey, type ServiceName } from "./service.ts";
+import { serviceKey, servicesOf, type ServiceName } from "./service.ts";
 import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
 import type { TelemetrySettings } from "./telemetry.ts";
 import type { SessionPersistence, TrafficTraits } from "./traffic.ts";
@@ -188,8 +188,21 @@ export interface MachineDocument {
   readonly services: readonly MachineService[];
   /** Who calls where that cannot be told: whoever connects to a virtual address. Absent: the only service. */
   readonly caller?: ServiceName;
+  /** Units that only call, such as jobs of timers. Absent: none. */
+  readonly callers?: readonly CallingUnit[];
   /** Ports that no virtual address takes. Absent: none. */
   readonly keepFree?: readonly number[];
+}
+
+export interface CallingUnit {
+  readonly unit: string;
+  /** Whose identity its calls carry. */
+  readonly service: ServiceName;
+}
+
+/** Every service that the machine is, each once: those that run there, and those that only call. */
+export function ownServices({ services, callers = [] }: MachineDocument): ServiceName[] {
+  return servicesOf([...services, ...callers]);
 }
 
 export interface MachineService {

@@ -591,7 +591,7 @@ export const limits = {
   asksOpenMax: 64,
   /** Within which a proxy answers a question of an operator; what comes later is not shown. */
   askAnswerMs: 5_000,
-  /** Of `heddle drain --wait`: between looks at what is left, and how many in a row must find nothing. */
+  /** Time between two looks of `heddle drain --wait` at what is left. */
   drainLeftLookMs: 500,
   /** Looks in a row of `heddle drain --wait` that find nothing left; then it is done. */
   drainEmptyLooks: 2,
@@ -947,6 +947,12 @@ export const limits = {
   /** A port that could not be had is tried again after so long. */
   dnsRetryMs: 1_000,
   // Virtual addresses
+  /** Folders of cgroups that are remembered; units whose folders come later are not told from one another, and have no identity. */
+  cgroupsMax: 20_000,
+  /** Time between two looks through all cgroups; a connection of a new one waits for the next look. */
+  cgroupsLookMs: 200,
+  /** Connections that wait until it is known which unit calls; more are refused. */
+  callersWaitingMax: 1_000,
   /** Services that have one on a machine: each costs a listener. */
   virtualListenersMax: 2_000,
   /** How often it is looked whether a port is free, or wanted by an app. */

@@ -20,7 +20,8 @@ import { Shedder, sheddingText } from "./limit/shedder.ts";
 import { Discovery } from "./find/discovery.ts";
 import { Drain } from "./drain/drain.ts";
 import { type InheritedSocket, Listeners } from "./listen/listeners.ts";
-import { type CallerOf, VirtualListeners } from "./listen/virtual_listeners.ts";
+import { CallerGate, type CallerOf, type Told } from "./listen/caller_gate.ts";
+import { VirtualListeners } from "./listen/virtual_listeners.ts";
 import { listenOutbound, type OutboundAddress } from "./listen/outbound_listeners.ts";
 import type { LocalApp } from "./state/live_service.ts";
 import { localApps } from "./state/local_apps.ts";
@@ -31,6 +32,7 @@ import { OutboundSource } from "./state/outbound_source.ts";
 import { proxyProtocolNotes } from "./state/proxy_protocol_notes.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 import { RequestIds } from "./fields/request_id.ts";
+import { outcomes } from "./failure/outcomes.ts";
 import { createProxyState, type ProxyState } from "./state/state.ts";
 import { abandonedPools, poolsOf, releaseOthers, takeOver } from "./state/take_over.ts";
 
@@ -56,7 +58,7 @@ export interface DataPlaneOptions {
   readonly loopback: string;
   /** 0: any free ports. */
   readonly outboundFirstPort: number;
-  /** Who calls through a virtual address. Absent: nobody can be told. */
+  /** Who calls at a listener of local apps. Absent: the service whose listener it is; at a virtual address nobody can be told. */
   readonly callerOf?: CallerOf;
   /** The controller is to be told of `wanted`. */
   readonly ask: () => void;
@@ -77,6 +79,7 @@ export class DataPlane {
   /** Listeners at virtual addresses: opened and closed by whoever knows what else the machine has. */
   readonly virtual: VirtualListeners;
   readonly #listeners: Listeners;
+  readonly #callerOf: CallerOf;
   #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
   readonly #inPieces: InPieces;
@@ -112,10 +115,10 @@ export class DataPlane {
       state: null,
     };
     this.#listeners = new Listeners(options.listening, options.inherited);
+    this.#callerOf = options.callerOf ?? ownerCalls;
     this.virtual = new VirtualListeners({
       net: options.listening,
-      callerOf: options.callerOf ?? (() => null),
-      accept: (caller, service) => this.#outbound(caller, service, false),
+      gate: (service) => ({ callerOf: this.#callerOf, accept: (who) => this.#outbound(who, service, false) }),
     });
     this.#inPieces = inPieces((ms, call) => void shard.clock.after(ms, call, true), limits.tablePauseMs);
     this.#machine = machine;
@@ -163,7 +166,11 @@ export class DataPlane {
         services,
         host: loopback,
         firstPort: outboundFirstPort,
-        accept: (service, only, proxyProtocol) => this.#outbound(service, only, proxyProtocol),
+        accept: ({ service, only, host, proxyProtocol }) => {
+          const accept = (who: Told) => this.#outbound(who, only, proxyProtocol);
+          const gate = new CallerGate({ host, owner: service, callerOf: this.#callerOf, accept });
+          return (socket) => gate.accept(socket);
+        },
       });
     });
   }
@@ -182,8 +189,8 @@ export class DataPlane {
     for (const app of [...before.values()].flat()) if (!kept.has(app)) retireApp(app);
   }
 
-  #outbound(caller: ServiceName, only: ServiceName | null, proxyProtocol: boolean) {
-    const listener = new OutboundListener(new OutboundSource(this.#parts, caller, only), proxyProtocol);
+  #outbound(who: Told, only: ServiceName | null, proxyProtocol: boolean) {
+    const listener = new OutboundListener(new OutboundSource(this.#parts, who, only), proxyProtocol);
     return (socket: Socket): SocketHandler => listener.accept(socket);
   }
 
@@ -248,6 +255,12 @@ export class DataPlane {
     for (const app of [...this.#apps.values()].flat()) retireApp(app);
   }
 }
+
+/** Where nobody tells more of a connection than the listener that it came by. */
+const ownerCalls: CallerOf = ({ owner, host }, told) =>
+  told(
+    owner === null ? { service: null, refusal: outcomes.noCaller(host) } : { service: owner, refusal: null },
+  );
 
 function retireApp({ pools }: LocalApp): void {
   pools["http/1.1"].retire();

@@ -4,7 +4,6 @@
  */
 import type { Outcome } from "../model/outcome.ts";
 import { TcpAttempts, type TcpAttemptsOwner, type TcpHere } from "./attempt/tcp_attempts.ts";
-import { outcomes } from "./failure/outcomes.ts";
 import { ConnectionPlace, type PlaceOwner } from "./guard/connection_place.ts";
 import { InboundTcp } from "./inbound_tcp.ts";
 import { OutboundCall } from "./outbound_call.ts";
@@ -73,7 +72,7 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner, PlaceOwner {
   begin(): void {
     const { caller, destination } = this.call;
     this.source.parts.recorder.began(this.record);
-    if (caller === null) return this.refuse(outcomes.noIdentity(this.source.key));
+    if (caller === null) return this.refuse(this.source.nobody());
     this.record.sourceId = caller.spiffeId;
     this.enter(destination);
   }

@@ -21,6 +21,7 @@ import {
   type BenchOptions,
   type Part,
 } from "./options.ts";
+import { measureCallers } from "./callers_part.ts";
 import { measurePicks } from "./picks_part.ts";
 import { measurePolicies } from "./policies_part.ts";
 import { againstTitle, mergeReport, renderSection } from "./report.ts";
@@ -119,6 +120,8 @@ async function measure(stage: Stage, part: Part, options: BenchOptions): Promise
       return alone(() => measurePolicies(options));
     case "broken":
       return measureBroken(stage, options);
+    case "callers":
+      return measureCallers();
     case "picks":
       return measurePicks();
     case "floods":

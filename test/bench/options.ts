@@ -10,6 +10,7 @@ const otherParts = {
   burst: "(q) A burst of HTTP/2 requests at a heddle pair, beside another client",
   policies: "(n) Policies in their sealed processes",
   broken: "(p) One of three instances breaks",
+  callers: "(r) Who calls, for each new connection of a local app",
   picks: "(o) Picking an endpoint, among ten and among ten thousand",
 } as const;
 

@@ -50,7 +50,16 @@ export function worksFor(work: Work): Work[] {
 }
 
 /** What heddle is asked alone needs no peer. */
-const aloneParts: readonly Part[] = ["idle", "connections", "floods", "burst", "policies", "picks", "broken"];
+const aloneParts: readonly Part[] = [
+  "idle",
+  "connections",
+  "floods",
+  "burst",
+  "policies",
+  "picks",
+  "callers",
+  "broken",
+];
 
 /** Starts what answers behind the proxies. */
 export async function startLoad(stage: Stage, wanted: readonly Work[]): Promise<void> {

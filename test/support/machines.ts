@@ -84,12 +84,28 @@ export class Machine {
     await this.start();
   }
 
-  /** Runs a command line of the shell in it. Never throws for how it ends. */
+  /** Runs a command line of the shell in it, as root who is logged in. Never throws for how it ends. */
   run(line: string, options: { readonly limitMs?: number } = {}): Said {
     const pid = this.#initPid();
     if (pid === null) return { code: null, out: "", err: `${this.name} does not run` };
-    const words = ["-t", String(pid), "-a", "env", "-i", ...inside, "sh", "-c", `cd /root && ${line}`];
-    const answer = spawnSync("nsenter", words, { encoding: "utf8", timeout: options.limitMs ?? hangMs });
+    const login = `${this.#cgroupOfGuest(pid)}/user.slice/user-0.slice/session-1.scope`;
+    const entering = ["sh", "-c", 'mkdir -p "$0" && echo 0 > "$0/cgroup.procs" && exec "$@"', login];
+    const words = [
+      "nsenter",
+      "-t",
+      String(pid),
+      "-a",
+      "env",
+      "-i",
+      ...inside,
+      "sh",
+      "-c",
+      `cd /root && ${line}`,
+    ];
+    const answer = spawnSync(entering[0] as string, [...entering.slice(1), ...words], {
+      encoding: "utf8",
+      timeout: options.limitMs ?? hangMs,
+    });
     return { code: answer.status, out: answer.stdout, err: answer.stderr };
   }
 
@@ -135,6 +151,12 @@ export class Machine {
         : null;
     const program = this.#guest ?? undefined;
     await waitFor(`${this.name} is up`, up, { everyMs: 100, ...(program === undefined ? {} : { program }) });
+  }
+
+  /** The folder that the guest takes for the root of all cgroups. */
+  #cgroupOfGuest(initPid: number): string {
+    const path = /^0::(.*?)(?:\/init\.scope)?$/m.exec(textOf(`/proc/${initPid}/cgroup`))?.[1] ?? "";
+    return `${cgroups()}${path}`;
   }
 
   /** The first process of the guest, below unshare and nspawn; null while there is none. */

@@ -48,9 +48,16 @@ export class MemoryMachine {
     stat: async (path: string) => {
       const entry = this.entries.get(path);
       if (entry !== undefined)
-        return { size: entry.bytes.length, modifiedMs: 0, folder: false, mode: entry.mode, owner: 0 };
+        return {
+          size: entry.bytes.length,
+          modifiedMs: 0,
+          folder: false,
+          mode: entry.mode,
+          owner: 0,
+          inode: 0,
+        };
       const isFolder = [...this.entries.keys()].some((each) => each.startsWith(`${path}/`));
-      return isFolder ? { size: 0, modifiedMs: 0, folder: true, mode: 0o755, owner: 0 } : null;
+      return isFolder ? { size: 0, modifiedMs: 0, folder: true, mode: 0o755, owner: 0, inode: 0 } : null;
     },
     list: async (path: string) => {
       const below = [...this.entries.keys()].filter((each) => each.startsWith(`${path}/`));

@@ -22,6 +22,7 @@ import type {
 } from "../../src/model/snapshot.ts";
 import type { PolicyChain } from "../../src/policy/chain.ts";
 import { DataPlane } from "../../src/proxy/data_plane.ts";
+import type { CallerOf } from "../../src/proxy/listen/caller_gate.ts";
 import type { ExchangeRecord, Recorder } from "../../src/telemetry/record.ts";
 import { makeTestAuthority, type IssueOptions, type TestAuthority } from "./certificates.ts";
 import type { MemoryNet } from "./memory_net.ts";
@@ -134,6 +135,8 @@ export interface MachinePlan {
   /** The machine asks the controller for what it wants. */
   readonly ask?: (plane: DataPlane) => void;
   readonly confirmed?: (key: string) => void;
+  /** Who calls at its listeners; default: whose each is. */
+  readonly callerOf?: CallerOf;
   /** What may wait in it for peers that do not take it. */
   readonly bufferedBytesMax?: number;
   /** What it goes by together with other event loops. */
@@ -218,7 +221,7 @@ export class Planes {
       shard: new Shard(plan.clock ?? runtime.clock, plan.bufferedBytesMax),
       random: runtime.random,
       recorder: plan.recorder ?? records,
-      ...(plan.tracer === undefined ? {} : { tracer: plan.tracer }),
+      ...optional(plan),
       credentials: {
         of: (key) => credentials.get(key) ?? null,
         trust: () => ({
@@ -343,6 +346,14 @@ export class Planes {
   async close(): Promise<void> {
     await Promise.all(this.machines.map((machine) => machine.plane.close(0)));
   }
+}
+
+/** What a plan may leave out. */
+function optional({ tracer, callerOf }: MachinePlan) {
+  return {
+    ...(tracer === undefined ? {} : { tracer }),
+    ...(callerOf === undefined ? {} : { callerOf }),
+  };
 }
 
 /** As of a service whose document says no more than it must. */

@@ -78,8 +78,9 @@ export const flagMeanings: Readonly<Record<Flag, Meaning>> = {
     next: "`dur_ms` and the deadline in the detail; it is no failure of an instance unless that had a second",
   },
   ID: {
-    means: "An identity was not what it must be: a certificate was missing, refused or another's",
-    next: "heddle check on both machines: certificates and clocks",
+    means:
+      "An identity was not what it must be: a certificate was missing, refused or another's; or the local app that called is no attached unit",
+    next: "heddle check on both machines: certificates and clocks. Of a local app the answer says which unit it is, and what to do",
   },
 };
 

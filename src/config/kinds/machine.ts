@@ -84,6 +84,11 @@ const machineService = object({
   ),
 });
 
+const callingUnit = object({
+  unit: said(unit, "systemd service that calls"),
+  service: said(serviceName, "Service as which it calls"),
+});
+
 const schema = object({
   kind: v.literal("Machine"),
   name: v.optional(said(name, "Name of the machine in the mesh (default: its host name)")),
@@ -102,13 +107,19 @@ const schema = object({
   caller: v.optional(
     said(
       serviceName,
-      "Which of its services calls where that cannot be told: whoever connects to a virtual address, as curl http://orders.mesh/ does (default: the only one)",
+      "Which of its services calls where that cannot be told: whoever connects to a virtual address, as curl http://orders.mesh/ does (default: the only one; where units are attached, they and root's login alone)",
     ),
   ),
   keepFree: v.optional(
     said(
       list(port, limits.upstreamsMax),
       "Ports that no virtual address takes, because an app of this machine wants them on all addresses: [9000] (default: those that are seen to be held there, and those of units)",
+    ),
+  ),
+  callers: v.optional(
+    said(
+      list(callingUnit, limits.servicesPerNodeMax),
+      "Units that only call, each as a service: [{unit: report.service, service: report}] (heddle attach writes it for a job that ends)",
     ),
   ),
   services: v.optional(
@@ -137,6 +148,14 @@ function expand(written: Written): MachineDocument {
     region: written.region ?? "",
     services: (written.services ?? []).flatMap(expandService),
     ...(written.keepFree === undefined ? {} : { keepFree: written.keepFree }),
+    ...(written.callers === undefined
+      ? {}
+      : {
+          callers: written.callers.map((each) => ({
+            unit: each.unit,
+            service: resolveService(each.service),
+          })),
+        }),
     ...(written.caller === undefined ? {} : { caller: resolveService(written.caller) }),
   };
 }
@@ -181,7 +200,8 @@ function expandBind(bind: string | undefined): { host: string; port: number | nu
 }
 
 function check(written: Written, report: Report): void {
-  const keys = (written.services ?? []).map(({ service }) => serviceKey(resolveService(service)));
+  const all = [...(written.services ?? []), ...(written.callers ?? [])];
+  const keys = all.map(({ service }) => serviceKey(resolveService(service)));
   if (written.caller !== undefined && !keys.includes(serviceKey(resolveService(written.caller))))
     report(["caller"], `${written.caller} is none of the services of this machine`);
   const apps: string[] = [];

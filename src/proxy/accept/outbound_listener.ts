@@ -74,6 +74,11 @@ export class OutboundListener {
     if (state !== null && known !== undefined)
       return this.#serve(socket, client, { destination: known, caller: this.source.callerIn(state) });
     const waiting = new DownstreamSocket(socket, client);
+    // Nobody asks the controller for a service.
+    if (this.source.who.service === null) {
+      refuseOutboundTcp(waiting, this.source, key, this.source.nobody());
+      return waiting;
+    }
     const forget = parts.discovery.find(key, this.source.key, (absence) => {
       waiting.left = null;
       if (absence !== null) return refuseOutboundTcp(waiting, this.source, key, absence);

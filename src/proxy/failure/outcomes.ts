@@ -22,6 +22,16 @@ export const outcomes = {
     return { flag: "ID", side: "mesh", repeat: "no", status: 503, detail };
   },
 
+  /** Nothing says who called at this listener of the machine. */
+  noCaller(host: string): Outcome {
+    return outcomes.refusedCaller(`who called at ${host} cannot be told`);
+  },
+
+  /** `why`: in words, with what to do. */
+  refusedCaller(why: string): Outcome {
+    return { flag: "ID", side: "downstream", repeat: "no", status: 403, detail: why };
+  },
+
   noName(authority: string): Outcome {
     const detail = `"${authority}" is no name of a service: names look like orders.mesh or orders.shop.mesh`;
     return { flag: "NC", side: "downstream", repeat: "no", status: 404, detail };

@@ -15,6 +15,15 @@ export interface OutboundAddress {
   readonly upstream: string | null;
 }
 
+/** A listener of a local service. */
+export interface OutboundListenerOf {
+  readonly service: ServiceName;
+  readonly host: string;
+  /** The one service that it leads to; null: requests say which. */
+  readonly only: ServiceName | null;
+  readonly proxyProtocol: boolean;
+}
+
 export interface OutboundListenersOptions {
   readonly net: Pick<Net, "listen">;
   readonly services: readonly MachineService[];
@@ -22,12 +31,7 @@ export interface OutboundListenersOptions {
   readonly host: string;
   /** The port of the first service that names none; the next has the next. 0: any free port. */
   readonly firstPort: number;
-  /** How to accept for a local service; `only` is the one service that the listener leads to. */
-  readonly accept: (
-    service: ServiceName,
-    only: ServiceName | null,
-    proxyProtocol: boolean,
-  ) => (socket: Socket) => SocketHandler;
+  readonly accept: (listener: OutboundListenerOf) => (socket: Socket) => SocketHandler;
 }
 
 /**
@@ -55,7 +59,8 @@ function listenFor(local: MachineService, at: number, options: OutboundListeners
   const addresses: OutboundAddress[] = [];
   const { net, services, host, firstPort, accept } = options;
   const listen = (onHost: string, port: number, only: ServiceName | null, proxyProtocol: boolean): void => {
-    const listener = net.listen({ host: onHost, port }, accept(local.service, only, proxyProtocol));
+    const way = accept({ service: local.service, host: onHost, only, proxyProtocol });
+    const listener = net.listen({ host: onHost, port }, way);
     const upstream = only === null ? null : serviceKey(only);
     const service = serviceKey(local.service);
     addresses.push({ service, host: onHost, port: listener.port, upstream });

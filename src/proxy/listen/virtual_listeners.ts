@@ -2,11 +2,9 @@
  * Listeners at the virtual addresses of services: whoever connects there calls that service. Each stands or falls for itself: a port
  * that cannot be had takes nothing from the others. Which local service calls is told for each connection, by who made it.
  */
-import type { Listener, Net, Socket, SocketHandler } from "../../../runtime/contract.ts";
+import type { Listener, Net } from "../../../runtime/contract.ts";
 import { serviceKey, type ServiceName } from "../../model/service.ts";
-
-/** The local service that a connection at a virtual address acts as; null: that cannot be told, and it is refused. */
-export type CallerOf = (socket: Socket) => ServiceName | null;
+import { CallerGate, type CallerGateOptions } from "./caller_gate.ts";
 
 export interface VirtualPlace {
   readonly service: ServiceName;
@@ -16,9 +14,8 @@ export interface VirtualPlace {
 
 export interface VirtualListenersOptions {
   readonly net: Pick<Net, "listen">;
-  readonly callerOf: CallerOf;
-  /** How to accept what `caller` calls `service` by. */
-  readonly accept: (caller: ServiceName, service: ServiceName) => (socket: Socket) => SocketHandler;
+  /** What stands before the listener of a service. */
+  readonly gate: (service: ServiceName) => Pick<CallerGateOptions, "accept" | "callerOf">;
 }
 
 interface Standing {
@@ -79,25 +76,12 @@ export class VirtualListeners {
   }
 
   #listen({ service, host, port }: VirtualPlace): Listener {
-    const { net, callerOf, accept } = this.options;
-    /** By who calls: most machines have one. */
-    const ways = new Map<string, (socket: Socket) => SocketHandler>();
-    return net.listen({ host, port }, (socket) => {
-      const caller = callerOf(socket);
-      if (caller === null) return refuse(socket);
-      const key = serviceKey(caller);
-      let way = ways.get(key);
-      if (way === undefined) ways.set(key, (way = accept(caller, service)));
-      return way(socket);
-    });
+    const { net, gate } = this.options;
+    const before = new CallerGate({ ...gate(service), host, owner: null });
+    return net.listen({ host, port }, (socket) => before.accept(socket));
   }
 }
 
 function keyOf({ service, host, port }: VirtualPlace): string {
   return `${host}:${port} ${serviceKey(service)}`;
-}
-
-function refuse(socket: Socket): SocketHandler {
-  socket.reset();
-  return { data() {}, drain() {}, end() {}, close() {} };
 }

@@ -1,9 +1,9 @@
-/** A way out of one local service: the listener is the identity of whoever uses it, and may lead to one service only. */
+/** A way out of one local service, or of nobody, whose calls are refused. It may lead to one service only. */
 import { failure, success, type Result } from "../../base/result.ts";
 import { socketAddress } from "../../base/socket_address.ts";
 import { httpAlpn, outboundTls, sharedAlpn } from "../../identity/tls_options.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import { appPortOf, serviceKey, type ServiceName } from "../../model/service.ts";
+import { appPortOf, defaultNamespace, serviceKey, type ServiceName } from "../../model/service.ts";
 import type { TlsClientOptions } from "../../../runtime/contract.ts";
 import { poolBounds, poolTimes } from "./bounds.ts";
 import type { Caller, LiveDestination, LiveEndpoint } from "./live_service.ts";
@@ -33,7 +33,14 @@ export interface Seeker {
 /** Streams of shared connections, or connections that take one request at a time. */
 export type PoolKind = "shared" | "http/1.1";
 
+/** The local service, or why it is none. */
+export interface CallingService {
+  readonly service: ServiceName | null;
+  readonly refusal: Outcome | null;
+}
+
 export class OutboundSource {
+  /** Of the calling service; "" for nobody. */
   readonly key: string;
   #state: ProxyState | null = null;
   #caller: Caller | null = null;
@@ -41,11 +48,11 @@ export class OutboundSource {
 
   constructor(
     readonly parts: ProxyParts,
-    readonly service: ServiceName,
+    readonly who: CallingService,
     /** The one service that it leads to; null: requests say which. */
     readonly only: ServiceName | null,
   ) {
-    this.key = serviceKey(service);
+    this.key = who.service === null ? "" : serviceKey(who.service);
   }
 
   /** Who calls; null when this machine may not act as that service. */
@@ -54,12 +61,17 @@ export class OutboundSource {
     return this.#caller;
   }
 
+  /** Why there is no caller. */
+  nobody(): Outcome {
+    return this.who.refusal ?? outcomes.noIdentity(this.key);
+  }
+
   /** Finds the service that an authority means. Returns what ends the wait, where word of the service has to be awaited. */
   seek(authority: string, seeker: Seeker): Forget | null {
     const { state } = this.parts;
     const caller = state === null ? null : this.callerIn(state);
     if (state === null || caller === null) {
-      seeker.refuse(state === null ? outcomes.noSnapshot() : outcomes.noIdentity(this.key));
+      seeker.refuse(state === null ? outcomes.noSnapshot() : this.nobody());
       return null;
     }
     const known = this.#byAuthority.get(authority) ?? this.#look(state, authority);
@@ -71,7 +83,7 @@ export class OutboundSource {
 
   /** The service, its name while it is not known, null when it can be none. */
   #look(state: ProxyState, authority: string): LiveDestination | ServiceName | null {
-    const name = this.only ?? meshService(authority, this.service.namespace);
+    const name = this.only ?? meshService(authority, this.who.service?.namespace ?? defaultNamespace);
     if (name === null) return null;
     const found = state.destinations.get(serviceKey(name));
     if (found === undefined) return name;
@@ -89,7 +101,7 @@ export class OutboundSource {
       const found = absence === null ? state?.destinations.get(key) : undefined;
       if (state === null || found === undefined) return seeker.refuse(absence ?? outcomes.noService(key));
       const caller = this.callerIn(state);
-      if (caller === null) seeker.refuse(outcomes.noIdentity(this.key));
+      if (caller === null) seeker.refuse(this.nobody());
       else seeker.found(found, caller, state);
     });
   }

@@ -87,6 +87,7 @@ describe("a folder of documents", () => {
       folder: !path.endsWith(".yaml"),
       mode: 0o755,
       owner: 0,
+      inode: 0,
     });
     const crowded = {
       ...files,

@@ -1,6 +1,6 @@
 /** Who calls through a virtual address where nobody can be told. */
 import { expect, test } from "bun:test";
-import { defaultCaller } from "../../../src/app/mesh_names.ts";
+import { defaultCaller } from "../../../src/app/unit_callers.ts";
 import { readMachine } from "../../../src/app/machine_document.ts";
 
 const callerOf = (services: string, more = ""): string | null =>

@@ -33,7 +33,7 @@ function hostWith(entries: Readonly<Record<string, Entry>>): Parameters<typeof r
       const entry = entries[path];
       return entry === undefined
         ? null
-        : { size: 1, modifiedMs: 0, folder: false, mode: entry.mode, owner: entry.owner ?? me };
+        : { size: 1, modifiedMs: 0, folder: false, mode: entry.mode, owner: entry.owner ?? me, inode: 0 };
     },
     list: async (path) =>
       Object.keys(entries)

@@ -10,7 +10,7 @@ function machineOf(units: Readonly<Record<string, string>>, booted = true) {
   const files = {
     stat: async (path: string) => {
       const found = path.startsWith("/run/") ? booted : true;
-      const known = { size: 0, folder: true, mode: 0o755, owner: 0 };
+      const known = { size: 0, folder: true, mode: 0o755, owner: 0, inode: 0 };
       return found ? { ...known, modifiedMs: state.changedMs } : null;
     },
     list: async (path: string) => {

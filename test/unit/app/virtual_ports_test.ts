@@ -10,6 +10,8 @@ import { VirtualPorts } from "../../../src/app/virtual_ports.ts";
 import { limits } from "../../../src/model/limits.ts";
 import type { MeshName } from "../../../src/model/mesh_name.ts";
 import type { ServiceName } from "../../../src/model/service.ts";
+import { outcomes } from "../../../src/proxy/failure/outcomes.ts";
+import type { Accept, CallerOf, Told } from "../../../src/proxy/listen/caller_gate.ts";
 import { VirtualListeners } from "../../../src/proxy/listen/virtual_listeners.ts";
 import { ManualClock } from "../../support/clock.ts";
 import { waitFor } from "../../support/processes.ts";
@@ -23,8 +25,20 @@ let clock = new ManualClock();
 let listeners = listenersOf();
 const servers: Server[] = [];
 
+function told(service: ServiceName | null): CallerOf {
+  return (_connecting, tell) =>
+    tell(
+      service === null
+        ? { service, refusal: outcomes.noCaller("127.100.250.9") }
+        : { service, refusal: null },
+    );
+}
+
 function listenersOf(): VirtualListeners {
-  return new VirtualListeners({ net: runtime.net, callerOf: () => web, accept: () => () => silent });
+  return new VirtualListeners({
+    net: runtime.net,
+    gate: () => ({ callerOf: told(web), accept: () => () => silent }),
+  });
 }
 
 beforeEach(() => {
@@ -158,7 +172,12 @@ test("a place that somebody has at just that address is named, and tried again a
 
 test("a connection whose caller cannot be told is refused", async () => {
   const closed: string[] = [];
-  listeners = new VirtualListeners({ net: runtime.net, callerOf: () => null, accept: () => () => silent });
+  const refused: Accept = (socket) => {
+    socket.reset();
+    return silent;
+  };
+  const accept = (who: Told): Accept => (who.service === null ? refused : () => silent);
+  listeners = new VirtualListeners({ net: runtime.net, gate: () => ({ callerOf: told(null), accept }) });
   const port = await freePort();
   listeners.open({ service: web, host: "127.100.250.9", port });
   runtime.net.connect(
@@ -176,11 +195,13 @@ test("each caller has a way of its own, and closed listeners open again where th
   const callers = [web, { name: "cron", namespace: "default" }, web];
   listeners = new VirtualListeners({
     net: runtime.net,
-    callerOf: () => callers.shift() ?? null,
-    accept: (caller, service) => {
-      made.push(`${caller.name} to ${service.name}`);
-      return () => silent;
-    },
+    gate: (service) => ({
+      callerOf: (connecting, tell) => told(callers.shift() ?? null)(connecting, tell),
+      accept: (who) => {
+        made.push(`${who.service?.name} to ${service.name}`);
+        return () => silent;
+      },
+    }),
   });
   const port = await freePort();
   const place = { service: nameAt(port).service, host: "127.100.250.9", port };

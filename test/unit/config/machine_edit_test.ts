@@ -1,6 +1,6 @@
 /** What heddle attach writes into a Machine document keeps what people wrote there. */
 import { describe, expect, test } from "bun:test";
-import { withoutUnit, withUnit, type UnitInstance } from "../../../src/config/machine_edit.ts";
+import { withCaller, withoutUnit, withUnit, type UnitInstance } from "../../../src/config/machine_edit.ts";
 import { loadMachine } from "../../../src/config/load.ts";
 
 const written = `# vm-3, rack 7
@@ -42,13 +42,16 @@ describe("a unit that is attached", () => {
     expect(withoutUnit(written, "orders.service")).toBe(written);
   });
   test("takes an instance over that stands there for its port, with all that is said of it", () => {
-    const text = withUnit(written, {
+    const web = {
       ...orders,
       unit: "web.service",
       service: { name: "web", namespace: "default" },
       port: 8081,
-    });
-    expect(text).toBe(`${written}    unit: web.service\n`);
+    };
+    const text = withUnit(written, web);
+    expect(text).toBe(`${written}    unit: web.service # the rest stood here before heddle attach\n`);
+    expect(withUnit(text, web)).toBe(text);
+    expect(withoutUnit(text, "web.service")).toBe(written);
   });
   test("is moved when it is attached with another port", () => {
     expect(servicesOf(withUnit(withUnit(written, orders), { ...orders, port: 8090 }))).toContainEqual([
@@ -66,6 +69,53 @@ describe("a unit that is attached", () => {
       ["orders", 8082, "orders@2.service", "10.0.0.3"],
     ]);
     expect(withoutUnit(two, "orders@2.service")).toBe(one);
+  });
+  test("is out when it is detached, and what somebody wrote of it stands as a comment until it is attached again", () => {
+    const text = withUnit(written, orders).replace(
+      "    unit: orders.service\n",
+      "    unit: orders.service\n    # two of three\n    weight: 2\n    labels: {version: v2}\n",
+    );
+    const out = withoutUnit(text, "orders.service");
+    expect(out).toStartWith(written);
+    expect(servicesOf(out)).toHaveLength(1);
+    for (const kept of [
+      "orders.service, which heddle detach took out",
+      "# two of three",
+      "weight: 2",
+      "version: v2",
+    ])
+      expect(out).toContain(kept);
+    expect(withoutUnit(out, "orders.service")).toBe(out);
+    const back = withUnit(out, orders);
+    expect(back).toBe(text);
+    const moved = withUnit(out, { ...orders, port: 8090 });
+    expect(servicesOf(moved)).toContainEqual(["orders", 8090, "orders.service", "127.0.0.1"]);
+    expect(moved).toContain("weight: 2");
+  });
+  test("keeps what was written of each of several that are detached, beside what stood at the end", () => {
+    const end = "# the end\n";
+    const both = [1, 2].reduce(
+      (text, at) =>
+        withUnit(text, { ...orders, unit: `orders@${at}.service`, port: 8080 + at }).replace(
+          `unit: orders@${at}.service\n`,
+          `unit: orders@${at}.service\n    weight: ${at + 1}\n`,
+        ),
+      written + end,
+    );
+    const none = withoutUnit(withoutUnit(both, "orders@1.service"), "orders@2.service");
+    expect([none, servicesOf(none).length]).toEqual([expect.stringContaining("the end"), 1]);
+    const one = withUnit(none, { ...orders, unit: "orders@1.service", port: 8081 });
+    expect(one).toMatch(/weight: 2[^]*# the end[^]*orders@2[^]*# +weight: 3/);
+    expect(servicesOf(one)).toHaveLength(2);
+  });
+  test("only calls where it is a job, and is gone without a trace when it is detached", () => {
+    const job = { unit: "report.service", service: { name: "report", namespace: "prod" } };
+    const text = withCaller(written, job);
+    expect(loadMachine("machine.yaml", text)).toMatchObject({ issues: [], machine: { callers: [job] } });
+    expect(withCaller(text, job)).toBe(text);
+    expect(withoutUnit(text, "report.service")).toBe(written);
+    const other = withCaller(text, { ...job, service: { name: "web", namespace: "default" } });
+    expect(loadMachine("machine.yaml", other).machine?.callers).toMatchObject([{ service: { name: "web" } }]);
   });
   test("is not one of several ports that stand together", () => {
     const text = `{kind: Machine, services: [{service: orders, ports: [8080, 8081]}]}`;
