@@ -121,6 +121,8 @@ export interface Net {
 
 /** Ports for other processes. */
 export interface Ports {
+  /** Another descriptor for the same port. Whoever takes it closes it. */
+  duplicate(descriptor: number): number;
   /** Binds a port and listens on it; clients that connect wait until somebody who has the descriptor accepts. Throws a `ListenError`. */
   bind(options: ListenOptions): BoundPort;
 }
@@ -223,7 +225,7 @@ export interface ListenError extends Error {
 // ------------------------------------------------------------------------------------ time and randomness
 
 export interface Clock {
-  /** Monotonic milliseconds, fractions included. */
+  /** Monotonic milliseconds, fractions included; the same in all processes of a machine, where the host can tell. */
   now(): number;
   /** Milliseconds since 1970. May jump. */
   wallMs(): number;

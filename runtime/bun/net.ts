@@ -49,7 +49,10 @@ export function createNet(faults: Faults): Net {
 }
 
 export function createPorts(native: Native, faults: Faults): Ports {
-  return { bind: (options) => boundPort(options, native, faults) };
+  return {
+    bind: (options) => boundPort(options, native, faults),
+    duplicate: (descriptor) => duplicateOf(native, descriptor),
+  };
 }
 
 /** What connects before the listener stops, in the same turn, waits for whoever accepts. */

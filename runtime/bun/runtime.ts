@@ -1,7 +1,8 @@
 /** The host on Bun: everything of the contract, made once by the entry file and handed down from there. */
 import type { Runtime } from "../contract.ts";
 import { bundler } from "./bundler.ts";
-import { clock } from "../shared/clock.ts";
+import { createClock } from "../shared/clock.ts";
+import { monotonicOriginMs } from "../shared/monotonic.ts";
 import { databases } from "./databases.ts";
 import { createFaults } from "../shared/faults.ts";
 import { files } from "../shared/files.ts";
@@ -18,7 +19,7 @@ export function createRuntime(): Runtime {
     name: "bun",
     net: createNet(faults),
     ports: createPorts(native, faults),
-    clock,
+    clock: createClock(monotonicOriginMs(native)),
     random,
     files,
     process: createProcessHost(native, faults),

@@ -41,7 +41,9 @@ export function createNet(native: Native, faults: Faults): Net {
 
 export function createPorts(native: Native): Ports {
   const listening = createListening(native);
+  const libc = native.library("libc.so.6", { dup: { args: ["i32"], returns: "i32" } });
   return {
+    duplicate: (descriptor) => libc.dup(descriptor),
     bind({ host, port, reusePort = false }) {
       try {
         const bound = listening(host, port, reusePort);

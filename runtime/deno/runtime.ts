@@ -3,7 +3,8 @@
  * test/conformance/runtime finds missing is listed there. Workers, databases and the bundler are not made yet: to ask for one fails.
  */
 import type { Runtime } from "../contract.ts";
-import { clock } from "../shared/clock.ts";
+import { createClock } from "../shared/clock.ts";
+import { monotonicOriginMs } from "../shared/monotonic.ts";
 import { createFaults } from "../shared/faults.ts";
 import { files } from "../shared/files.ts";
 import { random } from "../shared/random.ts";
@@ -22,7 +23,7 @@ export function createRuntime(): Runtime {
     name: "deno",
     net: createNet(native, faults),
     ports: createPorts(native),
-    clock,
+    clock: createClock(monotonicOriginMs(native)),
     random,
     files,
     process: createProcessHost(faults),

@@ -24,8 +24,7 @@ class HostTimer implements Timer {
   }
 }
 
-export const clock: Clock = {
-  now: () => performance.now(),
+const hostTime: Omit<Clock, "now"> = {
   wallMs: () => Date.now(),
   after(delayMs, call, background = false) {
     const timer = new HostTimer(call, background);
@@ -37,3 +36,8 @@ export const clock: Clock = {
   },
   microtask: queueMicrotask,
 };
+
+/** `originMs`: what the clock of the machine said when that of this process said 0. */
+export function createClock(originMs: number): Clock {
+  return { ...hostTime, now: () => originMs + performance.now() };
+}

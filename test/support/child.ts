@@ -38,6 +38,10 @@ switch (process.args[0]) {
     });
     break;
   }
+  case "time":
+    process.stdout(String(runtime.clock.now()));
+    process.exit(0);
+    break;
   case "print":
     process.stdout("o".repeat(1_000_000));
     process.stderr("problem");

@@ -77,13 +77,12 @@ describe("a listener", () => {
 
   test("that is closed inside of accept takes no further one: another one on the same port gets the rest", async () => {
     const bound = runtime.ports.bind({ host: "127.0.0.1", port: 0 });
-    const duplicate = runtime.native.library("libc.so.6", { dup: { args: ["i32"], returns: "i32" } });
     const ends: End[] = [];
     for (let at = 0; at < 8; at++)
       ends.push(await dialled(runtime, { host: "127.0.0.1", port: bound.port, timeoutMs: hangMs }));
     const got: string[] = [];
     const adopt = (name: string, most: number): Listener => {
-      const listener = runtime.net.adopt(duplicate.dup(bound.descriptor), (socket) => {
+      const listener = runtime.net.adopt(runtime.ports.duplicate(bound.descriptor), (socket) => {
         got.push(name);
         if (got.filter((each) => each === name).length === most) listener.close();
         return { data() {}, drain() {}, end: () => socket.shutdown(), close() {} };

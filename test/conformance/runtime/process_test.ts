@@ -70,6 +70,14 @@ describe("a child", () => {
     channel.destroy();
   });
 
+  test("has the same clock", async () => {
+    const beforeMs = runtime.clock.now();
+    const started = start("time");
+    await until(() => started.ending !== null, "the child leaves");
+    expect(Number(started.out)).toBeGreaterThan(beforeMs);
+    expect(Number(started.out)).toBeLessThan(runtime.clock.now());
+  });
+
   test("that is killed closes its channel", async () => {
     const started = start("channel", { channel: true });
     const heard = new Recorder();
