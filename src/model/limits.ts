@@ -970,6 +970,14 @@ export const limits = {
   sharedPlacesLookMs: 10,
   /** The same of the lock of the table of such rows. */
   sharedTableSpinsMax: 10_000_000,
+  /** A loop shows that it lives, and counts its connections, so often. */
+  shardBeatMs: 50,
+  /** One that is ahead of others looks so often whether they have caught up. */
+  shardCatchUpMs: 2,
+  /** A loop that has not shown it for so long keeps no other one from accepting. */
+  shardSilentMs: 200,
+  /** By how much of the connections of the loop that has the fewest another one may be ahead before it stops accepting. */
+  shardAheadRatio: 0.05,
 } as const;
 
 assert(limits.bufferLowBytes < limits.bufferHighBytes, "low mark below high mark");
