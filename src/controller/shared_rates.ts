@@ -1,18 +1,24 @@
 /** The rates that the proxies of the mesh share, by service: asked by each proxy, dealt out as the documents stand now. */
 import type { Clock } from "../../runtime/contract.ts";
-import type { RateSlice, SliceAsk } from "../model/rate_slice.ts";
+import { limits } from "../model/limits.ts";
+import type { RateSlice, SharedRate, SliceAsk } from "../model/rate_slice.ts";
 import { RateSlices } from "./rate_slices.ts";
 
 export interface SharedRatesOptions {
   readonly clock: Clock;
-  /** Requests a second of a service, by its key; null where its documents share none. */
-  readonly rateOf: (service: string) => number | null;
+  /** Of a service, by its key; null where its documents share none. */
+  readonly rateOf: (service: string) => SharedRate | null;
 }
 
 export class SharedRates {
   readonly #slices = new Map<string, RateSlices>();
 
-  constructor(readonly options: SharedRatesOptions) {}
+  /** Until then proxies may hold slices that another controller gave, or this one before it started again. */
+  readonly #listensUntilMs: number;
+
+  constructor(readonly options: SharedRatesOptions) {
+    this.#listensUntilMs = options.clock.now() + limits.rateSliceMs + limits.rateSliceGraceMs;
+  }
 
   /** Answers a machine, by service; without those that share no rate. */
   ask(node: string, asks: Readonly<Record<string, SliceAsk>>): Record<string, RateSlice> {
@@ -25,14 +31,14 @@ export class SharedRates {
   }
 
   #slicesOf(service: string, nowMs: number): RateSlices | null {
-    const perSecond = this.options.rateOf(service);
-    const known = this.#slices.get(service);
-    if (known?.perSecond === perSecond) return known ?? null;
-    this.#slices.delete(service);
-    if (perSecond === null) return null;
-    // Another rate begins anew: it hears first what proxies hold.
-    const begun = new RateSlices(perSecond, nowMs);
-    this.#slices.set(service, begun);
-    return begun;
+    const rate = this.options.rateOf(service);
+    if (rate === null) {
+      this.#slices.delete(service);
+      return null;
+    }
+    const slices = this.#slices.get(service) ?? new RateSlices(rate, nowMs, this.#listensUntilMs);
+    this.#slices.set(service, slices);
+    slices.become(rate);
+    return slices;
   }
 }

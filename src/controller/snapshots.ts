@@ -2,6 +2,7 @@
 import type { Authority } from "../identity/authority.ts";
 import type { Document } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
+import type { SharedRate } from "../model/rate_slice.ts";
 import type { Node } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { Catalog, StoredPolicy } from "./catalog.ts";
@@ -48,8 +49,8 @@ export class Snapshots {
     return compiler === null ? null : uses.filter((key) => !compiler.has(key));
   }
 
-  /** Requests a second that all instances of a service take together; null: as many as come. */
-  sharedRate(key: string): number | null {
+  /** What all instances of a service take together; null: as much as comes. */
+  sharedRate(key: string): SharedRate | null {
     return this.#current()?.sharedRate(key) ?? null;
   }
 

@@ -5,15 +5,22 @@
  * reached it for longer than its slice was promised goes on with its slice or with an even share, whichever is less: the rate
  * divided by the proxies that were known when it was heard last (those heard within an hour). So with `a` of `n` proxies away
  * at most `rate * (1 + a / n)` passes in a second, and when all are away, the rate. A proxy that has no slice yet counts
- * as away, with what it was told to begin with. To that comes what buckets hold: at most what comes in a second, and one request
- * per proxy.
+ * as away: with an even share where the rate is new, else with what it had before it started, or the part that is kept for new ones.
+ * To that comes what buckets hold: at most what comes in a second, and one request per proxy.
  */
+
+/** What documents say of it, and who shares it. */
+export interface SharedRate {
+  readonly perSecond: number;
+  /** With instances of the service. */
+  readonly machines: number;
+}
 
 /** A proxy asks, every `rateSliceAskMs`. */
 export interface SliceAsk {
   /** Requests a second that it had since it asked last, those that were refused among them. */
   readonly wantedPerSecond: number;
-  /** `sequence` of the slice that it goes by, and what it grants now; 0 and 0 for none. */
+  /** `sequence` of the slice that it goes by, 0 for none yet; and what it grants now. */
   readonly sequence: number;
   readonly heldPerSecond: number;
 }

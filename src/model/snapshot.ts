@@ -44,6 +44,8 @@ export interface LocalService extends CalleeTraits {
   readonly spiffeId: string;
   /** What its own proxies go by. Absent: as by default. */
   readonly traffic?: TrafficTraits;
+  /** Machines with instances of it, where these share a rate (`rateLimit.mesh`): what a machine goes by until it has a slice. */
+  readonly rateSharers?: number;
   readonly access: Access;
   /** An operator took what this machine runs of it out: nobody calls it. */
   readonly drained?: true;

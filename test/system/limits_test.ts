@@ -29,6 +29,8 @@ concurrency: {max: 1, pending: 0}
 {kind: Service, name: shared, port: 80, protocol: http, balance: round-robin}
 ---
 {kind: Traffic, name: shared, service: shared, rateLimit: {mesh: ${shared}/s}}
+---
+{kind: Service, name: free, port: 80, protocol: http, balance: round-robin}
 `;
 
 describe.skipIf(binaryMissing)("a service that says how much it takes", () => {
@@ -53,16 +55,21 @@ describe.skipIf(binaryMissing)("a service that says how much it takes", () => {
             {
               service: "caller",
               app: "none",
-              calls: { rated: "by-name", slow: "by-name", shared: "by-name" },
+              calls: { rated: "by-name", slow: "by-name", shared: "by-name", free: "by-name" },
             },
             { service: "batch", app: "none", calls: { rated: "by-name" } },
           ],
         },
         {
           name: "vm-b",
-          services: [{ service: "rated" }, { service: "shared" }, { service: "slow", host, port: 8_080 }],
+          services: [
+            { service: "rated" },
+            { service: "shared" },
+            { service: "slow", host, port: 8_080 },
+            { service: "free" },
+          ],
         },
-        { name: "vm-c", services: [{ service: "shared" }] },
+        { name: "vm-c", services: [{ service: "shared" }, { service: "free" }] },
       ],
     });
   }, testMs);
@@ -130,6 +137,24 @@ describe.skipIf(binaryMissing)("a service that says how much it takes", () => {
     const buckets = shared * (limits.rateBurstMs / 1_000) + 2;
     return { let: passing, most: shared * seconds + buckets, statuses };
   }
+
+  test(
+    "refuses nothing that keeps to a rate which is new, or becomes another one",
+    async () => {
+      for (const rate of [200, 100, 1_000]) {
+        mesh.apply(
+          `${documents}---\n{kind: Traffic, name: free, service: free, rateLimit: {mesh: ${rate}/s}}\n`,
+        );
+        // At most 50 a second, for longer than it takes until each machine has its first slice.
+        for (let at = 0; at < 100; at++) {
+          expect([at, (await call("free")).status]).toEqual([at, 200]);
+          await Bun.sleep(20);
+        }
+      }
+      mesh.apply(documents);
+    },
+    testMs,
+  );
 
   test(
     "shares a rate among its machines by what each wants",

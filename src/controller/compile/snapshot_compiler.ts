@@ -19,6 +19,7 @@ import { expandService } from "../../config/kinds/service.ts";
 import { documentKey } from "../../config/load.ts";
 import { serviceId } from "../../model/identity.ts";
 import { meshNameLine } from "../../model/mesh_name.ts";
+import type { SharedRate } from "../../model/rate_slice.ts";
 import {
   drainKey,
   serverFirstPorts,
@@ -128,9 +129,19 @@ export class SnapshotCompiler {
     return { port: document.port, destination, access, documents: [document, ...about] };
   }
 
-  /** Requests a second that the instances of a service take in the whole mesh; null: as many as come. */
-  sharedRate(key: string): number | null {
-    return this.#trafficOf(key, "callee").traffic?.rateLimit?.mesh?.perSecond ?? null;
+  /** What the instances of a service take in the whole mesh; null: as much as comes. */
+  sharedRate(key: string): SharedRate | null {
+    const perSecond = this.#trafficOf(key, "callee").traffic?.rateLimit?.mesh?.perSecond;
+    return perSecond === undefined ? null : { perSecond, machines: this.#machinesOf(key).size };
+  }
+
+  #machinesOf(key: string): Set<string> {
+    return new Set((this.#instances.get(key) ?? []).map(({ node }) => node));
+  }
+
+  #rateSharers(key: string, node: string): Pick<LocalService, "rateSharers"> {
+    // It may be new, with instances that are not registered yet.
+    return this.sharedRate(key) === null ? {} : { rateSharers: this.#machinesOf(key).add(node).size };
   }
 
   compile(machine: CompileMachine): Snapshot {
@@ -171,6 +182,7 @@ export class SnapshotCompiler {
       spiffeId: serviceId(this.input.trustDomain, service),
       ...calleeTraits(document ?? undeclared),
       ...this.#trafficOf(serviceKey(service), "callee"),
+      ...this.#rateSharers(serviceKey(service), node),
       access,
       ...([null, service].some((each) => drains.has(drainKey({ node, service: each })))
         ? { drained: true }

@@ -32,7 +32,7 @@ export class LeasedRate {
     const wantedPerSecond = (this.#wanted * 1_000) / passedMs;
     this.#wanted = 0;
     this.#askedMs = nowMs;
-    const heldPerSecond = this.#slice === null ? 0 : this.bucket.perSecond;
+    const heldPerSecond = this.bucket.perSecond;
     return { wantedPerSecond, sequence: this.#slice?.sequence ?? 0, heldPerSecond };
   }
 

@@ -150,7 +150,12 @@ class StateBuilder {
     const { nowMs, shard, tripped, numbers } = this.input;
     const traffic = local.traffic ?? {};
     const shared = traffic.rateLimit?.mesh?.perSecond ?? 0;
-    const firstSlice = this.input.firstSlice(key) ?? shared * bounds.rateSliceSpareRatio;
+    const { rateSharers } = local;
+    // Where the rate is new, all who share it are known. A machine that starts goes by what it had, or the part that is kept for it.
+    const firstSlice =
+      before === undefined || rateSharers === undefined
+        ? (this.input.firstSlice(key) ?? shared * bounds.rateSliceSpareRatio)
+        : shared / rateSharers;
     const asked = { service: key, traffic, shard, firstSlice, tripped, numbers };
     const limits = inboundLimits(asked, before?.limits ?? null, nowMs);
     const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams, limits };

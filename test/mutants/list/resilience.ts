@@ -284,8 +284,8 @@ export const resilience: readonly Mutant[] = [
   {
     ...slices,
     fault: "a new controller deals out what proxies still hold",
-    find: "nowMs < this.#listensUntilMs ? this.#earlySlice(asked) : this.#fairSlice(holder)",
-    replace: "this.#fairSlice(holder)",
+    find: "nowMs < this.listensUntilMs",
+    replace: "nowMs < 0",
   },
   {
     fault: "a caller gets a fresh bucket when the table of callers is full",

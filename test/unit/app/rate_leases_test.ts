@@ -19,7 +19,7 @@ class Machine {
   away = false;
   readonly shared = new SharedRates({
     clock: this.clock,
-    rateOf: (service) => (service === "web.default" ? 100 : null),
+    rateOf: (service) => (service === "web.default" ? { perSecond: 100, machines: 1 } : null),
   });
   readonly leases = new RateLeases({
     files: {

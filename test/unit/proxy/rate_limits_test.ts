@@ -132,7 +132,7 @@ test("of a rate that the mesh shares a machine lets in what the controller gives
   expect(await mesh.statuses("caller", 6)).toEqual([200, 200, 200, 200, 200, 429]);
   await mesh.net.pass(1_000);
   const asked = plane.rates.asks();
-  expect(asked["web.default"]).toMatchObject({ sequence: 0, heldPerSecond: 0 });
+  expect(asked["web.default"]).toMatchObject({ sequence: 0, heldPerSecond: 5 });
   const slice = { sequence: 1, perSecond: 2, evenPerSecond: 50, forMs: 5_000 };
   plane.rates.given({ "web.default": slice, "gone.default": slice }, mesh.net.clock.now());
   expect(await mesh.statuses("caller", 3)).toEqual([200, 200, 429]);

@@ -18,12 +18,19 @@ interface Proxy {
 /** A mesh whose proxies ask each second, and get their answers after `delayMs`. */
 class Mesh {
   nowMs = 0;
-  slices = new RateSlices(perSecond, -sliceMs - graceMs);
+  slices: RateSlices;
   readonly proxies: Proxy[] = [];
   #answers: { atMs: number; proxy: Proxy; slice: RateSlice; askedMs: number }[] = [];
 
-  add(): Proxy {
-    const proxy = { name: `proxy-${this.proxies.length}`, rate: new LeasedRate(0, this.nowMs), away: false };
+  /** `begunMs`: when the rate was first shared; `listensUntilMs`: until when its controller hears who holds what. */
+  constructor(machines: number, begunMs: number, listensUntilMs: number) {
+    this.slices = new RateSlices({ perSecond, machines }, begunMs, listensUntilMs);
+  }
+
+  /** `firstPerSecond`: what it goes by until it has a slice. */
+  add(firstPerSecond = 0): Proxy {
+    const rate = new LeasedRate(firstPerSecond, this.nowMs);
+    const proxy = { name: `proxy-${this.proxies.length}`, rate, away: false };
     this.proxies.push(proxy);
     return proxy;
   }
@@ -63,7 +70,7 @@ class Mesh {
 }
 
 function meshOf(count: number): Mesh {
-  const mesh = new Mesh();
+  const mesh = new Mesh(0, -sliceMs - graceMs, 0);
   for (let at = 0; at < count; at++) mesh.add();
   return mesh;
 }
@@ -152,10 +159,56 @@ describe("slices", () => {
     expect(mesh.held).toBeLessThanOrEqual(perSecond);
   });
 
+  const begins = [
+    ["has run for long", 0],
+    ["has just begun", sliceMs + graceMs],
+  ] as const;
+  test.each(begins)(
+    "of a new rate refuse nothing that keeps to it, where the controller %s",
+    (_, listensMs) => {
+      const mesh = new Mesh(4, 0, listensMs);
+      for (let at = 0; at < 4; at++) mesh.add(perSecond / 4);
+      for (let second = 0; second < 10; second++) {
+        const passed = mesh.second(() => 200, 100);
+        expect(passed).toEqual([200, 200, 200, 200]);
+        expect(mesh.held).toBeLessThanOrEqual(perSecond + 1e-6);
+      }
+    },
+  );
+
+  test.each([0.25, 0.5, 4, 40])("go on when the rate becomes %p of what it was, in a second", (factor) => {
+    const mesh = meshOf(4);
+    for (let second = 0; second < 6; second++) mesh.second((at) => 20 + at * 10);
+    mesh.slices.become({ perSecond: perSecond * factor, machines: 4 });
+    for (let second = 0; second < 8; second++) {
+      const passed = mesh.second((at) => 20 + at * 10);
+      expect(passed).toEqual([20, 30, 40, 50]);
+      if (second > 1) expect(mesh.held).toBeLessThanOrEqual(perSecond * factor + 1e-6);
+    }
+  });
+
+  test("leave something at once to a proxy that comes new, whatever the others wanted before", () => {
+    const wants = fc.array(fc.array(fc.nat(3_000), { minLength: 3, maxLength: 3 }), {
+      minLength: 3,
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(wants, (seconds) => {
+        const mesh = meshOf(3);
+        for (const wanted of seconds) mesh.second((at) => wanted[at] ?? 0);
+        const late = mesh.add();
+        mesh.second(() => 1_000);
+        expect(late.rate.bucket.perSecond).toBeGreaterThan(1);
+        expect(mesh.held).toBeLessThanOrEqual(perSecond + 1e-6);
+      }),
+    );
+  });
+
   test("outlive a new controller: it hears what is held before it gives anybody more", () => {
     const mesh = meshOf(4);
     for (let second = 0; second < 6; second++) mesh.second((at) => at * 800);
-    mesh.slices = new RateSlices(perSecond, mesh.nowMs);
+    const { nowMs } = mesh;
+    mesh.slices = new RateSlices({ perSecond, machines: 4 }, nowMs, nowMs + sliceMs + graceMs);
     for (let second = 0; second < 20; second++) {
       // The first to ask is answered before the others have said what they hold, and they hear nothing yet.
       mesh.second(
