@@ -51,6 +51,8 @@ export interface StartedHeddle {
   /** Pids of the proxy that takes calls of apps, and of the one that has the services. */
   readonly near: number;
   readonly far: number;
+  /** State folder of an operator. */
+  readonly operator: string;
   meshPort(): MeshPort;
   idle(afterMs: number): Promise<IdleResult>;
   stop(): Promise<void>;
@@ -123,6 +125,7 @@ export async function startHeddle(context: HeddleContext): Promise<StartedHeddle
     subjects,
     near: mesh.machine("vm-a").proxy.pid,
     far: mesh.machine("vm-b").proxy.pid,
+    operator: `${mesh.folder}/control`,
     meshPort: () => meshPortOf(mesh, "web"),
     idle: (afterMs: number) => idleOf(mesh, afterMs),
     stop: () => mesh.stop(),

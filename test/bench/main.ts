@@ -26,6 +26,7 @@ import { measurePicks } from "./picks_part.ts";
 import { measurePolicies } from "./policies_part.ts";
 import { againstTitle, mergeReport, renderSection } from "./report.ts";
 import { newStage, note, startStage, stopStage, type Stage } from "./stage.ts";
+import { measureTelemetry } from "./telemetry_part.ts";
 import { measureWork } from "./work_part.ts";
 
 export async function runBench(args: readonly string[]): Promise<number> {
@@ -122,6 +123,8 @@ async function measure(stage: Stage, part: Part, options: BenchOptions): Promise
       return measureBroken(stage, options);
     case "callers":
       return measureCallers();
+    case "telemetry":
+      return alone(() => measureTelemetry(stage, options));
     case "picks":
       return measurePicks();
     case "floods":

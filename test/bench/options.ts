@@ -11,6 +11,7 @@ const otherParts = {
   policies: "(n) Policies in their sealed processes",
   broken: "(p) One of three instances breaks",
   callers: "(r) Who calls, for each new connection of a local app",
+  telemetry: "(s) Telemetry: traced, tapped, explained",
   picks: "(o) Picking an endpoint, among ten and among ten thousand",
 } as const;
 

@@ -59,6 +59,7 @@ const aloneParts: readonly Part[] = [
   "picks",
   "callers",
   "broken",
+  "telemetry",
 ];
 
 /** Starts what answers behind the proxies. */

@@ -2,33 +2,42 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { works, type Wire } from "../works.ts";
-import type { CertificateFiles, Peer, PeerContext, Role } from "./peer.ts";
+import type { Address, CertificateFiles, Peer, PeerContext, Role } from "./peer.ts";
 
 /** Where install_peers.sh leaves it; ENVOY names another. */
 const places = [process.env["ENVOY"], `${process.env["HOME"]}/.cache/heddle-peers/envoy/_bin/envoy`];
 
-export const envoy: Peer = {
-  name: "Envoy",
-  works,
-  version() {
-    const path = envoyPath();
-    if (path === null) return null;
-    const answer = spawnSync(path, ["--version"], { encoding: "utf8" });
-    return answer.status === 0 ? (/\/(\d+\.\d+\.\d+)/.exec(answer.stdout)?.[1] ?? "?") : null;
-  },
-  configure(context, role) {
-    const config = `${role.folder}/envoy.json`;
-    writeFileSync(config, JSON.stringify(configOf(context, role)));
-    const quiet = ["--disable-hot-restart", "--log-level", "error"];
-    return [envoyPath() ?? "envoy", "-c", config, "--concurrency", "1", ...quiet];
-  },
-};
+export const envoy: Peer = peerOf(null);
+
+/** With its OpenTelemetry tracer, of every request, by OTLP/HTTP to `receiver`. */
+export function tracedEnvoy(receiver: Address): Peer {
+  return peerOf(receiver);
+}
+
+function peerOf(receiver: Address | null): Peer {
+  return {
+    name: "Envoy",
+    works,
+    version() {
+      const path = envoyPath();
+      if (path === null) return null;
+      const answer = spawnSync(path, ["--version"], { encoding: "utf8" });
+      return answer.status === 0 ? (/\/(\d+\.\d+\.\d+)/.exec(answer.stdout)?.[1] ?? "?") : null;
+    },
+    configure(context, role) {
+      const config = `${role.folder}/envoy.json`;
+      writeFileSync(config, JSON.stringify(configOf(context, role, receiver)));
+      const quiet = ["--disable-hot-restart", "--log-level", "error"];
+      return [envoyPath() ?? "envoy", "-c", config, "--concurrency", "1", ...quiet];
+    },
+  };
+}
 
 export function envoyPath(): string | null {
   return places.find((path) => path !== undefined && existsSync(path)) ?? Bun.which("envoy");
 }
 
-function configOf(context: PeerContext, role: Role): unknown {
+function configOf(context: PeerContext, role: Role, receiver: Address | null): unknown {
   return {
     static_resources: {
       listeners: [
@@ -37,13 +46,13 @@ function configOf(context: PeerContext, role: Role): unknown {
           address: socketAddress(context.address, role.port),
           filter_chains: [
             {
-              filters: [role.from === "tcp" ? tcpFilter() : httpFilter(role.from)],
+              filters: [role.from === "tcp" ? tcpFilter() : httpFilter(role.from, receiver)],
               ...(role.tls === "in" ? { transport_socket: tlsIn(context, role) } : {}),
             },
           ],
         },
       ],
-      clusters: [clusterOf(context, role)],
+      clusters: [clusterOf(context, role), ...(receiver === null ? [] : [receiverCluster(receiver)])],
     },
   };
 }
@@ -54,13 +63,40 @@ export function socketAddress(address: string, port: number): unknown {
 
 const types = "type.googleapis.com/envoy.extensions";
 
-function httpFilter(wire: Wire): unknown {
+function receiverCluster({ host, port }: Address): unknown {
+  const endpoint = { endpoint: { address: socketAddress(host, port) } };
+  return {
+    name: "receiver",
+    type: "STATIC",
+    connect_timeout: "5s",
+    load_assignment: { cluster_name: "receiver", endpoints: [{ lb_endpoints: [endpoint] }] },
+  };
+}
+
+function tracing({ host, port }: Address): unknown {
+  return {
+    random_sampling: { value: 100 },
+    provider: {
+      name: "envoy.tracers.opentelemetry",
+      typed_config: {
+        "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
+        http_service: {
+          http_uri: { uri: `http://${host}:${port}/v1/traces`, cluster: "receiver", timeout: "5s" },
+        },
+        service_name: "envoy",
+      },
+    },
+  };
+}
+
+function httpFilter(wire: Wire, receiver: Address | null): unknown {
   return {
     name: "envoy.filters.network.http_connection_manager",
     typed_config: {
       "@type": `${types}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: "in",
       codec_type: wire === "http2" ? "HTTP2" : "HTTP1",
+      ...(receiver === null ? {} : { tracing: tracing(receiver) }),
       route_config: {
         virtual_hosts: [
           {
