@@ -1,8 +1,9 @@
 /** Compiles dist/heddle: one file with the runtime, the sources, the workers, and its version and commit inside. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
-import { join } from "node:path";
-import { binaryPath, bun, outputOf, root } from "./repository.ts";
+import { join, relative } from "node:path";
+import { bun, outputOf, root } from "./repository.ts";
+import { binaryOf, runtimeOf, targets, type Target } from "./targets.ts";
 
 /** Modules that run as workers; in the binary they are found by their path from the root of the sources. */
 const workers = ["src/policy/worker.ts"].filter((worker) => existsSync(join(root, worker)));
@@ -22,17 +23,24 @@ export const compileFlags: readonly string[] = [
   "--no-compile-autoload-bunfig",
 ];
 
-/** Writes dist/heddle. Throws with the compiler's words when it fails. */
-export async function compileBinary(options: { readonly verbose: boolean }): Promise<void> {
+/** Writes dist/heddle, or that of another target beside it. Throws with the compiler's words when it fails. */
+export async function compileBinary(options: {
+  readonly verbose: boolean;
+  readonly target?: Target;
+}): Promise<void> {
+  const { target = targets.x64 } = options;
+  const path = binaryOf(target);
+  const runtime = runtimeOf(target);
   mkdirSync(join(root, "dist"), { recursive: true });
   const version = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version as string;
   const commit = outputOf("git", ["rev-parse", "--short=12", "HEAD"]) || "unknown";
-  const beside = `${binaryPath}.new`;
+  const beside = `${path}.new`;
   const answer = spawnSync(
     bun,
     [
       "build",
       ...compileFlags,
+      ...(runtime === null ? [] : [`--target=${target.bun}`, `--compile-executable-path=${runtime}`]),
       `--define=HEDDLE_BUILD=${JSON.stringify(`${version} ${commit}`)}`,
       `--outfile=${beside}`,
       "./src/main.ts",
@@ -41,6 +49,6 @@ export async function compileBinary(options: { readonly verbose: boolean }): Pro
     { cwd: root, encoding: "utf8" },
   );
   if (answer.status !== 0) throw new Error(`Cannot compile heddle: ${answer.stdout}${answer.stderr}`);
-  renameSync(beside, binaryPath);
-  if (options.verbose) process.stdout.write(`dist/heddle ${version} ${commit}\n`);
+  renameSync(beside, path);
+  if (options.verbose) process.stdout.write(`${relative(root, path)} ${version} ${commit}\n`);
 }

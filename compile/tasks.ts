@@ -3,7 +3,10 @@ const [task, ...args] = process.argv.slice(2);
 
 switch (task) {
   case "compile":
-    await (await import("./binary.ts")).compileBinary({ verbose: true });
+    await compile();
+    break;
+  case "package":
+    await makePackages();
     break;
   case "demo":
     process.exit(await (await import("./demo.ts")).runDemo(args));
@@ -40,9 +43,21 @@ switch (task) {
     break;
   default:
     process.stderr.write(
-      `Unknown task "${task}": expected compile, demo, test, ok, format, bench, profile, fuzz, sim, mutants or conformance\n`,
+      `Unknown task "${task}": expected compile, package, demo, test, ok, format, bench, profile, fuzz, sim, mutants or conformance\n`,
     );
     process.exit(2);
+}
+
+async function compile(): Promise<void> {
+  const { targetIn } = await import("./targets.ts");
+  const target = targetIn(args);
+  await (await import("./binary.ts")).compileBinary({ verbose: true, target });
+}
+
+async function makePackages(): Promise<void> {
+  const { targetIn } = await import("./targets.ts");
+  const { makePackages } = await import("./packages.ts");
+  for (const { path } of await makePackages(targetIn(args))) process.stdout.write(`${path}\n`);
 }
 
 export {};

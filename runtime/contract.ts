@@ -301,6 +301,8 @@ export interface ProcessHost {
   readonly user: number;
   /** How to start this same program again: the first words of a command line. Survives replacement of its file. */
   readonly self: readonly string[];
+  /** Path of the file of this program, or of the runtime that runs its sources. */
+  readonly program: string;
   /** What a person types here to start this program: `heddle` where the PATH leads to it, else a path. */
   readonly called: string;
   /** Writes whole text; loses nothing while the process lives. */
@@ -425,6 +427,8 @@ export interface Statement<Row extends Record<string, SqlValue>> {
 export interface Native {
   /** True when this host offers native calls at all. */
   readonly available: boolean;
+  /** Of the processor: numbers of system calls and of some flags depend on it. */
+  readonly architecture: "x64" | "arm64" | "other";
   /** `symbols` maps a name to its argument kinds and result. */
   library<S extends Record<string, NativeSignature>>(
     path: string,

@@ -11,6 +11,8 @@ const kinds = {
   void: FFIType.void,
 } as const;
 
+const { arch } = process;
+const architecture = arch === "x64" || arch === "arm64" ? arch : "other";
 const available = process.platform === "linux";
 
 function library<S extends Record<string, NativeSignature>>(
@@ -37,6 +39,7 @@ export function createNative(): Native {
   let locate: (() => number) | null = null;
   return {
     available,
+    architecture,
     library,
     address: (bytes) => BigInt(ptr(bytes)),
     errno() {

@@ -25,6 +25,7 @@ export function createProcessHost(native: Native, faults: Faults): ProcessHost {
     user: process.getuid?.() ?? -1,
     self: selfCommand(),
     called: calledHere(),
+    program: process.execPath,
     stdout: (text) => writeWhole(1, text),
     stderr: (text) => writeWhole(2, text),
     // The host makes its streams when they are first looked at, which takes as long as all the rest of a start.

@@ -3,6 +3,8 @@ import process from "node:process";
 import type { Native, NativeSignature } from "../contract.ts";
 import { deno } from "./host.ts";
 
+const { arch } = process;
+const architecture = arch === "x64" || arch === "arm64" ? arch : "other";
 const available = process.platform === "linux";
 
 function library<S extends Record<string, NativeSignature>>(
@@ -27,6 +29,7 @@ export function createNative(): Native {
   let locate: (() => unknown) | null = null;
   return {
     available,
+    architecture,
     library,
     address: (bytes) => deno.UnsafePointer.value(deno.UnsafePointer.of(bytes)),
     errno() {

@@ -22,6 +22,7 @@ export function createProcessHost(faults: Faults): ProcessHost {
     user: process.getuid?.() ?? -1,
     self: selfCommand(),
     called: calledHere,
+    program: process.execPath,
     stdout: (text) => writeWhole(1, text),
     stderr: (text) => writeWhole(2, text),
     terminal: terminalHost(),

@@ -64,7 +64,7 @@ export class Attachments {
         "Say what runs here in its Machine document: heddle join --machine FILE",
       );
     const settings = await requireSettings(runtime, folder, "proxy");
-    await services.requireInstalled();
+    await services.requireInstalled("attach units");
     return new Attachments(runtime, folder, settings, services);
   }
 

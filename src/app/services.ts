@@ -17,7 +17,7 @@ import { planLines, type Step } from "../systemd/plan.ts";
 import { isManaged, troublesOf } from "../systemd/unit_state.ts";
 import { serviceUser, unitName, type ServiceMode, type UnitsDescription } from "../systemd/units.ts";
 import { userId } from "../systemd/user_id.ts";
-import { stateOfUnit } from "../systemd/unit_text.ts";
+import { drainOfUnit, stateOfUnit } from "../systemd/unit_text.ts";
 import { examplesBySettings } from "./examples.ts";
 import { readMachineFile } from "./machine_file.ts";
 import { proxyRuns } from "./own_proxy.ts";
@@ -65,10 +65,10 @@ export class MachineServices {
   }
 
   /** Throws where they are not installed here, or have their state elsewhere. */
-  async requireInstalled(): Promise<void> {
+  async requireInstalled(action: string): Promise<void> {
     if ((await this.#installedState()) !== null) return this.#requireOneState();
     throw new UserError(
-      "Cannot attach units: heddle is no service of this machine",
+      `Cannot ${action}: heddle is no service of this machine`,
       "heddle init on the first machine, heddle join on the others, make it one",
     );
   }
@@ -125,6 +125,12 @@ export class MachineServices {
         await runCommand(runtime.process, [...manager.systemctl, "stop", unit]);
     }
     for (const part of parts) await settleLayout(runtime.files, folder, part);
+  }
+
+  /** How long what is open may go on when they end, as the units say it; null: by default. */
+  async drain(): Promise<string | null> {
+    const bytes = await this.runtime.files.read(`${this.manager.units}/${unitName("proxy")}`);
+    return bytes === null ? null : drainOfUnit(new TextDecoder().decode(bytes));
   }
 
   /** A proxy that somebody started by hand has the ports. */
@@ -214,7 +220,9 @@ export class MachineServices {
     drainMs: number | null,
   ): UnitsDescription {
     const { scope, version } = this.manager;
-    const { home } = this.runtime.process;
+    const { home, program } = this.runtime.process;
+    // That is the package manager's: it is run where it is.
+    const isPackaged = scope === "system" && program === packaged;
     const isLow = (port: number | undefined): boolean => port !== undefined && port > 0 && port < lowPortsEnd;
     const low: readonly (readonly [ServiceMode, boolean])[] = [
       ["registry", isLow(wanted.registries?.[0].port)],
@@ -225,7 +233,8 @@ export class MachineServices {
     return {
       version,
       scope,
-      program: scope === "system" ? "/usr/local/bin/heddle" : `${home}/.local/bin/heddle`,
+      program: isPackaged ? packaged : scope === "system" ? copied : `${home}/.local/bin/heddle`,
+      replaces: isPackaged ? copied : null,
       state: this.folder.path,
       modes: allModes.filter((mode) => wanted.modes.includes(mode)),
       lowPorts: low.flatMap(([mode, isNeeded]) => (isNeeded ? [mode] : [])),
@@ -261,6 +270,8 @@ export class MachineServices {
 }
 
 const allModes = ["registry", "controller", "proxy"] as const;
+const packaged = "/usr/bin/heddle";
+const copied = "/usr/local/bin/heddle";
 const lowPortsEnd = 1024;
 /** Units see other folders there than people do, or none. */
 const hidden = ["/home/", "/root/", "/run/", "/tmp/", "/var/tmp/", "/dev/", "/proc/", "/sys/"];

@@ -14,6 +14,7 @@ import { registerBackup, registerRestore } from "./backup_command.ts";
 import { registerBugreport } from "./bugreport_command.ts";
 import { registerCheck } from "./check_command.ts";
 import { Cli } from "./command.ts";
+import { registerCompletion } from "./completion_command.ts";
 import { registerDashboard } from "./dashboard_command.ts";
 import { registerDemo } from "./demo_command.ts";
 import { registerDrain, registerUndrain } from "./drain_command.ts";
@@ -30,6 +31,7 @@ import { registerTelemetry } from "./telemetry_command.ts";
 import { registerTap } from "./tap_command.ts";
 import { registerTop } from "./top_command.ts";
 import { registerWhy } from "./why_command.ts";
+import { registerUpgrade } from "./upgrade_command.ts";
 import { registerUninstall } from "./uninstall_command.ts";
 import { registerValidate } from "./validate_command.ts";
 import { registerOperators } from "./operator_command.ts";
@@ -71,8 +73,10 @@ const commands: readonly Register[] = [
   registerAddresses,
   registerBackup,
   registerRestore,
+  registerUpgrade,
   registerUninstall,
   registerExplain,
+  registerCompletion,
   registerDemo,
 ];
 

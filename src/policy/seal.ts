@@ -38,4 +38,4 @@ export function closeSeal(host: SealHost, role: Role): string | null {
 }
 
 /** Calls that the bundler may make, under Landlock's rules. */
-const lookups: ReadonlySet<string> = new Set(["openat", "readlink"]);
+const lookups: ReadonlySet<string> = new Set(["openat", "readlink", "readlinkat"]);

@@ -4,66 +4,26 @@
  * outside of this process; what stays is memory, threads, time, and reading and writing what is open already.
  */
 import type { Native } from "../../runtime/contract.ts";
+import { auditNumbers, numberOf, numberOfEvery, type Architecture, type SystemCall } from "./system_calls.ts";
 
-/** Numbers of x86-64; what came often in a trace stands first. */
-const allowed: Readonly<Record<string, number>> = {
-  futex: 202,
-  epoll_pwait2: 441,
-  recvfrom: 45,
-  sendto: 44,
-  read: 0,
-  write: 1,
-  madvise: 28,
-  rt_sigprocmask: 14,
-  rt_sigreturn: 15,
-  rt_sigsuspend: 130,
-  rt_sigaction: 13,
-  sched_yield: 24,
-  mmap: 9,
-  mprotect: 10,
-  munmap: 11,
-  mremap: 25,
-  brk: 12,
-  membarrier: 324,
-  close: 3,
-  shutdown: 48,
-  epoll_ctl: 233,
-  epoll_wait: 232,
-  epoll_pwait: 281,
-  epoll_create1: 291,
-  eventfd2: 290,
-  gettid: 186,
-  getpid: 39,
-  sched_getaffinity: 204,
-  getrandom: 318,
-  clock_gettime: 228,
-  clock_getres: 229,
-  clock_nanosleep: 230,
-  nanosleep: 35,
-  gettimeofday: 96,
-  getcpu: 309,
-  getrusage: 98,
-  sigaltstack: 131,
-  rseq: 334,
-  set_robust_list: 273,
-  restart_syscall: 219,
-  exit: 60,
-  exit_group: 231,
-};
+/** What came often in a trace stands first. */
+const allowed: readonly SystemCall[] = [
+  ...(["futex", "epoll_pwait2", "recvfrom", "sendto", "read", "write", "madvise"] as const),
+  ...(["rt_sigprocmask", "rt_sigreturn", "rt_sigsuspend", "rt_sigaction", "sched_yield"] as const),
+  ...(["mmap", "mprotect", "munmap", "mremap", "brk", "membarrier"] as const),
+  ...(["close", "shutdown", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_create1", "eventfd2"] as const),
+  ...(["gettid", "getpid", "sched_getaffinity", "getrandom", "clock_gettime", "clock_getres"] as const),
+  ...(["clock_nanosleep", "nanosleep", "gettimeofday", "getcpu", "getrusage", "sigaltstack"] as const),
+  ...(["rseq", "set_robust_list", "restart_syscall", "exit", "exit_group"] as const),
+];
 
 /** What the bundler of the runtime needs besides: it looks at folders. Landlock decides which. */
-const forReading: Readonly<Record<string, number>> = {
-  openat: 257,
-  newfstatat: 262,
-  fcntl: 72,
-  statx: 332,
-  getdents64: 217,
-  readlink: 89,
-  getcwd: 79,
-};
+const forReading: readonly SystemCall[] = [
+  ...(["openat", "newfstatat", "fcntl", "statx", "getdents64", "getcwd"] as const),
+];
+/** How it reads a link. */
+const linkCalls: Readonly<Record<Architecture, SystemCall>> = { x64: "readlink", arm64: "readlinkat" };
 
-/** Calls that depend on their first argument, and one that must look absent so that the C library takes its older form. */
-const checked = { tgkill: 234, prctl: 157, clone: 56, clone3: 435 } as const;
 const setName = 15;
 const nameMemory = 0x53564d41;
 const threadFlag = 0x10000;
@@ -72,35 +32,39 @@ const threadFlag = 0x10000;
 const code = { load: 0x20, equal: 0x15, anyBit: 0x45, atLeast: 0x35, answer: 0x06 } as const;
 const at = { number: 0, architecture: 4, firstArgument: 16 } as const;
 const answers = { allow: 0x7fff0000, eperm: 0x00050001, enosys: 0x00050026, kill: 0x80000000 } as const;
-const x64 = 0xc000003e;
 const x32Numbers = 0x40000000;
 const noNewPrivileges = 38;
-const seccomp = 317;
 const filterMode = 1;
 const everyThread = 1;
 
 type Step = readonly [code: number, ifTrue: number, ifFalse: number, value: number];
 
 /** The filter as the kernel reads it. */
-function programFor(pid: number, reading: boolean): readonly Step[] {
-  const numbers = Object.values(reading ? { ...allowed, ...forReading } : allowed);
-  const simple = numbers.flatMap((number): Step[] => [
-    [code.equal, 0, 1, number],
-    [code.answer, 0, 0, answers.allow],
-  ]);
+function programFor(pid: number, reading: boolean, architecture: Architecture): readonly Step[] {
+  const calls = reading ? [...allowed, ...forReading, linkCalls[architecture]] : allowed;
+  const simple = calls.flatMap((call): Step[] => {
+    const number = numberOf(call, architecture);
+    if (number === null) return [];
+    return [
+      [code.equal, 0, 1, number],
+      [code.answer, 0, 0, answers.allow],
+    ];
+  });
+  const number = (call: "clone3" | "tgkill" | "prctl" | "clone") => numberOfEvery(call, architecture);
   return [
     [code.load, 0, 0, at.architecture],
-    [code.equal, 1, 0, x64],
+    [code.equal, 1, 0, auditNumbers[architecture]],
     [code.answer, 0, 0, answers.kill],
     [code.load, 0, 0, at.number],
     [code.atLeast, 0, 1, x32Numbers],
     [code.answer, 0, 0, answers.kill],
     ...simple,
-    [code.equal, 0, 1, checked.clone3],
+    // Must look absent, so that the C library takes its older form.
+    [code.equal, 0, 1, number("clone3")],
     [code.answer, 0, 0, answers.enosys],
-    ...whenFirst(checked.tgkill, code.equal, [pid]),
-    ...whenFirst(checked.prctl, code.equal, [setName, nameMemory]),
-    ...whenFirst(checked.clone, code.anyBit, [threadFlag]),
+    ...whenFirst(number("tgkill"), code.equal, [pid]),
+    ...whenFirst(number("prctl"), code.equal, [setName, nameMemory]),
+    ...whenFirst(number("clone"), code.anyBit, [threadFlag]),
     [code.answer, 0, 0, answers.eperm],
   ];
 }
@@ -137,14 +101,21 @@ export function filterCalls(native: Native, pid: number, reading: boolean): stri
     prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
     syscall: { args: ["i64", "i64", "i64", "u64"], returns: "i64" },
   });
-  const steps = programFor(pid, reading);
+  const { architecture } = native;
+  if (architecture === "other") return "heddle knows no system calls of this processor";
+  const steps = programFor(pid, reading, architecture);
   const filter = encode(steps);
   const described = new Uint8Array(16);
   const view = new DataView(described.buffer);
   view.setUint16(0, steps.length, true);
   view.setBigUint64(8, native.address(filter), true);
   if (libc.prctl(noNewPrivileges, 1, 0, 0, 0) !== 0) return `prctl failed: errno ${native.errno()}`;
-  const answer = libc.syscall(seccomp, filterMode, everyThread, native.address(described));
+  const answer = libc.syscall(
+    numberOfEvery("seccomp", architecture),
+    filterMode,
+    everyThread,
+    native.address(described),
+  );
   if (answer === 0) return null;
   return answer > 0
     ? `seccomp could not reach thread ${answer}`

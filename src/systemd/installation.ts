@@ -24,7 +24,7 @@ export function installationSteps(manager: Manager, description: UnitsDescriptio
   const owned = description.scope === "system" ? ownership(description) : [];
   const reload = [...systemctl, "daemon-reload"];
   return [
-    { kind: "copy", path: description.program },
+    ...(description.replaces === null ? [{ kind: "copy", path: description.program } as const] : []),
     ...owned,
     // When the files are gone again.
     run(null, { undo: reload }),
@@ -38,6 +38,7 @@ export function installationSteps(manager: Manager, description: UnitsDescriptio
     run([...systemctl, "enable", ...services]),
     run([...systemctl, "restart", ...services], { when: "changed" }),
     run([...systemctl, "start", ...services], { when: "unchanged" }),
+    ...replaced(description),
     run(null, { undo: [...systemctl, "stop", slice], undoNeeds: [`${units}/${slice}`] }),
     ...services.flatMap((unit) => {
       const undoNeeds = [`${units}/${unit}`];
@@ -47,6 +48,11 @@ export function installationSteps(manager: Manager, description: UnitsDescriptio
       ];
     }),
   ];
+}
+
+/** Once nothing runs it any more. Who types its name gets the one of the package from then on. */
+function replaced({ replaces }: UnitsDescription): readonly Step[] {
+  return replaces === null ? [] : [{ kind: "remove", path: replaces, onlyOwn: false }];
 }
 
 /** A user of their own, and folders that are theirs. */

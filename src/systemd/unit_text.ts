@@ -30,6 +30,11 @@ export function unitWord(word: string): string {
   return `"${plain.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }
 
+/** How long what is open may go on at its end, as its command says; null: it does not. */
+export function drainOfUnit(text: string): string | null {
+  return /^ExecStart=.* --drain (\S+)$/m.exec(text)?.[1] ?? null;
+}
+
 /** The state folder that a unit of heddle names; null: it names none. */
 export function stateOfUnit(text: string): string | null {
   const value = /^Environment=(?:"HEDDLE_STATE=(.*)"|HEDDLE_STATE=(.*))$/m.exec(text);

@@ -15,6 +15,8 @@ export interface UnitsDescription {
   readonly scope: "system" | "user";
   /** Absolute path of the binary. */
   readonly program: string;
+  /** A copy of the binary that this one, which a package brought, takes the place of; null: `program` is a copy. */
+  readonly replaces: string | null;
   /** Absolute path of the state folder. */
   readonly state: string;
   /** In the order in which they start. */

@@ -18,6 +18,7 @@ const first: UnitsDescription = {
   version: 252,
   scope: "system",
   program,
+  replaces: null,
   state: "/var/lib/heddle",
   modes: ["registry", "controller", "proxy"],
   lowPorts: ["proxy"],

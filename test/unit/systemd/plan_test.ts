@@ -20,6 +20,7 @@ const description: UnitsDescription = {
   version: 252,
   scope: "system",
   program: "/usr/local/bin/heddle",
+  replaces: null,
   state: "/var/lib/heddle",
   modes: ["registry", "controller", "proxy"],
   lowPorts: ["proxy"],
