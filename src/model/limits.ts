@@ -621,6 +621,8 @@ export const limits = {
   evidenceNameLengthMax: 256,
   /** Of one text, such as a path, in what is remembered for `heddle why`; a longer one is cut. */
   evidenceTextLengthMax: 512,
+  /** Attempts of one request that are remembered for `heddle why`; further ones are left out. */
+  evidenceAttemptsMax: 16,
   /** Policies of one request that are remembered for `heddle why`; further ones are left out. */
   evidencePoliciesMax: 16,
   /** How often a command that goes on looks whether anybody reads what it writes. */
@@ -1084,6 +1086,10 @@ assert(
   limits.servicesPerNodeMax * limits.upstreamsMax + limits.documentsMax + limits.unconfirmedNamesMax <=
     limits.usesMax,
   "every service that exists has room among those that a machine uses, whatever else it asks for",
+);
+assert(
+  limits.retriesMax + 2 <= limits.evidenceAttemptsMax,
+  "the first, each retry and one beside are remembered",
 );
 assert(
   2 * limits.evidencePoliciesMax * (limits.evidenceTextLengthMax + 16) + 8 * limits.evidenceTextLengthMax <

@@ -165,7 +165,7 @@ export class EvidenceRing {
   }
 
   #writeAttempts(attempts: ExchangeRecord["attempts"]): void {
-    const count = Math.min(attempts.length, limits.attemptsMax);
+    const count = Math.min(attempts.length, limits.evidenceAttemptsMax);
     this.#text.short(count);
     for (let at = 0; at < count; at++) {
       const { endpoint, ms, result } = attempts[at] as ExchangeRecord["attempts"][number];

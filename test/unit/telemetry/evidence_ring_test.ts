@@ -72,6 +72,18 @@ describe("a request that ended", () => {
     expect(ring.find("abc")).toEqual([]);
   });
 
+  test("keeps every attempt that a document may ask for, and one beside them", () => {
+    const ring = new EvidenceRing();
+    const attempts = Array.from({ length: limits.retriesMax + 2 }, (_, at) => ({
+      ...{ endpoint: `vm-${at}/orders.default/8080`, ms: at, result: "UT" },
+    }));
+    ring.add(eventful({ attempts }), 1_009);
+    expect(ring.find("abc-1")[0]?.attempts).toEqual(attempts);
+    const beyond = Array.from({ length: 3 * limits.evidenceAttemptsMax }, () => attempts[0] as never);
+    ring.add(eventful({ requestId: "abc-2", attempts: beyond }), 1_009);
+    expect(ring.find("abc-2")[0]?.attempts.length).toBe(limits.evidenceAttemptsMax);
+  });
+
   test("is found by its trace too, and another trace with the same end is not", () => {
     const ring = new EvidenceRing();
     const ref = (traceId: string) => ({
