@@ -4,7 +4,7 @@ import { UserError } from "../base/user_error.ts";
 import { suggestion } from "../config/issue.ts";
 import { version } from "../base/build.ts";
 import type { Cli } from "./command.ts";
-import { entriesBelow, findEntry, type Chapter, type Entry } from "./explain/chapter.ts";
+import { entriesBelow, entryNamed, type Chapter, type Entry } from "./explain/chapter.ts";
 import { wrapped, type Terminal } from "./terminal.ts";
 import { text } from "./text.ts";
 
@@ -38,7 +38,7 @@ export function registerExplain(program: Command, cli: Cli): void {
 function explain(terminal: Terminal, chapters: readonly Chapter[], name: string): void {
   const chapter = chapters.find((each) => each.name === name.toLowerCase());
   if (chapter !== undefined) return showChapter(terminal, chapter);
-  const found = findEntry(chapters, name) ?? findEntry(chapters, `heddle ${name}`);
+  const found = entryNamed(chapters, name);
   if (found !== null) return showEntry(terminal, found, entriesBelow(chapters, found));
   const known = chapters.flatMap((each) => [each.name, ...each.entries.map((entry) => entry.name)]);
   const near = suggestion(name, known, "; heddle explain lists the chapters");

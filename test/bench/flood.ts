@@ -115,6 +115,5 @@ if (import.meta.main) {
   const flood = new Flood(JSON.parse(process.argv[2] ?? "{}") as FloodOptions);
   writeSync(1, "ready\n");
   const result = await flood.run(Bun.stdin.stream());
-  process.stdout.write(`${JSON.stringify(result)}\n`);
-  process.exit(0);
+  process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
 }

@@ -6,10 +6,13 @@ import { ports } from "../../src/model/ports.ts";
 import { addressOf } from "../support/addresses.ts";
 import { callByName, callUrl, type Answer } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
-import { testMs } from "../support/patience.ts";
+import { hangMs, testMs } from "../support/patience.ts";
+import { runtime } from "../support/planes.ts";
 import { waitFor } from "../support/processes.ts";
+import { dialled, until } from "../support/sockets.ts";
 
 const shared = 40;
+const fewPort = 7_000;
 const documents = `
 {kind: Service, name: caller, port: 80, protocol: http}
 ---
@@ -25,6 +28,10 @@ kind: Traffic
 name: slow
 service: slow
 concurrency: {max: 1, pending: 0}
+---
+{kind: Service, name: few, port: 5000, protocol: tcp}
+---
+{kind: Traffic, name: few, service: few, limits: {connections: 1, pendingWait: 50s}}
 ---
 {kind: Service, name: shared, port: 80, protocol: http, balance: round-robin}
 ---
@@ -55,7 +62,10 @@ describe.skipIf(binaryMissing)("a service that says how much it takes", () => {
             {
               service: "caller",
               app: "none",
-              calls: { rated: "by-name", slow: "by-name", shared: "by-name", free: "by-name" },
+              calls: {
+                ...{ rated: "by-name", slow: "by-name", shared: "by-name", free: "by-name" },
+                few: fewPort,
+              },
             },
             { service: "batch", app: "none", calls: { rated: "by-name" } },
           ],
@@ -67,6 +77,7 @@ describe.skipIf(binaryMissing)("a service that says how much it takes", () => {
             { service: "shared" },
             { service: "slow", host, port: 8_080 },
             { service: "free" },
+            { service: "few", app: "tcp" },
           ],
         },
         { name: "vm-c", services: [{ service: "shared" }, { service: "free" }] },
@@ -112,6 +123,21 @@ describe.skipIf(binaryMissing)("a service that says how much it takes", () => {
     expect(await metrics("vm-b")).toContain('heddle_concurrency_limit{service="slow.default"} 1\n');
     held.shift()?.(new Response("ok"));
     expect((await first).status).toBe(200);
+  });
+
+  test("has so many opaque connections at a time; the next one waits for one of them to end", async () => {
+    const at = { host: mesh.machine("vm-a").address, port: fewPort, timeoutMs: hangMs };
+    const greeting = "few v1\n";
+    const first = await dialled(runtime, at);
+    await until(() => first.heard.text() === greeting, "the first one is greeted");
+    const second = await dialled(runtime, at);
+    const trips =
+      'heddle_limit_trips_total{limit="limits.connections",listener="outbound caller.default"} 1\n';
+    await waitFor("the second one waits", async () => (await metrics("vm-a")).includes(trips) || null);
+    expect(second.heard.received).toBe(0);
+    first.socket.reset();
+    await until(() => second.heard.text() === greeting, "the second one is greeted");
+    second.socket.reset();
   });
 
   const sliceOf = async (machine: string): Promise<number> => {

@@ -32,8 +32,14 @@ export function entriesBelow(chapters: readonly Chapter[], { name }: Entry): rea
     .filter((each) => below.has(each.name.slice(0, each.name.lastIndexOf(".") + 1)));
 }
 
+/** As people type names: a command without `heddle`, a field of Traffic as metrics and errors name it (`limits.connections`). */
+export function entryNamed(chapters: readonly Chapter[], name: string): Entry | null {
+  const names = [name, `heddle ${name}`, `Traffic.${name}`];
+  return names.map((each) => findEntry(chapters, each)).find((each) => each !== null) ?? null;
+}
+
 /** The entry of that name; where none is spelt so, one that differs in the case of letters alone. */
-export function findEntry(chapters: readonly Chapter[], name: string): Entry | null {
+function findEntry(chapters: readonly Chapter[], name: string): Entry | null {
   const all = chapters.flatMap((each) => each.entries);
   const wanted = name.toLowerCase();
   return (

@@ -27,7 +27,9 @@ const fields = object({
       "What carries the token: a cookie, or a header that clients send back; None turns it off (default: Cookie)",
     ),
   ),
-  sessionName: named("Name of the cookie or header (default: heddle- with the name of the service)"),
+  sessionName: named(
+    "Name of the cookie or header (default: heddle- with the name of the service; of a rule: and those of route and rule)",
+  ),
   absoluteTimeout: v.optional(said(timeout, "A session is over after so long (default: never)")),
   idleTimeout: v.optional(
     said(timeout, "A session is over after so long without a request (default: never)"),

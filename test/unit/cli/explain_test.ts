@@ -8,7 +8,7 @@ import { flags } from "../../../src/model/outcome.ts";
 import { kindNames, kinds } from "../../../src/config/kinds.ts";
 import { parseYaml } from "../../../src/config/yaml_file.ts";
 import { families } from "../../../src/telemetry/families.ts";
-import { entriesBelow, findEntry, type Chapter, type Entry } from "../../../src/cli/explain/chapter.ts";
+import { entriesBelow, entryNamed, type Chapter, type Entry } from "../../../src/cli/explain/chapter.ts";
 import { allChapters } from "../../../src/cli/explain/chapters.ts";
 import { markdownOf } from "../../../src/cli/explain/markdown.ts";
 
@@ -29,8 +29,8 @@ const namesOf = (name: string): string[] => chapter(name).entries.map((entry) =>
 describe("heddle explain", () => {
   test("knows every limit, in the order of the sources, with its value in words", () => {
     expect(namesOf("limits")).toEqual(Object.keys(limits));
-    expect(findEntry(chapters, "requestheadbytesmax")?.facts).toEqual([["value", "32 KiB"]]);
-    expect(findEntry(chapters, "h2WatchMs")?.facts).toEqual([["value", "1s"]]);
+    expect(entryNamed(chapters, "requestheadbytesmax")?.facts).toEqual([["value", "32 KiB"]]);
+    expect(entryNamed(chapters, "h2WatchMs")?.facts).toEqual([["value", "1s"]]);
   });
 
   test("says of every limit in a sentence what it bounds, and no two of them the same", () => {
@@ -52,17 +52,29 @@ describe("heddle explain", () => {
   test("knows everything that a policy may import, with its declaration", () => {
     const names = namesOf("policy");
     for (const name of Object.keys(sdk)) expect(names).toContain(name);
-    const declared = findEntry(chapters, "policyrequest")?.code ?? "";
+    const declared = entryNamed(chapters, "policyrequest")?.code ?? "";
     expect(declared).toStartWith("interface PolicyRequest {");
     expect(declared).toEndWith("\n}");
-    expect(findEntry(chapters, "Next")?.code).toStartWith("interface Next {");
-    expect(findEntry(chapters, "next")?.code).toMatch(/^function next\(.*\): Next;$/);
+    expect(entryNamed(chapters, "Next")?.code).toStartWith("interface Next {");
+    expect(entryNamed(chapters, "next")?.code).toMatch(/^function next\(.*\): Next;$/);
   });
 
   test("lists commands with the words that are typed, their arguments and flags", () => {
     expect(namesOf("commands")).toEqual(["heddle", "heddle apply", "heddle token create"]);
-    expect(findEntry(chapters, "heddle")?.facts).toEqual([["--state <dir>", "folder of state"]]);
-    expect(findEntry(chapters, "heddle token create")?.facts).toEqual([["<name>", "its service"]]);
+    expect(entryNamed(chapters, "heddle")?.facts).toEqual([["--state <dir>", "folder of state"]]);
+    expect(entryNamed(chapters, "heddle token create")?.facts).toEqual([["<name>", "its service"]]);
+  });
+
+  test("knows the limits that documents set by the names that metrics and errors have for them", () => {
+    for (const name of [
+      "limits.connections",
+      "limits.requestsPerEndpoint",
+      "rateLimit.identity",
+      "bandwidth",
+    ])
+      expect(entryNamed(chapters, name)?.name).toBe(`Traffic.${name}`);
+    expect(entryNamed(chapters, "token create")?.name).toBe("heddle token create");
+    expect(entryNamed(chapters, "connectionsMax")?.name).toBe("connectionsMax");
   });
 
   test("knows every kind of document and every field, each with words of its own and the value it takes", () => {
@@ -70,7 +82,7 @@ describe("heddle explain", () => {
     for (const kind of kindNames) expect(names).toContain(kind);
     for (const { name, summary } of chapter("documents").entries)
       expect([name, summary]).toEqual([name, expect.stringMatching(/^\S.*[^.]$/)]);
-    expect(findEntry(chapters, "Service.health.every")?.facts).toEqual([
+    expect(entryNamed(chapters, "Service.health.every")?.facts).toEqual([
       ["needed", "no"],
       ["value", "a duration of at least 100ms"],
     ]);
@@ -80,7 +92,7 @@ describe("heddle explain", () => {
 
   test("shows what is below a document or a field, one level of it", () => {
     const below = (name: string): string[] =>
-      entriesBelow(chapters, findEntry(chapters, name) as Entry).map((entry) => entry.name);
+      entriesBelow(chapters, entryNamed(chapters, name) as Entry).map((entry) => entry.name);
     expect(below("Traffic.hedging")).toEqual(["Traffic.hedging.delay"]);
     expect(below("HTTPRoute")).toContain("HTTPRoute.rules");
     expect(below("HTTPRoute.rules")).toContain("HTTPRoute.rules[].match");
@@ -100,7 +112,7 @@ describe("heddle explain", () => {
 
   test("knows every metric, with its type and labels", () => {
     expect(namesOf("metrics")).toEqual(Object.values(families).map(({ name }) => name));
-    expect(findEntry(chapters, "heddle_attempts_total")?.facts).toEqual([
+    expect(entryNamed(chapters, "heddle_attempts_total")?.facts).toEqual([
       ["type", "counter"],
       ["labels", "service, cause, result"],
     ]);
@@ -108,7 +120,7 @@ describe("heddle explain", () => {
 
   test("knows the codes of heddle check", () => {
     expect(namesOf("checks")).toEqual(Object.keys(checked));
-    expect(findEntry(chapters, "hed0006")?.summary).toStartWith("Whether the clock agrees");
+    expect(entryNamed(chapters, "hed0006")?.summary).toStartWith("Whether the clock agrees");
   });
 
   test("has no entry without a word of explanation, and no name twice in a chapter", () => {
@@ -129,7 +141,7 @@ describe("heddle explain", () => {
   });
 
   test("shows of a class what authors may call, and how it is done never", () => {
-    const declared = findEntry(chapters, "HeaderList")?.code.split("\n") ?? [];
+    const declared = entryNamed(chapters, "HeaderList")?.code.split("\n") ?? [];
     expect(declared).toContain("  getAll(name: string): string[];");
     expect(declared).toContain("  entries(): IterableIterator<readonly [name: string, value: string]>;");
     expect(declared.filter((line) => /#flat|constructor|return|^ {4}/.test(line))).toEqual([]);
