@@ -4,6 +4,7 @@
  */
 import type { FileError, Runtime } from "../../runtime/contract.ts";
 import { humanDuration } from "../base/duration.ts";
+import { problemInLine } from "../base/result.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import { CredentialStore, type Credential } from "../identity/credential_store.ts";
@@ -102,7 +103,7 @@ async function readMachineOrNull(
     else findings.push(ok("HED0003", "Machine document", counted(ownServices(machine).length, "service")));
     return machine;
   } catch (error) {
-    findings.push(fail("HED0003", "Machine document", (error as Error).message, `Mend ${folder.machine}`));
+    findings.push(fail("HED0003", "Machine document", problemInLine(error), `Mend ${folder.machine}`));
     return null;
   }
 }

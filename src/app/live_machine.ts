@@ -3,7 +3,7 @@
  * ran. What stays the same goes on untouched; a document that cannot be used changes nothing.
  */
 import type { Runtime } from "../../runtime/contract.ts";
-import { problemOf } from "../base/result.ts";
+import { problemInLine } from "../base/result.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
 import { ownServices, type MachineDocument } from "../model/document.ts";
 import type { ServiceName } from "../model/service.ts";
@@ -65,7 +65,7 @@ export class LiveMachine {
       follower.wanted.ask();
       return "the Machine document was taken over";
     } catch (error) {
-      return `the Machine document cannot be taken over, and the one before stays: ${problemOf(error)}`;
+      return `the Machine document cannot be taken over, and the one before stays: ${problemInLine(error)}`;
     }
   }
 }

@@ -17,3 +17,11 @@ export function failure<Problem>(problem: Problem): Result<never, Problem> {
 export function problemOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** The same where there is room for one line alone: what is below the first line follows it. */
+export function problemInLine(thrown: unknown): string {
+  const [first = "", ...below] = problemOf(thrown)
+    .split("\n")
+    .map((line) => line.trim());
+  return [first, below.join("; ")].join(" ").trimEnd();
+}

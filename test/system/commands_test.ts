@@ -130,6 +130,10 @@ describe.skipIf(binaryMissing)("a command", () => {
     expect(said.out).toContain(`HED0004 certificates: Cannot read ${state}/credentials/node.json`);
     expect(said.out).toContain("HED0008");
     expectTold(heddle(["proxy"], { state }), 2, `${state}/credentials/node.json`);
+    writeFileSync(`${state}/machine.yaml`, "{{{");
+    expect(heddle(["check"], { state }).out).toContain(
+      `HED0003 Machine document: Cannot use the Machine document: ${state}/machine.yaml:1:4: `,
+    );
   });
 
   describe("for programs", () => {
