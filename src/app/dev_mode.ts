@@ -7,6 +7,7 @@ import { ControlRefusal, type ControlClient } from "../api/control.ts";
 import { controllerPaths, type ApiIssue, type ApplyAnswer } from "../api/messages.ts";
 import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
+import { dashboardSession, linkOf } from "./dashboard_link.ts";
 import { DevFolder, type FolderContent } from "./dev_folder.ts";
 import { DevMachines, planMachines, type PlannedMachine } from "./dev_machines.ts";
 import { readDocuments } from "./operator_lists.ts";
@@ -37,11 +38,22 @@ export async function startDev(runtime: Runtime, path: string, voice: DevVoice):
   void follow(folder, machines, voice);
   return {
     summary: [...machines.summaries, `watching ${path}`].join("\n"),
-    examples: machines.examples,
+    examples: [...machines.examples, ...(await dashboardLines(machines, root, runtime.process.called))],
     waitsFor: () => [],
     status: () => `watching ${path}`,
     close,
   };
+}
+
+/** None where its port is taken: the controller has told that. */
+async function dashboardLines(
+  { operator }: DevMachines,
+  root: string,
+  program: string,
+): Promise<readonly string[]> {
+  const session = await dashboardSession(operator).catch(() => null);
+  const again = `${program} --state ${root}/0 dashboard`;
+  return session === null ? [] : [`dashboard:  ${linkOf(session)}  (works once; another: ${again})`];
 }
 
 /** Once every Machine document can be used: without them there is nothing to run. */

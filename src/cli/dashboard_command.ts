@@ -1,6 +1,7 @@
 /** `heddle dashboard`: a link to the pages that show the mesh; where the controller is elsewhere, they are served from here. */
 import type { Command } from "commander";
 import { dashboardPaths, type SessionAnswer } from "../api/dashboard_messages.ts";
+import { dashboardSession, linkOf } from "../app/dashboard_link.ts";
 import { openOperator } from "../app/operator.ts";
 import { readSettings } from "../app/settings.ts";
 import { socketAddress } from "../base/socket_address.ts";
@@ -23,9 +24,9 @@ export function registerDashboard(program: Command, cli: Cli): void {
       const settings = elsewhere ? null : await readSettings(cli.runtime, folder);
       const operator = await openOperator(cli.runtime, folder);
       if (settings?.modes.includes("controller") === true) {
-        const answer = await operator.call("POST", dashboardPaths.sessions, {});
+        const answer = await dashboardSession(operator);
         operator.close();
-        showLink(terminal, answer.body as SessionAnswer);
+        showLink(terminal, answer);
         return;
       }
       // What it may see is told at once, not by its pages.
@@ -44,8 +45,9 @@ export function registerDashboard(program: Command, cli: Cli): void {
     });
 }
 
-function showLink(terminal: Terminal, { host, port, code }: SessionAnswer): void {
-  const url = `http://${socketAddress(host, port)}/#code=${code}`;
+function showLink(terminal: Terminal, answer: SessionAnswer): void {
+  const { host, port } = answer;
+  const url = linkOf(answer);
   if (terminal.format === "json") return terminal.json({ url });
   terminal.line(url);
   terminal.problem(

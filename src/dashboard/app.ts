@@ -118,7 +118,9 @@ function standing({ answer, problem }: Polled<MeshView>): VNode {
   const troubles = [
     problem === null ? null : badge("bad", "not current", problem.message),
     registry.ok ? null : badge("bad", "registry away", registry.detail),
-    away > 0 ? badge("warn", `${countText(away, "machine")} away`) : null,
+    away > 0
+      ? badge("warn", `${away} away`, `${countText(away, "machine")} not connected to the controller`)
+      : null,
     machines.behind > 0
       ? badge("warn", `${machines.behind} behind`, "Machines without the snapshot that they should have")
       : null,

@@ -1,8 +1,12 @@
 /** Lines over the last hour, by uPlot: one chart for each golden figure, with one cursor over all of them. */
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import uPlot, { type AlignedData, type Options, type Series } from "uplot";
+import type Plot from "uplot";
+import type { AlignedData, Options, Series } from "uplot";
 import * as html from "./tags.ts";
+
+/** From `/uplot.js`, which is smaller as its makers made it than a bundler makes it. */
+declare const uPlot: typeof Plot;
 
 export interface Line {
   readonly name: string;
@@ -31,7 +35,7 @@ export function Chart(props: ChartProps): VNode {
   const { title, words, lines, show } = props;
   const box = useRef<HTMLDivElement>(null);
   const told = useRef<HTMLSpanElement>(null);
-  const plot = useRef<uPlot | null>(null);
+  const plot = useRef<Plot | null>(null);
   useEffect(() => {
     const make = (): void => {
       plot.current?.destroy();

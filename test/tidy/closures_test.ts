@@ -82,7 +82,7 @@ describe("the signing key", () => {
 describe("the pages of the dashboard", () => {
   test("take of packages what draws, and nothing of the host", () => {
     const { own, packages } = closureOf(files, [pages], false);
-    expect([...packages].sort()).toEqual(["preact", "preact/hooks", "uplot"]);
+    expect([...packages].sort()).toEqual(["preact", "preact/hooks"]);
     const foreign = [...own].filter(
       (path) => !/^src\/(?:dashboard|cli\/(?:why|explain)|api|model|base)\//.test(path),
     );

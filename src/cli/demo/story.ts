@@ -71,7 +71,8 @@ async function keepRunning(
   terminal.line("Everything keeps running until Ctrl-C. Try, in another terminal:");
   terminal.line(`  curl ${gatewayUrl}?q=why`);
   terminal.line(`  curl -H 'x-user-group: beta' ${gatewayUrl}?q=why`);
-  terminal.line(`  ${runtime.process.called} --state ${folder}/vm-1 status`);
+  for (const command of ["status", "dashboard"])
+    terminal.line(`  ${runtime.process.called} --state ${folder}/vm-1 ${command}`);
   await interruption;
 }
 

@@ -2,11 +2,11 @@
 import type { VNode } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { EdgeRow, ServiceRow } from "../../api/dashboard_messages.ts";
-import { healthOfService, healthOfTraffic, signs } from "../health.ts";
+import { healthOfService, healthOfTraffic, signs, type Health } from "../health.ts";
 import * as html from "../tags.ts";
 import { percentText, rateText, secondsText, shortKey } from "../words.ts";
 import { layoutOf, spotSize, type Layout, type Spot } from "./layout.ts";
-import { useViewport, type Moving } from "./viewport.ts";
+import { cardScale, useViewport, type Moving } from "./viewport.ts";
 
 export interface GraphProps {
   readonly services: readonly ServiceRow[];
@@ -17,8 +17,6 @@ export interface GraphProps {
   readonly open: (key: string) => void;
 }
 
-/** Cards can be read from this scale on. */
-const cardScale = 0.62;
 /** Names of services that are not busy are told beside no more than so many. */
 const namesMax = 60;
 const panPixels = 60;
@@ -31,19 +29,12 @@ export function Graph(props: GraphProps): VNode {
       layoutOf(
         services.map(({ key }) => key),
         edges,
+        innerWidth / Math.max(200, innerHeight - 120),
       ),
     [shows],
   );
   const moving = useViewport(layout, shows);
   const [near, setNear] = useState("");
-  const centre = near === "" ? focus : near;
-  const { view, size } = moving;
-  const touches = ({ from, to }: EdgeRow): boolean => from === centre || to === centre;
-  const lit = new Set([centre, ...edges.filter(touches).flatMap(({ from, to }) => [from, to])]);
-  const named = view.scale >= cardScale ? null : namesShown(services, layout, view.scale, lit);
-  const viewBox = `${view.x} ${view.y} ${Math.max(1, size.width) / view.scale} ${Math.max(1, size.height) / view.scale}`;
-  // What is lit stands above the rest.
-  const drawn = centre === "" ? edges : edges.toSorted((a, b) => Number(touches(a)) - Number(touches(b)));
   return html.div(
     {
       class: "graph",
@@ -51,33 +42,55 @@ export function Graph(props: GraphProps): VNode {
       ...moving.handlers,
       onKeyDown: (event: KeyboardEvent) => pressed(event, moving, layout),
     },
-    html.svg(
-      {
-        viewBox,
-        class: centre === "" ? "" : "dimmed",
-        role: "group",
-        "aria-label": "Services and who calls whom",
-      },
-      html.g(
-        { class: "edges" },
-        drawn.map((edge) => edgeLine(edge, layout, centre !== "" && touches(edge), view.scale)),
-      ),
-      html.g(
-        { class: "nodes" },
-        services.map((service) => {
-          const spot = layout.spots.get(service.key);
-          if (spot === undefined) return null;
-          const isLit = centre !== "" && lit.has(service.key);
-          const looks =
-            named === null ? card(service, spot) : dot(service, spot, view.scale, named.has(service.key));
-          return node(
-            { ...props, service, spot, isLit, isFocus: service.key === focus, near: setNear },
-            looks,
-          );
-        }),
-      ),
-    ),
+    drawing(props, { layout, moving, centre: near === "" ? focus : near, setNear }),
     zoomButtons(moving),
+  );
+}
+
+interface Drawing {
+  readonly layout: Layout;
+  readonly moving: Moving;
+  /** What it is about just now: it and what it touches is lit. */
+  readonly centre: string;
+  readonly setNear: (key: string) => void;
+}
+
+function drawing(props: GraphProps, { layout, moving, centre, setNear }: Drawing): VNode {
+  const { services, edges, focus } = props;
+  const { view, size, isPulled } = moving;
+  const touches = ({ from, to }: EdgeRow): boolean => from === centre || to === centre;
+  const lit = new Set([centre, ...edges.filter(touches).flatMap(({ from, to }) => [from, to])]);
+  const named = view.scale >= cardScale ? null : namesShown(services, layout, view.scale, lit);
+  // What is lit stands above the rest.
+  const inOrder = edges.toSorted((a, b) => Number(touches(a)) - Number(touches(b)));
+  const nodes = services.map((service) => {
+    const spot = layout.spots.get(service.key);
+    if (spot === undefined) return null;
+    const isLit = centre !== "" && lit.has(service.key);
+    const looks = named === null ? card(service) : dot(service, view.scale);
+    const isFocus = service.key === focus;
+    return node({ ...props, service, spot, isLit, isFocus, near: setNear, isPulled }, looks);
+  });
+  const names = services.map((service) => {
+    const spot = named?.has(service.key) === true ? layout.spots.get(service.key) : undefined;
+    return spot === undefined ? null : nameAfar(service, spot, view.scale);
+  });
+  const lines = inOrder.map((edge) => edgeLine(edge, layout, centre !== "" && touches(edge), view.scale));
+  return html.svg(
+    {
+      viewBox: `${view.x} ${view.y} ${Math.max(1, size.width) / view.scale} ${Math.max(1, size.height) / view.scale}`,
+      class: centre === "" ? "" : "dimmed",
+      role: "group",
+      "aria-label": "Services and who calls whom",
+    },
+    // Nothing is drawn before there is something to draw on.
+    size.width === 0
+      ? null
+      : [
+          html.g({ key: "edges", class: "edges" }, lines),
+          html.g({ key: "nodes", class: "nodes" }, nodes),
+          html.g({ key: "names", class: "names", "aria-hidden": "true" }, names),
+        ],
   );
 }
 
@@ -87,9 +100,13 @@ interface NodeProps extends GraphProps {
   readonly isLit: boolean;
   readonly isFocus: boolean;
   readonly near: (key: string) => void;
+  readonly isPulled: () => boolean;
 }
 
-function node({ service, spot, isLit, isFocus, near, choose, open }: NodeProps, looks: VNode): VNode {
+function node(
+  { service, spot, isLit, isFocus, near, choose, open, isPulled }: NodeProps,
+  looks: VNode,
+): VNode {
   const { key } = service;
   return html.g(
     {
@@ -104,7 +121,9 @@ function node({ service, spot, isLit, isFocus, near, choose, open }: NodeProps, 
       onPointerLeave: () => near(""),
       onFocus: () => near(key),
       onBlur: () => near(""),
-      onClick: () => choose(key),
+      onClick: () => {
+        if (!isPulled()) choose(key);
+      },
       onDblClick: () => open(key),
       onKeyDown: (event: KeyboardEvent) => {
         if (event.key === "Enter") open(key);
@@ -125,7 +144,7 @@ function nodeWords(service: ServiceRow): string {
   return `${shortKey(key)}: ${healthOfService(service)}, ${rateText(rate)} requests/s, ${percentText(success)} good, p99 ${secondsText(p99)}, ${ready} of ${instances} ready${out}`;
 }
 
-function card(service: ServiceRow, { x: _x }: Spot): VNode {
+function card(service: ServiceRow): VNode {
   const { key, rate, success, ready, instances, tcpOpen, ejected } = service;
   const { width, height } = spotSize;
   const name = shortKey(key);
@@ -151,30 +170,44 @@ function card(service: ServiceRow, { x: _x }: Spot): VNode {
   );
 }
 
-function dot(service: ServiceRow, _spot: Spot, scale: number, isNamed: boolean): VNode {
-  const radius = Math.min(20, (3.2 + Math.log10(1 + service.rate) * 1.8) / scale);
-  const size = 11 / scale;
+function dot(service: ServiceRow, scale: number): VNode {
+  const radius = radiusOf(service, scale);
   return html.g(
     null,
     html.circle({ class: "reach", r: Math.max(radius, 12 / scale) }),
-    html.circle({ class: "box", r: radius }),
-    html.text(
-      { class: "health", y: 0, "font-size": radius * 1.25 },
-      radius * scale > 5 ? signs[healthOfService(service)] : "",
-    ),
-    isNamed
-      ? html.text(
-          {
-            class: "label afar",
-            x: radius + 3 / scale,
-            y: size * 0.35,
-            "font-size": size,
-            "stroke-width": 3 / scale,
-          },
-          shortKey(service.key),
-        )
-      : null,
+    html.path({ class: "box", d: shapes[healthOfService(service)](radius) }),
   );
+}
+
+/** Colour is not all that tells them apart: trouble has corners. */
+const shapes: Readonly<Record<Health, (radius: number) => string>> = {
+  good: round,
+  idle: round,
+  warn: (r) => `M0 ${-r * 1.5}L${r * 1.5} ${r * 1.1}H${-r * 1.5}z`,
+  bad: (r) => `M0 ${-r * 1.6}L${r * 1.6} 0L0 ${r * 1.6}L${-r * 1.6} 0z`,
+};
+
+function round(r: number): string {
+  return `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`;
+}
+
+/** It stands above every spot: of one size on the screen, whatever the scale. */
+function nameAfar(service: ServiceRow, spot: Spot, scale: number): VNode {
+  const size = 11 / scale;
+  return html.text(
+    {
+      key: service.key,
+      class: "label afar",
+      x: spot.x + radiusOf(service, scale) + 3 / scale,
+      y: spot.y + size * 0.35,
+      style: { fontSize: `${size}px`, strokeWidth: `${3 / scale}px` },
+    },
+    shortKey(service.key),
+  );
+}
+
+function radiusOf({ rate }: ServiceRow, scale: number): number {
+  return Math.min(26, (3.2 + Math.log10(1 + rate) * 1.8) / scale);
 }
 
 /** Trouble first, then the busiest; never two over one another. */
@@ -261,13 +294,13 @@ function lineBack(from: Spot, to: Spot, half: number): string {
   return `M${x1} ${from.y}C${x1 + out} ${from.y} ${x1 + out} ${low} ${x1 - 10} ${low}L${x2 + 10} ${low}C${x2 - out} ${low} ${x2 - out} ${to.y} ${x2} ${to.y}`;
 }
 
-function edgeLabel({ rate, success, p99, tcpOpen }: EdgeRow, x: number, y: number): VNode {
+function edgeLabel({ rate, success, tcpOpen }: EdgeRow, x: number, y: number): VNode {
   const words =
     success === null
       ? tcpOpen > 0
         ? `${tcpOpen.toFixed(0)} open`
         : "quiet"
-      : `${rateText(rate)}/s ${percentText(success)} ${secondsText(p99)}`;
+      : `${rateText(rate)}/s${success === 1 ? "" : ` ${percentText(success)}`}`;
   return html.text({ class: "edge-label", x, y: y - 5 }, words);
 }
 

@@ -26,7 +26,7 @@ export interface Layout {
 }
 
 export const spotSize = { width: 172, height: 46 } as const;
-const [stepX, gapY, laneHeight, between] = [spotSize.width + 74, 16, 14, 40];
+const [stepX, gapY, laneHeight, between] = [spotSize.width + 92, 16, 14, 40];
 const sweeps = 12;
 /** Of more services only layers and order count: their lines are seen from afar. */
 const lanesMax = 80;
@@ -41,7 +41,8 @@ interface Item {
   at: number;
 }
 
-export function layoutOf(ids: readonly string[], links: readonly Link[]): Layout {
+/** `aspect`: width by height of the screen. What is seen from afar is drawn apart until it fills it. */
+export function layoutOf(ids: readonly string[], links: readonly Link[], aspect = 1.6): Layout {
   const sorted = [...new Set(ids)].sort();
   const known = new Set(sorted);
   const own = links.filter(({ from, to }) => from !== to && known.has(from) && known.has(to));
@@ -72,12 +73,24 @@ export function layoutOf(ids: readonly string[], links: readonly Link[]): Layout
   const bends = [...lanes].map(
     ([link, passed]) => [link, passed.flatMap((id) => laneSpots.get(id) ?? [])] as const,
   );
-  return {
-    spots,
-    bends: new Map(bends),
+  const size = {
     width: Math.max(0, ...all.map(({ x }) => x)) + spotSize.width / 2,
     height: Math.max(0, ...all.map(({ y }) => y)) + spotSize.height / 2,
   };
+  const layout: Layout = { spots, bends: new Map(bends), ...size };
+  return inside.length <= lanesMax ? layout : stretched(layout, size.width / size.height / aspect);
+}
+
+const stretchMax = 5;
+
+/** Lower or narrower than the screen by that factor: drawn apart the other way. */
+function stretched({ spots, bends, width, height }: Layout, factor: number): Layout {
+  const [byX, byY] = [
+    Math.min(stretchMax, Math.max(1, 1 / factor)),
+    Math.min(stretchMax, Math.max(1, factor)),
+  ];
+  const apart = [...spots.values()].map(({ id, x, y }) => [id, { id, x: x * byX, y: y * byY }] as const);
+  return { spots: new Map(apart), bends, width: width * byX, height: height * byY };
 }
 
 function placeApart(

@@ -44,7 +44,7 @@ const stateRank: Readonly<Record<Health, number>> = { bad: 0, warn: 1, idle: 2, 
 /** In a word, and how well that is. */
 function stateOf({ connected, drained, error, wanted, acknowledged }: MachineRow): readonly [Health, string] {
   if (!connected) return ["bad", "away"];
-  if (error !== null) return ["bad", "refused its snapshot"];
+  if (error !== null) return ["bad", "refused"];
   if (drained) return ["warn", "drained"];
   return wanted === acknowledged ? ["good", "current"] : ["warn", "behind"];
 }
@@ -77,7 +77,7 @@ const columns: readonly Column<Row>[] = [
     show: ({ ready, instances }) =>
       html.span({ class: ready < instances ? "share warn" : "" }, `${ready}/${instances}`),
   },
-  { name: "Last seen", number: true, by: ({ lastSeenMs }) => -lastSeenMs, show: seenText },
+  { name: "Last seen", room: "spare", number: true, by: ({ lastSeenMs }) => -lastSeenMs, show: seenText },
   { name: "Certificate ends in", number: true, by: (row) => nextEnd(row)?.notAfterMs ?? 0, show: lifeBadge },
   {
     name: "Age",

@@ -9,7 +9,7 @@ import { choice, empty, serviceLink } from "../parts.ts";
 import { go, linkTo, type Place } from "../router.ts";
 import { edgeTable, serviceTable } from "../traffic_tables.ts";
 import * as html from "../tags.ts";
-import { countText, rateText, shortKey } from "../words.ts";
+import { countText, rateText } from "../words.ts";
 
 type Which = "all" | "busy" | "trouble";
 type Look = "graph" | "services" | "edges";
@@ -120,8 +120,7 @@ function sumText({ services, edges }: MeshView, kept: readonly ServiceRow[]): st
 function focusBar(focus: string, to: (changes: { focus: string }) => void): VNode {
   return html.div(
     { class: "focus-bar" },
-    html.span(null, "Around ", html.strong(null, shortKey(focus))),
-    serviceLink(focus),
+    html.span(null, "Around ", serviceLink(focus)),
     html.a({ href: linkTo("tap", "", { service: focus }) }, "live requests"),
     html.button({ type: "button", class: "plain", onClick: () => to({ focus: "" }) }, "Show all"),
   );

@@ -1,11 +1,15 @@
 /** What the controller keeps of what passes in the mesh: now, for an hour, and never more than its limits. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import type { AskSink } from "../../../src/controller/asks.ts";
 import { TrafficHistory } from "../../../src/controller/dashboard/traffic_history.ts";
+import { TrafficWatch } from "../../../src/controller/dashboard/traffic_watch.ts";
 import { limits } from "../../../src/model/limits.ts";
+import type { Node } from "../../../src/model/service.ts";
 import type { TrafficEdge, TrafficReading } from "../../../src/model/traffic_reading.ts";
 import { families } from "../../../src/telemetry/families.ts";
 import { ManualClock } from "../../support/clock.ts";
+import { processorClock } from "../../support/processor_time.ts";
 
 const { bounds } = families.requestDurationSeconds;
 const stepMs = limits.trafficSampleMs;
@@ -176,4 +180,45 @@ describe("what is kept", () => {
       { numRuns: 50 },
     );
   });
+});
+
+test("a mesh of 300 machines costs its controller next to nothing while nobody looks", async () => {
+  const scene = new Scene();
+  const machines = Array.from({ length: 300 }, (_, at) => `s${at}.default`);
+  const sinks: ((line: unknown) => boolean)[] = [];
+  const nodes = new Map(
+    machines.map((_, at): [string, Node] => [
+      `vm-${at}`,
+      {
+        name: `vm-${at}`,
+        services: [{ name: `s${at}`, namespace: "default" }],
+        publicKey: "",
+        joinedMs: 0,
+        removed: false,
+      },
+    ]),
+  );
+  const follow = (_question: unknown, _machine: string, { send }: AskSink): (() => void) => {
+    sinks.push(send);
+    return () => undefined;
+  };
+  const watch = new TrafficWatch({ follow }, { nodes }, scene.history);
+  for (const name of nodes.keys()) watch.connected(name);
+  const lines = machines.map((from, at) =>
+    JSON.stringify(
+      reading(Array.from({ length: 10 }, (_, to) => edge({ from, to: `s${(at + to + 1) % 300}.default` }))),
+    ),
+  );
+  const sample = async (): Promise<void> => {
+    for (const [at, text] of lines.entries()) {
+      await scene.clock.advance(stepMs / lines.length);
+      sinks[at]?.({ kind: "line", machine: `vm-${at}`, line: JSON.parse(text) as unknown });
+    }
+  };
+  for (let count = 0; count < 5; count++) await sample();
+  const spent = processorClock();
+  for (let count = 0; count < 20; count++) await sample();
+  // Of ten seconds each; far above what it takes.
+  expect(spent() / 20).toBeLessThan(250);
+  expect(scene.history.edges().length).toBe(3_000);
 });
