@@ -19,6 +19,17 @@ const sessions = `${documents}---
 {kind: Traffic, name: web, service: web, sessionPersistence: {sessionName: basket}, zones: {prefer: none}}
 `;
 
+const sessionsOfRules = `${documents}---
+{kind: Traffic, name: web, service: web, zones: {prefer: none}}
+---
+kind: HTTPRoute
+name: web
+service: web
+rules:
+  - {name: cart, match: {path: /cart}, sessionPersistence: {cookie: {name: cart, lifetimeType: Permanent}, absoluteTimeout: 1h}}
+  - {name: rest}
+`;
+
 describe.skipIf(binaryMissing)("a mesh with instances in two zones", () => {
   let mesh: Mesh;
 
@@ -41,8 +52,8 @@ describe.skipIf(binaryMissing)("a mesh with instances in two zones", () => {
     await mesh?.stop();
   });
 
-  const call = async (headers: Record<string, string> = {}) => {
-    const answer = await callByName(mesh.machine("vm-a"), "caller", "web", { headers });
+  const call = async (headers: Record<string, string> = {}, path = "/") => {
+    const answer = await callByName(mesh.machine("vm-a"), "caller", "web", { headers, path });
     expect(answer.status).toBe(200);
     return { version: answer.seen().version, cookie: answer.headers.getSetCookie()[0] };
   };
@@ -75,6 +86,22 @@ describe.skipIf(binaryMissing)("a mesh with instances in two zones", () => {
       const shown = mesh.heddle("get", "traffic", "web", "--effective");
       expect(shown).toMatch(/^balance\.strategy +maglev +Traffic web\.default$/m);
       expect(shown).toMatch(/^balance\.key +\{"header":"x-user"\} +Traffic web\.default$/m);
+    },
+    testMs,
+  );
+
+  test(
+    "keeps sessions of one rule of a route alone, as that says them",
+    async () => {
+      mesh.apply(sessionsOfRules);
+      await mesh.settled();
+      const first = await call({}, "/cart");
+      expect(String(first.cookie)).toMatch(/^cart=[A-Za-z0-9_-]+; Path=\/; Max-Age=3600; HttpOnly$/);
+      const pair = { cookie: String(first.cookie).split(";")[0] as string };
+      for (let time = 0; time < 12; time++) expect((await call(pair, "/cart")).version).toBe(first.version);
+      // Those that came to the others grow into their share: which of them is called is not told here.
+      expect((await versions(12, pair)).length).toBeGreaterThan(1);
+      expect((await call()).cookie).toBeUndefined();
     },
     testMs,
   );
