@@ -1,13 +1,24 @@
-/** Spans as OTLP has them: protobuf or JSON, by the encoder of OpenTelemetry itself. */
+/** Spans as OTLP has them: JSON by the encoder of OpenTelemetry itself, protobuf by one of our own, which costs a fraction of it. */
 import { SpanKind, SpanStatusCode, TraceFlags, type SpanContext } from "@opentelemetry/api";
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
-import type { Attributes, Span } from "../trace/span.ts";
+import type { Span } from "../trace/span.ts";
+import { spanMessages } from "./span_messages.ts";
 import { scopeOf, timeOf, type OtlpEncoding, type OtlpSender, type Rejected } from "./encoding.ts";
 
 /** What the encoder takes for a span. */
 type EncoderSpan = Parameters<typeof ProtobufTraceSerializer.serializeRequest>[0][number];
 
 export function encodeSpans(spans: readonly Span[], sender: OtlpSender): Uint8Array {
+  return sender.encoding === "http/protobuf"
+    ? spanMessages(spans, sender)
+    : (JsonTraceSerializer.serializeRequest(encoderSpans(spans, sender)) ?? new Uint8Array(0));
+}
+
+/**
+ * As the encoder of OpenTelemetry takes them.
+ * @visibleForTesting
+ */
+export function encoderSpans(spans: readonly Span[], sender: OtlpSender): EncoderSpan[] {
   const { resource, scope } = scopeOf(sender);
   const shared = {
     resource,
@@ -18,9 +29,7 @@ export function encodeSpans(spans: readonly Span[], sender: OtlpSender): Uint8Ar
     droppedLinksCount: 0,
     ended: true,
   };
-  const all = spans.map((span) => ({ ...shared, ...encoderSpan(span) })) as unknown as EncoderSpan[];
-  const encoder = sender.encoding === "http/json" ? JsonTraceSerializer : ProtobufTraceSerializer;
-  return encoder.serializeRequest(all) ?? new Uint8Array(0);
+  return spans.map((span) => ({ ...shared, ...encoderSpan(span) })) as unknown as EncoderSpan[];
 }
 
 /** Throws where the library does on what is no answer of OTLP. */
@@ -45,7 +54,7 @@ function encoderSpan({ trace, name, kind, startMs, endMs, attributes, events, er
     endTime: timeOf(endMs),
     duration: timeOf(endMs - startMs),
     status: error === null ? { code: SpanStatusCode.UNSET } : { code: SpanStatusCode.ERROR, message: error },
-    attributes: error === null ? attributes : { ...attributes, "error.type": errorType(attributes, error) },
+    attributes,
     events: events.map((event) => ({
       name: event.name,
       time: timeOf(event.atMs),
@@ -53,11 +62,6 @@ function encoderSpan({ trace, name, kind, startMs, endMs, attributes, events, er
       droppedAttributesCount: 0,
     })),
   };
-}
-
-/** One of few words: a status, a code of gRPC, a flag. */
-function errorType(attributes: Attributes, error: string): string {
-  return String(attributes["heddle.flag"] ?? error);
 }
 
 function contextOf(traceId: string, spanId: string, state: string, isRemote = false): SpanContext {

@@ -47,21 +47,27 @@ const grpcNames = (
 export function spanOf(record: Evidence, trace: TraceRef, wallMs: number): Span {
   const kind = kindOf(record);
   const startMs = wallMs - (record.durationMs ?? 0);
+  const error = errorOf(record, kind);
+  const attributes = attributesOf(record);
   return {
     trace,
     name: nameOf(record),
     kind,
     startMs,
     endMs: wallMs,
-    attributes: attributesOf(record),
+    // One of few words: a status, a code of gRPC, a flag.
+    attributes: error === null ? attributes : { ...attributes, "error.type": record.outcome?.flag ?? error },
     events: eventsOf(record, startMs, wallMs),
-    error: errorOf(record, kind),
+    error,
   };
 }
 
-/** What the conventions say of a call, and what only a mesh knows of it. */
+/** What the conventions say of a call, and what only a mesh knows of it. Made for every span: written straight on, one after the other. */
 export function attributesOf(record: Evidence): Attributes {
-  return { ...callOf(record, kindOf(record)), ...meshOf(record) };
+  const said: Record<string, AttributeValue> = {};
+  sayCall(said, record, kindOf(record));
+  sayMesh(said, record);
+  return said;
 }
 
 function kindOf({ direction }: Evidence): Span["kind"] {
@@ -76,50 +82,59 @@ function nameOf({ kind, grpc, path, method, route }: Evidence): string {
   return route === "" || route === "unmatched" ? known : `${known} ${route}`;
 }
 
-function callOf(record: Evidence, kind: Span["kind"]): Record<string, AttributeValue> {
+type Said = Record<string, AttributeValue>;
+
+function sayCall(said: Said, record: Evidence, kind: Span["kind"]): void {
   const { method, path, status, grpc, protocol, route, service } = record;
-  if (record.kind === "tcp") return { "network.transport": "tcp" };
-  if (grpc !== "")
-    return {
-      "rpc.system.name": "grpc",
-      "rpc.method": path.slice(1),
-      "rpc.status_code": grpcNames[Number(grpc)] ?? grpc,
-    };
+  if (record.kind === "tcp") {
+    said["network.transport"] = "tcp";
+    return;
+  }
+  if (grpc !== "") {
+    said["rpc.system.name"] = "grpc";
+    said["rpc.method"] = path.slice(1);
+    said["rpc.status_code"] = grpcNames[Number(grpc)] ?? grpc;
+    return;
+  }
+  const known = methods.has(method);
+  said["http.request.method"] = known ? method : "_OTHER";
+  if (!known) said["http.request.method_original"] = method;
+  if (kind === "client") {
+    said["server.address"] = service;
+    said["url.full"] = `http://${service}.mesh${path}`;
+  } else {
+    said["url.path"] = path;
+    said["url.scheme"] = "http";
+  }
+  if (status !== 0) said["http.response.status_code"] = status;
+  if (route !== "" && kind === "server") said["http.route"] = route;
+  if (protocol.startsWith("HTTP/")) {
+    said["network.protocol.name"] = "http";
+    said["network.protocol.version"] = protocol.slice("HTTP/".length);
+  }
   const resent = record.attempts.length - 1;
-  const [, version = ""] = /^HTTP\/(.*)$/.exec(protocol) ?? [];
-  return {
-    "http.request.method": methods.has(method) ? method : "_OTHER",
-    ...(methods.has(method) ? {} : { "http.request.method_original": method }),
-    ...(kind === "client"
-      ? { "server.address": service, "url.full": `http://${service}.mesh${path}` }
-      : { "url.path": path, "url.scheme": "http" }),
-    ...(status === 0 ? {} : { "http.response.status_code": status }),
-    ...(route === "" || kind === "client" ? {} : { "http.route": route }),
-    ...(version === "" ? {} : { "network.protocol.name": "http", "network.protocol.version": version }),
-    ...(kind === "client" && resent > 0 ? { "http.request.resend_count": resent } : {}),
-  };
+  if (kind === "client" && resent > 0) said["http.request.resend_count"] = resent;
 }
 
 /** What only a mesh knows. */
-function meshOf(record: Evidence): Record<string, AttributeValue> {
+function sayMesh(said: Said, record: Evidence): void {
   const { source, service, sourceId, destinationId, endpoint, route, outcome, access, requestId } = record;
-  const said: Record<string, AttributeValue> = {
-    "heddle.direction": record.direction,
-    "heddle.source": source,
-    "heddle.destination": service,
-    "heddle.source_id": sourceId,
-    "heddle.destination_id": destinationId,
-    "heddle.endpoint": endpoint,
-    "heddle.route": route,
-    "heddle.request_id": requestId,
-    "heddle.flag": outcome?.flag ?? "",
-    "heddle.side": outcome?.side ?? "",
-    "heddle.access": access === null ? "" : `${access.verdict} ${access.rule}`,
-    "heddle.mtls": record.tls,
-    "heddle.bytes_in": record.bytesIn,
-    "heddle.bytes_out": record.bytesOut,
-  };
-  return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== ""));
+  said["heddle.direction"] = record.direction;
+  if (source !== "") said["heddle.source"] = source;
+  if (service !== "") said["heddle.destination"] = service;
+  if (sourceId !== "") said["heddle.source_id"] = sourceId;
+  if (destinationId !== "") said["heddle.destination_id"] = destinationId;
+  if (endpoint !== "") said["heddle.endpoint"] = endpoint;
+  if (route !== "") said["heddle.route"] = route;
+  if (requestId !== "") said["heddle.request_id"] = requestId;
+  if (outcome !== null) {
+    said["heddle.flag"] = outcome.flag;
+    said["heddle.side"] = outcome.side;
+  }
+  if (access !== null) said["heddle.access"] = `${access.verdict} ${access.rule}`;
+  said["heddle.mtls"] = record.tls;
+  said["heddle.bytes_in"] = record.bytesIn;
+  said["heddle.bytes_out"] = record.bytesOut;
 }
 
 /** Attempts, what policies said, and the head of the answer, in the order of time as far as it is known. */
@@ -140,7 +155,7 @@ function eventsOf(record: Evidence, startMs: number, endMs: number): SpanEvent[]
     events.push({ name: "endpoint ejected", atMs: endMs, attributes: { reason: record.ejected } });
   if (record.firstByteMs !== null)
     events.push({ name: "first byte", atMs: startMs + record.firstByteMs, attributes: {} });
-  return events.sort((a, b) => a.atMs - b.atMs);
+  return events.length > 1 ? events.sort((a, b) => a.atMs - b.atMs) : events;
 }
 
 function errorOf({ outcome, status, grpc }: Evidence, kind: Span["kind"]): string | null {

@@ -1,9 +1,11 @@
 /** Spans of what records say, and as receivers of OTLP read them. */
 import { describe, expect, test } from "bun:test";
+import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { CallRecord } from "../../../src/proxy/record/call_record.ts";
 import type { OtlpEncoding } from "../../../src/telemetry/otlp/encoding.ts";
-import { encodeSpans, rejectedSpans } from "../../../src/telemetry/otlp/spans.ts";
+import { encoderSpans, encodeSpans, rejectedSpans } from "../../../src/telemetry/otlp/spans.ts";
 import { evidenceOf } from "../../../src/telemetry/evidence_ring.ts";
+import { seeded } from "../../support/chance.ts";
 import { spanOf, type Span } from "../../../src/telemetry/trace/span.ts";
 import type { TraceRef } from "../../../src/model/trace_ref.ts";
 
@@ -146,5 +148,44 @@ describe("OTLP", () => {
       '{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}',
     );
     expect(rejectedSpans(partial, "http/json")).toEqual({ count: 3, reason: "too old" });
+  });
+
+  test("in protobuf is, byte for byte, what OpenTelemetry's own encoder makes of it", () => {
+    const seed = Number(process.env["HEDDLE_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+    const { unit: random } = seeded(seed);
+    const whole = (max: number): number => Math.floor(random() * max);
+    const letters = ["a", "/", "\u00e9", "\u20ac", "\u{1f600}", "\n", "\u0000", "\ud83d"];
+    const word = (): string =>
+      Array.from({ length: whole(3) === 0 ? whole(400) : whole(20) }, () =>
+        whole(3) === 0 ? letters[whole(letters.length)] : "x",
+      ).join("");
+    const hex = (length: number): string => Array.from({ length }, () => whole(16).toString(16)).join("");
+    const values = [word, () => whole(1_000), () => whole(2 ** 53), random, () => whole(2) === 0];
+    const attributes = () =>
+      Object.fromEntries(
+        Array.from({ length: whole(20) }, (_, at) => [`a${at}${word()}`, values[whole(5)]?.() ?? ""]),
+      );
+    const made = (): Span => ({
+      trace: {
+        ...{ traceId: hex(32), spanId: hex(16), parentId: whole(2) === 0 ? "" : hex(16) },
+        ...{ sampled: true, random: true, state: whole(2) === 0 ? "" : "other=1,some=2" },
+      },
+      name: word(),
+      kind: whole(2) === 0 ? "client" : "server",
+      startMs: wallMs + random() * 2 ** 40,
+      endMs: wallMs + whole(2 ** 40),
+      attributes: attributes(),
+      events: Array.from({ length: whole(4) }, () => ({
+        ...{ name: word(), atMs: wallMs + random() },
+        attributes: attributes(),
+      })),
+      error: whole(2) === 0 ? null : word(),
+    });
+    for (let run = 0; run < 200; run++) {
+      const spans = Array.from({ length: whole(4) + 1 }, made);
+      const theirs = ProtobufTraceSerializer.serializeRequest(encoderSpans(spans, sender("http/json")));
+      const same = Buffer.compare(encodeSpans(spans, sender("http/protobuf")), theirs as Uint8Array) === 0;
+      expect({ seed, run, same }).toEqual({ seed, run, same: true });
+    }
   });
 });
