@@ -112,9 +112,9 @@ export interface Net {
    * Exactly one of `opened` and `failed` is called, later.
    */
   secureServer(socket: Socket, options: TlsServerOptions, received: Uint8Array, dial: DialHandler): Dial;
-  /** UDP socket. Rejects when the address cannot be bound. */
+  /** UDP socket. Rejects when the address cannot be bound. With `reusePort` several sockets share the port, and each datagram goes to one. */
   udp(
-    options: { readonly host: string; readonly port: number },
+    options: ListenOptions,
     receive: (bytes: Uint8Array, address: string, port: number) => void,
   ): Promise<UdpSocket>;
 }

@@ -1,15 +1,18 @@
 /** UDP over `node:dgram`. A send to a peer that has gone loses the datagram, as UDP does. */
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
-import type { UdpSocket } from "../contract.ts";
+import type { ListenOptions, UdpSocket } from "../contract.ts";
 import type { Faults } from "../shared/faults.ts";
 
 export function openUdp(
-  options: { readonly host: string; readonly port: number },
+  options: ListenOptions,
   receive: (bytes: Uint8Array, address: string, port: number) => void,
   faults: Faults,
 ): Promise<UdpSocket> {
-  const socket = createSocket(isIPv6(options.host) ? "udp6" : "udp4");
+  const socket = createSocket({
+    type: isIPv6(options.host) ? "udp6" : "udp4",
+    reusePort: options.reusePort === true,
+  });
   return new Promise((resolve, reject) => {
     socket.once("error", reject);
     socket.on("message", (message, { address, port }) => {

@@ -6,7 +6,7 @@ import type { SocketError } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
 import type { Drain, DrainPlace, EjectedEndpoint, Instance, Node, ServiceName } from "../model/service.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
-import type { CertificateStatus, ControlPlace } from "./snapshot_messages.ts";
+import type { CertificateStatus, ControlPlace, ProxyAbout } from "./snapshot_messages.ts";
 
 /** Every refusal: what failed, in words, and what to do about it. */
 export interface ApiProblem {
@@ -385,6 +385,8 @@ export interface NodeStatus extends Omit<Node, "publicKey"> {
   readonly certificates: readonly CertificateStatus[];
   /** What its proxy has taken out, as it stands now; absent from a controller of before. */
   readonly ejected?: readonly EjectedEndpoint[];
+  /** Of the proxy there; absent until it said so. */
+  readonly about?: ProxyAbout;
   /** An operator took the whole machine out; absent: none did. */
   readonly drained?: Drain;
 }

@@ -47,6 +47,16 @@ export interface SnapshotReply {
   readonly certificates: readonly CertificateStatus[];
   /** Where it finds the controller from now on; only to one that said where it is. */
   readonly controllers?: readonly Address[];
+  /** What runs there, under the same condition. */
+  readonly about?: ProxyAbout | undefined;
+}
+
+/** What a proxy says of itself, for operators. */
+export interface ProxyAbout {
+  /** `0.1.0`, and the commit that it was made of. */
+  readonly version: string;
+  /** systemd units of its instances, by service key and the app's port. */
+  readonly units: readonly { readonly service: string; readonly port: number; readonly unit: string }[];
 }
 
 export interface CertificateStatus {

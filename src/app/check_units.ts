@@ -6,7 +6,8 @@ import { findManager, type Manager } from "../systemd/manager.ts";
 import { ok, warn, type Finding } from "./finding.ts";
 
 export async function checkUnits(runtime: Runtime, machine: MachineDocument): Promise<readonly Finding[]> {
-  const units = [...new Set(machine.services.flatMap(({ unit }) => unit ?? []))];
+  const all = [...machine.services, ...(machine.callers ?? [])];
+  const units = [...new Set(all.flatMap(({ unit }) => unit ?? []))];
   if (units.length === 0) return [];
   // Whoever is neither root nor has a manager learns nothing of it.
   const manager: Manager | null = await findManager(runtime).catch(() => null);

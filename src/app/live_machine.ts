@@ -23,7 +23,7 @@ export interface MachineUsers {
   readonly instances: Pick<InstanceKeeper, "change">;
   readonly renewal: Pick<MachineRenewal, "changed">;
   readonly meshNames: Pick<MeshNames, "machineChanged">;
-  readonly follower: Pick<SnapshotFollower, "wanted">;
+  readonly follower: Pick<SnapshotFollower, "wanted" | "report">;
   readonly store: Pick<CredentialStore, "load">;
 }
 
@@ -63,6 +63,7 @@ export class LiveMachine {
       renewal.changed();
       meshNames.machineChanged();
       follower.wanted.ask();
+      follower.report();
       return "the Machine document was taken over";
     } catch (error) {
       return `the Machine document cannot be taken over, and the one before stays: ${problemInLine(error)}`;

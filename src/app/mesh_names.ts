@@ -24,12 +24,12 @@ import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { attachedIn, defaultCaller } from "./unit_callers.ts";
 import { UnitPorts } from "./unit_ports.ts";
-import { VirtualPorts, type MachinePorts, type PortProblem } from "./virtual_ports.ts";
+import { isEverywhere, VirtualPorts, type MachinePorts, type PortProblem } from "./virtual_ports.ts";
 
 export interface MeshNamesOptions {
   readonly runtime: Pick<Runtime, "files" | "clock" | "net">;
-  /** Opens the listener of TCP. */
-  readonly listening: Pick<Runtime["net"], "listen">;
+  /** Opens the sockets of DNS. */
+  readonly listening: Pick<Runtime["net"], "listen" | "udp">;
   readonly settings: Settings;
   /** What runs here now. */
   readonly machine: () => MachineDocument;
@@ -37,6 +37,8 @@ export interface MeshNamesOptions {
   readonly listeners: VirtualListeners;
   readonly metrics: Metrics;
   readonly broken: (error: unknown) => void;
+  /** The unit that listens at a port on all addresses; null: nobody can tell. */
+  readonly unitAt: (port: number) => Promise<string | null>;
   readonly limitTripped: (limit: string, listener: string) => void;
   readonly log: (text: string) => void;
 }
@@ -64,7 +66,9 @@ export class MeshNames {
   #told = new Set<string>();
   #served = "";
   #looking = false;
-  #chore: { close(): void } | null = null;
+  /** What came while it looked. */
+  #again = false;
+  readonly #chores: { close(): void }[] = [];
 
   constructor(readonly options: MeshNamesOptions) {
     const { runtime, settings, folder, listeners, metrics, log } = options;
@@ -78,7 +82,7 @@ export class MeshNames {
       port === null
         ? null
         : new DnsServer({
-            net: { listen: (at, accept) => options.listening.listen(at, accept), udp: runtime.net.udp },
+            net: options.listening,
             clock: runtime.clock,
             host: settings.loopback,
             port,
@@ -118,12 +122,14 @@ export class MeshNames {
   async start(): Promise<void> {
     await this.#held.load();
     await this.#look();
-    this.#chore = every(this.options.runtime.clock, limits.virtualLookMs, () => void this.#look());
+    const look = (): void => void this.#look();
+    this.#chores.push(every(this.options.runtime.clock, limits.virtualLookMs, look));
+    this.#chores.push(await this.#units.watch(look));
     await this.#server?.start();
   }
 
   close(): void {
-    this.#chore?.close();
+    for (const each of this.#chores) each.close();
     this.#server?.close();
   }
 
@@ -141,6 +147,7 @@ export class MeshNames {
 
   /** Takes what can be had now, gives up what others want. */
   async #look(): Promise<void> {
+    this.#again = this.#looking;
     if (this.#looking || this.#names === null) return;
     this.#looking = true;
     try {
@@ -151,6 +158,7 @@ export class MeshNames {
     } finally {
       this.#looking = false;
     }
+    if (this.#again) await this.#look();
   }
 
   async #machinePorts(): Promise<MachinePorts> {
@@ -159,7 +167,25 @@ export class MeshNames {
       ({ service, port }) => [port, `the app of ${serviceKey(service)}`] as const,
     );
     const declared = new Map([...(await this.#units.look()), ...apps]);
-    return { sockets: await listeningSockets(runtime.files), declared };
+    const sockets = await listeningSockets(runtime.files);
+    return { sockets, declared, holders: await this.#holders(sockets) };
+  }
+
+  /** Of the ports that names want. */
+  async #holders(sockets: MachinePorts["sockets"]): Promise<MachinePorts["holders"]> {
+    const wanted = new Set((this.#names ?? []).map(({ port }) => port));
+    const held = new Set(
+      sockets
+        .filter(isEverywhere)
+        .map(({ port }) => port)
+        .filter((port) => wanted.has(port)),
+    );
+    const holders = new Map<number, string>();
+    for (const port of held) {
+      const unit = await this.options.unitAt(port);
+      if (unit !== null) holders.set(port, unit);
+    }
+    return holders;
   }
 
   #problemOf(service: ServiceName): PortProblem | null {
@@ -207,7 +233,7 @@ export class MeshNames {
   }
 }
 
-const nothing: MachinePorts = { sockets: [], declared: new Map() };
+const nothing: MachinePorts = { sockets: [], declared: new Map(), holders: new Map() };
 
 /** null: off. */
 function dnsPort({ ports: { dns = ports.dns } }: Settings): number | null {

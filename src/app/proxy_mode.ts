@@ -97,7 +97,7 @@ export async function startProxy(
     firstSlice: (key) => follower.rates.even.get(key) ?? null,
     log,
   });
-  const parts = { machine, folder, metrics, recorder, log, plane, succession };
+  const parts = { machine, folder, metrics, recorder, log, plane, succession, callers };
   const meshNames = namesOfMesh(runtime, settings, parts);
   const apply = (snapshot: Snapshot): void => {
     trust.denied = new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]);
@@ -215,17 +215,19 @@ function notAllowed(key: string, node: string): string {
 }
 
 interface NamesParts extends Pick<MeshNamesOptions, "machine" | "folder" | "metrics" | "log"> {
+  readonly callers: UnitCallers;
   readonly recorder: ProxyTelemetry;
   readonly plane: DataPlane;
   readonly succession: Succession;
 }
 
 function namesOfMesh(runtime: Runtime, settings: Settings, parts: NamesParts): MeshNames {
-  const { recorder, plane, succession, ...rest } = parts;
+  const { recorder, plane, succession, callers, ...rest } = parts;
   return new MeshNames({
     ...{ runtime, settings, ...rest },
     listening: succession.net,
     listeners: plane.virtual,
+    unitAt: (port) => callers.unitAt(port),
     broken: (error) => rest.log(`a bug of heddle was met: ${String(error)}`),
     limitTripped: (limit, listener) => recorder.limitTripped(limit, listener),
   });

@@ -7,10 +7,12 @@ import type { Runtime } from "../../runtime/contract.ts";
 import { controllerPaths } from "../api/messages.ts";
 import type {
   ControlPlace,
+  ProxyAbout,
   SnapshotLine,
   SnapshotReply,
   SubscribeRequest,
 } from "../api/snapshot_messages.ts";
+import { version } from "../base/build.ts";
 import type { Address } from "../base/socket_address.ts";
 import { Backoff } from "../base/backoff.ts";
 import { ControlRefusal, type ControlClient, type ControlStream } from "../api/control.ts";
@@ -129,9 +131,18 @@ export class SnapshotFollower {
       version: this.#version,
       error: this.#error,
       certificates,
-      ...(this.#placed ? { controllers: this.options.places.controllers() } : {}),
+      ...(this.#placed ? { controllers: this.options.places.controllers(), about: this.#about() } : {}),
     };
     this.#control.call("POST", controllerPaths.reply, reply).catch(() => undefined);
+  }
+
+  #about(): ProxyAbout {
+    const units = this.options
+      .machine()
+      .services.flatMap(({ service, port, unit }) =>
+        unit === undefined ? [] : [{ service: serviceKey(service), port, unit }],
+      );
+    return { version: version(), units };
   }
 
   close(): void {

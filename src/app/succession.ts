@@ -38,6 +38,11 @@ export class Succession {
         if (!this.#follows) net.listen(options, accept).close();
         return net.listen({ ...options, reusePort: true }, accept);
       },
+      udp: async (options, receive) => {
+        if (options.port === 0) return await net.udp(options, receive);
+        if (!this.#follows) (await net.udp(options, () => {})).close();
+        return await net.udp({ ...options, reusePort: true }, receive);
+      },
     };
   }
 

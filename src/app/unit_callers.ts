@@ -81,6 +81,12 @@ export class UnitCallers {
     });
   };
 
+  /** The unit that listens at this port on all addresses; null: nobody can tell, or none does. */
+  async unitAt(port: number): Promise<string | null> {
+    const made = this.#owners.listening(port);
+    return made === null ? null : ((await this.#find(made))?.unit ?? null);
+  }
+
   close(): void {
     this.#owners.close();
   }

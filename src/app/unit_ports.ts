@@ -27,7 +27,20 @@ export class UnitPorts {
   #seen = "";
   #ports: ReadonlyMap<number, string> = new Map();
 
-  constructor(readonly files: Pick<Files, "stat" | "list" | "read">) {}
+  constructor(readonly files: Pick<Files, "stat" | "list" | "read" | "watch">) {}
+
+  /** Hears of what is enabled from now on at once: who starts it then is to have its port. */
+  async watch(changed: () => void): Promise<{ close(): void }> {
+    const watches: { close(): void }[] = [];
+    for (const path of enabled) {
+      try {
+        if ((await this.files.stat(path)) !== null) watches.push(this.files.watch(path, changed));
+      } catch {
+        // It is looked at now and then all the same.
+      }
+    }
+    return { close: () => watches.forEach((each) => each.close()) };
+  }
 
   /** By port, the name of the unit. Nothing where no systemd runs the machine. */
   async look(): Promise<ReadonlyMap<number, string>> {

@@ -32,6 +32,8 @@ export interface MachinePorts {
   readonly sockets: readonly ListeningSocket[];
   /** Ports that apps and units say are theirs, running or not, with whose each is. */
   readonly declared: ReadonlyMap<number, string>;
+  /** By port: units that hold it on all addresses, where that can be told. */
+  readonly holders: ReadonlyMap<number, string>;
 }
 
 interface Failure {
@@ -48,7 +50,7 @@ export class VirtualPorts {
 
   look(names: readonly MeshName[], machine: MachinePorts): void {
     const { listeners } = this.options;
-    const { sockets } = machine;
+    const { sockets, holders } = machine;
     this.problems.clear();
     const wanted: VirtualPlace[] = [];
     for (const [at, name] of names.entries()) {
@@ -59,7 +61,7 @@ export class VirtualPorts {
     }
     listeners.keep(wanted);
     for (const place of wanted) {
-      const problem = this.#open(place, sockets);
+      const problem = this.#open(place, sockets, holders.get(place.port) ?? null);
       if (problem !== null) this.problems.set(serviceKey(place.service), problem);
     }
   }
@@ -100,7 +102,8 @@ export class VirtualPorts {
     };
   }
 
-  #open(place: VirtualPlace, sockets: readonly ListeningSocket[]): PortProblem | null {
+  /** `unit`: whose the port is, where the host cannot name the process. */
+  #open(place: VirtualPlace, sockets: readonly ListeningSocket[], unit: string | null): PortProblem | null {
     const { listeners, clock, held } = this.options;
     const key = `${place.host}:${place.port}`;
     if (listeners.stands(place)) return null;
@@ -112,7 +115,8 @@ export class VirtualPorts {
       return null;
     } catch (error) {
       if (!(error instanceof Error) || error.name !== "ListenError") throw error;
-      const { socketError, holder } = error as ListenError;
+      const { socketError, holder: process } = error as ListenError;
+      const holder = process ?? unit;
       const everywhere = sockets.some((each) => each.port === place.port && isEverywhere(each));
       if (socketError.kind === "in-use" && everywhere) {
         held.seen(place.port, holder);
@@ -163,6 +167,6 @@ function problemOf(
   };
 }
 
-function isEverywhere({ address }: ListeningSocket): boolean {
+export function isEverywhere({ address }: ListeningSocket): boolean {
   return address === "0.0.0.0" || address === "::";
 }

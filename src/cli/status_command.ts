@@ -29,27 +29,30 @@ export function showStatus(terminal: Terminal, status: StatusAnswer): void {
   terminal.line(text`Mesh ${terminal.paint.bold(status.trustDomain)}, revision ${status.revision}`);
   terminal.line();
   terminal.table(
-    ["MACHINE", "STATE", "SNAPSHOT", "CERTIFICATES"],
+    ["MACHINE", "STATE", "SNAPSHOT", "CERTIFICATES", "VERSION"],
     status.nodes.map((node) => [
       node.name,
       stateOf(terminal, node, status),
       snapshotOf(terminal, node),
       certificatesOf(node, status),
+      node.about?.version ?? "",
     ]),
   );
   terminal.line();
+  const units = unitsOf(status);
   const rows = status.instances.map((instance) => [
     serviceKey(instance.service),
     instance.node,
     healthOf(terminal, instance),
     appPortOf(instance.id),
+    units.get(instance.id) ?? terminal.paint.dim("-"),
     socketAddress(instance.address, instance.port),
     Object.entries(instance.labels)
       .map(([key, value]) => `${key}=${value}`)
       .join(" "),
   ]);
   if (rows.length === 0) terminal.line("No service is registered yet");
-  else terminal.table(["SERVICE", "MACHINE", "HEALTH", "APP PORT", "REACHED AT", "LABELS"], rows);
+  else terminal.table(["SERVICE", "MACHINE", "HEALTH", "APP PORT", "UNIT", "REACHED AT", "LABELS"], rows);
   showEjected(terminal, status.nodes);
   const running = new Set(status.instances.map((each) => serviceKey(each.service)));
   const idle = status.services.filter((service) => !running.has(serviceKey(service)));
@@ -61,6 +64,14 @@ export function showStatus(terminal: Terminal, status: StatusAnswer): void {
     terminal.line();
     terminal.line(terminal.paint.red(`The controller cannot reach the registry: ${status.registry.detail}`));
   }
+}
+
+/** By instance id, as the proxies say it. */
+function unitsOf({ nodes }: StatusAnswer): ReadonlyMap<string, string> {
+  const all = nodes.flatMap(({ name, about }) =>
+    (about?.units ?? []).map(({ service, port, unit }) => [`${name}/${service}/${port}`, unit] as const),
+  );
+  return new Map(all);
 }
 
 /** A proxy decides by what its own requests met: one may send nothing where others do. */

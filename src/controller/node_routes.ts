@@ -54,6 +54,21 @@ const replySchema = v.strictObject({
     ),
     [],
   ),
+  about: v.optional(
+    v.strictObject({
+      version: v.pipe(text, v.maxLength(128)),
+      units: v.pipe(
+        v.array(
+          v.strictObject({
+            service: v.pipe(text, v.maxLength(128)),
+            port: v.number(),
+            unit: v.pipe(text, v.maxLength(256)),
+          }),
+        ),
+        v.maxLength(limits.instancesPerNodeMax),
+      ),
+    }),
+  ),
 });
 
 const ejectionsSchema = v.pipe(

@@ -10,6 +10,7 @@ import type {
   SnapshotLine,
   SnapshotReply,
   SubscribeRequest,
+  ProxyAbout,
 } from "../api/snapshot_messages.ts";
 import { lineStream, type LineStream } from "../api/ndjson.ts";
 import { limits } from "../model/limits.ts";
@@ -26,6 +27,8 @@ export interface NodeState {
   certificates: readonly CertificateStatus[];
   /** Where it finds the controller, as it said; [] until it does. */
   controllers: readonly Address[];
+  /** null: it did not say. */
+  about: ProxyAbout | null;
   /** Keys of the services that its apps call. */
   uses: readonly string[];
   /** What its proxy has taken out, and when it said so. */
@@ -89,6 +92,7 @@ export class Publisher {
         ...nothing,
         certificates: [],
         controllers: [],
+        about: null,
         uses: [],
         ejected: [],
         ejectedMs: 0,
@@ -197,6 +201,7 @@ export class Publisher {
     state.error = reply.error;
     state.certificates = reply.certificates;
     state.controllers = reply.controllers ?? [];
+    state.about = reply.about ?? state.about;
     // After a refusal it still has the version it had.
     if (reply.error === null) state.acknowledged = reply.version;
     this.#answered(state, reply);

@@ -43,8 +43,10 @@ export function resolverSteps(version: number, dns: Address): readonly Step[] {
 /** Whichever of them was written. */
 export function resolverRemoval(): readonly Step[] {
   return [
-    { kind: "remove", path: delegate, onlyOwn: true },
-    { kind: "remove", path: routing, onlyOwn: true },
+    ...[delegate, routing].flatMap((path): Step[] => [
+      { kind: "remove", path, onlyOwn: true },
+      { kind: "remove", path: path.slice(0, path.lastIndexOf("/")), onlyOwn: false, onlyEmpty: true },
+    ]),
     reload,
   ];
 }

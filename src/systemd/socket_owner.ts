@@ -56,13 +56,23 @@ export class SocketOwners {
 
   /** null: the kernel knows no such socket any more, does not tell, or this host has no native calls. */
   of(ends: ConnectionEnds): SocketOwner | null {
+    return this.#ask(ends, false);
+  }
+
+  /** Of what listens at this port on all addresses. */
+  listening(port: number): SocketOwner | null {
+    const nowhere = "0.0.0.0";
+    return this.#ask({ localAddress: nowhere, localPort: port, remoteAddress: nowhere, remotePort: 0 }, true);
+  }
+
+  #ask(ends: ConnectionEnds, listens: boolean): SocketOwner | null {
     if (!this.#native.available || !this.#describe(ends)) return null;
     const calls = (this.#calls ??= this.#load());
     if (this.#socket < 0) this.#socket = calls.socket(netlinkFamily, datagramType, sockDiagProtocol);
     if (this.#socket < 0) return null;
     const sent = calls.send(this.#socket, this.#request, requestBytes, 0);
     const length = sent === requestBytes ? calls.recv(this.#socket, this.#answer, bufferBytes, 0) : -1;
-    const owner = length < 0 ? null : this.#read(length);
+    const owner = length < 0 ? null : this.#read(length, listens);
     // An answer to another question: the next ones would be, too.
     if (owner === undefined || length < 0) this.close();
     return owner ?? null;
@@ -105,13 +115,13 @@ export class SocketOwners {
   }
 
   /** undefined: it answers something else. */
-  #read(length: number): SocketOwner | null | undefined {
+  #read(length: number, listens: boolean): SocketOwner | null | undefined {
     const view = this.#view;
     if (length < headerBytes || view.getUint32(8, true) !== this.#sequence) return undefined;
     // NLMSG_ERROR: there is none.
     if (view.getUint16(4, true) !== sockDiagByFamily || length < answerBytes) return null;
     // Where no connection has these ends, the kernel shows what listens at the port.
-    if (this.#answer[headerBytes + 1] === listenState) return null;
+    if ((this.#answer[headerBytes + 1] === listenState) !== listens) return null;
     for (let at = answerBytes; at + 4 <= length;) {
       const size = view.getUint16(at, true);
       if (size < 4 || at + size > length) return null;

@@ -6,10 +6,10 @@ import { hasProgram, runProgram } from "./processes.ts";
 const release = "bookworm";
 const packages = [
   ...["systemd", "systemd-sysv", "dbus", "libpam-systemd", "iproute2", "nftables", "procps"],
-  ...["ca-certificates", "curl", "python3"],
+  ...["systemd-resolved", "libnss-resolve", "ca-certificates", "curl", "python3", "nginx-light"],
 ];
 /** Counts up when what is in it changes. */
-const edition = 1;
+const edition = 2;
 const makingMs = 600_000;
 
 const cache = `${process.env["XDG_CACHE_HOME"] ?? `${homedir()}/.cache`}/heddle`;
@@ -28,6 +28,10 @@ export function machineRoot(): string {
   try {
     const include = `--include=${packages.join(",")}`;
     runProgram(["debootstrap", "--variant=minbase", include, release, half], { limitMs: makingMs });
+    // A test starts it where it means to.
+    rmSync(`${half}/etc/systemd/system/multi-user.target.wants/nginx.service`, { force: true });
+    mkdirSync(`${half}/etc/systemd/system-preset`, { recursive: true });
+    writeFileSync(`${half}/etc/systemd/system-preset/10-tests.preset`, "disable nginx.service\n");
     // Each machine makes its own.
     writeFileSync(`${half}/etc/machine-id`, "uninitialized\n");
     rmSync(`${half}/var/cache/apt/archives`, { recursive: true, force: true });

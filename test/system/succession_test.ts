@@ -3,8 +3,11 @@
  * gone, new connections are served all the time, or all but the time that a start takes.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createSocket } from "node:dgram";
+import { encode } from "dns-packet";
 import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 import { limits } from "../../src/model/limits.ts";
+import { ports } from "../../src/model/ports.ts";
 import { startMesh, type Machine, type Mesh } from "../support/mesh.ts";
 import { plainEnvironment, startProgram, waitFor } from "../support/processes.ts";
 import { runtime } from "../support/runtime_under_test.ts";
@@ -75,6 +78,31 @@ describe.skipIf(binaryMissing)("a proxy with one idle opaque connection", () => 
     };
   }
 
+  /** Asks DNS of this machine, one query after the other, until it is told to stop. Who is not answered does not ask again. */
+  function ask() {
+    const socket = createSocket("udp4");
+    const open = new Map<number, number>();
+    let [id, longestMs] = [0, 0];
+    socket.on("message", (bytes) => {
+      const answered = bytes.readUInt16BE(0);
+      longestMs = Math.max(longestMs, performance.now() - (open.get(answered) ?? Number.NaN) || 0);
+      open.delete(answered);
+    });
+    // Where nobody stands.
+    socket.on("error", () => {});
+    const asking = setInterval(() => {
+      open.set(++id, performance.now());
+      const questions = [{ name: "web.mesh", type: "A" }] as const;
+      socket.send(encode({ type: "query", id, questions: [...questions] }), ports.dns, machine.address);
+    }, 5);
+    return async () => {
+      clearInterval(asking);
+      await Bun.sleep(500);
+      socket.close();
+      return { asked: id, unanswered: open.size, longestMs: Math.round(longestMs) };
+    };
+  }
+
   async function untilGone(pid: number): Promise<void> {
     const gone = (): true | null => (runtime.process.residentBytesOf(pid) === null ? true : null);
     await waitFor("the old proxy has ended", gone, { limitMs: limits.drainMs + hangMs });
@@ -86,6 +114,7 @@ describe.skipIf(binaryMissing)("a proxy with one idle opaque connection", () => 
       const idle = await openIdle();
       const { pid } = machine.proxy;
       const watched = watch();
+      const asked = ask();
       await Bun.sleep(100);
       machine.proxy.signal("SIGTERM");
       const ended = machine.proxy.output().length;
@@ -94,7 +123,11 @@ describe.skipIf(binaryMissing)("a proxy with one idle opaque connection", () => 
       await untilGone(pid);
       await Bun.sleep(200);
       const found = await watched();
-      console.log(`a successor beside it: ${JSON.stringify(found)}`);
+      const names = await asked();
+      console.log(`a successor beside it: ${JSON.stringify(found)}, names: ${JSON.stringify(names)}`);
+      // Those that stood in the queue of the old socket when it closed.
+      expect(names.unanswered).toBeLessThanOrEqual(1);
+      expect(names.asked).toBeGreaterThan(50);
       expect(idle.heard.error?.kind).toBe("reset");
       // Those that stood in the queue of the old listener when it closed.
       expect(found.failed).toBeLessThanOrEqual(1);

@@ -60,3 +60,18 @@ test("a taken address is an error", async () => {
   await second.catch(() => {});
   first.close();
 });
+
+test("sockets that all ask for it share a port, and one that does not is refused it", async () => {
+  const heard = [0, 0];
+  const first = await runtime.net.udp({ host, port: 0, reusePort: true }, () => void heard[0]!++);
+  const { port } = first;
+  const second = await runtime.net.udp({ host, port, reusePort: true }, () => void heard[1]!++);
+  const alone = runtime.net.udp({ host, port }, () => {});
+  expect(alone).rejects.toThrow();
+  await alone.catch(() => {});
+  const client = await runtime.net.udp({ host, port: 0 }, () => {});
+  first.close();
+  client.send(bytes, host, port);
+  await until(() => heard[1] === 1, "the one that is left hears it");
+  for (const each of [second, client]) each.close();
+});

@@ -2,7 +2,7 @@
 import { afterAll, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import type { Listener } from "../../../runtime/contract.ts";
+import type { Listener, UdpSocket } from "../../../runtime/contract.ts";
 import { stateFolder } from "../../../src/app/state_folder.ts";
 import { Succession } from "../../../src/app/succession.ts";
 import { runtime } from "../../support/planes.ts";
@@ -12,8 +12,9 @@ const path = mkdtempSync(`${tmpdir()}/heddle-succession-`);
 const folder = stateFolder(path);
 const alive = new Set<number>();
 const open: Listener[] = [];
+const sockets: UdpSocket[] = [];
 beforeEach(() => {
-  for (const listener of open.splice(0)) listener.close();
+  for (const listener of [...open.splice(0), ...sockets.splice(0)]) listener.close();
   rmSync(folder.ending, { force: true });
   alive.clear();
 });
@@ -37,7 +38,15 @@ function start() {
         return (error as Error).name;
       }
     };
-    return { succession, listen };
+    const datagrams = async (): Promise<string> => {
+      try {
+        sockets.push(await succession.net.udp({ host: "127.0.0.1", port }, () => {}));
+        return "listens";
+      } catch {
+        return "refused";
+      }
+    };
+    return { succession, listen, datagrams };
   };
   return { proxy };
 }
@@ -80,4 +89,15 @@ test("what a proxy left that is gone, or what is damaged, lets nobody stand besi
     writeFileSync(folder.ending, left);
     expect([left, await proxy(2).listen()]).toEqual([left, "ListenError"]);
   }
+});
+
+test("of datagrams the same holds: a successor hears them beside the one that ends, another one never", async () => {
+  const { proxy } = start();
+  const [first, second] = [proxy(1), proxy(2)];
+  expect(await first.datagrams()).toBe("listens");
+  await second.succession.follow();
+  expect(await second.datagrams()).toBe("refused");
+  await first.succession.begin();
+  await second.succession.follow();
+  expect(await second.datagrams()).toBe("listens");
 });

@@ -25,7 +25,7 @@ function machineOf(units: Readonly<Record<string, string>>, booted = true) {
       return text === undefined ? null : new TextEncoder().encode(text);
     },
   };
-  return { ports: new UnitPorts(files), state, reads: () => reads };
+  return { ports: new UnitPorts({ ...files, watch: () => ({ close() {} }) }), state, reads: () => reads };
 }
 
 test("socket units say their ports of all addresses, and known servers have theirs", async () => {

@@ -85,7 +85,11 @@ function nameAt(port: number): MeshName {
 
 async function look(ports: VirtualPorts, port: number, whose?: string): Promise<string | null> {
   const declared = new Map(whose === undefined ? [] : [[port, whose] as const]);
-  ports.look([nameAt(port)], { sockets: await listeningSockets(runtime.files), declared });
+  ports.look([nameAt(port)], {
+    sockets: await listeningSockets(runtime.files),
+    declared,
+    holders: new Map(),
+  });
   return ports.problems.get("orders.default")?.reason ?? null;
 }
 
@@ -94,7 +98,7 @@ test("a port that nobody wants is taken, and given up with its name", async () =
   const port = await freePort();
   expect(await look(ports, port)).toBeNull();
   expect(listeners.size).toBe(1);
-  ports.look([], { sockets: [], declared: new Map() });
+  ports.look([], { sockets: [], declared: new Map(), holders: new Map() });
   expect(listeners.size).toBe(0);
   await app("0.0.0.0", port);
 });

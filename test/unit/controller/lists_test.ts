@@ -193,3 +193,19 @@ test("all documents are listed as they were applied, services first, however lar
   ]);
   expect(documents[0]?.text).toBe(text("Service", "s00"));
 });
+
+test("status shows the version of each proxy, and the unit of each instance, as the proxy says it", async () => {
+  const service = { name: "web", namespace: "default" };
+  await host.addNode("vm-1", [service]);
+  await host.addInstance("vm-1", "web");
+  const about = {
+    version: "0.1.0 (commit abc)",
+    units: [{ service: "web.default", port: 8080, unit: "web.service" }],
+  };
+  const reply = { version: "", error: null, certificates: [], about };
+  await host.as("/node/vm-1").call("POST", controllerPaths.reply, reply);
+  const { host: screen, out } = terminalUnderTest({});
+  showStatus(new Terminal(screen), await readStatus(operator));
+  expect(out()).toMatch(/vm-1 .*0\.1\.0 \(commit abc\)/);
+  expect(out()).toMatch(/web\.default +vm-1 +ready +8080 +web\.service/);
+});

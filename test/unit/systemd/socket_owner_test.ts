@@ -43,12 +43,14 @@ describe.skipIf(!linux)(`the owner of a socket${linux ? "" : " (skipped: this is
     },
   );
 
-  test("is nobody where nothing has these ends, and not what listens at the port", () => {
+  test("is nobody where nothing has these ends, and not what listens at the port, which is asked for by itself", () => {
     const { port } = server.address() as AddressInfo;
     const at = (localPort: number) =>
       owners.of({ localAddress: "127.0.0.1", localPort, remoteAddress: "127.0.0.1", remotePort: 9 });
     expect(at(1)).toBeNull();
     expect(at(port)).toBeNull();
+    expect(owners.listening(port)?.user).toBe(process.getuid?.() ?? -1);
+    expect(owners.listening(1)).toBeNull();
     expect(
       owners.of({ localAddress: "web", localPort: 1, remoteAddress: "127.0.0.1", remotePort: 9 }),
     ).toBeNull();

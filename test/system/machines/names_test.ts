@@ -1,0 +1,143 @@
+/**
+ * Names of the mesh on a machine with systemd-resolved and nginx: programs find services as they find everything else, resolved and proxy
+ * may start again, and nginx has port 80 whenever it wants it.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
+import { binaryMissing, binaryPath } from "../../../compile/repository.ts";
+import { Machines, machinesMissing, type Machine } from "../../support/machines.ts";
+import { testMs } from "../../support/patience.ts";
+import { waitFor } from "../../support/processes.ts";
+
+const why = binaryMissing ? "there is no dist/heddle" : machinesMissing;
+
+const mesh = `
+{kind: Service, name: web, port: 8081, protocol: http}
+---
+{kind: Service, name: orders, port: 80, protocol: http}
+---
+{kind: Service, name: db, port: 5432, protocol: tcp}
+`;
+const document = `kind: Machine
+caller: web
+services:
+  - {service: web, port: 9081}
+  - {service: orders, port: 9080}
+  - {service: db, port: 9082}
+`;
+const appUnit = (port: number): string =>
+  `[Service]\nExecStart=python3 -m http.server ${port} --bind 127.0.0.1 --directory /srv\n`;
+const tcpClient = `import socket, sys
+s = socket.create_connection(("db.mesh", 5432), 5)
+s.sendall(b"GET /hello HTTP/1.0\\r\\n\\r\\n")
+s.shutdown(1)
+while b := s.recv(9999): sys.stdout.buffer.write(b)
+`;
+
+describe.skipIf(why !== null)(`names of the mesh${why === null ? "" : ` (skipped: ${why})`}`, () => {
+  let machines: Machines;
+  let machine: Machine;
+  let before = "";
+
+  beforeAll(async () => {
+    machines = await Machines.start(["vm-1"]);
+    machine = machines.get("vm-1");
+    copyFileSync(binaryPath, `${machine.root}/root/heddle`);
+    chmodSync(`${machine.root}/root/heddle`, 0o755);
+    write("/root/mesh.yaml", mesh);
+    write("/root/machine.yaml", document);
+    write("/root/tcp.py", tcpClient);
+    write("/srv/hello", "hello\n");
+    for (const [name, port] of [
+      ["web", 9081],
+      ["orders", 9080],
+      ["db", 9082],
+    ] as const) {
+      write(`/etc/systemd/system/${name}.service`, appUnit(port));
+      machine.must(`systemctl daemon-reload && systemctl start ${name}`);
+    }
+    before = resolverState();
+    machine.must("./heddle init --trust-domain corp.example --address 10.83.7.1 --machine machine.yaml");
+    machine.must("heddle apply -f mesh.yaml");
+  }, testMs);
+  afterAll(async () => await machines?.stop(), testMs);
+
+  const write = (path: string, text: string): void => writeFileSync(`${machine.root}${path}`, text);
+  const curl = (): string => machine.run("curl -sS -m 5 http://orders.mesh/hello 2>&1").out;
+  const untilAnswered = (sentence: string) =>
+    waitFor(sentence, () => (curl() === "hello\n" ? true : null), { everyMs: 100 });
+  /** What a look-up goes by. */
+  const resolverState = (): string =>
+    machine.must(
+      "cat /etc/hosts /etc/nsswitch.conf; readlink /etc/resolv.conf; ls -R /etc/systemd; resolvectl dns; resolvectl domain",
+    );
+  const addressOf = (name: string): string =>
+    machine.run(`getent ahostsv4 ${name}.mesh`).out.split(" ")[0] ?? "";
+
+  test(
+    "are found by curl and by any TCP client, as the machine's resolver finds everything else",
+    async () => {
+      await untilAnswered("orders is found and answers");
+      await waitFor("db answers", () => (/hello\n$/.test(machine.run("python3 tcp.py").out) ? true : null));
+      expect(addressOf("orders")).toMatch(/^127\.100\./);
+      expect(machine.run("resolvectl query nothing.mesh").err).toContain("not found");
+      expect(machine.must("heddle check")).toContain("systemd-resolved asks for mesh here");
+    },
+    testMs,
+  );
+
+  test(
+    "are found again when resolved starts again, and when the proxy does",
+    async () => {
+      machine.must("systemctl restart systemd-resolved");
+      await untilAnswered("orders is found after resolved started again");
+      machine.must("systemctl restart heddle-proxy");
+      await untilAnswered("orders is found after the proxy started again");
+    },
+    testMs,
+  );
+
+  test(
+    "give way to nginx, which is enabled and started while heddle has the port, and has it at once",
+    async () => {
+      expect(machine.must("ss -Hltn 'sport = :80'")).toContain("127.100.");
+      machine.must("systemctl enable --now nginx");
+      expect(machine.must("curl -sS -o /dev/null -w '%{http_code}' http://10.83.7.1/")).toBe("200");
+      await waitFor("orders has no address", () => (addressOf("orders") === "" ? true : null));
+      const said = machine.run("heddle check").out;
+      expect(said).toMatch(/HED0014[^\n]*orders\.default/);
+      expect(said).toMatch(/port 80 is held on all addresses by nginx/);
+      expect(said).toContain("Let it bind 127.0.0.1");
+      expect(machine.run("python3 tcp.py").out).toContain("hello");
+    },
+    testMs,
+  );
+
+  test(
+    "leave the port to nginx where that was first, and have it beside it once nginx binds one address",
+    async () => {
+      machine.must("systemctl restart heddle-proxy");
+      expect(machine.must("curl -sS -o /dev/null -w '%{http_code}' http://10.83.7.1/")).toBe("200");
+      await waitFor("its holder is named", () =>
+        /by nginx/.test(machine.run("heddle check").out) ? true : null,
+      );
+      const site = "/etc/nginx/sites-enabled/default";
+      machine.must(
+        `sed -i -E 's/listen 80 default/listen 10.83.7.1:80 default/; /listen \\[::\\]/d' ${site}`,
+      );
+      machine.must("systemctl restart nginx");
+      await untilAnswered("orders is found beside nginx");
+      expect(machine.must("curl -sS -o /dev/null -w '%{http_code}' http://10.83.7.1/")).toBe("200");
+    },
+    testMs,
+  );
+
+  test(
+    "leave no trace when heddle is uninstalled",
+    () => {
+      machine.must("systemctl disable --now nginx && heddle uninstall --purge");
+      expect(resolverState()).toBe(before);
+    },
+    testMs,
+  );
+});
