@@ -14,9 +14,9 @@ import { serviceKey } from "../model/service.ts";
 import { parseStatusRange } from "../model/status_range.ts";
 import { parseDurationFlag, parseServiceName, repeated, type Cli } from "./command.ts";
 import { exitCodes } from "./exit_codes.ts";
-import { bytesText, msText } from "./figures.ts";
+import { tapText } from "./tap_line.ts";
 import type { Terminal } from "./terminal.ts";
-import { text, type Text } from "./text.ts";
+import { text } from "./text.ts";
 
 interface TapFlags {
   readonly from?: string;
@@ -153,20 +153,6 @@ class Tap {
     if (this.terminal.format === "json") this.terminal.jsonLine({ machine, ...line });
     else this.terminal.line(tapText(this.terminal, machine, line));
   }
-}
-
-/** @visibleForTesting */
-export function tapText({ paint }: Terminal, machine: string, line: TapLine): Text {
-  const { atMs, direction, source, service, kind, method, path, status, outcome, requestId, grpc } = line;
-  const at = new Date(atMs).toISOString().slice(11, 23);
-  const what = kind === "tcp" ? "connection" : `${method} ${path}`;
-  const side = direction === "outbound" ? "out" : "in ";
-  const words = [status === 0 ? "" : String(status), grpc === "" ? "" : `grpc ${grpc}`, outcome?.flag ?? ""];
-  const result = words.filter((word) => word !== "").join(" ") || "done";
-  const bad = outcome !== null || status >= 500;
-  const tries = line.attempts > 1 ? text` ${paint.yellow(`${line.attempts} attempts`)}` : "";
-  const where = line.endpoint === "" ? "" : ` ${line.endpoint}`;
-  return text`${paint.dim(at)} ${side} ${source === "" ? "unknown" : source} -> ${service} ${what} ${bad ? paint.red(result) : paint.green(result)} ${msText(line.durationMs)} ${bytesText(line.bytesOut)}${tries}${paint.dim(`${where} tls=${line.tls ? "yes" : "no"} on ${machine} id=${requestId}`)}`;
 }
 
 function filterOf(service: string | undefined, flags: TapFlags): TapFilter {

@@ -11,6 +11,8 @@ export type Paint = Readonly<Record<(typeof colours)[number], (content: Text) =>
 export class Terminal {
   readonly paint: Paint;
   readonly columns: number;
+  /** A person reads it. */
+  readonly interactive: boolean;
 
   constructor(
     readonly host: Pick<ProcessHost, "stdout" | "stderr" | "env" | "terminal">,
@@ -21,6 +23,7 @@ export class Terminal {
       interactive && (host.env["NO_COLOR"] ?? "") === "" && host.env["TERM"] !== "dumb" && format === "text";
     this.paint = paintOf(picocolors.createColors(wanted));
     this.columns = columns;
+    this.interactive = interactive;
   }
 
   line(content: Text = ""): void {

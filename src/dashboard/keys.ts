@@ -8,7 +8,7 @@ import { turnTheme } from "./theme.ts";
 const jumps: Readonly<Record<string, string>> = { g: "", m: "machines", l: "tap", e: "why" };
 
 const told: readonly (readonly [keys: string, does: string])[] = [
-  ["/", "search for a service or a machine"],
+  ["/", "search for a service"],
   ["g g", "topology"],
   ["g m", "machines"],
   ["g l", "live requests"],

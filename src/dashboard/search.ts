@@ -1,4 +1,4 @@
-/** The search in the head of every page: a service or a machine by a part of its name. */
+/** The search in the head of every page: a service by a part of its name. */
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { MeshView, ServiceRow } from "../api/dashboard_messages.ts";

@@ -127,7 +127,10 @@ function secureText(secure: number | null, tcpOpen: number): VNode {
       { class: "muted", title: "Both are on one machine: no network is between them" },
       "local",
     );
-  return html.span({ title: "The others stayed within their machine" }, percentText(secure));
+  return html.span(
+    { title: `${percentText(secure)} over mutual TLS; the others stayed within their machine` },
+    "yes, some local",
+  );
 }
 
 export function edgeTable(

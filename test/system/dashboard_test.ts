@@ -263,6 +263,8 @@ describe.skipIf(binaryMissing)("the dashboard", () => {
         const url = link();
         const page = await enter(browser, url, { width: 1280, height: 800, dark: false });
         expect(await page.value<string>("location.href")).not.toContain("code");
+        await page.open(`${origin}/?again#/machines`);
+        await page.until("it is still let in", "document.querySelector('td .name')");
         const other = await browser.page({ width: 1280, height: 800, dark: false });
         await other.open(url);
         await other.until("it is refused", "document.querySelector('.problem')");

@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import type { Cause, Hop, Seen, Story } from "../../cli/why/story.ts";
 import type { Evidence } from "../../model/evidence.ts";
+import type { Health } from "../health.ts";
 import { badge, card, serviceLink } from "../parts.ts";
 import { linkTo } from "../router.ts";
 import * as html from "../tags.ts";
@@ -164,7 +165,7 @@ function calleeShown({ machine, record, callee }: Seen): VNode {
       ? null
       : fact(
           "Access",
-          badge(access.verdict === "allow" ? "good" : "bad", access.verdict),
+          badge(accessHealth[access.verdict] ?? "bad", access.verdict),
           ` by ${access.rule === "default" ? "default (no rule of its own)" : `the rule ${access.rule}`}`,
         ),
     callee === null || callee.limits.length === 0 ? null : fact("Rates", callee.limits.join(", ")),
@@ -190,3 +191,5 @@ function times({
     upgrade === "" ? null : fact("Upgrade", upgrade),
   ];
 }
+
+const accessHealth: Readonly<Record<string, Health>> = { allow: "good", "would-deny": "warn", deny: "bad" };
