@@ -13,6 +13,8 @@ import { serviceKey } from "../model/service.ts";
 import { checkApps } from "./check_apps.ts";
 import { checkNames } from "./check_names.ts";
 import { checkUnits } from "./check_units.ts";
+import { curesOf, type Cures } from "./check_cures.ts";
+import { checkHost } from "./check_host.ts";
 import { checkLinks } from "./check_links.ts";
 import { counted, fail, ok, warn, type Finding } from "./finding.ts";
 import { readMachine } from "./machine_document.ts";
@@ -37,23 +39,24 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   findings.push(
     ok("HED0001", "membership", `${settings.node} of ${settings.trustDomain}, state in ${folder.path}`),
   );
-  findings.push(...(await checkState(runtime, folder)));
+  const cures = await curesOf(runtime);
+  findings.push(...(await checkState(runtime, folder, cures)), ...(await checkHost(runtime, folder)));
   const machine = await readMachineOrNull(runtime, folder, findings);
   const store = new CredentialStore(runtime.files, folder.credentials);
-  findings.push(...(await checkCertificates(runtime, store, machine)));
-  findings.push(...(await checkLinks(runtime, settings, store)));
-  findings.push(await checkProxy(runtime, settings));
+  findings.push(...(await checkCertificates(runtime, store, machine, cures)));
+  findings.push(...(await checkLinks(runtime, settings, store, cures)));
+  findings.push(await checkProxy(runtime, settings, cures));
   const page = await readProxyPage(runtime, settings.loopback, adminPort(settings, "proxy"));
   if (page !== null) findings.push(...checkPolicies(page));
   if (page !== null) findings.push(...checkDrained(page, settings.node));
   if (page !== null) findings.push(...(await checkNames(runtime.files, page)));
-  if (page !== null) findings.push(...checkRead(page, folder, settings, machine));
+  if (page !== null) findings.push(...checkRead(page, folder, settings, machine, cures));
   if (machine !== null) findings.push(...(await checkApps(runtime, machine, folder, page?.apps ?? [])));
   if (machine !== null) findings.push(...(await checkUnits(runtime, machine)));
   return findings;
 }
 
-async function checkState(runtime: Runtime, folder: StateFolder): Promise<Finding[]> {
+async function checkState(runtime: Runtime, folder: StateFolder, cures: Cures): Promise<Finding[]> {
   const stat = await runtime.files.stat(folder.path);
   const shared =
     stat === null || (stat.mode & 0o077) === 0
@@ -64,11 +67,11 @@ async function checkState(runtime: Runtime, folder: StateFolder): Promise<Findin
           `mode ${(stat.mode & 0o777).toString(8)} of ${folder.path}`,
           `chmod 700 ${folder.path}`,
         );
-  return [shared, await checkWritable(runtime, folder)];
+  return [shared, await checkWritable(runtime, folder, cures)];
 }
 
 /** Certificates and snapshots that cannot be kept are lost with the next start. */
-async function checkWritable({ files }: Runtime, folder: StateFolder): Promise<Finding> {
+async function checkWritable({ files }: Runtime, folder: StateFolder, cures: Cures): Promise<Finding> {
   const probe = `${folder.path}/check.probe`;
   try {
     await files.writeAtomic(probe, "x".repeat(probeBytes), 0o600);
@@ -79,7 +82,7 @@ async function checkWritable({ files }: Runtime, folder: StateFolder): Promise<F
     const cure =
       code === "ENOSPC" || code === "EDQUOT"
         ? "Make room on its file system: what is renewed cannot be kept until then"
-        : "Mount its file system for writing, or run as the user who owns the folder";
+        : `Mount its file system for writing and start the proxy again (${cures.restart("proxy")}), or run as the user who owns the folder`;
     return fail("HED0012", "state folder", message, cure);
   }
 }
@@ -112,6 +115,7 @@ async function checkCertificates(
   runtime: Runtime,
   store: CredentialStore,
   machine: MachineDocument | null,
+  cures: Cures,
 ): Promise<Finding[]> {
   try {
     await store.load(machine === null ? [] : ownServices(machine));
@@ -126,16 +130,23 @@ async function checkCertificates(
       (service) => [serviceKey(service), store.service(serviceKey(service))] as const,
     ),
   ];
-  return wanted.map(([name, credential]) => checkCertificate(`certificate of ${name}`, credential, nowMs));
+  return wanted.map(([name, credential]) =>
+    checkCertificate(`certificate of ${name}`, credential, nowMs, cures),
+  );
 }
 
-function checkCertificate(title: string, credential: Credential | null, nowMs: number): Finding {
+function checkCertificate(
+  title: string,
+  credential: Credential | null,
+  nowMs: number,
+  cures: Cures,
+): Finding {
   if (credential === null)
     return fail(
       "HED0004",
       title,
       "there is none",
-      "Start the proxy and let it renew; if it was added later: heddle node allow on the controller's machine",
+      `Start the proxy and let it renew (${cures.start("proxy")}); if it was added later: heddle node allow on the controller's machine`,
     );
   const { notAfterMs, issuedMs } = credential;
   const leftMs = notAfterMs - nowMs;
@@ -145,24 +156,34 @@ function checkCertificate(title: string, credential: Credential | null, nowMs: n
       "HED0004",
       title,
       `ended ${left} ago`,
-      "heddle proxy renews it as soon as it reaches the controller (HED0005, HED0006); after a long absence join again with a new token",
+      "The proxy renews it as soon as it reaches the controller (HED0005, HED0006); after a long absence join again with a new token",
     );
   return leftMs < (notAfterMs - issuedMs) * 0.2
-    ? warn("HED0004", title, `${left} left, renewal is late`, "See HED0005; the proxy's log names the reason")
+    ? warn(
+        "HED0004",
+        title,
+        `${left} left, renewal is late`,
+        `See HED0005; the proxy's log names the reason: ${cures.log("proxy")}`,
+      )
     : ok("HED0004", title, `${left} left`);
 }
 
-async function checkProxy(runtime: Runtime, settings: Settings): Promise<Finding> {
+async function checkProxy(runtime: Runtime, settings: Settings, cures: Cures): Promise<Finding> {
   const port = adminPort(settings, "proxy");
   try {
     const answer = await plainGet(runtime, settings.loopback, port, "/ready");
     if (answer.status === 200) return ok("HED0008", "proxy", "is ready");
     const lines = answer.text.trim().split("\n");
     const waiting = lines.filter((line) => line.startsWith("waiting")).map((line) => line.slice(8));
-    return fail("HED0008", "proxy", `waits for ${waiting.join(", ")}`, "Its log says why");
+    return fail(
+      "HED0008",
+      "proxy",
+      `waits for ${waiting.join(", ")}`,
+      `Its log says why: ${cures.log("proxy")}`,
+    );
   } catch {
     const address = socketAddress(settings.loopback, port);
-    return fail("HED0008", "proxy", `does not answer at ${address}`, "Start it: heddle proxy");
+    return fail("HED0008", "proxy", `does not answer at ${address}`, `Start it: ${cures.start("proxy")}`);
   }
 }
 
@@ -172,20 +193,27 @@ function checkRead(
   folder: StateFolder,
   settings: Settings,
   machine: MachineDocument | null,
+  cures: Cures,
 ): Finding[] {
   const stale = (code: "HED0001" | "HED0003", title: string, path: string, cure: string): Finding =>
     warn(code, title, `${path} is another one than the proxy that runs has read`, cure);
   return [
     ...(isSame(page.settings, settings)
       ? []
-      : [stale("HED0001", "membership", folder.settings, readAtStart)]),
+      : [
+          stale(
+            "HED0001",
+            "membership",
+            folder.settings,
+            `The proxy reads it when it starts: ${cures.restart("proxy")}`,
+          ),
+        ]),
     ...(machine === null || isSame(page.machine, machine)
       ? []
       : [stale("HED0003", "Machine document", folder.machine, readWhenTold)]),
   ];
 }
 
-const readAtStart = "The proxy reads it when it starts: end it, and start heddle proxy again";
 const readWhenTold =
   "The proxy takes it over when it is told to: systemctl reload heddle-proxy, or SIGHUP to it";
 

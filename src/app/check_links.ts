@@ -7,6 +7,7 @@ import { humanDuration } from "../base/duration.ts";
 import type { CredentialStore } from "../identity/credential_store.ts";
 import { limits } from "../model/limits.ts";
 import { controllerAsNode, controllerUnverified, registryAsNode } from "./controller_link.ts";
+import type { Cures } from "./check_cures.ts";
 import { fail, ok, warn, type CheckCode, type Finding } from "./finding.ts";
 import type { Settings } from "./settings.ts";
 
@@ -14,10 +15,11 @@ export async function checkLinks(
   runtime: Runtime,
   settings: Settings,
   store: CredentialStore,
+  cures: Cures,
 ): Promise<Finding[]> {
   const clock = await checkClock(runtime, settings);
-  const reached = await checkController(runtime, settings, store);
-  const registry = await checkRegistry(runtime, settings, store);
+  const reached = await checkController(runtime, settings, store, cures);
+  const registry = await checkRegistry(runtime, settings, store, cures);
   // A clock that is wrong is why certificates do not count: it comes first.
   return [...(clock === null ? [] : [clock]), ...reached, registry];
 }
@@ -58,33 +60,39 @@ async function checkController(
   runtime: Runtime,
   settings: Settings,
   store: CredentialStore,
+  cures: Cures,
 ): Promise<Finding[]> {
   const address = settings.controllers.map(addressText).join(" or ");
   const control = controllerAsNode(runtime, settings, store);
   try {
     const where = { address: settings.address, port: settings.ports.inbound };
     const answer = (await control.call("POST", controllerPaths.reach, where)).body as ReachAnswer;
-    return [ok("HED0005", "controller", `answers at ${address}`), reachFinding(answer, settings)];
+    return [ok("HED0005", "controller", `answers at ${address}`), reachFinding(answer, settings, cures)];
   } catch (error) {
-    return [linkFinding("HED0005", "controller", error, settings)];
+    return [linkFinding("HED0005", "controller", error, settings, cures)];
   } finally {
     control.close();
   }
 }
 
-function reachFinding({ ok: reached, detail }: ReachAnswer, { ports }: Settings): Finding {
+function reachFinding({ ok: reached, detail }: ReachAnswer, { ports }: Settings, cures: Cures): Finding {
   if (reached) return ok("HED0007", "inbound port", detail);
-  const cure = `Open TCP port ${ports.inbound} of this machine for the others, and see that heddle proxy runs`;
+  const cure = `Open TCP port ${ports.inbound} of this machine for the others, and see that the proxy runs (${cures.start("proxy")})`;
   return fail("HED0007", "inbound port", detail, cure);
 }
 
-async function checkRegistry(runtime: Runtime, settings: Settings, store: CredentialStore): Promise<Finding> {
+async function checkRegistry(
+  runtime: Runtime,
+  settings: Settings,
+  store: CredentialStore,
+  cures: Cures,
+): Promise<Finding> {
   const registry = registryAsNode(runtime, settings, store);
   try {
     await registry.call("GET", registryPaths.health);
     return ok("HED0011", "registry", `answers at ${settings.registries.map(addressText).join(" or ")}`);
   } catch (error) {
-    return linkFinding("HED0011", "registry", error, settings);
+    return linkFinding("HED0011", "registry", error, settings, cures);
   } finally {
     registry.close();
   }
@@ -96,6 +104,7 @@ function linkFinding(
   mode: "controller" | "registry",
   error: unknown,
   settings: Settings,
+  cures: Cures,
 ): Finding {
   if (error instanceof ControlRefusal) {
     const { hint = "heddle status on the controller's machine shows how it sees this one" } = error.problem;
@@ -122,10 +131,12 @@ function linkFinding(
       : "no service can be registered, and no document applied";
   const servers = mode === "controller" ? settings.controllers : settings.registries;
   const where = servers.map(addressText).join(" or ");
+  const start = cures.start(mode);
+  const there = start === `heddle ${mode}` ? "" : ` There: ${start}`;
   return warn(
     code,
     mode,
     detail,
-    `Traffic goes on without it, but ${lost}: is \`heddle ${mode}\` running at ${where}, and its port open?`,
+    `Traffic goes on without it, but ${lost}: is \`heddle ${mode}\` running at ${where}, and its port open?${there}`,
   );
 }

@@ -21,7 +21,12 @@ export class ControlPlaces implements Where {
     readonly settings: Settings,
     readonly log: (text: string) => void,
   ) {
-    this.#now = settings;
+    this.#now = { controllers: settings.controllers, registries: settings.registries };
+  }
+
+  /** The settings as they are in force. */
+  get inForce(): Settings {
+    return { ...this.settings, ...this.#now };
   }
 
   get trustDomain(): string {

@@ -18,6 +18,8 @@ export const checked = {
   HED0014: "Whether every service has its virtual address here, or an app or unit has the port",
   HED0015: "Whether each unit that is attached is ordered with the proxy, and nothing binds it to the proxy",
   HED0017: "Whether an operator took a service of this machine, or the whole machine, out of the mesh",
+  HED0018: "Whether the kernel has what policies are sealed with",
+  HED0019: "Whether there is room where the state is kept",
 } as const;
 
 export type CheckCode = keyof typeof checked;

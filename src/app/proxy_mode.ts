@@ -159,7 +159,7 @@ export async function startProxy(
   processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
   const telling = tellEjections(asNode, clock, plane);
   exposeProxy(metrics, { clock, plane, store, follower });
-  const shown = { settings, machine, store, follower, plane, policies, instances, meshNames, metrics, clock };
+  const shown = { places, machine, store, follower, plane, policies, instances, meshNames, metrics, clock };
   const admin =
     options.admin === false
       ? null
@@ -263,7 +263,7 @@ function withoutKeys(snapshot: Snapshot): Snapshot {
 }
 
 interface Shown {
-  readonly settings: Settings;
+  readonly places: ControlPlaces;
   readonly machine: () => MachineDocument;
   readonly store: CredentialStore;
   readonly follower: SnapshotFollower;
@@ -276,7 +276,7 @@ interface Shown {
 }
 
 function pagesOf(
-  { settings, machine, store, follower, plane, policies, instances, meshNames, metrics, clock }: Shown,
+  { places, machine, store, follower, plane, policies, instances, meshNames, metrics, clock }: Shown,
   ends: () => boolean,
 ): AdminPages {
   return {
@@ -289,7 +289,7 @@ function pagesOf(
       policies: policies.ready(),
     }),
     config: () => ({
-      settings,
+      settings: places.inForce,
       machine: machine(),
       ending: ends(),
       snapshot: plane.state === null ? null : withoutKeys(plane.state.snapshot),

@@ -683,6 +683,8 @@ export const limits = {
   reconnectMs: 100,
   /** The longest pause before the next try. */
   reconnectMaxMs: 10_000,
+  /** Free on the file system of the state folder: below it `heddle check` warns. */
+  stateFreeBytesMin: 64 * mib,
   /** Of a backup, of each part of it, and of the store that it is made of. */
   backupBytesMax: 1024 * mib,
   /** Of the list of files in a backup; with a longer one it is no backup. */

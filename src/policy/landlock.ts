@@ -36,7 +36,7 @@ type Library = ReturnType<typeof libraryOf>;
 /** Restricts this thread. `maps` is the text of `/proc/self/maps`. Returns null, or why it could not. */
 export function lockThread(native: Native, maps: string): string | null {
   const libc = libraryOf(native);
-  const version = libc.syscall(calls.createRuleset, 0, 0, versionFlag, 0);
+  const version = versionOf(libc);
   if (version < 1) return "this kernel has no Landlock";
   const ruleset = libc.syscall(
     calls.createRuleset,
@@ -59,6 +59,15 @@ export function lockThread(native: Native, maps: string): string | null {
   }
   libc.close(ruleset);
   return null;
+}
+
+/** Of the kernel's interface; 0: it has none, or nobody can tell. */
+export function landlockVersion(native: Native): number {
+  return native.available ? Math.max(0, versionOf(libraryOf(native))) : 0;
+}
+
+function versionOf(libc: Library): number {
+  return libc.syscall(calls.createRuleset, 0, 0, versionFlag, 0);
 }
 
 /** struct landlock_ruleset_attr: everything this version can take away. */

@@ -25,8 +25,12 @@ const labels = v.pipe(
 const address = v.pipe(v.string(), v.regex(/^[A-Za-z0-9.:_-]{1,253}$/, "expected an address"));
 const instanceId = v.pipe(v.string(), v.regex(/^[a-z0-9./-]{1,256}$/, "expected <machine>/<service>/<port>"));
 
-export const registerSchema = v.strictObject({
-  instance: v.strictObject({
+/**
+ * Proxies may be newer than the registry: what it does not know of an instance is left out, and the machine is a member nonetheless. Who
+ * sends it is known, and bodies are bounded.
+ */
+export const registerSchema = v.object({
+  instance: v.object({
     id: instanceId,
     service: v.strictObject({ name, namespace: name }),
     node: name,
@@ -43,7 +47,7 @@ export const registerSchema = v.strictObject({
   ttlMs: v.pipe(v.number(), v.integer(), v.minValue(limits.leaseMsMin), v.maxValue(limits.leaseMsMax)),
 });
 
-export const deregisterSchema = v.strictObject({ id: instanceId });
+export const deregisterSchema = v.object({ id: instanceId });
 
 const key = v.pipe(
   v.string(),

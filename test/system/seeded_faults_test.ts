@@ -230,7 +230,7 @@ export default definePolicy({ api: 1, version: "1.0.0", name: "thrower", options
     {
       fault: "a certificate that has ended",
       look: () => all(check(second, { env: clockOff?.(25 * 3_600) ?? {} })),
-      says: [/✗ HED0004 certificate of the machine: ended 6\d min ago\n +heddle proxy renews it/],
+      says: [/✗ HED0004 certificate of the machine: ended 6\d min ago\n +The proxy renews it/],
       skip: clockOff === null,
     },
     {

@@ -79,3 +79,15 @@ test("an instance says where it stands and how large its share is, within bounds
   for (const wrong of [{ zone: "Not a zone" }, { weight: 0 }, { weight: limits.instanceWeightMax + 1 }])
     await expect(register(wrong)).rejects.toMatchObject({ status: 400 });
 });
+
+test("what a newer proxy says of an instance besides is left out, and the rest is held to what it must be", async () => {
+  const newer = { zone: "eu-1a", colour: "blue", constructor: { hidden: true } } as Partial<Instance>;
+  await register(newer);
+  const key = `${registryKeys.instances}vm-1/web.default/8080`;
+  const stored = JSON.parse(store.get(key)?.value ?? "{}") as Record<string, unknown>;
+  expect([stored["zone"], Object.keys(stored).includes("colour")]).toEqual(["eu-1a", false]);
+  const { modified } = store.get(key) ?? {};
+  await register(newer);
+  expect(store.get(key)?.modified).toBe(modified as number);
+  await expect(register({ ...newer, port: 0 })).rejects.toMatchObject({ status: 400 });
+});
