@@ -7,30 +7,19 @@ import { WheelEntry } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import type { Problem } from "../wire/h1/grammar.ts";
 import { RequestParser } from "../wire/h1/request_head.ts";
-import { statusLine } from "../wire/h1/write_head.ts";
 import { BodyPace, slowBodyText } from "./body_pace.ts";
 import { BodyReader } from "./body_reader.ts";
 import { Carry } from "./carry.ts";
-import type { ConnectionInfo, ServerExchange } from "./exchange.ts";
+import type { ConnectionInfo } from "./exchange.ts";
 import { untaken, type Hoarder } from "./buffered.ts";
 import { Http1Exchange, type Http1Wire } from "./h1_exchange.ts";
+import { writeRefusal } from "./h1_refusal.ts";
+import type { Http1ServerOptions } from "./h1_server_options.ts";
 import { Output } from "./output.ts";
 import type { Shard } from "./shard.ts";
 
-export interface Http1ServerOptions {
-  readonly shard: Shard;
-  readonly connection: ConnectionInfo;
-  readonly handler: (exchange: ServerExchange) => void;
-  /** HTTP/1.0 without Host is fine: the listener has one service. */
-  readonly hostOptional?: boolean;
-  /** A limit of the limits table ended a request or the connection. */
-  readonly onLimit?: (limit: string) => void;
-  /** The connection is gone. */
-  readonly onClosed?: () => void;
-}
-
 /** What the connection waits for; each has its own time limit. */
-type Phase = "first-byte" | "head" | "body" | "idle" | "answer" | "lingering" | "tunnel";
+type Phase = "first-byte" | "head" | "body" | "idle" | "answer" | "half-closed" | "lingering" | "tunnel";
 
 /** Serves HTTP/1 on an accepted socket: set the result as its handler. */
 export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire, Hoarder {
@@ -143,6 +132,8 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
         if (this.output.pendingBytes === 0) return;
         this.options.onLimit?.("writeStallMs");
         return this.socket.reset();
+      case "half-closed":
+        return this.#clientLeft();
       case "head":
         return this.#tooSlow("headMs", "the head of the request did not arrive in time");
       case "body":
@@ -338,7 +329,19 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
       exchange.clientLeft("the client closed the connection inside its request body");
       if (!exchange.finished || exchange.started) this.socket.reset();
       else this.#refuse({ status: 400, reason: "the request body ended too soon", limit: null });
-    }
+    } else if (this.#phase === "answer" && !exchange.started) this.#wait("half-closed", limits.halfClosedMs);
+  }
+
+  /** A client that closed a connection and one that closed its side alone look alike: only the other one waits for its answer. */
+  #clientLeft(): void {
+    const { shard } = this.options;
+    const exchange = this.#exchange;
+    if (exchange === null || exchange.started) return this.#wait("answer", limits.writeStallMs);
+    shard.enter();
+    this.#exchange = null;
+    exchange.clientLeft("the client closed the connection before it was answered");
+    this.socket.reset();
+    shard.leave();
   }
 
   #pause(): void {
@@ -377,11 +380,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
     const started = exchange?.started === true;
     exchange?.clientLeft(`the request was refused: ${problem.reason}`);
     if (started) return this.cut();
-    const text = `heddle refused this request: ${problem.reason}.\n`;
-    this.output.text(statusLine(problem.status));
-    this.output.text(
-      `content-type: text/plain\r\ncontent-length: ${text.length}\r\ndate: ${this.options.shard.date()}\r\nconnection: close\r\n\r\n${text}`,
-    );
+    writeRefusal(this.output, problem, this.options.shard.date());
     this.#finish();
   }
 

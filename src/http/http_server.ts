@@ -1,6 +1,7 @@
 /** The server side of HTTP on an accepted socket, once it is known which version the client speaks. */
 import type { Socket } from "../../runtime/contract.ts";
-import { Http1Server, type Http1ServerOptions } from "./h1_server.ts";
+import { Http1Server } from "./h1_server.ts";
+import type { Http1ServerOptions } from "./h1_server_options.ts";
 import { Http2Server, type Http2ServerOptions } from "./h2_server.ts";
 
 export type HttpServerOptions = Http1ServerOptions & Http2ServerOptions;

@@ -272,6 +272,8 @@ export const limits = {
   timerFineMs: 2_000,
   /** How fine the clock of short pauses is, such as those before retries: they end up to so much later. */
   timerFineTickMs: 10,
+  /** How long a client of HTTP/1 that has closed its side of a connection may wait for the head of an answer; then it has left. */
+  halfClosedMs: 1_000,
   /** A tick that comes so much later: the process itself stood still, and reads what came meanwhile before it blames anybody. */
   timerStallMs: 1_000,
   // Pools and queues, per destination

@@ -28,6 +28,37 @@ function serverSide() {
   return { clock, socket, tripped, exchanges, left, say };
 }
 
+describe("a client that closes its side of the connection", () => {
+  const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+  test("has left when no answer has begun a little later, so that nobody works for it", async () => {
+    const { clock, socket, left, say } = serverSide();
+    say(get);
+    socket.handler.end();
+    await clock.advance(limits.halfClosedMs - 100);
+    expect([left, socket.ends]).toEqual([[], []]);
+    await clock.advance(300);
+    expect(left).toEqual(["the client closed the connection before it was answered"]);
+    expect(socket.ends).toEqual(["reset"]);
+  });
+
+  test("gets the whole of an answer that begins by then", async () => {
+    const { clock, socket, left, exchanges, say } = serverSide();
+    say(get);
+    socket.handler.end();
+    await clock.advance(limits.halfClosedMs / 2);
+    exchanges[0]?.respond(200, null, noEdits, 4);
+    exchanges[0]?.write(bytesOf("be"));
+    await clock.advance(20 * limits.halfClosedMs);
+    exchanges[0]?.write(bytesOf("en"));
+    exchanges[0]?.end(null);
+    await clock.advance(1);
+    expect(left).toEqual([]);
+    expect(textOf(socket.written)).toEndWith("\r\n\r\nbeen");
+    expect(socket.ends).toEqual(["shutdown"]);
+  });
+});
+
 describe("a body", () => {
   test("that drips below the floor ends with 408 and counts once", async () => {
     const { clock, socket, tripped, left, say } = serverSide();
