@@ -145,6 +145,7 @@ export class InstanceKeeper {
       host: service.host,
       port: service.port,
       path: health?.http ?? null,
+      grpc: health?.grpc === undefined ? null : { service: health.grpc, shard: new Shard(runtime.clock) },
       everyMs: health?.everyMs ?? limits.probeEveryMs,
       changed: (ready, detail) => {
         log(`${name} is ${ready ? "ready" : "not ready"}: ${detail}`);

@@ -5,7 +5,7 @@ import { socketAddress } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import { isName } from "../identity/spiffe_id.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
-import { parseServiceName, portFlag, type Cli } from "./command.ts";
+import { healthFlag, healthHelp, parseServiceName, portFlag, type Cli } from "./command.ts";
 import { sayPlan } from "./service_flags.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -30,7 +30,7 @@ export function registerAttach(program: Command, cli: Cli): void {
       "service that it is an instance of, or calls as (default: called as the unit is)",
     )
     .option("--host <address>", "address that it listens on (default: 127.0.0.1, or what it is seen to have)")
-    .option("--health <path>", "HTTP path that answers 2xx while it is well (default: a TCP connect)")
+    .option("--health <probe>", healthHelp, healthFlag)
     .option("--plan", "print every file and command, and do nothing", false);
   command.action(async (given: string | undefined, flags: AttachFlags) => {
     const terminal = cli.terminal(command);

@@ -6,7 +6,8 @@ import { socketAddress } from "../base/socket_address.ts";
 import type { Command } from "commander";
 import type { Files } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
-import { portFlag, repeated } from "./command.ts";
+import { healthOfFlag } from "../config/parts/health.ts";
+import { healthFlag, healthHelp, portFlag, repeated } from "./command.ts";
 
 export interface MachineFlags {
   readonly machine?: string;
@@ -38,10 +39,7 @@ export function withMachineFlags(command: Command): Command {
       "--host <address>",
       "the address that service listens on (default: the machine's loopback address)",
     )
-    .option(
-      "--health <path>",
-      "HTTP path that answers 2xx while the service is well (default: a TCP connect)",
-    )
+    .option("--health <probe>", healthHelp, healthFlag)
     .option("--label <key=value>", "label of the service, e.g. version=v1; repeat for more", repeated)
     .option(
       "--upstream <service=port>",
@@ -115,7 +113,7 @@ function serviceOf(name: string, flags: MachineFlags, loopback: string): Record<
     host: flags.host ?? loopback,
     ...(more.length === 0 ? { port } : { ports: [port, ...more] }),
     ...(flags.httpPort === undefined ? {} : { httpPort: flags.httpPort }),
-    ...(flags.health === undefined ? {} : { health: { http: flags.health } }),
+    ...(flags.health === undefined ? {} : { health: healthOfFlag(flags.health) }),
     labels: Object.fromEntries((flags.label ?? []).map(pairOf("--label"))),
     upstreams: (flags.upstream ?? []).map(pairOf("--upstream")).map(([service, port]) => ({
       service,

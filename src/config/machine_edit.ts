@@ -4,6 +4,7 @@ import { UserError } from "../base/user_error.ts";
 import type { CallingUnit } from "../model/document.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import { resolveService } from "./fields.ts";
+import { healthOfFlag } from "./parts/health.ts";
 
 export interface UnitInstance {
   readonly unit: string;
@@ -11,7 +12,7 @@ export interface UnitInstance {
   readonly port: number;
   /** null: 127.0.0.1, or what stands there. */
   readonly host: string | null;
-  /** HTTP path of its probe; null: none, or what stands there. */
+  /** As `--health` has it; null: none, or what stands there. */
   readonly health: string | null;
 }
 
@@ -31,7 +32,7 @@ export function withUnit(text: string, instance: UnitInstance): string {
       ...(host === null ? {} : { host }),
       port,
       unit,
-      ...(health === null ? {} : { health: { http: health } }),
+      ...(health === null ? {} : { health: healthOfFlag(health) }),
     };
     services.add(document.createNode(written));
     return textOf(document, text);
@@ -54,7 +55,7 @@ export function withUnit(text: string, instance: UnitInstance): string {
   const named = item.get("unit", true);
   if (stoodBefore && isScalar(named)) named.comment = stoodBeforeMark;
   if (host !== null) set("host", host);
-  if (health !== null) set("health", { http: health });
+  if (health !== null) set("health", healthOfFlag(health));
   return textOf(document, text);
 }
 

@@ -9,6 +9,8 @@ export type Balance = "round-robin" | "ewma";
 export interface HealthCheck {
   /** Path for an HTTP probe (2xx or 3xx is well); null: a TCP connect is enough. */
   readonly http: string | null;
+  /** Name that its health service (grpc.health.v1) is asked for, "" for the whole server. Absent: it is not asked. */
+  readonly grpc?: string;
   readonly everyMs: number;
 }
 

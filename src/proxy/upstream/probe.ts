@@ -1,18 +1,23 @@
 /**
- * Active health of a local app: an HTTP path or a TCP connect, now and then. Ready at the first success, unready after two
+ * Active health of a local app: an HTTP path, the health service of gRPC, or a TCP connect, now and then. Ready at the first success, unready after two
  * failures in a row. Each change of either, and each new reason of an app that is not ready, is told.
  */
 import { socketAddress } from "../../base/socket_address.ts";
 import type { Clock, Net, Socket, SocketHandler, Timer } from "../../../runtime/contract.ts";
+import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
+
+import { askGrpcHealth } from "./grpc_health.ts";
 
 export interface ProbeOptions {
   readonly net: Net;
   readonly clock: Clock;
   readonly host: string;
   readonly port: number;
-  /** null: a connect is enough. */
+  /** null: it is not asked by HTTP. */
   readonly path: string | null;
+  /** What its health service of gRPC is asked for; null: it is not. Without either a connect is enough. */
+  readonly grpc: { readonly service: string; readonly shard: Shard } | null;
   readonly everyMs: number;
   readonly changed: (ready: boolean, detail: string) => void;
 }
@@ -37,7 +42,7 @@ export class Probe {
   }
 
   #probe(): void {
-    const { net, clock, host, port, path } = this.options;
+    const { net, clock, host, port, path, grpc } = this.options;
     let settled = false;
     let open: Socket | null = null;
     const settle = (problem: string | null): void => {
@@ -57,6 +62,8 @@ export class Probe {
       {
         opened: (socket): SocketHandler => {
           open = socket;
+          if (grpc !== null)
+            return askGrpcHealth(socket, { ...grpc, authority: socketAddress(host, port) }, settle);
           if (path === null) settle(null);
           else
             socket.write(

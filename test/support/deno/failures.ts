@@ -37,6 +37,9 @@ export const denoFailures: Readonly<Record<string, DenoFailure>> = {
   "a client > refuses an expired server": chainWord,
   "a client > refuses a server whose certificate may sign others": chainWord,
   "a client > refuses whom its owner does not accept, and not a byte reaches either side": always(tlsEnd),
+  "sockets that all ask for it share a port, and one that does not is refused it": always(
+    "sockets of datagrams do not share a port: reusePort of node:dgram is not looked at",
+  ),
   "a TLS stream > tells a reset from an orderly end": always(tlsEnd),
   "a TLS stream > that is paused keeps the peer from sending without end": byLuck(
     "after a pause of a stream that is full, its rest may not come",

@@ -47,6 +47,7 @@ function probed(path: string | null): { net: MemoryNet; app: App; probe: Probe; 
     host: "127.0.0.1",
     port: app.port,
     path,
+    grpc: null,
     everyMs,
     changed: (ready, detail) => changes.push(`${ready} ${detail}`),
   });
