@@ -36,6 +36,17 @@ function cgroups(): string | null {
   return mounts.map((line) => line.split(" ")).find((words) => words[2] === "cgroup2")?.[1] ?? null;
 }
 
+/**
+ * Why guests cannot be held to an amount of memory, for the name of what is skipped; null: they can. Where the older hierarchy has the
+ * memory of this host, theirs counts none.
+ */
+export const memoryMissing: string | null = ((): string | null => {
+  const controllers = cgroups() === null ? "" : textOf(`${cgroups()}/cgroup.controllers`);
+  return controllers.split(/\s+/).includes("memory")
+    ? null
+    : "the unified hierarchy of this host counts no memory";
+})();
+
 const network = "10.83.7";
 
 export class Machine {
