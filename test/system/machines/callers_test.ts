@@ -22,6 +22,8 @@ const mesh = `
 ---
 {kind: Service, name: report, port: 80}
 ---
+{kind: Service, name: shop, port: 8090, protocol: http}
+---
 {kind: Access, name: orders, service: orders, allow: [{from: web, methods: [GET]}, {from: report, methods: [GET]}]}
 ---
 {kind: Access, name: db, service: db, allow: [{from: web}]}
@@ -58,6 +60,10 @@ describe.skipIf(why !== null)(`units that call${why === null ? "" : ` (skipped: 
     ];
     for (const [name, port] of units) write(`/etc/systemd/system/${name}.service`, appUnit(name, port));
     write("/etc/systemd/system/report.service", jobUnit);
+    write(
+      "/etc/systemd/system/shop@.service",
+      appUnit("shop", 0).replace("http.server 0", "http.server 809%i"),
+    );
     write("/etc/systemd/system/report.timer", "[Timer]\nOnActiveSec=100ms\nAccuracySec=1ms\n");
     const names = units.map(([name]) => name);
     machine.must(`systemctl daemon-reload && systemctl start ${names.join(" ")}`);
@@ -193,6 +199,27 @@ while b:=s.recv(9999): sys.stdout.buffer.write(b)' ${address("db")}`;
       await waitFor("web reaches db", () => (/hello$/.test(told("web").trim()) ? true : null));
       expect(told("mail")).toContain("ConnectionResetError");
       write("/root/call", callScript);
+    },
+    testMs,
+  );
+
+  test(
+    "of a template are instances of one service: each is probed, registered and left out by itself",
+    async () => {
+      for (const at of [1, 2])
+        machine.must(
+          `systemctl start shop@${at} && heddle attach shop@${at}.service --port 809${at} --health /hello`,
+        );
+      const shown = (at: number): string =>
+        new RegExp(`shop\\.default +vm-1 +(.*?) +809${at} +shop@${at}\\.service`).exec(
+          machine.run("heddle status").out,
+        )?.[1] ?? "";
+      await waitFor("both are ready", () => (shown(1) === "ready" && shown(2) === "ready" ? true : null));
+      machine.must("systemctl stop shop@1");
+      await waitFor("one is left out", () => (shown(1).startsWith("not ready") ? true : null));
+      expect(shown(2)).toBe("ready");
+      machine.must("systemctl start shop@1");
+      await waitFor("it is back", () => (shown(1) === "ready" ? true : null));
     },
     testMs,
   );
