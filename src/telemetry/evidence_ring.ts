@@ -286,26 +286,37 @@ function traceIn(text: string): TraceRef {
 
 /** Of a record that ended then; null: it is under way. */
 export function evidenceOf(record: ExchangeRecord, endedMs: number | null): Evidence {
-  const {
-    outcome,
-    access,
-    older: _,
-    newer: __,
-    keep: ___,
-    firstByteMs,
-    startedMs,
-    policies,
-    attempts,
-    ...rest
-  } = record;
+  const { outcome, access, firstByteMs, startedMs, policies } = record;
+  // Named one by one: every span begins here, and to copy what is left over of a record costs more.
   return {
-    ...rest,
+    direction: record.direction,
+    kind: record.kind,
+    requestId: record.requestId,
     startedMs,
     durationMs: endedMs === null ? null : endedMs - startedMs,
     firstByteMs: firstByteMs > 0 ? firstByteMs - startedMs : null,
+    service: record.service,
+    source: record.source,
+    sourceId: record.sourceId,
+    destinationId: record.destinationId,
+    tls: record.tls,
+    method: record.method,
+    path: record.path,
+    protocol: record.protocol,
+    detected: record.detected,
+    upgrade: record.upgrade,
+    grpc: record.grpc,
+    route: record.route,
+    status: record.status,
     outcome: outcome === null ? null : { flag: outcome.flag, side: outcome.side, detail: outcome.detail },
-    access: access === null ? null : { ...access },
-    attempts: [...attempts],
+    bytesIn: record.bytesIn,
+    bytesOut: record.bytesOut,
+    endpoint: record.endpoint,
+    attempts: record.attempts.slice(),
+    noRetry: record.noRetry,
+    ejected: record.ejected,
     policies: policies.map(({ failure, ...each }) => ({ ...each, failure: failure ?? "" })),
+    access: access === null ? null : { ...access },
+    trace: record.trace,
   };
 }

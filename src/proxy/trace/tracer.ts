@@ -73,7 +73,9 @@ export class Tracer implements Tracing {
   }
 
   below(trace: TraceRef | null): TraceRef | null {
-    return trace === null ? null : { ...trace, spanId: this.#ids.span(), parentId: trace.spanId };
+    if (trace === null) return null;
+    const { traceId, sampled, random, state } = trace;
+    return { traceId, spanId: this.#ids.span(), parentId: trace.spanId, sampled, random, state };
   }
 
   /** A request is over. True: its span is kept. */
