@@ -76,7 +76,7 @@ export function generatedMesh({ services, machines, seed, spice = "" }: Generate
     ...{ trustDomain: `mesh.example${spice}`, nowMs, revision: 812, windowMs: 30_000, left: 0 },
     registry: { ok: true, detail: "connected" },
     ...{ services: rows, edges: unique },
-    machines: { all: machines, connected: machines - 1, behind: 1, silent: [] },
+    machines: { all: machines, connected: machines - 1, behind: 1, silent: names.slice(1, 3) },
   };
   return {
     mesh,

@@ -74,7 +74,7 @@ describe.skipIf(chromiumMissing)(`the pages of a generated mesh (needs chromium;
     async () => {
       const long = `${spice}${"<b>long</b>".repeat(Math.ceil(65_536 / 11))}`;
       for (const harm of [spice, long]) {
-        const generated = generatedMesh({ services: 8, machines: 4, seed, spice: harm });
+        const generated = generatedMesh({ services: harm === long ? 3 : 8, machines: 3, seed, spice: harm });
         const { origin, link } = serve(generated, {
           ...tapLine,
           path: `/${harm}`,

@@ -51,12 +51,7 @@ export function TopologyPage({ mesh, place }: TopologyProps): VNode {
       html.span({ class: "sum" }, sumText(mesh, services)),
     ),
     focus === "" ? null : focusBar(focus, to),
-    mesh.left > 0
-      ? html.p(
-          { class: "note" },
-          `${countText(mesh.left, "call")} between services are counted nowhere: there are more than trafficEdgesMax, or trafficReadingEdgesMax from one machine`,
-        )
-      : null,
+    notes(mesh),
     services.length === 0
       ? nothing(mesh, which)
       : shown(look, services, edges, focus, (key) => to({ focus: key === focus ? "" : key })),
@@ -153,4 +148,25 @@ function legend(): VNode {
     item("idle", "quiet"),
     item("good local", "within a machine"),
   );
+}
+
+/** What is not in it. */
+function notes({ left, machines: { silent } }: MeshView): (VNode | null)[] {
+  const [first = "", ...others] = silent;
+  const who =
+    others.length === 0 ? `${first} tells` : `${first} and ${countText(others.length, "other machine")} tell`;
+  return [
+    silent.length === 0
+      ? null
+      : html.p(
+          { class: "note" },
+          `${who} nothing of what passes there: is heddle of an older version there?`,
+        ),
+    left === 0
+      ? null
+      : html.p(
+          { class: "note" },
+          `${countText(left, "call")} between services are counted nowhere: there are more than trafficEdgesMax, or trafficReadingEdgesMax from one machine`,
+        ),
+  ];
 }
