@@ -11,6 +11,7 @@ import { limits } from "../model/limits.ts";
 import { instanceId, serviceKey } from "../model/service.ts";
 import { Probe } from "../proxy/upstream/probe.ts";
 import { UnitWatch, type UnitState } from "../systemd/unit_watch.ts";
+import { execLook } from "./exec_look.ts";
 import { unitsStopped } from "./unit_ends.ts";
 import type { ControlPlaces } from "./control_places.ts";
 import { Registration } from "./registration.ts";
@@ -146,6 +147,7 @@ export class InstanceKeeper {
       port: service.port,
       path: health?.http ?? null,
       grpc: health?.grpc === undefined ? null : { service: health.grpc, shard: new Shard(runtime.clock) },
+      look: health?.exec === undefined ? null : execLook(runtime.process, health.exec),
       everyMs: health?.everyMs ?? limits.probeEveryMs,
       changed: (ready, detail) => {
         log(`${name} is ${ready ? "ready" : "not ready"}: ${detail}`);

@@ -925,6 +925,12 @@ export const limits = {
   probeTimeoutMs: 1_000,
   /** How often an app is probed that did not answer well the last time. */
   probeUnwellEveryMs: 500,
+  /** Words of a command that probes an app, how long each may be, and how much of what it says is told. */
+  probeWordsMax: 32,
+  /** Characters of one word of such a command. */
+  probeWordMax: 1_024,
+  /** Characters of what such a command says that are told where it finds the app unwell. */
+  probeSaidMax: 200,
   /** A call of a name that is not known yet waits so long for the controller. */
   discoverMs: 3_000,
   /** How long it is said again of a name that it is not there, without another question. */

@@ -11,6 +11,8 @@ export interface HealthCheck {
   readonly http: string | null;
   /** Name that its health service (grpc.health.v1) is asked for, "" for the whole server. Absent: it is not asked. */
   readonly grpc?: string;
+  /** Program of the machine, with its arguments, that ends with 0 while the app is well; of a Machine document alone. */
+  readonly exec?: readonly string[];
   readonly everyMs: number;
 }
 

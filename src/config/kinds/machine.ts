@@ -6,7 +6,7 @@ import { labelBytesOf, serviceKey } from "../../model/service.ts";
 import { flag, labels, list, name, object, port, resolveService, said, serviceName } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { defineKind } from "../kind.ts";
-import { expandHealth, health } from "../parts/health.ts";
+import { expandHealth, machineHealth } from "../parts/health.ts";
 import type { Path } from "../yaml_file.ts";
 
 const host = v.pipe(
@@ -68,7 +68,9 @@ const machineService = object({
       "Port of its HTTP outbound listener on loopback (default: the next from 7480 on; none for a further instance of a service)",
     ),
   ),
-  health: v.optional(said(health, "How it is probed (default: as its service says, else by a TCP connect)")),
+  health: v.optional(
+    said(machineHealth, "How it is probed (default: as its service says, else by a TCP connect)"),
+  ),
   labels: v.optional(said(instanceLabels, "Labels of this instance, for subsets: {version: v1}")),
   weight: v.optional(
     said(weight, "Its share beside other instances of the service: 2 gets twice as much as 1 (default: 1)"),

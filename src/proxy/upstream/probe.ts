@@ -1,5 +1,5 @@
 /**
- * Active health of a local app: an HTTP path, the health service of gRPC, or a TCP connect, now and then. Ready at the first success, unready after two
+ * Active health of a local app: an HTTP path, the health service of gRPC, a TCP connect, or a program that tells, now and then. Ready at the first success, unready after two
  * failures in a row. Each change of either, and each new reason of an app that is not ready, is told.
  */
 import { socketAddress } from "../../base/socket_address.ts";
@@ -8,6 +8,9 @@ import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 
 import { askGrpcHealth } from "./grpc_health.ts";
+
+/** Looks once: tells why the app is not well, or null, at most once. Returns what stops it. */
+export type Look = (tell: (problem: string | null) => void) => { destroy(): void };
 
 export interface ProbeOptions {
   readonly net: Net;
@@ -18,6 +21,8 @@ export interface ProbeOptions {
   readonly path: string | null;
   /** What its health service of gRPC is asked for; null: it is not. Without either a connect is enough. */
   readonly grpc: { readonly service: string; readonly shard: Shard } | null;
+  /** Another way to look, instead of these; null: none. */
+  readonly look: Look | null;
   readonly everyMs: number;
   readonly changed: (ready: boolean, detail: string) => void;
 }
@@ -42,9 +47,9 @@ export class Probe {
   }
 
   #probe(): void {
-    const { net, clock, host, port, path, grpc } = this.options;
+    const { clock, look } = this.options;
     let settled = false;
-    let open: Socket | null = null;
+    let open: { destroy(): void } | null = null;
     const settle = (problem: string | null): void => {
       if (settled) return;
       settled = true;
@@ -57,11 +62,17 @@ export class Probe {
       () => settle(`no answer within ${limits.probeTimeoutMs} ms`),
       true,
     );
+    if (look === null) this.#connect(settle, (socket) => (open = socket));
+    else open = look(settle);
+  }
+
+  #connect(settle: (problem: string | null) => void, opened: (socket: Socket) => void): void {
+    const { net, host, port, path, grpc } = this.options;
     net.connect(
       { host, port, timeoutMs: limits.probeTimeoutMs },
       {
         opened: (socket): SocketHandler => {
-          open = socket;
+          opened(socket);
           if (grpc !== null)
             return askGrpcHealth(socket, { ...grpc, authority: socketAddress(host, port) }, settle);
           if (path === null) settle(null);

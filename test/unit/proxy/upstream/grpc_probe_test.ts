@@ -22,6 +22,7 @@ async function said(service: string, at: { host: string; port: number } = { host
   const probe = new Probe({
     ...{ net: runtime.net, clock: runtime.clock, ...at, path: null, everyMs: 100 },
     grpc: { service, shard: new Shard(runtime.clock) },
+    look: null,
     changed: (ready, detail) => changes.push(`${ready} ${detail}`),
   });
   const first = await waitFor("the probe says something", () => changes[0] ?? null);

@@ -48,6 +48,7 @@ function probed(path: string | null): { net: MemoryNet; app: App; probe: Probe; 
     port: app.port,
     path,
     grpc: null,
+    look: null,
     everyMs,
     changed: (ready, detail) => changes.push(`${ready} ${detail}`),
   });
