@@ -1,5 +1,6 @@
 /** Names of the mesh on this machine: whether DNS answers, which services have no address here and why, and who asks it. */
 import type { Files } from "../../runtime/contract.ts";
+import { hasHosts, hostsFile } from "../systemd/hosts.ts";
 import { asksResolved, isResolverTold } from "../systemd/resolver.ts";
 import { counted, fail, ok, warn, type Finding } from "./finding.ts";
 import type { ProxyPage } from "./proxy_page.ts";
@@ -25,10 +26,14 @@ export async function checkNames(
 
 /** A machine that asks nobody for them may call by other ways: no reason to complain, where it was not set up. */
 async function checkResolver(files: Pick<Files, "read" | "stat">, dns: string): Promise<Finding[]> {
-  if (!(await asksResolved(files)))
+  if (!(await asksResolved(files))) {
+    const hosts = await files.read(hostsFile).catch(() => null);
+    if (hosts !== null && hasHosts(new TextDecoder().decode(hosts)))
+      return [ok("HED0013", "resolver", "this machine has no systemd-resolved: /etc/hosts has the names")];
     return [
       ok("HED0013", "resolver", `this machine has no systemd-resolved: its own has to ask ${dns} for mesh`),
     ];
+  }
   return (await isResolverTold(files))
     ? [ok("HED0013", "resolver", "systemd-resolved asks for mesh here")]
     : [

@@ -15,6 +15,7 @@ import { ports } from "../model/ports.ts";
 import { defaultNamespace, serviceKey, type ServiceName } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { VirtualListeners } from "../proxy/listen/virtual_listeners.ts";
+import { hostsText } from "../systemd/hosts.ts";
 import { families } from "../telemetry/families.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { every } from "./chores.ts";
@@ -41,6 +42,8 @@ export interface MeshNamesOptions {
   readonly unitAt: (port: number) => Promise<string | null>;
   readonly limitTripped: (limit: string, listener: string) => void;
   readonly log: (text: string) => void;
+  /** Where the names are written for who keeps /etc/hosts; null: nowhere. */
+  readonly hostsPath: string | null;
 }
 
 /** How names stand, for people and programs. */
@@ -202,6 +205,21 @@ export class MeshNames {
     if (served === this.#served) return;
     this.#served = served;
     this.#answerer.serve(new Zone(services, this.#namespace()));
+    void this.#writeHosts(services);
+  }
+
+  async #writeHosts(services: readonly ZoneService[]): Promise<void> {
+    const { hostsPath, runtime, log } = this.options;
+    if (hostsPath === null) return;
+    const own = this.#namespace();
+    const hosts = services.flatMap(({ service: { name, namespace }, address }) =>
+      address === null
+        ? []
+        : [{ address, names: [...(namespace === own ? [`${name}.mesh`] : []), `${name}.${namespace}.mesh`] }],
+    );
+    await runtime.files
+      .writeAtomic(hostsPath, hostsText(hosts), 0o644)
+      .catch((error: Error) => log(`cannot write the names for /etc/hosts: ${error.message}`));
   }
 
   /** A name that says none means what it means to the proxy: the caller's own. */

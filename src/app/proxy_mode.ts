@@ -42,6 +42,7 @@ import { adminPort, bindHost, type Settings } from "./settings.ts";
 import { SnapshotFollower } from "./snapshot_follower.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { Succession } from "./succession.ts";
+import { hostsName } from "../systemd/hosts.ts";
 import { families } from "../telemetry/families.ts";
 
 export interface ProxyModeOptions {
@@ -223,8 +224,11 @@ interface NamesParts extends Pick<MeshNamesOptions, "machine" | "folder" | "metr
 
 function namesOfMesh(runtime: Runtime, settings: Settings, parts: NamesParts): MeshNames {
   const { recorder, plane, succession, callers, ...rest } = parts;
+  // systemd makes it, for the unit of the machine alone.
+  const { RUNTIME_DIRECTORY: folder } = runtime.process.env;
   return new MeshNames({
     ...{ runtime, settings, ...rest },
+    hostsPath: folder === undefined ? null : `${folder}/${hostsName}`,
     listening: succession.net,
     listeners: plane.virtual,
     unitAt: (port) => callers.unitAt(port),

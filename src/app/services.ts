@@ -9,11 +9,12 @@ import { ports } from "../model/ports.ts";
 import { limits } from "../model/limits.ts";
 import { applyPlan, pendingSteps, requireOwnFiles } from "../systemd/apply.ts";
 import { installationSteps, removalSteps, tmpfiles } from "../systemd/installation.ts";
+import { hostsSteps } from "../systemd/hosts.ts";
 import { asksResolved, resolverRemoval, resolverSteps } from "../systemd/resolver.ts";
 import { runCommand } from "../systemd/commands.ts";
 import { coupledUnits, uncoupling } from "../systemd/drop_in.ts";
 import { findManager, type Manager } from "../systemd/manager.ts";
-import { planLines, type Step } from "../systemd/plan.ts";
+import { planLines, undoOf, type Step } from "../systemd/plan.ts";
 import { isManaged, troublesOf } from "../systemd/unit_state.ts";
 import { serviceUser, unitName, type ServiceMode, type UnitsDescription } from "../systemd/units.ts";
 import { userId } from "../systemd/user_id.ts";
@@ -197,9 +198,16 @@ export class MachineServices {
   async #removal(purge: boolean): Promise<readonly Step[]> {
     const state = (await this.#installedState()) ?? this.folder.path;
     const all = { ...this.#description({ modes: [...allModes] }, null), state };
-    const resolver = this.manager.scope === "system" ? resolverRemoval() : [];
+    const { scope, units } = this.manager;
+    const [hosts, resolver] =
+      scope === "system" ? [undoOf(hostsSteps(units, all.program)), resolverRemoval()] : [[], []];
     const coupled = await coupledUnits(this.runtime.files, this.manager);
-    return [...uncoupling(this.manager, coupled), ...removalSteps(this.manager, all, purge), ...resolver];
+    return [
+      ...uncoupling(this.manager, coupled),
+      ...hosts,
+      ...removalSteps(this.manager, all, purge),
+      ...resolver,
+    ];
   }
 
   get #mark(): string {
@@ -207,12 +215,15 @@ export class MachineServices {
   }
 
   #steps(wanted: ServicesWanted, drainMs: number | null): readonly Step[] {
-    const units = installationSteps(this.manager, this.#description(wanted, drainMs));
+    const description = this.#description(wanted, drainMs);
+    const { manager } = this;
+    const units = installationSteps(manager, description);
     const { loopback: host = "127.0.0.1", ports: { dns: port = ports.dns } = {} } = wanted;
+    if (manager.scope === "user" || port === 0) return units;
     // First, and so last to go: it starts the resolver again only where its own file is another one.
-    return this.resolved && port !== 0
-      ? [...resolverSteps(this.manager.version, { host, port }), ...units]
-      : units;
+    if (this.resolved) return [...resolverSteps(manager.version, { host, port }), ...units];
+    // No address stands on a loopback that others share.
+    return host === "127.0.0.1" ? [...units, ...hostsSteps(manager.units, description.program)] : units;
   }
 
   #description(

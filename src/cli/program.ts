@@ -31,6 +31,7 @@ import { registerTelemetry } from "./telemetry_command.ts";
 import { registerTap } from "./tap_command.ts";
 import { registerTop } from "./top_command.ts";
 import { registerWhy } from "./why_command.ts";
+import { registerHosts } from "./hosts_command.ts";
 import { registerUpgrade } from "./upgrade_command.ts";
 import { registerUninstall } from "./uninstall_command.ts";
 import { registerValidate } from "./validate_command.ts";
@@ -74,6 +75,7 @@ const commands: readonly Register[] = [
   registerBackup,
   registerRestore,
   registerUpgrade,
+  registerHosts,
   registerUninstall,
   registerExplain,
   registerCompletion,

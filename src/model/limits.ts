@@ -975,6 +975,8 @@ export const limits = {
   heldPortRestMs: 7 * 24 * 3_600_000,
   /** How often it is written down, at most, that an app still has a port. */
   heldPortSaveMs: 3_600_000,
+  /** Characters of names that are taken over into /etc/hosts; what is longer is refused as a whole. */
+  hostsBytesMax: 1024 * kib,
   // Event loops of one proxy
   /** Looks at the lock of a row of numbers that loops share, which takes nanoseconds, before one goes on without. */
   sharedRowSpinsMax: 10_000,

@@ -143,4 +143,30 @@ describe.skipIf(why !== null)(`names of the mesh${why === null ? "" : ` (skipped
     },
     testMs,
   );
+
+  test(
+    "are in /etc/hosts where no resolver can be told of them, follow the mesh there, and leave no trace",
+    async () => {
+      machine.must(
+        "systemctl disable --now systemd-resolved; rm /etc/resolv.conf; echo nameserver 192.0.2.1 > /etc/resolv.conf",
+      );
+      const hosts = machine.must("cat /etc/hosts; stat -c '%a %U' /etc/hosts");
+      machine.must(
+        "/root/heddle init --trust-domain corp.example --address 10.83.7.1 --machine machine.yaml",
+      );
+      machine.must("heddle apply -f mesh.yaml");
+      await untilAnswered("orders is found and answers");
+      expect(machine.must("heddle check")).toContain("/etc/hosts has the names");
+      expect(machine.must("systemd-analyze security --no-pager heddle-hosts.service")).toMatch(
+        /level.*: [01]\./,
+      );
+      machine.must("heddle delete service db");
+      await waitFor("db has no name", () => (addressOf("db") === "" ? true : null), { everyMs: 100 });
+      expect(addressOf("orders")).toMatch(/^127\.100\./);
+      machine.must("heddle uninstall --purge");
+      expect(machine.must("cat /etc/hosts; stat -c '%a %U' /etc/hosts")).toBe(hosts);
+      expect(machine.run("systemctl list-unit-files 'heddle*' --no-legend").out).toBe("");
+    },
+    testMs,
+  );
 });
