@@ -132,8 +132,7 @@ export class InstanceKeeper {
         ...(service.weight === 1 ? {} : { weight: service.weight }),
         ...(apart ? { apart } : {}),
       },
-      changed: (problem) =>
-        log(problem === null ? `${name} is registered` : `${name} cannot be registered now: ${problem}`),
+      changed: (problem) => log(`${name} ${this.#standing(key, problem)}`),
     });
     let probed: readonly [boolean, string] = [false, ""];
     let stopped: string | null = null;
@@ -177,6 +176,13 @@ export class InstanceKeeper {
         await registration.close();
       },
     };
+  }
+
+  #standing(key: string, problem: string | null): string {
+    if (problem === null) return "is registered";
+    // Who shows none hears of the handshake alone.
+    if (this.options.store.service(key) === null) return "cannot be registered before it has a certificate";
+    return `cannot be registered now: ${problem}`;
   }
 
   /** As the service itself: nobody else may register it. One for all of its instances. */
