@@ -3,7 +3,7 @@ import type { Files } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
 import { hostsFile, hostsSource, readHosts, withHosts } from "../systemd/hosts.ts";
 
-type HostFiles = Pick<Files, "read" | "stat" | "writeAtomic">;
+type HostFiles = Pick<Files, "read" | "stat" | "writeAtomic" | "remove">;
 
 /** Returns whether anything was changed. Without what the proxy writes, the block stays as it is: the addresses are those of before. */
 export async function takeHosts(files: HostFiles): Promise<boolean> {
@@ -28,6 +28,8 @@ async function rewrite(files: HostFiles, lines: readonly string[]): Promise<bool
   const text = bytes === null ? "" : new TextDecoder().decode(bytes);
   const next = withHosts(text, lines);
   if (next === text) return false;
-  await files.writeAtomic(hostsFile, next, (await files.stat(hostsFile))?.mode ?? 0o644);
+  // There was none before.
+  if (next === "") await files.remove(hostsFile);
+  else await files.writeAtomic(hostsFile, next, (await files.stat(hostsFile))?.mode ?? 0o644);
   return true;
 }

@@ -34,6 +34,8 @@ export interface Http2Relayed extends Pick<Relayed, "requests" | "unread"> {
 }
 
 const local = { host: "127.0.0.1", port: 0 };
+/** Within which the connection of a client that left ends, whatever that client leaves undone: an answer that has no room waits for minutes. */
+const leftMs = 700_000;
 
 export class Relays {
   readonly #net = new MemoryNet();
@@ -77,10 +79,14 @@ export class Relays {
     }
     client.socket?.shutdown();
     this.#net.run();
+    // A client that is served slowly is read, to its end, as time passes.
+    const untilMs = this.#net.clock.now() + leftMs;
+    while (this.#net.clock.fireNext(untilMs)) this.#net.run();
     const unread = this.#backend.partial.join("");
     const requests = this.#backend.requests.map(steady);
+    const ended = client.ended || client.closed;
     this.#clear(client);
-    return { requests, unread, heard: bytesOf(client.text), ended: client.ended || client.closed };
+    return { requests, unread, heard: bytesOf(client.text), ended };
   }
 
   /** A backend that answers a plain request with the pieces and ends its connection. */

@@ -148,7 +148,7 @@ describe.skipIf(why !== null)(`names of the mesh${why === null ? "" : ` (skipped
     "are in /etc/hosts where no resolver can be told of them, follow the mesh there, and leave no trace",
     async () => {
       machine.must(
-        "systemctl disable --now systemd-resolved; rm /etc/resolv.conf; echo nameserver 192.0.2.1 > /etc/resolv.conf",
+        "systemctl disable --now systemd-resolved; rm /etc/resolv.conf; echo nameserver 192.0.2.1 > /etc/resolv.conf; echo 127.0.0.1 localhost > /etc/hosts",
       );
       const hosts = machine.must("cat /etc/hosts; stat -c '%a %U' /etc/hosts");
       machine.must(

@@ -77,6 +77,14 @@ test("/etc/hosts follows it, keeps what people wrote, and has nothing of it afte
   expect(machine.text(hostsFile)).toBe(own);
 });
 
+test("a machine without /etc/hosts has none afterwards", async () => {
+  const machine = new MemoryMachine({ [hostsSource]: hostsText([orders]) });
+  await takeHosts(machine.files);
+  expect(machine.text(hostsFile)).toContain("orders.mesh");
+  await removeHosts(machine.files);
+  expect(machine.text(hostsFile)).toBeNull();
+});
+
 test("a file that was tampered with changes nothing", async () => {
   const machine = new MemoryMachine({ [hostsFile]: own, [hostsSource]: "1.2.3.4 bank.example\n" });
   await expect(takeHosts(machine.files)).rejects.toThrow("line 1 is no address of the mesh");
