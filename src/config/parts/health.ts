@@ -48,7 +48,10 @@ function isOne({ http, grpc, exec }: Ways): boolean {
 }
 
 /** Of a service: no document of the mesh has programs run on machines. */
-export const health = v.pipe(object(ways), v.check((ways) => isOne(ways), "http or grpc, not both"));
+export const health = v.pipe(
+  object(ways),
+  v.check((ways) => isOne(ways), "http or grpc, not both"),
+);
 
 /** Of an instance, by the machine that runs it. */
 export const machineHealth = v.pipe(
