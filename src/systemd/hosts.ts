@@ -37,10 +37,11 @@ const octet = "(?:25[0-5]|2[0-4]\\d|1?\\d?\\d)";
 const name = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)?\\.mesh";
 const line = new RegExp(`^127\\.100\\.${octet}\\.${octet}(?: ${name}){1,2}$`);
 
+export const tooManyHosts = failure(`it has more than ${limits.hostsBytesMax} characters`);
+
 /** The lines of what the proxy wrote; or which of them is none. */
 export function readHosts(text: string): Result<readonly string[], string> {
-  if (text.length > limits.hostsBytesMax)
-    return failure(`it has more than ${limits.hostsBytesMax} characters`);
+  if (text.length > limits.hostsBytesMax) return tooManyHosts;
   const lines = text.split("\n").filter((each) => each !== "");
   const at = lines.findIndex((each) => !line.test(each));
   return at < 0 ? success(lines) : failure(`line ${at + 1} is no address of the mesh with its names`);

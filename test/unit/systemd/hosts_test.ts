@@ -12,6 +12,7 @@ import {
   readHosts,
   withHosts,
 } from "../../../src/systemd/hosts.ts";
+import { limits } from "../../../src/model/limits.ts";
 import { undoOf } from "../../../src/systemd/plan.ts";
 import { MemoryMachine } from "../../support/memory_machine.ts";
 
@@ -83,6 +84,17 @@ test("a machine without /etc/hosts has none afterwards", async () => {
   expect(machine.text(hostsFile)).toContain("orders.mesh");
   await removeHosts(machine.files);
   expect(machine.text(hostsFile)).toBeNull();
+});
+
+test("a file that is longer than names may be is not read at all", async () => {
+  const machine = new MemoryMachine({
+    [hostsFile]: own,
+    [hostsSource]: "x".repeat(limits.hostsBytesMax + 1),
+  });
+  const read: string[] = [];
+  const noting = { ...machine.files, read: async (path: string) => (read.push(path), null) };
+  await expect(takeHosts(noting)).rejects.toThrow(`it has more than ${limits.hostsBytesMax} characters`);
+  expect(read).toEqual([]);
 });
 
 test("a file that was tampered with changes nothing", async () => {
