@@ -2,6 +2,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { pagePaths, type MachineRow, type MachinesView } from "../../api/dashboard_messages.ts";
 import { healthOfLife, type Health } from "../health.ts";
+import { lifeColumns } from "../life_columns.ts";
 import { badge, card, empty, problemBox, serviceLink, sortedTable, type Column } from "../parts.ts";
 import { usePolled } from "../polled.ts";
 import { linkTo } from "../router.ts";
@@ -196,20 +197,5 @@ function machine(row: Row): VNode {
 
 const certificateColumns: readonly Column<MachineRow["certificates"][number] & { nowMs: number }>[] = [
   { name: "Identity", by: ({ id }) => id, show: ({ id }) => html.code({ class: "id" }, id) },
-  {
-    name: "Age",
-    number: true,
-    by: ({ issuedMs }) => -issuedMs,
-    show: ({ issuedMs, nowMs }) => ageText(nowMs - issuedMs),
-  },
-  {
-    name: "Ends in",
-    number: true,
-    by: ({ notAfterMs }) => notAfterMs,
-    show: ({ issuedMs, notAfterMs, nowMs }) =>
-      badge(
-        healthOfLife(issuedMs, notAfterMs, nowMs),
-        notAfterMs <= nowMs ? "ended" : ageText(notAfterMs - nowMs),
-      ),
-  },
+  ...lifeColumns,
 ];

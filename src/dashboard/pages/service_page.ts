@@ -7,7 +7,8 @@ import {
   type ServiceView,
 } from "../../api/dashboard_messages.ts";
 import { Chart } from "../charts.ts";
-import { healthOfLife, healthOfService, healthOfTraffic, signs, type Health } from "../health.ts";
+import { healthOfService, healthOfTraffic, signs, type Health } from "../health.ts";
+import { lifeColumns } from "../life_columns.ts";
 import { badge, card, empty, problemBox, sortedTable, type Column } from "../parts.ts";
 import { usePolled } from "../polled.ts";
 import { linkTo } from "../router.ts";
@@ -340,22 +341,7 @@ const certificateColumns: readonly Column<ServiceView["certificates"][number] & 
     by: ({ machine }) => machine,
     show: ({ machine }) => html.a({ class: "name", href: linkTo("machines", machine) }, machine),
   },
-  {
-    name: "Age",
-    number: true,
-    by: ({ issuedMs }) => -issuedMs,
-    show: ({ issuedMs, nowMs }) => ageText(nowMs - issuedMs),
-  },
-  {
-    name: "Ends in",
-    number: true,
-    by: ({ notAfterMs }) => notAfterMs,
-    show: ({ issuedMs, notAfterMs, nowMs }) =>
-      badge(
-        healthOfLife(issuedMs, notAfterMs, nowMs),
-        notAfterMs <= nowMs ? "ended" : ageText(notAfterMs - nowMs),
-      ),
-  },
+  ...lifeColumns,
 ];
 
 function documents({ documents: all }: ServiceView): VNode | null {
