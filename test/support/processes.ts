@@ -114,7 +114,11 @@ export function runProgram(
   throw new Error(`${command.join(" ")} ended with ${answer.status ?? answer.signal}: ${said}`);
 }
 
-/** Polls until `check` gives a value other than null; fails with the sentence, and what the program said if it is gone. */
+/**
+ * Polls until `check` gives a value other than null; fails with the sentence, and what the program said if it is gone. Sleeps
+ * before the first check too: where each check runs a program to its end and is true at once, a test that waits in a loop would
+ * hear of nothing else, its own end included.
+ */
 export async function waitFor<T>(
   sentence: string,
   check: () => Promise<T | null> | T | null,
@@ -123,6 +127,7 @@ export async function waitFor<T>(
   const limitMs = options.limitMs ?? hangMs;
   const end = performance.now() + limitMs;
   for (;;) {
+    await Bun.sleep(options.everyMs ?? 5);
     const value = await check();
     if (value !== null) return value;
     const { program } = options;
@@ -135,7 +140,6 @@ export async function waitFor<T>(
         `Waited ${limitMs} ms in vain until ${sentence}${program === undefined ? "" : `: ${tail(program)}`}`,
       );
     }
-    await Bun.sleep(options.everyMs ?? 5);
   }
 }
 
