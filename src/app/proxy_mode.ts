@@ -2,41 +2,40 @@
  * `heddle proxy`: the data plane of this machine and what keeps it current. Starts from disk and serves before it has
  * spoken to anyone; controller and registry are followed from then on, for ever, whether they are there or not.
  */
-import { humanDuration } from "../base/duration.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import type { Clock, Runtime } from "../../runtime/contract.ts";
-import { adminHandler, type AdminPages } from "../admin/admin_pages.ts";
+import { adminHandler } from "../admin/admin_pages.ts";
 import type { ControlClient } from "../api/control.ts";
 import { Shard } from "../http/shard.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
-import type { Trust } from "../identity/verify_peer.ts";
-import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DataPlane } from "../proxy/data_plane.ts";
-import type { Credentials } from "../proxy/state/credentials.ts";
 import type { Counter, Metrics } from "../telemetry/metrics.ts";
-import type { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { Answers } from "./answers.ts";
 import { every, startChores } from "./chores.ts";
 import { ControlPlaces } from "./control_places.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
 import { LiveMachine } from "./live_machine.ts";
+import { LiveTrust } from "./live_trust.ts";
 import { UnitCallers } from "./unit_callers.ts";
-import { MeshNames, type MeshNamesOptions } from "./mesh_names.ts";
+import { MeshNames } from "./mesh_names.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
 import { servePlain } from "./plain_server.ts";
 import { proxyAnswers } from "./proxy_answers.ts";
 import { ProxyObservation } from "./proxy_observation.ts";
+import { pagesOf } from "./proxy_pages.ts";
+import { standing } from "./proxy_standing.ts";
 import { startPolicies, type Policies } from "./policies.ts";
 import { ejectionsOf } from "./endpoint_states.ts";
 import { EjectionReport } from "./ejection_report.ts";
 import { surviveFaults } from "./faults.ts";
 import { processMetrics } from "./process_metrics.ts";
 import { exposeProxy } from "./proxy_metrics.ts";
+import type { ProxyTracing } from "./tracing.ts";
 import type { Running } from "./running.ts";
 import { adminPort, bindHost, type Settings } from "./settings.ts";
 import { SnapshotFollower } from "./snapshot_follower.ts";
@@ -62,138 +61,231 @@ export async function startProxy(
   settings: Settings,
   options: ProxyModeOptions,
 ): Promise<RunningProxy> {
-  const { files, clock } = runtime;
   const live = await LiveMachine.read(runtime, folder, settings);
-  const machine = (): MachineDocument => live.now;
-  const store = new CredentialStore(files, folder.credentials);
+  const store = new CredentialStore(runtime.files, folder.credentials);
   await store.load(live.services);
-  const observation = new ProxyObservation(runtime, settings, options.logSampleRatio ?? null);
-  const { metrics, recorder, logs } = observation;
-  const { log } = logs;
-  surviveFaults(runtime, metrics, log);
-  const trust = new LiveTrust(store, settings.trustDomain, clock);
-  const shard = new Shard(clock);
-  const policies = startPolicies(runtime, folder, shard, metrics, log);
-  const succession = new Succession(runtime, folder);
-  const places = new ControlPlaces(files, folder, settings, log);
-  const asNode = controllerAsNode(runtime, places, store);
-  const tracing = observation.trace(asNode, () => plane.state?.zone ?? "");
-  const callers = new UnitCallers({ runtime, machine, recorder });
-  let ends = false;
-  const plane = new DataPlane({
-    node: settings.node,
-    net: runtime.net,
-    listening: succession.net,
-    shard,
-    random: runtime.random,
-    recorder,
-    tracer: tracing.tracer,
-    credentials: trust,
-    policies: policies.chain,
-    machine: live.now,
-    ...listeningAt(settings),
-    callerOf: callers.of,
-    ask: () => follower.wanted.ask(),
-    confirmed: (key) => follower.wanted.confirm(key),
-    firstSlice: (key) => follower.rates.even.get(key) ?? null,
-    log,
-  });
-  const parts = { machine, folder, metrics, recorder, log, plane, succession, callers };
-  const meshNames = namesOfMesh(runtime, settings, parts);
-  const apply = (snapshot: Snapshot): void => {
-    trust.denied = new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]);
-    plane.apply(snapshot);
-    meshNames.apply(snapshot);
-    renewal.follow(snapshot.bundle);
-    observation.apply(snapshot);
+  return await new ProxyMode({ runtime, folder, settings, live, store, ...options }).start();
+}
+
+interface ProxyHost extends ProxyModeOptions {
+  readonly runtime: Runtime;
+  readonly folder: StateFolder;
+  readonly settings: Settings;
+  readonly live: LiveMachine;
+  readonly store: CredentialStore;
+}
+
+/** Its parts. Those that need one another find it when they are called, and none is called before all are there. */
+class ProxyMode {
+  readonly #observation: ProxyObservation;
+  readonly #trust: LiveTrust;
+  readonly #shard: Shard;
+  readonly #policies: Policies;
+  readonly #succession: Succession;
+  readonly #places: ControlPlaces;
+  readonly #asNode: ControlClient;
+  readonly #tracing: ProxyTracing;
+  readonly #callers: UnitCallers;
+  readonly #plane: DataPlane;
+  readonly #meshNames: MeshNames;
+  readonly #follower: SnapshotFollower;
+  readonly #answers: Answers;
+  readonly #renewal: MachineRenewal;
+  #ends = false;
+
+  constructor(readonly host: ProxyHost) {
+    const { runtime, folder, settings, live, store } = host;
+    const { clock } = runtime;
+    this.#observation = new ProxyObservation(runtime, settings, host.logSampleRatio ?? null);
+    const { metrics, recorder } = this.#observation;
+    surviveFaults(runtime, metrics, this.#log);
+    this.#trust = new LiveTrust(store, settings.trustDomain, clock);
+    this.#shard = new Shard(clock);
+    this.#policies = startPolicies(runtime, folder, this.#shard, metrics, this.#log);
+    this.#succession = new Succession(runtime, folder);
+    this.#places = new ControlPlaces(runtime.files, folder, settings, this.#log);
+    this.#asNode = controllerAsNode(runtime, this.#places, store);
+    this.#tracing = this.#observation.trace(this.#asNode, () => this.#plane.state?.zone ?? "");
+    this.#callers = new UnitCallers({ runtime, machine: () => live.now, recorder });
+    this.#plane = this.#makePlane();
+    this.#meshNames = this.#makeNames();
+    this.#follower = this.#makeFollower();
+    this.#answers = new Answers(this.#asNode, proxyAnswers({ metrics, recorder, plane: this.#plane, clock }));
+    this.#renewal = this.#makeRenewal();
+  }
+
+  get #log(): (text: string) => void {
+    return this.#observation.logs.log;
+  }
+
+  #makePlane(): DataPlane {
+    const { runtime, settings, live } = this.host;
+    const { net, random } = runtime;
+    return new DataPlane({
+      node: settings.node,
+      net,
+      listening: this.#succession.net,
+      shard: this.#shard,
+      random,
+      recorder: this.#observation.recorder,
+      tracer: this.#tracing.tracer,
+      credentials: this.#trust,
+      policies: this.#policies.chain,
+      machine: live.now,
+      ...listeningAt(settings),
+      callerOf: this.#callers.of,
+      ask: () => this.#follower.wanted.ask(),
+      confirmed: (key) => this.#follower.wanted.confirm(key),
+      firstSlice: (key) => this.#follower.rates.even.get(key) ?? null,
+      log: this.#log,
+    });
+  }
+
+  #makeNames(): MeshNames {
+    const { runtime, settings, folder, live } = this.host;
+    const { metrics, recorder } = this.#observation;
+    // systemd makes it, for the unit of the machine alone.
+    const { RUNTIME_DIRECTORY: own } = runtime.process.env;
+    return new MeshNames({
+      ...{ runtime, settings, folder, metrics, machine: () => live.now, log: this.#log },
+      hostsPath: own === undefined ? null : `${own}/${hostsName}`,
+      listening: this.#succession.net,
+      listeners: this.#plane.virtual,
+      unitAt: (port) => this.#callers.unitAt(port),
+      broken: (error) => this.#log(`a bug of heddle was met: ${String(error)}`),
+      limitTripped: (limit, listener) => recorder.limitTripped(limit, listener),
+    });
+  }
+
+  #makeFollower(): SnapshotFollower {
+    const { runtime, folder, store, live } = this.host;
+    return new SnapshotFollower({
+      ...{ runtime, folder, store, machine: () => live.now, log: this.#log },
+      places: this.#places,
+      policies: this.#policies,
+      apply: (snapshot) => this.#apply(snapshot),
+      rates: this.#plane.rates,
+      unconfirmed: () => this.#plane.wanted(),
+      missing: (keys) => this.#plane.missing(keys),
+      asked: (line) => this.#answers.take(line),
+      keep: (traceIds) => this.#tracing.keep(traceIds),
+      disconnected: () => this.#answers.cancelAll(),
+      refused: async () => {
+        if (await store.reload(live.services)) this.#plane.credentialsChanged();
+      },
+    });
+  }
+
+  #makeRenewal(): MachineRenewal {
+    const { runtime, folder, store, live } = this.host;
+    return new MachineRenewal({
+      ...{ runtime, folder, store, machine: () => live.now, log: this.#log },
+      places: this.#places,
+      renewals: renewalsCounted(this.#observation.metrics),
+      renewed: () => {
+        this.#plane.credentialsChanged();
+        this.#follower.report();
+      },
+    });
+  }
+
+  #apply(snapshot: Snapshot): void {
+    const { live, settings } = this.host;
+    this.#trust.denied = new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]);
+    this.#plane.apply(snapshot);
+    this.#meshNames.apply(snapshot);
+    this.#renewal.follow(snapshot.bundle);
+    this.#observation.apply(snapshot);
     for (const key of live.services.map(serviceKey))
-      if (plane.state?.locals.has(key)) renewal.want(key);
-      else log(notAllowed(key, settings.node));
-  };
-  const follower = new SnapshotFollower({
-    runtime,
-    folder,
-    places,
-    store,
-    machine,
-    policies,
-    apply,
-    rates: plane.rates,
-    unconfirmed: () => plane.wanted(),
-    missing: (keys) => plane.missing(keys),
-    asked: (line) => answers.take(line),
-    keep: (traceIds) => tracing.keep(traceIds),
-    disconnected: () => answers.cancelAll(),
-    refused: async () => {
-      if (await store.reload(live.services)) plane.credentialsChanged();
-    },
-    log,
-  });
-  const answers = new Answers(asNode, proxyAnswers({ metrics, recorder, plane, clock }));
-  const renewal = new MachineRenewal({
-    runtime,
-    places,
-    store,
-    machine,
-    folder,
-    log,
-    renewals: renewalsCounted(metrics),
-    renewed: () => {
-      plane.credentialsChanged();
-      follower.report();
-    },
-  });
-  await follower.start();
-  await succession.follow().catch((error: Error) => log(`cannot follow the one that ends: ${error.message}`));
-  plane.open();
-  await meshNames.start();
-  const instances = new InstanceKeeper({
-    runtime,
-    settings,
-    places,
-    store,
-    machine: live.now,
-    log,
-    health: (key) => plane.state?.locals.get(key)?.local.health ?? null,
-  });
-  const chores = startChores(runtime, shard, logs);
-  processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
-  const telling = tellEjections(asNode, clock, plane);
-  exposeProxy(metrics, { clock, plane, store, follower });
-  const shown = { places, machine, store, follower, plane, policies, instances, meshNames, metrics, clock };
-  const admin =
-    options.admin === false
-      ? null
-      : serveAdmin(
-          { net: succession.net, clock },
-          settings,
-          pagesOf(shown, () => ends),
-        );
-  return {
-    summary: `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${socketAddress(bindHost(settings), settings.ports.inbound)}${plane.state === null ? ", waiting for the first snapshot" : ""}`,
-    examples: examplesOf(plane.addresses, live.now, settings),
-    ...standing(settings, store, plane, clock),
-    reload: () => live.reload({ plane, instances, renewal, meshNames, follower, store }),
-    close: async (deadlineMs) => {
-      ends = true;
-      renewal.close();
-      await succession.begin().catch((error: Error) => log(`no successor may start yet: ${error.message}`));
-      // Nobody waits for a registry that is away.
-      const beganMs = clock.now();
-      const stopped = instances.unitsStopped(deadlineMs);
-      await Promise.race([instances.close(), after(clock, limits.controlDrainMs)]);
-      await stopped;
-      await plane.close(Math.max(0, deadlineMs - (clock.now() - beganMs)));
-      // Until now it heard of what was revoked.
-      follower.close();
-      answers.cancelAll();
-      await observation.close();
-      for (const each of [callers, meshNames, telling, asNode, chores]) each.close();
-      policies.close();
-      await admin?.close(0);
-      await succession.end();
-    },
-  };
+      if (this.#plane.state?.locals.has(key)) this.#renewal.want(key);
+      else this.#log(notAllowed(key, settings.node));
+  }
+
+  async start(): Promise<RunningProxy> {
+    const { runtime, settings, store, live } = this.host;
+    const { metrics, logs } = this.#observation;
+    const [plane, follower, renewal, meshNames] = [
+      this.#plane,
+      this.#follower,
+      this.#renewal,
+      this.#meshNames,
+    ];
+    await follower.start();
+    await this.#succession
+      .follow()
+      .catch((error: Error) => this.#log(`cannot follow the one that ends: ${error.message}`));
+    plane.open();
+    await meshNames.start();
+    const instances = this.#makeInstances();
+    const chores = startChores(runtime, this.#shard, logs);
+    processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
+    const telling = tellEjections(this.#asNode, runtime.clock, plane);
+    exposeProxy(metrics, { clock: runtime.clock, plane, store, follower });
+    const admin = this.host.admin === false ? null : this.#serveAdmin(instances);
+    return {
+      summary: summaryOf(settings, plane),
+      examples: examplesOf(plane.addresses, live.now, settings),
+      ...standing(settings, store, plane, runtime.clock),
+      reload: () => live.reload({ plane, instances, renewal, meshNames, follower, store }),
+      close: async (deadlineMs) => {
+        await this.#drain(instances, deadlineMs);
+        for (const each of [this.#callers, meshNames, telling, this.#asNode, chores]) each.close();
+        this.#policies.close();
+        await admin?.close(0);
+        await this.#succession.end();
+      },
+    };
+  }
+
+  #makeInstances(): InstanceKeeper {
+    const { runtime, settings, store, live } = this.host;
+    return new InstanceKeeper({
+      ...{ runtime, settings, store, machine: live.now, places: this.#places, log: this.#log },
+      health: (key) => this.#plane.state?.locals.get(key)?.local.health ?? null,
+    });
+  }
+
+  #serveAdmin(instances: InstanceKeeper) {
+    const { runtime, settings, store, live } = this.host;
+    const { clock } = runtime;
+    const shown = {
+      ...{ clock, store, instances, machine: () => live.now, metrics: this.#observation.metrics },
+      places: this.#places,
+      follower: this.#follower,
+      plane: this.#plane,
+      policies: this.#policies,
+      meshNames: this.#meshNames,
+    };
+    const listen = { host: settings.loopback, port: adminPort(settings, "proxy") };
+    const pages = adminHandler(pagesOf(shown, () => this.#ends));
+    return servePlain({ net: this.#succession.net, clock }, listen, pages);
+  }
+
+  /** Lets what is under way finish, also what apps that end now still call. */
+  async #drain(instances: InstanceKeeper, deadlineMs: number): Promise<void> {
+    const { clock } = this.host.runtime;
+    this.#ends = true;
+    this.#renewal.close();
+    await this.#succession
+      .begin()
+      .catch((error: Error) => this.#log(`no successor may start yet: ${error.message}`));
+    // Nobody waits for a registry that is away.
+    const beganMs = clock.now();
+    const stopped = instances.unitsStopped(deadlineMs);
+    await Promise.race([instances.close(), after(clock, limits.controlDrainMs)]);
+    await stopped;
+    await this.#plane.close(Math.max(0, deadlineMs - (clock.now() - beganMs)));
+    // Until now it heard of what was revoked.
+    this.#follower.close();
+    this.#answers.cancelAll();
+    await this.#observation.close();
+  }
+}
+
+function summaryOf(settings: Settings, { state }: Pick<DataPlane, "state">): string {
+  const inbound = socketAddress(bindHost(settings), settings.ports.inbound);
+  const waits = state === null ? ", waiting for the first snapshot" : "";
+  return `proxy: ${settings.node} of ${settings.trustDomain}, inbound ${inbound}${waits}`;
 }
 
 function listeningAt(settings: Settings) {
@@ -213,126 +305,6 @@ function renewalsCounted(metrics: Metrics): { readonly ok: Counter; readonly fai
 
 function notAllowed(key: string, node: string): string {
   return `${key} is not allowed on this machine; on the controller's: heddle node allow ${node} --service ${key}`;
-}
-
-interface NamesParts extends Pick<MeshNamesOptions, "machine" | "folder" | "metrics" | "log"> {
-  readonly callers: UnitCallers;
-  readonly recorder: ProxyTelemetry;
-  readonly plane: DataPlane;
-  readonly succession: Succession;
-}
-
-function namesOfMesh(runtime: Runtime, settings: Settings, parts: NamesParts): MeshNames {
-  const { recorder, plane, succession, callers, ...rest } = parts;
-  // systemd makes it, for the unit of the machine alone.
-  const { RUNTIME_DIRECTORY: folder } = runtime.process.env;
-  return new MeshNames({
-    ...{ runtime, settings, ...rest },
-    hostsPath: folder === undefined ? null : `${folder}/${hostsName}`,
-    listening: succession.net,
-    listeners: plane.virtual,
-    unitAt: (port) => callers.unitAt(port),
-    broken: (error) => rest.log(`a bug of heddle was met: ${String(error)}`),
-    limitTripped: (limit, listener) => recorder.limitTripped(limit, listener),
-  });
-}
-
-/** As a service manager hears of it. The listeners stand by now. */
-function standing(
-  { node }: Settings,
-  store: Pick<CredentialStore, "node">,
-  plane: Pick<DataPlane, "state">,
-  clock: Clock,
-): Pick<Running, "waitsFor" | "status"> {
-  return {
-    waitsFor: () => [
-      ...(store.node === null ? ["this machine's certificate"] : []),
-      ...(plane.state === null ? ["the first configuration from the controller"] : []),
-    ],
-    status: () => {
-      const version = plane.state?.snapshot.version.slice(0, 8) ?? "none";
-      const leftMs = (store.node?.notAfterMs ?? 0) - clock.wallMs();
-      const identity = leftMs > 0 ? `${humanDuration(leftMs)} left` : "ended";
-      const count = plane.state?.locals.size ?? 0;
-      const services = count === 1 ? "1 service" : `${count} services`;
-      return `serving ${services} of ${node}, config ${version}, identity ${identity}`;
-    },
-  };
-}
-
-/** What any user of the machine may see of it. */
-function withoutKeys(snapshot: Snapshot): Snapshot {
-  const destinations = snapshot.destinations.map(({ sessionKey: _, sessionKeyBefore: __, ...rest }) => rest);
-  return { ...snapshot, destinations };
-}
-
-interface Shown {
-  readonly places: ControlPlaces;
-  readonly machine: () => MachineDocument;
-  readonly store: CredentialStore;
-  readonly follower: SnapshotFollower;
-  readonly plane: DataPlane;
-  readonly policies: Policies;
-  readonly instances: InstanceKeeper;
-  readonly meshNames: MeshNames;
-  readonly metrics: Metrics;
-  readonly clock: Clock;
-}
-
-function pagesOf(
-  { places, machine, store, follower, plane, policies, instances, meshNames, metrics, clock }: Shown,
-  ends: () => boolean,
-): AdminPages {
-  return {
-    metrics,
-    ready: () => ({
-      identity: store.node !== null,
-      member: follower.member,
-      snapshot: plane.state !== null,
-      listeners: !ends(),
-      policies: policies.ready(),
-    }),
-    config: () => ({
-      settings: places.inForce,
-      machine: machine(),
-      ending: ends(),
-      snapshot: plane.state === null ? null : withoutKeys(plane.state.snapshot),
-      policies: policies.status(),
-      apps: instances.status(),
-      names: meshNames.status(),
-      ejected: ejectionsOf(plane.state, clock.now()),
-    }),
-  };
-}
-
-function serveAdmin(host: Pick<Runtime, "net" | "clock">, settings: Settings, pages: AdminPages) {
-  const listen = { host: settings.loopback, port: adminPort(settings, "proxy") };
-  return servePlain(host, listen, adminHandler(pages));
-}
-
-/** Identity as the data plane sees it: what is on disk, unless it has ended. */
-class LiveTrust implements Credentials {
-  denied: ReadonlySet<string> = new Set();
-  #trust: Trust | null = null;
-
-  constructor(
-    readonly store: CredentialStore,
-    readonly trustDomain: string,
-    readonly clock: Clock,
-  ) {}
-
-  of(key: string) {
-    const credential = this.store.service(key);
-    return credential === null || credential.notAfterMs < this.clock.wallMs() ? null : credential.tls;
-  }
-
-  trust(): Trust {
-    const rootsPem = this.store.bundle?.rootsPem ?? [];
-    const { denied, trustDomain } = this;
-    if (this.#trust === null || this.#trust.rootsPem !== rootsPem || this.#trust.denied !== denied)
-      this.#trust = { trustDomain, rootsPem, denied };
-    return this.#trust;
-  }
 }
 
 function after(clock: Clock, ms: number): Promise<void> {

@@ -1,0 +1,59 @@
+/** What a proxy shows at its admin port: whether it is ready, and what it goes by. */
+import type { Clock } from "../../runtime/contract.ts";
+import type { AdminPages } from "../admin/admin_pages.ts";
+import type { CredentialStore } from "../identity/credential_store.ts";
+import type { MachineDocument } from "../model/document.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import type { DataPlane } from "../proxy/data_plane.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { ControlPlaces } from "./control_places.ts";
+import { ejectionsOf } from "./endpoint_states.ts";
+import type { InstanceKeeper } from "./instance_keeper.ts";
+import type { MeshNames } from "./mesh_names.ts";
+import type { Policies } from "./policies.ts";
+import type { SnapshotFollower } from "./snapshot_follower.ts";
+
+/** What any user of the machine may see of it. */
+function withoutKeys(snapshot: Snapshot): Snapshot {
+  const destinations = snapshot.destinations.map(({ sessionKey: _, sessionKeyBefore: __, ...rest }) => rest);
+  return { ...snapshot, destinations };
+}
+
+export interface Shown {
+  readonly places: ControlPlaces;
+  readonly machine: () => MachineDocument;
+  readonly store: CredentialStore;
+  readonly follower: SnapshotFollower;
+  readonly plane: DataPlane;
+  readonly policies: Policies;
+  readonly instances: InstanceKeeper;
+  readonly meshNames: MeshNames;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+export function pagesOf(
+  { places, machine, store, follower, plane, policies, instances, meshNames, metrics, clock }: Shown,
+  ends: () => boolean,
+): AdminPages {
+  return {
+    metrics,
+    ready: () => ({
+      identity: store.node !== null,
+      member: follower.member,
+      snapshot: plane.state !== null,
+      listeners: !ends(),
+      policies: policies.ready(),
+    }),
+    config: () => ({
+      settings: places.inForce,
+      machine: machine(),
+      ending: ends(),
+      snapshot: plane.state === null ? null : withoutKeys(plane.state.snapshot),
+      policies: policies.status(),
+      apps: instances.status(),
+      names: meshNames.status(),
+      ejected: ejectionsOf(plane.state, clock.now()),
+    }),
+  };
+}
