@@ -22,14 +22,19 @@ const rootFiles = [
   "/etc/ssl/cert.pem",
 ];
 
+export interface OtlpEncoder<Item> {
+  readonly encode: (items: readonly Item[], sender: OtlpSender) => Uint8Array;
+  /** Throws on what is no answer of OTLP. */
+  readonly rejected: (answer: Uint8Array, encoding: OtlpEncoding) => Rejected;
+}
+
 export interface OtlpExporterOptions<Item> {
   readonly runtime: Pick<Runtime, "net" | "clock" | "process" | "files" | "random">;
   readonly metrics: Metrics;
   readonly log: (text: string) => void;
   readonly signal: Signal;
-  readonly encode: (items: readonly Item[], sender: OtlpSender) => Uint8Array;
-  /** Throws on what is no answer of OTLP. */
-  readonly rejected: (answer: Uint8Array, encoding: OtlpEncoding) => Rejected;
+  /** Loaded when a receiver is named: most machines have none, and its memory would be theirs all the same. */
+  readonly encoder: () => Promise<OtlpEncoder<Item>>;
   readonly weigh?: (item: Item) => number;
 }
 
@@ -83,7 +88,8 @@ export class OtlpExporter<Item> {
   }
 
   async #open(wanted: ReceiverSettings, url: URL): Promise<void> {
-    const { runtime, metrics, log, signal, encode, rejected, weigh } = this.options;
+    const { runtime, metrics, log, signal, weigh } = this.options;
+    const { encode, rejected } = await this.options.encoder();
     const { encoding, resource, queueMax, batchMax, delayMs } = wanted;
     const pem = await this.#pemOf(wanted, url);
     const contentType = contentTypes[encoding];

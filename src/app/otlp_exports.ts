@@ -4,8 +4,8 @@ import { build } from "../base/build.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { AccessLog } from "../telemetry/access_log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { encodeLogs, logRecordOf, rejectedRecords, type LogRecord } from "../telemetry/otlp/log_records.ts";
-import { encodeMetrics, pointsOf, rejectedPoints, type MetricsAt } from "../telemetry/otlp/metric_points.ts";
+import { logRecordOf, type LogRecord } from "../telemetry/otlp/log_record.ts";
+import { pointsOf, type MetricsAt } from "../telemetry/otlp/metrics_at.ts";
 import type { Attributes } from "../telemetry/trace/span.ts";
 import { every } from "./chores.ts";
 import { OtlpExporter } from "./otlp_exporter.ts";
@@ -39,15 +39,19 @@ export class OtlpExports {
     this.#metrics = new OtlpExporter({
       ...shared,
       signal: "metrics",
-      encode: encodeMetrics,
-      rejected: rejectedPoints,
+      encoder: async () => {
+        const { encodeMetrics, rejectedPoints } = await import("../telemetry/otlp/metric_points.ts");
+        return { encode: encodeMetrics, rejected: rejectedPoints };
+      },
       weigh: pointsOf,
     });
     this.#logs = new OtlpExporter({
       ...shared,
       signal: "logs",
-      encode: encodeLogs,
-      rejected: rejectedRecords,
+      encoder: async () => {
+        const { encodeLogs, rejectedRecords } = await import("../telemetry/otlp/log_records.ts");
+        return { encode: encodeLogs, rejected: rejectedRecords };
+      },
     });
   }
 

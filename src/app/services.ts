@@ -22,7 +22,7 @@ import { drainOfUnit, stateOfUnit } from "../systemd/unit_text.ts";
 import { examplesBySettings } from "./examples.ts";
 import { readMachineFile } from "./machine_file.ts";
 import { proxyRuns } from "./own_proxy.ts";
-import type { Settings } from "./settings.ts";
+import { modes, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { isOldLayout, settleLayout } from "./state_layout.ts";
 
@@ -149,7 +149,7 @@ export class MachineServices {
   async words(settings: Settings): Promise<readonly string[]> {
     const machine = await readMachineFile(this.runtime, this.folder);
     const { scope, journal } = this.manager;
-    const names = allModes.filter((mode) => settings.modes.includes(mode)).map((mode) => `heddle-${mode}`);
+    const names = modes.filter((mode) => settings.modes.includes(mode)).map((mode) => `heddle-${mode}`);
     const log = [...journal, names.at(-1) ?? ""].join(" ").replace("--unit", "-u");
     const begin =
       scope === "system"
@@ -197,7 +197,7 @@ export class MachineServices {
 
   async #removal(purge: boolean): Promise<readonly Step[]> {
     const state = (await this.#installedState()) ?? this.folder.path;
-    const all = { ...this.#description({ modes: [...allModes] }, null), state };
+    const all = { ...this.#description({ modes: [...modes] }, null), state };
     const { scope, units } = this.manager;
     const [hosts, resolver] =
       scope === "system" ? [undoOf(hostsSteps(units, all.program)), resolverRemoval()] : [[], []];
@@ -247,7 +247,7 @@ export class MachineServices {
       program: isPackaged ? packaged : scope === "system" ? copied : `${home}/.local/bin/heddle`,
       replaces: isPackaged ? copied : null,
       state: this.folder.path,
-      modes: allModes.filter((mode) => wanted.modes.includes(mode)),
+      modes: modes.filter((mode) => wanted.modes.includes(mode)),
       lowPorts: low.flatMap(([mode, isNeeded]) => (isNeeded ? [mode] : [])),
       drain: drainMs === null || drainMs === limits.drainMs ? null : formatDuration(drainMs),
     };
@@ -280,7 +280,6 @@ export class MachineServices {
   }
 }
 
-const allModes = ["registry", "controller", "proxy"] as const;
 const packaged = "/usr/bin/heddle";
 const copied = "/usr/local/bin/heddle";
 const lowPortsEnd = 1024;

@@ -5,7 +5,8 @@ import { UserError } from "../base/user_error.ts";
 import { requireOwnState, type StateHost } from "./own_state.ts";
 import type { StateFolder } from "./state_folder.ts";
 
-export type Mode = "registry" | "controller" | "proxy";
+export const modes = ["registry", "controller", "proxy"] as const;
+export type Mode = (typeof modes)[number];
 
 export interface Settings {
   readonly format: 1;

@@ -6,7 +6,6 @@ import { limits } from "../model/limits.ts";
 import type { TraceSettings } from "../model/telemetry.ts";
 import type { EvidenceRing } from "../telemetry/evidence_ring.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { encodeSpans, rejectedSpans } from "../telemetry/otlp/spans.ts";
 import { spanOf, type Span } from "../telemetry/trace/span.ts";
 import { Tracer } from "../proxy/trace/tracer.ts";
 import { every } from "./chores.ts";
@@ -34,8 +33,10 @@ export class ProxyTracing {
     const { runtime, metrics, log } = options;
     this.#exporter = new OtlpExporter({
       ...{ runtime, metrics, log, signal: "traces" },
-      encode: encodeSpans,
-      rejected: rejectedSpans,
+      encoder: async () => {
+        const { encodeSpans, rejectedSpans } = await import("../telemetry/otlp/spans.ts");
+        return { encode: encodeSpans, rejected: rejectedSpans };
+      },
     });
     this.tracer = new Tracer({
       random: runtime.random,

@@ -5,7 +5,8 @@ import { socketAddress } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import { isName } from "../identity/spiffe_id.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
-import { healthFlag, healthHelp, parseServiceName, portFlag, type Cli } from "./command.ts";
+import { parseServiceName, portFlag, type Cli } from "./command.ts";
+import { healthFlag, healthHelp } from "./health_flag.ts";
 import { sayPlan } from "./service_flags.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -3,12 +3,14 @@ import type { Command } from "commander";
 import type { Runtime } from "../../runtime/contract.ts";
 import { chooseStateFolder, type StateFolder } from "../app/state_folder.ts";
 import { parseDuration } from "../base/duration.ts";
-import { healthOfFlag } from "../config/parts/health.ts";
 import { limits } from "../model/limits.ts";
 import { UserError } from "../base/user_error.ts";
 import { isName } from "../identity/spiffe_id.ts";
 import { defaultNamespace, type ServiceName } from "../model/service.ts";
 import { Terminal } from "./terminal.ts";
+
+/** Adds one command to the program. */
+export type Register = (program: Command, cli: Cli) => void;
 
 export class Cli {
   constructor(readonly runtime: Runtime) {}
@@ -83,15 +85,4 @@ export function parseServiceName(text: string, what = "the name"): ServiceName {
     );
   }
   return { name, namespace };
-}
-
-export const healthHelp =
-  "how it is asked whether it is well: an HTTP path that answers 2xx, grpc or grpc:NAME (grpc.health.v1), exec:/PROGRAM ARGUMENTS that ends with 0, or tcp (default: as its service says, else a TCP connect)";
-
-/** As it was given, once it is one. */
-export function healthFlag(text: string): string {
-  if (healthOfFlag(text) !== null) return text;
-  throw new UserError(
-    `Cannot use --health "${text}": expected a path such as /healthz, grpc, grpc:NAME, exec:/PROGRAM ARGUMENTS or tcp`,
-  );
 }

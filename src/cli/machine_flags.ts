@@ -7,7 +7,8 @@ import type { Command } from "commander";
 import type { Files } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
 import { healthOfFlag } from "../config/parts/health.ts";
-import { healthFlag, healthHelp, portFlag, repeated } from "./command.ts";
+import { portFlag, repeated } from "./command.ts";
+import { healthFlag, healthHelp } from "./health_flag.ts";
 
 export interface MachineFlags {
   readonly machine?: string;

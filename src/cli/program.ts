@@ -5,98 +5,37 @@ import { Command, CommanderError } from "commander";
 import type { FileError, ListenError, Runtime } from "../../runtime/contract.ts";
 import { ControlRefusal, ControlUnreachable } from "../api/control.ts";
 import { printableLines } from "../base/printable.ts";
+import { modes } from "../app/settings.ts";
 import { build, version } from "../base/build.ts";
 import { UserError } from "../base/user_error.ts";
-import { registerAddresses } from "./address_command.ts";
-import { registerAttach, registerDetach } from "./attach_command.ts";
-import { registerAuthority } from "./authority_command.ts";
-import { registerBackup, registerRestore } from "./backup_command.ts";
-import { registerBugreport } from "./bugreport_command.ts";
-import { registerCheck } from "./check_command.ts";
-import { Cli } from "./command.ts";
-import { registerCompletion } from "./completion_command.ts";
-import { registerDashboard } from "./dashboard_command.ts";
-import { registerDemo } from "./demo_command.ts";
-import { registerDrain, registerUndrain } from "./drain_command.ts";
-import { registerDev } from "./dev_command.ts";
-import { registerApply, registerGet } from "./documents_command.ts";
-import { registerEdges } from "./edges_command.ts";
+import { Cli, type Register } from "./command.ts";
 import { exitCodes, exitCodesHelp } from "./exit_codes.ts";
-import { registerExplain } from "./explain_command.ts";
-import { registerInit } from "./init_command.ts";
-import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
-import { registerDelete, registerPolicies } from "./removal_command.ts";
-import { registerTelemetry } from "./telemetry_command.ts";
-import { registerTap } from "./tap_command.ts";
-import { registerTop } from "./top_command.ts";
-import { registerWhy } from "./why_command.ts";
-import { registerHosts } from "./hosts_command.ts";
-import { registerUpgrade } from "./upgrade_command.ts";
-import { registerUninstall } from "./uninstall_command.ts";
-import { registerValidate } from "./validate_command.ts";
-import { registerOperators } from "./operator_command.ts";
-import { registerStatus } from "./status_command.ts";
 import { Terminal } from "./terminal.ts";
 import { text, type Text } from "./text.ts";
-import { registerNodes, registerTokens } from "./tokens_command.ts";
-
-/** Adds one command to the program. */
-type Register = (program: Command, cli: Cli) => void;
-
-const commands: readonly Register[] = [
-  registerInit,
-  registerTokens,
-  registerJoin,
-  registerAttach,
-  registerDetach,
-  registerNodes,
-  registerDrain,
-  registerUndrain,
-  registerAuthority,
-  registerOperators,
-  registerModes,
-  registerDev,
-  registerApply,
-  registerGet,
-  registerDelete,
-  registerPolicies,
-  registerValidate,
-  registerStatus,
-  registerEdges,
-  registerTop,
-  registerTap,
-  registerWhy,
-  registerTelemetry,
-  registerDashboard,
-  registerCheck,
-  registerBugreport,
-  registerAddresses,
-  registerBackup,
-  registerRestore,
-  registerUpgrade,
-  registerHosts,
-  registerUninstall,
-  registerExplain,
-  registerCompletion,
-  registerDemo,
-];
 
 export async function runProgram(runtime: Runtime): Promise<void> {
-  const json = wantsJson(runtime.process.args);
-  const program = programOf(new Cli(runtime), json);
+  const { args } = runtime.process;
+  const json = wantsJson(args);
+  const program = programOf(new Cli(runtime), json, await registersFor(args));
   try {
-    await program.parseAsync(runtime.process.args.slice(), { from: "user" });
+    await program.parseAsync(args.slice(), { from: "user" });
   } catch (error) {
     runtime.process.exit(report(new Terminal(runtime.process, json ? "json" : "text"), error));
   }
 }
 
+/** A mode runs for months: what the other commands are made of would stay in its memory, and need not. */
+async function registersFor([first]: readonly string[]): Promise<readonly Register[]> {
+  if (modes.some((mode) => mode === first)) return [registerModes];
+  return (await import("./commands.ts")).commands;
+}
+
 /**
- * The tree of all commands. With `json` it is left to the caller to say how a command was misused.
+ * The tree of commands. With `json` it is left to the caller to say how a command was misused.
  * @visibleForTesting
  */
-export function programOf(cli: Cli, json: boolean): Command {
+export function programOf(cli: Cli, json: boolean, registers: readonly Register[]): Command {
   const { process } = cli.runtime;
   const program = new Command("heddle")
     .description(
@@ -128,7 +67,7 @@ export function programOf(cli: Cli, json: boolean): Command {
     if (terminal.format === "json") terminal.json(build());
     else terminal.line(`heddle ${version()}`);
   });
-  for (const register of commands) register(program, cli);
+  for (const register of registers) register(program, cli);
   return program;
 }
 

@@ -39,7 +39,7 @@ function aliveFiles(): ReadonlySet<string> {
     ...references,
     ...paths.filter((path) => path.startsWith("policies/")),
   ];
-  return closureOf(files, roots, true).own;
+  return closureOf(files, roots, "types too").own;
 }
 
 /** A file more here is code more next to code that nobody trusts: a security change. */
@@ -47,13 +47,13 @@ const workerMayReach: readonly string[] = [worker];
 
 describe("the policy worker", () => {
   test.skipIf(!has(worker))("reaches what is listed here and nothing else", () => {
-    const reached = closureOf(files, [worker], false);
+    const reached = closureOf(files, [worker], "loaded");
     expect([...reached.own].sort()).toEqual([...workerMayReach].sort());
     expect([...reached.packages].sort()).toEqual(["bun:ffi", "node:vm"]);
   });
 
   test.skipIf(!has(sdk))("hands policies a door that reaches only policy and base", () => {
-    const reached = closureOf(files, [sdk], false);
+    const reached = closureOf(files, [sdk], "loaded");
     expect([...reached.own].filter((path) => !/^src\/(policy|base)\//.test(path))).toEqual([]);
     expect([...reached.packages].filter((name) => name !== "valibot")).toEqual([]);
   });
@@ -66,7 +66,7 @@ describe("the signing key", () => {
     const traffic = paths.filter((path) =>
       /^(src\/(proxy|dns|registry|policy|http|telemetry)|policies)\//.test(path),
     );
-    const reached = closureOf(files, traffic, true).own;
+    const reached = closureOf(files, traffic, "types too").own;
     expect(signing.filter((path) => reached.has(path))).toEqual([]);
   });
 
@@ -79,9 +79,22 @@ describe("the signing key", () => {
   });
 });
 
+describe("a mode that runs for months", () => {
+  test("has no other command in its memory, and reads YAML and encodes for OpenTelemetry only once it must", () => {
+    const { own, packages } = closureOf(
+      files,
+      ["src/cli/program.ts", "src/app/proxy_mode.ts"],
+      "loaded at once",
+    );
+    const shared = /^src\/cli\/(?:program|command|modes_command|foreground|terminal|text|exit_codes)\.ts$/;
+    expect([...own].filter((path) => /^src\/(?:cli|config)\//.test(path) && !shared.test(path))).toEqual([]);
+    expect([...packages].filter((name) => /^yaml|^@opentelemetry/.test(name))).toEqual([]);
+  });
+});
+
 describe("the pages of the dashboard", () => {
   test("take of packages what draws, and nothing of the host", () => {
-    const { own, packages } = closureOf(files, [pages], false);
+    const { own, packages } = closureOf(files, [pages], "loaded");
     expect([...packages].sort()).toEqual(["preact", "preact/hooks"]);
     const foreign = [...own].filter(
       (path) => !/^src\/(?:dashboard|cli\/(?:why|explain)|api|model|base)\//.test(path),

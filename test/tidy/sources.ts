@@ -19,6 +19,8 @@ export interface Import {
   readonly target: string;
   readonly own: boolean;
   readonly typeOnly: boolean;
+  /** Loaded when it is needed, not with the file that says it. */
+  readonly late: boolean;
   /** What is taken of it by name. null: a whole module, taken at run time or under one name. */
   readonly names: readonly string[] | null;
 }
@@ -53,10 +55,15 @@ const callForm = /\bimport\(\s*(["'])/g;
 
 function importsOf(path: string, text: string, code: string): Import[] {
   const found: Import[] = [];
-  const add = (quoteAt: number, typeOnly: boolean, names: readonly string[] | null = null): void => {
+  const add = (
+    quoteAt: number,
+    typeOnly: boolean,
+    names: readonly string[] | null = null,
+    late = false,
+  ): void => {
     const name = text.slice(quoteAt + 1, text.indexOf(text[quoteAt] ?? '"', quoteAt + 1));
     const own = name.startsWith(".");
-    found.push({ target: own ? normalize(join(dirname(path), name)) : name, own, typeOnly, names });
+    found.push({ target: own ? normalize(join(dirname(path), name)) : name, own, typeOnly, late, names });
   };
   for (const match of code.matchAll(fromForm)) {
     const clause = match[3] ?? "";
@@ -66,7 +73,7 @@ function importsOf(path: string, text: string, code: string): Import[] {
   for (const match of code.matchAll(callForm)) {
     // `import("./x").Type` stands in a type, `await import("./x")` in code.
     const awaited = /(await|return|=>|\()\s*$/.test(code.slice(0, match.index));
-    add(match.index + match[0].length - 1, !awaited);
+    add(match.index + match[0].length - 1, !awaited, null, true);
   }
   return found;
 }
@@ -191,11 +198,14 @@ export function places(file: SourceFile, pattern: RegExp): string[] {
   );
 }
 
-/** Everything reachable from the given files. With `types`, imports that vanish at run time count too. */
+/** What counts as reached: imports that vanish at run time too, all that may be loaded, or what is loaded before anything runs. */
+export type Reach = "types too" | "loaded" | "loaded at once";
+
+/** Everything reachable from the given files. */
 export function closureOf(
   files: readonly SourceFile[],
   from: readonly string[],
-  types: boolean,
+  reach: Reach,
 ): { readonly own: ReadonlySet<string>; readonly packages: ReadonlySet<string> } {
   const byPath = new Map(files.map((file) => [file.path, file]));
   const own = new Set<string>();
@@ -204,7 +214,8 @@ export function closureOf(
     if (own.has(path)) return;
     own.add(path);
     for (const found of byPath.get(path)?.imports ?? []) {
-      if (found.typeOnly && !types) continue;
+      if (found.typeOnly && reach !== "types too") continue;
+      if (found.late && reach === "loaded at once") continue;
       if (found.own) visit(found.target);
       else packages.add(found.target);
     }

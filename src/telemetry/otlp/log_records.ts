@@ -1,48 +1,15 @@
 /** Lines of the access log as OTLP has them: protobuf or JSON, by the encoder of OpenTelemetry itself, tied to their span. */
 import { TraceFlags } from "@opentelemetry/api";
 import { JsonLogsSerializer, ProtobufLogsSerializer } from "@opentelemetry/otlp-transformer";
-import { evidenceOf } from "../evidence_ring.ts";
-import type { AccessEntry } from "../access_log.ts";
-import { attributesOf, type Attributes } from "../trace/span.ts";
 import type { TraceRef } from "../../model/trace_ref.ts";
 import { scopeOf, timeOf, type OtlpEncoding, type OtlpSender, type Rejected } from "./encoding.ts";
-
-/** A line, on its own: its record may go on to be something else. */
-export interface LogRecord {
-  /** Milliseconds since 1970. */
-  readonly atMs: number;
-  readonly severity: Severity;
-  readonly body: string;
-  readonly attributes: Attributes;
-  readonly trace: TraceRef | null;
-}
-
-/** Whether it went well, the caller is at fault, or somebody else. */
-type Severity = "INFO" | "WARN" | "ERROR";
+import type { LogRecord, Severity } from "./log_record.ts";
 
 /** Of the protocol's numbers. */
 const severityNumbers: Readonly<Record<Severity, number>> = { INFO: 9, WARN: 13, ERROR: 17 };
 
 /** What the encoder takes for a line. */
 type EncoderRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[0][number];
-
-export function logRecordOf({ record, endedWallMs, durationMs }: AccessEntry): LogRecord {
-  const evidence = evidenceOf(record, record.startedMs + durationMs);
-  const { kind, source, service, method, path, status, outcome } = record;
-  const what = kind === "tcp" ? "connection" : `${method} ${path}`;
-  const ended = [status === 0 ? "" : String(status), outcome === null ? "" : outcome.flag];
-  return {
-    atMs: endedWallMs,
-    severity: severityOf(record),
-    body: [source || "unknown", "->", service || "unknown", what, ...ended].filter(Boolean).join(" "),
-    attributes: {
-      ...attributesOf(evidence),
-      "heddle.duration_ms": durationMs,
-      ...(outcome === null ? {} : { "heddle.detail": outcome.detail }),
-    },
-    trace: record.trace,
-  };
-}
 
 export function encodeLogs(records: readonly LogRecord[], sender: OtlpSender): Uint8Array {
   const { resource, scope } = scopeOf(sender);
@@ -71,11 +38,6 @@ export function rejectedRecords(answer: Uint8Array, encoding: OtlpEncoding): Rej
     count: Number(partialSuccess?.rejectedLogRecords ?? 0),
     reason: String(partialSuccess?.errorMessage ?? ""),
   };
-}
-
-function severityOf({ outcome, status }: AccessEntry["record"]): Severity {
-  if (outcome?.side === "downstream") return "WARN";
-  return outcome !== null || status >= 500 ? "ERROR" : "INFO";
 }
 
 function contextOf({ traceId, spanId, sampled }: TraceRef) {

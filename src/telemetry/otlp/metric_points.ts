@@ -6,14 +6,7 @@ import { families } from "../families.ts";
 import type { MetricSeries } from "../../model/reading.ts";
 import type { Attributes } from "../trace/span.ts";
 import { scopeOf, timeOf, type OtlpEncoding, type OtlpSender, type Rejected } from "./encoding.ts";
-
-/** All metrics at one moment. */
-export interface MetricsAt {
-  /** Milliseconds since 1970: when counting began, and when it was read. */
-  readonly startMs: number;
-  readonly atMs: number;
-  readonly families: readonly FamilyReading[];
-}
+import type { MetricsAt } from "./metrics_at.ts";
 
 /** What the encoder takes, and its numbers for what a point is and for "since the start". */
 type EncoderMetrics = Parameters<typeof ProtobufMetricsSerializer.serializeRequest>[0];
@@ -28,11 +21,6 @@ export function encodeMetrics(readings: readonly MetricsAt[], sender: OtlpSender
   const all = { resource, scopeMetrics: [{ scope, metrics }] } as unknown as EncoderMetrics;
   const encoder = sender.encoding === "http/json" ? JsonMetricsSerializer : ProtobufMetricsSerializer;
   return encoder.serializeRequest(all) ?? new Uint8Array(0);
-}
-
-/** How many series were read. */
-export function pointsOf({ families: all }: MetricsAt): number {
-  return all.reduce((sum, { series }) => sum + series.length, 0);
 }
 
 /** Throws where the library does on what is no answer of OTLP. */

@@ -4,8 +4,10 @@ import { AccessLog, type AccessEntry } from "../../../src/telemetry/access_log.t
 import { counter, families, gauge } from "../../../src/telemetry/families.ts";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
 import type { OtlpEncoding } from "../../../src/telemetry/otlp/encoding.ts";
-import { encodeLogs, logRecordOf, rejectedRecords } from "../../../src/telemetry/otlp/log_records.ts";
-import { encodeMetrics, pointsOf, rejectedPoints } from "../../../src/telemetry/otlp/metric_points.ts";
+import { logRecordOf } from "../../../src/telemetry/otlp/log_record.ts";
+import { encodeLogs, rejectedRecords } from "../../../src/telemetry/otlp/log_records.ts";
+import { encodeMetrics, rejectedPoints } from "../../../src/telemetry/otlp/metric_points.ts";
+import { pointsOf } from "../../../src/telemetry/otlp/metrics_at.ts";
 import { exchangeRecord } from "../../support/records.ts";
 
 const sender = (encoding: OtlpEncoding) => ({
