@@ -15,7 +15,7 @@ import { coupledUnits, coupling, uncoupling } from "../systemd/drop_in.ts";
 import { listeningUnits, unitFacts, type UnitFacts, type UnitListener } from "../systemd/unit_facts.ts";
 import { planLines, type Step } from "../systemd/plan.ts";
 import { unitName } from "../systemd/units.ts";
-import { listeningSockets } from "./listening_sockets.ts";
+import { listeningSockets } from "../systemd/listening_sockets.ts";
 import { readMachine } from "./machine_document.ts";
 import { requireUsablePorts } from "./machine_ports.ts";
 import { openOperator } from "./operator.ts";

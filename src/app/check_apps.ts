@@ -4,7 +4,7 @@ import { socketAddress } from "../base/socket_address.ts";
 import type { MachineDocument, MachineService } from "../model/document.ts";
 import { serviceKey } from "../model/service.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
-import { listeningSockets, type ListeningSocket } from "./listening_sockets.ts";
+import { listeningSockets, type ListeningSocket } from "../systemd/listening_sockets.ts";
 import type { AppHealth } from "./proxy_page.ts";
 import type { StateFolder } from "./state_folder.ts";
 

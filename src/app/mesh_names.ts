@@ -20,7 +20,7 @@ import { families } from "../telemetry/families.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { every } from "./chores.ts";
 import { HeldPorts } from "./held_ports.ts";
-import { listeningSockets } from "./listening_sockets.ts";
+import { ListeningSockets } from "../systemd/listening_sockets.ts";
 import type { Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { attachedIn, defaultCaller } from "./unit_callers.ts";
@@ -28,7 +28,7 @@ import { UnitPorts } from "./unit_ports.ts";
 import { isEverywhere, VirtualPorts, type MachinePorts, type PortProblem } from "./virtual_ports.ts";
 
 export interface MeshNamesOptions {
-  readonly runtime: Pick<Runtime, "files" | "clock" | "net">;
+  readonly runtime: Pick<Runtime, "files" | "clock" | "net" | "native">;
   /** Opens the sockets of DNS. */
   readonly listening: Pick<Runtime["net"], "listen" | "udp">;
   readonly settings: Settings;
@@ -64,6 +64,7 @@ export class MeshNames {
   readonly #held: HeldPorts;
   readonly #ports: VirtualPorts;
   readonly #units: UnitPorts;
+  readonly #sockets: ListeningSockets;
   #names: readonly MeshName[] | null = null;
   #lines: readonly string[] = [];
   #told = new Set<string>();
@@ -95,6 +96,7 @@ export class MeshNames {
           });
     this.#held = new HeldPorts({ files: runtime.files, clock: runtime.clock, path: folder.heldPorts, log });
     this.#units = new UnitPorts(runtime.files);
+    this.#sockets = new ListeningSockets(runtime);
     const keptFree = (port: number): boolean => options.machine().keepFree?.includes(port) ?? false;
     this.#ports = new VirtualPorts({ listeners, held: this.#held, clock: runtime.clock, keptFree });
   }
@@ -134,6 +136,7 @@ export class MeshNames {
   close(): void {
     for (const each of this.#chores) each.close();
     this.#server?.close();
+    this.#sockets.close();
   }
 
   status(): NamesStatus {
@@ -165,12 +168,12 @@ export class MeshNames {
   }
 
   async #machinePorts(): Promise<MachinePorts> {
-    const { machine, runtime } = this.options;
+    const { machine } = this.options;
     const apps = machine().services.map(
       ({ service, port }) => [port, `the app of ${serviceKey(service)}`] as const,
     );
     const declared = new Map([...(await this.#units.look()), ...apps]);
-    const sockets = await listeningSockets(runtime.files);
+    const sockets = await this.#sockets.read();
     return { sockets, declared, holders: await this.#holders(sockets) };
   }
 

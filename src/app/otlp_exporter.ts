@@ -89,9 +89,9 @@ export class OtlpExporter<Item> {
 
   async #open(wanted: ReceiverSettings, url: URL): Promise<void> {
     const { runtime, metrics, log, signal, weigh } = this.options;
-    const { encode, rejected } = await this.options.encoder();
     const { encoding, resource, queueMax, batchMax, delayMs } = wanted;
     const pem = await this.#pemOf(wanted, url);
+    const { encode, rejected } = await this.options.encoder();
     const contentType = contentTypes[encoding];
     const transport = new OtlpTransport(runtime, { ...wanted, ...pem, url, contentType });
     const [sent, dropped] = [metrics.counter(families.otlpSent), metrics.counter(families.otlpDropped)];

@@ -10,7 +10,7 @@ import type { MeshName } from "../model/mesh_name.ts";
 import { serviceKey } from "../model/service.ts";
 import type { VirtualListeners, VirtualPlace } from "../proxy/listen/virtual_listeners.ts";
 import type { HeldPorts } from "./held_ports.ts";
-import type { ListeningSocket } from "./listening_sockets.ts";
+import type { ListeningSocket } from "../systemd/listening_sockets.ts";
 
 /** Why a service has no address here. */
 export interface PortProblem {

@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { createRuntime } from "../../../runtime/bun/runtime.ts";
 import { HeldPorts } from "../../../src/app/held_ports.ts";
-import { listeningSockets } from "../../../src/app/listening_sockets.ts";
+import { listeningSockets } from "../../../src/systemd/listening_sockets.ts";
 import { VirtualPorts } from "../../../src/app/virtual_ports.ts";
 import { limits } from "../../../src/model/limits.ts";
 import type { MeshName } from "../../../src/model/mesh_name.ts";
