@@ -8,7 +8,9 @@ export interface WaitingConnection {
 }
 
 export class TurnQueue {
-  readonly #waiting: WaitingConnection[] = [];
+  #waiting: WaitingConnection[] = [];
+  /** How many of them had their turn: they are cut off when they are the half, so that a turn costs the same however many wait. */
+  #had = 0;
   /** Requests that began outside of a turn since the last one. */
   #begun = 0;
   #due = false;
@@ -34,7 +36,7 @@ export class TurnQueue {
    * of it is left for those that wait.
    */
   mayBegin(requests: number): boolean {
-    const max = this.#waiting.length > 0 ? this.requestsMax / 2 : this.requestsMax;
+    const max = this.#waiting.length > this.#had ? this.requestsMax / 2 : this.requestsMax;
     if (this.#begun + requests > max) return false;
     this.#begun += requests;
     this.#turnLater();
@@ -51,7 +53,7 @@ export class TurnQueue {
     const waiting = this.#waiting;
     // Whoever waits again has had its turn.
     const count = waiting.length;
-    let at = 0;
+    let at = this.#had;
     let begun = this.#begun;
     this.#begun = 0;
     this.#due = false;
@@ -60,8 +62,12 @@ export class TurnQueue {
         begun += (waiting[at++] as WaitingConnection).goOn();
     } finally {
       // The others have their turns also behind one that fails.
-      waiting.splice(0, at);
-      if (waiting.length > 0) this.#turnLater();
+      if (2 * at >= waiting.length) {
+        this.#waiting = waiting.slice(at);
+        at = 0;
+      }
+      this.#had = at;
+      if (this.#waiting.length > at) this.#turnLater();
     }
   };
 }

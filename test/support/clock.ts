@@ -8,7 +8,7 @@ interface Pending {
 
 export class ManualClock implements Clock {
   #nowMs = 0;
-  #pending: Pending[] = [];
+  readonly #pending: Pending[] = [];
 
   #wallStartMs: number;
 
@@ -37,7 +37,7 @@ export class ManualClock implements Clock {
   after(delayMs: number, call: () => void): Timer {
     const timer = { atMs: this.#nowMs + delayMs, call };
     this.#pending.push(timer);
-    return { cancel: () => void (this.#pending = this.#pending.filter((each) => each !== timer)) };
+    return { cancel: () => this.#drop(timer) };
   }
 
   soon(call: () => void): void {
@@ -69,12 +69,19 @@ export class ManualClock implements Clock {
 
   /** Fires the next timer up to then, if there is one. */
   #fire(until: number): boolean {
-    const next = this.#pending.toSorted((a, b) => a.atMs - b.atMs)[0];
+    let next: Pending | undefined;
+    // Of those that are due together, the one that was set first.
+    for (const each of this.#pending) if (next === undefined || each.atMs < next.atMs) next = each;
     if (next === undefined || next.atMs > until) return false;
-    this.#pending = this.#pending.filter((each) => each !== next);
+    this.#drop(next);
     this.#nowMs = Math.max(this.#nowMs, next.atMs);
     next.call();
     return true;
+  }
+
+  #drop(timer: Pending): void {
+    const at = this.#pending.indexOf(timer);
+    if (at >= 0) this.#pending.splice(at, 1);
   }
 }
 

@@ -9,6 +9,7 @@ import { packBackup, unpackBackup, type Backup } from "../../../src/app/backup_a
 import { isSealed, seal, unseal } from "../../../src/app/backup_seal.ts";
 import { UserError } from "../../../src/base/user_error.ts";
 import { hasProgram } from "../../support/processes.ts";
+import { quick } from "../../support/quick.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const backup: Backup = {
@@ -90,19 +91,24 @@ describe("an archive", () => {
 });
 
 describe("a sealed backup", () => {
-  test("opens with its passphrase alone, and not once it was changed", async () => {
-    const sealed = await seal(archive, { kind: "passphrase", passphrase: "open sesame" });
-    expect([isSealed(sealed), isSealed(archive)]).toEqual([true, false]);
-    expect(await unseal(sealed, "b", { kind: "passphrase", passphrase: "open sesame" })).toEqual(archive);
-    await expect(unseal(sealed, "b", { kind: "passphrase", passphrase: "open barley" })).rejects.toThrow(
-      "Cannot open b: ",
-    );
-    const changed = Uint8Array.from(sealed);
-    changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
-    await expect(unseal(changed, "b", { kind: "passphrase", passphrase: "open sesame" })).rejects.toThrow(
-      "Cannot open b: ",
-    );
-  }, 30_000);
+  // The format makes guesses at a passphrase dear, and tests too.
+  test.skipIf(quick)(
+    "opens with its passphrase alone, and not once it was changed",
+    async () => {
+      const sealed = await seal(archive, { kind: "passphrase", passphrase: "open sesame" });
+      expect([isSealed(sealed), isSealed(archive)]).toEqual([true, false]);
+      expect(await unseal(sealed, "b", { kind: "passphrase", passphrase: "open sesame" })).toEqual(archive);
+      await expect(unseal(sealed, "b", { kind: "passphrase", passphrase: "open barley" })).rejects.toThrow(
+        "Cannot open b: ",
+      );
+      const changed = Uint8Array.from(sealed);
+      changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+      await expect(unseal(changed, "b", { kind: "passphrase", passphrase: "open sesame" })).rejects.toThrow(
+        "Cannot open b: ",
+      );
+    },
+    30_000,
+  );
 
   test("for a key that is none says which it is", async () => {
     await expect(seal(archive, { kind: "recipients", recipients: ["ssh-rsa AAAA"] })).rejects.toThrow(

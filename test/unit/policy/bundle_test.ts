@@ -6,6 +6,7 @@ import type { PolicySource } from "../../../src/policy/policy_source.ts";
 import { shippedPolicies } from "../../../src/policy/shipped.ts";
 import { hostileLoads } from "../../support/hostile_policies/loads.ts";
 import { hostileSources } from "../../support/hostile_policies/sources.ts";
+import { sampleOf } from "../../support/quick.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
 
 const sound = `import { definePolicy, next } from "heddle/policy";
@@ -116,7 +117,8 @@ describe("a policy that tries to get out is refused:", () => {
 });
 
 test("a file that tries to get out is refused at its line also where no policy uses it", async () => {
-  for (const [name, { text, says, line }] of Object.entries({ ...hostileSources, ...hostileLoads })) {
+  const hostile = Object.entries({ ...hostileSources, ...hostileLoads });
+  for (const [name, { text, says, line }] of sampleOf(hostile, 20)) {
     const { scripts, issues } = await bundle(sound, [{ file: "policies/part.ts", text: `${text}\n` }]);
     expect([name, scripts, issues[0]?.file, issues[0]?.line]).toEqual([name, [], "policies/part.ts", line]);
     expect([name, issues.map((issue) => issue.message).join("\n")]).toEqual([

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import type { Cut, Stop } from "../../support/cut_app.ts";
 import { CutScene, said, speeches, type Speech } from "../../support/cut_scene.ts";
 import type { Heard } from "../../support/http_relay.ts";
+import { sampleOf } from "../../support/quick.ts";
 
 /** What is wrong with how it went; null: nothing. */
 function wrongWith(
@@ -24,15 +25,16 @@ function wrongWith(
 }
 
 /** Each byte of the answer; of the request each of its last, and some of its head, which comes in one piece. */
-function cutsOf(speech: Speech, by: Stop, requestLength: number): Cut[] {
+function cutsOf(speech: Speech, by: Stop, requestLength: number): readonly Cut[] {
   const answers = Array.from({ length: speech.app.answer.length }, (_, after) => after);
   const requests = Array.from({ length: requestLength + 1 }, (_, after) => after).filter(
     (after) => after % 16 === 0 || after > requestLength - 2 * said.length,
   );
-  return [
+  const cuts = [
     ...answers.map((after): Cut => ({ of: "answer", after, by })),
     ...requests.map((after): Cut => ({ of: "request", after, by })),
   ];
+  return sampleOf(cuts, 16);
 }
 
 const stops: readonly Stop[] = ["reset", "end", "silence"];

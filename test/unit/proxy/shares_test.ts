@@ -12,6 +12,7 @@ import { Planes, runtime } from "../../support/planes.ts";
 import { connectByName } from "../../support/opaque.ts";
 import { listen, until } from "../../support/sockets.ts";
 import { testMs } from "../../support/patience.ts";
+import { sampleOf } from "../../support/quick.ts";
 
 const ends: (() => void)[] = [];
 afterEach(() => {
@@ -109,7 +110,7 @@ const silence: readonly (readonly [string, Plan, connections: number, streams: n
   ["all requests to a service of the same machine", { version: "h2", near: true }, 3, 1_500],
 ];
 
-describe.each(silence)("what would fill %s", (_what, plan, connections, streams) => {
+describe.each([...sampleOf(silence, 1)])("what would fill %s", (_what, plan, connections, streams) => {
   test(
     `${connections} times ${streams} requests that are never answered, leaves enough for others`,
     async () => {
