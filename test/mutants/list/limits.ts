@@ -220,7 +220,7 @@ export const bounds: readonly Mutant[] = [
   {
     fault: "those that wait for a turn never have one while much is read",
     file: "src/http/turn_queue.ts",
-    find: "const max = this.#waiting.length > 0 ? this.requestsMax / 2 : this.requestsMax;",
+    find: "const max = this.#waiting.length > this.#had ? this.requestsMax / 2 : this.requestsMax;",
     replace: "const max = this.requestsMax;",
     suites: ["test/unit/http/turn_queue_test.ts"],
   },
