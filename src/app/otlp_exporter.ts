@@ -41,6 +41,7 @@ export interface OtlpExporterOptions<Item> {
 export class OtlpExporter<Item> {
   #queue: ExportQueue<Item> | null = null;
   #transport: OtlpTransport | null = null;
+  #encoding: OtlpEncoding | null = null;
   /** What the receiver in force was made of. */
   #made = "";
   /** One after the other: a receiver may have files to be read first. */
@@ -51,6 +52,11 @@ export class OtlpExporter<Item> {
   /** Whether anything goes anywhere. */
   get open(): boolean {
     return this.#queue !== null;
+  }
+
+  /** Of what goes; null: nothing does. */
+  get encoding(): OtlpEncoding | null {
+    return this.#encoding;
   }
 
   add(item: Item): void {
@@ -79,6 +85,7 @@ export class OtlpExporter<Item> {
     const [queue, transport] = [this.#queue, this.#transport];
     this.#queue = null;
     this.#transport = null;
+    this.#encoding = null;
     try {
       if (wanted.url !== null) await this.#open(wanted, wanted.url);
     } catch (error) {
@@ -97,6 +104,7 @@ export class OtlpExporter<Item> {
     const [sent, dropped] = [metrics.counter(families.otlpSent), metrics.counter(families.otlpDropped)];
     const sender = { resource, version: build().version, encoding };
     this.#transport = transport;
+    this.#encoding = encoding;
     this.#queue = new ExportQueue<Item>({
       ...{ clock: runtime.clock, send: transport.send, contentType, queueMax, batchMax, delayMs },
       ...(weigh === undefined ? {} : { weigh }),

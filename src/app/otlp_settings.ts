@@ -146,6 +146,11 @@ class Reader {
   }
 }
 
+/** Whether it is on this machine. */
+function isHere({ hostname }: URL): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
 /** How much waits, and for how long, by kind of telemetry and as the environment names it. */
 const queues = {
   traces: { names: "OTEL_BSP", delayMs: limits.exportDelayMs },
@@ -164,10 +169,12 @@ class SignalReader extends Reader {
 
   receiver(written: string | null, resource: Attributes): ReceiverSettings {
     const prefix = "OTEL_EXPORTER_OTLP";
+    const url = this.#disabled ? null : this.#url(written);
     return {
-      url: this.#disabled ? null : this.#url(written),
+      url,
       encoding: this.#encoding(),
-      gzip: this.#of("COMPRESSION") !== "none",
+      // Within a machine it costs both sides more than it saves.
+      gzip: (this.#of("COMPRESSION") ?? (url !== null && isHere(url) ? "none" : "gzip")) !== "none",
       headers: this.#headers(),
       timeoutMs: this.count(`${prefix}_${this.#name}_TIMEOUT`, `${prefix}_TIMEOUT`) ?? limits.exportTimeoutMs,
       certificate: this.#of("CERTIFICATE"),

@@ -6,7 +6,9 @@ import { limits } from "../model/limits.ts";
 import type { TraceSettings } from "../model/telemetry.ts";
 import type { EvidenceRing } from "../telemetry/evidence_ring.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { spanOf, type Span } from "../telemetry/trace/span.ts";
+import type { WaitingSpan } from "../telemetry/otlp/spans.ts";
+import { SpanWriter } from "../telemetry/otlp/span_messages.ts";
+import { spanOf, type Hop } from "../telemetry/trace/span.ts";
 import { Tracer } from "../proxy/trace/tracer.ts";
 import { every } from "./chores.ts";
 import { OtlpExporter } from "./otlp_exporter.ts";
@@ -24,7 +26,8 @@ export interface TracingOptions {
 
 export class ProxyTracing {
   readonly tracer: Tracer;
-  readonly #exporter: OtlpExporter<Span>;
+  readonly #exporter: OtlpExporter<WaitingSpan>;
+  readonly #writer = new SpanWriter();
   /** By machine: traces that it is to keep, and does not know yet. */
   readonly #untold = new Map<string, Set<string>>();
   readonly #telling: { close(): void };
@@ -41,7 +44,7 @@ export class ProxyTracing {
     this.tracer = new Tracer({
       random: runtime.random,
       wallMs: () => runtime.clock.wallMs(),
-      keep: (span) => this.#exporter.add(span),
+      keep: (hop) => this.#keep(hop),
       remembered: (traceId) => this.#remembered(traceId),
       tell: (endpoint, traceId) => this.#tell(endpoint, traceId),
     });
@@ -65,14 +68,21 @@ export class ProxyTracing {
     await this.#exporter.close();
   }
 
-  #remembered(traceId: string): Span[] {
+  #keep(hop: Hop): void {
+    const { encoding } = this.#exporter;
+    if (encoding === null) return;
+    this.#exporter.add(encoding === "http/protobuf" ? this.#writer.write(hop) : spanOf(hop));
+  }
+
+  #remembered(traceId: string): Hop[] {
     const { clock } = this.options.runtime;
     const startMs = clock.wallMs() - clock.now();
-    return this.options.evidence.findTrace(traceId).flatMap((each) => {
-      const { trace, startedMs, durationMs } = each;
+    return this.options.evidence.findTrace(traceId).flatMap((facts) => {
+      const { trace, startedMs, durationMs, firstByteMs } = facts;
+      const beganMs = startMs + startedMs;
       return trace === null || trace.sampled
         ? []
-        : [spanOf(each, trace, startMs + startedMs + (durationMs ?? 0))];
+        : [{ facts, trace, startMs: beganMs, endMs: beganMs + (durationMs ?? 0), firstByteMs }];
     });
   }
 

@@ -1,9 +1,10 @@
 /**
- * Bytes moved and read without making a view first: a view costs more than the few bytes it is made for. The two methods
+ * Bytes moved and read without making a view first: a view costs more than the few bytes it is made for. These methods
  * work on every Uint8Array, whoever made it.
  */
-const { compare, copy, latin1Slice } = Buffer.prototype as Buffer & {
+const { compare, copy, latin1Slice, utf8Write } = Buffer.prototype as Buffer & {
   latin1Slice(this: Uint8Array, start: number, end: number): string;
+  utf8Write(this: Uint8Array, text: string, at: number, bytesMax: number): number;
 };
 
 /** Copies `source[start, end)` to `target` at `at`. */
@@ -49,6 +50,21 @@ export function sameBytes(one: Uint8Array, other: Uint8Array, start: number, len
 /** ISO 8859-1, byte by byte (RFC 9112 section 2.2). */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   return latin1Slice.call(bytes, start, end);
+}
+
+/** Writes text in UTF-8, whole characters of it alone and no more than so many bytes. Returns how many. */
+export function writeText(target: Uint8Array, at: number, text: string, bytesMax: number): number {
+  return utf8Write.call(target, text, at, bytesMax);
+}
+
+const nibbles = Uint8Array.from({ length: 256 }, (_, code) => {
+  const value = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(value) ? 0 : value;
+});
+
+/** What a hexadecimal digit stands for, by its character. */
+export function nibbleOf(code: number): number {
+  return nibbles[code] as number;
 }
 
 /** Text of characters below 256, a byte each. */

@@ -143,7 +143,7 @@ export class EvidenceRing {
     text.text(path);
     if (upgrade !== "") text.text(upgrade);
     if (grpc !== "") text.text(grpc);
-    if (record.trace !== null) text.text(traceText(record.trace));
+    if (record.trace !== null) writeTrace(text, record.trace);
     if (access !== null) {
       text.short(this.#numberOf(column, access.verdict));
       text.short(this.#numberOf(column + 1, access.rule));
@@ -208,7 +208,7 @@ export class EvidenceRing {
     const [method, path] = [reader.text(), reader.text()];
     const upgrade = has(hasUpgrade) ? reader.text() : "";
     const grpc = has(hasGrpc) ? reader.text() : "";
-    const trace = has(hasTrace) ? traceIn(reader.text()) : null;
+    const trace = has(hasTrace) ? traceIn(reader) : null;
     const access = has(hasAccess) ? { verdict: word(), rule: word() } : null;
     const noRetry = has(hasNoRetry) ? word() : "";
     const outcome = has(hasOutcome)
@@ -268,19 +268,25 @@ function policyOf(word: () => string, reader: TextReader): EvidenceOfPolicy {
 }
 
 /** In one text: where it stands comes before its state, which may hold anything. */
-function traceText({ traceId, spanId, parentId, sampled, random, state }: TraceRef): string {
-  return `${traceId} ${spanId} ${parentId} ${sampled ? 1 : 0} ${random ? 1 : 0} ${state}`;
+const [isSampled, isRandom, hasParent] = [1, 2, 4] as const;
+
+function writeTrace(text: TextRing, { traceId, spanId, parentId, sampled, random, state }: TraceRef): void {
+  text.short((sampled ? isSampled : 0) | (random ? isRandom : 0) | (parentId === "" ? 0 : hasParent));
+  text.hex(traceId);
+  text.hex(spanId);
+  if (parentId !== "") text.hex(parentId);
+  text.text(state);
 }
 
-function traceIn(text: string): TraceRef {
-  const [traceId = "", spanId = "", parentId = "", sampled, random, ...state] = text.split(" ");
+function traceIn(reader: TextReader): TraceRef {
+  const flags = reader.short();
   return {
-    traceId,
-    spanId,
-    parentId,
-    sampled: sampled === "1",
-    random: random === "1",
-    state: state.join(" "),
+    traceId: reader.hex(32),
+    spanId: reader.hex(16),
+    parentId: (flags & hasParent) === 0 ? "" : reader.hex(16),
+    sampled: (flags & isSampled) !== 0,
+    random: (flags & isRandom) !== 0,
+    state: reader.text(),
   };
 }
 

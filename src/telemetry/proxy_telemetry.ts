@@ -152,6 +152,7 @@ export class ProxyTelemetry implements Recorder {
   #finishHttp(record: ExchangeRecord, seconds: number, kept: boolean): void {
     const handles = this.#edges[record.direction](record.service, record.source, record.route);
     const flag = record.outcome === null ? "" : record.outcome.flag;
+    const wallMs = kept ? this.accessLog.options.wallMs() : 0;
     // Whoever fills records may forget to look: no label and no key is what an app wrote.
     const grpc = record.grpc === "" ? noGrpc : grpcCode(record.grpc);
     if (flag === "") this.#plainCounter(handles, record, grpc).add(1);
@@ -159,18 +160,13 @@ export class ProxyTelemetry implements Recorder {
     (record.status >= 500 || flag !== "" || (grpc !== noGrpc && grpcFailures.has(grpc))
       ? handles.failure
       : handles.success
-    ).observe(seconds, kept ? this.#exemplarOf(record, seconds) : undefined);
+    ).observe(seconds, kept ? exemplarOf(record, seconds, wallMs) : undefined);
     if (record.firstByteMs > 0) {
       const waited = (record.firstByteMs - record.startedMs) / 1000;
-      handles.firstByte.observe(waited, kept ? this.#exemplarOf(record, waited) : undefined);
+      handles.firstByte.observe(waited, kept ? exemplarOf(record, waited, wallMs) : undefined);
     }
     handles.bytesIn.add(record.bytesIn);
     handles.bytesOut.add(record.bytesOut);
-  }
-
-  #exemplarOf({ trace }: ExchangeRecord, value: number): Exemplar {
-    const { traceId, spanId } = trace as TraceRef;
-    return { traceId, spanId, value, wallMs: this.accessLog.options.wallMs() };
   }
 
   #countAccess(service: string, { rule, verdict }: AccessVerdict): void {
@@ -212,4 +208,9 @@ export class ProxyTelemetry implements Recorder {
       bytesOut: this.#bytesOut(direction, service, source),
     };
   }
+}
+
+function exemplarOf({ trace }: ExchangeRecord, value: number, wallMs: number): Exemplar {
+  const { traceId, spanId } = trace as TraceRef;
+  return { traceId, spanId, value, wallMs };
 }

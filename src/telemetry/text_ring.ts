@@ -2,6 +2,7 @@
  * Text of entries, one behind the other in a ring of bytes: a new one takes the place of the oldest. A character takes one byte, or two where
  * an entry's text needs them. Whoever reads an entry whose place was taken gets nothing.
  */
+import { nibbleOf } from "../base/bytes.ts";
 import { limits } from "../model/limits.ts";
 
 /** In the length of a text: its characters take two bytes. */
@@ -60,6 +61,14 @@ export class TextRing {
     this.#at = to;
   }
 
+  /** Pairs of hexadecimal digits, whose number the reader knows. */
+  hex(digits: string): void {
+    let to = this.#at;
+    for (let at = 0; at < digits.length; at += 2)
+      this.#bytes[to++] = (nibbleOf(digits.charCodeAt(at)) << 4) | nibbleOf(digits.charCodeAt(at + 1));
+    this.#at = to;
+  }
+
   /** null: newer entries have taken its place. */
   read(entry: number): TextReader | null {
     const { length } = this.#bytes;
@@ -101,6 +110,13 @@ export class TextReader {
 
   long(): number {
     return this.short() + this.short() * 0x1_0000;
+  }
+
+  /** So many digits. */
+  hex(length: number): string {
+    const start = this.#at;
+    this.#at += length / 2;
+    return this.bytes.slice(start, this.#at).toHex();
   }
 
   text(): string {

@@ -2,6 +2,7 @@
  * Where in a ring of records those of one trace are: found without a look at the others, however many there are. A failed request
  * asks for the rest of its trace, so in a storm of failures each of them does.
  */
+import { nibbleOf } from "../base/bytes.ts";
 
 /** None. */
 const nowhere = -1;
@@ -48,5 +49,8 @@ export class TraceIndex {
 }
 
 function tailOf(traceId: string): number {
-  return Number.parseInt(traceId.slice(-8), 16) >>> 0;
+  let tail = 0;
+  for (let at = traceId.length - 8; at < traceId.length; at++)
+    tail = (tail << 4) | nibbleOf(traceId.charCodeAt(at));
+  return tail >>> 0;
 }

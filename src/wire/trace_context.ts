@@ -107,6 +107,7 @@ function readB3(fields: Fields): TraceContext | null {
     return b3Context(traceId, spanId, said === undefined ? null : said !== "0");
   }
   const traceId = fields.get(b3Fields.traceId)?.trim().toLowerCase() ?? "";
+  if (traceId === "") return null;
   const spanId = fields.get(b3Fields.spanId)?.trim().toLowerCase() ?? "";
   if (!b3IdForm.test(traceId) || !b3SpanForm.test(spanId)) return null;
   const said = fields.get(b3Fields.sampled)?.trim().toLowerCase();

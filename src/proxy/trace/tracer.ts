@@ -9,8 +9,7 @@ import type { KeepReason, TraceSettings } from "../../model/telemetry.ts";
 import type { Fields } from "../../wire/fields.ts";
 import { readTraceContext, type TraceContext } from "../../wire/trace_context.ts";
 import type { ExchangeRecord } from "../../telemetry/record.ts";
-import { evidenceOf } from "../../telemetry/evidence_ring.ts";
-import { spanOf, type Span } from "../../telemetry/trace/span.ts";
+import type { Hop } from "../../telemetry/trace/span.ts";
 import { TraceIds } from "./trace_ids.ts";
 import type { TraceRef } from "../../model/trace_ref.ts";
 
@@ -29,10 +28,10 @@ export interface Tracing {
 export interface TracerOptions {
   readonly random: Random;
   readonly wallMs: () => number;
-  /** A span that is kept. */
-  readonly keep: (span: Span) => void;
-  /** Spans of a trace that ended before it was known that it is kept, and were not sampled. */
-  readonly remembered: (traceId: string) => readonly Span[];
+  /** A hop whose span is kept. */
+  readonly keep: (hop: Hop) => void;
+  /** Hops of a trace that ended before it was known that it is kept, and were not sampled. */
+  readonly remembered: (traceId: string) => readonly Hop[];
   /** A trace that was not sampled is kept: the proxy before this endpoint (an instance's id) has a part of it. */
   readonly tell: (endpoint: string, traceId: string) => void;
 }
@@ -85,7 +84,7 @@ export class Tracer implements Tracing {
     if (trace === null || settings === null) return false;
     const known = trace.sampled || record.keep || this.#kept.has(trace.traceId);
     if (!known && !this.#isWorthIt(record, endedMs - record.startedMs, settings)) return false;
-    this.options.keep(spanOf(evidenceOf(record, endedMs), trace, this.options.wallMs()));
+    this.options.keep(hopOf(record, trace, endedMs, this.options.wallMs()));
     if (!trace.sampled)
       this.#keepWhole(trace.traceId, record.direction === "outbound" ? record.endpoint : "");
     return true;
@@ -109,10 +108,10 @@ export class Tracer implements Tracing {
       if (oldest !== undefined) this.#kept.delete(oldest);
     }
     this.#kept.add(traceId);
-    for (const span of this.options.remembered(traceId)) {
-      this.options.keep(span);
-      const to = span.attributes["heddle.endpoint"];
-      if (span.kind === "client" && typeof to === "string") this.options.tell(to, traceId);
+    for (const hop of this.options.remembered(traceId)) {
+      this.options.keep(hop);
+      const { direction, endpoint: to } = hop.facts;
+      if (direction === "outbound" && to !== "") this.options.tell(to, traceId);
     }
   }
 
@@ -124,6 +123,18 @@ export class Tracer implements Tracing {
     if (reasons.has("retried") && record.attempts.length > 1) return true;
     return reasons.has("denied") && record.access?.verdict === "deny";
   }
+}
+
+/** `wallMs`: what the wall clock said when it ended. */
+function hopOf(facts: ExchangeRecord, trace: TraceRef, endedMs: number, wallMs: number): Hop {
+  const { startedMs, firstByteMs } = facts;
+  return {
+    facts,
+    trace,
+    startMs: wallMs - (endedMs - startedMs),
+    endMs: wallMs,
+    firstByteMs: firstByteMs > 0 ? firstByteMs - startedMs : null,
+  };
 }
 
 /** Where nothing is traced. */
@@ -140,6 +151,7 @@ function decided({ sampled, traceId }: TraceContext, { samplePercent }: TraceSet
 
 /** By the last 32 bits of the id, as every proxy does. */
 function isSampled(traceId: string, percent: number): boolean {
+  if (percent >= 100) return true;
   return Number.parseInt(traceId.slice(-8), 16) < (percent / 100) * 2 ** 32;
 }
 

@@ -1,7 +1,6 @@
 /** A line of the access log as it goes to receivers of OpenTelemetry: what is sent, apart from how. */
 import type { TraceRef } from "../../model/trace_ref.ts";
 import type { AccessEntry } from "../access_log.ts";
-import { evidenceOf } from "../evidence_ring.ts";
 import { attributesOf, type Attributes } from "../trace/span.ts";
 
 /** A line, on its own: its record may go on to be something else. */
@@ -18,7 +17,6 @@ export interface LogRecord {
 export type Severity = "INFO" | "WARN" | "ERROR";
 
 export function logRecordOf({ record, endedWallMs, durationMs }: AccessEntry): LogRecord {
-  const evidence = evidenceOf(record, record.startedMs + durationMs);
   const { kind, source, service, method, path, status, outcome } = record;
   const what = kind === "tcp" ? "connection" : `${method} ${path}`;
   const ended = [status === 0 ? "" : String(status), outcome === null ? "" : outcome.flag];
@@ -27,7 +25,7 @@ export function logRecordOf({ record, endedWallMs, durationMs }: AccessEntry): L
     severity: severityOf(record),
     body: [source || "unknown", "->", service || "unknown", what, ...ended].filter(Boolean).join(" "),
     attributes: {
-      ...attributesOf(evidence),
+      ...attributesOf(record),
       "heddle.duration_ms": durationMs,
       ...(outcome === null ? {} : { "heddle.detail": outcome.detail }),
     },

@@ -1,9 +1,12 @@
 /** Writes messages of Protocol Buffers (protobuf.dev, "Encoding") one after the other into one buffer that grows. */
 import { assert } from "../../base/assert.ts";
+import { copyBytes, nibbleOf, writeText } from "../../base/bytes.ts";
 
 const encoder = new TextEncoder();
 /** A copy of fewer bytes is quicker one by one. */
 const shortBytes = 64;
+/** What is before a message takes at most so many bytes. */
+export const openingBytes = 8;
 const wireVarint = 0;
 const wireFixed64 = 1;
 const wireBytes = 2;
@@ -13,10 +16,18 @@ export class ProtoWriter {
   #bytes: Uint8Array;
   #view: DataView;
   #at = 0;
+  #second = -1;
+  #secondLow = 0;
+  #secondHigh = 0;
 
   constructor(size = 1_024) {
     this.#bytes = new Uint8Array(size);
     this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** All of what it writes into, until that must grow. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
   }
 
   get length(): number {
@@ -28,8 +39,9 @@ export class ProtoWriter {
     return this.#bytes.subarray(0, this.#at);
   }
 
-  reset(): void {
-    this.#at = 0;
+  /** Forgets what was written, but the first so many bytes. */
+  reset(length = 0): void {
+    this.#at = length;
   }
 
   /** Of at most 53 bits. */
@@ -58,18 +70,31 @@ export class ProtoWriter {
   time(field: number, ms: number): void {
     this.#room(16);
     this.#tag(field, wireFixed64);
-    const whole = Math.floor(ms);
-    const high = Math.floor(whole / 0x20_0000) * 1e6;
-    const rest = (whole % 0x20_0000) * 1e6 + Math.round((ms - whole) * 1e6);
-    const low = (high % 0x800) * 0x20_0000 + (rest % 0x1_0000_0000);
-    const carried = low >= 0x1_0000_0000 ? 1 : 0;
-    this.#view.setUint32(this.#at, low % 0x1_0000_0000, true);
-    this.#view.setUint32(
-      this.#at + 4,
-      Math.floor(high / 0x800) + Math.floor(rest / 0x1_0000_0000) + carried,
-      true,
-    );
+    const second = Math.floor(ms / 1_000);
+    if (second !== this.#second) this.#begin(second);
+    const low = this.#secondLow + Math.round((ms - second * 1_000) * 1e6);
+    const carried = low >= 0x1_0000_0000;
+    this.#view.setUint32(this.#at, carried ? low - 0x1_0000_0000 : low, true);
+    this.#view.setUint32(this.#at + 4, this.#secondHigh + (carried ? 1 : 0), true);
     this.#at += 8;
+  }
+
+  /** Most times of a writer are of the second of the one before. */
+  #begin(second: number): void {
+    const nanoseconds = BigInt(second) * 1_000_000_000n;
+    this.#second = second;
+    this.#secondLow = Number(nanoseconds & 0xffff_ffffn);
+    this.#secondHigh = Number(nanoseconds >> 32n);
+  }
+
+  /** Characters of ASCII as they are. False: others are among them, and nothing was written. */
+  ascii(text: string): boolean {
+    this.#room(3 * text.length);
+    const written = writeText(this.#bytes, this.#at, text, 3 * text.length);
+    // Room for three bytes of each: what is not of ASCII takes more than one, and shows.
+    if (written !== text.length) return false;
+    this.#at += written;
+    return true;
   }
 
   text(field: number, value: string): void {
@@ -85,19 +110,25 @@ export class ProtoWriter {
    * their lengths are known before, so that nothing is written twice.
    */
   pair(field: number, name: string, value: string): void {
-    const [nameSize, valueSize] = [byteLength(name), byteLength(value)];
-    const inner = 1 + varintSize(valueSize) + valueSize;
-    this.#room(nameSize + valueSize + 32);
-    this.#tag(field, wireBytes);
-    this.#varint(1 + varintSize(nameSize) + nameSize + 1 + varintSize(inner) + inner);
-    this.#tag(1, wireBytes);
-    this.#varint(nameSize);
-    this.#characters(name, nameSize);
-    this.#tag(2, wireBytes);
-    this.#varint(inner);
+    const valueSize = byteLength(value);
+    this.#pairHead(field, name, 1 + varintSize(valueSize) + valueSize);
     this.#tag(1, wireBytes);
     this.#varint(valueSize);
     this.#characters(value, valueSize);
+  }
+
+  /** The same where field 2 is a message with a whole number of at most 53 bits in its field `kind`. */
+  uintPair(field: number, name: string, kind: number, value: number): void {
+    const inner = 1 + varintSize(value);
+    this.#pairHead(field, name, inner);
+    this.#tag(kind, wireVarint);
+    this.#varint(value);
+  }
+
+  /** The same with a number as it is in memory. */
+  doublePair(field: number, name: string, kind: number, value: number): void {
+    this.#pairHead(field, name, 9);
+    this.double(kind, value);
   }
 
   /** Pairs of hexadecimal digits. */
@@ -107,19 +138,50 @@ export class ProtoWriter {
     this.#tag(field, wireBytes);
     this.#varint(size);
     for (let at = 0; at < digits.length; at += 2)
-      this.#bytes[this.#at++] = (digit(digits.charCodeAt(at)) << 4) | digit(digits.charCodeAt(at + 1));
+      this.#bytes[this.#at++] = (nibbleOf(digits.charCodeAt(at)) << 4) | nibbleOf(digits.charCodeAt(at + 1));
   }
 
   /** What another writer has, as a message. */
   message(field: number, other: ProtoWriter): void {
-    const size = other.#at;
-    this.#room(size + 16);
+    this.opening(field, other.#at);
+    this.raw(other.#bytes, 0, other.#at);
+  }
+
+  /** What is before a message of so many bytes. */
+  opening(field: number, size: number): void {
+    this.#room(16);
     this.#tag(field, wireBytes);
     this.#varint(size);
-    const [from, to] = [other.#bytes, this.#bytes];
-    if (size > shortBytes) to.set(from.subarray(0, size), this.#at);
-    else for (let at = 0; at < size; at++) to[this.#at + at] = from[at] as number;
+  }
+
+  /** What was written elsewhere, as it is. */
+  raw(from: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    this.#room(size);
+    const to = this.#bytes;
+    if (size > shortBytes) copyBytes(to, this.#at, from, start, end);
+    else for (let at = 0; at < size; at++) to[this.#at + at] = from[start + at] as number;
     this.#at += size;
+  }
+
+  /**
+   * Makes what was written since `start` a message: what is before it is put there. Whoever calls this left `openingBytes` of room
+   * before `start`. Returns where the message begins now.
+   */
+  enclose(field: number, start: number): number {
+    const size = this.#at - start;
+    const from = start - varintSize(field * 8) - varintSize(size);
+    const end = this.#at;
+    this.#at = from;
+    this.opening(field, size);
+    this.#at = end;
+    return from;
+  }
+
+  /** Leaves so many bytes out. */
+  skip(bytes: number): void {
+    this.#room(bytes);
+    this.#at += bytes;
   }
 
   /** `size`: of its bytes. */
@@ -129,6 +191,19 @@ export class ProtoWriter {
     this.#at += size;
     if (size !== value.length) return void encoder.encodeInto(value, bytes.subarray(start, this.#at));
     for (let at = 0; at < size; at++) bytes[start + at] = value.charCodeAt(at);
+  }
+
+  /** Up to the value in field 2, which has `inner` bytes. */
+  #pairHead(field: number, name: string, inner: number): void {
+    const nameSize = byteLength(name);
+    this.#room(nameSize + inner + 32);
+    this.#tag(field, wireBytes);
+    this.#varint(1 + varintSize(nameSize) + nameSize + 1 + varintSize(inner) + inner);
+    this.#tag(1, wireBytes);
+    this.#varint(nameSize);
+    this.#characters(name, nameSize);
+    this.#tag(2, wireBytes);
+    this.#varint(inner);
   }
 
   #tag(field: number, wire: number): void {
@@ -163,12 +238,8 @@ function byteLength(text: string): number {
   return text.length;
 }
 
-function varintSize(value: number): number {
+export function varintSize(value: number): number {
   let size = 1;
   for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) size++;
   return size;
-}
-
-function digit(code: number): number {
-  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
 }

@@ -2,16 +2,23 @@
 import { SpanKind, SpanStatusCode, TraceFlags, type SpanContext } from "@opentelemetry/api";
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { Span } from "../trace/span.ts";
-import { spanMessages } from "./span_messages.ts";
+import { spanRequest, type SpanBytes } from "./span_messages.ts";
 import { scopeOf, timeOf, type OtlpEncoding, type OtlpSender, type Rejected } from "./encoding.ts";
 
 /** What the encoder takes for a span. */
 type EncoderSpan = Parameters<typeof ProtobufTraceSerializer.serializeRequest>[0][number];
 
-export function encodeSpans(spans: readonly Span[], sender: OtlpSender): Uint8Array {
-  return sender.encoding === "http/protobuf"
-    ? spanMessages(spans, sender)
-    : (JsonTraceSerializer.serializeRequest(encoderSpans(spans, sender)) ?? new Uint8Array(0));
+/** A span that waits: as bytes where those are sent, else as the encoder of OpenTelemetry takes it. */
+export type WaitingSpan = Span | SpanBytes;
+
+export function encodeSpans(spans: readonly WaitingSpan[], sender: OtlpSender): Uint8Array {
+  if (sender.encoding === "http/protobuf") return spanRequest(spans.filter(isBytes), sender);
+  const objects = spans.filter((span): span is Span => !isBytes(span));
+  return JsonTraceSerializer.serializeRequest(encoderSpans(objects, sender)) ?? new Uint8Array(0);
+}
+
+function isBytes(span: WaitingSpan): span is SpanBytes {
+  return "block" in span;
 }
 
 /**

@@ -1,12 +1,61 @@
 /**
  * One hop of a request in a trace, made of the record that it left: the proxy before the caller's app has a client span, the one
- * before the service's app a server span. Names and attributes by OpenTelemetry's semantic conventions 1.44.
+ * before the service's app a server span. Names and attributes by OpenTelemetry's semantic conventions 1.44. They are said here once,
+ * to whoever makes an object of them or bytes.
  */
-import type { Evidence } from "../../model/evidence.ts";
+import type { Evidence, EvidenceOfPolicy } from "../../model/evidence.ts";
 import type { TraceRef } from "../../model/trace_ref.ts";
 
 export type AttributeValue = string | number | boolean;
 export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** What a span tells of a hop, as its record has it and what is remembered of that. */
+export type HopFacts = Pick<
+  Evidence,
+  | (
+      | "direction"
+      | "kind"
+      | "requestId"
+      | "service"
+      | "source"
+      | "sourceId"
+      | "destinationId"
+      | "tls"
+      | "method"
+      | "path"
+    )
+  | (
+      | "protocol"
+      | "grpc"
+      | "route"
+      | "status"
+      | "outcome"
+      | "bytesIn"
+      | "bytesOut"
+      | "endpoint"
+      | "attempts"
+      | "ejected"
+    )
+  | "access"
+> & { readonly policies: readonly Omit<EvidenceOfPolicy, "hash" | "failure">[] };
+
+/** A hop that is over, to be looked at now: its record may go on to be something else. */
+export interface Hop {
+  readonly facts: HopFacts;
+  readonly trace: TraceRef;
+  /** Wall clock, milliseconds with their fraction. */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** From the start; null: no head was sent. */
+  readonly firstByteMs: number | null;
+}
+
+/** Who is told attributes, one after the other. */
+export interface AttributeSink {
+  text(name: string, value: string): void;
+  figure(name: string, value: number): void;
+  flag(name: string, value: boolean): void;
+}
 
 export interface SpanEvent {
   readonly name: string;
@@ -43,124 +92,176 @@ const grpcNames = (
   "FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
 ).split(" ");
 
-/** `wallMs`: what the wall clock said when it ended. */
-export function spanOf(record: Evidence, trace: TraceRef, wallMs: number): Span {
-  const kind = kindOf(record);
-  const startMs = wallMs - (record.durationMs ?? 0);
-  const error = errorOf(record, kind);
-  const attributes = attributesOf(record);
+export function spanOf({ facts, trace, startMs, endMs, firstByteMs }: Hop): Span {
+  const attributes = new AttributeObject();
+  const error = errorOf(facts);
+  sayEdge(attributes, facts);
+  sayError(attributes, facts, error);
+  sayRequest(attributes, facts);
   return {
     trace,
-    name: nameOf(record),
-    kind,
+    name: nameOf(facts),
+    kind: kindOf(facts),
     startMs,
-    endMs: wallMs,
-    // One of few words: a status, a code of gRPC, a flag.
-    attributes: error === null ? attributes : { ...attributes, "error.type": record.outcome?.flag ?? error },
-    events: eventsOf(record, startMs, wallMs),
+    endMs,
+    attributes: attributes.said,
+    events: eventsOf(facts, startMs, endMs, firstByteMs),
     error,
   };
 }
 
-/** What the conventions say of a call, and what only a mesh knows of it. Made for every span: written straight on, one after the other. */
-export function attributesOf(record: Evidence): Attributes {
-  const said: Record<string, AttributeValue> = {};
-  sayCall(said, record, kindOf(record));
-  sayMesh(said, record);
-  return said;
+/** What the conventions say of a call, and what only a mesh knows of it. */
+export function attributesOf(facts: HopFacts): Attributes {
+  const attributes = new AttributeObject();
+  sayEdge(attributes, facts);
+  sayRequest(attributes, facts);
+  return attributes.said;
 }
 
-function kindOf({ direction }: Evidence): Span["kind"] {
+class AttributeObject implements AttributeSink {
+  readonly said: Record<string, AttributeValue> = {};
+
+  text(name: string, value: string): void {
+    this.said[name] = value;
+  }
+
+  figure(name: string, value: number): void {
+    this.said[name] = value;
+  }
+
+  flag(name: string, value: boolean): void {
+    this.said[name] = value;
+  }
+}
+
+export function kindOf({ direction }: HopFacts): Span["kind"] {
   return direction === "outbound" ? "client" : "server";
 }
 
 /** `{method} {route}`, where a route was configured; never a path, of which there are too many. */
-function nameOf({ kind, grpc, path, method, route }: Evidence): string {
+export function nameOf({ kind, grpc, path, method, route }: HopFacts): string {
   if (kind === "tcp") return "tcp";
   if (grpc !== "") return path.slice(1);
   const known = methods.has(method) ? method : "HTTP";
   return route === "" || route === "unmatched" ? known : `${known} ${route}`;
 }
 
-type Said = Record<string, AttributeValue>;
-
-function sayCall(said: Said, record: Evidence, kind: Span["kind"]): void {
-  const { method, path, status, grpc, protocol, route, service } = record;
-  if (record.kind === "tcp") {
-    said["network.transport"] = "tcp";
-    return;
+/** What all requests of one edge and route have in common, of one protocol and not of gRPC. */
+export function sayEdge(to: AttributeSink, facts: HopFacts): void {
+  const { direction, kind, grpc, protocol, route, service, source, sourceId, destinationId } = facts;
+  if (kind === "tcp") to.text("network.transport", "tcp");
+  else if (grpc === "") {
+    if (direction === "outbound") to.text("server.address", service);
+    else {
+      to.text("url.scheme", "http");
+      if (route !== "") to.text("http.route", route);
+    }
+    if (protocol.startsWith("HTTP/")) {
+      to.text("network.protocol.name", "http");
+      to.text("network.protocol.version", protocol.slice("HTTP/".length));
+    }
   }
+  to.text("heddle.direction", direction);
+  if (source !== "") to.text("heddle.source", source);
+  if (service !== "") to.text("heddle.destination", service);
+  if (sourceId !== "") to.text("heddle.source_id", sourceId);
+  if (destinationId !== "") to.text("heddle.destination_id", destinationId);
+  if (route !== "") to.text("heddle.route", route);
+  to.flag("heddle.mtls", facts.tls);
+}
+
+/** Whether `sayEdge` says the same of both. */
+export function sameEdge(one: HopFacts, other: HopFacts): boolean {
+  return (
+    one.service === other.service &&
+    one.source === other.source &&
+    one.direction === other.direction &&
+    one.route === other.route &&
+    one.kind === other.kind &&
+    (one.grpc === "") === (other.grpc === "") &&
+    one.protocol === other.protocol &&
+    one.sourceId === other.sourceId &&
+    one.destinationId === other.destinationId &&
+    one.tls === other.tls
+  );
+}
+
+/** What a request has of its own. */
+export function sayRequest(to: AttributeSink, facts: HopFacts): void {
+  const { endpoint, outcome, access, requestId } = facts;
+  const isCall = facts.kind !== "tcp";
+  if (isCall) sayCall(to, facts);
+  if (endpoint !== "") to.text("heddle.endpoint", endpoint);
+  if (requestId !== "") to.text("heddle.request_id", requestId);
+  if (outcome !== null) {
+    to.text("heddle.flag", outcome.flag);
+    to.text("heddle.side", outcome.side);
+  }
+  if (access !== null) to.text("heddle.access", `${access.verdict} ${access.rule}`);
+  if (isCall && facts.grpc === "") figureCall(to, facts);
+  to.figure("heddle.bytes_in", facts.bytesIn);
+  to.figure("heddle.bytes_out", facts.bytesOut);
+}
+
+/** `error`: of `errorOf`. Its type is one of few words: a status, a code of gRPC, a flag. */
+export function sayError(to: AttributeSink, { outcome }: HopFacts, error: string | null): void {
+  if (error !== null) to.text("error.type", outcome?.flag ?? error);
+}
+
+function sayCall(to: AttributeSink, { grpc, path, method, service, direction }: HopFacts): void {
   if (grpc !== "") {
-    said["rpc.system.name"] = "grpc";
-    said["rpc.method"] = path.slice(1);
-    said["rpc.status_code"] = grpcNames[Number(grpc)] ?? grpc;
+    to.text("rpc.system.name", "grpc");
+    to.text("rpc.method", path.slice(1));
+    to.text("rpc.status_code", grpcNames[Number(grpc)] ?? grpc);
     return;
   }
   const known = methods.has(method);
-  said["http.request.method"] = known ? method : "_OTHER";
-  if (!known) said["http.request.method_original"] = method;
-  if (kind === "client") {
-    said["server.address"] = service;
-    said["url.full"] = `http://${service}.mesh${path}`;
-  } else {
-    said["url.path"] = path;
-    said["url.scheme"] = "http";
-  }
-  if (status !== 0) said["http.response.status_code"] = status;
-  if (route !== "" && kind === "server") said["http.route"] = route;
-  if (protocol.startsWith("HTTP/")) {
-    said["network.protocol.name"] = "http";
-    said["network.protocol.version"] = protocol.slice("HTTP/".length);
-  }
-  const resent = record.attempts.length - 1;
-  if (kind === "client" && resent > 0) said["http.request.resend_count"] = resent;
+  to.text("http.request.method", known ? method : "_OTHER");
+  if (!known) to.text("http.request.method_original", method);
+  if (direction === "outbound") to.text("url.full", `http://${service}.mesh${path}`);
+  else to.text("url.path", path);
 }
 
-/** What only a mesh knows. */
-function sayMesh(said: Said, record: Evidence): void {
-  const { source, service, sourceId, destinationId, endpoint, route, outcome, access, requestId } = record;
-  said["heddle.direction"] = record.direction;
-  if (source !== "") said["heddle.source"] = source;
-  if (service !== "") said["heddle.destination"] = service;
-  if (sourceId !== "") said["heddle.source_id"] = sourceId;
-  if (destinationId !== "") said["heddle.destination_id"] = destinationId;
-  if (endpoint !== "") said["heddle.endpoint"] = endpoint;
-  if (route !== "") said["heddle.route"] = route;
-  if (requestId !== "") said["heddle.request_id"] = requestId;
-  if (outcome !== null) {
-    said["heddle.flag"] = outcome.flag;
-    said["heddle.side"] = outcome.side;
-  }
-  if (access !== null) said["heddle.access"] = `${access.verdict} ${access.rule}`;
-  said["heddle.mtls"] = record.tls;
-  said["heddle.bytes_in"] = record.bytesIn;
-  said["heddle.bytes_out"] = record.bytesOut;
+function figureCall(to: AttributeSink, { status, direction, attempts }: HopFacts): void {
+  if (status !== 0) to.figure("http.response.status_code", status);
+  const resent = attempts.length - 1;
+  if (direction === "outbound" && resent > 0) to.figure("http.request.resend_count", resent);
 }
+
+const none: Attributes = {};
 
 /** Attempts, what policies said, and the head of the answer, in the order of time as far as it is known. */
-function eventsOf(record: Evidence, startMs: number, endMs: number): SpanEvent[] {
+export function eventsOf(
+  facts: HopFacts,
+  startMs: number,
+  endMs: number,
+  firstByteMs: number | null,
+): SpanEvent[] {
   const events: SpanEvent[] = [];
   let atMs = startMs;
-  for (const { name, hook, action, said, reason, us } of record.policies) {
+  for (const { name, hook, action, said, reason, us } of facts.policies) {
     atMs = Math.min(endMs, atMs + us / 1_000);
     const told = { policy: name, hook, decision: said === "" ? action : `${action} ${said}` };
     events.push({ name: "policy", atMs, attributes: reason === "" ? told : { ...told, reason } });
   }
-  record.attempts.forEach(({ endpoint, ms, result }, at) => {
+  facts.attempts.forEach(({ endpoint, ms, result }, at) => {
     atMs = Math.min(endMs, atMs + ms);
-    if (record.attempts.length > 1)
+    if (facts.attempts.length > 1)
       events.push({ name: "attempt", atMs, attributes: { attempt: at + 1, endpoint, result, ms } });
   });
-  if (record.ejected !== "")
-    events.push({ name: "endpoint ejected", atMs: endMs, attributes: { reason: record.ejected } });
-  if (record.firstByteMs !== null)
-    events.push({ name: "first byte", atMs: startMs + record.firstByteMs, attributes: {} });
+  if (facts.ejected !== "")
+    events.push({ name: "endpoint ejected", atMs: endMs, attributes: { reason: facts.ejected } });
+  if (firstByteMs !== null)
+    events.push({ name: "first byte", atMs: startMs + firstByteMs, attributes: none });
   return events.length > 1 ? events.sort((a, b) => a.atMs - b.atMs) : events;
 }
 
-function errorOf({ outcome, status, grpc }: Evidence, kind: Span["kind"]): string | null {
-  if (outcome !== null && outcome.side !== "downstream") return `${outcome.flag}: ${outcome.detail}`;
-  if (outcome !== null && kind === "client") return `${outcome.flag}: ${outcome.detail}`;
+/** Why it is an error; null: it is none. */
+export function errorOf(facts: HopFacts): string | null {
+  const { outcome, status, grpc } = facts;
+  const kind = kindOf(facts);
+  if (outcome !== null && (outcome.side !== "downstream" || kind === "client"))
+    return `${outcome.flag}: ${outcome.detail}`;
   if (grpc !== "" && grpc !== "0" && (kind === "client" || grpcServerErrors.has(grpc)))
     return grpcNames[Number(grpc)] ?? grpc;
   return status >= httpError[kind] ? String(status) : null;

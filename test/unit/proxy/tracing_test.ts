@@ -3,7 +3,6 @@ import { describe, expect, test } from "bun:test";
 import type { Socket, SocketHandler } from "../../../runtime/contract.ts";
 import { createRuntime } from "../../../runtime/bun/runtime.ts";
 import { traceDefaults, type TraceSettings } from "../../../src/model/telemetry.ts";
-import { evidenceOf } from "../../../src/telemetry/evidence_ring.ts";
 import { spanOf, type Span } from "../../../src/telemetry/trace/span.ts";
 import { Tracer } from "../../../src/proxy/trace/tracer.ts";
 import { MemoryApp, MemoryCall, type AppRequest } from "../../support/memory_http.ts";
@@ -29,14 +28,16 @@ class Tracing {
     this.tracer = new Tracer({
       random,
       wallMs: () => Date.UTC(2030, 0, 1),
-      keep: (each) => void this.kept.push(each),
+      keep: (each) => void this.kept.push(spanOf(each)),
       remembered: (traceId) =>
         this.planes()
           .machine(this.machine)
           .records.all.filter(({ trace }) => trace?.traceId === traceId)
           .filter(({ trace }) => !this.kept.some((each) => each.trace.spanId === trace?.spanId))
           .flatMap((record) =>
-            record.trace === null ? [] : [spanOf(evidenceOf(record, record.startedMs), record.trace, 0)],
+            record.trace === null
+              ? []
+              : [{ facts: record, trace: record.trace, startMs: 0, endMs: 0, firstByteMs: null }],
           ),
       tell: (endpoint, traceId) => void this.told.push([endpoint, traceId]),
     });

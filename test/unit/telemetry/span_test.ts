@@ -3,10 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import { CallRecord } from "../../../src/proxy/record/call_record.ts";
 import type { OtlpEncoding } from "../../../src/telemetry/otlp/encoding.ts";
+import { SpanWriter } from "../../../src/telemetry/otlp/span_messages.ts";
 import { encoderSpans, encodeSpans, rejectedSpans } from "../../../src/telemetry/otlp/spans.ts";
-import { evidenceOf } from "../../../src/telemetry/evidence_ring.ts";
 import { seeded } from "../../support/chance.ts";
-import { spanOf, type Span } from "../../../src/telemetry/trace/span.ts";
+import { spanOf, type Hop, type HopFacts, type Span } from "../../../src/telemetry/trace/span.ts";
 import type { TraceRef } from "../../../src/model/trace_ref.ts";
 
 const trace: TraceRef = {
@@ -25,9 +25,12 @@ function record(direction: "inbound" | "outbound", fields: Partial<CallRecord>):
   return Object.assign(made, { ...usual, protocol: "HTTP/1.1", route: "orders/all", status: 200 }, fields);
 }
 
-function span(direction: "inbound" | "outbound", fields: Partial<CallRecord> = {}): Span {
-  return spanOf(evidenceOf(record(direction, fields), 1_250.5), trace, wallMs);
+function hop(direction: "inbound" | "outbound", fields: Partial<CallRecord> = {}): Hop {
+  const facts = record(direction, fields);
+  return { facts, trace, startMs: wallMs - 250.5, endMs: wallMs, firstByteMs: null };
 }
+
+const span = (...[direction, fields]: Parameters<typeof hop>): Span => spanOf(hop(direction, fields));
 
 describe("a span", () => {
   test("is a client's before the caller and a server's before the service, named by method and route", () => {
@@ -142,7 +145,8 @@ describe("OTLP", () => {
   });
 
   test("in protobuf is not empty, and answers are read in both encodings", () => {
-    expect(encodeSpans([span("outbound")], sender("http/protobuf")).length).toBeGreaterThan(100);
+    const bytes = new SpanWriter().write(hop("outbound"));
+    expect(encodeSpans([bytes], sender("http/protobuf")).length).toBeGreaterThan(100);
     expect(rejectedSpans(new Uint8Array(0), "http/protobuf")).toEqual({ count: 0, reason: "" });
     const partial = new TextEncoder().encode(
       '{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}',
@@ -160,31 +164,51 @@ describe("OTLP", () => {
         whole(3) === 0 ? letters[whole(letters.length)] : "x",
       ).join("");
     const hex = (length: number): string => Array.from({ length }, () => whole(16).toString(16)).join("");
-    const values = [word, () => whole(1_000), () => whole(2 ** 53), random, () => whole(2) === 0];
-    const attributes = () =>
-      Object.fromEntries(
-        Array.from({ length: whole(20) }, (_, at) => [`a${at}${word()}`, values[whole(5)]?.() ?? ""]),
-      );
-    const made = (): Span => ({
-      trace: {
-        ...{ traceId: hex(32), spanId: hex(16), parentId: whole(2) === 0 ? "" : hex(16) },
-        ...{ sampled: true, random: true, state: whole(2) === 0 ? "" : "other=1,some=2" },
+    const oneOf = <Value>(...of: readonly Value[]): Value => of[whole(of.length)] as Value;
+    const figure = (): number => oneOf(whole(1_000), whole(2 ** 53), 0);
+    // Few of each: spans of one edge follow one another, and such that differ in one thing.
+    const edges = Array.from({ length: 20 }, () => oneOf("", "web.default", word()));
+    const edge = (): string => oneOf(...edges);
+    const facts = (): HopFacts => ({
+      ...{ direction: oneOf("inbound", "outbound"), kind: oneOf("http", "http", "tcp"), tls: whole(2) === 0 },
+      ...{ service: edge(), source: edge(), sourceId: edge(), destinationId: edge(), route: edge() },
+      protocol: oneOf("HTTP/1.1", "HTTP/2", "tcp", word()),
+      ...{
+        requestId: oneOf("", word()),
+        method: oneOf("GET", "POST", word()),
+        path: `/${whole(20) === 0 ? "x".repeat(whole(40_000)) : word()}`,
       },
-      name: word(),
-      kind: whole(2) === 0 ? "client" : "server",
-      startMs: wallMs + random() * 2 ** 40,
-      endMs: wallMs + whole(2 ** 40),
-      attributes: attributes(),
-      events: Array.from({ length: whole(4) }, () => ({
-        ...{ name: word(), atMs: wallMs + random() },
-        attributes: attributes(),
+      ...{ grpc: oneOf("", "", "0", "14", "99"), status: oneOf(0, 200, 404, 503) },
+      outcome: oneOf(null, null, { flag: "UF", side: oneOf("upstream", "downstream"), detail: word() }),
+      ...{ bytesIn: figure(), bytesOut: figure(), endpoint: oneOf("", word()), ejected: oneOf("", word()) },
+      attempts: Array.from({ length: whole(4) }, () => ({ endpoint: word(), ms: random(), result: word() })),
+      access: oneOf(null, { verdict: oneOf("allow", "deny"), rule: word() }),
+      policies: Array.from({ length: whole(3) }, () => ({
+        ...{ name: word(), hook: "onRequest", action: oneOf("next", "route"), said: oneOf("", word()) },
+        ...{ reason: oneOf("", word()), us: whole(1_000) },
       })),
-      error: whole(2) === 0 ? null : word(),
     });
+    const made = (): Hop => {
+      const [startMs, lastedMs] = [wallMs + random() * 2 ** 40, random() * 2 ** whole(40)];
+      return {
+        trace: {
+          ...{ traceId: hex(32), spanId: hex(16), parentId: whole(2) === 0 ? "" : hex(16) },
+          ...{ sampled: true, random: true, state: whole(2) === 0 ? "" : "other=1,some=2" },
+        },
+        ...{ facts: facts(), startMs, endMs: startMs + lastedMs },
+        firstByteMs: oneOf(null, random() * lastedMs),
+      };
+    };
+    const writer = new SpanWriter();
     for (let run = 0; run < 200; run++) {
-      const spans = Array.from({ length: whole(4) + 1 }, made);
+      const hops = Array.from({ length: whole(4) + 1 }, made);
+      const spans = hops.map(spanOf);
       const theirs = ProtobufTraceSerializer.serializeRequest(encoderSpans(spans, sender("http/json")));
-      const same = Buffer.compare(encodeSpans(spans, sender("http/protobuf")), theirs as Uint8Array) === 0;
+      const ours = encodeSpans(
+        hops.map((each) => writer.write(each)),
+        sender("http/protobuf"),
+      );
+      const same = Buffer.compare(ours, theirs as Uint8Array) === 0;
       expect({ seed, run, same }).toEqual({ seed, run, same: true });
     }
   });
