@@ -37,6 +37,7 @@ export interface TracerOptions {
 }
 
 export class Tracer implements Tracing {
+  tellsB3 = false;
   #settings: TraceSettings | null = null;
   #reasons: ReadonlySet<KeepReason> = new Set();
   readonly #ids: TraceIds;
@@ -51,10 +52,7 @@ export class Tracer implements Tracing {
   set settings(settings: TraceSettings) {
     this.#settings = settings.endpoint === null ? null : settings;
     this.#reasons = new Set(settings.keep);
-  }
-
-  get tellsB3(): boolean {
-    return this.#settings?.propagate.includes("b3") === true;
+    this.tellsB3 = this.#settings?.propagate.includes("b3") === true;
   }
 
   begin(fields: Fields): TraceRef | null {

@@ -45,10 +45,12 @@ export interface ExportQueueOptions<Item> {
 }
 
 export class ExportQueue<Item> {
-  #items: Item[] = [];
+  readonly #items: Item[] = [];
   #timer: Timer | null = null;
   /** The batch under way; null: there is none. */
   #sending: Promise<void> | null = null;
+  /** How many of that batch wait still: those that are dropped meanwhile are its oldest. */
+  #underWay = 0;
   #closed = false;
   /** In a row. */
   #failures = 0;
@@ -75,6 +77,7 @@ export class ExportQueue<Item> {
     if (this.#closed) return;
     if (this.#items.length >= this.#queueMax) {
       const oldest = this.#items.shift() as Item;
+      if (this.#underWay > 0) this.#underWay--;
       this.options.counts.dropped("full", this.#weightOf([oldest]));
     }
     this.#items.push(item);
@@ -120,6 +123,7 @@ export class ExportQueue<Item> {
     if (this.#items.length === 0) return;
     const { clock, encode, send, counts } = this.options;
     const batch = this.#items.slice(0, this.#batchMax);
+    this.#underWay = batch.length;
     if (this.#failures === 0) this.#firstTryMs = clock.now();
     const verdict = await send(encode(batch)).then(
       (answer) => this.#judge(answer),
@@ -131,10 +135,8 @@ export class ExportQueue<Item> {
       return this.#tell(`cannot be sent now: ${verdict.reason}`);
     }
     this.#failures = 0;
-    // What was dropped meanwhile was the oldest: of this batch perhaps.
-    const still = new Set(batch);
-    const done = this.#weightOf(this.#items.filter((item) => still.has(item)));
-    this.#items = this.#items.filter((item) => !still.has(item));
+    const done = this.#weightOf(this.#items.splice(0, this.#underWay));
+    this.#underWay = 0;
     if (verdict.kind === "taken") {
       counts.sent(Math.max(0, done - verdict.rejected));
       if (verdict.rejected > 0) counts.dropped("refused", verdict.rejected);
