@@ -38,10 +38,12 @@ const spanBytes = 2_048;
 const edgesMax = 16;
 
 /** A span with what is before it where it stands among others. */
-export interface SpanBytes {
-  readonly block: Uint8Array;
-  readonly start: number;
-  readonly end: number;
+export class SpanBytes {
+  constructor(
+    readonly block: Uint8Array,
+    readonly start: number,
+    readonly end: number,
+  ) {}
 }
 
 export class SpanWriter {
@@ -60,7 +62,7 @@ export class SpanWriter {
       this.#body(block, hop, new AttributeFields(block, fields.spanAttributes));
     }
     const start = block.enclose(fields.spans, bodyStart);
-    return { block: block.bytes, start, end: block.length };
+    return new SpanBytes(block.bytes, start, block.length);
   }
 
   /** False: the attributes were none for these fields. */

@@ -2,7 +2,7 @@
 import { SpanKind, SpanStatusCode, TraceFlags, type SpanContext } from "@opentelemetry/api";
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { Span } from "../trace/span.ts";
-import { spanRequest, type SpanBytes } from "./span_messages.ts";
+import { spanRequest, SpanBytes } from "./span_messages.ts";
 import { scopeOf, timeOf, type OtlpEncoding, type OtlpSender, type Rejected } from "./encoding.ts";
 
 /** What the encoder takes for a span. */
@@ -18,7 +18,7 @@ export function encodeSpans(spans: readonly WaitingSpan[], sender: OtlpSender): 
 }
 
 function isBytes(span: WaitingSpan): span is SpanBytes {
-  return "block" in span;
+  return span instanceof SpanBytes;
 }
 
 /**
