@@ -27,7 +27,8 @@ export interface TracingOptions {
 export class ProxyTracing {
   readonly tracer: Tracer;
   readonly #exporter: OtlpExporter<WaitingSpan>;
-  readonly #writer = new SpanWriter();
+  /** null: nothing was traced. */
+  #writer: SpanWriter | null = null;
   /** By machine: traces that it is to keep, and does not know yet. */
   readonly #untold = new Map<string, Set<string>>();
   readonly #telling: { close(): void };
@@ -71,7 +72,9 @@ export class ProxyTracing {
   #keep(hop: Hop): void {
     const { encoding } = this.#exporter;
     if (encoding === null) return;
-    this.#exporter.add(encoding === "http/protobuf" ? this.#writer.write(hop) : spanOf(hop));
+    if (encoding === "http/json") return this.#exporter.add(spanOf(hop));
+    this.#writer ??= new SpanWriter();
+    this.#exporter.add(this.#writer.write(hop));
   }
 
   #remembered(traceId: string): Hop[] {
