@@ -18,15 +18,14 @@ import { Renewal } from "../identity/renewal.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
 import { limitTrips } from "../telemetry/limit_trips.ts";
-import { logAs } from "../telemetry/log_line.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { issueModeCredentials, readAuthority } from "./authority_file.ts";
 import { exposeController, pushHistogram } from "./controller_metrics.ts";
 import { Dashboard } from "./dashboard.ts";
 import { exposeCredential, ModeCredentialFile } from "./mode_credential.ts";
+import { ModeTelemetry } from "./mode_telemetry.ts";
 import { servePlain } from "./plain_server.ts";
 import { scrapePages } from "./scrape_pages.ts";
-import { processMetrics } from "./process_metrics.ts";
 import type { Running } from "./running.ts";
 import { adminPort, bindHost, settingsIn, writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -50,7 +49,8 @@ export async function startController(
     );
   }
   const { trustDomain, leafMs } = settings;
-  const log = logAs(runtime.process, "controller");
+  const telemetry = new ModeTelemetry(runtime, settings, "controller");
+  const { metrics, log } = telemetry;
   const credential = new ModeCredentialFile(files, folder.controllerCredential);
   const renewOwn = async (): Promise<void> => {
     await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
@@ -77,12 +77,13 @@ export async function startController(
     expect: (id) => principalOf(id, trustDomain)?.kind === "registry",
     serverName: "registry.heddle",
   });
-  const metrics = new Metrics();
+  telemetry.apply({});
   const handler: ControlHandler = (request, env) => controller.app.fetch(request, env);
   const dashboard = new Dashboard(runtime, settings, { handler, log });
   const controller: Controller = new Controller({
     clock,
     pushed: pushHistogram(metrics),
+    telemetry: telemetry.apply,
     authority,
     registryClient: new RegistryClient(control, clock, random),
     bundler: createPolicyBundler(runtime),
@@ -111,7 +112,6 @@ export async function startController(
     handler,
   });
   dashboard.begin();
-  processMetrics(runtime, metrics, "controller");
   exposeCredential(metrics, clock, credential);
   exposeController(metrics, controller.publisher);
   const admin = options.admin === false ? null : serveAdmin(runtime, settings, metrics, controller);
@@ -123,7 +123,7 @@ export async function startController(
       renewal.close();
       controller.close();
       const drainMs = Math.min(deadlineMs, limits.controlDrainMs);
-      await Promise.all([server.close(drainMs), admin?.close(0), dashboard.close()]);
+      await Promise.all([server.close(drainMs), admin?.close(0), dashboard.close(), telemetry.close()]);
       control.close();
     },
   };

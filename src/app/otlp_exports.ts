@@ -1,24 +1,29 @@
-/** All that a proxy sends to receivers of OpenTelemetry, as the mesh and the environment say: traces, metrics, the access log. */
+/**
+ * All that a mode sends to receivers of OpenTelemetry, as the mesh and the environment say: metrics and lines of its log, a proxy those of
+ * its access log, and traces.
+ */
 import type { Runtime } from "../../runtime/contract.ts";
 import { build } from "../base/build.ts";
-import type { Snapshot } from "../model/snapshot.ts";
-import type { AccessLog } from "../telemetry/access_log.ts";
+import type { TelemetrySettings } from "../model/telemetry.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { logRecordOf, type LogRecord } from "../telemetry/otlp/log_record.ts";
+import type { LogRecord } from "../telemetry/otlp/log_record.ts";
 import { pointsOf, type MetricsAt } from "../telemetry/otlp/metrics_at.ts";
 import type { Attributes } from "../telemetry/trace/span.ts";
 import { every } from "./chores.ts";
 import { OtlpExporter } from "./otlp_exporter.ts";
 import { otlpSettings } from "./otlp_settings.ts";
-import type { Settings } from "./settings.ts";
+import type { Mode, Settings } from "./settings.ts";
 import type { ProxyTracing } from "./tracing.ts";
 
 export interface OtlpExportsOptions {
   readonly runtime: Pick<Runtime, "net" | "clock" | "process" | "files" | "random">;
   readonly settings: Pick<Settings, "node" | "trustDomain">;
   readonly metrics: Metrics;
-  readonly accessLog: AccessLog;
-  readonly tracing: ProxyTracing;
+  readonly mode: Mode;
+  /** What is logged: each line goes to the taker until what `also` returns is called. */
+  readonly lines: { also(taker: (record: LogRecord) => void): () => void };
+  /** null: it has no requests of others. */
+  readonly tracing: ProxyTracing | null;
   readonly log: (text: string) => void;
   /** Where this machine stands; "": it does not say. */
   readonly zone: () => string;
@@ -56,7 +61,7 @@ export class OtlpExports {
   }
 
   /** What the mesh says now. Resolves when it is in force. */
-  async apply({ telemetry = {} }: Pick<Snapshot, "telemetry">): Promise<void> {
+  async apply(telemetry: TelemetrySettings): Promise<void> {
     const { runtime, tracing, log } = this.options;
     const { sampling, receivers, metricsEveryMs, warnings } = otlpSettings(
       telemetry,
@@ -67,7 +72,7 @@ export class OtlpExports {
     if (said !== this.#warned) for (const warning of warnings) log(warning);
     this.#warned = said;
     await Promise.all([
-      tracing.apply(sampling, receivers.traces),
+      tracing?.apply(sampling, receivers.traces),
       this.#metrics.apply(receivers.metrics, (open) => this.#read(open ? metricsEveryMs : null)),
       this.#logs.apply(receivers.logs, (open) => this.#tell(open)),
     ]);
@@ -77,26 +82,26 @@ export class OtlpExports {
     if (this.#reading !== null) this.#readNow();
     this.#reading?.close();
     this.#tell(false);
-    await Promise.all([this.options.tracing.close(), this.#metrics.close(), this.#logs.close()]);
+    await Promise.all([this.options.tracing?.close(), this.#metrics.close(), this.#logs.close()]);
   }
 
   #resource(): Attributes {
-    const { settings, zone } = this.options;
+    const { settings, mode, zone } = this.options;
     return {
-      "service.name": "heddle-proxy",
+      "service.name": `heddle-${mode}`,
       "service.instance.id": settings.node,
       "service.version": build().version,
       "host.name": settings.node,
-      "heddle.mode": "proxy",
+      "heddle.mode": mode,
       "heddle.trust_domain": settings.trustDomain,
       ...(zone() === "" ? {} : { "cloud.availability_zone": zone() }),
     };
   }
 
-  /** Lines of the access log, from now on or no longer. */
+  /** Lines of the log, from now on or no longer. */
   #tell(open: boolean): void {
     this.#telling?.();
-    this.#telling = open ? this.options.accessLog.also((entry) => this.#logs.add(logRecordOf(entry))) : null;
+    this.#telling = open ? this.options.lines.also((record) => this.#logs.add(record)) : null;
   }
 
   /** null: nobody wants them. */

@@ -6,8 +6,9 @@ import type { MetricNames } from "../model/telemetry.ts";
 import { istioMetrics } from "../telemetry/compat/istio.ts";
 import { linkerdMetrics } from "../telemetry/compat/linkerd.ts";
 import { Metrics } from "../telemetry/metrics.ts";
+import { logRecordOf } from "../telemetry/otlp/log_record.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
-import { OtlpExports } from "./otlp_exports.ts";
+import { OtlpExports, type OtlpExportsOptions } from "./otlp_exports.ts";
 import { ProxyLogs } from "./proxy_logs.ts";
 import type { Settings } from "./settings.ts";
 import { ProxyTracing } from "./tracing.ts";
@@ -40,7 +41,10 @@ export class ProxyObservation {
     const { evidence } = recorder;
     const tracing = new ProxyTracing({ runtime, settings, metrics, control, evidence, log });
     recorder.tracer = tracing.tracer;
-    this.#exports = new OtlpExports({ runtime, settings, metrics, accessLog, tracing, log, zone });
+    const lines: OtlpExportsOptions["lines"] = {
+      also: (taker) => accessLog.also((entry) => taker(logRecordOf(entry))),
+    };
+    this.#exports = new OtlpExports({ runtime, settings, mode: "proxy", metrics, lines, tracing, log, zone });
     return tracing;
   }
 
@@ -49,7 +53,7 @@ export class ProxyObservation {
     this.logs.apply(snapshot);
     const compat = snapshot.telemetry?.metrics?.compat;
     this.metrics.derive = compat === undefined ? null : derivations[compat];
-    void this.#exports?.apply(snapshot);
+    void this.#exports?.apply(snapshot.telemetry ?? {});
   }
 
   /** Sends and writes what waits, for a moment at most. */

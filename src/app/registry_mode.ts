@@ -12,10 +12,10 @@ import { createRegistry } from "../registry/server.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import type { Store } from "../registry/store.ts";
 import { limitTrips } from "../telemetry/limit_trips.ts";
-import { Metrics } from "../telemetry/metrics.ts";
+import { followMeshTelemetry } from "./mesh_telemetry.ts";
 import { exposeCredential, ModeCredentialFile } from "./mode_credential.ts";
+import { ModeTelemetry } from "./mode_telemetry.ts";
 import { servePlain } from "./plain_server.ts";
-import { processMetrics } from "./process_metrics.ts";
 import type { Running } from "./running.ts";
 import { adminPort, bindHost, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -42,11 +42,13 @@ export async function startRegistry(
       "It is written by heddle init and renewed by the controller",
     );
   }
-  const following = credential.follow(clock, limits.credentialFileLookMs);
+  const renewed = credential.follow(clock, limits.credentialFileLookMs);
   const store = options.store ?? new SqliteStore(runtime.databases, folder.registryStore, clock);
   const { trustDomain } = settings;
   const registry = createRegistry({ store, clock, random: runtime.random, trustDomain });
-  const metrics = new Metrics();
+  const telemetry = new ModeTelemetry(runtime, settings, "registry");
+  const { metrics } = telemetry;
+  const following = followMeshTelemetry(store, telemetry.apply);
   const trips = limitTrips(metrics);
   const server = serveControl({
     net,
@@ -63,7 +65,6 @@ export async function startRegistry(
     bodies: new BodyRoom((limit) => trips(limit, "registry")),
     handler: (request, env) => registry.app.fetch(request, env),
   });
-  processMetrics(runtime, metrics, "registry");
   exposeCredential(metrics, clock, credential);
   const revision = metrics.gauge(families.registryRevision);
   metrics.collect(() => revision().set(store.revision()));
@@ -84,9 +85,11 @@ export async function startRegistry(
     waitsFor: () => [],
     status: () => `serving ${settings.trustDomain}, revision ${store.revision()}`,
     close: async (deadlineMs) => {
-      following.close();
+      renewed.close();
+      following();
       registry.drain();
-      await Promise.all([server.close(Math.min(deadlineMs, limits.controlDrainMs)), admin?.close(0)]);
+      const drained = server.close(Math.min(deadlineMs, limits.controlDrainMs));
+      await Promise.all([drained, admin?.close(0), telemetry.close()]);
       store.close();
     },
   };

@@ -10,7 +10,9 @@ import type { PageQuery } from "../api/pages.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
 import type { RegistryClient } from "../api/registry_client.ts";
 import { limits } from "../model/limits.ts";
+import { meshIn } from "../model/document.ts";
 import type { Node } from "../model/service.ts";
+import type { TelemetrySettings } from "../model/telemetry.ts";
 import { AddressKeeper } from "./address_keeper.ts";
 import { mountAskRoutes } from "./ask_routes.ts";
 import { Asks } from "./asks.ts";
@@ -45,6 +47,8 @@ export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
   readonly bundler: PolicyBundler;
   /** The machine that it runs on. */
   readonly ownNode: string;
+  /** Hears what the mesh says of telemetry, when documents were applied. */
+  readonly telemetry?: (settings: TelemetrySettings) => void;
   /** Hears how long documents take to reach machines. */
   readonly pushed?: PublisherOptions["pushed"];
   /** Lets a browser see the dashboard. */
@@ -116,6 +120,8 @@ export class Controller {
         catalog.update(entries, revision);
         this.#registryProblem = null;
         this.#snapshots.changed();
+        if (applied !== catalog.applied)
+          this.options.telemetry?.(meshIn(catalog.documents ?? [])?.telemetry ?? {});
         this.publisher.changed(applied !== null && applied !== catalog.applied);
         void keeper.look();
         void this.#secretKeeper.look();

@@ -162,6 +162,26 @@ telemetry:
     expect(durations.map(({ attributes }) => attributes["heddle.destination"])).toContain("leaf.default");
   });
 
+  test("gets metrics of controller and registry, and what the controller logs", async () => {
+    const of = (all: readonly Collected[], service: string, name?: string): Collected[] =>
+      all.filter(
+        ({ resource, told }) =>
+          resource["service.name"] === service && (name === undefined || told.name === name),
+      );
+    await waitFor("metrics of both", () => {
+      const points = collector.points();
+      const connected = of(points, "heddle-controller", "heddle_nodes_connected");
+      const revision = of(points, "heddle-registry", "heddle_registry_revision");
+      return (connected.length > 0 && revision.length > 0) || null;
+    });
+    mesh.heddle("drain", "vm-e");
+    mesh.heddle("undrain", "vm-e");
+    await waitFor("who did what", () => {
+      const lines = of(collector.records(), "heddle-controller").map(({ told }) => told.body?.stringValue);
+      return lines.some((line) => line?.includes("vm-e") === true) || null;
+    });
+  });
+
   test("takes all that was sent, as the proxies count it", async () => {
     const page = (await callUrl(`http://${mesh.machine("vm-a").address}:${ports.admin}/metrics`)).text;
     for (const signal of ["traces", "metrics", "logs"])

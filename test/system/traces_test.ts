@@ -48,7 +48,11 @@ telemetry: {traces: {endpoint: "${receiver.url}", samplePercent: ${samplePercent
     });
     mesh = await startMesh({
       documents: documents(0),
-      proxyEnv: { OTEL_EXPORTER_OTLP_PROTOCOL: "http/json", OTEL_BSP_SCHEDULE_DELAY: "50" },
+      proxyEnv: {
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+        OTEL_EXPORTER_OTLP_COMPRESSION: "gzip",
+        OTEL_BSP_SCHEDULE_DELAY: "50",
+      },
       machines: [
         { name: "vm-a", services: [{ service: "caller", app: "none", calls: { mid: "by-name" } }] },
         { name: "vm-b", services: [{ service: "mid", host, port: 8_082, calls: { leaf: "by-name" } }] },

@@ -1,4 +1,4 @@
-/** A line of the access log as it goes to receivers of OpenTelemetry: what is sent, apart from how. */
+/** A line of a log as it goes to receivers of OpenTelemetry: what is sent, apart from how. */
 import type { TraceRef } from "../../model/trace_ref.ts";
 import type { AccessEntry } from "../access_log.ts";
 import { attributesOf, type Attributes } from "../trace/span.ts";
@@ -8,6 +8,8 @@ export interface LogRecord {
   /** Milliseconds since 1970. */
   readonly atMs: number;
   readonly severity: Severity;
+  /** What kind of line it is: one of few words. */
+  readonly event: "heddle.access" | "heddle.log";
   readonly body: string;
   readonly attributes: Attributes;
   readonly trace: TraceRef | null;
@@ -23,6 +25,7 @@ export function logRecordOf({ record, endedWallMs, durationMs }: AccessEntry): L
   return {
     atMs: endedWallMs,
     severity: severityOf(record),
+    event: "heddle.access",
     body: [source || "unknown", "->", service || "unknown", what, ...ended].filter(Boolean).join(" "),
     attributes: {
       ...attributesOf(record),
@@ -31,6 +34,11 @@ export function logRecordOf({ record, endedWallMs, durationMs }: AccessEntry): L
     },
     trace: record.trace,
   };
+}
+
+/** What a mode says of itself. */
+export function lineRecordOf(text: string, atMs: number): LogRecord {
+  return { atMs, severity: "INFO", event: "heddle.log", body: text, attributes: {}, trace: null };
 }
 
 function severityOf({ outcome, status }: AccessEntry["record"]): Severity {

@@ -1,4 +1,4 @@
-/** Lines of the access log as OTLP has them: protobuf or JSON, by the encoder of OpenTelemetry itself, tied to their span. */
+/** Lines of logs as OTLP has them: protobuf or JSON, by the encoder of OpenTelemetry itself, tied to their span. */
 import { TraceFlags } from "@opentelemetry/api";
 import { JsonLogsSerializer, ProtobufLogsSerializer } from "@opentelemetry/otlp-transformer";
 import type { TraceRef } from "../../model/trace_ref.ts";
@@ -13,14 +13,14 @@ type EncoderRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[
 
 export function encodeLogs(records: readonly LogRecord[], sender: OtlpSender): Uint8Array {
   const { resource, scope } = scopeOf(sender);
-  const all = records.map(({ atMs, severity, body, attributes, trace }) => ({
+  const all = records.map(({ atMs, severity, event, body, attributes, trace }) => ({
     resource,
     instrumentationScope: scope,
     hrTime: timeOf(atMs),
     hrTimeObserved: timeOf(atMs),
     severityText: severity,
     severityNumber: severityNumbers[severity],
-    eventName: "heddle.access",
+    eventName: event,
     body,
     attributes,
     droppedAttributesCount: 0,

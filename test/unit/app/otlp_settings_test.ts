@@ -64,6 +64,16 @@ describe("the receiver", () => {
       timeoutMs: limits.exportTimeoutMs,
     });
   });
+
+  test("on the same machine is sent nothing compressed, unless that is asked for", () => {
+    const compressed = (endpoint: string, env: Record<string, string> = {}): boolean =>
+      receiver(env, { endpoint }).gzip;
+    for (const host of ["127.0.0.1", "127.78.2.1", "localhost", "[::1]"])
+      expect(compressed(`http://${host}:4318`)).toBe(false);
+    for (const host of ["collector", "10.0.0.1", "127.example", "[::2]"])
+      expect(compressed(`http://${host}:4318`)).toBe(true);
+    expect(compressed("http://localhost:4318", { OTEL_EXPORTER_OTLP_COMPRESSION: "gzip" })).toBe(true);
+  });
 });
 
 describe("what is sampled", () => {
