@@ -363,6 +363,8 @@ export interface SpawnOptions {
   readonly takesDescriptors?: boolean;
   /** The child has this memory too, and finds it by `process.sharedMemory`. */
   readonly memory?: SharedMemory;
+  /** It and all that it starts can be ended together: what `kill` sends goes to each of them (setsid(2), kill(2)). */
+  readonly group?: boolean;
   /** Lines or `inherit`. Default: discarded. */
   readonly output?: "inherit" | ((text: string, stream: "stdout" | "stderr") => void);
   readonly exited: (code: number | null, signal: string | null) => void;

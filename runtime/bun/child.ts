@@ -43,34 +43,47 @@ export function spawn(options: SpawnOptions, native: Native, faults: Faults): Ch
   const memory = options.memory === undefined ? null : (options.memory as MappedMemory).descriptor;
   const given = [channel?.[1] ?? null, handed?.[1] ?? null, memory];
   const pairs = [channel, handed].filter((pair) => pair !== null);
-  const process = start(options, sink, given, pairs);
+  const child = start(options, sink, given, pairs);
   const streams: Promise<void>[] = [];
   if (typeof output === "function") {
-    if (process.stdout instanceof ReadableStream) streams.push(forward(process.stdout, "stdout", output));
-    if (process.stderr instanceof ReadableStream) streams.push(forward(process.stderr, "stderr", output));
+    if (child.stdout instanceof ReadableStream) streams.push(forward(child.stdout, "stdout", output));
+    if (child.stderr instanceof ReadableStream) streams.push(forward(child.stderr, "stderr", output));
   }
   let isGone = false;
   // All it said first, then that it is gone.
-  Promise.allSettled([process.exited, ...streams])
+  Promise.allSettled([child.exited, ...streams])
     .then(() => {
       isGone = true;
       if (handed !== null) closeSync(handed[0]);
-      const signal = process.signalCode === null ? null : String(process.signalCode);
-      options.exited(signal === null ? process.exitCode : null, signal);
+      const signal = child.signalCode === null ? null : String(child.signalCode);
+      options.exited(signal === null ? child.exitCode : null, signal);
     })
     .catch(faults.report);
   return {
-    pid: process.pid,
-    kill: (signal) => process.kill(signal),
+    pid: child.pid,
+    kill(signal) {
+      if (options.group === true) killGroup(child.pid, signal, isGone);
+      else child.kill(signal);
+    },
     channel(handler) {
-      if (channel === null) throw new Error(`Process ${process.pid} was started without a channel`);
+      if (channel === null) throw new Error(`Process ${child.pid} was started without a channel`);
       return adoptStream(channel[0], handler, faults);
     },
     hand(descriptor) {
-      if (handed === null) throw new Error(`Process ${process.pid} was started to take no descriptors`);
+      if (handed === null) throw new Error(`Process ${child.pid} was started to take no descriptors`);
       return !isGone && sendDescriptor(native, handed[0], descriptor);
     },
   };
+}
+
+/** Its number is nobody else's as long as anything that it started is there, and where none is, nothing happens. */
+function killGroup(pid: number, signal: NodeJS.Signals, isGone: boolean): void {
+  if (isGone) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // All of them are gone.
+  }
 }
 
 /** `given`: what it finds from descriptor 3 on. Of `pairs` the second of each is the child's alone from now on. */
@@ -85,6 +98,7 @@ function start(
     return Bun.spawn({
       cmd: [...options.command],
       env: { ...options.env },
+      ...(options.group === true ? { detached: true } : {}),
       ...(options.folder === undefined ? {} : { cwd: options.folder }),
       stdio: ["ignore", sink, sink, ...given.slice(0, last + 1).map((each) => each ?? "ignore")],
     });

@@ -18,6 +18,7 @@ export function spawn(options: SpawnOptions, faults: Faults): Child {
     env: { ...options.env },
     stdio: ["ignore", sink, sink],
     ...(options.folder === undefined ? {} : { cwd: options.folder }),
+    ...(options.group === true ? { detached: true } : {}),
   });
   if (typeof output === "function") {
     forward(child.stdout, (text) => output(text, "stdout"));
@@ -28,7 +29,7 @@ export function spawn(options: SpawnOptions, faults: Faults): Child {
   return {
     pid,
     // After its own `kill` the child is said to have ended by that signal, whatever it did.
-    kill: (signal) => void process.kill(pid, signal),
+    kill: (signal) => void process.kill(options.group === true ? -pid : pid, signal),
     channel() {
       throw new Error(`Process ${pid} was started without a channel`);
     },

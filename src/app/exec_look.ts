@@ -6,7 +6,8 @@ import type { Look } from "../proxy/upstream/probe.ts";
 
 /**
  * `command`: the program and its arguments, which no shell reads. It runs as this process does, in its sandbox, with a PATH and nothing
- * else in its environment; the first line of what it says is told where it ends with something else than 0.
+ * else in its environment. What does not end in time is ended with all that it started. The first line of what it says is told where it
+ * ends with something else than 0.
  */
 export function execLook(process: Pick<ProcessHost, "spawn" | "env">, command: readonly string[]): Look {
   return (tell) => {
@@ -14,6 +15,7 @@ export function execLook(process: Pick<ProcessHost, "spawn" | "env">, command: r
     try {
       const child = process.spawn({
         command,
+        group: true,
         env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin" },
         output: (text) => (said = (said + text).slice(0, limits.probeSaidMax)),
         exited: (code, signal) => tell(code === 0 ? null : endOf(command, code, signal, said)),

@@ -40,6 +40,8 @@ export interface JoinOptions {
   readonly openListeners?: boolean;
   /** The proxy starts right after this: a port that is taken is told before the token is spent. */
   readonly starts?: boolean;
+  /** Hears that something is changed from then on. A join that is refused changes nothing. */
+  readonly changing?: () => Promise<void>;
   /** null: the one that stands on this machine. */
   readonly machine: { readonly file: string; readonly text: string } | null;
 }
@@ -115,6 +117,7 @@ async function joinAnew(
     address: address ?? null,
     port: inboundPort,
   });
+  await options.changing?.();
   await keepCredentials(runtime, folder, { node, keys, answer });
   await keepDocument(runtime, folder, text, machine);
   const settings = settingsOf(options, { ...answer, node, registries: registriesIn(answer) }, standing);
@@ -230,6 +233,7 @@ async function joinAgain(
   }
   if (options.starts === true)
     requireFreePorts(runtime.net, { ...settings, modes: ["proxy"] }, wanted.machine);
+  await options.changing?.();
   await keepDocument(runtime, folder, wanted.text, wanted.machine);
   await writeSettings(runtime.files, folder, settings);
   const { controllers, registries } = standing;
@@ -306,6 +310,6 @@ function isSame(one: Settings, other: Settings): boolean {
 
 /** The name and the address of a machine that has joined are in its settings. */
 function isSameMachine(one: MachineDocument | null, other: MachineDocument): boolean {
-  const said = ({ zone, region, services }: MachineDocument) => JSON.stringify([zone, region, services]);
+  const said = ({ name: _, address: __, ...rest }: MachineDocument) => JSON.stringify(rest);
   return one !== null && said(one) === said(other);
 }

@@ -80,16 +80,22 @@ export class MachineServices {
   }
 
   /**
-   * Does what the services must hear of, whatever comes between here and `install`: they are started again then, unless it says that
-   * nothing was changed. Where it fails, those that are there will be.
+   * Does what the services must hear of, whatever comes between here and `install`: from `changing` on, which the work calls before it
+   * changes anything, they are to be started again, unless it says at its end that nothing was changed. Where it fails after that, those
+   * that are there will be.
    */
-  async around<T>(work: () => Promise<T>, isChanged: (made: T) => boolean): Promise<T> {
+  async around<T>(
+    work: (changing: () => Promise<void>) => Promise<T>,
+    isChanged: (made: T) => boolean,
+  ): Promise<T> {
     const { files } = this.runtime;
     const stood = (await files.stat(this.#mark)) !== null;
-    await files.writeAtomic(this.#mark, "");
-    let keeps = stood || (await this.#installedState()) !== null;
+    let keeps = stood;
     try {
-      const made = await work();
+      const made = await work(async () => {
+        keeps = stood || (await this.#installedState()) !== null;
+        await files.writeAtomic(this.#mark, "");
+      });
       keeps = stood || isChanged(made);
       return made;
     } finally {

@@ -177,7 +177,12 @@ async function restore(cli: Cli, command: Command, file: string, flags: RestoreF
   };
   const { restoreBackup } = await import("../app/restore.ts");
   const work = (): Promise<Restored> => restoreBackup(cli.runtime, folder, options);
-  const { settings } = await (services === null ? work() : services.around(work, () => true));
+  const { settings } = await (services === null
+    ? work()
+    : services.around(
+        (changing) => changing().then(work),
+        () => true,
+      ));
   const { backup } = options;
   const made = new Date(backup.createdMs).toISOString();
   if (terminal.format === "json")

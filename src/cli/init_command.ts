@@ -94,7 +94,12 @@ async function init(cli: Cli, command: Command, flags: InitFlags): Promise<void>
   const made =
     standing !== null
       ? { settings: standing, finished: false }
-      : await (services === null ? make() : services.around(make, () => true));
+      : await (services === null
+          ? make()
+          : services.around(
+              (changing) => changing().then(make),
+              () => true,
+            ));
   const { settings } = made;
   if (terminal.format === "json")
     terminal.json({ ...machineAnswer(settings, folder), operator: folder.operator });

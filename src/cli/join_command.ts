@@ -105,7 +105,8 @@ async function join(
     token,
     starts: flags.start && !runs,
   };
-  const work = (): Promise<Joined> => joinMesh(cli.runtime, folder, options);
+  const work = (changing?: () => Promise<void>): Promise<Joined> =>
+    joinMesh(cli.runtime, folder, { ...options, ...(changing === undefined ? {} : { changing }) });
   const joined = await (services === null ? work() : services.around(work, ({ restart }) => restart));
   const { settings, changed } = joined;
   if (terminal.format === "json")

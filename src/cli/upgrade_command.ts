@@ -27,7 +27,7 @@ export function registerUpgrade(program: Command, cli: Cli): void {
     const drainMs = (said === null ? null : parseDuration(said)) ?? cli.drainMs(command);
     // The file that they run may be another one at the same place.
     await services.around(
-      async () => {},
+      (changing) => changing(),
       () => true,
     );
     await installServices(terminal, services, settings, drainMs);

@@ -90,6 +90,17 @@ describe("a child", () => {
     socket.destroy();
   });
 
+  test("of a group is ended with what it started", async () => {
+    const started = start("", { command: ["/bin/sh", "-c", "sleep 600 & echo $!; wait"], group: true });
+    await until(() => started.out.endsWith("\n"), "it has started another one");
+    const other = Number(started.out);
+    expect(runtime.process.residentBytesOf(other)).toBeGreaterThan(0);
+    started.child.kill("SIGKILL");
+    await until(() => started.ending !== null, "its end is told");
+    expect(started.ending).toEqual({ code: null, signal: "SIGKILL" });
+    await until(() => runtime.process.residentBytesOf(other) === null, "the other one is gone");
+  });
+
   test("is heard to its last byte before its end is told", async () => {
     const started = start("print");
     await until(() => started.ending !== null, "the child leaves");

@@ -58,6 +58,21 @@ describe.skipIf(why !== null)(`a machine${why === null ? "" : ` (skipped: ${why}
   );
 
   test(
+    "a join that is refused leaves no trace, and starts nothing again",
+    () => {
+      const pid = (): string => machine().must("systemctl show --value --property=MainPID heddle-proxy");
+      const before = pid();
+      const token = /hd1\.\S+/.exec(machine().must("heddle token create --service orders"))?.[0] ?? "";
+      const join = `heddle-copy join 10.83.7.1:7443 ${token} --service other --port 8080`;
+      expect(machine().run(join).code).not.toBe(0);
+      expect(machine().run("ls /run/heddle.changing").code).not.toBe(0);
+      machine().must("heddle-copy init");
+      expect(pid()).toBe(before);
+    },
+    testMs,
+  );
+
+  test(
     "an uninstall that is killed at any step is finished by the next one",
     () => {
       for (const seconds of kills) machine().run(`timeout -s KILL ${seconds} heddle-copy uninstall --purge`);

@@ -1,5 +1,7 @@
 /** Probes by a program: its end says how the app is, and what it says why. */
 import { describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { execLook } from "../../../src/app/exec_look.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { Probe } from "../../../src/proxy/upstream/probe.ts";
@@ -47,5 +49,19 @@ describe("a program that probes", () => {
     await until(() => told.length > 0, "it is told");
     expect(told).toEqual([`false no answer within ${limits.probeTimeoutMs} ms`]);
     probe.close();
+  });
+
+  test("is ended with what it started, which holds what it says its words by", async () => {
+    const folder = mkdtempSync(`${tmpdir()}/heddle-look-`);
+    const script = `/bin/sleep 600 & echo $! > ${folder}/pid; wait`;
+    const told: (string | null)[] = [];
+    const look = execLook(runtime.process, ["/bin/sh", "-c", script])((problem) => told.push(problem));
+    const pid = (): number => (existsSync(`${folder}/pid`) ? Number(readFileSync(`${folder}/pid`)) : 0);
+    await until(() => pid() > 0, "it has started another program");
+    look.destroy();
+    await until(() => told.length > 0, "it is told");
+    expect(told).toEqual(["/bin/sh was ended by SIGKILL"]);
+    await until(() => runtime.process.residentBytesOf(pid()) === null, "the other program is gone");
+    rmSync(folder, { recursive: true });
   });
 });

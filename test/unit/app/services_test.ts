@@ -97,12 +97,12 @@ test("what was changed about a machine is heard of by its services, unless it wa
   const services = await MachineServices.find(host, stateFolder("/var/lib/heddle"));
   const mark = () => host.files.read("/run/heddle.changing");
   await services?.around(
-    async () => "the same",
+    (changing) => changing().then(() => "the same"),
     () => false,
   );
   expect(await mark()).toBe(null);
   await services?.around(
-    async () => "another",
+    (changing) => changing().then(() => "another"),
     () => true,
   );
   expect(await mark()).not.toBe(null);
@@ -116,10 +116,25 @@ test("what failed half way is heard of by services that are there", async () => 
     const host = hostOf({ files });
     const services = await MachineServices.find(host, stateFolder("/var/lib/heddle"));
     const failing = services?.around(
-      () => Promise.reject(new Error("the disk is full")),
+      async (changing) => {
+        await changing();
+        throw new Error("the disk is full");
+      },
       () => true,
     );
     await expect(failing).rejects.toThrow("the disk is full");
     expect((await host.files.stat("/run/heddle.changing")) !== null).toBe(keeps);
   }
+});
+
+test("what was refused before anything was changed is heard of by nobody", async () => {
+  const files = { ...booted, [unit]: `${own}Environment=HEDDLE_STATE=/var/lib/heddle\n` };
+  const host = hostOf({ files });
+  const services = await MachineServices.find(host, stateFolder("/var/lib/heddle"));
+  const refused = services?.around(
+    () => Promise.reject(new Error("that token is spent")),
+    () => true,
+  );
+  await expect(refused).rejects.toThrow("that token is spent");
+  expect(await host.files.stat("/run/heddle.changing")).toBeNull();
 });
