@@ -3,7 +3,28 @@ import type { Runtime } from "../../runtime/contract.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { couplingProblem } from "../systemd/coupling_state.ts";
 import { findManager, type Manager } from "../systemd/manager.ts";
+import { unitName } from "../systemd/units.ts";
 import { ok, warn, type Finding } from "./finding.ts";
+import type { Settings } from "./settings.ts";
+
+/** What units of a user lack: nothing is said of the machine's, nor where no authority is. */
+export async function checkClosed(
+  { files, process }: Pick<Runtime, "files" | "process">,
+  { modes }: Pick<Settings, "modes">,
+): Promise<readonly Finding[]> {
+  if (!modes.includes("controller")) return [];
+  const manager = await findManager({ files, process }).catch(() => null);
+  if (manager?.scope !== "user" || (await files.stat(`${manager.units}/${unitName("proxy")}`)) === null)
+    return [];
+  return [
+    warn(
+      "HED0021",
+      "authority",
+      "the unit of the proxy reaches the keys that sign every identity: systemd closes no folder to units of a user",
+      "Where more than your own tests rely on this mesh, make it as root: sudo heddle init",
+    ),
+  ];
+}
 
 export async function checkUnits(runtime: Runtime, machine: MachineDocument): Promise<readonly Finding[]> {
   const all = [...machine.services, ...(machine.callers ?? [])];

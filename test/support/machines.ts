@@ -32,20 +32,30 @@ function whyNone(): string | null {
 
 /** Where the unified hierarchy is mounted. */
 function cgroups(): string | null {
-  const mounts = readFileSync("/proc/mounts", "utf8").split("\n");
-  return mounts.map((line) => line.split(" ")).find((words) => words[2] === "cgroup2")?.[1] ?? null;
+  return mountedAs((type) => type === "cgroup2");
 }
 
-/**
- * Why guests cannot be held to an amount of memory, for the name of what is skipped; null: they can. Where the older hierarchy has the
- * memory of this host, theirs counts none.
- */
-export const memoryMissing: string | null = ((): string | null => {
-  const controllers = cgroups() === null ? "" : textOf(`${cgroups()}/cgroup.controllers`);
-  return controllers.split(/\s+/).includes("memory")
-    ? null
-    : "the unified hierarchy of this host counts no memory";
-})();
+/** The hierarchy of the older kind that counts memory, where the unified one does not. */
+function memoryCgroups(): string | null {
+  return mountedAs((type, options) => type === "cgroup" && options.split(",").includes("memory"));
+}
+
+function mountedAs(is: (type: string, options: string) => boolean): string | null {
+  const mounts = readFileSync("/proc/mounts", "utf8").split("\n");
+  return (
+    mounts.map((line) => line.split(" ")).find(([, , type = "", options = ""]) => is(type, options))?.[1] ??
+    null
+  );
+}
+
+/** Whether MemoryMax= of a guest's unit does anything. */
+const guestsCountMemory = textOf(`${cgroups() ?? ""}/cgroup.controllers`)
+  .split(/\s+/)
+  .includes("memory");
+
+/** Why units of guests cannot be held to an amount of memory, for the name of what is skipped; null: they can. */
+export const memoryMissing: string | null =
+  guestsCountMemory || memoryCgroups() !== null ? null : "no hierarchy of cgroups of this host counts memory";
 
 const network = "10.83.7";
 
@@ -125,6 +135,25 @@ export class Machine {
     const { code, out, err } = this.run(line);
     if (code === 0) return out;
     throw new Error(`${this.name}: \`${line}\` ended with ${code}: ${out}${err}`);
+  }
+
+  /**
+   * Lets the processes of a unit take no more than so much memory from now on; beyond it the kernel ends them. Where guests count no
+   * memory, their host does. Call what it returns once they are gone.
+   */
+  holdToMemory(unit: string, bytes: number): () => void {
+    if (guestsCountMemory) {
+      this.must(`systemctl set-property --runtime ${unit} MemoryMax=${bytes} MemorySwapMax=0`);
+      return () => void this.must(`systemctl set-property --runtime ${unit} MemoryMax=50%`);
+    }
+    const group = `${memoryCgroups()}/${this.namespace}`;
+    mkdirSync(group);
+    writeFileSync(`${group}/memory.limit_in_bytes`, String(bytes));
+    const own = this.must(`systemctl show --value --property=ControlGroup ${unit}`).trim();
+    const processes = `${this.#cgroupOfGuest(this.#initPid() ?? 0)}${own}/cgroup.procs`;
+    for (const pid of textOf(processes).split("\n").filter(Boolean))
+      writeFileSync(`${group}/cgroup.procs`, pid);
+    return () => rmdirSync(group);
   }
 
   /** Powers it off in good order. */

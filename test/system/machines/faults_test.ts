@@ -15,6 +15,8 @@ const names = ["vm-1", "vm-2", "vm-3"];
 /** So short that certificates are renewed while the test looks. */
 const leafTtl = "40s";
 const readyMs = 300;
+/** More than it has room for in what it holds already. */
+const memoryBytes = 1_048_576;
 const mesh = `
 {kind: Service, name: orders, port: 80, protocol: http}
 ---
@@ -149,14 +151,18 @@ describe.skipIf(why !== null)(`a machine with a fault${why === null ? "" : ` (sk
     `whose proxy takes all the memory that it may have has it back at once${memoryMissing === null ? "" : ` (skipped: ${memoryMissing})`}`,
     async () => {
       const before = pid("vm-2");
-      on("vm-2").must("systemctl set-property --runtime heddle-proxy MemoryMax=8M MemorySwapMax=0");
-      await waitFor("the kernel has ended it", () => (pid("vm-2") === before ? null : true), {
-        everyMs: 100,
-        limitMs: 2 * hangMs,
-      });
-      on("vm-2").must("systemctl set-property --runtime heddle-proxy MemoryMax=50%");
+      const release = on("vm-2").holdToMemory("heddle-proxy", memoryBytes);
+      const ended = (): true | null => {
+        answered();
+        return pid("vm-2") === before ? null : true;
+      };
+      await waitFor("the kernel has ended it", ended, { everyMs: 100, limitMs: 2 * hangMs });
+      release();
       await untilAnswered("web reaches orders after the proxy was ended for its memory");
       expect(shown("vm-2", "heddle-proxy", "ActiveState")).toBe("active");
+      expect(on("vm-2").must("journalctl -u heddle-proxy --no-pager -o cat")).toMatch(
+        /code=killed, status=9\/KILL|oom-kill/,
+      );
     },
     3 * testMs,
   );

@@ -98,6 +98,21 @@ describe.skipIf(why !== null)(`names of the mesh${why === null ? "" : ` (skipped
   );
 
   test(
+    "are found again when the proxy stands still, without a look-up that hangs: its watchdog ends it within seconds",
+    async () => {
+      const starts = (): string => machine.must("systemctl show --value -p NRestarts heddle-proxy").trim();
+      const before = starts();
+      machine.must("kill -STOP $(systemctl show --value -p MainPID heddle-proxy)");
+      // Whatever it says, it ends: somebody is told, or the proxy that follows answers.
+      expect(machine.run("getent ahostsv4 db.mesh").code).not.toBeNull();
+      await untilAnswered("orders is found after the proxy stood still");
+      expect(starts()).toBe(String(Number(before) + 1));
+      expect(machine.must("journalctl -u heddle-proxy --no-pager -o cat")).toContain("Watchdog timeout");
+    },
+    2 * testMs,
+  );
+
+  test(
     "give way to nginx, which is enabled and started while heddle has the port, and has it at once",
     async () => {
       await untilAnswered("orders has its address");

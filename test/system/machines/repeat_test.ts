@@ -115,6 +115,7 @@ describe.skipIf(why !== null)(`a machine${why === null ? "" : ` (skipped: ${why}
         for (const mode of modes) expect([mode, state(mode, systemctl)]).toEqual([mode, "active\nenabled\n"]);
         expect(machine().must("ps -o user= -C heddle | sort -u")).toBe("ann\n");
         expect(asAnn(".local/bin/heddle status").out).toContain("vm-1");
+        expect(asAnn(".local/bin/heddle check").out).toMatch(/! HED0021 authority: .*\n +.*sudo heddle init/);
         expect(asAnn("heddle-copy uninstall --purge").code).toBe(0);
         expect(machine().run("pgrep heddle").out).toBe("");
         expect(home().replaceAll(/^.*\.(config|local|cache).*\n/gm, "")).toBe(before);
