@@ -1,5 +1,7 @@
 /** What operators and the controller say to each other of operators themselves, and of what is to go. */
 
+import type { Address } from "../base/socket_address.ts";
+
 /** What an operator may do: look; change documents and policies too; everything. */
 export type OperatorRole = "viewer" | "editor" | "admin";
 
@@ -16,6 +18,8 @@ export interface OperatorAnswer {
   readonly chainPem: string;
   readonly notAfterMs: number;
   readonly rootsPem: readonly string[];
+  /** Where the controller is, and may be. An older one does not tell. */
+  readonly controllers?: readonly Address[];
 }
 
 export interface OperatorsAnswer {

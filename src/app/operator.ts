@@ -3,7 +3,7 @@
  * renewed here, where it is used.
  */
 import type { Runtime } from "../../runtime/contract.ts";
-import type { Address } from "../base/socket_address.ts";
+import { isSameAddress, type Address } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import type { ControlClient, ControlIdentity } from "../api/control.ts";
 import { controllerPaths, type JoinNonce } from "../api/messages.ts";
@@ -104,12 +104,18 @@ async function proofOf(control: ControlClient, name: string, key: KeyPair): Prom
   return { name, nonce, publicKey: key.publicKey, signature };
 }
 
+/**
+ * Where the controller was found stays first, whatever it says: it may be the end of a tunnel. Where it says that it is, or will be, is
+ * tried after that.
+ */
 function credentialOf(
-  { spiffeId, chainPem, notAfterMs, rootsPem }: OperatorAnswer,
+  { spiffeId, chainPem, notAfterMs, rootsPem, controllers: told = [] }: OperatorAnswer,
   { keyPem, ...before }: Pick<ModeCredential, "keyPem" | "controllers" | "controller">,
   issuedMs: number,
 ): ModeCredential {
-  const controllers = controllersIn(before);
+  const known = controllersIn(before);
+  const others = told.filter((each) => !known.some((one) => isSameAddress(one, each)));
+  const controllers = [...known, ...others].slice(0, limits.controlAddressesMax);
   return { format: 1, spiffeId, chainPem, keyPem, issuedMs, notAfterMs, rootsPem, controllers };
 }
 

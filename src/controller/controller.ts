@@ -160,7 +160,9 @@ export class Controller {
     const { authority, clock, place, ownNode, log } = this.options;
     const { trustDomain } = authority;
     const requireReady = (): void => this.#requireReady();
+    const controllers = () => place.now().controllers;
     const operators = new Operators({
+      controllers,
       authority,
       catalog,
       store: this.options.registryClient,
@@ -181,7 +183,6 @@ export class Controller {
     app.get(controllerPaths.health, (context) =>
       context.json({ ok: this.ready, controllerMs: clock.wallMs() } satisfies HealthAnswer),
     );
-    const controllers = () => place.now().controllers;
     mountIssueRoutes(app, { issuing, operators, trustDomain, controllers, ownNode });
     mountOperatorAccessRoutes(app, { operators, issuing });
     const machines = () => this.#machines();

@@ -13,6 +13,7 @@ import type {
   OperatorsAnswer,
 } from "../api/operator_messages.ts";
 import { Refusal } from "../api/problem.ts";
+import type { Address } from "../base/socket_address.ts";
 import type { Authority } from "../identity/authority.ts";
 import { publicKeyOf } from "../identity/keys.ts";
 import { operatorId, type Principal } from "../model/identity.ts";
@@ -31,6 +32,8 @@ export interface OperatorsOptions {
   readonly catalog: Catalog;
   readonly store: StateStore;
   readonly leafMs: number;
+  /** Where they are told to look for this controller. */
+  readonly controllers: () => readonly Address[];
   readonly wallMs: () => number;
   /** Refuses while nothing is known yet. */
   readonly requireReady: () => void;
@@ -122,10 +125,16 @@ export class Operators {
   }
 
   async #issue(name: string, publicKey: string): Promise<OperatorAnswer> {
-    const { authority, leafMs } = this.options;
+    const { authority, leafMs, controllers } = this.options;
     const spiffeId = operatorId(authority.trustDomain, name);
     const { chainPem, notAfterMs } = await authority.issue({ spiffeId, publicKey, ttlMs: leafMs });
-    return { spiffeId, chainPem, notAfterMs, rootsPem: authority.bundle.rootsPem };
+    return {
+      spiffeId,
+      chainPem,
+      notAfterMs,
+      rootsPem: authority.bundle.rootsPem,
+      controllers: controllers(),
+    };
   }
 }
 

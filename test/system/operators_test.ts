@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import type { Address } from "../../src/base/socket_address.ts";
 import { binaryMissing } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
 import { addressOf } from "../support/addresses.ts";
@@ -93,15 +94,20 @@ describe.skipIf(binaryMissing)("operators", () => {
 
   // Needs a C compiler, for a clock that is wrong.
   test.skipIf(clockOff === null)(
-    "renew their credentials where they use them",
+    "renew their credentials where they use them, and learn by that where the controller will be",
     () => {
       expect(create("ada", "viewer").code).toBe(0);
+      const places = (): readonly Address[] =>
+        (JSON.parse(readFileSync(credentialOf("ada"), "utf8")) as { controllers: Address[] }).controllers;
+      const known = places();
+      expect(admin("address", "add", "10.9.9.9").code).toBe(0);
       const chain = (): string =>
         (JSON.parse(readFileSync(credentialOf("ada"), "utf8")) as { chainPem: string }).chainPem;
       const before = chain();
       // Two hours later by its own clock: old enough, and still valid for both.
       expect(as("ada", ["status"], clockOff?.(7_200)).code).toBe(0);
       expect(chain()).not.toBe(before);
+      expect(places()).toEqual([...known, { host: "10.9.9.9", port: known[0]?.port ?? 0 }]);
       expect(as("ada", ["status"]).code).toBe(0);
     },
     testMs,
