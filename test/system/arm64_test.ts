@@ -1,10 +1,10 @@
 /**
- * The binary for arm64, as far as an emulator of its processor carries it: what starts no sealed process, since an emulated one cannot
- * start itself again. The numbers that its seal is made of are held by test/unit/policy/system_calls_test.ts.
+ * The binary for arm64, as far as an emulator of its processor carries it: what starts no sealed process, since what an emulated one
+ * knows as itself (/proc/self/exe) is the emulator, which ends with 127. The numbers that its seal is made of are held by test/unit/policy/system_calls_test.ts.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { compileBinary } from "../../compile/binary.ts";
 import { binaryMissing } from "../../compile/repository.ts";
@@ -48,5 +48,22 @@ describe.skipIf(why !== null)(`the binary for arm64${why === null ? "" : ` (skip
       expect([kept.status, kept.stderr]).toEqual([0, ""]);
     },
     3 * testMs,
+  );
+
+  test(
+    "refuses every policy where no process can be sealed, rather than run it without",
+    () => {
+      mkdirSync(`${folder}/mesh/policies`, { recursive: true });
+      const source = `import { definePolicy, next } from "heddle/policy";
+export default definePolicy({ api: 1, name: "plain", version: "1.0.0", onError: "closed", onRequest: () => next() });
+`;
+      writeFileSync(`${folder}/mesh/policies/plain.ts`, source);
+      const { status, stderr, stdout } = heddle("validate", `${folder}/mesh`);
+      expect([status, `${stdout}${stderr}`]).toEqual([
+        1,
+        expect.stringMatching(/policies\/plain\.ts:1:1: error: Cannot compile it: it ended with 127/),
+      ]);
+    },
+    testMs,
   );
 });

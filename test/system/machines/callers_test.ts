@@ -39,6 +39,36 @@ WantedBy=multi-user.target
 `;
 const jobUnit = "[Service]\nType=oneshot\nExecStart=sh /root/call report\n";
 const callScript = 'curl -sS -m 5 -w "\\n%{http_code}" "$(cat /root/url)" > /srv/$1.said 2>&1; exit 0\n';
+/** Makes a socket, and hands it to whoever listens for it. */
+const makerScript = `import socket, sys, time
+made = socket.socket()
+to = socket.socket(socket.AF_UNIX)
+while True:
+    try:
+        to.connect("/run/handed")
+        break
+    except OSError:
+        time.sleep(0.02)
+socket.send_fds(to, [b"x"], [made.fileno()])
+time.sleep(float(sys.argv[1]))
+`;
+/** Calls by a socket that it is handed, once that path is gone. */
+const takerScript = `import os, socket, sys, time
+if os.path.exists("/run/handed"):
+    os.unlink("/run/handed")
+door = socket.socket(socket.AF_UNIX)
+door.bind("/run/handed")
+door.listen()
+maker, _ = door.accept()
+_, handed, _, _ = socket.recv_fds(maker, 1, 1)
+while os.path.exists(sys.argv[2]):
+    time.sleep(0.02)
+call = socket.socket(fileno=handed[0])
+call.connect((sys.argv[1], 80))
+call.sendall(b"GET /hello HTTP/1.1\\r\\nhost: orders.mesh\\r\\nconnection: close\\r\\n\\r\\n")
+while part := call.recv(9999):
+    sys.stdout.buffer.write(part)
+`;
 
 describe.skipIf(why !== null)(`units that call${why === null ? "" : ` (skipped: ${why})`}`, () => {
   let machines: Machines;
@@ -163,6 +193,32 @@ describe.skipIf(why !== null)(`units that call${why === null ? "" : ` (skipped: 
       expect(machine.must("journalctl -u heddle-proxy -o cat")).toMatch(
         /"flags":"ID","side":"downstream","detail":"cron\.service is not attached/,
       );
+    },
+    testMs,
+  );
+
+  test(
+    "and use a socket that another unit made have its maker's identity, and none once its maker is gone",
+    () => {
+      write("/root/maker.py", makerScript);
+      write("/root/taker.py", takerScript);
+      const handed = (waits: string): string => {
+        write(
+          "/root/call",
+          `python3 /root/taker.py ${address("orders")} ${waits} > /srv/$1.said 2>&1; exit 0\n`,
+        );
+        const line = `systemd-run --quiet --unit=cron python3 /root/maker.py ${waits === "-" ? 60 : 0}`;
+        machine.must(
+          `${line} && systemctl reload web; systemctl stop cron; systemctl reset-failed cron; true`,
+        );
+        return machine.must("cat /srv/web.said");
+      };
+      expect(handed("-")).toContain("cron.service is not attached");
+      expect(handed("/sys/fs/cgroup/system.slice/cron.service")).toMatch(
+        /^HTTP\/1.1 403 [^]*which unit calls cannot be told/,
+      );
+      write("/root/call", callScript);
+      expect(told("web")).toBe("hello\n\n200");
     },
     testMs,
   );
