@@ -12,6 +12,7 @@ import {
   type PolicyStatus,
 } from "../policy/policy_host.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { policyNotes } from "../telemetry/policy_notes.ts";
 import { policyCpu } from "../telemetry/policy_telemetry.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { families } from "../telemetry/families.ts";
@@ -65,7 +66,7 @@ export function startPolicies(
   };
 
   return {
-    chain: createPolicyChain(host, clock),
+    chain: createPolicyChain(host, clock, policyNotes(metrics, clock, log)),
     async prepare(snapshot, fetchBundle) {
       await load(snapshot, async (ref) => {
         const known = await store.read(ref.hash);

@@ -891,6 +891,18 @@ export const limits = {
   policyLateFramesMax: 10_000,
   /** What a process may still say of policies that were taken from it, in bytes; one that says more is ended. */
   policyLateBytesMax: 64 * mib,
+  /** Keys of the counters of a policy for one service; the one that was not touched for longest is forgotten. */
+  policyCounterKeysMax: 16_384,
+  /** Exchanges of a policy that have something in its scratch; the oldest is forgotten. */
+  policyScratchesMax: 16_384,
+  /** What a policy may log, count and observe in one call; more is left out. */
+  policyNotesMax: 16,
+  /** Of a message that a policy logs, and of each name and value beside it; longer ones are cut. */
+  policyNoteLengthMax: 200,
+  /** Lines of one policy in the log of a proxy each second; more are counted and left out. */
+  policyLogLinesPerSecond: 20,
+  /** Names and labels that one policy counts or observes under in a proxy; further ones share the label `other`. */
+  policySeriesMax: 100,
   /** Of one text that comes out of a sealed process; a longer one is a failure of it. */
   policyFieldLengthMax: 8 * kib,
   // Telemetry

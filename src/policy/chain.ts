@@ -8,10 +8,12 @@ import type { Outcome } from "../model/outcome.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
+import type { NotesHeard } from "../telemetry/policy_notes.ts";
 import { noEdits, type FieldEdits } from "../wire/fields.ts";
 import type { NormalTarget } from "../wire/target.ts";
 import { bytesOf, checkDecision, mergeEdits, type CheckedDecision } from "./decision.ts";
 import { serviceNamed, servicesNamedIn } from "./named_services.ts";
+import { notesIn } from "./notes.ts";
 import type { PolicyAnswer, PolicyCall } from "./policy_call.ts";
 import type { PolicyHost } from "./policy_host.ts";
 
@@ -68,8 +70,12 @@ export interface PolicyChain {
 
 const untouched: PolicyVerdict = { do: "next", edits: noEdits, target: null, records: [] };
 
-/** The chain over a policy host. */
-export function createPolicyChain(host: Around["host"], clock: Around["clock"]): PolicyChain {
+/** The chain over a policy host. `noted` hears what policies note beside their answers. */
+export function createPolicyChain(
+  host: Around["host"],
+  clock: Around["clock"],
+  noted: NotesHeard = () => {},
+): PolicyChain {
   const named = new WeakMap<PolicyBinding, ReadonlySet<string>>();
   /** A binding belongs to one service or to a route of it, so the namespace is always the same. */
   const leadsTo = (binding: PolicyBinding, called: ServiceName, key: string): boolean => {
@@ -80,7 +86,7 @@ export function createPolicyChain(host: Around["host"], clock: Around["clock"]):
     }
     return services.has(key);
   };
-  const around = { host, clock, leadsTo };
+  const around = { host, clock, leadsTo, noted };
   return {
     evaluate(bindings, call, done, reach) {
       if (bindings.length === 0) return done(untouched);
@@ -94,6 +100,7 @@ interface Around {
   readonly clock: Pick<Clock, "now">;
   /** Whether the options of the binding name the service of this key. */
   readonly leadsTo: (binding: PolicyBinding, called: ServiceName, key: string) => boolean;
+  readonly noted: NotesHeard;
 }
 
 interface Written {
@@ -140,6 +147,8 @@ class Evaluation {
 
   #take(binding: PolicyBinding, answer: PolicyAnswer): void {
     if (!answer.ok) return this.#failed(binding, "unanswered", answer.reason);
+    const notes = notesIn(answer.decision);
+    if (notes.length > 0) this.around.noted(binding.name, this.call.requestId, notes);
     const decision = checkDecision(answer.decision, this.call.hook);
     switch (decision.do) {
       case "fail":

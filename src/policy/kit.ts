@@ -1,6 +1,8 @@
 /** What every bundle of a policy is made with: the SDK for authors, the inner side and valibot, carried as text. */
 import { embed } from "../../compile/embed.ts" with { type: "macro" };
 import type { BundleFile } from "../../runtime/contract.ts";
+import { limits } from "../model/limits.ts";
+import type { RealmBounds } from "./call_context.ts";
 import type { PolicyMeta } from "./policy_meta.ts";
 
 /** Folder of the policy's own files inside a bundle. */
@@ -9,15 +11,24 @@ const folder = "/policy";
 const entry = "/heddle/entry.ts";
 
 const typescript: Readonly<Record<string, string>> = {
-  "/heddle/sdk.ts": embed("src/policy/sdk.ts"),
+  "/heddle/call_context.ts": embed("src/policy/call_context.ts"),
   "/heddle/header_list.ts": embed("src/policy/header_list.ts"),
   "/heddle/hooks.ts": embed("src/policy/hooks.ts"),
+  "/heddle/local_counter.ts": embed("src/policy/local_counter.ts"),
   "/heddle/query_list.ts": embed("src/policy/query_list.ts"),
   "/heddle/realm.ts": embed("src/policy/realm.ts"),
+  "/heddle/realm_places.ts": embed("src/policy/realm_places.ts"),
+  "/heddle/sdk.ts": embed("src/policy/sdk.ts"),
 };
 
 const javascript: Readonly<Record<string, string>> = {
   "/heddle/valibot.js": embed("valibot"),
+};
+
+const realmBounds: RealmBounds = {
+  counterKeysMax: limits.policyCounterKeysMax,
+  scratchesMax: limits.policyScratchesMax,
+  notesMax: limits.policyNotesMax,
 };
 
 /**
@@ -31,7 +42,7 @@ import { createRealm } from "./realm.ts";
 import policy from ${JSON.stringify(module)};
 const says = JSON.stringify([policy.name, policy.version, policy.onError, hooks.filter((hook) => policy[hook] !== undefined)]);
 if (says !== ${JSON.stringify(read)}) throw new Error("Its source reads " + ${JSON.stringify(read)} + ", it says " + says);
-globalThis.heddle = createRealm(policy);
+globalThis.heddle = createRealm(policy, ${JSON.stringify(realmBounds)});
 `;
 }
 

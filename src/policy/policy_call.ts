@@ -17,6 +17,8 @@ export interface PolicyCall {
   /** The service that was called. */
   readonly service: ServiceName;
   readonly requestId: string;
+  /** Milliseconds that its caller still waits. Absent: nobody said. */
+  readonly deadlineMs?: number;
 }
 
 /** `decision` is what the policy said, unchecked. */
@@ -37,8 +39,9 @@ export function encodeCall(binding: number, call: PolicyCall): string {
     call.sourceId,
     serviceKey(call.service),
     flatten(call.fields),
-    // Last: the realm of a bundle that knows one hook only does not look for it.
+    // Behind the rest: the realm of a bundle that knows one hook only does not look for it.
     hooks.indexOf(call.hook),
+    call.deadlineMs ?? null,
   ]);
 }
 

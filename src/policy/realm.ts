@@ -4,13 +4,29 @@
  */
 import { safeParse, getDotPath } from "valibot";
 import type { BaseIssue, GenericSchema } from "valibot";
+import { BoundOptions, CallContext, type RealmBounds } from "./call_context.ts";
 import { HeaderList } from "./header_list.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import { QueryList } from "./query_list.ts";
-import type { Policy, PolicyContext, PolicyRequest } from "./sdk.ts";
+import { Places } from "./realm_places.ts";
+import type { Policy, PolicyRequest } from "./sdk.ts";
 
-/** binding, request id, method, host, target, source, service, fields (name, value, …), number of the hook (a proxy that knows one gives none) */
-type Call = readonly [number, string, string, string, string, string, string, readonly string[], number?];
+/**
+ * binding, request id, method, host, target, source, service, fields (name, value, …), number of the hook, milliseconds that the
+ * caller still waits (null: nobody said). A proxy that knows one hook gives nothing behind the fields.
+ */
+type Call = readonly [
+  number,
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+  readonly string[],
+  number?,
+  (number | null)?,
+];
 
 /** What the worker finds as `heddle` in the realm. Strings in, strings out. */
 export interface Realm {
@@ -31,77 +47,6 @@ export interface Realm {
 
 const failed = (reason: string): string => JSON.stringify({ do: "fail", reason });
 
-/** Finds the place in the author's files at which an error was thrown. */
-class Places {
-  #files: readonly string[] = [];
-  #numbers: readonly number[] = [];
-
-  set(files: readonly string[], numbers: readonly number[]): void {
-    this.#files = files;
-    this.#numbers = numbers;
-  }
-
-  /** The error in words, behind the place where it was thrown if that is known: `limits.ts:12:5: TypeError: …`. */
-  reasonOf(error: unknown): string {
-    try {
-      if (!(error instanceof Error)) return String(error);
-      return `${this.#placeOf(String(error.stack))}${error.name}: ${error.message}`;
-    } catch {
-      return "it threw something that cannot be told";
-    }
-  }
-
-  /** Of the frames of a stack, the innermost one that the author wrote. */
-  #placeOf(stack: string): string {
-    for (const [, line, column] of stack.slice(0, stackLengthMax).matchAll(/\bpolicy:(\d+):(\d+)/g)) {
-      const place = this.#writtenAt(Number(line), Number(column));
-      if (place !== null) return `${place}: `;
-    }
-    return "";
-  }
-
-  #writtenAt(line: number, column: number): string | null {
-    const numbers = this.#numbers;
-    let found = -1;
-    for (let at = 0; at < numbers.length; at += 5) {
-      const row = numbers[at] as number;
-      if (row > line || (row === line && (numbers[at + 1] as number) > column)) break;
-      found = at;
-    }
-    const file = this.#files[numbers[found + 2] ?? -1];
-    return file === undefined ? null : `${file}:${numbers[found + 3]}:${numbers[found + 4]}`;
-  }
-}
-
-const stackLengthMax = 8_192;
-
-/** FNV-1a with a finishing mix. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
-  return (value ^ (value >>> 16)) >>> 0;
-}
-
-/** Time and randomness of the call that runs, also behind `Date.now` and `Math.random`. */
-class Moment {
-  nowMs = 0;
-  #seed = 0;
-
-  begin(requestId: string): void {
-    this.#seed = hash(requestId);
-  }
-
-  /** mulberry32 */
-  random(): number {
-    this.#seed = (this.#seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#seed ^ (this.#seed >>> 15), 1 | this.#seed);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  }
-}
-
 /** A clock and a die that replays can set. `Date` without arguments and `Date.now` tell the time of the batch. */
 function replaceClockAndChance(moment: Moment): void {
   const HostDate = Date;
@@ -120,25 +65,30 @@ function replaceClockAndChance(moment: Moment): void {
   Object.defineProperty(Math, "random", { value: () => moment.random() });
 }
 
+/** Time and chance of the call that runs, also behind `Date.now` and `Math.random`. */
+interface Moment {
+  nowMs: number;
+  random: () => number;
+}
+
 function shownIssue(issue: BaseIssue<unknown>): { readonly path: string; readonly message: string } {
   return { path: getDotPath(issue) ?? "", message: issue.message };
 }
 
-export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>): Realm {
-  const moment = new Moment();
+export function createRealm<Schema extends GenericSchema>(
+  policy: Policy<Schema, unknown>,
+  bounds: RealmBounds,
+): Realm {
+  const moment: Moment = { nowMs: 0, random: () => 0 };
   replaceClockAndChance(moment);
+  const now = (): number => moment.nowMs;
   const places = new Places();
-  const bindings = new Map<number, PolicyContext<never>["options"]>();
+  const bindings = new Map<number, BoundOptions<never, unknown>>();
   let calls: readonly Call[] = [];
   const late = new Map<number, string>();
 
-  const finish = (index: number, decision: unknown): string => {
-    const answer = JSON.stringify(decision) as string | undefined;
-    return answer ?? failed(`call ${index} returned nothing`);
-  };
-
-  const ask: Readonly<Record<Hook, (call: Call) => unknown>> = {
-    onRequest: (call) => policy.onRequest?.(requestOf(call), contextOf(call)),
+  const ask: Readonly<Record<Hook, (call: Call, context: Context) => unknown>> = {
+    onRequest: (call, context) => policy.onRequest?.(requestOf(call), context),
   };
 
   return {
@@ -149,7 +99,8 @@ export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>
     bind(binding, options) {
       try {
         const result = safeParse(policy.options, JSON.parse(options));
-        if (result.success) bindings.set(binding, result.output as never);
+        if (result.success)
+          bindings.set(binding, new BoundOptions<never, unknown>(result.output as never, policy.state, now, bounds));
         return JSON.stringify({ issues: (result.issues ?? []).map(shownIssue) });
       } catch (error) {
         return JSON.stringify({ issues: [{ path: "", message: places.reasonOf(error) }] });
@@ -168,11 +119,12 @@ export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>
         const call = calls[index];
         const hook = call === undefined ? undefined : hooks[call[8] ?? 0];
         if (call === undefined || hook === undefined || policy[hook] === undefined) return '{"do":"next"}';
-        moment.begin(call[1]);
-        const decision = ask[hook](call);
-        if (!(decision instanceof Promise)) return finish(index, decision);
+        const context = contextOf(call, hook);
+        moment.random = () => context.random();
+        const decision = ask[hook](call, context);
+        if (!(decision instanceof Promise)) return answerOf(decision, context);
         decision.then(
-          (value) => late.set(index, finish(index, value)),
+          (value) => late.set(index, answerOf(value, context)),
           (error) => late.set(index, failed(places.reasonOf(error))),
         );
         return "";
@@ -184,18 +136,28 @@ export function createRealm<Schema extends GenericSchema>(policy: Policy<Schema>
     places: (files, numbers) => places.set(files, numbers),
   };
 
-  function contextOf(call: Call): PolicyContext<never> {
-    if (!bindings.has(call[0])) throw new Error(`There are no options for binding ${call[0]}`);
-    return {
-      options: bindings.get(call[0]) as never,
-      service: call[6],
-      source: call[5] === "" ? null : call[5],
-      requestId: call[1],
-      now: () => moment.nowMs,
-      random: () => moment.random(),
-      hash,
+  function contextOf(call: Call, hook: Hook): Context {
+    const bound = bindings.get(call[0]);
+    if (bound === undefined) throw new Error(`There are no options for binding ${call[0]}`);
+    const [, requestId, , , , source, service] = call;
+    const asked = {
+      requestId,
+      service,
+      source: source === "" ? null : source,
+      deadlineMs: call[9] ?? Infinity,
+      seed: hook === "onRequest" ? requestId : `${requestId} ${hook}`,
     };
+    return new CallContext(bound, asked, now, bounds.notesMax);
   }
+}
+
+type Context = CallContext<never, unknown>;
+
+/** With what it noted beside: `notes.ts` reads it. */
+function answerOf(decision: unknown, { notes }: Context): string {
+  const noted = notes !== null && typeof decision === "object" && decision !== null;
+  const answer = JSON.stringify(noted ? { ...decision, notes } : decision) as string | undefined;
+  return answer ?? failed("it returned nothing");
 }
 
 function requestOf(call: Call): PolicyRequest {

@@ -41,22 +41,86 @@ export interface PolicyRequest {
   readonly headers: HeaderList;
 }
 
-/** What a hook is given besides the request. */
-export interface PolicyContext<Options> {
+/**
+ * Counters of this policy in this proxy, which every request of one service shares that is under the same options. They count by
+ * the virtual clock, so that a replay counts the same, and are empty when the process of the policy starts anew. So many keys are
+ * kept (`policyCounterKeysMax`); the one that was not asked for longest goes first.
+ *
+ * ```ts
+ * import { definePolicy, next, respond } from "heddle/policy";
+ * import * as v from "valibot";
+ *
+ * export default definePolicy({
+ *   api: 1,
+ *   name: "ten-per-second",
+ *   version: "1.0.0",
+ *   options: v.strictObject({}),
+ *   onError: "open",
+ *   onRequest(request, context) {
+ *     const { ok, resetMs } = context.local.take(context.source ?? "nobody", 1, 10, "1s");
+ *     return ok ? next() : respond(429, "too many", "", { "retry-after": String(Math.ceil(resetMs / 1000)) });
+ *   },
+ * });
+ * ```
+ */
+export interface Counter {
+  /**
+   * Takes `amount` out of a bucket of `limit`, which fills again within `per`. When there is not so much in it nothing is taken, and
+   * `resetMs` says when there will be.
+   */
+  take(key: string, amount: number, limit: number, per: Duration): Taken;
+  /** Counts, and tells how much was counted within the last `per`, roughly. */
+  add(key: string, amount: number, per: Duration): number;
+  /** Takes what may be needed; `settle` says what was, which may be more or less. */
+  reserve(key: string, amount: number, limit: number, per: Duration): Reserved;
+  settle(id: string, used: number): void;
+}
+
+export interface Taken {
+  readonly ok: boolean;
+  /** Whole units that are left. */
+  readonly left: number;
+  /** Until as much is there as was asked for; 0 when it was. */
+  readonly resetMs: number;
+}
+
+export interface Reserved {
+  readonly ok: boolean;
+  /** For `settle`; "" when nothing was reserved. */
+  readonly id: string;
+}
+
+/** What a hook is given besides what it is about. */
+export interface PolicyContext<Options, State = undefined> {
   /** As the schema returned them: defaults filled in, transformed. */
   readonly options: Options;
+  /** What `state` made of the options, once for each set of them; it lives as long as the process of the policy. */
+  readonly state: State;
+  /** Of this exchange alone: what one hook puts there, a later one finds. */
+  readonly scratch: Map<string, unknown>;
+  readonly local: Counter;
   /** The service that was called: `orders.default`. */
   readonly service: string;
   /** Verified SPIFFE ID of the caller; null when there is none. */
   readonly source: string | null;
   readonly requestId: string;
+  /** Milliseconds that the caller still waits, when the hook was asked; Infinity where nobody said. */
+  readonly deadlineMs: number;
   /** Milliseconds since 1970. Stands still while a hook runs. */
   now(): number;
-  /** Uniform in [0, 1). The sequence depends on the request alone, so that a replay decides the same. */
+  /** Uniform in [0, 1). The sequence depends on request and hook alone, so that a replay decides the same. */
   random(): number;
   /** A number of 32 bits that spreads evenly and is the same on every machine: for sticky choices. */
   hash(text: string): number;
+  /** A line in the log of the proxy, with the name of the policy and the request id. So many in a second (`policyLogLinesPerSecond`). */
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
+  /** Adds to `heddle_policy_counted_total` of this policy and name: letters, digits and `_`. Labels have few values. */
+  count(name: string, amount?: number, labels?: Readonly<Record<string, string>>): void;
+  /** Adds a value to the histogram `heddle_policy_observed`. */
+  observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
 }
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /**
  * Changes of header fields. Names and values must be valid in HTTP; fields that frame a message, belong to one hop or
@@ -136,7 +200,7 @@ export function respond(
 }
 
 /** What `definePolicy` takes. Everything but schema and functions must be written as literals: it is read without being run. */
-export interface Policy<Schema extends GenericSchema> {
+export interface Policy<Schema extends GenericSchema, State = undefined> {
   /** Version of this interface. */
   readonly api: 1;
   /** As documents say it: lower case, digits and dashes. */
@@ -154,14 +218,18 @@ export interface Policy<Schema extends GenericSchema> {
     /** Processor time of one call, 2 ms when not given. A call that takes ten times as long, and 200 ms, is ended. */
     readonly cpu?: Duration;
   };
+  /** Makes what hooks find as `context.state`. Write it above the hooks. */
+  readonly state?: (options: InferOutput<Schema>) => State;
   /** Called once per request, before an endpoint is chosen. */
   onRequest?(
     request: PolicyRequest,
-    context: PolicyContext<InferOutput<Schema>>,
+    context: PolicyContext<InferOutput<Schema>, State>,
   ): Decision | Promise<Decision>;
 }
 
 /** Defines a policy; export its result as default. */
-export function definePolicy<Schema extends GenericSchema>(policy: Policy<Schema>): Readonly<Policy<Schema>> {
+export function definePolicy<Schema extends GenericSchema, State = undefined>(
+  policy: Policy<Schema, State>,
+): Readonly<Policy<Schema, State>> {
   return Object.freeze(policy);
 }

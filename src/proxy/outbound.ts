@@ -123,7 +123,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     if (route.policies.length === 0) return this.#chooseBackend(route);
     const { target } = this.#leaving;
     const { reach } = this.#state as ProxyState;
-    askPolicies(this.source.parts, { exchange, record, target, called, route, reach }, this);
+    const untilMs = this.#attempts.deadlineMs;
+    askPolicies(this.source.parts, { exchange, record, target, called, route, untilMs, reach }, this);
   }
 
   #shed(service: string): void {

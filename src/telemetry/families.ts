@@ -23,6 +23,10 @@ const durationBounds: readonly number[] = [
 const policyBounds: readonly number[] = [
   0.000_01, 0.000_025, 0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 ];
+/** Of whatever unit a policy has. */
+const observedBounds: readonly number[] = [
+  0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000, 100_000,
+];
 /** Seconds: changes are gathered for a moment first, and a machine may have a policy to fetch. */
 const pushBounds: readonly number[] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
@@ -150,6 +154,22 @@ export const families = {
     "policy",
     "version",
   ]),
+  policyCounted: counter("heddle_policy_counted_total", "What policies count by themselves (`context.count`).", [
+    "policy",
+    "name",
+    "labels",
+  ]),
+  policyObserved: histogram(
+    "heddle_policy_observed",
+    "What policies observe by themselves (`context.observe`), in units of their own.",
+    ["policy", "name", "labels"],
+    observedBounds,
+  ),
+  policyLinesDropped: counter(
+    "heddle_policy_lines_dropped_total",
+    "Lines of policies that were too many for the log.",
+    ["policy"],
+  ),
   policyHostSealed: gauge(
     "heddle_policy_host_sealed",
     "1 while each process of policies runs under its whole seal.",

@@ -15,6 +15,8 @@ export interface Question {
   readonly target: NormalTarget | null;
   readonly called: LiveDestination;
   readonly route: LiveRoute;
+  /** When its caller waits no longer, milliseconds of the shard's clock; Infinity: nobody said. */
+  readonly untilMs: number;
   /** What the state in force for the request knows of where decisions may lead. */
   readonly reach: PolicyReach;
 }
@@ -38,7 +40,9 @@ export function askPolicies(parts: ProxyParts, question: Question, asking: Askin
   const { sourceId, requestId } = record;
   const { service } = called.declared;
   const hook = "onRequest" as const;
-  const call = { hook, method, authority, target, fields, sourceId, service, requestId };
+  const head = { hook, method, authority, target, fields, sourceId, service, requestId };
+  const { untilMs } = question;
+  const call = untilMs === Infinity ? head : { ...head, deadlineMs: Math.round(untilMs - shard.clock.now()) };
   const tell = (verdict: PolicyVerdict): void => {
     exchange.watch(asking);
     if (exchange.finished) asking.over(leftWhileDeciding);

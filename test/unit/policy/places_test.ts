@@ -1,11 +1,8 @@
 /** A policy that fails says where: the place in the author's files, also when it threw in what it calls or later. */
 import { describe, expect, test } from "bun:test";
-import { createContext, runInContext } from "node:vm";
-import { bundlePolicies } from "../../../src/policy/bundle.ts";
 import { placesStatement } from "../../../src/policy/places.ts";
-import type { PolicySource } from "../../../src/policy/policy_source.ts";
 import type { Realm } from "../../../src/policy/realm.ts";
-import { runtime } from "../../support/runtime_under_test.ts";
+import { answerOf, realmOf } from "../../support/realm_of.ts";
 
 const main = `import { definePolicy, next, respond, type PolicyRequest } from "heddle/policy";
 import * as v from "valibot";
@@ -53,23 +50,9 @@ export function deep(path: string): ReturnType<typeof next> {
 }
 `;
 
-/** Runs the bundle as the worker does, without its walls. */
-async function realmOf(...sources: PolicySource[]): Promise<Realm> {
-  const { scripts, issues } = await bundlePolicies(sources, runtime.bundler);
-  expect(issues).toEqual([]);
-  const context = createContext({});
-  runInContext(scripts[0]?.text ?? "", context, { filename: "policy" });
-  return runInContext("heddle", context) as Realm;
-}
-
 async function reasonOf(realm: Realm, method: string): Promise<string> {
-  realm.take(JSON.stringify([0, [[1, "id", method, "a.mesh", "/a", "", "a.default", []]]]));
-  let answer = realm.run(0);
-  for (let turn = 0; answer === "" && turn < 20; turn++) {
-    await Promise.resolve();
-    answer = realm.settled(0);
-  }
-  return (JSON.parse(answer) as { reason: string }).reason;
+  const call = [1, "id", method, "a.mesh", "/a", "", "a.default", []];
+  return ((await answerOf(realm, call)) as { reason: string }).reason;
 }
 
 /** The line of the text on which this stands, and `:`. */

@@ -1,0 +1,167 @@
+/**
+ * What hooks are given besides what they are about: the virtual clock, chance that a replay repeats, counters, scratch, and notes
+ * that travel to the proxy with the answer. Bundled with every policy; what it promises the proxy is checked there again.
+ */
+import { LocalCounter } from "./local_counter.ts";
+import type { LogLevel, PolicyContext } from "./sdk.ts";
+
+/** How much is kept in a realm, from `limits.ts`. */
+export interface RealmBounds {
+  readonly counterKeysMax: number;
+  readonly scratchesMax: number;
+  readonly notesMax: number;
+}
+
+/** `["log", level, message, fields]`, `["count", name, amount, labels]`, `["observe", name, value, labels]` */
+export type WrittenNote = readonly [string, string, string | number, Readonly<Record<string, unknown>>];
+
+/** FNV-1a with a finishing mix. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
+  return (value ^ (value >>> 16)) >>> 0;
+}
+
+/** mulberry32 */
+class Die {
+  #seed: number;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  roll(): number {
+    this.#seed = (this.#seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.#seed ^ (this.#seed >>> 15), 1 | this.#seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  }
+}
+
+/** Options under one number, and what belongs to them. */
+export class BoundOptions<Options, State> {
+  readonly #counters = new Map<string, LocalCounter>();
+  readonly #scratches = new Map<string, Map<string, unknown>>();
+  #state: { readonly value: State } | null = null;
+
+  constructor(
+    readonly options: Options,
+    private readonly makeState: ((options: Options) => State) | undefined,
+    private readonly now: () => number,
+    private readonly bounds: RealmBounds,
+  ) {}
+
+  get state(): State {
+    this.#state ??= { value: this.makeState?.(this.options) as State };
+    return this.#state.value;
+  }
+
+  countersOf(service: string): LocalCounter {
+    const known = this.#counters.get(service);
+    if (known !== undefined) return known;
+    const made = new LocalCounter(this.now, this.bounds.counterKeysMax);
+    this.#counters.set(service, made);
+    return made;
+  }
+
+  scratchOf(requestId: string): Map<string, unknown> {
+    const known = this.#scratches.get(requestId);
+    if (known !== undefined) return known;
+    const made = new Map<string, unknown>();
+    this.#scratches.set(requestId, made);
+    const [oldest] = this.#scratches.keys();
+    if (this.#scratches.size > this.bounds.scratchesMax && oldest !== undefined)
+      this.#scratches.delete(oldest);
+    return made;
+  }
+}
+
+/** Of one call. */
+interface Asked {
+  readonly requestId: string;
+  readonly service: string;
+  readonly source: string | null;
+  readonly deadlineMs: number;
+  /** What chance begins with. */
+  readonly seed: string;
+}
+
+const nameForm = /^[a-z][a-z0-9_]{0,62}$/;
+
+export class CallContext<Options, State> implements PolicyContext<Options, State> {
+  readonly options: Options;
+  readonly service: string;
+  readonly source: string | null;
+  readonly requestId: string;
+  readonly deadlineMs: number;
+  /** null: it said nothing. */
+  notes: WrittenNote[] | null = null;
+  readonly #bound: BoundOptions<Options, State>;
+  readonly #now: () => number;
+  readonly #notesMax: number;
+  readonly #seed: string;
+  #die: Die | null = null;
+
+  constructor(bound: BoundOptions<Options, State>, asked: Asked, now: () => number, notesMax: number) {
+    this.options = bound.options;
+    this.service = asked.service;
+    this.source = asked.source;
+    this.requestId = asked.requestId;
+    this.deadlineMs = asked.deadlineMs;
+    this.#bound = bound;
+    this.#now = now;
+    this.#notesMax = notesMax;
+    this.#seed = asked.seed;
+  }
+
+  get state(): State {
+    return this.#bound.state;
+  }
+
+  get scratch(): Map<string, unknown> {
+    return this.#bound.scratchOf(this.requestId);
+  }
+
+  get local(): LocalCounter {
+    return this.#bound.countersOf(this.service);
+  }
+
+  now(): number {
+    return this.#now();
+  }
+
+  random(): number {
+    this.#die ??= new Die(hash(this.#seed));
+    return this.#die.roll();
+  }
+
+  hash(text: string): number {
+    return hash(text);
+  }
+
+  log(level: LogLevel, message: string, fields: Readonly<Record<string, string | number | boolean>> = {}): void {
+    this.#note(["log", String(level), String(message), fields]);
+  }
+
+  count(name: string, amount = 1, labels: Readonly<Record<string, string>> = {}): void {
+    if (!(amount >= 0 && amount < Infinity)) throw new RangeError(`Cannot count ${amount}: counters go up`);
+    this.#note(["count", named(name), amount, labels]);
+  }
+
+  observe(name: string, value: number, labels: Readonly<Record<string, string>> = {}): void {
+    if (!Number.isFinite(value)) throw new RangeError(`Cannot observe ${value}: it is no number`);
+    this.#note(["observe", named(name), value, labels]);
+  }
+
+  #note(note: WrittenNote): void {
+    this.notes ??= [];
+    if (this.notes.length < this.#notesMax) this.notes.push(note);
+  }
+}
+
+function named(name: string): string {
+  if (nameForm.test(name)) return name;
+  throw new RangeError(`"${name}" is no name of a metric: lower-case letters, digits and _`);
+}

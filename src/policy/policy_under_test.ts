@@ -1,0 +1,88 @@
+/**
+ * A policy as it is asked in its realm, without one, for tests: by a clock that they set, with what it noted kept.
+ * @visibleForTesting
+ */
+import { safeParse, type GenericSchema } from "valibot";
+import { BoundOptions, CallContext, type WrittenNote } from "./call_context.ts";
+import { HeaderList } from "./header_list.ts";
+import { QueryList } from "./query_list.ts";
+import type { Decision, Policy, PolicyRequest } from "./sdk.ts";
+
+interface RequestPlan {
+  readonly method?: string;
+  readonly host?: string;
+  /** With the query. */
+  readonly path?: string;
+  readonly headers?: readonly string[];
+}
+
+interface AskPlan {
+  readonly requestId?: string;
+  readonly service?: string;
+  readonly source?: string | null;
+  readonly deadlineMs?: number;
+}
+
+const bounds = { counterKeysMax: 100, scratchesMax: 100, notesMax: 16 };
+
+function requestOf({ method, host, path = "/", headers }: RequestPlan = {}): PolicyRequest {
+  const mark = path.indexOf("?");
+  return {
+    method: method ?? "GET",
+    host: host ?? "orders.mesh",
+    path: mark < 0 ? path : path.slice(0, mark),
+    query: new QueryList(mark < 0 ? "" : path.slice(mark + 1)),
+    headers: new HeaderList(headers ?? []),
+  };
+}
+
+/** @visibleForTesting */
+export class PolicyUnderTest<Schema extends GenericSchema, State> {
+  nowMs = 1_000_000;
+  readonly notes: WrittenNote[] = [];
+  readonly #bound: BoundOptions<never, State>;
+  #last: CallContext<never, State> | null = null;
+
+  constructor(
+    readonly policy: Readonly<Policy<Schema, State>>,
+    written: unknown,
+  ) {
+    const options = safeParse(policy.options, written);
+    if (!options.success) throw new Error(`The settings do not fit: ${options.issues[0].message}`);
+    this.#bound = new BoundOptions<never, State>(
+      options.output as never,
+      policy.state as never,
+      () => this.nowMs,
+      bounds,
+    );
+  }
+
+  /** A context for one hook of one exchange. */
+  context(plan: AskPlan = {}, hook = "onRequest"): CallContext<never, State> {
+    this.#keepNotes();
+    const { requestId = "r-1", service = "orders.default", source = null, deadlineMs = Infinity } = plan;
+    const seed = hook === "onRequest" ? requestId : `${requestId} ${hook}`;
+    const asked = { requestId, service, source, deadlineMs, seed };
+    this.#last = new CallContext(this.#bound, asked, () => this.nowMs, bounds.notesMax);
+    return this.#last;
+  }
+
+  /** What it decides about a request. */
+  async request(request: RequestPlan = {}, plan: AskPlan = {}): Promise<Decision> {
+    const decision = await this.policy.onRequest?.(requestOf(request), this.context(plan));
+    this.#keepNotes();
+    if (decision === undefined) throw new Error("The policy has no onRequest");
+    return decision;
+  }
+
+  #keepNotes(): void {
+    this.notes.push(...(this.#last?.notes ?? []));
+    this.#last = null;
+  }
+}
+
+/** @visibleForTesting Paths of what is wrong with settings; [] when nothing. */
+export function wrongIn(policy: { readonly options: GenericSchema }, written: unknown): string[] {
+  const result = safeParse(policy.options, written);
+  return (result.issues ?? []).map((issue) => issue.path?.map((part) => String(part.key)).join(".") ?? "");
+}

@@ -1,0 +1,79 @@
+/** Every example in the words of the SDK is a policy that compiles, loads and answers. */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../../../compile/repository.ts";
+import { answerOf, realmOf } from "../../support/realm_of.ts";
+
+const text = readFileSync(join(root, "src/policy/sdk.ts"), "utf8");
+const examples = [...text.matchAll(/^ \* ```ts\n([\s\S]*?)^ \* ```$/gm)].map(([, lines]) =>
+  (lines ?? "").replace(/^ \* ?/gm, ""),
+);
+
+/** Of a request of that number, under the only options. */
+const call = (id: string, headers: readonly string[] = []) => [
+  ...[1, id, "GET", "a.mesh", "/a", "spiffe://a/b", "a.default", headers],
+  ...[0, 500],
+];
+
+/** By the name of each: options, and what it decides of calls. */
+const plays: Readonly<Record<string, (realm: Awaited<ReturnType<typeof realmOf>>) => Promise<unknown>>> = {
+  "night-shift": async (realm) => {
+    realm.bind(1, '{"service":"b"}');
+    expect(await answerOf(realm, call("1"))).toEqual({ do: "next" });
+    expect(await answerOf(realm, call("2", ["x-night", "1"]))).toEqual({ do: "route", service: "b" });
+  },
+  "ten-per-second": async (realm) => {
+    realm.bind(1, "{}");
+    for (let at = 0; at < 10; at++) expect(await answerOf(realm, call(`${at}`))).toEqual({ do: "next" });
+    expect(await answerOf(realm, call("11"))).toMatchObject({ do: "respond", status: 429 });
+    expect(await answerOf(realm, call("12"), 1_000)).toEqual({ do: "next" });
+  },
+};
+
+describe("an example", () => {
+  const names = examples.map((example) => /name: "([^"]+)"/.exec(example)?.[1] ?? "without a name");
+
+  test("each is played, and nothing else", () => expect(names.toSorted()).toEqual(Object.keys(plays).toSorted()));
+
+  for (const [at, name] of names.entries())
+    test(`${name} compiles, loads and decides`, async () => {
+      await plays[name]?.(await realmOf({ file: "policies/example.ts", text: examples[at] ?? "" }));
+    });
+});
+
+test("what a policy notes travels with its decision, and its state and scratch stay", async () => {
+  const realm = await realmOf({
+    file: "policies/keeps.ts",
+    text: `import { definePolicy, next } from "heddle/policy";
+import * as v from "valibot";
+export default definePolicy({
+  api: 1, name: "keeps", version: "1.0.0", options: v.object({}), onError: "open",
+  state: () => ({ seen: 0 }),
+  onRequest(request, context) {
+    context.state.seen++;
+    context.scratch.set("id", (context.scratch.get("id") ?? "") + context.requestId);
+    context.count("seen", 1, { kind: "any" });
+    context.log("info", "again", { seen: context.state.seen });
+    const id = String(context.scratch.get("id"));
+    return next({ headers: { set: { left: String(context.deadlineMs), id, die: String(Math.random() === context.random()) } } });
+  },
+});
+`,
+  });
+  realm.bind(1, "{}");
+  const set = (id: string) => ({ left: "500", id, die: "false" });
+  expect(await answerOf(realm, call("a"))).toEqual({
+    do: "next",
+    headers: { set: set("a") },
+    notes: [
+      ["count", "seen", 1, { kind: "any" }],
+      ["log", "info", "again", { seen: 1 }],
+    ],
+  });
+  expect(await answerOf(realm, call("a"))).toMatchObject({ headers: { set: set("aa") } });
+  expect(await answerOf(realm, call("b"))).toMatchObject({
+    headers: { set: set("b") },
+    notes: [{}, ["log", "info", "again", { seen: 3 }]],
+  });
+});
