@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Runtime } from "../../runtime/contract.ts";
 import type { Shard } from "../http/shard.ts";
 import { limits } from "../model/limits.ts";
-import type { PolicyBinding, PolicyRef, Snapshot } from "../model/snapshot.ts";
+import { bindingsIn, type PolicyRef, type Snapshot } from "../model/snapshot.ts";
 import { createPolicyChain, type PolicyChain } from "../policy/chain.ts";
 import {
   createPolicyHost,
@@ -38,10 +38,13 @@ export function startPolicies(
   log: (text: string) => void,
 ): Policies {
   const { process, clock, random } = runtime;
-  const cpuCounter = policyCpu(metrics);
-  const host = createPolicyHost({ process, clock, random, report: log, cpuCounter });
+  const host = createPolicyHost({ process, clock, random, report: log, cpuCounter: policyCpu(metrics) });
   const store = new BundleStore(runtime, folder);
   exposeHost(metrics, host);
+
+  const chain = createPolicyChain(host, clock, policyNotes(metrics, clock, log));
+  /** Streams keep the versions that saw their request. */
+  const heldHashes = (): string[] => [...chain.held.keys()].map(({ hash }) => hash);
 
   let serving: ReadonlySet<string> = new Set();
   const load = async (
@@ -55,7 +58,7 @@ export function startPolicies(
     }
     // The snapshot before this one still serves until the new one is applied.
     const needed = new Set(snapshot.policies.map((ref) => ref.hash));
-    host.retain(new Set([...needed, ...serving]));
+    host.retain(new Set([...needed, ...serving, ...heldHashes()]));
     serving = needed;
   };
 
@@ -66,7 +69,7 @@ export function startPolicies(
   };
 
   return {
-    chain: createPolicyChain(host, clock, policyNotes(metrics, clock, log)),
+    chain,
     async prepare(snapshot, fetchBundle) {
       await load(snapshot, async (ref) => {
         const known = await store.read(ref.hash);
@@ -86,8 +89,9 @@ export function startPolicies(
       const serves = serving;
       const retire = (): void => {
         if (serving !== serves) return;
-        host.retain(serves);
-        host.keepBindings(bindingsIn(snapshot));
+        host.retain(new Set([...serves, ...heldHashes()]));
+        host.keepBindings([...bindingsIn(snapshot), ...chain.held.keys()]);
+        if (chain.held.size > 0) clock.after(limits.policyRetireMs, retire, true);
       };
       clock.after(limits.policyRetireMs, retire, true);
     },
@@ -95,13 +99,6 @@ export function startPolicies(
     status: () => host.status(),
     close: () => host.close(),
   };
-}
-
-function bindingsIn({ destinations }: Snapshot): PolicyBinding[] {
-  return destinations.flatMap(({ policies, routes }) => [
-    ...policies,
-    ...routes.flatMap((route) => route.policies),
-  ]);
 }
 
 /** Bundles by their hash, which is verified whenever one is taken. */

@@ -41,6 +41,8 @@ export function declaredServices(documents: readonly Document[]): readonly strin
 export interface PolicyUse {
   readonly use: string;
   readonly with: Readonly<Record<string, unknown>>;
+  /** Whose proxy asks it. Absent: that of whoever calls. */
+  readonly side?: "server";
 }
 
 /** Its traits are what the mesh goes by; `model/service_traits.ts` tells what each means and which side reads it. */
@@ -155,6 +157,8 @@ export interface MeshDocument {
   readonly namespace: string;
   readonly traffic: TrafficTraits;
   readonly telemetry: TelemetrySettings;
+  /** Of every service, before its own. Absent: none. */
+  readonly policies?: readonly PolicyUse[];
 }
 
 export interface AccessRule {

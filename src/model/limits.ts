@@ -891,6 +891,8 @@ export const limits = {
   policyLateFramesMax: 10_000,
   /** What a process may still say of policies that were taken from it, in bytes; one that says more is ended. */
   policyLateBytesMax: 64 * mib,
+  /** Endpoints that a policy is shown to pick from; the others it does not see. */
+  policyEndpointsMax: 128,
   /** Keys of the counters of a policy for one service; the one that was not touched for longest is forgotten. */
   policyCounterKeysMax: 16_384,
   /** Exchanges of a policy that have something in its scratch; the oldest is forgotten. */

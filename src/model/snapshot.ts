@@ -47,6 +47,8 @@ export interface LocalService extends CalleeTraits {
   /** Machines with instances of it, where these share a rate (`rateLimit.mesh`): what a machine goes by until it has a slice. */
   readonly rateSharers?: number;
   readonly access: Access;
+  /** Policies of its callers' requests that are asked here, in order. Absent: none. */
+  readonly policies?: readonly PolicyBinding[];
   /** An operator took what this machine runs of it out: nobody calls it. */
   readonly drained?: true;
 }
@@ -87,7 +89,7 @@ export interface Destination extends CallerTraits {
   readonly routes: readonly CompiledRoute[];
   /** For connections of TLS, the most specific hostname first. Empty: none attached, everything goes to the service. */
   readonly tlsRoutes: readonly CompiledTlsRoute[];
-  /** Policies of the service itself; they run before those of the route. */
+  /** Policies of the mesh and of the service itself that its callers ask; they run before those of the route. */
   readonly policies: readonly PolicyBinding[];
 }
 
@@ -143,6 +145,18 @@ export interface PolicyBinding {
   readonly options: Readonly<Record<string, unknown>>;
   /** Points of an exchange at which it has something to decide: it is not asked at others. Absent: at all. */
   readonly hooks?: readonly string[];
+}
+
+/** Every place where it asks a policy. */
+export function bindingsIn({
+  destinations,
+  locals,
+}: Pick<Snapshot, "destinations" | "locals">): PolicyBinding[] {
+  const called = destinations.flatMap(({ policies, routes }) => [
+    ...policies,
+    ...routes.flatMap((route) => route.policies),
+  ]);
+  return [...called, ...locals.flatMap(({ policies }) => policies ?? [])];
 }
 
 /** A policy bundle this snapshot needs, to be fetched by hash and verified. */

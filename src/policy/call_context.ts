@@ -79,7 +79,7 @@ export class BoundOptions<Options, State> {
 }
 
 /** Of one call. */
-interface Asked {
+export interface Asked {
   readonly requestId: string;
   readonly service: string;
   readonly source: string | null;
@@ -141,7 +141,11 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
     return hash(text);
   }
 
-  log(level: LogLevel, message: string, fields: Readonly<Record<string, string | number | boolean>> = {}): void {
+  log(
+    level: LogLevel,
+    message: string,
+    fields: Readonly<Record<string, string | number | boolean>> = {},
+  ): void {
     this.#note(["log", String(level), String(message), fields]);
   }
 

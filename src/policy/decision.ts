@@ -26,6 +26,8 @@ export type CheckedDecision =
       readonly body: string;
       readonly reason: string;
     }
+  /** Ids of endpoints, the dearest first. */
+  | { readonly do: "prefer"; readonly ids: readonly string[] }
   /** The code of the policy failed, and why. */
   | { readonly do: "fail"; readonly reason: string }
   /** Not a decision: why. */
@@ -92,6 +94,8 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
         body: answer["body"] === undefined ? "" : textOf(answer["body"], "body"),
         reason: clamped(textOf(answer["reason"], "reason")),
       };
+    case "prefer":
+      return { do: "prefer", ids: idsOf(answer["ids"]) };
     case "fail":
       return { do: "fail", reason: clamped(textOf(answer["reason"], "reason")) };
     default:
@@ -133,6 +137,12 @@ function statusOf(value: unknown): number {
   throw new Refusal(
     `its status is ${typeof value === "number" ? value : shown(value)}, not a number from 200 to 599`,
   );
+}
+
+function idsOf(value: unknown): string[] {
+  if (!Array.isArray(value)) throw new Refusal("the endpoints that it prefers are no list");
+  if (value.length > limits.policyEndpointsMax) throw new Refusal(`it prefers ${value.length} endpoints`);
+  return value.map((id) => textOf(id, "endpoint"));
 }
 
 /** As strict as towards a client: rules and the app see what comes out of the same normalisation. */

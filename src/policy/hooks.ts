@@ -1,16 +1,22 @@
 /**
  * The points of an exchange at which policies are asked. One more is a line in each table here, what its call carries
  * (`policy_call.ts`), how the realm asks it (`realm.ts`), how authors write it (`sdk.ts`), what its answers come to
- * (`chain.ts`), and the stage of the proxy that asks. Bundled with every policy: it imports nothing.
+ * (`chain.ts`, `later_hooks.ts`), and the stage of the proxy that asks. Bundled with every policy: it imports nothing.
  */
 
 /** What each may decide. */
 export const decisions = {
   /** Once per request, before an endpoint is chosen. */
   onRequest: ["next", "route", "respond"],
+  /** Once per request, after its service was chosen, where there are several endpoints. */
+  pick: ["next", "prefer"],
+  /** Once per answer of the service, before its head goes on. */
+  onResponse: ["next", "respond"],
+  /** Once per exchange that a policy saw, when it is over. */
+  onEnd: ["next"],
 } as const;
 
 export type Hook = keyof typeof decisions;
 
 /** By the number that stands for each in a call. Bundles live longer than one version of heddle: new ones come last. */
-export const hooks = ["onRequest"] as const satisfies readonly Hook[];
+export const hooks = ["onRequest", "pick", "onResponse", "onEnd"] as const satisfies readonly Hook[];

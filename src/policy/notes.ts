@@ -22,7 +22,10 @@ function noteOf(written: unknown): PolicyNote[] {
   if (what === "log" && typeof second === "string" && levels.has(first))
     return [{ what, level: first as "info", message: cut(second), fields: pairsOf(beside, " ") }];
   const fits =
-    typeof first === "string" && nameForm.test(first) && typeof second === "number" && Number.isFinite(second);
+    typeof first === "string" &&
+    nameForm.test(first) &&
+    typeof second === "number" &&
+    Number.isFinite(second);
   if (!fits || (what !== "observe" && (what !== "count" || second < 0))) return [];
   return [{ what, name: first, value: second, labels: pairsOf(beside, ",") }];
 }

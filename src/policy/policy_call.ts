@@ -19,6 +19,8 @@ export interface PolicyCall {
   readonly requestId: string;
   /** Milliseconds that its caller still waits. Absent: nobody said. */
   readonly deadlineMs?: number;
+  /** What the hook is about beside the head that `fields` are of. Absent: nothing. Plain data. */
+  readonly about?: unknown;
 }
 
 /** `decision` is what the policy said, unchecked. */
@@ -42,6 +44,7 @@ export function encodeCall(binding: number, call: PolicyCall): string {
     // Behind the rest: the realm of a bundle that knows one hook only does not look for it.
     hooks.indexOf(call.hook),
     call.deadlineMs ?? null,
+    ...(call.about === undefined ? [] : [call.about]),
   ]);
 }
 

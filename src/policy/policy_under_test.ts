@@ -6,7 +6,14 @@ import { safeParse, type GenericSchema } from "valibot";
 import { BoundOptions, CallContext, type WrittenNote } from "./call_context.ts";
 import { HeaderList } from "./header_list.ts";
 import { QueryList } from "./query_list.ts";
-import type { Decision, Policy, PolicyRequest } from "./sdk.ts";
+import type {
+  Decision,
+  Policy,
+  PolicyEndpoint,
+  PolicyRequest,
+  PolicySummary,
+  ResponseDecision,
+} from "./sdk.ts";
 
 interface RequestPlan {
   readonly method?: string;
@@ -21,6 +28,12 @@ interface AskPlan {
   readonly service?: string;
   readonly source?: string | null;
   readonly deadlineMs?: number;
+}
+
+interface AnswerPlan {
+  readonly status?: number;
+  readonly headers?: readonly string[];
+  readonly endpoint?: string;
 }
 
 const bounds = { counterKeysMax: 100, scratchesMax: 100, notesMax: 16 };
@@ -73,6 +86,44 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
     this.#keepNotes();
     if (decision === undefined) throw new Error("The policy has no onRequest");
     return decision;
+  }
+
+  /** What it decides about an answer. */
+  async response(
+    { status = 200, headers = [], endpoint = "vm-1/orders.default/8080" }: AnswerPlan = {},
+    plan: AskPlan = {},
+  ): Promise<ResponseDecision> {
+    const response = { status, headers: new HeaderList(headers), grpcStatus: null, endpoint, ms: 1 };
+    const decision = await this.policy.onResponse?.(response, this.context(plan, "onResponse"));
+    this.#keepNotes();
+    if (decision === undefined) throw new Error("The policy has no onResponse");
+    return decision;
+  }
+
+  /** Which of these endpoints it prefers. */
+  async pick(
+    endpoints: readonly PolicyEndpoint[],
+    request: RequestPlan = {},
+    plan: AskPlan = {},
+  ): Promise<readonly string[] | null> {
+    const picked = await this.policy.pick?.(endpoints, requestOf(request), this.context(plan, "pick"));
+    this.#keepNotes();
+    return picked ?? null;
+  }
+
+  async end(summary: Partial<PolicySummary> = {}, plan: AskPlan = {}): Promise<void> {
+    const usual = {
+      status: 200,
+      flag: "",
+      bytesIn: 0,
+      bytesOut: 0,
+      ms: 1,
+      ttfbMs: 1,
+      endpoint: "",
+      retries: 0,
+    };
+    await this.policy.onEnd?.({ ...usual, ...summary }, this.context(plan, "onEnd"));
+    this.#keepNotes();
   }
 
   #keepNotes(): void {

@@ -4,16 +4,16 @@
  */
 import { safeParse, getDotPath } from "valibot";
 import type { BaseIssue, GenericSchema } from "valibot";
-import { BoundOptions, CallContext, type RealmBounds } from "./call_context.ts";
+import { BoundOptions, CallContext, type Asked, type RealmBounds } from "./call_context.ts";
 import { HeaderList } from "./header_list.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import { QueryList } from "./query_list.ts";
 import { Places } from "./realm_places.ts";
-import type { Policy, PolicyRequest } from "./sdk.ts";
+import type { Policy, PolicyEndpoint, PolicyRequest, PolicyResponse, PolicySummary } from "./sdk.ts";
 
 /**
  * binding, request id, method, host, target, source, service, fields (name, value, …), number of the hook, milliseconds that the
- * caller still waits (null: nobody said). A proxy that knows one hook gives nothing behind the fields.
+ * caller still waits (null: nobody said), what the hook is about beside. A proxy that knows one hook gives nothing behind the fields.
  */
 type Call = readonly [
   number,
@@ -26,6 +26,7 @@ type Call = readonly [
   readonly string[],
   number?,
   (number | null)?,
+  unknown?,
 ];
 
 /** What the worker finds as `heddle` in the realm. Strings in, strings out. */
@@ -87,9 +88,12 @@ export function createRealm<Schema extends GenericSchema>(
   let calls: readonly Call[] = [];
   const late = new Map<number, string>();
 
-  const ask: Readonly<Record<Hook, (call: Call, context: Context) => unknown>> = {
-    onRequest: (call, context) => policy.onRequest?.(requestOf(call), context),
+  const boundOf = (binding: number): BoundOptions<never, unknown> => {
+    const bound = bindings.get(binding);
+    if (bound === undefined) throw new Error(`There are no options for binding ${binding}`);
+    return bound;
   };
+  const ask = questionsOf(policy);
 
   return {
     describe() {
@@ -100,7 +104,10 @@ export function createRealm<Schema extends GenericSchema>(
       try {
         const result = safeParse(policy.options, JSON.parse(options));
         if (result.success)
-          bindings.set(binding, new BoundOptions<never, unknown>(result.output as never, policy.state, now, bounds));
+          bindings.set(
+            binding,
+            new BoundOptions<never, unknown>(result.output as never, policy.state, now, bounds),
+          );
         return JSON.stringify({ issues: (result.issues ?? []).map(shownIssue) });
       } catch (error) {
         return JSON.stringify({ issues: [{ path: "", message: places.reasonOf(error) }] });
@@ -119,7 +126,8 @@ export function createRealm<Schema extends GenericSchema>(
         const call = calls[index];
         const hook = call === undefined ? undefined : hooks[call[8] ?? 0];
         if (call === undefined || hook === undefined || policy[hook] === undefined) return '{"do":"next"}';
-        const context = contextOf(call, hook);
+        const bound = boundOf(call[0]);
+        const context = new CallContext(bound, askedIn(call, hook), now, bounds.notesMax);
         moment.random = () => context.random();
         const decision = ask[hook](call, context);
         if (!(decision instanceof Promise)) return answerOf(decision, context);
@@ -135,29 +143,53 @@ export function createRealm<Schema extends GenericSchema>(
     settled: (index) => late.get(index) ?? "",
     places: (files, numbers) => places.set(files, numbers),
   };
-
-  function contextOf(call: Call, hook: Hook): Context {
-    const bound = bindings.get(call[0]);
-    if (bound === undefined) throw new Error(`There are no options for binding ${call[0]}`);
-    const [, requestId, , , , source, service] = call;
-    const asked = {
-      requestId,
-      service,
-      source: source === "" ? null : source,
-      deadlineMs: call[9] ?? Infinity,
-      seed: hook === "onRequest" ? requestId : `${requestId} ${hook}`,
-    };
-    return new CallContext(bound, asked, now, bounds.notesMax);
-  }
 }
 
 type Context = CallContext<never, unknown>;
+
+/** How each hook is asked, and its answer as a decision. */
+function questionsOf<Schema extends GenericSchema>(
+  policy: Policy<Schema, unknown>,
+): Readonly<Record<Hook, (call: Call, context: Context) => unknown>> {
+  return {
+    onRequest: (call, context) => policy.onRequest?.(requestOf(call), context),
+    pick: (call, context) => preferred(policy.pick?.(call[10] as PolicyEndpoint[], requestOf(call), context)),
+    onResponse: (call, context) => policy.onResponse?.(responseOf(call), context),
+    onEnd: (call, context) => andGoOn(policy.onEnd?.(call[10] as PolicySummary, context)),
+  };
+}
+
+function askedIn(call: Call, hook: Hook): Asked {
+  const [, requestId, , , , source, service] = call;
+  return {
+    requestId,
+    service,
+    source: source === "" ? null : source,
+    deadlineMs: call[9] ?? Infinity,
+    seed: hook === "onRequest" ? requestId : `${requestId} ${hook}`,
+  };
+}
 
 /** With what it noted beside: `notes.ts` reads it. */
 function answerOf(decision: unknown, { notes }: Context): string {
   const noted = notes !== null && typeof decision === "object" && decision !== null;
   const answer = JSON.stringify(noted ? { ...decision, notes } : decision) as string | undefined;
   return answer ?? failed("it returned nothing");
+}
+
+function responseOf(call: Call): PolicyResponse {
+  return { ...(call[10] as Omit<PolicyResponse, "headers">), headers: new HeaderList(call[7]) };
+}
+
+/** Ids as a decision. */
+function preferred(ids: unknown): unknown {
+  if (ids instanceof Promise) return ids.then(preferred);
+  return ids === null || ids === undefined ? { do: "next" } : { do: "prefer", ids };
+}
+
+/** It decides nothing, but may take its time. */
+function andGoOn(done: unknown): unknown {
+  return done instanceof Promise ? done.then(() => andGoOn(null)) : { do: "next" };
 }
 
 function requestOf(call: Call): PolicyRequest {

@@ -122,6 +122,47 @@ export interface PolicyContext<Options, State = undefined> {
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
+/** The head of an answer of the service. Its body is not seen here. */
+export interface PolicyResponse {
+  readonly status: number;
+  readonly headers: HeaderList;
+  /** In the head of an answer that has nothing else; null where it stands in the trailers, or it is no gRPC. */
+  readonly grpcStatus: string | null;
+  /** Instance that answered: `vm-2/orders.default/8080`. */
+  readonly endpoint: string;
+  /** From the request to this head. */
+  readonly ms: number;
+}
+
+/** An instance that a request may go to. */
+export interface PolicyEndpoint {
+  readonly id: string;
+  readonly weight: number;
+  /** Where its machine stands; "" when nobody said. */
+  readonly zone: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Requests of this proxy that are under way there. */
+  readonly inflight: number;
+  /** What a request takes there now, as far as this proxy knows. */
+  readonly ewmaMs: number;
+}
+
+/** How an exchange ended. */
+export interface PolicySummary {
+  /** 0: it was not answered. */
+  readonly status: number;
+  /** Why it failed, as in the access log: `UF`, `DC`; "" when it did not. */
+  readonly flag: string;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly ms: number;
+  /** Until the head of its answer; null without one. */
+  readonly ttfbMs: number | null;
+  /** Instance of the last attempt; "" for none. */
+  readonly endpoint: string;
+  readonly retries: number;
+}
+
 /**
  * Changes of header fields. Names and values must be valid in HTTP; fields that frame a message, belong to one hop or
  * carry identity are refused (also spelled with `_` for `-`), and a refused edit is a failure of the policy. So is more than
@@ -172,6 +213,9 @@ export interface Respond {
 }
 
 export type Decision = Next | Route | Respond;
+
+/** What a hook that sees an answer decides. */
+export type ResponseDecision = Pick<Next, "do" | "headers"> | Respond;
 
 /** Lets the request go on. */
 export function next(extra: Omit<Next, "do"> = {}): Next {
@@ -225,6 +269,26 @@ export interface Policy<Schema extends GenericSchema, State = undefined> {
     request: PolicyRequest,
     context: PolicyContext<InferOutput<Schema>, State>,
   ): Decision | Promise<Decision>;
+  /**
+   * Called at the caller's side once the service was chosen, where it has several instances: ids of those that it prefers, the dearest
+   * first; null leaves it to the balancer. A retry goes to the next one. When it fails or is late, the balancer chooses. Of several
+   * policies that pick the last one is asked.
+   */
+  pick?(
+    endpoints: readonly PolicyEndpoint[],
+    request: PolicyRequest,
+    context: PolicyContext<InferOutput<Schema>, State>,
+  ): readonly string[] | null | Promise<readonly string[] | null>;
+  /**
+   * Called with the head of an answer of the service, before it goes on: of the policies that saw the request, the last one first. Not
+   * for answers of heddle or of policies, nor for connections that were upgraded.
+   */
+  onResponse?(
+    response: PolicyResponse,
+    context: PolicyContext<InferOutput<Schema>, State>,
+  ): ResponseDecision | Promise<ResponseDecision>;
+  /** Called exactly once for each request that the policy saw, when all of it is over, also when its client left. */
+  onEnd?(summary: PolicySummary, context: PolicyContext<InferOutput<Schema>, State>): void | Promise<void>;
 }
 
 /** Defines a policy; export its result as default. */

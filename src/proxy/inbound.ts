@@ -12,32 +12,45 @@ import type {
 import { fitsStream, passesUpgrade } from "../http/upgrade.ts";
 import { takesRequests } from "../model/service.ts";
 import type { Outcome } from "../model/outcome.ts";
+import type { PolicyBinding } from "../model/snapshot.ts";
 import { usualLevel, type PriorityLevel } from "../model/priority.ts";
+import type { GivenAnswer } from "../policy/answer_verdict.ts";
+import type { PolicyVerdict } from "../policy/verdict.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { deadlineFields } from "../wire/deadline.ts";
 import { isGrpc } from "../wire/grpc.ts";
+import { noFields } from "../wire/head_fields.ts";
 import { readsAsItIs, readTarget } from "../wire/target.ts";
 import type { CallSink } from "./attempt/call_sink.ts";
 import { decideAccess } from "./guard/access.ts";
-import { callerField, heddleFields, noRetryField, requestIdField } from "./fields/heddle_fields.ts";
 import type { CallRecord } from "./record/call_record.ts";
 import type { Caller, InboundService, LocalApp } from "./state/live_service.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
+import { headWith, HeldAnswer } from "./answer/held_answer.ts";
 import { noteGrpcStatus, noteStream } from "./answer/notes.ts";
 import type { StreamKind } from "./answer/open_streams.ts";
 import { outcomes } from "./failure/outcomes.ts";
+import { errorText, speaksGrpc } from "./failure/rescue.ts";
 import type { Concurrency } from "./limit/concurrency.ts";
 import type { InboundLimits } from "./limit/inbound_limits.ts";
 import { PacedStream, type PacedStreamOptions } from "./limit/paced_stream.ts";
 import { Turn, type TurnOwner } from "./limit/turn.ts";
+import { askAtServer, type Arrived } from "./policy/ask_policies.ts";
+import type { ExchangePolicies } from "./policy/exchange_policies.ts";
+import { changed, forApp, givenHead, withoutOwnFields } from "./rewrite/arriving.ts";
+import { withEdits } from "./rewrite/leaving.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
 import type { Pool } from "./upstream/pool.ts";
 import type { Taker } from "./upstream/pool_terms.ts";
 
 /** One object for each call, beside its record: nothing else is made for it. */
-export class InboundCall implements ResponseSink, Taker, TurnOwner {
+export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
   place: Claim<Taker> | null = null;
+  /** What policies of this side are asked about the rest of it; null: nothing. */
+  policies: ExchangePolicies | null = null;
+  /** While they look at the head of its answer. */
+  #held: HeldAnswer | null = null;
   /** How long the caller still waits since it began, in milliseconds; null: as long as it takes. */
   deadlineMs: number | null = null;
   /** As the app gets it. */
@@ -62,14 +75,14 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
    * came over mTLS. `flow`: the client that calls. `request` and `edits` are without fields of heddle's own, but for the request id.
    */
   constructor(
-    readonly parts: Pick<ProxyParts, "shard" | "recorder" | "shedder">,
+    readonly parts: Pick<ProxyParts, "shard" | "recorder" | "shedder" | "policies">,
     readonly service: InboundService,
     readonly app: LocalApp,
     readonly caller: Caller,
     readonly flow: Flow,
     readonly record: CallRecord,
     request: OutgoingRequest,
-    readonly edits: FieldEdits,
+    private edits: FieldEdits,
     /** The caller's client spoke HTTP/2. */
     readonly spokeHttp2: boolean,
     readonly sink: CallSink,
@@ -85,23 +98,116 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
 
   /** Leads to `started` or `failed` of the sink, maybe from inside. */
   begin(): void {
-    const { service, caller } = this;
+    const { service } = this;
     const { recorder, shedder } = this.parts;
     recorder.began(this.record);
     if (shedder.sheds && !shedder.admits(this.#level)) return this.failed(this.#shed());
-    if (!takesRequests(service.local.protocol)) return this.failed(notHttp(service));
+    if (!takesRequests(service.local.protocol))
+      return this.failed(outcomes.opaqueHere(service.key, service.local.protocol));
     if (!readsAsItIs(service.local) && !this.#readPath())
       return this.failed(outcomes.escapedSlash(service.key));
-    const { method } = this.#request;
-    const verdict = decideAccess(service.local.access, caller.spiffeId, method, this.record.path);
-    this.record.access = verdict;
-    if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));
+    if (!this.#isLetIn()) return;
     if (this.#request.upgrade !== null && !this.#mayUpgrade(this.#request.upgrade)) return;
     const refusal = service.limits === null ? null : this.#overLimit(service.limits);
     if (refusal !== null) return this.failed(refusal);
-    const gate = service.limits?.concurrency ?? null;
+    const { policies } = service.local;
+    if (policies === undefined) this.#enter();
+    else this.#ask(policies);
+  }
+
+  /** False: it was refused. */
+  #isLetIn(): boolean {
+    const { access } = this.service.local;
+    const verdict = decideAccess(access, this.caller.spiffeId, this.#request.method, this.record.path);
+    this.record.access = verdict;
+    if (verdict.verdict !== "deny") return true;
+    const { method, path } = this.record;
+    this.failed(outcomes.denied(this.caller.key, `${method} ${path}`, this.service.key, verdict.rule));
+    return false;
+  }
+
+  #enter(): void {
+    const gate = this.service.limits?.concurrency ?? null;
     if (gate !== null && !this.#isStream) return this.#apply(gate);
     this.proceed();
+  }
+
+  // ------------------------------------------------------------------------------------ policies of the server's side
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  #ask(bindings: readonly PolicyBinding[]): void {
+    const { method, authority, target } = this.#request;
+    const fields = (this.#request.fields ?? noFields).copy();
+    const { service } = this.service.local;
+    const head = { method, authority, target, fields, service };
+    const { deadlineMs } = this;
+    askAtServer(
+      this.parts,
+      bindings,
+      this.record,
+      deadlineMs === null ? head : { ...head, deadlineMs },
+      this,
+    );
+  }
+
+  decided(verdict: PolicyVerdict): void {
+    if (verdict.do === "error") return this.failed(verdict.outcome);
+    if (verdict.do === "respond") return this.#give(verdict);
+    this.edits = withEdits(this.edits, verdict.edits);
+    if (verdict.target !== null) {
+      const { local, key } = this.service;
+      const read = readTarget(local, verdict.target.target);
+      if (read === null) return this.failed(outcomes.badPath(key));
+      this.#request = changed(this.#request, { target: read.target });
+      this.record.path = read.path;
+      // Whoever wrote the path: rules see what the app gets.
+      if (!this.#isLetIn()) return;
+    }
+    this.#enter();
+  }
+
+  /** What a policy answers in the place of the app. */
+  #give({ status, policy, headers, body }: GivenAnswer): void {
+    const denial = status < 400 ? null : outcomes.policyDenied(policy, this.service.key, status);
+    const { fields } = this.#request;
+    if (denial !== null && fields !== null && isGrpc(fields) && !speaksGrpc(headers))
+      return this.failed(denial);
+    const bytes = new TextEncoder().encode(body);
+    this.record.status = status;
+    const { sink } = this;
+    const error = denial === null ? "" : errorText(denial);
+    sink.head(givenHead(status, headers.set, error, bytes.length));
+    if (bytes.length > 0) sink.data(bytes, 0, bytes.length);
+    sink.end(null);
+    this.#finish(denial);
+  }
+
+  /** The answer waits here until they have seen its head. */
+  #show(came: ResponseHead, policies: ExchangePolicies): void {
+    const held = new HeldAnswer(came);
+    this.#held = held;
+    policies.answered(held.head, (verdict) => {
+      this.#held = null;
+      if (this.#finished) return;
+      if (held.broken !== null) return this.failed(held.broken);
+      if (verdict.do === "next") return this.#pass(held, verdict.edits);
+      if (!held.over) this.#stream?.cancel();
+      if (verdict.do === "respond") return this.#give(verdict);
+      this.record.status = 0;
+      this.failed(verdict.outcome);
+    });
+  }
+
+  #pass(held: HeldAnswer, edits: FieldEdits): void {
+    this.sink.head(headWith(held.head, edits));
+    if (this.#finished) return;
+    held.replay((bytes, start, end) => this.data(bytes, start, end));
+    if (held.over) this.end(held.trailers);
+    // Whoever takes it pauses it again where that was too much.
+    else this.#stream?.resume();
   }
 
   /** Declared as one: it would keep its place for ever. */
@@ -238,22 +344,33 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
     }
     // Of gRPC nobody can tell a stream by its head.
     if (this.#turn !== null && !head.tunnel) this.#turn.answered(head.status, this.#streamKind !== null);
-    sink.head(withoutOwnFields(head));
+    const shown = withoutOwnFields(head);
+    if (this.policies?.sees(shown) === true) this.#show(shown, this.policies);
+    else sink.head(shown);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#held !== null) {
+      this.#held.data(bytes, start, end);
+      return this.#stream?.pause();
+    }
     this.record.bytesOut += end - start;
     this.sink.data(bytes, start, end);
     this.#paced?.received(end - start);
   }
 
   end(trailers: Fields | null): void {
+    if (this.#held !== null) return this.#held.end(trailers);
     if (this.#grpc) noteGrpcStatus(this.record, trailers, this.#grpcHead);
     this.sink.end(trailers);
     this.#finish(null);
   }
 
   failed(outcome: Outcome): void {
+    if (this.#held !== null) {
+      this.#held.broken = outcome;
+      return;
+    }
     this.sink.failed(outcome);
     if (this.record.status === 0) this.record.status = outcome.status;
     this.#finish(outcome);
@@ -276,46 +393,6 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner {
     this.record.outcome = outcome;
     this.record.bytesIn = sink.bytesSent;
     recorder.finish(this.record, shard.clock.now());
+    this.policies?.ended();
   }
-
-  #denied(rule: string): Outcome {
-    const { service, caller } = this;
-    const { method, path } = this.record;
-    const by = rule === "default" ? "no access rule allows it" : `the access rule ${rule} denies it`;
-    const detail = `${caller.key} may not ${method} ${path} of ${service.key}: ${by}`;
-    return { flag: "AD", side: "downstream", repeat: "no", status: 403, detail };
-  }
-}
-
-function changed(
-  { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue }: OutgoingRequest,
-  changes: Partial<OutgoingRequest>,
-): OutgoingRequest {
-  const same = { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
-  return { ...same, ...changes };
-}
-
-/** What only heddle says is not the app's to say. Heads of drivers are more than they show: nothing but what is named is taken. */
-function withoutOwnFields(head: ResponseHead): ResponseHead {
-  const own = heddleFields(head.fields);
-  if (own === null) return head;
-  const foreign = own.filter((name) => name !== noRetryField);
-  if (foreign.length === 0) return head;
-  const { status, fields, contentLength, tunnel, nominated, whole } = head;
-  return { status, fields, contentLength, tunnel, nominated: [...foreign, ...(nominated ?? [])], whole };
-}
-
-function notHttp(service: InboundService): Outcome {
-  const detail = `${service.key} speaks ${service.local.protocol}, not HTTP`;
-  return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
-}
-
-/**
- * With what only heddle says to the app. Where the call began on this machine, `set` has the request id already, and nearly always
- * nothing else: then the array is written out, since one that is spread costs two more.
- */
-function forApp({ remove, set, add }: FieldEdits, requestId: string, caller: string): FieldEdits {
-  const plain = set.length === 0 || (set.length === 2 && set[0] === requestIdField);
-  if (plain) return { remove, set: [requestIdField, requestId, callerField, caller], add };
-  return { remove, set: [...set, callerField, caller], add };
 }

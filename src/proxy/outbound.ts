@@ -7,11 +7,12 @@ import type { ResponseHead, ServerExchange } from "../http/exchange.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { priorityLevel } from "../model/priority.ts";
 import { serviceKey } from "../model/service.ts";
-import type { PolicyVerdict } from "../policy/chain.ts";
+import type { PolicyVerdict } from "../policy/verdict.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 import { callerDeadlineMs } from "../wire/deadline.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { Answer } from "./answer/answer.ts";
+import type { HeldAnswer } from "./answer/held_answer.ts";
 import type { CallHere, CallSink } from "./attempt/call_sink.ts";
 import { HttpAttempts, type HttpAttemptsOwner } from "./attempt/http_attempts.ts";
 import { RequestBody } from "./attempt/request_body.ts";
@@ -24,8 +25,9 @@ import type { Forget } from "./find/discovery.ts";
 import { receive, refusalOf } from "./guard/receive.ts";
 import { OutboundCall } from "./outbound_call.ts";
 import { askPolicies, type Asking } from "./policy/ask_policies.ts";
+import type { ExchangePolicies } from "./policy/exchange_policies.ts";
 import { exchangeRecord } from "./record/outbound_record.ts";
-import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
+import { answerEdits, Leaving, requestEdits, withEdits } from "./rewrite/leaving.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
 import { matchRoute } from "./route/match_route.ts";
 import type { Flow } from "./share/flow.ts";
@@ -48,6 +50,7 @@ export function serveOutbound(exchange: ServerExchange, source: OutboundSource, 
 
 class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttemptsOwner {
   finished = false;
+  policies: ExchangePolicies | null = null;
   readonly #leaving: Leaving;
   readonly #answer: Answer;
   #attempts: HttpAttempts;
@@ -183,7 +186,20 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     const nowMs = this.source.parts.shard.clock.now();
     if (refusal !== null) this.refuse(refusal);
     else if (nowMs >= this.#attempts.deadlineMs) this.ranOut();
+    else if (this.policies?.picks === true) this.#askWhere(target, this.policies);
     else this.#attempts.first(target, nowMs);
+  }
+
+  #askWhere(target: Target, policies: ExchangePolicies): void {
+    const { endpoints } = target.balancer;
+    const { clock } = this.source.parts.shard;
+    if (endpoints.length < 2 || this.#attempts.pinned !== null)
+      return this.#attempts.first(target, clock.now());
+    policies.pick(endpoints, (preferred) => {
+      if (this.finished) return;
+      this.#attempts.preferred = preferred;
+      this.#attempts.first(target, clock.now());
+    });
   }
 
   /** Its time is over, and nothing of it is under way: what nobody waits for is not sent. */
@@ -203,6 +219,39 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
     if (this.#sessions !== null && failure === null) this.#tellSession(this.#sessions);
     this.#noteKept(head.fields.get(keepField));
+    if (failure === null && this.policies?.sees(head) === true)
+      this.#showPolicies(head, this.policies, nowMs);
+    else this.#begin(head, failure, nowMs);
+  }
+
+  /** It waits here until policies have seen its head. */
+  #showPolicies(came: ResponseHead, policies: ExchangePolicies, nowMs: number): void {
+    const held = this.#answer.hold(came);
+    policies.answered(held.head, (verdict) => {
+      if (this.finished) return;
+      if (held.broken !== null) return this.refuse(held.broken);
+      if (verdict.do === "next") return this.#pass(held, verdict.edits, nowMs);
+      if (!held.over) this.#attempts.cancel("a policy answered in its place");
+      if (verdict.do === "respond") this.over(this.#answer.give(verdict));
+      else this.refuse(verdict.outcome);
+    });
+  }
+
+  #pass(held: HeldAnswer, edits: FieldEdits, nowMs: number): void {
+    const answer = this.#answer;
+    answer.release();
+    answer.edits = withEdits(answer.edits, edits);
+    this.#begin(held.head, null, nowMs);
+    if (this.finished) return;
+    let room = true;
+    held.replay((bytes, start, end) => (room = answer.data(bytes, start, end)));
+    if (held.over) {
+      answer.end(held.trailers);
+      this.over(this.record.outcome);
+    } else if (room) this.#attempts.goOn();
+  }
+
+  #begin(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
     const refusal = this.#answer.refusalOf(head);
     if (refusal !== null) {
       this.#attempts.cancel(refusal.detail);
@@ -221,6 +270,10 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     this.record.keepLine = kept !== null;
   }
 
+  answered(outcome: Outcome | null): void {
+    if (!this.#answer.waits) this.over(outcome);
+  }
+
   over(outcome: Outcome | null): void {
     if (this.finished) return;
     this.finished = true;
@@ -233,6 +286,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     this.record.outcome = outcome;
     this.record.bytesIn = body.bytes;
     this.source.parts.recorder.finish(this.record, this.source.parts.shard.clock.now());
+    this.policies?.ended();
   }
 
   // ------------------------------------------------------------------------------------ what ends it before its time
@@ -258,9 +312,13 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   protected late(kind: DeadlineKind): void {
-    const { begun } = this.#answer;
+    const { begun, waits } = this.#answer;
     const outcome = this.#tooLate(kind, begun);
     if (kind === "try" && this.#attempts.late(outcome)) return;
+    if (waits) {
+      this.#attempts.cancel(outcome.detail);
+      return this.refuse(outcome);
+    }
     if (!begun) return this.refuse(this.#attempts.abandon(outcome));
     // Silence is the fault of the endpoint; that an answer is not over in time may be its length.
     if (kind === "idle") this.#attempts.interrupt(outcome);

@@ -157,6 +157,8 @@ export interface TestMachine {
 export interface DestinationPlan extends Partial<ServiceTraits> {
   readonly routes?: readonly CompiledRoute[];
   readonly policies?: Destination["policies"];
+  /** Of the server's side. */
+  readonly serverPolicies?: Destination["policies"];
   readonly access?: Access;
   readonly serverFirst?: boolean;
   readonly traffic?: Destination["traffic"];
@@ -369,5 +371,6 @@ function localOf(service: string, plan: DestinationPlan | undefined): LocalServi
     ...calleeTraits({ ...usualTraits, ...plan }),
     ...(plan?.traffic === undefined ? {} : { traffic: plan.traffic }),
     access: plan?.access ?? openAccess,
+    ...(plan?.serverPolicies === undefined ? {} : { policies: plan.serverPolicies }),
   };
 }

@@ -5,7 +5,8 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { binaryMissing, binaryPath } from "../../compile/repository.ts";
-import { createPolicyChain, type PolicyVerdict } from "../../src/policy/chain.ts";
+import { createPolicyChain } from "../../src/policy/chain.ts";
+import type { PolicyVerdict } from "../../src/policy/verdict.ts";
 import { leaksOf } from "../../src/policy/probe.ts";
 import { compileSealed } from "../../src/policy/sealed_compiler.ts";
 import { shippedPolicies } from "../../src/policy/shipped.ts";

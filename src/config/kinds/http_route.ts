@@ -302,7 +302,14 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
       );
     for (const { path } of rule.matches)
       if (path.type !== "RegularExpression") checkSlashes(service, path.value, ["rules", at], report);
-    checkPolicies(placedPolicies(rule.policies, ["rules", at]), around);
+    const placed = placedPolicies(rule.policies, ["rules", at]);
+    checkPolicies(placed, around);
+    for (const { use, path } of placed)
+      if (use.side === "server")
+        around.report(
+          [...path, "side"],
+          "routes are chosen at the caller's side: attach it to the Service instead",
+        );
     checkBackends(rule.backends, ["rules", at], asBackend, around);
   });
 }

@@ -3,7 +3,8 @@ import * as v from "valibot";
 import type { MeshDocument } from "../../model/document.ts";
 import { defaultNamespace } from "../../model/service.ts";
 import { common, object, said } from "../fields.ts";
-import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
+import { defineKind, type Neighbourhood, type Placed, type PlacedUse, type ReportOn } from "../kind.ts";
+import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
 import { expandTelemetry, telemetry } from "../parts/telemetry.ts";
 import { checkTraffic, expandTraffic, trafficFields } from "../parts/traffic.ts";
 
@@ -17,12 +18,14 @@ const schema = object({
     ),
   ),
   telemetry: v.optional(said(telemetry, "What the proxies tell of requests, and to whom")),
+  policies,
 });
 
 function expand({
   name,
   traffic = {},
   telemetry = {},
+  policies: uses = [],
   ...written
 }: v.InferOutput<typeof schema>): MeshDocument {
   const namespace = written.namespace ?? defaultNamespace;
@@ -32,11 +35,17 @@ function expand({
     namespace,
     traffic: expandTraffic(traffic, namespace),
     telemetry: expandTelemetry(telemetry),
+    ...(uses.length === 0 ? {} : { policies: expandPolicies(uses) }),
   };
 }
 
-function crossCheck({ traffic }: MeshDocument, { report }: Neighbourhood): void {
-  checkTraffic(traffic, {}, { path: ["traffic"], report });
+function crossCheck(document: MeshDocument, around: Neighbourhood): void {
+  checkTraffic(document.traffic, {}, { path: ["traffic"], report: around.report });
+  checkPolicies(policyUses(document), around);
+}
+
+function policyUses({ policies = [] }: MeshDocument): PlacedUse[] {
+  return placedPolicies(policies, []);
 }
 
 function checkSingle([first, ...others]: readonly Placed<MeshDocument>[], report: ReportOn): void {
@@ -59,4 +68,5 @@ export const mesh = defineKind({
   expand,
   crossCheck,
   crossCheckAll: checkSingle,
+  policyUses,
 });

@@ -21,10 +21,19 @@ const optionValue = v.pipe(
 const policy = object({
   use: said(name, "Name of the policy"),
   with: v.optional(said(record(optionName, optionValue), "Its options, which its own schema checks")),
+  side: v.optional(
+    said(
+      v.picklist(["caller", "server"], "caller or server"),
+      "Whose proxy asks it: the caller's, which chooses where a request goes, or the server's, which nobody can pass by (default: caller)",
+    ),
+  ),
 });
 
 export const policies = v.optional(
-  said(list(policy, 16), "Policies that decide about its requests, one after the other"),
+  said(
+    list(policy, 16),
+    "Policies that decide about its requests, one after the other; those of the Mesh first",
+  ),
 );
 
 function keepsNames(value: unknown): boolean {
@@ -33,7 +42,10 @@ function keepsNames(value: unknown): boolean {
 }
 
 export function expandPolicies(written: v.InferOutput<typeof policies>): PolicyUse[] {
-  return (written ?? []).map((each) => ({ use: each.use, with: each.with ?? {} }));
+  return (written ?? []).map(({ use, with: options = {}, side }) => ({
+    ...{ use, with: options },
+    ...(side === "server" ? { side } : {}),
+  }));
 }
 
 /** With the place of each; `around` is the path of what has them. */

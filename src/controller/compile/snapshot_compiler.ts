@@ -24,10 +24,12 @@ import {
   drainKey,
   serverFirstPorts,
   serviceKey,
+  takesRequests,
   type Instance,
   type ServiceName,
 } from "../../model/service.ts";
 import { calleeTraits, callerTraits } from "../../model/service_traits.ts";
+import { bindingsIn } from "../../model/snapshot.ts";
 import type {
   Access,
   Destination,
@@ -40,6 +42,7 @@ import type {
 } from "../../model/snapshot.ts";
 import { mergeTraffic, trafficOf, type TrafficTraits } from "../../model/traffic.ts";
 import { SnapshotHasher } from "../../model/snapshot_version.ts";
+import { servicesNamedIn } from "../../policy/named_services.ts";
 import type { SessionSecret } from "../session_secret.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
 import { compileRoutes, compileTlsRoutes } from "./compile_routes.ts";
@@ -147,6 +150,7 @@ export class SnapshotCompiler {
   compile(machine: CompileMachine): Snapshot {
     const { trustDomain, bundle, deniedIds, deniedSerials } = this.input;
     const destinations = this.#reachable(machine.uses).map((key) => this.#destination(key));
+    const locals = [...machine.services].sort(byKey).map((service) => this.#local(service, machine.node));
     const content: Omit<Snapshot, "version"> = {
       format: 1,
       node: machine.node,
@@ -154,9 +158,9 @@ export class SnapshotCompiler {
       bundle,
       deniedIds: [...deniedIds].sort(),
       deniedSerials: [...deniedSerials].sort(),
-      locals: [...machine.services].sort(byKey).map((service) => this.#local(service, machine.node)),
+      locals,
       destinations,
-      policies: this.#policies(destinations),
+      policies: this.#policies(destinations, locals),
       ...this.#telemetry(),
       ...(this.#names.length === 0 ? {} : { names: this.#names }),
     };
@@ -184,10 +188,28 @@ export class SnapshotCompiler {
       ...this.#trafficOf(serviceKey(service), "callee"),
       ...this.#rateSharers(serviceKey(service), node),
       access,
+      ...this.#policiesAt(document),
       ...([null, service].some((each) => drains.has(drainKey({ node, service: each })))
         ? { drained: true }
         : {}),
     };
+  }
+
+  #policiesAt(service: ServiceDocument | undefined): Pick<LocalService, "policies"> {
+    const policies = service === undefined ? [] : this.#bind(service, "server");
+    return policies.length === 0 ? {} : { policies };
+  }
+
+  /** Those of one side, of the mesh and of the service itself. */
+  #bind(service: ServiceDocument, side: "caller" | "server"): PolicyBinding[] {
+    return [...this.#meshPolicies(service), ...service.policies]
+      .filter((use) => (use.side ?? "caller") === side)
+      .map((use) => this.#binding(use));
+  }
+
+  /** Policies see requests: of what is opaque the mesh has none. */
+  #meshPolicies({ protocol }: ServiceDocument): readonly PolicyUse[] {
+    return takesRequests(protocol) ? (this.#mesh?.policies ?? []) : [];
   }
 
   /** Keys of the services used, and of those that routes and policies of these lead to; sorted. */
@@ -208,7 +230,14 @@ export class SnapshotCompiler {
     const backends = routes.flatMap((route) => route.rules.flatMap((rule) => rule.backends));
     const byName = (this.#tlsRoutes.get(key) ?? []).flatMap((route) => route.backends);
     const byPolicy = [service, ...routes].flatMap((each) => this.input.leadsTo.get(documentKey(each)) ?? []);
-    return [...[...backends, ...byName].map((backend) => serviceKey(backend.service)), ...byPolicy];
+    const byMesh = this.#meshPolicies(service).flatMap((use) => [
+      ...servicesNamedIn(use.with, service.namespace),
+    ]);
+    return [
+      ...[...backends, ...byName].map((backend) => serviceKey(backend.service)),
+      ...byPolicy,
+      ...byMesh,
+    ];
   }
 
   #destination(key: string): Destination {
@@ -232,7 +261,7 @@ export class SnapshotCompiler {
       endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
       routes: compileRoutes(this.#routes.get(key) ?? [], { services: this.#services, bind }),
       tlsRoutes: compileTlsRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),
-      policies: bind(service.policies),
+      policies: this.#bind(service, "caller"),
     };
   }
 
@@ -271,11 +300,8 @@ export class SnapshotCompiler {
     return hooks === undefined ? binding : { ...binding, hooks };
   }
 
-  #policies(destinations: readonly Destination[]): PolicyRef[] {
-    const bindings = destinations.flatMap((each) => [
-      ...each.policies,
-      ...each.routes.flatMap((route) => route.policies),
-    ]);
+  #policies(destinations: readonly Destination[], locals: readonly LocalService[]): PolicyRef[] {
+    const bindings = bindingsIn({ destinations, locals });
     const names = [...new Set(bindings.map((binding) => binding.name))].sort();
     return names.flatMap((wanted) => {
       const known = this.input.policies.get(wanted);

@@ -4,7 +4,7 @@
  */
 import type { ResponseHead, ServerExchange } from "../../http/exchange.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { PolicyVerdict } from "../../policy/chain.ts";
+import type { GivenAnswer } from "../../policy/answer_verdict.ts";
 import { noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import { answerOfPolicy, breakOff, rescue } from "../failure/rescue.ts";
@@ -12,6 +12,7 @@ import { failureFields } from "../fields/heddle_fields.ts";
 import { keepField } from "../fields/trace_fields.ts";
 import { allowedMethods, interimEdits } from "../fields/hops.ts";
 import type { CallRecord } from "../record/call_record.ts";
+import { HeldAnswer } from "./held_answer.ts";
 import { noteGrpcStatus, noteStream } from "./notes.ts";
 import type { OpenStreams, StreamKind } from "./open_streams.ts";
 
@@ -20,6 +21,8 @@ const keptFields: readonly string[] = [keepField, ...failureFields];
 export class Answer {
   /** Valid until the stream that it came on ends. */
   #head: ResponseHead | null = null;
+  /** While policies look at its head. */
+  #held: HeldAnswer | null = null;
   /** What it turned out to be, while it is open. */
   #streamKind: StreamKind | null = null;
   /** Of the service that was called. */
@@ -34,9 +37,24 @@ export class Answer {
     readonly grpc: boolean,
   ) {}
 
-  /** Its head has gone to the caller: nothing else can be said. */
+  /** It came: there is no further attempt. */
   get begun(): boolean {
-    return this.#head !== null;
+    return this.#head !== null || this.#held !== null;
+  }
+
+  /** Its head waits here: the caller can still be told something else. */
+  get waits(): boolean {
+    return this.#held !== null;
+  }
+
+  /** What comes of it is kept until `release`. */
+  hold(head: ResponseHead): HeldAnswer {
+    return (this.#held = new HeldAnswer(head));
+  }
+
+  /** What comes now goes on, as soon as its head has. */
+  release(): void {
+    this.#held = null;
   }
 
   /** It may be silent as long as it likes; one of gRPC before its head too, because that comes with the first message. */
@@ -50,7 +68,7 @@ export class Answer {
 
   /** Why the client does not take an answer with this head; null when it does. */
   refusalOf({ fields, contentLength, nominated }: ResponseHead): Outcome | null {
-    const edits = nominated === null ? this.edits : { ...this.edits, remove: nominated };
+    const edits = nominated === null ? this.edits : this.#without(nominated);
     return this.exchange.refusesHead(fields, edits, contentLength);
   }
 
@@ -68,25 +86,37 @@ export class Answer {
     }
     const inside = this.record.keepLine ? keptFields : failure === null ? noEdits.remove : failureFields;
     const remove = inside.length === 0 ? head.nominated : [...inside, ...(head.nominated ?? [])];
-    const edits = remove === null ? this.edits : { ...this.edits, remove };
+    const edits = remove === null ? this.edits : this.#without(remove);
     exchange.respond(head.status, head.fields, edits, head.contentLength, head.whole);
+  }
+
+  #without(names: readonly string[]): FieldEdits {
+    const { remove, set, add } = this.edits;
+    return { remove: remove.length === 0 ? names : [...remove, ...names], set, add };
   }
 
   /** False: enough for now. */
   data(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#held !== null) {
+      this.#held.data(bytes, start, end);
+      return false;
+    }
     this.record.bytesOut += end - start;
     return this.exchange.write(bytes, start, end);
   }
 
   /** Before its head goes out of use. */
   end(trailers: Fields | null): void {
-    if (this.grpc) noteGrpcStatus(this.record, trailers, this.#head?.fields.get("grpc-status") ?? "");
-    this.exchange.end(trailers);
+    const head = this.#head ?? this.#held?.head;
+    if (this.grpc) noteGrpcStatus(this.record, trailers, head?.fields.get("grpc-status") ?? "");
+    if (this.#held !== null) this.#held.end(trailers);
+    else this.exchange.end(trailers);
   }
 
   /** It cannot be completed, and the caller must notice. */
   abort(outcome: Outcome): void {
-    breakOff(this.exchange, outcome, this.#endsByStatus);
+    if (this.#held !== null) this.#held.broken = outcome;
+    else breakOff(this.exchange, outcome, this.#endsByStatus);
   }
 
   /** It can still be ended by trailers. */
@@ -98,12 +128,14 @@ export class Answer {
   // ---------------------------------------------------------------------------------------- those of heddle itself
 
   refuse(outcome: Outcome): void {
+    this.release();
     this.record.status = outcome.status;
     rescue(this.exchange, outcome, this.record.requestId, false);
   }
 
   /** What a policy answers. Returns what the record says of it: null where nothing was denied. */
-  give(verdict: Extract<PolicyVerdict, { do: "respond" }>): Outcome | null {
+  give(verdict: GivenAnswer): Outcome | null {
+    this.release();
     const { record } = this;
     const { status, policy } = verdict;
     const denial = status < 400 ? null : outcomes.policyDenied(policy, record.service, status);

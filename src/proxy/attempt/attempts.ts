@@ -38,6 +38,8 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   budgetSpent = false;
   /** Where its session is; null: anywhere. */
   pinned: LiveEndpoint | null = null;
+  /** Where its policies would have it go, the dearest first; null: anywhere. */
+  preferred: readonly LiveEndpoint[] | null = null;
   /** Those where an attempt failed. */
   tried: readonly LiveEndpoint[] = nothingTried;
   #cause: "first" | "hedge" | RetryCause = "first";
@@ -86,6 +88,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     this.sinceMs = first.sinceMs;
     this.deadlineMs = first.deadlineMs;
     this.deadlineOfCaller = first.deadlineOfCaller;
+    this.preferred = first.preferred;
     this.tried = [...first.tried, first.endpoint as LiveEndpoint];
     this.#cause = "hedge";
     this.#begin(nowMs);
@@ -219,7 +222,8 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     const { destination, balancer } = this.target as Target;
     this.nowMs = nowMs;
     const { pinned } = this;
-    const endpoint = pinned !== null && isFree(pinned, this.tried) ? pinned : balancer.pick(this);
+    const wanted = pinned !== null && isFree(pinned, this.tried) ? pinned : this.#preferredNow();
+    const endpoint = wanted ?? balancer.pick(this);
     if (endpoint === null) return this.noEndpoint(outcomes.noEndpoint(destination));
     const { record } = this;
     this.endpoint = endpoint;
@@ -230,6 +234,10 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     // What is here is this very machine's; whom a connection reaches is known once it stands.
     this.tell(false);
     this.make(endpoint, nowMs);
+  }
+
+  #preferredNow(): LiveEndpoint | null {
+    return this.preferred?.find((each) => isFree(each, this.tried)) ?? null;
   }
 
   #beginLater(): void {

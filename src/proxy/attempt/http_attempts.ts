@@ -31,7 +31,7 @@ import { mayRace, Race, type Racer } from "./race.ts";
 import { idempotentMethods, isRetry } from "./repeats.ts";
 import type { RequestBody } from "./request_body.ts";
 
-/** The exchange. Exactly one of `refuse` and `over` is called, at the end. */
+/** The exchange. Exactly one of `refuse` and `answered` is called, at the end. */
 export interface HttpAttemptsOwner {
   /** Whether the other proxy has to be told which client this is. */
   readonly tellsFlow: boolean;
@@ -48,7 +48,7 @@ export interface HttpAttemptsOwner {
   /** No attempt was answered. */
   refuse(outcome: Outcome): void;
   /** The answer that began is over; it broke when there is an outcome. */
-  over(outcome: Outcome | null): void;
+  answered(outcome: Outcome | null): void;
 }
 
 export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
@@ -222,7 +222,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
   head(head: ResponseHead): void {
     if (this.race !== null && !this.race.answered(this, head)) return;
     const nowMs = this.source.parts.shard.clock.now();
-    const failure = head.status >= 400 && this.#call === null ? proxyFailure(head) : null;
+    const failure = head.status >= 400 ? proxyFailure(head) : null;
     if (failure !== null) {
       const delayMs = this.granted(failure, this.#isWhole);
       if (delayMs !== null) return this.#passBy(failure, null, delayMs);
@@ -237,7 +237,8 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     this.body.settle();
     (this.target as Target).destination.latencies.add(nowMs - this.sinceMs);
     // That the caller's time was over says nothing of the endpoint, whoever of both proxies noticed it.
-    const says = failure?.flag === "DP" ? "success" : judgeHead(head, this.answer.grpc, this.#isShort);
+    const innocent = failure?.flag === "DP" || failure?.side === "policy";
+    const says = innocent ? "success" : judgeHead(head, this.answer.grpc, this.#isShort);
     this.#judgedByEnd = says === null;
     this.succeeded(failure, says, nowMs);
     // The app's own answer is what its caller gets, whatever the record says.
@@ -256,7 +257,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     this.answer.end(trailers);
     if (this.#judgedByEnd) this.#judgeEnd();
     this.endAttempt();
-    this.owner.over(this.record.outcome);
+    this.owner.answered(this.record.outcome);
   }
 
   failed(outcome: Outcome): void {
@@ -265,7 +266,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
       if (outcome.side === "upstream") this.broke(failureOf(outcome));
       this.endAttempt();
       this.answer.abort(outcome);
-      return this.owner.over(outcome);
+      return this.owner.answered(outcome);
     }
     if (this.race !== null) return this.race.failed(this, outcome);
     const delayMs = this.granted(outcome, this.#isWhole);
@@ -276,6 +277,11 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
 
   writable(): void {
     this.body.resume();
+  }
+
+  /** What comes of the answer is wanted again. */
+  goOn(): void {
+    this.#stream?.resume();
   }
 
   /** The caller gave it so little time that to run out of it says nothing. */

@@ -110,6 +110,18 @@ export const outcomes = {
   },
 
   /** Its reason is in the record, not here: it is not for the caller. */
+  /** `call`: method and path. */
+  denied(caller: string, call: string, key: string, rule: string): Outcome {
+    const by = rule === "default" ? "no access rule allows it" : `the access rule ${rule} denies it`;
+    const detail = `${caller} may not ${call} of ${key}: ${by}`;
+    return { flag: "AD", side: "downstream", repeat: "no", status: 403, detail };
+  },
+
+  opaqueHere(key: string, protocol: string): Outcome {
+    const detail = `${key} speaks ${protocol}, not HTTP`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
+  },
+
   policyDenied(policy: string, key: string, status: number): Outcome {
     const detail = `the policy "${policy}" of ${key} answered ${status}`;
     return { flag: "PD", side: "policy", repeat: "no", status, detail };

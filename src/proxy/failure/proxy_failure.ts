@@ -7,6 +7,7 @@ import { codeForCaller, errorCodes } from "../../wire/h2/frames.ts";
 import { errorField, grpcField, repeatField, resetField } from "../fields/heddle_fields.ts";
 
 const callersFault: ReadonlySet<Flag> = new Set(["AD", "DPE", "RL", "DP"]);
+const policysFault: ReadonlySet<Flag> = new Set(["PD", "PE"]);
 
 /** null for an answer of the service. */
 export function proxyFailure(head: ResponseHead): Outcome | null {
@@ -23,7 +24,7 @@ export function proxyFailure(head: ResponseHead): Outcome | null {
   const retrySeconds = numberIn(head.fields.get("retry-after"));
   return {
     flag,
-    side: callersFault.has(flag) ? "downstream" : "upstream",
+    side: sideOf(flag),
     repeat: repeat === "yes" || repeat === "idempotent" ? repeat : "no",
     status: head.status,
     detail: error.slice(slash + 1, slash + 1 + limits.failureDetailLengthMax),
@@ -31,6 +32,11 @@ export function proxyFailure(head: ResponseHead): Outcome | null {
     ...(isSpent ? { grpc: grpcCodes.resourceExhausted } : {}),
     ...(retrySeconds === null ? {} : { retryAfterMs: retrySeconds * 1_000 }),
   };
+}
+
+function sideOf(flag: Flag): Outcome["side"] {
+  if (policysFault.has(flag)) return "policy";
+  return callersFault.has(flag) ? "downstream" : "upstream";
 }
 
 /** Codes have few digits. */

@@ -110,11 +110,11 @@ export function answerOfPolicy(
 }
 
 /** What stands in a field: printable, and of a length that every reader takes. */
-function errorText({ flag, detail }: Outcome): string {
+export function errorText({ flag, detail }: Outcome): string {
   return `${flag}/${detail.slice(0, limits.failureDetailLengthMax).replace(/[^\x20-\x7e]/g, "?")}`;
 }
 
-function speaksGrpc({ set }: FieldEdits): boolean {
+export function speaksGrpc({ set }: FieldEdits): boolean {
   return set.some((name, at) => at % 2 === 0 && name === "content-type" && isGrpcType(set[at + 1] ?? ""));
 }
 

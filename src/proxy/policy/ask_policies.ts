@@ -1,9 +1,12 @@
 /** Asks the policies of a route about a request, which waits for what they decide. */
 import type { ClientWatch, ServerExchange } from "../../http/exchange.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { PolicyVerdict } from "../../policy/chain.ts";
+import type { PolicyBinding } from "../../model/snapshot.ts";
+import type { PolicyCall } from "../../policy/policy_call.ts";
+import type { PolicyVerdict } from "../../policy/verdict.ts";
 import type { NormalTarget } from "../../wire/target.ts";
 import type { CallRecord } from "../record/call_record.ts";
+import { ExchangePolicies } from "./exchange_policies.ts";
 import type { LiveDestination, LiveRoute } from "../state/live_service.ts";
 import type { ProxyParts } from "../state/proxy_parts.ts";
 import type { PolicyReach } from "../state/policy_reach.ts";
@@ -25,6 +28,8 @@ export interface Question {
 export interface Asking extends ClientWatch {
   /** The exchange is over for another reason: nothing is to be told. */
   readonly finished: boolean;
+  /** What those that saw its request are asked about the rest of it; null: nothing. */
+  policies: ExchangePolicies | null;
   decided(route: LiveRoute, verdict: PolicyVerdict): void;
   over(outcome: Outcome): void;
 }
@@ -52,10 +57,39 @@ export function askPolicies(parts: ProxyParts, question: Question, asking: Askin
   const decided = (verdict: PolicyVerdict): void => {
     shard.enter();
     record.policies = [...verdict.records];
-    if (!asking.finished) tell(verdict);
+    if (verdict.later !== undefined) asking.policies = new ExchangePolicies(shard, record, verdict.later);
+    if (asking.finished) asking.policies?.ended();
+    else tell(verdict);
     shard.leave();
   };
   policies.evaluate(route.policies, call, decided, reach);
+}
+
+/** A call that has arrived at the server's side. */
+export interface Arrived {
+  readonly finished: boolean;
+  policies: ExchangePolicies | null;
+  decided(verdict: PolicyVerdict): void;
+}
+
+/** Asks the policies of the server's side, once access rules have let the call in. */
+export function askAtServer(
+  { shard, policies }: Pick<ProxyParts, "shard" | "policies">,
+  bindings: readonly PolicyBinding[],
+  record: CallRecord,
+  call: Omit<PolicyCall, "hook" | "sourceId" | "requestId">,
+  arrived: Arrived,
+): void {
+  const { sourceId, requestId } = record;
+  const decided = (verdict: PolicyVerdict): void => {
+    shard.enter();
+    record.policies = [...verdict.records];
+    if (verdict.later !== undefined) arrived.policies = new ExchangePolicies(shard, record, verdict.later);
+    if (arrived.finished) arrived.policies?.ended();
+    else arrived.decided(verdict);
+    shard.leave();
+  };
+  policies.evaluate(bindings, { hook: "onRequest", sourceId, requestId, ...call }, decided, null);
 }
 
 const leftWhileDeciding: Outcome = {

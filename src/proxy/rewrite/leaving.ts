@@ -31,6 +31,16 @@ export function requestEdits(version: string, answer: FieldEdits): FieldEdits {
   return via === answer.add ? answer : { remove: answer.remove, set: answer.set, add: via };
 }
 
+/** What heddle writes of its own stands over what policies write. */
+export function withEdits(own: FieldEdits, policy: FieldEdits): FieldEdits {
+  if (policy === noEdits) return own;
+  return {
+    remove: [...own.remove, ...policy.remove],
+    set: [...policy.set, ...own.set],
+    add: [...policy.add, ...own.add],
+  };
+}
+
 /** One request as it leaves: what came, and what was decided about it. */
 export class Leaving {
   /** Goes on instead of the target that came; null: as it came. */

@@ -1,5 +1,5 @@
 /** What a state knows of where decisions of policies lead. */
-import type { Reach } from "../../policy/chain.ts";
+import type { Reach } from "../../policy/verdict.ts";
 import { readTarget, type NormalTarget } from "../../wire/target.ts";
 import type { LiveDestination } from "./live_service.ts";
 

@@ -20,7 +20,7 @@ function snapshotOf(letter: string): Snapshot {
     const name = `${letter}${at}`;
     return { hash: hashOf(name), name, version: "1", onError: "closed", cpuMs: 2 };
   });
-  return { policies, destinations: [] } as unknown as Snapshot;
+  return { policies, destinations: [], locals: [] } as unknown as Snapshot;
 }
 
 function hashOf(text: string): string {

@@ -1,7 +1,8 @@
 /** The policies of one request: in order, ended by the first answer, and failing as each says it fails. */
 import { describe, expect, test } from "bun:test";
 import type { PolicyBinding, PolicyRef } from "../../../src/model/snapshot.ts";
-import { createPolicyChain, type PolicyVerdict, type Reach } from "../../../src/policy/chain.ts";
+import { createPolicyChain } from "../../../src/policy/chain.ts";
+import type { PolicyVerdict, Reach } from "../../../src/policy/verdict.ts";
 import type { PolicyAnswer, PolicyCall } from "../../../src/policy/policy_call.ts";
 import { HeadFields } from "../../../src/wire/head_fields.ts";
 import { readTarget } from "../../../src/wire/target.ts";

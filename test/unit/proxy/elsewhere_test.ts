@@ -5,7 +5,8 @@
 import { describe, expect, test } from "bun:test";
 import { limits } from "../../../src/model/limits.ts";
 import type { CompiledRoute, Destination } from "../../../src/model/snapshot.ts";
-import type { PolicyChain, PolicyVerdict } from "../../../src/policy/chain.ts";
+import type { PolicyChain } from "../../../src/policy/chain.ts";
+import type { PolicyVerdict } from "../../../src/policy/verdict.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
 import { captureHello } from "../../support/hello.ts";
 import { MemoryApp, MemoryCall, type MemoryAnswer } from "../../support/memory_http.ts";

@@ -1,7 +1,8 @@
 /** One request on its way through whole planes in memory: where it goes, what is added and left out, what is remembered. */
 import { describe, expect, test } from "bun:test";
 import type { Socket } from "../../../runtime/contract.ts";
-import type { PolicyChain, PolicyVerdict } from "../../../src/policy/chain.ts";
+import type { PolicyChain } from "../../../src/policy/chain.ts";
+import type { PolicyVerdict } from "../../../src/policy/verdict.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
 import { MemoryApp, MemoryCall, type MemoryAnswer } from "../../support/memory_http.ts";
 import { MemoryNet } from "../../support/memory_net.ts";

@@ -1,0 +1,72 @@
+/** Asks one policy at one point of an exchange. What it says is checked, what it noted is told, and what is wrong counts against it. */
+import type { Clock } from "../../runtime/contract.ts";
+import type { ServiceName } from "../model/service.ts";
+import type { PolicyBinding } from "../model/snapshot.ts";
+import type { NotesHeard } from "../telemetry/policy_notes.ts";
+import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
+import { checkDecision, type CheckedDecision } from "./decision.ts";
+import type { Hook } from "./hooks.ts";
+import { notesIn } from "./notes.ts";
+import type { PolicyCall } from "./policy_call.ts";
+import type { PolicyHost } from "./policy_host.ts";
+
+/** What the policies of all exchanges share. */
+export interface Around {
+  readonly host: Pick<PolicyHost, "evaluate" | "refOf" | "trip">;
+  readonly clock: Pick<Clock, "now">;
+  /** Whether the options of the binding name the service of this key. */
+  readonly leadsTo: (binding: PolicyBinding, called: ServiceName, key: string) => boolean;
+  readonly noted: NotesHeard;
+  /** How many exchanges will ask each again: it must stay, whatever snapshot is in force. */
+  readonly held: Map<PolicyBinding, number>;
+}
+
+export interface Failed {
+  readonly do: "failed";
+  readonly failure: PolicyFailure;
+  readonly reason: string;
+}
+
+export type Said = Exclude<CheckedDecision, { do: "fail" | "invalid" }> | Failed;
+
+export function askPolicy(
+  { host, noted }: Around,
+  binding: PolicyBinding,
+  call: PolicyCall,
+  heard: (said: Said) => void,
+): void {
+  host.evaluate(binding, call, (answer) => {
+    if (!answer.ok) return heard({ do: "failed", failure: "unanswered", reason: answer.reason });
+    const notes = notesIn(answer.decision);
+    if (notes.length > 0) noted(binding.name, call.requestId, notes);
+    const decision = checkDecision(answer.decision, call.hook);
+    if (decision.do !== "fail" && decision.do !== "invalid") return heard(decision);
+    // A failure that its host cannot see.
+    host.trip(binding.hash, decision.reason);
+    const failure = decision.do === "fail" ? "throw" : "invalid";
+    heard({ do: "failed", failure, reason: decision.reason });
+  });
+}
+
+/** `askedMs`: when it was asked. */
+export function policyRecord(
+  { clock }: Around,
+  { name, hash }: PolicyBinding,
+  hook: Hook,
+  askedMs: number,
+  what: Pick<PolicyRecord, "action"> & Partial<PolicyRecord>,
+): PolicyRecord {
+  const { action, failure = null, said = "", reason = "" } = what;
+  const us = Math.round((clock.now() - askedMs) * 1000);
+  return { name, hash, hook, action, failure, said, reason, us };
+}
+
+/** Whether it says of itself that it is asked there. */
+export function isAskedAt({ hooks }: PolicyBinding, hook: Hook): boolean {
+  return hooks === undefined ? hook === "onRequest" : hooks.includes(hook);
+}
+
+/** A policy that is not known here fails closed: nobody can say that it may be left out. */
+export function failsOpen({ host }: Around, { hash }: PolicyBinding): boolean {
+  return host.refOf(hash)?.onError === "open";
+}

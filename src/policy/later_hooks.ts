@@ -1,0 +1,169 @@
+/**
+ * What the policies that saw a request are asked about the rest of its exchange: which endpoints they prefer, what becomes of the
+ * answer, and, once, that it is over. They are those versions that saw the request, however long it lasts.
+ */
+import { limits } from "../model/limits.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { serviceKey } from "../model/service.ts";
+import type { PolicyBinding } from "../model/snapshot.ts";
+import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
+import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
+import type { AnswerVerdict } from "./answer_verdict.ts";
+import { askPolicy, failsOpen, isAskedAt, policyRecord, type Around, type Said } from "./ask_policy.ts";
+import { bytesOf, mergeEdits } from "./decision.ts";
+import type { Hook } from "./hooks.ts";
+import type { PolicyCall } from "./policy_call.ts";
+import type { PolicyEndpoint, PolicySummary } from "./sdk.ts";
+
+const hooksOfRest = ["pick", "onResponse", "onEnd"] as const satisfies readonly Hook[];
+
+/** The head of an answer as policies see it; `fields` may be read later. */
+export interface SeenAnswer {
+  readonly status: number;
+  readonly fields: Fields;
+  readonly endpoint: string;
+  readonly ms: number;
+}
+
+/** null: none of them is asked about anything more. */
+export function laterHooks(
+  around: Around,
+  ran: readonly PolicyBinding[],
+  call: PolicyCall,
+): LaterHooks | null {
+  return ran.some((binding) => hooksOfRest.some((hook) => isAskedAt(binding, hook)))
+    ? new LaterHooks(around, ran, call)
+    : null;
+}
+
+export class LaterHooks {
+  #ended = false;
+
+  constructor(
+    private readonly around: Around,
+    private readonly ran: readonly PolicyBinding[],
+    private readonly call: PolicyCall,
+  ) {
+    const { held } = around;
+    for (const binding of ran) held.set(binding, (held.get(binding) ?? 0) + 1);
+  }
+
+  has(hook: "pick" | "onResponse"): boolean {
+    return this.ran.some((binding) => isAskedAt(binding, hook));
+  }
+
+  /** The last policy that is asked decides. `done` hears ids of endpoints, the first the dearest; null: as without it. */
+  pick(
+    endpoints: readonly PolicyEndpoint[],
+    done: (ids: readonly string[] | null, records: readonly PolicyRecord[]) => void,
+  ): void {
+    const binding = this.ran.findLast((each) => isAskedAt(each, "pick"));
+    const shown = endpoints.slice(0, limits.policyEndpointsMax);
+    if (binding === undefined) return done(null, []);
+    const askedMs = this.around.clock.now();
+    const call: PolicyCall = { ...this.call, hook: "pick", about: shown };
+    askPolicy(this.around, binding, call, (said) => {
+      const failed = said.do === "failed";
+      const what = failed
+        ? ({ action: "error", failure: said.failure, reason: said.reason } as const)
+        : ({ action: "next", said: said.do === "prefer" ? (said.ids[0] ?? "") : "" } as const);
+      done(said.do === "prefer" ? said.ids : null, [
+        policyRecord(this.around, binding, "pick", askedMs, what),
+      ]);
+    });
+  }
+
+  /** In reverse: the policy that saw the request last sees its answer first. */
+  answered(
+    answer: SeenAnswer,
+    done: (verdict: AnswerVerdict, records: readonly PolicyRecord[]) => void,
+  ): void {
+    const asked = this.ran.filter((binding) => isAskedAt(binding, "onResponse")).toReversed();
+    const { status, endpoint, ms, fields } = answer;
+    const about = { status, endpoint, ms, grpcStatus: fields.get("grpc-status") };
+    const call: PolicyCall = { ...this.call, hook: "onResponse", fields, about };
+    new AnswerEvaluation(this.around, asked, call, done).ask();
+  }
+
+  /** Once, whatever ended it. */
+  ended(summary: PolicySummary): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const call: PolicyCall = { ...this.call, hook: "onEnd", about: summary };
+    for (const binding of this.ran) {
+      if (!isAskedAt(binding, "onEnd")) this.#letGo(binding);
+      else askPolicy(this.around, binding, call, () => this.#letGo(binding));
+    }
+  }
+
+  #letGo(binding: PolicyBinding): void {
+    const { held } = this.around;
+    const left = (held.get(binding) ?? 1) - 1;
+    if (left > 0) held.set(binding, left);
+    else held.delete(binding);
+  }
+}
+
+class AnswerEvaluation {
+  #index = 0;
+  #edits: FieldEdits = noEdits;
+  #askedMs = 0;
+  readonly #records: PolicyRecord[] = [];
+
+  constructor(
+    private readonly around: Around,
+    private readonly bindings: readonly PolicyBinding[],
+    private readonly call: PolicyCall,
+    private readonly done: (verdict: AnswerVerdict, records: readonly PolicyRecord[]) => void,
+  ) {}
+
+  ask(): void {
+    const binding = this.bindings[this.#index];
+    if (binding === undefined) return this.done({ do: "next", edits: this.#edits }, this.#records);
+    this.#askedMs = this.around.clock.now();
+    askPolicy(this.around, binding, this.call, (said) => this.#take(binding, said));
+  }
+
+  #take(binding: PolicyBinding, said: Said): void {
+    switch (said.do) {
+      case "failed":
+        return this.#failed(binding, said.failure, said.reason);
+      case "respond":
+        this.#record(binding, { action: "respond", said: String(said.status), reason: said.reason });
+        return this.done({ ...said, policy: binding.name }, this.#records);
+      case "next":
+        return this.#next(binding, said.edits);
+      default:
+        return this.#failed(binding, "invalid", `it decided ${said.do}, which an answer does not take`);
+    }
+  }
+
+  #next(binding: PolicyBinding, edits: FieldEdits): void {
+    const merged = mergeEdits(this.#edits, edits);
+    if (bytesOf(merged) > limits.policyHeadBytesMax) {
+      const reason = `with those before it, it writes more than ${limits.policyHeadBytesMax} bytes of header fields`;
+      this.around.host.trip(binding.hash, reason);
+      return this.#failed(binding, "invalid", reason);
+    }
+    this.#edits = merged;
+    this.#record(binding, { action: "next" });
+    this.#index++;
+    this.ask();
+  }
+
+  #failed(binding: PolicyBinding, failure: PolicyFailure, reason: string): void {
+    this.#record(binding, { action: "error", failure, reason });
+    if (failsOpen(this.around, binding)) {
+      this.#index++;
+      return this.ask();
+    }
+    const of = serviceKey(this.call.service);
+    const detail = `the policy "${binding.name}" of ${of} failed and lets no answer through`;
+    const outcome: Outcome = { flag: "PE", side: "policy", repeat: "no", status: 503, detail };
+    this.done({ do: "error", outcome }, this.#records);
+  }
+
+  #record(binding: PolicyBinding, what: Pick<PolicyRecord, "action"> & Partial<PolicyRecord>): void {
+    this.#records.push(policyRecord(this.around, binding, "onResponse", this.#askedMs, what));
+  }
+}

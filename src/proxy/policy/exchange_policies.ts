@@ -1,0 +1,79 @@
+/**
+ * What policies are asked about an exchange after they saw its request: which endpoints they prefer, what becomes of its answer,
+ * and that it is over. Made only where one of them wants to know.
+ */
+import type { Shard } from "../../http/shard.ts";
+import type { ResponseHead } from "../../http/exchange.ts";
+import type { LaterHooks } from "../../policy/later_hooks.ts";
+import type { AnswerVerdict } from "../../policy/answer_verdict.ts";
+import type { PolicyRecord } from "../../telemetry/record.ts";
+import type { CallRecord } from "../record/call_record.ts";
+import type { LiveEndpoint } from "../state/live_service.ts";
+
+export class ExchangePolicies {
+  readonly picks: boolean;
+  readonly #seesAnswers: boolean;
+
+  constructor(
+    readonly shard: Shard,
+    readonly record: CallRecord,
+    readonly later: LaterHooks,
+  ) {
+    this.picks = later.has("pick");
+    this.#seesAnswers = later.has("onResponse");
+  }
+
+  /** Whether one of them looks at this answer of the service. */
+  sees({ tunnel }: ResponseHead): boolean {
+    return this.#seesAnswers && !tunnel;
+  }
+
+  /** `done` hears the preferred of them, the dearest first; null: they leave it to the balancer. */
+  pick(endpoints: readonly LiveEndpoint[], done: (preferred: readonly LiveEndpoint[] | null) => void): void {
+    const nowMs = this.shard.clock.now();
+    const shown = endpoints.map(({ id, weight, zone, endpoint, load }) => {
+      const { labels } = endpoint;
+      return {
+        id,
+        weight,
+        zone,
+        labels,
+        inflight: load.pending,
+        ewmaMs: load.at(nowMs) / (load.pending + 1),
+      };
+    });
+    this.later.pick(shown, (ids, records) => {
+      this.#heard(records, () => {
+        const preferred = ids?.flatMap((id) => endpoints.filter((each) => each.id === id)) ?? [];
+        done(preferred.length === 0 ? null : preferred);
+      });
+    });
+  }
+
+  /** `head` is kept: it may be another's by the time that they decide. */
+  answered({ status, fields }: ResponseHead, done: (verdict: AnswerVerdict) => void): void {
+    const { record, shard } = this;
+    const seen = { status, fields, endpoint: record.endpoint, ms: shard.clock.now() - record.startedMs };
+    this.later.answered(seen, (verdict, records) => this.#heard(records, () => done(verdict)));
+  }
+
+  /** It is over, and its record says how. */
+  ended(): void {
+    const { record, shard } = this;
+    const { status, outcome, bytesIn, bytesOut, startedMs, firstByteMs, endpoint, attempts } = record;
+    this.later.ended({
+      ...{ status, bytesIn, bytesOut, endpoint },
+      flag: outcome?.flag ?? "",
+      ms: shard.clock.now() - startedMs,
+      ttfbMs: firstByteMs === 0 ? null : firstByteMs - startedMs,
+      retries: Math.max(0, attempts.length - 1),
+    });
+  }
+
+  #heard(records: readonly PolicyRecord[], then: () => void): void {
+    this.shard.enter();
+    this.record.policies = [...this.record.policies, ...records];
+    then();
+    this.shard.leave();
+  }
+}

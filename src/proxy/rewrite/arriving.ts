@@ -1,0 +1,50 @@
+/** A call that arrived, as its app gets it, and the answer of the app as its caller gets it. */
+import type { OutgoingRequest, ResponseHead } from "../../http/exchange.ts";
+import type { FieldEdits } from "../../wire/fields.ts";
+import { fieldsFrom } from "../../wire/head_fields.ts";
+import {
+  callerField,
+  errorField,
+  heddleFields,
+  noRetryField,
+  requestIdField,
+} from "../fields/heddle_fields.ts";
+
+export function changed(
+  { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue }: OutgoingRequest,
+  changes: Partial<OutgoingRequest>,
+): OutgoingRequest {
+  const same = { method, target, authority, fields, nominated, contentLength, upgrade, expectContinue };
+  return { ...same, ...changes };
+}
+
+/** The head of an answer that no app gave. `error`: what it says of a failure; "" for none. */
+export function givenHead(
+  status: number,
+  set: readonly string[],
+  error: string,
+  contentLength: number,
+): ResponseHead {
+  const fields = fieldsFrom(error === "" ? set : [...set, errorField, error]);
+  return { status, fields, contentLength, tunnel: false, nominated: null, whole: contentLength === 0 };
+}
+
+/** What only heddle says is not the app's to say. Heads of drivers are more than they show: nothing but what is named is taken. */
+export function withoutOwnFields(head: ResponseHead): ResponseHead {
+  const own = heddleFields(head.fields);
+  if (own === null) return head;
+  const foreign = own.filter((name) => name !== noRetryField);
+  if (foreign.length === 0) return head;
+  const { status, fields, contentLength, tunnel, nominated, whole } = head;
+  return { status, fields, contentLength, tunnel, nominated: [...foreign, ...(nominated ?? [])], whole };
+}
+
+/**
+ * With what only heddle says to the app. Where the call began on this machine, `set` has the request id already, and nearly always
+ * nothing else: then the array is written out, since one that is spread costs two more.
+ */
+export function forApp({ remove, set, add }: FieldEdits, requestId: string, caller: string): FieldEdits {
+  const plain = set.length === 0 || (set.length === 2 && set[0] === requestIdField);
+  if (plain) return { remove, set: [requestIdField, requestId, callerField, caller], add };
+  return { remove, set: [...set, callerField, caller], add };
+}
