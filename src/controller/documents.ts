@@ -23,7 +23,7 @@ import {
   type StoredDocument,
   type StoredPolicy,
 } from "./catalog.ts";
-import { checkPolicyUses, type PolicyBundler } from "./policy_uses.ts";
+import { checkPolicyUses, policyNamesIn, type PolicyBundler } from "./policy_uses.ts";
 import { newSessionSecret } from "./session_secret.ts";
 import type { Content } from "./snapshots.ts";
 import type { StateStore } from "./state_store.ts";
@@ -86,10 +86,12 @@ export class DocumentService {
     const { catalog, bundler, settled } = this.options;
     // What is checked below is checked against the documents of this mark; the commit holds only if it still stands.
     const mark = catalog.applied;
-    const bundled = await bundler.bundle(request.policies);
+    const given = loadDocuments(request.files, { policies: null });
+    const standing = [...(catalog.documents ?? [])];
+    const used = policyNamesIn([...given.documents.map(({ document }) => document), ...standing]);
+    const bundled = await bundler.bundle(request.policies, used);
     const policies = new Map(catalog.policies);
     for (const policy of bundled.policies) policies.set(policy.name, policy);
-    const given = loadDocuments(request.files, { policies: null });
     requireSomething(request, given);
     const whole = this.#loadWhole(request, given, policies);
     const issues: ApiIssue[] = [...bundled.issues, ...whole.issues, ...machineIssues(whole)];
@@ -131,7 +133,9 @@ export class DocumentService {
     const standing = request.prune
       ? []
       : [...texts].filter(([key]) => !replaced.has(key)).map(([, each]) => each);
-    return loadDocuments([...request.files, ...standing], { policies: [...policies.keys()] });
+    return loadDocuments([...request.files, ...standing], {
+      policies: [...new Set([...policies.keys(), ...this.options.bundler.shipped])],
+    });
   }
 
   #planDocuments(
@@ -183,7 +187,8 @@ export class DocumentService {
         const message = `the policy "${name}" is not among the files any more: the one that stands goes on`;
         return [{ ...issueAt(source, [...use.path, "use"], message), severity: "warning" as const }];
       }
-      plan.changes.push({ kind: "Policy", name, change: "deleted" });
+      if (this.options.catalog.policies.get(name)?.shipped !== true)
+        plan.changes.push({ kind: "Policy", name, change: "deleted" });
       plan.operations.push({ do: "delete", key: registryKeys.policies + name });
       return [];
     });

@@ -22,12 +22,12 @@ export function createPolicyBundler(runtime: Runtime): PolicyBundler & { close()
   const checker = new OptionsChecker(runtime, report);
   const compiler = new Compiler(runtime, report);
   return {
-    async bundle(files) {
+    shipped: [...shippedPolicies.keys()],
+    async bundle(files, used) {
       const given = new Set(files.map((each) => each.file));
-      const pushes = [
-        files,
-        ...shippedPolicies.filter((each) => !given.has(each.file)).map((each) => [each]),
-      ];
+      const wanted = [...shippedPolicies].filter(([name, { file }]) => used.has(name) && !given.has(file));
+      const shipped = wanted.map(([, source]) => source);
+      const pushes = shipped.length === 0 ? [files] : [files, shipped];
       const answers = await Promise.all(pushes.map((push) => compiler.compile(push)));
       // A given policy takes the place of one of its name that ships.
       const policies = new Map<string, StoredPolicy>();

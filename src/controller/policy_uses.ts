@@ -3,14 +3,25 @@ import type { ApiIssue } from "../api/messages.ts";
 import { documentKey, type LoadedDocument } from "../config/load.ts";
 import { issueAt } from "../config/issue_at.ts";
 import { kinds } from "../config/kinds.ts";
+import type { Document } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { servicesNamedIn } from "../policy/named_services.ts";
 import type { StoredPolicy } from "./catalog.ts";
 
-/** Turns policy sources into bundles; built-in ones are always among them. */
+/** Names of the policies that documents use. */
+export function policyNamesIn(documents: readonly Document[]): ReadonlySet<string> {
+  return new Set(
+    documents.flatMap((document) => kinds[document.kind].policyUses(document).map(({ use }) => use.use)),
+  );
+}
+
 export interface PolicyBundler {
+  /** Names of the policies that ship with heddle. */
+  readonly shipped: readonly string[];
+  /** Turns sources into bundles, and those that ship and are used. */
   bundle(
     files: readonly { readonly file: string; readonly text: string }[],
+    used: ReadonlySet<string>,
   ): Promise<{ readonly policies: readonly StoredPolicy[]; readonly issues: readonly ApiIssue[] }>;
   /** What the policy says of these options. */
   check(policy: StoredPolicy, options: Readonly<Record<string, unknown>>): Promise<OptionsAnswer>;

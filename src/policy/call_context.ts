@@ -84,6 +84,7 @@ export interface Asked {
   readonly service: string;
   readonly source: string | null;
   readonly deadlineMs: number;
+  readonly address: string | null;
   /** What chance begins with. */
   readonly seed: string;
 }
@@ -96,6 +97,7 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
   readonly source: string | null;
   readonly requestId: string;
   readonly deadlineMs: number;
+  readonly address: string | null;
   /** null: it said nothing. */
   notes: WrittenNote[] | null = null;
   readonly #bound: BoundOptions<Options, State>;
@@ -110,6 +112,7 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
     this.source = asked.source;
     this.requestId = asked.requestId;
     this.deadlineMs = asked.deadlineMs;
+    this.address = asked.address;
     this.#bound = bound;
     this.#now = now;
     this.#notesMax = notesMax;

@@ -19,6 +19,8 @@ export interface PolicyCall {
   readonly requestId: string;
   /** Milliseconds that its caller still waits. Absent: nobody said. */
   readonly deadlineMs?: number;
+  /** Of whoever connected, at the caller's side. Absent: not known. */
+  readonly address?: string;
   /** What the hook is about beside the head that `fields` are of. Absent: nothing. Plain data. */
   readonly about?: unknown;
 }
@@ -44,6 +46,7 @@ export function encodeCall(binding: number, call: PolicyCall): string {
     // Behind the rest: the realm of a bundle that knows one hook only does not look for it.
     hooks.indexOf(call.hook),
     call.deadlineMs ?? null,
+    call.address ?? null,
     ...(call.about === undefined ? [] : [call.about]),
   ]);
 }

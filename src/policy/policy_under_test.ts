@@ -28,6 +28,7 @@ interface AskPlan {
   readonly service?: string;
   readonly source?: string | null;
   readonly deadlineMs?: number;
+  readonly address?: string | null;
 }
 
 interface AnswerPlan {
@@ -74,8 +75,9 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
   context(plan: AskPlan = {}, hook = "onRequest"): CallContext<never, State> {
     this.#keepNotes();
     const { requestId = "r-1", service = "orders.default", source = null, deadlineMs = Infinity } = plan;
+    const { address = null } = plan;
     const seed = hook === "onRequest" ? requestId : `${requestId} ${hook}`;
-    const asked = { requestId, service, source, deadlineMs, seed };
+    const asked = { requestId, service, source, deadlineMs, address, seed };
     this.#last = new CallContext(this.#bound, asked, () => this.nowMs, bounds.notesMax);
     return this.#last;
   }

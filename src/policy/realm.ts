@@ -13,7 +13,7 @@ import type { Policy, PolicyEndpoint, PolicyRequest, PolicyResponse, PolicySumma
 
 /**
  * binding, request id, method, host, target, source, service, fields (name, value, …), number of the hook, milliseconds that the
- * caller still waits (null: nobody said), what the hook is about beside. A proxy that knows one hook gives nothing behind the fields.
+ * caller still waits (null: nobody said), address of whoever connected (null: not known), what the hook is about beside. A proxy that knows one hook gives nothing behind the fields.
  */
 type Call = readonly [
   number,
@@ -26,6 +26,7 @@ type Call = readonly [
   readonly string[],
   number?,
   (number | null)?,
+  (string | null)?,
   unknown?,
 ];
 
@@ -153,9 +154,9 @@ function questionsOf<Schema extends GenericSchema>(
 ): Readonly<Record<Hook, (call: Call, context: Context) => unknown>> {
   return {
     onRequest: (call, context) => policy.onRequest?.(requestOf(call), context),
-    pick: (call, context) => preferred(policy.pick?.(call[10] as PolicyEndpoint[], requestOf(call), context)),
+    pick: (call, context) => preferred(policy.pick?.(call[11] as PolicyEndpoint[], requestOf(call), context)),
     onResponse: (call, context) => policy.onResponse?.(responseOf(call), context),
-    onEnd: (call, context) => andGoOn(policy.onEnd?.(call[10] as PolicySummary, context)),
+    onEnd: (call, context) => andGoOn(policy.onEnd?.(call[11] as PolicySummary, context)),
   };
 }
 
@@ -166,6 +167,7 @@ function askedIn(call: Call, hook: Hook): Asked {
     service,
     source: source === "" ? null : source,
     deadlineMs: call[9] ?? Infinity,
+    address: call[10] ?? null,
     seed: hook === "onRequest" ? requestId : `${requestId} ${hook}`,
   };
 }
@@ -178,7 +180,7 @@ function answerOf(decision: unknown, { notes }: Context): string {
 }
 
 function responseOf(call: Call): PolicyResponse {
-  return { ...(call[10] as Omit<PolicyResponse, "headers">), headers: new HeaderList(call[7]) };
+  return { ...(call[11] as Omit<PolicyResponse, "headers">), headers: new HeaderList(call[7]) };
 }
 
 /** Ids as a decision. */

@@ -106,6 +106,11 @@ export interface PolicyContext<Options, State = undefined> {
   readonly requestId: string;
   /** Milliseconds that the caller still waits, when the hook was asked; Infinity where nobody said. */
   readonly deadlineMs: number;
+  /**
+   * Address of whoever connected, at the caller's side: an app of this machine, or whom the PROXY protocol names where it is expected.
+   * null at the server's side, where only proxies connect.
+   */
+  readonly address: string | null;
   /** Milliseconds since 1970. Stands still while a hook runs. */
   now(): number;
   /** Uniform in [0, 1). The sequence depends on request and hook alone, so that a replay decides the same. */

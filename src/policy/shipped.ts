@@ -2,6 +2,35 @@
 import { embed } from "../../compile/embed.ts" with { type: "macro" };
 import type { PolicySource } from "./policy_source.ts";
 
-export const shippedPolicies: readonly PolicySource[] = [
-  { file: "policies/header_route.ts", text: embed("policies/header_route.ts") },
-];
+const texts: Readonly<Record<string, string>> = {
+  header_route: embed("policies/header_route.ts"),
+  ab_split: embed("policies/ab_split.ts"),
+  access_audit: embed("policies/access_audit.ts"),
+  blue_green: embed("policies/blue_green.ts"),
+  canary: embed("policies/canary.ts"),
+  concurrency_limit: embed("policies/concurrency_limit.ts"),
+  consistent_hash: embed("policies/consistent_hash.ts"),
+  cors: embed("policies/cors.ts"),
+  deadline_propagate: embed("policies/deadline_propagate.ts"),
+  fault_inject: embed("policies/fault_inject.ts"),
+  header_edit: embed("policies/header_edit.ts"),
+  idempotency_key: embed("policies/idempotency_key.ts"),
+  ip_allow: embed("policies/ip_allow.ts"),
+  maintenance: embed("policies/maintenance.ts"),
+  path_rewrite: embed("policies/path_rewrite.ts"),
+  rate_limit: embed("policies/rate_limit.ts"),
+  session_affinity: embed("policies/session_affinity.ts"),
+  size_limit: embed("policies/size_limit.ts"),
+  zone_prefer: embed("policies/zone_prefer.ts"),
+};
+
+/** What ends in `_test` is a test. */
+const otherNames: Readonly<Record<string, string>> = { ab_split: "ab-test" };
+
+/** By the name that documents use. */
+export const shippedPolicies: ReadonlyMap<string, PolicySource> = new Map(
+  Object.entries(texts).map(([name, text]) => [
+    otherNames[name] ?? name.replaceAll("_", "-"),
+    { file: `policies/${name}.ts`, text },
+  ]),
+);

@@ -68,7 +68,7 @@ async function shippedScript(): Promise<string> {
     clock: runtime.clock,
     unsealed: note,
   };
-  const [script] = (await compileSealed(compiler, shippedPolicies)).scripts;
+  const [script] = (await compileSealed(compiler, [...shippedPolicies.values()])).scripts;
   if (script === undefined) throw new Error(`${name} makes no bundle`);
   return script.text;
 }

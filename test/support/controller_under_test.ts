@@ -18,6 +18,7 @@ export const trustDomain = "corp.example";
 
 /** No policies at all. */
 export const noPolicies: PolicyBundler = {
+  shipped: [],
   bundle: async () => ({ policies: [], issues: [] }),
   check: async () => ({ issues: [], services: [] }),
 };

@@ -286,7 +286,7 @@ describe.skipIf(binaryMissing)("from source to verdict", () => {
       clock: runtime.clock,
       unsealed: (why: string) => void unsealed.push(why),
     };
-    const { scripts, issues } = await compileSealed(compiler, shippedPolicies);
+    const { scripts, issues } = await compileSealed(compiler, [...shippedPolicies.values()]);
     expect([unsealed, issues]).toEqual([[], []]);
     const [script] = scripts;
     if (script === undefined) throw new Error("There is no bundle");

@@ -29,6 +29,14 @@ policies:
 ---
 {kind: Service, name: laden, port: 80, protocol: http, policies: [{use: loads, with: {}}]}
 ---
+kind: Service
+name: guarded
+port: 80
+protocol: http
+policies:
+- {use: header-edit, with: {response: {set: {x-edited: yes-it-is}}}}
+- {use: rate-limit, with: {limit: 3, within: 1h}, side: server}
+---
 kind: Mesh
 name: mesh
 policies: [{use: witness, with: {name: caller}}, {use: witness, with: {name: server}, side: server}]
@@ -130,7 +138,13 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
             {
               service: "frontend",
               app: "none",
-              calls: { web: "by-name", lenient: "by-name", strict: "by-name", laden: "by-name" },
+              calls: {
+                web: "by-name",
+                lenient: "by-name",
+                strict: "by-name",
+                laden: "by-name",
+                guarded: "by-name",
+              },
             },
             { service: "web" },
           ],
@@ -142,6 +156,7 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
             { service: "lenient" },
             { service: "strict" },
             { service: "laden" },
+            { service: "guarded" },
           ],
         },
       ],
@@ -278,6 +293,16 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
         async () => (await callUrl(url)).text.includes(counted) || null,
       );
     }
+  });
+
+  test("policies that ship need no file, and one at the server's side cannot be passed by", async () => {
+    const answers = [];
+    for (let at = 0; at < 5; at++) answers.push(await call("guarded"));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429, 429]);
+    expect(answers[0]?.headers.get("x-edited")).toBe("yes-it-is");
+    const refused = answers.at(-1);
+    expect([refused?.text, refused?.headers.get("retry-after")]).toEqual(["Too many requests\n", "1200"]);
+    expect(refused?.headers.get("x-heddle-error")).toContain('PD/the policy "rate-limit" of guarded.default');
   });
 
   test("a policy that tries to get out is refused at its place, and nothing changes", async () => {

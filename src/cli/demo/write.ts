@@ -14,7 +14,8 @@ export async function writeDemo(runtime: Runtime, folder: string): Promise<strin
   for (const machine of demoMachines)
     await files.writeAtomic(`${folder}/${machine.name}.yaml`, machineDocument(machine));
   await files.makeFolder(`${folder}/policies`);
-  for (const policy of shippedPolicies) await files.writeAtomic(`${folder}/${policy.file}`, policy.text);
+  const policy = shippedPolicies.get("header-route");
+  if (policy !== undefined) await files.writeAtomic(`${folder}/${policy.file}`, policy.text);
   const services = demoMachines.flatMap((machine) =>
     machine.services.map(
       (each) =>

@@ -10,6 +10,7 @@ import { limitsChapter } from "./limits_chapter.ts";
 import { logChapter } from "./log_chapter.ts";
 import { metricsChapter } from "./metrics_chapter.ts";
 import { policyChapter } from "./policy_chapter.ts";
+import { shippedChapter } from "./shipped_chapter.ts";
 
 export function allChapters(program: Command): readonly Chapter[] {
   return [
@@ -22,5 +23,6 @@ export function allChapters(program: Command): readonly Chapter[] {
     metricsChapter,
     limitsChapter(),
     policyChapter(),
+    shippedChapter(),
   ];
 }

@@ -9,10 +9,10 @@ import { errorField, grpcField, repeatField, resetField } from "../fields/heddle
 const callersFault: ReadonlySet<Flag> = new Set(["AD", "DPE", "RL", "DP"]);
 const policysFault: ReadonlySet<Flag> = new Set(["PD", "PE"]);
 
-/** null for an answer of the service. */
+/** null for an answer of the service, also one that claims to be a proxy's: the proxy of its app has that field end there. */
 export function proxyFailure(head: ResponseHead): Outcome | null {
   const error = head.fields.get(errorField);
-  if (error === null) return null;
+  if (error === null || head.nominated?.includes(errorField) === true) return null;
   const slash = error.indexOf("/");
   const said = slash < 0 ? error : error.slice(0, slash);
   // Whoever says what nobody understands breaks the protocol between proxies.

@@ -45,7 +45,8 @@ export function askPolicies(parts: ProxyParts, question: Question, asking: Askin
   const { sourceId, requestId } = record;
   const { service } = called.declared;
   const hook = "onRequest" as const;
-  const head = { hook, method, authority, target, fields, sourceId, service, requestId };
+  const { remoteAddress: address } = exchange.connection;
+  const head = { hook, address, method, authority, target, fields, sourceId, service, requestId };
   const { untilMs } = question;
   const call = untilMs === Infinity ? head : { ...head, deadlineMs: Math.round(untilMs - shard.clock.now()) };
   const tell = (verdict: PolicyVerdict): void => {

@@ -71,8 +71,8 @@ export const access: readonly Mutant[] = [
   {
     fault: "a call that is denied reaches the app",
     file: "src/proxy/inbound.ts",
-    find: 'if (verdict.verdict === "deny") return this.failed(this.#denied(verdict.rule));',
-    replace: "",
+    find: 'if (verdict.verdict !== "deny") return true;',
+    replace: "if (verdict !== null) return true;",
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },
   {

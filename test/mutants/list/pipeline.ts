@@ -6,7 +6,6 @@ const outbound = "src/proxy/outbound.ts";
 const attempts = "src/proxy/attempt/attempts.ts";
 const httpAttempts = "src/proxy/attempt/http_attempts.ts";
 const leaving = "src/proxy/rewrite/leaving.ts";
-const inbound = "src/proxy/inbound.ts";
 const budget = "src/proxy/balance/retry_budget.ts";
 const body = "src/proxy/attempt/request_body.ts";
 const departures = ["test/unit/proxy/departures_test.ts"];
@@ -143,14 +142,14 @@ export const pipeline: readonly Mutant[] = [
   },
   {
     fault: "an app may speak as a proxy",
-    file: inbound,
+    file: "src/proxy/rewrite/arriving.ts",
     find: "if (foreign.length === 0) return head;",
     replace: "if (foreign !== undefined) return head;",
     suites: faults,
   },
   {
     fault: "an app is not told its caller",
-    file: inbound,
+    file: "src/proxy/rewrite/arriving.ts",
     find: "set: [requestIdField, requestId, callerField, caller]",
     replace: "set: [requestIdField, requestId]",
     suites: ["test/unit/proxy/pipeline_test.ts"],

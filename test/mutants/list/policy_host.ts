@@ -165,16 +165,16 @@ export const policyHost: readonly Mutant[] = [
   },
   {
     fault: "a policy routes to what its options do not name",
-    file: "src/policy/chain.ts",
-    find: "if (!this.around.leadsTo(binding, called, key)) {",
-    replace: 'if (key === "") {',
+    file: "src/policy/evaluation.ts",
+    find: "if (!this.around.leadsTo(binding, called, key))",
+    replace: 'if (key === "")',
     suites: ["test/unit/policy/chain_test.ts"],
   },
   {
     fault: "a policy is asked at a hook that it has not",
-    file: "src/policy/chain.ts",
-    find: "if (binding.hooks !== undefined && !binding.hooks.includes(this.call.hook)) {",
-    replace: 'if (binding.hooks?.includes("")) {',
+    file: "src/policy/evaluation.ts",
+    find: "if (!isAskedAt(binding, this.call.hook)) {",
+    replace: 'if (!isAskedAt(binding, this.call.hook) && binding.name === "") {',
     suites: ["test/unit/policy/chain_test.ts"],
   },
   {

@@ -66,7 +66,7 @@ export const retries: readonly Mutant[] = [
   },
   {
     fault: "what the app says of being tried again does not reach the caller's proxy",
-    file: inbound,
+    file: "src/proxy/rewrite/arriving.ts",
     find: "own.filter((name) => name !== noRetryField)",
     replace: "own",
     suites: retrying,

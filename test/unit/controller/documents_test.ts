@@ -94,6 +94,7 @@ describe("applying documents", () => {
     let meanwhile = async (): Promise<void> => {};
     const bundler: PolicyBundler = {
       ...noPolicies,
+      shipped: [],
       bundle: async () => {
         const once = meanwhile;
         meanwhile = async () => {};
@@ -113,6 +114,7 @@ describe("applying documents", () => {
     let meanwhile = async (): Promise<void> => {};
     const bundler: PolicyBundler = {
       ...noPolicies,
+      shipped: [],
       bundle: async () => {
         const once = meanwhile;
         meanwhile = async () => {};
@@ -158,6 +160,7 @@ describe("policies of documents", () => {
     cpuMs: 2,
   };
   const bundler: PolicyBundler = {
+    shipped: [],
     bundle: async () => ({ policies: [policy], issues: [] }),
     check: async (_, options) => ({
       issues: options["to"] === undefined ? [{ path: "values.0", message: "to is missing" }] : [],
@@ -183,6 +186,7 @@ describe("policies of documents", () => {
   test("are refused where one proxy would need more processes than it may have; those that ship need one", async () => {
     const names = Array.from({ length: limits.policyProcessesMax + 1 }, (_, at) => `p${at}`);
     const bundled = (shipped: number): PolicyBundler => ({
+      shipped: [],
       bundle: async () => ({
         policies: names.map((name, at) => ({ ...policy, name, hash: name, shipped: at < shipped })),
         issues: [],

@@ -32,11 +32,10 @@ function scriptOf({ scripts, issues }: BundleAnswer): PolicyScript {
 
 describe("a bundle", () => {
   test("of each policy that ships is made, and has its meta", async () => {
-    const { scripts, issues } = await bundlePolicies(shippedPolicies, runtime.bundler);
+    const { scripts, issues } = await bundlePolicies([...shippedPolicies.values()], runtime.bundler);
     expect(issues).toEqual([]);
-    expect(scripts.map((each) => each.file)).toEqual(shippedPolicies.map((each) => each.file));
-    for (const { file, meta } of scripts)
-      expect(meta.name).toBe(file.replace(/^policies\/|\.ts$/g, "").replaceAll("_", "-"));
+    expect(scripts.map((each) => each.file)).toEqual([...shippedPolicies.values()].map((each) => each.file));
+    expect(scripts.map(({ meta }) => meta.name)).toEqual([...shippedPolicies.keys()]);
   });
 
   test("is the same text every time", async () => {

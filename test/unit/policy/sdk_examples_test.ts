@@ -34,7 +34,8 @@ const plays: Readonly<Record<string, (realm: Awaited<ReturnType<typeof realmOf>>
 describe("an example", () => {
   const names = examples.map((example) => /name: "([^"]+)"/.exec(example)?.[1] ?? "without a name");
 
-  test("each is played, and nothing else", () => expect(names.toSorted()).toEqual(Object.keys(plays).toSorted()));
+  test("each is played, and nothing else", () =>
+    expect(names.toSorted()).toEqual(Object.keys(plays).toSorted()));
 
   for (const [at, name] of names.entries())
     test(`${name} compiles, loads and decides`, async () => {

@@ -142,7 +142,7 @@ const flagOf = ({ record }: Told): string => record.outcome?.flag ?? "";
 const plays = {
   onRequest: {
     says: { do: "next", headers: { set: { "x-edited": "yes" } }, path: "/v2/b" },
-    shows: () => seen[0] === "/v2/b yes",
+    shows: () => seen.includes("/v2/b yes"),
   },
   onResponse: {
     says: { do: "next", headers: { set: { "x-policy": "saw" }, remove: ["x-app"] } },
