@@ -891,6 +891,10 @@ export const limits = {
   policyLateFramesMax: 10_000,
   /** What a process may still say of policies that were taken from it, in bytes; one that says more is ended. */
   policyLateBytesMax: 64 * mib,
+  /** Events of a stream that a policy is shown at a time. */
+  policyEventsMax: 64,
+  /** Of an event that policies are shown; a longer one goes on unseen. So much of a stream may wait for them before it is paused. */
+  policyEventBytesMax: 64 * kib,
   /** Endpoints that a policy is shown to pick from; the others it does not see. */
   policyEndpointsMax: 128,
   /** Keys of the counters of a policy for one service; the one that was not touched for longest is forgotten. */

@@ -4,6 +4,7 @@
  */
 import { limits } from "../model/limits.ts";
 import type { FieldEdits } from "../wire/fields.ts";
+import type { StreamEvent } from "../wire/event_stream.ts";
 import { decisions, type Hook } from "./hooks.ts";
 import { classes, targetBit, tokenBit, valueBit } from "../wire/h1/grammar.ts";
 import { carelessly, isOwnName, requestIdName } from "../wire/own_names.ts";
@@ -28,6 +29,8 @@ export type CheckedDecision =
     }
   /** Ids of endpoints, the dearest first. */
   | { readonly do: "prefer"; readonly ids: readonly string[] }
+  /** Of each event that it was shown: 0 for as it came, null for nothing. */
+  | { readonly do: "events"; readonly events: readonly (StreamEvent | 0 | null)[] }
   /** The code of the policy failed, and why. */
   | { readonly do: "fail"; readonly reason: string }
   /** Not a decision: why. */
@@ -96,6 +99,8 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
       };
     case "prefer":
       return { do: "prefer", ids: idsOf(answer["ids"]) };
+    case "events":
+      return { do: "events", events: eventsOf(answer["events"]) };
     case "fail":
       return { do: "fail", reason: clamped(textOf(answer["reason"], "reason")) };
     default:
@@ -143,6 +148,27 @@ function idsOf(value: unknown): string[] {
   if (!Array.isArray(value)) throw new Refusal("the endpoints that it prefers are no list");
   if (value.length > limits.policyEndpointsMax) throw new Refusal(`it prefers ${value.length} endpoints`);
   return value.map((id) => textOf(id, "endpoint"));
+}
+
+function eventsOf(value: unknown): (StreamEvent | 0 | null)[] {
+  if (!Array.isArray(value)) throw new Refusal("the events that it gives back are no list");
+  return value.map((each) => (each === 0 || each === null ? each : eventOf(each)));
+}
+
+function eventOf(value: unknown): StreamEvent {
+  const { event, id, data } = recordOf(value, "event");
+  return {
+    ...(event === undefined ? {} : { event: lineOf(event, "type of an event") }),
+    ...(id === undefined ? {} : { id: lineOf(id, "id of an event") }),
+    data: textOf(data, "data of an event"),
+  };
+}
+
+/** What stands in a line of a stream of events. */
+function lineOf(value: unknown, what: string): string {
+  const text = textOf(value, what);
+  if (/[\r\n\0]/.test(text)) throw new Refusal(`its ${what} has the end of a line in it`);
+  return text;
 }
 
 /** As strict as towards a client: rules and the app see what comes out of the same normalisation. */

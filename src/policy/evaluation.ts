@@ -80,8 +80,8 @@ export class Evaluation {
       case "respond":
         this.#record(binding, { action: "respond", said: String(said.status), reason: said.reason });
         return this.#decided({ ...said, policy: binding.name, ...this.#evaluated });
-      case "prefer":
-        return this.#tripped(binding, "it prefers endpoints where it was not asked");
+      default:
+        return this.#tripped(binding, `it decided ${said.do} where it was not asked`);
     }
   }
 

@@ -12,6 +12,8 @@ export const decisions = {
   pick: ["next", "prefer"],
   /** Once per answer of the service, before its head goes on. */
   onResponse: ["next", "respond"],
+  /** For events of an answer that is a stream of them. */
+  onEvent: ["next", "events"],
   /** Once per exchange that a policy saw, when it is over. */
   onEnd: ["next"],
 } as const;
@@ -19,4 +21,10 @@ export const decisions = {
 export type Hook = keyof typeof decisions;
 
 /** By the number that stands for each in a call. Bundles live longer than one version of heddle: new ones come last. */
-export const hooks = ["onRequest", "pick", "onResponse", "onEnd"] as const satisfies readonly Hook[];
+export const hooks = [
+  "onRequest",
+  "pick",
+  "onResponse",
+  "onEnd",
+  "onEvent",
+] as const satisfies readonly Hook[];

@@ -7,15 +7,16 @@ import type { Outcome } from "../model/outcome.ts";
 import { serviceKey } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
+import type { StreamEvent } from "../wire/event_stream.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
-import type { AnswerVerdict } from "./answer_verdict.ts";
+import type { AnswerVerdict, EventsVerdict } from "./answer_verdict.ts";
 import { askPolicy, failsOpen, isAskedAt, policyRecord, type Around, type Said } from "./ask_policy.ts";
 import { bytesOf, mergeEdits } from "./decision.ts";
 import type { Hook } from "./hooks.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyEndpoint, PolicySummary } from "./sdk.ts";
 
-const hooksOfRest = ["pick", "onResponse", "onEnd"] as const satisfies readonly Hook[];
+const hooksOfRest = ["pick", "onResponse", "onEvent", "onEnd"] as const satisfies readonly Hook[];
 
 /** The head of an answer as policies see it; `fields` may be read later. */
 export interface SeenAnswer {
@@ -48,7 +49,7 @@ export class LaterHooks {
     for (const binding of ran) held.set(binding, (held.get(binding) ?? 0) + 1);
   }
 
-  has(hook: "pick" | "onResponse"): boolean {
+  has(hook: "pick" | "onResponse" | "onEvent"): boolean {
     return this.ran.some((binding) => isAskedAt(binding, hook));
   }
 
@@ -85,6 +86,37 @@ export class LaterHooks {
     new AnswerEvaluation(this.around, asked, call, done).ask();
   }
 
+  /** Events of the answer, in the order in which policies see answers; each sees what the one before it left. */
+  events(events: readonly StreamEvent[], done: (verdict: EventsVerdict) => void): void {
+    const asked = this.ran.filter((binding) => isAskedAt(binding, "onEvent")).toReversed();
+    const left = events.map((event): Passing => ({ now: event, changed: false }));
+    this.#showEvents(asked, 0, left, done);
+  }
+
+  #showEvents(
+    asked: readonly PolicyBinding[],
+    index: number,
+    all: readonly Passing[],
+    done: (verdict: EventsVerdict) => void,
+  ): void {
+    const binding = asked[index];
+    const shown = all.filter(({ now }) => now !== null);
+    if (binding === undefined || shown.length === 0)
+      return done({ do: "next", events: all.map(({ now, changed }) => (changed ? now : 0)) });
+    const about = shown.map(({ now }) => now);
+    askPolicy(this.around, binding, { ...this.call, hook: "onEvent", about }, (said) => {
+      if (said.do === "events" && said.events.length === shown.length)
+        for (const [at, each] of shown.entries()) change(each, said.events[at] ?? null);
+      else if (said.do !== "next") {
+        if (said.do !== "failed")
+          this.around.host.trip(binding.hash, "it gave back another number of events");
+        if (!failsOpen(this.around, binding))
+          return done({ do: "error", outcome: noAnswer(binding, this.call) });
+      }
+      this.#showEvents(asked, index + 1, all, done);
+    });
+  }
+
   /** Once, whatever ended it. */
   ended(summary: PolicySummary): void {
     if (this.#ended) return;
@@ -102,6 +134,23 @@ export class LaterHooks {
     if (left > 0) held.set(binding, left);
     else held.delete(binding);
   }
+}
+
+/** An event on its way past policies; null: one of them dropped it. */
+interface Passing {
+  now: StreamEvent | null;
+  changed: boolean;
+}
+
+function change(passing: Passing, to: StreamEvent | 0 | null): void {
+  if (to === 0) return;
+  passing.now = to;
+  passing.changed = true;
+}
+
+function noAnswer({ name }: PolicyBinding, { service }: PolicyCall): Outcome {
+  const detail = `the policy "${name}" of ${serviceKey(service)} failed and lets no answer through`;
+  return { flag: "PE", side: "policy", repeat: "no", status: 503, detail };
 }
 
 class AnswerEvaluation {
@@ -157,10 +206,7 @@ class AnswerEvaluation {
       this.#index++;
       return this.ask();
     }
-    const of = serviceKey(this.call.service);
-    const detail = `the policy "${binding.name}" of ${of} failed and lets no answer through`;
-    const outcome: Outcome = { flag: "PE", side: "policy", repeat: "no", status: 503, detail };
-    this.done({ do: "error", outcome }, this.#records);
+    this.done({ do: "error", outcome: noAnswer(binding, this.call) }, this.#records);
   }
 
   #record(binding: PolicyBinding, what: Pick<PolicyRecord, "action"> & Partial<PolicyRecord>): void {

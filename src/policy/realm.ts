@@ -9,7 +9,14 @@ import { HeaderList } from "./header_list.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import { QueryList } from "./query_list.ts";
 import { Places } from "./realm_places.ts";
-import type { Policy, PolicyEndpoint, PolicyRequest, PolicyResponse, PolicySummary } from "./sdk.ts";
+import type {
+  Policy,
+  PolicyEndpoint,
+  PolicyEvent,
+  PolicyRequest,
+  PolicyResponse,
+  PolicySummary,
+} from "./sdk.ts";
 
 /**
  * binding, request id, method, host, target, source, service, fields (name, value, …), number of the hook, milliseconds that the
@@ -104,12 +111,12 @@ export function createRealm<Schema extends GenericSchema>(
     bind(binding, options) {
       try {
         const result = safeParse(policy.options, JSON.parse(options));
-        if (result.success)
-          bindings.set(
-            binding,
-            new BoundOptions<never, unknown>(result.output as never, policy.state, now, bounds),
-          );
-        return JSON.stringify({ issues: (result.issues ?? []).map(shownIssue) });
+        if (!result.success) return JSON.stringify({ issues: result.issues.map(shownIssue) });
+        const checked = result.output as never;
+        const issues = policy.onConfig?.(checked) ?? [];
+        if (issues.length === 0)
+          bindings.set(binding, new BoundOptions<never, unknown>(checked, policy.state, now, bounds));
+        return JSON.stringify({ issues });
       } catch (error) {
         return JSON.stringify({ issues: [{ path: "", message: places.reasonOf(error) }] });
       }
@@ -156,6 +163,8 @@ function questionsOf<Schema extends GenericSchema>(
     onRequest: (call, context) => policy.onRequest?.(requestOf(call), context),
     pick: (call, context) => preferred(policy.pick?.(call[11] as PolicyEndpoint[], requestOf(call), context)),
     onResponse: (call, context) => policy.onResponse?.(responseOf(call), context),
+    onEvent: (call, context) =>
+      seenEvents(call[11] as PolicyEvent[], (event) => policy.onEvent?.(event, context)),
     onEnd: (call, context) => andGoOn(policy.onEnd?.(call[11] as PolicySummary, context)),
   };
 }
@@ -187,6 +196,17 @@ function responseOf(call: Call): PolicyResponse {
 function preferred(ids: unknown): unknown {
   if (ids instanceof Promise) return ids.then(preferred);
   return ids === null || ids === undefined ? { do: "next" } : { do: "prefer", ids };
+}
+
+/** What becomes of each; the usual decision where that is nothing. */
+function seenEvents(events: readonly PolicyEvent[], see: (event: PolicyEvent) => unknown): unknown {
+  let changed = false;
+  const left = events.map((event) => {
+    const now = see(event);
+    changed ||= now !== undefined;
+    return now === undefined ? 0 : now;
+  });
+  return changed ? { do: "events", events: left } : { do: "next" };
 }
 
 /** It decides nothing, but may take its time. */

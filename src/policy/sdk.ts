@@ -152,6 +152,15 @@ export interface PolicyEndpoint {
   readonly ewmaMs: number;
 }
 
+/** One event of a stream of server-sent events. */
+export interface PolicyEvent {
+  /** Its type; absent: `message`. */
+  readonly event?: string;
+  readonly id?: string;
+  /** Lines joined by a line feed. */
+  readonly data: string;
+}
+
 /** How an exchange ended. */
 export interface PolicySummary {
   /** 0: it was not answered. */
@@ -248,6 +257,12 @@ export function respond(
   };
 }
 
+export interface OptionIssue {
+  /** Below `with`: `variants.0.weight`; "" for all of it. */
+  readonly path: string;
+  readonly message: string;
+}
+
 /** What `definePolicy` takes. Everything but schema and functions must be written as literals: it is read without being run. */
 export interface Policy<Schema extends GenericSchema, State = undefined> {
   /** Version of this interface. */
@@ -267,6 +282,11 @@ export interface Policy<Schema extends GenericSchema, State = undefined> {
     /** Processor time of one call, 2 ms when not given. A call that takes ten times as long, and 200 ms, is ended. */
     readonly cpu?: Duration;
   };
+  /**
+   * What is wrong with options that fit the schema, for instance with two of them together: told at `apply` and `validate`, at the place
+   * of the option. Write it above the hooks.
+   */
+  readonly onConfig?: (options: InferOutput<Schema>) => readonly OptionIssue[];
   /** Makes what hooks find as `context.state`. Write it above the hooks. */
   readonly state?: (options: InferOutput<Schema>) => State;
   /** Called once per request, before an endpoint is chosen. */
@@ -292,6 +312,12 @@ export interface Policy<Schema extends GenericSchema, State = undefined> {
     response: PolicyResponse,
     context: PolicyContext<InferOutput<Schema>, State>,
   ): ResponseDecision | Promise<ResponseDecision>;
+  /**
+   * Called at the caller's side for each event of an answer of server-sent events (`text/event-stream`), in order, as soon as the whole
+   * event has come, however it was split: nothing lets it go on as it came, null drops it, another event goes in its place. Comments
+   * and events of more than 64 KiB go on unseen. When it fails the event goes on as it came, or the stream ends with an event `error`.
+   */
+  onEvent?(event: PolicyEvent, context: PolicyContext<InferOutput<Schema>, State>): PolicyEvent | null | void;
   /** Called exactly once for each request that the policy saw, when all of it is over, also when its client left. */
   onEnd?(summary: PolicySummary, context: PolicyContext<InferOutput<Schema>, State>): void | Promise<void>;
 }

@@ -62,6 +62,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   /** That it came with; and those of its route, whose token its answer may have, once the route chose. */
   #session: Session | null = null;
   #sessions: Sessions | null = null;
+  /** Of its answer; some of it may wait for policies still. */
+  #allCame = false;
   /** Ends the wait for a service that is not known yet. */
   #forget: Forget | null = null;
 
@@ -247,8 +249,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     held.replay((bytes, start, end) => (room = answer.data(bytes, start, end)));
     if (held.over) {
       answer.end(held.trailers);
-      this.over(this.record.outcome);
-    } else if (room) this.#attempts.goOn();
+      if (!answer.pending) this.over(this.record.outcome);
+    } else if (room) this.#attempts.wantsMore(true);
   }
 
   #begin(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
@@ -262,7 +264,23 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
       this.clearDeadline("request");
       this.clearDeadline("try");
     }
+    if (failure === null && this.policies?.seesEvents(head) === true) this.#filter(this.policies);
     this.#answer.begin(head, failure, nowMs, this.called?.streams ?? null);
+  }
+
+  #filter(policies: ExchangePolicies): void {
+    const options = {
+      ask: policies.events.bind(policies),
+      flow: (wanted: boolean) => this.#attempts.wantsMore(wanted),
+      failed: (outcome: Outcome) => {
+        this.#attempts.cancel(outcome.detail);
+        this.exchange.end(null);
+        this.over(outcome);
+      },
+    };
+    this.#answer.filterBy(options, () => {
+      if (this.#allCame) this.over(this.record.outcome);
+    });
   }
 
   #noteKept(kept: string | null): void {
@@ -271,7 +289,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   answered(outcome: Outcome | null): void {
-    if (!this.#answer.waits) this.over(outcome);
+    this.#allCame = true;
+    if (!this.#answer.pending) this.over(outcome);
   }
 
   over(outcome: Outcome | null): void {

@@ -1,7 +1,7 @@
 /** A policy host of the compiled binary under test, and questions to it. */
 import type { Runtime } from "../../runtime/contract.ts";
 import type { PolicyBinding, PolicyRef } from "../../src/model/snapshot.ts";
-import type { PolicyAnswer } from "../../src/policy/policy_call.ts";
+import type { PolicyAnswer, PolicyCall } from "../../src/policy/policy_call.ts";
 import { createPolicyHost, type PolicyHost } from "../../src/policy/policy_host.ts";
 import type { PolicyProcessStatus } from "../../src/policy/policy_process.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
@@ -18,6 +18,7 @@ export interface TestHost {
     hash: string,
     method?: string,
     options?: Readonly<Record<string, unknown>>,
+    more?: Partial<PolicyCall>,
   ): Promise<PolicyAnswer & { readonly ms: number }>;
   /** The process of the policies of this name. */
   processOf(name: string): PolicyProcessStatus;
@@ -62,10 +63,10 @@ export function startTestHost(runtime: Runtime, binary: string): TestHost {
       if (found === undefined) throw new Error(`There is no process for ${name}`);
       return found;
     },
-    ask(hash, method = "GET", options = noOptions) {
+    ask(hash, method = "GET", options = noOptions, more = {}) {
       const started = performance.now();
-      const call = {
-        hook: "onRequest" as const,
+      const call: PolicyCall = {
+        hook: "onRequest",
         method,
         authority: "cart.mesh",
         target: "/",
@@ -73,6 +74,7 @@ export function startTestHost(runtime: Runtime, binary: string): TestHost {
         sourceId: "",
         service: { name: "cart", namespace: "default" },
         requestId: "1",
+        ...more,
       };
       return new Promise((resolve) => {
         host.evaluate(bindingOf(hash, options), call, (answer) =>

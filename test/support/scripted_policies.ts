@@ -5,7 +5,7 @@ import type { Answer, PolicyCall } from "../../src/policy/policy_call.ts";
 
 export class ScriptedPolicies {
   onError: "open" | "closed" = "closed";
-  /** By hook; what is not here goes on. An Error: no answer of it. */
+  /** By hook; what is not here goes on. An Error: no answer of it. A function is asked what it says of the call. */
   says: Readonly<Record<string, unknown>> = {};
   /** Hooks that are not answered until `release`. */
   later = new Set<string>();
@@ -57,7 +57,9 @@ export class ScriptedPolicies {
 
   evaluate(_binding: PolicyBinding, call: PolicyCall, answer: Answer): void {
     this.asked.push({ ...call, fields: call.fields.copy() });
-    const said = this.says[call.hook] ?? { do: "next" };
+    const word = this.says[call.hook] ?? { do: "next" };
+    const said: unknown =
+      typeof word === "function" ? (word as (about: unknown) => unknown)(call.about) : word;
     const give = (): void => {
       if (said instanceof Error) answer({ ok: false, reason: said.message, us: 0 });
       else answer({ ok: true, decision: said, us: 1 });

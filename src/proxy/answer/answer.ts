@@ -12,6 +12,7 @@ import { failureFields } from "../fields/heddle_fields.ts";
 import { keepField } from "../fields/trace_fields.ts";
 import { allowedMethods, interimEdits } from "../fields/hops.ts";
 import type { CallRecord } from "../record/call_record.ts";
+import { EventFilter, type EventFilterOptions } from "./event_filter.ts";
 import { HeldAnswer } from "./held_answer.ts";
 import { noteGrpcStatus, noteStream } from "./notes.ts";
 import type { OpenStreams, StreamKind } from "./open_streams.ts";
@@ -23,6 +24,8 @@ export class Answer {
   #head: ResponseHead | null = null;
   /** While policies look at its head. */
   #held: HeldAnswer | null = null;
+  /** Where its events pass policies. */
+  #filter: EventFilter | null = null;
   /** What it turned out to be, while it is open. */
   #streamKind: StreamKind | null = null;
   /** Of the service that was called. */
@@ -45,6 +48,23 @@ export class Answer {
   /** Its head waits here: the caller can still be told something else. */
   get waits(): boolean {
     return this.#held !== null;
+  }
+
+  /** All of it came, but not all has gone to the caller. */
+  get pending(): boolean {
+    return this.waits || this.#filter?.over === false;
+  }
+
+  /** Its events pass there before they go on; before `begin`. */
+  filterBy(options: Pick<EventFilterOptions, "ask" | "flow" | "failed">, finished: () => void): void {
+    this.#filter = new EventFilter({
+      ...options,
+      write: (bytes) => this.#write(bytes, 0, bytes.length),
+      finished: (trailers) => {
+        this.exchange.end(trailers);
+        finished();
+      },
+    });
   }
 
   /** What comes of it is kept until `release`. */
@@ -87,7 +107,8 @@ export class Answer {
     const inside = this.record.keepLine ? keptFields : failure === null ? noEdits.remove : failureFields;
     const remove = inside.length === 0 ? head.nominated : [...inside, ...(head.nominated ?? [])];
     const edits = remove === null ? this.edits : this.#without(remove);
-    exchange.respond(head.status, head.fields, edits, head.contentLength, head.whole);
+    const length = this.#filter === null ? head.contentLength : -1;
+    exchange.respond(head.status, head.fields, edits, length, head.whole);
   }
 
   #without(names: readonly string[]): FieldEdits {
@@ -101,6 +122,10 @@ export class Answer {
       this.#held.data(bytes, start, end);
       return false;
     }
+    return this.#filter === null ? this.#write(bytes, start, end) : this.#filter.data(bytes, start, end);
+  }
+
+  #write(bytes: Uint8Array, start: number, end: number): boolean {
     this.record.bytesOut += end - start;
     return this.exchange.write(bytes, start, end);
   }
@@ -110,6 +135,7 @@ export class Answer {
     const head = this.#head ?? this.#held?.head;
     if (this.grpc) noteGrpcStatus(this.record, trailers, head?.fields.get("grpc-status") ?? "");
     if (this.#held !== null) this.#held.end(trailers);
+    else if (this.#filter !== null) this.#filter.end(trailers);
     else this.exchange.end(trailers);
   }
 
@@ -156,6 +182,7 @@ export class Answer {
 
   /** The exchange is over. */
   close(): void {
+    this.#filter?.close();
     if (this.#streamKind !== null) this.#streams?.closed(this.#streamKind);
     this.#streamKind = null;
   }

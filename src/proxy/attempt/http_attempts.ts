@@ -279,9 +279,9 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     this.body.resume();
   }
 
-  /** What comes of the answer is wanted again. */
-  goOn(): void {
-    this.#stream?.resume();
+  /** Whether what comes of the answer is wanted now. */
+  wantsMore(wanted: boolean): void {
+    this.#stream?.[wanted ? "resume" : "pause"]();
   }
 
   /** The caller gave it so little time that to run out of it says nothing. */

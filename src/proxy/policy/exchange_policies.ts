@@ -5,7 +5,8 @@
 import type { Shard } from "../../http/shard.ts";
 import type { ResponseHead } from "../../http/exchange.ts";
 import type { LaterHooks } from "../../policy/later_hooks.ts";
-import type { AnswerVerdict } from "../../policy/answer_verdict.ts";
+import type { AnswerVerdict, EventsVerdict } from "../../policy/answer_verdict.ts";
+import type { StreamEvent } from "../../wire/event_stream.ts";
 import type { PolicyRecord } from "../../telemetry/record.ts";
 import type { CallRecord } from "../record/call_record.ts";
 import type { LiveEndpoint } from "../state/live_service.ts";
@@ -55,6 +56,16 @@ export class ExchangePolicies {
     const { record, shard } = this;
     const seen = { status, fields, endpoint: record.endpoint, ms: shard.clock.now() - record.startedMs };
     this.later.answered(seen, (verdict, records) => this.#heard(records, () => done(verdict)));
+  }
+
+  /** Whether one of them looks at the events of this answer. */
+  seesEvents({ fields, tunnel, whole }: ResponseHead): boolean {
+    if (tunnel || whole || !this.later.has("onEvent") || fields.has("content-encoding")) return false;
+    return /^text\/event-stream\s*(?:;|$)/i.test(fields.get("content-type") ?? "");
+  }
+
+  events(events: readonly StreamEvent[], done: (verdict: EventsVerdict) => void): void {
+    this.later.events(events, (verdict) => this.#heard([], () => done(verdict)));
   }
 
   /** It is over, and its record says how. */

@@ -43,6 +43,24 @@ describe("an example", () => {
     });
 });
 
+test("a policy finds what is wrong with options that fit its schema", async () => {
+  const realm = await realmOf({
+    file: "policies/checks.ts",
+    text: `import { definePolicy } from "heddle/policy";
+import * as v from "valibot";
+export default definePolicy({
+  api: 1, name: "checks", version: "1.0.0", options: v.object({ least: v.number(), most: v.number() }), onError: "open",
+  onConfig: ({ least, most }) => (least > most ? [{ path: "least", message: "is more than most" }] : []),
+});
+`,
+  });
+  expect(JSON.parse(realm.bind(1, '{"least":2,"most":1}'))).toEqual({
+    issues: [{ path: "least", message: "is more than most" }],
+  });
+  expect(JSON.parse(realm.bind(1, '{"least":1,"most":1}'))).toEqual({ issues: [] });
+  expect(JSON.parse(realm.bind(1, '{"least":1}'))).toMatchObject({ issues: [{ path: "most" }] });
+});
+
 test("what a policy notes travels with its decision, and its state and scratch stay", async () => {
   const realm = await realmOf({
     file: "policies/keeps.ts",
