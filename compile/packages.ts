@@ -38,11 +38,16 @@ export async function makePackages(
       config,
       JSON.stringify(configOf(target, { kind, version, contents: described, folder }), null, 2),
     );
-    const suffix = target.name === "x64-baseline" ? "-baseline" : "";
-    const path = join(root, "dist", `heddle${suffix}_${version}_${target[kind]}.${kind}`);
+    const path = join(root, "dist", packageName(target, kind, version));
     must(nfpm, ["package", "--config", config, "--packager", kind, "--target", path]);
     return { kind, path };
   });
+}
+
+/** As Debian and RPM call their files. The package itself is heddle whatever the processor has: one takes the place of the other. */
+function packageName(target: Target, kind: MadePackage["kind"], version: string): string {
+  const name = target.name === "x64-baseline" ? "heddle-baseline" : "heddle";
+  return kind === "deb" ? `${name}_${version}_${target.deb}.deb` : `${name}-${version}-1.${target.rpm}.rpm`;
 }
 
 const nfpmKept = `${cacheFolder}/nfpm-${nfpmVersion}/nfpm`;

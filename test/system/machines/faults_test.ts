@@ -1,6 +1,6 @@
 /**
- * Faults of machines: full and read-only disks, no memory, no processor, no power in the middle of a command. Requests between two other
- * machines, or what the machine was before, is what must not suffer. A step of the clock is no fault that a guest can have: it shares the
+ * Faults of machines: full and read-only disks, no memory, no network. Requests between two other machines, or what the machine was
+ * before, is what must not suffer. (No power: power_test.ts.) A step of the clock is no fault that a guest can have: it shares the
  * host's (test/system/seeded_faults_test.ts steps the clock of a process instead).
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
@@ -63,48 +63,11 @@ describe.skipIf(why !== null)(`a machine with a fault${why === null ? "" : ` (sk
       writeFileSync(`${on(name).root}/etc/systemd/system/app.service`, unit);
       on(name).must("systemctl daemon-reload && systemctl enable --now app");
     }
+    on("vm-2").must(`${joinLine("orders")} --service orders --port 8080`);
+    on("vm-3").must(`${joinLine("web")} --service web --port 8081 --upstream orders=9001`);
+    await untilAnswered("web reaches orders");
   }, 2 * testMs);
   afterAll(async () => await machines?.stop(), testMs);
-
-  test(
-    "that loses its power in the middle of a join joins when the line is typed again",
-    async () => {
-      on("vm-2").must(`${joinLine("orders")} --service orders --port 8080`);
-      const line = `${joinLine("web")} --service web --port 8081 --upstream orders=9001`;
-      writeFileSync(`${on("vm-3").root}/root/join.sh`, `cd /root && ${line}\n`);
-      on("vm-3").must("systemd-run --quiet --unit join sh /root/join.sh");
-      await waitFor(
-        "the join has begun",
-        () => (on("vm-3").run("ls /var/lib/heddle/credentials").code === 0 ? true : null),
-        { everyMs: 5 },
-      );
-      await on("vm-3").cut();
-      await on("vm-3").start();
-      const again = on("vm-3").run(line);
-      // A token that was spent on an answer that never came is gone, and says so.
-      if (again.code !== 0) {
-        expect(again.err).toContain("token");
-        on("vm-3").must(`${joinLine("web")} --service web --port 8081 --upstream orders=9001`);
-      }
-      await untilAnswered("web reaches orders");
-    },
-    3 * testMs,
-  );
-
-  test(
-    "that loses its power in the middle of an attach attaches when it is typed again",
-    async () => {
-      on("vm-3").must(
-        "systemd-run --quiet --unit attach /usr/local/bin/heddle attach app.service --port 8081 --service web",
-      );
-      await on("vm-3").cut();
-      await on("vm-3").start();
-      on("vm-3").must("heddle attach app.service --port 8081 --service web");
-      expect(shown("vm-3", "app", "After")).toContain("heddle-proxy.service");
-      await untilAnswered("web reaches orders after the attach");
-    },
-    3 * testMs,
-  );
 
   test(
     "whose disk is full goes on with what it has, says so, and keeps what is renewed once there is room",

@@ -1,16 +1,22 @@
 /** The Debian package on a real machine: it starts nothing, is upgraded while it runs, and leaves nothing; and what RPM says of its own. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename } from "node:path";
 import { makePackages, packagesMissing, type MadePackage } from "../../../compile/packages.ts";
-import { binaryMissing } from "../../../compile/repository.ts";
+import { binaryMissing, root } from "../../../compile/repository.ts";
 import { targets } from "../../../compile/targets.ts";
 import { Machines, machinesMissing, type Machine } from "../../support/machines.ts";
 import { testMs } from "../../support/patience.ts";
-import { hasProgram } from "../../support/processes.ts";
+import { hasProgram, runProgram, waitFor } from "../../support/processes.ts";
 
 const whyNone = binaryMissing ? "there is no dist/heddle" : packagesMissing();
 const why = whyNone ?? machinesMissing;
+const { version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as { readonly version: string };
+/** What the log of dpkg says of a package that it works on. */
+const dpkgState = /(?<=^\S+ \S+ status )\S+(?= heddle:)/gm;
+const said = (...command: readonly string[]): string => runProgram(command);
 
 describe.skipIf(whyNone !== null)(`packages${whyNone === null ? "" : ` (skipped: ${whyNone})`}`, () => {
   let made: readonly MadePackage[] = [];
@@ -30,6 +36,35 @@ describe.skipIf(whyNone !== null)(`packages${whyNone === null ? "" : ` (skipped:
     ])
       expect(stdout.split("\n")).toContain(path);
   });
+
+  test.skipIf(!hasProgram("rpm") || !hasProgram("dpkg-deb")).each([
+    [targets["x64-baseline"], "heddle-baseline", 0x3e],
+    [targets.arm64, "heddle", 0xb7],
+  ] as const)(
+    "of $name say by their names and inside for which processor they are (needs rpm and dpkg-deb)",
+    async (target, name, elfMachine) => {
+      const others = await makePackages(target);
+      const files = others.map(({ path }) => basename(path));
+      expect(files).toEqual([
+        `${name}_${version}_${target.deb}.deb`,
+        `${name}-${version}-1.${target.rpm}.rpm`,
+      ]);
+      const [deb = "", rpm = ""] = others.map(({ path }) => path);
+      const fields = ["-f", deb, "Package", "Version", "Architecture"];
+      expect(said("dpkg-deb", ...fields)).toBe(
+        `Package: heddle\nVersion: ${version}\nArchitecture: ${target.deb}\n`,
+      );
+      expect(said("rpm", "-qp", "--qf", "%{NAME} %{VERSION}-%{RELEASE} %{ARCH}", rpm)).toBe(
+        `heddle ${version}-1 ${target.rpm}`,
+      );
+      const inside = mkdtempSync(`${tmpdir()}/heddle-package-`);
+      said("dpkg-deb", "-x", deb, inside);
+      // Of the head of an ELF file: for which processor it is.
+      expect(readFileSync(`${inside}/usr/bin/heddle`).readUInt16LE(18)).toBe(elfMachine);
+      rmSync(inside, { recursive: true });
+    },
+    3 * testMs,
+  );
 
   describe.skipIf(why !== null)(`on a machine${why === null ? "" : ` (skipped: ${why})`}`, () => {
     let machines: Machines | null = null;
@@ -81,17 +116,37 @@ describe.skipIf(whyNone !== null)(`packages${whyNone === null ? "" : ` (skipped:
     );
 
     test(
-      "an upgrade in which the power fails is finished after the next boot",
+      "an upgrade in which the power fails is finished after the next boot, whatever dpkg was at",
       async () => {
-        on().must("systemd-run --quiet --unit upgrade dpkg -i /root/heddle.deb");
-        await on().cut();
-        await on().start();
-        on().must("dpkg --configure -a && dpkg -i heddle.deb");
-        expect(on().must("dpkg-query -W -f '${Status}' heddle")).toBe("install ok installed");
-        expect(shown("ActiveState")).toBe("active");
-        expect(on().must("heddle status")).toMatch(/vm-1 +connected/);
+        const log = `${on().root}/var/log/dpkg.log`;
+        const states = (): readonly string[] => readFileSync(log, "utf8").match(dpkgState) ?? [];
+        const moments: string[] = [];
+        for (;;) {
+          const before = states().length;
+          on().must("systemd-run --quiet --unit upgrade dpkg -i /root/heddle.deb");
+          const moment = await waitFor(
+            "dpkg goes on",
+            () =>
+              states()[before + moments.length] ??
+              (/^(inactive|failed)/.test(on().run("systemctl is-active upgrade").out) ? "ended" : null),
+            { everyMs: 1 },
+          );
+          if (moment === "ended") break;
+          moments.push(moment);
+          await on().cut();
+          await on().start();
+          // What there is of it carries traffic meanwhile, whichever version that is.
+          expect([moment, "boot", shown("ActiveState")]).toEqual([moment, "boot", "active"]);
+          // As dpkg asks for it, which takes half an installation only whole.
+          on().must("dpkg --configure -a; dpkg -i heddle.deb");
+          expect(on().must("dpkg-query -W -f '${Status}' heddle")).toBe("install ok installed");
+          expect([moment, shown("ActiveState")]).toEqual([moment, "active"]);
+          expect(on().must("heddle status")).toMatch(/vm-1 +connected/);
+        }
+        console.log(`power lost ${moments.length} times: ${moments.join(", ")}`);
+        expect(moments.length).toBeGreaterThan(3);
       },
-      2 * testMs,
+      6 * testMs,
     );
 
     test(

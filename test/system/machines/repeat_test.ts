@@ -1,13 +1,26 @@
 /** One machine: an installation that is killed wherever it stands, and one by a user who is not root. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, copyFileSync } from "node:fs";
+import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
 import { binaryMissing, binaryPath } from "../../../compile/repository.ts";
 import { Machines, machinesMissing, type Machine } from "../../support/machines.ts";
 import { testMs } from "../../support/patience.ts";
+import { waitFor } from "../../support/processes.ts";
 
 const why = binaryMissing ? "there is no dist/heddle" : machinesMissing;
 /** Seconds after which an installation is killed; each next attempt finds what the one before left. */
 const kills = [0.05, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.3];
+const userMesh = `
+{kind: Service, name: web, port: 8090, protocol: http}
+---
+{kind: Service, name: mail, port: 8091, protocol: http}
+---
+{kind: Access, name: web, service: web, allow: [{from: web, methods: [GET]}]}
+`;
+/** What it is told to do by a reload it does inside of its own cgroup. */
+const userUnit = (name: string, port: number): string => `[Service]
+ExecStart=python3 -m http.server ${port} --bind 127.0.0.1 --directory /home/ann/apps
+ExecReload=sh /home/ann/apps/call ${name}
+`;
 
 describe.skipIf(why !== null)(`a machine${why === null ? "" : ` (skipped: ${why})`}`, () => {
   let machines: Machines | null = null;
@@ -88,6 +101,7 @@ describe.skipIf(why !== null)(`a machine${why === null ? "" : ` (skipped: ${why}
 
   describe("of a user who is not root", () => {
     const asAnn = (line: string) => machine().run(`runuser -u ann -- env HOME=/home/ann sh -c 'cd; ${line}'`);
+    const systemctl = "runuser -u ann -- env XDG_RUNTIME_DIR=/run/user/$(id -u ann) systemctl --user";
     const home = (): string => machine().must("find /home/ann | sort");
 
     test(
@@ -105,23 +119,56 @@ describe.skipIf(why !== null)(`a machine${why === null ? "" : ` (skipped: ${why}
     );
 
     test(
-      "has units of that user, which uninstall takes away",
-      () => {
+      "has units of that user, tells attached ones apart, and uninstall takes all of it away",
+      async () => {
         const before = home();
         machine().must("loginctl enable-linger ann && systemctl start user@$(id -u ann).service");
         const said = asAnn("heddle-copy init --trust-domain corp.example --address 10.83.7.1");
         expect([said.code, said.err]).toEqual([0, expect.stringContaining("heddle token create")]);
-        const systemctl = "runuser -u ann -- env XDG_RUNTIME_DIR=/run/user/$(id -u ann) systemctl --user";
         for (const mode of modes) expect([mode, state(mode, systemctl)]).toEqual([mode, "active\nenabled\n"]);
         expect(machine().must("ps -o user= -C heddle | sort -u")).toBe("ann\n");
         expect(asAnn(".local/bin/heddle status").out).toContain("vm-1");
         expect(asAnn(".local/bin/heddle check").out).toMatch(/! HED0021 authority: .*\n +.*sudo heddle init/);
+        await tellsUnitsApart();
         expect(asAnn("heddle-copy uninstall --purge").code).toBe(0);
         expect(machine().run("pgrep heddle").out).toBe("");
+        machine().must(
+          "cd /home/ann && rm -r apps && cd .config/systemd/user && rm web.service mail.service cron.service",
+        );
         expect(home().replaceAll(/^.*\.(config|local|cache).*\n/gm, "")).toBe(before);
         expect(home()).not.toContain("heddle");
       },
-      testMs,
+      2 * testMs,
     );
+
+    /** Their ports are ones that a user may have. */
+    async function tellsUnitsApart(): Promise<void> {
+      const { root } = machine();
+      const write = (path: string, text: string): void => writeFileSync(`${root}/home/ann/${path}`, text);
+      asAnn("mkdir -p apps .config/systemd/user; echo hello > apps/hello");
+      write("apps/mesh.yaml", userMesh);
+      for (const [at, name] of ["web", "mail", "cron"].entries())
+        write(`.config/systemd/user/${name}.service`, userUnit(name, 8_081 + at));
+      machine().must(`${systemctl} daemon-reload && ${systemctl} start web mail cron`);
+      expect(asAnn(".local/bin/heddle apply -f apps/mesh.yaml").code).toBe(0);
+      for (const [at, name] of ["web", "mail"].entries())
+        expect(asAnn(`.local/bin/heddle attach ${name}.service --port ${8_081 + at}`)).toMatchObject({
+          code: 0,
+        });
+      const page = (): string => machine().run("curl -sS http://127.0.0.1:9464/config").out;
+      const address = await waitFor(
+        "web has an address",
+        () => /"web\.default[^"]*?(127(?:\.\d+){3})/.exec(page())?.[1] ?? null,
+      );
+      const call = `curl -sS -m 5 -w "\\n%{http_code}" http://${address}:8090/hello`;
+      write("apps/call", `${call} > /home/ann/apps/$1.said 2>&1; exit 0\n`);
+      const told = (name: string): string => {
+        machine().must(`${systemctl} reload ${name}`);
+        return machine().must(`cat /home/ann/apps/${name}.said`);
+      };
+      await waitFor("web is answered", () => (told("web") === "hello\n\n200" ? true : null));
+      expect(told("mail")).toMatch(/mail\.default may not GET \/hello of web\.default[^]*403$/);
+      expect(told("cron")).toContain("cron.service is not attached");
+    }
   });
 });
