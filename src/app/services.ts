@@ -16,7 +16,13 @@ import { coupledUnits, uncoupling } from "../systemd/drop_in.ts";
 import { findManager, type Manager } from "../systemd/manager.ts";
 import { planLines, undoOf, type Step } from "../systemd/plan.ts";
 import { isManaged, troublesOf } from "../systemd/unit_state.ts";
-import { serviceUser, unitName, type ServiceMode, type UnitsDescription } from "../systemd/units.ts";
+import {
+  serviceUser,
+  unitName,
+  withOwnSettings,
+  type ServiceMode,
+  type UnitsDescription,
+} from "../systemd/units.ts";
 import { userId } from "../systemd/user_id.ts";
 import { drainOfUnit, stateOfUnit } from "../systemd/unit_text.ts";
 import { examplesBySettings } from "./examples.ts";
@@ -186,7 +192,11 @@ export class MachineServices {
       when: "changed",
       undo: null,
     };
-    await applyPlan(runtime, [...steps, reload], { mark: `${this.#mark}.retired`, said });
+    const proxy = `${manager.units}/${unitName("proxy")}`;
+    const bytes = await runtime.files.read(proxy);
+    const text = bytes === null ? null : withOwnSettings(new TextDecoder().decode(bytes));
+    const rest: Step[] = text === null ? [] : [{ kind: "write", path: proxy, text }];
+    await applyPlan(runtime, [...steps, ...rest, reload], { mark: `${this.#mark}.retired`, said });
   }
 
   /** Removes what is there, and what interrupted attempts left. */

@@ -125,8 +125,10 @@ const closedTo: Readonly<Record<ServiceMode, readonly string[]>> = {
   proxy: ["authority", "control", "registry"],
 };
 
-function ownershipOf(mode: ServiceMode, { state }: UnitsDescription): UnitSection {
+function ownershipOf(mode: ServiceMode, { state, modes }: UnitsDescription): UnitSection {
   const own = state === systemState;
+  // The controller goes by it, and writes it when an address is added: then it is closed to the others from their next start on.
+  const settings = mode !== "controller" && modes.includes("controller");
   return {
     User: serviceUser,
     Group: serviceUser,
@@ -136,9 +138,15 @@ function ownershipOf(mode: ServiceMode, { state }: UnitsDescription): UnitSectio
     RuntimeDirectory: mode === "proxy" ? "heddle" : null,
     RuntimeDirectoryMode: mode === "proxy" ? "0755" : null,
     RuntimeDirectoryPreserve: mode === "proxy" ? "yes" : null,
+    ReadOnlyPaths: settings ? `-${unitWord(`${state}/heddle.json`)}` : null,
     InaccessiblePaths: closedTo[mode].map((name) => `-${unitWord(`${state}/${name}`)}`),
     OOMScoreAdjust: mode === "proxy" ? "-500" : null,
   };
+}
+
+/** The unit of a proxy whose machine has no control plane any more: what its controller tells of itself the proxy keeps there. */
+export function withOwnSettings(text: string): string {
+  return text.replaceAll(/^ReadOnlyPaths=.*\n/gm, "");
 }
 
 function resourcesOf(mode: ServiceMode, { scope }: UnitsDescription): UnitSection {

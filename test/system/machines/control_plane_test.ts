@@ -59,7 +59,7 @@ describe.skipIf(why !== null)(`the control plane${why === null ? "" : ` (skipped
   );
 
   test(
-    "what runs as the proxy's unit does reads no key of the authority, no operator's credential, and nothing of the registry",
+    "what runs as the proxy's unit does reads no key of the authority, no operator's credential, and nothing of the registry, and changes no settings",
     () => {
       const inUnit = (unit: string, line: string) => {
         const pid = on("vm-1").must(`systemctl show --value --property=MainPID ${unit}`).trim();
@@ -83,6 +83,14 @@ describe.skipIf(why !== null)(`the control plane${why === null ? "" : ` (skipped
         expect(inUnit("heddle-registry", `cat ${path}`).code).not.toBe(0);
       expect(inUnit("heddle-registry", "cat registry/registry.json").code).toBe(0);
       expect(inUnit("heddle-proxy", "cat credentials/node.json").code).toBe(0);
+      for (const unit of ["heddle-proxy", "heddle-registry"])
+        for (const line of [
+          "echo >> heddle.json",
+          "rm -f heddle.json",
+          "cp heddle.json x; mv -f x heddle.json",
+        ])
+          expect([unit, line, inUnit(unit, line).code === 0]).toEqual([unit, line, false]);
+      expect(inUnit("heddle-controller", "rm -f x; touch heddle.json").code).toBe(0);
     },
     testMs,
   );
@@ -149,6 +157,7 @@ describe.skipIf(why !== null)(`the control plane${why === null ? "" : ` (skipped
       expect(on("vm-1").run("systemctl is-active heddle-controller heddle-registry").out).toBe(
         "inactive\ninactive\n",
       );
+      expect(on("vm-1").must("systemctl cat heddle-proxy")).not.toContain("heddle.json");
       copyTo("vm-1", "vm-4", "mesh.heddle");
       copyTo("vm-1", "vm-4", "words");
       on("vm-4").must("./heddle restore mesh.heddle --node vm-4 --address 10.83.7.4 --passphrase-file words");
