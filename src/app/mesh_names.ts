@@ -35,7 +35,7 @@ export interface MeshNamesOptions {
   /** What runs here now. */
   readonly machine: () => MachineDocument;
   readonly folder: StateFolder;
-  readonly listeners: VirtualListeners;
+  readonly listeners: Pick<VirtualListeners, "size" | "stands" | "open" | "keep">;
   readonly metrics: Metrics;
   readonly broken: (error: unknown) => void;
   /** The unit that listens at a port on all addresses; null: nobody can tell. */

@@ -5,7 +5,7 @@ import { logAs } from "../telemetry/log_line.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { lineRecordOf, type LogRecord } from "../telemetry/otlp/log_record.ts";
 import { OtlpExports } from "./otlp_exports.ts";
-import { processMetrics } from "./process_metrics.ts";
+import { modeMetrics } from "./process_metrics.ts";
 import type { Settings } from "./settings.ts";
 
 export class ModeTelemetry {
@@ -32,7 +32,7 @@ export class ModeTelemetry {
       ...{ runtime, settings, mode, metrics, lines, log },
       ...{ tracing: null, zone: () => "" },
     });
-    processMetrics(runtime, metrics, mode);
+    modeMetrics(runtime, metrics, mode);
   }
 
   /** What the mesh says now. */

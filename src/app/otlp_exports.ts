@@ -19,6 +19,8 @@ export interface OtlpExportsOptions {
   readonly runtime: Pick<Runtime, "net" | "clock" | "process" | "files" | "random">;
   readonly settings: Pick<Settings, "node" | "trustDomain">;
   readonly metrics: Metrics;
+  /** Whether metrics are sent, too. Default: they are. */
+  readonly sendsMetrics?: boolean;
   readonly mode: Mode;
   /** What is logged: each line goes to the taker until what `also` returns is called. */
   readonly lines: { also(taker: (record: LogRecord) => void): () => void };
@@ -62,7 +64,7 @@ export class OtlpExports {
 
   /** What the mesh says now. Resolves when it is in force. */
   async apply(telemetry: TelemetrySettings): Promise<void> {
-    const { runtime, tracing, log } = this.options;
+    const { runtime, tracing, log, sendsMetrics = true } = this.options;
     const { sampling, receivers, metricsEveryMs, warnings } = otlpSettings(
       telemetry,
       runtime.process.env,
@@ -73,7 +75,9 @@ export class OtlpExports {
     this.#warned = said;
     await Promise.all([
       tracing?.apply(sampling, receivers.traces),
-      this.#metrics.apply(receivers.metrics, (open) => this.#read(open ? metricsEveryMs : null)),
+      this.#metrics.apply(receivers.metrics, (open) =>
+        this.#read(open && sendsMetrics ? metricsEveryMs : null),
+      ),
       this.#logs.apply(receivers.logs, (open) => this.#tell(open)),
     ]);
   }

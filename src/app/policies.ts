@@ -1,9 +1,8 @@
 /** The policies of one proxy: bundles on disk by hash, the sealed host that runs them, and the chain the pipeline asks. */
 import { createHash } from "node:crypto";
-import type { Runtime } from "../../runtime/contract.ts";
-import type { Shard } from "../http/shard.ts";
+import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
-import { bindingsIn, type PolicyRef, type Snapshot } from "../model/snapshot.ts";
+import { bindingsIn, type PolicyBinding, type PolicyRef, type Snapshot } from "../model/snapshot.ts";
 import { createPolicyChain, type PolicyChain } from "../policy/chain.ts";
 import {
   createPolicyHost,
@@ -19,6 +18,8 @@ import { families } from "../telemetry/families.ts";
 
 export interface Policies {
   readonly chain: PolicyChain;
+  /** For other event loops of this proxy. */
+  readonly host: Pick<PolicyHost, "evaluate" | "trip">;
   /** Has every bundle that the snapshot names, or throws. */
   prepare(snapshot: Snapshot, fetch: (hash: string) => Promise<Uint8Array>): Promise<void>;
   /** What is on disk of them; what is missing fails as its policy says. */
@@ -33,9 +34,10 @@ export interface Policies {
 export function startPolicies(
   runtime: Runtime,
   folder: StateFolder,
-  _shard: Shard,
   metrics: Metrics,
   log: (text: string) => void,
+  /** What streams of other event loops will ask again. */
+  heldElsewhere: () => readonly PolicyBinding[] = () => [],
 ): Policies {
   const { process, clock, random } = runtime;
   const host = createPolicyHost({ process, clock, random, report: log, cpuCounter: policyCpu(metrics) });
@@ -44,7 +46,8 @@ export function startPolicies(
 
   const chain = createPolicyChain(host, clock, policyNotes(metrics, clock, log));
   /** Streams keep the versions that saw their request. */
-  const heldHashes = (): string[] => [...chain.held.keys()].map(({ hash }) => hash);
+  const held = (): PolicyBinding[] => [...chain.held.keys(), ...heldElsewhere()];
+  const heldHashes = (): string[] => held().map(({ hash }) => hash);
 
   let serving: ReadonlySet<string> = new Set();
   const load = async (
@@ -62,21 +65,16 @@ export function startPolicies(
     serving = needed;
   };
 
-  /** Until every policy can be asked, or has had its time: a new version must not leave a gap. */
-  const loaded = async (snapshot: Snapshot): Promise<void> => {
-    const late = new Promise<void>((resolve) => clock.after(limits.policyReadyMs, resolve, true));
-    await Promise.race([late, Promise.all(snapshot.policies.map((ref) => host.describe(ref.hash)))]);
-  };
-
   return {
     chain,
+    host,
     async prepare(snapshot, fetchBundle) {
       await load(snapshot, async (ref) => {
         const known = await store.read(ref.hash);
         if (known !== null) return known;
         return await store.keep(ref, await fetchBundle(ref.hash));
       });
-      await loaded(snapshot);
+      await loaded(host, clock, snapshot);
     },
     async prepareFromDisk(snapshot) {
       await load(snapshot, async (ref) => {
@@ -90,7 +88,7 @@ export function startPolicies(
       const retire = (): void => {
         if (serving !== serves) return;
         host.retain(new Set([...serves, ...heldHashes()]));
-        host.keepBindings([...bindingsIn(snapshot), ...chain.held.keys()]);
+        host.keepBindings([...bindingsIn(snapshot), ...held()]);
         if (chain.held.size > 0) clock.after(limits.policyRetireMs, retire, true);
       };
       clock.after(limits.policyRetireMs, retire, true);
@@ -99,6 +97,12 @@ export function startPolicies(
     status: () => host.status(),
     close: () => host.close(),
   };
+}
+
+/** Until every policy can be asked, or has had its time: a new version must not leave a gap. */
+async function loaded(host: PolicyHost, clock: Clock, { policies }: Snapshot): Promise<void> {
+  const late = new Promise<void>((resolve) => clock.after(limits.policyReadyMs, resolve, true));
+  await Promise.race([late, Promise.all(policies.map((ref) => host.describe(ref.hash)))]);
 }
 
 /** Bundles by their hash, which is verified whenever one is taken. */

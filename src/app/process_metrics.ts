@@ -1,4 +1,4 @@
-/** What every mode says of itself: its build, the process, and how late its event loop is. */
+/** What every mode says of itself: its build, its processes, and how late their event loops are. */
 import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { build } from "../base/build.ts";
 import { limits } from "../model/limits.ts";
@@ -6,18 +6,24 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { families } from "../telemetry/families.ts";
 
 /** `delayed` hears too how late the event loop is, in milliseconds, each `loopProbeMs`. */
-export function processMetrics(
+export function modeMetrics(
   runtime: Runtime,
   metrics: Metrics,
   mode: string,
   delayed: (ms: number) => void = () => {},
 ): void {
+  metrics
+    .gauge(families.processStartTimeSeconds)()
+    .set(runtime.clock.wallMs() / 1000);
+  metrics.gauge(families.buildInfo)(mode, build().version).set(1);
+  processMetrics(runtime, metrics, delayed);
+}
+
+/** Of one process of a mode: what is summed over all of them. */
+export function processMetrics(runtime: Runtime, metrics: Metrics, delayed: (ms: number) => void): void {
   const resident = metrics.gauge(families.processResidentMemoryBytes);
   const cpu = metrics.counter(families.processCpuSeconds);
   const descriptors = metrics.gauge(families.processOpenFds);
-  const started = metrics.gauge(families.processStartTimeSeconds);
-  started().set(runtime.clock.wallMs() / 1000);
-  metrics.gauge(families.buildInfo)(mode, build().version).set(1);
   let countedUs = 0;
   metrics.collect(() => {
     const usage = runtime.process.usage();

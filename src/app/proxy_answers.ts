@@ -10,22 +10,35 @@ import { requestAnswering } from "./request_answer.ts";
 import { underWayAnswering } from "./under_way_answer.ts";
 import { tapAnswering } from "./tap_answer.ts";
 import { trafficAnswering } from "./traffic_answer.ts";
+import type { ShardAnswerers } from "./shards/shard_questions.ts";
 
-export interface ProxyAnswersOptions {
-  readonly metrics: Metrics;
+export interface ShardAnswersOptions {
   readonly recorder: ProxyTelemetry;
   readonly plane: Pick<DataPlane, "state">;
   readonly clock: Clock;
 }
 
-export function proxyAnswers({ metrics, recorder, plane, clock }: ProxyAnswersOptions): Answerers {
+export interface ProxyAnswersOptions extends Omit<ShardAnswersOptions, "recorder"> {
+  readonly metrics: Metrics;
+  /** Of what passes: here, or in other processes. */
+  readonly traffic: ShardAnswerers;
+}
+
+/** Questions about what passes through one event loop. */
+export function shardAnswers({ recorder, plane, clock }: ShardAnswersOptions): ShardAnswerers {
+  return {
+    request: requestAnswering(recorder, plane, clock),
+    tap: tapAnswering(recorder, clock),
+    "under-way": underWayAnswering(recorder, plane),
+  };
+}
+
+export function proxyAnswers({ metrics, plane, clock, traffic }: ProxyAnswersOptions): Answerers {
   return {
     decide: decideAnswering(plane, clock),
     exposition: expositionAnswering(metrics),
     metrics: metricsAnswering(metrics, clock),
-    request: requestAnswering(recorder, plane, clock),
-    tap: tapAnswering(recorder, clock),
-    "under-way": underWayAnswering(recorder, plane),
+    ...traffic,
     traffic: trafficAnswering(metrics, clock),
   };
 }

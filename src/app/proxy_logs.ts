@@ -14,30 +14,31 @@ import { logAs } from "../telemetry/log_line.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { entryOfAccess, entryOfText } from "./journal_entries.ts";
 
+/** Where lines go; nobody waits for whoever reads them. */
+export type Lines = Pick<LineOutput, "write" | "flush" | "lost">;
+
 export class ProxyLogs {
   readonly accessLog: AccessLog;
   /** Says something of the proxy itself. */
   readonly log: (text: string) => void;
-  readonly #out: LineOutput;
-  readonly #err: LineOutput;
+  readonly #out: Lines;
+  readonly #err: Lines;
   /** Where output leads there: what is said has fields then. */
   readonly #journal: Journal | null;
 
-  /** `sampleRatio`: share of unremarkable exchanges in the access log, whatever the mesh says; null: as the mesh says. */
+  /**
+   * `sampleRatio`: share of unremarkable exchanges in the access log, whatever the mesh says; null: as the mesh says. `outputs`: for the
+   * access log and for what is said, where that is not what this process has.
+   */
   constructor(
     { process, native, clock }: Pick<Runtime, "process" | "native" | "clock">,
     readonly sampleRatio: number | null,
+    outputs?: { readonly out: Lines; readonly err: Lines },
   ) {
-    this.#out = new LineOutput({
-      native,
-      descriptor: 1,
-      write: (text) => process.stdout(printableJson(text)),
-    });
-    this.#err = new LineOutput({
-      native,
-      descriptor: 2,
-      write: (text) => process.stderr(printableLines(text)),
-    });
+    const write1 = (text: string): void => process.stdout(printableJson(text));
+    const write2 = (text: string): void => process.stderr(printableLines(text));
+    this.#out = outputs?.out ?? new LineOutput({ native, descriptor: 1, write: write1 });
+    this.#err = outputs?.err ?? new LineOutput({ native, descriptor: 2, write: write2 });
     this.#journal = leadsToJournal(native, process, 1) ? new Journal(native) : null;
     const plain = logAs({ stderr: (text) => this.#err.write(text) }, "proxy");
     this.log = (text) => {
@@ -59,6 +60,11 @@ export class ProxyLogs {
   /** What the mesh says now. */
   apply({ telemetry = {} }: Pick<Snapshot, "telemetry">): void {
     this.accessLog.change(this.#settings(telemetry));
+  }
+
+  /** Whole lines of another event loop, for the access log (1) or of what is said (2). */
+  pass(to: 1 | 2, lines: string): void {
+    (to === 1 ? this.#out : this.#err).write(lines);
   }
 
   /** Counts lines that were lost, by the limit that did it. */

@@ -5,13 +5,14 @@ import { priorities, priorityLevel } from "../model/priority.ts";
 import type { DataPlane } from "../proxy/data_plane.ts";
 import { streamKinds, type OpenStreams } from "../proxy/answer/open_streams.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { ProxyPlane } from "./proxy_plane.ts";
 import { endpointState, endpointStates } from "./endpoint_states.ts";
 import type { SnapshotFollower } from "./snapshot_follower.ts";
 import { families } from "../telemetry/families.ts";
 
 export interface ProxyMetricsOptions {
   readonly clock: Clock;
-  readonly plane: DataPlane;
+  readonly plane: Pick<ProxyPlane, "state" | "shedding">;
   readonly store: CredentialStore;
   readonly follower: SnapshotFollower;
 }
@@ -30,31 +31,43 @@ export function exposeProxy(metrics: Metrics, options: ProxyMetricsOptions): voi
     }
   });
   exposeDestinations(metrics, options);
-  exposeStreams(metrics, options.plane);
   exposeConfig(metrics, options);
-  exposeConcurrency(metrics, options.plane);
+  exposeShared(metrics, options.plane);
 }
 
-/** @visibleForTesting */
-export function exposeConcurrency(metrics: Metrics, plane: Pick<DataPlane, "state" | "shedding">): void {
-  const limit = metrics.gauge(families.concurrencyLimit);
-  const requests = metrics.gauge(families.concurrencyRequests);
+/** What each event loop has of its own, to be summed. */
+export function exposeTraffic(metrics: Metrics, plane: Pick<DataPlane, "state">): void {
+  exposeStreams(metrics, plane);
+  exposeConcurrency(metrics, plane);
+}
+
+/** What is the same whichever event loop is asked. @visibleForTesting */
+export function exposeShared(metrics: Metrics, plane: Pick<ProxyPlane, "state" | "shedding">): void {
   const served = metrics.gauge(families.prioritiesServed);
   const slice = metrics.gauge(families.rateSlicePerSecond);
   metrics.collect(() => {
+    metrics.clear(families.rateSlicePerSecond.name);
+    for (const { key, limits } of plane.state?.locals.values() ?? [])
+      if (limits?.mesh != null) slice(key).set(limits.mesh.bucket.perSecond);
+    for (const priority of priorities)
+      served(priority).set(plane.shedding.admits(priorityLevel(priority)) ? 1 : 0);
+  });
+}
+
+/** @visibleForTesting */
+export function exposeConcurrency(metrics: Metrics, plane: Pick<DataPlane, "state">): void {
+  const limit = metrics.gauge(families.concurrencyLimit);
+  const requests = metrics.gauge(families.concurrencyRequests);
+  metrics.collect(() => {
     metrics.clear(families.concurrencyLimit.name);
     metrics.clear(families.concurrencyRequests.name);
-    metrics.clear(families.rateSlicePerSecond.name);
     for (const { key, limits } of plane.state?.locals.values() ?? []) {
-      if (limits?.mesh != null) slice(key).set(limits.mesh.bucket.perSecond);
       const concurrency = limits?.concurrency ?? null;
       if (concurrency === null) continue;
       limit(key).set(concurrency.limit);
       requests(key, "serving").set(concurrency.underWay);
       requests(key, "waiting").set(concurrency.waiting);
     }
-    for (const priority of priorities)
-      served(priority).set(plane.shedding.admits(priorityLevel(priority)) ? 1 : 0);
   });
 }
 

@@ -25,7 +25,7 @@ import { MeshNames } from "./mesh_names.ts";
 import { InstanceKeeper } from "./instance_keeper.ts";
 import { MachineRenewal } from "./machine_renewal.ts";
 import { servePlain } from "./plain_server.ts";
-import { proxyAnswers } from "./proxy_answers.ts";
+import { proxyAnswers, shardAnswers } from "./proxy_answers.ts";
 import { ProxyObservation } from "./proxy_observation.ts";
 import { pagesOf } from "./proxy_pages.ts";
 import { standing } from "./proxy_standing.ts";
@@ -33,8 +33,11 @@ import { startPolicies, type Policies } from "./policies.ts";
 import { ejectionsOf } from "./endpoint_states.ts";
 import { EjectionReport } from "./ejection_report.ts";
 import { surviveFaults } from "./faults.ts";
-import { processMetrics } from "./process_metrics.ts";
-import { exposeProxy } from "./proxy_metrics.ts";
+import { modeMetrics } from "./process_metrics.ts";
+import { exposeProxy, exposeTraffic } from "./proxy_metrics.ts";
+import type { ProxyPlane } from "./proxy_plane.ts";
+import { credentialsNow } from "./shards/credentials_now.ts";
+import { ShardedPlane, type ShardedPlaneOptions } from "./shards/sharded_plane.ts";
 import type { ProxyTracing } from "./tracing.ts";
 import type { Running } from "./running.ts";
 import { adminPort, bindHost, type Settings } from "./settings.ts";
@@ -48,6 +51,8 @@ export interface ProxyModeOptions {
   /** Share of unremarkable exchanges in the access log; absent: as the mesh says. */
   readonly logSampleRatio?: number;
   readonly admin?: boolean;
+  /** Event loops that carry traffic, each in a process of its own; default: one, in this process. */
+  readonly shards?: number;
 }
 
 export interface RunningProxy extends Running {
@@ -86,7 +91,9 @@ class ProxyMode {
   readonly #asNode: ControlClient;
   readonly #tracing: ProxyTracing;
   readonly #callers: UnitCallers;
-  readonly #plane: DataPlane;
+  readonly #plane: ProxyPlane;
+  /** null: all traffic is carried by this process. */
+  readonly #sharded: ShardedPlane | null;
   readonly #meshNames: MeshNames;
   readonly #follower: SnapshotFollower;
   readonly #answers: Answers;
@@ -101,16 +108,25 @@ class ProxyMode {
     surviveFaults(runtime, metrics, this.#log);
     this.#trust = new LiveTrust(store, settings.trustDomain, clock);
     this.#shard = new Shard(clock);
-    this.#policies = startPolicies(runtime, folder, this.#shard, metrics, this.#log);
+    this.#policies = startPolicies(
+      runtime,
+      folder,
+      metrics,
+      this.#log,
+      () => this.#sharded?.heldBindings() ?? [],
+    );
     this.#succession = new Succession(runtime, folder);
     this.#places = new ControlPlaces(runtime.files, folder, settings, this.#log);
     this.#asNode = controllerAsNode(runtime, this.#places, store);
     this.#tracing = this.#observation.trace(this.#asNode, () => this.#plane.state?.zone ?? "");
     this.#callers = new UnitCallers({ runtime, machine: () => live.now, recorder });
-    this.#plane = this.#makePlane();
+    this.#sharded = (host.shards ?? 1) > 1 ? this.#makeSharded() : null;
+    this.#plane = this.#sharded ?? this.#makePlane();
     this.#meshNames = this.#makeNames();
     this.#follower = this.#makeFollower();
-    this.#answers = new Answers(this.#asNode, proxyAnswers({ metrics, recorder, plane: this.#plane, clock }));
+    const plane = this.#plane;
+    const traffic = this.#sharded?.answerers ?? shardAnswers({ recorder, plane, clock });
+    this.#answers = new Answers(this.#asNode, proxyAnswers({ metrics, plane, clock, traffic }));
     this.#renewal = this.#makeRenewal();
   }
 
@@ -119,12 +135,32 @@ class ProxyMode {
   }
 
   #makePlane(): DataPlane {
+    const plane = new DataPlane({ ...this.#planeOptions(), listening: this.#succession.net });
+    exposeTraffic(this.#observation.metrics, plane);
+    return plane;
+  }
+
+  #makeSharded(): ShardedPlane {
+    const { runtime, settings, store, shards = 1, logSampleRatio = null } = this.host;
+    const { metrics, logs } = this.#observation;
+    return new ShardedPlane({
+      ...{ runtime, settings, metrics, logSampleRatio, count: shards },
+      bind: (options) => this.#succession.bind(options),
+      credentialsNow: () => credentialsNow(store, this.#trust.denied),
+      policyHost: this.#policies.host,
+      firstSlices: () => Object.fromEntries(this.#follower.rates.even),
+      lines: (to, text) => logs.pass(to, text),
+      kept: (traces) => this.#tracing.pass(traces),
+      plane: this.#planeOptions(),
+    });
+  }
+
+  #planeOptions(): ShardedPlaneOptions["plane"] {
     const { runtime, settings, live } = this.host;
     const { net, random } = runtime;
-    return new DataPlane({
+    return {
       node: settings.node,
       net,
-      listening: this.#succession.net,
       shard: this.#shard,
       random,
       recorder: this.#observation.recorder,
@@ -138,7 +174,7 @@ class ProxyMode {
       confirmed: (key) => this.#follower.wanted.confirm(key),
       firstSlice: (key) => this.#follower.rates.even.get(key) ?? null,
       log: this.#log,
-    });
+    };
   }
 
   #makeNames(): MeshNames {
@@ -168,7 +204,7 @@ class ProxyMode {
       unconfirmed: () => this.#plane.wanted(),
       missing: (keys) => this.#plane.missing(keys),
       asked: (line) => this.#answers.take(line),
-      keep: (traceIds) => this.#tracing.keep(traceIds),
+      keep: (traceIds) => (this.#sharded ?? this.#tracing).keep(traceIds),
       disconnected: () => this.#answers.cancelAll(),
       refused: async () => {
         if (await store.reload(live.services)) this.#plane.credentialsChanged();
@@ -189,10 +225,10 @@ class ProxyMode {
     });
   }
 
-  #apply(snapshot: Snapshot): void {
+  async #apply(snapshot: Snapshot): Promise<void> {
     const { live, settings } = this.host;
     this.#trust.denied = new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]);
-    this.#plane.apply(snapshot);
+    await this.#plane.apply(snapshot);
     this.#meshNames.apply(snapshot);
     this.#renewal.follow(snapshot.bundle);
     this.#observation.apply(snapshot);
@@ -214,11 +250,11 @@ class ProxyMode {
     await this.#succession
       .follow()
       .catch((error: Error) => this.#log(`cannot follow the one that ends: ${error.message}`));
-    plane.open();
+    await plane.open();
     await meshNames.start();
     const instances = this.#makeInstances();
     const chores = startChores(runtime, this.#shard, logs);
-    processMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
+    modeMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
     const telling = tellEjections(this.#asNode, runtime.clock, plane);
     exposeProxy(metrics, { clock: runtime.clock, plane, store, follower });
     const admin = this.host.admin === false ? null : this.#serveAdmin(instances);
@@ -255,9 +291,11 @@ class ProxyMode {
       plane: this.#plane,
       policies: this.#policies,
       meshNames: this.#meshNames,
+      ends: () => this.#ends,
+      accepts: () => this.#sharded?.accepts ?? true,
     };
     const listen = { host: settings.loopback, port: adminPort(settings, "proxy") };
-    const pages = adminHandler(pagesOf(shown, () => this.#ends));
+    const pages = adminHandler(pagesOf(shown));
     return servePlain({ net: this.#succession.net, clock }, listen, pages);
   }
 
@@ -293,7 +331,11 @@ function listeningAt(settings: Settings) {
   return { inbound: { host: bindHost(settings), port }, loopback: settings.loopback, outboundFirstPort };
 }
 
-function tellEjections(control: ControlClient, clock: Clock, plane: DataPlane): { close(): void } {
+function tellEjections(
+  control: ControlClient,
+  clock: Clock,
+  plane: Pick<DataPlane, "state">,
+): { close(): void } {
   const report = new EjectionReport(control, clock, () => ejectionsOf(plane.state, clock.now()));
   return every(clock, limits.ejectionsLookMs, () => report.look());
 }

@@ -9,7 +9,7 @@ import { Metrics } from "../telemetry/metrics.ts";
 import { logRecordOf } from "../telemetry/otlp/log_record.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { OtlpExports, type OtlpExportsOptions } from "./otlp_exports.ts";
-import { ProxyLogs } from "./proxy_logs.ts";
+import { ProxyLogs, type Lines } from "./proxy_logs.ts";
 import type { Settings } from "./settings.ts";
 import { ProxyTracing } from "./tracing.ts";
 
@@ -24,27 +24,32 @@ export class ProxyObservation {
   readonly recorder: ProxyTelemetry;
   #exports: OtlpExports | null = null;
 
+  /** `outputs`: of one event loop of several, whose metrics its keeper sends with those of the others. */
   constructor(
     readonly runtime: Runtime,
     readonly settings: Settings,
     logSampleRatio: number | null,
+    readonly outputs?: { readonly out: Lines; readonly err: Lines },
   ) {
-    this.logs = new ProxyLogs(runtime, logSampleRatio);
+    this.logs = new ProxyLogs(runtime, logSampleRatio, outputs);
     this.recorder = new ProxyTelemetry(this.metrics, this.logs.accessLog);
     this.logs.expose(this.metrics);
   }
 
   /** Requests are traced from now on, where the mesh wants it. `zone`: where this machine stands; "": it does not say. */
-  trace(control: ControlClient, zone: () => string): ProxyTracing {
+  trace(control: Pick<ControlClient, "call">, zone: () => string): ProxyTracing {
     const { runtime, settings, metrics, recorder, logs } = this;
     const { log, accessLog } = logs;
     const { evidence } = recorder;
-    const tracing = new ProxyTracing({ runtime, settings, metrics, control, evidence, log });
+    const siblings = this.outputs !== undefined;
+    const tracing = new ProxyTracing({ runtime, settings, metrics, control, evidence, log, siblings });
     recorder.tracer = tracing.tracer;
     const lines: OtlpExportsOptions["lines"] = {
       also: (taker) => accessLog.also((entry) => taker(logRecordOf(entry))),
     };
-    this.#exports = new OtlpExports({ runtime, settings, mode: "proxy", metrics, lines, tracing, log, zone });
+    const sendsMetrics = !siblings;
+    const rest = { mode: "proxy", metrics, sendsMetrics, lines, tracing, log, zone } as const;
+    this.#exports = new OtlpExports({ runtime, settings, ...rest });
     return tracing;
   }
 

@@ -24,25 +24,27 @@ export interface Shown {
   readonly machine: () => MachineDocument;
   readonly store: CredentialStore;
   readonly follower: SnapshotFollower;
-  readonly plane: DataPlane;
+  readonly plane: Pick<DataPlane, "state">;
   readonly policies: Policies;
   readonly instances: InstanceKeeper;
   readonly meshNames: MeshNames;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Whether it is asked to end; whether connections are accepted. */
+  readonly ends: () => boolean;
+  readonly accepts: () => boolean;
 }
 
-export function pagesOf(
-  { places, machine, store, follower, plane, policies, instances, meshNames, metrics, clock }: Shown,
-  ends: () => boolean,
-): AdminPages {
+export function pagesOf(shown: Shown): AdminPages {
+  const { places, machine, store, follower, plane, policies, instances, meshNames, metrics, clock } = shown;
+  const { ends, accepts } = shown;
   return {
     metrics,
     ready: () => ({
       identity: store.node !== null,
       member: follower.member,
       snapshot: plane.state !== null,
-      listeners: !ends(),
+      listeners: !ends() && accepts(),
       policies: policies.ready(),
     }),
     config: () => ({

@@ -39,7 +39,7 @@ export interface SnapshotFollowerOptions {
   readonly machine: () => MachineDocument;
   readonly policies: Policies;
   /** Makes a snapshot current; throws what is wrong with it. */
-  readonly apply: (snapshot: Snapshot) => void;
+  readonly apply: (snapshot: Snapshot) => Promise<void>;
   /** Parts of shared rates that are wanted, and those that are given. */
   readonly rates: RateLeasesOptions["rates"];
   /** Names that apps call and no snapshot has. */
@@ -113,7 +113,7 @@ export class SnapshotFollower {
     if (last !== null && !isWhole(last)) log("cannot use the last snapshot: it was damaged");
     else if (last !== null) {
       await this.options.policies.prepareFromDisk(last);
-      this.#apply(last);
+      await this.#apply(last);
       const saved = await runtime.files.stat(folder.snapshot);
       this.confirmedMs = saved?.modifiedMs ?? 0;
     }
@@ -249,7 +249,7 @@ export class SnapshotFollower {
         this.#control.fetchBytes(controllerPaths.policy.replace(":hash", hash)),
       );
       await store.setBundle(snapshot.bundle);
-      this.#apply(snapshot);
+      await this.#apply(snapshot);
       this.#error = null;
     } catch (error) {
       this.#error = problemOf(error);
@@ -263,8 +263,8 @@ export class SnapshotFollower {
       );
   }
 
-  #apply(snapshot: Snapshot): void {
-    this.options.apply(snapshot);
+  async #apply(snapshot: Snapshot): Promise<void> {
+    await this.options.apply(snapshot);
     this.options.policies.applied(snapshot);
     this.#version = snapshot.version;
     const there = new Set(snapshot.destinations.map((each) => serviceKey(each.service)));

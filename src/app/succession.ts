@@ -2,7 +2,7 @@
  * A proxy that ends and the one that comes after it, from the same state folder: while the old one lets what is open finish, both
  * listen on the same ports, so nobody is refused in between. Two that mean to stay do not: the second finds the ports taken.
  */
-import type { Net, Runtime } from "../../runtime/contract.ts";
+import type { BoundPort, ListenOptions, Net, Runtime } from "../../runtime/contract.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 /** What the folder says while a proxy ends: its process, and the one that follows it. */
@@ -15,7 +15,7 @@ export class Succession {
   #follows = false;
 
   constructor(
-    readonly runtime: Pick<Runtime, "net" | "files" | "process">,
+    readonly runtime: Pick<Runtime, "net" | "ports" | "files" | "process">,
     readonly folder: StateFolder,
   ) {}
 
@@ -44,6 +44,14 @@ export class Succession {
         return await net.udp({ ...options, reusePort: true }, receive);
       },
     };
+  }
+
+  /** A port that others accept from, beside which a successor's may stand. */
+  bind(options: ListenOptions): BoundPort {
+    const { ports } = this.runtime;
+    if (options.port === 0) return ports.bind(options);
+    if (!this.#follows) ports.bind(options).close();
+    return ports.bind({ ...options, reusePort: true });
   }
 
   /** This one ends: its successor need not wait. */

@@ -22,6 +22,8 @@ export interface TracingOptions {
   readonly control: Pick<ControlClient, "call">;
   readonly evidence: EvidenceRing;
   readonly log: (text: string) => void;
+  /** Other event loops of this machine have parts of traces too, and are told as other machines are. Default: none do. */
+  readonly siblings?: boolean;
 }
 
 export class ProxyTracing {
@@ -78,6 +80,8 @@ export class ProxyTracing {
   }
 
   #remembered(traceId: string): Hop[] {
+    const { siblings, settings } = this.options;
+    if (siblings === true) this.#tellMachine(settings.node, traceId);
     const { clock } = this.options.runtime;
     const startMs = clock.wallMs() - clock.now();
     return this.options.evidence.findTrace(traceId).flatMap((facts) => {
@@ -92,7 +96,10 @@ export class ProxyTracing {
   /** `endpoint`: an instance's id, which begins with its machine. */
   #tell(endpoint: string, traceId: string): void {
     const machine = endpoint.slice(0, endpoint.indexOf("/"));
-    if (machine === "" || machine === this.options.settings.node) return;
+    if (machine !== "" && machine !== this.options.settings.node) this.#tellMachine(machine, traceId);
+  }
+
+  #tellMachine(machine: string, traceId: string): void {
     const known = this.#untold.get(machine);
     if (known === undefined && this.#untold.size >= limits.keptMachinesMax) return;
     const traces = known ?? new Set<string>();
@@ -100,11 +107,16 @@ export class ProxyTracing {
     this.#untold.set(machine, traces);
   }
 
+  /** Traces that other machines are to keep, by machine. */
+  pass(told: Readonly<Record<string, readonly string[]>>): void {
+    // While the controller is away a trace may lack what its other proxies know.
+    this.options.control.call("POST", controllerPaths.kept, told).catch(() => undefined);
+  }
+
   #flush(): void {
     if (this.#untold.size === 0) return;
     const told = Object.fromEntries([...this.#untold].map(([machine, traces]) => [machine, [...traces]]));
     this.#untold.clear();
-    // While the controller is away a trace may lack what its other proxies know.
-    this.options.control.call("POST", controllerPaths.kept, told).catch(() => undefined);
+    this.pass(told);
   }
 }

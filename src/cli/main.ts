@@ -1,5 +1,5 @@
 /**
- * The command line. `version` and the policy host, which proxies start, answer before anything heavy is loaded; every other
+ * The command line. `version`, and the policy host and shards, which proxies start, answer before anything heavy is loaded; every other
  * command loads the program.
  */
 import type { Runtime } from "../../runtime/contract.ts";
@@ -15,6 +15,10 @@ export async function runCommandLine(runtime: Runtime): Promise<void> {
   if (command === "policy-host") {
     const { runPolicyHost } = await import("../policy/host_main.ts");
     return runPolicyHost(runtime, runtime.process.args.slice(1));
+  }
+  if (command === "proxy-shard") {
+    const { runShard } = await import("../app/shards/shard_main.ts");
+    return runShard(runtime);
   }
   const { runProgram } = await import("./program.ts");
   await runProgram(runtime);

@@ -5,6 +5,7 @@ import type { Running } from "../app/running.ts";
 import { requireSettings, type Mode, type Settings } from "../app/settings.ts";
 import { settleLayout } from "../app/state_layout.ts";
 import type { StateFolder } from "../app/state_folder.ts";
+import { limits } from "../model/limits.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Cli } from "./command.ts";
 import { runInForeground } from "./foreground.ts";
@@ -34,14 +35,21 @@ export function registerModes(program: Command, cli: Cli): void {
     async (folder, settings, flags) =>
       (await import("../app/proxy_mode.ts")).startProxy(cli.runtime, folder, settings, {
         ...(flags.logSample === undefined ? {} : { logSampleRatio: ratio(flags.logSample) }),
+        shards: shardsOf(flags.shards, cli.runtime.process.env["HEDDLE_SHARDS"], settings),
       }),
-  ).option(
-    "--log-sample <ratio>",
-    "share of unremarkable exchanges in the access log, 0 to 1 (default: as telemetry.accessLog of the mesh says, 0.01)",
-  );
+  )
+    .option(
+      "--log-sample <ratio>",
+      "share of unremarkable exchanges in the access log, 0 to 1 (default: as telemetry.accessLog of the mesh says, 0.01)",
+    )
+    .option(
+      "--shards <count>",
+      `event loops that carry traffic, 1 to ${limits.shardsMax}, each in a process of its own from 2 on (default: HEDDLE_SHARDS, else "shards" of heddle.json, else 1)`,
+    );
 }
 
 interface ModeFlags {
+  readonly shards?: string;
   readonly logSample?: string;
 }
 
@@ -60,6 +68,15 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
     terminal.problem(running.summary);
     await runInForeground(cli.runtime, running, drainMs, (said) => terminal.problem(said));
   });
+}
+
+function shardsOf(flag: string | undefined, environment: string | undefined, settings: Settings): number {
+  const said = flag ?? environment ?? settings.shards ?? 1;
+  const count = Number(said);
+  if (Number.isInteger(count) && count >= 1 && count <= limits.shardsMax) return count;
+  const where =
+    flag !== undefined ? "--shards" : environment !== undefined ? "HEDDLE_SHARDS" : "shards of heddle.json";
+  throw new UserError(`Cannot use ${where} "${said}": expected a whole number from 1 to ${limits.shardsMax}`);
 }
 
 function ratio(text: string): number {

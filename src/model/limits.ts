@@ -1010,6 +1010,38 @@ export const limits = {
   shardSilentMs: 200,
   /** By how much of the connections of the loop that has the fewest another one may be ahead before it stops accepting. */
   shardAheadRatio: 0.05,
+  /** Event loops that a proxy may have. */
+  shardsMax: 16,
+  /** Rows and tallies that loops have in common at a time; what comes beyond has numbers of each loop's own. */
+  sharedNamesMax: 65_536,
+  /** Their numbers. Memory that nobody has written to costs nothing. */
+  sharedNumbersMax: 4_194_304,
+  /** Of one message between the keeper of a proxy and a shard: mostly a snapshot. */
+  shardMessageBytesMax: 256 * mib,
+  /** Descriptors on their way to a shard; further ones wait until it has taken some. */
+  shardHandedMax: 64,
+  /** Snapshots of which a shard's policies may still be asked: requests that began under one go on under it. */
+  shardSnapshotsKept: 8,
+  /** How often a shard tells what it counted. */
+  shardReportMs: 500,
+  /** Of reports and lines of the log that the keeper has not taken; what comes beyond is dropped, and lines are counted. */
+  shardBacklogBytesMax: 4 * mib,
+  /** A shard that has not shown for so long that it could go by a snapshot, or that it has begun, is ended. */
+  shardPrepareMs: 20_000,
+  /** How often the keeper looks whether each shard has shown that it lives. */
+  shardLookMs: 250,
+  /** A shard that does not show it, and takes so much processor time meanwhile, hangs: it is ended. */
+  shardHungCpuMs: 3_000,
+  /** A shard that does not show for so long that it lives is ended, whatever it takes: the machine may have no time for it. */
+  shardHungMs: 30_000,
+  /** Before a shard is started anew that ended soon after its start; the wait doubles each time. */
+  shardRestartMs: 50,
+  /** How long that wait gets at most. */
+  shardRestartMaxMs: 5_000,
+  /** One that has lived so long is started anew at once. */
+  shardSettledMs: 10_000,
+  /** When all is told to end, shards have so long to write what they gathered. */
+  shardEndMs: 2_000,
 } as const;
 
 assert(limits.bufferLowBytes < limits.bufferHighBytes, "low mark below high mark");

@@ -11,7 +11,7 @@ export interface PolicyCall {
   readonly authority: string;
   /** Path and query, normalised. */
   readonly target: string;
-  readonly fields: Fields;
+  readonly fields: Pick<Fields, "count" | "nameAt" | "valueAt">;
   /** Verified SPIFFE ID of the caller; "" when there is none. */
   readonly sourceId: string;
   /** The service that was called. */
@@ -51,7 +51,8 @@ export function encodeCall(binding: number, call: PolicyCall): string {
   ]);
 }
 
-function flatten(fields: Fields): string[] {
+/** Name, value, name, value …. */
+export function flatten(fields: PolicyCall["fields"]): string[] {
   const flat = new Array<string>(fields.count * 2);
   for (let index = 0; index < fields.count; index++) {
     flat[index * 2] = fields.nameAt(index);

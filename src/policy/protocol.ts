@@ -83,6 +83,8 @@ export class FrameChannel implements SocketHandler {
     open: (handler: SocketHandler) => Socket,
     private readonly clock: Pick<Clock, "soon">,
     private readonly handler: FrameHandler,
+    /** Of the text of a frame that comes; a longer one breaks the protocol. */
+    private readonly frameBytesMax: number = limits.policyFrameBytesMax,
   ) {
     this.#socket = open(this);
   }
@@ -93,7 +95,7 @@ export class FrameChannel implements SocketHandler {
   }
 
   /** Leaves with everything else of this turn. */
-  send(kind: FrameKind, first: number, second: number, text: string): void {
+  send(kind: number, first: number, second: number, text: string): void {
     this.#makeRoom(headBytes + text.length * 3);
     const at = this.#outEnd;
     const { written } = encoder.encodeInto(text, this.#out.subarray(at + headBytes));
@@ -171,8 +173,8 @@ export class FrameChannel implements SocketHandler {
     let at = 0;
     while (length - at >= headBytes && !this.#gone) {
       const textBytes = view.getUint32(at, true);
-      if (textBytes > limits.policyFrameBytesMax) {
-        this.#leave(`a frame of ${textBytes} bytes is longer than ${limits.policyFrameBytesMax}`, true);
+      if (textBytes > this.frameBytesMax) {
+        this.#leave(`a frame of ${textBytes} bytes is longer than ${this.frameBytesMax}`, true);
         return length;
       }
       const end = at + headBytes + textBytes;

@@ -19,6 +19,7 @@ import { RecentDelays } from "./limit/recent_delays.ts";
 import { Shedder, sheddingText } from "./limit/shedder.ts";
 import { Discovery } from "./find/discovery.ts";
 import { Drain } from "./drain/drain.ts";
+import { OwnConnections, type Drained } from "./drain/drained.ts";
 import { type InheritedSocket, Listeners } from "./listen/listeners.ts";
 import { CallerGate, type CallerOf, type Told } from "./listen/caller_gate.ts";
 import { VirtualListeners } from "./listen/virtual_listeners.ts";
@@ -33,7 +34,7 @@ import { proxyProtocolNotes } from "./state/proxy_protocol_notes.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 import { RequestIds } from "./fields/request_id.ts";
 import { outcomes } from "./failure/outcomes.ts";
-import { createProxyState, type ProxyState } from "./state/state.ts";
+import { createProxyState, type ProxyState, type StateInput } from "./state/state.ts";
 import { abandonedPools, poolsOf, releaseOthers, takeOver } from "./state/take_over.ts";
 
 export interface DataPlaneOptions {
@@ -69,6 +70,14 @@ export interface DataPlaneOptions {
   readonly log: (text: string) => void;
   /** What several event loops of this machine go by; default: this is the only one. */
   readonly numbers?: SharedNumbers;
+  /** What is open where its listeners are accepted from, for `close` to wait for; default: its own. */
+  readonly drained?: Drained;
+}
+
+/** A whole state beside the one in force. One of the two is called, once. */
+export interface Prepared {
+  enforce(): void;
+  forget(): void;
 }
 
 export class DataPlane {
@@ -83,6 +92,8 @@ export class DataPlane {
   #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
   readonly #inPieces: InPieces;
+  /** What is open, as a drain sees it. */
+  readonly drained: Drained;
   readonly #delays = new RecentDelays();
   /** Parts of rates that the mesh shares. */
   readonly rates = new LocalRates(
@@ -123,6 +134,7 @@ export class DataPlane {
     this.#inPieces = inPieces((ms, call) => void shard.clock.after(ms, call, true), limits.tablePauseMs);
     this.#machine = machine;
     this.#apps = localApps(machine.services, node, this.#parts);
+    this.drained = options.drained ?? new OwnConnections(this.#parts.open, shard);
   }
 
   get state(): ProxyState | null {
@@ -196,33 +208,52 @@ export class DataPlane {
 
   /** Puts a snapshot in force. What of it cannot be used is logged and refused where it would be; throws, and changes nothing, when it cannot be read at all. */
   apply(snapshot: Snapshot): void {
-    const { shard, random, recorder, log } = this.options;
-    const { open, discovery } = this.#parts;
+    this.prepare(snapshot).enforce();
+  }
+
+  /** Builds the state of a snapshot beside the one in force. Throws when it cannot be read at all. */
+  prepare(snapshot: Snapshot): Prepared {
     const old = this.#parts.state;
-    const nowMs = shard.clock.now();
-    const ejected = (service: string, reason: string): void => recorder.ejected(service, reason);
-    const { firstSlice = () => null, numbers = ownNumbers } = this.options;
-    const tripped = (limit: string, listener: string): void => recorder.limitTripped(limit, listener);
-    const inPieces = this.#inPieces;
-    const input = {
-      shard,
-      random,
-      nowMs,
-      inPieces,
+    const machine = this.#machine;
+    const { state, problems } = createProxyState(old, snapshot, this.#stateInput());
+    return {
+      enforce: () => {
+        // What it was built beside is no more.
+        if (this.#parts.state !== old || this.#machine !== machine) return this.apply(snapshot);
+        for (const problem of problems) this.options.log(problem);
+        this.#enforce(state, old);
+      },
+      forget: () => {
+        if (this.#areShared) releaseOthers(state, old);
+      },
+    };
+  }
+
+  get #areShared(): boolean {
+    return this.options.numbers?.areShared === true;
+  }
+
+  #stateInput(): StateInput {
+    const { shard, random, recorder, firstSlice = () => null, numbers = ownNumbers } = this.options;
+    return {
+      ...{ shard, random, firstSlice, numbers },
+      nowMs: shard.clock.now(),
+      inPieces: this.#inPieces,
       place: this.#machine,
       apps: this.#apps,
-      ejected,
-      firstSlice,
-      tripped,
-      numbers,
+      ejected: (service, reason) => recorder.ejected(service, reason),
+      tripped: (limit, listener) => recorder.limitTripped(limit, listener),
     };
-    const { state, problems } = createProxyState(old, snapshot, input);
-    for (const problem of problems) log(problem);
+  }
+
+  #enforce(state: ProxyState, old: ProxyState | null): void {
+    const { open, discovery } = this.#parts;
+    const { snapshot } = state;
     this.#note(proxyProtocolNotes(this.#machine.services, state));
     this.#parts.state = state;
-    takeOver(state, old, nowMs);
+    takeOver(state, old, this.options.shard.clock.now());
     if (old !== null) for (const pool of abandonedPools(old, state)) pool.retire();
-    if (old !== null && numbers.areShared) releaseOthers(old, state);
+    if (old !== null && this.#areShared) releaseOthers(old, state);
     if (old !== null && isTrustChanged(old.snapshot, snapshot)) this.credentialsChanged();
     if (old !== null && isRootDropped(old.snapshot, snapshot)) open.retirePeers();
     open.cut(state.denied);
@@ -242,13 +273,19 @@ export class DataPlane {
 
   /** Lets what is open finish, ends the rest at the deadline; what comes meanwhile is taken too. */
   async close(deadlineMs: number): Promise<void> {
-    const { open, discovery, shard } = this.#parts;
     const all = [this.#listeners, this.virtual];
     const listeners = {
       close: () => all.forEach((each) => each.close()),
       reopen: () => all.forEach((each) => each.reopen()),
     };
-    await new Drain({ open, shard, listeners }).run(deadlineMs);
+    const { clock } = this.options.shard;
+    await new Drain({ open: this.drained, clock, listeners }).run(deadlineMs);
+    this.end();
+  }
+
+  /** Cuts what is open. */
+  end(): void {
+    const { open, discovery } = this.#parts;
     discovery.close();
     open.destroy();
     if (this.state !== null) for (const pool of poolsOf(this.state)) pool.retire();

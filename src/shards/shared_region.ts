@@ -49,13 +49,14 @@ export class SharedRegion implements SharedNumbers {
   refused = 0;
 
   constructor(
-    memory: ArrayBuffer,
+    memory: ArrayBuffer | Uint8Array<ArrayBuffer>,
     readonly size: RegionSize,
     readonly user: RegionUser,
   ) {
     const words = headWords + size.entries * entryWords;
-    this.#words = new Int32Array(memory, 0, words);
-    this.#numbers = new Float64Array(memory, words * 4, size.numbers);
+    const { buffer, byteOffset } = memory instanceof ArrayBuffer ? new Uint8Array(memory) : memory;
+    this.#words = new Int32Array(buffer, byteOffset, words);
+    this.#numbers = new Float64Array(buffer, byteOffset + words * 4, size.numbers);
   }
 
   row(name: string, count: number): SharedRow {

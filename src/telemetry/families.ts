@@ -154,11 +154,11 @@ export const families = {
     "policy",
     "version",
   ]),
-  policyCounted: counter("heddle_policy_counted_total", "What policies count by themselves (`context.count`).", [
-    "policy",
-    "name",
-    "labels",
-  ]),
+  policyCounted: counter(
+    "heddle_policy_counted_total",
+    "What policies count by themselves (`context.count`).",
+    ["policy", "name", "labels"],
+  ),
   policyObserved: histogram(
     "heddle_policy_observed",
     "What policies observe by themselves (`context.observe`), in units of their own.",
@@ -190,6 +190,11 @@ export const families = {
   configVersion: gauge("heddle_config_version", "1 for the snapshot in force.", ["version"]),
   faults: counter("heddle_faults_total", "Broken invariants, each a bug."),
   buildInfo: gauge("heddle_build_info", "Always 1.", ["mode", "version"]),
+  shards: gauge("heddle_shards", "Processes that carry the traffic of a proxy of several event loops."),
+  shardsEnded: counter(
+    "heddle_shards_ended_total",
+    "Such processes that ended by a fault, a hang or a signal: what they had open was lost, others took their places.",
+  ),
   loopDelaySeconds: histogram("heddle_loop_delay_seconds", "How late a timer of the event loop fires."),
   otlpSent: counter(
     "heddle_otlp_sent_total",

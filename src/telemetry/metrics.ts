@@ -116,6 +116,8 @@ export class Metrics {
   readonly #collectors: (() => void)[] = [];
   /** What is exposed beside them, made of them each time; null: nothing is. */
   derive: ((all: readonly FamilyReading[]) => Metrics) | null = null;
+  /** What is counted in when somebody looks: sets of other event loops; null: there are none. */
+  others: (() => readonly Metrics[]) | null = null;
 
   counter(plan: CounterPlan): Resolve<Counter> {
     return this.#declare(plan) as Resolve<Series>;
@@ -180,34 +182,57 @@ export class Metrics {
     return whole;
   }
 
+  /** A set as it was read elsewhere. */
+  static of(readings: readonly FamilyReading[]): Metrics {
+    const set = new Metrics();
+    for (const { name, help, kind, series } of readings) {
+      const [first] = series;
+      if (first === undefined) continue;
+      const family = set.#add({
+        name,
+        help,
+        kind,
+        labelNames: Object.keys(first.labels),
+        bounds: first.bounds ?? [],
+      });
+      for (const each of series) addReading(resolve(family, Object.values(each.labels)), each);
+    }
+    return set;
+  }
+
   /** What the families of these names counted, each series with its labels. */
   read(names: ReadonlySet<string>): MetricSeries[] {
-    for (const collector of this.#collectors) collector();
-    return [...this.#families.values()].flatMap((family) =>
+    return this.#looked().flatMap((family) =>
       names.has(family.name) ? [...family.series.values()].map((series) => readSeries(family, series)) : [],
     );
   }
 
   /** All of it. */
   readAll(): FamilyReading[] {
-    for (const collector of this.#collectors) collector();
-    return this.#readings();
+    return readingsOf(this.#looked());
   }
 
-  #readings(): FamilyReading[] {
-    return [...this.#families.values()].flatMap((family) => {
-      const { name, help, kind, series } = family;
-      const read = [...series.values()].map((each) => readSeries(family, each));
-      return read.length === 0 ? [] : [{ name, help, kind, series: read }];
-    });
+  /** As somebody sees them now. */
+  #looked(): readonly Family[] {
+    if (this.others !== null) return [...Metrics.merged([this, ...this.others()]).#families.values()];
+    for (const collector of this.#collectors) collector();
+    return [...this.#families.values()];
   }
 
   /** For whoever fetches them. */
   expose(format: MetricFormat = "text"): string {
-    for (const collector of this.#collectors) collector();
-    const derived = this.derive === null ? [] : this.derive(this.#readings()).#families.values();
-    return exposition([...this.#families.values(), ...derived], format);
+    const looked = this.#looked();
+    const derived = this.derive === null ? [] : this.derive(readingsOf(looked)).#families.values();
+    return exposition([...looked, ...derived], format);
   }
+}
+
+function readingsOf(families: readonly Family[]): FamilyReading[] {
+  return families.flatMap((family) => {
+    const { name, help, kind, series } = family;
+    const read = [...series.values()].map((each) => readSeries(family, each));
+    return read.length === 0 ? [] : [{ name, help, kind, series: read }];
+  });
 }
 
 /** Adds what one family counted to another of its name. */
@@ -219,6 +244,11 @@ function addFamily(whole: Family, part: Family): void {
     if (series instanceof Series) (sum as Series).add(series.value);
     else (sum as HistogramSeries).addAll(series);
   }
+}
+
+function addReading(series: Series | HistogramSeries, { value, counts = [], sum = 0 }: MetricSeries): void {
+  if (series instanceof Series) series.add(value);
+  else series.addCounted(counts, sum, value);
 }
 
 function resolve(family: Family, values: readonly string[]): Series | HistogramSeries {

@@ -1,7 +1,7 @@
 /** A policy host by hand: the process that `createPolicyHost` starts, in memory, saying what a test tells it to. */
 import type { Child, ProcessHost, Socket, SocketHandler, SpawnOptions } from "../../runtime/contract.ts";
 import { FrameChannel, frameKinds, type FrameKind } from "../../src/policy/protocol.ts";
-import { FakeSocket } from "./fake_socket.ts";
+import { PairedSocket } from "./paired_socket.ts";
 import type { ManualClock } from "./clock.ts";
 
 export interface SeenFrame {
@@ -11,24 +11,13 @@ export interface SeenFrame {
   readonly text: string;
 }
 
-/** One end of a pair: what is written to it is data at the other. */
-class PairedSocket extends FakeSocket {
-  other: PairedSocket | null = null;
-
-  override write(bytes: Uint8Array, start = 0, end = bytes.length): number {
-    const taken = Math.min(end - start, this.room);
-    if (taken > 0) this.other?.handler.data(bytes.slice(start, start + taken));
-    return taken;
-  }
-}
-
 /** One life of the process. */
 export class FakePolicyProcess implements Child {
   readonly pid: number;
   readonly killed: string[] = [];
   readonly frames: SeenFrame[] = [];
-  readonly #ours = new PairedSocket();
-  readonly #theirs = new PairedSocket();
+  readonly #ours: PairedSocket;
+  readonly #theirs: PairedSocket;
   readonly #channel: FrameChannel;
 
   constructor(
@@ -37,8 +26,7 @@ export class FakePolicyProcess implements Child {
     readonly options: SpawnOptions,
   ) {
     this.pid = pid;
-    this.#ours.other = this.#theirs;
-    this.#theirs.other = this.#ours;
+    [this.#ours, this.#theirs] = PairedSocket.pair();
     const open = (handler: SocketHandler): Socket => {
       this.#theirs.handler = handler;
       return this.#theirs;

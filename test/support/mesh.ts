@@ -27,6 +27,8 @@ export interface MeshOptions {
   readonly proxyFlags?: readonly string[];
   /** What every `heddle proxy` has in its environment besides. */
   readonly proxyEnv?: Readonly<Record<string, string>>;
+  /** Event loops of every proxy; default: HEDDLE_TEST_SHARDS, else one. */
+  readonly shards?: number;
   /** Default: what this repository compiled. */
   readonly binary?: string;
   /** Index of its first loopback address: a mesh has as many as it has machines, and one. Meshes of one process take different ones. */
@@ -219,12 +221,13 @@ class TestMachine implements Machine {
   ) {
     this.state = `${mesh.folder}/${plan.name}`;
     const { cores, proxyFlags = [], proxyEnv = {} } = mesh.options;
+    const shards = String(mesh.options.shards ?? process.env["HEDDLE_TEST_SHARDS"] ?? 1);
     this.proxy = new MeshProcess({
       name: `proxy of ${plan.name}`,
       command: [mesh.binary, "proxy", "--state", this.state, ...proxyFlags],
       log: `${mesh.folder}/${plan.name}.log`,
       ready: () => isReady(address),
-      env: proxyEnv,
+      env: { HEDDLE_SHARDS: shards, ...proxyEnv },
       ...coreOf(cores?.proxies),
     });
   }

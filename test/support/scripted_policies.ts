@@ -1,4 +1,5 @@
 /** A policy host of one policy, `scripted`, whose answers a test writes: what it says at each hook, and when. */
+import type { Fields } from "../../src/wire/fields.ts";
 import type { PolicyBinding } from "../../src/model/snapshot.ts";
 import { hooks } from "../../src/policy/hooks.ts";
 import type { Answer, PolicyCall } from "../../src/policy/policy_call.ts";
@@ -56,7 +57,7 @@ export class ScriptedPolicies {
   }
 
   evaluate(_binding: PolicyBinding, call: PolicyCall, answer: Answer): void {
-    this.asked.push({ ...call, fields: call.fields.copy() });
+    this.asked.push({ ...call, fields: (call.fields as Fields).copy() });
     const word = this.says[call.hook] ?? { do: "next" };
     const said: unknown =
       typeof word === "function" ? (word as (about: unknown) => unknown)(call.about) : word;

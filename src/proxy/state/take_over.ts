@@ -15,10 +15,10 @@ export function takeOver(state: ProxyState, old: ProxyState | null, nowMs: numbe
     for (const picker of [whole, ...subsets.values()]) picker.close();
 }
 
-/** Numbers that the old state shared with other event loops, and that the new one does not use. */
-export function releaseOthers(old: ProxyState, next: ProxyState): void {
-  const kept = new Set(sharedBy(next));
-  for (const each of sharedBy(old)) if (!kept.has(each)) each.release();
+/** Numbers that one state shares with other event loops, and that the one that stays does not use. */
+export function releaseOthers(gone: ProxyState, stays: ProxyState | null): void {
+  const kept = new Set(stays === null ? [] : sharedBy(stays));
+  for (const each of sharedBy(gone)) if (!kept.has(each)) each.release();
 }
 
 function* sharedBy({ destinations, locals }: ProxyState): Generator<SharedRow | Tally> {

@@ -4,7 +4,6 @@ import { createHash } from "node:crypto";
 import type { Runtime } from "../../../runtime/contract.ts";
 import { startPolicies, type Policies } from "../../../src/app/policies.ts";
 import { stateFolder } from "../../../src/app/state_folder.ts";
-import type { Shard } from "../../../src/http/shard.ts";
 import { limits } from "../../../src/model/limits.ts";
 import type { Snapshot } from "../../../src/model/snapshot.ts";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
@@ -32,7 +31,7 @@ test("policies that found no room beside those of the snapshot before have it wh
   const files = { read: async () => null, makeFolder: async () => {}, writeAtomic: async () => {} };
   const runtime = { process: new FakePolicyProcesses(clock), clock, random: { unit: () => 1 }, files };
   const folder = stateFolder("/state");
-  const policies = startPolicies(runtime as unknown as Runtime, folder, {} as Shard, new Metrics(), () => {});
+  const policies = startPolicies(runtime as unknown as Runtime, folder, new Metrics(), () => {});
   await serve(policies, clock, snapshotOf("a"));
   await serve(policies, clock, snapshotOf("b"));
   expect(policies.status().policies.filter(({ state }) => state === "broken").length).toBeGreaterThan(0);

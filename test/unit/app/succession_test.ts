@@ -28,7 +28,8 @@ function start() {
   const proxy = (pid: number) => {
     alive.add(pid);
     const process = { ...runtime.process, pid, residentBytesOf: (of: number) => (alive.has(of) ? 1 : null) };
-    const succession = new Succession({ net: runtime.net, files: runtime.files, process }, folder);
+    const { net, ports, files } = runtime;
+    const succession = new Succession({ net, ports, files, process }, folder);
     const listen = async (): Promise<string> => {
       await succession.follow();
       try {

@@ -1,7 +1,7 @@
 /** How many requests an app serves at a time, and which are let in first: whole planes in memory, an app moved by hand. */
 import { describe, expect, test } from "bun:test";
 import type { Socket } from "../../../runtime/contract.ts";
-import { exposeConcurrency } from "../../../src/app/proxy_metrics.ts";
+import { exposeConcurrency, exposeShared } from "../../../src/app/proxy_metrics.ts";
 import { limits } from "../../../src/model/limits.ts";
 import type { Priority } from "../../../src/model/priority.ts";
 import type { CompiledRoute } from "../../../src/model/snapshot.ts";
@@ -225,6 +225,7 @@ describe("while the event loop is late", () => {
     const { plane } = mesh.planes.machine("b");
     const metrics = new Metrics();
     exposeConcurrency(metrics, plane);
+    exposeShared(metrics, plane);
     await mesh.call("/default/1");
     await mesh.call("/default/2");
     await overload(mesh, mesh.planes.machine("b"), 1);
