@@ -112,11 +112,22 @@ export interface Net {
    * Exactly one of `opened` and `failed` is called, later.
    */
   secureServer(socket: Socket, options: TlsServerOptions, received: Uint8Array, dial: DialHandler): Dial;
+  /**
+   * Where an accepted plain connection was going when rules of this machine (nftables) redirected it to the listener. null: it was not
+   * redirected, as far as can be told, or this host cannot tell.
+   */
+  originalDestination(socket: Socket): OriginalDestination | null;
   /** UDP socket. Rejects when the address cannot be bound. With `reusePort` several sockets share the port, and each datagram goes to one. */
   udp(
     options: ListenOptions,
     receive: (bytes: Uint8Array, address: string, port: number) => void,
   ): Promise<UdpSocket>;
+}
+
+/** As the client called it. An IPv6 address is in its shortest form. */
+export interface OriginalDestination {
+  readonly host: string;
+  readonly port: number;
 }
 
 /** Ports for other processes. */

@@ -12,6 +12,7 @@ import type {
 } from "../contract.ts";
 import { duplicateOf } from "./descriptors.ts";
 import { connect } from "./dial.ts";
+import { originalDestinations } from "./original_destination.ts";
 import type { Faults } from "../shared/faults.ts";
 import { portError } from "../shared/port_error.ts";
 import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
@@ -23,6 +24,7 @@ type Accept = (socket: Socket) => SocketHandler;
 
 export function createNet(faults: Faults): Net {
   const contexts = new TlsContexts();
+  const originalOf = originalDestinations();
   return {
     listen: (options, accept) => {
       const { host, port, reusePort = false } = options;
@@ -44,6 +46,10 @@ export function createNet(faults: Faults): Net {
     connect: (options, dial) => connect(options, dial, { contexts, faults }),
     secureServer: (socket, options, received, dial) =>
       secureServer(socket, options, received, dial, { contexts, faults }),
+    originalDestination: (socket) => {
+      const descriptor = socket instanceof StreamSocket ? socket.descriptor : null;
+      return descriptor === null ? null : originalOf(descriptor);
+    },
     udp: (options, receive) => openUdp(options, receive, faults),
   };
 }

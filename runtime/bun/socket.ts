@@ -50,6 +50,11 @@ export class StreamSocket implements Socket {
     return this.raw?.localPort ?? 0;
   }
 
+  /** null while it has none. */
+  get descriptor(): number | null {
+    return this.raw === null || this.closed || this.destroyed ? null : descriptorOf(this.raw);
+  }
+
   /** Nothing more is heard or done here. */
   get isClosed(): boolean {
     return this.destroyed || (this.closed && !this.closeHeld);
@@ -86,8 +91,8 @@ export class StreamSocket implements Socket {
   }
 
   limitInput(bytes: number): void {
-    const { raw } = this;
-    if (raw !== null && !this.closed && !this.destroyed) limitReceived(descriptorOf(raw), bytes);
+    const { descriptor } = this;
+    if (descriptor !== null) limitReceived(descriptor, bytes);
   }
 
   shutdown(): void {

@@ -35,6 +35,8 @@ export function createNet(native: Native, faults: Faults): Net {
     },
     connect: (options, dial) => connect(options, dial, faults),
     secureServer: (socket, options, received, dial) => secureServer(socket, options, received, dial, faults),
+    // It shows no descriptors of sockets.
+    originalDestination: () => null,
     udp: (options, receive) => openUdp(options, receive, faults),
   };
 }

@@ -7,15 +7,20 @@ import { controllerPaths } from "../api/messages.ts";
 import { ControlRefusal, ControlUnreachable } from "../api/control.ts";
 import { UserError } from "../base/user_error.ts";
 import { withCaller, withoutUnit, withUnit, type UnitInstance } from "../config/machine_edit.ts";
-import type { MachineDocument } from "../model/document.ts";
+import { sliceOf } from "../intercept/slice.ts";
+import { interceptedUnits } from "../intercept/units_of.ts";
+import type { Interception, MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
+import { tryCommand } from "../systemd/commands.ts";
+import { earlyUnit, interceptSteps } from "../systemd/intercept_units.ts";
 import { applyPlan, requireOwnFiles } from "../systemd/apply.ts";
 import { coupledUnits, coupling, uncoupling } from "../systemd/drop_in.ts";
 import { listeningUnits, unitFacts, type UnitFacts, type UnitListener } from "../systemd/unit_facts.ts";
 import { planLines, type Step } from "../systemd/plan.ts";
 import { unitName } from "../systemd/units.ts";
 import { listeningSockets } from "../systemd/listening_sockets.ts";
+import { confirmTime, interceptionOf, MachineInterception, requireInterceptable } from "./interception.ts";
 import { readMachine } from "./machine_document.ts";
 import { requireUsablePorts } from "./machine_ports.ts";
 import { openOperator } from "./operator.ts";
@@ -33,6 +38,8 @@ export interface AttachWanted {
   readonly service: ServiceName;
   readonly host: string | null;
   readonly health: string | null;
+  /** null: as it stands. */
+  readonly intercept: Interception | null;
 }
 
 /** What is to be done here, known before any of it is. */
@@ -44,6 +51,8 @@ export interface Change {
   readonly service: ServiceName | null;
   /** The Machine document as it will be. */
   readonly text: string;
+  /** The unit's traffic is taken into the mesh by the firewall from then on; `left`: it was, and is not any more. */
+  readonly interception: "begins" | "left" | "none";
   readonly steps: readonly Step[];
 }
 
@@ -54,6 +63,10 @@ export class Attachments {
     readonly settings: Settings,
     readonly services: MachineServices,
   ) {}
+
+  get interception(): MachineInterception {
+    return new MachineInterception(this.runtime);
+  }
 
   /** Throws where heddle is no service of this machine: a unit can be coupled to nothing else. */
   static async open(runtime: Runtime, folder: StateFolder): Promise<Attachments> {
@@ -71,20 +84,32 @@ export class Attachments {
   /** Throws what keeps the unit from being an instance, with its cure. */
   async attaching(wanted: AttachWanted): Promise<Change> {
     const { runtime, services } = this;
-    const { unit, service, health } = wanted;
+    const { unit, service, health, intercept } = wanted;
     const { manager } = services;
     const facts = await unitFacts(runtime.process, manager, unit);
     requireAttachable(unit, facts);
     const own = (await this.listeners()).filter((each) => each.unit === unit);
     const port = wanted.port ?? (facts.type === "oneshot" ? null : portOf(unit, own));
     const host = wanted.host ?? (port === null ? null : hostOf(own, port));
-    const instance = port === null ? null : { unit, service, port, host, health };
+    const instance = port === null ? null : { unit, service, port, host, health, intercept };
     const before = await this.#text();
-    const text = instance === null ? withCaller(before, { unit, service }) : withUnit(before, instance);
-    this.#read(text);
-    const steps = coupling(manager, unit);
+    const caller = { unit, service, ...(intercept === null ? {} : { intercept }) };
+    const text = instance === null ? withCaller(before, caller) : withUnit(before, instance);
+    const intercepted = interceptedUnits(this.#read(text)).find((each) => each.unit === unit);
+    if (intercepted !== undefined) await this.#requireInterceptable(unit, facts, text);
+    const steps = [
+      ...coupling(
+        manager,
+        unit,
+        intercepted === undefined
+          ? null
+          : { slice: intercepted.slice, after: intercepted.strict ? [earlyUnit] : [] },
+      ),
+      ...(intercepted === undefined ? [] : interceptSteps(manager.units, services.program)),
+    ];
     await requireOwnFiles(runtime.files, steps);
-    return { unit, instance, service, text, steps: [...steps, this.#takeOver()] };
+    const interception = intercepted === undefined ? "none" : "begins";
+    return { unit, instance, service, text, interception, steps: [...steps, this.#takeOver()] };
   }
 
   /** Throws where the unit is not attached. */
@@ -99,7 +124,8 @@ export class Attachments {
         "heddle attach, alone, shows the units of this machine",
       );
     const steps = [...uncoupling(services.manager, coupled), this.#takeOver()];
-    return { unit, instance: null, service: null, text, steps };
+    const isLeft = interceptedUnits(this.#read(before)).some((each) => each.unit === unit);
+    return { unit, instance: null, service: null, text, interception: isLeft ? "left" : "none", steps };
   }
 
   /** Before it has been done. */
@@ -124,8 +150,10 @@ export class Attachments {
   /** Does it; resolves when the proxy goes by it. Says what is left for somebody to do. */
   async apply(change: Change, said: (text: string) => void): Promise<readonly string[]> {
     const { runtime, folder } = this;
-    const { service, text, steps } = change;
+    const { unit, service, text, steps, interception } = change;
     const left = service === null ? [] : await this.#allow(service, said);
+    // Before the proxy stops to listen for what they redirect.
+    if (interception === "left") await this.interception.without(unit, said);
     if (text !== (await this.#text())) {
       said(`write ${folder.machine}`);
       await runtime.files.writeAtomic(folder.machine, text, 0o644);
@@ -134,8 +162,57 @@ export class Attachments {
       mark: `${this.services.manager.runtimeFolder}/heddle.attaching`,
       said,
     });
-    await this.#untilTakenOver(this.#read(text));
-    return left;
+    const machine = this.#read(text);
+    await this.#untilTakenOver(machine);
+    if (interception !== "begins") return left;
+    const { isTrial } = await this.interception.try(
+      interceptionOf(interceptedUnits(machine), this.settings),
+      said,
+    );
+    return [...left, ...(await this.#afterIntercepting(unit, isTrial))];
+  }
+
+  /** What is left to do for somebody. */
+  async #afterIntercepting(unit: string, isTrial: boolean): Promise<readonly string[]> {
+    const { process } = this.runtime;
+    const group = await tryCommand(process, [
+      "systemctl",
+      "show",
+      "--property=ControlGroup",
+      "--value",
+      unit,
+    ]);
+    const runs = group.output.trim() !== "";
+    const moved = group.output.includes(`/${sliceOf(unit)}/`);
+    return [
+      ...(runs && !moved
+        ? [
+            `${unit} has to start once more, into the slice by which the firewall knows it: systemctl restart ${unit}`,
+          ]
+        : []),
+      ...(isTrial
+        ? [
+            `The rules go again in ${confirmTime} unless you say that all is well, best from a new login: heddle intercept confirm`,
+          ]
+        : []),
+    ];
+  }
+
+  async #requireInterceptable(unit: string, facts: UnitFacts, text: string): Promise<void> {
+    const { runtime, settings, services } = this;
+    if (services.manager.scope === "system") await requireInterceptable(runtime);
+    if (services.manager.scope !== "system" || settings.loopback !== "127.0.0.1")
+      throw new UserError(
+        `Cannot intercept ${unit}: heddle is not the service of the whole machine`,
+        "Install it as root, with the loopback address 127.0.0.1; or call by name or by an explicit port",
+      );
+    if (facts.slice !== "" && facts.slice !== sliceOf(unit) && !/^system(?:-.*)?\.slice$/.test(facts.slice))
+      throw new UserError(
+        `Cannot intercept ${unit}: it runs in ${facts.slice}, whose limits it would lose`,
+        `Take Slice= out of the unit, and give its limits to ${sliceOf(unit)}`,
+      );
+    // They say what cannot be.
+    await this.interception.rules(interceptionOf(interceptedUnits(this.#read(text)), settings));
   }
 
   /** Units that listen here, heddle's own apart. */

@@ -9,6 +9,7 @@ import type { ControlClient } from "../api/control.ts";
 import { Shard } from "../http/shard.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { limits } from "../model/limits.ts";
+import { ports } from "../model/ports.ts";
 import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DataPlane } from "../proxy/data_plane.ts";
@@ -18,6 +19,7 @@ import { every, startChores } from "./chores.ts";
 import { ControlPlaces } from "./control_places.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
+import { exposeClearCallers } from "./clear_callers.ts";
 import { LiveMachine } from "./live_machine.ts";
 import { LiveTrust } from "./live_trust.ts";
 import { UnitCallers } from "./unit_callers.ts";
@@ -118,6 +120,7 @@ class ProxyMode {
     this.#succession = new Succession(runtime, folder);
     this.#places = new ControlPlaces(runtime.files, folder, settings, this.#log);
     this.#asNode = controllerAsNode(runtime, this.#places, store);
+    exposeClearCallers(metrics, runtime.files, () => live.now);
     this.#tracing = this.#observation.trace(this.#asNode, () => this.#plane.state?.zone ?? "");
     this.#callers = new UnitCallers({ runtime, machine: () => live.now, recorder });
     this.#sharded = (host.shards ?? 1) > 1 ? this.#makeSharded() : null;
@@ -328,7 +331,9 @@ function summaryOf(settings: Settings, { state }: Pick<DataPlane, "state">): str
 
 function listeningAt(settings: Settings) {
   const { inbound: port, outboundFirst: outboundFirstPort } = settings.ports;
-  return { inbound: { host: bindHost(settings), port }, loopback: settings.loopback, outboundFirstPort };
+  const inbound = { host: bindHost(settings), port };
+  const redirected = { hosts: [settings.loopback, "::1"], port: ports.redirected };
+  return { inbound, loopback: settings.loopback, outboundFirstPort, redirected };
 }
 
 function tellEjections(

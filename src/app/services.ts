@@ -9,6 +9,7 @@ import { ports } from "../model/ports.ts";
 import { limits } from "../model/limits.ts";
 import { applyPlan, pendingSteps, requireOwnFiles } from "../systemd/apply.ts";
 import { installationSteps, removalSteps, tmpfiles } from "../systemd/installation.ts";
+import { interceptSteps } from "../systemd/intercept_units.ts";
 import { hostsSteps } from "../systemd/hosts.ts";
 import { asksResolved, resolverRemoval, resolverSteps } from "../systemd/resolver.ts";
 import { runCommand } from "../systemd/commands.ts";
@@ -221,9 +222,15 @@ export class MachineServices {
     return [
       ...uncoupling(this.manager, coupled),
       ...hosts,
+      ...(scope === "system" ? undoOf(interceptSteps(units, all.program)) : []),
       ...removalSteps(this.manager, all, purge),
       ...resolver,
     ];
+  }
+
+  /** What the units run. */
+  get program(): string {
+    return this.#description({ modes: [] }, null).program;
   }
 
   get #mark(): string {

@@ -62,10 +62,11 @@ export class UnitCallers {
   readonly of: CallerOf = (connecting, told) => {
     const machine = this.options.machine();
     const attached = this.#attachedIn(machine);
-    const { owner, host } = connecting;
+    const { owner, host, called } = connecting;
     const decide = (maker: Maker | null): void => told(decideCaller({ machine, attached, owner, maker }));
     // Beyond loopback an operator let everybody in.
-    if (attached.units.size === 0 || !isLoopback(host)) return told(usualCaller(machine, owner));
+    if (attached.units.size === 0 || (called === undefined && !isLoopback(host)))
+      return told(usualCaller(machine, owner));
     const made = this.#ownerOf(connecting);
     if (made === null) return decide(null);
     const path = this.#known?.known(made.cgroup);
@@ -99,13 +100,13 @@ export class UnitCallers {
     }
   }
 
-  #ownerOf({ socket, host }: Connecting): SocketOwner | null {
+  #ownerOf({ socket, host, called }: Connecting): SocketOwner | null {
     const { remoteAddress, remotePort, localPort } = socket;
     return this.#owners.of({
       localAddress: remoteAddress,
       localPort: remotePort,
-      remoteAddress: host,
-      remotePort: localPort,
+      remoteAddress: called?.host ?? host,
+      remotePort: called?.port ?? localPort,
     });
   }
 

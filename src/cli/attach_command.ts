@@ -4,6 +4,7 @@ import { Attachments } from "../app/attach.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import { isName } from "../identity/spiffe_id.ts";
+import type { Interception } from "../model/document.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import { parseServiceName, portFlag, type Cli } from "./command.ts";
 import { healthFlag, healthHelp } from "./health_flag.ts";
@@ -15,6 +16,10 @@ interface AttachFlags {
   readonly service?: string;
   readonly host?: string;
   readonly health?: string;
+  readonly intercept: boolean;
+  readonly outbound?: string;
+  readonly inbound?: string;
+  readonly strict: boolean;
   readonly plan: boolean;
 }
 
@@ -32,6 +37,18 @@ export function registerAttach(program: Command, cli: Cli): void {
     )
     .option("--host <address>", "address that it listens on (default: 127.0.0.1, or what it is seen to have)")
     .option("--health <probe>", healthHelp, healthFlag)
+    .option(
+      "--intercept",
+      "take its traffic into the mesh by the firewall, without its doing; to be confirmed within a minute",
+      false,
+    )
+    .option("--outbound <which>", "of its connections, with --intercept: mesh (default) or all")
+    .option("--inbound <how>", "callers around the mesh, with --intercept: audit (default) or enforce")
+    .option(
+      "--strict",
+      "with --intercept: its rules stand while the proxy does not run, too, and it is cut off then",
+      false,
+    )
     .option("--plan", "print every file and command, and do nothing", false);
   command.action(async (given: string | undefined, flags: AttachFlags) => {
     const terminal = cli.terminal(command);
@@ -40,7 +57,14 @@ export function registerAttach(program: Command, cli: Cli): void {
     const unit = unitOf(given);
     const { port = null, host = null, health = null, plan } = flags;
     const service = serviceOf(unit, flags);
-    const change = await attachments.attaching({ unit, port, service, host, health });
+    const change = await attachments.attaching({
+      unit,
+      port,
+      service,
+      host,
+      health,
+      intercept: interceptionOf(flags),
+    });
     if (plan) return sayPlan(terminal, await attachments.plan(change));
     const left = await attachments.apply(change, (text) => terminal.problem(`  ${text}`));
     const { instance } = change;
@@ -94,6 +118,21 @@ async function suggest(terminal: Terminal, attachments: Attachments): Promise<vo
       `heddle attach ${unit} --port ${port}${nameOf(unit) === null ? " --service NAME" : ""}`,
     ]),
   );
+}
+
+/** null: nothing is said of it. */
+function interceptionOf({
+  intercept,
+  outbound = "mesh",
+  inbound = "audit",
+  strict,
+}: AttachFlags): Interception | null {
+  if (!intercept) return null;
+  if (outbound !== "mesh" && outbound !== "all")
+    throw new UserError(`Cannot use --outbound "${outbound}": expected mesh or all`);
+  if (inbound !== "audit" && inbound !== "enforce")
+    throw new UserError(`Cannot use --inbound "${inbound}": expected audit or enforce`);
+  return { outbound, inbound, ...(strict ? { strict } : {}) };
 }
 
 /** A name without its kind is a service. */

@@ -14,6 +14,7 @@ import { registerDev } from "./dev_command.ts";
 import { registerApply, registerGet } from "./documents_command.ts";
 import { registerEdges } from "./edges_command.ts";
 import { registerExplain } from "./explain_command.ts";
+import { registerIntercept } from "./intercept_command.ts";
 import { registerInit } from "./init_command.ts";
 import { registerJoin } from "./join_command.ts";
 import { registerModes } from "./modes_command.ts";
@@ -36,6 +37,7 @@ export const commands: readonly Register[] = [
   registerJoin,
   registerAttach,
   registerDetach,
+  registerIntercept,
   registerNodes,
   registerDrain,
   registerUndrain,

@@ -11,11 +11,14 @@ import { limits } from "../model/limits.ts";
 import type { MetricsReading } from "../model/reading.ts";
 import { serviceKey } from "../model/service.ts";
 import { parseServiceName, type Cli } from "./command.ts";
+import { families } from "../telemetry/families.ts";
 import { bytesText, secondsText } from "./figures.ts";
 import type { Terminal } from "./terminal.ts";
 import { text, type Text } from "./text.ts";
 
 interface Observed {
+  /** Those of the pairs, in their order. */
+  readonly machines: readonly string[];
   readonly pairs: readonly Pair[];
   /** Machines that did not answer, each with why. */
   readonly silent: readonly { readonly machine: string; readonly problem: string }[];
@@ -28,8 +31,15 @@ export function registerEdges(program: Command, cli: Cli): void {
     .command("edges")
     .description("show who talks to whom, how often and whether over mutual TLS, as both sides count it")
     .option("--window <duration>", "how long to watch", "5s")
-    .action(async (flags: { window: string }) => {
+    .option(
+      "--external",
+      "what intercepted units called outside of the mesh, since their proxies started",
+      false,
+    )
+    .option("--clear", "who called intercepted units in clear text, around the mesh", false)
+    .action(async (flags: { window: string; external: boolean; clear: boolean }) => {
       const terminal = cli.terminal(edges);
+      if (flags.external || flags.clear) return await showAround(cli, edges, flags);
       const observed = await observe(cli, edges, flags.window);
       const all = edgesOf(observed.pairs);
       const { silent, drained } = observed;
@@ -54,8 +64,47 @@ export function registerEdges(program: Command, cli: Cli): void {
     });
 }
 
+/** What passes by the mesh, as each machine counts it. */
+async function showAround(
+  cli: Cli,
+  command: Command,
+  { window, clear }: { window: string; clear: boolean },
+): Promise<void> {
+  const terminal = cli.terminal(command);
+  const { name } = clear ? families.clearConnections : families.outsideConnections;
+  const observed = await observe(cli, command, window, undefined, [name]);
+  const rows = observed.pairs.flatMap(([, { series }], at) =>
+    series.map(({ labels, value }) => ({
+      machine: observed.machines[at] ?? "",
+      ...labels,
+      connections: value,
+    })),
+  );
+  if (terminal.format === "json") return terminal.json({ edges: rows, silent: observed.silent });
+  const cells = rows.map((row) => row as Readonly<Record<string, string | number>>);
+  const columns = clear ? ["address", "service", "machine"] : ["peer", "address", "machine", "verdict"];
+  if (cells.length === 0)
+    terminal.line(
+      clear
+        ? "Nobody has called an intercepted unit around the mesh"
+        : "No intercepted unit has called anything outside of the mesh",
+    );
+  else
+    terminal.table(
+      [...(clear ? ["FROM", "TO", "ON"] : ["FROM", "TO", "ON", "VERDICT"]), "CONNECTIONS"],
+      cells.map((row) => [...columns.map((column) => String(row[column] ?? "")), String(row["connections"])]),
+    );
+  showSilent(terminal, observed.silent);
+}
+
 /** Two readings of every connected proxy, `window` apart. */
-async function observe(cli: Cli, command: Command, window: string, service?: string): Promise<Observed> {
+async function observe(
+  cli: Cli,
+  command: Command,
+  window: string,
+  service?: string,
+  names: readonly string[] = edgeMetrics,
+): Promise<Observed> {
   const everyMs = parseDuration(window);
   const [least, most] = [limits.questionEveryMinMs, limits.questionEveryMaxMs];
   if (everyMs === null || everyMs < least || everyMs > most)
@@ -68,7 +117,7 @@ async function observe(cli: Cli, command: Command, window: string, service?: str
   const pairs = new Map<string, Pair>();
   const silent: { machine: string; problem: string }[] = [];
   const asked = new Set<string>();
-  const question = { what: "metrics" as const, names: [...edgeMetrics], everyMs };
+  const question = { what: "metrics" as const, names: [...names], everyMs };
   const answered = ask(
     operator,
     { question, machines: null },
@@ -90,7 +139,7 @@ async function observe(cli: Cli, command: Command, window: string, service?: str
   operator.close();
   for (const machine of first.keys())
     if (!pairs.has(machine)) silent.push({ machine, problem: "it answered once and not again" });
-  return { pairs: [...pairs.values()], silent, drained };
+  return { machines: [...pairs.keys()], pairs: [...pairs.values()], silent, drained };
 }
 
 function later(cli: Cli, ms: number): Promise<void> {

@@ -1,7 +1,7 @@
 /** Changes to the text of a Machine document, which keep its order and its comments: what a command puts in, and takes out again. */
 import { Document, isMap, isScalar, parseDocument, visit, YAMLSeq, type YAMLMap } from "yaml";
 import { UserError } from "../base/user_error.ts";
-import type { CallingUnit } from "../model/document.ts";
+import type { CallingUnit, Interception } from "../model/document.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import { resolveService } from "./fields.ts";
 import { healthOfFlag } from "./parts/health.ts";
@@ -14,11 +14,13 @@ export interface UnitInstance {
   readonly host: string | null;
   /** As `--health` has it; null: none, or what stands there. */
   readonly health: string | null;
+  /** null: none, or what stands there. */
+  readonly intercept: Interception | null;
 }
 
 /** The text with the instance: one that stands for this service and port belongs to the unit now; one of the unit that has another port is moved. */
 export function withUnit(text: string, instance: UnitInstance): string {
-  const { unit, service, port, host, health } = instance;
+  const { unit, service, port, host, health, intercept } = instance;
   const document = parseDocument(text);
   const services = listIn(document, "services");
   putBack(document, services, unit);
@@ -33,6 +35,7 @@ export function withUnit(text: string, instance: UnitInstance): string {
       port,
       unit,
       ...(health === null ? {} : { health: healthOfFlag(health) }),
+      ...(intercept === null ? {} : { intercept }),
     };
     services.add(document.createNode(written));
     return textOf(document, text);
@@ -56,16 +59,23 @@ export function withUnit(text: string, instance: UnitInstance): string {
   if (stoodBefore && isScalar(named)) named.comment = stoodBeforeMark;
   if (host !== null) set("host", host);
   if (health !== null) set("health", healthOfFlag(health));
+  if (intercept !== null) set("intercept", intercept);
   return textOf(document, text);
 }
 
 /** The text with the unit among those that only call. */
-export function withCaller(text: string, { unit, service }: CallingUnit): string {
+export function withCaller(text: string, { unit, service, intercept }: CallingUnit): string {
   const document = parseDocument(text);
   const callers = listIn(document, "callers");
   const item = callers.items.find((each): each is YAMLMap => isMap(each) && each.get("unit") === unit);
-  if (item === undefined) callers.add(document.createNode({ unit, service: nameOf(service) }));
-  else if (!isOf(item, service)) item.set("service", nameOf(service));
+  if (item === undefined) {
+    const how = intercept === undefined ? {} : { intercept };
+    callers.add(document.createNode({ unit, service: nameOf(service), ...how }));
+  } else {
+    if (!isOf(item, service)) item.set("service", nameOf(service));
+    if (intercept !== undefined && JSON.stringify(item.toJSON().intercept) !== JSON.stringify(intercept))
+      item.set("intercept", document.createNode(intercept));
+  }
   return textOf(document, text);
 }
 
@@ -93,7 +103,7 @@ export function withoutUnit(text: string, unit: string): string {
 /** Beside the unit of an entry that was an instance without it. */
 const stoodBeforeMark = " the rest stood here before heddle attach";
 
-const writtenByAttach: readonly string[] = ["service", "host", "port", "unit", "health"];
+const writtenByAttach: readonly string[] = ["service", "host", "port", "unit", "health", "intercept"];
 
 function isHandwritten(item: YAMLMap): boolean {
   const keys = Object.keys(item.toJSON() as object);

@@ -159,7 +159,12 @@ export interface MeshDocument {
   readonly telemetry: TelemetrySettings;
   /** Of every service, before its own. Absent: none. */
   readonly policies?: readonly PolicyUse[];
+  /** Absent: `open`. */
+  readonly egress?: Egress;
 }
+
+/** What intercepted units may call outside of the mesh: `open`, everything; `declared`, nothing that no document names. */
+export type Egress = "open" | "declared";
 
 export interface AccessRule {
   /** As written, for logs: `web`, `spiffe://…`. A bare service name is resolved to its ID when compiled. */
@@ -202,6 +207,8 @@ export interface CallingUnit {
   readonly unit: string;
   /** Whose identity its calls carry. */
   readonly service: ServiceName;
+  /** Absent: its traffic is its own business. */
+  readonly intercept?: Interception;
 }
 
 /** Every service that the machine is, each once: those that run there, and those that only call. */
@@ -226,6 +233,22 @@ export interface MachineService {
   readonly httpPort: number | null;
   /** The systemd unit that the app runs in. Absent: nobody said. */
   readonly unit?: string;
+  /** Of that unit. Absent: its traffic is its own business. */
+  readonly intercept?: Interception;
+}
+
+/** How the traffic of a unit is taken into the mesh without its doing, by rules of this machine's firewall. */
+export interface Interception {
+  /** Which of its connections go through the proxy: `mesh`, those to virtual addresses; `all`, whatever leaves the machine. */
+  readonly outbound: "mesh" | "all";
+  /** Other machines that call its port around the mesh: `audit` counts and names them, `enforce` refuses them too. */
+  readonly inbound: "audit" | "enforce";
+  /** Its rules stand while the proxy does not run, too: it reaches nothing then, rather than something outside of the mesh. */
+  readonly strict?: true;
+}
+
+export function isIntercepting({ services, callers = [] }: MachineDocument): boolean {
+  return [...services, ...callers].some(({ intercept }) => intercept !== undefined);
 }
 
 /** An explicit port: whoever connects to it calls `service` as the local service that declares it. */

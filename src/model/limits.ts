@@ -976,6 +976,19 @@ export const limits = {
   dnsUnreadBytesMax: 64 * kib,
   /** A port that could not be had is tried again after so long. */
   dnsRetryMs: 1_000,
+  // Interception
+  /** Places to which connections were going whose callers' ways are remembered; beyond it all are forgotten, and made anew. */
+  redirectedPlacesMax: 1_000,
+  /** Callers around the mesh, each with the port that it calls, that the firewall counts apart; it counts no further ones by name. */
+  clearCallersMax: 4_096,
+  /** So long such a caller is remembered after it was last seen. */
+  clearCallerSeconds: 24 * 3_600,
+  /** Rules that are new go again by themselves unless somebody confirms them within that time. */
+  interceptConfirmMs: 60_000,
+  /** How often it is looked whether the rules stand: after a flush of the firewall units are outside of the mesh for so long. */
+  interceptKeepMs: 10_000,
+  /** So long a connection to what is not in the mesh may take to stand. */
+  passThroughConnectMs: 30_000,
   // Virtual addresses
   /** Folders of cgroups that are remembered; units whose folders come later are not told from one another, and have no identity. */
   cgroupsMax: 20_000,

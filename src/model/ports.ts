@@ -7,5 +7,7 @@ export const ports = {
   outboundFirst: 7480,
   /** DNS of `*.mesh`, on loopback, UDP and TCP. */
   dns: 7453,
+  /** Where connections of intercepted units are redirected to, on loopback. */
+  redirected: 7450,
   admin: 9464,
 } as const;

@@ -4,7 +4,7 @@
  */
 import type { TelemetrySettings } from "./telemetry.ts";
 import type { TrafficTraits } from "./traffic.ts";
-import type { RouteMatch, RouteTraits } from "./document.ts";
+import type { Egress, RouteMatch, RouteTraits } from "./document.ts";
 import type { ServiceName } from "./service.ts";
 import type { CalleeTraits, CallerTraits } from "./service_traits.ts";
 
@@ -25,6 +25,8 @@ export interface Snapshot {
   readonly policies: readonly PolicyRef[];
   /** Absent: as by default. */
   readonly telemetry?: TelemetrySettings;
+  /** What intercepted units may call outside of the mesh. Absent: everything (`open`). */
+  readonly egress?: Egress;
   /** Every service of the mesh with its virtual address, a line each (`readMeshName`). Absent: none has one, or an older controller. */
   readonly names?: readonly string[];
 }

@@ -28,6 +28,7 @@ import type { LocalApp } from "./state/live_service.ts";
 import { localApps } from "./state/local_apps.ts";
 import { OutboundListener } from "./accept/outbound_listener.ts";
 import { openInboundListener } from "./accept/inbound_listener.ts";
+import { Redirected, type RedirectedTo } from "./redirected.ts";
 import { OpenConnections } from "./drain/open_connections.ts";
 import { OutboundSource } from "./state/outbound_source.ts";
 import { proxyProtocolNotes } from "./state/proxy_protocol_notes.ts";
@@ -59,6 +60,8 @@ export interface DataPlaneOptions {
   readonly loopback: string;
   /** 0: any free ports. */
   readonly outboundFirstPort: number;
+  /** Where rules of this machine redirect connections of units that are intercepted, while there are any. Absent: nowhere. */
+  readonly redirected?: RedirectedTo;
   /** Who calls at a listener of local apps. Absent: the service whose listener it is; at a virtual address nobody can be told. */
   readonly callerOf?: CallerOf;
   /** The controller is to be told of `wanted`. */
@@ -88,6 +91,7 @@ export class DataPlane {
   /** Listeners at virtual addresses: opened and closed by whoever knows what else the machine has. */
   readonly virtual: VirtualListeners;
   readonly #listeners: Listeners;
+  readonly #redirected: Redirected;
   readonly #callerOf: CallerOf;
   #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
@@ -127,6 +131,11 @@ export class DataPlane {
     };
     this.#listeners = new Listeners(options.listening, options.inherited);
     this.#callerOf = options.callerOf ?? ownerCalls;
+    this.#redirected = new Redirected({
+      parts: this.#parts,
+      callerOf: this.#callerOf,
+      outbound: (who, service) => this.#outbound(who, service, false),
+    });
     this.virtual = new VirtualListeners({
       net: options.listening,
       gate: (service) => ({ callerOf: this.#callerOf, accept: (who) => this.#outbound(who, service, false) }),
@@ -169,8 +178,9 @@ export class DataPlane {
     this.#listen(this.#machine);
   }
 
-  #listen({ services }: MachineDocument): void {
-    const { loopback, outboundFirstPort } = this.options;
+  #listen(machine: MachineDocument): void {
+    const { services } = machine;
+    const { loopback, outboundFirstPort, redirected } = this.options;
     this.#listeners.reconcile((net) => {
       this.inboundPort = openInboundListener(this.#parts, net, this.options.inbound).port;
       this.addresses = listenOutbound({
@@ -184,6 +194,7 @@ export class DataPlane {
           return (socket) => gate.accept(socket);
         },
       });
+      if (redirected !== undefined) this.#redirected.listen(net, machine, redirected);
     });
   }
 

@@ -22,9 +22,14 @@ export function dropInPath(manager: Pick<Manager, "units">, unit: string): strin
 export function coupling(
   { units, systemctl }: Pick<Manager, "units" | "systemctl">,
   unit: string,
+  /** The slice that it runs in from its next start on, and what else it starts after; null: where it does. */
+  intercepted: { readonly slice: string; readonly after: readonly string[] } | null = null,
 ): readonly Step[] {
-  const proxy = unitName("proxy");
-  const text = unitText({ Unit: { Wants: proxy, After: proxy } });
+  const before = [unitName("proxy"), ...(intercepted?.after ?? [])].join(" ");
+  const text = unitText({
+    Unit: { Wants: before, After: before },
+    ...(intercepted === null ? {} : { Service: { Slice: intercepted.slice } }),
+  });
   return [{ kind: "write", path: dropInPath({ units }, unit), text }, reload(systemctl)];
 }
 

@@ -85,5 +85,19 @@ function ownerIn(message: DataView): SocketOwner | null {
 function addressBytes(text: string): Uint8Array | null {
   const plain = text.startsWith("::ffff:") && text.includes(".") ? text.slice(7) : text;
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(plain)) return Uint8Array.from(plain.split("."), Number);
-  return plain === "::1" ? Uint8Array.from({ length: 16 }, (_, at) => (at === 15 ? 1 : 0)) : null;
+  return plain.includes(":") ? ipv6Bytes(plain) : null;
+}
+
+/** Groups of two bytes; `::` stands for as many of zero as are missing (RFC 4291 section 2.2). */
+function ipv6Bytes(text: string): Uint8Array | null {
+  const [before = "", after = null, ...more] = text.split("::");
+  const groupsIn = (part: string): string[] => (part === "" ? [] : part.split(":"));
+  const [first, last] = [groupsIn(before), groupsIn(after ?? "")];
+  const missing = 8 - first.length - last.length;
+  if (more.length > 0 || (after === null ? missing !== 0 : missing < 1)) return null;
+  const groups = [...first, ...Array.from({ length: missing }, () => "0"), ...last];
+  if (!groups.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return null;
+  return Uint8Array.from(
+    groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff]),
+  );
 }

@@ -14,9 +14,11 @@ export interface UnitFacts {
   readonly sockets: readonly string[];
   /** It has a network of its own: nothing of this machine reaches its loopback. */
   readonly ownNetwork: boolean;
+  /** That it runs in, or will; "" where nobody says. */
+  readonly slice: string;
 }
 
-const asked = ["LoadState", "Type", "TriggeredBy", "PrivateNetwork", "NetworkNamespacePath"];
+const asked = ["LoadState", "Type", "TriggeredBy", "PrivateNetwork", "NetworkNamespacePath", "Slice"];
 
 export async function unitFacts(host: Host, manager: Manager, unit: string): Promise<UnitFacts> {
   const said = await shownProperties(host, manager, unit, asked);
@@ -28,6 +30,7 @@ export async function unitFacts(host: Host, manager: Manager, unit: string): Pro
       .split(" ")
       .filter((name) => name.endsWith(".socket")),
     ownNetwork: of("PrivateNetwork") === "yes" || of("NetworkNamespacePath") !== "",
+    slice: of("Slice"),
   };
 }
 

@@ -77,6 +77,16 @@ export const families = {
     "tls",
     "reason",
   ]),
+  outsideConnections: counter(
+    "heddle_outside_connections_total",
+    "Connections of intercepted units to what is not in the mesh, by where they went.",
+    ["peer", "address", "verdict"],
+  ),
+  clearConnections: gauge(
+    "heddle_clear_connections",
+    "Connections that other machines made to a port of an intercepted unit in clear text, around the mesh, as the firewall counts them.",
+    ["service", "address"],
+  ),
   attempts: counter("heddle_attempts_total", "Tries to reach an endpoint.", ["service", "cause", "result"]),
   ejections: counter(
     "heddle_ejections_total",

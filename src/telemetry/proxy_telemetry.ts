@@ -49,6 +49,7 @@ export class ProxyTelemetry implements Recorder {
   readonly #attempts: Resolve<Counter>;
   readonly #zoneAttempts: Resolve<Counter>;
   readonly #ejections: Resolve<Counter>;
+  readonly #outside: Resolve<Counter>;
   readonly #access: Resolve<Counter>;
   readonly #policies: PolicyTelemetry;
   readonly limitTripped: (limit: string, listener: string) => void;
@@ -79,6 +80,7 @@ export class ProxyTelemetry implements Recorder {
     this.#attempts = metrics.counter(families.attempts);
     this.#zoneAttempts = metrics.counter(families.zoneAttempts);
     this.#ejections = metrics.counter(families.ejections);
+    this.#outside = metrics.counter(families.outsideConnections);
     this.#access = metrics.counter(families.access);
     this.#policies = new PolicyTelemetry(metrics);
     this.#detected = metrics.counter(families.protocolDetected);
@@ -142,6 +144,10 @@ export class ProxyTelemetry implements Recorder {
 
   wentTo(service: string, zone: string): void {
     this.#zoneAttempts(service, zone).add(1);
+  }
+
+  outside(source: string, address: string, verdict: "passed" | "refused"): void {
+    this.#outside(source, address, verdict).add(1);
   }
 
   ejected(service: string, reason: string): void {

@@ -112,6 +112,8 @@ export interface Recorder {
   attempt(service: string, cause: string, result: string): void;
   /** An attempt went to an endpoint in this zone. */
   wentTo(service: string, zone: string): void;
+  /** A connection of `source` to what is not in the mesh, which `passed` or was `refused`. */
+  outside(source: string, address: string, verdict: "passed" | "refused"): void;
   /** Circuit breaking took an endpoint of a service out: `streak`, `connect` or `rate`. */
   ejected(service: string, reason: string): void;
 }

@@ -113,6 +113,7 @@ export async function play(scene: Scene): Promise<Seen> {
     adopt: () => net.adopt(),
     connect: (options, dial) => links.connect(options, dial),
     secureServer: (socket, options, received, dial) => net.secureServer(socket, options, received, dial),
+    originalDestination: () => null,
     udp: () => net.udp(),
   };
   const caller = { app: 9, upstreams: ["web"] };

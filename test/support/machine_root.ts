@@ -7,9 +7,10 @@ const release = "bookworm";
 const packages = [
   ...["systemd", "systemd-sysv", "dbus", "libpam-systemd", "iproute2", "nftables", "procps"],
   ...["systemd-resolved", "libnss-resolve", "ca-certificates", "curl", "python3", "nginx-light"],
+  ...["openssh-server", "openssh-client"],
 ];
 /** Counts up when what is in it changes. */
-const edition = 2;
+const edition = 3;
 const makingMs = 600_000;
 
 const cache = `${process.env["XDG_CACHE_HOME"] ?? `${homedir()}/.cache`}/heddle`;
@@ -29,9 +30,13 @@ export function machineRoot(): string {
     const include = `--include=${packages.join(",")}`;
     runProgram(["debootstrap", "--variant=minbase", include, release, half], { limitMs: makingMs });
     // A test starts it where it means to.
-    rmSync(`${half}/etc/systemd/system/multi-user.target.wants/nginx.service`, { force: true });
+    for (const unit of ["nginx", "ssh"])
+      rmSync(`${half}/etc/systemd/system/multi-user.target.wants/${unit}.service`, { force: true });
     mkdirSync(`${half}/etc/systemd/system-preset`, { recursive: true });
-    writeFileSync(`${half}/etc/systemd/system-preset/10-tests.preset`, "disable nginx.service\n");
+    writeFileSync(
+      `${half}/etc/systemd/system-preset/10-tests.preset`,
+      "disable nginx.service\ndisable ssh.service\n",
+    );
     // Each machine makes its own.
     writeFileSync(`${half}/etc/machine-id`, "uninitialized\n");
     rmSync(`${half}/var/cache/apt/archives`, { recursive: true, force: true });

@@ -83,6 +83,8 @@ export class Machine {
       ...["systemd-nspawn", "--quiet", `--directory=${this.root}`, `--machine=${this.name}`],
       ...["--register=no", "--keep-unit", "--console=read-only", "--boot"],
       ...[`--network-namespace-path=/run/netns/${this.namespace}`, "--resolv-conf=off", "--timezone=off"],
+      // Over its own network namespace alone.
+      "--capability=CAP_NET_ADMIN",
       // What seals policies is none of what containers are given by themselves.
       "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self",
     ];

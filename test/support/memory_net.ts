@@ -157,6 +157,9 @@ export class MemoryNet implements Net {
     throw new Error("There are no descriptors in memory");
   }
 
+  /** What a test says of connections that were redirected. */
+  originalDestination: Net["originalDestination"] = () => null;
+
   secureServer(socket: Socket, options: TlsServerOptions, _received: Uint8Array, dial: DialHandler): Dial {
     const near = socket as MemorySocket;
     const offer = near.peer?.offer ?? null;

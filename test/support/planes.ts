@@ -8,7 +8,7 @@ import type { Clock, Net, TlsCredential } from "../../runtime/contract.ts";
 import type { SharedNumbers } from "../../src/base/shared_numbers.ts";
 import { Shard } from "../../src/http/shard.ts";
 import { expandService } from "../../src/config/kinds/service.ts";
-import type { Upstream } from "../../src/model/document.ts";
+import type { MachineDocument, Upstream } from "../../src/model/document.ts";
 import { serviceId } from "../../src/model/identity.ts";
 import { instanceId, type ServiceName } from "../../src/model/service.ts";
 import { calleeTraits, callerTraits, type ServiceTraits } from "../../src/model/service_traits.ts";
@@ -90,6 +90,12 @@ export class Records implements Recorder {
     this.ejections.push(`${service} ${reason}`);
   }
 
+  readonly outsides: string[] = [];
+
+  outside(source: string, address: string, verdict: string): void {
+    this.outsides.push(`${source} ${address} ${verdict}`);
+  }
+
   readonly detections: string[] = [];
 
   detected(service: string, protocol: string, by: string): void {
@@ -135,6 +141,10 @@ export interface MachinePlan {
   /** The machine asks the controller for what it wants. */
   readonly ask?: (plane: DataPlane) => void;
   readonly confirmed?: (key: string) => void;
+  /** Units of its services whose traffic is redirected to this port. */
+  readonly redirected?: number;
+  /** Services of the mesh with their virtual addresses, a line each. */
+  readonly names?: readonly string[];
   /** Who calls at its listeners; default: whose each is. */
   readonly callerOf?: CallerOf;
   /** What may wait in it for peers that do not take it. */
@@ -234,34 +244,12 @@ export class Planes {
       },
       policies: plan.policies ?? noPolicies,
       node: plan.name,
-      machine: {
-        kind: "Machine",
-        name: plan.name,
-        address: null,
-        zone: plan.zone ?? "",
-        region: plan.region ?? "",
-        services: Object.entries(plan.services).flatMap(
-          ([service, { app, more = [], upstreams = [], proxied = [], proxyProtocol }]) =>
-            [app, ...more].map((port) => ({
-              service: named(service),
-              host: "127.0.0.1",
-              port,
-              health: null,
-              labels: {},
-              upstreams: (port === app ? upstreams : []).map((each): Upstream => ({
-                service: named(each),
-                host: "127.0.0.1",
-                port: 0,
-                proxyProtocol: proxied.includes(each),
-              })),
-              httpPort: null,
-              weight: 1,
-              proxyProtocol: proxyProtocol ?? null,
-            })),
-        ),
-      },
+      machine: machineOf(plan),
       inbound: { host: "127.0.0.1", port: 0 },
       ...{ loopback: "127.0.0.1", outboundFirstPort: 0 },
+      ...(plan.redirected === undefined
+        ? {}
+        : { redirected: { hosts: ["127.0.0.1"], port: plan.redirected } }),
       ask: () => plan.ask?.(plane),
       confirmed: plan.confirmed ?? (() => {}),
       ...(plan.numbers === undefined ? {} : { numbers: plan.numbers }),
@@ -309,6 +297,7 @@ export class Planes {
       locals: Object.keys(machine.plan.services).map((service) => localOf(service, destinations[service])),
       destinations: Object.entries(destinations).map(([service, plan]) => this.#destinationOf(service, plan)),
       policies: [],
+      ...(machine.plan.names === undefined ? {} : { names: machine.plan.names }),
     };
   }
 
@@ -372,5 +361,37 @@ function localOf(service: string, plan: DestinationPlan | undefined): LocalServi
     ...(plan?.traffic === undefined ? {} : { traffic: plan.traffic }),
     access: plan?.access ?? openAccess,
     ...(plan?.serverPolicies === undefined ? {} : { policies: plan.serverPolicies }),
+  };
+}
+
+function machineOf(plan: MachinePlan): MachineDocument {
+  return {
+    kind: "Machine",
+    name: plan.name,
+    address: null,
+    zone: plan.zone ?? "",
+    region: plan.region ?? "",
+    services: Object.entries(plan.services).flatMap(
+      ([service, { app, more = [], upstreams = [], proxied = [], proxyProtocol }]) =>
+        [app, ...more].map((port) => ({
+          service: named(service),
+          host: "127.0.0.1",
+          port,
+          health: null,
+          labels: {},
+          upstreams: (port === app ? upstreams : []).map((each): Upstream => ({
+            service: named(each),
+            host: "127.0.0.1",
+            port: 0,
+            proxyProtocol: proxied.includes(each),
+          })),
+          httpPort: null,
+          weight: 1,
+          proxyProtocol: proxyProtocol ?? null,
+          ...(plan.redirected === undefined
+            ? {}
+            : { intercept: { outbound: "all", inbound: "audit" } as const }),
+        })),
+    ),
   };
 }

@@ -1,6 +1,6 @@
 /** `kind: Machine`: the one document that stays on its machine: what runs there and what it may reach. */
 import * as v from "valibot";
-import type { MachineDocument, MachineService, Upstream } from "../../model/document.ts";
+import type { Interception, MachineDocument, MachineService, Upstream } from "../../model/document.ts";
 import { limits } from "../../model/limits.ts";
 import { labelBytesOf, serviceKey } from "../../model/service.ts";
 import { flag, labels, list, name, object, port, resolveService, said, serviceName } from "../fields.ts";
@@ -39,6 +39,26 @@ const weight = v.pipe(
   v.minValue(1, weightForm),
   v.maxValue(limits.instanceWeightMax, weightForm),
 );
+const interception = object({
+  outbound: v.optional(
+    said(
+      v.picklist(["mesh", "all"], "mesh or all"),
+      "Which of its connections go through the proxy: those to virtual addresses of services, or all that leave the machine (default: mesh)",
+    ),
+  ),
+  inbound: v.optional(
+    said(
+      v.picklist(["audit", "enforce"], "audit or enforce"),
+      "Other machines that call its port in clear text, around the mesh, are counted and named, or refused too (default: audit)",
+    ),
+  ),
+  strict: v.optional(
+    said(
+      flag,
+      "Its rules stand while the proxy does not run, too: it is cut off then, rather than outside of the mesh (default: false)",
+    ),
+  ),
+});
 const upstream = object({
   service: said(serviceName, "Service that is called through it"),
   bind: v.optional(
@@ -61,6 +81,12 @@ const machineService = object({
   ),
   unit: v.optional(
     said(unit, "systemd service that the app runs in (heddle attach writes it; default: none)"),
+  ),
+  intercept: v.optional(
+    said(
+      interception,
+      "Traffic of its unit is taken into the mesh without its doing (heddle attach --intercept writes it; default: it is not)",
+    ),
   ),
   httpPort: v.optional(
     said(
@@ -89,6 +115,9 @@ const machineService = object({
 const callingUnit = object({
   unit: said(unit, "systemd service that calls"),
   service: said(serviceName, "Service as which it calls"),
+  intercept: v.optional(
+    said(interception, "Its traffic is taken into the mesh without its doing (default: it is not)"),
+  ),
 });
 
 const schema = object({
@@ -156,6 +185,7 @@ function expand(written: Written): MachineDocument {
           callers: written.callers.map((each) => ({
             unit: each.unit,
             service: resolveService(each.service),
+            ...expandInterception(each.intercept),
           })),
         }),
     ...(written.caller === undefined ? {} : { caller: resolveService(written.caller) }),
@@ -185,6 +215,7 @@ function expandInstance(written: WrittenService, port: number): MachineService {
     weight: written.weight ?? 1,
     httpPort: written.httpPort ?? null,
     ...(written.unit === undefined ? {} : { unit: written.unit }),
+    ...expandInterception(written.intercept),
     proxyProtocol: written.proxyProtocol === undefined ? null : written.proxyProtocol === "v1" ? 1 : 2,
     upstreams: (written.upstreams ?? []).map((each): Upstream => {
       const target = resolveService(each.service, service.namespace);
@@ -192,6 +223,14 @@ function expandInstance(written: WrittenService, port: number): MachineService {
       return { service: target, ...expandBind(each.bind), proxyProtocol };
     }),
   };
+}
+
+function expandInterception(written: v.InferOutput<typeof interception> | undefined): {
+  readonly intercept?: Interception;
+} {
+  if (written === undefined) return {};
+  const { outbound = "mesh", inbound = "audit", strict = false } = written;
+  return { intercept: { outbound, inbound, ...(strict ? { strict } : {}) } };
 }
 
 function expandBind(bind: string | undefined): { host: string; port: number | null } {
@@ -216,6 +255,10 @@ function check(written: Written, report: Report): void {
   (written.services ?? []).forEach((service, at) => {
     const path: Path = ["services", at];
     checkPorts(service, path, apps, report);
+    if (service.intercept !== undefined && service.unit === undefined)
+      report([...path, "intercept"], "this needs the unit whose traffic it is: unit: NAME.service", {
+        key: true,
+      });
     if (service.httpPort !== undefined)
       claim(`127.0.0.1:${service.httpPort}`, [...path, "httpPort"], `httpPort of ${service.service}`);
     checkUpstreams(service, path, claim, report);

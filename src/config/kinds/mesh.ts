@@ -17,6 +17,12 @@ const schema = object({
       "What the calls of all services go by, where Traffic of the service says nothing",
     ),
   ),
+  egress: v.optional(
+    said(
+      v.picklist(["open", "declared"], "open or declared"),
+      "What units that are intercepted with outbound: all may call outside of the mesh: everything, or nothing that no document declares (default: open)",
+    ),
+  ),
   telemetry: v.optional(said(telemetry, "What the proxies tell of requests, and to whom")),
   policies,
 });
@@ -26,6 +32,7 @@ function expand({
   traffic = {},
   telemetry = {},
   policies: uses = [],
+  egress,
   ...written
 }: v.InferOutput<typeof schema>): MeshDocument {
   const namespace = written.namespace ?? defaultNamespace;
@@ -36,6 +43,7 @@ function expand({
     traffic: expandTraffic(traffic, namespace),
     telemetry: expandTelemetry(telemetry),
     ...(uses.length === 0 ? {} : { policies: expandPolicies(uses) }),
+    ...(egress === undefined ? {} : { egress }),
   };
 }
 

@@ -162,6 +162,7 @@ export class SnapshotCompiler {
       destinations,
       policies: this.#policies(destinations, locals),
       ...this.#telemetry(),
+      ...(this.#mesh?.egress === "declared" ? { egress: "declared" as const } : {}),
       ...(this.#names.length === 0 ? {} : { names: this.#names }),
     };
     return { ...content, version: this.#hasher.version(content) };

@@ -32,6 +32,16 @@ export const outcomes = {
     return { flag: "ID", side: "downstream", repeat: "no", status: 403, detail: why };
   },
 
+  nothingAt(host: string, port: number): Outcome {
+    const detail = `no service of the mesh has port ${port} at ${host}`;
+    return { flag: "NC", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
+  undeclared(address: string): Outcome {
+    const detail = `${address} is not in the mesh, which lets nothing else be called (egress: declared in its Mesh document)`;
+    return { flag: "NC", side: "downstream", repeat: "no", status: 403, detail };
+  },
+
   noName(authority: string): Outcome {
     const detail = `"${authority}" is no name of a service: names look like orders.mesh or orders.shop.mesh`;
     return { flag: "NC", side: "downstream", repeat: "no", status: 404, detail };

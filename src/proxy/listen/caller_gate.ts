@@ -2,7 +2,7 @@
  * What stands before a listener of local apps: tells for each connection who calls, and accepts it as that service, or as nobody. Where
  * that takes a look, the connection waits unread.
  */
-import type { Socket, SocketHandler } from "../../../runtime/contract.ts";
+import type { OriginalDestination, Socket, SocketHandler } from "../../../runtime/contract.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { serviceKey, type ServiceName } from "../../model/service.ts";
 
@@ -13,6 +13,8 @@ export interface Connecting {
   readonly host: string;
   /** The service whose listener it is; null: of a virtual address, nobody's. */
   readonly owner: ServiceName | null;
+  /** Where it was going before it was redirected to the listener; absent: just there. */
+  readonly called?: OriginalDestination;
 }
 
 /** The service that it acts as, or why it is none. */
@@ -28,6 +30,7 @@ export type Accept = (socket: Socket) => SocketHandler;
 export interface CallerGateOptions {
   readonly host: string;
   readonly owner: ServiceName | null;
+  readonly called?: OriginalDestination;
   readonly callerOf: CallerOf;
   /** How to accept what that service calls, or what nobody may. */
   readonly accept: (who: Told) => Accept;
@@ -40,9 +43,9 @@ export class CallerGate {
   constructor(readonly options: CallerGateOptions) {}
 
   accept(socket: Socket): SocketHandler {
-    const { host, owner, callerOf } = this.options;
+    const { callerOf, accept: _, ...place } = this.options;
     const answer: { told: Told | null; waiting: WaitingSocket | null } = { told: null, waiting: null };
-    callerOf({ socket, host, owner }, (who) => {
+    callerOf({ socket, ...place }, (who) => {
       answer.told = who;
       answer.waiting?.enter(this.#way(who));
     });

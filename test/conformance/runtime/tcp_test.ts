@@ -130,3 +130,14 @@ describe("a dial", () => {
     listener.close();
   });
 });
+
+test("a connection that no rule of the machine redirected was going nowhere else", async () => {
+  const { accepted, port, listener } = listen(runtime);
+  const { socket } = await dialled(runtime, { host: "127.0.0.1", port, timeoutMs: hangMs });
+  await until(() => accepted.length > 0, "it is accepted");
+  const called = runtime.net.originalDestination((accepted[0] as (typeof accepted)[number]).socket);
+  // Where connections are tracked, the kernel may say where it went in fact.
+  if (called !== null) expect(called).toEqual({ host: "127.0.0.1", port });
+  socket.destroy();
+  listener.close();
+});

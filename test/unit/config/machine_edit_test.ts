@@ -18,6 +18,7 @@ const orders: UnitInstance = {
   port: 8080,
   host: null,
   health: null,
+  intercept: null,
 };
 
 function servicesOf(text: string) {

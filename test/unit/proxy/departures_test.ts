@@ -34,6 +34,7 @@ class HangingDials implements Net {
   adopt: Net["adopt"] = () => this.net.adopt();
   secureServer: Net["secureServer"] = (socket, options, received, dial) =>
     this.net.secureServer(socket, options, received, dial);
+  originalDestination: Net["originalDestination"] = () => null;
   udp: Net["udp"] = () => this.net.udp();
 }
 

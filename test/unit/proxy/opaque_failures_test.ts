@@ -42,6 +42,7 @@ const holding: Net = {
   adopt: (descriptor, accept) => runtime.net.adopt(descriptor, accept),
   secureServer: (socket, options, received, dial) =>
     runtime.net.secureServer(socket, options, received, dial),
+  originalDestination: () => null,
   udp: (options, receive) => runtime.net.udp(options, receive),
   connect(options, dial) {
     if (!("port" in options) || options.port !== slowPort) return runtime.net.connect(options, dial);

@@ -30,6 +30,7 @@ class Mesh {
         return net.connect(options, dial);
       },
       secureServer: (socket, options, received, dial) => net.secureServer(socket, options, received, dial),
+      originalDestination: () => null,
       udp: () => net.udp(),
     };
     mesh.planes = await Planes.inMemory(

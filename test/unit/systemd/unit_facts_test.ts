@@ -29,13 +29,15 @@ test("whichever hierarchies of control groups the machine has", async () => {
 
 test("what opens a unit's port, and whether it has a network of its own, is its manager's to tell", async () => {
   const machine = new MemoryMachine();
-  const said = "Type=notify\nTriggeredBy=web.socket web.timer\nPrivateNetwork=yes\nLoadState=loaded\n";
+  const said =
+    "Type=notify\nTriggeredBy=web.socket web.timer\nPrivateNetwork=yes\nLoadState=loaded\nSlice=system.slice\n";
   machine.effects.set("systemctl", () => said);
   expect(await unitFacts(machine.process, manager, "web.service")).toEqual({
     known: true,
     type: "notify",
     sockets: ["web.socket"],
     ownNetwork: true,
+    slice: "system.slice",
   });
 });
 
