@@ -9,7 +9,6 @@ import type { ControlClient } from "../api/control.ts";
 import { Shard } from "../http/shard.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { limits } from "../model/limits.ts";
-import { ports } from "../model/ports.ts";
 import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DataPlane } from "../proxy/data_plane.ts";
@@ -42,7 +41,7 @@ import { credentialsNow } from "./shards/credentials_now.ts";
 import { ShardedPlane, type ShardedPlaneOptions } from "./shards/sharded_plane.ts";
 import type { ProxyTracing } from "./tracing.ts";
 import type { Running } from "./running.ts";
-import { adminPort, bindHost, type Settings } from "./settings.ts";
+import { adminPort, bindHost, redirectedTo, type Settings } from "./settings.ts";
 import { SnapshotFollower } from "./snapshot_follower.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { Succession } from "./succession.ts";
@@ -332,7 +331,7 @@ function summaryOf(settings: Settings, { state }: Pick<DataPlane, "state">): str
 function listeningAt(settings: Settings) {
   const { inbound: port, outboundFirst: outboundFirstPort } = settings.ports;
   const inbound = { host: bindHost(settings), port };
-  const redirected = { hosts: [settings.loopback, "::1"], port: ports.redirected };
+  const redirected = redirectedTo(settings);
   return { inbound, loopback: settings.loopback, outboundFirstPort, redirected };
 }
 

@@ -18,6 +18,7 @@ import { shardAnswers } from "../proxy_answers.ts";
 import { exposeTraffic } from "../proxy_metrics.ts";
 import { ProxyObservation } from "../proxy_observation.ts";
 import { policyNotes } from "../../telemetry/policy_notes.ts";
+import { redirectedTo } from "../settings.ts";
 import type { ProxyTracing } from "../tracing.ts";
 import { UnitCallers } from "../unit_callers.ts";
 import type {
@@ -121,6 +122,7 @@ export class TrafficShard {
       inbound,
       loopback: settings.loopback,
       outboundFirstPort: settings.ports.outboundFirst,
+      redirected: redirectedTo(settings),
       callerOf: this.#callers.of,
       ask: () => link.send({ kind: "ask", wanted: this.#plane.wanted() }),
       confirmed: (key) => link.send({ kind: "confirmed", key }),
