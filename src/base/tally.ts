@@ -3,13 +3,20 @@
  * so what a loop held that ended can be taken off again.
  */
 export class Tally {
+  /** What was added here. */
+  #held = 0;
+  #numbers: Float64Array;
+  #own: number;
+
   constructor(
     /** One for each loop. */
-    private readonly numbers: Float64Array,
-    private readonly own: number,
-    /** This loop uses it no more. */
-    readonly release: () => void = () => {},
-  ) {}
+    numbers: Float64Array,
+    own: number,
+    private readonly released: () => void = () => {},
+  ) {
+    this.#numbers = numbers;
+    this.#own = own;
+  }
 
   /** Of this loop alone. */
   static own(): Tally {
@@ -18,23 +25,43 @@ export class Tally {
 
   /** Whether other loops have it too. */
   get isShared(): boolean {
-    return this.numbers.length > 1;
+    return this.#numbers.length > 1;
   }
 
   /** Held by this loop. */
   get mine(): number {
-    return this.numbers[this.own] as number;
+    return this.#numbers[this.#own] as number;
   }
 
   /** Held by all. */
   get total(): number {
-    const { numbers } = this;
+    const numbers = this.#numbers;
     let sum = numbers[0] as number;
     for (let loop = 1; loop < numbers.length; loop++) sum += numbers[loop] as number;
     return sum;
   }
 
+  /** The least that another loop has, of those that have any; Infinity: none has. */
+  get leastElsewhere(): number {
+    let least = Infinity;
+    for (let loop = 0; loop < this.#numbers.length; loop++) {
+      const number = this.#numbers[loop] as number;
+      if (loop !== this.#own && number !== 0 && number < least) least = number;
+    }
+    return least;
+  }
+
   add(change: number): void {
-    (this.numbers[this.own] as number) += change;
+    (this.#numbers[this.#own] as number) += change;
+    this.#held += change;
+  }
+
+  /** This loop shares it no more: what it holds counts here alone from now on. */
+  release(): void {
+    if (!this.isShared) return;
+    (this.#numbers[this.#own] as number) -= this.#held;
+    this.#numbers = Float64Array.of(this.#held);
+    this.#own = 0;
+    this.released();
   }
 }

@@ -10,8 +10,13 @@
  * - just below the bound answers of apps are read one after the other, as there is room for them, and those that stand still and hold most give way: each ends with a reason, and is counted. So do others at
  *   the bound itself, which holds whenever a turn ends.
  *
+ * Where a machine has several event loops the bound is one for all of them: what waits in others counts, and of those that have more than
+ * an even part of it each lets go of its own.
+ *
  * What bytes cost is what was allocated for them. Nothing here costs anything while bytes pass: a hoard exists only for who waits.
  */
+import { ownNumbers, type SharedNumbers } from "../base/shared_numbers.ts";
+import type { Tally } from "../base/tally.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 
@@ -49,12 +54,28 @@ export class Hoard {
   ) {}
 }
 
+export interface BufferedOptions {
+  readonly nowMs: () => number;
+  readonly bytesMax?: number;
+  /** Absent: nobody shares the bound. */
+  readonly numbers?: SharedNumbers;
+  /** `due` is to be asked again soon, though nothing happens here: others may have made room. */
+  readonly look?: () => void;
+}
+
 export class Buffered {
-  /** Of all hoards, and of what is counted without one. */
+  /** Of all hoards here, and of what is counted without one. */
   bytes = 0;
+  readonly bytesMax: number;
+  readonly nowMs: () => number;
+  /** The same in all event loops. */
+  readonly #everywhere: Tally;
+  readonly #lentEverywhere: Tally;
+  readonly #isShared: boolean;
+  /** Whoever has no more gives way to nobody. */
+  readonly #partBytes: number;
   /** Most that there was since its memory was given back. */
   #peak = 0;
-  #lent = 0;
   // Asked in every turn.
   readonly #tightBytes: number;
   readonly #fullBytes: number;
@@ -64,27 +85,42 @@ export class Buffered {
   /** Those that are to read on when there is room, in order. */
   #readers: Reader[] = [];
 
-  constructor(
-    readonly nowMs: () => number,
-    readonly bytesMax: number = limits.bufferedBytesMax,
-  ) {
+  constructor(private readonly options: BufferedOptions) {
+    const { nowMs, bytesMax = limits.bufferedBytesMax, numbers = ownNumbers } = options;
+    this.nowMs = nowMs;
+    this.bytesMax = bytesMax;
     this.#tightBytes = bytesMax * limits.bufferedTightShare;
     this.#fullBytes = bytesMax * limits.bufferedFullShare;
+    this.#partBytes = (bytesMax * limits.bufferedRelievedShare) / numbers.loops;
+    this.#isShared = numbers.loops > 1;
+    this.#everywhere = numbers.tally("buffered bytes");
+    this.#lentEverywhere = numbers.tally("buffered bytes lent");
+  }
+
+  /** Of all event loops. */
+  get #all(): number {
+    return this.#isShared ? this.#everywhere.total : this.bytes;
   }
 
   /** Nothing should grow. */
   get tight(): boolean {
-    return this.bytes > this.#tightBytes;
+    return this.#all > this.#tightBytes;
   }
 
   get #full(): boolean {
-    return this.bytes > this.#fullBytes;
+    return this.#all > this.#fullBytes;
+  }
+
+  /** Some wait to read. */
+  get isAwaited(): boolean {
+    return this.#readers.length > 0;
   }
 
   /** Whether `reader` may read now; if not, it is called once it may. */
   mayRead(reader: Reader): boolean {
     if (!this.#full && this.#readers.length === 0) return true;
     this.#readers.push(reader);
+    if (this.#isShared) this.options.look?.();
     return false;
   }
 
@@ -94,7 +130,8 @@ export class Buffered {
    */
   get due(): boolean {
     if (!this.#full) return this.#readers.length > 0;
-    return this.bytes > this.bytesMax || this.nowMs() >= this.#lookAtMs;
+    const over = this.#all > this.bytesMax && this.bytes > this.#partBytes;
+    return over || this.nowMs() >= this.#lookAtMs;
   }
 
   /** From now on so many bytes wait in this hoard; 0: none. */
@@ -116,6 +153,7 @@ export class Buffered {
   /** Of bytes that nobody need give up: more of them, or less. */
   count(change: number): void {
     this.bytes += change;
+    if (this.#isShared) this.#everywhere.add(change);
     if (this.bytes > this.#peak) this.#peak = this.bytes;
   }
 
@@ -130,7 +168,7 @@ export class Buffered {
 
   /** As many as would not fill it again. */
   #admit(): void {
-    const room = this.#fullBytes - this.bytes;
+    const room = this.#fullBytes - this.#all;
     const admitted = this.#readers.splice(0, Math.ceil(room / limits.inputBytes));
     for (const reader of admitted) reader.readOn();
   }
@@ -146,8 +184,9 @@ export class Buffered {
         one.progressMs - other.progressMs,
     );
     for (const hoard of inOrder) {
-      if (this.bytes <= this.bytesMax * limits.bufferedRelievedShare) return;
-      if (this.bytes <= this.bytesMax && !still(hoard)) return;
+      const all = this.#all;
+      if (all <= this.bytesMax * limits.bufferedRelievedShare || this.bytes <= this.#partBytes) return;
+      if (all <= this.bytesMax && !still(hoard)) return;
       if (hoard.shared && !still(hoard)) continue;
       // Another one that gave way may have taken it along.
       if (hoard.bytes > 0) hoard.hoarder.giveWay("bufferedBytesMax");
@@ -160,19 +199,19 @@ export class Buffered {
    */
   lend(bytes: number, bytesMax: number): number {
     const more = Math.min(bytes, bytesMax - bytes);
-    const left = this.bytesMax * limits.bufferedLentShare - this.#lent;
+    const left = this.bytesMax * limits.bufferedLentShare - this.#lentEverywhere.total;
     if (more <= 0 || this.tight || more > left * limits.bufferedLentOneShare) return 0;
-    this.#lent += more;
+    this.#lentEverywhere.add(more);
     return more;
   }
 
   giveBack(lent: number): void {
-    this.#lent -= lent;
+    this.#lentEverywhere.add(-lent);
   }
 
-  /** Of windows beyond those that streams begin with. */
+  /** Of windows beyond those that streams begin with, here. */
   get lent(): number {
-    return this.#lent;
+    return this.#lentEverywhere.mine;
   }
 
   /** Whether much waited and does not any more: what it took can be given back, which is done once. */

@@ -3,6 +3,7 @@
  * turn, and spare output buffers. Shards share nothing with each other.
  */
 import type { Clock } from "../../runtime/contract.ts";
+import { ownNumbers, type SharedNumbers } from "../base/shared_numbers.ts";
 import type { TimerWheel, WheelEntry } from "../base/timer_wheel.ts";
 import { limits } from "../model/limits.ts";
 import { HeadFields } from "../wire/head_fields.ts";
@@ -41,6 +42,7 @@ export class Shard {
   #spare: Uint8Array[] = [];
   #spareFields: HeadFields[] = [];
   #soon = false;
+  #lookDue = false;
   #dateSecond = 0;
   #dateText = "";
   #dateLine = "";
@@ -48,7 +50,12 @@ export class Shard {
   /** The host's clock, but standing still during a turn: asking the time costs nothing there. */
   readonly clock: Clock;
 
-  constructor(host: Clock, bufferedBytesMax: number = limits.bufferedBytesMax) {
+  constructor(
+    host: Clock,
+    bufferedBytesMax: number = limits.bufferedBytesMax,
+    /** What this event loop goes by together with others of its machine; default: it is the only one. */
+    readonly numbers: SharedNumbers = ownNumbers,
+  ) {
     this.clock = {
       now: () => (this.#depth > 0 ? this.#turnMs : host.now()),
       wallMs: () => host.wallMs(),
@@ -57,7 +64,12 @@ export class Shard {
       microtask: (call) => host.microtask(call),
     };
     this.#host = host;
-    this.buffered = new Buffered(() => this.clock.now(), bufferedBytesMax);
+    this.buffered = new Buffered({
+      nowMs: () => this.clock.now(),
+      bytesMax: bufferedBytesMax,
+      numbers,
+      look: () => this.#lookLater(),
+    });
     this.turns = new TurnQueue(
       (call) => host.soon(call),
       limits.h2WaitingRequestsPerTurnMax,
@@ -95,6 +107,18 @@ export class Shard {
     this.buffered.relieve();
     this.#depth--;
     this.flush();
+  }
+
+  /** What others let go of is noticed by nothing that happens here. */
+  #lookLater(): void {
+    if (this.#lookDue) return;
+    this.#lookDue = true;
+    this.#host.after(limits.sharedPlacesLookMs, () => {
+      this.#lookDue = false;
+      this.enter();
+      this.leave();
+      if (this.buffered.isAwaited) this.#lookLater();
+    });
   }
 
   /** Flushed once all callbacks of this turn of the event loop had theirs: what many of them share leaves in one write. */

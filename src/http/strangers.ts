@@ -13,10 +13,15 @@ export const strangerBounds = {
   mesh: { perSource: "meshStrangersPerSourceMax", inAll: "meshStrangersMax" },
 } as const;
 
+type Bounds = (typeof strangerBounds)[keyof typeof strangerBounds];
+type StrangerBound = Bounds[keyof Bounds];
+
 export interface StrangersOptions {
   readonly clock: Clock;
-  readonly bounds: (typeof strangerBounds)[keyof typeof strangerBounds];
+  readonly bounds: Bounds;
   readonly onLimit?: (limit: string) => void;
+  /** So many event loops have the port, each an even part of the bounds; default: this one alone. */
+  readonly loops?: number;
 }
 
 export class Strangers {
@@ -30,15 +35,19 @@ export class Strangers {
     const source = sourceOf(address);
     const { perSource, inAll } = this.options.bounds;
     const own = this.#bySource.get(source);
-    if (own !== undefined && own.size >= limits[perSource]) {
+    if (own !== undefined && own.size >= this.#part(perSource)) {
       if (!this.#makeRoom(own, perSource)) return null;
-    } else if (this.#count >= limits[inAll] && !this.#makeRoom(this.#most(), inAll)) return null;
+    } else if (this.#count >= this.#part(inAll) && !this.#makeRoom(this.#most(), inAll)) return null;
     const stranger = new Stranger(this.options.clock.now(), end, (gone) => this.#forget(source, gone));
     // It may have been the last one of its source that gave way.
     const among = this.#bySource.get(source) ?? new Set();
     this.#bySource.set(source, among.add(stranger));
     this.#count++;
     return stranger;
+  }
+
+  #part(bound: StrangerBound): number {
+    return limits[bound] / (this.options.loops ?? 1);
   }
 
   #makeRoom(among: ReadonlySet<Stranger>, limit: string): boolean {

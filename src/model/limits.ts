@@ -304,6 +304,8 @@ export const limits = {
   flowClaimsMax: 64,
   /** Of callers, and of clients of each, that may be passed over because they have their share when a place is free. */
   gateLooksMax: 64,
+  /** Counts by which event loops tell clients of one gate apart together: two of them for each, found by its name. */
+  gateClientTallies: 128,
   /** Connections that many requests share, to one endpoint. */
   sharedConnectionsMax: 32,
   /** With fewer streams left on the last shared connection the next one is opened. */
@@ -1011,8 +1013,12 @@ export const limits = {
   // Event loops of one proxy
   /** Looks at the lock of a row of numbers that loops share, which takes nanoseconds, before one goes on without. */
   sharedRowSpinsMax: 10_000,
-  /** Who waits for a place that another loop may give back looks again after so long. */
+  /** Who waits for a place that another loop may give back, or for a connection that only ceases to be used, looks again after so long. */
   sharedPlacesLookMs: 10,
+  /** Connections that nothing uses are given up for other loops that wait; whether any does is looked at so often. */
+  sharedIdleLookMs: 100,
+  /** Room that a loop which has waited longer does not take for so long is the next one's. */
+  sharedTurnMs: 50,
   /** The same of the lock of the table of such rows. */
   sharedTableSpinsMax: 10_000_000,
   /** A loop shows that it lives, and counts its connections, so often. */

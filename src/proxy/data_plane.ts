@@ -3,7 +3,6 @@
  * state beside the old one and is swapped in once; nothing that is under way notices. Revocation alone cuts.
  */
 import type { Net, Random, Socket, SocketHandler } from "../../runtime/contract.ts";
-import { ownNumbers, type SharedNumbers } from "../base/shared_numbers.ts";
 import { inPieces, type InPieces } from "../base/pieces.ts";
 import type { Shard } from "../http/shard.ts";
 import type { MachineDocument } from "../model/document.ts";
@@ -71,8 +70,6 @@ export interface DataPlaneOptions {
   /** What this machine had of a rate that the mesh shares, by service; default: nothing that is known. */
   readonly firstSlice?: (service: string) => number | null;
   readonly log: (text: string) => void;
-  /** What several event loops of this machine go by; default: this is the only one. */
-  readonly numbers?: SharedNumbers;
   /** What is open where its listeners are accepted from, for `close` to wait for; default: its own. */
   readonly drained?: Drained;
 }
@@ -210,6 +207,7 @@ export class DataPlane {
     if (this.state !== null) this.apply(this.state.snapshot);
     const kept = new Set([...this.#apps.values()].flat());
     for (const app of [...before.values()].flat()) if (!kept.has(app)) retireApp(app);
+    for (const [key, [app]] of before) if (!this.#apps.has(key)) app?.room.release();
   }
 
   #outbound(who: Told, only: ServiceName | null, proxyProtocol: boolean) {
@@ -241,13 +239,13 @@ export class DataPlane {
   }
 
   get #areShared(): boolean {
-    return this.options.numbers?.areShared === true;
+    return this.options.shard.numbers.loops > 1;
   }
 
   #stateInput(): StateInput {
-    const { shard, random, recorder, firstSlice = () => null, numbers = ownNumbers } = this.options;
+    const { shard, random, recorder, firstSlice = () => null } = this.options;
     return {
-      ...{ shard, random, firstSlice, numbers },
+      ...{ shard, random, firstSlice },
       nowMs: shard.clock.now(),
       inPieces: this.#inPieces,
       place: this.#machine,

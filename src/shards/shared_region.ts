@@ -12,7 +12,7 @@ import { limits } from "../model/limits.ts";
 
 /**
  * Words of an entry: the hash in two, where its numbers begin and how many fit (0: it was never used), which loops use it (bits), its
- * row's lock, and whether each loop has one of its numbers.
+ * row's lock, and whether its numbers are one for each loop, once or more often.
  */
 const [hashAt, otherHashAt, firstAt, roomAt, usersAt, rowLockAt, isTallyAt, entryWords] = [
   0, 1, 2, 3, 4, 5, 6, 8,
@@ -42,9 +42,10 @@ export function regionBytes({ entries, numbers }: RegionSize): number {
 }
 
 export class SharedRegion implements SharedNumbers {
-  readonly areShared = true;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
+  /** How often this loop uses each name. */
+  readonly #uses = new Map<string, number>();
   /** Names that found no room: their numbers are this loop's alone. */
   refused = 0;
 
@@ -59,6 +60,10 @@ export class SharedRegion implements SharedNumbers {
     this.#numbers = new Float64Array(buffer, byteOffset + words * 4, size.numbers);
   }
 
+  get loops(): number {
+    return this.user.loops;
+  }
+
   row(name: string, count: number): SharedRow {
     const entry = this.#take(name, count, false);
     if (entry === null) return SharedRow.own(count);
@@ -68,13 +73,25 @@ export class SharedRegion implements SharedNumbers {
   }
 
   tally(name: string): Tally {
+    return this.tallies(name, 1)[0] as Tally;
+  }
+
+  tallies(name: string, count: number): readonly Tally[] {
     const { loops, own } = this.user;
-    const entry = this.#take(name, loops, true);
-    if (entry === null) return Tally.own();
-    return new Tally(this.#numbersOf(entry, loops), own, () => this.#release(name));
+    const entry = this.#take(name, count * loops, true);
+    if (entry === null) return Array.from({ length: count }, () => Tally.own());
+    const numbers = this.#numbersOf(entry, count * loops);
+    let left = count;
+    const released = (): void => void (--left === 0 && this.#release(name));
+    return Array.from({ length: count }, (_, at) => {
+      return new Tally(numbers.subarray(at * loops, (at + 1) * loops), own, released);
+    });
   }
 
   #release(name: string): void {
+    const left = (this.#uses.get(name) ?? 0) - 1;
+    if (left > 0) return void this.#uses.set(name, left);
+    this.#uses.delete(name);
     this.#enter();
     const entry = this.#look(name).found;
     if (entry !== null) this.#leaveEntry(entry, this.user.own);
@@ -86,7 +103,9 @@ export class SharedRegion implements SharedNumbers {
     this.#enter();
     for (let entry = headWords; entry < this.#words.length; entry += entryWords) {
       this.#leaveEntry(entry, loop);
-      if (this.#word(entry + isTallyAt) === 1) this.#numbersOf(entry, this.user.loops)[loop] = 0;
+      if (this.#word(entry + isTallyAt) !== 1) continue;
+      const numbers = this.#numbersOf(entry, this.#word(entry + roomAt));
+      for (let at = loop; at < numbers.length; at += this.user.loops) numbers[at] = 0;
     }
     this.#leave();
   }
@@ -99,6 +118,7 @@ export class SharedRegion implements SharedNumbers {
     if (entry === null) this.refused++;
     else this.#words[entry + usersAt] = this.#word(entry + usersAt) | (1 << this.user.own);
     this.#leave();
+    if (entry !== null) this.#uses.set(name, (this.#uses.get(name) ?? 0) + 1);
     return entry;
   }
 

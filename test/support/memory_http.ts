@@ -27,6 +27,8 @@ export interface MemoryAppOptions {
 export class MemoryApp {
   readonly port: number;
   readonly requests: AppRequest[] = [];
+  /** Connections that stand. */
+  open = 0;
   readonly #sockets: Socket[] = [];
   readonly #listener: Listener;
 
@@ -59,6 +61,7 @@ class AppConnection {
     readonly socket: Socket,
     readonly app: MemoryApp,
   ) {
+    app.open++;
     app.options.at("accepted", socket, null);
   }
 
@@ -73,7 +76,9 @@ class AppConnection {
     this.socket.shutdown();
   }
 
-  close(): void {}
+  close(): void {
+    this.app.open--;
+  }
 
   #step(): boolean {
     const request = this.#request;

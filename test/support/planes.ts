@@ -230,7 +230,7 @@ export class Planes {
     const plane = new DataPlane({
       net: plan.net ?? runtime.net,
       listening: plan.net ?? runtime.net,
-      shard: new Shard(plan.clock ?? runtime.clock, plan.bufferedBytesMax),
+      shard: new Shard(plan.clock ?? runtime.clock, plan.bufferedBytesMax, plan.numbers),
       random: runtime.random,
       recorder: plan.recorder ?? records,
       ...optional(plan),
@@ -252,7 +252,6 @@ export class Planes {
         : { redirected: { hosts: ["127.0.0.1"], port: plan.redirected } }),
       ask: () => plan.ask?.(plane),
       confirmed: plan.confirmed ?? (() => {}),
-      ...(plan.numbers === undefined ? {} : { numbers: plan.numbers }),
       log: (text) => logs.push(text),
     });
     plane.open();

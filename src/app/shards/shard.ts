@@ -81,7 +81,9 @@ export class TrafficShard {
     surviveFaults(runtime, metrics, logs.log);
     this.#credentials = new ToldCredentials(settings.trustDomain, runtime.clock);
     this.#credentials.take(begin.credentials);
-    this.#shard = new Shard(runtime.clock);
+    const { bytes } = runtime.process.sharedMemory();
+    const numbers = new ShardMemory(bytes, begin.shards).region(begin.own);
+    this.#shard = new Shard(runtime.clock, undefined, numbers);
     const { microtask } = runtime.clock;
     this.#policies = new RemotePolicies({ send, backlogBytes, microtask });
     this.#chain = createPolicyChain(
@@ -106,8 +108,7 @@ export class TrafficShard {
 
   #makePlane(): DataPlane {
     const { runtime, ports, link } = this.host;
-    const { settings, machine, inbound, shards, own, firstSlices } = this.begin;
-    const { bytes } = runtime.process.sharedMemory();
+    const { settings, machine, inbound, firstSlices } = this.begin;
     return new DataPlane({
       node: settings.node,
       net: runtime.net,
@@ -127,7 +128,6 @@ export class TrafficShard {
       ask: () => link.send({ kind: "ask", wanted: this.#plane.wanted() }),
       confirmed: (key) => link.send({ kind: "confirmed", key }),
       firstSlice: (key) => firstSlices[key] ?? null,
-      numbers: new ShardMemory(bytes, shards).region(own),
       log: this.#observation.logs.log,
     });
   }

@@ -3,6 +3,7 @@
  * plane that opens no listener, whose breakers, budgets and rates are those of all; what passes, passes in the shards.
  */
 import type { BoundPort, ListenOptions } from "../../../runtime/contract.ts";
+import { Shard } from "../../http/shard.ts";
 import type { MachineDocument, MachineService } from "../../model/document.ts";
 import type { PriorityLevel } from "../../model/priority.ts";
 import type { RateSlice, SliceAsk } from "../../model/rate_slice.ts";
@@ -36,7 +37,7 @@ export interface ShardedPlaneOptions {
   readonly lines: (to: 1 | 2, text: string) => void;
   /** Traces that other machines are to keep, by machine. */
   readonly kept: (traces: Readonly<Record<string, readonly string[]>>) => void;
-  readonly plane: Omit<DataPlaneOptions, "listening" | "numbers" | "drained">;
+  readonly plane: Omit<DataPlaneOptions, "listening" | "shard" | "drained">;
 }
 
 export class ShardedPlane implements ProxyPlane {
@@ -71,7 +72,7 @@ export class ShardedPlane implements ProxyPlane {
     this.#plane = new DataPlane({
       ...plane,
       listening: this.#ports,
-      numbers: this.#shards.region,
+      shard: new Shard(runtime.clock, undefined, this.#shards.region),
       drained: this.#shards,
     });
     this.virtual = new VirtualPlaces(this.#plane.virtual, runtime.clock, (places) =>

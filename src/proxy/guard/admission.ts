@@ -2,7 +2,6 @@
  * How many exchanges with one destination may be under way. Each client and each calling service has its share of them; beyond
  * it they wait in line for a while.
  */
-import type { Tally } from "../../base/tally.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 import type { WholeGroup } from "../../model/traffic.ts";
@@ -19,11 +18,11 @@ type Bounds = WholeGroup<"limits">;
 
 export type Admission = FairGate<Entrant>;
 
-/** `places` count what is under way. */
-export function createAdmission(shard: Shard, places: Tally): Admission {
+/** What is under way counts under that name in all event loops. */
+export function createAdmission(shard: Shard, name: string): Admission {
   return new FairGate<Entrant>({
     shard,
-    places,
+    name,
     max: limits.requestsMax,
     admit: (entrant) => entrant.admitted(),
     overdue: (entrant) => entrant.overdue(),

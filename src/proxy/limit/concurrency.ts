@@ -3,13 +3,14 @@
  * they take (`gradient2.ts`). The next ones wait in a bounded line, by priority. Streams are not counted: they last.
  */
 import { WheelEntry } from "../../base/timer_wheel.ts";
-import { Tally } from "../../base/tally.ts";
+import type { SharedRow } from "../../base/shared_row.ts";
+import type { Tally } from "../../base/tally.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 import type { PriorityLevel } from "../../model/priority.ts";
 import type { WholeGroup } from "../../model/traffic.ts";
 import { BoundedQueue } from "./bounded_queue.ts";
-import { Gradient2 } from "./gradient2.ts";
+import { Gradient2, gradientNumbers } from "./gradient2.ts";
 
 /** Waits for its turn. At most one of the two is called; whoever is gone by then answers `false` to the first. */
 export interface Applicant {
@@ -22,6 +23,8 @@ export interface Applicant {
 export type ConcurrencySettings = WholeGroup<"concurrency">;
 
 export class Concurrency extends WheelEntry {
+  /** Those under way. */
+  readonly places: Tally;
   readonly #law: Gradient2 | null;
   readonly #line: BoundedQueue<Applicant>;
   #turnsDue = false;
@@ -29,13 +32,22 @@ export class Concurrency extends WheelEntry {
   constructor(
     readonly settings: ConcurrencySettings,
     readonly shard: Shard,
-    /** Those under way. */
-    readonly places = Tally.own(),
+    /** Under which it counts in all event loops. */
+    name: string,
   ) {
     super();
+    const { numbers } = shard;
+    this.places = numbers.tally(name);
     const { adaptive, min, max, pending } = settings;
-    this.#law = adaptive ? new Gradient2(Math.min(min, max), max) : null;
+    const found = (): SharedRow => numbers.row(`${name} found`, gradientNumbers);
+    this.#law = adaptive ? new Gradient2(Math.min(min, max), max, limits.concurrencyStart, found()) : null;
     this.#line = new BoundedQueue({ max: pending, dropped: (applicant) => applicant.turnedAway() });
+  }
+
+  /** What it counts with. */
+  *shared(): Generator<SharedRow | Tally> {
+    yield this.places;
+    if (this.#law !== null) yield this.#law.row;
   }
 
   get underWay(): number {

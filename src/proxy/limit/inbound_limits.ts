@@ -2,7 +2,6 @@
  * What is let in to the instances of one service on this machine. There is none where its documents ask for none: then nothing is
  * counted, and nothing costs anything.
  */
-import type { SharedNumbers } from "../../base/shared_numbers.ts";
 import type { SharedRow } from "../../base/shared_row.ts";
 import type { Tally } from "../../base/tally.ts";
 import type { Shard } from "../../http/shard.ts";
@@ -25,7 +24,6 @@ export interface InboundLimitsOptions {
   /** Of a shared rate, in requests a second, until the controller has given one. */
   readonly firstSlice: number;
   readonly tripped: (limit: string, listener: string) => void;
-  readonly numbers: SharedNumbers;
 }
 
 export class InboundLimits {
@@ -45,7 +43,8 @@ export class InboundLimits {
     before: InboundLimits | null,
     nowMs: number,
   ) {
-    const { traffic, shard, numbers, service } = options;
+    const { traffic, shard, service } = options;
+    const { numbers } = shard;
     const { rateLimit, concurrency, bandwidth, priority = {} } = traffic;
     const old = before?.options.traffic;
     const rules = wholeGroup("rateLimit", traffic);
@@ -69,19 +68,20 @@ export class InboundLimits {
     if (before !== null && isSame(old?.concurrency, concurrency)) this.concurrency = before.concurrency;
     else if (concurrency === undefined) this.concurrency = null;
     else {
-      const places = numbers.tally(`concurrency ${service} ${JSON.stringify(concurrency)}`);
-      this.concurrency = new Concurrency(wholeGroup("concurrency", traffic), shard, places);
+      const name = `concurrency ${service} ${JSON.stringify(concurrency)}`;
+      this.concurrency = new Concurrency(wholeGroup("concurrency", traffic), shard, name);
     }
     const callers = Object.entries(priority.callers ?? {});
     this.#callers = new Map(callers.map(([caller, most]) => [caller, priorityLevel(most)]));
-    this.connections = before?.connections ?? new OpenCounts();
+    this.connections = before?.connections ?? new OpenCounts(numbers, `connections to apps of ${service}`);
   }
 
   /** What it counts with. */
   *shared(): Generator<SharedRow | Tally> {
     for (const { row } of [...(this.rates?.buckets() ?? []), ...(this.bytes?.buckets() ?? [])]) yield row;
     if (this.mesh !== null) yield this.mesh.bucket.row;
-    if (this.concurrency !== null) yield this.concurrency.places;
+    if (this.concurrency !== null) yield* this.concurrency.shared();
+    yield* this.connections.shared();
   }
 
   /** How much a request of that caller matters, whose route or proxy said so. */
@@ -118,12 +118,10 @@ export class InboundLimits {
     const { connectionsPerEndpoint, connections } = traffic.limits ?? {};
     const most = connectionsPerEndpoint ?? Infinity;
     const mostOfAll = connections ?? Infinity;
-    const open = this.connections.of(app);
-    const { total } = this.connections;
-    if (open < most && total < mostOfAll) {
-      this.connections.more(app);
-      return null;
-    }
+    const open = this.connections.more(app) - 1;
+    const total = this.connections.total - 1;
+    if (open < most && total < mostOfAll) return null;
+    this.connections.less(app);
     const own = open >= most;
     tripped(own ? "connectionsMax" : "limits.connections", `inbound ${service}`);
     const what = own

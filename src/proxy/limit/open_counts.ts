@@ -1,21 +1,46 @@
-/** How many of something are open, by key; what has none takes no room. */
-export class OpenCounts {
-  readonly #counts = new Map<string, number>();
-  total = 0;
+/** How many of something are open in all event loops of this machine, by key; what has none in this one takes no room in it. */
+import { ownNumbers, type SharedNumbers } from "../../base/shared_numbers.ts";
+import type { Tally } from "../../base/tally.ts";
 
-  of(key: string): number {
-    return this.#counts.get(key) ?? 0;
+export class OpenCounts {
+  readonly #counts = new Map<string, Tally>();
+  readonly #all: Tally;
+
+  /** `name`: what is counted. */
+  constructor(
+    private readonly numbers: SharedNumbers = ownNumbers,
+    private readonly name = "",
+  ) {
+    this.#all = numbers.tally(name);
   }
 
-  more(key: string): void {
-    this.#counts.set(key, this.of(key) + 1);
-    this.total++;
+  /** In all loops. */
+  get total(): number {
+    return this.#all.total;
+  }
+
+  /** One more, and how many of its key that makes. Pair with `less`. */
+  more(key: string): number {
+    const known = this.#counts.get(key);
+    const tally = known ?? this.numbers.tally(`${this.name} ${key}`);
+    if (known === undefined) this.#counts.set(key, tally);
+    tally.add(1);
+    this.#all.add(1);
+    return tally.total;
   }
 
   less(key: string): void {
-    const left = this.of(key) - 1;
-    this.total--;
-    if (left > 0) this.#counts.set(key, left);
-    else this.#counts.delete(key);
+    this.#all.add(-1);
+    const tally = this.#counts.get(key) as Tally;
+    tally.add(-1);
+    if (tally.mine > 0) return;
+    this.#counts.delete(key);
+    tally.release();
+  }
+
+  /** What it counts with. */
+  *shared(): Generator<Tally> {
+    yield* this.#counts.values();
+    yield this.#all;
   }
 }

@@ -30,9 +30,14 @@ export interface InboundListenerOptions {
 /** Throws a `ListenError` when the port cannot be had. */
 export function listenInbound(options: InboundListenerOptions): Listener {
   const { listening, host, port, onLimit, shard } = options;
-  const strangers = new Strangers({ clock: shard.clock, bounds: strangerBounds.mesh, onLimit });
+  // All event loops have the port, and share what comes to it evenly.
+  const { loops } = shard.numbers;
+  const strangers = new Strangers({ clock: shard.clock, bounds: strangerBounds.mesh, loops, onLimit });
   // An account of their own: nobody who is known waits for what strangers send.
-  const begun = new Buffered(() => shard.clock.now(), limits.meshStrangersBytesMax);
+  const begun = new Buffered({
+    nowMs: () => shard.clock.now(),
+    bytesMax: limits.meshStrangersBytesMax / loops,
+  });
   const about = { ...options, begun };
   return listening.listen({ host, port }, (socket) => {
     const stranger = strangers.admit(socket.remoteAddress, () => socket.destroy());

@@ -16,7 +16,7 @@ export class CallerFlows {
   opened(address: string, caller: string): Flow {
     const key = `${address} ${caller}`;
     const known = this.#calling.get(key);
-    const calling = known ?? { flow: new Flow(caller), connections: 0 };
+    const calling = known ?? { flow: new Flow(caller, "", key), connections: 0 };
     calling.connections++;
     if (known === undefined) this.#calling.set(key, calling);
     return calling.flow;

@@ -3,11 +3,12 @@
  * Who has its share waits in line, for a bounded time; callers have their turns there one after the other, and so have the
  * clients of a caller. Places in the line are bounded and shared in the same way.
  */
+import { NameTallies } from "../../base/name_tallies.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
-import { Tally } from "../../base/tally.ts";
+import type { Tally } from "../../base/tally.ts";
 import type { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
-import { ClaimGroup, type Claim } from "./claim.ts";
+import { Claim, ClaimGroup } from "./claim.ts";
 import { mayTake } from "./share_rule.ts";
 
 export interface FairGateOptions<W> {
@@ -18,8 +19,8 @@ export interface FairGateOptions<W> {
   readonly admit: (waiter: W, sinceMs: number) => void;
   /** It waited for as long as may be. */
   readonly overdue: (waiter: W) => void;
-  /** Counts what is taken; default: of this gate alone. */
-  readonly places?: Tally;
+  /** What is taken counts for the gates of this name in all event loops. */
+  readonly name: string;
 }
 
 /** `full`: there is no place in the line either. */
@@ -38,6 +39,9 @@ export class FairGate<W> extends WheelEntry {
   /** Taken, by all gates that count here. */
   readonly places: Tally;
   readonly #groups = new Map<string, ClaimGroup<W>>();
+  readonly #callers: Tally[] = [];
+  /** Of clients that come by several loops. */
+  #clients: NameTallies | null = null;
   /** Groups on whose behalf somebody waits, in the order of their turns. */
   readonly #line: ClaimGroup<W>[] = [];
   /** Everybody who waits, in the order in which they came. */
@@ -47,19 +51,35 @@ export class FairGate<W> extends WheelEntry {
   constructor(readonly options: FairGateOptions<W>) {
     super();
     this.max = options.max;
-    this.places = options.places ?? Tally.own();
+    this.places = options.shard.numbers.tally(options.name);
   }
 
   get taken(): number {
     return this.places.total;
   }
 
-  groupOf(caller: string): ClaimGroup<W> {
-    const known = this.#groups.get(caller);
-    if (known !== undefined) return known;
-    const group = new ClaimGroup<W>();
+  /** `everywhere`: what tells the client apart in other loops, where it may come by those too. */
+  claimOf(caller: string, everywhere: string | null): Claim<W> {
+    const group = this.#groups.get(caller) ?? this.#newGroup(caller);
+    if (everywhere === null || !this.places.isShared) return new Claim(group);
+    const { shard, name } = this.options;
+    this.#clients ??= new NameTallies(shard.numbers.tallies(`${name} clients`, limits.gateClientTallies));
+    return new Claim(group, this.#clients.of(everywhere));
+  }
+
+  #newGroup(caller: string): ClaimGroup<W> {
+    const { shard, name } = this.options;
+    const tally = this.places.isShared ? shard.numbers.tally(`${name} of ${caller}`) : null;
+    if (tally !== null) this.#callers.push(tally);
+    const group = new ClaimGroup<W>(tally);
     this.#groups.set(caller, group);
     return group;
+  }
+
+  /** It counts for itself from now on. */
+  release(): void {
+    for (const each of [this.places, ...this.#callers, ...(this.#clients === null ? [] : [this.#clients])])
+      each.release();
   }
 
   get waiting(): number {
@@ -74,8 +94,8 @@ export class FairGate<W> extends WheelEntry {
 
   leave(claim: Claim<W>): void {
     this.places.add(-1);
-    claim.taken--;
-    claim.group.taken--;
+    claim.hold(-1);
+    claim.group.hold(-1);
     if (this.#waiting.size > 0) this.#turnsSoon();
   }
 
@@ -117,15 +137,15 @@ export class FairGate<W> extends WheelEntry {
   #enter(claim: Claim<W>): boolean {
     const { group } = claim;
     const { max, places } = this;
-    if (!mayTake(max, places.total, group.taken, claim.taken)) return false;
+    if (!mayTake(max, places.total, group.held, claim.held)) return false;
     places.add(1);
     if (places.total > max) {
       // Another gate took the last one at the same time.
       places.add(-1);
       return false;
     }
-    claim.taken++;
-    group.taken++;
+    claim.hold(1);
+    group.hold(1);
     return true;
   }
 

@@ -3,7 +3,7 @@
  * It has a claim on each gate that it comes to, and takes no more there than its share.
  */
 import { limits } from "../../model/limits.ts";
-import { Claim } from "./claim.ts";
+import type { Claim } from "./claim.ts";
 import type { FairGate } from "./fair_gate.ts";
 
 export class Flow {
@@ -17,6 +17,8 @@ export class Flow {
     readonly caller: string,
     /** How it is told to the other proxy. */
     readonly name = "",
+    /** What tells it apart in all event loops of this machine; null: it comes by this one alone. */
+    private readonly everywhere: string | null = null,
   ) {}
 
   claimOn<W>(gate: FairGate<W>): Claim<W> {
@@ -24,7 +26,7 @@ export class Flow {
     const known = claims.get(gate) as Claim<W> | undefined;
     if (known !== undefined) return known;
     if (claims.size >= limits.flowClaimsMax) forgetIdle(claims);
-    const claim = new Claim(gate.groupOf(this.caller));
+    const claim = gate.claimOf(this.caller, this.everywhere);
     claims.set(gate, claim);
     return claim;
   }
@@ -34,13 +36,18 @@ export class Flow {
     if (name.length > limits.flowNameLengthMax) return this;
     const known = this.#parts?.get(name);
     if (known !== undefined) return known;
-    const part = this.#partsBefore?.get(name) ?? new Flow(this.caller, name);
+    const part = this.#partsBefore?.get(name) ?? this.#newPart(name);
     if (this.#parts === null || this.#parts.size >= limits.flowPartsMax) {
       this.#partsBefore = this.#parts;
       this.#parts = new Map();
     }
     this.#parts.set(name, part);
     return part;
+  }
+
+  #newPart(name: string): Flow {
+    const everywhere = this.everywhere === null ? null : `${this.everywhere} ${name}`;
+    return new Flow(this.caller, name, everywhere);
   }
 }
 

@@ -30,10 +30,10 @@ const fields: Readonly<Record<PlacesLimit, string>> = {
 
 /** `peer` is for words: whom the requests are for. */
 export function shareSpent<W>(peer: string, { gate, flow, of, limit }: ShareSpent<W>): Outcome {
-  const { taken } = flow.claimOn(gate);
+  const { held } = flow.claimOn(gate);
   const things =
     of === "limits.connections" ? "connections that may be open" : "requests that may be under way";
-  const share = `its client has ${taken} of the ${gate.max} ${things} to ${peer} (${of}), its share`;
+  const share = `its client has ${held} of the ${gate.max} ${things} to ${peer} (${of}), its share`;
   const wait =
     limit === "pendingMs"
       ? `waited ${gate.pendingMs} ms for another (pendingMs)`

@@ -1,6 +1,7 @@
 /** Circuit breaking of a service in a state: what the one before found goes on, where nothing changed that it was found by. */
 import type { Random } from "../../../runtime/contract.ts";
 import type { SharedNumbers } from "../../base/shared_numbers.ts";
+import type { Shard } from "../../http/shard.ts";
 import { serviceKey } from "../../model/service.ts";
 import type { Destination, Endpoint } from "../../model/snapshot.ts";
 import { Breaker, breakerNumbers, type BreakerState } from "../breaker/breaker.ts";
@@ -10,7 +11,7 @@ import type { LiveDestination, LiveEndpoint } from "./live_service.ts";
 
 export interface BreakersInput {
   readonly random: Random;
-  readonly numbers: SharedNumbers;
+  readonly shard: Shard;
   /** An endpoint of this service was taken out. */
   readonly ejected: (service: string, reason: string) => void;
 }
@@ -19,7 +20,7 @@ export interface BreakersInput {
 export function liveBreakers(
   { service, traffic }: Destination,
   before: LiveDestination | undefined,
-  { random, numbers, ejected }: BreakersInput,
+  { random, shard, ejected }: BreakersInput,
 ): BreakerGroup {
   const settings = breakerSettings(traffic);
   const says = JSON.stringify(settings);
@@ -29,7 +30,7 @@ export function liveBreakers(
     if (from === "closed") ejected(key, breaker.reason as string);
   };
   const name = `breakers ${key} ${says}`;
-  return new BreakerGroup(settings, random, changed, numbers.row(name, groupNumbers), name);
+  return new BreakerGroup(settings, random, changed, shard.numbers.row(name, groupNumbers), name);
 }
 
 /** `kept`: the endpoint as it was, if it is the same. */

@@ -21,8 +21,7 @@ export function localApps(
     const key = serviceKey(service.service);
     const apps = byService.get(key) ?? [];
     const known = before.get(key) ?? [];
-    const room =
-      [...apps, ...known][0]?.room ?? new ConnectionRoom((call) => parts.shard.clock.microtask(call));
+    const room = [...apps, ...known][0]?.room ?? new ConnectionRoom(parts.shard, `apps ${key}`);
     const app = known.find((each) => isOf(each, service)) ?? localApp(service, node, room, parts);
     byService.set(key, [...apps, app]);
   }
@@ -42,13 +41,14 @@ function localApp(
   const { net, shard, recorder } = parts;
   const { host, port } = service;
   const key = serviceKey(service.service);
-  const poolOf = (protocol: UpstreamProtocol): Pool =>
+  const poolOf = (version: string, protocol: UpstreamProtocol): Pool =>
     new Pool({
       net,
       shard,
       host,
       port,
       times: { connectMs: limits.connectLocalMs, handshakeMs: null, idleMs: null },
+      name: `app ${key} ${socketAddress(host, port)} ${version}`,
       peer: `the app of ${key} at ${socketAddress(host, port)}`,
       protocol,
       tls: null,
@@ -60,7 +60,7 @@ function localApp(
     host,
     port,
     proxyProtocol: service.proxyProtocol,
-    pools: { "http/1.1": poolOf(http1Upstream), h2: poolOf(appHttp2Upstream) },
+    pools: { "http/1.1": poolOf("http/1.1", http1Upstream), h2: poolOf("h2", appHttp2Upstream) },
     room,
   };
 }

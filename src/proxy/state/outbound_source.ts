@@ -119,6 +119,7 @@ export class OutboundSource {
       host: address,
       port,
       times: poolTimes(destination.declared.traffic),
+      name: `${destination.key} ${id} ${socketAddress(address, port)} ${kind} ${this.key}`,
       peer: peerText(destination, endpoint),
       protocol: kind === "shared" ? meshUpstream : http1Upstream,
       tls: () => this.tls(destination, endpoint, kind === "shared" ? sharedAlpn : httpAlpn),

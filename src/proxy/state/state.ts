@@ -2,7 +2,6 @@
  * The live form of one snapshot: built beside the one in force, swapped once. What did not change lives on (loads and
  * connections of an endpoint, retry budgets); what is not valid fails closed for its own part only.
  */
-import type { SharedNumbers } from "../../base/shared_numbers.ts";
 import type { InPieces } from "../../base/pieces.ts";
 import { failure, success } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
@@ -84,8 +83,6 @@ export interface StateInput {
   readonly firstSlice: (service: string) => number | null;
   /** A limit refused something. */
   readonly tripped: (limit: string, listener: string) => void;
-  /** What several event loops go by. */
-  readonly numbers: SharedNumbers;
 }
 
 export interface BuiltState {
@@ -147,7 +144,7 @@ class StateBuilder {
     const key = serviceKey(local.service);
     const before = this.previous?.locals.get(key);
     const streams = before?.streams ?? new OpenStreams();
-    const { nowMs, shard, tripped, numbers } = this.input;
+    const { nowMs, shard, tripped } = this.input;
     const traffic = local.traffic ?? {};
     const shared = traffic.rateLimit?.mesh?.perSecond ?? 0;
     const { rateSharers } = local;
@@ -156,7 +153,7 @@ class StateBuilder {
       before === undefined || rateSharers === undefined
         ? (this.input.firstSlice(key) ?? shared * bounds.rateSliceSpareRatio)
         : shared / rateSharers;
-    const asked = { service: key, traffic, shard, firstSlice, tripped, numbers };
+    const asked = { service: key, traffic, shard, firstSlice, tripped };
     const limits = inboundLimits(asked, before?.limits ?? null, nowMs);
     const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams, limits };
     this.#locals.set(key, service);
@@ -174,7 +171,7 @@ class StateBuilder {
       destination.endpoints.map((each) => [each.id, this.#liveEndpoint(each, place)]),
     );
     const ready = [...endpoints.values()].filter(isReady);
-    const { random, inPieces, shard, numbers } = this.input;
+    const { random, inPieces, shard } = this.input;
     const balancing = balancingOf(destination.balance, destination.traffic);
     const pickerOf = (
       chosen: readonly LiveEndpoint[],
@@ -205,13 +202,13 @@ class StateBuilder {
       subsets: new Map(subsets),
       routes: [],
       tlsRoutes: [],
-      budget: liveBudget(destination, before, numbers),
+      budget: liveBudget(destination, before, shard.numbers),
       rules: attemptRules(destination.traffic),
       timeouts: liveTimeouts(destination),
       latencies: before?.latencies ?? new Latencies(),
-      admission: before?.admission ?? createAdmission(shard, numbers.tally(`requests ${key}`)),
-      connections: before?.connections ?? createAdmission(shard, numbers.tally(`connections ${key}`)),
-      room: before?.room ?? new ConnectionRoom((call) => shard.clock.microtask(call)),
+      admission: before?.admission ?? createAdmission(shard, `requests ${key}`),
+      connections: before?.connections ?? createAdmission(shard, `connections ${key}`),
+      room: before?.room ?? new ConnectionRoom(shard, `pools ${key}`),
       streams: before?.streams ?? new OpenStreams(),
     });
   }
@@ -234,7 +231,7 @@ class StateBuilder {
         endpoint.apart === true
           ? instanceServerName(destination.service, appPortOf(endpoint.id))
           : serverNameOf(destination.service),
-      health: liveHealth(endpoint, breakers, kept, this.input.numbers),
+      health: liveHealth(endpoint, breakers, kept, this.input.shard.numbers),
       weight: endpoint.weight ?? 1,
       zone: endpoint.zone ?? "",
       region: endpoint.region ?? "",

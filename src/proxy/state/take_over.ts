@@ -1,6 +1,4 @@
 /** One state follows another: what the new one carries on goes on by its rules, and what only the old one had ends. */
-import type { SharedRow } from "../../base/shared_row.ts";
-import type { Tally } from "../../base/tally.ts";
 import type { Pool } from "../upstream/pool.ts";
 import { boundAll } from "./bounds.ts";
 import { isReady, type ProxyState } from "./state.ts";
@@ -21,9 +19,9 @@ export function releaseOthers(gone: ProxyState, stays: ProxyState | null): void 
   for (const each of sharedBy(gone)) if (!kept.has(each)) each.release();
 }
 
-function* sharedBy({ destinations, locals }: ProxyState): Generator<SharedRow | Tally> {
-  for (const { budget, breakers, endpoints, admission, connections } of destinations.values()) {
-    yield* [budget.row, breakers.row, admission.places, connections.places];
+function* sharedBy({ destinations, locals }: ProxyState): Generator<{ release(): void }> {
+  for (const { budget, breakers, endpoints, admission, connections, room } of destinations.values()) {
+    yield* [budget.row, breakers.row, admission, connections, room];
     for (const { health } of endpoints.values()) yield health.row;
   }
   for (const { limits } of locals.values()) if (limits !== null) yield* limits.shared();

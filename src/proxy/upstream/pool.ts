@@ -12,6 +12,7 @@ import type { Outcome } from "../../model/outcome.ts";
 import { FairGate } from "../share/fair_gate.ts";
 import { shareSpent, type PlacesLimit } from "../share/share_outcome.ts";
 import type { RoomHolder } from "./connection_room.ts";
+import { PoolRooms } from "./pool_rooms.ts";
 import { dialOutcome } from "./dial_outcome.ts";
 import type { PoolBounds, PoolOptions, Taker } from "./pool_terms.ts";
 import { hurried, type PoolTimes } from "./pool_times.ts";
@@ -35,6 +36,7 @@ export class Pool extends WheelEntry implements RoomHolder {
   /** Their places are taken: they wait for a connection, since then. */
   readonly #waiting = new Map<Taker, number>();
   readonly #gate: FairGate<Taker>;
+  readonly #rooms: PoolRooms;
   /** Under way, the newest last. */
   readonly #dials: PoolDial[] = [];
   /** How many requests a connection takes at once, as far as is known. */
@@ -52,7 +54,7 @@ export class Pool extends WheelEntry implements RoomHolder {
   constructor(readonly options: PoolOptions) {
     super();
     this.times = options.times;
-    const { shard, peer, tls, protocol, onLimit } = options;
+    const { shard, name, peer, tls, protocol, onLimit } = options;
     this.#streams = protocol.streams;
     this.#bounds = {
       connections: protocol.connectionsMax,
@@ -62,8 +64,10 @@ export class Pool extends WheelEntry implements RoomHolder {
     };
     // As long as no connection has said how much it takes.
     this.#places = protocol.connectionsMax * Math.min(protocol.streams, limits.h2StreamsEarlyMax);
+    this.#rooms = new PoolRooms(options, this, protocol.connectionsMax);
     this.#gate = new FairGate<Taker>({
       shard,
+      name: `requests ${name}`,
       max: this.#places,
       admit: (taker, sinceMs) => this.#enter(taker, sinceMs),
       overdue: (taker) => this.#turnAway(taker, "pendingMs"),
@@ -86,6 +90,7 @@ export class Pool extends WheelEntry implements RoomHolder {
     const { connectionsMax, limit } = this.options.protocol;
     const most = limit === "sharedConnectionsMax" ? Math.min(connections, connectionsMax) : connections;
     const carried = this.#places / this.#bounds.connections;
+    this.#rooms.max = most;
     this.#bounds = { connections: most, requests, pending, pendingMs };
     this.#gate.resizeLine(pending, pendingMs);
     this.#setPlaces(carried);
@@ -117,7 +122,7 @@ export class Pool extends WheelEntry implements RoomHolder {
   /** Waits no longer, or has done with its connection. A dial that nobody waits for any more is given up. */
   leave(taker: Taker): void {
     if (this.#waiting.size > 0 && this.#waiting.delete(taker)) this.#endNeedlessDials();
-    if (this.#waiting.size === 0) this.options.room.forget(this);
+    if (this.#waiting.size === 0) this.#rooms.content();
     this.#giveBack(taker);
   }
 
@@ -163,6 +168,8 @@ export class Pool extends WheelEntry implements RoomHolder {
   retire(): void {
     this.#retired = true;
     this.refresh();
+    this.#gate.release();
+    this.#rooms.release();
   }
 
   /** The time of the one that waits longest is over. */
@@ -173,8 +180,9 @@ export class Pool extends WheelEntry implements RoomHolder {
     for (const [taker, sinceMs] of this.#waiting) {
       if (sinceMs > before) break;
       onLimit("pendingMs");
-      this.#letDown(taker, this.#overflow(pendingMs));
+      this.#letDown(taker, this.#rooms.overflow(pendingMs));
     }
+    this.#rooms.look();
     this.#watchWaiting();
   }
 
@@ -198,7 +206,7 @@ export class Pool extends WheelEntry implements RoomHolder {
   /** Streams run short: the next connection is there before it is needed. */
   #dialAhead(): void {
     if (this.#dials.length + this.#unheard.size > 0 || this.#free.length > 1) return;
-    if (this.#open.size < this.#bounds.connections && !this.options.room.full) this.#dial(true);
+    if (this.#rooms.take() === null) this.#dial(true);
   }
 
   /** Whether more wait than so many dials are for. */
@@ -208,15 +216,11 @@ export class Pool extends WheelEntry implements RoomHolder {
   }
 
   #dialForWaiting(): void {
-    const { protocol, onLimit, room } = this.options;
     while (this.#isShort(this.#dials.length)) {
-      if (this.#open.size + this.#dials.length >= this.#bounds.connections) {
-        onLimit(protocol.limit);
-        break;
-      }
-      if (room.full) {
-        onLimit("limits.connections");
-        room.wait(this);
+      const full = this.#rooms.take();
+      if (full !== null) {
+        this.options.onLimit(full);
+        this.#rooms.wait(full);
         break;
       }
       if (!this.#dial(false)) return;
@@ -233,22 +237,22 @@ export class Pool extends WheelEntry implements RoomHolder {
       if (dial.ahead) continue;
       dials.splice(at, 1);
       dial.handle?.cancel();
-      this.#leaveRoom();
+      this.#rooms.unused(this.#isEmpty);
     }
   }
 
-  /** False when it cannot even be tried: everybody who waits was told. */
+  /** There is room for it. False when it cannot even be tried: everybody who waits was told. */
   #dial(ahead: boolean): boolean {
-    const { net, host, port, tls, room } = this.options;
+    const { net, host, port, tls } = this.options;
     const { connectMs, handshakeMs } = this.times;
     const secured = tls?.() ?? null;
     if (secured !== null && !secured.ok) {
       const detail = secured.problem;
       const outcome: Outcome = { flag: "ID", side: "mesh", repeat: "no", status: 503, detail };
+      this.#rooms.unused(this.#isEmpty);
       for (const taker of [...this.#waiting.keys()]) this.#letDown(taker, outcome);
       return false;
     }
-    room.take(this);
     const dial: PoolDial = { ahead, generation: this.#generation, handle: null };
     this.#dials.push(dial);
     dial.handle = net.connect(
@@ -279,6 +283,7 @@ export class Pool extends WheelEntry implements RoomHolder {
       connection.retire();
       this.#dialForWaiting();
     }
+    this.#watchWaiting();
     shard.leave();
     return connection;
   }
@@ -286,7 +291,7 @@ export class Pool extends WheelEntry implements RoomHolder {
   #failed(error: SocketError, dial: PoolDial): void {
     const { shard, peer, protocol } = this.options;
     this.#dials.splice(this.#dials.indexOf(dial), 1);
-    this.#leaveRoom();
+    this.#rooms.unused(this.#isEmpty);
     shard.enter();
     const inVain = protocol.learns ? this.#waiting.size : protocol.streams;
     for (const taker of [...this.#waiting.keys()].slice(0, inVain))
@@ -302,9 +307,10 @@ export class Pool extends WheelEntry implements RoomHolder {
       const taker = this.#waiting.keys().next().value as Taker;
       this.#waiting.delete(taker);
       taker.connected(connection);
+      if (this.#waiting.size === 0) this.#rooms.content();
     }
     if (connection.room <= 0) return;
-    if (this.#retired || (this.options.room.wanted && isIdle(connection))) connection.retire();
+    if (this.#retired || (this.#rooms.areWanted && isIdle(connection))) connection.retire();
     else if (!this.#free.includes(connection)) this.#free.push(connection);
   }
 
@@ -337,7 +343,7 @@ export class Pool extends WheelEntry implements RoomHolder {
   }
 
   #forget(connection: PooledConnection): void {
-    this.#open.delete(connection);
+    if (this.#open.delete(connection)) this.#rooms.retired();
     // Whoever ends a connection without a word may be another app by now.
     if (this.#unheard.delete(connection)) this.#streams = this.options.protocol.streams;
     const at = this.#free.indexOf(connection);
@@ -348,16 +354,10 @@ export class Pool extends WheelEntry implements RoomHolder {
   #watchWaiting(): void {
     const [sinceMs] = this.#waiting.values();
     const { shard } = this.options;
-    if (sinceMs === undefined) return shard.wheel.forget(this);
-    shard.arm(this, Math.max(0, sinceMs + this.#bounds.pendingMs - shard.clock.now()));
-  }
-
-  #overflow(pendingMs: number): Outcome {
-    const { peer, room } = this.options;
-    const waited = `no connection was free for ${pendingMs} ms (pendingMs) to ${peer}`;
-    const all = `this machine may have ${room.max} to the service, which are in use (limits.connections of its Traffic document: raise it there)`;
-    const detail = room.full ? `${waited}: ${all}` : waited;
-    return { flag: "UO", side: "mesh", repeat: "yes", status: 503, detail };
+    const leftMs = sinceMs === undefined ? Infinity : sinceMs + this.#bounds.pendingMs - shard.clock.now();
+    const inMs = Math.min(leftMs, this.#rooms.lookMs(this.#open.size > 0));
+    if (inMs === Infinity) shard.wheel.forget(this);
+    else shard.arm(this, Math.max(0, inMs));
   }
 
   // --------------------------------------------------------------------------- room among the pools of the service
@@ -377,13 +377,11 @@ export class Pool extends WheelEntry implements RoomHolder {
 
   #closed(connection: PooledConnection): void {
     this.options.open?.delete(connection);
-    this.#leaveRoom();
+    this.#rooms.closed(this.#isEmpty);
   }
 
-  #leaveRoom(): void {
-    const { room } = this.options;
-    room.leave();
-    if (this.#open.size + this.#dials.length === 0) room.empty(this);
+  get #isEmpty(): boolean {
+    return this.#open.size + this.#dials.length === 0;
   }
 }
 

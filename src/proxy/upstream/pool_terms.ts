@@ -18,6 +18,8 @@ export interface PoolOptions {
   readonly port: number;
   /** At first: others may follow. */
   readonly times: PoolTimes;
+  /** The same for pools of other event loops that count together with it. */
+  readonly name: string;
   /** For words: `orders.default on vm-2 (10.0.0.2:7445)`. */
   readonly peer: string;
   readonly protocol: UpstreamProtocol;

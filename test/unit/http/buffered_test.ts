@@ -1,15 +1,19 @@
 /** The account of what waits in a shard: who has to give way, and how much window is lent. */
 import { expect, test } from "bun:test";
+import { ownNumbers } from "../../../src/base/shared_numbers.ts";
 import { Buffered, Hoard } from "../../../src/http/buffered.ts";
 import { limits } from "../../../src/model/limits.ts";
+import { loopsOn } from "../../support/loops.ts";
 
 class Account {
   nowMs = 0;
+  looks = 0;
   readonly gone: string[] = [];
   readonly buffered: Buffered;
 
-  constructor(bytesMax: number) {
-    this.buffered = new Buffered(() => this.nowMs, bytesMax);
+  constructor(bytesMax: number, numbers = ownNumbers) {
+    const look = (): void => void this.looks++;
+    this.buffered = new Buffered({ nowMs: () => this.nowMs, bytesMax, numbers, look });
   }
 
   hoard(name: string, bytes: number): Hoard {
@@ -135,4 +139,42 @@ test("near the bound readers wait in order, and as many read on as there is room
   account.buffered.relieve();
   account.buffered.relieve();
   expect([order, account.buffered.due, ask(6)]).toEqual([[1, 2, 3, 4, 5], false, true]);
+});
+
+test.each([2, 4])(
+  "%i event loops have one bound, and whoever has more than an even part of it gives way",
+  (count) => {
+    const [one, other] = loopsOn(count).map((numbers) => new Account(1_000, numbers)) as [Account, Account];
+    one.hoard("large", 800);
+    other.hoard("small", 50);
+    for (const each of [one, other]) each.nowMs += limits.bufferedStillMs;
+    expect([one.buffered.tight, other.buffered.tight]).toEqual([true, true]);
+    for (const each of [other, one]) each.buffered.relieve();
+    expect([one.gone, other.gone]).toEqual([["large bufferedBytesMax"], []]);
+    expect([one.buffered.tight, other.buffered.tight]).toEqual([false, false]);
+  },
+);
+
+test("who waits to read looks whether another event loop has made room", () => {
+  const [one, other] = loopsOn(2).map((numbers) => new Account(1_000, numbers)) as [Account, Account];
+  const hoard = one.hoard("large", 800);
+  let reads = 0;
+  expect(other.buffered.mayRead({ readOn: () => void reads++ })).toBe(false);
+  expect([other.looks, other.buffered.due, other.buffered.isAwaited]).toEqual([1, true, true]);
+  other.buffered.relieve();
+  expect([reads, other.buffered.due]).toEqual([0, false]);
+  one.buffered.weigh(hoard, 0);
+  expect(other.buffered.due).toBe(true);
+  other.buffered.relieve();
+  expect([reads, other.buffered.isAwaited]).toEqual([1, false]);
+});
+
+test("windows are lent by all event loops out of one share", () => {
+  const accounts = loopsOn(4).map((numbers) => new Account(32 * 1024 * 1024, numbers));
+  const begin = limits.h2StreamWindowBytes;
+  const lent = (): number => accounts.reduce((sum, { buffered }) => sum + buffered.lent, 0);
+  for (let turn = 0; turn < 4_000; turn++)
+    (accounts[turn % 4] as Account).buffered.lend(begin, limits.h2LocalStreamWindowBytesMax);
+  expect(lent()).toBeLessThanOrEqual(32 * 1024 * 1024 * limits.bufferedLentShare);
+  expect(lent()).toBeGreaterThan(0);
 });

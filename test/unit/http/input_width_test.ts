@@ -7,7 +7,7 @@ import { FakeSocket } from "../../support/fake_socket.ts";
 
 function opened(bytesMax: number = limits.bufferedBytesMax) {
   const socket = new FakeSocket();
-  const buffered = new Buffered(() => 0, bytesMax);
+  const buffered = new Buffered({ nowMs: () => 0, bytesMax });
   return { socket, buffered, width: new InputWidth(socket, buffered) };
 }
 

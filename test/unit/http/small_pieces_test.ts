@@ -24,7 +24,7 @@ function arrays(): number {
 }
 
 test("a request body that is kept for another attempt, which counts what it takes", () => {
-  const buffered = new Buffered(() => 0);
+  const buffered = new Buffered({ nowMs: () => 0 });
   const exchange = { accept() {}, resume() {}, pause() {} } as unknown as ServerExchange;
   const body = new RequestBody(exchange, { aborted() {} }, buffered, true);
   const before = arrays();

@@ -15,12 +15,12 @@ import { hangMs } from "../../support/patience.ts";
 const { strangersMax, strangersPerSourceMax, strangerGraceMs } = limits;
 
 describe("of connections without a certificate", () => {
-  function counted() {
+  function counted(loops = 1) {
     const ended: string[] = [];
     const trips: string[] = [];
     const clock = new ManualClock();
     const onLimit = (limit: string): void => void trips.push(limit);
-    const strangers = new Strangers({ clock, bounds: strangerBounds.control, onLimit });
+    const strangers = new Strangers({ clock, bounds: strangerBounds.control, loops, onLimit });
     const come = (source: string, name = source) => strangers.admit(source, () => ended.push(name));
     return { ended, trips, clock, come };
   }
@@ -33,6 +33,15 @@ describe("of connections without a certificate", () => {
     expect([come("a"), come("a")]).not.toContain(null);
     expect(ended).toEqual(["a0", "a1"]);
     expect(trips).toEqual(["strangersPerSourceMax", "strangersPerSourceMax"]);
+  });
+
+  test.each([2, 4])("each of %i event loops that have the port takes an even part of them", async (loops) => {
+    const { ended, clock, come } = counted(loops);
+    for (let each = 0; each < strangersPerSourceMax / loops; each++) come("a", `a${each}`);
+    await clock.advance(strangerGraceMs);
+    expect(ended).toEqual([]);
+    come("a");
+    expect(ended).toEqual(["a0"]);
   });
 
   test("a network of IPv6 is one source", async () => {

@@ -1,7 +1,9 @@
 /** A machine of one, two and four event loops that share their numbers: what a document bounds, it bounds for all of them together. */
 import { describe, expect, test } from "bun:test";
+import type { Socket } from "../../../runtime/contract.ts";
 import type { TrafficTraits } from "../../../src/model/traffic.ts";
-import { regionBytes, SharedRegion } from "../../../src/shards/shared_region.ts";
+import type { SharedRegion } from "../../../src/shards/shared_region.ts";
+import { loopsOn } from "../../support/loops.ts";
 import { MemoryApp, MemoryCall, type MemoryAppOptions } from "../../support/memory_http.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
 import { Planes, type MachinePlan } from "../../support/planes.ts";
@@ -14,6 +16,8 @@ const says =
     if (step === "whole") socket.write(bytesOf(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\n\r\n`));
   };
 
+const ok = bytesOf("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+
 class Scene {
   readonly net = new MemoryNet();
   readonly regions: readonly SharedRegion[];
@@ -21,9 +25,7 @@ class Scene {
   #sent = 0;
 
   constructor(readonly loops: number) {
-    const size = { entries: 256, numbers: 16_384 };
-    const memory = new ArrayBuffer(regionBytes(size));
-    this.regions = Array.from({ length: loops }, (_, own) => new SharedRegion(memory, size, { loops, own }));
+    this.regions = loopsOn(loops);
   }
 
   /** One plane for each event loop of that machine; they serve or call the same service. */
@@ -103,26 +105,74 @@ describe.each([1, 2, 4])("with %i event loops", (loops) => {
     expect(app.requests.length).toBe(8 + 1);
   });
 
-  test("a place that one loop gives back is taken by who waits in another, and never are there more than the bound", async () => {
+  test.each(["requests", "requestsPerEndpoint"])(
+    "a place (%s) that one loop gives back is taken by who waits in another, and never are there more than the bound",
+    async (bound) => {
+      const scene = new Scene(loops);
+      const waiting: Socket[] = [];
+      const app = new MemoryApp(scene.net, {
+        at: (step, socket) => {
+          if (step === "whole") waiting.push(socket);
+        },
+      });
+      const callee = { name: "b", services: { web: { app: app.port } } };
+      const traffic = { limits: { [bound]: 8, pending: 100, pendingWaitMs: 60_000 } };
+      await scene.start([...scene.loopsOf("a", { caller: { app: 9 } }), callee], traffic);
+      const calls = await scene.send(24);
+      const first = app.requests.length;
+      expect(first).toBeGreaterThan(0);
+      expect(first).toBeLessThanOrEqual(8);
+      for (let served = 0; served < 24; served++) {
+        waiting.shift()?.write(ok);
+        await scene.net.pass(20);
+        expect(waiting.length).toBeLessThanOrEqual(8);
+      }
+      expect(calls.map(({ answer }) => answer.status)).toEqual(calls.map(() => 200));
+    },
+  );
+
+  test.each(["connections", "connectionsPerEndpoint"])(
+    "connections (%s) to an app are never more than the bound, idle ones go to loops that want them, and everybody is served",
+    async (bound) => {
+      for (const most of [1, 3]) {
+        const scene = new Scene(loops);
+        const waiting: Socket[] = [];
+        const app = new MemoryApp(scene.net, {
+          at: (step, socket) => {
+            if (step === "whole") waiting.push(socket);
+          },
+        });
+        const traffic = { limits: { [bound]: most, pending: 100, pendingWaitMs: 60_000 } };
+        const callees = scene.loopsOf("b", { web: { app: app.port } });
+        await scene.start([...scene.loopsOf("a", { caller: { app: 9 } }), ...callees], traffic);
+        const calls = await scene.send(24);
+        const isOver = (): boolean => calls.every(({ answer }) => answer.status !== 0);
+        for (let turns = 0; turns < 200 && !isOver(); turns++) {
+          expect(app.open).toBeLessThanOrEqual(most);
+          waiting.shift()?.write(ok);
+          await scene.net.pass(20);
+        }
+        expect(calls.map(({ answer }) => answer.status)).toEqual(calls.map(() => 200));
+        // What is kept open for nobody is another loop's once that wants it.
+        const late = await scene.send(loops);
+        for (let turns = 0; turns < 100; turns++) {
+          waiting.shift()?.write(ok);
+          await scene.net.pass(20);
+        }
+        expect(late.map(({ answer }) => answer.status)).toEqual(late.map(() => 200));
+      }
+    },
+  );
+
+  test("one connection for all instances goes to whichever is wanted, as soon as nothing uses it", async () => {
     const scene = new Scene(loops);
-    const waiting: { write(bytes: Uint8Array): number }[] = [];
-    const app = new MemoryApp(scene.net, {
-      at: (step, socket) => {
-        if (step === "whole") waiting.push(socket);
-      },
-    });
-    const callee = { name: "b", services: { web: { app: app.port } } };
-    const traffic = { limits: { requests: 8, pending: 100, pendingWaitMs: 60_000 } };
-    await scene.start([...scene.loopsOf("a", { caller: { app: 9 } }), callee], traffic);
+    const apps = [0, 1].map(() => new MemoryApp(scene.net, { at: says("200 OK") }));
+    const callees = apps.map(({ port }, at) => ({ name: `b-${at}`, services: { web: { app: port } } }));
+    const traffic = { limits: { connections: 1, pending: 100, pendingWaitMs: 10_000 } };
+    await scene.start([...scene.loopsOf("a", { caller: { app: 9 } }), ...callees], traffic);
     const calls = await scene.send(24);
-    const first = app.requests.length;
-    expect(first).toBeGreaterThan(0);
-    expect(first).toBeLessThanOrEqual(8);
-    for (let served = 0; served < 24; served++) {
-      waiting.shift()?.write(bytesOf("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
-      await scene.net.pass(20);
-      expect(waiting.length).toBeLessThanOrEqual(8);
-    }
+    await scene.net.pass(8_000);
     expect(calls.map(({ answer }) => answer.status)).toEqual(calls.map(() => 200));
+    expect(apps.map(({ requests }) => requests.length > 0)).toEqual([true, true]);
   });
 });

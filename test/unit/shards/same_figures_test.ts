@@ -6,16 +6,10 @@ import { budgetNumbers, RetryBudget } from "../../../src/proxy/balance/retry_bud
 import { Breaker, breakerNumbers, type EndpointFailure } from "../../../src/proxy/breaker/breaker.ts";
 import { BreakerGroup, groupNumbers } from "../../../src/proxy/breaker/breaker_group.ts";
 import { breakerDefaults } from "../../../src/proxy/breaker/breaker_settings.ts";
+import { Gradient2, gradientNumbers } from "../../../src/proxy/limit/gradient2.ts";
 import { bucketNumbers, TokenBucket } from "../../../src/proxy/limit/token_bucket.ts";
-import { regionBytes, SharedRegion } from "../../../src/shards/shared_region.ts";
 import { scripted } from "../../support/chance.ts";
-
-const size = { entries: 64, numbers: 4_096 };
-
-function loopsOn(count: number): SharedNumbers[] {
-  const memory = new ArrayBuffer(regionBytes(size));
-  return Array.from({ length: count }, (_, own) => new SharedRegion(memory, size, { loops: count, own }));
-}
+import { loopsOn } from "../../support/loops.ts";
 
 /** Who does it, and how long after the step before. */
 const step = { loop: fc.nat(3), afterMs: fc.nat(900) };
@@ -104,6 +98,26 @@ describe("one, two and four loops come to the same", () => {
             ]);
             return [probed, group.ejected, group.nextProbeMs, states];
           }),
+        ),
+      ),
+    );
+  });
+
+  test("the limit of concurrency that is found", () => {
+    const steps = fc.array(
+      fc.record({ ...step, tookMs: fc.integer({ min: 1, max: 400 }), underWay: fc.nat(60) }),
+    );
+    fc.assert(
+      fc.property(steps, (all) =>
+        expectSame(
+          outcomes(
+            (numbers) => new Gradient2(2, 100, 20, numbers.row("found", gradientNumbers)),
+            all,
+            (law, { tookMs, underWay }, nowMs) => {
+              law.sample(tookMs, underWay, nowMs);
+              return [law.limit, law.longMs];
+            },
+          ),
         ),
       ),
     );

@@ -1,12 +1,10 @@
 /** Memory that event loops share: who asks for a name, what is free again, and what a loop that ended leaves behind. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { regionBytes, SharedRegion, type RegionSize } from "../../../src/shards/shared_region.ts";
-
-function loopsOn(count: number, size: RegionSize = { entries: 64, numbers: 2_048 }): SharedRegion[] {
-  const memory = new ArrayBuffer(regionBytes(size));
-  return Array.from({ length: count }, (_, own) => new SharedRegion(memory, size, { loops: count, own }));
-}
+import type { SharedRow } from "../../../src/base/shared_row.ts";
+import type { Tally } from "../../../src/base/tally.ts";
+import type { RegionSize, SharedRegion } from "../../../src/shards/shared_region.ts";
+import { loopsOn } from "../../support/loops.ts";
 
 function twoLoops(size?: RegionSize): readonly [SharedRegion, SharedRegion] {
   return loopsOn(2, size) as [SharedRegion, SharedRegion];
@@ -24,11 +22,10 @@ describe("rows of a shared region", () => {
     const [one, other] = twoLoops({ entries: 1, numbers: 8 });
     const first = one.row("a", 2);
     first.numbers.fill(7);
-    other.row("a", 2);
+    const again = other.row("a", 2);
     first.release();
     expect(one.row("b", 2).numbers[0]).toBe(0);
     expect(one.refused).toBe(1);
-    const again = other.row("a", 2);
     expect(again.numbers[0]).toBe(7);
     again.release();
     one.row("b", 2).numbers[0] = 1;
@@ -54,31 +51,33 @@ describe("rows of a shared region", () => {
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const loops = loopsOn(3, { entries: 8, numbers: 120 });
         // By name: who uses it, and what it should hold.
-        const model = new Map<number, { users: Set<number>; count: number; mark: number }>();
+        const model = new Map<number, { users: Map<number, SharedRow[]>; count: number; mark: number }>();
         let marks = 0;
         for (const { loop, name, count, release } of steps) {
           const region = loops[loop] as SharedRegion;
           const known = model.get(name);
           if (release) {
-            if (known?.users.has(loop) === true) region.row(`${name}`, known.count).release();
+            for (const row of known?.users.get(loop) ?? []) row.release();
             known?.users.delete(loop);
             if (known?.users.size === 0) model.delete(name);
             continue;
           }
           const before = region.refused;
-          const { numbers } = region.row(`${name}`, known?.count ?? count);
+          const row = region.row(`${name}`, known?.count ?? count);
           if (region.refused > before) continue;
+          const { numbers } = row;
           expect(new Set(numbers)).toEqual(new Set([known?.mark ?? 0]));
           const mark = ++marks;
           numbers.fill(mark);
+          const users = new Map(known?.users ?? []);
           model.set(name, {
-            users: new Set([...(known?.users ?? []), loop]),
+            users: users.set(loop, [...(users.get(loop) ?? []), row]),
             count: known?.count ?? count,
             mark,
           });
         }
         for (const [name, { users, count, mark }] of model)
-          for (const user of users)
+          for (const user of users.keys())
             expect(new Set((loops[user] as SharedRegion).row(`${name}`, count).numbers)).toEqual(
               new Set([mark]),
             );
@@ -107,5 +106,34 @@ describe("tallies of a shared region", () => {
     one.forget(1);
     expect(tally.total).toBe(3);
     expect([...row.numbers]).toEqual([5, 5]);
+  });
+
+  test("are several under one name, each with a number of each loop", () => {
+    const [one, other] = twoLoops();
+    const [first, second] = one.tallies("room orders", 2) as [Tally, Tally];
+    const [, again] = other.tallies("room orders", 2) as [Tally, Tally];
+    first.add(5);
+    again.add(2);
+    second.add(1);
+    expect([first.total, second.total, again.leastElsewhere]).toEqual([5, 3, 1]);
+    one.forget(1);
+    expect([first.total, second.total]).toEqual([5, 1]);
+  });
+
+  test("count nothing for others of what is held when they are released, and are as before for who uses them yet", () => {
+    const [one, other] = twoLoops({ entries: 1, numbers: 8 });
+    const [old, kept, elsewhere] = [one.tally("a"), one.tally("a"), other.tally("a")];
+    old.add(2);
+    kept.add(3);
+    elsewhere.add(1);
+    old.release();
+    old.add(-2);
+    expect([old.total, kept.total, elsewhere.total]).toEqual([0, 4, 4]);
+    kept.release();
+    elsewhere.release();
+    const next = one.tally("b");
+    for (const each of [kept, elsewhere]) each.add(-1);
+    expect(next.total).toBe(0);
+    expect(one.refused).toBe(0);
   });
 });

@@ -26,6 +26,7 @@ class Scene {
   constructor(max: number) {
     this.gate = new FairGate<Asked>({
       shard: new Shard(this.clock),
+      name: "requests web",
       max,
       admit: ({ name }) => this.admitted.push(name),
       overdue: ({ name }) => this.overdue.push(name),

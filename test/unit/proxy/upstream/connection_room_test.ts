@@ -1,6 +1,8 @@
 /** Room for connections among pools: never more than there is, and nobody who waits is forgotten. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { Shard } from "../../../../src/http/shard.ts";
+import { ManualClock } from "../../../support/clock.ts";
 import { ConnectionRoom, type RoomHolder } from "../../../../src/proxy/upstream/connection_room.ts";
 
 /** Wants connections, uses some of those it has, and gives up the others when it is asked to. */
@@ -53,7 +55,10 @@ test("there are never more than may be, and once all are released everybody who 
       const settle = (): void => {
         for (let call = due.shift(); call !== undefined; call = due.shift()) call();
       };
-      const room = new ConnectionRoom((call) => void due.push(call), max);
+      const clock = Object.assign(new ManualClock(), {
+        microtask: (call: () => void) => void due.push(call),
+      });
+      const room = new ConnectionRoom(new Shard(clock), "pools web", max);
       const pools = Array.from({ length: 4 }, () => new Pool(room));
       let most = max;
       for (const { pool, act } of steps) {

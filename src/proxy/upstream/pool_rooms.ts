@@ -1,0 +1,105 @@
+/** What bounds the connections of one pool: those to its endpoint, and those of all pools that lead to its service. */
+import { limits } from "../../model/limits.ts";
+import type { Outcome } from "../../model/outcome.ts";
+import type { PlacesLimit } from "../share/share_outcome.ts";
+import type { RoomHolder } from "./connection_room.ts";
+import type { PoolOptions } from "./pool_terms.ts";
+import { SharedRoom } from "./shared_room.ts";
+
+export class PoolRooms {
+  readonly #own: SharedRoom;
+  /** Pools of other event loops have the same rooms. */
+  readonly #areShared: boolean;
+  /** What there is nothing left of, for somebody who waits. */
+  #full: PlacesLimit | null = null;
+
+  constructor(
+    readonly options: Pick<PoolOptions, "shard" | "name" | "peer" | "protocol" | "room">,
+    readonly pool: RoomHolder,
+    /** To its endpoint. */
+    public max: number,
+  ) {
+    this.#own = new SharedRoom(options.shard, `connections ${options.name}`);
+    this.#areShared = options.shard.numbers.loops > 1;
+  }
+
+  /** Room for one more connection is taken; else the limit of which there is nothing left. */
+  take(): PlacesLimit | null {
+    const { protocol, room } = this.options;
+    if (!this.#own.take(this.max)) return protocol.limit;
+    if (room.take(this.pool)) return null;
+    this.#own.leave();
+    return "limits.connections";
+  }
+
+  /** The pool hears when there may be room again. */
+  wait(full: PlacesLimit): void {
+    this.#full = full;
+    if (full === "limits.connections") this.options.room.wait(this.pool);
+    else this.#own.wait();
+  }
+
+  /** Nobody waits in it any more. */
+  content(): void {
+    this.#full = null;
+    this.#own.content();
+    this.options.room.forget(this.pool);
+  }
+
+  /** What it had begun came to nothing. `last`: it has nothing else. */
+  unused(last: boolean): void {
+    this.#own.leave();
+    this.closed(last);
+  }
+
+  /** One of its connections takes no more requests. */
+  retired(): void {
+    this.#own.leave();
+  }
+
+  closed(last: boolean): void {
+    const { room } = this.options;
+    room.leave();
+    if (last) room.empty(this.pool);
+  }
+
+  /** Somebody else waits for what nothing uses. */
+  get areWanted(): boolean {
+    return this.options.room.wanted || this.#own.isWantedElsewhere;
+  }
+
+  get #areWantedElsewhere(): boolean {
+    return this.#own.isWantedElsewhere || this.options.room.wantedElsewhere;
+  }
+
+  get #areFull(): boolean {
+    return this.#own.isFull(this.max) || this.options.room.full;
+  }
+
+  /** Whoever waits hears what others leave; what only ceases to be used, and what happens in other loops, is seen by who looks. */
+  look(): void {
+    if (this.#areWantedElsewhere) this.pool.giveUpIdle();
+    if (this.#full === "limits.connections") this.options.room.wait(this.pool);
+    if (this.#full !== null && !this.#areFull) this.pool.roomAgain();
+  }
+
+  /** When the pool has to look, at the latest. */
+  lookMs(isOpen: boolean): number {
+    if (this.#full === "limits.connections" || (this.#full !== null && this.#areShared))
+      return limits.sharedPlacesLookMs;
+    return this.#areShared && isOpen ? limits.sharedIdleLookMs : Infinity;
+  }
+
+  /** Of a request that got no connection in its time. */
+  overflow(pendingMs: number): Outcome {
+    const { peer, room } = this.options;
+    const waited = `no connection was free for ${pendingMs} ms (pendingMs) to ${peer}`;
+    const all = `this machine may have ${room.max} to the service, which are in use (limits.connections of its Traffic document: raise it there)`;
+    const detail = room.full ? `${waited}: ${all}` : waited;
+    return { flag: "UO", side: "mesh", repeat: "yes", status: 503, detail };
+  }
+
+  release(): void {
+    this.#own.release();
+  }
+}
