@@ -331,6 +331,8 @@ export const limits = {
   retryBudgetFloorPerSecond: 10,
   /** The highest retryBudget.min that a document may say. */
   retryBudgetFloorMax: 10_000,
+  /** Attempts of one request that servers did not begin (GOAWAY, REFUSED_STREAM) and that count neither as attempts nor in the budget. */
+  refusedFreeMax: 2,
   /** Longest wait before the first retry; it doubles with each, up to the other one. */
   retryBackoffMs: 25,
   /** The longest wait before any retry. */

@@ -95,6 +95,7 @@ export class HeddlePolicy implements Policy {
         replayable: true,
         answered: false,
         attempts,
+        refusedBefore: 0,
         repeated: false,
         forbidden: false,
         pushback: null,

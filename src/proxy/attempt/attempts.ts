@@ -52,6 +52,8 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   /** When the first one began. */
   protected sinceMs = 0;
   #backoff: Timer | null = null;
+  /** Attempts that the server did not begin. */
+  #refused = 0;
   /** Of the endpoint's breaker, when the attempt under way began. */
   #epoch = 0;
   /** It is known of the attempt under way whether its endpoint works. */
@@ -147,6 +149,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
       replayable: whole,
       answered: false,
       attempts: this.made + 1,
+      refusedBefore: this.#refused,
       repeated: this.repeated,
       forbidden: answer?.forbidden ?? false,
       pushback: answer?.pushback ?? null,
@@ -158,6 +161,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
       unit: () => random.unit(),
       takeBudget: () => destination.budget.take(nowMs),
     });
+    if (failed.cause === "refused") this.#refused++;
     this.budgetSpent ||= decision === "budget";
     this.record.noRetry = typeof decision === "number" ? "" : decision;
     return typeof decision === "number" ? decision : null;

@@ -1,6 +1,7 @@
 /**
  * Whether a request that failed is sent again, and after how long. All rules of it stand here, in the order in which they are
- * asked; the budget comes last, because asking it takes from it. One layer retries: who gets a request that is a retry
+ * asked; the budget comes last, because asking it takes from it. What a server did not begin (RFC 9113 section 8.7: a stream above the last
+ * one of its GOAWAY, or REFUSED_STREAM) is no attempt at all, a few times over. One layer retries: who gets a request that is a retry
  * already does not repeat it, or three layers would make 27 requests of one.
  */
 import { limits } from "../../model/limits.ts";
@@ -24,6 +25,8 @@ export interface FailedAttempt {
   readonly answered: boolean;
   /** Attempts so far, this one included. */
   readonly attempts: number;
+  /** Of those before this one, how many the server did not begin. */
+  readonly refusedBefore: number;
   /** It came as a retry of another layer (`x-heddle-attempt`). */
   readonly repeated: boolean;
   /** The answer has `x-heddle-no-retry`. */
@@ -78,7 +81,7 @@ export function decideRetry(failed: FailedAttempt, rules: RetryRules, tools: Ret
   const leftMs = failed.leftMs - delayMs;
   if (leftMs <= 0) return "deadline";
   if (failed.usualMs !== null && leftMs < failed.usualMs) return "short-deadline";
-  return tools.takeBudget() ? delayMs : "budget";
+  return isFree(failed) || tools.takeBudget() ? delayMs : "budget";
 }
 
 function refusalOf(failed: FailedAttempt, rules: RetryRules): RetryRefusal | null {
@@ -86,9 +89,18 @@ function refusalOf(failed: FailedAttempt, rules: RetryRules): RetryRefusal | nul
   if (!isCause(failed, rules)) return "cause";
   if (failed.repeat === "no" || (failed.repeat === "idempotent" && !failed.idempotent)) return "unsafe";
   if (!failed.replayable) return "body";
-  if (failed.attempts >= rules.attemptsMax) return "attempts";
+  if (countedOf(failed) >= rules.attemptsMax) return "attempts";
   if (failed.repeated) return "layer";
   return failed.forbidden || isLong(failed.pushback) ? "forbidden" : null;
+}
+
+/** The server did not begin it, and has not said so too often: another one costs it next to nothing. */
+function isFree({ cause, refusedBefore }: FailedAttempt): boolean {
+  return cause === "refused" && refusedBefore < limits.refusedFreeMax;
+}
+
+function countedOf({ cause, attempts, refusedBefore }: FailedAttempt): number {
+  return attempts - Math.min(refusedBefore + (cause === "refused" ? 1 : 0), limits.refusedFreeMax);
 }
 
 function isCause(

@@ -19,6 +19,7 @@ const refused: FailedAttempt = {
   replayable: true,
   answered: false,
   attempts: 1,
+  refusedBefore: 0,
   repeated: false,
   forbidden: false,
   pushback: null,
@@ -40,6 +41,17 @@ describe("a request is sent again", () => {
   test("after a jittered wait when it goes to the same endpoint, or was reset", () => {
     expect(decide({ elsewhere: false })).toBe(12.5);
     expect(decide({ cause: "reset", repeat: "idempotent", idempotent: true })).toBe(12.5);
+  });
+
+  test("by a server that did not begin it, some times without being counted or paid for", () => {
+    const attempts = retryDefaults.attemptsMax;
+    for (let refusedBefore = 0; refusedBefore < limits.refusedFreeMax; refusedBefore++)
+      expect(decide({ cause: "refused", attempts: attempts + refusedBefore, refusedBefore }, 0)).toBe(0);
+    const often = { cause: "refused", refusedBefore: limits.refusedFreeMax } as const;
+    expect(decide({ ...often, attempts: attempts + limits.refusedFreeMax })).toBe("attempts");
+    expect(decide({ ...often, attempts: limits.refusedFreeMax + 1 }, 0)).toBe("budget");
+    expect(decide({ ...often, attempts: limits.refusedFreeMax + 1 }, 1)).toBe(0);
+    expect(decide({ cause: "reset", repeat: "yes", attempts: 1 + attempts, refusedBefore: 2 })).toBe(50);
   });
 
   test("after as long as the server asks for", () => {
@@ -98,7 +110,8 @@ test("whatever happens, only what is safe, whole, first of its layer, in time an
     idempotent: fc.boolean(),
     replayable: fc.boolean(),
     answered: fc.boolean(),
-    attempts: fc.integer({ min: 1, max: 4 }),
+    attempts: fc.integer({ min: 1, max: 6 }),
+    refusedBefore: fc.nat(5),
     repeated: fc.boolean(),
     forbidden: fc.boolean(),
     pushback: fc.constantFrom<Pushback | null>(null, "never", 0, 100, 300_000),
@@ -119,13 +132,15 @@ test("whatever happens, only what is safe, whole, first of its layer, in time an
   });
   fc.assert(
     fc.property(attempt, rules, fc.boolean(), (failed, chosen, paid) => {
+      fc.pre(failed.refusedBefore < failed.attempts);
       const decision = decideRetry(failed, chosen, { unit: () => 0.9, takeBudget: () => paid });
       if (typeof decision !== "number") return;
-      expect(paid && failed.replayable && !failed.answered && !failed.repeated && !failed.forbidden).toBe(
-        true,
-      );
+      const isFree = failed.cause === "refused" && failed.refusedBefore < limits.refusedFreeMax;
+      expect(
+        (paid || isFree) && failed.replayable && !failed.answered && !failed.repeated && !failed.forbidden,
+      ).toBe(true);
       expect(failed.repeat === "yes" || (failed.repeat === "idempotent" && failed.idempotent)).toBe(true);
-      expect(failed.attempts).toBeLessThan(chosen.attemptsMax);
+      expect(failed.attempts).toBeLessThan(chosen.attemptsMax + limits.refusedFreeMax);
       expect(decision).toBeLessThan(failed.leftMs);
       expect(failed.leftMs - decision).toBeGreaterThanOrEqual(failed.usualMs ?? 0);
       expect(decision).toBeGreaterThanOrEqual(chosen.backoffMinMs);
