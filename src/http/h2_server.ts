@@ -12,6 +12,7 @@ import { Http2Connection } from "./h2_connection.ts";
 import { Http2Exchange, type ExchangeWire } from "./h2_exchange.ts";
 import type { Http2Options } from "./h2_link.ts";
 import type { Http2Stream } from "./h2_stream.ts";
+import { RecentResets } from "./recent_resets.ts";
 
 export interface Http2ServerOptions extends Http2Options {
   readonly connection: ConnectionInfo;
@@ -29,8 +30,7 @@ const drains = {
   over: 2,
 } as const;
 
-/** Streams that were reset here and whose last frames may be under way. */
-const resetsKept = 64;
+const noMoreRoom = "the client closed its side and left no room for the answer";
 
 /** Serves HTTP/2 on an accepted socket: set the result as its handler. */
 export class Http2Server extends Http2Connection implements ExchangeWire {
@@ -49,8 +49,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   #fresh: Http2Exchange[] = [];
   /** Requests whose answers would only wait, where much waits already: the handler sees them when there is room. */
   #postponed: Http2Exchange[] = [];
-  #resets: Int32Array | null = null;
-  #resetAt = 0;
+  readonly #resets = new RecentResets();
   #drain: (typeof drains)[keyof typeof drains] = drains.none;
 
   constructor(
@@ -105,7 +104,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   override resetStream(stream: Http2Stream, code: number): void {
     if (stream.closed) return;
-    this.#noteReset(stream.id);
+    this.#resets.note(stream.id);
     super.resetStream(stream, code);
     if (code === errorCodes.noError) this.countUnfinished();
   }
@@ -147,7 +146,7 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
       if (stream.remoteEnded) this.fail(errorCodes.streamClosed, "a head behind the end of a stream");
       else this.takeTrailers(stream, endStream);
     } else if (streamId > this.rules.highestId && (streamId & 1) === 1) this.#open(streamId, endStream);
-    else if (this.#wasReset(streamId)) this.passBy();
+    else if (this.#resets.has(streamId)) this.passBy();
     else {
       const code = (streamId & 1) === 1 ? errorCodes.streamClosed : errorCodes.protocolError;
       this.fail(code, "a head for a stream that cannot be opened");
@@ -283,22 +282,13 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   /** A client that opens what cannot be served makes us send resets; one that has not heard of the end yet is right to. */
   #refuse(streamId: number, code: number): void {
     if (this.#drain !== drains.over && this.#countReset()) return;
-    this.#noteReset(streamId);
+    this.#resets.note(streamId);
     this.writer.reset(streamId, code);
-  }
-
-  #noteReset(streamId: number): void {
-    const resets = (this.#resets ??= new Int32Array(resetsKept));
-    resets[this.#resetAt++ % resetsKept] = streamId;
-  }
-
-  #wasReset(streamId: number): boolean {
-    return this.#resets?.includes(streamId) === true;
   }
 
   protected onLateData(streamId: number): void {
     this.guard.acknowledged();
-    if (!this.#wasReset(streamId)) this.writer.reset(streamId, errorCodes.streamClosed);
+    if (!this.#resets.has(streamId)) this.writer.reset(streamId, errorCodes.streamClosed);
   }
 
   protected override countEarlyReset(stream: Http2Stream): boolean {
@@ -357,9 +347,9 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
   /** The client will send nothing more: requests that are whole are still answered, unless it is gone altogether. */
   protected onInputEnd(): void {
     for (const stream of this.streams.all()) {
-      if (stream.remoteEnded) continue;
-      this.resetStream(stream, errorCodes.cancel);
-      stream.onBroken(errorCodes.cancel, "the client closed the connection inside its request body", true);
+      if (!stream.remoteEnded)
+        this.#giveUp(stream, "the client closed the connection inside its request body");
+      else if (this.#isStuck(stream)) this.#giveUp(stream, noMoreRoom);
     }
     if (this.closing) return this.socket.destroy();
     this.#endWhenDone();
@@ -386,15 +376,24 @@ export class Http2Server extends Http2Connection implements ExchangeWire {
 
   protected watchStream(stream: Http2Stream, nowMs: number, excusedMs: number): void {
     const exchange = stream as Http2Exchange;
+    if (this.#isStuck(stream)) return this.#giveUp(stream, noMoreRoom);
     if (stream.isStalled(nowMs - excusedMs) && !exchange.isTunnel) {
       this.options.onLimit?.("writeStallMs");
-      this.resetStream(stream, errorCodes.cancel);
-      stream.onBroken(errorCodes.cancel, "the client took nothing of its answer for too long", true);
-      return;
+      return this.#giveUp(stream, "the client took nothing of its answer for too long");
     }
     const limit = exchange.slowness(nowMs, excusedMs === 0);
     if (limit === null) return;
     this.options.onLimit?.(limit);
     exchange.timeOut(limit);
+  }
+
+  /** What waits for window waits for ever: who has sent its FIN gives none. */
+  #isStuck({ queuedBytes, sendWindow }: Http2Stream): boolean {
+    return this.inputEnded && queuedBytes > 0 && Math.min(sendWindow, this.sender.window) <= 0;
+  }
+
+  #giveUp(stream: Http2Stream, detail: string): void {
+    this.resetStream(stream, errorCodes.cancel);
+    stream.onBroken(errorCodes.cancel, detail, true);
   }
 }

@@ -278,6 +278,33 @@ describe("a stream", () => {
     ]);
     expect(socket.ends).toEqual([]);
   });
+
+  test("is reset at once when its client closed its side and left no room for the answer, and others are answered", async () => {
+    const { clock, socket, server, exchanges, left, tripped } = serverSide(profiles.local);
+    const requests = [1, 3, 5, 7].map((id) => headers(id, getFields));
+    socket.handler.data(concat(preface, settings([4, 10]), settingsAck, ...requests));
+    await clock.advance(8 * limits.h2SlowedTickMs);
+    const [before, behind, empty, small] = exchanges;
+    before?.respond(200, null, noEdits, -1);
+    before?.write(bytesOf("more than fits"));
+    socket.handler.end();
+    expect(left.length).toBe(1);
+    behind?.respond(200, null, noEdits, -1);
+    behind?.write(bytesOf("more than fits"));
+    empty?.respond(204, null, noEdits, 0);
+    empty?.end(null);
+    await clock.advance(2 * secondMs);
+    expect(left.length).toBe(2);
+    expect(socket.ends).toEqual([]);
+    small?.respond(200, null, noEdits, 5);
+    small?.write(bytesOf("small"));
+    small?.end(null);
+    await clock.advance(secondMs);
+    const resets = socket.frames.filter(({ type }) => type === frameTypes.rstStream);
+    expect(resets.map(({ streamId }) => streamId)).toEqual([1, 3]);
+    expect(socket.ends[0]).toBe("shutdown");
+    expect([tripped, server.retiring]).toEqual([["h2SlowedRequestsPerTickMax"], false]);
+  });
 });
 
 describe("a client that gives up many calls before they are answered", () => {
