@@ -304,8 +304,8 @@ export const resilience: readonly Mutant[] = [
   {
     fault: "the average of adaptive concurrency follows a server that is full",
     file: `${proxy}/limit/gradient2.ts`,
-    find: "this.#longMs += Math.min(change, riseMax);",
-    replace: "this.#longMs += change;",
+    find: "return longMs + Math.min(change, riseMax);",
+    replace: "return longMs + change;",
     suites: [`${unit}/limit/gradient2_test.ts`],
   },
 ];
