@@ -13,6 +13,7 @@ import { BodyRoom } from "../api/body_room.ts";
 import type { ControlHandler } from "../api/control.ts";
 import { serveControl, type ControlServer } from "../api/control_server.ts";
 import { Shard } from "../http/shard.ts";
+import { KeptListeners } from "./kept_listeners.ts";
 import { strangerBounds, Strangers } from "../http/strangers.ts";
 import { Renewal } from "../identity/renewal.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
@@ -40,7 +41,9 @@ export async function startController(
   settings: Settings,
   options: { readonly admin?: boolean } = {},
 ): Promise<RunningController> {
-  const { net, clock, files, random } = runtime;
+  const { clock, files, random } = runtime;
+  const kept = new KeptListeners(runtime);
+  const { net } = kept;
   const authority = await readAuthority(files, clock, folder);
   if (authority === null) {
     throw new UserError(
@@ -114,12 +117,13 @@ export async function startController(
   dashboard.begin();
   exposeCredential(metrics, clock, credential);
   exposeController(metrics, controller.publisher);
-  const admin = options.admin === false ? null : serveAdmin(runtime, settings, metrics, controller);
+  const admin = options.admin === false ? null : serveAdmin({ net, clock }, settings, metrics, controller);
   return {
     controller,
     summary: `controller: serving ${trustDomain} on ${socketAddress(bindHost(settings), server.port)}`,
     ...standing(controller, trustDomain),
     close: async (deadlineMs) => {
+      await kept.leave();
       renewal.close();
       controller.close();
       const drainMs = Math.min(deadlineMs, limits.controlDrainMs);

@@ -137,7 +137,11 @@ class ProxyMode {
   }
 
   #makePlane(): DataPlane {
-    const plane = new DataPlane({ ...this.#planeOptions(), listening: this.#succession.net });
+    const plane = new DataPlane({
+      ...this.#planeOptions(),
+      shard: this.#shard,
+      listening: this.#succession.net,
+    });
     exposeTraffic(this.#observation.metrics, plane);
     return plane;
   }
@@ -163,7 +167,6 @@ class ProxyMode {
     return {
       node: settings.node,
       net,
-      shard: this.#shard,
       random,
       recorder: this.#observation.recorder,
       tracer: this.#tracing.tracer,

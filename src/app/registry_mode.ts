@@ -6,6 +6,7 @@ import { UserError } from "../base/user_error.ts";
 import { BodyRoom } from "../api/body_room.ts";
 import { serveControl } from "../api/control_server.ts";
 import { Shard } from "../http/shard.ts";
+import { KeptListeners } from "./kept_listeners.ts";
 import { strangerBounds, Strangers } from "../http/strangers.ts";
 import { limits } from "../model/limits.ts";
 import { createRegistry } from "../registry/server.ts";
@@ -34,7 +35,9 @@ export async function startRegistry(
   settings: Settings,
   options: RegistryModeOptions = {},
 ): Promise<Running> {
-  const { net, clock, files } = runtime;
+  const { clock, files } = runtime;
+  const kept = new KeptListeners(runtime);
+  const { net } = kept;
   const credential = new ModeCredentialFile(files, folder.registryCredential);
   if ((await credential.load()) === null) {
     throw new UserError(
@@ -72,7 +75,7 @@ export async function startRegistry(
     options.admin === false
       ? null
       : servePlain(
-          runtime,
+          { net, clock },
           { host: settings.loopback, port: adminPort(settings, "registry") },
           adminHandler({
             metrics,
@@ -85,6 +88,7 @@ export async function startRegistry(
     waitsFor: () => [],
     status: () => `serving ${settings.trustDomain}, revision ${store.revision()}`,
     close: async (deadlineMs) => {
+      await kept.leave();
       renewed.close();
       following();
       registry.drain();

@@ -1,8 +1,10 @@
 /**
  * A proxy that ends and the one that comes after it, from the same state folder: while the old one lets what is open finish, both
- * listen on the same ports, so nobody is refused in between. Two that mean to stay do not: the second finds the ports taken.
+ * listen on the same ports, so nobody is refused in between. Two that mean to stay do not: the second finds the ports taken. Where a
+ * service manager starts the next one when this one is gone, it keeps the listeners meanwhile.
  */
 import type { BoundPort, ListenOptions, Net, Runtime } from "../../runtime/contract.ts";
+import { KeptListeners } from "./kept_listeners.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 /** What the folder says while a proxy ends: its process, and the one that follows it. */
@@ -13,11 +15,14 @@ interface Mark {
 
 export class Succession {
   #follows = false;
+  readonly #kept: KeptListeners;
 
   constructor(
-    readonly runtime: Pick<Runtime, "net" | "ports" | "files" | "process">,
+    readonly runtime: Pick<Runtime, "net" | "ports" | "native" | "clock" | "files" | "process">,
     readonly folder: StateFolder,
-  ) {}
+  ) {
+    this.#kept = new KeptListeners(runtime);
+  }
 
   /** Before it listens: where a proxy of this folder ends, and no other follows it already, this one does. */
   async follow(): Promise<void> {
@@ -35,8 +40,8 @@ export class Succession {
       ...net,
       listen: (options, accept) => {
         if (options.port === 0) return net.listen(options, accept);
-        if (!this.#follows) net.listen(options, accept).close();
-        return net.listen({ ...options, reusePort: true }, accept);
+        if (!this.#follows && !this.#kept.has(options)) net.listen(options, accept).close();
+        return this.#kept.listen({ ...options, reusePort: true }, accept);
       },
       udp: async (options, receive) => {
         if (options.port === 0) return await net.udp(options, receive);
@@ -50,13 +55,14 @@ export class Succession {
   bind(options: ListenOptions): BoundPort {
     const { ports } = this.runtime;
     if (options.port === 0) return ports.bind(options);
-    if (!this.#follows) ports.bind(options).close();
-    return ports.bind({ ...options, reusePort: true });
+    if (!this.#follows && !this.#kept.has(options)) ports.bind(options).close();
+    return this.#kept.bind({ ...options, reusePort: true });
   }
 
   /** This one ends: its successor need not wait. */
   async begin(): Promise<void> {
     this.#follows = false;
+    await this.#kept.leave();
     await this.#write({ ending: this.runtime.process.pid, successor: null });
   }
 

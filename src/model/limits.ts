@@ -1012,6 +1012,15 @@ export const limits = {
   heldPortSaveMs: 3_600_000,
   /** Characters of names that are taken over into /etc/hosts; what is longer is refused as a whole. */
   hostsBytesMax: 1024 * kib,
+  // Service manager
+  /** Listening sockets of one service that its manager keeps while it is started again. */
+  storedSocketsMax: 4_096,
+  /** How long a process that was started again has until what nobody wants of them is closed. */
+  storedSocketsMs: 5_000,
+  /** Pause before a manager that has no room for a message is told again. */
+  managerFullMs: 2,
+  /** After so many such pauses for one message it hears no more of them. */
+  managerFullTries: 100,
   // Event loops of one proxy
   /** Looks at the lock of a row of numbers that loops share, which takes nanoseconds, before one goes on without. */
   sharedRowSpinsMax: 10_000,

@@ -1,4 +1,5 @@
 /** Datagrams to a socket of this machine (unix(7)): what a service manager and its journal read. Nothing here waits. */
+import { DescriptorMessage } from "../base/descriptor_message.ts";
 import type { Native } from "../../runtime/contract.ts";
 
 // From the Linux headers: AF_UNIX; SOCK_DGRAM with SOCK_NONBLOCK and SOCK_CLOEXEC; MSG_NOSIGNAL; EAGAIN, ENOBUFS.
@@ -15,7 +16,7 @@ export type Sent = "sent" | "later" | "never";
 export class DatagramSender {
   readonly #address: Uint8Array | null;
   readonly #native: Native;
-  #sendto: ((bytes: Uint8Array, address: Uint8Array) => number) | null = null;
+  #calls: Calls | null = null;
 
   /** `name`: a path, or `@` and a name without a file. */
   constructor(native: Native, name: string) {
@@ -29,23 +30,51 @@ export class DatagramSender {
   }
 
   send(bytes: Uint8Array): Sent {
+    return this.#send(bytes.length, ({ sendto }, socket, address) =>
+      sendto(socket, bytes, bytes.length, noSignal, address, address.length),
+    );
+  }
+
+  /** Its reader gets a duplicate of the descriptor with it. */
+  sendWith(bytes: Uint8Array, descriptor: number): Sent {
+    return this.#send(bytes.length, ({ sendmsg }, socket, address) => {
+      const message = new DescriptorMessage((of) => this.#native.address(of), bytes, address);
+      message.descriptor = descriptor;
+      return sendmsg(socket, message.header, noSignal);
+    });
+  }
+
+  #send(
+    length: number,
+    call: (library: Calls["library"], socket: number, address: Uint8Array) => number,
+  ): Sent {
     if (this.#address === null) return "never";
-    this.#sendto ??= this.#open();
-    if (this.#sendto === null) return "never";
-    if (this.#sendto(bytes, this.#address) === bytes.length) return "sent";
+    this.#calls ??= this.#open();
+    if (this.#calls === null) return "never";
+    const { library, socket } = this.#calls;
+    if (call(library, socket, this.#address) === length) return "sent";
     return later.has(this.#native.errno()) ? "later" : "never";
   }
 
   /** null: there is no socket to be had now. */
-  #open(): ((bytes: Uint8Array, address: Uint8Array) => number) | null {
-    const { socket, sendto } = this.#native.library("libc.so.6", {
-      socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-      sendto: { args: ["i32", "buffer", "u64", "i32", "buffer", "u32"], returns: "i64" },
-    });
-    const descriptor = socket(unixFamily, datagramType, 0);
-    if (descriptor < 0) return null;
-    return (bytes, address) => sendto(descriptor, bytes, bytes.length, noSignal, address, address.length);
+  #open(): Calls | null {
+    const library = libraryOf(this.#native);
+    const socket = library.socket(unixFamily, datagramType, 0);
+    return socket < 0 ? null : { library, socket };
   }
+}
+
+interface Calls {
+  readonly library: ReturnType<typeof libraryOf>;
+  readonly socket: number;
+}
+
+function libraryOf(native: Native) {
+  return native.library("libc.so.6", {
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    sendto: { args: ["i32", "buffer", "u64", "i32", "buffer", "u32"], returns: "i64" },
+    sendmsg: { args: ["i32", "buffer", "i32"], returns: "i64" },
+  });
 }
 
 /** `struct sockaddr_un`. null: no such socket can be reached from here. */

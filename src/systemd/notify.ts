@@ -3,7 +3,7 @@
  * (sd_notify(3), section "Notification Protocol"). Nothing where nobody listens, or where the host has no native calls.
  */
 import type { Native, ProcessHost } from "../../runtime/contract.ts";
-import { DatagramSender } from "./datagram_sender.ts";
+import { DatagramSender, type Sent } from "./datagram_sender.ts";
 
 export class Notifier {
   readonly #sender: DatagramSender;
@@ -18,6 +18,11 @@ export class Notifier {
   /** Whether a manager wants to hear anything. */
   get listens(): boolean {
     return this.#sender.usable;
+  }
+
+  /** The same, with a descriptor that the manager keeps. `later`: it has no room now. */
+  hand(descriptor: number, ...lines: readonly string[]): Sent {
+    return this.#sender.sendWith(new TextEncoder().encode(lines.join("\n")), descriptor);
   }
 
   /** One datagram. false: it was not taken, now. */

@@ -111,6 +111,8 @@ function processOf(mode: ServiceMode, description: UnitsDescription): UnitSectio
     WatchdogSignal: "SIGKILL",
     // A mode that ends asks for more, as long as it is alive.
     TimeoutStopSec: seconds(limits.serviceStopMs),
+    // Listeners, while one process ends and the next one starts.
+    FileDescriptorStoreMax: String(limits.storedSocketsMax),
     KillMode: "mixed",
   };
 }

@@ -1,4 +1,5 @@
 /** A socket as a service manager has it: what processes tell it by sd_notify, datagram by datagram. */
+import { DescriptorMessage } from "../../src/base/descriptor_message.ts";
 import { runtime } from "./runtime_under_test.ts";
 
 const dontWait = 0x40;
@@ -8,6 +9,7 @@ export class NotifySocket {
     socket: { args: ["i32", "i32", "i32"], returns: "i32" },
     bind: { args: ["i32", "buffer", "u32"], returns: "i32" },
     recv: { args: ["i32", "buffer", "u64", "i32"], returns: "i64" },
+    recvmsg: { args: ["i32", "buffer", "i32"], returns: "i64" },
     close: { args: ["i32"], returns: "i32" },
   });
   readonly #socket: number;
@@ -31,6 +33,16 @@ export class NotifySocket {
       if (count < 0) return datagrams;
       datagrams.push(new TextDecoder().decode(bytes.subarray(0, count)));
     }
+  }
+
+  /** The next datagram, and the descriptor that came with it, if one did. null: none has come. */
+  receive(): { readonly text: string; readonly descriptor: number | null } | null {
+    const bytes = new Uint8Array(4096);
+    const message = new DescriptorMessage((of) => runtime.native.address(of), bytes);
+    const count = this.#libc.recvmsg(this.#socket, message.header, dontWait);
+    if (count < 0) return null;
+    const text = new TextDecoder().decode(bytes.subarray(0, count));
+    return { text, descriptor: message.hasDescriptor ? message.descriptor : null };
   }
 
   close(): void {

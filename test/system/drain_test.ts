@@ -174,4 +174,27 @@ describe.skipIf(binaryMissing)("a proxy that is asked to end", () => {
     },
     testMs,
   );
+
+  test(
+    "asked a second time, ends at once",
+    async () => {
+      const { text } = await openStream("/events?ms=100&count=100000");
+      const stream = text.then(
+        () => "whole",
+        () => "cut",
+      );
+      const { proxy } = mesh.machine("vm-a");
+      const startedMs = performance.now();
+      const before = proxy.output().length;
+      proxy.signal("SIGTERM");
+      const told = (): true | null => proxy.output().slice(before).includes("SIGTERM: finishing") || null;
+      await waitFor("it says that it ends", told);
+      expect(proxy.pid).toBeGreaterThan(0);
+      proxy.signal("SIGTERM");
+      await waitFor("it has ended", () => (proxy.pid < 0 ? true : null));
+      expect(await stream).toBe("cut");
+      expect(performance.now() - startedMs).toBeLessThan(limits.drainMs / 2);
+    },
+    testMs,
+  );
 });

@@ -70,6 +70,13 @@ describe.skipIf(binaryMissing)("a service manager", () => {
       const before = pings();
       await waitFor("more words of life", () => (pings() > before + 3 ? true : null), proxy);
 
+      for (const { program } of [proxy, controller, registry]) {
+        program.kill("SIGHUP");
+        await waitFor("it says what it read", () => (program.output().includes("SIGHUP: ") ? true : null), {
+          program,
+        });
+        expect(program.ended).toBeNull();
+      }
       for (const mode of [proxy, controller, registry]) {
         expect(mode.told()).not.toContain("STOPPING=1");
         mode.program.kill("SIGTERM");

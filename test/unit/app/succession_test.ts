@@ -28,8 +28,7 @@ function start() {
   const proxy = (pid: number) => {
     alive.add(pid);
     const process = { ...runtime.process, pid, residentBytesOf: (of: number) => (alive.has(of) ? 1 : null) };
-    const { net, ports, files } = runtime;
-    const succession = new Succession({ net, ports, files, process }, folder);
+    const succession = new Succession({ ...runtime, process }, folder);
     const listen = async (): Promise<string> => {
       await succession.follow();
       try {
