@@ -10,7 +10,7 @@ export function startChores(
   logs: ProxyLogs,
 ): { close(): void } {
   const chores = [
-    giveBackStart(clock, process),
+    giveBackPeaks(clock, process),
     every(clock, limits.helpersYieldMs, () => process.yieldHelpers()),
     every(clock, limits.bufferedCompactLookMs, () => {
       if (shard.buffered.emptied()) process.compact();
@@ -21,21 +21,25 @@ export function startChores(
 }
 
 /**
- * What starting left behind is a tenth of all memory; the heap of a proxy that serves stays about as it is. Compaction throws away
+ * What starting left behind is a tenth of all memory, and what a peak took may be as much as all of it. Compaction throws away
  * compiled code too, and until it is made anew requests cost two to three times as much: it waits for a while in which there is
- * little to do.
+ * little to do, and comes once for each time in which there was much.
  */
-function giveBackStart(clock: Clock, process: Runtime["process"]): { close(): void } {
+function giveBackPeaks(clock: Clock, process: Runtime["process"]): { close(): void } {
   let before = process.usage().cpuUs;
-  const looking = every(clock, limits.compactAfterMs, () => {
-    const { cpuUs } = process.usage();
+  let settledBytes = -Infinity;
+  let due = true;
+  return every(clock, limits.compactAfterMs, () => {
+    const { cpuUs, residentBytes } = process.usage();
     const share = (cpuUs - before) / 1_000 / limits.compactAfterMs;
     before = cpuUs;
-    if (share > limits.compactBusyShareMax) return;
-    looking.close();
-    process.compact();
+    if (share > limits.compactBusyShareMax) due = true;
+    else if (due && residentBytes > settledBytes + limits.compactGrowthBytes) {
+      due = false;
+      process.compact();
+      settledBytes = process.usage().residentBytes;
+    }
   });
-  return looking;
 }
 
 /** From `ms` from now on, until it is closed. */

@@ -236,10 +236,12 @@ export const limits = {
   drainArriveMs: 50,
   /** So long a proxy that ends waits for what its listeners took last, before they open again. */
   drainLateMs: 1_000,
-  /** After its start a proxy gives back once what starting took, as soon as it uses less of a core than this for so long. */
-  compactAfterMs: 5_000,
-  /** Of one core: a proxy that uses more puts off giving back what its start took. */
+  /** A proxy gives back what its start or a peak took as soon as it uses less of a core than this for so long. */
+  compactAfterMs: 4_000,
+  /** Of one core: a proxy that uses more has a peak, and puts off giving back what that takes. */
   compactBusyShareMax: 0.1,
+  /** What a peak took is not worth giving back where it is less. */
+  compactGrowthBytes: 8 * mib,
   /** How often a proxy looks for threads beside its own that are to give way. */
   helpersYieldMs: 1_000,
   /** How often a mode that starts as a service looks whether it serves by now, and one that serves tells the manager how it stands. */
