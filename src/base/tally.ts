@@ -56,6 +56,13 @@ export class Tally {
     this.#held += change;
   }
 
+  /** Adds, and says what all hold with it. Of loops that do so at the same time one at least sees what the others added. */
+  added(change: number): number {
+    this.add(change);
+    if (this.isShared) Atomics.add(fence, 0, 0);
+    return this.total;
+  }
+
   /** This loop shares it no more: what it holds counts here alone from now on. */
   release(): void {
     if (!this.isShared) return;
@@ -65,3 +72,6 @@ export class Tally {
     this.released();
   }
 }
+
+/** What is written before an atomic operation is there for others before anything is read behind it: else processors may turn the two round. */
+const fence = new Int32Array(new SharedArrayBuffer(4));

@@ -85,8 +85,7 @@ export class Concurrency extends WheelEntry {
   #enter(): boolean {
     const { places, limit } = this;
     if (places.total >= limit) return false;
-    places.add(1);
-    if (places.total - 1 < limit) return true;
+    if (places.added(1) - 1 < limit) return true;
     // Another loop took the last one at the same time.
     places.add(-1);
     return false;

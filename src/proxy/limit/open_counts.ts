@@ -24,9 +24,8 @@ export class OpenCounts {
     const known = this.#counts.get(key);
     const tally = known ?? this.numbers.tally(`${this.name} ${key}`);
     if (known === undefined) this.#counts.set(key, tally);
-    tally.add(1);
     this.#all.add(1);
-    return tally.total;
+    return tally.added(1);
   }
 
   less(key: string): void {

@@ -138,8 +138,7 @@ export class FairGate<W> extends WheelEntry {
     const { group } = claim;
     const { max, places } = this;
     if (!mayTake(max, places.total, group.held, claim.held)) return false;
-    places.add(1);
-    if (places.total > max) {
+    if (places.added(1) > max) {
       // Another gate took the last one at the same time.
       places.add(-1);
       return false;

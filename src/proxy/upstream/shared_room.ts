@@ -39,8 +39,7 @@ export class SharedRoom {
   /** A place, to be given back by `leave`. False: there is none. */
   take(max: number): boolean {
     if (this.isFull(max)) return false;
-    this.#open.add(1);
-    if (this.#isShared && this.#open.total > max) {
+    if (this.#open.added(1) > max) {
       // Another loop took the last one at the same time.
       this.#open.add(-1);
       return false;
