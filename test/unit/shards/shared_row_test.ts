@@ -36,7 +36,7 @@ test.each(["room", "gate"])(
     });
     expect(await Promise.all(ends)).toEqual([0, 0, 0]);
     const [, left, most, taken] = new Int32Array(memory.bytes, regionBytes(roomSize), 4);
-    expect([left, most]).toEqual([0, what === "room" ? max : expect.any(Number)]);
+    expect(left).toBe(0);
     expect(most).toBeLessThanOrEqual(max);
     expect(taken).toBeGreaterThan(times / 10);
   },
