@@ -74,4 +74,4 @@ export class Tally {
 }
 
 /** What is written before an atomic operation is there for others before anything is read behind it: else processors may turn the two round. */
-const fence = new Int32Array(new SharedArrayBuffer(4));
+const fence = new Int32Array(1);

@@ -22,6 +22,7 @@ const known: Readonly<Record<string, { readonly names: readonly string[]; readon
     names: ["Atomics"],
     reason: "of the language; the list of it is that of policies",
   },
+  "src/base/tally.ts": { names: ["Atomics"], reason: "the same" },
   "src/shards/shared_region.ts": { names: ["Atomics"], reason: "the same" },
 };
 
