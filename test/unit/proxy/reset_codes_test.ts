@@ -131,9 +131,9 @@ for (const place of places)
 
         test("that took a request back is unavailable, and its caller is not told to repeat by itself", async () => {
           const { scene, heard } = await begun(place, grpc);
-          for (let count = 0; count < limits.attemptsMax; count++) {
+          for (let count = 0; count < limits.attemptsMax + limits.refusedFreeMax; count++) {
             await scene.say(reset(scene.stream, errorCodes.refusedStream));
-            await scene.net.pass(limits.retryBackoffMs);
+            await scene.net.pass(limits.retryBackoffMaxMs);
           }
           const status = grpc ? heard.answer?.fields.get("grpc-status") : heard.answer?.status;
           expect([heard.failure, status]).toEqual([null, grpc ? "14" : 502]);
