@@ -45,10 +45,13 @@ export function exposeTraffic(metrics: Metrics, plane: Pick<DataPlane, "state">)
 export function exposeShared(metrics: Metrics, plane: Pick<ProxyPlane, "state" | "shedding">): void {
   const served = metrics.gauge(families.prioritiesServed);
   const slice = metrics.gauge(families.rateSlicePerSecond);
+  const concurrency = metrics.gauge(families.concurrencyLimit);
   metrics.collect(() => {
-    metrics.clear(families.rateSlicePerSecond.name);
-    for (const { key, limits } of plane.state?.locals.values() ?? [])
+    for (const family of [families.rateSlicePerSecond, families.concurrencyLimit]) metrics.clear(family.name);
+    for (const { key, limits } of plane.state?.locals.values() ?? []) {
       if (limits?.mesh != null) slice(key).set(limits.mesh.bucket.perSecond);
+      if (limits?.concurrency != null) concurrency(key).set(limits.concurrency.limit);
+    }
     for (const priority of priorities)
       served(priority).set(plane.shedding.admits(priorityLevel(priority)) ? 1 : 0);
   });
@@ -56,16 +59,13 @@ export function exposeShared(metrics: Metrics, plane: Pick<ProxyPlane, "state" |
 
 /** @visibleForTesting */
 export function exposeConcurrency(metrics: Metrics, plane: Pick<DataPlane, "state">): void {
-  const limit = metrics.gauge(families.concurrencyLimit);
   const requests = metrics.gauge(families.concurrencyRequests);
   metrics.collect(() => {
-    metrics.clear(families.concurrencyLimit.name);
     metrics.clear(families.concurrencyRequests.name);
     for (const { key, limits } of plane.state?.locals.values() ?? []) {
       const concurrency = limits?.concurrency ?? null;
       if (concurrency === null) continue;
-      limit(key).set(concurrency.limit);
-      requests(key, "serving").set(concurrency.underWay);
+      requests(key, "serving").set(concurrency.places.mine);
       requests(key, "waiting").set(concurrency.waiting);
     }
   });
