@@ -20,6 +20,8 @@ export interface Placed<Model extends AnyDocument = AnyDocument> {
 export interface PlacedUse {
   readonly use: PolicyUse;
   readonly path: Path;
+  /** What is spoken there, where that may be opaque connections. Absent: requests alone. */
+  readonly opaque?: string;
 }
 
 /** One document among the others, and where to say what is wrong with it. */

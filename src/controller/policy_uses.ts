@@ -45,7 +45,7 @@ export async function checkPolicyUses(
   const processes = new Set<string>();
   for (const { document, source } of documents) {
     const reached = new Set<string>();
-    for (const { use, path } of kinds[document.kind].policyUses(document)) {
+    for (const { use, path, opaque } of kinds[document.kind].policyUses(document)) {
       const policy = policies.get(use.use);
       if (policy === undefined) continue;
       // Those that ship share one.
@@ -53,6 +53,10 @@ export async function checkPolicyUses(
       if (processes.size > limits.policyProcessesMax) {
         issues.push(issueAt(source, [...path, "use"], tooMany(policy.name)));
         return { issues, leadsTo };
+      }
+      if (opaque !== undefined && policy.hooks?.includes("onConnection") !== true) {
+        const message = `the policy "${use.use}" sees requests alone: declare protocol http, http2 or grpc, not ${opaque}`;
+        issues.push(issueAt(source, [...path, "use"], message));
       }
       const answer = await bundler.check(policy, use.with);
       for (const issue of answer.issues) {

@@ -97,6 +97,14 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
         body: answer["body"] === undefined ? "" : textOf(answer["body"], "body"),
         reason: clamped(textOf(answer["reason"], "reason")),
       };
+    case "deny":
+      return {
+        do: "respond",
+        status: 403,
+        headers: none,
+        body: "",
+        reason: clamped(textOf(answer["reason"], "reason")),
+      };
     case "prefer":
       return { do: "prefer", ids: idsOf(answer["ids"]) };
     case "events":

@@ -8,6 +8,8 @@
 export const decisions = {
   /** Once per request, before an endpoint is chosen. */
   onRequest: ["next", "route", "respond"],
+  /** Once per opaque connection, before it is joined. */
+  onConnection: ["next", "deny"],
   /** Once per request, after its service was chosen, where there are several endpoints. */
   pick: ["next", "prefer"],
   /** Once per answer of the service, before its head goes on. */
@@ -27,4 +29,5 @@ export const hooks = [
   "onResponse",
   "onEnd",
   "onEvent",
+  "onConnection",
 ] as const satisfies readonly Hook[];

@@ -32,6 +32,11 @@ export function laterHooks(
   ran: readonly PolicyBinding[],
   call: PolicyCall,
 ): LaterHooks | null {
+  // What sees requests alone has seen nothing of a connection.
+  if (call.hook === "onConnection") {
+    const saw = ran.filter((binding) => isAskedAt(binding, "onConnection"));
+    return saw.some((binding) => isAskedAt(binding, "onEnd")) ? new LaterHooks(around, saw, call) : null;
+  }
   return ran.some((binding) => hooksOfRest.some((hook) => isAskedAt(binding, hook)))
     ? new LaterHooks(around, ran, call)
     : null;

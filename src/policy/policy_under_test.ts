@@ -7,8 +7,10 @@ import { BoundOptions, CallContext, type WrittenNote } from "./call_context.ts";
 import { HeaderList } from "./header_list.ts";
 import { QueryList } from "./query_list.ts";
 import type {
+  ConnectionDecision,
   Decision,
   Policy,
+  PolicyConnection,
   PolicyEndpoint,
   PolicyRequest,
   PolicySummary,
@@ -87,6 +89,17 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
     const decision = await this.policy.onRequest?.(requestOf(request), this.context(plan));
     this.#keepNotes();
     if (decision === undefined) throw new Error("The policy has no onRequest");
+    return decision;
+  }
+
+  /** Whether it lets a connection in. */
+  async connection(
+    { protocol = "tcp" }: Partial<PolicyConnection> = {},
+    plan: AskPlan = {},
+  ): Promise<ConnectionDecision> {
+    const decision = await this.policy.onConnection?.({ protocol }, this.context(plan, "onConnection"));
+    this.#keepNotes();
+    if (decision === undefined) throw new Error("The policy has no onConnection");
     return decision;
   }
 

@@ -161,6 +161,8 @@ function questionsOf<Schema extends GenericSchema>(
 ): Readonly<Record<Hook, (call: Call, context: Context) => unknown>> {
   return {
     onRequest: (call, context) => policy.onRequest?.(requestOf(call), context),
+    onConnection: (call, context) =>
+      verdictOn(policy.onConnection?.({ protocol: call[2] === "tls" ? "tls" : "tcp" }, context)),
     pick: (call, context) => preferred(policy.pick?.(call[11] as PolicyEndpoint[], requestOf(call), context)),
     onResponse: (call, context) => policy.onResponse?.(responseOf(call), context),
     onEvent: (call, context) =>
@@ -190,6 +192,13 @@ function answerOf(decision: unknown, { notes }: Context): string {
 
 function responseOf(call: Call): PolicyResponse {
   return { ...(call[11] as Omit<PolicyResponse, "headers">), headers: new HeaderList(call[7]) };
+}
+
+/** Whether a connection is allowed, as a decision; what is neither stays what it is. */
+function verdictOn(said: unknown): unknown {
+  if (said instanceof Promise) return said.then(verdictOn);
+  const { allow, reason } = (said ?? {}) as { readonly allow?: unknown; readonly reason?: unknown };
+  return allow === true ? { do: "next" } : allow === false ? { do: "deny", reason } : said;
 }
 
 /** Ids as a decision. */

@@ -127,6 +127,16 @@ export interface PolicyContext<Options, State = undefined> {
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
+/** An opaque connection: nobody looks inside. Who calls whom is in the context. */
+export interface PolicyConnection {
+  /** `tls` stays closed to heddle, too. */
+  readonly protocol: "tcp" | "tls";
+}
+
+/** What becomes of a connection. `reason` goes to the logs. */
+export type ConnectionDecision =
+  { readonly allow: true } | { readonly allow: false; readonly reason: string };
+
 /** The head of an answer of the service. Its body is not seen here. */
 export interface PolicyResponse {
   readonly status: number;
@@ -289,6 +299,14 @@ export interface Policy<Schema extends GenericSchema, State = undefined> {
   readonly onConfig?: (options: InferOutput<Schema>) => readonly OptionIssue[];
   /** Makes what hooks find as `context.state`. Write it above the hooks. */
   readonly state?: (options: InferOutput<Schema>) => State;
+  /**
+   * Called once per opaque connection, at the caller's side before an endpoint is chosen, at the server's behind the access rules. One
+   * that is not allowed is closed (flag PD).
+   */
+  onConnection?(
+    connection: PolicyConnection,
+    context: PolicyContext<InferOutput<Schema>, State>,
+  ): ConnectionDecision | Promise<ConnectionDecision>;
   /** Called once per request, before an endpoint is chosen. */
   onRequest?(
     request: PolicyRequest,
@@ -318,7 +336,7 @@ export interface Policy<Schema extends GenericSchema, State = undefined> {
    * and events of more than 64 KiB go on unseen. When it fails the event goes on as it came, or the stream ends with an event `error`.
    */
   onEvent?(event: PolicyEvent, context: PolicyContext<InferOutput<Schema>, State>): PolicyEvent | null | void;
-  /** Called exactly once for each request that the policy saw, when all of it is over, also when its client left. */
+  /** Called exactly once for each request or connection that the policy saw, when all of it is over, also when its client left. */
   onEnd?(summary: PolicySummary, context: PolicyContext<InferOutput<Schema>, State>): void | Promise<void>;
 }
 

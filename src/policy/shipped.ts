@@ -9,6 +9,7 @@ const texts: Readonly<Record<string, string>> = {
   blue_green: embed("policies/blue_green.ts"),
   canary: embed("policies/canary.ts"),
   concurrency_limit: embed("policies/concurrency_limit.ts"),
+  connection_limit: embed("policies/connection_limit.ts"),
   consistent_hash: embed("policies/consistent_hash.ts"),
   cors: embed("policies/cors.ts"),
   deadline_propagate: embed("policies/deadline_propagate.ts"),

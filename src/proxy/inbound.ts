@@ -142,7 +142,7 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
     const { method, authority, target } = this.#request;
     const fields = (this.#request.fields ?? noFields).copy();
     const { service } = this.service.local;
-    const head = { method, authority, target, fields, service };
+    const head = { hook: "onRequest", method, authority, target, fields, service } as const;
     const { deadlineMs } = this;
     askAtServer(
       this.parts,

@@ -5,6 +5,7 @@ import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { takesConnections } from "../model/service.ts";
 import { proxyHeader } from "../wire/proxy_protocol.ts";
+import type { PolicyVerdict } from "../policy/verdict.ts";
 import { CallRecord } from "./record/call_record.ts";
 import type { TcpTaker } from "./attempt/tcp_attempts.ts";
 import { decideAccess } from "./guard/access.ts";
@@ -13,6 +14,8 @@ import type { InboundLimits } from "./limit/inbound_limits.ts";
 import type { Downstream } from "./tunnel/downstream.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { Pipe } from "./tunnel/pipe.ts";
+import { askAtServer, connectionCall, type Arrived } from "./policy/ask_policies.ts";
+import type { ExchangePolicies } from "./policy/exchange_policies.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 import { SocketEnd } from "./tunnel/socket_end.ts";
 import { dialOutcome } from "./upstream/dial_outcome.ts";
@@ -29,7 +32,10 @@ export interface InboundTcpOptions {
 }
 
 /** One opaque connection to a local app, with its record. */
-export class InboundTcp {
+export class InboundTcp implements Arrived {
+  finished = false;
+  policies: ExchangePolicies | null = null;
+  #taker: TcpTaker | null = null;
   readonly #record: CallRecord;
   #dial: Dial | null = null;
   #open = false;
@@ -51,10 +57,28 @@ export class InboundTcp {
   }
 
   begin(taker: TcpTaker): void {
-    const { parts, service, app, caller } = this.options;
+    const { parts, service, caller, client } = this.options;
+    this.#taker = taker;
     parts.recorder.began(this.#record);
     const refusal = this.#refusal(service, caller);
     if (refusal !== null) return this.#fail(taker, refusal);
+    const { policies } = service.local;
+    if (policies === undefined) return this.#reach(taker);
+    const about = connectionCall(service.local.service, this.#record.protocol, client);
+    askAtServer(parts, policies, this.#record, about, this);
+  }
+
+  decided(verdict: PolicyVerdict): void {
+    const taker = this.#taker as TcpTaker;
+    const { key } = this.options.service;
+    if (verdict.do === "error") this.#fail(taker, verdict.outcome);
+    else if (verdict.do === "respond")
+      this.#fail(taker, outcomes.policyDenied(verdict.policy, key, verdict.status));
+    else this.#reach(taker);
+  }
+
+  #reach(taker: TcpTaker): void {
+    const { parts, service, app } = this.options;
     const { host, port } = app;
     this.#dial = parts.net.connect(
       { host, port, timeoutMs: limits.connectLocalMs },
@@ -81,12 +105,14 @@ export class InboundTcp {
 
   finish(outcome: Outcome | null, bytesIn: number, bytesOut: number): void {
     const { parts, service } = this.options;
+    this.finished = true;
     if (this.#open) service.streams.closed("tcp");
     this.#counted?.connections.less(this.options.app.id);
     this.#record.outcome = outcome;
     this.#record.bytesIn = bytesIn;
     this.#record.bytesOut = bytesOut;
     parts.recorder.finish(this.#record, parts.shard.clock.now());
+    this.policies?.ended();
   }
 
   /** An app that wants it hears first who its client is. */

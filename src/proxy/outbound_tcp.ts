@@ -4,9 +4,13 @@
  */
 import type { Outcome } from "../model/outcome.ts";
 import { TcpAttempts, type TcpAttemptsOwner, type TcpHere } from "./attempt/tcp_attempts.ts";
+import { outcomes } from "./failure/outcomes.ts";
 import { ConnectionPlace, type PlaceOwner } from "./guard/connection_place.ts";
 import { InboundTcp } from "./inbound_tcp.ts";
 import { OutboundCall } from "./outbound_call.ts";
+import type { PolicyVerdict } from "../policy/verdict.ts";
+import { askAtServer, connectionCall, type Arrived } from "./policy/ask_policies.ts";
+import type { ExchangePolicies } from "./policy/exchange_policies.ts";
 import { connectionRecord } from "./record/outbound_record.ts";
 import { tlsCall, type TcpCall, type TcpMeant } from "./route/tcp_call.ts";
 import { Flow } from "./share/flow.ts";
@@ -48,7 +52,9 @@ export function refuseOutboundTcp(
   recorder.finish(record, shard.clock.now());
 }
 
-class OutboundTcp extends OutboundCall implements TcpAttemptsOwner, PlaceOwner {
+class OutboundTcp extends OutboundCall implements TcpAttemptsOwner, PlaceOwner, Arrived {
+  finished = false;
+  policies: ExchangePolicies | null = null;
   readonly #place: ConnectionPlace;
   readonly #attempts: TcpAttempts;
   #open = false;
@@ -83,6 +89,20 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner, PlaceOwner {
   }
 
   placed(): void {
+    const { policies, service } = this.call.destination.declared;
+    const { protocol } = this.record;
+    const about = connectionCall(service, protocol, this.downstream.client);
+    if (policies.length === 0) this.#begin();
+    else askAtServer(this.source.parts, policies, this.record, about, this);
+  }
+
+  decided(verdict: PolicyVerdict): void {
+    if (verdict.do === "error") return this.refuse(verdict.outcome);
+    if (verdict.do !== "respond") return this.#begin();
+    this.refuse(outcomes.policyDenied(verdict.policy, this.record.service, verdict.status));
+  }
+
+  #begin(): void {
     this.#attempts.first(this.call.target, this.source.parts.shard.clock.now());
   }
 
@@ -118,6 +138,7 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner, PlaceOwner {
   #over(outcome: Outcome | null, bytesIn: number, bytesOut: number): void {
     const { record } = this;
     const { recorder, shard } = this.source.parts;
+    this.finished = true;
     this.leave();
     this.#place.leave();
     if (this.#open) this.call.destination.streams.closed("tcp");
@@ -126,6 +147,7 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner, PlaceOwner {
     record.bytesIn = bytesIn;
     record.bytesOut = bytesOut;
     recorder.finish(record, shard.clock.now());
+    this.policies?.ended();
   }
 
   refuse(outcome: Outcome): void {

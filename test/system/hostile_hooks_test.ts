@@ -21,6 +21,7 @@ const endpoints = ["a", "b"].map((id) => ({
 }));
 const about = {
   onRequest: undefined,
+  onConnection: undefined,
   pick: endpoints,
   onResponse: { status: 200, grpcStatus: null, endpoint: "a", ms: 1 },
   onEvent: [{ data: "one" }, { event: "e", id: "1", data: "two" }],

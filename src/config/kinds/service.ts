@@ -147,13 +147,12 @@ function check(written: Written, report: Report): void {
 
 function crossCheck(document: ServiceDocument, around: Neighbourhood): void {
   checkPolicies(policyUses(document), around);
-  if (declaresRequests(document) || document.policies.length === 0) return;
-  const spoken = protocolText(document);
-  around.report(["policies"], `policies see requests: declare protocol http, http2 or grpc, not ${spoken}`);
 }
 
 function policyUses(document: ServiceDocument): PlacedUse[] {
-  return placedPolicies(document.policies, []);
+  const placed = placedPolicies(document.policies, []);
+  if (declaresRequests(document)) return placed;
+  return placed.map((each) => ({ ...each, opaque: protocolText(document) }));
 }
 
 const example = `kind: Service

@@ -203,14 +203,14 @@ export class SnapshotCompiler {
 
   /** Those of one side, of the mesh and of the service itself. */
   #bind(service: ServiceDocument, side: "caller" | "server"): PolicyBinding[] {
-    return [...this.#meshPolicies(service), ...service.policies]
-      .filter((use) => (use.side ?? "caller") === side)
+    return [...(this.#mesh?.policies ?? []), ...service.policies]
+      .filter((use) => (use.side ?? "caller") === side && this.#concerns(use, service))
       .map((use) => this.#binding(use));
   }
 
-  /** Policies see requests: of what is opaque the mesh has none. */
-  #meshPolicies({ protocol }: ServiceDocument): readonly PolicyUse[] {
-    return takesRequests(protocol) ? (this.#mesh?.policies ?? []) : [];
+  /** Most policies see requests alone, which what is opaque has not. One that is not known may see everything. */
+  #concerns({ use }: PolicyUse, { protocol }: ServiceDocument): boolean {
+    return takesRequests(protocol) || this.input.policies.get(use)?.hooks?.includes("onConnection") !== false;
   }
 
   /** Keys of the services used, and of those that routes and policies of these lead to; sorted. */
@@ -231,7 +231,7 @@ export class SnapshotCompiler {
     const backends = routes.flatMap((route) => route.rules.flatMap((rule) => rule.backends));
     const byName = (this.#tlsRoutes.get(key) ?? []).flatMap((route) => route.backends);
     const byPolicy = [service, ...routes].flatMap((each) => this.input.leadsTo.get(documentKey(each)) ?? []);
-    const byMesh = this.#meshPolicies(service).flatMap((use) => [
+    const byMesh = (this.#mesh?.policies ?? []).flatMap((use) => [
       ...servicesNamedIn(use.with, service.namespace),
     ]);
     return [

@@ -2,6 +2,8 @@
 import type { ClientWatch, ServerExchange } from "../../http/exchange.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { PolicyBinding } from "../../model/snapshot.ts";
+import type { ServiceName } from "../../model/service.ts";
+import { noFields } from "../../wire/head_fields.ts";
 import type { PolicyCall } from "../../policy/policy_call.ts";
 import type { PolicyVerdict } from "../../policy/verdict.ts";
 import type { NormalTarget } from "../../wire/target.ts";
@@ -66,19 +68,19 @@ export function askPolicies(parts: ProxyParts, question: Question, asking: Askin
   policies.evaluate(route.policies, call, decided, reach);
 }
 
-/** A call that has arrived at the server's side. */
+/** A call that has arrived at the server's side, or a connection at either. */
 export interface Arrived {
   readonly finished: boolean;
   policies: ExchangePolicies | null;
   decided(verdict: PolicyVerdict): void;
 }
 
-/** Asks the policies of the server's side, once access rules have let the call in. */
+/** Asks the policies of the server's side, once access rules have let the call in; or those that see connections. */
 export function askAtServer(
   { shard, policies }: Pick<ProxyParts, "shard" | "policies">,
   bindings: readonly PolicyBinding[],
   record: CallRecord,
-  call: Omit<PolicyCall, "hook" | "sourceId" | "requestId">,
+  call: Omit<PolicyCall, "sourceId" | "requestId">,
   arrived: Arrived,
 ): void {
   const { sourceId, requestId } = record;
@@ -90,7 +92,25 @@ export function askAtServer(
     else arrived.decided(verdict);
     shard.leave();
   };
-  policies.evaluate(bindings, { hook: "onRequest", sourceId, requestId, ...call }, decided, null);
+  policies.evaluate(bindings, { sourceId, requestId, ...call }, decided, null);
+}
+
+/** What policies learn of a connection: `protocol` stands where a request has its method. */
+export function connectionCall(
+  service: ServiceName,
+  protocol: string,
+  client: string,
+): Omit<PolicyCall, "sourceId" | "requestId"> {
+  const about = {
+    hook: "onConnection",
+    method: protocol,
+    authority: "",
+    target: "",
+    fields: noFields,
+    service,
+  } as const;
+  const address = client.slice(0, client.lastIndexOf(":"));
+  return address === "" ? about : { ...about, address };
 }
 
 const leftWhileDeciding: Outcome = {

@@ -23,6 +23,7 @@ const pick = at("pick");
 const response = at("onResponse");
 const end = at("onEnd");
 const event = at("onEvent");
+const connection = at("onConnection");
 
 export const hookAttempts: Readonly<Record<string, Attempt>> = {
   // What is refused when it is bundled
@@ -113,6 +114,11 @@ export const hookAttempts: Readonly<Record<string, Attempt>> = {
     "(event as { data: string }).data = 'changed'; return undefined;",
   ),
   "an event that is a number": event("return 7 as never;"),
+  // Connections
+  "a loop over a connection": connection("for (;;);"),
+  "a connection that is allowed by a getter": connection("return { get allow() { for (;;); } } as never;"),
+  "a connection that is neither": connection("return { allow: 'yes' } as never;"),
+  "a connection refused for a reason without end": connection(`return { allow: false, reason: "x".repeat(1 << 24) };`),
   // The realm under others' feet
   "Map taken over": request("Map.prototype.get = () => { throw new Error('taken'); }; return next();"),
   "Promise taken over": response(
@@ -133,6 +139,7 @@ const parameters: Readonly<Record<Hook, string>> = {
   pick: "endpoints, request, context",
   onResponse: "response, context",
   onEvent: "event, context",
+  onConnection: "connection, context",
   onEnd: "summary, context",
 };
 

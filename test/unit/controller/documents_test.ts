@@ -183,6 +183,29 @@ describe("policies of documents", () => {
     ]);
   });
 
+  test("are refused where they see requests alone and opaque connections would pass them by", async () => {
+    const sees: PolicyBundler = {
+      ...bundler,
+      bundle: async () => ({
+        policies: [
+          { ...policy, hooks: ["onRequest"] },
+          { ...policy, name: "counts", hash: "bb", hooks: ["onConnection", "onEnd"] },
+        ],
+        issues: [],
+      }),
+      check: async () => ({ issues: [] }),
+    };
+    host = await ControllerUnderTest.start(sees);
+    const db = (protocol: string, use: string) =>
+      `{kind: Service, name: db, port: 5432${protocol}, policies: [{use: ${use}, with: {}}]}\n`;
+    for (const protocol of [", protocol: tcp", ", protocol: tls", ""]) {
+      const { problem } = await refusalOf(apply([db(protocol, "to-beta")]));
+      const message = expect.stringContaining('the policy "to-beta" sees requests alone');
+      expect(problem.issues).toMatchObject([{ file: "0.yaml", line: 1, severity: "error", message }]);
+      expect((await apply([db(protocol, "counts")])).warnings).toEqual([]);
+    }
+  });
+
   test("are refused where one proxy would need more processes than it may have; those that ship need one", async () => {
     const names = Array.from({ length: limits.policyProcessesMax + 1 }, (_, at) => `p${at}`);
     const bundled = (shipped: number): PolicyBundler => ({
