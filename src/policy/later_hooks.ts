@@ -10,7 +10,15 @@ import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
 import type { StreamEvent } from "../wire/event_stream.ts";
 import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import type { AnswerVerdict, EventsVerdict } from "./answer_verdict.ts";
-import { askPolicy, failsOpen, isAskedAt, policyRecord, type Around, type Said } from "./ask_policy.ts";
+import {
+  askPolicy,
+  failsOpen,
+  isAskedAt,
+  policyRecord,
+  type Around,
+  type Failed,
+  type Said,
+} from "./ask_policy.ts";
 import { bytesOf, mergeEdits } from "./decision.ts";
 import type { Hook } from "./hooks.ts";
 import type { PolicyCall } from "./policy_call.ts";
@@ -44,6 +52,8 @@ export function laterHooks(
 
 export class LaterHooks {
   #ended = false;
+  /** It was told that one of them failed on an event. */
+  #eventsFailed = false;
 
   constructor(
     private readonly around: Around,
@@ -92,10 +102,25 @@ export class LaterHooks {
   }
 
   /** Events of the answer, in the order in which policies see answers; each sees what the one before it left. */
-  events(events: readonly StreamEvent[], done: (verdict: EventsVerdict) => void): void {
+  events(
+    events: readonly StreamEvent[],
+    done: (verdict: EventsVerdict, records: readonly PolicyRecord[]) => void,
+  ): void {
     const asked = this.ran.filter((binding) => isAskedAt(binding, "onEvent")).toReversed();
     const left = events.map((event): Passing => ({ now: event, changed: false }));
-    this.#showEvents(asked, 0, left, done);
+    const records: PolicyRecord[] = [];
+    this.#showEvents(
+      asked,
+      0,
+      left,
+      (verdict) => {
+        // A stream may last for ever, and fail with each event: it is told once.
+        const told = this.#eventsFailed || records.length === 0 ? [] : records.slice(0, 1);
+        this.#eventsFailed ||= records.length > 0;
+        done(verdict, told);
+      },
+      records,
+    );
   }
 
   #showEvents(
@@ -103,22 +128,27 @@ export class LaterHooks {
     index: number,
     all: readonly Passing[],
     done: (verdict: EventsVerdict) => void,
+    records: PolicyRecord[],
   ): void {
     const binding = asked[index];
     const shown = all.filter(({ now }) => now !== null);
     if (binding === undefined || shown.length === 0)
       return done({ do: "next", events: all.map(({ now, changed }) => (changed ? now : 0)) });
     const about = shown.map(({ now }) => now);
+    const askedMs = this.around.clock.now();
     askPolicy(this.around, binding, { ...this.call, hook: "onEvent", about }, (said) => {
       if (said.do === "events" && said.events.length === shown.length)
         for (const [at, each] of shown.entries()) change(each, said.events[at] ?? null);
       else if (said.do !== "next") {
-        if (said.do !== "failed")
-          this.around.host.trip(binding.hash, "it gave back another number of events");
+        const failed = said.do === "failed" ? said : otherEvents;
+        const { failure, reason } = failed;
+        if (failed === otherEvents) this.around.host.trip(binding.hash, reason);
+        const what = { action: "error", failure, reason } as const;
+        records.push(policyRecord(this.around, binding, "onEvent", askedMs, what));
         if (!failsOpen(this.around, binding))
           return done({ do: "error", outcome: noAnswer(binding, this.call) });
       }
-      this.#showEvents(asked, index + 1, all, done);
+      this.#showEvents(asked, index + 1, all, done, records);
     });
   }
 
@@ -140,6 +170,12 @@ export class LaterHooks {
     else held.delete(binding);
   }
 }
+
+const otherEvents: Failed = {
+  do: "failed",
+  failure: "invalid",
+  reason: "it gave back another number of events",
+};
 
 /** An event on its way past policies; null: one of them dropped it. */
 interface Passing {

@@ -65,7 +65,7 @@ export class ExchangePolicies {
   }
 
   events(events: readonly StreamEvent[], done: (verdict: EventsVerdict) => void): void {
-    this.later.events(events, (verdict) => this.#heard([], () => done(verdict)));
+    this.later.events(events, (verdict, records) => this.#heard(records, () => done(verdict)));
   }
 
   /** It is over, and its record says how. */

@@ -109,6 +109,10 @@ for (const service of ["one", "two"]) {
         expect(failure).toBeNull();
         expect((policies.about("onEnd") as PolicySummary).flag).toBe("PE");
         policies.trips.length = 0;
+        for (const record of planes.machine("a").records.of("outbound").slice(-2))
+          expect(record.policies.filter(({ hook }) => hook === "onEvent")).toMatchObject([
+            { action: "error" },
+          ]);
       }
     });
 
