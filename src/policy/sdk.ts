@@ -149,7 +149,23 @@ export interface PolicyResponse {
   readonly ms: number;
 }
 
-/** An instance that a request may go to. */
+/**
+ * An instance that a request may go to.
+ *
+ * ```ts
+ * import { definePolicy } from "heddle/policy";
+ * import * as v from "valibot";
+ *
+ * export default definePolicy({
+ *   api: 1,
+ *   name: "idlest",
+ *   version: "1.0.0",
+ *   options: v.strictObject({}),
+ *   onError: "open",
+ *   pick: (endpoints) => endpoints.toSorted((one, other) => one.inflight - other.inflight).map(({ id }) => id),
+ * });
+ * ```
+ */
 export interface PolicyEndpoint {
   readonly id: string;
   readonly weight: number;
@@ -162,7 +178,25 @@ export interface PolicyEndpoint {
   readonly ewmaMs: number;
 }
 
-/** One event of a stream of server-sent events. */
+/**
+ * One event of a stream of server-sent events.
+ *
+ * ```ts
+ * import { definePolicy } from "heddle/policy";
+ * import * as v from "valibot";
+ *
+ * export default definePolicy({
+ *   api: 1,
+ *   name: "no-numbers",
+ *   version: "1.0.0",
+ *   options: v.strictObject({}),
+ *   onError: "closed",
+ *   onEvent(event) {
+ *     return event.event === "debug" ? null : { ...event, data: event.data.replaceAll(/[0-9]{4,}/g, "****") };
+ *   },
+ * });
+ * ```
+ */
 export interface PolicyEvent {
   /** Its type; absent: `message`. */
   readonly event?: string;
@@ -171,7 +205,25 @@ export interface PolicyEvent {
   readonly data: string;
 }
 
-/** How an exchange ended. */
+/**
+ * How an exchange ended.
+ *
+ * ```ts
+ * import { definePolicy } from "heddle/policy";
+ * import * as v from "valibot";
+ *
+ * export default definePolicy({
+ *   api: 1,
+ *   name: "slowest",
+ *   version: "1.0.0",
+ *   options: v.strictObject({ ms: v.number() }),
+ *   onError: "open",
+ *   onEnd({ ms, status }, context) {
+ *     if (ms > context.options.ms) context.log("warn", `${context.service} took ${ms} ms`, { status });
+ *   },
+ * });
+ * ```
+ */
 export interface PolicySummary {
   /** 0: it was not answered. */
   readonly status: number;

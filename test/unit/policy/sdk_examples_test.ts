@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../../compile/repository.ts";
+import { hooks } from "../../../src/policy/hooks.ts";
 import { answerOf, realmOf } from "../../support/realm_of.ts";
 
 const text = readFileSync(join(root, "src/policy/sdk.ts"), "utf8");
@@ -16,12 +17,43 @@ const call = (id: string, headers: readonly string[] = []) => [
   ...[0, 500],
 ];
 
+/** The same at another hook, about this. */
+const at = (hook: (typeof hooks)[number], about: unknown) => [
+  ...call("1").slice(0, 8),
+  hooks.indexOf(hook),
+  null,
+  null,
+  about,
+];
+
 /** By the name of each: options, and what it decides of calls. */
 const plays: Readonly<Record<string, (realm: Awaited<ReturnType<typeof realmOf>>) => Promise<unknown>>> = {
   "night-shift": async (realm) => {
     realm.bind(1, '{"service":"b"}');
     expect(await answerOf(realm, call("1"))).toEqual({ do: "next" });
     expect(await answerOf(realm, call("2", ["x-night", "1"]))).toEqual({ do: "route", service: "b" });
+  },
+  idlest: async (realm) => {
+    realm.bind(1, "{}");
+    const endpoints = [5, 2, 9].map((inflight, at) => ({ id: `vm-${at}`, inflight }));
+    expect(await answerOf(realm, at("pick", endpoints))).toEqual({
+      do: "prefer",
+      ids: ["vm-1", "vm-0", "vm-2"],
+    });
+  },
+  "no-numbers": async (realm) => {
+    realm.bind(1, "{}");
+    const events = [{ data: "call 12345" }, { event: "debug", data: "x" }];
+    expect(await answerOf(realm, at("onEvent", events))).toEqual({
+      do: "events",
+      events: [{ data: "call ****" }, null],
+    });
+  },
+  slowest: async (realm) => {
+    realm.bind(1, '{"ms":100}');
+    const told = await answerOf(realm, at("onEnd", { ms: 250, status: 200 }));
+    expect(told).toMatchObject({ notes: [["log", "warn", "a.default took 250 ms", { status: 200 }]] });
+    expect(await answerOf(realm, at("onEnd", { ms: 50, status: 200 }))).toEqual({ do: "next" });
   },
   "ten-per-second": async (realm) => {
     realm.bind(1, "{}");
