@@ -19,7 +19,7 @@ import { Renewal } from "../identity/renewal.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import { limits } from "../model/limits.ts";
 import { limitTrips } from "../telemetry/limit_trips.ts";
-import { Metrics } from "../telemetry/metrics.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import { issueModeCredentials, readAuthority } from "./authority_file.ts";
 import { exposeController, pushHistogram } from "./controller_metrics.ts";
 import { Dashboard } from "./dashboard.ts";
