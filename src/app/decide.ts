@@ -24,7 +24,7 @@ export function decideAnswering(
   return (question, reply) => {
     const { state } = plane;
     if (state === null) return reply.end("its proxy has not been told its configuration yet");
-    const live = { destinations: state.destinations, nowMs: clock.now() };
+    const live = { destinations: state.destinations, locals: state.locals, nowMs: clock.now() };
     reply.line(decide(state.snapshot, question, live));
     reply.end();
   };
@@ -65,7 +65,7 @@ export function decide(snapshot: Snapshot, question: DecideQuestion, live: Live 
     isCallee,
     path,
     caller: isCaller ? callerView(snapshot, subject, live) : null,
-    callee: isCallee ? calleeView(snapshot, { ...asked, service: to, sourceId }) : null,
+    callee: isCallee ? calleeView(snapshot, { ...asked, service: to, sourceId }, live) : null,
   };
 }
 

@@ -26,7 +26,7 @@ function lineOf(record: Evidence, state: ProxyState | null, clock: Clock): Reque
     record,
     atMs,
     caller: state === null || inbound ? null : callerOf(record, state, nowMs),
-    callee: state === null || !inbound ? null : calleeView(state.snapshot, record),
+    callee: state === null || !inbound ? null : calleeView(state.snapshot, record, state),
   };
 }
 
@@ -34,5 +34,9 @@ function callerOf(record: Evidence, state: ProxyState, nowMs: number): RequestLi
   const { endpoint, attempts, method, path, source, service, route } = record;
   const tried = [...attempts.map((each) => each.endpoint), endpoint].filter((id) => id !== "");
   const question = { source, service, method, path, tried, fields: null, took: route };
-  return callerView(state.snapshot, question, { destinations: state.destinations, nowMs });
+  return callerView(state.snapshot, question, {
+    destinations: state.destinations,
+    locals: state.locals,
+    nowMs,
+  });
 }

@@ -5,13 +5,14 @@ import { serviceKey } from "../model/service.ts";
 import type { Access, CompiledBackend, Destination, Endpoint, Snapshot } from "../model/snapshot.ts";
 import { wholeGroup, type Rate, type TrafficTraits } from "../model/traffic.ts";
 import { decideAccess } from "../proxy/guard/access.ts";
-import type { LiveDestination, LiveEndpoint } from "../proxy/state/live_service.ts";
+import type { InboundService, LiveDestination, LiveEndpoint } from "../proxy/state/live_service.ts";
 import { endpointState, stateOfUnready } from "./endpoint_states.ts";
 import { routesFor, type RouteSubject } from "./route_reasons.ts";
 
 /** What is in force, of a snapshot that is. */
 export interface Live {
   readonly destinations: ReadonlyMap<string, LiveDestination>;
+  readonly locals: ReadonlyMap<string, Pick<InboundService, "streams">>;
   readonly nowMs: number;
 }
 
@@ -66,7 +67,8 @@ function destinationIn({ destinations }: Snapshot, key: string): Destination | u
 function liveOf(destination: LiveDestination | undefined, nowMs: number): CallerView["live"] {
   if (destination === undefined) return null;
   const { taken, max, waiting } = destination.admission;
-  return { underWay: taken, underWayMax: max, waiting, retriesLeft: destination.budget.left(nowMs) };
+  const retriesLeft = destination.budget.left(nowMs);
+  return { underWay: taken, underWayMax: max, waiting, retriesLeft, streams: destination.streams.counts };
 }
 
 /** Of the backends, and those that were tried; what was tried first, then what is not well. */
@@ -126,7 +128,11 @@ export interface CalleeQuestion {
 }
 
 /** null: the service does not run on this machine. */
-export function calleeView(snapshot: Snapshot, question: CalleeQuestion): CalleeView | null {
+export function calleeView(
+  snapshot: Snapshot,
+  question: CalleeQuestion,
+  live: Pick<Live, "locals"> | null,
+): CalleeView | null {
   const { service, sourceId, method, path } = question;
   const local = snapshot.locals.find((each) => serviceKey(each.service) === service);
   if (local === undefined) return null;
@@ -138,6 +144,7 @@ export function calleeView(snapshot: Snapshot, question: CalleeQuestion): Callee
     rules: rulesOf(local.access),
     otherwise: local.access.otherwise,
     limits: local.traffic === undefined ? [] : ratesOf(local.traffic),
+    streams: live?.locals.get(service)?.streams.counts ?? {},
   };
 }
 

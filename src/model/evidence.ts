@@ -2,6 +2,7 @@
  * What is known of one request, as operators read it: what a proxy remembers of it, and what the proxy would decide now. Each is
  * told by the machine that knows it: the caller's knows the route and the endpoints, the callee's the access rules and the app.
  */
+import type { StreamCounts } from "./stream_kind.ts";
 import type { Flag, Side } from "./outcome.ts";
 import type { TraceRef } from "./trace_ref.ts";
 
@@ -92,6 +93,8 @@ export interface CallerView {
     readonly underWayMax: number;
     readonly waiting: number;
     readonly retriesLeft: number;
+    /** Open ones, each of which takes a place of those limits until it ends; absent: a proxy of before tells none. */
+    readonly streams?: StreamCounts;
   } | null;
 }
 
@@ -142,6 +145,8 @@ export interface CalleeView {
   readonly otherwise: string;
   /** Rates that are limited, in words. */
   readonly limits: readonly string[];
+  /** Open ones, each of which holds a connection to an app of HTTP/1.1 until it ends; absent: nothing is live, or none told. */
+  readonly streams?: StreamCounts;
 }
 
 export interface RuleView {

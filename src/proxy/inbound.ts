@@ -28,7 +28,7 @@ import type { Caller, InboundService, LocalApp } from "./state/live_service.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 import { headWith, HeldAnswer } from "./answer/held_answer.ts";
 import { noteGrpcStatus, noteStream } from "./answer/notes.ts";
-import type { StreamKind } from "./answer/open_streams.ts";
+import type { StreamKind } from "../model/stream_kind.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { errorText, speaksGrpc } from "./failure/rescue.ts";
 import type { Concurrency } from "./limit/concurrency.ts";

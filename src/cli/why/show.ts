@@ -5,6 +5,7 @@
 import { formatDuration } from "../../base/duration.ts";
 import type { CallerView, Evidence, EndpointView } from "../../model/evidence.ts";
 import type { Flag } from "../../model/outcome.ts";
+import { streamsText, type StreamCounts } from "../../model/stream_kind.ts";
 import { sides } from "../../proxy/failure/rescue.ts";
 import { retryRefusals, type RetryRefusal } from "../../proxy/retry/retry_decision.ts";
 import type { Terminal } from "../terminal.ts";
@@ -105,6 +106,7 @@ export class Shown {
       this.#row("access", text`${this.#word(verdict, verdict === "allow")} by ${ruleText(rule)}`);
     }
     if (callee !== null && callee.limits.length > 0) this.#row("rates", callee.limits.join(", "));
+    this.#streams(callee?.streams);
     if (record.endpoint !== "") this.#row("app", record.endpoint);
     this.#times(record);
   }
@@ -153,7 +155,7 @@ export class Shown {
     this.#views(caller);
   }
 
-  #wouldAnswer({ machine, access, rules, otherwise, limits }: Hypothesis["callees"][number]): void {
+  #wouldAnswer({ machine, access, rules, otherwise, limits, streams }: Hypothesis["callees"][number]): void {
     const { verdict, rule } = access;
     this.#row(
       "access",
@@ -169,6 +171,7 @@ export class Shown {
     }
     if (rules.length > 0) this.#row("", `else ${otherwise}`);
     if (limits.length > 0) this.#row("rates", limits.join(", "));
+    this.#streams(streams);
   }
 
   /** Routes that the request did not take. */
@@ -225,6 +228,12 @@ export class Shown {
       "limits",
       `${underWay} of ${underWayMax} requests under way, ${waits}; ${retriesLeft} retries left`,
     );
+    this.#streams(live.streams);
+  }
+
+  #streams(counts: StreamCounts = {}): void {
+    const open = streamsText(counts);
+    if (open !== "") this.#row("streams", `${open} open now: each holds its place until it ends`);
   }
 
   #endpoint({ id, zone, state, reason, probeInMs, pending, load }: EndpointView): Text {

@@ -2,6 +2,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import type { CallerView, EndpointView } from "../../model/evidence.ts";
 import type { Side } from "../../model/outcome.ts";
+import { streamsText } from "../../model/stream_kind.ts";
 import { badge, sortedTable, type Column } from "../parts.ts";
 import { linkTo } from "../router.ts";
 import * as html from "../tags.ts";
@@ -67,6 +68,9 @@ export function callerViewShown({ backends, endpoints, endpointCount, live }: Ca
             "Limits",
             `${live.underWay} of ${live.underWayMax} requests under way, ${live.waiting} wait; ${live.retriesLeft} retries left`,
           ),
+      streamsText(live?.streams ?? {}) === ""
+        ? null
+        : fact("Streams", `${streamsText(live?.streams ?? {})} open now: each holds its place until it ends`),
     ),
     endpoints.length === 0
       ? html.p({ class: "bad" }, "No instance is there")

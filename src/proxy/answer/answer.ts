@@ -15,7 +15,8 @@ import type { CallRecord } from "../record/call_record.ts";
 import { EventFilter, type EventFilterOptions } from "./event_filter.ts";
 import { HeldAnswer } from "./held_answer.ts";
 import { noteGrpcStatus, noteStream } from "./notes.ts";
-import type { OpenStreams, StreamKind } from "./open_streams.ts";
+import type { StreamKind } from "../../model/stream_kind.ts";
+import type { OpenStreams } from "./open_streams.ts";
 
 const keptFields: readonly string[] = [keepField, ...failureFields];
 

@@ -3,7 +3,8 @@ import type { ResponseHead } from "../../http/exchange.ts";
 import { grpcCode } from "../../model/grpc_code.ts";
 import type { Fields } from "../../wire/fields.ts";
 import type { CallRecord } from "../record/call_record.ts";
-import { streamOf, type OpenStreams, type StreamKind } from "./open_streams.ts";
+import type { StreamKind } from "../../model/stream_kind.ts";
+import { streamOf, type OpenStreams } from "./open_streams.ts";
 
 /** An answer began that may be a stream: counts it among those that are open. `upgrade`: what its request asked for. */
 export function noteStream(

@@ -3,10 +3,8 @@
  * looks. A stream is open from the head of its answer (or since its connection stands) to its end; before, nobody can tell.
  */
 import type { ResponseHead } from "../../http/exchange.ts";
+import { streamKinds, type StreamCounts, type StreamKind } from "../../model/stream_kind.ts";
 import { isGrpcType } from "../../wire/grpc.ts";
-
-export const streamKinds = ["sse", "ws", "grpc", "tcp"] as const;
-export type StreamKind = (typeof streamKinds)[number];
 
 export class OpenStreams {
   readonly #open: Record<StreamKind, number> = { sse: 0, ws: 0, grpc: 0, tcp: 0 };
@@ -19,6 +17,13 @@ export class OpenStreams {
 
   closed(kind: StreamKind): void {
     this.#open[kind]--;
+  }
+
+  /** Kinds of which some are open, and how many. */
+  get counts(): StreamCounts {
+    return Object.fromEntries(
+      streamKinds.filter((kind) => this.#open[kind] > 0).map((kind) => [kind, this.#open[kind]]),
+    );
   }
 
   /** How many are open; null when there never was one. */

@@ -28,6 +28,10 @@ const fields: Readonly<Record<PlacesLimit, string>> = {
   "limits.connections": "limits.connections",
 };
 
+export function fieldOf(limit: PlacesLimit): string {
+  return fields[limit];
+}
+
 /** `peer` is for words: whom the requests are for. */
 export function shareSpent<W>(peer: string, { gate, flow, of, limit }: ShareSpent<W>): Outcome {
   const { held } = flow.claimOn(gate);

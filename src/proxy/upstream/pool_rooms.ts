@@ -1,7 +1,7 @@
 /** What bounds the connections of one pool: those to its endpoint, and those of all pools that lead to its service. */
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { PlacesLimit } from "../share/share_outcome.ts";
+import { fieldOf, type PlacesLimit } from "../share/share_outcome.ts";
 import type { RoomHolder } from "./connection_room.ts";
 import type { PoolOptions } from "./pool_terms.ts";
 import { SharedRoom } from "./shared_room.ts";
@@ -92,10 +92,12 @@ export class PoolRooms {
 
   /** Of a request that got no connection in its time. */
   overflow(pendingMs: number): Outcome {
-    const { peer, room } = this.options;
+    const { peer, room, protocol } = this.options;
     const waited = `no connection was free for ${pendingMs} ms (pendingMs) to ${peer}`;
     const all = `this machine may have ${room.max} to the service, which are in use (limits.connections of its Traffic document: raise it there)`;
-    const detail = room.full ? `${waited}: ${all}` : waited;
+    const own = `the ${this.max} that there may be are in use, by streams as long as those last (${fieldOf(protocol.limit)} of its Traffic document: raise it there)`;
+    const used = this.#own.isFull(this.max) ? `${waited}: ${own}` : waited;
+    const detail = room.full ? `${waited}: ${all}` : used;
     return { flag: "UO", side: "mesh", repeat: "yes", status: 503, detail };
   }
 

@@ -285,6 +285,23 @@ describe("what is shown of a request", () => {
     expect(shown(scene, "twice")).toContain("not sent again: it had all its attempts");
   });
 
+  test("names the streams that hold all connections which there may be", async () => {
+    const scene = await WhyScene.start({
+      web: { traffic: { limits: { connectionsPerEndpoint: 1 } } },
+      app: (step, socket) => {
+        if (step === "whole")
+          socket.write(bytesOf("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n"));
+      },
+    });
+    await scene.call("stream");
+    await scene.call("waits");
+    await scene.net.pass(2 * limits.pendingMs + 1_000);
+    const { cause } = scene.story("waits");
+    expect(cause).toMatchObject({ flag: "UO", machine: "b" });
+    expect(cause?.detail).toContain("limits.connectionsPerEndpoint");
+    expect(shown(scene, "waits")).toMatch(/^ +streams +1 event stream open now: each holds its place/m);
+  });
+
   test("names the route that it took, why the others lost, and what both sides saw", async () => {
     const beta = { path: { type: "PathPrefix", value: "/" }, method: null } as const;
     const scene = await WhyScene.start({
