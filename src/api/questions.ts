@@ -74,6 +74,8 @@ const questionSchema = v.variant("what", [
   }),
   /** Series of these metrics, once or again and again: each line is a MetricsReading (model/reading.ts). */
   v.strictObject({ what: v.literal("metrics"), names: v.pipe(v.array(word), v.maxLength(64)), everyMs }),
+  /** What `heddle bugreport` finds there: each line is a piece of an archive in base64, a string. Admins alone may ask it. */
+  v.strictObject({ what: v.literal("report") }),
   /** All metrics, as a page of this format: each line is a piece of it, a string. */
   v.strictObject({ what: v.literal("exposition"), format: v.picklist(metricFormats) }),
 ]);

@@ -43,18 +43,26 @@ export async function makeBugreport(runtime: Runtime, folder: StateFolder): Prom
   }
   const about = { ...build(), atMs: runtime.clock.wallMs(), parts: texts.map(([name]) => name), missing };
   texts.unshift(["bugreport.json", `${JSON.stringify(about, null, 2)}\n`]);
-  const archive = await packed(runtime, texts);
+  const encoder = new TextEncoder();
+  const archive = await packed(
+    runtime,
+    texts.map(([name, text]) => [name, encoder.encode(text)]),
+  );
   return { archive, parts: texts.map(([name]) => name), missing };
 }
 
-async function packed(runtime: Runtime, texts: readonly (readonly [string, string])[]): Promise<Uint8Array> {
+/** Files by name, as one archive. */
+export async function packed(
+  runtime: Pick<Runtime, "clock" | "process">,
+  files: readonly (readonly [name: string, body: Uint8Array])[],
+): Promise<Uint8Array> {
   const { packTar } = await import("modern-tar");
   const mtime = new Date(runtime.clock.wallMs());
   const tar = await packTar(
-    texts.map(([name, text]) => {
-      const body = new TextEncoder().encode(text);
-      return { header: { name: `heddle-bugreport/${name}`, size: body.length, mode: 0o600, mtime }, body };
-    }),
+    files.map(([name, body]) => ({
+      header: { name: `heddle-bugreport/${name}`, size: body.length, mode: 0o600, mtime },
+      body,
+    })),
   );
   return await runtime.process.gzip(tar);
 }

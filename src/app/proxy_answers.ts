@@ -1,14 +1,16 @@
 /** All that a proxy answers to operators. */
-import type { Clock } from "../../runtime/contract.ts";
+import type { Clock, Runtime } from "../../runtime/contract.ts";
 import type { DataPlane } from "../proxy/data_plane.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import type { Answerers } from "./answers.ts";
 import { decideAnswering } from "./decide.ts";
 import { expositionAnswering, metricsAnswering } from "./metrics_answer.ts";
+import { reportAnswering } from "./report_answer.ts";
 import { requestAnswering } from "./request_answer.ts";
 import { underWayAnswering } from "./under_way_answer.ts";
 import { tapAnswering } from "./tap_answer.ts";
+import type { StateFolder } from "./state_folder.ts";
 import { trafficAnswering } from "./traffic_answer.ts";
 import type { ShardAnswerers } from "./shards/shard_questions.ts";
 
@@ -18,7 +20,9 @@ export interface ShardAnswersOptions {
   readonly clock: Clock;
 }
 
-export interface ProxyAnswersOptions extends Omit<ShardAnswersOptions, "recorder"> {
+export interface ProxyAnswersOptions extends Omit<ShardAnswersOptions, "recorder" | "clock"> {
+  readonly runtime: Runtime;
+  readonly folder: StateFolder;
   readonly metrics: Metrics;
   /** Of what passes: here, or in other processes. */
   readonly traffic: ShardAnswerers;
@@ -33,12 +37,14 @@ export function shardAnswers({ recorder, plane, clock }: ShardAnswersOptions): S
   };
 }
 
-export function proxyAnswers({ metrics, plane, clock, traffic }: ProxyAnswersOptions): Answerers {
+export function proxyAnswers({ metrics, plane, runtime, folder, traffic }: ProxyAnswersOptions): Answerers {
+  const { clock } = runtime;
   return {
     decide: decideAnswering(plane, clock),
     exposition: expositionAnswering(metrics),
     metrics: metricsAnswering(metrics, clock),
     ...traffic,
+    report: reportAnswering(runtime, folder),
     traffic: trafficAnswering(metrics, clock),
   };
 }

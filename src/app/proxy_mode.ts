@@ -128,7 +128,7 @@ class ProxyMode {
     this.#follower = this.#makeFollower();
     const plane = this.#plane;
     const traffic = this.#sharded?.answerers ?? shardAnswers({ recorder, plane, clock });
-    this.#answers = new Answers(this.#asNode, proxyAnswers({ metrics, plane, clock, traffic }));
+    this.#answers = new Answers(this.#asNode, proxyAnswers({ metrics, plane, runtime, folder, traffic }));
     this.#renewal = this.#makeRenewal();
   }
 

@@ -20,7 +20,10 @@ export function mountAskRoutes(
 ): void {
   app.post(controllerPaths.ask, async (context) => {
     operators.require(context, "viewer");
-    return asks.ask(await readBody(context.req.raw, askSchema));
+    const request = await readBody(context.req.raw, askSchema);
+    // How a machine is set up, and what it logged.
+    if (request.question.what === "report") operators.require(context, "admin");
+    return asks.ask(request);
   });
   app.post(controllerPaths.answers, async (context) => {
     const caller = requireCaller(context, trustDomain, "node");

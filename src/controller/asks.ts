@@ -90,7 +90,8 @@ export class Asks {
     for (const machine of asked)
       if (!this.options.tell(machine, { kind: "ask", ask: id, question }))
         this.#end(open, machine, "it is not connected to the controller");
-    if (!follows(question)) open.late = clock.after(limits.askAnswerMs, () => this.#endLate(open), true);
+    const lateMs = question.what === "report" ? limits.askReportMs : limits.askAnswerMs;
+    if (!follows(question)) open.late = clock.after(lateMs, () => this.#endLate(open), true);
     this.#closeWhenDone(open);
   }
 

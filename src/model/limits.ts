@@ -599,6 +599,8 @@ export const limits = {
   asksOpenMax: 64,
   /** Within which a proxy answers a question of an operator; what comes later is not shown. */
   askAnswerMs: 5_000,
+  /** Until a machine must have made its report for an operator: it looks at all that `heddle check` does. */
+  askReportMs: 60_000,
   /** Time between two looks of `heddle drain --wait` at what is left. */
   drainLeftLookMs: 500,
   /** Looks in a row of `heddle drain --wait` that find nothing left; then it is done. */

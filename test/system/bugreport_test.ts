@@ -100,6 +100,32 @@ describe.skipIf(binaryMissing)("a report of a bug", () => {
     expect(all).not.toContain("PRIVATE KEY");
   });
 
+  test("of other machines comes through the controller, to admins alone", async () => {
+    const state = `${mesh.folder}/control`;
+    const file = `${mesh.folder}/all.tar.gz`;
+    const made = heddle(["bugreport", file, "--machine", "vm-a", "vm-b", "nobody"], { state });
+    expect([made.code, made.err]).toEqual([0, ""]);
+    expect(made.out).toContain("not in it: nobody: ");
+    const outer = await unpackTar(Bun.gunzipSync(readFileSync(file)));
+    const names = ["bugreport.json", "vm-a.tar.gz", "vm-b.tar.gz"].map((name) => `heddle-bugreport/${name}`);
+    expect(outer.map(({ header }) => header.name)).toEqual(names);
+    const secrets = ["vm-a", "vm-b"].flatMap((name) => secretsIn(mesh.machine(name).state));
+    for (const { data } of outer.slice(1)) {
+      const parts = await unpackTar(Bun.gunzipSync(Uint8Array.from(data ?? [])));
+      const texts = parts.map((part) => new TextDecoder().decode(part.data));
+      expect(parts.map(({ header }) => header.name)).toContain("heddle-bugreport/proxy/metrics.txt");
+      for (const secret of [planted, ...secrets]) expect(texts.join("\n")).not.toContain(secret);
+    }
+    const credential = `${mesh.folder}/eve.json`;
+    mesh.heddle("operator", "create", "eve", "--role", "editor", "--out", credential);
+    const refused = heddle(["bugreport", `${mesh.folder}/eve.tar.gz`, "--all"], {
+      state: `${mesh.folder}/elsewhere`,
+      env: { HEDDLE_OPERATOR: credential },
+    });
+    expect(refused.code).not.toBe(0);
+    expect(refused.err).toContain("admin");
+  });
+
   test("is not written over a file, and is made where nothing runs", () => {
     const { code, err } = heddle(["bugreport", `${mesh.folder}/documents`], {
       state: `${mesh.folder}/control`,

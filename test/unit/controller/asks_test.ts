@@ -159,6 +159,7 @@ describe("a proxy that is asked", () => {
       tap: (_, reply) => reply.end(),
       traffic: (_, reply) => reply.end(),
       decide: (_, reply) => reply.end(),
+      report: (_, reply) => reply.end(),
       "under-way": (_, reply) => reply.end(),
     });
     return { clock, metrics, answers };
