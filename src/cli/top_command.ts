@@ -12,7 +12,7 @@ import { parseDurationFlag, type Cli } from "./command.ts";
 import { exitCodes } from "./exit_codes.ts";
 import { FullScreen, type Terminal } from "./terminal.ts";
 import { text } from "./text.ts";
-import { chosenRows, firstView, frameOf, pressed, tableLines } from "./top/frame.ts";
+import { chosenRows, firstView, frameOf, pressed, tableLines, withinRows } from "./top/frame.ts";
 import { topMetrics, topRows } from "./top/rows.ts";
 
 const defaultEveryMs = 2_000;
@@ -140,9 +140,9 @@ class TopScreen {
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) host.onSignal(signal, resolve);
       this.#keys = host.terminal.keys((text) => {
         for (const key of keysIn(text)) {
-          const view = pressed(this.#view, key);
+          const view = pressed(this.#view, key, host.terminal);
           if (view === null) return resolve();
-          this.#view = view;
+          this.#view = withinRows(view, topRows(this.about.readings.pairs), host.terminal);
         }
         this.#draw();
       });
@@ -178,5 +178,5 @@ class TopScreen {
 
 /** What came at once may be several keys, and an arrow is one of several letters. */
 function keysIn(text: string): string[] {
-  return text.match(/\u001b\[[A-Z]|[^]/gu) ?? [];
+  return text.match(/\u001b\[(?:[A-Z]|\d~)|[^]/gu) ?? [];
 }

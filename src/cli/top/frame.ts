@@ -35,7 +35,11 @@ const figureWidth = 8;
 
 const figures: readonly Column[] = [
   { title: "SUCCESS", width: figureWidth, cell: ({ success }, paint) => shareText(success, paint) },
-  { title: "RPS", width: figureWidth - 1, cell: ({ perSecond }) => perSecond.toFixed(1) },
+  {
+    title: "RPS",
+    width: figureWidth - 1,
+    cell: ({ perSecond }) => perSecond.toFixed(perSecond < 10_000 ? 1 : 0),
+  },
   { title: "P50", width: figureWidth - 2, cell: ({ p50 }) => secondsText(p50) },
   { title: "P95", width: figureWidth - 2, cell: ({ p95 }) => secondsText(p95) },
   { title: "P99", width: figureWidth - 2, cell: ({ p99 }) => secondsText(p99) },
@@ -45,7 +49,7 @@ const figures: readonly Column[] = [
 
 /** Lines of at most so many columns; the head first. */
 export function tableLines(rows: readonly TopRow[], columns: number, paint: Paint): Text[] {
-  const all = [...nameColumns(columns), ...figures];
+  const all = [...nameColumns(columns, rows), ...figures];
   const head = all.map(({ title, width, left }) => padded(title, title.length, width, left === true));
   return [
     paint.dim(head.join(" ").slice(0, columns)),
@@ -53,15 +57,53 @@ export function tableLines(rows: readonly TopRow[], columns: number, paint: Pain
   ];
 }
 
-function nameColumns(columns: number): readonly Column[] {
+/** Names that are too long lose their middle: neither who calls nor who is called goes missing. */
+function nameColumns(columns: number, rows: readonly TopRow[]): readonly Column[] {
   const left = Math.max(12, columns - figures.reduce((sum, { width }) => sum + width + 1, 0));
-  if (columns < wideFrom) return [{ title: "EDGE", width: left, left: true, cell: (row) => edgeName(row) }];
-  const width = Math.floor((left - 2) / 3);
+  if (columns < wideFrom)
+    return [{ title: "EDGE", width: left, left: true, cell: (row) => edgeWithin(row, left) }];
+  const names = rows.map(({ from, to, route }) => [short(from), short(to), route || "-"].map(printable));
+  const needs = ["FROM", "TO", "ROUTE"].map((title, at) =>
+    names.reduce((most, row) => Math.max(most, (row[at] as string).length), title.length),
+  );
+  const [from = 0, to = 0] = sharesOf(needs, left - 2);
   return [
-    { title: "FROM", width, left: true, cell: ({ from }) => short(from) },
-    { title: "TO", width, left: true, cell: ({ to }) => short(to) },
-    { title: "ROUTE", width: left - 2 - 2 * width, left: true, cell: ({ route }) => route || "-" },
+    { title: "FROM", width: from, left: true, cell: (row) => cutWithin(short(row.from), from) },
+    { title: "TO", width: to, left: true, cell: (row) => cutWithin(short(row.to), to) },
+    { title: "ROUTE", width: left - 2 - from - to, left: true, cell: ({ route }) => route || "-" },
   ];
+}
+
+/** Each what it needs, where that is more than there is room for, the largest less, and alike. */
+function sharesOf(needs: readonly number[], room: number): number[] {
+  const shares = needs.map(() => 0);
+  let left = room;
+  const inOrder = needs.map((_, at) => at).sort((a, b) => (needs[a] as number) - (needs[b] as number));
+  inOrder.forEach((at, done) => {
+    shares[at] = Math.min(needs[at] as number, Math.floor(left / (needs.length - done)));
+    left -= shares[at] as number;
+  });
+  return shares;
+}
+
+function edgeWithin({ from, to, route }: TopRow, width: number): string {
+  const names = [short(from), short(to), ...(route === "" ? [] : [route])].map(printable);
+  const between = " > ".length + (route === "" ? 0 : 1);
+  const shares = sharesOf(
+    names.map((name) => name.length),
+    width - between,
+  );
+  const [caller, called, rule] = names.map((name, at) => cutWithin(name, shares[at] as number));
+  return `${caller} > ${called}${rule === undefined ? "" : ` ${rule}`}`;
+}
+
+/** Without its middle, where it is longer. */
+function cutWithin(name: string, width: number): string {
+  const plain = printable(name);
+  if (plain.length <= width) return plain;
+  const tail = Math.max(0, Math.floor((width - 1) / 2));
+  const head = Math.max(0, width - 1 - tail);
+  return `${plain.slice(0, head)}\u2026${tail === 0 ? "" : plain.slice(-tail)}`;
 }
 
 function cellOf({ width, left = false, cell }: Column, row: TopRow, paint: Paint): Text {
@@ -133,23 +175,36 @@ export interface Screen {
   readonly rows: number;
 }
 
+/** Rows of the table that a screen has room for. */
+function roomOf({ rows }: Screen): number {
+  return Math.max(1, rows - 4);
+}
+
+/** The same, scrolled no further than to the last row. */
+export function withinRows(view: View, all: readonly TopRow[], screen: Screen): View {
+  const most = Math.max(0, chosenRows(all, view).length - roomOf(screen));
+  return view.skipped <= most ? view : { ...view, skipped: most };
+}
+
 /** As many lines as the screen has. */
 export function frameOf(
   all: readonly TopRow[],
   view: View,
-  { columns, rows }: Screen,
+  screen: Screen,
   { paint, about }: { readonly paint: Paint; readonly about: string },
 ): Text[] {
+  const { columns, rows } = screen;
   const chosen = chosenRows(all, view);
-  const room = Math.max(1, rows - 4);
-  const skipped = Math.max(0, Math.min(view.skipped, chosen.length - room));
+  const room = roomOf(screen);
+  const { skipped } = withinRows(view, all, screen);
   const shown = chosen.slice(skipped, skipped + room);
   const order = `${view.sort}${view.reversed ? " (reversed)" : ""}`;
   const narrow = view.narrow === "" ? "" : `, with "${view.narrow}"`;
-  const title = `heddle top: ${chosen.length} of ${all.length} edges${narrow}, by ${order}; ${about}`;
+  const part = shown.length < chosen.length ? ` (${skipped + 1}-${skipped + shown.length} here)` : "";
+  const title = `heddle top: ${chosen.length} of ${all.length} edges${part}${narrow}, by ${order}; ${about}`;
   const keys = view.typing
     ? `/${view.narrow}_   Enter keeps it, Esc shows all`
-    : "s sort  r reverse  / narrow  j k scroll  q quit";
+    : "s sort  r reverse  / narrow  j k scroll  space b page  g G ends  q quit";
   const lines: Text[] = [cutTo(title, columns), "", ...tableLines(shown, columns, paint)];
   while (lines.length < rows - 1) lines.push("");
   return [...lines.slice(0, rows - 1), paint.dim(cutTo(keys, columns))];
@@ -161,7 +216,7 @@ function cutTo(words: string, columns: number): string {
 }
 
 /** The view after a key; null: it ends. */
-export function pressed(view: View, key: string): View | null {
+export function pressed(view: View, key: string, screen: Screen): View | null {
   if (key === "\u0003") return null;
   if (view.typing) return typed(view, key);
   switch (key) {
@@ -175,6 +230,18 @@ export function pressed(view: View, key: string): View | null {
       return { ...view, typing: true, narrow: "", skipped: 0 };
     case "\u001b":
       return { ...view, narrow: "" };
+    case " ":
+    case "\u001b[6~":
+      return { ...view, skipped: view.skipped + roomOf(screen) };
+    case "b":
+    case "\u001b[5~":
+      return { ...view, skipped: Math.max(0, view.skipped - roomOf(screen)) };
+    case "g":
+    case "\u001b[H":
+      return { ...view, skipped: 0 };
+    case "G":
+    case "\u001b[F":
+      return { ...view, skipped: Infinity };
     case "j":
     case "\u001b[B":
       return { ...view, skipped: view.skipped + 1 };

@@ -1,8 +1,15 @@
 /** What `heddle top` draws, and what its keys do. */
 import { describe, expect, test } from "bun:test";
 import type { Pair } from "../../../src/app/edges.ts";
-import { chosenRows, firstView, frameOf, pressed, type View } from "../../../src/cli/top/frame.ts";
-import { topRows } from "../../../src/cli/top/rows.ts";
+import {
+  chosenRows,
+  firstView,
+  frameOf,
+  pressed,
+  withinRows,
+  type View,
+} from "../../../src/cli/top/frame.ts";
+import { topRows, type TopRow } from "../../../src/cli/top/rows.ts";
 import { FullScreen, Terminal } from "../../../src/cli/terminal.ts";
 import { rendered } from "../../../src/cli/text.ts";
 import type { MetricSeries } from "../../../src/model/reading.ts";
@@ -96,6 +103,16 @@ describe("the screen of top", () => {
     expect(frame({}, 140)[2]).toMatch(/^FROM +TO +ROUTE +SUCCESS/);
   });
 
+  test("names both sides of an edge whatever room there is, and which rows of how many are shown", () => {
+    const long = [requests("checkout-orchestrator-41.default", "recommendation-embedding-7.default", "", 9)];
+    const many = Array.from({ length: 300 }, () => topRows([pair([], long)])[0] as TopRow);
+    const shown = (columns: number): string[] =>
+      frameOf(many, firstView, { columns, rows: 24 }, { paint, about: "2 machines" }).map(rendered);
+    expect(shown(80)[3]).toMatch(/^check\S*\u2026\S*41 > recom\S*\u2026\S*g-7 /);
+    expect(shown(120)[3]).toMatch(/^checkout-orchestrator-41 +recommendation-embedding-7 +- /);
+    expect(shown(80)[0]).toStartWith("heddle top: 300 of 300 edges (1-20 here)");
+  });
+
   test("shows more rows than fit as it is scrolled, and never past the last", () => {
     expect(frame({}, 80, 6)[3]).toContain("db.shop");
     expect(frame({ skipped: 99 }, 80, 6)[3]).toContain("orders/v1");
@@ -130,8 +147,9 @@ describe("the screen of top", () => {
 });
 
 describe("a key", () => {
+  const screen = { columns: 80, rows: 24 };
   const after = (...keys: string[]): View | null =>
-    keys.reduce<View | null>((view, key) => (view === null ? null : pressed(view, key)), firstView);
+    keys.reduce<View | null>((view, key) => (view === null ? null : pressed(view, key, screen)), firstView);
 
   test("sorts, turns, scrolls or ends it", () => {
     expect(after("s")?.sort).toBe("success");
@@ -139,6 +157,14 @@ describe("a key", () => {
     expect(after("r")?.reversed).toBe(true);
     expect(after("j", "\u001b[B", "k")?.skipped).toBe(1);
     expect(after("k")?.skipped).toBe(0);
+    expect([after(" "), after(" ", "\u001b[6~", "b")].map((view) => view?.skipped)).toEqual([20, 20]);
+    const last = withinRows(
+      after("G") as View,
+      Array.from({ length: 300 }, () => rows[0] as TopRow),
+      screen,
+    );
+    expect([last.skipped, pressed(last, "k", screen)?.skipped]).toEqual([280, 279]);
+    expect(after("G", "g")?.skipped).toBe(0);
     expect([after("q"), after("\u0003")]).toEqual([null, null]);
     expect(after("x")).toEqual(firstView);
   });
