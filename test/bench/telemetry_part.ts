@@ -10,6 +10,7 @@ import type { BenchOptions } from "./options.ts";
 import { tracedEnvoy } from "./peers/envoy.ts";
 import { startPeer, type Subject } from "./peers/peer.ts";
 import { writeCertificates } from "./certificates.ts";
+import { recordBars } from "./records_part.ts";
 import { interleave, median } from "./rounds.ts";
 import { backends, loadCore, note, proxyCore, type Stage } from "./stage.ts";
 import { barTable, row, tableHead, type Bar } from "./tables.ts";
@@ -65,8 +66,9 @@ export async function measureTelemetry(stage: Stage, options: BenchOptions): Pro
       note(`telemetry ${round + 1} ${name}: ${result.cost.toFixed(2)} ${loads.http1.cost}`);
       return result;
     });
+    const records = await recordBars(hopOf(plain), options);
     const whyMs = await explain(plain);
-    return lines(rounds, whyMs, options);
+    return lines(rounds, [...records, why(whyMs)], options);
   } finally {
     await Promise.all([plain.stop(), traced.stop()]);
   }
@@ -135,9 +137,13 @@ async function explain(heddle: StartedHeddle): Promise<number> {
   return median(took);
 }
 
+function why(measured: number): Bar {
+  return { title: "heddle why", wanted: whyBarMs, measured, unit: " ms" };
+}
+
 function lines(
   rounds: ReadonlyMap<string, readonly LoadResult[]>,
-  whyMs: number,
+  others: readonly Bar[],
   { rounds: count, counts }: BenchOptions,
 ): string[] {
   const costs = new Map([...rounds].map(([name, runs]) => [name, runs.map(({ cost }) => cost)]));
@@ -161,11 +167,12 @@ function lines(
   return [
     `One clear HTTP/1.1 hop. ${count} interleaved rounds of ${counts.http1} requests over 32 connections; a ratio is the median of those of the rounds.`,
     `What is sent by OTLP goes to a receiver on the core of the load. The tap shows 100 requests a second. \`heddle why\`: median of ${whyRuns}.`,
+    "A record: of a request whose trace is not sampled, in a process of its own. What records are of a proxy's time: two without a trace, by its time for a request.",
     "",
     ...tableHead([loads.http1.cost, "spread", "÷ heddle", loads.http1.rate]),
     ...rows,
     "",
-    ...barTable([...measured, { title: "heddle why", wanted: whyBarMs, measured: whyMs, unit: " ms" }]),
+    ...barTable([...measured, ...others]),
   ];
 }
 
