@@ -13,11 +13,19 @@ import { bun, root } from "./repository.ts";
 
 interface Suite {
   readonly folder: string;
+  /** Some of its files again, with proxies of so many event loops. Absent: all files, with one. */
+  readonly again?: { readonly loops: number; readonly files: readonly string[] };
   readonly quick: boolean;
   /** Needs dist/heddle. */
   readonly binary: boolean;
   readonly timeoutMs: number;
 }
+
+/** What holds however many event loops carry the traffic: protocols, rotation, loss of the control plane, policies, drain and kill. */
+const withLoops = [
+  ...["http1", "grpc", "opaque", "websocket", "streams", "policy_mesh"],
+  ...["rotation", "rotation_now", "absence", "drain", "succession", "kill"],
+];
 
 const suites: readonly Suite[] = [
   { folder: "test/tidy", quick: true, binary: false, timeoutMs: 120_000 },
@@ -27,6 +35,10 @@ const suites: readonly Suite[] = [
   { folder: "test/fuzz", quick: false, binary: false, timeoutMs: 120_000 },
   { folder: "test/conformance", quick: true, binary: false, timeoutMs: 120_000 },
   { folder: "test/system", quick: false, binary: true, timeoutMs: 240_000 },
+  {
+    ...{ folder: "test/system", quick: false, binary: true, timeoutMs: 240_000 },
+    again: { loops: 2, files: withLoops },
+  },
 ];
 
 /** Programs of others and seconds of processor time: too dear for the quick check. */
@@ -83,8 +95,13 @@ function unescaped(text: string): string {
   return text.replace(/&(#?\w+);/g, (whole, name: string) => entities[name] ?? whole);
 }
 
+function nameOf({ folder, again }: Suite): string {
+  return again === undefined ? folder : `${folder}, with ${again.loops} event loops`;
+}
+
 /** The files with tests, from the root. */
-function testsIn(which: "quick" | "all", folder: string): string[] {
+function testsIn(which: "quick" | "all", { folder, again }: Suite): string[] {
+  if (again !== undefined) return again.files.map((name) => `${folder}/${name}_test.ts`);
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true })
     .map((name) => `${folder}/${String(name)}`)
@@ -93,12 +110,14 @@ function testsIn(which: "quick" | "all", folder: string): string[] {
 }
 
 /** Whatever the environment says goes. */
-function environmentFor(which: "quick" | "all"): Record<string, string> {
-  return which === "quick" ? { HEDDLE_QUICK: "1" } : { HEDDLE_FUZZ_SECONDS: "1" };
+function environmentFor(which: "quick" | "all", { again }: Suite): Record<string, string> {
+  const loops: Record<string, string> =
+    again === undefined ? {} : { HEDDLE_TEST_SHARDS: String(again.loops) };
+  return { ...loops, ...(which === "quick" ? { HEDDLE_QUICK: "1" } : { HEDDLE_FUZZ_SECONDS: "1" }) };
 }
 
 function runSuite(which: "quick" | "all", suite: Suite, folder: string, filter: readonly string[]): Counts {
-  const report = join(folder, `${suite.folder.replaceAll("/", "_")}.xml`);
+  const report = join(folder, `${nameOf(suite).replaceAll(/\W+/g, "_")}.xml`);
   const answer = spawnSync(
     bun,
     [
@@ -106,10 +125,10 @@ function runSuite(which: "quick" | "all", suite: Suite, folder: string, filter: 
       `--timeout=${suite.timeoutMs}`,
       "--reporter=junit",
       `--reporter-outfile=${report}`,
-      ...testsIn(which, suite.folder).map((file) => `./${file}`),
+      ...testsIn(which, suite).map((file) => `./${file}`),
       ...filter,
     ],
-    { cwd: root, stdio: "inherit", env: { ...environmentFor(which), ...process.env } },
+    { cwd: root, stdio: "inherit", env: { ...environmentFor(which, suite), ...process.env } },
   );
   const counts = existsSync(report)
     ? countsOf(readFileSync(report, "utf8"))
@@ -117,7 +136,7 @@ function runSuite(which: "quick" | "all", suite: Suite, folder: string, filter: 
   if (answer.status !== 0 && counts.failed === 0) {
     counts.failed = 1;
     counts.failures.push(
-      `${suite.folder} ended with ${answer.status ?? answer.signal}, though no test failed`,
+      `${nameOf(suite)} ended with ${answer.status ?? answer.signal}, though no test failed`,
     );
   }
   return counts;
@@ -137,14 +156,14 @@ export async function runSuites(which: "quick" | "all", args: readonly string[])
   tally("format", format(true));
   tally("types", types());
   const chosen = suites.filter(
-    (suite) => (which === "all" || suite.quick) && testsIn(which, suite.folder).length > 0,
+    (suite) => (which === "all" || suite.quick) && testsIn(which, suite).length > 0,
   );
   if (chosen.some((suite) => suite.binary)) {
     await (await import("./binary.ts")).compileBinary({ verbose: false });
   }
   const folder = mkdtempSync(join(tmpdir(), "heddle-test-"));
   for (const suite of chosen) {
-    process.stdout.write(`\n-- ${suite.folder}\n`);
+    process.stdout.write(`\n-- ${nameOf(suite)}\n`);
     const counts = runSuite(which, suite, folder, args);
     total.passed += counts.passed;
     total.failed += counts.failed;

@@ -6,6 +6,8 @@ export interface AdminPages {
   /** Named tasks that must be done before the mode is ready; false: not yet. */
   readonly ready: () => Readonly<Record<string, boolean>>;
   readonly metrics: Metrics;
+  /** Before somebody reads them: what is counted elsewhere comes in. Absent: all is counted here. */
+  readonly gather?: () => Promise<void>;
   /** What is in force, for people. */
   readonly config: () => unknown;
   /** Pages that only this mode has; null: none is there. */
@@ -27,7 +29,9 @@ export function adminHandler(pages: AdminPages): (request: Request) => Response 
       case "/ready":
         return readiness(pages.ready());
       case "/metrics":
-        return metricsPage(pages.metrics.expose(format), format);
+        return pages.gather === undefined
+          ? metricsPage(pages.metrics.expose(format), format)
+          : pages.gather().then(() => metricsPage(pages.metrics.expose(format), format));
       case "/config":
         return Response.json(pages.config());
       default:

@@ -298,6 +298,7 @@ class ProxyMode {
       meshNames: this.#meshNames,
       ends: () => this.#ends,
       accepts: () => this.#sharded?.accepts ?? true,
+      ...(this.#sharded === null ? {} : { gather: this.#sharded.gather }),
     };
     const listen = { host: settings.loopback, port: adminPort(settings, "proxy") };
     const pages = adminHandler(pagesOf(shown));

@@ -7,6 +7,7 @@ import { istioMetrics } from "../telemetry/compat/istio.ts";
 import { linkerdMetrics } from "../telemetry/compat/linkerd.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { logRecordOf } from "../telemetry/otlp/log_record.ts";
+import type { KeptTraces } from "../proxy/trace/kept_traces.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { OtlpExports, type OtlpExportsOptions } from "./otlp_exports.ts";
 import { ProxyLogs, type Lines } from "./proxy_logs.ts";
@@ -36,18 +37,21 @@ export class ProxyObservation {
     this.logs.expose(this.metrics);
   }
 
-  /** Requests are traced from now on, where the mesh wants it. `zone`: where this machine stands; "": it does not say. */
-  trace(control: Pick<ControlClient, "call">, zone: () => string): ProxyTracing {
+  /** Requests are traced from now on, where the mesh wants it. `zone`: where this machine stands; "": it does not say. `siblings`: what its other event loops keep. */
+  trace(
+    control: Pick<ControlClient, "call">,
+    zone: () => string,
+    siblings: KeptTraces | null = null,
+  ): ProxyTracing {
     const { runtime, settings, metrics, recorder, logs } = this;
     const { log, accessLog } = logs;
     const { evidence } = recorder;
-    const siblings = this.outputs !== undefined;
     const tracing = new ProxyTracing({ runtime, settings, metrics, control, evidence, log, siblings });
     recorder.tracer = tracing.tracer;
     const lines: OtlpExportsOptions["lines"] = {
       also: (taker) => accessLog.also((entry) => taker(logRecordOf(entry))),
     };
-    const sendsMetrics = !siblings;
+    const sendsMetrics = this.outputs === undefined;
     const rest = { mode: "proxy", metrics, sendsMetrics, lines, tracing, log, zone } as const;
     this.#exports = new OtlpExports({ runtime, settings, ...rest });
     return tracing;

@@ -33,13 +33,16 @@ export interface Shown {
   /** Whether it is asked to end; whether connections are accepted. */
   readonly ends: () => boolean;
   readonly accepts: () => boolean;
+  /** What event loops in other processes counted; absent: there are none. */
+  readonly gather?: () => Promise<void>;
 }
 
 export function pagesOf(shown: Shown): AdminPages {
   const { places, machine, store, follower, plane, policies, instances, meshNames, metrics, clock } = shown;
-  const { ends, accepts } = shown;
+  const { ends, accepts, gather } = shown;
   return {
     metrics,
+    ...(gather === undefined ? {} : { gather }),
     ready: () => ({
       identity: store.node !== null,
       member: follower.member,

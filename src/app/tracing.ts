@@ -9,6 +9,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { WaitingSpan } from "../telemetry/otlp/spans.ts";
 import { SpanWriter } from "../telemetry/otlp/span_messages.ts";
 import { spanOf, type Hop } from "../telemetry/trace/span.ts";
+import type { KeptTraces } from "../proxy/trace/kept_traces.ts";
 import { Tracer } from "../proxy/trace/tracer.ts";
 import { every } from "./chores.ts";
 import { OtlpExporter } from "./otlp_exporter.ts";
@@ -22,8 +23,8 @@ export interface TracingOptions {
   readonly control: Pick<ControlClient, "call">;
   readonly evidence: EvidenceRing;
   readonly log: (text: string) => void;
-  /** Other event loops of this machine have parts of traces too, and are told as other machines are. Default: none do. */
-  readonly siblings?: boolean;
+  /** What other event loops of this machine keep; they have parts of traces too, and are told as other machines are. null: there are none. */
+  readonly siblings: KeptTraces | null;
 }
 
 export class ProxyTracing {
@@ -46,6 +47,7 @@ export class ProxyTracing {
     });
     this.tracer = new Tracer({
       random: runtime.random,
+      shared: options.siblings,
       wallMs: () => runtime.clock.wallMs(),
       keep: (hop) => this.#keep(hop),
       remembered: (traceId) => this.#remembered(traceId),
@@ -81,7 +83,7 @@ export class ProxyTracing {
 
   #remembered(traceId: string): Hop[] {
     const { siblings, settings } = this.options;
-    if (siblings === true) this.#tellMachine(settings.node, traceId);
+    if (siblings !== null) this.#tellMachine(settings.node, traceId);
     const { clock } = this.options.runtime;
     const startMs = clock.wallMs() - clock.now();
     return this.options.evidence.findTrace(traceId).flatMap((facts) => {

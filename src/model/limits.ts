@@ -1057,7 +1057,9 @@ export const limits = {
   /** Snapshots of which a shard's policies may still be asked: requests that began under one go on under it. */
   shardSnapshotsKept: 8,
   /** How often a shard tells what it counted. */
-  shardReportMs: 500,
+  shardReportMs: 1_000,
+  /** Whoever reads the metrics of a proxy waits so long for what its shards counted last. */
+  shardGatherMs: 500,
   /** Of reports and lines of the log that the keeper has not taken; what comes beyond is dropped, and lines are counted. */
   shardBacklogBytesMax: 4 * mib,
   /** A shard that has not shown for so long that it could go by a snapshot, or that it has begun, is ended. */

@@ -102,12 +102,17 @@ export type Resolve<Handle> = (...labelValues: readonly string[]) => Handle;
 /** Finds what was made for three words, or makes it. */
 export type Bundle<Value> = (first: string, second: string, third: string) => Value;
 
+/** With what trace is known behind each bucket of a histogram, where one is. */
+interface SeriesReading extends MetricSeries {
+  readonly exemplars?: readonly (Exemplar | null)[];
+}
+
 /** What one metric counted. */
 export interface FamilyReading {
   readonly name: string;
   readonly help: string;
   readonly kind: FamilyPlan["kind"];
-  readonly series: readonly MetricSeries[];
+  readonly series: readonly SeriesReading[];
 }
 
 /** The metrics of one data-plane shard or mode. */
@@ -230,7 +235,7 @@ export class Metrics {
 function readingsOf(families: readonly Family[]): FamilyReading[] {
   return families.flatMap((family) => {
     const { name, help, kind, series } = family;
-    const read = [...series.values()].map((each) => readSeries(family, each));
+    const read = [...series.values()].map((each) => ({ ...readSeries(family, each), ...exemplarsOf(each) }));
     return read.length === 0 ? [] : [{ name, help, kind, series: read }];
   });
 }
@@ -246,9 +251,11 @@ function addFamily(whole: Family, part: Family): void {
   }
 }
 
-function addReading(series: Series | HistogramSeries, { value, counts = [], sum = 0 }: MetricSeries): void {
-  if (series instanceof Series) series.add(value);
-  else series.addCounted(counts, sum, value);
+function addReading(series: Series | HistogramSeries, reading: SeriesReading): void {
+  const { value, counts = [], sum = 0, exemplars } = reading;
+  if (series instanceof Series) return series.add(value);
+  series.addCounted(counts, sum, value);
+  series.exemplars = exemplars?.map((each) => each ?? undefined) ?? null;
 }
 
 function resolve(family: Family, values: readonly string[]): Series | HistogramSeries {
@@ -290,6 +297,11 @@ function readSeries({ name }: Family, series: Series | HistogramSeries): MetricS
   if (series instanceof Series) return { name, labels, value: series.value };
   const { bounds, counts, sum, count } = series;
   return { name, labels, value: count, bounds, counts: [...counts], sum };
+}
+
+function exemplarsOf(series: Series | HistogramSeries): Pick<SeriesReading, "exemplars"> {
+  if (series instanceof Series || series.exemplars === null) return {};
+  return { exemplars: Array.from(series.exemplars, (each) => each ?? null) };
 }
 
 /** The way back of `labelText`. */

@@ -78,6 +78,8 @@ export type ToShard =
   | { readonly kind: "question"; readonly ask: number; readonly question: Question }
   | { readonly kind: "cancel"; readonly ask: number }
   | { readonly kind: "policy-answer"; readonly call: number; readonly answer: PolicyAnswer }
+  /** To report at once. */
+  | { readonly kind: "gather"; readonly number: number }
   /** Whoever can be told to end is told. */
   | { readonly kind: "retire" }
   /** To say when what is open now is gone. */
@@ -100,6 +102,8 @@ export type FromShard =
   /** Whole lines for standard output (1) or standard error (2). */
   | { readonly kind: "lines"; readonly to: 1 | 2; readonly text: string }
   | Report
+  /** The report that was asked for has gone before. */
+  | { readonly kind: "gathered"; readonly number: number }
   /** The names that it wants now. */
   | { readonly kind: "ask"; readonly wanted: readonly string[] }
   | { readonly kind: "confirmed"; readonly key: string }

@@ -10,6 +10,7 @@ import { createPolicyChain } from "../../policy/chain.ts";
 import { DataPlane, type Prepared } from "../../proxy/data_plane.ts";
 import { AcceptGate } from "../../shards/accept_gate.ts";
 import { HandedPorts } from "../../shards/handed_ports.ts";
+import { KeptTraces } from "../../proxy/trace/kept_traces.ts";
 import { ShardMemory } from "../../shards/shard_memory.ts";
 import { every, startChores } from "../chores.ts";
 import { surviveFaults } from "../faults.ts";
@@ -92,7 +93,8 @@ export class TrafficShard {
       policyNotes(metrics, runtime.clock, logs.log),
     );
     const control = { call: (_method: string, _path: string, told: unknown) => this.#tell(told) };
-    this.#tracing = this.#observation.trace(control, () => this.#plane.state?.zone ?? "");
+    const kept = new KeptTraces(numbers.row("traces that are kept", limits.keptTracesMax).numbers);
+    this.#tracing = this.#observation.trace(control, () => this.#plane.state?.zone ?? "", kept);
     this.#callers = new UnitCallers({ runtime, machine: () => this.#machine, recorder });
     this.#plane = this.#makePlane();
     this.#questions = new ShardQuestions(
@@ -180,6 +182,9 @@ export class TrafficShard {
         return this.#questions.cancel(order.ask);
       case "policy-answer":
         return this.#policies.answered(order.call, order.answer);
+      case "gather":
+        this.#report();
+        return this.host.link.send({ kind: "gathered", number: order.number });
       case "retire":
         return this.#plane.drained.retire();
       case "when-gone":

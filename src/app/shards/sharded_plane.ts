@@ -96,6 +96,8 @@ export class ShardedPlane implements ProxyPlane {
     return this.#shards.ready.length > 0;
   }
 
+  readonly gather = (): Promise<void> => this.#shards.gather();
+
   /** What all of them serve. */
   readonly shedding = {
     admits: (level: PriorityLevel): boolean =>

@@ -39,6 +39,8 @@ export class Shards implements Drained {
   readonly #restarts = new Set<Timer>();
   #looking: { close(): void } | null = null;
   #numbers = 0;
+  /** The number of the last word that was asked for of what is open. */
+  #awaited = 0;
   #open = 0;
   #ends = false;
 
@@ -86,16 +88,23 @@ export class Shards implements Drained {
     return this.#open;
   }
 
+  /** Resolves when each has said what it counted until now, or is late. */
+  async gather(): Promise<void> {
+    const number = ++this.#numbers;
+    this.tell({ kind: "gather", number });
+    await this.#answers("gathered", number, limits.shardGatherMs);
+  }
+
   retire(): void {
     this.tell({ kind: "retire" });
   }
 
   whenGone(call: () => void): void {
-    const number = ++this.#numbers;
+    const number = (this.#awaited = ++this.#numbers);
     this.#open = 1;
     this.tell({ kind: "when-gone", number });
     void this.#answers("gone", number, null).then((waiting) => {
-      if (number !== this.#numbers) return;
+      if (number !== this.#awaited) return;
       this.#open = waiting.open;
       call();
     });
@@ -119,6 +128,7 @@ export class Shards implements Drained {
         message: (from, heard) => {
           if (heard.kind === "ready") this.#answered(from, "ready", 0);
           else if (heard.kind === "prepared") this.#answered(from, "prepared", heard.number, heard.problem);
+          else if (heard.kind === "gathered") this.#answered(from, "gathered", heard.number);
           else if (heard.kind === "gone") this.#answered(from, "gone", heard.number, null, heard.open);
           else message(from, heard);
         },

@@ -10,6 +10,7 @@ import type { Fields } from "../../wire/fields.ts";
 import { readTraceContext, type TraceContext } from "../../wire/trace_context.ts";
 import type { ExchangeRecord } from "../../telemetry/record.ts";
 import type { Hop } from "../../telemetry/trace/span.ts";
+import type { KeptTraces } from "./kept_traces.ts";
 import { TraceIds } from "./trace_ids.ts";
 import type { TraceRef } from "../../model/trace_ref.ts";
 
@@ -34,9 +35,13 @@ export interface TracerOptions {
   readonly remembered: (traceId: string) => readonly Hop[];
   /** A trace that was not sampled is kept: the proxy before this endpoint (an instance's id) has a part of it. */
   readonly tell: (endpoint: string, traceId: string) => void;
+  /** What other event loops of this machine keep. Default: there are none. */
+  readonly shared?: KeptTraces | null;
 }
 
 export class Tracer implements Tracing {
+  /** What other event loops keep too; null: there are none. */
+  readonly #shared: KeptTraces | null;
   tellsB3 = false;
   #settings: TraceSettings | null = null;
   #reasons: ReadonlySet<KeepReason> = new Set();
@@ -46,6 +51,7 @@ export class Tracer implements Tracing {
 
   constructor(readonly options: TracerOptions) {
     this.#ids = new TraceIds(options.random);
+    this.#shared = options.shared ?? null;
   }
 
   /** Without a receiver nothing is traced. */
@@ -80,7 +86,7 @@ export class Tracer implements Tracing {
     const { trace } = record;
     const settings = this.#settings;
     if (trace === null || settings === null) return false;
-    const known = trace.sampled || record.keep || this.#kept.has(trace.traceId);
+    const known = trace.sampled || record.keep || this.#isKnown(trace.traceId);
     if (!known && !this.#isWorthIt(record, endedMs - record.startedMs, settings)) return false;
     this.options.keep(hopOf(record, trace, endedMs, this.options.wallMs()));
     if (!trace.sampled)
@@ -89,7 +95,11 @@ export class Tracer implements Tracing {
   }
 
   isKept(trace: TraceRef | null): boolean {
-    return trace !== null && !trace.sampled && this.#kept.has(trace.traceId);
+    return trace !== null && !trace.sampled && this.#isKnown(trace.traceId);
+  }
+
+  #isKnown(traceId: string): boolean {
+    return this.#kept.has(traceId) || this.#shared?.has(traceId) === true;
   }
 
   /** Another proxy keeps this trace. */
@@ -106,6 +116,7 @@ export class Tracer implements Tracing {
       if (oldest !== undefined) this.#kept.delete(oldest);
     }
     this.#kept.add(traceId);
+    this.#shared?.add(traceId);
     for (const hop of this.options.remembered(traceId)) {
       this.options.keep(hop);
       const { direction, endpoint: to } = hop.facts;

@@ -35,6 +35,7 @@ function started(readMs: number) {
     metrics: new Metrics(),
     control,
     evidence: new EvidenceRing(),
+    siblings: null,
     log: (text) => void said.push(text),
   });
   const apply = (endpoint: string): Promise<void> => {
