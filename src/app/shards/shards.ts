@@ -160,9 +160,10 @@ export class Shards implements Drained {
     this.#running.delete(shard.own);
     this.#past = Metrics.merged([this.#past, Metrics.of((shard.report?.metrics ?? []).filter(isCounted))]);
     for (const key of [...this.#waiting.keys()]) this.#settle(key, shard);
+    // What answers beside its successor until the end is not to be kept from it.
+    if (this.#ends) return;
     this.region.forget(shard.own);
     this.#gate.counts[shard.own] = 0;
-    if (this.#ends) return;
     metrics.counter(families.shardsEnded)().add(1);
     log(
       `an event loop (pid ${shard.pid}) is gone: ${why}; what it had open is lost, another one takes its place`,
