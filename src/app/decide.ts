@@ -10,7 +10,7 @@ import type { Snapshot } from "../model/snapshot.ts";
 import { isWhole } from "../model/snapshot_version.ts";
 import type { DataPlane } from "../proxy/data_plane.ts";
 import { fieldsFrom } from "../wire/head_fields.ts";
-import { normalTarget, readTarget, type PathReading } from "../wire/target.ts";
+import { normalTarget, readTarget, type NormalTarget, type PathReading } from "../wire/target.ts";
 import type { Answering } from "./answers.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { calleeView, callerView, type Live } from "./views.ts";
@@ -54,23 +54,25 @@ export function decide(snapshot: Snapshot, question: DecideQuestion, live: Live 
   const declared =
     snapshot.destinations.find(({ service }) => serviceKey(service) === to) ??
     snapshot.locals.find(({ service }) => serviceKey(service) === to);
-  const path = declared === undefined ? null : pathOf(declared, question.path);
+  const read = declared === undefined ? null : targetOf(declared, question.path);
+  const path = read?.path ?? null;
   const [name = "", namespace = ""] = from.split(".");
-  const asked = { method, path: path ?? question.path };
+  const asked = { method, ...(read ?? { path: question.path, target: question.path }) };
   const fields = fieldsFrom(headers.flatMap(({ name: field, value }) => [field, value]));
-  const subject = { ...asked, fields, took: null, source: from, service: to, tried: [] };
   const sourceId = serviceId(snapshot.trustDomain, { name, namespace });
+  const authority = fields.get("host")?.toLowerCase() ?? "";
+  const subject = { ...asked, authority, fields, took: null, source: from, sourceId, service: to, tried: [] };
   return {
     isCaller,
     isCallee,
     path,
     caller: isCaller ? callerView(snapshot, subject, live) : null,
-    callee: isCallee ? calleeView(snapshot, { ...asked, service: to, sourceId }, live) : null,
+    callee: isCallee ? calleeView(snapshot, { method, path: asked.path, service: to, sourceId }, live) : null,
   };
 }
 
 /** As the service reads it; null: it takes none like it. */
-function pathOf(reading: PathReading, given: string): string | null {
+function targetOf(reading: PathReading, given: string): NormalTarget | null {
   const normal = normalTarget(given);
-  return normal === null ? null : (readTarget(reading, normal.target)?.path ?? null);
+  return normal === null ? null : readTarget(reading, normal.target);
 }

@@ -31,12 +31,9 @@ function lineOf(record: Evidence, state: ProxyState | null, clock: Clock): Reque
 }
 
 function callerOf(record: Evidence, state: ProxyState, nowMs: number): RequestLine["caller"] {
-  const { endpoint, attempts, method, path, source, service, route } = record;
+  const { endpoint, attempts, method, path, source, sourceId, service, route } = record;
   const tried = [...attempts.map((each) => each.endpoint), endpoint].filter((id) => id !== "");
-  const question = { source, service, method, path, tried, fields: null, took: route };
-  return callerView(state.snapshot, question, {
-    destinations: state.destinations,
-    locals: state.locals,
-    nowMs,
-  });
+  const forgotten = { target: null, authority: null, fields: null };
+  const question = { source, sourceId, service, method, path, tried, ...forgotten, took: route };
+  return callerView(state.snapshot, question, { destinations: state.destinations, locals: state.locals, nowMs });
 }

@@ -69,11 +69,24 @@ export interface HeaderMatch {
   readonly value: string;
 }
 
+export interface QueryMatch {
+  readonly type: "Exact" | "RegularExpression";
+  /** Compared, as the value is, as it reads when nothing in it is escaped. */
+  readonly name: string;
+  readonly value: string;
+}
+
 /** All parts must agree (AND); the matches of a rule are alternatives (OR). */
 export interface RouteMatch {
   readonly path: PathMatch;
   readonly method: string | null;
   readonly headers: readonly HeaderMatch[];
+  /** Absent: any query. */
+  readonly query?: readonly QueryMatch[];
+  /** Host of the request, lower case; `*.example` for all below. Absent: any. */
+  readonly host?: string;
+  /** Who calls, one of them; as `from` of access rules, in snapshots SPIFFE IDs alone. Absent: whoever does. */
+  readonly from?: readonly string[];
 }
 
 export interface Backend {

@@ -16,8 +16,10 @@ export class PartSet {
     return this.#bits[symbol] === 1;
   }
 
-  get size(): number {
-    return this.#bits.reduce((sum, bit) => sum + bit, 0);
+  /** The one symbol that it contains; null when there are more, or it may be any character beyond latin1. */
+  get only(): number | null {
+    const first = this.#bits.indexOf(1);
+    return first >= 0 && first < 256 && this.#bits.lastIndexOf(1) === first ? first : null;
   }
 
   add(from: number, to: number): this {
@@ -51,13 +53,17 @@ const named: Readonly<Record<string, PartSet>> = {
 };
 const controls: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, "0": 0 };
 
-/** How many characters every match begins with whatever follows: 4 for `^/api.*`, 0 for what is not tied to the start. */
-export function literalStart(text: string): number {
+/** What every match begins with whatever follows: `/api` for `^/api.*`, "" for what is not tied to the start. */
+export function literalStart(text: string): string {
   const parsed = parseExpression(text);
-  if (!parsed.ok || parsed.value.kind !== "sequence" || parsed.value.parts[0]?.kind !== "start") return 0;
-  const literals = parsed.value.parts.slice(1);
-  const end = literals.findIndex((each) => each.kind !== "symbol" || each.set.size !== 1);
-  return end < 0 ? literals.length : end;
+  if (!parsed.ok || parsed.value.kind !== "sequence" || parsed.value.parts[0]?.kind !== "start") return "";
+  let literal = "";
+  for (const part of parsed.value.parts.slice(1)) {
+    const symbol = part.kind === "symbol" ? part.set.only : null;
+    if (symbol === null) break;
+    literal += String.fromCharCode(symbol);
+  }
+  return literal;
 }
 
 class SyntaxProblem extends Error {}

@@ -747,6 +747,9 @@ export const limits = {
   expressionStepsMax: 1_000,
   /** States of one regular expression that are kept while it matches; with more they are forgotten and made anew. */
   expressionStatesMax: 500,
+  // Routes (Gateway API, HTTPRouteRule)
+  /** Routes of a service that are tried one by one; more are found by an index of their hosts and paths. */
+  routesScannedMax: 8,
   /** Of a key in the registry; a longer one is refused. */
   registryKeyBytesMax: 1024,
   /** Of a value in the registry; a longer one is refused. */

@@ -2,7 +2,10 @@
 import type { RouteMatch } from "./document.ts";
 
 export function matchText(match: RouteMatch): string {
-  const words = [match.method ?? "", pathText(match), headersText(match)];
+  const words = [
+    ...[match.method ?? "", pathText(match), queryText(match), headersText(match)],
+    ...[hostText(match), callersText(match)],
+  ];
   return words.filter((word) => word !== "").join(" ");
 }
 
@@ -12,7 +15,21 @@ export function pathText({ path: { type, value } }: Pick<RouteMatch, "path">): s
 }
 
 export function headersText({ headers }: Pick<RouteMatch, "headers">): string {
-  return headers
-    .map(({ type, name, value }) => `${name}${type === "Exact" ? ": " : " that matches "}${value}`)
-    .join(", ");
+  return headers.map((each) => valueText(each, ": ")).join(", ");
+}
+
+export function queryText({ query = [] }: Pick<RouteMatch, "query">): string {
+  return query.map((each) => valueText(each, "=")).join("&");
+}
+
+export function hostText({ host }: Pick<RouteMatch, "host">): string {
+  return host === undefined ? "" : `for ${host}`;
+}
+
+export function callersText({ from }: Pick<RouteMatch, "from">): string {
+  return from === undefined ? "" : `from ${from.join(", ")}`;
+}
+
+function valueText({ type, name, value }: RouteMatch["headers"][number], is: string): string {
+  return `${name}${type === "Exact" ? is : " that matches "}${value}`;
 }

@@ -29,7 +29,6 @@ import type { ExchangePolicies } from "./policy/exchange_policies.ts";
 import { exchangeRecord } from "./record/outbound_record.ts";
 import { answerEdits, Leaving, requestEdits, withEdits } from "./rewrite/leaving.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
-import { matchRoute } from "./route/match_route.ts";
 import type { Flow } from "./share/flow.ts";
 import {
   endpointIn,
@@ -108,10 +107,11 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   protected entered(): void {
     const { record, exchange } = this;
-    const { method, fields } = exchange.request;
+    const { method, fields, authority } = exchange.request;
     const called = this.called as LiveDestination;
-    const asked = this.#leaving.target === null ? exchange.request : { method, path: record.path, fields };
-    const route = matchRoute(called.routes, asked);
+    const { target } = this.#leaving;
+    const asked = target === null ? exchange.request : { method, ...target, authority, fields };
+    const route = called.routes.find(asked, record.sourceId);
     record.route = route === null ? "unmatched" : route.name;
     if (route === null) return this.refuse(outcomes.noRoute(called.key, method, record.path));
     if (route.priority !== undefined) this.#leaving.priority = priorityLevel(route.priority);
@@ -126,7 +126,6 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
       this.#attempts.deadlineOfCaller = timeoutMs === callerMs;
     }
     if (route.policies.length === 0) return this.#chooseBackend(route);
-    const { target } = this.#leaving;
     const { reach } = this.#state as ProxyState;
     const untilMs = this.#attempts.deadlineMs;
     askPolicies(this.source.parts, { exchange, record, target, called, route, untilMs, reach }, this);

@@ -23,6 +23,7 @@ import {
 } from "./options.ts";
 import { measureCallers } from "./callers_part.ts";
 import { measurePicks } from "./picks_part.ts";
+import { measureRoutes } from "./routes_part.ts";
 import { measurePolicies } from "./policies_part.ts";
 import { againstTitle, mergeReport, renderSection } from "./report.ts";
 import { newStage, note, startStage, stopStage, type Stage } from "./stage.ts";
@@ -127,6 +128,8 @@ async function measure(stage: Stage, part: Part, options: BenchOptions): Promise
       return alone(() => measureTelemetry(stage, options));
     case "picks":
       return measurePicks();
+    case "routes":
+      return measureRoutes();
     case "floods":
       return alone((heddle) => measureFloods(stage, heddle, options));
     case "burst":

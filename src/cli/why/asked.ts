@@ -43,7 +43,7 @@ export function readAsked(words: readonly string[], headers: readonly string[]):
     from: serviceKey(parseServiceName(first, "the caller")),
     to: serviceKey(parseServiceName(second, "the service")),
     method: method.toUpperCase(),
-    path: path.split("?")[0] as string,
+    path,
     headers: headers.map(readHeader),
   };
 }

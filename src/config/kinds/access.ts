@@ -3,8 +3,9 @@ import * as v from "valibot";
 import type { AccessDocument, AccessRule, ServiceDocument } from "../../model/document.ts";
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import { declaresRequests, protocolText } from "../document_set.ts";
-import { common, isServiceName, list, method, object, resolveService, said, serviceName } from "../fields.ts";
+import { common, list, method, object, resolveService, said, serviceName } from "../fields.ts";
 import { defineKind, type Neighbourhood } from "../kind.ts";
+import { isCaller } from "../parts/callers.ts";
 import { checkSlashes, pathPattern } from "../parts/paths.ts";
 import type { Path } from "../yaml_file.ts";
 
@@ -41,13 +42,7 @@ const schema = object({
 });
 
 function isSource(text: string): boolean {
-  if (text === "any" || text === "any-mesh") return true;
-  if (!text.startsWith("spiffe://")) return isServiceName(text);
-  const [domain = "", ...segments] = text.slice("spiffe://".length).split("/");
-  const fits = (segment: string, at: number): boolean =>
-    (segment === "*" && at === segments.length - 1) ||
-    (/^[A-Za-z0-9._-]+$/.test(segment) && !/^\.{1,2}$/.test(segment));
-  return /^[a-z0-9._-]{1,255}$/.test(domain) && segments.length > 0 && segments.every(fits);
+  return text === "any" || text === "any-mesh" || isCaller(text);
 }
 
 function expand(written: v.InferOutput<typeof schema>): AccessDocument {

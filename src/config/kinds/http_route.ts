@@ -1,113 +1,23 @@
 /** `kind: HTTPRoute`: which requests to a service go where, and what happens to them on the way. */
 import * as v from "valibot";
 import { formatDuration } from "../../base/duration.ts";
-import { compileExpression } from "../../model/expression.ts";
-import type {
-  HeaderMatch,
-  HttpRouteDocument,
-  PathMatch,
-  RouteMatch,
-  RouteRule,
-} from "../../model/document.ts";
+import type { HttpRouteDocument, RouteMatch, RouteRule } from "../../model/document.ts";
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import { wholeGroup } from "../../model/traffic.ts";
 import { declaresRequests, type Fit } from "../document_set.ts";
-import {
-  common,
-  duration,
-  flag,
-  list,
-  method,
-  name,
-  object,
-  resolveService,
-  said,
-  serviceName,
-} from "../fields.ts";
+import { common, duration, flag, list, name, object, resolveService, said, serviceName } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type Placed, type PlacedUse, type ReportOn } from "../kind.ts";
-import {
-  backendFields,
-  checkBackendForms,
-  checkBackends,
-  checkRouteNamespace,
-  expandBackends,
-} from "../parts/backends.ts";
-import { checkSlashes, isPath, pathForm } from "../parts/paths.ts";
+import { backendFields, checkBackendForms, checkBackends, expandBackends } from "../parts/backends.ts";
+import { checkSlashes } from "../parts/paths.ts";
 import { furtherAttempts, retryCodes } from "../parts/retries.ts";
 import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
 import { priorityName } from "../parts/priority.ts";
+import { checkMatch, expandMatch, match } from "../parts/route_match.ts";
 import { checkSessions, sessionPersistence } from "../parts/session_persistence.ts";
 import { inMs } from "../parts/traffic_part.ts";
-import { record } from "../record.ts";
-import type { Path } from "../yaml_file.ts";
+import type { Path, YamlDocument } from "../yaml_file.ts";
 
-const tokenForm = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}$/;
-const path = v.pipe(
-  v.string(pathForm),
-  v.maxLength(4096, "a path of at most 4096 characters"),
-  v.check(isPath, pathForm),
-);
-const expression = v.pipe(
-  v.string("a regular expression"),
-  v.check(isExpression, (issue) => expressionForm(issue.input)),
-);
-const exactValue = v.pipe(
-  v.string("the header's value"),
-  v.maxLength(4096, "a value of at most 4096 characters"),
-);
-const headerName = v.pipe(v.string("a header name"), v.regex(tokenForm, "a header name"));
-const exactHeader = object({
-  type: v.optional(v.picklist(["Exact", "RegularExpression"], "Exact or RegularExpression")),
-  name: headerName,
-  value: exactValue,
-});
-const expressionHeader = object({
-  type: v.literal("RegularExpression"),
-  name: headerName,
-  value: expression,
-});
-const plainPath = object({
-  type: v.optional(
-    v.picklist(["Exact", "PathPrefix", "RegularExpression"], "Exact, PathPrefix or RegularExpression"),
-  ),
-  value: path,
-});
-const expressionPath = object({ type: v.literal("RegularExpression"), value: expression });
-/** `/x` prefix, `= /x` exact, `~ ^/x` expression. */
-const shortPath = v.pipe(
-  v.string(),
-  v.check((text) => /^(?:\/|= \/|~ )/.test(text), '/prefix, "= /exact" or "~ ^/expression"'),
-  v.check(
-    (text) => !text.startsWith("~ ") || isExpression(text.slice(2)),
-    (issue) => expressionForm(issue.input.slice(2)),
-  ),
-  v.check((text) => text.startsWith("~ ") || isPath(text.replace(/^= /, "")), pathForm),
-);
-const match = object({
-  path: v.optional(
-    said(
-      v.lazy((input) =>
-        typeof input === "string" ? shortPath : isExpressionType(input) ? expressionPath : plainPath,
-      ),
-      'Path of the request: /prefix by whole segments, "= /exact", "~ ^/expression", or {type, value}',
-    ),
-  ),
-  method: v.optional(said(method, "Method of the request")),
-  headers: v.optional(
-    said(
-      v.lazy((input) =>
-        Array.isArray(input)
-          ? list(
-              v.lazy((each) => (isExpressionType(each) ? expressionHeader : exactHeader)),
-              16,
-            )
-          : record(headerName, exactValue),
-      ),
-      "Header fields: {x-user: beta}, or a list of {type, name, value} with type Exact or RegularExpression",
-    ),
-  ),
-});
 const rule = object({
   name: v.optional(said(name, "Its name in logs and metrics (default: rule-0, rule-1 and so on)")),
   match: v.optional(
@@ -177,23 +87,6 @@ const schema = object({
 
 type Written = v.InferOutput<typeof schema>;
 type WrittenRule = v.InferOutput<typeof rule>;
-type WrittenMatch = v.InferOutput<typeof match>;
-
-function isExpressionType(input: unknown): boolean {
-  return (
-    typeof input === "object" && input !== null && (input as { type?: unknown }).type === "RegularExpression"
-  );
-}
-
-function isExpression(text: string): boolean {
-  return compileExpression(text).ok;
-}
-
-function expressionForm(text: string): string {
-  const result = compileExpression(text);
-  return `a regular expression that takes linear time, but ${result.ok ? "" : result.problem}`;
-}
-
 function expand(written: Written): HttpRouteDocument {
   const namespace = written.namespace ?? defaultNamespace;
   return {
@@ -227,45 +120,6 @@ function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule
   };
 }
 
-function expandMatch(written: WrittenMatch): RouteMatch {
-  return {
-    path: expandPath(written.path),
-    method: written.method ?? null,
-    headers: expandHeaders(written.headers),
-  };
-}
-
-function expandPath(path: WrittenMatch["path"]): PathMatch {
-  if (path === undefined) return { type: "PathPrefix", value: "/" };
-  if (typeof path !== "string") return pathMatch(path.type ?? "PathPrefix", path.value);
-  if (path.startsWith("= ")) return pathMatch("Exact", path.slice(2));
-  if (path.startsWith("~ ")) return pathMatch("RegularExpression", path.slice(2));
-  return pathMatch("PathPrefix", path);
-}
-
-/** A prefix matches whole segments, so a slash at its end says nothing and must not make it look longer. */
-function pathMatch(type: PathMatch["type"], value: string): PathMatch {
-  const plain = type === "PathPrefix" && value.length > 1 && value.endsWith("/") ? value.slice(0, -1) : value;
-  return { type, value: plain };
-}
-
-/** Of equal names only the first counts (Gateway API). */
-function expandHeaders(headers: WrittenMatch["headers"]): HeaderMatch[] {
-  const listed: HeaderMatch[] = Array.isArray(headers)
-    ? headers.map((each) => ({
-        type: each.type ?? "Exact",
-        name: each.name.toLowerCase(),
-        value: each.value,
-      }))
-    : Object.entries(headers ?? {}).map(([name, value]) => ({
-        type: "Exact",
-        name: name.toLowerCase(),
-        value,
-      }));
-  const seen = new Set<string>();
-  return listed.filter((each) => !seen.has(each.name) && seen.add(each.name));
-}
-
 function check(written: Written, report: Report): void {
   const names = new Set<string>();
   written.rules.forEach((rule, at) => {
@@ -275,6 +129,8 @@ function check(written: Written, report: Report): void {
     names.add(name);
     if (rule.match !== undefined && rule.matches !== undefined)
       report([...path, "match"], "match and matches exclude each other", { key: true });
+    if (rule.match !== undefined) checkMatch(rule.match, [...path, "match"], report);
+    rule.matches?.forEach((each, index) => checkMatch(each, [...path, "matches", index], report));
     checkBackendForms(rule, path, report);
     const { request = 0, backendRequest = 0 } = rule.timeouts ?? {};
     if (request > 0 && backendRequest > request) {
@@ -291,7 +147,6 @@ const asBackend: Fit = { what: "a backend of a route", ...requests };
 function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
   const { set, report } = around;
   const service = set.findFit(document.service, asRoute, { path: ["service"] }, report);
-  checkRouteNamespace(document, report);
   document.rules.forEach((rule, at) => {
     const sessions = rule.sessionPersistence;
     if (sessions !== undefined)
@@ -300,8 +155,11 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
         sessions,
         (field, message) => report(["rules", at, "sessionPersistence", field], message),
       );
-    for (const { path } of rule.matches)
+    rule.matches.forEach((match, index) => {
+      const { path } = match;
       if (path.type !== "RegularExpression") checkSlashes(service, path.value, ["rules", at], report);
+      checkCallers(document, match, ["rules", at, ...matchPlace(around.source, at, index)], around);
+    });
     const placed = placedPolicies(rule.policies, ["rules", at]);
     checkPolicies(placed, around);
     for (const { use, path } of placed)
@@ -311,6 +169,29 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
           "routes are chosen at the caller's side: attach it to the Service instead",
         );
     checkBackends(rule.backends, ["rules", at], asBackend, around);
+  });
+}
+
+/** Where a match of a rule was written. */
+function matchPlace({ value }: YamlDocument, rule: number, match: number): Path {
+  const { rules } = value as { readonly rules: readonly { readonly matches?: unknown }[] };
+  return rules[rule]?.matches === undefined ? ["match"] : ["matches", match];
+}
+
+/** Those that it names are declared. A route for the callers of one namespace names no others. */
+function checkCallers(
+  { namespace, service }: HttpRouteDocument,
+  { from = [] }: RouteMatch,
+  path: Path,
+  { set, report }: Neighbourhood,
+): void {
+  from.forEach((each, at) => {
+    const own = from.length === 1 ? [...path, "from"] : [...path, "from", at];
+    const isId = each.startsWith("spiffe://");
+    const caller = resolveService(isId ? "" : each, namespace);
+    if (namespace !== service.namespace && (isId || caller.namespace !== namespace))
+      report(own, `this route is for callers of the namespace ${namespace} alone: name services of it`);
+    if (!isId) set.find(caller, { path: own, advice: " (declare it, or write its SPIFFE ID)" }, report);
   });
 }
 
@@ -351,7 +232,11 @@ function checkOverlaps(all: readonly Placed<HttpRouteDocument>[], report: Report
   for (const place of places.sort(byPrecedence)) {
     for (const match of place.document.rules[place.rule]?.matches ?? []) {
       const headers = [...match.headers].sort((a, b) => (a.name < b.name ? -1 : 1));
-      const key = JSON.stringify([serviceKey(place.document.service), match.path, match.method, headers]);
+      const { path, method, query, host, from } = match;
+      const { service } = place.document;
+      const scope = place.document.namespace === service.namespace ? "" : place.document.namespace;
+      const asked = [path, method, headers, query, host, from];
+      const key = JSON.stringify([serviceKey(service), scope, ...asked]);
       const before = first.get(key);
       if (before === undefined) {
         first.set(key, place);

@@ -1,7 +1,7 @@
 /** Access documents of one service, merged into the rules that its proxy decides by. The order of documents never matters. */
 import type { AccessDocument, AccessRule } from "../../model/document.ts";
-import { serviceId } from "../../model/identity.ts";
 import type { Access, CompiledAccessRule } from "../../model/snapshot.ts";
+import { callerId } from "./caller_id.ts";
 
 /** Nobody may call: for a service that no document declares. */
 export const closedAccess: Access = { otherwise: "deny", deny: [], allow: [] };
@@ -38,12 +38,7 @@ function compileRule(
 
 function sourceOf(from: string, around: string, trustDomain: string): CompiledAccessRule["source"] {
   if (from === "any" || from === "any-mesh") return { kind: from };
-  if (from.startsWith("spiffe://")) {
-    // The slash stays: the prefix ends where a segment does.
-    return from.endsWith("/*")
-      ? { kind: "prefix", value: from.slice(0, -1) }
-      : { kind: "exact", value: from };
-  }
-  const [name = "", namespace = around] = from.split(".");
-  return { kind: "exact", value: serviceId(trustDomain, { name, namespace }) };
+  const id = callerId(from, around, trustDomain);
+  // The slash stays: the prefix ends where a segment does.
+  return id.endsWith("/*") ? { kind: "prefix", value: id.slice(0, -1) } : { kind: "exact", value: id };
 }

@@ -10,6 +10,7 @@ import type {
   ServiceDocument,
   TlsRouteDocument,
 } from "../../model/document.ts";
+import { serviceId } from "../../model/identity.ts";
 import { literalStart } from "../../model/expression_syntax.ts";
 import { serviceKey, takesRequests } from "../../model/service.ts";
 import type {
@@ -18,8 +19,10 @@ import type {
   CompiledTlsRoute,
   PolicyBinding,
 } from "../../model/snapshot.ts";
+import { callerId } from "./caller_id.ts";
 
 export interface RouteContext {
+  readonly trustDomain: string;
   readonly services: ReadonlyMap<string, ServiceDocument>;
   readonly bind: (uses: ServiceDocument["policies"]) => readonly PolicyBinding[];
 }
@@ -31,15 +34,23 @@ interface Candidate {
 
 /** What decides between matches that both fit, each a number: the smaller comes first. */
 type Rank = readonly [
+  consumers: number,
+  host: number,
+  hostLength: number,
   exact: number,
   literal: number,
   expression: number,
   method: number,
   headers: number,
+  query: number,
+  callers: number,
   order: number,
   document: number,
   rule: number,
 ];
+
+/** Of it, what the match alone says. */
+type MatchRank = Rank extends readonly [number, ...infer Own, number, number, number] ? Own : never;
 
 export function compileRoutes(
   documents: readonly HttpRouteDocument[],
@@ -86,27 +97,44 @@ function candidatesOf(document: HttpRouteDocument, documentAt: number, context: 
       policies: context.bind(rule.policies),
     };
     const { matches, backends: _, policies: __, ...traits } = rule;
-    return matches.map((match): Candidate => ({
-      route: { ...traits, name, match, ...compiled },
-      rank: [...rankOf(match), document.order, documentAt, ruleAt],
-    }));
+    return matches.map((written): Candidate => {
+      const match = matchIn(written, document, context.trustDomain);
+      const consumers = document.namespace === document.service.namespace ? 1 : 0;
+      const rank: Rank = [consumers, ...rankOf(match), document.order, documentAt, ruleAt];
+      return { route: { ...traits, name, match, ...compiled }, rank };
+    });
   });
 }
 
-/** Exact first; then by how much of the path is literal, an expression before a prefix of the same length. */
-function rankOf({ path, method, headers }: RouteMatch): readonly [number, number, number, number, number] {
+/** A route in the namespace of its service is for every caller; in another one it is for the callers of that (GEP-1426). */
+function matchIn(
+  match: RouteMatch,
+  { namespace, service }: HttpRouteDocument,
+  trustDomain: string,
+): RouteMatch {
+  const everyone = namespace === service.namespace ? [] : [serviceId(trustDomain, { name: "*", namespace })];
+  const from = match.from?.map((each) => callerId(each, namespace, trustDomain)) ?? everyone;
+  return from.length === 0 ? match : { ...match, from };
+}
+
+/** The host comes before the path. Exact first; then by how much of the path is literal, an expression before a prefix of the same length. */
+function rankOf({ path, method, headers, query = [], host = "", from = [] }: RouteMatch): MatchRank {
   return [
+    host === "" ? 2 : wildness(host),
+    -host.length,
     path.type === "Exact" ? 0 : 1,
     path.type === "Exact" ? 0 : -literalLength(path),
     path.type === "RegularExpression" ? 0 : 1,
     method === null ? 1 : 0,
     -headers.length,
+    -query.length,
+    from.length === 0 ? 1 : 0,
   ];
 }
 
 /** Every path begins with a slash, so an expression that is tied to nothing still stands above the prefix `/`. */
 function literalLength(path: PathMatch): number {
-  return path.type === "RegularExpression" ? Math.max(1, literalStart(path.value)) : path.value.length;
+  return path.type === "RegularExpression" ? Math.max(1, literalStart(path.value).length) : path.value.length;
 }
 
 function compareRanks(a: Rank, b: Rank): number {

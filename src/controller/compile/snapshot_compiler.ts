@@ -260,7 +260,9 @@ export class SnapshotCompiler {
       ...this.#trafficOf(key, "caller"),
       ...this.#sessionKeyOf(key),
       endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
-      routes: compileRoutes(this.#routes.get(key) ?? [], { services: this.#services, bind }),
+      routes: compileRoutes(this.#routes.get(key) ?? [], {
+        ...{ trustDomain: this.input.trustDomain, services: this.#services, bind },
+      }),
       tlsRoutes: compileTlsRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),
       policies: this.#bind(service, "caller"),
     };

@@ -3,6 +3,7 @@ import { hashText } from "../../base/hash.ts";
 import type { BalanceKey } from "../../model/traffic.ts";
 import { cookiesOf } from "../../wire/cookies.ts";
 import type { Fields } from "../../wire/fields.ts";
+import { queryValue } from "../../wire/query.ts";
 
 interface Keyed {
   /** With its query, as it came. */
@@ -20,7 +21,7 @@ export function requestKey(
   let value: string | null = null;
   if (header !== undefined) value = headerOf(fields, header);
   else if (cookie !== undefined) value = cookiesOf(fields, cookie, 1)[0] ?? null;
-  else if (query !== undefined) value = parameterOf(target, query);
+  else if (query !== undefined) value = queryValue(target, query);
   return value === null ? null : hashText(value);
 }
 
@@ -30,19 +31,4 @@ function headerOf(fields: Fields, name: string): string | null {
   if (first === null) return null;
   const all = fields.getAll(name);
   return all.length === 1 ? first : all.join(", ");
-}
-
-/** The first of that name, name and value compared as they are written. */
-function parameterOf(target: string, name: string): string | null {
-  let at = target.indexOf("?");
-  while (at >= 0) {
-    const start = at + 1;
-    at = target.indexOf("&", start);
-    if (!target.startsWith(name, start)) continue;
-    const after = start + name.length;
-    const end = at < 0 ? target.length : at;
-    if (after === end) return "";
-    if (target.charCodeAt(after) === 0x3d) return target.slice(after + 1, end);
-  }
-  return null;
 }

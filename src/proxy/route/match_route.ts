@@ -1,48 +1,53 @@
-/** Finds the route of a request: the list is in order of precedence, the first that fits wins. */
-import type { HeaderMatch, PathMatch, RouteMatch } from "../../model/document.ts";
+/** One match of a route, compiled: whether a request fits it. Which of several wins is the business of `route_table.ts`. */
+import type { HeaderMatch, PathMatch, QueryMatch, RouteMatch } from "../../model/document.ts";
 import { compileExpression, type Expression } from "../../model/expression.ts";
 import type { Fields } from "../../wire/fields.ts";
+import { queryValue } from "../../wire/query.ts";
 
 /** What routes look at. */
 export interface RouteQuestion {
   readonly method: string;
+  /** With its query. */
+  readonly target: string;
   readonly path: string;
+  /** Host and port that were meant, lower case. */
+  readonly authority: string;
   readonly fields: Fields;
 }
 
-interface Matchable {
-  readonly matcher: RouteMatcher;
-}
-
-export function matchRoute<Route extends Matchable>(
-  routes: readonly Route[],
-  question: RouteQuestion,
-): Route | null {
-  for (let at = 0; at < routes.length; at++) {
-    const route = routes[at] as Route;
-    if (route.matcher.fits(question)) return route;
-  }
-  return null;
-}
+type Condition = (question: RouteQuestion, callerId: string) => boolean;
 
 /** One match with its expressions compiled. Throws when one is not valid. */
 export class RouteMatcher {
   readonly #method: string | null;
   readonly #path: (path: string) => boolean;
   readonly #headers: readonly ((fields: Fields) => boolean)[];
+  /** What few routes ask. */
+  readonly #more: readonly Condition[];
 
-  constructor(match: RouteMatch) {
+  constructor(readonly match: RouteMatch) {
+    const { query = [], host, from } = match;
     this.#method = match.method;
     this.#path = pathMatcher(match.path);
     this.#headers = match.headers.map(headerMatcher);
+    this.#more = [
+      ...(from === undefined ? [] : [callerMatcher(from)]),
+      ...(host === undefined ? [] : [hostMatcher(host)]),
+      ...query.map(queryMatcher),
+    ];
   }
 
-  fits(question: RouteQuestion): boolean {
+  /** `callerId`: SPIFFE ID of who calls. */
+  fits(question: RouteQuestion, callerId: string): boolean {
     if (this.#method !== null && this.#method !== question.method) return false;
     if (!this.#path(question.path)) return false;
     const headers = this.#headers;
     for (let at = 0; at < headers.length; at++) {
       if (!(headers[at] as (fields: Fields) => boolean)(question.fields)) return false;
+    }
+    const more = this.#more;
+    for (let at = 0; at < more.length; at++) {
+      if (!(more[at] as Condition)(question, callerId)) return false;
     }
     return true;
   }
@@ -64,9 +69,14 @@ function pathMatcher(match: PathMatch): (path: string) => boolean {
   }
   if (value === "/") return () => true;
   // Whole segments: /v2 matches /v2 and /v2/x, not /v2example.
-  const prefix = value.endsWith("/") ? value.slice(0, -1) : value;
+  const prefix = prefixOf(value);
   return (path) =>
     path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f);
+}
+
+/** A prefix as paths begin with it: `/v2` for `/v2/`, "" for `/`. */
+export function prefixOf(value: string): string {
+  return value.endsWith("/") ? value.slice(0, -1) : value;
 }
 
 function headerMatcher(match: HeaderMatch): (fields: Fields) => boolean {
@@ -85,6 +95,38 @@ function combined(fields: Fields, name: string): string | null {
   if (first === null) return null;
   const all = fields.getAll(name);
   return all.length === 1 ? first : all.join(", ");
+}
+
+function queryMatcher({ type, name, value }: QueryMatch): Condition {
+  if (type === "Exact") return ({ target }) => queryValue(target, name) === value;
+  const expression = expressionOf(value);
+  return ({ target }) => {
+    const found = queryValue(target, name);
+    return found !== null && expression.test(found);
+  };
+}
+
+function hostMatcher(host: string): Condition {
+  if (!host.startsWith("*.")) return ({ authority }) => hostOf(authority) === host;
+  const suffix = host.slice(1);
+  return ({ authority }) => {
+    const asked = hostOf(authority);
+    return asked.length > suffix.length && asked.endsWith(suffix);
+  };
+}
+
+/** Without the port, and without the dot that ends an absolute name. */
+export function hostOf(authority: string): string {
+  const colon = authority.startsWith("[") ? authority.indexOf("]") + 1 : authority.indexOf(":");
+  const host = colon > 0 && colon < authority.length ? authority.slice(0, colon) : authority;
+  return host.endsWith(".") ? host.slice(0, -1) : host;
+}
+
+function callerMatcher(from: readonly string[]): Condition {
+  const exact = new Set(from.filter((each) => !each.endsWith("/*")));
+  // The slash stays: the prefix ends where a segment does.
+  const prefixes = from.filter((each) => each.endsWith("/*")).map((each) => each.slice(0, -1));
+  return (_, callerId) => exact.has(callerId) || prefixes.some((each) => callerId.startsWith(each));
 }
 
 function expressionOf(text: string): Expression {

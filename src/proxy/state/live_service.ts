@@ -22,6 +22,7 @@ import type { OpenStreams } from "../answer/open_streams.ts";
 import type { Latencies } from "../retry/latencies.ts";
 import type { AttemptRules } from "../retry/retry_rules.ts";
 import type { RouteMatcher } from "../route/match_route.ts";
+import type { RouteTable } from "../route/route_table.ts";
 import type { ConnectionRoom } from "../upstream/connection_room.ts";
 import type { Pool } from "../upstream/pool.ts";
 
@@ -76,8 +77,8 @@ export interface LiveDestination {
   readonly sessions: Sessions | null;
   /** Of the endpoints that are ready. */
   readonly breakers: BreakerGroup;
-  /** In order of precedence. A service without routes has one that takes everything. */
-  readonly routes: readonly LiveRoute[];
+  /** A service without routes has one that takes everything. */
+  readonly routes: RouteTable<LiveRoute>;
   /** For connections of TLS; empty: they all go to the service. */
   readonly tlsRoutes: readonly LiveTlsRoute[];
   readonly budget: RetryBudget;

@@ -49,6 +49,7 @@ import { Latencies } from "../retry/latencies.ts";
 import { attemptRules } from "../retry/retry_rules.ts";
 import { totalWeightOf } from "../route/choose_backend.ts";
 import { anyRequest, RouteMatcher } from "../route/match_route.ts";
+import { RouteTable } from "../route/route_table.ts";
 import { ConnectionRoom } from "../upstream/connection_room.ts";
 
 export interface ProxyState {
@@ -105,7 +106,7 @@ export function createProxyState(
 
 /** A destination while routes are still being attached: they may lead to any other. */
 interface Draft extends LiveDestination {
-  readonly routes: LiveRoute[];
+  routes: RouteTable<LiveRoute>;
   readonly tlsRoutes: LiveTlsRoute[];
 }
 
@@ -200,7 +201,7 @@ class StateBuilder {
       sessions: liveSessions(destination, null),
       breakers,
       subsets: new Map(subsets),
-      routes: [],
+      routes: noRoutes,
       tlsRoutes: [],
       budget: liveBudget(destination, before, shard.numbers),
       rules: attemptRules(destination.traffic),
@@ -250,8 +251,8 @@ class StateBuilder {
 
   #attachRoutes(destination: Destination): void {
     const draft = this.#drafts.get(serviceKey(destination.service)) as Draft;
-    for (const route of destination.routes) draft.routes.push(this.#liveRoute(destination, route));
-    if (draft.routes.length === 0) draft.routes.push(unrouted(draft, destination.policies));
+    const routes = destination.routes.map((route) => this.#liveRoute(destination, route));
+    draft.routes = new RouteTable(routes.length === 0 ? [unrouted(draft, destination.policies)] : routes);
   }
 
   #attachTlsRoutes(destination: Destination): void {
@@ -307,6 +308,8 @@ class StateBuilder {
       : success({ destination, balancer, rules });
   }
 }
+
+const noRoutes = new RouteTable<LiveRoute>([]);
 
 /** What is known of an endpoint by where it belongs. */
 interface EndpointPlace {

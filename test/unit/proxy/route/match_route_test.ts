@@ -1,7 +1,8 @@
 /** Routes: the first that fits wins; prefixes are whole segments, headers are lists, methods exact. */
 import { describe, expect, test } from "bun:test";
 import type { HeaderMatch, PathMatch, RouteMatch } from "../../../../src/model/document.ts";
-import { anyRequest, matchRoute, RouteMatcher } from "../../../../src/proxy/route/match_route.ts";
+import { anyRequest, RouteMatcher, type RouteQuestion } from "../../../../src/proxy/route/match_route.ts";
+import { idOf } from "../../../support/planes.ts";
 import { fieldsOf } from "../../../support/wire.ts";
 
 const everything: RouteMatch = { path: { type: "PathPrefix", value: "/" }, method: null, headers: [] };
@@ -9,10 +10,14 @@ const everything: RouteMatch = { path: { type: "PathPrefix", value: "/" }, metho
 function fits(
   match: Partial<RouteMatch>,
   path: string,
-  options: { method?: string; fields?: string[] } = {},
+  options: { method?: string; fields?: string[]; authority?: string; caller?: string } = {},
 ): boolean {
-  const { method = "GET", fields = [] } = options;
-  return new RouteMatcher({ ...everything, ...match }).fits({ method, path, fields: fieldsOf(...fields) });
+  const { method = "GET", fields = [], authority = "web.mesh", caller = idOf("web") } = options;
+  const question: RouteQuestion = {
+    ...{ method, target: path, path: path.split("?")[0] as string, authority },
+    fields: fieldsOf(...fields),
+  };
+  return new RouteMatcher({ ...everything, ...match }).fits(question, caller);
 }
 
 const path = (type: PathMatch["type"], value: string): Partial<RouteMatch> => ({ path: { type, value } });
@@ -79,21 +84,71 @@ test("a method fits exactly", () => {
   expect(fits({ method: "GET" }, "/", { method: "HEAD" })).toBe(false);
 });
 
-test("the first route that fits wins, and none is null", () => {
-  const routes = [path("Exact", "/a"), path("PathPrefix", "/a"), path("PathPrefix", "/")].map(
-    (match, name) => ({
-      name,
-      matcher: new RouteMatcher({ ...everything, ...match }),
-    }),
-  );
-  const found = (asked: string) =>
-    matchRoute(routes, { method: "GET", path: asked, fields: fieldsOf() })?.name;
-  expect([found("/a"), found("/a/b"), found("/c")]).toEqual([0, 1, 2]);
-  expect(matchRoute(routes.slice(0, 2), { method: "GET", path: "/c", fields: fieldsOf() })).toBeNull();
+describe("a parameter of the query", () => {
+  const query = (value: string, type: "Exact" | "RegularExpression" = "Exact"): Partial<RouteMatch> => ({
+    query: [{ type, name: "v", value }],
+  });
+
+  test("fits by its exact name and value, whatever stands beside it", () => {
+    expect(fits(query("2"), "/x?v=2")).toBe(true);
+    expect(fits(query("2"), "/x?a=1&v=2&b=3")).toBe(true);
+    for (const target of ["/x", "/x?", "/x?V=2", "/x?v=22", "/x?v", "/v=2", "/x?vv=2", "/x?a=v=2"])
+      expect([target, fits(query("2"), target)]).toEqual([target, false]);
+    expect(fits(query(""), "/x?v")).toBe(true);
+  });
+
+  test("counts once: of several of one name the first", () => {
+    expect(fits(query("1"), "/x?v=1&v=2")).toBe(true);
+    expect(fits(query("2"), "/x?v=1&v=2")).toBe(false);
+  });
+
+  test("is read as its app reads it, so that no escape leads past a route", () => {
+    expect(fits(query("a b"), "/x?v=a+b")).toBe(true);
+    expect(fits(query("2"), "/x?%76=%32")).toBe(true);
+    expect(fits(query("%zz"), "/x?v=%zz")).toBe(true);
+  });
+
+  test("fits an expression that it contains", () => {
+    expect(fits(query("^[0-9]+$", "RegularExpression"), "/x?v=12")).toBe(true);
+    expect(fits(query("^[0-9]+$", "RegularExpression"), "/x?v=a")).toBe(false);
+    expect(fits(query("", "RegularExpression"), "/x")).toBe(false);
+  });
+});
+
+describe("a host", () => {
+  const cases: readonly (readonly [string, string, boolean])[] = [
+    ["shop.example", "shop.example", true],
+    ["shop.example", "shop.example:8080", true],
+    ["shop.example", "shop.example.", true],
+    ["shop.example", "a.shop.example", false],
+    ["shop.example", "", false],
+    ["*.example", "shop.example", true],
+    ["*.example", "a.shop.example:80", true],
+    ["*.example", "example", false],
+    ["*.example", ".example", false],
+    ["*.example", "shopexample", false],
+  ];
+  for (const [host, authority, fit] of cases)
+    test(`${host} ${fit ? "fits" : "does not fit"} "${authority}"`, () => {
+      expect(fits({ host }, "/", { authority })).toBe(fit);
+    });
+});
+
+test("a caller fits by its ID, or by whole segments that it begins with", () => {
+  const from = [idOf("web"), "spiffe://mesh.test/ns/prod/sa/*"];
+  for (const [caller, fit] of [
+    [idOf("web"), true],
+    [idOf("web2"), false],
+    [idOf("any.prod"), true],
+    [idOf("any.production"), false],
+    ["", false],
+  ] as const)
+    expect([caller, fits({ from }, "/", { caller })]).toEqual([caller, fit]);
 });
 
 test("what stands for a route that cannot be understood fits everything, also OPTIONS *", () => {
-  expect(anyRequest.fits({ method: "OPTIONS", path: "*", fields: fieldsOf() })).toBe(true);
+  const question = { method: "OPTIONS", target: "*", path: "*", authority: "", fields: fieldsOf() };
+  expect(anyRequest.fits(question, "")).toBe(true);
 });
 
 test("an expression that is none cannot become a route", () => {
