@@ -89,11 +89,55 @@ export interface RouteMatch {
   readonly from?: readonly string[];
 }
 
+/** What is changed of a head. Names in lower case; pairs of name and value, one after the other. */
+export interface FieldChanges {
+  readonly remove: readonly string[];
+  readonly set: readonly string[];
+  readonly add: readonly string[];
+}
+
+/** Of requests that go to one backend, and of its answers. Absent: nothing. */
+export interface BackendFilters {
+  readonly requestHeaders?: FieldChanges;
+  readonly responseHeaders?: FieldChanges;
+}
+
+export interface PathRewrite {
+  /** In place of the whole path; else of the prefix that was matched. */
+  readonly whole: boolean;
+  readonly value: string;
+}
+
+/** What is absent stays as it was asked for. */
+export interface Redirect {
+  readonly status: number;
+  readonly scheme?: "http" | "https";
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: PathRewrite;
+}
+
+export interface DirectAnswer {
+  readonly status: number;
+  /** Pairs of name and value. */
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+/** What a rule does with its requests, beside sending them on. */
+export interface RouteFilters extends BackendFilters {
+  readonly rewrite?: { readonly host?: string; readonly path?: PathRewrite };
+  readonly redirect?: Redirect;
+  readonly respond?: DirectAnswer;
+}
+
 export interface Backend {
   readonly service: ServiceName;
   readonly subset: string | null;
   /** 0 gets nothing. */
   readonly weight: number;
+  /** Of its share alone. Absent: nothing. */
+  readonly filters?: BackendFilters;
 }
 
 /** What a rule says of retries, over what the service says (GEP-1731). */
@@ -119,6 +163,8 @@ export interface RouteTraits {
   readonly idempotent: boolean;
   /** How much its requests matter when not all can be served. Absent: `default`. */
   readonly priority?: Priority;
+  /** Absent: its requests go on as they came, or as policies say. */
+  readonly filters?: RouteFilters;
   /** Sessions of its requests, in place of all that the service says of them. Absent: as the service says. */
   readonly sessionPersistence?: SessionPersistence;
 }

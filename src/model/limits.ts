@@ -750,6 +750,8 @@ export const limits = {
   // Routes (Gateway API, HTTPRouteRule)
   /** Routes of a service that are tried one by one; more are found by an index of their hosts and paths. */
   routesScannedMax: 8,
+  /** Characters of the body that a route answers with itself; a longer one is refused. */
+  directAnswerLengthMax: 4_096,
   /** Of a key in the registry; a longer one is refused. */
   registryKeyBytesMax: 1024,
   /** Of a value in the registry; a longer one is refused. */

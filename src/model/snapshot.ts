@@ -4,7 +4,7 @@
  */
 import type { TelemetrySettings } from "./telemetry.ts";
 import type { TrafficTraits } from "./traffic.ts";
-import type { Egress, RouteMatch, RouteTraits } from "./document.ts";
+import type { BackendFilters, Egress, RouteMatch, RouteTraits } from "./document.ts";
 import type { ServiceName } from "./service.ts";
 import type { CalleeTraits, CallerTraits } from "./service_traits.ts";
 
@@ -137,6 +137,8 @@ export interface CompiledBackend {
   readonly weight: number;
   /** Set when the backend does not exist: its share of requests is answered 500 with this reason. */
   readonly invalid: string | null;
+  /** Of its share alone. Absent: nothing. */
+  readonly filters?: BackendFilters;
 }
 
 /** A policy attached to a place with its settings. */

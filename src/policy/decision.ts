@@ -3,11 +3,12 @@
  * doubted. Header edits that would touch framing, hops or identity make the whole answer invalid.
  */
 import { limits } from "../model/limits.ts";
+import { reservedFields } from "../model/reserved_fields.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 import type { StreamEvent } from "../wire/event_stream.ts";
 import { decisions, type Hook } from "./hooks.ts";
 import { classes, targetBit, tokenBit, valueBit } from "../wire/h1/grammar.ts";
-import { carelessly, isOwnName, requestIdName } from "../wire/own_names.ts";
+import { carelessly, isOwnName } from "../wire/own_names.ts";
 import { fieldOverheadBytes } from "../wire/h2/field_line.ts";
 import { normalTarget, type NormalTarget } from "../wire/target.ts";
 
@@ -35,29 +36,6 @@ export type CheckedDecision =
   | { readonly do: "fail"; readonly reason: string }
   /** Not a decision: why. */
   | { readonly do: "invalid"; readonly reason: string };
-
-/**
- * Fields that a policy may not write or remove: they frame the message, belong to one hop, or say who somebody is. As careless
- * readers read them, so no underscore leads past the list.
- */
-const reservedNames: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "forwarded",
-  "host",
-  "http2-settings",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "via",
-  requestIdName,
-]);
 
 class Refusal extends Error {}
 
@@ -232,7 +210,7 @@ function pairsOf(value: unknown): string[] {
 function fieldName(name: string): string {
   const lower = name.toLowerCase();
   if (lower === "" || !all(lower, tokenBit)) throw new Refusal(`${shown(name)} is no header name`);
-  if (reservedNames.has(carelessly(name)) || isOwnName(name)) {
+  if (reservedFields.has(carelessly(name)) || isOwnName(name)) {
     throw new Refusal(`a policy must not change the header ${lower}`);
   }
   return lower;
@@ -252,24 +230,4 @@ function all(text: string, bit: number): boolean {
     if (code > 0xff || ((classes[code] as number) & bit) === 0) return false;
   }
   return true;
-}
-
-/** Both edits, one after the other. */
-export function mergeEdits(first: FieldEdits, second: FieldEdits): FieldEdits {
-  if (first === none || isEmpty(first)) return second;
-  if (isEmpty(second)) return first;
-  const gone = new Set([...second.remove, ...second.set.filter((_, at) => at % 2 === 0)]);
-  return {
-    remove: [...new Set([...first.remove, ...second.remove])],
-    set: [...without(first.set, gone), ...second.set],
-    add: [...without(first.add, gone), ...second.add],
-  };
-}
-
-function isEmpty(edits: FieldEdits): boolean {
-  return edits.remove.length === 0 && edits.set.length === 0 && edits.add.length === 0;
-}
-
-function without(pairs: readonly string[], names: ReadonlySet<string>): string[] {
-  return pairs.filter((_, at) => !names.has(pairs[at - (at % 2)] ?? ""));
 }

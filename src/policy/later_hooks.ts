@@ -8,7 +8,7 @@ import { serviceKey } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
 import type { StreamEvent } from "../wire/event_stream.ts";
-import { noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
+import { mergeEdits, noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import type { AnswerVerdict, EventsVerdict } from "./answer_verdict.ts";
 import {
   askPolicy,
@@ -19,7 +19,7 @@ import {
   type Failed,
   type Said,
 } from "./ask_policy.ts";
-import { bytesOf, mergeEdits } from "./decision.ts";
+import { bytesOf } from "./decision.ts";
 import type { Hook } from "./hooks.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyEndpoint, PolicySummary } from "./sdk.ts";

@@ -4,11 +4,12 @@
  * a policy that answers later, a request passes in one turn of the event loop.
  */
 import type { ResponseHead, ServerExchange } from "../http/exchange.ts";
+import type { BackendFilters, RouteFilters } from "../model/document.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { priorityLevel } from "../model/priority.ts";
 import { serviceKey } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/verdict.ts";
-import type { FieldEdits } from "../wire/fields.ts";
+import { mergeEdits, type FieldEdits } from "../wire/fields.ts";
 import { callerDeadlineMs } from "../wire/deadline.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { Answer } from "./answer/answer.ts";
@@ -141,6 +142,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     if (verdict.do === "respond") return this.over(this.#answer.give(verdict));
     this.#leaving.obey(verdict);
     if (verdict.do === "next") return this.#chooseBackend(route);
+    const { filters, matcher } = route;
+    if (filters !== undefined && this.#isAnswered(filters, matcher.match.path.value)) return;
     // A policy chose the service: the route's own backends do not count.
     const { policy, service, subset } = verdict;
     const destination = this.#state?.destinations.get(serviceKey(service));
@@ -150,12 +153,34 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     else this.refuse(outcomes.badChoice(policy, this.record.service));
   }
 
-  #chooseBackend({ backends, totalWeight, name, sessions }: LiveRoute): void {
+  #chooseBackend({ backends, totalWeight, name, sessions, filters, matcher }: LiveRoute): void {
+    if (filters !== undefined && this.#isAnswered(filters, matcher.match.path.value)) return;
     if (sessions !== null && this.#keepsSession(sessions, backends)) return;
     const unit = backends.length > 1 ? this.source.parts.random.unit() : 0;
-    const target = chooseBackend(backends, totalWeight, unit)?.target ?? weightless;
-    if (!target.ok) this.refuse(outcomes.badBackend(name, target.problem));
-    else this.#lead(target.value);
+    const backend = chooseBackend(backends, totalWeight, unit);
+    const target = backend?.target ?? weightless;
+    if (!target.ok) return this.refuse(outcomes.badBackend(name, target.problem));
+    if (backend !== null && backend.filters !== null) this.#change(backend.filters);
+    this.#lead(target.value);
+  }
+
+  /** Applies what the route says of its requests. Whether one of them was the answer. `matched`: the path that it asks for. */
+  #isAnswered(filters: RouteFilters, matched: string): boolean {
+    const { redirect, respond, rewrite } = filters;
+    const { authority } = this.exchange.request;
+    const answer =
+      respond ?? (redirect === undefined ? null : this.#leaving.redirected(redirect, matched, authority));
+    this.#change(filters);
+    if (rewrite !== undefined) this.#leaving.rewrite(rewrite, matched);
+    if (answer === null) return false;
+    this.over(this.#answer.say(answer));
+    return true;
+  }
+
+  #change({ requestHeaders, responseHeaders }: BackendFilters): void {
+    if (requestHeaders !== undefined) this.#leaving.change(requestHeaders);
+    const answer = this.#answer;
+    if (responseHeaders !== undefined) answer.edits = mergeEdits(responseHeaders, answer.edits);
   }
 
   /** Whether it is of a session whose endpoint is there: then it goes there. */
@@ -165,6 +190,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     const found = this.#session === null ? null : endpointIn(backends, this.#session.endpoint);
     if (found === null) return false;
     this.#attempts.pinned = found.endpoint;
+    if (found.filters !== null) this.#change(found.filters);
     this.#lead(found.target);
     return true;
   }

@@ -34,3 +34,23 @@ export interface FieldEdits {
 }
 
 export const noEdits: FieldEdits = { remove: [], set: [], add: [] };
+
+/** Both edits, one after the other. */
+export function mergeEdits(first: FieldEdits, second: FieldEdits): FieldEdits {
+  if (isEmpty(first)) return second;
+  if (isEmpty(second)) return first;
+  const gone = new Set([...second.remove, ...second.set.filter((_, at) => at % 2 === 0)]);
+  return {
+    remove: [...new Set([...first.remove, ...second.remove])],
+    set: [...without(first.set, gone), ...second.set],
+    add: [...without(first.add, gone), ...second.add],
+  };
+}
+
+function isEmpty(edits: FieldEdits): boolean {
+  return edits.remove.length === 0 && edits.set.length === 0 && edits.add.length === 0;
+}
+
+function without(pairs: readonly string[], names: ReadonlySet<string>): string[] {
+  return pairs.filter((_, at) => !names.has(pairs[at - (at % 2)] ?? ""));
+}

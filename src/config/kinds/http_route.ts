@@ -8,7 +8,8 @@ import { declaresRequests, type Fit } from "../document_set.ts";
 import { common, duration, flag, list, name, object, resolveService, said, serviceName } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type Placed, type PlacedUse, type ReportOn } from "../kind.ts";
-import { backendFields, checkBackendForms, checkBackends, expandBackends } from "../parts/backends.ts";
+import { checkBackendForms, checkBackends, expandBackends, requestBackendFields } from "../parts/backends.ts";
+import { checkFilters, expandFilters, filterFields } from "../parts/filters.ts";
 import { checkSlashes } from "../parts/paths.ts";
 import { furtherAttempts, retryCodes } from "../parts/retries.ts";
 import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
@@ -24,7 +25,8 @@ const rule = object({
     said(match, "Requests that it is for; all that stands here must hold (default: all requests)"),
   ),
   matches: v.optional(said(list(match, 64, 1), "Several of them: one that holds is enough")),
-  ...backendFields,
+  ...requestBackendFields,
+  ...filterFields,
   timeouts: v.optional(
     said(
       object({
@@ -102,6 +104,7 @@ function expand(written: Written): HttpRouteDocument {
 function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule {
   const { request: requestMs = 0, backendRequest: perTryMs } = rule.timeouts ?? {};
   const { retry } = rule;
+  const filters = expandFilters(rule);
   return {
     name: rule.name ?? `rule-${at}`,
     matches: (rule.matches ?? [rule.match ?? {}]).map(expandMatch),
@@ -113,6 +116,7 @@ function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule
     ...(retry === undefined ? {} : { retry: inMs(retry, ["backoff"]) }),
     policies: expandPolicies(rule.policies),
     idempotent: rule.idempotent ?? false,
+    ...(filters === null ? {} : { filters }),
     ...(rule.priority === undefined ? {} : { priority: rule.priority }),
     ...(rule.sessionPersistence === undefined
       ? {}
@@ -132,6 +136,7 @@ function check(written: Written, report: Report): void {
     if (rule.match !== undefined) checkMatch(rule.match, [...path, "match"], report);
     rule.matches?.forEach((each, index) => checkMatch(each, [...path, "matches", index], report));
     checkBackendForms(rule, path, report);
+    checkFilters(rule, (rule.matches ?? [rule.match ?? {}]).map(expandMatch), path, report);
     const { request = 0, backendRequest = 0 } = rule.timeouts ?? {};
     if (request > 0 && backendRequest > request) {
       const longer = `one attempt, ${formatDuration(backendRequest)}, may take longer than the whole request, ${formatDuration(request)}`;

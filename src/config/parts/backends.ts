@@ -8,6 +8,7 @@ import { suggestion } from "../issue.ts";
 import type { Report } from "../issue_at.ts";
 import type { Neighbourhood } from "../kind.ts";
 import { record } from "../record.ts";
+import { backendFilterFields, expandBackendFilters, type WrittenBackendFilters } from "./filters.ts";
 import type { Path, YamlDocument } from "../yaml_file.ts";
 
 const weight = v.pipe(
@@ -26,35 +27,49 @@ const split = record(
   ),
   weight,
 );
-const backends = list(
-  object({
+/** The two forms of one thing. `more`: what each of the list may say beside. */
+function fieldsWith<const More extends v.ObjectEntries>(more: More) {
+  const backend = object({
     service: said(serviceName, "Service that gets a share"),
     subset: v.optional(said(name, "Only its instances of that subset")),
     weight: v.optional(said(weight, "Its part of the sum of weights (default: 1)")),
-  }),
-  16,
-);
+    ...more,
+  });
+  return {
+    split: v.optional(
+      said(split, "Where it goes, by weight: {reviews/v1: 95, reviews/v2: 5} (default: the service itself)"),
+    ),
+    backends: v.optional(said(list(backend, 16), "The same as a list")),
+  };
+}
 
-/** The two forms of one thing. */
-export const backendFields = {
-  split: v.optional(
-    said(split, "Where it goes, by weight: {reviews/v1: 95, reviews/v2: 5} (default: the service itself)"),
-  ),
-  backends: v.optional(said(backends, "The same as a list")),
-};
+/** Of connections. */
+export const backendFields = fieldsWith({});
+/** Of requests. */
+export const requestBackendFields = fieldsWith(backendFilterFields);
 
 interface WrittenBackends {
-  readonly split?: v.InferOutput<typeof split> | undefined;
-  readonly backends?: v.InferOutput<typeof backends> | undefined;
+  readonly split?: Readonly<Record<string, number>> | undefined;
+  readonly backends?: readonly WrittenBackend[] | undefined;
+}
+
+interface WrittenBackend extends WrittenBackendFilters {
+  readonly service: string;
+  readonly subset?: string | undefined;
+  readonly weight?: number | undefined;
 }
 
 export function expandBackends(written: WrittenBackends, namespace: string): Backend[] {
   if (written.backends !== undefined) {
-    return written.backends.map((each) => ({
-      service: resolveService(each.service, namespace),
-      subset: each.subset ?? null,
-      weight: each.weight ?? 1,
-    }));
+    return written.backends.map((each) => {
+      const filters = expandBackendFilters(each);
+      return {
+        service: resolveService(each.service, namespace),
+        subset: each.subset ?? null,
+        weight: each.weight ?? 1,
+        ...(filters === null ? {} : { filters }),
+      };
+    });
   }
   return Object.entries(written.split ?? {}).map(([target, weight]) => {
     const [service = "", subset = null] = target.split("/");

@@ -37,7 +37,7 @@ const shortPath = v.pipe(
   v.check((text) => text.startsWith("~ ") || isPath(text.replace(/^= /, "")), pathForm),
 );
 
-const headerName = v.pipe(v.string("a header name"), v.regex(tokenForm, "a header name"));
+export const headerName = v.pipe(v.string("a header name"), v.regex(tokenForm, "a header name"));
 const parameterName = v.pipe(
   v.string("the name of a query parameter"),
   v.minLength(1, "the name of a query parameter"),

@@ -146,7 +146,7 @@ function compareRanks(a: Rank, b: Rank): number {
 }
 
 function compileBackend(
-  { service, subset, weight }: Backend,
+  { service, subset, weight, filters }: Backend,
   context: Pick<RouteContext, "services">,
   what: "http" | "tls",
 ): CompiledBackend {
@@ -156,6 +156,7 @@ function compileBackend(
     subset,
     weight,
     invalid: problemOf({ service, subset, weight }, context, what),
+    ...(filters === undefined ? {} : { filters }),
   };
 }
 

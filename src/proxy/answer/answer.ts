@@ -3,11 +3,12 @@
  * passes here, so that what looks at answers, or makes them wait, has one place. It notes in the record what it turns out to be.
  */
 import type { ResponseHead, ServerExchange } from "../../http/exchange.ts";
+import type { DirectAnswer } from "../../model/document.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { GivenAnswer } from "../../policy/answer_verdict.ts";
 import { noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
 import { outcomes } from "../failure/outcomes.ts";
-import { answerOfPolicy, breakOff, rescue } from "../failure/rescue.ts";
+import { answerOfPolicy, answerOfRoute, breakOff, rescue } from "../failure/rescue.ts";
 import { failureFields } from "../fields/heddle_fields.ts";
 import { keepField } from "../fields/trace_fields.ts";
 import { allowedMethods, interimEdits } from "../fields/hops.ts";
@@ -169,6 +170,13 @@ export class Answer {
     record.status = status;
     answerOfPolicy(this.exchange, verdict, denial, record.requestId);
     return denial;
+  }
+
+  /** What its route says instead of an app. Returns what the record says of it: nothing failed. */
+  say({ status, headers, body }: DirectAnswer): null {
+    this.record.status = status;
+    answerOfRoute(this.exchange, { status, headers, body }, this.edits);
+    return null;
   }
 
   /** To OPTIONS that ends here. Returns what the record says of it: nothing failed. */

@@ -144,7 +144,7 @@ export const outcomes = {
   },
 
   badPath(key: string): Outcome {
-    const detail = `a policy of ${key} wrote a path with an escaped slash (%2F), which the service it leads to does not take`;
+    const detail = `a policy or a route of ${key} wrote a path with an escaped slash (%2F), which the service it leads to does not take`;
     return { flag: "PE", side: "policy", repeat: "no", status: 500, detail };
   },
 

@@ -2,7 +2,8 @@
 import type { ServerExchange } from "../../http/exchange.ts";
 import { limits } from "../../model/limits.ts";
 import type { Flag, Outcome, Side } from "../../model/outcome.ts";
-import type { FieldEdits } from "../../wire/fields.ts";
+import type { DirectAnswer } from "../../model/document.ts";
+import { mergeEdits, type FieldEdits } from "../../wire/fields.ts";
 import { grpcCodes, grpcMessage, grpcStatusOf, isGrpc, isGrpcType } from "../../wire/grpc.ts";
 import { errorCodes } from "../../wire/h2/frames.ts";
 import { fieldsFrom } from "../../wire/head_fields.ts";
@@ -106,6 +107,24 @@ export function answerOfPolicy(
   const body = new TextEncoder().encode(answer.body);
   exchange.respond(answer.status, null, { remove, set, add }, body.length);
   exchange.write(body);
+  exchange.end(null);
+}
+
+/** Gives the answer that a route has ready. gRPC hears of one that is no success as a status. */
+export function answerOfRoute(exchange: ServerExchange, answer: DirectAnswer, edits: FieldEdits): void {
+  if (exchange.finished) return exchange.abort();
+  const { status, headers, body } = answer;
+  if (isGrpc(exchange.request.fields) && status >= 300) {
+    const code = String(grpcStatusOf(status));
+    const told = ["content-type", "application/grpc", "grpc-status", code, "grpc-message", grpcMessage(body)];
+    exchange.respond(200, null, mergeEdits({ remove: [], set: told, add: [] }, edits), -1, true);
+    return exchange.end(null);
+  }
+  const typed = body !== "" && !headers.includes("content-type");
+  const set = typed ? [...plainFields, ...headers] : headers;
+  const bytes = new TextEncoder().encode(body);
+  exchange.respond(status, null, mergeEdits({ remove: [], set, add: [] }, edits), bytes.length);
+  exchange.write(bytes);
   exchange.end(null);
 }
 

@@ -3,8 +3,9 @@
  * kept in one object; what follows from it is pure functions.
  */
 import type { OutgoingRequest, RequestHead } from "../../http/exchange.ts";
+import type { DirectAnswer, Redirect, RouteFilters } from "../../model/document.ts";
 import { priorities, usualLevel, type PriorityLevel } from "../../model/priority.ts";
-import { noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
+import { mergeEdits, noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
 import { deadlineFields } from "../../wire/deadline.ts";
 import { readsAsItIs, readTarget, type NormalTarget } from "../../wire/target.ts";
 import {
@@ -19,6 +20,7 @@ import { answerVia, maxForwardsField, viaOf } from "../fields/hops.ts";
 import { tracedEdits } from "../fields/trace_fields.ts";
 import type { TraceRef } from "../../model/trace_ref.ts";
 import type { LiveDestination } from "../state/live_service.ts";
+import { locationOf, rewrittenTarget } from "./filters.ts";
 
 /** What heddle adds to every answer. */
 export function answerEdits(requestId: string): FieldEdits {
@@ -45,8 +47,10 @@ export function withEdits(own: FieldEdits, policy: FieldEdits): FieldEdits {
 export class Leaving {
   /** Goes on instead of the target that came; null: as it came. */
   target: NormalTarget | null = null;
-  /** A policy wrote it. */
+  /** A policy or a route wrote it. */
   rewritten = false;
+  /** The app is asked for it instead; null: for what was asked for. */
+  host: string | null = null;
   /** Stands in for an authority that nobody gave. */
   serverName = "";
   /** How much it matters, as its route says. */
@@ -84,6 +88,26 @@ export class Leaving {
     this.rewritten = true;
   }
 
+  /** What its route, or the backend that was chosen, changes of it. */
+  change(edits: FieldEdits): void {
+    this.#policy = mergeEdits(this.#policy, edits);
+  }
+
+  /** What its route writes in place of what was asked for. `prefix`: what of the path it matched. */
+  rewrite({ host, path }: NonNullable<RouteFilters["rewrite"]>, prefix: string): void {
+    this.host = host ?? null;
+    if (path === undefined) return;
+    this.target = rewrittenTarget(path, prefix, this.target ?? this.came);
+    this.rewritten = true;
+  }
+
+  /** The answer that sends its client elsewhere. */
+  redirected(redirect: Redirect, prefix: string, authority: string): DirectAnswer {
+    const came = this.target ?? this.came;
+    const location = locationOf(redirect, prefix, came, authority || this.serverName);
+    return { status: redirect.status, headers: ["location", location], body: "" };
+  }
+
   /** It belongs to this trace. */
   trace(trace: TraceRef, b3: boolean): void {
     this.#own = tracedEdits(this.#own, trace, b3);
@@ -96,7 +120,7 @@ export class Leaving {
   }
 
   head(): OutgoingRequest {
-    return leavingHead(this.came, this.target, this.serverName);
+    return leavingHead(this.came, this.target, this.host, this.serverName);
   }
 
   /** What is left of the deadline for whoever gets it so long after it came, as pairs; null when it goes on as it came. */
@@ -112,11 +136,16 @@ export class Leaving {
   }
 }
 
-/** `target` goes on instead of the one that came; null: as it came. `serverName` stands in for an authority that nobody gave. */
-function leavingHead(request: RequestHead, target: NormalTarget | null, serverName: string): OutgoingRequest {
-  if (target === null && request.authority !== "") return request;
+/** `target` and `host` go on instead of those that came; null: as it came. `serverName` stands in for an authority that nobody gave. */
+function leavingHead(
+  request: RequestHead,
+  target: NormalTarget | null,
+  host: string | null,
+  serverName: string,
+): OutgoingRequest {
+  if (target === null && host === null && request.authority !== "") return request;
   const { method, fields, nominated, contentLength, upgrade, expectContinue } = request;
-  const authority = request.authority || serverName;
+  const authority = host ?? (request.authority || serverName);
   const leaving = (target ?? request).target;
   return { method, target: leaving, authority, fields, nominated, contentLength, upgrade, expectContinue };
 }

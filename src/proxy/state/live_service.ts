@@ -1,7 +1,7 @@
 /** Services as a state knows them: those that run on this machine, and those that may be called from it. */
 import { failure, type Result } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
-import type { RouteTraits } from "../../model/document.ts";
+import type { BackendFilters, RouteTraits } from "../../model/document.ts";
 import type {
   CompiledTlsRoute,
   Destination,
@@ -135,6 +135,8 @@ export interface LiveBackend {
   readonly weight: number;
   /** The problem says why its share is answered 500. */
   readonly target: Result<Target>;
+  /** Of its share alone; null: none. */
+  readonly filters: BackendFilters | null;
 }
 
 /** Where a route leads whose backends all have weight 0. */
@@ -144,14 +146,18 @@ export const weightless = failure("no backend has any weight");
 export function endpointIn(
   backends: readonly LiveBackend[],
   id: string,
-): { readonly target: Target; readonly endpoint: LiveEndpoint } | null {
-  for (const { target } of backends) {
+): {
+  readonly target: Target;
+  readonly filters: BackendFilters | null;
+  readonly endpoint: LiveEndpoint;
+} | null {
+  for (const { target, filters } of backends) {
     if (!target.ok) continue;
     const { destination, balancer } = target.value;
     const endpoint = destination.endpoints.get(id);
     if (endpoint === undefined || !endpoint.endpoint.ready) continue;
     if (balancer === destination.whole || balancer.endpoints.includes(endpoint))
-      return { target: target.value, endpoint };
+      return { target: target.value, filters, endpoint };
   }
   return null;
 }

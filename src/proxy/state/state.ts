@@ -258,7 +258,9 @@ class StateBuilder {
   #attachTlsRoutes(destination: Destination): void {
     const draft = this.#drafts.get(serviceKey(destination.service)) as Draft;
     for (const { backends: written, ...compiled } of destination.tlsRoutes) {
-      const backends = written.map((each) => ({ weight: each.weight, target: this.#targetOf(each, null) }));
+      const backends = written.map((each) => ({
+        ...{ weight: each.weight, target: this.#targetOf(each, null), filters: null },
+      }));
       draft.tlsRoutes.push({ ...compiled, backends, totalWeight: totalWeightOf(backends) });
     }
   }
@@ -268,7 +270,8 @@ class StateBuilder {
     const backends = route.backends.map((backend): LiveBackend => {
       const target =
         matcher === null ? failure(`the route ${route.name} is not valid`) : this.#targetOf(backend, route);
-      return { weight: backend.weight, target };
+      const { weight, filters = null } = backend;
+      return { weight, target, filters };
     });
     const { match: _, sessionPersistence: own, ...compiled } = route;
     const { sessions } = this.#drafts.get(serviceKey(destination.service)) as Draft;
@@ -345,7 +348,11 @@ function unrouted(destination: LiveDestination, policies: readonly PolicyBinding
     name: "",
     matcher: anyRequest,
     backends: [
-      { weight: 1, target: success({ destination, balancer: destination.whole, rules: destination.rules }) },
+      {
+        weight: 1,
+        target: success({ destination, balancer: destination.whole, rules: destination.rules }),
+        filters: null,
+      },
     ],
     totalWeight: 1,
     requestTimeoutMs: destination.timeouts.requestMs,

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { limits } from "../../../src/model/limits.ts";
-import { checkDecision, mergeEdits, type CheckedDecision } from "../../../src/policy/decision.ts";
+import { checkDecision, type CheckedDecision } from "../../../src/policy/decision.ts";
+import { mergeEdits } from "../../../src/wire/fields.ts";
 
 /** As when a request is decided about. */
 function decide(answer: unknown): CheckedDecision {
