@@ -179,7 +179,7 @@ describe("without asking anybody", () => {
 describe("what why is asked", () => {
   test("may be quoted or not, with an arrow or without", () => {
     const all = [
-      ["web", "orders.shop", "post", "/v1?a=1"],
+      ["web", "orders.shop", "post", "/v1"],
       ["web -> orders.shop POST /v1"],
       ["web", "->", "orders.shop", "POST", "/v1"],
       ["web->orders.shop", "POST", "/v1"],
@@ -190,6 +190,7 @@ describe("what why is asked", () => {
         headers: [{ name: "x-user", value: "beta" }],
       });
     expect(readAsked(["web", "orders"], [])).toMatchObject({ method: "GET", path: "/" });
+    expect(readAsked(["web", "orders", "/v1?a=1"], [])).toMatchObject({ method: "GET", path: "/v1?a=1" });
     expect(readAsked(["web", "orders", "/v1"], [])).toMatchObject({ method: "GET", path: "/v1" });
     expect(readAsked(["abc-1"], [])).toEqual({ what: "request", id: "abc-1" });
   });
