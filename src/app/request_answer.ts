@@ -35,5 +35,9 @@ function callerOf(record: Evidence, state: ProxyState, nowMs: number): RequestLi
   const tried = [...attempts.map((each) => each.endpoint), endpoint].filter((id) => id !== "");
   const forgotten = { target: null, authority: null, fields: null };
   const question = { source, sourceId, service, method, path, tried, ...forgotten, took: route };
-  return callerView(state.snapshot, question, { destinations: state.destinations, locals: state.locals, nowMs });
+  return callerView(state.snapshot, question, {
+    destinations: state.destinations,
+    locals: state.locals,
+    nowMs,
+  });
 }

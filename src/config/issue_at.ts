@@ -17,7 +17,7 @@ export function issueAt(
   message: string,
   options: IssueOptions = {},
 ): Issue {
-  const shown = pathText(path);
+  const shown = pathText(document.written?.(path) ?? path);
   return {
     file: document.file,
     ...document.place(path, options.key === true),

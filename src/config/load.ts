@@ -36,16 +36,20 @@ export function loadDocuments(files: readonly TextFile[], context: LoadContext):
   const sources = parseFiles(files, issues);
   const unreadable = issues.length > 0 ? null : new Set<string>();
   for (const source of sources) {
-    const document = readDocument(source, issues);
-    if (document === null) unreadable?.add(nameIn(source.value));
-    else if (document.kind === "Machine") machines.push({ document, source });
-    else documents.push({ document, source });
+    const read = readDocument(source, issues);
+    if (read === null) unreadable?.add(nameIn(source.value));
+    else if (isMachine(read)) machines.push(read);
+    else documents.push(read as LoadedDocument);
   }
   findDuplicates(documents, issues);
   const all = documents.map(({ document }) => document);
   const known = { services: servicesIn(documents), unreadable, meshTraffic: meshIn(all)?.traffic ?? {} };
   crossCheck(documents, new DocumentSet({ ...context, ...known }), issues);
   return { documents, machines, issues: boundedInOrder(issues) };
+}
+
+function isMachine(read: Placed): read is Placed<MachineDocument> {
+  return read.document.kind === "Machine";
 }
 
 /** The one Machine document of a file. */

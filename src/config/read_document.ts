@@ -1,27 +1,46 @@
 /** One YAML value: which kind of document it is, and what that kind makes of it. */
 import type { AnyDocument } from "../model/document.ts";
+import { readGatewayRoute } from "./gateway/gateway_route.ts";
 import { suggestion, type Issue } from "./issue.ts";
 import { issueAt } from "./issue_at.ts";
+import type { Kind, Placed } from "./kind.ts";
 import { kindNames, kindNamed } from "./kinds.ts";
 import { valueText } from "./read_fields.ts";
 import type { YamlDocument } from "./yaml_file.ts";
 
 /** Adds to `issues` and answers null when the document does not fit. */
-export function readDocument(source: YamlDocument, issues: Issue[]): AnyDocument | null {
+export function readDocument(source: YamlDocument, issues: Issue[]): Placed<AnyDocument> | null {
   const { value } = source;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     issues.push(issueAt(source, [], "Expected a document with kind and name"));
     return null;
   }
   const { kind, apiVersion } = value as { kind?: unknown; apiVersion?: unknown };
-  if (apiVersion !== undefined) {
-    const message = "this version reads the flat form only: kind, name and the fields of spec side by side";
-    issues.push(issueAt(source, ["apiVersion"], message, { key: true }));
-    return null;
-  }
+  if (apiVersion !== undefined) return readOther(source, String(apiVersion), issues);
   const known = kindNamed(kind);
-  if (known !== null) return known.read(source, issues);
+  if (known !== null) return placed(known, source, issues);
   issues.push(unknownKind(source, kind));
+  return null;
+}
+
+function placed(kind: Kind, source: YamlDocument, issues: Issue[]): Placed<AnyDocument> | null {
+  const document = kind.read(source, issues);
+  return document === null ? null : { document, source };
+}
+
+/** Documents that are written for others, too. */
+function readOther(source: YamlDocument, apiVersion: string, issues: Issue[]): Placed<AnyDocument> | null {
+  if (/^gateway\.networking\.k8s\.io\/v1(?:alpha[23]|beta1)?$/.test(apiVersion)) {
+    const route = readGatewayRoute(source, issues);
+    const kind = route === null ? null : kindNamed((route.value as { readonly kind: unknown }).kind);
+    return route === null || kind === null ? null : placed(kind, route, issues);
+  }
+  const isCluster = /^(?:v1|(?:apps|batch|policy|autoscaling)\/v[0-9]\w*)$/.test(apiVersion);
+  const message = isCluster
+    ? "left out: this is for Kubernetes alone, and services here are declared by kind: Service of heddle"
+    : `${valueText(apiVersion)} is not known: expected gateway.networking.k8s.io/v1, or no apiVersion and the fields of a kind of heddle side by side`;
+  const severity = isCluster ? "warning" : "error";
+  issues.push(issueAt(source, ["apiVersion"], message, { key: true, severity }));
   return null;
 }
 

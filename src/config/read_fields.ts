@@ -18,7 +18,7 @@ export function readFields<Schema extends v.GenericSchema>(
 
 /** Fields that reference documents have and this version does not: refused in words of their own. */
 const plannedFields: ReadonlySet<string> = new Set([
-  ...["parentRefs", "hostnames", "filters", "backendRefs", "queryParams", "sessionPersistence", "limits"],
+  ...["parentRefs", "hostnames", "filters", "backendRefs", "sessionPersistence", "limits"],
 ]);
 
 function describe(document: YamlDocument, schema: v.GenericSchema, issue: v.BaseIssue<unknown>): Issue[] {

@@ -29,6 +29,8 @@ export interface YamlDocument {
   readonly text: string;
   /** The place of a path, or of the nearest thing around it. `key`: of the key itself rather than its value. */
   place(path: Path, key?: boolean): { readonly line: number; readonly column: number };
+  /** The path by which its author knows it, where the document was written in another form. */
+  readonly written?: (path: Path) => Path;
 }
 
 export interface YamlResult {

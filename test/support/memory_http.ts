@@ -10,6 +10,8 @@ export interface AppRequest {
   readonly target: string;
   /** Lower-case names. */
   readonly fields: ReadonlyMap<string, string>;
+  /** The same, several of one name each by itself. */
+  readonly all: readonly (readonly [name: string, value: string])[];
   body: string;
   /** It came to its end. */
   whole: boolean;
@@ -91,13 +93,12 @@ class AppConnection {
     const [line = "", ...lines] = this.#text.slice(0, end).split("\r\n");
     this.#text = this.#text.slice(end + 4);
     const [method = "", target = ""] = line.split(" ");
-    const fields = new Map(
-      lines.map((each) => [
-        each.slice(0, each.indexOf(":")).toLowerCase(),
-        each.slice(each.indexOf(":") + 2),
-      ]),
-    );
-    const request: AppRequest = { method, target, fields, body: "", whole: false };
+    const all = lines.map((each): readonly [string, string] => [
+      each.slice(0, each.indexOf(":")).toLowerCase(),
+      each.slice(each.indexOf(":") + 2),
+    ]);
+    const fields = new Map(all);
+    const request: AppRequest = { method, target, fields, all, body: "", whole: false };
     this.#request = request;
     this.#chunked = fields.get("transfer-encoding") === "chunked";
     this.#left = Number(fields.get("content-length") ?? "0");

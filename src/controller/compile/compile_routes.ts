@@ -57,10 +57,42 @@ export function compileRoutes(
   context: RouteContext,
 ): CompiledRoute[] {
   const byName = [...documents].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-  return byName
+  const routes = byName
     .flatMap((document, at) => candidatesOf(document, at, context))
     .sort((a, b) => compareRanks(a.rank, b.rank))
     .map((candidate) => candidate.route);
+  return [...routes, ...routesOfOthers(byName, context)];
+}
+
+/**
+ * Where all routes are for callers of some namespaces, nothing is attached for the others: their requests go to the service. To those
+ * callers a request that fits none of their rules leads nowhere, as ever.
+ */
+function routesOfOthers(documents: readonly HttpRouteDocument[], context: RouteContext): CompiledRoute[] {
+  const [first] = documents;
+  const { trustDomain } = context;
+  if (first === undefined || documents.some(isForAll)) return [];
+  const { service } = first;
+  const from = [...new Set(documents.map(({ namespace }) => namespace))].map((namespace) =>
+    serviceId(trustDomain, { name: "*", namespace }),
+  );
+  const body = `heddle: no rule of a route of ${serviceKey(service)} fits this request.\n`;
+  const own: Backend = { service, subset: null, weight: 1 };
+  const plain = { requestTimeoutMs: null, idempotent: false, policies: [] };
+  return [
+    {
+      ...{ ...plain, name: "unmatched", match: { ...everything, from }, backends: [] },
+      filters: { respond: { status: 404, headers: [], body } },
+    },
+    { ...plain, name: "", match: everything, backends: [compileBackend(own, context, "http")] },
+  ];
+}
+
+const everything: RouteMatch = { path: { type: "PathPrefix", value: "/" }, method: null, headers: [] };
+
+/** A route in the namespace of its service is for every caller; in another one it is for the callers of that (GEP-1426). */
+function isForAll({ namespace, service }: HttpRouteDocument): boolean {
+  return namespace === service.namespace;
 }
 
 /** The most specific hostname first; of two routes with the same one the first by name has it. */
@@ -99,20 +131,17 @@ function candidatesOf(document: HttpRouteDocument, documentAt: number, context: 
     const { matches, backends: _, policies: __, ...traits } = rule;
     return matches.map((written): Candidate => {
       const match = matchIn(written, document, context.trustDomain);
-      const consumers = document.namespace === document.service.namespace ? 1 : 0;
+      const consumers = isForAll(document) ? 1 : 0;
       const rank: Rank = [consumers, ...rankOf(match), document.order, documentAt, ruleAt];
       return { route: { ...traits, name, match, ...compiled }, rank };
     });
   });
 }
 
-/** A route in the namespace of its service is for every caller; in another one it is for the callers of that (GEP-1426). */
-function matchIn(
-  match: RouteMatch,
-  { namespace, service }: HttpRouteDocument,
-  trustDomain: string,
-): RouteMatch {
-  const everyone = namespace === service.namespace ? [] : [serviceId(trustDomain, { name: "*", namespace })];
+/** As snapshots have it: callers are SPIFFE IDs, those that it is for. */
+function matchIn(match: RouteMatch, document: HttpRouteDocument, trustDomain: string): RouteMatch {
+  const { namespace } = document;
+  const everyone = isForAll(document) ? [] : [serviceId(trustDomain, { name: "*", namespace })];
   const from = match.from?.map((each) => callerId(each, namespace, trustDomain)) ?? everyone;
   return from.length === 0 ? match : { ...match, from };
 }

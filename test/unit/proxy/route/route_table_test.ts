@@ -174,7 +174,12 @@ function plainly(documents: readonly HttpRouteDocument[], asked: Asked): string 
         if (best === null || isBefore(rank, best.rank)) best = { name: `${document.name}/${name}`, rank };
       }
     });
-  return (best as { readonly name: string } | null)?.name ?? null;
+  const found = best as { readonly name: string } | null;
+  if (found !== null || documents.some(({ namespace }) => namespace === "default"))
+    return found?.name ?? null;
+  // All routes are for callers of some namespaces: to others none is attached.
+  const [, own = "default"] = asked.caller.split(".");
+  return documents.some(({ namespace }) => namespace === own) ? "unmatched" : "";
 }
 
 test("a request takes the route that the standard's order says, of few and of many", () => {

@@ -1,0 +1,95 @@
+/** Filters of the Gateway API as the fields of a rule, or of a backend, that say the same. */
+import type { Path } from "../yaml_file.ts";
+import type { FlatDocument } from "./flat_document.ts";
+import { fieldsOf, listOf, refuseOthers, type Fields } from "./gateway_fields.ts";
+
+/** `ofBackend`: of its share alone, which takes changes of headers. */
+export function putFilters(
+  flat: FlatDocument,
+  filters: unknown,
+  from: Path,
+  to: Path,
+  ofBackend: boolean,
+): void {
+  const seen = new Set<unknown>();
+  listOf(filters).forEach((each, at) => {
+    const filter = fieldsOf(each);
+    const path = [...from, at];
+    const { type } = filter;
+    const put = typeof type === "string" && Object.hasOwn(putters, type) ? putters[type] : undefined;
+    const fits = put !== undefined && (!ofBackend || put.field.endsWith("HeaderModifier"));
+    if (put === undefined || !fits)
+      return flat.wrong(path, `this version does not have the filter ${String(type)} here`);
+    if (seen.has(type)) return flat.wrong(path, `the filter ${String(type)} stands here twice`);
+    seen.add(type);
+    refuseOthers(flat, filter, path, ["type", put.field]);
+    put.put(flat, fieldsOf(filter[put.field]), [...path, put.field], to);
+  });
+}
+
+interface Putter {
+  readonly field: string;
+  readonly put: (flat: FlatDocument, filter: Fields, from: Path, to: Path) => void;
+}
+
+const putters: Readonly<Record<string, Putter>> = {
+  RequestHeaderModifier: {
+    field: "requestHeaderModifier",
+    put: (flat, filter, from, to) => putHeaders(flat, filter, from, [...to, "requestHeaders"]),
+  },
+  ResponseHeaderModifier: {
+    field: "responseHeaderModifier",
+    put: (flat, filter, from, to) => putHeaders(flat, filter, from, [...to, "responseHeaders"]),
+  },
+  URLRewrite: {
+    field: "urlRewrite",
+    put: (flat, filter, from, to) => {
+      const here = [...to, "rewrite"];
+      refuseOthers(flat, filter, from, ["hostname", "path"]);
+      flat.put(here, from, {});
+      flat.put([...here, "host"], [...from, "hostname"], filter["hostname"]);
+      putPath(flat, filter["path"], [...from, "path"], here);
+    },
+  },
+  RequestRedirect: {
+    field: "requestRedirect",
+    put: (flat, filter, from, to) => {
+      const here = [...to, "redirect"];
+      refuseOthers(flat, filter, from, ["scheme", "hostname", "path", "port", "statusCode"]);
+      flat.put(here, from, {});
+      for (const [name, own] of [
+        ["scheme", "scheme"],
+        ["host", "hostname"],
+        ["port", "port"],
+        ["status", "statusCode"],
+      ] as const)
+        flat.put([...here, name], [...from, own], filter[own]);
+      putPath(flat, filter["path"], [...from, "path"], here);
+    },
+  },
+};
+
+function putHeaders(flat: FlatDocument, filter: Fields, from: Path, to: Path): void {
+  refuseOthers(flat, filter, from, ["set", "add", "remove"]);
+  flat.put(to, from, {});
+  flat.put([...to, "remove"], [...from, "remove"], filter["remove"]);
+  for (const way of ["set", "add"])
+    listOf(filter[way]).forEach((each, at) => {
+      const { name, value } = fieldsOf(each);
+      flat.put([...to, way, String(name)], [...from, way, at], value);
+    });
+}
+
+/** Nothing in place of a prefix is the root. */
+function putPath(flat: FlatDocument, written: unknown, from: Path, to: Path): void {
+  if (written === undefined) return;
+  const path = fieldsOf(written);
+  refuseOthers(flat, path, from, ["type", "replaceFullPath", "replacePrefixMatch"]);
+  const { replaceFullPath, replacePrefixMatch } = path;
+  flat.put([...to, "path"], [...from, "replaceFullPath"], replaceFullPath);
+  flat.put(
+    [...to, "prefix"],
+    [...from, "replacePrefixMatch"],
+    replacePrefixMatch === "" ? "/" : replacePrefixMatch,
+  );
+}

@@ -1,0 +1,229 @@
+/**
+ * Routes of the Gateway API as they are published (`gateway.networking.k8s.io`), read as the HTTPRoute or TLSRoute that says the same
+ * here. Their parents are services. What has no meaning here is a warning, what heddle cannot do an error; nothing is passed over.
+ */
+import { isServiceName } from "../fields.ts";
+import type { Issue } from "../issue.ts";
+import type { Path, YamlDocument } from "../yaml_file.ts";
+import { FlatDocument } from "./flat_document.ts";
+import { putFilters } from "./gateway_filters.ts";
+import { fieldsOf, listOf, refuseOthers, type Fields } from "./gateway_fields.ts";
+
+const kindHere: Readonly<Record<string, "HTTPRoute" | "TLSRoute">> = {
+  HTTPRoute: "HTTPRoute",
+  GRPCRoute: "HTTPRoute",
+  TLSRoute: "TLSRoute",
+};
+
+/** What references may lead to, by kind, with its group. */
+const groups: Readonly<Record<string, string>> = { Service: "" };
+
+/** null: it was told why it cannot be read. */
+export function readGatewayRoute(source: YamlDocument, issues: Issue[]): YamlDocument | null {
+  const before = issues.filter(({ severity }) => severity === "error").length;
+  const flat = new FlatDocument(source, issues);
+  const value = source.value as Fields;
+  const kind = String(value["kind"]);
+  const here = kindHere[kind];
+  if (here === undefined) {
+    const known = Object.keys(kindHere).join(", ");
+    flat.wrong(["kind"], `of the Gateway API this version reads ${known}, not ${kind}`);
+    return null;
+  }
+  flat.put(["kind"], ["kind"], here);
+  new RouteReader(flat, kind, namespaceOf(value)).read(value);
+  const errors = issues.filter(({ severity }) => severity === "error").length;
+  return errors > before ? null : flat.document;
+}
+
+function namespaceOf(value: Fields): string {
+  const namespace = fieldsOf(value["metadata"])["namespace"];
+  return typeof namespace === "string" ? namespace : "default";
+}
+
+class RouteReader {
+  #portTold = false;
+
+  constructor(
+    readonly flat: FlatDocument,
+    readonly kind: string,
+    readonly namespace: string,
+  ) {}
+
+  read(value: Fields): void {
+    const { flat } = this;
+    refuseOthers(flat, value, [], ["apiVersion", "kind", "metadata", "spec", "status"]);
+    const metadata = fieldsOf(value["metadata"]);
+    flat.put(["name"], ["metadata", "name"], metadata["name"]);
+    flat.put(["namespace"], ["metadata", "namespace"], metadata["namespace"]);
+    const spec = fieldsOf(value["spec"]);
+    refuseOthers(flat, spec, ["spec"], ["parentRefs", "hostnames", "rules"]);
+    this.#parent(spec);
+    this.#hostnames(spec);
+    const rules = listOf(spec["rules"]);
+    if (this.kind === "TLSRoute") {
+      if (rules.length > 1) flat.wrong(["spec", "rules"], "a TLSRoute has one rule");
+      this.#backends(fieldsOf(rules[0]), ["spec", "rules", 0], []);
+      return;
+    }
+    if (rules.length === 0) flat.put(["rules"], ["spec"], [{}]);
+    rules.forEach((rule, at) => this.#rule(fieldsOf(rule), ["spec", "rules", at], ["rules", at]));
+  }
+
+  #parent(spec: Fields): void {
+    const { flat } = this;
+    const parents = listOf(spec["parentRefs"]);
+    parents
+      .slice(1)
+      .forEach((_, at) =>
+        flat.wrong(
+          ["spec", "parentRefs", at + 1],
+          "this version takes one parent for each route: write another route for it",
+        ),
+      );
+    const path: Path = ["spec", "parentRefs", 0];
+    if (parents.length === 0)
+      return flat.wrong(["spec"], "parentRefs is missing: expected one of kind Service");
+    const parent = fieldsOf(parents[0]);
+    refuseOthers(flat, parent, path, ["group", "kind", "name", "namespace", "port", "sectionName"]);
+    if (!isService(parent["kind"], parent["group"]))
+      return flat.wrong(
+        path,
+        'expected a parent with kind: Service and group: "" (this version has no gateways)',
+      );
+    if (parent["sectionName"] !== undefined)
+      flat.unused([...path, "sectionName"], "this says nothing here: a service has one port");
+    this.#port(parent, path);
+    flat.put(["service"], [...path, "name"], this.#serviceName(parent));
+  }
+
+  /** A service in the form of heddle. */
+  #serviceName(reference: Fields): string {
+    const { name, namespace = this.namespace } = reference;
+    return namespace === this.namespace ? String(name) : `${String(name)}.${String(namespace)}`;
+  }
+
+  #port(reference: Fields, path: Path): void {
+    if (reference["port"] === undefined || this.#portTold) return;
+    this.#portTold = true;
+    const message = "ports in references say nothing here: a service has one port, whatever they name";
+    this.flat.unused([...path, "port"], message);
+  }
+
+  #hostnames(spec: Fields): void {
+    const hostnames = spec["hostnames"];
+    const path: Path = ["spec", "hostnames"];
+    if (this.kind === "TLSRoute") this.flat.put(["hostnames"], path, hostnames);
+    else if (listOf(hostnames).length > 0)
+      this.flat.unused(
+        path,
+        "this says nothing where the parent is a Service: its calls are known by its address",
+      );
+  }
+
+  #rule(rule: Fields, from: Path, to: Path): void {
+    const { flat, kind } = this;
+    const timed = kind === "HTTPRoute" ? ["timeouts", "retry"] : [];
+    refuseOthers(flat, rule, from, [
+      "name",
+      "matches",
+      "filters",
+      "backendRefs",
+      "sessionPersistence",
+      ...timed,
+    ]);
+    flat.put(to, from, {});
+    for (const name of ["name", "timeouts", "retry", "sessionPersistence"])
+      flat.put([...to, name], [...from, name], rule[name]);
+    listOf(rule["matches"]).forEach((match, at) => {
+      const [own, here] = [
+        [...from, "matches", at],
+        [...to, "matches", at],
+      ];
+      flat.put(here, own, {});
+      if (kind === "GRPCRoute") this.#grpcMatch(fieldsOf(match), own, here);
+      else this.#httpMatch(fieldsOf(match), own, here);
+    });
+    putFilters(flat, rule["filters"], [...from, "filters"], to, false);
+    this.#backends(rule, from, to);
+  }
+
+  #httpMatch(match: Fields, from: Path, to: Path): void {
+    const { flat } = this;
+    refuseOthers(flat, match, from, ["path", "headers", "queryParams", "method"]);
+    const path = fieldsOf(match["path"]);
+    if (match["path"] !== undefined) {
+      const { type = "PathPrefix", value = "/" } = path;
+      flat.put([...to, "path"], [...from, "path"], { ...path, type, value: wholly(type, value) });
+    }
+    flat.put([...to, "method"], [...from, "method"], match["method"]);
+    this.#values(match["headers"], [...from, "headers"], [...to, "headers"]);
+    this.#values(match["queryParams"], [...from, "queryParams"], [...to, "query"]);
+  }
+
+  #values(values: unknown, from: Path, to: Path): void {
+    listOf(values).forEach((each, at) => {
+      const written = fieldsOf(each);
+      this.flat.put([...to, at], [...from, at], {
+        ...written,
+        value: wholly(written["type"], written["value"]),
+      });
+    });
+  }
+
+  #grpcMatch(match: Fields, from: Path, to: Path): void {
+    const { flat } = this;
+    refuseOthers(flat, match, from, ["method", "headers"]);
+    this.#values(match["headers"], [...from, "headers"], [...to, "headers"]);
+    const call = fieldsOf(match["method"]);
+    const { type = "Exact", service, method } = call;
+    const path = [...from, "method"];
+    refuseOthers(flat, call, path, ["type", "service", "method"]);
+    if (service === undefined && method === undefined) return;
+    if (type === "Exact") {
+      flat.put([...to, "grpc", "service"], [...path, "service"], service);
+      flat.put([...to, "grpc", "method"], [...path, "method"], method);
+    } else if (type === "RegularExpression") {
+      const [one, two] = [service, method].map((each) =>
+        each === undefined ? "[^/]+" : `(?:${String(each)})`,
+      );
+      flat.put([...to, "path"], path, { type, value: `^/${one}/${two}$` });
+    } else flat.wrong([...path, "type"], "expected Exact or RegularExpression");
+  }
+
+  #backends(rule: Fields, from: Path, to: Path): void {
+    const { flat, kind } = this;
+    const references = listOf(rule["backendRefs"]);
+    const answers = listOf(rule["filters"]).some((each) => fieldsOf(each)["type"] === "RequestRedirect");
+    if (references.length === 0 && kind !== "TLSRoute" && !answers)
+      flat.wrong(
+        [...from, "backendRefs"],
+        "a rule without backendRefs and without RequestRedirect would answer 500",
+      );
+    references.forEach((each, at) => {
+      const reference = fieldsOf(each);
+      const [own, here] = [
+        [...from, "backendRefs", at],
+        [...to, "backends", at],
+      ];
+      refuseOthers(flat, reference, own, ["group", "kind", "name", "namespace", "port", "weight", "filters"]);
+      const { group = "", kind: what } = reference;
+      const leadsHere = what === undefined || isService(what, group);
+      if (!leadsHere || !isServiceName(this.#serviceName(reference)))
+        return flat.wrong(own, "expected a backend of kind Service with a name");
+      this.#port(reference, own);
+      flat.put([...here, "service"], [...own, "name"], this.#serviceName(reference));
+      flat.put([...here, "weight"], [...own, "weight"], reference["weight"]);
+      putFilters(flat, reference["filters"], [...own, "filters"], here, true);
+    });
+  }
+}
+
+function isService(kind: unknown, group: unknown): boolean {
+  return typeof kind === "string" && Object.hasOwn(groups, kind) && groups[kind] === group;
+}
+
+/** Expressions of the Gateway API are for the whole value where meshes read them; here they are for a part of it. */
+function wholly(type: unknown, value: unknown): unknown {
+  return type === "RegularExpression" && typeof value === "string" ? `^(?:${value})$` : value;
+}
