@@ -114,9 +114,9 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "a backend that is not valid is called",
     file: outbound,
-    find: "if (!target.ok) this.refuse(outcomes.badBackend(name, target.problem));",
+    find: "if (!target.ok) return this.refuse(outcomes.badBackend(name, target.problem));",
     replace:
-      "if (!target.ok) this.#lead({ destination: this.called as LiveDestination, balancer: (this.called as LiveDestination).whole });",
+      "if (!target.ok) return this.#lead({ destination: this.called as LiveDestination, balancer: (this.called as LiveDestination).whole });",
     suites: faults,
   },
   {

@@ -180,7 +180,7 @@ export const policyHost: readonly Mutant[] = [
   {
     fault: "a policy writes fields that frame a message",
     file: "src/policy/decision.ts",
-    find: "if (reservedNames.has(carelessly(name)) || isOwnName(name)) {",
+    find: "if (reservedFields.has(carelessly(name)) || isOwnName(name)) {",
     replace: "if (isOwnName(name)) {",
     suites: ["test/unit/policy/decision_test.ts"],
   },
