@@ -21,10 +21,10 @@ interface Suite {
   readonly timeoutMs: number;
 }
 
-/** What holds however many event loops carry the traffic: protocols, rotation, loss of the control plane, policies, drain and kill. */
+/** What holds however many event loops carry the traffic: protocols, policies, rotation, loss of the control plane and kill. */
 const withLoops = [
   ...["http1", "grpc", "opaque", "websocket", "streams", "policy_mesh"],
-  ...["rotation", "rotation_now", "absence", "drain", "succession", "kill"],
+  ...["rotation", "rotation_now", "absence", "kill"],
 ];
 
 const suites: readonly Suite[] = [
