@@ -1,30 +1,10 @@
-/**
- * Whether today's heddle costs more than that of another commit: a mesh of each at the same time, and rounds of the same load on
- * one, the other, the other, the one, so that a machine which becomes slower or faster meanwhile does so for both. Both meshes
- * are started anew several times, because processes of one binary differ too: in what they compile while they run, and when.
- */
+/** Whether today's heddle costs more than that of another commit: both at the same time (`pairs.ts`). */
 import { binaryPath, root } from "../../compile/repository.ts";
-import { startHeddle, type StartedHeddle } from "./heddle.ts";
-import { closedLoop, loads } from "./load.ts";
-import { limits } from "../../src/model/limits.ts";
 import type { AgainstOptions, BenchOptions } from "./options.ts";
-import { buildCommit, type OtherBuild } from "./other_commit.ts";
-import type { Subject } from "./peers/peer.ts";
-import { ratioTable, verdictOf, type RatioRow, type RoundCosts } from "./ratios.ts";
-import {
-  backends,
-  loadCore,
-  newStage,
-  note,
-  proxyCore,
-  startLoad,
-  stopStage,
-  worksFor,
-  type Stage,
-} from "./stage.ts";
-import { carryFirst } from "./work_part.ts";
-import { workPlans, type Work } from "./works.ts";
-import { warm } from "./warming.ts";
+import { buildCommit } from "./other_commit.ts";
+import { rowsOf, turnOf, turnsPerCount } from "./pairs.ts";
+import { ratioTable, verdictOf, type RatioRow } from "./ratios.ts";
+import { note } from "./stage.ts";
 
 export interface Comparison {
   readonly lines: readonly string[];
@@ -33,30 +13,16 @@ export interface Comparison {
   readonly met: boolean;
 }
 
-/** Loopback addresses of the other mesh begin here: those of today's are below. */
-const otherAddressFirst = 20;
-
-/**
- * A proxy gives memory back once, some time after its start, and with it all code that was compiled while it ran: what is warmed before
- * is cold again, and that was the mesh warmed first alone.
- */
-const compactMs = 1_000;
-
-/** A turn is so small a part of what a round is elsewhere: what is compared is to be close together. */
-const turnsPerCount = 8;
-
-type Side = keyof RoundCosts;
-type Pair = Readonly<Record<Side, StartedHeddle>>;
-
 export async function measureAgainst(options: BenchOptions, against: AgainstOptions): Promise<Comparison> {
   note(`compiling ${against.commit}, unless it was before`);
   const other = buildCommit(root, against.commit);
+  const sides = { today: { binary: binaryPath }, other: { binary: other.binary } };
   const rows: RatioRow[] = [];
   const versions = new Set<string>();
   let failed = false;
   for (const work of against.works) {
     try {
-      rows.push(...(await rowsOf(work, other, options, against, versions)));
+      rows.push(...(await rowsOf(work, sides, options, against.starts, versions)));
     } catch (error) {
       note(`${work} failed: ${(error as Error).message}`);
       failed = true;
@@ -69,28 +35,6 @@ export async function measureAgainst(options: BenchOptions, against: AgainstOpti
   };
 }
 
-/** One for every way that heddle has to do the work. */
-async function rowsOf(
-  work: Work,
-  other: OtherBuild,
-  options: BenchOptions,
-  { starts }: AgainstOptions,
-  versions: Set<string>,
-): Promise<RatioRow[]> {
-  const ways = new Map<string, RoundCosts[]>();
-  for (let start = 0; start < starts; start++) {
-    const version = await onNewPair(work, other, start, async (stage, pair) => {
-      note(`${work}, start ${start + 1}:`);
-      for (const [way, rounds] of await compare(stage, work, pair, options)) {
-        ways.set(way, [...(ways.get(way) ?? []), ...rounds]);
-      }
-    });
-    versions.add(version);
-  }
-  const { cost } = loads[workPlans[work].load];
-  return [...ways].map(([way, rounds]) => ({ name: way.replace(/^heddle/, work), cost, rounds }));
-}
-
 function howOf({ rounds, warmupRounds, counts }: BenchOptions, { starts, works }: AgainstOptions): string[] {
   const turn = works.map((work) => `${work} ${turnOf(counts, work)}`).join(", ");
   return [
@@ -100,75 +44,4 @@ function howOf({ rounds, warmupRounds, counts }: BenchOptions, { starts, works }
     "met or missed when the whole interval is on one side of the bar, else unclear: more rounds would tell.",
     "",
   ];
-}
-
-function turnOf(counts: BenchOptions["counts"], work: Work): number {
-  return Math.ceil(counts[workPlans[work].load] / turnsPerCount);
-}
-
-/** Returns the versions of both. Whose mesh is started first changes with every start. */
-async function onNewPair(
-  work: Work,
-  { binary }: OtherBuild,
-  start: number,
-  run: (stage: Stage, pair: Pair) => Promise<void>,
-): Promise<string> {
-  const stage = newStage();
-  const started = new Map<Side, StartedHeddle>();
-  const places = {
-    today: { binary: binaryPath, addressFirst: 0 },
-    other: { binary, addressFirst: otherAddressFirst },
-  } as const;
-  try {
-    const wanted = worksFor(work);
-    await startLoad(stage, wanted);
-    for (const side of turns(start).slice(0, 2)) {
-      const heddle = await startHeddle({ backends, proxyCore, loadCore, wanted, ...places[side] });
-      if (typeof heddle === "string") throw new Error(`Cannot start heddle: ${heddle}`);
-      started.set(side, heddle);
-    }
-    const [today, other] = [started.get("today"), started.get("other")];
-    if (today === undefined || other === undefined) throw new Error("Cannot compare: a mesh is missing");
-    await Bun.sleep(limits.compactAfterMs + compactMs);
-    await run(stage, { today, other });
-    return `Today: heddle ${today.version}; the other: heddle ${other.version}`;
-  } finally {
-    await Promise.all([...started.values()].map((heddle) => heddle.stop()));
-    await stopStage(stage);
-  }
-}
-
-/** The order within a round; the next one begins with who was second. */
-function turns(round: number): readonly [Side, Side, Side, Side] {
-  return round % 2 === 0 ? ["today", "other", "other", "today"] : ["other", "today", "today", "other"];
-}
-
-/** Rounds of every way that heddle has to do the work, by its name. */
-async function compare(
-  stage: Stage,
-  work: Work,
-  pair: Pair,
-  options: BenchOptions,
-): Promise<Map<string, RoundCosts[]>> {
-  const { load } = workPlans[work];
-  const subjectsOf = (side: Side): ReadonlyMap<string, Subject> => pair[side].subjects.get(work) ?? new Map();
-  for (const side of ["today", "other"] as const) {
-    await carryFirst(stage, work, pair[side].subjects, options);
-    for (const subject of subjectsOf(side).values()) await warm(stage, load, subject, options);
-  }
-  const turn = { count: turnOf(options.counts, work), core: loadCore, folder: stage.folder };
-  const found = new Map<string, RoundCosts[]>();
-  for (let round = 0; round < options.rounds; round++) {
-    for (const [way, today] of subjectsOf("today")) {
-      const other = subjectsOf("other").get(way);
-      if (other === undefined) throw new Error(`Cannot compare "${way}": the other mesh has no such way`);
-      const subjects = { today, other };
-      const costs = { today: 0, other: 0 };
-      for (const side of turns(round)) costs[side] += (await closedLoop(load, subjects[side], turn)).cost / 2;
-      const shown = [costs.today, costs.other, costs.today / costs.other].map((each) => each.toFixed(3));
-      note(`${way.replace(/^heddle/, work)} ${round + 1}: ${shown[0]} ÷ ${shown[1]} = ${shown[2]}`);
-      found.set(way, [...(found.get(way) ?? []), costs]);
-    }
-  }
-  return found;
 }

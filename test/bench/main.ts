@@ -26,6 +26,7 @@ import { measurePicks } from "./picks_part.ts";
 import { measureRoutes } from "./routes_part.ts";
 import { measurePolicies } from "./policies_part.ts";
 import { againstTitle, mergeReport, renderSection } from "./report.ts";
+import { measureShards } from "./shards_part.ts";
 import { newStage, note, startStage, stopStage, type Stage } from "./stage.ts";
 import { measureTelemetry } from "./telemetry_part.ts";
 import { measureWork } from "./work_part.ts";
@@ -97,6 +98,10 @@ async function measureComparison(
  */
 async function measureAlone(part: Part, options: BenchOptions): Promise<string | null> {
   const before = conditions(options.args);
+  if (part === "shards") {
+    const { lines, versions } = await measureShards(options);
+    return renderSection({ title: titleOf(part), lines }, before, versions);
+  }
   const stage = newStage();
   try {
     await startStage(stage, part);
@@ -108,7 +113,11 @@ async function measureAlone(part: Part, options: BenchOptions): Promise<string |
   }
 }
 
-async function measure(stage: Stage, part: Part, options: BenchOptions): Promise<string[] | null> {
+async function measure(
+  stage: Stage,
+  part: Exclude<Part, "shards">,
+  options: BenchOptions,
+): Promise<string[] | null> {
   const alone = (run: (heddle: StartedHeddle) => Promise<string[]>): Promise<string[]> | null =>
     stage.heddle === null ? null : run(stage.heddle);
   switch (part) {

@@ -12,6 +12,7 @@ const otherParts = {
   broken: "(p) One of three instances breaks",
   callers: "(r) Who calls, for each new connection of a local app",
   telemetry: "(s) Telemetry: traced, tapped, explained",
+  shards: "(v) Two event loops beside one",
   routes: "(u) Finding a route, among a thousand rules and alone",
   picks: "(o) Picking an endpoint, among ten and among ten thousand",
 } as const;

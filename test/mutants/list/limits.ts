@@ -86,8 +86,8 @@ export const bounds: readonly Mutant[] = [
   {
     fault: "an app gets as many connections as ever, whatever its service says",
     file: "src/proxy/upstream/pool.ts",
-    find: "this.#bounds = { connections: most, requests, pending, pendingMs };",
-    replace: "this.#bounds = { connections: connectionsMax, requests, pending, pendingMs };",
+    find: 'const most = limit === "sharedConnectionsMax" ? Math.min(connections, connectionsMax) : connections;',
+    replace: "const most = connectionsMax;",
     suites: underWay,
   },
   {
