@@ -14,7 +14,7 @@ import {
   type InterceptedUnit,
 } from "../intercept/rules.ts";
 import { sliceFolder } from "../intercept/slice.ts";
-import { readClearCallers, readStanding, type Standing } from "../intercept/standing.ts";
+import { readClearCallers, readStanding, type Standing, type StandingRule } from "../intercept/standing.ts";
 import { ports as usual } from "../model/ports.ts";
 import { limits } from "../model/limits.ts";
 import { runCommand, tryCommand } from "../systemd/commands.ts";
@@ -76,8 +76,7 @@ export class MachineInterception {
     const confirmed = await this.#read(interceptFiles.confirmed);
     const isTrial = text !== JSON.stringify(confirmed);
     if (isTrial) {
-      await this.#write(interceptFiles.before, await this.#rulesOf(confirmed ?? nothing, "all"));
-      await this.#write(interceptFiles.restBefore, await this.#rulesOf(confirmed ?? nothing, "early"));
+      await this.#writeBefore(confirmed ?? nothing);
       await this.#write(interceptFiles.trial, text);
       // Before the rules: from here on they go again, whatever becomes of this.
       await this.#run(["systemctl", "restart", undoTimer], said);
@@ -103,6 +102,8 @@ export class MachineInterception {
       if (units.length !== kept.units.length) await this.#write(path, JSON.stringify({ ...kept, units }));
       left += units.length;
     }
+    const isTried = (await this.#read(interceptFiles.trial)) !== null;
+    if (isTried) await this.#writeBefore((await this.#read(interceptFiles.confirmed)) ?? nothing);
     if (left === 0) await this.undo(said);
     else await this.#run(["systemctl", "reload-or-restart", interceptUnit], said);
   }
@@ -156,19 +157,28 @@ export class MachineInterception {
     return `${units.map(({ unit }) => unit).join(", ")}: intercepted${until}`;
   }
 
+  /** What stands again when nobody confirms in time. */
+  async #writeBefore(confirmed: Kept): Promise<void> {
+    await this.#write(interceptFiles.before, await this.#rulesOf(confirmed, "all"));
+    await this.#write(interceptFiles.restBefore, await this.#rulesOf(confirmed, "early"));
+  }
+
   async #rulesOf(kept: Kept, which: Which): Promise<string> {
     const units = unitsOf(kept, which);
     return units.length === 0 ? emptyRuleset() : await this.rules({ ...kept, units });
   }
 
-  /** For the unit of the timer: loads again what somebody flushed. null: all is as it should be. */
+  /** For the unit of the timer: loads again what somebody flushed, and takes away what is not in force. null: all is as it should be. */
   async keep(): Promise<string | null> {
     const { files, process } = this.host;
     const standing = await this.standing();
     const isActive =
       (await tryCommand(process, ["systemctl", "is-active", "--quiet", interceptUnit])).code === 0;
     const which = isActive ? "all" : "early";
-    const units = unitsOf(await this.inForce(), which);
+    const inForce = await this.inForce();
+    const units = unitsOf(inForce, which);
+    if ((standing?.rules ?? []).some((rule) => !inForce.units.some((unit) => asksFor(unit, rule))))
+      return `rules stood that are not in force: loaded again. ${await this.load(which)}`;
     if (units.length === 0) return await this.#tidy(standing, isActive);
     if (standing !== null && standing.clear.length > 0)
       await files.writeAtomic(interceptFiles.clear, `${JSON.stringify(standing.clear)}\n`, 0o644);
@@ -230,6 +240,11 @@ type Which = "all" | "early";
 
 function unitsOf({ units }: Kept, which: Which): readonly InterceptedUnit[] {
   return which === "all" ? units : units.filter(({ strict }) => strict);
+}
+
+function asksFor({ unit, outbound, inbound }: InterceptedUnit, rule: StandingRule): boolean {
+  const whats = ["mesh", inbound, ...(outbound === "all" ? ["all", "all6"] : [])];
+  return rule.unit === unit && whats.includes(rule.what);
 }
 
 const redirectedPort = usual.redirected;

@@ -180,3 +180,40 @@ test("a unit that is taken out leaves the others in force, without anybody's wor
   await interception.without("db.service", quiet);
   expect(await interception.inForce()).toMatchObject({ units: [] });
 });
+
+test("a unit that is taken out while another is tried does not come back when nobody confirms that one", async () => {
+  await interception.try(wanted(web), quiet);
+  await interception.confirm();
+  await interception.try(wanted(web, strict), quiet);
+  expect(machine.text(interceptFiles.before)).toContain("web.service");
+  await interception.without("web.service", quiet);
+  expect(machine.text(interceptFiles.before)).not.toContain("web.service");
+});
+
+describe("rules that stand and are not in force", () => {
+  const rule = (unit: string, what: string) => ({ rule: { comment: `${unit} ${what}`, expr: [] } });
+  beforeEach(async () => {
+    await interception.try(wanted(web), quiet);
+    await interception.confirm();
+  });
+
+  test("go at the next look, and the others stay", async () => {
+    listed = JSON.stringify({ nftables: [rule("web.service", "mesh"), rule("db.service", "mesh")] });
+    expect(await interception.keep()).toContain("rules stood that are not in force");
+    expect(machine.text(interceptFiles.rules)).not.toContain("db.service");
+    expect(machine.text(interceptFiles.rules)).toContain("web.service");
+  });
+
+  test("go where a unit is to have less, too", async () => {
+    listed = JSON.stringify({ nftables: [rule("web.service", "mesh"), rule("web.service", "all")] });
+    expect(await interception.keep()).toContain("rules stood that are not in force");
+    expect(machine.text(interceptFiles.rules)).not.toContain("web.service all");
+  });
+
+  test("go where nothing is in force any more", async () => {
+    await interception.undo(quiet);
+    listed = JSON.stringify({ nftables: [rule("web.service", "enforce")] });
+    expect(await interception.keep()).toContain("no unit is intercepted");
+    expect(machine.text(interceptFiles.rules)).not.toContain("web.service");
+  });
+});
