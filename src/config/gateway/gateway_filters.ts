@@ -12,9 +12,9 @@ export function putFilters(
   ofBackend: boolean,
 ): void {
   const seen = new Set<unknown>();
-  listOf(filters).forEach((each, at) => {
-    const filter = fieldsOf(each);
+  listOf(flat, filters, from).forEach((each, at) => {
     const path = [...from, at];
+    const filter = fieldsOf(flat, each, path);
     const { type } = filter;
     const put = typeof type === "string" && Object.hasOwn(putters, type) ? putters[type] : undefined;
     const fits = put !== undefined && (!ofBackend || put.field.endsWith("HeaderModifier"));
@@ -23,7 +23,9 @@ export function putFilters(
     if (seen.has(type)) return flat.wrong(path, `the filter ${String(type)} stands here twice`);
     seen.add(type);
     refuseOthers(flat, filter, path, ["type", put.field]);
-    put.put(flat, fieldsOf(filter[put.field]), [...path, put.field], to);
+    if (filter[put.field] === undefined) return flat.wrong(path, `${put.field} is missing`);
+    const own = [...path, put.field];
+    put.put(flat, fieldsOf(flat, filter[put.field], own), own, to);
   });
 }
 
@@ -73,17 +75,26 @@ function putHeaders(flat: FlatDocument, filter: Fields, from: Path, to: Path): v
   refuseOthers(flat, filter, from, ["set", "add", "remove"]);
   flat.put(to, from, {});
   flat.put([...to, "remove"], [...from, "remove"], filter["remove"]);
-  for (const way of ["set", "add"])
-    listOf(filter[way]).forEach((each, at) => {
-      const { name, value } = fieldsOf(each);
-      flat.put([...to, way, String(name)], [...from, way, at], value);
+  for (const way of ["set", "add"]) {
+    const seen = new Set<string>();
+    listOf(flat, filter[way], [...from, way]).forEach((each, at) => {
+      const path = [...from, way, at];
+      const written = fieldsOf(flat, each, path);
+      refuseOthers(flat, written, path, ["name", "value"]);
+      const { name, value } = written;
+      if (typeof name !== "string" || value === undefined)
+        return flat.wrong(path, "expected a name and a value");
+      if (seen.has(name.toLowerCase())) return flat.wrong(path, `${name} stands here twice`);
+      seen.add(name.toLowerCase());
+      flat.put([...to, way, name], path, value);
     });
+  }
 }
 
 /** Nothing in place of a prefix is the root. */
 function putPath(flat: FlatDocument, written: unknown, from: Path, to: Path): void {
   if (written === undefined) return;
-  const path = fieldsOf(written);
+  const path = fieldsOf(flat, written, from);
   refuseOthers(flat, path, from, ["type", "replaceFullPath", "replacePrefixMatch"]);
   const { replaceFullPath, replacePrefixMatch } = path;
   flat.put([...to, "path"], [...from, "replaceFullPath"], replaceFullPath);

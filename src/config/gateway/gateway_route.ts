@@ -31,13 +31,13 @@ export function readGatewayRoute(source: YamlDocument, issues: Issue[]): YamlDoc
     return null;
   }
   flat.put(["kind"], ["kind"], here);
-  new RouteReader(flat, kind, namespaceOf(value)).read(value);
+  const metadata = fieldsOf(flat, value["metadata"], ["metadata"]);
+  new RouteReader(flat, kind, namespaceOf(metadata)).read(value, metadata);
   const errors = issues.filter(({ severity }) => severity === "error").length;
   return errors > before ? null : flat.document;
 }
 
-function namespaceOf(value: Fields): string {
-  const namespace = fieldsOf(value["metadata"])["namespace"];
+function namespaceOf({ namespace }: Fields): string {
   return typeof namespace === "string" ? namespace : "default";
 }
 
@@ -50,29 +50,29 @@ class RouteReader {
     readonly namespace: string,
   ) {}
 
-  read(value: Fields): void {
+  read(value: Fields, metadata: Fields): void {
     const { flat } = this;
     refuseOthers(flat, value, [], ["apiVersion", "kind", "metadata", "spec", "status"]);
-    const metadata = fieldsOf(value["metadata"]);
     flat.put(["name"], ["metadata", "name"], metadata["name"]);
     flat.put(["namespace"], ["metadata", "namespace"], metadata["namespace"]);
-    const spec = fieldsOf(value["spec"]);
+    const spec = fieldsOf(flat, value["spec"], ["spec"]);
     refuseOthers(flat, spec, ["spec"], ["parentRefs", "hostnames", "rules"]);
     this.#parent(spec);
     this.#hostnames(spec);
-    const rules = listOf(spec["rules"]);
+    const rules = listOf(flat, spec["rules"], ["spec", "rules"]);
+    const ruleAt = (at: number): Fields => fieldsOf(flat, rules[at], ["spec", "rules", at]);
     if (this.kind === "TLSRoute") {
       if (rules.length > 1) flat.wrong(["spec", "rules"], "a TLSRoute has one rule");
-      this.#backends(fieldsOf(rules[0]), ["spec", "rules", 0], []);
+      this.#backends(ruleAt(0), ["spec", "rules", 0], []);
       return;
     }
     if (rules.length === 0) flat.put(["rules"], ["spec"], [{}]);
-    rules.forEach((rule, at) => this.#rule(fieldsOf(rule), ["spec", "rules", at], ["rules", at]));
+    rules.forEach((_, at) => this.#rule(ruleAt(at), ["spec", "rules", at], ["rules", at]));
   }
 
   #parent(spec: Fields): void {
     const { flat } = this;
-    const parents = listOf(spec["parentRefs"]);
+    const parents = listOf(flat, spec["parentRefs"], ["spec", "parentRefs"]);
     parents
       .slice(1)
       .forEach((_, at) =>
@@ -84,7 +84,7 @@ class RouteReader {
     const path: Path = ["spec", "parentRefs", 0];
     if (parents.length === 0)
       return flat.wrong(["spec"], "parentRefs is missing: expected one of kind Service");
-    const parent = fieldsOf(parents[0]);
+    const parent = fieldsOf(flat, parents[0], path);
     refuseOthers(flat, parent, path, ["group", "kind", "name", "namespace", "port", "sectionName"]);
     if (!isService(parent["kind"], parent["group"]))
       return flat.wrong(
@@ -114,7 +114,7 @@ class RouteReader {
     const hostnames = spec["hostnames"];
     const path: Path = ["spec", "hostnames"];
     if (this.kind === "TLSRoute") this.flat.put(["hostnames"], path, hostnames);
-    else if (listOf(hostnames).length > 0)
+    else if (listOf(this.flat, hostnames, path).length > 0)
       this.flat.unused(
         path,
         "this says nothing where the parent is a Service: its calls are known by its address",
@@ -135,14 +135,15 @@ class RouteReader {
     flat.put(to, from, {});
     for (const name of ["name", "timeouts", "retry", "sessionPersistence"])
       flat.put([...to, name], [...from, name], rule[name]);
-    listOf(rule["matches"]).forEach((match, at) => {
+    listOf(flat, rule["matches"], [...from, "matches"]).forEach((match, at) => {
       const [own, here] = [
         [...from, "matches", at],
         [...to, "matches", at],
       ];
       flat.put(here, own, {});
-      if (kind === "GRPCRoute") this.#grpcMatch(fieldsOf(match), own, here);
-      else this.#httpMatch(fieldsOf(match), own, here);
+      const written = fieldsOf(flat, match, own);
+      if (kind === "GRPCRoute") this.#grpcMatch(written, own, here);
+      else this.#httpMatch(written, own, here);
     });
     putFilters(flat, rule["filters"], [...from, "filters"], to, false);
     this.#backends(rule, from, to);
@@ -151,7 +152,7 @@ class RouteReader {
   #httpMatch(match: Fields, from: Path, to: Path): void {
     const { flat } = this;
     refuseOthers(flat, match, from, ["path", "headers", "queryParams", "method"]);
-    const path = fieldsOf(match["path"]);
+    const path = fieldsOf(flat, match["path"], [...from, "path"]);
     if (match["path"] !== undefined) {
       const { type = "PathPrefix", value = "/" } = path;
       flat.put([...to, "path"], [...from, "path"], { ...path, type, value: wholly(type, value) });
@@ -162,8 +163,8 @@ class RouteReader {
   }
 
   #values(values: unknown, from: Path, to: Path): void {
-    listOf(values).forEach((each, at) => {
-      const written = fieldsOf(each);
+    listOf(this.flat, values, from).forEach((each, at) => {
+      const written = fieldsOf(this.flat, each, [...from, at]);
       this.flat.put([...to, at], [...from, at], {
         ...written,
         value: wholly(written["type"], written["value"]),
@@ -175,9 +176,9 @@ class RouteReader {
     const { flat } = this;
     refuseOthers(flat, match, from, ["method", "headers"]);
     this.#values(match["headers"], [...from, "headers"], [...to, "headers"]);
-    const call = fieldsOf(match["method"]);
-    const { type = "Exact", service, method } = call;
     const path = [...from, "method"];
+    const call = fieldsOf(flat, match["method"], path);
+    const { type = "Exact", service, method } = call;
     refuseOthers(flat, call, path, ["type", "service", "method"]);
     if (service === undefined && method === undefined) return;
     if (type === "Exact") {
@@ -193,19 +194,19 @@ class RouteReader {
 
   #backends(rule: Fields, from: Path, to: Path): void {
     const { flat, kind } = this;
-    const references = listOf(rule["backendRefs"]);
-    const answers = listOf(rule["filters"]).some((each) => fieldsOf(each)["type"] === "RequestRedirect");
+    const references = listOf(flat, rule["backendRefs"], [...from, "backendRefs"]);
+    const answers = isRedirected(rule["filters"]);
     if (references.length === 0 && kind !== "TLSRoute" && !answers)
       flat.wrong(
         [...from, "backendRefs"],
         "a rule without backendRefs and without RequestRedirect would answer 500",
       );
     references.forEach((each, at) => {
-      const reference = fieldsOf(each);
       const [own, here] = [
         [...from, "backendRefs", at],
         [...to, "backends", at],
       ];
+      const reference = fieldsOf(flat, each, own);
       refuseOthers(flat, reference, own, ["group", "kind", "name", "namespace", "port", "weight", "filters"]);
       const { group = "", kind: what } = reference;
       const leadsHere = what === undefined || isService(what, group);
@@ -217,6 +218,14 @@ class RouteReader {
       putFilters(flat, reference["filters"], [...own, "filters"], here, true);
     });
   }
+}
+
+/** Whatever else is wrong with its filters was told. */
+function isRedirected(filters: unknown): boolean {
+  return (
+    Array.isArray(filters) &&
+    filters.some((each: Fields | null | undefined) => each?.["type"] === "RequestRedirect")
+  );
 }
 
 function isService(kind: unknown, group: unknown): boolean {
