@@ -8,9 +8,13 @@ export function rewrittenTarget(change: PathRewrite, prefix: string, came: Norma
   return { target: path + came.target.slice(came.path.length), path };
 }
 
-/** Segments stay whole: neither two slashes nor none stand where the rest begins. */
+/**
+ * Segments stay whole: neither two slashes nor none stand where the rest begins. What is not below the prefix stays: a policy wrote it
+ * since, or it is the `*` of OPTIONS.
+ */
 function withPrefix(value: string, prefix: string, path: string): string {
   const matched = prefix.endsWith("/") ? prefix.slice(0, -1) : prefix;
+  if (!path.startsWith(matched) || !/^(?:\/|$)/.test(path.slice(matched.length))) return path;
   const begins = value.endsWith("/") ? value.slice(0, -1) : value;
   return begins + path.slice(matched.length) || "/";
 }
@@ -27,7 +31,8 @@ export function locationOf(
   const port = redirect.port ?? (redirect.scheme === undefined && asked !== "" ? Number(asked) : null);
   const shown = port === null || port === usualPorts[scheme] ? "" : `:${port}`;
   const { target } = redirect.path === undefined ? came : rewrittenTarget(redirect.path, prefix, came);
-  return `${scheme}://${redirect.host ?? host}${shown}${target}`;
+  // What is asked of a whole server has no path.
+  return `${scheme}://${redirect.host ?? host}${shown}${target.startsWith("/") ? target : "/"}`;
 }
 
 const usualPorts: Readonly<Record<string, number>> = { http: 80, https: 443 };

@@ -1,11 +1,13 @@
 /** Filters of routes, by the tables of the Gateway API (HTTPPathModifier, HTTPRequestRedirectFilter), and on requests through planes in memory. */
 import { describe, expect, test } from "bun:test";
 import type { BackendFilters, Redirect, RouteFilters, RouteMatch } from "../../../src/model/document.ts";
-import type { CompiledRoute } from "../../../src/model/snapshot.ts";
+import type { CompiledRoute, PolicyBinding } from "../../../src/model/snapshot.ts";
+import { createPolicyChain, type PolicyChain } from "../../../src/policy/chain.ts";
+import type { Answer } from "../../../src/policy/policy_call.ts";
 import { locationOf, rewrittenTarget } from "../../../src/proxy/rewrite/filters.ts";
 import { MemoryApp, MemoryCall, type AppRequest, type MemoryAnswer } from "../../support/memory_http.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
-import { named, Planes } from "../../support/planes.ts";
+import { named, Planes, runtime } from "../../support/planes.ts";
 import { bytesOf } from "../../support/wire.ts";
 
 const came = (target: string) => ({ target, path: target.split("?")[0] as string });
@@ -23,6 +25,10 @@ describe("a prefix is replaced by whole segments", () => {
     ["/foo", "/foo", "/", "/"],
     ["/foo?a=1", "/foo", "/xyz", "/xyz?a=1"],
     ["/foo/bar", "/", "/xyz", "/xyz/foo/bar"],
+    // Written by a policy since, and the `*` of OPTIONS: nothing is cut out of their middle.
+    ["/elsewhere", "/foo", "/", "/elsewhere"],
+    ["/foobar?a=1", "/foo", "/xyz", "/foobar?a=1"],
+    ["*", "/", "/xyz", "*"],
   ];
   for (const [path, prefix, value, becomes] of table)
     test(`${path}: ${prefix} by ${value}`, () => {
@@ -56,9 +62,26 @@ describe("a redirect leads to", () => {
     });
 });
 
+test("a redirect of OPTIONS * leads to the root", () => {
+  expect(locationOf({ status: 302, host: "b.example" }, "/", came("*"), "a.example")).toBe(
+    "http://b.example/",
+  );
+});
+
 interface Told {
   readonly answer: MemoryAnswer;
   readonly requests: readonly AppRequest[];
+}
+
+/** Policies of which each decides so. */
+function deciding(decision: unknown): PolicyChain {
+  const host = {
+    refOf: (hash: string) => ({ hash, name: "guide", version: "1", onError: "closed" as const, cpuMs: 2 }),
+    evaluate: (_binding: PolicyBinding, _call: unknown, answer: Answer) =>
+      answer({ ok: true, decision, us: 1 }),
+    trip: () => {},
+  };
+  return createPolicyChain(host, runtime.clock);
 }
 
 /** A request of a service whose only route does this. */
@@ -66,6 +89,7 @@ async function ask(
   filters: RouteFilters | undefined,
   request: string,
   backend?: BackendFilters,
+  decision: unknown = null,
 ): Promise<Told> {
   const net = new MemoryNet();
   const text = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-app: old\r\n\r\nok";
@@ -74,12 +98,13 @@ async function ask(
   });
   const planes = await Planes.inMemory(
     net,
-    { name: "a", services: { caller: { app: 9, upstreams: ["web"] } } },
+    { name: "a", services: { caller: { app: 9, upstreams: ["web"] } }, policies: deciding(decision) },
     { name: "b", services: { web: { app: app.port } } },
   );
   const match: RouteMatch = { path: { type: "PathPrefix", value: "/foo" }, method: null, headers: [] };
   const route: CompiledRoute = {
-    ...{ name: "r/1", match, requestTimeoutMs: null, idempotent: false, policies: [] },
+    ...{ name: "r/1", match, requestTimeoutMs: null, idempotent: false },
+    policies: decision === null ? [] : [{ hash: "1", name: "guide", options: {} }],
     backends: [
       {
         service: named("web"),
@@ -124,6 +149,15 @@ describe("a route", () => {
     const path = { whole: false, value: "/v2" };
     const { requests } = await ask({ rewrite: { path, host: "inner.example" } }, request);
     expect([requests[0]?.target, requests[0]?.fields.get("host")]).toEqual(["/v2/x?q=1", "inner.example"]);
+  });
+
+  test("cuts no prefix out of a path that a policy wrote elsewhere", async () => {
+    const path = { whole: false, value: "/" };
+    const { requests } = await ask({ rewrite: { path } }, request, undefined, {
+      do: "next",
+      path: "/barn/x",
+    });
+    expect(requests[0]?.target).toBe("/barn/x");
   });
 
   test("sends clients elsewhere, and no app is asked", async () => {
