@@ -28,7 +28,7 @@ import { OutboundCall } from "./outbound_call.ts";
 import { askPolicies, type Asking } from "./policy/ask_policies.ts";
 import type { ExchangePolicies } from "./policy/exchange_policies.ts";
 import { exchangeRecord } from "./record/outbound_record.ts";
-import { answerEdits, Leaving, requestEdits, withEdits } from "./rewrite/leaving.ts";
+import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
 import type { Flow } from "./share/flow.ts";
 import {
@@ -267,7 +267,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   #pass(held: HeldAnswer, edits: FieldEdits, nowMs: number): void {
     const answer = this.#answer;
     answer.release();
-    answer.edits = withEdits(answer.edits, edits);
+    answer.edits = mergeEdits(edits, answer.edits);
     this.#begin(held.head, null, nowMs);
     if (this.finished) return;
     let room = true;

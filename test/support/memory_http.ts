@@ -191,6 +191,11 @@ export class MemoryCall {
     this.#socket?.reset();
   }
 
+  /** What came so far, as it came. */
+  get text(): string {
+    return this.#text;
+  }
+
   get answer(): MemoryAnswer {
     const end = this.#text.indexOf("\r\n\r\n");
     const [line = "", ...lines] = this.#text.slice(0, Math.max(0, end)).split("\r\n");

@@ -1,13 +1,13 @@
 /** Filters of routes, by the tables of the Gateway API (HTTPPathModifier, HTTPRequestRedirectFilter), and on requests through planes in memory. */
 import { describe, expect, test } from "bun:test";
 import type { BackendFilters, Redirect, RouteFilters, RouteMatch } from "../../../src/model/document.ts";
-import type { CompiledRoute, PolicyBinding } from "../../../src/model/snapshot.ts";
-import { createPolicyChain, type PolicyChain } from "../../../src/policy/chain.ts";
-import type { Answer } from "../../../src/policy/policy_call.ts";
+import type { CompiledRoute } from "../../../src/model/snapshot.ts";
+import { createPolicyChain } from "../../../src/policy/chain.ts";
 import { locationOf, rewrittenTarget } from "../../../src/proxy/rewrite/filters.ts";
 import { MemoryApp, MemoryCall, type AppRequest, type MemoryAnswer } from "../../support/memory_http.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
 import { named, Planes, runtime } from "../../support/planes.ts";
+import { ScriptedPolicies } from "../../support/scripted_policies.ts";
 import { bytesOf } from "../../support/wire.ts";
 
 const came = (target: string) => ({ target, path: target.split("?")[0] as string });
@@ -70,18 +70,9 @@ test("a redirect of OPTIONS * leads to the root", () => {
 
 interface Told {
   readonly answer: MemoryAnswer;
+  /** Its bytes. */
+  readonly text: string;
   readonly requests: readonly AppRequest[];
-}
-
-/** Policies of which each decides so. */
-function deciding(decision: unknown): PolicyChain {
-  const host = {
-    refOf: (hash: string) => ({ hash, name: "guide", version: "1", onError: "closed" as const, cpuMs: 2 }),
-    evaluate: (_binding: PolicyBinding, _call: unknown, answer: Answer) =>
-      answer({ ok: true, decision, us: 1 }),
-    trip: () => {},
-  };
-  return createPolicyChain(host, runtime.clock);
 }
 
 /** A request of a service whose only route does this. */
@@ -89,22 +80,28 @@ async function ask(
   filters: RouteFilters | undefined,
   request: string,
   backend?: BackendFilters,
-  decision: unknown = null,
+  says: ScriptedPolicies["says"] = {},
 ): Promise<Told> {
   const net = new MemoryNet();
+  const policies = new ScriptedPolicies();
+  policies.says = says;
   const text = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-app: old\r\n\r\nok";
   const app = new MemoryApp(net, {
     at: (step, socket) => void (step === "whole" && socket.write(bytesOf(text))),
   });
   const planes = await Planes.inMemory(
     net,
-    { name: "a", services: { caller: { app: 9, upstreams: ["web"] } }, policies: deciding(decision) },
+    {
+      name: "a",
+      services: { caller: { app: 9, upstreams: ["web"] } },
+      policies: createPolicyChain(policies, runtime.clock),
+    },
     { name: "b", services: { web: { app: app.port } } },
   );
   const match: RouteMatch = { path: { type: "PathPrefix", value: "/foo" }, method: null, headers: [] };
   const route: CompiledRoute = {
     ...{ name: "r/1", match, requestTimeoutMs: null, idempotent: false },
-    policies: decision === null ? [] : [{ hash: "1", name: "guide", options: {} }],
+    policies: Object.keys(says).length === 0 ? [] : [policies.binding()],
     backends: [
       {
         service: named("web"),
@@ -119,7 +116,7 @@ async function ask(
   planes.apply({ caller: {}, web: { routes: [route] } });
   const call = new MemoryCall(net, planes.machine("a").port("caller", "web"), [`${request}\r\n`]);
   await net.settle();
-  return { answer: call.answer, requests: app.requests };
+  return { answer: call.answer, text: call.text, requests: app.requests };
 }
 
 const request = "GET /foo/x?q=1 HTTP/1.1\r\nhost: web.mesh\r\nx-set: old\r\nX-Add: one\r\nx-gone: 1\r\n";
@@ -145,6 +142,15 @@ describe("a route", () => {
     expect(requests[0]?.fields.get("x-set")).toBe("new");
   });
 
+  test("has the last word on fields of answers that a policy writes too, and none is there twice", async () => {
+    const responseHeaders = { remove: ["x-gone"], set: ["x-both", "route"], add: [] };
+    const headers = { set: { "x-both": "policy", "x-gone": "policy", "x-own": "policy" } };
+    const { text } = await ask({ responseHeaders }, request, undefined, {
+      onResponse: { do: "next", headers },
+    });
+    expect(text.match(/^x-(?:both|gone|own): .*$/gm)).toEqual(["x-own: policy", "x-both: route"]);
+  });
+
   test("writes another path and host for the app, and the query stays", async () => {
     const path = { whole: false, value: "/v2" };
     const { requests } = await ask({ rewrite: { path, host: "inner.example" } }, request);
@@ -154,8 +160,7 @@ describe("a route", () => {
   test("cuts no prefix out of a path that a policy wrote elsewhere", async () => {
     const path = { whole: false, value: "/" };
     const { requests } = await ask({ rewrite: { path } }, request, undefined, {
-      do: "next",
-      path: "/barn/x",
+      onRequest: { do: "next", path: "/barn/x" },
     });
     expect(requests[0]?.target).toBe("/barn/x");
   });
