@@ -20,7 +20,13 @@ import { listeningUnits, unitFacts, type UnitFacts, type UnitListener } from "..
 import { planLines, type Step } from "../systemd/plan.ts";
 import { unitName } from "../systemd/units.ts";
 import { listeningSockets } from "../systemd/listening_sockets.ts";
-import { confirmTime, interceptionOf, MachineInterception, requireInterceptable } from "./interception.ts";
+import {
+  confirmTime,
+  interceptionOf,
+  MachineInterception,
+  requireInterceptable,
+  requireUnfiltered,
+} from "./interception.ts";
 import { readMachine } from "./machine_document.ts";
 import { requireUsablePorts } from "./machine_ports.ts";
 import { openOperator } from "./operator.ts";
@@ -96,7 +102,10 @@ export class Attachments {
     const caller = { unit, service, ...(intercept === null ? {} : { intercept }) };
     const text = instance === null ? withCaller(before, caller) : withUnit(before, instance);
     const intercepted = interceptedUnits(this.#read(text)).find((each) => each.unit === unit);
-    if (intercepted !== undefined) await this.#requireInterceptable(unit, facts, text);
+    if (intercepted !== undefined) {
+      await this.#requireInterceptable(unit, facts, text);
+      requireUnfiltered(intercepted, facts);
+    }
     const steps = [
       ...coupling(
         manager,

@@ -28,6 +28,7 @@ import {
 import { cgroupRoot } from "../systemd/unit_cgroups.ts";
 import { sshPorts } from "./ssh_ports.ts";
 import { connectedPeers, peersAt } from "../systemd/connections.ts";
+import type { UnitFacts } from "../systemd/unit_facts.ts";
 import type { Settings } from "./settings.ts";
 
 type Host = Pick<Runtime, "files" | "process">;
@@ -272,6 +273,18 @@ function requireNotSsh(unit: string, own: readonly number[], ssh: readonly numbe
   throw new UserError(
     `Cannot intercept ${unit}: its port ${shared} is one of sshd, by which people log in`,
     "Give the app another port",
+  );
+}
+
+/** The kernel looks at where a connection leads once it was redirected: by the proxy the unit would reach what its own filter keeps it from. */
+export function requireUnfiltered(
+  { unit, outbound }: InterceptedUnit,
+  { egressFilter }: Pick<UnitFacts, "egressFilter">,
+): void {
+  if (outbound !== "all" || egressFilter === "") return;
+  throw new UserError(
+    `Cannot intercept all that ${unit} calls: it has ${egressFilter}=, and what the proxy passes on for it would go around that`,
+    "Leave it with --outbound mesh, or say in the Mesh document what may leave (egress: declared) and take it out of the unit",
   );
 }
 

@@ -16,9 +16,15 @@ export interface UnitFacts {
   readonly ownNetwork: boolean;
   /** That it runs in, or will; "" where nobody says. */
   readonly slice: string;
+  /** What keeps it from addresses (`IPAddressDeny=`, `IPEgressFilterPath=`); "" for nothing. */
+  readonly egressFilter: string;
 }
 
-const asked = ["LoadState", "Type", "TriggeredBy", "PrivateNetwork", "NetworkNamespacePath", "Slice"];
+const egressFilters = ["IPAddressDeny", "IPEgressFilterPath"];
+const asked = [
+  ...["LoadState", "Type", "TriggeredBy", "PrivateNetwork", "NetworkNamespacePath", "Slice"],
+  ...egressFilters,
+];
 
 export async function unitFacts(host: Host, manager: Manager, unit: string): Promise<UnitFacts> {
   const said = await shownProperties(host, manager, unit, asked);
@@ -31,6 +37,7 @@ export async function unitFacts(host: Host, manager: Manager, unit: string): Pro
       .filter((name) => name.endsWith(".socket")),
     ownNetwork: of("PrivateNetwork") === "yes" || of("NetworkNamespacePath") !== "",
     slice: of("Slice"),
+    egressFilter: egressFilters.find((name) => of(name) !== "") ?? "",
   };
 }
 

@@ -1,6 +1,6 @@
 /** The order in which rules are tried, confirmed and taken back on a machine in memory, whose power may fail at each step. */
 import { beforeEach, describe, expect, test } from "bun:test";
-import { interceptionOf, MachineInterception } from "../../../src/app/interception.ts";
+import { interceptionOf, MachineInterception, requireUnfiltered } from "../../../src/app/interception.ts";
 import type { Settings } from "../../../src/app/settings.ts";
 import type { InterceptedUnit } from "../../../src/intercept/rules.ts";
 import { interceptFiles } from "../../../src/systemd/intercept_units.ts";
@@ -216,4 +216,11 @@ describe("rules that stand and are not in force", () => {
     expect(await interception.keep()).toContain("no unit is intercepted");
     expect(machine.text(interceptFiles.rules)).not.toContain("web.service");
   });
+});
+
+test("what a unit is kept from by a filter of its own is not passed on for it by the proxy", () => {
+  const filtered = { egressFilter: "IPAddressDeny" };
+  expect(() => requireUnfiltered({ ...web, outbound: "all" }, filtered)).toThrow(/it has IPAddressDeny=/);
+  expect(() => requireUnfiltered(web, filtered)).not.toThrow();
+  expect(() => requireUnfiltered({ ...web, outbound: "all" }, { egressFilter: "" })).not.toThrow();
 });

@@ -38,7 +38,13 @@ test("what opens a unit's port, and whether it has a network of its own, is its 
     sockets: ["web.socket"],
     ownNetwork: true,
     slice: "system.slice",
+    egressFilter: "",
   });
+  for (const filter of ["IPAddressDeny=10.0.0.0/8", "IPEgressFilterPath=/sys/fs/bpf/web"]) {
+    machine.effects.set("systemctl", () => `${said}${filter}\n`);
+    const { egressFilter } = await unitFacts(machine.process, manager, "web.service");
+    expect(egressFilter).toBe(filter.split("=")[0] as string);
+  }
 });
 
 test("a unit that is coupled and uncoupled leaves what others wrote beside it, and no empty folder", async () => {
