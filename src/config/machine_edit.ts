@@ -91,7 +91,11 @@ export function withoutUnit(text: string, unit: string): string {
     list.items = list.items.filter((item) => {
       if (!isMap(item) || item.get("unit") !== unit) return true;
       const named = item.get("unit", true);
-      if (isScalar(named) && named.comment === stoodBeforeMark) return item.delete("unit");
+      if (isScalar(named) && named.comment === stoodBeforeMark) {
+        // It says nothing without a unit, and a document that has it is refused.
+        item.delete("intercept");
+        return item.delete("unit");
+      }
       if (isHandwritten(item)) putAside(document, item, unit);
       return false;
     });

@@ -54,6 +54,18 @@ describe("a unit that is attached", () => {
     expect(withUnit(text, web)).toBe(text);
     expect(withoutUnit(text, "web.service")).toBe(written);
   });
+  test("that took over what stood there leaves it valid when it is detached, and intercepts nothing any more", () => {
+    const web = {
+      ...orders,
+      unit: "web.service",
+      service: { name: "web", namespace: "default" },
+      port: 8081,
+      intercept: { outbound: "all", inbound: "enforce" },
+    } as const;
+    const text = withUnit(written, web);
+    expect(loadMachine("machine.yaml", text)).toMatchObject({ issues: [] });
+    expect(withoutUnit(text, "web.service")).toBe(written);
+  });
   test("is moved when it is attached with another port", () => {
     expect(servicesOf(withUnit(withUnit(written, orders), { ...orders, port: 8090 }))).toContainEqual([
       "orders",
