@@ -3,24 +3,24 @@ import type { MachineDocument } from "../model/document.ts";
 import type { InterceptedUnit } from "./rules.ts";
 import { sliceOf } from "./slice.ts";
 
-/** What stands for several instances of a unit holds as the stricter of them says. */
+/**
+ * What stands for several instances of a unit holds as the stricter of them says, and for the ports of all of them: one that was left
+ * out could be called around the mesh.
+ */
 export function interceptedUnits({ services, callers = [] }: MachineDocument): readonly InterceptedUnit[] {
   const said = [
     ...services.map(({ unit, intercept, port }) => ({ unit, intercept, ports: [port] })),
     ...callers.map(({ unit, intercept }) => ({ unit, intercept, ports: [] })),
   ];
-  const units = new Map<string, InterceptedUnit>();
-  for (const { unit, intercept, ports } of said) {
-    if (unit === undefined || intercept === undefined) continue;
-    const before = units.get(unit);
-    units.set(unit, {
-      unit,
-      slice: sliceOf(unit),
-      outbound: intercept.outbound === "all" ? "all" : (before?.outbound ?? "mesh"),
-      inbound: intercept.inbound === "enforce" ? "enforce" : (before?.inbound ?? "audit"),
-      ports: [...(before?.ports ?? []), ...ports],
-      strict: intercept.strict === true || before?.strict === true,
-    });
-  }
-  return [...units.values()].sort((one, other) => (one.unit < other.unit ? -1 : 1));
+  return [...Map.groupBy(said, ({ unit }) => unit)]
+    .flatMap(([unit, all]): InterceptedUnit[] => {
+      const wanted = all.flatMap(({ intercept }) => intercept ?? []);
+      if (unit === undefined || wanted.length === 0) return [];
+      const outbound = wanted.some((each) => each.outbound === "all") ? "all" : "mesh";
+      const inbound = wanted.some((each) => each.inbound === "enforce") ? "enforce" : "audit";
+      const ports = all.flatMap((each) => each.ports);
+      const strict = wanted.some((each) => each.strict === true);
+      return [{ unit, slice: sliceOf(unit), outbound, inbound, ports, strict }];
+    })
+    .sort((one, other) => (one.unit < other.unit ? -1 : 1));
 }

@@ -27,6 +27,14 @@ describe("a unit is intercepted", () => {
     expect(shop).toMatchObject({ outbound: "all", inbound: "enforce", ports: [81, 82, 83] });
   });
 
+  test("with the ports of instances that say nothing of it, too: none of a unit is reached around the mesh", () => {
+    const [shop] = unitsIn(
+      "services: [{service: a, port: 81, unit: shop.service}," +
+        " {service: b, port: 82, unit: shop.service, intercept: {inbound: enforce}}, {service: c, port: 83}]",
+    );
+    expect(shop).toMatchObject({ inbound: "enforce", ports: [81, 82] });
+  });
+
   test("without a port where it only calls", () => {
     expect(unitsIn("callers: [{unit: job.service, service: job, intercept: {outbound: all}}]")).toEqual([
       { unit: "job.service", slice: "mesh-job.slice", outbound: "all", inbound: "audit", ports: [], strict: false },
