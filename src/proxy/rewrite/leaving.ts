@@ -33,14 +33,9 @@ export function requestEdits(version: string, answer: FieldEdits): FieldEdits {
   return via === answer.add ? answer : { remove: answer.remove, set: answer.set, add: via };
 }
 
-/** What heddle writes of its own stands over what policies write. */
+/** What heddle writes of its own stands over what policies write, of equal names alone. */
 export function withEdits(own: FieldEdits, policy: FieldEdits): FieldEdits {
-  if (policy === noEdits) return own;
-  return {
-    remove: [...own.remove, ...policy.remove],
-    set: [...policy.set, ...own.set],
-    add: [...policy.add, ...own.add],
-  };
+  return policy === noEdits ? own : mergeEdits(policy, own);
 }
 
 /** One request as it leaves: what came, and what was decided about it. */
@@ -158,12 +153,13 @@ function leavingFields(
   more: readonly string[] | null,
 ): FieldEdits {
   const foreign = heddleFields(came);
-  if (foreign === null && policy === noEdits && more === null) return own;
-  return {
-    remove: [...(foreign ?? []), ...policy.remove],
-    set: [...policy.set, ...own.set, ...(more ?? [])],
-    add: policy.add.length === 0 ? own.add : [...policy.add, ...own.add],
+  if (foreign === null && more === null) return withEdits(own, policy);
+  const all = {
+    remove: [...own.remove, ...(foreign ?? [])],
+    set: [...own.set, ...(more ?? [])],
+    add: own.add,
   };
+  return withEdits(all, policy);
 }
 
 /**

@@ -157,8 +157,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "an app is told what its client says of the caller",
     file: leaving,
-    find: "    remove: [...(foreign ?? []), ...policy.remove],",
-    replace: "    remove: [...policy.remove],",
+    find: "    remove: [...own.remove, ...(foreign ?? [])],",
+    replace: "    remove: own.remove,",
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },
   {

@@ -58,9 +58,22 @@ describe("fields of a request", () => {
     leaving.obey({ edits, target: null });
     expect(leaving.fields(["x-heddle-attempt", "1"])).toEqual({
       remove: ["x-old"],
-      set: ["x-request-id", "forged", "x-request-id", "r-1", "x-heddle-attempt", "1"],
+      set: ["x-request-id", "r-1", "x-heddle-attempt", "1"],
       add: ["x-more", "2", "via", "1.1 heddle"],
     });
+  });
+
+  test("that heddle writes or takes away are there once, whatever routes and attempts write besides", () => {
+    const traced = { remove: ["tracestate"], set: ["traceparent", "00-ours"], add: [] };
+    const leaving = new Leaving(cameWith(["tracestate", "of=another"]), traced);
+    const routes = ["traceparent", "00-theirs", "tracestate", "x=1", "x-request-deadline", "1h"];
+    leaving.change({ remove: [], set: routes, add: ["x-more", "2"] });
+    expect(leaving.fields(["x-request-deadline", "500ms"])).toEqual({
+      remove: ["tracestate"],
+      set: ["traceparent", "00-ours", "x-request-deadline", "500ms"],
+      add: ["x-more", "2"],
+    });
+    expect(new Leaving(cameWith(), traced).fields(["x-heddle-attempt", "1"]).remove).toEqual(["tracestate"]);
   });
 
   test("of one attempt tell which one it is, what is left of its time, who spoke what, and whose it is", () => {
