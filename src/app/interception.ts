@@ -24,6 +24,7 @@ import {
   interceptUnit,
   keepTimer,
   undoTimer,
+  undoUnit,
 } from "../systemd/intercept_units.ts";
 import { cgroupRoot } from "../systemd/unit_cgroups.ts";
 import { sshPorts } from "./ssh_ports.ts";
@@ -86,6 +87,8 @@ export class MachineInterception {
       await this.#run(["systemctl", "enable", "--quiet", interceptUnit, earlyUnit], said);
       await this.#run(["systemctl", "reload-or-restart", interceptUnit], said);
     } catch (error) {
+      // Some of it may stand already: what strict units have is loaded where the rest could not be.
+      if (isTrial) await tryCommand(process, ["systemctl", "start", undoUnit]);
       if (isTrial) await files.remove(interceptFiles.trial);
       await tryCommand(process, ["systemctl", "stop", undoTimer]);
       throw error;

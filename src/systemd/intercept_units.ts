@@ -14,7 +14,8 @@ export const undoTimer = `${name}-undo.timer`;
 export const keepTimer = `${name}-keep.timer`;
 /** For units whose rules stand before the proxy does. */
 export const earlyUnit = `${name}-early.service`;
-const undoUnit = `${name}-undo.service`;
+/** Takes back what is tried. */
+export const undoUnit = `${name}-undo.service`;
 const keepUnit = `${name}-keep.service`;
 
 /** Emptied by a reboot: what nobody confirmed is not there after one. */

@@ -93,6 +93,14 @@ describe("rules that are new", () => {
     expect(machine.commands.at(-1)).toBe("systemctl stop heddle-intercept-undo.timer");
   });
 
+  test("are taken back at once where they could not be loaded: some may stand, and no timer would take them back", async () => {
+    machine.effects.set("systemctl", (command) => (command[1] === "reload-or-restart" ? 1 : 0));
+    await expect(interception.try(wanted(web, strict), quiet)).rejects.toThrow(/reload-or-restart/);
+    expect(ran("systemctl start heddle-intercept-undo.service")).toBeGreaterThan(
+      ran("systemctl reload-or-restart"),
+    );
+  });
+
   test("are never loaded without the timer, wherever the power fails", async () => {
     for (let changes = 0; changes < 20; changes++) {
       machine = made();
