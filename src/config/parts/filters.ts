@@ -181,6 +181,13 @@ export function checkFilters(
     for (const other of ways)
       if (other !== answered)
         report([...path, other], `${answered} and ${other} exclude each other`, { key: true });
+  const { host, scheme, port, path: whole, prefix } = rule.redirect ?? {};
+  const changed = [host, scheme, port, whole, prefix].some((each) => each !== undefined);
+  if (rule.redirect !== undefined && !changed) {
+    const message =
+      "this sends clients to where they came from, again and again: say host, scheme, port, path or prefix";
+    report([...path, "redirect"], message, { key: true, severity: "warning" });
+  }
   for (const field of ["rewrite", "redirect"] as const) {
     const written = rule[field];
     if (written?.path !== undefined && written.prefix !== undefined)
