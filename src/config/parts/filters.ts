@@ -44,10 +44,20 @@ export const backendFilterFields = {
   responseHeaders: v.optional(said(headerChanges, "Header fields of its answers: set, add, remove")),
 };
 
+const escapesForm = `${pathForm}, without \\ and with escapes in capitals where nothing else can stand`;
+
+/** Letters, digits and dots stand for themselves; what is no escape, NUL and the backslash are refused of clients too. */
+function hasNormalEscapes(path: string): boolean {
+  const isNormal = (hex: string): boolean =>
+    /^[0-9A-F]{2}$/.test(hex) && !/[\0\\\w.~-]/.test(String.fromCharCode(Number.parseInt(hex, 16)));
+  return !path.includes("\\") && [...path.matchAll(/%(.{0,2})/g)].every(([, hex = ""]) => isNormal(hex));
+}
+
+/** Normalised as paths of clients are: access rules see it as it is written here, and an app reads it. */
 const plainPath = v.pipe(
   v.string(pathForm),
   v.maxLength(4096, "a path of at most 4096 characters"),
-  v.check(isPath, pathForm),
+  v.check((text) => isPath(text) && hasNormalEscapes(text), escapesForm),
 );
 const pathFields = {
   path: v.optional(said(plainPath, "Path in place of the whole one")),
