@@ -7,14 +7,24 @@
  * sleep by the system, and what is lost at worst is one count.
  */
 export class SharedRow {
+  #numbers: Float64Array;
+  #lock: Int32Array | null;
+
   constructor(
-    readonly numbers: Float64Array,
+    numbers: Float64Array,
     /** One number that is 1 while somebody is inside; null: nobody else has this row. */
-    private readonly lock: Int32Array | null,
+    lock: Int32Array | null,
     private readonly spinsMax: number,
-    /** This loop uses it no more. */
-    readonly release: () => void = () => {},
-  ) {}
+    private readonly released: () => void = () => {},
+  ) {
+    this.#numbers = numbers;
+    this.#lock = lock;
+  }
+
+  /** To be asked for anew in each turn: once it is released they are others. */
+  get numbers(): Float64Array {
+    return this.#numbers;
+  }
 
   /** Of this loop alone. */
   static own(count: number): SharedRow {
@@ -22,12 +32,24 @@ export class SharedRow {
   }
 
   enter(): void {
-    const { lock, spinsMax } = this;
+    const lock = this.#lock;
     if (lock === null) return;
-    for (let spins = 0; spins < spinsMax; spins++) if (Atomics.compareExchange(lock, 0, 0, 1) === 0) return;
+    for (let spins = 0; spins < this.spinsMax; spins++)
+      if (Atomics.compareExchange(lock, 0, 0, 1) === 0) return;
   }
 
   leave(): void {
-    if (this.lock !== null) Atomics.store(this.lock, 0, 0);
+    if (this.#lock !== null) Atomics.store(this.#lock, 0, 0);
+  }
+
+  /**
+   * This loop shares it no more. What still goes by it here, such as an answer that is under way, has the numbers as they are now, and
+   * writes none that another name may have by then.
+   */
+  release(): void {
+    if (this.#lock === null) return;
+    this.#lock = null;
+    this.#numbers = this.#numbers.slice();
+    this.released();
   }
 }

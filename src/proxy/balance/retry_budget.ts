@@ -29,14 +29,12 @@ export function retryBudgetSettings(traffic: TrafficTraits = {}): RetryBudgetSet
 }
 
 export class RetryBudget {
-  readonly #numbers: Float64Array;
   readonly #bucketMs: number;
 
   constructor(
     readonly settings: RetryBudgetSettings = retryBudgetSettings(),
     readonly row = SharedRow.own(budgetNumbers),
   ) {
-    this.#numbers = row.numbers;
     this.#bucketMs = settings.windowMs / buckets;
   }
 
@@ -69,14 +67,14 @@ export class RetryBudget {
 
   #count(first: number, now: number, nowMs: number): void {
     this.#turn(nowMs);
-    const numbers = this.#numbers;
+    const numbers = this.row.numbers;
     (numbers[now] as number)++;
     (numbers[first + ((numbers[bucket] as number) % buckets)] as number)++;
   }
 
   #left(): number {
     const { ratio, minPerSecond, windowMs } = this.settings;
-    const numbers = this.#numbers;
+    const numbers = this.row.numbers;
     const requestsSum = this.#sum(requests);
     const seconds = windowMs / 1_000;
     const window = minPerSecond * seconds + ratio * requestsSum - this.#sum(retries);
@@ -87,12 +85,12 @@ export class RetryBudget {
 
   #sum(first: number): number {
     let sum = 0;
-    for (let at = first; at < first + buckets; at++) sum += this.#numbers[at] as number;
+    for (let at = first; at < first + buckets; at++) sum += this.row.numbers[at] as number;
     return sum;
   }
 
   #turn(nowMs: number): void {
-    const numbers = this.#numbers;
+    const numbers = this.row.numbers;
     const nowSecond = Math.floor(nowMs / 1_000);
     if (nowSecond > (numbers[second] as number)) {
       numbers[second] = nowSecond;

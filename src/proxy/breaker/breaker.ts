@@ -52,74 +52,71 @@ export interface BreakerHost {
 }
 
 export class Breaker {
-  readonly #numbers: Float64Array;
   readonly #window: SuccessWindow;
 
   constructor(
     readonly group: BreakerHost,
     readonly row = SharedRow.own(breakerNumbers),
   ) {
-    const { numbers } = row;
-    this.#numbers = numbers;
-    this.#window = new SuccessWindow(group.settings.windowMs, numbers.subarray(windowAt));
+    this.#window = new SuccessWindow(group.settings.windowMs, row, windowAt);
   }
 
   get state(): BreakerState {
-    return states[this.#numbers[stateAt] as number] as BreakerState;
+    return states[this.row.numbers[stateAt] as number] as BreakerState;
   }
 
   /** Why it is open or half-open; of a closed one, why it was the last time. null: it never tripped. */
   get reason(): EjectionReason | null {
-    return reasons[(this.#numbers[reasonAt] as number) - 1] ?? null;
+    return reasons[(this.row.numbers[reasonAt] as number) - 1] ?? null;
   }
 
   /** Rises with each transition. An attempt notes it when it begins: what began before says nothing about after. */
   get epoch(): number {
-    return this.#numbers[epochAt] as number;
+    return this.row.numbers[epochAt] as number;
   }
 
   /** Since when it is closed; -Infinity when it was never open. Slow start counts from here. */
   get closedSinceMs(): number {
-    return this.#numbers[returnsAt] === 0 ? -Infinity : (this.#numbers[returnedAt] as number);
+    return this.row.numbers[returnsAt] === 0 ? -Infinity : (this.row.numbers[returnedAt] as number);
   }
 
   /** When the penalty of an open one is over. */
   get untilMs(): number {
-    return this.#numbers[untilAt] as number;
+    return this.row.numbers[untilAt] as number;
   }
 
   /** Ejections that are not forgiven yet: what the penalty grows with. */
   get ejections(): number {
-    return this.#numbers[ejectionsAt] as number;
+    return this.row.numbers[ejectionsAt] as number;
   }
 
   /** Hard failures in a row. */
   get streak(): number {
-    return this.#numbers[streakAt] as number;
+    return this.row.numbers[streakAt] as number;
   }
 
   /** True while no request but a probe goes there. */
   get ejected(): boolean {
-    return this.#numbers[stateAt] !== 0;
+    return this.row.numbers[stateAt] !== 0;
   }
 
   /** The penalty in force, jitter included; 0 before the first. */
   get penaltyMs(): number {
-    return this.#numbers[penaltyAt] as number;
+    return this.row.numbers[penaltyAt] as number;
   }
 
   /** Whether the next request may be the probe. `repeatable`: it may be sent again elsewhere when it fails. */
   mayProbe(nowMs: number, repeatable: boolean): boolean {
     if (this.state === "closed") return false;
     const { probePatienceMs, probeSilentMs } = this.group.settings;
-    if (this.state === "half-open") return nowMs - (this.#numbers[probeAt] as number) >= probeSilentMs;
+    if (this.state === "half-open") return nowMs - (this.row.numbers[probeAt] as number) >= probeSilentMs;
     return nowMs >= this.untilMs && (repeatable || nowMs >= this.untilMs + probePatienceMs);
   }
 
   /** Before then no request is the probe. */
   get nextProbeMs(): number {
     return this.state === "half-open"
-      ? (this.#numbers[probeAt] as number) + this.group.settings.probeSilentMs
+      ? (this.row.numbers[probeAt] as number) + this.group.settings.probeSilentMs
       : this.untilMs;
   }
 
@@ -130,7 +127,7 @@ export class Breaker {
     const may = this.mayProbe(nowMs, repeatable);
     if (may) {
       if (this.state === "open") this.#become("half-open", nowMs);
-      this.#numbers[probeAt] = nowMs;
+      this.row.numbers[probeAt] = nowMs;
       group.probesChanged();
     }
     group.leave();
@@ -141,7 +138,7 @@ export class Breaker {
   succeeded(epoch: number, nowMs: number): void {
     if (epoch !== this.epoch || this.state === "open") return;
     if (this.state === "half-open") return this.release(nowMs);
-    this.#numbers[streakAt] = 0;
+    this.row.numbers[streakAt] = 0;
     this.#window.add(true, nowMs);
   }
 
@@ -155,7 +152,7 @@ export class Breaker {
     if (epoch !== this.epoch || this.state === "open") return;
     if (this.state === "half-open") return this.#probeFailed(failure, nowMs);
     if (failure === "busy") return;
-    (this.#numbers[streakAt] as number)++;
+    (this.row.numbers[streakAt] as number)++;
     this.#window.add(false, nowMs);
     const reason = this.#tripReason(failure);
     if (reason === null || !this.group.mayEject()) return;
@@ -175,7 +172,7 @@ export class Breaker {
   /** Closed again, with a clean slate but for its ejections. */
   release(nowMs: number): void {
     this.group.enter();
-    const numbers = this.#numbers;
+    const numbers = this.row.numbers;
     numbers[streakAt] = 0;
     this.#window.clear();
     numbers[returnedAt] = nowMs;
@@ -210,19 +207,19 @@ export class Breaker {
 
   #eject(reason: EjectionReason, nowMs: number): void {
     const forgiven = Math.floor((nowMs - this.closedSinceMs) / this.group.settings.forgiveMs);
-    this.#numbers[ejectionsAt] = Math.max(0, this.ejections - forgiven);
+    this.row.numbers[ejectionsAt] = Math.max(0, this.ejections - forgiven);
     this.#punish(reason, nowMs);
   }
 
   #probeFailed(failure: EndpointFailure, nowMs: number): void {
     // It lives and has no room yet: as before, and not longer than before.
-    if (failure === "busy") (this.#numbers[ejectionsAt] as number)--;
+    if (failure === "busy") (this.row.numbers[ejectionsAt] as number)--;
     this.#punish(failure === "connect" ? failure : this.reason, nowMs);
   }
 
   #punish(reason: EjectionReason | null, nowMs: number): void {
     const { penaltyMs, penaltyMaxMs, jitterRatio } = this.group.settings;
-    const numbers = this.#numbers;
+    const numbers = this.row.numbers;
     const plain = Math.min(penaltyMaxMs, penaltyMs * 2 ** this.ejections);
     (numbers[ejectionsAt] as number)++;
     numbers[penaltyAt] = plain * (1 + jitterRatio * this.group.random.unit());
@@ -233,8 +230,8 @@ export class Breaker {
 
   #become(state: BreakerState, nowMs: number): void {
     const from = this.state;
-    this.#numbers[stateAt] = states.indexOf(state);
-    (this.#numbers[epochAt] as number)++;
+    this.row.numbers[stateAt] = states.indexOf(state);
+    (this.row.numbers[epochAt] as number)++;
     this.group.moved(this, from, nowMs);
   }
 }

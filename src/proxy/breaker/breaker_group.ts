@@ -18,7 +18,6 @@ const [changesAt, probesAt] = [0, 1] as const;
 export const groupNumbers = 2;
 
 export class BreakerGroup implements BreakerHost {
-  readonly #numbers: Float64Array;
   /** How many stand between `enter` and `leave`, one inside of the other. */
   #depth = 0;
   readonly #members = new Set<Breaker>();
@@ -40,9 +39,7 @@ export class BreakerGroup implements BreakerHost {
     readonly row = SharedRow.own(groupNumbers),
     /** Begins the names of the rows of its breakers. */
     readonly name = "",
-  ) {
-    this.#numbers = row.numbers;
-  }
+  ) {}
 
   enter(): void {
     if (this.#depth++ === 0) this.row.enter();
@@ -54,7 +51,7 @@ export class BreakerGroup implements BreakerHost {
 
   /** Rises whenever an endpoint is ejected or returns: who keeps a list of those that are not looks again. */
   get changes(): number {
-    return this.#numbers[changesAt] as number;
+    return this.row.numbers[changesAt] as number;
   }
 
   /** A breaker for one more endpoint. */
@@ -101,7 +98,7 @@ export class BreakerGroup implements BreakerHost {
 
   /** When the first of the ejected may be probed, or looked at again: before then nobody need be asked. */
   get nextProbeMs(): number {
-    if (this.#probesSeen !== this.#numbers[probesAt]) this.#findNextProbe();
+    if (this.#probesSeen !== this.row.numbers[probesAt]) this.#findNextProbe();
     return this.#nextProbeMs;
   }
 
@@ -117,7 +114,7 @@ export class BreakerGroup implements BreakerHost {
 
   /** For breakers: the next probe may be due at another time. */
   probesChanged(): void {
-    (this.#numbers[probesAt] as number)++;
+    (this.row.numbers[probesAt] as number)++;
   }
 
   #enter(breaker: Breaker): void {
@@ -152,7 +149,7 @@ export class BreakerGroup implements BreakerHost {
 
   /** The set of those that are is right as it stands. */
   #ejectedChanged(): void {
-    this.#ejectedSeen = ++(this.#numbers[changesAt] as number);
+    this.#ejectedSeen = ++(this.row.numbers[changesAt] as number);
     this.probesChanged();
   }
 
@@ -169,7 +166,7 @@ export class BreakerGroup implements BreakerHost {
 
   #findNextProbe(): void {
     this.#nextProbeMs = Infinity;
-    this.#probesSeen = this.#numbers[probesAt] as number;
+    this.#probesSeen = this.row.numbers[probesAt] as number;
     for (const breaker of this.#ejectedNow())
       this.#nextProbeMs = Math.min(this.#nextProbeMs, breaker.nextProbeMs);
   }

@@ -2,6 +2,7 @@
  * How many of the answers of the last seconds were successes: a ring of buckets, so that the share is exact up to the width
  * of one bucket and what is old goes by itself. Adding costs a few assignments; nothing is allocated after creation.
  */
+import { SharedRow } from "../../base/shared_row.ts";
 
 const buckets = 10;
 /** Places of its numbers: the bucket under way, then answers and successes by bucket. */
@@ -14,10 +15,11 @@ export const windowNumbers = successesAt + buckets;
 export class SuccessWindow {
   readonly #bucketMs: number;
 
-  /** `numbers`: its own alone, zero in the beginning. */
+  /** Its numbers are those of the row from `first` on, its own alone and zero in the beginning. */
   constructor(
     windowMs: number,
-    private readonly numbers: Float64Array = new Float64Array(windowNumbers),
+    private readonly row = SharedRow.own(windowNumbers),
+    private readonly first = 0,
   ) {
     this.#bucketMs = windowMs / buckets;
   }
@@ -33,19 +35,21 @@ export class SuccessWindow {
 
   add(success: boolean, nowMs: number): void {
     this.turn(nowMs);
-    const { numbers } = this;
-    const at = (numbers[0] as number) % buckets;
-    (numbers[answersAt + at] as number)++;
-    if (success) (numbers[successesAt + at] as number)++;
+    const { first } = this;
+    const { numbers } = this.row;
+    const at = first + ((numbers[first] as number) % buckets);
+    (numbers[at + answersAt] as number)++;
+    if (success) (numbers[at + successesAt] as number)++;
   }
 
   /** Lets go of what is older than the window. */
   turn(nowMs: number): void {
-    const { numbers } = this;
+    const { first } = this;
+    const { numbers } = this.row;
     const now = Math.floor(nowMs / this.#bucketMs);
-    const passed = Math.min(buckets, now - (numbers[0] as number));
+    const passed = Math.min(buckets, now - (numbers[first] as number));
     for (let step = 0; step < passed; step++) this.#forget((now - step) % buckets);
-    if (passed > 0) numbers[0] = now;
+    if (passed > 0) numbers[first] = now;
   }
 
   clear(): void {
@@ -53,13 +57,16 @@ export class SuccessWindow {
   }
 
   #forget(at: number): void {
-    this.numbers[answersAt + at] = 0;
-    this.numbers[successesAt + at] = 0;
+    const { numbers } = this.row;
+    numbers[this.first + answersAt + at] = 0;
+    numbers[this.first + successesAt + at] = 0;
   }
 
-  #sum(first: number): number {
+  #sum(place: number): number {
+    const { numbers } = this.row;
+    const from = this.first + place;
     let sum = 0;
-    for (let at = first; at < first + buckets; at++) sum += this.numbers[at] as number;
+    for (let at = from; at < from + buckets; at++) sum += numbers[at] as number;
     return sum;
   }
 }

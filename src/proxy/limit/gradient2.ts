@@ -24,15 +24,13 @@ const [limitAt, longAt, samplesAt, sampledAt] = [0, 1, 2, 3] as const;
 export const gradientNumbers = 4;
 
 export class Gradient2 {
-  readonly #numbers: Float64Array;
-
   constructor(
     readonly min: number = limits.concurrencyMin,
     readonly max: number = limits.concurrencyMax,
     start: number = limits.concurrencyStart,
     readonly row = SharedRow.own(gradientNumbers),
   ) {
-    const numbers = (this.#numbers = row.numbers);
+    const { numbers } = row;
     row.enter();
     if (numbers[limitAt] === 0) numbers[limitAt] = Math.min(max, Math.max(min, start));
     row.leave();
@@ -40,12 +38,12 @@ export class Gradient2 {
 
   /** How many requests may be under way. */
   get limit(): number {
-    return Math.floor(this.#numbers[limitAt] as number);
+    return Math.floor(this.row.numbers[limitAt] as number);
   }
 
   /** What requests take over a long time, in milliseconds; 0 before the first. */
   get longMs(): number {
-    return this.#numbers[longAt] as number;
+    return this.row.numbers[longAt] as number;
   }
 
   /** A request took `shortMs` until the head of its answer, and so many were under way when it began, itself included. */
@@ -57,7 +55,7 @@ export class Gradient2 {
   }
 
   #follow(shortMs: number, underWay: number, nowMs: number): void {
-    const numbers = this.#numbers;
+    const numbers = this.row.numbers;
     let longMs = this.#longWith(shortMs, nowMs);
     // After an overload the long average is too high for long: it would let the next one pass.
     if (longMs / shortMs > 2) longMs *= 0.95;
@@ -71,7 +69,7 @@ export class Gradient2 {
   }
 
   #longWith(shortMs: number, nowMs: number): number {
-    const numbers = this.#numbers;
+    const numbers = this.row.numbers;
     const passedMs = nowMs - (numbers[sampledAt] as number);
     numbers[sampledAt] = nowMs;
     const samples = ++(numbers[samplesAt] as number);

@@ -12,8 +12,6 @@ const [isMade, tokens, filledMs] = [0, 1, 2] as const;
 export const bucketNumbers = 3;
 
 export class TokenBucket {
-  readonly #numbers: Float64Array;
-
   /** Full at the beginning. Without a `burst` it holds what comes in one second, one token at least. */
   constructor(
     public perSecond: number,
@@ -21,12 +19,12 @@ export class TokenBucket {
     public burst = burstOf(perSecond),
     readonly row = SharedRow.own(bucketNumbers),
   ) {
-    this.#numbers = row.numbers;
+    const { numbers } = row;
     row.enter();
-    if (this.#numbers[isMade] === 0) {
-      this.#numbers[isMade] = 1;
-      this.#numbers[tokens] = burst;
-      this.#numbers[filledMs] = nowMs;
+    if (numbers[isMade] === 0) {
+      numbers[isMade] = 1;
+      numbers[tokens] = burst;
+      numbers[filledMs] = nowMs;
     }
     row.leave();
   }
@@ -41,7 +39,7 @@ export class TokenBucket {
     const { row } = this;
     row.enter();
     const has = this.#filled(nowMs) >= count;
-    if (has) (this.#numbers[tokens] as number) -= count;
+    if (has) (this.row.numbers[tokens] as number) -= count;
     row.leave();
     return has;
   }
@@ -69,7 +67,7 @@ export class TokenBucket {
     const there = this.#filled(nowMs);
     this.perSecond = perSecond;
     this.burst = burst;
-    this.#numbers[tokens] = Math.min(there, burst);
+    this.row.numbers[tokens] = Math.min(there, burst);
     row.leave();
   }
 
@@ -83,14 +81,14 @@ export class TokenBucket {
     const { row } = this;
     row.enter();
     const there = this.#filled(nowMs) + more;
-    this.#numbers[tokens] = there;
+    this.row.numbers[tokens] = there;
     row.leave();
     return there;
   }
 
   /** What there is now; to be called inside of the row. */
   #filled(nowMs: number): number {
-    const numbers = this.#numbers;
+    const numbers = this.row.numbers;
     const there = numbers[tokens] as number;
     const passedMs = nowMs - (numbers[filledMs] as number);
     if (passedMs <= 0) return there;

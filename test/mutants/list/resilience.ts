@@ -218,7 +218,7 @@ export const resilience: readonly Mutant[] = [
   {
     ...breaker,
     fault: "any number of requests probe at once",
-    find: "return nowMs - (this.#numbers[probeAt] as number) >= probeSilentMs;",
+    find: "return nowMs - (this.row.numbers[probeAt] as number) >= probeSilentMs;",
     replace: "return true;",
   },
   {

@@ -4,6 +4,13 @@ import fc from "fast-check";
 import type { SharedRow } from "../../../src/base/shared_row.ts";
 import type { Tally } from "../../../src/base/tally.ts";
 import type { RegionSize, SharedRegion } from "../../../src/shards/shared_region.ts";
+import { budgetNumbers, RetryBudget } from "../../../src/proxy/balance/retry_budget.ts";
+import { breakerNumbers } from "../../../src/proxy/breaker/breaker.ts";
+import { BreakerGroup, groupNumbers } from "../../../src/proxy/breaker/breaker_group.ts";
+import { breakerDefaults } from "../../../src/proxy/breaker/breaker_settings.ts";
+import { Gradient2, gradientNumbers } from "../../../src/proxy/limit/gradient2.ts";
+import { bucketNumbers, TokenBucket } from "../../../src/proxy/limit/token_bucket.ts";
+import { scripted } from "../../support/chance.ts";
 import { loopsOn } from "../../support/loops.ts";
 
 function twoLoops(size?: RegionSize): readonly [SharedRegion, SharedRegion] {
@@ -83,6 +90,74 @@ describe("rows of a shared region", () => {
             );
       }),
     );
+  });
+});
+
+describe("what goes by a row that was released", () => {
+  /** What it does after the release is not to show in the row that another name has in its place. */
+  function expectNoneLate<Late>(
+    count: number,
+    begin: (row: SharedRow) => Late,
+    writes: (late: Late) => void,
+  ): void {
+    const [one, other] = twoLoops({ entries: 1, numbers: 32 });
+    const row = one.row("gone", count);
+    const late = begin(row);
+    row.release();
+    const next = other.row("next", count);
+    expect(other.refused).toBe(0);
+    next.numbers.fill(7);
+    writes(late);
+    expect([...next.numbers]).toEqual(Array(count).fill(7));
+    row.release();
+    expect([...other.row("next", count).numbers]).toEqual(Array(count).fill(7));
+  }
+
+  test("writes nothing where another name is by then: an answer that comes late at a breaker", () => {
+    expectNoneLate(
+      breakerNumbers,
+      (row) => new BreakerGroup(breakerDefaults, scripted(0)).add(row),
+      (breaker) => {
+        breaker.succeeded(breaker.epoch, 1);
+        for (let at = 2; at < 10; at++) breaker.failed(breaker.epoch, "hard", at);
+        breaker.release(20);
+      },
+    );
+  });
+
+  test("nor do a group of breakers, a budget, a bucket, a limit that is found", () => {
+    expectNoneLate(
+      groupNumbers,
+      (row) => new BreakerGroup(breakerDefaults, scripted(0), undefined, row),
+      (group) => group.probesChanged(),
+    );
+    expectNoneLate(
+      budgetNumbers,
+      (row) => new RetryBudget(undefined, row),
+      (budget) => budget.request(5_000),
+    );
+    expectNoneLate(
+      bucketNumbers,
+      (row) => new TokenBucket(10, 0, 20, row),
+      (bucket) => bucket.spend(1, 5_000),
+    );
+    expectNoneLate(
+      gradientNumbers,
+      (row) => new Gradient2(2, 100, 20, row),
+      (found) => found.sample(5, 20, 5_000),
+    );
+  });
+
+  test("keeps the numbers that it had, and stands in nobody's way", () => {
+    const [one, other] = twoLoops({ entries: 1, numbers: 8 });
+    const row = one.row("gone", 2);
+    row.numbers.set([1, 2]);
+    row.release();
+    const next = other.row("next", 2);
+    row.enter();
+    next.enter();
+    next.leave();
+    expect([...row.numbers]).toEqual([1, 2]);
   });
 });
 
