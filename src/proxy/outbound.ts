@@ -290,7 +290,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
       this.clearDeadline("try");
     }
     if (failure === null && this.policies?.seesEvents(head) === true) this.#filter(this.policies);
-    this.#answer.begin(head, failure, nowMs, this.called?.streams ?? null);
+    const outcome = failure ?? this.#attempts.spent;
+    this.#answer.begin(head, outcome, nowMs, this.called?.streams ?? null);
   }
 
   #filter(policies: ExchangePolicies): void {

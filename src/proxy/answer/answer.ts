@@ -94,7 +94,7 @@ export class Answer {
     return this.exchange.refusesHead(fields, edits, contentLength);
   }
 
-  /** `failure`: it is the other proxy's own, and says what failed. */
+  /** `failure`: it is the other proxy's own, and says what failed; or the app's, and nobody asks again. */
   begin(head: ResponseHead, failure: Outcome | null, nowMs: number, streams: OpenStreams | null): void {
     const { record, exchange, grpc } = this;
     this.#head = head;

@@ -36,6 +36,8 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   endpoint: LiveEndpoint | null = null;
   /** Another one would have been made, but for the budget. */
   budgetSpent = false;
+  /** What is told of the app's own answer that is passed on for that; null: nothing. */
+  spent: Outcome | null = null;
   /** Where its session is; null: anywhere. */
   pinned: LiveEndpoint | null = null;
   /** Where its policies would have it go, the dearest first; null: anywhere. */

@@ -242,8 +242,8 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     this.#judgedByEnd = says === null;
     this.succeeded(failure, says, nowMs);
     // The app's own answer is what its caller gets, whatever the record says.
-    const spent = failed !== null && this.budgetSpent ? this.told(failed) : null;
-    this.owner.answers(head, failure ?? spent, nowMs);
+    if (failed !== null && this.budgetSpent) this.spent = this.told(failed);
+    this.owner.answers(head, failure, nowMs);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {

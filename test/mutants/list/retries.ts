@@ -123,8 +123,8 @@ export const retries: readonly Mutant[] = [
   {
     fault: "that the retries are used up is told of no answer of the app's own",
     file: httpAttempts,
-    find: "this.owner.answers(head, failure ?? spent, nowMs);",
-    replace: "this.owner.answers(head, failure, nowMs);",
+    find: "if (failed !== null && this.budgetSpent) this.spent = this.told(failed);",
+    replace: "",
     suites: retrying,
   },
   {
