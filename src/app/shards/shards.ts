@@ -74,13 +74,20 @@ export class Shards implements Drained {
     for (const shard of this.#running.values()) shard.send(message);
   }
 
-  /** The first problem that one of them has; those that end do not count, and one that says nothing is ended. */
+  /**
+   * The first problem that one of them has; those that end do not count, and one that says nothing is ended. Where none is left of those
+   * that carried traffic it is taken for what ended them: in force, it would end those in their place, too.
+   */
   async prepare(message: Extract<ToShard, { kind: "prepare" }>): Promise<string | null> {
+    const carried = this.ready.length > 0;
     this.tell(message);
     const waiting = await this.#answers("prepared", message.number, limits.shardPrepareMs);
     for (const shard of waiting.left)
       shard.kill(`it was silent about a snapshot for ${limits.shardPrepareMs} ms`);
-    return waiting.problem;
+    const { problem, answered } = waiting;
+    return problem === null && carried && answered === 0
+      ? "no event loop lived on that could go by it"
+      : problem;
   }
 
   /** What is open in all of them, as far as they have said it. */
@@ -181,7 +188,10 @@ export class Shards implements Drained {
   #answers(kind: string, number: number, withinMs: number | null): Promise<Waiting> {
     const { clock } = this.options.runtime;
     return new Promise((done) => {
-      const waiting: Waiting = { left: new Set(this.all), problem: null, open: 0, done: () => done(waiting) };
+      const waiting: Waiting = {
+        ...{ left: new Set(this.all), answered: 0, problem: null, open: 0 },
+        done: () => done(waiting),
+      };
       if (waiting.left.size === 0) return done(waiting);
       this.#waiting.set(keyOf(kind, number), waiting);
       if (withinMs === null) return;
@@ -205,6 +215,7 @@ export class Shards implements Drained {
   ): void {
     const waiting = this.#waiting.get(keyOf(kind, number));
     if (waiting === undefined) return;
+    waiting.answered++;
     waiting.problem ??= problem;
     waiting.open += open;
     this.#settle(keyOf(kind, number), shard);
@@ -220,6 +231,7 @@ export class Shards implements Drained {
 
 interface Waiting {
   readonly left: Set<ShardProcess>;
+  answered: number;
   problem: string | null;
   /** What the others have open, as they said. */
   open: number;

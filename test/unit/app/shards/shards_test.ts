@@ -86,6 +86,23 @@ describe("shards", () => {
     expect(await second).toBeNull();
   });
 
+  test("do not go by a snapshot that ended all of them that carried traffic", async () => {
+    await started();
+    const first = shards.prepare(prepare);
+    for (const life of [...host.lives]) life.end(null, "SIGSEGV");
+    expect(await first).toContain("no event loop lived on");
+  });
+
+  test("take any snapshot while what is in force lets none of them begin", async () => {
+    await started();
+    for (const life of [...host.lives]) life.end(null, "SIGSEGV");
+    await clock.advance(3 * limits.shardRestartMs);
+    expect(host.running.length).toBe(2);
+    const next = shards.prepare(prepare);
+    for (const life of [...host.running]) life.end(null, "SIGSEGV");
+    expect(await next).toBeNull();
+  });
+
   test("that are silent about a snapshot are ended, and the others go by it", async () => {
     await started();
     const [one, other] = host.lives;
