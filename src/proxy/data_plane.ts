@@ -225,15 +225,19 @@ export class DataPlane {
     const old = this.#parts.state;
     const machine = this.#machine;
     const { state, problems } = createProxyState(old, snapshot, this.#stateInput());
+    const forget = (): void => {
+      if (this.#areShared) releaseOthers(state, old);
+    };
     return {
+      forget,
       enforce: () => {
         // What it was built beside is no more.
-        if (this.#parts.state !== old || this.#machine !== machine) return this.apply(snapshot);
+        if (this.#parts.state !== old || this.#machine !== machine) {
+          this.apply(snapshot);
+          return forget();
+        }
         for (const problem of problems) this.options.log(problem);
         this.#enforce(state, old);
-      },
-      forget: () => {
-        if (this.#areShared) releaseOthers(state, old);
       },
     };
   }
