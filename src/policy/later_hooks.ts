@@ -123,6 +123,18 @@ export class LaterHooks {
     );
   }
 
+  /** There are events that nobody can read here. What becomes of the answer where one of them fails closed; null: it goes on. */
+  unread(reason: string): { readonly refusal: Outcome | null; readonly records: readonly PolicyRecord[] } {
+    const records: PolicyRecord[] = [];
+    const nowMs = this.around.clock.now();
+    for (const binding of this.ran.filter((each) => isAskedAt(each, "onEvent")).toReversed()) {
+      const what = { action: "error", failure: "unanswered", reason } as const;
+      records.push(policyRecord(this.around, binding, "onEvent", nowMs, what));
+      if (!failsOpen(this.around, binding)) return { refusal: noAnswer(binding, this.call), records };
+    }
+    return { refusal: null, records };
+  }
+
   #showEvents(
     asked: readonly PolicyBinding[],
     index: number,

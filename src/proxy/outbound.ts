@@ -26,7 +26,7 @@ import type { Forget } from "./find/discovery.ts";
 import { receive, refusalOf } from "./guard/receive.ts";
 import { OutboundCall } from "./outbound_call.ts";
 import { askPolicies, type Asking } from "./policy/ask_policies.ts";
-import type { ExchangePolicies } from "./policy/exchange_policies.ts";
+import { unencoded, type ExchangePolicies } from "./policy/exchange_policies.ts";
 import { exchangeRecord } from "./record/outbound_record.ts";
 import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
@@ -141,6 +141,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     if (verdict.do === "error") return this.refuse(verdict.outcome);
     if (verdict.do === "respond") return this.over(this.#answer.give(verdict));
     this.#leaving.obey(verdict);
+    if (this.policies?.readsEvents === true) this.#leaving.change(unencoded);
     if (verdict.do === "next") return this.#chooseBackend(route);
     const { filters, matcher } = route;
     if (filters !== undefined && this.#isAnswered(filters, matcher.match.path.value)) return;
@@ -279,7 +280,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   #begin(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
-    const refusal = this.#answer.refusalOf(head);
+    const unseen = failure === null ? (this.policies?.refusalOf(head) ?? null) : null;
+    const refusal = unseen ?? this.#answer.refusalOf(head);
     if (refusal !== null) {
       this.#attempts.cancel(refusal.detail);
       return this.refuse(refusal);

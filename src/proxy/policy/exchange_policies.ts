@@ -4,15 +4,22 @@
  */
 import type { Shard } from "../../http/shard.ts";
 import type { ResponseHead } from "../../http/exchange.ts";
+import type { Outcome } from "../../model/outcome.ts";
 import type { LaterHooks } from "../../policy/later_hooks.ts";
 import type { AnswerVerdict, EventsVerdict } from "../../policy/answer_verdict.ts";
+import type { FieldEdits, Fields } from "../../wire/fields.ts";
 import type { StreamEvent } from "../../wire/event_stream.ts";
 import type { PolicyRecord } from "../../telemetry/record.ts";
 import type { CallRecord } from "../record/call_record.ts";
 import type { LiveEndpoint } from "../state/live_service.ts";
 
+/** What a request asks for whose answer policies want to read: they see nothing of what is compressed. */
+export const unencoded: FieldEdits = { remove: [], set: ["accept-encoding", "identity"], add: [] };
+
 export class ExchangePolicies {
   readonly picks: boolean;
+  /** One of them wants to see events. */
+  readonly readsEvents: boolean;
   readonly #seesAnswers: boolean;
 
   constructor(
@@ -21,6 +28,7 @@ export class ExchangePolicies {
     readonly later: LaterHooks,
   ) {
     this.picks = later.has("pick");
+    this.readsEvents = later.has("onEvent");
     this.#seesAnswers = later.has("onResponse");
   }
 
@@ -59,9 +67,21 @@ export class ExchangePolicies {
   }
 
   /** Whether one of them looks at the events of this answer. */
-  seesEvents({ fields, tunnel, whole }: ResponseHead): boolean {
-    if (tunnel || whole || !this.later.has("onEvent") || fields.has("content-encoding")) return false;
+  seesEvents(head: ResponseHead): boolean {
+    return this.#hasEvents(head) && !isEncoded(head.fields);
+  }
+
+  #hasEvents({ fields, tunnel, whole }: ResponseHead): boolean {
+    if (tunnel || whole || !this.readsEvents) return false;
     return /^text\/event-stream\s*(?:;|$)/i.test(fields.get("content-type") ?? "");
+  }
+
+  /** Why this answer does not go on: it has events that a policy wants to see, encoded so that it cannot. null: it does. */
+  refusalOf(head: ResponseHead): Outcome | null {
+    if (!this.#hasEvents(head) || !isEncoded(head.fields)) return null;
+    const { refusal, records } = this.later.unread("the events are encoded, and nobody can read them here");
+    this.record.policies = [...this.record.policies, ...records];
+    return refusal;
   }
 
   events(events: readonly StreamEvent[], done: (verdict: EventsVerdict) => void): void {
@@ -87,4 +107,8 @@ export class ExchangePolicies {
     then();
     this.shard.leave();
   }
+}
+
+function isEncoded(fields: Fields): boolean {
+  return fields.getAll("content-encoding").some((encoding) => !/^(?:identity)?$/i.test(encoding));
 }

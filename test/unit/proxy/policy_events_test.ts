@@ -10,7 +10,9 @@ import { until } from "../../support/sockets.ts";
 
 const policies = new ScriptedPolicies();
 /** Parts of the answer, and what it says it is. */
-const plan = { parts: [] as string[], type: "text/event-stream", length: -1 };
+const plan = { parts: [] as string[], type: "text/event-stream", length: -1, encoding: [] as string[] };
+/** What the app was told that its client takes. */
+const accepted: (string | null)[] = [];
 const encoder = new TextEncoder();
 
 const answering = (version: "http/1.1" | "h2") =>
@@ -18,7 +20,9 @@ const answering = (version: "http/1.1" | "h2") =>
     runtime,
     (exchange) => {
       exchange.accept({ data() {}, end() {}, aborted() {}, writable() {} });
-      exchange.respond(200, null, { ...noEdits, set: ["content-type", plan.type] }, plan.length);
+      accepted.push(exchange.request.fields.get("accept-encoding"));
+      const add = plan.encoding.flatMap((encoding) => ["content-encoding", encoding]);
+      exchange.respond(200, null, { ...noEdits, set: ["content-type", plan.type], add }, plan.length);
       const parts = plan.parts.map((part) => encoder.encode(part));
       const step = (): void => {
         const part = parts.shift();
@@ -48,15 +52,15 @@ afterAll(async () => {
 });
 beforeEach(() => {
   policies.reset();
-  Object.assign(plan, { parts: [], type: "text/event-stream", length: -1 });
+  Object.assign(plan, { parts: [], type: "text/event-stream", length: -1, encoding: [] });
 });
 
-async function call(service: string): Promise<Heard> {
+async function call(service: string, set: string[] = []): Promise<Heard> {
   const version = service === "one" ? "http/1.1" : "h2";
   const client = await new Backend(runtime, planes.machine("a").port("caller"), version).take();
   const heard = new Heard();
   const ends = policies.times("onEnd") + 1;
-  client.start(request({ authority: `${service}.mesh` }), noEdits, heard).end(null);
+  client.start(request({ authority: `${service}.mesh` }), { ...noEdits, set }, heard).end(null);
   await until(() => heard.over && policies.times("onEnd") === ends, "the stream is over");
   client.destroy();
   return heard;
@@ -114,6 +118,27 @@ for (const service of ["one", "two"]) {
             { action: "error" },
           ]);
       }
+    });
+
+    test("that are encoded go on unseen past a policy that fails open, and not at all past one that fails closed", async () => {
+      policies.says = { onEvent: edits };
+      Object.assign(plan, { parts: [whole], encoding: ["identity", "gzip"] });
+      policies.onError = "open";
+      expect((await call(service)).body).toBe(whole);
+      policies.onError = "closed";
+      const heard = await call(service);
+      expect([heard.answer?.status, heard.body.includes("data: drop")]).toEqual([503, false]);
+      expect((policies.about("onEnd") as PolicySummary).flag).toBe("PE");
+      for (const record of planes.machine("a").records.of("outbound").slice(-2))
+        expect(record.policies.filter(({ hook }) => hook === "onEvent")).toMatchObject([{ action: "error" }]);
+      expect(policies.times("onEvent")).toBe(0);
+    });
+
+    test("are asked for so that policies can read them, whatever else their client takes", async () => {
+      policies.says = { onEvent: edits };
+      Object.assign(plan, { parts: [whole], encoding: ["identity"] });
+      expect((await call(service, ["accept-encoding", "gzip, br"])).body).toBe(left);
+      expect(accepted.at(-1)).toBe("identity");
     });
 
     test("are not looked for where an answer is none of them", async () => {
