@@ -89,7 +89,7 @@ export function startPolicies(
         if (serving !== serves) return;
         host.retain(new Set([...serves, ...heldHashes()]));
         host.keepBindings([...bindingsIn(snapshot), ...held()]);
-        if (chain.held.size > 0) clock.after(limits.policyRetireMs, retire, true);
+        if (held().length > 0) clock.after(limits.policyRetireMs, retire, true);
       };
       clock.after(limits.policyRetireMs, retire, true);
     },

@@ -5,7 +5,7 @@ import type { Runtime } from "../../../runtime/contract.ts";
 import { startPolicies, type Policies } from "../../../src/app/policies.ts";
 import { stateFolder } from "../../../src/app/state_folder.ts";
 import { limits } from "../../../src/model/limits.ts";
-import type { Snapshot } from "../../../src/model/snapshot.ts";
+import type { PolicyBinding, Snapshot } from "../../../src/model/snapshot.ts";
 import { Metrics } from "../../../src/telemetry/metrics.ts";
 import { ManualClock } from "../../support/clock.ts";
 import { FakePolicyProcesses } from "../../support/fake_policy_process.ts";
@@ -14,8 +14,8 @@ import { FakePolicyProcesses } from "../../support/fake_policy_process.ts";
 const many = limits.policyProcessesMax - 4;
 
 /** So many policies of names that begin like this; the text of each is its name. */
-function snapshotOf(letter: string): Snapshot {
-  const policies = Array.from({ length: many }, (_, at) => {
+function snapshotOf(letter: string, count = many): Snapshot {
+  const policies = Array.from({ length: count }, (_, at) => {
     const name = `${letter}${at}`;
     return { hash: hashOf(name), name, version: "1", onError: "closed", cpuMs: 2 };
   });
@@ -39,6 +39,26 @@ test("policies that found no room beside those of the snapshot before have it wh
   const { processes, policies: there } = policies.status();
   expect(there.map(({ name, state }) => [name[0], state])).toEqual(Array(many).fill(["b", "waiting"]));
   expect(processes).toHaveLength(many);
+  policies.close();
+});
+
+test("policies that streams of other event loops were asked by go when the last of these is over", async () => {
+  const clock = new ManualClock();
+  const files = { read: async () => null, makeFolder: async () => {}, writeAtomic: async () => {} };
+  const runtime = { process: new FakePolicyProcesses(clock), clock, random: { unit: () => 1 }, files };
+  const held: PolicyBinding[] = [{ hash: hashOf("a0"), name: "a0", options: {} }];
+  const elsewhere = (): PolicyBinding[] => held;
+  const folder = stateFolder("/state");
+  const host = runtime as unknown as Runtime;
+  const policies = startPolicies(host, folder, new Metrics(), () => {}, elsewhere);
+  const names = (): string[] => policies.status().policies.map(({ name }) => name);
+  await serve(policies, clock, snapshotOf("a", 2));
+  await serve(policies, clock, snapshotOf("b", 2));
+  await clock.advance(limits.policyRetireMs + 1);
+  expect(names()).toEqual(["a0", "b0", "b1"]);
+  held.length = 0;
+  await clock.advance(limits.policyRetireMs + 1);
+  expect(names()).toEqual(["b0", "b1"]);
   policies.close();
 });
 
