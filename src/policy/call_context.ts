@@ -66,11 +66,11 @@ export class BoundOptions<Options, State> {
     return made;
   }
 
-  scratchOf(requestId: string): Map<string, unknown> {
-    const known = this.#scratches.get(requestId);
+  scratchOf(exchange: string): Map<string, unknown> {
+    const known = this.#scratches.get(exchange);
     if (known !== undefined) return known;
     const made = new Map<string, unknown>();
-    this.#scratches.set(requestId, made);
+    this.#scratches.set(exchange, made);
     const [oldest] = this.#scratches.keys();
     if (this.#scratches.size > this.bounds.scratchesMax && oldest !== undefined)
       this.#scratches.delete(oldest);
@@ -81,6 +81,8 @@ export class BoundOptions<Options, State> {
 /** Of one call. */
 export interface Asked {
   readonly requestId: string;
+  /** Several may have one request id. */
+  readonly exchange: string;
   readonly service: string;
   readonly source: string | null;
   readonly deadlineMs: number;
@@ -104,6 +106,7 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
   readonly #now: () => number;
   readonly #notesMax: number;
   readonly #seed: string;
+  readonly #exchange: string;
   #die: Die | null = null;
 
   constructor(bound: BoundOptions<Options, State>, asked: Asked, now: () => number, notesMax: number) {
@@ -117,6 +120,7 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
     this.#now = now;
     this.#notesMax = notesMax;
     this.#seed = asked.seed;
+    this.#exchange = asked.exchange;
   }
 
   get state(): State {
@@ -124,7 +128,7 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
   }
 
   get scratch(): Map<string, unknown> {
-    return this.#bound.scratchOf(this.requestId);
+    return this.#bound.scratchOf(this.#exchange);
   }
 
   get local(): LocalCounter {

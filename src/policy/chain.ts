@@ -50,12 +50,14 @@ export function createPolicyChain(
     return services.has(key);
   };
   const held = new Map<PolicyBinding, number>();
+  let exchanges = 0;
   const around = { host, clock, leadsTo, noted, held };
   return {
     held,
     evaluate(bindings, call, done, reach) {
       if (bindings.length === 0) return done(untouched);
-      new Evaluation(around, bindings, call, done, reach).ask();
+      const known = { ...call, exchange: `${++exchanges}` };
+      new Evaluation(around, bindings, known, done, reach).ask();
     },
   };
 }

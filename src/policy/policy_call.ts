@@ -17,6 +17,8 @@ export interface PolicyCall {
   /** The service that was called. */
   readonly service: ServiceName;
   readonly requestId: string;
+  /** Which of the exchanges under way it is about: their clients choose request ids, and give one to several. Absent: not known. */
+  readonly exchange?: string;
   /** Milliseconds that its caller still waits. Absent: nobody said. */
   readonly deadlineMs?: number;
   /** Of whoever connected, at the caller's side. Absent: not known. */
@@ -47,8 +49,12 @@ export function encodeCall(binding: number, call: PolicyCall): string {
     hooks.indexOf(call.hook),
     call.deadlineMs ?? null,
     call.address ?? null,
-    ...(call.about === undefined ? [] : [call.about]),
+    ...(call.exchange === undefined ? aboutOf(call) : [call.about ?? null, call.exchange]),
   ]);
+}
+
+function aboutOf({ about }: PolicyCall): unknown[] {
+  return about === undefined ? [] : [about];
 }
 
 /** Name, value, name, value …. */

@@ -79,7 +79,7 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
     const { requestId = "r-1", service = "orders.default", source = null, deadlineMs = Infinity } = plan;
     const { address = null } = plan;
     const seed = hook === "onRequest" ? requestId : `${requestId} ${hook}`;
-    const asked = { requestId, service, source, deadlineMs, address, seed };
+    const asked = { requestId, exchange: requestId, service, source, deadlineMs, address, seed };
     this.#last = new CallContext(this.#bound, asked, () => this.nowMs, bounds.notesMax);
     return this.#last;
   }

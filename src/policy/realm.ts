@@ -20,7 +20,8 @@ import type {
 
 /**
  * binding, request id, method, host, target, source, service, fields (name, value, …), number of the hook, milliseconds that the
- * caller still waits (null: nobody said), address of whoever connected (null: not known), what the hook is about beside. A proxy that knows one hook gives nothing behind the fields.
+ * caller still waits (null: nobody said), address of whoever connected (null: not known), what the hook is about beside, which exchange it is of.
+ * A proxy that knows one hook gives nothing behind the fields.
  */
 type Call = readonly [
   number,
@@ -35,6 +36,7 @@ type Call = readonly [
   (number | null)?,
   (string | null)?,
   unknown?,
+  string?,
 ];
 
 /** What the worker finds as `heddle` in the realm. Strings in, strings out. */
@@ -175,6 +177,7 @@ function askedIn(call: Call, hook: Hook): Asked {
   const [, requestId, , , , source, service] = call;
   return {
     requestId,
+    exchange: call[12] ?? requestId,
     service,
     source: source === "" ? null : source,
     deadlineMs: call[9] ?? Infinity,

@@ -37,7 +37,7 @@ export class PolicyCalls {
       const answer = { ok: false, reason: "its snapshot is too old", us: 0 } as const;
       return shard.send({ kind: "policy-answer", call, answer });
     }
-    this.host.evaluate(binding, callOf(asked), (answer) =>
+    this.host.evaluate(binding, callOf(asked, shard.pid), (answer) =>
       shard.send({ kind: "policy-answer", call, answer }),
     );
   }
@@ -47,7 +47,9 @@ export class PolicyCalls {
   }
 }
 
-function callOf({ fields, ...rest }: CallMessage): PolicyCall {
+/** Each shard counts its exchanges for itself. */
+function callOf({ fields, exchange, ...rest }: CallMessage, pid: number): PolicyCall {
   const [nameAt, valueAt] = [(at: number) => fields[2 * at] ?? "", (at: number) => fields[2 * at + 1] ?? ""];
-  return { ...rest, fields: { count: fields.length / 2, nameAt, valueAt } };
+  const known = exchange === undefined ? rest : { ...rest, exchange: `${pid} ${exchange}` };
+  return { ...known, fields: { count: fields.length / 2, nameAt, valueAt } };
 }

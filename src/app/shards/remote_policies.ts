@@ -54,13 +54,25 @@ export class RemotePolicies implements Pick<PolicyHost, "evaluate" | "refOf" | "
     }
     const number = ++this.#calls;
     this.#waiting.set(number, answer);
-    const { hook, method, authority, target, sourceId, service, requestId, deadlineMs, address, about } =
-      call;
+    const {
+      hook,
+      method,
+      authority,
+      target,
+      sourceId,
+      service,
+      requestId,
+      exchange,
+      deadlineMs,
+      address,
+      about,
+    } = call;
     const asked: CallMessage = {
       ...{ hook, method, authority, target, sourceId, service, requestId, fields: flatten(call.fields) },
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
       ...(address === undefined ? {} : { address }),
       ...(about === undefined ? {} : { about }),
+      ...(exchange === undefined ? {} : { exchange }),
     };
     send({ kind: "policy-call", call: number, binding: ref, asked });
   }
