@@ -5,7 +5,7 @@ import type { PolicyBinding } from "../model/snapshot.ts";
 import type { NotesHeard } from "../telemetry/policy_notes.ts";
 import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
 import { checkDecision, type CheckedDecision } from "./decision.ts";
-import type { Hook } from "./hooks.ts";
+import { letsIn, type Hook } from "./hooks.ts";
 import { notesIn } from "./notes.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyHost } from "./policy_host.ts";
@@ -61,9 +61,10 @@ export function policyRecord(
   return { name, hash, hook, action, failure, said, reason, us };
 }
 
-/** Whether it says of itself that it is asked there. */
-export function isAskedAt({ hooks }: PolicyBinding, hook: Hook): boolean {
-  return hooks === undefined ? hook === "onRequest" : hooks.includes(hook);
+/** Whether it says of itself that it is asked there. One that is gone, and has no hash, might have decided about connections, too. */
+export function isAskedAt({ hash, hooks }: PolicyBinding, hook: Hook): boolean {
+  if (hooks !== undefined) return hooks.includes(hook);
+  return hook === "onRequest" || (hash === "" && letsIn.has(hook));
 }
 
 /** A policy that is not known here fails closed: nobody can say that it may be left out. */

@@ -31,3 +31,6 @@ export const hooks = [
   "onEvent",
   "onConnection",
 ] as const satisfies readonly Hook[];
+
+/** Those that decide whether something may go on at all. */
+export const letsIn: ReadonlySet<Hook> = new Set(["onRequest", "onConnection"]);

@@ -82,6 +82,32 @@ test("one that has nothing to decide at this hook is not asked, even where it is
   expect(verdicts).toMatchObject([{ do: "next", records: [] }]);
 });
 
+test("one that is gone lets no connection pass: nobody can say that it would have", () => {
+  const asked: string[] = [];
+  const host = {
+    refOf: () => null,
+    evaluate: ({ hash }: PolicyBinding, _call: unknown, answer: (answer: PolicyAnswer) => void) => {
+      asked.push(hash);
+      answer({ ok: false, reason: "its bundle is not here", us: 0 });
+    },
+    trip: () => {},
+  };
+  const chain = createPolicyChain(host, runtime.clock);
+  const verdicts = ["", "of requests alone"].map((hash) => {
+    let verdict: PolicyVerdict | null = null;
+    const gone = [{ hash, name: "limits", options: {} }];
+    chain.evaluate(
+      gone,
+      { ...call, hook: "onConnection", method: "tcp" },
+      (given) => (verdict = given),
+      null,
+    );
+    return verdict;
+  });
+  expect(verdicts).toMatchObject([{ do: "error", outcome: { flag: "PE" } }, { do: "next" }]);
+  expect(asked).toEqual([""]);
+});
+
 test("each is asked in order and all edits are taken", () => {
   const { verdict, asked } = play({
     a: { do: "next", headers: { set: { x: "1" } }, path: "/a" },
