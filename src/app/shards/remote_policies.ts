@@ -14,8 +14,8 @@ export interface RemotePoliciesOptions {
 
 export class RemotePolicies implements Pick<PolicyHost, "evaluate" | "refOf" | "trip"> {
   readonly #bindings = new WeakMap<PolicyBinding, BindingRef>();
-  /** Of the newest snapshots, the newest last. */
-  readonly #snapshots: NumberedSnapshot[] = [];
+  /** Those of the newest snapshots, the newest last. */
+  readonly #recent: (readonly PolicyRef[])[] = [];
   readonly #waiting = new Map<number, Answer>();
   #refs: ReadonlyMap<string, PolicyRef> = new Map();
   #calls = 0;
@@ -27,12 +27,11 @@ export class RemotePolicies implements Pick<PolicyHost, "evaluate" | "refOf" | "
   }
 
   /** Its policies may be asked from now on. `held`: what streams under way will ask again. */
-  know(numbered: NumberedSnapshot, held: Iterable<PolicyBinding>): void {
-    const { number, snapshot } = numbered;
+  know({ number, snapshot }: NumberedSnapshot, held: Iterable<PolicyBinding>): void {
     bindingsIn(snapshot).forEach((binding, at) => this.#bindings.set(binding, { snapshot: number, at }));
-    this.#snapshots.push(numbered);
-    if (this.#snapshots.length > limits.shardSnapshotsKept) this.#snapshots.shift();
-    const refs = this.#snapshots.flatMap((each) => each.snapshot.policies);
+    this.#recent.push(snapshot.policies);
+    if (this.#recent.length > limits.shardSnapshotsKept) this.#recent.shift();
+    const refs = this.#recent.flat();
     for (const { hash } of held) refs.push(...[this.#refs.get(hash)].filter((ref) => ref !== undefined));
     this.#refs = new Map(refs.map((ref) => [ref.hash, ref]));
   }
