@@ -5,7 +5,10 @@ const establishedState = "01";
 const listenState = "0A";
 
 /** Addresses that have a connection to one of these ports of this machine. */
-export async function connectedPeers(files: Pick<Files, "read">, ports: readonly number[]): Promise<string[]> {
+export async function connectedPeers(
+  files: Pick<Files, "read">,
+  ports: readonly number[],
+): Promise<string[]> {
   const rows = (await tables(files)).filter(
     ({ state, port }) => state === establishedState && ports.includes(port),
   );

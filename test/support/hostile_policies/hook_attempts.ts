@@ -118,7 +118,9 @@ export const hookAttempts: Readonly<Record<string, Attempt>> = {
   "a loop over a connection": connection("for (;;);"),
   "a connection that is allowed by a getter": connection("return { get allow() { for (;;); } } as never;"),
   "a connection that is neither": connection("return { allow: 'yes' } as never;"),
-  "a connection refused for a reason without end": connection(`return { allow: false, reason: "x".repeat(1 << 24) };`),
+  "a connection refused for a reason without end": connection(
+    `return { allow: false, reason: "x".repeat(1 << 24) };`,
+  ),
   // The realm under others' feet
   "Map taken over": request("Map.prototype.get = () => { throw new Error('taken'); }; return next();"),
   "Promise taken over": response(

@@ -15,7 +15,14 @@ describe("a unit is intercepted", () => {
         "services: [{service: web, port: 81, unit: web.service, intercept: {}}, {service: b, port: 82}]",
       ),
     ).toEqual([
-      { unit: "web.service", slice: "mesh-web.slice", outbound: "mesh", inbound: "audit", ports: [81], strict: false },
+      {
+        unit: "web.service",
+        slice: "mesh-web.slice",
+        outbound: "mesh",
+        inbound: "audit",
+        ports: [81],
+        strict: false,
+      },
     ]);
   });
 
@@ -37,7 +44,14 @@ describe("a unit is intercepted", () => {
 
   test("without a port where it only calls", () => {
     expect(unitsIn("callers: [{unit: job.service, service: job, intercept: {outbound: all}}]")).toEqual([
-      { unit: "job.service", slice: "mesh-job.slice", outbound: "all", inbound: "audit", ports: [], strict: false },
+      {
+        unit: "job.service",
+        slice: "mesh-job.slice",
+        outbound: "all",
+        inbound: "audit",
+        ports: [],
+        strict: false,
+      },
     ]);
   });
 
