@@ -1,7 +1,7 @@
 /**
  * Runs the test suites one after the other, names what failed and closes with `N passed, N failed, N skipped` over all
  * of them.
- * `quick` is the check while working, within a minute of processor time: it samples what is long (`test/support/quick.ts`) and leaves
+ * `quick` is the check while working, of a minute or two: it samples what is long (`test/support/quick.ts`) and leaves
  * the fuzzers, the system tests and what is named here to `all`, which is what must be green.
  */
 import { mkdtempSync, readFileSync, existsSync, readdirSync, rmSync } from "node:fs";
