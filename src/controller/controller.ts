@@ -110,7 +110,7 @@ export class Controller {
       wallMs: () => clock.wallMs(),
     };
     this.#documents = new DocumentService({ ...standing, bundler });
-    this.#removal = new DocumentRemoval(standing);
+    this.#removal = new DocumentRemoval({ ...standing, bundler });
     this.#mount();
     const keeper = new AddressKeeper({ catalog, store, wallMs: () => clock.wallMs() });
     this.#secretKeeper = new SessionSecretKeeper({ catalog, store, clock });

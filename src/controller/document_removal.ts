@@ -12,7 +12,7 @@ type Operation =
   | { readonly do: "delete"; readonly key: string };
 
 export class DocumentRemoval {
-  constructor(readonly options: Omit<DocumentServiceOptions, "bundler">) {}
+  constructor(readonly options: DocumentServiceOptions) {}
 
   async remove(request: RemoveRequest): Promise<ApplyAnswer> {
     const { catalog, store, settled } = this.options;
@@ -20,7 +20,7 @@ export class DocumentRemoval {
     const gone = new Set(request.documents.map((name) => keyIn(catalog, name)));
     const policies = new Map(catalog.policies);
     for (const name of request.policies) {
-      requireOwnPolicy(catalog, name);
+      requireOwnPolicy(catalog, name, this.options.bundler.shipped);
       policies.delete(name);
     }
     const left = [...catalog.texts].filter(([key]) => !gone.has(key)).map(([, each]) => each);
@@ -84,14 +84,15 @@ function keyIn({ texts, documents }: Catalog, name: RemoveRequest["documents"][n
   );
 }
 
-function requireOwnPolicy({ policies }: Catalog, name: string): void {
+/** A policy of that name may stand though one ships: it is given, and goes as others do. */
+function requireOwnPolicy({ policies }: Catalog, name: string, shipped: readonly string[]): void {
   const policy = policies.get(name);
-  if (policy === undefined)
-    throw new Refusal(404, `There is no policy "${name}"`, "heddle policy list shows those that stand");
-  if (policy.shipped === true)
+  if (policy === undefined ? shipped.includes(name) : policy.shipped === true)
     throw new Refusal(
       409,
-      `The policy "${name}" ships with heddle: it comes with every apply`,
+      `The policy "${name}" ships with heddle: it comes with documents that use it`,
       "Leave it: where no document uses it, it does nothing",
     );
+  if (policy === undefined)
+    throw new Refusal(404, `There is no policy "${name}"`, "heddle policy list shows those that stand");
 }
