@@ -23,7 +23,7 @@ interface Suite {
 
 /** What holds however many event loops carry the traffic: protocols, policies, rotation, loss of the control plane and kill. */
 const withLoops = [
-  ...["http1", "grpc", "opaque", "websocket", "streams", "policy_mesh"],
+  ...["http1", "opaque", "websocket", "streams", "policy_mesh"],
   ...["rotation", "rotation_now", "absence", "kill"],
 ];
 
