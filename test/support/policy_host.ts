@@ -84,3 +84,23 @@ export function startTestHost(runtime: Runtime, binary: string): TestHost {
     },
   };
 }
+
+/** Asks the policy "friendly" again and again until that is over: why it failed, and how often it answered. Throws what that throws. */
+export async function friendlyBeside(
+  there: TestHost,
+  asked: Promise<void>,
+): Promise<{ readonly failed: readonly string[]; readonly answered: number }> {
+  let over = false;
+  const ends = asked.finally(() => (over = true));
+  // It is told of below; until then nobody waits for it.
+  ends.catch(() => {});
+  const failed: string[] = [];
+  let answered = 0;
+  while (!over) {
+    const answer = await there.ask("friendly");
+    if (answer.ok) answered++;
+    else failed.push(answer.reason);
+  }
+  await ends;
+  return { failed, answered };
+}

@@ -9,7 +9,7 @@ import { notesIn } from "../../src/policy/notes.ts";
 import { compileSealed } from "../../src/policy/sealed_compiler.ts";
 import { hookAttempts, sourceOf } from "../support/hostile_policies/hook_attempts.ts";
 import { scriptWith } from "../support/hostile_policies/scripts.ts";
-import { startTestHost } from "../support/policy_host.ts";
+import { friendlyBeside, startTestHost } from "../support/policy_host.ts";
 import { runtime } from "../support/runtime_under_test.ts";
 import { testMs } from "../support/patience.ts";
 
@@ -66,16 +66,7 @@ describe.skipIf(binaryMissing)("a policy that tries", () => {
             if (decision.do === "fail" || decision.do === "invalid") there.host.trip(name, decision.reason);
           }
         })();
-        let over = false;
-        void asked.then(() => (over = true));
-        const failed: string[] = [];
-        let answered = 0;
-        while (!over) {
-          const answer = await there.ask("friendly");
-          if (answer.ok) answered++;
-          else failed.push(answer.reason);
-        }
-        await asked;
+        const { failed, answered } = await friendlyBeside(there, asked);
         expect([failed, answered > 0]).toEqual([[], true]);
         expect(runtime.process.residentBytesOf(there.processOf(name).pid) ?? 0).toBeLessThan(1.5e9);
         there.host.retain(new Set(["friendly"]));

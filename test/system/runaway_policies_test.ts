@@ -7,7 +7,7 @@ import { binaryMissing, binaryPath } from "../../compile/repository.ts";
 import { limits } from "../../src/model/limits.ts";
 import { runawayScripts } from "../support/hostile_policies/runaways.ts";
 import { scriptWith } from "../support/hostile_policies/scripts.ts";
-import { startTestHost } from "../support/policy_host.ts";
+import { friendlyBeside, startTestHost } from "../support/policy_host.ts";
 import { runtime } from "../support/runtime_under_test.ts";
 import { testMs } from "../support/patience.ts";
 
@@ -28,15 +28,7 @@ describe.skipIf(binaryMissing)("a policy that runs away by", () => {
         const asked = (async () => {
           for (let call = 0; call < calls; call++) await there.ask(name);
         })();
-        let over = false;
-        void asked.then(() => (over = true));
-        const failed: string[] = [];
-        let answered = 0;
-        while (!over) {
-          const answer = await there.ask("friendly");
-          if (answer.ok) answered++;
-          else failed.push(answer.reason);
-        }
+        const { failed, answered } = await friendlyBeside(there, asked);
         expect([failed, answered > 0]).toEqual([[], true]);
         const state = there.host.status().policies.find((each) => each.hash === name)?.state;
         expect(["waiting", "ready", "broken", "quarantined"]).toContain(state ?? "none");
