@@ -80,7 +80,7 @@ function attributeOf(tag: string, key: string): string {
 }
 
 /** Characters of a failure's message that the closing lines repeat. */
-const longestMessage = 400;
+const longestMessage = 4_000;
 
 const entities: Readonly<Record<string, string>> = {
   lt: "<",

@@ -351,6 +351,8 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
 
   test("a proxy that starts without its controller has its policies from disk", async () => {
     const { proxy } = mesh.machine("vm-a");
+    // What is in force is on disk once it is acknowledged, a little later than the first call that it decides.
+    await mesh.settled();
     await mesh.controller.stop();
     await proxy.kill();
     await proxy.start();
