@@ -28,6 +28,12 @@ export interface ApiIssue {
   readonly column: number;
   readonly severity: "error" | "warning";
   readonly message: string;
+  /** `HED0110`. Absent: an older controller, or a policy's own. */
+  readonly code?: string;
+  /** `rules[1].timeouts` */
+  readonly field?: string;
+  /** What stands there, as JSON, shortened. */
+  readonly value?: string;
 }
 
 // ------------------------------------------------------------------------------- registry (port 7444, mTLS)

@@ -60,7 +60,7 @@ export async function gatherForApply(
 function staysOnItsMachine({ file, text }: TextFile): ApiIssue {
   const line = parseYaml(file, text).documents[0]?.place([]).line ?? 1;
   const message = "left out: a Machine document stays on its machine (heddle join --machine FILE)";
-  return { file, line, column: 1, severity: "warning", message };
+  return { file, line, column: 1, severity: "warning", message, code: "HED0161" };
 }
 
 /** What is wrong with policies, at the paths where people find their files. */

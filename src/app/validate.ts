@@ -24,11 +24,13 @@ export async function validateFiles(runtime: Runtime, paths: readonly string[]):
   const found = machines.map(({ file, text }) => loadMachine(file, text));
   const issues: ApiIssue[] = found.flatMap((each) => each.issues);
   const checked = found.flatMap(({ machine }) => (machine === null ? [] : [`Machine ${machine.name}`]));
+  const instances = found.flatMap(({ machine }) => machine?.services ?? []);
   const bundler = createPolicyBundler(runtime);
   const service = new DocumentService({
     catalog: new Catalog(),
     store: nothingStands,
     bundler,
+    instances: () => instances,
     affected: () => [],
     settled: async () => {},
     wallMs: () => runtime.clock.wallMs(),

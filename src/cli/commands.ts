@@ -26,7 +26,7 @@ import { registerWhy } from "./why_command.ts";
 import { registerHosts } from "./hosts_command.ts";
 import { registerUpgrade } from "./upgrade_command.ts";
 import { registerUninstall } from "./uninstall_command.ts";
-import { registerValidate } from "./validate_command.ts";
+import { registerLint, registerValidate } from "./validate_command.ts";
 import { registerOperators } from "./operator_command.ts";
 import { registerStatus } from "./status_command.ts";
 import { registerNodes, registerTokens } from "./tokens_command.ts";
@@ -50,6 +50,7 @@ export const commands: readonly Register[] = [
   registerDelete,
   registerPolicies,
   registerValidate,
+  registerLint,
   registerStatus,
   registerEdges,
   registerTop,

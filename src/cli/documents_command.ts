@@ -126,6 +126,7 @@ export function showIssues(terminal: Terminal, issues: readonly ApiIssue[]): voi
   const { red, yellow } = terminal.paint;
   for (const issue of issues) {
     const word = issue.severity === "error" ? red("error") : yellow("warning");
-    terminal.problem(text`${issue.file}:${issue.line}:${issue.column}: ${word}: ${issue.message}`);
+    const code = issue.code === undefined ? "" : terminal.paint.dim(` (${issue.code})`);
+    terminal.problem(text`${issue.file}:${issue.line}:${issue.column}: ${word}: ${issue.message}${code}`);
   }
 }

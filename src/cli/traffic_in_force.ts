@@ -21,7 +21,7 @@ export function trafficInForce(stored: DocumentsAnswer["documents"], name: strin
   const key = isServiceName(name) ? serviceKey(resolveService(name)) : name;
   const files = stored.map((each) => ({ file: each.name, text: each.text }));
   const { documents } = loadDocuments(files, { policies: null });
-  const service = servicesIn(documents).get(key);
+  const service = servicesIn(documents).get(key)?.document;
   if (service === undefined) throw new UserError(`There is no Service ${key}`, null, 1);
   const all = documents.map(({ document }) => document);
   const own = all.filter((each) => each.kind === "Traffic" && serviceKey(each.service) === key);

@@ -55,7 +55,7 @@ export class DocumentSet {
     if (found !== undefined) return found;
     if (unreadable === null || unreadable.has(wanted)) return null;
     const near = suggestion(wanted, [...services.keys()]);
-    report(path, `there is no Service ${wanted}${near}${advice}`, { key });
+    report(path, `there is no Service ${wanted}${near}${advice}`, { key, code: "HED0102" });
     return null;
   }
 

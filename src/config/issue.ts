@@ -5,11 +5,24 @@ export interface Issue {
   readonly column: number;
   readonly severity: "error" | "warning";
   readonly message: string;
+  /** What kind of problem it is, stable: `HED0110`. Absent: a policy's own. */
+  readonly code?: string;
+  /** Where in the document, as its author has it: `rules[1].timeouts`; absent or "": the whole of it. */
+  readonly field?: string;
+  /** What stands there, as JSON of at most 80 letters. Absent: nothing does. */
+  readonly value?: string;
 }
 
 /** `file:line:col: message`. */
 export function issueText(issue: Issue): string {
   return `${issue.file}:${issue.line}:${issue.column}: ${issue.message}`;
+}
+
+/** By file and place in it. */
+export function inOrderOfPlace(issues: readonly Issue[]): Issue[] {
+  return issues.toSorted((a, b) =>
+    a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
+  );
 }
 
 /** `; did you mean orders?` when one known word is near or begins so, else `whenFar`. */

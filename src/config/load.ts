@@ -7,7 +7,7 @@ import { limits } from "../model/limits.ts";
 import { defaultNamespace, serviceKey } from "../model/service.ts";
 import { DocumentSet, type LoadContext } from "./document_set.ts";
 import { resolveService } from "./fields.ts";
-import type { Issue } from "./issue.ts";
+import { inOrderOfPlace, type Issue } from "./issue.ts";
 import { issueAt } from "./issue_at.ts";
 import type { Placed, ReportOn } from "./kind.ts";
 import { kinds } from "./kinds.ts";
@@ -43,7 +43,11 @@ export function loadDocuments(files: readonly TextFile[], context: LoadContext):
   }
   findDuplicates(documents, issues);
   const all = documents.map(({ document }) => document);
-  const known = { services: servicesIn(documents), unreadable, meshTraffic: meshIn(all)?.traffic ?? {} };
+  const known = {
+    services: documentsOf(servicesIn(documents)),
+    unreadable,
+    meshTraffic: meshIn(all)?.traffic ?? {},
+  };
   crossCheck(documents, new DocumentSet({ ...context, ...known }), issues);
   return { documents, machines, issues: boundedInOrder(issues) };
 }
@@ -108,18 +112,24 @@ function findDuplicates(loaded: readonly LoadedDocument[], issues: Issue[]): voi
     }
     const { line } = before.place(["name"]);
     const message = `there is already the ${document.kind} "${document.name}" at ${before.file}:${line}`;
-    issues.push(issueAt(source, ["name"], message));
+    issues.push(issueAt(source, ["name"], message, { code: "HED0103" }));
   }
 }
 
+/** Without their places. */
+export function documentsOf<Model extends Document>(
+  placed: ReadonlyMap<string, Placed<Model>>,
+): ReadonlyMap<string, Model> {
+  return new Map([...placed].map(([key, { document }]) => [key, document]));
+}
+
 /** By key; of two with the same one the first. */
-/** By key; of two with the same one the first. */
-export function servicesIn(loaded: readonly LoadedDocument[]): ReadonlyMap<string, ServiceDocument> {
-  const services = new Map<string, ServiceDocument>();
-  for (const { document } of loaded) {
+export function servicesIn(loaded: readonly LoadedDocument[]): ReadonlyMap<string, Placed<ServiceDocument>> {
+  const services = new Map<string, Placed<ServiceDocument>>();
+  for (const { document, source } of loaded) {
     if (document.kind !== "Service") continue;
     const key = serviceKey(document);
-    if (!services.has(key)) services.set(key, document);
+    if (!services.has(key)) services.set(key, { document, source });
   }
   return services;
 }
@@ -139,11 +149,9 @@ function crossCheck(loaded: readonly LoadedDocument[], set: DocumentSet, issues:
 
 /** Sorted by place; the rest of too many is counted, and errors come before warnings in what is kept. */
 function boundedInOrder(issues: readonly Issue[]): Issue[] {
-  const byPlace = (a: Issue, b: Issue): number =>
-    a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1;
-  if (issues.length <= limits.documentIssuesMax) return [...issues].sort(byPlace);
+  if (issues.length <= limits.documentIssuesMax) return inOrderOfPlace(issues);
   const errors = issues.filter((issue) => issue.severity === "error");
-  const kept = (errors.length > 0 ? errors : issues).slice(0, limits.documentIssuesMax).sort(byPlace);
+  const kept = inOrderOfPlace((errors.length > 0 ? errors : issues).slice(0, limits.documentIssuesMax));
   const last = kept.at(-1) as Issue;
   return [...kept, { ...last, message: `There are ${issues.length - kept.length} more problems` }];
 }

@@ -5,7 +5,7 @@ import { suggestion, type Issue } from "./issue.ts";
 import { issueAt } from "./issue_at.ts";
 import type { Kind, Placed } from "./kind.ts";
 import { kindNames, kindNamed } from "./kinds.ts";
-import { valueText } from "./read_fields.ts";
+import { valueText } from "./value_text.ts";
 import type { YamlDocument } from "./yaml_file.ts";
 
 /** Adds to `issues` and answers null when the document does not fit. */
@@ -39,8 +39,8 @@ function readOther(source: YamlDocument, apiVersion: string, issues: Issue[]): P
   const message = isCluster
     ? "left out: this is for Kubernetes alone, and services here are declared by kind: Service of heddle"
     : `${valueText(apiVersion)} is not known: expected gateway.networking.k8s.io/v1, or no apiVersion and the fields of a kind of heddle side by side`;
-  const severity = isCluster ? "warning" : "error";
-  issues.push(issueAt(source, ["apiVersion"], message, { key: true, severity }));
+  const code = isCluster ? "HED0161" : "HED0100";
+  issues.push(issueAt(source, ["apiVersion"], message, { key: true, code }));
   return null;
 }
 

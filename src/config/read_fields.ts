@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { nearest, suggestion, type Issue } from "./issue.ts";
 import { issueAt } from "./issue_at.ts";
+import { valueAt, valueText } from "./value_text.ts";
 import type { Path, YamlDocument } from "./yaml_file.ts";
 
 /** Adds to `issues` and answers null when the document does not fit. */
@@ -59,10 +60,6 @@ function unknownFields(document: YamlDocument, schema: v.GenericSchema, path: Pa
 
 type Readable = Record<string | number, unknown>;
 
-function valueAt(value: unknown, path: Path): unknown {
-  return path.reduce((inside, step) => (inside as Readable | undefined)?.[step], value);
-}
-
 /** What the schema expects at a path of the input. */
 function schemaAt(schema: v.GenericSchema, input: unknown, path: Path): v.GenericSchema {
   const { wrapped, getter, entries, item, value } = partsOf(schema);
@@ -87,10 +84,4 @@ function partsOf(schema: v.GenericSchema): SchemaParts {
   const { pipe = [] } = schema as { pipe?: readonly v.GenericSchema[] };
   const last = pipe.findLast((each) => each.kind === "schema");
   return last === undefined ? (schema as SchemaParts) : partsOf(last);
-}
-
-/** A value as it is shown in a problem: JSON of at most 80 letters. */
-export function valueText(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -44,7 +44,14 @@ export function parseYaml(file: string, text: string): YamlResult {
   const issues: Issue[] = [];
   const report = (offset: number, message: string): void => {
     const { line, col } = counter.linePos(offset);
-    issues.push({ file, line: Math.max(1, line), column: Math.max(1, col), severity: "error", message });
+    issues.push({
+      file,
+      line: Math.max(1, line),
+      column: Math.max(1, col),
+      severity: "error",
+      message,
+      code: "HED0101",
+    });
   };
   const refusal = refusalOf(text);
   if (refusal !== null) {

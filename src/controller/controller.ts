@@ -105,6 +105,7 @@ export class Controller {
     const standing = {
       catalog,
       store,
+      instances: () => catalog.instances,
       affected: (content: Content) => this.#snapshots.affectedBy(content, usesOf),
       settled: (revision: number) => this.#settled(revision),
       wallMs: () => clock.wallMs(),

@@ -14,7 +14,9 @@ import { Page, type PageQuery } from "../api/pages.ts";
 import { Refusal } from "../api/problem.ts";
 import { kinds } from "../config/kinds.ts";
 import { documentKey, loadDocuments, type LoadedDocument, type LoadResult } from "../config/load.ts";
+import { inOrderOfPlace } from "../config/issue.ts";
 import { issueAt } from "../config/issue_at.ts";
+import { lintDocuments, type KnownInstance } from "../config/lint/lint.ts";
 import { appliedKinds } from "../model/document.ts";
 import {
   documentsMark,
@@ -32,6 +34,8 @@ export interface DocumentServiceOptions {
   readonly catalog: Catalog;
   readonly store: StateStore;
   readonly bundler: PolicyBundler;
+  /** What runs, as far as it is known: warnings go by it. */
+  readonly instances: () => readonly KnownInstance[];
   /** Machines whose snapshot would differ with this content. */
   readonly affected: (content: Content) => readonly string[];
   readonly wallMs: () => number;
@@ -94,7 +98,9 @@ export class DocumentService {
     for (const policy of bundled.policies) policies.set(policy.name, policy);
     requireSomething(request, given);
     const whole = this.#loadWhole(request, given, policies);
-    const issues: ApiIssue[] = [...bundled.issues, ...whole.issues, ...machineIssues(whole)];
+    const warnings = lintDocuments(whole.documents, this.options.instances());
+    const ofDocuments = inOrderOfPlace([...whole.issues, ...machineIssues(whole), ...warnings]);
+    const issues: ApiIssue[] = [...bundled.issues, ...ofDocuments];
     refuseErrors(issues);
     const uses = await checkPolicyUses(whole.documents, policies, bundler);
     issues.push(...uses.issues);
@@ -185,7 +191,7 @@ export class DocumentService {
         const use = kinds[document.kind].policyUses(document).find((each) => each.use.use === name);
         if (use === undefined) continue;
         const message = `the policy "${name}" is not among the files any more: the one that stands goes on`;
-        return [{ ...issueAt(source, [...use.path, "use"], message), severity: "warning" as const }];
+        return [issueAt(source, [...use.path, "use"], message, { code: "HED0162" })];
       }
       if (this.options.catalog.policies.get(name)?.shipped !== true)
         plan.changes.push({ kind: "Policy", name, change: "deleted" });

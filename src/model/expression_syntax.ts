@@ -66,6 +66,26 @@ export function literalStart(text: string): string {
   return literal;
 }
 
+/** What it asks of a text when it asks for nothing but how the text begins: `/api` for `^/api` and `^/api.*$`; null: it asks for more. */
+export function onlyStart(text: string): string | null {
+  const parsed = parseExpression(text);
+  if (!parsed.ok) return null;
+  const parts = parsed.value.kind === "sequence" ? [...parsed.value.parts] : [parsed.value];
+  const isTied = parts[0]?.kind === "start";
+  if (isTied) parts.shift();
+  const isAny = (part: Part | undefined): boolean =>
+    part?.kind === "repeat" && part.min === 0 && part.max === null && isAnything(part.part);
+  if (parts.at(-1)?.kind === "end" && isAny(parts.at(-2))) parts.pop();
+  if (isAny(parts.at(-1))) parts.pop();
+  if (!isTied) return parts.length === 0 ? "" : null;
+  const literal = literalStart(text);
+  return parts.length === literal.length ? literal : null;
+}
+
+function isAnything(part: Part): boolean {
+  return part.kind === "symbol" && part.set === anything;
+}
+
 class SyntaxProblem extends Error {}
 
 /** The problem is ready to follow "because". */

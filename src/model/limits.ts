@@ -739,6 +739,10 @@ export const limits = {
   documentBracketsMax: 1_000,
   /** Problems that are told of one apply; the rest is left out. */
   documentIssuesMax: 200,
+  /** Matches of other rules that one of a route is compared with for warnings, the nearest ones; what lies farther is not told. */
+  lintComparisonsMax: 128,
+  /** Redirects that are followed from one rule on for warnings. */
+  lintRedirectsMax: 16,
   /** Characters of a regular expression in a document; a longer one is refused. */
   expressionLengthMax: 256,
   /** How deep the groups of a regular expression may be nested; one that is deeper is refused. */

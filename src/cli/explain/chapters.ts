@@ -6,6 +6,7 @@ import { commandsChapter } from "./commands_chapter.ts";
 import { documentsChapter } from "./documents_chapter.ts";
 import { exitCodesChapter } from "./exit_codes_chapter.ts";
 import { flagsChapter } from "./flags_chapter.ts";
+import { issuesChapter } from "./issues_chapter.ts";
 import { limitsChapter } from "./limits_chapter.ts";
 import { logChapter } from "./log_chapter.ts";
 import { metricsChapter } from "./metrics_chapter.ts";
@@ -18,6 +19,7 @@ export function allChapters(program: Command): readonly Chapter[] {
     commandsChapter(program),
     exitCodesChapter,
     checksChapter,
+    issuesChapter,
     flagsChapter,
     logChapter,
     metricsChapter,

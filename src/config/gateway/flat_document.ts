@@ -36,7 +36,7 @@ export class FlatDocument {
 
   /** It has no meaning here. */
   unused(origin: Path, message: string): void {
-    this.issues.push(issueAt(this.source, origin, message, { key: true, severity: "warning" }));
+    this.issues.push(issueAt(this.source, origin, message, { key: true, code: "HED0160" }));
   }
 
   /** As the kinds of heddle read it. */

@@ -72,7 +72,7 @@ function crossCheck(document: AccessDocument, around: Neighbourhood): void {
   for (const list of ["deny", "allow"] as const) {
     document[list].forEach((rule, at) => {
       if (list === "deny" && rule.paths.length > 0)
-        report(["deny", at, "paths"], deniedPaths, { key: true, severity: "warning" });
+        report(["deny", at, "paths"], deniedPaths, { key: true, code: "HED0116" });
       checkRequests(rule, service, [list, at], around);
       const { from } = rule;
       if (from === "any" || from === "any-mesh" || from.startsWith("spiffe://")) return;

@@ -14,10 +14,10 @@ import { checkSlashes } from "../parts/paths.ts";
 import { furtherAttempts, retryCodes } from "../parts/retries.ts";
 import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
 import { priorityName } from "../parts/priority.ts";
-import { checkMatch, expandMatch, match } from "../parts/route_match.ts";
+import { checkMatch, expandMatch, match, matchPlace } from "../parts/route_match.ts";
 import { checkSessions, sessionPersistence } from "../parts/session_persistence.ts";
 import { inMs } from "../parts/traffic_part.ts";
-import type { Path, YamlDocument } from "../yaml_file.ts";
+import type { Path } from "../yaml_file.ts";
 
 const rule = object({
   name: v.optional(said(name, "Its name in logs and metrics (default: rule-0, rule-1 and so on)")),
@@ -129,7 +129,8 @@ function check(written: Written, report: Report): void {
   written.rules.forEach((rule, at) => {
     const path: Path = ["rules", at];
     const name = rule.name ?? `rule-${at}`;
-    if (names.has(name)) report([...path, "name"], `"${name}" names two rules of this route`);
+    if (names.has(name))
+      report([...path, "name"], `"${name}" names two rules of this route`, { code: "HED0103" });
     names.add(name);
     if (rule.match !== undefined && rule.matches !== undefined)
       report([...path, "match"], "match and matches exclude each other", { key: true });
@@ -177,12 +178,6 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
   });
 }
 
-/** Where a match of a rule was written. */
-function matchPlace({ value }: YamlDocument, rule: number, match: number): Path {
-  const { rules } = value as { readonly rules: readonly { readonly matches?: unknown }[] };
-  return rules[rule]?.matches === undefined ? ["match"] : ["matches", match];
-}
-
 /** Those that it names are declared. A route for the callers of one namespace names no others. */
 function checkCallers(
   { namespace, service }: HttpRouteDocument,
@@ -200,15 +195,6 @@ function checkCallers(
   });
 }
 
-interface RulePlace extends Placed<HttpRouteDocument> {
-  readonly rule: number;
-}
-
-function checkAll(all: readonly Placed<HttpRouteDocument>[], report: ReportOn): void {
-  checkOverlaps(all, report);
-  checkSessionNames(all, report);
-}
-
 /** A client holds one token by that name: each of the two rules would take it for none, and end the session of the other. */
 function checkSessionNames(all: readonly Placed<HttpRouteDocument>[], report: ReportOn): void {
   const first = new Map<string, string>();
@@ -223,45 +209,9 @@ function checkSessionNames(all: readonly Placed<HttpRouteDocument>[], report: Re
       first.set(key, before ?? own);
       if (before === undefined) continue;
       const message = `the rule ${before} has a session of the same name: each ends that of the other, so give it another name`;
-      const severity = "warning";
-      if (!report(source, ["rules", at, "sessionPersistence"], message, { severity })) return;
+      const code = "HED0114";
+      if (!report(source, ["rules", at, "sessionPersistence"], message, { code })) return;
     }
-}
-
-/** Two rules for the same requests: only the first in order of precedence is ever used. */
-function checkOverlaps(all: readonly Placed<HttpRouteDocument>[], report: ReportOn): void {
-  const places = all.flatMap(({ document, source }) =>
-    document.rules.map((_, rule): RulePlace => ({ document, source, rule })),
-  );
-  const first = new Map<string, RulePlace>();
-  for (const place of places.sort(byPrecedence)) {
-    for (const match of place.document.rules[place.rule]?.matches ?? []) {
-      const headers = [...match.headers].sort((a, b) => (a.name < b.name ? -1 : 1));
-      const { path, method, query, host, from } = match;
-      const { service } = place.document;
-      const scope = place.document.namespace === service.namespace ? "" : place.document.namespace;
-      const asked = [path, method, headers, query, host, from];
-      const key = JSON.stringify([serviceKey(service), scope, ...asked]);
-      const before = first.get(key);
-      if (before === undefined) {
-        first.set(key, place);
-        continue;
-      }
-      const { line } = before.source.place(["rules", before.rule]);
-      const message = `this never gets a request: HTTPRoute ${before.document.name} at ${before.source.file}:${line} matches the same and comes first`;
-      if (!report(place.source, ["rules", place.rule], message, { severity: "warning" })) return;
-      break;
-    }
-  }
-}
-
-function byPrecedence(a: RulePlace, b: RulePlace): number {
-  const nameOf = ({ document }: RulePlace): string => `${document.namespace}/${document.name}`;
-  return (
-    a.document.order - b.document.order ||
-    (nameOf(a) < nameOf(b) ? -1 : nameOf(a) > nameOf(b) ? 1 : 0) ||
-    a.rule - b.rule
-  );
 }
 
 function policyUses(document: HttpRouteDocument): PlacedUse[] {
@@ -285,6 +235,6 @@ export const httpRoute = defineKind({
   expand,
   check,
   crossCheck,
-  crossCheckAll: checkAll,
+  crossCheckAll: checkSessionNames,
   policyUses,
 });

@@ -310,7 +310,7 @@ function checkUpstreams(service: WrittenService, around: Path, claim: Claim, rep
     claim(bind, [...path, "bind"], `${service.service} for ${called}`);
     if (/^(?:127\.|\[::1\]|localhost)/.test(bind)) return;
     const message = `whoever reaches ${bind} acts as ${service.service}: bind a loopback address`;
-    report([...path, "bind"], message, { severity: "warning" });
+    report([...path, "bind"], message, { code: "HED0163" });
   });
 }
 

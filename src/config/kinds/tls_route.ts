@@ -78,7 +78,7 @@ function checkHostnames(all: readonly Placed<TlsRouteDocument>[], report: Report
         continue;
       }
       const message = `this never gets a connection: TLSRoute ${before} names ${hostname} too and comes first`;
-      if (!report(source, ["hostnames", at], message, { severity: "warning" })) return;
+      if (!report(source, ["hostnames", at], message, { code: "HED0113" })) return;
     }
   }
 }

@@ -83,7 +83,7 @@ export function checkBackendForms(written: WrittenBackends, path: Path, report: 
   const weights = weightsOf(written);
   if (weights.length > 0 && weights.every((weight) => weight === 0)) {
     const field = written.backends === undefined ? "split" : "backends";
-    report([...path, field], "all weights are 0, so nobody would answer", { key: true });
+    report([...path, field], "all weights are 0, so nobody would answer", { key: true, code: "HED0104" });
   }
 }
 
@@ -106,7 +106,7 @@ export function checkBackends(
     const known = Object.keys(service.subsets);
     const all = known.length === 0 ? "; it has none" : `; it has ${known.join(", ")}`;
     const message = `the Service ${serviceKey(service)} has no subset "${subset}"${suggestion(subset, known, all)}`;
-    report(path, message, { key });
+    report(path, message, { key, code: "HED0102" });
   });
 }
 

@@ -196,7 +196,7 @@ export function checkFilters(
   if (rule.redirect !== undefined && !changed) {
     const message =
       "this sends clients to where they came from, again and again: say host, scheme, port, path or prefix";
-    report([...path, "redirect"], message, { key: true, severity: "warning" });
+    report([...path, "redirect"], message, { key: true, code: "HED0150" });
   }
   for (const field of ["rewrite", "redirect"] as const) {
     const written = rule[field];

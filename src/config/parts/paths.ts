@@ -33,7 +33,7 @@ export function checkSlashes(
   if (service === null) return;
   const never = (what: string, how: string): void =>
     report(path, `this never matches: ${value} has ${what}, and ${serviceKey(service)} has ${how}`, {
-      severity: "warning",
+      code: "HED0115",
     });
   const { escapedSlashes, pathParameters } = service;
   if (escapedSlashes !== "keep" && /%2f/i.test(value))

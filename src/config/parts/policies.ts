@@ -60,6 +60,8 @@ export function checkPolicies(placed: readonly PlacedUse[], { set, report }: Nei
   const all = known.length === 0 ? "; no policy is known" : `; known are ${known.join(", ")}`;
   for (const { use, path } of placed) {
     if (known.includes(use.use)) continue;
-    report([...path, "use"], `there is no policy "${use.use}"${suggestion(use.use, known, all)}`);
+    report([...path, "use"], `there is no policy "${use.use}"${suggestion(use.use, known, all)}`, {
+      code: "HED0102",
+    });
   }
 }

@@ -5,7 +5,7 @@ import { compileExpression } from "../../model/expression.ts";
 import { list, method, object, said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { record } from "../record.ts";
-import type { Path } from "../yaml_file.ts";
+import type { Path, YamlDocument } from "../yaml_file.ts";
 import { isCaller } from "./callers.ts";
 import { isPath, pathForm } from "./paths.ts";
 
@@ -151,6 +151,12 @@ export function expandMatch(written: WrittenMatch): RouteMatch {
     ...(host === undefined ? {} : { host }),
     ...(from === undefined ? {} : { from: typeof from === "string" ? [from] : from }),
   };
+}
+
+/** Where a match of a rule was written, from the rule on. */
+export function matchPlace({ value }: YamlDocument, rule: number, match: number): Path {
+  const { rules } = value as { readonly rules: readonly { readonly matches?: unknown }[] };
+  return rules[rule]?.matches === undefined ? ["match"] : ["matches", match];
 }
 
 /** Calls of gRPC are requests for `/package.Service/Method`. */

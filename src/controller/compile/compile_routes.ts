@@ -5,13 +5,12 @@
 import type {
   Backend,
   HttpRouteDocument,
-  PathMatch,
   RouteMatch,
   ServiceDocument,
   TlsRouteDocument,
 } from "../../model/document.ts";
 import { serviceId } from "../../model/identity.ts";
-import { literalStart } from "../../model/expression_syntax.ts";
+import { compareRanks, isForAll, rankOf, wildness, type MatchRank } from "../../model/route_rank.ts";
 import { serviceKey, takesRequests } from "../../model/service.ts";
 import type {
   CompiledBackend,
@@ -33,24 +32,7 @@ interface Candidate {
 }
 
 /** What decides between matches that both fit, each a number: the smaller comes first. */
-type Rank = readonly [
-  consumers: number,
-  host: number,
-  hostLength: number,
-  exact: number,
-  literal: number,
-  expression: number,
-  method: number,
-  headers: number,
-  query: number,
-  callers: number,
-  order: number,
-  document: number,
-  rule: number,
-];
-
-/** Of it, what the match alone says. */
-type MatchRank = Rank extends readonly [number, ...infer Own, number, number, number] ? Own : never;
+type Rank = readonly [consumers: number, ...MatchRank, order: number, document: number, rule: number];
 
 export function compileRoutes(
   documents: readonly HttpRouteDocument[],
@@ -90,11 +72,6 @@ function routesOfOthers(documents: readonly HttpRouteDocument[], context: RouteC
 
 const everything: RouteMatch = { path: { type: "PathPrefix", value: "/" }, method: null, headers: [] };
 
-/** A route in the namespace of its service is for every caller; in another one it is for the callers of that (GEP-1426). */
-function isForAll({ namespace, service }: HttpRouteDocument): boolean {
-  return namespace === service.namespace;
-}
-
 /** The most specific hostname first; of two routes with the same one the first by name has it. */
 export function compileTlsRoutes(
   documents: readonly TlsRouteDocument[],
@@ -109,10 +86,6 @@ export function compileTlsRoutes(
       return document.hostnames.map((hostname) => ({ name: document.name, hostname, backends }));
     })
     .sort((a, b) => wildness(a.hostname) - wildness(b.hostname) || b.hostname.length - a.hostname.length);
-}
-
-function wildness(hostname: string): number {
-  return hostname.startsWith("*.") ? 1 : 0;
 }
 
 function nameOf(document: HttpRouteDocument | TlsRouteDocument): string {
@@ -144,34 +117,6 @@ function matchIn(match: RouteMatch, document: HttpRouteDocument, trustDomain: st
   const everyone = isForAll(document) ? [] : [serviceId(trustDomain, { name: "*", namespace })];
   const from = match.from?.map((each) => callerId(each, namespace, trustDomain)) ?? everyone;
   return from.length === 0 ? match : { ...match, from };
-}
-
-/** The host comes before the path. Exact first; then by how much of the path is literal, an expression before a prefix of the same length. */
-function rankOf({ path, method, headers, query = [], host = "", from = [] }: RouteMatch): MatchRank {
-  return [
-    host === "" ? 2 : wildness(host),
-    -host.length,
-    path.type === "Exact" ? 0 : 1,
-    path.type === "Exact" ? 0 : -literalLength(path),
-    path.type === "RegularExpression" ? 0 : 1,
-    method === null ? 1 : 0,
-    -headers.length,
-    -query.length,
-    from.length === 0 ? 1 : 0,
-  ];
-}
-
-/** Every path begins with a slash, so an expression that is tied to nothing still stands above the prefix `/`. */
-function literalLength(path: PathMatch): number {
-  return path.type === "RegularExpression" ? Math.max(1, literalStart(path.value).length) : path.value.length;
-}
-
-function compareRanks(a: Rank, b: Rank): number {
-  for (let at = 0; at < a.length; at++) {
-    const difference = (a[at] as number) - (b[at] as number);
-    if (difference !== 0) return difference;
-  }
-  return 0;
 }
 
 function compileBackend(
