@@ -171,19 +171,27 @@ class TestMesh implements Mesh {
   }
 
   async settled(limitMs = hangMs): Promise<void> {
-    await waitFor("the mesh has settled", () => this.#isSettled(), { limitMs, everyMs: 50 });
+    let missing: readonly string[] = [];
+    const check = async (): Promise<true | null> => {
+      missing = await this.#unsettled();
+      return missing.length === 0 ? true : null;
+    };
+    await waitFor("the mesh has settled", check, { limitMs, everyMs: 50 }).catch((error: Error) => {
+      throw new Error(`${error.message}: ${missing.join("; ")}`);
+    });
   }
 
-  async #isSettled(): Promise<true | null> {
+  /** What a settled mesh would not have, one sentence each. */
+  async #unsettled(): Promise<readonly string[]> {
     const { nodes } = this.status();
     const machines = [...this.#machines.values()];
-    const current = machines.every(({ name }) => {
+    const behind = machines.flatMap(({ name }) => {
       const node = nodes.find((each) => each.name === name);
-      return node?.connected === true && node.wanted !== "" && node.wanted === node.acknowledged;
+      const current = node?.connected === true && node.wanted !== "" && node.wanted === node.acknowledged;
+      return current ? [] : [`${name} is behind: ${JSON.stringify(node)}`];
     });
-    if (!current) return null;
-    const known = await Promise.all(machines.map((machine) => machine.knows((key) => this.#copiesOf(key))));
-    return known.every(Boolean) ? true : null;
+    if (behind.length > 0) return behind;
+    return (await Promise.all(machines.map((each) => each.misses((key) => this.#copiesOf(key))))).flat();
   }
 
   /** How many instances of a service there are when all are well. */
@@ -278,16 +286,18 @@ class TestMachine implements Machine {
     await waitFor(`${program.name} accepts`, ready, { program });
   }
 
-  /** Whether its snapshot has every ready instance of every service that its services call. */
-  async knows(copiesOf: (key: string) => number): Promise<boolean> {
+  /** The services that its services call and whose ready instances its snapshot has not all, with those it has. */
+  async misses(copiesOf: (key: string) => number): Promise<readonly string[]> {
     const config = await adminPage(this.address, "/config");
-    if (config === null) return false;
+    if (config === null) return [`${this.name} does not show its configuration`];
     const { snapshot } = JSON.parse(config) as { readonly snapshot: Snapshot | null };
     const called = this.plan.services.flatMap(({ calls = {} }) => Object.keys(calls));
-    return called.every((service) => {
+    return called.flatMap((service) => {
       const key = serviceKey(named(service));
       const found = snapshot?.destinations.find((each) => serviceKey(each.service) === key);
-      return found?.endpoints.filter(({ ready }) => ready).length === copiesOf(key);
+      const ready = found?.endpoints.filter((each) => each.ready).length;
+      if (ready === copiesOf(key)) return [];
+      return [`${this.name} knows of ${key} ${JSON.stringify(found?.endpoints) ?? "nothing"}`];
     });
   }
 
