@@ -30,6 +30,8 @@ export class Registration {
   #again = false;
   #closed = false;
   #failures = 0;
+  /** Settles when no renewal is under way. */
+  #renewing: Promise<void> = Promise.resolve();
 
   constructor(readonly options: RegistrationOptions) {
     this.#instance = options.instance;
@@ -54,6 +56,8 @@ export class Registration {
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
+    // A renewal that arrives after this would put the instance back.
+    await this.#renewing;
     await this.options.registrar.deregister(this.#instance.id).catch(() => undefined);
   }
 
@@ -65,7 +69,7 @@ export class Registration {
     }
     this.#timer?.cancel();
     this.#busy = true;
-    this.options.registrar.register(this.#instance, limits.leaseMs).then(
+    this.#renewing = this.options.registrar.register(this.#instance, limits.leaseMs).then(
       () => this.#settled(null),
       (error: unknown) => this.#settled(problemOf(error)),
     );

@@ -25,6 +25,7 @@ import type { Snapshot } from "../model/snapshot.ts";
 import { isWhole } from "../model/snapshot_version.ts";
 import type { ControlPlaces } from "./control_places.ts";
 import { controllerAsNode } from "./controller_link.ts";
+import { LatestReport } from "./latest_report.ts";
 import type { Policies } from "./policies.ts";
 import { RateLeases, type RateLeasesOptions } from "./rate_leases.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -60,6 +61,9 @@ export interface SnapshotFollowerOptions {
 export class SnapshotFollower {
   readonly #control: ControlClient;
   readonly #backoff: Backoff;
+  readonly #report = new LatestReport(() =>
+    this.#control.call("POST", controllerPaths.reply, this.#standing()),
+  );
   readonly wanted: WantedServices;
   readonly rates: RateLeases;
   /** Wall clock of the last word of the controller, of the file while there was none; 0: there is no snapshot. */
@@ -123,17 +127,20 @@ export class SnapshotFollower {
 
   /** Tells the controller how things stand: version, problem, certificates. */
   report(): void {
+    this.#report.tell();
+  }
+
+  #standing(): SnapshotReply {
     const { store } = this.options;
     const certificates = [store.node, ...store.services.values()].flatMap((each) =>
       each === null ? [] : [{ id: each.spiffeId, notAfterMs: each.notAfterMs, issuedMs: each.issuedMs }],
     );
-    const reply: SnapshotReply = {
+    return {
       version: this.#version,
       error: this.#error,
       certificates,
       ...(this.#placed ? { controllers: this.options.places.controllers(), about: this.#about() } : {}),
     };
-    this.#control.call("POST", controllerPaths.reply, reply).catch(() => undefined);
   }
 
   #about(): ProxyAbout {
@@ -225,7 +232,10 @@ export class SnapshotFollower {
     line: Exclude<SnapshotLine, AskLine | { readonly kind: "keep" | "control-plane" }>,
   ): Promise<void> {
     if (this.#closed) return;
-    if (line.kind === "heartbeat") return this.#confirm();
+    if (line.kind === "heartbeat") {
+      this.#report.repeat();
+      return this.#confirm();
+    }
     if (line.kind === "removed")
       return this.#notMember("this machine was removed from the mesh, and its certificates are not renewed");
     this.#refused = false;

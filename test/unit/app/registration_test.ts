@@ -1,0 +1,29 @@
+/** What the registry hears of an instance, in which order. */
+import { expect, test } from "bun:test";
+import { Registration } from "../../../src/app/registration.ts";
+import type { Instance } from "../../../src/model/service.ts";
+import { ManualClock } from "../../support/clock.ts";
+
+test("an instance is taken back only after a renewal that is under way: one that came later would put it back", async () => {
+  const said: string[] = [];
+  let arrived = (): void => {};
+  const registration = new Registration({
+    instance: { id: "a" } as unknown as Instance,
+    registrar: {
+      register: async () => {
+        await new Promise<void>((resolve) => (arrived = resolve));
+        said.push("registered");
+      },
+      deregister: async () => void said.push("taken back"),
+    },
+    clock: new ManualClock(),
+    random: { unit: () => 0.5 },
+    changed: () => undefined,
+  } as unknown as ConstructorParameters<typeof Registration>[0]);
+  const closed = registration.close();
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  expect(said).toEqual([]);
+  arrived();
+  await closed;
+  expect(said).toEqual(["registered", "taken back"]);
+});
