@@ -13,6 +13,8 @@ import { splitMachines, type TextFile } from "./machine_files.ts";
 export interface Gathered extends Pick<ApplyRequest, "files" | "policies"> {
   /** Where each policy's file lies, by the name that it is sent under. */
   readonly places: ReadonlyMap<string, string>;
+  /** Tests of policies, named as policies are. Empty unless they were asked for. */
+  readonly tests: readonly TextFile[];
 }
 
 /** The path that means standard input. */
@@ -26,9 +28,9 @@ const policiesFolder = "policies";
 export async function gatherFiles(
   files: Files,
   paths: readonly string[],
-  { empty = false }: { readonly empty?: boolean } = {},
+  { empty = false, tests = false }: { readonly empty?: boolean; readonly tests?: boolean } = {},
 ): Promise<Gathered> {
-  const finds = new Finds(files);
+  const finds = new Finds(files, tests);
   for (const path of paths) await finds.add(path);
   const { documents, policies } = finds;
   if (documents.length + policies.size === 0 && !empty)
@@ -38,7 +40,8 @@ export async function gatherFiles(
   return {
     files: documents,
     policies: [...policies].map(([file, { text }]) => ({ file, text })),
-    places: new Map([...policies].map(([file, { path }]) => [file, path])),
+    places: new Map([...policies, ...finds.tests].map(([file, { path }]) => [file, path])),
+    tests: [...finds.tests].map(([file, { text }]) => ({ file, text })),
   };
 }
 
@@ -75,11 +78,15 @@ class Finds {
   readonly documents: TextFile[] = [];
   /** By the name that it is sent under, which is relative to the path that was given. */
   readonly policies = new Map<string, { readonly path: string; readonly text: string }>();
+  readonly tests: typeof this.policies = new Map();
   #names = 0;
   /** Of all texts, as they are sent. */
   #bytes = 0;
 
-  constructor(private readonly files: Files) {}
+  constructor(
+    private readonly files: Files,
+    private readonly wantsTests: boolean,
+  ) {}
 
   async add(path: string): Promise<void> {
     if (path === standardInput) {
@@ -109,10 +116,13 @@ class Finds {
 
   async #addPolicies(path: string, way: string, depth: number): Promise<void> {
     const { names, folders } = await this.#look(path, depth);
-    for (const name of names.filter((each) => /(?<!_test|\.test)\.ts$/.test(each))) {
+    for (const name of names.filter((each) => each.endsWith(".ts"))) {
       const [found, sentAs] = [`${path}/${name}`, `${way}/${name}`];
-      const before = this.policies.get(sentAs);
-      if (before === undefined) this.policies.set(sentAs, { path: found, text: await this.#text(found) });
+      const isTest = /[_.]test\.ts$/.test(name);
+      if (isTest && !this.wantsTests) continue;
+      const into = isTest ? this.tests : this.policies;
+      const before = into.get(sentAs);
+      if (before === undefined) into.set(sentAs, { path: found, text: await this.#text(found) });
       else if (before.path !== found)
         throw new UserError(
           `Cannot use both ${before.path} and ${found}: each would be ${sentAs}. Hand in one folder that holds both, or give one another name`,

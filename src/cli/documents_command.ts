@@ -1,14 +1,14 @@
 /** `heddle apply -f`, `heddle get`: what operators wrote, in and out. */
 import type { Command } from "commander";
-import { controllerPaths, type ApiIssue, type ApplyAnswer } from "../api/messages.ts";
-import { atTheirPlaces, gatherForApply } from "../app/apply_files.ts";
+import { controllerPaths, type ApiIssue, type ApplyAnswer, type ApplyRequest } from "../api/messages.ts";
+import { atTheirPlaces, gatherForApply, type Gathered } from "../app/apply_files.ts";
 import { openOperator } from "../app/operator.ts";
 import { readDocuments } from "../app/operator_lists.ts";
 import { printableLines } from "../base/printable.ts";
 import { UserError } from "../base/user_error.ts";
 import { appliedKinds } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
-import { ControlRefusal } from "../api/control.ts";
+import { ControlRefusal, type ControlClient } from "../api/control.ts";
 import { repeated, type Cli } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 import { text } from "./text.ts";
@@ -34,24 +34,38 @@ export function registerApply(program: Command, cli: Cli): void {
       const found = await gatherForApply(cli.runtime.files, flags.file);
       const operator = await openOperator(cli.runtime, cli.folder(apply));
       try {
-        const { files, policies } = found;
-        const body = { files, policies, prune: flags.prune, dryRun: flags.dryRun };
-        const sent = operator.call("POST", controllerPaths.documents, body, limits.controlApplyMs);
-        const made = (await sent).body as ApplyAnswer;
-        const warnings = [...found.warnings, ...atTheirPlaces(made.warnings, found)];
-        const answer = { ...made, warnings };
+        const made = await applyGathered(operator, found, flags);
+        const answer = { ...made, warnings: [...found.warnings, ...made.warnings] };
         if (terminal.format === "json") terminal.json(answer);
         else showApplied(terminal, answer, flags.dryRun);
       } catch (error) {
-        if (!(error instanceof ControlRefusal) || error.problem.issues === undefined) throw error;
-        const issues = atTheirPlaces(error.problem.issues as readonly ApiIssue[], found);
-        if (terminal.format === "json") terminal.json({ issues });
-        else showIssues(terminal, issues);
-        throw new UserError(error.problem.error, "Nothing was changed", 1);
+        tellRefusal(terminal, error, found);
       } finally {
         operator.close();
       }
     });
+}
+
+/** What it found is told at the paths where people find their files. */
+export async function applyGathered(
+  operator: ControlClient,
+  found: Gathered,
+  { prune, dryRun }: Pick<ApplyRequest, "prune" | "dryRun">,
+): Promise<ApplyAnswer> {
+  const { files, policies } = found;
+  const body = { files, policies, prune, dryRun };
+  const sent = operator.call("POST", controllerPaths.documents, body, limits.controlApplyMs);
+  const made = (await sent).body as ApplyAnswer;
+  return { ...made, warnings: atTheirPlaces(made.warnings, found) };
+}
+
+/** Why an apply was refused, at its places. */
+export function tellRefusal(terminal: Terminal, error: unknown, found: Gathered): never {
+  if (!(error instanceof ControlRefusal) || error.problem.issues === undefined) throw error;
+  const issues = atTheirPlaces(error.problem.issues as readonly ApiIssue[], found);
+  if (terminal.format === "json") terminal.json({ issues });
+  else showIssues(terminal, issues);
+  throw new UserError(error.problem.error, "Nothing was changed", 1);
 }
 
 export function registerGet(program: Command, cli: Cli): void {

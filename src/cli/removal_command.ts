@@ -1,7 +1,7 @@
-/** `heddle delete`, `heddle policy list|delete`: what stands, and what goes. */
+/** `heddle delete`: what stands, and what goes. */
 import type { Command } from "commander";
 import { controllerPaths, type ApplyAnswer } from "../api/messages.ts";
-import type { PoliciesAnswer, RemoveRequest } from "../api/operator_messages.ts";
+import type { RemoveRequest } from "../api/operator_messages.ts";
 import { ControlRefusal } from "../api/control.ts";
 import type { ApiIssue } from "../api/messages.ts";
 import { openOperator } from "../app/operator.ts";
@@ -25,42 +25,7 @@ export function registerDelete(program: Command, cli: Cli): void {
     });
 }
 
-export function registerPolicies(program: Command, cli: Cli): void {
-  const policy = program.command("policy").description("see which policies stand, and take them away");
-  const list = policy
-    .command("list")
-    .description("show the policies that stand, and which documents use them")
-    .action(async () => {
-      const terminal = cli.terminal(list);
-      const operator = await openOperator(cli.runtime, cli.folder(list));
-      const { policies } = (await operator.call("GET", controllerPaths.policies)).body as PoliciesAnswer;
-      operator.close();
-      if (terminal.format === "json") return terminal.json(policies);
-      if (policies.length === 0) return terminal.line("No policy stands; heddle apply hands some in");
-      terminal.table(
-        ["POLICY", "VERSION", "BUNDLE", "ON ERROR", "USED BY"],
-        policies.map((each) => [
-          each.name,
-          each.version,
-          each.hash.slice(0, 8),
-          each.onError,
-          each.usedBy.length > 0
-            ? each.usedBy.join(", ")
-            : terminal.paint.dim(each.shipped ? "ships with heddle" : "nothing"),
-        ]),
-      );
-    });
-  const gone = policy
-    .command("delete")
-    .description("take a policy away; refused while documents use it")
-    .argument("<name>", "its name, as heddle policy list shows it")
-    .option("--dry-run", "only say what would change, and for which machines", false)
-    .action(async (name: string, { dryRun }: { dryRun: boolean }) =>
-      remove(cli, gone, { documents: [], policies: [name], dryRun }),
-    );
-}
-
-async function remove(cli: Cli, command: Command, request: RemoveRequest): Promise<void> {
+export async function remove(cli: Cli, command: Command, request: RemoveRequest): Promise<void> {
   const terminal = cli.terminal(command);
   const operator = await openOperator(cli.runtime, cli.folder(command));
   try {

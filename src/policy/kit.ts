@@ -10,7 +10,8 @@ const folder = "/policy";
 
 const entry = "/heddle/entry.ts";
 
-const typescript: Readonly<Record<string, string>> = {
+/** The SDK and the inner side, by their path in a bundle. */
+export const typescript: Readonly<Record<string, string>> = {
   "/heddle/call_context.ts": embed("src/policy/call_context.ts"),
   "/heddle/header_list.ts": embed("src/policy/header_list.ts"),
   "/heddle/hooks.ts": embed("src/policy/hooks.ts"),
@@ -21,7 +22,7 @@ const typescript: Readonly<Record<string, string>> = {
   "/heddle/sdk.ts": embed("src/policy/sdk.ts"),
 };
 
-const javascript: Readonly<Record<string, string>> = {
+export const javascript: Readonly<Record<string, string>> = {
   "/heddle/valibot.js": embed("valibot"),
 };
 

@@ -1,5 +1,18 @@
 /**
- * A policy as it is asked in its realm, without one, for tests: by a clock that they set, with what it noted kept.
+ * A policy as it is asked in its realm, without one, for tests: by a clock that they set, with what it noted kept. Authors import
+ * it as `heddle/policy/test`:
+ *
+ * ```ts
+ * import { expect, test } from "bun:test";
+ * import { PolicyUnderTest } from "heddle/policy/test";
+ * import policy from "./night_shift.ts";
+ *
+ * test("answers by itself at night", async () => {
+ *   const h = new PolicyUnderTest(policy, { service: "orders" });
+ *   h.advance(60_000);
+ *   expect(await h.request({ method: "DELETE", headers: ["x-night", "1"] })).toMatchObject({ status: 403 });
+ * });
+ * ```
  * @visibleForTesting
  */
 import { safeParse, type GenericSchema } from "valibot";
@@ -12,6 +25,7 @@ import type {
   Policy,
   PolicyConnection,
   PolicyEndpoint,
+  PolicyEvent,
   PolicyRequest,
   PolicySummary,
   ResponseDecision,
@@ -73,6 +87,11 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
     );
   }
 
+  /** Lets the virtual clock go on: counters and `context.now` follow it. */
+  advance(ms: number): void {
+    this.nowMs += ms;
+  }
+
   /** A context for one hook of one exchange. */
   context(plan: AskPlan = {}, hook = "onRequest"): CallContext<never, State> {
     this.#keepNotes();
@@ -124,6 +143,15 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
     const picked = await this.policy.pick?.(endpoints, requestOf(request), this.context(plan, "pick"));
     this.#keepNotes();
     return picked ?? null;
+  }
+
+  /** What is left of events of an answer: those that it drops are missing, those that it changes are changed. */
+  events(events: readonly PolicyEvent[], plan: AskPlan = {}): readonly PolicyEvent[] {
+    return events.flatMap((event) => {
+      const left = this.policy.onEvent?.(event, this.context(plan, "onEvent"));
+      this.#keepNotes();
+      return left === undefined ? [event] : left === null ? [] : [left];
+    });
   }
 
   async end(summary: Partial<PolicySummary> = {}, plan: AskPlan = {}): Promise<void> {
