@@ -19,6 +19,8 @@ export interface FairGateOptions<W> {
   readonly admit: (waiter: W, sinceMs: number) => void;
   /** It waited for as long as may be. */
   readonly overdue: (waiter: W) => void;
+  /** Before it looks whether other loops gave places back: there may be more by now. */
+  readonly look?: () => void;
   /** What is taken counts for the gates of this name in all event loops. */
   readonly name: string;
 }
@@ -123,7 +125,8 @@ export class FairGate<W> extends WheelEntry {
 
   /** The time of the one that waits longest is over; or another gate may have given places back. */
   expired(): void {
-    const { shard, overdue } = this.options;
+    const { shard, overdue, look } = this.options;
+    if (this.places.isShared) look?.();
     if (this.places.isShared && this.places.total < this.max) this.#turnsSoon();
     const before = shard.clock.now() - this.pendingMs;
     for (const [waiter, { sinceMs }] of this.#waiting) {

@@ -11,6 +11,7 @@ import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { FairGate } from "../share/fair_gate.ts";
 import { shareSpent, type PlacesLimit } from "../share/share_outcome.ts";
+import { CarriedStreams } from "./carried_streams.ts";
 import type { RoomHolder } from "./connection_room.ts";
 import { PoolRooms } from "./pool_rooms.ts";
 import { dialOutcome } from "./dial_outcome.ts";
@@ -42,8 +43,7 @@ export class Pool extends WheelEntry implements RoomHolder {
   /** How many requests a connection takes at once, as far as is known. */
   #streams: number;
   #bounds: PoolBounds;
-  /** Requests that its connections carry, when it has all that it may. */
-  #places: number;
+  readonly #carried: CarriedStreams;
   /** Where that is to be learned: connections that have not said it. */
   readonly #unheard = new Set<PooledConnection>();
   #retired = false;
@@ -62,13 +62,13 @@ export class Pool extends WheelEntry implements RoomHolder {
       pending: limits.pendingMax,
       pendingMs: limits.pendingMs,
     };
-    // As long as no connection has said how much it takes.
-    this.#places = protocol.connectionsMax * Math.min(protocol.streams, limits.h2StreamsEarlyMax);
+    this.#carried = new CarriedStreams(options);
     this.#rooms = new PoolRooms(options, this, protocol.connectionsMax);
     this.#gate = new FairGate<Taker>({
       shard,
       name: `requests ${name}`,
-      max: this.#places,
+      max: this.#placesMax,
+      look: () => this.#fit(),
       admit: (taker, sinceMs) => this.#enter(taker, sinceMs),
       overdue: (taker) => this.#turnAway(taker, "pendingMs"),
     });
@@ -89,11 +89,10 @@ export class Pool extends WheelEntry implements RoomHolder {
   bound({ connections, requests, pending, pendingMs }: PoolBounds): void {
     const { connectionsMax, limit } = this.options.protocol;
     const most = limit === "sharedConnectionsMax" ? Math.min(connections, connectionsMax) : connections;
-    const carried = this.#places / this.#bounds.connections;
     this.#rooms.max = most;
     this.#bounds = { connections: most, requests, pending, pendingMs };
     this.#gate.resizeLine(pending, pendingMs);
-    this.#setPlaces(carried);
+    this.#fit();
     this.#watchWaiting();
   }
 
@@ -115,6 +114,7 @@ export class Pool extends WheelEntry implements RoomHolder {
     const [free] = this.#free;
     // It may take more than it was known to when it was dialled.
     if (free !== undefined) this.#count(free);
+    else this.#fit();
     if (answer === "full") this.#turnAway(taker, "pendingMax");
     else onLimit(this.#limit);
   }
@@ -170,6 +170,7 @@ export class Pool extends WheelEntry implements RoomHolder {
     this.refresh();
     this.#gate.release();
     this.#rooms.release();
+    this.#carried.release();
   }
 
   /** The time of the one that waits longest is over. */
@@ -323,15 +324,23 @@ export class Pool extends WheelEntry implements RoomHolder {
     this.#dialForWaiting();
   }
 
-  /** What one connection takes, all of them may; one that takes none now will take some later. */
+  /** What one connection takes, all of them may. */
   #count(connection: PooledConnection): void {
-    this.#setPlaces(Math.max(1, connection.capacity));
+    if (!this.#unheard.has(connection)) this.#carried.said(connection.capacity);
+    this.#fit();
   }
 
-  #setPlaces(carried: number): void {
-    const { connections, requests } = this.#bounds;
-    this.#places = carried * connections;
-    const max = Math.min(this.#places, requests ?? Infinity);
+  /** Requests that its connections carry, when it has all that it may. */
+  get #places(): number {
+    return this.#carried.each * this.#bounds.connections;
+  }
+
+  get #placesMax(): number {
+    return Math.min(this.#places, this.#bounds.requests ?? Infinity);
+  }
+
+  #fit(): void {
+    const max = this.#placesMax;
     if (max !== this.#gate.max) this.#gate.resize(max);
   }
 

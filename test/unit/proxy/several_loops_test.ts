@@ -7,6 +7,7 @@ import { loopsOn } from "../../support/loops.ts";
 import { MemoryApp, MemoryCall, type MemoryAppOptions } from "../../support/memory_http.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
 import { Planes, type MachinePlan } from "../../support/planes.ts";
+import { SmallApp } from "../../support/small_app.ts";
 import { bytesOf } from "../../support/wire.ts";
 
 const request = "GET /x HTTP/1.1\r\nhost: web.mesh\r\n\r\n";
@@ -33,20 +34,32 @@ class Scene {
     return this.regions.map((numbers, at) => ({ name: `${name}-${at}`, services, numbers }));
   }
 
-  async start(plans: readonly MachinePlan[], traffic: TrafficTraits): Promise<void> {
+  async start(
+    plans: readonly MachinePlan[],
+    traffic: TrafficTraits,
+    protocol: "http" | "http2" = "http",
+  ): Promise<void> {
     this.planes = await Planes.inMemory(this.net, ...plans);
-    this.planes.apply({ caller: {}, web: { traffic } });
+    this.planes.apply({ caller: {}, web: { traffic, protocol } });
   }
 
   /** Each from a connection of its own, one loop after the other. */
   async send(count: number): Promise<MemoryCall[]> {
     const calls: MemoryCall[] = [];
     for (let at = 0; at < count; at++) {
-      const loop = this.planes.machine(`a-${this.#sent++ % this.loops}`);
-      calls.push(new MemoryCall(this.net, loop.port("caller"), [request]));
+      calls.push(this.#sendOne());
       await this.net.settle();
     }
     return calls;
+  }
+
+  sendAtOnce(count: number): MemoryCall[] {
+    return Array.from({ length: count }, () => this.#sendOne());
+  }
+
+  #sendOne(): MemoryCall {
+    const loop = this.planes.machine(`a-${this.#sent++ % this.loops}`);
+    return new MemoryCall(this.net, loop.port("caller"), [request]);
   }
 }
 
@@ -163,6 +176,20 @@ describe.each([1, 2, 4])("with %i event loops", (loops) => {
       }
     },
   );
+
+  test("what an app said in one loop that it takes on a connection holds in all: none waits because another carries much", async () => {
+    const scene = new Scene(loops);
+    const answerMs = 10_000;
+    const app = new SmallApp(scene.net, { streamsMax: 1_000, answerMs });
+    const callees = scene.loopsOf("b", { web: { app: app.port } });
+    await scene.start([...scene.loopsOf("a", { caller: { app: 9 } }), ...callees], {}, "http2");
+    const calls = scene.sendAtOnce(200);
+    await scene.net.pass(answerMs + 1_000);
+    expect(calls.filter(({ answer }) => answer.status !== 200).map(({ answer }) => answer.status)).toEqual(
+      [],
+    );
+    expect(app.connections).toBeLessThanOrEqual(loops);
+  });
 
   test("one connection for all instances goes to whichever is wanted, as soon as nothing uses it", async () => {
     const scene = new Scene(loops);

@@ -1,69 +1,12 @@
 /** Apps that take few requests at a time on each connection (SETTINGS_MAX_CONCURRENT_STREAMS): none is ever sent more. */
 import { describe, expect, test } from "bun:test";
-import type { Listener } from "../../../runtime/contract.ts";
-import type { ServerExchange } from "../../../src/http/exchange.ts";
-import { Http2Server } from "../../../src/http/h2_server.ts";
-import { Shard } from "../../../src/http/shard.ts";
 import { limits } from "../../../src/model/limits.ts";
-import { noEdits } from "../../../src/wire/fields.ts";
-import { profiles } from "../../../src/wire/h2/settings.ts";
 import { MemoryCall } from "../../support/memory_http.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
 import { Planes, type TestMachine } from "../../support/planes.ts";
+import { SmallApp } from "../../support/small_app.ts";
 
 const answerMs = 10;
-
-/** An app that answers each request after a while. */
-class SmallApp {
-  readonly port: number;
-  connections = 0;
-  served = 0;
-  /** Requests that came beyond what was announced. */
-  refused = 0;
-  readonly #shard: Shard;
-  readonly #listener: Listener;
-  #streamsMax: number;
-  readonly open = new Set<Http2Server>();
-
-  constructor(
-    readonly net: MemoryNet,
-    streamsMax: number,
-    port = 0,
-  ) {
-    this.#streamsMax = streamsMax;
-    this.#shard = new Shard(net.clock);
-    this.#listener = net.listen({ host: "127.0.0.1", port }, (socket) => {
-      this.connections++;
-      const server: Http2Server = new Http2Server(socket, {
-        shard: this.#shard,
-        profile: { ...profiles.local, streamsMax: this.#streamsMax },
-        connection: { remoteAddress: "", remotePort: 0, localPort: 0, peer: null, serverName: "" },
-        handler: (exchange) => this.#serve(exchange),
-        onLimit: (limit) => void (limit === "streamsMax" && this.refused++),
-        onClosed: () => void this.open.delete(server),
-      });
-      this.open.add(server);
-      return server;
-    });
-    this.port = this.#listener.port;
-  }
-
-  #serve(exchange: ServerExchange): void {
-    this.net.clock.after(answerMs, () => {
-      this.#shard.enter();
-      this.served++;
-      exchange.respond(200, null, noEdits, 0);
-      exchange.end(null);
-      this.#shard.leave();
-    });
-  }
-
-  /** Another one takes its place. */
-  restart(streamsMax: number): void {
-    this.#streamsMax = streamsMax;
-    for (const server of this.open) server.destroy();
-  }
-}
 
 interface Scene {
   readonly net: MemoryNet;
@@ -73,7 +16,7 @@ interface Scene {
 
 async function sceneOf(streamsMax: number, where: "another machine" | "the same machine"): Promise<Scene> {
   const net = new MemoryNet();
-  const app = new SmallApp(net, streamsMax);
+  const app = new SmallApp(net, { streamsMax, answerMs });
   const caller = { caller: { app: 9, upstreams: ["web"] } };
   const web = { web: { app: app.port } };
   const planes =
