@@ -76,7 +76,12 @@ export interface Listener {
   close(): void;
 }
 
-/** A port that is bound and listened on, for whoever adopts its descriptor: nothing is accepted here. */
+export interface BindOptions extends ListenOptions {
+  /** False: nobody can connect there before somebody adopts it. Default true: clients that connect wait until then. */
+  readonly listens?: boolean;
+}
+
+/** A port that is bound, for whoever adopts its descriptor: nothing is accepted here. */
 export interface BoundPort {
   readonly port: number;
   readonly descriptor: number;
@@ -100,7 +105,7 @@ export interface Net {
    */
   listen(options: ListenOptions, accept: (socket: Socket) => SocketHandler): Listener;
   /**
-   * Listens on an inherited or duplicated descriptor that is bound and listening already, and owns it from now on. Several may listen
+   * Listens on an inherited or duplicated descriptor that is bound, and maybe listening already, and owns it from now on. Several may listen
    * on duplicates of one: each connection goes to one of them. A listener that is closed inside of `accept` takes no further one.
    */
   adopt(descriptor: number, accept: (socket: Socket) => SocketHandler): Listener;
@@ -134,8 +139,8 @@ export interface OriginalDestination {
 export interface Ports {
   /** Another descriptor for the same port. Whoever takes it closes it. */
   duplicate(descriptor: number): number;
-  /** Binds a port and listens on it; clients that connect wait until somebody who has the descriptor accepts. Throws a `ListenError`. */
-  bind(options: ListenOptions): BoundPort;
+  /** Binds a port, for somebody who has the descriptor to accept from. Throws a `ListenError`. */
+  bind(options: BindOptions): BoundPort;
 }
 
 export interface DialHandler {

@@ -1,19 +1,11 @@
 /** The network of the Bun adapter: listeners, dials, the server side of TLS on an accepted socket, and UDP. */
 import { closeSync } from "node:fs";
-import type {
-  BoundPort,
-  Listener,
-  ListenOptions,
-  Native,
-  Net,
-  Ports,
-  Socket,
-  SocketHandler,
-} from "../contract.ts";
+import type { Listener, Native, Net, Ports, Socket, SocketHandler } from "../contract.ts";
 import { duplicateOf } from "./descriptors.ts";
 import { connect } from "./dial.ts";
 import { originalDestinations } from "./original_destination.ts";
 import type { Faults } from "../shared/faults.ts";
+import { createListening } from "../shared/listening.ts";
 import { portError } from "../shared/port_error.ts";
 import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
 import { secureServer } from "./secure.ts";
@@ -54,29 +46,19 @@ export function createNet(faults: Faults): Net {
   };
 }
 
-export function createPorts(native: Native, faults: Faults): Ports {
+export function createPorts(native: Native): Ports {
+  const listening = createListening(native);
   return {
-    bind: (options) => boundPort(options, native, faults),
+    bind: (options) => {
+      try {
+        const { port, descriptor } = listening(options);
+        return { port, descriptor, close: () => closeSync(descriptor) };
+      } catch (error) {
+        throw portError(options.host, options.port, error);
+      }
+    },
     duplicate: (descriptor) => duplicateOf(native, descriptor),
   };
-}
-
-/** What connects before the listener stops, in the same turn, waits for whoever accepts. */
-function boundPort(
-  { host, port, reusePort = false }: ListenOptions,
-  native: Native,
-  faults: Faults,
-): BoundPort {
-  const socket = acceptEvents(() => silentHandler, faults);
-  try {
-    const listener = Bun.listen<StreamSocket>({ hostname: host, port, reusePort, socket } as never);
-    const { fd } = listener as unknown as { readonly fd: number };
-    const descriptor = duplicateOf(native, fd);
-    listener.stop(false);
-    return { port: listener.port, descriptor, close: () => closeSync(descriptor) };
-  } catch (error) {
-    throw portError(host, port, error);
-  }
 }
 
 function listenerOf(listener: Bun.TCPSocketListener<StreamSocket>): Listener {

@@ -18,7 +18,7 @@ export function createRuntime(): Runtime {
   return {
     name: "bun",
     net: createNet(faults),
-    ports: createPorts(native, faults),
+    ports: createPorts(native),
     clock: createClock(monotonicOriginMs(native)),
     random,
     files,

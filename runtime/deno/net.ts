@@ -3,9 +3,9 @@ import { createServer, type Server } from "node:net";
 import { closeSync } from "node:fs";
 import type { Listener, Native, Net, Ports, Socket, SocketHandler } from "../contract.ts";
 import type { Faults } from "../shared/faults.ts";
+import { createListening } from "../shared/listening.ts";
 import { portError } from "../shared/port_error.ts";
 import { connect } from "./dial.ts";
-import { createListening } from "./listening.ts";
 import { secureServer } from "./secure.ts";
 import { StreamSocket } from "./socket.ts";
 import { openUdp } from "./udp.ts";
@@ -20,13 +20,13 @@ export function createNet(native: Native, faults: Faults): Net {
     return server.listen({ fd: descriptor });
   };
   return {
-    listen({ host, port, reusePort = false }, accept): Listener {
+    listen(options, accept): Listener {
       try {
-        const bound = listening(host, port, reusePort);
+        const bound = listening(options);
         const server = adopt(bound.descriptor, accept);
         return { port: bound.port, close: () => void server.close() };
       } catch (error) {
-        throw portError(host, port, error);
+        throw portError(options.host, options.port, error);
       }
     },
     adopt(descriptor, accept): Listener {
@@ -46,12 +46,12 @@ export function createPorts(native: Native): Ports {
   const libc = native.library("libc.so.6", { dup: { args: ["i32"], returns: "i32" } });
   return {
     duplicate: (descriptor) => libc.dup(descriptor),
-    bind({ host, port, reusePort = false }) {
+    bind(options) {
       try {
-        const bound = listening(host, port, reusePort);
+        const bound = listening(options);
         return { ...bound, close: () => closeSync(bound.descriptor) };
       } catch (error) {
-        throw portError(host, port, error);
+        throw portError(options.host, options.port, error);
       }
     },
   };

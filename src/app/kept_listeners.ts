@@ -2,7 +2,15 @@
  * The listeners of a service, over a restart: when it ends, its manager keeps their sockets, and the process that comes after it goes on
  * with them. Where no manager is there to keep them they are as any others.
  */
-import type { BoundPort, Clock, Listener, ListenOptions, Net, Runtime } from "../../runtime/contract.ts";
+import type {
+  BindOptions,
+  BoundPort,
+  Clock,
+  Listener,
+  ListenOptions,
+  Net,
+  Runtime,
+} from "../../runtime/contract.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import { limits } from "../model/limits.ts";
 import { sameHost, SocketStore, type StoredSocket } from "../systemd/socket_store.ts";
@@ -50,7 +58,7 @@ export class KeptListeners {
   }
 
   /** A port that others accept from. */
-  bind(options: ListenOptions): BoundPort {
+  bind(options: BindOptions): BoundPort {
     const { ports } = this.runtime;
     if (!this.#keeps(options)) return ports.bind(options);
     const key = keyOf(options);

@@ -3,7 +3,7 @@
  * listen on the same ports, so nobody is refused in between. Two that mean to stay do not: the second finds the ports taken. Where a
  * service manager starts the next one when this one is gone, it keeps the listeners meanwhile.
  */
-import type { BoundPort, ListenOptions, Net, Runtime } from "../../runtime/contract.ts";
+import type { BindOptions, BoundPort, Net, Runtime } from "../../runtime/contract.ts";
 import { KeptListeners } from "./kept_listeners.ts";
 import type { StateFolder } from "./state_folder.ts";
 
@@ -51,12 +51,15 @@ export class Succession {
     };
   }
 
-  /** A port that others accept from, beside which a successor's may stand. */
-  bind(options: ListenOptions): BoundPort {
+  /**
+   * A port that others accept from, beside which a successor's may stand. Beside one that ends nobody connects here before somebody
+   * accepts: until then all go to that one.
+   */
+  bind(options: BindOptions): BoundPort {
     const { ports } = this.runtime;
     if (options.port === 0) return ports.bind(options);
     if (!this.#follows && !this.#kept.has(options)) ports.bind(options).close();
-    return this.#kept.bind({ ...options, reusePort: true });
+    return this.#kept.bind({ ...options, reusePort: true, listens: !this.#follows });
   }
 
   /** This one ends: its successor need not wait. */

@@ -1067,6 +1067,8 @@ export const limits = {
   shardSnapshotsKept: 8,
   /** How often a shard tells what it counted. */
   shardReportMs: 1_000,
+  /** A port that is given up stays open so long at most for shards that have not let go of it. */
+  shardShutMs: 500,
   /** Whoever reads the metrics of a proxy waits so long for what its shards counted last. */
   shardGatherMs: 500,
   /** Of reports and lines of the log that the keeper has not taken; what comes beyond is dropped, and lines are counted. */

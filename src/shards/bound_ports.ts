@@ -12,11 +12,20 @@ export interface BoundPortsOptions {
   /** Throws a `ListenError`. */
   readonly bind: (options: ListenOptions) => BoundPort;
   readonly opened: (port: StandingPort) => void;
-  readonly closed: (port: StandingPort) => void;
+  /** It is given up: resolves when one at most of those that it was handed to still has it. */
+  readonly closed: (port: StandingPort) => Promise<void>;
+  /** Whoever still has it lets go of it. */
+  readonly left: (port: StandingPort) => void;
+}
+
+/** One that was given up, while others may have it. */
+interface Leaving {
+  readonly bound: BoundPort;
 }
 
 export class BoundPorts implements Pick<Net, "listen" | "adopt"> {
   readonly #standing = new Set<StandingPort>();
+  readonly #leaving = new Map<string, Leaving>();
 
   constructor(readonly options: BoundPortsOptions) {}
 
@@ -26,8 +35,8 @@ export class BoundPorts implements Pick<Net, "listen" | "adopt"> {
 
   /** What is accepted there is others' business: the handler is never asked. */
   listen(options: ListenOptions): Listener {
-    const { bind, opened, closed } = this.options;
-    const bound = bind(options);
+    const { bind, opened } = this.options;
+    const bound = this.#takeBack(options) ?? bind(options);
     const { descriptor, port } = bound;
     const standing = { host: options.host, port, descriptor, stands: true };
     this.#standing.add(standing);
@@ -38,10 +47,26 @@ export class BoundPorts implements Pick<Net, "listen" | "adopt"> {
         if (!standing.stands) return;
         standing.stands = false;
         this.#standing.delete(standing);
-        bound.close();
-        closed(standing);
+        void this.#leave(standing, { bound });
       },
     };
+  }
+
+  /** What others still have is not free for another one to be bound there. */
+  #takeBack({ host, port }: ListenOptions): BoundPort | null {
+    const leaving = this.#leaving.get(`${host}:${port}`) ?? null;
+    this.#leaving.delete(`${host}:${port}`);
+    return leaving?.bound ?? null;
+  }
+
+  async #leave(port: StandingPort, leaving: Leaving): Promise<void> {
+    const key = `${port.host}:${port.port}`;
+    this.#leaving.set(key, leaving);
+    await this.options.closed(port);
+    if (this.#leaving.get(key) !== leaving) return;
+    this.#leaving.delete(key);
+    leaving.bound.close();
+    this.options.left(port);
   }
 
   adopt(): Listener {

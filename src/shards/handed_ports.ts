@@ -11,6 +11,8 @@ interface Place {
   readonly port: number;
   /** null: the keeper has given it up, or has not handed it over yet. */
   descriptor: number | null;
+  /** Whatever comes is taken here: the others have let go of it. */
+  isLast: boolean;
   /** null: nobody here wants it. */
   accept: Accept | null;
   /** On a duplicate of the descriptor; null while nothing is accepted. */
@@ -38,10 +40,14 @@ export class HandedPorts implements Pick<Net, "listen" | "adopt"> {
     this.#settle(place);
   }
 
-  /** The keeper gives it up. Whoever listens there does again when it is handed over anew. */
-  shut(host: string, port: number): void {
+  /**
+   * The keeper gives it up. Whoever listens there does again when it is handed over anew. `last`: not yet, the others let go of it first,
+   * and what they leave in its queue is taken here.
+   */
+  shut(host: string, port: number, last = false): void {
     const place = this.#placeAt(host, port);
-    this.#giveUp(place);
+    if (last) place.isLast = true;
+    else this.#giveUp(place);
     this.#settle(place);
   }
 
@@ -71,14 +77,14 @@ export class HandedPorts implements Pick<Net, "listen" | "adopt"> {
     const key = `${host}:${port}`;
     const known = this.#places.get(key);
     if (known !== undefined) return known;
-    const place: Place = { host, port, descriptor: null, accept: null, listener: null };
+    const place: Place = { host, port, descriptor: null, isLast: false, accept: null, listener: null };
     this.#places.set(key, place);
     return place;
   }
 
   #settle(place: Place): void {
-    const { descriptor, accept, listener } = place;
-    const wanted = this.#accepts && descriptor !== null && accept !== null;
+    const { descriptor, isLast, accept, listener } = place;
+    const wanted = (this.#accepts || isLast) && descriptor !== null && accept !== null;
     if (wanted && listener === null) {
       const { net, ports } = this.options;
       place.listener = net.adopt(ports.duplicate(descriptor), (socket) => this.#accept(place, socket));
@@ -98,6 +104,7 @@ export class HandedPorts implements Pick<Net, "listen" | "adopt"> {
 
   #giveUp(place: Place): void {
     const { descriptor } = place;
+    place.isLast = false;
     if (descriptor === null) return;
     place.listener?.close();
     place.listener = null;

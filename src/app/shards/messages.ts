@@ -51,9 +51,12 @@ export interface PortMessage {
   readonly port: number;
 }
 
-/** A port that is given up. */
+/** A port that is given up; to be answered. */
 export interface ShutMessage extends Omit<PortMessage, "kind"> {
   readonly kind: "shut";
+  readonly number: number;
+  /** The others let go of it first; until it is told again this one takes whatever connection comes, so that none is left waiting there. */
+  readonly last: boolean;
 }
 
 export type ToShard =
@@ -99,6 +102,8 @@ export type FromShard =
   | { readonly kind: "took" }
   /** `problem`: why it cannot go by that snapshot; null: it can. */
   | { readonly kind: "prepared"; readonly number: number; readonly problem: string | null }
+  /** It has let go of a port, or is the last one there. */
+  | { readonly kind: "shut"; readonly number: number }
   /** Whole lines for standard output (1) or standard error (2). */
   | { readonly kind: "lines"; readonly to: 1 | 2; readonly text: string }
   | Report

@@ -22,8 +22,10 @@ export function runShard(runtime: Runtime): void {
       if (message.kind === "port") {
         handed.handed(message.host, message.port, process.handed());
         link.send({ kind: "took" });
-      } else if (message.kind === "shut") handed.shut(message.host, message.port);
-      else if (message.kind === "begin")
+      } else if (message.kind === "shut") {
+        handed.shut(message.host, message.port, message.last);
+        link.send({ kind: "shut", number: message.number });
+      } else if (message.kind === "begin")
         shard = new TrafficShard({ runtime, ports: handed, link, gate }, message);
       else shard?.take(message);
     },

@@ -63,6 +63,11 @@ export class ShardProcess {
     return this.#child.pid;
   }
 
+  /** It has not shown for a while that it lives. */
+  get isSilent(): boolean {
+    return this.#silentCpuMs !== null;
+  }
+
   send(message: ToShard): void {
     this.#waiting.push({ message, port: null });
     this.#pump();

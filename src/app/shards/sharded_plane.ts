@@ -57,7 +57,8 @@ export class ShardedPlane implements ProxyPlane {
     this.#ports = new BoundPorts({
       bind,
       opened: (port) => this.#shards.all.forEach((shard) => shard.hand(port)),
-      closed: ({ host, port }) => this.#shards.tell({ kind: "shut", host, port }),
+      closed: (port) => this.#shards.leave(port),
+      left: ({ host, port }) => this.#shards.tell({ kind: "shut", host, port, number: 0, last: false }),
     });
     this.#asks = new ShardAsks(() => this.#shards.all);
     this.#policies = new PolicyCalls(policyHost, () =>

@@ -7,6 +7,7 @@ import { problemOf } from "../../base/result.ts";
 import { limits } from "../../model/limits.ts";
 import type { Drained } from "../../proxy/drain/drained.ts";
 import { ShardMemory, shardMemoryBytes } from "../../shards/shard_memory.ts";
+import type { StandingPort } from "../../shards/bound_ports.ts";
 import type { SharedRegion } from "../../shards/shared_region.ts";
 import { families } from "../../telemetry/families.ts";
 import { Metrics } from "../../telemetry/metrics.ts";
@@ -95,6 +96,18 @@ export class Shards implements Drained {
     return this.#open;
   }
 
+  /**
+   * They let go of a port, all but one that takes what comes there until it is told again: what stands in the queue of a port when the
+   * last one lets go of it is reset. Resolves when that is so, or one of them is late.
+   */
+  async leave({ host, port }: Pick<StandingPort, "host" | "port">): Promise<void> {
+    const last = this.ready.find((shard) => !shard.isSilent) ?? this.ready[0];
+    if (last === undefined) return;
+    const number = ++this.#numbers;
+    for (const shard of this.all) shard.send({ kind: "shut", host, port, number, last: shard === last });
+    await this.#answers("shut", number, limits.shardShutMs);
+  }
+
   /** Resolves when each has said what it counted until now, or is late. */
   async gather(): Promise<void> {
     const number = ++this.#numbers;
@@ -135,6 +148,7 @@ export class Shards implements Drained {
         message: (from, heard) => {
           if (heard.kind === "ready") this.#answered(from, "ready", 0);
           else if (heard.kind === "prepared") this.#answered(from, "prepared", heard.number, heard.problem);
+          else if (heard.kind === "shut") this.#answered(from, "shut", heard.number);
           else if (heard.kind === "gathered") this.#answered(from, "gathered", heard.number);
           else if (heard.kind === "gone") this.#answered(from, "gone", heard.number, null, heard.open);
           else message(from, heard);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import type { Listener, ListenError } from "../../../runtime/contract.ts";
+import type { Listener, ListenError, Socket } from "../../../runtime/contract.ts";
 import { listeningDescriptor } from "../../support/descriptors.ts";
 import { programOf, runtime } from "../../support/runtime_under_test.ts";
 import { dial, dialled, type End, listen, until } from "../../support/sockets.ts";
@@ -95,6 +95,28 @@ describe("a listener", () => {
     await until(() => got.length >= 8, "the second takes the rest");
     expect(got).toEqual([...Array(3).fill("first"), ...Array(5).fill("second")]);
     for (const end of ends) end.socket.destroy();
+    second.close();
+    bound.close();
+  });
+
+  test("that is bound and not listened at leaves whoever connects to another one on the port, until it is adopted", async () => {
+    const accept = (name: string) => (socket: Socket) => {
+      socket.write(new TextEncoder().encode(name));
+      return { data() {}, drain() {}, end: () => socket.shutdown(), close() {} };
+    };
+    const first = runtime.net.listen({ host: "127.0.0.1", port: 0, reusePort: true }, accept("first"));
+    const { port } = first;
+    const bound = runtime.ports.bind({ host: "127.0.0.1", port, reusePort: true, listens: false });
+    const greeted = async (): Promise<string> => {
+      const end = await dialled(runtime, { host: "127.0.0.1", port, timeoutMs: hangMs });
+      await until(() => end.heard.text() !== "", "it is greeted");
+      end.socket.destroy();
+      return end.heard.text();
+    };
+    for (let at = 0; at < 20; at++) expect(await greeted()).toBe("first");
+    const second = runtime.net.adopt(runtime.ports.duplicate(bound.descriptor), accept("second"));
+    first.close();
+    expect(await greeted()).toBe("second");
     second.close();
     bound.close();
   });

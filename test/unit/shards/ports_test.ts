@@ -1,5 +1,5 @@
 /** Ports that a keeper binds and its event loops accept from: given up, handed over again, and left to others for a while. */
-import { describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import type { Listener, Socket, SocketHandler } from "../../../runtime/contract.ts";
 import { BoundPorts, type StandingPort } from "../../../src/shards/bound_ports.ts";
 import { HandedPorts } from "../../../src/shards/handed_ports.ts";
@@ -73,6 +73,23 @@ describe("a port that was handed over", () => {
     expect(host.accepting.size).toBe(0);
   });
 
+  test("is accepted from by the last one to let go of it, however far ahead it is, until it lets go too", () => {
+    const host = new Descriptors();
+    host.ports.handed(at.host, at.port, 7);
+    host.ports.listen(at, () => silent);
+    host.ports.change(false);
+    host.ports.shut(at.host, at.port, true);
+    expect([...host.accepting.keys()]).toEqual([102]);
+    host.ports.change(false);
+    host.connect();
+    expect(host.accepted).toBe(1);
+    host.ports.shut(at.host, at.port);
+    expect([[...host.accepting.keys()], host.closed]).toEqual([[], [101, 102, 7]]);
+    // Another time it is a port like any other.
+    host.ports.handed(at.host, at.port, 9);
+    expect(host.accepting.size).toBe(0);
+  });
+
   test("is not taken while the loop leaves what comes to others", () => {
     const host = new Descriptors();
     host.ports.change(false);
@@ -94,16 +111,54 @@ describe("a port that was handed over", () => {
   });
 });
 
-test("ports that a keeper binds are told when they are opened and given up, once each", () => {
+describe("a port that a keeper binds", () => {
+  const at = { host: "127.0.0.1", port: 8_080 };
   const told: string[] = [];
-  const say = (what: string) => (port: StandingPort) => void told.push(`${what} ${port.port} ${port.stands}`);
+  let bound = 0;
   let closed = 0;
-  const bind = () => ({ port: 8_080, descriptor: 7, close: () => void closed++ });
-  const ports = new BoundPorts({ bind, opened: say("opened"), closed: say("closed") });
-  const listener = ports.listen({ host: "127.0.0.1", port: 0 });
-  expect([listener.port, [...ports.all].length]).toEqual([8_080, 1]);
-  listener.close();
-  listener.close();
-  expect(told).toEqual(["opened 8080 true", "closed 8080 false"]);
-  expect([closed, [...ports.all].length]).toEqual([1, 0]);
+  /** Each says that those that had the port have let go of it, all but one. */
+  let letGo: (() => void)[] = [];
+  let ports: BoundPorts;
+  beforeEach(() => {
+    told.length = bound = closed = 0;
+    letGo = [];
+    const say = (what: string) => (port: StandingPort) => void told.push(`${what} ${port.stands}`);
+    ports = new BoundPorts({
+      bind: () => ({ port: 8_080, descriptor: 7 + bound++, close: () => void closed++ }),
+      opened: say("opened"),
+      closed: (port) => {
+        say("closed")(port);
+        return new Promise((done) => void letGo.push(done));
+      },
+      left: say("left"),
+    });
+  });
+
+  test("is told when it is opened and given up, once each, and stays open until the last one alone has it", async () => {
+    const listener = ports.listen({ ...at, port: 0 });
+    expect([listener.port, [...ports.all].length]).toEqual([8_080, 1]);
+    listener.close();
+    listener.close();
+    expect(told).toEqual(["opened true", "closed false"]);
+    expect([closed, [...ports.all].length]).toEqual([0, 0]);
+    letGo[0]?.();
+    await Promise.resolve();
+    expect([closed, told.at(-1)]).toEqual([1, "left false"]);
+  });
+
+  test("that is wanted again before all have let go of it is the same one", async () => {
+    const first = ports.listen(at);
+    first.close();
+    const second = ports.listen(at);
+    letGo[0]?.();
+    await Promise.resolve();
+    expect([bound, closed]).toEqual([1, 0]);
+    expect(told).toEqual(["opened true", "closed false", "opened true"]);
+    second.close();
+    letGo[1]?.();
+    await Promise.resolve();
+    expect([bound, closed]).toEqual([1, 1]);
+    ports.listen(at);
+    expect(bound).toBe(2);
+  });
 });

@@ -178,6 +178,31 @@ describe("shards", () => {
     expect([gone, shards.size]).toEqual([1, 3]);
   });
 
+  test("let go of a port all but one, which takes what comes until they have, and nobody waits for one that is late", async () => {
+    await started();
+    await live(limits.shardSilentMs + limits.shardLookMs, [0]);
+    const [one, other] = host.lives;
+    let left = false;
+    void shards.leave({ host: "127.0.0.1", port: 80 }).then(() => (left = true));
+    await clock.advance(1);
+    const orders = host.lives.map(({ told }) => told.at(-1) as Extract<ToShard, { kind: "shut" }>);
+    // Who is silent is no good to take what comes.
+    expect(orders.map(({ kind, last }) => [kind, last])).toEqual([
+      ["shut", false],
+      ["shut", true],
+    ]);
+    other?.say({ kind: "shut", number: orders[1]?.number ?? -1 });
+    await clock.advance(1);
+    expect(left).toBe(false);
+    one?.say({ kind: "shut", number: orders[0]?.number ?? -1 });
+    await clock.advance(1);
+    expect(left).toBe(true);
+    left = false;
+    void shards.leave({ host: "127.0.0.1", port: 81 }).then(() => (left = true));
+    await clock.advance(limits.shardShutMs + 1);
+    expect(left).toBe(true);
+  });
+
   test("that do not end when they are told to are ended, and none is started anew", async () => {
     await started();
     const ended = shards.end();

@@ -1,9 +1,9 @@
 /**
- * Listening sockets made by the C library: `node:net` tells later whether an address could be bound, and the contract wants to be
- * told at once.
+ * Ports that are bound by the C library: whether an address can be had is told at once, and one may be bound on which nobody listens
+ * yet, so that who connects goes to others that listen there (SO_REUSEPORT, socket(7)).
  */
 import { isIP, isIPv6 } from "node:net";
-import type { Native } from "../contract.ts";
+import type { BindOptions, Native } from "../contract.ts";
 
 // From the Linux headers.
 const [ipv4, ipv6] = [2, 10];
@@ -48,8 +48,10 @@ export function createListening(native: Native) {
     });
 
   /** Throws with the system's `code`. */
-  return (host: string, port: number, shared: boolean): Listening => {
+  return ({ host, port, reusePort: shared = false, listens = true }: BindOptions): Listening => {
     libc ??= load();
+    // What it loads for itself at first changes the number of the last error.
+    native.errno();
     const { socket, setsockopt, bind, listen, getsockname, close } = libc;
     const address = socketAddressOf(host, port);
     const descriptor = socket(address[0] as number, streamType, 0);
@@ -64,7 +66,7 @@ export function createListening(native: Native) {
     done("setsockopt", setsockopt(descriptor, socketLevel, reuseAddress, on, on.length));
     if (shared) done("setsockopt", setsockopt(descriptor, socketLevel, reusePort, on, on.length));
     done("bind", bind(descriptor, address, address.length));
-    done("listen", listen(descriptor, backlog));
+    if (listens) done("listen", listen(descriptor, backlog));
     done("getsockname", getsockname(descriptor, address, Uint8Array.of(address.length, 0, 0, 0)));
     return { descriptor, port: ((address[2] as number) << 8) | (address[3] as number) };
   };
