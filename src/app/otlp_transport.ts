@@ -1,7 +1,7 @@
 /** Requests to a receiver of OTLP/HTTP: one connection that is kept, in clear text or over TLS, the body compressed. */
-import { X509Certificate } from "node:crypto";
-import type { Runtime, TlsClientOptions, TlsCredential, TlsSession } from "../../runtime/contract.ts";
+import type { Runtime, TlsClientOptions, TlsCredential } from "../../runtime/contract.ts";
 import { joined } from "../base/bytes.ts";
+import { namedFor } from "../http/certificate_name.ts";
 import { Http1Client } from "../http/h1_client.ts";
 import type { ResponseHead, ResponseSink } from "../http/exchange.ts";
 import { Shard } from "../http/shard.ts";
@@ -124,14 +124,6 @@ export class OtlpTransport {
 /** Of `[::1]` without the brackets. */
 function bareHost({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, "");
-}
-
-/** RFC 9525: the certificate is for that host or address. null: it is. */
-function namedFor({ peer }: TlsSession, host: string): string | null {
-  if (peer === null) return "it shows no certificate";
-  const certificate = new X509Certificate(peer.der);
-  const found = /^[\d.]+$|:/.test(host) ? certificate.checkIP(host) : certificate.checkHost(host);
-  return found === undefined ? `its certificate is not for ${host}` : null;
 }
 
 class AnswerSink implements ResponseSink {

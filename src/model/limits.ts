@@ -772,6 +772,37 @@ export const limits = {
   pageRowsMax: 5_000,
   /** Changes of the registry that take effect together; a commit of more is refused. */
   commitOperationsMax: 10_000,
+  /** Entries that `heddle registry copy` moves. */
+  copiedEntriesMax: 1_000_000,
+  // etcd under the registry
+  /** Within which a member of etcd answers; else another one is asked. */
+  etcdCallMs: 2_000,
+  /** To reach a member of etcd. */
+  etcdConnectMs: 1_000,
+  /** So long a registry tries to have a change taken by etcd before it refuses it. */
+  etcdGiveUpMs: 8_000,
+  /** Calls to etcd at the same time; further ones wait. */
+  etcdConnectionsMax: 16,
+  /** Commits to etcd at the same time; further ones wait. */
+  etcdLanes: 8,
+  /** Of an answer of etcd, or of one line of its watch; more is not read. */
+  etcdAnswerBytesMax: 64 * mib,
+  /** Entries that are read from etcd at once. */
+  etcdPageRowsMax: 500,
+  /** Operations of one transaction of etcd, which takes 128 itself; a larger commit becomes several behind a gate. */
+  etcdOperationsMax: 100,
+  /** Characters of one transaction of etcd, which takes 1.5 MiB itself; a larger commit becomes several behind a gate. */
+  etcdTransactionCharactersMax: 320 * kib,
+  /** How often a registry asks etcd whether what it knows is current. */
+  etcdLookMs: 1_000,
+  /** A registry that etcd has not answered for so long serves nobody: others may know more. */
+  etcdSilentMs: 3_000,
+  /** Looks in a row that find another number of keys than the watch told of, after which everything is read again. */
+  etcdLooksAstray: 3,
+  /** A large commit that has not moved on for so long is finished by whoever sees it. */
+  etcdGateStaleMs: 3_000,
+  /** How long the marks of a registry that is gone stand. */
+  etcdMarksMs: 24 * 3_600_000,
   /** Labels of one instance; with more its document is refused. */
   labelsMax: 64,
   /** Of the name or value of a label; a longer one is refused. */

@@ -16,6 +16,8 @@ import {
 export class MemoryStore implements Store {
   readonly #space = new KeySpace();
   readonly #keeper: LeaseKeeper;
+  /** No other store has these revisions. */
+  readonly epoch = null;
   #closed = false;
 
   constructor(readonly clock: Clock) {
@@ -54,6 +56,18 @@ export class MemoryStore implements Store {
 
   watch(prefix: string, from: number, change: Watching): WatchStart {
     return this.#space.watch(prefix, from, change);
+  }
+
+  async current(key: string): Promise<Entry | null> {
+    return this.get(key);
+  }
+
+  async reached(revision: number): Promise<boolean> {
+    return this.revision() >= revision;
+  }
+
+  problem(): string | null {
+    return null;
   }
 
   close(): void {

@@ -6,7 +6,7 @@ import { registryKeys, type RegisterAnswer } from "../api/messages.ts";
 import { Refusal } from "../api/problem.ts";
 import { serviceKey, type Instance, type Node, type ServiceName } from "../model/service.ts";
 import type { InstanceRoom } from "./instance_room.ts";
-import type { Store } from "./store.ts";
+import type { Condition, Store } from "./store.ts";
 
 /** Who registers what. */
 export interface Registering {
@@ -21,13 +21,13 @@ export async function register(
   { caller, instance, ttlMs }: Registering,
 ): Promise<RegisterAnswer> {
   requireOwn(caller, instance);
-  requireMember(store, instance);
+  const member = requireMember(store, instance);
   const lease = leaseOf(instance.id);
   const key = registryKeys.instances + instance.id;
   const value = JSON.stringify(instance);
   if (store.get(key)?.value === value) await store.lease(lease, ttlMs);
   // Also when it ended while its lease was renewed.
-  if (store.get(key)?.value !== value) await put(store, room, { instance, key, value, lease, ttlMs });
+  if (store.get(key)?.value !== value) await put(store, room, { instance, key, value, lease, ttlMs, member });
   return { revision: store.revision(), ttlMs };
 }
 
@@ -37,15 +37,20 @@ interface Put {
   readonly value: string;
   readonly lease: string;
   readonly ttlMs: number;
+  /** That its machine is still a member, as it was read. */
+  readonly member: Condition;
 }
 
 async function put(store: Store, room: InstanceRoom, what: Put): Promise<void> {
-  const { instance, key, value, lease, ttlMs } = what;
+  const { instance, key, value, lease, ttlMs, member } = what;
   room.take(instance);
   try {
     await store.lease(lease, ttlMs);
-    const result = await store.commit([], [{ do: "put", key, value, lease }]);
-    if (!result.ok) throw new Refusal(503, "The lease ended while it was registered: try again");
+    const result = await store.commit([member], [{ do: "put", key, value, lease }]);
+    if (result.ok) return;
+    const what =
+      result.reason === "conflict" ? `The machine ${instance.node} was changed` : "The lease ended";
+    throw new Refusal(503, `${what} while it was registered: try again`);
   } catch (error) {
     room.forget(instance);
     throw error;
@@ -77,7 +82,7 @@ function requireOwn(caller: ServiceName, instance: Instance): void {
 }
 
 /** An instance runs on a machine that may be its service. */
-function requireMember(store: Store, instance: Instance): void {
+function requireMember(store: Store, instance: Instance): Condition {
   const entry = store.get(registryKeys.nodes + instance.node);
   const node = entry === null ? null : (JSON.parse(entry.value) as Node);
   if (node === null || node.removed)
@@ -85,4 +90,5 @@ function requireMember(store: Store, instance: Instance): void {
   const key = serviceKey(instance.service);
   if (!node.services.some((each) => serviceKey(each) === key))
     throw new Refusal(403, `The machine ${instance.node} may not be the service ${key}`);
+  return { key: registryKeys.nodes + instance.node, modified: entry?.modified ?? 0 };
 }

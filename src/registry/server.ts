@@ -6,7 +6,13 @@ import { Hono } from "hono";
 import type { Clock, Random } from "../../runtime/contract.ts";
 import { readBody } from "../api/body.ts";
 import { requireCaller, vouchForCaller, type ControlEnv } from "../api/caller.ts";
-import { registryKeys, registryPaths, type CommitAnswer, type RangeAnswer } from "../api/messages.ts";
+import {
+  registryKeys,
+  registryPaths,
+  type CommitAnswer,
+  type KnownEntry,
+  type RangeAnswer,
+} from "../api/messages.ts";
 import { Page } from "../api/pages.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
 import { limits } from "../model/limits.ts";
@@ -34,13 +40,15 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
   const app = new Hono<ControlEnv>();
   const watches = new WatchStreams(store, clock);
   const room = new InstanceRoom(store);
-  /** One life of a registry. A store may be another one after it, with revisions that mean something else. */
-  const epoch = random.bytes(8).toHex();
+  /** One life of a registry, unless others share its store: another one has revisions that mean something else. */
+  const epoch = store.epoch ?? random.bytes(8).toHex();
   app.onError(problemOf);
   app.notFound(() => problemResponse(new Refusal(404, "The registry has no such path")));
 
   const isRevoked = (serial: string): boolean => store.get(registryKeys.revoked + serial) !== null;
   app.use(vouchForCaller({ wallMs: () => clock.wallMs(), isRevoked }));
+
+  app.use((_context, next) => requireWell(store, next));
 
   app.get(registryPaths.health, (context) => context.json({ ok: true, revision: store.revision() }));
 
@@ -56,12 +64,17 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
     return context.json({ revision: await deregister(store, caller.service, id) });
   });
 
-  app.get(registryPaths.range, (context) => {
+  app.get(registryPaths.range, async (context) => {
     requireCaller(context, trustDomain, ...permissions.range);
     const prefix = prefixIn((name) => context.req.query(name));
+    if (context.req.query("only") !== undefined) {
+      const found = await store.current(prefix);
+      const entries = found === null ? [] : [shownOf(found)];
+      return context.json({ epoch, revision: store.revision(), entries, next: null } satisfies RangeAnswer);
+    }
     const { entries, revision } = store.range(prefix);
     const page = new Page({ after: context.req.query("after") ?? "", limit: limits.pageRowsMax });
-    const shown = page.add(entries, keyOf, ({ key, value, modified }) => ({ key, value, modified }));
+    const shown = page.add(entries, keyOf, shownOf);
     return context.json({ epoch, revision, entries: shown, next: page.next } satisfies RangeAnswer);
   });
 
@@ -75,21 +88,39 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
     return context.json(answer satisfies CommitAnswer);
   });
 
-  app.get(registryPaths.watch, (context) => {
+  app.get(registryPaths.watch, async (context) => {
     requireCaller(context, trustDomain, ...permissions.watch);
     const query = (name: string): string | undefined => context.req.query(name);
     const known = query("epoch") === undefined || query("epoch") === epoch;
-    return watches.begin(prefixIn(query), revisionIn(query), known);
+    const from = revisionIn(query);
+    // Others over the same store may have told more than is known here.
+    if (known && store.epoch !== null && !(await store.reached(from)))
+      throw new Refusal(
+        503,
+        `The registry is behind: it knows revision ${store.revision()}, not ${from} yet`,
+      );
+    return watches.begin(prefixIn(query), from, known);
   });
   return { app, drain: () => watches.close() };
+}
+
+/** One that is cut off from its store would tell what was. */
+async function requireWell(store: Store, next: () => Promise<void>): Promise<void> {
+  const problem = store.problem();
+  if (problem !== null) throw new Refusal(503, `The registry does not know how things stand: ${problem}`);
+  await next();
 }
 
 function keyOf(entry: Entry): string {
   return entry.key;
 }
 
+function shownOf({ key, value, modified }: Entry): KnownEntry {
+  return { key, value, modified };
+}
+
 function problemOf(error: unknown): Response {
   if (!(error instanceof StoreUnavailable)) return problemResponse(error);
-  const hint = "Nothing was changed. Look at the disk of the registry's machine, then try again";
+  const hint = "Look at the disk of the registry's machine, or at etcd, then try again";
   return problemResponse(new Refusal(503, error.message, hint));
 }

@@ -30,6 +30,8 @@ export class SqliteStore implements Store {
   readonly #space: KeySpace;
   readonly #keeper: LeaseKeeper;
   #pending: Pending[] = [];
+  /** No other store has these revisions. */
+  readonly epoch = null;
   #closed = false;
 
   /** Throws, naming the path, when it is no store of a registry. */
@@ -77,6 +79,18 @@ export class SqliteStore implements Store {
 
   watch(prefix: string, from: number, change: Watching): WatchStart {
     return this.#space.watch(prefix, from, change);
+  }
+
+  async current(key: string): Promise<Entry | null> {
+    return this.get(key);
+  }
+
+  async reached(revision: number): Promise<boolean> {
+    return this.revision() >= revision;
+  }
+
+  problem(): string | null {
+    return null;
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 /**
  * What the registry keeps: keys with values and revisions, leases that take their keys along when they end, and a log of
  * changes that watchers follow. The shape is etcd's, so that etcd can stand behind it. `memory_store` is the reference,
- * `sqlite_store` the durable one; both pass `test/conformance/store`.
+ * `sqlite_store` the durable one on one machine, `etcd/etcd_store` the one of several registries; all pass `test/conformance/store`.
  */
 
 /** One key as it stands. `modified` is the revision of its last change, `created` that of its first since it was absent. */
@@ -71,6 +71,14 @@ export interface Store {
   revoke(id: string): Promise<void>;
   /** Calls `change` for every change under the prefix after revision `from`, in order, none missed and none twice; the first ones at once. */
   watch(prefix: string, from: number, change: Watching): WatchStart;
+  /** The same key, newer than any commit that was answered anywhere before this call. Rejects with `StoreUnavailable`. */
+  current(key: string): Promise<Entry | null>;
+  /** Waits until nothing up to this revision is missing here. False: it took too long. */
+  reached(revision: number): Promise<boolean>;
+  /** Names what revisions count; null: this one store, opened this once. */
+  readonly epoch: string | null;
+  /** Why nobody should read here now; null: all is well. */
+  problem(): string | null;
   /** Writes what waits, ends watches, refuses everything later. May be called twice. */
   close(): void;
 }

@@ -1,21 +1,39 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import fc from "fast-check";
 import { createRuntime } from "../../../runtime/bun/runtime.ts";
+import { parseEtcdAddress } from "../../../src/registry/etcd/etcd_address.ts";
+import { openEtcdStore } from "../../../src/registry/etcd/etcd_store.ts";
 import { MemoryStore } from "../../../src/registry/memory_store.ts";
 import { SqliteStore } from "../../../src/registry/sqlite_store.ts";
 import type { Change, Operation, Store } from "../../../src/registry/store.ts";
-import { hangMs } from "../../support/patience.ts";
+import { hasEtcd, startEtcd, type Etcd } from "../../support/etcd.ts";
+import { hangMs, testMs } from "../../support/patience.ts";
 
-const { clock, databases } = createRuntime();
+const { clock, databases, net, random } = createRuntime();
 const folder = mkdtempSync("/tmp/heddle-store-");
 let number = 0;
-afterAll(() => rmSync(folder, { recursive: true }));
+let etcd: Etcd | null = null;
+beforeAll(async () => {
+  if (hasEtcd) etcd = await startEtcd();
+}, testMs);
+afterAll(async () => {
+  await etcd?.stop();
+  rmSync(folder, { recursive: true });
+});
 
-const kinds: Readonly<Record<string, () => Store>> = {
-  memory: () => new MemoryStore(clock),
-  sqlite: () => new SqliteStore(databases, `${folder}/${number++}.db`, clock),
+const kinds: Readonly<Record<string, () => Promise<Store>>> = {
+  memory: async () => new MemoryStore(clock),
+  sqlite: async () => new SqliteStore(databases, `${folder}/${number++}.db`, clock),
+  etcd: () => etcdStore(`mesh-${number++}`),
 };
+
+async function etcdStore(prefix: string): Promise<Store> {
+  const address = parseEtcdAddress((etcd as Etcd).url(prefix));
+  const store = await openEtcdStore({ ...address, tls: null, net, clock, random });
+  if (store === null) throw new Error("etcd was not reached");
+  return store;
+}
 
 const put = (key: string, value: string): Operation => ({ do: "put", key, value });
 
@@ -28,31 +46,40 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 for (const [kind, make] of Object.entries(kinds)) {
-  describe(`the ${kind} store`, () => {
+  const missing = kind === "etcd" && !hasEtcd;
+  describe.skipIf(missing)(`the ${kind} store${missing ? " (needs etcd)" : ""}`, () => {
     test("commits all operations in one revision, or none when a condition fails", async () => {
-      const store = make();
+      const store = await make();
+      const base = store.revision();
       expect(await store.commit([{ key: "a", modified: 0 }], [put("a", "1"), put("b", "1")])).toEqual({
         ok: true,
-        revision: 2,
+        revision: base + 1,
       });
-      expect(store.get("a")).toEqual({ key: "a", value: "1", created: 2, modified: 2, lease: null });
-      expect(await store.commit([{ key: "a", modified: 1 }], [put("a", "2"), put("c", "2")])).toEqual({
+      const revision = base + 1;
+      expect(store.get("a")).toEqual({
+        key: "a",
+        value: "1",
+        created: revision,
+        modified: revision,
+        lease: null,
+      });
+      expect(await store.commit([{ key: "a", modified: base }], [put("a", "2"), put("c", "2")])).toEqual({
         ok: false,
         reason: "conflict",
         key: "a",
-        revision: 2,
+        revision,
       });
       expect(store.range("").entries.map((each) => each.key)).toEqual(["a", "b"]);
-      expect(await store.commit([{ key: "a", modified: 2 }], [{ do: "delete", key: "a" }])).toEqual({
+      expect(await store.commit([{ key: "a", modified: revision }], [{ do: "delete", key: "a" }])).toEqual({
         ok: true,
-        revision: 3,
+        revision: base + 2,
       });
       expect(store.get("a")).toBeNull();
       store.close();
     });
 
     test("of many commits on the same condition exactly one wins", async () => {
-      const store = make();
+      const store = await make();
       const results = await Promise.all(
         Array.from({ length: 100 }, (_, at) =>
           store.commit([{ key: "k", modified: 0 }], [put("k", String(at))]),
@@ -63,15 +90,16 @@ for (const [kind, make] of Object.entries(kinds)) {
     });
 
     test("a watch that resumes from any revision sees every change once and in order", async () => {
-      const store = make();
+      const store = await make();
+      const base = store.revision();
       for (let at = 0; at < 20; at++)
         await store.commit([], [put(`k/${at % 5}`, String(at)), put(`other/${at}`, "x")]);
-      for (const from of [1, 7, 21]) {
+      for (const from of [base, base + 6, base + 20]) {
         const seen: Change[] = [];
         const started = store.watch("k/", from, (changes) => void seen.push(...changes));
         expect(started.ok).toBe(true);
-        expect(seen.map((each) => each.revision).filter((each) => each <= 21)).toEqual(
-          Array.from({ length: 21 - from }, (_, at) => from + 1 + at),
+        expect(seen.map((each) => each.revision).filter((each) => each <= base + 20)).toEqual(
+          Array.from({ length: base + 20 - from }, (_, at) => from + 1 + at),
         );
         await store.commit([], [put("k/0", "again")]);
         expect(seen.at(-1)).toMatchObject({ kind: "put", entry: { key: "k/0", value: "again" } });
@@ -82,16 +110,25 @@ for (const [kind, make] of Object.entries(kinds)) {
     });
 
     test("changes that are forgotten are told as compacted", async () => {
-      const store = make();
+      const store = await make();
+      const base = store.revision();
       const many = Array.from({ length: 2_000 }, (_, at) => put(`k/${at}`, "x"));
-      for (let round = 0; round < 6; round++) await store.commit([], many);
-      expect(store.watch("k/", 1, () => {})).toEqual({ ok: false, reason: "compacted", revision: 7 });
-      expect(store.watch("k/", 6, () => {}).ok).toBe(true);
+      let before = base;
+      for (let round = 0; round < 6; round++) {
+        before = store.revision();
+        expect((await store.commit([], many)).ok).toBe(true);
+      }
+      expect(store.watch("k/", base, () => {})).toEqual({
+        ok: false,
+        reason: "compacted",
+        revision: store.revision(),
+      });
+      expect(store.watch("k/", before, () => {}).ok).toBe(true);
       store.close();
     });
 
     test("keys go with their lease when it ends or is revoked, and stay while it is renewed", async () => {
-      const store = make();
+      const store = await make();
       await store.lease("short", 300);
       await store.lease("long", 60_000);
       await store.commit(

@@ -1,0 +1,249 @@
+/**
+ * Commits of more than one transaction of etcd takes, all or nothing all the same. Its pieces are put aside; then the gate is
+ * shut under the conditions of the commit, which is when it counts; then the pieces are done one by one, by whoever sees the gate,
+ * and with the last one it opens. While it is shut nobody else commits, and no reader is told of a part.
+ */
+import type { Clock } from "../../../runtime/contract.ts";
+import { limits } from "../../model/limits.ts";
+import type { Condition, Operation } from "../store.ts";
+import { EtcdLost, type Gateway } from "./gateway.ts";
+import {
+  decoded,
+  encoded,
+  revisionOf,
+  type WireEntry,
+  type WireOperation,
+  type WireRange,
+  type WireTxn,
+  type WireTxnAnswer,
+} from "./gateway_messages.ts";
+import type { KeyNames } from "./key_names.ts";
+import {
+  conditionOf,
+  deleteOf,
+  foundIn,
+  modifiedIs,
+  operationOf,
+  pause,
+  putOf,
+  rangeOf,
+  type Settled,
+  type Transactions,
+} from "./transactions.ts";
+
+export interface GateOptions {
+  readonly gateway: Gateway;
+  readonly clock: Clock;
+  readonly names: KeyNames;
+  readonly transactions: Transactions;
+  /** Of pieces that nobody ever needs. */
+  readonly lease: string;
+}
+
+/** What stands at the gate while it is shut. */
+interface Shut {
+  readonly commit: string;
+  readonly pieces: number;
+  /** How many are done; null: further conditions are being looked at, and nothing counts yet. */
+  readonly done: number | null;
+}
+
+/** The gate as it was read. */
+export interface GateSeen {
+  readonly shut: Shut;
+  readonly revision: number;
+}
+
+export class Gate {
+  constructor(readonly options: GateOptions) {}
+
+  /** Whether a commit is too much for one transaction. */
+  isLarge(conditions: readonly Condition[], operations: readonly Operation[]): boolean {
+    return conditions.length > limits.etcdOperationsMax - reserved || piecesOf(operations).length > 1;
+  }
+
+  /** Commits it. Not taken: what was found of the conditions' keys, then of the gate. */
+  async commit(
+    conditions: readonly Condition[],
+    operations: readonly Operation[],
+    commit: string,
+  ): Promise<Settled> {
+    const { names, transactions } = this.options;
+    for (const each of operations) if (each.do === "put" && each.lease !== undefined) noLease(each.lease);
+    const pieces = piecesOf(operations);
+    await this.#putAside(commit, pieces);
+    const first = conditions.slice(0, limits.etcdOperationsMax - reserved);
+    const more = conditions.slice(first.length);
+    const shut: Shut = { commit, pieces: pieces.length, done: more.length > 0 ? null : 0 };
+    const settled = await transactions.run({
+      compare: [modifiedIs(names.gate, 0), ...first.map((each) => conditionOf(names, each))],
+      success: [putOf(names.gate, JSON.stringify(shut))],
+      look: [...first.map((each) => names.of(each.key)), names.gate],
+    });
+    if (!settled.taken) {
+      await this.#drop(commit);
+      return settled;
+    }
+    const failed = await this.#check(more);
+    if (failed !== null) {
+      await this.#open({ shut, revision: settled.revision });
+      return { taken: false, found: [...conditions.map(() => null), null] };
+    }
+    let seen: GateSeen = { shut, revision: settled.revision };
+    if (shut.done === null) seen = (await this.#step(seen, [], { ...shut, done: 0 })) ?? seen;
+    await this.finish(seen);
+    return settled;
+  }
+
+  /** null: it is open. */
+  async look(): Promise<GateSeen | null> {
+    const { gateway, names } = this.options;
+    const answer = (await gateway.call("/v3/kv/range", { key: encoded(names.gate) })) as WireRange;
+    return seenOf(answer.kvs?.[0] ?? null);
+  }
+
+  /** Resolves once it was seen open; what nobody goes on with is finished here. */
+  async opened(): Promise<void> {
+    const { clock } = this.options;
+    let last = await this.#lookOrLater();
+    let sinceMs = clock.now();
+    while (last !== null) {
+      await pause(clock, limits.reconnectMs);
+      const now = await this.#lookOrLater();
+      if (now?.revision !== last.revision) sinceMs = clock.now();
+      else if (clock.now() - sinceMs > limits.etcdGateStaleMs) await this.finish(now);
+      last = now;
+    }
+  }
+
+  /** Does what is left of it, beside others who may do the same. */
+  async finish(begun: GateSeen): Promise<void> {
+    const { names, gateway } = this.options;
+    let seen: GateSeen | null = begun;
+    while (seen !== null && seen.shut.commit === begun.shut.commit) {
+      const { commit, pieces, done } = seen.shut;
+      if (done === null || done >= pieces) {
+        seen = await this.#open(seen);
+        continue;
+      }
+      const key = encoded(names.piece(commit, done));
+      const answer = (await this.#again(() => gateway.call("/v3/kv/range", { key }))) as WireRange;
+      const value = answer.kvs?.[0]?.value;
+      if (value === undefined) {
+        // Somebody else has finished it meanwhile.
+        seen = await this.#lookOrLater();
+        continue;
+      }
+      const operations = (JSON.parse(decoded(value)) as Operation[]).map((each) =>
+        operationOf(names, each, noLease),
+      );
+      seen = await this.#step(seen, operations, { ...seen.shut, done: done + 1 });
+    }
+  }
+
+  /** The next state of the gate; or as others left it. */
+  #step(seen: GateSeen, operations: readonly WireOperation[], next: Shut): Promise<GateSeen | null> {
+    const { names } = this.options;
+    return this.#change(seen, [...operations, putOf(names.gate, JSON.stringify(next))], next);
+  }
+
+  #open(seen: GateSeen): Promise<GateSeen | null> {
+    const { names } = this.options;
+    const { first, end } = names.pieces(seen.shut.commit);
+    return this.#change(seen, [deleteOf(names.gate), deleteOf(first, end)], null);
+  }
+
+  async #change(
+    seen: GateSeen,
+    success: readonly WireOperation[],
+    next: Shut | null,
+  ): Promise<GateSeen | null> {
+    const { gateway, names } = this.options;
+    const body: WireTxn = {
+      compare: [modifiedIs(names.gate, seen.revision)],
+      success,
+      failure: [rangeOf(names.gate)],
+    };
+    const answer = (await this.#again(() => gateway.call("/v3/kv/txn", body))) as WireTxnAnswer;
+    if (answer.succeeded === true)
+      return next === null ? null : { shut: next, revision: revisionOf(answer.header.revision) };
+    return seenOf(foundIn(answer)[0] ?? null);
+  }
+
+  async #putAside(commit: string, pieces: readonly (readonly Operation[])[]): Promise<void> {
+    const { gateway, names, lease } = this.options;
+    for (const [at, piece] of pieces.entries()) {
+      const key = encoded(names.piece(commit, at));
+      const value = encoded(JSON.stringify(piece));
+      await this.#again(() => gateway.call("/v3/kv/put", { key, value, lease }));
+    }
+  }
+
+  async #drop(commit: string): Promise<void> {
+    const { gateway, names } = this.options;
+    const { first, end } = names.pieces(commit);
+    const range = { key: encoded(first), range_end: encoded(end) };
+    await gateway.call("/v3/kv/deleterange", range).catch(() => undefined);
+  }
+
+  /** The first condition that does not hold. */
+  async #check(conditions: readonly Condition[]): Promise<Condition | null> {
+    const { gateway, names } = this.options;
+    for (let at = 0; at < conditions.length; at += limits.etcdOperationsMax) {
+      const some = conditions.slice(at, at + limits.etcdOperationsMax);
+      const body: WireTxn = { compare: some.map((each) => conditionOf(names, each)) };
+      const answer = (await this.#again(() => gateway.call("/v3/kv/txn", body))) as WireTxnAnswer;
+      if (answer.succeeded !== true) return some[0] ?? null;
+    }
+    return null;
+  }
+
+  #lookOrLater(): Promise<GateSeen | null> {
+    return this.#again(() => this.look());
+  }
+
+  /** Of what may be repeated: until etcd answers, or for as long as a commit may take. */
+  async #again<T>(work: () => Promise<T>): Promise<T> {
+    const { clock } = this.options;
+    const untilMs = clock.now() + limits.etcdGiveUpMs;
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof EtcdLost) || clock.now() > untilMs) throw error;
+        await pause(clock, limits.reconnectMs);
+      }
+    }
+  }
+}
+
+/** Comparisons and looks of a transaction that are not those of the commit. */
+const reserved = 4;
+
+function seenOf(entry: WireEntry | null): GateSeen | null {
+  if (entry === null) return null;
+  return { shut: JSON.parse(decoded(entry.value)) as Shut, revision: revisionOf(entry.mod_revision) };
+}
+
+/** Each small enough for one transaction. */
+function piecesOf(operations: readonly Operation[]): (readonly Operation[])[] {
+  const pieces: Operation[][] = [];
+  let characters = 0;
+  for (const operation of operations) {
+    const size = operation.key.length + (operation.do === "put" ? operation.value.length : 0);
+    const last = pieces.at(-1);
+    const fits =
+      last !== undefined &&
+      last.length < limits.etcdOperationsMax - reserved &&
+      characters + size <= limits.etcdTransactionCharactersMax;
+    characters = fits ? characters + size : size;
+    if (fits) last.push(operation);
+    else pieces.push([operation]);
+  }
+  return pieces;
+}
+
+/** Leases end by themselves, and a commit whose lease had ended could never be finished. */
+function noLease(id: string): never {
+  throw new RangeError(`Cannot put a key on the lease ${id}: not in a commit of several transactions`);
+}
