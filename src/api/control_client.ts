@@ -6,6 +6,7 @@ import type { Clock, Net, SocketError, SocketHandler, TlsClientOptions } from ".
 import { limits } from "../model/limits.ts";
 import { noEdits } from "../wire/fields.ts";
 import {
+  ControlRefusal,
   ControlUnreachable,
   type ControlClient,
   type ControlIdentity,
@@ -69,9 +70,18 @@ class Client implements ControlClient {
   }
 
   stream(path: string, handler: StreamHandler, body?: unknown): ControlStream {
-    const stream = new Follower(this.options, handler);
+    const watching: StreamHandler = {
+      line: (message) => handler.line(message),
+      ended: (error) => {
+        if (made !== null && error instanceof ControlRefusal && error.status === 503) this.#unable(made);
+        handler.ended(error);
+      },
+    };
+    let made: Http1Client | null = null;
+    const stream = new Follower(this.options, watching);
     this.#dial().then(
       (connection) => {
+        made = connection;
         const server = this.#made.get(connection)?.server;
         if (server !== undefined) handler.reached?.(server);
         stream.begin(connection, this.#addressOf(connection), path, body);
@@ -88,12 +98,17 @@ class Client implements ControlClient {
   }
 
   async #exchange(method: Method, path: string, body: unknown, limitMs: number): Promise<Answer> {
+    let unable = 0;
     for (;;) {
       const kept = this.#takeIdle();
       const reused = kept !== null;
       const connection = kept ?? (await this.#dial());
       try {
-        return await this.#send(connection, method, path, body, limitMs);
+        const answer = await this.#send(connection, method, path, body, limitMs);
+        if (answer.status !== 503) return answer;
+        this.#unable(connection);
+        const isLast = ++unable >= this.#servers.count;
+        if (isLast || method !== "GET") return answer;
       } catch (error) {
         // The usual race on a kept connection: it ended before this request was seen.
         if (!(reused && error instanceof LostRequest))
@@ -169,6 +184,14 @@ class Client implements ControlClient {
     if (made !== undefined && isSameIdentity(made.identity, this.options.identity())) return idle;
     idle.retire();
     return null;
+  }
+
+  /** It answers, and cannot do what it is for: another one may. What changed nothing is asked there at once. */
+  #unable(connection: Http1Client): void {
+    const server = this.#made.get(connection)?.server;
+    if (server === undefined || this.#servers.count < 2) return;
+    this.#servers.failed(server);
+    connection.retire();
   }
 
   #addressOf(connection: Http1Client): string {

@@ -36,9 +36,11 @@ export class RegistryClient {
   }
 
   async get(key: string): Promise<KnownEntry | null> {
-    // In key order: if the key is there, it is the first that begins with it.
-    const first = (await this.page(key, "")).entries[0];
-    return first?.key === key ? first : null;
+    // As it stands, wherever it was changed. A registry that does not know `only` answers with all that begins with it, in key order.
+    const query = new URLSearchParams({ prefix: key, only: "" }).toString();
+    const { entries } = (await this.control.call("GET", `${registryPaths.range}?${query}`))
+      .body as RangeAnswer;
+    return entries[0]?.key === key ? entries[0] : null;
   }
 
   async commit(

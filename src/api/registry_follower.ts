@@ -33,6 +33,8 @@ export class RegistryFollower implements Following {
   readonly #backoff: Backoff;
   /** Life of the registry that the revisions are of; null: everything has to be read. */
   #epoch: string | null = null;
+  /** The life and revision that were known before all was read again. */
+  #known: { readonly epoch: string | null; readonly revision: number } = { epoch: null, revision: 0 };
   /** Nothing up to this revision is missing. */
   #revision = 0;
   /** What is known is a state that ever was from this revision on: pages are read one after the other. */
@@ -74,6 +76,11 @@ export class RegistryFollower implements Following {
   async #readAll(): Promise<void> {
     const read = new Map<string, KnownEntry>();
     const first = await this.source.page(this.prefix, "");
+    // Several registries over one store: this one has not heard yet of what another one told.
+    if (first.epoch === this.#known.epoch && first.revision < this.#known.revision)
+      throw new Error(
+        `the registry is behind: at revision ${first.revision}, ${this.#known.revision} is known`,
+      );
     let page = first;
     for (;;) {
       for (const entry of page.entries) read.set(entry.key, entry);
@@ -85,6 +92,7 @@ export class RegistryFollower implements Following {
     this.#epoch = first.epoch;
     this.#revision = first.revision;
     this.#wholeFrom = page.revision;
+    this.#known = { epoch: first.epoch, revision: first.revision };
     this.#told = 0;
   }
 
@@ -100,6 +108,7 @@ export class RegistryFollower implements Following {
         const line = message as WatchLine;
         if (this.#closed) return;
         if (line.kind === "compacted") {
+          this.#known = { epoch: this.#epoch, revision: this.#revision };
           this.#epoch = null;
           return;
         }

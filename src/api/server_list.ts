@@ -46,6 +46,11 @@ export class ServerList {
     }));
   }
 
+  get count(): number {
+    this.#look();
+    return this.#all.length;
+  }
+
   reached(server: Server): void {
     const known = this.#of(server);
     if (known === undefined) return;

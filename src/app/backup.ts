@@ -8,6 +8,7 @@ import { version } from "../base/build.ts";
 import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
 import { authorityFile } from "./authority_file.ts";
+import { copyStore } from "./copy_store.ts";
 import { packBackup, type Backup } from "./backup_archive.ts";
 import { readSettings, writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -26,7 +27,7 @@ export async function makeBackup(
       settings: await required(runtime, folder.settings),
       machine: await required(runtime, folder.machine),
       authority,
-      store: await copyOfStore(runtime, folder),
+      store: await copyOfStore(runtime, folder, settings),
     };
     const after = (await files.read(authorityFile(folder))) ?? new Uint8Array(0);
     // Root and registry belong together: what was signed is listed there.
@@ -71,7 +72,8 @@ async function required({ files }: Runtime, path: string): Promise<Uint8Array> {
 }
 
 /** As it was committed at one moment. */
-async function copyOfStore(runtime: Runtime, folder: StateFolder): Promise<Uint8Array> {
+async function copyOfStore(runtime: Runtime, folder: StateFolder, { store }: Settings): Promise<Uint8Array> {
+  if (store !== undefined) return copyOfEtcd(runtime, folder, store);
   const { files, databases } = runtime;
   const { size = 0 } = (await files.stat(folder.registryStore)) ?? {};
   if (size === 0) await required(runtime, folder.registryStore);
@@ -91,5 +93,22 @@ async function copyOfStore(runtime: Runtime, folder: StateFolder): Promise<Uint8
     return await required(runtime, beside);
   } finally {
     await files.remove(beside);
+  }
+}
+
+/** As it stood at one revision, in the file that a registry without etcd has. */
+async function copyOfEtcd(runtime: Runtime, folder: StateFolder, store: string): Promise<Uint8Array> {
+  const { files } = runtime;
+  const beside = `${folder.registry}/backup.db`;
+  const remove = async (): Promise<void> => {
+    for (const end of ["", "-wal", "-shm"]) await files.remove(`${beside}${end}`);
+  };
+  await remove();
+  try {
+    await files.makeFolder(folder.registry, 0o700);
+    await copyStore(runtime, store, beside);
+    return await required(runtime, beside);
+  } finally {
+    await remove();
   }
 }

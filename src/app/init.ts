@@ -3,17 +3,20 @@ import type { Runtime } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
 import { UserError } from "../base/user_error.ts";
 import { firstContents, type FirstMachine } from "../controller/first_contents.ts";
+import { registryKeys } from "../api/messages.ts";
+import { parseEtcdAddress } from "../registry/etcd/etcd_address.ts";
+import type { Store } from "../registry/store.ts";
 import { Authority, createAuthority } from "../identity/authority.ts";
 import { isTrustDomain } from "../identity/spiffe_id.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { limits } from "../model/limits.ts";
-import { SqliteStore } from "../registry/sqlite_store.ts";
 import { issueModeCredentials, readAuthority, writeAuthority } from "./authority_file.ts";
 import { enrollSelf } from "./enroll_self.ts";
 import { readMachine } from "./machine_document.ts";
 import { keepReady } from "./machine_file.ts";
 import { nameOfMachine } from "./machine_name.ts";
 import { requireFreePorts, requireUsablePorts } from "./machine_ports.ts";
+import { openStoreOnce } from "./registry_store.ts";
 import { readSettings, writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
@@ -33,6 +36,8 @@ export interface InitOptions {
   readonly dnsPort: number;
   readonly adminPort: number;
   readonly leafTtl?: number;
+  /** `etcd://…`; absent: a file of the state folder. */
+  readonly store?: string;
   /** The modes start right after this: a port that is taken is told before anything is written. */
   readonly start?: boolean;
   readonly openListeners?: boolean;
@@ -56,6 +61,7 @@ export async function initializeMesh(
   const node = nameOfMachine(options.node, machine, runtime.process.hostname);
   const settings = settingsOf(runtime, options, node, machine);
   requireTrustDomain(options.trustDomain);
+  if (options.store !== undefined) parseEtcdAddress(options.store);
   requireUsablePorts(settings, machine);
   const begun = await readAuthority(files, clock, folder);
   requireSameMesh(begun, folder, options);
@@ -66,7 +72,7 @@ export async function initializeMesh(
   await keepReady(runtime, folder, options.machine.text, machine);
   await issueModeCredentials(files, folder, authority, settings, clock.wallMs());
   const enrolled = await enrollSelf(runtime, folder, authority, settings, machine);
-  await fillRegistry(runtime, folder, enrolled);
+  await fillRegistry(runtime, folder, settings, enrolled);
   // Last: until they are written the folder holds no mesh, and a broken attempt is finished by repeating it.
   await writeSettings(files, folder, settings);
   return { settings, finished: begun !== null };
@@ -140,13 +146,33 @@ function settingsOf(
     registries: [{ host: address, port: options.registryPort }, ...(options.registryAddress ?? [])],
     modes: ["registry", "controller", "proxy"],
     leafMs: options.leafTtl ?? limits.leafMs,
+    ...(options.store === undefined ? {} : { store: options.store }),
     ...(options.openListeners === true ? { openListeners: true } : {}),
   };
 }
 
 /** The registry does not run yet: its store is filled in place. */
-async function fillRegistry(runtime: Runtime, folder: StateFolder, machine: FirstMachine): Promise<void> {
-  const store = new SqliteStore(runtime.databases, folder.registryStore, runtime.clock);
-  await store.commit([], firstContents(machine, runtime.clock.wallMs()));
-  store.close();
+async function fillRegistry(
+  runtime: Runtime,
+  folder: StateFolder,
+  settings: Settings,
+  machine: FirstMachine,
+): Promise<void> {
+  const store = await openStoreOnce(runtime, folder, settings);
+  try {
+    requireEmpty(store, settings);
+    await store.commit([], firstContents(machine, runtime.clock.wallMs()));
+  } finally {
+    store.close();
+  }
+}
+
+/** What is in common with others may hold their mesh. */
+function requireEmpty(store: Store, { store: place = "", node }: Settings): void {
+  const other = store.range(registryKeys.nodes).entries.find(({ key }) => key !== registryKeys.nodes + node);
+  if (other === undefined) return;
+  throw new UserError(
+    `Cannot initialize: ${place} holds a mesh already, with the machine ${other.key.slice(registryKeys.nodes.length)}`,
+    "Choose another prefix for this one: etcd://HOST:PORT/PREFIX",
+  );
 }

@@ -4,22 +4,23 @@ import type { Runtime } from "../../runtime/contract.ts";
 import { adminHandler } from "../admin/admin_pages.ts";
 import { UserError } from "../base/user_error.ts";
 import { BodyRoom } from "../api/body_room.ts";
-import { serveControl } from "../api/control_server.ts";
+import { serveControl, type ControlServer } from "../api/control_server.ts";
 import { Shard } from "../http/shard.ts";
 import { KeptListeners } from "./kept_listeners.ts";
 import { strangerBounds, Strangers } from "../http/strangers.ts";
 import { limits } from "../model/limits.ts";
-import { createRegistry } from "../registry/server.ts";
-import { SqliteStore } from "../registry/sqlite_store.ts";
+import { createRegistry, type Registry } from "../registry/server.ts";
 import type { Store } from "../registry/store.ts";
 import { limitTrips } from "../telemetry/limit_trips.ts";
 import { followMeshTelemetry } from "./mesh_telemetry.ts";
 import { exposeCredential, ModeCredentialFile } from "./mode_credential.ts";
 import { ModeTelemetry } from "./mode_telemetry.ts";
 import { servePlain } from "./plain_server.ts";
+import { openStore } from "./registry_store.ts";
 import type { Running } from "./running.ts";
 import { adminPort, bindHost, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import { families } from "../telemetry/families.ts";
 
 export interface RegistryModeOptions {
@@ -46,11 +47,21 @@ export async function startRegistry(
     );
   }
   const renewed = credential.follow(clock, limits.credentialFileLookMs);
-  const store = options.store ?? new SqliteStore(runtime.databases, folder.registryStore, clock);
   const { trustDomain } = settings;
-  const registry = createRegistry({ store, clock, random: runtime.random, trustDomain });
   const telemetry = new ModeTelemetry(runtime, settings, "registry");
-  const { metrics } = telemetry;
+  const { metrics, log } = telemetry;
+  const changed = (problem: string | null): void => {
+    log(problem ?? "etcd answers again");
+    // Whoever watches here shall watch elsewhere.
+    if (problem !== null) registry.drain();
+  };
+  const store =
+    options.store ??
+    (await openStore(runtime, folder, settings, {
+      changed,
+      waiting: (problem) => log(`waits for etcd: ${problem}`),
+    }));
+  const registry: Registry = createRegistry({ store, clock, random: runtime.random, trustDomain });
   const following = followMeshTelemetry(store, telemetry.apply);
   const trips = limitTrips(metrics);
   const server = serveControl({
@@ -71,21 +82,10 @@ export async function startRegistry(
   exposeCredential(metrics, clock, credential);
   const revision = metrics.gauge(families.registryRevision);
   metrics.collect(() => revision().set(store.revision()));
-  const admin =
-    options.admin === false
-      ? null
-      : servePlain(
-          { net, clock },
-          { host: settings.loopback, port: adminPort(settings, "registry") },
-          adminHandler({
-            metrics,
-            ready: () => ({ store: true, listener: true }),
-            config: () => ({ settings, revision: store.revision() }),
-          }),
-        );
+  const admin = options.admin === false ? null : serveAdmin({ net, clock }, settings, metrics, store);
   return {
     summary: `registry: serving ${settings.trustDomain} on ${socketAddress(bindHost(settings), server.port)}, revision ${store.revision()}`,
-    waitsFor: () => [],
+    waitsFor: () => (store.problem() === null ? [] : ["etcd"]),
     status: () => `serving ${settings.trustDomain}, revision ${store.revision()}`,
     close: async (deadlineMs) => {
       await kept.leave();
@@ -97,4 +97,19 @@ export async function startRegistry(
       store.close();
     },
   };
+}
+
+function serveAdmin(
+  runtime: Pick<Runtime, "net" | "clock">,
+  settings: Settings,
+  metrics: Metrics,
+  store: Store,
+): ControlServer {
+  const pages = {
+    metrics,
+    ready: () => ({ store: store.problem() === null, listener: true }),
+    config: () => ({ settings, revision: store.revision() }),
+  };
+  const listen = { host: settings.loopback, port: adminPort(settings, "registry") };
+  return servePlain(runtime, listen, adminHandler(pages));
 }

@@ -11,15 +11,18 @@ import { Authority, type AuthorityState } from "../identity/authority.ts";
 import { CredentialStore } from "../identity/credential_store.ts";
 import { ownServices, type MachineDocument } from "../model/document.ts";
 import { serviceKey } from "../model/service.ts";
+import { registryKeys } from "../api/messages.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import { issueModeCredentials, readAuthority, writeAuthority } from "./authority_file.ts";
 import { backupParts, type Backup } from "./backup_archive.ts";
 import { requireNoControlPlane } from "./control_ports.ts";
+import { entriesOf, fillEmpty } from "./copy_store.ts";
 import { enrollSelf } from "./enroll_self.ts";
 import { readMachine } from "./machine_document.ts";
 import { keepReady } from "./machine_file.ts";
 import { requireUsablePorts } from "./machine_ports.ts";
 import { nodeKey } from "./node_key.ts";
+import { openStoreAt } from "./registry_store.ts";
 import { readSettings, settingsIn, writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 
@@ -77,7 +80,7 @@ export async function restoreBackup(
   const self = member
     ? await memberOf(runtime, folder, settings, machine)
     : await enrollSelf(runtime, folder, authority, settings, machine);
-  await fillStore(runtime, folder, options, self);
+  await fillStore(runtime, folder, options, self, settings);
   // Last, as in a new mesh: until they are written a broken attempt is finished by repeating it.
   await writeSettings(files, folder, settings);
   return { settings, member };
@@ -186,11 +189,13 @@ async function memberOf(
 
 /** Beside the one that stands, and put in its place when it is whole. */
 async function fillStore(
-  { files, clock, databases }: Runtime,
+  runtime: Runtime,
   folder: StateFolder,
   { file, backup }: RestoreOptions,
   self: FirstMachine,
+  settings: Settings,
 ): Promise<void> {
+  const { files, clock, databases } = runtime;
   const beside = `${folder.registry}/restored.db`;
   for (const end of ["", "-wal", "-shm"]) await files.remove(`${beside}${end}`);
   await files.makeFolder(folder.registry, 0o700);
@@ -202,6 +207,26 @@ async function fillStore(
   if (!ok) throw new Error(`the restored registry in ${beside} took no change`);
   for (const end of ["-wal", "-shm"]) await files.remove(`${folder.registryStore}${end}`);
   await files.move(beside, folder.registryStore);
+  if (settings.store !== undefined) await fillEtcd(runtime, folder, settings.store, self);
+}
+
+/** What etcd still has is newer than any backup, and stays; an empty one is filled. */
+async function fillEtcd(
+  runtime: Runtime,
+  folder: StateFolder,
+  place: string,
+  self: FirstMachine,
+): Promise<void> {
+  const { files, clock } = runtime;
+  const store = await openStoreAt(runtime, place);
+  try {
+    if (store.range(registryKeys.nodes).entries.length === 0)
+      await fillEmpty(store, await entriesOf(runtime, folder.registryStore), place);
+    await store.commit([], restoredContents(store, self, clock.wallMs()));
+  } finally {
+    store.close();
+  }
+  await files.remove(folder.registryStore);
 }
 
 function requireSound(databases: Runtime["databases"], path: string, file: string): void {

@@ -28,6 +28,8 @@ export interface Settings {
   readonly controllers: readonly [Address, ...Address[]];
   /** The same of the registry. */
   readonly registries: readonly [Address, ...Address[]];
+  /** `etcd://…` where the registry keeps everything. Absent: a file of this folder. */
+  readonly store?: string;
   /** What `init` or `join` set up here. */
   readonly modes: readonly Mode[];
   /** Lifetime of issued leaf certificates, milliseconds; read by the controller. */

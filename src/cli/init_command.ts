@@ -32,6 +32,7 @@ interface InitFlags extends MachineFlags, PortFlags, ServiceFlags {
   readonly controllerAddress?: readonly Address[];
   readonly registryAddress?: readonly Address[];
   readonly leafTtl?: number;
+  readonly store?: string;
   readonly openListeners: boolean;
 }
 
@@ -69,6 +70,10 @@ export function registerInit(program: Command, cli: Cli): void {
       "--leaf-ttl <duration>",
       "lifetime of certificates (default: 24h)",
       parseDurationFlag("--leaf-ttl"),
+    )
+    .option(
+      "--store <etcd>",
+      "etcd://HOST:PORT,HOST:PORT/PREFIX?ca=FILE&cert=FILE&key=FILE: etcd keeps what the registry keeps (default: a file of the state folder)",
     )
     .option("--open-listeners", openListenersHelp, false)
     .option("--no-start", "only write the state; start it later with heddle registry, controller and proxy");
@@ -164,6 +169,7 @@ async function standingMesh(
     outboundPort: own.outboundFirst,
     adminPort: own.admin,
     leafTtl: standing.leafMs,
+    store: standing.store,
     start: true,
     plan: false,
     foreground: false,

@@ -11,7 +11,7 @@ import type { Cli } from "./command.ts";
 import { runInForeground } from "./foreground.ts";
 
 export function registerModes(program: Command, cli: Cli): void {
-  addMode(
+  const registry = addMode(
     program,
     cli,
     "registry",
@@ -19,6 +19,7 @@ export function registerModes(program: Command, cli: Cli): void {
     async (folder, settings) =>
       (await import("../app/registry_mode.ts")).startRegistry(cli.runtime, folder, settings),
   );
+  registerCopy(registry, cli);
   addMode(
     program,
     cli,
@@ -46,6 +47,18 @@ export function registerModes(program: Command, cli: Cli): void {
       "--shards <count>",
       `event loops that carry traffic, 1 to ${limits.shardsMax}, each in a process of its own from 2 on (default: HEDDLE_SHARDS, else "shards" of heddle.json, else 1)`,
     );
+}
+
+function registerCopy(registry: Command, cli: Cli): void {
+  const command = registry
+    .command("copy <from> <to>")
+    .description(
+      "copy what a registry keeps into an empty store: each is the path of a registry.db, or etcd://HOST:PORT/PREFIX; stop the registry first",
+    );
+  command.action(async (from: string, to: string) => {
+    const { copyAndTell } = await import("./copy_command.ts");
+    await copyAndTell(cli.runtime, cli.terminal(command), cli.folder(command).settings, from, to);
+  });
 }
 
 interface ModeFlags {

@@ -21,6 +21,8 @@ export interface MeshOptions {
   readonly documents: string;
   /** Folder of policies beside the documents: file name to text. */
   readonly policies?: Readonly<Record<string, string>>;
+  /** `etcd://…`, instead of a file. */
+  readonly store?: string;
   /** Lifetime of certificates, as the flag takes it: `4s`. */
   readonly leafTtl?: string;
   /** Flags of every `heddle proxy`. */
@@ -124,10 +126,12 @@ class TestMesh implements Mesh {
   }
 
   async start(): Promise<void> {
-    const { leafTtl } = this.options;
+    const { leafTtl, store } = this.options;
     const at = ["--address", this.#control, "--loopback", this.#control];
     const ttl = leafTtl === undefined ? [] : ["--leaf-ttl", leafTtl];
-    this.heddle("init", "--no-start", "--node", "control", "--trust-domain", "mesh.test", ...at, ...ttl);
+    const kept = store === undefined ? [] : ["--store", store];
+    const named = ["--node", "control", "--trust-domain", "mesh.test"];
+    this.heddle("init", "--no-start", ...named, ...at, ...ttl, ...kept);
     await this.registry.start();
     await this.controller.start();
     for (const [index, plan] of this.options.machines.entries()) {

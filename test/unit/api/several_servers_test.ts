@@ -35,6 +35,7 @@ function serve(name: string, shown = credential): ControlServer & { readonly add
     handler: (request) => {
       if (request.url.endsWith("/refused"))
         return Response.json({ error: `${name} refuses` }, { status: 409 });
+      if (name === "unable") return Response.json({ error: "it is cut off" }, { status: 503 });
       return request.url.endsWith("/lines") ? new Response(`"${name}"\n`) : Response.json(name);
     },
   });
@@ -145,4 +146,34 @@ test("where none can be reached, the error names each and why", async () => {
   expect(address).toBe(`${one} or ${two}`);
   expect(message).toStartWith(`Cannot reach ${one} or ${two}: ${one}: `);
   expect(message).toContain(`; ${two}: `);
+});
+
+describe("where the first one answers that it is unable", () => {
+  test("a read is answered by the second at once, and so is what follows", async () => {
+    const [unable, well] = [serve("unable"), serve("second")];
+    const { client } = clientOf([unable.address, well.address]);
+    expect((await client.call("GET", "/")).body).toBe("second");
+    expect((await client.call("POST", "/", {})).body).toBe("second");
+    expect(await lineOf(client)).toBe("second");
+  });
+
+  test("a change is refused, since it may have been made, and the next one goes to the second", async () => {
+    const [unable, well] = [serve("unable"), serve("second")];
+    const { client } = clientOf([unable.address, well.address]);
+    expect(client.call("POST", "/", {})).rejects.toThrow("it is cut off");
+    await client.call("POST", "/", {}).catch(() => undefined);
+    expect((await client.call("POST", "/", {})).body).toBe("second");
+  });
+
+  test("a stream that it refuses is followed at the second when it is begun again", async () => {
+    const [unable, well] = [serve("unable"), serve("second")];
+    const { client } = clientOf([unable.address, well.address]);
+    expect(await lineOf(client)).toBeInstanceOf(ControlRefusal);
+    expect(await lineOf(client)).toBe("second");
+  });
+
+  test("and all others too, it is said, not tried for ever", async () => {
+    const both = [serve("unable"), serve("unable")].map(({ address }) => address);
+    expect(clientOf(both).client.call("GET", "/")).rejects.toThrow("it is cut off");
+  });
 });
