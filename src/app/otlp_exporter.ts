@@ -36,6 +36,8 @@ export interface OtlpExporterOptions<Item> {
   /** Loaded when a receiver is named: most machines have none, and its memory would be theirs all the same. */
   readonly encoder: () => Promise<OtlpEncoder<Item>>;
   readonly weigh?: (item: Item) => number;
+  /** Told of each item that waits no more; of those that the end of this process or of their receiver overtakes it is not. */
+  readonly gone?: (item: Item) => void;
 }
 
 export class OtlpExporter<Item> {
@@ -95,7 +97,7 @@ export class OtlpExporter<Item> {
   }
 
   async #open(wanted: ReceiverSettings, url: URL): Promise<void> {
-    const { runtime, metrics, log, signal, weigh } = this.options;
+    const { runtime, metrics, log, signal, weigh, gone } = this.options;
     const { encoding, resource, queueMax, batchMax, delayMs } = wanted;
     const pem = await this.#pemOf(wanted, url);
     const { encode, rejected } = await this.options.encoder();
@@ -108,6 +110,7 @@ export class OtlpExporter<Item> {
     this.#queue = new ExportQueue<Item>({
       ...{ clock: runtime.clock, send: transport.send, contentType, queueMax, batchMax, delayMs },
       ...(weigh === undefined ? {} : { weigh }),
+      ...(gone === undefined ? {} : { gone }),
       encode: (items) => encode(items, sender),
       rejected: (answer) => rejected(answer, encoding),
       counts: {

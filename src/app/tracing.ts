@@ -7,8 +7,11 @@ import type { TraceSettings } from "../model/telemetry.ts";
 import type { EvidenceRing } from "../telemetry/evidence_ring.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { WaitingSpan } from "../telemetry/otlp/spans.ts";
+import { ProtoWriter } from "../telemetry/otlp/proto_writer.ts";
+import { SpanBytes } from "../telemetry/otlp/span_blocks.ts";
 import { SpanWriter } from "../telemetry/otlp/span_messages.ts";
 import { spanOf, type Hop } from "../telemetry/trace/span.ts";
+import { WallTimes } from "../telemetry/trace/wall_times.ts";
 import type { KeptTraces } from "../proxy/trace/kept_traces.ts";
 import { Tracer } from "../proxy/trace/tracer.ts";
 import { every } from "./chores.ts";
@@ -36,19 +39,30 @@ export class ProxyTracing {
   readonly #untold = new Map<string, Set<string>>();
   readonly #telling: { close(): void };
 
+  readonly #wall: WallTimes;
+
   constructor(readonly options: TracingOptions) {
     const { runtime, metrics, log } = options;
+    this.#wall = new WallTimes(runtime.clock);
     this.#exporter = new OtlpExporter({
       ...{ runtime, metrics, log, signal: "traces" },
+      gone: (span) => {
+        if (span instanceof SpanBytes) this.#writer?.release(span);
+      },
       encoder: async () => {
         const { encodeSpans, rejectedSpans } = await import("../telemetry/otlp/spans.ts");
-        return { encode: encodeSpans, rejected: rejectedSpans };
+        // One batch is under way at a time: all of this receiver are written to the same memory.
+        const request = new ProtoWriter();
+        return {
+          encode: (spans, sender) => encodeSpans(spans, sender, request),
+          rejected: rejectedSpans,
+        };
       },
     });
     this.tracer = new Tracer({
       random: runtime.random,
       shared: options.siblings,
-      wallMs: () => runtime.clock.wallMs(),
+      wallAt: (ms) => this.#wall.at(ms),
       keep: (hop) => this.#keep(hop),
       remembered: (traceId) => this.#remembered(traceId),
       tell: (endpoint, traceId) => this.#tell(endpoint, traceId),
@@ -84,11 +98,9 @@ export class ProxyTracing {
   #remembered(traceId: string): Hop[] {
     const { siblings, settings } = this.options;
     if (siblings !== null) this.#tellMachine(settings.node, traceId);
-    const { clock } = this.options.runtime;
-    const startMs = clock.wallMs() - clock.now();
     return this.options.evidence.findTrace(traceId).flatMap((facts) => {
       const { trace, startedMs, durationMs, firstByteMs } = facts;
-      const beganMs = startMs + startedMs;
+      const beganMs = this.#wall.at(startedMs);
       return trace === null || trace.sampled
         ? []
         : [{ facts, trace, startMs: beganMs, endMs: beganMs + (durationMs ?? 0), firstByteMs }];

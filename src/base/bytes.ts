@@ -67,6 +67,14 @@ export function nibbleOf(code: number): number {
   return nibbles[code] as number;
 }
 
+/** What the last eight hexadecimal digits of a text stand for: quicker than to cut them off and parse them. */
+export function last32Bits(digits: string): number {
+  let bits = 0;
+  for (let at = Math.max(0, digits.length - 8); at < digits.length; at++)
+    bits = (bits << 4) | nibbleOf(digits.charCodeAt(at));
+  return bits >>> 0;
+}
+
 /** Text of characters below 256, a byte each. */
 export function latin1Bytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);

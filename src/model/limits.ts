@@ -560,6 +560,10 @@ export const limits = {
   traceSampleShare: 0.01,
   /** A request that takes longer is slow: its line is logged, its trace kept. */
   slowExchangeMs: 1_000,
+  /** The wall clock is read so often for the times of spans; a jump of it shows in them that late. */
+  wallClockReadMs: 250,
+  /** A bucket of a histogram shows the same trace as its exemplar for so long. */
+  exemplarEveryMs: 1_000,
   /** Traces that are kept though they were not sampled, and of which parts may still come. */
   keptTracesMax: 4_096,
   /** Other proxies hear of them so often, of so many each. */

@@ -10,6 +10,7 @@ import { exposition, type Exemplar, type MetricFormat } from "./exposition.ts";
 import type { MetricSeries } from "../model/reading.ts";
 import { Handles } from "./handles.ts";
 import { limits } from "../model/limits.ts";
+import type { TraceRef } from "../model/trace_ref.ts";
 
 export interface Counter {
   add(amount: number): void;
@@ -21,8 +22,11 @@ export interface Gauge {
 }
 
 export interface Histogram {
-  /** In the unit of the buckets: seconds, bytes. `exemplar`: what trace it belongs to, where one is kept. */
-  observe(value: number, exemplar?: Exemplar): void;
+  /**
+   * In the unit of the buckets: seconds, bytes. `trace`: where the span of it stands, where one is kept; `wallMs`: when that was,
+   * milliseconds since 1970. A bucket takes another exemplar each `exemplarEveryMs`: nobody looks more often.
+   */
+  observe(value: number, trace?: TraceRef | null, wallMs?: number): void;
   /** Adds what was counted elsewhere, by the same bounds. */
   addCounted(counts: readonly number[], sum: number, count: number): void;
 }
@@ -67,14 +71,21 @@ class HistogramSeries implements Histogram {
     counts.forEach((each, at) => (this.counts[at] = (this.counts[at] as number) + each));
   }
 
-  observe(value: number, exemplar?: Exemplar): void {
+  observe(value: number, trace: TraceRef | null = null, wallMs = 0): void {
     this.sum += value;
     this.count += 1;
     const bounds = this.bounds;
     let at = 0;
     while (at < bounds.length && value > (bounds[at] as number)) at++;
     if (at < bounds.length) this.counts[at] = (this.counts[at] as number) + 1;
-    if (exemplar !== undefined) this.#keep(at, exemplar);
+    if (trace !== null) this.#exemplify(at, value, trace, wallMs);
+  }
+
+  #exemplify(at: number, value: number, { traceId, spanId }: TraceRef, wallMs: number): void {
+    const known = this.exemplars?.[at];
+    // A wall clock that was put back is no reason to wait for it.
+    if (known !== undefined && Math.abs(wallMs - known.wallMs) < limits.exemplarEveryMs) return;
+    this.#keep(at, { traceId, spanId, value, wallMs });
   }
 
   #keep(at: number, exemplar: Exemplar): void {

@@ -5,8 +5,6 @@ import { grpcCode } from "../model/grpc_code.ts";
 import type { AccessLog } from "./access_log.ts";
 import { EvidenceRing, evidenceOf } from "./evidence_ring.ts";
 import type { Evidence } from "../model/evidence.ts";
-import type { Exemplar } from "./exposition.ts";
-import type { TraceRef } from "../model/trace_ref.ts";
 import { limitTrips } from "./limit_trips.ts";
 import type { Bundle, Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
 import { PolicyTelemetry } from "./policy_telemetry.ts";
@@ -54,8 +52,8 @@ export class ProxyTelemetry implements Recorder {
   readonly #policies: PolicyTelemetry;
   readonly limitTripped: (limit: string, listener: string) => void;
   readonly #detected: Resolve<Counter>;
-  /** Hears of requests that are traced, and says whether their span is kept; null: there are none. */
-  tracer: { finish(record: ExchangeRecord, endedMs: number): boolean } | null = null;
+  /** Hears of requests that are traced, and says when the wall clock had one end whose span is kept; null: there are none. */
+  tracer: { finish(record: ExchangeRecord, endedMs: number): number | null } | null = null;
   /** What is under way now. */
   readonly underWay = new UnderWay();
   /** What ended. */
@@ -99,8 +97,8 @@ export class ProxyTelemetry implements Recorder {
   finish(record: ExchangeRecord, endedMs: number): void {
     const seconds = (endedMs - record.startedMs) / 1000;
     // Before it is remembered: what a tracer remembers of a trace is what it has not kept.
-    const kept = record.trace !== null && this.tracer?.finish(record, endedMs) === true;
-    if (record.kind === "http") this.#finishHttp(record, seconds, kept);
+    const keptMs = record.trace === null ? null : (this.tracer?.finish(record, endedMs) ?? null);
+    if (record.kind === "http") this.#finishHttp(record, seconds, keptMs);
     else this.#finishTcp(record);
     if (record.access !== null) this.#countAccess(record.service, record.access);
     if (record.policies.length > 0)
@@ -154,11 +152,11 @@ export class ProxyTelemetry implements Recorder {
     this.#ejections(service, reason).add(1);
   }
 
-  /** `kept`: its span is, so that others find the trace by what was counted. */
-  #finishHttp(record: ExchangeRecord, seconds: number, kept: boolean): void {
+  /** `keptMs`: not null when its span is kept, so that others find the trace by what was counted. */
+  #finishHttp(record: ExchangeRecord, seconds: number, keptMs: number | null): void {
     const handles = this.#edges[record.direction](record.service, record.source, record.route);
     const flag = record.outcome === null ? "" : record.outcome.flag;
-    const wallMs = kept ? this.accessLog.options.wallMs() : 0;
+    const [trace, wallMs] = [keptMs === null ? null : record.trace, keptMs ?? 0];
     // Whoever fills records may forget to look: no label and no key is what an app wrote.
     const grpc = record.grpc === "" ? noGrpc : grpcCode(record.grpc);
     if (flag === "") this.#plainCounter(handles, record, grpc).add(1);
@@ -166,11 +164,9 @@ export class ProxyTelemetry implements Recorder {
     (record.status >= 500 || flag !== "" || (grpc !== noGrpc && grpcFailures.has(grpc))
       ? handles.failure
       : handles.success
-    ).observe(seconds, kept ? exemplarOf(record, seconds, wallMs) : undefined);
-    if (record.firstByteMs > 0) {
-      const waited = (record.firstByteMs - record.startedMs) / 1000;
-      handles.firstByte.observe(waited, kept ? exemplarOf(record, waited, wallMs) : undefined);
-    }
+    ).observe(seconds, trace, wallMs);
+    if (record.firstByteMs > 0)
+      handles.firstByte.observe((record.firstByteMs - record.startedMs) / 1000, trace, wallMs);
     handles.bytesIn.add(record.bytesIn);
     handles.bytesOut.add(record.bytesOut);
   }
@@ -214,9 +210,4 @@ export class ProxyTelemetry implements Recorder {
       bytesOut: this.#bytesOut(direction, service, source),
     };
   }
-}
-
-function exemplarOf({ trace }: ExchangeRecord, value: number, wallMs: number): Exemplar {
-  const { traceId, spanId } = trace as TraceRef;
-  return { traceId, spanId, value, wallMs };
 }

@@ -2,7 +2,7 @@
  * Where in a ring of records those of one trace are: found without a look at the others, however many there are. A failed request
  * asks for the rest of its trace, so in a storm of failures each of them does.
  */
-import { nibbleOf } from "../base/bytes.ts";
+import { last32Bits } from "../base/bytes.ts";
 
 /** None. */
 const nowhere = -1;
@@ -26,7 +26,7 @@ export class TraceIndex {
 
   /** The record that is the `count`th since the start, from 0. */
   add(count: number, traceId: string): void {
-    const tail = tailOf(traceId);
+    const tail = last32Bits(traceId);
     const slot = count % this.size;
     const bucket = tail & this.#mask;
     this.#tails[slot] = tail;
@@ -36,7 +36,7 @@ export class TraceIndex {
 
   /** Counts of the records that may be of the trace, the oldest first; `oldest`: what is before it is forgotten. */
   find(traceId: string, oldest: number): number[] {
-    const tail = tailOf(traceId);
+    const tail = last32Bits(traceId);
     const found: number[] = [];
     for (
       let count = this.#newest[tail & this.#mask] as number;
@@ -46,11 +46,4 @@ export class TraceIndex {
       if (this.#tails[count % this.size] === tail) found.push(count);
     return found.reverse();
   }
-}
-
-function tailOf(traceId: string): number {
-  let tail = 0;
-  for (let at = traceId.length - 8; at < traceId.length; at++)
-    tail = (tail << 4) | nibbleOf(traceId.charCodeAt(at));
-  return tail >>> 0;
 }

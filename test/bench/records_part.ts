@@ -9,6 +9,7 @@ import { Tracer } from "../../src/proxy/trace/tracer.ts";
 import { AccessLog } from "../../src/telemetry/access_log.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
 import { ProxyTelemetry } from "../../src/telemetry/proxy_telemetry.ts";
+import { WallTimes } from "../../src/telemetry/trace/wall_times.ts";
 import { fieldsFrom } from "../../src/wire/head_fields.ts";
 import { runtime } from "../support/runtime_under_test.ts";
 import { paths } from "./backends.ts";
@@ -61,7 +62,10 @@ function recordMicros(rounds: number, traced: boolean): number {
     wallMs,
   });
   const telemetry = new ProxyTelemetry(new Metrics(), accessLog);
-  const tracer = new Tracer({ random, wallMs, keep: () => {}, remembered: () => [], tell: () => {} });
+  const wall = new WallTimes(clock);
+  const tracer = new Tracer({
+    ...{ random, wallAt: (ms) => wall.at(ms), keep: () => {}, remembered: () => [], tell: () => {} },
+  });
   const endpoint = traced ? "http://collector:4318" : null;
   tracer.settings = { ...traceDefaults, endpoint, samplePercent: 0 };
   telemetry.tracer = tracer;

@@ -41,10 +41,14 @@ export function withoutOwnFields(head: ResponseHead): ResponseHead {
 
 /**
  * With what only heddle says to the app. Where the call began on this machine, `set` has the request id already, and nearly always
- * nothing else: then the array is written out, since one that is spread costs two more.
+ * nothing else but its trace: then the array is written out, since one that is spread costs two more.
  */
 export function forApp({ remove, set, add }: FieldEdits, requestId: string, caller: string): FieldEdits {
   const plain = set.length === 0 || (set.length === 2 && set[0] === requestIdField);
   if (plain) return { remove, set: [requestIdField, requestId, callerField, caller], add };
+  if (set.length === 4) {
+    const [first, second, third, fourth] = set as readonly [string, string, string, string];
+    return { remove, set: [first, second, third, fourth, callerField, caller], add };
+  }
   return { remove, set: [...set, callerField, caller], add };
 }

@@ -2,6 +2,8 @@
  * Traces that a machine keeps though nobody had sampled them, as its event loops tell one another in memory that they share: the answer to
  * a request must say it to the proxy before, whichever loop found it out. The newest replace others; what was replaced is only told later.
  */
+import { last32Bits } from "../../base/bytes.ts";
+
 export class KeptTraces {
   /** A place for each trace, by one part of its id, with another part of it; 0: none. */
   constructor(private readonly places: Float64Array) {}
@@ -11,11 +13,13 @@ export class KeptTraces {
   }
 
   has(traceId: string): boolean {
-    return this.places[this.#placeOf(traceId)] === markOf(traceId);
+    const mark = this.places[this.#placeOf(traceId)] as number;
+    // Nearly always there is none.
+    return mark !== 0 && mark === markOf(traceId);
   }
 
   #placeOf(traceId: string): number {
-    return parseInt(traceId.slice(-7), 16) % this.places.length;
+    return last32Bits(traceId) % this.places.length;
   }
 }
 

@@ -4,6 +4,7 @@
  * the same, and the other proxies of its trace are told, which have the rest of it in their memory still.
  */
 import type { Random } from "../../../runtime/contract.ts";
+import { last32Bits } from "../../base/bytes.ts";
 import { limits } from "../../model/limits.ts";
 import type { KeepReason, TraceSettings } from "../../model/telemetry.ts";
 import type { Fields } from "../../wire/fields.ts";
@@ -28,7 +29,8 @@ export interface Tracing {
 
 export interface TracerOptions {
   readonly random: Random;
-  readonly wallMs: () => number;
+  /** Milliseconds since 1970 of what was then on the clock that never jumps. */
+  readonly wallAt: (monotonicMs: number) => number;
   /** A hop whose span is kept. */
   readonly keep: (hop: Hop) => void;
   /** Hops of a trace that ended before it was known that it is kept, and were not sampled. */
@@ -81,17 +83,18 @@ export class Tracer implements Tracing {
     return { traceId, spanId: this.#ids.span(), parentId: trace.spanId, sampled, random, state };
   }
 
-  /** A request is over. True: its span is kept. */
-  finish(record: ExchangeRecord, endedMs: number): boolean {
+  /** A request is over. Returns when, in milliseconds since 1970, if its span is kept; else null. */
+  finish(record: ExchangeRecord, endedMs: number): number | null {
     const { trace } = record;
     const settings = this.#settings;
-    if (trace === null || settings === null) return false;
+    if (trace === null || settings === null) return null;
     const known = trace.sampled || record.keep || this.#isKnown(trace.traceId);
-    if (!known && !this.#isWorthIt(record, endedMs - record.startedMs, settings)) return false;
-    this.options.keep(hopOf(record, trace, endedMs, this.options.wallMs()));
+    if (!known && !this.#isWorthIt(record, endedMs - record.startedMs, settings)) return null;
+    const wallMs = this.options.wallAt(endedMs);
+    this.options.keep(hopOf(record, trace, endedMs, wallMs));
     if (!trace.sampled)
       this.#keepWhole(trace.traceId, record.direction === "outbound" ? record.endpoint : "");
-    return true;
+    return wallMs;
   }
 
   isKept(trace: TraceRef | null): boolean {
@@ -99,7 +102,7 @@ export class Tracer implements Tracing {
   }
 
   #isKnown(traceId: string): boolean {
-    return this.#kept.has(traceId) || this.#shared?.has(traceId) === true;
+    return (this.#kept.size > 0 && this.#kept.has(traceId)) || this.#shared?.has(traceId) === true;
   }
 
   /** Another proxy keeps this trace. */
@@ -160,8 +163,7 @@ function decided({ sampled, traceId }: TraceContext, { samplePercent }: TraceSet
 
 /** By the last 32 bits of the id, as every proxy does. */
 function isSampled(traceId: string, percent: number): boolean {
-  if (percent >= 100) return true;
-  return Number.parseInt(traceId.slice(-8), 16) < (percent / 100) * 2 ** 32;
+  return percent >= 100 || last32Bits(traceId) < (percent / 100) * 2 ** 32;
 }
 
 /** What is the server's fault: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */

@@ -34,6 +34,8 @@ export interface ExportQueueOptions<Item> {
   /** The content type of what is sent, which the answer is to have too. */
   readonly contentType: string;
   readonly counts: ExportCounts;
+  /** Told of each item that waits no more, sent or dropped. */
+  readonly gone?: (item: Item) => void;
   /** What an item counts for; absent: each for one. */
   readonly weigh?: (item: Item) => number;
   readonly log: (text: string) => void;
@@ -47,6 +49,8 @@ export interface ExportQueueOptions<Item> {
 export class ExportQueue<Item> {
   readonly #items: Item[] = [];
   #timer: Timer | null = null;
+  /** That timer is for now: whoever adds more does not set another. */
+  #atOnce = false;
   /** The batch under way; null: there is none. */
   #sending: Promise<void> | null = null;
   /** How many of that batch wait still: those that are dropped meanwhile are its oldest. */
@@ -79,6 +83,7 @@ export class ExportQueue<Item> {
       const oldest = this.#items.shift() as Item;
       if (this.#underWay > 0) this.#underWay--;
       this.options.counts.dropped("full", this.#weightOf([oldest]));
+      this.options.gone?.(oldest);
     }
     this.#items.push(item);
     if (this.#items.length >= this.#batchMax && this.#failures === 0) this.#sendSoon(0);
@@ -98,8 +103,9 @@ export class ExportQueue<Item> {
   }
 
   #sendSoon(ms: number): void {
-    if (this.#sending !== null || (this.#timer !== null && ms > 0)) return;
+    if (this.#sending !== null || (this.#timer !== null && (ms > 0 || this.#atOnce))) return;
     this.#timer?.cancel();
+    this.#atOnce = ms === 0;
     this.#timer = this.options.clock.after(
       ms,
       () => {
@@ -135,7 +141,9 @@ export class ExportQueue<Item> {
       return this.#tell(`cannot be sent now: ${verdict.reason}`);
     }
     this.#failures = 0;
-    const done = this.#weightOf(this.#items.splice(0, this.#underWay));
+    const over = this.#items.splice(0, this.#underWay);
+    const done = this.#weightOf(over);
+    if (this.options.gone !== undefined) over.forEach(this.options.gone);
     this.#underWay = 0;
     if (verdict.kind === "taken") {
       counts.sent(Math.max(0, done - verdict.rejected));

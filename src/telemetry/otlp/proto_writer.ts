@@ -5,8 +5,8 @@ import { copyBytes, nibbleOf, writeText } from "../../base/bytes.ts";
 const encoder = new TextEncoder();
 /** A copy of fewer bytes is quicker one by one. */
 const shortBytes = 64;
-/** What is before a message takes at most so many bytes. */
-export const openingBytes = 8;
+/** What is before a message of 128 to 16,383 bytes in a field below 16: what `enclose` is quickest with. */
+export const openingBytes = 3;
 const wireVarint = 0;
 const wireFixed64 = 1;
 const wireBytes = 2;
@@ -70,12 +70,7 @@ export class ProtoWriter {
   time(field: number, ms: number): void {
     this.#room(16);
     this.#tag(field, wireFixed64);
-    const second = Math.floor(ms / 1_000);
-    if (second !== this.#second) this.#begin(second);
-    const low = this.#secondLow + Math.round((ms - second * 1_000) * 1e6);
-    const carried = low >= 0x1_0000_0000;
-    this.#view.setUint32(this.#at, carried ? low - 0x1_0000_0000 : low, true);
-    this.#view.setUint32(this.#at + 4, this.#secondHigh + (carried ? 1 : 0), true);
+    this.timeAt(this.#at, ms);
     this.#at += 8;
   }
 
@@ -137,8 +132,8 @@ export class ProtoWriter {
     this.#room(size + 16);
     this.#tag(field, wireBytes);
     this.#varint(size);
-    for (let at = 0; at < digits.length; at += 2)
-      this.#bytes[this.#at++] = (nibbleOf(digits.charCodeAt(at)) << 4) | nibbleOf(digits.charCodeAt(at + 1));
+    this.hexAt(this.#at, digits);
+    this.#at += size;
   }
 
   /** What another writer has, as a message. */
@@ -166,16 +161,49 @@ export class ProtoWriter {
 
   /**
    * Makes what was written since `start` a message: what is before it is put there. Whoever calls this left `openingBytes` of room
-   * before `start`. Returns where the message begins now.
+   * before `start`, where the message begins; what takes more or less of it moves.
    */
-  enclose(field: number, start: number): number {
+  enclose(field: number, start: number): void {
     const size = this.#at - start;
-    const from = start - varintSize(field * 8) - varintSize(size);
-    const end = this.#at;
+    const opening = varintSize(field * 8) + varintSize(size);
+    const from = start - openingBytes;
+    if (opening !== openingBytes) {
+      this.#room(opening);
+      this.#bytes.copyWithin(from + opening, start, this.#at);
+    }
     this.#at = from;
     this.opening(field, size);
-    this.#at = end;
-    return from;
+    this.#at = from + opening + size;
+  }
+
+  /** Over what was written there: what `hex` would write of a field's value. */
+  hexAt(at: number, digits: string): void {
+    const bytes = this.#bytes;
+    let to = at;
+    for (let from = 0; from < digits.length; from += 2)
+      bytes[to++] = (nibbleOf(digits.charCodeAt(from)) << 4) | nibbleOf(digits.charCodeAt(from + 1));
+  }
+
+  /** The same of `time`. */
+  timeAt(at: number, ms: number): void {
+    const second = Math.floor(ms / 1_000);
+    if (second !== this.#second) this.#begin(second);
+    const low = this.#secondLow + Math.round((ms - second * 1_000) * 1e6);
+    const carried = low >= 0x1_0000_0000;
+    this.#view.setUint32(at, carried ? low - 0x1_0000_0000 : low, true);
+    this.#view.setUint32(at + 4, this.#secondHigh + (carried ? 1 : 0), true);
+  }
+
+  /** The same of characters of ASCII. False: others are among them. */
+  asciiAt(at: number, text: string): boolean {
+    const bytes = this.#bytes;
+    let all = 0;
+    for (let from = 0; from < text.length; from++) {
+      const code = text.charCodeAt(from);
+      all |= code;
+      bytes[at + from] = code;
+    }
+    return all <= 0x7f;
   }
 
   /** Leaves so many bytes out. */

@@ -6,63 +6,72 @@
 import {
   errorOf,
   eventsOf,
+  isUsual,
   kindOf,
   nameOf,
   sameEdge,
   sayEdge,
   sayError,
   sayRequest,
-  type AttributeSink,
   type Attributes,
   type Hop,
   type HopFacts,
   type SpanEvent,
 } from "../trace/span.ts";
 import type { OtlpSender } from "./encoding.ts";
+import { AttributeFields, attributesField, MarkedFields, TextFields } from "./attribute_fields.ts";
 import { openingBytes, ProtoWriter, varintSize } from "./proto_writer.ts";
+import { SpanBlocks, SpanBytes } from "./span_blocks.ts";
+import { SpanTemplates } from "./span_templates.ts";
 
 const kinds = { server: 2, client: 3 } as const;
 const statusError = 2;
 /** W3C's flag for sampled; beside it whether the parent came from elsewhere is known, and that it did. */
 const flags = { sampled: 0x1, remoteIsKnown: 0x100, remote: 0x200 } as const;
-/** Of the message around spans, of a span and of an event. */
-const fields = { spans: 2, spanAttributes: 9, eventAttributes: 3 } as const;
-/** Of a value. */
-const values = { flag: 2, whole: 3, double: 4 } as const;
-
-/** Many spans share a block of memory, so that each costs no object of the host's. */
-const blockBytes = 128 * 1_024;
-/** More than a span usually has. */
-const spanBytes = 2_048;
+/** Of the message around spans, and of an event. */
+const fields = { spans: 2, eventAttributes: 3 } as const;
 /** Those whose text is kept: looking through more would cost as much as writing one anew. */
 const edgesMax = 16;
 
-/** A span with what is before it where it stands among others. */
-export class SpanBytes {
-  constructor(
-    readonly block: Uint8Array,
-    readonly start: number,
-    readonly end: number,
-  ) {}
-}
-
 export class SpanWriter {
-  #block = new ProtoWriter(blockBytes);
+  readonly #blocks = new SpanBlocks();
+  readonly #templates = new SpanTemplates();
   readonly #part = new ProtoWriter();
   readonly #edges = new EdgeTexts();
 
   write(hop: Hop): SpanBytes {
-    if (this.#block.length + spanBytes > blockBytes) this.#block = new ProtoWriter(blockBytes);
-    const block = this.#block;
-    block.skip(openingBytes);
-    const bodyStart = block.length;
-    // What nearly all requests say is of ASCII, and that is not known before it is tried.
-    if (!this.#body(block, hop, new TextFields(block))) {
-      block.reset(bodyStart);
-      this.#body(block, hop, new AttributeFields(block, fields.spanAttributes));
+    const block = this.#blocks.next();
+    const { writer } = block;
+    const start = writer.length;
+    const isUsualHop = isUsual(hop);
+    if (!isUsualHop || !this.#templates.write(writer, hop)) {
+      writer.skip(openingBytes);
+      if (isUsualHop && this.#templates.wants(hop)) this.#learn(writer, hop, start);
+      else this.#whole(writer, hop);
     }
-    const start = block.enclose(fields.spans, bodyStart);
-    return new SpanBytes(block.bytes, start, block.length);
+    writer.enclose(fields.spans, start + openingBytes);
+    block.waiting++;
+    return new SpanBytes(block, start, writer.length);
+  }
+
+  /** Nobody needs the bytes of this span any more. */
+  release(span: SpanBytes): void {
+    this.#blocks.release(span.block);
+  }
+
+  #whole(span: ProtoWriter, hop: Hop): void {
+    const start = span.length;
+    // What nearly all requests say is of ASCII, and that is not known before it is tried.
+    if (this.#body(span, hop, new TextFields(span))) return;
+    span.reset(start);
+    this.#body(span, hop, new AttributeFields(span, attributesField));
+  }
+
+  /** Writes it, and keeps how for those that are like it. */
+  #learn(span: ProtoWriter, hop: Hop, start: number): void {
+    const marked = new MarkedFields(span);
+    this.#body(span, hop, marked);
+    this.#templates.learn(span, hop, start, marked);
   }
 
   /** False: the attributes were none for these fields. */
@@ -122,99 +131,11 @@ class EdgeTexts {
       if (sameEdge(known.facts, facts)) return span.raw(known.said, 0, known.said.length);
     const writer = this.#writer;
     writer.reset();
-    sayEdge(new AttributeFields(writer, fields.spanAttributes), facts);
+    sayEdge(new AttributeFields(writer, attributesField), facts);
     // Copies: a record may go on to be something else.
     this.#known[this.#next++ % edgesMax] = { facts: { ...facts }, said: writer.written.slice() };
     span.raw(writer.bytes, 0, writer.length);
   }
-}
-
-/** Attributes as fields of a message. */
-class AttributeFields implements AttributeSink {
-  constructor(
-    protected readonly to: ProtoWriter,
-    protected readonly field: number,
-  ) {}
-
-  text(name: string, value: string): void {
-    this.to.pair(this.field, name, value);
-  }
-
-  figure(name: string, value: number): void {
-    if (Number.isSafeInteger(value) && value >= 0) this.to.uintPair(this.field, name, values.whole, value);
-    else this.to.doublePair(this.field, name, values.double, value);
-  }
-
-  flag(name: string, value: boolean): void {
-    this.to.uintPair(this.field, name, values.flag, value ? 1 : 0);
-  }
-
-  /** All was said. False: it could not be written so. */
-  end(): boolean {
-    return true;
-  }
-}
-
-/**
- * The same where texts come first and are of ASCII: then they are ASCII with all that is around them, too, as long as they are short, and
- * one string of all of them is written at once.
- */
-class TextFields extends AttributeFields {
-  constructor(to: ProtoWriter) {
-    super(to, fields.spanAttributes);
-  }
-
-  #texts = "";
-  #isAscii = true;
-
-  override text(name: string, value: string): void {
-    const heads = headsOf(name);
-    if (value.length < heads.length) this.#texts += (heads[value.length] as string) + value;
-    else {
-      this.#flush();
-      super.text(name, value);
-    }
-  }
-
-  override figure(name: string, value: number): void {
-    this.#flush();
-    super.figure(name, value);
-  }
-
-  override flag(name: string, value: boolean): void {
-    this.#flush();
-    super.flag(name, value);
-  }
-
-  override end(): boolean {
-    this.#flush();
-    return this.#isAscii;
-  }
-
-  #flush(): void {
-    if (this.#texts !== "" && !this.to.ascii(this.#texts)) this.#isAscii = false;
-    this.#texts = "";
-  }
-}
-
-/** What stands before a value of so many bytes, by names: of all lengths with which it is of ASCII. Names are few, and heddle's own. */
-const headsByName = new Map<string, readonly string[]>();
-
-function headsOf(name: string): readonly string[] {
-  const known = headsByName.get(name);
-  if (known !== undefined) return known;
-  const made: string[] = [];
-  const writer = new ProtoWriter();
-  for (let length = 0; ; length++) {
-    const value = "x".repeat(length);
-    writer.reset();
-    writer.pair(fields.spanAttributes, name, value);
-    const text = String.fromCharCode(...writer.written);
-    if (/[^\x00-\x7f]/.test(text)) break;
-    made.push(text.slice(0, text.length - length));
-  }
-  headsByName.set(name, made);
-  return made;
 }
 
 function writeAttributes(to: ProtoWriter, field: number, attributes: Attributes): void {
@@ -228,7 +149,11 @@ function writeAttributes(to: ProtoWriter, field: number, attributes: Attributes)
 }
 
 /** A whole request with these spans. */
-export function spanRequest(spans: readonly SpanBytes[], { resource, version }: OtlpSender): Uint8Array {
+export function spanRequest(
+  spans: readonly SpanBytes[],
+  { resource, version }: OtlpSender,
+  request: ProtoWriter,
+): Uint8Array {
   const [sender, scope] = [new ProtoWriter(), new ProtoWriter()];
   writeAttributes(sender, 1, resource);
   sender.uint(2, 0);
@@ -236,13 +161,27 @@ export function spanRequest(spans: readonly SpanBytes[], { resource, version }: 
   scope.text(2, version);
   const scopeSize = enclosedSize(scope.length) + spans.reduce((sum, { start, end }) => sum + end - start, 0);
   const size = enclosedSize(sender.length) + enclosedSize(scopeSize);
-  const request = new ProtoWriter(enclosedSize(size));
+  request.reset();
   request.opening(1, size);
   request.message(1, sender);
   request.opening(2, scopeSize);
   request.message(1, scope);
-  for (const { block, start, end } of spans) request.raw(block, start, end);
+  copyRuns(request, spans);
   return request.written;
+}
+
+/** Mostly they stand one behind the other: those are copied at once. */
+function copyRuns(to: ProtoWriter, spans: readonly SpanBytes[]): void {
+  for (let at = 0; at < spans.length;) {
+    const { block, start, end } = spans[at++] as SpanBytes;
+    let runEnd = end;
+    for (; at < spans.length; at++) {
+      const next = spans[at] as SpanBytes;
+      if (next.block !== block || next.start !== runEnd) break;
+      runEnd = next.end;
+    }
+    to.raw(block.writer.bytes, start, runEnd);
+  }
 }
 
 /** With what is before it, in a field below 16. */

@@ -2,7 +2,9 @@
 import { SpanKind, SpanStatusCode, TraceFlags, type SpanContext } from "@opentelemetry/api";
 import { JsonTraceSerializer, ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { Span } from "../trace/span.ts";
-import { spanRequest, SpanBytes } from "./span_messages.ts";
+import { ProtoWriter } from "./proto_writer.ts";
+import { SpanBytes } from "./span_blocks.ts";
+import { spanRequest } from "./span_messages.ts";
 import { scopeOf, timeOf, type OtlpEncoding, type OtlpSender, type Rejected } from "./encoding.ts";
 
 /** What the encoder takes for a span. */
@@ -11,8 +13,13 @@ type EncoderSpan = Parameters<typeof ProtobufTraceSerializer.serializeRequest>[0
 /** A span that waits: as bytes where those are sent, else as the encoder of OpenTelemetry takes it. */
 export type WaitingSpan = Span | SpanBytes;
 
-export function encodeSpans(spans: readonly WaitingSpan[], sender: OtlpSender): Uint8Array {
-  if (sender.encoding === "http/protobuf") return spanRequest(spans.filter(isBytes), sender);
+/** `into`: of protobuf; what was written there before is gone, and what is returned stands there. */
+export function encodeSpans(
+  spans: readonly WaitingSpan[],
+  sender: OtlpSender,
+  into: ProtoWriter = new ProtoWriter(0),
+): Uint8Array {
+  if (sender.encoding === "http/protobuf") return spanRequest(spans.filter(isBytes), sender, into);
   const objects = spans.filter((span): span is Span => !isBytes(span));
   return JsonTraceSerializer.serializeRequest(encoderSpans(objects, sender)) ?? new Uint8Array(0);
 }

@@ -186,21 +186,58 @@ export function sameEdge(one: HopFacts, other: HopFacts): boolean {
   );
 }
 
+/** What differs between requests that are alike otherwise. */
+export const ownNames = {
+  requestId: "heddle.request_id",
+  bytesIn: "heddle.bytes_in",
+  bytesOut: "heddle.bytes_out",
+} as const;
+
+/**
+ * Whether the span of this hop is that of any other of its edge, path, endpoint and status, but for ids, times and sizes: nothing went
+ * wrong, and nothing is to be told of attempts and policies.
+ */
+export function isUsual({ facts, trace, firstByteMs }: Hop): boolean {
+  return (
+    facts.kind === "http" &&
+    facts.outcome === null &&
+    facts.policies.length === 0 &&
+    facts.attempts.length <= 1 &&
+    facts.ejected === "" &&
+    firstByteMs !== null &&
+    trace.state === ""
+  );
+}
+
+/** Whether the spans of two such hops are the same but for those. */
+export function sameUsual(one: HopFacts, other: HopFacts): boolean {
+  return (
+    one.path === other.path &&
+    one.endpoint === other.endpoint &&
+    one.status === other.status &&
+    one.method === other.method &&
+    one.grpc === other.grpc &&
+    one.access?.rule === other.access?.rule &&
+    one.access?.verdict === other.access?.verdict &&
+    sameEdge(one, other)
+  );
+}
+
 /** What a request has of its own. */
 export function sayRequest(to: AttributeSink, facts: HopFacts): void {
   const { endpoint, outcome, access, requestId } = facts;
   const isCall = facts.kind !== "tcp";
   if (isCall) sayCall(to, facts);
   if (endpoint !== "") to.text("heddle.endpoint", endpoint);
-  if (requestId !== "") to.text("heddle.request_id", requestId);
+  if (requestId !== "") to.text(ownNames.requestId, requestId);
   if (outcome !== null) {
     to.text("heddle.flag", outcome.flag);
     to.text("heddle.side", outcome.side);
   }
   if (access !== null) to.text("heddle.access", `${access.verdict} ${access.rule}`);
   if (isCall && facts.grpc === "") figureCall(to, facts);
-  to.figure("heddle.bytes_in", facts.bytesIn);
-  to.figure("heddle.bytes_out", facts.bytesOut);
+  to.figure(ownNames.bytesIn, facts.bytesIn);
+  to.figure(ownNames.bytesOut, facts.bytesOut);
 }
 
 /** `error`: of `errorOf`. Its type is one of few words: a status, a code of gRPC, a flag. */

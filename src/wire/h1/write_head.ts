@@ -172,8 +172,16 @@ export function dropAlike(one: FieldWriting, other: FieldWriting): boolean {
   if (one.keepLength !== other.keepLength || one.replacedId !== other.replacedId) return false;
   const { remove, set } = one.edits;
   const others = other.edits.set;
-  if (remove !== other.edits.remove || set.length !== others.length) return false;
+  if (set.length !== others.length || !sameNames(remove, other.edits.remove)) return false;
   for (let at = 0; at < set.length; at += 2) if (set[at] !== others[at]) return false;
+  return true;
+}
+
+/** Mostly the same list, and short: what is made for each request says the same all the same. */
+function sameNames(one: readonly string[], other: readonly string[]): boolean {
+  if (one === other) return true;
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
   return true;
 }
 

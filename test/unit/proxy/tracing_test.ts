@@ -27,7 +27,7 @@ class Tracing {
   ) {
     this.tracer = new Tracer({
       random,
-      wallMs: () => Date.UTC(2030, 0, 1),
+      wallAt: () => Date.UTC(2030, 0, 1),
       keep: (each) => void this.kept.push(spanOf(each)),
       remembered: (traceId) =>
         this.planes()

@@ -11,6 +11,7 @@ class Receiving {
   readonly batches: number[][] = [];
   readonly counted: [string, number][] = [];
   readonly said: string[] = [];
+  readonly gone: number[] = [];
   answer: OtlpAnswer | Error = good;
   rejects = 0;
   readonly queue = new ExportQueue<number>({
@@ -28,6 +29,7 @@ class Receiving {
       dropped: (reason, count) => void this.counted.push([reason, count]),
     },
     log: (text) => void this.said.push(text),
+    gone: (item) => void this.gone.push(item),
     queueMax: 4,
     batchMax: 2,
     delayMs: 1_000,
@@ -54,6 +56,15 @@ describe("what is sent out", () => {
     expect(batches).toEqual([[1], [2, 3]]);
     await clock.advance(1_000);
     expect(batches).toEqual([[1], [2, 3], [4]]);
+  });
+
+  test("is told of when it waits no more, sent or dropped, each thing once", async () => {
+    const { clock, queue, gone, batches } = new Receiving();
+    for (const item of [1, 2, 3, 4, 5]) queue.add(item);
+    expect(gone).toEqual([1]);
+    await clock.advance(1_000);
+    expect(gone).toEqual([1, 2, 3, 4, 5]);
+    expect(batches.flat()).toEqual([2, 3, 4, 5]);
   });
 
   test("is bounded: the oldest goes, and is counted", async () => {

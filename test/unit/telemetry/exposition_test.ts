@@ -25,19 +25,19 @@ test("every counter of heddle has a name that OpenMetrics takes", () => {
   expect(counters.filter(({ name }) => !name.endsWith("_total"))).toEqual([]);
 });
 
-test("a bucket has the newest trace that fell into it, in OpenMetrics alone", () => {
+test("a bucket has the newest trace that fell into it, another one each second, in OpenMetrics alone", () => {
   const metrics = new Metrics();
   const size = metrics.histogram(histogram("size", "Sizes.", [], [1, 2.5]))();
-  const exemplar = (value: number, at: number) => ({ ...trace, value, wallMs: wallMs + at });
-  size.observe(1, exemplar(1, 0));
-  size.observe(0.5, exemplar(0.5, 1_250));
+  size.observe(1, trace, wallMs);
+  size.observe(0.5, trace, wallMs + 1_250);
+  size.observe(0.25, { ...trace, spanId: "too-soon" }, wallMs + 1_300);
   size.observe(2);
-  size.observe(9, exemplar(9, 2_000));
+  size.observe(9, trace, wallMs + 2_000);
   const ids = `{trace_id="${trace.traceId}",span_id="${trace.spanId}"}`;
   expect(metrics.expose("openmetrics").split("\n").slice(2, 5)).toEqual([
-    `size_bucket{le="1.0"} 2 # ${ids} 0.5 ${wallMs / 1_000 + 1.25}`,
-    'size_bucket{le="2.5"} 3',
-    `size_bucket{le="+Inf"} 4 # ${ids} 9 ${wallMs / 1_000 + 2}`,
+    `size_bucket{le="1.0"} 3 # ${ids} 0.5 ${wallMs / 1_000 + 1.25}`,
+    'size_bucket{le="2.5"} 4',
+    `size_bucket{le="+Inf"} 5 # ${ids} 9 ${wallMs / 1_000 + 2}`,
   ]);
   expect(metrics.expose()).not.toContain("trace_id");
 });
@@ -46,7 +46,7 @@ test("of two sets of metrics a bucket has the newer trace of both", () => {
   const sets = [0, 5_000].map((at) => {
     const metrics = new Metrics();
     const size = metrics.histogram(histogram("size", "Sizes.", [], [1]))();
-    size.observe(1, { ...trace, spanId: `00f067aa0ba902b${at / 5_000}`, value: 1, wallMs: wallMs + at });
+    size.observe(1, { ...trace, spanId: `00f067aa0ba902b${at / 5_000}` }, wallMs + at);
     return metrics;
   });
   for (const each of [sets, sets.toReversed()])
@@ -57,7 +57,7 @@ test("a request whose span is kept is the trace of its bucket, and no other is",
   const metrics = new Metrics();
   const log = new AccessLog({ sampleRatio: 0, slowMs: 1e9, write: () => {}, wallMs: () => wallMs });
   const telemetry = new ProxyTelemetry(metrics, log);
-  telemetry.tracer = { finish: ({ requestId }) => requestId === "kept" };
+  telemetry.tracer = { finish: ({ requestId }) => (requestId === "kept" ? wallMs : null) };
   for (const requestId of ["left", "kept"]) {
     const record = exchangeRecord({ requestId, trace: { ...trace, spanId: requestId } });
     telemetry.began(record);

@@ -120,6 +120,23 @@ describe("a span", () => {
   });
 });
 
+/** Nothing went wrong, and nothing is to be told of attempts and policies. */
+function usualFacts(facts: HopFacts): HopFacts {
+  const calm = { outcome: null, policies: [], attempts: [], ejected: "", access: null, grpc: "" };
+  return { ...facts, ...calm, kind: "http", path: "/v1/7", status: 200 };
+}
+
+const alsoDiffers = [
+  "path",
+  "endpoint",
+  "method",
+  "service",
+  "route",
+  "protocol",
+  "sourceId",
+  "grpc",
+] as const;
+
 describe("OTLP", () => {
   const resource = { "service.name": "web", "host.name": "vm-1" };
   const sender = (encoding: OtlpEncoding) => ({ resource, version: "0.1.0", encoding });
@@ -199,9 +216,21 @@ describe("OTLP", () => {
         firstByteMs: oneOf(null, random() * lastedMs),
       };
     };
+    // Such that differ in what every request has of its own, as nearly all do, and now and then in one thing more.
+    const usual = { ...made(), facts: usualFacts(facts()) };
+    const alike = (): Hop => {
+      const { trace: own, startMs, endMs } = made();
+      const one = whole(10) === 0 ? { [oneOf(...alsoDiffers)]: oneOf("", "other", word()) } : {};
+      const ids = { requestId: whole(10) === 0 ? word() : hex(20) };
+      const sizes = whole(2) === 0 ? {} : { bytesIn: figure(), bytesOut: figure() };
+      const state = whole(10) === 0 ? own.state : "";
+      const firstByteMs = whole(10) === 0 ? null : random() * (endMs - startMs);
+      const its = { ...usual.facts, ...ids, ...sizes, ...one };
+      return { trace: { ...own, state }, facts: its, startMs, endMs, firstByteMs };
+    };
     const writer = new SpanWriter();
-    for (let run = 0; run < 200; run++) {
-      const hops = Array.from({ length: whole(4) + 1 }, made);
+    for (let run = 0; run < 400; run++) {
+      const hops = Array.from({ length: whole(4) + 1 }, run % 2 === 0 ? made : alike);
       const spans = hops.map(spanOf);
       const theirs = ProtobufTraceSerializer.serializeRequest(encoderSpans(spans, sender("http/json")));
       const ours = encodeSpans(
