@@ -292,6 +292,15 @@ export interface ApplyRequest {
   /** Delete standing documents that are not in `files`. */
   readonly prune: boolean;
   readonly dryRun: boolean;
+  /** Refuse if a document that would be changed or deleted was changed after this revision. Absent: whatever stands is replaced. */
+  readonly revision?: number;
+}
+
+/** How the snapshot of one machine differs. */
+export interface MachineChange {
+  readonly node: string;
+  /** `calls to orders.default: routes orders/rule-0, instances` */
+  readonly changes: readonly string[];
 }
 
 export interface ApplyAnswer {
@@ -303,6 +312,8 @@ export interface ApplyAnswer {
   }[];
   /** Proxies whose snapshot differs by it. */
   readonly proxies: readonly string[];
+  /** The same with what differs. Absent: an older controller. */
+  readonly machines?: readonly MachineChange[];
   readonly warnings: readonly ApiIssue[];
 }
 
@@ -314,6 +325,9 @@ export interface DocumentsAnswer {
     readonly name: string;
     readonly text: string;
     readonly revision: number;
+    /** The operator who applied it as it is, and when. Absent: an older controller did not keep it. */
+    readonly by?: string;
+    readonly atMs?: number;
   }[];
 }
 

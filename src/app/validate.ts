@@ -37,7 +37,7 @@ export async function validateFiles(runtime: Runtime, paths: readonly string[]):
   });
   try {
     const request = { files: documents, policies: gathered.policies, prune: true, dryRun: true };
-    const { changes, warnings } = await service.apply(request);
+    const { changes, warnings } = await service.apply(request, "");
     issues.push(...atTheirPlaces(warnings, gathered));
     checked.push(...changes.map(({ kind, name }) => `${kind} ${name}`));
   } catch (error) {

@@ -10,6 +10,7 @@ import { registerCompletion } from "./completion_command.ts";
 import { registerDashboard } from "./dashboard_command.ts";
 import { registerDemo } from "./demo_command.ts";
 import { registerDrain, registerUndrain } from "./drain_command.ts";
+import { registerDiff } from "./diff_command.ts";
 import { registerDev } from "./dev_command.ts";
 import { registerApply, registerGet } from "./documents_command.ts";
 import { registerEdges } from "./edges_command.ts";
@@ -47,6 +48,7 @@ export const commands: readonly Register[] = [
   registerModes,
   registerDev,
   registerApply,
+  registerDiff,
   registerGet,
   registerDelete,
   registerPolicies,

@@ -1,6 +1,12 @@
 /** `heddle apply -f`, `heddle get`: what operators wrote, in and out. */
 import type { Command } from "commander";
-import { controllerPaths, type ApiIssue, type ApplyAnswer, type ApplyRequest } from "../api/messages.ts";
+import {
+  controllerPaths,
+  type ApiIssue,
+  type ApplyAnswer,
+  type ApplyRequest,
+  type MachineChange,
+} from "../api/messages.ts";
 import { atTheirPlaces, gatherForApply, type Gathered } from "../app/apply_files.ts";
 import { openOperator } from "../app/operator.ts";
 import { readDocuments } from "../app/operator_lists.ts";
@@ -29,7 +35,12 @@ export function registerApply(program: Command, cli: Cli): void {
       "delete standing documents that are not in these files, and policies that are not and that nothing uses",
       false,
     )
-    .action(async (flags: { file: readonly string[]; dryRun: boolean; prune: boolean }) => {
+    .option(
+      "--revision <number>",
+      "refuse if what this would change was changed after that revision, as heddle diff names it",
+      revisionFlag,
+    )
+    .action(async (flags: ApplyFlags) => {
       const terminal = cli.terminal(apply);
       const found = await gatherForApply(cli.runtime.files, flags.file);
       const operator = await openOperator(cli.runtime, cli.folder(apply));
@@ -46,14 +57,18 @@ export function registerApply(program: Command, cli: Cli): void {
     });
 }
 
+interface ApplyFlags extends Pick<ApplyRequest, "prune" | "dryRun" | "revision"> {
+  readonly file: readonly string[];
+}
+
 /** What it found is told at the paths where people find their files. */
 export async function applyGathered(
   operator: ControlClient,
   found: Gathered,
-  { prune, dryRun }: Pick<ApplyRequest, "prune" | "dryRun">,
+  { prune, dryRun, revision }: Pick<ApplyRequest, "prune" | "dryRun" | "revision">,
 ): Promise<ApplyAnswer> {
   const { files, policies } = found;
-  const body = { files, policies, prune, dryRun };
+  const body: ApplyRequest = { files, policies, prune, dryRun, ...(revision === undefined ? {} : { revision }) };
   const sent = operator.call("POST", controllerPaths.documents, body, limits.controlApplyMs);
   const made = (await sent).body as ApplyAnswer;
   return { ...made, warnings: atTheirPlaces(made.warnings, found) };
@@ -61,11 +76,18 @@ export async function applyGathered(
 
 /** Why an apply was refused, at its places. */
 export function tellRefusal(terminal: Terminal, error: unknown, found: Gathered): never {
+  if (error instanceof ControlRefusal && error.status === 409)
+    throw new UserError(`${error.problem.error}. Nothing was changed`, error.problem.hint ?? null, 1);
   if (!(error instanceof ControlRefusal) || error.problem.issues === undefined) throw error;
   const issues = atTheirPlaces(error.problem.issues as readonly ApiIssue[], found);
   if (terminal.format === "json") terminal.json({ issues });
   else showIssues(terminal, issues);
   throw new UserError(error.problem.error, "Nothing was changed", 1);
+}
+
+function revisionFlag(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new UserError(`Cannot use --revision "${text}": expected a whole number, as heddle diff prints it`);
 }
 
 export function registerGet(program: Command, cli: Cli): void {
@@ -125,15 +147,27 @@ export function requireKind(kind: string): void {
 }
 
 export function showApplied(terminal: Terminal, answer: ApplyAnswer, dryRun: boolean): void {
+  showIssues(terminal, answer.warnings);
+  showChanges(terminal, answer.changes);
+  const machines = answer.proxies.length === 0 ? "no machine" : answer.proxies.join(", ");
+  if (!dryRun) return terminal.line(`Revision ${answer.revision}; it reaches ${machines}`);
+  terminal.line(`Dry run: it would reach ${machines}`);
+  showMachines(terminal, answer.machines ?? []);
+}
+
+export function showChanges(terminal: Terminal, changes: ApplyAnswer["changes"]): void {
   const { green, yellow, red, dim } = terminal.paint;
   const marks = { created: green("+"), changed: yellow("~"), deleted: red("-"), unchanged: dim("=") };
-  showIssues(terminal, answer.warnings);
-  for (const each of answer.changes)
+  for (const each of changes)
     terminal.line(text`${marks[each.change]} ${each.kind} ${each.name} ${dim(each.change)}`);
-  const machines = answer.proxies.length === 0 ? "no machine" : answer.proxies.join(", ");
-  terminal.line(
-    dryRun ? `Dry run: it would reach ${machines}` : `Revision ${answer.revision}; it reaches ${machines}`,
-  );
+}
+
+/** Those with the same changes together. */
+export function showMachines(terminal: Terminal, machines: readonly MachineChange[]): void {
+  for (const [changes, alike] of Map.groupBy(machines, (each) => each.changes.join("\n"))) {
+    terminal.line(`  ${alike.map(({ node }) => node).join(", ")}`);
+    for (const change of changes.split("\n")) terminal.line(terminal.paint.dim(`    ${change}`));
+  }
 }
 
 export function showIssues(terminal: Terminal, issues: readonly ApiIssue[]): void {

@@ -24,6 +24,19 @@ export interface StoredDocument {
   readonly text: string;
   /** Keys of the services that its policies may send requests to. */
   readonly leadsTo: readonly string[];
+  /** The operator who applied it as it is, and when. Absent: an older version did not keep it. */
+  readonly by?: string;
+  readonly atMs?: number;
+}
+
+/** What every change of documents leaves behind: who made the last one, when, and what it took away. */
+export interface LastChange {
+  /** The revision that it was made upon. */
+  readonly after: number;
+  readonly by?: string;
+  readonly atMs?: number;
+  /** Keys of documents: `HTTPRoute/default/web`. */
+  readonly deleted?: readonly string[];
 }
 
 export interface KnownDocument extends StoredDocument {
@@ -60,6 +73,8 @@ export class Catalog {
   drains: ReadonlyMap<string, Drain> = new Map();
   /** Revision at which documents were last applied, and addresses last given. */
   applied = 0;
+  /** Who made it; null before the first. */
+  lastChange: LastChange | null = null;
   addressed = 0;
   revision = 0;
   /** What of the registry's content cannot be used; null: all can. */
@@ -93,7 +108,9 @@ export class Catalog {
     );
     this.leadsTo = new Map(texts.map((each) => [each.name, each.value.leadsTo]));
     this.addresses = byName(under<StoredAddress>(registryKeys.addresses));
-    this.applied = entries.get(documentsMark)?.modified ?? 0;
+    const mark = entries.get(documentsMark);
+    this.applied = mark?.modified ?? 0;
+    this.lastChange = mark === undefined ? null : decode<LastChange>(mark.value);
     const secret = entries.get(sessionSecretMark);
     const kept = secret === undefined ? null : decode<SessionSecret>(secret.value);
     this.sessionSecret = typeof kept?.secret === "string" ? kept : null;

@@ -4,6 +4,7 @@ import type { PoliciesAnswer, RemoveRequest } from "../api/operator_messages.ts"
 import { Refusal } from "../api/problem.ts";
 import { loadDocuments } from "../config/load.ts";
 import { documentsMark, registryKeyOf, type Catalog } from "./catalog.ts";
+import { changedMeanwhile, markOf } from "./document_conflicts.ts";
 import type { DocumentServiceOptions } from "./documents.ts";
 import { kinds } from "../config/kinds.ts";
 
@@ -14,7 +15,7 @@ type Operation =
 export class DocumentRemoval {
   constructor(readonly options: DocumentServiceOptions) {}
 
-  async remove(request: RemoveRequest): Promise<ApplyAnswer> {
+  async remove(request: RemoveRequest, by: string): Promise<ApplyAnswer> {
     const { catalog, store, settled } = this.options;
     const mark = catalog.applied;
     const gone = new Set(request.documents.map((name) => keyIn(catalog, name)));
@@ -34,21 +35,21 @@ export class DocumentRemoval {
         errors,
       );
     const documents = loaded.documents.map((each) => each.document);
-    const proxies = this.options.affected({ documents, leadsTo: catalog.leadsTo, policies });
+    const machines = this.options.affected({ documents, leadsTo: catalog.leadsTo, policies });
+    const proxies = machines.map(({ node }) => node);
     const changes = [
       ...request.documents.map(({ kind, name }) => ({ kind, name, change: "deleted" as const })),
       ...request.policies.map((name) => ({ kind: "Policy", name, change: "deleted" as const })),
     ];
-    if (request.dryRun) return { revision: catalog.revision, changes, proxies, warnings: [] };
+    if (request.dryRun) return { revision: catalog.revision, changes, proxies, machines, warnings: [] };
     const keys = [...gone, ...request.policies.map((name) => registryKeys.policies + name)];
     const operations: Operation[] = keys.map((key) => ({ do: "delete", key }));
-    const marked: Operation = { do: "put", key: documentsMark, value: JSON.stringify({ after: mark }) };
+    const marked = markOf(mark, { by, atMs: this.options.wallMs() }, keys);
     const unchanged = [{ key: documentsMark, modified: mark }];
     const result = await store.commit(unchanged, [...operations, marked]);
-    if (!result.ok)
-      throw new Refusal(409, "Somebody else changed the documents at the same moment", "Delete again");
+    if (!result.ok) throw changedMeanwhile(catalog, []);
     await settled(result.revision);
-    return { revision: result.revision, changes, proxies, warnings: [] };
+    return { revision: result.revision, changes, proxies, machines, warnings: [] };
   }
 
   /** Those that stand, by name, and which documents use each. */

@@ -9,6 +9,7 @@ import {
   type ApplyRequest,
   type CommitAnswer,
   type DocumentsPage,
+  type MachineChange,
 } from "../api/messages.ts";
 import { Page, type PageQuery } from "../api/pages.ts";
 import { Refusal } from "../api/problem.ts";
@@ -26,6 +27,7 @@ import {
   type StoredPolicy,
 } from "./catalog.ts";
 import { checkPolicyUses, policyNamesIn, type PolicyBundler } from "./policy_uses.ts";
+import { changedMeanwhile, markOf, refuseChangedSince, type Author } from "./document_conflicts.ts";
 import { newSessionSecret } from "./session_secret.ts";
 import type { Content } from "./snapshots.ts";
 import type { StateStore } from "./state_store.ts";
@@ -36,8 +38,8 @@ export interface DocumentServiceOptions {
   readonly bundler: PolicyBundler;
   /** What runs, as far as it is known: warnings go by it. */
   readonly instances: () => readonly KnownInstance[];
-  /** Machines whose snapshot would differ with this content. */
-  readonly affected: (content: Content) => readonly string[];
+  /** Machines whose snapshot would differ with this content, and how. */
+  readonly affected: (content: Content) => readonly MachineChange[];
   readonly wallMs: () => number;
   /** Waits until the catalog has seen this revision, for a moment at most. */
   readonly settled: (revision: number) => Promise<void>;
@@ -62,7 +64,11 @@ export class DocumentService {
     const { catalog } = this.options;
     const page = new Page(query);
     const sorted = [...catalog.texts]
-      .map(([key, each]) => ({ ...namesIn(key), text: each.text, revision: each.modified }))
+      .map(([key, { text, modified, by, atMs }]) => ({
+        ...{ ...namesIn(key), text, revision: modified },
+        ...(by === undefined ? {} : { by }),
+        ...(atMs === undefined ? {} : { atMs }),
+      }))
       .sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
     const documents = page.add(sorted, orderOf, (each) => each);
     return { revision: catalog.revision, documents, next: page.next };
@@ -72,12 +78,13 @@ export class DocumentService {
    * Again where somebody else applied other documents at the same moment: both hold then. What changes the same ones, or
    * prunes, is refused.
    */
-  async apply(request: ApplyRequest): Promise<ApplyAnswer> {
+  async apply(request: ApplyRequest, by: string): Promise<ApplyAnswer> {
     const before = versionsIn(this.options.catalog);
     for (let attempt = 0; ; attempt++) {
-      const made = await this.#attempt(request, before);
+      const author = { by, atMs: this.options.wallMs() };
+      const made = await this.#attempt(request, before, author);
       if (made.answer !== null) return made.answer;
-      if (request.prune || attempt >= attemptsMax) throw changedMeanwhile();
+      if (request.prune || attempt >= attemptsMax) throw changedMeanwhile(this.options.catalog, []);
       await this.options.settled(made.revision);
     }
   }
@@ -86,6 +93,7 @@ export class DocumentService {
   async #attempt(
     request: ApplyRequest,
     before: ReadonlyMap<string, string>,
+    author: Author,
   ): Promise<{ readonly answer: ApplyAnswer | null; readonly revision: number }> {
     const { catalog, bundler, settled } = this.options;
     // What is checked below is checked against the documents of this mark; the commit holds only if it still stands.
@@ -106,18 +114,22 @@ export class DocumentService {
     issues.push(...uses.issues);
     refuseErrors(issues);
     const plan: Plan = { operations: [], changes: [] };
-    this.#planDocuments(plan, whole.documents, given, uses.leadsTo);
+    this.#planDocuments(plan, whole.documents, { given, leadsTo: uses.leadsTo, author });
     if (request.prune) this.#planDeletions(plan, given);
     this.#planPolicies(plan, bundled.policies);
     if (request.prune) issues.push(...this.#planPolicyDeletions(plan, bundled.policies, whole.documents));
     const documents = whole.documents.map((each) => each.document);
-    const proxies = this.options.affected({ documents, leadsTo: uses.leadsTo, policies });
-    const answer = { changes: plan.changes, proxies, warnings: issues };
+    const keys = plan.operations.map(({ key }) => key);
+    if (request.revision !== undefined) refuseChangedSince(catalog, keys, request.revision);
+    const machines = this.options.affected({ documents, leadsTo: uses.leadsTo, policies });
+    const proxies = machines.map(({ node }) => node);
+    const answer = { changes: plan.changes, proxies, machines, warnings: issues };
     if (request.dryRun || plan.operations.length === 0)
       return { answer: { revision: catalog.revision, ...answer }, revision: catalog.revision };
     const now = versionsIn(catalog);
-    if (plan.operations.some(({ key }) => before.get(key) !== now.get(key))) throw changedMeanwhile();
-    const { ok, revision } = await this.#commit(plan.operations, mark);
+    const others = keys.filter((key) => before.get(key) !== now.get(key));
+    if (others.length > 0) throw changedMeanwhile(catalog, others);
+    const { ok, revision } = await this.#commit(plan.operations, mark, author);
     if (!ok) return { answer: null, revision };
     await settled(revision);
     return { answer: { revision, ...answer }, revision };
@@ -147,8 +159,11 @@ export class DocumentService {
   #planDocuments(
     plan: Plan,
     whole: readonly LoadedDocument[],
-    given: LoadResult,
-    leadsTo: Content["leadsTo"],
+    {
+      given,
+      leadsTo,
+      author,
+    }: { readonly given: LoadResult; readonly leadsTo: Content["leadsTo"]; readonly author: Author },
   ): void {
     const { texts } = this.options.catalog;
     const named = new Set(given.documents.map((each) => registryKeyOf(each.document)));
@@ -161,7 +176,7 @@ export class DocumentService {
         before !== undefined &&
         before.text === stored.text &&
         JSON.stringify(before.leadsTo) === JSON.stringify(stored.leadsTo);
-      if (!same) plan.operations.push({ do: "put", key, value: JSON.stringify(stored) });
+      if (!same) plan.operations.push({ do: "put", key, value: JSON.stringify({ ...stored, ...author }) });
       if (!named.has(key)) continue;
       const change = before === undefined ? "created" : same ? "unchanged" : "changed";
       plan.changes.push({ kind: document.kind, name: document.name, change });
@@ -216,8 +231,9 @@ export class DocumentService {
     }
   }
 
-  #commit(operations: readonly Operation[], mark: number): Promise<CommitAnswer> {
-    const marked: Operation = { do: "put", key: documentsMark, value: JSON.stringify({ after: mark }) };
+  #commit(operations: readonly Operation[], mark: number, author: Author): Promise<CommitAnswer> {
+    const deleted = operations.filter((each) => each.do === "delete").map(({ key }) => key);
+    const marked = markOf(mark, author, deleted);
     const { catalog, store, wallMs } = this.options;
     const first = catalog.sessionSecret === null ? [newSessionSecret(null, wallMs())] : [];
     return store.commit([{ key: documentsMark, modified: mark }], [...operations, ...first, marked]);
@@ -232,10 +248,6 @@ function versionsIn({ texts, policies }: Catalog): ReadonlyMap<string, string> {
     ...[...texts].map(([key, { modified }]) => [key, String(modified)] as const),
     ...[...policies].map(([name, { hash }]) => [registryKeys.policies + name, hash] as const),
   ]);
-}
-
-function changedMeanwhile(): Refusal {
-  return new Refusal(409, "Somebody else changed the same documents at the same moment", "Apply again");
 }
 
 function requireSomething(

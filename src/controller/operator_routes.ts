@@ -26,12 +26,15 @@ const files = v.pipe(
   v.array(v.strictObject({ file: v.pipe(v.string(), v.maxLength(4096)), text: v.string() })),
   v.maxLength(limits.documentsMax),
 );
+/** What is optional may be written as undefined, too. */
+type Applied = Omit<ApplyRequest, "revision"> & { readonly revision?: number | undefined };
 const applySchema = v.strictObject({
   files,
   policies: files,
   prune: v.boolean(),
   dryRun: v.boolean(),
-}) satisfies v.GenericSchema<ApplyRequest>;
+  revision: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+}) satisfies v.GenericSchema<Applied>;
 
 const word = v.pipe(v.string(), v.minLength(1), v.maxLength(253));
 const removeSchema = v.strictObject({
@@ -51,18 +54,22 @@ export function mountOperatorRoutes(app: Hono<ControlEnv>, options: OperatorRout
     return context.json(documents.list(pageQueryIn((name) => context.req.query(name))));
   });
   app.post(controllerPaths.documents, async (context) => {
-    const operator = operators.require(context, "editor");
+    operators.require(context, "viewer");
     requireReady();
-    const request = await readBody(context.req.raw, applySchema);
-    const answer = await documents.apply(request);
+    const { revision, ...rest } = await readBody(context.req.raw, applySchema);
+    const request = revision === undefined ? rest : { ...rest, revision };
+    // To see what would change takes no right to change it.
+    const operator = operators.require(context, request.dryRun ? "viewer" : "editor");
+    const answer = await documents.apply(request, operator.name);
     if (!request.dryRun) logChanges(log, operator.name, answer);
     return context.json(answer);
   });
   app.post(`${controllerPaths.documents}/remove`, async (context) => {
-    const operator = operators.require(context, "editor");
+    operators.require(context, "viewer");
     requireReady();
     const request = await readBody(context.req.raw, removeSchema);
-    const answer = await removal.remove(request);
+    const operator = operators.require(context, request.dryRun ? "viewer" : "editor");
+    const answer = await removal.remove(request, operator.name);
     if (!request.dryRun) logChanges(log, operator.name, answer);
     return context.json(answer);
   });

@@ -61,7 +61,11 @@ export async function checkPolicyUses(
       const answer = await bundler.check(policy, use.with);
       for (const issue of answer.issues) {
         const place = [...path, "with", ...issue.path.split(".").filter((step) => step !== "")];
-        issues.push(issueAt(source, place, `${issue.message} (an option of the policy "${use.use}")`, { code: "HED0105" }));
+        issues.push(
+          issueAt(source, place, `${issue.message} (an option of the policy "${use.use}")`, {
+            code: "HED0105",
+          }),
+        );
       }
       for (const key of servicesNamedIn(use.with, document.namespace)) reached.add(key);
     }

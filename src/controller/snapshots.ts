@@ -5,7 +5,9 @@ import { nodeId, serviceId } from "../model/identity.ts";
 import type { SharedRate } from "../model/rate_slice.ts";
 import type { Node } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import type { MachineChange } from "../api/messages.ts";
 import type { Catalog, StoredPolicy } from "./catalog.ts";
+import { SnapshotComparison } from "./compile/snapshot_changes.ts";
 import { SnapshotCompiler, type CompiledService, type CompileInput } from "./compile/snapshot_compiler.ts";
 
 /** Documents and policies that stand, or would stand. */
@@ -64,18 +66,21 @@ export class Snapshots {
     return [...(this.#current()?.keys ?? [])];
   }
 
-  /** Names of the machines whose snapshot would differ with this content, sorted. */
-  affectedBy(content: Content, usesOf: (node: string) => readonly string[]): string[] {
+  /** The machines whose snapshot would differ with this content, sorted by name, each with what differs. */
+  affectedBy(content: Content, usesOf: (node: string) => readonly string[]): MachineChange[] {
     const now = this.#current();
     const then = new SnapshotCompiler(this.#input(content));
+    const comparison = new SnapshotComparison();
     return [...this.catalog.nodes.values()]
       .filter((node) => !node.removed)
-      .filter(({ name, services }) => {
+      .flatMap(({ name, services }): MachineChange[] => {
         const machine = { node: name, services, uses: usesOf(name) };
-        return now?.compile(machine).version !== then.compile(machine).version;
+        const [before, after] = [now?.compile(machine), then.compile(machine)];
+        if (before?.version === after.version) return [];
+        const changes = before === undefined ? ["everything"] : comparison.changes(before, after);
+        return [{ node: name, changes }];
       })
-      .map((node) => node.name)
-      .sort();
+      .sort((a, b) => (a.node < b.node ? -1 : 1));
   }
 
   #current(): SnapshotCompiler | null {

@@ -743,6 +743,10 @@ export const limits = {
   documentBracketsMax: 1_000,
   /** Problems that are told of one apply; the rest is left out. */
   documentIssuesMax: 200,
+  /** Lines of one document times lines of another that are compared to show what differs; of longer ones all between the first and the last difference is shown. */
+  diffComparisonsMax: 4_000_000,
+  /** Documents that the last change took away, by name: who applies upon an older revision is told of them. */
+  deletionsKeptMax: 200,
   /** Matches of other rules that one of a route is compared with for warnings, the nearest ones; what lies farther is not told. */
   lintComparisonsMax: 128,
   /** Redirects that are followed from one rule on for warnings. */

@@ -61,7 +61,11 @@ describe.skipIf(binaryMissing)("operators", () => {
       const codes = (name: string): (number | null)[] =>
         [["status"], apply, token].map((args) => as(name, args).code);
       expect(codes("a-viewer")).toEqual([0, 1, 1]);
+      const tried = as("a-viewer", [...apply, "--dry-run"]);
+      expect([tried.code, tried.out]).toEqual([0, expect.stringContaining("+ Service web created")]);
+      expect(as("a-viewer", ["diff", "-f", `${folder}/mesh.yaml`]).out).toContain("+ {kind: Service, name: web");
       expect(codes("a-editor")).toEqual([0, 0, 1]);
+      expect(as("a-viewer", ["diff", "-f", `${folder}/mesh.yaml`]).code).toBe(0);
       expect(codes("a-admin")).toEqual([0, 0, 0]);
       expect(as("a-viewer", apply).err).toContain("The operator a-viewer is viewer: this takes editor");
       expect(log()).toMatch(/controller: a-editor made revision \d+: Service web created/);

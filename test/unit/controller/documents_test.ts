@@ -16,6 +16,7 @@ afterEach(() => host.close());
 interface Extra {
   readonly prune?: boolean;
   readonly dryRun?: boolean;
+  readonly revision?: number;
   readonly policies?: readonly { readonly file: string; readonly text: string }[];
 }
 
@@ -90,6 +91,54 @@ describe("applying documents", () => {
     expect((await apply([service("web")])).proxies).toEqual([]);
   });
 
+  test("tells of each machine what of its snapshot would differ", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", [{ name: "web", namespace: "default" }]);
+    await host.addNode("vm-2", [{ name: "api", namespace: "default" }]);
+    const reader = host.follow("vm-1", "", ["api.default"]);
+    await apply([service("web"), service("api")]);
+    const toApi = "kind: HTTPRoute\nname: api\nservice: api\nrules:\n- match: {path: /x}\n- {}\n";
+    const access = "kind: Access\nname: api\nservice: api\nallow: [{from: web}]\n";
+    const { machines } = await apply([toApi, access], { dryRun: true });
+    expect(machines).toEqual([
+      { node: "vm-1", changes: ["calls to api.default: routes api/rule-0 api/rule-1"] },
+      { node: "vm-2", changes: ["calls of api.default: who may call"] },
+    ]);
+    await apply([toApi, access]);
+    const changed = await apply([toApi.replace("/x", "/y"), service("api", "stream: true\n")]);
+    expect(changed.machines).toEqual([
+      { node: "vm-1", changes: ["calls to api.default: stream, routes api/rule-0"] },
+      { node: "vm-2", changes: ["calls of api.default: stream"] },
+    ]);
+    reader.close();
+  });
+
+  test("goes by the revision that its operator saw, and names who changed what when", async () => {
+    host = await ControllerUnderTest.start();
+    const { revision } = await apply([service("web"), service("api")]);
+    await apply([service("web", "stream: true\n")]);
+    const refusal = await refusalOf(apply([service("web"), service("api")], { revision }));
+    expect([refusal.status, refusal.message]).toEqual([
+      409,
+      expect.stringMatching(
+        /upon revision \d+: Service web\.default was changed by admin at 20\d\d-\S+Z \(revision \d+\)$/,
+      ),
+    ]);
+    // What others changed beside it is no conflict.
+    expect(changesOf(await apply([service("api", "stream: true\n")], { revision }))).toEqual([
+      "changed Service/api",
+    ]);
+    const later = host.controller.catalog.revision;
+    await apply([service("api")], { prune: true });
+    const again = await refusalOf(apply([service("web")], { revision: later }));
+    expect(again.message).toMatch(/Service web\.default was deleted by admin at 20\S+ \(revision \d+\)/);
+    const { documents } = (await host.operator().call("GET", controllerPaths.documents))
+      .body as DocumentsAnswer;
+    expect(documents).toEqual([
+      expect.objectContaining({ name: "api", by: "admin", atMs: expect.any(Number) }),
+    ]);
+  });
+
   test("refuses when somebody else applied in between", async () => {
     let meanwhile = async (): Promise<void> => {};
     const bundler: PolicyBundler = {
@@ -127,7 +176,11 @@ describe("applying documents", () => {
     expect(changesOf(await apply([service("web")]))).toEqual(["created Service/web"]);
     expect(await standing()).toEqual(["Service/api", "Service/web"]);
     meanwhile = async () => void (await apply([service("web", "stream: true\n")]));
-    expect((await refusalOf(apply([service("web", "stream: false\n")]))).status).toBe(409);
+    const refusal = await refusalOf(apply([service("web", "stream: false\n")]));
+    expect([refusal.status, refusal.message]).toEqual([
+      409,
+      expect.stringContaining("Service web.default was changed by admin at "),
+    ]);
   });
 
   test("refuses to apply nothing", async () => {
