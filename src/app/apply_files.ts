@@ -4,7 +4,8 @@
  * (node_modules/) and tests of policies.
  */
 import type { Files } from "../../runtime/contract.ts";
-import type { ApiIssue, ApplyRequest } from "../api/messages.ts";
+import type { ApplyRequest } from "../api/document_messages.ts";
+import type { ApiIssue } from "../api/messages.ts";
 import { UserError } from "../base/user_error.ts";
 import { parseYaml } from "../config/yaml_file.ts";
 import { limits } from "../model/limits.ts";

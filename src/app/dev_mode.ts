@@ -4,7 +4,8 @@
  */
 import type { Runtime } from "../../runtime/contract.ts";
 import { ControlRefusal, type ControlClient } from "../api/control.ts";
-import { controllerPaths, type ApiIssue, type ApplyAnswer } from "../api/messages.ts";
+import type { ApplyAnswer } from "../api/document_messages.ts";
+import { controllerPaths, type ApiIssue } from "../api/messages.ts";
 import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
 import { dashboardSession, linkOf } from "./dashboard_link.ts";

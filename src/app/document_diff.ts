@@ -1,5 +1,5 @@
 /** The documents of files beside those that stand: what an apply of these files would change, text by text. */
-import type { ApplyRequest, DocumentsAnswer } from "../api/messages.ts";
+import type { ApplyRequest, DocumentsAnswer } from "../api/document_messages.ts";
 import { lineDiff, type DiffLine } from "./line_diff.ts";
 import { documentKey, loadDocuments } from "../config/load.ts";
 

@@ -1,12 +1,6 @@
 /** What an operator reads of the controller, whole, however many pages it has. */
-import {
-  controllerPaths,
-  type DocumentsAnswer,
-  type DocumentsPage,
-  type NodesPage,
-  type StatusAnswer,
-  type StatusPage,
-} from "../api/messages.ts";
+import type { DocumentsAnswer, DocumentsPage } from "../api/document_messages.ts";
+import { controllerPaths, type NodesPage, type StatusAnswer, type StatusPage } from "../api/messages.ts";
 import { readPages } from "../api/pages.ts";
 import type { ControlClient } from "../api/control.ts";
 import { UserError } from "../base/user_error.ts";

@@ -1,6 +1,6 @@
 /** `heddle diff`: what `apply` of these files would change, text by text and machine by machine. Exits with 1 where something differs. */
 import type { Command } from "commander";
-import type { MachineChange } from "../api/messages.ts";
+import type { MachineChange } from "../api/document_messages.ts";
 import { gatherForApply } from "../app/apply_files.ts";
 import { diffDocuments, type DocumentDiff } from "../app/document_diff.ts";
 import { openOperator } from "../app/operator.ts";

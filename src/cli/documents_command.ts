@@ -1,12 +1,7 @@
 /** `heddle apply -f`, `heddle get`: what operators wrote, in and out. */
 import type { Command } from "commander";
-import {
-  controllerPaths,
-  type ApiIssue,
-  type ApplyAnswer,
-  type ApplyRequest,
-  type MachineChange,
-} from "../api/messages.ts";
+import type { ApplyAnswer, ApplyRequest, MachineChange } from "../api/document_messages.ts";
+import { controllerPaths, type ApiIssue } from "../api/messages.ts";
 import { atTheirPlaces, gatherForApply, type Gathered } from "../app/apply_files.ts";
 import { openOperator } from "../app/operator.ts";
 import { readDocuments } from "../app/operator_lists.ts";
@@ -68,7 +63,13 @@ export async function applyGathered(
   { prune, dryRun, revision }: Pick<ApplyRequest, "prune" | "dryRun" | "revision">,
 ): Promise<ApplyAnswer> {
   const { files, policies } = found;
-  const body: ApplyRequest = { files, policies, prune, dryRun, ...(revision === undefined ? {} : { revision }) };
+  const body: ApplyRequest = {
+    files,
+    policies,
+    prune,
+    dryRun,
+    ...(revision === undefined ? {} : { revision }),
+  };
   const sent = operator.call("POST", controllerPaths.documents, body, limits.controlApplyMs);
   const made = (await sent).body as ApplyAnswer;
   return { ...made, warnings: atTheirPlaces(made.warnings, found) };

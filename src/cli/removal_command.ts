@@ -1,6 +1,7 @@
 /** `heddle delete`: what stands, and what goes. */
 import type { Command } from "commander";
-import { controllerPaths, type ApplyAnswer } from "../api/messages.ts";
+import type { ApplyAnswer } from "../api/document_messages.ts";
+import { controllerPaths } from "../api/messages.ts";
 import type { RemoveRequest } from "../api/operator_messages.ts";
 import { ControlRefusal } from "../api/control.ts";
 import type { ApiIssue } from "../api/messages.ts";

@@ -1,5 +1,5 @@
 /** What the calls of a service go by, with where each value comes from: `heddle get traffic NAME --effective`. */
-import type { DocumentsAnswer } from "../api/messages.ts";
+import type { DocumentsAnswer } from "../api/document_messages.ts";
 import { formatDuration } from "../base/duration.ts";
 import { UserError } from "../base/user_error.ts";
 import { isServiceName, resolveService } from "../config/fields.ts";

@@ -1,5 +1,6 @@
 /** Taking documents and policies away: what would stand without them is checked first, and all of them go or none. */
-import { registryKeys, type ApplyAnswer } from "../api/messages.ts";
+import type { ApplyAnswer } from "../api/document_messages.ts";
+import { registryKeys } from "../api/messages.ts";
 import type { PoliciesAnswer, RemoveRequest } from "../api/operator_messages.ts";
 import { Refusal } from "../api/problem.ts";
 import { loadDocuments } from "../config/load.ts";

@@ -2,15 +2,8 @@
  * Applying documents: the files are checked together with everything that stands, policies are bundled, and all of it
  * takes effect in one revision or nothing does.
  */
-import {
-  registryKeys,
-  type ApiIssue,
-  type ApplyAnswer,
-  type ApplyRequest,
-  type CommitAnswer,
-  type DocumentsPage,
-  type MachineChange,
-} from "../api/messages.ts";
+import type { ApplyAnswer, ApplyRequest, DocumentsPage, MachineChange } from "../api/document_messages.ts";
+import { registryKeys, type ApiIssue, type CommitAnswer } from "../api/messages.ts";
 import { Page, type PageQuery } from "../api/pages.ts";
 import { Refusal } from "../api/problem.ts";
 import { kinds } from "../config/kinds.ts";

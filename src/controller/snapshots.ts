@@ -5,7 +5,7 @@ import { nodeId, serviceId } from "../model/identity.ts";
 import type { SharedRate } from "../model/rate_slice.ts";
 import type { Node } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
-import type { MachineChange } from "../api/messages.ts";
+import type { MachineChange } from "../api/document_messages.ts";
 import type { Catalog, StoredPolicy } from "./catalog.ts";
 import { SnapshotComparison } from "./compile/snapshot_changes.ts";
 import { SnapshotCompiler, type CompiledService, type CompileInput } from "./compile/snapshot_compiler.ts";

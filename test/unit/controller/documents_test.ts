@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { controllerPaths, type ApplyAnswer, type DocumentsAnswer } from "../../../src/api/messages.ts";
+import type { ApplyAnswer, DocumentsAnswer } from "../../../src/api/document_messages.ts";
+import { controllerPaths } from "../../../src/api/messages.ts";
 import type { StoredPolicy } from "../../../src/controller/catalog.ts";
 import type { PolicyBundler } from "../../../src/controller/policy_uses.ts";
 import { limits } from "../../../src/model/limits.ts";

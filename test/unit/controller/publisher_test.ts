@@ -1,10 +1,6 @@
 import { afterEach, describe, expect, spyOn, test } from "bun:test";
-import {
-  controllerPaths,
-  registryKeys,
-  type ApplyAnswer,
-  type StatusAnswer,
-} from "../../../src/api/messages.ts";
+import type { ApplyAnswer } from "../../../src/api/document_messages.ts";
+import { controllerPaths, registryKeys, type StatusAnswer } from "../../../src/api/messages.ts";
 import { SnapshotCompiler } from "../../../src/controller/compile/snapshot_compiler.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { isWhole } from "../../../src/model/snapshot_version.ts";

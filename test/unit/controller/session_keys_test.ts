@@ -1,6 +1,7 @@
 /** Keys of sessions: made once, one for each service that has sessions, for the machines that call it and nobody else. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { controllerPaths, type DocumentsAnswer } from "../../../src/api/messages.ts";
+import type { DocumentsAnswer } from "../../../src/api/document_messages.ts";
+import { controllerPaths } from "../../../src/api/messages.ts";
 import { sessionSecretMark, type SessionSecret } from "../../../src/controller/session_secret.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { ControllerUnderTest } from "../../support/controller_under_test.ts";
