@@ -65,6 +65,16 @@ const questionSchema = v.variant("what", [
     /** Beyond it they are dropped, and counted. */
     perSecond: v.pipe(count, v.minValue(1), v.maxValue(limits.tapLinesPerSecondMax)),
   }),
+  /** Requests to a service, as policies are asked about them, with what those said: each line is a RecordingLine (model/recording.ts). */
+  v.strictObject({
+    what: v.literal("record"),
+    /** Its key. */
+    service: word,
+    /** Of its requests, by the hash of their ids. */
+    percent: v.pipe(v.number(), v.gtValue(0), v.maxValue(100)),
+    /** Of this recording alone: what is secret is told as a word made with it. */
+    salt: v.pipe(v.string(), v.minLength(16), v.maxLength(64)),
+  }),
   /** What is under way to apps of this machine: each line is an UnderWayLine (model/reading.ts), one for each service. */
   v.strictObject({ what: v.literal("under-way") }),
   /** What was counted between its services and others since the line before: each line is a TrafficReading (model/traffic_reading.ts). */

@@ -5,6 +5,7 @@
 import type { Files, ProcessHost, Random, Runtime } from "../../runtime/contract.ts";
 import type { ApiIssue } from "../api/messages.ts";
 import { UserError } from "../base/user_error.ts";
+import type { StoredPolicy } from "../controller/catalog.ts";
 import { createPolicyBundler } from "../controller/policies.ts";
 import { authorSettings, kitFiles, kitFolder } from "../policy/author_kit.ts";
 import type { Gathered } from "./apply_files.ts";
@@ -56,6 +57,38 @@ export async function checkPolicies(runtime: Runtime, path: string): Promise<Che
     issues: atTheirPlaces([...types, ...others], gathered),
     policies: pushed.policies.map(({ name, version }) => `${name} ${version}`),
   };
+}
+
+/**
+ * A policy as proxies would have it: of this name, of a folder or one that ships. Without a name the only one of the folder. Throws a
+ * UserError where there is none, or it is refused.
+ */
+export async function compiledPolicy(
+  runtime: Runtime,
+  path: string,
+  name: string | null,
+): Promise<StoredPolicy> {
+  const bundler = createPolicyBundler(runtime);
+  try {
+    const ships = name !== null && bundler.shipped.includes(name);
+    const gathered = ships ? null : await gatherPolicies(runtime.files, path);
+    const made = await bundler.bundle(gathered?.policies ?? [], new Set(ships ? [name] : []));
+    const [issue] = made.issues;
+    if (issue !== undefined)
+      throw new UserError(
+        `Cannot use the policies of ${path}: ${issue.file}:${issue.line}:${issue.column}: ${issue.message}`,
+        "heddle policy check tells all that is wrong",
+        1,
+      );
+    const fitting = made.policies.filter((each) => name === null || each.name === name);
+    const [first] = fitting;
+    if (first !== undefined && fitting.length === 1) return first;
+    const names = made.policies.map((each) => each.name).join(", ");
+    if (name === null) throw new UserError(`Cannot choose one of ${names}: --policy NAME says which`);
+    throw new UserError(`There is no policy "${name}" in ${path}: it has ${names}`, null, 1);
+  } finally {
+    bundler.close();
+  }
 }
 
 /** Runs the tests beside the policies; what the runner prints goes where this program's output goes. Its exit code. */

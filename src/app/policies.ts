@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Clock, Runtime } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import { bindingsIn, type PolicyBinding, type PolicyRef, type Snapshot } from "../model/snapshot.ts";
-import { createPolicyChain, type PolicyChain } from "../policy/chain.ts";
+import { createPolicyChain, type HeldChain } from "../policy/chain.ts";
 import {
   createPolicyHost,
   type PolicyHost,
@@ -17,7 +17,7 @@ import type { StateFolder } from "./state_folder.ts";
 import { families } from "../telemetry/families.ts";
 
 export interface Policies {
-  readonly chain: PolicyChain;
+  readonly chain: HeldChain;
   /** For other event loops of this proxy. */
   readonly host: Pick<PolicyHost, "evaluate" | "trip">;
   /** Has every bundle that the snapshot names, or throws. */

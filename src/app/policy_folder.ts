@@ -2,6 +2,7 @@
 import type { Files } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
+import { recordingFormat, type RecordedRequest, type RecordingHead } from "../model/recording.ts";
 import { authorSettings } from "../policy/author_kit.ts";
 import { policyNameForm } from "../policy/policy_meta.ts";
 import { shippedPolicies } from "../policy/shipped.ts";
@@ -29,10 +30,11 @@ export async function newPolicyFolder(files: Files, name: string, folder: string
   const texts: readonly (readonly [string, string])[] = [
     [`policies/${file}.ts`, policyText(name)],
     [`policies/${file}_test.ts`, testText(file)],
+    [`recordings/${file}.jsonl`, sampleText(name)],
     ["tsconfig.json", authorSettings],
   ];
   const written: string[] = [];
-  await files.makeFolder(`${folder}/policies`);
+  for (const below of ["policies", "recordings"]) await files.makeFolder(`${folder}/${below}`);
   for (const [below, text] of texts) {
     if ((await files.stat(`${folder}/${below}`)) !== null) continue;
     await files.writeAtomic(`${folder}/${below}`, text);
@@ -83,4 +85,37 @@ test("answers one that says stop, with the status of its options", async () => {
   expect(decision).toMatchObject({ do: "respond", status: 451 });
 });
 `;
+}
+
+/** Three requests, as `heddle policy record` writes them. */
+function sampleText(name: string): string {
+  const head: RecordingHead = {
+    kind: "recording",
+    format: recordingFormat,
+    service: "orders.default",
+    percent: 100,
+  };
+  const request = (at: number, method: string, target: string, fields: string[]): RecordedRequest => ({
+    ...{
+      kind: "request",
+      key: `vm-1 ${at} r-${at}`,
+      atMs: 1_764_547_200_000 + at * 10,
+      method,
+      target,
+      fields,
+    },
+    ...{
+      authority: "orders.mesh",
+      sourceId: "spiffe://corp.example/ns/default/sa/web",
+      requestId: `r-${at}`,
+    },
+    service: "orders.default",
+  });
+  const lines = [
+    head,
+    request(1, "GET", "/v1/items", ["accept", "application/json"]),
+    request(2, "POST", "/v1/items", ["content-type", "application/json"]),
+    request(3, "GET", "/v1/items?page=2", [`x-${name}`, "stop"]),
+  ];
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 }

@@ -7,6 +7,8 @@ import type { Answerers } from "./answers.ts";
 import { decideAnswering } from "./decide.ts";
 import { expositionAnswering, metricsAnswering } from "./metrics_answer.ts";
 import { reportAnswering } from "./report_answer.ts";
+import type { HeldChain } from "../policy/chain.ts";
+import { recordAnswering } from "./record_answer.ts";
 import { requestAnswering } from "./request_answer.ts";
 import { underWayAnswering } from "./under_way_answer.ts";
 import { tapAnswering } from "./tap_answer.ts";
@@ -18,9 +20,10 @@ export interface ShardAnswersOptions {
   readonly recorder: ProxyTelemetry;
   readonly plane: Pick<DataPlane, "state">;
   readonly clock: Clock;
+  readonly policies: Pick<HeldChain, "listen">;
 }
 
-export interface ProxyAnswersOptions extends Omit<ShardAnswersOptions, "recorder" | "clock"> {
+export interface ProxyAnswersOptions extends Omit<ShardAnswersOptions, "recorder" | "clock" | "policies"> {
   readonly runtime: Runtime;
   readonly folder: StateFolder;
   readonly metrics: Metrics;
@@ -29,10 +32,11 @@ export interface ProxyAnswersOptions extends Omit<ShardAnswersOptions, "recorder
 }
 
 /** Questions about what passes through one event loop. */
-export function shardAnswers({ recorder, plane, clock }: ShardAnswersOptions): ShardAnswerers {
+export function shardAnswers({ recorder, plane, clock, policies }: ShardAnswersOptions): ShardAnswerers {
   return {
     request: requestAnswering(recorder, plane, clock),
     tap: tapAnswering(recorder, clock),
+    record: recordAnswering(policies, clock),
     "under-way": underWayAnswering(recorder, plane),
   };
 }

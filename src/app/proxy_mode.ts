@@ -127,7 +127,8 @@ class ProxyMode {
     this.#meshNames = this.#makeNames();
     this.#follower = this.#makeFollower();
     const plane = this.#plane;
-    const traffic = this.#sharded?.answerers ?? shardAnswers({ recorder, plane, clock });
+    const traffic =
+      this.#sharded?.answerers ?? shardAnswers({ recorder, plane, clock, policies: this.#policies.chain });
     this.#answers = new Answers(this.#asNode, proxyAnswers({ metrics, plane, runtime, folder, traffic }));
     this.#renewal = this.#makeRenewal();
   }

@@ -148,5 +148,5 @@ export class Asks {
 /** Whether its answer goes on until whoever asked leaves. */
 function follows(question: AskRequest["question"]): boolean {
   if (question.what === "metrics") return question.everyMs !== null;
-  return question.what === "tap" || question.what === "traffic";
+  return ["tap", "record", "traffic"].includes(question.what);
 }

@@ -893,6 +893,10 @@ export const limits = {
   policyBacklogBytesMax: 4 * mib,
   /** Calls of a policy in one message; further ones leave in the next. */
   policyBatchCallsMax: 256,
+  /** Bytes of a file of recorded traffic: `heddle policy replay` holds all of it in memory. */
+  recordingBytesMax: 512 * mib,
+  /** Requests that `heddle policy record` takes when nobody says how many. */
+  recordingRequests: 100_000,
   /** Processor time of the thread of a policy: whoever takes more without an answer is ended. */
   policyLoadCpuMs: 2_000,
   /** Processor time that a policy may take for one call without an answer; then its worker is ended, and the call has failed. */

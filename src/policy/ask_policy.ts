@@ -17,6 +17,7 @@ export interface Around {
   /** Whether the options of the binding name the service of this key. */
   readonly leadsTo: (binding: PolicyBinding, called: ServiceName, key: string) => boolean;
   readonly noted: NotesHeard;
+  readonly listeners: ReadonlySet<PolicyListener>;
   /** How many exchanges will ask each again: it must stay, whatever snapshot is in force. */
   readonly held: Map<PolicyBinding, number>;
 }
@@ -29,14 +30,28 @@ export interface Failed {
 
 export type Said = Exclude<CheckedDecision, { do: "fail" | "invalid" }> | Failed;
 
+/** Who watches what policies are asked and say, besides those whom it concerns: recordings do. */
+export interface PolicyListener {
+  /** A request of this service comes to its policies, also where it has none. What it is about must be read inside the call. */
+  request(call: PolicyCall): void;
+  /** A policy said this of a request that came before, or of what came of it. `atMs`: by its own clock; null: it did not answer. */
+  asked(binding: PolicyBinding, call: PolicyCall, said: Said, atMs: number | null): void;
+}
+
 export function askPolicy(
-  { host, noted }: Around,
+  { host, noted, listeners }: Around,
   binding: PolicyBinding,
   call: PolicyCall,
-  heard: (said: Said) => void,
+  told: (said: Said) => void,
 ): void {
-  host.evaluate(binding, call, (answer) => {
+  let atMs: number | null = null;
+  const heard = (said: Said): void => {
+    for (const listener of listeners) listener.asked(binding, call, said, atMs);
+    told(said);
+  };
+  host.evaluate(binding, call, (answer, saidMs) => {
     if (!answer.ok) return heard({ do: "failed", failure: "unanswered", reason: answer.reason });
+    atMs = saidMs ?? null;
     const notes = notesIn(answer.decision);
     if (notes.length > 0) noted(binding.name, call.requestId, notes);
     const decision = checkDecision(answer.decision, call.hook);

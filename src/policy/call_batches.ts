@@ -21,6 +21,8 @@ interface Batch {
   readonly policy: LoadedPolicy;
   readonly answers: readonly Answer[];
   readonly sentMs: number;
+  /** What the clock of the policy says. */
+  readonly atMs: number;
   answered: number;
 }
 
@@ -118,8 +120,9 @@ export class CallBatches {
     this.#nextNumber = (number + 1) >>> 0;
     const sentMs = clock.now();
     const first = this.#batches.size === 0;
-    this.#batches.set(number, { policy, answers, sentMs, answered: 0 });
-    const text = `${answers.length} [${clock.wallMs()},[${texts.join(",")}]]`;
+    const atMs = clock.wallMs();
+    this.#batches.set(number, { policy, answers, sentMs, atMs, answered: 0 });
+    const text = `${answers.length} [${atMs},[${texts.join(",")}]]`;
     send(policy, number, text, first ? sentMs : null);
   }
 
@@ -150,12 +153,13 @@ export class CallBatches {
   #answer(batch: Batch, reader: AnswersReader): void {
     const { us } = reader;
     const text = reader.next();
+    const { atMs } = batch;
     const answer = batch.answers[batch.answered++];
     this.inFlight--;
-    if (text === next) return answer?.({ ok: true, decision: nextDecision, us });
+    if (text === next) return answer?.({ ok: true, decision: nextDecision, us }, atMs);
     const burden = burdenOf(text);
     const decision = burden === null ? parsed(text) : undefined;
-    if (decision !== undefined) return answer?.({ ok: true, decision, us });
+    if (decision !== undefined) return answer?.({ ok: true, decision, us }, atMs);
     const reason = `its answer ${burden ?? "is no JSON"}`;
     answer?.({ ok: false, reason, us });
     this.#options.unreadable(batch.policy, reason);

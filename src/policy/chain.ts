@@ -7,7 +7,7 @@ import type { ServiceName } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { NotesHeard } from "../telemetry/policy_notes.ts";
 import { noEdits } from "../wire/fields.ts";
-import type { Around } from "./ask_policy.ts";
+import type { Around, PolicyListener } from "./ask_policy.ts";
 import { Evaluation } from "./evaluation.ts";
 import { servicesNamedIn } from "./named_services.ts";
 import type { PolicyCall } from "./policy_call.ts";
@@ -24,9 +24,13 @@ export interface PolicyChain {
     done: (verdict: PolicyVerdict) => void,
     reach: Reach | null,
   ): void;
+  /** Somebody wants to see every request, also one that no policy is asked about. Absent: nobody does. */
+  readonly listened?: boolean;
 }
 
-interface HeldChain extends PolicyChain {
+export interface HeldChain extends PolicyChain {
+  /** Until what it returns is called. */
+  listen(listener: PolicyListener): () => void;
   /** What exchanges under way will ask again, with how many of them. */
   readonly held: ReadonlyMap<PolicyBinding, number>;
 }
@@ -51,12 +55,22 @@ export function createPolicyChain(
   };
   const held = new Map<PolicyBinding, number>();
   let exchanges = 0;
-  const around = { host, clock, leadsTo, noted, held };
+  const listeners = new Set<PolicyListener>();
+  const around = { host, clock, leadsTo, noted, held, listeners };
   return {
     held,
+    get listened() {
+      return listeners.size > 0;
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     evaluate(bindings, call, done, reach) {
-      if (bindings.length === 0) return done(untouched);
+      if (bindings.length === 0 && listeners.size === 0) return done(untouched);
       const known = { ...call, exchange: `${++exchanges}` };
+      for (const listener of listeners) listener.request(known);
+      if (bindings.length === 0) return done(untouched);
       new Evaluation(around, bindings, known, done, reach).ask();
     },
   };

@@ -32,5 +32,18 @@ export const hooks = [
   "onConnection",
 ] as const satisfies readonly Hook[];
 
+/** Asked about each request, before anything else of it is known. */
+export const requestHook = hooks[0];
+
+/** Whose fields a recording has of each; null: a connection has none, and events are of a body, which is in no recording. */
+export const recorded: Readonly<Record<Hook, "request" | "answer" | null>> = {
+  onRequest: "request",
+  onConnection: null,
+  pick: "request",
+  onResponse: "answer",
+  onEvent: null,
+  onEnd: "request",
+};
+
 /** Those that decide whether something may go on at all. */
 export const letsIn: ReadonlySet<Hook> = new Set(["onRequest", "onConnection"]);

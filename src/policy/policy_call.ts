@@ -32,7 +32,8 @@ export type PolicyAnswer =
   | { readonly ok: true; readonly decision: unknown; readonly us: number }
   | { readonly ok: false; readonly reason: string; readonly us: number };
 
-export type Answer = (answer: PolicyAnswer) => void;
+/** `atMs`: what the clock of the policy said, milliseconds since 1970. Absent: it did not answer. */
+export type Answer = (answer: PolicyAnswer, atMs?: number) => void;
 
 /** Taken down at once: the head it is read from is not kept. */
 export function encodeCall(binding: number, call: PolicyCall): string {

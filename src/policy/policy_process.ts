@@ -213,8 +213,8 @@ export class PolicyProcess {
   /** The answer that ends a trial: whoever gets it may find a fault in it. */
   #onTrial(policy: LoadedPolicy, answer: Answer): Answer {
     policy.tried = true;
-    return (given) => {
-      answer(given);
+    return (given, atMs) => {
+      answer(given, atMs);
       policy.tried = false;
       if (!given.ok || !policy.quarantine.onTrial) return;
       policy.quarantine.release(this.#options.clock.now());

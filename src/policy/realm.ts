@@ -46,7 +46,7 @@ export interface Realm {
   /** Checks options and keeps them under this number. Answer, JSON: `{ "issues": [{ path, message }] }`. */
   bind(binding: number, options: string): string;
   unbind(binding: number): void;
-  /** Takes a batch, JSON: `[now, [call, …]]`. Returns how many calls it has. */
+  /** Takes a batch, JSON: `[now, [call, …]]`, or `[now, [call, …], [its now, …]]`. Returns how many calls it has. */
   take(batch: string): number;
   /** Runs one call of the batch. Answer: a decision as JSON, or "" when it is not settled yet. */
   run(index: number): string;
@@ -79,6 +79,8 @@ function replaceClockAndChance(moment: Moment): void {
 /** Time and chance of the call that runs, also behind `Date.now` and `Math.random`. */
 interface Moment {
   nowMs: number;
+  /** Of each call of the batch; empty: they are of one moment. */
+  each: readonly number[];
   random: () => number;
 }
 
@@ -90,7 +92,7 @@ export function createRealm<Schema extends GenericSchema>(
   policy: Policy<Schema, unknown>,
   bounds: RealmBounds,
 ): Realm {
-  const moment: Moment = { nowMs: 0, random: () => 0 };
+  const moment: Moment = { nowMs: 0, each: [], random: () => 0 };
   replaceClockAndChance(moment);
   const now = (): number => moment.nowMs;
   const places = new Places();
@@ -125,15 +127,17 @@ export function createRealm<Schema extends GenericSchema>(
     },
     unbind: (binding) => void bindings.delete(binding),
     take(batch) {
-      const [now, taken] = JSON.parse(batch) as [number, readonly Call[]];
+      const [now, taken, each = []] = JSON.parse(batch) as [number, readonly Call[], number[]?];
       moment.nowMs = now;
       calls = taken;
+      moment.each = each;
       late.clear();
       return calls.length;
     },
     run(index) {
       try {
         const call = calls[index];
+        moment.nowMs = moment.each[index] ?? moment.nowMs;
         const hook = call === undefined ? undefined : hooks[call[8] ?? 0];
         if (call === undefined || hook === undefined || policy[hook] === undefined) return '{"do":"next"}';
         const bound = boundOf(call[0]);

@@ -126,7 +126,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
       this.#attempts.deadlineMs = record.startedMs + timeoutMs;
       this.#attempts.deadlineOfCaller = timeoutMs === callerMs;
     }
-    if (route.policies.length === 0) return this.#chooseBackend(route);
+    const { listened } = this.source.parts.policies;
+    if (route.policies.length === 0 && listened !== true) return this.#chooseBackend(route);
     const { reach } = this.#state as ProxyState;
     const untilMs = this.#attempts.deadlineMs;
     askPolicies(this.source.parts, { exchange, record, target, called, route, untilMs, reach }, this);

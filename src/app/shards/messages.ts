@@ -80,7 +80,13 @@ export type ToShard =
   | { readonly kind: "keep"; readonly traces: readonly string[] }
   | { readonly kind: "question"; readonly ask: number; readonly question: Question }
   | { readonly kind: "cancel"; readonly ask: number }
-  | { readonly kind: "policy-answer"; readonly call: number; readonly answer: PolicyAnswer }
+  | {
+      readonly kind: "policy-answer";
+      readonly call: number;
+      readonly answer: PolicyAnswer;
+      /** What the clock of the policy said. */
+      readonly atMs?: number;
+    }
   /** To report at once. */
   | { readonly kind: "gather"; readonly number: number }
   /** Whoever can be told to end is told. */

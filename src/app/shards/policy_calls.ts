@@ -37,8 +37,8 @@ export class PolicyCalls {
       const answer = { ok: false, reason: "its snapshot is too old", us: 0 } as const;
       return shard.send({ kind: "policy-answer", call, answer });
     }
-    this.host.evaluate(binding, callOf(asked, shard.pid), (answer) =>
-      shard.send({ kind: "policy-answer", call, answer }),
+    this.host.evaluate(binding, callOf(asked, shard.pid), (answer, atMs) =>
+      shard.send({ kind: "policy-answer", call, answer, ...(atMs === undefined ? {} : { atMs }) }),
     );
   }
 

@@ -76,9 +76,9 @@ export class RemotePolicies implements Pick<PolicyHost, "evaluate" | "refOf" | "
     send({ kind: "policy-call", call: number, binding: ref, asked });
   }
 
-  answered(call: number, answer: PolicyAnswer): void {
+  answered(call: number, answer: PolicyAnswer, atMs?: number): void {
     const waiting = this.#waiting.get(call);
     this.#waiting.delete(call);
-    waiting?.(answer);
+    waiting?.(answer, atMs);
   }
 }

@@ -98,7 +98,7 @@ export class TrafficShard {
     this.#callers = new UnitCallers({ runtime, machine: () => this.#machine, recorder });
     this.#plane = this.#makePlane();
     this.#questions = new ShardQuestions(
-      shardAnswers({ recorder, plane: this.#plane, clock: runtime.clock }),
+      shardAnswers({ recorder, plane: this.#plane, clock: runtime.clock, policies: this.#chain }),
       send,
     );
     this.#open();
@@ -181,7 +181,7 @@ export class TrafficShard {
       case "cancel":
         return this.#questions.cancel(order.ask);
       case "policy-answer":
-        return this.#policies.answered(order.call, order.answer);
+        return this.#policies.answered(order.call, order.answer, order.atMs);
       case "gather":
         this.#report();
         return this.host.link.send({ kind: "gathered", number: order.number });

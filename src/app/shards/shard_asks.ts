@@ -20,7 +20,7 @@ export class ShardAsks {
 
   constructor(readonly shards: () => Iterable<ShardProcess>) {
     const answering = (question: Question, reply: Reply): (() => void) => this.#ask(question, reply);
-    this.answerers = { request: answering, tap: answering, "under-way": answering };
+    this.answerers = { request: answering, tap: answering, record: answering, "under-way": answering };
   }
 
   #ask(question: Question, reply: Reply): () => void {
@@ -46,7 +46,7 @@ export class ShardAsks {
   /** Another one, which is asked what nobody has answered for good. */
   came(shard: ShardProcess): void {
     for (const [ask, { question, left }] of this.#open) {
-      if (question.what !== "tap") continue;
+      if (!lasts(question)) continue;
       left.add(shard);
       shard.send({ kind: "question", ask, question: partOf(question, left.size) });
     }
@@ -54,8 +54,8 @@ export class ShardAsks {
 
   ended(shard: ShardProcess): void {
     for (const [ask, { question, left }] of [...this.#open]) {
-      // The one in its place goes on with a tap.
-      if (question.what === "tap") left.delete(shard);
+      // The one in its place goes on with it.
+      if (lasts(question)) left.delete(shard);
       else if (left.has(shard)) this.#answered(ask, shard, null);
     }
   }
@@ -69,6 +69,11 @@ export class ShardAsks {
     this.#open.delete(ask);
     open.reply.end(open.problem ?? undefined);
   }
+}
+
+/** Until nobody listens any more. */
+function lasts({ what }: Question): boolean {
+  return what === "tap" || what === "record";
 }
 
 /** So much of a question to each that what they answer together is what was asked for. */

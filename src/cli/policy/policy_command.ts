@@ -7,12 +7,14 @@ import type { Cli } from "../command.ts";
 import { applyGathered, showApplied, tellRefusal } from "../documents_command.ts";
 import { remove } from "../removal_command.ts";
 import { registerAuthoring } from "./authoring.ts";
+import { registerRecordings } from "./recordings.ts";
 
 export function registerPolicies(program: Command, cli: Cli): void {
   const policy = program
     .command("policy")
     .description("write policies, prove them, and see which stand in the mesh");
   registerAuthoring(policy, cli);
+  registerRecordings(policy, cli);
   const list = policy
     .command("list")
     .description("show the policies that stand, and which documents use them")

@@ -157,6 +157,7 @@ describe("a proxy that is asked", () => {
       exposition: expositionAnswering(metrics),
       request: (_, reply) => reply.end(),
       tap: (_, reply) => reply.end(),
+      record: (_, reply) => reply.end(),
       traffic: (_, reply) => reply.end(),
       decide: (_, reply) => reply.end(),
       report: (_, reply) => reply.end(),

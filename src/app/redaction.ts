@@ -1,0 +1,65 @@
+/**
+ * What is secret by its name, and so in no recording: values of fields, of header edits and of queries. Each stands there as a word that
+ * is the same wherever the value is in this recording, so that what counts by it counts the same, and from which nobody gets it back.
+ */
+import { createHmac } from "node:crypto";
+import type { Said } from "../policy/ask_policy.ts";
+
+const secretName =
+  /^(?:proxy-)?authorization$|^(?:set-)?cookie2?$|(?:^|[-_.])(?:api-?key|key|token|secret|password|passwd|credentials?|session|sig|signature)(?:$|[-_.])/i;
+/** What stands instead of a value. */
+const wordForm = /^redacted-[0-9a-f]{16}$/;
+
+export class Redaction {
+  /** `salt`: of one recording, and kept nowhere. */
+  constructor(private readonly salt: string) {}
+
+  /** name, value, name, value …. */
+  fields(flat: readonly string[]): string[] {
+    return flat.map((text, at) =>
+      at % 2 === 1 && secretName.test(flat[at - 1] ?? "") ? this.#word(text) : text,
+    );
+  }
+
+  /** A path with its query. */
+  target(target: string): string {
+    const mark = target.indexOf("?");
+    if (mark < 0) return target;
+    const pairs = target
+      .slice(mark + 1)
+      .split("&")
+      .map((pair) => {
+        const [name = ""] = pair.split("=", 1);
+        const value = pair.slice(name.length + 1);
+        return secretName.test(name) && value !== "" ? `${name}=${this.#word(value)}` : pair;
+      });
+    return `${target.slice(0, mark)}?${pairs.join("&")}`;
+  }
+
+  /** What a policy said, with the fields that it writes. */
+  said(said: Said): Said {
+    if (said.do === "next" || said.do === "route") {
+      const { set, add } = said.edits;
+      if (set.length + add.length === 0) return said;
+      return { ...said, edits: { ...said.edits, set: this.fields(set), add: this.fields(add) } };
+    }
+    if (said.do !== "respond") return said;
+    return { ...said, headers: { ...said.headers, set: this.fields(said.headers.set) } };
+  }
+
+  #word(value: string): string {
+    if (wordForm.test(value)) return value;
+    return `redacted-${createHmac("sha256", this.salt).update(value).digest("hex").slice(0, 16)}`;
+  }
+}
+
+/** Where the salt is not known any more: what is secret is no difference. */
+export function withoutSecrets(said: Said): Said {
+  return blank.said(said);
+}
+
+const blank = new (class extends Redaction {
+  override fields(flat: readonly string[]): string[] {
+    return flat.map((text, at) => (at % 2 === 1 && secretName.test(flat[at - 1] ?? "") ? "" : text));
+  }
+})("");
