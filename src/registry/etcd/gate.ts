@@ -84,15 +84,30 @@ export class Gate {
       await this.#drop(commit);
       return settled;
     }
-    const failed = await this.#check(more);
-    if (failed !== null) {
-      await this.#open({ shut, revision: settled.revision });
-      return { taken: false, found: [...conditions.map(() => null), null] };
-    }
-    let seen: GateSeen = { shut, revision: settled.revision };
-    if (shut.done === null) seen = (await this.#step(seen, [], { ...shut, done: 0 })) ?? seen;
-    await this.finish(seen);
+    const begun: GateSeen = { shut, revision: settled.revision };
+    const counts = shut.done === null ? await this.#countIf(more, begun) : begun;
+    if (counts === null) return { taken: false, found: [...conditions.map(() => null), null] };
+    await this.finish(counts);
     return settled;
+  }
+
+  /**
+   * The gate with which the commit counts. null: a further condition does not hold, or looking took so long that others opened
+   * the gate, with nothing done.
+   */
+  async #countIf(conditions: readonly Condition[], begun: GateSeen): Promise<GateSeen | null> {
+    if ((await this.#check(conditions)) !== null) {
+      await this.#open(begun);
+      return null;
+    }
+    const { names, transactions } = this.options;
+    const shut: Shut = { ...begun.shut, done: 0 };
+    const settled = await transactions.run({
+      compare: [modifiedIs(names.gate, begun.revision)],
+      success: [putOf(names.gate, JSON.stringify(shut))],
+      look: [],
+    });
+    return settled.taken ? { shut, revision: settled.revision } : null;
   }
 
   /** null: it is open. */
