@@ -18,6 +18,8 @@ export interface DocumentSetOptions extends LoadContext {
   readonly unreadable: ReadonlySet<string> | null;
   /** What the `Mesh` says of all services; `{}` without one. */
   readonly meshTraffic: TrafficTraits;
+  /** The `Mesh` lets routes make faults. */
+  readonly faultsAllowed: boolean;
 }
 
 /** Where a name of a service was written. */

@@ -119,6 +119,11 @@ const meanings = {
     words: "Redirects of several rules lead to one another in a circle",
     cure: "Let one of them lead to a service, or elsewhere",
   },
+  HED0153: {
+    severity: "warning",
+    words: "A rule makes faults on purpose, and the Mesh document does not allow any: none is made",
+    cure: "Say faults: allowed in the Mesh document while they are wanted, or take fault out of the rule",
+  },
   HED0160: {
     severity: "warning",
     words: "A field of another mesh's or the Gateway API's documents says nothing here",

@@ -42,11 +42,10 @@ export function loadDocuments(files: readonly TextFile[], context: LoadContext):
     else documents.push(read as LoadedDocument);
   }
   findDuplicates(documents, issues);
-  const all = documents.map(({ document }) => document);
+  const mesh = meshIn(documents.map(({ document }) => document));
   const known = {
-    services: documentsOf(servicesIn(documents)),
-    unreadable,
-    meshTraffic: meshIn(all)?.traffic ?? {},
+    ...{ services: documentsOf(servicesIn(documents)), unreadable },
+    ...{ meshTraffic: mesh?.traffic ?? {}, faultsAllowed: mesh?.faults === "allowed" },
   };
   crossCheck(documents, new DocumentSet({ ...context, ...known }), issues);
   return { documents, machines, issues: boundedInOrder(issues) };

@@ -3,6 +3,7 @@
  * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
  */
 import type { Priority } from "./priority.ts";
+import type { Cors, Fault, Mirror } from "./route_filters.ts";
 import { serviceKey, servicesOf, type ServiceName } from "./service.ts";
 import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
 import type { TelemetrySettings } from "./telemetry.ts";
@@ -129,6 +130,9 @@ export interface RouteFilters extends BackendFilters {
   readonly rewrite?: { readonly host?: string; readonly path?: PathRewrite };
   readonly redirect?: Redirect;
   readonly respond?: DirectAnswer;
+  readonly cors?: Cors;
+  readonly mirrors?: readonly Mirror[];
+  readonly fault?: Fault;
 }
 
 export interface Backend {
@@ -220,6 +224,8 @@ export interface MeshDocument {
   readonly policies?: readonly PolicyUse[];
   /** Absent: `open`. */
   readonly egress?: Egress;
+  /** Routes may make faults. Absent: they make none. */
+  readonly faults?: "allowed";
 }
 
 /** What intercepted units may call outside of the mesh: `open`, everything; `declared`, nothing that no document names. */

@@ -36,6 +36,14 @@ export const limits = {
   interimAnswersMax: 16,
   /** Of the body of a request that is kept to be sent again; a request with a longer one is not. */
   replayBodyBytesMax: 64 * kib,
+  /** Of the body of a request that a route mirrors; one with a longer body is not mirrored. */
+  mirrorBodyBytesMax: 64 * kib,
+  /** Copies of requests under way or being gathered in one event loop; what comes beyond is not mirrored. */
+  mirrorsMax: 256,
+  /** From the head of a mirrored request to the end of its answer, which nobody gets; it is cancelled then. */
+  mirrorMs: 30_000,
+  /** For which a route may let requests wait on purpose (fault.delay). */
+  faultDelayMsMax: 60_000,
   /** Requests of one HTTP/1.1 connection that begin in a turn of the event loop; further ones wait for the next turn. */
   requestsPerTurnMax: 16,
   // HTTP/2: what a side takes, by where it stands

@@ -6,7 +6,7 @@
 /** Flags in Envoy's spelling where Envoy has one; AD, PD, PE, ID, DP are heddle's own. `heddle explain flags` says what each means. */
 export const flags = [
   ...(["UH", "UF", "UO", "NR", "NC", "URX", "UT", "UC", "UR", "DC", "DPE", "UPE"] as const),
-  ...(["DT", "SI", "AD", "PD", "PE", "ID", "RL", "OM", "DP"] as const),
+  ...(["DT", "SI", "AD", "PD", "PE", "ID", "RL", "OM", "DP", "FI"] as const),
 ] as const;
 
 export type Flag = (typeof flags)[number];

@@ -123,6 +123,7 @@ export class DataPlane {
       }),
       open: new OpenConnections(),
       shedder: new Shedder(shard.clock.now()),
+      mirrors: { taken: 0 },
       log,
       state: null,
     };

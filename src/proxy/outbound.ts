@@ -4,31 +4,25 @@
  * a policy that answers later, a request passes in one turn of the event loop.
  */
 import type { ResponseHead, ServerExchange } from "../http/exchange.ts";
-import type { BackendFilters, RouteFilters } from "../model/document.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { priorityLevel } from "../model/priority.ts";
 import { serviceKey } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/verdict.ts";
 import { mergeEdits, type FieldEdits } from "../wire/fields.ts";
 import { callerDeadlineMs } from "../wire/deadline.ts";
-import { isGrpc } from "../wire/grpc.ts";
-import { Answer } from "./answer/answer.ts";
 import type { HeldAnswer } from "./answer/held_answer.ts";
 import type { CallHere, CallSink } from "./attempt/call_sink.ts";
 import { HttpAttempts, type HttpAttemptsOwner } from "./attempt/http_attempts.ts";
-import { RequestBody } from "./attempt/request_body.ts";
 import type { Session, Sessions } from "./balance/sessions.ts";
 import { callHere } from "./call_here.ts";
 import type { DeadlineKind } from "./deadline/deadlines.ts";
 import { keepField, keptTexts } from "./fields/trace_fields.ts";
 import { outcomes } from "./failure/outcomes.ts";
+import { FilteredCall } from "./filtered_call.ts";
 import type { Forget } from "./find/discovery.ts";
 import { receive, refusalOf } from "./guard/receive.ts";
-import { OutboundCall } from "./outbound_call.ts";
 import { askPolicies, type Asking } from "./policy/ask_policies.ts";
 import { unencoded, type ExchangePolicies } from "./policy/exchange_policies.ts";
-import { exchangeRecord } from "./record/outbound_record.ts";
-import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
 import { chooseBackend } from "./route/choose_backend.ts";
 import type { Flow } from "./share/flow.ts";
 import {
@@ -48,15 +42,11 @@ export function serveOutbound(exchange: ServerExchange, source: OutboundSource, 
   new OutboundExchange(exchange, source, flow).begin();
 }
 
-class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttemptsOwner {
-  finished = false;
+class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttemptsOwner {
   policies: ExchangePolicies | null = null;
-  readonly #leaving: Leaving;
-  readonly #answer: Answer;
   #attempts: HttpAttempts;
   /** The one that was in force when its service was found: from the first decision to the last. */
   #state: ProxyState | null = null;
-  #caller: Caller | null = null;
   /** Of the attempt under way, where there is one. */
   #perTryMs = Infinity;
   /** That it came with; and those of its route, whose token its answer may have, once the route chose. */
@@ -67,24 +57,11 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   /** Ends the wait for a service that is not known yet. */
   #forget: Forget | null = null;
 
-  constructor(
-    readonly exchange: ServerExchange,
-    source: OutboundSource,
-    flow: Flow,
-  ) {
-    const record = exchangeRecord(exchange, source);
-    super(source, flow, record);
-    const { shard } = source.parts;
-    const { request } = exchange;
-    const edits = answerEdits(record.requestId);
-    this.#leaving = new Leaving(request, requestEdits(request.version, edits));
-    const { tracer } = source.parts;
-    record.trace = tracer.begin(request.fields);
-    if (record.trace !== null) this.#leaving.trace(record.trace, tracer.tellsB3);
-    const grpc = request.version === "HTTP/2" && isGrpc(request.fields);
-    this.#answer = new Answer(exchange, record, edits, grpc);
-    const body = new RequestBody(exchange, this, shard.buffered, true);
-    this.#attempts = new HttpAttempts(source, record, this, flow, this.#leaving, body, this.#answer);
+  constructor(exchange: ServerExchange, source: OutboundSource, flow: Flow) {
+    super(exchange, source, flow);
+    this.#attempts = new HttpAttempts(
+      ...([source, this.record, this, flow, this.leaving, this.body, this.answer] as const),
+    );
   }
 
   begin(): void {
@@ -95,14 +72,14 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   found(called: LiveDestination, caller: Caller, state: ProxyState): void {
     this.#state = state;
-    this.#caller = caller;
+    this.caller = caller;
     this.record.sourceId = caller.spiffeId;
     this.record.service = called.key;
-    const received = receive(called, this.#leaving);
+    const received = receive(called, this.leaving);
     if (received.do === "refuse") return this.refuse(received.outcome);
-    if (received.do === "answer") return this.over(this.#answer.giveMethods());
-    this.record.path = this.#leaving.path;
-    this.#leaving.serverName = called.serverName;
+    if (received.do === "answer") return this.over(this.answer.giveMethods());
+    this.record.path = this.leaving.path;
+    this.leaving.serverName = called.serverName;
     this.enter(called);
   }
 
@@ -110,18 +87,19 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     const { record, exchange } = this;
     const { method, fields, authority } = exchange.request;
     const called = this.called as LiveDestination;
-    const { target } = this.#leaving;
+    const { target } = this.leaving;
     const asked = target === null ? exchange.request : { method, ...target, authority, fields };
     const route = called.routes.find(asked, record.sourceId);
     record.route = route === null ? "unmatched" : route.name;
     if (route === null) return this.refuse(outcomes.noRoute(called.key, method, record.path));
-    if (route.priority !== undefined) this.#leaving.priority = priorityLevel(route.priority);
+    if (this.crosses(route)) return;
+    if (route.priority !== undefined) this.leaving.priority = priorityLevel(route.priority);
     const { shedder } = this.source.parts;
-    if (shedder.sheds && !shedder.admits(this.#leaving.priority)) return this.#shed(called.key);
+    if (shedder.sheds && !shedder.admits(this.leaving.priority)) return this.#shed(called.key);
     const callerMs = callerDeadlineMs(fields);
     const { streamIdleMs } = called.timeouts;
     const timeoutMs = this.setDeadlines(record.startedMs, route.requestTimeoutMs, callerMs, streamIdleMs);
-    this.#leaving.timeoutMs = timeoutMs;
+    this.leaving.timeoutMs = timeoutMs;
     if (timeoutMs !== null) {
       this.#attempts.deadlineMs = record.startedMs + timeoutMs;
       this.#attempts.deadlineOfCaller = timeoutMs === callerMs;
@@ -135,17 +113,16 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   #shed(service: string): void {
     this.limitTripped("shedDelayMs");
-    this.refuse(outcomes.shed(service, this.#leaving.priority));
+    this.refuse(outcomes.shed(service, this.leaving.priority));
   }
 
   decided(route: LiveRoute, verdict: PolicyVerdict): void {
     if (verdict.do === "error") return this.refuse(verdict.outcome);
-    if (verdict.do === "respond") return this.over(this.#answer.give(verdict));
-    this.#leaving.obey(verdict);
-    if (this.policies?.readsEvents === true) this.#leaving.change(unencoded);
+    if (verdict.do === "respond") return this.over(this.answer.give(verdict));
+    this.leaving.obey(verdict);
+    if (this.policies?.readsEvents === true) this.leaving.change(unencoded);
     if (verdict.do === "next") return this.#chooseBackend(route);
-    const { filters, matcher } = route;
-    if (filters !== undefined && this.#isAnswered(filters, matcher.match.path.value)) return;
+    if (this.isAnswered(route)) return;
     // A policy chose the service: the route's own backends do not count.
     const { policy, service, subset } = verdict;
     const destination = this.#state?.destinations.get(serviceKey(service));
@@ -155,34 +132,16 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     else this.refuse(outcomes.badChoice(policy, this.record.service));
   }
 
-  #chooseBackend({ backends, totalWeight, name, sessions, filters, matcher }: LiveRoute): void {
-    if (filters !== undefined && this.#isAnswered(filters, matcher.match.path.value)) return;
+  #chooseBackend(route: LiveRoute): void {
+    if (this.isAnswered(route)) return;
+    const { backends, totalWeight, name, sessions } = route;
     if (sessions !== null && this.#keepsSession(sessions, backends)) return;
     const unit = backends.length > 1 ? this.source.parts.random.unit() : 0;
     const backend = chooseBackend(backends, totalWeight, unit);
     const target = backend?.target ?? weightless;
     if (!target.ok) return this.refuse(outcomes.badBackend(name, target.problem));
-    if (backend !== null && backend.filters !== null) this.#change(backend.filters);
+    if (backend !== null && backend.filters !== null) this.change(backend.filters);
     this.#lead(target.value);
-  }
-
-  /** Applies what the route says of its requests. Whether one of them was the answer. `matched`: the path that it asks for. */
-  #isAnswered(filters: RouteFilters, matched: string): boolean {
-    const { redirect, respond, rewrite } = filters;
-    const { authority } = this.exchange.request;
-    const answer =
-      respond ?? (redirect === undefined ? null : this.#leaving.redirected(redirect, matched, authority));
-    this.#change(filters);
-    if (rewrite !== undefined) this.#leaving.rewrite(rewrite, matched);
-    if (answer === null) return false;
-    this.over(this.#answer.say(answer));
-    return true;
-  }
-
-  #change({ requestHeaders, responseHeaders }: BackendFilters): void {
-    if (requestHeaders !== undefined) this.#leaving.change(requestHeaders);
-    const answer = this.#answer;
-    if (responseHeaders !== undefined) answer.edits = mergeEdits(responseHeaders, answer.edits);
   }
 
   /** Whether it is of a session whose endpoint is there: then it goes there. */
@@ -192,7 +151,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     const found = this.#session === null ? null : endpointIn(backends, this.#session.endpoint);
     if (found === null) return false;
     this.#attempts.pinned = found.endpoint;
-    if (found.filters !== null) this.#change(found.filters);
+    if (found.filters !== null) this.change(found.filters);
     this.#lead(found.target);
     return true;
   }
@@ -201,8 +160,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   #tellSession(sessions: Sessions): void {
     const { endpoint } = this.#attempts;
     if (endpoint === null) return;
-    const { edits } = this.#answer;
-    this.#answer.edits = sessions.tell(edits, this.#session, endpoint.id, this.#nowS) ?? edits;
+    const { edits } = this.answer;
+    this.answer.edits = sessions.tell(edits, this.#session, endpoint.id, this.#nowS) ?? edits;
   }
 
   get #nowS(): number {
@@ -210,13 +169,19 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   #lead(target: Target): void {
+    if (this.hasFault) return this.#fail(target);
     const called = this.called as LiveDestination;
-    const refusal = refusalOf(target.destination, called, this.exchange, this.#leaving);
+    const refusal = refusalOf(target.destination, called, this.exchange, this.leaving);
     const nowMs = this.source.parts.shard.clock.now();
     if (refusal !== null) this.refuse(refusal);
     else if (nowMs >= this.#attempts.deadlineMs) this.ranOut();
     else if (this.policies?.picks === true) this.#askWhere(target, this.policies);
     else this.#attempts.first(target, nowMs);
+  }
+
+  /** Apart from `#lead`, which every request passes, for its closure. */
+  #fail(target: Target): void {
+    this.makeFault(() => this.#lead(target));
   }
 
   #askWhere(target: Target, policies: ExchangePolicies): void {
@@ -255,19 +220,19 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   /** It waits here until policies have seen its head. */
   #showPolicies(came: ResponseHead, policies: ExchangePolicies, nowMs: number): void {
-    const held = this.#answer.hold(came);
+    const held = this.answer.hold(came);
     policies.answered(held.head, (verdict) => {
       if (this.finished) return;
       if (held.broken !== null) return this.refuse(held.broken);
       if (verdict.do === "next") return this.#pass(held, verdict.edits, nowMs);
       if (!held.over) this.#attempts.cancel("a policy answered in its place");
-      if (verdict.do === "respond") this.over(this.#answer.give(verdict));
+      if (verdict.do === "respond") this.over(this.answer.give(verdict));
       else this.refuse(verdict.outcome);
     });
   }
 
   #pass(held: HeldAnswer, edits: FieldEdits, nowMs: number): void {
-    const answer = this.#answer;
+    const answer = this.answer;
     answer.release();
     answer.edits = mergeEdits(edits, answer.edits);
     this.#begin(held.head, null, nowMs);
@@ -282,7 +247,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   #begin(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
     const unseen = failure === null ? (this.policies?.refusalOf(head) ?? null) : null;
-    const refusal = unseen ?? this.#answer.refusalOf(head);
+    const refusal = unseen ?? this.answer.refusalOf(head);
     if (refusal !== null) {
       this.#attempts.cancel(refusal.detail);
       return this.refuse(refusal);
@@ -294,7 +259,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     }
     if (failure === null && this.policies?.seesEvents(head) === true) this.#filter(this.policies);
     const outcome = failure ?? this.#attempts.spent;
-    this.#answer.begin(head, outcome, nowMs, this.called?.streams ?? null);
+    this.answer.begin(head, outcome, nowMs, this.called?.streams ?? null);
   }
 
   #filter(policies: ExchangePolicies): void {
@@ -307,7 +272,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
         this.over(outcome);
       },
     };
-    this.#answer.filterBy(options, () => {
+    this.answer.filterBy(options, () => {
       if (this.#allCame) this.over(this.record.outcome);
     });
   }
@@ -319,7 +284,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   answered(outcome: Outcome | null): void {
     this.#allCame = true;
-    if (!this.#answer.pending) this.over(outcome);
+    if (!this.answer.pending) this.over(outcome);
   }
 
   over(outcome: Outcome | null): void {
@@ -329,7 +294,8 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     this.closeDeadlines();
     this.#forget?.();
     this.leave();
-    this.#answer.close();
+    this.answer.close();
+    this.closeFilters();
     body.settle();
     this.record.outcome = outcome;
     this.record.bytesIn = body.bytes;
@@ -340,7 +306,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   // ------------------------------------------------------------------------------------ what ends it before its time
 
   refuse(outcome: Outcome): void {
-    this.#answer.refuse(outcome);
+    this.answer.refuse(outcome);
     this.over(outcome);
   }
 
@@ -360,7 +326,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
   }
 
   protected late(kind: DeadlineKind): void {
-    const { begun, waits } = this.#answer;
+    const { begun, waits } = this.answer;
     const outcome = this.#tooLate(kind, begun);
     if (kind === "try" && this.#attempts.late(outcome)) return;
     if (waits) {
@@ -371,7 +337,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     // Silence is the fault of the endpoint; that an answer is not over in time may be its length.
     if (kind === "idle") this.#attempts.interrupt(outcome);
     else this.#attempts.cancel(outcome.detail);
-    this.#answer.abort(outcome);
+    this.answer.abort(outcome);
     this.over(outcome);
   }
 
@@ -379,7 +345,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
     const { service } = this.record;
     if (kind === "try") return outcomes.tryTimeout(service, this.#perTryMs);
     if (kind === "idle") return outcomes.silent(service, this.called?.timeouts.streamIdleMs ?? 0, begun);
-    const timeoutMs = this.#leaving.timeoutMs ?? 0;
+    const timeoutMs = this.leaving.timeoutMs ?? 0;
     return this.#attempts.deadlineOfCaller
       ? outcomes.deadlinePassed(service, timeoutMs)
       : outcomes.timeout(service, timeoutMs);
@@ -391,7 +357,7 @@ class OutboundExchange extends OutboundCall implements Seeker, Asking, HttpAttem
 
   callHere(here: NonNullable<LiveEndpoint["here"]>, edits: FieldEdits, sink: CallSink): CallHere {
     const { flow, record } = this;
-    const caller = this.#caller as Caller;
-    return callHere(this.source.parts, here, caller, flow, record, this.#leaving, edits, sink);
+    const caller = this.caller as Caller;
+    return callHere(this.source.parts, here, caller, flow, record, this.leaving, edits, sink);
   }
 }

@@ -82,6 +82,10 @@ export const flagMeanings: Readonly<Record<Flag, Meaning>> = {
       "An identity was not what it must be: a certificate was missing, refused or another's; or the local app that called is no attached unit",
     next: "heddle check on both machines: certificates and clocks. Of a local app the answer says which unit it is, and what to do",
   },
+  FI: {
+    means: "A route made it fail on purpose (fault.abort)",
+    next: "heddle get HTTPRoute shows the fault; without `faults: allowed` in the Mesh document none is made",
+  },
 };
 
 export const flagsChapter: Chapter = {

@@ -37,6 +37,7 @@ const commands: Readonly<Record<Flag, Next>> = {
   OM: "heddle explain OM",
   ID: onItsMachine,
   DP: "the log of the client: it said how long it waits (grpc-timeout, x-request-deadline)",
+  FI: "heddle get HTTPRoute (fault), and heddle get Mesh (faults)",
 };
 
 export function nextCommand(flag: Flag, about: About): string {

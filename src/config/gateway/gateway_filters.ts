@@ -3,6 +3,9 @@ import type { Path } from "../yaml_file.ts";
 import type { FlatDocument } from "./flat_document.ts";
 import { fieldsOf, listOf, refuseOthers, type Fields } from "./gateway_fields.ts";
 
+/** The name of the service that a reference leads to, in the form of heddle; null: it leads to none. */
+export type Refer = (reference: Fields) => string | null;
+
 /** `ofBackend`: of its share alone, which takes changes of headers. */
 export function putFilters(
   flat: FlatDocument,
@@ -10,8 +13,9 @@ export function putFilters(
   from: Path,
   to: Path,
   ofBackend: boolean,
+  refer: Refer,
 ): void {
-  const seen = new Set<unknown>();
+  const seen = new Map<unknown, number>();
   listOf(flat, filters, from).forEach((each, at) => {
     const path = [...from, at];
     const filter = fieldsOf(flat, each, path);
@@ -20,18 +24,28 @@ export function putFilters(
     const fits = put !== undefined && (!ofBackend || put.field.endsWith("HeaderModifier"));
     if (put === undefined || !fits)
       return flat.wrong(path, `this version does not have the filter ${String(type)} here`);
-    if (seen.has(type)) return flat.wrong(path, `the filter ${String(type)} stands here twice`);
-    seen.add(type);
+    if (seen.has(type) && put.repeats !== true)
+      return flat.wrong(path, `the filter ${String(type)} stands here twice`);
+    const before = seen.get(type) ?? 0;
+    seen.set(type, before + 1);
     refuseOthers(flat, filter, path, ["type", put.field]);
     if (filter[put.field] === undefined) return flat.wrong(path, `${put.field} is missing`);
     const own = [...path, put.field];
-    put.put(flat, fieldsOf(flat, filter[put.field], own), own, to);
+    put.put(flat, fieldsOf(flat, filter[put.field], own), own, to, { nth: before, refer });
   });
+}
+
+interface Around {
+  /** How many filters of its type stand before it. */
+  readonly nth: number;
+  readonly refer: Refer;
 }
 
 interface Putter {
   readonly field: string;
-  readonly put: (flat: FlatDocument, filter: Fields, from: Path, to: Path) => void;
+  /** It may stand there several times. */
+  readonly repeats?: true;
+  readonly put: (flat: FlatDocument, filter: Fields, from: Path, to: Path, around: Around) => void;
 }
 
 const putters: Readonly<Record<string, Putter>> = {
@@ -69,7 +83,32 @@ const putters: Readonly<Record<string, Putter>> = {
       putPath(flat, filter["path"], [...from, "path"], here);
     },
   },
+  RequestMirror: {
+    field: "requestMirror",
+    repeats: true,
+    put: (flat, filter, from, to, { nth, refer }) => {
+      const here = [...to, "mirror", nth];
+      refuseOthers(flat, filter, from, ["backendRef", "percent", "fraction"]);
+      const own = [...from, "backendRef"];
+      const service = refer(fieldsOf(flat, filter["backendRef"], own));
+      if (service === null) return flat.wrong(own, "expected a backend of kind Service with a name");
+      flat.put([...here, "service"], [...own, "name"], service);
+      for (const name of ["percent", "fraction"]) flat.put([...here, name], [...from, name], filter[name]);
+    },
+  },
+  CORS: {
+    field: "cors",
+    put: (flat, filter, from, to) => {
+      refuseOthers(flat, filter, from, corsFields);
+      flat.put([...to, "cors"], from, {});
+      for (const name of corsFields) flat.put([...to, "cors", name], [...from, name], filter[name]);
+    },
+  },
 };
+
+const corsFields = [
+  ...["allowOrigins", "allowCredentials", "allowMethods", "allowHeaders", "exposeHeaders", "maxAge"],
+];
 
 function putHeaders(flat: FlatDocument, filter: Fields, from: Path, to: Path): void {
   refuseOthers(flat, filter, from, ["set", "add", "remove"]);

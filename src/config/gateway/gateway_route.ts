@@ -103,6 +103,13 @@ class RouteReader {
     return namespace === this.namespace ? String(name) : `${String(name)}.${String(namespace)}`;
   }
 
+  /** The same of what a backend may be; null: it is none. */
+  readonly #refer = (reference: Fields): string | null => {
+    const { group = "", kind: what } = reference;
+    const service = this.#serviceName(reference);
+    return (what === undefined || isService(what, group)) && isServiceName(service) ? service : null;
+  };
+
   #port(reference: Fields, path: Path): void {
     if (reference["port"] === undefined || this.#portTold) return;
     this.#portTold = true;
@@ -145,7 +152,7 @@ class RouteReader {
       if (kind === "GRPCRoute") this.#grpcMatch(written, own, here);
       else this.#httpMatch(written, own, here);
     });
-    putFilters(flat, rule["filters"], [...from, "filters"], to, false);
+    putFilters(flat, rule["filters"], [...from, "filters"], to, false, this.#refer);
     this.#backends(rule, from, to);
   }
 
@@ -208,14 +215,12 @@ class RouteReader {
       ];
       const reference = fieldsOf(flat, each, own);
       refuseOthers(flat, reference, own, ["group", "kind", "name", "namespace", "port", "weight", "filters"]);
-      const { group = "", kind: what } = reference;
-      const leadsHere = what === undefined || isService(what, group);
-      if (!leadsHere || !isServiceName(this.#serviceName(reference)))
-        return flat.wrong(own, "expected a backend of kind Service with a name");
+      const service = this.#refer(reference);
+      if (service === null) return flat.wrong(own, "expected a backend of kind Service with a name");
       this.#port(reference, own);
-      flat.put([...here, "service"], [...own, "name"], this.#serviceName(reference));
+      flat.put([...here, "service"], [...own, "name"], service);
       flat.put([...here, "weight"], [...own, "weight"], reference["weight"]);
-      putFilters(flat, reference["filters"], [...own, "filters"], here, true);
+      putFilters(flat, reference["filters"], [...own, "filters"], here, true, this.#refer);
     });
   }
 }

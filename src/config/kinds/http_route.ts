@@ -10,6 +10,7 @@ import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type Placed, type PlacedUse, type ReportOn } from "../kind.ts";
 import { checkBackendForms, checkBackends, expandBackends, requestBackendFields } from "../parts/backends.ts";
 import { checkFilters, expandFilters, filterFields } from "../parts/filters.ts";
+import { checkMirrors } from "../parts/mirror.ts";
 import { checkSlashes } from "../parts/paths.ts";
 import { furtherAttempts, retryCodes } from "../parts/retries.ts";
 import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
@@ -104,7 +105,7 @@ function expand(written: Written): HttpRouteDocument {
 function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule {
   const { request: requestMs = 0, backendRequest: perTryMs } = rule.timeouts ?? {};
   const { retry } = rule;
-  const filters = expandFilters(rule);
+  const filters = expandFilters(rule, namespace);
   return {
     name: rule.name ?? `rule-${at}`,
     matches: (rule.matches ?? [rule.match ?? {}]).map(expandMatch),
@@ -149,6 +150,10 @@ function check(written: Written, report: Report): void {
 const requests = { needs: "protocol http, http2 or grpc", fits: declaresRequests };
 const asRoute: Fit = { what: "a route", ...requests };
 const asBackend: Fit = { what: "a backend of a route", ...requests };
+const asMirror: Fit = { what: "a mirror", ...requests };
+/** A warning: whoever takes `faults` out of the Mesh must be able to, whatever routes say. */
+const noFaults =
+  "no fault is made: the Mesh document would have to say faults: allowed, for as long as they are wanted";
 
 function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
   const { set, report } = around;
@@ -175,6 +180,9 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
           "routes are chosen at the caller's side: attach it to the Service instead",
         );
     checkBackends(rule.backends, ["rules", at], asBackend, around);
+    checkMirrors(rule.filters?.mirrors ?? [], ["rules", at, "mirror"], asMirror, around);
+    if (rule.filters?.fault !== undefined && !set.options.faultsAllowed)
+      report(["rules", at, "fault"], noFaults, { key: true, code: "HED0153" });
   });
 }
 

@@ -23,6 +23,12 @@ const schema = object({
       "What units that are intercepted with outbound: all may call outside of the mesh: everything, or nothing that no document declares (default: open)",
     ),
   ),
+  faults: v.optional(
+    said(
+      v.picklist(["allowed", "refused"], "allowed or refused"),
+      "Whether rules of routes may delay and abort requests on purpose (fault); where it is refused they pass as if nothing were said of it (default: refused)",
+    ),
+  ),
   telemetry: v.optional(said(telemetry, "What the proxies tell of requests, and to whom")),
   policies,
 });
@@ -33,6 +39,7 @@ function expand({
   telemetry = {},
   policies: uses = [],
   egress,
+  faults,
   ...written
 }: v.InferOutput<typeof schema>): MeshDocument {
   const namespace = written.namespace ?? defaultNamespace;
@@ -44,6 +51,7 @@ function expand({
     telemetry: expandTelemetry(telemetry),
     ...(uses.length === 0 ? {} : { policies: expandPolicies(uses) }),
     ...(egress === undefined ? {} : { egress }),
+    ...(faults === "allowed" ? { faults } : {}),
   };
 }
 

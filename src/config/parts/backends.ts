@@ -4,10 +4,10 @@ import type { Backend } from "../../model/document.ts";
 import { serviceKey, type ServiceName } from "../../model/service.ts";
 import type { Fit } from "../document_set.ts";
 import { isLabel, isServiceName, list, name, object, resolveService, said, serviceName } from "../fields.ts";
-import { suggestion } from "../issue.ts";
 import type { Report } from "../issue_at.ts";
 import type { Neighbourhood } from "../kind.ts";
 import { record } from "../record.ts";
+import { checkSubset } from "./subset.ts";
 import { backendFilterFields, expandBackendFilters, type WrittenBackendFilters } from "./filters.ts";
 import type { Path, YamlDocument } from "../yaml_file.ts";
 
@@ -100,13 +100,7 @@ export function checkBackends(
 ): void {
   backends.forEach((backend, index) => {
     const { path, key } = backendPlace(source, around, index);
-    const service = set.findFit(backend.service, fit, { path, key }, report);
-    const { subset } = backend;
-    if (service === null || subset === null || Object.hasOwn(service.subsets, subset)) return;
-    const known = Object.keys(service.subsets);
-    const all = known.length === 0 ? "; it has none" : `; it has ${known.join(", ")}`;
-    const message = `the Service ${serviceKey(service)} has no subset "${subset}"${suggestion(subset, known, all)}`;
-    report(path, message, { key, code: "HED0102" });
+    checkSubset(set.findFit(backend.service, fit, { path, key }, report), backend.subset, path, report, key);
   });
 }
 

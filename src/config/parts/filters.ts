@@ -15,6 +15,9 @@ import { list, object, port, said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { record } from "../record.ts";
 import type { Path } from "../yaml_file.ts";
+import { corsFilter, expandCors } from "./cors.ts";
+import { expandFault, faultFilter } from "./fault.ts";
+import { expandMirrors, mirrorFilter } from "./mirror.ts";
 import { isPath, pathForm } from "./paths.ts";
 import { headerName } from "./route_match.ts";
 
@@ -110,6 +113,13 @@ export const filterFields = {
   rewrite: v.optional(said(rewrite, "What the app gets in place of what was asked for")),
   redirect: v.optional(said(redirect, "Its requests are sent elsewhere by an answer with Location")),
   respond: v.optional(said(respond, "Its requests are answered so, and reach no service")),
+  cors: v.optional(said(corsFilter, "Which pages of other origins may read its answers (CORS)")),
+  mirror: v.optional(
+    said(mirrorFilter, "Services that get a copy of its requests, whose answers nobody gets"),
+  ),
+  fault: v.optional(
+    said(faultFilter, "Faults made on purpose, to see what callers do then; the Mesh must allow them"),
+  ),
 };
 
 const filters = object(filterFields);
@@ -119,13 +129,16 @@ export type WrittenBackendFilters = v.InferOutput<typeof backendFilters>;
 type WrittenPath = { readonly path?: string | undefined; readonly prefix?: string | undefined };
 
 /** null: it has none. */
-export function expandFilters(written: WrittenFilters): RouteFilters | null {
-  const { rewrite, redirect, respond } = written;
+export function expandFilters(written: WrittenFilters, namespace: string): RouteFilters | null {
+  const { rewrite, redirect, respond, cors, mirror = [], fault } = written;
   const expanded: RouteFilters = {
     ...expandBackendFilters(written),
     ...(rewrite === undefined ? {} : { rewrite: { ...hostOf(rewrite), ...pathOf(rewrite) } }),
     ...(redirect === undefined ? {} : { redirect: expandRedirect(redirect) }),
     ...(respond === undefined ? {} : { respond: expandRespond(respond) }),
+    ...(cors === undefined ? {} : { cors: expandCors(cors) }),
+    ...(mirror.length === 0 ? {} : { mirrors: expandMirrors(mirror, namespace) }),
+    ...(fault === undefined ? {} : { fault: expandFault(fault) }),
   };
   return Object.keys(expanded).length === 0 ? null : expanded;
 }
@@ -191,6 +204,10 @@ export function checkFilters(
     for (const other of ways)
       if (other !== answered)
         report([...path, other], `${answered} and ${other} exclude each other`, { key: true });
+  if (answered !== undefined && rule.mirror !== undefined)
+    report([...path, "mirror"], `what ${answered} answers goes to no service, so nothing of it is mirrored`, {
+      key: true,
+    });
   const { host, scheme, port, path: whole, prefix } = rule.redirect ?? {};
   const changed = [host, scheme, port, whole, prefix].some((each) => each !== undefined);
   if (rule.redirect !== undefined && !changed) {

@@ -6,6 +6,7 @@ import type {
   Backend,
   HttpRouteDocument,
   RouteMatch,
+  RouteTraits,
   ServiceDocument,
   TlsRouteDocument,
 } from "../../model/document.ts";
@@ -24,6 +25,8 @@ export interface RouteContext {
   readonly trustDomain: string;
   readonly services: ReadonlyMap<string, ServiceDocument>;
   readonly bind: (uses: ServiceDocument["policies"]) => readonly PolicyBinding[];
+  /** The Mesh lets routes make faults. Absent: no. */
+  readonly faults?: boolean;
 }
 
 interface Candidate {
@@ -101,7 +104,8 @@ function candidatesOf(document: HttpRouteDocument, documentAt: number, context: 
       backends: written.map((backend) => compileBackend(backend, context, "http")),
       policies: context.bind(rule.policies),
     };
-    const { matches, backends: _, policies: __, ...traits } = rule;
+    const { matches, backends: _, policies: __, ...said } = rule;
+    const traits = context.faults === true ? said : withoutFault(said);
     return matches.map((written): Candidate => {
       const match = matchIn(written, document, context.trustDomain);
       const consumers = isForAll(document) ? 1 : 0;
@@ -109,6 +113,13 @@ function candidatesOf(document: HttpRouteDocument, documentAt: number, context: 
       return { route: { ...traits, name, match, ...compiled }, rank };
     });
   });
+}
+
+/** Documents are refused that make faults where the Mesh does not allow them; the Mesh may have changed since. */
+function withoutFault<Traits extends RouteTraits>(traits: Traits): Traits {
+  if (traits.filters?.fault === undefined) return traits;
+  const { fault: _, ...filters } = traits.filters;
+  return { ...traits, filters };
 }
 
 /** As snapshots have it: callers are SPIFFE IDs, those that it is for. */

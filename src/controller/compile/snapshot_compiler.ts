@@ -228,7 +228,9 @@ export class SnapshotCompiler {
   #leadsTo(key: string): readonly string[] {
     const service = this.#services.get(key) as ServiceDocument;
     const routes = this.#routes.get(key) ?? [];
-    const backends = routes.flatMap((route) => route.rules.flatMap((rule) => rule.backends));
+    const backends = routes.flatMap((route) =>
+      route.rules.flatMap((rule) => [...rule.backends, ...(rule.filters?.mirrors ?? [])]),
+    );
     const byName = (this.#tlsRoutes.get(key) ?? []).flatMap((route) => route.backends);
     const byPolicy = [service, ...routes].flatMap((each) => this.input.leadsTo.get(documentKey(each)) ?? []);
     const byMesh = (this.#mesh?.policies ?? []).flatMap((use) => [
@@ -262,6 +264,7 @@ export class SnapshotCompiler {
       endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
       routes: compileRoutes(this.#routes.get(key) ?? [], {
         ...{ trustDomain: this.input.trustDomain, services: this.#services, bind },
+        faults: this.#mesh?.faults === "allowed",
       }),
       tlsRoutes: compileTlsRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),
       policies: this.#bind(service, "caller"),

@@ -14,9 +14,19 @@ export interface BodyOwner {
   aborted(outcome: Outcome): void;
 }
 
+/** Gets all of it that passes, beside whoever takes it. */
+export interface BodyTap {
+  data(bytes: Uint8Array, start: number, end: number): void;
+  end(trailers: Fields | null): void;
+  /** It is over, whether all of it came or not. */
+  close(): void;
+}
+
 export class RequestBody implements RequestSink {
   /** Bytes that came so far. */
   bytes = 0;
+  /** Before any of it came. */
+  tap: BodyTap | null = null;
   #stream: ClientStream | null = null;
   #kept: ByteQueue | null = null;
   #accepted = false;
@@ -81,6 +91,7 @@ export class RequestBody implements RequestSink {
   data(bytes: Uint8Array, start: number, end: number): void {
     if (this.keeps) this.#keep(bytes, start, end);
     this.bytes += end - start;
+    this.tap?.data(bytes, start, end);
     if (this.#stream !== null && !this.#stream.write(bytes, start, end)) this.exchange.pause();
   }
 
@@ -88,6 +99,7 @@ export class RequestBody implements RequestSink {
     this.#ended = true;
     this.#trailers = trailers;
     this.#stream?.end(trailers);
+    this.tap?.end(trailers);
   }
 
   aborted(outcome: Outcome): void {

@@ -62,6 +62,13 @@ export const outcomes = {
     return { flag: "UO", side: "mesh", repeat: "no", status: 503, detail };
   },
 
+  /** Made on purpose. `grpc`: what callers of gRPC get of it. */
+  fault(route: string, status: number, grpc: number | undefined): Outcome {
+    const detail = `the route ${route} answers a part of its requests so on purpose (fault.abort)`;
+    const outcome: Outcome = { flag: "FI", side: "mesh", repeat: "no", status, detail };
+    return grpc === undefined ? outcome : { ...outcome, grpc };
+  },
+
   notHttp(destination: LiveDestination): Outcome {
     const detail = `${destination.key} speaks ${destination.declared.protocol}, not HTTP: reach it by a port of its own`;
     return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };

@@ -114,6 +114,16 @@ export class Leaving {
     this.#own = { remove, set: [...set, maxForwardsField, String(left)], add };
   }
 
+  /** The same of a copy of the request that came, for somebody else, under this id. */
+  copyOf(came: RequestHead, requestId: string): Leaving {
+    const own = mergeEdits(this.#own, { remove: [], set: [requestIdField, requestId], add: [] });
+    const copy = new Leaving(came, own);
+    const { target, rewritten, host, serverName, priority } = this;
+    Object.assign(copy, { target, rewritten, host, serverName, priority });
+    copy.change(this.#policy);
+    return copy;
+  }
+
   head(): OutgoingRequest {
     return leavingHead(this.came, this.target, this.host, this.serverName);
   }

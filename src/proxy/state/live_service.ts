@@ -124,6 +124,14 @@ export interface LiveRoute extends Omit<RouteTraits, "sessionPersistence"> {
   readonly policies: readonly PolicyBinding[];
   /** Its own, or those of the service; null: none. */
   readonly sessions: Sessions | null;
+  /** Where copies of its requests go. null: nowhere. */
+  readonly mirrors: readonly LiveMirror[] | null;
+}
+
+export interface LiveMirror {
+  readonly target: Target;
+  /** Of the requests, from 0 to 1. */
+  readonly share: number;
 }
 
 export interface LiveTlsRoute extends Omit<CompiledTlsRoute, "backends"> {

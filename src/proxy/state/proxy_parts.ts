@@ -11,6 +11,11 @@ import type { OpenConnections } from "../drain/open_connections.ts";
 import type { Shedder } from "../limit/shedder.ts";
 import type { ProxyState } from "./state.ts";
 
+/** Copies of requests that are gathered or under way. */
+export interface MirrorRoom {
+  taken: number;
+}
+
 export interface ProxyParts {
   readonly net: Net;
   readonly random: Random;
@@ -24,6 +29,7 @@ export interface ProxyParts {
   readonly open: OpenConnections;
   /** Refuses what matters least while this process cannot keep up. */
   readonly shedder: Shedder;
+  readonly mirrors: MirrorRoom;
   readonly log: (text: string) => void;
   /** null until the first snapshot. Replaced as a whole: read it once per exchange or connection. */
   state: ProxyState | null;

@@ -34,6 +34,7 @@ import type {
   LiveBackend,
   LiveDestination,
   LiveEndpoint,
+  LiveMirror,
   LiveRoute,
   LiveTlsRoute,
   LocalApp,
@@ -278,6 +279,7 @@ class StateBuilder {
     return {
       ...compiled,
       sessions: own === undefined ? sessions : liveSessions(destination, { name: route.name, says: own }),
+      mirrors: this.#mirrorsOf(route),
       requestTimeoutMs: route.requestUnbounded
         ? null
         : (route.requestTimeoutMs ?? liveTimeouts(destination).requestMs),
@@ -286,6 +288,16 @@ class StateBuilder {
       totalWeight: totalWeightOf(backends),
       policies: [...destination.policies, ...route.policies],
     };
+  }
+
+  /** Those that cannot be used are told, and are no reason to fail a request. */
+  #mirrorsOf({ name, filters }: CompiledRoute): LiveRoute["mirrors"] {
+    const mirrors = (filters?.mirrors ?? []).flatMap(({ service, subset, share }): LiveMirror[] => {
+      const target = this.#targetOf({ service, subset, weight: 1, invalid: null }, null);
+      if (!target.ok) this.problems.push(`Cannot mirror requests of the route ${name}: ${target.problem}`);
+      return target.ok && share > 0 ? [{ target: target.value, share }] : [];
+    });
+    return mirrors.length === 0 ? null : mirrors;
   }
 
   #matcherOf(destination: Destination, route: CompiledRoute): RouteMatcher | null {
@@ -359,5 +371,6 @@ function unrouted(destination: LiveDestination, policies: readonly PolicyBinding
     idempotent: false,
     policies,
     sessions: destination.sessions,
+    mirrors: null,
   };
 }

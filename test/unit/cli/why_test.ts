@@ -65,6 +65,10 @@ const failures: Readonly<Record<string, Failure>> = {
     app: () => {},
     ...{ flag: "UT", side: "upstream", machine: "a", detail: /within 2000 ms/ },
   },
+  "the route makes a fault of it on purpose": {
+    web: { routes: [routeOf("all", { filters: { fault: { abort: { status: 503, share: 1 } } } })] },
+    ...{ flag: "FI", side: "mesh", machine: "a", detail: /the route all answers .* on purpose/ },
+  },
   "the caller waits no longer": {
     app: () => {},
     head: "GET /v1/x HTTP/1.1\r\nx-request-deadline: 500ms",

@@ -1,0 +1,121 @@
+/**
+ * What the rule of a route does with an outbound exchange beside sending it on, for `outbound.ts`, which says when: preflight requests
+ * of browsers, edits, redirects and direct answers, copies for mirrors, faults on purpose.
+ */
+import type { Timer } from "../../runtime/contract.ts";
+import type { ServerExchange } from "../http/exchange.ts";
+import type { BackendFilters, RouteFilters } from "../model/document.ts";
+import type { Fault } from "../model/route_filters.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { mergeEdits } from "../wire/fields.ts";
+import { isGrpc } from "../wire/grpc.ts";
+import { Answer } from "./answer/answer.ts";
+import { RequestBody, type BodyOwner } from "./attempt/request_body.ts";
+import { outcomes } from "./failure/outcomes.ts";
+import { mirrorTap } from "./mirror_call.ts";
+import { OutboundCall } from "./outbound_call.ts";
+import { exchangeRecord } from "./record/outbound_record.ts";
+import { crossing } from "./rewrite/cors.ts";
+import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
+import type { Flow } from "./share/flow.ts";
+import type { Caller, LiveRoute } from "./state/live_service.ts";
+import type { OutboundSource } from "./state/outbound_source.ts";
+
+export abstract class FilteredCall extends OutboundCall implements BodyOwner {
+  finished = false;
+  protected caller: Caller | null = null;
+  protected readonly leaving: Leaving;
+  protected readonly answer: Answer;
+  protected readonly body: RequestBody;
+  /** To be made before it goes on. */
+  #fault: Fault | null = null;
+  #delay: Timer | null = null;
+
+  constructor(
+    readonly exchange: ServerExchange,
+    source: OutboundSource,
+    flow: Flow,
+  ) {
+    const record = exchangeRecord(exchange, source);
+    super(source, flow, record);
+    const { request } = exchange;
+    const edits = answerEdits(record.requestId);
+    this.leaving = new Leaving(request, requestEdits(request.version, edits));
+    const { tracer, shard } = source.parts;
+    record.trace = tracer.begin(request.fields);
+    if (record.trace !== null) this.leaving.trace(record.trace, tracer.tellsB3);
+    const grpc = request.version === "HTTP/2" && isGrpc(request.fields);
+    this.answer = new Answer(exchange, record, edits, grpc);
+    this.body = new RequestBody(exchange, this, shard.buffered, true);
+  }
+
+  abstract over(outcome: Outcome | null): void;
+  abstract aborted(outcome: Outcome): void;
+
+  /** Whether it was a preflight request of a browser, which is answered before anything asks who its user is. */
+  protected crosses({ filters }: LiveRoute): boolean {
+    const cors = filters?.cors;
+    const { method, fields } = this.exchange.request;
+    const found = cors === undefined ? null : crossing(cors, method, fields);
+    if (found === null) return false;
+    this.answer.edits = mergeEdits(found.answer, this.answer.edits);
+    if (found.preflight === null) return false;
+    this.over(this.answer.say(found.preflight));
+    return true;
+  }
+
+  /** Applies what the route says of its requests. Whether one of them was the answer. */
+  protected isAnswered({ filters, matcher, mirrors }: LiveRoute): boolean {
+    if (filters === undefined) return false;
+    const matched = matcher.match.path.value;
+    const { redirect, respond, rewrite, fault } = filters;
+    const { authority } = this.exchange.request;
+    const answer =
+      respond ?? (redirect === undefined ? null : this.leaving.redirected(redirect, matched, authority));
+    this.change(filters);
+    if (rewrite !== undefined) this.leaving.rewrite(rewrite, matched);
+    this.#fault = fault ?? null;
+    if (answer !== null) this.over(this.answer.say(answer));
+    else if (mirrors !== null) {
+      const { exchange, source, record, flow, leaving, caller } = this;
+      const mirrored = { exchange, source, record, flow, leaving, caller: caller as Caller };
+      this.body.tap = mirrorTap(mirrors, mirrored);
+    }
+    return answer !== null;
+  }
+
+  protected change({ requestHeaders, responseHeaders }: BackendFilters | RouteFilters): void {
+    if (requestHeaders !== undefined) this.leaving.change(requestHeaders);
+    const answer = this.answer;
+    if (responseHeaders !== undefined) answer.edits = mergeEdits(responseHeaders, answer.edits);
+  }
+
+  protected get hasFault(): boolean {
+    return this.#fault !== null;
+  }
+
+  /** Makes of it what its route says, if it is one of those: `goOn` is called at once, later, or never. */
+  protected makeFault(goOn: () => void): void {
+    const { abort, delay } = this.#fault as Fault;
+    this.#fault = null;
+    const { random, shard } = this.source.parts;
+    const isHit = ({ share }: { readonly share: number }): boolean => share === 1 || random.unit() < share;
+    const fails = abort !== undefined && isHit(abort);
+    const end = (): void => {
+      if (fails) this.refuse(outcomes.fault(this.record.route, abort.status, abort.grpc));
+      else goOn();
+    };
+    if (delay === undefined || !isHit(delay)) return end();
+    this.#delay = shard.clock.after(delay.ms, () => {
+      shard.enter();
+      if (!this.finished) end();
+      shard.leave();
+    });
+  }
+
+  /** Nothing of it is to come. */
+  protected closeFilters(): void {
+    this.body.tap?.close();
+    this.#delay?.cancel();
+  }
+}
