@@ -264,6 +264,9 @@ class ProxyMode {
     const telling = tellEjections(this.#asNode, runtime.clock, plane);
     exposeProxy(metrics, { clock: runtime.clock, plane, store, follower });
     const admin = this.host.admin === false ? null : this.#serveAdmin(instances);
+    await this.#succession
+      .stand()
+      .catch((error: Error) => this.#log(`cannot tell the one that ends: ${error.message}`));
     return {
       summary: summaryOf(settings, plane),
       examples: examplesOf(plane.addresses, live.now, settings),
@@ -319,7 +322,8 @@ class ProxyMode {
     const stopped = instances.unitsStopped(deadlineMs);
     await Promise.race([instances.close(), after(clock, limits.controlDrainMs)]);
     await stopped;
-    await this.#plane.close(Math.max(0, deadlineMs - (clock.now() - beganMs)));
+    const leftMs = Math.max(0, deadlineMs - (clock.now() - beganMs));
+    await this.#plane.close(leftMs, () => this.#succession.followed());
     // Until now it heard of what was revoked.
     this.#follower.close();
     this.#answers.cancelAll();

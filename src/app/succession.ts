@@ -4,6 +4,7 @@
  * service manager starts the next one when this one is gone, it keeps the listeners meanwhile.
  */
 import type { BindOptions, BoundPort, Net, Runtime } from "../../runtime/contract.ts";
+import { limits } from "../model/limits.ts";
 import { KeptListeners } from "./kept_listeners.ts";
 import type { StateFolder } from "./state_folder.ts";
 
@@ -11,6 +12,8 @@ import type { StateFolder } from "./state_folder.ts";
 interface Mark {
   readonly ending: number;
   readonly successor: number | null;
+  /** The successor serves. */
+  readonly serves: boolean;
 }
 
 export class Succession {
@@ -30,7 +33,23 @@ export class Succession {
     if (mark === null || !this.#lives(mark.ending)) return;
     if (mark.successor !== null && this.#lives(mark.successor)) return;
     this.#follows = true;
-    await this.#write({ ...mark, successor: this.runtime.process.pid });
+    await this.#write({ ...mark, successor: this.runtime.process.pid, serves: false });
+  }
+
+  /** This one serves: whom it follows need not wait for it. */
+  async stand(): Promise<void> {
+    const mark = this.#follows ? this.#mark() : null;
+    if (mark?.successor === this.runtime.process.pid) await this.#write({ ...mark, serves: true });
+  }
+
+  /** Once this one ends: resolves when the successor that has started, if one has, serves or is gone. */
+  async followed(): Promise<void> {
+    for (;;) {
+      const mark = this.#mark();
+      if (mark === null || mark.ending !== this.runtime.process.pid || mark.serves) return;
+      if (mark.successor === null || !this.#lives(mark.successor)) return;
+      await new Promise<void>((done) => void this.runtime.clock.after(limits.successorLookMs, done, true));
+    }
   }
 
   /** The same network, with listeners that a successor may stand beside. */
@@ -66,7 +85,7 @@ export class Succession {
   async begin(): Promise<void> {
     this.#follows = false;
     await this.#kept.leave();
-    await this.#write({ ending: this.runtime.process.pid, successor: null });
+    await this.#write({ ending: this.runtime.process.pid, successor: null, serves: false });
   }
 
   /** It has ended. */
@@ -90,7 +109,7 @@ export class Succession {
     try {
       const mark = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Mark> | null;
       return typeof mark?.ending === "number"
-        ? { ending: mark.ending, successor: mark.successor ?? null }
+        ? { ending: mark.ending, successor: mark.successor ?? null, serves: mark.serves === true }
         : null;
     } catch {
       return null;

@@ -242,6 +242,8 @@ export const limits = {
   drainLookMs: 250,
   /** After the listeners closed: by then what they took last is known, and by then over, or they open again. */
   drainArriveMs: 50,
+  /** A proxy that ends looks so often whether the successor that has started serves, before it closes its listeners. */
+  successorLookMs: 20,
   /** So long a proxy that ends waits for what its listeners took last, before they open again. */
   drainLateMs: 1_000,
   /** A proxy gives back what its start or a peak took as soon as it uses less of a core than this for so long. */

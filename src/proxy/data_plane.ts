@@ -285,15 +285,19 @@ export class DataPlane {
     if (this.state !== null) for (const pool of poolsOf(this.state)) pool.refresh();
   }
 
-  /** Lets what is open finish, ends the rest at the deadline; what comes meanwhile is taken too. */
-  async close(deadlineMs: number): Promise<void> {
+  /**
+   * Lets what is open finish, ends the rest at the deadline; what comes meanwhile is taken too. `mayLeave` resolves when
+   * its listeners may close, once nothing is open.
+   */
+  async close(deadlineMs: number, mayLeave?: () => Promise<void>): Promise<void> {
     const all = [this.#listeners, this.virtual];
     const listeners = {
       close: () => all.forEach((each) => each.close()),
       reopen: () => all.forEach((each) => each.reopen()),
     };
     const { clock } = this.options.shard;
-    await new Drain({ open: this.drained, clock, listeners }).run(deadlineMs);
+    const asked = mayLeave === undefined ? {} : { mayLeave };
+    await new Drain({ open: this.drained, clock, listeners, ...asked }).run(deadlineMs);
     this.end();
   }
 

@@ -180,8 +180,8 @@ export class ShardedPlane implements ProxyPlane {
   /** The keeper serves nobody that would notice. */
   loopDelayed(): void {}
 
-  async close(deadlineMs: number): Promise<void> {
-    await this.#plane.close(deadlineMs);
+  async close(deadlineMs: number, mayLeave?: () => Promise<void>): Promise<void> {
+    await this.#plane.close(deadlineMs, mayLeave);
     await this.#shards.end();
   }
 

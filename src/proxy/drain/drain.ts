@@ -11,6 +11,8 @@ export interface DrainOptions {
   readonly open: Drained;
   readonly listeners: Pick<Listeners, "close" | "reopen">;
   readonly clock: Clock;
+  /** Asked when nothing is open any more: resolves when nobody is refused though nothing listens here. Absent: at once. */
+  readonly mayLeave?: () => Promise<void>;
 }
 
 export class Drain {
@@ -25,6 +27,7 @@ export class Drain {
     this.#look();
     for (;;) {
       await this.#gone(untilMs);
+      await this.#mayLeave(untilMs);
       listeners.close();
       const closedMs = clock.now();
       if (closedMs >= untilMs) break;
@@ -48,6 +51,12 @@ export class Drain {
         done();
       });
     });
+  }
+
+  async #mayLeave(untilMs: number): Promise<void> {
+    const { mayLeave, clock } = this.options;
+    const leftMs = untilMs - clock.now();
+    if (mayLeave !== undefined && leftMs > 0) await Promise.race([mayLeave(), this.#pause(leftMs)]);
   }
 
   #pause(ms: number): Promise<void> {

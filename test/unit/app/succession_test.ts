@@ -3,6 +3,7 @@ import { afterAll, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Listener, UdpSocket } from "../../../runtime/contract.ts";
+import { limits } from "../../../src/model/limits.ts";
 import { stateFolder } from "../../../src/app/state_folder.ts";
 import { Succession } from "../../../src/app/succession.ts";
 import { runtime } from "../../support/planes.ts";
@@ -79,6 +80,31 @@ test("a successor that ends too has a successor, whether or not the first is gon
   expect(await proxy(3).listen()).toBe("listens");
   await second.succession.end();
   expect(await runtime.files.read(folder.ending)).toBeNull();
+});
+
+test("one that ends waits for the successor that has started until it serves or is gone, and for nobody else", async () => {
+  const { proxy } = start();
+  const [first, second, third] = [proxy(1), proxy(2), proxy(3)];
+  const followed = async (): Promise<string> => {
+    const late = new Promise<string>(
+      (done) => void setTimeout(() => done("waits"), 3 * limits.successorLookMs),
+    );
+    return await Promise.race([first.succession.followed().then(() => "may leave"), late]);
+  };
+  await first.listen();
+  await first.succession.begin();
+  expect(await followed()).toBe("may leave");
+  await second.listen();
+  expect(await followed()).toBe("waits");
+  alive.delete(2);
+  expect(await followed()).toBe("may leave");
+  await third.listen();
+  expect(await followed()).toBe("waits");
+  await third.succession.stand();
+  expect(await followed()).toBe("may leave");
+  // The successor ends, too: who follows that one is its business.
+  await third.succession.begin();
+  expect(await followed()).toBe("may leave");
 });
 
 test("what a proxy left that is gone, or what is damaged, lets nobody stand beside another", async () => {

@@ -77,8 +77,8 @@ async function start() {
     return end?.heard.text() ?? "refused";
   };
   let over = false;
-  const end = (deadlineMs: number = drainMs): void => {
-    closing = machine.plane.close(deadlineMs).then(() => void (over = true));
+  const end = (deadlineMs: number = drainMs, mayLeave?: () => Promise<void>): void => {
+    closing = machine.plane.close(deadlineMs, mayLeave).then(() => void (over = true));
   };
   return { net, machine, dial, say, end, waiting, over: () => over };
 }
@@ -91,6 +91,24 @@ test("with nothing open it has ended at once", async () => {
   await net.pass(2 * drainArriveMs);
   expect(over()).toBe(true);
   expect(await dial("web")).toBeNull();
+});
+
+test("with a successor that has started and does not serve yet it goes on taking what is new, until its time is over", async () => {
+  for (const how of ["serves", "never serves"] as const) {
+    const { net, end, over, dial, say } = await start();
+    const successor = Promise.withResolvers<void>();
+    end(drainMs, () => successor.promise);
+    await net.pass(drainMs / 2);
+    const late = await dial("web");
+    expect(await say(late, get())).toStartWith("HTTP/1.1 200 OK");
+    late?.socket.destroy();
+    expect(over()).toBe(false);
+    if (how === "serves") successor.resolve();
+    await net.pass(how === "serves" ? 2 * drainArriveMs : drainMs / 2 + 2 * drainArriveMs);
+    expect(over()).toBe(true);
+    expect(await dial("web")).toBeNull();
+    await planes?.close();
+  }
 });
 
 test("with one idle opaque connection it answers what is new, and is gone once that has had its time", async () => {
