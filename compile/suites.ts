@@ -21,10 +21,13 @@ interface Suite {
   readonly timeoutMs: number;
 }
 
-/** What holds however many event loops carry the traffic: protocols, policies, rotation, loss of the control plane and kill. */
+/**
+ * What holds however many event loops carry the traffic: protocols, policies, rotation, loss of the control plane, drain, the handing
+ * over to a successor, and kill.
+ */
 const withLoops = [
-  ...["http1", "opaque", "websocket", "streams", "policy_mesh"],
-  ...["rotation", "rotation_now", "absence", "kill"],
+  ...["http1", "grpc", "opaque", "websocket", "streams", "policy_mesh"],
+  ...["rotation", "rotation_now", "absence", "drain", "succession", "kill"],
 ];
 
 const suites: readonly Suite[] = [

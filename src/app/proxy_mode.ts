@@ -252,10 +252,11 @@ class ProxyMode {
       this.#renewal,
       this.#meshNames,
     ];
-    await follower.start();
+    // The one that ends waits for this one from here on.
     await this.#succession
       .follow()
       .catch((error: Error) => this.#log(`cannot follow the one that ends: ${error.message}`));
+    await follower.start();
     await plane.open();
     await meshNames.start();
     const instances = this.#makeInstances();
@@ -274,7 +275,9 @@ class ProxyMode {
       reload: () => live.reload({ plane, instances, renewal, meshNames, follower, store }),
       close: async (deadlineMs) => {
         await this.#drain(instances, deadlineMs);
-        for (const each of [this.#callers, meshNames, telling, this.#asNode, chores]) each.close();
+        // What came for the sockets that close now while the loop was busy is read first: the kernel drops it else.
+        await after(runtime.clock, 1);
+        for (const each of [meshNames, this.#callers, telling, this.#asNode, chores]) each.close();
         this.#policies.close();
         await admin?.close(0);
         await this.#succession.end();
