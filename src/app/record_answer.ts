@@ -84,7 +84,8 @@ class Recorder implements PolicyListener {
       .digest("hex")
       .slice(0, 16);
     this.#known.set(binding, id);
-    this.reply.line({ kind: "binding", id, policy, hash, options } satisfies RecordingLine);
+    const shown = this.redaction.options(options);
+    this.reply.line({ kind: "binding", id, policy, hash, options: shown } satisfies RecordingLine);
     return id;
   }
 }

@@ -1,14 +1,26 @@
 /**
- * What is secret by its name, and so in no recording: values of fields, of header edits and of queries. Each stands there as a word that
+ * What is secret by its name or its form, and so in no recording: values of fields, of header edits, of queries and of options. Each stands there as a word that
  * is the same wherever the value is in this recording, so that what counts by it counts the same, and from which nobody gets it back.
  */
 import { createHmac } from "node:crypto";
+import { isSecretName, isSecretValue } from "../base/secrets.ts";
 import type { Said } from "../policy/ask_policy.ts";
 
-const secretName =
-  /^(?:proxy-)?authorization$|^(?:set-)?cookie2?$|(?:^|[-_.])(?:api-?key|key|token|secret|password|passwd|credentials?|session|sig|signature)(?:$|[-_.])/i;
 /** What stands instead of a value. */
 const wordForm = /^redacted-[0-9a-f]{16}$/;
+
+function isSecret(name: string, value: string): boolean {
+  return wordForm.test(value) || isSecretName(name) || isSecretValue(value);
+}
+
+/** What is not encoded as it should be stays as it is. */
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value.replaceAll("+", " "));
+  } catch {
+    return value;
+  }
+}
 
 export class Redaction {
   /** `salt`: of one recording, and kept nowhere. */
@@ -17,8 +29,22 @@ export class Redaction {
   /** name, value, name, value …. */
   fields(flat: readonly string[]): string[] {
     return flat.map((text, at) =>
-      at % 2 === 1 && secretName.test(flat[at - 1] ?? "") ? this.#word(text) : text,
+      at % 2 === 1 && isSecret(flat[at - 1] ?? "", text) ? this.#word(text) : text,
     );
+  }
+
+  /** Of a document. A policy that needs the secret itself cannot be replayed with these. */
+  options(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    return Object.fromEntries(
+      Object.entries(options).map(([name, value]) => [name, this.#value(name, value)]),
+    );
+  }
+
+  #value(name: string, value: unknown): unknown {
+    if (typeof value === "string") return isSecret(name, value) ? this.#word(value) : value;
+    if (Array.isArray(value)) return value.map((each) => this.#value(name, each));
+    if (typeof value !== "object" || value === null) return value;
+    return this.options(value as Record<string, unknown>);
   }
 
   /** A path with its query. */
@@ -31,7 +57,7 @@ export class Redaction {
       .map((pair) => {
         const [name = ""] = pair.split("=", 1);
         const value = pair.slice(name.length + 1);
-        return secretName.test(name) && value !== "" ? `${name}=${this.#word(value)}` : pair;
+        return value !== "" && isSecret(name, decoded(value)) ? `${name}=${this.#word(value)}` : pair;
       });
     return `${target.slice(0, mark)}?${pairs.join("&")}`;
   }
@@ -60,6 +86,6 @@ export function withoutSecrets(said: Said): Said {
 
 const blank = new (class extends Redaction {
   override fields(flat: readonly string[]): string[] {
-    return flat.map((text, at) => (at % 2 === 1 && secretName.test(flat[at - 1] ?? "") ? "" : text));
+    return flat.map((text, at) => (at % 2 === 1 && isSecret(flat[at - 1] ?? "", text) ? "" : text));
   }
 })("");

@@ -8,6 +8,8 @@ export const removed = "[removed]";
 
 const secretName =
   /pass(?:word|wd|phrase)|secret|token|authorization|cookie|api[_-]?key|access[_-]?key|session_?key|private_?key|key_?pem|credential/i;
+/** Words that are secrets where they stand alone, as `sig` in a query, and not where they are a part, as in `keyed`. */
+const secretWord = /(?:^|[-_.])(?:auth|key|session|sig|signature)(?:$|[-_.])/i;
 
 /** Forms that say by themselves that something is secret, and what is left of them. */
 const forms: readonly (readonly [RegExp, string])[] = [
@@ -23,11 +25,26 @@ const forms: readonly (readonly [RegExp, string])[] = [
   [/\bAKIA[0-9A-Z]{16}\b/g, removed],
 ];
 
+/** The same of a whole value, after the name of its scheme. */
+const secretValue =
+  /^\s*(?:(?:Bearer|Basic|Digest)\s|(?:[\w-]+\s+)?(?:-----BEGIN |hd1\.[0-9a-f]|AGE-SECRET-KEY-1|eyJ[\w-]{4,}\.[\w-]|(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abp])[-_][\w-]{12}|AKIA[0-9A-Z]{16}))/i;
+const addressWithPassword = /^\s*[a-z][a-z0-9+.-]*:\/\/[^\s/@"']+@/i;
+
 /** `password: x`, `API_KEY=x`, `"token":"x"`, to the end of the value. */
 const named = new RegExp(
   `([\\w-]*(?:${secretName.source})[\\w-]*["']?\\s*[:=]\\s*)("(?:[^"\\\\]|\\\\.)*"|'[^']*'|[^\\s"',;&})\\]]+)`,
   "gi",
 );
+
+/** Whether what is called so, a header field or a part of a query, is a secret by that. */
+export function isSecretName(name: string): boolean {
+  return secretName.test(name) || secretWord.test(name);
+}
+
+/** Whether a value, of a header field or of a query, says by its form that it is a secret: looks at where it begins, in linear time. */
+export function isSecretValue(value: string): boolean {
+  return secretValue.test(value) || addressWithPassword.test(value);
+}
 
 /** `known`: texts that are secret wherever they stand. */
 export function withoutSecrets(text: string, known: readonly string[] = []): string {
