@@ -6,7 +6,7 @@ import type { SocketError } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
 import type { Drain, DrainPlace, EjectedEndpoint, Instance, Node, ServiceName } from "../model/service.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
-import type { CertificateStatus, ControlPlace, ProxyAbout } from "./snapshot_messages.ts";
+import type { CertificateStatus, ProxyAbout } from "./snapshot_messages.ts";
 
 /** Every refusal: what failed, in words, and what to do about it. */
 export interface ApiProblem {
@@ -48,6 +48,8 @@ export const registryPaths = {
   commit: "/v1/commit",
   /** GET ?prefix=&from=&epoch=: stream of WatchLine. */
   watch: "/v1/watch",
+  /** PUT HoldRequest by a controller: HoldAnswer; also renews. POST /release {name}. */
+  holds: "/v1/holds",
   health: "/v1/health",
 } as const;
 
@@ -67,6 +69,10 @@ export const registryKeys = {
   addresses: "addresses/",
   /** By machine, or machine and service: what operators took out (`drainKey`). */
   drains: "drains/",
+  /** By machine with a controller: where its controller and its registry are. */
+  places: "places/",
+  /** What a controller holds while it is alive; on leases. */
+  holds: "holds/",
   meta: "meta/",
 } as const;
 
@@ -157,6 +163,14 @@ export const controllerPaths = {
   rates: "/v1/rates",
   /** GET: AuthorityAnswer; POST /rotate {force, now}: AuthorityAnswer after the next step. By an operator. */
   authority: "/v1/authority",
+  /** POST IntermediateRequest by a node that may be part of the control plane, or by a controller: IntermediateAnswer. */
+  intermediate: "/v1/authority/intermediate",
+  /** POST PeerRatesRequest by a controller: RatesAnswer of the one that leads. */
+  peerRates: "/v1/peers/rates",
+  /** GET by a controller: stream of PeerLine, what is known here of machines that follow this controller. */
+  peerNodes: "/v1/peers/nodes",
+  /** POST PeerRelay by a controller. */
+  peerRelay: "/v1/peers/relay",
   /** POST {address, port} by a node: ReachAnswer with the controller's clock. It connects to the machine's inbound port. */
   reach: "/v1/reach",
   /** GET by hash, by a node: the bundle's text. */
@@ -275,15 +289,6 @@ export interface RenewAnswer {
   readonly controllerMs: number;
 }
 
-export interface ControlPlaceAnswer extends ControlPlace {
-  /** Whether each machine has said that it knows all these addresses. */
-  readonly machines: readonly {
-    readonly name: string;
-    readonly connected: boolean;
-    readonly knows: boolean;
-  }[];
-}
-
 export interface TokenAnswer {
   /** `hd1.<id>.<secret>.<pin>`: shown once. */
   readonly token: string;
@@ -302,20 +307,6 @@ export interface TokenStatus {
   readonly expiresMs: number;
   /** When and by which machine it was used; null: it may be used until it ends. */
   readonly used: { readonly atMs: number; readonly node: string; readonly address: string } | null;
-}
-
-export interface AuthorityAnswer {
-  /** `added`: a new root is trusted beside the old one. `switched`: it signs, the old one is still trusted. */
-  readonly phase: "none" | "added" | "switched";
-  readonly roots: number;
-  readonly sequence: number;
-  /** Machines of the mesh, and those that may not trust every root yet. */
-  readonly machines: number;
-  readonly behind: readonly string[];
-  /** While switched: machines whose certificates are still below the old root. */
-  readonly notRenewed: readonly string[];
-  /** While switched: when the last certificate below the old root ends. */
-  readonly oldLeavesEndMs: number;
 }
 
 export interface DrainRequest extends DrainPlace {

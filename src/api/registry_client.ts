@@ -11,6 +11,7 @@ import {
   type RegisterAnswer,
   type RegisterRequest,
 } from "./messages.ts";
+import type { HoldAnswer, HoldRequest } from "./peer_messages.ts";
 import { RegistryFollower, type FollowHandler, type Following } from "./registry_follower.ts";
 
 export class RegistryClient {
@@ -58,6 +59,14 @@ export class RegistryClient {
 
   async deregister(id: string): Promise<void> {
     await this.control.call("POST", `${registryPaths.instances}/remove`, { id });
+  }
+
+  async hold(request: HoldRequest): Promise<HoldAnswer> {
+    return (await this.control.call("PUT", registryPaths.holds, request)).body as HoldAnswer;
+  }
+
+  async release(name: string): Promise<void> {
+    await this.control.call("POST", `${registryPaths.holds}/release`, { name });
   }
 
   follow(prefix: string, handler: FollowHandler): Following {

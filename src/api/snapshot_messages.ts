@@ -27,6 +27,15 @@ export interface ControlPlace {
   readonly registries: readonly Address[];
 }
 
+export interface ControlPlaceAnswer extends ControlPlace {
+  /** Whether each machine has said that it knows all these addresses. */
+  readonly machines: readonly {
+    readonly name: string;
+    readonly connected: boolean;
+    readonly knows: boolean;
+  }[];
+}
+
 export type SnapshotLine =
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
   /** The version sent with the request is still the one. */

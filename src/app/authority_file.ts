@@ -1,7 +1,8 @@
 /** The authority on disk, and the credentials that the controller's machine makes for itself with it. */
 import type { Clock, Files } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
-import { Authority, type AuthorityState } from "../identity/authority.ts";
+import { Authority } from "../identity/authority.ts";
+import type { AuthorityState } from "../identity/authority_state.ts";
 import { readJson, writeSecret } from "../identity/credential_store.ts";
 import { generateKey } from "../identity/keys.ts";
 import { controllerId, operatorId, registryId } from "../model/identity.ts";

@@ -1,5 +1,5 @@
 /** `heddle controller`: authority, registry client and controller on one port, and the renewal of its machine's credentials. */
-import { socketAddress } from "../base/socket_address.ts";
+import { socketAddress, type Address } from "../base/socket_address.ts";
 import type { Files, Runtime } from "../../runtime/contract.ts";
 import { adminHandler } from "../admin/admin_pages.ts";
 import { RegistryClient } from "../api/registry_client.ts";
@@ -10,13 +10,14 @@ import { reachMachine } from "../controller/issue/reach.ts";
 import { createPolicyBundler } from "../controller/policies.ts";
 import { createControlClient } from "../api/control_client.ts";
 import { BodyRoom } from "../api/body_room.ts";
-import type { ControlHandler } from "../api/control.ts";
+import type { ControlClient, ControlHandler, ControlIdentity } from "../api/control.ts";
 import { serveControl, type ControlServer } from "../api/control_server.ts";
 import { Shard } from "../http/shard.ts";
 import { KeptListeners } from "./kept_listeners.ts";
 import { strangerBounds, Strangers } from "../http/strangers.ts";
 import { Renewal } from "../identity/renewal.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
+import { controllerId } from "../model/identity.ts";
 import { limits } from "../model/limits.ts";
 import { limitTrips } from "../telemetry/limit_trips.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -71,14 +72,12 @@ export async function startController(
     },
   });
   const shard = new Shard(clock);
+  const ownIdentity = () => ({ ...credential.identity(), rootsPem: authority.bundle.rootsPem });
+  let registries: readonly Address[] = settings.registries;
   const control = createControlClient({
-    net,
-    clock,
-    shard,
-    servers: settings.registries,
+    ...{ net, clock, shard, servers: () => registries, serverName: "registry.heddle" },
     identity: () => credential.identity(),
     expect: (id) => principalOf(id, trustDomain)?.kind === "registry",
-    serverName: "registry.heddle",
   });
   telemetry.apply({});
   const handler: ControlHandler = (request, env) => controller.app.fetch(request, env);
@@ -91,10 +90,15 @@ export async function startController(
     registryClient: new RegistryClient(control, clock, random),
     bundler: createPolicyBundler(runtime),
     leafMs,
-    place: ownPlace(files, folder, settings),
+    place: ownPlace(files, folder, settings, (place) => {
+      registries = place.registries;
+    }),
     rootsChanged: renewOwn,
     admit: (caller) => dashboard.admit(caller),
     ownNode: settings.node,
+    registryStore: settings.store ?? null,
+    connectPeer: (machine, servers) =>
+      peerLink({ net, clock, shard }, servers, ownIdentity, controllerId(trustDomain, machine)),
     reach: (address, port) => reachMachine(net, address, port),
     log,
   });
@@ -104,7 +108,7 @@ export async function startController(
     clock,
     shard,
     listen: { host: bindHost(settings), port: settings.controllers[0].port },
-    identity: () => ({ ...credential.identity(), rootsPem: authority.bundle.rootsPem }),
+    identity: ownIdentity,
     peer: "optional",
     strangers: new Strangers({
       clock,
@@ -133,8 +137,23 @@ export async function startController(
   };
 }
 
+function peerLink(
+  host: Pick<Runtime, "net" | "clock"> & { readonly shard: Shard },
+  servers: readonly Address[],
+  identity: () => ControlIdentity,
+  meant: string,
+): ControlClient {
+  const expect = (id: string): boolean => id === meant;
+  return createControlClient({ ...host, servers, identity, expect, serverName: "controller.heddle" });
+}
+
 /** As its settings have it, where it is kept. */
-function ownPlace(files: Files, folder: StateFolder, settings: Settings): PlaceKeeper {
+function ownPlace(
+  files: Files,
+  folder: StateFolder,
+  settings: Settings,
+  changed: (place: OwnPlace) => void,
+): PlaceKeeper {
   let now: OwnPlace = settings;
   return {
     now: () => now,
@@ -143,6 +162,7 @@ function ownPlace(files: Files, folder: StateFolder, settings: Settings): PlaceK
       const written = bytes === null ? settings : settingsIn(bytes, folder.settings);
       await writeSettings(files, folder, { ...written, controllers, registries });
       now = { controllers, registries };
+      changed(now);
     },
   };
 }

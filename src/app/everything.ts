@@ -11,19 +11,22 @@ export async function startEverything(
   folder: StateFolder,
   settings: Settings,
 ): Promise<RunningProxy> {
-  const registry = await startRegistry(runtime, folder, settings);
+  // A machine of a control plane without etcd has a controller alone: there is one registry.
+  const registry = settings.modes.includes("registry")
+    ? await startRegistry(runtime, folder, settings)
+    : null;
   const controller = await startController(runtime, folder, settings);
   const proxy = await startProxy(runtime, folder, settings, {});
-  const modes = [registry, controller, proxy];
+  const modes = [...(registry === null ? [] : [registry]), controller, proxy];
   return {
     waitsFor: () => modes.flatMap((mode) => mode.waitsFor()),
     status: () => proxy.status(),
-    summary: [registry.summary, controller.summary, proxy.summary].join("\n"),
+    summary: modes.map((mode) => mode.summary).join("\n"),
     examples: proxy.examples,
     close: async (deadlineMs) => {
       await proxy.close(deadlineMs);
       await controller.close(deadlineMs);
-      await registry.close(deadlineMs);
+      await registry?.close(deadlineMs);
     },
   };
 }

@@ -1,6 +1,7 @@
 /** `heddle address list|add|remove`: where machines find the control plane, which they know before it moves there. */
 import type { Command } from "commander";
-import { controllerPaths, type ControlPlaceAnswer } from "../api/messages.ts";
+import { controllerPaths } from "../api/messages.ts";
+import type { ControlPlaceAnswer } from "../api/snapshot_messages.ts";
 import type { ControlClient } from "../api/control.ts";
 import type { ControlPlace } from "../api/snapshot_messages.ts";
 import { openOperator } from "../app/operator.ts";

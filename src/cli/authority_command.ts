@@ -1,6 +1,7 @@
 /** `heddle ca status`, `heddle ca rotate`: the root of trust, and its replacement step by step. */
 import type { Command } from "commander";
-import { controllerPaths, type AuthorityAnswer } from "../api/messages.ts";
+import { controllerPaths } from "../api/messages.ts";
+import type { AuthorityAnswer } from "../api/authority_messages.ts";
 import { ControlRefusal } from "../api/control.ts";
 import { openOperator } from "../app/operator.ts";
 import { limits } from "../model/limits.ts";

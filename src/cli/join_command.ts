@@ -5,9 +5,10 @@ import { forbidDumps } from "../app/no_dumps.ts";
 import { readSettings, type Settings } from "../app/settings.ts";
 import { addressText } from "../base/socket_address.ts";
 import { ports as defaults } from "../model/ports.ts";
+import type { StateFolder } from "../app/state_folder.ts";
 import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
-import { givenFlags, type Cli } from "./command.ts";
+import { givenFlags, portFlag, type Cli } from "./command.ts";
 import type { Joined, JoinOptions } from "../app/join.ts";
 import { controllerAddresses } from "./controller_address.ts";
 import { runInForeground } from "./foreground.ts";
@@ -33,6 +34,10 @@ interface JoinFlags extends MachineFlags, PortFlags, ServiceFlags {
   readonly address?: string;
   readonly openListeners: boolean;
   readonly tokenFile?: string;
+  readonly controlPlane: boolean;
+  readonly controllerPort: number;
+  readonly registryPort: number;
+  readonly store?: string;
 }
 
 export function registerJoin(program: Command, cli: Cli): void {
@@ -55,6 +60,27 @@ export function registerJoin(program: Command, cli: Cli): void {
       "address at which other machines reach this one (default: the one the controller sees); its listener for them stands on every interface, for a loopback address on that one alone",
     )
     .option("--open-listeners", openListenersHelp, false)
+    .option(
+      "--control-plane",
+      "make it part of the control plane: a controller here, and a registry where etcd keeps what it keeps",
+      false,
+    )
+    .option(
+      "--controller-port <port>",
+      "with --control-plane: control API and join",
+      portFlag("--controller-port"),
+      defaults.controller,
+    )
+    .option(
+      "--registry-port <port>",
+      "with --control-plane: registry",
+      portFlag("--registry-port"),
+      defaults.registry,
+    )
+    .option(
+      "--store <etcd>",
+      "with --control-plane: etcd://…, where it is another one from here (default: as the others have it)",
+    )
     .option("--no-start", "only join; start it later with heddle proxy");
   withServiceFlags(command);
   withMachineFlags(withPortFlags(command)).action(
@@ -105,8 +131,11 @@ async function join(
     token,
     starts: flags.start && !runs,
   };
-  const work = (changing?: () => Promise<void>): Promise<Joined> =>
-    joinMesh(cli.runtime, folder, { ...options, ...(changing === undefined ? {} : { changing }) });
+  const work = (changing?: () => Promise<void>): Promise<Joined> => {
+    const changes = changing === undefined ? {} : { changing };
+    const joining = joinMesh(cli.runtime, folder, { ...options, ...changes });
+    return flags.controlPlane ? joining.then((made) => withControlPlane(cli, folder, made, flags)) : joining;
+  };
   const joined = await (services === null ? work() : services.around(work, ({ restart }) => restart));
   const { settings, changed } = joined;
   if (terminal.format === "json")
@@ -122,12 +151,27 @@ async function join(
     );
     return;
   }
-  const { startProxy } = await import("../app/proxy_mode.ts");
-  const running = await startProxy(cli.runtime, folder, settings, {});
+  const running = settings.modes.includes("controller")
+    ? await (await import("../app/everything.ts")).startEverything(cli.runtime, folder, settings)
+    : await (await import("../app/proxy_mode.ts")).startProxy(cli.runtime, folder, settings, {});
   terminal.problem(running.summary);
   terminal.problem("Running in the foreground; Ctrl-C stops it. Next time: heddle proxy");
   for (const line of running.examples) terminal.problem(`  ${line}`);
   await runInForeground(cli.runtime, running, drainMs, (text) => terminal.problem(text));
+}
+
+/** Nothing is done again where it is part of the control plane already. */
+async function withControlPlane(
+  cli: Cli,
+  folder: StateFolder,
+  made: Joined,
+  flags: JoinFlags,
+): Promise<Joined> {
+  if (made.settings.modes.includes("controller")) return made;
+  const { joinControlPlane } = await import("../app/join_control_plane.ts");
+  const settings = await joinControlPlane(cli.runtime, folder, made.settings, flags);
+  const line = `${settings.node} is part of the control plane: ${settings.modes.join(", ")}`;
+  return { settings, changed: true, restart: true, said: [...made.said, line] };
 }
 
 /** Not from the command line, where every user of the machine reads it, if somebody prefers that. */

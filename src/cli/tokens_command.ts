@@ -8,6 +8,7 @@ import { limits } from "../model/limits.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import { parseDurationFlag, parseServiceName, repeated, type Cli } from "./command.ts";
 import { humanDuration } from "../base/duration.ts";
+import type { Terminal } from "./terminal.ts";
 
 export function registerTokens(program: Command, cli: Cli): void {
   const token = program.command("token").description("make tokens with which machines join");
@@ -16,12 +17,18 @@ export function registerTokens(program: Command, cli: Cli): void {
     .description("make a token for one machine; it is shown once and used once")
     .option("--service <name>", "service that the machine may be; repeat for more", repeated)
     .option("--any-service", "instead of --service: whichever the machine asks for", false)
+    .option(
+      "--control-plane",
+      "the machine may be part of the control plane, and so whichever service it asks for",
+      false,
+    )
     .option("--ttl <duration>", "how long it may be used (default: 15m, at most 1h)", tokenLife)
     .action(async (flags: TokenFlags) => {
       const terminal = cli.terminal(create);
       const services = servicesOf(flags);
       const operator = await openOperator(cli.runtime, cli.folder(create));
-      const body = { services, ttlMs: flags.ttl ?? limits.joinTokenMs };
+      const control = flags.controlPlane ? { control: true } : {};
+      const body = { services, ttlMs: flags.ttl ?? limits.joinTokenMs, ...control };
       const made = (await operator.call("POST", controllerPaths.tokens, body)).body as TokenAnswer;
       operator.close();
       if (terminal.format === "json") return terminal.json(made);
@@ -70,11 +77,13 @@ export function registerTokens(program: Command, cli: Cli): void {
 interface TokenFlags {
   readonly service?: readonly string[];
   readonly anyService: boolean;
+  readonly controlPlane: boolean;
   readonly ttl?: number;
 }
 
 /** A token that names no service is one only where that is said. */
-function servicesOf({ service = [], anyService }: TokenFlags): readonly ServiceName[] | null {
+function servicesOf({ service = [], anyService, controlPlane }: TokenFlags): readonly ServiceName[] | null {
+  if (controlPlane && service.length === 0) return null;
   if (anyService === service.length > 0)
     throw new UserError(
       anyService ? "Cannot take both --service and --any-service" : "Cannot make a token for no service",
@@ -116,8 +125,12 @@ export function registerNodes(program: Command, cli: Cli): void {
     .command("allow")
     .description("let a joined machine be one more service")
     .argument("<machine>", "its name, as heddle node list shows it")
-    .requiredOption("--service <name>", "service that the machine may be from now on")
-    .action(async (machine: string, flags: { service: string }) => {
+    .option("--service <name>", "service that the machine may be from now on")
+    .option("--control-plane", "it may be part of the control plane from now on", false)
+    .action(async (machine: string, flags: { service?: string; controlPlane: boolean }) => {
+      if (flags.controlPlane) await post(allow, cli, machine, "control", {});
+      if (flags.service === undefined)
+        return allowedControl(cli.terminal(allow), machine, flags.controlPlane);
       const { name, namespace } = parseServiceName(flags.service, "--service");
       await post(allow, cli, machine, "allow", { service: { name, namespace } });
       const terminal = cli.terminal(allow);
@@ -138,6 +151,12 @@ export function registerNodes(program: Command, cli: Cli): void {
       if (terminal.format === "json") return terminal.json({ machine, removed: true });
       terminal.line(`${machine} is no longer part of the mesh`);
     });
+}
+
+function allowedControl(terminal: Terminal, machine: string, isAllowed: boolean): void {
+  if (!isAllowed) throw new UserError("Cannot allow nothing", "Say --service NAME, or --control-plane");
+  if (terminal.format === "json") return terminal.json({ machine, allowed: "control-plane" });
+  terminal.line(`${machine} may be part of the control plane; there: heddle join CONTROLLER --control-plane`);
 }
 
 async function post(command: Command, cli: Cli, machine: string, verb: string, body: unknown): Promise<void> {

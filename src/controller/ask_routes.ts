@@ -7,16 +7,18 @@ import { Refusal } from "../api/problem.ts";
 import { askAnswerSchema, askSchema } from "../api/questions.ts";
 import type { Asks } from "./asks.ts";
 import type { Operators } from "./operators.ts";
+import type { Peers } from "./peers.ts";
 
 export interface AskRouteOptions {
   readonly trustDomain: string;
   readonly asks: Asks;
   readonly operators: Operators;
+  readonly peers: Pick<Peers, "relay">;
 }
 
 export function mountAskRoutes(
   app: Hono<ControlEnv>,
-  { trustDomain, asks, operators }: AskRouteOptions,
+  { trustDomain, asks, operators, peers }: AskRouteOptions,
 ): void {
   app.post(controllerPaths.ask, async (context) => {
     operators.require(context, "viewer");
@@ -28,7 +30,9 @@ export function mountAskRoutes(
   app.post(controllerPaths.answers, async (context) => {
     const caller = requireCaller(context, trustDomain, "node");
     const answer = await readBody(context.req.raw, askAnswerSchema);
-    if (!asks.answered(caller.name, answer))
+    if (asks.answered(caller.name, answer)) return context.json({});
+    // Asked by another controller, which this machine does not follow.
+    if (!(await peers.relay(asks.ownerOf(answer.ask), { to: "asker", node: caller.name, answer })))
       throw new Refusal(404, `Nobody waits for an answer to ${answer.ask}`);
     return context.json({});
   });

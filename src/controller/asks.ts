@@ -7,6 +7,8 @@ import { limits } from "../model/limits.ts";
 
 export interface AsksOptions {
   readonly clock: Clock;
+  /** Begins the id of each question, so that another controller knows whose it is. */
+  readonly owner: string;
   /** Machines that follow their snapshots here now. */
   readonly connected: () => readonly string[];
   /** Sends a line to a machine; false: it is not connected. */
@@ -79,7 +81,7 @@ export class Asks {
   }
 
   #nextId(): string {
-    return `${this.options.clock.wallMs()}-${++this.#count}`;
+    return `${this.options.owner}/${this.options.clock.wallMs()}-${++this.#count}`;
   }
 
   #begin(id: string, { question, machines }: AskRequest, stream: AskSink): void {
@@ -93,6 +95,11 @@ export class Asks {
     const lateMs = question.what === "report" ? limits.askReportMs : limits.askAnswerMs;
     if (!follows(question)) open.late = clock.after(lateMs, () => this.#endLate(open), true);
     this.#closeWhenDone(open);
+  }
+
+  /** The controller that asked. */
+  ownerOf(ask: string): string {
+    return ask.slice(0, ask.indexOf("/"));
   }
 
   /** False: nobody waits for it. */

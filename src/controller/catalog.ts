@@ -11,6 +11,8 @@ import type { Document } from "../model/document.ts";
 import { drainKey, type Drain, type Instance, type Node } from "../model/service.ts";
 import { sessionSecretMark, type SessionSecret } from "./session_secret.ts";
 import type { StoredOperator } from "./stored_operator.ts";
+import type { SignedAuthority } from "../model/shared_authority.ts";
+import type { ControlPlace } from "../api/snapshot_messages.ts";
 import type { PolicyBinding, PolicyRef } from "../model/snapshot.ts";
 
 /** A bundle with what the controller must know of it. */
@@ -49,6 +51,15 @@ export const documentsMark = `${registryKeys.meta}documents`;
 /** Every change of virtual addresses writes it, so that two controllers never mix theirs. */
 export const addressesMark = `${registryKeys.meta}addresses`;
 
+/** What all controllers must agree on of the authority. */
+export const authorityMark = `${registryKeys.meta}authority`;
+
+/** As the registry keeps it. */
+interface StoredHold {
+  readonly holder: string;
+  readonly value: string;
+}
+
 export class Catalog {
   /** null: what stands cannot be read, and never could since the start. */
   documents: readonly Document[] | null = null;
@@ -71,6 +82,13 @@ export class Catalog {
   addresses: ReadonlyMap<string, StoredAddress> = new Map();
   /** By `drainKey`: what operators took out. */
   drains: ReadonlyMap<string, Drain> = new Map();
+  /** By machine with a controller: where its control plane is. */
+  places: ReadonlyMap<string, ControlPlace> = new Map();
+  /** What controllers hold alone, with the revision since which each does. */
+  holds: ReadonlyMap<string, StoredHold & { readonly since: number }> = new Map();
+  /** As the controller with the root's key wrote it last; null: it did not yet. */
+  authority: SignedAuthority | null = null;
+  authorityAt = 0;
   /** Revision at which documents were last applied, and addresses last given. */
   applied = 0;
   /** Who made it; null before the first. */
@@ -115,6 +133,16 @@ export class Catalog {
     const kept = secret === undefined ? null : decode<SessionSecret>(secret.value);
     this.sessionSecret = typeof kept?.secret === "string" ? kept : null;
     this.sessionSecretAt = secret?.modified ?? 0;
+    this.places = byName(under<ControlPlace>(registryKeys.places));
+    this.holds = new Map(
+      under<StoredHold>(registryKeys.holds).map(({ name, value, modified }) => [
+        name,
+        { ...value, since: modified },
+      ]),
+    );
+    const authority = entries.get(authorityMark);
+    this.authority = authority === undefined ? null : decode<SignedAuthority>(authority.value);
+    this.authorityAt = authority?.modified ?? 0;
     this.addressed = entries.get(addressesMark)?.modified ?? 0;
     this.#parseDocuments();
     this.problem =

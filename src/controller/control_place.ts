@@ -3,9 +3,9 @@ import type { Hono } from "hono";
 import * as v from "valibot";
 import { readBody } from "../api/body.ts";
 import type { ControlEnv } from "../api/caller.ts";
-import { controllerPaths, type ControlPlaceAnswer } from "../api/messages.ts";
+import { controllerPaths } from "../api/messages.ts";
 import { Refusal } from "../api/problem.ts";
-import type { ControlPlace } from "../api/snapshot_messages.ts";
+import type { ControlPlace, ControlPlaceAnswer } from "../api/snapshot_messages.ts";
 import { addressText, isSameAddress, type Address } from "../base/socket_address.ts";
 import { limits } from "../model/limits.ts";
 import type { Operators } from "./operators.ts";
@@ -21,6 +21,53 @@ export interface PlaceKeeper {
   now(): OwnPlace;
   /** Resolves once it is on disk. */
   change(place: OwnPlace): Promise<void>;
+}
+
+/** This control plane's own place first, then those of the other machines with a controller, as the catalog has them. */
+export function wholePlace(
+  own: PlaceKeeper,
+  catalog: { readonly places: ReadonlyMap<string, ControlPlace> },
+  machine: string,
+): PlaceKeeper {
+  const all = <Field extends keyof OwnPlace>(field: Field): OwnPlace[Field] => {
+    const [first, ...rest] = own.now()[field];
+    const others = [...catalog.places]
+      .filter(([name]) => name !== machine)
+      .flatMap(([, place]) => place[field]);
+    const more = [...others, ...rest].filter((each) => !isSameAddress(each, first));
+    return [first, ...more.filter((each, at) => more.findIndex((one) => isSameAddress(one, each)) === at)];
+  };
+  return {
+    now: () => ({ controllers: all("controllers"), registries: all("registries") }),
+    change: (place) => own.change(place),
+  };
+}
+
+/**
+ * What its settings should say once the places of other machines are these: without what only those before had, with what is new. null: as
+ * they are.
+ */
+export function settledPlace(
+  own: OwnPlace,
+  before: ReadonlyMap<string, ControlPlace>,
+  after: ReadonlyMap<string, ControlPlace>,
+): OwnPlace | null {
+  const next = <Field extends keyof OwnPlace>(field: Field): OwnPlace[Field] => {
+    const [first, ...rest] = own[field];
+    const [gone, now] = [before, after].map((places) =>
+      [...places.values()].flatMap((place) => place[field]),
+    );
+    const stays = rest.filter((each) => isAmong(each, now ?? []) || !isAmong(each, gone ?? []));
+    const fresh = (now ?? []).filter((each) => !isSameAddress(each, first) && !isAmong(each, stays));
+    return [first, ...stays, ...fresh];
+  };
+  const place = { controllers: next("controllers"), registries: next("registries") };
+  const { controllers, registries } = own;
+  return JSON.stringify(place) === JSON.stringify({ controllers, registries }) ? null : place;
+}
+
+function isAmong(one: Address, others: readonly Address[]): boolean {
+  return others.some((each) => isSameAddress(one, each));
 }
 
 export interface ControlPlaceRouteOptions {
@@ -72,12 +119,12 @@ function requireOwnFirst(field: string, [first]: readonly [Address, ...Address[]
 function answerOf({ publisher, place, members }: ControlPlaceRouteOptions): ControlPlaceAnswer {
   const { controllers, registries } = place.now();
   const knows = (name: string): boolean => {
-    const known = publisher.state(name).controllers;
-    return controllers.every((each) => known.some((one) => isSameAddress(one, each)));
+    const known = publisher.view(name).controllers;
+    return controllers.every((each) => isAmong(each, known));
   };
   const machines = members().map((name) => ({
     name,
-    connected: publisher.state(name).connected,
+    connected: publisher.view(name).connected,
     knows: knows(name),
   }));
   return { controllers, registries, machines };

@@ -7,6 +7,7 @@ import type { Clock } from "../../runtime/contract.ts";
 import { vouchForCaller, type ControlEnv } from "../api/caller.ts";
 import { controllerPaths, type HealthAnswer } from "../api/messages.ts";
 import type { PageQuery } from "../api/pages.ts";
+import { problemOf } from "../base/result.ts";
 import { problemResponse, Refusal } from "../api/problem.ts";
 import type { RegistryClient } from "../api/registry_client.ts";
 import { limits } from "../model/limits.ts";
@@ -17,7 +18,7 @@ import { AddressKeeper } from "./address_keeper.ts";
 import { mountAskRoutes } from "./ask_routes.ts";
 import { Asks } from "./asks.ts";
 import { Catalog } from "./catalog.ts";
-import { mountControlPlaceRoutes, type PlaceKeeper } from "./control_place.ts";
+import { mountControlPlaceRoutes, settledPlace, wholePlace, type PlaceKeeper } from "./control_place.ts";
 import { mountDrainRoutes } from "./drains.ts";
 import { mountDashboardRoutes, type DashboardRouteOptions } from "./dashboard/dashboard_routes.ts";
 import { TrafficHistory } from "./dashboard/traffic_history.ts";
@@ -28,7 +29,7 @@ import { DocumentService } from "./documents.ts";
 import { Issuing, type IssuingOptions } from "./issue/issuing.ts";
 import { Rotation, mountRotationRoutes } from "./issue/rotation.ts";
 import { mountIssueRoutes } from "./issue/routes.ts";
-import { mountNodeRoutes } from "./node_routes.ts";
+import { mountNodeRoutes, type NodeRouteOptions } from "./node_routes.ts";
 import { mountOperatorAccessRoutes } from "./operator_access_routes.ts";
 import { Operators } from "./operators.ts";
 import { mountOperatorRoutes } from "./operator_routes.ts";
@@ -36,7 +37,8 @@ import type { PolicyBundler } from "./policy_uses.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
 import { Scrape } from "./scrape.ts";
 import { SessionSecretKeeper } from "./session_secret.ts";
-import { SharedRates } from "./shared_rates.ts";
+import { mountIntermediateRoutes } from "./issue/intermediates.ts";
+import { ControlPeers, type ControlPeersOptions } from "./control_peers.ts";
 import { Snapshots, type Content } from "./snapshots.ts";
 import { statusPage } from "./status.ts";
 
@@ -55,6 +57,10 @@ export interface ControllerOptions extends Omit<IssuingOptions, "store"> {
   readonly admit: DashboardRouteOptions["admit"];
   /** The roots or the signer changed: what this machine itself holds must follow. */
   readonly rootsChanged: () => Promise<void>;
+  /** `etcd://…` where the registry keeps everything; null: a file. */
+  readonly registryStore: string | null;
+  /** A way to the controller of another machine. */
+  readonly connectPeer: ControlPeersOptions["connect"];
 }
 
 export class Controller {
@@ -63,6 +69,9 @@ export class Controller {
   readonly publisher: Publisher;
   readonly issuing: Issuing;
   readonly scrape: Scrape;
+  /** Where the whole control plane is. */
+  readonly place: PlaceKeeper;
+  readonly #peers: ControlPeers;
   readonly #asks: Asks;
   readonly #history: TrafficHistory;
   readonly #watch: TrafficWatch;
@@ -75,33 +84,30 @@ export class Controller {
   #registryProblem: string | null = "not connected yet";
 
   constructor(readonly options: ControllerOptions) {
-    const { authority, bundler, clock, pushed = () => {}, registryClient: store } = options;
+    const { authority, bundler, clock, pushed = () => {}, registryClient: store, ownNode } = options;
     const { catalog } = this;
+    this.place = wholePlace(options.place, catalog, ownNode);
+    const place = this.place;
     this.#snapshots = new Snapshots(catalog, authority);
-    const snapshotOf: PublisherOptions["snapshotOf"] = (node, uses) => this.#snapshots.of(node, uses);
-    const missing: PublisherOptions["missing"] = (uses) => this.#snapshots.missing(uses);
-    this.publisher = new Publisher({
-      clock,
-      snapshotOf,
-      missing,
-      place: () => options.place.now(),
-      pushed,
-      connected: (node) => this.#watch.connected(node),
-      disconnected: (node) => {
-        this.#asks.disconnected(node);
-        this.#watch.disconnected(node);
-      },
+    this.publisher = this.#makePublisher(pushed);
+    this.#peers = new ControlPeers({
+      ...{ authority, clock, catalog, store, own: ownNode, log: options.log },
+      connect: options.connectPeer,
+      publisher: () => this.publisher,
+      rateOf: (key) => this.#snapshots.sharedRate(key),
+      changed: () => this.#rootsChanged(),
     });
     this.#asks = new Asks({
       clock,
+      owner: ownNode,
       connected: () => this.publisher.connected(),
       tell: (node, line) => this.publisher.tell(node, line),
     });
     this.scrape = new Scrape(this.#asks, catalog);
     this.#history = new TrafficHistory(clock);
     this.#watch = new TrafficWatch(this.#asks, catalog, this.#history);
-    this.issuing = new Issuing({ ...options, store });
-    const usesOf = (node: string): readonly string[] => this.publisher.state(node).uses;
+    this.issuing = new Issuing({ ...options, place, store });
+    const usesOf = (node: string): readonly string[] => this.publisher.view(node).uses;
     const standing = {
       catalog,
       store,
@@ -118,6 +124,7 @@ export class Controller {
     this.#following = store.follow("", {
       state: (entries, revision) => {
         const applied = this.ready ? catalog.applied : null;
+        const { places } = catalog;
         catalog.update(entries, revision);
         this.#registryProblem = null;
         this.#snapshots.changed();
@@ -125,11 +132,30 @@ export class Controller {
           this.options.telemetry?.(meshIn(catalog.documents ?? [])?.telemetry ?? {});
         this.publisher.changed(applied !== null && applied !== catalog.applied);
         void keeper.look();
+        this.#peers.look();
+        void this.#placed(places);
         void this.#secretKeeper.look();
       },
       connection: (problem) => {
         this.#registryProblem = problem;
       },
+    });
+  }
+
+  #makePublisher(pushed: PublisherOptions["pushed"]): Publisher {
+    return new Publisher({
+      clock: this.options.clock,
+      snapshotOf: (node, uses) => this.#snapshots.of(node, uses),
+      missing: (uses) => this.#snapshots.missing(uses),
+      place: () => this.place.now(),
+      pushed,
+      connected: (node) => this.#watch.connected(node),
+      disconnected: (node) => {
+        this.#asks.disconnected(node);
+        this.#watch.disconnected(node);
+      },
+      stated: (node) => this.#peers.nodes.changed(node),
+      relay: (to, node, line) => void this.#peers.peers.relay(to, { to: "machine", node, line }),
     });
   }
 
@@ -142,7 +168,7 @@ export class Controller {
   #machines(): { all: number; names: string[]; behind: string[] } {
     const alive = [...this.catalog.nodes.values()].filter((node) => !node.removed);
     const behind = alive.filter(({ name }) => {
-      const { uses, acknowledged } = this.publisher.state(name);
+      const { uses, acknowledged } = this.publisher.view(name);
       const current = this.#snapshots.of(name, uses);
       return current.kind !== "snapshot" || current.snapshot.version !== acknowledged;
     });
@@ -154,11 +180,13 @@ export class Controller {
     this.#following.close();
     this.#secretKeeper.close();
     this.publisher.close();
+    this.#peers.close();
   }
 
   #mount(): void {
     const { app, catalog, publisher, issuing } = this;
-    const { authority, clock, place, ownNode, log } = this.options;
+    const { place } = this;
+    const { authority, clock, ownNode, log } = this.options;
     const { trustDomain } = authority;
     const requireReady = (): void => this.#requireReady();
     const controllers = () => place.now().controllers;
@@ -198,11 +226,17 @@ export class Controller {
     mountRotationRoutes(app, { rotation, operators, log });
     const members = () => machines().names;
     mountControlPlaceRoutes(app, { operators, publisher, place, members, requireReady, log });
-    mountAskRoutes(app, { trustDomain, asks: this.#asks, operators });
+    mountAskRoutes(app, { trustDomain, asks: this.#asks, operators, peers: this.#peers.peers });
+    this.#peers.mount(app, trustDomain, this.#asks);
+    mountIntermediateRoutes(app, {
+      ...{ issuing, trustDomain, ownNode, store: this.options.registryStore },
+      place: () => place.now(),
+      settled: (revision) => this.#settled(revision),
+    });
     const { admit } = this.options;
     mountDashboardRoutes(app, { operators, requireReady, admit, input: () => this.#viewInput() });
-    const rates = new SharedRates({ clock, rateOf: (key) => this.#snapshots.sharedRate(key) });
-    mountNodeRoutes(app, { trustDomain, catalog, publisher, rates, requireReady });
+    const ask: NodeRouteOptions["rates"] = (node, asked) => this.#peers.rates.ask(node, asked);
+    mountNodeRoutes(app, { trustDomain, catalog, publisher, rates: ask, requireReady });
     const [documents, removal] = [this.#documents, this.#removal];
     mountDrainRoutes(app, {
       ...{ catalog, operators, requireReady, log },
@@ -229,6 +263,20 @@ export class Controller {
     this.#snapshots.changed();
     this.publisher.changed();
     await this.options.rootsChanged();
+    this.#peers.authorityChanged();
+  }
+
+  /** Other controllers may have come or gone: every machine is told, this one by its settings. */
+  async #placed(before: Catalog["places"]): Promise<void> {
+    const { catalog, place } = this;
+    if (JSON.stringify([...before]) === JSON.stringify([...catalog.places])) return;
+    const settled = settledPlace(this.options.place.now(), before, catalog.places);
+    try {
+      if (settled !== null) await this.options.place.change(settled);
+    } catch (error) {
+      this.options.log(`cannot keep where the control plane is: ${problemOf(error)}`);
+    }
+    this.publisher.tellAll({ kind: "control-plane", ...place.now() });
   }
 
   #requireReady(): void {

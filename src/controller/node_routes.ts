@@ -11,13 +11,14 @@ import { serviceKey } from "../model/service.ts";
 import { record } from "../config/record.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Publisher } from "./publisher.ts";
-import type { SharedRates } from "./shared_rates.ts";
+import type { SliceAsk } from "../model/rate_slice.ts";
 
 export interface NodeRouteOptions {
   readonly trustDomain: string;
   readonly catalog: Catalog;
   readonly publisher: Publisher;
-  readonly rates: SharedRates;
+  /** Deals out slices, here or where it is led. */
+  readonly rates: (node: string, asks: Readonly<Record<string, SliceAsk>>) => Promise<RatesAnswer["slices"]>;
   /** Refuses while nothing is known yet. */
   readonly requireReady: () => void;
 }
@@ -26,7 +27,7 @@ const text = v.string();
 const usesSchema = v.pipe(v.array(v.pipe(text, v.maxLength(128))), v.maxLength(limits.usesMax));
 const perSecond = v.pipe(v.number(), v.finite(), v.minValue(0));
 const sequence = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const ratesSchema = v.pipe(
+export const ratesSchema = v.pipe(
   v.record(
     v.pipe(text, v.maxLength(128)),
     v.strictObject({ wantedPerSecond: perSecond, sequence, heldPerSecond: perSecond }),
@@ -126,7 +127,7 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
     requireReady();
     const own = new Set(catalog.nodes.get(caller.name)?.services.map((service) => serviceKey(service)));
     const asked = Object.entries(asks).filter(([service]) => own.has(service));
-    const slices = rates.ask(caller.name, Object.fromEntries(asked));
+    const slices = await rates(caller.name, Object.fromEntries(asked));
     return context.json({ slices } satisfies RatesAnswer);
   });
   app.post(controllerPaths.kept, async (context) => {

@@ -71,11 +71,22 @@ export interface PublisherOptions {
   readonly connected: (node: string) => void;
   /** The last stream of a machine ended. */
   readonly disconnected: (node: string) => void;
+  /** What is known of a machine that follows its snapshots here has changed. */
+  readonly stated?: (node: string) => void;
+  /** Where there are other controllers: hands a line to a machine that follows another one. */
+  readonly relay?: (controller: string, node: string, line: SnapshotLine) => void;
+}
+
+/** What another controller knows of a machine that follows it. */
+interface Elsewhere {
+  readonly controller: string;
+  readonly state: NodeState;
 }
 
 export class Publisher {
   readonly nodes = new Map<string, NodeState>();
   readonly #listeners = new Set<Listener>();
+  readonly #elsewhere = new Map<string, Elsewhere>();
   #timer: Timer | null = null;
   #firstChangeMs = 0;
   /** When the first revision of documents came that is not published yet; null: there is none. */
@@ -104,8 +115,40 @@ export class Publisher {
     return state;
   }
 
-  /** Machines that follow their snapshots now. */
+  /** What is known of a machine, whichever controller it follows. */
+  view(node: string): NodeState {
+    const state = this.state(node);
+    const elsewhere = this.#elsewhere.get(node)?.state;
+    if (elsewhere === undefined || state.connected) return state;
+    return elsewhere.connected || elsewhere.lastSeenMs > state.lastSeenMs ? elsewhere : state;
+  }
+
+  /** Another controller says what it knows of a machine that follows it; null: it is not asked any more. */
+  knownElsewhere(node: string, controller: string, state: NodeState | null): void {
+    const known = this.#elsewhere.get(node);
+    // A machine that went from one to the other is told of by both.
+    if (state?.connected !== true && known !== undefined && known.controller !== controller) return;
+    const wasConnected = known?.state.connected === true;
+    if (state !== null) this.#elsewhere.set(node, { controller, state });
+    else if (known !== undefined)
+      this.#elsewhere.set(node, { controller, state: { ...known.state, connected: false } });
+    if (wasConnected && state?.connected !== true && !this.state(node).connected)
+      this.options.disconnected(node);
+  }
+
+  /** Names of machines that another controller told of. */
+  knownBy(controller: string): string[] {
+    return [...this.#elsewhere].filter(([, each]) => each.controller === controller).map(([node]) => node);
+  }
+
+  /** Machines that follow their snapshots now, here or elsewhere. */
   connected(): string[] {
+    const elsewhere = [...this.#elsewhere].filter(([, { state }]) => state.connected).map(([node]) => node);
+    return [...new Set([...this.here(), ...elsewhere])].sort();
+  }
+
+  /** Machines that follow their snapshots here. */
+  here(): string[] {
     return [...new Set([...this.#listeners].map(({ node }) => node))].sort();
   }
 
@@ -151,6 +194,7 @@ export class Publisher {
       state.connected = [...this.#listeners].some((each) => each.node === node);
       if (!state.connected) this.options.disconnected(node);
       state.lastSeenMs = clock.wallMs();
+      this.#stated(node);
     };
     this.#makeRoom(node);
     return lineStream({ clock, heartbeat, closed }, (stream) => {
@@ -164,6 +208,7 @@ export class Publisher {
         stream.send({ kind: "current", version, controllerMs: clock.wallMs() } satisfies SnapshotLine);
       }
       this.options.connected(node);
+      this.#stated(node);
     });
   }
 
@@ -177,14 +222,27 @@ export class Publisher {
     return true;
   }
 
-  /** To the newest stream of a machine; false: it has none. */
+  /** To the newest stream of a machine, here or by its controller; false: it has none. */
   tell(node: string, line: SnapshotLine): boolean {
+    if (this.tellHere(node, line)) return true;
+    const elsewhere = this.#elsewhere.get(node);
+    if (elsewhere?.state.connected !== true || this.options.relay === undefined) return false;
+    this.options.relay(elsewhere.controller, node, line);
+    return true;
+  }
+
+  tellHere(node: string, line: SnapshotLine): boolean {
     const newest = [...this.#listeners].findLast((each) => each.node === node);
     return newest?.stream.send(line) ?? false;
   }
 
+  /** To all that follow their snapshots here. */
   tellAll(line: SnapshotLine): void {
-    for (const node of this.connected()) this.tell(node, line);
+    for (const node of this.here()) this.tellHere(node, line);
+  }
+
+  #stated(node: string): void {
+    this.options.stated?.(node);
   }
 
   /** A machine has few streams, the newest: each is sent all that changes. */
@@ -205,6 +263,7 @@ export class Publisher {
     // After a refusal it still has the version it had.
     if (reply.error === null) state.acknowledged = reply.version;
     this.#answered(state, reply);
+    this.#stated(node);
   }
 
   #answered(state: NodeState, { error, version }: SnapshotReply): void {
@@ -227,6 +286,7 @@ export class Publisher {
     if (this.#existing(uses) !== before)
       for (const listener of [...this.#listeners])
         if (listener.node === node) this.#publishDocuments(listener, this.#documentsMs);
+    this.#stated(node);
     return this.options.missing(uses);
   }
 
@@ -235,11 +295,12 @@ export class Publisher {
     const state = this.state(node);
     state.ejected = ejected;
     state.ejectedMs = this.options.clock.now();
+    this.#stated(node);
   }
 
   /** What it has taken out, with the time that is left of it now; nothing while it is away and cannot tell. */
   ejectedBy(node: string): readonly EjectedEndpoint[] {
-    const { connected, ejected, ejectedMs } = this.state(node);
+    const { connected, ejected, ejectedMs } = this.view(node);
     const passedMs = this.options.clock.now() - ejectedMs;
     return connected
       ? ejected.map((each) => ({ ...each, probeInMs: Math.max(0, each.probeInMs - passedMs) }))

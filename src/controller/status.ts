@@ -41,7 +41,7 @@ export function statusPage(input: StatusInput, query: PageQuery): StatusPage {
 
 function statusOf({ name, services, joinedMs, removed }: Node, input: StatusInput): NodeStatus {
   const { catalog, publisher } = input;
-  const { connected, lastSeenMs, wanted, acknowledged, error, certificates, about } = publisher.state(name);
+  const { connected, lastSeenMs, wanted, acknowledged, error, certificates, about } = publisher.view(name);
   const drained = catalog.drains.get(drainKey({ node: name, service: null }));
   return {
     name,

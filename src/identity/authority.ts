@@ -1,32 +1,31 @@
 /**
  * The authority of one trust domain: roots that are trusted, an intermediate that signs, leaves for public keys whose
  * possession the caller has checked. The only file that touches signing keys; reachable from the controller alone.
+ *
+ * Of several controllers each has an intermediate of its own, and one has the root's key: it decides which roots are trusted
+ * (`shared`), which the others take over (`follow`), and signs their intermediates.
  */
+import { X509Certificate } from "node:crypto";
+import { joinedAuthority, type AuthorityState } from "./authority_state.ts";
 import { limits } from "../model/limits.ts";
+import type { SharedAuthority, SignedAuthority } from "../model/shared_authority.ts";
 import type { TrustBundle } from "../model/snapshot.ts";
 import { loadIssuer, type LeafRequest, type LeafSigner, type Signer } from "./certificates.ts";
-import { notAfterOf, pinOf } from "./keys.ts";
+import {
+  generateKey,
+  isProof,
+  isSignedBy,
+  notAfterOf,
+  pinOf,
+  prove,
+  publicKeyOf,
+  type KeyPair,
+} from "./keys.ts";
 
-/** As it lies on disk. */
-export interface AuthorityState {
-  readonly format: 1;
-  readonly trustDomain: string;
-  /** Rises with every change of the roots. */
-  readonly sequence: number;
-  /** All trusted roots, oldest first: one, or two while they rotate. */
-  readonly roots: readonly Signer[];
-  /** Which root the intermediate was signed by. */
-  readonly signingRoot: number;
-  readonly intermediate: Signer;
-  /** Until when leaves below the old root may live; 0: no root is on its way out. */
-  readonly oldLeavesEndMs: number;
-  /** When the new root began to sign; absent: none is on its way in. */
-  readonly switchedMs?: number;
-  /** Every certificate below the old root is to be renewed at once, not at half of its life. */
-  readonly renewNow?: boolean;
-  /** The longest life that a leaf was given. */
-  readonly leafMsMax: number;
-}
+const sharedPurpose = "heddle-authority:";
+
+/** Has the certificate of an intermediate made for a key, by the controller that has the root's. */
+export type AskIntermediate = (key: KeyPair) => Promise<string>;
 
 export interface Issued {
   /** The leaf, then the intermediate. */
@@ -61,7 +60,11 @@ export async function createAuthority(trustDomain: string, nowMs: number): Promi
 
 export class Authority {
   #state: AuthorityState;
+  /** How this one comes to an intermediate where it has no root's key. */
+  askIntermediate: AskIntermediate | null = null;
   #signer: LeafSigner | null = null;
+  /** When the controller with the root's key may be asked for an intermediate again. */
+  #askAgainMs = 0;
   /** Changes happen one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -99,9 +102,51 @@ export class Authority {
     return signingRoot === 0 ? "added" : "switched";
   }
 
-  /** Since when the new root signs, while the old one is trusted; 0: no root is on its way out. */
+  /** Whether the key of the root that signs is here. */
+  get hasRoot(): boolean {
+    return this.#signingRoot.keyPem !== "";
+  }
+
+  /** `shared` as text, and the signature of the root that signs: a registry's store is no place to learn whom to trust from. */
+  signedShared(): SignedAuthority {
+    const text = JSON.stringify(this.shared);
+    return { text, signature: prove(this.#signingRoot.keyPem, sharedPurpose + text) };
+  }
+
+  get shared(): SharedAuthority {
+    const {
+      trustDomain,
+      sequence,
+      roots,
+      signingRoot,
+      oldLeavesEndMs,
+      switchedMs = 0,
+      renewNow,
+    } = this.#state;
+    const rootsPem = roots.map(({ certificatePem }) => certificatePem);
+    return {
+      ...{ trustDomain, sequence, rootsPem, signingRoot, oldLeavesEndMs, switchedMs },
+      renewNow: renewNow === true,
+    };
+  }
+
+  /** Machines whose controllers were given an intermediate. */
+  get controllersGiven(): readonly string[] {
+    return Object.keys(this.#state.others ?? {});
+  }
+
+  /** Machines whose controller still signs below another root than the one that signs here. */
+  get lateControllers(): readonly string[] {
+    const { pin } = this;
+    return Object.entries(this.#state.others ?? {})
+      .filter(([, each]) => each.rootPin !== pin && each.notAfterMs > this.nowMs())
+      .map(([name]) => name);
+  }
+
+  /** Since when the new root alone signs, wherever, while the old one is trusted; 0: no root is on its way out. */
   get switchedMs(): number {
-    return this.#state.switchedMs ?? 0;
+    const { switchedMs = 0, others = {} } = this.#state;
+    return switchedMs === 0 ? 0 : Math.max(switchedMs, ...Object.values(others).map((each) => each.issuedMs));
   }
 
   /** Whether everybody is to renew at once what was issued below the old root. */
@@ -125,9 +170,67 @@ export class Authority {
     return { chainPem: `${pem}\n${signer.certificatePem}\n`, serial, notAfterMs };
   }
 
+  /** Signs the intermediate of another machine's controller, whose key its holder has proved. */
+  giveIntermediate(machine: string, publicKey: string): Promise<string> {
+    return this.#exclusive(async () => {
+      this.#requireRoot();
+      const issuer = await loadIssuer();
+      const nowMs = this.nowMs();
+      const root = this.#signingRoot;
+      const pem = await issuer.intermediateFor(
+        publicKey,
+        root,
+        this.trustDomain,
+        nowMs,
+        limits.intermediateMs,
+      );
+      const given = { rootPin: this.pin, issuedMs: nowMs, notAfterMs: notAfterOf(pem) };
+      const { others = {}, oldLeavesEndMs, switchedMs = 0 } = this.#state;
+      // Until now its leaves may have been below the old root, and each of them lives on.
+      const lastMs = nowMs + Math.max(this.#state.leafMsMax, limits.leafMs);
+      await this.#change({
+        others: { ...others, [machine]: given },
+        oldLeavesEndMs: switchedMs > 0 ? Math.max(oldLeavesEndMs, lastMs) : oldLeavesEndMs,
+      });
+      return pem;
+    });
+  }
+
+  /** The controller of a machine that is a member no more. */
+  forgetController(machine: string): Promise<void> {
+    return this.#exclusive(async () => {
+      const { [machine]: gone, ...others } = this.#state.others ?? {};
+      if (gone !== undefined) await this.#change({ others });
+    });
+  }
+
+  /**
+   * Takes over what the controller with the root's key says, signed by a root that is trusted here, and nothing older than what is known.
+   * Returns whether anything changed.
+   */
+  follow({ text, signature }: SignedAuthority): Promise<boolean> {
+    return this.#exclusive(async () => {
+      const isSigned = this.#state.roots.some(({ certificatePem }) =>
+        isProof(publicKeyOf(new X509Certificate(certificatePem)), sharedPurpose + text, signature),
+      );
+      if (this.hasRoot || !isSigned) return false;
+      const shared = JSON.parse(text) as SharedAuthority;
+      if (shared.trustDomain !== this.trustDomain || shared.sequence < this.#state.sequence) return false;
+      const before = JSON.stringify(this.shared);
+      if (before !== JSON.stringify(shared)) {
+        const { leafMsMax } = this.#state;
+        await this.#change({ ...joinedAuthority(shared, this.#state.intermediate), leafMsMax });
+      }
+      const signed = isSignedBy(this.#state.intermediate.certificatePem, this.rootPem);
+      if (!signed) await this.#change({ intermediate: await this.#makeIntermediate() });
+      return before !== JSON.stringify(this.shared) || !signed;
+    });
+  }
+
   /** First step of a rotation: a new root is trusted beside the old one, and signs nothing yet. */
   addRoot(): Promise<void> {
     return this.#exclusive(async () => {
+      this.#requireRoot();
       if (this.phase !== "none") throw new RotationRefused("Cannot add a root: a rotation is under way");
       const { roots, sequence, trustDomain } = this.#state;
       const root = await (await loadIssuer()).root(trustDomain, this.nowMs(), limits.rootMs);
@@ -138,12 +241,13 @@ export class Authority {
   /** Second step, once every proxy trusts the new root (the caller knows): it signs from now on. */
   switchRoot(): Promise<void> {
     return this.#exclusive(async () => {
+      this.#requireRoot();
       if (this.phase !== "added")
         throw new RotationRefused("Cannot switch the signing root: there is no new root that waits");
       const { roots, leafMsMax } = this.#state;
       await this.#change({
         signingRoot: roots.length - 1,
-        intermediate: await this.#makeIntermediate(roots.at(-1) as Signer),
+        intermediate: await this.#makeIntermediate(roots.at(-1)),
         oldLeavesEndMs: this.nowMs() + leafMsMax,
         switchedMs: this.nowMs(),
       });
@@ -153,6 +257,7 @@ export class Authority {
   /** In between, where the old root must go soon: who holds something below it is told to renew at once. */
   hurry(): Promise<void> {
     return this.#exclusive(async () => {
+      this.#requireRoot();
       if (this.phase !== "switched") throw new RotationRefused("Cannot hurry: no new root signs yet");
       if (this.#state.renewNow !== true)
         await this.#change({ renewNow: true, sequence: this.#state.sequence + 1 });
@@ -165,7 +270,13 @@ export class Authority {
    */
   removeOldRoot(cut = false): Promise<void> {
     return this.#exclusive(async () => {
+      this.#requireRoot();
       if (this.phase !== "switched") throw new RotationRefused("Cannot remove the old root: it still signs");
+      const { lateControllers } = this;
+      if (lateControllers.length > 0)
+        throw new RotationRefused(
+          `Cannot remove the old root: the controllers of ${lateControllers.join(", ")} still sign below it`,
+        );
       const { sequence, oldLeavesEndMs } = this.#state;
       if (!cut && this.nowMs() < oldLeavesEndMs)
         throw new RotationRefused(
@@ -199,7 +310,7 @@ export class Authority {
         if (made !== null) return made;
         if (ttlMs > this.#state.leafMsMax) await this.#change({ leafMsMax: ttlMs });
         if (this.#isAging(notAfterOf(this.#state.intermediate.certificatePem)))
-          await this.#change({ intermediate: await this.#makeIntermediate(this.#signingRoot) });
+          await this.#renewIntermediate();
         this.#signer = await (await loadIssuer()).signer(this.#state.intermediate);
         return this.#signer;
       })
@@ -214,9 +325,29 @@ export class Authority {
     );
   }
 
-  async #makeIntermediate(root: Signer): Promise<Signer> {
-    const issuer = await loadIssuer();
-    return issuer.intermediate(root, this.trustDomain, this.nowMs(), limits.intermediateMs);
+  /** One that still signs goes on where the root's key cannot be asked. */
+  async #renewIntermediate(): Promise<void> {
+    if (this.nowMs() < this.#askAgainMs) return;
+    try {
+      await this.#change({ intermediate: await this.#makeIntermediate() });
+    } catch (error) {
+      this.#askAgainMs = this.nowMs() + limits.intermediateRetryMs;
+      const leftMs = notAfterOf(this.#state.intermediate.certificatePem) - this.nowMs();
+      if (this.hasRoot || leftMs <= 0) throw error;
+    }
+  }
+
+  async #makeIntermediate(root: Signer = this.#signingRoot): Promise<Signer> {
+    if (root.keyPem !== "")
+      return (await loadIssuer()).intermediate(root, this.trustDomain, this.nowMs(), limits.intermediateMs);
+    if (this.askIntermediate === null) throw new Error("the root's key is on another machine");
+    const key = generateKey();
+    return { certificatePem: await this.askIntermediate(key), keyPem: key.privatePem };
+  }
+
+  #requireRoot(): void {
+    if (this.hasRoot) return;
+    throw new RotationRefused("Cannot do this here: the root's key is on the machine of another controller");
   }
 
   async #change(change: Partial<AuthorityState>): Promise<void> {

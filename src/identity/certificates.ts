@@ -36,6 +36,14 @@ export interface LeafSigner {
 export interface Issuer {
   root(trustDomain: string, nowMs: number, ttlMs: number): Promise<Signer>;
   intermediate(issuer: Signer, trustDomain: string, nowMs: number, ttlMs: number): Promise<Signer>;
+  /** The same for a key that somebody else has; the certificate, PEM. `publicKey`: SubjectPublicKeyInfo of P-256, base64 of DER. */
+  intermediateFor(
+    publicKey: string,
+    issuer: Signer,
+    trustDomain: string,
+    nowMs: number,
+    ttlMs: number,
+  ): Promise<string>;
   signer(intermediate: Signer): Promise<LeafSigner>;
 }
 
@@ -47,16 +55,8 @@ export async function loadIssuer(): Promise<Issuer> {
   const x509 = await import("@peculiar/x509");
   const { X509Certificate, X509CertificateGenerator, KeyUsageFlags } = x509;
 
-  const authorityExtensions = async (
-    trustDomain: string,
-    publicKey: CryptoKey,
-    pathLength: number | undefined,
-  ) => [
-    new x509.BasicConstraintsExtension(true, pathLength, true),
-    new x509.KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-    new x509.SubjectAlternativeNameExtension([{ type: "url", value: `spiffe://${trustDomain}` }], false),
-    await x509.SubjectKeyIdentifierExtension.create(publicKey),
-  ];
+  const authorityExtensions = authorityExtensionsOf(x509);
+  const intermediateOf = intermediatesOf(x509, authorityExtensions);
 
   return {
     async root(trustDomain, nowMs, ttlMs) {
@@ -73,22 +73,13 @@ export async function loadIssuer(): Promise<Issuer> {
     },
 
     async intermediate(issuer, trustDomain, nowMs, ttlMs) {
-      const parent = new X509Certificate(issuer.certificatePem);
       const keys = await generateKeys();
-      const certificate = await X509CertificateGenerator.create({
-        serialNumber: makeSerial(),
-        subject: `CN=heddle intermediate, O=${trustDomain}`,
-        issuer: parent.subject,
-        ...validity(nowMs, ttlMs, parent.notAfter.getTime()),
-        publicKey: keys.publicKey,
-        signingKey: await importPrivate(issuer.keyPem),
-        signingAlgorithm: signing,
-        extensions: [
-          ...(await authorityExtensions(trustDomain, keys.publicKey, 0)),
-          await x509.AuthorityKeyIdentifierExtension.create(parent.publicKey),
-        ],
-      });
-      return { certificatePem: certificate.toString("pem"), keyPem: await pemOf(keys.privateKey) };
+      const certificatePem = await intermediateOf(keys.publicKey, issuer, trustDomain, { nowMs, ttlMs });
+      return { certificatePem, keyPem: await pemOf(keys.privateKey) };
+    },
+
+    async intermediateFor(publicKey, issuer, trustDomain, nowMs, ttlMs) {
+      return intermediateOf(await importPublic(publicKey), issuer, trustDomain, { nowMs, ttlMs });
     },
 
     async signer(intermediate) {
@@ -128,6 +119,42 @@ export async function loadIssuer(): Promise<Issuer> {
         },
       };
     },
+  };
+}
+
+type Library = typeof import("@peculiar/x509");
+
+function authorityExtensionsOf(x509: Library) {
+  return async (trustDomain: string, publicKey: CryptoKey, pathLength: number | undefined) => [
+    new x509.BasicConstraintsExtension(true, pathLength, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    new x509.SubjectAlternativeNameExtension([{ type: "url", value: `spiffe://${trustDomain}` }], false),
+    await x509.SubjectKeyIdentifierExtension.create(publicKey),
+  ];
+}
+
+function intermediatesOf(x509: Library, authorityExtensions: ReturnType<typeof authorityExtensionsOf>) {
+  return async (
+    publicKey: CryptoKey,
+    issuer: Signer,
+    trustDomain: string,
+    times: { readonly nowMs: number; readonly ttlMs: number },
+  ): Promise<string> => {
+    const parent = new x509.X509Certificate(issuer.certificatePem);
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: makeSerial(),
+      subject: `CN=heddle intermediate, O=${trustDomain}`,
+      issuer: parent.subject,
+      ...validity(times.nowMs, times.ttlMs, parent.notAfter.getTime()),
+      publicKey,
+      signingKey: await importPrivate(issuer.keyPem),
+      signingAlgorithm: signing,
+      extensions: [
+        ...(await authorityExtensions(trustDomain, publicKey, 0)),
+        await x509.AuthorityKeyIdentifierExtension.create(parent.publicKey),
+      ],
+    });
+    return certificate.toString("pem");
   };
 }
 

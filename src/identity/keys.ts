@@ -61,6 +61,11 @@ export function isKeyOf(privatePem: unknown, chainPem: unknown): boolean {
 /** Whether the issuer in a chain (its second certificate) was signed by this root. False for anything malformed. */
 export function isBelow(chainPem: string, rootPem: string): boolean {
   const issuer = chainPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)?.[1];
+  return isSignedBy(issuer, rootPem);
+}
+
+/** Whether a certificate was signed by this root. False for anything malformed. */
+export function isSignedBy(issuer: string | undefined, rootPem: string): boolean {
   try {
     return issuer !== undefined && new X509Certificate(issuer).verify(new X509Certificate(rootPem).publicKey);
   } catch {

@@ -790,6 +790,14 @@ export const limits = {
   pageRowsMax: 5_000,
   /** Changes of the registry that take effect together; a commit of more is refused. */
   commitOperationsMax: 10_000,
+  /** Within which a controller tells others what changed of the machines that follow it. */
+  peerNodesTellMs: 100,
+  /** Between two attempts of a controller to get a new intermediate from the one with the root's key. */
+  intermediateRetryMs: 60_000,
+  /** How long a controller leads without saying so again; another one may lead then. */
+  controllerHoldMs: 5_000,
+  /** How often it says so. */
+  controllerHoldRenewMs: 1_000,
   /** Entries that `heddle registry copy` moves. */
   copiedEntriesMax: 1_000_000,
   // etcd under the registry

@@ -143,6 +143,8 @@ export interface Node {
   readonly publicKey: string;
   readonly joinedMs: number;
   readonly removed: boolean;
+  /** It may be part of the control plane: its controller signs with an intermediate of its own. */
+  readonly control?: true;
   /** Where others reach it, as it said when it joined; absent: where it joined from. */
   readonly address?: string;
 }

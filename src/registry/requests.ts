@@ -25,6 +25,8 @@ const labels = v.pipe(
 const address = v.pipe(v.string(), v.regex(/^[A-Za-z0-9.:_-]{1,253}$/, "expected an address"));
 const instanceId = v.pipe(v.string(), v.regex(/^[a-z0-9./-]{1,256}$/, "expected <machine>/<service>/<port>"));
 
+const leaseMs = v.pipe(v.number(), v.integer(), v.minValue(limits.leaseMsMin), v.maxValue(limits.leaseMsMax));
+
 /**
  * Proxies may be newer than the registry: what it does not know of an instance is left out, and the machine is a member nonetheless. Who
  * sends it is known, and bodies are bounded.
@@ -44,8 +46,18 @@ export const registerSchema = v.object({
     apart: v.optional(v.literal(true)),
     problem: v.optional(v.pipe(v.string(), v.maxLength(limits.instanceProblemLengthMax))),
   }),
-  ttlMs: v.pipe(v.number(), v.integer(), v.minValue(limits.leaseMsMin), v.maxValue(limits.leaseMsMax)),
+  ttlMs: leaseMs,
 });
+
+const holdName = v.pipe(v.string(), v.regex(/^[a-z0-9/-]{1,128}$/, "expected a name"));
+
+export const holdSchema = v.strictObject({
+  name: holdName,
+  value: v.pipe(v.string(), v.maxLength(4_096), v.check(isWellFormed, "expected text")),
+  ttlMs: leaseMs,
+});
+
+export const releaseSchema = v.strictObject({ name: holdName });
 
 export const deregisterSchema = v.object({ id: instanceId });
 

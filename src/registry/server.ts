@@ -19,7 +19,16 @@ import { limits } from "../model/limits.ts";
 import { InstanceRoom } from "./instance_room.ts";
 import { permissions, requireCommittable } from "./permissions.ts";
 import { deregister, register } from "./registration.ts";
-import { commitSchema, deregisterSchema, prefixIn, registerSchema, revisionIn } from "./requests.ts";
+import { hold, release } from "./holds.ts";
+import {
+  commitSchema,
+  deregisterSchema,
+  holdSchema,
+  prefixIn,
+  registerSchema,
+  releaseSchema,
+  revisionIn,
+} from "./requests.ts";
 import { StoreUnavailable, type Entry, type Store } from "./store.ts";
 import { WatchStreams } from "./watch_streams.ts";
 
@@ -88,6 +97,8 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
     return context.json(answer satisfies CommitAnswer);
   });
 
+  mountHolds(app, { store, trustDomain });
+
   app.get(registryPaths.watch, async (context) => {
     requireCaller(context, trustDomain, ...permissions.watch);
     const query = (name: string): string | undefined => context.req.query(name);
@@ -102,6 +113,21 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
     return watches.begin(prefixIn(query), from, known);
   });
   return { app, drain: () => watches.close() };
+}
+
+function mountHolds(
+  app: Hono<ControlEnv>,
+  { store, trustDomain }: Pick<RegistryOptions, "store" | "trustDomain">,
+): void {
+  app.put(registryPaths.holds, async (context) => {
+    const caller = requireCaller(context, trustDomain, ...permissions.hold);
+    return context.json(await hold(store, caller.name, await readBody(context.req.raw, holdSchema)));
+  });
+  app.post(`${registryPaths.holds}/release`, async (context) => {
+    const caller = requireCaller(context, trustDomain, ...permissions.hold);
+    await release(store, caller.name, (await readBody(context.req.raw, releaseSchema)).name);
+    return context.json({});
+  });
 }
 
 /** One that is cut off from its store would tell what was. */

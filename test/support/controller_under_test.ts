@@ -46,6 +46,8 @@ export class ControllerUnderTest {
       leafMs: 3_600_000,
       place: placeOf("127.0.0.1"),
       ownNode: "vm-own",
+      registryStore: null,
+      connectPeer: () => control,
       reach: async () => ({ ok: true, cause: null, detail: "" }),
       log: () => {},
       pushed: (stage) => void this.pushes.push(stage),

@@ -7,7 +7,7 @@ import { copyFileSync, readFileSync } from "node:fs";
 import { connect } from "node:http2";
 import { createRuntime } from "../../runtime/bun/runtime.ts";
 import { binaryMissing } from "../../compile/repository.ts";
-import type { AuthorityAnswer } from "../../src/api/messages.ts";
+import type { AuthorityAnswer } from "../../src/api/authority_messages.ts";
 import { sharedAlpn } from "../../src/identity/tls_options.ts";
 import type { Credential } from "../../src/identity/credential_store.ts";
 import { ports } from "../../src/model/ports.ts";

@@ -1,7 +1,7 @@
 /** Certificates that live for seconds, under load: no request fails and no connection is cut. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { binaryMissing } from "../../compile/repository.ts";
-import type { AuthorityAnswer } from "../../src/api/messages.ts";
+import type { AuthorityAnswer } from "../../src/api/authority_messages.ts";
 import { callByName, callUntil } from "../support/http_calls.ts";
 import { startMesh, type Mesh } from "../support/mesh.ts";
 import { waitFor } from "../support/processes.ts";

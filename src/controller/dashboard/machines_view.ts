@@ -8,7 +8,7 @@ export function machinesView(input: ViewInput): MachinesView {
   const instances = Map.groupBy(catalog.instances, ({ node }) => node);
   const members = [...catalog.nodes.values()].filter(({ removed }) => !removed);
   const machines = members.map(({ name, address, services, joinedMs }): MachineRow => {
-    const { connected, lastSeenMs, wanted, acknowledged, error, certificates } = publisher.state(name);
+    const { connected, lastSeenMs, wanted, acknowledged, error, certificates } = publisher.view(name);
     const [own, figures] = [instances.get(name) ?? [], watch.figures(name)];
     return {
       ...{ name, joinedMs, connected, lastSeenMs, wanted, acknowledged, error, certificates },

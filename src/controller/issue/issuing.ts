@@ -159,7 +159,7 @@ export class Issuing {
     const granted = grantedBy(token, request);
     this.#takeProofs(request, "heddle-join");
     const found = await this.nodes.read(request.node);
-    const node = joined(found, request, granted, this.options.clock.wallMs());
+    const node = joined(found, request, { control: token.control, granted }, this.options.clock.wallMs());
     const issued = await this.#issue(request, request.services);
     const { conditions, operations } = token.spend(node.name, seenAddress);
     const more = { conditions, operations: [...operations, putNode(node)] };
@@ -192,9 +192,14 @@ export class Issuing {
 
   /** An operator's key is proved by a signature over the nonce. */
   takeOperatorProof({ nonce, name, publicKey, signature }: OperatorRequest): void {
+    const isProved = (): boolean => isProof(publicKey, `heddle-operator:${nonce}:${name}`, signature);
+    this.takeProof(nonce, isProved, "operator's key");
+  }
+
+  /** A nonce of this controller is good for one proof. */
+  takeProof(nonce: string, isProved: () => boolean, what = "key"): void {
     this.#nonces.check(nonce);
-    if (!isProof(publicKey, `heddle-operator:${nonce}:${name}`, signature))
-      throw new Refusal(403, "The signature does not prove the operator's key");
+    if (!isProved()) throw new Refusal(403, `The signature does not prove the ${what}`);
     this.#spend(nonce);
   }
 

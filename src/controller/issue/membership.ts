@@ -20,7 +20,7 @@ export function grantedBy(token: GoodToken, request: JoinRequest): readonly Serv
 export function joined(
   { node }: FoundNode,
   request: JoinRequest,
-  granted: readonly ServiceName[],
+  granted: Pick<GoodToken, "control"> & { readonly granted: readonly ServiceName[] },
   nowMs: number,
 ): Node {
   const standing = node === null || node.removed ? null : node;
@@ -32,10 +32,11 @@ export function joined(
     );
   return {
     name: request.node,
-    services: mergeServices(standing?.services ?? [], granted),
+    services: mergeServices(standing?.services ?? [], granted.granted),
     publicKey: request.publicKey,
     joinedMs: nowMs,
     removed: false,
+    ...(granted.control || standing?.control === true ? { control: true } : {}),
     ...(request.address === null ? {} : { address: request.address }),
   };
 }

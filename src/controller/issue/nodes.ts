@@ -72,11 +72,20 @@ export class Nodes {
     });
   }
 
+  /** The machine may be part of the control plane. */
+  async allowControl(name: string): Promise<void> {
+    await this.#change(name, ({ node }) => {
+      if (node.removed) throw new Refusal(409, `The machine ${name} was removed from this mesh`);
+      return [putNode({ ...node, control: true })];
+    });
+  }
+
   /** The machine is no member any more, and each certificate that it holds is revoked. */
   async remove(name: string): Promise<void> {
     const over = [...(await this.#endedRevocations()), ...(await this.#drainsOf(name))];
     await this.#change(name, ({ node, certificates }) => [
-      putNode({ ...node, removed: true }),
+      putNode({ ...withoutControl(node), removed: true }),
+      { do: "delete", key: registryKeys.places + name },
       ...revokeAll(name, certificates, this.wallMs()),
       { do: "delete", key: registryKeys.certificates + name },
       ...over,
@@ -120,6 +129,11 @@ function* membersIn(entries: readonly KnownEntry[], after: string): Iterable<{ k
     const node = key > after ? (JSON.parse(value) as Node) : null;
     if (node !== null && !node.removed) yield { key, node };
   }
+}
+
+/** Who joins again under this name is no part of the control plane by that. */
+function withoutControl({ control: _, ...node }: Node): Node {
+  return node;
 }
 
 export function putNode(node: Node): Operations[number] {

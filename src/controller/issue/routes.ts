@@ -34,6 +34,7 @@ const joinSchema = v.strictObject({
 });
 const tokenSchema = v.strictObject({
   services: v.nullable(v.pipe(v.array(serviceName), v.minLength(1), v.maxLength(limits.servicesPerNodeMax))),
+  control: v.optional(v.boolean(), false),
   ttlMs: v.pipe(
     v.number(),
     v.minValue(limits.joinTokenMinMs),
@@ -90,13 +91,15 @@ function mountMemberRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): v
   const { authority, log } = issuing.options;
   app.post(controllerPaths.tokens, async (context) => {
     const operator = operators.require(context, "admin");
-    const { services, ttlMs } = await readBody(context.req.raw, tokenSchema);
-    const { token, expiresMs } = await issuing.tokens.create(services, ttlMs, authority.pin);
+    const { services, ttlMs, control } = await readBody(context.req.raw, tokenSchema);
+    const { token, expiresMs } = await issuing.tokens.create(services, ttlMs, authority.pin, control);
+    const plane = control ? " and the control plane" : "";
     const names = services === null ? "any service" : services.map(serviceKey).join(", ");
-    log(`${operator.name} made the token ${token.split(".")[1]} for ${names}`);
+    log(`${operator.name} made the token ${token.split(".")[1]} for ${names}${plane}`);
     const [only, ...others] = services ?? [];
-    const flags =
-      others.length === 0 && only !== undefined
+    const flags = control
+      ? " --control-plane"
+      : others.length === 0 && only !== undefined
         ? ` --service ${shortName(only)} --port PORT`
         : " --machine machine.yaml";
     return context.json({
@@ -126,6 +129,13 @@ function mountMemberRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): v
     const node = context.req.param("name");
     await issuing.nodes.allow(node, service);
     log(`${operator.name} allowed ${node} to be ${serviceKey(service)}`);
+    return context.json({});
+  });
+  app.post(`${controllerPaths.nodes}/:name/control`, async (context) => {
+    const operator = operators.require(context, "admin");
+    const node = context.req.param("name");
+    await issuing.nodes.allowControl(node);
+    log(`${operator.name} allowed ${node} to be part of the control plane`);
     return context.json({});
   });
   app.post(`${controllerPaths.nodes}/:name/remove`, async (context) => {

@@ -17,12 +17,16 @@ interface StoredToken {
   /** null: whichever the machine asks for. */
   readonly services: readonly ServiceName[] | null;
   readonly expiresMs: number;
+  /** The machine may be part of the control plane. */
+  readonly control?: true;
   /** When and for which machine it was used; null: not yet. */
   readonly used: { readonly atMs: number; readonly node: string; readonly address: string } | null;
 }
 
 /** A token that is good, until somebody else spends it. */
 export interface GoodToken {
+  /** The machine may be part of the control plane. */
+  readonly control: boolean;
   /** null: whichever the machine asks for. */
   readonly services: readonly ServiceName[] | null;
   /** What to commit with the join, so that it is used once. */
@@ -42,11 +46,15 @@ export class Tokens {
     services: readonly ServiceName[] | null,
     ttlMs: number,
     pin: string,
+    control = false,
   ): Promise<{ token: string; expiresMs: number }> {
     const id = randomBytes(6).toString("hex");
     const secret = randomBytes(24).toString("base64url");
     const expiresMs = this.wallMs() + ttlMs;
-    const stored: StoredToken = { hash: hashOf(secret).toString("hex"), services, expiresMs, used: null };
+    const stored: StoredToken = {
+      ...{ hash: hashOf(secret).toString("hex"), services, expiresMs, used: null },
+      ...(control ? { control } : {}),
+    };
     const put = { do: "put", key: registryKeys.tokens + id, value: JSON.stringify(stored) } as const;
     await this.store.commit([{ key: put.key, modified: 0 }], [put, ...(await this.#forgotten())]);
     return { token: `hd1.${id}.${secret}.${pin}`, expiresMs };
@@ -62,6 +70,7 @@ export class Tokens {
     if (entry === null || stored === null || !right) throw tokenRefused();
     if (stored.used !== null || stored.expiresMs < this.wallMs()) throw tokenRefused();
     return {
+      control: stored.control === true,
       services: stored.services,
       spend: (node, address) => {
         const used: StoredToken = { ...stored, used: { atMs: this.wallMs(), node, address } };

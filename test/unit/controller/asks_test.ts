@@ -16,6 +16,7 @@ class Asking {
   readonly told: [string, AskLine][] = [];
   readonly machines = new Set(["vm-1", "vm-2"]);
   readonly asks = new Asks({
+    owner: "vm-own",
     clock: this.clock,
     connected: () => [...this.machines],
     tell: (machine, line) => {

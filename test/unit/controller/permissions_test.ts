@@ -72,6 +72,7 @@ const controllerDoors: readonly Door[] = [
   door("POST", `${controllerPaths.operators}/vm-1/revoke`, "operator"),
   door("GET", controllerPaths.nodes, "operator"),
   door("POST", `${controllerPaths.nodes}/vm-1/allow`, "operator"),
+  door("POST", `${controllerPaths.nodes}/vm-1/control`, "operator"),
   door("POST", `${controllerPaths.nodes}/vm-9/remove`, "operator"),
   door("POST", controllerPaths.drains, "operator"),
   door("GET", controllerPaths.status, "operator"),
@@ -86,6 +87,10 @@ const controllerDoors: readonly Door[] = [
   door("PUT", controllerPaths.controlPlace, "operator"),
   door("GET", controllerPaths.authority, "operator"),
   door("POST", `${controllerPaths.authority}/rotate`, "operator"),
+  door("POST", controllerPaths.intermediate, "node", "controller"),
+  door("GET", controllerPaths.peerNodes, "controller"),
+  door("POST", controllerPaths.peerRelay, "controller"),
+  door("POST", controllerPaths.peerRates, "controller"),
 ];
 
 const registryDoors: readonly Door[] = [
@@ -95,6 +100,8 @@ const registryDoors: readonly Door[] = [
   door("GET", registryPaths.range, "controller"),
   door("POST", registryPaths.commit, "controller"),
   door("GET", registryPaths.watch, "controller"),
+  door("PUT", registryPaths.holds, "controller"),
+  door("POST", `${registryPaths.holds}/release`, "controller"),
 ];
 
 interface App {

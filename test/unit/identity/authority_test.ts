@@ -4,12 +4,8 @@ import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { readPeerCertificate } from "../../../runtime/shared/certificate.ts";
-import {
-  Authority,
-  createAuthority,
-  RotationRefused,
-  type AuthorityState,
-} from "../../../src/identity/authority.ts";
+import { Authority, createAuthority, RotationRefused } from "../../../src/identity/authority.ts";
+import type { AuthorityState } from "../../../src/identity/authority_state.ts";
 import { generateKey, isProof, pinOf, prove } from "../../../src/identity/keys.ts";
 import { limits } from "../../../src/model/limits.ts";
 

@@ -1,6 +1,7 @@
 /** Replacing the root through the controller: no step before every machine is ready for it. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { controllerPaths, type AuthorityAnswer } from "../../../../src/api/messages.ts";
+import { controllerPaths } from "../../../../src/api/messages.ts";
+import type { AuthorityAnswer } from "../../../../src/api/authority_messages.ts";
 import { generateKey } from "../../../../src/identity/keys.ts";
 import { ControllerUnderTest, type SnapshotReader } from "../../../support/controller_under_test.ts";
 
