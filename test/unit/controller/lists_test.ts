@@ -8,6 +8,7 @@ import type { ControlAnswer } from "../../../src/api/control.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { labelBytesOf, type Instance, type Node } from "../../../src/model/service.ts";
 import { ControllerUnderTest } from "../../support/controller_under_test.ts";
+import { testMs } from "../../support/patience.ts";
 import { amount } from "../../support/quick.ts";
 import { terminalUnderTest } from "../../support/terminal_under_test.ts";
 
@@ -173,27 +174,31 @@ test("all machines are listed, however many there are", async () => {
   expect(nodes.map((each) => each.name)).toEqual(Array.from({ length: count }, (_, at) => longName(at)));
 });
 
-test("all documents are listed as they were applied, services first, however large they are", async () => {
-  const text = (kind: string, name: string): string =>
-    `kind: ${kind}\nname: ${name}\n${kind === "Service" ? "port: 80" : "service: s00\nallow: [{from: any}]"}\n# ${"x".repeat(900_000)}`;
-  const names = Array.from({ length: amount(12, 5) }, (_, at) => `s${String(at).padStart(2, "0")}`);
-  const entries = ["Service", "Access"].flatMap((kind) =>
-    names.map(
-      (name) =>
-        [
-          `${registryKeys.documents}${kind}/default/${name}`,
-          { file: name, text: text(kind, name), leadsTo: [] },
-        ] as const,
-    ),
-  );
-  for (const entry of entries) await putAll([entry]);
-  const { documents } = await readDocuments(operator);
-  expect(documents.map((each) => `${each.kind} ${each.name}`)).toEqual([
-    ...names.map((name) => `Service ${name}`),
-    ...names.map((name) => `Access ${name}`),
-  ]);
-  expect(documents[0]?.text).toBe(text("Service", "s00"));
-});
+test(
+  "all documents are listed as they were applied, services first, however large they are",
+  async () => {
+    const text = (kind: string, name: string): string =>
+      `kind: ${kind}\nname: ${name}\n${kind === "Service" ? "port: 80" : "service: s00\nallow: [{from: any}]"}\n# ${"x".repeat(900_000)}`;
+    const names = Array.from({ length: amount(12, 5) }, (_, at) => `s${String(at).padStart(2, "0")}`);
+    const entries = ["Service", "Access"].flatMap((kind) =>
+      names.map(
+        (name) =>
+          [
+            `${registryKeys.documents}${kind}/default/${name}`,
+            { file: name, text: text(kind, name), leadsTo: [] },
+          ] as const,
+      ),
+    );
+    for (const entry of entries) await putAll([entry]);
+    const { documents } = await readDocuments(operator);
+    expect(documents.map((each) => `${each.kind} ${each.name}`)).toEqual([
+      ...names.map((name) => `Service ${name}`),
+      ...names.map((name) => `Access ${name}`),
+    ]);
+    expect(documents[0]?.text).toBe(text("Service", "s00"));
+  },
+  testMs,
+);
 
 test("status shows the version of each proxy, and the unit of each instance, as the proxy says it", async () => {
   const service = { name: "web", namespace: "default" };
