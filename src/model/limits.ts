@@ -867,6 +867,18 @@ export const limits = {
   policyCpuMs: 2,
   /** The most processor time for one call that a policy may ask for. */
   policyCpuMaxMs: 100,
+  /** How long all that one call of a policy waits for may take, unless it says otherwise (limits.wait). */
+  policyWaitMs: 50,
+  /** The longest that a policy may ask to wait. */
+  policyWaitMaxMs: 5_000,
+  /** What one call of a policy may ask of services and have checked; one that asks for more has failed. */
+  policyWantsMax: 16,
+  /** Calls of one version of a policy that wait for services; the oldest is forgotten, and fails. */
+  policyWaitsMax: 1_024,
+  /** Requests of all policies of an event loop that are under way to services; further ones are not made. */
+  policyCallsMax: 1_024,
+  /** Of the body that a policy sends to a service, and of the one that it gets; a longer one is a failure of the call. */
+  policyCallBodyBytesMax: 64 * kib,
   /** A checker of options that nobody asks for so long is ended. */
   policyCheckerIdleMs: 5_000,
   /** Of a policy as one script; a longer one is refused. */

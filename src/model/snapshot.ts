@@ -170,6 +170,8 @@ export interface PolicyRef {
   readonly version: string;
   readonly onError: "open" | "closed";
   readonly cpuMs: number;
+  /** How long what one call of it waits for may take, milliseconds. Absent: `policyWaitMs`. */
+  readonly waitMs?: number;
   /** It came with heddle: it may share a process with others that did. */
   readonly shipped?: boolean;
 }

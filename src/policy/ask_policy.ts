@@ -6,7 +6,9 @@ import type { NotesHeard } from "../telemetry/policy_notes.ts";
 import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
 import { checkDecision, type CheckedDecision } from "./decision.ts";
 import { letsIn, type Hook } from "./hooks.ts";
+import { noFields } from "../wire/head_fields.ts";
 import { notesIn } from "./notes.ts";
+import { Waited } from "./waited.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyHost } from "./policy_host.ts";
 
@@ -28,7 +30,7 @@ export interface Failed {
   readonly reason: string;
 }
 
-export type Said = Exclude<CheckedDecision, { do: "fail" | "invalid" }> | Failed;
+export type Said = Exclude<CheckedDecision, { do: "fail" | "invalid" | "wait" }> | Failed;
 
 /** Who watches what policies are asked and say, besides those whom it concerns: recordings do. */
 export interface PolicyListener {
@@ -39,27 +41,47 @@ export interface PolicyListener {
 }
 
 export function askPolicy(
-  { host, noted, listeners }: Around,
+  around: Around,
   binding: PolicyBinding,
   call: PolicyCall,
   told: (said: Said) => void,
 ): void {
-  let atMs: number | null = null;
-  const heard = (said: Said): void => {
-    for (const listener of listeners) listener.asked(binding, call, said, atMs);
+  putTo(around, binding, call, null, (said, atMs) => {
+    for (const listener of around.listeners) listener.asked(binding, call, said, atMs);
     told(said);
-  };
+  });
+}
+
+/** `waited`: what it was given before to go on with. `heard` learns when it said so by its own clock; null: it did not answer. */
+function putTo(
+  around: Around,
+  binding: PolicyBinding,
+  call: PolicyCall,
+  waited: Waited | null,
+  heard: (said: Said, atMs: number | null) => void,
+): void {
+  const { host, noted } = around;
   host.evaluate(binding, call, (answer, saidMs) => {
-    if (!answer.ok) return heard({ do: "failed", failure: "unanswered", reason: answer.reason });
-    atMs = saidMs ?? null;
+    if (!answer.ok) return heard({ do: "failed", failure: "unanswered", reason: answer.reason }, null);
+    const atMs = saidMs ?? null;
     const notes = notesIn(answer.decision);
     if (notes.length > 0) noted(binding.name, call.requestId, notes);
     const decision = checkDecision(answer.decision, call.hook);
-    if (decision.do !== "fail" && decision.do !== "invalid") return heard(decision);
+    if (decision.do === "wait") {
+      const before = waited ?? new Waited(around, binding, call);
+      return before.find(decision, (about) => {
+        const { ticket: resumes } = decision;
+        putTo(around, binding, { ...call, fields: noFields, about, resumes }, before, heard);
+      });
+    }
+    if (decision.do !== "fail" && decision.do !== "invalid") return heard(decision, atMs);
+    const { reason } = decision;
+    // What it waited for did not come, which is no fault of its code.
+    if (decision.do === "fail" && waited?.failed === true)
+      return heard({ do: "failed", failure: "unanswered", reason }, atMs);
     // A failure that its host cannot see.
-    host.trip(binding.hash, decision.reason);
-    const failure = decision.do === "fail" ? "throw" : "invalid";
-    heard({ do: "failed", failure, reason: decision.reason });
+    host.trip(binding.hash, reason);
+    heard({ do: "failed", failure: decision.do === "fail" ? "throw" : "invalid", reason }, atMs);
   });
 }
 

@@ -3,13 +3,16 @@
  * that travel to the proxy with the answer. Bundled with every policy; what it promises the proxy is checked there again.
  */
 import { LocalCounter } from "./local_counter.ts";
-import type { LogLevel, PolicyContext } from "./sdk.ts";
+import type { LogLevel, PolicyContext, ServiceAnswer, ServiceRequest, SignatureCheck } from "./sdk.ts";
+import { ServiceReply, Want, type Given } from "./want.ts";
 
 /** How much is kept in a realm, from `limits.ts`. */
 export interface RealmBounds {
   readonly counterKeysMax: number;
   readonly scratchesMax: number;
   readonly notesMax: number;
+  /** Calls that wait for what the proxy finds out. */
+  readonly waitsMax: number;
 }
 
 /** `["log", level, message, fields]`, `["count", name, amount, labels]`, `["observe", name, value, labels]` */
@@ -102,6 +105,8 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
   readonly address: string | null;
   /** null: it said nothing. */
   notes: WrittenNote[] | null = null;
+  /** What it waits for and the proxy was not asked yet; null: nothing. */
+  wants: Want[] | null = null;
   readonly #bound: BoundOptions<Options, State>;
   readonly #now: () => number;
   readonly #notesMax: number;
@@ -146,6 +151,22 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
 
   hash(text: string): number {
     return hash(text);
+  }
+
+  async call(service: string, path: string, request: ServiceRequest = {}): Promise<ServiceAnswer> {
+    const { method = "GET", headers = {}, body = "" } = request;
+    return new ServiceReply(await this.#want({ service, path, method, headers, body }));
+  }
+
+  async verify({ algorithm, key, signature, data }: SignatureCheck): Promise<boolean> {
+    return (await this.#want({ algorithm, key, signature, data })).value === true;
+  }
+
+  #want(asked: Readonly<Record<string, unknown>>): Promise<Given> {
+    return new Promise((resolve, reject) => {
+      this.wants ??= [];
+      this.wants.push(new Want(asked, resolve, reject));
+    });
   }
 
   log(

@@ -18,6 +18,7 @@ const metaSchema = v.strictObject({
   version: text(limits.policyVersionLengthMax),
   onError: v.picklist(["open", "closed"]),
   cpuMs: v.pipe(v.number(), v.minValue(1), v.maxValue(limits.policyCpuMaxMs)),
+  waitMs: v.pipe(v.number(), v.minValue(1), v.maxValue(limits.policyWaitMaxMs)),
   hooks: v.pipe(v.array(v.picklist(hooks)), v.maxLength(hooks.length)),
 });
 

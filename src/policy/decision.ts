@@ -3,14 +3,23 @@
  * doubted. Header edits that would touch framing, hops or identity make the whole answer invalid.
  */
 import { limits } from "../model/limits.ts";
-import { reservedFields } from "../model/reserved_fields.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 import type { StreamEvent } from "../wire/event_stream.ts";
 import { decisions, type Hook } from "./hooks.ts";
-import { classes, targetBit, tokenBit, valueBit } from "../wire/h1/grammar.ts";
-import { carelessly, isOwnName } from "../wire/own_names.ts";
 import { fieldOverheadBytes } from "../wire/h2/field_line.ts";
-import { normalTarget, type NormalTarget } from "../wire/target.ts";
+import type { NormalTarget } from "../wire/target.ts";
+import {
+  clamped,
+  fieldName,
+  nameOf,
+  pairsOf,
+  recordOf,
+  Refusal,
+  shown,
+  targetOf,
+  textOf,
+} from "./said_values.ts";
+import { waitOf, type WaitDecision } from "./wait_decision.ts";
 
 export type CheckedDecision =
   | { readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null }
@@ -32,12 +41,12 @@ export type CheckedDecision =
   | { readonly do: "prefer"; readonly ids: readonly string[] }
   /** Of each event that it was shown: 0 for as it came, null for nothing. */
   | { readonly do: "events"; readonly events: readonly (StreamEvent | 0 | null)[] }
+  /** None yet: it waits for what the proxy is to find out. */
+  | WaitDecision
   /** The code of the policy failed, and why. */
   | { readonly do: "fail"; readonly reason: string }
   /** Not a decision: why. */
   | { readonly do: "invalid"; readonly reason: string };
-
-class Refusal extends Error {}
 
 const none: FieldEdits = { remove: [], set: [], add: [] };
 
@@ -54,7 +63,7 @@ export function checkDecision(answer: unknown, hook: Hook): CheckedDecision {
 function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): CheckedDecision {
   const may: readonly unknown[] = decisions[hook];
   const decided = answer["do"];
-  if (decided !== "fail" && !may.includes(decided))
+  if (decided !== "fail" && decided !== "wait" && !may.includes(decided))
     throw new Refusal(`it decided ${shown(decided)}, which is not one of ${may.join(", ")}`);
   switch (decided) {
     case "next":
@@ -87,40 +96,13 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
       return { do: "prefer", ids: idsOf(answer["ids"]) };
     case "events":
       return { do: "events", events: eventsOf(answer["events"]) };
+    case "wait":
+      return waitOf(answer);
     case "fail":
       return { do: "fail", reason: clamped(textOf(answer["reason"], "reason")) };
     default:
       throw new Refusal(`it decided ${shown(decided)}, which nobody knows`);
   }
-}
-
-function shown(value: unknown): string {
-  return typeof value === "string" ? `"${value.slice(0, 40)}"` : typeof value;
-}
-
-function clamped(reason: string): string {
-  return reason.slice(0, limits.policyReasonLengthMax);
-}
-
-function recordOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Refusal(`its ${what} is ${value === null ? "null" : typeof value}, not an object`);
-  }
-  return value as Readonly<Record<string, unknown>>;
-}
-
-function textOf(value: unknown, what: string): string {
-  if (typeof value !== "string") throw new Refusal(`its ${what} is no text but ${typeof value}`);
-  return value;
-}
-
-/** Names of services and subsets as documents have them, a service with or without its namespace. */
-const nameForm = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/;
-
-function nameOf(value: unknown, what: string): string {
-  const name = textOf(value, what);
-  if (!nameForm.test(name)) throw new Refusal(`${shown(name)} is no name of a ${what}`);
-  return name;
 }
 
 function statusOf(value: unknown): number {
@@ -157,16 +139,6 @@ function lineOf(value: unknown, what: string): string {
   return text;
 }
 
-/** As strict as towards a client: rules and the app see what comes out of the same normalisation. */
-function targetOf(value: unknown): NormalTarget | null {
-  if (value === undefined) return null;
-  const written = textOf(value, "path");
-  const fits = written.startsWith("/") && written.length <= limits.targetBytesMax && all(written, targetBit);
-  const target = fits ? normalTarget(written) : null;
-  if (target === null) throw new Refusal(`${shown(written)} is no path to forward`);
-  return target;
-}
-
 function editsOf(value: unknown): FieldEdits {
   if (value === undefined) return none;
   const edits = recordOf(value, "header edit");
@@ -198,36 +170,4 @@ function lengthOf(pairs: readonly string[]): number {
   let bytes = (pairs.length / 2) * fieldOverheadBytes;
   for (const text of pairs) bytes += text.length;
   return bytes;
-}
-
-function pairsOf(value: unknown): string[] {
-  if (value === undefined) return [];
-  const entries = Object.entries(recordOf(value, "header list"));
-  if (entries.length > limits.fieldCountMax) throw new Refusal(`it writes ${entries.length} header fields`);
-  return entries.flatMap(([name, field]) => [fieldName(name), fieldValue(name, field)]);
-}
-
-function fieldName(name: string): string {
-  const lower = name.toLowerCase();
-  if (lower === "" || !all(lower, tokenBit)) throw new Refusal(`${shown(name)} is no header name`);
-  if (reservedFields.has(carelessly(name)) || isOwnName(name)) {
-    throw new Refusal(`a policy must not change the header ${lower}`);
-  }
-  return lower;
-}
-
-function fieldValue(name: string, value: unknown): string {
-  const text = textOf(value, `header ${name}`);
-  const fits = text.length <= limits.policyFieldLengthMax && all(text, valueBit) && text.trim() === text;
-  if (!fits) throw new Refusal(`the value of its header ${name} is malformed or too long`);
-  return text;
-}
-
-/** Every letter is one byte on the wire and of the class. */
-function all(text: string, bit: number): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code > 0xff || ((classes[code] as number) & bit) === 0) return false;
-  }
-  return true;
 }

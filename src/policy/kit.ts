@@ -12,6 +12,7 @@ const entry = "/heddle/entry.ts";
 
 /** The SDK and the inner side, by their path in a bundle. */
 export const typescript: Readonly<Record<string, string>> = {
+  "/heddle/base64.ts": embed("src/policy/base64.ts"),
   "/heddle/call_context.ts": embed("src/policy/call_context.ts"),
   "/heddle/header_list.ts": embed("src/policy/header_list.ts"),
   "/heddle/hooks.ts": embed("src/policy/hooks.ts"),
@@ -20,6 +21,12 @@ export const typescript: Readonly<Record<string, string>> = {
   "/heddle/realm.ts": embed("src/policy/realm.ts"),
   "/heddle/realm_places.ts": embed("src/policy/realm_places.ts"),
   "/heddle/sdk.ts": embed("src/policy/sdk.ts"),
+  "/heddle/sha256.ts": embed("src/policy/sha256.ts"),
+  "/heddle/text_codec.ts": embed("src/policy/text_codec.ts"),
+  "/heddle/sdk_calls.ts": embed("src/policy/sdk_calls.ts"),
+  "/heddle/sdk_decisions.ts": embed("src/policy/sdk_decisions.ts"),
+  "/heddle/waits.ts": embed("src/policy/waits.ts"),
+  "/heddle/want.ts": embed("src/policy/want.ts"),
 };
 
 export const javascript: Readonly<Record<string, string>> = {
@@ -30,6 +37,7 @@ const realmBounds: RealmBounds = {
   counterKeysMax: limits.policyCounterKeysMax,
   scratchesMax: limits.policyScratchesMax,
   notesMax: limits.policyNotesMax,
+  waitsMax: limits.policyWaitsMax,
 };
 
 /**

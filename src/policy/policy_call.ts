@@ -2,6 +2,7 @@
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { Fields } from "../wire/fields.ts";
 import { hooks, type Hook } from "./hooks.ts";
+import type { AskService } from "./service_call.ts";
 
 /** What policies learn of a request. Read while `evaluate` runs and not kept. */
 export interface PolicyCall {
@@ -25,6 +26,10 @@ export interface PolicyCall {
   readonly address?: string;
   /** What the hook is about beside the head that `fields` are of. Absent: nothing. Plain data. */
   readonly about?: unknown;
+  /** Ticket of a call that waited for what this one is about. Absent: it is a call of its own. */
+  readonly resumes?: number;
+  /** How services are asked on its behalf; not encoded. Absent: they cannot be. */
+  readonly services?: AskService;
 }
 
 /** `decision` is what the policy said, unchecked. */
@@ -50,7 +55,10 @@ export function encodeCall(binding: number, call: PolicyCall): string {
     hooks.indexOf(call.hook),
     call.deadlineMs ?? null,
     call.address ?? null,
-    ...(call.exchange === undefined ? aboutOf(call) : [call.about ?? null, call.exchange]),
+    ...(call.exchange === undefined && call.resumes === undefined
+      ? aboutOf(call)
+      : [call.about ?? null, call.exchange ?? ""]),
+    ...(call.resumes === undefined ? [] : [call.resumes]),
   ]);
 }
 

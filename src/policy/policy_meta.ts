@@ -15,6 +15,7 @@ export interface PolicyMeta {
   readonly version: string;
   readonly onError: "open" | "closed";
   readonly cpuMs: number;
+  readonly waitMs: number;
   /** Those that it has, in the order of all. */
   readonly hooks: readonly Hook[];
 }
@@ -40,12 +41,13 @@ export function readMeta(program: Program): MetaAnswer | null {
       ? { offset: found.offset, message: writtenInPlace, word: "" }
       : (collect(found.definition, "", literals) ?? problemOf(literals, found.definition.start));
   if (problem !== null) return { meta: null, problem };
-  const cpu = literals.get("limits.cpu");
+  const [cpu, wait] = ["limits.cpu", "limits.wait"].map((key) => literals.get(key));
   const meta: PolicyMeta = {
     name: String(literals.get("name")?.value),
     version: String(literals.get("version")?.value),
     onError: literals.get("onError")?.value === "closed" ? "closed" : "open",
-    cpuMs: cpu === undefined ? limits.policyCpuMs : cpuOf(cpu.value),
+    cpuMs: cpu === undefined ? limits.policyCpuMs : durationOf(cpu.value),
+    waitMs: wait === undefined ? limits.policyWaitMs : durationOf(wait.value),
     hooks: hooks.filter((hook) => literals.has(hook)),
   };
   return { meta, problem: null };
@@ -59,7 +61,7 @@ function problemOf(literals: ReadonlyMap<string, Literal>, start: number): Findi
     const word = literal === undefined ? "" : (key.split(".").at(-1) ?? key);
     return { offset: literal?.offset ?? start, message: `${key} is ${shown(literal)}${wanted}`, word };
   };
-  const [api, name, version, onError, cpu] = ["api", "name", "version", "onError", "limits.cpu"].map(
+  const [api, name, version, onError] = ["api", "name", "version", "onError"].map(
     (key) => literals.get(key)?.value,
   );
   if (api !== 1) return say("api", ": this heddle knows 1");
@@ -69,15 +71,23 @@ function problemOf(literals: ReadonlyMap<string, Literal>, start: number): Findi
     return say("version", ': expected a text such as "1.0.0"');
   if (onError !== "open" && onError !== "closed") return say("onError", ': expected "open" or "closed"');
   if (!literals.has("options")) return say("options", ": expected a schema, v.strictObject({}) for none");
-  if (!literals.has("limits.cpu")) return null;
-  const cpuMs = cpuOf(cpu);
-  if (cpuMs >= 1 && cpuMs <= limits.policyCpuMaxMs) return null;
-  return say("limits.cpu", `: expected 1ms to ${limits.policyCpuMaxMs}ms`);
+  for (const [key, mostMs] of durations) {
+    if (!literals.has(key)) continue;
+    const ms = durationOf(literals.get(key)?.value);
+    if (!(ms >= 1 && ms <= mostMs)) return say(key, `: expected 1ms to ${mostMs}ms`);
+  }
+  return null;
 }
 
+/** With the longest that each may be. */
+const durations = [
+  ["limits.cpu", limits.policyCpuMaxMs],
+  ["limits.wait", limits.policyWaitMaxMs],
+] as const;
+
 /** NaN: no duration. */
-function cpuOf(cpu: unknown): number {
-  return (typeof cpu === "string" ? parseDuration(cpu) : null) ?? Number.NaN;
+function durationOf(written: unknown): number {
+  return (typeof written === "string" ? parseDuration(written) : null) ?? Number.NaN;
 }
 
 function shown(literal: Literal | undefined): string {

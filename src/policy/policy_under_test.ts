@@ -53,7 +53,7 @@ interface AnswerPlan {
   readonly endpoint?: string;
 }
 
-const bounds = { counterKeysMax: 100, scratchesMax: 100, notesMax: 16 };
+const bounds = { counterKeysMax: 100, scratchesMax: 100, notesMax: 16, waitsMax: 16 };
 
 function requestOf({ method, host, path = "/", headers }: RequestPlan = {}): PolicyRequest {
   const mark = path.indexOf("?");

@@ -9,6 +9,8 @@ import { HeaderList } from "./header_list.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import { QueryList } from "./query_list.ts";
 import { Places } from "./realm_places.ts";
+import { Waiting, Waits } from "./waits.ts";
+import type { Given } from "./want.ts";
 import type {
   Policy,
   PolicyEndpoint,
@@ -20,7 +22,8 @@ import type {
 
 /**
  * binding, request id, method, host, target, source, service, fields (name, value, …), number of the hook, milliseconds that the
- * caller still waits (null: nobody said), address of whoever connected (null: not known), what the hook is about beside, which exchange it is of.
+ * caller still waits (null: nobody said), address of whoever connected (null: not known), what the hook is about beside, which exchange it is of,
+ * the ticket of a call that waited for what it is about.
  * A proxy that knows one hook gives nothing behind the fields.
  */
 type Call = readonly [
@@ -37,6 +40,7 @@ type Call = readonly [
   (string | null)?,
   unknown?,
   string?,
+  number?,
 ];
 
 /** What the worker finds as `heddle` in the realm. Strings in, strings out. */
@@ -88,29 +92,19 @@ function shownIssue(issue: BaseIssue<unknown>): { readonly path: string; readonl
   return { path: getDotPath(issue) ?? "", message: issue.message };
 }
 
-export function createRealm<Schema extends GenericSchema>(
+/** Options by their numbers, checked by the schema of the policy. */
+function bindingsOf<Schema extends GenericSchema>(
   policy: Policy<Schema, unknown>,
   bounds: RealmBounds,
-): Realm {
-  const moment: Moment = { nowMs: 0, each: [], random: () => 0 };
-  replaceClockAndChance(moment);
-  const now = (): number => moment.nowMs;
-  const places = new Places();
+  now: () => number,
+  places: Places,
+): Pick<Realm, "bind" | "unbind"> & { boundOf(binding: number): BoundOptions<never, unknown> } {
   const bindings = new Map<number, BoundOptions<never, unknown>>();
-  let calls: readonly Call[] = [];
-  const late = new Map<number, string>();
-
-  const boundOf = (binding: number): BoundOptions<never, unknown> => {
-    const bound = bindings.get(binding);
-    if (bound === undefined) throw new Error(`There are no options for binding ${binding}`);
-    return bound;
-  };
-  const ask = questionsOf(policy);
-
   return {
-    describe() {
-      const { api, name, version, onError, limits } = policy;
-      return JSON.stringify({ api, name, version, onError, limits });
+    boundOf(binding) {
+      const bound = bindings.get(binding);
+      if (bound === undefined) throw new Error(`There are no options for binding ${binding}`);
+      return bound;
     },
     bind(binding, options) {
       try {
@@ -126,6 +120,40 @@ export function createRealm<Schema extends GenericSchema>(
       }
     },
     unbind: (binding) => void bindings.delete(binding),
+  };
+}
+
+export function createRealm<Schema extends GenericSchema>(
+  policy: Policy<Schema, unknown>,
+  bounds: RealmBounds,
+): Realm {
+  const moment: Moment = { nowMs: 0, each: [], random: () => 0 };
+  replaceClockAndChance(moment);
+  const now = (): number => moment.nowMs;
+  const places = new Places();
+  const { boundOf, bind, unbind } = bindingsOf(policy, bounds, now, places);
+  let calls: readonly Call[] = [];
+  const late = new Map<number, Waiting>();
+  const waits = new Waits(bounds.waitsMax);
+
+  /** What a call waited for came. */
+  const resume = (index: number, ticket: number, given: readonly Given[], exchange: string): string => {
+    const waiting = waits.take(ticket, exchange);
+    if (waiting === null) return failed("it does not wait for this any more");
+    moment.random = () => waiting.context.random();
+    late.set(index, waiting);
+    waiting.settle(given);
+    return "";
+  };
+  const ask = questionsOf(policy);
+
+  return {
+    describe() {
+      const { api, name, version, onError, limits } = policy;
+      return JSON.stringify({ api, name, version, onError, limits });
+    },
+    bind,
+    unbind,
     take(batch) {
       const [now, taken, each = []] = JSON.parse(batch) as [number, readonly Call[], number[]?];
       moment.nowMs = now;
@@ -138,6 +166,9 @@ export function createRealm<Schema extends GenericSchema>(
       try {
         const call = calls[index];
         moment.nowMs = moment.each[index] ?? moment.nowMs;
+        const ticket = call?.[13];
+        if (call !== undefined && ticket !== undefined)
+          return resume(index, ticket, call[11] as readonly Given[], call[12] ?? "");
         const hook = call === undefined ? undefined : hooks[call[8] ?? 0];
         if (call === undefined || hook === undefined || policy[hook] === undefined) return '{"do":"next"}';
         const bound = boundOf(call[0]);
@@ -145,16 +176,22 @@ export function createRealm<Schema extends GenericSchema>(
         moment.random = () => context.random();
         const decision = ask[hook](call, context);
         if (!(decision instanceof Promise)) return answerOf(decision, context);
+        const waiting = new Waiting(context, call[12] ?? "");
         decision.then(
-          (value) => late.set(index, answerOf(value, context)),
-          (error) => late.set(index, failed(places.reasonOf(error))),
+          (value) => (waiting.answer = answerOf(value, context)),
+          (error) => (waiting.answer = failed(places.reasonOf(error))),
         );
+        late.set(index, waiting);
         return "";
       } catch (error) {
         return failed(places.reasonOf(error));
       }
     },
-    settled: (index) => late.get(index) ?? "",
+    settled(index) {
+      const waiting = late.get(index);
+      if (waiting === undefined) return "";
+      return waiting.answer === "" ? waits.keep(waiting) : waiting.answer;
+    },
     places: (files, numbers) => places.set(files, numbers),
   };
 }

@@ -23,8 +23,25 @@
 import type { GenericSchema, InferOutput } from "valibot";
 import type { HeaderList } from "./header_list.ts";
 import type { QueryList } from "./query_list.ts";
+import type { ServiceAnswer, ServiceRequest, SignatureCheck } from "./sdk_calls.ts";
+import type { Decision, HeaderEdit, Next, Respond, ResponseDecision, Route } from "./sdk_decisions.ts";
 
 export type { HeaderList, QueryList };
+export { fromBase64, fromBase64Url, toBase64, toBase64Url } from "./base64.ts";
+export { hmacSha256, sha256, toHex } from "./sha256.ts";
+export { TextDecoder, TextEncoder } from "./text_codec.ts";
+export { next, respond, routeTo } from "./sdk_decisions.ts";
+export type {
+  Decision,
+  HeaderEdit,
+  Next,
+  Respond,
+  ResponseDecision,
+  Route,
+  ServiceAnswer,
+  ServiceRequest,
+  SignatureCheck,
+};
 
 /** A duration as in documents: `2ms`, `50ms`, `1s`. */
 export type Duration = `${number}${"ms" | "s" | "m" | "h"}`;
@@ -117,6 +134,16 @@ export interface PolicyContext<Options, State = undefined> {
   random(): number;
   /** A number of 32 bits that spreads evenly and is the same on every machine: for sticky choices. */
   hash(text: string): number;
+  /**
+   * Asks a service of the mesh, which the options must name as text (as for `routeTo`), and waits. The request goes out as one of the
+   * service that asked the policy: with its identity, under the access rules and the traffic settings of the service that is called;
+   * no policy of the caller's side sees it. The whole hook may wait as long as `limits.wait` says. Rejects when that is over, when the service is not named,
+   * or when its answer has more than 64 KiB; an answer of any status is one. What is not awaited is not asked. A failure that the
+   * policy does not catch is one of it, but does not put it aside. Not in `onEvent`, and not in a hook about a request that a policy itself sent.
+   */
+  call(service: string, path: string, request?: ServiceRequest): Promise<ServiceAnswer>;
+  /** Whether a signature is right, found out by the proxy. Rejects for a key that fits the algorithm in no way. Counts as `call`. */
+  verify(check: SignatureCheck): Promise<boolean>;
   /** A line in the log of the proxy, with the name of the policy and the request id. So many in a second (`policyLogLinesPerSecond`). */
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
   /** Adds to `heddle_policy_counted_total` of this policy and name: letters, digits and `_`. Labels have few values. */
@@ -239,86 +266,6 @@ export interface PolicySummary {
   readonly retries: number;
 }
 
-/**
- * Changes of header fields. Names and values must be valid in HTTP; fields that frame a message, belong to one hop or
- * carry identity are refused (also spelled with `_` for `-`), and a refused edit is a failure of the policy. So is more than
- * 32 KiB of them, those of earlier policies included.
- */
-export interface HeaderEdit {
-  readonly set?: Readonly<Record<string, string>>;
-  readonly add?: Readonly<Record<string, string>>;
-  readonly remove?: readonly string[];
-}
-
-/** The request goes on: to the next policy, then by its route. */
-export interface Next {
-  readonly do: "next";
-  readonly headers?: HeaderEdit;
-  /**
-   * Path and query to forward instead: `/v2/items?all`. It is normalised as a client's is, and access rules and the app see the
-   * result; one that a client would be refused for (`%00`, a backslash, a malformed or hidden `..`) is a failure of the policy.
-   */
-  readonly path?: string;
-}
-
-/** The request goes to this service. No later policy is asked. */
-export interface Route {
-  readonly do: "route";
-  /**
-   * `inference`, in the namespace of the service that was called, or `inference.other`. It must be named in the options: as any
-   * text under `with` in the document, however deep, but not as a default of the schema. Another one, also the service that was
-   * called, is a failure of the policy.
-   */
-  readonly service: string;
-  /** A subset that the Service document names. It need not stand in the options. */
-  readonly subset?: string;
-  readonly headers?: HeaderEdit;
-  /** As of `next`. What `%2F` is, the service that is chosen decides. */
-  readonly path?: string;
-}
-
-/** The request is answered here. No later policy is asked. It is logged whatever the sample is, with the policy and its reason. */
-export interface Respond {
-  readonly do: "respond";
-  /** 200 to 599. From 400 on it is a denial: flag PD in logs and metrics, `x-heddle-error` on the answer. */
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  /** For logs; not sent. */
-  readonly reason: string;
-}
-
-export type Decision = Next | Route | Respond;
-
-/** What a hook that sees an answer decides. */
-export type ResponseDecision = Pick<Next, "do" | "headers"> | Respond;
-
-/** Lets the request go on. */
-export function next(extra: Omit<Next, "do"> = {}): Next {
-  return { do: "next", ...extra };
-}
-
-/** Sends the request to a service, or to a subset of one. */
-export function routeTo(service: string, extra: Omit<Route, "do" | "service"> = {}): Route {
-  return { do: "route", service, ...extra };
-}
-
-/** Answers the request. `reason` goes to the logs. */
-export function respond(
-  status: number,
-  reason: string,
-  body?: string,
-  headers?: Readonly<Record<string, string>>,
-): Respond {
-  return {
-    do: "respond",
-    status,
-    reason,
-    ...(body === undefined ? {} : { body }),
-    ...(headers === undefined ? {} : { headers }),
-  };
-}
-
 export interface OptionIssue {
   /** Below `with`: `variants.0.weight`; "" for all of it. */
   readonly path: string;
@@ -343,6 +290,8 @@ export interface Policy<Schema extends GenericSchema, State = undefined> {
   readonly limits?: {
     /** Processor time of one call, 2 ms when not given. A call that takes ten times as long, and 200 ms, is ended. */
     readonly cpu?: Duration;
+    /** How long all calls of one hook may take together (`context.call`), 50 ms when not given, 5 s at most. */
+    readonly wait?: Duration;
   };
   /**
    * What is wrong with options that fit the schema, for instance with two of them together: told at `apply` and `validate`, at the place

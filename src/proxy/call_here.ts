@@ -33,6 +33,7 @@ export function callHere(
   const head = leaving.head();
   const call = new InboundCall(parts, service, app, caller, flow, record, head, own, spokeHttp2, sink);
   call.priority = leaving.priority;
+  call.ofPolicy = leaving.ofPolicy;
   const { timeoutMs } = leaving;
   if (timeoutMs !== null) call.deadlineMs = timeoutMs - (record.startedMs - outbound.startedMs);
   return call;

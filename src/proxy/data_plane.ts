@@ -27,6 +27,7 @@ import type { LocalApp } from "./state/live_service.ts";
 import { localApps } from "./state/local_apps.ts";
 import { OutboundListener } from "./accept/outbound_listener.ts";
 import { openInboundListener } from "./accept/inbound_listener.ts";
+import { PolicyCaller } from "./policy_caller.ts";
 import { Redirected, type RedirectedTo } from "./redirected.ts";
 import { OpenConnections } from "./drain/open_connections.ts";
 import { OutboundSource } from "./state/outbound_source.ts";
@@ -92,6 +93,7 @@ export class DataPlane {
   readonly #callerOf: CallerOf;
   #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
+  readonly #policyCaller: PolicyCaller;
   readonly #inPieces: InPieces;
   /** What is open, as a drain sees it. */
   readonly drained: Drained;
@@ -114,6 +116,8 @@ export class DataPlane {
       tracer: options.tracer ?? noTracing,
       credentials,
       policies,
+      calls: (as, requestId) => (call, withinMs, done) =>
+        this.#policyCaller.ask({ as, requestId, call, withinMs }, done),
       ids: new RequestIds(random),
       discovery: new Discovery({
         shard,
@@ -127,6 +131,7 @@ export class DataPlane {
       log,
       state: null,
     };
+    this.#policyCaller = new PolicyCaller(this.#parts);
     this.#listeners = new Listeners(options.listening, options.inherited);
     this.#callerOf = options.callerOf ?? ownerCalls;
     this.#redirected = new Redirected({

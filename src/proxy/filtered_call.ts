@@ -40,7 +40,7 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
     super(source, flow, record);
     const { request } = exchange;
     const edits = answerEdits(record.requestId);
-    this.leaving = new Leaving(request, requestEdits(request.version, edits));
+    this.leaving = new Leaving(request, requestEdits(request.version, edits), source.ofPolicies);
     const { tracer, shard } = source.parts;
     record.trace = tracer.begin(request.fields);
     if (record.trace !== null) this.leaving.trace(record.trace, tracer.tellsB3);

@@ -64,6 +64,8 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
   #streamKind: StreamKind | null = null;
   /** How much it matters, as the caller's proxy says. */
   priority: PriorityLevel = usualLevel;
+  /** A policy sent it: policies here may ask nobody about it. */
+  ofPolicy = false;
   /** Its stream, where a rate of bytes is in force. */
   #paced: PacedStream | null = null;
   /** Its place among those that the service serves at a time. */
@@ -75,7 +77,7 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
    * came over mTLS. `flow`: the client that calls. `request` and `edits` are without fields of heddle's own, but for the request id.
    */
   constructor(
-    readonly parts: Pick<ProxyParts, "shard" | "recorder" | "shedder" | "policies">,
+    readonly parts: Pick<ProxyParts, "shard" | "recorder" | "shedder" | "policies" | "calls">,
     readonly service: InboundService,
     readonly app: LocalApp,
     readonly caller: Caller,
@@ -143,14 +145,10 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
     const fields = (this.#request.fields ?? noFields).copy();
     const { service } = this.service.local;
     const head = { hook: "onRequest", method, authority, target, fields, service } as const;
-    const { deadlineMs } = this;
-    askAtServer(
-      this.parts,
-      bindings,
-      this.record,
-      deadlineMs === null ? head : { ...head, deadlineMs },
-      this,
-    );
+    const { deadlineMs, parts, record, ofPolicy } = this;
+    const late = deadlineMs === null ? {} : { deadlineMs };
+    const services = ofPolicy ? {} : { services: parts.calls(service, record.requestId) };
+    askAtServer(parts, bindings, record, { ...head, ...late, ...services }, this);
   }
 
   decided(verdict: PolicyVerdict): void {

@@ -64,7 +64,8 @@ export class InboundTcp implements Arrived {
     if (refusal !== null) return this.#fail(taker, refusal);
     const { policies } = service.local;
     if (policies === undefined) return this.#reach(taker);
-    const about = connectionCall(service.local.service, this.#record.protocol, client);
+    const services = parts.calls(service.local.service, this.#record.requestId);
+    const about = { ...connectionCall(service.local.service, this.#record.protocol, client), services };
     askAtServer(parts, policies, this.#record, about, this);
   }
 

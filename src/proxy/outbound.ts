@@ -104,11 +104,13 @@ class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttem
       this.#attempts.deadlineMs = record.startedMs + timeoutMs;
       this.#attempts.deadlineOfCaller = timeoutMs === callerMs;
     }
-    const { listened } = this.source.parts.policies;
-    if (route.policies.length === 0 && listened !== true) return this.#chooseBackend(route);
+    const { parts, who, ofPolicies } = this.source;
+    if (ofPolicies || (route.policies.length === 0 && parts.policies.listened !== true))
+      return this.#chooseBackend(route);
     const { reach } = this.#state as ProxyState;
     const untilMs = this.#attempts.deadlineMs;
-    askPolicies(this.source.parts, { exchange, record, target, called, route, untilMs, reach }, this);
+    const services = parts.calls(who.service, record.requestId);
+    askPolicies(parts, { exchange, record, target, called, route, untilMs, reach, services }, this);
   }
 
   #shed(service: string): void {

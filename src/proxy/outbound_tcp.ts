@@ -91,9 +91,11 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner, PlaceOwner, 
   placed(): void {
     const { policies, service } = this.call.destination.declared;
     const { protocol } = this.record;
-    const about = connectionCall(service, protocol, this.downstream.client);
-    if (policies.length === 0) this.#begin();
-    else askAtServer(this.source.parts, policies, this.record, about, this);
+    if (policies.length === 0) return this.#begin();
+    const { parts, who } = this.source;
+    const services = parts.calls(who.service, this.record.requestId);
+    const about = { ...connectionCall(service, protocol, this.downstream.client), services };
+    askAtServer(parts, policies, this.record, about, this);
   }
 
   decided(verdict: PolicyVerdict): void {

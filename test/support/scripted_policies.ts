@@ -11,6 +11,8 @@ export class ScriptedPolicies {
   /** Hooks that are not answered until `release`. */
   later = new Set<string>();
   readonly asked: PolicyCall[] = [];
+  /** How long it may wait for what it asks of services. */
+  waitMs = 50_000;
   readonly trips: string[] = [];
   #waiting: (() => void)[] = [];
 
@@ -42,6 +44,7 @@ export class ScriptedPolicies {
   reset(): void {
     this.release();
     this.onError = "closed";
+    this.waitMs = 50_000;
     this.says = {};
     this.later.clear();
     this.asked.length = 0;
@@ -49,7 +52,7 @@ export class ScriptedPolicies {
   }
 
   refOf(hash: string) {
-    return { hash, name: hash, version: "1", onError: this.onError, cpuMs: 2 };
+    return { hash, name: hash, version: "1", onError: this.onError, cpuMs: 2, waitMs: this.waitMs };
   }
 
   trip(_hash: string, reason: string): void {

@@ -97,7 +97,7 @@ export type ToShard =
   | { readonly kind: "end" };
 
 /** A request as a policy is asked about it; fields as name, value, name, value …. */
-export interface CallMessage extends Omit<PolicyCall, "fields"> {
+export interface CallMessage extends Omit<PolicyCall, "fields" | "services"> {
   readonly fields: readonly string[];
 }
 

@@ -65,6 +65,7 @@ export class RemotePolicies implements Pick<PolicyHost, "evaluate" | "refOf" | "
       deadlineMs,
       address,
       about,
+      resumes,
     } = call;
     const asked: CallMessage = {
       ...{ hook, method, authority, target, sourceId, service, requestId, fields: flatten(call.fields) },
@@ -72,6 +73,7 @@ export class RemotePolicies implements Pick<PolicyHost, "evaluate" | "refOf" | "
       ...(address === undefined ? {} : { address }),
       ...(about === undefined ? {} : { about }),
       ...(exchange === undefined ? {} : { exchange }),
+      ...(resumes === undefined ? {} : { resumes }),
     };
     send({ kind: "policy-call", call: number, binding: ref, asked });
   }

@@ -4,6 +4,11 @@ import type { Chapter, Entry } from "./chapter.ts";
 
 const texts: readonly string[] = [
   embed("src/policy/sdk.ts"),
+  embed("src/policy/sdk_decisions.ts"),
+  embed("src/policy/sdk_calls.ts"),
+  embed("src/policy/base64.ts"),
+  embed("src/policy/sha256.ts"),
+  embed("src/policy/text_codec.ts"),
   embed("src/policy/header_list.ts"),
   embed("src/policy/query_list.ts"),
 ];

@@ -42,6 +42,7 @@ import type {
 } from "../../model/snapshot.ts";
 import { mergeTraffic, trafficOf, type TrafficTraits } from "../../model/traffic.ts";
 import { SnapshotHasher } from "../../model/snapshot_version.ts";
+import { limits } from "../../model/limits.ts";
 import { servicesNamedIn } from "../../policy/named_services.ts";
 import type { SessionSecret } from "../session_secret.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
@@ -149,7 +150,8 @@ export class SnapshotCompiler {
 
   compile(machine: CompileMachine): Snapshot {
     const { trustDomain, bundle, deniedIds, deniedSerials } = this.input;
-    const destinations = this.#reachable(machine.uses).map((key) => this.#destination(key));
+    const asked = machine.services.flatMap((service) => this.#namedAtServer(serviceKey(service)));
+    const destinations = this.#reachable([...machine.uses, ...asked]).map((key) => this.#destination(key));
     const locals = [...machine.services].sort(byKey).map((service) => this.#local(service, machine.node));
     const content: Omit<Snapshot, "version"> = {
       format: 1,
@@ -211,6 +213,15 @@ export class SnapshotCompiler {
   /** Most policies see requests alone, which what is opaque has not. One that is not known may see everything. */
   #concerns({ use }: PolicyUse, { protocol }: ServiceDocument): boolean {
     return takesRequests(protocol) || this.input.policies.get(use)?.hooks?.includes("onConnection") !== false;
+  }
+
+  /** Keys of the services that policies of the server's side may ask. */
+  #namedAtServer(key: string): readonly string[] {
+    const service = this.#services.get(key);
+    if (service === undefined) return [];
+    return [...(this.#mesh?.policies ?? []), ...service.policies]
+      .filter(({ side }) => side === "server")
+      .flatMap((use) => [...servicesNamedIn(use.with, service.namespace)]);
   }
 
   /** Keys of the services used, and of those that routes and policies of these lead to; sorted. */
@@ -312,8 +323,9 @@ export class SnapshotCompiler {
     return names.flatMap((wanted) => {
       const known = this.input.policies.get(wanted);
       if (known === undefined) return [];
-      const { hash, name, version, onError, cpuMs, shipped } = known;
-      const ref: PolicyRef = { hash, name, version, onError, cpuMs };
+      const { hash, name, version, onError, cpuMs, waitMs, shipped } = known;
+      const plain: PolicyRef = { hash, name, version, onError, cpuMs };
+      const ref = waitMs === undefined || waitMs === limits.policyWaitMs ? plain : { ...plain, waitMs };
       return [shipped === true ? { ...ref, shipped } : ref];
     });
   }

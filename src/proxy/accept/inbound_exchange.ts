@@ -10,6 +10,7 @@ import {
   attemptField,
   flowField,
   heddleFields,
+  policyField,
   priorityField,
   requestIdField,
   spokeField,
@@ -72,7 +73,10 @@ export function serveInbound(
     spokeHttp2,
     joined,
   );
-  if (own !== null) joined.call.priority = levelNamed(request.fields.get(priorityField));
+  if (own !== null) {
+    joined.call.priority = levelNamed(request.fields.get(priorityField));
+    joined.call.ofPolicy = request.fields.get(policyField) === "1";
+  }
   joined.call.deadlineMs = callerDeadlineMs(request.fields);
   exchange.watch(joined);
   joined.call.begin();

@@ -8,7 +8,6 @@ import { fitsStream } from "../../http/upgrade.ts";
 import { grpcCode } from "../../model/grpc_code.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import { usualLevel } from "../../model/priority.ts";
 import type { FieldEdits, Fields } from "../../wire/fields.ts";
 import { requestKey } from "../balance/request_key.ts";
 import { outcomes } from "../failure/outcomes.ts";
@@ -17,7 +16,7 @@ import { passesInterim } from "../fields/hops.ts";
 import { causeOf } from "../retry/retry_decision.ts";
 import type { RetryCause } from "../retry/retry_rules.ts";
 import type { CallRecord } from "../record/call_record.ts";
-import { attemptFields, type Leaving } from "../rewrite/leaving.ts";
+import { attemptFields, notTold, type Leaving } from "../rewrite/leaving.ts";
 import type { Claim } from "../share/claim.ts";
 import type { Flow } from "../share/flow.ts";
 import type { LiveDestination, LiveEndpoint, Target } from "../state/live_service.ts";
@@ -183,8 +182,8 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     // For an undeclared service it matters what the client spoke, and the other proxy cannot see that.
     const http2 = !here && protocol === "detect" && leaving.came.version === "HTTP/2";
     const flow = !here && this.owner.tellsFlow ? this.flow.name : null;
-    const priority = here ? usualLevel : leaving.priority;
-    return leaving.fields(attemptFields(this.made, deadline, http2, flow, priority));
+    const { priority, ofPolicy } = here ? notTold : leaving;
+    return leaving.fields(attemptFields(this.made, deadline, http2, flow, priority, ofPolicy));
   }
 
   started(stream: ClientStream): void {

@@ -29,6 +29,8 @@ export const spokeField = "x-heddle-spoke";
 export const flowField = "x-heddle-flow";
 /** On calls between proxies: how much the request matters, as its route says, where that is not `default`. */
 export const priorityField = "x-heddle-priority";
+/** On calls between proxies: `1` on a request that a policy sent, which no policy follows with one of its own. */
+export const policyField = "x-heddle-policy";
 export const requestIdField = requestIdName;
 
 /** Names of fields that only heddle writes, or that pose as such; null when there is none, which is nearly always. */

@@ -5,6 +5,7 @@ import type { PolicyBinding } from "../../model/snapshot.ts";
 import type { ServiceName } from "../../model/service.ts";
 import { noFields } from "../../wire/head_fields.ts";
 import type { PolicyCall } from "../../policy/policy_call.ts";
+import type { AskService } from "../../policy/service_call.ts";
 import type { PolicyVerdict } from "../../policy/verdict.ts";
 import type { NormalTarget } from "../../wire/target.ts";
 import type { CallRecord } from "../record/call_record.ts";
@@ -24,6 +25,8 @@ export interface Question {
   readonly untilMs: number;
   /** What the state in force for the request knows of where decisions may lead. */
   readonly reach: PolicyReach;
+  /** How they ask services. */
+  readonly services: AskService;
 }
 
 /** Hears the verdict, or that the client had left when it came. */
@@ -38,7 +41,7 @@ export interface Asking extends ClientWatch {
 
 /** The policies go on whether the client leaves or not: until they have decided the request holds its places. */
 export function askPolicies(parts: ProxyParts, question: Question, asking: Asking): void {
-  const { exchange, record, called, route, reach } = question;
+  const { exchange, record, called, route, reach, services } = question;
   const { shard, policies } = parts;
   const { method, authority } = exchange.request;
   const { target } = question.target ?? exchange.request;
@@ -48,7 +51,7 @@ export function askPolicies(parts: ProxyParts, question: Question, asking: Askin
   const { service } = called.declared;
   const hook = "onRequest" as const;
   const { remoteAddress: address } = exchange.connection;
-  const head = { hook, address, method, authority, target, fields, sourceId, service, requestId };
+  const head = { hook, address, method, authority, target, fields, sourceId, service, requestId, services };
   const { untilMs } = question;
   const call = untilMs === Infinity ? head : { ...head, deadlineMs: Math.round(untilMs - shard.clock.now()) };
   const tell = (verdict: PolicyVerdict): void => {

@@ -12,6 +12,7 @@ import {
   attemptField,
   flowField,
   heddleFields,
+  policyField,
   priorityField,
   requestIdField,
   spokeField,
@@ -38,6 +39,9 @@ export function withEdits(own: FieldEdits, policy: FieldEdits): FieldEdits {
   return policy === noEdits ? own : mergeEdits(policy, own);
 }
 
+/** To an endpoint of this machine, which sees for itself. */
+export const notTold = { priority: usualLevel, ofPolicy: false } as const;
+
 /** One request as it leaves: what came, and what was decided about it. */
 export class Leaving {
   /** Goes on instead of the target that came; null: as it came. */
@@ -59,6 +63,8 @@ export class Leaving {
     readonly came: RequestHead,
     /** What heddle adds to every attempt. */
     own: FieldEdits,
+    /** A policy sent it. */
+    readonly ofPolicy = false,
   ) {
     this.#own = own;
   }
@@ -117,7 +123,7 @@ export class Leaving {
   /** The same of a copy of the request that came, for somebody else, under this id. */
   copyOf(came: RequestHead, requestId: string): Leaving {
     const own = mergeEdits(this.#own, { remove: [], set: [requestIdField, requestId], add: [] });
-    const copy = new Leaving(came, own);
+    const copy = new Leaving(came, own, this.ofPolicy);
     const { target, rewritten, host, serverName, priority } = this;
     Object.assign(copy, { target, rewritten, host, serverName, priority });
     copy.change(this.#policy);
@@ -175,7 +181,7 @@ function leavingFields(
 /**
  * The pairs that one attempt alone carries; null for none, which is nearly always.
  * `made`: attempts before it. `deadline`: what is left of it, as pairs. `http2`: the other proxy must learn that the caller
- * spoke HTTP/2. `flow`: the name of the caller's client, where the other proxy must tell clients apart. `priority`: how much it matters.
+ * spoke HTTP/2. `flow`: the name of the caller's client, where the other proxy must tell clients apart. `priority`: how much it matters. `ofPolicy`: a policy sent it.
  */
 export function attemptFields(
   made: number,
@@ -183,14 +189,17 @@ export function attemptFields(
   http2: boolean,
   flow: string | null,
   priority: PriorityLevel = usualLevel,
+  ofPolicy = false,
 ): string[] | null {
-  if (made === 0 && deadline === null && !http2 && flow === null && priority === usualLevel) return null;
+  const isUsual = priority === usualLevel && !ofPolicy;
+  if (made === 0 && deadline === null && !http2 && flow === null && isUsual) return null;
   const fields: string[] = [];
   if (made > 0) fields.push(attemptField, String(made));
   if (deadline !== null) fields.push(...deadline);
   if (http2) fields.push(spokeField, "h2");
   if (flow !== null) fields.push(flowField, flow);
   if (priority !== usualLevel) fields.push(priorityField, priorities[priority] as string);
+  if (ofPolicy) fields.push(policyField, "1");
   return fields;
 }
 

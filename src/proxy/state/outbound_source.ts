@@ -51,6 +51,8 @@ export class OutboundSource {
     readonly who: CallingService,
     /** The one service that it leads to; null: requests say which. */
     readonly only: ServiceName | null,
+    /** What goes out here are requests of policies. */
+    readonly ofPolicies = false,
   ) {
     this.key = who.service === null ? "" : serviceKey(who.service);
   }

@@ -1,7 +1,9 @@
 /** What the pipelines of one shard share. */
 import type { Net, Random } from "../../../runtime/contract.ts";
 import type { Shard } from "../../http/shard.ts";
+import type { ServiceName } from "../../model/service.ts";
 import type { PolicyChain } from "../../policy/chain.ts";
+import type { AskService } from "../../policy/service_call.ts";
 import type { Recorder } from "../../telemetry/record.ts";
 import type { Tracing } from "../trace/tracer.ts";
 import type { Credentials } from "./credentials.ts";
@@ -24,6 +26,8 @@ export interface ProxyParts {
   readonly tracer: Tracing;
   readonly credentials: Credentials;
   readonly policies: PolicyChain;
+  /** How policies ask services as this one (null: as nobody, which is refused), about a request with that id. */
+  readonly calls: (as: ServiceName | null, requestId: string) => AskService;
   readonly ids: RequestIds;
   readonly discovery: Discovery;
   readonly open: OpenConnections;

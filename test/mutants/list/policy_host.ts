@@ -179,7 +179,7 @@ export const policyHost: readonly Mutant[] = [
   },
   {
     fault: "a policy writes fields that frame a message",
-    file: "src/policy/decision.ts",
+    file: "src/policy/said_values.ts",
     find: "if (reservedFields.has(carelessly(name)) || isOwnName(name)) {",
     replace: "if (isOwnName(name)) {",
     suites: ["test/unit/policy/decision_test.ts"],

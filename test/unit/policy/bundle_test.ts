@@ -45,6 +45,7 @@ describe("a bundle", () => {
       name: "sound",
       version: "1.0.0",
       onError: "closed",
+      waitMs: 50,
       cpuMs: 5,
       hooks: ["onRequest"],
     });

@@ -57,7 +57,7 @@ function calls(): PolicyCall[] {
 }
 
 function answersOf(asked: readonly PolicyCall[]): unknown[] {
-  const realm = createRealm(policy, { counterKeysMax: 8, scratchesMax: 8, notesMax: 8 });
+  const realm = createRealm(policy, { counterKeysMax: 8, scratchesMax: 8, waitsMax: 16, notesMax: 8 });
   giveBack();
   realm.bind(0, "{}");
   const count = realm.take(`[0,[${asked.map((call) => encodeCall(0, call)).join(",")}]]`);

@@ -6,7 +6,9 @@ import { root } from "../../../compile/repository.ts";
 import { hooks } from "../../../src/policy/hooks.ts";
 import { answerOf, realmOf } from "../../support/realm_of.ts";
 
-const text = readFileSync(join(root, "src/policy/sdk.ts"), "utf8");
+const text = ["sdk", "sdk_calls", "sdk_decisions"]
+  .map((name) => readFileSync(join(root, `src/policy/${name}.ts`), "utf8"))
+  .join("\n");
 const examples = [...text.matchAll(/^ \* ```ts\n([\s\S]*?)^ \* ```$/gm)].map(([, lines]) =>
   (lines ?? "").replace(/^ \* ?/gm, ""),
 );
@@ -54,6 +56,22 @@ const plays: Readonly<Record<string, (realm: Awaited<ReturnType<typeof realmOf>>
     const told = await answerOf(realm, at("onEnd", { ms: 250, status: 200 }));
     expect(told).toMatchObject({ notes: [["log", "warn", "a.default took 250 ms", { status: 200 }]] });
     expect(await answerOf(realm, at("onEnd", { ms: 50, status: 200 }))).toEqual({ do: "next" });
+  },
+  "ask-first": async (realm) => {
+    realm.bind(1, '{"service":"b"}');
+    const wants = [{ service: "b", path: "/may?path=%2Fa", method: "GET", headers: {}, body: "" }];
+    const resume = (id: string, ticket: number, given: object) => [
+      ...[...call(id), null, [given], id],
+      ticket,
+    ];
+    const asked = [...call("1"), null, null, "1"];
+    expect(await answerOf(realm, asked)).toEqual({ do: "wait", ticket: 1, wants });
+    expect(await answerOf(realm, resume("1", 1, { status: 200 }))).toEqual({ do: "next" });
+    await answerOf(realm, [...call("2"), null, null, "2"]);
+    expect(await answerOf(realm, resume("2", 2, { status: 403 }))).toMatchObject({
+      do: "respond",
+      status: 403,
+    });
   },
   "ten-per-second": async (realm) => {
     realm.bind(1, "{}");

@@ -1,0 +1,59 @@
+/** What a policy says that it waits for, checked: requests to services and signatures to look at. */
+import { limits } from "../model/limits.ts";
+import type { ServiceCall } from "./service_call.ts";
+import { nameOf, pairsOf, recordOf, Refusal, shown, targetOf, textOf } from "./said_values.ts";
+import { isAlgorithm, type SignatureClaim } from "./signature.ts";
+
+/** `service`: as it was written, `keys` or `keys.other`. */
+export type WantedCall = Omit<ServiceCall, "service"> & { readonly do: "call"; readonly service: string };
+
+export type Wanted = WantedCall | (SignatureClaim & { readonly do: "verify" });
+
+export interface WaitDecision {
+  readonly do: "wait";
+  /** By which its realm knows the call again. */
+  readonly ticket: number;
+  /** At least one. */
+  readonly wants: readonly Wanted[];
+}
+
+/** Throws a `Refusal`. */
+export function waitOf(answer: Readonly<Record<string, unknown>>): WaitDecision {
+  const { ticket, wants } = answer;
+  if (typeof ticket !== "number" || !Number.isSafeInteger(ticket))
+    throw new Refusal("it waits under no number");
+  if (!Array.isArray(wants) || wants.length === 0) throw new Refusal("it waits for nothing");
+  if (wants.length > limits.policyWantsMax)
+    throw new Refusal(`it asks for ${wants.length} things at once, more than ${limits.policyWantsMax}`);
+  return { do: "wait", ticket, wants: wants.map(wantedOf) };
+}
+
+function wantedOf(value: unknown): Wanted {
+  const want = recordOf(value, "call");
+  return want["algorithm"] === undefined ? callOf(want) : claimOf(want);
+}
+
+/** What only heddle does in the name of a client: a tunnel, and what is meant for each hop. */
+const otherMethods: ReadonlySet<string> = new Set(["CONNECT", "TRACE"]);
+
+function callOf(want: Readonly<Record<string, unknown>>): WantedCall {
+  const method = textOf(want["method"], "method");
+  if (!/^[A-Z]{1,20}$/.test(method) || otherMethods.has(method))
+    throw new Refusal(`${shown(method)} is no method that it may call a service with`);
+  const target = targetOf(want["path"]);
+  if (target === null) throw new Refusal("it calls a service without a path");
+  const headers = pairsOf(want["headers"]);
+  const body = textOf(want["body"], "body");
+  if (body.length > limits.policyCallBodyBytesMax)
+    throw new Refusal(`the body that it sends has more than ${limits.policyCallBodyBytesMax} bytes`);
+  return { do: "call", service: nameOf(want["service"], "service"), method, target, headers, body };
+}
+
+function claimOf(want: Readonly<Record<string, unknown>>): Wanted {
+  const algorithm = want["algorithm"];
+  if (!isAlgorithm(algorithm))
+    throw new Refusal(`${shown(algorithm)} is no algorithm of signatures that is known`);
+  const signature = textOf(want["signature"], "signature");
+  const data = textOf(want["data"], "signed text");
+  return { do: "verify", algorithm, key: recordOf(want["key"], "key"), signature, data };
+}
