@@ -19,6 +19,7 @@ import { safeParse, type GenericSchema } from "valibot";
 import { BoundOptions, CallContext, type WrittenNote } from "./call_context.ts";
 import { HeaderList } from "./header_list.ts";
 import { QueryList } from "./query_list.ts";
+import type { Given } from "./want.ts";
 import type {
   ConnectionDecision,
   Decision,
@@ -69,6 +70,8 @@ function requestOf({ method, host, path = "/", headers }: RequestPlan = {}): Pol
 /** @visibleForTesting */
 export class PolicyUnderTest<Schema extends GenericSchema, State> {
   nowMs = 1_000_000;
+  /** What comes of what it waits for: given what was asked, as the policy wrote it. */
+  gives: (asked: Readonly<Record<string, unknown>>) => Given = () => ({ problem: "nobody answers" });
   readonly notes: WrittenNote[] = [];
   readonly #bound: BoundOptions<never, State>;
   #last: CallContext<never, State> | null = null;
@@ -105,7 +108,7 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
 
   /** What it decides about a request. */
   async request(request: RequestPlan = {}, plan: AskPlan = {}): Promise<Decision> {
-    const decision = await this.policy.onRequest?.(requestOf(request), this.context(plan));
+    const decision = await this.#decided(this.policy.onRequest?.(requestOf(request), this.context(plan)));
     this.#keepNotes();
     if (decision === undefined) throw new Error("The policy has no onRequest");
     return decision;
@@ -167,6 +170,19 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
     };
     await this.policy.onEnd?.({ ...usual, ...summary }, this.context(plan, "onEnd"));
     this.#keepNotes();
+  }
+
+  /** Once all that it waits for was given. */
+  async #decided<Decided>(decision: Decided | Promise<Decided>): Promise<Decided> {
+    const context = this.#last;
+    const over = { yes: false };
+    const end = (): void => void (over.yes = true);
+    void Promise.resolve(decision).then(end, end);
+    while (!over.yes) {
+      for (const want of context?.wants?.splice(0) ?? []) want.settle(this.gives(want.asked));
+      await Promise.resolve();
+    }
+    return await decision;
   }
 
   #keepNotes(): void {

@@ -135,11 +135,12 @@ export interface PolicyContext<Options, State = undefined> {
   /** A number of 32 bits that spreads evenly and is the same on every machine: for sticky choices. */
   hash(text: string): number;
   /**
-   * Asks a service of the mesh, which the options must name as text (as for `routeTo`), and waits. The request goes out as one of the
-   * service that asked the policy: with its identity, under the access rules and the traffic settings of the service that is called;
-   * no policy of the caller's side sees it. The whole hook may wait as long as `limits.wait` says. Rejects when that is over, when the service is not named,
-   * or when its answer has more than 64 KiB; an answer of any status is one. What is not awaited is not asked. A failure that the
-   * policy does not catch is one of it, but does not put it aside. Not in `onEvent`, and not in a hook about a request that a policy itself sent.
+   * Asks a service of the mesh, which the options must name as text (as for `routeTo`). The request goes out as one of the service that
+   * the policy stands at: with its identity, under the access rules and traffic settings of the service that is called; policies of the
+   * caller's side do not see it. Rejects when there is no answer of that service (it is not named, its rules refuse, nobody listens,
+   * `limits.wait` of the hook is over, it has more than 64 KiB); one of any status is an answer. What is not awaited is not asked, and a
+   * rejection that nobody catches is a failure of the policy which does not put it aside. Never in `onEvent`, nor about a request
+   * that a policy sent itself.
    */
   call(service: string, path: string, request?: ServiceRequest): Promise<ServiceAnswer>;
   /** Whether a signature is right, found out by the proxy. Rejects for a key that fits the algorithm in no way. Counts as `call`. */

@@ -11,7 +11,7 @@ import type { Outcome } from "../../model/outcome.ts";
 import type { CallOutcome, ServiceCall } from "../../policy/service_call.ts";
 import type { FieldEdits, Fields } from "../../wire/fields.ts";
 import { fieldsFrom } from "../../wire/head_fields.ts";
-import { requestIdField } from "../fields/heddle_fields.ts";
+import { errorField, requestIdField } from "../fields/heddle_fields.ts";
 
 const nowhere: ConnectionInfo = {
   remoteAddress: "",
@@ -72,6 +72,10 @@ export class PolicyExchange implements ServerExchange {
   }
 
   respond(status: number, fields: Fields | null, { remove, set, add }: FieldEdits): void {
+    // No app says this: it is heddle's word for why there is no answer.
+    const at = set.indexOf(errorField);
+    const error = fields?.get(errorField) ?? (at < 0 ? null : (set[at + 1] ?? ""));
+    if (error !== null) return this.#finish({ ok: false, problem: `${this.request.authority}: ${error}` });
     this.#status = status;
     const gone = new Set([...remove, ...set.filter((_, at) => at % 2 === 0)]);
     for (let at = 0; at < (fields?.count ?? 0); at++) {
