@@ -983,7 +983,7 @@ export const limits = {
   policyLateBytesMax: 64 * mib,
   /** Events of a stream that a policy is shown at a time. */
   policyEventsMax: 64,
-  /** Of an event that policies are shown; a longer one goes on unseen. So much of a stream may wait for them before it is paused. */
+  /** Of an event that policies are shown; a longer one is a failure of each policy that sees events. So much of a stream may wait for them before it is paused. */
   policyEventBytesMax: 64 * kib,
   /** Endpoints that a policy is shown to pick from; the others it does not see. */
   policyEndpointsMax: 128,

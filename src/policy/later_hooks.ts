@@ -132,7 +132,10 @@ export class LaterHooks {
       records.push(policyRecord(this.around, binding, "onEvent", nowMs, what));
       if (!failsOpen(this.around, binding)) return { refusal: noAnswer(binding, this.call), records };
     }
-    return { refusal: null, records };
+    // A stream may last for ever, and have many of them: it is told once.
+    const told = this.#eventsFailed ? [] : records;
+    this.#eventsFailed = true;
+    return { refusal: null, records: told };
   }
 
   #showEvents(

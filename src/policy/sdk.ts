@@ -334,8 +334,8 @@ export interface Policy<Schema extends GenericSchema, State = undefined> {
   ): ResponseDecision | Promise<ResponseDecision>;
   /**
    * Called at the caller's side for each event of an answer of server-sent events (`text/event-stream`), in order, once it is whole:
-   * nothing lets it go on as it came, null drops it, another event goes in its place. Comments and events of more than 64 KiB go on
-   * unseen. When it fails (so does a compressed stream) events go on as they came, or the stream ends with an event `error`.
+   * nothing lets it go on as it came, null drops it, another event goes in its place. Comments go on unseen. When it fails (so do a
+   * compressed stream and an event of more than 64 KiB) events go on as they came, or the stream ends with an event `error`.
    */
   onEvent?(event: PolicyEvent, context: PolicyContext<InferOutput<Schema>, State>): PolicyEvent | null | void;
   /** Called exactly once for each request or connection that the policy saw, when all of it is over, also when its client left. */

@@ -267,6 +267,7 @@ class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttem
   #filter(policies: ExchangePolicies): void {
     const options = {
       ask: policies.events.bind(policies),
+      unread: policies.unread.bind(policies),
       flow: (wanted: boolean) => this.#attempts.wantsMore(wanted),
       failed: (outcome: Outcome) => {
         this.#attempts.cancel(outcome.detail);

@@ -17,6 +17,8 @@ export interface StreamPiece {
   readonly bytes: Uint8Array;
   /** null: comments alone, or one that is too long to be read. */
   readonly event: StreamEvent | null;
+  /** It is part of one that is too long to be read. */
+  readonly tooLong: boolean;
 }
 
 const lineFeed = 0x0a;
@@ -62,9 +64,9 @@ export class EventSplitter {
     return pieces;
   }
 
-  /** What has not become an event when the stream ends; null for nothing. */
+  /** What stands behind the last blank line when the stream ends, which careless readers take for an event; null for nothing. */
   rest(): StreamPiece | null {
-    return this.#keptBytes === 0 ? null : this.#piece(new Uint8Array(0), 0, 0, false);
+    return this.#keptBytes === 0 ? null : this.#piece(new Uint8Array(0), 0, 0, true);
   }
 
   #keep(bytes: Uint8Array, start: number, end: number): void {
@@ -75,14 +77,15 @@ export class EventSplitter {
   #piece(bytes: Uint8Array, start: number, end: number, whole: boolean): StreamPiece {
     if (end > start) this.#keep(bytes, start, end);
     const all = this.#kept.length === 1 ? (this.#kept[0] as Uint8Array) : joined(this.#kept, this.#keptBytes);
-    const event = whole && !this.#tooLong ? readEvent(decoder.decode(all)) : null;
+    const tooLong = this.#tooLong || all.length > limits.policyEventBytesMax;
+    const event = whole && !tooLong ? readEvent(decoder.decode(all)) : null;
     if (whole) {
       this.#tooLong = false;
       this.#begun = false;
     }
     this.#kept = [];
     this.#keptBytes = 0;
-    return { bytes: all, event };
+    return { bytes: all, event, tooLong };
   }
 }
 

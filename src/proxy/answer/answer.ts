@@ -58,7 +58,10 @@ export class Answer {
   }
 
   /** Its events pass there before they go on; before `begin`. */
-  filterBy(options: Pick<EventFilterOptions, "ask" | "flow" | "failed">, finished: () => void): void {
+  filterBy(
+    options: Pick<EventFilterOptions, "ask" | "unread" | "flow" | "failed">,
+    finished: () => void,
+  ): void {
     this.#filter = new EventFilter({
       ...options,
       write: (bytes) => this.#write(bytes, 0, bytes.length),

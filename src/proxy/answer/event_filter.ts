@@ -11,6 +11,8 @@ import type { Fields } from "../../wire/fields.ts";
 export interface EventFilterOptions {
   /** Asks the policies; calls `done` once. */
   readonly ask: (events: readonly StreamEvent[], done: (verdict: EventsVerdict) => void) => void;
+  /** There is one that nobody can read: what becomes of the stream then; null: it goes on. */
+  readonly unread: () => Outcome | null;
   /** False: enough for now. */
   readonly write: (bytes: Uint8Array) => boolean;
   /** Whether more is wanted of whoever sends. */
@@ -64,6 +66,8 @@ export class EventFilter {
   #go(): void {
     while (!this.over && !this.#asking && this.#waiting.length > 0) {
       const batch = this.#take();
+      const refusal = batch.some(({ tooLong }) => tooLong) ? this.options.unread() : null;
+      if (refusal !== null) return this.#fail(refusal);
       const events = batch.flatMap(({ event }) => (event === null ? [] : [event]));
       if (events.length === 0) this.#pass(batch, []);
       else this.#ask(batch, events);

@@ -4,6 +4,7 @@
  */
 import type { Shard } from "../../http/shard.ts";
 import type { ResponseHead } from "../../http/exchange.ts";
+import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { LaterHooks } from "../../policy/later_hooks.ts";
 import type { AnswerVerdict, EventsVerdict } from "../../policy/answer_verdict.ts";
@@ -79,7 +80,16 @@ export class ExchangePolicies {
   /** Why this answer does not go on: it has events that a policy wants to see, encoded so that it cannot. null: it does. */
   refusalOf(head: ResponseHead): Outcome | null {
     if (!this.#hasEvents(head) || !isEncoded(head.fields)) return null;
-    const { refusal, records } = this.later.unread("the events are encoded, and nobody can read them here");
+    return this.#unread("the events are encoded, and nobody can read them here");
+  }
+
+  /** Whether the stream ends because there is an event that is too long. */
+  unread(): Outcome | null {
+    return this.#unread(`an event has more than ${limits.policyEventBytesMax} bytes (policyEventBytesMax)`);
+  }
+
+  #unread(reason: string): Outcome | null {
+    const { refusal, records } = this.later.unread(reason);
     this.record.policies = [...this.record.policies, ...records];
     return refusal;
   }

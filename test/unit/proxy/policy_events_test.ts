@@ -1,5 +1,6 @@
 /** Events of an answer pass policies in order, however they were split: kept, changed, dropped; or the stream ends as the policy says. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { limits } from "../../../src/model/limits.ts";
 import { createPolicyChain } from "../../../src/policy/chain.ts";
 import type { PolicyEvent, PolicySummary } from "../../../src/policy/sdk.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
@@ -132,6 +133,41 @@ for (const service of ["one", "two"]) {
       for (const record of planes.machine("a").records.of("outbound").slice(-2))
         expect(record.policies.filter(({ hook }) => hook === "onEvent")).toMatchObject([{ action: "error" }]);
       expect(policies.times("onEvent")).toBe(0);
+    });
+
+    test("that are too long to be read go on past a policy that fails open, and end the stream of one that fails closed", async () => {
+      policies.says = { onEvent: edits };
+      const long = `data: secret ${"x".repeat(limits.policyEventBytesMax)}\n\n`;
+      for (const parts of [[`data: a\n\n${long}data: b\n\n`], [long.slice(0, 70_000), long.slice(70_000)]]) {
+        plan.parts = parts;
+        policies.onError = "open";
+        expect((await call(service)).body === parts.join("")).toBeTrue();
+        policies.onError = "closed";
+        const { body } = await call(service);
+        expect(body.slice(-200)).toMatch(
+          /event: error\ndata: the policy "scripted" of \w+\.default failed.*\n\n$/,
+        );
+        expect(body.includes("secret")).toBeFalse();
+        expect((policies.about("onEnd") as PolicySummary).flag).toBe("PE");
+        for (const record of planes.machine("a").records.of("outbound").slice(-2))
+          expect(record.policies.filter(({ action }) => action === "error")).toMatchObject([
+            { hook: "onEvent", reason: expect.stringContaining("policyEventBytesMax") as string },
+          ]);
+      }
+    });
+
+    test("are seen by policies also where the stream ends without a blank line behind the last one", async () => {
+      policies.says = { onEvent: edits };
+      for (const [last, becomes] of [
+        ["data: drop", ""],
+        ["data: drop\n", ""],
+        ["data: edit", "event: edited\ndata: edit\ndata: more\n\n"],
+        ["data: kept", "data: kept"],
+        [": only words", ": only words"],
+      ] as const) {
+        plan.parts = [`data: a\n\n${last}`];
+        expect([last, (await call(service)).body]).toEqual([last, `data: a\n\n${becomes}`]);
+      }
     });
 
     test("are asked for so that policies can read them, whatever else their client takes", async () => {

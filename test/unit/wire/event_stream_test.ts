@@ -45,7 +45,10 @@ const streams: Readonly<Record<string, readonly [text: string, events: readonly 
   "empty data, and fields that nobody knows": ["data\nretry: 3\nx: y\n\n", [{ data: "" }]],
   "blank lines before it": ["\n\r\n\ndata: a\n\n", [{ data: "a" }]],
   "letters of several bytes": ["data: žluťoučký 🐎\n\n", [{ data: "žluťoučký 🐎" }]],
-  "one that has no end": ["data: a\n\ndata: b\n", [{ data: "a" }]],
+  "one that has no end, which careless readers take for whole": [
+    "data: a\n\ndata: b\n",
+    [{ data: "a" }, { data: "b" }],
+  ],
 };
 
 describe("a stream of", () => {
