@@ -194,9 +194,12 @@ class Differences {
 function saidOf(answer: PolicyAnswer, hook: Hook): Said {
   if (!answer.ok) return { do: "failed", failure: "unanswered", reason: answer.reason };
   const decision = checkDecision(answer.decision, hook);
+  if (decision.do === "wait") return { do: "failed", failure: "unanswered", reason: asksNobody };
   if (decision.do !== "fail" && decision.do !== "invalid") return decision;
   return { do: "failed", failure: decision.do === "fail" ? "throw" : "invalid", reason: decision.reason };
 }
+
+const asksNobody = "it waits for a service, and a replay asks none";
 
 /** Why it failed, in which words, makes no difference. */
 function comparable(said: unknown): string {

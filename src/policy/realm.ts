@@ -92,6 +92,11 @@ function shownIssue(issue: BaseIssue<unknown>): { readonly path: string; readonl
   return { path: getDotPath(issue) ?? "", message: issue.message };
 }
 
+function describe<Schema extends GenericSchema>(policy: Policy<Schema, unknown>): string {
+  const { api, name, version, onError, limits } = policy;
+  return JSON.stringify({ api, name, version, onError, limits });
+}
+
 /** Options by their numbers, checked by the schema of the policy. */
 function bindingsOf<Schema extends GenericSchema>(
   policy: Policy<Schema, unknown>,
@@ -148,10 +153,7 @@ export function createRealm<Schema extends GenericSchema>(
   const ask = questionsOf(policy);
 
   return {
-    describe() {
-      const { api, name, version, onError, limits } = policy;
-      return JSON.stringify({ api, name, version, onError, limits });
-    },
+    describe: () => describe(policy),
     bind,
     unbind,
     take(batch) {
