@@ -54,6 +54,7 @@ export function startPolicies(
     snapshot: Snapshot,
     find: (ref: PolicyRef) => Promise<string | null>,
   ): Promise<void> => {
+    host.takeUnsealed(snapshot.unsealedPolicies !== "refuse");
     for (const ref of snapshot.policies) {
       if (host.refOf(ref.hash) !== null) continue;
       const text = await find(ref);

@@ -226,6 +226,8 @@ export interface MeshDocument {
   readonly egress?: Egress;
   /** Routes may make faults. Absent: they make none. */
   readonly faults?: "allowed";
+  /** What becomes of policies where the machine cannot seal their process. Absent: `run`. */
+  readonly unsealedPolicies?: "run" | "refuse";
 }
 
 /** What intercepted units may call outside of the mesh: `open`, everything; `declared`, nothing that no document names. */

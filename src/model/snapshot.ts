@@ -27,6 +27,8 @@ export interface Snapshot {
   readonly telemetry?: TelemetrySettings;
   /** What intercepted units may call outside of the mesh. Absent: everything (`open`). */
   readonly egress?: Egress;
+  /** Policies do not run where their process cannot be sealed. Absent: they do. */
+  readonly unsealedPolicies?: "refuse";
   /** Every service of the mesh with its virtual address, a line each (`readMeshName`). Absent: none has one, or an older controller. */
   readonly names?: readonly string[];
 }

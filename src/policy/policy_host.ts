@@ -11,7 +11,8 @@ import { newPolicy, type LoadedPolicy } from "./loaded_policy.ts";
 import { policiesBytesMax } from "./memory.ts";
 import { optionsProblem, type OptionsAnswer } from "./options_checks.ts";
 import type { Answer, PolicyCall } from "./policy_call.ts";
-import { PolicyProcess, type PolicyProcessStatus } from "./policy_process.ts";
+import { PolicyProcess } from "./policy_process.ts";
+import type { PolicyProcessStatus } from "./process_status.ts";
 
 export interface PolicyHostOptions {
   readonly process: Pick<ProcessHost, "spawn" | "self" | "residentBytesOf" | "processorMsOf">;
@@ -54,6 +55,8 @@ export interface PolicyHost {
   trip(hash: string, reason: string): void;
   /** Checks options without using them. */
   check(hash: string, options: Readonly<Record<string, unknown>>): Promise<OptionsAnswer>;
+  /** From now on policies run in processes that cannot be sealed, or do not. */
+  takeUnsealed(may: boolean): void;
   /** What the loaded bundle says of itself; null when it could not be loaded. */
   describe(hash: string): Promise<string | null>;
   status(): PolicyHostStatus;
@@ -89,6 +92,7 @@ class SealedHosts implements PolicyHost {
   readonly #bound = new WeakMap<PolicyBinding, Bound>();
   #starts = 0;
   #closed = false;
+  #takesUnsealed = true;
 
   constructor(options: PolicyHostOptions) {
     this.#options = options;
@@ -111,9 +115,17 @@ class SealedHosts implements PolicyHost {
     if (known !== undefined) return known;
     if (this.#processes.size >= limits.policyProcessesMax) return null;
     const { process, clock, random, report } = this.#options;
-    const made = new PolicyProcess({ name, process, clock, random, report, started: () => this.#starts++ });
+    const started = (): void => void this.#starts++;
+    const takesUnsealed = (): boolean => this.#takesUnsealed;
+    const made = new PolicyProcess({ name, process, clock, random, report, started, takesUnsealed });
     this.#processes.set(name, made);
     return made;
+  }
+
+  takeUnsealed(may: boolean): void {
+    if (may === this.#takesUnsealed) return;
+    this.#takesUnsealed = may;
+    for (const process of this.#processes.values()) process.judgeSeal();
   }
 
   retain(hashes: ReadonlySet<string>): void {

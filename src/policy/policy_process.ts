@@ -3,10 +3,8 @@
  * `host_process.ts`, whoever carries calls is `call_batches.ts`; here they meet: what the process says is told to those whom it
  * concerns, its end to everybody in it, and nobody outside hears of it. A process that breaks the protocol is ended at once.
  *
- * A process for each name costs little (2 processors, Linux 6.18): idle with one policy 9 MB that no other process shares, 26 MB
- * after 500,000 calls; from nothing to the first decision 48 ms, of which two thirds go into starting twice (Landlock holds for
- * what is started under it); 32 of them, all at once, are ready in 1.3 s and take 290 MB. A call in batches of 64 takes 6 us of
- * processor time on both sides together. `npm run bench -- --only policies` measures it.
+ * A process for each name costs little: idle 9 MB that no other shares, 48 ms from nothing to the first decision, 6 us of processor time
+ * on both sides for a call in batches of 64 (`npm run bench -- --only policies` measures it).
  */
 import { limits } from "../model/limits.ts";
 import type { Clock, ProcessHost, Random } from "../../runtime/contract.ts";
@@ -18,6 +16,7 @@ import { countCpu, tellDescribed, type LoadedPolicy } from "./loaded_policy.ts";
 import { OptionsChecks, optionsProblem, type OptionsAnswer } from "./options_checks.ts";
 import { encodeCall, type Answer, type PolicyCall } from "./policy_call.ts";
 import { frameKinds } from "./protocol.ts";
+import type { PolicyProcessStatus } from "./process_status.ts";
 import { readBound, readLoaded, readLost, readReady } from "./said.ts";
 import { Watch } from "./watch.ts";
 
@@ -31,20 +30,8 @@ export interface PolicyProcessOptions {
   readonly report: (sentence: string) => void;
   /** It was started once more. */
   readonly started: () => void;
-}
-
-export interface PolicyProcessStatus {
-  readonly name: string;
-  readonly running: boolean;
-  /** null until it said so. */
-  readonly sealed: boolean | null;
-  /** What is missing of the seal; null when nothing. */
-  readonly why: string | null;
-  /** 0 while there is none. */
-  readonly pid: number;
-  readonly starts: number;
-  /** Versions in it. */
-  readonly policies: number;
+  /** Whether policies run in a process that could not be sealed. */
+  readonly takesUnsealed: () => boolean;
 }
 
 export class PolicyProcess {
@@ -137,6 +124,7 @@ export class PolicyProcess {
 
   #introduce(policy: LoadedPolicy): void {
     if (policy.quarantine.closed) return;
+    if (this.#unfit !== null) return this.#broken(policy, this.#unfit);
     const { bundle } = policy;
     policy.id = this.#nextId++;
     this.#introduced.set(policy.id, policy);
@@ -145,6 +133,18 @@ export class PolicyProcess {
     this.#known.tellAll(policy);
     this.#process.owes(this.#options.clock.now());
     this.#watch.begin();
+  }
+
+  /** Why nothing is to run in the process; null: it may. */
+  get #unfit(): string | null {
+    const { seal } = this.#process;
+    if (seal?.sealed !== false || this.#options.takesUnsealed()) return null;
+    return `its process is not sealed (${seal.why ?? "it does not say why"}), and the Mesh says unsealedPolicies: refuse`;
+  }
+
+  /** Whether unsealed ones may run has been decided anew. */
+  judgeSeal(): void {
+    if (this.#unfit !== null && this.#introduced.size > 0) this.#process.end(this.#unfit);
   }
 
   #withdraw(policy: LoadedPolicy): void {

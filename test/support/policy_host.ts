@@ -3,7 +3,7 @@ import type { Runtime } from "../../runtime/contract.ts";
 import type { PolicyBinding, PolicyRef } from "../../src/model/snapshot.ts";
 import type { PolicyAnswer, PolicyCall } from "../../src/policy/policy_call.ts";
 import { createPolicyHost, type PolicyHost } from "../../src/policy/policy_host.ts";
-import type { PolicyProcessStatus } from "../../src/policy/policy_process.ts";
+import type { PolicyProcessStatus } from "../../src/policy/process_status.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
 import { policyCpu } from "../../src/telemetry/policy_telemetry.ts";
 import { HeadFields } from "../../src/wire/head_fields.ts";

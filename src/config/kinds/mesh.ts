@@ -31,6 +31,12 @@ const schema = object({
   ),
   telemetry: v.optional(said(telemetry, "What the proxies tell of requests, and to whom")),
   policies,
+  unsealedPolicies: v.optional(
+    said(
+      v.picklist(["run", "refuse"], "run or refuse"),
+      "What becomes of policies on a machine whose kernel cannot seal their process: they run all the same, or fail as their onError says (default: run)",
+    ),
+  ),
 });
 
 function expand({
@@ -40,6 +46,7 @@ function expand({
   policies: uses = [],
   egress,
   faults,
+  unsealedPolicies,
   ...written
 }: v.InferOutput<typeof schema>): MeshDocument {
   const namespace = written.namespace ?? defaultNamespace;
@@ -52,6 +59,7 @@ function expand({
     ...(uses.length === 0 ? {} : { policies: expandPolicies(uses) }),
     ...(egress === undefined ? {} : { egress }),
     ...(faults === "allowed" ? { faults } : {}),
+    ...(unsealedPolicies === undefined ? {} : { unsealedPolicies }),
   };
 }
 

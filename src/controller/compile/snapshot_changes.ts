@@ -28,6 +28,9 @@ export class SnapshotComparison {
       ...(isSame(now.policies, then.policies) ? [] : ["policies that it loads"]),
       ...(isSame(now.telemetry, then.telemetry) ? [] : ["telemetry"]),
       ...(now.egress === then.egress ? [] : [`egress: ${then.egress ?? "open"}`]),
+      ...(now.unsealedPolicies === then.unsealedPolicies
+        ? []
+        : [`unsealedPolicies: ${then.unsealedPolicies ?? "run"}`]),
       ...(isSame(now.names, then.names) ? [] : ["names and addresses"]),
     ];
   }

@@ -165,6 +165,7 @@ export class SnapshotCompiler {
       policies: this.#policies(destinations, locals),
       ...this.#telemetry(),
       ...(this.#mesh?.egress === "declared" ? { egress: "declared" as const } : {}),
+      ...(this.#mesh?.unsealedPolicies === "refuse" ? { unsealedPolicies: "refuse" as const } : {}),
       ...(this.#names.length === 0 ? {} : { names: this.#names }),
     };
     return { ...content, version: this.#hasher.version(content) };

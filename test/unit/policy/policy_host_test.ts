@@ -90,6 +90,31 @@ describe("a host", () => {
     expect(hosting.processes.last.of(frameKinds.bind)).toHaveLength(1);
   });
 
+  test("that is not sealed gets no policy where none is to run so, also when that is said while it runs", async () => {
+    const hosting = new Hosting();
+    hosting.host.takeUnsealed(false);
+    hosting.load("a");
+    const unsealed = { sealed: false, why: "no Landlock" };
+    hosting.processes.last.say(frameKinds.ready, 0, 0, unsealed);
+    await hosting.clock.advance(1);
+    expect(hosting.processes.last.of(frameKinds.load)).toEqual([]);
+    const answers = hosting.ask("a");
+    await hosting.clock.advance(1);
+    expect(answers).toMatchObject([{ ok: false }]);
+    const [status] = hosting.host.status().policies;
+    expect([status?.state, status?.detail]).toEqual([
+      "broken",
+      "it could not be loaded: its process is not sealed (no Landlock), and the Mesh says unsealedPolicies: refuse",
+    ]);
+
+    const other = new Hosting();
+    other.load("a");
+    other.processes.last.say(frameKinds.ready, 0, 0, unsealed);
+    await other.getLoaded(other.processes.last);
+    other.host.takeUnsealed(false);
+    expect(other.processes.last.killed).toEqual(["SIGKILL"]);
+  });
+
   test("that takes too much memory is killed with the reason", async () => {
     const hosting = new Hosting();
     await hosting.loaded("a");
