@@ -8,8 +8,13 @@ import { checkDecision } from "../../src/policy/decision.ts";
 import { notesIn } from "../../src/policy/notes.ts";
 import { compileSealed } from "../../src/policy/sealed_compiler.ts";
 import { hookAttempts, sourceOf } from "../support/hostile_policies/hook_attempts.ts";
+import { waitAttempts } from "../support/hostile_policies/wait_attempts.ts";
 import { scriptWith } from "../support/hostile_policies/scripts.ts";
-import { friendlyBeside, startTestHost } from "../support/policy_host.ts";
+import type { Hook } from "../../src/policy/hooks.ts";
+import { limits } from "../../src/model/limits.ts";
+import type { PolicyAnswer } from "../../src/policy/policy_call.ts";
+import { checkSignature } from "../../src/policy/signature.ts";
+import { friendlyBeside, startTestHost, type TestHost } from "../support/policy_host.ts";
 import { runtime } from "../support/runtime_under_test.ts";
 import { testMs } from "../support/patience.ts";
 
@@ -28,13 +33,29 @@ const about = {
   onEnd: { status: 200, flag: "", bytesIn: 0, bytesOut: 0, ms: 1, ttfbMs: 1, endpoint: "a", retries: 0 },
 };
 
+/** As the proxy does it: what it waits for is given, so often and not for ever. */
+async function askWaiting(there: TestHost, name: string, hook: Hook): Promise<PolicyAnswer> {
+  const exchange = "e";
+  let answer: PolicyAnswer = await there.ask(name, "GET", undefined, { hook, about: about[hook], exchange });
+  for (let round = 0; round < limits.policyWantsMax; round++) {
+    const decision = answer.ok ? checkDecision(answer.decision, hook) : null;
+    if (decision?.do !== "wait") break;
+    const given = decision.wants.map((want) =>
+      want.do === "verify" ? checkSignature(want) : { ok: true, status: 200, headers: [], body: "x" },
+    );
+    const resumes = decision.ticket;
+    answer = await there.ask(name, "GET", undefined, { hook, about: given, exchange, resumes });
+  }
+  return answer;
+}
+
 describe.skipIf(binaryMissing)("a policy that tries", () => {
   const there = binaryMissing ? null : startTestHost(runtime, binaryPath);
   afterAll(() => there?.host.close());
   there?.add("friendly", scriptWith(`return '{"do":"next"}';`));
   const compiler = { ...runtime, process: { ...runtime.process, self: [binaryPath] }, unsealed: () => {} };
 
-  for (const [words, attempt] of Object.entries(hookAttempts)) {
+  for (const [words, attempt] of Object.entries({ ...hookAttempts, ...waitAttempts })) {
     const name = words
       .toLowerCase()
       .replaceAll(/[^a-z]+/g, "-")
@@ -57,7 +78,7 @@ describe.skipIf(binaryMissing)("a policy that tries", () => {
         const asked = (async () => {
           for (let call = 0; call < calls; call++) {
             const { hook } = attempt;
-            const answer = await there.ask(name, "GET", undefined, { hook, about: about[hook] });
+            const answer = await askWaiting(there, name, hook);
             if (!answer.ok) continue;
             // Whatever it says is taken apart without a throw, and what is not a decision is none.
             const decision = checkDecision(answer.decision, hook);

@@ -4,14 +4,14 @@
  */
 import type { Hook } from "../../../src/policy/hooks.ts";
 
-interface Attempt {
+export interface Attempt {
   readonly hook: Hook;
   readonly body: string;
   /** What the bundler says; absent: it takes it. */
   readonly refused?: string;
 }
 
-const at =
+export const at =
   (hook: Hook) =>
   (body: string, refused?: string): Attempt => ({
     hook,
