@@ -8,7 +8,7 @@ import { limits } from "../model/limits.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { families } from "../telemetry/families.ts";
 
-const faultExitCode = 70;
+export const faultExitCode = 70;
 
 export function surviveFaults(runtime: Runtime, metrics: Metrics, log: (text: string) => void): void {
   const { process, clock } = runtime;

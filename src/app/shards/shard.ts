@@ -13,7 +13,7 @@ import { HandedPorts } from "../../shards/handed_ports.ts";
 import { KeptTraces } from "../../proxy/trace/kept_traces.ts";
 import { ShardMemory } from "../../shards/shard_memory.ts";
 import { every, startChores } from "../chores.ts";
-import { surviveFaults } from "../faults.ts";
+import { faultExitCode, surviveFaults } from "../faults.ts";
 import { processMetrics } from "../process_metrics.ts";
 import { shardAnswers } from "../proxy_answers.ts";
 import { exposeTraffic } from "../proxy_metrics.ts";
@@ -207,7 +207,14 @@ export class TrafficShard {
   #settle(number: number, enforced: boolean): void {
     const prepared = this.#prepared.get(number);
     this.#prepared.delete(number);
-    if (prepared === undefined) return;
+    if (prepared === undefined) {
+      // What carries traffic by another snapshot than the others is worse than none: the one in its place begins with this one.
+      if (!enforced) return;
+      this.#observation.logs.log(
+        `cannot go by snapshot ${number}, which was not prepared here: this one ends`,
+      );
+      return this.host.runtime.process.exit(faultExitCode);
+    }
     if (enforced) this.#apply(prepared.numbered, prepared.state);
     else prepared.state.forget();
   }

@@ -129,7 +129,6 @@ export class ShardedPlane implements ProxyPlane {
     const numbered = { number: ++this.#numbers, snapshot };
     const { number } = numbered;
     const own = this.#plane.prepare(snapshot);
-    const asked = new Set(this.#shards.all);
     const problem = await this.#shards.prepare({ kind: "prepare", ...numbered });
     if (problem !== null) {
       own.forget();
@@ -141,8 +140,6 @@ export class ShardedPlane implements ProxyPlane {
     own.enforce();
     const credentials = this.options.credentialsNow();
     for (const shard of this.#shards.all) {
-      // It began while the others prepared.
-      if (!asked.has(shard)) shard.send({ kind: "prepare", ...numbered });
       shard.send({ kind: "credentials", credentials, changed: false });
       shard.send({ kind: "enforce", number });
     }

@@ -77,18 +77,28 @@ export class Shards implements Drained {
 
   /**
    * The first problem that one of them has; those that end do not count, and one that says nothing is ended. Where none is left of those
-   * that carried traffic it is taken for what ended them: in force, it would end those in their place, too.
+   * that carried traffic it is taken for what ended them: in force, it would end those in their place, too. Who begins meanwhile is
+   * asked as well: else it would go on by the snapshot before, where it cannot go by this one.
    */
   async prepare(message: Extract<ToShard, { kind: "prepare" }>): Promise<string | null> {
     const carried = this.ready.length > 0;
-    this.tell(message);
-    const waiting = await this.#answers("prepared", message.number, limits.shardPrepareMs);
-    for (const shard of waiting.left)
-      shard.kill(`it was silent about a snapshot for ${limits.shardPrepareMs} ms`);
-    const { problem, answered } = waiting;
-    return problem === null && carried && answered === 0
-      ? "no event loop lived on that could go by it"
-      : problem;
+    const asked = new Set<ShardProcess>();
+    const silent = `silent about a snapshot for ${limits.shardPrepareMs} ms`;
+    let [answered, ended] = [0, 0];
+    for (let next = this.all; next.length > 0; next = this.all.filter((shard) => !asked.has(shard))) {
+      for (const shard of next) {
+        asked.add(shard);
+        shard.send(message);
+      }
+      const waiting = await this.#answers("prepared", message.number, limits.shardPrepareMs, next);
+      for (const shard of waiting.left) shard.kill(`it was ${silent}`);
+      if (waiting.problem !== null) return waiting.problem;
+      // What makes the one in its place stand still, too, would do so for ever.
+      if (ended > 0 && waiting.left.size > 0) return `one event loop after the other was ${silent}`;
+      ended += waiting.left.size;
+      answered += waiting.answered;
+    }
+    return carried && answered === 0 ? "no event loop lived on that could go by it" : null;
   }
 
   /** What is open in all of them, as far as they have said it. */
@@ -198,12 +208,12 @@ export class Shards implements Drained {
     for (const shard of this.#running.values()) shard.judge(this.#gate.beats[shard.own] as number);
   }
 
-  /** Resolves when all that run now have answered or are gone, or it is so late. */
-  #answers(kind: string, number: number, withinMs: number | null): Promise<Waiting> {
+  /** Resolves when all of those have answered or are gone, or it is so late. */
+  #answers(kind: string, number: number, withinMs: number | null, of = this.all): Promise<Waiting> {
     const { clock } = this.options.runtime;
     return new Promise((done) => {
       const waiting: Waiting = {
-        ...{ left: new Set(this.all), answered: 0, problem: null, open: 0 },
+        ...{ left: new Set(of), answered: 0, problem: null, open: 0 },
         done: () => done(waiting),
       };
       if (waiting.left.size === 0) return done(waiting);

@@ -86,6 +86,21 @@ describe("shards", () => {
     expect(await second).toBeNull();
   });
 
+  test("that come while the others prepare have a say in it too", async () => {
+    await started();
+    await live(limits.shardSettledMs);
+    const [one, other] = host.lives;
+    const prepared = shards.prepare(prepare);
+    await clock.advance(1);
+    other?.end(null, "SIGKILL");
+    one?.say({ kind: "prepared", number: 7, problem: null });
+    await clock.advance(1);
+    const late = host.lives[2];
+    expect([late?.isGone, late?.kinds().at(-1)]).toEqual([false, "prepare"]);
+    late?.say({ kind: "prepared", number: 7, problem: "its format is 2" });
+    expect(await prepared).toBe("its format is 2");
+  });
+
   test("do not go by a snapshot that ended all of them that carried traffic", async () => {
     await started();
     const first = shards.prepare(prepare);
@@ -109,9 +124,22 @@ describe("shards", () => {
     const problem = shards.prepare(prepare);
     one?.say({ kind: "prepared", number: 7, problem: null });
     await live(limits.shardPrepareMs);
-    expect(await problem).toBeNull();
     expect([one?.isGone, other?.isGone]).toEqual([false, true]);
     expect(logged.at(-1)).toContain("it was silent about a snapshot");
+    host.running[1]?.say({ kind: "ready" });
+    host.running[1]?.say({ kind: "prepared", number: 7, problem: null });
+    expect(await problem).toBeNull();
+  });
+
+  test("do not go by a snapshot that makes one after the other stand still", async () => {
+    await started();
+    const problem = shards.prepare(prepare);
+    host.lives[0]?.say({ kind: "prepared", number: 7, problem: null });
+    await live(limits.shardPrepareMs);
+    expect(host.running.length).toBe(2);
+    host.running[1]?.say({ kind: "ready" });
+    await live(limits.shardPrepareMs);
+    expect(await problem).toContain("one event loop after the other");
   });
 
   test("that end are replaced: at once when they have lived for a while, else after waits that grow", async () => {
