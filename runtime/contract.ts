@@ -326,7 +326,10 @@ export interface ProcessHost {
   stderr(text: string): void;
   readonly terminal: TerminalHost;
   exit(code: number): never;
-  onSignal(signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR2" | "SIGWINCH", call: () => void): void;
+  onSignal(
+    signal: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR2" | "SIGWINCH" | "SIGTTIN" | "SIGTTOU",
+    call: () => void,
+  ): void;
   spawn(options: SpawnOptions): Child;
   /** The channel that `spawn({ channel: true })` of the parent opened to this process. */
   channel(handler: SocketHandler): Socket;

@@ -38,6 +38,7 @@ import { modeMetrics } from "./process_metrics.ts";
 import { exposeProxy, exposeTraffic } from "./proxy_metrics.ts";
 import type { ProxyPlane } from "./proxy_plane.ts";
 import { credentialsNow } from "./shards/credentials_now.ts";
+import { machineBytes } from "./shards/machine_memory.ts";
 import { ShardedPlane, type ShardedPlaneOptions } from "./shards/sharded_plane.ts";
 import type { ProxyTracing } from "./tracing.ts";
 import type { Running } from "./running.ts";
@@ -54,6 +55,8 @@ export interface ProxyModeOptions {
   readonly admin?: boolean;
   /** Event loops that carry traffic, each in a process of its own; default: one, in this process. */
   readonly shards?: number;
+  /** Bytes that those may take together; default: half of what the machine has, or the control group of the proxy. */
+  readonly shardsMemoryMax?: number;
 }
 
 export interface RunningProxy extends Running {
@@ -148,10 +151,11 @@ class ProxyMode {
   }
 
   #makeSharded(): ShardedPlane {
-    const { runtime, settings, store, shards = 1, logSampleRatio = null } = this.host;
+    const { runtime, settings, store, shards = 1, logSampleRatio = null, shardsMemoryMax } = this.host;
     const { metrics, logs } = this.#observation;
     return new ShardedPlane({
       ...{ runtime, settings, metrics, logSampleRatio, count: shards },
+      memoryBytesMax: shardsMemoryMax ?? machineBytes(runtime.files) * limits.shardsMemoryShare,
       bind: (options) => this.#succession.bind(options),
       credentialsNow: () => credentialsNow(store, this.#trust.denied),
       policyHost: this.#policies.host,

@@ -37,6 +37,7 @@ export function registerModes(program: Command, cli: Cli): void {
       (await import("../app/proxy_mode.ts")).startProxy(cli.runtime, folder, settings, {
         ...(flags.logSample === undefined ? {} : { logSampleRatio: ratio(flags.logSample) }),
         shards: shardsOf(flags.shards, cli.runtime.process.env["HEDDLE_SHARDS"], settings),
+        ...shardsMemoryOf(cli.runtime.process.env["HEDDLE_SHARDS_MEMORY"]),
       }),
   )
     .option(
@@ -90,6 +91,16 @@ function shardsOf(flag: string | undefined, environment: string | undefined, set
   const where =
     flag !== undefined ? "--shards" : environment !== undefined ? "HEDDLE_SHARDS" : "shards of heddle.json";
   throw new UserError(`Cannot use ${where} "${said}": expected a whole number from 1 to ${limits.shardsMax}`);
+}
+
+/** Bytes that all event loops of a proxy may take together, from MiB. */
+function shardsMemoryOf(said: string | undefined): { readonly shardsMemoryMax?: number } {
+  if (said === undefined) return {};
+  const mib = Number(said);
+  if (Number.isInteger(mib) && mib >= limits.shardsMemoryMinMib) return { shardsMemoryMax: mib * 1_048_576 };
+  throw new UserError(
+    `Cannot use HEDDLE_SHARDS_MEMORY "${said}": expected a whole number of MiB, ${limits.shardsMemoryMinMib} or more`,
+  );
 }
 
 function ratio(text: string): number {

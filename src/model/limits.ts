@@ -1154,6 +1154,10 @@ export const limits = {
   shardHungCpuMs: 3_000,
   /** A shard that does not show for so long that it lives is ended, whatever it takes: the machine may have no time for it. */
   shardHungMs: 30_000,
+  /** Of the memory of the machine, or of the proxy's control group, for all shards of a proxy: beyond it the largest of them is ended. */
+  shardsMemoryShare: 0.5,
+  /** The least that they can be told to take, in MiB (HEDDLE_SHARDS_MEMORY): less ends them where nothing is wrong. */
+  shardsMemoryMinMib: 256,
   /** Before a shard is started anew that ended soon after its start; the wait doubles each time. */
   shardRestartMs: 50,
   /** How long that wait gets at most. */

@@ -71,12 +71,14 @@ export class FakeShard implements Child {
 
 export class FakeShards implements Pick<
   ProcessHost,
-  "spawn" | "self" | "env" | "processorMsOf" | "shareMemory"
+  "spawn" | "self" | "env" | "processorMsOf" | "residentBytesOf" | "shareMemory"
 > {
   readonly self = ["heddle"];
   readonly env = { HOME: "/home/x", SECRET: "1", OTEL_SERVICE_NAME: "y", HEDDLE_FAULTS: "end" };
   readonly lives: FakeShard[] = [];
   cpuMs = 0;
+  /** Bytes of each, by pid. */
+  readonly resident = new Map<number, number>();
   memory: SharedMemory = { bytes: new ArrayBuffer(0) };
 
   constructor(readonly clock: ManualClock) {}
@@ -87,6 +89,10 @@ export class FakeShards implements Pick<
 
   processorMsOf(): number {
     return this.cpuMs;
+  }
+
+  residentBytesOf(pid: number): number | null {
+    return this.resident.get(pid) ?? null;
   }
 
   spawn(options: SpawnOptions): FakeShard {

@@ -16,6 +16,7 @@ let mesh: Mesh;
 beforeAll(async () => {
   mesh = await startMesh({
     shards: 2,
+    proxyEnv: { HEDDLE_SHARDS_MEMORY: "700" },
     documents,
     machines: [
       { name: "vm-a", services: [{ service: "web", calls: { orders: "by-name" } }] },
@@ -45,6 +46,22 @@ async function bothShards({ proxy }: Machine): Promise<readonly number[]> {
   });
 }
 
+/** What ends an event loop, and what its proxy says of it. */
+const ends = [
+  { what: "throws", signal: "SIGUSR2", said: /is gone: it ended with 70/ },
+  { what: "hangs", signal: "SIGTTIN", said: /is gone: it hung for \d+ ms/ },
+  { what: "fills its memory", signal: "SIGTTOU", said: /is gone: it took \d+ MiB of the machine's memory/ },
+  { what: "is killed", signal: "SIGKILL", said: /is gone: it was ended by SIGKILL/ },
+] as const;
+
+/** As `replaced`, and says how long after its end two carried traffic again. */
+async function goneAndReplaced(machine: Machine, gone: number): Promise<void> {
+  await waitFor("it is gone", () => (shardsOf(machine.proxy.pid).includes(gone) ? null : true));
+  const goneMs = performance.now();
+  await replaced(machine, gone);
+  console.log(`another event loop carries traffic after ${Math.round(performance.now() - goneMs)} ms`);
+}
+
 /** Until that one is gone, and there are two that carry traffic. */
 async function replaced(machine: Machine, gone: number): Promise<void> {
   await waitFor("another one takes its place", async () => {
@@ -65,7 +82,7 @@ function numberOf(text: string, pattern: RegExp): number {
   return Number(pattern.exec(text)?.[1] ?? "0");
 }
 
-describe("an event loop that is killed under load", () => {
+describe.each(ends)("an event loop that $what under load", ({ signal, said }) => {
   test(
     "on the near side loses its connections and no others, and what is counted goes on from where it was",
     async () => {
@@ -75,8 +92,9 @@ describe("an event loop that is killed under load", () => {
       const counted = /^heddle_requests_total\{direction="outbound"[^}]*code="200"[^}]*\} (\d+)$/m;
       const before = numberOf(await metricsOf(machine.address), counted);
       expect(running.lost).toBe(0);
-      process.kill(first as number, "SIGKILL");
-      await replaced(machine, first as number);
+      const output = machine.proxy.output().length;
+      process.kill(first as number, signal);
+      await goneAndReplaced(machine, first as number);
       const answered = running.answered;
       await waitFor("the load goes on", async () =>
         running.answered > answered + connections ? true : null,
@@ -89,11 +107,16 @@ describe("an event loop that is killed under load", () => {
       expect(running.failures.filter(({ kind }) => kind !== "cut")).toEqual([]);
       const after = numberOf(await metricsOf(machine.address), counted);
       expect(after).toBeGreaterThanOrEqual(before);
-      expect(machine.proxy.output()).toContain("what it had open is lost, another one takes its place");
+      expect(machine.proxy.output().slice(output)).toMatch(said);
+      expect(machine.proxy.output().slice(output)).toContain(
+        "what it had open is lost, another one takes its place",
+      );
     },
     2 * hangMs,
   );
+});
 
+describe("an event loop that is killed under load", () => {
   test(
     "on the far side fails no request that may be sent again",
     async () => {

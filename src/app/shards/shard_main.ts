@@ -3,6 +3,7 @@ import type { Runtime } from "../../../runtime/contract.ts";
 import type { AcceptGate } from "../../shards/accept_gate.ts";
 import { HandedPorts } from "../../shards/handed_ports.ts";
 import { forbidDumps } from "../no_dumps.ts";
+import { endOnSignal } from "./ends_on_signal.ts";
 import { endWithKeeper } from "./end_with_keeper.ts";
 import type { FromShard, ToShard } from "./messages.ts";
 import { TrafficShard } from "./shard.ts";
@@ -14,6 +15,7 @@ export function runShard(runtime: Runtime): void {
   endWithKeeper(native);
   // Signals for the proxy may reach all of its processes; its keeper says what comes of them.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.onSignal(signal, () => {});
+  endOnSignal(process, clock);
   const gate: { current: AcceptGate | null } = { current: null };
   const handed = new HandedPorts({ net, ports, accepted: () => gate.current?.accepted() });
   let shard: TrafficShard | null = null;

@@ -25,6 +25,7 @@ import { Shards, type ShardsOptions } from "./shards.ts";
 export interface ShardedPlaneOptions {
   readonly runtime: ShardsOptions["runtime"];
   readonly count: number;
+  readonly memoryBytesMax: number;
   readonly settings: Settings;
   readonly logSampleRatio: number | null;
   readonly metrics: Metrics;
@@ -52,7 +53,7 @@ export class ShardedPlane implements ProxyPlane {
   #numbers = 0;
 
   constructor(readonly options: ShardedPlaneOptions) {
-    const { runtime, count, metrics, bind, plane, policyHost } = options;
+    const { runtime, count, metrics, memoryBytesMax, bind, plane, policyHost } = options;
     this.#machine = plane.machine;
     this.#ports = new BoundPorts({
       bind,
@@ -65,7 +66,7 @@ export class ShardedPlane implements ProxyPlane {
       this.#shards.all.flatMap(({ report }) => report?.held ?? []),
     );
     this.#shards = new Shards({
-      ...{ runtime, count, metrics, log: plane.log },
+      ...{ runtime, count, metrics, memoryBytesMax, log: plane.log },
       begin: (shard) => this.#begin(shard),
       message: (shard, message) => this.#heard(shard, message),
       ended: (shard) => this.#asks.ended(shard),

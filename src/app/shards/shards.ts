@@ -19,6 +19,8 @@ export interface ShardsOptions {
   readonly runtime: Pick<Runtime, "process" | "clock">;
   readonly count: number;
   readonly metrics: Metrics;
+  /** What all of them together may take of the machine's memory: beyond it the largest is ended. */
+  readonly memoryBytesMax: number;
   /** Tells one that has just started all that it is to know. */
   readonly begin: (shard: ShardProcess) => void;
   readonly message: (shard: ShardProcess, message: FromShard) => void;
@@ -206,6 +208,23 @@ export class Shards implements Drained {
 
   #look(): void {
     for (const shard of this.#running.values()) shard.judge(this.#gate.beats[shard.own] as number);
+    this.#boundMemory();
+  }
+
+  /** One that takes ever more would make the system end whatever it likes. */
+  #boundMemory(): void {
+    const { runtime, memoryBytesMax } = this.options;
+    const taken = this.all.map((shard) => ({
+      shard,
+      bytes: runtime.process.residentBytesOf(shard.pid) ?? 0,
+    }));
+    const all = taken.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (all <= memoryBytesMax) return;
+    const { shard, bytes } = taken.reduce((one, other) => (other.bytes > one.bytes ? other : one));
+    const [its, ours, most] = [bytes, all, memoryBytesMax].map((each) => Math.round(each / mib));
+    shard.kill(
+      `it took ${its} MiB of the machine's memory, and all event loops together ${ours} MiB, more than the ${most} MiB that they may (HEDDLE_SHARDS_MEMORY)`,
+    );
   }
 
   /** Resolves when all of those have answered or are gone, or it is so late. */
@@ -252,6 +271,8 @@ export class Shards implements Drained {
     waiting.done();
   }
 }
+
+const mib = 1_048_576;
 
 interface Waiting {
   readonly left: Set<ShardProcess>;

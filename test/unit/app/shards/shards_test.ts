@@ -30,6 +30,7 @@ beforeEach(() => {
     runtime: { clock, process: host as unknown as Runtime["process"] },
     count: 2,
     metrics,
+    memoryBytesMax: 1_000 * 1_048_576,
     begin: (shard) => shard.send({ kind: "keep", traces: [`begin ${shard.own}`] }),
     message: (_shard, message) => void heard.push(message),
     ended: () => {},
@@ -176,6 +177,21 @@ describe("shards", () => {
     expect(host.running.length).toBe(2);
     await live(3 * limits.shardLookMs, [1]);
     expect(host.lives[1]?.isGone).toBe(true);
+  });
+
+  test("that take more of the machine's memory than they may are ended, the largest alone", async () => {
+    await started();
+    const [one, other] = host.lives;
+    host.resident.set(one?.pid ?? 0, 400 * 1_048_576);
+    host.resident.set(other?.pid ?? 0, 600 * 1_048_576);
+    await live(limits.shardLookMs);
+    expect(host.running.length).toBe(2);
+    host.resident.set(one?.pid ?? 0, 401 * 1_048_576);
+    await live(limits.shardLookMs);
+    expect([one?.isGone, other?.isGone]).toEqual([false, true]);
+    expect(logged.at(-1)).toContain(
+      "it took 600 MiB of the machine's memory, and all event loops together 1001 MiB",
+    );
   });
 
   test("count together, and what one has counted that is gone stays counted", async () => {
