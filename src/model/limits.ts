@@ -1134,6 +1134,10 @@ export const limits = {
   sharedNumbersMax: 4_194_304,
   /** Of one message between the keeper of a proxy and a shard: mostly a snapshot. */
   shardMessageBytesMax: 256 * mib,
+  /** Of what a shard was told and has not taken; one that is told more then is ended. */
+  shardUntakenBytesMax: 32 * mib,
+  /** Orders that wait behind a port which a shard cannot be handed yet; with so many it is ended. */
+  shardWaitingMax: 100_000,
   /** Descriptors on their way to a shard; further ones wait until it has taken some. */
   shardHandedMax: 64,
   /** Snapshots of which a shard's policies may still be asked: requests that began under one go on under it. */

@@ -64,6 +64,11 @@ export class FakeShard implements Child {
     this.#channel.flush();
   }
 
+  /** It takes no more of what it is told. */
+  stall(): void {
+    this.#ours.room = 0;
+  }
+
   kinds(): string[] {
     return this.told.map(({ kind }) => kind);
   }

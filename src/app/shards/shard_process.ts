@@ -69,6 +69,10 @@ export class ShardProcess {
   }
 
   send(message: ToShard): void {
+    // What was said before, and it has not taken, would take the keeper's memory without end.
+    const untaken = this.#channel.backlogBytes;
+    if (untaken > limits.shardUntakenBytesMax || this.#waiting.length >= limits.shardWaitingMax)
+      return this.kill(`it had not taken ${untaken} bytes and ${this.#waiting.length} orders of its keeper`);
     this.#waiting.push({ message, port: null });
     this.#pump();
   }

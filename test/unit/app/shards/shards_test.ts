@@ -258,6 +258,23 @@ describe("shards", () => {
     expect([host.lives.length, host.running.length]).toEqual([2, 0]);
   });
 
+  test("that do not take what they are told are ended before that fills the keeper's memory", async () => {
+    await started();
+    const [one, other] = host.lives;
+    one?.stall();
+    const part = limits.shardUntakenBytesMax / 4;
+    const traces = ["x".repeat(part)];
+    const gone: boolean[] = [];
+    for (let at = 0; at < 5; at++) {
+      shards.all[0]?.send({ kind: "keep", traces });
+      await clock.advance(1);
+      gone.push(one?.isGone ?? false);
+    }
+    expect(gone).toEqual([false, false, false, false, true]);
+    expect([one?.isGone, other?.isGone]).toEqual([true, false]);
+    expect(logged.at(-1)).toMatch(/it had not taken \d+ bytes and 0 orders of its keeper/);
+  });
+
   test("are handed no more descriptors at a time than they take, and what is said after one comes after it", async () => {
     await started();
     const [shard] = shards.all;
