@@ -36,8 +36,8 @@ export interface Settings {
   readonly leafMs: number;
   /** Outbound listeners may stand beyond loopback: whoever reaches them acts as the local service. */
   readonly openListeners?: boolean;
-  /** Event loops that carry the proxy's traffic. Absent: one. */
-  readonly shards?: number;
+  /** Event loops that carry the proxy's traffic; `auto`: as fits the machine. Absent: one. */
+  readonly shards?: number | "auto";
 }
 
 /** null when this folder holds none. One that is not this user's own is refused: others would decide who this machine is. */

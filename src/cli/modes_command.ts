@@ -5,6 +5,7 @@ import type { Running } from "../app/running.ts";
 import { requireSettings, type Mode, type Settings } from "../app/settings.ts";
 import { settleLayout } from "../app/state_layout.ts";
 import type { StateFolder } from "../app/state_folder.ts";
+import { fittingShards } from "../app/shards/fitting_shards.ts";
 import { limits } from "../model/limits.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Cli } from "./command.ts";
@@ -36,7 +37,7 @@ export function registerModes(program: Command, cli: Cli): void {
     async (folder, settings, flags) =>
       (await import("../app/proxy_mode.ts")).startProxy(cli.runtime, folder, settings, {
         ...(flags.logSample === undefined ? {} : { logSampleRatio: ratio(flags.logSample) }),
-        shards: shardsOf(flags.shards, cli.runtime.process.env["HEDDLE_SHARDS"], settings),
+        shards: shardsOf(flags.shards, cli.runtime, settings),
         ...shardsMemoryOf(cli.runtime.process.env["HEDDLE_SHARDS_MEMORY"]),
       }),
   )
@@ -46,7 +47,7 @@ export function registerModes(program: Command, cli: Cli): void {
     )
     .option(
       "--shards <count>",
-      `event loops that carry traffic, 1 to ${limits.shardsMax}, each in a process of its own from 2 on (default: HEDDLE_SHARDS, else "shards" of heddle.json, else 1)`,
+      `event loops that carry traffic, 1 to ${limits.shardsMax}, each in a process of its own from 2 on, or auto: one for each core, at most ${limits.shardsFittingMax}, fewer where memory is small (default: HEDDLE_SHARDS, else "shards" of heddle.json, else 1)`,
     );
 }
 
@@ -84,13 +85,21 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
   });
 }
 
-function shardsOf(flag: string | undefined, environment: string | undefined, settings: Settings): number {
+function shardsOf(
+  flag: string | undefined,
+  { process, files }: Pick<Cli["runtime"], "process" | "files">,
+  settings: Settings,
+): number {
+  const environment = process.env["HEDDLE_SHARDS"];
   const said = flag ?? environment ?? settings.shards ?? 1;
+  if (said === "auto") return fittingShards(files);
   const count = Number(said);
   if (Number.isInteger(count) && count >= 1 && count <= limits.shardsMax) return count;
   const where =
     flag !== undefined ? "--shards" : environment !== undefined ? "HEDDLE_SHARDS" : "shards of heddle.json";
-  throw new UserError(`Cannot use ${where} "${said}": expected a whole number from 1 to ${limits.shardsMax}`);
+  throw new UserError(
+    `Cannot use ${where} "${said}": expected a whole number from 1 to ${limits.shardsMax}, or auto`,
+  );
 }
 
 /** Bytes that all event loops of a proxy may take together, from MiB. */

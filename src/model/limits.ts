@@ -1128,6 +1128,10 @@ export const limits = {
   shardAheadRatio: 0.05,
   /** Event loops that a proxy may have. */
   shardsMax: 16,
+  /** Event loops of a proxy that is told to fit the machine (`--shards auto`): one for each core, so many at most. */
+  shardsFittingMax: 4,
+  /** And no more than one for so much memory of the machine. */
+  shardNeedsBytes: 512 * mib,
   /** Rows and tallies that loops have in common at a time; what comes beyond has numbers of each loop's own. */
   sharedNamesMax: 65_536,
   /** Their numbers. Memory that nobody has written to costs nothing. */

@@ -1,0 +1,26 @@
+/** How many event loops a proxy takes that is told to fit the machine. */
+import { expect, test } from "bun:test";
+import { fittingShards } from "../../../../src/app/shards/fitting_shards.ts";
+
+const gib = 1_048_576;
+
+test.each([
+  ["one core", "0", 16 * gib, 1],
+  ["two cores", "0-1", 16 * gib, 2],
+  ["two cores of many that it may use", "3,7", 16 * gib, 2],
+  ["many cores", "0-7,16-23", 64 * gib, 4],
+  ["four cores and 1 GiB of memory", "0-3", gib, 2],
+  ["four cores and hardly any memory", "0-3", gib / 8, 1],
+])("%s", (_name, cores, kilobytes, count) => {
+  const files: Readonly<Record<string, string>> = {
+    "/proc/self/status": `Name:\theddle\nCpus_allowed_list:\t${cores}\nMems_allowed_list:\t0\n`,
+    "/proc/meminfo": `MemTotal:       ${kilobytes} kB\n`,
+  };
+  const readSync = (path: string): Uint8Array | null =>
+    files[path] === undefined ? null : new TextEncoder().encode(files[path]);
+  expect(fittingShards({ readSync })).toBe(count);
+});
+
+test("a system that tells nothing gets one", () => {
+  expect(fittingShards({ readSync: () => null })).toBe(1);
+});
