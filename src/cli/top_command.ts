@@ -165,13 +165,20 @@ class TopScreen {
     const { readings, everyMs } = this.about;
     const { columns, rows } = this.host.terminal;
     const { pairs, silent } = readings;
-    const missing = silent.size === 0 ? "" : `, ${silent.size} silent (${[...silent.keys()].join(", ")})`;
-    const about =
-      pairs.length === 0
-        ? "waiting for a second reading"
-        : `${pairs.length} machines every ${everyMs / 1_000}s${missing}`;
+    const incomplete = silent.size > 0;
+    const missing = incomplete ? `; ${silent.size} silent: ${[...silent.keys()].join(", ")}` : "";
+    const from = `of ${pairs.length} ${pairs.length === 1 ? "machine" : "machines"} every ${everyMs / 1_000}s`;
+    const text = `${pairs.length === 0 ? "waiting for a second reading" : from}${missing}`;
     this.#screen.show(
-      frameOf(topRows(pairs), this.#view, { columns, rows }, { paint: this.terminal.paint, about }),
+      frameOf(
+        topRows(pairs),
+        this.#view,
+        { columns, rows },
+        {
+          paint: this.terminal.paint,
+          about: { text, incomplete },
+        },
+      ),
     );
   }
 }

@@ -186,12 +186,19 @@ export function withinRows(view: View, all: readonly TopRow[], screen: Screen): 
   return view.skipped <= most ? view : { ...view, skipped: most };
 }
 
+/** Whom the figures are of. */
+export interface Sources {
+  readonly text: string;
+  /** Some tell nothing: what is shown is not all. */
+  readonly incomplete: boolean;
+}
+
 /** As many lines as the screen has. */
 export function frameOf(
   all: readonly TopRow[],
   view: View,
   screen: Screen,
-  { paint, about }: { readonly paint: Paint; readonly about: string },
+  { paint, about }: { readonly paint: Paint; readonly about: Sources },
 ): Text[] {
   const { columns, rows } = screen;
   const chosen = chosenRows(all, view);
@@ -201,11 +208,16 @@ export function frameOf(
   const order = `${view.sort}${view.reversed ? " (reversed)" : ""}`;
   const narrow = view.narrow === "" ? "" : `, with "${view.narrow}"`;
   const part = shown.length < chosen.length ? ` (${skipped + 1}-${skipped + shown.length} here)` : "";
-  const title = `heddle top: ${chosen.length} of ${all.length} edges${part}${narrow}, by ${order}; ${about}`;
+  const title = `heddle top: ${chosen.length} of ${all.length} edges${part}${narrow}, by ${order}`;
+  const from = cutTo(about.text, columns);
   const keys = view.typing
     ? `/${view.narrow}_   Enter keeps it, Esc shows all`
     : "s sort  r reverse  / narrow  j k scroll  space b page  g G ends  q quit";
-  const lines: Text[] = [cutTo(title, columns), "", ...tableLines(shown, columns, paint)];
+  const lines: Text[] = [
+    cutTo(title, columns),
+    about.incomplete ? paint.yellow(from) : paint.dim(from),
+    ...tableLines(shown, columns, paint),
+  ];
   while (lines.length < rows - 1) lines.push("");
   return [...lines.slice(0, rows - 1), paint.dim(cutTo(keys, columns))];
 }
@@ -225,7 +237,7 @@ export function pressed(view: View, key: string, screen: Screen): View | null {
     case "s":
       return { ...view, sort: sorts[(sorts.indexOf(view.sort) + 1) % sorts.length] as Sort, skipped: 0 };
     case "r":
-      return { ...view, reversed: !view.reversed };
+      return { ...view, reversed: !view.reversed, skipped: 0 };
     case "/":
       return { ...view, typing: true, narrow: "", skipped: 0 };
     case "\u001b":

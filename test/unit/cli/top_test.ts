@@ -63,10 +63,9 @@ const rows = topRows([
 ]);
 
 const { paint } = new Terminal(terminalUnderTest({}).host);
+const about = { text: "of 2 machines every 2s", incomplete: false };
 const frame = (view: Partial<View>, columns: number, lines = 12): string[] =>
-  frameOf(rows, { ...firstView, ...view }, { columns, rows: lines }, { paint, about: "2 machines" }).map(
-    rendered,
-  );
+  frameOf(rows, { ...firstView, ...view }, { columns, rows: lines }, { paint, about }).map(rendered);
 
 describe("the rows of top", () => {
   test("have each route of an edge with retries and instances of the service, as the proxy sees them that sees fewest", () => {
@@ -107,10 +106,19 @@ describe("the screen of top", () => {
     const long = [requests("checkout-orchestrator-41.default", "recommendation-embedding-7.default", "", 9)];
     const many = Array.from({ length: 300 }, () => topRows([pair([], long)])[0] as TopRow);
     const shown = (columns: number): string[] =>
-      frameOf(many, firstView, { columns, rows: 24 }, { paint, about: "2 machines" }).map(rendered);
+      frameOf(many, firstView, { columns, rows: 24 }, { paint, about }).map(rendered);
     expect(shown(80)[3]).toMatch(/^check\S*\u2026\S*41 > recom\S*\u2026\S*g-7 /);
     expect(shown(120)[3]).toMatch(/^checkout-orchestrator-41 +recommendation-embedding-7 +- /);
     expect(shown(80)[0]).toStartWith("heddle top: 300 of 300 edges (1-20 here)");
+  });
+
+  test("names those that tell nothing where it is narrow, too", () => {
+    const narrow = { columns: 80, rows: 12 };
+    const silent = { text: "of 2 machines every 2s; 2 silent: vm-1, vm-2", incomplete: true };
+    const view = { ...firstView, narrow: "orders/v1", reversed: true };
+    const lines = frameOf(rows, view, narrow, { paint, about: silent }).map(rendered);
+    expect(lines[0]).toBe('heddle top: 1 of 3 edges, with "orders/v1", by rps (reversed)');
+    expect(lines[1]).toBe("of 2 machines every 2s; 2 silent: vm-1, vm-2");
   });
 
   test("shows more rows than fit as it is scrolled, and never past the last", () => {
@@ -120,7 +128,7 @@ describe("the screen of top", () => {
 
   test("is plain text whatever names say", () => {
     const nasty = topRows([pair([], [requests("w\u001b[2J", "o\n\u202e", "r\u009b", 1)])]);
-    const options = { paint, about: "vm\u001b[2J" };
+    const options = { paint, about: { text: "vm\u001b[2J", incomplete: true } };
     const lines = frameOf(nasty, { ...firstView, narrow: "" }, { columns: 80, rows: 6 }, options).map(
       rendered,
     );
@@ -155,6 +163,7 @@ describe("a key", () => {
     expect(after("s")?.sort).toBe("success");
     expect(after("s", "s", "s", "s", "s")?.sort).toBe("rps");
     expect(after("r")?.reversed).toBe(true);
+    expect(after("G", "r")?.skipped).toBe(0);
     expect(after("j", "\u001b[B", "k")?.skipped).toBe(1);
     expect(after("k")?.skipped).toBe(0);
     expect([after(" "), after(" ", "\u001b[6~", "b")].map((view) => view?.skipped)).toEqual([20, 20]);
