@@ -1,6 +1,6 @@
 /**
  * All that a mode sends to receivers of OpenTelemetry, as the mesh and the environment say: metrics and lines of its log, a proxy those of
- * its access log, and traces.
+ * its access log too, and traces.
  */
 import type { Runtime } from "../../runtime/contract.ts";
 import { build } from "../base/build.ts";

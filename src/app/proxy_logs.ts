@@ -4,6 +4,7 @@
  */
 import type { Runtime } from "../../runtime/contract.ts";
 import { printableJson, printableLines } from "../base/printable.ts";
+import { limits } from "../model/limits.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { accessLogDefaults } from "../model/telemetry.ts";
 import { Journal, leadsToJournal } from "../systemd/journal.ts";
@@ -17,6 +18,9 @@ import { entryOfAccess, entryOfText } from "./journal_entries.ts";
 /** Where lines go; nobody waits for whoever reads them. */
 export type Lines = Pick<LineOutput, "write" | "flush" | "lost">;
 
+/** Hears what a proxy says of itself, and when: milliseconds since 1970. */
+type Listener = (text: string, atMs: number) => void;
+
 export class ProxyLogs {
   readonly accessLog: AccessLog;
   /** Says something of the proxy itself. */
@@ -25,6 +29,10 @@ export class ProxyLogs {
   readonly #err: Lines;
   /** Where output leads there: what is said has fields then. */
   readonly #journal: Journal | null;
+  /** Who hears what is said, too. */
+  readonly #listeners = new Set<Listener>();
+  /** What was said while nobody listened yet, for whoever does first; null: somebody did. */
+  #early: (readonly [text: string, atMs: number])[] | null = [];
 
   /**
    * `sampleRatio`: share of unremarkable exchanges in the access log, whatever the mesh says; null: as the mesh says. `outputs`: for the
@@ -43,6 +51,7 @@ export class ProxyLogs {
     const plain = logAs({ stderr: (text) => this.#err.write(text) }, "proxy");
     this.log = (text) => {
       if (this.#journal?.write(entryOfText(text)) !== true) plain(text);
+      this.#tell(text, clock.wallMs());
     };
     const write = (lines: string): void => this.#out.write(printableJson(lines));
     this.accessLog = new AccessLog({
@@ -55,6 +64,22 @@ export class ProxyLogs {
       this.accessLog.also((entry) => {
         if (!journal.write(entryOfAccess(entry))) write(`${entry.text}\n`);
       });
+  }
+
+  /** Whoever listens first hears what was said before, too, as far as that is kept. Returns what ends it. */
+  listen(listener: Listener): () => void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const [text, atMs] of early) listener(text, atMs);
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #tell(text: string, atMs: number): void {
+    for (const listener of this.#listeners) listener(text, atMs);
+    if (this.#early === null) return;
+    if (this.#early.length >= limits.earlyLogLinesMax) this.#early.shift();
+    this.#early.push([text, atMs]);
   }
 
   /** What the mesh says now. */

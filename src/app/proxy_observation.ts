@@ -6,7 +6,7 @@ import type { MetricNames } from "../model/telemetry.ts";
 import { istioMetrics } from "../telemetry/compat/istio.ts";
 import { linkerdMetrics } from "../telemetry/compat/linkerd.ts";
 import { Metrics } from "../telemetry/metrics.ts";
-import { logRecordOf } from "../telemetry/otlp/log_record.ts";
+import { lineRecordOf, logRecordOf } from "../telemetry/otlp/log_record.ts";
 import type { KeptTraces } from "../proxy/trace/kept_traces.ts";
 import { ProxyTelemetry } from "../telemetry/proxy_telemetry.ts";
 import { OtlpExports, type OtlpExportsOptions } from "./otlp_exports.ts";
@@ -49,7 +49,13 @@ export class ProxyObservation {
     const tracing = new ProxyTracing({ runtime, settings, metrics, control, evidence, log, siblings });
     recorder.tracer = tracing.tracer;
     const lines: OtlpExportsOptions["lines"] = {
-      also: (taker) => accessLog.also((entry) => taker(logRecordOf(entry))),
+      also: (taker) => {
+        const stops = [
+          accessLog.also((entry) => taker(logRecordOf(entry))),
+          logs.listen((text, atMs) => taker(lineRecordOf(text, atMs))),
+        ];
+        return () => stops.forEach((stop) => stop());
+      },
     };
     const sendsMetrics = this.outputs === undefined;
     const rest = { mode: "proxy", metrics, sendsMetrics, lines, tracing, log, zone } as const;

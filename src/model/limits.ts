@@ -587,6 +587,8 @@ export const limits = {
   // Telemetry that is sent out (OTLP/HTTP; OTEL_BSP_* of OpenTelemetry)
   /** Spans or log lines that wait for a receiver; with more the oldest are dropped and counted. */
   exportQueueMax: 2_048,
+  /** What a proxy says before its receiver of logs is known waits for that; of more the last ones. */
+  earlyLogLinesMax: 64,
   /** Spans or log lines in one message to a receiver; the rest waits for the next one. */
   exportBatchMax: 512,
   /** Spans that wait are sent to their receiver after so long, however few they are. */

@@ -148,6 +148,15 @@ telemetry:
     expect(failed[0]?.told.body?.stringValue).toMatch(/^mid\.default -> leaf\.default GET \/status\/503 503/);
   });
 
+  test("gets what each proxy says of itself, also what it said before it knew of the receiver", async () => {
+    await waitFor("a line of all five proxies", () => {
+      const said = collector
+        .records()
+        .filter(({ told }) => told.body?.stringValue?.endsWith("connected to the controller") === true);
+      return new Set(said.map(({ resource }) => resource["host.name"])).size === 5 || null;
+    });
+  });
+
   test("gets the metrics of each proxy, which are those that can be fetched there", async () => {
     const name = "heddle_requests_total";
     const points = await waitFor("requests of all five proxies", () => {
