@@ -7,6 +7,7 @@ import { registerBugreport } from "./bugreport_command.ts";
 import { registerCheck } from "./check_command.ts";
 import type { Register } from "./command.ts";
 import { registerCompletion } from "./completion_command.ts";
+import { registerConvert } from "./convert_command.ts";
 import { registerDashboard } from "./dashboard_command.ts";
 import { registerDemo } from "./demo_command.ts";
 import { registerDrain, registerUndrain } from "./drain_command.ts";
@@ -54,6 +55,7 @@ export const commands: readonly Register[] = [
   registerPolicies,
   registerValidate,
   registerLint,
+  registerConvert,
   registerStatus,
   registerEdges,
   registerTop,

@@ -1,0 +1,40 @@
+/** Routes of the Gateway API among documents of another mesh: heddle reads them as they are, so they are handed on so. */
+import type { HttpRouteDocument, TlsRouteDocument } from "../../model/document.ts";
+import { documentKey, loadDocuments } from "../load.ts";
+import { stringify } from "yaml";
+import { kindOf } from "./kubernetes.ts";
+import type { Origin } from "./origin.ts";
+import type { Target, Written } from "./target.ts";
+
+/** What routes of either kind have. */
+type RouteParts = Partial<Pick<HttpRouteDocument, "service" | "rules"> & Pick<TlsRouteDocument, "backends">>;
+
+export function readGateways(origins: readonly Origin[], target: Target): void {
+  for (const origin of origins) {
+    const { group } = kindOf(origin);
+    // Linkerd's own are what became of the Gateway API's, field by field.
+    const isOlder = group === "policy.linkerd.io";
+    if (group !== "gateway.networking.k8s.io" && !isOlder) continue;
+    const written = origin.source.value as Written;
+    const value = isOlder ? { ...written, apiVersion: "gateway.networking.k8s.io/v1" } : written;
+    const { documents, issues } = loadDocuments([{ file: "", text: stringify(value) }], { policies: null });
+    const [wrong] = issues.filter(({ severity, code }) => severity === "error" && code !== "HED0102");
+    if (wrong !== undefined) {
+      origin.refuse([], wrong.message);
+      continue;
+    }
+    const { metadata } = written as { metadata?: { annotations?: Readonly<Record<string, unknown>> } };
+    for (const name of Object.keys(metadata?.annotations ?? {}))
+      if (/(?:linkerd|istio)\.io\//.test(name))
+        origin.loss(["metadata", "annotations", name], "rules say retry and timeouts here");
+    for (const { severity, message } of issues) if (severity === "warning") origin.loss([], message);
+    for (const { document } of documents) {
+      const { service, rules = [], backends: own = [] } = document as RouteParts;
+      if (service === undefined) continue;
+      target.service(service, origin);
+      const backends = [...own, ...rules.flatMap((rule) => rule.backends)];
+      for (const { service } of backends) target.service(service, origin);
+      target.asItIs(documentKey(document), value, origin);
+    }
+  }
+}

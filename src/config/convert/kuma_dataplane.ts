@@ -1,0 +1,74 @@
+/** `Dataplane`: what runs on a machine, as the Machine document of it. */
+import { kinds } from "../kinds.ts";
+import { protocolOf } from "./kubernetes.ts";
+import type { KumaDocument } from "./kuma_document.ts";
+import { serviceNamed } from "./kuma_reference.ts";
+import type { Fields } from "./origin.ts";
+import { durationText, saying, type Written } from "./target.ts";
+
+export function readDataplane({ origin, name, root, target }: KumaDocument): void {
+  root.loss("probes", "instances are probed where they run; Kuma 3.0 drops it itself");
+  root.loss("metrics", "each proxy has its metrics on loopback");
+  const networking = root.inner("networking");
+  networking.refuse("gateway", "a gateway is written as kind: Gateway here");
+  networking.loss("transparentProxying", "units are intercepted by heddle attach --intercept");
+  networking.ignore("admin");
+  networking.loss("advertisedAddress", "write it as the address, where other machines reach that");
+  const upstreams = networking.list("outbound").map((each) => upstreamOf(each));
+  const inbounds = networking.list("inbound");
+  if (inbounds.length === 0) origin.note([], "nothing runs there: a machine that only calls");
+  const services = inbounds.map((inbound, at) => {
+    const tags = inbound.texts("tags");
+    const service = serviceNamed(tags["kuma.io/service"] ?? inbound.text("name") ?? name);
+    const draft = target.service(service, origin);
+    const outside = inbound.number("port");
+    const port = inbound.number("servicePort") ?? outside;
+    draft.port ??= outside ?? null;
+    draft.protocol ??= protocolOf(tags["kuma.io/protocol"] ?? "tcp", 0);
+    inbound.ignore("address", "name");
+    inbound.loss("state", "an instance is ready when its app answers its probe");
+    const { "kuma.io/service": _, "kuma.io/protocol": __, ...labels } = tags;
+    return saying({
+      service: service.name,
+      host: inbound.text("serviceAddress"),
+      port,
+      labels: Object.keys(labels).length === 0 ? undefined : labels,
+      health: probeOf(inbound),
+      // The first acts as the machine's caller: each of Kuma's outbounds is for all of it.
+      upstreams: at > 0 || upstreams.length === 0 ? undefined : upstreams,
+    });
+  });
+  if (inbounds.length > 1 && upstreams.length > 0)
+    origin.loss(
+      ["networking", "outbound"],
+      "explicit ports belong to one service here: they are written for the first",
+    );
+  for (const each of upstreams) target.service(serviceNamed(String(each["service"])), origin);
+  const address = networking.text("address");
+  target.add(
+    kinds.Machine.name,
+    { name, namespace: "default" },
+    { ...saying({ address }), services },
+    origin,
+  );
+}
+
+function probeOf(inbound: Fields): Written | undefined {
+  if (!inbound.has("serviceProbe")) return undefined;
+  const probe = inbound.inner("serviceProbe");
+  probe.inner("tcp");
+  for (const field of ["timeout", "healthyThreshold", "unhealthyThreshold"])
+    probe.loss(field, "a probe counts as it is answered here");
+  const every = probe.duration("interval");
+  return every === undefined ? undefined : { every: durationText(Math.max(100, every)) };
+}
+
+function upstreamOf(outbound: Fields): Written {
+  const tags = outbound.texts("tags");
+  const reference = outbound.inner("backendRef");
+  reference.ignore("kind", "port", "labels");
+  const service = tags["kuma.io/service"] ?? reference.text("name") ?? "unnamed";
+  const address = outbound.text("address") ?? "127.0.0.1";
+  const bind = `${address}:${outbound.number("port") ?? 0}`;
+  return { service: serviceNamed(service).name, bind };
+}

@@ -1,0 +1,246 @@
+/** What documents of other meshes become is asked requests: the route index decides, as it does in a proxy. */
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { convertDocuments, type DialectName } from "../../../src/config/convert/convert.ts";
+import { inOrder } from "../../../src/config/convert/ordered_rules.ts";
+import { loadDocuments } from "../../../src/config/load.ts";
+import { compileAccess } from "../../../src/controller/compile/compile_access.ts";
+import { compileRoutes } from "../../../src/controller/compile/compile_routes.ts";
+import type { HttpRouteDocument, RouteMatch, ServiceDocument } from "../../../src/model/document.ts";
+import { compareRanks, rankOf } from "../../../src/model/route_rank.ts";
+import { serviceKey } from "../../../src/model/service.ts";
+import { RouteMatcher, type RouteQuestion } from "../../../src/proxy/route/match_route.ts";
+import { RouteTable } from "../../../src/proxy/route/route_table.ts";
+import { seeded } from "../../support/chance.ts";
+
+const samples = join(import.meta.dir, "../../golden/convert");
+const trustDomain = "corp.example";
+
+function documentsOf(dialect: DialectName, file: string) {
+  const text = readFileSync(join(samples, dialect, file), "utf8");
+  const conversion = convertDocuments([{ file, text }], dialect, { trustDomain });
+  const { documents } = loadDocuments([{ file, text: conversion.text }], { policies: null });
+  return documents.map(({ document }) => document);
+}
+
+interface Asked {
+  readonly path: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly from?: string;
+}
+
+/** Where a request goes: `orders/v1 90, orders/v2 10`, `redirect 301`, `404`. */
+function answer(dialect: DialectName, file: string, key: string, asked: Asked): string {
+  const documents = documentsOf(dialect, file);
+  const services = new Map<string, ServiceDocument>();
+  for (const each of documents) if (each.kind === "Service") services.set(serviceKey(each), each);
+  const routes = documents.filter(
+    (each): each is HttpRouteDocument => each.kind === "HTTPRoute" && serviceKey(each.service) === key,
+  );
+  const compiled = compileRoutes(routes, { trustDomain, services, bind: () => [] });
+  if (compiled.length === 0) return "the service itself";
+  const table = new RouteTable(compiled.map((route) => ({ route, matcher: new RouteMatcher(route.match) })));
+  const caller = `spiffe://${trustDomain}/ns/default/sa/${asked.from ?? "anybody"}`;
+  const found = table.find(questionOf(asked), caller);
+  if (found === null) return "404";
+  const { filters, backends } = found.route;
+  if (filters?.redirect !== undefined) return `redirect ${filters.redirect.status}`;
+  expect(backends.map(({ invalid }) => invalid)).toEqual(backends.map(() => null));
+  const shares = backends.map(({ service, subset, weight }) => {
+    const name = subset === null ? service.name : `${service.name}/${subset}`;
+    return backends.length === 1 ? name : `${name} ${weight}`;
+  });
+  return shares.join(", ");
+}
+
+function questionOf({ path, method = "GET", headers = {} }: Asked): RouteQuestion {
+  const get = (name: string): string | null => headers[name] ?? null;
+  const fields = { get, getAll: (name: string) => (get(name) === null ? [] : [get(name)]) };
+  const [plain = ""] = path.split("?");
+  return { method, target: path, path: plain, authority: "web.mesh", fields: fields as never };
+}
+
+const decisions: Readonly<Record<string, readonly (readonly [Asked, string])[]>> = {
+  "istio/virtual-service-reviews-jason-v2-v3.yaml reviews": [
+    [{ path: "/", headers: { "end-user": "jason" } }, "reviews/v2"],
+    [{ path: "/", headers: { "end-user": "ada" } }, "reviews/v3"],
+    [{ path: "/any" }, "reviews/v3"],
+  ],
+  "istio/virtual-service-reviews-80-20.yaml reviews": [[{ path: "/x" }, "reviews/v1 80, reviews/v2 20"]],
+  "istio/virtual-service-reviews-v3.yaml reviews": [[{ path: "/x" }, "reviews/v3"]],
+  "istio/virtual-service-ratings-mysql-vm.yaml ratings": [[{ path: "/" }, "ratings/v2-mysql-vm"]],
+  // The first that fits counts, though another one is more specific.
+  "consul/router-paths.json web": [
+    [{ path: "/admin" }, "admin"],
+    [{ path: "/administrator" }, "admin"],
+    [{ path: "/admin/login" }, "admin"],
+    [{ path: "/v1/x" }, "api"],
+    [{ path: "/v1" }, "web"],
+    [{ path: "/" }, "web"],
+  ],
+  "consul/router-overlap.json web": [
+    [{ path: "/api/health", headers: { "x-debug": "1" } }, "debug"],
+    [{ path: "/api/x", headers: { "x-debug": "1" } }, "debug"],
+    [{ path: "/", headers: { "x-debug": "1" } }, "debug"],
+    [{ path: "/api/health" }, "api"],
+    [{ path: "/apis" }, "api"],
+    [{ path: "/health" }, "web"],
+  ],
+  "consul/splitter-canary.yaml web": [[{ path: "/" }, "web/v1 90, web/v2 10"]],
+  "consul/splitter-services.json web": [[{ path: "/" }, "web 5000, web-rewrite 4950, web-next 50"]],
+  "consul/chain.yaml shop": [
+    [{ path: "/cart/1" }, "cart/v1 75, cart/v2 25"],
+    [{ path: "/" }, "shop"],
+  ],
+  "consul/chain.yaml cart": [[{ path: "/" }, "cart/v1 75, cart/v2 25"]],
+  "consul/router-retries.json web": [
+    [{ path: "/coffees" }, "procedure"],
+    [{ path: "/coffees", method: "POST" }, "web"],
+  ],
+  "kuma/route-paths.yaml backend": [
+    [{ path: "/v2/x" }, "backend/v2"],
+    [{ path: "/v2x" }, "backend"],
+    [{ path: "/status" }, "health"],
+    [{ path: "/status", method: "POST" }, "backend"],
+  ],
+  "kuma/route-split.yaml backend": [
+    [{ path: "/", from: "frontend" }, "backend/1-0 90, backend/2-0 10"],
+    [{ path: "/", from: "other" }, "404"],
+  ],
+  "kuma/route-headers.yaml backend": [
+    [{ path: "/?v=2", headers: { "x-user": "ada", "x-trace": "7", "x-zone": "eu-1" } }, "backend-v2"],
+    [{ path: "/?v=2", headers: { "x-user": "ada", "x-zone": "eu-1" } }, "backend"],
+    [{ path: "/", headers: { "x-user": "bob" } }, "backend-v2"],
+    [{ path: "/", headers: { "x-user": "ab" } }, "backend"],
+  ],
+  "kuma/route-redirect.yaml shop": [
+    [{ path: "/old/x" }, "redirect 301"],
+    [{ path: "/new" }, "shop"],
+  ],
+  "linkerd/route-outbound.yaml web.emojivoto": [
+    [{ path: "/", headers: { "x-canary": "true" } }, "web-v2"],
+    [{ path: "/" }, "web 90, web-v2 10"],
+  ],
+  "linkerd/profile.yaml books.booksapp": [
+    [{ path: "/books.json" }, "books"],
+    [{ path: "/other" }, "books"],
+  ],
+  "linkerd/profile-split.yaml web.emojivoto": [[{ path: "/" }, "web-v1 900, web-v2 100"]],
+};
+
+for (const [what, asked] of Object.entries(decisions)) {
+  const [sample = "", service = ""] = what.split(" ");
+  const [dialect = "", file = ""] = sample.split("/");
+  const key = service.includes(".") ? service : `${service}.default`;
+  test(`${what} sends requests where the original does`, () => {
+    for (const [request, expected] of asked)
+      expect([request, answer(dialect as DialectName, file, key, request)]).toEqual([request, expected]);
+  });
+}
+
+describe("who may call", () => {
+  const id = (namespace: string, name: string): string =>
+    `spiffe://${trustDomain}/ns/${namespace}/sa/${name}`;
+  const rulesOf = (dialect: DialectName, file: string) => {
+    const documents = documentsOf(dialect, file).filter((each) => each.kind === "Access");
+    const { deny, allow, otherwise } = compileAccess(documents, trustDomain);
+    const shown = (rules: typeof deny): string[] =>
+      rules.map(({ source, methods, paths }) =>
+        ["value" in source ? source.value : source.kind, ...methods, ...paths].join(" "),
+      );
+    return { otherwise, deny: shown(deny), allow: shown(allow) };
+  };
+
+  test("is who might, and nobody else", () => {
+    expect(rulesOf("consul", "intentions-l4.json")).toEqual({
+      ...{ otherwise: "deny", deny: [], allow: [id("default", "api")] },
+    });
+    expect(rulesOf("consul", "intentions-deny-one.json")).toEqual({
+      ...{ otherwise: "deny", deny: [id("default", "legacy")], allow: ["any-mesh"] },
+    });
+    expect(rulesOf("consul", "intentions-l7.yaml")).toEqual({
+      otherwise: "deny",
+      deny: [`${id("default", "contractor-webapp")} /admin`],
+      allow: [
+        id("default", "contractor-webapp"),
+        `${id("default", "admin-dashboard-webapp")} GET POST /admin`,
+        `${id("default", "admin-dashboard-webapp")} /v1/*`,
+        `${id("default", "admin-dashboard-webapp")} /reports /reports/*`,
+      ],
+    });
+    expect(rulesOf("linkerd", "tls-identities.yaml")).toEqual({
+      otherwise: "deny",
+      deny: [],
+      allow: [id("emojivoto", "web"), `spiffe://${trustDomain}/ns/batch/sa/`],
+    });
+    expect(rulesOf("linkerd", "server-audit.yaml").otherwise).toBe("allow");
+    expect(rulesOf("linkerd", "networks.yaml")).toEqual({ otherwise: "deny", deny: [], allow: [] });
+    expect(rulesOf("kuma", "permission-deny-all.yaml")).toEqual({ otherwise: "deny", deny: [], allow: [] });
+    expect(rulesOf("kuma", "permission-spiffe.yaml").allow).toEqual([
+      id("default", "orders"),
+      `spiffe://${trustDomain}/ns/batch/`,
+    ]);
+  });
+});
+
+describe("rules of which the first counts", () => {
+  const paths = [
+    { type: "PathPrefix", value: "/" },
+    { type: "Exact", value: "/a/b" },
+    { type: "Exact", value: "/a" },
+    { type: "RegularExpression", value: "^/a" },
+    { type: "RegularExpression", value: "^/a/" },
+    { type: "RegularExpression", value: "^/ab" },
+    { type: "RegularExpression", value: "^(?:/a/.*b)$" },
+  ] as const;
+  const random = seeded(11);
+  const one = <Value>(values: readonly Value[]): Value =>
+    values[Math.floor(random.unit() * values.length)] as Value;
+  const anyMatch = (): RouteMatch => ({
+    path: one(paths),
+    method: one([null, null, "GET", "POST"]),
+    headers: ["x", "y"].flatMap((name) =>
+      one<RouteMatch["headers"]>([
+        [],
+        [],
+        [{ type: "Exact", name, value: one(["1", "2"]) }],
+        [{ type: "RegularExpression", name, value: one([".*", "^1"]) }],
+      ]),
+    ),
+  });
+  const anyRequest = (): Asked => ({
+    path: one(["/", "/a", "/a/b", "/a/c/b", "/ab", "/a/x", "/z"]),
+    method: one(["GET", "POST"]),
+    headers: Object.fromEntries(
+      ["x", "y"].flatMap((name) => one([[], [[name, "1"]], [[name, "2"]], [[name, "12"]]] as string[][][])),
+    ) as Record<string, string>,
+  });
+
+  test("answer the same where the most specific does, or are refused", () => {
+    let refused = 0;
+    for (let round = 0; round < 400; round++) {
+      const rules = Array.from({ length: 2 + Math.floor(random.unit() * 4) }, () => ({
+        matches: Array.from({ length: 1 + Math.floor(random.unit() * 2) }, anyMatch),
+      }));
+      const ordered = inOrder(rules);
+      if (!ordered.ok) {
+        refused++;
+        continue;
+      }
+      const sorted = ordered.matches
+        .flatMap((matches, rule) => matches.map((match) => ({ match, rule })))
+        .sort((a, b) => compareRanks(rankOf(a.match), rankOf(b.match)) || a.rule - b.rule);
+      for (let at = 0; at < 40; at++) {
+        const asked = anyRequest();
+        const fits = (match: RouteMatch): boolean => new RouteMatcher(match).fits(questionOf(asked), "");
+        const expected = rules.findIndex(({ matches }) => matches.some(fits));
+        const found = sorted.find(({ match }) => fits(match))?.rule ?? -1;
+        expect({ rules, asked, found }).toEqual({ rules, asked, found: expected });
+      }
+    }
+    expect(refused).toBeLessThan(200);
+    expect(refused).toBeGreaterThan(0);
+  });
+});
