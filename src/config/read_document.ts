@@ -1,5 +1,6 @@
 /** One YAML value: which kind of document it is, and what that kind makes of it. */
 import type { AnyDocument } from "../model/document.ts";
+import { isSilentPolicy, readBackendTrafficPolicy } from "./gateway/gateway_policy.ts";
 import { readGatewayRoute } from "./gateway/gateway_route.ts";
 import { suggestion, type Issue } from "./issue.ts";
 import { issueAt } from "./issue_at.ts";
@@ -31,9 +32,16 @@ function placed(kind: Kind, source: YamlDocument, issues: Issue[]): Placed<AnyDo
 /** Documents that are written for others, too. */
 function readOther(source: YamlDocument, apiVersion: string, issues: Issue[]): Placed<AnyDocument> | null {
   if (/^gateway\.networking\.k8s\.io\/v1(?:alpha[23]|beta1)?$/.test(apiVersion)) {
+    if (isSilentPolicy(source, String((source.value as { readonly kind?: unknown }).kind), issues))
+      return null;
     const route = readGatewayRoute(source, issues);
     const kind = route === null ? null : kindNamed((route.value as { readonly kind: unknown }).kind);
     return route === null || kind === null ? null : placed(kind, route, issues);
+  }
+  if (isTrafficPolicy(source, apiVersion)) {
+    const policy = readBackendTrafficPolicy(source, issues);
+    const kind = policy === null ? null : kindNamed((policy.value as { readonly kind: unknown }).kind);
+    return policy === null || kind === null ? null : placed(kind, policy, issues);
   }
   const isCluster = /^(?:v1|(?:apps|batch|policy|autoscaling)\/v[0-9]\w*)$/.test(apiVersion);
   const message = isCluster
@@ -42,6 +50,11 @@ function readOther(source: YamlDocument, apiVersion: string, issues: Issue[]): P
   const code = isCluster ? "HED0161" : "HED0100";
   issues.push(issueAt(source, ["apiVersion"], message, { key: true, code }));
   return null;
+}
+
+function isTrafficPolicy({ value }: YamlDocument, apiVersion: string): boolean {
+  const { kind } = value as { readonly kind?: unknown };
+  return apiVersion === "gateway.networking.x-k8s.io/v1alpha1" && kind === "XBackendTrafficPolicy";
 }
 
 function unknownKind(source: YamlDocument, kind: unknown): Issue {
