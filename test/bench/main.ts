@@ -27,6 +27,7 @@ import { measureRoutes } from "./routes_part.ts";
 import { measurePolicies } from "./policies_part.ts";
 import { againstTitle, mergeReport, renderSection } from "./report.ts";
 import { measureShards } from "./shards_part.ts";
+import { measureSnapshots } from "./snapshots_part.ts";
 import { newStage, note, startStage, stopStage, type Stage } from "./stage.ts";
 import { measureTelemetry } from "./telemetry_part.ts";
 import { measureWork } from "./work_part.ts";
@@ -137,6 +138,8 @@ async function measure(
       return alone(() => measureTelemetry(stage, options));
     case "picks":
       return measurePicks();
+    case "snapshots":
+      return measureSnapshots();
     case "routes":
       return measureRoutes();
     case "floods":

@@ -14,6 +14,7 @@ const otherParts = {
   telemetry: "(s) Telemetry: traced, tapped, explained",
   shards: "(v) Two event loops beside one",
   routes: "(u) Finding a route, among a thousand rules and alone",
+  snapshots: "(w) Compiling the snapshot of a machine that calls a thousand services",
   picks: "(o) Picking an endpoint, among ten and among ten thousand",
 } as const;
 

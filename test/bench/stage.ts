@@ -57,6 +57,7 @@ const aloneParts: readonly Part[] = [
   "burst",
   "policies",
   "picks",
+  "snapshots",
   "routes",
   "callers",
   "broken",
