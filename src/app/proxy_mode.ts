@@ -30,6 +30,7 @@ import { proxyAnswers, shardAnswers } from "./proxy_answers.ts";
 import { ProxyObservation } from "./proxy_observation.ts";
 import { pagesOf } from "./proxy_pages.ts";
 import { standing } from "./proxy_standing.ts";
+import { withShared } from "./shared_slices.ts";
 import { startPolicies, type Policies } from "./policies.ts";
 import { ejectionsOf } from "./endpoint_states.ts";
 import { EjectionReport } from "./ejection_report.ts";
@@ -210,7 +211,7 @@ class ProxyMode {
       places: this.#places,
       policies: this.#policies,
       apply: (snapshot) => this.#apply(snapshot),
-      rates: this.#plane.rates,
+      rates: withShared(this.#plane.rates, this.#policies.chain.shared),
       unconfirmed: () => this.#plane.wanted(),
       missing: (keys) => this.#plane.missing(keys),
       asked: (line) => this.#answers.take(line),

@@ -9,6 +9,7 @@ import { controllerPaths } from "../api/messages.ts";
 import type { RatesAnswer } from "../api/snapshot_messages.ts";
 import { readJson } from "../identity/credential_store.ts";
 import { limits } from "../model/limits.ts";
+import { isSharedCounter } from "../model/shared_counter.ts";
 import type { RateSlice, SliceAsk } from "../model/rate_slice.ts";
 
 export interface RateLeasesOptions {
@@ -78,9 +79,9 @@ export class RateLeases {
   }
 
   async #keep(slices: Readonly<Record<string, RateSlice>>): Promise<void> {
-    const shares = Object.entries(slices).map(
-      ([service, { evenPerSecond }]) => [service, evenPerSecond] as const,
-    );
+    const shares = Object.entries(slices)
+      .filter(([service]) => !isSharedCounter(service))
+      .map(([service, { evenPerSecond }]) => [service, evenPerSecond] as const);
     if (shares.every(([service, share]) => this.even.get(service) === share)) return;
     this.even = new Map(shares);
     const { files, path, log } = this.options;

@@ -6,6 +6,7 @@ import { requireCaller, type ControlEnv } from "../api/caller.ts";
 import { controllerPaths } from "../api/messages.ts";
 import type { RatesAnswer, UsesAnswer } from "../api/snapshot_messages.ts";
 import { Refusal } from "../api/problem.ts";
+import { isSharedCounter } from "../model/shared_counter.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
 import { record } from "../config/record.ts";
@@ -32,7 +33,7 @@ export const ratesSchema = v.pipe(
     v.pipe(text, v.maxLength(128)),
     v.strictObject({ wantedPerSecond: perSecond, sequence, heldPerSecond: perSecond }),
   ),
-  v.maxEntries(limits.servicesPerNodeMax),
+  v.maxEntries(limits.servicesPerNodeMax + limits.policySharedKeysMax * limits.shardsMax),
 );
 const subscribeSchema = v.strictObject({ version: v.pipe(text, v.maxLength(64)), uses: usesSchema });
 const replySchema = v.strictObject({
@@ -126,7 +127,7 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
     requireMember(catalog, caller.name);
     requireReady();
     const own = new Set(catalog.nodes.get(caller.name)?.services.map((service) => serviceKey(service)));
-    const asked = Object.entries(asks).filter(([service]) => own.has(service));
+    const asked = Object.entries(asks).filter(([name]) => own.has(name) || isSharedCounter(name));
     const slices = await rates(caller.name, Object.fromEntries(asked));
     return context.json({ slices } satisfies RatesAnswer);
   });

@@ -2,6 +2,7 @@
 import type { Clock } from "../../runtime/contract.ts";
 import { limits } from "../model/limits.ts";
 import type { RateSlice, SharedRate, SliceAsk } from "../model/rate_slice.ts";
+import { sharedCounterRate } from "../model/shared_counter.ts";
 import { RateSlices } from "./rate_slices.ts";
 
 export interface SharedRatesOptions {
@@ -12,6 +13,7 @@ export interface SharedRatesOptions {
 
 export class SharedRates {
   readonly #slices = new Map<string, RateSlices>();
+  readonly #counters = new Map<string, RateSlices>();
 
   /** Until then proxies may hold slices that another controller gave, or this one before it started again. */
   readonly #listensUntilMs: number;
@@ -30,7 +32,21 @@ export class SharedRates {
     return Object.fromEntries(answers);
   }
 
+  /** Counters of policies are made as they are asked for, and forgotten again. */
+  #counterOf(name: string, perSecond: number, nowMs: number): RateSlices {
+    const known = this.#counters.get(name);
+    const slices = known ?? new RateSlices({ perSecond, machines: 1 }, nowMs, this.#listensUntilMs);
+    this.#counters.delete(name);
+    this.#counters.set(name, slices);
+    const [oldest] = this.#counters.keys();
+    if (this.#counters.size > limits.policySharedCountersMax && oldest !== undefined)
+      this.#counters.delete(oldest);
+    return slices;
+  }
+
   #slicesOf(service: string, nowMs: number): RateSlices | null {
+    const counted = sharedCounterRate(service);
+    if (counted !== null) return this.#counterOf(service, counted, nowMs);
     const rate = this.options.rateOf(service);
     if (rate === null) {
       this.#slices.delete(service);

@@ -879,6 +879,10 @@ export const limits = {
   policyWaitsMax: 1_024,
   /** Requests of all policies of an event loop that are under way to services; further ones are not made. */
   policyCallsMax: 1_024,
+  /** Keys of counters that policies share with the whole mesh, of one event loop; the one that was not touched for longest is forgotten. */
+  policySharedKeysMax: 1_000,
+  /** Of such keys of the mesh that a controller deals out; the one that was not asked for longest is forgotten. */
+  policySharedCountersMax: 20_000,
   /** Of the body that a policy sends to a service, and of the one that it gets; a longer one is a failure of the call. */
   policyCallBodyBytesMax: 64 * kib,
   /** A checker of options that nobody asks for so long is ended. */

@@ -8,6 +8,7 @@ import { checkDecision, type CheckedDecision } from "./decision.ts";
 import { letsIn, type Hook } from "./hooks.ts";
 import { noFields } from "../wire/head_fields.ts";
 import { notesIn } from "./notes.ts";
+import type { SharedCounters } from "./shared_counters.ts";
 import { Waited } from "./waited.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyHost } from "./policy_host.ts";
@@ -19,6 +20,8 @@ export interface Around {
   /** Whether the options of the binding name the service of this key. */
   readonly leadsTo: (binding: PolicyBinding, called: ServiceName, key: string) => boolean;
   readonly noted: NotesHeard;
+  /** Counters of the whole mesh. */
+  readonly shared: SharedCounters;
   readonly listeners: ReadonlySet<PolicyListener>;
   /** How many exchanges will ask each again: it must stay, whatever snapshot is in force. */
   readonly held: Map<PolicyBinding, number>;

@@ -2,8 +2,15 @@
  * What hooks are given besides what they are about: the virtual clock, chance that a replay repeats, counters, scratch, and notes
  * that travel to the proxy with the answer. Bundled with every policy; what it promises the proxy is checked there again.
  */
-import { LocalCounter } from "./local_counter.ts";
-import type { LogLevel, PolicyContext, ServiceAnswer, ServiceRequest, SignatureCheck } from "./sdk.ts";
+import { LocalCounter, msOf } from "./local_counter.ts";
+import type {
+  LogLevel,
+  PolicyContext,
+  ServiceAnswer,
+  ServiceRequest,
+  SharedCounter,
+  SignatureCheck,
+} from "./sdk.ts";
 import { ServiceReply, Want, type Given } from "./want.ts";
 
 /** How much is kept in a realm, from `limits.ts`. */
@@ -157,6 +164,13 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
     const { method = "GET", headers = {}, body = "" } = request;
     return new ServiceReply(await this.#want({ service, path, method, headers, body }));
   }
+
+  readonly shared: SharedCounter = {
+    take: async (key, amount, limit, per) => {
+      const { taken } = await this.#want({ counter: key, amount, limit, perMs: msOf(per) });
+      return { ok: taken?.ok === true, left: taken?.left ?? 0, resetMs: taken?.resetMs ?? Infinity };
+    },
+  };
 
   async verify({ algorithm, key, signature, data }: SignatureCheck): Promise<boolean> {
     return (await this.#want({ algorithm, key, signature, data })).value === true;

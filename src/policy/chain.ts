@@ -9,6 +9,7 @@ import type { NotesHeard } from "../telemetry/policy_notes.ts";
 import { noEdits } from "../wire/fields.ts";
 import type { Around, PolicyListener } from "./ask_policy.ts";
 import { Evaluation } from "./evaluation.ts";
+import { SharedCounters } from "./shared_counters.ts";
 import { servicesNamedIn } from "./named_services.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyVerdict, Reach } from "./verdict.ts";
@@ -33,6 +34,8 @@ export interface HeldChain extends PolicyChain {
   listen(listener: PolicyListener): () => void;
   /** What exchanges under way will ask again, with how many of them. */
   readonly held: ReadonlyMap<PolicyBinding, number>;
+  /** Its slices are asked for and given here. */
+  readonly shared: SharedCounters;
 }
 
 const untouched: PolicyVerdict = { do: "next", edits: noEdits, target: null, records: [] };
@@ -42,6 +45,7 @@ export function createPolicyChain(
   host: Around["host"],
   clock: Around["clock"],
   noted: NotesHeard = () => {},
+  shared: SharedCounters = new SharedCounters(() => clock.now()),
 ): HeldChain {
   const named = new WeakMap<PolicyBinding, ReadonlySet<string>>();
   /** A binding belongs to one service or to a route of it, so the namespace is always the same. */
@@ -56,9 +60,10 @@ export function createPolicyChain(
   const held = new Map<PolicyBinding, number>();
   let exchanges = 0;
   const listeners = new Set<PolicyListener>();
-  const around = { host, clock, leadsTo, noted, held, listeners };
+  const around = { host, clock, leadsTo, noted, held, listeners, shared };
   return {
     held,
+    shared,
     get listened() {
       return listeners.size > 0;
     },

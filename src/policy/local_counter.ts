@@ -2,7 +2,8 @@
  * Counters of one policy under one set of options, kept in its own realm: token buckets, running sums and reservations by the
  * virtual clock. Bundled with every policy. What is kept is bounded: the key that was not touched for longest goes first.
  */
-import type { Counter, Duration, Reserved, Taken } from "./sdk.ts";
+import type { Counter, Duration, Reserved } from "./sdk.ts";
+import type { Taken } from "./sdk_calls.ts";
 
 /** What was added in this stretch of time and in the one before. */
 interface Sum {
@@ -20,7 +21,7 @@ interface Reservation {
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-function msOf(per: Duration): number {
+export function msOf(per: Duration): number {
   const [, count, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(per) ?? [];
   const ms = Number(count) * (unitMs[unit ?? ""] ?? Number.NaN);
   if (ms > 0) return ms;

@@ -23,7 +23,14 @@
 import type { GenericSchema, InferOutput } from "valibot";
 import type { HeaderList } from "./header_list.ts";
 import type { QueryList } from "./query_list.ts";
-import type { ServiceAnswer, ServiceRequest, SignatureCheck } from "./sdk_calls.ts";
+import type {
+  Duration,
+  ServiceAnswer,
+  ServiceRequest,
+  SharedCounter,
+  SignatureCheck,
+  Taken,
+} from "./sdk_calls.ts";
 import type { Decision, HeaderEdit, Next, Respond, ResponseDecision, Route } from "./sdk_decisions.ts";
 
 export type { HeaderList, QueryList };
@@ -33,6 +40,7 @@ export { TextDecoder, TextEncoder } from "./text_codec.ts";
 export { next, respond, routeTo } from "./sdk_decisions.ts";
 export type {
   Decision,
+  Duration,
   HeaderEdit,
   Next,
   Respond,
@@ -40,11 +48,10 @@ export type {
   Route,
   ServiceAnswer,
   ServiceRequest,
+  SharedCounter,
   SignatureCheck,
+  Taken,
 };
-
-/** A duration as in documents: `2ms`, `50ms`, `1s`. */
-export type Duration = `${number}${"ms" | "s" | "m" | "h"}`;
 
 /** The head of a request. Its body is never seen here. */
 export interface PolicyRequest {
@@ -93,14 +100,6 @@ export interface Counter {
   settle(id: string, used: number): void;
 }
 
-export interface Taken {
-  readonly ok: boolean;
-  /** Whole units that are left. */
-  readonly left: number;
-  /** Until as much is there as was asked for; 0 when it was. */
-  readonly resetMs: number;
-}
-
 export interface Reserved {
   readonly ok: boolean;
   /** For `settle`; "" when nothing was reserved. */
@@ -116,6 +115,8 @@ export interface PolicyContext<Options, State = undefined> {
   /** Of this exchange alone: what one hook puts there, a later one finds. */
   readonly scratch: Map<string, unknown>;
   readonly local: Counter;
+  /** Counters of this policy and service in the whole mesh. */
+  readonly shared: SharedCounter;
   /** The service that was called: `orders.default`. */
   readonly service: string;
   /** Verified SPIFFE ID of the caller; null when there is none. */

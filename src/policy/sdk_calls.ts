@@ -1,6 +1,9 @@
 /** What hooks may ask of the world outside, as authors of policies write it. Part of `heddle/policy`. */
 import type { HeaderList } from "./header_list.ts";
 
+/** A duration as in documents: `2ms`, `50ms`, `1s`. */
+export type Duration = `${number}${"ms" | "s" | "m" | "h"}`;
+
 /** What is sent beside the path. */
 export interface ServiceRequest {
   /** `GET` when not given. */
@@ -39,6 +42,41 @@ export interface ServiceAnswer {
   text(): string;
   /** Its body, read as JSON. Throws a SyntaxError when it is none. */
   json(): unknown;
+}
+
+export interface Taken {
+  readonly ok: boolean;
+  /** Whole units that are left. */
+  readonly left: number;
+  /** Until as much is there as was asked for; 0 when it was. */
+  readonly resetMs: number;
+}
+
+/**
+ * Counters that all proxies of the mesh share: each has a slice of every key, which the controller deals out by what each wants, so
+ * asking costs no way through the network. It takes a second or two until a key that moves to other proxies has its slices there, and
+ * one that is new may pass so much at each proxy in its first second. Without the controller each goes on with an even share.
+ *
+ * ```ts
+ * import { definePolicy, next, respond } from "heddle/policy";
+ * import * as v from "valibot";
+ *
+ * export default definePolicy({
+ *   api: 1,
+ *   name: "thousand-in-the-mesh",
+ *   version: "1.0.0",
+ *   options: v.strictObject({}),
+ *   onError: "open",
+ *   async onRequest(request, context) {
+ *     const { ok } = await context.shared.take(request.headers.get("x-tenant") ?? "", 1, 1000, "1m");
+ *     return ok ? next() : respond(429, "too many");
+ *   },
+ * });
+ * ```
+ */
+export interface SharedCounter {
+  /** As of a local counter. `limit` is a whole number. Counts as `call`, but nobody has to wait for anything beyond the proxy. */
+  take(key: string, amount: number, limit: number, per: Duration): Promise<Taken>;
 }
 
 /** A signature, what it stands under, and the key that it is said to be made with. */

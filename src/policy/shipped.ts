@@ -15,6 +15,7 @@ const texts: Readonly<Record<string, string>> = {
   deadline_propagate: embed("policies/deadline_propagate.ts"),
   ext_authz: embed("policies/ext_authz.ts"),
   fault_inject: embed("policies/fault_inject.ts"),
+  global_rate_limit: embed("policies/global_rate_limit.ts"),
   header_edit: embed("policies/header_edit.ts"),
   idempotency_key: embed("policies/idempotency_key.ts"),
   ip_allow: embed("policies/ip_allow.ts"),

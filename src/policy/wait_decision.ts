@@ -2,12 +2,14 @@
 import { limits } from "../model/limits.ts";
 import type { ServiceCall } from "./service_call.ts";
 import { nameOf, pairsOf, recordOf, Refusal, shown, targetOf, textOf } from "./said_values.ts";
+import type { SharedTake } from "./shared_counters.ts";
 import { isAlgorithm, type SignatureClaim } from "./signature.ts";
 
 /** `service`: as it was written, `keys` or `keys.other`. */
 export type WantedCall = Omit<ServiceCall, "service"> & { readonly do: "call"; readonly service: string };
 
-export type Wanted = WantedCall | (SignatureClaim & { readonly do: "verify" });
+export type Wanted =
+  WantedCall | (SharedTake & { readonly do: "take" }) | (SignatureClaim & { readonly do: "verify" });
 
 export interface WaitDecision {
   readonly do: "wait";
@@ -30,6 +32,7 @@ export function waitOf(answer: Readonly<Record<string, unknown>>): WaitDecision 
 
 function wantedOf(value: unknown): Wanted {
   const want = recordOf(value, "call");
+  if (want["counter"] !== undefined) return takeOf(want);
   return want["algorithm"] === undefined ? callOf(want) : claimOf(want);
 }
 
@@ -47,6 +50,20 @@ function callOf(want: Readonly<Record<string, unknown>>): WantedCall {
   if (body.length > limits.policyCallBodyBytesMax)
     throw new Refusal(`the body that it sends has more than ${limits.policyCallBodyBytesMax} bytes`);
   return { do: "call", service: nameOf(want["service"], "service"), method, target, headers, body };
+}
+
+function takeOf(want: Readonly<Record<string, unknown>>): Wanted {
+  const number = (name: string, most: number): number => {
+    const value = want[name];
+    if (typeof value === "number" && value > 0 && value <= most) return value;
+    throw new Refusal(`the ${name} of a counter is none: ${String(value).slice(0, 40)}`);
+  };
+  const limit = number("limit", 1e12);
+  const perMs = number("perMs", 1e9);
+  if (!Number.isInteger(limit) || !Number.isInteger(perMs))
+    throw new Refusal("a counter that is shared has a whole number as its limit, and whole milliseconds");
+  const key = textOf(want["counter"], "key of a counter").slice(0, limits.policyFieldLengthMax);
+  return { do: "take", key, amount: number("amount", 1e12), limit, perMs };
 }
 
 function claimOf(want: Readonly<Record<string, unknown>>): Wanted {

@@ -15,6 +15,7 @@ export interface Given {
   readonly body?: string;
   /** Whether the signature is right. */
   readonly value?: boolean;
+  readonly taken?: { readonly ok: boolean; readonly left: number; readonly resetMs: number | null };
 }
 
 export class Want {

@@ -6,6 +6,7 @@ import type { Runtime } from "../../../runtime/contract.ts";
 import { problemOf } from "../../base/result.ts";
 import { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
+import { SharedCounters } from "../../policy/shared_counters.ts";
 import { createPolicyChain } from "../../policy/chain.ts";
 import { DataPlane, type Prepared } from "../../proxy/data_plane.ts";
 import { AcceptGate } from "../../shards/accept_gate.ts";
@@ -91,6 +92,7 @@ export class TrafficShard {
       this.#policies,
       runtime.clock,
       policyNotes(metrics, runtime.clock, logs.log),
+      new SharedCounters(() => runtime.clock.now(), begin.shards),
     );
     const control = { call: (_method: string, _path: string, told: unknown) => this.#tell(told) };
     const kept = new KeptTraces(numbers.row("traces that are kept", limits.keptTracesMax).numbers);
@@ -171,6 +173,7 @@ export class TrafficShard {
         this.#plane.virtual.keep(order.places);
         return order.places.forEach((place) => this.#plane.virtual.open(place));
       case "slices":
+        this.#chain.shared.given(order.slices, order.askedMs);
         return this.#plane.rates.given(order.slices, order.askedMs);
       case "missing":
         return this.#plane.missing(order.keys);
@@ -243,7 +246,7 @@ export class TrafficShard {
     link.send({
       kind: "report",
       metrics: this.#observation.metrics.readAll(),
-      asks: rates.asks(),
+      asks: { ...rates.asks(), ...this.#chain.shared.asks() },
       wanted: this.#plane.wanted(),
       held: this.#policies.refsOf(this.#chain.held.keys()),
       lowest: shedding.lowest,

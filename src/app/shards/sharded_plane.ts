@@ -6,6 +6,7 @@ import type { BoundPort, ListenOptions } from "../../../runtime/contract.ts";
 import { Shard } from "../../http/shard.ts";
 import type { MachineDocument, MachineService } from "../../model/document.ts";
 import type { PriorityLevel } from "../../model/priority.ts";
+import { isSharedCounter } from "../../model/shared_counter.ts";
 import type { RateSlice, SliceAsk } from "../../model/rate_slice.ts";
 import { serviceKey } from "../../model/service.ts";
 import type { PolicyBinding, Snapshot } from "../../model/snapshot.ts";
@@ -15,7 +16,7 @@ import { BoundPorts } from "../../shards/bound_ports.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
 import type { ProxyPlane } from "../proxy_plane.ts";
 import type { Settings } from "../settings.ts";
-import type { FromShard, NumberedSnapshot, ShardCredentials } from "./messages.ts";
+import type { FromShard, NumberedSnapshot, Report, ShardCredentials } from "./messages.ts";
 import { PolicyCalls } from "./policy_calls.ts";
 import { ShardAsks } from "./shard_asks.ts";
 import type { ShardProcess } from "./shard_process.ts";
@@ -112,7 +113,8 @@ export class ShardedPlane implements ProxyPlane {
       const wantedOf = (key: string): number =>
         reports.reduce((sum, { asks }) => sum + (asks[key]?.wantedPerSecond ?? 0), 0);
       const asks = Object.entries(this.#plane.rates.asks());
-      return Object.fromEntries(asks.map(([key, ask]) => [key, { ...ask, wantedPerSecond: wantedOf(key) }]));
+      const rates = asks.map(([key, ask]) => [key, { ...ask, wantedPerSecond: wantedOf(key) }]);
+      return { ...sharedAsks(reports), ...(Object.fromEntries(rates) as Record<string, SliceAsk>) };
     },
     given: (slices: Readonly<Record<string, RateSlice>>, askedMs: number): void => {
       this.#plane.rates.given(slices, askedMs);
@@ -251,4 +253,20 @@ function withPorts(services: readonly MachineService[], addresses: DataPlane["ad
     );
     return { ...service, httpPort: own?.port ?? service.httpPort, upstreams };
   });
+}
+
+/** What all shards together want of counters that policies share, and hold. */
+function sharedAsks(reports: readonly Pick<Report, "asks">[]): Record<string, SliceAsk> {
+  const all: Record<string, SliceAsk> = {};
+  for (const { asks } of reports)
+    for (const [name, ask] of Object.entries(asks)) {
+      if (!isSharedCounter(name)) continue;
+      const { wantedPerSecond = 0, heldPerSecond = 0, sequence = 0 } = all[name] ?? {};
+      all[name] = {
+        wantedPerSecond: wantedPerSecond + ask.wantedPerSecond,
+        heldPerSecond: heldPerSecond + ask.heldPerSecond,
+        sequence: Math.max(sequence, ask.sequence),
+      };
+    }
+  return all;
 }

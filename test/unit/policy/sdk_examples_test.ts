@@ -73,6 +73,15 @@ const plays: Readonly<Record<string, (realm: Awaited<ReturnType<typeof realmOf>>
       status: 403,
     });
   },
+  "thousand-in-the-mesh": async (realm) => {
+    realm.bind(1, "{}");
+    const asked = [...call("1", ["x-tenant", "t"]), null, null, "1"];
+    const wants = [{ counter: "t", amount: 1, limit: 1000, perMs: 60_000 }];
+    expect(await answerOf(realm, asked)).toEqual({ do: "wait", ticket: 1, wants });
+    const taken = { ok: false, left: 0, resetMs: 60 };
+    const resumed = [...call("1"), null, [{ ok: true, taken }], "1", 1];
+    expect(await answerOf(realm, resumed)).toMatchObject({ do: "respond", status: 429 });
+  },
   "ten-per-second": async (realm) => {
     realm.bind(1, "{}");
     for (let at = 0; at < 10; at++) expect(await answerOf(realm, call(`${at}`))).toEqual({ do: "next" });
