@@ -49,7 +49,7 @@ export function startPolicies(
   const held = (): PolicyBinding[] => [...chain.held.keys(), ...heldElsewhere()];
   const heldHashes = (): string[] => held().map(({ hash }) => hash);
 
-  let serving: ReadonlySet<string> = new Set();
+  let serving: Snapshot["policies"] = [];
   const load = async (
     snapshot: Snapshot,
     find: (ref: PolicyRef) => Promise<string | null>,
@@ -60,10 +60,11 @@ export function startPolicies(
       const text = await find(ref);
       if (text !== null) host.load(ref, text);
     }
+    host.earlier.replaced(serving, snapshot.policies, (hash) => host.works(hash));
     // The snapshot before this one still serves until the new one is applied.
-    const needed = new Set(snapshot.policies.map((ref) => ref.hash));
-    host.retain(new Set([...needed, ...serving, ...heldHashes()]));
-    serving = needed;
+    const needed = [...snapshot.policies, ...serving].map(({ hash }) => hash);
+    host.retain(new Set([...needed, ...host.earlier.hashes, ...heldHashes()]));
+    serving = snapshot.policies;
   };
 
   return {
@@ -88,7 +89,8 @@ export function startPolicies(
       const serves = serving;
       const retire = (): void => {
         if (serving !== serves) return;
-        host.retain(new Set([...serves, ...heldHashes()]));
+        const needed = serves.map(({ hash }) => hash);
+        host.retain(new Set([...needed, ...host.earlier.hashes, ...heldHashes()]));
         host.keepBindings([...bindingsIn(snapshot), ...held()]);
         if (held().length > 0) clock.after(limits.policyRetireMs, retire, true);
       };

@@ -7,6 +7,7 @@ import { limits } from "../model/limits.ts";
 import type { PolicyBinding, PolicyRef } from "../model/snapshot.ts";
 import type { Clock, ProcessHost, Random } from "../../runtime/contract.ts";
 import type { Counter } from "../telemetry/metrics.ts";
+import { EarlierVersions } from "./earlier_versions.ts";
 import { newPolicy, type LoadedPolicy } from "./loaded_policy.ts";
 import { policiesBytesMax } from "./memory.ts";
 import { optionsProblem, type OptionsAnswer } from "./options_checks.ts";
@@ -49,12 +50,16 @@ export interface PolicyHost {
   /** Forgets options that none of these gives to its policy: documents change, and processes stay. */
   keepBindings(bindings: Iterable<PolicyBinding>): void;
   refOf(hash: string): PolicyRef | null;
+  /** Versions that are asked while those in their place are put aside. */
+  readonly earlier: EarlierVersions;
   /** Asks the policy about a request. `answer` is called exactly once, later. */
   evaluate(binding: PolicyBinding, call: PolicyCall, answer: Answer): void;
   /** Counts a failure of the policy that only its caller could see. */
   trip(hash: string, reason: string): void;
   /** Checks options without using them. */
   check(hash: string, options: Readonly<Record<string, unknown>>): Promise<OptionsAnswer>;
+  /** Whether the version of this hash is loaded and not put aside. */
+  works(hash: string): boolean;
   /** From now on policies run in processes that cannot be sealed, or do not. */
   takeUnsealed(may: boolean): void;
   /** What the loaded bundle says of itself; null when it could not be loaded. */
@@ -86,6 +91,7 @@ interface Bound {
 const shippedName = "policies that ship with heddle";
 
 class SealedHosts implements PolicyHost {
+  readonly earlier = new EarlierVersions();
   readonly #options: PolicyHostOptions;
   readonly #processes = new Map<string, PolicyProcess>();
   readonly #byHash = new Map<string, Housed>();
@@ -147,6 +153,8 @@ class SealedHosts implements PolicyHost {
     for (const { hash, options } of bindings) {
       const texts = kept.get(hash) ?? new Set();
       kept.set(hash, texts.add(JSON.stringify(options)));
+      const before = this.earlier.of(hash);
+      if (before !== null) kept.set(before, new Set([...(kept.get(before) ?? []), ...texts]));
     }
     for (const [hash, { policy, process }] of this.#byHash)
       process?.keepOptions(policy, kept.get(hash) ?? new Set());
@@ -170,7 +178,8 @@ class SealedHosts implements PolicyHost {
     housed?.process?.trip(housed.policy, reason);
   }
 
-  evaluate(binding: PolicyBinding, call: PolicyCall, answer: Answer): void {
+  evaluate(meant: PolicyBinding, call: PolicyCall, answer: Answer): void {
+    const binding = this.#askedFor(meant);
     const before = this.#bound.get(binding);
     const bound =
       before !== undefined &&
@@ -181,6 +190,20 @@ class SealedHosts implements PolicyHost {
     if (bound !== null) return bound.process.evaluate(bound.policy, bound.number, call, answer);
     const reason = this.#byHash.get(binding.hash)?.policy.detail ?? "its bundle is not here";
     this.#options.clock.soon(() => answer({ ok: false, reason, us: 0 }));
+  }
+
+  /** The one that documents mean, or while that is put aside the version before it. */
+  #askedFor(binding: PolicyBinding): PolicyBinding {
+    const before = this.earlier.of(binding.hash);
+    const meant = before === null ? undefined : this.#byHash.get(binding.hash)?.policy;
+    if (before === null || meant === undefined) return binding;
+    const { quarantine, tried } = meant;
+    const isAway = quarantine.isAside(this.#options.clock.now()) || (quarantine.onTrial && tried);
+    return isAway && this.works(before) ? this.earlier.bindingFor(binding, before) : binding;
+  }
+
+  works(hash: string): boolean {
+    return this.#byHash.get(hash)?.policy.state === "ready";
   }
 
   /** null: it cannot be asked. */
@@ -217,11 +240,18 @@ class SealedHosts implements PolicyHost {
     const processes = [...this.#processes.values()].map((process) => process.status);
     const policies = [...this.#byHash.values()].map(({ policy }): PolicyStatus => {
       const { ref, state, quarantine } = policy;
-      const detail = policy.detail === "" ? this.#failuresOf(policy) : policy.detail;
+      const detail =
+        policy.detail === "" ? this.#failuresOf(policy) : `${policy.detail}${this.#insteadOf(policy)}`;
       return { name: ref.name, hash: ref.hash, state: quarantine.onTrial ? "trial" : state, detail };
     });
     const memoryBytesMax = policiesBytesMax(processes.map((each) => each.policies));
     return { processes, starts: this.#starts, policies, memoryBytesMax };
+  }
+
+  #insteadOf({ ref, quarantine }: LoadedPolicy): string {
+    const before = this.earlier.of(ref.hash);
+    if (before === null || !quarantine.isAside(this.#options.clock.now()) || !this.works(before)) return "";
+    return `; version ${this.refOf(before)?.version} is asked meanwhile`;
   }
 
   /** Of one that is asked all the same: too few to put it aside. */

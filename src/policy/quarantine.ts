@@ -22,6 +22,11 @@ export class Quarantine {
     return this.#trying;
   }
 
+  /** It is aside, and its wait is not over. */
+  isAside(nowMs: number): boolean {
+    return this.closed && nowMs < (this.#untilMs ?? 0);
+  }
+
   /** How long the present wait is. */
   get waitMs(): number {
     return this.#waitMs;

@@ -183,6 +183,44 @@ describe("a host", () => {
     expect(hosting.processes.last.of(frameKinds.unload)).toHaveLength(1);
   });
 
+  test("asks the version before one that is put aside, until a trial of that goes well", async () => {
+    const hosting = new Hosting();
+    const { host, clock } = hosting;
+    const old = await hosting.loaded("a");
+    hosting.load("a", "closed", { hash: "new", version: "2" });
+    const id = await hosting.getLoaded(hosting.processes.last);
+    const then = [{ name: "a", hash: "a" }];
+    host.earlier.replaced(then, [{ name: "a", hash: "new" }], (hash) => host.works(hash));
+    expect(host.earlier.hashes).toEqual(["a"]);
+    for (let time = 0; time < limits.policyTripsMax; time++) host.trip("new", "it throws");
+    expect(hosting.state("new")).toBe("quarantined");
+    expect(host.status().policies.find(({ hash }) => hash === "new")?.detail).toEndWith(
+      "it throws; version 1 is asked meanwhile",
+    );
+    const meant = { hash: "new", name: "a", options: {} };
+    const asked = hosting.ask("a", undefined, meant);
+    const number = await hosting.batchOf(hosting.processes.last);
+    expect(hosting.processes.last.of(frameKinds.calls).at(-1)?.first).toBe(old);
+    hosting.processes.last.say(frameKinds.answered, old, number, answersText(0, 0, [1, '{"do":"next"}']));
+    await clock.advance(1);
+    expect(asked).toMatchObject([{ ok: true }]);
+
+    await clock.advance(limits.policyQuarantineMs);
+    hosting.ask("a", undefined, meant);
+    const again = await hosting.getLoaded(hosting.processes.last);
+    expect(again).not.toBe(id);
+    const trial = await hosting.batchOf(hosting.processes.last);
+    expect(hosting.processes.last.of(frameKinds.calls).at(-1)?.first).toBe(again);
+    hosting.ask("a", undefined, meant);
+    await clock.advance(1);
+    expect(hosting.processes.last.of(frameKinds.calls).at(-1)?.first).toBe(old);
+    hosting.processes.last.say(frameKinds.answered, again, trial, answersText(0, 0, [1, '{"do":"next"}']));
+    await clock.advance(1);
+    hosting.ask("a", undefined, meant);
+    await clock.advance(1);
+    expect(hosting.processes.last.of(frameKinds.calls).at(-1)?.first).toBe(again);
+  });
+
   test("that cannot load a policy says why to whoever asks", async () => {
     const hosting = new Hosting();
     hosting.load("a");
