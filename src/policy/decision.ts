@@ -2,6 +2,7 @@
  * What a policy answered, checked: it comes out of a realm that a policy may have taken over, so everything about it is
  * doubted. Header edits that would touch framing, hops or identity make the whole answer invalid.
  */
+import { parseDuration } from "../base/duration.ts";
 import { limits } from "../model/limits.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 import type { StreamEvent } from "../wire/event_stream.ts";
@@ -21,15 +22,20 @@ import {
 } from "./said_values.ts";
 import { waitOf, type WaitDecision } from "./wait_decision.ts";
 
+/** How long all of a request may take since it came. Absent: the policy says nothing of it. */
+export interface Timed {
+  readonly timeoutMs?: number;
+}
+
 export type CheckedDecision =
-  | { readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null }
-  | {
+  | ({ readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null } & Timed)
+  | ({
       readonly do: "route";
       readonly service: string;
       readonly subset: string | null;
       readonly edits: FieldEdits;
       readonly target: NormalTarget | null;
-    }
+    } & Timed)
   | {
       readonly do: "respond";
       readonly status: number;
@@ -67,7 +73,12 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
     throw new Refusal(`it decided ${shown(decided)}, which is not one of ${may.join(", ")}`);
   switch (decided) {
     case "next":
-      return { do: "next", edits: editsOf(answer["headers"]), target: targetOf(answer["path"]) };
+      return {
+        do: "next",
+        edits: editsOf(answer["headers"]),
+        target: targetOf(answer["path"]),
+        ...timeoutOf(answer["timeout"]),
+      };
     case "route":
       return {
         do: "route",
@@ -75,6 +86,7 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
         subset: answer["subset"] === undefined ? null : nameOf(answer["subset"], "subset"),
         edits: editsOf(answer["headers"]),
         target: targetOf(answer["path"]),
+        ...timeoutOf(answer["timeout"]),
       };
     case "respond":
       return {
@@ -110,6 +122,14 @@ function statusOf(value: unknown): number {
   throw new Refusal(
     `its status is ${typeof value === "number" ? value : shown(value)}, not a number from 200 to 599`,
   );
+}
+
+function timeoutOf(value: unknown): Timed {
+  if (value === undefined) return {};
+  const timeoutMs = typeof value === "string" ? parseDuration(value) : null;
+  if (timeoutMs === null || timeoutMs < 1)
+    throw new Refusal(`its timeout is ${shown(value)}, not one such as 500ms`);
+  return { timeoutMs };
 }
 
 function idsOf(value: unknown): string[] {

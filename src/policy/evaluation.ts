@@ -7,13 +7,13 @@ import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
 import { mergeEdits, noEdits, type FieldEdits } from "../wire/fields.ts";
 import type { NormalTarget } from "../wire/target.ts";
 import { askPolicy, failsOpen, isAskedAt, policyRecord, type Around, type Said } from "./ask_policy.ts";
-import { bytesOf } from "./decision.ts";
+import { bytesOf, type Timed } from "./decision.ts";
 import { laterHooks } from "./later_hooks.ts";
 import { serviceNamed } from "./named_services.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyVerdict, Reach } from "./verdict.ts";
 
-interface Written {
+interface Written extends Timed {
   readonly edits: FieldEdits;
   readonly target: NormalTarget | null;
 }
@@ -29,6 +29,7 @@ export class Evaluation {
   #index = 0;
   #edits: FieldEdits = noEdits;
   #target: NormalTarget | null = null;
+  #timed: Timed = {};
   readonly #records: PolicyRecord[] = [];
   #askedMs = 0;
 
@@ -44,7 +45,13 @@ export class Evaluation {
   ask(): void {
     const binding = this.bindings[this.#index];
     if (binding === undefined) {
-      return this.#decided({ do: "next", edits: this.#edits, target: this.#target, ...this.#evaluated });
+      return this.#decided({
+        do: "next",
+        edits: this.#edits,
+        target: this.#target,
+        ...this.#timed,
+        ...this.#evaluated,
+      });
     }
     if (!isAskedAt(binding, this.call.hook)) {
       this.#index++;
@@ -104,17 +111,26 @@ export class Evaluation {
     const shown = subset === null ? said.service : `${said.service}/${subset}`;
     this.#record(binding, { action: "route", said: shown });
     const where = { policy: binding.name, service, subset };
-    this.#decided({ do: "route", ...where, edits: this.#edits, target: this.#target, ...this.#evaluated });
+    this.#decided({
+      do: "route",
+      ...where,
+      edits: this.#edits,
+      target: this.#target,
+      ...this.#timed,
+      ...this.#evaluated,
+    });
   }
 
   /** Null, or why nothing was changed: the service that the request is for would not take what is written. */
-  #edit({ edits, target }: Written, service: string): string | null {
+  #edit({ edits, target, timeoutMs }: Written, service: string): string | null {
     const read = target === null || this.reach === null ? target : this.reach.read(service, target);
     if (target !== null && read === null) return `${service} takes no path like ${shownPath(target)}`;
     const merged = mergeEdits(this.#edits, edits);
     if (merged !== edits && bytesOf(merged) > limits.policyHeadBytesMax)
       return `with those before it, it writes more than ${limits.policyHeadBytesMax} bytes of header fields`;
     this.#edits = merged;
+    if (timeoutMs !== undefined && timeoutMs < (this.#timed.timeoutMs ?? Infinity))
+      this.#timed = { timeoutMs };
     this.#target = read ?? this.#target;
     return null;
   }

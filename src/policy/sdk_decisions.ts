@@ -1,5 +1,7 @@
 /** What hooks decide, as authors of policies write it: plain data, and the functions that make it. Part of `heddle/policy`. */
 
+import type { Duration } from "./sdk_calls.ts";
+
 /**
  * Changes of header fields. Names and values must be valid in HTTP; fields that frame a message, belong to one hop or
  * carry identity are refused (also spelled with `_` for `-`), and a refused edit is a failure of the policy. So is more than
@@ -20,6 +22,11 @@ export interface Next {
    * result; one that a client would be refused for (`%00`, a backslash, a malformed or hidden `..`) is a failure of the policy.
    */
   readonly path?: string;
+  /**
+   * All of the request must be over in so long since it came, at the caller's side. It makes the timeout of its route shorter, never
+   * longer; of several policies the shortest counts.
+   */
+  readonly timeout?: Duration;
 }
 
 /** The request goes to this service. No later policy is asked. */
@@ -36,6 +43,8 @@ export interface Route {
   readonly headers?: HeaderEdit;
   /** As of `next`. What `%2F` is, the service that is chosen decides. */
   readonly path?: string;
+  /** As of `next`. */
+  readonly timeout?: Duration;
 }
 
 /** The request is answered here. No later policy is asked. It is logged whatever the sample is, with the policy and its reason. */

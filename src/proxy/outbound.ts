@@ -113,6 +113,15 @@ class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttem
     askPolicies(parts, { exchange, record, target, called, route, untilMs, reach, services }, this);
   }
 
+  /** A policy gives it less time than its route and its caller do. */
+  #shorten(timeoutMs: number): void {
+    const { leaving, called, record } = this;
+    if (timeoutMs >= (leaving.timeoutMs ?? Infinity)) return;
+    leaving.timeoutMs = this.setDeadlines(record.startedMs, timeoutMs, null, called?.timeouts.streamIdleMs);
+    this.#attempts.deadlineMs = record.startedMs + timeoutMs;
+    this.#attempts.deadlineOfCaller = false;
+  }
+
   #shed(service: string): void {
     this.limitTripped("shedDelayMs");
     this.refuse(outcomes.shed(service, this.leaving.priority));
@@ -122,6 +131,7 @@ class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttem
     if (verdict.do === "error") return this.refuse(verdict.outcome);
     if (verdict.do === "respond") return this.over(this.answer.give(verdict));
     this.leaving.obey(verdict);
+    if (verdict.timeoutMs !== undefined) this.#shorten(verdict.timeoutMs);
     if (this.policies?.readsEvents === true) this.leaving.change(unencoded);
     if (verdict.do === "next") return this.#chooseBackend(route);
     if (this.isAnswered(route)) return;

@@ -74,6 +74,12 @@ test("without policies the verdict comes at once", () => {
   });
 });
 
+test("of times that several give the shortest counts", () => {
+  const says = (timeout: string) => ({ do: "next", timeout });
+  const { verdict } = play({ a: says("2s"), b: says("100ms"), c: says("1s") });
+  expect(verdict).toMatchObject({ do: "next", timeoutMs: 100 });
+});
+
 test("one that has nothing to decide at this hook is not asked, even where it is not known", () => {
   const host = { refOf: () => null, evaluate: () => expect.unreachable(), trip: () => expect.unreachable() };
   const bindings = [{ hash: "a", name: "a", options: {}, hooks: [] }];

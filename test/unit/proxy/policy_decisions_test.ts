@@ -12,13 +12,16 @@ import { dialHttp2, Heard, request, serve } from "../../support/http_relay.ts";
 import { Planes, runtime, type DestinationPlan } from "../../support/planes.ts";
 import { until } from "../../support/sockets.ts";
 
-/** Targets as apps got them. */
+/** Targets as apps got them. One that says so is not answered. */
 const got: string[] = [];
 const app = serve(runtime, (exchange) => {
   got.push(exchange.request.target);
+  if (exchange.request.target === "/silent") return exchange.accept(nobody);
   exchange.respond(200, null, noEdits, 0);
   exchange.end(null);
 });
+
+const nobody = { data() {}, end() {}, aborted() {}, writable() {} };
 
 /** What the one policy answers next, and how it fails. */
 const script = {
@@ -192,6 +195,32 @@ describe("a service that a policy chooses", () => {
     expect(told.heard.body + errorOf(told)).not.toContain("ghost");
     const reason = "it routes to ghost.default, which is not known here";
     expect(told.record.policies).toMatchObject([{ action: "error", failure: "invalid", reason }]);
+  });
+});
+
+describe("a time that a policy gives", () => {
+  test("ends a request that takes longer, of this service or of another one", async () => {
+    for (const answer of [
+      { do: "next", timeout: "40ms" },
+      { do: "route", service: "far-keep", timeout: "40ms" },
+    ]) {
+      const told = await call("here-keep", "/silent", answer);
+      expect([told.status, told.record.outcome?.flag, told.record.outcome?.side]).toEqual([
+        504,
+        "UT",
+        "upstream",
+      ]);
+      expect(errorOf(told)).toContain("40 ms");
+    }
+  });
+
+  test("is nothing to one that is answered in it", async () => {
+    expect((await call("here-keep", "/", { do: "next", timeout: "50s" })).status).toBe(200);
+  });
+
+  test("that is none is a failure of the policy", async () => {
+    for (const timeout of ["soon", "0s", 40, "-1s", null])
+      expect((await call("here-keep", "/", { do: "next", timeout })).status).toBe(503);
   });
 });
 
