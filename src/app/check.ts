@@ -47,7 +47,7 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   findings.push(...(await checkCertificates(runtime, store, machine, cures)));
   findings.push(...(await checkLinks(runtime, settings, store, cures)));
   findings.push(...(await checkClosed(runtime, settings)));
-  findings.push(...(await checkFirewall(runtime.files, settings)));
+  findings.push(...(await checkFirewall(runtime, settings)));
   findings.push(await checkProxy(runtime, settings, cures));
   const page = await readProxyPage(runtime, settings.loopback, adminPort(settings, "proxy"));
   if (page !== null) findings.push(...checkPolicies(page));

@@ -20,7 +20,8 @@ export const checked = {
   HED0017: "Whether an operator took a service of this machine, or the whole machine, out of the mesh",
   HED0018: "Whether the kernel has what policies are sealed with",
   HED0019: "Whether there is room where the state is kept",
-  HED0020: "Whether rules of a firewall that are loaded at boot let other machines in",
+  HED0020:
+    "Whether rules of a firewall, in force now or loaded at boot, let other machines in, as far as they can be told",
   HED0021:
     "Whether the keys of the authority are closed to the proxy, as they are where its unit is the machine's",
 } as const;
