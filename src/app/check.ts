@@ -12,7 +12,7 @@ import { ownServices, type MachineDocument } from "../model/document.ts";
 import { serviceKey } from "../model/service.ts";
 import { checkApps } from "./check_apps.ts";
 import { checkNames } from "./check_names.ts";
-import { checkClosed, checkUnits } from "./check_units.ts";
+import { checkClosed, checkInterception, checkUnits } from "./check_units.ts";
 import { curesOf, type Cures } from "./check_cures.ts";
 import { checkFirewall } from "./check_firewall.ts";
 import { checkHost } from "./check_host.ts";
@@ -56,6 +56,7 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   if (page !== null) findings.push(...checkRead(page, folder, settings, machine, cures));
   if (machine !== null) findings.push(...(await checkApps(runtime, machine, folder, page?.apps ?? [])));
   if (machine !== null) findings.push(...(await checkUnits(runtime, machine)));
+  if (machine !== null) findings.push(...(await checkInterception(runtime, machine)));
   return findings;
 }
 

@@ -24,6 +24,8 @@ export const checked = {
     "Whether rules of a firewall, in force now or loaded at boot, let other machines in, as far as they can be told",
   HED0021:
     "Whether the keys of the authority are closed to the proxy, as they are where its unit is the machine's",
+  HED0022:
+    "Whether the firewall takes traffic into the mesh of each unit for which the Machine document says so",
 } as const;
 
 export type CheckCode = keyof typeof checked;

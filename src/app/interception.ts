@@ -71,6 +71,12 @@ export class MachineInterception {
     return { ...kept, isTrial: trial !== null };
   }
 
+  /** Of units that the Machine document wants intercepted those that are not: the rules were taken back, or a trial ended without a word. */
+  async notInForce(wanted: readonly InterceptedUnit[]): Promise<readonly string[]> {
+    const { units } = await this.inForce();
+    return wanted.flatMap(({ unit }) => (units.some((each) => each.unit === unit) ? [] : [unit]));
+  }
+
   /** Puts these in force, to be confirmed in time; what was confirmed before needs nobody. */
   async try(wanted: Kept, said: (text: string) => void): Promise<InForce> {
     const { files, process } = this.host;

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { UserError } from "../base/user_error.ts";
 import type { Cli } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
+import { text } from "./text.ts";
 
 export function registerIntercept(program: Command, cli: Cli): void {
   const group = program
@@ -32,7 +33,11 @@ export function registerIntercept(program: Command, cli: Cli): void {
     "status",
     "show what is in force, what each rule has matched, and who calls around the mesh",
   );
-  status.action(async () => await show(cli.terminal(status), await open()));
+  status.action(async () => {
+    const interception = await open();
+    const missing = await interception.notInForce(await wantedHere(cli, status));
+    await show(cli.terminal(status), interception, missing);
+  });
   const confirm = sub("confirm", "keep the rules that are being tried");
   confirm.action(async () => {
     const { units } = await (await open()).confirm();
@@ -44,9 +49,13 @@ export function registerIntercept(program: Command, cli: Cli): void {
   undo.action(async () => {
     const terminal = cli.terminal(undo);
     await (await open()).undo((text) => terminal.problem(`  ${text}`));
-    if (terminal.format === "json") terminal.json({ undone: true });
-    else
-      terminal.line("No unit of this machine is intercepted any more. Again: heddle attach UNIT --intercept");
+    const wanted = (await wantedHere(cli, undo)).map(({ unit }) => unit);
+    if (terminal.format === "json") return terminal.json({ undone: true, wanted });
+    terminal.line("No unit of this machine is intercepted any more. Again: heddle attach UNIT --intercept");
+    if (wanted.length > 0)
+      terminal.line(
+        `The Machine document goes on to say intercept for ${wanted.join(", ")}: the next heddle attach of one that is to be intercepted takes them in again`,
+      );
   });
   const load = sub("load", "for its unit", true);
   load.option("--early", "only what stands before the proxy does", false);
@@ -66,13 +75,22 @@ export function registerIntercept(program: Command, cli: Cli): void {
   }
 }
 
+/** As the Machine document says; none where there is no document that can be read. */
+async function wantedHere(cli: Cli, command: Command) {
+  const { interceptedUnits } = await import("../intercept/units_of.ts");
+  const { readMachineFile } = await import("../app/machine_file.ts");
+  const machine = await readMachineFile(cli.runtime, cli.folder(command)).catch(() => null);
+  return machine === null ? [] : interceptedUnits(machine);
+}
+
 async function show(
   terminal: Terminal,
   interception: InstanceType<typeof import("../app/interception.ts").MachineInterception>,
+  missing: readonly string[],
 ): Promise<void> {
   const { units, isTrial } = await interception.inForce();
   const standing = await interception.standing();
-  if (terminal.format === "json") return terminal.json({ units, isTrial, standing });
+  if (terminal.format === "json") return terminal.json({ units, isTrial, standing, missing });
   if (units.length === 0)
     terminal.line("No unit of this machine is intercepted: heddle attach UNIT --intercept");
   const rules = standing?.rules ?? [];
@@ -101,6 +119,10 @@ async function show(
     terminal.table(
       ["CALLER IN CLEAR", "PORT", "CONNECTIONS"],
       clear.map(({ address, port, packets }) => [address, String(port), String(packets)]),
+    );
+  if (missing.length > 0)
+    terminal.problem(
+      text`${terminal.paint.yellow("warning:")} the Machine document says intercept for ${missing.join(", ")}, and it is not in force: heddle attach UNIT --intercept tries it again`,
     );
   if (isTrial)
     terminal.line("Being tried: the rules go again unless you say heddle intercept confirm in time");

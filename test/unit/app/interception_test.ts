@@ -1,7 +1,9 @@
 /** The order in which rules are tried, confirmed and taken back on a machine in memory, whose power may fail at each step. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { interceptionOf, MachineInterception, requireUnfiltered } from "../../../src/app/interception.ts";
+import { checkInterception } from "../../../src/app/check_units.ts";
 import type { Settings } from "../../../src/app/settings.ts";
+import type { MachineDocument } from "../../../src/model/document.ts";
 import type { InterceptedUnit } from "../../../src/intercept/rules.ts";
 import { interceptFiles } from "../../../src/systemd/intercept_units.ts";
 import { MemoryMachine } from "../../support/memory_machine.ts";
@@ -231,4 +233,32 @@ test("what a unit is kept from by a filter of its own is not passed on for it by
   expect(() => requireUnfiltered({ ...web, outbound: "all" }, filtered)).toThrow(/it has IPAddressDeny=/);
   expect(() => requireUnfiltered(web, filtered)).not.toThrow();
   expect(() => requireUnfiltered({ ...web, outbound: "all" }, { egressFilter: "" })).not.toThrow();
+});
+
+describe("what the Machine document wants", () => {
+  test("is named where it is not in force: never tried, taken back, or of another unit alone", async () => {
+    expect(await interception.notInForce([web, strict])).toEqual(["web.service", "db.service"]);
+    await interception.try(wanted(web), quiet);
+    expect(await interception.notInForce([web, strict])).toEqual(["db.service"]);
+    await interception.confirm();
+    expect(await interception.notInForce([web])).toEqual([]);
+    await interception.undo(quiet);
+    expect(await interception.notInForce([web])).toEqual(["web.service"]);
+    expect(await interception.notInForce([])).toEqual([]);
+  });
+
+  test("is told by heddle check, with what to do, until it is in force or is wanted no more", async () => {
+    const intercept = { outbound: "mesh", inbound: "audit" } as const;
+    const service = { service: { name: "web", namespace: "default" }, port: 8081, unit: "web.service" };
+    const document = { services: [{ ...service, intercept }], callers: [] } as unknown as MachineDocument;
+    const check = async (of: MachineDocument): Promise<readonly string[]> =>
+      (await checkInterception(machine as never, of)).map(({ result, detail }) => `${result} ${detail}`);
+    const around = "and it is not in force: their traffic goes around the mesh";
+    expect(await check(document)).toEqual([`warn the Machine document wants it for web.service, ${around}`]);
+    await interception.try(wanted(web), quiet);
+    expect(await check(document)).toEqual(["ok in force for web.service"]);
+    await interception.undo(quiet);
+    expect(await check(document)).toEqual([`warn the Machine document wants it for web.service, ${around}`]);
+    expect(await check({ ...document, services: [service] } as unknown as MachineDocument)).toEqual([]);
+  });
 });
