@@ -17,6 +17,7 @@ import { curesOf, type Cures } from "./check_cures.ts";
 import { checkFirewall } from "./check_firewall.ts";
 import { checkHost } from "./check_host.ts";
 import { checkLinks } from "./check_links.ts";
+import { checkSettingsClosed } from "./check_settings.ts";
 import { counted, fail, ok, warn, type Finding } from "./finding.ts";
 import { readMachine } from "./machine_document.ts";
 import { plainGet } from "./plain_get.ts";
@@ -47,6 +48,7 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   findings.push(...(await checkCertificates(runtime, store, machine, cures)));
   findings.push(...(await checkLinks(runtime, settings, store, cures)));
   findings.push(...(await checkClosed(runtime, settings)));
+  findings.push(...(await checkSettingsClosed(runtime, folder, settings)));
   findings.push(...(await checkFirewall(runtime, settings)));
   findings.push(await checkProxy(runtime, settings, cures));
   const page = await readProxyPage(runtime, settings.loopback, adminPort(settings, "proxy"));

@@ -26,6 +26,7 @@ export const checked = {
     "Whether the keys of the authority are closed to the proxy, as they are where its unit is the machine's",
   HED0022:
     "Whether the firewall takes traffic into the mesh of each unit for which the Machine document says so",
+  HED0023: "Whether the settings of a machine with a controller are closed to its other units now",
 } as const;
 
 export type CheckCode = keyof typeof checked;
