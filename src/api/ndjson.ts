@@ -5,6 +5,8 @@ import { limits } from "../model/limits.ts";
 export interface LineStream {
   /** False: the listener is too slow and was cut off; it will resume. */
   send(message: unknown): boolean;
+  /** The same of a message that is written already, as JSON. */
+  sendText(text: string): boolean;
   close(): void;
 }
 
@@ -28,9 +30,10 @@ export function lineStream(options: LineStreamOptions, begin: (stream: LineStrea
     options.closed();
   };
   const stream: LineStream = {
-    send: (message) => {
+    send: (message) => stream.sendText(JSON.stringify(message)),
+    sendText: (text) => {
       if (!open || controller === null) return false;
-      controller.enqueue(encoder.encode(`${JSON.stringify(message)}\n`));
+      controller.enqueue(encoder.encode(`${text}\n`));
       if ((controller.desiredSize ?? 0) >= 0) return true;
       stream.close();
       return false;

@@ -1,6 +1,7 @@
 /** What a machine and the controller say to one another while it follows its snapshots. The paths are in `messages.ts`. */
 import type { RateSlice } from "../model/rate_slice.ts";
 import type { Snapshot } from "../model/snapshot.ts";
+import type { SnapshotPatch } from "../model/snapshot_patch.ts";
 import type { Address } from "../base/socket_address.ts";
 import type { AskLine } from "./questions.ts";
 
@@ -38,6 +39,8 @@ export interface ControlPlaceAnswer extends ControlPlace {
 
 export type SnapshotLine =
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
+  /** What changed since the snapshot before on this stream; only where the request asked for it (`?patches`). */
+  | ({ readonly kind: "patch" } & SnapshotPatch)
   /** The version sent with the request is still the one. */
   | { readonly kind: "current"; readonly version: string; readonly controllerMs: number }
   | { readonly kind: "heartbeat"; readonly controllerMs: number }

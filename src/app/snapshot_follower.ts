@@ -22,7 +22,8 @@ import type { AskLine } from "../api/questions.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
-import { isWhole } from "../model/snapshot_version.ts";
+import { patched, type SnapshotPatch } from "../model/snapshot_patch.ts";
+import { isWhole, SnapshotHasher } from "../model/snapshot_version.ts";
 import type { ControlPlaces } from "./control_places.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { LatestReport } from "./latest_report.ts";
@@ -69,6 +70,9 @@ export class SnapshotFollower {
   /** Wall clock of the last word of the controller, of the file while there was none; 0: there is no snapshot. */
   confirmedMs = 0;
   #version = "";
+  /** What came last and was whole, whether it could be applied or not: what patches are of. */
+  #received: Snapshot | null = null;
+  readonly #hasher = new SnapshotHasher();
   #error: string | null = null;
   #stream: ControlStream | null = null;
   /** Where that was reached. */
@@ -116,6 +120,7 @@ export class SnapshotFollower {
     });
     if (last !== null && !isWhole(last)) log("cannot use the last snapshot: it was damaged");
     else if (last !== null) {
+      this.#received = last;
       await this.options.policies.prepareFromDisk(last);
       await this.#apply(last);
       const saved = await runtime.files.stat(folder.snapshot);
@@ -159,12 +164,12 @@ export class SnapshotFollower {
     this.#control.close();
   }
 
-  #follow(): void {
+  #follow(whole = false): void {
     if (this.#closed) return;
     const { runtime, log } = this.options;
-    const body: SubscribeRequest = { version: this.#version, uses: this.wanted.list() };
+    const body: SubscribeRequest = { version: whole ? "" : this.#version, uses: this.wanted.list() };
     this.#stream = this.#control.stream(
-      controllerPaths.snapshots,
+      `${controllerPaths.snapshots}?patches`,
       {
         reached: (server) => {
           this.#reached = server;
@@ -240,6 +245,7 @@ export class SnapshotFollower {
       return this.#notMember("this machine was removed from the mesh, and its certificates are not renewed");
     this.#refused = false;
     if (line.kind === "snapshot") await this.#takeSnapshot(line.snapshot);
+    if (line.kind === "patch") await this.#takePatch(line);
     this.#confirm();
     this.report();
   }
@@ -249,12 +255,24 @@ export class SnapshotFollower {
     if (this.#version !== "" && this.#error === null) this.confirmedMs = this.options.runtime.clock.wallMs();
   }
 
+  /** What does not become what its version says is asked for whole. */
+  async #takePatch(patch: SnapshotPatch): Promise<void> {
+    const before = this.#received;
+    const next = before === null || before.version !== patch.from ? null : patched(before, patch);
+    if (next !== null && isWhole(next, this.#hasher)) return this.#takeSnapshot(next);
+    this.options.log(`cannot take a change of the snapshot ${patch.from.slice(0, 8)}: it is asked for whole`);
+    this.#received = null;
+    this.#stream?.close();
+    this.#follow(true);
+  }
+
   async #takeSnapshot(snapshot: Snapshot): Promise<void> {
     const { runtime, folder, policies, store, log } = this.options;
     try {
       if (snapshot.format !== 1)
         throw new Error(`its format is ${String(snapshot.format)}, this binary knows 1`);
-      if (!isWhole(snapshot)) throw new Error("its content is not what its version says");
+      if (!isWhole(snapshot, this.#hasher)) throw new Error("its content is not what its version says");
+      this.#received = snapshot;
       await policies.prepare(snapshot, (hash) =>
         this.#control.fetchBytes(controllerPaths.policy.replace(":hash", hash)),
       );

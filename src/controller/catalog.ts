@@ -97,6 +97,7 @@ export class Catalog {
   revision = 0;
   /** What of the registry's content cannot be used; null: all can. */
   problem: string | null = null;
+  readonly #decoded = new WeakMap<KnownEntry, unknown>();
   #documentsSeen: string | null = null;
   #documentsProblem: string | null = null;
   #waiting: { readonly revision: number; readonly reached: () => void }[] = [];
@@ -104,14 +105,14 @@ export class Catalog {
   /** Takes the whole state over. */
   update(entries: ReadonlyMap<string, KnownEntry>, revision: number): void {
     const unreadable: string[] = [];
+    const kinds = Map.groupBy(entries.values(), ({ key }) => key.slice(0, key.indexOf("/") + 1));
     const under = <Value>(prefix: string): Stored<Value>[] =>
-      [...entries.values()]
-        .filter((entry) => entry.key.startsWith(prefix))
-        .flatMap(({ key, value, modified }) => {
-          const decoded = decode<Value>(value);
-          if (decoded === null) unreadable.push(key);
-          return decoded === null ? [] : [{ name: key.slice(prefix.length), value: decoded, modified }];
-        });
+      (kinds.get(prefix) ?? []).flatMap((entry) => {
+        const { key, modified } = entry;
+        const value = this.#decode<Value>(entry);
+        if (value === null) unreadable.push(key);
+        return value === null ? [] : [{ name: key.slice(prefix.length), value, modified }];
+      });
     this.drains = byName(under<Drain>(registryKeys.drains));
     this.instances = under<Instance>(registryKeys.instances).map(({ value }) =>
       isDrained(this.drains, value) ? { ...value, drained: true } : value,
@@ -130,7 +131,7 @@ export class Catalog {
     this.applied = mark?.modified ?? 0;
     this.lastChange = mark === undefined ? null : decode<LastChange>(mark.value);
     const secret = entries.get(sessionSecretMark);
-    const kept = secret === undefined ? null : decode<SessionSecret>(secret.value);
+    const kept = secret === undefined ? null : this.#decode<SessionSecret>(secret);
     this.sessionSecret = typeof kept?.secret === "string" ? kept : null;
     this.sessionSecretAt = secret?.modified ?? 0;
     this.places = byName(under<ControlPlace>(registryKeys.places));
@@ -141,7 +142,7 @@ export class Catalog {
       ]),
     );
     const authority = entries.get(authorityMark);
-    this.authority = authority === undefined ? null : decode<SignedAuthority>(authority.value);
+    this.authority = authority === undefined ? null : this.#decode<SignedAuthority>(authority);
     this.authorityAt = authority?.modified ?? 0;
     this.addressed = entries.get(addressesMark)?.modified ?? 0;
     this.#parseDocuments();
@@ -149,6 +150,15 @@ export class Catalog {
       this.#documentsProblem ?? (unreadable.length > 0 ? `cannot read ${someOf(unreadable)}` : null);
     this.revision = revision;
     this.#tellWaiting();
+  }
+
+  /** Once for each: an entry that did not change is the same object, and so is what it holds. */
+  #decode<Value>(entry: KnownEntry): Value | null {
+    const known = this.#decoded.get(entry);
+    if (known !== undefined) return known as Value | null;
+    const value = decode<Value>(entry.value);
+    this.#decoded.set(entry, value);
+    return value;
   }
 
   /** Resolves once the catalog is as new as this revision. */

@@ -96,7 +96,8 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
   app.post(controllerPaths.snapshots, async (context) => {
     const caller = requireCaller(context, trustDomain, "node");
     requireReady();
-    return publisher.subscribe(caller.name, await readBody(context.req.raw, subscribeSchema));
+    const patches = context.req.query("patches") !== undefined;
+    return publisher.subscribe(caller.name, await readBody(context.req.raw, subscribeSchema), patches);
   });
   app.post(controllerPaths.reply, async (context) => {
     const caller = requireCaller(context, trustDomain, "node");

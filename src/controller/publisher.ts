@@ -15,6 +15,9 @@ import type {
 import { lineStream, type LineStream } from "../api/ndjson.ts";
 import { limits } from "../model/limits.ts";
 import type { EjectedEndpoint } from "../model/service.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import { patchBetween } from "../model/snapshot_patch.ts";
+import { SnapshotTexts } from "./snapshot_texts.ts";
 import type { NodeSnapshot } from "./snapshots.ts";
 
 /** What is known of one machine's snapshot. */
@@ -53,6 +56,10 @@ interface Listener {
   readonly stream: LineStream;
   /** Version that was sent last, or that the machine came with. */
   sent: string;
+  /** That one, where it was made here. */
+  snapshot: Snapshot | null;
+  /** It takes what changed. */
+  readonly patches: boolean;
 }
 
 export interface PublisherOptions {
@@ -86,6 +93,7 @@ interface Elsewhere {
 export class Publisher {
   readonly nodes = new Map<string, NodeState>();
   readonly #listeners = new Set<Listener>();
+  readonly #texts = new SnapshotTexts();
   readonly #elsewhere = new Map<string, Elsewhere>();
   #timer: Timer | null = null;
   #firstChangeMs = 0;
@@ -179,7 +187,7 @@ export class Publisher {
   }
 
   /** The stream of one machine: at once its snapshot, or that the one it has still is the one. */
-  subscribe(node: string, { version, uses }: SubscribeRequest): Response {
+  subscribe(node: string, { version, uses }: SubscribeRequest, patches = false): Response {
     const { clock } = this.options;
     const state = this.state(node);
     state.uses = uses;
@@ -198,7 +206,7 @@ export class Publisher {
     };
     this.#makeRoom(node);
     return lineStream({ clock, heartbeat, closed }, (stream) => {
-      own = { node, stream, sent: version };
+      own = { node, stream, sent: version, snapshot: null, patches };
       this.#listeners.add(own);
       state.connected = true;
       stream.send(heartbeat());
@@ -338,9 +346,14 @@ export class Publisher {
     }
     const { snapshot } = wanted;
     state.wanted = snapshot.version;
+    const before = listener.snapshot;
+    listener.snapshot = snapshot;
     if (snapshot.version === listener.sent) return "current";
     listener.sent = snapshot.version;
-    stream.send({ kind: "snapshot", snapshot } satisfies SnapshotLine);
+    const isPatch = listener.patches && before !== null;
+    stream.sendText(
+      isPatch ? this.#texts.patch(patchBetween(before, snapshot)) : this.#texts.snapshot(snapshot),
+    );
     return "sent";
   }
 }

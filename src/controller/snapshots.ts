@@ -26,6 +26,8 @@ export type NodeSnapshot =
 
 export class Snapshots {
   #compiler: SnapshotCompiler | null = null;
+  /** The one before: what is the same is not made again. */
+  #before: SnapshotCompiler | null = null;
 
   constructor(
     readonly catalog: Catalog,
@@ -34,6 +36,7 @@ export class Snapshots {
 
   /** The catalog changed. */
   changed(): void {
+    this.#before = this.#compiler ?? this.#before;
     this.#compiler = null;
   }
 
@@ -69,7 +72,7 @@ export class Snapshots {
   /** The machines whose snapshot would differ with this content, sorted by name, each with what differs. */
   affectedBy(content: Content, usesOf: (node: string) => readonly string[]): MachineChange[] {
     const now = this.#current();
-    const then = new SnapshotCompiler(this.#input(content));
+    const then = new SnapshotCompiler(this.#input(content), now);
     const comparison = new SnapshotComparison();
     return [...this.catalog.nodes.values()]
       .filter((node) => !node.removed)
@@ -88,7 +91,11 @@ export class Snapshots {
     const known = this.#compiler;
     if (known !== null && known.input.bundle.sequence === this.authority.bundle.sequence) return known;
     if (documents === null) return null;
-    this.#compiler = new SnapshotCompiler(this.#input({ documents, leadsTo, policies }));
+    this.#compiler = new SnapshotCompiler(
+      this.#input({ documents, leadsTo, policies }),
+      known ?? this.#before,
+    );
+    this.#before = null;
     return this.#compiler;
   }
 

@@ -7,22 +7,39 @@ import type { Destination, Snapshot } from "./snapshot.ts";
 
 export class SnapshotHasher {
   readonly #known = new WeakMap<Destination, string>();
+  /** Of parts that many machines share. */
+  readonly #texts = new WeakMap<object, string>();
 
   version(content: Omit<Snapshot, "version">): string {
-    return hashOf({ ...content, destinations: content.destinations.map((each) => this.#destination(each)) });
+    const hashes = content.destinations.map((each) => this.destination(each));
+    const fields = Object.entries({ ...content, destinations: hashes })
+      .filter(([, value]) => value !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([field, value]) => `${JSON.stringify(field)}:${this.#text(value)}`);
+    return createHash("sha256")
+      .update(`{${fields.join(",")}}`)
+      .digest("hex");
   }
 
-  #destination(destination: Destination): string {
+  /** Of one destination. */
+  destination(destination: Destination): string {
     const known = this.#known.get(destination) ?? hashOf(destination);
     this.#known.set(destination, known);
     return known;
   }
+
+  #text(value: unknown): string {
+    if (typeof value !== "object" || value === null) return JSON.stringify(value);
+    const text = this.#texts.get(value) ?? JSON.stringify(value, withSortedKeys);
+    this.#texts.set(value, text);
+    return text;
+  }
 }
 
 /** Whether a snapshot is what its version says, and so whole and unchanged. */
-export function isWhole(snapshot: Snapshot): boolean {
+export function isWhole(snapshot: Snapshot, hasher = new SnapshotHasher()): boolean {
   const { version, ...content } = snapshot;
-  return new SnapshotHasher().version(content) === version;
+  return hasher.version(content) === version;
 }
 
 function hashOf(value: unknown): string {

@@ -97,11 +97,20 @@ export class SnapshotCompiler {
   readonly #mesh: MeshDocument | null;
   readonly #access: Grouped<AccessDocument>;
   readonly #instances: Grouped<Instance>;
-  readonly #hasher = new SnapshotHasher();
+  readonly #hasher: SnapshotHasher;
   readonly #destinations = new Map<string, Destination>();
   readonly #names: readonly string[];
+  readonly #leads = new Map<string, readonly string[]>();
+  readonly #denied: Pick<Snapshot, "deniedIds" | "deniedSerials">;
+  /** By machine, the last one. */
+  readonly #made = new Map<string, Snapshot>();
+  readonly #before: Before | null;
 
-  constructor(readonly input: CompileInput) {
+  /** `before`: what it made that is the same now is used again, as the same object. */
+  constructor(
+    readonly input: CompileInput,
+    before: SnapshotCompiler | null = null,
+  ) {
     const { documents, instances } = input;
     for (const each of ofKind(documents, "Service")) this.#services.set(serviceKey(each), each);
     this.#routes = byService(ofKind(documents, "HTTPRoute"));
@@ -110,7 +119,22 @@ export class SnapshotCompiler {
     this.#mesh = meshIn(documents);
     this.#access = byService(ofKind(documents, "Access"));
     this.#instances = byService(instances);
-    this.#names = namesOf(this.#services, input.addresses);
+    const names = namesOf(this.#services, input.addresses);
+    this.#names = before !== null && isSameList(before.#names, names) ? before.#names : names;
+    const denied = { deniedIds: [...input.deniedIds].sort(), deniedSerials: [...input.deniedSerials].sort() };
+    this.#denied = before !== null && isSameDenied(before.#denied, denied) ? before.#denied : denied;
+    this.#hasher = before === null ? new SnapshotHasher() : before.#hasher;
+    this.#before = before === null ? null : this.#kept(before);
+  }
+
+  /** What of an earlier one may be the same; without that one's own past. */
+  #kept(before: SnapshotCompiler): Before {
+    return {
+      sameDocuments: isSameSource(before.input, this.input),
+      destinations: before.#destinations,
+      instances: before.#instances,
+      made: before.#made,
+    };
   }
 
   /** Whether there is a service of this key. */
@@ -149,17 +173,17 @@ export class SnapshotCompiler {
   }
 
   compile(machine: CompileMachine): Snapshot {
-    const { trustDomain, bundle, deniedIds, deniedSerials } = this.input;
+    const { trustDomain, bundle } = this.input;
     const asked = machine.services.flatMap((service) => this.#namedAtServer(serviceKey(service)));
-    const destinations = this.#reachable([...machine.uses, ...asked]).map((key) => this.#destination(key));
+    const wanted = asked.length === 0 ? machine.uses : [...machine.uses, ...asked];
+    const destinations = this.#reachable(wanted).map((key) => this.#destination(key));
     const locals = [...machine.services].sort(byKey).map((service) => this.#local(service, machine.node));
     const content: Omit<Snapshot, "version"> = {
       format: 1,
       node: machine.node,
       trustDomain,
       bundle,
-      deniedIds: [...deniedIds].sort(),
-      deniedSerials: [...deniedSerials].sort(),
+      ...this.#denied,
       locals,
       destinations,
       policies: this.#policies(destinations, locals),
@@ -168,7 +192,13 @@ export class SnapshotCompiler {
       ...(this.#mesh?.unsealedPolicies === "refuse" ? { unsealedPolicies: "refuse" as const } : {}),
       ...(this.#names.length === 0 ? {} : { names: this.#names }),
     };
-    return { ...content, version: this.#hasher.version(content) };
+    const known = this.#made.get(machine.node) ?? this.#before?.made.get(machine.node);
+    const made =
+      known !== undefined && isSameContent(known, content)
+        ? known
+        : { ...content, version: this.#hasher.version(content) };
+    this.#made.set(machine.node, made);
+    return made;
   }
 
   #telemetry(): Pick<Snapshot, "telemetry"> {
@@ -238,6 +268,12 @@ export class SnapshotCompiler {
   }
 
   #leadsTo(key: string): readonly string[] {
+    const known = this.#leads.get(key) ?? this.#leadsFrom(key);
+    this.#leads.set(key, known);
+    return known;
+  }
+
+  #leadsFrom(key: string): readonly string[] {
     const service = this.#services.get(key) as ServiceDocument;
     const routes = this.#routes.get(key) ?? [];
     const backends = routes.flatMap((route) =>
@@ -258,9 +294,25 @@ export class SnapshotCompiler {
   #destination(key: string): Destination {
     const known = this.#destinations.get(key);
     if (known !== undefined) return known;
-    const made = this.#makeDestination(key, this.#services.get(key) as ServiceDocument);
+    const made = this.#keptDestination(key) ?? this.#newDestination(key);
     this.#destinations.set(key, made);
     return made;
+  }
+
+  /** The one before, where nothing that it is made of has changed. */
+  #keptDestination(key: string): Destination | undefined {
+    const before = this.#before;
+    if (before === null || !before.sameDocuments) return undefined;
+    const same = isSameList(before.instances.get(key) ?? [], this.#instances.get(key) ?? []);
+    return same ? before.destinations.get(key) : undefined;
+  }
+
+  /** The one before, where what came of it is the same. */
+  #newDestination(key: string): Destination {
+    const made = this.#makeDestination(key, this.#services.get(key) as ServiceDocument);
+    const known = this.#before?.destinations.get(key);
+    if (known === undefined) return made;
+    return this.#hasher.destination(known) === this.#hasher.destination(made) ? known : made;
   }
 
   #makeDestination(key: string, service: ServiceDocument): Destination {
@@ -330,6 +382,56 @@ export class SnapshotCompiler {
       return [shipped === true ? { ...ref, shipped } : ref];
     });
   }
+}
+
+/** What an earlier compiler made. */
+interface Before {
+  /** Whatever destinations are made of besides instances is the same. */
+  readonly sameDocuments: boolean;
+  readonly destinations: ReadonlyMap<string, Destination>;
+  readonly instances: Grouped<Instance>;
+  /** By machine. */
+  readonly made: ReadonlyMap<string, Snapshot>;
+}
+
+function isSameSource(one: CompileInput, other: CompileInput): boolean {
+  return (
+    one.documents === other.documents &&
+    one.trustDomain === other.trustDomain &&
+    one.sessionSecret === other.sessionSecret &&
+    isSameMap(one.leadsTo, other.leadsTo) &&
+    isSameMap(one.policies, other.policies)
+  );
+}
+
+function isSameMap(one: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>): boolean {
+  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
+}
+
+function isSameList(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((each, at) => each === other[at]);
+}
+
+type Denied = Pick<Snapshot, "deniedIds" | "deniedSerials">;
+
+function isSameDenied(one: Denied, other: Denied): boolean {
+  return isSameList(one.deniedIds, other.deniedIds) && isSameList(one.deniedSerials, other.deniedSerials);
+}
+
+/** Shared parts by what they are, the machine's own by what they say. */
+function isSameContent(known: Snapshot, content: Omit<Snapshot, "version">): boolean {
+  const { destinations, ...shared } = content;
+  const own = ({ locals, policies, telemetry, egress }: Omit<Snapshot, "version">): string =>
+    JSON.stringify([locals, policies, telemetry, egress]);
+  return (
+    isSameList(known.destinations, destinations) &&
+    known.trustDomain === shared.trustDomain &&
+    known.deniedIds === shared.deniedIds &&
+    known.deniedSerials === shared.deniedSerials &&
+    known.names === shared.names &&
+    JSON.stringify(known.bundle) === JSON.stringify(shared.bundle) &&
+    own(known) === own(content)
+  );
 }
 
 /** Of all services that have an address, sorted. */
