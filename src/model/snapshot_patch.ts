@@ -23,27 +23,20 @@ export interface SnapshotPatch {
 
 /** Parts that are the same object in both are not looked into. */
 export function patchBetween(before: Snapshot, after: Snapshot): SnapshotPatch {
-  const known = new Map(before.destinations.map((each) => [serviceKey(each.service), each]));
-  const destinations = after.destinations.filter((each) => {
-    const key = serviceKey(each.service);
-    const was = known.get(key);
-    known.delete(key);
-    return was !== each;
-  });
-  const { destinations: _, version: __, ...was } = before;
-  const { destinations: ___, version, ...is } = after;
-  const rest = Object.entries(is).filter(
-    ([field, value]) => !isSame((was as Readonly<Record<string, unknown>>)[field], value),
-  );
-  return {
-    from: before.version,
-    version,
-    destinations,
-    gone: [...known.keys()],
-    rest: Object.fromEntries(rest),
-    absent: Object.keys(was).filter((field) => !(field in is)),
-  };
+  const common = new Set(before.destinations);
+  const destinations = after.destinations.filter((each) => !common.delete(each));
+  const still = new Set(destinations.map((each) => serviceKey(each.service)));
+  const gone = [...common].map((each) => serviceKey(each.service)).filter((key) => !still.has(key));
+  const was = before as unknown as Readonly<Record<string, unknown>>;
+  const rest: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(after))
+    if (!own.has(field) && !isSame(was[field], value)) rest[field] = value;
+  const absent = Object.keys(before).filter((field) => !(field in after));
+  return { from: before.version, version: after.version, destinations, gone, rest, absent };
 }
+
+/** What a patch says otherwise. */
+const own: ReadonlySet<string> = new Set(["version", "destinations"]);
 
 /** The next one, or something else where `before` was not what the patch was made of: its version tells. */
 export function patched(before: Snapshot, patch: SnapshotPatch): Snapshot {

@@ -11,14 +11,15 @@ export class SnapshotHasher {
   readonly #texts = new WeakMap<object, string>();
 
   version(content: Omit<Snapshot, "version">): string {
-    const hashes = content.destinations.map((each) => this.destination(each));
-    const fields = Object.entries({ ...content, destinations: hashes })
-      .filter(([, value]) => value !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([field, value]) => `${JSON.stringify(field)}:${this.#text(value)}`);
-    return createHash("sha256")
-      .update(`{${fields.join(",")}}`)
-      .digest("hex");
+    const hashes = content.destinations.map((each) => `"${this.destination(each)}"`);
+    let text = "";
+    for (const field of Object.keys(content).sort()) {
+      const value = content[field as keyof typeof content];
+      if (value === undefined) continue;
+      const written = field === "destinations" ? `[${hashes.join(",")}]` : this.#text(value);
+      text += `${text === "" ? "" : ","}"${field}":${written}`;
+    }
+    return createHash("sha256").update(`{${text}}`).digest("hex");
   }
 
   /** Of one destination. */

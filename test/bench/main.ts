@@ -11,6 +11,7 @@ import { conditions } from "./conditions.ts";
 import { measureConnections } from "./connections_part.ts";
 import { measureBurst, measureFloods } from "./floods_part.ts";
 import type { StartedHeddle } from "./heddle.ts";
+import { measureFleet } from "./fleet_part.ts";
 import { measureIdle } from "./idle_part.ts";
 import { measureLatency } from "./latency_part.ts";
 import {
@@ -103,6 +104,10 @@ async function measureAlone(part: Part, options: BenchOptions): Promise<string |
     const { lines, versions } = await measureShards(options);
     return renderSection({ title: titleOf(part), lines }, before, versions);
   }
+  if (part === "fleet") {
+    const lines = await measureFleet();
+    return renderSection({ title: titleOf(part), lines }, before, "heddle");
+  }
   const stage = newStage();
   try {
     await startStage(stage, part);
@@ -116,7 +121,7 @@ async function measureAlone(part: Part, options: BenchOptions): Promise<string |
 
 async function measure(
   stage: Stage,
-  part: Exclude<Part, "shards">,
+  part: Exclude<Part, "shards" | "fleet">,
   options: BenchOptions,
 ): Promise<string[] | null> {
   const alone = (run: (heddle: StartedHeddle) => Promise<string[]>): Promise<string[]> | null =>

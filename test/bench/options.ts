@@ -12,6 +12,7 @@ const otherParts = {
   broken: "(p) One of three instances breaks",
   callers: "(r) Who calls, for each new connection of a local app",
   telemetry: "(s) Telemetry: traced, tapped, explained",
+  fleet: "(w) Two thousand machines that follow one controller",
   shards: "(v) Two event loops beside one",
   routes: "(u) Finding a route, among a thousand rules and alone",
   snapshots: "(w) Compiling the snapshot of a machine that calls a thousand services",

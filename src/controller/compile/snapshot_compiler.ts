@@ -18,7 +18,6 @@ import {
 import { expandService } from "../../config/kinds/service.ts";
 import { documentKey } from "../../config/load.ts";
 import { serviceId } from "../../model/identity.ts";
-import { meshNameLine } from "../../model/mesh_name.ts";
 import type { SharedRate } from "../../model/rate_slice.ts";
 import {
   drainKey,
@@ -33,7 +32,6 @@ import { bindingsIn } from "../../model/snapshot.ts";
 import type {
   Access,
   Destination,
-  Endpoint,
   LocalService,
   PolicyBinding,
   PolicyRef,
@@ -44,29 +42,18 @@ import { mergeTraffic, trafficOf, type TrafficTraits } from "../../model/traffic
 import { SnapshotHasher } from "../../model/snapshot_version.ts";
 import { limits } from "../../model/limits.ts";
 import { servicesNamedIn } from "../../policy/named_services.ts";
-import type { SessionSecret } from "../session_secret.ts";
+import { endpointOf, namesOf, type CompileInput } from "./compile_input.ts";
+import { byService, ofKind, type Grouped } from "./grouped.ts";
+import {
+  isSameBundle,
+  isSameContent,
+  isSameDenied,
+  isSameList,
+  isSameSource,
+  type Before,
+} from "./kept_parts.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
 import { compileRoutes, compileTlsRoutes } from "./compile_routes.ts";
-
-/** Everything snapshots are made of, the same for all machines. */
-export interface CompileInput {
-  readonly trustDomain: string;
-  readonly bundle: TrustBundle;
-  readonly deniedIds: readonly string[];
-  readonly deniedSerials: readonly string[];
-  /** null while there is none. */
-  readonly sessionSecret: SessionSecret | null;
-  readonly documents: readonly Document[];
-  /** By document key: keys of the services that its policies may send requests to. */
-  readonly leadsTo: ReadonlyMap<string, readonly string[]>;
-  readonly instances: readonly Instance[];
-  /** By name. */
-  readonly policies: ReadonlyMap<string, PolicyRef & Pick<PolicyBinding, "hooks">>;
-  /** Virtual addresses by service key. */
-  readonly addresses: ReadonlyMap<string, string>;
-  /** What operators took out, by `drainKey`. */
-  readonly drains: ReadonlySet<string>;
-}
 
 export interface CompileMachine {
   readonly node: string;
@@ -102,6 +89,10 @@ export class SnapshotCompiler {
   readonly #names: readonly string[];
   readonly #leads = new Map<string, readonly string[]>();
   readonly #denied: Pick<Snapshot, "deniedIds" | "deniedSerials">;
+  readonly #bundle: TrustBundle;
+  readonly #policyNames: WeakMap<Destination, readonly string[]>;
+  /** By the list of what is used: keys of what a machine gets. */
+  readonly #reached = new WeakMap<readonly string[], readonly string[]>();
   /** By machine, the last one. */
   readonly #made = new Map<string, Snapshot>();
   readonly #before: Before | null;
@@ -121,8 +112,11 @@ export class SnapshotCompiler {
     this.#instances = byService(instances);
     const names = namesOf(this.#services, input.addresses);
     this.#names = before !== null && isSameList(before.#names, names) ? before.#names : names;
+    const { bundle } = input;
+    this.#bundle = before !== null && isSameBundle(before.#bundle, bundle) ? before.#bundle : bundle;
     const denied = { deniedIds: [...input.deniedIds].sort(), deniedSerials: [...input.deniedSerials].sort() };
     this.#denied = before !== null && isSameDenied(before.#denied, denied) ? before.#denied : denied;
+    this.#policyNames = before === null ? new WeakMap() : before.#policyNames;
     this.#hasher = before === null ? new SnapshotHasher() : before.#hasher;
     this.#before = before === null ? null : this.#kept(before);
   }
@@ -134,6 +128,7 @@ export class SnapshotCompiler {
       destinations: before.#destinations,
       instances: before.#instances,
       made: before.#made,
+      reached: before.#reached,
     };
   }
 
@@ -173,7 +168,7 @@ export class SnapshotCompiler {
   }
 
   compile(machine: CompileMachine): Snapshot {
-    const { trustDomain, bundle } = this.input;
+    const { trustDomain } = this.input;
     const asked = machine.services.flatMap((service) => this.#namedAtServer(serviceKey(service)));
     const wanted = asked.length === 0 ? machine.uses : [...machine.uses, ...asked];
     const destinations = this.#reachable(wanted).map((key) => this.#destination(key));
@@ -182,7 +177,7 @@ export class SnapshotCompiler {
       format: 1,
       node: machine.node,
       trustDomain,
-      bundle,
+      bundle: this.#bundle,
       ...this.#denied,
       locals,
       destinations,
@@ -256,7 +251,14 @@ export class SnapshotCompiler {
   }
 
   /** Keys of the services used, and of those that routes and policies of these lead to; sorted. */
-  #reachable(uses: readonly string[]): string[] {
+  #reachable(uses: readonly string[]): readonly string[] {
+    const kept = this.#before?.sameDocuments === true ? this.#before.reached.get(uses) : undefined;
+    const known = this.#reached.get(uses) ?? kept ?? this.#reachedFrom(uses);
+    this.#reached.set(uses, known);
+    return known;
+  }
+
+  #reachedFrom(uses: readonly string[]): string[] {
     const reached = new Set<string>();
     const open = [...uses];
     for (let key = open.pop(); key !== undefined; key = open.pop()) {
@@ -370,9 +372,19 @@ export class SnapshotCompiler {
     return hooks === undefined ? binding : { ...binding, hooks };
   }
 
+  /** Policies that are bound in a destination. */
+  #namesIn(destination: Destination): readonly string[] {
+    const known = this.#policyNames.get(destination);
+    if (known !== undefined) return known;
+    const names = bindingsIn({ destinations: [destination], locals: [] }).map((binding) => binding.name);
+    this.#policyNames.set(destination, names);
+    return names;
+  }
+
   #policies(destinations: readonly Destination[], locals: readonly LocalService[]): PolicyRef[] {
-    const bindings = bindingsIn({ destinations, locals });
-    const names = [...new Set(bindings.map((binding) => binding.name))].sort();
+    const named = new Set(bindingsIn({ destinations: [], locals }).map((binding) => binding.name));
+    for (const each of destinations) for (const name of this.#namesIn(each)) named.add(name);
+    const names = [...named].sort();
     return names.flatMap((wanted) => {
       const known = this.input.policies.get(wanted);
       if (known === undefined) return [];
@@ -384,97 +396,6 @@ export class SnapshotCompiler {
   }
 }
 
-/** What an earlier compiler made. */
-interface Before {
-  /** Whatever destinations are made of besides instances is the same. */
-  readonly sameDocuments: boolean;
-  readonly destinations: ReadonlyMap<string, Destination>;
-  readonly instances: Grouped<Instance>;
-  /** By machine. */
-  readonly made: ReadonlyMap<string, Snapshot>;
-}
-
-function isSameSource(one: CompileInput, other: CompileInput): boolean {
-  return (
-    one.documents === other.documents &&
-    one.trustDomain === other.trustDomain &&
-    one.sessionSecret === other.sessionSecret &&
-    isSameMap(one.leadsTo, other.leadsTo) &&
-    isSameMap(one.policies, other.policies)
-  );
-}
-
-function isSameMap(one: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>): boolean {
-  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
-}
-
-function isSameList(one: readonly unknown[], other: readonly unknown[]): boolean {
-  return one.length === other.length && one.every((each, at) => each === other[at]);
-}
-
-type Denied = Pick<Snapshot, "deniedIds" | "deniedSerials">;
-
-function isSameDenied(one: Denied, other: Denied): boolean {
-  return isSameList(one.deniedIds, other.deniedIds) && isSameList(one.deniedSerials, other.deniedSerials);
-}
-
-/** Shared parts by what they are, the machine's own by what they say. */
-function isSameContent(known: Snapshot, content: Omit<Snapshot, "version">): boolean {
-  const { destinations, ...shared } = content;
-  const own = ({ locals, policies, telemetry, egress }: Omit<Snapshot, "version">): string =>
-    JSON.stringify([locals, policies, telemetry, egress]);
-  return (
-    isSameList(known.destinations, destinations) &&
-    known.trustDomain === shared.trustDomain &&
-    known.deniedIds === shared.deniedIds &&
-    known.deniedSerials === shared.deniedSerials &&
-    known.names === shared.names &&
-    JSON.stringify(known.bundle) === JSON.stringify(shared.bundle) &&
-    own(known) === own(content)
-  );
-}
-
-/** Of all services that have an address, sorted. */
-function namesOf(
-  services: ReadonlyMap<string, ServiceDocument>,
-  addresses: CompileInput["addresses"],
-): readonly string[] {
-  return [...services.keys()].sort().flatMap((key) => {
-    const { name, namespace, port, protocol } = services.get(key) as ServiceDocument;
-    const address = addresses.get(key);
-    return address === undefined
-      ? []
-      : [meshNameLine({ service: { name, namespace }, address, port, protocol })];
-  });
-}
-
-function endpointOf(instance: Instance): Endpoint {
-  const { id, node, address, port, labels, zone, region, weight, apart, drained } = instance;
-  return {
-    ...{ id, node, address, port, labels },
-    ready: instance.ready && drained !== true,
-    ...(zone === undefined ? {} : { zone }),
-    ...(region === undefined ? {} : { region }),
-    ...(weight === undefined ? {} : { weight }),
-    ...(apart === true ? { apart } : {}),
-    ...(drained === true ? { drained } : {}),
-  };
-}
-
 function byKey(a: ServiceName, b: ServiceName): number {
   return serviceKey(a) < serviceKey(b) ? -1 : 1;
-}
-
-/** By the key of the service that each is about. */
-type Grouped<Value> = ReadonlyMap<string, readonly Value[]>;
-
-function byService<Value extends { readonly service: ServiceName }>(all: readonly Value[]): Grouped<Value> {
-  return Map.groupBy(all, (each) => serviceKey(each.service));
-}
-
-function ofKind<K extends Document["kind"]>(
-  documents: readonly Document[],
-  kind: K,
-): Extract<Document, { kind: K }>[] {
-  return documents.filter((each): each is Extract<Document, { kind: K }> => each.kind === kind);
 }
