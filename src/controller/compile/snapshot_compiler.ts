@@ -102,7 +102,7 @@ export class SnapshotCompiler {
     readonly input: CompileInput,
     before: SnapshotCompiler | null = null,
   ) {
-    const { documents, instances } = input;
+    const { documents, instances, bundle } = input;
     for (const each of ofKind(documents, "Service")) this.#services.set(serviceKey(each), each);
     this.#routes = byService(ofKind(documents, "HTTPRoute"));
     this.#tlsRoutes = byService(ofKind(documents, "TLSRoute"));
@@ -112,7 +112,6 @@ export class SnapshotCompiler {
     this.#instances = byService(instances);
     const names = namesOf(this.#services, input.addresses);
     this.#names = before !== null && isSameList(before.#names, names) ? before.#names : names;
-    const { bundle } = input;
     this.#bundle = before !== null && isSameBundle(before.#bundle, bundle) ? before.#bundle : bundle;
     const denied = { deniedIds: [...input.deniedIds].sort(), deniedSerials: [...input.deniedSerials].sort() };
     this.#denied = before !== null && isSameDenied(before.#denied, denied) ? before.#denied : denied;
