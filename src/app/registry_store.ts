@@ -1,6 +1,7 @@
 /** The store that settings name: a file of the state folder, or etcd. */
 import type { Runtime } from "../../runtime/contract.ts";
 import { UserError } from "../base/user_error.ts";
+import { limits } from "../model/limits.ts";
 import { isEtcdAddress, parseEtcdAddress, type EtcdFiles } from "../registry/etcd/etcd_address.ts";
 import { SqliteStore } from "../registry/sqlite_store.ts";
 import type { Store } from "../registry/store.ts";
@@ -12,7 +13,7 @@ type StoreHost = Pick<Runtime, "net" | "clock" | "random" | "files" | "databases
 export interface StoreListener {
   /** It is away (why), or back (null). */
   readonly changed?: (problem: string | null) => void;
-  /** Why it was not reached, at each attempt. Absent: the first one is all there is. */
+  /** Why it was not reached, at each attempt. Absent: it is tried for `etcdGiveUpMs`. */
   readonly waiting?: (problem: string) => void;
 }
 
@@ -48,6 +49,8 @@ export async function openStoreAt(
   const secure = tls === null ? null : await readTls(files, place, tls);
   const { changed, waiting } = listener;
   let said = "";
+  // Members that have just started elect a leader first.
+  const untilMs = clock.now() + limits.etcdGiveUpMs;
   const heard = (problem: string): void => {
     if (problem !== said) waiting?.(problem);
     said = problem;
@@ -56,7 +59,7 @@ export async function openStoreAt(
   const store = await openEtcdStore(
     changed === undefined ? options : { ...options, changed },
     heard,
-    () => waiting === undefined && said !== "",
+    () => waiting === undefined && said !== "" && clock.now() > untilMs,
   );
   if (store !== null) return store;
   throw new UserError(`Cannot use the store ${place}: ${said}`);

@@ -1,9 +1,9 @@
 /** Clusters of etcd of a test's own, on loopback, in a folder that goes with them; in clear text, or over mTLS. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { makeTestAuthority } from "./certificates.ts";
 import { createServer, type AddressInfo } from "node:net";
-import { hasProgram, startProgram, type Program } from "./processes.ts";
+import { hasProgram, startProgram, waitFor, type Program } from "./processes.ts";
 
 export const hasEtcd: boolean = hasProgram("etcd");
 
@@ -59,6 +59,7 @@ export async function startEtcd({ members = 1, tls = false, flags = [] }: EtcdOp
     ...flags,
   ];
   const started = ports.map((port, at) => memberOf(commandOf(port, at), port.client, `${folder}/m${at}.log`));
+  await elected(ports[0]?.client as number, tls ? folder : null);
   const files = tls ? `?ca=${folder}/ca.pem&cert=${folder}/client.pem&key=${folder}/client.key` : "";
   return {
     folder,
@@ -104,6 +105,23 @@ function memberOf(command: readonly string[], port: number, log: string) {
       running = true;
     },
   };
+}
+
+/** Until a leader answers. */
+async function elected(port: number, tlsFolder: string | null): Promise<void> {
+  const read = (name: string): string => readFileSync(`${tlsFolder}/${name}`, "utf8");
+  const tls =
+    tlsFolder === null
+      ? {}
+      : { tls: { ca: read("ca.pem"), cert: read("client.pem"), key: read("client.key") } };
+  const url = `${tlsFolder === null ? "http" : "https"}://127.0.0.1:${port}/v3/kv/range`;
+  await waitFor("etcd has a leader", async () => {
+    const signal = AbortSignal.timeout(5_000);
+    const answer = await fetch(url, { method: "POST", body: '{"key":"AA=="}', signal, ...tls }).catch(
+      () => null,
+    );
+    return answer?.ok === true ? true : null;
+  });
 }
 
 async function writeCertificates(folder: string): Promise<void> {
