@@ -8,8 +8,7 @@ import type { Snapshot } from "../model/snapshot.ts";
 import type { MachineChange } from "../api/document_messages.ts";
 import type { Catalog, StoredPolicy } from "./catalog.ts";
 import { SnapshotComparison } from "./compile/snapshot_changes.ts";
-import type { CompileInput } from "./compile/compile_input.ts";
-import { SnapshotCompiler, type CompiledService } from "./compile/snapshot_compiler.ts";
+import { SnapshotCompiler, type CompiledService, type CompileInput } from "./compile/snapshot_compiler.ts";
 
 /** Documents and policies that stand, or would stand. */
 export interface Content {

@@ -43,6 +43,7 @@ import { SnapshotHasher } from "../../model/snapshot_version.ts";
 import { limits } from "../../model/limits.ts";
 import { servicesNamedIn } from "../../policy/named_services.ts";
 import { endpointOf, namesOf, type CompileInput } from "./compile_input.ts";
+export type { CompileInput };
 import { byService, ofKind, type Grouped } from "./grouped.ts";
 import {
   isSameBundle,
@@ -395,6 +396,4 @@ export class SnapshotCompiler {
   }
 }
 
-function byKey(a: ServiceName, b: ServiceName): number {
-  return serviceKey(a) < serviceKey(b) ? -1 : 1;
-}
+const byKey = (a: ServiceName, b: ServiceName): number => (serviceKey(a) < serviceKey(b) ? -1 : 1);
