@@ -1120,6 +1120,8 @@ export const limits = {
   sharedPlacesLookMs: 10,
   /** Connections that nothing uses are given up for other loops that wait; whether any does is looked at so often. */
   sharedIdleLookMs: 100,
+  /** A loop that has waited so long for a connection gets one that many share and that another loop never leaves unused. */
+  sharedBusyMs: 200,
   /** Room that a loop which has waited longer does not take for so long is the next one's. */
   sharedTurnMs: 50,
   /** The same of the lock of the table of such rows. */

@@ -43,6 +43,11 @@ export class ConnectionRoom {
     return this.#places.isWantedElsewhere;
   }
 
+  /** For so long that one in use has to give way. */
+  get overdueElsewhere(): boolean {
+    return this.#places.isOverdueElsewhere;
+  }
+
   get full(): boolean {
     return this.#places.isFull(this.max);
   }

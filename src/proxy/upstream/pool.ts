@@ -4,7 +4,7 @@
  * How many requests they carry is bounded, and shared by clients and callers; whoever has its share, or finds no connection
  * yet, waits for a bounded time.
  */
-import type { Dial, Socket, SocketError } from "../../../runtime/contract.ts";
+import type { Socket, SocketError } from "../../../runtime/contract.ts";
 import { WheelEntry } from "../../base/timer_wheel.ts";
 import type { ClientConnection } from "../../http/exchange.ts";
 import { limits } from "../../model/limits.ts";
@@ -12,24 +12,13 @@ import type { Outcome } from "../../model/outcome.ts";
 import { FairGate } from "../share/fair_gate.ts";
 import { shareSpent, type PlacesLimit } from "../share/share_outcome.ts";
 import { CarriedStreams } from "./carried_streams.ts";
-import type { RoomHolder } from "./connection_room.ts";
-import { PoolRooms } from "./pool_rooms.ts";
+import { PoolRooms, type EndpointHolder } from "./pool_rooms.ts";
 import { dialOutcome } from "./dial_outcome.ts";
-import type { PoolBounds, PoolOptions, Taker } from "./pool_terms.ts";
+import type { PoolBounds, PoolDial, PoolOptions, Taker } from "./pool_terms.ts";
 import { hurried, type PoolTimes } from "./pool_times.ts";
 import type { ConnectionEvents, PooledConnection } from "./upstream_protocol.ts";
 
-/** A connection on its way. */
-interface PoolDial {
-  /** Begun before anybody needed it. */
-  readonly ahead: boolean;
-  /** Of the credential that it shows. */
-  readonly generation: number;
-  /** null until the host has taken it. */
-  handle: Dial | null;
-}
-
-export class Pool extends WheelEntry implements RoomHolder {
+export class Pool extends WheelEntry implements EndpointHolder {
   /** Connections with room; the last is used first. */
   readonly #free: PooledConnection[] = [];
   readonly #open = new Set<PooledConnection>();
@@ -46,6 +35,8 @@ export class Pool extends WheelEntry implements RoomHolder {
   readonly #carried: CarriedStreams;
   /** Where that is to be learned: connections that have not said it. */
   readonly #unheard = new Set<PooledConnection>();
+  /** Gave way to another loop, and has some under way. */
+  #lingering: PooledConnection | null = null;
   #retired = false;
   times: PoolTimes;
   /** Rises when the credential changes: a dial under way with the old one is not kept. */
@@ -384,7 +375,14 @@ export class Pool extends WheelEntry implements RoomHolder {
     return idle !== undefined;
   }
 
+  giveUpBusy(): void {
+    const [oldest = null] = this.#lingering === null ? this.#open : [];
+    this.#lingering ??= oldest;
+    oldest?.retire();
+  }
+
   #closed(connection: PooledConnection): void {
+    if (connection === this.#lingering) this.#lingering = null;
     this.options.open?.delete(connection);
     this.#rooms.closed(this.#isEmpty);
   }

@@ -6,6 +6,12 @@ import type { RoomHolder } from "./connection_room.ts";
 import type { PoolOptions } from "./pool_terms.ts";
 import { SharedRoom } from "./shared_room.ts";
 
+/** A pool, as the room for connections to its endpoint sees it. */
+export interface EndpointHolder extends RoomHolder {
+  /** One of its connections takes nothing new, though it is in use; one at a time. */
+  giveUpBusy(): void;
+}
+
 export class PoolRooms {
   readonly #own: SharedRoom;
   /** Pools of other event loops have the same rooms. */
@@ -15,7 +21,7 @@ export class PoolRooms {
 
   constructor(
     readonly options: Pick<PoolOptions, "shard" | "name" | "peer" | "protocol" | "room">,
-    readonly pool: RoomHolder,
+    readonly pool: EndpointHolder,
     /** To its endpoint. */
     public max: number,
   ) {
@@ -72,13 +78,21 @@ export class PoolRooms {
     return this.#own.isWantedElsewhere || this.options.room.wantedElsewhere;
   }
 
+  /** What many share may never be without a request: then loops have it one after the other. */
+  get #areOverdueElsewhere(): boolean {
+    const { protocol, room } = this.options;
+    const isShared = protocol.limit === "sharedConnectionsMax";
+    return isShared && (this.#own.isOverdueElsewhere || room.overdueElsewhere);
+  }
+
   get #areFull(): boolean {
     return this.#own.isFull(this.max) || this.options.room.full;
   }
 
   /** Whoever waits hears what others leave; what only ceases to be used, and what happens in other loops, is seen by who looks. */
   look(): void {
-    if (this.#areWantedElsewhere) this.pool.giveUpIdle();
+    if (this.#areWantedElsewhere && !this.pool.giveUpIdle() && this.#areOverdueElsewhere)
+      this.pool.giveUpBusy();
     if (this.#full === "limits.connections") this.options.room.wait(this.pool);
     if (this.#full !== null && !this.#areFull) this.pool.roomAgain();
   }

@@ -1,6 +1,6 @@
 /** What a pool of connections is given, what it gives, and to whom. */
 import type { Result } from "../../base/result.ts";
-import type { Net, TlsClientOptions } from "../../../runtime/contract.ts";
+import type { Dial, Net, TlsClientOptions } from "../../../runtime/contract.ts";
 import type { ClientConnection } from "../../http/exchange.ts";
 import type { Shard } from "../../http/shard.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -30,6 +30,16 @@ export interface PoolOptions {
   readonly open?: OpenConnections;
   /** For the connections of all pools that lead to the service. */
   readonly room: ConnectionRoom;
+}
+
+/** A connection on its way. */
+export interface PoolDial {
+  /** Begun before anybody needed it. */
+  readonly ahead: boolean;
+  /** Of the credential that it shows. */
+  readonly generation: number;
+  /** null until the host has taken it. */
+  handle: Dial | null;
 }
 
 /**

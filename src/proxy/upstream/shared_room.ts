@@ -69,6 +69,11 @@ export class SharedRoom {
     return this.#isShared && this.#sinceMs.leastElsewhere !== Infinity;
   }
 
+  /** It has waited for so long that what is used here should be its for a while. */
+  get isOverdueElsewhere(): boolean {
+    return this.#isShared && this.#sinceMs.leastElsewhere + limits.sharedBusyMs < this.#nowMs();
+  }
+
   /** It is shared no more: what is open counts here alone. */
   release(): void {
     this.content();

@@ -191,6 +191,26 @@ describe.each([1, 2, 4])("with %i event loops", (loops) => {
     expect(app.connections).toBeLessThanOrEqual(loops);
   });
 
+  test("one connection that many share and that is never idle is each loop's in turn", async () => {
+    const scene = new Scene(loops);
+    const app = new SmallApp(scene.net, { streamsMax: 1_000, answerMs: 50 });
+    const callees = scene.loopsOf("b", { web: { app: app.port } });
+    const traffic = { limits: { connectionsPerEndpoint: 1 } };
+    await scene.start([...scene.loopsOf("a", { caller: { app: 9 } }), ...callees], traffic, "http2");
+    const calls: MemoryCall[] = [];
+    // As many to each loop, and always some under way.
+    for (let passedMs = 0; passedMs < 5_000; passedMs += 20) {
+      calls.push(...scene.sendAtOnce(2 * loops));
+      await scene.net.pass(20);
+      // One that gives way to another loop's may still have some under way.
+      expect(app.open.size).toBeLessThanOrEqual(loops === 1 ? 1 : loops + 1);
+    }
+    await scene.net.pass(4_000);
+    expect(calls.filter(({ answer }) => answer.status !== 200).map(({ answer }) => answer.status)).toEqual(
+      [],
+    );
+  });
+
   test("one connection for all instances goes to whichever is wanted, as soon as nothing uses it", async () => {
     const scene = new Scene(loops);
     const apps = [0, 1].map(() => new MemoryApp(scene.net, { at: says("200 OK") }));
