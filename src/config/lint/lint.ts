@@ -35,7 +35,8 @@ export function lintDocuments(
   for (const list of matches.values()) findUnreachable(list, report);
   findRedirectLoops(matches, declared, report);
   lintTimes(loaded, declared, report);
-  for (const service of services.values()) lintSubsets(service, instances, report);
+  const running = Map.groupBy(instances, ({ service }) => serviceKey(service));
+  for (const [key, service] of services) lintSubsets(service, running.get(key) ?? [], report);
   return issues;
 }
 
@@ -80,10 +81,9 @@ function lintTimes(
 /** Where nothing runs of a service yet, nothing can be told. */
 function lintSubsets(
   { document, source }: Placed<ServiceDocument>,
-  instances: readonly KnownInstance[],
+  own: readonly KnownInstance[],
   report: ReportOn,
 ): void {
-  const own = instances.filter(({ service }) => serviceKey(service) === serviceKey(document));
   if (own.length === 0) return;
   for (const [name, labels] of Object.entries(document.subsets)) {
     const wanted = Object.entries(labels);

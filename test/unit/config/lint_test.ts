@@ -1,8 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { issueCodes } from "../../../src/config/issue_codes.ts";
 import { issueText } from "../../../src/config/issue.ts";
 import { lintDocuments, type KnownInstance } from "../../../src/config/lint/lint.ts";
 import { loadDocuments } from "../../../src/config/load.ts";
+import { testMs } from "../../support/patience.ts";
+
+setDefaultTimeout(testMs);
 
 const web =
   "{kind: Service, name: web, port: 80, protocol: http, subsets: {v1: {version: v1}, v2: {version: v2}}}";
@@ -152,9 +155,25 @@ test("a document of very many rules for one path is looked through in time that 
   const rules = (from: number): string[] =>
     Array.from({ length: 16 }, (_, at) => `{match: {path: /x, headers: {h: '${from + at}'}}}`);
   const routes = Array.from({ length: 200 }, (_, at) => route(`r${at}`, ...rules(at * 16)));
+  const text = [web, ...routes].join("\n---\n");
+  const { documents } = loadDocuments([{ file: "many.yaml", text }], { policies: null });
   const started = process.cpuUsage();
-  expect(lint(routes)).toEqual([]);
+  expect(lintDocuments(documents, [])).toEqual([]);
   expect(process.cpuUsage(started).user / 1000).toBeLessThan(5_000);
+});
+
+test("a thousand services of ten instances each are looked through in little time", () => {
+  const many = Array.from({ length: 1_000 }, (_, at) => web.replace("name: web", `name: s${at}`));
+  const instances = Array.from({ length: 10_000 }, (_, at) => ({
+    service: { name: `s${at % 1_000}`, namespace: "default" },
+    labels: { version: at < 5_000 ? "v1" : "v2" },
+  }));
+  const text = many.join("\n---\n");
+  const { documents } = loadDocuments([{ file: "many.yaml", text }], { policies: null });
+  const started = process.cpuUsage();
+  expect(lintDocuments(documents, instances)).toEqual([]);
+  // Every service with every instance took 0.8 s and more.
+  expect(process.cpuUsage(started).user / 1000).toBeLessThan(400);
 });
 
 test("every code says what it is, what to do, and is a warning or an error by its number", () => {
