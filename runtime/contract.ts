@@ -127,6 +127,11 @@ export interface Net {
     options: ListenOptions,
     receive: (bytes: Uint8Array, address: string, port: number) => void,
   ): Promise<UdpSocket>;
+  /** The same, on an inherited or duplicated descriptor that is bound already, which it owns from now on. Rejects where the host cannot. */
+  adoptUdp(
+    descriptor: number,
+    receive: (bytes: Uint8Array, address: string, port: number) => void,
+  ): Promise<UdpSocket>;
 }
 
 /** As the client called it. An IPv6 address is in its shortest form. */
@@ -227,6 +232,8 @@ export interface TlsClientOptions extends TlsOptions {
 
 export interface UdpSocket {
   readonly port: number;
+  /** Whoever is given a duplicate can go on with it (`adoptUdp`); null where the host cannot tell. */
+  readonly descriptor: number | null;
   /** Never throws: an unreachable peer loses the datagram, as UDP does. */
   send(bytes: Uint8Array, address: string, port: number): void;
   close(): void;
@@ -384,6 +391,12 @@ export interface SpawnOptions {
   readonly memory?: SharedMemory;
   /** It and all that it starts can be ended together: what `kill` sends goes to each of them (setsid(2), kill(2)). */
   readonly group?: boolean;
+  /**
+   * It is no child of this process: what takes in processes without a parent (the first of the machine, the manager of a user) is its
+   * parent, and it goes on when this one ends. As with `group`, and `exited` is called once it has been let go; its end is told by its
+   * channel, after which nothing reaches it. Name its program by a path: `self` is somebody else there.
+   */
+  readonly apart?: boolean;
   /** Lines or `inherit`. Default: discarded. */
   readonly output?: "inherit" | ((text: string, stream: "stdout" | "stderr") => void);
   readonly exited: (code: number | null, signal: string | null) => void;

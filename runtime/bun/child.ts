@@ -43,18 +43,22 @@ export function spawn(options: SpawnOptions, native: Native, faults: Faults): Ch
   const memory = options.memory === undefined ? null : (options.memory as MappedMemory).descriptor;
   const given = [channel?.[1] ?? null, handed?.[1] ?? null, memory];
   const pairs = [channel, handed].filter((pair) => pair !== null);
-  const child = start(options, sink, given, pairs);
+  const isApart = options.apart === true;
+  const child = start(isApart ? letGo(options) : options, sink, given, pairs);
   const streams: Promise<void>[] = [];
   if (typeof output === "function") {
     if (child.stdout instanceof ReadableStream) streams.push(forward(child.stdout, "stdout", output));
     if (child.stderr instanceof ReadableStream) streams.push(forward(child.stderr, "stderr", output));
   }
   let isGone = false;
+  const gone = (): void => {
+    if (!isGone && handed !== null) closeSync(handed[0]);
+    isGone = true;
+  };
   // All it said first, then that it is gone.
   Promise.allSettled([child.exited, ...streams])
     .then(() => {
-      isGone = true;
-      if (handed !== null) closeSync(handed[0]);
+      if (!isApart) gone();
       const signal = child.signalCode === null ? null : String(child.signalCode);
       options.exited(signal === null ? child.exitCode : null, signal);
     })
@@ -62,16 +66,33 @@ export function spawn(options: SpawnOptions, native: Native, faults: Faults): Ch
   return {
     pid: child.pid,
     kill(signal) {
-      if (options.group === true) killGroup(child.pid, signal, isGone);
+      if (options.group === true || isApart) killGroup(child.pid, signal, isGone);
       else child.kill(signal);
     },
     channel(handler) {
       if (channel === null) throw new Error(`Process ${child.pid} was started without a channel`);
-      return adoptStream(channel[0], handler, faults);
+      return adoptStream(channel[0], isApart ? withEnd(handler, gone) : handler, faults);
     },
     hand(descriptor) {
       if (handed === null) throw new Error(`Process ${child.pid} was started to take no descriptors`);
       return !isGone && sendDescriptor(native, handed[0], descriptor);
+    },
+  };
+}
+
+/** A shell starts it behind itself, in the group of processes that has the shell's number, and ends. */
+function letGo(options: SpawnOptions): SpawnOptions {
+  return { ...options, group: true, command: ["/bin/sh", "-c", '"$@" &', "sh", ...options.command] };
+}
+
+function withEnd(handler: SocketHandler, ended: () => void): SocketHandler {
+  return {
+    data: (chunk) => handler.data(chunk),
+    drain: () => handler.drain(),
+    end: () => handler.end(),
+    close(error) {
+      ended();
+      handler.close(error);
     },
   };
 }

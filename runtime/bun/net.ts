@@ -10,7 +10,7 @@ import { portError } from "../shared/port_error.ts";
 import { type RawSocket, silentHandler, StreamSocket, streamEvents } from "./socket.ts";
 import { secureServer } from "./secure.ts";
 import { TlsContexts } from "./tls.ts";
-import { openUdp } from "./udp.ts";
+import { adoptUdp, openUdp } from "./udp.ts";
 
 type Accept = (socket: Socket) => SocketHandler;
 
@@ -43,6 +43,7 @@ export function createNet(faults: Faults): Net {
       return descriptor === null ? null : originalOf(descriptor);
     },
     udp: (options, receive) => openUdp(options, receive, faults),
+    adoptUdp: (descriptor, receive) => adoptUdp(descriptor, receive, faults),
   };
 }
 

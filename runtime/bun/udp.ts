@@ -2,17 +2,27 @@
 import type { ListenOptions, UdpSocket } from "../contract.ts";
 import type { Faults } from "../shared/faults.ts";
 
-export async function openUdp(
-  options: ListenOptions,
-  receive: (bytes: Uint8Array, address: string, port: number) => void,
-  faults: Faults,
-): Promise<UdpSocket> {
+type Receive = (bytes: Uint8Array, address: string, port: number) => void;
+
+export async function openUdp(options: ListenOptions, receive: Receive, faults: Faults): Promise<UdpSocket> {
   // Missing in the types. 4 is LIBUS_LISTEN_REUSE_PORT, as node:dgram of Bun passes it.
   const shared = options.reusePort === true ? { flags: 4 } : {};
+  return await made({ ...shared, hostname: options.host, port: options.port }, receive, faults);
+}
+
+/** Missing in the types, too: a descriptor that is bound already. */
+export async function adoptUdp(descriptor: number, receive: Receive, faults: Faults): Promise<UdpSocket> {
+  const socket = await made({ fd: descriptor }, receive, faults);
+  return { ...socket, descriptor };
+}
+
+async function made(
+  where: { readonly hostname?: string; readonly port?: number; readonly fd?: number },
+  receive: Receive,
+  faults: Faults,
+): Promise<UdpSocket> {
   const socket = await Bun.udpSocket({
-    ...shared,
-    hostname: options.host,
-    port: options.port,
+    ...where,
     // As in socket.ts: a `slice` is to be a copy.
     binaryType: "uint8array",
     socket: {
@@ -29,6 +39,7 @@ export async function openUdp(
   });
   return {
     port: socket.port,
+    descriptor: (socket as { fd?: number }).fd ?? null,
     send(bytes, address, port) {
       try {
         socket.send(bytes, port, address);

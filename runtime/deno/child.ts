@@ -10,6 +10,7 @@ export function spawn(options: SpawnOptions, faults: Faults): Child {
   const [program = "", ...args] = options.command;
   // Deno tells of it later, and the contract wants to be told at once.
   if (program.includes("/")) checkProgram(program);
+  if (options.apart === true) throw new Error(`Cannot start ${program} apart: Deno passes nothing on to it`);
   if (options.channel === true || options.takesDescriptors === true || options.memory !== undefined)
     throw new Error(`Cannot start ${program}: Deno gives a child no descriptor beyond its three`);
   const { output } = options;

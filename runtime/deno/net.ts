@@ -38,6 +38,7 @@ export function createNet(native: Native, faults: Faults): Net {
     // It shows no descriptors of sockets.
     originalDestination: () => null,
     udp: (options, receive) => openUdp(options, receive, faults),
+    adoptUdp: () => Promise.reject(new Error("Deno goes on with no UDP socket of another process")),
   };
 }
 

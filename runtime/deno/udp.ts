@@ -29,6 +29,7 @@ export function openUdp(
       socket.on("error", () => {});
       resolve({
         port: socket.address().port,
+        descriptor: null,
         send: (bytes, address, port) => socket.send(bytes, port, address, () => {}),
         close: () => void socket.close(),
       });

@@ -115,6 +115,7 @@ export async function play(scene: Scene): Promise<Seen> {
     secureServer: (socket, options, received, dial) => net.secureServer(socket, options, received, dial),
     originalDestination: () => null,
     udp: () => net.udp(),
+    adoptUdp: () => net.udp(),
   };
   const caller = { app: 9, upstreams: ["web"] };
   const a = { name: "a", net: proxyNet, services: alone ? { caller, web: { app: one.port } } : { caller } };

@@ -186,6 +186,10 @@ export class MemoryNet implements Net {
     };
   }
 
+  adoptUdp(): Promise<never> {
+    return this.udp();
+  }
+
   udp(): Promise<never> {
     return Promise.reject(new Error("There is no UDP in memory"));
   }

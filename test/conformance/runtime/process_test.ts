@@ -1,5 +1,6 @@
 /** Contract of processes: a child has what it was given and nothing else, and all it says is heard before its end is. */
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Child, SpawnOptions } from "../../../runtime/contract.ts";
 import { programOf, runtime } from "../../support/runtime_under_test.ts";
@@ -99,6 +100,27 @@ describe("a child", () => {
     await until(() => started.ending !== null, "its end is told");
     expect(started.ending).toEqual({ code: null, signal: "SIGKILL" });
     await until(() => runtime.process.residentBytesOf(other) === null, "the other one is gone");
+  });
+
+  test("that is let go is no child, goes on with what it was given, and ends with all that it has started", async () => {
+    const memory = runtime.process.shareMemory(4_096);
+    const bound = runtime.ports.bind({ host: "127.0.0.1", port: 0 });
+    const command = [runtime.process.program, program, "serve"];
+    const given = { channel: true, takesDescriptors: true, memory, output: "inherit" } as const;
+    const started = start("", { ...given, command, apart: true });
+    const heard = new Recorder();
+    const channel = started.child.channel(heard);
+    await until(() => started.ending !== null, "it is let go");
+    expect(started.child.hand(bound.descriptor)).toBe(true);
+    channel.write(new TextEncoder().encode("take it"));
+    const client = await dialled(runtime, { host: "127.0.0.1", port: bound.port, timeoutMs: hangMs });
+    await until(() => client.heard.text().startsWith("child "), "it serves");
+    const pid = Number(client.heard.text().slice("child ".length));
+    expect(readFileSync(`/proc/${pid}/stat`, "utf8")).not.toContain(`) S ${process.pid} `);
+    started.child.kill("SIGKILL");
+    await until(() => heard.closed, "its channel tells its end");
+    expect(started.child.hand(bound.descriptor)).toBe(false);
+    bound.close();
   });
 
   test("is heard to its last byte before its end is told", async () => {

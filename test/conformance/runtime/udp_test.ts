@@ -21,6 +21,23 @@ test("a datagram arrives with its sender's address", async () => {
   server.close();
 });
 
+test("another process goes on with a socket: what came before it is there to be read", async () => {
+  const server = await runtime.net.udp({ host, port: 0 }, () => {});
+  // Deno shows no descriptors.
+  if (server.descriptor === null) return server.close();
+  const given = runtime.ports.duplicate(server.descriptor);
+  const { port } = server;
+  server.close();
+  const client = await runtime.net.udp({ host, port: 0 }, () => {});
+  client.send(bytes, host, port);
+  const got: string[] = [];
+  const next = await runtime.net.adoptUdp(given, (data) => got.push(new TextDecoder().decode(data)));
+  await until(() => got.length === 1, "what came in between arrives");
+  expect([next.port, got]).toEqual([port, ["datagram"]]);
+  client.close();
+  next.close();
+});
+
 test("a slice of a datagram is a copy", async () => {
   const got: Uint8Array[] = [];
   const server = await runtime.net.udp({ host, port: 0 }, (data) => {

@@ -36,6 +36,7 @@ class HangingDials implements Net {
     this.net.secureServer(socket, options, received, dial);
   originalDestination: Net["originalDestination"] = () => null;
   udp: Net["udp"] = () => this.net.udp();
+  adoptUdp: Net["adoptUdp"] = () => this.net.udp();
 }
 
 interface Mesh {

@@ -44,6 +44,7 @@ const holding: Net = {
     runtime.net.secureServer(socket, options, received, dial),
   originalDestination: () => null,
   udp: (options, receive) => runtime.net.udp(options, receive),
+  adoptUdp: (descriptor, receive) => runtime.net.adoptUdp(descriptor, receive),
   connect(options, dial) {
     if (!("port" in options) || options.port !== slowPort) return runtime.net.connect(options, dial);
     held.add(dial);

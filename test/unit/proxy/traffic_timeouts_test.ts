@@ -32,6 +32,7 @@ class Mesh {
       secureServer: (socket, options, received, dial) => net.secureServer(socket, options, received, dial),
       originalDestination: () => null,
       udp: () => net.udp(),
+      adoptUdp: () => net.udp(),
     };
     mesh.planes = await Planes.inMemory(
       net,
