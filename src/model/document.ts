@@ -318,6 +318,12 @@ export function isIntercepting({ services, callers = [] }: MachineDocument): boo
   return [...services, ...callers].some(({ intercept }) => intercept !== undefined);
 }
 
+/** Keys of services whose units reach nothing, rather than something outside of the mesh. */
+export function strictServices({ services, callers = [] }: MachineDocument): ReadonlySet<string> {
+  const strict = [...services, ...callers].filter(({ intercept }) => intercept?.strict === true);
+  return new Set(strict.map(({ service }) => serviceKey(service)));
+}
+
 /** An explicit port: whoever connects to it calls `service` as the local service that declares it. */
 export interface Upstream {
   readonly service: ServiceName;

@@ -725,8 +725,8 @@ export const limits = {
   controlBodyBytesMax: 8 * mib,
   /** Of bodies of requests to one port that are not answered yet; one caller has as much as it leaves free. */
   controlBodiesBytesMax: 64 * mib,
-  /** Of one machine: the proxy that ends, its successor, and one that has not noticed that its stream broke. */
-  snapshotStreamsPerNodeMax: 4,
+  /** Of one machine: the proxy, those that it took over from, its successor, and one that has not noticed that its stream broke. */
+  snapshotStreamsPerNodeMax: 7,
   /** Of one file of documents; a longer one is refused. */
   documentBytesMax: mib,
   /** Documents that may stand at a time; an apply that makes more is refused. */
@@ -1085,6 +1085,8 @@ export const limits = {
   interceptKeepMs: 10_000,
   /** So long a connection to what is not in the mesh may take to stand. */
   passThroughConnectMs: 30_000,
+  /** Connections of one service, to one event loop, that pass to what is not in the mesh. */
+  passedThroughMax: 8_192,
   // Virtual addresses
   /** Folders of cgroups that are remembered; units whose folders come later are not told from one another, and have no identity. */
   cgroupsMax: 20_000,
@@ -1113,6 +1115,19 @@ export const limits = {
   managerFullMs: 2,
   /** After so many such pauses for one message it hears no more of them. */
   managerFullTries: 100,
+  // Upgrades
+  /** Processes of one mode that others took over from, and that still let what they have open finish. */
+  drainingGenerationsMax: 4,
+  /** How long what is open may go on in a process that another one took over from, unless somebody says otherwise. */
+  upgradeDrainMs: 15 * 60_000,
+  /** What takes over has so long until it says that it runs, until it has taken each socket, and until it serves; then it is given up. */
+  upgradeStepMs: 20_000,
+  /** How long a program may take to say its version before an upgrade goes to it. */
+  upgradeCheckMs: 10_000,
+  /** A mode that is asked to hand over has so long until it says what came of it: that of the program, and of the one that goes back. */
+  upgradeAnswerMs: 100_000,
+  /** How often somebody who waits in an upgrade looks. */
+  upgradeLookMs: 100,
   // Event loops of one proxy
   /** Looks at the lock of a row of numbers that loops share, which takes nanoseconds, before one goes on without. */
   sharedRowSpinsMax: 10_000,

@@ -1,6 +1,7 @@
 /**
  * Connections of intercepted units to what is not in the mesh: passed on as they are, byte by byte, and counted by where they go; or
- * refused, where the mesh says that nothing undeclared may leave it.
+ * refused, where the mesh says that nothing undeclared may leave it, where it is not known yet what it says and the unit is strict, or
+ * where its service has too many of them.
  */
 import type { Dial, OriginalDestination, Socket, SocketHandler } from "../../runtime/contract.ts";
 import { socketAddress } from "../base/socket_address.ts";
@@ -18,12 +19,21 @@ import { dialOutcome } from "./upstream/dial_outcome.ts";
 /** What records call everything outside of the mesh: no key of a service, which has a dot. */
 const outside = "external";
 
+/** What holds for a machine's connections of that kind. */
+export interface PassingRules {
+  /** By key of the calling service, "" for nobody: how many it has. */
+  readonly open: Map<string, number>;
+  /** Nothing of that service may leave the mesh before it is known what the mesh says. */
+  isStrict(service: string): boolean;
+}
+
 export function passThrough(
   socket: Socket,
   called: OriginalDestination,
   source: OutboundSource,
+  rules: PassingRules,
 ): SocketHandler {
-  return new PassThrough(socket, called, source).begin();
+  return new PassThrough(socket, called, source, rules).begin();
 }
 
 class PassThrough {
@@ -35,6 +45,7 @@ class PassThrough {
     socket: Socket,
     readonly called: OriginalDestination,
     readonly source: OutboundSource,
+    readonly rules: PassingRules,
   ) {
     const client = socketAddress(socket.remoteAddress, socket.remotePort);
     this.#downstream = new DownstreamSocket(socket, client);
@@ -43,15 +54,16 @@ class PassThrough {
   }
 
   begin(): SocketHandler {
-    const { net, recorder, state } = this.source.parts;
+    const { net, recorder } = this.source.parts;
     const { host, port } = this.called;
     const downstream = this.#downstream;
     recorder.began(this.#record);
-    const { egress = "open" } = state?.snapshot ?? {};
-    recorder.outside(this.#record.source, this.#record.endpoint, egress === "open" ? "passed" : "refused");
-    if (egress === "declared") {
+    const refusal = this.#refusal();
+    recorder.outside(this.#record.source, this.#record.endpoint, refusal === null ? "passed" : "refused");
+    this.#count(1);
+    if (refusal !== null) {
       downstream.refuse();
-      this.#over(outcomes.undeclared(this.#record.endpoint), 0, 0);
+      this.#over(refusal, 0, 0);
       return downstream;
     }
     downstream.left = (outcome) => {
@@ -70,6 +82,26 @@ class PassThrough {
       },
     );
     return downstream;
+  }
+
+  /** null: it may pass. */
+  #refusal(): Outcome | null {
+    const { state, recorder } = this.source.parts;
+    const { key } = this.source;
+    const { endpoint } = this.#record;
+    if (state === null && this.rules.isStrict(key)) return outcomes.egressUnknown(endpoint);
+    if (state?.snapshot.egress === "declared") return outcomes.undeclared(endpoint);
+    if ((this.rules.open.get(key) ?? 0) < limits.passedThroughMax) return null;
+    recorder.limitTripped("passedThroughMax", `outbound ${key}`);
+    return outcomes.passesTooMany(endpoint);
+  }
+
+  #count(more: 1 | -1): void {
+    const { open } = this.rules;
+    const { key } = this.source;
+    const count = (open.get(key) ?? 0) + more;
+    if (count > 0) open.set(key, count);
+    else open.delete(key);
   }
 
   #open(socket: Socket): SocketHandler {
@@ -94,6 +126,7 @@ class PassThrough {
     record.outcome = outcome;
     record.bytesIn = bytesIn;
     record.bytesOut = bytesOut;
+    this.#count(-1);
     recorder.finish(record, shard.clock.now());
   }
 }

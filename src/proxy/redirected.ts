@@ -3,14 +3,14 @@
  * unit of the machine is intercepted, nothing listens for them.
  */
 import type { Net, OriginalDestination, Socket, SocketHandler } from "../../runtime/contract.ts";
-import { isIntercepting, type MachineDocument } from "../model/document.ts";
+import { isIntercepting, strictServices, type MachineDocument } from "../model/document.ts";
 import type { ServiceName } from "../model/service.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { isVirtual, NamedPlaces } from "./find/named_places.ts";
 import type { Accept, CallerOf, Told } from "./listen/caller_gate.ts";
 import { listenRedirected } from "./listen/redirected_listener.ts";
 import { refuseOutboundTcp } from "./outbound_tcp.ts";
-import { passThrough } from "./pass_through.ts";
+import { passThrough, type PassingRules } from "./pass_through.ts";
 import { OutboundSource } from "./state/outbound_source.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 import { DownstreamSocket } from "./tunnel/downstream.ts";
@@ -30,11 +30,18 @@ export interface RedirectedOptions {
 
 export class Redirected {
   readonly #places = new NamedPlaces();
+  #strict: ReadonlySet<string> = new Set();
+  readonly #passing: PassingRules = {
+    open: new Map(),
+    // Who called nobody can tell may be one of them.
+    isStrict: (service) => this.#strict.has(service) || (service === "" && this.#strict.size > 0),
+  };
 
   constructor(readonly options: RedirectedOptions) {}
 
   /** Throws the `ListenError` of a port that is taken. */
   listen({ listen }: Pick<Net, "listen">, machine: MachineDocument, to: RedirectedTo): void {
+    this.#strict = strictServices(machine);
     if (!isIntercepting(machine)) return;
     const { parts, callerOf } = this.options;
     listenRedirected({
@@ -59,7 +66,7 @@ export class Redirected {
         if (known?.service !== service) known = { service, accept: outbound(who, service) };
         return known.accept(socket);
       }
-      if (!isVirtual(host)) return passThrough(socket, called, everywhere);
+      if (!isVirtual(host)) return passThrough(socket, called, everywhere, this.#passing);
       const nobody = new DownstreamSocket(socket, "");
       refuseOutboundTcp(nobody, everywhere, "", outcomes.nothingAt(host, port));
       return nobody;

@@ -143,6 +143,7 @@ export interface MachinePlan {
   readonly confirmed?: (key: string) => void;
   /** Units of its services whose traffic is redirected to this port. */
   readonly redirected?: number;
+  readonly strict?: { readonly strict: true };
   /** Services of the mesh with their virtual addresses, a line each. */
   readonly names?: readonly string[];
   /** Who calls at its listeners; default: whose each is. */
@@ -389,7 +390,7 @@ function machineOf(plan: MachinePlan): MachineDocument {
           proxyProtocol: proxyProtocol ?? null,
           ...(plan.redirected === undefined
             ? {}
-            : { intercept: { outbound: "all", inbound: "audit" } as const }),
+            : { intercept: { ...plan.strict, outbound: "all", inbound: "audit" } as const }),
         })),
     ),
   };

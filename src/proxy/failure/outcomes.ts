@@ -42,6 +42,16 @@ export const outcomes = {
     return { flag: "NC", side: "downstream", repeat: "no", status: 403, detail };
   },
 
+  egressUnknown(address: string): Outcome {
+    const detail = `${address} is not in the mesh, the unit that calls it is strict, and this proxy has no snapshot yet that says whether that may be called`;
+    return { flag: "NC", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
+  passesTooMany(address: string): Outcome {
+    const detail = `${address} is not in the mesh, and ${limits.passedThroughMax} connections of its caller pass to what is not already`;
+    return { flag: "UO", side: "downstream", repeat: "no", status: 503, detail };
+  },
+
   noName(authority: string): Outcome {
     const detail = `"${authority}" is no name of a service: names look like orders.mesh or orders.shop.mesh`;
     return { flag: "NC", side: "downstream", repeat: "no", status: 404, detail };

@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import type { Connecting, Told } from "../../../src/proxy/listen/caller_gate.ts";
 import { outcomes } from "../../../src/proxy/failure/outcomes.ts";
+import { limits } from "../../../src/model/limits.ts";
+import { testMs } from "../../support/patience.ts";
 import { MemoryApp, MemoryCall } from "../../support/memory_http.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
 import { named, Planes, type TestMachine } from "../../support/planes.ts";
@@ -125,3 +127,47 @@ test("what is not in the mesh is refused where the mesh says that only what is d
   expect(a.records.of("outbound").at(-1)?.outcome?.detail).toContain("egress: declared");
   expect((await call("127.100.3.4", 80)).answer.status).toBe(200);
 });
+
+for (const [whose, strict, caller, passes] of [
+  ["strict unit", true, web, false],
+  ["unit that is not strict", undefined, web, true],
+  [
+    "caller that nobody can tell, where a unit is strict,",
+    true,
+    { service: null, refusal: outcomes.refusedCaller("?") },
+    false,
+  ],
+] as const)
+  test(`before there is a snapshot what a ${whose} calls outside of the mesh ${passes ? "passes" : "is refused"}`, async () => {
+    await planes.close();
+    planes = await Planes.inMemory(net, {
+      ...{ name: "a", services: { web: { app: 9 } }, redirected: redirectedPort },
+      callerOf: (_connecting, told) => told(caller),
+      ...(strict === undefined ? {} : { strict: { strict } }),
+    });
+    a = planes.machine("a");
+    const { answer } = await call("192.0.2.1", app.port);
+    expect([answer.status === 200, answer.reset]).toEqual([passes, !passes]);
+    const [record] = a.records.of("outbound");
+    if (!passes) expect(record?.outcome?.detail).toContain("no snapshot yet");
+    expect(a.records.outsides.map((line) => line.split(" ").at(-1))).toEqual([passes ? "passed" : "refused"]);
+  });
+
+test(
+  "connections of one service to what is not in the mesh are bounded, those of others apart, and room comes back",
+  async () => {
+    const calls: MemoryCall[] = [];
+    for (let count = 0; count < limits.passedThroughMax; count++)
+      calls.push(await call("192.0.2.1", app.port));
+    expect(calls.at(-1)?.answer.status).toBe(200);
+    expect((await call("192.0.2.1", app.port)).answer.reset).toBe(true);
+    expect(a.records.of("outbound").at(-1)?.outcome).toMatchObject({ flag: "UO" });
+    said = { service: null, refusal: outcomes.refusedCaller("several") };
+    expect((await call("192.0.2.1", app.port)).answer.status).toBe(200);
+    said = web;
+    calls[0]?.leave();
+    await net.settle();
+    expect((await call("192.0.2.1", app.port)).answer.status).toBe(200);
+  },
+  testMs,
+);
