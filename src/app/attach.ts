@@ -112,7 +112,7 @@ export class Attachments {
         unit,
         intercepted === undefined
           ? null
-          : { slice: intercepted.slice, after: intercepted.strict ? [earlyUnit] : [] },
+          : { slice: intercepted.slice, requires: intercepted.strict ? [earlyUnit] : [] },
       ),
       ...(intercepted === undefined ? [] : interceptSteps(manager.units, services.program)),
     ];

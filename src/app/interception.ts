@@ -143,7 +143,9 @@ export class MachineInterception {
     // By nft alone, whatever the units do.
     if (await this.#stands()) await this.#run(["nft", "-f", interceptFiles.off], said);
     await tryCommand(process, ["systemctl", "stop", undoTimer]);
-    await tryCommand(process, ["systemctl", "disable", "--now", interceptUnit, earlyUnit]);
+    await tryCommand(process, ["systemctl", "disable", "--now", interceptUnit]);
+    // It has nothing that could stop, and strict units that require it would.
+    await tryCommand(process, ["systemctl", "disable", earlyUnit]);
   }
 
   /** For the units: loads what is in force, or what of it stands before the proxy does, in one transaction. Says what it did. */

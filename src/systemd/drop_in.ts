@@ -1,6 +1,6 @@
 /**
  * What couples a unit of this machine to the proxy: a drop-in (systemd.unit(5)) with order and a wish, and nothing that binds: a proxy
- * that ends, or is started again, must not take the app with it.
+ * that ends, or is started again, must not take the app with it. What a strict unit needs before it may start, it requires.
  */
 import type { Files } from "../../runtime/contract.ts";
 import type { Manager } from "./manager.ts";
@@ -22,12 +22,17 @@ export function dropInPath(manager: Pick<Manager, "units">, unit: string): strin
 export function coupling(
   { units, systemctl }: Pick<Manager, "units" | "systemctl">,
   unit: string,
-  /** The slice that it runs in from its next start on, and what else it starts after; null: where it does. */
-  intercepted: { readonly slice: string; readonly after: readonly string[] } | null = null,
+  /** The slice that it runs in from its next start on, and without what else it does not start; null: where it does. */
+  intercepted: { readonly slice: string; readonly requires: readonly string[] } | null = null,
 ): readonly Step[] {
-  const before = [unitName("proxy"), ...(intercepted?.after ?? [])].join(" ");
+  const proxy = unitName("proxy");
+  const { requires = [] } = intercepted ?? {};
   const text = unitText({
-    Unit: { Wants: before, After: before },
+    Unit: {
+      Wants: proxy,
+      Requires: requires.length === 0 ? null : requires.join(" "),
+      After: [proxy, ...requires].join(" "),
+    },
     ...(intercepted === null ? {} : { Service: { Slice: intercepted.slice } }),
   });
   return [{ kind: "write", path: dropInPath({ units }, unit), text }, reload(systemctl)];

@@ -301,9 +301,10 @@ describe.skipIf(why !== null)(`interception${why === null ? "" : ` (skipped: ${w
       await expectNoLockOut("the proxy was stopped");
       vm1.must("systemctl start heddle-proxy");
       await waitFor("web is back", () => (told(`http://${elsewhere}:8080/`) === "hello\n200" ? true : null));
-      expect(vm1.must("systemctl show --property=After --value web")).toContain(
-        "heddle-intercept-early.service",
-      );
+      for (const property of ["After", "Requires"])
+        expect(vm1.must(`systemctl show --property=${property} --value web`)).toContain(
+          "heddle-intercept-early.service",
+        );
     },
     testMs,
   );

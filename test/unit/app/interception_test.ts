@@ -125,6 +125,14 @@ describe("rules that are new", () => {
     );
   });
 
+  test("are taken back without a stop of what strict units require, which would end them", async () => {
+    await interception.try(wanted(web, strict), quiet);
+    await interception.undo(quiet);
+    const stops = machine.commands.filter((each) => /systemctl (stop|disable --now)/.test(each));
+    expect(stops.join()).not.toContain("heddle-intercept-early");
+    expect(ran("systemctl disable heddle-intercept-early.service")).toBeGreaterThan(0);
+  });
+
   test("cannot be confirmed where there are none", async () => {
     await expect(interception.confirm()).rejects.toThrow(/nothing waits for it/);
   });

@@ -47,6 +47,17 @@ test("what opens a unit's port, and whether it has a network of its own, is its 
   }
 });
 
+test("a unit that is strict does not start without its rules, and one that is not starts whatever becomes of the proxy", () => {
+  const textOf = (requires: readonly string[]): string => {
+    const [step] = coupling(manager, "web.service", { slice: "mesh-web.slice", requires });
+    return step?.kind === "write" ? step.text : "";
+  };
+  expect(textOf(["heddle-intercept-early.service"])).toContain(
+    "Wants=heddle-proxy.service\nRequires=heddle-intercept-early.service\nAfter=heddle-proxy.service heddle-intercept-early.service\n",
+  );
+  expect(textOf([])).not.toContain("Requires");
+});
+
 test("a unit that is coupled and uncoupled leaves what others wrote beside it, and no empty folder", async () => {
   const other = "/etc/systemd/system/web.service.d/10-mine.conf";
   const machine = new MemoryMachine({ [other]: "[Service]\n", "/proc/self/exe": "" });
