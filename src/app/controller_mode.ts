@@ -31,6 +31,8 @@ import { scrapePages } from "./scrape_pages.ts";
 import type { Running } from "./running.ts";
 import { adminPort, bindHost, settingsIn, writeSettings, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { endsBefore } from "./upgrade/ends_before.ts";
+import type { StoredSocket } from "../systemd/socket_store.ts";
 
 export interface RunningController extends Running {
   readonly controller: Controller;
@@ -40,10 +42,10 @@ export async function startController(
   runtime: Runtime,
   folder: StateFolder,
   settings: Settings,
-  options: { readonly admin?: boolean } = {},
+  options: { readonly admin?: boolean; readonly given?: readonly StoredSocket[] | undefined } = {},
 ): Promise<RunningController> {
   const { clock, files, random } = runtime;
-  const kept = new KeptListeners(runtime);
+  const kept = new KeptListeners(runtime, options.given);
   const { net } = kept;
   const authority = await readAuthority(files, clock, folder);
   if (authority === null) {
@@ -122,18 +124,18 @@ export async function startController(
   exposeCredential(metrics, clock, credential);
   exposeController(metrics, controller.publisher);
   const admin = options.admin === false ? null : serveAdmin({ net, clock }, settings, metrics, controller);
+  const end = async (deadlineMs: number): Promise<void> => {
+    renewal.close();
+    controller.close();
+    const drainMs = Math.min(deadlineMs, limits.controlDrainMs);
+    await Promise.all([server.close(drainMs), admin?.close(0), dashboard.close(), telemetry.close()]);
+    control.close();
+  };
   return {
     controller,
     summary: `controller: serving ${trustDomain} on ${socketAddress(bindHost(settings), server.port)}`,
     ...standing(controller, trustDomain),
-    close: async (deadlineMs) => {
-      await kept.leave();
-      renewal.close();
-      controller.close();
-      const drainMs = Math.min(deadlineMs, limits.controlDrainMs);
-      await Promise.all([server.close(drainMs), admin?.close(0), dashboard.close(), telemetry.close()]);
-      control.close();
-    },
+    ...endsBefore(kept, end),
   };
 }
 

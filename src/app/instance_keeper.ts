@@ -26,6 +26,8 @@ export interface InstanceKeeperOptions {
   readonly machine: MachineDocument;
   /** The check of the Service document, when the machine's says nothing. */
   readonly health: (key: string) => HealthCheck | null;
+  /** Of a process that this one takes over from they are registered. */
+  readonly stand: boolean;
   readonly log: (text: string) => void;
 }
 
@@ -38,7 +40,8 @@ interface Kept {
   readonly probe: Probe;
   /** Why it is not ready; null while it is, and before the first look. */
   problem(): string | null;
-  close(): Promise<void>;
+  /** `stays`: its registration, which somebody else renews. */
+  close(stays?: boolean): Promise<void>;
 }
 
 export class InstanceKeeper {
@@ -47,12 +50,16 @@ export class InstanceKeeper {
   readonly #units: UnitWatch;
   #machine: MachineDocument;
   #kept: readonly Kept[];
+  /** Of what is made now. */
+  #stand: boolean;
 
   constructor(readonly options: InstanceKeeperOptions) {
     const { net, clock, random, process } = options.runtime;
     this.#units = new UnitWatch({ net, clock, random, process, log: options.log });
     this.#machine = options.machine;
+    this.#stand = options.stand;
     this.#kept = this.#machine.services.map((service) => this.#keep(service));
+    this.#stand = false;
   }
 
   /** Other apps run here from now on. Those that are the same as before go on; those that went leave at once. */
@@ -90,9 +97,19 @@ export class InstanceKeeper {
     this.#units.close();
   }
 
+  /** Another process of this machine keeps them from now on. */
+  async leave(): Promise<void> {
+    this.#units.close();
+    await this.#end(true);
+  }
+
   /** All instances leave. */
   async close(): Promise<void> {
-    await Promise.all(this.#kept.map((each) => each.close()));
+    await this.#end(false);
+  }
+
+  async #end(stays: boolean): Promise<void> {
+    await Promise.all(this.#kept.map((each) => each.close(stays)));
     for (const client of this.#clients.values()) client.control.close();
   }
 
@@ -119,6 +136,7 @@ export class InstanceKeeper {
       clock: runtime.clock,
       random: runtime.random,
       registrar: client,
+      stands: this.#stand,
       instance: {
         id: instanceId(settings.node, service),
         service: service.service,
@@ -170,10 +188,10 @@ export class InstanceKeeper {
       service,
       probe,
       problem: () => stopped ?? probe.problem,
-      close: async () => {
+      close: async (stays) => {
         followed.close();
         probe.close();
-        await registration.close();
+        await registration.close(stays);
       },
     };
   }

@@ -1,6 +1,6 @@
 /**
- * The listeners of a service, over a restart: when it ends, its manager keeps their sockets, and the process that comes after it goes on
- * with them. Where no manager is there to keep them they are as any others.
+ * The sockets of a service, over a restart: when it ends, its manager keeps them, and the process that comes after it goes on
+ * with them. Where no manager is there to keep them they are as any others. One that is taken over from gives them to its successor itself.
  */
 import type {
   BindOptions,
@@ -10,12 +10,14 @@ import type {
   ListenOptions,
   Net,
   Runtime,
+  UdpSocket,
 } from "../../runtime/contract.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import { limits } from "../model/limits.ts";
 import { sameHost, SocketStore, type StoredSocket } from "../systemd/socket_store.ts";
 
 type Accept = Parameters<Net["listen"]>[1];
+type Receive = Parameters<Net["udp"]>[1];
 
 export class KeptListeners {
   readonly #store: SocketStore;
@@ -23,23 +25,42 @@ export class KeptListeners {
   readonly #inherited = new Map<string, StoredSocket>();
   /** Sockets of the listeners that stand; of all that stood, once it ends. */
   readonly #bound = new Map<string, BoundPort>();
+  readonly #datagrams = new Map<string, number>();
   #ends = false;
 
-  constructor(readonly runtime: Pick<Runtime, "net" | "ports" | "native" | "process" | "clock">) {
+  /** `given`: by the process that this one takes over from. */
+  constructor(
+    readonly runtime: Pick<Runtime, "net" | "ports" | "native" | "process" | "clock">,
+    given: readonly StoredSocket[] = [],
+  ) {
     this.#store = new SocketStore(runtime.native, runtime.process);
-    for (const socket of this.#store.take()) this.#inherited.set(keyOf(socket), socket);
-    if (this.#inherited.size > 0)
-      runtime.clock.after(limits.storedSocketsMs, () => this.#closeUnwanted(), true);
+    this.takeOver([...this.#store.take(), ...given]);
+  }
+
+  /** Before anything listens: sockets of the process that this one takes over from. */
+  takeOver(given: readonly StoredSocket[]): void {
+    for (const socket of given) this.#inherited.set(keyOf(socket), socket);
+    if (given.length > 0) this.runtime.clock.after(limits.storedSocketsMs, () => this.#closeUnwanted(), true);
   }
 
   /** The network of the host, with listeners that are kept. */
   get net(): Net {
-    return { ...this.runtime.net, listen: (options, accept) => this.listen(options, accept) };
+    return {
+      ...this.runtime.net,
+      listen: (options, accept) => this.listen(options, accept),
+      udp: (options, receive) => this.udp(options, receive),
+    };
+  }
+
+  /** Descriptors of all that it has, for a successor. */
+  get descriptors(): readonly number[] {
+    const bound = [...this.#bound.values(), ...this.#inherited.values()].map(({ descriptor }) => descriptor);
+    return [...bound, ...this.#datagrams.values()];
   }
 
   /** There is a socket for it already. */
-  has(options: ListenOptions): boolean {
-    const key = keyOf(options);
+  has(options: ListenOptions, transport: StoredSocket["transport"] = "tcp"): boolean {
+    const key = keyOf({ ...options, transport });
     return this.#inherited.has(key) || this.#bound.has(key);
   }
 
@@ -61,23 +82,49 @@ export class KeptListeners {
   bind(options: BindOptions): BoundPort {
     const { ports } = this.runtime;
     if (!this.#keeps(options)) return ports.bind(options);
-    const key = keyOf(options);
+    const key = keyOf({ ...options, transport: "tcp" });
     const bound = this.#bound.get(key) ?? this.#inherit(key) ?? ports.bind(options);
     this.#bound.set(key, bound);
     // Once the service ends, whoever comes waits for the next process.
     return { ...bound, close: () => void (!this.#ends && this.#bound.delete(key) && bound.close()) };
   }
 
+  /** Datagrams that come between two processes wait for the second one. */
+  async udp(options: ListenOptions, receive: Receive): Promise<UdpSocket> {
+    const { net } = this.runtime;
+    if (!this.#keeps(options)) return await net.udp(options, receive);
+    const key = keyOf({ ...options, transport: "udp" });
+    const inherited = this.#inherited.get(key);
+    this.#inherited.delete(key);
+    const socket = await (inherited === undefined
+      ? net.udp(options, receive)
+      : net.adoptUdp(inherited.descriptor, receive));
+    if (socket.descriptor !== null) this.#datagrams.set(key, socket.descriptor);
+    return {
+      ...socket,
+      close: () => {
+        this.#datagrams.delete(key);
+        socket.close();
+      },
+    };
+  }
+
   #keeps({ port }: ListenOptions): boolean {
     return port !== 0 && this.#store.usable;
   }
 
+  /** What listens now stays, whoever closes it, until this process ends: its successor goes on with it. */
+  hold(): void {
+    this.#ends = true;
+  }
+
   /** The service ends: what listens now is kept for the process after it. */
   async leave(): Promise<void> {
-    this.#ends = true;
+    this.hold();
     if (!this.#store.usable) return;
     const { clock } = this.runtime;
-    for (const { descriptor } of [...this.#bound.values()].slice(0, limits.storedSocketsMax)) {
+    const bound = [...this.#bound.values()].map(({ descriptor }) => descriptor);
+    for (const descriptor of [...this.#datagrams.values(), ...bound].slice(0, limits.storedSocketsMax)) {
       let sent = this.#store.keep(descriptor);
       for (let tries = 0; sent === "later" && tries < limits.managerFullTries; tries++) {
         await pause(clock, limits.managerFullMs);
@@ -100,8 +147,16 @@ export class KeptListeners {
   }
 
   /** Whoever stands in its queue is let go. */
-  #discard({ descriptor }: StoredSocket): void {
-    this.runtime.net.adopt(descriptor, refuse).close();
+  #discard({ descriptor, transport }: StoredSocket): void {
+    const { net } = this.runtime;
+    if (transport === "tcp") net.adopt(descriptor, refuse).close();
+    else
+      net
+        .adoptUdp(descriptor, () => {})
+        .then(
+          (socket) => socket.close(),
+          () => {},
+        );
   }
 }
 
@@ -110,8 +165,8 @@ const refuse: Accept = (socket) => {
   return { data() {}, drain() {}, end() {}, close() {} };
 };
 
-function keyOf({ host, port }: Pick<ListenOptions, "host" | "port">): string {
-  return socketAddress(sameHost(host), port);
+function keyOf({ host, port, transport }: Pick<StoredSocket, "host" | "port" | "transport">): string {
+  return `${transport} ${socketAddress(sameHost(host), port)}`;
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

@@ -47,6 +47,8 @@ import { adminPort, bindHost, redirectedTo, type Settings } from "./settings.ts"
 import { SnapshotFollower } from "./snapshot_follower.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { Succession } from "./succession.ts";
+import { cedesBeside } from "./upgrade/cedes_beside.ts";
+import type { StoredSocket } from "../systemd/socket_store.ts";
 import { hostsName } from "../systemd/hosts.ts";
 import { families } from "../telemetry/families.ts";
 
@@ -58,6 +60,8 @@ export interface ProxyModeOptions {
   readonly shards?: number;
   /** Bytes that those may take together; default: half of what the machine has, or the control group of the proxy. */
   readonly shardsMemoryMax?: number;
+  /** Sockets of the proxy that this one takes over from, which serves until this one does. */
+  readonly given?: readonly StoredSocket[] | undefined;
 }
 
 export interface RunningProxy extends Running {
@@ -261,6 +265,7 @@ class ProxyMode {
     await this.#succession
       .follow()
       .catch((error: Error) => this.#log(`cannot follow the one that ends: ${error.message}`));
+    if (this.host.given !== undefined) this.#succession.takeOver(this.host.given);
     await follower.start();
     await plane.open();
     await meshNames.start();
@@ -278,6 +283,11 @@ class ProxyMode {
       examples: examplesOf(plane.addresses, live.now, settings),
       ...standing(settings, store, plane, runtime.clock),
       reload: () => live.reload({ plane, instances, renewal, meshNames, follower, store }),
+      ceding: cedesBeside({
+        ...{ plane, follower, renewal, instances, admin, telling: [meshNames, telling] },
+        ...{ succession: this.#succession, answers: this.#answers, observation: this.#observation },
+        ends: () => void (this.#ends = true),
+      }),
       close: async (deadlineMs) => {
         await this.#drain(instances, deadlineMs);
         // What came for the sockets that close now while the loop was busy is read first: the kernel drops it else.
@@ -294,6 +304,7 @@ class ProxyMode {
     const { runtime, settings, store, live } = this.host;
     return new InstanceKeeper({
       ...{ runtime, settings, store, machine: live.now, places: this.#places, log: this.#log },
+      stand: this.host.given !== undefined,
       health: (key) => this.#plane.state?.locals.get(key)?.local.health ?? null,
     });
   }

@@ -15,6 +15,7 @@ export interface ProxyPlane extends Pick<
   | "missing"
   | "loopDelayed"
   | "close"
+  | "cede"
 > {
   readonly virtual: MeshNamesOptions["listeners"];
   readonly rates: RateLeasesOptions["rates"];

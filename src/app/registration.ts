@@ -19,6 +19,8 @@ export interface RegistrationOptions {
   readonly random: Random;
   readonly registrar: InstanceRegistrar;
   readonly instance: Instance;
+  /** It is registered already, by a process that this one takes over from: that stands until this one knows how it is. */
+  readonly stands: boolean;
   /** Told when a renewal failed (why) or worked again (null), once per change. */
   readonly changed: (problem: string | null) => void;
 }
@@ -35,7 +37,8 @@ export class Registration {
 
   constructor(readonly options: RegistrationOptions) {
     this.#instance = options.instance;
-    this.#renew();
+    if (options.stands) this.#timer = options.clock.after(limits.leaseRenewMs, () => this.#renew());
+    else this.#renew();
   }
 
   get instance(): Instance {
@@ -52,13 +55,16 @@ export class Registration {
     this.#renew();
   }
 
-  /** Takes the registration back, so that nobody waits for the lease to end. Gives up when the registry is away. */
-  async close(): Promise<void> {
+  /**
+   * Takes the registration back, so that nobody waits for the lease to end; gives up when the registry is away. Where it `stays`
+   * somebody else renews it.
+   */
+  async close(stays = false): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
     // A renewal that arrives after this would put the instance back.
     await this.#renewing;
-    await this.options.registrar.deregister(this.#instance.id).catch(() => undefined);
+    if (!stays) await this.options.registrar.deregister(this.#instance.id).catch(() => undefined);
   }
 
   #renew(): void {

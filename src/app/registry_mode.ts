@@ -21,6 +21,8 @@ import type { Running } from "./running.ts";
 import { adminPort, bindHost, type Settings } from "./settings.ts";
 import type { StateFolder } from "./state_folder.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { endsBefore } from "./upgrade/ends_before.ts";
+import type { StoredSocket } from "../systemd/socket_store.ts";
 import { families } from "../telemetry/families.ts";
 
 export interface RegistryModeOptions {
@@ -28,6 +30,8 @@ export interface RegistryModeOptions {
   readonly store?: Store;
   /** false: some other mode of this process serves the admin pages. */
   readonly admin?: boolean;
+  /** Sockets of the process that this one takes over from. */
+  readonly given?: readonly StoredSocket[] | undefined;
 }
 
 export async function startRegistry(
@@ -37,7 +41,7 @@ export async function startRegistry(
   options: RegistryModeOptions = {},
 ): Promise<Running> {
   const { clock, files } = runtime;
-  const kept = new KeptListeners(runtime);
+  const kept = new KeptListeners(runtime, options.given);
   const { net } = kept;
   const credential = new ModeCredentialFile(files, folder.registryCredential);
   if ((await credential.load()) === null) {
@@ -83,19 +87,19 @@ export async function startRegistry(
   const revision = metrics.gauge(families.registryRevision);
   metrics.collect(() => revision().set(store.revision()));
   const admin = options.admin === false ? null : serveAdmin({ net, clock }, settings, metrics, store);
+  const end = async (deadlineMs: number): Promise<void> => {
+    renewed.close();
+    following();
+    registry.drain();
+    const drained = server.close(Math.min(deadlineMs, limits.controlDrainMs));
+    await Promise.all([drained, admin?.close(0), telemetry.close()]);
+    store.close();
+  };
   return {
     summary: `registry: serving ${settings.trustDomain} on ${socketAddress(bindHost(settings), server.port)}, revision ${store.revision()}`,
     waitsFor: () => (store.problem() === null ? [] : ["etcd"]),
     status: () => `serving ${settings.trustDomain}, revision ${store.revision()}`,
-    close: async (deadlineMs) => {
-      await kept.leave();
-      renewed.close();
-      following();
-      registry.drain();
-      const drained = server.close(Math.min(deadlineMs, limits.controlDrainMs));
-      await Promise.all([drained, admin?.close(0), telemetry.close()]);
-      store.close();
-    },
+    ...endsBefore(kept, end),
   };
 }
 

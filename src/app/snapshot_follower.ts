@@ -74,6 +74,7 @@ export class SnapshotFollower {
   #received: Snapshot | null = null;
   readonly #hasher = new SnapshotHasher();
   #error: string | null = null;
+  #listensOnly = false;
   #stream: ControlStream | null = null;
   /** Where that was reached. */
   #reached: Address | null = null;
@@ -132,6 +133,7 @@ export class SnapshotFollower {
 
   /** Tells the controller how things stand: version, problem, certificates. */
   report(): void {
+    if (this.#listensOnly) return;
     this.#report.tell();
   }
 
@@ -155,6 +157,12 @@ export class SnapshotFollower {
         unit === undefined ? [] : [{ service: serviceKey(service), port, unit }],
       );
     return { version: version(), units };
+  }
+
+  /** Another proxy is this machine to the mesh: snapshots are put in force here, and nothing is said or written of it. */
+  listenOnly(): void {
+    this.#listensOnly = true;
+    this.rates.close();
   }
 
   close(): void {
@@ -284,6 +292,7 @@ export class SnapshotFollower {
       log(`refused snapshot ${snapshot.version.slice(0, 8)}: ${this.#error}`);
       return;
     }
+    if (this.#listensOnly) return;
     await runtime.files
       .writeAtomic(folder.snapshot, JSON.stringify(snapshot), 0o600)
       .catch((error: Error) =>

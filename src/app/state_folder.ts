@@ -33,6 +33,8 @@ export interface StateFolder {
   readonly rates: string;
   /** Ports that apps had on all addresses. */
   readonly heldPorts: string;
+  /** Of what lies here: see `upgrade/state_format.ts`. */
+  readonly format: string;
   /** Which process of the proxy lets what is open finish, and then ends. */
   readonly ending: string;
 }
@@ -56,6 +58,7 @@ export function stateFolder(path: string): StateFolder {
     uses: `${path}/uses.json`,
     rates: `${path}/rates.json`,
     heldPorts: `${path}/ports.json`,
+    format: `${path}/format`,
     ending: `${path}/proxy.ending`,
   };
 }

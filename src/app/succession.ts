@@ -7,6 +7,7 @@ import type { BindOptions, BoundPort, Net, Runtime } from "../../runtime/contrac
 import { limits } from "../model/limits.ts";
 import { KeptListeners } from "./kept_listeners.ts";
 import type { StateFolder } from "./state_folder.ts";
+import type { StoredSocket } from "../systemd/socket_store.ts";
 
 /** What the folder says while a proxy ends: its process, and the one that follows it. */
 interface Mark {
@@ -25,6 +26,17 @@ export class Succession {
     readonly folder: StateFolder,
   ) {
     this.#kept = new KeptListeners(runtime);
+  }
+
+  /** Before it listens: from a proxy that serves until this one does, with its sockets. */
+  takeOver(given: readonly StoredSocket[]): void {
+    this.#kept.takeOver(given);
+    this.#follows = true;
+  }
+
+  /** For a successor that is to serve beside this one. */
+  get descriptors(): readonly number[] {
+    return this.#kept.descriptors;
   }
 
   /** Before it listens: where a proxy of this folder ends, and no other follows it already, this one does. */
@@ -64,8 +76,8 @@ export class Succession {
       },
       udp: async (options, receive) => {
         if (options.port === 0) return await net.udp(options, receive);
-        if (!this.#follows) (await net.udp(options, () => {})).close();
-        return await net.udp({ ...options, reusePort: true }, receive);
+        if (!this.#follows && !this.#kept.has(options, "udp")) (await net.udp(options, () => {})).close();
+        return await this.#kept.udp({ ...options, reusePort: true }, receive);
       },
     };
   }

@@ -9,6 +9,9 @@ import { fittingShards } from "../app/shards/fitting_shards.ts";
 import { limits } from "../model/limits.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Cli } from "./command.ts";
+import { requireFormat } from "../app/upgrade/state_format.ts";
+import { takeOver } from "../app/upgrade/take_over.ts";
+import type { StoredSocket } from "../systemd/socket_store.ts";
 import { runInForeground } from "./foreground.ts";
 
 export function registerModes(program: Command, cli: Cli): void {
@@ -17,8 +20,8 @@ export function registerModes(program: Command, cli: Cli): void {
     cli,
     "registry",
     "run the registry: it keeps which services run where, and the documents that operators applied",
-    async (folder, settings) =>
-      (await import("../app/registry_mode.ts")).startRegistry(cli.runtime, folder, settings),
+    async ({ folder, settings, given }) =>
+      (await import("../app/registry_mode.ts")).startRegistry(cli.runtime, folder, settings, { given }),
   );
   registerCopy(registry, cli);
   addMode(
@@ -26,17 +29,18 @@ export function registerModes(program: Command, cli: Cli): void {
     cli,
     "controller",
     "run the controller: it checks documents, tells each proxy what to do, and issues identities",
-    async (folder, settings) =>
-      (await import("../app/controller_mode.ts")).startController(cli.runtime, folder, settings),
+    async ({ folder, settings, given }) =>
+      (await import("../app/controller_mode.ts")).startController(cli.runtime, folder, settings, { given }),
   );
   addMode(
     program,
     cli,
     "proxy",
     "run the proxy: it carries the traffic of this machine's services",
-    async (folder, settings, flags) =>
+    async ({ folder, settings, given }, flags) =>
       (await import("../app/proxy_mode.ts")).startProxy(cli.runtime, folder, settings, {
         ...(flags.logSample === undefined ? {} : { logSampleRatio: ratio(flags.logSample) }),
+          given,
         shards: shardsOf(flags.shards, cli.runtime, settings),
         ...shardsMemoryOf(cli.runtime.process.env["HEDDLE_SHARDS_MEMORY"]),
       }),
@@ -68,7 +72,14 @@ interface ModeFlags {
   readonly logSample?: string;
 }
 
-type Start = (folder: StateFolder, settings: Settings, flags: ModeFlags) => Promise<Running>;
+interface Starting {
+  readonly folder: StateFolder;
+  readonly settings: Settings;
+  /** Of the process that this one takes over from; undefined: it takes over from none. */
+  readonly given: readonly StoredSocket[] | undefined;
+}
+
+type Start = (starting: Starting, flags: ModeFlags) => Promise<Running>;
 
 function addMode(program: Command, cli: Cli, mode: Mode, description: string, start: Start): Command {
   const command = program.command(mode).description(description);
@@ -76,12 +87,18 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
     const folder = cli.folder(command);
     const drainMs = cli.drainMs(command);
     forbidDumps(cli.runtime.native);
-    if (mode !== "proxy") await settleLayout(cli.runtime.files, folder, mode);
-    const settings = await requireSettings(cli.runtime, folder, mode);
-    const running = await start(folder, settings, flags);
     const terminal = cli.terminal(command);
-    terminal.problem(running.summary);
-    await runInForeground(cli.runtime, running, drainMs, (said) => terminal.problem(said));
+    await requireFormat(cli.runtime.files, folder);
+    const begin = async (given?: readonly StoredSocket[]): Promise<Running> => {
+      if (mode !== "proxy") await settleLayout(cli.runtime.files, folder, mode);
+      const settings = await requireSettings(cli.runtime, folder, mode);
+      const running = await start({ folder, settings, given }, flags);
+      terminal.problem(running.summary);
+      return running;
+    };
+    const { running, draining, ceded } = await takeOver(cli.runtime, begin);
+    const said = (text: string): void => terminal.problem(text);
+    await runInForeground(cli.runtime, running, drainMs, said, { folder, mode, draining, ceded });
   });
 }
 

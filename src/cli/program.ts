@@ -6,6 +6,7 @@ import type { FileError, ListenError, Runtime } from "../../runtime/contract.ts"
 import { ControlRefusal, ControlUnreachable } from "../api/control.ts";
 import { printableLines } from "../base/printable.ts";
 import { modes } from "../app/settings.ts";
+import { stateFormat } from "../app/upgrade/state_format.ts";
 import { build, version } from "../base/build.ts";
 import { UserError } from "../base/user_error.ts";
 import { Cli, type Register } from "./command.ts";
@@ -64,7 +65,7 @@ export function programOf(cli: Cli, json: boolean, registers: readonly Register[
   const told = program.command("version").description("print version and commit");
   told.action(() => {
     const terminal = cli.terminal(told);
-    if (terminal.format === "json") terminal.json(build());
+    if (terminal.format === "json") terminal.json({ ...build(), state: stateFormat });
     else terminal.line(`heddle ${version()}`);
   });
   for (const register of registers) register(program, cli);

@@ -37,6 +37,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
   #paused = false;
   #processing = false;
   #retiring = false;
+  #lastIsNext = false;
   #inputEnded = false;
   #closed = false;
   #tunnelEnded = false;
@@ -52,14 +53,15 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
     this.#wait("first-byte", limits.firstByteMs);
   }
 
-  /** Takes no request after the one under way; closes at once when there is none. */
-  retire(): void {
+  /** Takes no request after the one under way; closes at once when there is none. `softly`: the next one may come still, and is the last. */
+  retire(softly = false): void {
+    if (softly) return void (this.#lastIsNext = true);
     this.#retiring = true;
     if (this.#exchange === null && this.#carry.empty) this.#finish();
   }
 
   get retiring(): boolean {
-    return this.#retiring;
+    return this.#retiring || this.#lastIsNext;
   }
 
   destroy(): void {

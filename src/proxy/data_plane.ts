@@ -17,7 +17,7 @@ import { LocalRates } from "./limit/local_rates.ts";
 import { RecentDelays } from "./limit/recent_delays.ts";
 import { Shedder, sheddingText } from "./limit/shedder.ts";
 import { Discovery } from "./find/discovery.ts";
-import { Drain } from "./drain/drain.ts";
+import { Drain, type DrainOptions } from "./drain/drain.ts";
 import { OwnConnections, type Drained } from "./drain/drained.ts";
 import { type InheritedSocket, Listeners } from "./listen/listeners.ts";
 import { CallerGate, type CallerOf, type Told } from "./listen/caller_gate.ts";
@@ -295,15 +295,25 @@ export class DataPlane {
    * its listeners may close, once nothing is open.
    */
   async close(deadlineMs: number, mayLeave?: () => Promise<void>): Promise<void> {
+    const asked = mayLeave === undefined ? {} : { mayLeave };
+    await this.#drain(asked).run(deadlineMs);
+    this.end();
+  }
+
+  /** A successor accepts at the same ports: takes nothing new, lets what is open finish, and ends the rest at the deadline. */
+  async cede(deadlineMs: number): Promise<void> {
+    await this.#drain({}).cede(deadlineMs);
+    this.end();
+  }
+
+  #drain(asked: Pick<DrainOptions, "mayLeave">): Drain {
     const all = [this.#listeners, this.virtual];
     const listeners = {
       close: () => all.forEach((each) => each.close()),
       reopen: () => all.forEach((each) => each.reopen()),
     };
     const { clock } = this.options.shard;
-    const asked = mayLeave === undefined ? {} : { mayLeave };
-    await new Drain({ open: this.drained, clock, listeners, ...asked }).run(deadlineMs);
-    this.end();
+    return new Drain({ open: this.drained, clock, listeners, ...asked });
   }
 
   /** Cuts what is open. */

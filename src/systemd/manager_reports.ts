@@ -41,6 +41,11 @@ export class ManagerReports {
     this.#look();
   }
 
+  /** Another process is the service now: its manager takes no word of this one any more. */
+  end(): void {
+    this.#timer?.cancel();
+  }
+
   #look(): void {
     const { notifier, clock } = this;
     if (this.#stopping)

@@ -9,6 +9,8 @@ import { Notifier } from "./notify.ts";
 
 export interface StoredSocket {
   readonly descriptor: number;
+  /** Connections wait there to be accepted, or datagrams to be read. */
+  readonly transport: "tcp" | "udp";
   /** Where it is bound. */
   readonly host: string;
   readonly port: number;
@@ -18,8 +20,9 @@ export interface StoredSocket {
 const storedName = "heddle-listener";
 /** The first descriptor that a service manager hands to what it starts. */
 const firstDescriptor = 3;
-// From the Linux headers: F_SETFD, FD_CLOEXEC, AF_INET, AF_INET6.
+// From the Linux headers: F_SETFD, FD_CLOEXEC, AF_INET, AF_INET6, SOL_SOCKET, SO_TYPE, SOCK_DGRAM.
 const [setFlags, closeInPrograms, family4, family6] = [2, 1, 2, 10] as const;
+const [socketLevel, socketType, datagrams] = [1, 3, 2] as const;
 /** Of `struct sockaddr_in6`, the larger one. */
 const addressBytes = 28;
 
@@ -48,7 +51,7 @@ export class SocketStore {
     const taken: StoredSocket[] = [];
     for (let at = 0; at < count; at++) {
       if (names[at] !== storedName) continue;
-      const socket = this.#socketAt(firstDescriptor + at);
+      const socket = socketAt(this.#native, firstDescriptor + at);
       if (socket !== null) taken.push(socket);
     }
     this.#notifier.tell("FDSTOREREMOVE=1", `FDNAME=${storedName}`);
@@ -59,24 +62,32 @@ export class SocketStore {
   keep(descriptor: number): Sent {
     return this.#notifier.hand(descriptor, "FDSTORE=1", `FDNAME=${storedName}`);
   }
+}
 
-  /** null: it is bound to no port. */
-  #socketAt(descriptor: number): StoredSocket | null {
-    const { fcntl, getsockname } = this.#native.library("libc.so.6", {
-      fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
-      getsockname: { args: ["i32", "buffer", "buffer"], returns: "i32" },
-    });
-    fcntl(descriptor, setFlags, closeInPrograms);
-    const address = new Uint8Array(addressBytes);
-    const length = new Uint8Array(Uint32Array.of(addressBytes).buffer);
-    if (getsockname(descriptor, address, length) !== 0) return null;
-    const view = new DataView(address.buffer);
-    const [family, port] = [view.getUint16(0, true), view.getUint16(2)];
-    if (family === family4) return { descriptor, host: address.subarray(4, 8).join("."), port };
-    if (family !== family6) return null;
-    const groups = Array.from({ length: 8 }, (_, at) => view.getUint16(8 + 2 * at).toString(16));
-    return { descriptor, host: sameHost(groups.join(":")), port };
-  }
+/** What this process was given there, closed in programs that it starts. null: it is bound to no port. */
+export function socketAt(native: Native, descriptor: number): StoredSocket | null {
+  const { fcntl, getsockname, getsockopt } = native.library("libc.so.6", {
+    fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
+    getsockname: { args: ["i32", "buffer", "buffer"], returns: "i32" },
+    getsockopt: { args: ["i32", "i32", "i32", "buffer", "buffer"], returns: "i32" },
+  });
+  fcntl(descriptor, setFlags, closeInPrograms);
+  const address = new Uint8Array(addressBytes);
+  if (getsockname(descriptor, address, lengthOf(addressBytes)) !== 0) return null;
+  const type = new Uint8Array(4);
+  if (getsockopt(descriptor, socketLevel, socketType, type, lengthOf(type.length)) !== 0) return null;
+  const transport = type[0] === datagrams ? "udp" : "tcp";
+  const view = new DataView(address.buffer);
+  const [family, port] = [view.getUint16(0, true), view.getUint16(2)];
+  if (family === family4) return { descriptor, transport, host: address.subarray(4, 8).join("."), port };
+  if (family !== family6) return null;
+  const groups = Array.from({ length: 8 }, (_, at) => view.getUint16(8 + 2 * at).toString(16));
+  return { descriptor, transport, host: sameHost(groups.join(":")), port };
+}
+
+/** A `socklen_t` that the kernel reads and writes. */
+function lengthOf(bytes: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(bytes).buffer);
 }
 
 /** One writing for each address (RFC 5952). */

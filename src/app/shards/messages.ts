@@ -90,7 +90,7 @@ export type ToShard =
   /** To report at once. */
   | { readonly kind: "gather"; readonly number: number }
   /** Whoever can be told to end is told. */
-  | { readonly kind: "retire" }
+  | { readonly kind: "retire"; readonly softly: boolean }
   /** To say when what is open now is gone. */
   | { readonly kind: "when-gone"; readonly number: number }
   /** What is open is cut, what waits is written, and the process ends. */

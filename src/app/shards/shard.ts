@@ -189,7 +189,7 @@ export class TrafficShard {
         this.#report();
         return this.host.link.send({ kind: "gathered", number: order.number });
       case "retire":
-        return this.#plane.drained.retire();
+        return this.#plane.drained.retire(order.softly);
       case "when-gone":
         return this.#whenGone(order.number);
       case "end":

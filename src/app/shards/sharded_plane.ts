@@ -185,6 +185,11 @@ export class ShardedPlane implements ProxyPlane {
     await this.#shards.end();
   }
 
+  async cede(deadlineMs: number): Promise<void> {
+    await this.#plane.cede(deadlineMs);
+    await this.#shards.end();
+  }
+
   #begin(shard: ShardProcess): void {
     const { settings, count, credentialsNow, firstSlices, logSampleRatio, plane } = this.options;
     for (const port of this.#ports.all) shard.hand(port);

@@ -127,8 +127,8 @@ export class Shards implements Drained {
     await this.#answers("gathered", number, limits.shardGatherMs);
   }
 
-  retire(): void {
-    this.tell({ kind: "retire" });
+  retire(softly: boolean): void {
+    this.tell({ kind: "retire", softly });
   }
 
   whenGone(call: () => void): void {

@@ -1,5 +1,6 @@
 /**
- * The end of a data plane. As long as something of it goes on, it goes on taking what is new, because its successor may have to wait
+ * The end of a data plane. Where its successor accepts at the same ports already, it takes nothing new, and what is open goes on in peace.
+ * Else, as long as something of it goes on, it goes on taking what is new, because its successor may have to wait
  * for it: only when all that was open is over do its listeners close, and if what came last lasts, they open again.
  */
 import type { Clock, Timer } from "../../../runtime/contract.ts";
@@ -24,7 +25,7 @@ export class Drain {
   async run(deadlineMs: number): Promise<void> {
     const { open, listeners, clock } = this.options;
     const untilMs = clock.now() + deadlineMs;
-    this.#look();
+    this.#look(false);
     for (;;) {
       await this.#gone(untilMs);
       await this.#mayLeave(untilMs);
@@ -36,6 +37,19 @@ export class Drain {
       if (open.size === 0 || clock.now() >= untilMs) break;
       listeners.reopen();
     }
+    this.#looking?.cancel();
+  }
+
+  /** The same, beside a successor. */
+  async cede(deadlineMs: number): Promise<void> {
+    const { open, listeners, clock } = this.options;
+    const untilMs = clock.now() + deadlineMs;
+    listeners.close();
+    this.#look(true);
+    // By then what they took last is known.
+    await this.#pause(Math.min(limits.drainArriveMs, deadlineMs));
+    do await this.#gone(untilMs);
+    while (open.size > 0 && clock.now() < untilMs);
     this.#looking?.cancel();
   }
 
@@ -64,8 +78,8 @@ export class Drain {
   }
 
   /** Now and then: what came meanwhile is told to go elsewhere too. */
-  #look(): void {
-    this.options.open.retire();
-    this.#looking = this.options.clock.after(limits.drainLookMs, () => this.#look());
+  #look(softly: boolean): void {
+    this.options.open.retire(softly);
+    this.#looking = this.options.clock.after(limits.drainLookMs, () => this.#look(softly));
   }
 }

@@ -10,8 +10,8 @@ import type { OpenConnection, OpenConnections } from "./open_connections.ts";
 export interface Drained {
   /** Ways in that are open, as far as is known. */
   readonly size: number;
-  /** Again and again while the drain lasts: what came meanwhile is told too. */
-  retire(): void;
+  /** Again and again while the drain lasts: what came meanwhile is told too. `softly`: nobody waits for the ports, so nothing is cut. */
+  retire(softly: boolean): void;
   /** Calls once what is open now is gone. Whoever asked before is not told any more. */
   whenGone(call: () => void): void;
 }
@@ -30,11 +30,11 @@ export class OwnConnections implements Drained {
     return this.open.size;
   }
 
-  retire(): void {
+  retire(softly: boolean): void {
     const { open, shard } = this;
     shard.enter();
-    open.retire();
-    for (const connection of open.opaque()) this.#endIdle(connection, shard.clock.now());
+    open.retire(softly);
+    if (!softly) for (const connection of open.opaque()) this.#endIdle(connection, shard.clock.now());
     shard.leave();
   }
 

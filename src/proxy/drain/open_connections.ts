@@ -4,8 +4,11 @@ import { isDenied } from "../../identity/verify_peer.ts";
 import type { Outcome } from "../../model/outcome.ts";
 
 export interface OpenConnection {
-  /** Takes nothing new and ends by itself. Absent: it is opaque, has no such boundary and lives as long as its ends want. */
-  retire?(): void;
+  /**
+   * Takes nothing new and ends by itself; `softly`: takes what its client may have sent already. Absent: it is opaque, has no such
+   * boundary and lives as long as its ends want.
+   */
+  retire?(softly: boolean): void;
   /** Of an opaque one: what has passed, both ways. */
   readonly bytes?: number;
   /** `why` is for its record. */
@@ -66,19 +69,19 @@ export class OpenConnections {
   }
 
   /** The ways in, each once. What they have under way still finds its way out, on connections old or new. */
-  retire(): void {
-    for (const connection of [...this.#open.keys()]) this.#retire(connection);
+  retire(softly = false): void {
+    for (const connection of [...this.#open.keys()]) this.#retire(connection, softly);
   }
 
   /** Those of other proxies: what they have under way goes on, nothing new is taken. */
   retirePeers(): void {
-    for (const [connection, peer] of [...this.#open]) if (peer !== null) this.#retire(connection);
+    for (const [connection, peer] of [...this.#open]) if (peer !== null) this.#retire(connection, false);
   }
 
-  #retire(connection: OpenConnection): void {
+  #retire(connection: OpenConnection, softly: boolean): void {
     if (this.#retired.has(connection)) return;
     this.#retired.add(connection);
-    connection.retire?.();
+    connection.retire?.(softly);
   }
 
   /** The ways in that cannot be told to end. */

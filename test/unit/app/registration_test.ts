@@ -27,3 +27,22 @@ test("an instance is taken back only after a renewal that is under way: one that
   await closed;
   expect(said).toEqual(["registered", "taken back"]);
 });
+
+test("an instance that stands already is told of when it is known how it is, and stays where somebody else goes on", async () => {
+  const said: string[] = [];
+  const registration = new Registration({
+    instance: { id: "a", ready: false } as unknown as Instance,
+    stands: true,
+    registrar: {
+      register: async ({ ready }: Instance) => void said.push(`ready: ${ready}`),
+      deregister: async () => void said.push("taken back"),
+    },
+    clock: new ManualClock(),
+    random: { unit: () => 0.5 },
+    changed: () => undefined,
+  } as unknown as ConstructorParameters<typeof Registration>[0]);
+  expect(said).toEqual([]);
+  registration.tell(true, "the app answers");
+  await registration.close(true);
+  expect(said).toEqual(["ready: true"]);
+});

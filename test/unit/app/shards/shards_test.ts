@@ -287,7 +287,7 @@ describe("shards", () => {
       };
     });
     for (const port of ports) shard?.hand(port);
-    shard?.send({ kind: "retire" });
+    shard?.send({ kind: "retire", softly: false });
     await clock.advance(1);
     const [life] = host.lives;
     expect([life?.handed.length, life?.kinds().at(-1)]).toEqual([limits.shardHandedMax, "port"]);

@@ -80,7 +80,10 @@ async function start() {
   const end = (deadlineMs: number = drainMs, mayLeave?: () => Promise<void>): void => {
     closing = machine.plane.close(deadlineMs, mayLeave).then(() => void (over = true));
   };
-  return { net, machine, dial, say, end, waiting, over: () => over };
+  const cede = (deadlineMs: number): void => {
+    closing = machine.plane.cede(deadlineMs).then(() => void (over = true));
+  };
+  return { cede, net, machine, dial, say, end, waiting, over: () => over };
 }
 
 const get = (path = "/"): string => `GET ${path} HTTP/1.1\r\nhost: web\r\n\r\n`;
@@ -194,4 +197,36 @@ test("with no time at all it cuts at once", async () => {
   end(0);
   await net.pass(0);
   expect([pipe?.heard.error?.kind, over()]).toEqual(["reset", true]);
+});
+
+test("beside a successor it takes nothing new, and idle connections of both kinds live on: one more request, and all its time", async () => {
+  const { net, dial, say, cede, over } = await start();
+  const [pipe, web] = [await dial("pipe"), await dial("web")];
+  await say(pipe, "a");
+  expect(await say(web, get())).not.toContain("connection: close");
+  cede(drainMs);
+  await net.pass(2 * drainIdleMs);
+  expect(await dial("web")).toBeNull();
+  expect([pipe?.heard.closed, web?.heard.ended, over()]).toEqual([false, false, false]);
+  expect((await say(web, get())).match(/connection: close/g)?.length).toBe(1);
+  expect(await say(pipe, "b")).toBe("ab");
+  await net.pass(drainMs - 3 * drainIdleMs);
+  expect([web?.heard.ended, pipe?.heard.closed, over()]).toEqual([true, false, false]);
+  await net.pass(3 * drainIdleMs);
+  expect([pipe?.heard.error?.kind, over()]).toEqual(["reset", true]);
+});
+
+test("beside a successor it has ended when the last of what was open is over", async () => {
+  const { net, dial, say, cede, over, waiting } = await start();
+  const old = await dial("web");
+  await say(old, get("/later"));
+  cede(drainMs);
+  await net.pass(1_000);
+  expect(over()).toBe(false);
+  waiting[0]?.write(answer);
+  await net.settle();
+  expect(old?.heard.text()).toContain("connection: close");
+  old?.socket.destroy();
+  await net.pass(limits.lingerMs);
+  expect(over()).toBe(true);
 });
