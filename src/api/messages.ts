@@ -64,6 +64,10 @@ export const registryKeys = {
   /** By serial number: certificates that must not be accepted any more, though they have not ended. */
   revoked: "revoked/",
   policies: "policies/",
+  /** By name of the policy: the version that is tried, the one before the one in force, and what happened to it. */
+  policyTrials: "policy-trials/",
+  policiesBefore: "policies-before/",
+  policyHistory: "policy-history/",
   operators: "operators/",
   /** By address: the service whose virtual address it is. */
   addresses: "addresses/",
@@ -159,6 +163,8 @@ export const controllerPaths = {
   uses: "/v1/uses",
   /** PUT EjectedEndpoint[] of all that its proxy has taken out, by a node. */
   ejections: "/v1/ejections",
+  /** PUT TrialReading[] of versions of policies that its proxy tries, by a node. */
+  trials: "/v1/trials",
   /** POST SliceAsk by service key, by a node that has the services: RatesAnswer. */
   rates: "/v1/rates",
   /** GET: AuthorityAnswer; POST /rotate {force, now}: AuthorityAnswer after the next step. By an operator. */
@@ -177,7 +183,7 @@ export const controllerPaths = {
   policy: "/v1/policies/:hash",
   /** GET ?after=&limit=: DocumentsPage; POST ApplyRequest: ApplyAnswer; POST /remove RemoveRequest: ApplyAnswer. By an operator. */
   documents: "/v1/documents",
-  /** GET by an operator: PoliciesAnswer. */
+  /** GET by an operator: PoliciesAnswer. POST /steps PolicyStep: PolicyStepAnswer. */
   policies: "/v1/policies",
   /** POST { services, ttlMs } (services null: any): TokenAnswer; GET: TokensAnswer; POST /v1/tokens/:id/revoke. By an operator. */
   tokens: "/v1/tokens",

@@ -1,6 +1,8 @@
 /** What operators and the controller say to each other of operators themselves, and of what is to go. */
 
 import type { Address } from "../base/socket_address.ts";
+import type { TrialReading } from "../model/trial.ts";
+import type { ApiIssue } from "./messages.ts";
 
 /** What an operator may do: look; change documents and policies too; everything. */
 export type OperatorRole = "viewer" | "editor" | "admin";
@@ -40,14 +42,72 @@ export interface RemoveRequest {
 }
 
 export interface PoliciesAnswer {
-  readonly policies: readonly {
-    readonly name: string;
-    readonly version: string;
-    readonly hash: string;
-    readonly onError: "open" | "closed";
-    /** It comes with heddle. */
-    readonly shipped: boolean;
-    /** `HTTPRoute web`: documents that use it. */
-    readonly usedBy: readonly string[];
-  }[];
+  readonly policies: readonly PolicyRow[];
+}
+
+export interface PolicyRow {
+  readonly name: string;
+  readonly version: string;
+  readonly hash: string;
+  readonly onError: "open" | "closed";
+  /** It comes with heddle. */
+  readonly shipped: boolean;
+  /** `HTTPRoute web`: documents that use it. */
+  readonly usedBy: readonly string[];
+  /** An operator had it left out; nobody asks it. */
+  readonly disabled: boolean;
+  /** The version that is tried beside it; null: none is. */
+  readonly trial: PolicyTrial | null;
+  /** The newest last. */
+  readonly events: readonly PolicyEvent[];
+  /** What `rollback` leads to where nothing is tried; null: nothing is kept. */
+  readonly before: { readonly version: string; readonly hash: string } | null;
+}
+
+export interface PolicyTrial {
+  readonly version: string;
+  readonly hash: string;
+  readonly mode: "shadow" | "percent";
+  readonly percent: number;
+  readonly by: "request" | "machine";
+  readonly startedBy: string;
+  readonly startedMs: number;
+  /** Of all machines together; null: none told of it yet. */
+  readonly reading: TrialReading | null;
+}
+
+export interface PolicyEvent {
+  readonly atMs: number;
+  /** The operator; `heddle` for what it did by itself. */
+  readonly by: string;
+  readonly what: string;
+  readonly version: string;
+  readonly hash: string;
+  readonly detail: string;
+}
+
+/** One step in the life of a policy. */
+export type PolicyStep =
+  /** A version that is tried: the policies of these files, each beside the one of its name. */
+  | {
+      readonly do: "try";
+      readonly policies: readonly { readonly file: string; readonly text: string }[];
+      readonly mode: "shadow" | "percent";
+      readonly percent: number;
+      readonly by: "request" | "machine";
+    }
+  /** The one that is tried gets this share from now on. */
+  | {
+      readonly do: "share";
+      readonly name: string;
+      readonly percent: number;
+      readonly by: "request" | "machine";
+    }
+  /** The one that is tried takes the place of the one in force; or it goes, and where none is tried the one before comes back. */
+  | { readonly do: "promote" | "rollback" | "disable" | "enable"; readonly name: string };
+
+export interface PolicyStepAnswer {
+  /** What happened, one for each policy. */
+  readonly events: readonly (PolicyEvent & { readonly name: string })[];
+  readonly warnings: readonly ApiIssue[];
 }

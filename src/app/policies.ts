@@ -36,6 +36,8 @@ export function startPolicies(
   folder: StateFolder,
   metrics: Metrics,
   log: (text: string) => void,
+  /** Name of this machine. */
+  node: string,
   /** What streams of other event loops will ask again. */
   heldElsewhere: () => readonly PolicyBinding[] = () => [],
 ): Policies {
@@ -44,7 +46,7 @@ export function startPolicies(
   const store = new BundleStore(runtime, folder);
   exposeHost(metrics, host);
 
-  const chain = createPolicyChain(host, clock, policyNotes(metrics, clock, log));
+  const chain = createPolicyChain(host, clock, policyNotes(metrics, clock, log), node);
   /** Streams keep the versions that saw their request. */
   const held = (): PolicyBinding[] => [...chain.held.keys(), ...heldElsewhere()];
   const heldHashes = (): string[] => held().map(({ hash }) => hash);
@@ -60,7 +62,7 @@ export function startPolicies(
       const text = await find(ref);
       if (text !== null) host.load(ref, text);
     }
-    host.earlier.replaced(serving, snapshot.policies, (hash) => host.works(hash));
+    host.earlier.replaced(inForce(serving), inForce(snapshot.policies), (hash) => host.works(hash));
     // The snapshot before this one still serves until the new one is applied.
     const needed = [...snapshot.policies, ...serving].map(({ hash }) => hash);
     host.retain(new Set([...needed, ...host.earlier.hashes, ...heldHashes()]));
@@ -86,6 +88,7 @@ export function startPolicies(
       });
     },
     applied(snapshot) {
+      chain.trials.keep(new Set(bindingsIn(snapshot).map(({ hash }) => hash)));
       const serves = serving;
       const retire = (): void => {
         if (serving !== serves) return;
@@ -100,6 +103,11 @@ export function startPolicies(
     status: () => host.status(),
     close: () => host.close(),
   };
+}
+
+/** A version that is tried takes the place of none. */
+function inForce(refs: Snapshot["policies"]): Snapshot["policies"] {
+  return refs.filter(({ tried }) => tried !== true);
 }
 
 /** Until every policy can be asked, or has had its time: a new version must not leave a gap. */

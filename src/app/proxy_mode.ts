@@ -33,6 +33,7 @@ import { standing } from "./proxy_standing.ts";
 import { withShared } from "./shared_slices.ts";
 import { startPolicies, type Policies } from "./policies.ts";
 import { ejectionsOf } from "./endpoint_states.ts";
+import { tellTrials } from "./trial_report.ts";
 import { EjectionReport } from "./ejection_report.ts";
 import { surviveFaults } from "./faults.ts";
 import { modeMetrics } from "./process_metrics.ts";
@@ -122,8 +123,11 @@ class ProxyMode {
       folder,
       metrics,
       this.#log,
+      settings.node,
       () => this.#sharded?.heldBindings() ?? [],
     );
+    const { trials } = this.#policies.chain;
+    recorder.watch((record) => trials.finished(record));
     this.#succession = new Succession(runtime, folder);
     this.#places = new ControlPlaces(runtime.files, folder, settings, this.#log);
     this.#asNode = controllerAsNode(runtime, this.#places, store);
@@ -273,6 +277,12 @@ class ProxyMode {
     const chores = startChores(runtime, this.#shard, logs);
     modeMetrics(runtime, metrics, "proxy", (ms) => plane.loopDelayed(ms));
     const telling = tellEjections(this.#asNode, runtime.clock, plane);
+    const { trials } = this.#policies.chain;
+    const trying = tellTrials(
+      this.#asNode,
+      runtime.clock,
+      () => this.#sharded?.trials() ?? trials.readings(),
+    );
     exposeProxy(metrics, { clock: runtime.clock, plane, store, follower });
     const admin = this.host.admin === false ? null : this.#serveAdmin(instances);
     await this.#succession
@@ -292,7 +302,7 @@ class ProxyMode {
         await this.#drain(instances, deadlineMs);
         // What came for the sockets that close now while the loop was busy is read first: the kernel drops it else.
         await after(runtime.clock, 1);
-        for (const each of [meshNames, this.#callers, telling, this.#asNode, chores]) each.close();
+        for (const each of [meshNames, this.#callers, telling, trying, this.#asNode, chores]) each.close();
         this.#policies.close();
         await admin?.close(0);
         await this.#succession.end();

@@ -4,7 +4,7 @@
  */
 import { createHmac } from "node:crypto";
 import { isSecretName, isSecretValue } from "../base/secrets.ts";
-import type { Said } from "../policy/ask_policy.ts";
+import type { Said } from "../policy/heard.ts";
 
 /** What stands instead of a value. */
 const wordForm = /^redacted-[0-9a-f]{16}$/;

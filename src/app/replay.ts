@@ -4,10 +4,11 @@ import { UserError } from "../base/user_error.ts";
 import type { RecordedAnswer, RecordedRequest } from "../model/recording.ts";
 import type { ServiceName } from "../model/service.ts";
 import type { StoredPolicy } from "../controller/catalog.ts";
-import type { Said } from "../policy/ask_policy.ts";
+import type { Said } from "../policy/heard.ts";
 import { checkDecision } from "../policy/decision.ts";
 import { hooks, requestHook, type Hook } from "../policy/hooks.ts";
 import type { PolicyAnswer, PolicyCall } from "../policy/policy_call.ts";
+import { saidText } from "../policy/said_text.ts";
 import { ReplayProcess } from "../policy/replay_process.ts";
 import { noEdits } from "../wire/fields.ts";
 import type { Recording } from "./recording_file.ts";
@@ -180,9 +181,9 @@ class Differences {
     if (before === now) return;
     const { hook, method, target, requestId, exchange = "" } = step.call;
     this.requests.add(exchange);
-    const from = shown(step.said);
-    const same = from === shown(said);
-    const to = same ? `${from}, otherwise` : shown(said);
+    const from = saidText(step.said as Said);
+    const same = from === saidText(said);
+    const to = same ? `${from}, otherwise` : saidText(said);
     const known = `${hook} ${from} ${to}`;
     const change = this.changes.get(known) ?? { hook, from, to, count: 0, examples: [] };
     this.changes.set(known, change);
@@ -206,26 +207,4 @@ function comparable(said: unknown): string {
   if (said === untouched) return untouchedText;
   const { do: action, failure } = said as { readonly do?: unknown; readonly failure?: unknown };
   return action === "failed" ? `failed ${String(failure)}` : JSON.stringify(withoutSecrets(said as Said));
-}
-
-/** A rule of the policy, as far as what it said tells. */
-function shown(value: unknown): string {
-  const said = value as Said;
-  switch (said.do) {
-    case "next": {
-      const { set, add, remove } = said.edits;
-      const edits = set.length + add.length + remove.length > 0 ? " with other headers" : "";
-      return `goes on${edits}${said.target === null ? "" : ` to ${said.target.path}`}`;
-    }
-    case "route":
-      return `goes to ${said.service}${said.subset === null ? "" : `/${said.subset}`}`;
-    case "respond":
-      return `answered ${said.status}: ${said.reason}`;
-    case "failed":
-      return `fails (${said.failure}): ${said.reason}`;
-    case "prefer":
-      return `prefers ${said.ids[0] ?? "none"}`;
-    default:
-      return said.do;
-  }
 }

@@ -13,11 +13,22 @@ import { sessionSecretMark, type SessionSecret } from "./session_secret.ts";
 import type { StoredOperator } from "./stored_operator.ts";
 import type { SignedAuthority } from "../model/shared_authority.ts";
 import type { ControlPlace } from "../api/snapshot_messages.ts";
-import type { PolicyBinding, PolicyRef } from "../model/snapshot.ts";
+import type { PolicyEvent } from "../api/operator_messages.ts";
+import type { PolicyBinding, PolicyCandidate, PolicyRef } from "../model/snapshot.ts";
 
 /** A bundle with what the controller must know of it. */
 export interface StoredPolicy extends PolicyRef, Pick<PolicyBinding, "hooks"> {
   readonly text: string;
+  /** An operator had it left out: no snapshot has it. */
+  readonly disabled?: true;
+}
+
+/** Another version of a policy, which is tried beside the one in force. */
+export interface StoredTrial extends Pick<PolicyCandidate, "mode" | "percent" | "by"> {
+  readonly policy: StoredPolicy;
+  /** Name of the operator. */
+  readonly startedBy: string;
+  readonly startedMs: number;
 }
 
 /** A document as it was applied. */
@@ -71,6 +82,10 @@ export class Catalog {
   revoked: ReadonlySet<string> = new Set();
   /** By name. */
   policies: ReadonlyMap<string, StoredPolicy> = new Map();
+  /** By name of the policy: what is tried, what was in force before, and what happened. */
+  policyTrials: ReadonlyMap<string, StoredTrial> = new Map();
+  policiesBefore: ReadonlyMap<string, StoredPolicy> = new Map();
+  policyHistory: ReadonlyMap<string, { readonly events: readonly PolicyEvent[] }> = new Map();
   /** By name. */
   operators: ReadonlyMap<string, StoredOperator> = new Map();
   /** Documents by registry key. */
@@ -120,6 +135,9 @@ export class Catalog {
     this.nodes = byName(under<Node>(registryKeys.nodes));
     this.revoked = new Set(under<unknown>(registryKeys.revoked).map((each) => each.name));
     this.policies = byName(under<StoredPolicy>(registryKeys.policies));
+    this.policyTrials = byName(under<StoredTrial>(registryKeys.policyTrials));
+    this.policiesBefore = byName(under<StoredPolicy>(registryKeys.policiesBefore));
+    this.policyHistory = byName(under(registryKeys.policyHistory));
     this.operators = byName(under<StoredOperator>(registryKeys.operators));
     const texts = under<StoredDocument>(registryKeys.documents);
     this.texts = new Map(

@@ -29,7 +29,9 @@ import { DocumentService } from "./documents.ts";
 import { Issuing, type IssuingOptions } from "./issue/issuing.ts";
 import { Rotation, mountRotationRoutes } from "./issue/rotation.ts";
 import { mountIssueRoutes } from "./issue/routes.ts";
-import { mountNodeRoutes, type NodeRouteOptions } from "./node_routes.ts";
+import { mountNodeRoutes, requireMember, type NodeRouteOptions } from "./node_routes.ts";
+import { PolicyLife } from "./policy_life.ts";
+import { mountPolicyRoutes } from "./policy_routes.ts";
 import { mountOperatorAccessRoutes } from "./operator_access_routes.ts";
 import { Operators } from "./operators.ts";
 import { mountOperatorRoutes } from "./operator_routes.ts";
@@ -78,6 +80,7 @@ export class Controller {
   readonly #snapshots: Snapshots;
   readonly #documents: DocumentService;
   readonly #removal: DocumentRemoval;
+  readonly #life: PolicyLife;
   readonly #secretKeeper: SessionSecretKeeper;
   readonly #following: { close(): void };
   /** Why the registry does not answer; null while it does. */
@@ -117,6 +120,7 @@ export class Controller {
       wallMs: () => clock.wallMs(),
     };
     this.#documents = new DocumentService({ ...standing, bundler });
+    this.#life = new PolicyLife({ ...standing, bundler, log: options.log });
     this.#removal = new DocumentRemoval({ ...standing, bundler });
     this.#mount();
     const keeper = new AddressKeeper({ catalog, store, wallMs: () => clock.wallMs() });
@@ -244,7 +248,11 @@ export class Controller {
       wallMs: () => clock.wallMs(),
       settled: (revision) => this.#settled(revision),
     });
-    mountOperatorRoutes(app, { operators, documents, removal, status, requireReady, log });
+    const life = this.#life;
+    const member = (node: string): void => requireMember(catalog, node);
+    mountPolicyRoutes(app, { trustDomain, operators, life, requireReady, requireMember: member });
+    const policies = () => life.rows();
+    mountOperatorRoutes(app, { policies, operators, documents, removal, status, requireReady, log });
   }
 
   #viewInput(): ViewInput {

@@ -1,13 +1,12 @@
 /** Taking documents and policies away: what would stand without them is checked first, and all of them go or none. */
 import type { ApplyAnswer } from "../api/document_messages.ts";
 import { registryKeys } from "../api/messages.ts";
-import type { PoliciesAnswer, RemoveRequest } from "../api/operator_messages.ts";
+import type { RemoveRequest } from "../api/operator_messages.ts";
 import { Refusal } from "../api/problem.ts";
 import { loadDocuments } from "../config/load.ts";
 import { documentsMark, registryKeyOf, type Catalog } from "./catalog.ts";
 import { changedMeanwhile, markOf } from "./document_conflicts.ts";
 import type { DocumentServiceOptions } from "./documents.ts";
-import { kinds } from "../config/kinds.ts";
 
 type Operation =
   | { readonly do: "put"; readonly key: string; readonly value: string }
@@ -43,7 +42,7 @@ export class DocumentRemoval {
       ...request.policies.map((name) => ({ kind: "Policy", name, change: "deleted" as const })),
     ];
     if (request.dryRun) return { revision: catalog.revision, changes, proxies, machines, warnings: [] };
-    const keys = [...gone, ...request.policies.map((name) => registryKeys.policies + name)];
+    const keys = [...gone, ...request.policies.flatMap((name) => policyKeys(catalog, name))];
     const operations: Operation[] = keys.map((key) => ({ do: "delete", key }));
     const marked = markOf(mark, { by, atMs: this.options.wallMs() }, keys);
     const unchanged = [{ key: documentsMark, modified: mark }];
@@ -51,21 +50,6 @@ export class DocumentRemoval {
     if (!result.ok) throw changedMeanwhile(catalog, []);
     await settled(result.revision);
     return { revision: result.revision, changes, proxies, machines, warnings: [] };
-  }
-
-  /** Those that stand, by name, and which documents use each. */
-  policies(): PoliciesAnswer {
-    const { catalog } = this.options;
-    const uses = new Map<string, string[]>();
-    for (const document of catalog.documents ?? [])
-      for (const name of new Set(kinds[document.kind].policyUses(document).map(({ use }) => use.use)))
-        uses.set(name, [...(uses.get(name) ?? []), `${document.kind} ${document.name}`]);
-    const policies = [...catalog.policies.values()]
-      .map(({ name, version, hash, onError, shipped = false }) => {
-        return { name, version, hash, onError, shipped, usedBy: uses.get(name) ?? [] };
-      })
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
-    return { policies };
   }
 }
 
@@ -97,4 +81,21 @@ function requireOwnPolicy({ policies }: Catalog, name: string, shipped: readonly
     );
   if (policy === undefined)
     throw new Refusal(404, `There is no policy "${name}"`, "heddle policy list shows those that stand");
+}
+
+/** All that is kept of a policy. */
+function policyKeys(
+  {
+    policyTrials,
+    policiesBefore,
+    policyHistory,
+  }: Pick<Catalog, "policyTrials" | "policiesBefore" | "policyHistory">,
+  name: string,
+): string[] {
+  return [
+    registryKeys.policies + name,
+    ...(policyTrials.has(name) ? [registryKeys.policyTrials + name] : []),
+    ...(policiesBefore.has(name) ? [registryKeys.policiesBefore + name] : []),
+    ...(policyHistory.has(name) ? [registryKeys.policyHistory + name] : []),
+  ];
 }

@@ -3,6 +3,7 @@
  * takes effect in one revision or nothing does.
  */
 import type { ApplyAnswer, ApplyRequest, DocumentsPage, MachineChange } from "../api/document_messages.ts";
+import type { PolicyEvent } from "../api/operator_messages.ts";
 import { registryKeys, type ApiIssue, type CommitAnswer } from "../api/messages.ts";
 import { Page, type PageQuery } from "../api/pages.ts";
 import { Refusal } from "../api/problem.ts";
@@ -11,6 +12,7 @@ import { documentKey, loadDocuments, type LoadedDocument, type LoadResult } from
 import { inOrderOfPlace } from "../config/issue.ts";
 import { issueAt } from "../config/issue_at.ts";
 import { lintDocuments, type KnownInstance } from "../config/lint/lint.ts";
+import { limits } from "../model/limits.ts";
 import { appliedKinds } from "../model/document.ts";
 import {
   documentsMark,
@@ -109,7 +111,7 @@ export class DocumentService {
     const plan: Plan = { operations: [], changes: [] };
     this.#planDocuments(plan, whole.documents, { given, leadsTo: uses.leadsTo, author });
     if (request.prune) this.#planDeletions(plan, given);
-    this.#planPolicies(plan, bundled.policies);
+    this.#planPolicies(plan, bundled.policies, author);
     if (request.prune) issues.push(...this.#planPolicyDeletions(plan, bundled.policies, whole.documents));
     const documents = whole.documents.map((each) => each.document);
     const keys = plan.operations.map(({ key }) => key);
@@ -208,7 +210,7 @@ export class DocumentService {
     });
   }
 
-  #planPolicies(plan: Plan, policies: readonly StoredPolicy[]): void {
+  #planPolicies(plan: Plan, policies: readonly StoredPolicy[], author: Author): void {
     for (const policy of policies) {
       const before = this.options.catalog.policies.get(policy.name);
       if (before?.hash === policy.hash) continue;
@@ -221,7 +223,26 @@ export class DocumentService {
         key: registryKeys.policies + policy.name,
         value: JSON.stringify(policy),
       });
+      if (policy.shipped !== true) plan.operations.push(...this.#remembered(policy, before, author));
     }
+  }
+
+  /** The version before, for a way back, and who pushed this one. */
+  #remembered(
+    { name, version, hash }: StoredPolicy,
+    before: StoredPolicy | undefined,
+    author: Author,
+  ): Operation[] {
+    const { events = [] } = this.options.catalog.policyHistory.get(name) ?? {};
+    const event: PolicyEvent = { ...author, what: "pushed", version, hash, detail: "" };
+    const kept = { events: [...events, event].slice(-limits.policyHistoryMax) };
+    const history = {
+      do: "put",
+      key: registryKeys.policyHistory + name,
+      value: JSON.stringify(kept),
+    } as const;
+    if (before === undefined) return [history];
+    return [history, { do: "put", key: registryKeys.policiesBefore + name, value: JSON.stringify(before) }];
   }
 
   #commit(operations: readonly Operation[], mark: number, author: Author): Promise<CommitAnswer> {

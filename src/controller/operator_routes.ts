@@ -5,7 +5,7 @@ import { readBody } from "../api/body.ts";
 import type { ControlEnv } from "../api/caller.ts";
 import type { ApplyAnswer, ApplyRequest } from "../api/document_messages.ts";
 import { controllerPaths, type StatusPage } from "../api/messages.ts";
-import type { RemoveRequest } from "../api/operator_messages.ts";
+import type { PoliciesAnswer, RemoveRequest } from "../api/operator_messages.ts";
 import { limits } from "../model/limits.ts";
 import { pageQueryIn, type PageQuery } from "../api/pages.ts";
 import type { DocumentRemoval } from "./document_removal.ts";
@@ -16,6 +16,7 @@ export interface OperatorRouteOptions {
   readonly operators: Operators;
   readonly documents: DocumentService;
   readonly removal: DocumentRemoval;
+  readonly policies: () => PoliciesAnswer;
   readonly status: (query: PageQuery) => StatusPage;
   /** Refuses while nothing is known yet. */
   readonly requireReady: () => void;
@@ -48,7 +49,7 @@ const removeSchema = v.strictObject({
 }) satisfies v.GenericSchema<RemoveRequest>;
 
 export function mountOperatorRoutes(app: Hono<ControlEnv>, options: OperatorRouteOptions): void {
-  const { operators, documents, removal, status, requireReady, log } = options;
+  const { operators, documents, removal, policies, status, requireReady, log } = options;
   app.get(controllerPaths.documents, (context) => {
     operators.require(context, "viewer");
     requireReady();
@@ -77,7 +78,7 @@ export function mountOperatorRoutes(app: Hono<ControlEnv>, options: OperatorRout
   app.get(controllerPaths.policies, (context) => {
     operators.require(context, "viewer");
     requireReady();
-    return context.json(removal.policies());
+    return context.json(policies());
   });
   app.get(controllerPaths.status, (context) => {
     operators.require(context, "viewer");

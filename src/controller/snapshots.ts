@@ -112,6 +112,7 @@ export class Snapshots {
     return {
       ...{ trustDomain, bundle, deniedIds, deniedSerials, sessionSecret },
       ...{ documents, leadsTo, policies, instances, addresses },
+      trials: this.catalog.policyTrials,
       drains: new Set(this.catalog.drains.keys()),
     };
   }

@@ -929,6 +929,12 @@ export const limits = {
   policyBacklogBytesMax: 4 * mib,
   /** Calls of a policy in one message; further ones leave in the next. */
   policyBatchCallsMax: 256,
+  /** Kinds of differences between a version of a policy in force and one that is tried beside it; what is beyond is counted together. */
+  policyDifferencesMax: 32,
+  /** So often a proxy tells the controller how versions do that are tried, while that changes. */
+  trialsTellMs: 500,
+  /** What happened to a policy that is remembered, the newest. */
+  policyHistoryMax: 50,
   /** Bytes of a file of recorded traffic: `heddle policy replay` holds all of it in memory. */
   recordingBytesMax: 512 * mib,
   /** Requests that `heddle policy record` takes when nobody says how many. */

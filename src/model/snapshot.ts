@@ -151,6 +151,18 @@ export interface PolicyBinding {
   readonly options: Readonly<Record<string, unknown>>;
   /** Points of an exchange at which it has something to decide: it is not asked at others. Absent: at all. */
   readonly hooks?: readonly string[];
+  /** Another version of it that is tried beside this one. Absent: none is. */
+  readonly candidate?: PolicyCandidate;
+}
+
+/** How a version is tried: asked beside the one in force and not obeyed, or asked instead of it for a share of requests. */
+export interface PolicyCandidate {
+  readonly mode: "shadow" | "percent";
+  /** Of requests or machines; 0 to 100. */
+  readonly percent: number;
+  /** What decides whether a request is of the share. */
+  readonly by: "request" | "machine";
+  readonly binding: PolicyBinding;
 }
 
 /** Every place where it asks a policy. */
@@ -162,7 +174,8 @@ export function bindingsIn({
     ...policies,
     ...routes.flatMap((route) => route.policies),
   ]);
-  return [...called, ...locals.flatMap(({ policies }) => policies ?? [])];
+  const all = [...called, ...locals.flatMap(({ policies }) => policies ?? [])];
+  return all.flatMap((each) => (each.candidate === undefined ? [each] : [each, each.candidate.binding]));
 }
 
 /** A policy bundle this snapshot needs, to be fetched by hash and verified. */
@@ -176,4 +189,6 @@ export interface PolicyRef {
   readonly waitMs?: number;
   /** It came with heddle: it may share a process with others that did. */
   readonly shipped?: boolean;
+  /** It is tried: in a process of its own, so that the version in force has nothing to fear from it. */
+  readonly tried?: boolean;
 }

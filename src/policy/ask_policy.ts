@@ -3,8 +3,9 @@ import type { Clock } from "../../runtime/contract.ts";
 import type { ServiceName } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { NotesHeard } from "../telemetry/policy_notes.ts";
-import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
-import { checkDecision, type CheckedDecision } from "./decision.ts";
+import type { PolicyRecord } from "../telemetry/record.ts";
+import { checkDecision } from "./decision.ts";
+import type { Said } from "./heard.ts";
 import { letsIn, type Hook } from "./hooks.ts";
 import { noFields } from "../wire/head_fields.ts";
 import { notesIn } from "./notes.ts";
@@ -12,6 +13,7 @@ import type { SharedCounters } from "./shared_counters.ts";
 import { Waited } from "./waited.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyHost } from "./policy_host.ts";
+import type { Trials } from "./trials.ts";
 
 /** What the policies of all exchanges share. */
 export interface Around {
@@ -23,17 +25,10 @@ export interface Around {
   /** Counters of the whole mesh. */
   readonly shared: SharedCounters;
   readonly listeners: ReadonlySet<PolicyListener>;
+  readonly trials: Pick<Trials, "shadowed">;
   /** How many exchanges will ask each again: it must stay, whatever snapshot is in force. */
   readonly held: Map<PolicyBinding, number>;
 }
-
-export interface Failed {
-  readonly do: "failed";
-  readonly failure: PolicyFailure;
-  readonly reason: string;
-}
-
-export type Said = Exclude<CheckedDecision, { do: "fail" | "invalid" | "wait" }> | Failed;
 
 /** Who watches what policies are asked and say, besides those whom it concerns: recordings do. */
 export interface PolicyListener {
@@ -49,8 +44,10 @@ export function askPolicy(
   call: PolicyCall,
   told: (said: Said) => void,
 ): void {
+  const shadow = askShadow(around, binding, call);
   putTo(around, binding, call, null, (said, atMs) => {
     for (const listener of around.listeners) listener.asked(binding, call, said, atMs);
+    shadow?.(said);
     told(said);
   });
 }
@@ -86,6 +83,44 @@ function putTo(
     host.trip(binding.hash, reason);
     heard({ do: "failed", failure: decision.do === "fail" ? "throw" : "invalid", reason }, atMs);
   });
+}
+
+/**
+ * Asks the version that is tried as a shadow the same, if there is one. What is returned hears what the one in force said; whoever is
+ * second, both are compared then. Nothing else becomes of what a shadow says, and its own failures count against itself.
+ */
+function askShadow(
+  { host, trials }: Pick<Around, "host" | "trials">,
+  { candidate }: PolicyBinding,
+  call: PolicyCall,
+): ((said: Said) => void) | null {
+  if (candidate?.mode !== "shadow" || !isAskedAt(candidate.binding, call.hook)) return null;
+  const { binding } = candidate;
+  let inForce: Said | null = null;
+  let itself: Said | null = null;
+  const compare = (): void => {
+    if (inForce !== null && itself !== null) trials.shadowed(binding, inForce, itself);
+  };
+  host.evaluate(binding, call, (answer) => {
+    const decision = answer.ok ? checkDecision(answer.decision, call.hook) : null;
+    if (decision === null)
+      itself = { do: "failed", failure: "unanswered", reason: answer.ok ? "" : answer.reason };
+    else if (decision.do === "fail" || decision.do === "invalid") {
+      host.trip(binding.hash, decision.reason);
+      itself = {
+        do: "failed",
+        failure: decision.do === "fail" ? "throw" : "invalid",
+        reason: decision.reason,
+      };
+    } else if (decision.do === "wait")
+      itself = { do: "failed", failure: "unanswered", reason: "it waits for others, and a shadow asks nobody" };
+    else itself = decision;
+    compare();
+  });
+  return (said) => {
+    inForce = said;
+    compare();
+  };
 }
 
 /** `askedMs`: when it was asked. */

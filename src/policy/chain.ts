@@ -10,6 +10,7 @@ import { noEdits } from "../wire/fields.ts";
 import type { Around, PolicyListener } from "./ask_policy.ts";
 import { Evaluation } from "./evaluation.ts";
 import { SharedCounters } from "./shared_counters.ts";
+import { Trials } from "./trials.ts";
 import { servicesNamedIn } from "./named_services.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyVerdict, Reach } from "./verdict.ts";
@@ -36,6 +37,8 @@ export interface HeldChain extends PolicyChain {
   readonly held: ReadonlyMap<PolicyBinding, number>;
   /** Its slices are asked for and given here. */
   readonly shared: SharedCounters;
+  /** Versions that are tried. */
+  readonly trials: Trials;
 }
 
 const untouched: PolicyVerdict = { do: "next", edits: noEdits, target: null, records: [] };
@@ -45,8 +48,11 @@ export function createPolicyChain(
   host: Around["host"],
   clock: Around["clock"],
   noted: NotesHeard = () => {},
+  /** Name of this machine. */
+  node = "",
   shared: SharedCounters = new SharedCounters(() => clock.now()),
 ): HeldChain {
+  const trials = new Trials(node);
   const named = new WeakMap<PolicyBinding, ReadonlySet<string>>();
   /** A binding belongs to one service or to a route of it, so the namespace is always the same. */
   const leadsTo = (binding: PolicyBinding, called: ServiceName, key: string): boolean => {
@@ -60,10 +66,11 @@ export function createPolicyChain(
   const held = new Map<PolicyBinding, number>();
   let exchanges = 0;
   const listeners = new Set<PolicyListener>();
-  const around = { host, clock, leadsTo, noted, held, listeners, shared };
+  const around = { host, clock, leadsTo, noted, held, listeners, shared, trials };
   return {
     held,
     shared,
+    trials,
     get listened() {
       return listeners.size > 0;
     },
@@ -76,7 +83,7 @@ export function createPolicyChain(
       const known = { ...call, exchange: `${++exchanges}` };
       for (const listener of listeners) listener.request(known);
       if (bindings.length === 0) return done(untouched);
-      new Evaluation(around, bindings, known, done, reach).ask();
+      new Evaluation(around, trials.chosen(bindings, known.requestId), known, done, reach).ask();
     },
   };
 }

@@ -10,15 +10,8 @@ import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
 import type { StreamEvent } from "../wire/event_stream.ts";
 import { mergeEdits, noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import type { AnswerVerdict, EventsVerdict } from "./answer_verdict.ts";
-import {
-  askPolicy,
-  failsOpen,
-  isAskedAt,
-  policyRecord,
-  type Around,
-  type Failed,
-  type Said,
-} from "./ask_policy.ts";
+import { askPolicy, failsOpen, isAskedAt, policyRecord, type Around } from "./ask_policy.ts";
+import type { Failed, Said } from "./heard.ts";
 import { bytesOf } from "./decision.ts";
 import type { Hook } from "./hooks.ts";
 import type { PolicyCall } from "./policy_call.ts";

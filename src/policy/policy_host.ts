@@ -116,7 +116,8 @@ class SealedHosts implements PolicyHost {
   }
 
   #processFor(ref: PolicyRef): PolicyProcess | null {
-    const name = ref.shipped === true ? shippedName : `policy "${ref.name}"`;
+    const own = `policy "${ref.name}"${ref.tried === true ? ` ${ref.hash.slice(0, 8)}` : ""}`;
+    const name = ref.shipped === true && ref.tried !== true ? shippedName : own;
     const known = this.#processes.get(name);
     if (known !== undefined) return known;
     if (this.#processes.size >= limits.policyProcessesMax) return null;

@@ -61,6 +61,7 @@ function inputOf(): CompileInput {
     instances: Array.from({ length: services * endpointsEach }, (_, at) => instanceAt(at)),
     addresses: new Map(keys.map((key, at) => [key, `127.100.${at >> 8}.${at & 255}`])),
     drains: new Set(),
+    trials: new Map(),
   };
 }
 

@@ -77,6 +77,7 @@ function inputOf(given: Case): CompileInput {
     leadsTo: new Map(Object.entries(given.leadsTo ?? {})),
     addresses: new Map(Object.entries(given.addresses ?? {})),
     drains: new Set(),
+    trials: new Map(),
   };
 }
 

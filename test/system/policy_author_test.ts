@@ -97,4 +97,84 @@ describe.skipIf(binaryMissing)("an author of policies", () => {
     },
     testMs,
   );
+
+  /** Until `heddle policy show` says so; a call of each kind in between. */
+  const untilShown = (what: string, limitMs = testMs): Promise<string> =>
+    waitFor(
+      `policy show tells "${what}"`,
+      async () => {
+        await call({ "x-night-shift": "stop" });
+        await call();
+        const { out } = typed("policy show night-shift");
+        return out.includes(what) ? out : null;
+      },
+      { limitMs },
+    );
+
+  test(
+    "tries another version as a shadow: what differs is counted, and nobody obeys it",
+    async () => {
+      change('version: "0.1.0"', 'version: "0.2.0"');
+      change(", 403)", ", 451)");
+      expect(typed("policy push night-shift --shadow").out).toBe("night-shift 0.2.0 shadowed: as a shadow\n");
+      const shown = await untilShown(
+        "answered 403: x-night-shift says stop / answered 451: x-night-shift says stop",
+      );
+      expect(shown).toContain("tried: 0.2.0 as a shadow");
+      expect((await call({ "x-night-shift": "stop" })).status).toBe(403);
+    },
+    testMs,
+  );
+
+  test(
+    "rolls it out for a share of requests, and brings one back by itself that fails, after few calls",
+    async () => {
+      change(
+        "onRequest(request, context) {",
+        "onRequest(request, context) {\n    if (request.path !== '/') throw new Error('planted');",
+      );
+      change('version: "0.2.0"', 'version: "0.3.0"');
+      expect(typed("policy push night-shift --percent 50").out).toContain(
+        "0.3.0 rolled out: for 50 % of requests",
+      );
+      const shown = await untilShown("0.3.0 returned by heddle: ");
+      const [, failed = "", calls = ""] =
+        /returned by heddle: (\d+) of its (\d+) calls failed/.exec(shown) ?? [];
+      expect(Number(failed)).toBe(Number(calls));
+      expect(Number(calls)).toBeLessThanOrEqual(20);
+      expect(shown).not.toContain("tried:");
+      const asked = await Promise.all(Array.from({ length: 20 }, () => call({ "x-night-shift": "stop" })));
+      expect(new Set(asked.map(({ status }) => status))).toEqual(new Set([403]));
+    },
+    testMs,
+  );
+
+  test(
+    "rolls the mended version out, promotes it, and goes back to the one before",
+    async () => {
+      change("\n    if (request.path !== '/') throw new Error('planted');", "");
+      change('version: "0.3.0"', 'version: "0.4.0"');
+      expect(typed("policy push night-shift --shadow").code).toBe(0);
+      expect(typed("policy rollout night-shift --percent 5").out).toContain(
+        "0.4.0 rolled out: for 5 % of requests",
+      );
+      expect(typed("policy promote night-shift").out).toBe("night-shift 0.4.0 promoted: instead of 0.1.0\n");
+      const answers = (status: number) =>
+        waitFor(`it answers ${status}`, async () =>
+          (await call({ "x-night-shift": "stop" })).status === status ? true : null,
+        );
+      await answers(451);
+      expect(typed("policy rollback night-shift").out).toBe(
+        "night-shift 0.1.0 rolled back: instead of 0.4.0\n",
+      );
+      await answers(403);
+      expect(typed("policy list").out).toContain("0.1.0 rolled back by admin");
+      expect(typed("policy disable night-shift").code).toBe(0);
+      await answers(200);
+      expect(typed("policy enable night-shift").code).toBe(0);
+      await answers(403);
+      expect(mesh.controller.output()).toContain("heddle: policy night-shift returned 0.3.0: ");
+    },
+    testMs,
+  );
 });

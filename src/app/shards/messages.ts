@@ -7,6 +7,7 @@ import type { Question } from "../../api/questions.ts";
 import type { MachineDocument } from "../../model/document.ts";
 import type { RateSlice, SliceAsk } from "../../model/rate_slice.ts";
 import type { Snapshot } from "../../model/snapshot.ts";
+import type { TrialReading } from "../../model/trial.ts";
 import type { PolicyAnswer, PolicyCall } from "../../policy/policy_call.ts";
 import type { VirtualPlace } from "../../proxy/listen/virtual_listeners.ts";
 import type { FamilyReading } from "../../telemetry/metrics.ts";
@@ -149,4 +150,6 @@ export interface Report {
   readonly held: readonly BindingRef[];
   /** The level of priority below which it refuses requests, because its event loop is late. */
   readonly lowest: number;
+  /** How versions of policies do that are tried. Absent: none is. */
+  readonly trials?: readonly TrialReading[];
 }

@@ -7,6 +7,7 @@ import { problemOf } from "../../base/result.ts";
 import { Shard } from "../../http/shard.ts";
 import { limits } from "../../model/limits.ts";
 import { SharedCounters } from "../../policy/shared_counters.ts";
+import { bindingsIn } from "../../model/snapshot.ts";
 import { createPolicyChain } from "../../policy/chain.ts";
 import { DataPlane, type Prepared } from "../../proxy/data_plane.ts";
 import { AcceptGate } from "../../shards/accept_gate.ts";
@@ -92,8 +93,10 @@ export class TrafficShard {
       this.#policies,
       runtime.clock,
       policyNotes(metrics, runtime.clock, logs.log),
+      settings.node,
       new SharedCounters(() => runtime.clock.now(), begin.shards),
     );
+    recorder.watch((record) => this.#chain.trials.finished(record));
     const control = { call: (_method: string, _path: string, told: unknown) => this.#tell(told) };
     const kept = new KeptTraces(numbers.row("traces that are kept", limits.keptTracesMax).numbers);
     this.#tracing = this.#observation.trace(control, () => this.#plane.state?.zone ?? "", kept);
@@ -224,6 +227,7 @@ export class TrafficShard {
 
   #apply(numbered: NumberedSnapshot, state: Prepared): void {
     this.#policies.know(numbered, this.#chain.held.keys());
+    this.#chain.trials.keep(new Set(bindingsIn(numbered.snapshot).map(({ hash }) => hash)));
     state.enforce();
     this.#observation.apply(numbered.snapshot);
   }
@@ -243,6 +247,7 @@ export class TrafficShard {
     // A keeper that is late does not need what is old by then.
     if (link.backlogBytes > limits.shardBacklogBytesMax) return;
     const { rates, shedding } = this.#plane;
+    const trials = this.#chain.trials.readings();
     link.send({
       kind: "report",
       metrics: this.#observation.metrics.readAll(),
@@ -250,6 +255,7 @@ export class TrafficShard {
       wanted: this.#plane.wanted(),
       held: this.#policies.refsOf(this.#chain.held.keys()),
       lowest: shedding.lowest,
+      ...(trials.length === 0 ? {} : { trials }),
     });
   }
 

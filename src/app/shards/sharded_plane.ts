@@ -10,6 +10,7 @@ import { isSharedCounter } from "../../model/shared_counter.ts";
 import type { RateSlice, SliceAsk } from "../../model/rate_slice.ts";
 import { serviceKey } from "../../model/service.ts";
 import type { PolicyBinding, Snapshot } from "../../model/snapshot.ts";
+import { addReadings, type TrialReading } from "../../model/trial.ts";
 import type { PolicyHost } from "../../policy/policy_host.ts";
 import { DataPlane, type DataPlaneOptions } from "../../proxy/data_plane.ts";
 import { BoundPorts } from "../../shards/bound_ports.ts";
@@ -175,6 +176,11 @@ export class ShardedPlane implements ProxyPlane {
   /** Bindings that streams under way will ask again. */
   heldBindings(): PolicyBinding[] {
     return this.#policies.heldBindings();
+  }
+
+  /** How versions of policies do that are tried, in all event loops together. */
+  trials(): readonly TrialReading[] {
+    return addReadings(this.#shards.all.flatMap(({ report }) => report?.trials ?? []));
   }
 
   /** The keeper serves nobody that would notice. */

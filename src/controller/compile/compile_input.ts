@@ -2,7 +2,7 @@
 import type { Document, ServiceDocument } from "../../model/document.ts";
 import { meshNameLine } from "../../model/mesh_name.ts";
 import type { Instance } from "../../model/service.ts";
-import type { Endpoint, PolicyBinding, PolicyRef, TrustBundle } from "../../model/snapshot.ts";
+import type { Endpoint, PolicyBinding, PolicyCandidate, PolicyRef, TrustBundle } from "../../model/snapshot.ts";
 import type { SessionSecret } from "../session_secret.ts";
 
 /** Everything snapshots are made of, the same for all machines. */
@@ -18,11 +18,18 @@ export interface CompileInput {
   readonly leadsTo: ReadonlyMap<string, readonly string[]>;
   readonly instances: readonly Instance[];
   /** By name. */
-  readonly policies: ReadonlyMap<string, PolicyRef & Pick<PolicyBinding, "hooks">>;
+  readonly policies: ReadonlyMap<string, KnownPolicy>;
+  /** By name: versions that are tried. */
+  readonly trials: ReadonlyMap<string, Omit<PolicyCandidate, "binding"> & { readonly policy: KnownPolicy }>;
   /** Virtual addresses by service key. */
   readonly addresses: ReadonlyMap<string, string>;
   /** What operators took out, by `drainKey`. */
   readonly drains: ReadonlySet<string>;
+}
+
+export interface KnownPolicy extends PolicyRef, Pick<PolicyBinding, "hooks"> {
+  /** It is left out. */
+  readonly disabled?: true;
 }
 
 /** Of all services that have an address, sorted. */

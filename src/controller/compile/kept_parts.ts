@@ -21,7 +21,8 @@ export function isSameSource(one: CompileInput, other: CompileInput): boolean {
     one.trustDomain === other.trustDomain &&
     one.sessionSecret === other.sessionSecret &&
     isSameMap(one.leadsTo, other.leadsTo) &&
-    isSameMap(one.policies, other.policies)
+    isSameMap(one.policies, other.policies) &&
+    isSameMap(one.trials, other.trials)
   );
 }
 

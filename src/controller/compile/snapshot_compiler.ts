@@ -233,7 +233,7 @@ export class SnapshotCompiler {
   #bind(service: ServiceDocument, side: "caller" | "server"): PolicyBinding[] {
     return [...(this.#mesh?.policies ?? []), ...service.policies]
       .filter((use) => (use.side ?? "caller") === side && this.#concerns(use, service))
-      .map((use) => this.#binding(use));
+      .flatMap((use) => this.#binding(use));
   }
 
   /** Most policies see requests alone, which what is opaque has not. One that is not known may see everything. */
@@ -319,7 +319,7 @@ export class SnapshotCompiler {
 
   #makeDestination(key: string, service: ServiceDocument): Destination {
     const { name, namespace, protocol } = service;
-    const bind = (uses: readonly PolicyUse[]): PolicyBinding[] => uses.map((use) => this.#binding(use));
+    const bind = (uses: readonly PolicyUse[]): PolicyBinding[] => uses.flatMap((use) => this.#binding(use));
     return {
       service: { name, namespace },
       spiffeId: serviceId(this.input.trustDomain, service),
@@ -366,10 +366,14 @@ export class SnapshotCompiler {
   }
 
   /** A policy that is gone has no hash: what nobody can load is answered by the proxy as a policy that failed closed. */
-  #binding(use: PolicyUse): PolicyBinding {
-    const { hash = "", hooks } = this.input.policies.get(use.use) ?? {};
-    const binding = { hash, name: use.use, options: use.with };
-    return hooks === undefined ? binding : { ...binding, hooks };
+  #binding(use: PolicyUse): PolicyBinding[] {
+    const known = this.input.policies.get(use.use);
+    if (known?.disabled === true) return [];
+    const binding = bound(use, known ?? {});
+    const trial = this.input.trials.get(use.use);
+    if (trial === undefined || known === undefined) return [binding];
+    const { mode, percent, by, policy } = trial;
+    return [{ ...binding, candidate: { mode, percent, by, binding: bound(use, policy) } }];
   }
 
   /** Policies that are bound in a destination. */
@@ -388,12 +392,21 @@ export class SnapshotCompiler {
     return names.flatMap((wanted) => {
       const known = this.input.policies.get(wanted);
       if (known === undefined) return [];
-      const { hash, name, version, onError, cpuMs, waitMs, shipped } = known;
-      const plain: PolicyRef = { hash, name, version, onError, cpuMs };
-      const ref = waitMs === undefined || waitMs === limits.policyWaitMs ? plain : { ...plain, waitMs };
-      return [shipped === true ? { ...ref, shipped } : ref];
+      const tried = this.input.trials.get(wanted)?.policy;
+      return [refOf(known), ...(tried === undefined ? [] : [{ ...refOf(tried), tried: true }])];
     });
   }
 }
 
 const byKey = (a: ServiceName, b: ServiceName): number => (serviceKey(a) < serviceKey(b) ? -1 : 1);
+
+function bound(use: PolicyUse, { hash = "", hooks }: Partial<KnownPolicy>): PolicyBinding {
+  const binding = { hash, name: use.use, options: use.with };
+  return hooks === undefined ? binding : { ...binding, hooks };
+}
+
+function refOf({ hash, name, version, onError, cpuMs, waitMs, shipped }: PolicyRef): PolicyRef {
+  const plain: PolicyRef = { hash, name, version, onError, cpuMs };
+  const ref = waitMs === undefined || waitMs === limits.policyWaitMs ? plain : { ...plain, waitMs };
+  return shipped === true ? { ...ref, shipped } : ref;
+}

@@ -138,8 +138,8 @@ export const policyHost: readonly Mutant[] = [
   {
     fault: "policies of all names share a process",
     file: "src/policy/policy_host.ts",
-    find: 'ref.shipped === true ? shippedName : `policy "${ref.name}"`',
-    replace: 'ref.shipped !== undefined || ref.name !== "" ? shippedName : ref.name',
+    find: "ref.shipped === true && ref.tried !== true ? shippedName : own",
+    replace: 'ref.shipped !== undefined || ref.name !== "" ? shippedName : own',
     suites: processes,
   },
   {

@@ -31,7 +31,7 @@ test("policies that found no room beside those of the snapshot before have it wh
   const files = { read: async () => null, makeFolder: async () => {}, writeAtomic: async () => {} };
   const runtime = { process: new FakePolicyProcesses(clock), clock, random: { unit: () => 1 }, files };
   const folder = stateFolder("/state");
-  const policies = startPolicies(runtime as unknown as Runtime, folder, new Metrics(), () => {});
+  const policies = startPolicies(runtime as unknown as Runtime, folder, new Metrics(), () => {}, "vm-1");
   await serve(policies, clock, snapshotOf("a"));
   await serve(policies, clock, snapshotOf("b"));
   expect(policies.status().policies.filter(({ state }) => state === "broken").length).toBeGreaterThan(0);
@@ -50,7 +50,7 @@ test("policies that streams of other event loops were asked by go when the last 
   const elsewhere = (): PolicyBinding[] => held;
   const folder = stateFolder("/state");
   const host = runtime as unknown as Runtime;
-  const policies = startPolicies(host, folder, new Metrics(), () => {}, elsewhere);
+  const policies = startPolicies(host, folder, new Metrics(), () => {}, "vm-1", elsewhere);
   const names = (): string[] => policies.status().policies.map(({ name }) => name);
   await serve(policies, clock, snapshotOf("a", 2));
   await serve(policies, clock, snapshotOf("b", 2));

@@ -63,6 +63,8 @@ const controllerDoors: readonly Door[] = [
   door("POST", controllerPaths.documents, "operator"),
   door("POST", `${controllerPaths.documents}/remove`, "operator"),
   door("GET", controllerPaths.policies, "operator"),
+  door("POST", `${controllerPaths.policies}/steps`, "operator"),
+  door("PUT", controllerPaths.trials, "node"),
   door("POST", controllerPaths.tokens, "operator"),
   door("GET", controllerPaths.tokens, "operator"),
   door("POST", `${controllerPaths.tokens}/abc/revoke`, "operator"),

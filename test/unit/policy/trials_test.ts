@@ -1,0 +1,96 @@
+/** Versions that are tried: who gets them, and when one is not asked any more. */
+import { describe, expect, test } from "bun:test";
+import type { PolicyBinding, PolicyCandidate } from "../../../src/model/snapshot.ts";
+import { Trials } from "../../../src/policy/trials.ts";
+import type { PolicyRecord } from "../../../src/telemetry/record.ts";
+
+const tried: PolicyBinding = { hash: "new", name: "p", options: {} };
+const inForce = (percent: number, by: PolicyCandidate["by"] = "request"): PolicyBinding => ({
+  ...{ hash: "old", name: "p", options: {} },
+  candidate: { mode: "percent", percent, by, binding: tried },
+});
+const recordOf = (hash: string, action: PolicyRecord["action"] = "next"): PolicyRecord => ({
+  ...{ name: "p", hash, hook: "onRequest", action, failure: null, said: "", reason: "", us: 1 },
+});
+const ended = (hash: string, action: PolicyRecord["action"] = "next", status = 200) => ({
+  ...{ policies: [recordOf(hash, action)], status, outcome: null },
+});
+
+describe("a version that is rolled out", () => {
+  test("gets its share within one of a hundred, and the same requests each time", () => {
+    for (const percent of [1, 5, 33, 80]) {
+      const bindings = [inForce(percent)];
+      const chosen = (trials: Trials): boolean[] =>
+        Array.from({ length: 10_000 }, (_, at) => trials.chosen(bindings, `r-${at}`)[0] === tried);
+      const first = chosen(new Trials("vm-1"));
+      expect(Math.abs(first.filter(Boolean).length / 100 - percent)).toBeLessThan(1);
+      expect(chosen(new Trials("vm-2"))).toEqual(first);
+    }
+  });
+
+  test("by machine is that of all requests of one, or of none", () => {
+    const counts = Array.from({ length: 200 }, (_, at) => {
+      const trials = new Trials(`vm-${at}`);
+      const some = [1, 2, 3].map((id) => trials.chosen([inForce(30, "machine")], `r-${id}`)[0] === tried);
+      expect(new Set(some).size).toBe(1);
+      return some[0] === true ? 1 : 0;
+    });
+    const share = counts.reduce((sum: number, each) => sum + each, 0) / 200;
+    expect(share).toBeGreaterThan(0.2);
+    expect(share).toBeLessThan(0.4);
+  });
+
+  test("is not asked any more once it fails more often, by its own failures or by answers of 500 and more", () => {
+    for (const [action, status] of [
+      ["error", 200],
+      ["next", 502],
+    ] as const) {
+      const trials = new Trials("vm-1");
+      trials.chosen([inForce(100)], "r-1");
+      for (let count = 0; count < 60; count++) trials.finished(ended("old"));
+      let calls = 0;
+      while (trials.chosen([inForce(100)], "r-1")[0] === tried && calls < 100) {
+        trials.finished(ended("new", action, status));
+        calls++;
+      }
+      expect(calls).toBeLessThanOrEqual(20);
+      expect(trials.readings()[0]?.returned).toBe(
+        `${calls} of its ${calls} calls failed, and 0 of 60 of the version in force`,
+      );
+    }
+  });
+
+  test("and fails no more often than the one in force goes on", () => {
+    const trials = new Trials("vm-1");
+    trials.chosen([inForce(100)], "r-1");
+    for (let count = 0; count < 400; count++)
+      for (const hash of ["old", "new"]) trials.finished(ended(hash, "next", count % 4 === 0 ? 503 : 200));
+    expect(trials.chosen([inForce(100)], "r-1")[0]).toBe(tried);
+    expect(trials.readings()).toMatchObject([{ now: { calls: 400, failed: 100 }, returned: null }]);
+  });
+
+  test("is forgotten with the snapshot that had it", () => {
+    const trials = new Trials("vm-1");
+    trials.chosen([inForce(5)], "r-1");
+    trials.keep(new Set(["old"]));
+    expect(trials.readings()).toEqual([]);
+  });
+});
+
+test("a shadow is asked beside the version in force, and what differs is counted by kind", () => {
+  const trials = new Trials("vm-1");
+  const shadow = {
+    ...inForce(0),
+    candidate: { ...inForce(0).candidate, mode: "shadow", binding: tried },
+  } as PolicyBinding;
+  expect(trials.chosen([shadow], "r-1")).toEqual([shadow]);
+  const next = { do: "next", edits: { remove: [], set: [], add: [] }, target: null } as const;
+  const refusal = { do: "respond", status: 403, headers: next.edits, body: "", reason: "no" } as const;
+  for (let count = 0; count < 9; count++) trials.shadowed(tried, next, next);
+  trials.shadowed(tried, next, refusal);
+  for (let count = 0; count < 100; count++) trials.shadowed(tried, { ...refusal, reason: `${count}` }, next);
+  const [reading] = trials.readings();
+  expect(reading).toMatchObject({ agreed: 9, differed: 101 });
+  expect(reading?.differences[0]).toEqual({ what: "goes on / answered 403: no", count: 1 });
+  expect(reading?.differences.length).toBe(33);
+});
