@@ -43,11 +43,7 @@ export async function gatherPolicies(files: Files, path: string): Promise<Gather
 export async function checkPolicies(runtime: Runtime, path: string): Promise<CheckedPolicies> {
   const gathered = await gatherPolicies(runtime.files, path);
   await refreshKit(runtime.files, authorFolder(path));
-  const types = await inWorkshop(runtime, gathered, async (folder) => {
-    const flags = ["--no-pretty", "--no-script", "--all", "-p", "tsconfig.json"];
-    const { output } = await asRuntime(runtime, folder, ["check", ...flags]);
-    return typeIssues(output);
-  });
+  const types = await checkTypes(runtime, gathered);
   const bundler = createPolicyBundler(runtime);
   const pushed = await bundler.bundle(gathered.policies, new Set()).finally(() => bundler.close());
   // What is no TypeScript is found by both.
@@ -57,6 +53,18 @@ export async function checkPolicies(runtime: Runtime, path: string): Promise<Che
     issues: atTheirPlaces([...types, ...others], gathered),
     policies: pushed.policies.map(({ name, version }) => `${name} ${version}`),
   };
+}
+
+/** What the type checker says of policies and their tests, by the names that they are sent under. */
+export function checkTypes(
+  runtime: Runtime,
+  gathered: Pick<Gathered, "policies" | "tests">,
+): Promise<ApiIssue[]> {
+  return inWorkshop(runtime, gathered, async (folder) => {
+    const flags = ["--no-pretty", "--no-script", "--all", "-p", "tsconfig.json"];
+    const { output } = await asRuntime(runtime, folder, ["check", ...flags]);
+    return typeIssues(output);
+  });
 }
 
 /**

@@ -9,6 +9,8 @@ import { splitMachines, type SplitFiles, type TextFile } from "./machine_files.t
 
 export interface FolderContent extends SplitFiles {
   readonly policies: readonly TextFile[];
+  /** Where each policy's file lies, by the name that it is sent under. */
+  readonly places: ReadonlyMap<string, string>;
 }
 
 export class DevFolder {
@@ -23,9 +25,9 @@ export class DevFolder {
   ) {}
 
   async read(): Promise<FolderContent> {
-    const { files, policies } = await gatherFiles(this.host.files, [this.path], { empty: true });
+    const { files, policies, places } = await gatherFiles(this.host.files, [this.path], { empty: true });
     this.#seen = JSON.stringify([files, policies]);
-    return { ...splitMachines(files), policies };
+    return { ...splitMachines(files), policies, places };
   }
 
   /** Resolves with what is there once that differs from what was read last. */

@@ -8,6 +8,8 @@ import type { ApplyAnswer } from "../api/document_messages.ts";
 import { controllerPaths, type ApiIssue } from "../api/messages.ts";
 import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
+import { atTheirPlaces } from "./apply_files.ts";
+import { checkTypes } from "./author_tools.ts";
 import { dashboardSession, linkOf } from "./dashboard_link.ts";
 import { DevFolder, type FolderContent } from "./dev_folder.ts";
 import { DevMachines, planMachines, type PlannedMachine } from "./dev_machines.ts";
@@ -36,7 +38,9 @@ export async function startDev(runtime: Runtime, path: string, voice: DevVoice):
     await close(0);
     throw error;
   }
-  void follow(folder, machines, voice);
+  const types = new TypesOnSave(runtime, voice);
+  types.look(content);
+  void follow(folder, machines, voice, types);
   return {
     summary: [...machines.summaries, `watching ${path}`].join("\n"),
     examples: [...machines.examples, ...(await dashboardLines(machines, root, runtime.process.called))],
@@ -82,7 +86,12 @@ function planOf({ machines }: FolderContent, voice: DevVoice): readonly PlannedM
 }
 
 /** For ever: `changed` never resolves once the folder is closed. */
-async function follow(folder: DevFolder, machines: DevMachines, voice: DevVoice): Promise<never> {
+async function follow(
+  folder: DevFolder,
+  machines: DevMachines,
+  voice: DevVoice,
+  types: TypesOnSave,
+): Promise<never> {
   for (;;) {
     const content = await folder.changed();
     const planned = planOf(content, voice);
@@ -91,27 +100,59 @@ async function follow(folder: DevFolder, machines: DevMachines, voice: DevVoice)
     await apply(machines.operator, content, voice, false).catch((error: Error) =>
       voice.said(`Cannot apply: ${error.message}`),
     );
+    types.look(content);
   }
 }
 
 /** What is wrong is told, and what stood before goes on. */
 async function apply(
   operator: ControlClient,
-  { documents, policies }: FolderContent,
+  content: FolderContent,
   voice: DevVoice,
   first: boolean,
 ): Promise<void> {
+  const { documents, policies } = content;
   try {
     const answer =
       documents.length === 0 ? await removeAll(operator) : await applyAll(operator, documents, policies);
     const changed = answer.changes.filter((each) => each.change !== "unchanged");
-    voice.issues(answer.warnings);
+    voice.issues(atTheirPlaces(answer.warnings, content));
     for (const each of changed) voice.said(`${each.change} ${each.kind} ${each.name}`);
     if (changed.length === 0 && !first) voice.said("Read again: all is well, nothing is different");
   } catch (error) {
     if (!(error instanceof ControlRefusal) || error.problem.issues === undefined) throw error;
-    voice.issues(error.problem.issues as readonly ApiIssue[]);
+    voice.issues(atTheirPlaces(error.problem.issues as readonly ApiIssue[], content));
     voice.said(first ? "Waiting until that is mended" : "Nothing was changed; what stood before goes on");
+  }
+}
+
+/**
+ * Types of policies, checked beside everything else whenever one of them is saved: what is wrong with them is told, and the policy goes
+ * on, because types are not there when it runs.
+ */
+class TypesOnSave {
+  #seen = "[]";
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly voice: DevVoice,
+  ) {}
+
+  look({ policies, places }: FolderContent): void {
+    const seen = JSON.stringify(policies);
+    if (seen === this.#seen || this.runtime.name !== "bun") return;
+    this.#seen = seen;
+    if (policies.length === 0) return;
+    const check = async (): Promise<void> => {
+      if (seen !== this.#seen) return;
+      const issues = await checkTypes(this.runtime, { policies, tests: [] });
+      // Something else was saved meanwhile, and is checked next.
+      if (seen === this.#seen) this.voice.issues(atTheirPlaces(issues, { places }));
+    };
+    this.#last = this.#last
+      .then(check)
+      .catch((error: Error) => this.voice.said(`Cannot check types: ${error.message}`));
   }
 }
 

@@ -116,6 +116,23 @@ describe.skipIf(binaryMissing)("heddle dev follows", () => {
   );
 
   test(
+    "types of policies, which are told at their place and change nothing",
+    async () => {
+      write(
+        "policies/quiet.ts",
+        policy.replace("return next();", "const wrong: number = 'a word'; return next();"),
+      );
+      await told(
+        `${folder}/policies/quiet.ts:4:23: error: TS2322: Type 'string' is not assignable to type 'number'.`,
+      );
+      await told("created Policy quiet", 2);
+      rmSync(`${folder}/policies/quiet.ts`);
+      await told("deleted Policy quiet", 2);
+    },
+    testMs,
+  );
+
+  test(
     "documents alone: what else changes there, its own log too, is not read",
     async () => {
       const reads = (): number => dev.output().split("Read again").length - 1;
