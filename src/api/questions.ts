@@ -75,6 +75,8 @@ const questionSchema = v.variant("what", [
     /** Of this recording alone: what is secret is told as a word made with it. */
     salt: v.pipe(v.string(), v.minLength(16), v.maxLength(64)),
   }),
+  /** What a policy logs, and how it fails, until nobody listens: each line is a PolicyLogLine (model/recording.ts). */
+  v.strictObject({ what: v.literal("policy-log"), name: word }),
   /** What is under way to apps of this machine: each line is an UnderWayLine (model/reading.ts), one for each service. */
   v.strictObject({ what: v.literal("under-way") }),
   /** What was counted between its services and others since the line before: each line is a TrafficReading (model/traffic_reading.ts). */

@@ -45,7 +45,6 @@ export function startPolicies(
   const host = createPolicyHost({ process, clock, random, report: log, cpuCounter: policyCpu(metrics) });
   const store = new BundleStore(runtime, folder);
   exposeHost(metrics, host);
-
   const chain = createPolicyChain(host, clock, policyNotes(metrics, clock, log), node);
   /** Streams keep the versions that saw their request. */
   const held = (): PolicyBinding[] => [...chain.held.keys(), ...heldElsewhere()];
@@ -88,7 +87,7 @@ export function startPolicies(
       });
     },
     applied(snapshot) {
-      chain.trials.keep(new Set(bindingsIn(snapshot).map(({ hash }) => hash)));
+      chain.trials.keep(bindingsIn(snapshot));
       const serves = serving;
       const retire = (): void => {
         if (serving !== serves) return;

@@ -8,6 +8,7 @@ import { decideAnswering } from "./decide.ts";
 import { expositionAnswering, metricsAnswering } from "./metrics_answer.ts";
 import { reportAnswering } from "./report_answer.ts";
 import type { HeldChain } from "../policy/chain.ts";
+import { policyLogAnswering } from "./policy_log_answer.ts";
 import { recordAnswering } from "./record_answer.ts";
 import { requestAnswering } from "./request_answer.ts";
 import { underWayAnswering } from "./under_way_answer.ts";
@@ -37,6 +38,7 @@ export function shardAnswers({ recorder, plane, clock, policies }: ShardAnswersO
     request: requestAnswering(recorder, plane, clock),
     tap: tapAnswering(recorder, clock),
     record: recordAnswering(policies, clock),
+    "policy-log": policyLogAnswering(policies, clock),
     "under-way": underWayAnswering(recorder, plane),
   };
 }

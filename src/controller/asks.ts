@@ -155,5 +155,5 @@ export class Asks {
 /** Whether its answer goes on until whoever asked leaves. */
 function follows(question: AskRequest["question"]): boolean {
   if (question.what === "metrics") return question.everyMs !== null;
-  return ["tap", "record", "traffic"].includes(question.what);
+  return ["tap", "record", "policy-log", "traffic"].includes(question.what);
 }

@@ -58,3 +58,15 @@ export interface RecordedAnswer {
   /** As it was checked: `do` and the rest. */
   readonly said: unknown;
 }
+
+/** What a policy told beside its decision, or why it failed. */
+export interface PolicyLogLine {
+  readonly atMs: number;
+  readonly requestId: string;
+  /** Key of the service. */
+  readonly service: string;
+  /** First letters of the bundle's hash. */
+  readonly bundle: string;
+  readonly level: string;
+  readonly message: string;
+}

@@ -2,7 +2,7 @@
 import type { Clock } from "../../runtime/contract.ts";
 import type { ServiceName } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
-import type { NotesHeard } from "../telemetry/policy_notes.ts";
+import type { NotesHeard, PolicyNote } from "../telemetry/policy_notes.ts";
 import type { PolicyRecord } from "../telemetry/record.ts";
 import { checkDecision } from "./decision.ts";
 import type { Said } from "./heard.ts";
@@ -36,6 +36,8 @@ export interface PolicyListener {
   request(call: PolicyCall): void;
   /** A policy said this of a request that came before, or of what came of it. `atMs`: by its own clock; null: it did not answer. */
   asked(binding: PolicyBinding, call: PolicyCall, said: Said, atMs: number | null): void;
+  /** What a policy noted beside its answer. Absent: that is of no interest. */
+  noted?(binding: PolicyBinding, call: PolicyCall, notes: readonly PolicyNote[]): void;
 }
 
 export function askPolicy(
@@ -65,7 +67,10 @@ function putTo(
     if (!answer.ok) return heard({ do: "failed", failure: "unanswered", reason: answer.reason }, null);
     const atMs = saidMs ?? null;
     const notes = notesIn(answer.decision);
-    if (notes.length > 0) noted(binding.name, call.requestId, notes);
+    if (notes.length > 0) {
+      noted(binding.name, call.requestId, notes);
+      for (const listener of around.listeners) listener.noted?.(binding, call, notes);
+    }
     const decision = checkDecision(answer.decision, call.hook);
     if (decision.do === "wait") {
       const before = waited ?? new Waited(around, binding, call);
@@ -113,7 +118,11 @@ function askShadow(
         reason: decision.reason,
       };
     } else if (decision.do === "wait")
-      itself = { do: "failed", failure: "unanswered", reason: "it waits for others, and a shadow asks nobody" };
+      itself = {
+        do: "failed",
+        failure: "unanswered",
+        reason: "it waits for others, and a shadow asks nobody",
+      };
     else itself = decision;
     compare();
   });

@@ -85,7 +85,8 @@ export class Trials {
   }
 
   /** Only these are tried still. */
-  keep(hashes: ReadonlySet<string>): void {
+  keep(bindings: readonly Pick<PolicyBinding, "hash">[]): void {
+    const hashes = new Set(bindings.map(({ hash }) => hash));
     for (const hash of [...this.#trials.keys()]) if (!hashes.has(hash)) this.#trials.delete(hash);
   }
 

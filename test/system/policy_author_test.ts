@@ -152,7 +152,7 @@ describe.skipIf(binaryMissing)("an author of policies", () => {
   test(
     "rolls the mended version out, promotes it, and goes back to the one before",
     async () => {
-      change("\n    if (request.path !== '/') throw new Error('planted');", "");
+      change("if (request.path !== '/') throw new Error('planted');", "context.log('info', 'looked at it');");
       change('version: "0.3.0"', 'version: "0.4.0"');
       expect(typed("policy push night-shift --shadow").code).toBe(0);
       expect(typed("policy rollout night-shift --percent 5").out).toContain(
@@ -164,6 +164,12 @@ describe.skipIf(binaryMissing)("an author of policies", () => {
           (await call({ "x-night-shift": "stop" })).status === status ? true : null,
         );
       await answers(451);
+      const args = ["policy", "logs", "night-shift", "-f", "--count", "2"];
+      const logs = heddleRunning(args, `${folder}/logs.log`, { state: `${mesh.folder}/control` });
+      await waitFor("its lines are in its logs", async () => {
+        await call();
+        return logs.output().includes("looked at it") ? true : null;
+      });
       expect(typed("policy rollback night-shift").out).toBe(
         "night-shift 0.1.0 rolled back: instead of 0.4.0\n",
       );

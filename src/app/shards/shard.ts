@@ -227,7 +227,7 @@ export class TrafficShard {
 
   #apply(numbered: NumberedSnapshot, state: Prepared): void {
     this.#policies.know(numbered, this.#chain.held.keys());
-    this.#chain.trials.keep(new Set(bindingsIn(numbered.snapshot).map(({ hash }) => hash)));
+    this.#chain.trials.keep(bindingsIn(numbered.snapshot));
     state.enforce();
     this.#observation.apply(numbered.snapshot);
   }

@@ -20,7 +20,13 @@ export class ShardAsks {
 
   constructor(readonly shards: () => Iterable<ShardProcess>) {
     const answering = (question: Question, reply: Reply): (() => void) => this.#ask(question, reply);
-    this.answerers = { request: answering, tap: answering, record: answering, "under-way": answering };
+    this.answerers = {
+      request: answering,
+      tap: answering,
+      record: answering,
+      "policy-log": answering,
+      "under-way": answering,
+    };
   }
 
   #ask(question: Question, reply: Reply): () => void {
@@ -73,7 +79,7 @@ export class ShardAsks {
 
 /** Until nobody listens any more. */
 function lasts({ what }: Question): boolean {
-  return what === "tap" || what === "record";
+  return what === "tap" || what === "record" || what === "policy-log";
 }
 
 /** So much of a question to each that what they answer together is what was asked for. */

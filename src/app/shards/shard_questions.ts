@@ -5,10 +5,10 @@ import type { Answerers, Answering } from "../answers.ts";
 import type { FromShard } from "./messages.ts";
 
 /** Those that every shard answers for itself. */
-export type ShardAnswerers = Pick<Answerers, "request" | "tap" | "record" | "under-way">;
+export type ShardAnswerers = Pick<Answerers, "request" | "tap" | "record" | "policy-log" | "under-way">;
 
 function isOfShards(what: Question["what"]): what is keyof ShardAnswerers {
-  return what === "request" || what === "tap" || what === "record" || what === "under-way";
+  return ["request", "tap", "record", "policy-log", "under-way"].includes(what);
 }
 
 export class ShardQuestions {

@@ -4,6 +4,7 @@ import type { Cli } from "../command.ts";
 import { remove } from "../removal_command.ts";
 import { registerAuthoring } from "./authoring.ts";
 import { registerLife } from "./life.ts";
+import { registerLogs } from "./logs.ts";
 import { registerRecordings } from "./recordings.ts";
 
 export function registerPolicies(program: Command, cli: Cli): void {
@@ -13,6 +14,7 @@ export function registerPolicies(program: Command, cli: Cli): void {
   registerAuthoring(policy, cli);
   registerRecordings(policy, cli);
   registerLife(policy, cli);
+  registerLogs(policy, cli);
   const gone = policy
     .command("delete")
     .description("take a policy away; refused while documents use it")

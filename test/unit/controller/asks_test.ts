@@ -159,6 +159,7 @@ describe("a proxy that is asked", () => {
       request: (_, reply) => reply.end(),
       tap: (_, reply) => reply.end(),
       record: (_, reply) => reply.end(),
+      "policy-log": (_, reply) => reply.end(),
       traffic: (_, reply) => reply.end(),
       decide: (_, reply) => reply.end(),
       report: (_, reply) => reply.end(),

@@ -72,7 +72,7 @@ describe("a version that is rolled out", () => {
   test("is forgotten with the snapshot that had it", () => {
     const trials = new Trials("vm-1");
     trials.chosen([inForce(5)], "r-1");
-    trials.keep(new Set(["old"]));
+    trials.keep([{ hash: "old" }]);
     expect(trials.readings()).toEqual([]);
   });
 });
