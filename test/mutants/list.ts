@@ -5,6 +5,7 @@ import { identity } from "./list/identity.ts";
 import { pipeline } from "./list/pipeline.ts";
 import { bounds } from "./list/limits.ts";
 import { policyHost } from "./list/policy_host.ts";
+import { policyLife } from "./list/policy_life.ts";
 import { registry } from "./list/registry.ts";
 import { resilience } from "./list/resilience.ts";
 import { retries } from "./list/retries.ts";
@@ -19,5 +20,6 @@ export const mutants: readonly Mutant[] = [
   ...retries,
   ...bounds,
   ...policyHost,
+  ...policyLife,
   ...control,
 ];

@@ -201,13 +201,18 @@ function registerBench(policy: Command, cli: Cli): void {
             name,
             String(calls),
             `${cpuUsPerCall.toFixed(1)} us`,
-            `${p50Us} us`,
-            `${p99Us} us`,
+            wholeUs(p50Us),
+            wholeUs(p99Us),
             String(perSecond),
           ],
         ],
       );
     });
+}
+
+/** Single calls are timed in whole microseconds. */
+function wholeUs(us: number): string {
+  return us === 0 ? "<1 us" : `${us} us`;
 }
 
 async function replayWith(

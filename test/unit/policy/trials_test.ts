@@ -80,8 +80,8 @@ describe("a version that is rolled out", () => {
 test("a shadow is asked beside the version in force, and what differs is counted by kind", () => {
   const trials = new Trials("vm-1");
   const shadow = {
-    ...inForce(0),
-    candidate: { ...inForce(0).candidate, mode: "shadow", binding: tried },
+    ...inForce(100),
+    candidate: { ...inForce(100).candidate, mode: "shadow", binding: tried },
   } as PolicyBinding;
   expect(trials.chosen([shadow], "r-1")).toEqual([shadow]);
   const next = { do: "next", edits: { remove: [], set: [], add: [] }, target: null } as const;

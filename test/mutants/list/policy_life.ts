@@ -1,0 +1,43 @@
+/** Versions of policies that are tried, and recordings: what fails goes, and nothing secret is kept. */
+import type { Mutant } from "../mutant.ts";
+
+const trials = "src/policy/trials.ts";
+const suites = ["test/unit/policy/trials_test.ts"];
+
+export const policyLife: readonly Mutant[] = [
+  {
+    fault: "a version that fails goes on being asked",
+    file: trials,
+    find: "if (trial.returned === null && failsMore(trial.now, trial.before))",
+    replace: "if (trial.returned !== null)",
+    suites,
+  },
+  {
+    fault: "answers of 500 and more are no failures of the version that led there",
+    file: trials,
+    find: "const failed = status >= 500 ||",
+    replace: "const failed =",
+    suites,
+  },
+  {
+    fault: "a shadow decides",
+    file: trials,
+    find: 'if (candidate.mode === "shadow" || trial.returned !== null) return binding;',
+    replace: "if (trial.returned !== null) return binding;",
+    suites,
+  },
+  {
+    fault: "a version is found guilty by its first failures, whatever the one in force does",
+    file: "src/base/sequential_test.ts",
+    find: "return mean >= 1 / falseChance;",
+    replace: "return mean >= 2;",
+    suites: ["test/unit/base/sequential_test_test.ts"],
+  },
+  {
+    fault: "calls are replayed at the moment of the first of their batch",
+    file: "src/policy/realm.ts",
+    find: "moment.nowMs = moment.each[index] ?? moment.nowMs;",
+    replace: "moment.nowMs = moment.each[0] ?? moment.nowMs;",
+    suites: ["test/unit/app/replay_test.ts"],
+  },
+];
