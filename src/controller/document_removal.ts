@@ -1,11 +1,11 @@
 /** Taking documents and policies away: what would stand without them is checked first, and all of them go or none. */
 import type { ApplyAnswer } from "../api/document_messages.ts";
-import { registryKeys } from "../api/messages.ts";
 import type { RemoveRequest } from "../api/operator_messages.ts";
 import { Refusal } from "../api/problem.ts";
 import { loadDocuments } from "../config/load.ts";
 import { documentsMark, registryKeyOf, type Catalog } from "./catalog.ts";
 import { changedMeanwhile, markOf } from "./document_conflicts.ts";
+import { policyKeys } from "./policy_keys.ts";
 import type { DocumentServiceOptions } from "./documents.ts";
 
 type Operation =
@@ -81,21 +81,4 @@ function requireOwnPolicy({ policies }: Catalog, name: string, shipped: readonly
     );
   if (policy === undefined)
     throw new Refusal(404, `There is no policy "${name}"`, "heddle policy list shows those that stand");
-}
-
-/** All that is kept of a policy. */
-function policyKeys(
-  {
-    policyTrials,
-    policiesBefore,
-    policyHistory,
-  }: Pick<Catalog, "policyTrials" | "policiesBefore" | "policyHistory">,
-  name: string,
-): string[] {
-  return [
-    registryKeys.policies + name,
-    ...(policyTrials.has(name) ? [registryKeys.policyTrials + name] : []),
-    ...(policiesBefore.has(name) ? [registryKeys.policiesBefore + name] : []),
-    ...(policyHistory.has(name) ? [registryKeys.policyHistory + name] : []),
-  ];
 }

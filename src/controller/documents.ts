@@ -21,6 +21,7 @@ import {
   type StoredDocument,
   type StoredPolicy,
 } from "./catalog.ts";
+import { policyKeys } from "./policy_keys.ts";
 import { checkPolicyUses, policyNamesIn, type PolicyBundler } from "./policy_uses.ts";
 import { changedMeanwhile, markOf, refuseChangedSince, type Author } from "./document_conflicts.ts";
 import { newSessionSecret } from "./session_secret.ts";
@@ -205,7 +206,7 @@ export class DocumentService {
       }
       if (this.options.catalog.policies.get(name)?.shipped !== true)
         plan.changes.push({ kind: "Policy", name, change: "deleted" });
-      plan.operations.push({ do: "delete", key: registryKeys.policies + name });
+      for (const key of policyKeys(this.options.catalog, name)) plan.operations.push({ do: "delete", key });
       return [];
     });
   }
