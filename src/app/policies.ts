@@ -31,6 +31,8 @@ export interface Policies {
   close(): void;
 }
 
+type FindBundle = (ref: PolicyRef) => Promise<string | null>;
+
 export function startPolicies(
   runtime: Runtime,
   folder: StateFolder,
@@ -51,10 +53,7 @@ export function startPolicies(
   const heldHashes = (): string[] => held().map(({ hash }) => hash);
 
   let serving: Snapshot["policies"] = [];
-  const load = async (
-    snapshot: Snapshot,
-    find: (ref: PolicyRef) => Promise<string | null>,
-  ): Promise<void> => {
+  const load = async (snapshot: Snapshot, find: FindBundle): Promise<void> => {
     host.takeUnsealed(snapshot.unsealedPolicies !== "refuse");
     for (const ref of snapshot.policies) {
       if (host.refOf(ref.hash) !== null) continue;
