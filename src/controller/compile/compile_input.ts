@@ -2,7 +2,13 @@
 import type { Document, ServiceDocument } from "../../model/document.ts";
 import { meshNameLine } from "../../model/mesh_name.ts";
 import type { Instance } from "../../model/service.ts";
-import type { Endpoint, PolicyBinding, PolicyCandidate, PolicyRef, TrustBundle } from "../../model/snapshot.ts";
+import type {
+  Endpoint,
+  PolicyBinding,
+  PolicyCandidate,
+  PolicyRef,
+  TrustBundle,
+} from "../../model/snapshot.ts";
 import type { SessionSecret } from "../session_secret.ts";
 
 /** Everything snapshots are made of, the same for all machines. */

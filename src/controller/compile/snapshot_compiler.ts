@@ -40,7 +40,6 @@ import type {
 } from "../../model/snapshot.ts";
 import { mergeTraffic, trafficOf, type TrafficTraits } from "../../model/traffic.ts";
 import { SnapshotHasher } from "../../model/snapshot_version.ts";
-import { limits } from "../../model/limits.ts";
 import { servicesNamedIn } from "../../policy/named_services.ts";
 import { endpointOf, namesOf, type CompileInput } from "./compile_input.ts";
 export type { CompileInput };
@@ -54,6 +53,7 @@ import {
   type Before,
 } from "./kept_parts.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
+import { bound, refsOf } from "./policy_refs.ts";
 import { compileRoutes, compileTlsRoutes } from "./compile_routes.ts";
 
 export interface CompileMachine {
@@ -392,21 +392,9 @@ export class SnapshotCompiler {
     return names.flatMap((wanted) => {
       const known = this.input.policies.get(wanted);
       if (known === undefined) return [];
-      const tried = this.input.trials.get(wanted)?.policy;
-      return [refOf(known), ...(tried === undefined ? [] : [{ ...refOf(tried), tried: true }])];
+      return refsOf(known, this.input.trials.get(wanted)?.policy);
     });
   }
 }
 
 const byKey = (a: ServiceName, b: ServiceName): number => (serviceKey(a) < serviceKey(b) ? -1 : 1);
-
-function bound(use: PolicyUse, { hash = "", hooks }: Partial<KnownPolicy>): PolicyBinding {
-  const binding = { hash, name: use.use, options: use.with };
-  return hooks === undefined ? binding : { ...binding, hooks };
-}
-
-function refOf({ hash, name, version, onError, cpuMs, waitMs, shipped }: PolicyRef): PolicyRef {
-  const plain: PolicyRef = { hash, name, version, onError, cpuMs };
-  const ref = waitMs === undefined || waitMs === limits.policyWaitMs ? plain : { ...plain, waitMs };
-  return shipped === true ? { ...ref, shipped } : ref;
-}
