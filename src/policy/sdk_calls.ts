@@ -55,7 +55,7 @@ export interface Taken {
 /**
  * Counters that all proxies of the mesh share: each has a slice of every key, which the controller deals out by what each wants, so
  * asking costs no way through the network. It takes a second or two until a key that moves to other proxies has its slices there, and
- * one that is new may pass so much at each proxy in its first second. Without the controller each goes on with an even share.
+ * one that is new may pass so much at each event loop of a proxy in its first second. Without the controller each goes on with an even share.
  *
  * ```ts
  * import { definePolicy, next, respond } from "heddle/policy";

@@ -25,15 +25,13 @@ export interface SharedTaken {
 export class SharedCounters {
   readonly #buckets = new Map<string, Bucket>();
   /** Which part of a counter is this proxy's, as far as it was heard. */
-  #evenShare: number;
+  #evenShare = 1;
 
   constructor(
     private readonly nowMs: () => number,
-    /** Processes of this proxy that share its slices. */
+    /** Event loops of this proxy, each of which is given a part of its slices. */
     private readonly parts = 1,
-  ) {
-    this.#evenShare = 1 / parts;
-  }
+  ) {}
 
   /** `of`: whose counter it is. */
   take(of: string, { key, amount, limit, perMs }: SharedTake): SharedTaken {
@@ -64,8 +62,9 @@ export class SharedCounters {
     for (const [name, slice] of Object.entries(slices)) {
       const perSecond = sharedCounterRate(name);
       if (perSecond === null) continue;
-      const share = (part: number): number => Math.min(1, part / perSecond) / this.parts;
-      this.#evenShare = share(slice.evenPerSecond);
+      const share = (part: number): number => Math.min(1, part / perSecond);
+      // Whichever event loop a new key comes to first.
+      this.#evenShare = share(slice.evenPerSecond * this.parts);
       this.#buckets.get(name)?.given(slice, share, askedMs, this.nowMs());
     }
   }

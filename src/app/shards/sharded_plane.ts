@@ -6,6 +6,7 @@ import type { BoundPort, ListenOptions } from "../../../runtime/contract.ts";
 import { Shard } from "../../http/shard.ts";
 import type { MachineDocument, MachineService } from "../../model/document.ts";
 import type { PriorityLevel } from "../../model/priority.ts";
+import { limits } from "../../model/limits.ts";
 import { isSharedCounter } from "../../model/shared_counter.ts";
 import type { RateSlice, SliceAsk } from "../../model/rate_slice.ts";
 import { serviceKey } from "../../model/service.ts";
@@ -119,7 +120,9 @@ export class ShardedPlane implements ProxyPlane {
     },
     given: (slices: Readonly<Record<string, RateSlice>>, askedMs: number): void => {
       this.#plane.rates.given(slices, askedMs);
-      this.#shards.tell({ kind: "slices", slices, askedMs });
+      const reports = this.#shards.all.flatMap(({ report }) => report ?? []);
+      for (const shard of this.#shards.all)
+        shard.send({ kind: "slices", slices: slicesOf(shard.report, reports, slices), askedMs });
     },
   };
 
@@ -264,6 +267,28 @@ function withPorts(services: readonly MachineService[], addresses: DataPlane["ad
     );
     return { ...service, httpPort: own?.port ?? service.httpPort, upstreams };
   });
+}
+
+/** Of counters that policies share a shard gets its part, most of it by what it wants; rates of services all shards share as they are. */
+function slicesOf(
+  own: Pick<Report, "asks"> | null,
+  reports: readonly Pick<Report, "asks">[],
+  slices: Readonly<Record<string, RateSlice>>,
+): Record<string, RateSlice> {
+  const count = Math.max(1, reports.length);
+  const even = limits.rateSliceEvenRatio / count;
+  const parts = Object.entries(slices).map(([name, slice]): [string, RateSlice] => {
+    if (!isSharedCounter(name)) return [name, slice];
+    const wantedOf = (report: Pick<Report, "asks"> | null): number =>
+      report?.asks[name]?.wantedPerSecond ?? 0;
+    const all = reports.reduce((sum, report) => sum + wantedOf(report), 0);
+    const share = all === 0 ? 1 / count : even + (1 - limits.rateSliceEvenRatio) * (wantedOf(own) / all);
+    return [
+      name,
+      { ...slice, perSecond: slice.perSecond * share, evenPerSecond: slice.evenPerSecond / count },
+    ];
+  });
+  return Object.fromEntries(parts);
 }
 
 /** What all shards together want of counters that policies share, and hold. */
