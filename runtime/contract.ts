@@ -13,6 +13,7 @@ export interface Runtime {
   readonly ports: Ports;
   readonly clock: Clock;
   readonly random: Random;
+  readonly names: Names;
   readonly files: Files;
   readonly process: ProcessHost;
   readonly workers: Workers;
@@ -134,6 +135,18 @@ export interface Net {
   ): Promise<UdpSocket>;
 }
 
+/** Addresses behind names of DNS. */
+export interface Names {
+  /** All of them, of both families. Rejects when there is none, or nobody who would know answers. */
+  resolve(name: string): Promise<readonly ResolvedAddress[]>;
+}
+
+export interface ResolvedAddress {
+  readonly address: string;
+  /** For which it may be gone by, milliseconds. */
+  readonly ttlMs: number;
+}
+
 /** As the client called it. An IPv6 address is in its shortest form. */
 export interface OriginalDestination {
   readonly host: string;
@@ -187,7 +200,7 @@ export interface PeerCertificate {
 }
 
 export interface TlsSession {
-  /** null only on a server that asked with `peer: "optional"` and was shown none. */
+  /** null only on a server that asked for none, or with `peer: "optional"` and was shown none. */
   readonly peer: PeerCertificate | null;
   /** Negotiated protocol; "" when none. */
   readonly alpn: string;
@@ -215,8 +228,11 @@ interface TlsOptions {
 /** TLS 1.3 only, both sides. */
 export interface TlsServerOptions extends TlsOptions {
   readonly credential: TlsCredential;
-  /** `required`: a peer without a certificate of a trusted root is refused. `optional`: none is fine, a bad one is refused. */
-  readonly peer: "required" | "optional";
+  /**
+   * `required`: a peer without a certificate of a trusted root is refused. `optional`: none is fine, a bad one is refused. `none`: it is
+   * not asked for any.
+   */
+  readonly peer: "required" | "optional" | "none";
 }
 
 export interface TlsClientOptions extends TlsOptions {

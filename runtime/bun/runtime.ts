@@ -9,6 +9,7 @@ import { files } from "../shared/files.ts";
 import { createNative } from "./native.ts";
 import { createNet, createPorts } from "./net.ts";
 import { createProcessHost } from "./process.ts";
+import { names } from "../shared/names.ts";
 import { random } from "../shared/random.ts";
 import { workers } from "./workers.ts";
 
@@ -21,6 +22,7 @@ export function createRuntime(): Runtime {
     ports: createPorts(native),
     clock: createClock(monotonicOriginMs(native)),
     random,
+    names,
     files,
     process: createProcessHost(native, faults),
     workers,

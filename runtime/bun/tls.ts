@@ -37,7 +37,7 @@ export class TlsContexts {
     return this.find(options.credential, options.peer, options, () => ({
       cert: options.credential.chainPem,
       key: options.credential.keyPem,
-      requestCert: true,
+      requestCert: options.peer !== "none",
       rejectUnauthorized: required,
     }));
   }

@@ -7,6 +7,7 @@ import { createClock } from "../shared/clock.ts";
 import { monotonicOriginMs } from "../shared/monotonic.ts";
 import { createFaults } from "../shared/faults.ts";
 import { files } from "../shared/files.ts";
+import { names } from "../shared/names.ts";
 import { random } from "../shared/random.ts";
 import { createNative } from "./native.ts";
 import { createNet, createPorts } from "./net.ts";
@@ -25,6 +26,7 @@ export function createRuntime(): Runtime {
     ports: createPorts(native),
     clock: createClock(monotonicOriginMs(native)),
     random,
+    names,
     files,
     process: createProcessHost(faults),
     native,

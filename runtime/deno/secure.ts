@@ -25,7 +25,7 @@ export function secureServer(
   const secured = new TLSSocket(raw, {
     ...tlsSettings(options),
     isServer: true,
-    requestCert: true,
+    requestCert: options.peer !== "none",
     allowHalfOpen: true,
   } as ConstructorParameters<typeof TLSSocket>[1]);
   const { peer, trustPem, accept, handshakeTimeoutMs } = options;

@@ -35,8 +35,8 @@ export interface Shown {
 }
 
 export interface Expectation {
-  /** `optional` lets a peer without a certificate pass; `unverified` takes any certificate. */
-  readonly peer: "required" | "optional" | "unverified";
+  /** `optional` and `none` let a peer without a certificate pass; `unverified` takes any certificate. */
+  readonly peer: "required" | "optional" | "none" | "unverified";
   /** False when nobody is trusted. */
   readonly trusts: boolean;
   /** The name asked for on a client; a server reads what it was asked for. */
@@ -67,7 +67,7 @@ export function examinePeer(shown: Shown, expected: Expectation): TlsSession | S
     return reason === null ? found : refusal("ERR_PEER_REFUSED", reason);
   };
   if (der === undefined) {
-    if (expected.peer === "optional") return session(null);
+    if (expected.peer === "optional" || expected.peer === "none") return session(null);
     return refusal("ERR_NO_CERTIFICATE", "The peer showed no certificate");
   }
   const problem = expected.peer === "unverified" ? null : chainProblem(code, expected);

@@ -13,8 +13,9 @@ import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { DataPlane } from "../proxy/data_plane.ts";
 import type { Counter, Metrics } from "../telemetry/metrics.ts";
+import { AddressedSnapshots } from "./addressed_snapshots.ts";
 import { Answers } from "./answers.ts";
-import { every, startChores } from "./chores.ts";
+import { startChores } from "./chores.ts";
 import { ControlPlaces } from "./control_places.ts";
 import { controllerAsNode } from "./controller_link.ts";
 import { examplesOf } from "./examples.ts";
@@ -32,9 +33,8 @@ import { pagesOf } from "./proxy_pages.ts";
 import { standing } from "./proxy_standing.ts";
 import { withShared } from "./shared_slices.ts";
 import { startPolicies, type Policies } from "./policies.ts";
-import { ejectionsOf } from "./endpoint_states.ts";
 import { tellTrials } from "./trial_report.ts";
-import { EjectionReport } from "./ejection_report.ts";
+import { tellEjections } from "./tell_ejections.ts";
 import { surviveFaults } from "./faults.ts";
 import { modeMetrics } from "./process_metrics.ts";
 import { exposeProxy, exposeTraffic } from "./proxy_metrics.ts";
@@ -106,6 +106,7 @@ class ProxyMode {
   readonly #sharded: ShardedPlane | null;
   readonly #meshNames: MeshNames;
   readonly #follower: SnapshotFollower;
+  readonly #snapshots: AddressedSnapshots;
   readonly #answers: Answers;
   readonly #renewal: MachineRenewal;
   #ends = false;
@@ -138,6 +139,10 @@ class ProxyMode {
     this.#plane = this.#sharded ?? this.#makePlane();
     this.#meshNames = this.#makeNames();
     this.#follower = this.#makeFollower();
+    this.#snapshots = new AddressedSnapshots({
+      ...{ names: runtime.names, clock, log: this.#log },
+      apply: (snapshot) => this.#plane.apply(snapshot),
+    });
     const plane = this.#plane;
     const traffic =
       this.#sharded?.answerers ?? shardAnswers({ recorder, plane, clock, policies: this.#policies.chain });
@@ -180,6 +185,7 @@ class ProxyMode {
     const { net, random } = runtime;
     return {
       node: settings.node,
+      files: runtime.files,
       net,
       random,
       recorder: this.#observation.recorder,
@@ -247,7 +253,7 @@ class ProxyMode {
   async #apply(snapshot: Snapshot): Promise<void> {
     const { live, settings } = this.host;
     this.#trust.denied = new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]);
-    await this.#plane.apply(snapshot);
+    await this.#snapshots.apply(snapshot);
     this.#meshNames.apply(snapshot);
     this.#renewal.follow(snapshot.bundle);
     this.#observation.apply(snapshot);
@@ -353,6 +359,7 @@ class ProxyMode {
     await stopped;
     const leftMs = Math.max(0, deadlineMs - (clock.now() - beganMs));
     await this.#plane.close(leftMs, () => this.#succession.followed());
+    this.#snapshots.close();
     // Until now it heard of what was revoked.
     this.#follower.close();
     this.#answers.cancelAll();
@@ -371,15 +378,6 @@ function listeningAt(settings: Settings) {
   const inbound = { host: bindHost(settings), port };
   const redirected = redirectedTo(settings);
   return { inbound, loopback: settings.loopback, outboundFirstPort, redirected };
-}
-
-function tellEjections(
-  control: ControlClient,
-  clock: Clock,
-  plane: Pick<DataPlane, "state">,
-): { close(): void } {
-  const report = new EjectionReport(control, clock, () => ejectionsOf(plane.state, clock.now()));
-  return every(clock, limits.ejectionsLookMs, () => report.look());
 }
 
 function renewalsCounted(metrics: Metrics): { readonly ok: Counter; readonly failed: Counter } {

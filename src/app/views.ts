@@ -1,4 +1,5 @@
 /** What a proxy would decide of a request, as operators read it: from a snapshot, and from what lives of it where it is in force. */
+import { sourceText } from "../model/access_words.ts";
 import type { CalleeView, CallerView, EndpointView, RuleView } from "../model/evidence.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
@@ -157,7 +158,7 @@ function rulesOf({ deny, allow }: Access): RuleView[] {
     id,
     effect,
     mode,
-    from: source.kind === "exact" || source.kind === "prefix" ? source.value : source.kind,
+    from: sourceText({ source }),
     methods,
     paths,
   }));

@@ -1,5 +1,5 @@
 /** All documents together, as each of them sees the others while it is checked. */
-import type { ServiceDocument } from "../model/document.ts";
+import type { GatewayDocument, ServiceDocument } from "../model/document.ts";
 import type { TrafficTraits } from "../model/traffic.ts";
 import { serviceKey, takesRequests, type ServiceName } from "../model/service.ts";
 import { suggestion } from "./issue.ts";
@@ -14,6 +14,8 @@ export interface LoadContext {
 export interface DocumentSetOptions extends LoadContext {
   /** By key; of two with the same one the first. */
   readonly services: ReadonlyMap<string, ServiceDocument>;
+  /** By key; of two with the same one the first. */
+  readonly gateways: ReadonlyMap<string, GatewayDocument>;
   /** Keys of services whose document has problems of its own; null: any service may be meant, some text is no YAML. */
   readonly unreadable: ReadonlySet<string> | null;
   /** What the `Mesh` says of all services; `{}` without one. */
@@ -59,6 +61,22 @@ export class DocumentSet {
     const near = suggestion(wanted, [...services.keys()]);
     report(path, `there is no Service ${wanted}${near}${advice}`, { key, code: "HED0102" });
     return null;
+  }
+
+  /** The same of gateways, and of a listener that is named. */
+  findGateway(gateway: ServiceName, listener: string | null, report: Report): GatewayDocument | null {
+    const { gateways, unreadable } = this.options;
+    const wanted = serviceKey(gateway);
+    const found = gateways.get(wanted);
+    if (found === undefined) {
+      if (unreadable === null || unreadable.has(wanted)) return null;
+      report(["gateway"], `there is no Gateway ${wanted}${suggestion(wanted, [...gateways.keys()])}`);
+      return null;
+    }
+    const names = found.listeners.map(({ name }) => name);
+    if (listener !== null && !names.includes(listener))
+      report(["listener"], `the Gateway ${wanted} has no listener ${listener}; it has ${names.join(", ")}`);
+    return found;
   }
 
   /** The same; tells too when it does not speak what it must there. */

@@ -2,6 +2,8 @@
 import type { AnyDocument } from "../model/document.ts";
 import type { Kind } from "./kind.ts";
 import { access } from "./kinds/access.ts";
+import { external } from "./kinds/external.ts";
+import { gateway } from "./kinds/gateway.ts";
 import { httpRoute } from "./kinds/http_route.ts";
 import { machine } from "./kinds/machine.ts";
 import { mesh } from "./kinds/mesh.ts";
@@ -12,6 +14,8 @@ import { tlsRoute } from "./kinds/tls_route.ts";
 /** In the order in which problems name them. A kind that is missing here is a type error. */
 export const kinds: Readonly<Record<AnyDocument["kind"], Kind>> = {
   Service: service,
+  External: external,
+  Gateway: gateway,
   HTTPRoute: httpRoute,
   TLSRoute: tlsRoute,
   Traffic: traffic,

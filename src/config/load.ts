@@ -2,7 +2,14 @@
  * Files in, documents and all problems out. A set is unordered: file names and positions never matter. Never throws for
  * what somebody wrote, and costs time in proportion to it.
  */
-import { meshIn, type Document, type MachineDocument, type ServiceDocument } from "../model/document.ts";
+import {
+  asService,
+  meshIn,
+  type Document,
+  type GatewayDocument,
+  type MachineDocument,
+  type ServiceDocument,
+} from "../model/document.ts";
 import { limits } from "../model/limits.ts";
 import { defaultNamespace, serviceKey } from "../model/service.ts";
 import { DocumentSet, type LoadContext } from "./document_set.ts";
@@ -44,7 +51,7 @@ export function loadDocuments(files: readonly TextFile[], context: LoadContext):
   findDuplicates(documents, issues);
   const mesh = meshIn(documents.map(({ document }) => document));
   const known = {
-    ...{ services: documentsOf(servicesIn(documents)), unreadable },
+    ...{ services: documentsOf(servicesIn(documents)), gateways: gatewaysIn(documents), unreadable },
     ...{ meshTraffic: mesh?.traffic ?? {}, faultsAllowed: mesh?.faults === "allowed" },
   };
   crossCheck(documents, new DocumentSet({ ...context, ...known }), issues);
@@ -126,11 +133,17 @@ export function documentsOf<Model extends Document>(
 export function servicesIn(loaded: readonly LoadedDocument[]): ReadonlyMap<string, Placed<ServiceDocument>> {
   const services = new Map<string, Placed<ServiceDocument>>();
   for (const { document, source } of loaded) {
-    if (document.kind !== "Service") continue;
-    const key = serviceKey(document);
-    if (!services.has(key)) services.set(key, { document, source });
+    const service = asService(document);
+    if (service === null) continue;
+    const key = serviceKey(service);
+    if (!services.has(key)) services.set(key, { document: service, source });
   }
   return services;
+}
+
+function gatewaysIn(loaded: readonly LoadedDocument[]): ReadonlyMap<string, GatewayDocument> {
+  const all = loaded.flatMap(({ document }) => (document.kind === "Gateway" ? [document] : []));
+  return new Map(all.toReversed().map((each) => [serviceKey(each), each]));
 }
 
 function crossCheck(loaded: readonly LoadedDocument[], set: DocumentSet, issues: Issue[]): void {

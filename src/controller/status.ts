@@ -1,4 +1,5 @@
 /** What `heddle status` shows: instances, machines with their snapshots and certificates, services, the way to the registry. */
+import { asService } from "../model/document.ts";
 import type { NodeStatus, StatusPage } from "../api/messages.ts";
 import { Page, type PageQuery } from "../api/pages.ts";
 import { drainKey, serviceKey, type Instance, type Node } from "../model/service.ts";
@@ -18,7 +19,7 @@ export function statusPage(input: StatusInput, query: PageQuery): StatusPage {
   const { catalog, trustDomain, nowMs } = input;
   const problem = input.registryProblem ?? catalog.problem;
   const page = new Page(query);
-  const services = (catalog.documents ?? []).filter((each) => each.kind === "Service");
+  const services = (catalog.documents ?? []).flatMap((each) => asService(each) ?? []);
   // The keys of the three begin so that they follow one another.
   const shown = {
     instances: page.add(sortedById(catalog.instances), ({ id }) => `instances/${id}`, same),

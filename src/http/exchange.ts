@@ -60,6 +60,10 @@ export interface ConnectionInfo {
   /** Verified peer of an mTLS connection, null in clear text. */
   readonly peer: PeerCertificate | null;
   readonly serverName: string;
+  /** Over TLS, from outside of the mesh. */
+  readonly secure?: boolean;
+  /** It came in from outside of the mesh, and hears nothing of what is inside. */
+  readonly outside?: boolean;
   /** What told that it speaks HTTP, where no document does: `bytes`, `end`; else absent or "". */
   readonly detectedBy?: string;
 }

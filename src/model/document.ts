@@ -2,6 +2,8 @@
  * What operators write, after parsing: defaults filled in, durations in milliseconds, sugar expanded. The shapes
  * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
  */
+import type { ExternalTraits } from "./external.ts";
+import type { GatewayListener } from "./gateway.ts";
 import type { Priority } from "./priority.ts";
 import type { Cors, Fault, Mirror } from "./route_filters.ts";
 import { serviceKey, servicesOf, type ServiceName } from "./service.ts";
@@ -11,7 +13,14 @@ import type { SessionPersistence, TrafficTraits } from "./traffic.ts";
 
 /** What is applied to the mesh. */
 export type Document =
-  ServiceDocument | HttpRouteDocument | TlsRouteDocument | TrafficDocument | AccessDocument | MeshDocument;
+  | ServiceDocument
+  | ExternalDocument
+  | GatewayDocument
+  | HttpRouteDocument
+  | TlsRouteDocument
+  | TrafficDocument
+  | AccessDocument
+  | MeshDocument;
 
 /** A `Machine` too, which stays on its machine. */
 export type AnyDocument = Document | MachineDocument;
@@ -19,10 +28,12 @@ export type AnyDocument = Document | MachineDocument;
 const places: Readonly<Record<Document["kind"], number>> = {
   Mesh: 0,
   Service: 1,
-  HTTPRoute: 2,
-  TLSRoute: 3,
-  Traffic: 4,
-  Access: 5,
+  External: 2,
+  Gateway: 3,
+  HTTPRoute: 4,
+  TLSRoute: 5,
+  Traffic: 6,
+  Access: 7,
 };
 
 /** Kinds that are applied, in the order in which lists show them: services before what refers to them. */
@@ -35,7 +46,7 @@ export function meshIn(documents: readonly Document[]): MeshDocument | null {
 
 /** Keys of the services that are declared. */
 export function declaredServices(documents: readonly Document[]): readonly string[] {
-  return documents.filter((each) => each.kind === "Service").map(serviceKey);
+  return documents.flatMap((each) => asService(each) ?? []).map(serviceKey);
 }
 
 /** A policy attached to a place. `use` is the policy's name; `with` its options, checked by the policy's own schema. */
@@ -56,6 +67,18 @@ export interface ServiceDocument extends ServiceTraits {
   readonly policies: readonly PolicyUse[];
   /** What it says itself of its traffic, under what its `Traffic` says; absent: nothing. */
   readonly traffic?: TrafficTraits;
+}
+
+/** What is called as a service is, and is none of the mesh. */
+export interface ExternalDocument extends Omit<ServiceDocument, "kind"> {
+  readonly kind: "External";
+  readonly external: ExternalTraits;
+}
+
+/** As whoever calls it sees it; null: it is nothing that can be called. */
+export function asService(document: Document): ServiceDocument | null {
+  if (document.kind === "External") return { ...document, kind: "Service" };
+  return document.kind === "Service" ? document : null;
 }
 
 export interface PathMatch {
@@ -182,11 +205,29 @@ export interface RouteRule extends RouteTraits {
   readonly policies: readonly PolicyUse[];
 }
 
+/** Callers come in there as nobody; what goes on carries its identity, which is that of a service of its name. */
+export interface GatewayDocument {
+  readonly kind: "Gateway";
+  readonly name: string;
+  readonly namespace: string;
+  readonly listeners: readonly GatewayListener[];
+}
+
+/** That a route is one of a gateway, whose name is then its `service`. */
+export interface OfGateway {
+  /** null: of each of its listeners that it fits. */
+  readonly listener: string | null;
+}
+
 export interface HttpRouteDocument {
   readonly kind: "HTTPRoute";
   readonly name: string;
   readonly namespace: string;
   readonly service: ServiceName;
+  /** Absent: of a service. */
+  readonly gateway?: OfGateway;
+  /** Of a gateway: hosts of its requests, lower case; `*.example` for all below. Absent: any. */
+  readonly hostnames?: readonly string[];
   /** Lower wins between routes that match equally well; then the name decides. */
   readonly order: number;
   readonly rules: readonly RouteRule[];
@@ -198,6 +239,8 @@ export interface TlsRouteDocument {
   readonly name: string;
   readonly namespace: string;
   readonly service: ServiceName;
+  /** Absent: of a service. */
+  readonly gateway?: OfGateway;
   /** Lower case; `*.` as the first label stands for one label and more. */
   readonly hostnames: readonly string[];
   /** Empty: the route's own service, whole. */
@@ -266,6 +309,8 @@ export interface MachineDocument {
   readonly caller?: ServiceName;
   /** Units that only call, such as jobs of timers. Absent: none. */
   readonly callers?: readonly CallingUnit[];
+  /** Gateways that run on it. Absent: none. */
+  readonly gateways?: readonly ServiceName[];
   /** Ports that no virtual address takes. Absent: none. */
   readonly keepFree?: readonly number[];
 }
@@ -278,9 +323,9 @@ export interface CallingUnit {
   readonly intercept?: Interception;
 }
 
-/** Every service that the machine is, each once: those that run there, and those that only call. */
-export function ownServices({ services, callers = [] }: MachineDocument): ServiceName[] {
-  return servicesOf([...services, ...callers]);
+/** Every service that the machine is, each once: those that run there, those that only call, and gateways. */
+export function ownServices({ services, callers = [], gateways = [] }: MachineDocument): ServiceName[] {
+  return servicesOf([...services, ...callers, ...gateways.map((service) => ({ service }))]);
 }
 
 export interface MachineService {

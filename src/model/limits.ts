@@ -44,6 +44,29 @@ export const limits = {
   mirrorMs: 30_000,
   /** For which a route may let requests wait on purpose (fault.delay). */
   faultDelayMsMax: 60_000,
+  // Gateways
+  /** Connections of one listener of a gateway, where its document says nothing; further ones are reset. */
+  gatewayConnections: 10_000,
+  /** What a document may say at most. */
+  gatewayConnectionsMax: 100_000,
+  /** Streams at a time of one connection from outside; further ones are refused (REFUSED_STREAM). */
+  h2EdgeStreamsMax: 128,
+  /** Files of certificates are looked at each so often. */
+  certificateLookMs: 5_000,
+  /** Of such a file; a longer one is not read. */
+  certificateFileBytesMax: 256 * kib,
+  /** A port of a gateway that could not be had is tried again after so long. */
+  gatewayRetryMs: 10_000,
+  // External services
+  /** Addresses of one name that are used; further ones are left out. */
+  externalAddressesMax: 64,
+  /** A name is looked up again when its time to live is over, but not sooner. */
+  externalTtlMinMs: 5_000,
+  /** Nor is it looked up later than this, however long it says that it lives. */
+  externalTtlMaxMs: 300_000,
+  /** After a look-up that failed. */
+  externalRetryMs: 5_000,
+  // Requests of a connection
   /** Requests of one HTTP/1.1 connection that begin in a turn of the event loop; further ones wait for the next turn. */
   requestsPerTurnMax: 16,
   // HTTP/2: what a side takes, by where it stands

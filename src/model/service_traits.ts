@@ -2,6 +2,7 @@
  * What a service is like, as its document says: what both sides of each call to it go by. The document, the snapshot and the
  * live objects of the proxy hold these very fields under these names; a new one is a line in each of the two tables below.
  */
+import type { ExternalTraits } from "./external.ts";
 import type { EscapedSlashes, Protocol, Transport } from "./service.ts";
 
 export type Balance = "round-robin" | "ewma";
@@ -36,6 +37,8 @@ export interface ServiceTraits {
   /** Subset name to the labels an instance must have. */
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly health: HealthCheck | null;
+  /** It is outside of the mesh. Absent: it has instances. */
+  readonly external?: ExternalTraits;
 }
 
 /** Who goes by it: proxies whose apps call the service, proxies before its instances, or both. */
@@ -51,6 +54,7 @@ const sides = {
   interim: "caller",
   subsets: "caller",
   health: "callee",
+  external: "caller",
 } as const satisfies Record<keyof ServiceTraits, Side | "both">;
 
 type Side = "caller" | "callee";

@@ -5,6 +5,7 @@
 import type { TelemetrySettings } from "./telemetry.ts";
 import type { TrafficTraits } from "./traffic.ts";
 import type { BackendFilters, Egress, RouteMatch, RouteTraits } from "./document.ts";
+import type { GatewayListener } from "./gateway.ts";
 import type { ServiceName } from "./service.ts";
 import type { CalleeTraits, CallerTraits } from "./service_traits.ts";
 
@@ -23,6 +24,8 @@ export interface Snapshot {
   readonly locals: readonly LocalService[];
   readonly destinations: readonly Destination[];
   readonly policies: readonly PolicyRef[];
+  /** That this machine may run. Absent: none. */
+  readonly gateways?: readonly SnapshotGateway[];
   /** Absent: as by default. */
   readonly telemetry?: TelemetrySettings;
   /** What intercepted units may call outside of the mesh. Absent: everything (`open`). */
@@ -31,6 +34,13 @@ export interface Snapshot {
   readonly unsealedPolicies?: "refuse";
   /** Every service of the mesh with its virtual address, a line each (`readMeshName`). Absent: none has one, or an older controller. */
   readonly names?: readonly string[];
+}
+
+/** Routes of its listeners are those of destinations: `listenerService`. */
+export interface SnapshotGateway {
+  /** Whose identity its calls carry. */
+  readonly service: ServiceName;
+  readonly listeners: readonly GatewayListener[];
 }
 
 /** Roots of one trust domain (SPIFFE bundle). `sequence` rises with every change. */
@@ -70,7 +80,10 @@ export interface CompiledAccessRule {
   /** `audit` rules only report what they would have done. */
   readonly mode: "enforce" | "audit";
   readonly source:
-    { readonly kind: "any" | "any-mesh" } | { readonly kind: "exact" | "prefix"; readonly value: string };
+    | { readonly kind: "any" | "any-mesh" }
+    | { readonly kind: "exact" | "prefix"; readonly value: string }
+    /** Where a client comes from, as one of these gateways says it. */
+    | { readonly kind: "cidr"; readonly value: string; readonly gateways: readonly string[] };
   readonly methods: readonly string[];
   readonly paths: readonly string[];
 }
@@ -88,6 +101,8 @@ export interface Destination extends CallerTraits {
   readonly sessionKey?: string;
   /** The one before, which tokens may be sealed with still, and when it was replaced: seconds since 1970. Absent: there is none. */
   readonly sessionKeyBefore?: { readonly key: string; readonly replacedS: number };
+  /** Of one outside of the mesh: who may call it, which each caller's own proxy judges. Absent: it is in the mesh. */
+  readonly externalAccess?: Access;
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence: the first that matches wins. Empty: no route attached, everything goes to the service. */
   readonly routes: readonly CompiledRoute[];

@@ -2,7 +2,7 @@
  * One shard of the data plane: listeners, the state in force, and everything that is open. A snapshot becomes a whole new
  * state beside the old one and is swapped in once; nothing that is under way notices. Revocation alone cuts.
  */
-import type { Net, Random, Socket, SocketHandler } from "../../runtime/contract.ts";
+import type { Files, Net, Random, Socket, SocketHandler } from "../../runtime/contract.ts";
 import { inPieces, type InPieces } from "../base/pieces.ts";
 import type { Shard } from "../http/shard.ts";
 import type { MachineDocument } from "../model/document.ts";
@@ -26,10 +26,12 @@ import { listenOutbound, type OutboundAddress } from "./listen/outbound_listener
 import type { LocalApp } from "./state/live_service.ts";
 import { localApps } from "./state/local_apps.ts";
 import { OutboundListener } from "./accept/outbound_listener.ts";
+import { Gateways } from "./gateways.ts";
 import { openInboundListener } from "./accept/inbound_listener.ts";
 import { PolicyCaller } from "./policy_caller.ts";
 import { Redirected, type RedirectedTo } from "./redirected.ts";
 import { OpenConnections } from "./drain/open_connections.ts";
+import { ExternalApps } from "./state/external_apps.ts";
 import { OutboundSource } from "./state/outbound_source.ts";
 import { proxyProtocolNotes } from "./state/proxy_protocol_notes.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
@@ -50,6 +52,8 @@ export interface DataPlaneOptions {
   /** Absent: nothing is traced. */
   readonly tracer?: Tracing;
   readonly credentials: Credentials;
+  /** Where certificates of gateways are read. Absent: this machine runs none. */
+  readonly files?: Pick<Files, "readSync">;
   readonly policies: PolicyChain;
   /** Name of this machine in the mesh. */
   readonly node: string;
@@ -90,6 +94,8 @@ export class DataPlane {
   readonly virtual: VirtualListeners;
   readonly #listeners: Listeners;
   readonly #redirected: Redirected;
+  readonly #gateways: Gateways | null;
+  readonly #externals: ExternalApps;
   readonly #callerOf: CallerOf;
   #notes: readonly string[] = [];
   readonly #parts: ProxyParts;
@@ -143,6 +149,9 @@ export class DataPlane {
       net: options.listening,
       gate: (service) => ({ callerOf: this.#callerOf, accept: (who) => this.#outbound(who, service, false) }),
     });
+    const { files, listening } = options;
+    this.#externals = new ExternalApps(this.#parts, files);
+    this.#gateways = files === undefined ? null : new Gateways({ parts: this.#parts, files, listening });
     this.#inPieces = inPieces((ms, call) => void shard.clock.after(ms, call, true), limits.tablePauseMs);
     this.#machine = machine;
     this.#apps = localApps(machine.services, node, this.#parts);
@@ -260,6 +269,7 @@ export class DataPlane {
       inPieces: this.#inPieces,
       place: this.#machine,
       apps: this.#apps,
+      externals: this.#externals,
       ejected: (service, reason) => recorder.ejected(service, reason),
       tripped: (limit, listener) => recorder.limitTripped(limit, listener),
     };
@@ -275,8 +285,13 @@ export class DataPlane {
     if (old !== null && this.#areShared) releaseOthers(old, state);
     if (old !== null && isTrustChanged(old.snapshot, snapshot)) this.credentialsChanged();
     if (old !== null && isRootDropped(old.snapshot, snapshot)) open.retirePeers();
+    this.#runGateways(snapshot);
     open.cut(state.denied);
     discovery.arrived((key) => state.destinations.has(key));
+  }
+
+  #runGateways({ gateways = [] }: Snapshot): void {
+    this.#gateways?.apply(gateways, this.#machine.gateways ?? []);
   }
 
   /** Says what was not said for the snapshot before. */
@@ -307,7 +322,8 @@ export class DataPlane {
   }
 
   #drain(asked: Pick<DrainOptions, "mayLeave">): Drain {
-    const all = [this.#listeners, this.virtual];
+    this.#gateways?.end();
+    const all = [this.#listeners, this.virtual, ...(this.#gateways === null ? [] : [this.#gateways])];
     const listeners = {
       close: () => all.forEach((each) => each.close()),
       reopen: () => all.forEach((each) => each.reopen()),
@@ -319,6 +335,7 @@ export class DataPlane {
   /** Cuts what is open. */
   end(): void {
     const { open, discovery } = this.#parts;
+    this.#gateways?.close();
     discovery.close();
     open.destroy();
     if (this.state !== null) for (const pool of poolsOf(this.state)) pool.retire();

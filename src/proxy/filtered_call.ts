@@ -9,6 +9,7 @@ import type { Fault } from "../model/route_filters.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { mergeEdits } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
+import { noFields } from "../wire/head_fields.ts";
 import { Answer } from "./answer/answer.ts";
 import { RequestBody, type BodyOwner } from "./attempt/request_body.ts";
 import { outcomes } from "./failure/outcomes.ts";
@@ -42,11 +43,18 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
     const edits = answerEdits(record.requestId);
     this.leaving = new Leaving(request, requestEdits(request.version, edits), source.ofPolicies);
     const { tracer, shard } = source.parts;
-    record.trace = tracer.begin(request.fields);
+    // Whoever is outside does not say what is traced.
+    record.trace = tracer.begin(source.outside ? noFields : request.fields);
     if (record.trace !== null) this.leaving.trace(record.trace, tracer.tellsB3);
+    const { remoteAddress, remotePort } = exchange.connection;
+    if (source.outside) this.leaving.comesFrom(remoteAddress, remotePort, this.#isSecure);
     const grpc = request.version === "HTTP/2" && isGrpc(request.fields);
     this.answer = new Answer(exchange, record, edits, grpc);
     this.body = new RequestBody(exchange, this, shard.buffered, true);
+  }
+
+  get #isSecure(): boolean {
+    return this.exchange.connection.secure === true;
   }
 
   abstract over(outcome: Outcome | null): void;
@@ -71,7 +79,10 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
     const { redirect, respond, rewrite, fault } = filters;
     const { authority } = this.exchange.request;
     const answer =
-      respond ?? (redirect === undefined ? null : this.leaving.redirected(redirect, matched, authority));
+      respond ??
+      (redirect === undefined
+        ? null
+        : this.leaving.redirected(redirect, matched, authority, this.#isSecure ? "https" : "http"));
     this.change(filters);
     if (rewrite !== undefined) this.leaving.rewrite(rewrite, matched);
     this.#fault = fault ?? null;

@@ -62,10 +62,11 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
   #grpcHead = "";
   /** What its answer turned out to be, while it is open. */
   #streamKind: StreamKind | null = null;
-  /** How much it matters, as the caller's proxy says. */
+  /** As the caller's proxy says: how much it matters, and where a client from outside of the mesh comes from. */
   priority: PriorityLevel = usualLevel;
   /** A policy sent it: policies here may ask nobody about it. */
   ofPolicy = false;
+  client = "";
   /** Its stream, where a rate of bytes is in force. */
   #paced: PacedStream | null = null;
   /** Its place among those that the service serves at a time. */
@@ -120,7 +121,8 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
   /** False: it was refused. */
   #isLetIn(): boolean {
     const { access } = this.service.local;
-    const verdict = decideAccess(access, this.caller.spiffeId, this.#request.method, this.record.path);
+    const { spiffeId } = this.caller;
+    const verdict = decideAccess(access, spiffeId, this.#request.method, this.record.path, this.client);
     this.record.access = verdict;
     if (verdict.verdict !== "deny") return true;
     const { method, path } = this.record;
@@ -248,7 +250,7 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
       this.#pool?.unused(connection);
       return this.#ranOut(deadlineMs);
     }
-    let fields = forApp(edits, record.requestId, caller.key);
+    let fields = forApp(edits, record.requestId, this.app.outside === undefined ? caller.key : "");
     if (deadlineMs !== null && waitedMs >= 1) fields = this.#withDeadline(fields, deadlineMs - waitedMs);
     this.#stream = connection.start(this.#request, fields, this);
     const spend = this.service.limits?.pacing(caller.key) ?? null;

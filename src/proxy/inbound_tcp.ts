@@ -80,9 +80,13 @@ export class InboundTcp implements Arrived {
 
   #reach(taker: TcpTaker): void {
     const { parts, service, app } = this.options;
-    const { host, port } = app;
+    const { host, port, outside } = app;
+    const secured = outside?.tls?.("") ?? null;
+    if (secured !== null && !secured.ok)
+      return this.#fail(taker, outcomes.noTls(service.key, secured.problem));
+    const timeoutMs = outside === undefined ? limits.connectLocalMs : limits.passThroughConnectMs;
     this.#dial = parts.net.connect(
-      { host, port, timeoutMs: limits.connectLocalMs },
+      { host, port, timeoutMs, ...(secured === null ? {} : { tls: secured.value }) },
       {
         opened: (socket) => {
           const upstream = this.#upstreamEnd(socket);
@@ -132,7 +136,7 @@ export class InboundTcp implements Arrived {
       const detail = `${service.key} speaks ${service.local.protocol}, not opaque TCP`;
       return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
     }
-    const verdict = decideAccess(service.local.access, caller.spiffeId, "", "");
+    const verdict = decideAccess(service.local.access, caller.spiffeId, "", "", this.options.client);
     this.#record.access = verdict;
     if (verdict.verdict !== "deny") {
       return service.limits === null ? null : this.#overLimit(service.limits);

@@ -10,6 +10,8 @@ import type { Outcome } from "../model/outcome.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import type { CallRecord } from "./record/call_record.ts";
 import { connectionRecord } from "./record/outbound_record.ts";
+import { decideAccess } from "./guard/access.ts";
+import type { ProxyState } from "./state/state.ts";
 import type { OutboundSource } from "./state/outbound_source.ts";
 import { DownstreamSocket } from "./tunnel/downstream.ts";
 import { Pipe } from "./tunnel/pipe.ts";
@@ -34,6 +36,23 @@ export function passThrough(
   rules: PassingRules,
 ): SocketHandler {
   return new PassThrough(socket, called, source, rules).begin();
+}
+
+/** A document says so of that address and port, and its rules let that service connect. */
+function isDeclared(
+  state: ProxyState | null,
+  source: OutboundSource,
+  { host, port }: OriginalDestination,
+): boolean {
+  if (state === null) return false;
+  const { spiffeId = "" } = source.callerIn(state) ?? {};
+  for (const { declared } of state.destinations.values()) {
+    const { external, externalAccess, endpoints } = declared;
+    if (external === undefined || externalAccess === undefined) continue;
+    if (!endpoints.some((each) => each.address === host && each.port === port)) continue;
+    if (decideAccess(externalAccess, spiffeId, "", "").verdict !== "deny") return true;
+  }
+  return false;
 }
 
 class PassThrough {
@@ -90,7 +109,8 @@ class PassThrough {
     const { key } = this.source;
     const { endpoint } = this.#record;
     if (state === null && this.rules.isStrict(key)) return outcomes.egressUnknown(endpoint);
-    if (state?.snapshot.egress === "declared") return outcomes.undeclared(endpoint);
+    const isClosed = state?.snapshot.egress === "declared";
+    if (isClosed && !isDeclared(state, this.source, this.called)) return outcomes.undeclared(endpoint);
     if ((this.rules.open.get(key) ?? 0) < limits.passedThroughMax) return null;
     recorder.limitTripped("passedThroughMax", `outbound ${key}`);
     return outcomes.passesTooMany(endpoint);

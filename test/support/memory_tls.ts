@@ -44,13 +44,13 @@ export function shakeHands(client: TlsClientOptions, server: TlsServerOptions, w
   const judge = (
     shown: TlsCredential | undefined,
     trustPem: readonly string[],
-    peer: "required" | "optional" | "unverified",
+    peer: "required" | "optional" | "none" | "unverified",
     accept: (session: TlsSession) => string | null,
   ): TlsSession | SocketError => {
     const found =
       shown === undefined ? null : identify(shown, peer === "unverified" ? null : trustPem, wallMs);
     if (found !== null && "kind" in found) return found;
-    if (found === null && peer !== "optional")
+    if (found === null && peer !== "optional" && peer !== "none")
       return refusal("ERR_NO_CERTIFICATE", "The peer showed no certificate");
     const session: TlsSession = { peer: found, alpn, serverName, resumed: false };
     const reason = accept(session);

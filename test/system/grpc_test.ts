@@ -36,6 +36,23 @@ rules:
 {kind: Service, name: narrow, port: 80, protocol: grpc}
 ---
 {kind: Service, name: failing, port: 80, protocol: grpc}
+---
+{kind: Service, name: chosen, port: 80, protocol: grpc}
+---
+{kind: Service, name: chosen-a, port: 80, protocol: grpc}
+---
+{kind: Service, name: chosen-b, port: 80, protocol: grpc}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: chosen}
+spec:
+  parentRefs: [{group: "", kind: Service, name: chosen}]
+  rules:
+  - matches: [{method: {service: grpc.testing.TestService, method: EmptyCall}}]
+    backendRefs: [{name: chosen-a}]
+  - matches: [{headers: [{name: x-beta, value: "1"}]}]
+    backendRefs: [{name: chosen-b}]
 `;
 const emptyCall = "EmptyCall";
 const near = "by-name";
@@ -48,6 +65,7 @@ const calls = {
   gone: near,
   narrow: near,
   failing: near,
+  chosen: near,
 } as const;
 
 describe.skipIf(binaryMissing)("gRPC", () => {
@@ -80,9 +98,16 @@ describe.skipIf(binaryMissing)("gRPC", () => {
             { service: "gone", ...short },
             { service: "narrow", ...narrow },
             { service: "failing", ...failing },
+            { service: "chosen-a", ...first },
           ],
         },
-        { name: "vm-c", services: [{ service: "greeter", ...second }] },
+        {
+          name: "vm-c",
+          services: [
+            { service: "greeter", ...second },
+            { service: "chosen-b", ...second },
+          ],
+        },
       ],
     });
   }, testMs);
@@ -120,6 +145,13 @@ describe.skipIf(binaryMissing)("gRPC", () => {
       },
       testMs,
     );
+
+  test("goes where a GRPCRoute of the Gateway API says, by method and by metadata, and nowhere else", async () => {
+    expect((await end("chosen.mesh")).name).toBe("server 0");
+    const beta = { method: "UnaryCall", metadata: { "x-beta": "1" } };
+    expect((await end("chosen.mesh", beta)).name).toBe("server 1");
+    expect((await end("chosen.mesh", { method: "UnaryCall" })).code).toBe(12);
+  });
 
   test("is balanced call by call over one channel", async () => {
     const planned = Array.from({ length: 20 }, () => ({

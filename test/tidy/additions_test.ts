@@ -28,7 +28,11 @@ describe("a kind of document", () => {
         .filter(() => path !== "src/config/kinds.ts")
         .map(({ target }) => `${path} -> ${target}`),
     );
-    expect(users).toEqual(["src/controller/compile/snapshot_compiler.ts -> src/config/kinds/service.ts"]);
+    expect(users).toEqual([
+      // It is called as a service is.
+      "src/config/kinds/external.ts -> src/config/kinds/service.ts",
+      "src/controller/compile/snapshot_compiler.ts -> src/config/kinds/service.ts",
+    ]);
   });
 
   test("is applied to the mesh, or is the one that stays on its machine", () => {

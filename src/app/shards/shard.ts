@@ -118,6 +118,7 @@ export class TrafficShard {
     const { settings, machine, inbound, firstSlices } = this.begin;
     return new DataPlane({
       node: settings.node,
+      files: runtime.files,
       net: runtime.net,
       listening: ports,
       shard: this.#shard,

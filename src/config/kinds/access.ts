@@ -1,6 +1,7 @@
 /** `kind: Access`: who may call a service, and with which requests. */
 import * as v from "valibot";
 import type { AccessDocument, AccessRule, ServiceDocument } from "../../model/document.ts";
+import { readNetwork } from "../../base/cidr.ts";
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import { declaresRequests, protocolText } from "../document_set.ts";
 import { common, list, method, object, resolveService, said, serviceName } from "../fields.ts";
@@ -10,11 +11,35 @@ import { checkSlashes, pathPattern } from "../parts/paths.ts";
 import type { Path } from "../yaml_file.ts";
 
 const sourceForm = "a service such as web, a SPIFFE ID, one that ends in /*, any-mesh or any";
+const networkForm = "a network such as 10.0.0.0/8 or fd00::/8";
+/** Callers from outside of the mesh have no identity: what is known of them is where they come in, and from where. */
+const outside = object({
+  gateway: v.optional(said(serviceName, "Gateway that they come in by")),
+  cidr: v.optional(
+    said(
+      v.pipe(
+        v.string(networkForm),
+        v.check((text) => readNetwork(text) !== null, networkForm),
+      ),
+      "Network that they come from, by whichever gateway",
+    ),
+  ),
+});
+const source = v.union(
+  [v.pipe(v.string(sourceForm), v.check(isSource, sourceForm)), outside],
+  `${sourceForm}; or {gateway: edge}, {cidr: 10.0.0.0/8} for callers from outside of the mesh`,
+);
 const rules = list(
   object({
     from: said(
-      v.pipe(v.string(sourceForm), v.check(isSource, sourceForm)),
-      "Who calls: a service, a SPIFFE ID, any-mesh (whoever has an identity) or any",
+      v.pipe(
+        source,
+        v.check(
+          (from) => typeof from === "string" || (from.gateway === undefined) !== (from.cidr === undefined),
+          "gateway or cidr, one of both",
+        ),
+      ),
+      "Who calls: a service, a SPIFFE ID, any-mesh (whoever has an identity) or any; {gateway: edge} or {cidr: 10.0.0.0/8} for callers from outside of the mesh",
     ),
     methods: v.optional(said(list(method, 32), "Only these methods (default: all)")),
     paths: v.optional(
@@ -60,10 +85,16 @@ function expand(written: v.InferOutput<typeof schema>): AccessDocument {
 
 function expandRules(written: v.InferOutput<typeof rules> | undefined): AccessRule[] {
   return (written ?? []).map((each) => ({
-    from: each.from,
+    from: fromText(each.from),
     methods: each.methods ?? [],
     paths: each.paths ?? [],
   }));
+}
+
+/** As rules are kept and shown: `gateway edge`, `cidr 10.0.0.0/8`. */
+function fromText(from: v.InferOutput<typeof source>): string {
+  if (typeof from === "string") return from;
+  return from.gateway === undefined ? `cidr ${from.cidr}` : `gateway ${from.gateway}`;
 }
 
 function crossCheck(document: AccessDocument, around: Neighbourhood): void {
@@ -75,6 +106,13 @@ function crossCheck(document: AccessDocument, around: Neighbourhood): void {
         report(["deny", at, "paths"], deniedPaths, { key: true, code: "HED0116" });
       checkRequests(rule, service, [list, at], around);
       const { from } = rule;
+      if (from.startsWith("cidr ")) return;
+      if (from.startsWith("gateway "))
+        return void set.findGateway(
+          resolveService(from.slice("gateway ".length), document.namespace),
+          null,
+          (_, message) => report([list, at, "from", "gateway"], message),
+        );
       if (from === "any" || from === "any-mesh" || from.startsWith("spiffe://")) return;
       const advice = " (declare it, or write its SPIFFE ID)";
       set.find(resolveService(from, document.namespace), { path: [list, at, "from"], advice }, report);

@@ -5,12 +5,14 @@ import type { HttpRouteDocument, RouteMatch, RouteRule } from "../../model/docum
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import { wholeGroup } from "../../model/traffic.ts";
 import { declaresRequests, type Fit } from "../document_set.ts";
-import { common, duration, flag, list, name, object, resolveService, said, serviceName } from "../fields.ts";
+import { common, duration, flag, list, name, object, resolveService, said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type Placed, type PlacedUse, type ReportOn } from "../kind.ts";
 import { checkBackendForms, checkBackends, expandBackends, requestBackendFields } from "../parts/backends.ts";
 import { checkFilters, expandFilters, filterFields } from "../parts/filters.ts";
 import { checkMirrors } from "../parts/mirror.ts";
+import { hostname } from "../parts/hostname.ts";
+import { checkGateway, checkParent, expandParent, parentFields } from "../parts/gateway_parent.ts";
 import { checkSlashes } from "../parts/paths.ts";
 import { furtherAttempts, retryCodes } from "../parts/retries.ts";
 import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
@@ -78,7 +80,13 @@ const rule = object({
 const schema = object({
   kind: v.literal("HTTPRoute"),
   ...common,
-  service: said(serviceName, "Service whose requests it directs, in the same namespace"),
+  ...parentFields("Service whose requests it directs, in the same namespace"),
+  hostnames: v.optional(
+    said(
+      list(hostname, 16),
+      "Of a gateway: hosts that its requests are for: exact, or *.example for all below it (default: all)",
+    ),
+  ),
   order: v.optional(
     said(
       v.pipe(v.number("a whole number"), v.safeInteger("a whole number")),
@@ -96,7 +104,10 @@ function expand(written: Written): HttpRouteDocument {
     kind: "HTTPRoute",
     name: written.name,
     namespace,
-    service: resolveService(written.service, namespace),
+    ...expandParent(written, namespace),
+    ...(written.hostnames === undefined || written.hostnames.length === 0
+      ? {}
+      : { hostnames: written.hostnames }),
     order: written.order ?? 0,
     rules: written.rules.map((rule, at) => expandRule(rule, at, namespace)),
   };
@@ -126,9 +137,15 @@ function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule
 }
 
 function check(written: Written, report: Report): void {
+  checkParent(written, report);
+  if (written.hostnames !== undefined && written.gateway === undefined)
+    report(["hostnames"], "this is for a gateway: requests to a service are known by its name", {
+      key: true,
+    });
   const names = new Set<string>();
   written.rules.forEach((rule, at) => {
     const path: Path = ["rules", at];
+    if (written.gateway !== undefined) checkLeads(rule, path, report);
     const name = rule.name ?? `rule-${at}`;
     if (names.has(name))
       report([...path, "name"], `"${name}" names two rules of this route`, { code: "HED0103" });
@@ -147,6 +164,12 @@ function check(written: Written, report: Report): void {
   });
 }
 
+/** A gateway has no instances that requests could go to by default. */
+function checkLeads({ split, backends, redirect, respond }: WrittenRule, path: Path, report: Report): void {
+  if ([split, backends, redirect, respond].every((each) => each === undefined))
+    report(path, "a rule of a gateway says where its requests go: split, backends, redirect or respond");
+}
+
 const requests = { needs: "protocol http, http2 or grpc", fits: declaresRequests };
 const asRoute: Fit = { what: "a route", ...requests };
 const asBackend: Fit = { what: "a backend of a route", ...requests };
@@ -157,7 +180,11 @@ const noFaults =
 
 function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
   const { set, report } = around;
-  const service = set.findFit(document.service, asRoute, { path: ["service"] }, report);
+  const isGateway = document.gateway !== undefined;
+  if (isGateway) checkGateway(document, ["http", "https"], around);
+  // That it names neither was told.
+  const named = !isGateway && document.service.name !== "";
+  const service = !named ? null : set.findFit(document.service, asRoute, { path: ["service"] }, report);
   document.rules.forEach((rule, at) => {
     const sessions = rule.sessionPersistence;
     if (sessions !== undefined)

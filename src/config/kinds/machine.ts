@@ -153,6 +153,12 @@ const schema = object({
       "Units that only call, each as a service: [{unit: report.service, service: report}] (heddle attach writes it for a job that ends)",
     ),
   ),
+  gateways: v.optional(
+    said(
+      list(serviceName, limits.servicesPerNodeMax),
+      "Gateways that run on it, each with the identity of its name: [edge]",
+    ),
+  ),
   services: v.optional(
     said(
       list(machineService, limits.servicesPerNodeMax),
@@ -188,6 +194,9 @@ function expand(written: Written): MachineDocument {
             ...expandInterception(each.intercept),
           })),
         }),
+    ...(written.gateways === undefined
+      ? {}
+      : { gateways: written.gateways.map((each) => resolveService(each)) }),
     ...(written.caller === undefined ? {} : { caller: resolveService(written.caller) }),
   };
 }

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { TlsRouteDocument } from "../../model/document.ts";
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import type { Fit } from "../document_set.ts";
-import { common, list, object, resolveService, said, serviceName } from "../fields.ts";
+import { common, list, object, said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
 import {
@@ -13,20 +13,13 @@ import {
   checkRouteNamespace,
   expandBackends,
 } from "../parts/backends.ts";
-
-/** A name that TLS clients ask for. */
-const hostname = v.pipe(
-  v.string("a hostname such as db.example or *.example"),
-  v.regex(
-    /^(?:\*\.)?(?=.{1,253}$)(?!\d+(?:\.\d+){3}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/,
-    "a hostname such as db.example or *.example, in lower case",
-  ),
-);
+import { hostname } from "../parts/hostname.ts";
+import { checkGateway, checkParent, expandParent, parentFields } from "../parts/gateway_parent.ts";
 
 const schema = object({
   kind: v.literal("TLSRoute"),
   ...common,
-  service: said(serviceName, "Service whose connections it directs; its protocol is tls"),
+  ...parentFields("Service whose connections it directs; its protocol is tls"),
   hostnames: said(
     list(hostname, 1024, 1),
     "Server names that clients ask for (SNI): exact, or *.example for all below it",
@@ -42,13 +35,18 @@ function expand(written: Written): TlsRouteDocument {
     kind: "TLSRoute",
     name: written.name,
     namespace,
-    service: resolveService(written.service, namespace),
+    ...expandParent(written, namespace),
     hostnames: written.hostnames,
     backends: expandBackends(written, namespace),
   };
 }
 
 function check(written: Written, report: Report): void {
+  checkParent(written, report);
+  if (written.gateway !== undefined && written.split === undefined && written.backends === undefined)
+    report(["gateway"], "a route of a gateway says where its connections go: split or backends", {
+      key: true,
+    });
   checkBackendForms(written, [], report);
 }
 
@@ -60,8 +58,11 @@ const asRoute: Fit = { what: "a TLS route", ...handshakes };
 const asBackend: Fit = { what: "a backend of a TLS route", ...handshakes };
 
 function crossCheck(document: TlsRouteDocument, around: Neighbourhood): void {
-  around.set.findFit(document.service, asRoute, { path: ["service"] }, around.report);
-  checkRouteNamespace(document, around.report);
+  if (document.gateway !== undefined) checkGateway(document, ["tls"], around);
+  else {
+    around.set.findFit(document.service, asRoute, { path: ["service"] }, around.report);
+    checkRouteNamespace(document, around.report);
+  }
   checkBackends(document.backends, [], asBackend, around);
 }
 
@@ -71,7 +72,7 @@ function checkHostnames(all: readonly Placed<TlsRouteDocument>[], report: Report
   const routes = all.toSorted((a, b) => (nameOf(a.document) < nameOf(b.document) ? -1 : 1));
   for (const { document, source } of routes) {
     for (const [at, hostname] of document.hostnames.entries()) {
-      const key = `${serviceKey(document.service)} ${hostname}`;
+      const key = JSON.stringify([serviceKey(document.service), document.gateway, hostname]);
       const before = first.get(key);
       if (before === undefined) {
         first.set(key, document.name);

@@ -43,7 +43,13 @@ export function matchesByService(
     ),
   );
   const sorted = all.sort((a, b) => compareRanks(a.order, b.order));
-  return Map.groupBy(sorted, ({ document }) => serviceKey(document.service));
+  return Map.groupBy(sorted, ({ document }) => parentOf(document));
+}
+
+/** Requests of a gateway come by host and by listener besides. */
+function parentOf({ service, gateway, hostnames = [] }: HttpRouteDocument): string {
+  const key = serviceKey(service);
+  return gateway === undefined ? key : JSON.stringify([key, gateway.listener, hostnames]);
 }
 
 /** `HTTPRoute orders at mesh/orders.yaml:12`, the line of its rule. */

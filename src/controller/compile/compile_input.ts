@@ -1,8 +1,11 @@
 /** What snapshots are made of, and lists in them that are the same for all machines. */
+import { socketAddress } from "../../base/socket_address.ts";
 import type { Document, ServiceDocument } from "../../model/document.ts";
 import { meshNameLine } from "../../model/mesh_name.ts";
-import type { Instance } from "../../model/service.ts";
+import type { Instance, ServiceName } from "../../model/service.ts";
 import type {
+  Access,
+  Destination,
   Endpoint,
   PolicyBinding,
   PolicyCandidate,
@@ -38,6 +41,24 @@ export interface KnownPolicy extends PolicyRef, Pick<PolicyBinding, "hooks"> {
   readonly disabled?: true;
 }
 
+export interface CompileMachine {
+  readonly node: string;
+  /** Services that it may be. */
+  readonly services: readonly ServiceName[];
+  /** Keys of services that its own services call. */
+  readonly uses: readonly string[];
+}
+
+/** One service as it is in force. */
+export interface CompiledService {
+  /** Of its virtual address. */
+  readonly port: number;
+  readonly destination: Destination;
+  readonly access: Access;
+  /** All that are about it, itself first. */
+  readonly documents: readonly Document[];
+}
+
 /** Of all services that have an address, sorted. */
 export function namesOf(
   services: ReadonlyMap<string, ServiceDocument>,
@@ -52,7 +73,21 @@ export function namesOf(
   });
 }
 
-export function endpointOf(instance: Instance): Endpoint {
+/** Of one outside of the mesh: what its document says, names of DNS among it. */
+export function endpointsOf({ external }: ServiceDocument, instances: readonly Instance[]): Endpoint[] {
+  if (external === undefined) return instances.map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1));
+  return external.endpoints.map(({ host, port }) => ({
+    id: socketAddress(host, port),
+    ...{ node: "", address: host, port, labels: {}, ready: true },
+  }));
+}
+
+/** What may be called outside is known to whoever may call nothing else there. */
+export function externalKeys(services: ReadonlyMap<string, ServiceDocument>): string[] {
+  return [...services].flatMap(([key, { external }]) => (external === undefined ? [] : [key]));
+}
+
+function endpointOf(instance: Instance): Endpoint {
   const { id, node, address, port, labels, zone, region, weight, apart, drained } = instance;
   return {
     ...{ id, node, address, port, labels },

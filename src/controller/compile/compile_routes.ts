@@ -106,13 +106,21 @@ function candidatesOf(document: HttpRouteDocument, documentAt: number, context: 
     };
     const { matches, backends: _, policies: __, ...said } = rule;
     const traits = context.faults === true ? said : withoutFault(said);
-    return matches.map((written): Candidate => {
+    return withHosts(matches, document.hostnames ?? []).map((written): Candidate => {
       const match = matchIn(written, document, context.trustDomain);
       const consumers = isForAll(document) ? 1 : 0;
       const rank: Rank = [consumers, ...rankOf(match), document.order, documentAt, ruleAt];
       return { route: { ...traits, name, match, ...compiled }, rank };
     });
   });
+}
+
+/** Each for each of the hosts of its route, unless it says its own. */
+function withHosts(matches: readonly RouteMatch[], hosts: readonly string[]): readonly RouteMatch[] {
+  if (hosts.length === 0) return matches;
+  return matches.flatMap((match) =>
+    match.host === undefined ? hosts.map((host) => ({ ...match, host })) : [match],
+  );
 }
 
 /** Documents are refused that make faults where the Mesh does not allow them; the Mesh may have changed since. */

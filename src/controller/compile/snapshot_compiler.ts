@@ -3,11 +3,12 @@
  * only the services that its own services use, and what routes and policies of those lead to. What machines share is
  * compiled once.
  */
-import { createHmac } from "node:crypto";
 import {
+  asService,
   meshIn,
   type AccessDocument,
   type Document,
+  type GatewayDocument,
   type HttpRouteDocument,
   type MeshDocument,
   type PolicyUse,
@@ -40,9 +41,11 @@ import type {
 } from "../../model/snapshot.ts";
 import { mergeTraffic, trafficOf, type TrafficTraits } from "../../model/traffic.ts";
 import { SnapshotHasher } from "../../model/snapshot_version.ts";
-import { servicesNamedIn } from "../../policy/named_services.ts";
-import { endpointOf, namesOf, type CompileInput } from "./compile_input.ts";
-export type { CompileInput };
+import { endpointsOf, externalKeys, namesOf } from "./compile_input.ts";
+import type { CompiledService, CompileInput, CompileMachine } from "./compile_input.ts";
+export type { CompiledService, CompileInput, CompileMachine };
+import { namedAtServer, servicesAfter } from "./services_after.ts";
+import { areSaid, sessionKeys } from "./session_keys.ts";
 import { byService, ofKind, type Grouped } from "./grouped.ts";
 import {
   isSameBundle,
@@ -54,33 +57,30 @@ import {
 } from "./kept_parts.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
 import { bound, refsOf } from "./policy_refs.ts";
-import { compileRoutes, compileTlsRoutes } from "./compile_routes.ts";
+import {
+  compileListener,
+  gatewayListeners,
+  gatewaysOf,
+  listenerKeys,
+  servicesBehind,
+  usesWith,
+  type ListenerRoutes,
+} from "./compile_gateways.ts";
+import { compileRoutes, compileTlsRoutes, type RouteContext } from "./compile_routes.ts";
 
-export interface CompileMachine {
-  readonly node: string;
-  /** Services that it may be. */
-  readonly services: readonly ServiceName[];
-  /** Keys of services that its own services call. */
-  readonly uses: readonly string[];
-}
-
-/** One service as it is in force. */
-export interface CompiledService {
-  /** Of its virtual address. */
-  readonly port: number;
-  readonly destination: Destination;
-  readonly access: Access;
-  /** All that are about it, itself first. */
-  readonly documents: readonly Document[];
-}
-
+const plainService = (protocol: ServiceDocument["protocol"]): ServiceDocument => ({
+  ...expandService({ kind: "Service", name: "undeclared", port: 1 }),
+  protocol,
+});
 /** What a machine may be and no document declares: nobody may call it. */
-const undeclared = expandService({ kind: "Service", name: "undeclared", port: 1, protocol: "tcp" });
+const undeclared = plainService("tcp");
 
 export class SnapshotCompiler {
   readonly #services = new Map<string, ServiceDocument>();
   readonly #routes: Grouped<HttpRouteDocument>;
   readonly #tlsRoutes: Grouped<TlsRouteDocument>;
+  readonly #gateways: readonly GatewayDocument[];
+  readonly #listeners: ReadonlyMap<string, ListenerRoutes>;
   readonly #traffic: Grouped<TrafficDocument>;
   readonly #mesh: MeshDocument | null;
   readonly #access: Grouped<AccessDocument>;
@@ -104,9 +104,13 @@ export class SnapshotCompiler {
     before: SnapshotCompiler | null = null,
   ) {
     const { documents, instances, bundle } = input;
-    for (const each of ofKind(documents, "Service")) this.#services.set(serviceKey(each), each);
-    this.#routes = byService(ofKind(documents, "HTTPRoute"));
-    this.#tlsRoutes = byService(ofKind(documents, "TLSRoute"));
+    for (const each of documents.flatMap((one) => asService(one) ?? []))
+      this.#services.set(serviceKey(each), each);
+    const [routes, tlsRoutes] = [ofKind(documents, "HTTPRoute"), ofKind(documents, "TLSRoute")];
+    this.#routes = byService(routes.filter((each) => each.gateway === undefined));
+    this.#tlsRoutes = byService(tlsRoutes.filter((each) => each.gateway === undefined));
+    this.#gateways = ofKind(documents, "Gateway");
+    this.#listeners = gatewayListeners(this.#gateways, routes, tlsRoutes);
     this.#traffic = byService(ofKind(documents, "Traffic"));
     this.#mesh = meshIn(documents);
     this.#access = byService(ofKind(documents, "Access"));
@@ -169,8 +173,12 @@ export class SnapshotCompiler {
 
   compile(machine: CompileMachine): Snapshot {
     const { trustDomain } = this.input;
-    const asked = machine.services.flatMap((service) => this.#namedAtServer(serviceKey(service)));
-    const wanted = asked.length === 0 ? machine.uses : [...machine.uses, ...asked];
+    const here = machine.services.flatMap((service) => this.#services.get(serviceKey(service)) ?? []);
+    const asked = here.flatMap((service) => namedAtServer(service, this.#mesh));
+    const gateways = gatewaysOf(this.#gateways, machine.services);
+    const outside = this.#mesh?.egress === "declared" ? externalKeys(this.#services) : [];
+    const more = [...asked, ...listenerKeys(gateways), ...outside];
+    const wanted = usesWith(machine.uses, this.#listeners, more);
     const destinations = this.#reachable(wanted).map((key) => this.#destination(key));
     const locals = [...machine.services].sort(byKey).map((service) => this.#local(service, machine.node));
     const content: Omit<Snapshot, "version"> = {
@@ -182,6 +190,7 @@ export class SnapshotCompiler {
       locals,
       destinations,
       policies: this.#policies(destinations, locals),
+      ...(gateways.length === 0 ? {} : { gateways }),
       ...this.#telemetry(),
       ...(this.#mesh?.egress === "declared" ? { egress: "declared" as const } : {}),
       ...(this.#mesh?.unsealedPolicies === "refuse" ? { unsealedPolicies: "refuse" as const } : {}),
@@ -202,7 +211,7 @@ export class SnapshotCompiler {
   }
 
   #accessTo(key: string): Access {
-    return compileAccess(this.#access.get(key) ?? [], this.input.trustDomain);
+    return compileAccess(this.#access.get(key) ?? [], this.input.trustDomain, this.#gateways);
   }
 
   #local({ name, namespace }: ServiceName, node: string): LocalService {
@@ -241,15 +250,6 @@ export class SnapshotCompiler {
     return takesRequests(protocol) || this.input.policies.get(use)?.hooks?.includes("onConnection") !== false;
   }
 
-  /** Keys of the services that policies of the server's side may ask. */
-  #namedAtServer(key: string): readonly string[] {
-    const service = this.#services.get(key);
-    if (service === undefined) return [];
-    return [...(this.#mesh?.policies ?? []), ...service.policies]
-      .filter(({ side }) => side === "server")
-      .flatMap((use) => [...servicesNamedIn(use.with, service.namespace)]);
-  }
-
   /** Keys of the services used, and of those that routes and policies of these lead to; sorted. */
   #reachable(uses: readonly string[]): readonly string[] {
     const kept = this.#before?.sameDocuments === true ? this.#before.reached.get(uses) : undefined;
@@ -262,7 +262,7 @@ export class SnapshotCompiler {
     const reached = new Set<string>();
     const open = [...uses];
     for (let key = open.pop(); key !== undefined; key = open.pop()) {
-      if (reached.has(key) || !this.#services.has(key)) continue;
+      if (reached.has(key) || !(this.#services.has(key) || this.#listeners.has(key))) continue;
       reached.add(key);
       open.push(...this.#leadsTo(key));
     }
@@ -276,21 +276,13 @@ export class SnapshotCompiler {
   }
 
   #leadsFrom(key: string): readonly string[] {
+    const { leadsTo } = this.input;
+    const listener = this.#listeners.get(key);
+    if (listener !== undefined)
+      return servicesBehind(listener, (route) => leadsTo.get(documentKey(route)) ?? []);
     const service = this.#services.get(key) as ServiceDocument;
-    const routes = this.#routes.get(key) ?? [];
-    const backends = routes.flatMap((route) =>
-      route.rules.flatMap((rule) => [...rule.backends, ...(rule.filters?.mirrors ?? [])]),
-    );
-    const byName = (this.#tlsRoutes.get(key) ?? []).flatMap((route) => route.backends);
-    const byPolicy = [service, ...routes].flatMap((each) => this.input.leadsTo.get(documentKey(each)) ?? []);
-    const byMesh = (this.#mesh?.policies ?? []).flatMap((use) => [
-      ...servicesNamedIn(use.with, service.namespace),
-    ]);
-    return [
-      ...[...backends, ...byName].map((backend) => serviceKey(backend.service)),
-      ...byPolicy,
-      ...byMesh,
-    ];
+    const [routes, tlsRoutes] = [this.#routes.get(key) ?? [], this.#tlsRoutes.get(key) ?? []];
+    return servicesAfter({ service, routes, tlsRoutes, leadsTo, mesh: this.#mesh });
   }
 
   #destination(key: string): Destination {
@@ -311,7 +303,14 @@ export class SnapshotCompiler {
 
   /** The one before, where what came of it is the same. */
   #newDestination(key: string): Destination {
-    const made = this.#makeDestination(key, this.#services.get(key) as ServiceDocument);
+    const listener = this.#listeners.get(key);
+    const made =
+      listener === undefined
+        ? this.#makeDestination(key, this.#services.get(key) as ServiceDocument)
+        : compileListener(listener, this.#routeContext, plainService, {
+            ...this.#trafficOf(key, "caller"),
+            ...this.#sessionKeyOf(key),
+          });
     const known = this.#before?.destinations.get(key);
     if (known === undefined) return made;
     return this.#hasher.destination(known) === this.#hasher.destination(made) ? known : made;
@@ -319,7 +318,6 @@ export class SnapshotCompiler {
 
   #makeDestination(key: string, service: ServiceDocument): Destination {
     const { name, namespace, protocol } = service;
-    const bind = (uses: readonly PolicyUse[]): PolicyBinding[] => uses.flatMap((use) => this.#binding(use));
     return {
       service: { name, namespace },
       spiffeId: serviceId(this.input.trustDomain, service),
@@ -327,34 +325,32 @@ export class SnapshotCompiler {
       serverFirst: protocol === "detect" && serverFirstPorts.has(service.port),
       ...this.#trafficOf(key, "caller"),
       ...this.#sessionKeyOf(key),
-      endpoints: (this.#instances.get(key) ?? []).map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1)),
-      routes: compileRoutes(this.#routes.get(key) ?? [], {
-        ...{ trustDomain: this.input.trustDomain, services: this.#services, bind },
-        faults: this.#mesh?.faults === "allowed",
-      }),
+      ...(service.external === undefined ? {} : { externalAccess: this.#accessTo(key) }),
+      endpoints: endpointsOf(service, this.#instances.get(key) ?? []),
+      routes: compileRoutes(this.#routes.get(key) ?? [], this.#routeContext),
       tlsRoutes: compileTlsRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),
       policies: this.#bind(service, "caller"),
+    };
+  }
+
+  get #routeContext(): RouteContext {
+    return {
+      ...{ trustDomain: this.input.trustDomain, services: this.#services },
+      bind: (uses) => uses.flatMap((use) => this.#binding(use)),
+      faults: this.#mesh?.faults === "allowed",
     };
   }
 
   /** Machines get the keys of services that they call: who holds one can name any instance of that service, and no other. */
   #sessionKeyOf(key: string): Pick<Destination, "sessionKey" | "sessionKeyBefore"> {
     const { sessionSecret } = this.input;
-    if (sessionSecret === null || !this.#hasSessions(key)) return {};
-    const keyFrom = (secret: string): string =>
-      createHmac("sha256", Uint8Array.fromBase64(secret)).update(`heddle-session:${key}`).digest("base64");
-    const sessionKey = keyFrom(sessionSecret.secret);
-    const { before } = sessionSecret;
-    if (before === undefined) return { sessionKey };
-    const replacedS = Math.ceil(before.replacedMs / 1_000);
-    return { sessionKey, sessionKeyBefore: { key: keyFrom(before.secret), replacedS } };
+    return sessionSecret === null || !this.#hasSessions(key) ? {} : sessionKeys(sessionSecret, key);
   }
 
   /** Itself, or a rule of its routes. */
   #hasSessions(key: string): boolean {
-    const rules = (this.#routes.get(key) ?? []).flatMap((route) => route.rules);
-    const said = [this.#trafficOf(key, "caller").traffic, ...rules].map((each) => each?.sessionPersistence);
-    return said.some((each) => (each?.type ?? "None") !== "None");
+    const routes = this.#listeners.get(key)?.routes ?? this.#routes.get(key) ?? [];
+    return areSaid([this.#trafficOf(key, "caller").traffic, ...routes.flatMap((route) => route.rules)]);
   }
 
   /** What one side of the calls of a service goes by; nothing where no document says anything. */

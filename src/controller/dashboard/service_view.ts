@@ -1,4 +1,5 @@
 /** One service: its hour, its instances, and all that documents say of it, as it is in force. */
+import { sourceText } from "../../model/access_words.ts";
 import type { EndpointRow, History, PolicyRow, RouteRow, ServiceView } from "../../api/dashboard_messages.ts";
 import { formatDuration } from "../../base/duration.ts";
 import type { RuleView } from "../../model/evidence.ts";
@@ -124,7 +125,7 @@ function rulesOf({ deny, allow }: Access): RuleView[] {
     (effect: RuleView["effect"]) =>
     ({ id, mode, source, methods, paths }: Access["deny"][number]): RuleView => ({
       ...{ id, effect, mode, methods, paths },
-      from: source.kind === "exact" || source.kind === "prefix" ? source.value : source.kind,
+      from: sourceText({ source }),
     });
   return [...deny.map(view("deny")), ...allow.map(view("allow"))];
 }

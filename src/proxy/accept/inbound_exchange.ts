@@ -8,6 +8,7 @@ import type { CallSink } from "../attempt/call_sink.ts";
 import { InboundCall } from "../inbound.ts";
 import {
   attemptField,
+  clientField,
   flowField,
   heddleFields,
   policyField,
@@ -76,6 +77,7 @@ export function serveInbound(
   if (own !== null) {
     joined.call.priority = levelNamed(request.fields.get(priorityField));
     joined.call.ofPolicy = request.fields.get(policyField) === "1";
+    joined.call.client = request.fields.get(clientField) ?? "";
   }
   joined.call.deadlineMs = callerDeadlineMs(request.fields);
   exchange.watch(joined);

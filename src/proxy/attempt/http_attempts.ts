@@ -25,7 +25,7 @@ import type { Pool } from "../upstream/pool.ts";
 import type { Taker } from "../upstream/pool_terms.ts";
 import { Attempts, failureOf, type FailedAnswer } from "./attempts.ts";
 import type { AttemptAnswer, CallHere, CallSink, PassingBy } from "./call_sink.ts";
-import { failedAnswer, judgeCode, judgeHead, poorAnswer } from "./judge_answer.ts";
+import { failedAnswer, isToldAnew, judgeCode, judgeHead, poorAnswer } from "./judge_answer.ts";
 import { mayRace, Race, type Racer } from "./race.ts";
 import { idempotentMethods, isRetry } from "./repeats.ts";
 import type { RequestBody } from "./request_body.ts";
@@ -182,8 +182,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     // For an undeclared service it matters what the client spoke, and the other proxy cannot see that.
     const http2 = !here && protocol === "detect" && leaving.came.version === "HTTP/2";
     const flow = !here && this.owner.tellsFlow ? this.flow.name : null;
-    const { priority, ofPolicy } = here ? notTold : leaving;
-    return leaving.fields(attemptFields(this.made, deadline, http2, flow, priority, ofPolicy));
+    return leaving.fields(attemptFields(this.made, deadline, http2, flow, here ? notTold : leaving));
   }
 
   started(stream: ClientStream): void {
@@ -225,9 +224,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     if (failure !== null) {
       const delayMs = this.granted(failure, this.#isWhole);
       if (delayMs !== null) return this.#passBy(failure, null, delayMs);
-      // The answer of the other proxy would not say it in the words of gRPC, or not that the retries are used up, nor reset the stream.
-      const reset = failure.reset !== undefined && this.body.exchange.request.version === "HTTP/2";
-      if (this.answer.grpc || this.budgetSpent || reset) return this.owner.refuse(this.abandon(failure));
+      if (isToldAnew(failure, this)) return this.owner.refuse(this.abandon(failure));
     }
     const said = failure === null ? this.#failedAnswer(head) : null;
     const failed = said === null ? null : outcomes.badAnswer(this.record.service, said);

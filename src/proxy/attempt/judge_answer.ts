@@ -1,4 +1,5 @@
 /** What the head of an answer says: of its endpoint, and of being tried again. */
+import type { Outcome } from "../../model/outcome.ts";
 import type { ResponseHead } from "../../http/exchange.ts";
 import { grpcCode, grpcCodeNames } from "../../model/grpc_code.ts";
 import { judgeGrpc, judgeStatus, type Judgement } from "../breaker/judge.ts";
@@ -47,4 +48,20 @@ export function poorAnswer(head: ResponseHead, grpc: boolean): FailedAnswer | nu
   const code = statusAlone(head, grpc);
   const says: Judgement = code < 0 ? judgeStatus(head.status) : judgeGrpc(code);
   return says === "success" ? null : { status: head.status, grpc: code, forbidden: false, pushback: null };
+}
+
+interface Hearing {
+  readonly source: { readonly outside: boolean };
+  readonly answer: { readonly grpc: boolean };
+  readonly budgetSpent: boolean;
+  readonly body: { readonly exchange: { readonly request: { readonly version: string } } };
+}
+
+/**
+ * The answer of the other proxy would not say it in the words of gRPC, or not that the retries are used up, nor reset the stream; or it is
+ * not for somebody outside of the mesh.
+ */
+export function isToldAnew(failure: Outcome, { source, answer, budgetSpent, body }: Hearing): boolean {
+  const reset = failure.reset !== undefined && body.exchange.request.version === "HTTP/2";
+  return answer.grpc || budgetSpent || reset || source.outside;
 }

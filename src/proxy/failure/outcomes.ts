@@ -89,6 +89,18 @@ export const outcomes = {
     return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
   },
 
+  /** No TLS can be made to a service outside of the mesh. */
+  noTls(key: string, problem: string): Outcome {
+    const detail = `${key} cannot be reached by TLS: ${problem}`;
+    return { flag: "ID", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
+  /** CONNECT, from outside of the mesh. */
+  noTunnelHere(listener: string): Outcome {
+    const detail = `${listener} makes no tunnels (CONNECT)`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
+  },
+
   noUpgrade(key: string, protocol: string): Outcome {
     const detail = `${key} takes no upgrade to ${protocol}: its Service document names none such (upgrades)`;
     return { flag: "DPE", side: "downstream", repeat: "no", status: 501, detail };

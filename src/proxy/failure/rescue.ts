@@ -31,6 +31,11 @@ const nextSteps: Partial<Readonly<Record<Flag, string>>> = {
   RL: "heddle get Traffic",
 };
 
+/** Of callers from outside of the mesh nobody knows who they are: they hear no names, addresses and reasons. */
+function outsideText({ status }: Outcome, requestId: string): string {
+  return `This request could not be served (${status}). Request ${requestId}.\n`;
+}
+
 function answerText(outcome: Outcome, requestId: string): string {
   const next = nextSteps[outcome.flag] ?? "heddle check";
   return `heddle: ${outcome.detail}.\nAt fault: ${sides[outcome.side]} (${outcome.flag}). Request ${requestId}.\nNext: ${next}\n`;
@@ -45,9 +50,12 @@ export function rescue(exchange: ServerExchange, outcome: Outcome, requestId: st
   if (!inside && outcome.reset !== undefined && exchange.request.version === "HTTP/2")
     return exchange.abort(outcome.reset);
   const grpc = !inside && isGrpc(exchange.request.fields);
-  const body = grpc ? nothing : new TextEncoder().encode(answerText(outcome, requestId));
-  const set = [...(grpc ? grpcFields(outcome) : plainFields), requestIdField, requestId];
-  set.push(errorField, errorText(outcome));
+  const outside = exchange.connection.outside === true;
+  const text = (outside ? outsideText : answerText)(outcome, requestId);
+  const body = grpc ? nothing : new TextEncoder().encode(text);
+  const told = outside ? { ...outcome, detail: `request ${requestId} could not be served` } : outcome;
+  const set = [...(grpc ? grpcFields(told) : plainFields), requestIdField, requestId];
+  if (!outside) set.push(errorField, errorText(outcome));
   if (outcome.status === 405) set.push("allow", allowedMethods);
   if (outcome.retryAfterMs !== undefined) set.push(...retryFields(outcome.retryAfterMs, grpc));
   if (inside) set.push(...insideFields(outcome));
@@ -78,6 +86,8 @@ function insideFields({ repeat, reset, grpc }: Outcome): string[] {
  */
 export function breakOff(exchange: ServerExchange, outcome: Outcome, grpc: boolean): void {
   if (outcome.reset !== undefined) exchange.abort(outcome.reset);
+  else if (grpc && exchange.connection.outside === true)
+    exchange.end(fieldsFrom(statusFields({ ...outcome, detail: "the answer could not be completed" })));
   else if (grpc) exchange.end(fieldsFrom(statusFields(outcome)));
   else exchange.abort();
 }
@@ -103,7 +113,7 @@ export function answerOfPolicy(
     return rescue(exchange, denial, requestId, false);
   const { remove, add } = answer.headers;
   const set = [...answer.headers.set, requestIdField, requestId];
-  if (denial !== null) set.push(errorField, errorText(denial));
+  if (denial !== null && exchange.connection.outside !== true) set.push(errorField, errorText(denial));
   const body = new TextEncoder().encode(answer.body);
   exchange.respond(answer.status, null, { remove, set, add }, body.length);
   exchange.write(body);

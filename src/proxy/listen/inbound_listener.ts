@@ -22,6 +22,8 @@ export interface InboundListenerOptions {
   readonly choose: (serverName: string) => TlsServerOptions | null;
   /** The caller was verified. */
   readonly secured: (socket: Socket, serverName: string) => SocketHandler;
+  /** To a client that speaks no TLS; default: what tells that other proxies come in here. */
+  readonly plainAnswer?: Uint8Array;
   /** Somebody who may not come in, in words. */
   readonly refused: (reason: string) => void;
   readonly onLimit: (limit: string) => void;
@@ -83,7 +85,8 @@ class Hello extends WheelEntry implements SocketHandler, Hoarder {
     const all = this.#received.empty ? chunk : this.#received.takeWith(chunk);
     const hello = readClientHello(all);
     if (hello.kind === "hello") return this.#secure(hello.serverName, all);
-    if (hello.kind === "plain") return this.#refuse(plainAnswer, "a client that speaks no TLS");
+    if (hello.kind === "plain")
+      return this.#refuse(this.options.plainAnswer ?? plainAnswer, "a client that speaks no TLS");
     if (hello.kind === "malformed") return this.#refuse(malformed, hello.reason);
     if (all.length > limits.clientHelloBytesMax) {
       this.options.onLimit("clientHelloBytesMax");

@@ -10,7 +10,9 @@ export function exchangeRecord({ request, connection }: ServerExchange, source: 
   const { shard, ids } = source.parts;
   const record = new CallRecord("outbound", "http", shard.clock.now());
   const given = request.fields.get(requestIdField);
-  record.requestId = given !== null && isRequestId(given) ? given : ids.next();
+  // Whoever is outside gives no ids: records of others could be taken for its own.
+  const isKept = !source.outside && given !== null && isRequestId(given);
+  record.requestId = isKept ? given : ids.next();
   record.source = source.key;
   record.method = request.method;
   record.path = request.path;

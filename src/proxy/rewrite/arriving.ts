@@ -40,10 +40,11 @@ export function withoutOwnFields(head: ResponseHead): ResponseHead {
 }
 
 /**
- * With what only heddle says to the app. Where the call began on this machine, `set` has the request id already, and nearly always
+ * With what only heddle says to the app; `caller` is "" for one outside of the mesh, which is not told who calls. Where the call began on this machine, `set` has the request id already, and nearly always
  * nothing else but its trace: then the array is written out, since one that is spread costs two more.
  */
 export function forApp({ remove, set, add }: FieldEdits, requestId: string, caller: string): FieldEdits {
+  if (caller === "") return { remove, set, add };
   const plain = set.length === 0 || (set.length === 2 && set[0] === requestIdField);
   if (plain) return { remove, set: [requestIdField, requestId, callerField, caller], add };
   if (set.length === 4) {

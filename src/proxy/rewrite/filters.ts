@@ -19,14 +19,15 @@ function withPrefix(value: string, prefix: string, path: string): string {
   return begins + path.slice(matched.length) || "/";
 }
 
-/** The Location of a redirect. `authority`: what was asked for, with its port; calls come in clear text. */
+/** The Location of a redirect. `authority`: what was asked for, with its port. `spoken`: how; within a machine in clear text. */
 export function locationOf(
   redirect: Redirect,
   prefix: string,
   came: NormalTarget,
   authority: string,
+  spoken: "http" | "https" = "http",
 ): string {
-  const scheme = redirect.scheme ?? "http";
+  const scheme = redirect.scheme ?? spoken;
   const [, host = authority, asked = ""] = /^(.*?)(?::([0-9]+))?$/.exec(authority) ?? [];
   const port = redirect.port ?? (redirect.scheme === undefined && asked !== "" ? Number(asked) : null);
   const shown = port === null || port === usualPorts[scheme] ? "" : `:${port}`;

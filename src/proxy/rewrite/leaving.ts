@@ -2,6 +2,7 @@
  * What leaves for an endpoint: the request that came, with what routes, policies and heddle itself change of it. What is decided is
  * kept in one object; what follows from it is pure functions.
  */
+import { socketAddress } from "../../base/socket_address.ts";
 import type { OutgoingRequest, RequestHead } from "../../http/exchange.ts";
 import type { DirectAnswer, Redirect, RouteFilters } from "../../model/document.ts";
 import { priorities, usualLevel, type PriorityLevel } from "../../model/priority.ts";
@@ -10,6 +11,7 @@ import { deadlineFields } from "../../wire/deadline.ts";
 import { readsAsItIs, readTarget, type NormalTarget } from "../../wire/target.ts";
 import {
   attemptField,
+  clientField,
   flowField,
   heddleFields,
   policyField,
@@ -22,6 +24,16 @@ import { tracedEdits } from "../fields/trace_fields.ts";
 import type { TraceRef } from "../../model/trace_ref.ts";
 import type { LiveDestination } from "../state/live_service.ts";
 import { locationOf, rewrittenTarget } from "./filters.ts";
+
+/** What says where a request comes from, as far as whoever writes it is believed (RFC 7239, and what was there before it). */
+const forwardedFields = [
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-forwarded-port",
+  "x-real-ip",
+];
 
 /** What heddle adds to every answer. */
 export function answerEdits(requestId: string): FieldEdits {
@@ -40,7 +52,7 @@ export function withEdits(own: FieldEdits, policy: FieldEdits): FieldEdits {
 }
 
 /** To an endpoint of this machine, which sees for itself. */
-export const notTold = { priority: usualLevel, ofPolicy: false } as const;
+export const notTold = { priority: usualLevel, ofPolicy: false, client: "" } as const;
 
 /** One request as it leaves: what came, and what was decided about it. */
 export class Leaving {
@@ -52,6 +64,8 @@ export class Leaving {
   host: string | null = null;
   /** Stands in for an authority that nobody gave. */
   serverName = "";
+  /** Where a client from outside of the mesh comes from; "" for one of the mesh. */
+  client = "";
   /** How much it matters, as its route says. */
   priority: PriorityLevel = usualLevel;
   /** All of it must be over by then, milliseconds after it came; null for no limit. */
@@ -103,15 +117,25 @@ export class Leaving {
   }
 
   /** The answer that sends its client elsewhere. */
-  redirected(redirect: Redirect, prefix: string, authority: string): DirectAnswer {
+  redirected(redirect: Redirect, prefix: string, authority: string, scheme: "http" | "https"): DirectAnswer {
     const came = this.target ?? this.came;
-    const location = locationOf(redirect, prefix, came, authority || this.serverName);
+    const location = locationOf(redirect, prefix, came, authority || this.serverName, scheme);
     return { status: redirect.status, headers: ["location", location], body: "" };
   }
 
   /** It belongs to this trace. */
   trace(trace: TraceRef, b3: boolean): void {
     this.#own = tracedEdits(this.#own, trace, b3);
+  }
+
+  /** It came in from outside of the mesh, by https if so: what it says itself of where it comes from counts for nothing. */
+  comesFrom(host: string, port: number, secure: boolean): void {
+    this.client = socketAddress(host, port);
+    const { remove, set, add } = this.#own;
+    const { authority } = this.came;
+    const forwarded = ["x-forwarded-for", host, "x-forwarded-proto", secure ? "https" : "http"];
+    if (authority !== "") forwarded.push("x-forwarded-host", authority);
+    this.#own = { remove: [...remove, ...forwardedFields], set: [...set, ...forwarded], add };
   }
 
   /** So many further hops are left to it. */
@@ -124,8 +148,8 @@ export class Leaving {
   copyOf(came: RequestHead, requestId: string): Leaving {
     const own = mergeEdits(this.#own, { remove: [], set: [requestIdField, requestId], add: [] });
     const copy = new Leaving(came, own, this.ofPolicy);
-    const { target, rewritten, host, serverName, priority } = this;
-    Object.assign(copy, { target, rewritten, host, serverName, priority });
+    const { target, rewritten, host, serverName, priority, client } = this;
+    Object.assign(copy, { target, rewritten, host, serverName, priority, client });
     copy.change(this.#policy);
     return copy;
   }
@@ -181,19 +205,20 @@ function leavingFields(
 /**
  * The pairs that one attempt alone carries; null for none, which is nearly always.
  * `made`: attempts before it. `deadline`: what is left of it, as pairs. `http2`: the other proxy must learn that the caller
- * spoke HTTP/2. `flow`: the name of the caller's client, where the other proxy must tell clients apart. `priority`: how much it matters. `ofPolicy`: a policy sent it.
+ * spoke HTTP/2. `flow`: the name of the caller's client, where the other proxy must tell clients apart. `told`: what else it hears of it.
  */
 export function attemptFields(
   made: number,
   deadline: readonly string[] | null,
   http2: boolean,
   flow: string | null,
-  priority: PriorityLevel = usualLevel,
-  ofPolicy = false,
+  told: Pick<Leaving, "priority" | "ofPolicy" | "client"> = notTold,
 ): string[] | null {
-  const isUsual = priority === usualLevel && !ofPolicy;
+  const { priority, ofPolicy, client } = told;
+  const isUsual = priority === usualLevel && !ofPolicy && client === "";
   if (made === 0 && deadline === null && !http2 && flow === null && isUsual) return null;
   const fields: string[] = [];
+  if (client !== "") fields.push(clientField, client);
   if (made > 0) fields.push(attemptField, String(made));
   if (deadline !== null) fields.push(...deadline);
   if (http2) fields.push(spokeField, "h2");

@@ -1,6 +1,6 @@
 /** Services as a state knows them: those that run on this machine, and those that may be called from it. */
 import { failure, type Result } from "../../base/result.ts";
-import type { Random } from "../../../runtime/contract.ts";
+import type { Random, TlsClientOptions } from "../../../runtime/contract.ts";
 import type { BackendFilters, RouteTraits } from "../../model/document.ts";
 import type {
   CompiledTlsRoute,
@@ -45,6 +45,17 @@ export interface LocalApp {
   readonly pools: Readonly<Record<"http/1.1" | "h2", Pool>>;
   /** What these share with those to the other apps of its service. */
   readonly room: ConnectionRoom;
+  /** It stands outside of the mesh. Absent: on this machine. */
+  readonly outside?: Outside;
+}
+
+export interface Outside {
+  /** What it is asked for; "": as it was called. */
+  readonly host: string;
+  /** By the protocol that is spoken inside, "" for none that TLS knows; null: there is no TLS. */
+  readonly tls: ((alpn: string) => Result<TlsClientOptions>) | null;
+  /** What it was made of. */
+  readonly made: unknown;
 }
 
 /** A service of this machine, as its callers meet it. */

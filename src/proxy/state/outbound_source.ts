@@ -53,6 +53,8 @@ export class OutboundSource {
     readonly only: ServiceName | null,
     /** What goes out here are requests of policies. */
     readonly ofPolicies = false,
+    /** Its clients are no services, but come in from outside of the mesh. */
+    readonly outside = false,
   ) {
     this.key = who.service === null ? "" : serviceKey(who.service);
   }

@@ -7,13 +7,7 @@ import { failure, success } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
 import { limits as bounds } from "../../model/limits.ts";
 import type { Shard } from "../../http/shard.ts";
-import {
-  appPortOf,
-  instanceServerName,
-  serverNameOf,
-  serviceKey,
-  type ServiceName,
-} from "../../model/service.ts";
+import { appPortOf, instanceServerName, serverNameOf, serviceKey } from "../../model/service.ts";
 import type {
   CompiledBackend,
   CompiledRoute,
@@ -42,6 +36,7 @@ import type {
 import { OpenStreams } from "../answer/open_streams.ts";
 import { inboundLimits } from "../limit/inbound_limits.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
+import type { ExternalApps } from "./external_apps.ts";
 import { liveBreakers, liveHealth } from "./live_breakers.ts";
 import { liveBudget, liveTimeouts, rulesOf } from "./live_traffic.ts";
 import { liveSessions } from "./live_sessions.ts";
@@ -79,6 +74,8 @@ export interface StateInput {
   readonly place: { readonly zone: string; readonly region: string };
   /** Apps of this machine, by service key. */
   readonly apps: ReadonlyMap<string, readonly LocalApp[]>;
+  /** Services outside of the mesh. */
+  readonly externals: Pick<ExternalApps, "here">;
   /** Circuit breaking took an endpoint of this service out. */
   readonly ejected: (service: string, reason: string) => void;
   /** What this machine had of a rate that the mesh shares, by service; null: nothing that is known. */
@@ -240,11 +237,14 @@ class StateBuilder {
       addedMs: kept !== null && isReady(kept) ? kept.addedMs : addedMs,
       load: kept?.load ?? new EndpointLoad(this.input.nowMs),
       pools: kept?.pools ?? { shared: new Map(), "http/1.1": new Map() },
-      here: endpoint.node === this.snapshot.node ? this.#hereOf(destination.service, endpoint) : null,
+      here: this.#hereOf(destination, endpoint, kept),
     };
   }
 
-  #hereOf(service: ServiceName, endpoint: Endpoint): LiveEndpoint["here"] {
+  #hereOf(destination: Destination, endpoint: Endpoint, kept: LiveEndpoint | null): LiveEndpoint["here"] {
+    if (destination.external !== undefined) return this.input.externals.here(destination, endpoint, kept);
+    if (endpoint.node !== this.snapshot.node) return null;
+    const { service } = destination;
     const inbound = this.#inbound.get(serverNameOf(service));
     const app = inbound?.apps.find((each) => each.id === endpoint.id) ?? inbound?.apps[0];
     return inbound === undefined || app === undefined ? null : { service: inbound, app };

@@ -27,12 +27,13 @@ function* sharedBy({ destinations, locals }: ProxyState): Generator<{ release():
   for (const { limits } of locals.values()) if (limits !== null) yield* limits.shared();
 }
 
-/** Connections to other machines. */
+/** Connections to other machines, and out of the mesh. */
 export function poolsOf(state: ProxyState): Pool[] {
   return [...state.destinations.values()].flatMap((destination) =>
-    [...destination.endpoints.values()].flatMap(({ pools }) => [
+    [...destination.endpoints.values()].flatMap(({ pools, here }) => [
       ...pools.shared.values(),
       ...pools["http/1.1"].values(),
+      ...(here?.app.outside === undefined ? [] : Object.values(here.app.pools)),
     ]),
   );
 }

@@ -63,6 +63,8 @@ const loopback = {
 export const profiles = {
   /** From a local app, over clear text. */
   local: { name: "local", ...loopback },
+  /** From outside of the mesh, at a gateway. */
+  edge: { name: "local", ...loopback, streamsMax: limits.h2EdgeStreamsMax, keepalive: true },
   /** To a local app, over clear text. */
   app: { name: "app", ...loopback },
   /** Between proxies. */

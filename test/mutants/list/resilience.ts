@@ -73,7 +73,7 @@ export const resilience: readonly Mutant[] = [
   },
   {
     fault: "all services have one key of sessions",
-    file: "src/controller/compile/snapshot_compiler.ts",
+    file: "src/controller/compile/session_keys.ts",
     find: "update(`heddle-session:${key}`)",
     replace: 'update("heddle-session")',
     suites: ["test/unit/controller/session_keys_test.ts"],

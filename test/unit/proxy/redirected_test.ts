@@ -1,12 +1,13 @@
 /** Connections that rules of the machine redirected: to the service whose virtual address they were going to, or on to where they were going. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import type { Connecting, Told } from "../../../src/proxy/listen/caller_gate.ts";
+import type { Destination } from "../../../src/model/snapshot.ts";
 import { outcomes } from "../../../src/proxy/failure/outcomes.ts";
 import { limits } from "../../../src/model/limits.ts";
 import { testMs } from "../../support/patience.ts";
 import { MemoryApp, MemoryCall } from "../../support/memory_http.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
-import { named, Planes, type TestMachine } from "../../support/planes.ts";
+import { idOf, named, Planes, type TestMachine } from "../../support/planes.ts";
 import { bytesOf } from "../../support/wire.ts";
 
 const redirectedPort = 7450;
@@ -171,3 +172,28 @@ test(
   },
   testMs,
 );
+
+test("what a document declares outside of the mesh passes there, at its address and port, for whom its rules let", async () => {
+  const next = planes.snapshot(a, { orders: { protocol: "http" }, web: {}, outside: {} });
+  const declaredFor = (from: string): Destination[] =>
+    next.destinations.map((each): Destination => {
+      if (each.service.name !== "outside") return each;
+      const source = { kind: "exact", value: idOf(from) } as const;
+      const rule = { id: "r", mode: "enforce", source, methods: [], paths: [] } as const;
+      const place = { node: "", address: "192.0.2.1", port: app.port, labels: {}, ready: true };
+      return {
+        ...each,
+        external: { endpoints: [], host: "" },
+        externalAccess: { otherwise: "deny", deny: [], allow: [rule] },
+        endpoints: [{ id: "x", ...place }],
+      };
+    });
+  const apply = (from: string, version: string): void =>
+    a.plane.apply({ ...next, destinations: declaredFor(from), version, egress: "declared" });
+  apply("web", "one");
+  await call("192.0.2.1", app.port);
+  await call("192.0.2.1", app.port + 1);
+  apply("orders", "two");
+  await call("192.0.2.1", app.port);
+  expect(a.records.outsides.map((each) => each.split(" ").at(-1))).toEqual(["passed", "refused", "refused"]);
+});

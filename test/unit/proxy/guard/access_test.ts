@@ -128,3 +128,28 @@ test("rules on trial never change who gets in", () => {
     { numRuns: 2_000 },
   );
 });
+
+describe("a rule about a network", () => {
+  const gateway = "spiffe://mesh.test/ns/default/sa/edge";
+  const access: Access = {
+    otherwise: "deny",
+    deny: [],
+    allow: [
+      {
+        ...{ id: "a#allow[0]", mode: "enforce", methods: [], paths: [] },
+        source: { kind: "cidr", value: "10.0.0.0/8", gateways: [gateway] },
+      },
+    ],
+  };
+  const isIn = (sourceId: string, client: string): boolean =>
+    decideAccess(access, sourceId, "GET", "/", client).verdict === "allow";
+
+  test("lets in whom a gateway says to come from there, and believes nobody else", () => {
+    expect(isIn(gateway, "10.1.2.3:4711")).toBe(true);
+    expect(isIn(gateway, "[::ffff:10.1.2.3]:4711")).toBe(true);
+    expect(isIn(gateway, "192.0.2.1:4711")).toBe(false);
+    expect(isIn("spiffe://mesh.test/ns/default/sa/web", "10.1.2.3:4711")).toBe(false);
+    for (const client of ["", "10.1.2.3", "unknown", "10.1.2.3:4711, 10.1.2.3:1"])
+      expect([client, isIn(gateway, client)]).toEqual([client, false]);
+  });
+});

@@ -1,0 +1,124 @@
+/** `kind: External`: a service outside of the mesh, called as one of the mesh by a name and by rules. */
+import * as v from "valibot";
+import type { ExternalDocument } from "../../model/document.ts";
+import type { ExternalTls } from "../../model/external.ts";
+import { isAddress } from "../../base/cidr.ts";
+import type { Address } from "../../base/socket_address.ts";
+import { common, list, object, port, said } from "../fields.ts";
+import { defineKind } from "../kind.ts";
+import type { Report } from "../issue_at.ts";
+import { expandService } from "./service.ts";
+
+const endpointForm =
+  "a host or an address with its port, such as api.example:443, 192.0.2.7:5432 or [2001:db8::7]:443";
+const endpoint = v.pipe(
+  v.string(endpointForm),
+  v.check((text) => readEndpoint(text) !== null, endpointForm),
+);
+const nameForm = "a host such as api.example";
+const hostName = v.pipe(
+  v.string(nameForm),
+  v.maxLength(253, nameForm),
+  v.regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/, nameForm),
+);
+const pemForm = "certificates in PEM: -----BEGIN CERTIFICATE----- …";
+const tls = object({
+  serverName: v.optional(
+    said(hostName, "Name that its certificate must have (default: the host of the first endpoint)"),
+  ),
+  ca: v.optional(
+    said(
+      v.pipe(
+        v.string(pemForm),
+        v.maxLength(65_536, "at most 65536 characters"),
+        v.regex(/-----BEGIN CERTIFICATE-----/, pemForm),
+      ),
+      "Roots that may have issued it, PEM (default: those that the caller's machine trusts)",
+    ),
+  ),
+});
+
+const schema = object({
+  kind: v.literal("External"),
+  ...common,
+  port: said(port, "Port in the name by which it is called: payments.mesh:80"),
+  protocol: said(
+    v.picklist(["http", "http2", "grpc", "tcp", "tls"], "http, http2, grpc, tcp or tls"),
+    "What callers speak to it; with tls: (below) it gets the same inside of TLS",
+  ),
+  endpoints: said(
+    list(endpoint, 64, 1),
+    "Where it is: addresses, or names of DNS, which each machine looks up again by their time to live",
+  ),
+  host: v.optional(
+    said(hostName, "Host that requests ask it for (default: the host of the first endpoint that has a name)"),
+  ),
+  tls: v.optional(said(tls, "TLS 1.3 to it, with its certificate verified (default: none is added)")),
+});
+
+type Written = v.InferOutput<typeof schema>;
+
+function readEndpoint(text: string): Address | null {
+  const [, v6, plain, number = ""] =
+    /^(?:\[([0-9a-f:.]+)\]|([A-Za-z0-9.-]{1,253})):([0-9]{1,5})$/i.exec(text) ?? [];
+  const [host, port] = [v6 ?? plain?.toLowerCase() ?? "", Number(number)];
+  if (port < 1 || port > 65_535) return null;
+  if (v6 !== undefined) return isAddress(host) ? { host, port } : null;
+  const isName = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/.test(host);
+  // What ends in a number is an address, or none.
+  return isName && (isAddress(host) || !/(?:^|\.)[0-9]+$/.test(host)) ? { host, port } : null;
+}
+
+function nameIn(written: Written): string {
+  return (
+    written.endpoints.map((each) => readEndpoint(each)?.host ?? "").find((host) => !isAddress(host)) ?? ""
+  );
+}
+
+function expand(written: Written): ExternalDocument {
+  const { name, namespace, port, protocol, endpoints } = written;
+  const own = namespace === undefined ? {} : { namespace };
+  const service = expandService({ kind: "Service", name, ...own, port, protocol });
+  return {
+    ...service,
+    kind: "External",
+    external: {
+      endpoints: endpoints.flatMap((each) => readEndpoint(each) ?? []),
+      host: written.host ?? nameIn(written),
+      ...(written.tls === undefined ? {} : { tls: expandTls(written.tls, nameIn(written)) }),
+    },
+  };
+}
+
+function expandTls({ serverName, ca }: NonNullable<Written["tls"]>, name: string): ExternalTls {
+  return { serverName: serverName ?? name, ...(ca === undefined ? {} : { caPem: ca }) };
+}
+
+function check(written: Written, report: Report): void {
+  if (written.tls === undefined) return;
+  if (written.protocol === "tls")
+    report(
+      ["tls"],
+      "what callers speak is TLS already: protocol tcp would put it into TLS, or leave tls out",
+      { key: true },
+    );
+  if (written.tls.serverName === undefined && nameIn(written) === "")
+    report(["tls"], "no endpoint has a name that its certificate could have: say serverName");
+}
+
+const example = `kind: External
+name: payments
+port: 80
+protocol: http
+endpoints: ["api.payments.example:443"]
+tls: {}`;
+
+export const external = defineKind({
+  name: "External",
+  words:
+    "A service outside of the mesh, called as one of the mesh: by a name, by routes, and by rules about who may",
+  example,
+  schema,
+  expand,
+  check,
+});
