@@ -34,6 +34,8 @@ function linesOf(
   const leaves = allOf(command).filter(({ commands }) => commands.length === 0);
   return [
     `.TH ${nameOf(command).toUpperCase()} 1 "" "heddle ${version}" "heddle"`,
+    // Lines as long as their words make them: an address that cannot be broken leaves none that can be spread.
+    ".ad l",
     ".SH NAME",
     `${escaped(nameOf(command))} \\- ${escaped(command.summary)}`,
     ".SH SYNOPSIS",
