@@ -3,7 +3,7 @@
  * is the same wherever the value is in this recording, so that what counts by it counts the same, and from which nobody gets it back.
  */
 import { createHmac } from "node:crypto";
-import { isSecretName, isSecretValue } from "../base/secrets.ts";
+import { isSecretName, isSecretValue, withoutSecrets as withoutSecretsIn } from "../base/secrets.ts";
 import type { Said } from "../policy/heard.ts";
 
 /** What stands instead of a value. */
@@ -28,9 +28,7 @@ export class Redaction {
 
   /** name, value, name, value …. */
   fields(flat: readonly string[]): string[] {
-    return flat.map((text, at) =>
-      at % 2 === 1 && isSecret(flat[at - 1] ?? "", text) ? this.#word(text) : text,
-    );
+    return flat.map((text, at) => (at % 2 === 1 ? this.#text(flat[at - 1] ?? "", text) : text));
   }
 
   /** Of a document. A policy that needs the secret itself cannot be replayed with these. */
@@ -40,11 +38,21 @@ export class Redaction {
     );
   }
 
+  /** What stands inside of something that is called a secret is one, too, whatever it is called itself. */
   #value(name: string, value: unknown): unknown {
-    if (typeof value === "string") return isSecret(name, value) ? this.#word(value) : value;
+    if (typeof value === "string") return this.#text(name, value);
+    if (typeof value === "number" && isSecretName(name)) return this.word(String(value));
     if (Array.isArray(value)) return value.map((each) => this.#value(name, each));
     if (typeof value !== "object" || value === null) return value;
-    return this.options(value as Record<string, unknown>);
+    const within = isSecretName(name);
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => [key, this.#value(within ? name : key, each)]),
+    );
+  }
+
+  /** An address may have a query that holds one. */
+  #text(name: string, value: string): string {
+    return isSecret(name, value) ? this.word(value) : this.target(value);
   }
 
   /** A path with its query. */
@@ -57,23 +65,41 @@ export class Redaction {
       .map((pair) => {
         const [name = ""] = pair.split("=", 1);
         const value = pair.slice(name.length + 1);
-        return value !== "" && isSecret(name, decoded(value)) ? `${name}=${this.#word(value)}` : pair;
+        return value !== "" && isSecret(decoded(name), decoded(value)) ? `${name}=${this.word(value)}` : pair;
       });
     return `${target.slice(0, mark)}?${pairs.join("&")}`;
   }
 
-  /** What a policy said, with the fields that it writes. */
+  /** What a policy said, with the fields and the path that it writes. */
   said(said: Said): Said {
-    if (said.do === "next" || said.do === "route") {
-      const { set, add } = said.edits;
-      if (set.length + add.length === 0) return said;
-      return { ...said, edits: { ...said.edits, set: this.fields(set), add: this.fields(add) } };
+    switch (said.do) {
+      case "next":
+      case "route": {
+        const { edits, target } = said;
+        const { set, add } = edits;
+        return {
+          ...said,
+          edits: { ...edits, set: this.fields(set), add: this.fields(add) },
+          target: target === null ? null : { ...target, target: this.target(target.target) },
+        };
+      }
+      case "respond": {
+        const { headers, body, reason } = said;
+        return {
+          ...said,
+          headers: { ...headers, set: this.fields(headers.set) },
+          body: isSecret("", body) ? this.word(body) : body,
+          reason: withoutSecretsIn(reason),
+        };
+      }
+      case "failed":
+        return { ...said, reason: withoutSecretsIn(said.reason) };
+      default:
+        return said;
     }
-    if (said.do !== "respond") return said;
-    return { ...said, headers: { ...said.headers, set: this.fields(said.headers.set) } };
   }
 
-  #word(value: string): string {
+  protected word(value: string): string {
     if (wordForm.test(value)) return value;
     return `redacted-${createHmac("sha256", this.salt).update(value).digest("hex").slice(0, 16)}`;
   }
@@ -85,7 +111,7 @@ export function withoutSecrets(said: Said): Said {
 }
 
 const blank = new (class extends Redaction {
-  override fields(flat: readonly string[]): string[] {
-    return flat.map((text, at) => (at % 2 === 1 && isSecret(flat[at - 1] ?? "", text) ? "" : text));
+  protected override word(): string {
+    return "";
   }
 })("");

@@ -32,7 +32,7 @@ const addressWithPassword = /^\s*[a-z][a-z0-9+.-]*:\/\/[^\s/@"']+@/i;
 
 /** `password: x`, `API_KEY=x`, `"token":"x"`, to the end of the value. */
 const named = new RegExp(
-  `([\\w-]*(?:${secretName.source})[\\w-]*["']?\\s*[:=]\\s*)("(?:[^"\\\\]|\\\\.)*"|'[^']*'|[^\\s"',;&})\\]]+)`,
+  `([\\w-]*(?:${secretName.source})[\\w-]*["']?\\s*[:=]\\s*)(\\[removed\\]|"(?:[^"\\\\]|\\\\.)*"|'[^']*'|[^\\s"',;&})\\]]+)`,
   "gi",
 );
 

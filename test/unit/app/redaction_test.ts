@@ -57,6 +57,35 @@ test("where the salt is not known, what is secret makes no difference", () => {
     withoutSecrets({
       do: "next",
       edits: { set: ["x-api-key", value], add: [], remove: [] },
+      target: null,
     } as unknown as Parameters<typeof withoutSecrets>[0]);
   expect(said("redacted-0123456789abcdef")).toEqual(said("planted"));
+});
+
+test("what a policy writes into a path or says in words holds no secret", () => {
+  const target = { target: "/v2?access_token=planted&page=2", path: "/v2" };
+  const edits = { set: ["location", "/x?code=1&token=planted"], add: [], remove: [] };
+  const headers = { set: ["location", "https://b/?sig=planted"], add: [], remove: [] };
+  for (const said of [
+    { do: "next", edits, target },
+    { do: "route", service: "b", subset: null, edits, target },
+    { do: "respond", status: 401, headers, body: "Bearer planted", reason: "no user has token=planted" },
+    { do: "failed", failure: "throw", reason: "Error: Bearer planted-00 is unknown" },
+  ] as unknown as Parameters<Redaction["said"]>[0][]) {
+    expect(JSON.stringify(redaction.said(said))).not.toContain("planted");
+    expect(JSON.stringify(withoutSecrets(said))).not.toContain("planted");
+    expect(withoutSecrets(redaction.said(said))).toEqual(withoutSecrets(said));
+  }
+});
+
+test("an address in a header holds no secret in its query, however its name is written", () => {
+  const [, kept] = redaction.fields(["referer", "https://a.example/x?to%6Ben=planted&page=2"]);
+  expect(kept).toMatch(/^https:\/\/a\.example\/x\?to%6Ben=redacted-[0-9a-f]{16}&page=2$/);
+});
+
+test("all that stands in an option that is called a secret is one", () => {
+  const options = { secrets: { one: "planted", two: { deep: ["planted"], pin: 4711 } }, password: 4711 };
+  const kept = JSON.stringify(redaction.options(options));
+  expect(kept).not.toContain("planted");
+  expect(kept).not.toContain("4711");
 });
