@@ -191,7 +191,9 @@ export class EtcdStore implements Store {
     this.#closed = true;
     this.#follow.close();
     this.#mirror.endWatches();
-    const { gateway, leases, lease } = this.#parts;
+    const { gateway, gate, leases, lease } = this.#parts;
+    // It ends by itself later: until then another registry finishes what is half done.
+    if (gate.isUnfinished) return gateway.close();
     void leases
       .revoke(lease)
       .catch(() => undefined)

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../../../runtime/contract.ts";
 import { limits } from "../../model/limits.ts";
-import type { Condition, Operation } from "../store.ts";
+import { StoreUnavailable, type Condition, type Operation } from "../store.ts";
 import { EtcdLost, type Gateway } from "./gateway.ts";
 import {
   decoded,
@@ -55,7 +55,15 @@ export interface GateSeen {
 }
 
 export class Gate {
+  /** Commits that were begun here and are not known to be over. */
+  #begun = 0;
+
   constructor(readonly options: GateOptions) {}
+
+  /** Whether others may have to finish what was begun here: the lease that its pieces live on must stay. */
+  get isUnfinished(): boolean {
+    return this.#begun > 0;
+  }
 
   /** Whether a commit is too much for one transaction. */
   isLarge(conditions: readonly Condition[], operations: readonly Operation[]): boolean {
@@ -68,8 +76,19 @@ export class Gate {
     operations: readonly Operation[],
     commit: string,
   ): Promise<Settled> {
-    const { names, transactions } = this.options;
     for (const each of operations) if (each.do === "put" && each.lease !== undefined) noLease(each.lease);
+    this.#begun++;
+    const settled = await this.#commit(conditions, operations, commit);
+    this.#begun--;
+    return settled;
+  }
+
+  async #commit(
+    conditions: readonly Condition[],
+    operations: readonly Operation[],
+    commit: string,
+  ): Promise<Settled> {
+    const { names, transactions } = this.options;
     const pieces = piecesOf(operations);
     await this.#putAside(commit, pieces);
     const first = conditions.slice(0, limits.etcdOperationsMax - reserved);
@@ -135,6 +154,7 @@ export class Gate {
   async finish(begun: GateSeen): Promise<void> {
     const { names, gateway } = this.options;
     let seen: GateSeen | null = begun;
+    let missing = 0;
     while (seen !== null && seen.shut.commit === begun.shut.commit) {
       const { commit, pieces, done } = seen.shut;
       if (done === null || done >= pieces) {
@@ -145,7 +165,9 @@ export class Gate {
       const answer = (await this.#again(() => gateway.call("/v3/kv/range", { key }))) as WireRange;
       const value = answer.kvs?.[0]?.value;
       if (value === undefined) {
-        // Somebody else has finished it meanwhile.
+        // Somebody else has gone on with it meanwhile, or else nobody ever can.
+        if (missing === seen.revision) throw new StoreUnavailable(lostPiece(names, commit, done));
+        missing = seen.revision;
         seen = await this.#lookOrLater();
         continue;
       }
@@ -256,6 +278,10 @@ function piecesOf(operations: readonly Operation[]): (readonly Operation[])[] {
     else pieces.push([operation]);
   }
   return pieces;
+}
+
+function lostPiece(names: KeyNames, commit: string, done: number): string {
+  return `A large commit cannot be finished: its piece ${names.piece(commit, done)} is gone from etcd, and ${names.gate} stands`;
 }
 
 /** Leases end by themselves, and a commit whose lease had ended could never be finished. */

@@ -124,6 +124,31 @@ describe.skipIf(!hasEtcd)(`stores over one etcd${hasEtcd ? "" : " (needs etcd)"}
   );
 
   test(
+    "a large commit of a registry that is closed meanwhile is finished whole, or was never begun",
+    async () => {
+      const prefix = `both-${number++}`;
+      const [one, other] = [await storeAt(prefix), await storeAt(prefix)];
+      const many = Array.from({ length: 1_500 }, (_, at) => put(`k/${at}`, "x"));
+      const shut = new Promise<void>((resolve) => {
+        const { call } = etcd;
+        const range = { key: encoded(keyNames(prefix).gate) };
+        const look = async (): Promise<void> => {
+          const { count } = (await call("/v3/kv/range", range)) as { readonly count?: string };
+          return count === undefined ? look() : resolve();
+        };
+        void look();
+      });
+      const commit = one.commit([], many).catch(() => undefined);
+      await shut;
+      one.close();
+      await commit;
+      expect((await other.commit([], [put("after", "1")])).ok).toBe(true);
+      expect(other.range("k/").entries).toHaveLength(1_500);
+    },
+    testMs,
+  );
+
+  test(
     "a registry that begins while a large commit stands half done finishes it first",
     async () => {
       const prefix = `both-${number++}`;
