@@ -21,22 +21,38 @@ export function readIntentions(
       "LegacyCreateTime",
       "LegacyUpdateTime",
     );
-    const namespace = source.text("Namespace") ?? name.namespace;
+    const said = source.text("Namespace");
+    const namespace = said === undefined || said === "" ? name.namespace : said;
     const own = source.text("Name") ?? "";
-    const from = own === "*" ? "any-mesh" : `spiffe://${trustDomain}/ns/${namespace}/sa/${labelOf(own)}`;
-    return { source, from, action: source.text("Action"), permissions: source.list("Permissions") };
+    const isMany = own === "*";
+    const isForAll = isMany && (said === undefined || said === "" || said === "*");
+    if (!isMany && namespace === "*") source.refuse("Namespace", "a service is of one namespace here");
+    const account = isMany ? own : labelOf(own);
+    const from = isForAll ? "any-mesh" : `spiffe://${trustDomain}/ns/${namespace}/sa/${account}`;
+    return { source, from, isMany, action: source.text("Action"), permissions: source.list("Permissions") };
   });
   const ofAll = sources.find(({ from }) => from === "any-mesh");
+  const allows = ({ action, permissions }: (typeof sources)[number]): boolean =>
+    action === "allow" || permissions.some((each) => each.text("Action") === "allow");
+  /** Another source, which this one is among, lets something pass. */
+  const passesBy = (from: string): boolean =>
+    sources.some(
+      (other) =>
+        other.isMany &&
+        other.from !== from &&
+        (other === ofAll || from.startsWith(other.from.slice(0, -1))) &&
+        allows(other),
+    );
   const deny: Written[] = [];
   const allow: Written[] = [];
-  for (const { source, from, action, permissions } of sources) {
+  for (const { source, from, isMany, action, permissions } of sources) {
     if (permissions.length === 0) {
       if (action === "allow") allow.push({ from });
-      else if (from !== "any-mesh") deny.push({ from });
+      // A denial of many would win over those of them that are named; who is not allowed is refused anyway.
+      else if (!isMany || passesBy(from)) deny.push({ from });
       continue;
     }
-    const passes = ofAll !== undefined && ofAll.from !== from && ofAll.action === "allow";
-    if (passes)
+    if (passesBy(from))
       source.refuse(
         "Permissions",
         "what none of them allows is refused there, and would pass here by the rule for all sources: name the sources instead",
@@ -77,7 +93,7 @@ function readPermissions(
       );
     deny.push({ from, ...operation });
   });
-  if (firstAllowed < 0) deny.push({ from });
+  if (firstAllowed < 0 && !from.endsWith("*") && from !== "any-mesh") deny.push({ from });
 }
 
 function operationOf(http: AnyCase, isAllowed: boolean): Written {

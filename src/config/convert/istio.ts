@@ -1,7 +1,7 @@
 /** Documents of Istio (networking.istio.io, security.istio.io; istio.io/latest/docs/reference/config). */
 import { readGateways } from "./gateway_documents.ts";
 import type { Dialect } from "./dialect.ts";
-import { readAuthorizationPolicy, readPeerAuthentication } from "./istio_access.ts";
+import { allowsFirst, readAuthorizationPolicy, readPeerAuthentication } from "./istio_access.ts";
 import { readDestinationRule } from "./istio_destination_rule.ts";
 import { readVirtualService } from "./istio_virtual_service.ts";
 import { kindOf, readKubernetesService, refuseForeign, Selections, serviceKind } from "./kubernetes.ts";
@@ -34,8 +34,9 @@ export const readIstio: Dialect = (origins, target, { trustDomain }) => {
   for (const origin of of("DestinationRule")) readDestinationRule(origin, target);
   for (const origin of of("VirtualService")) readVirtualService(origin, target);
   for (const origin of of("PeerAuthentication")) readPeerAuthentication(origin);
-  for (const origin of of("AuthorizationPolicy"))
-    readAuthorizationPolicy(origin, target, { selections, trustDomain });
+  const access = { selections, trustDomain, allowing: new Set<string>() };
+  for (const origin of of("AuthorizationPolicy").toSorted(allowsFirst))
+    readAuthorizationPolicy(origin, target, access);
   readGateways(origins, target);
   const read = ["DestinationRule", "VirtualService", "PeerAuthentication", "AuthorizationPolicy"];
   for (const origin of origins) {

@@ -1,5 +1,5 @@
 /** `AuthorizationPolicy` and `PeerAuthentication`. What would let more in than there is refused; what lets less in is named. */
-import type { ServiceName } from "../../model/service.ts";
+import { serviceKey, type ServiceName } from "../../model/service.ts";
 import { kinds } from "../kinds.ts";
 import { metadataOf, type Selections } from "./kubernetes.ts";
 import type { Fields, Origin } from "./origin.ts";
@@ -8,6 +8,17 @@ import { saying, type Target, type Written } from "./target.ts";
 export interface AccessContext {
   readonly selections: Selections;
   readonly trustDomain: string;
+  /** Keys of services with a policy that allows: there all others are refused. */
+  readonly allowing: Set<string>;
+}
+
+/** Those that allow come before those that deny, whatever their order in the files. */
+export function allowsFirst(a: Origin, b: Origin): number {
+  const denies = ({ source }: Origin): number => {
+    const { spec } = (source.value ?? {}) as { spec?: { action?: unknown } };
+    return spec?.action === "DENY" ? 1 : 0;
+  };
+  return denies(a) - denies(b);
 }
 
 export function readPeerAuthentication(origin: Origin): void {
@@ -38,12 +49,23 @@ export function readAuthorizationPolicy(origin: Origin, target: Target, context:
     return spec.refuse("action", "who may call is decided by heddle itself, or by a policy in TypeScript");
   const services = servicesOf(spec, namespace, context);
   if (services === null) return;
-  const rules = spec.list("rules").flatMap((rule) => rulesOf(rule, action === "DENY", namespace, context));
+  const written = services.map((service) => {
+    const around = {
+      ...context,
+      namespace,
+      denies: action === "DENY",
+      port: context.selections.portOf(service),
+    };
+    return { service, rules: spec.list("rules").flatMap((rule) => rulesOf(rule, around)) };
+  });
   if (origin.outcome === "refused") return;
   const isAudit = action === "AUDIT" || dryRun;
   if (action === "AUDIT")
     spec.note("action", "the access log has every denied request; mode: audit refuses nobody");
-  for (const service of services) {
+  if (action === "ALLOW" && !isAudit)
+    for (const service of services) context.allowing.add(serviceKey(service));
+  const isAlone = (service: ServiceName): boolean => !context.allowing.has(serviceKey(service));
+  for (const { service, rules } of written) {
     target.service(service, origin);
     const list = action === "DENY" ? "deny" : "allow";
     const own: Written = {
@@ -51,12 +73,12 @@ export function readAuthorizationPolicy(origin: Origin, target: Target, context:
       ...(isAudit ? { mode: "audit" } : {}),
       [list]: rules,
       // Where only denials stand there, all others pass.
-      ...(action === "DENY" ? { allow: [{ from: "any" }] } : {}),
+      ...(action === "DENY" && isAlone(service) ? { allow: [{ from: "any" }] } : {}),
     };
     const title = services.length === 1 ? name : `${name}-${service.name}`;
     target.add(kinds.Access.name, { name: title, namespace: service.namespace }, own, origin);
   }
-  if (action === "DENY")
+  if (action === "DENY" && services.some(isAlone))
     spec.note(
       "action",
       "others pass by a rule allow: [{from: any}]: take it out where another document allows",
@@ -91,7 +113,15 @@ function servicesOf(
   return null;
 }
 
-function rulesOf(rule: Fields, denies: boolean, namespace: string, context: AccessContext): Written[] {
+interface RuleContext extends AccessContext {
+  readonly namespace: string;
+  readonly denies: boolean;
+  /** That the service's instances listen on; null: nobody says. */
+  readonly port: number | null;
+}
+
+function rulesOf(rule: Fields, context: RuleContext): Written[] {
+  const { denies, namespace } = context;
   for (const when of rule.list("when")) {
     const key = when.text("key") ?? "";
     when.ignore("values", "notValues");
@@ -105,7 +135,7 @@ function rulesOf(rule: Fields, denies: boolean, namespace: string, context: Acce
     from.length === 0 ? ["any"] : from.flatMap((each) => callersOf(each.inner("source"), namespace, context));
   const to = rule.list("to");
   const operations =
-    to.length === 0 ? [{}] : to.flatMap((each) => operationsOf(each.inner("operation"), denies));
+    to.length === 0 ? [{}] : to.flatMap((each) => operationsOf(each.inner("operation"), context));
   return sources.flatMap((source) => operations.map((operation) => ({ from: source, ...operation })));
 }
 
@@ -141,15 +171,21 @@ function callersOf(source: Fields, namespace: string, { trustDomain }: AccessCon
   return lists[0] ?? ["any"];
 }
 
-function operationsOf(operation: Fields, denies: boolean): Written[] {
+function operationsOf(operation: Fields, { denies, port }: RuleContext): Written[] {
   for (const field of operation.names)
     if (!["methods", "paths", "ports"].includes(field)) operation.refuse(field, "no rule here asks for this");
+  const ports = operation.words("ports");
+  if (!denies && port !== null && ports.length > 0 && !ports.includes(String(port))) {
+    const message = `a service has one port here, and its instances listen on ${port}: what passes elsewhere is left out`;
+    operation.loss("ports", message);
+    return [];
+  }
   operation.loss("ports", "a service has one port here: the rule holds for it");
-  const methods = operation.words("methods").filter((each) => each !== "*");
+  const methods = operation.words("methods");
   const paths = operation.words("paths").flatMap((text) => pathsOf(text, operation, denies));
   return [
     saying({
-      methods: methods.length === 0 ? undefined : methods,
+      methods: methods.length === 0 || methods.includes("*") ? undefined : methods,
       paths: paths.length === 0 || paths.includes("*") ? undefined : paths,
     }) ?? {},
   ];

@@ -1,5 +1,5 @@
 /** What Istio, Linkerd and the like have in common: documents of Kubernetes, its Services among them, which say ports and labels. */
-import { defaultNamespace, type ServiceName } from "../../model/service.ts";
+import { defaultNamespace, serviceKey, type ServiceName } from "../../model/service.ts";
 import { kinds } from "../kinds.ts";
 import type { Fields, Origin } from "./origin.ts";
 import { labelOf, type Target } from "./target.ts";
@@ -52,6 +52,8 @@ export function serviceAt(host: string, namespace: string): ServiceName | null {
 /** By the label that its service selects by. */
 export interface Selected extends ServiceName {
   readonly selector: Readonly<Record<string, string>>;
+  /** That its instances listen on; null: it has a name, or none is said. */
+  readonly port: number | null;
 }
 
 /** What Services of Kubernetes select, for documents that name workloads by labels. */
@@ -60,6 +62,11 @@ export class Selections {
 
   add(selected: Selected): void {
     this.#all.push(selected);
+  }
+
+  /** null: no Service of Kubernetes says it by number. */
+  portOf(service: ServiceName): number | null {
+    return this.#all.find((each) => serviceKey(each) === serviceKey(service))?.port ?? null;
   }
 
   /** Those of a namespace; of all where it is null. */
@@ -115,17 +122,19 @@ export function readKubernetesService(origin: Origin, target: Target, selections
     "internalTrafficPolicy",
   );
   const selector = spec.texts("selector");
-  selections.add({ name, namespace, selector });
   const draft = target.service({ name, namespace }, origin);
   const [first, ...others] = spec.list("ports").map((port) => {
-    port.ignore("targetPort", "nodePort", "protocol");
+    port.ignore("nodePort", "protocol");
     return {
       port,
+      target: port.raw("targetPort") ?? port.raw("port"),
       number: port.number("port") ?? 80,
       name: port.text("name"),
       app: port.text("appProtocol"),
     };
   });
+  const port = typeof first?.target === "number" ? first.target : null;
+  selections.add({ name, namespace, selector, port });
   if (first === undefined) return;
   draft.port = first.number;
   draft.protocol = protocolOf(first.app ?? first.name ?? "", first.number);

@@ -2,9 +2,10 @@
  * Documents of Kuma on machines (`type`, `mesh`, `name`, `spec`; kuma.io/docs). What 3.0 drops itself (`probes`, `healthyPanicThreshold`,
  * `tags` of a backend) is named where it stands.
  */
+import { serviceKey } from "../../model/service.ts";
 import type { Dialect } from "./dialect.ts";
 import { readGateways } from "./gateway_documents.ts";
-import { readTrafficPermission } from "./kuma_access.ts";
+import { closedBy, readTrafficPermission } from "./kuma_access.ts";
 import type { KumaDocument } from "./kuma_document.ts";
 import { readDataplane } from "./kuma_dataplane.ts";
 import { readMeshHttpRoute } from "./kuma_route.ts";
@@ -44,14 +45,20 @@ const without: Readonly<Record<string, string>> = {
 export const readKuma: Dialect = (origins, target, { trustDomain }) => {
   const isForKubernetes = (origin: Origin): boolean => kindOf(origin).kind !== "";
   const own = origins.filter((origin) => !isForKubernetes(origin));
+  const closed = new Set<string>();
   const documents = own.map((origin): KumaDocument & { readonly type: string } => {
     const root = origin.root();
     root.ignore("mesh", "labels", "creationTime", "modificationTime");
     const type = root.text("type") ?? "";
     // A Dataplane says all of it beside its name.
     const spec = type === "Dataplane" ? root : root.inner("spec");
-    return { origin, type, name: root.text("name") ?? "unnamed", root, spec, target, trustDomain };
+    return { origin, type, name: root.text("name") ?? "unnamed", root, spec, target, trustDomain, closed };
   });
+  for (const document of documents) {
+    if (readers[document.type] !== readTrafficPermission) continue;
+    const service = closedBy(document);
+    if (service !== null) closed.add(serviceKey(service));
+  }
   // What says ports and protocols comes first.
   const order = Object.keys(readers);
   for (const document of documents.toSorted((a, b) => order.indexOf(a.type) - order.indexOf(b.type))) {

@@ -1,12 +1,26 @@
 /** `MeshTrafficPermission`: who may call. */
-import type { ServiceName } from "../../model/service.ts";
+import { serviceKey, type ServiceName } from "../../model/service.ts";
 import { kinds } from "../kinds.ts";
 import type { KumaDocument } from "./kuma_document.ts";
 import { referenceOf } from "./kuma_reference.ts";
 import type { Fields } from "./origin.ts";
 import type { Written } from "./target.ts";
 
-export function readTrafficPermission({ origin, name, spec, target, trustDomain }: KumaDocument): void {
+/** The service of its own that a permission refuses all callers of, but those that it names; null: it does not. */
+export function closedBy({ spec }: Pick<KumaDocument, "spec">): ServiceName | null {
+  const about = spec.has("targetRef") ? (referenceOf(spec.inner("targetRef")) ?? null) : null;
+  const refusesAll = spec
+    .list("from")
+    .some(
+      (from) =>
+        (from.inner("default").text("action") ?? "Deny") === "Deny" &&
+        referenceOf(from.inner("targetRef")) === null,
+    );
+  return refusesAll ? about : null;
+}
+
+export function readTrafficPermission(document: KumaDocument): void {
+  const { origin, name, spec, target, trustDomain, closed } = document;
   const about = spec.has("targetRef") ? referenceOf(spec.inner("targetRef")) : null;
   if (about === undefined) return;
   const lists = { deny: [] as Written[], allow: [] as Written[], shadow: [] as Written[] };
@@ -25,10 +39,16 @@ export function readTrafficPermission({ origin, name, spec, target, trustDomain 
   for (const service of services) {
     target.service(service, origin);
     const title = services.length === 1 ? name : `${name}-${service.name}`;
+    const isClosed = about === null && spec.has("from") && closed.has(serviceKey(service));
+    if (isClosed)
+      origin.note(
+        [],
+        `another document refuses callers of ${serviceKey(service)}: this one lets nobody in there`,
+      );
     const own = {
       service: service.name,
       ...(lists.deny.length === 0 ? {} : { deny: lists.deny }),
-      allow: lists.allow,
+      allow: isClosed ? [] : lists.allow,
     };
     target.add(kinds.Access.name, { name: title, namespace: service.namespace }, own, origin);
     if (lists.shadow.length === 0) continue;

@@ -9,4 +9,6 @@ export interface KumaDocument {
   readonly spec: Fields;
   readonly target: Target;
   readonly trustDomain: string;
+  /** Keys of services with a permission of their own that refuses all it does not name: what is said for all services lets nobody in there. */
+  readonly closed: ReadonlySet<string>;
 }

@@ -14,6 +14,8 @@ interface Server {
   /** Who may call whatever is authorized; null: nobody. */
   readonly byDefault: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** Number or name, of a container. */
+  readonly port: string;
 }
 
 /** Requests of a server that are authorized by themselves. */
@@ -56,13 +58,14 @@ export class LinkerdAccess {
     const selector = spec.inner("podSelector");
     selector.refuse("matchExpressions", "documents here are for whole services");
     const selected = selector.texts("matchLabels");
-    const services =
+    const about =
       Object.keys(selected).length === 0
         ? this.selections.of(namespace)
         : (this.selections.find(selected, namespace, selector) ?? []);
-    if (services.length === 0 && origin.outcome !== "refused")
+    if (about.length === 0 && origin.outcome !== "refused")
       origin.refuse(["spec", "podSelector"], "these documents have no Service that it is about");
     const port = spec.raw("port");
+    const services = about.filter((each) => !this.#isElsewhere(each, port, origin));
     const protocol = protocols[spec.text("proxyProtocol") ?? "unknown"];
     for (const service of services) {
       const draft = this.target.service(service, origin);
@@ -74,7 +77,16 @@ export class LinkerdAccess {
     const byDefault = defaults[policy] ?? null;
     if (policy.startsWith("cluster-"))
       spec.loss("accessPolicy", "addresses of a cluster are not looked at: all of the mesh may call");
-    const server = { origin, services, namespace, name, audits: policy === "audit", byDefault, labels };
+    const server = {
+      origin,
+      services,
+      namespace,
+      name,
+      audits: policy === "audit",
+      byDefault,
+      labels,
+      port: String(port),
+    };
     this.#servers.set(`${namespace}/${name}`, server);
   }
 
@@ -89,6 +101,7 @@ export class LinkerdAccess {
     const [parent, ...others] = own.list("parentRefs");
     for (const each of others) each.origin.refuse(each.path, "write a route for each server");
     parent?.ignore("group", "kind");
+    if (own.words("hostnames").length > 0) own.refuse("hostnames", "no access rule here asks for this");
     const operations = own.list("rules").flatMap((rule) => {
       rule.refuse("filters", "what changes requests is said by a route of the service here");
       const matches = rule.list("matches");
@@ -207,10 +220,40 @@ export class LinkerdAccess {
       }
     }
     for (const { service, allow, audits, origins } of this.#drafts.values()) {
-      const own = { service: service.name, ...(audits ? { mode: "audit" } : {}), allow };
+      const isOfOnePort = this.#isOfOnePort(service);
+      const own = isOfOnePort
+        ? { service: service.name, ...(audits ? { mode: "audit" } : {}), allow }
+        : { service: service.name, allow: [] };
       const [first, ...others] = origins;
       if (first !== undefined) this.target.add(kinds.Access.name, service, own, first, others);
     }
+  }
+
+  /** That server is for another port than the one that the service has here. */
+  #isElsewhere(service: ServiceName, port: unknown, origin: Origin): boolean {
+    const own = this.selections.portOf(service);
+    if (own === null || typeof port !== "number" || own === port) return false;
+    const key = serviceKey(service);
+    origin.loss(
+      ["spec", "port"],
+      `a service has one port here: what holds for ${port} of ${key} is left out`,
+    );
+    return true;
+  }
+
+  /** Who may call one port may not call another: where nobody knows which of them the service has, nobody may. */
+  #isOfOnePort(service: ServiceName): boolean {
+    const key = serviceKey(service);
+    const servers = [...this.#servers.values()].filter((server) =>
+      server.services.some((each) => serviceKey(each) === key),
+    );
+    if (new Set(servers.map(({ port }) => port)).size < 2) return true;
+    for (const { origin } of servers)
+      origin.loss(
+        ["spec", "port"],
+        `${key} has servers for several ports, and a service has one port here: nobody may call it until its Access says who`,
+      );
+    return false;
   }
 
   #allow(server: Server, callers: readonly string[], operations: readonly Written[], origin: Origin): void {
@@ -245,7 +288,7 @@ export class LinkerdAccess {
 
   #callerNamed(text: string, fields: Fields, field: string): string | null {
     if (text === "*") return "any-mesh";
-    if (text.startsWith("spiffe://")) return text.endsWith("/*") || !text.includes("*") ? text : null;
+    if (text.startsWith("spiffe://") && !text.replace(/\/\*$/, "").includes("*")) return text;
     const parts = /^([a-z0-9-]+|\*)\.([a-z0-9-]+)\.serviceaccount\.identity\./.exec(text);
     if (parts !== null) return this.#id(parts[2] ?? "", parts[1] ?? "");
     fields.refuse(field, `${text}: an identity here is a SPIFFE ID, or all of a namespace`);

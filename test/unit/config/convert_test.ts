@@ -1,5 +1,5 @@
 /** What documents of other meshes become is asked requests: the route index decides, as it does in a proxy. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { convertDocuments, type DialectName } from "../../../src/config/convert/convert.ts";
@@ -10,9 +10,13 @@ import { compileRoutes } from "../../../src/controller/compile/compile_routes.ts
 import type { HttpRouteDocument, RouteMatch, ServiceDocument } from "../../../src/model/document.ts";
 import { compareRanks, rankOf } from "../../../src/model/route_rank.ts";
 import { serviceKey } from "../../../src/model/service.ts";
+import { decideAccess } from "../../../src/proxy/guard/access.ts";
 import { RouteMatcher, type RouteQuestion } from "../../../src/proxy/route/match_route.ts";
 import { RouteTable } from "../../../src/proxy/route/route_table.ts";
 import { seeded } from "../../support/chance.ts";
+import { testMs } from "../../support/patience.ts";
+
+setDefaultTimeout(testMs);
 
 const samples = join(import.meta.dir, "../../golden/convert");
 const trustDomain = "corp.example";
@@ -182,6 +186,95 @@ describe("who may call", () => {
       id("default", "orders"),
       `spiffe://${trustDomain}/ns/batch/`,
     ]);
+  });
+});
+
+describe("documents that say together who may call", () => {
+  const ofText = (dialect: DialectName, text: string) => {
+    const conversion = convertDocuments([{ file: "a.yaml", text }], dialect, { trustDomain });
+    const { documents } = loadDocuments([{ file: "a.yaml", text: conversion.text }], { policies: null });
+    const access = (name: string) =>
+      compileAccess(
+        documents.flatMap(({ document }) =>
+          document.kind === "Access" && document.service.name === name ? [document] : [],
+        ),
+        trustDomain,
+      );
+    const passes = (name: string, caller: string, path = "/", namespace = "default"): boolean =>
+      decideAccess(access(name), `spiffe://${trustDomain}/ns/${namespace}/sa/${caller}`, "GET", path)
+        .verdict === "allow";
+    return { passes, counts: conversion.counts };
+  };
+  const service = (port: string): string =>
+    `apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {selector: {app: shop}, ports: [${port}]}\n---\n`;
+
+  test("a denial of Istio lets nobody in where another document allows", () => {
+    const policy = (name: string, action: string, who: string): string =>
+      `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}}\nspec: {selector: {matchLabels: {app: shop}}, action: ${action}, rules: [{from: [{source: {principals: ["cluster.local/ns/default/sa/${who}"]}}]}]}\n---\n`;
+    const denial = policy("a", "DENY", "legacy");
+    for (const text of [
+      `${denial}${policy("b", "ALLOW", "web")}`,
+      `${policy("b", "ALLOW", "web")}${denial}`,
+    ]) {
+      const { passes } = ofText("istio", `${service("{port: 80}")}${text}`);
+      expect(["web", "legacy", "other"].map((who) => passes("shop", who))).toEqual([true, false, false]);
+    }
+    const alone = ofText("istio", `${service("{port: 80}")}${denial}`);
+    expect(["legacy", "other"].map((who) => alone.passes("shop", who))).toEqual([false, true]);
+  });
+
+  test("what Istio allows on another port is allowed on none", () => {
+    const policy = `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a}\nspec: {selector: {matchLabels: {app: shop}}, rules: [{to: [{operation: {ports: ["9090"]}}]}, {from: [{source: {principals: ["cluster.local/ns/default/sa/web"]}}], to: [{operation: {ports: ["8080"]}}]}]}\n`;
+    const { passes } = ofText("istio", `${service("{port: 80, targetPort: 8080}")}${policy}`);
+    expect(["web", "other"].map((who) => passes("shop", who))).toEqual([true, false]);
+  });
+
+  test("who Istio denies by all methods is denied by all, whatever else is named", () => {
+    const policy = `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a}\nspec: {selector: {matchLabels: {app: shop}}, action: DENY, rules: [{to: [{operation: {methods: [POST, "*"]}}]}]}\n`;
+    expect(ofText("istio", `${service("{port: 80}")}${policy}`).passes("shop", "web")).toBe(false);
+  });
+
+  test("who may call another port of a server of Linkerd may not call the service", () => {
+    const server = (name: string, port: string, caller: string): string =>
+      `apiVersion: policy.linkerd.io/v1beta3\nkind: Server\nmetadata: {name: ${name}, namespace: default}\nspec: {podSelector: {matchLabels: {app: shop}}, port: ${port}}\n---\napiVersion: policy.linkerd.io/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}, namespace: default}\nspec: {targetRef: {group: policy.linkerd.io, kind: Server, name: ${name}}, requiredAuthenticationRefs: [{kind: ServiceAccount, name: ${caller}}]}\n---\n`;
+    const both = `${server("admin", "9990", "prometheus")}${server("http", "8080", "web")}`;
+    const known = ofText("linkerd", `${service("{port: 80, targetPort: 8080}")}${both}`);
+    expect(["web", "prometheus"].map((who) => known.passes("shop", who))).toEqual([true, false]);
+    // Nobody says which of them it is.
+    const named = ofText("linkerd", `${service("{port: 80, targetPort: http}")}${both}`);
+    expect(["web", "prometheus"].map((who) => named.passes("shop", who))).toEqual([false, false]);
+    expect(named.counts.loss).toBe(2);
+  });
+
+  test("a permission of Kuma for all services lets nobody in where that of a service refuses them", () => {
+    const all = `type: MeshTrafficPermission\nmesh: default\nname: all\nspec: {targetRef: {kind: Mesh}, from: [{targetRef: {kind: Mesh}, default: {action: Allow}}]}\n---\n`;
+    const own = `type: MeshTrafficPermission\nmesh: default\nname: own\nspec: {targetRef: {kind: MeshService, name: shop}, from: [{targetRef: {kind: Mesh}, default: {action: Deny}}, {targetRef: {kind: MeshService, name: web}, default: {action: Allow}}]}\n---\n`;
+    const dataplane = (name: string): string =>
+      `type: Dataplane\nmesh: default\nname: ${name}-1\nnetworking: {address: 10.0.0.1, inbound: [{port: 8080, tags: {kuma.io/service: ${name}, kuma.io/protocol: http}}]}\n---\n`;
+    const { passes } = ofText("kuma", `${dataplane("shop")}${dataplane("cart")}${all}${own}`);
+    expect([passes("shop", "web"), passes("shop", "other"), passes("cart", "other")]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+  });
+
+  test("all services of a namespace of Consul are those alone", () => {
+    const entry = (sources: string): string =>
+      `{"Kind": "service-intentions", "Name": "shop", "Sources": [${sources}]}`;
+    const some = ofText("consul", entry(`{"Name": "*", "Namespace": "billing", "Action": "allow"}`));
+    expect([some.passes("shop", "x", "/", "billing"), some.passes("shop", "x")]).toEqual([true, false]);
+    const named = entry(
+      `{"Name": "web", "Namespace": "billing", "Action": "allow"}, {"Name": "*", "Namespace": "billing", "Action": "deny"}`,
+    );
+    expect(ofText("consul", named).passes("shop", "web", "/", "billing")).toBe(true);
+  });
+
+  test("a source of Consul with rules of its own is refused where those of all sources let more pass", () => {
+    const of = (name: string, path: string): string =>
+      `{"Name": "${name}", "Permissions": [{"Action": "allow", "HTTP": {"PathExact": "${path}"}}]}`;
+    const text = `{"Kind": "service-defaults", "Name": "shop", "Protocol": "http"}\n---\n{"Kind": "service-intentions", "Name": "shop", "Sources": [${of("web", "/a")}, ${of("*", "/b")}]}`;
+    expect(ofText("consul", text).counts.refused).toBe(1);
   });
 });
 
