@@ -1,5 +1,6 @@
 /** Asks one policy at one point of an exchange. What it says is checked, what it noted is told, and what is wrong counts against it. */
 import type { Clock } from "../../runtime/contract.ts";
+import { limits } from "../model/limits.ts";
 import type { ServiceName } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { NotesHeard, PolicyNote } from "../telemetry/policy_notes.ts";
@@ -11,6 +12,7 @@ import { noFields } from "../wire/head_fields.ts";
 import { notesIn } from "./notes.ts";
 import type { SharedCounters } from "./shared_counters.ts";
 import { Waited } from "./waited.ts";
+import { forgotten } from "./waits.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyHost } from "./policy_host.ts";
 import type { Trials } from "./trials.ts";
@@ -54,6 +56,8 @@ export function askPolicy(
   });
 }
 
+const asksTooMuch = `it goes on to ask after ${limits.policyWantsMax} things (policyWantsMax)`;
+
 /** `waited`: what it was given before to go on with. `heard` learns when it said so by its own clock; null: it did not answer. */
 function putTo(
   around: Around,
@@ -63,7 +67,7 @@ function putTo(
   heard: (said: Said, atMs: number | null) => void,
 ): void {
   const { host, noted } = around;
-  host.evaluate(binding, call, (answer, saidMs) => {
+  host.evaluate(binding, call, (answer, saidMs, by = binding) => {
     if (!answer.ok) return heard({ do: "failed", failure: "unanswered", reason: answer.reason }, null);
     const atMs = saidMs ?? null;
     const notes = notesIn(answer.decision);
@@ -73,19 +77,23 @@ function putTo(
     }
     const decision = checkDecision(answer.decision, call.hook);
     if (decision.do === "wait") {
-      const before = waited ?? new Waited(around, binding, call);
+      const before = waited ?? new Waited(around, by, call);
+      if (before.over) {
+        host.trip(by.hash, asksTooMuch);
+        return heard({ do: "failed", failure: "invalid", reason: asksTooMuch }, atMs);
+      }
       return before.find(decision, (about) => {
         const { ticket: resumes } = decision;
-        putTo(around, binding, { ...call, fields: noFields, about, resumes }, before, heard);
+        putTo(around, by, { ...call, fields: noFields, about, resumes }, before, heard);
       });
     }
     if (decision.do !== "fail" && decision.do !== "invalid") return heard(decision, atMs);
     const { reason } = decision;
-    // What it waited for did not come, which is no fault of its code.
-    if (decision.do === "fail" && waited?.failed === true)
+    // What it waited for did not come, or nobody knows any more who waits: no fault of its code.
+    if (decision.do === "fail" && waited !== null && (waited.failed || reason === forgotten))
       return heard({ do: "failed", failure: "unanswered", reason }, atMs);
     // A failure that its host cannot see.
-    host.trip(binding.hash, reason);
+    host.trip(by.hash, reason);
     heard({ do: "failed", failure: decision.do === "fail" ? "throw" : "invalid", reason }, atMs);
   });
 }

@@ -1,5 +1,6 @@
 /** A request as policies are asked about it, and how it travels to their realm (`realm.ts` reads it). */
 import { serviceKey, type ServiceName } from "../model/service.ts";
+import type { PolicyBinding } from "../model/snapshot.ts";
 import type { Fields } from "../wire/fields.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import type { AskService } from "./service_call.ts";
@@ -37,8 +38,11 @@ export type PolicyAnswer =
   | { readonly ok: true; readonly decision: unknown; readonly us: number }
   | { readonly ok: false; readonly reason: string; readonly us: number };
 
-/** `atMs`: what the clock of the policy said, milliseconds since 1970. Absent: it did not answer. */
-export type Answer = (answer: PolicyAnswer, atMs?: number) => void;
+/**
+ * `atMs`: what the clock of the policy said, milliseconds since 1970. Absent: it did not answer. `by`: who was asked, where that is the
+ * version before the one that was meant.
+ */
+export type Answer = (answer: PolicyAnswer, atMs?: number, by?: PolicyBinding) => void;
 
 /** Taken down at once: the head it is read from is not kept. */
 export function encodeCall(binding: number, call: PolicyCall): string {

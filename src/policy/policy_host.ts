@@ -180,7 +180,8 @@ class SealedHosts implements PolicyHost {
   }
 
   evaluate(meant: PolicyBinding, call: PolicyCall, answer: Answer): void {
-    const binding = this.#askedFor(meant);
+    // Whoever waits for what came is the version that said so.
+    const binding = call.resumes === undefined ? this.#askedFor(meant) : meant;
     const before = this.#bound.get(binding);
     const bound =
       before !== undefined &&
@@ -188,9 +189,10 @@ class SealedHosts implements PolicyHost {
       this.#byHash.get(binding.hash)?.policy === before.policy
         ? before
         : this.#bind(binding);
-    if (bound !== null) return bound.process.evaluate(bound.policy, bound.number, call, answer);
+    const told: Answer = binding === meant ? answer : (given, atMs) => answer(given, atMs, binding);
+    if (bound !== null) return bound.process.evaluate(bound.policy, bound.number, call, told);
     const reason = this.#byHash.get(binding.hash)?.policy.detail ?? "its bundle is not here";
-    this.#options.clock.soon(() => answer({ ok: false, reason, us: 0 }));
+    this.#options.clock.soon(() => told({ ok: false, reason, us: 0 }));
   }
 
   /** The one that documents mean, or while that is put aside the version before it. */

@@ -194,9 +194,9 @@ export class PolicyProcess {
 
   /** Asks the policy under options that `numberOf` gave the number for. */
   evaluate(policy: LoadedPolicy, number: number, call: PolicyCall, answer: Answer): void {
-    const { quarantine } = policy;
-    if (quarantine.closed) this.#tryAgain(policy);
-    if (quarantine.closed || policy.tried) return this.#refuse(answer, policy.detail);
+    const [{ quarantine }, isNew] = [policy, call.resumes === undefined];
+    if (quarantine.closed && isNew) this.#tryAgain(policy);
+    if (quarantine.closed || (policy.tried && isNew)) return this.#refuse(answer, policy.detail);
     if (this.#calls.full || this.#process.stuffed) {
       return this.#refuse(answer, `its inbox of ${limits.policyInboxMax} calls is full`);
     }

@@ -9,7 +9,7 @@ import { HeaderList } from "./header_list.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import { QueryList } from "./query_list.ts";
 import { Places } from "./realm_places.ts";
-import { Waiting, Waits } from "./waits.ts";
+import { forgotten, Waiting, Waits } from "./waits.ts";
 import type { Given } from "./want.ts";
 import type {
   Policy,
@@ -144,7 +144,7 @@ export function createRealm<Schema extends GenericSchema>(
   /** What a call waited for came. */
   const resume = (index: number, ticket: number, given: readonly Given[], exchange: string): string => {
     const waiting = waits.take(ticket, exchange);
-    if (waiting === null) return failed("it does not wait for this any more");
+    if (waiting === null) return failed(forgotten);
     moment.random = () => waiting.context.random();
     late.set(index, waiting);
     waiting.settle(given);

@@ -23,7 +23,7 @@ export interface WaitingPlace {
 type Found = CallOutcome | SignatureFinding | { readonly ok: true; readonly taken: SharedTaken };
 
 export class Waited {
-  /** An answer of a service did not come. */
+  /** An answer of a service did not come, or says that the service failed. */
   failed = false;
   readonly #waitMs: number;
   readonly #untilMs: number;
@@ -36,6 +36,11 @@ export class Waited {
   ) {
     this.#waitMs = around.host.refOf(binding.hash)?.waitMs ?? limits.policyWaitMs;
     this.#untilMs = around.clock.now() + this.#waitMs;
+  }
+
+  /** It asked for more than it may, and was told so. */
+  get over(): boolean {
+    return this.#asked > limits.policyWantsMax;
   }
 
   /** `done` hears of each in its place, once all are there. */
@@ -82,7 +87,7 @@ export class Waited {
       return done(late);
     }
     services({ service, method, target, headers, body }, leftMs, (outcome) => {
-      this.failed ||= !outcome.ok;
+      this.failed ||= !outcome.ok || outcome.status >= 500;
       done(!outcome.ok && outcome.late === true ? late : outcome);
     });
   }

@@ -2,6 +2,9 @@
 import type { CallContext } from "./call_context.ts";
 import type { Given, Want } from "./want.ts";
 
+/** Why a call cannot go on: it was one of too many, or its realm is gone. */
+export const forgotten = "it does not wait for this any more";
+
 /** A call whose promise was not settled when it ran. */
 export class Waiting {
   /** Its decision as JSON; "" until there is one. */

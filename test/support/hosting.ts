@@ -60,7 +60,12 @@ export class Hosting {
   }
 
   /** What it is answered; `hear` is told too. */
-  ask(name: string, hear: (answer: PolicyAnswer) => void = () => {}, given?: PolicyBinding): PolicyAnswer[] {
+  ask(
+    name: string,
+    hear: (answer: PolicyAnswer) => void = () => {},
+    given?: PolicyBinding,
+    resumes?: number,
+  ): PolicyAnswer[] {
     const answers: PolicyAnswer[] = [];
     const binding = given ?? this.#bindings.get(name) ?? { hash: name, name, options: {} };
     if (given === undefined) this.#bindings.set(name, binding);
@@ -73,6 +78,7 @@ export class Hosting {
       sourceId: "",
       service: { name: "cart", namespace: "default" },
       requestId: "1",
+      ...(resumes === undefined ? {} : { resumes }),
     };
     this.host.evaluate(binding, call, (answer) => {
       answers.push(answer);

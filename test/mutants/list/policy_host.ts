@@ -26,7 +26,7 @@ export const policyHost: readonly Mutant[] = [
   {
     fault: "a policy on trial is asked by many",
     file: policyProcess,
-    find: "if (quarantine.closed || policy.tried) return",
+    find: "if (quarantine.closed || (policy.tried && isNew)) return",
     replace: "if (quarantine.closed) return",
     suites: processes,
   },

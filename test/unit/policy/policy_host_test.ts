@@ -221,6 +221,32 @@ describe("a host", () => {
     expect(hosting.processes.last.of(frameKinds.calls).at(-1)?.first).toBe(again);
   });
 
+  test("gives what a call of a trial waits for to the version that is tried, and begins no trial with it", async () => {
+    const hosting = new Hosting();
+    const { host, clock, processes } = hosting;
+    await hosting.loaded("a");
+    hosting.load("a", "closed", { hash: "new", version: "2" });
+    await hosting.getLoaded(processes.last);
+    const then = [{ name: "a", hash: "a" }];
+    host.earlier.replaced(then, [{ name: "a", hash: "new" }], (hash) => host.works(hash));
+    for (let time = 0; time < limits.policyTripsMax; time++) host.trip("new", "it throws");
+    await clock.advance(limits.policyQuarantineMs);
+    const meant = { hash: "new", name: "a", options: {} };
+    const late = hosting.ask("a", undefined, meant, 7);
+    await clock.advance(1);
+    expect(late).toMatchObject([{ ok: false, reason: expect.stringContaining("it throws") }]);
+    let resumed: unknown[] = [];
+    hosting.ask("a", () => (resumed = hosting.ask("a", undefined, meant, 1)), meant);
+    const id = await hosting.getLoaded(processes.last);
+    const trial = await hosting.batchOf(processes.last);
+    processes.last.say(frameKinds.answered, id, trial, answersText(0, 0, [1, '{"do":"wait"}']));
+    const next = await hosting.batchOf(processes.last);
+    expect(processes.last.of(frameKinds.calls).at(-1)?.first).toBe(id);
+    processes.last.say(frameKinds.answered, id, next, answersText(0, 0, [1, '{"do":"next"}']));
+    await clock.advance(1);
+    expect(resumed).toMatchObject([{ ok: true }]);
+  });
+
   test("that cannot load a policy says why to whoever asks", async () => {
     const hosting = new Hosting();
     hosting.load("a");

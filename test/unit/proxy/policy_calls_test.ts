@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { limits } from "../../../src/model/limits.ts";
 import type { CompiledAccessRule } from "../../../src/model/snapshot.ts";
 import { createPolicyChain } from "../../../src/policy/chain.ts";
+import { forgotten } from "../../../src/policy/waits.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
 import { Backend, Heard, request, serve } from "../../support/http_relay.ts";
 import { idOf, Planes, runtime } from "../../support/planes.ts";
@@ -16,6 +17,8 @@ const policies = new ScriptedPolicies();
 const asked: string[] = [];
 const left: string[] = [];
 const answer = new TextEncoder().encode('{"may":true}');
+
+const statuses: Readonly<Record<string, number>> = { "/no": 403, "/failing": 500 };
 
 /** What policies ask. `/silent` is not answered, `/long` is too long, `/echo` gives what came. */
 const keys = serve(
@@ -32,7 +35,7 @@ const keys = serve(
         if (target === "/silent") return;
         const bytes = target === "/long" ? new Uint8Array(limits.policyCallBodyBytesMax + 1) : answer;
         const given = target === "/echo" ? new TextEncoder().encode(body) : bytes;
-        exchange.respond(target === "/no" ? 403 : 200, null, { ...noEdits, set: ["x-b", "2"] }, given.length);
+        exchange.respond(statuses[target] ?? 200, null, { ...noEdits, set: ["x-b", "2"] }, given.length);
         exchange.write(given);
         exchange.end(null);
       },
@@ -186,7 +189,7 @@ for (const [side, service, caller] of [
       let rounds = 0;
       policies.says = {
         onRequest: (about: unknown) =>
-          ++rounds < 30
+          ++rounds <= limits.policyWantsMax + 1
             ? { do: "wait", ticket: 1, wants: [want("/no")] }
             : { do: "next", headers: { set: { "x-told": JSON.stringify(about) } } },
       };
@@ -194,6 +197,20 @@ for (const [side, service, caller] of [
         "One call of a policy may ask for 16 things (policyWantsMax)",
       );
       expect(asked.length).toBeLessThanOrEqual(limits.policyWantsMax);
+    });
+
+    test("has failed when it asks for ever, whatever it is told", async () => {
+      let rounds = 0;
+      policies.says = {
+        onRequest: () =>
+          ++rounds < 1_000
+            ? { do: "wait", ticket: 1, wants: [want("/no", { service: "other" })] }
+            : { do: "next" },
+      };
+      expect((await call(service)).status).toBe(503);
+      // The caller's side tries again where the server's side says 503.
+      expect(rounds).toBe(policies.trips.length * (limits.policyWantsMax + 2));
+      expect(policies.trips).toContain("it goes on to ask after 16 things (policyWantsMax)");
     });
 
     for (const [name, wants] of [
@@ -239,14 +256,17 @@ test("its record has the id of the request that the policy decides about", async
   expect(first?.requestId).toBe(second?.requestId as string);
 });
 
-test("a policy that throws because there was no answer is not put aside for it", async () => {
-  policies.waitMs = 30;
-  policies.says = {
-    onRequest: (about: unknown) =>
-      about === undefined
-        ? { do: "wait", ticket: 1, wants: [want("/silent")] }
-        : { do: "fail", reason: "Error: no answer" },
-  };
-  expect((await call("there")).status).toBe(503);
-  expect(policies.trips).toEqual([]);
-});
+for (const [name, path, reason] of [
+  ["because there was no answer", "/silent", "Error: no answer"],
+  ["because the service itself failed", "/failing", "Error: keys answered 500"],
+  ["because its realm, which was started again, knows nothing of the call", "/no", forgotten],
+] as const)
+  test(`a policy that fails ${name} is not put aside for it`, async () => {
+    policies.waitMs = path === "/silent" ? 30 : 50_000;
+    policies.says = {
+      onRequest: (about: unknown) =>
+        about === undefined ? { do: "wait", ticket: 1, wants: [want(path)] } : { do: "fail", reason },
+    };
+    expect((await call("there")).status).toBe(503);
+    expect(policies.trips).toEqual([]);
+  });
