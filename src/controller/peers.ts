@@ -13,7 +13,7 @@ import type { Publisher } from "./publisher.ts";
 
 export interface PeersOptions {
   readonly clock: Clock;
-  readonly catalog: Pick<Catalog, "places" | "holds">;
+  readonly catalog: Pick<Catalog, "places" | "holds" | "nodes">;
   readonly store: {
     hold(request: HoldRequest): Promise<HoldAnswer>;
     release(name: string): Promise<void>;
@@ -49,6 +49,7 @@ export class Peers {
 
   /** Since which revision this controller leads; 0: it is the only one. null: another one does, or nobody. */
   get leadsSince(): number | null {
+    if (this.#isRemoved) return null;
     if (!this.#areSeveral) return 0;
     const leads = this.#leads;
     return leads !== null && this.options.clock.now() < leads.untilMs ? leads.since : null;
@@ -106,12 +107,17 @@ export class Peers {
     return [...this.options.catalog.places.keys()].some((machine) => machine !== this.options.own);
   }
 
+  /** Others have no way to it any more: while it led, nobody would. */
+  get #isRemoved(): boolean {
+    return this.options.catalog.nodes.get(this.options.own)?.removed === true;
+  }
+
   #plan(): void {
     this.#timer = this.options.clock.after(limits.controllerHoldRenewMs, () => void this.#turn(), true);
   }
 
   async #turn(): Promise<void> {
-    if (this.#areSeveral) await this.#hold();
+    if (this.#areSeveral && !this.#isRemoved) await this.#hold();
     if (!this.#closed) this.#plan();
   }
 
