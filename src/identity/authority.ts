@@ -215,7 +215,7 @@ export class Authority {
       );
       if (this.hasRoot || !isSigned) return false;
       const shared = JSON.parse(text) as SharedAuthority;
-      if (shared.trustDomain !== this.trustDomain || shared.sequence < this.#state.sequence) return false;
+      if (shared.trustDomain !== this.trustDomain || isOlder(shared, this.shared)) return false;
       const before = JSON.stringify(this.shared);
       if (before !== JSON.stringify(shared)) {
         const { leafMsMax } = this.#state;
@@ -362,4 +362,11 @@ export class Authority {
     this.#queue = done.catch(() => undefined);
     return done;
   }
+}
+
+/** The signer may change, and the end of what is below the old root, while the trusted roots and with them the sequence stay. */
+function isOlder(one: SharedAuthority, other: SharedAuthority): boolean {
+  if (one.sequence !== other.sequence) return one.sequence < other.sequence;
+  if (one.signingRoot !== other.signingRoot) return one.signingRoot < other.signingRoot;
+  return one.oldLeavesEndMs < other.oldLeavesEndMs;
 }

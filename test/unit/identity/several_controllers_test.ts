@@ -75,6 +75,24 @@ describe("a controller without the root's key", () => {
     expect(other.bundle.rootsPem).toHaveLength(2);
   });
 
+  test("does not go back to a root that signs no more by what was said before it did", async () => {
+    const { time, rooted, other, leaf } = await scene();
+    await leaf();
+    await rooted.addRoot();
+    const added = rooted.signedShared();
+    await other.follow(added);
+    await rooted.switchRoot();
+    const switched = rooted.signedShared();
+    await other.follow(switched);
+    expect(await other.follow(added)).toBe(false);
+    expect(other.rootPem).toBe(rooted.rootPem);
+    time.nowMs += hourMs;
+    await rooted.giveIntermediate("vm-3", generateKey().publicKey);
+    expect(await other.follow(rooted.signedShared())).toBe(true);
+    expect(await other.follow(switched)).toBe(false);
+    expect(other.oldLeavesEndMs).toBe(rooted.oldLeavesEndMs);
+  });
+
   test("goes on with its intermediate while the root's key cannot be asked for another one", async () => {
     const { time, other, leaf } = await scene();
     let asked = 0;
