@@ -50,6 +50,7 @@ const slow: ReadonlySet<string> = new Set([
   "test/conformance/runtime/compiled_test.ts",
   "test/conformance/runtime/deno_test.ts",
   "test/conformance/runtime/tls_session_test.ts",
+  "test/conformance/store/etcd_test.ts",
 ]);
 
 interface Counts {

@@ -14,9 +14,6 @@ const { clock, databases, net, random } = createRuntime();
 const folder = mkdtempSync("/tmp/heddle-store-");
 let number = 0;
 let etcd: Etcd | null = null;
-beforeAll(async () => {
-  if (hasEtcd) etcd = await startEtcd();
-}, testMs);
 afterAll(async () => {
   await etcd?.stop();
   rmSync(folder, { recursive: true });
@@ -48,6 +45,10 @@ async function until(holds: () => boolean): Promise<void> {
 for (const [kind, make] of Object.entries(kinds)) {
   const missing = kind === "etcd" && !hasEtcd;
   describe.skipIf(missing)(`the ${kind} store${missing ? " (needs etcd)" : ""}`, () => {
+    beforeAll(async () => {
+      if (kind === "etcd") etcd = await startEtcd();
+    }, testMs);
+
     test("commits all operations in one revision, or none when a condition fails", async () => {
       const store = await make();
       const base = store.revision();

@@ -6,7 +6,7 @@ const registrations = ["test/unit/registry/registration_test.ts"];
 
 const keySpace = "src/registry/key_space.ts";
 const sqliteStore = "src/registry/sqlite_store.ts";
-const stores = ["test/conformance/store", "test/unit/registry/store_test.ts"];
+const stores = ["test/conformance/store/store_test.ts", "test/unit/registry/store_test.ts"];
 
 export const registry: readonly Mutant[] = [
   {
