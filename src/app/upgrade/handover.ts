@@ -11,7 +11,7 @@ import type { Notifier } from "../../systemd/notify.ts";
 import type { Mode } from "../settings.ts";
 import type { StateFolder } from "../state_folder.ts";
 import { Generations } from "./generations.ts";
-import { answerPath, readRequest, requestPath, type UpgradeRequest } from "./request.ts";
+import { answerPath, readRequest, requestPath, requireRightful, type UpgradeRequest } from "./request.ts";
 import { Successor } from "./successor.ts";
 
 /** What a mode must be able to do for it. */
@@ -54,6 +54,8 @@ export class Handover {
     this.#busy = true;
     try {
       this.#requireManager();
+      const [own = ""] = runtime.process.self;
+      await requireRightful(runtime.files, own, requestPath(folder, mode), request);
       const { program } = request;
       if (program === null) return await this.#look(request);
       await this.#generations.makeRoom(request.cutAfterMs);

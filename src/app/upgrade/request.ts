@@ -3,6 +3,7 @@
  * the mode reads the first and then writes the second.
  */
 import type { Files } from "../../../runtime/contract.ts";
+import { UserError } from "../../base/user_error.ts";
 import type { StateFolder } from "../state_folder.ts";
 import type { Mode } from "../settings.ts";
 
@@ -48,6 +49,32 @@ export function readRequest(files: Pick<Files, "readSync">, path: string): Upgra
     isMsOrNull(cutAfterMs);
   return isWhole ? { id, program, back, drainMs, cutAfterMs } : null;
 }
+
+/**
+ * Throws where what is asked comes from somebody who could not put another program in place himself: only root and whoever owns the
+ * program that runs (`own`: its file) may ask, and only for programs that nobody else can change. Other modes of this machine run
+ * as the same user, and write to the same folder: they may not make this one run what they like.
+ */
+export async function requireRightful(
+  files: Pick<Files, "stat">,
+  own: string,
+  path: string,
+  { program, back }: Pick<UpgradeRequest, "program" | "back">,
+): Promise<void> {
+  const owners = [0, (await files.stat(own))?.owner ?? 0];
+  const programs = [program, back].filter((each) => each !== null);
+  const folders = programs.map((each) => each.slice(0, each.lastIndexOf("/")) || "/");
+  for (const each of [path, ...programs, ...folders]) {
+    const found = await files.stat(each);
+    if (found === null) throw new UserError(`${each} is not there`);
+    if (owners.includes(found.owner) && (found.mode & othersWrite) === 0) continue;
+    throw new UserError(
+      `${each} belongs to user ${found.owner}${(found.mode & othersWrite) === 0 ? "" : ", and everybody may change it"}: root or the owner of the program that runs asks for an upgrade, by heddle upgrade`,
+    );
+  }
+}
+
+const othersWrite = 0o002;
 
 export function readAnswer(files: Pick<Files, "readSync">, path: string): UpgradeAnswer | null {
   const read = readObject(files, path);
