@@ -150,11 +150,14 @@ async function verified(token: string, context: Context): Promise<Claims | strin
   const known = state.known.get(token);
   if (known !== undefined) return known;
   if (keyOf(state.keys, kid) === undefined && !recently()) await renew(context);
-  const found = keyOf(state.keys, kid);
+  const { keys } = state;
+  const found = keyOf(keys, kid);
   if (found === undefined) return "nobody knows the key that it was signed with";
   const check: SignatureCheck = { algorithm: alg, key: found, signature, data: `${first}.${second}` };
   const right = await context.verify(check).catch(() => false);
   if (!right) return "its signature is wrong";
+  // Keys that came meanwhile may be without this one: the next request asks them.
+  if (state.keys !== keys) return claims;
   state.known.set(token, claims);
   const [oldest] = state.known.keys();
   if (state.known.size > knownMax && oldest !== undefined) state.known.delete(oldest);

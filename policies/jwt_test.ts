@@ -3,6 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { PolicyUnderTest, wrongIn } from "../src/policy/policy_under_test.ts";
 import { checkSignature, type SignatureClaim } from "../src/policy/signature.ts";
+import { HeaderList } from "../src/policy/header_list.ts";
+import * as v from "valibot";
 import policy from "./jwt.ts";
 
 const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -127,6 +129,30 @@ describe("keys", () => {
     seen.keys = [];
     under.nowMs += 600_001;
     expect(await ask(token)).toMatchObject({ status: 401 });
+  });
+
+  test("that were withdrawn while a signature was looked at hold for no further request", async () => {
+    const { issuer, audience } = { issuer: "https://id.example", audience: ["orders"] };
+    const options = v.parse(policy.options, { issuer, audience, keys: { service: "id", path: "/keys" } });
+    let [keys, nowMs]: [object[], number] = [[publicKey], startMs];
+    const looked = Promise.withResolvers<boolean>();
+    const context = {
+      ...{ options, state: policy.state?.(options as never), now: () => nowMs, count() {}, log() {} },
+      call: async () => ({ status: 200, json: () => ({ keys }) }),
+      verify: () => looked.promise,
+    };
+    const ask = (claims: object) => {
+      const headers = new HeaderList(["authorization", tokenOf({ exp: startMs / 1_000 + 6_000, ...claims })]);
+      return policy.onRequest?.({ headers } as never, context as never);
+    };
+    const first = ask({ sub: "bob" });
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    keys = [];
+    nowMs += 600_001;
+    expect(await ask({ sub: "eve" })).toMatchObject({ status: 401 });
+    looked.resolve(true);
+    expect(await first).toMatchObject({ do: "next" });
+    expect(await ask({ sub: "bob" })).toMatchObject({ status: 401 });
   });
 
   test("are used for a while when nobody can renew them, and then nothing passes", async () => {
