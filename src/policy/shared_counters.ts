@@ -105,8 +105,9 @@ class Bucket {
     const ok = amount <= this.#level + tiny;
     if (ok) this.#level -= amount;
     const missing = ok ? 0 : amount - this.#level;
-    const resetMs =
-      amount > this.limit ? null : Math.ceil((missing * this.perMs) / (this.limit * this.share));
+    // While others hold all of it, it has nothing, and its even share soon.
+    const share = this.share > 0 ? this.share : this.#evenShare;
+    const resetMs = amount > this.limit ? null : Math.ceil((missing * this.perMs) / (this.limit * share));
     return { ok, left: Math.max(0, Math.floor(this.#level + tiny)), resetMs };
   }
 

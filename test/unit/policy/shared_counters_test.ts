@@ -91,3 +91,14 @@ test("are so many and no more, and tell the controller no key", () => {
   expect(Object.keys(asks).length).toBe(limits.policySharedKeysMax);
   expect(JSON.stringify(asks)).not.toContain("secret");
 });
+
+test("a proxy that has no slice at the moment says when there is one, and never that there will be none", () => {
+  const mesh = new Meshed(4);
+  const resets: (number | null | undefined)[] = [];
+  for (let round = 0; round < 6; round++) {
+    mesh.second("k", [200, 200, 200, 200]);
+    for (const proxy of mesh.proxies)
+      resets.push(proxy.take("p s.default", { key: "k", amount: 50, limit: 100, perMs: 1_000 }).resetMs);
+  }
+  for (const resetMs of resets) expect(Number.isFinite(resetMs)).toBe(true);
+});
