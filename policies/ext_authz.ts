@@ -42,6 +42,16 @@ function valuesOf(answer: ServiceAnswer, wanted: readonly string[]): Record<stri
   );
 }
 
+/** These headers, and those of the request that pose as them: CGI and its heirs cannot tell `_` from `-`. */
+function withPosing(
+  names: readonly string[],
+  headers: Iterable<readonly [name: string, value: string]>,
+): string[] {
+  const plain = new Set(names.map((name) => name.replaceAll("_", "-")));
+  const posing = [...headers].flatMap(([name]) => (plain.has(name.replaceAll("_", "-")) ? [name] : []));
+  return [...new Set([...names, ...posing])];
+}
+
 export default definePolicy({
   api: 1,
   name: "ext-authz",
@@ -63,7 +73,7 @@ export default definePolicy({
     const namespace = context.service.slice(context.service.indexOf(".") + 1);
     if (context.service === (service.includes(".") ? service : `${service}.${namespace}`)) return next();
     const pass = (copied: Readonly<Record<string, string>>) =>
-      next({ headers: { remove: copy, set: copied } });
+      next({ headers: { remove: withPosing(copy, request.headers), set: copied } });
     const query = request.query.toString();
     const uri = query === "" ? request.path : `${request.path}?${query}`;
     const values = (cache?.by ?? []).map((name) => request.headers.getAll(name));

@@ -34,6 +34,12 @@ test("asks with what the request is, and hands on what it is told about it", asy
   ]);
 });
 
+test("what poses as a header that is copied by an underscore is left out, too", async () => {
+  const { under } = asking();
+  const decision = await under.request({ headers: ["x_user", "root", "x_other", "1"] });
+  expect(decision).toMatchObject({ headers: { remove: ["x-user", "x_user"], set: { "x-user": "ann" } } });
+});
+
 test("gives the client the refusal, with what it needs of its headers", async () => {
   const { under } = asking();
   under.gives = () => ({ status: 302, headers: ["location", "/login", "x-inside", "1"], body: "log in" });

@@ -187,6 +187,16 @@ function shown(value: unknown): string | null {
   return /^[!-~](?:[ -~]{0,998}[!-~])?$/.test(text) ? text : null;
 }
 
+/** These headers, and those of the request that pose as them: CGI and its heirs cannot tell `_` from `-`. */
+function withPosing(
+  names: readonly string[],
+  headers: Iterable<readonly [name: string, value: string]>,
+): string[] {
+  const plain = new Set(names.map((name) => name.replaceAll("_", "-")));
+  const posing = [...headers].flatMap(([name]) => (plain.has(name.replaceAll("_", "-")) ? [name] : []));
+  return [...new Set([...names, ...posing])];
+}
+
 export default definePolicy({
   api: 1,
   name: "jwt",
@@ -198,7 +208,8 @@ export default definePolicy({
   async onRequest(request, context) {
     const { header, optional, claims: told } = context.options;
     const [written, ...more] = request.headers.getAll(header);
-    if (written === undefined && optional) return next({ headers: { remove: Object.keys(told) } });
+    const remove = withPosing(Object.keys(told), request.headers);
+    if (written === undefined && optional) return next({ headers: { remove } });
     const token = /^(?:bearer +)?([\w.-]+)$/i.exec(written ?? "")?.[1];
     const found = token === undefined || more.length > 0 ? "there is none" : await verified(token, context);
     const problem = typeof found === "string" ? found : problemOf(found, context);
@@ -213,6 +224,6 @@ export default definePolicy({
         return value === null ? [] : [[name, value]];
       }),
     );
-    return next({ headers: { remove: Object.keys(told), set } });
+    return next({ headers: { remove, set } });
   },
 });

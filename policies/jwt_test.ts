@@ -61,6 +61,12 @@ test("a token that is right passes, and its claims are the headers that the clie
   expect(seen.fetched).toBe(1);
 });
 
+test("what poses as a header of a claim by an underscore is left out, too", async () => {
+  const { under } = guarding({ optional: true });
+  const decision = await under.request({ headers: ["x_user", "root", "x_other", "1"] });
+  expect(decision).toEqual({ do: "next", headers: { remove: [...claims, "x_user"] } });
+});
+
 describe("is refused", () => {
   const none = `${part({ alg: "none" })}.${part(usual)}.`;
   const confusedData = `${part({ alg: "HS256", kid: "one" })}.${part(usual)}`;
