@@ -152,11 +152,15 @@ export class EtcdStore implements Store {
     const { gate } = this.#parts;
     return this.#telling(async () => {
       await this.#keepMarks();
-      for (;;) {
-        const settled = gate.isLarge(conditions, operations)
-          ? await gate.commit(conditions, operations, `${this.#parts.writer}-${++this.#large}`)
-          : await this.#commitAtOnce(conditions, operations);
-        if (settled === "no-lease") return this.#noLease(operations);
+      for (let granted = false; ;) {
+        const settled = await this.#settle(conditions, operations);
+        if (settled === "no-lease" && granted) return this.#noLease(operations);
+        if (settled === "no-lease") {
+          // Its own may be the one that is gone, after a long sleep of its machine.
+          await this.#grantMarks();
+          granted = true;
+          continue;
+        }
         if (settled.taken) return this.#taken(settled.revision, operations);
         const found = settled.found.slice(0, -1);
         if (settled.found.at(-1) != null) await gate.opened();
@@ -200,22 +204,29 @@ export class EtcdStore implements Store {
       .finally(() => gateway.close());
   }
 
-  async #commitAtOnce(
+  async #settle(
     conditions: readonly Condition[],
     operations: readonly Operation[],
   ): Promise<Settled | "no-lease"> {
-    const { names, transactions, leases } = this.#parts;
-    const looked = conditions.map(({ key }) => names.of(key));
+    const { gate, writer } = this.#parts;
     try {
-      return await transactions.run({
-        compare: [modifiedIs(names.gate, 0), ...conditions.map((each) => conditionOf(names, each))],
-        success: operations.map((each) => operationOf(names, each, (id) => leases.numberOf(id))),
-        look: [...looked, names.gate],
-      });
+      return gate.isLarge(conditions, operations)
+        ? await gate.commit(conditions, operations, `${writer}-${++this.#large}`)
+        : await this.#commitAtOnce(conditions, operations);
     } catch (error) {
       if (error instanceof EtcdRefusal && error.code === grpcNotFound) return "no-lease";
       throw error;
     }
+  }
+
+  #commitAtOnce(conditions: readonly Condition[], operations: readonly Operation[]): Promise<Settled> {
+    const { names, transactions, leases } = this.#parts;
+    const looked = conditions.map(({ key }) => names.of(key));
+    return transactions.run({
+      compare: [modifiedIs(names.gate, 0), ...conditions.map((each) => conditionOf(names, each))],
+      success: operations.map((each) => operationOf(names, each, (id) => leases.numberOf(id))),
+      look: [...looked, names.gate],
+    });
   }
 
   async #taken(revision: number, operations: readonly Operation[]): Promise<CommitResult> {
@@ -275,6 +286,10 @@ export class EtcdStore implements Store {
     const nowMs = this.options.clock.now();
     if (nowMs - this.#keptMs < limits.etcdMarksMs / 24) return;
     this.#keptMs = nowMs;
+    await this.#grantMarks();
+  }
+
+  async #grantMarks(): Promise<void> {
     await this.#parts.leases.grant(this.#parts.lease, limits.etcdMarksMs / 1_000);
   }
 }

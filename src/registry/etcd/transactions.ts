@@ -3,6 +3,7 @@
  * mark of the one before stands. So a repeat finds out that the first attempt was taken, and one that comes late fails.
  */
 import type { Clock } from "../../../runtime/contract.ts";
+import { problemOf } from "../../base/result.ts";
 import { limits } from "../../model/limits.ts";
 import { StoreUnavailable, type Condition, type Operation } from "../store.ts";
 import { EtcdLost, type Gateway } from "./gateway.ts";
@@ -86,7 +87,7 @@ export class Transactions {
       try {
         answer = (await gateway.call("/v3/kv/txn", body)) as WireTxnAnswer;
       } catch (error) {
-        if (!(error instanceof EtcdLost)) throw error;
+        if (!(error instanceof EtcdLost)) throw unsure ? notKnown(problemOf(error)) : error;
         unsure = true;
         if (clock.now() > untilMs) throw notKnown(error.message);
         await pause(clock, limits.reconnectMs);

@@ -241,6 +241,23 @@ describe.skipIf(!hasEtcd)(`stores over one etcd${hasEtcd ? "" : " (needs etcd)"}
     testMs,
   );
 
+  test("a registry whose own lease has ended, as after a long sleep, takes commits all the same", async () => {
+    const prefix = `both-${number++}`;
+    const store = await storeAt(prefix);
+    const endAll = async (): Promise<void> => {
+      const { leases } = (await etcd.call("/v3/lease/leases", {})) as { leases: { ID: string }[] };
+      for (const { ID } of leases) await etcd.call("/v3/lease/revoke", { ID });
+    };
+    await endAll();
+    expect((await store.commit([], [put("a", "1")])).ok).toBe(true);
+    await endAll();
+    const many = Array.from({ length: 500 }, (_, at) => put(`k/${at}`, "x"));
+    expect((await store.commit([], many)).ok).toBe(true);
+    expect(store.range("k/").entries).toHaveLength(500);
+    const onLease = [{ do: "put", key: "b", value: "1", lease: "none" }] as const;
+    expect(await store.commit([], onLease)).toMatchObject({ ok: false, reason: "no-lease", key: "b" });
+  });
+
   test("a lease that was granted through one registry is renewed and ended through the other", async () => {
     const prefix = `both-${number++}`;
     const [one, other] = [await storeAt(prefix), await storeAt(prefix)];
