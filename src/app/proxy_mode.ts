@@ -222,6 +222,7 @@ class ProxyMode {
     const { runtime, folder, store, live } = this.host;
     return new SnapshotFollower({
       ...{ runtime, folder, store, machine: () => live.now, log: this.#log },
+      control: controllerAsNode(runtime, this.#places, store),
       places: this.#places,
       policies: this.#policies,
       apply: (snapshot) => this.#apply(snapshot),

@@ -25,7 +25,6 @@ import type { Snapshot } from "../model/snapshot.ts";
 import { patched, type SnapshotPatch } from "../model/snapshot_patch.ts";
 import { isWhole, SnapshotHasher } from "../model/snapshot_version.ts";
 import type { ControlPlaces } from "./control_places.ts";
-import { controllerAsNode } from "./controller_link.ts";
 import { LatestReport } from "./latest_report.ts";
 import type { Policies } from "./policies.ts";
 import { RateLeases, type RateLeasesOptions } from "./rate_leases.ts";
@@ -35,6 +34,8 @@ import { WantedServices } from "./wanted_services.ts";
 export interface SnapshotFollowerOptions {
   readonly runtime: Runtime;
   readonly folder: StateFolder;
+  /** Of this follower alone: closed with it. */
+  readonly control: ControlClient;
   readonly places: ControlPlaces;
   readonly store: CredentialStore;
   /** What runs here now. */
@@ -72,6 +73,8 @@ export class SnapshotFollower {
   #version = "";
   /** What came last and was whole, whether it could be applied or not: what patches are of. */
   #received: Snapshot | null = null;
+  /** A patch could not be taken: what comes until it comes whole is passed over. */
+  #wholeDue = false;
   readonly #hasher = new SnapshotHasher();
   #error: string | null = null;
   #listensOnly = false;
@@ -88,8 +91,8 @@ export class SnapshotFollower {
   #working: Promise<void> = Promise.resolve();
 
   constructor(readonly options: SnapshotFollowerOptions) {
-    const { runtime, folder, places, store, machine, rates, unconfirmed, missing, log } = options;
-    this.#control = controllerAsNode(runtime, places, store);
+    const { runtime, folder, control, machine, rates, unconfirmed, missing, log } = options;
+    this.#control = control;
     this.#backoff = new Backoff({
       firstMs: limits.reconnectMs,
       maxMs: limits.reconnectMaxMs,
@@ -172,10 +175,10 @@ export class SnapshotFollower {
     this.#control.close();
   }
 
-  #follow(whole = false): void {
+  #follow(): void {
     if (this.#closed) return;
     const { runtime, log } = this.options;
-    const body: SubscribeRequest = { version: whole ? "" : this.#version, uses: this.wanted.list() };
+    const body: SubscribeRequest = { version: this.#wholeDue ? "" : this.#version, uses: this.wanted.list() };
     this.#stream = this.#control.stream(
       `${controllerPaths.snapshots}?patches`,
       {
@@ -252,7 +255,11 @@ export class SnapshotFollower {
     if (line.kind === "removed")
       return this.#notMember("this machine was removed from the mesh, and its certificates are not renewed");
     this.#refused = false;
-    if (line.kind === "snapshot") await this.#takeSnapshot(line.snapshot);
+    if (line.kind === "current" && line.version === this.#version) this.#error = null;
+    if (line.kind === "snapshot") {
+      this.#wholeDue = false;
+      await this.#takeSnapshot(line.snapshot);
+    }
     if (line.kind === "patch") await this.#takePatch(line);
     this.#confirm();
     this.report();
@@ -265,13 +272,15 @@ export class SnapshotFollower {
 
   /** What does not become what its version says is asked for whole. */
   async #takePatch(patch: SnapshotPatch): Promise<void> {
+    if (this.#wholeDue) return;
     const before = this.#received;
     const next = before === null || before.version !== patch.from ? null : patched(before, patch);
     if (next !== null && isWhole(next, this.#hasher)) return this.#takeSnapshot(next);
     this.options.log(`cannot take a change of the snapshot ${patch.from.slice(0, 8)}: it is asked for whole`);
     this.#received = null;
+    this.#wholeDue = true;
     this.#stream?.close();
-    this.#follow(true);
+    this.#follow();
   }
 
   async #takeSnapshot(snapshot: Snapshot): Promise<void> {
