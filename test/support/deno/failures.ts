@@ -22,6 +22,10 @@ export const denoFailures: Readonly<Record<string, DenoFailure>> = {
   "a child > speaks over its channel, with the whole environment given": noDescriptors,
   "a child > that is killed closes its channel": noDescriptors,
   "a child > serves a port that it is handed, and writes to memory that it was started with": noDescriptors,
+  "a child > that is let go is no child, goes on with what it was given, and ends with all that it has started":
+    noDescriptors,
+  "a listener > that is bound and not listened at leaves whoever connects to another one on the port, until it is adopted":
+    always("it binds and listens in one, and adopts no descriptor"),
   "a listener > that is closed inside of accept takes no further one: another one on the same port gets the rest":
     always("what waits is taken all at once, and told of afterwards"),
   "a reset > that a write hears of first is a reset all the same": always(
