@@ -10,7 +10,7 @@
  *
  * An answer of 200 to 299 lets it pass, with the headers under `copy` as that service gives them and never as the client does; any other below 500
  * goes to the client. Without an answer within 200 ms, or with one of 500 and more, nothing passes. `cache` keeps answers for the same
- * method, path and values of those headers. Requests to that service itself are not asked about.
+ * method, path and values of those headers, where these have 1,000 characters at most together. Requests to that service itself are not asked about.
  */
 import { definePolicy, next, respond, type Duration, type ServiceAnswer } from "heddle/policy";
 import * as v from "valibot";
@@ -28,6 +28,8 @@ interface Kept {
   readonly copied: Readonly<Record<string, string>>;
 }
 const keptMax = 5_000;
+/** Characters of what an answer is kept by. What a client makes longer is asked about each time: many such would fill the memory. */
+const keyLengthMax = 1_000;
 
 /** What of a refusal goes to the client. */
 const told = ["content-type", "location", "set-cookie", "www-authenticate"];
@@ -102,7 +104,7 @@ export default definePolicy({
       );
     }
     const copied = valuesOf(answer, copy);
-    if (cache !== undefined) {
+    if (cache !== undefined && key.length <= keyLengthMax) {
       const [, count = "", unit = ""] = /^(\d+)(\D+)$/.exec(cache.for) ?? [];
       context.state.delete(key);
       context.state.set(key, { untilMs: context.now() + Number(count) * (unitMs[unit] ?? 0), copied });

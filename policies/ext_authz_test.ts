@@ -68,6 +68,13 @@ test("keeps an answer for the same request of the same client, for a while", asy
   expect(asked.length).toBe(4);
 });
 
+test("keeps no answer about a request that is long: many such would fill the memory", async () => {
+  const { under, asked } = asking({ cache: { by: ["authorization"], for: "10s" } });
+  const path = `/${"x".repeat(1_000)}`;
+  for (let times = 0; times < 2; times++) await under.request({ path });
+  expect(asked.length).toBe(2);
+});
+
 test("does not keep a refusal", async () => {
   const { under } = asking({ cache: { by: ["authorization"], for: "10s" } });
   under.gives = () => ({ status: 403 });
