@@ -35,12 +35,14 @@ export function registerConvert(program: Command, cli: Cli): void {
         const conversion = convertDocuments(files, from as DialectName, { trustDomain });
         if (terminal.format === "json") terminal.json(conversion);
         else show(terminal, conversion);
-        const { counts, issues } = conversion;
+        const { counts, issues, undecided } = conversion;
         if (issues.length > 0) throw new UserError("What is no YAML was not read", null, 1);
         if (counts.refused > 0)
           throw new UserError(
             `${counts.refused} ${counts.refused === 1 ? "document was" : "documents were"} refused`,
-            "The lines above say why; what is written on standard output is the rest",
+            undecided === ""
+              ? "The lines above say why; what is written on standard output is the rest"
+              : "The lines above say why; what is written on standard output applies once you have decided who may call",
             1,
           );
       },
@@ -49,9 +51,10 @@ export function registerConvert(program: Command, cli: Cli): void {
 
 const words = { converted: "converted", loss: "converted with a loss", refused: "refused" } as const;
 
-function show(terminal: Terminal, { text: documents, sources, counts, issues }: Conversion): void {
+function show(terminal: Terminal, { text: made, undecided, sources, counts, issues }: Conversion): void {
   const { green, yellow, red, dim } = terminal.paint;
   const paints = { converted: green, loss: yellow, refused: red, note: dim };
+  const documents = [undecided, made].filter((each) => each !== "").join("---\n");
   if (documents !== "") terminal.lines(documents.trimEnd());
   showIssues(terminal, issues);
   for (const { file, line, title, outcome, notes } of sources) {

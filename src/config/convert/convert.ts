@@ -36,6 +36,11 @@ export interface ConvertedSource {
 export interface Conversion {
   /** One file of documents of heddle; each says above it where it comes from. */
   readonly text: string;
+  /**
+   * For each refused document that says who may call, one that nobody can apply: what is converted without it may let in more than the
+   * original does, so it is not applied before somebody has decided. Goes before the rest.
+   */
+  readonly undecided: string;
   readonly sources: readonly ConvertedSource[];
   readonly counts: Readonly<Record<ConversionOutcome, number>>;
   /** What could not be read at all. */
@@ -96,7 +101,8 @@ function titleOf(value: unknown): string {
   const metadata = (all["metadata"] ?? {}) as Readonly<Record<string, unknown>>;
   const kind = all["kind"] ?? all["Kind"] ?? all["type"] ?? "document";
   const name = metadata["name"] ?? all["name"] ?? all["Name"] ?? "";
-  return `${String(kind)} ${String(name)}`.trim();
+  // It stands in comments: what breaks a line there would be a document.
+  return `${String(kind)} ${String(name)}`.replaceAll(/[\s\p{Cc}\u2028\u2029]+/gu, " ").trim();
 }
 
 /** What heddle itself would refuse is refused with its reason: nothing that is handed out fails when it is applied. */
@@ -127,7 +133,30 @@ function conversionOf(
   });
   const counts = { converted: 0, loss: 0, refused: 0 };
   for (const { outcome } of sources) counts[outcome]++;
-  return { text: made.map(textOf).join("---\n"), sources, counts, issues };
+  const undecided = sources.filter(({ outcome, title }) => outcome === "refused" && saysWhoMayCall(title));
+  return {
+    text: made.map(textOf).join("---\n"),
+    undecided: undecided.map(undecidedText).join("---\n"),
+    ...{ sources, counts, issues },
+  };
+}
+
+const accessKinds: ReadonlySet<string> = new Set([
+  ...["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"],
+  ...["Server", "ServerAuthorization", "MeshTLSAuthentication", "NetworkAuthentication"],
+  ...["ServiceIntentions", "service-intentions", "MeshTrafficPermission"],
+]);
+
+function saysWhoMayCall(title: string): boolean {
+  return accessKinds.has(title.split(" ", 1)[0] ?? "");
+}
+
+function undecidedText({ file, line, title, notes }: ConvertedSource): string {
+  const why = notes.map(({ text }) => `# - ${text.replaceAll(/\s+/g, " ")}\n`).join("");
+  return `# ${title} (${file}:${line}) was refused:
+${why}# Without it more may pass here than where it comes from. Write who may call as documents of kind Access (heddle explain Access) and take
+# this one out: until then nothing of this applies.
+${stringify({ kind: "Undecided", from: `${title} (${file}:${line})` }, { lineWidth: 0 })}`;
 }
 
 function textOf({ value, origins }: Made): string {

@@ -208,6 +208,18 @@ describe("documents that say together who may call", () => {
   const service = (port: string): string =>
     `apiVersion: v1\nkind: Service\nmetadata: {name: shop}\nspec: {selector: {app: shop}, ports: [${port}]}\n---\n`;
 
+  test("one that is refused leaves a document that cannot be applied, until somebody has decided who may call", () => {
+    const spec = `selector: {matchLabels: {app: shop}}, rules: [{when: [{key: "request.auth.claims[groups]", values: [a]}]}]`;
+    const policy = `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: "a\\nkind: Service"}\nspec: {${spec}}\n`;
+    const made = convertDocuments([{ file: "a.yaml", text: policy }], "istio", { trustDomain });
+    expect(made.counts.refused).toBe(1);
+    const { issues } = loadDocuments([{ file: "a.yaml", text: made.undecided }], { policies: null });
+    expect(issues.filter(({ severity }) => severity === "error").map(({ message }) => message)).toEqual([
+      expect.stringContaining("Undecided"),
+    ]);
+    expect(made.undecided).toStartWith("# AuthorizationPolicy a kind: Service (a.yaml:1) was refused:\n# - ");
+  });
+
   test("a denial of Istio lets nobody in where another document allows", () => {
     const policy = (name: string, action: string, who: string): string =>
       `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}}\nspec: {selector: {matchLabels: {app: shop}}, action: ${action}, rules: [{from: [{source: {principals: ["cluster.local/ns/default/sa/${who}"]}}]}]}\n---\n`;
