@@ -23,6 +23,10 @@ export function readTrafficPermission(document: KumaDocument): void {
   const { origin, name, spec, target, trustDomain, closed } = document;
   const about = spec.has("targetRef") ? referenceOf(spec.inner("targetRef")) : null;
   if (about === undefined) return;
+  if (spec.has("targetRef") && spec.inner("targetRef").has("sectionName"))
+    spec
+      .inner("targetRef")
+      .refuse("sectionName", "a service has one port here, and these callers may call one of several");
   const lists = { deny: [] as Written[], allow: [] as Written[], shadow: [] as Written[] };
   for (const from of spec.list("from")) readFrom(from, lists, trustDomain);
   for (const rule of spec.list("rules")) readRule(rule, lists);

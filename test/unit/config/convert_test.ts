@@ -220,6 +220,13 @@ describe("documents that say together who may call", () => {
     expect(made.undecided).toStartWith("# AuthorizationPolicy a kind: Service (a.yaml:1) was refused:\n# - ");
   });
 
+  test("a permission of Kuma for one port of a service is refused: it would open the one that there is", () => {
+    const permission = (section: string): string =>
+      `type: MeshTrafficPermission\nmesh: default\nname: a\nspec:\n  targetRef: {kind: Dataplane, labels: {app: shop}${section}}\n  from: [{targetRef: {kind: Mesh}, default: {action: Allow}}]\n`;
+    expect(ofText("kuma", permission("")).counts).toEqual({ converted: 1, loss: 0, refused: 0 });
+    expect(ofText("kuma", permission(", sectionName: admin")).counts.refused).toBe(1);
+  });
+
   test("a denial of Istio lets nobody in where another document allows", () => {
     const policy = (name: string, action: string, who: string): string =>
       `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}}\nspec: {selector: {matchLabels: {app: shop}}, action: ${action}, rules: [{from: [{source: {principals: ["cluster.local/ns/default/sa/${who}"]}}]}]}\n---\n`;
