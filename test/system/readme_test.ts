@@ -132,7 +132,7 @@ describe.skipIf(binaryMissing || !hasProgram("curl"))("the README's three machin
     token = /hd1\.\S+/.exec(said.out)?.[0] ?? token;
   }
 
-  test.each(["Three machines", "A route, and who may call", "A policy"])(
+  test.each(["Three machines", "A route, and who may call", "Write a policy"])(
     "%s: every command does what is promised beside it",
     async (title) => {
       const steps = stepsOf(chapter(title));
