@@ -40,7 +40,7 @@ export function registerModes(program: Command, cli: Cli): void {
     async ({ folder, settings, given }, flags) =>
       (await import("../app/proxy_mode.ts")).startProxy(cli.runtime, folder, settings, {
         ...(flags.logSample === undefined ? {} : { logSampleRatio: ratio(flags.logSample) }),
-          given,
+        given,
         shards: shardsOf(flags.shards, cli.runtime, settings),
         ...shardsMemoryOf(cli.runtime.process.env["HEDDLE_SHARDS_MEMORY"]),
       }),

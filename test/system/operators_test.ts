@@ -63,7 +63,9 @@ describe.skipIf(binaryMissing)("operators", () => {
       expect(codes("a-viewer")).toEqual([0, 1, 1]);
       const tried = as("a-viewer", [...apply, "--dry-run"]);
       expect([tried.code, tried.out]).toEqual([0, expect.stringContaining("+ Service web created")]);
-      expect(as("a-viewer", ["diff", "-f", `${folder}/mesh.yaml`]).out).toContain("+ {kind: Service, name: web");
+      expect(as("a-viewer", ["diff", "-f", `${folder}/mesh.yaml`]).out).toContain(
+        "+ {kind: Service, name: web",
+      );
       expect(codes("a-editor")).toEqual([0, 0, 1]);
       expect(as("a-viewer", ["diff", "-f", `${folder}/mesh.yaml`]).code).toBe(0);
       expect(codes("a-admin")).toEqual([0, 0, 0]);
