@@ -45,6 +45,7 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
+// Needs etcd, which is Debian's etcd-server.
 describe.skipIf(!hasEtcd)(`stores over one etcd${hasEtcd ? "" : " (needs etcd)"}`, () => {
   test("of commits on the same condition through different registries exactly one wins", async () => {
     const prefix = `both-${number++}`;
@@ -274,7 +275,7 @@ describe.skipIf(!hasEtcd)(`stores over one etcd${hasEtcd ? "" : " (needs etcd)"}
   });
 });
 
-describe.skipIf(!hasEtcd)("etcd over mTLS", () => {
+describe.skipIf(!hasEtcd)(`etcd over mTLS${hasEtcd ? "" : " (needs etcd)"}`, () => {
   test(
     "is used with its own roots and a certificate, and a member of other roots is refused",
     async () => {
