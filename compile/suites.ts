@@ -9,7 +9,9 @@ import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { format, types } from "./checks.ts";
+import { countsOf, type Counts } from "./report.ts";
 import { bun, root } from "./repository.ts";
+import { runTwice } from "./twice.ts";
 
 interface Suite {
   readonly folder: string;
@@ -53,52 +55,6 @@ const slow: ReadonlySet<string> = new Set([
   "test/conformance/store/etcd_test.ts",
 ]);
 
-interface Counts {
-  passed: number;
-  failed: number;
-  skipped: number;
-  /** What failed, by name: what a reader of the last lines alone needs. */
-  readonly failures: string[];
-}
-
-function countsOf(report: string): Counts {
-  const head = /<testsuites\b[^>]*>/.exec(report)?.[0] ?? "";
-  const read = (name: string): number => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(head)?.[1] ?? "0");
-  const failed = read("failures") + read("errors");
-  const skipped = read("skipped");
-  return { passed: read("tests") - failed - skipped, failed, skipped, failures: failuresOf(report) };
-}
-
-/** The tests of a JUnit report that failed, as "file > group > test: message". */
-function failuresOf(report: string): string[] {
-  const cases = report.matchAll(/<testcase\b([^>]*[^/])>\s*<(?:failure|error)\b([^>]*)/g);
-  return [...cases].map(([, test = "", failure = ""]) => {
-    const name = ["file", "classname", "name"].map((key) => attributeOf(test, key));
-    const message = attributeOf(failure, "message").replace(/\s+/g, " ").slice(0, longestMessage);
-    return `${name.filter((part) => part !== "").join(" > ")}: ${message}`;
-  });
-}
-
-function attributeOf(tag: string, key: string): string {
-  return unescaped(new RegExp(`\\b${key}="([^"]*)"`).exec(tag)?.[1] ?? "");
-}
-
-/** Characters of a failure's message that the closing lines repeat. */
-const longestMessage = 4_000;
-
-const entities: Readonly<Record<string, string>> = {
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  apos: "'",
-  amp: "&",
-  "#10": "\n",
-};
-
-function unescaped(text: string): string {
-  return text.replace(/&(#?\w+);/g, (whole, name: string) => entities[name] ?? whole);
-}
-
 function nameOf({ folder, again }: Suite): string {
   return again === undefined ? folder : `${folder}, with ${again.loops} event loops`;
 }
@@ -120,8 +76,14 @@ function environmentFor(which: "quick" | "all", { again }: Suite): Record<string
   return { ...loops, ...(which === "quick" ? { HEDDLE_QUICK: "1" } : { HEDDLE_FUZZ_SECONDS: "1" }) };
 }
 
-function runSuite(which: "quick" | "all", suite: Suite, folder: string, filter: readonly string[]): Counts {
+/** Runs files of a suite. What fails without a test that does, or before a file's tests, is a failure of the suite. */
+function runSuite(
+  which: "quick" | "all",
+  suite: Suite,
+  { folder, files, filter }: { folder: string; files: readonly string[]; filter: readonly string[] },
+): Counts {
   const report = join(folder, `${nameOf(suite).replaceAll(/\W+/g, "_")}.xml`);
+  rmSync(report, { force: true });
   const answer = spawnSync(
     bun,
     [
@@ -129,19 +91,18 @@ function runSuite(which: "quick" | "all", suite: Suite, folder: string, filter: 
       `--timeout=${suite.timeoutMs}`,
       "--reporter=junit",
       `--reporter-outfile=${report}`,
-      ...testsIn(which, suite).map((file) => `./${file}`),
+      ...files.map((file) => `./${file}`),
       ...filter,
     ],
     { cwd: root, stdio: "inherit", env: { ...environmentFor(which, suite), ...process.env } },
   );
-  const counts = existsSync(report)
-    ? countsOf(readFileSync(report, "utf8"))
-    : { passed: 0, failed: 0, skipped: 0, failures: [] };
-  if (answer.status !== 0 && counts.failed === 0) {
-    counts.failed = 1;
-    counts.failures.push(
-      `${nameOf(suite)} ended with ${answer.status ?? answer.signal}, though no test failed`,
-    );
+  const text = existsSync(report) ? readFileSync(report, "utf8") : "";
+  const counts = countsOf(text);
+  const unseen = files.filter((file) => filter.length === 0 && !text.includes(`file="${file}"`));
+  if (answer.status !== 0 && (counts.failed === 0 || unseen.length > 0)) {
+    counts.failed++;
+    const how = unseen.length > 0 ? `without a test of ${unseen.join(", ")}` : "though no test failed";
+    counts.failures.push({ text: `${nameOf(suite)} ended with ${answer.status ?? answer.signal}, ${how}` });
   }
   return counts;
 }
@@ -154,7 +115,7 @@ export async function runSuites(which: "quick" | "all", args: readonly string[])
     if (code === 0) total.passed++;
     else {
       total.failed++;
-      total.failures.push(name);
+      total.failures.push({ text: name });
     }
   };
   tally("format", format(true));
@@ -166,16 +127,23 @@ export async function runSuites(which: "quick" | "all", args: readonly string[])
     await (await import("./binary.ts")).compileBinary({ verbose: false });
   }
   const folder = mkdtempSync(join(tmpdir(), "heddle-test-"));
+  const unsteady: string[] = [];
   for (const suite of chosen) {
     process.stdout.write(`\n-- ${nameOf(suite)}\n`);
-    const counts = runSuite(which, suite, folder, args);
+    const run = (files: readonly string[]): Counts => runSuite(which, suite, { folder, files, filter: args });
+    const { counts, unsteady: once } = suite.binary
+      ? runTwice(testsIn(which, suite), run)
+      : { counts: run(testsIn(which, suite)), unsteady: [] };
+    unsteady.push(...once);
     total.passed += counts.passed;
     total.failed += counts.failed;
     total.skipped += counts.skipped;
     total.failures.push(...counts.failures);
   }
   rmSync(folder, { recursive: true });
-  for (const failure of total.failures) process.stdout.write(`\nFAIL ${failure}`);
-  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+  for (const text of unsteady) process.stdout.write(`\nUNSTEADY (failed once, passed alone) ${text}`);
+  for (const { text } of total.failures) process.stdout.write(`\nFAIL ${text}`);
+  const more = unsteady.length > 0 ? `, ${unsteady.length} unsteady` : "";
+  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped${more}\n`);
   return total.failed === 0 ? 0 : 1;
 }
