@@ -3,6 +3,7 @@
  * node's key once it has ended. Service keys are new each time.
  */
 import type { Runtime } from "../../runtime/contract.ts";
+import { ControlRefusal } from "../api/control.ts";
 import { controllerPaths, type JoinNonce, type RenewAnswer, type RenewRequest } from "../api/messages.ts";
 import { readJson, type CredentialStore } from "../identity/credential_store.ts";
 import { generateKey, isBelow, prove, type KeyPair } from "../identity/keys.ts";
@@ -43,6 +44,7 @@ export class MachineRenewal {
       random: runtime.random,
       life: () => this.#shortest(),
       renew: () => this.#renew(),
+      refused: (error) => error instanceof ControlRefusal && error.status === 403,
       attempted: (problem) => {
         (problem === null ? options.renewals.ok : options.renewals.failed).add(1);
         if (problem !== null && this.#problem === null)

@@ -18,26 +18,29 @@ export interface RenewalOptions {
   /** Of the credential that ends first; null when there is none: renew at once. */
   readonly life: () => Life | null;
   readonly renew: () => Promise<void>;
+  /** Whether the answer was no: asking again soon brings nothing. Default: never. */
+  readonly refused?: (error: unknown) => boolean;
   /** Told after each attempt: null when it worked. */
   readonly attempted: (problem: string | null) => void;
 }
 
 export class Renewal {
   readonly #backoff: Backoff;
+  readonly #endedBackoff: Backoff;
   #timer: Timer | null = null;
   /** The life that the due time was drawn for. */
   #drawn: { readonly life: Life; readonly dueMs: number } | null = null;
   #renewing = false;
   #wanted = false;
   #failed = false;
+  #refused = false;
   #closed = false;
 
   constructor(readonly options: RenewalOptions) {
-    this.#backoff = new Backoff({
-      firstMs: limits.renewRetryMs,
-      maxMs: limits.renewRetryMaxMs,
-      unit: () => options.random.unit(),
-    });
+    const backoff = (maxMs: number): Backoff =>
+      new Backoff({ firstMs: limits.renewRetryMs, maxMs, unit: () => options.random.unit() });
+    this.#backoff = backoff(limits.renewRetryMaxMs);
+    this.#endedBackoff = backoff(limits.renewEndedRetryMaxMs);
     this.#plan();
   }
 
@@ -57,7 +60,7 @@ export class Renewal {
   #plan(): void {
     if (this.#closed) return;
     // Long waits are cut into pieces, so that a clock that jumps is noticed.
-    const delayMs = this.#failed ? this.#backoff.nextMs() : Math.min(this.#leftMs(), limits.renewLookMs);
+    const delayMs = this.#failed ? this.#pauseMs() : Math.min(this.#leftMs(), limits.renewLookMs);
     this.#timer = this.options.clock.after(
       delayMs,
       () => {
@@ -66,6 +69,13 @@ export class Renewal {
       },
       true,
     );
+  }
+
+  /** After a failure. Without a certificate that is alive there is no traffic: whoever waits for the control plane does not wait long after it. */
+  #pauseMs(): number {
+    const { life, clock } = this.options;
+    const ended = (life()?.notAfterMs ?? 0) <= clock.wallMs();
+    return (ended && !this.#refused ? this.#endedBackoff : this.#backoff).nextMs();
   }
 
   /** Until the renewal is due; 0 when it is. */
@@ -81,15 +91,17 @@ export class Renewal {
   async #attempt(): Promise<void> {
     this.#renewing = true;
     this.#wanted = false;
+    this.#refused = false;
     let problem: string | null = null;
     try {
       await this.options.renew();
     } catch (error) {
       problem = problemOf(error);
+      this.#refused = this.options.refused?.(error) ?? false;
     }
     // One that brought nothing newer is no success either: the next comes after a pause.
     this.#failed = problem !== null || this.#leftMs() === 0;
-    if (!this.#failed) this.#backoff.reset();
+    if (!this.#failed) for (const each of [this.#backoff, this.#endedBackoff]) each.reset();
     this.#renewing = false;
     if (this.#closed) return;
     this.options.attempted(problem);

@@ -562,6 +562,8 @@ export const limits = {
   renewRetryMs: 100,
   /** The longest pause after a renewal that failed. */
   renewRetryMaxMs: 60_000,
+  /** The longest pause while a certificate is missing or has ended and nobody refused another: its service is cut off so long. */
+  renewEndedRetryMaxMs: 10_000,
   /** Services of one machine; a Machine document or token with more is refused. */
   servicesPerNodeMax: 64,
   /** So long after its certificates ended a machine may still renew them by its key; later it needs a new token. */

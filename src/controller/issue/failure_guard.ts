@@ -13,8 +13,16 @@ export class FailureGuard {
 
   /** Runs what an address asks for, unless it failed too often. A refusal with 403 counts as a failure. */
   async watch<T>(address: string, work: () => Promise<T>): Promise<T> {
+    this.#check(sourceOf(address));
+    return await this.count(address, work);
+  }
+
+  /**
+   * Runs what an address asks for, however often others of it failed; beyond those it is told no reasons. For what proves itself by a
+   * key: nobody guesses that, and whoever shares an address with one who fails for ever is not locked out with it.
+   */
+  async count<T>(address: string, work: () => Promise<T>): Promise<T> {
     const source = sourceOf(address);
-    this.#check(source);
     try {
       return await work();
     } catch (error) {

@@ -95,24 +95,34 @@ export class Issuing {
     return this.#renew(request, found, requireMember(found, request));
   }
 
-  /** By a machine whose certificate ended: its key speaks for it, for a while. */
-  reattest(request: RenewRequest, seenAddress: string): Promise<RenewAnswer> {
-    return this.watch("come back", seenAddress, async () => {
+  /**
+   * By a machine whose certificate ended: its key speaks for it, for a while. What others of its address fail at is not held against it,
+   * nor against them what it is refused.
+   */
+  async reattest(request: RenewRequest, seenAddress: string): Promise<RenewAnswer> {
+    const what = "come back";
+    const known = () => this.#guard.count(seenAddress, () => this.#knownByKey(request));
+    const found = await this.#tell(what, seenAddress, known);
+    return this.#tell(what, seenAddress, async () => {
       this.#takeProofs(request, "heddle-reattest");
-      const found = await this.nodes.read(request.node);
-      // Without the key that joined nobody is told who is a member, was one or never was.
-      if (found.node?.publicKey !== request.publicKey)
-        throw new Refusal(
-          403,
-          "No machine of this mesh has this name and this key",
-          "Join it again with a new token",
-        );
       const node = requireMember(found, request);
       requireInTime(node, found, this.options.clock.wallMs());
       const answer = await this.#renew(request, found, node);
       this.options.log(`${node.name} came back by its key, from ${seenAddress}`);
       return answer;
     });
+  }
+
+  /** Without the key that joined nobody is told who is a member, was one or never was. */
+  async #knownByKey(request: RenewRequest): Promise<FoundNode> {
+    this.#requireNodeProof(request, "heddle-reattest");
+    const found = await this.nodes.read(request.node);
+    if (found.node?.publicKey === request.publicKey) return found;
+    throw new Refusal(
+      403,
+      "No machine of this mesh has this name and this key",
+      "Join it again with a new token",
+    );
   }
 
   /** Connects to the machine that asks, and to nobody else: an address of its own choice would make this a scanner. */
@@ -144,15 +154,18 @@ export class Issuing {
 
   /** For what comes without a certificate. */
   watch<T>(what: string, seenAddress: string, work: () => Promise<T>): Promise<T> {
-    return this.#guard.watch(seenAddress, async () => {
-      try {
-        return await work();
-      } catch (error) {
-        if (error instanceof Refusal)
-          this.options.log(`refused to let ${seenAddress} ${what}: ${error.message}`);
-        throw error;
-      }
-    });
+    return this.#guard.watch(seenAddress, () => this.#tell(what, seenAddress, work));
+  }
+
+  /** Says what is refused. */
+  async #tell<T>(what: string, seenAddress: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof Refusal)
+        this.options.log(`refused to let ${seenAddress} ${what}: ${error.message}`);
+      throw error;
+    }
   }
 
   async #join(request: JoinRequest, token: GoodToken, seenAddress: string): Promise<JoinAnswer> {
@@ -205,16 +218,20 @@ export class Issuing {
 
   /** Every key is proved by a signature over the nonce, which is good for this once. */
   #takeProofs(request: KeyRequest, purpose: string): void {
-    const { nonce, node, publicKey, signature, services } = request;
-    this.#nonces.check(nonce);
-    if (!isProof(publicKey, `${purpose}:${nonce}:${node}`, signature))
-      throw new Refusal(403, "The signature does not prove the machine's key");
+    const { nonce, services } = request;
+    this.#requireNodeProof(request, purpose);
     for (const each of services) {
       const key = serviceKey(each.service);
       if (!isProof(each.publicKey, `heddle-svid:${nonce}:${key}`, each.signature))
         throw new Refusal(403, `The signature does not prove the key of ${key}`);
     }
     this.#spend(nonce);
+  }
+
+  #requireNodeProof({ nonce, node, publicKey, signature }: KeyRequest, purpose: string): void {
+    this.#nonces.check(nonce);
+    if (!isProof(publicKey, `${purpose}:${nonce}:${node}`, signature))
+      throw new Refusal(403, "The signature does not prove the machine's key");
   }
 
   /** Once the signatures over it were found right. */

@@ -115,6 +115,13 @@ export const identity: readonly Mutant[] = [
     suites: joins,
   },
   {
+    fault: "others who fail at its address keep a member from coming back",
+    file: issuing,
+    find: "this.#guard.count(seenAddress, () => this.#knownByKey(request))",
+    replace: "this.#guard.watch(seenAddress, () => this.#knownByKey(request))",
+    suites: joins,
+  },
+  {
     fault: "a nonce is good for ever",
     file: issuing,
     find: "    this.#nonces.use(nonce);\n",

@@ -11,6 +11,7 @@ class Scene {
   readonly told: (string | null)[] = [];
   life: Life | null = this.issued(24 * hourMs);
   problem: string | null = null;
+  refused = false;
   lifeMs = 24 * hourMs;
   readonly renewal: Renewal;
 
@@ -25,6 +26,7 @@ class Scene {
         if (this.problem !== null) throw new Error(this.problem);
         this.life = this.issued(this.lifeMs);
       },
+      refused: () => this.refused,
       attempted: (problem) => void this.told.push(problem),
     });
   }
@@ -80,17 +82,27 @@ describe("a certificate", () => {
   });
 });
 
+/** Whose renewals fail from the start, with the longest pauses there are. */
+function failing(leftMs: number): Scene {
+  return new Scene(
+    () => 0.999,
+    (one) => {
+      const nowMs = one.clock.wallMs();
+      one.life = { issuedMs: nowMs - 2 * leftMs, notAfterMs: nowMs + leftMs };
+      one.problem = "nobody answers";
+    },
+  );
+}
+
+function pausesOf({ attempts }: Scene): number[] {
+  return attempts.slice(1).map((at, index) => at - (attempts[index] ?? 0));
+}
+
 describe("a failed renewal", () => {
   test("is tried again for ever, with pauses that grow to a minute", async () => {
-    const scene = new Scene(
-      () => 0.999,
-      (one) => {
-        one.life = null;
-        one.problem = "nobody answers";
-      },
-    );
+    const scene = failing(4 * 24 * hourMs);
     await scene.clock.advance(3 * 24 * hourMs);
-    const pauses = scene.attempts.slice(1).map((at, index) => at - (scene.attempts[index] ?? 0));
+    const pauses = pausesOf(scene);
     expect(pauses.slice(0, 4).map(Math.round)).toEqual([100, 200, 400, 799]);
     expect(Math.max(...pauses)).toBeLessThanOrEqual(60_000);
     expect(pauses.slice(20).every((pause) => pause > 59_000)).toBe(true);
@@ -101,6 +113,29 @@ describe("a failed renewal", () => {
     const count = scene.attempts.length;
     await scene.clock.advance(12 * hourMs);
     expect(scene.attempts.length).toBe(count);
+  });
+
+  test("is tried again every ten seconds at most once the certificate has ended", async () => {
+    const scene = failing(hourMs);
+    await scene.clock.advance(2 * hourMs);
+    const last = pausesOf(scene).at(-1) ?? Number.NaN;
+    expect(Math.round(last)).toBe(9_990);
+    const missing = new Scene(
+      () => 0.999,
+      (one) => {
+        one.life = null;
+        one.problem = "nobody answers";
+      },
+    );
+    await missing.clock.advance(hourMs);
+    expect(Math.round(Math.max(...pausesOf(missing)))).toBe(9_990);
+  });
+
+  test("that was refused is tried again in a minute, also when the certificate has ended", async () => {
+    const scene = failing(hourMs);
+    scene.refused = true;
+    await scene.clock.advance(2 * hourMs);
+    expect(pausesOf(scene).at(-1)).toBeGreaterThan(59_000);
   });
 });
 

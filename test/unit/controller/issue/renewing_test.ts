@@ -4,7 +4,12 @@ import { X509Certificate } from "node:crypto";
 import { registryKeys } from "../../../../src/api/messages.ts";
 import { generateKey } from "../../../../src/identity/keys.ts";
 import { limits } from "../../../../src/model/limits.ts";
-import { hourMs, IssuingUnderTest, service } from "../../../support/issuing_under_test.ts";
+import {
+  hourMs,
+  IssuingUnderTest,
+  service,
+  type MachineUnderTest,
+} from "../../../support/issuing_under_test.ts";
 
 const serialOf = (pem: string): string => new X509Certificate(pem).serialNumber.toLowerCase();
 
@@ -122,6 +127,31 @@ describe("a machine that was away", () => {
     await host.issuing.nodes.remove("vm-1");
     await expect(machine.reattest()).rejects.toMatchObject({ status: 403 });
     await expect(host.machine("vm-9", "web").reattest()).rejects.toMatchObject({ status: 403 });
+  });
+
+  test("comes back from an address where others fail for ever", async () => {
+    const host = new IssuingUnderTest();
+    const [away, removed] = [await host.member("vm-1", "web"), await host.member("vm-2", "web")];
+    await host.issuing.nodes.remove("vm-2");
+    const shared = "10.0.0.9";
+    const fails = (machine: MachineUnderTest) =>
+      machine.reattest(shared).catch((error: Error) => error.message);
+    const strangers = [];
+    for (let attempt = 0; attempt < 7; attempt++) strangers.push(await fails(host.machine("vm-9", "web")));
+    expect(new Set(strangers.slice(5))).toEqual(
+      new Set(["There were too many failed attempts from this address; try again in a minute"]),
+    );
+    expect(await fails(removed)).toContain("not part of this mesh");
+    expect((await away.reattest(shared)).services).toHaveLength(1);
+  });
+
+  test("and was removed does not keep others of its address from joining, however often it asks", async () => {
+    const host = new IssuingUnderTest();
+    const removed = await host.member("vm-2", "web");
+    await host.issuing.nodes.remove("vm-2");
+    for (let attempt = 0; attempt < 20; attempt++)
+      await expect(removed.reattest("10.0.0.9")).rejects.toMatchObject({ status: 403 });
+    await host.machine("vm-3", "web").join(await host.token("web"), "10.0.0.9");
   });
 
   test("is no other service than before", async () => {
