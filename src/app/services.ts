@@ -15,6 +15,7 @@ import { asksResolved, resolverRemoval, resolverSteps } from "../systemd/resolve
 import { runCommand } from "../systemd/commands.ts";
 import { coupledUnits, uncoupling } from "../systemd/drop_in.ts";
 import { findManager, type Manager } from "../systemd/manager.ts";
+import { asOneChanger } from "../systemd/one_changer.ts";
 import { planLines, undoOf, type Step } from "../systemd/plan.ts";
 import { isManaged, troublesOf } from "../systemd/unit_state.ts";
 import {
@@ -41,6 +42,8 @@ export type ServicesWanted = Pick<Settings, "modes" | "controllers" | "registrie
 };
 
 export class MachineServices {
+  #isChanger = false;
+
   private constructor(
     readonly runtime: Runtime,
     readonly folder: StateFolder,
@@ -86,6 +89,15 @@ export class MachineServices {
     return planLines(this.#steps(wanted, drainMs));
   }
 
+  /** Does work that changes services, while no other command of this machine does. `action`: for people. Throws, naming who does. */
+  async alone<T>(action: string, work: () => Promise<T>): Promise<T> {
+    if (this.#isChanger) return await work();
+    return await asOneChanger(this.runtime, this.#lock, action, async () => {
+      this.#isChanger = true;
+      return await work().finally(() => (this.#isChanger = false));
+    });
+  }
+
   /**
    * Does what the services must hear of, whatever comes between here and `install`: from `changing` on, which the work calls before it
    * changes anything, they are to be started again, unless it says at its end that nothing was changed. Where it fails after that, those
@@ -112,6 +124,10 @@ export class MachineServices {
 
   /** Files, user, units; enabled and started, or started again where something was changed. Resolves when all of them serve. */
   async install(wanted: ServicesWanted, drainMs: number, said: (text: string) => void): Promise<void> {
+    await this.alone("install services", () => this.#install(wanted, drainMs, said));
+  }
+
+  async #install(wanted: ServicesWanted, drainMs: number, said: (text: string) => void): Promise<void> {
     const { runtime, manager } = this;
     const options = { mark: this.#mark, said };
     try {
@@ -197,12 +213,17 @@ export class MachineServices {
     const bytes = await runtime.files.read(proxy);
     const text = bytes === null ? null : withOwnSettings(new TextDecoder().decode(bytes));
     const rest: Step[] = text === null ? [] : [{ kind: "write", path: proxy, text }];
-    await applyPlan(runtime, [...steps, ...rest, reload], { mark: `${this.#mark}.retired`, said });
+    const options = { mark: `${this.#mark}.retired`, said };
+    await this.alone("remove services", () => applyPlan(runtime, [...steps, ...rest, reload], options));
   }
 
   /** Removes what is there, and what interrupted attempts left. */
   async remove(purge: boolean, said: (text: string) => void): Promise<void> {
-    await applyPlan(this.runtime, await this.#removal(purge), { mark: this.#mark, said });
+    const { runtime } = this;
+    await this.alone("remove services", async () => {
+      await applyPlan(runtime, await this.#removal(purge), { mark: this.#mark, said });
+      await runtime.files.remove(this.#lock);
+    });
   }
 
   /** What of that does something here: nothing where nothing is installed. */
@@ -231,6 +252,10 @@ export class MachineServices {
   /** What the units run. */
   get program(): string {
     return this.#description({ modes: [] }, null).program;
+  }
+
+  get #lock(): string {
+    return `${this.manager.runtimeFolder}/heddle.lock`;
   }
 
   get #mark(): string {

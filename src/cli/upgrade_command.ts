@@ -40,8 +40,10 @@ export function registerUpgrade(program: Command, cli: Cli): void {
         "heddle init on the first machine, heddle join on the others, make it one",
       );
     await services.requireInstalled("upgrade");
-    if (path !== undefined || flags.back === true) await takeOver(cli, command, services, path, flags);
-    else await startAgain(cli, command, services, settings);
+    await services.alone("upgrade", async () => {
+      if (path !== undefined || flags.back === true) await takeOver(cli, command, services, path, flags);
+      else await startAgain(cli, command, services, settings);
+    });
   });
 }
 

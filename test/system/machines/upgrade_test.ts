@@ -163,6 +163,22 @@ describe.skipIf(why !== null)(`a machine with systemd${why === null ? "" : ` (sk
       testMs,
     );
 
+  test(
+    "is done by one command at a time, and the second one names the first",
+    () => {
+      write("touch asked; until test -e enough; do sleep 0.1; done; exit 1");
+      const first = "rm -f asked enough; heddle upgrade ./other & until test -e asked; do sleep 0.1; done";
+      const { out } = machine.run(
+        `${first}; heddle upgrade ./heddle 2>&1; echo $?; touch enough; wait; heddle upgrade ./other 2>&1`,
+      );
+      expect(out).toMatch(
+        /^error: Cannot upgrade: process \d+ \(heddle upgrade \.\/other\) changes the services/,
+      );
+      expect(out).toMatch(/\n2\nerror: Cannot upgrade to \.\/other: asked for its version it ended with 1/);
+    },
+    testMs,
+  );
+
   for (const [mode, what, script] of [
     ["proxy", "crashes", '[ "$1" = proxy ] && exit 7; exec $real "$@"'],
     ["proxy", "hangs", '[ "$1" = proxy ] && exec sleep 600; exec $real "$@"'],
