@@ -53,8 +53,11 @@ interface Change {
 type Tried = Pick<StoredTrial, "mode" | "percent" | "by">;
 
 export class PolicyLife {
-  /** By policy and hash, what each machine told last. */
-  readonly #readings = new Map<string, Map<string, TrialReading>>();
+  /** By policy, what each machine told last of the trial that stands. */
+  readonly #readings = new Map<
+    string,
+    { readonly trial: string; readonly ofAll: Map<string, TrialReading> }
+  >();
 
   constructor(readonly options: PolicyLifeOptions) {}
 
@@ -111,18 +114,23 @@ export class PolicyLife {
   /** What a machine's proxy tells of versions that are tried. One that fails more often, there or in all, goes. */
   async told(node: string, readings: readonly TrialReading[]): Promise<void> {
     for (const reading of readings) {
-      const { name, hash } = reading;
+      const { name, hash, startedMs } = reading;
       const trial = this.options.catalog.policyTrials.get(name);
-      if (trial?.policy.hash !== hash) continue;
-      const ofAll = this.#readings.get(`${name} ${hash}`) ?? new Map<string, TrialReading>();
-      this.#readings.set(`${name} ${hash}`, ofAll.set(node, reading));
-      const sum = this.readingOf(name, hash);
+      // One that is tried again is another trial: what was counted before says nothing of it.
+      if (trial?.policy.hash !== hash || (startedMs ?? trial.startedMs) !== trial.startedMs) continue;
+      const known = this.#readings.get(name);
+      const ofAll = known?.trial === idOf(trial) ? known.ofAll : new Map<string, TrialReading>();
+      this.#readings.set(name, {
+        trial: idOf(trial),
+        ofAll: ofAll.set(node, { ...reading, startedMs: trial.startedMs }),
+      });
+      const sum = this.#readingOf(name, trial);
       if (sum === null) continue;
       const { now, before, returned } = sum;
       const why = returned ?? (failsMore(now, before) ? verdictText(now, before) : null);
       if (why === null) continue;
       await this.#change(name, itself, (known) => {
-        if (known.trial?.policy.hash !== hash) return null;
+        if (known.trial === null || idOf(known.trial) !== idOf(trial)) return null;
         const { version } = known.trial.policy;
         return { trial: null, event: { what: "returned", version, hash, detail: why } };
       });
@@ -130,9 +138,9 @@ export class PolicyLife {
   }
 
   /** All machines together; null: none told of it. */
-  readingOf(name: string, hash: string): TrialReading | null {
-    const known = this.#readings.get(`${name} ${hash}`);
-    return known === undefined ? null : (addReadings([...known.values()])[0] ?? null);
+  #readingOf(name: string, trial: StoredTrial): TrialReading | null {
+    const known = this.#readings.get(name);
+    return known?.trial === idOf(trial) ? (addReadings([...known.ofAll.values()])[0] ?? null) : null;
   }
 
   /** Those that stand, by name, and which documents use each. */
@@ -161,7 +169,8 @@ export class PolicyLife {
     if (trial === undefined) return null;
     const { mode, percent, by, startedBy, startedMs, policy } = trial;
     const { version, hash } = policy;
-    return { version, hash, mode, percent, by, startedBy, startedMs, reading: this.readingOf(name, hash) };
+    const reading = this.#readingOf(name, trial);
+    return { version, hash, mode, percent, by, startedBy, startedMs, reading };
   }
 
   /** `next` says what becomes of what stands; null: nothing. Again where somebody else changed it meanwhile. */
@@ -195,6 +204,11 @@ export class PolicyLife {
 }
 
 const attemptsMax = 5;
+
+/** The same version may be tried again. */
+function idOf({ policy, startedMs }: StoredTrial): string {
+  return `${policy.hash} ${startedMs}`;
+}
 
 function keysOf(name: string): readonly string[] {
   const { policies, policyTrials, policiesBefore, policyHistory } = registryKeys;

@@ -44,7 +44,7 @@ const readingsSchema = v.pipe(
   v.array(
     v.strictObject({
       ...{ name, hash: v.pipe(v.string(), v.maxLength(64)), now: tally, before: tally },
-      ...{ agreed: count, differed: count },
+      ...{ agreed: count, differed: count, startedMs: v.exactOptional(v.pipe(v.number(), v.finite())) },
       differences: v.pipe(
         v.array(
           v.strictObject({ what: v.pipe(v.string(), v.maxLength(limits.policyReasonLengthMax)), count }),

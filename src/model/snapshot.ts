@@ -177,6 +177,8 @@ export interface PolicyCandidate {
   readonly percent: number;
   /** What decides whether a request is of the share. */
   readonly by: "request" | "machine";
+  /** When it began, ms since 1970: one that is tried again is another trial. Absent: a controller of before does not say. */
+  readonly startedMs?: number;
   readonly binding: PolicyBinding;
 }
 

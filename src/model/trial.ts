@@ -6,6 +6,8 @@ export interface TrialReading {
   readonly name: string;
   /** Of the version that is tried. */
   readonly hash: string;
+  /** Which trial of it, as the snapshot says when it began. Absent: a proxy of before does not say. */
+  readonly startedMs?: number;
   /** Exchanges that it was asked about, and those of the version in force since then. */
   readonly now: Tally;
   readonly before: Tally;
@@ -27,7 +29,7 @@ export interface Difference {
 export function addReadings(all: readonly TrialReading[]): readonly TrialReading[] {
   const sums = new Map<string, TrialReading>();
   for (const each of all) {
-    const key = `${each.name} ${each.hash}`;
+    const key = `${each.name} ${each.hash} ${each.startedMs}`;
     const sum = sums.get(key);
     sums.set(key, sum === undefined ? each : added(sum, each));
   }

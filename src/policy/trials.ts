@@ -14,6 +14,8 @@ import { saidText } from "./said_text.ts";
 interface Trial {
   readonly name: string;
   readonly hash: string;
+  /** When an operator began it. Undefined: a controller of before does not say. */
+  readonly startedMs: number | undefined;
   /** Of the version in force. */
   readonly inForce: string;
   now: Tally;
@@ -22,12 +24,14 @@ interface Trial {
   differed: number;
   readonly differences: Map<string, number>;
   returned: string | null;
+  /** The snapshot in force has it no more; requests of one before may still come. */
+  over: boolean;
 }
 
 const none: Tally = { calls: 0, failed: 0 };
 
 export class Trials {
-  /** By the hash of the version that is tried. */
+  /** By name of the policy: the newest of each, also one that is over. */
   readonly #trials = new Map<string, Trial>();
 
   /** `node`: name of this machine. */
@@ -40,7 +44,7 @@ export class Trials {
       const { candidate } = binding;
       if (candidate === undefined) return binding;
       const trial = this.#trialOf(binding, candidate);
-      if (candidate.mode === "shadow" || trial.returned !== null) return binding;
+      if (candidate.mode === "shadow" || trial?.returned !== null) return binding;
       const word = candidate.by === "machine" ? this.node : requestId;
       return shareOf(`${candidate.binding.hash} ${word}`) * 100 < candidate.percent
         ? candidate.binding
@@ -53,20 +57,23 @@ export class Trials {
     if (this.#trials.size === 0 || policies.length === 0) return;
     const failed = status >= 500 || (outcome !== null && outcome.side !== "downstream" && status === 0);
     for (const trial of this.#trials.values()) {
+      if (trial.over) continue;
       const asked = policies.filter(({ name }) => name === trial.name);
       const said = (hash: string) => asked.filter((each) => each.hash === hash && isFirst(each.hook));
       const [tried, usual] = [said(trial.hash), said(trial.inForce)];
       const broke = asked.some(({ action }) => action === "error");
       if (tried.length > 0) trial.now = counted(trial.now, failed || broke);
       else if (usual.length > 0) trial.before = counted(trial.before, failed || broke);
-      if (tried.length > 0) judge(trial);
+      else continue;
+      // The controller judges by the same counts: what it finds is in force here before it is told of them.
+      judge(trial);
     }
   }
 
   /** What a shadow said of something, and the version in force. */
-  shadowed({ hash }: PolicyBinding, inForce: Said, itself: Said): void {
-    const trial = this.#trials.get(hash);
-    if (trial === undefined) return;
+  shadowed({ name, hash }: PolicyBinding, inForce: Said, itself: Said): void {
+    const trial = this.#trials.get(name);
+    if (trial?.hash !== hash || trial.over) return;
     const same = comparable(inForce) === comparable(itself);
     trial.agreed += same ? 1 : 0;
     trial.differed += same ? 0 : 1;
@@ -78,22 +85,35 @@ export class Trials {
   }
 
   readings(): TrialReading[] {
-    return [...this.#trials.values()].map(({ inForce: _, differences, ...trial }) => ({
+    const standing = [...this.#trials.values()].filter(({ over }) => !over);
+    return standing.map(({ inForce: _, over: __, startedMs, differences, ...trial }) => ({
       ...trial,
+      ...(startedMs === undefined ? {} : { startedMs }),
       differences: [...differences].map(([what, count]) => ({ what, count })),
     }));
   }
 
-  /** Only these are tried still. */
-  keep(bindings: readonly Pick<PolicyBinding, "hash">[]): void {
-    const hashes = new Set(bindings.map(({ hash }) => hash));
-    for (const hash of [...this.#trials.keys()]) if (!hashes.has(hash)) this.#trials.delete(hash);
+  /** Only what is tried by these goes on. */
+  keep(bindings: readonly Pick<PolicyBinding, "name" | "candidate">[]): void {
+    const standing = new Set(
+      bindings.flatMap(({ name, candidate }) => (candidate === undefined ? [] : [idOf(name, candidate)])),
+    );
+    for (const trial of this.#trials.values())
+      trial.over ||= !standing.has(idOf(trial.name, { ...trial, binding: trial }));
+    for (const [name, { over }] of this.#trials)
+      if (over && this.#trials.size > limits.policyProcessesMax) this.#trials.delete(name);
   }
 
-  #trialOf({ name, hash: inForce }: PolicyBinding, { binding }: PolicyCandidate): Trial {
-    const { hash } = binding;
-    const known = this.#trials.get(hash);
-    if (known?.inForce === inForce) return known;
+  /** null: it is over, and this request is of a snapshot of before. */
+  #trialOf({ name, hash: inForce }: PolicyBinding, candidate: PolicyCandidate): Trial | null {
+    const { hash } = candidate.binding;
+    const { startedMs } = candidate;
+    const known = this.#trials.get(name);
+    if (known !== undefined) {
+      const same = known.hash === hash && known.startedMs === startedMs;
+      if (same && (known.over || known.inForce === inForce)) return known.over ? null : known;
+      if ((startedMs ?? 0) < (known.startedMs ?? 0)) return null;
+    }
     const counts = {
       now: none,
       before: none,
@@ -101,10 +121,20 @@ export class Trials {
       differed: 0,
       differences: new Map<string, number>(),
     };
-    const trial: Trial = { name, hash, inForce, ...counts, returned: null };
-    this.#trials.set(hash, trial);
+    const trial: Trial = { name, hash, startedMs, inForce, ...counts, returned: null, over: false };
+    this.#trials.set(name, trial);
     return trial;
   }
+}
+
+function idOf(
+  name: string,
+  {
+    startedMs,
+    binding,
+  }: { readonly startedMs?: number | undefined; readonly binding: { readonly hash: string } },
+): string {
+  return `${name} ${binding.hash} ${startedMs}`;
 }
 
 function isFirst(hook: string): boolean {

@@ -29,7 +29,10 @@ export interface CompileInput {
   /** By name. */
   readonly policies: ReadonlyMap<string, KnownPolicy>;
   /** By name: versions that are tried. */
-  readonly trials: ReadonlyMap<string, Omit<PolicyCandidate, "binding"> & { readonly policy: KnownPolicy }>;
+  readonly trials: ReadonlyMap<
+    string,
+    Required<Omit<PolicyCandidate, "binding">> & { readonly policy: KnownPolicy }
+  >;
   /** Virtual addresses by service key. */
   readonly addresses: ReadonlyMap<string, string>;
   /** What operators took out, by `drainKey`. */

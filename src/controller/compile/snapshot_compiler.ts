@@ -368,8 +368,8 @@ export class SnapshotCompiler {
     const binding = bound(use, known ?? {});
     const trial = this.input.trials.get(use.use);
     if (trial === undefined || known === undefined) return [binding];
-    const { mode, percent, by, policy } = trial;
-    return [{ ...binding, candidate: { mode, percent, by, binding: bound(use, policy) } }];
+    const { mode, percent, by, startedMs, policy } = trial;
+    return [{ ...binding, candidate: { mode, percent, by, startedMs, binding: bound(use, policy) } }];
   }
 
   /** Policies that are bound in a destination. */

@@ -22,9 +22,23 @@ export const policyLife: readonly Mutant[] = [
   {
     fault: "a shadow decides",
     file: trials,
-    find: 'if (candidate.mode === "shadow" || trial.returned !== null) return binding;',
-    replace: "if (trial.returned !== null) return binding;",
+    find: 'if (candidate.mode === "shadow" || trial?.returned !== null) return binding;',
+    replace: "if (trial?.returned !== null) return binding;",
     suites,
+  },
+  {
+    fault: "a trial that is over begins anew with a request of the snapshot before",
+    file: trials,
+    find: "if (same && (known.over || known.inForce === inForce)) return known.over ? null : known;",
+    replace: "if (same && !known.over && known.inForce === inForce) return known;",
+    suites,
+  },
+  {
+    fault: "a version that is tried again is judged by what was counted before",
+    file: "src/controller/policy_life.ts",
+    find: "(startedMs ?? trial.startedMs) !== trial.startedMs",
+    replace: "false",
+    suites: ["test/unit/controller/policy_life_test.ts"],
   },
   {
     fault: "a version is found guilty by its first failures, whatever the one in force does",

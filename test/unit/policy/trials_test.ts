@@ -5,9 +5,14 @@ import { Trials } from "../../../src/policy/trials.ts";
 import type { PolicyRecord } from "../../../src/telemetry/record.ts";
 
 const tried: PolicyBinding = { hash: "new", name: "p", options: {} };
+const plain: PolicyBinding = { hash: "old", name: "p", options: {} };
 const inForce = (percent: number, by: PolicyCandidate["by"] = "request"): PolicyBinding => ({
-  ...{ hash: "old", name: "p", options: {} },
+  ...plain,
   candidate: { mode: "percent", percent, by, binding: tried },
+});
+const started = (percent: number, startedMs: number): PolicyBinding => ({
+  ...plain,
+  candidate: { mode: "percent", percent, by: "request", startedMs, binding: tried },
 });
 const recordOf = (hash: string, action: PolicyRecord["action"] = "next"): PolicyRecord => ({
   ...{ name: "p", hash, hook: "onRequest", action, failure: null, said: "", reason: "", us: 1 },
@@ -69,11 +74,48 @@ describe("a version that is rolled out", () => {
     expect(trials.readings()).toMatchObject([{ now: { calls: 400, failed: 100 }, returned: null }]);
   });
 
+  test("is not asked any more as soon as what is counted of the one in force says that it fails more often", () => {
+    const trials = new Trials("vm-1");
+    trials.chosen([inForce(100)], "r-1");
+    for (let count = 0; count < 10; count++) trials.finished(ended("new", "error"));
+    let calls = 0;
+    // Nothing was counted of the one in force until here: it might fail as often.
+    expect(trials.chosen([inForce(100)], "r-1")[0]).toBe(tried);
+    for (; trials.readings()[0]?.returned === null && calls < 100; calls++) trials.finished(ended("old"));
+    expect(calls).toBeLessThan(100);
+    expect(trials.chosen([inForce(100)], "r-1")[0]).not.toBe(tried);
+  });
+
   test("is forgotten with the snapshot that had it", () => {
     const trials = new Trials("vm-1");
     trials.chosen([inForce(5)], "r-1");
-    trials.keep([{ hash: "old" }]);
+    trials.keep([plain]);
     expect(trials.readings()).toEqual([]);
+  });
+
+  test("that is over gets no request of the snapshot before, whose policies are asked a moment later", () => {
+    for (const startedMs of [undefined, 1_000]) {
+      const before = startedMs === undefined ? inForce(100) : started(100, startedMs);
+      const trials = new Trials("vm-1");
+      expect(trials.chosen([before], "r-1")[0]).toBe(tried);
+      trials.keep([plain]);
+      expect(trials.chosen([before], "r-2")[0]).toBe(before);
+      expect(trials.readings()).toEqual([]);
+    }
+  });
+
+  test("once more is another trial: it is asked, and nothing of the one before counts", () => {
+    const trials = new Trials("vm-1");
+    const [first, second] = [started(100, 1_000), started(100, 2_000)];
+    trials.chosen([first], "r-1");
+    for (let count = 0; count < 60; count++) trials.finished(ended("old"));
+    for (let count = 0; count < 60; count++) trials.finished(ended("new", "error"));
+    expect(trials.chosen([first], "r-1")[0]).toBe(first);
+    expect(trials.chosen([second], "r-1")[0]).toBe(tried);
+    trials.keep([second]);
+    expect(trials.readings()).toMatchObject([{ now: { calls: 0 }, startedMs: 2_000, returned: null }]);
+    expect(trials.chosen([first], "r-1")[0]).toBe(first);
+    expect(trials.chosen([second], "r-1")[0]).toBe(tried);
   });
 });
 
