@@ -1,5 +1,5 @@
 /** The processes that carry the traffic of a proxy, found as an operator finds them: children of its process. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** Pids of the shards of the proxy with this pid. */
 export function shardsOf(pid: number): number[] {
@@ -19,3 +19,27 @@ function isShardOf(pid: number, parent: number): boolean {
     return false;
   }
 }
+
+/** Connections to this port that the process with this pid holds, as the kernel tells: those it has accepted, and that are open on both sides. */
+export function connectionsOf(pid: number, port: number): number {
+  const held = new Set(
+    readdirSync(`/proc/${pid}/fd`).flatMap((each) => {
+      try {
+        return [/^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${each}`))?.[1] ?? ""];
+      } catch {
+        // It has been closed since.
+        return [];
+      }
+    }),
+  );
+  const lines = readFileSync(`/proc/${pid}/net/tcp`, "utf8").trim().split("\n").slice(1);
+  return lines.filter((line) => {
+    const [, local = "", , state, , , , , , inode = ""] = line.trim().split(/ +/);
+    return (
+      state === establishedState && Number.parseInt(local.split(":")[1] ?? "", 16) === port && held.has(inode)
+    );
+  }).length;
+}
+
+/** TCP_ESTABLISHED, as /proc/net/tcp writes it. */
+const establishedState = "01";

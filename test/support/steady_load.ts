@@ -29,6 +29,8 @@ const reconnectMs = 20;
 export class SteadyLoad {
   readonly failures: Failure[] = [];
   answered = 0;
+  /** Of its connections, those that have had an answer since it began: all of them, once each was accepted. */
+  served = 0;
   /** Connections that the far side closed or that broke, with or without a request on them. */
   lost = 0;
   /** Answers by the app that gave them (`version` in its JSON). */
@@ -49,11 +51,16 @@ export class SteadyLoad {
   }
 
   async #loop(): Promise<void> {
+    let isServed = false;
     while (this.#running) {
       const startedMs = performance.now();
       try {
         const line = await Line.open(this.options);
-        while (this.#running && (await this.#exchange(line))) await Bun.sleep(this.options.everyMs);
+        while (this.#running && (await this.#exchange(line))) {
+          if (!isServed) this.served++;
+          isServed = true;
+          await Bun.sleep(this.options.everyMs);
+        }
         line.close();
         if (this.#running) this.lost++;
       } catch (error) {
