@@ -225,8 +225,10 @@ interface TlsOptions {
   readonly handshakeTimeoutMs: number;
 }
 
-/** TLS 1.3 only, both sides. */
+/** TLS 1.3 only, both sides, unless a server says otherwise. */
 export interface TlsServerOptions extends TlsOptions {
+  /** Takes TLS 1.2 too, with ephemeral keys and authenticated encryption alone (Mozilla's "intermediate"). Absent: 1.3. */
+  readonly minVersion?: "1.2";
   readonly credential: TlsCredential;
   /**
    * `required`: a peer without a certificate of a trusted root is refused. `optional`: none is fine, a bad one is refused. `none`: it is

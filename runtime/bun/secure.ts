@@ -49,6 +49,7 @@ export function secureServer(
       trusts: options.trustPem.length > 0,
       serverName: null,
       accept: options.accept,
+      ...(options.minVersion === undefined ? {} : { minVersion: options.minVersion }),
     },
     context,
     timeoutMs: options.handshakeTimeoutMs,

@@ -10,11 +10,12 @@ import type {
   TlsServerOptions,
   TlsSession,
 } from "../contract.ts";
-import { examinePeer, type Expectation } from "../shared/peer.ts";
+import { examinePeer, olderCiphers, type Expectation } from "../shared/peer.ts";
 import type { RawSocket } from "./socket.ts";
 
-/** Bun takes this number and no name; with a name it throws, with nothing it accepts TLS 1.2. */
+/** Bun takes these numbers and no names; with a name it throws, with nothing it accepts TLS 1.2 and its weak ciphers. */
 const tls13 = 0x0304;
+const tls12 = 0x0303;
 const contextsPerCredentialMax = 1024;
 const ticketsPerContextMax = 64;
 
@@ -34,7 +35,9 @@ export class TlsContexts {
 
   server(options: TlsServerOptions): TlsContext {
     const required = options.peer === "required";
-    return this.find(options.credential, options.peer, options, () => ({
+    const { minVersion } = options;
+    return this.find(options.credential, `${options.peer} ${minVersion ?? ""}`, options, () => ({
+      ...(minVersion === undefined ? {} : { minVersion: tls12, ciphers: olderCiphers }),
       cert: options.credential.chainPem,
       key: options.credential.keyPem,
       requestCert: options.peer !== "none",
@@ -64,10 +67,10 @@ export class TlsContexts {
     if (known !== undefined && sameTexts(known.trustPem, trustPem)) return known;
     if (contexts.size >= contextsPerCredentialMax) contexts.clear();
     const tls = {
+      minVersion: tls13,
       ...rest(),
       ...(trustPem.length === 0 ? {} : { ca: [...trustPem] }),
       ...(alpn.length === 0 ? {} : { ALPNProtocols: wireNames(alpn) }),
-      minVersion: tls13,
     };
     const context: TlsContext = { trustPem: [...trustPem], tls, tickets: new Map() };
     contexts.set(key, context);

@@ -28,9 +28,12 @@ export function secureServer(
     requestCert: options.peer !== "none",
     allowHalfOpen: true,
   } as ConstructorParameters<typeof TLSSocket>[1]);
-  const { peer, trustPem, accept, handshakeTimeoutMs } = options;
+  const { peer, trustPem, accept, handshakeTimeoutMs, minVersion } = options;
   const handshake = new Handshake(secured, {
-    expected: { peer, trusts: trustPem.length > 0, serverName: null, accept },
+    expected: {
+      ...{ peer, trusts: trustPem.length > 0, serverName: null, accept },
+      ...(minVersion === undefined ? {} : { minVersion }),
+    },
     timeoutMs: handshakeTimeoutMs,
     dial,
     faults,

@@ -1,15 +1,18 @@
 /** What `node:tls` on Deno is given and what it tells: TLS 1.3, both sides, judged by `runtime/shared/peer.ts`. */
 import type { TLSSocket } from "node:tls";
 import type { SocketError, TlsClientOptions, TlsServerOptions, TlsSession } from "../contract.ts";
-import { examinePeer, type Expectation } from "../shared/peer.ts";
+import { examinePeer, olderCiphers, type Expectation } from "../shared/peer.ts";
 
 /** What both sides give the host. It must refuse nobody by itself: that is `examine`'s. */
-export function tlsSettings({ credential, trustPem, alpn }: TlsServerOptions | TlsClientOptions) {
+export function tlsSettings(options: TlsServerOptions | TlsClientOptions) {
+  const { credential, trustPem, alpn } = options;
+  const isOlder = "minVersion" in options && options.minVersion !== undefined;
   return {
     ...(credential === undefined ? {} : { cert: credential.chainPem, key: credential.keyPem }),
     ...(trustPem.length === 0 ? {} : { ca: [...trustPem] }),
     ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
-    minVersion: "TLSv1.3",
+    minVersion: isOlder ? "TLSv1.2" : "TLSv1.3",
+    ...(isOlder ? { ciphers: olderCiphers } : {}),
     rejectUnauthorized: false,
   } as const;
 }

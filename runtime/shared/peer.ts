@@ -42,7 +42,16 @@ export interface Expectation {
   /** The name asked for on a client; a server reads what it was asked for. */
   readonly serverName: string | null;
   readonly accept: (session: TlsSession) => string | null;
+  /** Of TLS. Absent: 1.3. */
+  readonly minVersion?: "1.2";
 }
+
+/** What TLS 1.2 may use, where it is taken: ephemeral keys and authenticated encryption. */
+export const olderCiphers = [
+  ...["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"],
+  ...["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"],
+  ...["ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"],
+].join(":");
 
 function refusal(code: string, message: string): SocketError {
   return socketError("tls", code, message);
@@ -55,7 +64,8 @@ export function examinePeer(shown: Shown, expected: Expectation): TlsSession | S
   if (code !== null && !certificateCodes.has(code)) {
     return refusal(code, `TLS handshake failed: ${error?.message ?? code}`);
   }
-  if (shown.version !== "TLSv1.3") return refusal("ERR_TLS_VERSION", "The peer does not speak TLS 1.3");
+  if (shown.version !== "TLSv1.3" && (expected.minVersion === undefined || shown.version !== "TLSv1.2"))
+    return refusal("ERR_TLS_VERSION", `The peer does not speak TLS ${expected.minVersion ?? "1.3"}`);
   const session = (peer: TlsSession["peer"]): TlsSession | SocketError => {
     const found: TlsSession = {
       peer,
