@@ -17,8 +17,12 @@ export interface GatewayListener {
   readonly address: string;
   readonly port: number;
   readonly protocol: GatewayProtocol;
+  /** Host that it is for, lower case: exact, or `*.example` for all below; several may have one port by it. Absent: any. */
+  readonly hostname?: string;
   /** Of https: the one whose names fit what a client asks for, else the first. */
   readonly certificates: readonly CertificateFiles[];
+  /** Of https: the oldest version that is taken. Absent: 1.3. */
+  readonly minVersion?: "1.2";
   /** Port of https that requests of http are sent to. Absent: they are served. */
   readonly redirectPort?: number;
   /** Path that tells whoever asks whether this machine takes requests. Absent: none. */

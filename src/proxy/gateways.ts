@@ -1,14 +1,15 @@
 /**
- * The gateways that run on this machine: their listeners are those of the snapshot in force. Each stands or falls for itself: a port that
+ * The gateways that run on this machine: their listeners are those of the snapshot in force. Each port stands or falls for itself: one that
  * cannot be had is told and tried again, and takes nothing from the others. What a listener accepted goes on when it is closed.
  */
 import type { Files, Listener, ListenError, Net, Timer } from "../../runtime/contract.ts";
+import { socketAddress } from "../base/socket_address.ts";
 import type { GatewayListener } from "../model/gateway.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { SnapshotGateway } from "../model/snapshot.ts";
 import { GatewayCertificates } from "./listen/gateway_certificates.ts";
-import { listenGateway } from "./gateway_listener.ts";
+import { GatewayPort } from "./gateway_port.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 
 export interface GatewaysOptions {
@@ -18,9 +19,8 @@ export interface GatewaysOptions {
 }
 
 interface Standing {
-  readonly gateway: ServiceName;
-  readonly listener: GatewayListener;
-  /** null: it is closed, or its port could not be had. */
+  readonly port: GatewayPort;
+  /** null: it is closed, or could not be had. */
   open: Listener | null;
   told: string;
 }
@@ -37,7 +37,7 @@ export class Gateways {
     this.#certificates = new GatewayCertificates({ files, clock: parts.shard.clock, log: parts.log });
   }
 
-  /** `own`: those that the machine says it runs. */
+  /** `own`: those that the machine says it runs. A port that stays is not closed for what changes of its listeners. */
   apply(gateways: readonly SnapshotGateway[], own: readonly ServiceName[]): void {
     const keys = new Set(own.map(serviceKey));
     const wanted = gateways.filter(({ service }) => keys.has(serviceKey(service)));
@@ -46,15 +46,24 @@ export class Gateways {
     );
     const before = this.#standing;
     this.#standing = new Map();
-    for (const { service: gateway, listeners } of wanted)
-      for (const listener of listeners) {
-        const key = JSON.stringify([serviceKey(gateway), listener]);
-        const known = before.get(key);
-        this.#standing.set(key, known ?? { gateway, listener, open: null, told: "" });
+    for (const { service, listeners } of wanted)
+      for (const [place, sharing] of Map.groupBy(listeners, placeOf)) {
+        const key = JSON.stringify([serviceKey(service), place]);
+        const standing = before.get(key) ?? this.#stand(service, sharing);
+        standing.port.change(sharing);
+        this.#standing.set(key, standing);
       }
-    // First, because another listener may want the port.
+    // First, because another gateway may want the port.
     for (const [key, each] of before) if (!this.#standing.has(key)) close(each);
     this.#openAll();
+  }
+
+  #stand(gateway: ServiceName, [first]: readonly GatewayListener[]): Standing {
+    const { address, port } = first as GatewayListener;
+    const { parts } = this.options;
+    const isReady = (): boolean => !this.#ends;
+    const options = { parts, gateway, address, port, certificates: this.#certificates, isReady };
+    return { port: new GatewayPort(options), open: null, told: "" };
   }
 
   /** From now on whoever asks hears that this machine takes no requests, which it does all the same. */
@@ -86,21 +95,23 @@ export class Gateways {
 
   #open(standing: Standing): void {
     const { parts, listening } = this.options;
-    const { gateway, listener } = standing;
-    const certificates = this.#certificates;
+    const { gateway, address, port } = standing.port.options;
     try {
-      const isReady = (): boolean => !this.#ends;
-      standing.open = listenGateway({ parts, listening, gateway, listener, certificates, isReady });
+      standing.open = standing.port.listen(listening);
       standing.told = "";
     } catch (error) {
       if (!(error instanceof Error) || error.name !== "ListenError") throw error;
       const { holder, socketError } = error as ListenError;
       const why = holder === null ? socketError.message : `${holder} has it`;
-      const told = `gateway ${gateway.name}: cannot listen at ${listener.address} port ${listener.port}: ${why}`;
+      const told = `gateway ${gateway.name}: cannot listen at ${address} port ${port}: ${why}`;
       if (told !== standing.told) parts.log(told);
       standing.told = told;
     }
   }
+}
+
+function placeOf({ address, port }: GatewayListener): string {
+  return socketAddress(address, port);
 }
 
 function close(standing: Standing): void {

@@ -4,13 +4,13 @@
  */
 import type { Tracer } from "../../src/proxy/trace/tracer.ts";
 import { createRuntime } from "../../runtime/bun/runtime.ts";
-import type { Clock, Net, TlsCredential } from "../../runtime/contract.ts";
+import type { Clock, Files, Net, TlsCredential } from "../../runtime/contract.ts";
 import type { SharedNumbers } from "../../src/base/shared_numbers.ts";
 import { Shard } from "../../src/http/shard.ts";
 import { expandService } from "../../src/config/kinds/service.ts";
 import type { MachineDocument, Upstream } from "../../src/model/document.ts";
 import { serviceId } from "../../src/model/identity.ts";
-import { instanceId, type ServiceName } from "../../src/model/service.ts";
+import { instanceId, serviceKey, type ServiceName } from "../../src/model/service.ts";
 import { calleeTraits, callerTraits, type ServiceTraits } from "../../src/model/service_traits.ts";
 import type {
   Access,
@@ -148,6 +148,9 @@ export interface MachinePlan {
   readonly names?: readonly string[];
   /** Who calls at its listeners; default: whose each is. */
   readonly callerOf?: CallerOf;
+  /** That run on it, each one of its services too. */
+  readonly gateways?: readonly ServiceName[];
+  readonly files?: Pick<Files, "readSync">;
   /** What may wait in it for peers that do not take it. */
   readonly bufferedBytesMax?: number;
   /** What it goes by together with other event loops. */
@@ -223,8 +226,7 @@ export class Planes {
   async #add(plan: MachinePlan): Promise<void> {
     const credentials = new Map<string, TlsCredential>();
     for (const service of Object.keys(plan.services)) {
-      const { name, namespace } = named(service);
-      credentials.set(`${name}.${namespace}`, await this.issue(service));
+      credentials.set(serviceKey(named(service)), await this.issue(service));
     }
     const records = new Records(plan.tracer ?? null);
     const logs: string[] = [];
@@ -257,11 +259,9 @@ export class Planes {
     });
     plane.open();
     const port = (service: string, upstream?: string): number => {
-      const { name, namespace } = named(service);
-      const to = upstream === undefined ? null : `${named(upstream).name}.${named(upstream).namespace}`;
-      const found = plane.addresses.find(
-        (each) => each.service === `${name}.${namespace}` && each.upstream === to,
-      );
+      const key = serviceKey(named(service));
+      const to = upstream === undefined ? null : serviceKey(named(upstream));
+      const found = plane.addresses.find((each) => each.service === key && each.upstream === to);
       if (found === undefined) throw new Error(`no listener of ${service} to ${upstream}`);
       return found.port;
     };
@@ -340,8 +340,9 @@ export class Planes {
 }
 
 /** What a plan may leave out. */
-function optional({ tracer, callerOf }: MachinePlan) {
+function optional({ tracer, callerOf, files }: MachinePlan) {
   return {
+    ...(files === undefined ? {} : { files }),
     ...(tracer === undefined ? {} : { tracer }),
     ...(callerOf === undefined ? {} : { callerOf }),
   };
@@ -371,6 +372,7 @@ function machineOf(plan: MachinePlan): MachineDocument {
     address: null,
     zone: plan.zone ?? "",
     region: plan.region ?? "",
+    gateways: plan.gateways ?? [],
     services: Object.entries(plan.services).flatMap(
       ([service, { app, more = [], upstreams = [], proxied = [], proxyProtocol }]) =>
         [app, ...more].map((port) => ({

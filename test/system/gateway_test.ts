@@ -1,6 +1,7 @@
 /** A gateway through the compiled binary: callers from outside of the mesh come in by HTTP, HTTPS, TLS that stays closed, and TCP. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { connect as connectTls } from "node:tls";
@@ -30,7 +31,7 @@ describe.skipIf(binaryMissing)("a gateway", () => {
   let dev: Program;
   let vault: ReturnType<typeof Bun.serve>;
 
-  const documents = (certificates: string) => `
+  const documents = (certificates: string, vip: string) => `
 {kind: Service, name: web, port: 80, protocol: http}
 ---
 {kind: Service, name: db, port: 5432, protocol: tcp}
@@ -53,11 +54,12 @@ listeners:
     port: 8443
     protocol: https
     certificates: ${certificates}
+  - {name: vip, address: ${edge}, port: 8443, protocol: https, hostname: vip.example, minVersion: "1.2", certificates: [${vip}]}
 ---
 kind: HTTPRoute
 name: shop
 gateway: edge
-hostnames: [shop.example, "*.shop.example"]
+hostnames: [shop.example, "*.shop.example", vip.example]
 rules:
   - {match: {path: /v1}, backends: [{service: web}]}
   - {match: {path: /old}, redirect: {prefix: /v1}}
@@ -113,7 +115,8 @@ rules: [{backends: [{service: web}]}]
       { service: "vault", host: inner, port: 8443 },
     ];
     const mesh = mkdtempSync(`${folder}/mesh-`);
-    writeFileSync(`${mesh}/mesh.yaml`, documents(`[${shop}, ${below}]`));
+    const vip = await writeCertificate("vip", ["vip.example"]);
+    writeFileSync(`${mesh}/mesh.yaml`, documents(`[${shop}, ${below}]`, vip));
     writeFileSync(
       `${mesh}/edge.yaml`,
       JSON.stringify({ kind: "Machine", name: "vm-edge", address: edge, gateways: ["edge"] }),
@@ -188,6 +191,39 @@ rules: [{backends: [{service: web}]}]
         expect(seenBy(told)).toMatchObject({ service: "web", path: "/v1/x" });
       }
     });
+
+  test("serves several listeners at one port by the name that is asked for, and TLS 1.2 where one says so", async () => {
+    const older = ["--tls-max", "1.2"];
+    const told = await ask("https://vip.example:8443/v1", ...older);
+    expect([told.status, seenBy(told).headers["x-forwarded-host"]]).toEqual([200, "vip.example:8443"]);
+    expect((await ask("https://shop.example:8443/v1", ...older)).status).toBe(0);
+  });
+
+  test("sends a client of HTTP/2 to another connection for the name of another listener or certificate", async () => {
+    const session = connectHttp2(`https://shop.example:8443`, {
+      createConnection: () =>
+        connectTls({
+          ...{ host: edge, port: 8443, servername: "shop.example", ALPNProtocols: ["h2"] },
+          ca: authority.rootPem,
+        }),
+    });
+    const status = async (host: string): Promise<number> =>
+      await new Promise((done, failed) => {
+        const stream = session.request({ ":authority": `${host}:8443`, ":path": "/v1" });
+        stream.on("response", (fields) => done(Number(fields[":status"]))).on("error", failed);
+        stream.resume().end();
+      });
+    expect(await status("shop.example")).toBe(200);
+    expect(await status("vip.example")).toBe(421);
+    expect(await status("a.shop.example")).toBe(421);
+    expect(await status("shop.example")).toBe(200);
+    session.destroy();
+  });
+
+  test("speaks HTTP/2 in clear text with who knows that it does", async () => {
+    const told = await ask("http://shop.example:8000/v1", "--http2-prior-knowledge");
+    expect([told.status, told.version]).toEqual([200, "HTTP/2"]);
+  });
 
   test("tells the app where a client comes from, and believes nothing that clients say of it themselves", async () => {
     const lies = [

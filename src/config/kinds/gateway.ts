@@ -7,6 +7,7 @@ import { defaultNamespace, serviceKey, takesConnections } from "../../model/serv
 import { common, list, name, object, port, resolveService, said, serviceName } from "../fields.ts";
 import type { Fit } from "../document_set.ts";
 import type { Report } from "../issue_at.ts";
+import { hostname } from "../parts/hostname.ts";
 import { defineKind, type Neighbourhood } from "../kind.ts";
 import { isPath, pathForm } from "../parts/paths.ts";
 import type { Path } from "../yaml_file.ts";
@@ -18,6 +19,12 @@ const address = v.pipe(
 );
 const fileForm = "an absolute path of a file";
 const file = v.pipe(v.string(fileForm), v.regex(/^\/[^\0]{1,1023}$/, fileForm));
+const minVersionForm = "1.2 or 1.3";
+const minVersion = v.pipe(
+  v.union([v.number(), v.string()], minVersionForm),
+  v.transform(String),
+  v.picklist(["1.2", "1.3"], minVersionForm),
+);
 const connectionsForm = `a whole number from 1 to ${limits.gatewayConnectionsMax}`;
 const certificate = object({
   certificate: said(file, "PEM file with the certificate and those that it was issued by, the leaf first"),
@@ -32,6 +39,15 @@ const listener = object({
   protocol: said(
     v.picklist(["http", "https", "tls", "tcp"], "http, https, tls or tcp"),
     "https is opened here, and routed by requests as http is; tls stays closed, and is routed by server name (TLSRoute); tcp leads to one service",
+  ),
+  hostname: v.optional(
+    said(
+      hostname,
+      "Of http, https and tls: the host that it is for, exact, or *.example for all below it (default: any); listeners of one port are told apart by it",
+    ),
+  ),
+  minVersion: v.optional(
+    said(minVersion, "Of https: the oldest version of TLS that clients may speak, 1.2 or 1.3 (default: 1.3)"),
   ),
   certificates: v.optional(
     said(
@@ -75,17 +91,20 @@ type Written = v.InferOutput<typeof schema>;
 
 function expand(written: Written): GatewayDocument {
   const namespace = written.namespace ?? defaultNamespace;
-  const https = written.listeners.find(({ protocol }) => protocol === "https");
+  const https = written.listeners.filter(({ protocol }) => protocol === "https");
   return {
     kind: "Gateway",
     name: written.name,
     namespace,
     listeners: written.listeners.map((each): GatewayListener => {
       const { name, port, address = "0.0.0.0", protocol, certificates = [], redirect, service, ready } = each;
+      const secure = https.find(({ hostname }) => hostname === each.hostname) ?? https[0];
       return {
         ...{ name, address, port, protocol, certificates },
+        ...(each.hostname === undefined ? {} : { hostname: each.hostname }),
+        ...(each.minVersion === "1.2" ? { minVersion: each.minVersion } : {}),
         connectionsMax: each.connections ?? limits.gatewayConnections,
-        ...(redirect === undefined ? {} : { redirectPort: https?.port ?? 443 }),
+        ...(redirect === undefined ? {} : { redirectPort: secure?.port ?? 443 }),
         ...(service === undefined ? {} : { service: resolveService(service, namespace) }),
         ...(ready === undefined ? {} : { ready }),
       };
@@ -94,21 +113,37 @@ function expand(written: Written): GatewayDocument {
 }
 
 /** Fields that one protocol has, and whether it needs them. */
-const own = { certificates: "https", redirect: "http", service: "tcp" } as const;
+const own = { certificates: "https", minVersion: "https", redirect: "http", service: "tcp" } as const;
+
+/** Those that share a port are told apart by the host that is asked for, which TLS and HTTP say in their own places. */
+const sharing = { http: "http", https: "TLS", tls: "TLS", tcp: null } as const;
+
+/** Why a listener cannot have the port of one that came before; null: it can. */
+function clash(one: Written["listeners"][number], other: Written["listeners"][number]): string | null {
+  const whose = `port ${one.port} is the one of the listener ${other.name} already`;
+  const [mine, theirs] = [sharing[one.protocol], sharing[other.protocol]];
+  if (mine === null || mine !== theirs) return whose;
+  if (one.hostname !== other.hostname) return null;
+  return one.hostname === undefined
+    ? `${whose}; give each a hostname of its own`
+    : `${whose}, for ${one.hostname} too`;
+}
 
 function check({ listeners }: Written, report: Report): void {
   const names = new Set<string>();
-  const places = new Map<string, string>();
+  const places = new Map<string, Written["listeners"][number][]>();
   listeners.forEach((each, at) => {
     const path: Path = ["listeners", at];
     const { name, address = "0.0.0.0", port, protocol } = each;
     if (names.has(name)) report([...path, "name"], `"${name}" names two listeners of this gateway`);
     names.add(name);
     const place = `${address} ${port}`;
-    const before = places.get(place);
-    if (before !== undefined)
-      report([...path, "port"], `port ${port} is the one of the listener ${before} already`);
-    places.set(place, name);
+    const before = places.get(place) ?? [];
+    const clashes = before.map((other) => clash(each, other)).filter((why) => why !== null);
+    if (clashes[0] !== undefined) report([...path, "port"], clashes[0]);
+    places.set(place, [...before, each]);
+    if (each.hostname !== undefined && protocol === "tcp")
+      report([...path, "hostname"], "connections of tcp say no host", { key: true });
     for (const field of Object.keys(own) as (keyof typeof own)[])
       if (each[field] !== undefined && protocol !== own[field])
         report([...path, field], `this is for protocol ${own[field]}, not ${protocol}`, { key: true });

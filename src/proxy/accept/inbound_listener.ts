@@ -51,9 +51,10 @@ class InboundListener {
       choose: (serverName) => {
         const service = this.parts.state?.inbound.get(serverName);
         const credential = service === undefined ? null : credentials.of(service.key);
-        return credential === null ? null : inboundTls(credential, credentials.trust());
+        if (credential === null) return "none";
+        const tls = inboundTls(credential, credentials.trust());
+        return { do: "open", tls, secured: (socket) => this.#enter(socket, serverName) };
       },
-      secured: (socket, serverName) => this.#enter(socket, serverName),
       refused: (reason) => log(`inbound: refused ${reason}`),
       onLimit: (limit) => recorder.limitTripped(limit, "inbound"),
     });

@@ -101,6 +101,17 @@ export const outcomes = {
     return { flag: "DPE", side: "downstream", repeat: "no", status: 405, detail };
   },
 
+  /** RFC 9110 section 15.5.20. */
+  misdirected(listener: string, host: string): Outcome {
+    const detail = `requests for ${host} come in by another connection than this one of ${listener}`;
+    return { flag: "DPE", side: "downstream", repeat: "no", status: 421, detail };
+  },
+
+  noHostHere(listener: string, host: string): Outcome {
+    const detail = `${listener} is not for ${host}`;
+    return { flag: "NR", side: "downstream", repeat: "no", status: 404, detail };
+  },
+
   noUpgrade(key: string, protocol: string): Outcome {
     const detail = `${key} takes no upgrade to ${protocol}: its Service document names none such (upgrades)`;
     return { flag: "DPE", side: "downstream", repeat: "no", status: 501, detail };

@@ -30,6 +30,8 @@ interface Kept {
 export class GatewayCertificates {
   /** By the paths of both files. */
   readonly #kept = new Map<string, Kept>();
+  /** Of what is shown, and of what was. */
+  readonly #leaves = new WeakMap<TlsCredential, X509Certificate>();
   #timer: Timer | null = null;
 
   constructor(readonly options: CertificatesOptions) {}
@@ -65,6 +67,12 @@ export class GatewayCertificates {
     return first;
   }
 
+  /** Another of them has that name, and the one that a client was shown has not: the client should come again, and see that one. */
+  isOfAnother(host: string, shown: TlsCredential, all: readonly CertificateFiles[]): boolean {
+    if (all.length < 2 || this.#leaves.get(shown)?.checkHost(host) !== undefined) return false;
+    return all.some((files) => this.#kept.get(keyOf(files))?.loaded?.leaf.checkHost(host) !== undefined);
+  }
+
   #lookLater(all: readonly CertificateFiles[]): void {
     this.#timer = this.options.clock.after(
       limits.certificateLookMs,
@@ -86,7 +94,9 @@ export class GatewayCertificates {
       if (!leaf.checkPrivateKey(createPrivateKey(keyPem)))
         throw new Error(`the key in ${key} is not the one of that certificate`);
       if (kept.loaded !== null) log(`gateway: ${certificate} was replaced, and is shown from now on`);
-      kept.loaded = { chainPem, keyPem, leaf, credential: { chainPem, keyPem } };
+      const credential = { chainPem, keyPem };
+      this.#leaves.set(credential, leaf);
+      kept.loaded = { chainPem, keyPem, leaf, credential };
     } catch (error) {
       const goesOn = kept.loaded === null ? "" : "; the one from before is shown still";
       problem = `gateway: cannot use ${certificate}: ${(error as Error).message}${goesOn}`;

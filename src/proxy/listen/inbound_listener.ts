@@ -12,16 +12,23 @@ import { strangerBounds, Strangers, type Stranger } from "../../http/strangers.t
 import { limits } from "../../model/limits.ts";
 import { readClientHello } from "../../wire/client_hello.ts";
 
-export interface InboundListenerOptions {
+/** How a connection goes on whose server name was read. */
+export type Entrance =
+  | {
+      readonly do: "open";
+      /** How to be the service of that name. */
+      readonly tls: TlsServerOptions;
+      /** The caller was verified. */
+      readonly secured: (socket: Socket) => SocketHandler;
+    }
+  /** It stays closed; its handler gets what was read. */
+  | { readonly do: "pass"; readonly closed: (socket: Socket) => SocketHandler };
+
+export interface InboundOptions {
   readonly net: Pick<Net, "secureServer">;
-  readonly listening: Pick<Net, "listen">;
   readonly shard: Shard;
-  readonly host: string;
-  readonly port: number;
-  /** How to be the service of that name; null when it is none of ours. */
-  readonly choose: (serverName: string) => TlsServerOptions | null;
-  /** The caller was verified. */
-  readonly secured: (socket: Socket, serverName: string) => SocketHandler;
+  /** `none`: it is no name of ours, and the client is told so. `full`: there is no room for its connection, which is reset. */
+  readonly choose: (serverName: string) => Entrance | "none" | "full";
   /** To a client that speaks no TLS; default: what tells that other proxies come in here. */
   readonly plainAnswer?: Uint8Array;
   /** Somebody who may not come in, in words. */
@@ -29,9 +36,21 @@ export interface InboundListenerOptions {
   readonly onLimit: (limit: string) => void;
 }
 
+export interface InboundListenerOptions extends InboundOptions {
+  readonly listening: Pick<Net, "listen">;
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Throws a `ListenError` when the port cannot be had. */
 export function listenInbound(options: InboundListenerOptions): Listener {
-  const { listening, host, port, onLimit, shard } = options;
+  const { listening, host, port } = options;
+  return listening.listen({ host, port }, acceptInbound(options));
+}
+
+/** What one port, of however many listeners, makes of each connection. */
+export function acceptInbound(options: InboundOptions): (socket: Socket) => SocketHandler {
+  const { onLimit, shard } = options;
   // All event loops have the port, and share what comes to it evenly.
   const { loops } = shard.numbers;
   const strangers = new Strangers({ clock: shard.clock, bounds: strangerBounds.mesh, loops, onLimit });
@@ -41,11 +60,11 @@ export function listenInbound(options: InboundListenerOptions): Listener {
     bytesMax: limits.meshStrangersBytesMax / loops,
   });
   const about = { ...options, begun };
-  return listening.listen({ host, port }, (socket) => {
+  return (socket) => {
     const stranger = strangers.admit(socket.remoteAddress, () => socket.destroy());
     if (stranger === null) socket.destroy();
     return new Hello(socket, about, stranger);
-  });
+  };
 }
 
 const plainAnswer = new TextEncoder().encode(
@@ -63,7 +82,7 @@ class Hello extends WheelEntry implements SocketHandler, Hoarder {
 
   constructor(
     readonly socket: Socket,
-    readonly options: InboundListenerOptions & { readonly begun: Buffered },
+    readonly options: InboundOptions & { readonly begun: Buffered },
     /** Until its certificate was verified; null: there was no room for it. */
     readonly stranger: Stranger | null,
   ) {
@@ -126,15 +145,17 @@ class Hello extends WheelEntry implements SocketHandler, Hoarder {
 
   #secure(serverName: string, received: Uint8Array): void {
     const { stranger } = this;
-    const { net, shard, choose, secured, refused } = this.options;
-    const tls = choose(serverName);
-    if (tls === null) return this.#refuse(unknownName, `a client that wants "${serverName}"`);
+    const { net, shard, choose, refused } = this.options;
+    const entrance = choose(serverName);
+    if (entrance === "none") return this.#refuse(unknownName, `a client that wants "${serverName}"`);
     this.#done = true;
+    if (entrance === "full") return this.socket.reset();
     shard.wheel.forget(this);
-    const handshake = net.secureServer(this.socket, tls, received, {
+    if (entrance.do === "pass") return this.#pass(entrance.closed, received);
+    const handshake = net.secureServer(this.socket, entrance.tls, received, {
       opened: (socket) => {
         stranger?.leave();
-        return secured(socket, serverName);
+        return entrance.secured(socket);
       },
       failed: (error) => {
         stranger?.leave();
@@ -142,6 +163,13 @@ class Hello extends WheelEntry implements SocketHandler, Hoarder {
       },
     });
     if (stranger !== null) stranger.end = () => handshake.cancel();
+  }
+
+  #pass(closed: (socket: Socket) => SocketHandler, received: Uint8Array): void {
+    this.stranger?.leave();
+    const handler = closed(this.socket);
+    this.socket.handler = handler;
+    handler.data(received);
   }
 
   #refuse(answer: Uint8Array, reason: string): void {

@@ -25,8 +25,7 @@ function start() {
     listening: net,
     shard: new Shard(net.clock),
     ...{ host: "127.0.0.1", port: 0 },
-    choose: () => ({}) as never,
-    secured: () => new Recorder(),
+    choose: () => ({ do: "open", tls: {} as never, secured: () => new Recorder() }),
     refused: () => {},
     onLimit: (limit) => trips.push(limit),
   });
