@@ -60,8 +60,9 @@ const meanings = {
   },
   HED0113: {
     severity: "warning",
-    words: "A hostname of a TLSRoute never gets a connection: another route names it too and comes first",
-    cure: "Delete the hostname from one of them",
+    words:
+      "A TCPRoute, or a hostname of a TLSRoute, never gets a connection: another route is for the same ones and comes first",
+    cure: "Delete one of them, or the hostname from it",
   },
   HED0114: {
     severity: "warning",
@@ -77,6 +78,11 @@ const meanings = {
     severity: "warning",
     words: "A rule denies by path, and an app may take another spelling for the same path",
     cure: "Allow what is wanted instead",
+  },
+  HED0117: {
+    severity: "warning",
+    words: "A route gets nothing from one of its parents, which does not take it",
+    cure: "Name a port, listener or host that the parent has, or let the listener take routes of its namespace",
   },
   HED0120: {
     severity: "warning",

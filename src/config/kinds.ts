@@ -9,6 +9,7 @@ import { machine } from "./kinds/machine.ts";
 import { mesh } from "./kinds/mesh.ts";
 import { service } from "./kinds/service.ts";
 import { traffic } from "./kinds/traffic.ts";
+import { tcpRoute } from "./kinds/tcp_route.ts";
 import { tlsRoute } from "./kinds/tls_route.ts";
 
 /** In the order in which problems name them. A kind that is missing here is a type error. */
@@ -18,6 +19,7 @@ export const kinds: Readonly<Record<AnyDocument["kind"], Kind>> = {
   Gateway: gateway,
   HTTPRoute: httpRoute,
   TLSRoute: tlsRoute,
+  TCPRoute: tcpRoute,
   Traffic: traffic,
   Access: access,
   Mesh: mesh,

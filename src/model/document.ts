@@ -6,6 +6,7 @@ import type { ExternalTraits } from "./external.ts";
 import type { GatewayListener } from "./gateway.ts";
 import type { Priority } from "./priority.ts";
 import type { Cors, Fault, Mirror } from "./route_filters.ts";
+import type { Parented } from "./route_parents.ts";
 import { serviceKey, servicesOf, type ServiceName } from "./service.ts";
 import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
 import type { TelemetrySettings } from "./telemetry.ts";
@@ -18,6 +19,7 @@ export type Document =
   | GatewayDocument
   | HttpRouteDocument
   | TlsRouteDocument
+  | TcpRouteDocument
   | TrafficDocument
   | AccessDocument
   | MeshDocument;
@@ -32,8 +34,9 @@ const places: Readonly<Record<Document["kind"], number>> = {
   Gateway: 3,
   HTTPRoute: 4,
   TLSRoute: 5,
-  Traffic: 6,
-  Access: 7,
+  TCPRoute: 6,
+  Traffic: 7,
+  Access: 8,
 };
 
 /** Kinds that are applied, in the order in which lists show them: services before what refers to them. */
@@ -163,6 +166,8 @@ export interface Backend {
   readonly subset: string | null;
   /** 0 gets nothing. */
   readonly weight: number;
+  /** What was written; a service has one port, whatever it is. Absent: nothing was. */
+  readonly port?: number;
   /** Of its share alone. Absent: nothing. */
   readonly filters?: BackendFilters;
 }
@@ -213,19 +218,9 @@ export interface GatewayDocument {
   readonly listeners: readonly GatewayListener[];
 }
 
-/** That a route is one of a gateway, whose name is then its `service`. */
-export interface OfGateway {
-  /** null: of each of its listeners that it fits. */
-  readonly listener: string | null;
-}
-
-export interface HttpRouteDocument {
+export interface HttpRouteDocument extends Parented {
   readonly kind: "HTTPRoute";
   readonly name: string;
-  readonly namespace: string;
-  readonly service: ServiceName;
-  /** Absent: of a service. */
-  readonly gateway?: OfGateway;
   /** Of a gateway: hosts of its requests, lower case; `*.example` for all below. Absent: any. */
   readonly hostnames?: readonly string[];
   /** Lower wins between routes that match equally well; then the name decides. */
@@ -234,15 +229,19 @@ export interface HttpRouteDocument {
 }
 
 /** Where TLS connections go by the server name that their client asks for; they stay closed to heddle. */
-export interface TlsRouteDocument {
+export interface TlsRouteDocument extends Parented {
   readonly kind: "TLSRoute";
   readonly name: string;
-  readonly namespace: string;
-  readonly service: ServiceName;
-  /** Absent: of a service. */
-  readonly gateway?: OfGateway;
   /** Lower case; `*.` as the first label stands for one label and more. */
   readonly hostnames: readonly string[];
+  /** Empty: the route's own service, whole. */
+  readonly backends: readonly Backend[];
+}
+
+/** Where opaque connections go, whatever they are. */
+export interface TcpRouteDocument extends Parented {
+  readonly kind: "TCPRoute";
+  readonly name: string;
   /** Empty: the route's own service, whole. */
   readonly backends: readonly Backend[];
 }

@@ -106,7 +106,7 @@ export interface Destination extends CallerTraits {
   readonly endpoints: readonly Endpoint[];
   /** In order of precedence: the first that matches wins. Empty: no route attached, everything goes to the service. */
   readonly routes: readonly CompiledRoute[];
-  /** For connections of TLS, the most specific hostname first. Empty: none attached, everything goes to the service. */
+  /** For opaque connections, the most specific hostname first. Empty: none attached, everything goes to the service. */
   readonly tlsRoutes: readonly CompiledTlsRoute[];
   /** Policies of the mesh and of the service itself that its callers ask; they run before those of the route. */
   readonly policies: readonly PolicyBinding[];
@@ -140,10 +140,10 @@ export interface CompiledRoute extends RouteTraits {
   readonly policies: readonly PolicyBinding[];
 }
 
-/** One hostname of one TLSRoute. */
+/** One hostname of one TLSRoute, or a TCPRoute. */
 export interface CompiledTlsRoute {
   readonly name: string;
-  /** `db.example`, or `*.example` for everything below. */
+  /** `db.example`, `*.example` for everything below, or `*` of a TCPRoute, for every connection. */
   readonly hostname: string;
   readonly backends: readonly CompiledBackend[];
 }

@@ -12,7 +12,7 @@ import type { PolicyVerdict } from "../policy/verdict.ts";
 import { askAtServer, connectionCall, type Arrived } from "./policy/ask_policies.ts";
 import type { ExchangePolicies } from "./policy/exchange_policies.ts";
 import { connectionRecord } from "./record/outbound_record.ts";
-import { tlsCall, type TcpCall, type TcpMeant } from "./route/tcp_call.ts";
+import { routedCall, type TcpCall, type TcpMeant } from "./route/tcp_call.ts";
 import { Flow } from "./share/flow.ts";
 import { shareSpent } from "./share/share_outcome.ts";
 import type { Caller, LiveEndpoint } from "./state/live_service.ts";
@@ -25,14 +25,15 @@ export function serveOutboundTcp(downstream: Downstream, source: OutboundSource,
   new OutboundTcp(downstream, source, call).begin();
 }
 
-/** TLS that stays closed: routed by the server name that its client asks for, "" when by none. */
-export function serveOutboundTls(
+/** By its routes. TLS stays closed, and is routed by the server name that its client asks for, "" when by none. */
+export function serveRoutedTcp(
   downstream: Downstream,
   source: OutboundSource,
   meant: TcpMeant,
-  serverName: string,
+  protocol: TcpCall["protocol"],
+  serverName = "",
 ): void {
-  const call = tlsCall(meant, serverName, source.parts.random);
+  const call = routedCall(meant, { protocol, detectedBy: "" }, serverName, source.parts.random);
   if (call.ok) serveOutboundTcp(downstream, source, call.value);
   else refuseOutboundTcp(downstream, source, meant.destination.key, call.problem);
 }

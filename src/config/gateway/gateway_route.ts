@@ -1,6 +1,6 @@
 /**
- * Routes of the Gateway API as they are published (`gateway.networking.k8s.io`), read as the HTTPRoute or TLSRoute that says the same
- * here. Their parents are services. What has no meaning here is a warning, what heddle cannot do an error; nothing is passed over.
+ * Routes of the Gateway API as they are published (`gateway.networking.k8s.io`), read as the HTTPRoute, TLSRoute or TCPRoute that says
+ * the same here. What has no meaning here is a warning, what heddle cannot do an error; nothing is passed over.
  */
 import { isServiceName } from "../fields.ts";
 import type { Issue } from "../issue.ts";
@@ -9,11 +9,13 @@ import { FlatDocument } from "./flat_document.ts";
 import { putFilters } from "./gateway_filters.ts";
 import { fieldsOf, listOf, refuseOthers, type Fields } from "./gateway_fields.ts";
 
-const kindHere: Readonly<Record<string, "HTTPRoute" | "TLSRoute">> = {
+const kindHere: Readonly<Record<string, "HTTPRoute" | "TLSRoute" | "TCPRoute">> = {
   HTTPRoute: "HTTPRoute",
   GRPCRoute: "HTTPRoute",
   TLSRoute: "TLSRoute",
+  TCPRoute: "TCPRoute",
 };
+const gatewayReference = { kind: "Gateway", group: "gateway.networking.k8s.io" };
 
 /** What references may lead to, by kind, with its group. */
 const groups: Readonly<Record<string, string>> = { Service: "" };
@@ -42,7 +44,7 @@ function namespaceOf({ namespace }: Fields): string {
 }
 
 class RouteReader {
-  #portTold = false;
+  #ofGateway = false;
 
   constructor(
     readonly flat: FlatDocument,
@@ -51,18 +53,19 @@ class RouteReader {
   ) {}
 
   read(value: Fields, metadata: Fields): void {
-    const { flat } = this;
+    const { flat, kind } = this;
     refuseOthers(flat, value, [], ["apiVersion", "kind", "metadata", "spec", "status"]);
     flat.put(["name"], ["metadata", "name"], metadata["name"]);
     flat.put(["namespace"], ["metadata", "namespace"], metadata["namespace"]);
     const spec = fieldsOf(flat, value["spec"], ["spec"]);
-    refuseOthers(flat, spec, ["spec"], ["parentRefs", "hostnames", "rules"]);
-    this.#parent(spec);
+    const named = kind === "TCPRoute" ? [] : ["hostnames"];
+    refuseOthers(flat, spec, ["spec"], ["parentRefs", ...named, "rules"]);
+    this.#parents(spec);
     this.#hostnames(spec);
     const rules = listOf(flat, spec["rules"], ["spec", "rules"]);
     const ruleAt = (at: number): Fields => fieldsOf(flat, rules[at], ["spec", "rules", at]);
-    if (this.kind === "TLSRoute") {
-      if (rules.length > 1) flat.wrong(["spec", "rules"], "a TLSRoute has one rule");
+    if (kind === "TLSRoute" || kind === "TCPRoute") {
+      if (rules.length > 1) flat.wrong(["spec", "rules"], `a ${kind} has one rule`);
       this.#backends(ruleAt(0), ["spec", "rules", 0], []);
       return;
     }
@@ -70,31 +73,29 @@ class RouteReader {
     rules.forEach((_, at) => this.#rule(ruleAt(at), ["spec", "rules", at], ["rules", at]));
   }
 
-  #parent(spec: Fields): void {
+  #parents(spec: Fields): void {
     const { flat } = this;
     const parents = listOf(flat, spec["parentRefs"], ["spec", "parentRefs"]);
-    parents
-      .slice(1)
-      .forEach((_, at) =>
-        flat.wrong(
-          ["spec", "parentRefs", at + 1],
-          "this version takes one parent for each route: write another route for it",
-        ),
-      );
-    const path: Path = ["spec", "parentRefs", 0];
     if (parents.length === 0)
-      return flat.wrong(["spec"], "parentRefs is missing: expected one of kind Service");
-    const parent = fieldsOf(flat, parents[0], path);
+      flat.wrong(["spec"], "parentRefs is missing: expected one of kind Service or Gateway");
+    parents.forEach((_, at) => this.#parent(parents[at], ["spec", "parentRefs", at], ["parents", at]));
+  }
+
+  #parent(written: unknown, path: Path, to: Path): void {
+    const { flat } = this;
+    const parent = fieldsOf(flat, written, path);
     refuseOthers(flat, parent, path, ["group", "kind", "name", "namespace", "port", "sectionName"]);
-    if (!isService(parent["kind"], parent["group"]))
-      return flat.wrong(
-        path,
-        'expected a parent with kind: Service and group: "" (this version has no gateways)',
-      );
-    if (parent["sectionName"] !== undefined)
-      flat.unused([...path, "sectionName"], "this says nothing here: a service has one port");
-    this.#port(parent, path);
-    flat.put(["service"], [...path, "name"], this.#serviceName(parent));
+    const { kind = gatewayReference.kind, group = gatewayReference.group } = parent;
+    const isGateway = kind === gatewayReference.kind && group === gatewayReference.group;
+    if (!isGateway && !isService(kind, group))
+      return flat.wrong(path, 'expected a parent with kind: Service and group: "", or a Gateway');
+    this.#ofGateway ||= isGateway;
+    flat.put([...to, isGateway ? "gateway" : "service"], [...path, "name"], this.#serviceName(parent));
+    flat.put([...to, "port"], [...path, "port"], parent["port"]);
+    const section = [...path, "sectionName"];
+    if (isGateway) flat.put([...to, "listener"], section, parent["sectionName"]);
+    else if (parent["sectionName"] !== undefined)
+      flat.unused(section, "this says nothing here: a service has one port");
   }
 
   /** A service in the form of heddle. */
@@ -110,17 +111,10 @@ class RouteReader {
     return (what === undefined || isService(what, group)) && isServiceName(service) ? service : null;
   };
 
-  #port(reference: Fields, path: Path): void {
-    if (reference["port"] === undefined || this.#portTold) return;
-    this.#portTold = true;
-    const message = "ports in references say nothing here: a service has one port, whatever they name";
-    this.flat.unused([...path, "port"], message);
-  }
-
   #hostnames(spec: Fields): void {
     const hostnames = spec["hostnames"];
     const path: Path = ["spec", "hostnames"];
-    if (this.kind === "TLSRoute") this.flat.put(["hostnames"], path, hostnames);
+    if (this.kind === "TLSRoute" || this.#ofGateway) this.flat.put(["hostnames"], path, hostnames);
     else if (listOf(this.flat, hostnames, path).length > 0)
       this.flat.unused(
         path,
@@ -203,7 +197,8 @@ class RouteReader {
     const { flat, kind } = this;
     const references = listOf(flat, rule["backendRefs"], [...from, "backendRefs"]);
     const answers = isRedirected(rule["filters"]);
-    if (references.length === 0 && kind !== "TLSRoute" && !answers)
+    const opaque = kind === "TLSRoute" || kind === "TCPRoute";
+    if (references.length === 0 && !opaque && !answers)
       flat.wrong(
         [...from, "backendRefs"],
         "a rule without backendRefs and without RequestRedirect would answer 500",
@@ -217,7 +212,7 @@ class RouteReader {
       refuseOthers(flat, reference, own, ["group", "kind", "name", "namespace", "port", "weight", "filters"]);
       const service = this.#refer(reference);
       if (service === null) return flat.wrong(own, "expected a backend of kind Service with a name");
-      this.#port(reference, own);
+      flat.put([...here, "port"], [...own, "port"], reference["port"]);
       flat.put([...here, "service"], [...own, "name"], service);
       flat.put([...here, "weight"], [...own, "weight"], reference["weight"]);
       putFilters(flat, reference["filters"], [...own, "filters"], here, true, this.#refer);

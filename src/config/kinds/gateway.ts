@@ -58,7 +58,9 @@ const listener = object({
   redirect: v.optional(
     said(v.literal("https", "https"), "Of http: all requests are sent to the https listener of this gateway"),
   ),
-  service: v.optional(said(serviceName, "Of tcp: the service that its connections go to")),
+  service: v.optional(
+    said(serviceName, "Of tcp: the service that its connections go to (default: as a TCPRoute says)"),
+  ),
   ready: v.optional(
     said(
       v.pipe(v.string(pathForm), v.check(isPath, pathForm)),
@@ -149,8 +151,6 @@ function check({ listeners }: Written, report: Report): void {
         report([...path, field], `this is for protocol ${own[field]}, not ${protocol}`, { key: true });
     if (protocol === "https" && each.certificates === undefined)
       report([...path, "protocol"], "https needs certificates: [{certificate: FILE, key: FILE}]");
-    if (protocol === "tcp" && each.service === undefined)
-      report([...path, "protocol"], "tcp needs the service that its connections go to: service");
     if (each.ready !== undefined && protocol !== "http" && protocol !== "https")
       report([...path, "ready"], `this is for protocol http and https, not ${protocol}`, { key: true });
     if (each.redirect !== undefined && !listeners.some((other) => other.protocol === "https"))

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { formatDuration } from "../../base/duration.ts";
 import type { HttpRouteDocument, RouteMatch, RouteRule } from "../../model/document.ts";
+import { perParent } from "../../model/route_parents.ts";
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import { wholeGroup } from "../../model/traffic.ts";
 import { declaresRequests, type Fit } from "../document_set.ts";
@@ -12,7 +13,13 @@ import { checkBackendForms, checkBackends, expandBackends, requestBackendFields 
 import { checkFilters, expandFilters, filterFields } from "../parts/filters.ts";
 import { checkMirrors } from "../parts/mirror.ts";
 import { hostname } from "../parts/hostname.ts";
-import { checkGateway, checkParent, expandParent, parentFields } from "../parts/gateway_parent.ts";
+import {
+  checkParents,
+  checkParentsFit,
+  expandParents,
+  isOfGateway,
+  parentFields,
+} from "../parts/route_parents.ts";
 import { checkSlashes } from "../parts/paths.ts";
 import { furtherAttempts, retryCodes } from "../parts/retries.ts";
 import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
@@ -104,7 +111,7 @@ function expand(written: Written): HttpRouteDocument {
     kind: "HTTPRoute",
     name: written.name,
     namespace,
-    ...expandParent(written, namespace),
+    ...expandParents(written, namespace),
     ...(written.hostnames === undefined || written.hostnames.length === 0
       ? {}
       : { hostnames: written.hostnames }),
@@ -137,15 +144,15 @@ function expandRule(rule: WrittenRule, at: number, namespace: string): RouteRule
 }
 
 function check(written: Written, report: Report): void {
-  checkParent(written, report);
-  if (written.hostnames !== undefined && written.gateway === undefined)
+  checkParents(written, report);
+  if (written.hostnames !== undefined && !isOfGateway(written))
     report(["hostnames"], "this is for a gateway: requests to a service are known by its name", {
       key: true,
     });
   const names = new Set<string>();
   written.rules.forEach((rule, at) => {
     const path: Path = ["rules", at];
-    if (written.gateway !== undefined) checkLeads(rule, path, report);
+    if (isOfGateway(written)) checkLeads(rule, path, report);
     const name = rule.name ?? `rule-${at}`;
     if (names.has(name))
       report([...path, "name"], `"${name}" names two rules of this route`, { code: "HED0103" });
@@ -180,11 +187,10 @@ const noFaults =
 
 function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
   const { set, report } = around;
-  const isGateway = document.gateway !== undefined;
-  if (isGateway) checkGateway(document, ["http", "https"], around);
-  // That it names neither was told.
-  const named = !isGateway && document.service.name !== "";
-  const service = !named ? null : set.findFit(document.service, asRoute, { path: ["service"] }, report);
+  checkParentsFit(document, { service: asRoute, protocols: ["http", "https"] }, around);
+  const services = perParent(document).filter(({ gateway }) => gateway === undefined);
+  const [own] = services.flatMap(({ service }) => set.options.services.get(serviceKey(service)) ?? []);
+  const consumer = services.find(({ service }) => service.namespace !== document.namespace) ?? document;
   document.rules.forEach((rule, at) => {
     const sessions = rule.sessionPersistence;
     if (sessions !== undefined)
@@ -195,8 +201,8 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
       );
     rule.matches.forEach((match, index) => {
       const { path } = match;
-      if (path.type !== "RegularExpression") checkSlashes(service, path.value, ["rules", at], report);
-      checkCallers(document, match, ["rules", at, ...matchPlace(around.source, at, index)], around);
+      if (path.type !== "RegularExpression") checkSlashes(own ?? null, path.value, ["rules", at], report);
+      checkCallers(consumer, match, ["rules", at, ...matchPlace(around.source, at, index)], around);
     });
     const placed = placedPolicies(rule.policies, ["rules", at]);
     checkPolicies(placed, around);
@@ -233,7 +239,7 @@ function checkCallers(
 /** A client holds one token by that name: each of the two rules would take it for none, and end the session of the other. */
 function checkSessionNames(all: readonly Placed<HttpRouteDocument>[], report: ReportOn): void {
   const first = new Map<string, string>();
-  for (const { document, source } of all)
+  for (const { document, source } of perParentPlaced(all))
     for (const [at, { name, sessionPersistence: sessions }] of document.rules.entries()) {
       if (sessions?.sessionName === undefined || sessions.type === "None") continue;
       const { type, path, sessionName } = wholeGroup("sessionPersistence", { sessionPersistence: sessions });
@@ -242,11 +248,17 @@ function checkSessionNames(all: readonly Placed<HttpRouteDocument>[], report: Re
       const own = `${document.name}/${name}`;
       const before = first.get(key);
       first.set(key, before ?? own);
-      if (before === undefined) continue;
+      if (before === undefined || before === own) continue;
       const message = `the rule ${before} has a session of the same name: each ends that of the other, so give it another name`;
       const code = "HED0114";
       if (!report(source, ["rules", at, "sessionPersistence"], message, { code })) return;
     }
+}
+
+function perParentPlaced(all: readonly Placed<HttpRouteDocument>[]): Placed<HttpRouteDocument>[] {
+  return all.flatMap(({ document, source }) =>
+    perParent(document).map((each) => ({ document: each, source })),
+  );
 }
 
 function policyUses(document: HttpRouteDocument): PlacedUse[] {

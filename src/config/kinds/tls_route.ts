@@ -1,20 +1,21 @@
 /** `kind: TLSRoute`: where TLS connections to a service go, by the server name that their client asks for. */
 import * as v from "valibot";
 import type { TlsRouteDocument } from "../../model/document.ts";
-import { defaultNamespace, serviceKey } from "../../model/service.ts";
+import { defaultNamespace } from "../../model/service.ts";
 import type { Fit } from "../document_set.ts";
 import { common, list, object, said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
-import {
-  backendFields,
-  checkBackendForms,
-  checkBackends,
-  checkRouteNamespace,
-  expandBackends,
-} from "../parts/backends.ts";
+import { backendFields, checkBackendForms, checkBackends, expandBackends } from "../parts/backends.ts";
 import { hostname } from "../parts/hostname.ts";
-import { checkGateway, checkParent, expandParent, parentFields } from "../parts/gateway_parent.ts";
+import { namedOnce } from "../parts/named_once.ts";
+import {
+  checkParents,
+  checkParentsFit,
+  expandParents,
+  isOfGateway,
+  parentFields,
+} from "../parts/route_parents.ts";
 
 const schema = object({
   kind: v.literal("TLSRoute"),
@@ -35,15 +36,15 @@ function expand(written: Written): TlsRouteDocument {
     kind: "TLSRoute",
     name: written.name,
     namespace,
-    ...expandParent(written, namespace),
+    ...expandParents(written, namespace),
     hostnames: written.hostnames,
     backends: expandBackends(written, namespace),
   };
 }
 
 function check(written: Written, report: Report): void {
-  checkParent(written, report);
-  if (written.gateway !== undefined && written.split === undefined && written.backends === undefined)
+  checkParents(written, report);
+  if (isOfGateway(written) && written.split === undefined && written.backends === undefined)
     report(["gateway"], "a route of a gateway says where its connections go: split or backends", {
       key: true,
     });
@@ -58,34 +59,20 @@ const asRoute: Fit = { what: "a TLS route", ...handshakes };
 const asBackend: Fit = { what: "a backend of a TLS route", ...handshakes };
 
 function crossCheck(document: TlsRouteDocument, around: Neighbourhood): void {
-  if (document.gateway !== undefined) checkGateway(document, ["tls"], around);
-  else {
-    around.set.findFit(document.service, asRoute, { path: ["service"] }, around.report);
-    checkRouteNamespace(document, around.report);
-  }
+  checkParentsFit(document, { service: asRoute, protocols: ["tls"], beside: true }, around);
   checkBackends(document.backends, [], asBackend, around);
 }
 
-/** A hostname that two TLS routes of one service name: only the first by name is ever used. */
+/** A hostname that two TLS routes of one parent name: only the first by name is ever used. */
 function checkHostnames(all: readonly Placed<TlsRouteDocument>[], report: ReportOn): void {
-  const first = new Map<string, string>();
-  const routes = all.toSorted((a, b) => (nameOf(a.document) < nameOf(b.document) ? -1 : 1));
-  for (const { document, source } of routes) {
-    for (const [at, hostname] of document.hostnames.entries()) {
-      const key = JSON.stringify([serviceKey(document.service), document.gateway, hostname]);
-      const before = first.get(key);
-      if (before === undefined) {
-        first.set(key, document.name);
-        continue;
-      }
+  namedOnce(
+    all,
+    ({ hostnames }) => hostnames,
+    (source, at, before, hostname) => {
       const message = `this never gets a connection: TLSRoute ${before} names ${hostname} too and comes first`;
-      if (!report(source, ["hostnames", at], message, { code: "HED0113" })) return;
-    }
-  }
-}
-
-function nameOf({ namespace, name }: TlsRouteDocument): string {
-  return `${namespace}/${name}`;
+      return report(source, ["hostnames", at], message, { code: "HED0113" });
+    },
+  );
 }
 
 const example = `kind: TLSRoute

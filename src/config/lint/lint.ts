@@ -4,6 +4,7 @@
  */
 import { meshIn, type Document, type ServiceDocument } from "../../model/document.ts";
 import { limits } from "../../model/limits.ts";
+import { isAtPort, perParent } from "../../model/route_parents.ts";
 import { serviceKey, type Instance } from "../../model/service.ts";
 import { mergeTraffic, type TrafficTraits } from "../../model/traffic.ts";
 import type { Issue } from "../issue.ts";
@@ -23,14 +24,22 @@ export function lintDocuments(
   instances: readonly KnownInstance[],
 ): Issue[] {
   const issues: Issue[] = [];
-  const report: ReportOn = (source, ...issue) => {
-    if (issues.length >= limits.documentIssuesMax) return false;
-    issues.push(issueAt(source, ...issue));
-    return true;
-  };
-  const routes = loaded.filter((each) => isKind(each, "HTTPRoute"));
   const services = servicesIn(loaded);
   const declared = documentsOf(services);
+  const told = new Set<string>();
+  // What is wrong with a route at each of several parents is wrong with it once.
+  const report: ReportOn = (source, ...issue) => {
+    if (issues.length >= limits.documentIssuesMax) return false;
+    const made = issueAt(source, ...issue);
+    const key = `${made.file}:${made.line}:${made.column} ${made.message}`;
+    if (!told.has(key)) issues.push(made);
+    told.add(key);
+    return true;
+  };
+  const routes = loaded
+    .filter((each) => isKind(each, "HTTPRoute"))
+    .flatMap(({ document, source }) => perParent(document).map((each) => ({ document: each, source })))
+    .filter(({ document }) => isAtPort(document, declared));
   const matches = matchesByService(routes);
   for (const list of matches.values()) findUnreachable(list, report);
   findRedirectLoops(matches, declared, report);

@@ -49,7 +49,7 @@ export function matchesByService(
 /** Requests of a gateway come by host and by listener besides. */
 function parentOf({ service, gateway, hostnames = [] }: HttpRouteDocument): string {
   const key = serviceKey(service);
-  return gateway === undefined ? key : JSON.stringify([key, gateway.listener, hostnames]);
+  return gateway === undefined ? key : JSON.stringify([key, gateway, hostnames]);
 }
 
 /** `HTTPRoute orders at mesh/orders.yaml:12`, the line of its rule. */

@@ -1,9 +1,19 @@
 /** Where a rule sends what it matches: `split: {reviews/v1: 95}` or a list of `backends`. */
 import * as v from "valibot";
 import type { Backend } from "../../model/document.ts";
-import { serviceKey, type ServiceName } from "../../model/service.ts";
+import { serviceKey } from "../../model/service.ts";
 import type { Fit } from "../document_set.ts";
-import { isLabel, isServiceName, list, name, object, resolveService, said, serviceName } from "../fields.ts";
+import {
+  isLabel,
+  isServiceName,
+  list,
+  name,
+  object,
+  port,
+  resolveService,
+  said,
+  serviceName,
+} from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import type { Neighbourhood } from "../kind.ts";
 import { record } from "../record.ts";
@@ -33,6 +43,9 @@ function fieldsWith<const More extends v.ObjectEntries>(more: More) {
     service: said(serviceName, "Service that gets a share"),
     subset: v.optional(said(name, "Only its instances of that subset")),
     weight: v.optional(said(weight, "Its part of the sum of weights (default: 1)")),
+    port: v.optional(
+      said(port, "Its port; where the Service has another, that is told, and changes nothing"),
+    ),
     ...more,
   });
   return {
@@ -57,6 +70,7 @@ interface WrittenBackend extends WrittenBackendFilters {
   readonly service: string;
   readonly subset?: string | undefined;
   readonly weight?: number | undefined;
+  readonly port?: number | undefined;
 }
 
 export function expandBackends(written: WrittenBackends, namespace: string): Backend[] {
@@ -67,6 +81,7 @@ export function expandBackends(written: WrittenBackends, namespace: string): Bac
         service: resolveService(each.service, namespace),
         subset: each.subset ?? null,
         weight: each.weight ?? 1,
+        ...(each.port === undefined ? {} : { port: each.port }),
         ...(filters === null ? {} : { filters }),
       };
     });
@@ -100,7 +115,11 @@ export function checkBackends(
 ): void {
   backends.forEach((backend, index) => {
     const { path, key } = backendPlace(source, around, index);
-    checkSubset(set.findFit(backend.service, fit, { path, key }, report), backend.subset, path, report, key);
+    const found = set.findFit(backend.service, fit, { path, key }, report);
+    checkSubset(found, backend.subset, path, report, key);
+    if (found === null || backend.port === undefined || backend.port === found.port) return;
+    const message = `this says nothing: ${serviceKey(found)} has one port, ${found.port}`;
+    report([...around, "backends", index, "port"], message, { code: "HED0160" });
   });
 }
 
@@ -117,14 +136,4 @@ function backendPlace(
   const target = Object.keys(written.split ?? {})[index];
   if (target === undefined) return { path: [...around, "backends", index, "service"], key: false };
   return { path: [...around, "split", target], key: true };
-}
-
-/** A route stands beside the service whose calls it directs. */
-export function checkRouteNamespace(
-  { namespace, service }: { readonly namespace: string; readonly service: ServiceName },
-  report: Report,
-): void {
-  if (namespace === service.namespace) return;
-  const message = `this version has no routes across namespaces: ${serviceKey(service)} is not in ${namespace}`;
-  report(["service"], message);
 }

@@ -2,43 +2,54 @@
  * Gateways as snapshots have them: each listener is a service without instances, which nobody but the gateway calls, and whose routes are
  * those of the gateway that are for it.
  */
-import type { GatewayDocument, HttpRouteDocument, TlsRouteDocument } from "../../model/document.ts";
+import type { GatewayDocument, HttpRouteDocument } from "../../model/document.ts";
 import { listenerService, type GatewayListener } from "../../model/gateway.ts";
 import { serviceId } from "../../model/identity.ts";
 import { serviceKey, type Protocol, type ServiceName } from "../../model/service.ts";
 import { callerTraits, type ServiceTraits } from "../../model/service_traits.ts";
 import type { CompiledRoute, Destination, SnapshotGateway } from "../../model/snapshot.ts";
-import { compileRoutes, compileTlsRoutes, type RouteContext } from "./compile_routes.ts";
+import {
+  compileConnectionRoutes,
+  compileRoutes,
+  isTlsRoute,
+  type ConnectionRoute,
+  type RouteContext,
+} from "./compile_routes.ts";
 
 /** A listener with what is for it. */
 export interface ListenerRoutes {
   readonly gateway: GatewayDocument;
   readonly listener: GatewayListener;
   readonly routes: readonly HttpRouteDocument[];
-  readonly tlsRoutes: readonly TlsRouteDocument[];
+  /** Of connections: by server name of `tls`, else one for all of them. */
+  readonly tlsRoutes: readonly ConnectionRoute[];
 }
 
-type Route = HttpRouteDocument | TlsRouteDocument;
+type Route = HttpRouteDocument | ConnectionRoute;
 
 /** By the key of each listener's service. */
 export function gatewayListeners(
   gateways: readonly GatewayDocument[],
   routes: readonly HttpRouteDocument[],
-  tlsRoutes: readonly TlsRouteDocument[],
+  tlsRoutes: readonly ConnectionRoute[],
 ): ReadonlyMap<string, ListenerRoutes> {
   const all = gateways.flatMap((gateway) =>
     gateway.listeners.map((listener): [string, ListenerRoutes] => {
       const isFor = (route: Route): boolean =>
         route.gateway !== undefined &&
         serviceKey(route.service) === serviceKey(gateway) &&
-        (route.gateway.listener ?? listener.name) === listener.name;
+        (route.gateway.listener ?? listener.name) === listener.name &&
+        (route.gateway.port ?? listener.port) === listener.port;
       const { protocol } = listener;
+      const opaque = protocol === "tls" || (protocol === "tcp" && listener.service === undefined);
       return [
         serviceKey(listenerService(gateway, listener)),
         {
           ...{ gateway, listener },
           routes: protocol === "http" || protocol === "https" ? routes.filter(isFor) : [],
-          tlsRoutes: protocol === "tls" ? tlsRoutes.filter(isFor) : [],
+          tlsRoutes: opaque
+            ? tlsRoutes.filter((route) => isTlsRoute(route) === (protocol === "tls") && isFor(route))
+            : [],
         },
       ];
     }),
@@ -96,7 +107,7 @@ export function compileListener(
     ...more,
     endpoints: [],
     routes: protocol === "http" ? [...compileRoutes(routes, context), ...nowhere(routes)] : [],
-    tlsRoutes: compileTlsRoutes(tlsRoutes, context),
+    tlsRoutes: compileConnectionRoutes(tlsRoutes, context),
     policies: [],
   };
 }

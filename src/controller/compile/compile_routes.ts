@@ -8,11 +8,12 @@ import type {
   RouteMatch,
   RouteTraits,
   ServiceDocument,
+  TcpRouteDocument,
   TlsRouteDocument,
 } from "../../model/document.ts";
 import { serviceId } from "../../model/identity.ts";
 import { compareRanks, isForAll, rankOf, wildness, type MatchRank } from "../../model/route_rank.ts";
-import { serviceKey, takesRequests } from "../../model/service.ts";
+import { serviceKey, takesConnections, takesRequests, type Protocol } from "../../model/service.ts";
 import type {
   CompiledBackend,
   CompiledRoute,
@@ -75,9 +76,16 @@ function routesOfOthers(documents: readonly HttpRouteDocument[], context: RouteC
 
 const everything: RouteMatch = { path: { type: "PathPrefix", value: "/" }, method: null, headers: [] };
 
-/** The most specific hostname first; of two routes with the same one the first by name has it. */
-export function compileTlsRoutes(
-  documents: readonly TlsRouteDocument[],
+/** Routes of opaque connections. */
+export type ConnectionRoute = TcpRouteDocument | TlsRouteDocument;
+
+export function isTlsRoute(route: ConnectionRoute): route is TlsRouteDocument {
+  return route.kind === "TLSRoute";
+}
+
+/** The most specific hostname first, `*` of those for all connections last; of two routes with the same one the first by name has it. */
+export function compileConnectionRoutes(
+  documents: readonly ConnectionRoute[],
   context: Pick<RouteContext, "services">,
 ): CompiledTlsRoute[] {
   const byName = [...documents].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
@@ -85,13 +93,21 @@ export function compileTlsRoutes(
     .flatMap((document) => {
       const own: Backend = { service: document.service, subset: null, weight: 1 };
       const written = document.backends.length === 0 ? [own] : document.backends;
-      const backends = written.map((backend) => compileBackend(backend, context, "tls"));
-      return document.hostnames.map((hostname) => ({ name: document.name, hostname, backends }));
+      const isTls = isTlsRoute(document);
+      const backends = written.map((backend) => compileBackend(backend, context, isTls ? "tls" : "tcp"));
+      const hostnames = isTls ? document.hostnames : ["*"];
+      return hostnames.map((hostname) => ({ name: document.name, hostname, backends }));
     })
-    .sort((a, b) => wildness(a.hostname) - wildness(b.hostname) || b.hostname.length - a.hostname.length);
+    .sort(
+      (a, b) => hostnameRank(a.hostname) - hostnameRank(b.hostname) || b.hostname.length - a.hostname.length,
+    );
 }
 
-function nameOf(document: HttpRouteDocument | TlsRouteDocument): string {
+function hostnameRank(hostname: string): number {
+  return hostname === "*" ? 2 : wildness(hostname);
+}
+
+function nameOf(document: HttpRouteDocument | ConnectionRoute): string {
   return `${document.namespace}/${document.name}`;
 }
 
@@ -106,13 +122,18 @@ function candidatesOf(document: HttpRouteDocument, documentAt: number, context: 
     };
     const { matches, backends: _, policies: __, ...said } = rule;
     const traits = context.faults === true ? said : withoutFault(said);
-    return withHosts(matches, document.hostnames ?? []).map((written): Candidate => {
+    return withHosts(matches, hostsOf(document)).map((written): Candidate => {
       const match = matchIn(written, document, context.trustDomain);
       const consumers = isForAll(document) ? 1 : 0;
       const rank: Rank = [consumers, ...rankOf(match), document.order, documentAt, ruleAt];
       return { route: { ...traits, name, match, ...compiled }, rank };
     });
   });
+}
+
+/** Calls of a service are known by its address, whatever host they name. */
+function hostsOf({ gateway, hostnames = [] }: HttpRouteDocument): readonly string[] {
+  return gateway === undefined ? [] : hostnames;
 }
 
 /** Each for each of the hosts of its route, unless it says its own. */
@@ -141,7 +162,7 @@ function matchIn(match: RouteMatch, document: HttpRouteDocument, trustDomain: st
 function compileBackend(
   { service, subset, weight, filters }: Backend,
   context: Pick<RouteContext, "services">,
-  what: "http" | "tls",
+  what: Spoken,
 ): CompiledBackend {
   const { name, namespace } = service;
   return {
@@ -153,16 +174,23 @@ function compileBackend(
   };
 }
 
+type Spoken = keyof typeof spokenBy;
+const spokenBy = {
+  http: takesRequests,
+  tls: (protocol: Protocol) => protocol === "tls",
+  tcp: takesConnections,
+};
+
 /** The whole set was checked when it was applied; what stands may still come from another version. */
 function problemOf(
   { service, subset }: Backend,
   context: Pick<RouteContext, "services">,
-  what: "http" | "tls",
+  what: Spoken,
 ): string | null {
   const key = serviceKey(service);
   const found = context.services.get(key);
   if (found === undefined) return `there is no service ${key}`;
-  const fits = what === "tls" ? found.protocol === "tls" : takesRequests(found.protocol);
+  const fits = spokenBy[what](found.protocol);
   if (!fits) return `the service ${key} speaks ${found.protocol}, not ${what}`;
   const known = subset === null || Object.hasOwn(found.subsets, subset);
   return known ? null : `the service ${key} has no subset ${subset}`;

@@ -1,18 +1,14 @@
 /** Where calls of a service may go on to: by its routes, by policies, and by those of the mesh. */
 import { documentKey } from "../../config/load.ts";
-import type {
-  HttpRouteDocument,
-  MeshDocument,
-  ServiceDocument,
-  TlsRouteDocument,
-} from "../../model/document.ts";
+import type { HttpRouteDocument, MeshDocument, ServiceDocument } from "../../model/document.ts";
 import { serviceKey } from "../../model/service.ts";
+import type { ConnectionRoute } from "./compile_routes.ts";
 import { servicesNamedIn } from "../../policy/named_services.ts";
 
 interface Called {
   readonly service: ServiceDocument;
   readonly routes: readonly HttpRouteDocument[];
-  readonly tlsRoutes: readonly TlsRouteDocument[];
+  readonly tlsRoutes: readonly ConnectionRoute[];
   /** By document key: keys of the services that its policies may send requests to. */
   readonly leadsTo: ReadonlyMap<string, readonly string[]>;
   readonly mesh: MeshDocument | null;

@@ -4,7 +4,7 @@ import type { CompiledRoute, Destination, LocalService, Snapshot } from "../../m
 
 const words: Readonly<Record<string, string>> = {
   routes: "routes",
-  tlsRoutes: "TLS routes",
+  tlsRoutes: "routes of connections",
   endpoints: "instances",
   traffic: "traffic settings",
   policies: "policies",

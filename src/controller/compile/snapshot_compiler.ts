@@ -13,7 +13,6 @@ import {
   type MeshDocument,
   type PolicyUse,
   type ServiceDocument,
-  type TlsRouteDocument,
   type TrafficDocument,
 } from "../../model/document.ts";
 import { expandService } from "../../config/kinds/service.ts";
@@ -56,17 +55,22 @@ import {
   type Before,
 } from "./kept_parts.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
+import { routesByParent } from "./routes_by_parent.ts";
 import { bound, refsOf } from "./policy_refs.ts";
 import {
   compileListener,
-  gatewayListeners,
   gatewaysOf,
   listenerKeys,
   servicesBehind,
   usesWith,
   type ListenerRoutes,
 } from "./compile_gateways.ts";
-import { compileRoutes, compileTlsRoutes, type RouteContext } from "./compile_routes.ts";
+import {
+  compileConnectionRoutes,
+  compileRoutes,
+  type ConnectionRoute,
+  type RouteContext,
+} from "./compile_routes.ts";
 
 const plainService = (protocol: ServiceDocument["protocol"]): ServiceDocument => ({
   ...expandService({ kind: "Service", name: "undeclared", port: 1 }),
@@ -78,7 +82,7 @@ const undeclared = plainService("tcp");
 export class SnapshotCompiler {
   readonly #services = new Map<string, ServiceDocument>();
   readonly #routes: Grouped<HttpRouteDocument>;
-  readonly #tlsRoutes: Grouped<TlsRouteDocument>;
+  readonly #tlsRoutes: Grouped<ConnectionRoute>;
   readonly #gateways: readonly GatewayDocument[];
   readonly #listeners: ReadonlyMap<string, ListenerRoutes>;
   readonly #traffic: Grouped<TrafficDocument>;
@@ -106,11 +110,11 @@ export class SnapshotCompiler {
     const { documents, instances, bundle } = input;
     for (const each of documents.flatMap((one) => asService(one) ?? []))
       this.#services.set(serviceKey(each), each);
-    const [routes, tlsRoutes] = [ofKind(documents, "HTTPRoute"), ofKind(documents, "TLSRoute")];
-    this.#routes = byService(routes.filter((each) => each.gateway === undefined));
-    this.#tlsRoutes = byService(tlsRoutes.filter((each) => each.gateway === undefined));
     this.#gateways = ofKind(documents, "Gateway");
-    this.#listeners = gatewayListeners(this.#gateways, routes, tlsRoutes);
+    const { routes, tlsRoutes, listeners } = routesByParent(documents, this.#services, this.#gateways);
+    this.#routes = routes;
+    this.#tlsRoutes = tlsRoutes;
+    this.#listeners = listeners;
     this.#traffic = byService(ofKind(documents, "Traffic"));
     this.#mesh = meshIn(documents);
     this.#access = byService(ofKind(documents, "Access"));
@@ -328,7 +332,7 @@ export class SnapshotCompiler {
       ...(service.external === undefined ? {} : { externalAccess: this.#accessTo(key) }),
       endpoints: endpointsOf(service, this.#instances.get(key) ?? []),
       routes: compileRoutes(this.#routes.get(key) ?? [], this.#routeContext),
-      tlsRoutes: compileTlsRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),
+      tlsRoutes: compileConnectionRoutes(this.#tlsRoutes.get(key) ?? [], { services: this.#services }),
       policies: this.#bind(service, "caller"),
     };
   }

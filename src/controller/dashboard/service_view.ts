@@ -82,7 +82,11 @@ function routesOf({ routes, tlsRoutes }: Destination): RouteRow[] {
     settings: settingsOf(route),
   }));
   const byName = tlsRoutes.map(({ name, hostname, backends }): RouteRow => ({
-    ...{ name, match: `server name ${hostname}`, backends: backendsOf(backends) },
+    ...{
+      name,
+      match: hostname === "*" ? "every connection" : `server name ${hostname}`,
+      backends: backendsOf(backends),
+    },
     ...{ policies: [], settings: [] },
   }));
   return [...byRequest, ...byName];

@@ -9,8 +9,8 @@ import type { Outcome } from "../../model/outcome.ts";
 import { takesConnections } from "../../model/service.ts";
 import { serverNameAsked } from "../../wire/client_hello.ts";
 import { outcomes } from "../failure/outcomes.ts";
-import { refuseOutboundTcp, serveOutboundTcp, serveOutboundTls } from "../outbound_tcp.ts";
-import { wholeCall, type TcpMeant } from "../route/tcp_call.ts";
+import { refuseOutboundTcp, serveRoutedTcp } from "../outbound_tcp.ts";
+import type { TcpMeant } from "../route/tcp_call.ts";
 import type { Flow } from "../share/flow.ts";
 import type { OutboundSource, Seeker } from "../state/outbound_source.ts";
 import { DownstreamExchange } from "../tunnel/downstream.ts";
@@ -32,8 +32,9 @@ export function serveOutboundConnect(exchange: ServerExchange, source: OutboundS
       service = destination.key;
       if (!takesConnections(protocol)) return refuse(outcomes.noConnect(destination));
       const meant = { destination, caller };
-      if (destination.tlsRoutes.length > 0) return openTunnel(exchange, source, meant, about);
-      serveOutboundTcp(downstream, source, wholeCall(meant, protocol === "tls" ? "tls" : "tcp"));
+      const isTls = protocol === "tls";
+      if (isTls && destination.tlsRoutes.length > 0) return openTunnel(exchange, source, meant, about);
+      serveRoutedTcp(downstream, source, meant, isTls ? "tls" : "tcp");
     },
   };
   const forget = source.seek(exchange.request.authority, seeker);
@@ -58,7 +59,7 @@ function openTunnel(
     decide: (bytes, over) => {
       const serverName = serverNameAsked(bytes, over);
       if (serverName === null) return false;
-      serveOutboundTls(tunnel, source, meant, serverName);
+      serveRoutedTcp(tunnel, source, meant, "tls", serverName);
       return true;
     },
     lost: (outcome) => refuseOutboundTcp(tunnel, source, meant.destination.key, outcome),

@@ -19,7 +19,7 @@ import { DownstreamSocket } from "../tunnel/downstream.ts";
 import { serveOutbound } from "../outbound.ts";
 import { serveOutboundConnect } from "./outbound_connect.ts";
 import type { OutboundSource } from "../state/outbound_source.ts";
-import { refuseOutboundTcp, serveOutboundTcp, serveOutboundTls } from "../outbound_tcp.ts";
+import { refuseOutboundTcp, serveOutboundTcp, serveRoutedTcp } from "../outbound_tcp.ts";
 import { Flow } from "../share/flow.ts";
 import { wholeCall, type TcpCall, type TcpMeant } from "../route/tcp_call.ts";
 
@@ -100,7 +100,7 @@ export class OutboundListener {
       case "grpc":
         return this.#http(socket);
       case "tcp":
-        return this.#opaque(socket, client, wholeCall(meant, "tcp"));
+        return this.#tcp(socket, client, meant);
       case "tls":
         return this.#tls(socket, client, meant);
       case "detect":
@@ -152,6 +152,13 @@ export class OutboundListener {
     return socket.handler;
   }
 
+  #tcp(socket: Socket, client: string, meant: TcpMeant): SocketHandler {
+    const downstream = new DownstreamSocket(socket, client);
+    socket.handler = downstream;
+    serveRoutedTcp(downstream, this.source, meant, "tcp");
+    return socket.handler;
+  }
+
   /** Routed by the server name of the ClientHello, which goes on unread. */
   #tls(socket: Socket, client: string, meant: TcpMeant): SocketHandler {
     return this.#firstBytes(socket, limits.clientHelloMs, (bytes, over) => {
@@ -159,7 +166,7 @@ export class OutboundListener {
       if (serverName === null) return false;
       const downstream = new DownstreamSocket(socket, client, bytes.slice());
       socket.handler = downstream;
-      serveOutboundTls(downstream, this.source, meant, serverName);
+      serveRoutedTcp(downstream, this.source, meant, "tls", serverName);
       return true;
     });
   }

@@ -1,17 +1,18 @@
-/** Finds the TLS route of a connection: the list is in order of precedence, the first whose hostname fits wins. */
+/** Finds the route of an opaque connection: the list is in order of precedence, the first whose hostname fits wins. */
 
 interface Named {
-  /** `db.example`, or `*.example` for everything below. */
+  /** `db.example`, `*.example` for everything below, or `*` for every connection. */
   readonly hostname: string;
 }
 
-/** `serverName` as the client asked for it, lower case; "" when it asked for none, which no route fits. */
+/** `serverName` as the client asked for it, lower case; "" when it asked for none, which no name fits. */
 export function matchServerName<Route extends Named>(
   routes: readonly Route[],
   serverName: string,
 ): Route | null {
   for (const route of routes) {
     const { hostname } = route;
+    if (hostname === "*") return route;
     if (hostname.startsWith("*.") ? isBelow(serverName, hostname.slice(1)) : serverName === hostname)
       return route;
   }

@@ -1,4 +1,4 @@
-/** Where an opaque connection is meant to go: the whole service, or what a TLS route says. */
+/** Where an opaque connection is meant to go: the whole service, or what a route of it says. */
 import { failure, success, type Result } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -24,6 +24,10 @@ export interface TcpCall extends TcpMeant {
   readonly detectedBy: string;
 }
 
+/** What is spoken, and what told that. */
+type Spoken = Pick<TcpCall, "protocol" | "detectedBy">;
+
+/** Without a look at routes. */
 export function wholeCall(meant: TcpMeant, protocol: TcpCall["protocol"], detectedBy = ""): TcpCall {
   const { destination } = meant;
   const target = { destination, balancer: destination.whole, rules: destination.rules };
@@ -31,13 +35,18 @@ export function wholeCall(meant: TcpMeant, protocol: TcpCall["protocol"], detect
 }
 
 /** `serverName` is what the client asked for; "" when nothing. The problem says why it leads nowhere. */
-export function tlsCall(meant: TcpMeant, serverName: string, random: Random): Result<TcpCall, Outcome> {
+export function routedCall(
+  meant: TcpMeant,
+  { protocol, detectedBy }: Spoken,
+  serverName: string,
+  random: Random,
+): Result<TcpCall, Outcome> {
   const { destination } = meant;
-  if (destination.tlsRoutes.length === 0) return success(wholeCall(meant, "tls"));
+  if (destination.tlsRoutes.length === 0) return success(wholeCall(meant, protocol, detectedBy));
   const route = matchServerName(destination.tlsRoutes, serverName);
   if (route === null) return failure(outcomes.noServerName(destination.key, serverName));
   const { backends, totalWeight, name } = route;
   const target = chooseBackend(backends, totalWeight, random.unit())?.target ?? weightless;
   if (!target.ok) return failure(outcomes.badBackend(name, target.problem));
-  return success({ ...meant, target: target.value, route: name, protocol: "tls", detectedBy: "" });
+  return success({ ...meant, target: target.value, route: name, protocol, detectedBy });
 }

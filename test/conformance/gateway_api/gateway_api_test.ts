@@ -9,6 +9,7 @@ import { issueText } from "../../../src/config/issue.ts";
 import { loadDocuments } from "../../../src/config/load.ts";
 import { compileRoutes } from "../../../src/controller/compile/compile_routes.ts";
 import type { HttpRouteDocument, ServiceDocument } from "../../../src/model/document.ts";
+import { isAtPort, perParent } from "../../../src/model/route_parents.ts";
 import { serviceKey } from "../../../src/model/service.ts";
 import { MemoryApp, MemoryCall, type AppRequest, type MemoryAnswer } from "../../support/memory_http.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
@@ -24,20 +25,25 @@ const namespace = "gateway-conformance-mesh";
 const consumers = `${namespace}-consumer`;
 const names = ["echo", "echo-v1", "echo-v2"];
 /** What the cases assume beside their documents: services here, and who calls. */
-const assumed = [...names, "client"]
-  .map((name) => `{kind: Service, name: ${name}, namespace: ${namespace}, port: 80, protocol: http}\n---\n`)
-  .join("");
+const assumed = (port: number): string =>
+  [...names, "client"]
+    .map(
+      (name) =>
+        `{kind: Service, name: ${name}, namespace: ${namespace}, port: ${port}, protocol: http}\n---\n`,
+    )
+    .join("");
 
 interface Scene {
   readonly warnings: readonly string[];
   ask(vector: Vector): Promise<{ readonly answer: MemoryAnswer; readonly at: AppRequest | null }>;
 }
 
-async function sceneOf(document: string): Promise<Scene> {
+/** `port`: that of all services. Where the cases have one with several, they are asked once with each. */
+async function sceneOf(document: string, port = 80): Promise<Scene> {
   const file = `${document}.yaml`;
   const written = [
     { file, text: readFileSync(join(folder, file), "utf8") },
-    { file: "assumed.yaml", text: assumed },
+    { file: "assumed.yaml", text: assumed(port) },
   ];
   const { documents, issues } = loadDocuments(written, { policies: null });
   expect(issues.filter(({ severity }) => severity === "error").map(issueText)).toEqual([]);
@@ -92,12 +98,15 @@ function routesOf(
   documents: readonly HttpRouteDocument[],
   services: ReadonlyMap<string, ServiceDocument>,
 ): ReturnType<typeof compileRoutes> {
-  const own = documents.filter(({ service }) => serviceKey(service) === key);
+  const own = documents
+    .flatMap(perParent)
+    .filter((route) => serviceKey(route.service) === key && isAtPort(route, services));
   return compileRoutes(own, { trustDomain, services, bind: () => [] });
 }
 
-function shown({ path, headers = {}, from = "", to = "" }: Vector): string {
-  const words = [path, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`), from, to];
+function shown({ path, headers = {}, from = "", to = "", port }: Vector): string {
+  const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const words = [path, ...fields, from, to, port === undefined ? "" : `at port ${port}`];
   return words.filter((word) => word !== "").join(" ");
 }
 
@@ -123,7 +132,8 @@ function valueAt(request: AppRequest | null, name: string): string | null {
 
 for (const [document, asked] of Object.entries(vectors))
   describe(document, () => {
-    for (const vector of asked) test(shown(vector), async () => hold(await sceneOf(document), vector));
+    for (const vector of asked)
+      test(shown(vector), async () => hold(await sceneOf(document, vector.port), vector));
   });
 
 for (const [document, shares] of Object.entries(weights))
@@ -146,9 +156,11 @@ test("every document of the published mesh cases is held, or named with why it i
   expect(documents.toSorted()).toEqual(held.toSorted());
 });
 
-test("ports in references are told to say nothing, once in each document", async () => {
+test("a backend's port that its service does not have is told", async () => {
   const { warnings } = await sceneOf("httproute-matching");
+  const says = (port: string): string => `${port}.gateway-conformance-mesh has one port, 80`;
   expect(warnings).toEqual([
-    "httproute-matching.yaml:11:5: spec.parentRefs[0].port: ports in references say nothing here: a service has one port, whatever they name",
+    `httproute-matching.yaml:22:13: spec.rules[0].backendRefs[0].port: this says nothing: ${says("echo-v1")}`,
+    `httproute-matching.yaml:32:13: spec.rules[1].backendRefs[0].port: this says nothing: ${says("echo-v2")}`,
   ]);
 });

@@ -20,6 +20,8 @@ export interface Vector {
   readonly from?: string;
   /** Whom it calls; default: `echo`. */
   readonly to?: string;
+  /** Of the services; default: 80. */
+  readonly port?: number;
 }
 
 const at = (path: string, backend: string, more: Partial<Vector> = {}): Vector => ({
@@ -173,6 +175,18 @@ export const vectors: Readonly<Record<string, readonly Vector[]>> = {
     at("/", "echo-v2", { to: "echo-v2", answerHeaders: { "x-header-set": "set" } }),
     at("/", "echo-v2", { to: "echo-v2", host: "foreign.example", answerHeaders: { "x-header-set": "set" } }),
   ],
+  "mesh-ports": [
+    ...[80, 8080].map((port) =>
+      at("/", "echo-v1", {
+        to: "echo-v1",
+        port,
+        answerHeaders: { "x-header-set": port === 80 ? "v1" : null },
+      }),
+    ),
+    ...[80, 8080].map((port) =>
+      at("/", "echo-v2", { to: "echo-v2", port, answerHeaders: { "x-header-set": "v2" } }),
+    ),
+  ],
   "mesh-consumer-route": [
     at("/", "echo-v1", { to: "echo-v1", from: "consumer", answerHeaders: { "x-header-set": "set" } }),
     at("/", "echo-v1", { to: "echo-v1", answerHeaders: { "x-header-set": null } }),
@@ -186,7 +200,6 @@ export const weights: Readonly<Record<string, Readonly<Record<string, number>>>>
 
 /** Documents that nothing here holds, and why. */
 export const notYet: Readonly<Record<string, string>> = {
-  "mesh-ports": "routes for one of several ports of a service: a service of heddle has one port",
   "grpcroute-request-header-modifier": "it is read as the other routes are; its calls need apps of gRPC",
   "grpcroute-weight": "it is read as the other routes are; its calls need apps of gRPC, and a third of them",
 };
