@@ -3,6 +3,7 @@ import type { RateSlice } from "../model/rate_slice.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { SnapshotPatch } from "../model/snapshot_patch.ts";
 import type { Address } from "../base/socket_address.ts";
+import type { PolicySupport } from "../policy/support.ts";
 import type { AskLine } from "./questions.ts";
 
 export interface SubscribeRequest {
@@ -69,6 +70,8 @@ export interface ProxyAbout {
   readonly version: string;
   /** systemd units of its instances, by service key and the app's port. */
   readonly units: readonly { readonly service: string; readonly port: number; readonly unit: string }[];
+  /** Which policies it can run. Absent: those of the first version. */
+  readonly policies?: PolicySupport;
 }
 
 export interface CertificateStatus {

@@ -24,6 +24,7 @@ import { serviceKey } from "../model/service.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { patched, type SnapshotPatch } from "../model/snapshot_patch.ts";
 import { isWhole, SnapshotHasher } from "../model/snapshot_version.ts";
+import { ownSupport } from "../policy/support.ts";
 import type { ControlPlaces } from "./control_places.ts";
 import { LatestReport } from "./latest_report.ts";
 import type { Policies } from "./policies.ts";
@@ -159,7 +160,7 @@ export class SnapshotFollower {
       .services.flatMap(({ service, port, unit }) =>
         unit === undefined ? [] : [{ service: serviceKey(service), port, unit }],
       );
-    return { version: version(), units };
+    return { version: version(), units, policies: ownSupport };
   }
 
   /** Another proxy is this machine to the mesh: snapshots are put in force here, and nothing is said or written of it. */

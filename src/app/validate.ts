@@ -32,6 +32,7 @@ export async function validateFiles(runtime: Runtime, paths: readonly string[]):
     bundler,
     instances: () => instances,
     affected: () => [],
+    fit: { requireFor: () => {} },
     settled: async () => {},
     wallMs: () => runtime.clock.wallMs(),
   });

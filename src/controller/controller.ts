@@ -30,6 +30,7 @@ import { Issuing, type IssuingOptions } from "./issue/issuing.ts";
 import { Rotation, mountRotationRoutes } from "./issue/rotation.ts";
 import { mountIssueRoutes } from "./issue/routes.ts";
 import { mountNodeRoutes, requireMember, type NodeRouteOptions } from "./node_routes.ts";
+import { PolicyFit } from "./policy_fit.ts";
 import { PolicyLife } from "./policy_life.ts";
 import { mountPolicyRoutes } from "./policy_routes.ts";
 import { mountOperatorAccessRoutes } from "./operator_access_routes.ts";
@@ -116,6 +117,11 @@ export class Controller {
       store,
       instances: () => catalog.instances,
       affected: (content: Content) => this.#snapshots.affectedBy(content, usesOf),
+      fit: new PolicyFit({
+        catalog,
+        snapshots: this.#snapshots,
+        viewOf: (node) => this.publisher.view(node),
+      }),
       settled: (revision: number) => this.#settled(revision),
       wallMs: () => clock.wallMs(),
     };

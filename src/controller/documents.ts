@@ -21,6 +21,7 @@ import {
   type StoredDocument,
   type StoredPolicy,
 } from "./catalog.ts";
+import type { PolicyFit } from "./policy_fit.ts";
 import { policyKeys } from "./policy_keys.ts";
 import { checkPolicyUses, policyNamesIn, type PolicyBundler } from "./policy_uses.ts";
 import { changedMeanwhile, markOf, refuseChangedSince, type Author } from "./document_conflicts.ts";
@@ -36,6 +37,7 @@ export interface DocumentServiceOptions {
   readonly instances: () => readonly KnownInstance[];
   /** Machines whose snapshot would differ with this content, and how. */
   readonly affected: (content: Content) => readonly MachineChange[];
+  readonly fit: Pick<PolicyFit, "requireFor">;
   readonly wallMs: () => number;
   /** Waits until the catalog has seen this revision, for a moment at most. */
   readonly settled: (revision: number) => Promise<void>;
@@ -117,6 +119,7 @@ export class DocumentService {
     const documents = whole.documents.map((each) => each.document);
     const keys = plan.operations.map(({ key }) => key);
     if (request.revision !== undefined) refuseChangedSince(catalog, keys, request.revision);
+    this.options.fit.requireFor({ documents, leadsTo: uses.leadsTo, policies });
     const machines = this.options.affected({ documents, leadsTo: uses.leadsTo, policies });
     const proxies = machines.map(({ node }) => node);
     const answer = { changes: plan.changes, proxies, machines, warnings: issues };

@@ -56,8 +56,9 @@ const replySchema = v.strictObject({
     ),
     [],
   ),
+  // A newer proxy may say more of itself.
   about: v.optional(
-    v.strictObject({
+    v.object({
       version: v.pipe(text, v.maxLength(128)),
       units: v.pipe(
         v.array(
@@ -68,6 +69,13 @@ const replySchema = v.strictObject({
           }),
         ),
         v.maxLength(limits.instancesPerNodeMax),
+      ),
+      policies: v.exactOptional(
+        v.object({
+          apiOldest: v.number(),
+          apiNewest: v.number(),
+          hooks: v.pipe(v.array(v.pipe(text, v.maxLength(64))), v.maxLength(limits.policyHooksMax)),
+        }),
       ),
     }),
   ),

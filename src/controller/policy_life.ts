@@ -19,6 +19,7 @@ import { limits } from "../model/limits.ts";
 import { addReadings, type TrialReading } from "../model/trial.ts";
 import { verdictText } from "../policy/trials.ts";
 import type { Catalog, StoredPolicy, StoredTrial } from "./catalog.ts";
+import type { PolicyFit } from "./policy_fit.ts";
 import { checkPolicyUses, type PolicyBundler } from "./policy_uses.ts";
 import type { StateStore } from "./state_store.ts";
 
@@ -26,6 +27,7 @@ export interface PolicyLifeOptions {
   readonly catalog: Catalog;
   readonly store: StateStore;
   readonly bundler: PolicyBundler;
+  readonly fit: Pick<PolicyFit, "requireOf">;
   readonly wallMs: () => number;
   /** Waits until the catalog has seen this revision, for a moment at most. */
   readonly settled: (revision: number) => Promise<void>;
@@ -67,8 +69,11 @@ export class PolicyLife {
       switch (step.do) {
         case "share":
           return shared(known, step);
-        case "promote":
+        case "promote": {
+          const { policy } = requireTrial(known, step.name);
+          this.options.fit.requireOf(policy);
           return promoted(known, step.name);
+        }
         case "rollback":
           return rolledBack(known, step.name);
         default:
@@ -97,6 +102,7 @@ export class PolicyLife {
     const { documents } = loadDocuments([...catalog.texts.values()], { policies: null });
     const uses = await checkPolicyUses(documents, tried, bundler);
     refuse(uses.issues);
+    for (const policy of bundled.policies) this.options.fit.requireOf(policy);
     const events: PolicyStepAnswer["events"][number][] = [];
     for (const policy of bundled.policies) {
       const event = await this.#change(policy.name, by, (known) =>

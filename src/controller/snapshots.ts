@@ -4,7 +4,7 @@ import type { Document } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
 import type { SharedRate } from "../model/rate_slice.ts";
 import type { Node } from "../model/service.ts";
-import type { Snapshot } from "../model/snapshot.ts";
+import type { PolicyRef, Snapshot } from "../model/snapshot.ts";
 import type { MachineChange } from "../api/document_messages.ts";
 import type { Catalog, StoredPolicy } from "./catalog.ts";
 import { SnapshotComparison } from "./compile/snapshot_changes.ts";
@@ -84,6 +84,20 @@ export class Snapshots {
         return [{ node: name, changes }];
       })
       .sort((a, b) => (a.node < b.node ? -1 : 1));
+  }
+
+  /** What the snapshot of each of these machines has of policies, as it stands and with this content. */
+  policiesOf(
+    machines: readonly Pick<Node, "name" | "services">[],
+    content: Content,
+    usesOf: (node: string) => readonly string[],
+  ): readonly { readonly now: readonly PolicyRef[]; readonly then: readonly PolicyRef[] }[] {
+    const now = this.#current();
+    const then = new SnapshotCompiler(this.#input(content), now);
+    return machines.map(({ name, services }) => {
+      const machine = { node: name, services, uses: usesOf(name) };
+      return { now: now?.compile(machine).policies ?? [], then: then.compile(machine).policies };
+    });
   }
 
   #current(): SnapshotCompiler | null {

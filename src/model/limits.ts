@@ -998,6 +998,10 @@ export const limits = {
   policyIssuesMax: 50,
   /** Of the words of one problem of a push; longer ones are cut. */
   policyIssueLengthMax: 300,
+  /** Points of an exchange that a proxy may say it asks policies at. */
+  policyHooksMax: 64,
+  /** Of machines that are named in one refusal; the others are counted. */
+  policyMachinesShownMax: 10,
   /** Of the name of a policy; a longer one is refused. */
   policyNameLengthMax: 63,
   /** Of the version of a policy; a longer one is refused. */

@@ -200,6 +200,8 @@ export interface PolicyRef {
   readonly hash: string;
   readonly name: string;
   readonly version: string;
+  /** Of the SDK that it is written against. Absent: 1. */
+  readonly api?: number;
   readonly onError: "open" | "closed";
   readonly cpuMs: number;
   /** How long what one call of it waits for may take, milliseconds. Absent: `policyWaitMs`. */

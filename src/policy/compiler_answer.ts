@@ -9,6 +9,7 @@ import { hooks } from "./hooks.ts";
 import { policyNameForm } from "./policy_meta.ts";
 import type { PolicySource } from "./policy_source.ts";
 import { frameKinds } from "./protocol.ts";
+import { ownSupport } from "./support.ts";
 
 const count = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most));
 const text = (most: number) => v.pipe(v.string(), v.nonEmpty(), v.maxLength(most));
@@ -16,6 +17,7 @@ const text = (most: number) => v.pipe(v.string(), v.nonEmpty(), v.maxLength(most
 const metaSchema = v.strictObject({
   name: v.pipe(text(limits.policyNameLengthMax), v.regex(policyNameForm)),
   version: text(limits.policyVersionLengthMax),
+  api: v.pipe(v.number(), v.integer(), v.minValue(ownSupport.apiOldest), v.maxValue(ownSupport.apiNewest)),
   onError: v.picklist(["open", "closed"]),
   cpuMs: v.pipe(v.number(), v.minValue(1), v.maxValue(limits.policyCpuMaxMs)),
   waitMs: v.pipe(v.number(), v.minValue(1), v.maxValue(limits.policyWaitMaxMs)),

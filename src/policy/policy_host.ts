@@ -14,6 +14,7 @@ import { optionsProblem, type OptionsAnswer } from "./options_checks.ts";
 import type { Answer, PolicyCall } from "./policy_call.ts";
 import { PolicyProcess } from "./policy_process.ts";
 import type { PolicyProcessStatus } from "./process_status.ts";
+import { lacking, ownSupport } from "./support.ts";
 
 export interface PolicyHostOptions {
   readonly process: Pick<ProcessHost, "spawn" | "self" | "residentBytesOf" | "processorMsOf">;
@@ -107,11 +108,14 @@ class SealedHosts implements PolicyHost {
   load(ref: PolicyRef, bundle: string): void {
     if (this.#byHash.has(ref.hash) || this.#closed) return;
     const policy = newPolicy(ref, bundle, this.#options.cpuCounter?.(ref));
-    const process = this.#processFor(ref);
+    const missing = lacking(ref, ownSupport);
+    const process = missing === null ? this.#processFor(ref) : null;
     this.#byHash.set(ref.hash, { policy, process });
     if (process !== null) return process.load(policy);
     policy.state = "broken";
-    policy.detail = `${limits.policyProcessesMax} other policies have a process already, and there are no more (policyProcessesMax)`;
+    if (missing !== null) policy.detail = `this version of heddle has no ${missing}`;
+    else
+      policy.detail = `${limits.policyProcessesMax} other policies have a process already, and there are no more (policyProcessesMax)`;
     this.#options.report(`Policy "${ref.name}" cannot be asked: ${policy.detail}`);
   }
 
@@ -165,6 +169,7 @@ class SealedHosts implements PolicyHost {
   #houseOthers(): void {
     for (const [hash, { policy, process }] of [...this.#byHash]) {
       if (process !== null || this.#processes.size >= limits.policyProcessesMax) continue;
+      if (lacking(policy.ref, ownSupport) !== null) continue;
       this.#byHash.delete(hash);
       this.load(policy.ref, policy.bundle);
     }

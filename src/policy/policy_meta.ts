@@ -8,11 +8,13 @@ import { limits } from "../model/limits.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import { policyExport } from "./policy_export.ts";
 import type { Finding } from "./scope_check.ts";
+import { ownSupport } from "./support.ts";
 import { literalText, treeOf, treesIn, type Tree } from "./syntax_tree.ts";
 
 export interface PolicyMeta {
   readonly name: string;
   readonly version: string;
+  readonly api: number;
   readonly onError: "open" | "closed";
   readonly cpuMs: number;
   readonly waitMs: number;
@@ -45,6 +47,7 @@ export function readMeta(program: Program): MetaAnswer | null {
   const meta: PolicyMeta = {
     name: String(literals.get("name")?.value),
     version: String(literals.get("version")?.value),
+    api: Number(literals.get("api")?.value),
     onError: literals.get("onError")?.value === "closed" ? "closed" : "open",
     cpuMs: cpu === undefined ? limits.policyCpuMs : durationOf(cpu.value),
     waitMs: wait === undefined ? limits.policyWaitMs : durationOf(wait.value),
@@ -64,7 +67,9 @@ function problemOf(literals: ReadonlyMap<string, Literal>, start: number): Findi
   const [api, name, version, onError] = ["api", "name", "version", "onError"].map(
     (key) => literals.get(key)?.value,
   );
-  if (api !== 1) return say("api", ": this heddle knows 1");
+  const { apiOldest, apiNewest } = ownSupport;
+  if (typeof api !== "number" || !Number.isInteger(api) || api < apiOldest || api > apiNewest)
+    return say("api", `: this heddle knows ${apiOldest === apiNewest ? "" : `${apiOldest} to `}${apiNewest}`);
   if (typeof name !== "string" || name.length > limits.policyNameLengthMax || !policyNameForm.test(name))
     return say("name", ": expected lower-case words joined by dashes");
   if (typeof version !== "string" || version === "" || version.length > limits.policyVersionLengthMax)

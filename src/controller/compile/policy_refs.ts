@@ -9,8 +9,8 @@ export function bound(use: PolicyUse, { hash = "", hooks }: Partial<KnownPolicy>
   return hooks === undefined ? binding : { ...binding, hooks };
 }
 
-function refOf({ hash, name, version, onError, cpuMs, waitMs, shipped }: PolicyRef): PolicyRef {
-  const plain: PolicyRef = { hash, name, version, onError, cpuMs };
+function refOf({ hash, name, version, api = 1, onError, cpuMs, waitMs, shipped }: PolicyRef): PolicyRef {
+  const plain: PolicyRef = { hash, name, version, ...(api === 1 ? {} : { api }), onError, cpuMs };
   const ref = waitMs === undefined || waitMs === limits.policyWaitMs ? plain : { ...plain, waitMs };
   return shipped === true ? { ...ref, shipped } : ref;
 }

@@ -44,6 +44,7 @@ describe("a bundle", () => {
     expect(first.meta).toEqual({
       name: "sound",
       version: "1.0.0",
+      api: 1,
       onError: "closed",
       waitMs: 50,
       cpuMs: 5,

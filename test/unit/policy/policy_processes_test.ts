@@ -1,6 +1,7 @@
 /** Which processes there are for policies, how many, and how they come and go. */
 import { describe, expect, test } from "bun:test";
 import { limits } from "../../../src/model/limits.ts";
+import { ownSupport } from "../../../src/policy/support.ts";
 import { Hosting } from "../../support/hosting.ts";
 
 describe("processes", () => {
@@ -30,6 +31,18 @@ describe("processes", () => {
     expect(hosting.host.refOf(last)?.onError).toBe("closed");
     hosting.host.retain(new Set(names.slice(1)));
     expect([hosting.state(last), hosting.processes.lives.length]).toEqual(["waiting", names.length]);
+  });
+
+  test("take no policy of an SDK that this version has not: it fails as it says of itself, with the reason", async () => {
+    const hosting = new Hosting();
+    hosting.load("newer", "closed", { api: ownSupport.apiNewest + 1 });
+    const asked = hosting.ask("newer");
+    await hosting.clock.advance(1);
+    const reason = `this version of heddle has no api ${ownSupport.apiNewest + 1}`;
+    expect(asked).toMatchObject([{ ok: false, reason }]);
+    hosting.host.retain(new Set(["newer"]));
+    expect([hosting.state("newer"), hosting.processes.lives.length]).toEqual(["broken", 0]);
+    expect(hosting.reports.filter((line) => line.includes(reason)).length).toBe(1);
   });
 
   test("may take what the limits say for each of them and its versions", async () => {

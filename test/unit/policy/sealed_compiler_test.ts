@@ -11,7 +11,7 @@ const sources: readonly PolicySource[] = [
   { file: "policies/a.ts", text: "a" },
   { file: "policies/b.ts", text: "b" },
 ];
-const meta = { name: "a", version: "1.0.0", onError: "open", cpuMs: 2, waitMs: 50, hooks: [] };
+const meta = { name: "a", version: "1.0.0", api: 1, onError: "open", cpuMs: 2, waitMs: 50, hooks: [] };
 const script = { file: "policies/a.ts", text: "script", meta };
 const issue = { file: "policies/b.ts", line: 2, column: 3, severity: "error", message: "wrong" };
 
