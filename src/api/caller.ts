@@ -1,13 +1,14 @@
 /** Who calls a control API, and the one sentence for whoever must not. */
 import type { Context, MiddlewareHandler } from "hono";
 import type { Caller } from "./control.ts";
+import type { LinesUp } from "./lines_up.ts";
 import { principalOf } from "../identity/spiffe_id.ts";
 import type { Principal } from "../model/identity.ts";
 import { Refusal } from "./problem.ts";
 
 /** The environment of a control API's Hono app. */
 export interface ControlEnv {
-  readonly Bindings: { readonly caller: Caller };
+  readonly Bindings: { readonly caller: Caller; readonly lines?: LinesUp };
 }
 
 export interface Vouching {

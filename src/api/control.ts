@@ -3,6 +3,7 @@
  * proves who it is. `control_server.ts` and `control_client.ts` implement it; the modes import those and these types.
  */
 import type { PeerCertificate, SocketError, TlsCredential } from "../../runtime/contract.ts";
+import type { LinesUp } from "./lines_up.ts";
 import type { Address } from "../base/socket_address.ts";
 
 /** Who sent a request, from the verified connection. */
@@ -17,7 +18,7 @@ export interface Caller {
 /** What a Hono app's `fetch` is: the environment carries the caller. */
 export type ControlHandler = (
   request: Request,
-  env: { readonly caller: Caller },
+  env: { readonly caller: Caller; readonly lines?: LinesUp },
 ) => Response | Promise<Response>;
 
 /** Read at each new connection, so a renewed credential or bundle counts from the next one on. */
@@ -60,6 +61,8 @@ export class ControlUnreachable extends Error {
 }
 
 export interface ControlStream {
+  /** A line to the server. False: it takes none, or not now; it has to be told by a call. */
+  send(message: unknown): boolean;
   close(): void;
 }
 
@@ -70,6 +73,11 @@ export interface StreamHandler {
   line(message: unknown): void;
   /** The stream ended or never opened. Called once; not after `close`. */
   ended(error: ControlRefusal | ControlUnreachable | null): void;
+}
+
+export interface StreamOptions {
+  /** Lines are sent on it, too, where the server takes them. */
+  readonly both?: boolean;
 }
 
 export interface ControlClient {
@@ -84,6 +92,6 @@ export interface ControlClient {
   /** The bytes of an answer that is not JSON. */
   fetchBytes(path: string): Promise<Uint8Array>;
   /** Follows an NDJSON stream; with a body by POST, else by GET. Ends by itself when nothing, not even a heartbeat, came for three heartbeats. */
-  stream(path: string, handler: StreamHandler, body?: unknown): ControlStream;
+  stream(path: string, handler: StreamHandler, body?: unknown, options?: StreamOptions): ControlStream;
   close(): void;
 }

@@ -12,6 +12,7 @@ import {
   type ControlIdentity,
   type ControlStream,
   type StreamHandler,
+  type StreamOptions,
 } from "./control.ts";
 import type { ResponseSink } from "../http/exchange.ts";
 import { Http1Client } from "../http/h1_client.ts";
@@ -69,7 +70,7 @@ class Client implements ControlClient {
     return answer.bytes;
   }
 
-  stream(path: string, handler: StreamHandler, body?: unknown): ControlStream {
+  stream(path: string, handler: StreamHandler, body?: unknown, options: StreamOptions = {}): ControlStream {
     const watching: StreamHandler = {
       line: (message) => handler.line(message),
       ended: (error) => {
@@ -84,7 +85,7 @@ class Client implements ControlClient {
         made = connection;
         const server = this.#made.get(connection)?.server;
         if (server !== undefined) handler.reached?.(server);
-        stream.begin(connection, this.#addressOf(connection), path, body);
+        stream.begin(connection, { address: this.#addressOf(connection), path, body, ...options });
       },
       (error: ControlUnreachable) => stream.ended(error),
     );

@@ -11,7 +11,13 @@ export interface Answer {
 
 export const jsonEdits: FieldEdits = { remove: [], set: ["content-type", "application/json"], add: [] };
 
-export function requestOf(method: string, target: string, authority: string, contentLength: number) {
+export function requestOf(
+  method: string,
+  target: string,
+  authority: string,
+  contentLength: number,
+  upgrade: string | null = null,
+) {
   return {
     method,
     target,
@@ -19,7 +25,7 @@ export function requestOf(method: string, target: string, authority: string, con
     fields: null,
     nominated: null,
     contentLength,
-    upgrade: null,
+    upgrade,
     expectContinue: false,
   };
 }

@@ -10,6 +10,7 @@ import { sourceOf } from "../base/source_of.ts";
 import { limits } from "../model/limits.ts";
 import { noEdits, type FieldEdits } from "../wire/fields.ts";
 import type { BodyRoom } from "./body_room.ts";
+import { LinesTaken, linesProtocol, type LinesUp } from "./lines_up.ts";
 import type { Caller, ControlHandler, ControlIdentity } from "./control.ts";
 import type { ConnectionInfo, RequestSink, ServerExchange } from "../http/exchange.ts";
 import { Http1Server } from "../http/h1_server.ts";
@@ -122,6 +123,10 @@ class Conversation implements RequestSink {
   #cancel: (() => void) | null = null;
   #resume: (() => void) | null = null;
   #gone = false;
+  /** What takes the caller's lines. */
+  #lines: LinesTaken | null = null;
+  /** They come. */
+  #both = false;
   readonly #sizeMax: number;
 
   constructor(
@@ -133,13 +138,15 @@ class Conversation implements RequestSink {
       caller.certificate === null ? limits.controlStrangerBodyBytesMax : limits.controlBodyBytesMax;
     if (exchange.request.upgrade === "connect")
       this.#plain(405, "CONNECT leads nowhere from here", ["allow", "GET, HEAD, POST, PUT, DELETE"]);
-    exchange.keepUpgrade(null);
+    const { upgrade, contentLength } = exchange.request;
+    exchange.keepUpgrade(upgrade === linesProtocol && contentLength > 0 ? [linesProtocol] : null);
     if (exchange.request.expectContinue) exchange.inform(100, null, noEdits);
     exchange.accept(this);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
     if (this.exchange.finished) return;
+    if (this.#both) return this.#takeLines(bytes.subarray(start, end));
     this.#size += end - start;
     if (this.#size > this.#sizeMax) this.#refuse(413, `The body is larger than ${this.#sizeMax} bytes`);
     else {
@@ -149,14 +156,27 @@ class Conversation implements RequestSink {
   }
 
   end(): void {
-    if (!this.exchange.finished) void this.#serve();
+    if (this.exchange.finished) return;
+    if (this.#both) this.#leave();
+    else void this.#serve();
+  }
+
+  #takeLines(bytes: Uint8Array): void {
+    if (this.#lines?.take(bytes) === true) return;
+    this.#leave();
+    this.exchange.abort();
+  }
+
+  /** The caller hears no more, and says no more. */
+  #leave(): void {
+    this.#gone = true;
+    this.#resume?.();
+    this.#cancel?.();
   }
 
   aborted(): void {
-    this.#gone = true;
     this.#forget();
-    this.#resume?.();
-    this.#cancel?.();
+    this.#leave();
   }
 
   writable(): void {
@@ -177,7 +197,11 @@ class Conversation implements RequestSink {
   async #ask(): Promise<Response> {
     const { handler, caller } = this.options;
     try {
-      return await handler(this.#request(), { caller });
+      const lines: LinesUp = { take: (line) => void (this.#lines = new LinesTaken(line)) };
+      return await handler(this.#request(), {
+        caller,
+        ...(this.exchange.request.upgrade === linesProtocol ? { lines } : {}),
+      });
     } finally {
       this.#forget();
     }
@@ -234,7 +258,8 @@ class Conversation implements RequestSink {
     const edits: FieldEdits = { remove: [], set, add: [] };
     const declared = answer.headers.get("content-length");
     const length = answer.body === null ? 0 : declared === null ? -1 : Number(declared);
-    this.exchange.respond(answer.status, null, edits, length);
+    this.#both = this.#lines !== null && answer.ok;
+    this.exchange.respond(this.#both ? 101 : answer.status, null, edits, length);
     if (answer.body !== null) await this.#sendBody(answer.body);
     this.exchange.end(null);
   }

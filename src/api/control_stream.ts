@@ -1,7 +1,7 @@
 /** Follows one NDJSON answer of a control API, line by line, and notices when nothing comes any more. */
 import { joined } from "../base/bytes.ts";
 import type { Clock } from "../../runtime/contract.ts";
-import type { ResponseHead, ResponseSink } from "../http/exchange.ts";
+import type { ClientStream, ResponseHead, ResponseSink } from "../http/exchange.ts";
 import type { Http1Client } from "../http/h1_client.ts";
 import { limits } from "../model/limits.ts";
 import { noEdits } from "../wire/fields.ts";
@@ -10,9 +10,18 @@ import {
   type ControlRefusal,
   type ControlStream,
   type StreamHandler,
+  type StreamOptions,
 } from "./control.ts";
 import { jsonEdits, refusalOf, requestOf } from "./control_messages.ts";
 import { LineReader } from "./line_reader.ts";
+import { linesProtocol } from "./lines_up.ts";
+
+/** What is asked, and of whom. */
+interface Asked extends StreamOptions {
+  readonly address: string;
+  readonly path: string;
+  readonly body: unknown;
+}
 
 interface FollowerOptions {
   readonly clock: Clock;
@@ -23,6 +32,12 @@ export class Follower implements ControlStream, ResponseSink {
   #connection: Http1Client | null = null;
   #address = "";
   #closed = false;
+  /** What the request is sent on. */
+  #request: ClientStream | null = null;
+  /** The server takes lines. */
+  #both = false;
+  /** What was sent has left: there is room for more. */
+  #hasRoom = true;
   #status = 0;
   /** Of an answer that is a refusal. */
   #refused: Uint8Array = new Uint8Array(0);
@@ -36,21 +51,30 @@ export class Follower implements ControlStream, ResponseSink {
     readonly handler: StreamHandler,
   ) {}
 
-  begin(connection: Http1Client, address: string, path: string, body: unknown): void {
+  begin(connection: Http1Client, { address, path, body, both = false }: Asked): void {
     if (this.#closed) return connection.destroy();
     this.#connection = connection;
     this.#address = address;
     this.#lastMs = this.options.clock.now();
     const bytes = body === undefined ? null : new TextEncoder().encode(JSON.stringify(body));
     const method = bytes === null ? "GET" : "POST";
-    const stream = connection.start(
-      requestOf(method, path, this.options.serverName, bytes?.length ?? 0),
+    const upgrade = both && bytes !== null ? linesProtocol : null;
+    this.#request = connection.start(
+      requestOf(method, path, this.options.serverName, bytes?.length ?? 0, upgrade),
       bytes === null ? noEdits : jsonEdits,
       this,
     );
-    if (bytes !== null) stream.write(bytes);
-    stream.end(null);
+    if (bytes !== null) this.#request.write(bytes);
+    if (upgrade === null) this.#request.end(null);
     this.#watch();
+  }
+
+  send(message: unknown): boolean {
+    if (!this.#both || this.#closed || !this.#hasRoom) return false;
+    const bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+    if (bytes.length > limits.upLineBytesMax) return false;
+    this.#hasRoom = this.#request?.write(bytes) !== false;
+    return true;
   }
 
   close(): void {
@@ -65,10 +89,15 @@ export class Follower implements ControlStream, ResponseSink {
   }
 
   informational(): void {}
-  writable(): void {}
 
-  head(head: ResponseHead): void {
-    this.#status = head.status;
+  writable(): void {
+    this.#hasRoom = true;
+  }
+
+  head({ status, tunnel }: ResponseHead): void {
+    this.#both = tunnel;
+    this.#status = tunnel ? 200 : status;
+    if (!tunnel) this.#request?.end(null);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -88,6 +117,8 @@ export class Follower implements ControlStream, ResponseSink {
 
   end(): void {
     const answer = { address: this.#address, status: this.#status, bytes: this.#refused };
+    // Of what goes both ways it is one half.
+    if (this.#both) this.#connection?.destroy();
     this.ended(answer.status >= 300 ? refusalOf(answer) : null);
   }
 

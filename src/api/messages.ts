@@ -155,7 +155,7 @@ export const controllerPaths = {
   renew: "/v1/renew",
   /** POST RenewRequest with a nonce signature, without a valid certificate: RenewAnswer (identity R3). */
   reattest: "/v1/reattest",
-  /** POST SubscribeRequest by a node: stream of SnapshotLine. */
+  /** POST SubscribeRequest by a node: stream of SnapshotLine; with `Upgrade: heddle-lines` it takes UpLine meanwhile. */
   snapshots: "/v1/snapshots",
   /** POST SnapshotReply by a node. */
   reply: "/v1/snapshots/reply",

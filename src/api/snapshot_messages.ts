@@ -64,6 +64,9 @@ export interface SnapshotReply {
   readonly about?: ProxyAbout | undefined;
 }
 
+/** What a proxy says on the stream of its snapshots, where the controller takes lines. Kinds that it does not know it passes over. */
+export type UpLine = { readonly kind: "reply" } & SnapshotReply;
+
 /** What a proxy says of itself, for operators. */
 export interface ProxyAbout {
   /** `0.1.0`, and the commit that it was made of. */

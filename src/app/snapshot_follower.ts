@@ -11,6 +11,7 @@ import type {
   SnapshotLine,
   SnapshotReply,
   SubscribeRequest,
+  UpLine,
 } from "../api/snapshot_messages.ts";
 import { version } from "../base/build.ts";
 import type { Address } from "../base/socket_address.ts";
@@ -64,9 +65,7 @@ export interface SnapshotFollowerOptions {
 export class SnapshotFollower {
   readonly #control: ControlClient;
   readonly #backoff: Backoff;
-  readonly #report = new LatestReport(() =>
-    this.#control.call("POST", controllerPaths.reply, this.#standing()),
-  );
+  readonly #report = new LatestReport(() => this.#tell());
   readonly wanted: WantedServices;
   readonly rates: RateLeases;
   /** Wall clock of the last word of the controller, of the file while there was none; 0: there is no snapshot. */
@@ -141,6 +140,13 @@ export class SnapshotFollower {
     this.#report.tell();
   }
 
+  /** On the stream where the controller takes it there: a call of its own costs a connection. */
+  async #tell(): Promise<void> {
+    const reply = this.#standing();
+    if (this.#stream?.send({ kind: "reply", ...reply } satisfies UpLine) === true) return;
+    await this.#control.call("POST", controllerPaths.reply, reply);
+  }
+
   #standing(): SnapshotReply {
     const { store } = this.options;
     const certificates = [store.node, ...store.services.values()].flatMap((each) =>
@@ -208,6 +214,7 @@ export class SnapshotFollower {
         },
       },
       body,
+      { both: true },
     );
   }
 

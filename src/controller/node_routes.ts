@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { readBody } from "../api/body.ts";
 import { requireCaller, type ControlEnv } from "../api/caller.ts";
 import { controllerPaths } from "../api/messages.ts";
-import type { RatesAnswer, UsesAnswer } from "../api/snapshot_messages.ts";
+import type { RatesAnswer, UpLine, UsesAnswer } from "../api/snapshot_messages.ts";
 import { Refusal } from "../api/problem.ts";
 import { isSharedCounter } from "../model/shared_counter.ts";
 import { limits } from "../model/limits.ts";
@@ -36,7 +36,7 @@ export const ratesSchema = v.pipe(
   v.maxEntries(limits.servicesPerNodeMax + limits.policySharedKeysMax * limits.shardsMax),
 );
 const subscribeSchema = v.strictObject({ version: v.pipe(text, v.maxLength(64)), uses: usesSchema });
-const replySchema = v.strictObject({
+const replyFields = {
   version: v.pipe(text, v.maxLength(64)),
   error: v.nullable(v.pipe(text, v.maxLength(2_000))),
   certificates: v.pipe(
@@ -79,7 +79,9 @@ const replySchema = v.strictObject({
       ),
     }),
   ),
-});
+};
+const replySchema = v.strictObject(replyFields);
+const replyLineSchema = v.strictObject({ kind: v.literal("reply"), ...replyFields });
 
 const ejectionsSchema = v.pipe(
   v.array(
@@ -105,7 +107,14 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
     const caller = requireCaller(context, trustDomain, "node");
     requireReady();
     const patches = context.req.query("patches") !== undefined;
-    return publisher.subscribe(caller.name, await readBody(context.req.raw, subscribeSchema), patches);
+    const request = await readBody(context.req.raw, subscribeSchema);
+    context.env.lines?.take((message) => {
+      if ((message as Partial<UpLine> | null)?.kind !== "reply") return;
+      const { kind: _, ...reply } = v.parse(replyLineSchema, message);
+      requireMember(catalog, caller.name);
+      publisher.replied(caller.name, reply);
+    });
+    return publisher.subscribe(caller.name, request, patches);
   });
   app.post(controllerPaths.reply, async (context) => {
     const caller = requireCaller(context, trustDomain, "node");

@@ -92,7 +92,8 @@ interface Elsewhere {
 
 export class Publisher {
   readonly nodes = new Map<string, NodeState>();
-  readonly #listeners = new Set<Listener>();
+  /** By machine, oldest first. */
+  readonly #listeners = new Map<string, readonly Listener[]>();
   readonly #texts = new SnapshotTexts();
   readonly #elsewhere = new Map<string, Elsewhere>();
   #timer: Timer | null = null;
@@ -157,7 +158,7 @@ export class Publisher {
 
   /** Machines that follow their snapshots here. */
   here(): string[] {
-    return [...new Set([...this.#listeners].map(({ node }) => node))].sort();
+    return [...this.#listeners.keys()].sort();
   }
 
   /** Something changed, documents perhaps; snapshots follow in a moment. */
@@ -183,7 +184,7 @@ export class Publisher {
     this.#timer = null;
     const documentsMs = this.#documentsMs;
     this.#documentsMs = null;
-    for (const listener of [...this.#listeners]) this.#publishDocuments(listener, documentsMs);
+    for (const listener of this.#all()) this.#publishDocuments(listener, documentsMs);
   }
 
   /** The stream of one machine: at once its snapshot, or that the one it has still is the one. */
@@ -197,9 +198,9 @@ export class Publisher {
       return { kind: "heartbeat", controllerMs: clock.wallMs() };
     };
     const closed = (): void => {
-      if (own !== null) this.#listeners.delete(own);
+      if (own !== null) this.#forget(own);
       state.push = null;
-      state.connected = [...this.#listeners].some((each) => each.node === node);
+      state.connected = this.#listeners.has(node);
       if (!state.connected) this.options.disconnected(node);
       state.lastSeenMs = clock.wallMs();
       this.#stated(node);
@@ -207,7 +208,7 @@ export class Publisher {
     this.#makeRoom(node);
     return lineStream({ clock, heartbeat, closed }, (stream) => {
       own = { node, stream, sent: version, snapshot: null, patches };
-      this.#listeners.add(own);
+      this.#listeners.set(node, [...this.#of(node), own]);
       state.connected = true;
       stream.send(heartbeat());
       stream.send({ kind: "control-plane", ...this.options.place() } satisfies SnapshotLine);
@@ -240,8 +241,7 @@ export class Publisher {
   }
 
   tellHere(node: string, line: SnapshotLine): boolean {
-    const newest = [...this.#listeners].findLast((each) => each.node === node);
-    return newest?.stream.send(line) ?? false;
+    return this.#of(node).at(-1)?.stream.send(line) ?? false;
   }
 
   /** To all that follow their snapshots here. */
@@ -255,7 +255,7 @@ export class Publisher {
 
   /** A machine has few streams, the newest: each is sent all that changes. */
   #makeRoom(node: string): void {
-    const own = [...this.#listeners].filter((each) => each.node === node);
+    const own = this.#of(node);
     const [oldest] = own;
     if (own.length >= limits.snapshotStreamsPerNodeMax) oldest?.stream.close();
   }
@@ -292,8 +292,7 @@ export class Publisher {
     const before = this.#existing(state.uses);
     state.uses = uses;
     if (this.#existing(uses) !== before)
-      for (const listener of [...this.#listeners])
-        if (listener.node === node) this.#publishDocuments(listener, this.#documentsMs);
+      for (const listener of this.#of(node)) this.#publishDocuments(listener, this.#documentsMs);
     this.#stated(node);
     return this.options.missing(uses);
   }
@@ -323,7 +322,22 @@ export class Publisher {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
-    for (const listener of [...this.#listeners]) listener.stream.close();
+    for (const listener of this.#all()) listener.stream.close();
+  }
+
+  #all(): Listener[] {
+    return [...this.#listeners.values()].flat();
+  }
+
+  #of(node: string): readonly Listener[] {
+    return this.#listeners.get(node) ?? [];
+  }
+
+  #forget(listener: Listener): void {
+    const { node } = listener;
+    const left = this.#of(node).filter((each) => each !== listener);
+    if (left.length > 0) this.#listeners.set(node, left);
+    else this.#listeners.delete(node);
   }
 
   #publishDocuments(listener: Listener, documentsMs: number | null): void {

@@ -730,6 +730,8 @@ export const limits = {
   controlPlaceKnownMs: 30_000,
   /** How often it is looked whether all machines know of a new address of the control plane. */
   controlPlaceLookMs: 100,
+  /** Bytes of one line that a machine sends on the stream of its snapshots; what is longer it tells by a call. */
+  upLineBytesMax: 131_072,
   /** The first pause after a connection to controller, registry or service manager broke; it doubles with each. */
   reconnectMs: 100,
   /** The longest pause before the next try. */

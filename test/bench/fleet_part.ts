@@ -122,7 +122,8 @@ class Follower {
     const line = (message: unknown): void => this.#take(message as SnapshotLine);
     const ended = (): void => void clock.after(100 + random.unit() * 400, () => this.follow());
     const path = `${controllerPaths.snapshots}?patches`;
-    this.#stream = this.control.stream(path, { line, ended }, { version: this.version, uses: this.uses });
+    const body = { version: this.version, uses: this.uses };
+    this.#stream = this.control.stream(path, { line, ended }, body, { both: true });
   }
 
   leave(): void {
@@ -135,7 +136,8 @@ class Follower {
     this.version = line.kind === "snapshot" ? line.snapshot.version : line.version;
     this.heard(line);
     const reply = { version: this.version, error: null, certificates: [] };
-    this.control.call("POST", controllerPaths.reply, reply).catch(() => undefined);
+    if (this.#stream?.send({ kind: "reply", ...reply }) !== true)
+      this.control.call("POST", controllerPaths.reply, reply).catch(() => undefined);
   }
 }
 

@@ -12,6 +12,7 @@ import type { Snapshot } from "../../src/model/snapshot.ts";
 import { MemoryStore } from "../../src/registry/memory_store.ts";
 import { createRegistry } from "../../src/registry/server.ts";
 import { placeOf } from "./control_place.ts";
+import type { ControlStream } from "../../src/api/control.ts";
 import { DirectControl } from "./direct_control.ts";
 
 export const trustDomain = "corp.example";
@@ -123,7 +124,7 @@ export class ControllerUnderTest {
 export class SnapshotReader {
   readonly lines: SnapshotLine[] = [];
   ended: Error | null | undefined = undefined;
-  readonly #stream: { close(): void };
+  readonly #stream: ControlStream;
 
   constructor(
     readonly host: ControllerUnderTest,
@@ -136,7 +137,12 @@ export class SnapshotReader {
         this.ended = error;
       },
     };
-    this.#stream = client.stream(controllerPaths.snapshots, handler, body);
+    this.#stream = client.stream(controllerPaths.snapshots, handler, body, { both: true });
+  }
+
+  /** Says something on its stream; throws what the controller has against it. */
+  say(message: unknown): boolean {
+    return this.#stream.send(message);
   }
 
   /** Lines that are no heartbeats, no questions, and not about the controller itself. */

@@ -5,8 +5,10 @@ import type {
   ControlHandler,
   ControlStream,
   StreamHandler,
+  StreamOptions,
 } from "../../src/api/control.ts";
 import { ControlRefusal } from "../../src/api/control.ts";
+import type { LinesUp } from "../../src/api/lines_up.ts";
 
 interface App {
   fetch: ControlHandler;
@@ -33,10 +35,21 @@ export class DirectControl implements ControlClient {
     return new Uint8Array(await (await this.#send("GET", path)).arrayBuffer());
   }
 
-  stream(path: string, handler: StreamHandler, body?: unknown): ControlStream {
+  stream(
+    path: string,
+    handler: StreamHandler,
+    body?: unknown,
+    { both = false }: StreamOptions = {},
+  ): ControlStream {
     let cancel = (): void => {};
     let closed = false;
+    let up: ((message: unknown) => void) | null = null;
+    const lines: LinesUp = { take: (line) => void (up = line) };
     const stream = {
+      send: (message: unknown): boolean => {
+        up?.(JSON.parse(JSON.stringify(message)));
+        return up !== null;
+      },
       close: (): void => {
         closed = true;
         cancel();
@@ -44,7 +57,8 @@ export class DirectControl implements ControlClient {
     };
     this.#streams.add(stream);
     const follow = async (): Promise<void> => {
-      const response = await this.#send(body === undefined ? "GET" : "POST", path, body);
+      const method = body === undefined ? "GET" : "POST";
+      const response = await this.#send(method, path, body, both ? { lines } : {});
       const reader = (response.body as ReadableStream<Uint8Array>).getReader();
       cancel = () => void reader.cancel();
       if (closed) return cancel();
@@ -68,14 +82,19 @@ export class DirectControl implements ControlClient {
     for (const stream of this.#streams) stream.close();
   }
 
-  async #send(method: string, path: string, body?: unknown): Promise<Response> {
+  async #send(
+    method: string,
+    path: string,
+    body?: unknown,
+    more: { readonly lines?: LinesUp } = {},
+  ): Promise<Response> {
     const request = new Request(`http://control${path}`, {
       method,
       body: body === undefined ? null : JSON.stringify(body),
     });
     const { spiffeId } = this;
     const caller = { certificate: null, spiffeId, remoteAddress: "127.0.0.1" };
-    const response = await this.app.fetch(request, { caller });
+    const response = await this.app.fetch(request, { caller, ...more });
     if (response.ok) return response;
     throw new ControlRefusal(response.status, (await response.json()) as { error: string }, "direct");
   }

@@ -24,8 +24,9 @@ interface Opened {
   closed: boolean;
 }
 
-function following(refuses: (snapshot: Snapshot) => boolean = () => false) {
+function following(refuses: (snapshot: Snapshot) => boolean = () => false, takesLines = false) {
   const streams: Opened[] = [];
+  const lines: unknown[] = [];
   const replies: SnapshotReply[] = [];
   const applied: string[] = [];
   const control = {
@@ -36,7 +37,11 @@ function following(refuses: (snapshot: Snapshot) => boolean = () => false) {
     stream: (_path: string, handler: StreamHandler, body: SubscribeRequest): ControlStream => {
       const opened: Opened = { handler, asked: body.version, closed: false };
       streams.push(opened);
-      return { close: () => (opened.closed = true) };
+      const send = (line: unknown): boolean => {
+        if (takesLines) lines.push(line);
+        return takesLines;
+      };
+      return { send, close: () => (opened.closed = true) };
     },
     close: () => undefined,
   };
@@ -64,7 +69,7 @@ function following(refuses: (snapshot: Snapshot) => boolean = () => false) {
     log: () => undefined,
   } as unknown as ConstructorParameters<typeof SnapshotFollower>[0]);
   const settle = () => new Promise((resolve) => setImmediate(resolve));
-  return { follower, streams, replies, applied, settle };
+  return { follower, streams, replies, lines, applied, settle };
 }
 
 const [one, two, three, four] = ["one", "two", "three", "four"].map(snapshot) as [
@@ -104,4 +109,17 @@ test("a snapshot that was refused is no problem any more once the one in force i
   expect(replies.at(-1)).toMatchObject({ version: one.version, error: null });
   expect(follower.confirmedMs).toBeGreaterThan(0);
   follower.close();
+});
+
+test("a proxy answers on its stream where the controller takes lines there, and by a call where it does not", async () => {
+  for (const takesLines of [true, false]) {
+    const { follower, streams, replies, lines, settle } = following(() => false, takesLines);
+    await follower.start();
+    streams[0]?.handler.line({ kind: "snapshot", snapshot: one });
+    await settle();
+    const answer = { version: one.version, error: null, certificates: [] };
+    expect(lines).toEqual(takesLines ? [{ kind: "reply", ...answer }] : []);
+    expect(replies).toEqual(takesLines ? [] : [answer]);
+    follower.close();
+  }
 });

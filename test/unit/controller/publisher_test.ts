@@ -62,6 +62,21 @@ describe("a machine's stream", () => {
     expect((await nodeStatus("vm-1")).node?.connected).toBe(true);
   });
 
+  test("takes the machine's replies, of a member alone, and passes over what it does not know", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", [web]);
+    const reader = host.follow("vm-1");
+    const { version } = await reader.snapshot(1);
+    const reply = { kind: "reply", version, error: null, certificates: [] };
+    expect(reader.say({ kind: "of-a-later-day", version: 7 })).toBe(true);
+    expect((await nodeStatus("vm-1")).node?.acknowledged).toBe("");
+    expect(reader.say(reply)).toBe(true);
+    expect((await nodeStatus("vm-1")).node?.acknowledged).toBe(version);
+    expect(() => reader.say({ ...reply, version: 7 })).toThrow("Expected string but received 7");
+    await host.operator().call("POST", `${controllerPaths.nodes}/vm-1/remove`, {});
+    expect(() => reader.say(reply)).toThrow("not part of this mesh");
+  });
+
   test("says that the version it came with still is the one", async () => {
     host = await ControllerUnderTest.start();
     await host.addNode("vm-1", [web]);
