@@ -75,6 +75,8 @@ export interface ProxyAbout {
   readonly units: readonly { readonly service: string; readonly port: number; readonly unit: string }[];
   /** Which policies it can run. Absent: those of the first version. */
   readonly policies?: PolicySupport;
+  /** What its operator should mend, in words. Absent: nothing. */
+  readonly problems?: readonly string[];
 }
 
 export interface CertificateStatus {

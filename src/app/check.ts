@@ -15,6 +15,7 @@ import { checkNames } from "./check_names.ts";
 import { checkClosed, checkInterception, checkUnits } from "./check_units.ts";
 import { curesOf, type Cures } from "./check_cures.ts";
 import { checkFirewall } from "./check_firewall.ts";
+import { checkGateways } from "./check_gateways.ts";
 import { checkHost } from "./check_host.ts";
 import { checkLinks } from "./check_links.ts";
 import { checkSettingsClosed } from "./check_settings.ts";
@@ -55,6 +56,7 @@ export async function checkMachine(runtime: Runtime, folder: StateFolder): Promi
   if (page !== null) findings.push(...checkPolicies(page));
   if (page !== null) findings.push(...checkDrained(page, settings.node));
   if (page !== null) findings.push(...(await checkNames(runtime.files, page)));
+  if (page !== null) findings.push(...(await checkGateways(runtime, page)));
   if (page !== null) findings.push(...checkRead(page, folder, settings, machine, cures));
   if (machine !== null) findings.push(...(await checkApps(runtime, machine, folder, page?.apps ?? [])));
   if (machine !== null) findings.push(...(await checkUnits(runtime, machine)));

@@ -27,6 +27,8 @@ export const checked = {
   HED0022:
     "Whether the firewall takes traffic into the mesh of each unit for which the Machine document says so",
   HED0023: "Whether the settings of a machine with a controller are closed to its other units now",
+  HED0024:
+    "Whether each gateway of this machine listens at its ports, and has certificates that can be shown and do not end soon",
 } as const;
 
 export type CheckCode = keyof typeof checked;

@@ -29,6 +29,7 @@ import { MachineRenewal } from "./machine_renewal.ts";
 import { servePlain } from "./plain_server.ts";
 import { proxyAnswers, shardAnswers } from "./proxy_answers.ts";
 import { ProxyObservation } from "./proxy_observation.ts";
+import { GatewayWatch } from "./gateway_watch.ts";
 import { pagesOf } from "./proxy_pages.ts";
 import { standing } from "./proxy_standing.ts";
 import { withShared } from "./shared_slices.ts";
@@ -105,6 +106,7 @@ class ProxyMode {
   /** null: all traffic is carried by this process. */
   readonly #sharded: ShardedPlane | null;
   readonly #meshNames: MeshNames;
+  readonly #gateways: GatewayWatch;
   readonly #follower: SnapshotFollower;
   readonly #snapshots: AddressedSnapshots;
   readonly #answers: Answers;
@@ -138,6 +140,7 @@ class ProxyMode {
     this.#sharded = (host.shards ?? 1) > 1 ? this.#makeSharded() : null;
     this.#plane = this.#sharded ?? this.#makePlane();
     this.#meshNames = this.#makeNames();
+    this.#gateways = new GatewayWatch(runtime, () => this.#follower.report());
     this.#follower = this.#makeFollower();
     this.#snapshots = new AddressedSnapshots({
       ...{ names: runtime.names, clock, log: this.#log },
@@ -225,6 +228,7 @@ class ProxyMode {
       control: controllerAsNode(runtime, this.#places, store),
       places: this.#places,
       policies: this.#policies,
+      problems: () => this.#gateways.problems(),
       apply: (snapshot) => this.#apply(snapshot),
       rates: withShared(this.#plane.rates, this.#policies.chain.shared),
       unconfirmed: () => this.#plane.wanted(),
@@ -258,6 +262,7 @@ class ProxyMode {
     this.#meshNames.apply(snapshot);
     this.#renewal.follow(snapshot.bundle);
     this.#observation.apply(snapshot);
+    this.#gateways.apply(snapshot, live.now);
     for (const key of live.services.map(serviceKey))
       if (this.#plane.state?.locals.has(key)) this.#renewal.want(key);
       else this.#log(notAllowed(key, settings.node));
@@ -309,7 +314,8 @@ class ProxyMode {
         await this.#drain(instances, deadlineMs);
         // What came for the sockets that close now while the loop was busy is read first: the kernel drops it else.
         await after(runtime.clock, 1);
-        for (const each of [meshNames, this.#callers, telling, trying, this.#asNode, chores]) each.close();
+        const own = [this.#callers, this.#asNode, this.#gateways];
+        for (const each of [meshNames, telling, trying, chores, ...own]) each.close();
         this.#policies.close();
         await admin?.close(0);
         await this.#succession.end();
@@ -332,10 +338,9 @@ class ProxyMode {
     const shown = {
       ...{ clock, store, instances, machine: () => live.now, metrics: this.#observation.metrics },
       places: this.#places,
-      follower: this.#follower,
-      plane: this.#plane,
+      ...{ follower: this.#follower, plane: this.#plane },
       policies: this.#policies,
-      meshNames: this.#meshNames,
+      ...{ meshNames: this.#meshNames, gateways: this.#gateways },
       ends: () => this.#ends,
       accepts: () => this.#sharded?.accepts ?? true,
       ...(this.#sharded === null ? {} : { gather: this.#sharded.gather }),

@@ -1,6 +1,7 @@
 /** What the proxy of this machine tells of its policies and apps, as its admin page has it. */
 import * as v from "valibot";
 import type { Runtime } from "../../runtime/contract.ts";
+import type { GatewayStatus } from "./gateway_watch.ts";
 import type { NamesStatus } from "./mesh_names.ts";
 import { serviceKey } from "../model/service.ts";
 import { plainGet } from "./plain_get.ts";
@@ -22,6 +23,7 @@ export interface ProxyPage {
   readonly apps: readonly AppHealth[];
   /** Absent from a proxy of before. */
   readonly names?: NamesStatus | undefined;
+  readonly gateways?: readonly GatewayStatus[] | undefined;
   /** Keys of the services that this machine may be; undefined before the first snapshot. */
   readonly locals?: readonly string[];
   /** Of those: what an operator took out. */
@@ -54,6 +56,21 @@ const page = v.object({
       }),
     ),
     [],
+  ),
+  gateways: v.optional(
+    v.array(
+      v.object({
+        gateway: v.string(),
+        ports: v.array(v.object({ address: v.string(), port: v.number() })),
+        certificates: v.array(
+          v.object({
+            certificate: v.string(),
+            problem: v.nullable(v.string()),
+            notAfterMs: v.nullable(v.number()),
+          }),
+        ),
+      }),
+    ),
   ),
   names: v.optional(
     v.object({

@@ -8,6 +8,7 @@ import type { DataPlane } from "../proxy/data_plane.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ControlPlaces } from "./control_places.ts";
 import { ejectionsOf } from "./endpoint_states.ts";
+import type { GatewayWatch } from "./gateway_watch.ts";
 import type { InstanceKeeper } from "./instance_keeper.ts";
 import type { MeshNames } from "./mesh_names.ts";
 import type { Policies } from "./policies.ts";
@@ -28,6 +29,7 @@ export interface Shown {
   readonly policies: Policies;
   readonly instances: InstanceKeeper;
   readonly meshNames: MeshNames;
+  readonly gateways: GatewayWatch;
   readonly metrics: Metrics;
   readonly clock: Clock;
   /** Whether it is asked to end; whether connections are accepted. */
@@ -39,7 +41,7 @@ export interface Shown {
 
 export function pagesOf(shown: Shown): AdminPages {
   const { places, machine, store, follower, plane, policies, instances, meshNames, metrics, clock } = shown;
-  const { ends, accepts, gather } = shown;
+  const { ends, accepts, gather, gateways } = shown;
   return {
     metrics,
     ...(gather === undefined ? {} : { gather }),
@@ -58,6 +60,7 @@ export function pagesOf(shown: Shown): AdminPages {
       policies: policies.status(),
       apps: instances.status(),
       names: meshNames.status(),
+      gateways: gateways.status(),
       ejected: ejectionsOf(plane.state, clock.now()),
     }),
   };

@@ -43,6 +43,8 @@ export interface SnapshotFollowerOptions {
   /** What runs here now. */
   readonly machine: () => MachineDocument;
   readonly policies: Policies;
+  /** What operators should mend here, in words. */
+  readonly problems?: () => readonly string[];
   /** Makes a snapshot current; throws what is wrong with it. */
   readonly apply: (snapshot: Snapshot) => Promise<void>;
   /** Parts of shared rates that are wanted, and those that are given. */
@@ -166,7 +168,14 @@ export class SnapshotFollower {
       .services.flatMap(({ service, port, unit }) =>
         unit === undefined ? [] : [{ service: serviceKey(service), port, unit }],
       );
-    return { version: version(), units, policies: ownSupport };
+    const problems = this.options.problems?.() ?? [];
+    // Controllers of before know of none.
+    return {
+      version: version(),
+      units,
+      policies: ownSupport,
+      ...(problems.length === 0 ? {} : { problems }),
+    };
   }
 
   /** Another proxy is this machine to the mesh: snapshots are put in force here, and nothing is said or written of it. */

@@ -54,6 +54,7 @@ export function showStatus(terminal: Terminal, status: StatusAnswer): void {
   if (rows.length === 0) terminal.line("No service is registered yet");
   else terminal.table(["SERVICE", "MACHINE", "HEALTH", "APP PORT", "UNIT", "REACHED AT", "LABELS"], rows);
   showEjected(terminal, status.nodes);
+  showProblems(terminal, status.nodes);
   const running = new Set(status.instances.map((each) => serviceKey(each.service)));
   const idle = status.services.filter((service) => !running.has(serviceKey(service)));
   if (idle.length > 0) {
@@ -72,6 +73,16 @@ function unitsOf({ nodes }: StatusAnswer): ReadonlyMap<string, string> {
     (about?.units ?? []).map(({ service, port, unit }) => [`${name}/${service}/${port}`, unit] as const),
   );
   return new Map(all);
+}
+
+/** What proxies say that only people can mend. */
+function showProblems(terminal: Terminal, nodes: readonly NodeStatus[]): void {
+  const rows = nodes.flatMap(({ name, about }) =>
+    (about?.problems ?? []).map((each) => [name, terminal.paint.red(each)]),
+  );
+  if (rows.length === 0) return;
+  terminal.line();
+  terminal.table(["MACHINE", "TO BE MENDED"], rows);
 }
 
 /** A proxy decides by what its own requests met: one may send nothing where others do. */

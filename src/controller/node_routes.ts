@@ -77,6 +77,12 @@ const replyFields = {
           hooks: v.pipe(v.array(v.pipe(text, v.maxLength(64))), v.maxLength(limits.policyHooksMax)),
         }),
       ),
+      problems: v.exactOptional(
+        v.pipe(
+          v.array(v.pipe(text, v.maxLength(limits.instanceProblemLengthMax))),
+          v.maxLength(limits.machineProblemsMax),
+        ),
+      ),
     }),
   ),
 };

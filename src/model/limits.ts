@@ -55,6 +55,10 @@ export const limits = {
   certificateLookMs: 5_000,
   /** Of such a file; a longer one is not read. */
   certificateFileBytesMax: 256 * kib,
+  /** A certificate of a gateway that ends sooner is warned of. */
+  gatewayCertificateLeftMs: 14 * 86_400_000,
+  /** Problems that a proxy tells the controller of, for operators; the first of them. */
+  machineProblemsMax: 16,
   /** A port of a gateway that could not be had is tried again after so long. */
   gatewayRetryMs: 10_000,
   // External services

@@ -11,6 +11,18 @@ export interface CertificatesOptions {
   readonly files: Pick<Files, "readSync">;
   readonly clock: Clock;
   readonly log: (text: string) => void;
+  /** After each look at all of them. */
+  readonly looked?: () => void;
+}
+
+/** How one stands. */
+export interface CertificateState {
+  /** Path of its file. */
+  readonly certificate: string;
+  /** Why what lies there cannot be shown; null: it can. */
+  readonly problem: string | null;
+  /** When what is shown ends, milliseconds since 1970; null: there is none. */
+  readonly notAfterMs: number | null;
 }
 
 interface Loaded {
@@ -21,8 +33,10 @@ interface Loaded {
 }
 
 interface Kept {
+  readonly certificate: string;
   /** null: there is none that can be shown. */
   loaded: Loaded | null;
+  problem: string | null;
   /** What was told last; "" for nothing. */
   told: string;
 }
@@ -41,7 +55,12 @@ export class GatewayCertificates {
     const keys = new Map(wanted.map((each) => [keyOf(each), each]));
     for (const key of this.#kept.keys()) if (!keys.has(key)) this.#kept.delete(key);
     for (const [key, files] of keys) {
-      const kept = this.#kept.get(key) ?? { loaded: null, told: "" };
+      const kept = this.#kept.get(key) ?? {
+        certificate: files.certificate,
+        loaded: null,
+        problem: null,
+        told: "",
+      };
       this.#kept.set(key, kept);
       this.#read(files, kept);
     }
@@ -53,6 +72,13 @@ export class GatewayCertificates {
   close(): void {
     this.#timer?.cancel();
     this.#timer = null;
+  }
+
+  states(): CertificateState[] {
+    return [...this.#kept.values()].map(({ certificate, problem, loaded }) => ({
+      ...{ certificate, problem },
+      notAfterMs: loaded === null ? null : loaded.leaf.validToDate.getTime(),
+    }));
   }
 
   /** The first whose names fit, else the first that there is; null: none can be shown. */
@@ -78,6 +104,7 @@ export class GatewayCertificates {
       limits.certificateLookMs,
       () => {
         for (const files of all) this.#read(files, this.#kept.get(keyOf(files)) as Kept);
+        this.options.looked?.();
         this.#lookLater(all);
       },
       true,
@@ -86,12 +113,15 @@ export class GatewayCertificates {
 
   #read({ certificate, key }: CertificateFiles, kept: Kept): void {
     const { log } = this.options;
-    let problem = "";
+    let told = "";
+    kept.problem = null;
     try {
       const [chainPem, keyPem] = [this.#text(certificate), this.#text(key)];
-      if (chainPem === kept.loaded?.chainPem && keyPem === kept.loaded.keyPem) return;
-      const leaf = new X509Certificate(chainPem);
-      if (!leaf.checkPrivateKey(createPrivateKey(keyPem)))
+      if (chainPem === kept.loaded?.chainPem && keyPem === kept.loaded.keyPem) return void (kept.told = "");
+      const leaf = read(certificate, "a certificate", () => new X509Certificate(chainPem));
+      if (
+        !leaf.checkPrivateKey(read(key, "a private key without a passphrase", () => createPrivateKey(keyPem)))
+      )
         throw new Error(`the key in ${key} is not the one of that certificate`);
       if (kept.loaded !== null) log(`gateway: ${certificate} was replaced, and is shown from now on`);
       const credential = { chainPem, keyPem };
@@ -99,10 +129,11 @@ export class GatewayCertificates {
       kept.loaded = { chainPem, keyPem, leaf, credential };
     } catch (error) {
       const goesOn = kept.loaded === null ? "" : "; the one from before is shown still";
-      problem = `gateway: cannot use ${certificate}: ${(error as Error).message}${goesOn}`;
+      kept.problem = (error as Error).message;
+      told = `gateway: cannot use ${certificate}: ${kept.problem}${goesOn}`;
     }
-    if (problem !== "" && problem !== kept.told) log(problem);
-    kept.told = problem;
+    if (told !== "" && told !== kept.told) log(told);
+    kept.told = told;
   }
 
   #text(path: string): string {
@@ -110,6 +141,15 @@ export class GatewayCertificates {
     if (bytes === null) throw new Error(`${path} is not there`);
     if (bytes.length > limits.certificateFileBytesMax) throw new Error(`${path} is too long`);
     return new TextDecoder().decode(bytes);
+  }
+}
+
+/** What the library says of a text that is none of its kind tells people nothing. */
+function read<Found>(path: string, what: string, parse: () => Found): Found {
+  try {
+    return parse();
+  } catch {
+    throw new Error(`${path} is not ${what} in PEM`);
   }
 }
 

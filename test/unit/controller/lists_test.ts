@@ -200,13 +200,14 @@ test(
   testMs,
 );
 
-test("status shows the version of each proxy, and the unit of each instance, as the proxy says it", async () => {
+test("status shows the version of each proxy, the unit of each instance and what is to be mended, as the proxy says it", async () => {
   const service = { name: "web", namespace: "default" };
   await host.addNode("vm-1", [service]);
   await host.addInstance("vm-1", "web");
   const about = {
     version: "0.1.0 (commit abc)",
     units: [{ service: "web.default", port: 8080, unit: "web.service" }],
+    problems: ["gateway edge.default: /shop.pem cannot be used"],
   };
   const reply = { version: "", error: null, certificates: [], about };
   await host.as("/node/vm-1").call("POST", controllerPaths.reply, reply);
@@ -214,4 +215,5 @@ test("status shows the version of each proxy, and the unit of each instance, as 
   showStatus(new Terminal(screen), await readStatus(operator));
   expect(out()).toMatch(/vm-1 .*0\.1\.0 \(commit abc\)/);
   expect(out()).toMatch(/web\.default +vm-1 +ready +8080 +web\.service/);
+  expect(out()).toMatch(/^vm-1 +gateway edge\.default: \/shop\.pem cannot be used$/m);
 });
