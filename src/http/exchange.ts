@@ -134,6 +134,8 @@ export interface ServerExchange {
   resume(): void;
   /** The request is a declared stream: its body may come as slowly as it likes. */
   liftTimeouts(): void;
+  /** A client that closes its side of an HTTP/1 connection has left, at once and also while it is answered: nobody works on for it. */
+  leavesByClosing(): void;
   /**
    * Leaves of the upgrade that the request asks for only what passes where these protocols are named; null: nothing at all. In
    * HTTP/2 it stays: there a request is nothing without it. Before `accept`.

@@ -50,6 +50,8 @@ export class Http1Exchange implements ServerExchange, RequestHead {
   started = false;
   /** A tunnel was asked for: what follows the head waits for the answer. */
   holding = false;
+  /** A client that closed its side has left. */
+  endIsLeaving = false;
   #paused = false;
   /** Its body may come as slowly as it likes. */
   #untimed = false;
@@ -105,6 +107,10 @@ export class Http1Exchange implements ServerExchange, RequestHead {
 
   liftTimeouts(): void {
     this.#untimed = true;
+  }
+
+  leavesByClosing(): void {
+    this.endIsLeaving = true;
   }
 
   keepUpgrade(named: readonly string[] | null): void {

@@ -331,17 +331,19 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
       exchange.clientLeft("the client closed the connection inside its request body");
       if (!exchange.finished || exchange.started) this.socket.reset();
       else this.#refuse({ status: 400, reason: "the request body ended too soon", limit: null });
-    } else if (this.#phase === "answer" && !exchange.started) this.#wait("half-closed", limits.halfClosedMs);
+    } else if (exchange.endIsLeaving) this.#clientLeft();
+    else if (this.#phase === "answer" && !exchange.started) this.#wait("half-closed", limits.halfClosedMs);
   }
 
   /** A client that closed a connection and one that closed its side alone look alike: only the other one waits for its answer. */
   #clientLeft(): void {
     const { shard } = this.options;
     const exchange = this.#exchange;
-    if (exchange === null || exchange.started) return this.#wait("answer", limits.writeStallMs);
+    if (exchange === null || (exchange.started && !exchange.endIsLeaving))
+      return this.#wait("answer", limits.writeStallMs);
     shard.enter();
     this.#exchange = null;
-    exchange.clientLeft("the client closed the connection before it was answered");
+    exchange.clientLeft("the client closed the connection before all of its answer came");
     this.socket.reset();
     shard.leave();
   }
@@ -390,10 +392,7 @@ export class Http1Server extends WheelEntry implements SocketHandler, Http1Wire,
   #finish(): void {
     this.output.finish();
     this.#carry.drop();
-    if (this.#inputEnded) {
-      this.#wait("lingering", limits.writeStallMs);
-      return;
-    }
+    if (this.#inputEnded) return this.#wait("lingering", limits.writeStallMs);
     this.#resume();
     this.#wait("lingering", limits.lingerMs);
   }

@@ -140,6 +140,8 @@ export class Http2Exchange extends Http2Stream implements ServerExchange, Reques
     this.flags |= is.untimed;
   }
 
+  leavesByClosing(): void {}
+
   keepUpgrade(): void {}
 
   accept(sink: RequestSink): void {

@@ -44,6 +44,25 @@ export const limits = {
   mirrorMs: 30_000,
   /** For which a route may let requests wait on purpose (fault.delay). */
   faultDelayMsMax: 60_000,
+  // Inference (`inference` of a service)
+  /** Of a request to a model that is held until it is known where it goes; of a longer one the rest is not looked at for that. */
+  inferenceHeldBytesMax: 1_024 * kib,
+  /** Names of models that metrics tell apart, in one proxy; calls to others count as those of `other`. */
+  inferenceModelsMax: 64,
+  /** Of one event of an answer of a model; what a longer one says is not counted. */
+  inferenceEventBytesMax: 1_024 * kib,
+  /** Of a prompt, as bytes, for each token until the answers of a service show how many there are. */
+  promptBytesPerToken: 4,
+  /** Share of a prompt that an endpoint must have in its cache to be preferred for that. */
+  prefixHitMin: 0.8,
+  /** An endpoint that has the prompt in its cache is left for one that is expected to begin its answer so much earlier, where its service says nothing. */
+  prefixReleaseMs: 500,
+  /** Of prompts that an endpoint is believed to have in its cache; what was used least lately is forgotten. */
+  prefixBytesMax: 8 * mib,
+  /** Prompts of fewer tokens, with those that wait before them, say nothing of how fast an endpoint reads. */
+  promptRateTokensMin: 512,
+  /** Tokens of prompts that an endpoint is taken to read in a second until its answers show it. */
+  promptTokensPerSecond: 8_000,
   // Gateways
   /** Connections of one listener of a gateway, where its document says nothing; further ones are reset. */
   gatewayConnections: 10_000,

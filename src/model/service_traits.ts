@@ -3,6 +3,7 @@
  * live objects of the proxy hold these very fields under these names; a new one is a line in each of the two tables below.
  */
 import type { ExternalTraits } from "./external.ts";
+import type { InferenceTraits } from "./inference.ts";
 import type { EscapedSlashes, Protocol, Transport } from "./service.ts";
 
 export type Balance = "round-robin" | "ewma";
@@ -34,6 +35,8 @@ export interface ServiceTraits {
   readonly upgrades?: readonly string[];
   /** Whether interim answers (102, 103) go on to callers of HTTP/1.1 too. Absent: no. */
   readonly interim?: "forward";
+  /** It answers with a language model. Absent: its calls are like any others. */
+  readonly inference?: InferenceTraits;
   /** Subset name to the labels an instance must have. */
   readonly subsets: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly health: HealthCheck | null;
@@ -52,6 +55,7 @@ const sides = {
   pathParameters: "both",
   upgrades: "both",
   interim: "caller",
+  inference: "both",
   subsets: "caller",
   health: "callee",
   external: "caller",

@@ -150,6 +150,8 @@ class CopiedExchange implements ServerExchange {
   pause(): void {}
   resume(): void {}
   liftTimeouts(): void {}
+
+  leavesByClosing(): void {}
   keepUpgrade(): void {}
 }
 

@@ -18,7 +18,7 @@ import { callHere } from "./call_here.ts";
 import type { DeadlineKind } from "./deadline/deadlines.ts";
 import { keepField, keptTexts } from "./fields/trace_fields.ts";
 import { outcomes } from "./failure/outcomes.ts";
-import { FilteredCall } from "./filtered_call.ts";
+import { PromptedCall } from "./prompted_call.ts";
 import type { Forget } from "./find/discovery.ts";
 import { receive, refusalOf } from "./guard/receive.ts";
 import { askPolicies, type Asking } from "./policy/ask_policies.ts";
@@ -42,7 +42,7 @@ export function serveOutbound(exchange: ServerExchange, source: OutboundSource, 
   new OutboundExchange(exchange, source, flow).begin();
 }
 
-class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttemptsOwner {
+class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttemptsOwner {
   policies: ExchangePolicies | null = null;
   #attempts: HttpAttempts;
   /** The one that was in force when its service was found: from the first decision to the last. */
@@ -84,6 +84,10 @@ class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttem
   }
 
   protected entered(): void {
+    if (!this.readsPrompt(this.called as LiveDestination, () => this.#route())) this.#route();
+  }
+
+  #route(): void {
     const { record, exchange } = this;
     const { method, fields, authority } = exchange.request;
     const called = this.called as LiveDestination;
@@ -188,7 +192,12 @@ class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttem
     if (refusal !== null) this.refuse(refusal);
     else if (nowMs >= this.#attempts.deadlineMs) this.ranOut();
     else if (this.policies?.picks === true) this.#askWhere(target, this.policies);
-    else this.#attempts.first(target, nowMs);
+    else this.#first(target, nowMs);
+  }
+
+  #first(target: Target, nowMs: number): void {
+    if (this.record.inference !== null) this.#attempts.prompt = this.prompt;
+    this.#attempts.first(target, nowMs);
   }
 
   /** Apart from `#lead`, which every request passes, for its closure. */
@@ -199,12 +208,11 @@ class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttem
   #askWhere(target: Target, policies: ExchangePolicies): void {
     const { endpoints } = target.balancer;
     const { clock } = this.source.parts.shard;
-    if (endpoints.length < 2 || this.#attempts.pinned !== null)
-      return this.#attempts.first(target, clock.now());
+    if (endpoints.length < 2 || this.#attempts.pinned !== null) return this.#first(target, clock.now());
     policies.pick(endpoints, (preferred) => {
       if (this.finished) return;
       this.#attempts.preferred = preferred;
-      this.#attempts.first(target, clock.now());
+      this.#first(target, clock.now());
     });
   }
 
@@ -223,6 +231,7 @@ class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttem
   }
 
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
+    if (this.record.inference !== null) this.followAnswer(head);
     if (this.#sessions !== null && failure === null) this.#tellSession(this.#sessions);
     this.#noteKept(head.fields.get(keepField));
     if (failure === null && this.policies?.sees(head) === true)
@@ -250,7 +259,7 @@ class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttem
     this.#begin(held.head, null, nowMs);
     if (this.finished) return;
     let room = true;
-    held.replay((bytes, start, end) => (room = answer.data(bytes, start, end)));
+    held.replay((bytes, start, end) => (room = answer.pass(bytes, start, end)));
     if (held.over) {
       answer.end(held.trailers);
       if (!answer.pending) this.over(this.record.outcome);
@@ -328,6 +337,10 @@ class OutboundExchange extends FilteredCall implements Seeker, Asking, HttpAttem
     if (this.finished) return;
     this.#attempts.cancel(outcome.detail);
     this.over(outcome);
+  }
+
+  protected contentBegan(nowMs: number): void {
+    this.#attempts.contentBegan(nowMs);
   }
 
   protected get passed(): number {

@@ -165,6 +165,11 @@ function lineOf(record: ExchangeRecord, durationMs: number, wallMs: number) {
     route: record.route || undefined,
     attempts: record.attempts.length > 1 ? record.attempts : undefined,
     attempt: record.attempt || undefined,
+    model: record.inference?.requestModel || undefined,
+    tokens_in: record.inference?.usage.input ?? undefined,
+    tokens_cached: record.inference?.usage.cached ?? undefined,
+    tokens_out: record.inference?.outputTokens,
+    first_token_ms: firstTokenMs(record),
     no_retry: record.noRetry || undefined,
     ejected: record.ejected || undefined,
     tls: record.tls,
@@ -184,6 +189,11 @@ export type AccessLogField = keyof AccessLine;
 function policyText({ name, hash, hook, action, failure, said, reason, us }: PolicyRecord): object {
   const words = [action, failure ?? said].filter((word) => word !== "");
   return { name, hash, hook, decision: words.join(" "), reason: reason || undefined, us };
+}
+
+function firstTokenMs({ inference, startedMs }: ExchangeRecord): number | undefined {
+  if (inference === null || inference.firstContentMs === 0) return undefined;
+  return round(inference.firstContentMs - startedMs);
 }
 
 function round(ms: number): number {

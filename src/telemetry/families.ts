@@ -47,6 +47,23 @@ export function histogram(
   return { kind: "histogram", name, help, labels, bounds };
 }
 
+/** Tokens, as Envoy AI Gateway counts them: four times as many each. */
+const tokenBounds: readonly number[] = Array.from({ length: 14 }, (_, power) => 4 ** power);
+/** Seconds; those of the next three as OpenTelemetry's GenAI conventions have them. */
+const generationBounds: readonly number[] = Array.from({ length: 14 }, (_, power) => 0.01 * 2 ** power);
+const firstTokenBounds: readonly number[] = [
+  ...[0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 15, 20, 30, 45],
+  60,
+];
+const betweenTokensBounds: readonly number[] = [
+  0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5,
+];
+
+/** `service` and `peer` as of all calls; the others by OpenTelemetry's semantic conventions of GenAI. */
+const inference = [
+  ...["service", "peer", "gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model"],
+];
+
 const edge = ["direction", "service", "peer"];
 const policy = ["policy", "version", "hook", "service"];
 
@@ -97,6 +114,30 @@ export const families = {
     "heddle_zone_attempts_total",
     "Tries to reach an endpoint, by the zone in which its machine stands.",
     ["service", "zone"],
+  ),
+  genAiTokens: histogram(
+    "gen_ai_client_token_usage",
+    "Tokens of calls to language models: of prompts (input, and those of them from a cache: cached_input), and of answers (output, and those of them of reasoning).",
+    [...inference, "gen_ai_token_type"],
+    tokenBounds,
+  ),
+  genAiDurationSeconds: histogram(
+    "gen_ai_client_operation_duration_seconds",
+    "From the request to a language model to the end of its answer.",
+    [...inference, "error_type"],
+    generationBounds,
+  ),
+  genAiFirstTokenSeconds: histogram(
+    "gen_ai_server_time_to_first_token_seconds",
+    "From the request to a language model to the first content of its answer.",
+    inference,
+    firstTokenBounds,
+  ),
+  genAiBetweenTokensSeconds: histogram(
+    "gen_ai_server_time_per_output_token_seconds",
+    "Between two tokens of a streamed answer, on average: from its first content to its last, by one token less than it has.",
+    inference,
+    betweenTokensBounds,
   ),
   access: counter("heddle_access_total", "Verdicts of access rules.", ["service", "verdict", "rule"]),
   protocolDetected: counter(

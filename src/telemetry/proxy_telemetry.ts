@@ -5,6 +5,7 @@ import { grpcCode } from "../model/grpc_code.ts";
 import type { AccessLog } from "./access_log.ts";
 import { EvidenceRing, evidenceOf } from "./evidence_ring.ts";
 import type { Evidence } from "../model/evidence.ts";
+import { InferenceTelemetry } from "./inference_telemetry.ts";
 import { limitTrips } from "./limit_trips.ts";
 import type { Bundle, Counter, Gauge, Histogram, Metrics, Resolve } from "./metrics.ts";
 import { PolicyTelemetry } from "./policy_telemetry.ts";
@@ -50,6 +51,7 @@ export class ProxyTelemetry implements Recorder {
   readonly #outside: Resolve<Counter>;
   readonly #access: Resolve<Counter>;
   readonly #policies: PolicyTelemetry;
+  readonly #inference: InferenceTelemetry;
   readonly limitTripped: (limit: string, listener: string) => void;
   readonly #detected: Resolve<Counter>;
   /** Hears of requests that are traced, and says when the wall clock had one end whose span is kept; null: there are none. */
@@ -81,6 +83,7 @@ export class ProxyTelemetry implements Recorder {
     this.#outside = metrics.counter(families.outsideConnections);
     this.#access = metrics.counter(families.access);
     this.#policies = new PolicyTelemetry(metrics);
+    this.#inference = new InferenceTelemetry(metrics);
     this.#detected = metrics.counter(families.protocolDetected);
     this.limitTripped = limitTrips(metrics);
     const open = metrics.gauge(families.requestsOpen);
@@ -101,6 +104,7 @@ export class ProxyTelemetry implements Recorder {
     if (record.kind === "http") this.#finishHttp(record, seconds, keptMs);
     else this.#finishTcp(record);
     if (record.access !== null) this.#countAccess(record.service, record.access);
+    if (record.inference !== null) this.#inference.finish(record, record.inference, seconds);
     if (record.policies.length > 0)
       for (const policy of record.policies) this.#policies.finish(policy, record.service);
     this.accessLog.record(record, endedMs - record.startedMs);

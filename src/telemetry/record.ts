@@ -2,8 +2,31 @@
  * The one record that every exchange and every opaque connection begins and finishes exactly once: golden metrics, access log line
  * and the evidence for explaining it come from here, and what shows it while it lasts reads it too.
  */
+import type { Usage } from "../model/usage.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { TraceRef } from "../model/trace_ref.ts";
+
+/** What a record says of a call to a language model. */
+export interface InferenceRecord {
+  /** As OpenTelemetry calls it (`gen_ai.operation.name`): `chat`, `embeddings`. */
+  readonly operation: string;
+  /** Engine or API (`gen_ai.provider.name`): `vllm`, `anthropic`. */
+  readonly provider: string;
+  /** That was asked for; "": it does not say. */
+  readonly requestModel: string;
+  /** That answered, as it says; "": it does not. */
+  responseModel: string;
+  /** The answer came as a stream. */
+  stream: boolean;
+  usage: Usage;
+  /** Tokens of the answer: what it says, or what its text comes to. */
+  outputTokens: number;
+  /** When the first and the last content came, monotonic, milliseconds; 0: none did. */
+  firstContentMs: number;
+  lastContentMs: number;
+  /** As the answer says; "": it does not. */
+  finishReason: string;
+}
 
 export interface ExchangeRecord {
   readonly direction: "inbound" | "outbound";
@@ -57,6 +80,8 @@ export interface ExchangeRecord {
   keep: boolean;
   /** The proxy that answered keeps its line in the access log. */
   keepLine: boolean;
+  /** null: it was none to a language model. */
+  inference: InferenceRecord | null;
   /** The recorder's own: what began before and after it and is under way still (`under_way.ts`). */
   older: ExchangeRecord | null;
   newer: ExchangeRecord | null;

@@ -36,6 +36,7 @@ export function exchangeRecord(change: Partial<ExchangeRecord> = {}): ExchangeRe
     keepLine: false,
     policies: [],
     access: null,
+    inference: null,
     older: null,
     newer: null,
     ...change,

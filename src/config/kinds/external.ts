@@ -4,6 +4,7 @@ import type { ExternalDocument } from "../../model/document.ts";
 import type { ExternalTls } from "../../model/external.ts";
 import { isAddress } from "../../base/cidr.ts";
 import type { Address } from "../../base/socket_address.ts";
+import { inference, inferenceWords } from "../parts/inference.ts";
 import { common, list, object, port, said } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { Report } from "../issue_at.ts";
@@ -53,6 +54,7 @@ const schema = object({
   host: v.optional(
     said(hostName, "Host that requests ask it for (default: the host of the first endpoint that has a name)"),
   ),
+  inference: v.optional(said(inference, inferenceWords)),
   tls: v.optional(said(tls, "TLS 1.3 to it, with its certificate verified (default: none is added)")),
 });
 
@@ -76,9 +78,10 @@ function nameIn(written: Written): string {
 }
 
 function expand(written: Written): ExternalDocument {
-  const { name, namespace, port, protocol, endpoints } = written;
+  const { name, namespace, port, protocol, endpoints, inference: model } = written;
   const own = namespace === undefined ? {} : { namespace };
-  const service = expandService({ kind: "Service", name, ...own, port, protocol });
+  const models = model === undefined ? {} : { inference: model };
+  const service = expandService({ kind: "Service", name, ...own, port, protocol, ...models });
   return {
     ...service,
     kind: "External",
@@ -95,6 +98,9 @@ function expandTls({ serverName, ca }: NonNullable<Written["tls"]>, name: string
 }
 
 function check(written: Written, report: Report): void {
+  const { protocol } = written;
+  if (written.inference !== undefined && (protocol === "tcp" || protocol === "tls"))
+    report(["inference"], `prompts are requests: declare protocol http, not ${protocol}`, { key: true });
   if (written.tls === undefined) return;
   if (written.protocol === "tls")
     report(

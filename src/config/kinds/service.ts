@@ -8,6 +8,7 @@ import { common, flag, labels, list, name, object, port, said } from "../fields.
 import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type PlacedUse } from "../kind.ts";
 import { expandHealth, health } from "../parts/health.ts";
+import { expandInference, inference, inferenceWords } from "../parts/inference.ts";
 import { checkPolicies, expandPolicies, placedPolicies, policies } from "../parts/policies.ts";
 import { record } from "../record.ts";
 
@@ -88,6 +89,7 @@ const schema = object({
       "forward: HTTP/1.1 callers get answers 102 and 103, too; some clients take them for the answer (default: they do not)",
     ),
   ),
+  inference: v.optional(said(inference, inferenceWords)),
   policies,
 });
 
@@ -114,6 +116,7 @@ export function expandService(written: Written): ServiceDocument {
     ...kept("pathParameters", written.pathParameters),
     ...(written.upgrades === undefined ? {} : { upgrades: written.upgrades }),
     ...(written.interim === undefined ? {} : { interim: written.interim }),
+    ...(written.inference === undefined ? {} : { inference: expandInference(written.inference) }),
     policies: expandPolicies(written.policies),
   };
 }
@@ -132,7 +135,7 @@ function kept<Name extends string, Value extends string>(
 
 /** What the protocol cannot take. */
 function check(written: Written, report: Report): void {
-  const { protocol, transport, upgrades, interim } = written;
+  const { protocol, transport, upgrades, interim, inference } = written;
   if (transport === "http/1.1" && protocol !== "http")
     report(["transport"], `transport http/1.1 carries protocol http, not ${protocol ?? "an undeclared one"}`);
   if (transport === "own" && protocol !== "tcp" && protocol !== "tls" && protocol !== undefined)
@@ -142,6 +145,7 @@ function check(written: Written, report: Report): void {
   for (const name of ["escapedSlashes", "mergeSlashes", "pathParameters"] as const)
     if (written[name] !== undefined) report([name], `requests have paths: ${advice}`, { key: true });
   if (upgrades !== undefined) report(["upgrades"], `requests are upgraded: ${advice}`, { key: true });
+  if (inference !== undefined) report(["inference"], `prompts are requests: ${advice}`, { key: true });
   if (interim !== undefined) report(["interim"], `requests are answered: ${advice}`, { key: true });
 }
 

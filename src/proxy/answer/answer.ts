@@ -21,7 +21,15 @@ import type { OpenStreams } from "./open_streams.ts";
 
 const keptFields: readonly string[] = [keepField, ...failureFields];
 
+/** Sees all of it as it comes, before anything changes it. */
+export interface AnswerWatch {
+  data(bytes: Uint8Array, start: number, end: number): void;
+  end(): void;
+}
+
 export class Answer {
+  /** null: nobody wants to. Before its first byte. */
+  watch: AnswerWatch | null = null;
   /** Valid until the stream that it came on ends. */
   #head: ResponseHead | null = null;
   /** While policies look at its head. */
@@ -123,6 +131,12 @@ export class Answer {
 
   /** False: enough for now. */
   data(bytes: Uint8Array, start: number, end: number): boolean {
+    this.watch?.data(bytes, start, end);
+    return this.pass(bytes, start, end);
+  }
+
+  /** What was seen already. */
+  pass(bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#held !== null) {
       this.#held.data(bytes, start, end);
       return false;
@@ -137,6 +151,7 @@ export class Answer {
 
   /** Before its head goes out of use. */
   end(trailers: Fields | null): void {
+    this.watch?.end();
     const head = this.#head ?? this.#held?.head;
     if (this.grpc) noteGrpcStatus(this.record, trailers, head?.fields.get("grpc-status") ?? "");
     if (this.#held !== null) this.#held.end(trailers);

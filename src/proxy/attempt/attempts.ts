@@ -7,6 +7,7 @@ import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { isFree } from "../balance/candidates.ts";
 import type { Choice } from "../balance/endpoint_strategy.ts";
+import type { Prompt, WaitingPrompt } from "../balance/engine_load.ts";
 import type { EndpointFailure } from "../breaker/breaker.ts";
 import { judgeGrpc, judgeStatus, type Judgement } from "../breaker/judge.ts";
 import { outcomes } from "../failure/outcomes.ts";
@@ -42,6 +43,10 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   pinned: LiveEndpoint | null = null;
   /** Where its policies would have it go, the dearest first; null: anywhere. */
   preferred: readonly LiveEndpoint[] | null = null;
+  /** What it asks a language model; null: nothing that is known. */
+  prompt: Prompt | null = null;
+  /** It, where the attempt under way took it. */
+  #waiting: WaitingPrompt | null = null;
   /** Those where an attempt failed. */
   tried: readonly LiveEndpoint[] = nothingTried;
   #cause: "first" | "hedge" | RetryCause = "first";
@@ -93,6 +98,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     this.deadlineMs = first.deadlineMs;
     this.deadlineOfCaller = first.deadlineOfCaller;
     this.preferred = first.preferred;
+    this.prompt = first.prompt;
     this.tried = [...first.tried, first.endpoint as LiveEndpoint];
     this.#cause = "hedge";
     this.#begin(nowMs);
@@ -121,6 +127,11 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     if (says === "hard" || says === "busy") return this.#blame(says, nowMs);
     load.answered(nowMs - this.nowMs, nowMs);
     if (says !== null) this.works(nowMs);
+  }
+
+  /** The answer of a language model began to have content. */
+  contentBegan(nowMs: number): void {
+    if (this.#waiting !== null) this.endpoint?.load.engine.began(this.#waiting, nowMs);
   }
 
   /** What came of the answer so far shows an endpoint that works. */
@@ -206,9 +217,10 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     const { endpoint } = this;
     if (endpoint !== null) {
       endpoint.load.ended();
+      if (this.#waiting !== null) endpoint.load.engine.ended(this.#waiting);
       if (!this.judged) endpoint.health.abandoned(this.#epoch, this.source.parts.shard.clock.now());
     }
-    this.endpoint = null;
+    this.endpoint = this.#waiting = null;
     this.#backoff?.cancel();
     this.letGo();
   }
@@ -236,6 +248,7 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
     this.#epoch = endpoint.health.epoch;
     this.judged = false;
     endpoint.load.started();
+    if (this.prompt !== null) this.#waiting = endpoint.load.engine.sent(this.prompt, nowMs);
     if (endpoint.zone !== "") this.source.parts.recorder.wentTo(record.service, endpoint.zone);
     // What is here is this very machine's; whom a connection reaches is known once it stands.
     this.tell(false);

@@ -22,11 +22,21 @@ export interface BodyTap {
   close(): void;
 }
 
+/** Sees the beginning before anybody is chosen who gets it. */
+export interface BodyReader {
+  /** False: it has seen enough. */
+  reads(bytes: Uint8Array, start: number, end: number): boolean;
+  /** It has seen enough, or all there is, or as much as is held for it. Called once, maybe from inside of `gather`. */
+  ready(): void;
+}
+
 export class RequestBody implements RequestSink {
   /** Bytes that came so far. */
   bytes = 0;
-  /** Before any of it came. */
-  tap: BodyTap | null = null;
+  #tap: BodyTap | null = null;
+  #reader: BodyReader | null = null;
+  /** Of it, what is kept for another attempt at most. */
+  #keptMax: number = limits.replayBodyBytesMax;
   #stream: ClientStream | null = null;
   #kept: ByteQueue | null = null;
   #accepted = false;
@@ -44,6 +54,26 @@ export class RequestBody implements RequestSink {
   /** Whether a further attempt would get all that this one got. */
   get replayable(): boolean {
     return (this.#kept?.length ?? 0) === this.bytes;
+  }
+
+  get tap(): BodyTap | null {
+    return this.#tap;
+  }
+
+  /** Before any of it went anywhere. */
+  set tap(tap: BodyTap | null) {
+    this.#tap = tap;
+    if (tap === null || this.#kept === null) return;
+    this.#kept.forEach((bytes, start, end) => tap.data(bytes, start, end));
+    if (this.#ended) tap.end(this.#trailers);
+  }
+
+  /** Begins to take it, for `reader` to see, and holds it until `attach`; before that. */
+  gather(reader: BodyReader): void {
+    this.#reader = reader;
+    this.#keptMax = limits.inferenceHeldBytesMax;
+    this.#accepted = true;
+    this.exchange.accept(this);
   }
 
   /** From now on the body goes to `stream`, from its beginning. */
@@ -89,21 +119,24 @@ export class RequestBody implements RequestSink {
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
-    if (this.keeps) this.#keep(bytes, start, end);
+    if (this.#stream === null) this.#hold(bytes, start, end);
+    else if (this.keeps) this.#keep(bytes, start, end);
     this.bytes += end - start;
-    this.tap?.data(bytes, start, end);
+    if (this.#reader !== null) return this.#show(this.#reader, bytes, start, end);
+    this.#tap?.data(bytes, start, end);
     if (this.#stream !== null && !this.#stream.write(bytes, start, end)) this.exchange.pause();
   }
 
   end(trailers: Fields | null): void {
     this.#ended = true;
     this.#trailers = trailers;
+    if (this.#reader !== null) return this.#shown(this.#reader);
     this.#stream?.end(trailers);
-    this.tap?.end(trailers);
+    this.#tap?.end(trailers);
   }
 
   aborted(outcome: Outcome): void {
-    this.#stream = null;
+    this.#stream = this.#reader = null;
     this.owner.aborted(outcome);
   }
 
@@ -111,9 +144,26 @@ export class RequestBody implements RequestSink {
     this.#stream?.resume();
   }
 
+  #show(reader: BodyReader, bytes: Uint8Array, start: number, end: number): void {
+    const more = reader.reads(bytes, start, end) && this.bytes < this.#keptMax && !this.buffered.tight;
+    if (more) return;
+    this.exchange.pause();
+    this.#shown(reader);
+  }
+
+  #shown(reader: BodyReader): void {
+    this.#reader = null;
+    reader.ready();
+  }
+
   #keep(bytes: Uint8Array, start: number, end: number): void {
+    const length = (this.#kept?.length ?? 0) + end - start;
+    if (length > this.#keptMax || this.buffered.tight) this.settle();
+    else this.#hold(bytes, start, end);
+  }
+
+  #hold(bytes: Uint8Array, start: number, end: number): void {
     const kept = (this.#kept ??= new ByteQueue());
-    if (kept.length + end - start > limits.replayBodyBytesMax || this.buffered.tight) return this.settle();
     const before = kept.capacity;
     kept.push(bytes, start, end);
     this.buffered.count(kept.capacity - before);

@@ -5,6 +5,7 @@
  * What is known of a slow endpoint is soon forgotten, so that it is asked again a few seconds later: by one request. Until that is
  * answered the old latency counts, which keeps others away; the answer says whether it has recovered.
  */
+import { EngineLoad } from "./engine_load.ts";
 
 /** After so long 1/e is left of an old latency: of a minute nothing that counts after 5 s. */
 const tauMs = 500;
@@ -33,11 +34,17 @@ export class EndpointLoad {
   /** Latency in milliseconds, and when it was noted. */
   #ewmaMs = seedMs;
   #notedMs: number;
+  #engine: EngineLoad | null = null;
   /** Sums that this one is a part of. */
   totals = noTotals;
 
   constructor(nowMs: number) {
     this.#notedMs = nowMs;
+  }
+
+  /** Of a language model; made when it is first asked for. */
+  get engine(): EngineLoad {
+    return (this.#engine ??= new EngineLoad());
   }
 
   /** Decays while idle, without a write. */

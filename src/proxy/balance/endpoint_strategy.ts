@@ -1,6 +1,7 @@
 /** What a balancing strategy sees of endpoints and requests, and what it answers. */
 import type { Candidates } from "./candidates.ts";
 import type { Candidate } from "./candidate.ts";
+import type { Prompt } from "./engine_load.ts";
 
 /** What a request says about where it may go. */
 export interface Choice<Endpoint> {
@@ -11,6 +12,8 @@ export interface Choice<Endpoint> {
   /** It may be sent again when it fails: it is the better probe of an endpoint that was ejected. */
   readonly repeatable: boolean;
   readonly nowMs: number;
+  /** What it asks a language model; absent or null: nothing that is known. */
+  readonly prompt?: Prompt | null;
 }
 
 export interface EndpointStrategy<Endpoint extends Candidate> {

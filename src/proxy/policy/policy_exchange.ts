@@ -118,5 +118,7 @@ export class PolicyExchange implements ServerExchange {
   pause(): void {}
   resume(): void {}
   liftTimeouts(): void {}
+
+  leavesByClosing(): void {}
   keepUpgrade(): void {}
 }

@@ -1,7 +1,13 @@
 /** The record of one exchange or opaque connection, filled by a pipeline while it lasts. One shape for all: one allocation. */
 import type { Outcome } from "../../model/outcome.ts";
 import type { TraceRef } from "../../model/trace_ref.ts";
-import type { AccessVerdict, AttemptRecord, ExchangeRecord, PolicyRecord } from "../../telemetry/record.ts";
+import type {
+  AccessVerdict,
+  AttemptRecord,
+  ExchangeRecord,
+  InferenceRecord,
+  PolicyRecord,
+} from "../../telemetry/record.ts";
 
 /** Shared by the records of exchanges that had none: replaced, never written to. */
 const noAttempts: AttemptRecord[] = [];
@@ -37,6 +43,7 @@ export class CallRecord implements ExchangeRecord {
   trace: TraceRef | null = null;
   keep = false;
   keepLine = false;
+  inference: InferenceRecord | null = null;
   older: ExchangeRecord | null = null;
   newer: ExchangeRecord | null = null;
 

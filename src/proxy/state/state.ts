@@ -19,7 +19,7 @@ import type {
 } from "../../model/snapshot.ts";
 import { EndpointLoad } from "../balance/endpoint_load.ts";
 import { EndpointPicker } from "../balance/endpoint_picker.ts";
-import { balancingOf, strategyOf } from "../balance/strategies.ts";
+import { balancingOf, promptBalancing, strategyOf } from "../balance/strategies.ts";
 import type { ZoneRules } from "../balance/zones.ts";
 import type { BreakerGroup } from "../breaker/breaker_group.ts";
 import { createAdmission } from "../guard/admission.ts";
@@ -172,6 +172,7 @@ class StateBuilder {
     const ready = [...endpoints.values()].filter(isReady);
     const { random, inPieces, shard } = this.input;
     const balancing = balancingOf(destination.balance, destination.traffic);
+    const inference = promptBalancing(destination);
     const pickerOf = (
       chosen: readonly LiveEndpoint[],
       previous: EndpointPicker<LiveEndpoint> | undefined,
@@ -180,7 +181,8 @@ class StateBuilder {
         endpoints: chosen,
         health: breakers,
         zones: zoneRules(this.input.place, destination.traffic),
-        strategy: (known) => strategyOf<LiveEndpoint>(balancing, { random, inPieces, previous: known }),
+        strategy: (known) =>
+          strategyOf<LiveEndpoint>(balancing, { random, inPieces, inference, previous: known }),
         slowStart: { windowMs: balancing.slowStartMs, shareMin: balancing.slowStartPercent / 100 },
         random,
         previous: previous ?? null,

@@ -192,7 +192,7 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "a long body is kept whole",
     file: body,
-    find: "kept.length + end - start > limits.replayBodyBytesMax || ",
+    find: "length > this.#keptMax || ",
     replace: "",
     suites: faults,
   },

@@ -38,7 +38,7 @@ describe("a client that closes its side of the connection", () => {
     await clock.advance(limits.halfClosedMs - 100);
     expect([left, socket.ends]).toEqual([[], []]);
     await clock.advance(300);
-    expect(left).toEqual(["the client closed the connection before it was answered"]);
+    expect(left).toEqual(["the client closed the connection before all of its answer came"]);
     expect(socket.ends).toEqual(["reset"]);
   });
 

@@ -54,6 +54,7 @@ describe("a request that ended", () => {
       keepLine: _____,
       attempt: ______,
       zone: _______,
+      inference: ________,
       outcome,
       firstByteMs: ___,
       policies,

@@ -1,0 +1,36 @@
+/** `inference` of a service: that it answers with a language model, and how its calls are spread and timed. */
+import * as v from "valibot";
+import { bottlenecks, engines, type InferenceTraits } from "../../model/inference.ts";
+import { object, said } from "../fields.ts";
+import { atLeast, inMs, wholeNumber } from "./traffic_part.ts";
+
+const engine = v.picklist(engines, "vllm, sglang, trtllm, llamacpp, ollama, openai or anthropic");
+
+export const inferenceWords =
+  "It answers with a language model: calls go by prompts and tokens, not by requests alone";
+
+export const inference = object({
+  engine: said(engine, "What runs the model, or whose API it is"),
+  bottleneck: v.optional(
+    said(
+      v.picklist(bottlenecks, "prefill or decode"),
+      "What an endpoint has least of: prefill, time to read prompts; decode, room for answers under way (default: prefill)",
+    ),
+  ),
+  promptTokensPerSecond: v.optional(
+    said(
+      wholeNumber(1, 10_000_000),
+      "Tokens of prompts that one endpoint reads in a second, without those in its cache (default: as its answers show)",
+    ),
+  ),
+  release: v.optional(
+    said(
+      atLeast("1ms", 1),
+      "The endpoint that has a prompt in its cache is left when another one is expected to begin its answer so much earlier (default: 500ms)",
+    ),
+  ),
+});
+
+export function expandInference(written: v.InferOutput<typeof inference>): InferenceTraits {
+  return inMs(written, ["release"]) as InferenceTraits;
+}

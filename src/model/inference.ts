@@ -1,0 +1,36 @@
+/** What a service is that answers with a language model: what its engine is, what holds it back, and what its calls wait for. */
+import { limits } from "./limits.ts";
+
+/** What runs the model, or whose API it is. */
+export const engines = ["vllm", "sglang", "trtllm", "llamacpp", "ollama", "openai", "anthropic"] as const;
+
+export type Engine = (typeof engines)[number];
+
+/** What an endpoint has least of: `prefill`, time to read prompts; `decode`, room for answers under way. */
+export const bottlenecks = ["prefill", "decode"] as const;
+
+export type Bottleneck = (typeof bottlenecks)[number];
+
+/** `inference` of a service. What is absent holds as `wholeInference` says. */
+export interface InferenceTraits {
+  readonly engine: Engine;
+  readonly bottleneck?: Bottleneck;
+  /** Tokens of prompts that one endpoint reads in a second, as far as they are not in its cache. Absent: as it turns out. */
+  readonly promptTokensPerSecond?: number;
+  /** The endpoint that has most of a prompt in its cache is left when another one is expected to begin its answer so much earlier. */
+  readonly releaseMs?: number;
+}
+
+export interface WholeInference extends Required<Omit<InferenceTraits, "promptTokensPerSecond">> {
+  /** null: as it turns out. */
+  readonly promptTokensPerSecond: number | null;
+}
+
+export function wholeInference(traits: InferenceTraits): WholeInference {
+  return {
+    bottleneck: "prefill",
+    releaseMs: limits.prefixReleaseMs,
+    ...traits,
+    promptTokensPerSecond: traits.promptTokensPerSecond ?? null,
+  };
+}

@@ -1,0 +1,54 @@
+/** `inference` of a service, as operators write it. */
+import { expect, test } from "bun:test";
+import { loadDocuments } from "../../../src/config/load.ts";
+import { wholeInference, type InferenceTraits } from "../../../src/model/inference.ts";
+import type { ServiceDocument } from "../../../src/model/document.ts";
+import { limits } from "../../../src/model/limits.ts";
+
+function load(inference: string, protocol = "http", kind = "Service", more = "") {
+  const text = `kind: ${kind}\nname: llm\nport: 80\nprotocol: ${protocol}\n${more}inference: ${inference}\n`;
+  const { documents, issues } = loadDocuments([{ file: "a.yaml", text }], { policies: null });
+  return {
+    issues: issues.map((each) => `${each.file}:${each.line} ${each.message}`),
+    inference: (documents[0]?.document as ServiceDocument | undefined)?.inference,
+  };
+}
+
+test("what is not written stays open, and means what the limits say", () => {
+  const { issues, inference } = load("{engine: sglang}");
+  expect([issues, inference]).toEqual([[], { engine: "sglang" }]);
+  expect(wholeInference(inference as InferenceTraits)).toEqual({
+    ...{ engine: "sglang", bottleneck: "prefill", promptTokensPerSecond: null },
+    releaseMs: limits.prefixReleaseMs,
+  });
+});
+
+test("what is written is in force", () => {
+  const all = "{engine: vllm, bottleneck: decode, promptTokensPerSecond: 15928, release: 2s}";
+  expect(load(all).inference).toEqual({
+    ...({ engine: "vllm", bottleneck: "decode", promptTokensPerSecond: 15_928, releaseMs: 2_000 } as const),
+  });
+});
+
+test("an API outside of the mesh may have it", () => {
+  const { issues, inference } = load(
+    "{engine: anthropic}",
+    "http",
+    "External",
+    'endpoints: ["api.ai.example:443"]\n',
+  );
+  expect([issues, inference]).toEqual([[], { engine: "anthropic" }]);
+});
+
+test("what is wrong is said with its place and what was expected", () => {
+  expect(load("{engine: tgi}").issues).toEqual([
+    expect.stringMatching(/^a\.yaml:5 .*vllm, sglang, trtllm, llamacpp, ollama, openai or anthropic/),
+  ]);
+  expect(load("{}").issues).toEqual([expect.stringMatching(/^a\.yaml:5 .*engine/)]);
+  expect(load("{engine: vllm, promptTokensPerSecond: 0}").issues).toEqual([
+    expect.stringMatching(/a whole number from 1 to 10000000/),
+  ]);
+  expect(load("{engine: vllm}", "tcp").issues).toEqual([
+    "a.yaml:5 inference: prompts are requests: declare protocol http, http2 or grpc, not tcp",
+  ]);
+});
