@@ -68,6 +68,10 @@ export const limits = {
   gatewayConnections: 10_000,
   /** What a document may say at most. */
   gatewayConnectionsMax: 100_000,
+  /** Connections of whoever has most that are told to end once they are idle, where a gateway has no room for somebody else. */
+  crowdThinnedMax: 64,
+  /** Within which that happens once. */
+  crowdThinMs: 100,
   /** Streams at a time of one connection from outside; further ones are refused (REFUSED_STREAM). */
   h2EdgeStreamsMax: 128,
   /** Files of certificates are looked at each so often. */

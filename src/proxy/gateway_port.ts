@@ -19,6 +19,7 @@ import { FirstBytes } from "./accept/first_bytes.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { OutsideListener, type OutsideListenerOptions } from "./gateway_listener.ts";
 import { ByHostname } from "./listen/by_hostname.ts";
+import { Crowd } from "./listen/crowd.ts";
 import { CountedSocket } from "./listen/counted_socket.ts";
 import { acceptInbound, type Entrance } from "./listen/inbound_listener.ts";
 import { hostOf } from "./route/match_route.ts";
@@ -50,6 +51,7 @@ export class GatewayPort {
   /** By what they say, so that a listener that stays goes on counting. */
   #listeners = new Map<string, OutsideListener>();
   #byHostname = new ByHostname<OutsideListener>([]);
+  readonly #crowd = new Crowd();
   readonly #acceptTls: (socket: Socket) => SocketHandler;
   /** Connections in clear text, which belong to no listener before their first request. */
   #open = 0;
@@ -58,7 +60,7 @@ export class GatewayPort {
     const { net, shard } = options.parts;
     this.#acceptTls = acceptInbound({
       ...{ net, shard, plainAnswer },
-      choose: (serverName) => this.#choose(serverName),
+      choose: (serverName, address) => this.#choose(serverName, address),
       refused: () => {},
       onLimit: (limit) => this.#some.tripped(limit),
     });
@@ -101,7 +103,7 @@ export class GatewayPort {
   }
 
   #passOn(listener: OutsideListener, socket: Socket): SocketHandler {
-    if (listener.isFull) return reset(socket, listener);
+    if (listener.isFull) return this.#reset(socket, listener);
     const counted = new CountedSocket(socket, () => listener.open--);
     listener.open++;
     counted.handler = listener.passOn(counted);
@@ -116,14 +118,19 @@ export class GatewayPort {
     const listener = this.#some;
     let most = 0;
     for (const each of this.#listeners.values()) most += each.connectionsMax;
-    if (this.#open >= most) return reset(socket, listener);
-    const counted = new CountedSocket(socket, () => this.#open--);
+    if (this.#open >= most) return this.#reset(socket, listener);
+    const counted = new CountedSocket(socket, () => {
+      this.#open--;
+      silent();
+    });
     this.#open++;
+    const silent = this.#crowd.add(socket.remoteAddress, { retire: () => counted.destroy() });
     counted.handler = new FirstBytes(counted, {
       ...{ shard, withinMs: limits.firstByteMs, onLimit: (limit) => listener.tripped(limit) },
       decide: (bytes, over) => {
         const http2 = beginsHttp2(bytes);
         if (http2 === "undecided" && over === null) return false;
+        silent();
         if (bytes.length === 0) socket.destroy();
         else this.#begin(counted, listener, http2 === "yes").data(bytes);
         return true;
@@ -147,11 +154,11 @@ export class GatewayPort {
 
   // ------------------------------------------------------------------------------------------------------- TLS
 
-  #choose(serverName: string): Entrance | "none" | "full" {
+  #choose(serverName: string, address: string): Entrance | "none" | "full" {
     const listener = this.#byHostname.find(serverName);
     if (listener === null) return "none";
     if (listener.isFull) {
-      listener.tripped("gatewayConnections");
+      this.#tooMany(listener, address);
       return "full";
     }
     if (listener.protocol !== "https")
@@ -162,7 +169,7 @@ export class GatewayPort {
   }
 
   #secured(socket: Socket, listener: OutsideListener, shown: TlsCredential): SocketHandler {
-    if (listener.isFull) return reset(socket, listener);
+    if (listener.isFull) return this.#reset(socket, listener);
     const version = socket.tls?.alpn === sharedAlpn ? "h2" : "http/1.1";
     const serverName = socket.tls?.serverName ?? "";
     const { name } = listener.options.listener;
@@ -220,19 +227,26 @@ export class GatewayPort {
       onLimit: (limit) => listener.tripped(limit),
       onClosed: () => {
         closed?.();
+        left();
         open.delete(server);
       },
     });
+    const left = this.#crowd.add(socket.remoteAddress, server);
     open.add(server, null);
     return server;
   }
-}
 
-/** Before anything of it takes memory. */
-function reset(socket: Socket, listener: OutsideListener): SocketHandler {
-  listener.tripped("gatewayConnections");
-  socket.reset();
-  return nobody;
+  /** Before anything of it takes memory. */
+  #reset(socket: Socket, listener: OutsideListener): SocketHandler {
+    this.#tooMany(listener, socket.remoteAddress);
+    socket.reset();
+    return nobody;
+  }
+
+  #tooMany(listener: OutsideListener, address: string): void {
+    listener.tripped("gatewayConnections");
+    this.#crowd.thin(address, this.options.parts.shard.clock.now());
+  }
 }
 
 const nobody: SocketHandler = { data() {}, drain() {}, end() {}, close() {} };

@@ -106,7 +106,7 @@ export class MemoryNet implements Net {
       if (accept === undefined) return dial.failed(refusedError);
       this.connections++;
       near = new MemorySocket(this, this.#scratch, options.port);
-      const far = new MemorySocket(this, this.#scratch, options.port);
+      const far = new MemorySocket(this, this.#scratch, options.port, options.localAddress);
       near.peer = far;
       far.peer = near;
       if (tls !== undefined) this.#offer(near, tls, dial);
@@ -198,7 +198,6 @@ export class MemoryNet implements Net {
 class MemorySocket implements Socket {
   handler: SocketHandler = silent;
   peer: MemorySocket | null = null;
-  readonly remoteAddress = "127.0.0.1";
   readonly remotePort = 1;
   tls: TlsSession | null = null;
   /** Of a client that wants TLS and has none yet. */
@@ -221,6 +220,7 @@ class MemorySocket implements Socket {
     readonly net: MemoryNet,
     readonly scratch: Uint8Array,
     readonly localPort: number,
+    readonly remoteAddress = "127.0.0.1",
   ) {}
 
   write(bytes: Uint8Array, start = 0, end = bytes.length): number {

@@ -1,134 +1,11 @@
 /** Listeners of a gateway that share a port, over a network in memory. */
 import { describe, expect, test } from "bun:test";
 import type { GatewayListener } from "../../../src/model/gateway.ts";
-import { MemoryNet } from "../../support/memory_net.ts";
-import { hangMs } from "../../support/patience.ts";
-import { named, Planes, type DestinationPlan } from "../../support/planes.ts";
-import { bytesOf, textOf } from "../../support/wire.ts";
-
-const at = { address: "127.0.0.1", connectionsMax: 100, certificates: [] } as const;
-
-/** Answers with its own name, so that it is seen which routes a request met. */
-function answering(name: string): DestinationPlan {
-  return {
-    routes: [
-      {
-        ...{ name, match: { path: { type: "PathPrefix", value: "/" }, method: null, headers: [] } },
-        ...{ requestTimeoutMs: null, idempotent: false, backends: [], policies: [] },
-        filters: { respond: { status: 200, headers: [], body: name } },
-      },
-    ],
-  };
-}
-
-interface Asked {
-  readonly port: number;
-  /** Server name; absent: in clear text. */
-  readonly tls?: string;
-}
-
-class Scene {
-  readonly net = new MemoryNet();
-  readonly files = new Map<string, Uint8Array>();
-  planes!: Planes;
-
-  static async start(): Promise<Scene> {
-    const scene = new Scene();
-    scene.planes = await Planes.inMemory(scene.net, {
-      ...{ name: "vm", services: { edge: { app: 1 } } },
-      gateways: [named("edge")],
-      files: { readSync: (path) => scene.files.get(path) ?? null },
-    });
-    return scene;
-  }
-
-  /** Certificate files of that name, for those names. */
-  async certify(file: string, ...dns: readonly string[]): Promise<{ certificate: string; key: string }> {
-    const { chainPem, keyPem } = await this.planes.authority.issue({ dns, ...this.planes.validity });
-    this.files.set(`/${file}.pem`, bytesOf(chainPem));
-    this.files.set(`/${file}.key`, bytesOf(keyPem));
-    return { certificate: `/${file}.pem`, key: `/${file}.key` };
-  }
-
-  apply(...listeners: readonly GatewayListener[]): void {
-    const machine = this.planes.machine("vm");
-    const routes = listeners.map(({ name, protocol }) => {
-      const spoken = protocol === "tls" ? "tls" : "http";
-      return [`edge:${name}`, { ...answering(name), protocol: spoken }] as const;
-    });
-    const snapshot = this.planes.snapshot(machine, { edge: {}, ...Object.fromEntries(routes) });
-    machine.plane.apply({ ...snapshot, gateways: [{ service: named("edge"), listeners }] });
-  }
-
-  /** A connection that stays open. null: it was refused. */
-  async open({ port, tls }: Asked): Promise<Outsider | null> {
-    const outsider = new Outsider(this.net);
-    this.net.connect(
-      {
-        ...{ host: "127.0.0.1", port, timeoutMs: hangMs },
-        ...(tls === undefined
-          ? {}
-          : {
-              tls: {
-                ...{ trustPem: this.planes.roots, alpn: ["http/1.1"], serverName: tls, verify: "chain" },
-                ...{ accept: () => null, handshakeTimeoutMs: hangMs },
-              },
-            }),
-      },
-      {
-        opened: (socket) => {
-          outsider.socket = socket;
-          return outsider;
-        },
-        failed() {},
-      },
-    );
-    await this.net.settle();
-    return outsider.socket === null || outsider.gone ? null : outsider;
-  }
-
-  async ask(asked: Asked, host: string, path = "/"): Promise<string> {
-    const outsider = await this.open(asked);
-    return outsider === null ? "refused" : await outsider.ask(host, path);
-  }
-}
-
-class Outsider {
-  socket: { write(bytes: Uint8Array): number; destroy(): void } | null = null;
-  gone = false;
-  #text = "";
-
-  constructor(readonly net: MemoryNet) {}
-
-  data(chunk: Uint8Array): void {
-    this.#text += textOf(chunk);
-  }
-
-  drain(): void {}
-
-  end(): void {
-    this.gone = true;
-  }
-
-  close(): void {
-    this.gone = true;
-  }
-
-  /** Status, and the body where it is that of a route. */
-  async ask(host: string, path = "/"): Promise<string> {
-    this.#text = "";
-    this.socket?.write(bytesOf(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`));
-    await this.net.settle();
-    if (this.#text === "") return "refused";
-    const [head = "", body = ""] = this.#text.split("\r\n\r\n");
-    const status = head.split(" ")[1] ?? "";
-    return status === "200" ? `200 ${body}`.trim() : status;
-  }
-}
+import { at, GatewayScene } from "../../support/gateway_scene.ts";
 
 describe("listeners of https that share a port", () => {
   async function scene() {
-    const it = await Scene.start();
+    const it = await GatewayScene.start();
     const [shop, below, rest] = [
       await it.certify("shop", "shop.example"),
       await it.certify("below", "*.shop.example"),
@@ -202,7 +79,7 @@ describe("listeners of https that share a port", () => {
 });
 
 test("a client that was shown one of several certificates is sent to a connection of its own for names of another", async () => {
-  const it = await Scene.start();
+  const it = await GatewayScene.start();
   const certificates = [await it.certify("a", "a.example"), await it.certify("b", "b.example")];
   it.apply({ ...at, name: "both", port: 443, protocol: "https", certificates });
   const client = await it.open({ port: 443, tls: "a.example" });
@@ -215,7 +92,7 @@ test("a client that was shown one of several certificates is sent to a connectio
 });
 
 test("listeners of http that share a port are told apart by the host of each request; whoever asks by an address hears of readiness", async () => {
-  const it = await Scene.start();
+  const it = await GatewayScene.start();
   const one = (name: string, hostname: string, more: Partial<GatewayListener> = {}): GatewayListener => ({
     ...{ ...at, name, hostname, port: 80, protocol: "http" },
     ...more,
@@ -230,7 +107,7 @@ test("listeners of http that share a port are told apart by the host of each req
 });
 
 test("a listener of tls passes connections on unopened beside one of https, by the server name", async () => {
-  const it = await Scene.start();
+  const it = await GatewayScene.start();
   const shop = await it.certify("shop", "shop.example");
   const machine = it.planes.machine("vm");
   it.apply(
