@@ -80,6 +80,7 @@ export class Redaction {
         return {
           ...said,
           edits: { ...edits, set: this.fields(set), add: this.fields(add) },
+          ...(said.json === undefined ? {} : { json: this.word(said.json) }),
           target: target === null ? null : { ...target, target: this.target(target.target) },
         };
       }

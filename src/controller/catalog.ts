@@ -17,7 +17,7 @@ import type { PolicyEvent } from "../api/operator_messages.ts";
 import type { PolicyBinding, PolicyCandidate, PolicyRef } from "../model/snapshot.ts";
 
 /** A bundle with what the controller must know of it. */
-export interface StoredPolicy extends PolicyRef, Pick<PolicyBinding, "hooks"> {
+export interface StoredPolicy extends PolicyRef, Pick<PolicyBinding, "hooks" | "bodies"> {
   readonly text: string;
   /** An operator had it left out: no snapshot has it. */
   readonly disabled?: true;

@@ -1051,6 +1051,10 @@ export const limits = {
   policyLateFramesMax: 10_000,
   /** What a process may still say of policies that were taken from it, in bytes; one that says more is ended. */
   policyLateBytesMax: 64 * mib,
+  /** Of a body that a policy asks to see as JSON, unless it says otherwise (limits.body); a longer one it does not see. */
+  policyBodyBytes: 64 * kib,
+  /** The longest body that a policy may ask to see. So much of a request or an answer waits for it. */
+  policyBodyBytesMax: 128 * kib,
   /** Events of a stream that a policy is shown at a time. */
   policyEventsMax: 64,
   /** Of an event that policies are shown; a longer one is a failure of each policy that sees events. So much of a stream may wait for them before it is paused. */

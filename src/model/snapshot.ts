@@ -158,6 +158,12 @@ export interface CompiledBackend {
   readonly filters?: BackendFilters;
 }
 
+/** Bodies that a policy sees, each with how many bytes it takes at most. Absent: it does not see it. */
+export interface BodiesRead {
+  readonly request?: number;
+  readonly response?: number;
+}
+
 /** A policy attached to a place with its settings. */
 export interface PolicyBinding {
   /** SHA-256 of the bundle, hex. */
@@ -166,6 +172,8 @@ export interface PolicyBinding {
   readonly options: Readonly<Record<string, unknown>>;
   /** Points of an exchange at which it has something to decide: it is not asked at others. Absent: at all. */
   readonly hooks?: readonly string[];
+  /** Bodies that it is shown. Absent: none. */
+  readonly bodies?: BodiesRead;
   /** Another version of it that is tried beside this one. Absent: none is. */
   readonly candidate?: PolicyCandidate;
 }

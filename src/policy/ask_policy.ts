@@ -5,6 +5,7 @@ import type { ServiceName } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { NotesHeard, PolicyNote } from "../telemetry/policy_notes.ts";
 import type { PolicyRecord } from "../telemetry/record.ts";
+import { bodyFor } from "./bodies.ts";
 import { checkDecision } from "./decision.ts";
 import type { Said } from "./heard.ts";
 import { letsIn, type Hook } from "./hooks.ts";
@@ -45,15 +46,24 @@ export interface PolicyListener {
 export function askPolicy(
   around: Around,
   binding: PolicyBinding,
-  call: PolicyCall,
+  asked: PolicyCall,
   told: (said: Said) => void,
 ): void {
-  const shadow = askShadow(around, binding, call);
+  const shadow = askShadow(around, binding, asked);
+  const call = shownTo(binding, asked);
   putTo(around, binding, call, null, (said, atMs) => {
     for (const listener of around.listeners) listener.asked(binding, call, said, atMs);
     shadow?.(said);
     told(said);
   });
+}
+
+/** A body is for those that ask for it. */
+function shownTo(binding: PolicyBinding, call: PolicyCall): PolicyCall {
+  if (call.body === undefined) return call;
+  const { body: all, ...rest } = call;
+  const body = bodyFor(all, call.hook, binding);
+  return body === undefined ? rest : { ...rest, body };
 }
 
 const asksTooMuch = `it goes on to ask after ${limits.policyWantsMax} things (policyWantsMax)`;
@@ -84,7 +94,8 @@ function putTo(
       }
       return before.find(decision, (about) => {
         const { ticket: resumes } = decision;
-        putTo(around, by, { ...call, fields: noFields, about, resumes }, before, heard);
+        const { body: _seen, ...rest } = call;
+        putTo(around, by, { ...rest, fields: noFields, about, resumes }, before, heard);
       });
     }
     if (decision.do !== "fail" && decision.do !== "invalid") return heard(decision, atMs);
@@ -114,7 +125,7 @@ function askShadow(
   const compare = (): void => {
     if (inForce !== null && itself !== null) trials.shadowed(binding, inForce, itself);
   };
-  host.evaluate(binding, call, (answer) => {
+  host.evaluate(binding, shownTo(binding, call), (answer) => {
     const decision = answer.ok ? checkDecision(answer.decision, call.hook) : null;
     if (decision === null)
       itself = { do: "failed", failure: "unanswered", reason: answer.ok ? "" : answer.reason };

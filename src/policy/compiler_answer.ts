@@ -14,6 +14,10 @@ import { ownSupport } from "./support.ts";
 const count = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most));
 const text = (most: number) => v.pipe(v.string(), v.nonEmpty(), v.maxLength(most));
 
+const bodyBytes = v.exactOptional(
+  v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(limits.policyBodyBytesMax)),
+);
+
 const metaSchema = v.strictObject({
   name: v.pipe(text(limits.policyNameLengthMax), v.regex(policyNameForm)),
   version: text(limits.policyVersionLengthMax),
@@ -22,6 +26,7 @@ const metaSchema = v.strictObject({
   cpuMs: v.pipe(v.number(), v.minValue(1), v.maxValue(limits.policyCpuMaxMs)),
   waitMs: v.pipe(v.number(), v.minValue(1), v.maxValue(limits.policyWaitMaxMs)),
   hooks: v.pipe(v.array(v.picklist(hooks)), v.maxLength(hooks.length)),
+  bodies: v.exactOptional(v.strictObject({ request: bodyBytes, response: bodyBytes })),
 });
 
 function scriptSchema(files: readonly string[]) {

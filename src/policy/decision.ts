@@ -27,15 +27,22 @@ export interface Timed {
   readonly timeoutMs?: number;
 }
 
+/** What it goes on with in place of its body: a text. Absent: as it came. */
+export interface Rewritten {
+  readonly json?: string;
+}
+
 export type CheckedDecision =
-  | ({ readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null } & Timed)
+  | ({ readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null } & Timed &
+      Rewritten)
   | ({
       readonly do: "route";
       readonly service: string;
       readonly subset: string | null;
       readonly edits: FieldEdits;
       readonly target: NormalTarget | null;
-    } & Timed)
+    } & Timed &
+      Rewritten)
   | {
       readonly do: "respond";
       readonly status: number;
@@ -78,6 +85,7 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
         edits: editsOf(answer["headers"]),
         target: targetOf(answer["path"]),
         ...timeoutOf(answer["timeout"]),
+        ...(answer["json"] === undefined ? {} : { json: textOf(answer["json"], "body") }),
       };
     case "route":
       return {
@@ -87,6 +95,7 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
         edits: editsOf(answer["headers"]),
         target: targetOf(answer["path"]),
         ...timeoutOf(answer["timeout"]),
+        ...(answer["json"] === undefined ? {} : { json: textOf(answer["json"], "body") }),
       };
     case "respond":
       return {

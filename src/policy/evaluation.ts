@@ -8,13 +8,14 @@ import { mergeEdits, noEdits, type FieldEdits } from "../wire/fields.ts";
 import type { NormalTarget } from "../wire/target.ts";
 import { askPolicy, failsOpen, isAskedAt, policyRecord, type Around } from "./ask_policy.ts";
 import type { Said } from "./heard.ts";
-import { bytesOf, type Timed } from "./decision.ts";
+import { bodyFor, bodyWritten, type BodySeen } from "./bodies.ts";
+import { bytesOf, type Rewritten, type Timed } from "./decision.ts";
 import { laterHooks } from "./later_hooks.ts";
 import { serviceNamed } from "./named_services.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyVerdict, Reach } from "./verdict.ts";
 
-interface Written extends Timed {
+interface Written extends Timed, Rewritten {
   readonly edits: FieldEdits;
   readonly target: NormalTarget | null;
 }
@@ -30,7 +31,9 @@ export class Evaluation {
   #index = 0;
   #edits: FieldEdits = noEdits;
   #target: NormalTarget | null = null;
-  #timed: Timed = {};
+  #more: Timed & Rewritten = {};
+  /** As those before left it. */
+  #body: BodySeen | undefined;
   readonly #records: PolicyRecord[] = [];
   #askedMs = 0;
 
@@ -41,7 +44,9 @@ export class Evaluation {
     private readonly done: (verdict: PolicyVerdict) => void,
     /** null: at the server's side, where nobody chooses a service. */
     private readonly reach: Reach | null,
-  ) {}
+  ) {
+    this.#body = call.body;
+  }
 
   ask(): void {
     const binding = this.bindings[this.#index];
@@ -50,7 +55,7 @@ export class Evaluation {
         do: "next",
         edits: this.#edits,
         target: this.#target,
-        ...this.#timed,
+        ...this.#more,
         ...this.#evaluated,
       });
     }
@@ -59,7 +64,8 @@ export class Evaluation {
       return this.ask();
     }
     this.#askedMs = this.around.clock.now();
-    askPolicy(this.around, binding, this.call, (said) => this.#take(binding, said));
+    const call = this.#body === this.call.body ? this.call : { ...this.call, body: this.#body };
+    askPolicy(this.around, binding, call as PolicyCall, (said) => this.#take(binding, said));
   }
 
   #decided(verdict: PolicyVerdict): void {
@@ -77,7 +83,7 @@ export class Evaluation {
       case "failed":
         return this.#failed(binding, said.failure, said.reason);
       case "next": {
-        const problem = this.#edit(said, serviceKey(this.call.service));
+        const problem = this.#edit(binding, said, serviceKey(this.call.service));
         if (problem !== null) return this.#tripped(binding, problem);
         this.#record(binding, { action: "next" });
         this.#index++;
@@ -107,7 +113,7 @@ export class Evaluation {
       const what = subset === null ? key : `the subset "${subset}" of ${key}`;
       return this.#failed(binding, "invalid", `it routes to ${what}, which is not known here`);
     }
-    const problem = this.#edit(said, key);
+    const problem = this.#edit(binding, said, key);
     if (problem !== null) return this.#tripped(binding, problem);
     const shown = subset === null ? said.service : `${said.service}/${subset}`;
     this.#record(binding, { action: "route", said: shown });
@@ -117,21 +123,27 @@ export class Evaluation {
       ...where,
       edits: this.#edits,
       target: this.#target,
-      ...this.#timed,
+      ...this.#more,
       ...this.#evaluated,
     });
   }
 
   /** Null, or why nothing was changed: the service that the request is for would not take what is written. */
-  #edit({ edits, target, timeoutMs }: Written, service: string): string | null {
+  #edit(binding: PolicyBinding, { edits, target, timeoutMs, json }: Written, service: string): string | null {
     const read = target === null || this.reach === null ? target : this.reach.read(service, target);
     if (target !== null && read === null) return `${service} takes no path like ${shownPath(target)}`;
     const merged = mergeEdits(this.#edits, edits);
     if (merged !== edits && bytesOf(merged) > limits.policyHeadBytesMax)
       return `with those before it, it writes more than ${limits.policyHeadBytesMax} bytes of header fields`;
+    if (json !== undefined) {
+      const seen = bodyFor(this.#body, this.call.hook, binding);
+      if (seen === undefined || seen.bytes === 0) return "it writes a body where it has seen none";
+      this.#body = bodyWritten(json);
+      this.#more = { ...this.#more, json };
+    }
     this.#edits = merged;
-    if (timeoutMs !== undefined && timeoutMs < (this.#timed.timeoutMs ?? Infinity))
-      this.#timed = { timeoutMs };
+    if (timeoutMs !== undefined && timeoutMs < (this.#more.timeoutMs ?? Infinity))
+      this.#more = { ...this.#more, timeoutMs };
     this.#target = read ?? this.#target;
     return null;
   }

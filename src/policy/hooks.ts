@@ -45,5 +45,11 @@ export const recorded: Readonly<Record<Hook, "request" | "answer" | null>> = {
   onEnd: "request",
 };
 
+/** Bodies that policies may ask to see: under which name in `uses`, and the hook that finds each. */
+export const bodyUses = [
+  { use: "requestJson", of: "request", hook: "onRequest" },
+  { use: "responseJson", of: "response", hook: "onResponse" },
+] as const satisfies readonly { use: string; of: string; hook: Hook }[];
+
 /** Those that decide whether something may go on at all. */
 export const letsIn: ReadonlySet<Hook> = new Set(["onRequest", "onConnection"]);

@@ -23,6 +23,7 @@ export const typescript: Readonly<Record<string, string>> = {
   "/heddle/sdk.ts": embed("src/policy/sdk.ts"),
   "/heddle/sha256.ts": embed("src/policy/sha256.ts"),
   "/heddle/text_codec.ts": embed("src/policy/text_codec.ts"),
+  "/heddle/sdk_bodies.ts": embed("src/policy/sdk_bodies.ts"),
   "/heddle/sdk_calls.ts": embed("src/policy/sdk_calls.ts"),
   "/heddle/sdk_decisions.ts": embed("src/policy/sdk_decisions.ts"),
   "/heddle/waits.ts": embed("src/policy/waits.ts"),
@@ -44,12 +45,14 @@ const realmBounds: RealmBounds = {
  * The script sets one global, `heddle`, for the worker to call. A policy that says other things of itself than were read from
  * its source does not load.
  */
-function entryFor(module: string, { name, version, onError, hooks }: PolicyMeta): string {
-  const read = JSON.stringify([name, version, onError, hooks]);
+function entryFor(module: string, { name, version, onError, hooks, bodies = {} }: PolicyMeta): string {
+  const reads = [bodies.request !== undefined, bodies.response !== undefined];
+  const read = JSON.stringify([name, version, onError, hooks, reads]);
   return `import { hooks } from "./hooks.ts";
 import { createRealm } from "./realm.ts";
 import policy from ${JSON.stringify(module)};
-const says = JSON.stringify([policy.name, policy.version, policy.onError, hooks.filter((hook) => policy[hook] !== undefined)]);
+const says = JSON.stringify([policy.name, policy.version, policy.onError, hooks.filter((hook) => policy[hook] !== undefined),
+  [policy.uses?.requestJson === true, policy.uses?.responseJson === true]]);
 if (says !== ${JSON.stringify(read)}) throw new Error("Its source reads " + ${JSON.stringify(read)} + ", it says " + says);
 globalThis.heddle = createRealm(policy, ${JSON.stringify(realmBounds)});
 `;

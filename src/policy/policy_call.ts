@@ -2,6 +2,7 @@
 import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { Fields } from "../wire/fields.ts";
+import type { BodySeen } from "./bodies.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import type { AskService } from "./service_call.ts";
 
@@ -27,6 +28,8 @@ export interface PolicyCall {
   readonly address?: string;
   /** What the hook is about beside the head that `fields` are of. Absent: nothing. Plain data. */
   readonly about?: unknown;
+  /** The body of what it is about, where a policy asks for it. Absent: none does. */
+  readonly body?: BodySeen;
   /** Ticket of a call that waited for what this one is about. Absent: it is a call of its own. */
   readonly resumes?: number;
   /** How services are asked on its behalf; not encoded. Absent: they cannot be. */
@@ -60,14 +63,21 @@ export function encodeCall(binding: number, call: PolicyCall): string {
     call.deadlineMs ?? null,
     call.address ?? null,
     ...(call.exchange === undefined && call.resumes === undefined
-      ? aboutOf(call)
-      : [call.about ?? null, call.exchange ?? ""]),
-    ...(call.resumes === undefined ? [] : [call.resumes]),
+      ? known(aboutOf(call))
+      : [aboutOf(call) ?? null, call.exchange ?? ""]),
+    ...known(call.resumes),
   ]);
 }
 
-function aboutOf({ about }: PolicyCall): unknown[] {
-  return about === undefined ? [] : [about];
+function known(value: unknown): unknown[] {
+  return value === undefined ? [] : [value];
+}
+
+/** A request has nothing beside its head but its body. */
+function aboutOf({ about, body }: PolicyCall): unknown {
+  if (body === undefined) return about;
+  const shown = body.unread === null ? { text: body.text } : { unread: body.unread };
+  return about === undefined ? shown : { ...about, body: shown };
 }
 
 /** Name, value, name, value …. */

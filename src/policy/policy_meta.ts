@@ -5,7 +5,8 @@
 import type { Program } from "acorn";
 import { parseDuration } from "../base/duration.ts";
 import { limits } from "../model/limits.ts";
-import { hooks, type Hook } from "./hooks.ts";
+import type { BodiesRead } from "../model/snapshot.ts";
+import { bodyUses, hooks, type Hook } from "./hooks.ts";
 import { policyExport } from "./policy_export.ts";
 import type { Finding } from "./scope_check.ts";
 import { ownSupport } from "./support.ts";
@@ -20,6 +21,8 @@ export interface PolicyMeta {
   readonly waitMs: number;
   /** Those that it has, in the order of all. */
   readonly hooks: readonly Hook[];
+  /** Absent: none. */
+  readonly bodies?: BodiesRead;
 }
 
 export const policyNameForm = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
@@ -52,8 +55,15 @@ export function readMeta(program: Program): MetaAnswer | null {
     cpuMs: cpu === undefined ? limits.policyCpuMs : durationOf(cpu.value),
     waitMs: wait === undefined ? limits.policyWaitMs : durationOf(wait.value),
     hooks: hooks.filter((hook) => literals.has(hook)),
+    ...bodiesOf(literals),
   };
   return { meta, problem: null };
+}
+
+function bodiesOf(literals: ReadonlyMap<string, Literal>): Pick<PolicyMeta, "bodies"> {
+  const bytes = Number(literals.get("limits.body")?.value ?? limits.policyBodyBytes);
+  const asked = bodyUses.filter(({ use }) => literals.get(`uses.${use}`)?.value === true);
+  return asked.length === 0 ? {} : { bodies: Object.fromEntries(asked.map(({ of }) => [of, bytes])) };
 }
 
 const writtenInPlace = "The default export must be definePolicy({ … }) with the object written in place";
@@ -81,6 +91,19 @@ function problemOf(literals: ReadonlyMap<string, Literal>, start: number): Findi
     const ms = durationOf(literals.get(key)?.value);
     if (!(ms >= 1 && ms <= mostMs)) return say(key, `: expected 1ms to ${mostMs}ms`);
   }
+  for (const key of literals.keys()) {
+    if (!key.startsWith("uses.")) continue;
+    const known = bodyUses.find(({ use }) => `uses.${use}` === key);
+    if (known === undefined)
+      return say(key, `: expected one of ${bodyUses.map(({ use }) => use).join(", ")}`);
+    const wanted = literals.get(key)?.value;
+    if (typeof wanted !== "boolean") return say(key, ": expected true or false");
+    if (wanted && !literals.has(known.hook)) return say(key, `: nothing would read it without ${known.hook}`);
+  }
+  const bytes = literals.has("limits.body") ? literals.get("limits.body")?.value : limits.policyBodyBytes;
+  const most = limits.policyBodyBytesMax;
+  if (typeof bytes !== "number" || !Number.isInteger(bytes) || bytes < 1 || bytes > most)
+    return say("limits.body", `: expected a number of bytes, 1 to ${most}`);
   return null;
 }
 
@@ -111,10 +134,10 @@ function collect(object: Tree, prefix: string, literals: Map<string, Literal>): 
     if (literals.has(name)) return { offset, message: `${name} is given twice`, word: said };
     const value = treeOf(property["value"]);
     literals.set(name, { value: property["kind"] === "init" ? literalOf(value) : undefined, offset });
-    if (name !== "limits") continue;
+    if (name !== "limits" && name !== "uses") continue;
     if (value.type !== "ObjectExpression")
-      return { offset, message: "limits must be written in place", word: said };
-    const problem = collect(value, "limits.", literals);
+      return { offset, message: `${name} must be written in place`, word: said };
+    const problem = collect(value, `${name}.`, literals);
     if (problem !== null) return problem;
   }
   return null;

@@ -19,6 +19,7 @@ import { safeParse, type GenericSchema } from "valibot";
 import { BoundOptions, CallContext, type WrittenNote } from "./call_context.ts";
 import { HeaderList } from "./header_list.ts";
 import { QueryList } from "./query_list.ts";
+import { bodySeen, type PolicyBody, type UnreadBody } from "./sdk_bodies.ts";
 import type { Given } from "./want.ts";
 import type {
   ConnectionDecision,
@@ -38,6 +39,10 @@ interface RequestPlan {
   /** With the query. */
   readonly path?: string;
   readonly headers?: readonly string[];
+  /** Its body, where the policy asks for it. */
+  readonly json?: unknown;
+  /** Why its body is not shown. */
+  readonly unread?: UnreadBody;
 }
 
 interface AskPlan {
@@ -56,7 +61,13 @@ interface AnswerPlan {
 
 const bounds = { counterKeysMax: 100, scratchesMax: 100, notesMax: 16, waitsMax: 16 };
 
-function requestOf({ method, host, path = "/", headers }: RequestPlan = {}): PolicyRequest {
+function bodyOf({ json, unread }: RequestPlan, asked: boolean): PolicyBody {
+  const text = json === undefined ? "" : JSON.stringify(json);
+  return bodySeen(unread === undefined ? { text } : { unread }, asked);
+}
+
+function requestOf(plan: RequestPlan = {}, asked = false): PolicyRequest {
+  const { method, host, path = "/", headers } = plan;
   const mark = path.indexOf("?");
   return {
     method: method ?? "GET",
@@ -64,6 +75,7 @@ function requestOf({ method, host, path = "/", headers }: RequestPlan = {}): Pol
     path: mark < 0 ? path : path.slice(0, mark),
     query: new QueryList(mark < 0 ? "" : path.slice(mark + 1)),
     headers: new HeaderList(headers ?? []),
+    ...bodyOf(plan, asked),
   };
 }
 
@@ -108,7 +120,8 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
 
   /** What it decides about a request. */
   async request(request: RequestPlan = {}, plan: AskPlan = {}): Promise<Decision> {
-    const decision = await this.#decided(this.policy.onRequest?.(requestOf(request), this.context(plan)));
+    const seen = requestOf(request, this.policy.uses?.requestJson === true);
+    const decision = await this.#decided(this.policy.onRequest?.(seen, this.context(plan)));
     this.#keepNotes();
     if (decision === undefined) throw new Error("The policy has no onRequest");
     return decision;

@@ -8,6 +8,7 @@ import { BoundOptions, CallContext, type Asked, type RealmBounds } from "./call_
 import { HeaderList } from "./header_list.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import { QueryList } from "./query_list.ts";
+import { bodySeen, withJsonAsText, type PolicyBody, type WrittenBody } from "./sdk_bodies.ts";
 import { Places } from "./realm_places.ts";
 import { forgotten, Waiting, Waits } from "./waits.ts";
 import type { Given } from "./want.ts";
@@ -179,10 +180,9 @@ export function createRealm<Schema extends GenericSchema>(
         const decision = ask[hook](call, context);
         if (!(decision instanceof Promise)) return answerOf(decision, context);
         const waiting = new Waiting(context, call[12] ?? "");
-        decision.then(
-          (value) => (waiting.answer = answerOf(value, context)),
-          (error) => (waiting.answer = failed(places.reasonOf(error))),
-        );
+        decision
+          .then((value) => (waiting.answer = answerOf(value, context)))
+          .catch((error) => (waiting.answer = failed(places.reasonOf(error))));
         late.set(index, waiting);
         return "";
       } catch (error) {
@@ -205,7 +205,10 @@ function questionsOf<Schema extends GenericSchema>(
   policy: Policy<Schema, unknown>,
 ): Readonly<Record<Hook, (call: Call, context: Context) => unknown>> {
   return {
-    onRequest: (call, context) => policy.onRequest?.(requestOf(call), context),
+    onRequest: (call, context) => {
+      const body = bodySeen(call[11] as WrittenBody | undefined, policy.uses?.requestJson === true);
+      return policy.onRequest?.(requestOf(call, body), context);
+    },
     onConnection: (call, context) =>
       verdictOn(policy.onConnection?.({ protocol: call[2] === "tls" ? "tls" : "tcp" }, context)),
     pick: (call, context) => preferred(policy.pick?.(call[11] as PolicyEndpoint[], requestOf(call), context)),
@@ -230,7 +233,8 @@ function askedIn(call: Call, hook: Hook): Asked {
 }
 
 /** With what it noted beside: `notes.ts` reads it. */
-function answerOf(decision: unknown, { notes }: Context): string {
+function answerOf(decided: unknown, { notes }: Context): string {
+  const decision = withJsonAsText(decided);
   const noted = notes !== null && typeof decision === "object" && decision !== null;
   const answer = JSON.stringify(noted ? { ...decision, notes } : decision) as string | undefined;
   return answer ?? failed("it returned nothing");
@@ -269,7 +273,10 @@ function andGoOn(done: unknown): unknown {
   return done instanceof Promise ? done.then(() => andGoOn(null)) : { do: "next" };
 }
 
-function requestOf(call: Call): PolicyRequest {
+/** Where a body is no matter. */
+const unasked: PolicyBody = { unread: null };
+
+function requestOf(call: Call, body: PolicyBody = unasked): PolicyRequest {
   const target = call[4];
   const mark = target.indexOf("?");
   return {
@@ -278,5 +285,6 @@ function requestOf(call: Call): PolicyRequest {
     path: mark < 0 ? target : target.slice(0, mark),
     query: new QueryList(mark < 0 ? "" : target.slice(mark + 1)),
     headers: new HeaderList(call[7]),
+    ...body,
   };
 }

@@ -6,7 +6,8 @@ export function saidText(said: Said): string {
     case "next": {
       const { set, add, remove } = said.edits;
       const edits = set.length + add.length + remove.length > 0 ? " with other headers" : "";
-      return `goes on${edits}${said.target === null ? "" : ` to ${said.target.path}`}`;
+      const body = said.json === undefined ? "" : " with another body";
+      return `goes on${edits}${body}${said.target === null ? "" : ` to ${said.target.path}`}`;
     }
     case "route":
       return `goes to ${said.service}${said.subset === null ? "" : `/${said.subset}`}`;

@@ -23,6 +23,7 @@
 import type { GenericSchema, InferOutput } from "valibot";
 import type { HeaderList } from "./header_list.ts";
 import type { QueryList } from "./query_list.ts";
+import type { PolicyBody, UnreadBody } from "./sdk_bodies.ts";
 import type {
   Duration,
   ServiceAnswer,
@@ -43,6 +44,7 @@ export type {
   Duration,
   HeaderEdit,
   Next,
+  PolicyBody,
   Respond,
   ResponseDecision,
   Route,
@@ -51,10 +53,32 @@ export type {
   SharedCounter,
   SignatureCheck,
   Taken,
+  UnreadBody,
 };
 
-/** The head of a request. Its body is never seen here. */
-export interface PolicyRequest {
+/**
+ * The head of a request, and its body where `uses.requestJson` asks for it.
+ *
+ * ```ts
+ * import { definePolicy, next, respond } from "heddle/policy";
+ * import * as v from "valibot";
+ *
+ * export default definePolicy({
+ *   api: 1,
+ *   name: "cheap-model",
+ *   version: "1.0.0",
+ *   options: v.strictObject({}),
+ *   uses: { requestJson: true },
+ *   onError: "closed",
+ *   onRequest(request) {
+ *     if (request.unread !== null) return respond(413, `its body is ${request.unread}`);
+ *     const wanted = v.safeParse(v.looseObject({ model: v.string() }), request.json);
+ *     return wanted.success ? next({ json: { ...wanted.output, model: "small" } }) : next();
+ *   },
+ * });
+ * ```
+ */
+export interface PolicyRequest extends PolicyBody {
   /** As sent: `GET`. */
   readonly method: string;
   /** Host that is meant, lower case, with the port if one was sent: `orders.mesh`. */
@@ -294,6 +318,13 @@ export interface Policy<Schema extends GenericSchema, State = undefined> {
     readonly cpu?: Duration;
     /** How long all calls of one hook may take together (`context.call`), 50 ms when not given, 5 s at most. */
     readonly wait?: Duration;
+    /** Of a body that it sees (`uses`), in bytes: 65536 when not given, 131072 at most. */
+    readonly body?: number;
+  };
+  /** What hooks see beside heads. It waits until all of it is there, so whoever does not need it should not ask. */
+  readonly uses?: {
+    /** `onRequest` finds the body of a request as `json`, if it is JSON and not longer than `limits.body`. */
+    readonly requestJson?: boolean;
   };
   /**
    * What is wrong with options that fit the schema, for instance with two of them together: told at `apply` and `validate`, at the place

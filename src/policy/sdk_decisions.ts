@@ -27,6 +27,8 @@ export interface Next {
    * longer; of several policies the shortest counts.
    */
   readonly timeout?: Duration;
+  /** Goes on in place of its body, which the policy must have seen (`uses.requestJson`). Numbers keep 53 bits. */
+  readonly json?: unknown;
 }
 
 /** The request goes to this service. No later policy is asked. */
@@ -45,6 +47,8 @@ export interface Route {
   readonly path?: string;
   /** As of `next`. */
   readonly timeout?: Duration;
+  /** As of `next`. */
+  readonly json?: unknown;
 }
 
 /** The request is answered here. No later policy is asked. It is logged whatever the sample is, with the policy and its reason. */

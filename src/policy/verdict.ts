@@ -5,7 +5,7 @@ import type { PolicyRecord } from "../telemetry/record.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 import type { NormalTarget } from "../wire/target.ts";
 import type { GivenAnswer } from "./answer_verdict.ts";
-import type { Timed } from "./decision.ts";
+import type { Rewritten, Timed } from "./decision.ts";
 import type { LaterHooks } from "./later_hooks.ts";
 
 interface Evaluated {
@@ -18,7 +18,8 @@ interface Evaluated {
 /** What the policies of a request decided; edits of earlier policies are merged in. */
 export type PolicyVerdict = Evaluated &
   (
-    | ({ readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null } & Timed)
+    | ({ readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null } & Timed &
+        Rewritten)
     | ({
         readonly do: "route";
         /** Name of the policy. */
@@ -28,7 +29,8 @@ export type PolicyVerdict = Evaluated &
         readonly edits: FieldEdits;
         /** Path and query to forward instead; null: as it came. */
         readonly target: NormalTarget | null;
-      } & Timed)
+      } & Timed &
+        Rewritten)
     | GivenAnswer
     /** A policy that fails closed failed. */
     | { readonly do: "error"; readonly outcome: Outcome }

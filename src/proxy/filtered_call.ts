@@ -7,7 +7,9 @@ import type { ServerExchange } from "../http/exchange.ts";
 import type { BackendFilters, RouteFilters } from "../model/document.ts";
 import type { Fault } from "../model/route_filters.ts";
 import type { Outcome } from "../model/outcome.ts";
-import { mergeEdits } from "../wire/fields.ts";
+import { digestFields } from "../policy/bodies.ts";
+import type { PolicyVerdict } from "../policy/verdict.ts";
+import { mergeEdits, noEdits } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { noFields } from "../wire/head_fields.ts";
 import { Answer } from "./answer/answer.ts";
@@ -70,6 +72,17 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
     if (found.preflight === null) return false;
     this.over(this.answer.say(found.preflight));
     return true;
+  }
+
+  /** What policies change of it. */
+  protected obey(verdict: Extract<PolicyVerdict, { do: "next" | "route" }>): void {
+    this.leaving.obey(verdict);
+    if (verdict.json === undefined) return;
+    const bytes = new TextEncoder().encode(verdict.json);
+    this.body.replace(bytes);
+    // What has no length said before may have trailers.
+    if (this.leaving.came.contentLength >= 0) this.leaving.bodyBytes = bytes.length;
+    this.leaving.change({ remove: digestFields, set: noEdits.set, add: noEdits.add });
   }
 
   /** Applies what the route says of its requests. Whether one of them was the answer. */

@@ -12,91 +12,69 @@ import type {
 import { fitsStream, passesUpgrade } from "../http/upgrade.ts";
 import { takesRequests } from "../model/service.ts";
 import type { Outcome } from "../model/outcome.ts";
-import type { PolicyBinding } from "../model/snapshot.ts";
 import { usualLevel, type PriorityLevel } from "../model/priority.ts";
-import type { GivenAnswer } from "../policy/answer_verdict.ts";
-import type { PolicyVerdict } from "../policy/verdict.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
-import { deadlineFields } from "../wire/deadline.ts";
 import { isGrpc } from "../wire/grpc.ts";
-import { noFields } from "../wire/head_fields.ts";
 import { readsAsItIs, readTarget } from "../wire/target.ts";
+import { ArrivedCall } from "./arrived_call.ts";
 import type { CallSink } from "./attempt/call_sink.ts";
 import { decideAccess } from "./guard/access.ts";
 import type { CallRecord } from "./record/call_record.ts";
 import type { Caller, InboundService, LocalApp } from "./state/live_service.ts";
-import type { ProxyParts } from "./state/proxy_parts.ts";
-import { headWith, HeldAnswer } from "./answer/held_answer.ts";
 import { noteGrpcStatus, noteStream } from "./answer/notes.ts";
 import type { StreamKind } from "../model/stream_kind.ts";
 import { outcomes } from "./failure/outcomes.ts";
-import { errorText, speaksGrpc } from "./failure/rescue.ts";
 import type { Concurrency } from "./limit/concurrency.ts";
 import type { InboundLimits } from "./limit/inbound_limits.ts";
 import { PacedStream, type PacedStreamOptions } from "./limit/paced_stream.ts";
 import { Turn, type TurnOwner } from "./limit/turn.ts";
-import { askAtServer, type Arrived } from "./policy/ask_policies.ts";
-import type { ExchangePolicies } from "./policy/exchange_policies.ts";
-import { changed, forApp, givenHead, withoutOwnFields } from "./rewrite/arriving.ts";
-import { withEdits } from "./rewrite/leaving.ts";
+import { changed, forApp, withDeadline, withoutOwnFields } from "./rewrite/arriving.ts";
 import type { Claim } from "./share/claim.ts";
 import type { Flow } from "./share/flow.ts";
 import type { Pool } from "./upstream/pool.ts";
 import type { Taker } from "./upstream/pool_terms.ts";
 
 /** One object for each call, beside its record: nothing else is made for it. */
-export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
+export class InboundCall extends ArrivedCall implements ResponseSink, Taker, TurnOwner {
   place: Claim<Taker> | null = null;
-  /** What policies of this side are asked about the rest of it; null: nothing. */
-  policies: ExchangePolicies | null = null;
-  /** While they look at the head of its answer. */
-  #held: HeldAnswer | null = null;
-  /** How long the caller still waits since it began, in milliseconds; null: as long as it takes. */
-  deadlineMs: number | null = null;
-  /** As the app gets it. */
-  #request: OutgoingRequest;
   #pool: Pool | null = null;
-  #stream: ClientStream | null = null;
   /** The answer is one of gRPC, and the status in its head, if it has only a head. */
   #grpc = false;
   #grpcHead = "";
   /** What its answer turned out to be, while it is open. */
-  #streamKind: StreamKind | null = null;
+  streamKind: StreamKind | null = null;
   /** As the caller's proxy says: how much it matters, and where a client from outside of the mesh comes from. */
   priority: PriorityLevel = usualLevel;
-  /** A policy sent it: policies here may ask nobody about it. */
-  ofPolicy = false;
   client = "";
   /** Its stream, where a rate of bytes is in force. */
   #paced: PacedStream | null = null;
   /** Its place among those that the service serves at a time. */
   #turn: Turn | null = null;
-  #finished = false;
 
   /**
    * Whoever starts a call says in `record` what only it knows: request id, path (without the query), protocol, and whether the call
    * came over mTLS. `flow`: the client that calls. `request` and `edits` are without fields of heddle's own, but for the request id.
    */
   constructor(
-    readonly parts: Pick<ProxyParts, "shard" | "recorder" | "shedder" | "policies" | "calls">,
-    readonly service: InboundService,
+    parts: ArrivedCall["parts"],
+    service: InboundService,
     readonly app: LocalApp,
     readonly caller: Caller,
     readonly flow: Flow,
-    readonly record: CallRecord,
+    record: CallRecord,
     request: OutgoingRequest,
-    private edits: FieldEdits,
+    edits: FieldEdits,
     /** The caller's client spoke HTTP/2. */
     readonly spokeHttp2: boolean,
-    readonly sink: CallSink,
+    sink: CallSink,
   ) {
+    super(parts, service, record, request, edits, sink);
     record.service = service.key;
     record.source = caller.key;
     record.sourceId = caller.spiffeId;
     record.destinationId = service.local.spiffeId;
     record.method = request.method;
     record.endpoint = app.id;
-    this.#request = request;
   }
 
   /** Leads to `started` or `failed` of the sink, maybe from inside. */
@@ -109,20 +87,20 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
       return this.failed(outcomes.opaqueHere(service.key, service.local.protocol));
     if (!readsAsItIs(service.local) && !this.#readPath())
       return this.failed(outcomes.escapedSlash(service.key));
-    if (!this.#isLetIn()) return;
-    if (this.#request.upgrade !== null && !this.#mayUpgrade(this.#request.upgrade)) return;
+    if (!this.isLetIn()) return;
+    if (this.request.upgrade !== null && !this.#mayUpgrade(this.request.upgrade)) return;
     const refusal = service.limits === null ? null : this.#overLimit(service.limits);
     if (refusal !== null) return this.failed(refusal);
     const { policies } = service.local;
-    if (policies === undefined) this.#enter();
-    else this.#ask(policies);
+    if (policies === undefined) this.enterGate();
+    else this.ask(policies);
   }
 
   /** False: it was refused. */
-  #isLetIn(): boolean {
+  protected isLetIn(): boolean {
     const { access } = this.service.local;
     const { spiffeId } = this.caller;
-    const verdict = decideAccess(access, spiffeId, this.#request.method, this.record.path, this.client);
+    const verdict = decideAccess(access, spiffeId, this.request.method, this.record.path, this.client);
     this.record.access = verdict;
     if (verdict.verdict !== "deny") return true;
     const { method, path } = this.record;
@@ -130,89 +108,15 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
     return false;
   }
 
-  #enter(): void {
+  protected enterGate(): void {
     const gate = this.service.limits?.concurrency ?? null;
     if (gate !== null && !this.#isStream) return this.#apply(gate);
     this.proceed();
   }
 
-  // ------------------------------------------------------------------------------------ policies of the server's side
-
-  get finished(): boolean {
-    return this.#finished;
-  }
-
-  #ask(bindings: readonly PolicyBinding[]): void {
-    const { method, authority, target } = this.#request;
-    const fields = (this.#request.fields ?? noFields).copy();
-    const { service } = this.service.local;
-    const head = { hook: "onRequest", method, authority, target, fields, service } as const;
-    const { deadlineMs, parts, record, ofPolicy } = this;
-    const late = deadlineMs === null ? {} : { deadlineMs };
-    const services = ofPolicy ? {} : { services: parts.calls(service, record.requestId) };
-    askAtServer(parts, bindings, record, { ...head, ...late, ...services }, this);
-  }
-
-  decided(verdict: PolicyVerdict): void {
-    if (verdict.do === "error") return this.failed(verdict.outcome);
-    if (verdict.do === "respond") return this.#give(verdict);
-    this.edits = withEdits(this.edits, verdict.edits);
-    if (verdict.target !== null) {
-      const { local, key } = this.service;
-      const read = readTarget(local, verdict.target.target);
-      if (read === null) return this.failed(outcomes.badPath(key));
-      this.#request = changed(this.#request, { target: read.target });
-      this.record.path = read.path;
-      // Whoever wrote the path: rules see what the app gets.
-      if (!this.#isLetIn()) return;
-    }
-    this.#enter();
-  }
-
-  /** What a policy answers in the place of the app. */
-  #give({ status, policy, headers, body }: GivenAnswer): void {
-    const denial = status < 400 ? null : outcomes.policyDenied(policy, this.service.key, status);
-    const { fields } = this.#request;
-    if (denial !== null && fields !== null && isGrpc(fields) && !speaksGrpc(headers))
-      return this.failed(denial);
-    const bytes = new TextEncoder().encode(body);
-    this.record.status = status;
-    const { sink } = this;
-    const error = denial === null ? "" : errorText(denial);
-    sink.head(givenHead(status, headers.set, error, bytes.length));
-    if (bytes.length > 0) sink.data(bytes, 0, bytes.length);
-    sink.end(null);
-    this.#finish(denial);
-  }
-
-  /** The answer waits here until they have seen its head. */
-  #show(came: ResponseHead, policies: ExchangePolicies): void {
-    const held = new HeldAnswer(came);
-    this.#held = held;
-    policies.answered(held.head, (verdict) => {
-      this.#held = null;
-      if (this.#finished) return;
-      if (held.broken !== null) return this.failed(held.broken);
-      if (verdict.do === "next") return this.#pass(held, verdict.edits);
-      if (!held.over) this.#stream?.cancel();
-      if (verdict.do === "respond") return this.#give(verdict);
-      this.record.status = 0;
-      this.failed(verdict.outcome);
-    });
-  }
-
-  #pass(held: HeldAnswer, edits: FieldEdits): void {
-    this.sink.head(headWith(held.head, edits));
-    if (this.#finished) return;
-    held.replay((bytes, start, end) => this.data(bytes, start, end));
-    if (held.over) this.end(held.trailers);
-    // Whoever takes it pauses it again where that was too much.
-    else this.#stream?.resume();
-  }
-
   /** Declared as one: it would keep its place for ever. */
   get #isStream(): boolean {
-    return this.service.local.stream || this.#request.upgrade !== null;
+    return this.service.local.stream || this.request.upgrade !== null;
   }
 
   #apply(gate: Concurrency): void {
@@ -240,7 +144,7 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
 
   #overLimit(limits: InboundLimits): Outcome | null {
     const { path, startedMs } = this.record;
-    return limits.admit({ caller: this.caller.key, path, fields: this.#request.fields }, startedMs);
+    return limits.admit({ caller: this.caller.key, path, fields: this.request.fields }, startedMs);
   }
 
   connected(connection: ClientConnection): void {
@@ -251,23 +155,18 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
       return this.#ranOut(deadlineMs);
     }
     let fields = forApp(edits, record.requestId, this.app.outside === undefined ? caller.key : "");
-    if (deadlineMs !== null && waitedMs >= 1) fields = this.#withDeadline(fields, deadlineMs - waitedMs);
-    this.#stream = connection.start(this.#request, fields, this);
+    if (deadlineMs !== null && waitedMs >= 1)
+      fields = withDeadline(fields, this.request.fields, deadlineMs - waitedMs);
+    this.stream = connection.start(this.request, fields, this);
     const spend = this.service.limits?.pacing(caller.key) ?? null;
-    if (spend !== null) this.#paced = this.#pace(this.#stream, spend);
-    sink.started(this.#paced ?? this.#stream);
+    if (spend !== null) this.#paced = this.#pace(this.stream, spend);
+    if (this.body === null) sink.started(this.#paced ?? this.stream);
+    else this.body.goOnTo(this.#paced ?? this.stream);
   }
 
   #pace(stream: ClientStream, spend: PacedStreamOptions["spend"]): PacedStream {
     const { shard } = this.parts;
     return new PacedStream({ stream, shard, spend, writable: () => this.sink.writable() });
-  }
-
-  /** For the app, which learns how much of it is left. */
-  #withDeadline({ remove, set, add }: FieldEdits, leftMs: number): FieldEdits {
-    const { fields } = this.#request;
-    const left = fields === null ? null : deadlineFields(fields, leftMs, isGrpc(fields));
-    return { remove, set: [...set, ...(left ?? [])], add };
   }
 
   #ranOut(deadlineMs: number): void {
@@ -281,19 +180,19 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
       this.failed(outcomes.noUpgrade(key, upgrade));
       return false;
     }
-    const { method, contentLength } = this.#request;
+    const { method, contentLength } = this.request;
     const fits = fitsStream(upgrade, method, contentLength) || this.#appVersion() === "http/1.1";
-    if (!fits) this.#request = changed(this.#request, { upgrade: null });
+    if (!fits) this.request = changed(this.request, { upgrade: null });
     return true;
   }
 
   /** Rules and the app see the path as the service reads it, whatever the proxy of the caller did. */
   #readPath(): boolean {
-    const request = this.#request;
+    const request = this.request;
     const read = readTarget(this.service.local, request.target);
     if (read === null) return false;
     if (read.target === request.target) return true;
-    this.#request = changed(request, { target: read.target });
+    this.request = changed(request, { target: read.target });
     this.record.path = read.path;
     return true;
   }
@@ -311,16 +210,16 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
 
   /** The caller gave up. */
   cancel(detail: string): void {
-    if (this.#finished) return;
-    this.#stream?.cancel();
+    if (this.finished) return;
+    this.stream?.cancel();
     this.#turn?.givenUp();
-    this.#finish({ flag: "DC", side: "downstream", repeat: "no", status: 499, detail });
+    this.finish({ flag: "DC", side: "downstream", repeat: "no", status: 499, detail });
   }
 
   /** The caller does not take the answer that the app began. */
   refuse(outcome: Outcome): void {
-    if (this.#finished) return;
-    this.#stream?.cancel();
+    if (this.finished) return;
+    this.stream?.cancel();
     this.record.status = 0;
     this.failed(outcome);
   }
@@ -338,21 +237,21 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
     this.#grpc = isGrpc(head.fields);
     if (this.#grpc) this.#grpcHead = head.fields.get("grpc-status") ?? "";
     if (this.#grpc || head.tunnel || head.contentLength < 0) {
-      const { upgrade } = this.#request;
+      const { upgrade } = this.request;
       const { streams } = service;
-      this.#streamKind = noteStream(this.record, head, { upgrade, grpc: this.#grpc, streams });
+      this.streamKind = noteStream(this.record, head, { upgrade, grpc: this.#grpc, streams });
     }
     // Of gRPC nobody can tell a stream by its head.
-    if (this.#turn !== null && !head.tunnel) this.#turn.answered(head.status, this.#streamKind !== null);
+    if (this.#turn !== null && !head.tunnel) this.#turn.answered(head.status, this.streamKind !== null);
     const shown = withoutOwnFields(head);
-    if (this.policies?.sees(shown) === true) this.#show(shown, this.policies);
+    if (this.policies?.sees(shown) === true) this.show(shown, this.policies);
     else sink.head(shown);
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#held !== null) {
-      this.#held.data(bytes, start, end);
-      return this.#stream?.pause();
+    if (this.held !== null) {
+      this.held.data(bytes, start, end);
+      return this.stream?.pause();
     }
     this.record.bytesOut += end - start;
     this.sink.data(bytes, start, end);
@@ -360,20 +259,20 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
   }
 
   end(trailers: Fields | null): void {
-    if (this.#held !== null) return this.#held.end(trailers);
+    if (this.held !== null) return this.held.end(trailers);
     if (this.#grpc) noteGrpcStatus(this.record, trailers, this.#grpcHead);
     this.sink.end(trailers);
-    this.#finish(null);
+    this.finish(null);
   }
 
   failed(outcome: Outcome): void {
-    if (this.#held !== null) {
-      this.#held.broken = outcome;
+    if (this.held !== null) {
+      this.held.broken = outcome;
       return;
     }
     this.sink.failed(outcome);
     if (this.record.status === 0) this.record.status = outcome.status;
-    this.#finish(outcome);
+    this.finish(outcome);
   }
 
   writable(): void {
@@ -381,15 +280,16 @@ export class InboundCall implements ResponseSink, Taker, TurnOwner, Arrived {
     this.sink.writable();
   }
 
-  #finish(outcome: Outcome | null): void {
-    if (this.#finished) return;
-    this.#finished = true;
+  protected finish(outcome: Outcome | null): void {
+    if (this.finished) return;
+    this.finished = true;
     const { service, sink } = this;
     const { shard, recorder } = this.parts;
     this.#pool?.leave(this);
     this.#turn?.end();
     this.#paced?.close();
-    if (this.#streamKind !== null) service.streams.closed(this.#streamKind);
+    this.body?.body.drop();
+    if (this.streamKind !== null) service.streams.closed(this.streamKind);
     this.record.outcome = outcome;
     this.record.bytesIn = sink.bytesSent;
     recorder.finish(this.record, shard.clock.now());

@@ -14,7 +14,7 @@ import type { InboundLimits } from "./limit/inbound_limits.ts";
 import type { Downstream } from "./tunnel/downstream.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { Pipe } from "./tunnel/pipe.ts";
-import { askAtServer, connectionCall, type Arrived } from "./policy/ask_policies.ts";
+import { askArrived, connectionCall, type Arrived } from "./policy/ask_policies.ts";
 import type { ExchangePolicies } from "./policy/exchange_policies.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 import { SocketEnd } from "./tunnel/socket_end.ts";
@@ -66,7 +66,7 @@ export class InboundTcp implements Arrived {
     if (policies === undefined) return this.#reach(taker);
     const services = parts.calls(service.local.service, this.#record.requestId);
     const about = { ...connectionCall(service.local.service, this.#record.protocol, client), services };
-    askAtServer(parts, policies, this.#record, about, this);
+    askArrived(parts, policies, this.#record, about, this);
   }
 
   decided(verdict: PolicyVerdict): void {

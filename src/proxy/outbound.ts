@@ -114,7 +114,8 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     const { reach } = this.#state as ProxyState;
     const untilMs = this.#attempts.deadlineMs;
     const services = parts.calls(who.service, record.requestId);
-    askPolicies(parts, { exchange, record, target, called, route, untilMs, reach, services }, this);
+    const body = this.body;
+    askPolicies(parts, { exchange, body, record, target, called, route, untilMs, reach, services }, this);
   }
 
   /** A policy gives it less time than its route and its caller do. */
@@ -134,7 +135,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
   decided(route: LiveRoute, verdict: PolicyVerdict): void {
     if (verdict.do === "error") return this.refuse(verdict.outcome);
     if (verdict.do === "respond") return this.over(this.answer.give(verdict));
-    this.leaving.obey(verdict);
+    this.obey(verdict);
     if (verdict.timeoutMs !== undefined) this.#shorten(verdict.timeoutMs);
     if (this.policies?.readsEvents === true) this.leaving.change(unencoded);
     if (verdict.do === "next") return this.#chooseBackend(route);

@@ -9,7 +9,7 @@ import { ConnectionPlace, type PlaceOwner } from "./guard/connection_place.ts";
 import { InboundTcp } from "./inbound_tcp.ts";
 import { OutboundCall } from "./outbound_call.ts";
 import type { PolicyVerdict } from "../policy/verdict.ts";
-import { askAtServer, connectionCall, type Arrived } from "./policy/ask_policies.ts";
+import { askArrived, connectionCall, type Arrived } from "./policy/ask_policies.ts";
 import type { ExchangePolicies } from "./policy/exchange_policies.ts";
 import { connectionRecord } from "./record/outbound_record.ts";
 import { routedCall, type TcpCall, type TcpMeant } from "./route/tcp_call.ts";
@@ -96,7 +96,7 @@ class OutboundTcp extends OutboundCall implements TcpAttemptsOwner, PlaceOwner, 
     const { parts, who } = this.source;
     const services = parts.calls(who.service, this.record.requestId);
     const about = { ...connectionCall(service, protocol, this.downstream.client), services };
-    askAtServer(parts, policies, this.record, about, this);
+    askArrived(parts, policies, this.record, about, this);
   }
 
   decided(verdict: PolicyVerdict): void {

@@ -65,6 +65,7 @@ export class RemotePolicies implements Pick<PolicyHost, "evaluate" | "refOf" | "
       deadlineMs,
       address,
       about,
+      body,
       resumes,
     } = call;
     const asked: CallMessage = {
@@ -72,6 +73,7 @@ export class RemotePolicies implements Pick<PolicyHost, "evaluate" | "refOf" | "
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
       ...(address === undefined ? {} : { address }),
       ...(about === undefined ? {} : { about }),
+      ...(body === undefined ? {} : { body }),
       ...(exchange === undefined ? {} : { exchange }),
       ...(resumes === undefined ? {} : { resumes }),
     };

@@ -39,7 +39,7 @@ export interface CompileInput {
   readonly drains: ReadonlySet<string>;
 }
 
-export interface KnownPolicy extends PolicyRef, Pick<PolicyBinding, "hooks"> {
+export interface KnownPolicy extends PolicyRef, Pick<PolicyBinding, "hooks" | "bodies"> {
   /** It is left out. */
   readonly disabled?: true;
 }

@@ -4,8 +4,8 @@ import { limits } from "../../model/limits.ts";
 import type { PolicyBinding, PolicyRef } from "../../model/snapshot.ts";
 import type { KnownPolicy } from "./compile_input.ts";
 
-export function bound(use: PolicyUse, { hash = "", hooks }: Partial<KnownPolicy>): PolicyBinding {
-  const binding = { hash, name: use.use, options: use.with };
+export function bound(use: PolicyUse, { hash = "", hooks, bodies }: Partial<KnownPolicy>): PolicyBinding {
+  const binding = { hash, name: use.use, options: use.with, ...(bodies === undefined ? {} : { bodies }) };
   return hooks === undefined ? binding : { ...binding, hooks };
 }
 

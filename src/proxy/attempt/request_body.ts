@@ -7,7 +7,7 @@ import type { Buffered } from "../../http/buffered.ts";
 import type { ClientStream, RequestSink, ServerExchange } from "../../http/exchange.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import type { Fields } from "../../wire/fields.ts";
+import { noEdits, type Fields } from "../../wire/fields.ts";
 
 /** Hears that the client left. */
 export interface BodyOwner {
@@ -40,6 +40,8 @@ export class RequestBody implements RequestSink {
   #stream: ClientStream | null = null;
   #kept: ByteQueue | null = null;
   #accepted = false;
+  /** All of it is held until somebody has decided. */
+  #waits = false;
   #ended = false;
   #trailers: Fields | null = null;
 
@@ -72,13 +74,57 @@ export class RequestBody implements RequestSink {
   gather(reader: BodyReader): void {
     this.#reader = reader;
     this.#keptMax = limits.inferenceHeldBytesMax;
+    this.#accept();
+  }
+
+  /**
+   * Takes all of it before it goes anywhere: `then` hears of it once, or why not; also where its beginning was gathered. From there on
+   * it waits, and that the client left is to be found in `exchange.finished`.
+   */
+  hold(most: number, then: (whole: Uint8Array | "too long" | "left out") => void): void {
+    this.#keptMax = Math.max(this.#keptMax, most + 1);
+    const reader: BodyReader = {
+      reads: () => this.bytes <= most,
+      ready: () => {
+        this.#waits = true;
+        then(this.bytes > most ? "too long" : this.#ended ? this.#whole() : "left out");
+      },
+    };
+    if (this.#ended || this.bytes > most) return reader.ready();
+    this.#reader = reader;
+    if (this.#accepted) this.exchange.resume();
+    else this.#accept();
+  }
+
+  #accept(): void {
     this.#accepted = true;
+    // There is no app yet that would say so.
+    if (this.exchange.request.expectContinue) this.exchange.inform(100, null, noEdits);
     this.exchange.accept(this);
+  }
+
+  #whole(): Uint8Array {
+    const whole = new Uint8Array(this.bytes);
+    let at = 0;
+    this.#kept?.forEach((bytes, start, end) => {
+      whole.set(bytes.subarray(start, end), at);
+      at += end - start;
+    });
+    return whole;
+  }
+
+  /** Goes on in the place of all that was held. */
+  replace(bytes: Uint8Array): void {
+    if (this.#kept !== null) this.buffered.count(-this.#kept.capacity);
+    this.#kept = null;
+    this.#hold(bytes, 0, bytes.length);
+    this.bytes = bytes.length;
   }
 
   /** From now on the body goes to `stream`, from its beginning. */
   attach(stream: ClientStream): void {
     this.#stream = stream;
+    this.#waits = false;
     if (!this.#accepted) {
       this.#accepted = true;
       this.exchange.accept(this);
@@ -107,7 +153,7 @@ export class RequestBody implements RequestSink {
 
   /** There will be no further attempt. */
   settle(): void {
-    this.keeps = false;
+    this.keeps = this.#waits = false;
     if (this.#kept === null) return;
     this.buffered.count(-this.#kept.capacity);
     this.#kept = null;
@@ -136,6 +182,7 @@ export class RequestBody implements RequestSink {
   }
 
   aborted(outcome: Outcome): void {
+    if (this.#waits) return;
     this.#stream = this.#reader = null;
     this.owner.aborted(outcome);
   }

@@ -3,6 +3,8 @@ import type { ClientWatch, ServerExchange } from "../../http/exchange.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { PolicyBinding } from "../../model/snapshot.ts";
 import type { ServiceName } from "../../model/service.ts";
+import { bodyByHead, bodyBytesFor, bodyInFull, unreadBody, type BodySeen } from "../../policy/bodies.ts";
+import type { Fields } from "../../wire/fields.ts";
 import { noFields } from "../../wire/head_fields.ts";
 import type { PolicyCall } from "../../policy/policy_call.ts";
 import type { AskService } from "../../policy/service_call.ts";
@@ -14,8 +16,15 @@ import type { LiveDestination, LiveRoute } from "../state/live_service.ts";
 import type { ProxyParts } from "../state/proxy_parts.ts";
 import type { PolicyReach } from "../state/policy_reach.ts";
 
+/** A body that waits until policies have seen it. */
+export interface Holding {
+  /** `then` hears once of all of it, or why not: it is longer than `most` bytes, or too much waits already. */
+  hold(most: number, then: (whole: Uint8Array | "too long" | "left out") => void): void;
+}
+
 export interface Question {
   readonly exchange: ServerExchange;
+  readonly body: Holding;
   readonly record: CallRecord;
   /** The target as it would leave now; null: as it came. */
   readonly target: NormalTarget | null;
@@ -59,7 +68,6 @@ export function askPolicies(parts: ProxyParts, question: Question, asking: Askin
     if (exchange.finished) asking.over(leftWhileDeciding);
     else asking.decided(route, verdict);
   };
-  exchange.watch(null);
   const decided = (verdict: PolicyVerdict): void => {
     shard.enter();
     record.policies = [...verdict.records];
@@ -68,7 +76,26 @@ export function askPolicies(parts: ProxyParts, question: Question, asking: Askin
     else tell(verdict);
     shard.leave();
   };
-  policies.evaluate(route.policies, call, decided, reach);
+  const ask = (body: BodySeen | null): void => {
+    exchange.watch(null);
+    policies.evaluate(route.policies, body === null ? call : { ...call, body }, decided, reach);
+  };
+  seeBody(bodyBytesFor(route.policies, "request"), exchange.request, question.body, shard, ask);
+}
+
+/** What policies that want to see so many bytes see of a body; null: none of them wants to see any. */
+function seeBody(
+  most: number,
+  head: { readonly fields: Fields; readonly contentLength: number },
+  body: Holding,
+  { buffered }: Pick<ProxyParts["shard"], "buffered">,
+  then: (seen: BodySeen | null) => void,
+): void {
+  if (most === 0) return then(null);
+  const known = bodyByHead(head.fields, head.contentLength, most);
+  if (known !== null) return then(known);
+  if (buffered.tight) return then(unreadBody("left out"));
+  body.hold(most, (whole) => then(typeof whole === "string" ? unreadBody(whole) : bodyInFull(whole)));
 }
 
 /** A call that has arrived at the server's side, or a connection at either. */
@@ -78,8 +105,30 @@ export interface Arrived {
   decided(verdict: PolicyVerdict): void;
 }
 
-/** Asks the policies of the server's side, once access rules have let the call in; or those that see connections. */
+/** One that brings a request. */
+export interface ArrivedRequest extends Arrived, Holding {
+  /** -1: nobody said. */
+  readonly bodyLength: number;
+}
+
+/** Asks the policies of the server's side, once access rules have let the request in. */
 export function askAtServer(
+  parts: Pick<ProxyParts, "shard" | "policies">,
+  bindings: readonly PolicyBinding[],
+  record: CallRecord,
+  call: ArrivedCall,
+  arrived: ArrivedRequest,
+): void {
+  const head = { fields: call.fields, contentLength: arrived.bodyLength };
+  seeBody(bodyBytesFor(bindings, "request"), head, arrived, parts.shard, (body) =>
+    askArrived(parts, bindings, record, body === null ? call : { ...call, body }, arrived),
+  );
+}
+
+type ArrivedCall = Omit<PolicyCall, "sourceId" | "requestId" | "fields"> & { readonly fields: Fields };
+
+/** Asks those that see connections, at either side; or requests, at the server's. */
+export function askArrived(
   { shard, policies }: Pick<ProxyParts, "shard" | "policies">,
   bindings: readonly PolicyBinding[],
   record: CallRecord,

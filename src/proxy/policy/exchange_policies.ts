@@ -6,9 +6,10 @@ import type { Shard } from "../../http/shard.ts";
 import type { ResponseHead } from "../../http/exchange.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
+import { isEncoded } from "../../policy/bodies.ts";
 import type { LaterHooks } from "../../policy/later_hooks.ts";
 import type { AnswerVerdict, EventsVerdict } from "../../policy/answer_verdict.ts";
-import type { FieldEdits, Fields } from "../../wire/fields.ts";
+import type { FieldEdits } from "../../wire/fields.ts";
 import type { StreamEvent } from "../../wire/event_stream.ts";
 import type { PolicyRecord } from "../../telemetry/record.ts";
 import type { CallRecord } from "../record/call_record.ts";
@@ -117,8 +118,4 @@ export class ExchangePolicies {
     then();
     this.shard.leave();
   }
-}
-
-function isEncoded(fields: Fields): boolean {
-  return fields.getAll("content-encoding").some((encoding) => !/^(?:identity)?$/i.test(encoding));
 }

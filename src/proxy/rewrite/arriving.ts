@@ -1,6 +1,9 @@
 /** A call that arrived, as its app gets it, and the answer of the app as its caller gets it. */
 import type { OutgoingRequest, ResponseHead } from "../../http/exchange.ts";
-import type { FieldEdits } from "../../wire/fields.ts";
+import { digestFields } from "../../policy/bodies.ts";
+import { deadlineFields } from "../../wire/deadline.ts";
+import { mergeEdits, noEdits, type FieldEdits, type Fields } from "../../wire/fields.ts";
+import { isGrpc } from "../../wire/grpc.ts";
 import { fieldsFrom } from "../../wire/head_fields.ts";
 import {
   callerField,
@@ -52,4 +55,26 @@ export function forApp({ remove, set, add }: FieldEdits, requestId: string, call
     return { remove, set: [first, second, third, fourth, callerField, caller], add };
   }
   return { remove, set: [...set, callerField, caller], add };
+}
+
+/** For the app, which learns how much of the time of its caller is left. */
+export function withDeadline(
+  { remove, set, add }: FieldEdits,
+  fields: Fields | null,
+  leftMs: number,
+): FieldEdits {
+  const left = fields === null ? null : deadlineFields(fields, leftMs, isGrpc(fields));
+  return { remove, set: [...set, ...(left ?? [])], add };
+}
+
+/** The request with another body of so many bytes: what told of the one before goes. */
+export function withBody(
+  request: OutgoingRequest,
+  edits: FieldEdits,
+  bytes: number,
+): readonly [OutgoingRequest, FieldEdits] {
+  const gone: FieldEdits = { remove: digestFields, set: noEdits.set, add: noEdits.add };
+  // What has no length said before may have trailers.
+  const contentLength = request.contentLength < 0 ? -1 : bytes;
+  return [changed(request, { contentLength }), mergeEdits(edits, gone)];
 }

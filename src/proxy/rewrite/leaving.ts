@@ -62,6 +62,8 @@ export class Leaving {
   rewritten = false;
   /** The app is asked for it instead; null: for what was asked for. */
   host: string | null = null;
+  /** Bytes of the body that goes on in place of the one that came; null: as it came. */
+  bodyBytes: number | null = null;
   /** Stands in for an authority that nobody gave. */
   serverName = "";
   /** Where a client from outside of the mesh comes from; "" for one of the mesh. */
@@ -148,14 +150,14 @@ export class Leaving {
   copyOf(came: RequestHead, requestId: string): Leaving {
     const own = mergeEdits(this.#own, { remove: [], set: [requestIdField, requestId], add: [] });
     const copy = new Leaving(came, own, this.ofPolicy);
-    const { target, rewritten, host, serverName, priority, client } = this;
-    Object.assign(copy, { target, rewritten, host, serverName, priority, client });
+    const { target, rewritten, host, bodyBytes, serverName, priority, client } = this;
+    Object.assign(copy, { target, rewritten, host, bodyBytes, serverName, priority, client });
     copy.change(this.#policy);
     return copy;
   }
 
   head(): OutgoingRequest {
-    return leavingHead(this.came, this.target, this.host, this.serverName);
+    return leavingHead(this.came, this);
   }
 
   /** What is left of the deadline for whoever gets it so long after it came, as pairs; null when it goes on as it came. */
@@ -171,15 +173,14 @@ export class Leaving {
   }
 }
 
-/** `target` and `host` go on instead of those that came; null: as it came. `serverName` stands in for an authority that nobody gave. */
+/** What was written goes on instead of what came. `serverName` stands in for an authority that nobody gave. */
 function leavingHead(
   request: RequestHead,
-  target: NormalTarget | null,
-  host: string | null,
-  serverName: string,
+  { target, host, bodyBytes, serverName }: Pick<Leaving, "target" | "host" | "bodyBytes" | "serverName">,
 ): OutgoingRequest {
-  if (target === null && host === null && request.authority !== "") return request;
-  const { method, fields, nominated, contentLength, upgrade, expectContinue } = request;
+  if (target === null && host === null && bodyBytes === null && request.authority !== "") return request;
+  const { method, fields, nominated, upgrade, expectContinue } = request;
+  const contentLength = bodyBytes ?? request.contentLength;
   const authority = host ?? (request.authority || serverName);
   const leaving = (target ?? request).target;
   return { method, target: leaving, authority, fields, nominated, contentLength, upgrade, expectContinue };

@@ -64,9 +64,9 @@ export const bounds: readonly Mutant[] = [
   {
     fault: "requests that access rules deny count against rates",
     file: "src/proxy/inbound.ts",
-    find: "if (!this.#isLetIn()) return;\n    if (this.#request",
+    find: "if (!this.isLetIn()) return;\n    if (this.request",
     replace:
-      "if (service.limits !== null) this.#overLimit(service.limits); if (!this.#isLetIn()) return;\n    if (this.#request",
+      "if (service.limits !== null) this.#overLimit(service.limits); if (!this.isLetIn()) return;\n    if (this.request",
     suites: rates,
   },
   {

@@ -137,6 +137,26 @@ describe("a definition", () => {
     "with another failure mode": ['"closed"', '"maybe"', /onError is "maybe"/],
     "with a cpu limit that is no duration": ['"5ms"', '"5 parsecs"', /limits\.cpu/],
     "with a cpu limit beyond all bounds": ['"5ms"', '"1h"', /limits\.cpu/],
+    "with a body that is too long for any": [
+      "limits: {",
+      "limits: { body: 1048576,",
+      /limits\.body is 1048576.*1 to 131072/,
+    ],
+    "that asks for a body that nobody knows": [
+      "limits: {",
+      "uses: { xml: true }, limits: {",
+      /uses\.xml.*requestJson/,
+    ],
+    "that asks for a body by a word": [
+      "limits: {",
+      'uses: { requestJson: "yes" }, limits: {',
+      /uses\.requestJson is "yes"/,
+    ],
+    "that asks for a body which no hook reads": [
+      "limits: {",
+      "uses: { responseJson: true }, limits: {",
+      /uses\.responseJson.*onResponse/,
+    ],
   };
   for (const [name, [from, to, says]] of Object.entries(wrong)) {
     test(`${name} is refused`, async () => {
@@ -196,7 +216,9 @@ describe("a definition", () => {
     const text = sound.replace("export default definePolicy", "let policy = definePolicy");
     const other = `policy = definePolicy({ ...policy, name: "other" });\nexport default policy;\n`;
     const script = scriptOf(await bundle(text + other));
-    expect(() => runInNewContext(script.text)).toThrow('["other","1.0.0","closed",["onRequest"]]');
+    expect(() => runInNewContext(script.text)).toThrow(
+      '["other","1.0.0","closed",["onRequest"],[false,false]]',
+    );
     expect(() =>
       runInNewContext(scriptOf({ scripts: [script], issues: [] }).text.replace('"other"', '"sound"')),
     ).not.toThrow();

@@ -82,6 +82,15 @@ const plays: Readonly<Record<string, (realm: Awaited<ReturnType<typeof realmOf>>
     const resumed = [...call("1"), null, [{ ok: true, taken }], "1", 1];
     expect(await answerOf(realm, resumed)).toMatchObject({ do: "respond", status: 429 });
   },
+  "cheap-model": async (realm) => {
+    realm.bind(1, "{}");
+    const of = (body: unknown) => answerOf(realm, at("onRequest", body));
+    const written = '{"model":"large","prompt":"a"}';
+    expect(await of({ text: written })).toEqual({ do: "next", json: '{"model":"small","prompt":"a"}' });
+    expect(await of({ text: "" })).toEqual({ do: "next" });
+    expect(await of({ text: "no" })).toMatchObject({ status: 413, reason: "its body is no JSON" });
+    expect(await of({ unread: "too long" })).toMatchObject({ status: 413, reason: "its body is too long" });
+  },
   "ten-per-second": async (realm) => {
     realm.bind(1, "{}");
     for (let at = 0; at < 10; at++) expect(await answerOf(realm, call(`${at}`))).toEqual({ do: "next" });
