@@ -22,6 +22,7 @@ const texts: Readonly<Record<string, string>> = {
   jwt: embed("policies/jwt.ts"),
   maintenance: embed("policies/maintenance.ts"),
   path_rewrite: embed("policies/path_rewrite.ts"),
+  pii_redact: embed("policies/pii_redact.ts"),
   rate_limit: embed("policies/rate_limit.ts"),
   session_affinity: embed("policies/session_affinity.ts"),
   size_limit: embed("policies/size_limit.ts"),

@@ -32,6 +32,8 @@ const endpoints = ["a", "b", "c"].map((id, at) => ({
   ...{ id, weight: 1, zone: `eu-1${id}`, labels: {}, inflight: at, ewmaMs: at },
 }));
 const about: Readonly<Record<string, unknown>> = {
+  onRequest: { text: '{"user":"ada@example.org","model":"large"}' },
+  onEvent: [{ data: "one" }, { data: '{"to":"ada@example.org"}' }],
   pick: endpoints,
   onResponse: { status: 200, grpcStatus: null, endpoint: "b", ms: 3 },
   onEnd: { status: 200, flag: "", bytesIn: 0, bytesOut: 1, ms: 2, ttfbMs: 1, endpoint: "b", retries: 0 },
