@@ -26,6 +26,8 @@ interface Came {
 }
 const came: Came[] = [];
 const began: string[] = [];
+/** Bodies that came to the app, of all requests. */
+const written: string[] = [];
 /** Its target is the number of the last request: one that nobody waits for any more may still come. */
 let number = 0;
 /** So many requests more are answered 503 once they are whole. */
@@ -44,8 +46,8 @@ const answering = (version: "http/1.1" | "h2") =>
       exchange.accept({
         data: (bytes, start, end) => (body += Buffer.from(bytes.subarray(start, end)).toString()),
         end(trailers) {
-          if (target !== `/${number}`) return;
-          came.push({ body, length, digest, trailers: trailers?.count ?? 0 });
+          written.push(body);
+          if (target === `/${number}`) came.push({ body, length, digest, trailers: trailers?.count ?? 0 });
           if (holding) return;
           exchange.respond(failing-- > 0 ? 503 : 200, null, noEdits, 2);
           exchange.write(new TextEncoder().encode("ok"));
@@ -113,6 +115,7 @@ interface Sent {
   readonly set?: readonly string[];
   readonly trailers?: readonly string[];
   readonly method?: string;
+  readonly target?: string;
   /** It wants to hear that its body is wanted. */
   readonly asksFirst?: boolean;
 }
@@ -131,7 +134,7 @@ async function begin(protocol: Protocol, side: Side, sent: Sent) {
   const head = request({
     method,
     authority: `${protocol}-${side}.mesh`,
-    target: `/${++number}`,
+    target: sent.target ?? `/${++number}`,
     contentLength: declared ? length : -1,
     expectContinue: sent.asksFirst === true,
   });
@@ -278,6 +281,22 @@ test("another attempt sends what the policy wrote", async () => {
   expect(came.map(({ body }) => body)).toEqual(
     heard.answer?.status === 200 ? ['{"b":2}', '{"b":2}'] : ['{"b":2}'],
   );
+});
+
+test("a prompt that was read before is shown whole, and written, too; where its client asks first it is told to send", async () => {
+  planes.apply({
+    "two-caller": { protocol: "http2", policies: [reader], inference: { engine: "vllm" } },
+  });
+  const shown: unknown[] = [];
+  policies.says = { onRequest: () => shown.push(seen()?.text) && { do: "next", json: '{"model":"b"}' } };
+  const parts = ['{"model":"a","prompt":"one', " two three", '"}'];
+  for (const asksFirst of [false, true])
+    expect(
+      (await send("two", "caller", { parts, target: "/v1/completions", asksFirst })).answer?.status,
+    ).toBe(200);
+  apply([reader]);
+  expect(shown).toEqual([parts.join(""), parts.join("")]);
+  expect(written.slice(-2)).toEqual(['{"model":"b"}', '{"model":"b"}']);
 });
 
 test("each policy sees what the one before it wrote, up to its own bound, and one that does not ask sees nothing", async () => {
