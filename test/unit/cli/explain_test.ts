@@ -53,7 +53,7 @@ describe("heddle explain", () => {
     const names = namesOf("policy");
     for (const name of Object.keys(sdk)) expect(names).toContain(name);
     const declared = entryNamed(chapters, "policyrequest")?.code ?? "";
-    expect(declared).toStartWith("interface PolicyRequest {");
+    expect(declared).toStartWith("interface PolicyRequest extends PolicyBody {");
     expect(declared).toEndWith("\n}");
     expect(entryNamed(chapters, "Next")?.code).toStartWith("interface Next {");
     expect(entryNamed(chapters, "next")?.code).toMatch(/^function next\(.*\): Next;$/);
