@@ -17,7 +17,7 @@ export interface InferenceTraits {
   readonly bottleneck?: Bottleneck;
   /** Tokens of prompts that one endpoint reads in a second, as far as they are not in its cache. Absent: as it turns out. */
   readonly promptTokensPerSecond?: number;
-  /** The endpoint that has most of a prompt in its cache is left when another one is expected to begin its answer so much earlier. */
+  /** The endpoint that has most of a prompt in its cache is left when another one is expected to begin its answer so much earlier, beyond what reading it anew costs. */
   readonly releaseMs?: number;
 }
 

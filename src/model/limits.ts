@@ -56,7 +56,15 @@ export const limits = {
   /** Share of a prompt that an endpoint must have in its cache to be preferred for that. */
   prefixHitMin: 0.8,
   /** An endpoint that has the prompt in its cache is left for one that is expected to begin its answer so much earlier, where its service says nothing. */
-  prefixReleaseMs: 500,
+  prefixReleaseMs: 250,
+  /** Beyond that, so many times what reading the prompt anew takes: it delays others too. */
+  prefixAgainWeight: 2,
+  /** Where answers hold endpoints back: the one that has the prompt in its cache may have so many more under way than the least, */
+  warmStreamsMin: 1,
+  /** and this share of those more. */
+  warmStreamsShare: 0.1,
+  /** There, so many tokens of prompts that are still to be read weigh as much as an answer under way. */
+  promptTokensPerStream: 500,
   /** Of prompts that an endpoint is believed to have in its cache; what was used least lately is forgotten. */
   prefixBytesMax: 8 * mib,
   /** Prompts of fewer tokens, with those that wait before them, say nothing of how fast an endpoint reads. */

@@ -6,12 +6,15 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { mergeReport, simTitle } from "../bench/report.ts";
 import { barLines, barsOf, introduction, scenarioTable, type ScenarioResults } from "./report.ts";
+import { inferenceTables } from "./inference/report.ts";
 import { contestants, runScenario } from "./run.ts";
 import { scenarios, type Scenario } from "./scenarios.ts";
 
 const reportFile = `${import.meta.dir}/../bench/RESULTS.md`;
 const seedDefault = 1;
-const usage = `Usage: npm run sim -- [--seed N] [--only ${scenarios.map(({ name }) => name).join(",")}] [--write]
+/** What is no scenario of requests: engines of language models. */
+const models = "models";
+const usage = `Usage: npm run sim -- [--seed N] [--only ${scenarios.map(({ name }) => name).join(",")},${models}] [--write]
   --seed   of everything that happens by chance (default ${seedDefault}): the same seed gives the same run
   --only   these scenarios alone
   --write  put what all of them say into test/bench/RESULTS.md
@@ -20,6 +23,7 @@ const usage = `Usage: npm run sim -- [--seed N] [--only ${scenarios.map(({ name 
 interface Options {
   readonly seed: number;
   readonly chosen: readonly Scenario[];
+  readonly models: boolean;
   readonly write: boolean;
 }
 
@@ -45,6 +49,7 @@ export function runSimulation(args: readonly string[]): number {
     results.set(scenario.name, result);
     print(scenarioTable(scenario, result));
   }
+  if (options.models) print(inferenceTables(seed));
   const bars = barsOf(results);
   print(barLines(bars));
   if (write) writeSection(seed, lines);
@@ -58,11 +63,12 @@ function optionsOf(args: readonly string[]): Options {
   const seed = Number(values.seed ?? seedDefault);
   if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32)
     throw new Error(`Cannot use the seed "${values.seed}": expected a whole number from 0 to 4294967295`);
-  const chosen = values.only?.split(",").map(scenarioOf) ?? scenarios;
+  const names = values.only?.split(",");
+  const chosen = names?.filter((name) => name !== models).map(scenarioOf) ?? scenarios;
   const write = values.write ?? false;
   if (write && values.only !== undefined)
     throw new Error("Cannot write what --only leaves: expected all scenarios");
-  return { seed, chosen, write };
+  return { seed, chosen, write, models: names?.includes(models) ?? true };
 }
 
 function scenarioOf(name: string): Scenario {

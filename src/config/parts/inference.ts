@@ -26,7 +26,7 @@ export const inference = object({
   release: v.optional(
     said(
       atLeast("1ms", 1),
-      "The endpoint that has a prompt in its cache is left when another one is expected to begin its answer so much earlier (default: 500ms)",
+      "The endpoint that has a prompt in its cache is left when another one is expected to begin its answer so much earlier, beyond twice what reading the prompt anew takes (default: 250ms)",
     ),
   ),
 });

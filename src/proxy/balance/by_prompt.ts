@@ -32,29 +32,43 @@ export class ByPrompt<Endpoint extends Candidate> implements EndpointStrategy<En
     const rate = this.#rate(usable);
     let warm: Endpoint | null = null;
     let best: Endpoint | null = null;
-    let [warmMs, bestMs] = [Infinity, Infinity];
+    let [warmMs, bestMs, warmTokens, bestTokens] = [Infinity, Infinity, 0, 0];
     // Whoever comes first must not get all that is equal.
     const first = Math.floor(this.random.unit() * usable.length);
     for (let step = 0; step < usable.length; step++) {
       const endpoint = usable[(first + step) % usable.length] as Endpoint;
       if (!isFree(endpoint, tried)) continue;
       const hit = endpoint.load.engine.hit(prompt);
-      const waitMs = this.#waitMs(endpoint, prompt.tokens * (1 - hit), rate, nowMs);
-      if (waitMs < bestMs) [best, bestMs] = [endpoint, waitMs];
-      if (hit >= limits.prefixHitMin && waitMs < warmMs) [warm, warmMs] = [endpoint, waitMs];
+      const tokens = prompt.tokens * (1 - hit);
+      const waitMs = this.#waitMs(endpoint, tokens, rate, nowMs);
+      if (waitMs < bestMs) [best, bestMs, bestTokens] = [endpoint, waitMs, tokens];
+      if (hit >= limits.prefixHitMin && waitMs < warmMs)
+        [warm, warmMs, warmTokens] = [endpoint, waitMs, tokens];
     }
     if (best === null) return this.#others.pick(candidates, choice);
-    return warm !== null && warmMs - bestMs <= this.rules.releaseMs ? warm : best;
+    const margin = this.#margin(bestMs, Math.max(0, bestTokens - warmTokens) / rate);
+    return warm !== null && warmMs - bestMs <= margin ? warm : best;
+  }
+
+  /**
+   * How much worse than the best the one may be that has the prompt in its cache. Reading a prompt anew delays all that come behind it
+   * there, too: under load whoever leaves for less makes the load grow.
+   */
+  #margin(best: number, againMs: number): number {
+    const { bottleneck, releaseMs } = this.rules;
+    if (bottleneck === "decode") return limits.warmStreamsMin + limits.warmStreamsShare * best;
+    return releaseMs + limits.prefixAgainWeight * againMs;
   }
 
   use(): void {}
 
   close(): void {}
 
-  /** Until its answer would begin there, about. */
+  /** Until its answer would begin there, about; answers under way, with the prompts before them, where those are what holds endpoints back. */
   #waitMs({ load, weight }: Endpoint, tokens: number, rate: number, nowMs: number): number {
     const { engine } = load;
-    if (this.rules.bottleneck === "decode") return engine.streams / weight;
+    if (this.rules.bottleneck === "decode")
+      return (engine.streams + (engine.tokens + tokens) / limits.promptTokensPerStream) / weight;
     // One that has answered nothing for long has something before it that is not seen from here.
     const seenMs = Math.max(engine.tokens / (rate * weight), engine.oldestMs(nowMs));
     return seenMs + tokens / (rate * weight);

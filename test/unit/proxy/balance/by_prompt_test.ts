@@ -76,7 +76,7 @@ describe("a prompt", () => {
     engine.ended(engine.sent(prompt, 0));
     engine.sent(prompt, 0);
     expect(pick(prompt, 400).at).toBe(warm.at);
-    expect(pick(prompt, 1_000).at).not.toBe(warm.at);
+    expect(pick(prompt, 2_000).at).not.toBe(warm.at);
   });
 
   test("goes to another endpoint when it is sent again, and never to one that is out", () => {
