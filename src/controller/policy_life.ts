@@ -12,12 +12,10 @@ import type {
   PolicyTrial,
 } from "../api/operator_messages.ts";
 import { Refusal } from "../api/problem.ts";
-import { failsMore } from "../base/sequential_test.ts";
 import { kinds } from "../config/kinds.ts";
 import { loadDocuments } from "../config/load.ts";
 import { limits } from "../model/limits.ts";
-import { addReadings, type TrialReading } from "../model/trial.ts";
-import { verdictText } from "../policy/trials.ts";
+import { addReadings, verdictOf, type TrialReading } from "../model/trial.ts";
 import type { Catalog, StoredPolicy, StoredTrial } from "./catalog.ts";
 import type { PolicyFit } from "./policy_fit.ts";
 import { checkPolicyUses, type PolicyBundler } from "./policy_uses.ts";
@@ -132,8 +130,7 @@ export class PolicyLife {
       });
       const sum = this.#readingOf(name, trial);
       if (sum === null) continue;
-      const { now, before, returned } = sum;
-      const why = returned ?? (failsMore(now, before) ? verdictText(now, before) : null);
+      const why = sum.returned ?? verdictOf(sum);
       if (why === null) continue;
       await this.#change(name, itself, (known) => {
         if (known.trial === null || idOf(known.trial) !== idOf(trial)) return null;

@@ -39,12 +39,17 @@ const stepSchema = v.variant("do", [
 ]) satisfies v.GenericSchema<PolicyStep>;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const tally = v.strictObject({ calls: count, failed: count });
+/** Halves: what was long ago counts for less. */
+const amount = v.pipe(v.number(), v.finite(), v.minValue(0));
+const tally = v.strictObject({ calls: amount, failed: amount });
+const slow = v.exactOptional(v.strictObject({ us: amount, now: tally, before: tally }));
 const readingsSchema = v.pipe(
   v.array(
-    v.strictObject({
+    // A newer proxy may tell more.
+    v.object({
       ...{ name, hash: v.pipe(v.string(), v.maxLength(64)), now: tally, before: tally },
       ...{ agreed: count, differed: count, startedMs: v.exactOptional(v.pipe(v.number(), v.finite())) },
+      ...{ earlier: v.exactOptional(tally), late: slow, costly: slow },
       differences: v.pipe(
         v.array(
           v.strictObject({ what: v.pipe(v.string(), v.maxLength(limits.policyReasonLengthMax)), count }),

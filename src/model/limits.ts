@@ -993,6 +993,18 @@ export const limits = {
   policyBatchCallsMax: 256,
   /** Kinds of differences between a version of a policy in force and one that is tried beside it; what is beyond is counted together. */
   policyDifferencesMax: 32,
+  /** Calls of the version in force, of which is known how often it fails when another is tried; beyond, those of before count half. */
+  trialEarlierCallsMax: 10_000,
+  /** Versions in force of which that is counted. */
+  trialUsualsMax: 256,
+  /** Calls of the version in force before it is known what takes long. */
+  trialUsualCallsMin: 50,
+  /** First calls of a version that is tried, of which nobody asks how long they take. */
+  trialWarmCalls: 20,
+  /** An answer of a policy before that is not late, whatever is usual: microseconds. */
+  trialLateUsMin: 4_096,
+  /** What code of a policy may take for one call, whatever is usual: microseconds. */
+  trialCostlyUsMin: 512,
   /** So often a proxy tells the controller how versions do that are tried, while that changes. */
   trialsTellMs: 500,
   /** What happened to a policy that is remembered, the newest. */

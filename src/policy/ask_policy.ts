@@ -28,7 +28,7 @@ export interface Around {
   /** Counters of the whole mesh. */
   readonly shared: SharedCounters;
   readonly listeners: ReadonlySet<PolicyListener>;
-  readonly trials: Pick<Trials, "shadowed">;
+  readonly trials: Pick<Trials, "shadowed" | "took">;
   /** How many exchanges will ask each again: it must stay, whatever snapshot is in force. */
   readonly held: Map<PolicyBinding, number>;
 }
@@ -80,6 +80,7 @@ function putTo(
   host.evaluate(binding, call, (answer, saidMs, by = binding) => {
     if (!answer.ok) return heard({ do: "failed", failure: "unanswered", reason: answer.reason }, null);
     const atMs = saidMs ?? null;
+    around.trials.took(by, answer.us);
     const notes = notesIn(answer.decision);
     if (notes.length > 0) {
       noted(binding.name, call.requestId, notes);

@@ -2,30 +2,77 @@
  * Versions of policies that are tried: which requests they get, how they do beside the version in force, and when one that fails
  * more often is not asked any more. That is decided here, by counting, whether the controller is there or not.
  */
-import { failsMore, type Tally } from "../base/sequential_test.ts";
+import type { Tally } from "../base/sequential_test.ts";
 import { limits } from "../model/limits.ts";
 import type { PolicyBinding, PolicyCandidate } from "../model/snapshot.ts";
-import type { TrialReading } from "../model/trial.ts";
-import type { ExchangeRecord } from "../telemetry/record.ts";
+import { verdictOf, type SlowReading, type TrialReading } from "../model/trial.ts";
+import type { ExchangeRecord, PolicyRecord } from "../telemetry/record.ts";
 import type { Said } from "./heard.ts";
 import { letsIn } from "./hooks.ts";
 import { saidText } from "./said_text.ts";
+import { Slowness, Spread, Usual } from "./usual.ts";
 
-interface Trial {
-  readonly name: string;
-  readonly hash: string;
-  /** When an operator began it. Undefined: a controller of before does not say. */
-  readonly startedMs: number | undefined;
-  /** Of the version in force. */
-  readonly inForce: string;
-  now: Tally;
-  before: Tally;
-  agreed: number;
-  differed: number;
-  readonly differences: Map<string, number>;
-  returned: string | null;
+class Trial {
+  now: Tally = none;
+  before: Tally = none;
+  /** Of the version in force, before this one was asked instead. */
+  #earlier: Tally = none;
+  #late = new Slowness(new Spread(), limits.trialLateUsMin);
+  #costly = new Slowness(new Spread(), limits.trialCostlyUsMin);
+  agreed = 0;
+  differed = 0;
+  readonly differences = new Map<string, number>();
+  returned: string | null = null;
   /** The snapshot in force has it no more; requests of one before may still come. */
-  over: boolean;
+  over = false;
+  mode: PolicyCandidate["mode"] = "shadow";
+
+  constructor(
+    readonly name: string,
+    readonly hash: string,
+    /** When an operator began it. Undefined: a controller of before does not say. */
+    readonly startedMs: number | undefined,
+    /** Of the version in force. */
+    readonly inForce: string,
+  ) {}
+
+  /** It is asked instead of the version in force from now on. */
+  begin(usual: Usual | undefined): void {
+    this.mode = "percent";
+    if (usual?.hash !== this.inForce) return;
+    this.#earlier = usual.tally;
+    this.#late = new Slowness(usual.waits, limits.trialLateUsMin);
+    this.#costly = new Slowness(usual.costs, limits.trialCostlyUsMin);
+  }
+
+  count(tried: boolean, fails: boolean, us: number): void {
+    if (tried) this.now = counted(this.now, fails);
+    else this.before = counted(this.before, fails);
+    this.#late.count(tried, us);
+    // The controller judges by the same counts: what it finds is in force here before it is told of them.
+    this.returned ??= verdictOf(this.reading);
+  }
+
+  took(tried: boolean, us: number): void {
+    this.#costly.count(tried, us);
+  }
+
+  get reading(): TrialReading {
+    const { name, hash, startedMs, now, before, agreed, differed, returned } = this;
+    const [late, costly] = [slowIn(this.#late), slowIn(this.#costly)];
+    return {
+      ...{ name, hash, now, before, agreed, differed, returned },
+      ...(startedMs === undefined ? {} : { startedMs }),
+      ...(this.#earlier.calls === 0 ? {} : { earlier: this.#earlier }),
+      ...(late === null ? {} : { late }),
+      ...(costly === null ? {} : { costly }),
+      differences: [...this.differences].map(([what, count]) => ({ what, count })),
+    };
+  }
+}
+
+function slowIn({ us, now, before }: Slowness): SlowReading | null {
+  return us === null || now.calls === 0 ? null : { us, now, before };
 }
 
 const none: Tally = { calls: 0, failed: 0 };
@@ -33,6 +80,8 @@ const none: Tally = { calls: 0, failed: 0 };
 export class Trials {
   /** By name of the policy: the newest of each, also one that is over. */
   readonly #trials = new Map<string, Trial>();
+  /** By name of the policy: how the version in force does. */
+  readonly #usuals = new Map<string, Usual>();
 
   /** `node`: name of this machine. */
   constructor(private readonly node: string) {}
@@ -44,6 +93,8 @@ export class Trials {
       const { candidate } = binding;
       if (candidate === undefined) return binding;
       const trial = this.#trialOf(binding, candidate);
+      if (trial?.mode === "shadow" && candidate.mode === "percent")
+        trial.begin(this.#usuals.get(binding.name));
       if (candidate.mode === "shadow" || trial?.returned !== null) return binding;
       const word = candidate.by === "machine" ? this.node : requestId;
       return shareOf(`${candidate.binding.hash} ${word}`) * 100 < candidate.percent
@@ -54,20 +105,48 @@ export class Trials {
 
   /** An exchange is over: who was asked about it, and whether it failed. */
   finished({ policies, status, outcome }: Pick<ExchangeRecord, "policies" | "status" | "outcome">): void {
-    if (this.#trials.size === 0 || policies.length === 0) return;
+    if (policies.length === 0) return;
     const failed = status >= 500 || (outcome !== null && outcome.side !== "downstream" && status === 0);
-    for (const trial of this.#trials.values()) {
-      if (trial.over) continue;
-      const asked = policies.filter(({ name }) => name === trial.name);
-      const said = (hash: string) => asked.filter((each) => each.hash === hash && isFirst(each.hook));
-      const [tried, usual] = [said(trial.hash), said(trial.inForce)];
-      const broke = asked.some(({ action }) => action === "error");
-      if (tried.length > 0) trial.now = counted(trial.now, failed || broke);
-      else if (usual.length > 0) trial.before = counted(trial.before, failed || broke);
-      else continue;
-      // The controller judges by the same counts: what it finds is in force here before it is told of them.
-      judge(trial);
+    for (const record of policies) {
+      const { name } = record;
+      // Where it stands twice it is asked about one exchange all the same.
+      if (record !== policies.find((each) => each.name === name && isFirst(each.hook))) continue;
+      const broke = policies.some((each) => each.name === name && each.action === "error");
+      this.#count(record, failed || broke);
     }
+  }
+
+  #count({ name, hash, us }: PolicyRecord, fails: boolean): void {
+    const trial = this.#counting(name, hash);
+    if (trial === null) return this.#usualOf(name, hash).count(fails, us);
+    trial.count(hash === trial.hash, fails, us);
+  }
+
+  /** What one call of a version took of its process: microseconds. */
+  took({ name, hash }: Pick<PolicyBinding, "name" | "hash">, us: number): void {
+    const trial = this.#counting(name, hash);
+    if (trial === null) this.#usualOf(name, hash).costs.add(us);
+    else trial.took(hash === trial.hash, us);
+  }
+
+  /** The trial that compares this version with another; null: there is none. */
+  #counting(name: string, hash: string): Trial | null {
+    const trial = this.#trials.get(name);
+    if (trial === undefined || trial.over || trial.mode === "shadow") return null;
+    return hash === trial.hash || hash === trial.inForce ? trial : null;
+  }
+
+  #usualOf(name: string, hash: string): Usual {
+    const known = this.#usuals.get(name);
+    if (known?.hash === hash) return known;
+    const made = new Usual(hash);
+    // A shadow does not take the place of the version that it is compared with.
+    if (known !== undefined && this.#trials.get(name)?.hash === hash) return made;
+    this.#usuals.delete(name);
+    this.#usuals.set(name, made);
+    const [oldest] = this.#usuals.keys();
+    if (this.#usuals.size > limits.trialUsualsMax && oldest !== undefined) this.#usuals.delete(oldest);
+    return made;
   }
 
   /** What a shadow said of something, and the version in force. */
@@ -85,12 +164,7 @@ export class Trials {
   }
 
   readings(): TrialReading[] {
-    const standing = [...this.#trials.values()].filter(({ over }) => !over);
-    return standing.map(({ inForce: _, over: __, startedMs, differences, ...trial }) => ({
-      ...trial,
-      ...(startedMs === undefined ? {} : { startedMs }),
-      differences: [...differences].map(([what, count]) => ({ what, count })),
-    }));
+    return [...this.#trials.values()].filter(({ over }) => !over).map(({ reading }) => reading);
   }
 
   /** Only what is tried by these goes on. */
@@ -114,14 +188,7 @@ export class Trials {
       if (same && (known.over || known.inForce === inForce)) return known.over ? null : known;
       if ((startedMs ?? 0) < (known.startedMs ?? 0)) return null;
     }
-    const counts = {
-      now: none,
-      before: none,
-      agreed: 0,
-      differed: 0,
-      differences: new Map<string, number>(),
-    };
-    const trial: Trial = { name, hash, startedMs, inForce, ...counts, returned: null, over: false };
+    const trial = new Trial(name, hash, startedMs, inForce);
     this.#trials.set(name, trial);
     return trial;
   }
@@ -143,16 +210,6 @@ function isFirst(hook: string): boolean {
 
 function counted({ calls, failed }: Tally, fails: boolean): Tally {
   return { calls: calls + 1, failed: failed + (fails ? 1 : 0) };
-}
-
-function judge(trial: Trial): void {
-  if (trial.returned === null && failsMore(trial.now, trial.before))
-    trial.returned = verdictText(trial.now, trial.before);
-}
-
-/** Why it is not asked any more. */
-export function verdictText(now: Tally, before: Tally): string {
-  return `${now.failed} of its ${now.calls} calls failed, and ${before.failed} of ${before.calls} of the version in force`;
 }
 
 /** Why it failed, in which words, makes no difference. */

@@ -17,6 +17,7 @@ import type { Cli } from "../command.ts";
 import { applyGathered, showApplied, showIssues, tellRefusal } from "../documents_command.ts";
 import type { Terminal } from "../terminal.ts";
 import { text, type Text } from "../text.ts";
+import type { SlowReading } from "../../model/trial.ts";
 
 type By = "request" | "machine";
 
@@ -220,13 +221,24 @@ function showTrial(terminal: Terminal, trial: PolicyTrial): void {
   terminal.line(`tried: ${trialText(trial)}, bundle ${hash.slice(0, 8)}, begun by ${startedBy}`);
   if (reading === null) return terminal.line("  no machine has told of it yet");
   const { now, before, agreed, differed, differences } = reading;
-  if (trial.mode === "percent")
+  if (trial.mode === "percent") {
     terminal.line(
       `  ${now.failed} of ${now.calls} of its exchanges failed, ${before.failed} of ${before.calls} of the version in force`,
     );
-  else terminal.line(`  ${differed} of ${agreed + differed} answers differ (in force / tried)`);
+    showSlow(terminal, reading.late, "of its answers came after");
+    showSlow(terminal, reading.costly, "of its calls ran for");
+  } else terminal.line(`  ${differed} of ${agreed + differed} answers differ (in force / tried)`);
   const sorted = [...differences].sort((one, other) => other.count - one.count);
   for (const { what, count } of sorted) terminal.line(`  ${count}  ${what}`);
+}
+
+function showSlow(terminal: Terminal, slow: SlowReading | undefined, what: string): void {
+  if (slow === undefined) return;
+  const { us, now, before } = slow;
+  const ms = Number((us / 1_000).toFixed(1));
+  terminal.line(
+    `  ${now.failed} of ${now.calls} ${what} ${ms} ms or more, ${before.failed} of ${before.calls} of the version in force`,
+  );
 }
 
 function percentIn(given: string): number {

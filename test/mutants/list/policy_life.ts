@@ -8,8 +8,8 @@ export const policyLife: readonly Mutant[] = [
   {
     fault: "a version that fails goes on being asked",
     file: trials,
-    find: "if (trial.returned === null && failsMore(trial.now, trial.before))",
-    replace: "if (trial.returned !== null)",
+    find: "this.returned ??= verdictOf(this.reading);",
+    replace: "this.returned ??= null;",
     suites,
   },
   {
@@ -41,10 +41,24 @@ export const policyLife: readonly Mutant[] = [
     suites: ["test/unit/controller/policy_life_test.ts"],
   },
   {
+    fault: "a version is judged by how long its first calls take",
+    file: "src/policy/usual.ts",
+    find: "if (tried && this.#warming > 0) this.#warming--;\n    else if",
+    replace: "if",
+    suites,
+  },
+  {
+    fault: "a bad hour of both versions returns the new one",
+    file: "src/base/sequential_test.ts",
+    find: "if (won < 1 / falseChances.alike && !alone) return false;",
+    replace: "",
+    suites: ["test/unit/base/sequential_test_test.ts"],
+  },
+  {
     fault: "a version is found guilty by its first failures, whatever the one in force does",
     file: "src/base/sequential_test.ts",
-    find: "return mean >= 1 / falseChance;",
-    replace: "return mean >= 2;",
+    find: ">= 1 / falseChances.beside) return true;",
+    replace: ">= 2) return true;",
     suites: ["test/unit/base/sequential_test_test.ts"],
   },
   {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { PolicyBinding, PolicyCandidate } from "../../../src/model/snapshot.ts";
 import { Trials } from "../../../src/policy/trials.ts";
 import type { PolicyRecord } from "../../../src/telemetry/record.ts";
+import { seeded } from "../../support/chance.ts";
 
 const tried: PolicyBinding = { hash: "new", name: "p", options: {} };
 const plain: PolicyBinding = { hash: "old", name: "p", options: {} };
@@ -10,15 +11,18 @@ const inForce = (percent: number, by: PolicyCandidate["by"] = "request"): Policy
   ...plain,
   candidate: { mode: "percent", percent, by, binding: tried },
 });
+const candidateOf = (percent: number, startedMs: number): PolicyCandidate => ({
+  ...{ mode: "percent", percent, by: "request", startedMs, binding: tried },
+});
 const started = (percent: number, startedMs: number): PolicyBinding => ({
   ...plain,
-  candidate: { mode: "percent", percent, by: "request", startedMs, binding: tried },
+  candidate: candidateOf(percent, startedMs),
 });
 const recordOf = (hash: string, action: PolicyRecord["action"] = "next"): PolicyRecord => ({
   ...{ name: "p", hash, hook: "onRequest", action, failure: null, said: "", reason: "", us: 1 },
 });
-const ended = (hash: string, action: PolicyRecord["action"] = "next", status = 200) => ({
-  ...{ policies: [recordOf(hash, action)], status, outcome: null },
+const ended = (hash: string, action: PolicyRecord["action"] = "next", status = 200, us = 1) => ({
+  ...{ policies: [{ ...recordOf(hash, action), us }], status, outcome: null },
 });
 
 describe("a version that is rolled out", () => {
@@ -84,6 +88,76 @@ describe("a version that is rolled out", () => {
     for (; trials.readings()[0]?.returned === null && calls < 100; calls++) trials.finished(ended("old"));
     expect(calls).toBeLessThan(100);
     expect(trials.chosen([inForce(100)], "r-1")[0]).not.toBe(tried);
+  });
+
+  test("is compared with how the one in force did before, so that its share does not matter", () => {
+    const trials = new Trials("vm-1");
+    for (let count = 0; count < 1_000; count++) trials.finished(ended("old"));
+    trials.chosen([inForce(100)], "r-1");
+    let calls = 0;
+    for (; trials.readings()[0]?.returned === null && calls < 100; calls++)
+      trials.finished(ended("new", "error"));
+    expect(calls).toBeLessThanOrEqual(20);
+    expect(trials.readings()[0]).toMatchObject({
+      earlier: { calls: 1_000, failed: 0 },
+      before: { calls: 0 },
+    });
+  });
+
+  test("was a shadow before: what is counted begins when it is obeyed", () => {
+    const trials = new Trials("vm-1");
+    const shadow: PolicyBinding = { ...plain, candidate: { ...candidateOf(5, 1_000), mode: "shadow" } };
+    trials.chosen([shadow], "r-1");
+    for (let count = 0; count < 300; count++) trials.finished(ended("old"));
+    expect(trials.readings()).toMatchObject([{ before: { calls: 0 } }]);
+    trials.chosen([started(5, 1_000)], "r-1");
+    trials.finished(ended("old"));
+    expect(trials.readings()).toMatchObject([{ before: { calls: 1 }, earlier: { calls: 300 } }]);
+  });
+
+  const slowly = {
+    "is answered late": (trials: Trials, hash: string, us: number) =>
+      trials.finished(ended(hash, "next", 200, us * 10)),
+    "takes long of a processor": (trials: Trials, hash: string, us: number) => {
+      trials.took({ name: "p", hash }, us);
+      trials.finished(ended(hash));
+    },
+  };
+  for (const [what, call] of Object.entries(slowly))
+    test(`${what} far more often than the one in force goes, and its first calls are not asked about`, () => {
+      const trials = new Trials("vm-1");
+      for (let count = 0; count < 500; count++) call(trials, "old", 100);
+      trials.chosen([inForce(100)], "r-1");
+      for (let count = 0; count < 20; count++) {
+        call(trials, "old", 100);
+        call(trials, "new", 50_000);
+      }
+      expect(trials.readings()[0]?.returned).toBeNull();
+      let calls = 0;
+      for (; trials.readings()[0]?.returned === null && calls < 200; calls++) {
+        call(trials, "old", 100);
+        call(trials, "new", 50_000);
+      }
+      expect(calls).toBeLessThanOrEqual(40);
+      expect(trials.readings()[0]?.returned).toMatch(/ms or (later|longer), and 0 of/);
+    });
+
+  test("takes as long as the one in force, on a machine that is busy, goes on", () => {
+    const { unit } = seeded(6);
+    for (let round = 0; round < 200; round++) {
+      const trials = new Trials("vm-1");
+      const percent = [5, 50, 90][round % 3] ?? 5;
+      // A few calls of either wait for a long time.
+      const call = (hash: string): void => {
+        const us = Math.exp(unit() * 6 + (unit() < 0.1 ? 5 : 0)) * 100;
+        trials.took({ name: "p", hash }, us);
+        trials.finished(ended(hash, "next", 200, us));
+      };
+      for (let count = 0; count < 500; count++) call("old");
+      trials.chosen([inForce(percent)], "r-1");
+      for (let count = 0; count < 1_000; count++) call(unit() * 100 < percent ? "new" : "old");
+      expect(trials.readings()[0]?.returned).toBeNull();
+    }
   });
 
   test("is forgotten with the snapshot that had it", () => {
