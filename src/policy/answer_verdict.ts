@@ -1,5 +1,6 @@
 /** What policies decided of an answer, or answered themselves. Everything in it was validated. */
 import type { Outcome } from "../model/outcome.ts";
+import type { OtherStatus, Rewritten } from "./decision.ts";
 import type { StreamEvent } from "../wire/event_stream.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 
@@ -19,6 +20,6 @@ export type EventsVerdict =
 
 /** What the policies that see an answer decided of it. */
 export type AnswerVerdict =
-  | { readonly do: "next"; readonly edits: FieldEdits }
+  | ({ readonly do: "next"; readonly edits: FieldEdits } & Rewritten & OtherStatus)
   | GivenAnswer
   | { readonly do: "error"; readonly outcome: Outcome };

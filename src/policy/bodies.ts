@@ -78,5 +78,17 @@ export function bodyFor(
   return seen.bytes > most ? unreadBody("too long") : seen;
 }
 
+/** Whether this policy sees a body there. */
+export function isShown(
+  { body, hook }: { readonly body?: BodySeen | undefined; readonly hook: Hook },
+  binding: PolicyBinding,
+): boolean {
+  const seen = bodyFor(body, hook, binding);
+  return seen !== undefined && seen.bytes > 0;
+}
+
+/** What is then wrong with one that it writes. */
+export const wroteUnseen = "it writes a body where it has seen none";
+
 /** Of fields that tell of a body as it was: they go where a policy writes another (RFC 9530, RFC 1864). */
 export const digestFields: readonly string[] = ["content-digest", "repr-digest", "digest", "content-md5"];

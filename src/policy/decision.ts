@@ -32,9 +32,15 @@ export interface Rewritten {
   readonly json?: string;
 }
 
+/** Of an answer. Absent: as it came. */
+export interface OtherStatus {
+  readonly status?: number;
+}
+
 export type CheckedDecision =
   | ({ readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null } & Timed &
-      Rewritten)
+      Rewritten &
+      OtherStatus)
   | ({
       readonly do: "route";
       readonly service: string;
@@ -86,6 +92,7 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
         target: targetOf(answer["path"]),
         ...timeoutOf(answer["timeout"]),
         ...(answer["json"] === undefined ? {} : { json: textOf(answer["json"], "body") }),
+        ...(answer["status"] === undefined ? {} : { status: statusOf(answer["status"]) }),
       };
     case "route":
       return {

@@ -8,7 +8,7 @@ import { mergeEdits, noEdits, type FieldEdits } from "../wire/fields.ts";
 import type { NormalTarget } from "../wire/target.ts";
 import { askPolicy, failsOpen, isAskedAt, policyRecord, type Around } from "./ask_policy.ts";
 import type { Said } from "./heard.ts";
-import { bodyFor, bodyWritten, type BodySeen } from "./bodies.ts";
+import { bodyWritten, isShown, wroteUnseen, type BodySeen } from "./bodies.ts";
 import { bytesOf, type Rewritten, type Timed } from "./decision.ts";
 import { laterHooks } from "./later_hooks.ts";
 import { serviceNamed } from "./named_services.ts";
@@ -136,8 +136,7 @@ export class Evaluation {
     if (merged !== edits && bytesOf(merged) > limits.policyHeadBytesMax)
       return `with those before it, it writes more than ${limits.policyHeadBytesMax} bytes of header fields`;
     if (json !== undefined) {
-      const seen = bodyFor(this.#body, this.call.hook, binding);
-      if (seen === undefined || seen.bytes === 0) return "it writes a body where it has seen none";
+      if (!isShown({ ...this.call, body: this.#body }, binding)) return wroteUnseen;
       this.#body = bodyWritten(json);
       this.#more = { ...this.#more, json };
     }

@@ -24,6 +24,7 @@ export const typescript: Readonly<Record<string, string>> = {
   "/heddle/sha256.ts": embed("src/policy/sha256.ts"),
   "/heddle/text_codec.ts": embed("src/policy/text_codec.ts"),
   "/heddle/sdk_bodies.ts": embed("src/policy/sdk_bodies.ts"),
+  "/heddle/seen_body.ts": embed("src/policy/seen_body.ts"),
   "/heddle/sdk_calls.ts": embed("src/policy/sdk_calls.ts"),
   "/heddle/sdk_decisions.ts": embed("src/policy/sdk_decisions.ts"),
   "/heddle/waits.ts": embed("src/policy/waits.ts"),

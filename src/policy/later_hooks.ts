@@ -8,11 +8,13 @@ import { serviceKey } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
 import type { StreamEvent } from "../wire/event_stream.ts";
+import { isGrpc } from "../wire/grpc.ts";
 import { mergeEdits, noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import type { AnswerVerdict, EventsVerdict } from "./answer_verdict.ts";
 import { askPolicy, failsOpen, isAskedAt, policyRecord, type Around } from "./ask_policy.ts";
 import type { Failed, Said } from "./heard.ts";
-import { bytesOf } from "./decision.ts";
+import { bodyBytesFor, bodyWritten, isShown, wroteUnseen, type BodySeen } from "./bodies.ts";
+import { bytesOf, type OtherStatus, type Rewritten } from "./decision.ts";
 import type { Hook } from "./hooks.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyEndpoint, PolicySummary } from "./sdk.ts";
@@ -25,6 +27,8 @@ export interface SeenAnswer {
   readonly fields: Fields;
   readonly endpoint: string;
   readonly ms: number;
+  /** Where one of them wants to see it. */
+  readonly body?: BodySeen;
 }
 
 /** null: none of them is asked about anything more. */
@@ -82,16 +86,22 @@ export class LaterHooks {
     });
   }
 
+  /** The longest body of an answer that one of them wants to see, in bytes; 0: none does. */
+  get bodyBytes(): number {
+    return bodyBytesFor(this.ran, "response");
+  }
+
   /** In reverse: the policy that saw the request last sees its answer first. */
   answered(
     answer: SeenAnswer,
     done: (verdict: AnswerVerdict, records: readonly PolicyRecord[]) => void,
   ): void {
     const asked = this.ran.filter((binding) => isAskedAt(binding, "onResponse")).toReversed();
-    const { status, endpoint, ms, fields } = answer;
+    const { status, endpoint, ms, fields, body } = answer;
     const about = { status, endpoint, ms, grpcStatus: fields.get("grpc-status") };
-    const call: PolicyCall = { ...this.call, hook: "onResponse", fields, about };
-    new AnswerEvaluation(this.around, asked, call, done).ask();
+    const { body: _ofRequest, ...known } = this.call;
+    const call: PolicyCall = { ...known, hook: "onResponse", fields, about };
+    new AnswerEvaluation(this.around, asked, body === undefined ? call : { ...call, body }, answer, done).ask();
   }
 
   /** Events of the answer, in the order in which policies see answers; each sees what the one before it left. */
@@ -202,22 +212,28 @@ function noAnswer({ name }: PolicyBinding, { service }: PolicyCall): Outcome {
   return { flag: "PE", side: "policy", repeat: "no", status: 503, detail };
 }
 
+/** Statuses whose answers have no body (RFC 9110, sections 15.3.5, 15.3.6, 15.4.5). */
+const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
+
 class AnswerEvaluation {
   #index = 0;
   #edits: FieldEdits = noEdits;
+  #more: Rewritten & OtherStatus = {};
   #askedMs = 0;
   readonly #records: PolicyRecord[] = [];
 
   constructor(
     private readonly around: Around,
     private readonly bindings: readonly PolicyBinding[],
-    private readonly call: PolicyCall,
+    private call: PolicyCall,
+    private readonly answer: Pick<SeenAnswer, "status" | "fields">,
     private readonly done: (verdict: AnswerVerdict, records: readonly PolicyRecord[]) => void,
   ) {}
 
   ask(): void {
     const binding = this.bindings[this.#index];
-    if (binding === undefined) return this.done({ do: "next", edits: this.#edits }, this.#records);
+    if (binding === undefined) 
+      return this.done({ do: "next", edits: this.#edits, ...this.#more }, this.#records);
     this.#askedMs = this.around.clock.now();
     askPolicy(this.around, binding, this.call, (said) => this.#take(binding, said));
   }
@@ -230,23 +246,38 @@ class AnswerEvaluation {
         this.#record(binding, { action: "respond", said: String(said.status), reason: said.reason });
         return this.done({ ...said, policy: binding.name }, this.#records);
       case "next":
-        return this.#next(binding, said.edits);
+        return this.#next(binding, said);
       default:
         return this.#failed(binding, "invalid", `it decided ${said.do}, which an answer does not take`);
     }
   }
 
-  #next(binding: PolicyBinding, edits: FieldEdits): void {
-    const merged = mergeEdits(this.#edits, edits);
-    if (bytesOf(merged) > limits.policyHeadBytesMax) {
-      const reason = `with those before it, it writes more than ${limits.policyHeadBytesMax} bytes of header fields`;
-      this.around.host.trip(binding.hash, reason);
-      return this.#failed(binding, "invalid", reason);
+  #next(binding: PolicyBinding, said: Extract<Said, { do: "next" }>): void {
+    const merged = mergeEdits(this.#edits, said.edits);
+    const problem =
+      bytesOf(merged) > limits.policyHeadBytesMax
+        ? `with those before it, it writes more than ${limits.policyHeadBytesMax} bytes of header fields`
+        : this.#rewrite(binding, said);
+    if (problem !== null) {
+      this.around.host.trip(binding.hash, problem);
+      return this.#failed(binding, "invalid", problem);
     }
     this.#edits = merged;
     this.#record(binding, { action: "next" });
     this.#index++;
     this.ask();
+  }
+
+  /** Null, or why nothing was changed. */
+  #rewrite(binding: PolicyBinding, { json, status }: Rewritten & OtherStatus): string | null {
+    if (json !== undefined && !isShown(this.call, binding)) return wroteUnseen;
+    if (status !== undefined && (bodiless.has(status) || bodiless.has(this.answer.status) || isGrpc(this.answer.fields)))
+      return `it makes ${status} of an answer that keeps its status, ${this.answer.status}`;
+    if (status !== undefined) this.#more = { ...this.#more, status };
+    if (json === undefined) return null;
+    this.call = { ...this.call, body: bodyWritten(json) };
+    this.#more = { ...this.#more, json };
+    return null;
   }
 
   #failed(binding: PolicyBinding, failure: PolicyFailure, reason: string): void {

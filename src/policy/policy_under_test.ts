@@ -19,7 +19,8 @@ import { safeParse, type GenericSchema } from "valibot";
 import { BoundOptions, CallContext, type WrittenNote } from "./call_context.ts";
 import { HeaderList } from "./header_list.ts";
 import { QueryList } from "./query_list.ts";
-import { bodySeen, type PolicyBody, type UnreadBody } from "./sdk_bodies.ts";
+import type { PolicyBody, UnreadBody } from "./sdk_bodies.ts";
+import { bodySeen } from "./seen_body.ts";
 import type { Given } from "./want.ts";
 import type {
   ConnectionDecision,
@@ -57,11 +58,15 @@ interface AnswerPlan {
   readonly status?: number;
   readonly headers?: readonly string[];
   readonly endpoint?: string;
+  /** Its body, where the policy asks for it. */
+  readonly json?: unknown;
+  /** Why its body is not shown. */
+  readonly unread?: UnreadBody;
 }
 
 const bounds = { counterKeysMax: 100, scratchesMax: 100, notesMax: 16, waitsMax: 16 };
 
-function bodyOf({ json, unread }: RequestPlan, asked: boolean): PolicyBody {
+function bodyOf({ json, unread }: Pick<RequestPlan, "json" | "unread">, asked: boolean): PolicyBody {
   const text = json === undefined ? "" : JSON.stringify(json);
   return bodySeen(unread === undefined ? { text } : { unread }, asked);
 }
@@ -140,10 +145,12 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
 
   /** What it decides about an answer. */
   async response(
-    { status = 200, headers = [], endpoint = "vm-1/orders.default/8080" }: AnswerPlan = {},
+    answer: AnswerPlan = {},
     plan: AskPlan = {},
   ): Promise<ResponseDecision> {
-    const response = { status, headers: new HeaderList(headers), grpcStatus: null, endpoint, ms: 1 };
+    const { status = 200, headers = [], endpoint = "vm-1/orders.default/8080" } = answer;
+    const head = { status, headers: new HeaderList(headers), grpcStatus: null, endpoint, ms: 1 };
+    const response = { ...head, ...bodyOf(answer, this.policy.uses?.responseJson === true) };
     const decision = await this.policy.onResponse?.(response, this.context(plan, "onResponse"));
     this.#keepNotes();
     if (decision === undefined) throw new Error("The policy has no onResponse");

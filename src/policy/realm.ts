@@ -8,7 +8,8 @@ import { BoundOptions, CallContext, type Asked, type RealmBounds } from "./call_
 import { HeaderList } from "./header_list.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import { QueryList } from "./query_list.ts";
-import { bodySeen, withJsonAsText, type PolicyBody, type WrittenBody } from "./sdk_bodies.ts";
+import type { PolicyBody } from "./sdk_bodies.ts";
+import { bodySeen, withJsonAsText, type WrittenBody } from "./seen_body.ts";
 import { Places } from "./realm_places.ts";
 import { forgotten, Waiting, Waits } from "./waits.ts";
 import type { Given } from "./want.ts";
@@ -212,7 +213,7 @@ function questionsOf<Schema extends GenericSchema>(
     onConnection: (call, context) =>
       verdictOn(policy.onConnection?.({ protocol: call[2] === "tls" ? "tls" : "tcp" }, context)),
     pick: (call, context) => preferred(policy.pick?.(call[11] as PolicyEndpoint[], requestOf(call), context)),
-    onResponse: (call, context) => policy.onResponse?.(responseOf(call), context),
+    onResponse: (call, context) => policy.onResponse?.(responseOf(call, policy), context),
     onEvent: (call, context) =>
       seenEvents(call[11] as PolicyEvent[], (event) => policy.onEvent?.(event, context)),
     onEnd: (call, context) => andGoOn(policy.onEnd?.(call[11] as PolicySummary, context)),
@@ -240,8 +241,9 @@ function answerOf(decided: unknown, { notes }: Context): string {
   return answer ?? failed("it returned nothing");
 }
 
-function responseOf(call: Call): PolicyResponse {
-  return { ...(call[11] as Omit<PolicyResponse, "headers">), headers: new HeaderList(call[7]) };
+function responseOf(call: Call, { uses }: Pick<Policy<GenericSchema, unknown>, "uses">): PolicyResponse {
+  const { body, ...about } = call[11] as Omit<PolicyResponse, "headers"> & { readonly body?: WrittenBody };
+  return { ...about, headers: new HeaderList(call[7]), ...bodySeen(body, uses?.responseJson === true) };
 }
 
 /** Whether a connection is allowed, as a decision; what is neither stays what it is. */

@@ -32,18 +32,19 @@ import type {
   SignatureCheck,
   Taken,
 } from "./sdk_calls.ts";
-import type { Decision, HeaderEdit, Next, Respond, ResponseDecision, Route } from "./sdk_decisions.ts";
+import type { Decision, HeaderEdit, Next, PassOn, Respond, ResponseDecision, Route } from "./sdk_decisions.ts";
 
 export type { HeaderList, QueryList };
 export { fromBase64, fromBase64Url, toBase64, toBase64Url } from "./base64.ts";
 export { hmacSha256, sha256, toHex } from "./sha256.ts";
 export { TextDecoder, TextEncoder } from "./text_codec.ts";
-export { next, respond, routeTo } from "./sdk_decisions.ts";
+export { next, pass, respond, routeTo } from "./sdk_decisions.ts";
 export type {
   Decision,
   Duration,
   HeaderEdit,
   Next,
+  PassOn,
   PolicyBody,
   Respond,
   ResponseDecision,
@@ -190,8 +191,8 @@ export interface PolicyConnection {
 export type ConnectionDecision =
   { readonly allow: true } | { readonly allow: false; readonly reason: string };
 
-/** The head of an answer of the service. Its body is not seen here. */
-export interface PolicyResponse {
+/** The head of an answer of the service, and its body where `uses.responseJson` asks for it. */
+export interface PolicyResponse extends PolicyBody {
   readonly status: number;
   readonly headers: HeaderList;
   /** In the head of an answer that has nothing else; null where it stands in the trailers, or it is no gRPC. */
@@ -325,6 +326,11 @@ export interface Policy<Schema extends GenericSchema, State = undefined> {
   readonly uses?: {
     /** `onRequest` finds the body of a request as `json`, if it is JSON and not longer than `limits.body`. */
     readonly requestJson?: boolean;
+    /**
+     * `onResponse` finds the body of an answer so. It is asked for without compression, and one whose end takes long, as of a stream,
+     * goes on no sooner.
+     */
+    readonly responseJson?: boolean;
   };
   /**
    * What is wrong with options that fit the schema, for instance with two of them together: told at `apply` and `validate`, at the place

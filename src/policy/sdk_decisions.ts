@@ -64,11 +64,29 @@ export interface Respond {
 
 export type Decision = Next | Route | Respond;
 
+/** The answer goes on: to the policy before, then to its caller. */
+export interface PassOn {
+  readonly do: "next";
+  readonly headers?: HeaderEdit;
+  /**
+   * 200 to 599, in place of the one that it has. Not for gRPC, whose status is in its own fields, nor to or from one that has no body
+   * (204, 205, 304). `pass({ status })` writes it.
+   */
+  readonly status?: number;
+  /** Goes on in place of its body, which the policy must have seen (`uses.responseJson`). Numbers keep 53 bits. */
+  readonly json?: unknown;
+}
+
 /** What a hook that sees an answer decides. */
-export type ResponseDecision = Pick<Next, "do" | "headers"> | Respond;
+export type ResponseDecision = PassOn | Respond;
 
 /** Lets the request go on. */
 export function next(extra: Omit<Next, "do"> = {}): Next {
+  return { do: "next", ...extra };
+}
+
+/** Lets the answer go on. */
+export function pass(extra: Omit<PassOn, "do"> = {}): PassOn {
   return { do: "next", ...extra };
 }
 

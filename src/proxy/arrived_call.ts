@@ -18,7 +18,7 @@ import { HeldRequest } from "./attempt/held_request.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { errorText, speaksGrpc } from "./failure/rescue.ts";
 import { askAtServer, type ArrivedRequest } from "./policy/ask_policies.ts";
-import type { ExchangePolicies } from "./policy/exchange_policies.ts";
+import { unencoded, type ExchangePolicies } from "./policy/exchange_policies.ts";
 import type { CallRecord } from "./record/call_record.ts";
 import { changed, givenHead, withBody } from "./rewrite/arriving.ts";
 import { withEdits } from "./rewrite/leaving.ts";
@@ -91,6 +91,7 @@ export abstract class ArrivedCall implements ArrivedRequest {
     if (verdict.do === "error") return this.failed(verdict.outcome);
     if (verdict.do === "respond") return this.#give(verdict);
     this.edits = withEdits(this.edits, verdict.edits);
+    if (this.policies?.reads === true) this.edits = withEdits(this.edits, unencoded);
     if (verdict.do === "next" && verdict.json !== undefined) this.#rewriteBody(verdict.json);
     if (verdict.target !== null) {
       const { local, key } = this.service;
@@ -122,13 +123,14 @@ export abstract class ArrivedCall implements ArrivedRequest {
 
   /** The answer waits here until they have seen its head. */
   protected show(came: ResponseHead, policies: ExchangePolicies): void {
-    const held = new HeldAnswer(came);
+    const held = new HeldAnswer(came, this.parts.shard.buffered);
     this.held = held;
-    policies.answered(held.head, (verdict) => {
+    policies.answered(held, (verdict) => {
       this.held = null;
       if (this.finished) return;
       if (held.broken !== null) return this.failed(held.broken);
-      if (verdict.do === "next") return this.#pass(held, verdict.edits);
+      if (verdict.do === "next") return this.#pass(held, held.obey(verdict));
+      held.drop();
       if (!held.over) this.stream?.cancel();
       if (verdict.do === "respond") return this.#give(verdict);
       this.record.status = 0;
@@ -137,6 +139,7 @@ export abstract class ArrivedCall implements ArrivedRequest {
   }
 
   #pass(held: HeldAnswer, edits: FieldEdits): void {
+    this.record.status = held.head.status;
     this.sink.head(headWith(held.head, edits));
     if (this.finished) return;
     held.replay((bytes, start, end) => this.data(bytes, start, end));

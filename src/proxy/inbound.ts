@@ -250,8 +250,8 @@ export class InboundCall extends ArrivedCall implements ResponseSink, Taker, Tur
 
   data(bytes: Uint8Array, start: number, end: number): void {
     if (this.held !== null) {
-      this.held.data(bytes, start, end);
-      return this.stream?.pause();
+      if (!this.held.data(bytes, start, end)) this.stream?.pause();
+      return;
     }
     this.record.bytesOut += end - start;
     this.sink.data(bytes, start, end);
@@ -289,6 +289,7 @@ export class InboundCall extends ArrivedCall implements ResponseSink, Taker, Tur
     this.#turn?.end();
     this.#paced?.close();
     this.body?.body.drop();
+    this.held?.drop();
     if (this.streamKind !== null) service.streams.closed(this.streamKind);
     this.record.outcome = outcome;
     this.record.bytesIn = sink.bytesSent;

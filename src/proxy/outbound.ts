@@ -137,7 +137,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     if (verdict.do === "respond") return this.over(this.answer.give(verdict));
     this.obey(verdict);
     if (verdict.timeoutMs !== undefined) this.#shorten(verdict.timeoutMs);
-    if (this.policies?.readsEvents === true) this.leaving.change(unencoded);
+    if (this.policies?.reads === true) this.leaving.change(unencoded);
     if (verdict.do === "next") return this.#chooseBackend(route);
     if (this.isAnswered(route)) return;
     // A policy chose the service: the route's own backends do not count.
@@ -242,11 +242,12 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
 
   /** It waits here until policies have seen its head. */
   #showPolicies(came: ResponseHead, policies: ExchangePolicies, nowMs: number): void {
-    const held = this.answer.hold(came);
-    policies.answered(held.head, (verdict) => {
+    const held = this.answer.hold(came, this.source.parts.shard.buffered);
+    policies.answered(held, (verdict) => {
       if (this.finished) return;
       if (held.broken !== null) return this.refuse(held.broken);
-      if (verdict.do === "next") return this.#pass(held, verdict.edits, nowMs);
+      if (verdict.do === "next") return this.#pass(held, held.obey(verdict), nowMs);
+      held.drop();
       if (!held.over) this.#attempts.cancel("a policy answered in its place");
       if (verdict.do === "respond") this.over(this.answer.give(verdict));
       else this.refuse(verdict.outcome);

@@ -5,6 +5,7 @@ import type { Chapter, Entry } from "./chapter.ts";
 const texts: readonly string[] = [
   embed("src/policy/sdk.ts"),
   embed("src/policy/sdk_decisions.ts"),
+  embed("src/policy/sdk_bodies.ts"),
   embed("src/policy/sdk_calls.ts"),
   embed("src/policy/base64.ts"),
   embed("src/policy/sha256.ts"),

@@ -2,6 +2,7 @@
  * The answer of one outbound exchange, on its way to whoever called: from an app, from a policy, or from heddle itself. All of it
  * passes here, so that what looks at answers, or makes them wait, has one place. It notes in the record what it turns out to be.
  */
+import type { Buffered } from "../../http/buffered.ts";
 import type { ResponseHead, ServerExchange } from "../../http/exchange.ts";
 import type { DirectAnswer } from "../../model/document.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -81,8 +82,8 @@ export class Answer {
   }
 
   /** What comes of it is kept until `release`. */
-  hold(head: ResponseHead): HeldAnswer {
-    return (this.#held = new HeldAnswer(head));
+  hold(head: ResponseHead, buffered: Pick<Buffered, "count">): HeldAnswer {
+    return (this.#held = new HeldAnswer(head, buffered));
   }
 
   /** What comes now goes on, as soon as its head has. */
@@ -137,10 +138,7 @@ export class Answer {
 
   /** What was seen already. */
   pass(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.#held !== null) {
-      this.#held.data(bytes, start, end);
-      return false;
-    }
+    if (this.#held !== null) return this.#held.data(bytes, start, end);
     return this.#filter === null ? this.#write(bytes, start, end) : this.#filter.data(bytes, start, end);
   }
 
@@ -209,6 +207,7 @@ export class Answer {
 
   /** The exchange is over. */
   close(): void {
+    this.#held?.drop();
     this.#filter?.close();
     if (this.#streamKind !== null) this.#streams?.closed(this.#streamKind);
     this.#streamKind = null;

@@ -6,14 +6,21 @@ import type { Shard } from "../../http/shard.ts";
 import type { ResponseHead } from "../../http/exchange.ts";
 import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
-import { isEncoded } from "../../policy/bodies.ts";
+import { bodyByHead, bodyInFull, isEncoded, unreadBody, type BodySeen } from "../../policy/bodies.ts";
 import type { LaterHooks } from "../../policy/later_hooks.ts";
 import type { AnswerVerdict, EventsVerdict } from "../../policy/answer_verdict.ts";
-import type { FieldEdits } from "../../wire/fields.ts";
+import { noEdits, type FieldEdits } from "../../wire/fields.ts";
 import type { StreamEvent } from "../../wire/event_stream.ts";
 import type { PolicyRecord } from "../../telemetry/record.ts";
 import type { CallRecord } from "../record/call_record.ts";
 import type { LiveEndpoint } from "../state/live_service.ts";
+
+/** An answer that waits until they have decided. */
+export interface Held {
+  readonly head: ResponseHead;
+  /** `then` hears once of all of its body, or that it is longer than `most` bytes; null: it broke off. */
+  gather(most: number, then: (whole: Uint8Array | "too long" | null) => void): void;
+}
 
 /** What a request asks for whose answer policies want to read: they see nothing of what is compressed. */
 export const unencoded: FieldEdits = { remove: [], set: ["accept-encoding", "identity"], add: [] };
@@ -22,6 +29,8 @@ export class ExchangePolicies {
   readonly picks: boolean;
   /** One of them wants to see events. */
   readonly readsEvents: boolean;
+  /** The longest body of an answer that one of them wants to see; 0: none does. */
+  readonly bodyBytes: number;
   readonly #seesAnswers: boolean;
 
   constructor(
@@ -32,6 +41,7 @@ export class ExchangePolicies {
     this.picks = later.has("pick");
     this.readsEvents = later.has("onEvent");
     this.#seesAnswers = later.has("onResponse");
+    this.bodyBytes = this.#seesAnswers ? later.bodyBytes : 0;
   }
 
   /** Whether one of them looks at this answer of the service. */
@@ -61,11 +71,29 @@ export class ExchangePolicies {
     });
   }
 
-  /** `head` is kept: it may be another's by the time that they decide. */
-  answered({ status, fields }: ResponseHead, done: (verdict: AnswerVerdict) => void): void {
-    const { record, shard } = this;
-    const seen = { status, fields, endpoint: record.endpoint, ms: shard.clock.now() - record.startedMs };
-    this.later.answered(seen, (verdict, records) => this.#heard(records, () => done(verdict)));
+  /** Whether they see bodies or events of answers: what is compressed they cannot read. */
+  get reads(): boolean {
+    return this.readsEvents || this.bodyBytes > 0;
+  }
+
+  /** What is held is a copy: its head may be another's by the time that they decide. `done` hears so, too, where it broke meanwhile. */
+  answered(held: Held, done: (verdict: AnswerVerdict) => void): void {
+    const { record, shard, bodyBytes } = this;
+    const { status, fields, contentLength } = held.head;
+    const ask = (body: BodySeen | null): void => {
+      const ms = shard.clock.now() - record.startedMs;
+      const head = { status, fields, endpoint: record.endpoint, ms };
+      const seen = body === null ? head : { ...head, body };
+      this.later.answered(seen, (verdict, records) => this.#heard(records, () => done(verdict)));
+    };
+    if (bodyBytes === 0) return ask(null);
+    const known = bodyByHead(fields, contentLength, bodyBytes);
+    if (known !== null) return ask(known);
+    if (shard.buffered.tight) return ask(unreadBody("left out"));
+    held.gather(bodyBytes, (whole) => {
+      if (whole === null) done({ do: "next", edits: noEdits });
+      else ask(whole === "too long" ? unreadBody(whole) : bodyInFull(whole));
+    });
   }
 
   /** Whether one of them looks at the events of this answer. */
