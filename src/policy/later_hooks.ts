@@ -101,7 +101,13 @@ export class LaterHooks {
     const about = { status, endpoint, ms, grpcStatus: fields.get("grpc-status") };
     const { body: _ofRequest, ...known } = this.call;
     const call: PolicyCall = { ...known, hook: "onResponse", fields, about };
-    new AnswerEvaluation(this.around, asked, body === undefined ? call : { ...call, body }, answer, done).ask();
+    new AnswerEvaluation(
+      this.around,
+      asked,
+      body === undefined ? call : { ...call, body },
+      answer,
+      done,
+    ).ask();
   }
 
   /** Events of the answer, in the order in which policies see answers; each sees what the one before it left. */
@@ -232,7 +238,7 @@ class AnswerEvaluation {
 
   ask(): void {
     const binding = this.bindings[this.#index];
-    if (binding === undefined) 
+    if (binding === undefined)
       return this.done({ do: "next", edits: this.#edits, ...this.#more }, this.#records);
     this.#askedMs = this.around.clock.now();
     askPolicy(this.around, binding, this.call, (said) => this.#take(binding, said));
@@ -271,7 +277,10 @@ class AnswerEvaluation {
   /** Null, or why nothing was changed. */
   #rewrite(binding: PolicyBinding, { json, status }: Rewritten & OtherStatus): string | null {
     if (json !== undefined && !isShown(this.call, binding)) return wroteUnseen;
-    if (status !== undefined && (bodiless.has(status) || bodiless.has(this.answer.status) || isGrpc(this.answer.fields)))
+    if (
+      status !== undefined &&
+      (bodiless.has(status) || bodiless.has(this.answer.status) || isGrpc(this.answer.fields))
+    )
       return `it makes ${status} of an answer that keeps its status, ${this.answer.status}`;
     if (status !== undefined) this.#more = { ...this.#more, status };
     if (json === undefined) return null;

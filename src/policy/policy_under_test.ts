@@ -144,10 +144,7 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
   }
 
   /** What it decides about an answer. */
-  async response(
-    answer: AnswerPlan = {},
-    plan: AskPlan = {},
-  ): Promise<ResponseDecision> {
+  async response(answer: AnswerPlan = {}, plan: AskPlan = {}): Promise<ResponseDecision> {
     const { status = 200, headers = [], endpoint = "vm-1/orders.default/8080" } = answer;
     const head = { status, headers: new HeaderList(headers), grpcStatus: null, endpoint, ms: 1 };
     const response = { ...head, ...bodyOf(answer, this.policy.uses?.responseJson === true) };

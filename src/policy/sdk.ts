@@ -32,7 +32,15 @@ import type {
   SignatureCheck,
   Taken,
 } from "./sdk_calls.ts";
-import type { Decision, HeaderEdit, Next, PassOn, Respond, ResponseDecision, Route } from "./sdk_decisions.ts";
+import type {
+  Decision,
+  HeaderEdit,
+  Next,
+  PassOn,
+  Respond,
+  ResponseDecision,
+  Route,
+} from "./sdk_decisions.ts";
 
 export type { HeaderList, QueryList };
 export { fromBase64, fromBase64Url, toBase64, toBase64Url } from "./base64.ts";

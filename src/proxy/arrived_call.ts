@@ -123,7 +123,7 @@ export abstract class ArrivedCall implements ArrivedRequest {
 
   /** The answer waits here until they have seen its head. */
   protected show(came: ResponseHead, policies: ExchangePolicies): void {
-    const held = new HeldAnswer(came, this.parts.shard.buffered);
+    const held = new HeldAnswer(came, this.parts.shard.buffered, () => this.stream?.pause());
     this.held = held;
     policies.answered(held, (verdict) => {
       this.held = null;

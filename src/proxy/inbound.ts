@@ -249,10 +249,7 @@ export class InboundCall extends ArrivedCall implements ResponseSink, Taker, Tur
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
-    if (this.held !== null) {
-      if (!this.held.data(bytes, start, end)) this.stream?.pause();
-      return;
-    }
+    if (this.held !== null) return this.held.data(bytes, start, end);
     this.record.bytesOut += end - start;
     this.sink.data(bytes, start, end);
     this.#paced?.received(end - start);

@@ -242,7 +242,9 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
 
   /** It waits here until policies have seen its head. */
   #showPolicies(came: ResponseHead, policies: ExchangePolicies, nowMs: number): void {
-    const held = this.answer.hold(came, this.source.parts.shard.buffered);
+    const held = this.answer.hold(came, this.source.parts.shard.buffered, () =>
+      this.#attempts.wantsMore(false),
+    );
     policies.answered(held, (verdict) => {
       if (this.finished) return;
       if (held.broken !== null) return this.refuse(held.broken);

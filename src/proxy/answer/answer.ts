@@ -2,7 +2,6 @@
  * The answer of one outbound exchange, on its way to whoever called: from an app, from a policy, or from heddle itself. All of it
  * passes here, so that what looks at answers, or makes them wait, has one place. It notes in the record what it turns out to be.
  */
-import type { Buffered } from "../../http/buffered.ts";
 import type { ResponseHead, ServerExchange } from "../../http/exchange.ts";
 import type { DirectAnswer } from "../../model/document.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -82,8 +81,8 @@ export class Answer {
   }
 
   /** What comes of it is kept until `release`. */
-  hold(head: ResponseHead, buffered: Pick<Buffered, "count">): HeldAnswer {
-    return (this.#held = new HeldAnswer(head, buffered));
+  hold(...of: ConstructorParameters<typeof HeldAnswer>): HeldAnswer {
+    return (this.#held = new HeldAnswer(...of));
   }
 
   /** What comes now goes on, as soon as its head has. */
@@ -138,7 +137,10 @@ export class Answer {
 
   /** What was seen already. */
   pass(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.#held !== null) return this.#held.data(bytes, start, end);
+    if (this.#held !== null) {
+      this.#held.data(bytes, start, end);
+      return true;
+    }
     return this.#filter === null ? this.#write(bytes, start, end) : this.#filter.data(bytes, start, end);
   }
 

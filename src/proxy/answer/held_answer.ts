@@ -1,4 +1,4 @@
-/** An answer that waits until policies have looked at it: what comes of it meanwhile is kept. Whoever sends it was told to pause, unless more is wanted. */
+/** An answer that waits until policies have looked at it: what comes of it meanwhile is kept. Whoever sends it is told to pause, unless its body is wanted, too. */
 import type { Buffered } from "../../http/buffered.ts";
 import type { ResponseHead } from "../../http/exchange.ts";
 import type { Outcome } from "../../model/outcome.ts";
@@ -38,6 +38,8 @@ export class HeldAnswer {
   constructor(
     { status, fields, contentLength, tunnel, nominated, whole }: ResponseHead,
     private readonly buffered: Pick<Buffered, "count">,
+    /** Whoever sends it is to wait. */
+    private readonly pause: () => void,
   ) {
     this.head = { status, fields: fields.copy(), contentLength, tunnel, nominated, whole };
   }
@@ -58,12 +60,13 @@ export class HeldAnswer {
     if (this.over) this.#tell(this.#whole());
   }
 
-  /** Whether more of it is wanted now. */
-  data(bytes: Uint8Array, start: number, end: number): boolean {
+  data(bytes: Uint8Array, start: number, end: number): void {
     this.#chunks.push(bytes.slice(start, end));
     this.#count(end - start);
-    if (this.#bytes > (this.#gathering?.most ?? Infinity)) this.#tell("too long");
-    return this.#gathering !== null;
+    if (this.#gathering !== null && this.#bytes <= this.#gathering.most) return;
+    // Before it is told: it may go on from inside.
+    this.pause();
+    this.#tell("too long");
   }
 
   end(trailers: Fields | null): void {
