@@ -3,6 +3,7 @@
  * certificates, a resumed session may outlive its certificate. So every handshake, resumed or not, is examined by
  * `examine` before a byte is written or delivered. Contexts are cached per credential, so a handshake parses no PEM.
  */
+import { constants } from "node:crypto";
 import type {
   SocketError,
   TlsClientOptions,
@@ -37,7 +38,13 @@ export class TlsContexts {
     const required = options.peer === "required";
     const { minVersion } = options;
     return this.find(options.credential, `${options.peer} ${minVersion ?? ""}`, options, () => ({
-      ...(minVersion === undefined ? {} : { minVersion: tls12, ciphers: olderCiphers }),
+      ...(minVersion === undefined
+        ? {}
+        : {
+            minVersion: tls12,
+            ciphers: olderCiphers,
+            secureOptions: constants.SSL_OP_CIPHER_SERVER_PREFERENCE,
+          }),
       cert: options.credential.chainPem,
       key: options.credential.keyPem,
       requestCert: options.peer !== "none",

@@ -49,10 +49,11 @@ export class Browser {
     socket.onmessage = ({ data }) => this.#heard(JSON.parse(String(data)) as Answer);
   }
 
-  static async start(): Promise<Browser> {
+  /** `more`: flags that come after the usual ones. */
+  static async start(more: readonly string[] = []): Promise<Browser> {
     if (found === null) throw new Error("There is no chromium");
     const folder = mkdtempSync(`${tmpdir()}/heddle-browser-`);
-    const command = [found, ...flags, `--user-data-dir=${folder}`, "about:blank"];
+    const command = [found, ...flags, ...more, `--user-data-dir=${folder}`, "about:blank"];
     const program = startProgram({ name: "chromium", command, log: `${folder}/chromium.log` });
     const port = `${folder}/DevToolsActivePort`;
     const lines = await waitFor(
