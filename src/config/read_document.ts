@@ -1,11 +1,12 @@
 /** One YAML value: which kind of document it is, and what that kind makes of it. */
 import type { AnyDocument } from "../model/document.ts";
+import { readGateway } from "./gateway/gateway_document.ts";
 import { isSilentPolicy, readBackendTrafficPolicy } from "./gateway/gateway_policy.ts";
 import { readGatewayRoute } from "./gateway/gateway_route.ts";
 import { suggestion, type Issue } from "./issue.ts";
 import { issueAt } from "./issue_at.ts";
 import type { Kind, Placed } from "./kind.ts";
-import { kindNames, kindNamed } from "./kinds.ts";
+import { kindNames, kindNamed, kinds } from "./kinds.ts";
 import { valueText } from "./value_text.ts";
 import type { YamlDocument } from "./yaml_file.ts";
 
@@ -29,20 +30,22 @@ function placed(kind: Kind, source: YamlDocument, issues: Issue[]): Placed<AnyDo
   return document === null ? null : { document, source };
 }
 
+/** `flat`: in the form of heddle. */
+function placedAs(flat: YamlDocument | null, issues: Issue[]): Placed<AnyDocument> | null {
+  const kind = flat === null ? null : kindNamed((flat.value as { readonly kind: unknown }).kind);
+  return flat === null || kind === null ? null : placed(kind, flat, issues);
+}
+
 /** Documents that are written for others, too. */
 function readOther(source: YamlDocument, apiVersion: string, issues: Issue[]): Placed<AnyDocument> | null {
   if (/^gateway\.networking\.k8s\.io\/v1(?:alpha[23]|beta1)?$/.test(apiVersion)) {
     if (isSilentPolicy(source, String((source.value as { readonly kind?: unknown }).kind), issues))
       return null;
-    const route = readGatewayRoute(source, issues);
-    const kind = route === null ? null : kindNamed((route.value as { readonly kind: unknown }).kind);
-    return route === null || kind === null ? null : placed(kind, route, issues);
+    const { kind } = source.value as { readonly kind?: unknown };
+    const isGateway = kind === kinds.Gateway.name;
+    return placedAs(isGateway ? readGateway(source, issues) : readGatewayRoute(source, issues), issues);
   }
-  if (isTrafficPolicy(source, apiVersion)) {
-    const policy = readBackendTrafficPolicy(source, issues);
-    const kind = policy === null ? null : kindNamed((policy.value as { readonly kind: unknown }).kind);
-    return policy === null || kind === null ? null : placed(kind, policy, issues);
-  }
+  if (isTrafficPolicy(source, apiVersion)) return placedAs(readBackendTrafficPolicy(source, issues), issues);
   const isCluster = /^(?:v1|(?:apps|batch|policy|autoscaling)\/v[0-9]\w*)$/.test(apiVersion);
   const message = isCluster
     ? "left out: this is for Kubernetes alone, and services here are declared by kind: Service of heddle"

@@ -3,7 +3,7 @@
  * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
  */
 import type { ExternalTraits } from "./external.ts";
-import type { GatewayListener } from "./gateway.ts";
+import type { WrittenListener } from "./gateway_routes.ts";
 import type { Priority } from "./priority.ts";
 import type { Cors, Fault, Mirror } from "./route_filters.ts";
 import type { Parented } from "./route_parents.ts";
@@ -215,7 +215,7 @@ export interface GatewayDocument {
   readonly kind: "Gateway";
   readonly name: string;
   readonly namespace: string;
-  readonly listeners: readonly GatewayListener[];
+  readonly listeners: readonly WrittenListener[];
 }
 
 export interface HttpRouteDocument extends Parented {

@@ -47,9 +47,13 @@ export function wildness(hostname: string): number {
   return hostname.startsWith("*.") ? 1 : 0;
 }
 
-/** A route in the namespace of its service is for every caller; in another one it is for the callers of that (GEP-1426). */
-export function isForAll({ namespace, service }: Pick<HttpRouteDocument, "namespace" | "service">): boolean {
-  return namespace === service.namespace;
+/** A route in the namespace of its service is for every caller; in another one it is for the callers of that (GEP-1426). Those of gateways are for all. */
+export function isForAll({
+  gateway,
+  namespace,
+  service,
+}: Pick<HttpRouteDocument, "gateway" | "namespace" | "service">): boolean {
+  return gateway !== undefined || namespace === service.namespace;
 }
 
 /** Every path begins with a slash, so an expression that is tied to nothing still stands above the prefix `/`. */

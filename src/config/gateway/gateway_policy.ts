@@ -12,6 +12,7 @@ import { fieldsOf, listOf, refuseOthers, type Fields } from "./gateway_fields.ts
 const silent: Readonly<Record<string, string>> = {
   ReferenceGrant:
     "left out: routes here may name services of any namespace, and who may call one is said by kind: Access",
+  GatewayClass: "left out: heddle is the one that runs gateways here",
   BackendTLSPolicy: "left out: between machines there is mutual TLS anyway, to services and from them",
 };
 

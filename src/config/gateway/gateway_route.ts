@@ -28,7 +28,7 @@ export function readGatewayRoute(source: YamlDocument, issues: Issue[]): YamlDoc
   const kind = String(value["kind"]);
   const here = kindHere[kind];
   if (here === undefined) {
-    const known = Object.keys(kindHere).join(", ");
+    const known = [gatewayReference.kind, ...Object.keys(kindHere)].join(", ");
     flat.wrong(["kind"], `of the Gateway API this version reads ${known}, not ${kind}`);
     return null;
   }

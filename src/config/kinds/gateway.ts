@@ -1,7 +1,7 @@
 /** `kind: Gateway`: where callers from outside of the mesh come in, on the machines that run it. */
 import * as v from "valibot";
 import type { GatewayDocument } from "../../model/document.ts";
-import type { GatewayListener } from "../../model/gateway.ts";
+import type { WrittenListener } from "../../model/gateway_routes.ts";
 import { limits } from "../../model/limits.ts";
 import { defaultNamespace, serviceKey, takesConnections } from "../../model/service.ts";
 import { common, list, name, object, port, resolveService, said, serviceName } from "../fields.ts";
@@ -33,6 +33,16 @@ const certificate = object({
 const listener = object({
   name: said(name, "Its name, unique in the gateway"),
   port: said(port, "Port that it listens on"),
+  namespaces: v.optional(
+    said(
+      v.lazy((input) =>
+        Array.isArray(input)
+          ? list(name, 64)
+          : v.picklist(["same", "all"], "same, all or a list of namespaces"),
+      ),
+      "Whose routes it takes: same, those of the gateway's namespace; all; or a list of namespaces (default: same)",
+    ),
+  ),
   address: v.optional(
     said(address, "Address of the machine that it listens on (default: 0.0.0.0, all of IPv4)"),
   ),
@@ -98,11 +108,13 @@ function expand(written: Written): GatewayDocument {
     kind: "Gateway",
     name: written.name,
     namespace,
-    listeners: written.listeners.map((each): GatewayListener => {
+    listeners: written.listeners.map((each): WrittenListener => {
       const { name, port, address = "0.0.0.0", protocol, certificates = [], redirect, service, ready } = each;
       const secure = https.find(({ hostname }) => hostname === each.hostname) ?? https[0];
+      const { namespaces = "same" } = each;
       return {
         ...{ name, address, port, protocol, certificates },
+        ...(namespaces === "same" ? {} : { namespaces }),
         ...(each.hostname === undefined ? {} : { hostname: each.hostname }),
         ...(each.minVersion === "1.2" ? { minVersion: each.minVersion } : {}),
         connectionsMax: each.connections ?? limits.gatewayConnections,

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { formatDuration } from "../../base/duration.ts";
 import type { HttpRouteDocument, RouteMatch, RouteRule } from "../../model/document.ts";
+import { protocolsOf } from "../../model/gateway_routes.ts";
 import { perParent } from "../../model/route_parents.ts";
 import { defaultNamespace, serviceKey } from "../../model/service.ts";
 import { wholeGroup } from "../../model/traffic.ts";
@@ -187,10 +188,10 @@ const noFaults =
 
 function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
   const { set, report } = around;
-  checkParentsFit(document, { service: asRoute, protocols: ["http", "https"] }, around);
+  checkParentsFit(document, { service: asRoute, protocols: protocolsOf.HTTPRoute }, around);
   const services = perParent(document).filter(({ gateway }) => gateway === undefined);
   const [own] = services.flatMap(({ service }) => set.options.services.get(serviceKey(service)) ?? []);
-  const consumer = services.find(({ service }) => service.namespace !== document.namespace) ?? document;
+  const isForOwn = services.some(({ service }) => service.namespace !== document.namespace);
   document.rules.forEach((rule, at) => {
     const sessions = rule.sessionPersistence;
     if (sessions !== undefined)
@@ -202,7 +203,12 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
     rule.matches.forEach((match, index) => {
       const { path } = match;
       if (path.type !== "RegularExpression") checkSlashes(own ?? null, path.value, ["rules", at], report);
-      checkCallers(consumer, match, ["rules", at, ...matchPlace(around.source, at, index)], around);
+      checkCallers(
+        { namespace: document.namespace, isForOwn },
+        match,
+        ["rules", at, ...matchPlace(around.source, at, index)],
+        around,
+      );
     });
     const placed = placedPolicies(rule.policies, ["rules", at]);
     checkPolicies(placed, around);
@@ -219,9 +225,9 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
   });
 }
 
-/** Those that it names are declared. A route for the callers of one namespace names no others. */
+/** Those that it names are declared. A route for the callers of its own namespace (`isForOwn`) names no others. */
 function checkCallers(
-  { namespace, service }: HttpRouteDocument,
+  { namespace, isForOwn }: { readonly namespace: string; readonly isForOwn: boolean },
   { from = [] }: RouteMatch,
   path: Path,
   { set, report }: Neighbourhood,
@@ -230,7 +236,7 @@ function checkCallers(
     const own = from.length === 1 ? [...path, "from"] : [...path, "from", at];
     const isId = each.startsWith("spiffe://");
     const caller = resolveService(isId ? "" : each, namespace);
-    if (namespace !== service.namespace && (isId || caller.namespace !== namespace))
+    if (isForOwn && (isId || caller.namespace !== namespace))
       report(own, `this route is for callers of the namespace ${namespace} alone: name services of it`);
     if (!isId) set.find(caller, { path: own, advice: " (declare it, or write its SPIFFE ID)" }, report);
   });

@@ -1,6 +1,7 @@
 /** `kind: TCPRoute`: where opaque connections to a service, or to a listener of a gateway, go. */
 import * as v from "valibot";
 import type { TcpRouteDocument } from "../../model/document.ts";
+import { protocolsOf } from "../../model/gateway_routes.ts";
 import { defaultNamespace, takesConnections } from "../../model/service.ts";
 import type { Fit } from "../document_set.ts";
 import { common, object } from "../fields.ts";
@@ -46,7 +47,7 @@ const asBackend: Fit = {
 };
 
 function crossCheck(document: TcpRouteDocument, around: Neighbourhood): void {
-  checkParentsFit(document, { service: asRoute, protocols: ["tcp"], beside: true }, around);
+  checkParentsFit(document, { service: asRoute, protocols: protocolsOf.TCPRoute, beside: true }, around);
   checkBackends(document.backends, [], asBackend, around);
 }
 

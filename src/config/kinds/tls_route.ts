@@ -1,6 +1,7 @@
 /** `kind: TLSRoute`: where TLS connections to a service go, by the server name that their client asks for. */
 import * as v from "valibot";
 import type { TlsRouteDocument } from "../../model/document.ts";
+import { protocolsOf } from "../../model/gateway_routes.ts";
 import { defaultNamespace } from "../../model/service.ts";
 import type { Fit } from "../document_set.ts";
 import { common, list, object, said } from "../fields.ts";
@@ -59,7 +60,7 @@ const asRoute: Fit = { what: "a TLS route", ...handshakes };
 const asBackend: Fit = { what: "a backend of a TLS route", ...handshakes };
 
 function crossCheck(document: TlsRouteDocument, around: Neighbourhood): void {
-  checkParentsFit(document, { service: asRoute, protocols: ["tls"], beside: true }, around);
+  checkParentsFit(document, { service: asRoute, protocols: protocolsOf.TLSRoute, beside: true }, around);
   checkBackends(document.backends, [], asBackend, around);
 }
 

@@ -1,6 +1,7 @@
 /** What a route belongs to: services of the mesh and gateways, maybe one listener of these. */
 import * as v from "valibot";
 import type { GatewayProtocol } from "../../model/gateway.ts";
+import { refusalOf, refusals } from "../../model/gateway_routes.ts";
 import { perParent, type Parented, type RouteParent } from "../../model/route_parents.ts";
 import { serviceKey } from "../../model/service.ts";
 import type { Fit } from "../document_set.ts";
@@ -23,7 +24,10 @@ export function parentFields(service: string) {
   return {
     service: v.optional(said(serviceName, `${service}; this, gateway or parents must be there`)),
     gateway: v.optional(
-      said(serviceName, "Gateway whose requests or connections it directs, in the same namespace"),
+      said(
+        serviceName,
+        "Gateway whose requests or connections it directs, if its listeners take routes of this namespace",
+      ),
     ),
     listener: v.optional(said(name, "Of the gateway: one listener (default: all that it fits)")),
     parents: v.optional(
@@ -153,21 +157,24 @@ function fitsGateway<Route extends Parented>(
 ): boolean {
   const report: Report = (own, ...issue) => told([...path, ...own], ...issue);
   const { listener = null, port } = route.gateway ?? {};
-  if (route.service.namespace !== route.namespace)
-    report(
-      ["gateway"],
-      `a route of a gateway lies in its namespace, ${route.service.namespace}, not in ${route.namespace}`,
-    );
   const listeners = set.findGateway(route.service, listener, report)?.listeners;
   if (listeners === undefined) return true;
-  const named = listeners.filter(({ name }) => listener === null || name === listener);
-  const meant = named.filter((each) => port === undefined || each.port === port);
-  if (named.length > 0 && meant.length === 0) {
-    const message = `no listener that it names has port ${port}`;
-    report(["port"], message, { code: "HED0117" });
-    return false;
-  }
-  if (meant.length === 0 || meant.some(({ protocol }) => protocols.includes(protocol))) return true;
-  report(["gateway"], `no listener that it names has protocol ${protocols.join(" or ")}`);
-  return false;
+  // The one that it comes nearest to is the one to speak of.
+  const found = listeners.map((each) => refusals.indexOf(refusalOf(each, route, protocols)));
+  const refusal = refusals[Math.max(...found)] ?? null;
+  if (refusal === null) return true;
+  const code = "HED0117";
+  // That there is none of that name was told.
+  if (refusal === "port") report(["port"], `no listener that it names has port ${port}`, { code });
+  if (refusal === "protocol")
+    report(["gateway"], `no listener that it names has protocol ${protocols.join(" or ")}`);
+  if (refusal === "service")
+    report(["gateway"], "the listener that it names leads to a service of its own", { code });
+  if (refusal === "namespace")
+    report(["gateway"], `no listener that it names takes routes of the namespace ${route.namespace}`, {
+      code,
+    });
+  if (refusal === "hostname")
+    told(["hostnames"], "no listener that it names is for any of these hosts", { code, key: true });
+  return refusal === "name";
 }

@@ -4,14 +4,16 @@
  */
 import type { GatewayDocument, HttpRouteDocument } from "../../model/document.ts";
 import { listenerService, type GatewayListener } from "../../model/gateway.ts";
+import { protocolsOf, refusalOf } from "../../model/gateway_routes.ts";
 import { serviceId } from "../../model/identity.ts";
+import type { Parented } from "../../model/route_parents.ts";
 import { serviceKey, type Protocol, type ServiceName } from "../../model/service.ts";
 import { callerTraits, type ServiceTraits } from "../../model/service_traits.ts";
 import type { CompiledRoute, Destination, SnapshotGateway } from "../../model/snapshot.ts";
+import { byService } from "./grouped.ts";
 import {
   compileConnectionRoutes,
   compileRoutes,
-  isTlsRoute,
   type ConnectionRoute,
   type RouteContext,
 } from "./compile_routes.ts";
@@ -25,36 +27,33 @@ export interface ListenerRoutes {
   readonly tlsRoutes: readonly ConnectionRoute[];
 }
 
-type Route = HttpRouteDocument | ConnectionRoute;
-
 /** By the key of each listener's service. */
 export function gatewayListeners(
   gateways: readonly GatewayDocument[],
   routes: readonly HttpRouteDocument[],
   tlsRoutes: readonly ConnectionRoute[],
 ): ReadonlyMap<string, ListenerRoutes> {
+  const [requests, connections] = [byService(ofGateways(routes)), byService(ofGateways(tlsRoutes))];
   const all = gateways.flatMap((gateway) =>
     gateway.listeners.map((listener): [string, ListenerRoutes] => {
-      const isFor = (route: Route): boolean =>
-        route.gateway !== undefined &&
-        serviceKey(route.service) === serviceKey(gateway) &&
-        (route.gateway.listener ?? listener.name) === listener.name &&
-        (route.gateway.port ?? listener.port) === listener.port;
-      const { protocol } = listener;
-      const opaque = protocol === "tls" || (protocol === "tcp" && listener.service === undefined);
+      const key = serviceKey(gateway);
+      const takes = (route: HttpRouteDocument | ConnectionRoute): boolean =>
+        refusalOf(listener, route, protocolsOf[route.kind]) === null;
       return [
         serviceKey(listenerService(gateway, listener)),
         {
           ...{ gateway, listener },
-          routes: protocol === "http" || protocol === "https" ? routes.filter(isFor) : [],
-          tlsRoutes: opaque
-            ? tlsRoutes.filter((route) => isTlsRoute(route) === (protocol === "tls") && isFor(route))
-            : [],
+          routes: (requests.get(key) ?? []).filter(takes),
+          tlsRoutes: (connections.get(key) ?? []).filter(takes),
         },
       ];
     }),
   );
   return new Map(all);
+}
+
+function ofGateways<Route extends Parented>(routes: readonly Route[]): Route[] {
+  return routes.filter(({ gateway }) => gateway !== undefined);
 }
 
 /** Those whose identity a machine may have that may be these services. */
@@ -65,7 +64,10 @@ export function gatewaysOf(
   const own = new Set(services.map(serviceKey));
   return all
     .filter((each) => own.has(serviceKey(each)))
-    .map(({ name, namespace, listeners }) => ({ service: { name, namespace }, listeners }))
+    .map(({ name, namespace, listeners }) => ({
+      service: { name, namespace },
+      listeners: listeners.map(({ namespaces: _, ...listener }) => listener),
+    }))
     .sort((a, b) => (serviceKey(a.service) < serviceKey(b.service) ? -1 : 1));
 }
 

@@ -79,7 +79,7 @@ const everything: RouteMatch = { path: { type: "PathPrefix", value: "/" }, metho
 /** Routes of opaque connections. */
 export type ConnectionRoute = TcpRouteDocument | TlsRouteDocument;
 
-export function isTlsRoute(route: ConnectionRoute): route is TlsRouteDocument {
+function isTlsRoute(route: ConnectionRoute): route is TlsRouteDocument {
   return route.kind === "TLSRoute";
 }
 
