@@ -1,6 +1,7 @@
 /** All documents together, as each of them sees the others while it is checked. */
 import type { GatewayDocument, ServiceDocument } from "../model/document.ts";
 import type { TrafficTraits } from "../model/traffic.ts";
+import type { ReferenceGrant } from "../model/reference_grant.ts";
 import { serviceKey, takesRequests, type ServiceName } from "../model/service.ts";
 import { suggestion } from "./issue.ts";
 import type { Report } from "./issue_at.ts";
@@ -20,6 +21,7 @@ export interface DocumentSetOptions extends LoadContext {
   readonly unreadable: ReadonlySet<string> | null;
   /** What the `Mesh` says of all services; `{}` without one. */
   readonly meshTraffic: TrafficTraits;
+  readonly grants: readonly ReferenceGrant[];
   /** The `Mesh` lets routes make faults. */
   readonly faultsAllowed: boolean;
 }

@@ -84,6 +84,11 @@ const meanings = {
     words: "A route gets nothing from one of its parents, which does not take it",
     cure: "Name a port, listener or host that the parent has, or let the listener take routes of its namespace",
   },
+  HED0118: {
+    severity: "warning",
+    words: "A route leads to a service of another namespace that no ReferenceGrant there lets it refer to",
+    cure: "Write a ReferenceGrant in the namespace of the service; until then its share is answered 500",
+  },
   HED0120: {
     severity: "warning",
     words: "A subset has no instance: requests that are sent there are answered 503",

@@ -7,6 +7,7 @@ import { gateway } from "./kinds/gateway.ts";
 import { httpRoute } from "./kinds/http_route.ts";
 import { machine } from "./kinds/machine.ts";
 import { mesh } from "./kinds/mesh.ts";
+import { referenceGrant } from "./kinds/reference_grant.ts";
 import { service } from "./kinds/service.ts";
 import { traffic } from "./kinds/traffic.ts";
 import { tcpRoute } from "./kinds/tcp_route.ts";
@@ -20,6 +21,7 @@ export const kinds: Readonly<Record<AnyDocument["kind"], Kind>> = {
   HTTPRoute: httpRoute,
   TLSRoute: tlsRoute,
   TCPRoute: tcpRoute,
+  ReferenceGrant: referenceGrant,
   Traffic: traffic,
   Access: access,
   Mesh: mesh,

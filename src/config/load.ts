@@ -52,6 +52,7 @@ export function loadDocuments(files: readonly TextFile[], context: LoadContext):
   const mesh = meshIn(documents.map(({ document }) => document));
   const known = {
     ...{ services: documentsOf(servicesIn(documents)), gateways: gatewaysIn(documents), unreadable },
+    grants: documents.flatMap(({ document }) => (document.kind === "ReferenceGrant" ? [document] : [])),
     ...{ meshTraffic: mesh?.traffic ?? {}, faultsAllowed: mesh?.faults === "allowed" },
   };
   crossCheck(documents, new DocumentSet({ ...context, ...known }), issues);

@@ -1,7 +1,7 @@
 /** One YAML value: which kind of document it is, and what that kind makes of it. */
 import type { AnyDocument } from "../model/document.ts";
 import { readGateway } from "./gateway/gateway_document.ts";
-import { isSilentPolicy, readBackendTrafficPolicy } from "./gateway/gateway_policy.ts";
+import { isSilentPolicy, readBackendTrafficPolicy, readReferenceGrant } from "./gateway/gateway_policy.ts";
 import { readGatewayRoute } from "./gateway/gateway_route.ts";
 import { suggestion, type Issue } from "./issue.ts";
 import { issueAt } from "./issue_at.ts";
@@ -42,6 +42,7 @@ function readOther(source: YamlDocument, apiVersion: string, issues: Issue[]): P
     if (isSilentPolicy(source, String((source.value as { readonly kind?: unknown }).kind), issues))
       return null;
     const { kind } = source.value as { readonly kind?: unknown };
+    if (kind === kinds.ReferenceGrant.name) return placedAs(readReferenceGrant(source, issues), issues);
     const isGateway = kind === kinds.Gateway.name;
     return placedAs(isGateway ? readGateway(source, issues) : readGatewayRoute(source, issues), issues);
   }

@@ -6,7 +6,7 @@ import type { ExternalTraits } from "./external.ts";
 import type { WrittenListener } from "./gateway_routes.ts";
 import type { Priority } from "./priority.ts";
 import type { Cors, Fault, Mirror } from "./route_filters.ts";
-import type { Parented } from "./route_parents.ts";
+import type { ReferenceGrant, Referring } from "./reference_grant.ts";
 import { serviceKey, servicesOf, type ServiceName } from "./service.ts";
 import type { HealthCheck, ServiceTraits } from "./service_traits.ts";
 import type { TelemetrySettings } from "./telemetry.ts";
@@ -20,6 +20,7 @@ export type Document =
   | HttpRouteDocument
   | TlsRouteDocument
   | TcpRouteDocument
+  | ReferenceGrantDocument
   | TrafficDocument
   | AccessDocument
   | MeshDocument;
@@ -35,8 +36,9 @@ const places: Readonly<Record<Document["kind"], number>> = {
   HTTPRoute: 4,
   TLSRoute: 5,
   TCPRoute: 6,
-  Traffic: 7,
-  Access: 8,
+  ReferenceGrant: 7,
+  Traffic: 8,
+  Access: 9,
 };
 
 /** Kinds that are applied, in the order in which lists show them: services before what refers to them. */
@@ -168,6 +170,8 @@ export interface Backend {
   readonly weight: number;
   /** What was written; a service has one port, whatever it is. Absent: nothing was. */
   readonly port?: number;
+  /** Nothing lets the route refer to it. Absent: it may. */
+  readonly refused?: true;
   /** Of its share alone. Absent: nothing. */
   readonly filters?: BackendFilters;
 }
@@ -218,7 +222,7 @@ export interface GatewayDocument {
   readonly listeners: readonly WrittenListener[];
 }
 
-export interface HttpRouteDocument extends Parented {
+export interface HttpRouteDocument extends Referring {
   readonly kind: "HTTPRoute";
   readonly name: string;
   /** Of a gateway: hosts of its requests, lower case; `*.example` for all below. Absent: any. */
@@ -229,7 +233,7 @@ export interface HttpRouteDocument extends Parented {
 }
 
 /** Where TLS connections go by the server name that their client asks for; they stay closed to heddle. */
-export interface TlsRouteDocument extends Parented {
+export interface TlsRouteDocument extends Referring {
   readonly kind: "TLSRoute";
   readonly name: string;
   /** Lower case; `*.` as the first label stands for one label and more. */
@@ -239,11 +243,16 @@ export interface TlsRouteDocument extends Parented {
 }
 
 /** Where opaque connections go, whatever they are. */
-export interface TcpRouteDocument extends Parented {
+export interface TcpRouteDocument extends Referring {
   readonly kind: "TCPRoute";
   readonly name: string;
   /** Empty: the route's own service, whole. */
   readonly backends: readonly Backend[];
+}
+
+export interface ReferenceGrantDocument extends ReferenceGrant {
+  readonly kind: "ReferenceGrant";
+  readonly name: string;
 }
 
 /** What the calls of a service go by. */

@@ -10,8 +10,6 @@ import { FlatDocument } from "./flat_document.ts";
 import { fieldsOf, listOf, refuseOthers, type Fields } from "./gateway_fields.ts";
 
 const silent: Readonly<Record<string, string>> = {
-  ReferenceGrant:
-    "left out: routes here may name services of any namespace, and who may call one is said by kind: Access",
   GatewayClass: "left out: heddle is the one that runs gateways here",
   BackendTLSPolicy: "left out: between machines there is mutual TLS anyway, to services and from them",
 };
@@ -83,4 +81,20 @@ function putBudget(flat: FlatDocument, written: unknown): void {
       [...path, "minRetryRate", "interval"],
       "retries that are there however few the requests are count by the second: expected 1s",
     );
+}
+
+/** null: it was told why it cannot be read. */
+export function readReferenceGrant(source: YamlDocument, issues: Issue[]): YamlDocument | null {
+  const before = issues.filter(({ severity }) => severity === "error").length;
+  const flat = new FlatDocument(source, issues);
+  const value = source.value as Fields;
+  refuseOthers(flat, value, [], ["apiVersion", "kind", "metadata", "spec", "status"]);
+  flat.put(["kind"], ["kind"], value["kind"]);
+  const metadata = fieldsOf(flat, value["metadata"], ["metadata"]);
+  for (const field of ["name", "namespace"]) flat.put([field], ["metadata", field], metadata[field]);
+  const spec = fieldsOf(flat, value["spec"], ["spec"]);
+  refuseOthers(flat, spec, ["spec"], ["from", "to"]);
+  for (const field of ["from", "to"]) flat.put([field], ["spec", field], spec[field]);
+  const errors = issues.filter(({ severity }) => severity === "error").length;
+  return errors > before ? null : flat.document;
 }

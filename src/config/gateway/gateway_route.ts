@@ -57,6 +57,7 @@ class RouteReader {
     refuseOthers(flat, value, [], ["apiVersion", "kind", "metadata", "spec", "status"]);
     flat.put(["name"], ["metadata", "name"], metadata["name"]);
     flat.put(["namespace"], ["metadata", "namespace"], metadata["namespace"]);
+    flat.put(["grantedAs"], ["kind"], kind);
     const spec = fieldsOf(flat, value["spec"], ["spec"]);
     const named = kind === "TCPRoute" ? [] : ["hostnames"];
     refuseOthers(flat, spec, ["spec"], ["parentRefs", ...named, "rules"]);

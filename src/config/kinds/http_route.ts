@@ -12,6 +12,7 @@ import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type Placed, type PlacedUse, type ReportOn } from "../kind.ts";
 import { checkBackendForms, checkBackends, expandBackends, requestBackendFields } from "../parts/backends.ts";
 import { checkFilters, expandFilters, filterFields } from "../parts/filters.ts";
+import { grantedAsField } from "../parts/granted.ts";
 import { checkMirrors } from "../parts/mirror.ts";
 import { hostname } from "../parts/hostname.ts";
 import {
@@ -89,6 +90,7 @@ const schema = object({
   kind: v.literal("HTTPRoute"),
   ...common,
   ...parentFields("Service whose requests it directs, in the same namespace"),
+  ...grantedAsField,
   hostnames: v.optional(
     said(
       list(hostname, 16),
@@ -113,6 +115,7 @@ function expand(written: Written): HttpRouteDocument {
     name: written.name,
     namespace,
     ...expandParents(written, namespace),
+    ...(written.grantedAs === undefined ? {} : { grantedAs: written.grantedAs }),
     ...(written.hostnames === undefined || written.hostnames.length === 0
       ? {}
       : { hostnames: written.hostnames }),
@@ -218,8 +221,8 @@ function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
           [...path, "side"],
           "routes are chosen at the caller's side: attach it to the Service instead",
         );
-    checkBackends(rule.backends, ["rules", at], asBackend, around);
-    checkMirrors(rule.filters?.mirrors ?? [], ["rules", at, "mirror"], asMirror, around);
+    checkBackends(rule.backends, ["rules", at], asBackend, around, document);
+    checkMirrors(rule.filters?.mirrors ?? [], ["rules", at, "mirror"], asMirror, around, document);
     if (rule.filters?.fault !== undefined && !set.options.faultsAllowed)
       report(["rules", at, "fault"], noFaults, { key: true, code: "HED0153" });
   });

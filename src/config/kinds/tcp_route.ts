@@ -8,6 +8,7 @@ import { common, object } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
 import { backendFields, checkBackendForms, checkBackends, expandBackends } from "../parts/backends.ts";
+import { grantedAsField } from "../parts/granted.ts";
 import { namedOnce } from "../parts/named_once.ts";
 import { checkParents, checkParentsFit, expandParents, parentFields } from "../parts/route_parents.ts";
 
@@ -15,6 +16,7 @@ const schema = object({
   kind: v.literal("TCPRoute"),
   ...common,
   ...parentFields("Service whose connections it directs; its protocol is tcp or tls"),
+  ...grantedAsField,
   ...backendFields,
 });
 
@@ -25,6 +27,7 @@ function expand(written: Written): TcpRouteDocument {
   return {
     ...{ kind: "TCPRoute", name: written.name, namespace },
     ...expandParents(written, namespace),
+    ...(written.grantedAs === undefined ? {} : { grantedAs: written.grantedAs }),
     backends: expandBackends(written, namespace),
   };
 }
@@ -48,7 +51,7 @@ const asBackend: Fit = {
 
 function crossCheck(document: TcpRouteDocument, around: Neighbourhood): void {
   checkParentsFit(document, { service: asRoute, protocols: protocolsOf.TCPRoute, beside: true }, around);
-  checkBackends(document.backends, [], asBackend, around);
+  checkBackends(document.backends, [], asBackend, around, document);
 }
 
 /** Nothing tells connections of one parent apart: only the first of its routes by name is ever used. */

@@ -9,6 +9,7 @@ import type { Report } from "../issue_at.ts";
 import { defineKind, type Neighbourhood, type Placed, type ReportOn } from "../kind.ts";
 import { backendFields, checkBackendForms, checkBackends, expandBackends } from "../parts/backends.ts";
 import { hostname } from "../parts/hostname.ts";
+import { grantedAsField } from "../parts/granted.ts";
 import { namedOnce } from "../parts/named_once.ts";
 import {
   checkParents,
@@ -22,6 +23,7 @@ const schema = object({
   kind: v.literal("TLSRoute"),
   ...common,
   ...parentFields("Service whose connections it directs; its protocol is tls"),
+  ...grantedAsField,
   hostnames: said(
     list(hostname, 1024, 1),
     "Server names that clients ask for (SNI): exact, or *.example for all below it",
@@ -38,6 +40,7 @@ function expand(written: Written): TlsRouteDocument {
     name: written.name,
     namespace,
     ...expandParents(written, namespace),
+    ...(written.grantedAs === undefined ? {} : { grantedAs: written.grantedAs }),
     hostnames: written.hostnames,
     backends: expandBackends(written, namespace),
   };
@@ -61,7 +64,7 @@ const asBackend: Fit = { what: "a backend of a TLS route", ...handshakes };
 
 function crossCheck(document: TlsRouteDocument, around: Neighbourhood): void {
   checkParentsFit(document, { service: asRoute, protocols: protocolsOf.TLSRoute, beside: true }, around);
-  checkBackends(document.backends, [], asBackend, around);
+  checkBackends(document.backends, [], asBackend, around, document);
 }
 
 /** A hostname that two TLS routes of one parent name: only the first by name is ever used. */

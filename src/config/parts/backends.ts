@@ -17,6 +17,8 @@ import {
 import type { Report } from "../issue_at.ts";
 import type { Neighbourhood } from "../kind.ts";
 import { record } from "../record.ts";
+import { checkGranted } from "./granted.ts";
+import type { Referring } from "../../model/reference_grant.ts";
 import { checkSubset } from "./subset.ts";
 import { backendFilterFields, expandBackendFilters, type WrittenBackendFilters } from "./filters.ts";
 import type { Path, YamlDocument } from "../yaml_file.ts";
@@ -106,17 +108,20 @@ function weightsOf(written: WrittenBackends): readonly number[] {
   return written.backends?.map((each) => each.weight ?? 1) ?? Object.values(written.split ?? {});
 }
 
-/** Each of them must be declared, speak what it must, and have the subset. `around` is the path of the rule. */
+/** Each of them must be declared, speak what it must, have the subset, and be one that `route` may refer to. `around` is the path of the rule. */
 export function checkBackends(
   backends: readonly Backend[],
   around: Path,
   fit: Fit,
-  { set, source, report }: Neighbourhood,
+  neighbourhood: Neighbourhood,
+  route: Referring,
 ): void {
+  const { set, source, report } = neighbourhood;
   backends.forEach((backend, index) => {
     const { path, key } = backendPlace(source, around, index);
     const found = set.findFit(backend.service, fit, { path, key }, report);
     checkSubset(found, backend.subset, path, report, key);
+    if (found !== null) checkGranted(route, backend.service, { path, key }, neighbourhood);
     if (found === null || backend.port === undefined || backend.port === found.port) return;
     const message = `this says nothing: ${serviceKey(found)} has one port, ${found.port}`;
     report([...around, "backends", index, "port"], message, { code: "HED0160" });

@@ -1,10 +1,12 @@
 /** `mirror` of a rule: `[{service: orders, subset: v2, percent: 10}]`, as HTTPRequestMirrorFilter of the Gateway API has it. */
 import * as v from "valibot";
+import type { Referring } from "../../model/reference_grant.ts";
 import type { Mirror } from "../../model/route_filters.ts";
 import type { Fit } from "../document_set.ts";
 import { list, name, object, resolveService, said, serviceName } from "../fields.ts";
 import type { Neighbourhood } from "../kind.ts";
 import type { Path } from "../yaml_file.ts";
+import { checkGranted } from "./granted.ts";
 import { percent, shareOf } from "./share.ts";
 import { checkSubset } from "./subset.ts";
 
@@ -48,10 +50,14 @@ export function checkMirrors(
   mirrors: readonly Mirror[],
   path: Path,
   fit: Fit,
-  { set, report }: Neighbourhood,
+  around: Neighbourhood,
+  route: Referring,
 ): void {
+  const { set, report } = around;
   mirrors.forEach(({ service, subset }, at) => {
     const place = [...path, at, "service"];
-    checkSubset(set.findFit(service, fit, { path: place }, report), subset, place, report);
+    const found = set.findFit(service, fit, { path: place }, report);
+    checkSubset(found, subset, place, report);
+    if (found !== null) checkGranted(route, service, { path: place }, around);
   });
 }

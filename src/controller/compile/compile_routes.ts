@@ -160,16 +160,17 @@ function matchIn(match: RouteMatch, document: HttpRouteDocument, trustDomain: st
 }
 
 function compileBackend(
-  { service, subset, weight, filters }: Backend,
+  backend: Backend,
   context: Pick<RouteContext, "services">,
   what: Spoken,
 ): CompiledBackend {
+  const { service, subset, weight, filters } = backend;
   const { name, namespace } = service;
   return {
     service: { name, namespace },
     subset,
     weight,
-    invalid: problemOf({ service, subset, weight }, context, what),
+    invalid: problemOf(backend, context, what),
     ...(filters === undefined ? {} : { filters }),
   };
 }
@@ -183,11 +184,12 @@ const spokenBy = {
 
 /** The whole set was checked when it was applied; what stands may still come from another version. */
 function problemOf(
-  { service, subset }: Backend,
+  { service, subset, refused }: Backend,
   context: Pick<RouteContext, "services">,
   what: Spoken,
 ): string | null {
   const key = serviceKey(service);
+  if (refused === true) return `no ReferenceGrant lets this route refer to the service ${key}`;
   const found = context.services.get(key);
   if (found === undefined) return `there is no service ${key}`;
   const fits = spokenBy[what](found.protocol);
