@@ -29,13 +29,14 @@ export function registerTokens(program: Command, cli: Cli): void {
       const services = servicesOf(flags);
       const operator = await openOperator(cli.runtime, cli.folder(create));
       const control = flags.controlPlane ? { control: true } : {};
-      const body = { services, ttlMs: flags.ttl ?? limits.joinTokenMs, ...control };
+      const gateways = (flags.gateway ?? []).map((each) => parseServiceName(each, "--gateway"));
+      const told = gateways.length === 0 ? {} : { gateways };
+      const body = { services, ttlMs: flags.ttl ?? limits.joinTokenMs, ...control, ...told };
       const made = (await operator.call("POST", controllerPaths.tokens, body)).body as TokenAnswer;
       operator.close();
       if (terminal.format === "json") return terminal.json(made);
       terminal.line("On the machine that joins, after copying this binary there:");
-      const runs = (flags.gateway ?? []).map((each) => ` --gateway ${each}`).join("");
-      terminal.line(`  ${made.joinLine}${runs}`);
+      terminal.line(`  ${made.joinLine}`);
       terminal.line(
         terminal.paint.dim(
           `  for one machine, good for ${humanDuration(body.ttlMs)}; with --token-file FILE instead of the token it stays out of the shell's history`,
