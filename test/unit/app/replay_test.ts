@@ -90,7 +90,8 @@ async function recorded(policy: StoredPolicy, options: Record<string, unknown>, 
   const set = time as { nowMs: number };
   for (let at = 0; at < count; at += 3) {
     Object.assign(clock, { wallMs: () => set.nowMs + at * 40 });
-    const under = [at, at + 1, at + 2].map(async (each) => {
+    const these = [at, at + 1, at + 2].filter((each) => each < count);
+    const under = these.map(async (each) => {
       const later = await new Promise<LaterHooks | undefined>((resolve) =>
         chain.evaluate([binding], requestOf(each, first), (verdict) => resolve(verdict.later), {
           has: () => true,
