@@ -65,6 +65,13 @@ export class AnswerReader {
     return this.usage.output ?? (byText > 2 * this.contents ? byText : this.contents);
   }
 
+  /** Between two events of a stream: something may be written there. */
+  get atBoundary(): boolean {
+    return (
+      this.form !== "whole" && this.#text === "" && this.#data === "" && this.#event === "" && !this.#tooLong
+    );
+  }
+
   push(bytes: Uint8Array, start: number, end: number): void {
     if (this.form === "whole") return this.#keepWhole(latin1(bytes, start, end));
     let from = start;

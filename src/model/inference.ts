@@ -19,6 +19,11 @@ export interface InferenceTraits {
   readonly promptTokensPerSecond?: number;
   /** The endpoint that has most of a prompt in its cache is left when another one is expected to begin its answer so much earlier, beyond what reading it anew costs. */
   readonly releaseMs?: number;
+  /** How long a streamed answer may take to its first content, and from one to the next; 0: as long as it likes. */
+  readonly firstContentMs?: number;
+  readonly nextContentMs?: number;
+  /** Of a stream on which nothing came for so long the client gets a comment; 0: none. */
+  readonly heartbeatMs?: number;
 }
 
 export interface WholeInference extends Required<Omit<InferenceTraits, "promptTokensPerSecond">> {
@@ -30,6 +35,9 @@ export function wholeInference(traits: InferenceTraits): WholeInference {
   return {
     bottleneck: "prefill",
     releaseMs: limits.prefixReleaseMs,
+    firstContentMs: limits.firstContentMs,
+    nextContentMs: limits.nextContentMs,
+    heartbeatMs: limits.heartbeatMs,
     ...traits,
     promptTokensPerSecond: traits.promptTokensPerSecond ?? null,
   };

@@ -49,6 +49,12 @@ export const limits = {
   inferenceHeldBytesMax: 1_024 * kib,
   /** Names of models that metrics tell apart, in one proxy; calls to others count as those of `other`. */
   inferenceModelsMax: 64,
+  /** Streamed answers of a model may take so long to their first content, where their service says nothing; then another engine is asked, or the call fails. */
+  firstContentMs: 300_000,
+  /** And from one content to the next; then the stream ends with an error. */
+  nextContentMs: 60_000,
+  /** Of a stream of a model on which nothing came for so long the client gets a comment, which keeps it and what stands between from giving up. */
+  heartbeatMs: 15_000,
   /** Of one event of an answer of a model; what a longer one says is not counted. */
   inferenceEventBytesMax: 1_024 * kib,
   /** Of a prompt, as bytes, for each token until the answers of a service show how many there are. */
@@ -308,8 +314,6 @@ export const limits = {
   compactAfterMs: 4_000,
   /** Of one core: a proxy that uses more has a peak, and puts off giving back what that takes. */
   compactBusyShareMax: 0.1,
-  /** And its compiled code, which takes as much again, as soon as it has had so little to do for so long after a peak. */
-  compactCodeAfterMs: 300_000,
   /** What a peak took is not worth giving back where it is less. */
   compactGrowthBytes: 8 * mib,
   /** How often a proxy looks for threads beside its own that are to give way. */

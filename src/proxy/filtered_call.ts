@@ -9,11 +9,13 @@ import type { Fault } from "../model/route_filters.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { digestFields } from "../policy/bodies.ts";
 import type { PolicyVerdict } from "../policy/verdict.ts";
-import { mergeEdits, noEdits } from "../wire/fields.ts";
+import { mergeEdits, noEdits, type FieldEdits } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { noFields } from "../wire/head_fields.ts";
 import { Answer } from "./answer/answer.ts";
 import { RequestBody, type BodyOwner } from "./attempt/request_body.ts";
+import type { CallHere, CallSink } from "./attempt/call_sink.ts";
+import { callHere } from "./call_here.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { mirrorTap } from "./mirror_call.ts";
 import { OutboundCall } from "./outbound_call.ts";
@@ -21,7 +23,7 @@ import { exchangeRecord } from "./record/outbound_record.ts";
 import { crossing } from "./rewrite/cors.ts";
 import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
 import type { Flow } from "./share/flow.ts";
-import type { Caller, LiveRoute } from "./state/live_service.ts";
+import type { Caller, LiveEndpoint, LiveRoute } from "./state/live_service.ts";
 import type { OutboundSource } from "./state/outbound_source.ts";
 
 export abstract class FilteredCall extends OutboundCall implements BodyOwner {
@@ -112,6 +114,16 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
     if (requestHeaders !== undefined) this.leaving.change(requestHeaders);
     const answer = this.answer;
     if (responseHeaders !== undefined) answer.edits = mergeEdits(responseHeaders, answer.edits);
+  }
+
+  waits(service: string): void {
+    this.record.service = service;
+  }
+
+  callHere(here: NonNullable<LiveEndpoint["here"]>, edits: FieldEdits, sink: CallSink): CallHere {
+    const { flow, record } = this;
+    const caller = this.caller as Caller;
+    return callHere(this.source.parts, here, caller, flow, record, this.leaving, edits, sink);
   }
 
   protected get hasFault(): boolean {

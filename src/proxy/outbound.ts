@@ -11,10 +11,8 @@ import type { PolicyVerdict } from "../policy/verdict.ts";
 import { mergeEdits, type FieldEdits } from "../wire/fields.ts";
 import { callerDeadlineMs } from "../wire/deadline.ts";
 import type { HeldAnswer } from "./answer/held_answer.ts";
-import type { CallHere, CallSink } from "./attempt/call_sink.ts";
 import { HttpAttempts, type HttpAttemptsOwner } from "./attempt/http_attempts.ts";
 import type { Session, Sessions } from "./balance/sessions.ts";
-import { callHere } from "./call_here.ts";
 import type { DeadlineKind } from "./deadline/deadlines.ts";
 import { keepField, keptTexts } from "./fields/trace_fields.ts";
 import { outcomes } from "./failure/outcomes.ts";
@@ -30,7 +28,6 @@ import {
   weightless,
   type Caller,
   type LiveDestination,
-  type LiveEndpoint,
   type LiveRoute,
   type Target,
 } from "./state/live_service.ts";
@@ -356,16 +353,25 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
   }
 
   protected late(kind: DeadlineKind): void {
+    const outcome = this.#tooLate(kind, this.answer.begun);
+    if (kind !== "try" || !this.#attempts.late(outcome)) this.#endLate(outcome, kind === "idle");
+  }
+
+  protected gaveUpOn(outcome: Outcome): boolean {
+    if (!this.answer.begun && this.#attempts.late(outcome)) return true;
+    this.#endLate(outcome, true);
+    return false;
+  }
+
+  /** Silence is the fault of the endpoint; that an answer is not over in time may be its length. */
+  #endLate(outcome: Outcome, silent: boolean): void {
     const { begun, waits } = this.answer;
-    const outcome = this.#tooLate(kind, begun);
-    if (kind === "try" && this.#attempts.late(outcome)) return;
     if (waits) {
       this.#attempts.cancel(outcome.detail);
       return this.refuse(outcome);
     }
     if (!begun) return this.refuse(this.#attempts.abandon(outcome));
-    // Silence is the fault of the endpoint; that an answer is not over in time may be its length.
-    if (kind === "idle") this.#attempts.interrupt(outcome);
+    if (silent) this.#attempts.interrupt(outcome);
     else this.#attempts.cancel(outcome.detail);
     this.answer.abort(outcome);
     this.over(outcome);
@@ -379,15 +385,5 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     return this.#attempts.deadlineOfCaller
       ? outcomes.deadlinePassed(service, timeoutMs)
       : outcomes.timeout(service, timeoutMs);
-  }
-
-  waits(service: string): void {
-    this.record.service = service;
-  }
-
-  callHere(here: NonNullable<LiveEndpoint["here"]>, edits: FieldEdits, sink: CallSink): CallHere {
-    const { flow, record } = this;
-    const caller = this.caller as Caller;
-    return callHere(this.source.parts, here, caller, flow, record, this.leaving, edits, sink);
   }
 }

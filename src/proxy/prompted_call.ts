@@ -4,9 +4,12 @@
  */
 import type { ResponseHead } from "../http/exchange.ts";
 import { limits } from "../model/limits.ts";
-import type { InferenceTraits } from "../model/inference.ts";
+import { wholeInference, type InferenceTraits } from "../model/inference.ts";
 import { unencoded } from "./policy/exchange_policies.ts";
 import { FilteredCall } from "./filtered_call.ts";
+import { outcomes } from "./failure/outcomes.ts";
+import type { Outcome } from "../model/outcome.ts";
+import { PromptTimers, type PromptTimersOwner, type PromptWait } from "./prompt/prompt_timers.ts";
 import { promptAnswer, type PromptAnswer } from "./prompt/prompt_answer.ts";
 import { promptReader, type PromptReader } from "./prompt/prompt_reader.ts";
 import type { Prompt } from "./balance/engine_load.ts";
@@ -14,12 +17,18 @@ import type { LiveDestination } from "./state/live_service.ts";
 
 const noUsage = { input: null, output: null, cached: null, cacheCreation: null, reasoning: null };
 
-export abstract class PromptedCall extends FilteredCall {
+/** Comments are nothing to who reads events; a client sees that the stream lives. */
+const heartbeat = new TextEncoder().encode(": heddle\n\n");
+
+export abstract class PromptedCall extends FilteredCall implements PromptTimersOwner {
+  #timers: PromptTimers | null = null;
   #reader: PromptReader | null = null;
   #answer: PromptAnswer | null = null;
 
   /** The first content of the answer came. */
   protected abstract contentBegan(nowMs: number): void;
+  /** It took too long. True: another attempt was begun. */
+  protected abstract gaveUpOn(outcome: Outcome): boolean;
 
   /** Whether its prompt is to be read first: then `goOn` follows once it is, unless the call ends before. */
   protected readsPrompt({ declared }: LiveDestination, goOn: () => void): boolean {
@@ -29,6 +38,8 @@ export abstract class PromptedCall extends FilteredCall {
     this.#reader = promptReader(request, this.leaving.path, () => {
       if (this.finished) return;
       this.#note(inference);
+      if (this.#reader?.scan.stream === true)
+        this.#timers = new PromptTimers(this.source.parts.shard, wholeInference(inference), this);
       goOn();
     });
     if (this.#reader === null) return false;
@@ -69,14 +80,30 @@ export abstract class PromptedCall extends FilteredCall {
       shape: this.#reader.shape,
       record,
       nowMs: () => clock.now(),
-      began: (nowMs) => this.contentBegan(nowMs),
+      came: (nowMs) => this.#timers?.wrote(nowMs),
+      moved: (nowMs, first) => {
+        this.#timers?.moved(nowMs);
+        if (first) this.contentBegan(nowMs);
+      },
+      outside: this.exchange.connection.outside === true,
     });
     this.answer.watch = this.#answer;
+    if (this.#answer?.reader.form === "events") this.#timers?.streams(clock.now());
+  }
+
+  silent(wait: PromptWait, ms: number): boolean {
+    const setting = wait === "first" ? "firstContent" : "nextContent";
+    return this.gaveUpOn(outcomes.noContent(this.record.service, ms, this.answer.begun, setting));
+  }
+
+  beat(): void {
+    if (this.#answer?.reader.atBoundary === true) this.answer.insert(heartbeat);
   }
 
   /** Nothing of it is to come. */
   protected override closeFilters(): void {
     super.closeFilters();
+    this.#timers?.close();
     this.#answer?.settle();
   }
 }

@@ -1,7 +1,7 @@
 /** `inference` of a service: that it answers with a language model, and how its calls are spread and timed. */
 import * as v from "valibot";
 import { bottlenecks, engines, type InferenceTraits } from "../../model/inference.ts";
-import { object, said } from "../fields.ts";
+import { duration, object, said } from "../fields.ts";
 import { atLeast, inMs, wholeNumber } from "./traffic_part.ts";
 
 const engine = v.picklist(engines, "vllm, sglang, trtllm, llamacpp, ollama, openai or anthropic");
@@ -29,8 +29,31 @@ export const inference = object({
       "The endpoint that has a prompt in its cache is left when another one is expected to begin its answer so much earlier, beyond twice what reading the prompt anew takes (default: 250ms)",
     ),
   ),
+  timeouts: v.optional(
+    said(
+      object({
+        firstContent: v.optional(
+          said(
+            duration,
+            "From the request to the first content of a streamed answer; 0s: no limit (default: 5m)",
+          ),
+        ),
+        nextContent: v.optional(
+          said(duration, "From one content of it to the next; 0s: no limit (default: 1m)"),
+        ),
+        heartbeat: v.optional(
+          said(duration, "After so long without a byte the client gets a comment; 0s: none (default: 15s)"),
+        ),
+      }),
+      "What callers of a streamed answer wait for",
+    ),
+  ),
 });
 
 export function expandInference(written: v.InferOutput<typeof inference>): InferenceTraits {
-  return inMs(written, ["release"]) as InferenceTraits;
+  const { timeouts = {}, ...own } = written;
+  return {
+    ...inMs(own, ["release"]),
+    ...inMs(timeouts, ["firstContent", "nextContent", "heartbeat"]),
+  } as InferenceTraits;
 }

@@ -25,6 +25,8 @@ const keptFields: readonly string[] = [keepField, ...failureFields];
 export interface AnswerWatch {
   data(bytes: Uint8Array, start: number, end: number): void;
   end(): void;
+  /** What the caller gets before it is broken off; null: nothing. */
+  lastWords(outcome: Outcome): Uint8Array | null;
 }
 
 export class Answer {
@@ -161,8 +163,18 @@ export class Answer {
 
   /** It cannot be completed, and the caller must notice. */
   abort(outcome: Outcome): void {
-    if (this.#held !== null) this.#held.broken = outcome;
-    else breakOff(this.exchange, outcome, this.#endsByStatus);
+    if (this.#held !== null) {
+      this.#held.broken = outcome;
+      return;
+    }
+    const last = this.watch?.lastWords(outcome) ?? null;
+    if (last !== null) this.#write(last, 0, last.length);
+    breakOff(this.exchange, outcome, this.#endsByStatus);
+  }
+
+  /** Something of heddle's own between what comes; not where policies may hold some of that back. */
+  insert(bytes: Uint8Array): void {
+    if (this.#held === null && this.#filter === null) this.#write(bytes, 0, bytes.length);
   }
 
   /** It can still be ended by trailers. */

@@ -82,7 +82,8 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
   }
 
   override get repeatable(): boolean {
-    return this.target?.rules.idempotent === true || idempotentMethods.has(this.body.exchange.request.method);
+    if (this.target?.rules.idempotent === true || this.prompt?.repeatable === true) return true;
+    return idempotentMethods.has(this.body.exchange.request.method);
   }
 
   protected override get repeated(): boolean {

@@ -13,6 +13,8 @@ export interface Prompt {
   /** Of what was looked at. */
   readonly bytes: number;
   readonly prefixes: readonly PrefixPart[];
+  /** It does nothing but answer: who asks again does no harm. */
+  readonly repeatable?: boolean;
 }
 
 /** A prompt at an endpoint, from when it is sent until its answer begins. */

@@ -211,6 +211,15 @@ export const outcomes = {
     return { flag: answered ? "SI" : "UT", side: "upstream", repeat: "no", status: 504, detail };
   },
 
+  /** An answer of a language model has no content for too long. */
+  noContent(key: string, ms: number, answered: boolean, setting: string): Outcome {
+    const detail = `${key} sent no content for ${ms} ms (inference.timeouts.${setting})`;
+    return {
+      ...{ flag: answered ? "SI" : "UT", side: "upstream", status: 504, detail },
+      repeat: answered ? "no" : "idempotent",
+    };
+  },
+
   shed(key: string, level: PriorityLevel): Outcome {
     const how = `its event loop is over ${limits.shedDelayMs} ms late (shedDelayMs)`;
     const detail = `this machine's proxy cannot keep up, ${how}, and requests to ${key} of priority ${priorities[level]} have to wait`;

@@ -2,14 +2,20 @@
 import type { ApiShape } from "../../inference/api_shape.ts";
 import { answerFormOf, AnswerReader } from "../../inference/answer_reader.ts";
 import type { ResponseHead } from "../../http/exchange.ts";
+import { errorEvent } from "../../inference/error_event.ts";
+import type { Outcome } from "../../model/outcome.ts";
 import type { InferenceRecord } from "../../telemetry/record.ts";
 
 export interface PromptAnswerOptions {
   readonly shape: ApiShape;
   readonly record: InferenceRecord;
   readonly nowMs: () => number;
-  /** Its first content came. */
-  readonly began: (nowMs: number) => void;
+  /** Some of it came. */
+  readonly came: (nowMs: number) => void;
+  /** Content came; `first`: none had before. */
+  readonly moved: (nowMs: number, first: boolean) => void;
+  /** Whether its caller may hear how things are called inside of the mesh. */
+  readonly outside: boolean;
 }
 
 /** null: it says nothing that could be read. */
@@ -30,6 +36,7 @@ export class PromptAnswer {
 
   data(bytes: Uint8Array, start: number, end: number): void {
     const before = this.reader.contents;
+    this.options.came(this.options.nowMs());
     this.reader.push(bytes, start, end);
     if (this.reader.contents > before) this.#moved();
   }
@@ -41,11 +48,18 @@ export class PromptAnswer {
   }
 
   #moved(): void {
-    const { record, nowMs, began } = this.options;
+    const { record, nowMs, moved } = this.options;
+    const first = record.firstContentMs === 0;
     record.lastContentMs = nowMs();
-    if (record.firstContentMs > 0) return;
-    record.firstContentMs = record.lastContentMs;
-    began(record.lastContentMs);
+    if (first) record.firstContentMs = record.lastContentMs;
+    moved(record.lastContentMs, first);
+  }
+
+  lastWords({ detail }: Outcome): Uint8Array | null {
+    const { reader, options } = this;
+    if (!reader.atBoundary || reader.complete) return null;
+    const message = options.outside ? "the answer could not be completed" : detail;
+    return new TextEncoder().encode(errorEvent(reader.wire, message));
   }
 
   /** Says in the record what came of it. */

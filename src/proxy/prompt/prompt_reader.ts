@@ -35,6 +35,7 @@ export class PromptReader {
     const { scan } = this;
     const bytes = scan.promptBytes;
     const unseen = Math.max(0, this.request.contentLength - scan.bytes);
-    return { tokens: (bytes + unseen) / bytesPerToken, bytes, prefixes: scan.prefixes };
+    const repeatable = this.shape.form !== "responses";
+    return { tokens: (bytes + unseen) / bytesPerToken, bytes, prefixes: scan.prefixes, repeatable };
   }
 }

@@ -53,6 +53,8 @@ const tokenLength = 4;
 export class FakeEngine {
   readonly calls: EngineCall[] = [];
   readonly faults: EngineFaults = {};
+  /** Of one call, instead of those; null: those hold for all. */
+  faultsOf: ((call: EngineCall) => EngineFaults) | null = null;
   readonly model: EngineModel;
   readonly port: number;
   readonly #server: ReturnType<typeof serve>;
@@ -122,7 +124,8 @@ export class FakeEngine {
   }
 
   #begin(call: EngineCall): Job | null {
-    const { status, stall, headers = [] } = this.faults;
+    const faults = this.faultsOf?.(call) ?? this.faults;
+    const { status, stall, headers = [] } = faults;
     const { exchange, path, body } = call;
     if (stall === "head") return null;
     if (status !== undefined) {
@@ -136,13 +139,19 @@ export class FakeEngine {
     const ask: Ask = { path, body, promptTokens, outputTokens, model: String(body.model ?? this.models[0]) };
     const writer = answerOf(ask, (text) => exchange.finished || exchange.write(encoder.encode(text)));
     if (writer.streams) exchange.respond(200, null, withType("text/event-stream"), -1);
-    const job = this.#job(call, ask, writer, blocksOf(prompt, this.model.settings.blockTokens));
+    const job = this.#job(call, ask, writer, faults, blocksOf(prompt, this.model.settings.blockTokens));
     this.model.submit(job);
     this.#run();
     return job;
   }
 
-  #job(call: EngineCall, ask: Ask, writer: AnswerWriter, blocks: readonly number[]): Job {
+  #job(
+    call: EngineCall,
+    ask: Ask,
+    writer: AnswerWriter,
+    faults: EngineFaults,
+    blocks: readonly number[],
+  ): Job {
     const { exchange } = call;
     const job: Job = {
       blocks,
@@ -150,7 +159,7 @@ export class FakeEngine {
       outputTokens: ask.outputTokens,
       began: (cached) => (call.cachedTokens = cached),
       token: (count) => {
-        const { stall, breakAfter } = this.faults;
+        const { stall, breakAfter } = faults;
         if (stall === "first" || (typeof stall === "number" && count > stall)) return this.model.cancel(job);
         if (breakAfter !== undefined && count > breakAfter) {
           this.model.cancel(job);

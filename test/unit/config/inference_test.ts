@@ -20,6 +20,9 @@ test("what is not written stays open, and means what the limits say", () => {
   expect(wholeInference(inference as InferenceTraits)).toEqual({
     ...{ engine: "sglang", bottleneck: "prefill", promptTokensPerSecond: null },
     releaseMs: limits.prefixReleaseMs,
+    firstContentMs: limits.firstContentMs,
+    nextContentMs: limits.nextContentMs,
+    heartbeatMs: limits.heartbeatMs,
   });
 });
 
@@ -27,6 +30,13 @@ test("what is written is in force", () => {
   const all = "{engine: vllm, bottleneck: decode, promptTokensPerSecond: 15928, release: 2s}";
   expect(load(all).inference).toEqual({
     ...({ engine: "vllm", bottleneck: "decode", promptTokensPerSecond: 15_928, releaseMs: 2_000 } as const),
+  });
+});
+
+test("its times are durations, of which 0s is no limit", () => {
+  const times = "{engine: vllm, timeouts: {firstContent: 20s, nextContent: 0s, heartbeat: 500ms}}";
+  expect(load(times).inference).toEqual({
+    ...({ engine: "vllm", firstContentMs: 20_000, nextContentMs: 0, heartbeatMs: 500 } as const),
   });
 });
 

@@ -1,6 +1,7 @@
 /** Calls to language models through two data planes over real sockets, before engines that are made for tests. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { noEdits } from "../../../src/wire/fields.ts";
+import type { InferenceTraits } from "../../../src/model/inference.ts";
 import { limits } from "../../../src/model/limits.ts";
 import type { ExchangeRecord } from "../../../src/telemetry/record.ts";
 import { Backend, Heard, request } from "../../support/http_relay.ts";
@@ -18,8 +19,15 @@ beforeAll(async () => {
     { name: "a", services: { caller: { app: 9 } } },
     { name: "b", services: { llm: { app: one as number, more } } },
   );
-  planes.apply({ llm: { protocol: "http", balance: "ewma", inference: { engine: "vllm" } } });
+  apply({});
 });
+function apply(more: Partial<InferenceTraits>): void {
+  // What one test does to engines is none of the next one's business.
+  const traffic = { circuitBreaking: { ejectedPercent: 0 } };
+  planes.apply({
+    llm: { protocol: "http", balance: "ewma", traffic, inference: { engine: "vllm", ...more } },
+  });
+}
 afterAll(async () => {
   await planes.close();
   for (const engine of engines) engine.close();
@@ -27,6 +35,7 @@ afterAll(async () => {
 beforeEach(() => {
   for (const engine of engines) {
     engine.calls.length = 0;
+    engine.faultsOf = null;
     for (const fault of ["status", "headers", "stall", "breakAfter"] as const) delete engine.faults[fault];
   }
 });
@@ -160,4 +169,60 @@ describe("an engine hears that its caller left", () => {
       await until(() => calls()[0]?.cancelledMs !== null, "the engine hears it");
       for (const { model } of engines) await until(() => model.idle, "nothing runs");
     });
+});
+
+describe("a streamed answer", () => {
+  afterEach(() => apply({}));
+
+  test("that has no content in time is asked of another engine, while the caller has nothing of it", async () => {
+    apply({ firstContentMs: 150 });
+    for (const engine of engines) engine.faultsOf = () => (calls().length === 1 ? { stall: "head" } : {});
+    const { heard, client } = await post(say("wake up", { stream: true }));
+    await until(() => heard.over, "another one answers");
+    expect([heard.answer?.status, heard.body.includes("[DONE]")]).toEqual([200, true]);
+    await until(
+      () => calls().filter(({ cancelledMs }) => cancelledMs !== null).length === 1,
+      "the first one hears that it is not waited for",
+    );
+    client.destroy();
+  });
+
+  const cut = [
+    ["first", { firstContentMs: 150 }, "/v1/chat/completions", 'data: {"error":{"message":'],
+    [2, { nextContentMs: 150 }, "/v1/chat/completions", 'data: {"error":{"message":'],
+    [
+      2,
+      { nextContentMs: 150 },
+      "/v1/messages",
+      'event: error\ndata: {"type":"error","error":{"type":"api_error"',
+    ],
+    [2, { nextContentMs: 150 }, "/v1/responses", 'event: error\ndata: {"type":"error","code":"server_error"'],
+  ] as const;
+  for (const [stall, times, path, error] of cut)
+    test(`that stands still after ${stall} ends with an error in the form of ${path}, and never cleanly`, async () => {
+      apply(times);
+      for (const engine of engines) engine.faults.stall = stall;
+      const own = path === "/v1/responses" ? { model: "tiny", input: "x" } : say("x");
+      const heard = await answerTo({ ...own, stream: true }, { path });
+      expect(heard.body).toContain(error);
+      expect([heard.ended, heard.failure === null]).toEqual([false, false]);
+      expect(lastRecord().outcome).toMatchObject({ flag: "SI", side: "upstream" });
+      await until(() => calls().at(-1)?.cancelledMs !== null, "the engine hears it");
+    });
+
+  test("on which nothing comes gets comments, between events alone", async () => {
+    apply({ heartbeatMs: 50 });
+    for (const engine of engines) engine.faults.stall = 2;
+    const { heard, client } = await post(say("slow", { stream: true }));
+    await until(() => heard.body.split(": heddle\n\n").length > 3, "three comments came");
+    expect(heard.body.replaceAll(": heddle\n\n", "")).toMatch(/^(?:data: [^\n]+\n\n)+$/);
+    client.destroy();
+  });
+
+  test("that an engine breaks off ends with an error, too", async () => {
+    for (const engine of engines) engine.faults.breakAfter = 2;
+    const heard = await answerTo(say("break", { stream: true }));
+    expect(heard.body).toContain('data: {"error":');
+    expect([heard.ended, heard.failure === null]).toEqual([false, false]);
+  });
 });
