@@ -8,6 +8,7 @@ import {
   type Condition,
   type Entry,
   type Operation,
+  type Reached,
   type Store,
   type Watching,
   type WatchStart,
@@ -62,8 +63,8 @@ export class MemoryStore implements Store {
     return this.get(key);
   }
 
-  async reached(revision: number): Promise<boolean> {
-    return this.revision() >= revision;
+  async reached(revision: number): Promise<Reached> {
+    return this.revision() >= revision ? "here" : "late";
   }
 
   problem(): string | null {

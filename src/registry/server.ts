@@ -50,7 +50,7 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
   const watches = new WatchStreams(store, clock);
   const room = new InstanceRoom(store);
   /** One life of a registry, unless others share its store: another one has revisions that mean something else. */
-  const epoch = store.epoch ?? random.bytes(8).toHex();
+  let epoch = store.epoch ?? random.bytes(8).toHex();
   app.onError(problemOf);
   app.notFound(() => problemResponse(new Refusal(404, "The registry has no such path")));
 
@@ -105,14 +105,17 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
     const known = query("epoch") === undefined || query("epoch") === epoch;
     const from = revisionIn(query);
     // Others over the same store may have told more than is known here.
-    if (known && store.epoch !== null && !(await store.reached(from)))
-      throw new Refusal(
-        503,
-        `The registry is behind: it knows revision ${store.revision()}, not ${from} yet`,
-      );
-    return watches.begin(prefixIn(query), from, known);
+    const reached = known && store.epoch !== null ? await store.reached(from) : "here";
+    if (reached === "late") throw behind(store, from);
+    // Revisions mean something else from where its store was put back to: whoever knows more has to read all again.
+    if (reached === "never" && epoch === store.epoch) epoch = `${store.epoch}-${random.bytes(8).toHex()}`;
+    return watches.begin(prefixIn(query), from, known && reached === "here");
   });
   return { app, drain: () => watches.close() };
+}
+
+function behind(store: Store, from: number): Refusal {
+  return new Refusal(503, `The registry is behind: it knows revision ${store.revision()}, not ${from} yet`);
 }
 
 function mountHolds(

@@ -13,6 +13,7 @@ import {
   type Condition,
   type Entry,
   type Operation,
+  type Reached,
   type Store,
   type Watching,
   type WatchStart,
@@ -85,8 +86,8 @@ export class SqliteStore implements Store {
     return this.get(key);
   }
 
-  async reached(revision: number): Promise<boolean> {
-    return this.revision() >= revision;
+  async reached(revision: number): Promise<Reached> {
+    return this.revision() >= revision ? "here" : "late";
   }
 
   problem(): string | null {

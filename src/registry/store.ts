@@ -57,6 +57,8 @@ export class StoreUnavailable extends Error {
 }
 
 /** Calls take effect in the order in which they are made. Those that write reject with `StoreUnavailable`. */
+export type Reached = "here" | "late" | "never";
+
 export interface Store {
   /** Revision of the last commit; starts at 1 for an empty store and only rises, also over restarts. */
   revision(): number;
@@ -73,8 +75,11 @@ export interface Store {
   watch(prefix: string, from: number, change: Watching): WatchStart;
   /** The same key, newer than any commit that was answered anywhere before this call. Rejects with `StoreUnavailable`. */
   current(key: string): Promise<Entry | null>;
-  /** Waits until nothing up to this revision is missing here. False: it took too long. */
-  reached(revision: number): Promise<boolean>;
+  /**
+   * Waits until nothing up to this revision is missing here. `late`: it took too long. `never`: what holds the store has no such revision
+   * any more, since it was put back to what it was.
+   */
+  reached(revision: number): Promise<Reached>;
   /** Names what revisions count; null: this one store, opened this once. */
   readonly epoch: string | null;
   /** Why nobody should read here now; null: all is well. */

@@ -13,6 +13,7 @@ import {
   type Condition,
   type Entry,
   type Operation,
+  type Reached,
   type Store,
   type Watching,
   type WatchStart,
@@ -144,8 +145,13 @@ export class EtcdStore implements Store {
     });
   }
 
-  async reached(revision: number): Promise<boolean> {
-    return this.#within(() => this.#mirror.revision >= revision);
+  async reached(revision: number): Promise<Reached> {
+    if (await this.#within(() => this.#mirror.revision >= revision)) return "here";
+    const { gateway, names } = this.#parts;
+    return this.#telling(async () => {
+      const { header } = (await gateway.call("/v3/kv/range", { key: encoded(names.gate) })) as WireRange;
+      return revisionOf(header?.revision) < revision ? "never" : "late";
+    });
   }
 
   async commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult> {

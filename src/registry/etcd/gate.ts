@@ -104,20 +104,19 @@ export class Gate {
       return settled;
     }
     const begun: GateSeen = { shut, revision: settled.revision };
-    const counts = shut.done === null ? await this.#countIf(more, begun) : begun;
-    if (counts === null) return { taken: false, found: [...conditions.map(() => null), null] };
-    await this.finish(counts);
+    const { seen, found = more.map(expectedOf) } =
+      shut.done === null ? await this.#countIf(more, begun) : { seen: begun };
+    if (seen === null) return { taken: false, found: [...first.map(expectedOf), ...found, null] };
+    await this.finish(seen);
     return settled;
   }
 
-  /**
-   * The gate with which the commit counts. null: a further condition does not hold, or looking took so long that others opened
-   * the gate, with nothing done.
-   */
-  async #countIf(conditions: readonly Condition[], begun: GateSeen): Promise<GateSeen | null> {
-    if ((await this.#check(conditions)) !== null) {
+  /** Counts the commit where its further conditions hold. */
+  async #countIf(conditions: readonly Condition[], begun: GateSeen): Promise<Counted> {
+    const found = await this.#check(conditions);
+    if (found !== null) {
       await this.#open(begun);
-      return null;
+      return { seen: null, found };
     }
     const { names, transactions } = this.options;
     const shut: Shut = { ...begun.shut, done: 0 };
@@ -126,7 +125,7 @@ export class Gate {
       success: [putOf(names.gate, JSON.stringify(shut))],
       look: [],
     });
-    return settled.taken ? { shut, revision: settled.revision } : null;
+    return { seen: settled.taken ? { shut, revision: settled.revision } : null };
   }
 
   /** null: it is open. */
@@ -223,14 +222,19 @@ export class Gate {
     await gateway.call("/v3/kv/deleterange", range).catch(() => undefined);
   }
 
-  /** The first condition that does not hold. */
-  async #check(conditions: readonly Condition[]): Promise<Condition | null> {
+  /** null: all of them hold. Otherwise what was found of each, as far as it was looked at. */
+  async #check(conditions: readonly Condition[]): Promise<readonly (WireEntry | null)[] | null> {
     const { gateway, names } = this.options;
     for (let at = 0; at < conditions.length; at += limits.etcdOperationsMax) {
       const some = conditions.slice(at, at + limits.etcdOperationsMax);
-      const body: WireTxn = { compare: some.map((each) => conditionOf(names, each)) };
+      const body: WireTxn = {
+        compare: some.map((each) => conditionOf(names, each)),
+        failure: some.map(({ key }) => rangeOf(names.of(key))),
+      };
       const answer = (await this.#again(() => gateway.call("/v3/kv/txn", body))) as WireTxnAnswer;
-      if (answer.succeeded !== true) return some[0] ?? null;
+      if (answer.succeeded === true) continue;
+      const rest = conditions.slice(at + some.length);
+      return [...conditions.slice(0, at).map(expectedOf), ...foundIn(answer), ...rest.map(expectedOf)];
     }
     return null;
   }
@@ -252,6 +256,18 @@ export class Gate {
       }
     }
   }
+}
+
+interface Counted {
+  /** The gate with which it counts. null: it does not, and nothing was done. */
+  readonly seen: GateSeen | null;
+  /** What stands at the keys of the conditions, where one does not hold. Absent: looking took so long that others opened the gate. */
+  readonly found?: readonly (WireEntry | null)[];
+}
+
+/** As if the condition held: of what was not looked at. */
+function expectedOf({ key, modified }: Condition): WireEntry | null {
+  return modified === 0 ? null : { key: encoded(key), mod_revision: String(modified) };
 }
 
 /** Comparisons and looks of a transaction that are not those of the commit. */

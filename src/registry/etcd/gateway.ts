@@ -79,8 +79,9 @@ export class Gateway {
   }
 
   async call(path: string, body: unknown, limitMs: number = limits.etcdCallMs): Promise<unknown> {
-    const { member } = this;
     await this.#room();
+    // Others may have moved on while it waited.
+    const { member } = this;
     try {
       const answer = await this.#exchange(member, path, body, limitMs);
       const message = parseJson(answer.bytes) as { readonly code?: number; readonly error?: unknown } | null;

@@ -64,10 +64,20 @@ describe.skipIf(!hasEtcd)(`stores over one etcd${hasEtcd ? "" : " (needs etcd)"}
     for (let at = 0; at < 20; at++) {
       const result = await one.commit([], [put("k", String(at))]);
       expect((await other.current("k"))?.value).toBe(String(at));
-      expect(await other.reached(result.revision)).toBe(true);
+      expect(await other.reached(result.revision)).toBe("here");
       expect(other.get("k")?.value).toBe(String(at));
     }
   });
+
+  test(
+    "a revision that etcd itself has not, since it was put back to what it was, will never come",
+    async () => {
+      const store = await storeAt(`both-${number++}`);
+      await store.commit([], [put("k", "v")]);
+      expect(await store.reached(store.revision() + 1_000_000)).toBe("never");
+    },
+    testMs,
+  );
 
   test("a large commit is seen whole or not at all, wherever it is looked at", async () => {
     const prefix = `both-${number++}`;

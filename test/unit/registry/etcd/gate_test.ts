@@ -33,6 +33,35 @@ test("a commit whose conditions took so long to look at that others opened its g
   expect(changes).toEqual([]);
 });
 
+test("a commit of many conditions of which a late one does not hold says which, and does nothing", async () => {
+  const late = conditions.length - 3;
+  const changes: string[] = [];
+  const transactions = { run: async () => ({ taken: true, revision: 5 }) } as unknown as Transactions;
+  const call = async (path: string, { compare = [], failure = [], success }: WireTxn): Promise<unknown> => {
+    if (path !== "/v3/kv/txn") return {};
+    if (success !== undefined) changes.push(JSON.stringify(success));
+    if (success !== undefined) return { header: { revision: "7" }, succeeded: true };
+    const isThere = (key?: string): boolean => key === encoded(names.of(`k${late}`));
+    if (!compare.some(({ key }) => isThere(key))) return { header: { revision: "6" }, succeeded: true };
+    const responses = failure.map((each) => ({
+      response_range:
+        "request_range" in each && isThere(each.request_range.key)
+          ? { kvs: [{ key: "", mod_revision: "3" }] }
+          : {},
+    }));
+    return { header: { revision: "6" }, responses };
+  };
+  const gateway = { call } as unknown as Gateway;
+  const gate = new Gate({ gateway, clock: new ManualClock(), names, transactions, lease: "1" });
+  const settled = await gate.commit(conditions, [{ do: "put", key: "k0", value: "v" }], "mine-1");
+  const found = settled.taken ? [] : settled.found;
+  expect(found.flatMap((each, at) => (each === null ? [] : [at]))).toEqual([late]);
+  expect(found).toHaveLength(conditions.length + 1);
+  // The gate was opened, and that is all.
+  expect(changes).toHaveLength(1);
+  expect(changes[0]).toContain("request_delete_range");
+});
+
 test("a large commit whose piece is gone is given up with the name of it, and not looked at without end", async () => {
   const shut = { commit: "gone-1", pieces: 2, done: 1 };
   let calls = 0;
