@@ -14,8 +14,11 @@ export interface Following {
 }
 
 export interface FollowHandler {
-  /** The whole prefix as it stood at this revision, after every change. */
-  state(entries: ReadonlyMap<string, KnownEntry>, revision: number): void;
+  /**
+   * The whole prefix as it stood at this revision, after every change. `anew`: it was read in another life of the registry than what was
+   * told before, and nobody heard how one became the other.
+   */
+  state(entries: ReadonlyMap<string, KnownEntry>, revision: number, anew: boolean): void;
   /** The stream stands (null) or is lost (why). */
   connection(problem: string | null): void;
 }
@@ -40,6 +43,7 @@ export class RegistryFollower implements Following {
   /** What is known is a state that ever was from this revision on: pages are read one after the other. */
   #wholeFrom = 0;
   #told = 0;
+  #anew = false;
   #stream: ControlStream | null = null;
   #timer: Timer | null = null;
   #closed = false;
@@ -88,6 +92,7 @@ export class RegistryFollower implements Following {
       page = await this.source.page(this.prefix, page.next);
       if (page.epoch !== first.epoch) throw new Error("the registry was started again while it was read");
     }
+    this.#anew ||= this.#known.epoch !== null && first.epoch !== this.#known.epoch;
     this.#entries = read;
     this.#epoch = first.epoch;
     this.#revision = first.revision;
@@ -139,7 +144,9 @@ export class RegistryFollower implements Following {
   #tell(changed: boolean): void {
     if (this.#closed || this.#revision < this.#wholeFrom || (this.#told > 0 && !changed)) return;
     this.#told = this.#revision;
-    this.handler.state(this.#entries, this.#revision);
+    const anew = this.#anew;
+    this.#anew = false;
+    this.handler.state(this.#entries, this.#revision, anew);
   }
 
   #lost(reason: string): void {

@@ -39,6 +39,7 @@ import { mountOperatorRoutes } from "./operator_routes.ts";
 import type { PolicyBundler } from "./policy_uses.ts";
 import { Publisher, type PublisherOptions } from "./publisher.ts";
 import { Scrape } from "./scrape.ts";
+import { ShrinkGuard } from "./shrink_guard.ts";
 import { SessionSecretKeeper } from "./session_secret.ts";
 import { mountIntermediateRoutes } from "./issue/intermediates.ts";
 import { ControlPeers, type ControlPeersOptions } from "./control_peers.ts";
@@ -84,8 +85,9 @@ export class Controller {
   readonly #life: PolicyLife;
   readonly #secretKeeper: SessionSecretKeeper;
   readonly #following: { close(): void };
+  readonly #guard: ShrinkGuard;
   /** Why the registry does not answer; null while it does. */
-  #registryProblem: string | null = "not connected yet";
+  #connectionProblem: string | null = "not connected yet";
 
   constructor(readonly options: ControllerOptions) {
     const { authority, bundler, clock, pushed = () => {}, registryClient: store, ownNode } = options;
@@ -131,12 +133,13 @@ export class Controller {
     this.#mount();
     const keeper = new AddressKeeper({ catalog, store, wallMs: () => clock.wallMs() });
     this.#secretKeeper = new SessionSecretKeeper({ catalog, store, clock });
-    this.#following = store.follow("", {
-      state: (entries, revision) => {
+    this.#guard = new ShrinkGuard({
+      ...{ clock, log: options.log },
+      take: (entries, revision) => {
         const applied = this.ready ? catalog.applied : null;
         const { places } = catalog;
         catalog.update(entries, revision);
-        this.#registryProblem = null;
+        this.#connectionProblem = null;
         this.#snapshots.changed();
         if (applied !== catalog.applied)
           this.options.telemetry?.(meshIn(catalog.documents ?? [])?.telemetry ?? {});
@@ -146,10 +149,17 @@ export class Controller {
         void this.#placed(places);
         void this.#secretKeeper.look();
       },
+    });
+    this.#following = store.follow("", {
+      state: (entries, revision, anew) => this.#guard.look(entries, revision, anew),
       connection: (problem) => {
-        this.#registryProblem = problem;
+        this.#connectionProblem = problem;
       },
     });
+  }
+
+  get #registryProblem(): string | null {
+    return this.#connectionProblem ?? this.#guard.problem;
   }
 
   #makePublisher(pushed: PublisherOptions["pushed"]): Publisher {
@@ -188,6 +198,7 @@ export class Controller {
 
   close(): void {
     this.#following.close();
+    this.#guard.close();
     this.#secretKeeper.close();
     this.publisher.close();
     this.#peers.close();

@@ -624,6 +624,8 @@ export const limits = {
   leaseRenewMs: 4_000,
   /** How often the registry looks for leases that ran out. */
   leaseCheckMs: 250,
+  /** A registry that was started again with less than this share of the machines, documents or instances that are known is not obeyed. */
+  shrunkRatio: 0.5,
   /** A check that comes later than this: the registry itself stood still, and no lease is to blame. */
   leaseStallMs: 1_000,
   /** How often `heddle dev` looks at its folder where nothing tells of a change. */
