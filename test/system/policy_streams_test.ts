@@ -16,7 +16,7 @@ const documents = `
 ---
 {kind: Service, name: db, port: 5432, protocol: tcp, policies: [{use: connection-limit, with: {limit: 1}, side: server}]}
 ---
-{kind: Service, name: tokens, port: 80, protocol: http, policies: [{use: redact, with: {word: secret}}]}
+{kind: Service, name: tokens, port: 80, protocol: http, policies: [{use: redact, with: {word: secret}}, {use: pii-redact, with: {find: [email]}}, {use: sums, side: server}]}
 `;
 
 /** Takes a word out of the events of answers, and drops those that say so. */
@@ -33,6 +33,25 @@ export default definePolicy({
 });
 `;
 
+/** Sees the body of a request where its service runs, and says in the body of the answer what it saw. */
+const sums = `import { definePolicy, next, pass } from "heddle/policy";
+import * as v from "valibot";
+const list = v.array(v.unknown());
+export default definePolicy({
+  api: 1, name: "sums", version: "1.0.0", options: v.object({}), onError: "closed",
+  uses: { requestJson: true, responseJson: true },
+  onRequest(request, context) {
+    context.scratch.set("seen", request.json);
+    return next();
+  },
+  onResponse(response, context) {
+    const heard = v.safeParse(list, response.json);
+    if (!heard.success) return pass();
+    return pass({ status: 201, json: [...heard.output, context.scratch.get("seen")] });
+  },
+});
+`;
+
 const events =
   "id: 1\ndata: the secret is\ndata: secret\n\nevent: debug\ndata: x\n\n: kept\n\ndata: [DONE]\r\n\r\n";
 const left = "id: 1\ndata: the *** is\ndata: ***\n\n: kept\n\ndata: [DONE]\r\n\r\n";
@@ -42,7 +61,8 @@ function serveEvents(hostname: string) {
   return Bun.serve({
     hostname,
     port: appPort,
-    fetch: () => {
+    fetch: async (request) => {
+      if (request.method === "POST") return Response.json([await request.json()]);
       const parts = events.match(/[^]{1,5}/g) ?? [];
       const body = new ReadableStream({
         async pull(controller) {
@@ -64,7 +84,7 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
   beforeAll(async () => {
     mesh = await startMesh({
       documents,
-      policies: { "redact.ts": redact },
+      policies: { "redact.ts": redact, "sums.ts": sums },
       machines: [
         {
           name: "vm-a",
@@ -94,6 +114,14 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
   test("a policy sees the events of a stream whole, however they were split, and takes words out of them", async () => {
     const answer = await callByName(mesh.machine("vm-a"), "frontend", "tokens");
     expect([answer.status, answer.text]).toEqual([200, left]);
+  });
+
+  test("bodies of requests and answers pass policies of both sides, which see what those before them wrote", async () => {
+    const body = JSON.stringify({ mail: "ada@example.org" });
+    const written = { method: "POST", body, headers: { "content-type": "application/json" } };
+    const { status, text } = await callByName(mesh.machine("vm-a"), "frontend", "tokens", written);
+    const left = { mail: "[email]" };
+    expect([status, JSON.parse(text)]).toEqual([201, [left, left]]);
   });
 
   test("a policy at the server's side lets in so many connections, and the next when one has ended", async () => {
