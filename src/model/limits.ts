@@ -1083,6 +1083,10 @@ export const limits = {
   policyBodyBytes: 64 * kib,
   /** The longest body that a policy may ask to see. So much of a request or an answer waits for it. */
   policyBodyBytesMax: 128 * kib,
+  /** Bytes of one exchange that wait for a policy to see them on their way; those that come meanwhile it does not see. */
+  policyChunkBytesMax: 256 * kib,
+  /** Of what a policy sees at a time of bytes on their way. */
+  policyChunkPartBytes: 32 * kib,
   /** Events of a stream that a policy is shown at a time. */
   policyEventsMax: 64,
   /** Of an event that policies are shown; a longer one is a failure of each policy that sees events. So much of a stream may wait for them before it is paused. */

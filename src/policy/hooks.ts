@@ -16,6 +16,8 @@ export const decisions = {
   onResponse: ["next", "respond"],
   /** For events of an answer that is a stream of them. */
   onEvent: ["next", "events"],
+  /** For bytes of bodies on their way. */
+  onChunk: ["next"],
   /** Once per exchange that a policy saw, when it is over. */
   onEnd: ["next"],
 } as const;
@@ -30,18 +32,20 @@ export const hooks = [
   "onEnd",
   "onEvent",
   "onConnection",
+  "onChunk",
 ] as const satisfies readonly Hook[];
 
 /** Asked about each request, before anything else of it is known. */
 export const requestHook = hooks[0];
 
-/** Whose fields a recording has of each; null: a connection has none, and events are of a body, which is in no recording. */
+/** Whose fields a recording has of each; null: a connection has none, and events and chunks are of a body, which is in no recording. */
 export const recorded: Readonly<Record<Hook, "request" | "answer" | null>> = {
   onRequest: "request",
   onConnection: null,
   pick: "request",
   onResponse: "answer",
   onEvent: null,
+  onChunk: null,
   onEnd: "request",
 };
 

@@ -12,14 +12,15 @@ import { isGrpc } from "../wire/grpc.ts";
 import { mergeEdits, noEdits, type FieldEdits, type Fields } from "../wire/fields.ts";
 import type { AnswerVerdict, EventsVerdict } from "./answer_verdict.ts";
 import { askPolicy, failsOpen, isAskedAt, policyRecord, type Around } from "./ask_policy.ts";
+import { ChunkCalls } from "./chunk_calls.ts";
 import type { Failed, Said } from "./heard.ts";
 import { bodyBytesFor, bodyWritten, isShown, wroteUnseen, type BodySeen } from "./bodies.ts";
 import { bytesOf, type OtherStatus, type Rewritten } from "./decision.ts";
 import type { Hook } from "./hooks.ts";
 import type { PolicyCall } from "./policy_call.ts";
-import type { PolicyEndpoint, PolicySummary } from "./sdk.ts";
+import type { PolicyChunk, PolicyEndpoint, PolicySummary } from "./sdk.ts";
 
-const hooksOfRest = ["pick", "onResponse", "onEvent", "onEnd"] as const satisfies readonly Hook[];
+const hooksOfRest = ["pick", "onResponse", "onEvent", "onChunk", "onEnd"] as const satisfies readonly Hook[];
 
 /** The head of an answer as policies see it; `fields` may be read later. */
 export interface SeenAnswer {
@@ -51,6 +52,7 @@ export class LaterHooks {
   #ended = false;
   /** It was told that one of them failed on an event. */
   #eventsFailed = false;
+  #chunks: ChunkCalls | null = null;
 
   constructor(
     private readonly around: Around,
@@ -61,7 +63,7 @@ export class LaterHooks {
     for (const binding of ran) held.set(binding, (held.get(binding) ?? 0) + 1);
   }
 
-  has(hook: "pick" | "onResponse" | "onEvent"): boolean {
+  has(hook: "pick" | "onResponse" | "onEvent" | "onChunk"): boolean {
     return this.ran.some((binding) => isAskedAt(binding, hook));
   }
 
@@ -174,6 +176,13 @@ export class LaterHooks {
       }
       this.#showEvents(asked, index + 1, all, done, records);
     });
+  }
+
+  /** Bytes of a body on their way: nobody waits for what policies do with them. */
+  passes(of: PolicyChunk["of"], bytes: Uint8Array, start: number, end: number): void {
+    if (this.#ended) return;
+    this.#chunks ??= new ChunkCalls(this.around, this.ran, this.call);
+    this.#chunks.take(of, bytes, start, end);
   }
 
   /** Once, whatever ended it. */

@@ -26,6 +26,7 @@ import type {
   ConnectionDecision,
   Decision,
   Policy,
+  PolicyChunk,
   PolicyConnection,
   PolicyEndpoint,
   PolicyEvent,
@@ -172,6 +173,16 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
       this.#keepNotes();
       return left === undefined ? [event] : left === null ? [] : [left];
     });
+  }
+
+  /** Shows it bytes on their way. */
+  async chunk(
+    { of = "response", bytes, missed = 0 }: Partial<PolicyChunk>,
+    plan: AskPlan = {},
+  ): Promise<void> {
+    const chunk = { of, bytes: bytes ?? new Uint8Array(0), missed };
+    await this.policy.onChunk?.(chunk, this.context(plan, "onChunk"));
+    this.#keepNotes();
   }
 
   async end(summary: Partial<PolicySummary> = {}, plan: AskPlan = {}): Promise<void> {

@@ -5,6 +5,7 @@
 import { safeParse, getDotPath } from "valibot";
 import type { BaseIssue, GenericSchema } from "valibot";
 import { BoundOptions, CallContext, type Asked, type RealmBounds } from "./call_context.ts";
+import { fromBase64 } from "./base64.ts";
 import { HeaderList } from "./header_list.ts";
 import { hooks, type Hook } from "./hooks.ts";
 import { QueryList } from "./query_list.ts";
@@ -15,6 +16,7 @@ import { forgotten, Waiting, Waits } from "./waits.ts";
 import type { Given } from "./want.ts";
 import type {
   Policy,
+  PolicyChunk,
   PolicyEndpoint,
   PolicyEvent,
   PolicyRequest,
@@ -216,6 +218,10 @@ function questionsOf<Schema extends GenericSchema>(
     onResponse: (call, context) => policy.onResponse?.(responseOf(call, policy), context),
     onEvent: (call, context) =>
       seenEvents(call[11] as PolicyEvent[], (event) => policy.onEvent?.(event, context)),
+    onChunk: (call, context) => {
+      const { data, ...about } = call[11] as Omit<PolicyChunk, "bytes"> & { readonly data: string };
+      return andGoOn(policy.onChunk?.({ ...about, bytes: fromBase64(data) ?? new Uint8Array(0) }, context));
+    },
     onEnd: (call, context) => andGoOn(policy.onEnd?.(call[11] as PolicySummary, context)),
   };
 }

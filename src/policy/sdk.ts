@@ -23,7 +23,7 @@
 import type { GenericSchema, InferOutput } from "valibot";
 import type { HeaderList } from "./header_list.ts";
 import type { QueryList } from "./query_list.ts";
-import type { PolicyBody, UnreadBody } from "./sdk_bodies.ts";
+import type { PolicyBody, PolicyChunk, PolicyEvent, UnreadBody } from "./sdk_bodies.ts";
 import type {
   Duration,
   ServiceAnswer,
@@ -54,6 +54,8 @@ export type {
   Next,
   PassOn,
   PolicyBody,
+  PolicyChunk,
+  PolicyEvent,
   Respond,
   ResponseDecision,
   Route,
@@ -241,33 +243,6 @@ export interface PolicyEndpoint {
 }
 
 /**
- * One event of a stream of server-sent events.
- *
- * ```ts
- * import { definePolicy } from "heddle/policy";
- * import * as v from "valibot";
- *
- * export default definePolicy({
- *   api: 1,
- *   name: "no-numbers",
- *   version: "1.0.0",
- *   options: v.strictObject({}),
- *   onError: "closed",
- *   onEvent(event) {
- *     return event.event === "debug" ? null : { ...event, data: event.data.replaceAll(/[0-9]{4,}/g, "****") };
- *   },
- * });
- * ```
- */
-export interface PolicyEvent {
-  /** Its type; absent: `message`. */
-  readonly event?: string;
-  readonly id?: string;
-  /** Lines joined by a line feed. */
-  readonly data: string;
-}
-
-/**
  * How an exchange ended.
  *
  * ```ts
@@ -384,6 +359,11 @@ export interface Policy<Schema extends GenericSchema, State = undefined> {
    * compressed stream and an event of more than 64 KiB) events go on as they came, or the stream ends with an event `error`.
    */
   onEvent?(event: PolicyEvent, context: PolicyContext<InferOutput<Schema>, State>): PolicyEvent | null | void;
+  /**
+   * Called with bytes of bodies as they go on, in order, those of requests and of answers; nothing waits for it, and it changes nothing.
+   * What comes faster than it looks is left out (`missed`). Not for connections that were upgraded.
+   */
+  onChunk?(chunk: PolicyChunk, context: PolicyContext<InferOutput<Schema>, State>): void | Promise<void>;
   /** Called exactly once for each request or connection that the policy saw, when all of it is over, also when its client left. */
   onEnd?(summary: PolicySummary, context: PolicyContext<InferOutput<Schema>, State>): void | Promise<void>;
 }

@@ -17,6 +17,7 @@ import { HeldBody } from "./attempt/held_body.ts";
 import { HeldRequest } from "./attempt/held_request.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { errorText, speaksGrpc } from "./failure/rescue.ts";
+import { WatchedStream } from "./policy/watched_stream.ts";
 import { askAtServer, type ArrivedRequest } from "./policy/ask_policies.ts";
 import { unencoded, type ExchangePolicies } from "./policy/exchange_policies.ts";
 import type { CallRecord } from "./record/call_record.ts";
@@ -119,6 +120,16 @@ export abstract class ArrivedCall implements ArrivedRequest {
     if (bytes.length > 0) sink.data(bytes, 0, bytes.length);
     sink.end(null);
     this.finish(denial);
+  }
+
+  /** Whether policies see what passes. */
+  protected get watches(): boolean {
+    return this.policies?.seesChunks === true && this.request.upgrade === null;
+  }
+
+  protected watched(stream: ClientStream): ClientStream {
+    const { policies } = this;
+    return policies === null || !this.watches ? stream : new WatchedStream(stream, policies);
   }
 
   /** The answer waits here until they have seen its head. */

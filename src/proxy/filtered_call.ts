@@ -19,6 +19,7 @@ import { callHere } from "./call_here.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { mirrorTap } from "./mirror_call.ts";
 import { OutboundCall } from "./outbound_call.ts";
+import type { ExchangePolicies } from "./policy/exchange_policies.ts";
 import { exchangeRecord } from "./record/outbound_record.ts";
 import { crossing } from "./rewrite/cors.ts";
 import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
@@ -87,6 +88,17 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
     this.leaving.change({ remove: digestFields, set: noEdits.set, add: noEdits.add });
   }
 
+  /** Its policies see what passes, both ways, unless it becomes a tunnel. */
+  protected watch(policies: ExchangePolicies): void {
+    if (this.exchange.request.upgrade !== null) return;
+    this.answer.watched = policies;
+    this.body.addTap({
+      data: (bytes, start, end) => policies.passes("request", bytes, start, end),
+      end() {},
+      close() {},
+    });
+  }
+
   /** Applies what the route says of its requests. Whether one of them was the answer. */
   protected isAnswered({ filters, matcher, mirrors }: LiveRoute): boolean {
     if (filters === undefined) return false;
@@ -105,7 +117,8 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
     else if (mirrors !== null) {
       const { exchange, source, record, flow, leaving, caller } = this;
       const mirrored = { exchange, source, record, flow, leaving, caller: caller as Caller };
-      this.body.tap = mirrorTap(mirrors, mirrored);
+      const tap = mirrorTap(mirrors, mirrored);
+      if (tap !== null) this.body.addTap(tap);
     }
     return answer !== null;
   }
@@ -151,7 +164,7 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
 
   /** Nothing of it is to come. */
   protected closeFilters(): void {
-    this.body.tap?.close();
+    this.body.closeTaps();
     this.#delay?.cancel();
   }
 }

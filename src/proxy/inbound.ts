@@ -160,8 +160,9 @@ export class InboundCall extends ArrivedCall implements ResponseSink, Taker, Tur
     this.stream = connection.start(this.request, fields, this);
     const spend = this.service.limits?.pacing(caller.key) ?? null;
     if (spend !== null) this.#paced = this.#pace(this.stream, spend);
-    if (this.body === null) sink.started(this.#paced ?? this.stream);
-    else this.body.goOnTo(this.#paced ?? this.stream);
+    const taker = this.watched(this.#paced ?? this.stream);
+    if (this.body === null) sink.started(taker);
+    else this.body.goOnTo(taker);
   }
 
   #pace(stream: ClientStream, spend: PacedStreamOptions["spend"]): PacedStream {
@@ -251,6 +252,7 @@ export class InboundCall extends ArrivedCall implements ResponseSink, Taker, Tur
   data(bytes: Uint8Array, start: number, end: number): void {
     if (this.held !== null) return this.held.data(bytes, start, end);
     this.record.bytesOut += end - start;
+    if (this.watches) this.policies?.passes("response", bytes, start, end);
     this.sink.data(bytes, start, end);
     this.#paced?.received(end - start);
   }

@@ -134,6 +134,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     if (verdict.do === "respond") return this.over(this.answer.give(verdict));
     this.obey(verdict);
     if (verdict.timeoutMs !== undefined) this.#shorten(verdict.timeoutMs);
+    if (this.policies?.seesChunks === true) this.watch(this.policies);
     if (this.policies?.reads === true) this.leaving.change(unencoded);
     if (verdict.do === "next") return this.#chooseBackend(route);
     if (this.isAnswered(route)) return;

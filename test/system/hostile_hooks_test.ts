@@ -30,6 +30,7 @@ const about = {
   pick: endpoints,
   onResponse: { status: 200, grpcStatus: null, endpoint: "a", ms: 1 },
   onEvent: [{ data: "one" }, { event: "e", id: "1", data: "two" }],
+  onChunk: { of: "response", data: "YWJj", missed: 0 },
   onEnd: { status: 200, flag: "", bytesIn: 0, bytesOut: 0, ms: 1, ttfbMs: 1, endpoint: "a", retries: 0 },
 };
 

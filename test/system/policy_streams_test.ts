@@ -109,7 +109,7 @@ describe.skipIf(binaryMissing)("in a mesh", () => {
   afterAll(async () => {
     await mesh?.stop();
     await app?.stop(true);
-  });
+  }, testMs);
 
   test("a policy sees the events of a stream whole, however they were split, and takes words out of them", async () => {
     const answer = await callByName(mesh.machine("vm-a"), "frontend", "tokens");

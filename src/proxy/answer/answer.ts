@@ -29,6 +29,11 @@ export interface AnswerWatch {
   lastWords(outcome: Outcome): Uint8Array | null;
 }
 
+/** Who sees bytes go on. */
+export interface Watched {
+  passes(of: "response", bytes: Uint8Array, start: number, end: number): void;
+}
+
 export class Answer {
   /** null: nobody wants to. Before its first byte. */
   watch: AnswerWatch | null = null;
@@ -40,6 +45,8 @@ export class Answer {
   #filter: EventFilter | null = null;
   /** What it turned out to be, while it is open. */
   #streamKind: StreamKind | null = null;
+  /** Policies that see its bytes go on; null: none do. */
+  watched: Watched | null = null;
   /** Of the service that was called. */
   #streams: OpenStreams | null = null;
 
@@ -148,6 +155,7 @@ export class Answer {
 
   #write(bytes: Uint8Array, start: number, end: number): boolean {
     this.record.bytesOut += end - start;
+    this.watched?.passes("response", bytes, start, end);
     return this.exchange.write(bytes, start, end);
   }
 

@@ -58,16 +58,18 @@ export class RequestBody implements RequestSink {
     return (this.#kept?.length ?? 0) === this.bytes;
   }
 
-  get tap(): BodyTap | null {
-    return this.#tap;
-  }
-
-  /** Before any of it went anywhere. */
-  set tap(tap: BodyTap | null) {
-    this.#tap = tap;
-    if (tap === null || this.#kept === null) return;
+  /** It gets all of it, too; before any of it went anywhere. */
+  addTap(tap: BodyTap): void {
+    const other = this.#tap;
+    this.#tap = other === null ? tap : new BothTaps(other, tap);
+    if (this.#kept === null) return;
     this.#kept.forEach((bytes, start, end) => tap.data(bytes, start, end));
     if (this.#ended) tap.end(this.#trailers);
+  }
+
+  /** Nothing of it is to come. */
+  closeTaps(): void {
+    this.#tap?.close();
   }
 
   /** Begins to take it, for `reader` to see, and holds it until `attach`; before that. */
@@ -214,6 +216,28 @@ export class RequestBody implements RequestSink {
     const before = kept.capacity;
     kept.push(bytes, start, end);
     this.buffered.count(kept.capacity - before);
+  }
+}
+
+class BothTaps implements BodyTap {
+  constructor(
+    readonly one: BodyTap,
+    readonly other: BodyTap,
+  ) {}
+
+  data(bytes: Uint8Array, start: number, end: number): void {
+    this.one.data(bytes, start, end);
+    this.other.data(bytes, start, end);
+  }
+
+  end(trailers: Fields | null): void {
+    this.one.end(trailers);
+    this.other.end(trailers);
+  }
+
+  close(): void {
+    this.one.close();
+    this.other.close();
   }
 }
 

@@ -31,6 +31,8 @@ export class ExchangePolicies {
   readonly readsEvents: boolean;
   /** The longest body of an answer that one of them wants to see; 0: none does. */
   readonly bodyBytes: number;
+  /** One of them wants to see bytes on their way. */
+  readonly seesChunks: boolean;
   readonly #seesAnswers: boolean;
 
   constructor(
@@ -40,6 +42,7 @@ export class ExchangePolicies {
   ) {
     this.picks = later.has("pick");
     this.readsEvents = later.has("onEvent");
+    this.seesChunks = later.has("onChunk");
     this.#seesAnswers = later.has("onResponse");
     this.bodyBytes = this.#seesAnswers ? later.bodyBytes : 0;
   }
@@ -125,6 +128,11 @@ export class ExchangePolicies {
 
   events(events: readonly StreamEvent[], done: (verdict: EventsVerdict) => void): void {
     this.later.events(events, (verdict, records) => this.#heard(records, () => done(verdict)));
+  }
+
+  /** Bytes go on. */
+  passes(of: "request" | "response", bytes: Uint8Array, start: number, end: number): void {
+    if (this.seesChunks) this.later.passes(of, bytes, start, end);
   }
 
   /** It is over, and its record says how. */

@@ -24,6 +24,7 @@ const response = at("onResponse");
 const end = at("onEnd");
 const event = at("onEvent");
 const connection = at("onConnection");
+const chunk = at("onChunk");
 
 export const hookAttempts: Readonly<Record<string, Attempt>> = {
   // What is refused when it is bundled
@@ -39,6 +40,11 @@ export const hookAttempts: Readonly<Record<string, Attempt>> = {
   "a loop in pick": pick("for (;;);"),
   "a loop in onResponse": response("for (;;);"),
   "a loop in onEnd": end("for (;;);"),
+  "a loop in onChunk": chunk("for (;;);"),
+  "bytes that are kept without end": chunk(
+    "for (;;) context.state.all.push(new Uint8Array([...chunk.bytes, ...new Uint8Array(1 << 20)]));",
+  ),
+  "bytes that are changed": chunk("chunk.bytes.fill(0); return { do: 'respond', status: 200 } as never;"),
   "a chain of promises in onEnd": end(
     "const again = (): Promise<void> => Promise.resolve().then(again); void again();",
   ),
@@ -142,6 +148,7 @@ const parameters: Readonly<Record<Hook, string>> = {
   onResponse: "response, context",
   onEvent: "event, context",
   onConnection: "connection, context",
+  onChunk: "chunk, context",
   onEnd: "summary, context",
 };
 

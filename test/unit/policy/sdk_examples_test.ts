@@ -6,7 +6,7 @@ import { root } from "../../../compile/repository.ts";
 import { hooks } from "../../../src/policy/hooks.ts";
 import { answerOf, realmOf } from "../../support/realm_of.ts";
 
-const text = ["sdk", "sdk_calls", "sdk_decisions"]
+const text = ["sdk", "sdk_bodies", "sdk_calls", "sdk_decisions"]
   .map((name) => readFileSync(join(root, `src/policy/${name}.ts`), "utf8"))
   .join("\n");
 const examples = [...text.matchAll(/^ \* ```ts\n([\s\S]*?)^ \* ```$/gm)].map(([, lines]) =>
@@ -50,6 +50,14 @@ const plays: Readonly<Record<string, (realm: Awaited<ReturnType<typeof realmOf>>
       do: "events",
       events: [{ data: "call ****" }, null],
     });
+  },
+  "first-bytes": async (realm) => {
+    realm.bind(1, "{}");
+    const seen = async () =>
+      await answerOf(realm, at("onChunk", { of: "response", data: "H4s=", missed: 0 }));
+    const labels = { of: "response", gzip: "true" };
+    expect(await seen()).toMatchObject({ do: "next", notes: [["count", "begins", 1, labels]] });
+    expect(await seen()).toEqual({ do: "next" });
   },
   slowest: async (realm) => {
     realm.bind(1, '{"ms":100}');

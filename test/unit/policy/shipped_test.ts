@@ -35,6 +35,7 @@ const about: Readonly<Record<string, unknown>> = {
   onRequest: { text: '{"user":"ada@example.org","model":"large"}' },
   onEvent: [{ data: "one" }, { data: '{"to":"ada@example.org"}' }],
   pick: endpoints,
+  onChunk: { of: "request", data: "YWJj", missed: 0 },
   onResponse: { status: 200, grpcStatus: null, endpoint: "b", ms: 3 },
   onEnd: { status: 200, flag: "", bytesIn: 0, bytesOut: 1, ms: 2, ttfbMs: 1, endpoint: "b", retries: 0 },
 };
