@@ -368,7 +368,9 @@ export interface ProcessHost {
   usage(): { readonly residentBytes: number; readonly cpuUs: number; readonly openDescriptors: number };
   /** Compresses (RFC 1952) beside the event loop. */
   gzip(bytes: Uint8Array): Promise<Uint8Array>;
-  /** Collects garbage now and gives free memory back to the system; a pause of some milliseconds. */
+  /** Collects garbage now and gives free memory back to the system; compiled code stays. A pause of some milliseconds. */
+  collect(): void;
+  /** As `collect`, and throws compiled code away, too: until it is made anew, work costs several times as much. */
   compact(): void;
   /** Makes threads of the host whose work can wait give way to ours, those that exist by now: to be called now and then. */
   yieldHelpers(): void;

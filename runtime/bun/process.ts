@@ -43,6 +43,7 @@ export function createProcessHost(native: Native, faults: Faults): ProcessHost {
     shareMemory: (bytes) => createMemory(native, bytes),
     sharedMemory: () => inheritedMemory(native, memoryDescriptor),
     gzip,
+    collect: () => Bun.gc(true),
     compact() {
       Bun.gc(true);
       Bun.shrink();

@@ -47,6 +47,7 @@ export function createProcessHost(faults: Faults): ProcessHost {
     },
     // V8 collects when it sees fit; nobody can ask it to without a flag of the whole program.
     gzip,
+    collect() {},
     compact() {},
     // Deno's threads serve all work alike: none of it can wait.
     yieldHelpers() {},

@@ -13,7 +13,7 @@ export function startChores(
     giveBackPeaks(clock, process),
     every(clock, limits.helpersYieldMs, () => process.yieldHelpers()),
     every(clock, limits.bufferedCompactLookMs, () => {
-      if (shard.buffered.emptied()) process.compact();
+      if (shard.buffered.emptied()) process.collect();
     }),
     every(clock, limits.accessLogFlushMs, () => logs.flush()),
   ];
@@ -21,21 +21,29 @@ export function startChores(
 }
 
 /**
- * What starting left behind is a tenth of all memory, and what a peak took may be as much as all of it. Compaction throws away
- * compiled code too, and until it is made anew requests cost two to three times as much: it waits for a while in which there is
- * little to do, and comes once for each time in which there was much.
+ * What starting left behind is a tenth of all memory, and what a peak took may be as much as all of it. What a peak took is given back in
+ * the first while in which there is little to do, once for each time in which there was much. Compiled code stays then: made anew, it makes
+ * requests cost several times as much for a while, and where there was a peak the next one may be near. It goes once there was little
+ * to do for long, and after the start, whose code nobody needs any more.
  */
 function giveBackPeaks(clock: Clock, process: Runtime["process"]): { close(): void } {
   let before = process.usage().cpuUs;
   let settledBytes = -Infinity;
-  let due = true;
+  let due: "start" | "peak" | "code" | null = "start";
+  let calmMs = 0;
   return every(clock, limits.compactAfterMs, () => {
     const { cpuUs, residentBytes } = process.usage();
     const share = (cpuUs - before) / 1_000 / limits.compactAfterMs;
     before = cpuUs;
-    if (share > limits.compactBusyShareMax) due = true;
-    else if (due && residentBytes > settledBytes + limits.compactGrowthBytes) {
-      due = false;
+    calmMs += limits.compactAfterMs;
+    if (share > limits.compactBusyShareMax) {
+      [due, calmMs] = ["peak", 0];
+    } else if (due === "peak") {
+      due = "code";
+      if (residentBytes > settledBytes + limits.compactGrowthBytes) process.collect();
+    } else if (due === "start" || (due === "code" && calmMs >= limits.compactCodeAfterMs)) {
+      due = null;
+      if (residentBytes <= settledBytes + limits.compactGrowthBytes) return;
       process.compact();
       settledBytes = process.usage().residentBytes;
     }

@@ -13,6 +13,7 @@ import { healthFlag, healthHelp } from "./health_flag.ts";
 export interface MachineFlags {
   readonly machine?: string;
   readonly service?: string;
+  readonly gateway?: readonly string[];
   readonly port?: readonly number[];
   readonly host?: string;
   readonly health?: string;
@@ -31,6 +32,7 @@ export function withMachineFlags(command: Command): Command {
   return command
     .option("--machine <file>", "Machine document: services of this machine, ports, health, upstreams")
     .option("--service <name>", "the one service of this machine (more than one: --machine)")
+    .option("--gateway <name>", "gateway that this machine runs; repeat for more", repeated)
     .option(
       "--port <port>",
       "where that service listens, on loopback; repeat for several instances of it",
@@ -58,10 +60,12 @@ export function withMachineFlags(command: Command): Command {
 
 /** Whether any of them is given. */
 export function hasMachineFlags(flags: MachineFlags): boolean {
-  const { machine, service, port, host, health, label, upstream, httpPort, zone, region } = flags;
-  return [machine, service, port, host, health, label, upstream, httpPort, zone, region].some(
-    (each) => each !== undefined,
-  );
+  const { machine, zone, region, gateway } = flags;
+  return saysOfService(flags) || [machine, zone, region, gateway].some((each) => each !== undefined);
+}
+
+function saysOfService({ service, port, host, health, label, upstream, httpPort }: MachineFlags): boolean {
+  return [service, port, host, health, label, upstream, httpPort].some((each) => each !== undefined);
 }
 
 /** The text of the Machine document that the flags mean, and the name to use for it in error messages. */
@@ -73,6 +77,8 @@ export async function machineText(
   if (flags.machine !== undefined) {
     if (flags.service !== undefined)
       throw new UserError("Cannot take both --machine and --service: the file names the services");
+    if (flags.gateway !== undefined)
+      throw new UserError("Cannot take both --machine and --gateway: the file names the gateways (gateways)");
     if (flags.zone !== undefined || flags.region !== undefined)
       throw new UserError("Cannot take both --machine and --zone or --region: the file says where it stands");
     const bytes = await files.read(flags.machine);
@@ -87,17 +93,19 @@ export async function machineText(
     ...(machine.address === null ? {} : { address: machine.address }),
     ...(flags.zone === undefined ? {} : { zone: flags.zone }),
     ...(flags.region === undefined ? {} : { region: flags.region }),
+    ...(flags.gateway === undefined ? {} : { gateways: flags.gateway }),
     services: flags.service === undefined ? [] : [serviceOf(flags.service, flags, machine.loopback)],
   };
   return { file: "flags", text: `${JSON.stringify(document, null, 2)}\n` };
 }
 
-/** Each of them says something of the one service. */
-function requireService({ service, ...flags }: MachineFlags): void {
-  if (service !== undefined || !hasMachineFlags(flags)) return;
+/** Each of them says something of the one service, but that a gateway stands somewhere, too. */
+function requireService(flags: MachineFlags): void {
+  if (flags.service !== undefined || !hasMachineFlags(flags)) return;
+  if (flags.gateway !== undefined && !saysOfService(flags)) return;
   throw new UserError(
     "Cannot tell which service the flags are about",
-    "Add --service NAME, or describe the machine in a file: --machine FILE",
+    "Add --service NAME (or --gateway NAME, where it stands), or describe the machine in a file: --machine FILE",
   );
 }
 

@@ -16,6 +16,7 @@ export function registerTokens(program: Command, cli: Cli): void {
     .command("create")
     .description("make a token for one machine; it is shown once and used once")
     .option("--service <name>", "service that the machine may be; repeat for more", repeated)
+    .option("--gateway <name>", "gateway that the machine may run; repeat for more", repeated)
     .option("--any-service", "instead of --service: whichever the machine asks for", false)
     .option(
       "--control-plane",
@@ -28,7 +29,9 @@ export function registerTokens(program: Command, cli: Cli): void {
       const services = servicesOf(flags);
       const operator = await openOperator(cli.runtime, cli.folder(create));
       const control = flags.controlPlane ? { control: true } : {};
-      const body = { services, ttlMs: flags.ttl ?? limits.joinTokenMs, ...control };
+      const gateways = (flags.gateway ?? []).map((each) => parseServiceName(each, "--gateway"));
+      const told = gateways.length === 0 ? {} : { gateways };
+      const body = { services, ttlMs: flags.ttl ?? limits.joinTokenMs, ...control, ...told };
       const made = (await operator.call("POST", controllerPaths.tokens, body)).body as TokenAnswer;
       operator.close();
       if (terminal.format === "json") return terminal.json(made);
@@ -76,20 +79,28 @@ export function registerTokens(program: Command, cli: Cli): void {
 
 interface TokenFlags {
   readonly service?: readonly string[];
+  readonly gateway?: readonly string[];
   readonly anyService: boolean;
   readonly controlPlane: boolean;
   readonly ttl?: number;
 }
 
 /** A token that names no service is one only where that is said. */
-function servicesOf({ service = [], anyService, controlPlane }: TokenFlags): readonly ServiceName[] | null {
-  if (controlPlane && service.length === 0) return null;
-  if (anyService === service.length > 0)
+function servicesOf(flags: TokenFlags): readonly ServiceName[] | null {
+  const { service = [], gateway = [], anyService, controlPlane } = flags;
+  const named = [
+    ...service.map((each) => parseServiceName(each, "--service")),
+    ...gateway.map((each) => parseServiceName(each, "--gateway")),
+  ];
+  if (controlPlane && named.length === 0) return null;
+  if (anyService === named.length > 0)
     throw new UserError(
-      anyService ? "Cannot take both --service and --any-service" : "Cannot make a token for no service",
-      "Add --service NAME for each that the machine may be; or --any-service, which lets it be whatever it asks for",
+      anyService
+        ? "Cannot take --service or --gateway with --any-service"
+        : "Cannot make a token for no service",
+      "Add --service NAME or --gateway NAME for each that the machine may be; or --any-service, which lets it be whatever it asks for",
     );
-  return anyService ? null : service.map((each) => parseServiceName(each, "--service"));
+  return anyService ? null : named;
 }
 
 /** Also of a whole token. */

@@ -314,6 +314,8 @@ export const limits = {
   compactAfterMs: 4_000,
   /** Of one core: a proxy that uses more has a peak, and puts off giving back what that takes. */
   compactBusyShareMax: 0.1,
+  /** And its compiled code, which takes as much again, as soon as it has had so little to do for so long after a peak. */
+  compactCodeAfterMs: 300_000,
   /** What a peak took is not worth giving back where it is less. */
   compactGrowthBytes: 8 * mib,
   /** How often a proxy looks for threads beside its own that are to give way. */

@@ -33,6 +33,8 @@ const joinSchema = v.strictObject({
   port: portNumber,
 });
 const tokenSchema = v.strictObject({
+  /** Of the services: those that are gateways. */
+  gateways: v.exactOptional(v.pipe(v.array(serviceName), v.maxLength(limits.servicesPerNodeMax)), []),
   services: v.nullable(v.pipe(v.array(serviceName), v.minLength(1), v.maxLength(limits.servicesPerNodeMax))),
   control: v.optional(v.boolean(), false),
   ttlMs: v.pipe(
@@ -85,23 +87,27 @@ export function mountIssueRoutes(app: Hono<ControlEnv>, options: IssueRouteOptio
   mountMemberRoutes(app, options);
 }
 
+/** How a machine says that it is these. */
+function flagsOf(services: readonly ServiceName[], gateways: readonly ServiceName[]): string {
+  const keys = new Set(gateways.map(serviceKey));
+  const [only, ...others] = services.filter((each) => !keys.has(serviceKey(each)));
+  if (others.length > 0 || (only === undefined && keys.size === 0)) return " --machine machine.yaml";
+  const service = only === undefined ? "" : ` --service ${shortName(only)} --port PORT`;
+  return service + gateways.map((each) => ` --gateway ${shortName(each)}`).join("");
+}
+
 /** Who may be part of the mesh: tokens and machines, by operators. */
 function mountMemberRoutes(app: Hono<ControlEnv>, options: IssueRouteOptions): void {
   const { issuing, operators } = options;
   const { authority, log } = issuing.options;
   app.post(controllerPaths.tokens, async (context) => {
     const operator = operators.require(context, "admin");
-    const { services, ttlMs, control } = await readBody(context.req.raw, tokenSchema);
+    const { services, gateways, ttlMs, control } = await readBody(context.req.raw, tokenSchema);
     const { token, expiresMs } = await issuing.tokens.create(services, ttlMs, authority.pin, control);
     const plane = control ? " and the control plane" : "";
     const names = services === null ? "any service" : services.map(serviceKey).join(", ");
     log(`${operator.name} made the token ${token.split(".")[1]} for ${names}${plane}`);
-    const [only, ...others] = services ?? [];
-    const flags = control
-      ? " --control-plane"
-      : others.length === 0 && only !== undefined
-        ? ` --service ${shortName(only)} --port PORT`
-        : " --machine machine.yaml";
+    const flags = control ? " --control-plane" : flagsOf(services ?? [], gateways);
     return context.json({
       token,
       expiresMs,

@@ -26,6 +26,24 @@ describe("the flags of a machine", () => {
     expect([machine.zone, machine.region]).toEqual(["eu-1a", "eu-1"]);
   });
 
+  test("name the gateways that it runs, alone or beside its service, and where it stands", async () => {
+    const edge = await machineOf("--gateway", "edge", "--gateway", "inner.prod", "--zone", "eu-1a");
+    expect([edge.gateways, edge.services, edge.zone]).toEqual([
+      [
+        { name: "edge", namespace: "default" },
+        { name: "inner", namespace: "prod" },
+      ],
+      [],
+      "eu-1a",
+    ]);
+    const both = await machineOf("--gateway", "edge", "--service", "web", "--port", "8080");
+    expect([both.gateways?.length, both.services.length]).toEqual([1, 1]);
+    await expect(machineOf("--gateway", "edge", "--port", "80")).rejects.toThrow("Cannot tell which service");
+    await expect(machineOf("--gateway", "edge", "--machine", import.meta.path)).rejects.toThrow(
+      "Cannot take both --machine and --gateway",
+    );
+  });
+
   test("are refused where nobody can tell which service they are about, or a file says the same", async () => {
     await expect(machineOf("--zone", "eu-1a")).rejects.toThrow("Cannot tell which service");
     await expect(machineOf("--machine", import.meta.path, "--zone", "eu-1a")).rejects.toThrow(

@@ -295,3 +295,24 @@ describe("the controller's port", () => {
     await server.close(0);
   });
 });
+
+test("a token's line says what its machine is to say of itself: one service, gateways, or more than flags can", async () => {
+  const [edge, inner] = [
+    { name: "edge", namespace: "default" },
+    { name: "inner", namespace: "prod" },
+  ];
+  for (const [body, flags] of [
+    [{ services: [web] }, "--service web --port PORT"],
+    [{ services: [edge], gateways: [edge] }, "--gateway edge"],
+    [
+      { services: [web, edge, inner], gateways: [edge, inner] },
+      "--service web --port PORT --gateway edge --gateway inner.prod",
+    ],
+    [{ services: [web, edge] }, "--machine machine.yaml"],
+    [{ services: null }, "--machine machine.yaml"],
+  ] as const) {
+    const made = await host.operator().call("POST", controllerPaths.tokens, { ...body, ttlMs: 60_000 });
+    const { joinLine, token } = made.body as { joinLine: string; token: string };
+    expect(joinLine.split(`${token} `)[1]).toBe(flags);
+  }
+});
