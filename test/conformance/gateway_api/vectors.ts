@@ -32,6 +32,19 @@ const at = (path: string, backend: string, more: Partial<Vector> = {}): Vector =
 const none = (path: string, headers: Vector["headers"] = {}): Vector => ({ path, headers, status: 404 });
 const to = (path: string, location: string, status = 302): Vector => ({ path, location, status });
 
+/** A call of gRPC as the request that it is to routes. Their cases are asked so: what gRPC does beside is held by other tests. */
+export const grpcCall = {
+  path: "/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/Echo",
+  ...{ method: "POST", port: 7070 },
+} as const;
+
+const withMetadata = (
+  test: string,
+  backend: string,
+  headers: Readonly<Record<string, string>>,
+  appHeaders: NonNullable<Vector["appHeaders"]>,
+): Vector => ({ ...grpcCall, backend, headers: { "x-test-case": test, ...headers }, appHeaders });
+
 const changedHeaders: readonly Vector[] = [
   at("/set", "echo-v1", {
     headers: { "Some-Other-Header": "val" },
@@ -131,6 +144,27 @@ export const vectors: Readonly<Record<string, readonly Vector[]>> = {
   "httproute-named-rule": [at("/named", "echo-v1"), at("/unnamed", "echo-v2")],
   "httproute-request-header-modifier": changedHeaders,
   "httproute-request-header-modifier-backend": changedHeaders,
+  "grpcroute-request-header-modifier": [
+    withMetadata("set", "echo-v1", {}, { "x-header-set": "set-overwrites-values" }),
+    withMetadata("set", "echo-v1", { "x-header-set": "old" }, { "x-header-set": "set-overwrites-values" }),
+    withMetadata("add", "echo-v1", { "x-header-add": "one" }, { "x-header-add": "one,add-appends-values" }),
+    withMetadata("remove", "echo-v1", { "x-header-remove": "val" }, { "x-header-remove": null }),
+    withMetadata(
+      "multi",
+      "echo-v2",
+      {
+        "x-header-set-2": "old",
+        "x-header-add-2": "one",
+        "x-header-remove-1": "val",
+        "x-header-remove-2": "val",
+      },
+      {
+        ...{ "x-header-set-1": "header-set-1", "x-header-set-2": "header-set-2" },
+        ...{ "x-header-add-1": "header-add-1", "x-header-add-2": "one,header-add-2" },
+        ...{ "x-header-remove-1": null, "x-header-remove-2": null },
+      },
+    ),
+  ],
   "httproute-rewrite-path": [
     ...[
       at("/prefix/one/two", "echo-v1", { appPath: "/one/two" }),
@@ -196,10 +230,5 @@ export const vectors: Readonly<Record<string, readonly Vector[]>> = {
 /** By weight: each backend's part of many requests. */
 export const weights: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "httproute-weight": { "echo-v1": 0.7, "echo-v2": 0.3 },
-};
-
-/** Documents that nothing here holds, and why. */
-export const notYet: Readonly<Record<string, string>> = {
-  "grpcroute-request-header-modifier": "it is read as the other routes are; its calls need apps of gRPC",
-  "grpcroute-weight": "it is read as the other routes are; its calls need apps of gRPC, and a third of them",
+  "grpcroute-weight": { "echo-v1": 0.7, "echo-v2": 0.3 },
 };
