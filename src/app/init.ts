@@ -41,6 +41,8 @@ export interface InitOptions {
   /** The modes start right after this: a port that is taken is told before anything is written. */
   readonly start?: boolean;
   readonly openListeners?: boolean;
+  /** Event loops that carry the proxy's traffic; absent: one. */
+  readonly shards?: number | "auto";
   readonly machine: { readonly file: string; readonly text: string };
 }
 
@@ -148,6 +150,7 @@ function settingsOf(
     leafMs: options.leafTtl ?? limits.leafMs,
     ...(options.store === undefined ? {} : { store: options.store }),
     ...(options.openListeners === true ? { openListeners: true } : {}),
+    ...(options.shards === undefined ? {} : { shards: options.shards }),
   };
 }
 

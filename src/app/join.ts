@@ -38,6 +38,8 @@ export interface JoinOptions {
   readonly dnsPort: number;
   readonly adminPort: number;
   readonly openListeners?: boolean;
+  /** Event loops that carry the proxy's traffic; absent: as many as there were, else one. */
+  readonly shards?: number | "auto";
   /** The proxy starts right after this: a port that is taken is told before the token is spent. */
   readonly starts?: boolean;
   /** Hears that something is changed from then on. A join that is refused changes nothing. */
@@ -143,7 +145,7 @@ function settingsOf(
   standing: Settings | null,
 ): Settings {
   const { trustDomain, node, address, registries } = known;
-  const { controllers } = options;
+  const { controllers, shards = standing?.shards } = options;
   return {
     format: 1,
     trustDomain,
@@ -164,6 +166,7 @@ function settingsOf(
     modes: standing?.modes ?? ["proxy"],
     leafMs: standing?.leafMs ?? limits.leafMs,
     ...(options.openListeners === true ? { openListeners: true } : {}),
+    ...(shards === undefined ? {} : { shards }),
   };
 }
 

@@ -41,6 +41,7 @@ import { modeMetrics } from "./process_metrics.ts";
 import { exposeProxy, exposeTraffic } from "./proxy_metrics.ts";
 import type { ProxyPlane } from "./proxy_plane.ts";
 import { credentialsNow } from "./shards/credentials_now.ts";
+import { shardCount } from "./shards/fitting_shards.ts";
 import { machineBytes } from "./shards/machine_memory.ts";
 import { ShardedPlane, type ShardedPlaneOptions } from "./shards/sharded_plane.ts";
 import type { ProxyTracing } from "./tracing.ts";
@@ -58,8 +59,8 @@ export interface ProxyModeOptions {
   /** Share of unremarkable exchanges in the access log; absent: as the mesh says. */
   readonly logSampleRatio?: number;
   readonly admin?: boolean;
-  /** Event loops that carry traffic, each in a process of its own; default: one, in this process. */
-  readonly shards?: number;
+  /** Event loops that carry traffic, from 2 on each in a process of its own; default: as the settings say, else one. */
+  readonly shards?: number | "auto";
   /** Bytes that those may take together; default: half of what the machine has, or the control group of the proxy. */
   readonly shardsMemoryMax?: number;
   /** Sockets of the proxy that this one takes over from, which serves until this one does. */
@@ -137,7 +138,8 @@ class ProxyMode {
     exposeClearCallers(metrics, runtime.files, () => live.now);
     this.#tracing = this.#observation.trace(this.#asNode, () => this.#plane.state?.zone ?? "");
     this.#callers = new UnitCallers({ runtime, machine: () => live.now, recorder });
-    this.#sharded = (host.shards ?? 1) > 1 ? this.#makeSharded() : null;
+    const shards = shardCount(host.shards ?? settings.shards, runtime.files);
+    this.#sharded = shards > 1 ? this.#makeSharded(shards) : null;
     this.#plane = this.#sharded ?? this.#makePlane();
     this.#meshNames = this.#makeNames();
     this.#gateways = new GatewayWatch(runtime, () => this.#follower.report());
@@ -167,11 +169,11 @@ class ProxyMode {
     return plane;
   }
 
-  #makeSharded(): ShardedPlane {
-    const { runtime, settings, store, shards = 1, logSampleRatio = null, shardsMemoryMax } = this.host;
+  #makeSharded(count: number): ShardedPlane {
+    const { runtime, settings, store, logSampleRatio = null, shardsMemoryMax } = this.host;
     const { metrics, logs } = this.#observation;
     return new ShardedPlane({
-      ...{ runtime, settings, metrics, logSampleRatio, count: shards },
+      ...{ runtime, settings, metrics, logSampleRatio, count },
       memoryBytesMax: shardsMemoryMax ?? machineBytes(runtime.files) * limits.shardsMemoryShare,
       bind: (options) => this.#succession.bind(options),
       credentialsNow: () => credentialsNow(store, this.#trust.denied),

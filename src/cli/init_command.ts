@@ -21,9 +21,10 @@ import {
   withServiceFlags,
   type ServiceFlags,
 } from "./service_flags.ts";
+import { withShardsFlag, type ShardsFlag } from "./shards_flag.ts";
 import type { Terminal } from "./terminal.ts";
 
-interface InitFlags extends MachineFlags, PortFlags, ServiceFlags {
+interface InitFlags extends MachineFlags, PortFlags, ServiceFlags, ShardsFlag {
   readonly trustDomain: string;
   readonly node?: string;
   readonly address?: string;
@@ -77,7 +78,7 @@ export function registerInit(program: Command, cli: Cli): void {
     )
     .option("--open-listeners", openListenersHelp, false)
     .option("--no-start", "only write the state; start it later with heddle registry, controller and proxy");
-  withServiceFlags(command);
+  withServiceFlags(withShardsFlag(command, "1"));
   withMachineFlags(withPortFlags(command)).action((flags: InitFlags) => init(cli, command, flags));
 }
 
@@ -170,6 +171,7 @@ async function standingMesh(
     adminPort: own.admin,
     leafTtl: standing.leafMs,
     store: standing.store,
+    shards: standing.shards,
     start: true,
     plan: false,
     foreground: false,

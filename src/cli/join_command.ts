@@ -28,8 +28,9 @@ import {
   withServiceFlags,
   type ServiceFlags,
 } from "./service_flags.ts";
+import { withShardsFlag, type ShardsFlag } from "./shards_flag.ts";
 
-interface JoinFlags extends MachineFlags, PortFlags, ServiceFlags {
+interface JoinFlags extends MachineFlags, PortFlags, ServiceFlags, ShardsFlag {
   readonly node?: string;
   readonly address?: string;
   readonly openListeners: boolean;
@@ -82,7 +83,7 @@ export function registerJoin(program: Command, cli: Cli): void {
       "with --control-plane: etcd://…, where it is another one from here (default: as the others have it)",
     )
     .option("--no-start", "only join; start it later with heddle proxy");
-  withServiceFlags(command);
+  withServiceFlags(withShardsFlag(command, "as many as it had, else 1"));
   withMachineFlags(withPortFlags(command)).action(
     (controllers: JoinOptions["controllers"], token: string | undefined, flags: JoinFlags) =>
       join(cli, command, controllers, token, flags),

@@ -5,7 +5,6 @@ import type { Running } from "../app/running.ts";
 import { requireSettings, type Mode, type Settings } from "../app/settings.ts";
 import { settleLayout } from "../app/state_layout.ts";
 import type { StateFolder } from "../app/state_folder.ts";
-import { fittingShards } from "../app/shards/fitting_shards.ts";
 import { limits } from "../model/limits.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Cli } from "./command.ts";
@@ -13,6 +12,7 @@ import { requireFormat } from "../app/upgrade/state_format.ts";
 import { takeOver } from "../app/upgrade/take_over.ts";
 import type { StoredSocket } from "../systemd/socket_store.ts";
 import { runInForeground } from "./foreground.ts";
+import { parseShards, withShardsFlag, type ShardsFlag } from "./shards_flag.ts";
 
 export function registerModes(program: Command, cli: Cli): void {
   const registry = addMode(
@@ -32,7 +32,7 @@ export function registerModes(program: Command, cli: Cli): void {
     async ({ folder, settings, given }) =>
       (await import("../app/controller_mode.ts")).startController(cli.runtime, folder, settings, { given }),
   );
-  addMode(
+  const proxy = addMode(
     program,
     cli,
     "proxy",
@@ -41,18 +41,14 @@ export function registerModes(program: Command, cli: Cli): void {
       (await import("../app/proxy_mode.ts")).startProxy(cli.runtime, folder, settings, {
         ...(flags.logSample === undefined ? {} : { logSampleRatio: ratio(flags.logSample) }),
         given,
-        shards: shardsOf(flags.shards, cli.runtime, settings),
+        ...shardsOf(flags, cli.runtime.process.env["HEDDLE_SHARDS"]),
         ...shardsMemoryOf(cli.runtime.process.env["HEDDLE_SHARDS_MEMORY"]),
       }),
-  )
-    .option(
-      "--log-sample <ratio>",
-      "share of unremarkable exchanges in the access log, 0 to 1 (default: as telemetry.accessLog of the mesh says, 0.01)",
-    )
-    .option(
-      "--shards <count>",
-      `event loops that carry traffic, 1 to ${limits.shardsMax}, each in a process of its own from 2 on, or auto: one for each core, at most ${limits.shardsFittingMax}, fewer where memory is small (default: HEDDLE_SHARDS, else "shards" of heddle.json, else 1)`,
-    );
+  ).option(
+    "--log-sample <ratio>",
+    "share of unremarkable exchanges in the access log, 0 to 1 (default: as telemetry.accessLog of the mesh says, 0.01)",
+  );
+  withShardsFlag(proxy, 'HEDDLE_SHARDS, else "shards" of heddle.json, else 1');
 }
 
 function registerCopy(registry: Command, cli: Cli): void {
@@ -67,8 +63,7 @@ function registerCopy(registry: Command, cli: Cli): void {
   });
 }
 
-interface ModeFlags {
-  readonly shards?: string;
+interface ModeFlags extends ShardsFlag {
   readonly logSample?: string;
 }
 
@@ -102,21 +97,10 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
   });
 }
 
-function shardsOf(
-  flag: string | undefined,
-  { process, files }: Pick<Cli["runtime"], "process" | "files">,
-  settings: Settings,
-): number {
-  const environment = process.env["HEDDLE_SHARDS"];
-  const said = flag ?? environment ?? settings.shards ?? 1;
-  if (said === "auto") return fittingShards(files);
-  const count = Number(said);
-  if (Number.isInteger(count) && count >= 1 && count <= limits.shardsMax) return count;
-  const where =
-    flag !== undefined ? "--shards" : environment !== undefined ? "HEDDLE_SHARDS" : "shards of heddle.json";
-  throw new UserError(
-    `Cannot use ${where} "${said}": expected a whole number from 1 to ${limits.shardsMax}, or auto`,
-  );
+/** Nothing where neither says it: then it is as the settings say. */
+function shardsOf({ shards }: ShardsFlag, environment: string | undefined): ShardsFlag {
+  if (shards !== undefined) return { shards };
+  return environment === undefined ? {} : { shards: parseShards("HEDDLE_SHARDS")(environment) };
 }
 
 /** Bytes that all event loops of a proxy may take together, from MiB. */

@@ -1,6 +1,6 @@
 /** How many event loops a proxy takes that is told to fit the machine. */
 import { expect, test } from "bun:test";
-import { fittingShards } from "../../../../src/app/shards/fitting_shards.ts";
+import { fittingShards, shardCount } from "../../../../src/app/shards/fitting_shards.ts";
 
 const gib = 1_048_576;
 
@@ -23,4 +23,19 @@ test.each([
 
 test("a system that tells nothing gets one", () => {
   expect(fittingShards({ readSync: () => null })).toBe(1);
+});
+
+test.each([
+  [undefined, 1],
+  [1, 1],
+  [16, 16],
+  ["auto", 1],
+] as const)("a proxy that is told %p has that many", (said, count) => {
+  expect(shardCount(said, { readSync: () => null })).toBe(count);
+});
+
+test.each([0, -1, 2.5, 17, "4", null])("settings that say %p are refused", (said) => {
+  expect(() => shardCount(said as never, { readSync: () => null })).toThrow(
+    `Cannot use shards ${JSON.stringify(said)} of heddle.json: expected a whole number from 1 to 16, or "auto"`,
+  );
 });
