@@ -41,8 +41,7 @@ import { modeMetrics } from "./process_metrics.ts";
 import { exposeProxy, exposeTraffic } from "./proxy_metrics.ts";
 import type { ProxyPlane } from "./proxy_plane.ts";
 import { credentialsNow } from "./shards/credentials_now.ts";
-import { shardCount } from "./shards/fitting_shards.ts";
-import { machineBytes } from "./shards/machine_memory.ts";
+import { shardsSize } from "./shards/shards_size.ts";
 import { ShardedPlane, type ShardedPlaneOptions } from "./shards/sharded_plane.ts";
 import type { ProxyTracing } from "./tracing.ts";
 import type { Running } from "./running.ts";
@@ -138,9 +137,7 @@ class ProxyMode {
     exposeClearCallers(metrics, runtime.files, () => live.now);
     this.#tracing = this.#observation.trace(this.#asNode, () => this.#plane.state?.zone ?? "");
     this.#callers = new UnitCallers({ runtime, machine: () => live.now, recorder });
-    const shards = shardCount(host.shards ?? settings.shards, runtime.files);
-    this.#sharded = shards > 1 ? this.#makeSharded(shards) : null;
-    this.#plane = this.#sharded ?? this.#makePlane();
+    this.#plane = (this.#sharded = this.#makeSharded()) ?? this.#makePlane();
     this.#meshNames = this.#makeNames();
     this.#gateways = new GatewayWatch(runtime, () => this.#follower.report());
     this.#follower = this.#makeFollower();
@@ -169,12 +166,13 @@ class ProxyMode {
     return plane;
   }
 
-  #makeSharded(count: number): ShardedPlane {
-    const { runtime, settings, store, logSampleRatio = null, shardsMemoryMax } = this.host;
+  #makeSharded(): ShardedPlane | null {
+    const { runtime, settings, store, logSampleRatio = null } = this.host;
     const { metrics, logs } = this.#observation;
+    const size = shardsSize({ ...settings, ...this.host }, runtime.files);
+    if (size.count === 1) return null;
     return new ShardedPlane({
-      ...{ runtime, settings, metrics, logSampleRatio, count },
-      memoryBytesMax: shardsMemoryMax ?? machineBytes(runtime.files) * limits.shardsMemoryShare,
+      ...{ runtime, settings, metrics, logSampleRatio, ...size },
       bind: (options) => this.#succession.bind(options),
       credentialsNow: () => credentialsNow(store, this.#trust.denied),
       policyHost: this.#policies.host,

@@ -86,7 +86,8 @@ describe("a mode that runs for months", () => {
       ["src/cli/program.ts", "src/app/proxy_mode.ts"],
       "loaded at once",
     );
-    const shared = /^src\/cli\/(?:program|command|modes_command|foreground|terminal|text|exit_codes)\.ts$/;
+    const shared =
+      /^src\/cli\/(?:program|command|modes_command|shards_flag|foreground|terminal|text|exit_codes)\.ts$/;
     expect([...own].filter((path) => /^src\/(?:cli|config)\//.test(path) && !shared.test(path))).toEqual([]);
     expect([...packages].filter((name) => /^yaml|^@opentelemetry/.test(name))).toEqual([]);
   });

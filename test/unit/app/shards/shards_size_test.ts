@@ -1,6 +1,6 @@
 /** How many event loops a proxy takes that is told to fit the machine. */
 import { expect, test } from "bun:test";
-import { fittingShards, shardCount } from "../../../../src/app/shards/fitting_shards.ts";
+import { shardsSize } from "../../../../src/app/shards/shards_size.ts";
 
 const gib = 1_048_576;
 
@@ -18,11 +18,11 @@ test.each([
   };
   const readSync = (path: string): Uint8Array | null =>
     files[path] === undefined ? null : new TextEncoder().encode(files[path]);
-  expect(fittingShards({ readSync })).toBe(count);
+  expect(shardsSize({ shards: "auto" }, { readSync }).count).toBe(count);
 });
 
 test("a system that tells nothing gets one", () => {
-  expect(fittingShards({ readSync: () => null })).toBe(1);
+  expect(shardsSize({ shards: "auto" }, { readSync: () => null }).count).toBe(1);
 });
 
 test.each([
@@ -31,11 +31,12 @@ test.each([
   [16, 16],
   ["auto", 1],
 ] as const)("a proxy that is told %p has that many", (said, count) => {
-  expect(shardCount(said, { readSync: () => null })).toBe(count);
+  const told = said === undefined ? {} : { shards: said };
+  expect(shardsSize(told, { readSync: () => null }).count).toBe(count);
 });
 
 test.each([0, -1, 2.5, 17, "4", null])("settings that say %p are refused", (said) => {
-  expect(() => shardCount(said as never, { readSync: () => null })).toThrow(
+  expect(() => shardsSize({ shards: said as never }, { readSync: () => null })).toThrow(
     `Cannot use shards ${JSON.stringify(said)} of heddle.json: expected a whole number from 1 to 16, or "auto"`,
   );
 });
