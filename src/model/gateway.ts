@@ -27,6 +27,8 @@ export interface GatewayListener {
   readonly redirectPort?: number;
   /** Path that tells whoever asks whether this machine takes requests. Absent: none. */
   readonly ready?: string;
+  /** Whoever connects is a load balancer, which says first whose connection it is (PROXY protocol). Of all listeners of a port. */
+  readonly proxyProtocol?: true;
   /** Open at a time, on one machine. */
   readonly connectionsMax: number;
   /** Where connections of tcp go. */

@@ -3,7 +3,14 @@
  * name of the ClientHello does, and each request has to be for the listener and the certificate that its connection was opened with: one
  * for another is answered 421, so that the client opens a connection for it (RFC 9110 section 15.5.20, Gateway API GEP-3567).
  */
-import type { Listener, Net, Socket, SocketHandler, TlsCredential } from "../../runtime/contract.ts";
+import type {
+  Listener,
+  Net,
+  Socket,
+  SocketError,
+  SocketHandler,
+  TlsCredential,
+} from "../../runtime/contract.ts";
 import { socketAddress } from "../base/socket_address.ts";
 import type { ServerExchange } from "../http/exchange.ts";
 import { serveHttp, type HttpServer } from "../http/http_server.ts";
@@ -13,9 +20,10 @@ import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import type { ServiceName } from "../model/service.ts";
 import { beginsHttp2 } from "../wire/first_bytes.ts";
+import { readProxyHeader } from "../wire/proxy_protocol.ts";
 import { profiles } from "../wire/h2/settings.ts";
 import { connectionOf } from "./accept/connection_info.ts";
-import { FirstBytes } from "./accept/first_bytes.ts";
+import { FirstBytes, type FirstBytesOptions } from "./accept/first_bytes.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { OutsideListener, type OutsideListenerOptions } from "./gateway_listener.ts";
 import { ByHostname } from "./listen/by_hostname.ts";
@@ -47,12 +55,43 @@ interface OpenedFor {
   verdict: OutsideListener | Outcome | null;
 }
 
+/** Where a connection comes from: what its peer is, or says. */
+type Origin = Pick<Socket, "remoteAddress" | "remotePort">;
+
+/** null: it was not said. */
+function originOf(client: string): Origin | null {
+  const colon = client.lastIndexOf(":");
+  if (colon < 0) return null;
+  const remoteAddress = client.slice(0, colon).replace(/^\[|\]$/g, "");
+  return { remoteAddress, remotePort: Number(client.slice(colon + 1)) };
+}
+
+class AwaitedHeader extends FirstBytes {
+  constructor(
+    readonly gone: () => void,
+    socket: Socket,
+    options: FirstBytesOptions,
+  ) {
+    super(socket, options);
+  }
+
+  override close(error: SocketError | null): void {
+    this.gone();
+    super.close(error);
+  }
+}
+
 export class GatewayPort {
   /** By what they say, so that a listener that stays goes on counting. */
   #listeners = new Map<string, OutsideListener>();
   #byHostname = new ByHostname<OutsideListener>([]);
   readonly #crowd = new Crowd();
   readonly #acceptTls: (socket: Socket) => SocketHandler;
+  /** Where relayed connections come from, until their TLS says where they go. */
+  readonly #origins = new WeakMap<Socket, Origin>();
+  /** Connections of which nobody said yet whose they are. */
+  #unsaid = 0;
+  #told = "";
   /** Connections in clear text, which belong to no listener before their first request. */
   #open = 0;
 
@@ -60,7 +99,7 @@ export class GatewayPort {
     const { net, shard } = options.parts;
     this.#acceptTls = acceptInbound({
       ...{ net, shard, plainAnswer },
-      choose: (serverName, address) => this.#choose(serverName, address),
+      choose: (serverName, socket) => this.#choose(serverName, this.#origins.get(socket) ?? socket),
       refused: () => {},
       onLimit: (limit) => this.#some.tripped(limit),
     });
@@ -94,17 +133,65 @@ export class GatewayPort {
     return first as OutsideListener;
   }
 
-  #accept(socket: Socket): SocketHandler {
-    const listener = this.#some;
-    if (listener.protocol === "http") return this.#acceptPlain(socket);
-    if (listener.protocol === "https" || this.#listeners.size > 1 || listener.hostname !== undefined)
-      return this.#acceptTls(socket);
-    return this.#passOn(listener, socket);
+  get #most(): number {
+    let most = 0;
+    for (const { connectionsMax } of this.#listeners.values()) most += connectionsMax;
+    return most;
   }
 
-  #passOn(listener: OutsideListener, socket: Socket): SocketHandler {
-    if (listener.isFull) return this.#reset(socket, listener);
-    const counted = new CountedSocket(socket, () => listener.open--);
+  #accept(socket: Socket): SocketHandler {
+    const listener = this.#some;
+    return listener.options.listener.proxyProtocol === true
+      ? this.#readHeader(socket, listener)
+      : this.#enter(socket, socket);
+  }
+
+  /** Whose connection it is; a load balancer's own (its checks) says nobody's. */
+  #readHeader(socket: Socket, listener: OutsideListener): SocketHandler {
+    if (this.#unsaid >= this.#most) return this.#reset(socket, listener);
+    const { shard } = this.options.parts;
+    this.#unsaid++;
+    let isSaid = false;
+    const said = (): void => {
+      if (!isSaid) this.#unsaid--;
+      isSaid = true;
+    };
+    return new AwaitedHeader(said, socket, {
+      ...{ shard, withinMs: limits.firstByteMs, onLimit: (limit) => listener.tripped(limit) },
+      decide: (bytes) => {
+        const read = readProxyHeader(bytes);
+        if (read.kind === "more") return false;
+        said();
+        if (read.kind === "malformed") this.#misread(socket, read.reason);
+        else {
+          const rest = bytes.slice(read.length);
+          socket.handler = this.#enter(socket, originOf(read.client) ?? socket);
+          if (rest.length > 0) socket.handler.data(rest);
+        }
+        return true;
+      },
+    });
+  }
+
+  #misread(socket: Socket, reason: string): void {
+    socket.reset();
+    const told = `${this.#some.label}: refused a connection without a proper PROXY header: ${reason}`;
+    if (told !== this.#told) this.options.parts.log(told);
+    this.#told = told;
+  }
+
+  #enter(socket: Socket, from: Origin): SocketHandler {
+    const listener = this.#some;
+    if (listener.protocol === "http") return this.#acceptPlain(socket, from);
+    if (listener.protocol !== "https" && this.#listeners.size === 1 && listener.hostname === undefined)
+      return this.#passOn(listener, socket, from);
+    if (from !== socket) this.#origins.set(socket, from);
+    return this.#acceptTls(socket);
+  }
+
+  #passOn(listener: OutsideListener, socket: Socket, from: Origin): SocketHandler {
+    if (listener.isFull) return this.#reset(socket, listener, from);
+    const counted = new CountedSocket(socket, () => listener.open--, from);
     listener.open++;
     counted.handler = listener.passOn(counted);
     return counted.outer;
@@ -113,18 +200,20 @@ export class GatewayPort {
   // ------------------------------------------------------------------------------------------------ clear text
 
   /** HTTP/2 by prior knowledge, anything else is read as HTTP/1. */
-  #acceptPlain(socket: Socket): SocketHandler {
+  #acceptPlain(socket: Socket, from: Origin): SocketHandler {
     const { shard } = this.options.parts;
     const listener = this.#some;
-    let most = 0;
-    for (const each of this.#listeners.values()) most += each.connectionsMax;
-    if (this.#open >= most) return this.#reset(socket, listener);
-    const counted = new CountedSocket(socket, () => {
-      this.#open--;
-      silent();
-    });
+    if (this.#open >= this.#most) return this.#reset(socket, listener, from);
+    const counted = new CountedSocket(
+      socket,
+      () => {
+        this.#open--;
+        silent();
+      },
+      from,
+    );
     this.#open++;
-    const silent = this.#crowd.add(socket.remoteAddress, { retire: () => counted.destroy() });
+    const silent = this.#crowd.add(from.remoteAddress, { retire: () => counted.destroy() });
     counted.handler = new FirstBytes(counted, {
       ...{ shard, withinMs: limits.firstByteMs, onLimit: (limit) => listener.tripped(limit) },
       decide: (bytes, over) => {
@@ -154,22 +243,22 @@ export class GatewayPort {
 
   // ------------------------------------------------------------------------------------------------------- TLS
 
-  #choose(serverName: string, address: string): Entrance | "none" | "full" {
+  #choose(serverName: string, from: Origin): Entrance | "none" | "full" {
     const listener = this.#byHostname.find(serverName);
     if (listener === null) return "none";
     if (listener.isFull) {
-      this.#tooMany(listener, address);
+      this.#tooMany(listener, from);
       return "full";
     }
     if (listener.protocol !== "https")
-      return { do: "pass", closed: (socket) => this.#passOn(listener, socket) };
+      return { do: "pass", closed: (socket) => this.#passOn(listener, socket, from) };
     const tls = listener.tlsFor(serverName);
     if (tls === null) return "none";
-    return { do: "open", tls, secured: (socket) => this.#secured(socket, listener, tls.credential) };
+    return { do: "open", tls, secured: (socket) => this.#secured(socket, from, listener, tls.credential) };
   }
 
-  #secured(socket: Socket, listener: OutsideListener, shown: TlsCredential): SocketHandler {
-    if (listener.isFull) return this.#reset(socket, listener);
+  #secured(socket: Socket, from: Origin, listener: OutsideListener, shown: TlsCredential): SocketHandler {
+    if (listener.isFull) return this.#reset(socket, listener, from);
     const version = socket.tls?.alpn === sharedAlpn ? "h2" : "http/1.1";
     const serverName = socket.tls?.serverName ?? "";
     const { name } = listener.options.listener;
@@ -185,6 +274,7 @@ export class GatewayPort {
         else listener.refuse(exchange, verdict);
       },
       () => listener.open--,
+      from,
     );
   }
 
@@ -215,14 +305,16 @@ export class GatewayPort {
     listener: OutsideListener,
     take: (exchange: ServerExchange, flow: Flow) => void,
     closed?: () => void,
+    { remoteAddress, remotePort }: Origin = socket,
   ): HttpServer {
     const { shard, open } = this.options.parts;
-    const client = socketAddress(socket.remoteAddress, socket.remotePort);
+    const client = socketAddress(remoteAddress, remotePort);
+    const about = { remoteAddress, remotePort, outside: true, secure: socket.tls !== null };
     const flow = new Flow(listener.source.key, client);
     const server: HttpServer = serveHttp(socket, version, {
       shard,
       profile: profiles.edge,
-      connection: { ...connectionOf(socket), outside: true, secure: socket.tls !== null },
+      connection: { ...connectionOf(socket), ...about },
       handler: (exchange) => take(exchange, flow),
       onLimit: (limit) => listener.tripped(limit),
       onClosed: () => {
@@ -231,21 +323,21 @@ export class GatewayPort {
         open.delete(server);
       },
     });
-    const left = this.#crowd.add(socket.remoteAddress, server);
+    const left = this.#crowd.add(remoteAddress, server);
     open.add(server, null);
     return server;
   }
 
   /** Before anything of it takes memory. */
-  #reset(socket: Socket, listener: OutsideListener): SocketHandler {
-    this.#tooMany(listener, socket.remoteAddress);
+  #reset(socket: Socket, listener: OutsideListener, from: Origin = socket): SocketHandler {
+    this.#tooMany(listener, from);
     socket.reset();
     return nobody;
   }
 
-  #tooMany(listener: OutsideListener, address: string): void {
+  #tooMany(listener: OutsideListener, from: Origin): void {
     listener.tripped("gatewayConnections");
-    this.#crowd.thin(address, this.options.parts.shard.clock.now());
+    this.#crowd.thin(from.remoteAddress, this.options.parts.shard.clock.now());
   }
 }
 

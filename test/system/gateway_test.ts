@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { connect as connectTls } from "node:tls";
 import { binaryMissing, bun, root } from "../../compile/repository.ts";
@@ -49,11 +49,13 @@ listeners:
   - {name: refused, address: ${edge}, port: 8003, protocol: tcp, service: hidden}
   - {name: few, address: ${edge}, port: 8004, protocol: http, connections: 2}
   - {name: closed, address: ${edge}, port: 8444, protocol: tls}
+  - {name: balanced, address: ${edge}, port: 8005, protocol: http, proxyProtocol: true}
   - name: secure
     address: ${edge}
     port: 8443
     protocol: https
     certificates: ${certificates}
+  - {name: balanced-tls, address: ${edge}, port: 8445, protocol: https, proxyProtocol: true, certificates: ${certificates}}
   - {name: vip, address: ${edge}, port: 8443, protocol: https, hostname: vip.example, minVersion: "1.2", certificates: [${vip}]}
 ---
 kind: HTTPRoute
@@ -289,6 +291,34 @@ rules: [{backends: [{service: web}]}]
   test("sends clients of HTTP to HTTPS", async () => {
     const told = await ask("http://shop.example:8001/v1/x?y=1");
     expect([told.status, told.headers.get("location")]).toEqual([308, "https://shop.example:8443/v1/x?y=1"]);
+  });
+
+  test("believes a load balancer that says whose a connection is, where its document says so", async () => {
+    const forwardedFor = async (socket: Socket): Promise<string> =>
+      await new Promise((done, failed) => {
+        let all = "";
+        socket.on("data", (chunk) => {
+          all += String(chunk);
+          const found = /"x-forwarded-for":"([^"]*)"/.exec(all)?.[1];
+          if (found === undefined) return;
+          done(found);
+          socket.destroy();
+        });
+        socket.on("error", failed).on("close", () => failed(new Error(`closed after ${all}`)));
+        socket.write("GET /v1 HTTP/1.1\r\nhost: shop.example\r\n\r\n");
+      });
+    const header = "PROXY TCP4 192.0.2.7 192.0.2.1 4000 443\r\n";
+    const plain = connect(8005, edge);
+    plain.write(header);
+    expect(await forwardedFor(plain)).toBe("192.0.2.7");
+    const below = connect(8445, edge);
+    below.write(header);
+    const above = connectTls({ socket: below, servername: "shop.example", ca: authority.rootPem });
+    await new Promise((done) => above.once("secureConnect", done));
+    expect(await forwardedFor(above)).toBe("192.0.2.7");
+    expect((await ask("http://shop.example:8005/v1")).status).toBe(0);
+    const told = "edge:balanced: refused a connection without a proper PROXY header";
+    await waitFor("it is told", () => (dev.output().includes(told) ? true : null), { program: dev });
   });
 
   test("tells a load balancer that it takes requests", async () => {

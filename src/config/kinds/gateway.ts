@@ -77,6 +77,12 @@ const listener = object({
       "Path that a load balancer asks whether this machine takes requests: 200, or 503 while it ends (default: none)",
     ),
   ),
+  proxyProtocol: v.optional(
+    said(
+      v.boolean("true or false"),
+      "Each connection begins with a PROXY header, version 1 or 2, by which a load balancer says whose it is: whoever reaches the port is believed (default: false)",
+    ),
+  ),
   connections: v.optional(
     said(
       v.pipe(
@@ -121,6 +127,7 @@ function expand(written: Written): GatewayDocument {
         ...(redirect === undefined ? {} : { redirectPort: secure?.port ?? 443 }),
         ...(service === undefined ? {} : { service: resolveService(service, namespace) }),
         ...(ready === undefined ? {} : { ready }),
+        ...(each.proxyProtocol === true ? { proxyProtocol: true } : {}),
       };
     }),
   };
@@ -137,6 +144,8 @@ function clash(one: Written["listeners"][number], other: Written["listeners"][nu
   const whose = `port ${one.port} is the one of the listener ${other.name} already`;
   const [mine, theirs] = [sharing[one.protocol], sharing[other.protocol]];
   if (mine === null || mine !== theirs) return whose;
+  if ((one.proxyProtocol ?? false) !== (other.proxyProtocol ?? false))
+    return `${whose}, and only one of them has proxyProtocol`;
   if (one.hostname !== other.hostname) return null;
   return one.hostname === undefined
     ? `${whose}; give each a hostname of its own`

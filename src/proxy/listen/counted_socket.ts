@@ -13,9 +13,11 @@ export class CountedSocket implements Socket {
   constructor(
     readonly socket: Socket,
     gone: () => void,
+    /** Where it comes from, where its peer relays it. */
+    from: Pick<Socket, "remoteAddress" | "remotePort"> = socket,
   ) {
-    this.remoteAddress = socket.remoteAddress;
-    this.remotePort = socket.remotePort;
+    this.remoteAddress = from.remoteAddress;
+    this.remotePort = from.remotePort;
     this.localPort = socket.localPort;
     this.tls = socket.tls;
     this.outer = {

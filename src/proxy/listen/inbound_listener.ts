@@ -27,8 +27,8 @@ export type Entrance =
 export interface InboundOptions {
   readonly net: Pick<Net, "secureServer">;
   readonly shard: Shard;
-  /** For a client of that address. `none`: it is no name of ours, and the client is told so. `full`: there is no room for its connection, which is reset. */
-  readonly choose: (serverName: string, address: string) => Entrance | "none" | "full";
+  /** `none`: it is no name of ours, and the client is told so. `full`: there is no room for its connection, which is reset. */
+  readonly choose: (serverName: string, socket: Socket) => Entrance | "none" | "full";
   /** To a client that speaks no TLS; default: what tells that other proxies come in here. */
   readonly plainAnswer?: Uint8Array;
   /** Somebody who may not come in, in words. */
@@ -146,7 +146,7 @@ class Hello extends WheelEntry implements SocketHandler, Hoarder {
   #secure(serverName: string, received: Uint8Array): void {
     const { stranger } = this;
     const { net, shard, choose, refused } = this.options;
-    const entrance = choose(serverName, this.socket.remoteAddress);
+    const entrance = choose(serverName, this.socket);
     if (entrance === "none") return this.#refuse(unknownName, `a client that wants "${serverName}"`);
     this.#done = true;
     if (entrance === "full") return this.socket.reset();
