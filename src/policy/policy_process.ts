@@ -16,6 +16,7 @@ import { countCpu, tellDescribed, type LoadedPolicy } from "./loaded_policy.ts";
 import { OptionsChecks, optionsProblem, type OptionsAnswer } from "./options_checks.ts";
 import { encodeCall, type Answer, type PolicyCall } from "./policy_call.ts";
 import { frameKinds } from "./protocol.ts";
+import { isWaiting } from "./wait_decision.ts";
 import type { PolicyProcessStatus } from "./process_status.ts";
 import { readBound, readLoaded, readLost, readReady } from "./said.ts";
 import { Watch } from "./watch.ts";
@@ -200,9 +201,8 @@ export class PolicyProcess {
     if (this.#calls.full || this.#process.stuffed) {
       return this.#refuse(answer, `its inbox of ${limits.policyInboxMax} calls is full`);
     }
-    if (policy.state !== "ready" && policy.ref.onError === "open") {
+    if (policy.state !== "ready" && policy.ref.onError === "open")
       return this.#refuse(answer, "the policy host is not ready");
-    }
     const told = quarantine.onTrial ? this.#onTrial(policy, answer) : answer;
     const text = encodeCall(number, call);
     if (policy.state === "ready") return this.#calls.add(policy, text, told);
@@ -216,7 +216,7 @@ export class PolicyProcess {
     return (given, atMs) => {
       answer(given, atMs);
       policy.tried = false;
-      if (!given.ok || !policy.quarantine.onTrial) return;
+      if (!given.ok || !policy.quarantine.onTrial || isWaiting(given.decision)) return;
       policy.quarantine.release(this.#options.clock.now());
       policy.detail = "";
       this.#options.report(`Policy "${policy.ref.name}" ${policy.ref.version} is asked again`);

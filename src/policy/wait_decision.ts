@@ -19,6 +19,11 @@ export interface WaitDecision {
   readonly wants: readonly Wanted[];
 }
 
+/** Whether an answer, unchecked, is none yet: what its policy does with what it is given may still fail. */
+export function isWaiting(answer: unknown): boolean {
+  return (answer as { readonly do?: unknown } | null)?.do === "wait";
+}
+
 /** Throws a `Refusal`. */
 export function waitOf(answer: Readonly<Record<string, unknown>>): WaitDecision {
   const { ticket, wants } = answer;

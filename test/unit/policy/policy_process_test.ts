@@ -292,6 +292,20 @@ describe("a policy that was put aside", () => {
     expect(hosting.reports.at(-1)).toContain("is asked again");
   });
 
+  test("is back once it has decided, not when it says that it waits for something", async () => {
+    const hosting = await aside();
+    await hosting.clock.advance(limits.policyQuarantineMs);
+    const trial = hosting.ask("a");
+    const process = hosting.processes.last;
+    const id = await hosting.getLoaded(process);
+    const wait = '{"do":"wait","ticket":1,"wants":[]}';
+    process.say(answered, id, await hosting.batchOf(process), answersText(0, 0, [1, wait]));
+    expect([trial[0]?.ok, hosting.state("a")]).toEqual([true, "trial"]);
+    hosting.ask("a", undefined, undefined, 1);
+    process.say(answered, id, await hosting.batchOf(process), one);
+    expect(hosting.state("a")).toBe("ready");
+  });
+
   test("stays aside for longer when its trial fails", async () => {
     const hosting = await aside();
     await hosting.clock.advance(limits.policyQuarantineMs);
