@@ -167,12 +167,16 @@ export const controllerPaths = {
   trials: "/v1/trials",
   /** POST SliceAsk by service key, by a node that has the services: RatesAnswer. */
   rates: "/v1/rates",
+  /** POST BudgetsRequest by a node: BudgetGrants. */
+  budgets: "/v1/budgets",
   /** GET: AuthorityAnswer; POST /rotate {force, now}: AuthorityAnswer after the next step. By an operator. */
   authority: "/v1/authority",
   /** POST IntermediateRequest by a node that may be part of the control plane, or by a controller: IntermediateAnswer. */
   intermediate: "/v1/authority/intermediate",
   /** POST PeerRatesRequest by a controller: RatesAnswer of the one that leads. */
   peerRates: "/v1/peers/rates",
+  /** POST PeerBudgetsRequest by a controller: BudgetGrants of the one that leads. */
+  peerBudgets: "/v1/peers/budgets",
   /** GET by a controller: stream of PeerLine, what is known here of machines that follow this controller. */
   peerNodes: "/v1/peers/nodes",
   /** POST PeerRelay by a controller. */

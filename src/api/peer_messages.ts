@@ -1,4 +1,5 @@
 /** What controllers and registries of one mesh say to each other, where there are several. */
+import type { BudgetsRequest } from "../model/budget.ts";
 import type { RateSlice, SliceAsk } from "../model/rate_slice.ts";
 import type { Address } from "../base/socket_address.ts";
 import type { EjectedEndpoint } from "../model/service.ts";
@@ -27,6 +28,12 @@ export interface PeerRatesRequest {
   readonly since: number;
   readonly node: string;
   readonly asks: Readonly<Record<string, SliceAsk>>;
+}
+
+export interface PeerBudgetsRequest extends BudgetsRequest {
+  /** As in PeerRatesRequest. */
+  readonly since: number;
+  readonly node: string;
 }
 
 export interface PeerRatesAnswer {

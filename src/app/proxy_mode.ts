@@ -185,12 +185,9 @@ class ProxyMode {
 
   #planeOptions(): ShardedPlaneOptions["plane"] {
     const { runtime, settings, live } = this.host;
-    const { net, random } = runtime;
+    const { net, random, files } = runtime;
     return {
-      node: settings.node,
-      files: runtime.files,
-      net,
-      random,
+      ...{ node: settings.node, files, net, random },
       recorder: this.#observation.recorder,
       tracer: this.#tracing.tracer,
       credentials: this.#trust,
@@ -201,6 +198,7 @@ class ProxyMode {
       ask: () => this.#follower.wanted.ask(),
       confirmed: (key) => this.#follower.wanted.confirm(key),
       firstSlice: (key) => this.#follower.rates.even.get(key) ?? null,
+      askBudgets: (asks, part = 0) => this.#follower.askBudgets({ part, asks }),
       log: this.#log,
     };
   }

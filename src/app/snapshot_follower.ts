@@ -26,6 +26,7 @@ import type { Snapshot } from "../model/snapshot.ts";
 import { patched, type SnapshotPatch } from "../model/snapshot_patch.ts";
 import { isWhole, SnapshotHasher } from "../model/snapshot_version.ts";
 import { ownSupport } from "../policy/support.ts";
+import { budgetLink, type AskBudgets } from "./budget_link.ts";
 import type { ControlPlaces } from "./control_places.ts";
 import { LatestReport } from "./latest_report.ts";
 import type { Policies } from "./policies.ts";
@@ -70,6 +71,7 @@ export class SnapshotFollower {
   readonly #report = new LatestReport(() => this.#tell());
   readonly wanted: WantedServices;
   readonly rates: RateLeases;
+  readonly askBudgets: AskBudgets;
   /** Wall clock of the last word of the controller, of the file while there was none; 0: there is no snapshot. */
   confirmedMs = 0;
   #version = "";
@@ -102,6 +104,7 @@ export class SnapshotFollower {
     });
     const { files, clock } = runtime;
     this.rates = new RateLeases({ files, clock, path: folder.rates, control: this.#control, rates, log });
+    this.askBudgets = budgetLink(this.#control);
     this.wanted = new WantedServices({
       files: runtime.files,
       clock: runtime.clock,

@@ -101,6 +101,7 @@ export class Controller {
       connect: options.connectPeer,
       publisher: () => this.publisher,
       rateOf: (key) => this.#snapshots.sharedRate(key),
+      limitOf: (service, budget) => this.#snapshots.budget(service, budget),
       changed: () => this.#rootsChanged(),
     });
     this.#asks = new Asks({
@@ -257,7 +258,8 @@ export class Controller {
     const { admit } = this.options;
     mountDashboardRoutes(app, { operators, requireReady, admit, input: () => this.#viewInput() });
     const ask: NodeRouteOptions["rates"] = (node, asked) => this.#peers.rates.ask(node, asked);
-    mountNodeRoutes(app, { trustDomain, catalog, publisher, rates: ask, requireReady });
+    const budgets: NodeRouteOptions["budgets"] = (node, asked) => this.#peers.budgets.ask(node, asked);
+    mountNodeRoutes(app, { trustDomain, catalog, publisher, rates: ask, budgets, requireReady });
     const [documents, removal] = [this.#documents, this.#removal];
     mountDrainRoutes(app, {
       ...{ catalog, operators, requireReady, log },

@@ -6,6 +6,7 @@ import { requireCaller, type ControlEnv } from "../api/caller.ts";
 import { controllerPaths } from "../api/messages.ts";
 import type { RatesAnswer, UpLine, UsesAnswer } from "../api/snapshot_messages.ts";
 import { Refusal } from "../api/problem.ts";
+import type { BudgetGrants, BudgetsRequest } from "../model/budget.ts";
 import { isSharedCounter } from "../model/shared_counter.ts";
 import { limits } from "../model/limits.ts";
 import { serviceKey } from "../model/service.ts";
@@ -13,6 +14,7 @@ import { record } from "../config/record.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Publisher } from "./publisher.ts";
 import type { SliceAsk } from "../model/rate_slice.ts";
+import { budgetStepsMax } from "../model/spending.ts";
 
 export interface NodeRouteOptions {
   readonly trustDomain: string;
@@ -20,6 +22,8 @@ export interface NodeRouteOptions {
   readonly publisher: Publisher;
   /** Deals out slices, here or where it is led. */
   readonly rates: (node: string, asks: Readonly<Record<string, SliceAsk>>) => Promise<RatesAnswer["slices"]>;
+  /** Grants tokens of budgets, here or where it is led. */
+  readonly budgets: (node: string, asked: BudgetsRequest) => Promise<BudgetGrants>;
   /** Refuses while nothing is known yet. */
   readonly requireReady: () => void;
 }
@@ -28,6 +32,30 @@ const text = v.string();
 const usesSchema = v.pipe(v.array(v.pipe(text, v.maxLength(128))), v.maxLength(limits.usesMax));
 const perSecond = v.pipe(v.number(), v.finite(), v.minValue(0));
 const sequence = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const tokens = v.pipe(v.number(), v.finite(), v.minValue(0));
+/** What a machine asks of budgets. */
+export const budgetsFields = {
+  part: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(limits.shardsMax)),
+  asks: v.pipe(
+    v.record(
+      v.pipe(text, v.maxLength(256)),
+      v.strictObject({
+        life: v.pipe(text, v.maxLength(64)),
+        sequence,
+        granted: tokens,
+        spent: tokens,
+        returned: tokens,
+        ageMs: tokens,
+        inHand: v.pipe(v.number(), v.finite()),
+        wanted: v.pipe(v.array(tokens), v.maxLength(limits.budgetWantedMax)),
+        pace: tokens,
+        recent: v.exactOptional(v.pipe(v.array(v.tuple([tokens, tokens])), v.maxLength(budgetStepsMax))),
+      }),
+    ),
+    v.maxEntries(limits.budgetKeysMax),
+  ),
+};
+const budgetsSchema = v.strictObject(budgetsFields);
 export const ratesSchema = v.pipe(
   v.record(
     v.pipe(text, v.maxLength(128)),
@@ -108,7 +136,7 @@ const keptSchema = v.pipe(
 );
 
 export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions): void {
-  const { trustDomain, catalog, publisher, rates, requireReady } = options;
+  const { trustDomain, catalog, publisher, requireReady } = options;
   app.post(controllerPaths.snapshots, async (context) => {
     const caller = requireCaller(context, trustDomain, "node");
     requireReady();
@@ -145,16 +173,7 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
     publisher.setEjected(caller.name, ejected);
     return context.json({});
   });
-  app.post(controllerPaths.rates, async (context) => {
-    const caller = requireCaller(context, trustDomain, "node");
-    const asks = await readBody(context.req.raw, ratesSchema);
-    requireMember(catalog, caller.name);
-    requireReady();
-    const own = new Set(catalog.nodes.get(caller.name)?.services.map((service) => serviceKey(service)));
-    const asked = Object.entries(asks).filter(([name]) => own.has(name) || isSharedCounter(name));
-    const slices = await rates(caller.name, Object.fromEntries(asked));
-    return context.json({ slices } satisfies RatesAnswer);
-  });
+  mountShareRoutes(app, options);
   app.post(controllerPaths.kept, async (context) => {
     const caller = requireCaller(context, trustDomain, "node");
     const kept = await readBody(context.req.raw, keptSchema);
@@ -172,6 +191,30 @@ export function mountNodeRoutes(app: Hono<ControlEnv>, options: NodeRouteOptions
     const policy = [...catalog.policies.values(), ...tried].find((each) => each.hash === hash);
     if (policy === undefined) throw new Refusal(404, `There is no policy bundle ${hash}`);
     return context.text(policy.text);
+  });
+}
+
+/** What all machines of the mesh share: rates and budgets. */
+function mountShareRoutes(
+  app: Hono<ControlEnv>,
+  { trustDomain, catalog, rates, budgets, requireReady }: NodeRouteOptions,
+): void {
+  app.post(controllerPaths.rates, async (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    const asks = await readBody(context.req.raw, ratesSchema);
+    requireMember(catalog, caller.name);
+    requireReady();
+    const own = new Set(catalog.nodes.get(caller.name)?.services.map((service) => serviceKey(service)));
+    const asked = Object.entries(asks).filter(([name]) => own.has(name) || isSharedCounter(name));
+    const slices = await rates(caller.name, Object.fromEntries(asked));
+    return context.json({ slices } satisfies RatesAnswer);
+  });
+  app.post(controllerPaths.budgets, async (context) => {
+    const caller = requireCaller(context, trustDomain, "node");
+    const asked = await readBody(context.req.raw, budgetsSchema);
+    requireMember(catalog, caller.name);
+    requireReady();
+    return context.json(await budgets(caller.name, asked));
   });
 }
 

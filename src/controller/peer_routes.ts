@@ -9,10 +9,11 @@ import { Refusal } from "../api/problem.ts";
 import { askAnswerSchema } from "../api/questions.ts";
 import type { SnapshotLine } from "../api/snapshot_messages.ts";
 import type { Asks } from "./asks.ts";
-import { ratesSchema } from "./node_routes.ts";
+import { budgetsFields, ratesSchema } from "./node_routes.ts";
 import type { PeerNodes } from "./peer_nodes.ts";
 import type { Peers } from "./peers.ts";
 import type { Publisher } from "./publisher.ts";
+import type { SharedBudgets } from "./budgets/shared_budgets.ts";
 import type { SharedRates } from "./shared_rates.ts";
 
 export interface PeerRouteOptions {
@@ -22,6 +23,7 @@ export interface PeerRouteOptions {
   readonly publisher: Publisher;
   readonly asks: Asks;
   readonly rates: () => SharedRates;
+  readonly budgets: () => SharedBudgets;
 }
 
 const word = v.pipe(v.string(), v.maxLength(253));
@@ -40,8 +42,14 @@ const peerRatesSchema = v.strictObject({
   asks: ratesSchema,
 });
 
+const peerBudgetsSchema = v.strictObject({
+  since: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  node: word,
+  ...budgetsFields,
+});
+
 export function mountPeerRoutes(app: Hono<ControlEnv>, options: PeerRouteOptions): void {
-  const { trustDomain, peers, nodes, publisher, asks, rates } = options;
+  const { trustDomain, peers, nodes, publisher, asks, rates, budgets } = options;
   app.get(controllerPaths.peerNodes, (context) => {
     requireCaller(context, trustDomain, "controller");
     return nodes.begin();
@@ -55,6 +63,12 @@ export function mountPeerRoutes(app: Hono<ControlEnv>, options: PeerRouteOptions
         : asks.answered(relayed.node, relayed.answer);
     if (!taken) throw new Refusal(404, `Nobody here takes this of ${relayed.node}`);
     return context.json({});
+  });
+  app.post(controllerPaths.peerBudgets, async (context) => {
+    requireCaller(context, trustDomain, "controller");
+    const { since, node, part, asks: asked } = await readBody(context.req.raw, peerBudgetsSchema);
+    if (peers.leadsSince !== since) throw new Refusal(503, "Another controller leads");
+    return context.json(budgets().ask(node, { part, asks: asked }));
   });
   app.post(controllerPaths.peerRates, async (context) => {
     requireCaller(context, trustDomain, "controller");

@@ -2,6 +2,7 @@
 import type { Authority } from "../identity/authority.ts";
 import type { Document } from "../model/document.ts";
 import { nodeId, serviceId } from "../model/identity.ts";
+import type { BudgetLimit } from "../model/budget.ts";
 import type { SharedRate } from "../model/rate_slice.ts";
 import type { Node } from "../model/service.ts";
 import type { PolicyRef, Snapshot } from "../model/snapshot.ts";
@@ -57,6 +58,12 @@ export class Snapshots {
   /** What all instances of a service take together; null: as much as comes. */
   sharedRate(key: string): SharedRate | null {
     return this.#current()?.sharedRate(key) ?? null;
+  }
+
+  /** A budget of tokens of a service; null: it has none of that name. */
+  budget(key: string, name: string): BudgetLimit | null {
+    const { budgets = [] } = this.service(key)?.destination.inference ?? {};
+    return budgets.find((budget) => budget.name === name) ?? null;
   }
 
   /** A service as its callers and its own machines have it; null: none is known by this key. */

@@ -11,6 +11,26 @@ export const bottlenecks = ["prefill", "decode"] as const;
 
 export type Bottleneck = (typeof bottlenecks)[number];
 
+/** What has a budget for itself: each calling service, each model, or each value of a header field of the request. */
+export type BudgetPart = "caller" | "model" | { readonly header: string };
+
+/** A budget of tokens that calls of a service spend, over all proxies of the mesh. */
+export interface TokenBudget {
+  /** Unique within the service. */
+  readonly name: string;
+  readonly tokens: number;
+  /** The time that slides along, in ms, within which so many may be spent. */
+  readonly windowMs: number;
+  /** Empty: all calls have it together. */
+  readonly per: readonly BudgetPart[];
+  /** What a token counts, by its kind; 1 where nothing is said. */
+  readonly weights?: Partial<Record<TokenKind, number>>;
+  readonly whenAway?: "closed" | "share";
+}
+
+/** `cached` and `cacheCreation` are of the input, `input` is the rest of it. */
+export type TokenKind = "input" | "cached" | "cacheCreation" | "output";
+
 /** `inference` of a service. What is absent holds as `wholeInference` says. */
 export interface InferenceTraits {
   readonly engine: Engine;
@@ -24,9 +44,10 @@ export interface InferenceTraits {
   readonly nextContentMs?: number;
   /** Of a stream on which nothing came for so long the client gets a comment; 0: none. */
   readonly heartbeatMs?: number;
+  readonly budgets?: readonly TokenBudget[];
 }
 
-export interface WholeInference extends Required<Omit<InferenceTraits, "promptTokensPerSecond">> {
+export interface WholeInference extends Required<Omit<InferenceTraits, "promptTokensPerSecond" | "budgets">> {
   /** null: as it turns out. */
   readonly promptTokensPerSecond: number | null;
 }

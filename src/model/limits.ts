@@ -505,6 +505,54 @@ export const limits = {
   rateSliceSpareRatio: 0.05,
   /** Part of a shared rate that is dealt out evenly to all proxies, whoever asks for more. */
   rateSliceEvenRatio: 0.1,
+  /** A proxy whose calls hold tokens of a budget says so as often, in ms. */
+  budgetAskMs: 1_000,
+  /** An answer about tokens of a budget that takes longer, in ms, comes no more: it is asked again. */
+  budgetAnswerMs: 300,
+  /** A proxy asks no sooner than so many ms after it asked last. */
+  budgetPauseMs: 10,
+  /** What there is no more of is asked for again after so many ms, once at least: what others gave back may be under way. */
+  budgetSureMs: 400,
+  /** A call waits as long for tokens of a budget before it is refused, or takes from its proxy's even share, in ms. */
+  budgetWaitMs: 2_000,
+  /** A controller that was silent for so many ms, though it was asked, is away. */
+  budgetAwayMs: 2_000,
+  /** Less than this part of a budget is left: what calls gave back is told at once. */
+  budgetTightRatio: 0.3,
+  /** Tokens that a proxy was granted are good as long without another answer of the controller, in ms. */
+  budgetGrantMs: 5_000,
+  /** A proxy that was silent for so many ms has no calls left: what it was granted counts as spent. */
+  budgetHoldMs: 960_000,
+  /** Part of a budget that proxies may have in hand together beside what calls hold. */
+  budgetHandRatio: 0.01,
+  /** A proxy has tokens in hand for so many seconds at its pace. */
+  budgetHandSeconds: 2,
+  /** Who was refused may ask again after so many ms, where calls of others hold tokens that may come back. */
+  budgetRetryMs: 1_000,
+  /** A refused call is told to come again after so many ms at most: official clients wait no longer than a minute. */
+  budgetRetryMaxMs: 60_000,
+  /** Keys of budgets that a proxy keeps count of; beyond it calls with new keys are refused. */
+  budgetKeysMax: 10_000,
+  /** Calls of a proxy that wait for tokens of one key; more are refused. */
+  budgetCallsWaitingMax: 1_000,
+  /** Keys of budgets that a controller keeps count of; calls with further keys wait until one is idle. */
+  budgetPoolsMax: 100_000,
+  /** Tokens of a budget. */
+  budgetTokensMax: 1_000_000_000_000,
+  /** Budgets of one service. */
+  budgetsPerServiceMax: 16,
+  /** What a token may count. */
+  tokenWeightMax: 1_000,
+  /** Tokens of an answer that are held before a call, where it does not say that it wants fewer. */
+  budgetOutputHold: 1_024,
+  /** A prompt has at most so many times the tokens that its bytes say. */
+  budgetInputRatioMax: 10,
+  /** How much the last prompt counts for what the next ones are taken to have. */
+  budgetInputLearnRatio: 0.1,
+  /** Tokens that are held in addition when an answer comes near to what is held. */
+  budgetExtendTokens: 256,
+  /** Calls of one key that a proxy tells the controller of at once. */
+  budgetWantedMax: 64,
   /** Where an adaptive limit begins. */
   concurrencyStart: 20,
   /** An adaptive limit falls no lower, unless concurrency.min says otherwise. */

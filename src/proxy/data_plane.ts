@@ -24,6 +24,7 @@ import { CallerGate, type CallerOf, type Told } from "./listen/caller_gate.ts";
 import { VirtualListeners } from "./listen/virtual_listeners.ts";
 import { listenOutbound, type OutboundAddress } from "./listen/outbound_listeners.ts";
 import type { LocalApp } from "./state/live_service.ts";
+import { Budgets, nobodyDealsOut, type BudgetsOptions } from "./budget/budgets.ts";
 import { localApps } from "./state/local_apps.ts";
 import { OutboundListener } from "./accept/outbound_listener.ts";
 import { Gateways } from "./gateways.ts";
@@ -68,6 +69,8 @@ export interface DataPlaneOptions {
   readonly redirected?: RedirectedTo;
   /** Who calls at a listener of local apps. Absent: the service whose listener it is; at a virtual address nobody can be told. */
   readonly callerOf?: CallerOf;
+  /** Asks the controller for tokens of budgets. Absent: nobody is asked. */
+  readonly askBudgets?: BudgetsOptions["ask"];
   /** The controller is to be told of `wanted`. */
   readonly ask: () => void;
   /** A service that local apps asked for is there. */
@@ -134,6 +137,7 @@ export class DataPlane {
       open: new OpenConnections(),
       shedder: new Shedder(shard.clock.now()),
       mirrors: { taken: 0 },
+      budgets: new Budgets({ clock: shard.clock, ask: options.askBudgets ?? nobodyDealsOut }),
       log,
       state: null,
     };

@@ -341,6 +341,13 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     this.over(outcome);
   }
 
+  protected stopAnswer(last: string, outcome: Outcome): void {
+    this.answer.insert(new TextEncoder().encode(last));
+    this.#attempts.cancel(outcome.detail);
+    this.exchange.end(null);
+    this.over(outcome);
+  }
+
   protected contentBegan(nowMs: number): void {
     this.#attempts.contentBegan(nowMs);
   }

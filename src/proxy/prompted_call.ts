@@ -3,9 +3,14 @@
  * is followed. For all others nothing of this happens.
  */
 import type { ResponseHead } from "../http/exchange.ts";
+import { apiShapeOf } from "../inference/api_shape.ts";
+import { softStop } from "../inference/soft_stop.ts";
+import type { AnswerReader } from "../inference/answer_reader.ts";
 import { limits } from "../model/limits.ts";
 import { wholeInference, type InferenceTraits } from "../model/inference.ts";
 import { unencoded } from "./policy/exchange_policies.ts";
+import { CallBudget } from "./budget/call_budget.ts";
+import { overBudget, uncounted } from "./budget/over_budget.ts";
 import { FilteredCall } from "./filtered_call.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -24,6 +29,12 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
   #timers: PromptTimers | null = null;
   #reader: PromptReader | null = null;
   #answer: PromptAnswer | null = null;
+  #budget: CallBudget | null = null;
+  /** Its answer is to end. */
+  #stops: Outcome | null = null;
+
+  /** Ends the answer with that text, and the call. */
+  protected abstract stopAnswer(last: string, outcome: Outcome): void;
 
   /** The first content of the answer came. */
   protected abstract contentBegan(nowMs: number): void;
@@ -40,14 +51,51 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
       this.#note(inference);
       if (this.#reader?.scan.stream === true)
         this.#timers = new PromptTimers(this.source.parts.shard, wholeInference(inference), this);
-      goOn();
+      this.#spend(inference, goOn);
     });
-    if (this.#reader === null) return false;
+    if (this.#reader === null) {
+      if (inference.budgets === undefined || !this.#mayCost()) return false;
+      this.refuse(uncounted(this.record.service));
+      return true;
+    }
     this.exchange.leavesByClosing();
     // What is compressed nobody can count.
     this.leaving.change(unencoded);
     this.body.gather(this.#reader);
     return true;
+  }
+
+  /** It asks for tokens, though nobody can read how many. */
+  #mayCost(): boolean {
+    const { method, contentLength } = this.exchange.request;
+    return contentLength !== 0 && apiShapeOf(method, this.leaving.path) !== null;
+  }
+
+  /** Holds what it may cost, where its service has budgets. */
+  #spend({ budgets }: InferenceTraits, goOn: () => void): void {
+    const { shape, scan } = this.#reader as PromptReader;
+    if (budgets === undefined || shape.operation === "count_tokens") return goOn();
+    const service = this.record.service;
+    if (scan.broken || scan.twice) return this.refuse(uncounted(service));
+    const call = {
+      service,
+      caller: this.record.sourceId,
+      model: scan.model ?? "",
+      header: (name: string) => this.exchange.request.fields.get(name),
+      inputTokens: this.prompt?.tokens ?? 0,
+      outputTokensMax: shape.generates ? scan.outputTokensMax : 0,
+    };
+    const { shard } = this.source.parts;
+    let waits = false;
+    this.#budget = new CallBudget(this.source.parts.budgets, budgets, call);
+    this.#budget.hold((refusal) => {
+      if (this.finished) return;
+      if (waits) shard.enter();
+      if (refusal === null) goOn();
+      else this.refuse(overBudget(service, refusal));
+      if (waits) shard.leave();
+    });
+    waits = true;
   }
 
   /** null: it has none that is known. */
@@ -86,6 +134,7 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
         if (first) this.contentBegan(nowMs);
       },
       outside: this.exchange.connection.outside === true,
+      passed: (reader) => this.#passed(reader),
     });
     this.answer.watch = this.#answer;
     if (this.#answer?.reader.form === "events") this.#timers?.streams(clock.now());
@@ -100,10 +149,31 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
     if (this.#answer?.reader.atBoundary === true) this.answer.insert(heartbeat);
   }
 
+  /** More of its stream was passed on: what it may spend grows with it, or it ends between two events. */
+  #passed(reader: AnswerReader): void {
+    const refusal = this.#budget?.came(reader.outputTokens) ?? null;
+    if (refusal !== null) this.#stops = overBudget(this.record.service, refusal);
+    this.#stop(reader);
+  }
+
+  #stop(reader: AnswerReader): void {
+    const { finished } = this;
+    if (this.#stops === null || finished || reader.complete || !reader.atBoundary) return;
+    const { shape } = this.#reader as PromptReader;
+    const atSeconds = Math.floor(this.source.parts.shard.clock.wallMs() / 1_000);
+    const last = softStop(shape, { model: reader.model, atSeconds });
+    if (last !== null) this.stopAnswer(last, this.#stops);
+  }
+
   /** Nothing of it is to come. */
   protected override closeFilters(): void {
     super.closeFilters();
     this.#timers?.close();
     this.#answer?.settle();
+    const { inference } = this.record;
+    this.#budget?.settle(
+      this.#answer === null ? null : (inference?.usage ?? null),
+      inference?.outputTokens ?? 0,
+    );
   }
 }

@@ -21,7 +21,7 @@ import type {
   Snapshot,
 } from "../../src/model/snapshot.ts";
 import type { PolicyChain } from "../../src/policy/chain.ts";
-import { DataPlane } from "../../src/proxy/data_plane.ts";
+import { DataPlane, type DataPlaneOptions } from "../../src/proxy/data_plane.ts";
 import type { CallerOf } from "../../src/proxy/listen/caller_gate.ts";
 import type { ExchangeRecord, Recorder } from "../../src/telemetry/record.ts";
 import { makeTestAuthority, type IssueOptions, type TestAuthority } from "./certificates.ts";
@@ -141,6 +141,7 @@ export interface MachinePlan {
   /** The machine asks the controller for what it wants. */
   readonly ask?: (plane: DataPlane) => void;
   readonly confirmed?: (key: string) => void;
+  readonly askBudgets?: NonNullable<DataPlaneOptions["askBudgets"]>;
   /** Units of its services whose traffic is redirected to this port. */
   readonly redirected?: number;
   readonly strict?: { readonly strict: true };
@@ -340,12 +341,10 @@ export class Planes {
 }
 
 /** What a plan may leave out. */
-function optional({ tracer, callerOf, files }: MachinePlan) {
-  return {
-    ...(files === undefined ? {} : { files }),
-    ...(tracer === undefined ? {} : { tracer }),
-    ...(callerOf === undefined ? {} : { callerOf }),
-  };
+function optional({ tracer, callerOf, files, askBudgets }: MachinePlan) {
+  const all = Object.entries({ tracer, callerOf, files, askBudgets });
+  type Given = Pick<DataPlaneOptions, "tracer" | "callerOf" | "files" | "askBudgets">;
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined)) as Given;
 }
 
 /** As of a service whose document says no more than it must. */

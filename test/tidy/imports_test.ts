@@ -42,6 +42,7 @@ const stages: Readonly<Record<string, readonly string[]>> = {
   guard: ["rewrite"],
   route: [],
   policy: [],
+  budget: [],
   prompt: ["balance"],
   rewrite: [],
   balance: [],

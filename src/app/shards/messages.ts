@@ -5,6 +5,7 @@
 import type { TlsCredential } from "../../../runtime/contract.ts";
 import type { Question } from "../../api/questions.ts";
 import type { MachineDocument } from "../../model/document.ts";
+import type { BudgetAsks, BudgetGrants } from "../../model/budget.ts";
 import type { RateSlice, SliceAsk } from "../../model/rate_slice.ts";
 import type { Snapshot } from "../../model/snapshot.ts";
 import type { TrialReading } from "../../model/trial.ts";
@@ -88,6 +89,8 @@ export type ToShard =
       /** What the clock of the policy said. */
       readonly atMs?: number;
     }
+  /** null: no controller answered. */
+  | { readonly kind: "budgets"; readonly number: number; readonly grants: BudgetGrants | null }
   /** To report at once. */
   | { readonly kind: "gather"; readonly number: number }
   /** Whoever can be told to end is told. */
@@ -131,6 +134,8 @@ export type FromShard =
       readonly asked: CallMessage;
     }
   | { readonly kind: "policy-trip"; readonly hash: string; readonly reason: string }
+  /** It asks for tokens of budgets. */
+  | { readonly kind: "ask-budgets"; readonly number: number; readonly asks: BudgetAsks }
   | { readonly kind: "gone"; readonly number: number; readonly open: number };
 
 /** Which binding of a snapshot that was handed over, as `bindingsIn` counts them. */

@@ -32,6 +32,7 @@ import type {
   ShutMessage,
   ToShard,
 } from "./messages.ts";
+import { RemoteBudgets } from "./remote_budgets.ts";
 import { RemotePolicies } from "./remote_policies.ts";
 import { ShardLines } from "./shard_lines.ts";
 import { ShardQuestions } from "./shard_questions.ts";
@@ -59,6 +60,7 @@ export class TrafficShard {
   readonly #credentials: ToldCredentials;
   readonly #shard: Shard;
   readonly #policies: RemotePolicies;
+  readonly #budgets: RemoteBudgets;
   readonly #chain: ReturnType<typeof createPolicyChain>;
   readonly #tracing: ProxyTracing;
   readonly #callers: UnitCallers;
@@ -89,6 +91,7 @@ export class TrafficShard {
     this.#shard = new Shard(runtime.clock, undefined, numbers);
     const { microtask } = runtime.clock;
     this.#policies = new RemotePolicies({ send, backlogBytes, microtask });
+    this.#budgets = new RemoteBudgets(send);
     this.#chain = createPolicyChain(
       this.#policies,
       runtime.clock,
@@ -136,6 +139,7 @@ export class TrafficShard {
       ask: () => link.send({ kind: "ask", wanted: this.#plane.wanted() }),
       confirmed: (key) => link.send({ kind: "confirmed", key }),
       firstSlice: (key) => firstSlices[key] ?? null,
+      askBudgets: this.#budgets.ask,
       log: this.#observation.logs.log,
     });
   }
@@ -179,6 +183,8 @@ export class TrafficShard {
       case "slices":
         this.#chain.shared.given(order.slices, order.askedMs);
         return this.#plane.rates.given(order.slices, order.askedMs);
+      case "budgets":
+        return this.#budgets.answered(order);
       case "missing":
         return this.#plane.missing(order.keys);
       case "keep":

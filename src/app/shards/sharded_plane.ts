@@ -231,6 +231,8 @@ export class ShardedPlane implements ProxyPlane {
         return this.#kept(shard, message.traces);
       case "policy-call":
         return this.#policies.take(shard, message);
+      case "ask-budgets":
+        return void this.#askBudgets(shard, message);
       case "policy-trip":
         return this.#policies.trip(message);
       case "line":
@@ -238,6 +240,15 @@ export class ShardedPlane implements ProxyPlane {
       case "answered":
         return this.#asks.heard(shard, message);
     }
+  }
+
+  /** Each event loop has what it holds for itself. */
+  async #askBudgets(
+    shard: ShardProcess,
+    { number, asks }: Extract<FromShard, { kind: "ask-budgets" }>,
+  ): Promise<void> {
+    const grants = await this.options.plane.askBudgets?.(asks, shard.own).catch(() => null);
+    shard.send({ kind: "budgets", number, grants: grants ?? null });
   }
 
   /** The other shards may have parts of what one of them keeps. */

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { bottlenecks, engines, type InferenceTraits } from "../../model/inference.ts";
 import { duration, object, said } from "../fields.ts";
+import { budgets, expandBudgets } from "./token_budget.ts";
 import { atLeast, inMs, wholeNumber } from "./traffic_part.ts";
 
 const engine = v.picklist(engines, "vllm, sglang, trtllm, llamacpp, ollama, openai or anthropic");
@@ -21,6 +22,12 @@ export const inference = object({
     said(
       wholeNumber(1, 10_000_000),
       "Tokens of prompts that one endpoint reads in a second, without those in its cache (default: as its answers show)",
+    ),
+  ),
+  budgets: v.optional(
+    said(
+      budgets,
+      "How many tokens calls may spend: held before a call, counted on while it streams, settled after it",
     ),
   ),
   release: v.optional(
@@ -51,9 +58,10 @@ export const inference = object({
 });
 
 export function expandInference(written: v.InferOutput<typeof inference>): InferenceTraits {
-  const { timeouts = {}, ...own } = written;
+  const { timeouts = {}, budgets: spent, ...own } = written;
   return {
     ...inMs(own, ["release"]),
     ...inMs(timeouts, ["firstContent", "nextContent", "heartbeat"]),
+    ...(spent === undefined ? {} : { budgets: expandBudgets(spent) }),
   } as InferenceTraits;
 }

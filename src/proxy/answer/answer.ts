@@ -24,6 +24,8 @@ const keptFields: readonly string[] = [keepField, ...failureFields];
 /** Sees all of it as it comes, before anything changes it. */
 export interface AnswerWatch {
   data(bytes: Uint8Array, start: number, end: number): void;
+  /** What came last was passed on. */
+  passed(): void;
   end(): void;
   /** What the caller gets before it is broken off; null: nothing. */
   lastWords(outcome: Outcome): Uint8Array | null;
@@ -141,7 +143,9 @@ export class Answer {
   /** False: enough for now. */
   data(bytes: Uint8Array, start: number, end: number): boolean {
     this.watch?.data(bytes, start, end);
-    return this.pass(bytes, start, end);
+    const room = this.pass(bytes, start, end);
+    this.watch?.passed();
+    return room;
   }
 
   /** What was seen already. */

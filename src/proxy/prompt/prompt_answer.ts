@@ -16,6 +16,8 @@ export interface PromptAnswerOptions {
   readonly moved: (nowMs: number, first: boolean) => void;
   /** Whether its caller may hear how things are called inside of the mesh. */
   readonly outside: boolean;
+  /** More of a stream was passed on. */
+  readonly passed: (reader: AnswerReader) => void;
 }
 
 /** null: it says nothing that could be read. */
@@ -39,6 +41,10 @@ export class PromptAnswer {
     this.options.came(this.options.nowMs());
     this.reader.push(bytes, start, end);
     if (this.reader.contents > before) this.#moved();
+  }
+
+  passed(): void {
+    if (this.reader.form !== "whole") this.options.passed(this.reader);
   }
 
   end(): void {

@@ -9,6 +9,7 @@ import type { Tracing } from "../trace/tracer.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Discovery } from "../find/discovery.ts";
 import type { RequestIds } from "../fields/request_id.ts";
+import type { Budgets } from "../budget/budgets.ts";
 import type { OpenConnections } from "../drain/open_connections.ts";
 import type { Shedder } from "../limit/shedder.ts";
 import type { ProxyState } from "./state.ts";
@@ -34,6 +35,8 @@ export interface ProxyParts {
   /** Refuses what matters least while this process cannot keep up. */
   readonly shedder: Shedder;
   readonly mirrors: MirrorRoom;
+  /** Of tokens, that calls of all proxies spend. */
+  readonly budgets: Budgets;
   readonly log: (text: string) => void;
   /** null until the first snapshot. Replaced as a whole: read it once per exchange or connection. */
   state: ProxyState | null;

@@ -40,6 +40,43 @@ test("its times are durations, of which 0s is no limit", () => {
   });
 });
 
+test("its budgets have a window, and what has one for itself", () => {
+  const written =
+    "{name: teams, tokens: 5000, window: 1h, per: [caller, {header: x-team}], weights: {cached: 0.1}}";
+  expect(load(`{engine: vllm, budgets: [${written}]}`)).toEqual({
+    issues: [],
+    inference: {
+      engine: "vllm",
+      budgets: [
+        {
+          ...{ name: "teams", tokens: 5_000, windowMs: 3_600_000, weights: { cached: 0.1 } },
+          per: ["caller", { header: "x-team" }],
+        },
+      ],
+    },
+  });
+});
+
+test("what is wrong with a budget is said", () => {
+  const wrong = (budget: string): string[] => load(`{engine: vllm, budgets: [${budget}]}`).issues;
+  expect(wrong("{name: Teams, tokens: 5, window: 1m}")).toEqual([
+    expect.stringMatching(/^a\.yaml:5 .*letters a-z/),
+  ]);
+  expect(wrong("{name: a, tokens: 0, window: 1m}")).toEqual([
+    expect.stringMatching(/a whole number from 1 to/),
+  ]);
+  expect(wrong("{name: a, tokens: 5, window: 1ms}")).toEqual([expect.stringMatching(/at least 1s/)]);
+  expect(wrong("{name: a, tokens: 5, window: 1m, per: [user]}")).toEqual([
+    expect.stringMatching(/caller, model, or \{header: NAME\}/),
+  ]);
+  expect(wrong("{name: a, tokens: 5, window: 1m, weights: {output: -1}}")).toEqual([
+    expect.stringMatching(/a number from 0 to 1000/),
+  ]);
+  expect(wrong("{name: a, tokens: 5, window: 1m}, {name: a, tokens: 6, window: 1h}")).toEqual([
+    expect.stringMatching(/two budgets have the name a/),
+  ]);
+});
+
 test("an API outside of the mesh may have it", () => {
   const { issues, inference } = load(
     "{engine: anthropic}",

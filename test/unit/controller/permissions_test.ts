@@ -58,6 +58,7 @@ const controllerDoors: readonly Door[] = [
   door("PUT", controllerPaths.uses, "node"),
   door("PUT", controllerPaths.ejections, "node"),
   door("POST", controllerPaths.rates, "node"),
+  door("POST", controllerPaths.budgets, "node"),
   door("GET", controllerPaths.policy.replace(":hash", "0".repeat(64)), "node"),
   door("GET", controllerPaths.documents, "operator"),
   door("POST", controllerPaths.documents, "operator"),
@@ -93,6 +94,7 @@ const controllerDoors: readonly Door[] = [
   door("GET", controllerPaths.peerNodes, "controller"),
   door("POST", controllerPaths.peerRelay, "controller"),
   door("POST", controllerPaths.peerRates, "controller"),
+  door("POST", controllerPaths.peerBudgets, "controller"),
 ];
 
 const registryDoors: readonly Door[] = [
