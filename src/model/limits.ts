@@ -1135,6 +1135,10 @@ export const limits = {
   policyBodyBytesMax: 128 * kib,
   /** Bytes of one exchange that wait for a policy to see them on their way; those that come meanwhile it does not see. */
   policyChunkBytesMax: 256 * kib,
+  /** Calls of one exchange about bytes on their way that are under way; what comes meanwhile is gathered into few. */
+  policyChunkCallsMax: 8,
+  /** Of the calls that a policy may have under way, and of what waits for its process: calls about bytes on their way take no more. */
+  policyChunkShare: 0.5,
   /** Of what a policy sees at a time of bytes on their way. */
   policyChunkPartBytes: 32 * kib,
   /** Events of a stream that a policy is shown at a time. */

@@ -67,8 +67,12 @@ export class CallBatches {
     return this.#waiting.length > 0;
   }
 
-  get full(): boolean {
-    return this.inFlight >= limits.policyInboxMax || this.#waitingLength > limits.policyBacklogBytesMax;
+  /** Whether this share of what may be under way is. */
+  isFull(share: number): boolean {
+    return (
+      this.inFlight >= limits.policyInboxMax * share ||
+      this.#waitingLength > limits.policyBacklogBytesMax * share
+    );
   }
 
   /** Leaves with the other calls of this turn. */

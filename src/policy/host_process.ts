@@ -70,9 +70,9 @@ export class HostProcess {
     return this.#child?.pid ?? 0;
   }
 
-  /** Whether it takes nothing of what it is told. */
-  get stuffed(): boolean {
-    return (this.#channel?.backlogBytes ?? 0) > limits.policyBacklogBytesMax;
+  /** Whether this share of what may wait for it does: it takes nothing of what it is told. */
+  isStuffed(share: number): boolean {
+    return (this.#channel?.backlogBytes ?? 0) > limits.policyBacklogBytesMax * share;
   }
 
   start(): void {

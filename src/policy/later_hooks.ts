@@ -189,6 +189,7 @@ export class LaterHooks {
   ended(summary: PolicySummary): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#chunks?.end();
     const call: PolicyCall = { ...this.call, hook: "onEnd", about: summary };
     for (const binding of this.ran) {
       if (!isAskedAt(binding, "onEnd")) this.#letGo(binding);

@@ -198,9 +198,9 @@ export class PolicyProcess {
     const [{ quarantine }, isNew] = [policy, call.resumes === undefined];
     if (quarantine.closed && isNew) this.#tryAgain(policy);
     if (quarantine.closed || (policy.tried && isNew)) return this.#refuse(answer, policy.detail);
-    if (this.#calls.full || this.#process.stuffed) {
-      return this.#refuse(answer, `its inbox of ${limits.policyInboxMax} calls is full`);
-    }
+    const share = call.hook === "onChunk" ? limits.policyChunkShare : 1;
+    if (this.#calls.isFull(share) || this.#process.isStuffed(share))
+      return this.#refuse(answer, `its inbox of ${limits.policyInboxMax * share} calls is full`);
     if (policy.state !== "ready" && policy.ref.onError === "open")
       return this.#refuse(answer, "the policy host is not ready");
     const told = quarantine.onTrial ? this.#onTrial(policy, answer) : answer;

@@ -1,5 +1,6 @@
 /** A policy host whose processes the test plays: loads, questions and what an operator would have read. */
 import type { PolicyBinding, PolicyRef } from "../../src/model/snapshot.ts";
+import type { Hook } from "../../src/policy/hooks.ts";
 import type { PolicyAnswer } from "../../src/policy/policy_call.ts";
 import { createPolicyHost, type PolicyStatus } from "../../src/policy/policy_host.ts";
 import { frameKinds } from "../../src/policy/protocol.ts";
@@ -65,12 +66,13 @@ export class Hosting {
     hear: (answer: PolicyAnswer) => void = () => {},
     given?: PolicyBinding,
     resumes?: number,
+    hook: Hook = "onRequest",
   ): PolicyAnswer[] {
     const answers: PolicyAnswer[] = [];
     const binding = given ?? this.#bindings.get(name) ?? { hash: name, name, options: {} };
     if (given === undefined) this.#bindings.set(name, binding);
     const call = {
-      hook: "onRequest" as const,
+      hook,
       method: "GET",
       authority: "cart.mesh",
       target: "/",

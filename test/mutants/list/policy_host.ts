@@ -47,8 +47,8 @@ export const policyHost: readonly Mutant[] = [
   {
     fault: "calls beyond the inbox are taken",
     file: policyProcess,
-    find: "if (this.#calls.full || this.#process.stuffed) {",
-    replace: "if (this.#process.stuffed) {",
+    find: "if (this.#calls.isFull(share) || this.#process.isStuffed(share))",
+    replace: "if (this.#process.isStuffed(share))",
     suites: processes,
   },
   {

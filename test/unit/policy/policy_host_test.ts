@@ -60,6 +60,19 @@ describe("calls", () => {
     ]);
   });
 
+  test("about bytes on their way leave room for those that decide", async () => {
+    const hosting = new Hosting();
+    await hosting.loaded("a");
+    const watching = Array.from({ length: limits.policyInboxMax }, () =>
+      hosting.ask("a", () => {}, undefined, undefined, "onChunk"),
+    );
+    const deciding = hosting.ask("a");
+    await hosting.clock.advance(1);
+    const most = limits.policyInboxMax * limits.policyChunkShare;
+    expect(watching.filter((answers) => answers.length === 0)).toHaveLength(most);
+    expect(deciding).toEqual([]);
+  });
+
   test("of a policy that is unloaded, or whose host is closed, are failed", async () => {
     const hosting = new Hosting();
     await hosting.loaded("a");

@@ -136,3 +136,44 @@ test("what was left out is told with the bytes behind it", async () => {
   expect([bytesOf(last === undefined ? [] : [last]), (last?.missed ?? 0) > 0]).toEqual(["end", true]);
   expect(bytesOf(shown("request")).length + (last?.missed ?? 0)).toBe(first.length + 3);
 });
+
+test("bytes that come in many small pieces are shown by few calls, all of them in order", async () => {
+  policies.later.add("onChunk");
+  const pieces = Array.from({ length: 500 }, (_, at) => `${at} `);
+  const client = await new Backend(runtime, planes.machine("a").port("caller"), "h2").take();
+  const heard = new Heard();
+  const head = request({ method: "POST", authority: "two-caller.mesh", target: "/a", contentLength: -1 });
+  const stream = client.start(head, noEdits, heard);
+  for (const piece of pieces) stream.write(new TextEncoder().encode(piece));
+  await until(() => heard.bytes === pieces.join("").length, "all of it has passed both ways");
+  expect(policies.times("onChunk")).toBeLessThanOrEqual(limits.policyChunkCallsMax);
+  policies.later.clear();
+  policies.release();
+  stream.end(null);
+  await until(() => heard.over, "the call is over");
+  client.destroy();
+  for (const of of ["request", "response"]) {
+    expect(bytesOf(shown(of))).toBe(pieces.join(""));
+    expect(shown(of).every(({ missed }) => missed === 0)).toBe(true);
+  }
+});
+
+test("bytes whose call had no place are told as left out, too", async () => {
+  policies.says = { onChunk: new Error("its inbox is full") };
+  const client = await new Backend(runtime, planes.machine("a").port("caller"), "h2").take();
+  const heard = new Heard();
+  const head = request({ method: "POST", authority: "two-caller.mesh", target: "/a", contentLength: -1 });
+  const stream = client.start(head, noEdits, heard);
+  stream.write(new TextEncoder().encode("first"));
+  await until(() => heard.bytes === 5 && policies.times("onChunk") === 2, "it has passed both ways");
+  policies.says = {};
+  stream.write(new TextEncoder().encode("end"));
+  stream.end(null);
+  await until(() => heard.over, "the call is over");
+  client.destroy();
+  const told = shown("request").map(({ data, missed }) => [atob(data), missed]);
+  expect(told).toEqual([
+    ["first", 0],
+    ["end", 5],
+  ]);
+});
