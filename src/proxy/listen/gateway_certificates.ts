@@ -87,7 +87,7 @@ export class GatewayCertificates {
     for (const files of all) {
       const loaded = this.#kept.get(keyOf(files))?.loaded ?? null;
       if (loaded === null) continue;
-      if (serverName !== "" && loaded.leaf.checkHost(serverName) !== undefined) return loaded.credential;
+      if (isFor(loaded.leaf, serverName)) return loaded.credential;
       first ??= loaded.credential;
     }
     return first;
@@ -95,8 +95,8 @@ export class GatewayCertificates {
 
   /** Another of them has that name, and the one that a client was shown has not: the client should come again, and see that one. */
   isOfAnother(host: string, shown: TlsCredential, all: readonly CertificateFiles[]): boolean {
-    if (all.length < 2 || this.#leaves.get(shown)?.checkHost(host) !== undefined) return false;
-    return all.some((files) => this.#kept.get(keyOf(files))?.loaded?.leaf.checkHost(host) !== undefined);
+    if (all.length < 2 || isFor(this.#leaves.get(shown), host)) return false;
+    return all.some((files) => isFor(this.#kept.get(keyOf(files))?.loaded?.leaf, host));
   }
 
   #lookLater(all: readonly CertificateFiles[]): void {
@@ -142,6 +142,11 @@ export class GatewayCertificates {
     if (bytes.length > limits.certificateFileBytesMax) throw new Error(`${path} is too long`);
     return new TextDecoder().decode(bytes);
   }
+}
+
+/** Of no name there is none: the library throws where it is asked for that. */
+function isFor(leaf: X509Certificate | undefined, host: string): boolean {
+  return leaf !== undefined && host !== "" && leaf.checkHost(host) !== undefined;
 }
 
 /** What the library says of a text that is none of its kind tells people nothing. */

@@ -91,6 +91,14 @@ test("a client that was shown one of several certificates is sent to a connectio
   expect(await nameless?.ask("b.example")).toBe("200 both");
 });
 
+test("a request for the host of a dot alone is served where there are several certificates, as where there is one", async () => {
+  const it = await GatewayScene.start();
+  const certificates = [await it.certify("a", "a.example"), await it.certify("b", "b.example")];
+  it.apply({ ...at, name: "both", port: 443, protocol: "https", certificates });
+  const client = await it.open({ port: 443, tls: "a.example" });
+  for (const host of [".", ".:443"]) expect([host, await client?.ask(host)]).toEqual([host, "200 both"]);
+});
+
 test("listeners of http that share a port are told apart by the host of each request; whoever asks by an address hears of readiness", async () => {
   const it = await GatewayScene.start();
   const one = (name: string, hostname: string, more: Partial<GatewayListener> = {}): GatewayListener => ({
