@@ -24,7 +24,7 @@ const content =
   /"(?:content|text|delta|thinking|partial_json|reasoning_content|reasoning|arguments|refusal|response)"\s*:\s*"(?!")/;
 /** Of a whole answer so much of its beginning and so much of its end are kept, where usage stands. */
 const wholeHeadMax = 8_192;
-const wholeTailMax = 16_384;
+const wholeTailMax = 32_768;
 
 export class AnswerReader {
   /** Events that had content. */
@@ -51,6 +51,8 @@ export class AnswerReader {
   constructor(
     readonly wire: WireForm,
     readonly form: AnswerForm,
+    /** What it answers is text. */
+    readonly generates = true,
   ) {
     this.#sum = new UsageSum(wire);
   }
@@ -61,8 +63,11 @@ export class AnswerReader {
 
   /** Tokens of the answer so far: what it says, or what its text comes to. Engines send an event for each, providers for several. */
   get outputTokens(): number {
+    const said = this.usage.output;
+    // What is said before the end is of the beginning alone: Anthropic's first event says 1.
+    if (said !== null && this.complete) return said;
     const byText = Math.ceil(this.contentBytes / limits.promptBytesPerToken);
-    return this.usage.output ?? (byText > 2 * this.contents ? byText : this.contents);
+    return Math.max(said ?? 0, byText > 2 * this.contents ? byText : this.contents);
   }
 
   /** Between two events of a stream: something may be written there. */
@@ -172,12 +177,14 @@ export class AnswerReader {
   }
 
   #keepWhole(text: string): void {
-    const room = wholeHeadMax - this.#text.length;
-    if (room > 0) this.#text += text.slice(0, room);
+    // Until it says itself what it has: embeddings are no text.
+    if (this.generates) this.contentBytes += text.length;
+    const room = Math.max(0, wholeHeadMax - this.#text.length);
+    this.#text += text.slice(0, room);
     if (text.length <= room) return;
-    const rest = text.length > wholeTailMax ? text.slice(-wholeTailMax) : text.slice(Math.max(0, room));
-    this.#tail = (this.#tail + rest).slice(-2 * wholeTailMax);
-    this.#tooLong ||= this.#tail.length === 2 * wholeTailMax;
+    const tail = this.#tail + text.slice(room);
+    this.#tooLong ||= tail.length > wholeTailMax;
+    this.#tail = tail.slice(-wholeTailMax);
   }
 
   #endWhole(): void {
@@ -193,6 +200,8 @@ export class AnswerReader {
     // A quote inside of a string has a backslash before it: this is the name of a field.
     const usage = objectAt(text, text.lastIndexOf('"usage"'));
     if (usage !== null) this.#sum.merge({ usage });
+    if (this.wire === "ollama") this.#sum.merge(countsOf(text));
+    if (content.test(text)) this.contents = 1;
   }
 }
 
@@ -240,6 +249,12 @@ function objectAt(text: string, from: number): unknown {
     else if (text[at] === "}" && --depth === 0) return parsed(text.slice(start, at + 1)) ?? null;
   }
   return null;
+}
+
+/** Those that Ollama writes beside a long context, at the end of its answer. */
+function countsOf(text: string): Record<string, number> {
+  const found = text.matchAll(/"(prompt_eval_count|eval_count)"\s*:\s*(\d{1,15})(?=\s*[,}])/g);
+  return Object.fromEntries([...found].map(([, name, count]) => [name as string, Number(count)]));
 }
 
 function parsed(text: string): unknown {

@@ -25,7 +25,8 @@ export function promptAnswer(head: ResponseHead, options: PromptAnswerOptions): 
   const encoding = head.fields.get("content-encoding");
   if (encoding !== null && encoding.toLowerCase() !== "identity") return null;
   const form = answerFormOf(head.fields.get("content-type"));
-  return form === null ? null : new PromptAnswer(new AnswerReader(options.shape.form, form), options);
+  if (form === null) return null;
+  return new PromptAnswer(new AnswerReader(options.shape.form, form, options.shape.generates), options);
 }
 
 export class PromptAnswer {

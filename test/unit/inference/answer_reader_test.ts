@@ -171,3 +171,42 @@ test("an API is known by the end of its path", () => {
   ]);
   expect(apiShapeOf("GET", "/v1/responses")).toBeNull();
 });
+
+describe("what an answer that is not over cost", () => {
+  test("is at least what came of it, though its first event says that one token did", () => {
+    const begin = { type: "message_start", message: { usage: { input_tokens: 9, output_tokens: 1 } } };
+    const delta = { type: "content_block_delta", delta: { type: "text_delta", text: "word" } };
+    const text = [begin, ...Array.from({ length: 50 }, () => delta)].map(
+      (each) => `event: ${each.type}\ndata: ${JSON.stringify(each)}\n\n`,
+    );
+    expect(read("anthropic", "events", text.join("")).outputTokens).toBe(50);
+  });
+
+  test("is what its bytes come to, where it comes whole", () => {
+    const reader = new AnswerReader("openai", "whole");
+    const bytes = new TextEncoder().encode(`{"choices":[{"message":{"content":"${"word".repeat(1_000)}`);
+    reader.push(bytes, 0, bytes.length);
+    expect(reader.outputTokens).toBeGreaterThanOrEqual(1_000);
+    const vectors = new AnswerReader("openai", "whole", false);
+    vectors.push(bytes, 0, bytes.length);
+    expect(vectors.outputTokens).toBe(0);
+  });
+});
+
+test("a whole answer that comes in one large piece is read as if it came in many", () => {
+  const call = (at: number) => ({ id: `call-${at}`, function: { name: "find", arguments: `{"at":${at}}` } });
+  const message = { content: "yes", tool_calls: Array.from({ length: 300 }, (_, at) => call(at)) };
+  const usage = { prompt_tokens: 3, completion_tokens: 7 };
+  const text = JSON.stringify({ model: "m", choices: [{ message, finish_reason: "stop" }], usage });
+  const found = facts(read("openai", "whole", text));
+  expect(found).toEqual(facts(read("openai", "whole", text, 1_000)));
+  expect(found).toMatchObject({ model: "m", contents: 1, outputTokens: 7, finishReason: "stop" });
+});
+
+test("what Ollama says at the end of an answer with a long context is read", () => {
+  const context = Array.from({ length: 20_000 }, (_, at) => at);
+  const answered = { model: "m", response: "yes", done: true, context, prompt_eval_count: 26, eval_count: 298 };
+  const found = read("ollama", "whole", JSON.stringify(answered), 16_000);
+  expect(found.usage).toMatchObject({ input: 26, output: 298 });
+  expect(found.outputTokens).toBe(298);
+});
