@@ -85,6 +85,17 @@ export class Leaving {
     this.#own = own;
   }
 
+  /** A field as it goes on, whatever came: policies and routes may have written it; null: there is none. */
+  text(name: string): string | null {
+    const { remove, set, add } = this.#policy;
+    const written = [...set, ...add];
+    const values = written.filter((_, at) => at % 2 === 1 && written[at - 1] === name);
+    const isGone = remove.includes(name) || set.some((each, at) => at % 2 === 0 && each === name);
+    const came = isGone ? null : this.came.fields.get(name);
+    if (came !== null) values.unshift(came);
+    return values.length === 0 ? null : values.join(", ");
+  }
+
   /** Path of the target, without the query. */
   get path(): string {
     return (this.target ?? this.came).path;
@@ -97,9 +108,9 @@ export class Leaving {
     return read !== null;
   }
 
-  /** What policies decided of it. */
+  /** What policies decided of it; they do not undo what was decided before. */
   obey({ edits, target }: { readonly edits: FieldEdits; readonly target: NormalTarget | null }): void {
-    this.#policy = edits;
+    this.change(edits);
     if (target === null) return;
     this.target = target;
     this.rewritten = true;

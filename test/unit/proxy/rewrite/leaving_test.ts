@@ -136,3 +136,17 @@ describe("the deadline of a request", () => {
     expect(left(both, 2_000, 500, true)).toEqual(["grpc-timeout", "1500m", "x-request-deadline", "1500ms"]);
   });
 });
+
+test("what heddle had decided of a request before its policies were asked stands beside what they decide", () => {
+  const leaving = new Leaving(cameWith(["accept-encoding", "gzip"]), noEdits);
+  leaving.change({ remove: [], set: ["accept-encoding", "identity"], add: [] });
+  leaving.obey({ edits: { remove: [], set: ["x-team", "red"], add: [] }, target: null });
+  expect(leaving.fields(null).set).toEqual(["accept-encoding", "identity", "x-team", "red"]);
+});
+
+test("a field of a request is read as it goes on", () => {
+  const leaving = new Leaving(cameWith(["x-team", "red", "x-user", "ann", "x-tag", "a"]), noEdits);
+  expect([leaving.text("x-team"), leaving.text("x-none")]).toEqual(["red", null]);
+  leaving.obey({ edits: { remove: ["x-user"], set: ["x-team", "blue"], add: ["x-tag", "b"] }, target: null });
+  expect(["x-team", "x-user", "x-tag"].map((name) => leaving.text(name))).toEqual(["blue", null, "a, b"]);
+});
