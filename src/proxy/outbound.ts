@@ -195,8 +195,8 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
   }
 
   #first(target: Target, nowMs: number): void {
-    if (this.record.inference !== null) this.#attempts.prompt = this.prompt;
-    this.#attempts.first(target, nowMs);
+    if (this.record.inference === null) this.#attempts.first(target, nowMs);
+    else this.spends(this.#attempts, target);
   }
 
   /** Apart from `#lead`, which every request passes, for its closure. */

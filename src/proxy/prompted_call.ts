@@ -9,6 +9,7 @@ import type { AnswerReader } from "../inference/answer_reader.ts";
 import { limits } from "../model/limits.ts";
 import { wholeInference, type InferenceTraits } from "../model/inference.ts";
 import { unencoded } from "./policy/exchange_policies.ts";
+import type { Attempts } from "./attempt/attempts.ts";
 import { CallBudget } from "./budget/call_budget.ts";
 import { overBudget, uncounted } from "./budget/over_budget.ts";
 import { FilteredCall } from "./filtered_call.ts";
@@ -18,7 +19,7 @@ import { PromptTimers, type PromptTimersOwner, type PromptWait } from "./prompt/
 import { promptAnswer, type PromptAnswer } from "./prompt/prompt_answer.ts";
 import { promptReader, type PromptReader } from "./prompt/prompt_reader.ts";
 import type { Prompt } from "./balance/engine_load.ts";
-import type { LiveDestination } from "./state/live_service.ts";
+import type { LiveDestination, Target } from "./state/live_service.ts";
 
 const noUsage = { input: null, output: null, cached: null, cacheCreation: null, reasoning: null };
 
@@ -30,6 +31,8 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
   #reader: PromptReader | null = null;
   #answer: PromptAnswer | null = null;
   #budget: CallBudget | null = null;
+  /** It was answered, though not so that anybody could read what that cost. */
+  #isUnread = false;
   /** Its answer is to end. */
   #stops: Outcome | null = null;
 
@@ -51,7 +54,9 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
       this.#note(inference);
       if (this.#reader?.scan.stream === true)
         this.#timers = new PromptTimers(this.source.parts.shard, wholeInference(inference), this);
-      this.#spend(inference, goOn);
+      const uncounted = this.#uncounted(inference);
+      if (uncounted === null) goOn();
+      else this.refuse(uncounted);
     });
     if (this.#reader === null) {
       if (inference.budgets === undefined || !this.#mayCost()) return false;
@@ -71,23 +76,35 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
     return contentLength !== 0 && apiShapeOf(method, this.leaving.path) !== null;
   }
 
-  /** Holds what it may cost, where its service has budgets. */
-  #spend({ budgets }: InferenceTraits, goOn: () => void): void {
+  /** Why nobody could say what it costs, or whose budget that is; null: it can be said. */
+  #uncounted({ budgets }: InferenceTraits): Outcome | null {
+    const { shape, scan } = this.#reader as PromptReader;
+    if (budgets === undefined || shape.operation === "count_tokens") return null;
+    const perModel = budgets.some(({ per }) => per.includes("model"));
+    // A second model may stand in what is not held.
+    const named = !perModel || (scan.over && scan.model !== null);
+    return scan.broken || scan.twice || !named ? uncounted(this.record.service) : null;
+  }
+
+  /** Holds what it may cost, where its service has budgets: once its policies have said who asks, before anybody gets it. */
+  protected spends(attempts: Pick<Attempts, "prompt" | "first">, target: Target): void {
+    const { shard, budgets: spent } = this.source.parts;
+    const goOn = (): void => attempts.first(target, shard.clock.now());
+    attempts.prompt = this.prompt;
+    const { budgets } = (this.called as LiveDestination).declared.inference ?? {};
     const { shape, scan } = this.#reader as PromptReader;
     if (budgets === undefined || shape.operation === "count_tokens") return goOn();
     const service = this.record.service;
-    if (scan.broken || scan.twice) return this.refuse(uncounted(service));
     const call = {
       service,
       caller: this.record.sourceId,
       model: scan.model ?? "",
-      header: (name: string) => this.exchange.request.fields.get(name),
-      inputTokens: this.prompt?.tokens ?? 0,
+      header: (name: string) => this.leaving.text(name),
+      inputTokens: attempts.prompt?.tokens ?? 0,
       outputTokensMax: shape.generates ? scan.outputTokensMax : 0,
     };
-    const { shard } = this.source.parts;
     let waits = false;
-    this.#budget = new CallBudget(this.source.parts.budgets, budgets, call);
+    this.#budget = new CallBudget(spent, budgets, call);
     this.#budget.hold((refusal) => {
       if (this.finished) return;
       if (waits) shard.enter();
@@ -137,6 +154,7 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
       passed: (reader) => this.#passed(reader),
     });
     this.answer.watch = this.#answer;
+    this.#isUnread = this.#answer === null;
     if (this.#answer?.reader.form === "events") this.#timers?.streams(clock.now());
   }
 
@@ -171,6 +189,7 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
     this.#timers?.close();
     this.#answer?.settle();
     const { inference } = this.record;
+    if (this.#isUnread) this.#budget?.settleUnread();
     this.#budget?.settle(
       this.#answer === null ? null : (inference?.usage ?? null),
       inference?.outputTokens ?? 0,

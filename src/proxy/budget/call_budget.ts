@@ -53,8 +53,11 @@ export class CallBudget {
     const { call, budgets } = this;
     const input = call.inputTokens * budgets.inputRatio(call.service) * weightOf(budget, "input");
     const output = weightOf(budget, "output");
-    const tokens = Math.min(budget.tokens, Math.ceil(input + this.#outputHeld * output));
-    // A small budget ends long answers sooner.
+    // A small budget ends long answers sooner; a prompt that is longer than all of it has no room there.
+    const tokens = Math.max(
+      Math.ceil(input),
+      Math.min(budget.tokens, Math.ceil(input + this.#outputHeld * output)),
+    );
     if (output > 0) this.#outputHeld = Math.min(this.#outputHeld, Math.max(0, tokens - input) / output);
     this.#forget = budgets.hold([keyOf(budget, call)], tokens, (held) => {
       this.#forget = null;
@@ -84,7 +87,15 @@ export class CallBudget {
       });
   }
 
-  /** The call is over. `counted`: tokens of its answer, where it does not say. null: nobody was asked. */
+  /** The call is over, and nobody can say what it cost: what was held for it counts as spent. */
+  settleUnread(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#forget?.();
+    for (const { hold } of this.#spent) hold.settle(hold.tokens);
+  }
+
+  /** The call is over. `counted`: tokens of its answer, said or seen, the more of both. null: nobody was asked. */
   settle(usage: Usage | null, counted: number): void {
     if (this.#over) return;
     this.#over = true;
@@ -98,13 +109,13 @@ export class CallBudget {
 }
 
 function costOf(budget: TokenBudget, usage: Usage & { readonly input: number }, counted: number): number {
-  const { input, cached, cacheCreation, output } = usage;
+  const { input, cached, cacheCreation } = usage;
   const [fromCache, toCache] = [cached ?? 0, cacheCreation ?? 0];
   return (
     Math.max(0, input - fromCache - toCache) * weightOf(budget, "input") +
     fromCache * weightOf(budget, "cached") +
     toCache * weightOf(budget, "cacheCreation") +
-    (output ?? counted) * weightOf(budget, "output")
+    counted * weightOf(budget, "output")
   );
 }
 

@@ -87,7 +87,7 @@ export class Leaving {
 
   /** A field as it goes on, whatever came: policies and routes may have written it; null: there is none. */
   text(name: string): string | null {
-    const { remove, set, add } = this.#policy;
+    const { remove, set, add } = this.fields(null);
     const written = [...set, ...add];
     const values = written.filter((_, at) => at % 2 === 1 && written[at - 1] === name);
     const isGone = remove.includes(name) || set.some((each, at) => at % 2 === 0 && each === name);

@@ -164,7 +164,7 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "header edits of policies are dropped",
     file: leaving,
-    find: "    this.#policy = edits;\n",
+    find: "    this.change(edits);\n",
     replace: "",
     suites: ["test/unit/proxy/pipeline_test.ts"],
   },

@@ -20,6 +20,8 @@ export interface EngineFaults {
   headers?: readonly string[];
   /** Stands still: before the head, before the first token, or after so many tokens. */
   stall?: "head" | "first" | number;
+  /** Media type of whole answers, instead of JSON's. */
+  type?: string;
   /** Ends the connection after so many tokens. */
   breakAfter?: number;
 }
@@ -172,7 +174,7 @@ export class FakeEngine {
         call.ended = true;
         const whole = writer.end(call.cachedTokens);
         if (whole === null) exchange.end(null);
-        else give(exchange, 200, "application/json", whole);
+        else give(exchange, 200, faults.type ?? "application/json", whole);
       },
     };
     return job;

@@ -205,7 +205,14 @@ test("a whole answer that comes in one large piece is read as if it came in many
 
 test("what Ollama says at the end of an answer with a long context is read", () => {
   const context = Array.from({ length: 20_000 }, (_, at) => at);
-  const answered = { model: "m", response: "yes", done: true, context, prompt_eval_count: 26, eval_count: 298 };
+  const answered = {
+    model: "m",
+    response: "yes",
+    done: true,
+    context,
+    prompt_eval_count: 26,
+    eval_count: 298,
+  };
   const found = read("ollama", "whole", JSON.stringify(answered), 16_000);
   expect(found.usage).toMatchObject({ input: 26, output: 298 });
   expect(found.outputTokens).toBe(298);

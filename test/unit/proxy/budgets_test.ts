@@ -7,7 +7,8 @@ import { limits } from "../../../src/model/limits.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
 import { Backend, Heard, request } from "../../support/http_relay.ts";
 import { FakeEngine } from "../../support/inference/fake_engine.ts";
-import { Planes, runtime } from "../../support/planes.ts";
+import { Planes, runtime, type DestinationPlan } from "../../support/planes.ts";
+import { testMs } from "../../support/patience.ts";
 import { until } from "../../support/sockets.ts";
 
 const settings = { stepMs: 1, stepMsPerStream: 0, prefillPerSecond: 1e6, blocks: 100_000 };
@@ -42,6 +43,7 @@ afterAll(async () => {
 beforeEach(() => {
   engine.calls.length = 0;
   delete engine.faults.stall;
+  delete engine.faults.type;
   away = false;
   granted = 0;
 });
@@ -50,6 +52,11 @@ let names = 0;
 
 /** Puts budgets in force that nobody has spent of, and a controller that knows them. */
 function spend(...own: readonly Omit<TokenBudget, "name" | "windowMs">[]): void {
+  enforce(own);
+}
+
+/** Behind `routes`, where there are any. */
+function enforce(own: readonly Omit<TokenBudget, "name" | "windowMs">[], routes?: DestinationPlan["routes"]) {
   budgets = own.map((each) => ({ ...each, name: `budget-${names++}`, windowMs: 60_000 }));
   later = 0;
   dealer = new SharedBudgets({
@@ -58,7 +65,9 @@ function spend(...own: readonly Omit<TokenBudget, "name" | "windowMs">[]): void 
       service === "llm.default" ? (budgets.find(({ name }) => name === budget) ?? null) : null,
   });
   later = limits.budgetGrantMs + limits.budgetAskMs;
-  planes.apply({ llm: { protocol: "http", balance: "ewma", inference: { engine: "vllm", budgets } } });
+  const inference = { engine: "vllm", budgets } as const;
+  const plan = { protocol: "http", balance: "ewma", inference } as const;
+  planes.apply({ llm: { ...plan, ...(routes === undefined ? {} : { routes }) } });
 }
 
 interface Post {
@@ -196,21 +205,60 @@ describe("a budget of tokens", () => {
       await answerTo(say("hello"), { fields: ["content-encoding", "gzip"] }),
       await answerTo('{"model":"cheap","model":"dear","messages":[]}'),
       await answerTo("[]"),
+      await answerTo(`{"model":"dear"${" ".repeat(2_000)},"messages":[]}`),
+      await answerTo(`{"messages":[],"pad":"${"x".repeat(1_500_000)}","model":"dear"}`),
     ].map(({ answer }) => answer?.status);
-    expect(statuses).toEqual([415, 415, 415]);
+    expect(statuses).toEqual([415, 415, 415, 415, 415]);
     expect(engine.calls.length).toBe(0);
   });
 
-  test("that is closed without a controller admits nobody then, and one that is shared goes on", async () => {
-    spend({ tokens: 10_000, per: [], whenAway: "closed" });
-    away = true;
-    const refused = await answerTo(say("hello"));
-    expect(refused.answer?.status).toBe(503);
-    expect(refused.body).toContain("is not reached");
-    away = false;
-    spend({ tokens: 10_000, per: [], whenAway: "share" });
-    expect((await answerTo(say("hello"))).answer?.status).toBe(200);
-    away = true;
-    expect((await answerTo(say("hello", { max_tokens: 2_000 }))).answer?.status).toBe(200);
+  test("has no room for a prompt that is longer than all of it", async () => {
+    spend({ tokens: 100, per: [] });
+    expect((await answerTo(say("hello ".repeat(1_000), { max_tokens: 1 }))).answer?.status).toBe(429);
+    expect(engine.calls.length).toBe(0);
   });
+
+  test("is that of who asks as routes and policies say, whatever the caller writes", async () => {
+    const match = { path: { type: "PathPrefix", value: "/" }, method: null, headers: [] } as const;
+    const requestHeaders = { remove: [], set: ["x-team", "red"], add: [] };
+    const backend = {
+      service: { namespace: "default", name: "llm" },
+      subset: null,
+      weight: 1,
+      invalid: null,
+    };
+    const route = { name: "r/1", match, requestTimeoutMs: null, idempotent: false, policies: [] };
+    enforce(
+      [{ tokens: 60, per: [{ header: "x-team" }] }],
+      [{ ...route, filters: { requestHeaders }, backends: [backend] }],
+    );
+    const call = (team: string) => answerTo(say("hello", { max_tokens: 30 }), { fields: ["x-team", team] });
+    expect((await call("blue")).answer?.status).toBe(200);
+    expect((await call("green")).answer?.status).toBe(429);
+  });
+
+  test("loses what was held for a call whose answer cannot be read", async () => {
+    spend({ tokens: 60, per: [] });
+    engine.faults.type = "application/octet-stream";
+    const call = () => answerTo(say("hello", { max_tokens: 30 }));
+    expect((await call()).answer?.status).toBe(200);
+    expect((await call()).answer?.status).toBe(429);
+  });
+
+  test(
+    "that is closed without a controller admits nobody then, and one that is shared goes on",
+    async () => {
+      spend({ tokens: 10_000, per: [], whenAway: "closed" });
+      away = true;
+      const refused = await answerTo(say("hello"));
+      expect(refused.answer?.status).toBe(503);
+      expect(refused.body).toContain("is not reached");
+      away = false;
+      spend({ tokens: 10_000, per: [], whenAway: "share" });
+      expect((await answerTo(say("hello"))).answer?.status).toBe(200);
+      away = true;
+      expect((await answerTo(say("hello", { max_tokens: 1_100 }))).answer?.status).toBe(200);
+    },
+    testMs,
+  );
 });
