@@ -18,6 +18,8 @@ interface Holder {
 
 export class BudgetPool {
   readonly #holders = new Map<string, Holder>();
+  /** Those that are silent, and hold nothing: what they said before is not to be said again while it is within the window. */
+  readonly #silent = new Map<string, Holder>();
   /** Since when there is little left; Infinity: there is enough. */
   #tightSinceMs = Infinity;
   /** Of all holders. */
@@ -112,6 +114,12 @@ export class BudgetPool {
   #holderOf(proxy: string, asked: BudgetAsk, nowMs: number): Holder | null {
     const before = this.#holders.get(proxy);
     if (before?.life === asked.life) return before;
+    const silent = this.#silent.get(proxy);
+    this.#silent.delete(proxy);
+    if (silent?.life === asked.life) {
+      this.#holders.set(proxy, silent);
+      return silent;
+    }
     if (before !== undefined) this.#end(proxy, before, nowMs);
     const { life, granted, spent, returned, recent } = asked;
     if (recent === undefined && granted + spent > 0) return null;
@@ -173,8 +181,15 @@ export class BudgetPool {
   #forget(nowMs: number): void {
     if (nowMs < this.#forgetMs) return;
     this.#forgetMs = nowMs + limits.budgetAskMs;
-    for (const [proxy, holder] of this.#holders)
-      if (nowMs - holder.heardMs > limits.budgetHoldMs) this.#end(proxy, holder, holder.heardMs);
+    for (const [proxy, holder] of this.#holders) {
+      if (nowMs - holder.heardMs <= limits.budgetHoldMs) continue;
+      const counted = outstandingOf(holder);
+      this.#end(proxy, holder, holder.heardMs);
+      holder.returned += counted;
+      this.#silent.set(proxy, holder);
+    }
+    const goneMs = limits.budgetHoldMs + 2 * this.limit.windowMs;
+    for (const [proxy, { heardMs }] of this.#silent) if (nowMs - heardMs > goneMs) this.#silent.delete(proxy);
   }
 }
 

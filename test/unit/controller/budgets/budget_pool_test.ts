@@ -326,3 +326,32 @@ test("an ask that comes twice, or late, grants nothing a second time", () => {
   expect(pool.ask("vm", { ...ask, sequence: 2 }, 3).granted).toBe(100);
   expect(pool.outstanding).toBe(100);
 });
+
+test("what a proxy spent is counted once, however long it has nothing to say between two calls", () => {
+  const day = 86_400_000;
+  const pool = new BudgetPool({ tokens: 1_000, windowMs: day }, 0);
+  const silentMs = limits.budgetHoldMs + 1_000;
+  let nowMs = 1;
+  let [granted, spent, returned, sequence] = [0, 0, 0, 0];
+  const ask = (wanted: readonly number[]): ReturnType<BudgetPool["ask"]> => {
+    const inHand = granted - spent - returned;
+    const counts = { granted, spent, returned, inHand, pace: 0, ageMs: 0, life: "1" };
+    const said = { ...counts, sequence: ++sequence, wanted };
+    const answer = pool.ask("vm", said, nowMs);
+    if (answer.state === "unknown") return pool.ask("vm", { ...said, recent: [[silentMs, spent]] }, nowMs);
+    granted = answer.granted;
+    return answer;
+  };
+  for (let call = 1; call <= 5; call++) {
+    ask([100]);
+    spent += 100;
+    returned = granted - spent;
+    ask([]);
+    expect(pool.spent(nowMs)).toBe(100 * call);
+    nowMs += silentMs;
+    // Another proxy asks in the meantime.
+    pool.ask("other", { ...none, life: "1", sequence: call, wanted: [] }, nowMs);
+  }
+});
+
+const none = { granted: 0, spent: 0, returned: 0, inHand: 0, pace: 0, ageMs: 0 };
