@@ -32,7 +32,8 @@ const text = v.string();
 const usesSchema = v.pipe(v.array(v.pipe(text, v.maxLength(128))), v.maxLength(limits.usesMax));
 const perSecond = v.pipe(v.number(), v.finite(), v.minValue(0));
 const sequence = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const tokens = v.pipe(v.number(), v.finite(), v.minValue(0));
+/** Sums of them stay numbers, whatever machines say. */
+const tokens = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 /** What a machine asks of budgets. */
 export const budgetsFields = {
   part: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(limits.shardsMax)),

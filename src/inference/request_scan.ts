@@ -178,9 +178,10 @@ export class RequestScan {
     this.#place = "value";
     const key = this.#key;
     if (promptFields.has(key)) {
-      // A part that comes twice goes on: nobody knows which of them counts.
-      this.#part = new PrefixHasher(hashText(key, this.#salt));
-      this.parts.push(this.#part);
+      // A part that comes twice goes on: nobody knows which of them counts. Without bound nobody may repeat it.
+      const last = this.parts.at(-1);
+      if (last !== undefined && this.parts.length >= promptFields.size) this.#part = last;
+      else this.parts.push((this.#part = new PrefixHasher(hashText(key, this.#salt))));
     } else if (readFields.has(key)) this.#keep(readBytesMax);
   }
 

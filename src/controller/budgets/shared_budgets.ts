@@ -20,6 +20,8 @@ export interface SharedBudgetsOptions {
 export class SharedBudgets {
   readonly #pools = new Map<string, BudgetPool>();
   readonly #since = randomUUID();
+  /** When to look again for pools that are idle. */
+  #forgetMs = -Infinity;
   /** Until then proxies may hold what another controller granted, or this one before it started again. */
   readonly #listensUntilMs: number;
 
@@ -57,7 +59,10 @@ export class SharedBudgets {
     return pool;
   }
 
+  /** Not for each key that there is no room for: it looks at all. */
   #forgetIdle(nowMs: number): void {
+    if (nowMs < this.#forgetMs) return;
+    this.#forgetMs = nowMs + limits.budgetAskMs;
     for (const [name, pool] of this.#pools) if (pool.isIdle(nowMs)) this.#pools.delete(name);
   }
 }

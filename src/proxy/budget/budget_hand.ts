@@ -68,10 +68,15 @@ export class BudgetHand {
   /** As `hold`, while the controller is away: up to an even share of the limit within the window. */
   holdOfShare(tokens: number, nowMs: number): boolean {
     this.#void(nowMs);
-    if (nowMs - this.#heardMs < limits.budgetAwayMs) return false;
+    if (!this.isAway(nowMs)) return false;
     if (this.#spending.sum(nowMs) + this.#held + tokens > this.#evenTokens) return false;
     this.#take(tokens);
     return true;
+  }
+
+  /** The controller was not heard of for long, though there is much to ask it while calls wait. */
+  isAway(nowMs: number): boolean {
+    return nowMs - this.#heardMs >= limits.budgetAwayMs;
   }
 
   /** The end of a call: what it held, and what it spent. */

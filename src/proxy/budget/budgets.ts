@@ -40,6 +40,7 @@ interface WaitingCall {
 
 /** A call waits for so many tokens of one key. */
 interface Waiting {
+  readonly whenAway: WhenAway;
   readonly tokens: number;
   readonly told: (refusal: HoldRefusal | null) => void;
   readonly call: WaitingCall;
@@ -194,7 +195,8 @@ export class Budgets {
     }
     if (kept.waiting.length >= limits.budgetCallsWaitingMax)
       return told({ name, reason: "room", retryMs: limits.budgetRetryMs });
-    const waiting: Waiting = { tokens, told, call, timer: noTimer, refusedMs: null };
+    const { whenAway } = key;
+    const waiting: Waiting = { whenAway, tokens, told, call, timer: noTimer, refusedMs: null };
     this.#await(kept, waiting, limits.budgetWaitMs);
     kept.waiting.push(waiting);
     this.#soon(0);
@@ -208,14 +210,16 @@ export class Budgets {
       if (!again && asksSinceMs < limits.budgetAnswerMs)
         return this.#await(kept, waiting, limits.budgetAnswerMs, true);
       kept.waiting.splice(kept.waiting.indexOf(waiting), 1);
-      waiting.told(this.#away(kept, waiting.tokens));
+      waiting.told(this.#away(kept, waiting));
     });
   }
 
-  /** The controller did not answer in time. */
-  #away({ key, hand }: Kept, tokens: number): HoldRefusal | null {
-    if (key.whenAway === "share" && hand.holdOfShare(tokens, this.options.clock.now())) return null;
-    return { name: key.name, reason: "away", retryMs: limits.budgetRetryMs };
+  /** It waited in vain: the controller did not answer, or others stood before it in the line for what is left. */
+  #away({ key, hand }: Kept, { tokens, whenAway }: Waiting): HoldRefusal | null {
+    const nowMs = this.options.clock.now();
+    if (whenAway === "share" && hand.holdOfShare(tokens, nowMs)) return null;
+    const reason = hand.isAway(nowMs) ? "away" : "spent";
+    return { name: key.name, reason, retryMs: limits.budgetRetryMs };
   }
 
   #keptOf(key: BudgetKey): Kept | null {

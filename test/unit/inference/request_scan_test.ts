@@ -142,3 +142,11 @@ describe("prompts", () => {
     expect(parts[0]?.hashes.length).toBeLessThan(300);
   });
 });
+
+test("parts of a prompt that come again and again cost no more memory than one that is long", () => {
+  const bytes = new TextEncoder().encode(`{${'"input":1,'.repeat(10_000)}"model":"m"}`);
+  const scan = new RequestScan();
+  scan.push(bytes, 0, bytes.length);
+  expect(scan.parts.length).toBeLessThan(20);
+  expect([scan.promptBytes, scan.model]).toEqual([10_000, "m"]);
+});

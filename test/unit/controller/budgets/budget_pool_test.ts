@@ -240,7 +240,27 @@ describe("a burst of calls at the same time", () => {
   });
 });
 
+test("more calls than are told of at once are all refused because nothing is left, not because nobody answers", async () => {
+  const world = new World({ ...usual, proxies: 1, tokens: 10_000 }, 7);
+  expect(holds(await answered(world, 10_000, 1)).length).toBe(1);
+  const refused = (await answered(world, 100, 900)) as HoldRefusal[];
+  expect(refused.length).toBe(900);
+  expect(new Set(refused.map(({ reason }) => reason))).toEqual(new Set(["spent"]));
+});
+
 describe("without a controller", () => {
+  test("a budget that is closed from now on is closed for the next call, though it was shared before", async () => {
+    const world = new World({ ...usual, proxies: 1, whenAway: "share" }, 7);
+    for (const hold of holds(await answered(world, 100, 1))) hold.settle(100);
+    await world.rest();
+    world.down = true;
+    const told: (BudgetHold | HoldRefusal)[] = [];
+    const key = { ...world.key, whenAway: "closed" } as const;
+    world.budgets[0]?.hold([key], 1_000, (held) => told.push(held));
+    await world.clock.advance(20_000);
+    expect(told).toMatchObject([{ reason: "away" }]);
+  });
+
   test("a budget that is closed then admits nothing that is not in hand", async () => {
     const world = new World(usual, 7);
     for (const hold of holds(await answered(world, 100, 20))) hold.settle(100);
