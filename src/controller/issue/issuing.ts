@@ -157,12 +157,12 @@ export class Issuing {
     return this.#guard.watch(seenAddress, () => this.#tell(what, seenAddress, work));
   }
 
-  /** Says what is refused. */
+  /** Says what is refused; not to one who fails too often: anybody may do so as often as he likes. */
   async #tell<T>(what: string, seenAddress: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof Refusal)
+      if (error instanceof Refusal && error.status !== 429)
         this.options.log(`refused to let ${seenAddress} ${what}: ${error.message}`);
       throw error;
     }

@@ -141,6 +141,8 @@ describe("a machine that was away", () => {
     expect(new Set(strangers.slice(5))).toEqual(
       new Set(["There were too many failed attempts from this address; try again in a minute"]),
     );
+    const told = host.logs.filter((line) => line.includes(`refused to let ${shared} come back`));
+    expect(told).toHaveLength(limits.joinFailuresPerMinuteMax);
     expect(await fails(removed)).toContain("not part of this mesh");
     expect((await away.reattest(shared)).services).toHaveLength(1);
   });
