@@ -108,7 +108,7 @@ export function createRegistry({ store, clock, random, trustDomain }: RegistryOp
     const reached = known && store.epoch !== null ? await store.reached(from) : "here";
     if (reached === "late") throw behind(store, from);
     // Revisions mean something else from where its store was put back to: whoever knows more has to read all again.
-    if (reached === "never" && epoch === store.epoch) epoch = `${store.epoch}-${random.bytes(8).toHex()}`;
+    if (reached === "never" && query("epoch") === epoch) epoch = `${store.epoch}-${random.bytes(8).toHex()}`;
     return watches.begin(prefixIn(query), from, known && reached === "here");
   });
   return { app, drain: () => watches.close() };

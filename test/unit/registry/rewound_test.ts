@@ -24,14 +24,20 @@ async function watched(reached: Reached) {
   });
   const { app } = createRegistry({ store, clock, random: runtime.random, trustDomain: "corp.example" });
   const control = new DirectControl(app, "spiffe://corp.example/heddle/controller/one");
-  const line = await new Promise<unknown>((resolve) => {
-    const path = `${registryPaths.watch}?prefix=&from=1&epoch=etcd-7`;
-    control.stream(path, { line: resolve, ended: (error) => resolve(error?.message) });
-  });
-  const range = (await control.call("GET", `${registryPaths.range}?prefix=&after=`)).body as RangeAnswer;
+  const watch = (epoch: string) =>
+    new Promise<unknown>((resolve) => {
+      const path = `${registryPaths.watch}?prefix=&from=1&epoch=${epoch}`;
+      control.stream(path, { line: resolve, ended: (error) => resolve(error?.message) });
+    });
+  const named = async (): Promise<string> =>
+    ((await control.call("GET", `${registryPaths.range}?prefix=&after=`)).body as RangeAnswer).epoch;
+  const line = await watch("etcd-7");
+  const epoch = await named();
+  const again = await watch(epoch);
+  const further = await named();
   control.close();
   memory.close();
-  return { line, epoch: range.epoch };
+  return { line, epoch, again, further };
 }
 
 test("revisions that its store will never have again are of another life, and all has to be read anew", async () => {
@@ -40,9 +46,19 @@ test("revisions that its store will never have again are of another life, and al
   expect(epoch).toMatch(/^etcd-7-[0-9a-f]{16}$/);
 });
 
+test("a store that is put back once more begins one more life", async () => {
+  const { epoch, again, further } = await watched("never");
+  expect(again).toMatchObject({ kind: "compacted" });
+  expect(further).toMatch(/^etcd-7-[0-9a-f]{16}$/);
+  expect(further).not.toBe(epoch);
+});
+
 test("a registry that is only behind says so, and its life goes on", async () => {
-  expect(await watched("late")).toEqual({ line: expect.stringContaining("is behind"), epoch: "etcd-7" });
-  expect(await watched("here")).toEqual({
+  expect(await watched("late")).toMatchObject({
+    line: expect.stringContaining("is behind"),
+    epoch: "etcd-7",
+  });
+  expect(await watched("here")).toMatchObject({
     line: { kind: "heartbeat", revision: expect.anything() },
     epoch: "etcd-7",
   });
