@@ -159,7 +159,8 @@ export class SnapshotFollower {
     );
     return {
       version: this.#version,
-      error: this.#error,
+      // The controller takes no longer one, and would end the stream that it came on.
+      error: this.#error?.slice(0, limits.snapshotProblemLengthMax).toWellFormed() ?? null,
       certificates,
       ...(this.#placed ? { controllers: this.options.places.controllers(), about: this.#about() } : {}),
     };

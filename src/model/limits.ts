@@ -753,6 +753,8 @@ export const limits = {
   expositionPieceCharacters: 64 * kib,
   /** Of the words with which an answer to an operator says that it failed; longer ones are cut. */
   answerProblemLengthMax: 2_000,
+  /** Of the words with which a machine says why it refused a snapshot; longer ones are cut. */
+  snapshotProblemLengthMax: 2_000,
   /** What a proxy remembers of requests that ended, for `heddle why`: the last ones, in so many bytes, names that come again apart. */
   evidenceRecordsMax: 10_000,
   /** Of the texts of requests that a proxy remembers for `heddle why`; the oldest are forgotten. */

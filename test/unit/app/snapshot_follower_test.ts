@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import type { ControlStream, StreamHandler } from "../../../src/api/control.ts";
 import type { SnapshotReply, SubscribeRequest } from "../../../src/api/snapshot_messages.ts";
 import { SnapshotFollower } from "../../../src/app/snapshot_follower.ts";
+import { limits } from "../../../src/model/limits.ts";
 import type { Snapshot } from "../../../src/model/snapshot.ts";
 import { patchBetween } from "../../../src/model/snapshot_patch.ts";
 import { SnapshotHasher } from "../../../src/model/snapshot_version.ts";
@@ -24,7 +25,11 @@ interface Opened {
   closed: boolean;
 }
 
-function following(refuses: (snapshot: Snapshot) => boolean = () => false, takesLines = false) {
+function following(
+  refuses: (snapshot: Snapshot) => boolean = () => false,
+  takesLines = false,
+  reason = "it is not wanted",
+) {
   const streams: Opened[] = [];
   const lines: unknown[] = [];
   const replies: SnapshotReply[] = [];
@@ -56,7 +61,7 @@ function following(refuses: (snapshot: Snapshot) => boolean = () => false, takes
     machine: () => ({ services: [] }),
     policies: { prepare: async () => undefined, applied: () => undefined },
     apply: async (next: Snapshot) => {
-      if (refuses(next)) throw new Error("it is not wanted");
+      if (refuses(next)) throw new Error(reason);
       applied.push(next.trustDomain);
     },
     rates: { wants: () => [], give: () => undefined },
@@ -108,6 +113,16 @@ test("a snapshot that was refused is no problem any more once the one in force i
   await settle();
   expect(replies.at(-1)).toMatchObject({ version: one.version, error: null });
   expect(follower.confirmedMs).toBeGreaterThan(0);
+  follower.close();
+});
+
+test("a snapshot is refused in no more words than the controller takes", async () => {
+  const { follower, streams, lines, settle } = following(() => true, true, "no".repeat(5_000));
+  await follower.start();
+  streams[0]?.handler.line({ kind: "snapshot", snapshot: one });
+  await settle();
+  const [{ error }] = lines as [SnapshotReply];
+  expect(error).toBe("no".repeat(limits.snapshotProblemLengthMax / 2));
   follower.close();
 });
 

@@ -71,6 +71,7 @@ describe("a machine's stream", () => {
     expect(reader.say({ kind: "of-a-later-day", version: 7 })).toBe(true);
     expect((await nodeStatus("vm-1")).node?.acknowledged).toBe("");
     expect(reader.say(reply)).toBe(true);
+    expect(reader.say({ ...reply, ofALaterProxy: 1 })).toBe(true);
     expect((await nodeStatus("vm-1")).node?.acknowledged).toBe(version);
     expect(() => reader.say({ ...reply, version: 7 })).toThrow("Expected string but received 7");
     await host.operator().call("POST", `${controllerPaths.nodes}/vm-1/remove`, {});
