@@ -164,7 +164,7 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
 
   /** Nothing of it is to come. */
   protected closeFilters(): void {
-    this.body.closeTaps();
+    this.body.close();
     this.#delay?.cancel();
   }
 }

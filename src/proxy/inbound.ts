@@ -287,7 +287,7 @@ export class InboundCall extends ArrivedCall implements ResponseSink, Taker, Tur
     this.#pool?.leave(this);
     this.#turn?.end();
     this.#paced?.close();
-    this.body?.body.drop();
+    this.body?.body.close();
     this.held?.drop();
     if (this.streamKind !== null) service.streams.closed(this.streamKind);
     this.record.outcome = outcome;

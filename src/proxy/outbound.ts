@@ -320,7 +320,6 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     this.leave();
     this.answer.close();
     this.closeFilters();
-    body.settle();
     this.record.outcome = outcome;
     this.record.bytesIn = body.bytes;
     this.source.parts.recorder.finish(this.record, this.source.parts.shard.clock.now());

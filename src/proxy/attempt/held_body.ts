@@ -9,6 +9,8 @@ export class HeldBody {
   trailers: Fields | null = null;
   /** It was said that it is all there, or too long: it may still be read. */
   told = false;
+  /** Nobody waits for it any more: what still comes is not kept. */
+  #closed = false;
   #queue = new ByteQueue();
 
   constructor(
@@ -24,6 +26,7 @@ export class HeldBody {
 
   /** False: enough of it. */
   data(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#closed) return false;
     const before = this.#queue.capacity;
     this.#queue.push(bytes, start, end);
     this.buffered.count(this.#queue.capacity - before);
@@ -35,7 +38,7 @@ export class HeldBody {
   end(trailers: Fields | null): void {
     this.over = true;
     this.trailers = trailers?.copy() ?? null;
-    if (!this.told) this.#tell(this.#whole());
+    if (!this.told && !this.#closed) this.#tell(this.#whole());
   }
 
   #whole(): Uint8Array {
@@ -58,6 +61,11 @@ export class HeldBody {
   /** Hands on what came, in order; it is kept here no more. */
   pass(take: (bytes: Uint8Array, start: number, end: number) => void): void {
     this.#queue.forEach(take);
+    this.drop();
+  }
+
+  close(): void {
+    this.#closed = true;
     this.drop();
   }
 

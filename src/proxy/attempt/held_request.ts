@@ -35,7 +35,7 @@ export class HeldRequest implements ClientStream {
   }
 
   cancel(): void {
-    this.body.drop();
+    this.body.close();
     this.#stream?.cancel();
   }
 

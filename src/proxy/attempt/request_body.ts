@@ -43,6 +43,7 @@ export class RequestBody implements RequestSink {
   /** All of it is held until somebody has decided. */
   #waits = false;
   #ended = false;
+  #over = false;
   #trailers: Fields | null = null;
 
   constructor(
@@ -67,9 +68,12 @@ export class RequestBody implements RequestSink {
     if (this.#ended) tap.end(this.#trailers);
   }
 
-  /** Nothing of it is to come. */
-  closeTaps(): void {
+  /** The exchange is over: nobody waits for what of it may still come, and nothing of that is kept. */
+  close(): void {
+    this.#over = true;
+    this.#reader = null;
     this.#tap?.close();
+    this.settle();
   }
 
   /** Begins to take it, for `reader` to see, and holds it until `attach`; before that. */
@@ -212,6 +216,7 @@ export class RequestBody implements RequestSink {
   }
 
   #hold(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#over) return;
     const kept = (this.#kept ??= new ByteQueue());
     const before = kept.capacity;
     kept.push(bytes, start, end);
