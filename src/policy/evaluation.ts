@@ -70,7 +70,8 @@ export class Evaluation {
 
   #decided(verdict: PolicyVerdict): void {
     const ran = this.bindings.slice(0, this.#index + 1);
-    const later = laterHooks(this.around, ran, this.call);
+    const call = this.call.body === undefined ? this.call : withoutBody(this.call);
+    const later = laterHooks(this.around, ran, call);
     this.done(later === null ? verdict : { ...verdict, later });
   }
 
@@ -167,6 +168,11 @@ export class Evaluation {
   #record(binding: PolicyBinding, what: Pick<PolicyRecord, "action"> & Partial<PolicyRecord>): void {
     this.#records.push(policyRecord(this.around, binding, this.call.hook, this.#askedMs, what));
   }
+}
+
+/** Nobody sees it again, and the exchange may go on for long. */
+function withoutBody({ body: _seen, ...call }: PolicyCall): PolicyCall {
+  return call;
 }
 
 function failedClosed({ name }: PolicyBinding, { service }: PolicyCall): Outcome {

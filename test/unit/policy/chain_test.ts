@@ -7,6 +7,7 @@ import type { PolicyAnswer, PolicyCall } from "../../../src/policy/policy_call.t
 import { HeadFields } from "../../../src/wire/head_fields.ts";
 import { readTarget } from "../../../src/wire/target.ts";
 import { runtime } from "../../support/runtime_under_test.ts";
+import { ScriptedPolicies } from "../../support/scripted_policies.ts";
 
 const call: PolicyCall = {
   hook: "onRequest",
@@ -249,4 +250,23 @@ describe("a failure", () => {
     expect(play({ open: { do: "fail", reason: "it threw" } }).tripped).toEqual(["open"]);
     expect(play({ open: new Error("it hangs") }).tripped).toEqual([]);
   });
+});
+
+test("what is asked about the rest of an exchange keeps no body of its request", () => {
+  const policies = new ScriptedPolicies();
+  const binding = { ...policies.binding(), bodies: { request: 100 } };
+  const body = { text: '"of the request"', bytes: 16, unread: null };
+  let verdict: PolicyVerdict | null = null;
+  createPolicyChain(policies, runtime.clock).evaluate(
+    [binding],
+    { ...call, body },
+    (said) => (verdict = said),
+    null,
+  );
+  expect(policies.asked[0]?.body).toEqual(body);
+  policies.asked.length = 0;
+  const { later } = verdict as unknown as PolicyVerdict;
+  const kept = Bun.inspect(later, { depth: 9 });
+  expect(kept).toContain("cart.mesh");
+  expect(kept).not.toContain("of the request");
 });
