@@ -11,7 +11,7 @@ import type { NodeState } from "./publisher.ts";
 import type { Content, Snapshots } from "./snapshots.ts";
 
 export interface PolicyFitOptions {
-  readonly catalog: Pick<Catalog, "nodes" | "documents" | "leadsTo" | "policies">;
+  readonly catalog: Pick<Catalog, "nodes" | "documents" | "leadsTo" | "policies" | "policyTrials">;
   readonly snapshots: Pick<Snapshots, "policiesOf">;
   readonly viewOf: (node: string) => Pick<NodeState, "about" | "uses">;
 }
@@ -29,7 +29,8 @@ export class PolicyFit {
   /** Refuses content that would give a machine a policy that it cannot run, and that it has not now. */
   requireFor(content: Content): void {
     const lackingOnes = new Map<StoredPolicy, readonly Unable[]>();
-    for (const policy of content.policies.values()) {
+    const tried = [...this.options.catalog.policyTrials.values()].map((each) => each.policy);
+    for (const policy of [...content.policies.values(), ...tried]) {
       const unable = this.#unable(policy);
       if (unable.length > 0) lackingOnes.set(policy, unable);
     }

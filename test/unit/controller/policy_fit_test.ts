@@ -97,6 +97,18 @@ describe("a policy that needs more than a machine's heddle has", () => {
     expect(await refusal(step({ do: "rollback", name: "p" }))).toBe("it was taken");
   });
 
+  test("and is tried where none asks it, is not given to one by documents that begin to", async () => {
+    await start();
+    await says("vm-a", older);
+    await apply(documents(""), { hooks: [first] });
+    expect(await refusal(tryIt(newer))).toBe("it was taken");
+    expect(await refusal(apply(used, null))).toContain(
+      'The policy "p" 2.0.0 needs pick, which heddle has not on vm-a (0.1.0 (abc))',
+    );
+    expect(await refusal(step({ do: "rollback", name: "p" }))).toBe("it was taken");
+    expect(await refusal(apply(used, null))).toBe("it was taken");
+  });
+
   test("is told by its api, too, and documents that change nothing of it are applied", async () => {
     await start();
     await says("vm-a", ownSupport);
