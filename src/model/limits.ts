@@ -1137,6 +1137,8 @@ export const limits = {
   policyBodyBytesMax: 128 * kib,
   /** Bytes of one exchange that wait for a policy to see them on their way; those that come meanwhile it does not see. */
   policyChunkBytesMax: 256 * kib,
+  /** Arrays and objects within one another in a body that policies see: code that follows them one by one must not run out of stack. */
+  policyBodyDepthMax: 256,
   /** Calls of one exchange about bytes on their way that are under way; what comes meanwhile is gathered into few. */
   policyChunkCallsMax: 8,
   /** Of the calls that a policy may have under way, and of what waits for its process: calls about bytes on their way take no more. */

@@ -2,6 +2,7 @@
  * Bodies as policies see them that ask for JSON: the text of one that is there whole, or why it is not shown. Nothing but a body that says
  * of itself that it is JSON, in no encoding, waits for a policy.
  */
+import { limits } from "../model/limits.ts";
 import type { BodiesRead, PolicyBinding } from "../model/snapshot.ts";
 import type { Fields } from "../wire/fields.ts";
 import { bodyUses, type Hook } from "./hooks.ts";
@@ -48,8 +49,9 @@ export function isEncoded(fields: Fields): boolean {
   return fields.getAll("content-encoding").some((encoding) => !/^(?:identity)?$/i.test(encoding));
 }
 
-/** All of it came. JSON is UTF-8 (RFC 8259, section 8.1). */
+/** All of it came. JSON is UTF-8 (RFC 8259, section 8.1), and how deep it may be is the reader's to say (section 9). */
 export function bodyInFull(bytes: Uint8Array): BodySeen {
+  if (isTooDeep(bytes)) return unreadBody("no JSON");
   try {
     return {
       text: new TextDecoder("utf-8", { fatal: true }).decode(bytes),
@@ -59,6 +61,24 @@ export function bodyInFull(bytes: Uint8Array): BodySeen {
   } catch {
     return unreadBody("no JSON");
   }
+}
+
+const [quote, bracket, backslash, bracketEnd, brace, braceEnd] = [0x22, 0x5b, 0x5c, 0x5d, 0x7b, 0x7d];
+
+function isTooDeep(json: Uint8Array): boolean {
+  let depth = 0;
+  let inText = false;
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at];
+    if (inText) {
+      if (byte === backslash) at++;
+      else if (byte === quote) inText = false;
+    } else if (byte === quote) inText = true;
+    else if (byte === bracket || byte === brace) {
+      if (++depth > limits.policyBodyDepthMax) return true;
+    } else if (byte === bracketEnd || byte === braceEnd) depth--;
+  }
+  return false;
 }
 
 /** As a policy wrote it. */

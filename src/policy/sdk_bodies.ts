@@ -1,7 +1,8 @@
 /** Bodies as authors of policies find them. Part of `heddle/policy`. */
 
 /**
- * Why a body is not shown: it is longer than `limits.body`, compressed, no JSON (by its content type, or by what it is), or was left out:
+ * Why a body is not shown: it is longer than `limits.body`, compressed, no JSON (by its content type, by what it is, or because more than 256
+ * arrays and objects are within one another), or was left out:
  * too much waits in this proxy already, or it is a request of a recording.
  */
 export type UnreadBody = "too long" | "encoded" | "no JSON" | "left out";
