@@ -99,10 +99,15 @@ export class GatewayPort {
     const { net, shard } = options.parts;
     this.#acceptTls = acceptInbound({
       ...{ net, shard, plainAnswer },
-      choose: (serverName, socket) => this.#choose(serverName, this.#origins.get(socket) ?? socket),
+      choose: (serverName, socket) => this.#choose(serverName, this.#originOf(socket)),
+      addressOf: (socket) => this.#originOf(socket).remoteAddress,
       refused: () => {},
       onLimit: (limit) => this.#some.tripped(limit),
     });
+  }
+
+  #originOf(socket: Socket): Origin {
+    return this.#origins.get(socket) ?? socket;
   }
 
   get gateway(): ServiceName {

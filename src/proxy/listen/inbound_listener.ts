@@ -29,6 +29,8 @@ export interface InboundOptions {
   readonly shard: Shard;
   /** `none`: it is no name of ours, and the client is told so. `full`: there is no room for its connection, which is reset. */
   readonly choose: (serverName: string, socket: Socket) => Entrance | "none" | "full";
+  /** Whom a connection counts for until its certificate was verified; default: its peer. */
+  readonly addressOf?: (socket: Socket) => string;
   /** To a client that speaks no TLS; default: what tells that other proxies come in here. */
   readonly plainAnswer?: Uint8Array;
   /** Somebody who may not come in, in words. */
@@ -50,7 +52,7 @@ export function listenInbound(options: InboundListenerOptions): Listener {
 
 /** What one port, of however many listeners, makes of each connection. */
 export function acceptInbound(options: InboundOptions): (socket: Socket) => SocketHandler {
-  const { onLimit, shard } = options;
+  const { onLimit, shard, addressOf = ({ remoteAddress }) => remoteAddress } = options;
   // All event loops have the port, and share what comes to it evenly.
   const { loops } = shard.numbers;
   const strangers = new Strangers({ clock: shard.clock, bounds: strangerBounds.mesh, loops, onLimit });
@@ -61,9 +63,10 @@ export function acceptInbound(options: InboundOptions): (socket: Socket) => Sock
   });
   const about = { ...options, begun };
   return (socket) => {
-    const stranger = strangers.admit(socket.remoteAddress, () => socket.destroy());
-    if (stranger === null) socket.destroy();
-    return new Hello(socket, about, stranger);
+    const stranger = strangers.admit(addressOf(socket), () => socket.destroy());
+    if (stranger !== null) return new Hello(socket, about, stranger);
+    socket.destroy();
+    return unheard;
   };
 }
 
@@ -83,8 +86,8 @@ class Hello extends WheelEntry implements SocketHandler, Hoarder {
   constructor(
     readonly socket: Socket,
     readonly options: InboundOptions & { readonly begun: Buffered },
-    /** Until its certificate was verified; null: there was no room for it. */
-    readonly stranger: Stranger | null,
+    /** Until its certificate was verified. */
+    readonly stranger: Stranger,
   ) {
     super();
     const { shard, begun } = options;
@@ -130,7 +133,7 @@ class Hello extends WheelEntry implements SocketHandler, Hoarder {
   close(): void {
     this.options.shard.wheel.forget(this);
     this.#forget();
-    this.stranger?.leave();
+    this.stranger.leave();
   }
 
   #forget(): void {
@@ -154,19 +157,19 @@ class Hello extends WheelEntry implements SocketHandler, Hoarder {
     if (entrance.do === "pass") return this.#pass(entrance.closed, received);
     const handshake = net.secureServer(this.socket, entrance.tls, received, {
       opened: (socket) => {
-        stranger?.leave();
+        stranger.leave();
         return entrance.secured(socket);
       },
       failed: (error) => {
-        stranger?.leave();
+        stranger.leave();
         refused(`a client of ${serverName}: ${error.message}`);
       },
     });
-    if (stranger !== null) stranger.end = () => handshake.cancel();
+    stranger.end = () => handshake.cancel();
   }
 
   #pass(closed: (socket: Socket) => SocketHandler, received: Uint8Array): void {
-    this.stranger?.leave();
+    this.stranger.leave();
     const handler = closed(this.socket);
     this.socket.handler = handler;
     handler.data(received);
@@ -179,3 +182,5 @@ class Hello extends WheelEntry implements SocketHandler, Hoarder {
     this.socket.destroy();
   }
 }
+
+const unheard: SocketHandler = { data() {}, drain() {}, end() {}, close() {} };

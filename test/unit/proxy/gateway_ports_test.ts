@@ -1,6 +1,7 @@
 /** Listeners of a gateway that share a port, over a network in memory. */
 import { describe, expect, test } from "bun:test";
 import type { GatewayListener } from "../../../src/model/gateway.ts";
+import { limits } from "../../../src/model/limits.ts";
 import { at, GatewayScene } from "../../support/gateway_scene.ts";
 
 describe("listeners of https that share a port", () => {
@@ -129,4 +130,25 @@ test("a listener of tls passes connections on unopened beside one of https, by t
     "tcp",
     "edge:closed.default",
   ]);
+});
+
+test("behind a load balancer clients that say nothing keep nobody else out: each counts by the address that its PROXY header names", async () => {
+  const it = await GatewayScene.start();
+  const certificates = [await it.certify("shop", "shop.example")];
+  it.apply({
+    ...{ ...at, name: "shop", port: 443, protocol: "https", certificates },
+    ...{ proxyProtocol: true, connectionsMax: limits.gatewayConnections },
+  });
+  const begin = async (client: string) => {
+    const outsider = await it.open({ port: 443 });
+    outsider?.write(`PROXY TCP4 ${client} 192.0.2.1 4000 443\r\n`);
+    return outsider;
+  };
+  for (let count = 0; count < limits.meshStrangersPerSourceMax; count++) await begin("192.0.2.7");
+  const other = await begin("192.0.2.8");
+  await it.net.settle();
+  expect([other?.gone, it.planes.machine("vm").records.limits]).toEqual([false, []]);
+  const more = await begin("192.0.2.7");
+  await it.net.settle();
+  expect([more?.gone, it.planes.machine("vm").records.limits]).toEqual([true, ["meshStrangersPerSourceMax"]]);
 });
