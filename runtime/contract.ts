@@ -46,6 +46,7 @@ export interface SocketHandler {
 /** A connected stream: TCP, unix, or TLS above one of them. */
 export interface Socket {
   handler: SocketHandler;
+  /** This and the port stay what they are where TLS goes over a plain one (`secureServer`). */
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localPort: number;

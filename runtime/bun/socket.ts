@@ -35,15 +35,17 @@ export class StreamSocket implements Socket {
   private endHeld = false;
   /** An orderly close that came behind what is held. */
   private closeHeld = false;
+  /** Of a connection that was given away: Bun forgets them then. */
+  private given: Pick<Socket, "remoteAddress" | "remotePort"> | null = null;
 
   constructor(protected readonly faults: Faults) {}
 
   get remoteAddress(): string {
-    return this.raw?.remoteAddress ?? "";
+    return this.given?.remoteAddress ?? this.raw?.remoteAddress ?? "";
   }
 
   get remotePort(): number {
-    return this.raw?.remotePort ?? 0;
+    return this.given?.remotePort ?? this.raw?.remotePort ?? 0;
   }
 
   get localPort(): number {
@@ -182,6 +184,8 @@ export class StreamSocket implements Socket {
    */
   abandon(below: SocketHandler): RawSocket | null {
     const raw = this.raw;
+    const { remoteAddress, remotePort } = this;
+    this.given = { remoteAddress, remotePort };
     if (this.paused) raw?.resume();
     this.paused = false;
     this.handler = below;

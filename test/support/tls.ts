@@ -9,10 +9,10 @@ export interface TlsListener {
   readonly refused: SocketError[];
 }
 
-/** `optionsFor` is asked for each connection, with the first bytes it sent. */
+/** `optionsFor` is asked for each connection, with the first bytes it sent and the socket that they came on. */
 export function listenTls(
   runtime: Runtime,
-  optionsFor: (first: Uint8Array) => TlsServerOptions,
+  optionsFor: (first: Uint8Array, plain: Socket) => TlsServerOptions,
   opened: (end: End) => void = () => {},
 ): TlsListener {
   const secured: End[] = [];
@@ -20,7 +20,7 @@ export function listenTls(
   const listener = runtime.net.listen({ host: "127.0.0.1", port: 0 }, (socket: Socket) => ({
     data(chunk) {
       let inside = true;
-      runtime.net.secureServer(socket, optionsFor(chunk), chunk, {
+      runtime.net.secureServer(socket, optionsFor(chunk, socket), chunk, {
         opened(above) {
           const end = { socket: above, heard: new Recorder() };
           secured.push(end);

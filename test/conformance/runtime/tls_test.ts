@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import type {
   Listener,
+  Socket,
   TlsClientOptions,
   TlsCredential,
   TlsServerOptions,
@@ -66,6 +67,21 @@ function target(server: TlsListener, options: Partial<TlsClientOptions> = {}) {
 }
 
 const { credential: _, ...anonymousClient } = clientOptions();
+
+test("a plain socket that TLS goes over says still whose connection it is", async () => {
+  const plain: Socket[] = [];
+  const server = listenTls(runtime, (_, socket) => {
+    plain.push(socket);
+    return serverOptions();
+  });
+  open.push(server.listener);
+  const client = await dialled(runtime, target(server));
+  await until(() => server.secured.length === 1, "the server agrees");
+  const above = server.secured[0]?.socket;
+  expect([plain[0]?.remoteAddress, plain[0]?.remotePort]).toEqual(["127.0.0.1", above?.remotePort]);
+  expect(above?.remotePort).toBeGreaterThan(0);
+  client.socket.destroy();
+});
 
 describe("two peers of one authority", () => {
   test("learn each other's names, the protocol and the server name", async () => {
