@@ -149,7 +149,8 @@ function takesKinds(flat: FlatDocument, written: unknown, path: Path, protocol: 
 /** null: it goes by something that namespaces do not have here. */
 function selectedNames({ matchLabels, matchExpressions, ...more }: Fields): readonly string[] | null {
   const labels = Object.entries((matchLabels ?? {}) as Fields);
-  const expressions = Array.isArray(matchExpressions) ? (matchExpressions as readonly Fields[]) : [];
+  const expressions = (matchExpressions ?? []) as readonly Fields[];
+  if (!Array.isArray(expressions)) return null;
   if (Object.keys(more).length > 0 || labels.length + expressions.length !== 1) return null;
   const [label] = labels;
   if (label !== undefined) return label[0] === nameLabel && typeof label[1] === "string" ? [label[1]] : null;

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { protocolsOf } from "../../model/gateway_routes.ts";
 import { mayRefer, type Referring } from "../../model/reference_grant.ts";
+import { perParent } from "../../model/route_parents.ts";
 import { serviceKey, type ServiceName } from "../../model/service.ts";
 import { said } from "../fields.ts";
 import type { Neighbourhood } from "../kind.ts";
@@ -25,7 +26,8 @@ export function checkGranted(
   { path, key = false }: { readonly path: Path; readonly key?: boolean },
   { set, report }: Neighbourhood,
 ): void {
-  if (mayRefer(route, service, set.options.grants)) return;
+  // It stands at each parent alone: that one of them is the service lets it refer to that service there alone.
+  if (perParent(route).every((each) => mayRefer(each, service, set.options.grants))) return;
   const what = `no ReferenceGrant of the namespace ${service.namespace} lets ${route.grantedAs}s of ${route.namespace} refer to ${serviceKey(service)}`;
   report(path, what, { key, code: "HED0118" });
 }
