@@ -25,6 +25,7 @@ export class SnapshotComparison {
         this.#destination(...each),
       ),
       ...this.#services(now.locals, then.locals, "calls of", ([one, other]) => fieldsText(one, other)),
+      ...(isSame(now.gateways, then.gateways) ? [] : ["listeners of gateways"]),
       ...(isSame(now.policies, then.policies) ? [] : ["policies that it loads"]),
       ...(isSame(now.telemetry, then.telemetry) ? [] : ["telemetry"]),
       ...(now.egress === then.egress ? [] : [`egress: ${then.egress ?? "open"}`]),

@@ -114,6 +114,16 @@ describe("applying documents", () => {
     reader.close();
   });
 
+  test("tells of a machine that runs a gateway that listeners of that would differ", async () => {
+    host = await ControllerUnderTest.start();
+    await host.addNode("vm-1", [{ name: "edge", namespace: "default" }]);
+    const edge = (more: string): string =>
+      `kind: Gateway\nname: edge\nlisteners: [{name: web, port: 80, protocol: http${more}}]\n`;
+    await apply([edge("")]);
+    const { machines } = await apply([edge(", proxyProtocol: true")], { dryRun: true });
+    expect(machines).toEqual([{ node: "vm-1", changes: ["listeners of gateways"] }]);
+  });
+
   test("goes by the revision that its operator saw, and names who changed what when", async () => {
     host = await ControllerUnderTest.start();
     const { revision } = await apply([service("web"), service("api")]);
