@@ -55,7 +55,8 @@ export interface Change {
   readonly instance: UnitInstance | null;
   /** What it is an instance of, or calls as; null: it is taken out. */
   readonly service: ServiceName | null;
-  /** The Machine document as it will be. */
+  /** The Machine document as it was when this was made, and as it will be. */
+  readonly before: string;
   readonly text: string;
   /** The unit's traffic is taken into the mesh by the firewall from then on; `left`: it was, and is not any more. */
   readonly interception: "begins" | "left" | "none";
@@ -63,7 +64,8 @@ export interface Change {
 }
 
 export class Attachments {
-  private constructor(
+  /** `open` makes it for what runs here. */
+  constructor(
     readonly runtime: Runtime,
     readonly folder: StateFolder,
     readonly settings: Settings,
@@ -118,7 +120,8 @@ export class Attachments {
     ];
     await requireOwnFiles(runtime.files, steps);
     const interception = intercepted === undefined ? "none" : "begins";
-    return { unit, instance, service, text, interception, steps: [...steps, this.#takeOver()] };
+    const all = [...steps, this.#takeOver()];
+    return { unit, instance, service, before, text, interception, steps: all };
   }
 
   /** Throws where the unit is not attached. */
@@ -134,7 +137,8 @@ export class Attachments {
       );
     const steps = [...uncoupling(services.manager, coupled), this.#takeOver()];
     const isLeft = interceptedUnits(this.#read(before)).some((each) => each.unit === unit);
-    return { unit, instance: null, service: null, text, interception: isLeft ? "left" : "none", steps };
+    const interception = isLeft ? "left" : "none";
+    return { unit, instance: null, service: null, before, text, interception, steps };
   }
 
   /** Before it has been done. */
@@ -156,14 +160,26 @@ export class Attachments {
     ];
   }
 
-  /** Does it; resolves when the proxy goes by it. Says what is left for somebody to do. */
+  /**
+   * Does it; resolves when the proxy goes by it. Says what is left for somebody to do. Throws where another command changes this machine
+   * now, or has since it was made.
+   */
   async apply(change: Change, said: (text: string) => void): Promise<readonly string[]> {
+    return await this.services.alone(`change ${change.unit}`, () => this.#apply(change, said));
+  }
+
+  async #apply(change: Change, said: (text: string) => void): Promise<readonly string[]> {
     const { runtime, folder } = this;
-    const { unit, service, text, steps, interception } = change;
+    const { unit, service, before, text, steps, interception } = change;
+    if ((await this.#text()) !== before)
+      throw new UserError(
+        `Cannot change ${unit}: ${folder.machine} was changed meanwhile`,
+        "Repeat the command: it goes by what stands there now",
+      );
     const left = service === null ? [] : await this.#allow(service, said);
     // Before the proxy stops to listen for what they redirect.
     if (interception === "left") await this.interception.without(unit, said);
-    if (text !== (await this.#text())) {
+    if (text !== before) {
       said(`write ${folder.machine}`);
       await runtime.files.writeAtomic(folder.machine, text, 0o644);
     }

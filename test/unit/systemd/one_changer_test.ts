@@ -3,7 +3,9 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Files, Runtime, SpawnOptions } from "../../../runtime/contract.ts";
+import { Attachments, type Change } from "../../../src/app/attach.ts";
 import { MachineServices } from "../../../src/app/services.ts";
+import type { Settings } from "../../../src/app/settings.ts";
 import { stateFolder } from "../../../src/app/state_folder.ts";
 import { asOneChanger } from "../../../src/systemd/one_changer.ts";
 import { programOf, runtime } from "../../support/runtime_under_test.ts";
@@ -61,8 +63,9 @@ test("a file that was taken away meanwhile is no lock", async () => {
   );
 });
 
-test("installation and removal wait for nobody, and do nothing beside an upgrade", async () => {
-  mkdirSync(`${folder}/systemd`);
+/** A machine whose services are of a user, in that folder. */
+async function machine() {
+  mkdirSync(`${folder}/systemd`, { recursive: true });
   await Bun.write(`${folder}/systemd/private`, "");
   const ran: string[] = [];
   const spawn = ({ command, output, exited }: SpawnOptions) => {
@@ -84,6 +87,11 @@ test("installation and removal wait for nobody, and do nothing beside an upgrade
   const [one, other] = [await MachineServices.find(here, state), await MachineServices.find(here, state)];
   if (one === null || other === null) throw new Error("no services were found");
   ran.length = 0;
+  return { here, state, one, other, ran };
+}
+
+test("installation and removal wait for nobody, and do nothing beside an upgrade", async () => {
+  const { one, other, ran } = await machine();
   const wanted = {
     modes: ["proxy"],
     controllers: [{ host: "10.0.0.1", port: 7443 }],
@@ -100,4 +108,19 @@ test("installation and removal wait for nobody, and do nothing beside an upgrade
   expect([ran, existsSync(`${folder}/config`)]).toEqual([[], false]);
   await other.remove(true, () => {});
   expect(existsSync(path)).toBe(false);
+});
+
+test("a unit is not attached beside an upgrade, nor by a document that another command changed since", async () => {
+  const { here, state, one, other, ran } = await machine();
+  mkdirSync(state.path, { recursive: true });
+  await Bun.write(state.machine, "kind: Machine\nname: vm\n");
+  const attachments = new Attachments(here, state, {} as Settings, other);
+  const change: Change = {
+    ...{ unit: "web.service", instance: null, service: null, interception: "none", steps: [] },
+    ...{ before: "kind: Machine\n", text: "kind: Machine\nname: other\n" },
+  };
+  const attached = () => refusal(attachments.apply(change, () => {}));
+  expect(await one.alone("upgrade", attached)).toContain("Cannot change web.service: process");
+  expect(await attached()).toBe(`Cannot change web.service: ${state.machine} was changed meanwhile`);
+  expect([ran, await Bun.file(state.machine).text()]).toEqual([[], "kind: Machine\nname: vm\n"]);
 });
