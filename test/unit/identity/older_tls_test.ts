@@ -51,11 +51,7 @@ describe.skipIf(!haveOpenssl)("a server that takes TLS 1.2 (needs openssl)", () 
     expect(await Promise.all(chosen)).toEqual([other, other]);
   });
 
-  for (const weak of [
-    "ECDHE-ECDSA-AES128-SHA",
-    "ECDHE-ECDSA-AES128-SHA256",
-    "AES128-GCM-SHA256",
-  ])
+  for (const weak of ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES128-SHA256", "AES128-GCM-SHA256"])
     test(`does not with ${weak}`, async () => {
       expect(await cipherOf(serve(true), "-tls1_2", "-cipher", `${weak}:@SECLEVEL=0`)).toBe("");
     });
