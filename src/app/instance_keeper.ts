@@ -26,8 +26,6 @@ export interface InstanceKeeperOptions {
   readonly machine: MachineDocument;
   /** The check of the Service document, when the machine's says nothing. */
   readonly health: (key: string) => HealthCheck | null;
-  /** Of a process that this one takes over from they are registered. */
-  readonly stand: boolean;
   readonly log: (text: string) => void;
 }
 
@@ -50,16 +48,12 @@ export class InstanceKeeper {
   readonly #units: UnitWatch;
   #machine: MachineDocument;
   #kept: readonly Kept[];
-  /** Of what is made now. */
-  #stand: boolean;
 
   constructor(readonly options: InstanceKeeperOptions) {
     const { net, clock, random, process } = options.runtime;
     this.#units = new UnitWatch({ net, clock, random, process, log: options.log });
     this.#machine = options.machine;
-    this.#stand = options.stand;
     this.#kept = this.#machine.services.map((service) => this.#keep(service));
-    this.#stand = false;
   }
 
   /** Other apps run here from now on. Those that are the same as before go on; those that went leave at once. */
@@ -136,7 +130,6 @@ export class InstanceKeeper {
       clock: runtime.clock,
       random: runtime.random,
       registrar: client,
-      stands: this.#stand,
       instance: {
         id: instanceId(settings.node, service),
         service: service.service,

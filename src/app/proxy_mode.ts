@@ -325,7 +325,6 @@ class ProxyMode {
     const { runtime, settings, store, live } = this.host;
     return new InstanceKeeper({
       ...{ runtime, settings, store, machine: live.now, places: this.#places, log: this.#log },
-      stand: this.host.given !== undefined,
       health: (key) => this.#plane.state?.locals.get(key)?.local.health ?? null,
     });
   }

@@ -19,8 +19,6 @@ export interface RegistrationOptions {
   readonly random: Random;
   readonly registrar: InstanceRegistrar;
   readonly instance: Instance;
-  /** It is registered already, by a process that this one takes over from: that stands until this one knows how it is. */
-  readonly stands: boolean;
   /** Told when a renewal failed (why) or worked again (null), once per change. */
   readonly changed: (problem: string | null) => void;
 }
@@ -37,8 +35,8 @@ export class Registration {
 
   constructor(readonly options: RegistrationOptions) {
     this.#instance = options.instance;
-    if (options.stands) this.#timer = options.clock.after(limits.leaseRenewMs, () => this.#renew());
-    else this.#renew();
+    // It may be registered already, by a process that ended or hands over: that stands until this one knows how it is.
+    this.#timer = options.clock.after(limits.leaseRenewMs, () => this.#renew());
   }
 
   get instance(): Instance {
