@@ -37,8 +37,9 @@ const shapes: readonly (readonly [path: string, shape: ApiShape])[] = [
   ["/api/embed", shape("embed", "ollama", "embeddings")],
 ];
 
-/** null: none that is known. `path` is without the query. */
+/** null: none that is known. `path` is without the query; engines take an escaped slash of it for a slash. */
 export function apiShapeOf(method: string, path: string): ApiShape | null {
   if (method !== "POST") return null;
-  return shapes.find(([end]) => path.endsWith(end))?.[1] ?? null;
+  const read = path.includes("%") ? path.replaceAll(/%2f/gi, "/") : path;
+  return shapes.find(([end]) => read.endsWith(end))?.[1] ?? null;
 }

@@ -170,6 +170,7 @@ test("an API is known by the end of its path", () => {
     ...["count_tokens", null, null],
   ]);
   expect(apiShapeOf("GET", "/v1/responses")).toBeNull();
+  expect(["/v1/chat%2Fcompletions", "/v1%2fmessages"].map(nameOf)).toEqual(["chat", "messages"]);
 });
 
 describe("what an answer that is not over cost", () => {
