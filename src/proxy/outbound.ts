@@ -341,9 +341,8 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
   }
 
   protected stopAnswer(last: string, outcome: Outcome): void {
-    this.answer.insert(new TextEncoder().encode(last));
     this.#attempts.cancel(outcome.detail);
-    this.exchange.end(null);
+    this.answer.stop(new TextEncoder().encode(last), outcome);
     this.over(outcome);
   }
 

@@ -176,7 +176,9 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
 
   #stop(reader: AnswerReader): void {
     const { finished } = this;
-    if (this.#stops === null || finished || reader.complete || !reader.atBoundary) return;
+    // Policies that look at its head come first.
+    if (this.#stops === null || finished || this.answer.waits) return;
+    if (reader.complete || !reader.atBoundary) return;
     const { shape } = this.#reader as PromptReader;
     const atSeconds = Math.floor(this.source.parts.shard.clock.wallMs() / 1_000);
     const last = softStop(shape, { model: reader.model, atSeconds });

@@ -180,13 +180,29 @@ export class Answer {
       return;
     }
     const last = this.watch?.lastWords(outcome) ?? null;
-    if (last !== null) this.#write(last, 0, last.length);
+    if (last !== null && this.#isOpen) this.#write(last, 0, last.length);
     breakOff(this.exchange, outcome, this.#endsByStatus);
   }
 
-  /** Something of heddle's own between what comes; not where policies may hold some of that back. */
+  /** Something of heddle's own between what comes; not where policies may hold some of that back, or its length was said. */
   insert(bytes: Uint8Array): void {
-    if (this.#held === null && this.#filter === null) this.#write(bytes, 0, bytes.length);
+    if (this.#takesMore) this.#write(bytes, 0, bytes.length);
+  }
+
+  /** Ends with `last` of heddle's own, or is broken off where that cannot be. It has begun. */
+  stop(last: Uint8Array, outcome: Outcome): void {
+    if (!this.#takesMore) return this.abort(outcome);
+    this.#write(last, 0, last.length);
+    this.exchange.end(null);
+  }
+
+  get #takesMore(): boolean {
+    return this.#held === null && this.#filter === null && this.#isOpen;
+  }
+
+  /** Nobody was told how long it is. */
+  get #isOpen(): boolean {
+    return this.#filter !== null || (this.#head !== null && this.#head.contentLength < 0);
   }
 
   /** It can still be ended by trailers. */

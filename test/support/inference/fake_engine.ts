@@ -22,6 +22,8 @@ export interface EngineFaults {
   stall?: "head" | "first" | number;
   /** Media type of whole answers, instead of JSON's. */
   type?: string;
+  /** Bytes that a stream says that it has. */
+  length?: number;
   /** Ends the connection after so many tokens. */
   breakAfter?: number;
 }
@@ -140,7 +142,7 @@ export class FakeEngine {
     const outputTokens = typeof asked === "number" ? asked : (this.options.outputTokens ?? 16);
     const ask: Ask = { path, body, promptTokens, outputTokens, model: String(body.model ?? this.models[0]) };
     const writer = answerOf(ask, (text) => exchange.finished || exchange.write(encoder.encode(text)));
-    if (writer.streams) exchange.respond(200, null, withType("text/event-stream"), -1);
+    if (writer.streams) exchange.respond(200, null, withType("text/event-stream"), faults.length ?? -1);
     const job = this.#job(call, ask, writer, faults, blocksOf(prompt, this.model.settings.blockTokens));
     this.model.submit(job);
     this.#run();

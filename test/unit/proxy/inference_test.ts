@@ -36,7 +36,8 @@ beforeEach(() => {
   for (const engine of engines) {
     engine.calls.length = 0;
     engine.faultsOf = null;
-    for (const fault of ["status", "headers", "stall", "breakAfter"] as const) delete engine.faults[fault];
+    for (const fault of ["status", "headers", "stall", "length", "breakAfter"] as const)
+      delete engine.faults[fault];
   }
 });
 
@@ -217,6 +218,21 @@ describe("a streamed answer", () => {
     await until(() => heard.body.split(": heddle\n\n").length > 3, "three comments came");
     expect(heard.body.replaceAll(": heddle\n\n", "")).toMatch(/^(?:data: [^\n]+\n\n)+$/);
     client.destroy();
+  });
+
+  test("that said how long it is gets nothing that is not of it", async () => {
+    apply({ heartbeatMs: 50, nextContentMs: 300 });
+    for (const { faults } of engines) Object.assign(faults, { stall: 2, length: 5_000 });
+    const heard = await answerTo({
+      model: "tiny",
+      stream: true,
+      messages: [{ role: "user", content: "hi" }],
+    });
+    expect(heard.answer?.fields.get("content-length")).toBe("5000");
+    expect(heard.body).toContain("data: ");
+    expect(heard.body).not.toContain("heddle");
+    expect(heard.body).not.toContain('"error"');
+    apply({});
   });
 
   test("that an engine breaks off ends with an error, too", async () => {
