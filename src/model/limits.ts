@@ -1039,8 +1039,11 @@ export const limits = {
   policyReadyMs: 3_000,
   /** Policies that a new snapshot does not name stay so long, for requests that are under way. */
   policyRetireMs: 5_000,
-  /** Of one answer of a policy; a longer one is a failure of it. Calls that come to more leave in several messages. */
-  policyMessageBytesMax: 256 * kib,
+  /**
+   * Of one answer of a policy; a longer one is a failure of it. Calls that come to more leave in several messages. The longest body fits
+   * that a policy may see and write again, whatever its client wrote: `1e20,` becomes 22 letters.
+   */
+  policyMessageBytesMax: 640 * kib,
   /** Members and elements of one answer: reading it takes time for each. */
   policyAnswerPartsMax: 2_048,
   /** What policies may write into the head of a request, all together, or into that of an answer. */

@@ -29,3 +29,14 @@ test("as long as a worker may hand on is not too long, and one letter more is", 
   expect(burdenOf(" ".repeat(policyMessageBytesMax))).toBeNull();
   expect(burdenOf(" ".repeat(policyMessageBytesMax + 1))).toContain("letters long");
 });
+
+test("the longest body that a policy may see and write again is not too much, however its client wrote it", () => {
+  const longest = (part: string): string => {
+    const count = Math.floor((limits.policyBodyBytesMax - 2) / (part.length + 1));
+    return `[${Array.from({ length: count }, () => part).join()}]`;
+  };
+  for (const part of ["1e20", "1e-6", '"\\""', '""', "{}"]) {
+    const again = JSON.stringify(JSON.parse(longest(part)));
+    expect(burdenOf(JSON.stringify({ do: "next", json: again }))).toBeNull();
+  }
+});
