@@ -306,6 +306,8 @@ export interface Files {
   readInput(bytesMax: number): Promise<Uint8Array | null>;
   /** Writes beside, fsyncs, renames over, fsyncs the folder: readers see the old or the new whole. */
   writeAtomic(path: string, bytes: Uint8Array | string, mode?: number): Promise<void>;
+  /** Into the file that is there, which stays that file to whoever has it open or mounted; not whole where the power fails. Throws where there is none. */
+  writeInPlace(path: string, bytes: Uint8Array | string): Promise<void>;
   append(path: string, bytes: Uint8Array | string): Promise<void>;
   /** Names in the folder, sorted; [] when it does not exist. */
   list(path: string): Promise<string[]>;

@@ -102,6 +102,22 @@ async function replaceWhole(path: string, bytes: Uint8Array | string, mode: numb
   await syncFolder(dirname(path));
 }
 
+async function overwrite(path: string, bytes: Uint8Array | string): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+  try {
+    const all = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
+    let written = 0;
+    while (written < all.length) {
+      const { bytesWritten } = await file.write(all, written, all.length - written, written);
+      written += bytesWritten;
+    }
+    await file.truncate(all.length);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** Writes of one path go one after the other: they share the name beside it. */
 class Queue {
   private readonly last = new Map<string, Promise<void>>();
@@ -154,6 +170,7 @@ export const files: Files = {
   readInput: (bytesMax) => named("read", "standard input", () => readInput(bytesMax)),
   writeAtomic: (path, bytes, mode = 0o644) =>
     named("write", path, () => writes.run(path, () => replaceWhole(path, bytes, mode))),
+  writeInPlace: (path, bytes) => named("write", path, () => writes.run(path, () => overwrite(path, bytes))),
   append: (path, bytes) => named("append to", path, () => appendFile(path, bytes)),
   list: (path) => orAbsent("list", path, async () => namesOf(await readdir(path)), []),
   stat: (path) =>

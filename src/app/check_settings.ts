@@ -1,7 +1,7 @@
 /**
  * Whether the settings of a machine with a controller are closed to its other units, as their `ReadOnlyPaths=` says. That is a mount in
- * the namespace of each, and it is gone as soon as the file is replaced (rename(2) onto a mount point of another namespace takes it
- * away), which the controller does when an address is added: it is there again from the unit's next start on.
+ * the namespace of each, and it is gone as soon as another file takes the place of that one (rename(2) onto a mount point of another
+ * namespace takes it away): heddle writes into the file that is there, but editors replace it.
  */
 import type { Runtime } from "../../runtime/contract.ts";
 import { tryCommand } from "../systemd/commands.ts";

@@ -44,11 +44,24 @@ export interface Settings {
 export async function readSettings(host: StateHost, folder: StateFolder): Promise<Settings | null> {
   await requireOwnState(host, folder);
   const bytes = await host.files.read(folder.settings);
-  return bytes === null ? null : settingsIn(bytes, folder.settings);
+  if (bytes === null) return null;
+  try {
+    return settingsIn(bytes, folder.settings);
+  } catch (error) {
+    // The power may have failed while they were written.
+    return (await nextSettings(host.files, folder).catch(() => null)) ?? Promise.reject(error);
+  }
+}
+
+async function nextSettings(files: Files, { settingsNext }: StateFolder): Promise<Settings | null> {
+  const bytes = await files.read(settingsNext);
+  return bytes === null ? null : settingsIn(bytes, settingsNext);
 }
 
 /** The settings, or an error that says how to get some. */
 export async function requireSettings(host: StateHost, folder: StateFolder, mode: Mode): Promise<Settings> {
+  // What root began to write, the controller may not read: then what stands is in force, until root writes again.
+  if (mode === "controller") await settleSettings(host.files, folder).catch(() => {});
   const settings = await readSettings(host, folder);
   if (settings === null) {
     throw new UserError(
@@ -67,10 +80,35 @@ export async function requireSettings(host: StateHost, folder: StateFolder, mode
   return settings;
 }
 
+/**
+ * Where there is a controller, its other units have the file mounted read-only, and a file that took its place would be open to them: it
+ * stays the same file, and what will be in it is kept elsewhere until it is.
+ */
 export async function writeSettings(files: Files, folder: StateFolder, settings: Settings): Promise<void> {
   await files.makeFolder(folder.path, 0o700);
-  await files.writeAtomic(folder.settings, `${JSON.stringify(settings, null, 2)}\n`, 0o600);
+  const text = `${JSON.stringify(settings, null, 2)}\n`;
+  const isMounted = settings.modes.includes("controller") && (await files.stat(folder.settings)) !== null;
+  if (!isMounted) return await files.writeAtomic(folder.settings, text, 0o600);
+  await files.makeFolder(folder.control, 0o700);
+  // In one block, of one length, for whoever reads meanwhile.
+  const whole = text.padEnd(Math.ceil(text.length / blockBytes) * blockBytes);
+  await files.writeAtomic(folder.settingsNext, whole, 0o600);
+  await settleSettings(files, folder);
 }
+
+/** Finishes a write that was interrupted. */
+export async function settleSettings(
+  files: Pick<Files, "read" | "writeInPlace" | "remove">,
+  { settings, settingsNext }: Pick<StateFolder, "settings" | "settingsNext">,
+): Promise<void> {
+  const next = await files.read(settingsNext);
+  if (next === null) return;
+  await files.writeInPlace(settings, next);
+  await files.remove(settingsNext);
+}
+
+/** Of file systems. */
+const blockBytes = 4_096;
 
 /** Ports of the admin pages: the proxy has the configured one, the other modes of the same machine and the dashboard the next three. */
 export function adminPort(settings: Settings, mode: Mode | "dashboard"): number {

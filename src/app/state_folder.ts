@@ -8,6 +8,8 @@ export interface StateFolder {
   readonly path: string;
   /** Who this machine is and where its control plane is; written by `init` and `join`. */
   readonly settings: string;
+  /** What they will be, where a controller writes them: until it has. */
+  readonly settingsNext: string;
   /** The machine's own document: services, ports, upstreams. */
   readonly machine: string;
   /** The same as the proxy read it last. */
@@ -43,6 +45,7 @@ export function stateFolder(path: string): StateFolder {
   return {
     path,
     settings: `${path}/heddle.json`,
+    settingsNext: `${path}/control/heddle.next.json`,
     machine: `${path}/machine.yaml`,
     machineReady: `${path}/machine.ready.json`,
     authority: `${path}/authority`,

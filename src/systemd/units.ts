@@ -129,7 +129,7 @@ const closedTo: Readonly<Record<ServiceMode, readonly string[]>> = {
 
 function ownershipOf(mode: ServiceMode, { state, modes }: UnitsDescription): UnitSection {
   const own = state === systemState;
-  // The controller goes by it, and writes it when an address is added: then it is closed to the others from their next start on.
+  // The controller goes by it, and writes it when an address is added: into the file that is mounted there.
   const settings = mode !== "controller" && modes.includes("controller");
   return {
     User: serviceUser,

@@ -1,6 +1,6 @@
 /** Contract of files: a reader sees the old or the new whole; absence is a value; failures name the path. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runtime } from "../../support/runtime_under_test.ts";
@@ -85,6 +85,33 @@ test("remove takes what a write that was cut left beside the file, with and with
     await files.remove(join(folder, "cut"));
     expect(readdirSync(folder).filter((name) => name.includes("cut"))).toEqual([]);
   }
+});
+
+describe("a write in place", () => {
+  test("leaves the file the one that it was, with what was written and nothing of before", async () => {
+    const path = join(folder, "in place");
+    await files.writeAtomic(path, "what was here before", 0o600);
+    const before = await files.stat(path);
+    await files.writeInPlace(path, "now");
+    expect(text(await files.read(path))).toBe("now");
+    expect(await files.stat(path)).toMatchObject({ inode: before?.inode, mode: 0o600, size: 3 });
+    await files.remove(path);
+  });
+
+  test("fails where there is no file, and names the path", async () => {
+    const path = join(folder, "no file");
+    await expect(files.writeInPlace(path, "x")).rejects.toThrow(`Cannot write ${path}`);
+    expect(await files.stat(path)).toBeNull();
+  });
+
+  test("follows no link", async () => {
+    const [path, other] = [join(folder, "link"), join(folder, "other")];
+    await files.writeAtomic(other, "other");
+    symlinkSync(other, path);
+    await expect(files.writeInPlace(path, "x")).rejects.toThrow(`Cannot write ${path}`);
+    expect(text(await files.read(other))).toBe("other");
+    for (const each of [path, other]) await files.remove(each);
+  });
 });
 
 test("append adds to the end, folders are made with their parents and removed with all below", async () => {

@@ -83,6 +83,8 @@ describe.skipIf(why !== null)(`the control plane${why === null ? "" : ` (skipped
         expect(inUnit("heddle-registry", `cat ${path}`).code).not.toBe(0);
       expect(inUnit("heddle-registry", "cat registry/registry.json").code).toBe(0);
       expect(inUnit("heddle-proxy", "cat credentials/node.json").code).toBe(0);
+      // Also when the controller has written it since they began.
+      on("vm-1").must("heddle address add 10.83.7.9 && heddle address remove 10.83.7.9");
       for (const unit of ["heddle-proxy", "heddle-registry"])
         for (const line of [
           "echo >> heddle.json",
