@@ -24,6 +24,7 @@ import {
   confirmTime,
   interceptionOf,
   MachineInterception,
+  refused6,
   requireInterceptable,
   requireUnfiltered,
 } from "./interception.ts";
@@ -194,7 +195,9 @@ export class Attachments {
       interceptionOf(interceptedUnits(machine), this.settings),
       said,
     );
-    return [...left, ...(await this.#afterIntercepting(unit, isTrial))];
+    const refused = await refused6(runtime.process, interceptedUnits(machine));
+    const warned = refused === null ? [] : [`Mind that ${refused.detail}. ${refused.cure}`];
+    return [...left, ...warned, ...(await this.#afterIntercepting(unit, isTrial))];
   }
 
   /** What is left to do for somebody. */

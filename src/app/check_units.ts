@@ -1,12 +1,13 @@
 /** The units that apps of this machine run in: whether each is coupled to the proxy as it should be. */
 import type { Runtime } from "../../runtime/contract.ts";
+import type { InterceptedUnit } from "../intercept/rules.ts";
 import { interceptedUnits } from "../intercept/units_of.ts";
 import type { MachineDocument } from "../model/document.ts";
 import { couplingProblem } from "../systemd/coupling_state.ts";
 import { findManager, type Manager } from "../systemd/manager.ts";
 import { unitName } from "../systemd/units.ts";
 import { ok, warn, type Finding } from "./finding.ts";
-import { MachineInterception } from "./interception.ts";
+import { MachineInterception, refused6 } from "./interception.ts";
 import type { Settings } from "./settings.ts";
 
 /** What units of a user lack: nothing is said of the machine's, nor where no authority is. */
@@ -39,8 +40,7 @@ export async function checkInterception(
   const missing = await new MachineInterception({ files, process }).notInForce(wanted).catch(() => null);
   if (missing === null) return [];
   const [first] = missing;
-  if (first === undefined)
-    return [ok("HED0022", "interception", `in force for ${wanted.map(({ unit }) => unit).join(", ")}`)];
+  if (first === undefined) return await checkInForce(process, wanted);
   return [
     warn(
       "HED0022",
@@ -49,6 +49,15 @@ export async function checkInterception(
       `heddle attach ${first} --intercept tries it again; to leave it, take intercept out of the Machine document (heddle detach ${first}, then heddle attach ${first} as before, without it)`,
     ),
   ];
+}
+
+async function checkInForce(
+  process: Runtime["process"],
+  units: readonly InterceptedUnit[],
+): Promise<readonly Finding[]> {
+  const problem = await refused6(process, units);
+  if (problem !== null) return [warn("HED0022", "interception", problem.detail, problem.cure)];
+  return [ok("HED0022", "interception", `in force for ${units.map(({ unit }) => unit).join(", ")}`)];
 }
 
 export async function checkUnits(runtime: Runtime, machine: MachineDocument): Promise<readonly Finding[]> {

@@ -26,6 +26,7 @@ import {
   undoTimer,
   undoUnit,
 } from "../systemd/intercept_units.ts";
+import { refusesLoopback6 } from "../systemd/loopback_rules.ts";
 import { cgroupRoot } from "../systemd/unit_cgroups.ts";
 import { sshPorts } from "./ssh_ports.ts";
 import { connectedPeers, peersAt } from "../systemd/connections.ts";
@@ -297,6 +298,23 @@ export function requireUnfiltered(
     `Cannot intercept all that ${unit} calls: it has ${egressFilter}=, and what the proxy passes on for it would go around that`,
     "Leave it with --outbound mesh, or say in the Mesh document what may leave (egress: declared) and take it out of the unit",
   );
+}
+
+/** What another firewall refuses of what these units call, where it does, and what to do. */
+export async function refused6(
+  process: Host["process"],
+  units: readonly InterceptedUnit[],
+): Promise<{ readonly detail: string; readonly cure: string } | null> {
+  const all = units.filter(({ outbound }) => outbound === "all").map(({ unit }) => unit);
+  const table = all.length === 0 ? null : await refusesLoopback6(process);
+  if (table === null) return null;
+  return {
+    detail: `what ${all.join(", ")} calls over IPv6 is refused: a rule of the table ${table} lets nothing be redirected to ::1`,
+    cure:
+      table === "inet firewalld"
+        ? "Say RFC3964_IPv4=no in /etc/firewalld/firewalld.conf, then: systemctl restart firewalld"
+        : "Take ::1 out of that rule",
+  };
 }
 
 /** Throws why this machine cannot have such rules, with the cure. */

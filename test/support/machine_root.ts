@@ -7,10 +7,12 @@ const release = "bookworm";
 const packages = [
   ...["systemd", "systemd-sysv", "dbus", "libpam-systemd", "iproute2", "nftables", "procps"],
   ...["systemd-resolved", "libnss-resolve", "ca-certificates", "curl", "python3", "nginx-light"],
-  ...["openssh-server", "openssh-client"],
+  ...["openssh-server", "openssh-client", "firewalld", "ufw"],
 ];
+/** What packages would have started at boot. */
+const started = ["nginx", "ssh", "firewalld", "ufw"];
 /** Counts up when what is in it changes. */
-const edition = 4;
+const edition = 5;
 const makingMs = 600_000;
 
 const cache = `${process.env["XDG_CACHE_HOME"] ?? `${homedir()}/.cache`}/heddle`;
@@ -30,12 +32,12 @@ export function machineRoot(): string {
     const include = `--include=${packages.join(",")}`;
     runProgram(["debootstrap", "--variant=minbase", include, release, half], { limitMs: makingMs });
     // A test starts it where it means to.
-    for (const unit of ["nginx", "ssh"])
+    for (const unit of started)
       rmSync(`${half}/etc/systemd/system/multi-user.target.wants/${unit}.service`, { force: true });
     mkdirSync(`${half}/etc/systemd/system-preset`, { recursive: true });
     writeFileSync(
       `${half}/etc/systemd/system-preset/10-tests.preset`,
-      "disable nginx.service\ndisable ssh.service\n",
+      started.map((unit) => `disable ${unit}.service\n`).join(""),
     );
     // The test gives machines their network; networkd would wait for a configuration of its own, and what wants the network with it.
     for (const unit of ["systemd-networkd", "systemd-networkd-wait-online"])

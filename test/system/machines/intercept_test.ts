@@ -14,6 +14,7 @@ import { waitFor } from "../../support/processes.ts";
 const why = binaryMissing ? "there is no dist/heddle" : machinesMissing;
 const restarts = 100;
 const [first, second] = ["10.83.7.1", "10.83.7.2"];
+const [first6, second6] = ["fd00:83:7::1", "fd00:83:7::2"];
 /** Of the second machine, too; nobody logs in from there, whose address would be left alone. */
 const elsewhere = "10.83.7.12";
 
@@ -24,7 +25,7 @@ const mesh = `
 `;
 /** Says a word for ever at /slow, and hello elsewhere. */
 const app = `
-import http.server, sys, time
+import http.server, socket, sys, threading, time
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -35,7 +36,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.path != "/slow": return
             time.sleep(0.05)
     def log_message(self, *words): pass
-http.server.ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), Handler).serve_forever()
+class Server6(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
+port = int(sys.argv[1])
+threading.Thread(target=Server6(("::", port), Handler).serve_forever).start()
+http.server.ThreadingHTTPServer(("0.0.0.0", port), Handler).serve_forever()
 `;
 /** What it is told to do by \`systemctl reload\` it does inside of its own cgroup. */
 const appUnit = (port: number): string => `[Unit]
@@ -48,7 +56,9 @@ WantedBy=multi-user.target
 `;
 const callOnce = 'curl -sS -m 5 -w "%{http_code}" "$(cat /root/url)" > /srv/said 2>&1; exit 0\n';
 const callForEver = 'curl -sSN "$(cat /root/url)" > /srv/stream 2>&1 & exit 0\n';
-const ssh = `ssh -o StrictHostKeyChecking=no -o BatchMode=yes -o ConnectTimeout=5 root@${first}`;
+const sshTo = (host: string): string =>
+  `ssh -o StrictHostKeyChecking=no -o BatchMode=yes -o ConnectTimeout=5 root@${host}`;
+const ssh = sshTo(first);
 
 describe.skipIf(why !== null)(`interception${why === null ? "" : ` (skipped: ${why})`}`, () => {
   let machines: Machines;
@@ -58,10 +68,11 @@ describe.skipIf(why !== null)(`interception${why === null ? "" : ` (skipped: ${w
   beforeAll(async () => {
     machines = await Machines.start(["vm-1", "vm-2"]);
     [vm1, vm2] = [machines.get("vm-1"), machines.get("vm-2")];
-    for (const [machine, name, port] of [
-      [vm1, "web", 8081],
-      [vm2, "orders", 8080],
+    for (const [machine, name, port, address6] of [
+      [vm1, "web", 8081, first6],
+      [vm2, "orders", 8080, second6],
     ] as const) {
+      machine.must(`ip -6 address add ${address6}/64 dev eth0 nodad`);
       copyFileSync(binaryPath, `${machine.root}/root/heddle`);
       chmodSync(`${machine.root}/root/heddle`, 0o755);
       write(machine, "/root/app.py", app);
@@ -149,10 +160,13 @@ describe.skipIf(why !== null)(`interception${why === null ? "" : ` (skipped: ${w
       expect(matched(vm1, "all")).toBe(1);
       expect(told(`http://${second}:8080/`)).toBe("hello\n200");
       expect(matched(vm1, "all")).toBe(1);
+      expect(told(`http://[${second6}]:8080/`)).toBe("hello\n200");
+      expect(matched(vm1, "all6")).toBe(1);
       expect(told(address("orders").replace(/\/$/, ":81/"))).toMatch(/000$/);
-      expect(vm1.must("curl -sS http://127.0.0.1:9464/metrics")).toContain(
-        `address="${elsewhere}:8080",verdict="passed"} 1`,
-      );
+      for (const host of [elsewhere, `[${second6}]`])
+        expect(vm1.must("curl -sS http://127.0.0.1:9464/metrics")).toContain(
+          `address="${host}:8080",verdict="passed"} 1`,
+        );
       expect(vm1.must("heddle intercept confirm")).toContain("web.service");
       await expectNoLockOut("they were confirmed");
     },
@@ -165,6 +179,8 @@ describe.skipIf(why !== null)(`interception${why === null ? "" : ` (skipped: ${w
       expect(vm2.run(`curl -sS -m 5 http://${first}:8081/`).err).toContain("Couldn't connect");
       expect(status(vm1).standing?.clear).toEqual([{ address: second, port: 8081, packets: 1 }]);
       expect(vm1.must("heddle intercept status")).toMatch(new RegExp(`${second}\\s+8081\\s+1`));
+      expect(vm2.run(`curl -sS -m 5 http://[${first6}]:8081/`).err).toContain("Couldn't connect");
+      expect(status(vm1).standing?.clear).toContainEqual({ address: second6, port: 8081, packets: 1 });
       const web = address("web");
       await waitFor("orders reaches web", () =>
         vm2.run(`curl -sS -m 5 ${web}`).out === "hello\n" ? true : null,
@@ -226,6 +242,52 @@ describe.skipIf(why !== null)(`interception${why === null ? "" : ` (skipped: ${w
           : null,
       );
       await expectNoLockOut("a new slice");
+    },
+    testMs,
+  );
+
+  /** Everything is as it was: logins of both families, the mesh, and what is not in it. */
+  async function expectAllWell(beside: string): Promise<void> {
+    await expectNoLockOut(beside);
+    expect(vm2.run(`${sshTo(first6)} echo in`).out).toBe("in\n");
+    const before = matched(vm1, "mesh");
+    expect(told(address("orders"))).toBe("hello\n200");
+    expect(matched(vm1, "mesh")).toBe(before + 1);
+    expect(told(`http://${elsewhere}:8090/`)).toBe("hello\n200");
+    expect(vm2.run(`curl -sS -m 5 http://${first}:8081/`).code).toBe(7);
+  }
+
+  test(
+    "stands beside firewalld, also when that loads its rules again, and says what firewalld refuses over IPv6",
+    async () => {
+      vm2.must("systemd-run --quiet --unit other python3 /root/app.py 8090");
+      const interception = (): string => vm1.run("heddle check").out.match(/^. HED0022 .*/m)?.[0] ?? "none";
+      vm1.must("firewall-offline-cmd --add-port=7443-7445/tcp && systemctl start firewalld");
+      await expectAllWell("firewalld was started");
+      vm1.must("firewall-cmd --reload");
+      await expectAllWell("firewalld was reloaded");
+      expect(interception()).toContain("over IPv6 is refused: a rule of the table inet firewalld");
+      vm1.must("sed -i 's/^RFC3964_IPv4=.*/RFC3964_IPv4=no/' /etc/firewalld/firewalld.conf");
+      vm1.must("systemctl restart firewalld");
+      expect(told(`http://[${second6}]:8090/`)).toBe("hello\n200");
+      expect(interception()).toContain("in force for web.service");
+      vm1.must("systemctl stop firewalld");
+      await expectAllWell("firewalld was stopped");
+    },
+    testMs,
+  );
+
+  test(
+    "stands beside ufw, also when that loads its rules again",
+    async () => {
+      vm1.must("ufw allow 22/tcp && ufw allow 7443:7445/tcp && ufw --force enable");
+      await expectAllWell("ufw was enabled");
+      vm1.must("ufw reload");
+      await expectAllWell("ufw was reloaded");
+      expect(told(`http://[${second6}]:8090/`)).toBe("hello\n200");
+      vm1.must("ufw disable");
+      await expectAllWell("ufw was disabled");
+      vm2.must("systemctl stop other");
     },
     testMs,
   );
