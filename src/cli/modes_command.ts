@@ -9,7 +9,7 @@ import { limits } from "../model/limits.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Cli } from "./command.ts";
 import { requireFormat } from "../app/upgrade/state_format.ts";
-import { takeOver } from "../app/upgrade/take_over.ts";
+import { pidPath, takeOver } from "../app/upgrade/take_over.ts";
 import type { StoredSocket } from "../systemd/socket_store.ts";
 import { runInForeground } from "./foreground.ts";
 import { parseShards, withShardsFlag, type ShardsFlag } from "./shards_flag.ts";
@@ -91,7 +91,7 @@ function addMode(program: Command, cli: Cli, mode: Mode, description: string, st
       terminal.problem(running.summary);
       return running;
     };
-    const { running, draining, ceded } = await takeOver(cli.runtime, begin);
+    const { running, draining, ceded } = await takeOver(cli.runtime, pidPath(folder, mode), begin);
     const said = (text: string): void => terminal.problem(text);
     await runInForeground(cli.runtime, running, drainMs, said, { folder, mode, draining, ceded });
   });

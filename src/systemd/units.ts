@@ -111,6 +111,8 @@ function processOf(mode: ServiceMode, description: UnitsDescription): UnitSectio
     WatchdogSignal: "SIGKILL",
     // A mode that ends asks for more, as long as it is alive.
     TimeoutStopSec: seconds(limits.serviceStopMs),
+    // Of a process that took over: where the manager did not hear of it, it finds it there when the one before ends.
+    PIDFile: `${state}/${mode}.pid`.replaceAll("%", "%%"),
     // Listeners, while one process ends and the next one starts.
     FileDescriptorStoreMax: String(limits.storedSocketsMax),
     KillMode: "mixed",

@@ -4,6 +4,8 @@ import { problemOf } from "../../base/result.ts";
 import { limits } from "../../model/limits.ts";
 import type { StoredSocket } from "../../systemd/socket_store.ts";
 import type { Running } from "../running.ts";
+import type { Mode } from "../settings.ts";
+import type { StateFolder } from "../state_folder.ts";
 import { Predecessor } from "./predecessor.ts";
 
 export interface Begun {
@@ -14,9 +16,15 @@ export interface Begun {
   readonly ceded: () => void;
 }
 
-/** Resolves when what `begin` started is the service. `given`: absent where it takes over from nobody. */
+/** Of the process that is the service of a mode, where it took over from another: the `PIDFile=` of its unit (systemd.service(5)). */
+export function pidPath({ path }: Pick<StateFolder, "path">, mode: Mode): string {
+  return `${path}/${mode}.pid`;
+}
+
+/** Resolves when what `begin` started is the service. `given`: absent where it takes over from nobody. `pidFile`: see `pidPath`. */
 export async function takeOver(
   runtime: Runtime,
+  pidFile: string,
   begin: (given?: readonly StoredSocket[]) => Promise<Running>,
 ): Promise<Begun> {
   const before = Predecessor.find(runtime);
@@ -25,6 +33,7 @@ export async function takeOver(
     const { sockets, draining } = await before.begin();
     const running = await begin(sockets);
     await served(runtime, running);
+    await runtime.files.writeAtomic(pidFile, `${runtime.process.pid}\n`);
     await before.serves();
     return { running, draining, ceded: () => before.ceded() };
   } catch (error) {

@@ -128,6 +128,8 @@ describe.skipIf(why !== null)(`a machine${why === null ? "" : ` (skipped: ${why}
         for (const mode of modes) expect([mode, state(mode, systemctl)]).toEqual([mode, "active\nenabled\n"]);
         expect(machine().must("ps -o user= -C heddle | sort -u")).toBe("ann\n");
         expect(asAnn(".local/bin/heddle status").out).toContain("vm-1");
+        const { code, err } = asAnn(".local/bin/heddle upgrade /usr/bin/heddle-copy");
+        expect([code, err.match(/goes on as process/g)?.length]).toEqual([0, 3]);
         expect(asAnn(".local/bin/heddle check").out).toMatch(/! HED0021 authority: .*\n +.*sudo heddle init/);
         await tellsUnitsApart();
         expect(asAnn("heddle-copy uninstall --purge").code).toBe(0);

@@ -3,12 +3,16 @@
  * and is the service to its manager; one that cannot changes nothing.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { binaryMissing, binaryPath } from "../../../compile/repository.ts";
 import type { Said } from "../../support/command.ts";
 import { Machines, machinesMissing, type Machine } from "../../support/machines.ts";
 import { testMs } from "../../support/patience.ts";
 import { waitFor } from "../../support/processes.ts";
+
+const state = "/var/lib/heddle";
+const etcdPath = "/usr/bin/etcd";
+const hasEtcd = existsSync(etcdPath);
 
 const why = binaryMissing ? "there is no dist/heddle" : machinesMissing;
 
@@ -232,6 +236,26 @@ describe.skipIf(why !== null)(`a machine with systemd${why === null ? "" : ` (sk
   );
 
   test(
+    "is the service of a manager that heard nothing of it, too, once the process before has ended",
+    async () => {
+      const [folder, ...before] = ["/run/systemd/system/heddle-proxy.service.d", ...shown("NRestarts")];
+      machine.must(
+        `mkdir ${folder} && printf '[Service]\\nNotifyAccess=none\\nWatchdogSec=0\\n' > ${folder}/deaf.conf && systemctl daemon-reload`,
+      );
+      const main = shown("MainPID")[2];
+      expect(upgrade("./heddle").code).toBe(0);
+      await waitFor("the process before has ended", () => (processes() === 1 ? true : null));
+      expect(shown("MainPID")[2]).not.toBe(main);
+      expect([shown("MainPID")[2], shown("NRestarts")]).toEqual([
+        machine.must("pgrep -f '^[^ ]*heddle proxy'").trim(),
+        before,
+      ]);
+      machine.must(`rm -r ${folder} && systemctl daemon-reload && ${asked}`);
+    },
+    testMs,
+  );
+
+  test(
     "has four processes at most that let their streams finish: a fifth upgrade waits, or ends the oldest",
     async () => {
       for (let generation = 1; generation <= 4; generation++) {
@@ -249,6 +273,43 @@ describe.skipIf(why !== null)(`a machine with systemd${why === null ? "" : ` (sk
       expect(processes()).toBe(5);
       machine.must("systemctl stop 'stream-*'");
       await waitFor("those that were taken over from have ended", () => (processes() === 1 ? true : null));
+      machine.must(asked);
+    },
+    testMs,
+  );
+
+  test.skipIf(!hasEtcd)(
+    `goes on over etcd, and back, where the registry keeps everything there${hasEtcd ? "" : " (needs etcd)"}`,
+    async () => {
+      copyFileSync(etcdPath, `${machine.root}/root/etcd`);
+      const url = "etcd://127.0.0.1:2379/heddle";
+      machine.must("systemd-run --quiet --unit=etcd /root/etcd --data-dir=/srv/etcd --log-level=error");
+      await waitFor("etcd answers", () =>
+        machine.run("curl -fsS -m 5 http://127.0.0.1:2379/health").out.includes('"true"') ? true : null,
+      );
+      machine.must(
+        `systemctl stop heddle-registry && heddle registry copy ${state}/registry/registry.db ${url}`,
+      );
+      machine.must(`sed -i 's#^{#{"store": "${url}",#' ${state}/heddle.json`);
+      machine.must("systemctl restart heddle-registry heddle-controller heddle-proxy");
+      const applied = () =>
+        waitFor("a document is applied", () =>
+          machine.run("heddle apply -f mesh.yaml").code === 0 ? true : null,
+        );
+      await applied();
+      const before = shown("MainPID");
+      expect(upgrade("./heddle").code).toBe(0);
+      expect(shown("MainPID").filter((pid) => before.includes(pid))).toEqual([]);
+      await applied();
+      write(
+        '[ "$1" = registry ] && mkdir -p /tmp/none && HEDDLE_STATE=/tmp/none exec $real "$@"; exec $real "$@"',
+      );
+      expect(upgrade("./other")).toMatchObject({
+        code: 2,
+        err: expect.stringContaining("Cannot upgrade heddle-registry.service: "),
+      });
+      await applied();
+      expect(shown("NRestarts")).toEqual(["0", "0", "0"]);
       machine.must(asked);
     },
     testMs,
