@@ -12,7 +12,7 @@ export async function refusesLoopback6(process: Pick<ProcessHost, "spawn" | "env
   return listed?.code === 0 ? refusingTable(listed.output) : null;
 }
 
-/** Rules that such chains jump to are not followed. */
+/** Rules that such chains jump to are not followed. @visibleForTesting */
 export function refusingTable(text: string): string | null {
   const tables = text.matchAll(/^table (inet|ip6) (\S+) \{\n([^]*?)^\}/gm);
   for (const [, family = "", name = "", body = ""] of tables)

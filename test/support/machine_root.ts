@@ -51,3 +51,5 @@ export function machineRoot(): string {
   }
   return path;
 }
+
+if (import.meta.main && rootMissing() === null) machineRoot();
