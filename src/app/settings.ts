@@ -97,7 +97,7 @@ export async function writeSettings(files: Files, folder: StateFolder, settings:
 }
 
 /** Finishes a write that was interrupted. */
-export async function settleSettings(
+async function settleSettings(
   files: Pick<Files, "read" | "writeInPlace" | "remove">,
   { settings, settingsNext }: Pick<StateFolder, "settings" | "settingsNext">,
 ): Promise<void> {
