@@ -55,7 +55,8 @@ async function takeOver(
   path: string | undefined,
   flags: UpgradeFlags,
 ): Promise<void> {
-  const { UpgradeServices, previousProgram } = await import("../app/upgrade/upgrade_services.ts");
+  const { UpgradeServices } = await import("../app/upgrade/upgrade_services.ts");
+  const { previousProgram } = await import("../systemd/installation.ts");
   if (path !== undefined && flags.back === true)
     throw new UserError(`Cannot upgrade to ${path} and go back: say one of the two`);
   const terminal = cli.terminal(command);

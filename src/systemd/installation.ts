@@ -83,14 +83,30 @@ export function removalSteps(
   purge: boolean,
 ): readonly Step[] {
   const folders = description.scope === "system" ? [runtimeFolder] : [];
+  const { program } = description;
+  const upgrades = [previousProgram(program), folderOf(stagedProgram(program))];
   return [
     ...undoOf(installationSteps(manager, description)),
-    ...[...folders, ...(purge ? [description.state] : [])].map((path): Step => ({
+    ...[...upgrades, ...folders, ...(purge ? [description.state] : [])].map((path): Step => ({
       kind: "remove",
       path,
       onlyOwn: false,
     })),
   ];
+}
+
+/** Of the program that is in place, the one before, as an upgrade keeps it. */
+export function previousProgram(program: string): string {
+  return `${program}.previous`;
+}
+
+/** Where a program is during an upgrade to it: called as the one in place, in a folder of its own. */
+export function stagedProgram(program: string): string {
+  return `${folderOf(program)}/.heddle-next/${program.slice(program.lastIndexOf("/") + 1)}`;
+}
+
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 function run(

@@ -8,6 +8,7 @@ import { UserError } from "../../base/user_error.ts";
 import { limits } from "../../model/limits.ts";
 import type { Manager } from "../../systemd/manager.ts";
 import { tryCommand } from "../../systemd/commands.ts";
+import { folderOf, previousProgram, stagedProgram } from "../../systemd/installation.ts";
 import { isManaged } from "../../systemd/unit_state.ts";
 import { unitName, type ServiceMode } from "../../systemd/units.ts";
 import type { StateFolder } from "../state_folder.ts";
@@ -29,21 +30,6 @@ export interface UpgradeOptions {
   readonly said: (text: string) => void;
 }
 
-/** Where a program is until it takes the place of this one: called as that is, in a folder of its own. */
-function stagedAt(program: string): string {
-  const at = program.lastIndexOf("/");
-  return `${program.slice(0, at)}/.heddle-next${program.slice(at)}`;
-}
-
-/** Of the program that is in place, the one before. */
-export function previousProgram(program: string): string {
-  return `${program}.previous`;
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
-}
-
 const executable = 0o755;
 
 export class UpgradeServices {
@@ -52,7 +38,7 @@ export class UpgradeServices {
   /** Throws why it was not done; what runs then is what ran before. */
   async upgrade(path: string): Promise<void> {
     const { runtime, program, said } = this.options;
-    const next = stagedAt(program);
+    const next = stagedProgram(program);
     try {
       await this.#stage(path, next);
       const version = await checkProgram(runtime, this.options.folder, next, path);

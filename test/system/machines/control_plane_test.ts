@@ -38,7 +38,7 @@ describe.skipIf(why !== null)(`the control plane${why === null ? "" : ` (skipped
 
   test(
     "an installation of an older version is brought into the order of this one by the next init",
-    () => {
+    async () => {
       const init = `./heddle init --trust-domain corp.example --address 10.83.7.1 --leaf-ttl ${leafTtl}`;
       on("vm-1").must(init);
       // As it was before: all beside one another, and units that closed the authority alone.
@@ -53,7 +53,7 @@ describe.skipIf(why !== null)(`the control plane${why === null ? "" : ` (skipped
       on("vm-1").must(init);
       expect(on("vm-1").must("cd /var/lib/heddle && ls control")).toBe("controller.json\noperator.json\n");
       expect(on("vm-1").run("ls /var/lib/heddle/operator.json /var/lib/heddle/registry.db").code).not.toBe(0);
-      expect(on("vm-1").must("heddle status")).toMatch(/vm-1 +connected/);
+      await untilConnected("vm-1", ["vm-1"]);
     },
     testMs,
   );

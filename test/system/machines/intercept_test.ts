@@ -84,7 +84,8 @@ describe.skipIf(why !== null)(`interception${why === null ? "" : ` (skipped: ${w
     vm1.must(`./heddle init --trust-domain corp.example --address ${first}`);
     vm1.must("heddle apply -f mesh.yaml && heddle attach web.service --port 8081");
     const token = /hd1\.\S+/.exec(vm1.must("heddle token create --service orders"))?.[0];
-    vm2.must(`./heddle join ${first}:7443 ${token} && heddle attach orders.service --port 8080`);
+    vm2.must(`./heddle join ${first}:7443 ${token}`);
+    vm2.must("heddle attach orders.service --port 8080");
     vm2.must(`ip address add ${elsewhere}/24 dev eth0`);
     // Who holds a login open from the other machine.
     vm2.must("mkdir -p -m 700 .ssh && ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519");

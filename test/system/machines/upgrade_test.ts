@@ -168,17 +168,18 @@ describe.skipIf(why !== null)(`a machine with systemd${why === null ? "" : ` (sk
     );
 
   test(
-    "is done by one command at a time, and the second one names the first",
+    "is refused while another command changes services, and says which process holds it up",
     () => {
-      write("touch asked; until test -e enough; do sleep 0.1; done; exit 1");
-      const first = "rm -f asked enough; heddle upgrade ./other & until test -e asked; do sleep 0.1; done";
+      const before = shown("MainPID");
+      const held = "touch held; until test -e enough; do sleep 0.1; done";
       const { out } = machine.run(
-        `${first}; heddle upgrade ./heddle 2>&1; echo $?; touch enough; wait; heddle upgrade ./other 2>&1`,
+        `rm -f held enough; flock /run/heddle.lock sh -c '${held}' & until test -e held; do sleep 0.1; done; heddle upgrade ./heddle 2>&1; echo $?; touch enough; wait`,
+        { limitMs: testMs },
       );
       expect(out).toMatch(
-        /^error: Cannot upgrade: process \d+ \(heddle upgrade \.\/other\) changes the services/,
+        /^error: Cannot upgrade: process \d+ \(flock \/run\/heddle\.lock .*\) changes the services of this machine now\n.*\n2\n$/,
       );
-      expect(out).toMatch(/\n2\nerror: Cannot upgrade to \.\/other: asked for its version it ended with 1/);
+      expect(shown("MainPID")).toEqual(before);
     },
     testMs,
   );

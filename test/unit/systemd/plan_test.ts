@@ -143,6 +143,14 @@ describe("removing", () => {
     expect(machine.commands.indexOf("systemctl daemon-reload")).toBeGreaterThan(0);
   });
 
+  test("takes what upgrades left: the program before, and one that was to come", async () => {
+    const machine = await installed();
+    for (const path of ["heddle.previous", ".heddle-next/heddle"])
+      await machine.files.writeAtomic(`/usr/local/bin/${path}`, "a program");
+    await apply(machine, await removal(machine, false));
+    expect(machine.state).toEqual(new MemoryMachine(bare).state);
+  });
+
   test("takes the state too when it is told to", async () => {
     const machine = await installed();
     await apply(machine, await removal(machine, true));
