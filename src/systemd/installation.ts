@@ -84,10 +84,10 @@ export function removalSteps(
 ): readonly Step[] {
   const folders = description.scope === "system" ? [runtimeFolder] : [];
   const { program } = description;
-  const upgrades = [previousProgram(program), folderOf(stagedProgram(program))];
+  const leftBehind = [previousProgram(program), folderOf(stagedProgram(program))];
   return [
     ...undoOf(installationSteps(manager, description)),
-    ...[...upgrades, ...folders, ...(purge ? [description.state] : [])].map((path): Step => ({
+    ...[...leftBehind, ...folders, ...(purge ? [description.state] : [])].map((path): Step => ({
       kind: "remove",
       path,
       onlyOwn: false,
