@@ -265,37 +265,6 @@ describe.skipIf(why !== null)(`interception${why === null ? "" : ` (skipped: ${w
   }
 
   test(
-    "stands beside firewalld, also when that loads its rules again, and says what firewalld refuses over IPv6",
-    async () => {
-      vm2.must("systemd-run --quiet --unit other python3 /root/app.py 8090");
-      const interception = (): string => vm1.run("heddle check").out.match(/^. HED0022 .*/m)?.[0] ?? "none";
-      vm1.must("firewall-offline-cmd --add-port=7443-7445/tcp");
-      await expectAllWell("firewalld was started", "systemctl start firewalld");
-      await expectAllWell("firewalld was reloaded", "firewall-cmd --reload");
-      expect(interception()).toContain("over IPv6 is refused: a rule of the table inet firewalld");
-      vm1.must("sed -i 's/^RFC3964_IPv4=.*/RFC3964_IPv4=no/' /etc/firewalld/firewalld.conf");
-      await expectAllWell("firewalld was restarted", "systemctl restart firewalld");
-      expect(told(`http://[${second6}]:8090/`)).toBe("hello\n200");
-      expect(interception()).toContain("in force for web.service");
-      await expectAllWell("firewalld was stopped", "systemctl stop firewalld");
-    },
-    testMs,
-  );
-
-  test(
-    "stands beside ufw, also when that loads its rules again",
-    async () => {
-      vm1.must("ufw allow 22/tcp && ufw allow 7443:7445/tcp");
-      await expectAllWell("ufw was enabled", "ufw --force enable");
-      await expectAllWell("ufw was reloaded", "ufw reload");
-      expect(told(`http://[${second6}]:8090/`)).toBe("hello\n200");
-      await expectAllWell("ufw was disabled", "ufw disable");
-      vm2.must("systemctl stop other");
-    },
-    testMs,
-  );
-
-  test(
     "leaves connections that stood before the rules alone, and those that it redirected when the rules go",
     async () => {
       const redirected = hold(`${address("orders")}slow`);
@@ -384,6 +353,37 @@ describe.skipIf(why !== null)(`interception${why === null ? "" : ` (skipped: ${w
       await waitFor("the caller in clear is counted", () =>
         new RegExp(`${second}\\s+web\\.default\\s+vm-1\\s+\\d+`).test(edges("--clear")) ? true : null,
       );
+    },
+    testMs,
+  );
+
+  test(
+    "stands beside firewalld, also when that loads its rules again, and says what firewalld refuses over IPv6",
+    async () => {
+      vm2.must("systemd-run --quiet --unit other python3 /root/app.py 8090");
+      const interception = (): string => vm1.run("heddle check").out.match(/^. HED0022 .*/m)?.[0] ?? "none";
+      vm1.must("firewall-offline-cmd --add-port=7443-7445/tcp");
+      await expectAllWell("firewalld was started", "systemctl start firewalld");
+      await expectAllWell("firewalld was reloaded", "firewall-cmd --reload");
+      expect(interception()).toContain("over IPv6 is refused: a rule of the table inet firewalld");
+      vm1.must("sed -i 's/^RFC3964_IPv4=.*/RFC3964_IPv4=no/' /etc/firewalld/firewalld.conf");
+      await expectAllWell("firewalld was restarted", "systemctl restart firewalld");
+      expect(told(`http://[${second6}]:8090/`)).toBe("hello\n200");
+      expect(interception()).toContain("in force for web.service");
+      await expectAllWell("firewalld was stopped", "systemctl stop firewalld");
+    },
+    testMs,
+  );
+
+  test(
+    "stands beside ufw, also when that loads its rules again",
+    async () => {
+      vm1.must("ufw allow 22/tcp && ufw allow 7443:7445/tcp");
+      await expectAllWell("ufw was enabled", "ufw --force enable");
+      await expectAllWell("ufw was reloaded", "ufw reload");
+      expect(told(`http://[${second6}]:8090/`)).toBe("hello\n200");
+      await expectAllWell("ufw was disabled", "ufw disable");
+      vm2.must("systemctl stop other");
     },
     testMs,
   );
