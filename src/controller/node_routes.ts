@@ -53,7 +53,7 @@ export const budgetsFields = {
         recent: v.exactOptional(v.pipe(v.array(v.tuple([tokens, tokens])), v.maxLength(budgetStepsMax))),
       }),
     ),
-    v.maxEntries(limits.budgetKeysMax),
+    v.maxEntries(limits.budgetKeysAskedMax),
   ),
 };
 const budgetsSchema = v.strictObject(budgetsFields);

@@ -551,6 +551,8 @@ export const limits = {
   budgetInputLearnRatio: 0.1,
   /** Tokens that are held in addition when an answer comes near to what is held. */
   budgetExtendTokens: 256,
+  /** Keys of budgets that a proxy asks for at once; the others come in turn. */
+  budgetKeysAskedMax: 500,
   /** Calls of one key that a proxy tells the controller of at once. */
   budgetWantedMax: 64,
   /** Where an adaptive limit begins. */

@@ -270,8 +270,8 @@ export class Budgets {
     const askedMs = this.options.clock.now();
     const asked: { kept: Kept; waiting: readonly Waiting[] }[] = [];
     const asks: Record<string, BudgetAsk> = {};
-    for (const [name, kept] of this.#kept) {
-      dropEnded(kept.waiting);
+    for (const [name, kept] of this.#inTurn()) {
+      if (asked.length === limits.budgetKeysAskedMax) break;
       const waiting = kept.waiting.slice(0, limits.budgetWantedMax);
       const ask = kept.hand.ask(
         waiting.map(({ tokens }) => tokens),
@@ -280,6 +280,8 @@ export class Budgets {
       if (ask === null) continue;
       asks[name] = ask;
       asked.push({ kept, waiting });
+      this.#kept.delete(name);
+      this.#kept.set(name, kept);
     }
     // Who deals out anew wants to know what was spent: this proxy asks for nothing, and hears of it.
     if (this.#kept.size === 0) return;
@@ -294,7 +296,16 @@ export class Budgets {
       this.#since = answer.since;
     }
     this.#forgetIdle(this.options.clock.now());
-    this.#askAgain();
+    if (asked.length === limits.budgetKeysAskedMax) this.#soon(limits.budgetPauseMs);
+    else this.#askAgain();
+  }
+
+  /** Those that calls wait for first, then those that were not asked for longest. */
+  #inTurn(): (readonly [string, Kept])[] {
+    const all = [...this.#kept];
+    for (const [, { waiting }] of all) dropEnded(waiting);
+    const waits = ([, { waiting }]: readonly [string, Kept]): boolean => waiting.length > 0;
+    return [...all.filter(waits), ...all.filter((each) => !waits(each))];
   }
 
   #askAgain(): void {
