@@ -1,5 +1,6 @@
 /** All mutants, by what they break. */
 import { access } from "./list/access.ts";
+import { budgets } from "./list/budgets.ts";
 import { control } from "./list/control.ts";
 import { identity } from "./list/identity.ts";
 import { pipeline } from "./list/pipeline.ts";
@@ -22,4 +23,5 @@ export const mutants: readonly Mutant[] = [
   ...policyHost,
   ...policyLife,
   ...control,
+  ...budgets,
 ];
