@@ -2,7 +2,6 @@
  * What a policy answered, checked: it comes out of a realm that a policy may have taken over, so everything about it is
  * doubted. Header edits that would touch framing, hops or identity make the whole answer invalid.
  */
-import { parseDuration } from "../base/duration.ts";
 import { limits } from "../model/limits.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 import type { StreamEvent } from "../wire/event_stream.ts";
@@ -20,12 +19,8 @@ import {
   targetOf,
   textOf,
 } from "./said_values.ts";
+import { sendingOf, type Copied, type Sending } from "./sending.ts";
 import { waitOf, type WaitDecision } from "./wait_decision.ts";
-
-/** How long all of a request may take since it came. Absent: the policy says nothing of it. */
-export interface Timed {
-  readonly timeoutMs?: number;
-}
 
 /** What it goes on with in place of its body: a text. Absent: as it came. */
 export interface Rewritten {
@@ -38,7 +33,8 @@ export interface OtherStatus {
 }
 
 export type CheckedDecision =
-  | ({ readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null } & Timed &
+  | ({ readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null } & Sending &
+      Copied &
       Rewritten &
       OtherStatus)
   | ({
@@ -47,7 +43,8 @@ export type CheckedDecision =
       readonly subset: string | null;
       readonly edits: FieldEdits;
       readonly target: NormalTarget | null;
-    } & Timed &
+    } & Sending &
+      Copied &
       Rewritten)
   | {
       readonly do: "respond";
@@ -90,7 +87,7 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
         do: "next",
         edits: editsOf(answer["headers"]),
         target: targetOf(answer["path"]),
-        ...timeoutOf(answer["timeout"]),
+        ...sendingOf(answer),
         ...(answer["json"] === undefined ? {} : { json: textOf(answer["json"], "body") }),
         ...(answer["status"] === undefined ? {} : { status: statusOf(answer["status"]) }),
       };
@@ -101,7 +98,7 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
         subset: answer["subset"] === undefined ? null : nameOf(answer["subset"], "subset"),
         edits: editsOf(answer["headers"]),
         target: targetOf(answer["path"]),
-        ...timeoutOf(answer["timeout"]),
+        ...sendingOf(answer),
         ...(answer["json"] === undefined ? {} : { json: textOf(answer["json"], "body") }),
       };
     case "respond":
@@ -138,14 +135,6 @@ function statusOf(value: unknown): number {
   throw new Refusal(
     `its status is ${typeof value === "number" ? value : shown(value)}, not a number from 200 to 599`,
   );
-}
-
-function timeoutOf(value: unknown): Timed {
-  if (value === undefined) return {};
-  const timeoutMs = typeof value === "string" ? parseDuration(value) : null;
-  if (timeoutMs === null || timeoutMs < 1)
-    throw new Refusal(`its timeout is ${shown(value)}, not one such as 500ms`);
-  return { timeoutMs };
 }
 
 function idsOf(value: unknown): string[] {

@@ -1,7 +1,7 @@
 /** One request on its way through its policies, one after the other: those that may decide about it are asked, all edits are kept. */
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
-import { serviceKey } from "../model/service.ts";
+import { serviceKey, type ServiceName } from "../model/service.ts";
 import type { PolicyBinding } from "../model/snapshot.ts";
 import type { PolicyFailure, PolicyRecord } from "../telemetry/record.ts";
 import { mergeEdits, noEdits, type FieldEdits } from "../wire/fields.ts";
@@ -9,13 +9,14 @@ import type { NormalTarget } from "../wire/target.ts";
 import { askPolicy, failsOpen, isAskedAt, policyRecord, type Around } from "./ask_policy.ts";
 import type { Said } from "./heard.ts";
 import { bodyWritten, isShown, wroteUnseen, type BodySeen } from "./bodies.ts";
-import { bytesOf, type Rewritten, type Timed } from "./decision.ts";
+import { bytesOf, type Rewritten } from "./decision.ts";
 import { laterHooks } from "./later_hooks.ts";
 import { serviceNamed } from "./named_services.ts";
 import type { PolicyCall } from "./policy_call.ts";
-import type { PolicyVerdict, Reach } from "./verdict.ts";
+import { laterSending, type Copied, type Sending } from "./sending.ts";
+import type { PolicyVerdict, Reach, Sent } from "./verdict.ts";
 
-interface Written extends Timed, Rewritten {
+interface Written extends Sending, Copied, Rewritten {
   readonly edits: FieldEdits;
   readonly target: NormalTarget | null;
 }
@@ -31,7 +32,7 @@ export class Evaluation {
   #index = 0;
   #edits: FieldEdits = noEdits;
   #target: NormalTarget | null = null;
-  #more: Timed & Rewritten = {};
+  #more: Sent & Rewritten = {};
   /** As those before left it. */
   #body: BodySeen | undefined;
   readonly #records: PolicyRecord[] = [];
@@ -130,22 +131,38 @@ export class Evaluation {
   }
 
   /** Null, or why nothing was changed: the service that the request is for would not take what is written. */
-  #edit(binding: PolicyBinding, { edits, target, timeoutMs, json }: Written, service: string): string | null {
+  #edit(binding: PolicyBinding, written: Written, service: string): string | null {
+    const { edits, target, json, mirror } = written;
     const read = target === null || this.reach === null ? target : this.reach.read(service, target);
     if (target !== null && read === null) return `${service} takes no path like ${shownPath(target)}`;
     const merged = mergeEdits(this.#edits, edits);
     if (merged !== edits && bytesOf(merged) > limits.policyHeadBytesMax)
       return `with those before it, it writes more than ${limits.policyHeadBytesMax} bytes of header fields`;
+    const copies = mirror === undefined ? null : this.#copiesWith(binding, mirror);
+    if (typeof copies === "string") return copies;
     if (json !== undefined) {
       if (!isShown({ ...this.call, body: this.#body }, binding)) return wroteUnseen;
       this.#body = bodyWritten(json);
       this.#more = { ...this.#more, json };
     }
     this.#edits = merged;
-    if (timeoutMs !== undefined && timeoutMs < (this.#more.timeoutMs ?? Infinity))
-      this.#more = { ...this.#more, timeoutMs };
+    if (copies !== null) this.#more = { ...this.#more, mirrors: copies };
+    this.#more = laterSending(this.#more, written);
     this.#target = read ?? this.#target;
     return null;
+  }
+
+  /** Those of before and this one; or why it is none. One that is not known here gets no copy, which is no reason to fail a request. */
+  #copiesWith(binding: PolicyBinding, mirror: string): readonly ServiceName[] | string {
+    const before = this.#more.mirrors ?? [];
+    if (this.reach === null) return "it mirrors at the server's side, where the request has arrived already";
+    const called = this.call.service;
+    const service = serviceNamed(mirror, called.namespace);
+    const key = serviceKey(service);
+    if (!this.around.leadsTo(binding, called, key))
+      return `it mirrors to "${mirror}", which its options do not name`;
+    const known = before.some((each) => serviceKey(each) === key);
+    return known || !this.reach.has(key, null) ? before : [...before, service];
   }
 
   /** A decision that is none here. */

@@ -39,7 +39,9 @@ import type {
   PassOn,
   Respond,
   ResponseDecision,
+  Retries,
   Route,
+  Sending,
 } from "./sdk_decisions.ts";
 
 export type { HeaderList, QueryList };
@@ -58,7 +60,9 @@ export type {
   PolicyEvent,
   Respond,
   ResponseDecision,
+  Retries,
   Route,
+  Sending,
   ServiceAnswer,
   ServiceRequest,
   SharedCounter,

@@ -13,8 +13,61 @@ export interface HeaderEdit {
   readonly remove?: readonly string[];
 }
 
+/** How often one request is sent, and after what. What is absent is as its route or its service says. */
+export interface Retries {
+  /** Beyond the first, 10 at most; 0: none. */
+  readonly attempts?: number;
+  /** HTTP statuses, from 400 to 599, after which it is sent again, in place of those of its route. */
+  readonly codes?: readonly number[];
+  /** Whatever its method is, it may be sent again: the app tells repeats. */
+  readonly idempotent?: boolean;
+  /** Of one attempt, to the end of its answer. */
+  readonly perTry?: Duration;
+}
+
+/**
+ * What the mesh does with a request by itself, set by a policy for this one, at the caller's side. Retries and the second of two hedged
+ * requests are paid for from the budget of the service (`retryBudget`), whoever asks for them.
+ *
+ * ```ts
+ * import { definePolicy, next } from "heddle/policy";
+ * import * as v from "valibot";
+ *
+ * export default definePolicy({
+ *   api: 1,
+ *   name: "careful-checkout",
+ *   version: "1.0.0",
+ *   options: v.strictObject({ twin: v.string() }),
+ *   onError: "open",
+ *   onRequest(request, context) {
+ *     if (request.method === "GET") return next({ hedge: "p95", retries: { attempts: 3, codes: [503] } });
+ *     return next({ retries: { attempts: 0 }, mirror: context.options.twin });
+ *   },
+ * });
+ * ```
+ */
+export interface Sending {
+  /**
+   * All of the request must be over in so long since it came, at the caller's side. It makes the timeout of its route shorter, never
+   * longer; of several policies the shortest counts.
+   */
+  readonly timeout?: Duration;
+  /** Of several policies the last one that says a field of it counts. */
+  readonly retries?: Retries;
+  /**
+   * After such a time without an answer a second instance gets it, too, and the first usable answer counts; `p95`: after that of the
+   * service's answers. Only of what may happen twice. The last policy that says it counts.
+   */
+  readonly hedge?: "off" | "p95" | Duration;
+  /**
+   * This service gets a copy, as the request leaves, whose answer nobody gets. It must be named in the options, as for `routeTo`; at
+   * the server's side it is a failure of the policy. Each policy may name one; one that is not there gets nothing.
+   */
+  readonly mirror?: string;
+}
+
 /** The request goes on: to the next policy, then by its route. */
-export interface Next {
+export interface Next extends Sending {
   readonly do: "next";
   readonly headers?: HeaderEdit;
   /**
@@ -22,17 +75,12 @@ export interface Next {
    * result; one that a client would be refused for (`%00`, a backslash, a malformed or hidden `..`) is a failure of the policy.
    */
   readonly path?: string;
-  /**
-   * All of the request must be over in so long since it came, at the caller's side. It makes the timeout of its route shorter, never
-   * longer; of several policies the shortest counts.
-   */
-  readonly timeout?: Duration;
   /** Goes on in place of its body, which the policy must have seen (`uses.requestJson`). Numbers keep 53 bits. */
   readonly json?: unknown;
 }
 
 /** The request goes to this service. No later policy is asked. */
-export interface Route {
+export interface Route extends Sending {
   readonly do: "route";
   /**
    * `inference`, in the namespace of the service that was called, or `inference.other`. It must be named in the options: as any
@@ -45,8 +93,6 @@ export interface Route {
   readonly headers?: HeaderEdit;
   /** As of `next`. What `%2F` is, the service that is chosen decides. */
   readonly path?: string;
-  /** As of `next`. */
-  readonly timeout?: Duration;
   /** As of `next`. */
   readonly json?: unknown;
 }

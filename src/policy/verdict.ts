@@ -5,8 +5,9 @@ import type { PolicyRecord } from "../telemetry/record.ts";
 import type { FieldEdits } from "../wire/fields.ts";
 import type { NormalTarget } from "../wire/target.ts";
 import type { GivenAnswer } from "./answer_verdict.ts";
-import type { Rewritten, Timed } from "./decision.ts";
+import type { Rewritten } from "./decision.ts";
 import type { LaterHooks } from "./later_hooks.ts";
+import type { Sending } from "./sending.ts";
 
 interface Evaluated {
   /** One per policy that ran, for the record of the exchange. */
@@ -15,10 +16,16 @@ interface Evaluated {
   readonly later?: LaterHooks;
 }
 
+/** How the request is sent, in all. */
+export interface Sent extends Sending {
+  /** Services that get a copy of it, each once. Absent: none does. */
+  readonly mirrors?: readonly ServiceName[];
+}
+
 /** What the policies of a request decided; edits of earlier policies are merged in. */
 export type PolicyVerdict = Evaluated &
   (
-    | ({ readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null } & Timed &
+    | ({ readonly do: "next"; readonly edits: FieldEdits; readonly target: NormalTarget | null } & Sent &
         Rewritten)
     | ({
         readonly do: "route";
@@ -29,7 +36,7 @@ export type PolicyVerdict = Evaluated &
         readonly edits: FieldEdits;
         /** Path and query to forward instead; null: as it came. */
         readonly target: NormalTarget | null;
-      } & Timed &
+      } & Sent &
         Rewritten)
     | GivenAnswer
     /** A policy that fails closed failed. */

@@ -7,7 +7,9 @@ import type { ServerExchange } from "../http/exchange.ts";
 import type { BackendFilters, RouteFilters } from "../model/document.ts";
 import type { Fault } from "../model/route_filters.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { serviceKey } from "../model/service.ts";
 import { digestFields } from "../policy/bodies.ts";
+import type { Sending } from "../policy/sending.ts";
 import type { PolicyVerdict } from "../policy/verdict.ts";
 import { mergeEdits, noEdits, type FieldEdits } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
@@ -23,9 +25,19 @@ import type { ExchangePolicies } from "./policy/exchange_policies.ts";
 import { exchangeRecord } from "./record/outbound_record.ts";
 import { crossing } from "./rewrite/cors.ts";
 import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
+import { rulesWith } from "./retry/retry_rules.ts";
 import type { Flow } from "./share/flow.ts";
-import type { Caller, LiveEndpoint, LiveRoute } from "./state/live_service.ts";
+import type {
+  Caller,
+  LiveDestination,
+  LiveEndpoint,
+  LiveMirror,
+  LiveRoute,
+  Target,
+} from "./state/live_service.ts";
 import type { OutboundSource } from "./state/outbound_source.ts";
+
+const noCopies: readonly LiveMirror[] = [];
 
 export abstract class FilteredCall extends OutboundCall implements BodyOwner {
   finished = false;
@@ -33,6 +45,10 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
   protected readonly leaving: Leaving;
   protected readonly answer: Answer;
   protected readonly body: RequestBody;
+  /** What its policies say of its attempts; null: nothing. */
+  #sending: Sending | null = null;
+  /** Where copies of it go because its policies say so. */
+  #copies: readonly LiveMirror[] = noCopies;
   /** To be made before it goes on. */
   #fault: Fault | null = null;
   #delay: Timer | null = null;
@@ -78,14 +94,29 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
   }
 
   /** What policies change of it. */
-  protected obey(verdict: Extract<PolicyVerdict, { do: "next" | "route" }>): void {
+  protected obey(
+    verdict: Extract<PolicyVerdict, { do: "next" | "route" }>,
+    destinations: ReadonlyMap<string, LiveDestination>,
+  ): void {
     this.leaving.obey(verdict);
+    if (verdict.retries !== undefined || verdict.hedge !== undefined) this.#sending = verdict;
+    if (verdict.mirrors !== undefined)
+      this.#copies = verdict.mirrors.flatMap((service) => {
+        const destination = destinations.get(serviceKey(service));
+        if (destination === undefined) return [];
+        return [{ target: { destination, balancer: destination.whole, rules: destination.rules }, share: 1 }];
+      });
     if (verdict.json === undefined) return;
     const bytes = new TextEncoder().encode(verdict.json);
     this.body.replace(bytes);
     // What has no length said before may have trailers.
     if (this.leaving.came.contentLength >= 0) this.leaving.bodyBytes = bytes.length;
     this.leaving.change({ remove: digestFields, set: noEdits.set, add: noEdits.add });
+  }
+
+  /** Where it goes, with what its policies say of attempts. */
+  protected asSaid(target: Target): Target {
+    return this.#sending === null ? target : { ...target, rules: rulesWith(target.rules, this.#sending) };
   }
 
   /** Its policies see what passes, both ways, unless it becomes a tunnel. */
@@ -100,7 +131,14 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
   }
 
   /** Applies what the route says of its requests. Whether one of them was the answer. */
-  protected isAnswered({ filters, matcher, mirrors }: LiveRoute): boolean {
+  protected isAnswered(route: LiveRoute): boolean {
+    if (this.#isAnsweredBy(route)) return true;
+    if (this.#copies.length > 0) this.#copyTo([...(route.mirrors ?? []), ...this.#copies]);
+    else if (route.mirrors !== null) this.#copyTo(route.mirrors);
+    return false;
+  }
+
+  #isAnsweredBy({ filters, matcher }: LiveRoute): boolean {
     if (filters === undefined) return false;
     const matched = matcher.match.path.value;
     const { redirect, respond, rewrite, fault } = filters;
@@ -114,13 +152,14 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
     if (rewrite !== undefined) this.leaving.rewrite(rewrite, matched);
     this.#fault = fault ?? null;
     if (answer !== null) this.over(this.answer.say(answer));
-    else if (mirrors !== null) {
-      const { exchange, source, record, flow, leaving, caller } = this;
-      const mirrored = { exchange, source, record, flow, leaving, caller: caller as Caller };
-      const tap = mirrorTap(mirrors, mirrored);
-      if (tap !== null) this.body.addTap(tap);
-    }
     return answer !== null;
+  }
+
+  #copyTo(mirrors: readonly LiveMirror[]): void {
+    const { exchange, source, record, flow, leaving, caller } = this;
+    const mirrored = { exchange, source, record, flow, leaving, caller: caller as Caller };
+    const tap = mirrorTap(mirrors, mirrored);
+    if (tap !== null) this.body.addTap(tap);
   }
 
   protected change({ requestHeaders, responseHeaders }: BackendFilters | RouteFilters): void {

@@ -132,7 +132,8 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
   decided(route: LiveRoute, verdict: PolicyVerdict): void {
     if (verdict.do === "error") return this.refuse(verdict.outcome);
     if (verdict.do === "respond") return this.over(this.answer.give(verdict));
-    this.obey(verdict);
+    const { destinations } = this.#state as ProxyState;
+    this.obey(verdict, destinations);
     if (verdict.timeoutMs !== undefined) this.#shorten(verdict.timeoutMs);
     if (this.policies?.seesChunks === true) this.watch(this.policies);
     if (this.policies?.reads === true) this.leaving.change(unencoded);
@@ -140,7 +141,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     if (this.isAnswered(route)) return;
     // A policy chose the service: the route's own backends do not count.
     const { policy, service, subset } = verdict;
-    const destination = this.#state?.destinations.get(serviceKey(service));
+    const destination = destinations.get(serviceKey(service));
     const balancer = subset === null ? destination?.whole : destination?.subsets.get(subset);
     if (destination !== undefined && balancer !== undefined)
       this.#lead({ destination, balancer, rules: rulesOf(destination, route) });
@@ -194,7 +195,8 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     else this.#first(target, nowMs);
   }
 
-  #first(target: Target, nowMs: number): void {
+  #first(chosen: Target, nowMs: number): void {
+    const target = this.asSaid(chosen);
     if (this.record.inference === null) this.#attempts.first(target, nowMs);
     else this.spends(this.#attempts, target);
   }

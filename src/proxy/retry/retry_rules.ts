@@ -3,6 +3,7 @@ import { parseDuration } from "../../base/duration.ts";
 import type { RouteRetry, RouteTraits } from "../../model/document.ts";
 import { grpcCodeNames } from "../../model/grpc_code.ts";
 import { wholeGroup, type RetryCondition, type TrafficTraits } from "../../model/traffic.ts";
+import type { Sending } from "../../policy/sending.ts";
 
 /** What retries may be about. A connection that was refused, and a stream the server did not begin, carry no risk at all. */
 export type RetryCause = "connect" | "refused" | "reset" | "timeout" | "status";
@@ -68,8 +69,8 @@ function retryRules(traffic: TrafficTraits, route: RouteRetry = {}): RetryRules 
   };
 }
 
-function hedgeRules(traffic: TrafficTraits): HedgeRules | null {
-  const { delay } = wholeGroup("hedging", traffic);
+/** `off`, `p95`, or a duration. */
+function hedgeRules(delay: string): HedgeRules | null {
   if (delay === "p95") return { delayMs: null };
   const delayMs = parseDuration(delay);
   return delayMs === null ? null : { delayMs };
@@ -85,7 +86,22 @@ export function attemptRules(
     retry: retryRules(traffic, route.retry),
     idempotent: route.idempotent || wholeGroup("retries", traffic).idempotent,
     perTryMs: perTryMs === 0 ? Infinity : perTryMs,
-    hedge: hedgeRules(traffic),
+    hedge: hedgeRules(wholeGroup("hedging", traffic).delay),
+  };
+}
+
+/** With what the policies of one request say over it. */
+export function rulesWith(rules: AttemptRules, { retries = {}, hedge }: Sending): AttemptRules {
+  const { attempts, codes, idempotent, perTryMs } = retries;
+  return {
+    retry: {
+      ...rules.retry,
+      ...(attempts === undefined ? {} : { attemptsMax: attempts + 1 }),
+      ...(codes === undefined ? {} : { statuses: new Set(codes) }),
+    },
+    idempotent: idempotent ?? rules.idempotent,
+    perTryMs: perTryMs ?? rules.perTryMs,
+    hedge: hedge === undefined ? rules.hedge : hedgeRules(hedge),
   };
 }
 

@@ -297,8 +297,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "a snapshot that came later decides where a policy's choice leads",
     file: outbound,
-    find: "this.#state?.destinations.get(serviceKey(service))",
-    replace: "this.source.parts.state?.destinations.get(serviceKey(service))",
+    find: "const { destinations } = this.#state as ProxyState;",
+    replace: "const { destinations } = this.source.parts.state as ProxyState;",
     suites: elsewhere,
   },
   {

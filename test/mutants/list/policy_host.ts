@@ -166,8 +166,8 @@ export const policyHost: readonly Mutant[] = [
   {
     fault: "a policy routes to what its options do not name",
     file: "src/policy/evaluation.ts",
-    find: "if (!this.around.leadsTo(binding, called, key))",
-    replace: 'if (key === "")',
+    find: "if (!this.around.leadsTo(binding, called, key))\n      return this.#tripped",
+    replace: 'if (key === "")\n      return this.#tripped',
     suites: ["test/unit/policy/chain_test.ts"],
   },
   {

@@ -10,6 +10,7 @@ const rules = "src/proxy/retry/retry_rules.ts";
 const retrying = [`${unit}/retries_test.ts`];
 const grpc = [`${unit}/grpc_retries_test.ts`];
 const deadlines = [`${unit}/caller_deadlines_test.ts`];
+const sending = [`${unit}/policy_sending_test.ts`];
 const race = "src/proxy/attempt/race.ts";
 const hedging = [`${unit}/hedging_test.ts`];
 const times = [`${unit}/traffic_timeouts_test.ts`];
@@ -259,5 +260,33 @@ export const retries: readonly Mutant[] = [
     find: "if (beside !== null && !this.tried.includes(beside)) this.tried = [...this.tried, beside];",
     replace: "",
     suites: hedging,
+  },
+  {
+    fault: "what a policy says of retries is not heard",
+    file: "src/proxy/filtered_call.ts",
+    find: "return this.#sending === null ? target",
+    replace: "return this.#sending !== undefined ? target",
+    suites: sending,
+  },
+  {
+    fault: "a policy's word that a request may happen twice is taken from no policy",
+    file: rules,
+    find: "idempotent: idempotent ?? rules.idempotent",
+    replace: "idempotent: true",
+    suites: sending,
+  },
+  {
+    fault: "a policy copies requests to services that its options do not name",
+    file: "src/policy/evaluation.ts",
+    find: "    if (!this.around.leadsTo(binding, called, key))\n      return `it mirrors",
+    replace: "    if (called === undefined)\n      return `it mirrors",
+    suites: [...sending, "test/unit/policy/chain_test.ts"],
+  },
+  {
+    fault: "a policy has as many attempts made as it likes",
+    file: "src/policy/sending.ts",
+    find: "0, limits.retriesMax)",
+    replace: "0, Infinity)",
+    suites: ["test/unit/policy/decision_test.ts"],
   },
 ];

@@ -91,6 +91,16 @@ export const hookAttempts: Readonly<Record<string, Attempt>> = {
     `return { ...next(), notes: [["log", "info", "\\u001b[2J", {}], ["count", "BAD", 1, {}], 7] } as never;`,
   ),
   // Answers
+  "a copy to a service that nothing names": request(`return next({ mirror: "kube-system.admin" });`),
+  "copies to a list of services": request(`return next({ mirror: ["a", "b"] as never });`),
+  "a copy to a service whose name loops": request(
+    "return next({ mirror: { toJSON() { for (;;); } } as never });",
+  ),
+  "a million retries": request("return next({ retries: { attempts: 1e6, codes: [503] } });"),
+  "retries after statuses without end": request(
+    "return next({ retries: { codes: Array.from({ length: 1e6 }, () => 503) } });",
+  ),
+  "a hedge of no time": request(`return next({ hedge: "0ms" });`),
   "a million endpoints": pick(`return Array.from({ length: 1e6 }, (_, i) => "vm-" + i);`),
   "endpoints that are no text": pick("return [{ toString() { return 'a'; } }] as never;"),
   "endpoints that are a string": pick(`return "abc" as never;`),

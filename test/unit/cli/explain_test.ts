@@ -55,7 +55,7 @@ describe("heddle explain", () => {
     const declared = entryNamed(chapters, "policyrequest")?.code ?? "";
     expect(declared).toStartWith("interface PolicyRequest extends PolicyBody {");
     expect(declared).toEndWith("\n}");
-    expect(entryNamed(chapters, "Next")?.code).toStartWith("interface Next {");
+    expect(entryNamed(chapters, "Next")?.code).toStartWith("interface Next extends Sending {");
     expect(entryNamed(chapters, "next")?.code).toMatch(/^function next\(.*\): Next;$/);
   });
 

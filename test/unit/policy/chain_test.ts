@@ -81,6 +81,29 @@ test("of times that several give the shortest counts", () => {
   expect(verdict).toMatchObject({ do: "next", timeoutMs: 100 });
 });
 
+test("of retries each field is the last one that says it, and copies go to each service once", () => {
+  const { verdict } = play(
+    {
+      a: { do: "next", retries: { attempts: 3, perTry: "1s" }, hedge: "p95", mirror: "twin" },
+      b: { do: "next", mirror: "other" },
+      c: { do: "next", retries: { attempts: 1 }, hedge: "off", mirror: "twin.shop" },
+      d: { do: "next", mirror: "ghost" },
+    },
+    { to: ["twin", "other", "ghost"] },
+  );
+  expect(verdict).toMatchObject({
+    do: "next",
+    retries: { attempts: 1, perTryMs: 1_000 },
+    hedge: "off",
+    mirrors: ["twin", "other"].map((name) => ({ name, namespace: "shop" })),
+  });
+});
+
+test("a copy goes only where the options lead", () => {
+  const { verdict, tripped } = play({ a: { do: "next", mirror: "elsewhere" } }, { to: "twin" });
+  expect([verdict.do, tripped]).toEqual(["error", ["a"]]);
+});
+
 test("one that has nothing to decide at this hook is not asked, even where it is not known", () => {
   const host = { refOf: () => null, evaluate: () => expect.unreachable(), trip: () => expect.unreachable() };
   const bindings = [{ hash: "a", name: "a", options: {}, hooks: [] }];

@@ -37,6 +37,17 @@ describe("a decision that is in order", () => {
     });
   });
 
+  test("to be sent otherwise", () => {
+    const answer = {
+      ...{ do: "next", timeout: "1s", hedge: "50ms", mirror: "twin.shop" },
+      retries: { attempts: 2, codes: [503], idempotent: true, perTry: "300ms" },
+    };
+    expect(decide(answer)).toEqual({
+      ...{ do: "next", edits: none, target: null, timeoutMs: 1_000, hedge: "50ms", mirror: "twin.shop" },
+      retries: { attempts: 2, codes: [503], idempotent: true, perTryMs: 300 },
+    });
+  });
+
   test("to respond", () => {
     const answer = {
       do: "respond",
@@ -68,6 +79,19 @@ describe("a decision is refused", () => {
     "without a service": { do: "route" },
     "with a service that is a path": { do: "route", service: "../x" },
     "with a subset that is none": { do: "route", service: "a", subset: "a b" },
+    "with retries that are no object": { do: "next", retries: 3 },
+    "with more retries than any may have": { do: "next", retries: { attempts: 11 } },
+    "with half a retry": { do: "next", retries: { attempts: 0.5 } },
+    "with retries of an unknown field": { do: "next", retries: { attempt: 1 } },
+    "with retries after a success": { do: "next", retries: { codes: [200] } },
+    "with codes that are no list": { do: "next", retries: { codes: 503 } },
+    "with too many codes": { do: "next", retries: { codes: Array(65).fill(503) } },
+    "with what is neither idempotent nor not": { do: "next", retries: { idempotent: "yes" } },
+    "with no time for a try": { do: "next", retries: { perTry: "0ms" } },
+    "with a hedge that is no time": { do: "next", hedge: "soon" },
+    "with a hedge of no time": { do: "next", hedge: "0ms" },
+    "with a mirror that is a path": { do: "next", mirror: "../x" },
+    "with mirrors": { do: "next", mirror: ["twin"] },
     "with a relative path": { do: "next", path: "x" },
     "with a path that ends the line": { do: "next", path: "/x\r\nevil: 1" },
     "with a header that ends the line": { do: "next", headers: { set: { a: "1\r\nb: 2" } } },

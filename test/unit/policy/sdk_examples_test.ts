@@ -99,6 +99,13 @@ const plays: Readonly<Record<string, (realm: Awaited<ReturnType<typeof realmOf>>
     expect(await of({ text: "no" })).toMatchObject({ status: 413, reason: "its body is no JSON" });
     expect(await of({ unread: "too long" })).toMatchObject({ status: 413, reason: "its body is too long" });
   },
+  "careful-checkout": async (realm) => {
+    realm.bind(1, '{"twin":"b"}');
+    const retries = { attempts: 3, codes: [503] };
+    expect(await answerOf(realm, call("1"))).toEqual({ do: "next", hedge: "p95", retries });
+    const posted = call("2").with(2, "POST");
+    expect(await answerOf(realm, posted)).toEqual({ do: "next", retries: { attempts: 0 }, mirror: "b" });
+  },
   "ten-per-second": async (realm) => {
     realm.bind(1, "{}");
     for (let at = 0; at < 10; at++) expect(await answerOf(realm, call(`${at}`))).toEqual({ do: "next" });
