@@ -1005,6 +1005,8 @@ export const limits = {
   policyCallsMax: 1_024,
   /** Keys of counters that policies share with the whole mesh, of one event loop; the one that was not touched for longest is forgotten. */
   policySharedKeysMax: 1_000,
+  /** Reservations of such counters, of one event loop, that are not settled; further ones push out the oldest, which counts as used. */
+  policySharedHoldsMax: 10_000,
   /** Of such keys of the mesh that a controller deals out; the one that was not asked for longest is forgotten. */
   policySharedCountersMax: 20_000,
   /** Of the body that a policy sends to a service, and of the one that it gets; a longer one is a failure of the call. */

@@ -4,12 +4,14 @@
  */
 import { LocalCounter, msOf } from "./local_counter.ts";
 import type {
+  Duration,
   LogLevel,
   PolicyContext,
   ServiceAnswer,
   ServiceRequest,
   SharedCounter,
   SignatureCheck,
+  Taken,
 } from "./sdk.ts";
 import { ServiceReply, Want, type Given } from "./want.ts";
 
@@ -166,11 +168,22 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
   }
 
   readonly shared: SharedCounter = {
-    take: async (key, amount, limit, per) => {
-      const { taken } = await this.#want({ counter: key, amount, limit, perMs: msOf(per) });
-      return { ok: taken?.ok === true, left: taken?.left ?? 0, resetMs: taken?.resetMs ?? Infinity };
+    take: async (key, amount, limit, per) =>
+      takenOf(await this.#shared({ counter: key, amount, limit }, per)),
+    add: async (key, amount, limit, per) =>
+      takenOf(await this.#shared({ counter: key, amount, limit, how: "add" }, per)),
+    reserve: async (key, amount, limit, per) => {
+      const { taken } = await this.#shared({ counter: key, amount, limit, how: "reserve" }, per);
+      return { ok: taken?.ok === true, id: taken?.id ?? "" };
+    },
+    settle: async (id, used) => {
+      if (id !== "") await this.#want({ settle: id, used });
     },
   };
+
+  #shared(asked: Readonly<Record<string, unknown>>, per: Duration): Promise<Given> {
+    return this.#want({ ...asked, perMs: msOf(per) });
+  }
 
   async verify({ algorithm, key, signature, data }: SignatureCheck): Promise<boolean> {
     return (await this.#want({ algorithm, key, signature, data })).value === true;
@@ -205,6 +218,10 @@ export class CallContext<Options, State> implements PolicyContext<Options, State
     this.notes ??= [];
     if (this.notes.length < this.#notesMax) this.notes.push(note);
   }
+}
+
+function takenOf({ taken }: Given): Taken {
+  return { ok: taken?.ok === true, left: taken?.left ?? 0, resetMs: taken?.resetMs ?? Infinity };
 }
 
 function named(name: string): string {

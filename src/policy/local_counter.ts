@@ -2,8 +2,8 @@
  * Counters of one policy under one set of options, kept in its own realm: token buckets, running sums and reservations by the
  * virtual clock. Bundled with every policy. What is kept is bounded: the key that was not touched for longest goes first.
  */
-import type { Counter, Duration, Reserved } from "./sdk.ts";
-import type { Taken } from "./sdk_calls.ts";
+import type { Counter, Duration } from "./sdk.ts";
+import type { Reserved, Taken } from "./sdk_calls.ts";
 
 /** What was added in this stretch of time and in the one before. */
 interface Sum {

@@ -26,6 +26,7 @@ import type { QueryList } from "./query_list.ts";
 import type { PolicyBody, PolicyChunk, PolicyEvent, UnreadBody } from "./sdk_bodies.ts";
 import type {
   Duration,
+  Reserved,
   ServiceAnswer,
   ServiceRequest,
   SharedCounter,
@@ -58,6 +59,7 @@ export type {
   PolicyBody,
   PolicyChunk,
   PolicyEvent,
+  Reserved,
   Respond,
   ResponseDecision,
   Retries,
@@ -137,12 +139,6 @@ export interface Counter {
   /** Takes what may be needed; `settle` says what was, which may be more or less. */
   reserve(key: string, amount: number, limit: number, per: Duration): Reserved;
   settle(id: string, used: number): void;
-}
-
-export interface Reserved {
-  readonly ok: boolean;
-  /** For `settle`; "" when nothing was reserved. */
-  readonly id: string;
 }
 
 /** What a hook is given besides what it is about. */

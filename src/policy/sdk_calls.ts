@@ -53,6 +53,39 @@ export interface Taken {
 }
 
 /**
+ * What is taken before it is used.
+ *
+ * ```ts
+ * import { definePolicy, next, respond } from "heddle/policy";
+ * import * as v from "valibot";
+ *
+ * export default definePolicy({
+ *   api: 1,
+ *   name: "bytes-in-the-mesh",
+ *   version: "1.0.0",
+ *   options: v.strictObject({ most: v.number(), usual: v.number() }),
+ *   onError: "open",
+ *   async onRequest(_request, context) {
+ *     const { most, usual } = context.options;
+ *     const { ok, id } = await context.shared.reserve(context.source ?? "", usual, most, "1m");
+ *     if (!ok) return respond(429, "too many bytes");
+ *     context.scratch.set("held", id);
+ *     return next();
+ *   },
+ *   async onEnd({ bytesIn, bytesOut }, context) {
+ *     const id = context.scratch.get("held");
+ *     if (typeof id === "string") await context.shared.settle(id, bytesIn + bytesOut);
+ *   },
+ * });
+ * ```
+ */
+export interface Reserved {
+  readonly ok: boolean;
+  /** For `settle`; "" when nothing was reserved. */
+  readonly id: string;
+}
+
+/**
  * Counters that all proxies of the mesh share: each has a slice of every key, which the controller deals out by what each wants, so
  * asking costs no way through the network. It takes a second or two until a key that moves to other proxies has its slices there, and
  * one that is new may pass so much at each event loop of a proxy in its first second. Without the controller each goes on with an even share.
@@ -77,6 +110,18 @@ export interface Taken {
 export interface SharedCounter {
   /** As of a local counter. `limit` is a whole number. Counts as `call`, but nobody has to wait for anything beyond the proxy. */
   take(key: string, amount: number, limit: number, per: Duration): Promise<Taken>;
+  /**
+   * Counts what was used, whether there was so much or not: `ok` says whether there was. Where there was not, nothing more is given out
+   * until that has filled again, which takes no longer than `per`.
+   */
+  add(key: string, amount: number, limit: number, per: Duration): Promise<Taken>;
+  /**
+   * Takes what may be needed; `settle` says later, in a hook of the same exchange, what was. What nobody settles, because its policy failed, counts
+   * as used, and fills again as all else does. So many are kept (`policySharedHoldsMax`), none longer than its `per`.
+   */
+  reserve(key: string, amount: number, limit: number, per: Duration): Promise<Reserved>;
+  /** What was used of a reservation: less is given back, more is taken as by `add`. The second time it does nothing. */
+  settle(id: string, used: number): Promise<void>;
 }
 
 /** A signature, what it stands under, and the key that it is said to be made with. */

@@ -9,6 +9,11 @@ import type { RateSlice, SliceAsk } from "../model/rate_slice.ts";
 import { sharedCounterName, sharedCounterRate } from "../model/shared_counter.ts";
 
 export interface SharedTake {
+  /**
+   * `take`: only where there is so much. `add`: it was used already, and is counted whether there is so much or not. `reserve`: as `take`,
+   * and what was really used is settled later. Absent: `take`.
+   */
+  readonly how?: "take" | "add" | "reserve";
   readonly key: string;
   readonly amount: number;
   readonly limit: number;
@@ -20,10 +25,31 @@ export interface SharedTaken {
   readonly left: number;
   /** null: there will never be as much. */
   readonly resetMs: number | null;
+  /** Of a reservation, for `settle`. Absent: nothing was reserved. */
+  readonly id?: string;
 }
+
+/** What was used of a reservation. */
+export interface SharedSettle {
+  readonly id: string;
+  readonly used: number;
+}
+
+interface Hold {
+  /** Of its counter. */
+  readonly name: string;
+  readonly amount: number;
+  /** When what it took has filled again, whatever was used of it. */
+  readonly untilMs: number;
+}
+
+const settled: SharedTaken = { ok: true, left: 0, resetMs: 0 };
 
 export class SharedCounters {
   readonly #buckets = new Map<string, Bucket>();
+  /** Reservations that nobody settled, the oldest first, by whose they are and their id. */
+  readonly #holds = new Map<string, Hold>();
+  #reserved = 0;
   /** Which part of a counter is this proxy's, as far as it was heard. */
   #evenShare = 1;
 
@@ -34,7 +60,7 @@ export class SharedCounters {
   ) {}
 
   /** `of`: whose counter it is. */
-  take(of: string, { key, amount, limit, perMs }: SharedTake): SharedTaken {
+  take(of: string, { how, key, amount, limit, perMs }: SharedTake): SharedTaken {
     const digest = createHash("sha256").update(`${of}\n${key}`).digest("hex").slice(0, 24);
     const name = sharedCounterName(limit, perMs, digest);
     const nowMs = this.nowMs();
@@ -43,7 +69,41 @@ export class SharedCounters {
     this.#buckets.set(name, known);
     const [oldest] = this.#buckets.keys();
     if (this.#buckets.size > limits.policySharedKeysMax && oldest !== undefined) this.#buckets.delete(oldest);
-    return known.take(amount, nowMs);
+    if (how === "add") return known.add(amount, nowMs);
+    const taken = known.take(amount, nowMs);
+    if (how !== "reserve" || !taken.ok) return taken;
+    return { ...taken, id: this.#hold(of, { name, amount, untilMs: nowMs + perMs }) };
+  }
+
+  #hold(of: string, hold: Hold): string {
+    const id = String(++this.#reserved);
+    this.#holds.set(`${of} ${id}`, hold);
+    this.#forget();
+    return id;
+  }
+
+  /** What is over, or too much, counts as used. */
+  #forget(): void {
+    const nowMs = this.nowMs();
+    for (const [each, { untilMs }] of this.#holds) {
+      if (untilMs > nowMs && this.#holds.size <= limits.policySharedHoldsMax) return;
+      this.#holds.delete(each);
+    }
+  }
+
+  /** Reservations that nobody settled yet. */
+  get held(): number {
+    this.#forget();
+    return this.#holds.size;
+  }
+
+  /** Of this owner's reservation; one that is not known changes nothing. */
+  settle(of: string, { id, used }: SharedSettle): SharedTaken {
+    const hold = this.#holds.get(`${of} ${id}`);
+    if (hold === undefined) return settled;
+    this.#holds.delete(`${of} ${id}`);
+    this.#buckets.get(hold.name)?.settle(hold.amount, used, this.nowMs());
+    return settled;
   }
 
   /** What to ask the controller for, by name: counters that nobody wanted since are given back. */
@@ -104,11 +164,29 @@ class Bucket {
     this.#wantedMs = nowMs;
     const ok = amount <= this.#level + tiny;
     if (ok) this.#level -= amount;
-    const missing = ok ? 0 : amount - this.#level;
-    // While others hold all of it, it has nothing, and its even share soon.
-    const share = this.share > 0 ? this.share : this.#evenShare;
-    const resetMs = amount > this.limit ? null : Math.ceil((missing * this.perMs) / (this.limit * share));
+    const resetMs = amount > this.limit ? null : this.#untilMs(ok ? 0 : amount - this.#level);
     return { ok, left: Math.max(0, Math.floor(this.#level + tiny)), resetMs };
+  }
+
+  /** It was used: where there was not so much, that much is missing, as much as fills within the time at most. */
+  add(amount: number, nowMs: number): SharedTaken {
+    const taken = this.take(amount, nowMs);
+    if (taken.ok) return taken;
+    this.#level = Math.max(-this.#most, this.#level - amount);
+    return { ok: false, left: 0, resetMs: this.#untilMs(-this.#level) };
+  }
+
+  /** Until so much has filled. While others hold all of it, it has nothing, and its even share soon. */
+  #untilMs(missing: number): number {
+    const share = this.share > 0 ? this.share : this.#evenShare;
+    return Math.ceil((missing * this.perMs) / (this.limit * share));
+  }
+
+  /** Of what was taken so much was used. */
+  settle(amount: number, used: number, nowMs: number): void {
+    this.#fill(nowMs);
+    this.#wanted = Math.max(0, this.#wanted + used - amount);
+    this.#level = Math.max(-this.#most, Math.min(this.#most, this.#level + amount - used));
   }
 
   #fill(nowMs: number): void {

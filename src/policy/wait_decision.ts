@@ -2,14 +2,17 @@
 import { limits } from "../model/limits.ts";
 import type { ServiceCall } from "./service_call.ts";
 import { nameOf, pairsOf, recordOf, Refusal, shown, targetOf, textOf } from "./said_values.ts";
-import type { SharedTake } from "./shared_counters.ts";
+import type { SharedSettle, SharedTake } from "./shared_counters.ts";
 import { isAlgorithm, type SignatureClaim } from "./signature.ts";
 
 /** `service`: as it was written, `keys` or `keys.other`. */
 export type WantedCall = Omit<ServiceCall, "service"> & { readonly do: "call"; readonly service: string };
 
 export type Wanted =
-  WantedCall | (SharedTake & { readonly do: "take" }) | (SignatureClaim & { readonly do: "verify" });
+  | WantedCall
+  | (SharedTake & { readonly do: "take" })
+  | (SharedSettle & { readonly do: "settle" })
+  | (SignatureClaim & { readonly do: "verify" });
 
 export interface WaitDecision {
   readonly do: "wait";
@@ -38,6 +41,7 @@ export function waitOf(answer: Readonly<Record<string, unknown>>): WaitDecision 
 function wantedOf(value: unknown): Wanted {
   const want = recordOf(value, "call");
   if (want["counter"] !== undefined) return takeOf(want);
+  if (want["settle"] !== undefined) return settleOf(want);
   return want["algorithm"] === undefined ? callOf(want) : claimOf(want);
 }
 
@@ -68,7 +72,17 @@ function takeOf(want: Readonly<Record<string, unknown>>): Wanted {
   if (!Number.isInteger(limit) || !Number.isInteger(perMs))
     throw new Refusal("a counter that is shared has a whole number as its limit, and whole milliseconds");
   const key = textOf(want["counter"], "key of a counter").slice(0, limits.policyFieldLengthMax);
-  return { do: "take", key, amount: number("amount", 1e12), limit, perMs };
+  const how = want["how"] ?? "take";
+  if (how !== "take" && how !== "add" && how !== "reserve")
+    throw new Refusal(`${shown(how)} is nothing that a counter does`);
+  return { do: "take", how, key, amount: number("amount", 1e12), limit, perMs };
+}
+
+function settleOf({ settle, used }: Readonly<Record<string, unknown>>): Wanted {
+  const id = textOf(settle, "reservation").slice(0, limits.policyFieldLengthMax);
+  if (typeof used !== "number" || !(used >= 0 && used <= 1e12))
+    throw new Refusal(`what was used of a reservation is none: ${String(used).slice(0, 40)}`);
+  return { do: "settle", id, used };
 }
 
 function claimOf(want: Readonly<Record<string, unknown>>): Wanted {

@@ -6,7 +6,7 @@ import type { PolicyBinding } from "../model/snapshot.ts";
 import { serviceNamed } from "./named_services.ts";
 import type { PolicyCall } from "./policy_call.ts";
 import type { PolicyHost } from "./policy_host.ts";
-import type { SharedCounters, SharedTake, SharedTaken } from "./shared_counters.ts";
+import type { SharedCounters, SharedTaken } from "./shared_counters.ts";
 import { checkSignature, type SignatureFinding } from "./signature.ts";
 import type { CallOutcome } from "./service_call.ts";
 import type { WaitDecision, Wanted, WantedCall } from "./wait_decision.ts";
@@ -59,15 +59,15 @@ export class Waited {
     if (++this.#asked > most)
       return done({ ok: false, problem: `One call of a policy may ask for ${most} things (policyWantsMax)` });
     if (want.do === "verify") return done(checkSignature(want));
-    if (want.do === "take") return done(this.#take(want));
+    if (want.do === "take" || want.do === "settle") return done(this.#count(want));
     this.#ask(want, done);
   }
 
-  #take(want: SharedTake): Found {
+  #count(want: Extract<Wanted, { do: "take" | "settle" }>): Found {
     const { shared } = this.around;
     if (shared === undefined) return { ok: false, problem: "Nothing is shared here" };
     const of = `${this.binding.name} ${serviceKey(this.call.service)}`;
-    return { ok: true, taken: shared.take(of, want) };
+    return { ok: true, taken: want.do === "take" ? shared.take(of, want) : shared.settle(of, want) };
   }
 
   #ask({ service: written, method, target, headers, body }: WantedCall, done: (found: Found) => void): void {

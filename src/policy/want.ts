@@ -15,7 +15,13 @@ export interface Given {
   readonly body?: string;
   /** Whether the signature is right. */
   readonly value?: boolean;
-  readonly taken?: { readonly ok: boolean; readonly left: number; readonly resetMs: number | null };
+  readonly taken?: {
+    readonly ok: boolean;
+    readonly left: number;
+    readonly resetMs: number | null;
+    /** Of a reservation; absent: nothing was reserved. */
+    readonly id?: string;
+  };
 }
 
 export class Want {

@@ -10,6 +10,7 @@ const rules = "src/proxy/retry/retry_rules.ts";
 const retrying = [`${unit}/retries_test.ts`];
 const grpc = [`${unit}/grpc_retries_test.ts`];
 const deadlines = [`${unit}/caller_deadlines_test.ts`];
+const counters = ["test/unit/policy/shared_counters_test.ts"];
 const sending = [`${unit}/policy_sending_test.ts`];
 const race = "src/proxy/attempt/race.ts";
 const hedging = [`${unit}/hedging_test.ts`];
@@ -288,5 +289,26 @@ export const retries: readonly Mutant[] = [
     find: "0, limits.retriesMax)",
     replace: "0, Infinity)",
     suites: ["test/unit/policy/decision_test.ts"],
+  },
+  {
+    fault: "what a policy reserved and did not use is not given back",
+    file: "src/policy/shared_counters.ts",
+    find: "this.#level + amount - used",
+    replace: "this.#level",
+    suites: counters,
+  },
+  {
+    fault: "what was used beyond a counter of the mesh is not missing",
+    file: "src/policy/shared_counters.ts",
+    find: "if (taken.ok) return taken;",
+    replace: "if (taken !== null) return taken;",
+    suites: counters,
+  },
+  {
+    fault: "a policy gives back what another one reserved",
+    file: "src/policy/shared_counters.ts",
+    find: "const hold = this.#holds.get(`${of} ${id}`);",
+    replace: "const hold = [...this.#holds].find(([each]) => each.endsWith(` ${id}`))?.[1];",
+    suites: counters,
   },
 ];

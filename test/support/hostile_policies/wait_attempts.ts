@@ -35,6 +35,18 @@ export const waitAttempts: Readonly<Record<string, Attempt>> = {
   "a request of a hundred megabytes": waiting(`await context.call("a", "/", { body: "x".repeat(1e8) });`),
   "a request with a body that is no text": waiting(`await context.call("a", "/", { body: [1] as never });`),
   "a tunnel": waiting(`await context.call("a", "/", { method: "CONNECT" });`),
+  "reservations in the mesh without end": waiting(
+    `for (let at = 0; ; at++) await context.shared.reserve(String(at), 1, 1, "1h");`,
+  ),
+  "a reservation of another policy that is given back": waiting(
+    `for (let id = 0; id < 50; id++) await context.shared.settle(String(id), 0);`,
+  ),
+  "a reservation of which less than nothing was used": waiting(`await context.shared.settle("1", -1e9);`),
+  "a reservation that loops": waiting(`await context.shared.settle({ toJSON() { for (;;); } } as never, 1);`),
+  "a counter that does something else": request(
+    `return { do: "wait", ticket: 1, wants: [{ counter: "a", amount: 1, limit: 1, perMs: 1000, how: "constructor" }] } as never;`,
+  ),
+  "more than there is in the mesh is added": waiting(`await context.shared.add("a", 1e300, 1, "1h");`),
   "a wait without a request": request(`return { do: "wait", ticket: 1, wants: [] } as never;`),
   "a wait under no number": request(
     `return { do: "wait", ticket: "1", wants: [{ service: "a", path: "/", method: "GET", headers: {}, body: "" }] } as never;`,

@@ -90,6 +90,24 @@ const plays: Readonly<Record<string, (realm: Awaited<ReturnType<typeof realmOf>>
     const resumed = [...call("1"), null, [{ ok: true, taken }], "1", 1];
     expect(await answerOf(realm, resumed)).toMatchObject({ do: "respond", status: 429 });
   },
+  "bytes-in-the-mesh": async (realm) => {
+    realm.bind(1, '{"most":1000,"usual":100}');
+    const counter = "spiffe://a/b";
+    const held = { counter, amount: 100, limit: 1000, how: "reserve", perMs: 60_000 };
+    const asked = (id: string) => [...call(id), null, null, id];
+    expect(await answerOf(realm, asked("1"))).toEqual({ do: "wait", ticket: 1, wants: [held] });
+    const given = (id: string, ticket: number, taken: object) => [
+      ...[...call(id), null, [{ ok: true, taken }], id],
+      ticket,
+    ];
+    const taken = { ok: true, left: 900, resetMs: 0, id: "7" };
+    expect(await answerOf(realm, given("1", 1, taken))).toEqual({ do: "next" });
+    const over = [...at("onEnd", { bytesIn: 10, bytesOut: 30 }), "1"];
+    expect(await answerOf(realm, over)).toMatchObject({ do: "wait", wants: [{ settle: "7", used: 40 }] });
+    await answerOf(realm, asked("2"));
+    const none = { ok: false, left: 0, resetMs: 60 };
+    expect(await answerOf(realm, given("2", 3, none))).toMatchObject({ do: "respond", status: 429 });
+  },
   "cheap-model": async (realm) => {
     realm.bind(1, "{}");
     const of = (body: unknown) => answerOf(realm, at("onRequest", body));

@@ -102,3 +102,75 @@ test("a proxy that has no slice at the moment says when there is one, and never 
   }
   for (const resetMs of resets) expect(Number.isFinite(resetMs)).toBe(true);
 });
+
+/** One proxy alone, whose clock the test moves. */
+function alone() {
+  const clock = { nowMs: 0 };
+  const counters = new SharedCounters(() => clock.nowMs);
+  const ask = (amount: number, how: "take" | "add" | "reserve" = "take") =>
+    counters.take("p s.default", { key: "k", amount, limit: 100, perMs: 1_000, how });
+  return { clock, counters, ask };
+}
+
+test("what is added counts where there is not so much, and nothing is given out until it has filled again", () => {
+  const { clock, ask } = alone();
+  expect(ask(60, "add")).toEqual({ ok: true, left: 40, resetMs: 0 });
+  expect(ask(80, "add")).toEqual({ ok: false, left: 0, resetMs: 400 });
+  expect(ask(1).ok).toBeFalse();
+  clock.nowMs = 400;
+  expect(ask(1).ok).toBeFalse();
+  clock.nowMs = 420;
+  expect(ask(1).ok).toBeTrue();
+});
+
+test("what is added is missing no longer than one time of the counter", () => {
+  const { clock, ask } = alone();
+  expect(ask(1e9, "add")).toEqual({ ok: false, left: 0, resetMs: 1_000 });
+  clock.nowMs = 1_010;
+  expect(ask(1).ok).toBeTrue();
+});
+
+test("a reservation that was settled leaves what was used, and none is held", () => {
+  const { counters, ask } = alone();
+  const { ok, id = "" } = ask(70, "reserve");
+  expect([ok, counters.held, ask(40).ok]).toEqual([true, 1, false]);
+  counters.settle("p s.default", { id, used: 10 });
+  expect([counters.held, ask(90).ok, ask(1).ok]).toEqual([0, true, false]);
+  // Settled twice, by somebody else, or never made: nothing comes of it.
+  counters.settle("p s.default", { id, used: 0 });
+  counters.settle("p s.default", { id: "no", used: 0 });
+  expect(ask(1).ok).toBeFalse();
+});
+
+test("a reservation is its owner's alone, and more than it may be used", () => {
+  const { counters, ask } = alone();
+  const { id = "" } = ask(50, "reserve");
+  counters.settle("q s.default", { id, used: 0 });
+  expect([counters.held, ask(60).ok]).toEqual([1, false]);
+  counters.settle("p s.default", { id, used: 150 });
+  expect(ask(50, "add")).toMatchObject({ ok: false, resetMs: 1_000 });
+});
+
+test("where there is not so much nothing is reserved", () => {
+  const { counters, ask } = alone();
+  expect([ask(101, "reserve"), counters.held]).toEqual([{ ok: false, left: 100, resetMs: null }, 0]);
+});
+
+test("reservations that nobody settles count as used, and none is held when they have filled again", () => {
+  const { clock, counters, ask } = alone();
+  for (let at = 0; at < 10; at++) ask(10, "reserve");
+  expect([counters.held, ask(1).ok]).toEqual([10, false]);
+  clock.nowMs = 1_000;
+  expect([counters.held, ask(100).ok]).toEqual([0, true]);
+});
+
+test("so many reservations are kept, and the oldest goes first", () => {
+  const { counters } = alone();
+  const reserve = () =>
+    counters.take("p", { key: "k", amount: 1e-6, limit: 100, perMs: 1_000, how: "reserve" }).id ?? "";
+  const first = reserve();
+  for (let at = 0; at < limits.policySharedHoldsMax; at++) reserve();
+  expect(counters.held).toBe(limits.policySharedHoldsMax);
+  counters.settle("p", { id: first, used: 0 });
+  expect(counters.held).toBe(limits.policySharedHoldsMax);
+});
