@@ -18,6 +18,15 @@ export interface Gathered extends Pick<ApplyRequest, "files" | "policies"> {
   readonly tests: readonly TextFile[];
 }
 
+export interface GatherOptions {
+  /** There may be no document and no policy. */
+  readonly empty?: boolean;
+  /** Tests of policies are wanted, too. */
+  readonly tests?: boolean;
+  /** What names of documents in folders look like (default: .yaml and .yml). */
+  readonly documents?: RegExp;
+}
+
 /** The path that means standard input. */
 const standardInput = "-";
 const policiesFolder = "policies";
@@ -29,9 +38,9 @@ const policiesFolder = "policies";
 export async function gatherFiles(
   files: Files,
   paths: readonly string[],
-  { empty = false, tests = false }: { readonly empty?: boolean; readonly tests?: boolean } = {},
+  { empty = false, tests = false, documents: names = /\.ya?ml$/ }: GatherOptions = {},
 ): Promise<Gathered> {
-  const finds = new Finds(files, tests);
+  const finds = new Finds(files, tests, names);
   for (const path of paths) await finds.add(path);
   const { documents, policies } = finds;
   if (documents.length + policies.size === 0 && !empty)
@@ -87,6 +96,7 @@ class Finds {
   constructor(
     private readonly files: Files,
     private readonly wantsTests: boolean,
+    private readonly documentNames: RegExp,
   ) {}
 
   async add(path: string): Promise<void> {
@@ -107,7 +117,7 @@ class Finds {
   /** Its own documents before those below. `way` leads to it from the path that was given. */
   async #addFolder(path: string, way: string, depth: number): Promise<void> {
     const { names, folders } = await this.#look(path, depth);
-    for (const name of names.filter((each) => /\.ya?ml$/.test(each)))
+    for (const name of names.filter((each) => this.documentNames.test(each)))
       this.documents.push({ file: `${path}/${name}`, text: await this.#text(`${path}/${name}`) });
     for (const name of folders) {
       if (name === policiesFolder) await this.#addPolicies(`${path}/${name}`, `${way}${name}`, depth + 1);

@@ -18,7 +18,7 @@ export function registerConvert(program: Command, cli: Cli): void {
     .option("--trust-domain <name>", "of this mesh, for identities that access rules name", "cluster.local")
     .argument(
       "[path...]",
-      "files (.yaml, .json), or folders with all .yaml below them; - for standard input",
+      "files (.yaml, .json, of Consul .hcl too), or folders with all of these below them; - for standard input",
       ["."],
     )
     .action(
@@ -31,12 +31,14 @@ export function registerConvert(program: Command, cli: Cli): void {
           throw new UserError(
             `Cannot use --trust-domain "${trustDomain}": expected a name such as corp.example`,
           );
-        const { files } = await gatherFiles(cli.runtime.files, paths);
+        const { files } = await gatherFiles(cli.runtime.files, paths, {
+          documents: from === "consul" ? /\.(?:ya?ml|json|hcl)$/ : /\.(?:ya?ml|json)$/,
+        });
         const conversion = convertDocuments(files, from as DialectName, { trustDomain });
         if (terminal.format === "json") terminal.json(conversion);
         else show(terminal, conversion);
         const { counts, issues, undecided } = conversion;
-        if (issues.length > 0) throw new UserError("What is no YAML was not read", null, 1);
+        if (issues.length > 0) throw new UserError("What could not be read is left out", null, 1);
         if (counts.refused > 0)
           throw new UserError(
             `${counts.refused} ${counts.refused === 1 ? "document was" : "documents were"} refused`,

@@ -11,6 +11,7 @@ import { h1Request } from "./targets/h1_request.ts";
 import { h1Response } from "./targets/h1_response.ts";
 import { h2Client, h2Frames, h2Server } from "./targets/h2_drivers.ts";
 import { h2Relay } from "./targets/h2_relay.ts";
+import { hclDocument } from "./targets/hcl_document.ts";
 import { hpack } from "./targets/hpack.ts";
 import { policyFrames } from "./targets/policy_frames.ts";
 import { proxyHeader } from "./targets/proxy_header.ts";
@@ -22,6 +23,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   h1Relay,
   h1Answers,
   h2Frames,
+  hclDocument,
   hpack,
   h2Server,
   h2Client,

@@ -2,6 +2,7 @@
 import { access } from "./list/access.ts";
 import { budgets } from "./list/budgets.ts";
 import { control } from "./list/control.ts";
+import { convert } from "./list/convert.ts";
 import { identity } from "./list/identity.ts";
 import { pipeline } from "./list/pipeline.ts";
 import { bounds } from "./list/limits.ts";
@@ -24,4 +25,5 @@ export const mutants: readonly Mutant[] = [
   ...policyLife,
   ...control,
   ...budgets,
+  ...convert,
 ];

@@ -1,5 +1,5 @@
 /**
- * Config entries of Consul (developer.hashicorp.com/consul/docs/reference/config-entry): as `consul config read` prints them (JSON), or
+ * Config entries of Consul (developer.hashicorp.com/consul/docs/reference/config-entry): as `consul config read` prints them (JSON), in HCL, or
  * as custom resources. A request goes by the router of its service, then by splitters, then by resolvers; all of that is one route here.
  */
 import { serviceKey } from "../../model/service.ts";

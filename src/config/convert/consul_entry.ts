@@ -55,7 +55,10 @@ export class AnyCase {
     return new AnyCase(this.fields.inner(this.key(name)));
   }
 
+  /** Where Consul wants a list, a mapping is one of one: a single block of HCL (`Sources { … }`). */
   list(name: string): readonly AnyCase[] {
+    const value = this.fields.value[this.key(name)];
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return [this.inner(name)];
     return this.fields.list(this.key(name)).map((each) => new AnyCase(each));
   }
 

@@ -6,9 +6,10 @@ import { stringify } from "yaml";
 import { limits } from "../../model/limits.ts";
 import type { Issue } from "../issue.ts";
 import { loadDocuments, type TextFile } from "../load.ts";
-import { parseYaml, type YamlDocument } from "../yaml_file.ts";
+import { parseYaml, type Path, type YamlDocument } from "../yaml_file.ts";
 import type { ConvertOptions, Dialect } from "./dialect.ts";
 import { readConsul } from "./consul.ts";
+import { looksLikeHcl, parseHcl } from "./hcl_file.ts";
 import { readIstio } from "./istio.ts";
 import { readKuma } from "./kuma.ts";
 import { readLinkerd } from "./linkerd.ts";
@@ -52,10 +53,12 @@ export function convertDocuments(
   dialect: DialectName,
   options: ConvertOptions,
 ): Conversion {
-  const parsed = files.map(({ file, text }) => parseYaml(file, text));
+  const parsed = files.map(({ file, text }) =>
+    dialect === "consul" && isHcl(file, text) ? parseHcl(file, text) : parseYaml(file, text),
+  );
   const sources = parsed
     .flatMap(({ documents }) => documents)
-    .flatMap(itemsOf)
+    .flatMap(dialect === "consul" ? bootstrapOf : itemsOf)
     .slice(0, limits.documentsMax);
   const refused = new Map<YamlDocument, ConversionNote[]>();
   // What is refused leaves nothing behind, so all is read again without it.
@@ -93,6 +96,31 @@ function itemsOf(source: YamlDocument): YamlDocument[] {
     value: item,
     place: (path, key) => source.place(["items", at, ...path], key),
   }));
+}
+
+/** JSON may have the name of HCL: Consul reads both from one file. */
+function isHcl(file: string, text: string): boolean {
+  return file.endsWith(".hcl") ? !text.trimStart().startsWith("{") : looksLikeHcl(text);
+}
+
+/** The settings of an agent of Consul have entries in them, to begin with: `config_entries { bootstrap { … } }`. */
+function bootstrapOf(source: YamlDocument): YamlDocument[] {
+  const { config_entries: inside, ...others } = (source.value ?? {}) as Readonly<Record<string, unknown>>;
+  const { bootstrap, ...more } = (inside ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof bootstrap !== "object" || bootstrap === null) return itemsOf(source);
+  const all: readonly unknown[] = Array.isArray(bootstrap) ? bootstrap : [bootstrap];
+  const way = (at: number): Path => [
+    "config_entries",
+    "bootstrap",
+    ...(Array.isArray(bootstrap) ? [at] : []),
+  ];
+  const entries = all.map((value, at): YamlDocument => ({
+    ...source,
+    value,
+    place: (path, key) => source.place([...way(at), ...path], key),
+  }));
+  const isOnly = Object.keys(others).length + Object.keys(more).length === 0;
+  return isOnly ? entries : [...entries, { ...source, value: { ...others, ...more } }];
 }
 
 /** `VirtualService reviews`, by the words that each mesh has for it. */

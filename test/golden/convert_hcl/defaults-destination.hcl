@@ -1,0 +1,7 @@
+Kind = "service-defaults"
+Name = "external"
+Protocol = "tcp"
+Destination {
+  Addresses = ["api.example.com"]
+  Port = 443
+}

@@ -1,0 +1,11 @@
+Kind = "service-resolver"
+Name = "web"
+LoadBalancer = {
+  Policy = "least_request"
+  LeastRequestConfig = {
+    ChoiceCount = 5
+  }
+}
+PrioritizeByLocality = {
+  Mode = "none"
+}

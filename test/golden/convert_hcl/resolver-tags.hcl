@@ -1,0 +1,7 @@
+kind = "service-resolver"
+name = "web"
+subsets = {
+  prod {
+    filter = "prod in Service.Tags"
+  }
+}
