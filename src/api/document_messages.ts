@@ -26,6 +26,8 @@ export interface ApplyAnswer {
     readonly kind: string;
     readonly name: string;
     readonly change: "created" | "changed" | "unchanged" | "deleted";
+    /** Of the bundle of a policy that is handed in. */
+    readonly hash?: string;
   }[];
   /** Proxies whose snapshot differs by it. */
   readonly proxies: readonly string[];

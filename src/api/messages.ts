@@ -64,10 +64,11 @@ export const registryKeys = {
   /** By serial number: certificates that must not be accepted any more, though they have not ended. */
   revoked: "revoked/",
   policies: "policies/",
-  /** By name of the policy: the version that is tried, the one before the one in force, and what happened to it. */
+  /** By name of the policy: the version that is tried, and what happened to it. */
   policyTrials: "policy-trials/",
-  policiesBefore: "policies-before/",
   policyHistory: "policy-history/",
+  /** By name of the policy and hash: the versions that are kept. */
+  policyVersions: "policy-versions/",
   operators: "operators/",
   /** By address: the service whose virtual address it is. */
   addresses: "addresses/",

@@ -62,6 +62,24 @@ export interface PolicyRow {
   readonly events: readonly PolicyEvent[];
   /** What `rollback` leads to where nothing is tried; null: nothing is kept. */
   readonly before: { readonly version: string; readonly hash: string } | null;
+  /** All that are kept, the newest first. Absent: a controller of before. */
+  readonly versions?: readonly PolicyVersion[];
+}
+
+/** A version of a policy that is kept. */
+export interface PolicyVersion {
+  readonly version: string;
+  /** Of its bundle: SHA-256, in hexadecimal. */
+  readonly hash: string;
+  /** Version of the SDK that it is written against. */
+  readonly api: number;
+  /** The operator who handed it in last, and when. Absent: it is not remembered. */
+  readonly by?: string;
+  readonly atMs?: number;
+  /** `before`: what `rollback` leads to. `share`: it is tried for a share of requests or machines. */
+  readonly state: "in force" | "shadow" | "share" | "returned" | "rolled back" | "before" | "kept";
+  /** Why it was returned. */
+  readonly why?: string;
 }
 
 export interface PolicyTrial {
@@ -96,15 +114,18 @@ export type PolicyStep =
       readonly percent: number;
       readonly by: "request" | "machine";
     }
-  /** The one that is tried gets this share from now on. */
+  /** The one that is tried gets this share from now on; or another that is kept, whose hash begins so. */
   | {
       readonly do: "share";
       readonly name: string;
+      readonly hash?: string;
       readonly percent: number;
       readonly by: "request" | "machine";
     }
-  /** The one that is tried takes the place of the one in force; or it goes, and where none is tried the one before comes back. */
-  | { readonly do: "promote" | "rollback" | "disable" | "enable"; readonly name: string };
+  /** The one that is tried goes, and where none is tried the one before comes back; or that whose hash begins so. */
+  | { readonly do: "rollback"; readonly name: string; readonly hash?: string }
+  /** The one that is tried takes the place of the one in force. */
+  | { readonly do: "promote" | "disable" | "enable"; readonly name: string };
 
 export interface PolicyStepAnswer {
   /** What happened, one for each policy. */

@@ -31,6 +31,25 @@ export interface StoredTrial extends Pick<PolicyCandidate, "mode" | "percent" | 
   readonly startedMs: number;
 }
 
+/** One that is kept, whether it is in force or not. */
+export interface StoredVersion {
+  readonly policy: StoredPolicy;
+  /** Name of the operator who handed it in last; empty: it is not known. */
+  readonly by: string;
+  readonly atMs: number;
+}
+
+export interface KnownVersion extends StoredVersion {
+  readonly modified: number;
+}
+
+/** What happened to a policy. */
+export interface StoredPolicyHistory {
+  readonly events: readonly PolicyEvent[];
+  /** Hash of the version that was in force before. */
+  readonly before?: string;
+}
+
 /** A document as it was applied. */
 export interface StoredDocument {
   readonly file: string;
@@ -82,10 +101,12 @@ export class Catalog {
   revoked: ReadonlySet<string> = new Set();
   /** By name. */
   policies: ReadonlyMap<string, StoredPolicy> = new Map();
-  /** By name of the policy: what is tried, what was in force before, and what happened. */
+  /** By name of the policy: what is tried, what happened, and all versions that are kept. */
   policyTrials: ReadonlyMap<string, StoredTrial> = new Map();
-  policiesBefore: ReadonlyMap<string, StoredPolicy> = new Map();
-  policyHistory: ReadonlyMap<string, { readonly events: readonly PolicyEvent[] }> = new Map();
+  policyHistory: ReadonlyMap<string, StoredPolicyHistory> = new Map();
+  policyVersions: ReadonlyMap<string, readonly KnownVersion[]> = new Map();
+  /** By key: the revision at which what is in force, tried or happened of a policy changed last. */
+  policiesAt: ReadonlyMap<string, number> = new Map();
   /** By name. */
   operators: ReadonlyMap<string, StoredOperator> = new Map();
   /** Documents by registry key. */
@@ -136,8 +157,14 @@ export class Catalog {
     this.revoked = new Set(under<unknown>(registryKeys.revoked).map((each) => each.name));
     this.policies = byName(under<StoredPolicy>(registryKeys.policies));
     this.policyTrials = byName(under<StoredTrial>(registryKeys.policyTrials));
-    this.policiesBefore = byName(under<StoredPolicy>(registryKeys.policiesBefore));
-    this.policyHistory = byName(under(registryKeys.policyHistory));
+    this.policyHistory = byName(under<StoredPolicyHistory>(registryKeys.policyHistory));
+    const versions = under<StoredVersion>(registryKeys.policyVersions).map(
+      ({ value, modified }): KnownVersion => ({ ...value, modified }),
+    );
+    this.policyVersions = Map.groupBy(versions, ({ policy }) => policy.name);
+    const { policies, policyTrials, policyHistory } = registryKeys;
+    const ofPolicies = [policies, policyTrials, policyHistory].flatMap((prefix) => kinds.get(prefix) ?? []);
+    this.policiesAt = new Map(ofPolicies.map(({ key, modified }) => [key, modified]));
     this.operators = byName(under<StoredOperator>(registryKeys.operators));
     const texts = under<StoredDocument>(registryKeys.documents);
     this.texts = new Map(

@@ -5,7 +5,7 @@ import { Refusal } from "../api/problem.ts";
 import { loadDocuments } from "../config/load.ts";
 import { documentsMark, registryKeyOf, type Catalog } from "./catalog.ts";
 import { changedMeanwhile, markOf } from "./document_conflicts.ts";
-import { policyKeys } from "./policy_keys.ts";
+import { policyKeysOf, unchangedPolicies } from "./policy_keys.ts";
 import type { DocumentServiceOptions } from "./documents.ts";
 
 type Operation =
@@ -42,10 +42,13 @@ export class DocumentRemoval {
       ...request.policies.map((name) => ({ kind: "Policy", name, change: "deleted" as const })),
     ];
     if (request.dryRun) return { revision: catalog.revision, changes, proxies, machines, warnings: [] };
-    const keys = [...gone, ...request.policies.flatMap((name) => policyKeys(catalog, name))];
+    const keys = [...gone, ...request.policies.flatMap((name) => policyKeysOf(catalog, name))];
     const operations: Operation[] = keys.map((key) => ({ do: "delete", key }));
     const marked = markOf(mark, { by, atMs: this.options.wallMs() }, keys);
-    const unchanged = [{ key: documentsMark, modified: mark }];
+    const unchanged = [
+      { key: documentsMark, modified: mark },
+      ...unchangedPolicies(catalog, request.policies),
+    ];
     const result = await store.commit(unchanged, [...operations, marked]);
     if (!result.ok) throw changedMeanwhile(catalog, []);
     await settled(result.revision);

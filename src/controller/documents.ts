@@ -3,8 +3,7 @@
  * takes effect in one revision or nothing does.
  */
 import type { ApplyAnswer, ApplyRequest, DocumentsPage, MachineChange } from "../api/document_messages.ts";
-import type { PolicyEvent } from "../api/operator_messages.ts";
-import { registryKeys, type ApiIssue, type CommitAnswer } from "../api/messages.ts";
+import { registryKeys, type ApiIssue, type CommitAnswer, type CommitRequest } from "../api/messages.ts";
 import { Page, type PageQuery } from "../api/pages.ts";
 import { Refusal } from "../api/problem.ts";
 import { kinds } from "../config/kinds.ts";
@@ -12,7 +11,6 @@ import { documentKey, loadDocuments, type LoadedDocument, type LoadResult } from
 import { inOrderOfPlace } from "../config/issue.ts";
 import { issueAt } from "../config/issue_at.ts";
 import { lintDocuments, type KnownInstance } from "../config/lint/lint.ts";
-import { limits } from "../model/limits.ts";
 import { appliedKinds } from "../model/document.ts";
 import {
   documentsMark,
@@ -22,7 +20,8 @@ import {
   type StoredPolicy,
 } from "./catalog.ts";
 import type { PolicyFit } from "./policy_fit.ts";
-import { policyKeys } from "./policy_keys.ts";
+import { changeOperations } from "./policy_versions.ts";
+import { knownIn, policyKeysOf, unchangedPolicies } from "./policy_keys.ts";
 import { checkPolicyUses, policyNamesIn, type PolicyBundler } from "./policy_uses.ts";
 import { changedMeanwhile, markOf, refuseChangedSince, type Author } from "./document_conflicts.ts";
 import { newSessionSecret } from "./session_secret.ts";
@@ -51,6 +50,8 @@ type Change = ApplyAnswer["changes"][number];
 
 /** What an apply would do. */
 interface Plan {
+  /** Beside the mark of the documents. */
+  readonly conditions: CommitRequest["conditions"][number][];
   readonly operations: Operation[];
   readonly changes: Change[];
 }
@@ -111,7 +112,7 @@ export class DocumentService {
     const uses = await checkPolicyUses(whole.documents, policies, bundler);
     issues.push(...uses.issues);
     refuseErrors(issues);
-    const plan: Plan = { operations: [], changes: [] };
+    const plan: Plan = { conditions: [], operations: [], changes: [] };
     this.#planDocuments(plan, whole.documents, { given, leadsTo: uses.leadsTo, author });
     if (request.prune) this.#planDeletions(plan, given);
     this.#planPolicies(plan, bundled.policies, author);
@@ -128,7 +129,7 @@ export class DocumentService {
     const now = versionsIn(catalog);
     const others = keys.filter((key) => before.get(key) !== now.get(key));
     if (others.length > 0) throw changedMeanwhile(catalog, others);
-    const { ok, revision } = await this.#commit(plan.operations, mark, author);
+    const { ok, revision } = await this.#commit(plan, mark, author);
     if (!ok) return { answer: null, revision };
     await settled(revision);
     return { answer: { revision, ...answer }, revision };
@@ -209,7 +210,8 @@ export class DocumentService {
       }
       if (this.options.catalog.policies.get(name)?.shipped !== true)
         plan.changes.push({ kind: "Policy", name, change: "deleted" });
-      for (const key of policyKeys(this.options.catalog, name)) plan.operations.push({ do: "delete", key });
+      plan.conditions.push(...unchangedPolicies(this.options.catalog, [name]));
+      for (const key of policyKeysOf(this.options.catalog, name)) plan.operations.push({ do: "delete", key });
       return [];
     });
   }
@@ -221,40 +223,36 @@ export class DocumentService {
       const change = before === undefined ? "created" : "changed";
       // The shipped ones come along with the first apply: nobody asked for them.
       if (policy.shipped !== true || change === "changed")
-        plan.changes.push({ kind: "Policy", name: policy.name, change });
-      plan.operations.push({
-        do: "put",
-        key: registryKeys.policies + policy.name,
-        value: JSON.stringify(policy),
-      });
-      if (policy.shipped !== true) plan.operations.push(...this.#remembered(policy, before, author));
+        plan.changes.push({ kind: "Policy", name: policy.name, change, hash: policy.hash });
+      plan.conditions.push(...unchangedPolicies(this.options.catalog, [policy.name]));
+      plan.operations.push(...this.#pushed(policy, before, author));
     }
   }
 
-  /** The version before, for a way back, and who pushed this one. */
-  #remembered(
-    { name, version, hash }: StoredPolicy,
-    before: StoredPolicy | undefined,
-    author: Author,
-  ): Operation[] {
-    const { events = [] } = this.options.catalog.policyHistory.get(name) ?? {};
-    const event: PolicyEvent = { ...author, what: "pushed", version, hash, detail: "" };
-    const kept = { events: [...events, event].slice(-limits.policyHistoryMax) };
-    const history = {
-      do: "put",
-      key: registryKeys.policyHistory + name,
-      value: JSON.stringify(kept),
-    } as const;
-    if (before === undefined) return [history];
-    return [history, { do: "put", key: registryKeys.policiesBefore + name, value: JSON.stringify(before) }];
+  /** The version before stays, for a way back; who pushed this one is remembered. */
+  #pushed(pushed: StoredPolicy, before: StoredPolicy | undefined, author: Author): readonly Operation[] {
+    const { name, version, hash } = pushed;
+    const policy = before?.disabled === true ? { ...pushed, disabled: true as const } : pushed;
+    if (policy.shipped === true)
+      return [{ do: "put", key: registryKeys.policies + name, value: JSON.stringify(policy) }];
+    const known = knownIn(this.options.catalog, name);
+    return changeOperations(name, known, {
+      inForce: policy,
+      ...(before === undefined ? {} : { before }),
+      version: { policy: pushed, ...author },
+      event: { ...author, what: "pushed", version, hash, detail: "" },
+    });
   }
 
-  #commit(operations: readonly Operation[], mark: number, author: Author): Promise<CommitAnswer> {
+  #commit({ operations, conditions }: Plan, mark: number, author: Author): Promise<CommitAnswer> {
     const deleted = operations.filter((each) => each.do === "delete").map(({ key }) => key);
     const marked = markOf(mark, author, deleted);
     const { catalog, store, wallMs } = this.options;
     const first = catalog.sessionSecret === null ? [newSessionSecret(null, wallMs())] : [];
-    return store.commit([{ key: documentsMark, modified: mark }], [...operations, ...first, marked]);
+    return store.commit(
+      [{ key: documentsMark, modified: mark }, ...conditions],
+      [...operations, ...first, marked],
+    );
   }
 }
 

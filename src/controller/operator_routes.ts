@@ -93,7 +93,12 @@ const shownChangesMax = 20;
 function logChanges(log: (text: string) => void, operator: string, { changes, revision }: ApplyAnswer): void {
   const made = changes.filter(({ change }) => change !== "unchanged");
   if (made.length === 0) return;
-  const shown = made.slice(0, shownChangesMax).map(({ kind, name, change }) => `${kind} ${name} ${change}`);
+  const shown = made
+    .slice(0, shownChangesMax)
+    .map(
+      ({ kind, name, change, hash }) =>
+        `${kind} ${name} ${change}${hash === undefined ? "" : ` (bundle ${hash.slice(0, 12)})`}`,
+    );
   const more = made.length - shown.length;
   log(`${operator} made revision ${revision}: ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`);
 }

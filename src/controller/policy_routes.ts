@@ -21,6 +21,15 @@ export interface PolicyRouteOptions {
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.policyNameLengthMax));
 const percent = v.pipe(v.number(), v.minValue(0), v.maxValue(100));
+const hash = v.exactOptional(
+  v.pipe(
+    v.string(),
+    v.regex(
+      new RegExp(`^[0-9a-f]{${limits.policyHashStartLengthMin},64}$`),
+      `expected the first ${limits.policyHashStartLengthMin} or more digits of a hash, as heddle policy show has them`,
+    ),
+  ),
+);
 const by = v.picklist(["request", "machine"]);
 const files = v.pipe(
   v.array(v.strictObject({ file: v.pipe(v.string(), v.maxLength(4096)), text: v.string() })),
@@ -34,8 +43,9 @@ const stepSchema = v.variant("do", [
     percent,
     by,
   }),
-  v.strictObject({ do: v.literal("share"), name, percent, by }),
-  v.strictObject({ do: v.picklist(["promote", "rollback", "disable", "enable"]), name }),
+  v.strictObject({ do: v.literal("share"), name, hash, percent, by }),
+  v.strictObject({ do: v.literal("rollback"), name, hash }),
+  v.strictObject({ do: v.picklist(["promote", "disable", "enable"]), name }),
 ]) satisfies v.GenericSchema<PolicyStep>;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

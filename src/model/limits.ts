@@ -1076,6 +1076,12 @@ export const limits = {
   trialsTellMs: 500,
   /** What happened to a policy that is remembered, the newest. */
   policyHistoryMax: 50,
+  /** Versions of one policy that are kept, the newest; and those in force, tried, and before whatever their age. */
+  policyVersionsMax: 10,
+  /** Of all versions of one policy that are kept; older ones go. */
+  policyVersionsCharactersMax: 4 * mib,
+  /** The shortest beginning of a hash by which operators name a version of a policy. */
+  policyHashStartLengthMin: 4,
   /** Bytes of a file of recorded traffic: `heddle policy replay` holds all of it in memory. */
   recordingBytesMax: 512 * mib,
   /** Requests that `heddle policy record` takes when nobody says how many. */

@@ -26,13 +26,16 @@ export const noPolicies: PolicyBundler = {
 
 export class ControllerUnderTest {
   readonly #runtime = createRuntime();
-  readonly store = new MemoryStore(this.#runtime.clock);
   readonly controller: Controller;
   /** Stages that revisions of documents reached. */
   readonly pushes: PushStage[] = [];
   readonly #clients: DirectControl[] = [];
 
-  private constructor(authority: Authority, bundler: PolicyBundler) {
+  private constructor(
+    readonly authority: Authority,
+    bundler: PolicyBundler,
+    readonly store: MemoryStore,
+  ) {
     const { clock, random } = this.#runtime;
     const registry = createRegistry({ store: this.store, clock, random, trustDomain }).app;
     const control = new DirectControl(registry, `spiffe://${trustDomain}/heddle/controller/one`);
@@ -64,9 +67,12 @@ export class ControllerUnderTest {
       async () => {},
       () => clock.wallMs(),
     );
-    const started = new ControllerUnderTest(authority, bundler);
-    await started.until(() => started.controller.ready);
-    return started;
+    return await ready(new ControllerUnderTest(authority, bundler, new MemoryStore(createRuntime().clock)));
+  }
+
+  /** Another one over the same registry. */
+  async beside(bundler: PolicyBundler = noPolicies): Promise<ControllerUnderTest> {
+    return await ready(new ControllerUnderTest(this.authority, bundler, this.store));
   }
 
   as(path: string | null): DirectControl {
@@ -118,6 +124,11 @@ export class ControllerUnderTest {
     this.controller.close();
     this.store.close();
   }
+}
+
+async function ready(started: ControllerUnderTest): Promise<ControllerUnderTest> {
+  await started.until(() => started.controller.ready);
+  return started;
 }
 
 /** The stream of one machine. */

@@ -1,14 +1,8 @@
-/** `heddle policy push|rollout|promote|rollback|disable|enable|list|show`: the life of a policy in the mesh. */
+/** `heddle policy push|rollout|promote|rollback|disable|enable`: the life of a policy in the mesh. */
 import type { Command } from "commander";
 import type { ControlClient } from "../../api/control.ts";
 import { controllerPaths } from "../../api/messages.ts";
-import type {
-  PoliciesAnswer,
-  PolicyRow,
-  PolicyStep,
-  PolicyStepAnswer,
-  PolicyTrial,
-} from "../../api/operator_messages.ts";
+import type { PolicyStep, PolicyStepAnswer } from "../../api/operator_messages.ts";
 import { atTheirPlaces, type Gathered } from "../../app/apply_files.ts";
 import { openOperator } from "../../app/operator.ts";
 import { UserError } from "../../base/user_error.ts";
@@ -16,8 +10,6 @@ import { limits } from "../../model/limits.ts";
 import type { Cli } from "../command.ts";
 import { applyGathered, showApplied, showIssues, tellRefusal } from "../documents_command.ts";
 import type { Terminal } from "../terminal.ts";
-import { text, type Text } from "../text.ts";
-import type { SlowReading } from "../../model/trial.ts";
 
 type By = "request" | "machine";
 
@@ -25,8 +17,7 @@ export function registerLife(policy: Command, cli: Cli): void {
   registerPush(policy, cli);
   registerRollout(policy, cli);
   registerStep(policy, cli, "promote", "put the version that is tried in force");
-  const back = "take back the version that is tried; where none is, the one before comes back";
-  registerStep(policy, cli, "rollback", back);
+  registerRollback(policy, cli);
   registerStep(
     policy,
     cli,
@@ -34,8 +25,6 @@ export function registerLife(policy: Command, cli: Cli): void {
     "leave a policy out everywhere, whatever documents say, until it is enabled",
   );
   registerStep(policy, cli, "enable", "ask a policy again that was disabled");
-  registerList(policy, cli);
-  registerShow(policy, cli);
 }
 
 interface PushFlags {
@@ -105,16 +94,42 @@ function registerRollout(policy: Command, cli: Cli): void {
     .argument("<name>", "its name, as heddle policy list shows it")
     .requiredOption("--percent <n>", "of a hundred")
     .option("--by <what>", "what counts: request (the hash of its id), or machine", "request")
-    .action(async (name: string, { percent, by }: { percent: string; by: string }) => {
-      const step = { do: "share", name, percent: percentIn(percent), by: byIn(by) } as const;
-      await run(cli, command, step);
+    .option(
+      "--hash <start>",
+      "of another version that is kept: how its hash begins, as heddle policy show has it",
+    )
+    .action(async (name: string, { percent, by, hash }: { percent: string; by: string; hash?: string }) => {
+      const share = { percent: percentIn(percent), by: byIn(by), ...hashIn("--hash", hash) };
+      await run(cli, command, { do: "share", name, ...share });
     });
+}
+
+function registerRollback(policy: Command, cli: Cli): void {
+  const command = policy
+    .command("rollback")
+    .description("take back the version that is tried; where none is, the one before comes back")
+    .argument("<name>", "its name, as heddle policy list shows it")
+    .option("--to <start>", "to this version: how its hash begins, as heddle policy show has it")
+    .action((name: string, { to }: { to?: string }) =>
+      run(cli, command, { do: "rollback", name, ...hashIn("--to", to) }),
+    );
+}
+
+function hashIn(flag: string, given: string | undefined): { readonly hash?: string } {
+  if (given === undefined) return {};
+  const hash = given.toLowerCase();
+  const least = limits.policyHashStartLengthMin;
+  if (/^[0-9a-f]*$/.test(hash) && hash.length >= least && hash.length <= 64) return { hash };
+  throw new UserError(
+    `Cannot use ${flag} "${given}": expected the first ${least} or more hexadecimal digits of a hash`,
+    "heddle policy show NAME shows the versions that are kept",
+  );
 }
 
 function registerStep(
   policy: Command,
   cli: Cli,
-  step: "promote" | "rollback" | "disable" | "enable",
+  step: "promote" | "disable" | "enable",
   description: string,
 ): void {
   const command = policy
@@ -143,102 +158,6 @@ function tell(terminal: Terminal, answer: PolicyStepAnswer, found: Gathered | nu
   showIssues(terminal, found === null ? answer.warnings : atTheirPlaces(answer.warnings, found));
   for (const { name, what, version, detail } of answer.events)
     terminal.line(`${name} ${version} ${what}${detail === "" ? "" : `: ${detail}`}`);
-}
-
-async function readRows(cli: Cli, command: Command): Promise<readonly PolicyRow[]> {
-  const operator = await openOperator(cli.runtime, cli.folder(command));
-  try {
-    return ((await operator.call("GET", controllerPaths.policies)).body as PoliciesAnswer).policies;
-  } finally {
-    operator.close();
-  }
-}
-
-function registerList(policy: Command, cli: Cli): void {
-  const list = policy
-    .command("list")
-    .description("show the policies that stand, what is tried beside them, and which documents use them")
-    .action(async () => {
-      const terminal = cli.terminal(list);
-      const policies = await readRows(cli, list);
-      if (terminal.format === "json") return terminal.json(policies);
-      if (policies.length === 0) return terminal.line("No policy stands; heddle apply hands some in");
-      terminal.table(
-        ["POLICY", "VERSION", "BUNDLE", "ON ERROR", "TRIED", "USED BY", "LAST"],
-        policies.map((each) => [
-          each.name,
-          each.version,
-          each.hash.slice(0, 8),
-          each.disabled ? terminal.paint.yellow("disabled") : each.onError,
-          each.trial === null ? "" : trialText(each.trial),
-          usersText(terminal, each),
-          lastText(each),
-        ]),
-      );
-    });
-}
-
-function usersText(terminal: Terminal, { usedBy, shipped }: PolicyRow): Text {
-  if (usedBy.length > 0) return usedBy.join(", ");
-  return terminal.paint.dim(shipped ? "ships with heddle" : "nothing");
-}
-
-function lastText({ events }: PolicyRow): string {
-  const last = events.at(-1);
-  return last === undefined ? "" : `${last.version} ${last.what} by ${last.by}`;
-}
-
-function trialText({ version, mode, percent }: PolicyTrial): string {
-  return `${version} ${mode === "shadow" ? "as a shadow" : `${percent} %`}`;
-}
-
-function registerShow(policy: Command, cli: Cli): void {
-  const show = policy
-    .command("show")
-    .description("show a policy: its versions, how the one that is tried does, and what happened to it")
-    .argument("<name>", "its name, as heddle policy list shows it")
-    .action(async (name: string) => {
-      const terminal = cli.terminal(show);
-      const row = (await readRows(cli, show)).find((each) => each.name === name);
-      if (row === undefined)
-        throw new UserError(`There is no policy "${name}"`, "heddle policy list shows those that stand", 1);
-      if (terminal.format === "json") return terminal.json(row);
-      terminal.line(`${row.name} ${row.version}, bundle ${row.hash.slice(0, 8)}, fails ${row.onError}`);
-      if (row.disabled) terminal.line(terminal.paint.yellow("disabled: nobody asks it"));
-      if (row.before !== null)
-        terminal.line(`before: ${row.before.version}, bundle ${row.before.hash.slice(0, 8)}`);
-      terminal.line(`used by: ${row.usedBy.join(", ") || "nothing"}`);
-      if (row.trial !== null) showTrial(terminal, row.trial);
-      for (const { atMs, by, what, version, detail } of row.events)
-        terminal.line(
-          text`${terminal.paint.dim(new Date(atMs).toISOString())} ${version} ${what} by ${by}${detail === "" ? "" : `: ${detail}`}`,
-        );
-    });
-}
-
-function showTrial(terminal: Terminal, trial: PolicyTrial): void {
-  const { hash, reading, startedBy } = trial;
-  terminal.line(`tried: ${trialText(trial)}, bundle ${hash.slice(0, 8)}, begun by ${startedBy}`);
-  if (reading === null) return terminal.line("  no machine has told of it yet");
-  const { now, before, agreed, differed, differences } = reading;
-  if (trial.mode === "percent") {
-    terminal.line(
-      `  ${now.failed} of ${now.calls} of its exchanges failed, ${before.failed} of ${before.calls} of the version in force`,
-    );
-    showSlow(terminal, reading.late, "of its answers came after");
-    showSlow(terminal, reading.costly, "of its calls ran for");
-  } else terminal.line(`  ${differed} of ${agreed + differed} answers differ (in force / tried)`);
-  const sorted = [...differences].sort((one, other) => other.count - one.count);
-  for (const { what, count } of sorted) terminal.line(`  ${count}  ${what}`);
-}
-
-function showSlow(terminal: Terminal, slow: SlowReading | undefined, what: string): void {
-  if (slow === undefined) return;
-  const { us, now, before } = slow;
-  const ms = Number((us / 1_000).toFixed(1));
-  terminal.line(
-    `  ${now.failed} of ${now.calls} ${what} ${ms} ms or more, ${before.failed} of ${before.calls} of the version in force`,
-  );
 }
 
 function percentIn(given: string): number {

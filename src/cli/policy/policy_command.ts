@@ -6,6 +6,7 @@ import { registerAuthoring } from "./authoring.ts";
 import { registerLife } from "./life.ts";
 import { registerLogs } from "./logs.ts";
 import { registerRecordings } from "./recordings.ts";
+import { registerShown } from "./shown.ts";
 
 export function registerPolicies(program: Command, cli: Cli): void {
   const policy = program
@@ -14,6 +15,7 @@ export function registerPolicies(program: Command, cli: Cli): void {
   registerAuthoring(policy, cli);
   registerRecordings(policy, cli);
   registerLife(policy, cli);
+  registerShown(policy, cli);
   registerLogs(policy, cli);
   const gone = policy
     .command("delete")

@@ -1,11 +1,16 @@
 /** The life of a policy at the controller: versions are tried, promoted and returned, and each step is remembered. */
 import { afterEach, describe, expect, test } from "bun:test";
 import type { PoliciesAnswer, PolicyRow } from "../../../src/api/operator_messages.ts";
-import { controllerPaths } from "../../../src/api/messages.ts";
+import { controllerPaths, registryKeys } from "../../../src/api/messages.ts";
 import type { StoredPolicy } from "../../../src/controller/catalog.ts";
 import type { PolicyBundler } from "../../../src/controller/policy_uses.ts";
+import { limits } from "../../../src/model/limits.ts";
 import type { TrialReading } from "../../../src/model/trial.ts";
 import { ControllerUnderTest } from "../../support/controller_under_test.ts";
+
+/** Begins the same for all of them. */
+const hashOf = (version: string): string =>
+  `0000${Bun.hash(version).toString(16).padStart(16, "0")}`.padEnd(64, "0");
 
 /** What a file says is the version of the policy `p`. */
 const bundler: PolicyBundler = {
@@ -13,7 +18,7 @@ const bundler: PolicyBundler = {
   bundle: async (files) => ({
     policies: files.map(({ text }): StoredPolicy => {
       const of = { name: "p", version: text, onError: "open", cpuMs: 2 } as const;
-      return { ...of, hash: `hash of ${text}`, text };
+      return { ...of, hash: hashOf(text), text };
     }),
     issues: [],
   }),
@@ -53,7 +58,7 @@ const startedMs = async (): Promise<number> => (await row()).trial?.startedMs ??
 const tell = (node: string, reading: Partial<TrialReading>) =>
   controller.as(`/node/${node}`).call("PUT", controllerPaths.trials, [
     {
-      ...{ name: "p", hash: "hash of 2", now: { calls: 0, failed: 0 }, before: { calls: 0, failed: 0 } },
+      ...{ name: "p", hash: hashOf("2"), now: { calls: 0, failed: 0 }, before: { calls: 0, failed: 0 } },
       ...{ agreed: 0, differed: 0, differences: [], returned: null, ...reading },
     },
   ]);
@@ -98,5 +103,158 @@ describe("a version that is tried", () => {
     await tryVersion("2");
     await tell("vm-1", { now: { calls: 20, failed: 20 }, before: { calls: 20, failed: 0 } });
     expect((await row()).trial).toBeNull();
+  });
+});
+
+const failing = { now: { calls: 20, failed: 20 }, before: { calls: 20, failed: 0 } };
+const push = (version: string) =>
+  controller.operator().call("POST", controllerPaths.documents, {
+    ...{ files: [], policies: [{ file: "policies/p.ts", text: version }], prune: false, dryRun: false },
+  });
+const states = async (): Promise<Record<string, string>> =>
+  Object.fromEntries(((await row()).versions ?? []).map(({ version, state }) => [version, state]));
+
+describe("the versions of a policy", () => {
+  test("are kept by hash with who handed each in, and when, and what became of it", async () => {
+    const since = Date.now();
+    await withVersion("a1");
+    await tryVersion("b2");
+    await tell("vm-1", { ...failing, hash: hashOf("b2") });
+    await push("c3");
+    await tryVersion("d4");
+    expect((await row()).versions).toMatchObject([
+      { version: "d4", hash: hashOf("d4"), api: 1, by: "admin", state: "share" },
+      { version: "c3", hash: hashOf("c3"), by: "admin", state: "in force" },
+      {
+        ...{ version: "b2", hash: hashOf("b2"), by: "admin", state: "returned" },
+        why: "20 of its 20 calls failed, and 0 of 20 of the version in force",
+      },
+      { version: "a1", hash: hashOf("a1"), by: "admin", state: "before" },
+    ]);
+    for (const { atMs = 0 } of (await row()).versions ?? []) expect(atMs).toBeGreaterThanOrEqual(since);
+  });
+
+  test("can each be put in force again, or tried again, by how their hash begins", async () => {
+    await withVersion("a1");
+    await push("b2");
+    await push("c3");
+    await step({ do: "rollback", name: "p", hash: hashOf("a1").slice(0, 8) });
+    expect(await states()).toEqual({ a1: "in force", b2: "kept", c3: "before" });
+    expect((await row()).events.at(-1)).toMatchObject({
+      ...{ what: "rolled back", version: "a1", hash: hashOf("a1"), by: "admin", detail: "instead of c3" },
+    });
+    await step({ do: "share", name: "p", hash: hashOf("b2"), percent: 5, by: "request" });
+    expect((await row()).trial).toMatchObject({
+      version: "b2",
+      mode: "percent",
+      percent: 5,
+      startedBy: "admin",
+    });
+    await step({ do: "rollback", name: "p", hash: hashOf("c3") });
+    expect((await row()).trial).toBeNull();
+    expect(await states()).toEqual({ a1: "before", b2: "kept", c3: "in force" });
+    await step({ do: "rollback", name: "p" });
+    expect(await states()).toEqual({ a1: "in force", b2: "kept", c3: "before" });
+  });
+
+  test("that no hash begins so, or several, or the one in force, are refused with what is kept", async () => {
+    await withVersion("a1");
+    await push("b2");
+    const to = (hash: string) => step({ do: "rollback", name: "p", hash });
+    await expect(to("aaaa")).rejects.toThrow(
+      `No version of the policy "p" with the hash aaaa is kept, but ${hashOf("a1").slice(0, 12)}, ${hashOf("b2").slice(0, 12)}`,
+    );
+    await expect(to("0000")).rejects.toThrow("2 versions of the policy");
+    await expect(to(hashOf("b2"))).rejects.toThrow("is in force already");
+    await expect(to("0")).rejects.toThrow("expected the first 4 or more digits of a hash");
+    await expect(step({ do: "rollback", name: "q", hash: "0000" })).rejects.toThrow('There is no policy "q"');
+    expect(await states()).toEqual({ a1: "before", b2: "in force" });
+  });
+
+  test("go, the oldest first, when there are many; those in force, tried and before stay", async () => {
+    await withVersion("a0");
+    await tryVersion("a1");
+    await push("a2");
+    for (let at = 3; at < limits.policyVersionsMax + 5; at++) {
+      await step({ do: "promote", name: "p" });
+      await tryVersion(`a${at}`);
+    }
+    const all = Object.keys(await states());
+    expect(all).toHaveLength(limits.policyVersionsMax);
+    expect(all[0]).toBe(`a${limits.policyVersionsMax + 4}`);
+    const { entries } = controller.store.range(registryKeys.policyVersions);
+    expect(entries).toHaveLength(limits.policyVersionsMax);
+    await step({ do: "rollback", name: "p" });
+    const oldest = all.at(-1) ?? "";
+    await step({ do: "rollback", name: "p", hash: hashOf(oldest) });
+    await push("b1");
+    await push("b2");
+    expect((await states())[oldest]).toBeUndefined();
+    await step({ do: "rollback", name: "p" });
+    expect((await states())["b1"]).toBe("in force");
+  });
+
+  test("say why they were returned, however much happened since", async () => {
+    await withVersion("a1");
+    await tryVersion("b2");
+    await tell("vm-1", { ...failing, hash: hashOf("b2") });
+    for (let at = 0; at < limits.policyHistoryMax; at++)
+      await step({ do: at % 2 === 0 ? "disable" : "enable", name: "p" });
+    const { events, versions } = await row();
+    expect(events).toHaveLength(limits.policyHistoryMax);
+    expect(versions?.find(({ version }) => version === "b2")).toMatchObject({
+      why: "20 of its 20 calls failed, and 0 of 20 of the version in force",
+    });
+  });
+
+  test("stay disabled while the policy is, whichever of them is in force", async () => {
+    await withVersion("a1");
+    await step({ do: "disable", name: "p" });
+    await push("b2");
+    expect(await row()).toMatchObject({ version: "b2", disabled: true });
+    await step({ do: "rollback", name: "p" });
+    expect(await row()).toMatchObject({ version: "a1", disabled: true });
+    await step({ do: "enable", name: "p" });
+    await step({ do: "rollback", name: "p" });
+    expect(await row()).toMatchObject({ version: "b2", disabled: false });
+  });
+
+  test("go with the policy", async () => {
+    await withVersion("a1");
+    await push("b2");
+    await controller
+      .operator()
+      .call("POST", `${controllerPaths.documents}/remove`, { documents: [], policies: ["p"], dryRun: false });
+    expect(controller.store.range("polic").entries).toEqual([]);
+  });
+
+  test("are the same for several controllers, of which each may take any step at the same moment", async () => {
+    await withVersion("a1");
+    const other = await controller.beside(bundler);
+    const at = [controller, other];
+    const versions = Array.from({ length: 8 }, (_, each) => `b${each}`);
+    const pushes = versions.map((text, each) =>
+      at[each % 2]?.operator().call("POST", controllerPaths.documents, {
+        ...{ files: [], policies: [{ file: "policies/p.ts", text }], prune: false, dryRun: false },
+      }),
+    );
+    const switches = Array.from({ length: 4 }, (_, each) =>
+      at[each % 2]
+        ?.operator()
+        .call("POST", `${controllerPaths.policies}/steps`, { do: "disable", name: "p" }),
+    );
+    const ended = await Promise.allSettled([...pushes, ...switches]);
+    const done = ended.filter(({ status }) => status === "fulfilled").length;
+    await other.controller.catalog.reached(controller.store.revision());
+    const { body } = await other.operator().call("GET", controllerPaths.policies);
+    const here = await row();
+    expect((body as PoliciesAnswer).policies).toEqual([here]);
+    // Each step that was answered is remembered, and stands beside the first one.
+    expect(here.events).toHaveLength(done + 1);
+    const pushed = here.events.filter(({ what }) => what === "pushed").map(({ hash }) => hash);
+    expect(here.hash).toBe(pushed.at(-1) ?? "");
+    expect(here.before?.hash).toBe(pushed.at(-2) ?? "");
+    expect(new Set(here.versions?.map(({ hash }) => hash))).toEqual(new Set(pushed));
+    other.controller.close();
   });
 });
