@@ -179,7 +179,16 @@ describe.skipIf(binaryMissing)("an author of policies", () => {
       await answers(200);
       expect(typed("policy enable night-shift").code).toBe(0);
       await answers(403);
-      expect(mesh.controller.output()).toContain("heddle: policy night-shift returned 0.3.0: ");
+      expect(mesh.controller.output()).toMatch(
+        /heddle: policy night-shift returned 0\.3\.0, bundle [0-9a-f]{12}: \d+ of its/,
+      );
+      const shown = typed("policy show night-shift").out;
+      const bundle = /^0\.4\.0 +([0-9a-f]{8}) .*before$/m.exec(shown)?.[1] ?? "";
+      expect(shown).toMatch(/^0\.3\.0 +[0-9a-f]{8} +api 1 +20\S+Z +admin +returned: \d+ of its/m);
+      expect(typed(`policy rollback night-shift --to ${bundle}`).out).toBe(
+        "night-shift 0.4.0 rolled back: instead of 0.1.0\n",
+      );
+      await answers(451);
     },
     testMs,
   );

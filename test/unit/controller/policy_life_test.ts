@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { PoliciesAnswer, PolicyRow } from "../../../src/api/operator_messages.ts";
 import { controllerPaths, registryKeys } from "../../../src/api/messages.ts";
-import type { StoredPolicy } from "../../../src/controller/catalog.ts";
+import { documentsMark, type StoredPolicy } from "../../../src/controller/catalog.ts";
 import type { PolicyBundler } from "../../../src/controller/policy_uses.ts";
 import { limits } from "../../../src/model/limits.ts";
 import type { TrialReading } from "../../../src/model/trial.ts";
@@ -187,11 +187,13 @@ describe("the versions of a policy", () => {
     await step({ do: "rollback", name: "p" });
     const oldest = all.at(-1) ?? "";
     await step({ do: "rollback", name: "p", hash: hashOf(oldest) });
-    await push("b1");
-    await push("b2");
-    expect((await states())[oldest]).toBeUndefined();
     await step({ do: "rollback", name: "p" });
-    expect((await states())["b1"]).toBe("in force");
+    expect((await states())[oldest]).toBe("before");
+    for (let at = 0; at <= limits.policyVersionsMax; at++) await tryVersion(`b${at}`);
+    expect(await states()).toMatchObject({ [oldest]: "before", [`b${limits.policyVersionsMax}`]: "share" });
+    await step({ do: "rollback", name: "p" });
+    await step({ do: "rollback", name: "p" });
+    expect((await states())[oldest]).toBe("in force");
   });
 
   test("say why they were returned, however much happened since", async () => {
@@ -255,6 +257,27 @@ describe("the versions of a policy", () => {
     expect(here.hash).toBe(pushed.at(-1) ?? "");
     expect(here.before?.hash).toBe(pushed.at(-2) ?? "");
     expect(new Set(here.versions?.map(({ hash }) => hash))).toEqual(new Set(pushed));
+    other.controller.close();
+  });
+
+  test("lose no step that another controller takes while one pushes", async () => {
+    await withVersion("a1");
+    const other = await controller.beside(bundler);
+    const { store } = controller;
+    const commit = store.commit.bind(store);
+    let taken = false;
+    store.commit = async (conditions, operations) => {
+      if (!taken && conditions.some(({ key }) => key === documentsMark)) {
+        taken = true;
+        await other
+          .operator()
+          .call("POST", `${controllerPaths.policies}/steps`, { do: "disable", name: "p" });
+      }
+      return await commit(conditions, operations);
+    };
+    await push("b2");
+    expect((await row()).events.map(({ what }) => what)).toEqual(["pushed", "disabled", "pushed"]);
+    expect(await row()).toMatchObject({ version: "b2", disabled: true });
     other.controller.close();
   });
 });
