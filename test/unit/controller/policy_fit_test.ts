@@ -14,7 +14,12 @@ const bundler: PolicyBundler = {
   bundle: async (files) => ({
     policies: files.map(({ text }): StoredPolicy => {
       const of = { name: "p", version: "1.0.0", onError: "open", cpuMs: 2 } as const;
-      return { ...of, hash: `hash of ${text}`, text, ...(JSON.parse(text) as object) };
+      return {
+        ...of,
+        hash: new Bun.CryptoHasher("sha256").update(text).digest("hex"),
+        text,
+        ...(JSON.parse(text) as object),
+      };
     }),
     issues: [],
   }),
