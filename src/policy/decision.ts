@@ -30,6 +30,8 @@ export interface Rewritten {
 /** Of an answer. Absent: as it came. */
 export interface OtherStatus {
   readonly status?: number;
+  /** Its instance failed, whatever its status is. */
+  readonly failed?: true;
 }
 
 export type CheckedDecision =
@@ -90,6 +92,7 @@ function checked(answer: Readonly<Record<string, unknown>>, hook: Hook): Checked
         ...sendingOf(answer),
         ...(answer["json"] === undefined ? {} : { json: textOf(answer["json"], "body") }),
         ...(answer["status"] === undefined ? {} : { status: statusOf(answer["status"]) }),
+        ...failedOf(answer["failed"]),
       };
     case "route":
       return {
@@ -135,6 +138,12 @@ function statusOf(value: unknown): number {
   throw new Refusal(
     `its status is ${typeof value === "number" ? value : shown(value)}, not a number from 200 to 599`,
   );
+}
+
+function failedOf(value: unknown): Pick<OtherStatus, "failed"> {
+  if (value === undefined || value === false) return {};
+  if (value !== true) throw new Refusal(`its failed is ${shown(value)}, not true or false`);
+  return { failed: value };
 }
 
 function idsOf(value: unknown): string[] {

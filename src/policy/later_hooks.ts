@@ -279,6 +279,7 @@ class AnswerEvaluation {
       return this.#failed(binding, "invalid", problem);
     }
     this.#edits = merged;
+    if (said.failed === true) this.#more = { ...this.#more, failed: true };
     this.#record(binding, { action: "next" });
     this.#index++;
     this.ask();

@@ -8,7 +8,7 @@ export function saidText(said: Said): string {
       const { set, add, remove } = said.edits;
       const edits = set.length + add.length + remove.length > 0 ? " with other headers" : "";
       const body = said.json === undefined ? "" : " with another body";
-      return `goes on${edits}${body}${said.target === null ? "" : ` to ${said.target.path}`}${sentText(said)}`;
+      return `goes on${edits}${body}${said.target === null ? "" : ` to ${said.target.path}`}${sentText(said)}${said.failed === true ? ", and its instance failed" : ""}`;
     }
     case "route":
       return `goes to ${said.service}${said.subset === null ? "" : `/${said.subset}`}${sentText(said)}`;

@@ -110,7 +110,25 @@ export interface Respond {
 
 export type Decision = Next | Route | Respond;
 
-/** The answer goes on: to the policy before, then to its caller. */
+/**
+ * The answer goes on: to the policy before, then to its caller.
+ *
+ * ```ts
+ * import { definePolicy, pass } from "heddle/policy";
+ * import * as v from "valibot";
+ *
+ * export default definePolicy({
+ *   api: 1,
+ *   name: "half-empty",
+ *   version: "1.0.0",
+ *   options: v.strictObject({}),
+ *   onError: "open",
+ *   onResponse({ status, headers }) {
+ *     return pass({ failed: status === 200 && headers.get("x-degraded") === "true" });
+ *   },
+ * });
+ * ```
+ */
 export interface PassOn {
   readonly do: "next";
   readonly headers?: HeaderEdit;
@@ -119,6 +137,11 @@ export interface PassOn {
    * (204, 205, 304). `pass({ status })` writes it.
    */
   readonly status?: number;
+  /**
+   * Whether its instance failed, whatever the status: it counts as a 5xx does for how soon the instance gets no more requests
+   * (`circuitBreaking`). At the caller's side; the answer itself goes on, and is not sent again.
+   */
+  readonly failed?: boolean;
   /** Goes on in place of its body, which the policy must have seen (`uses.responseJson`). Numbers keep 53 bits. */
   readonly json?: unknown;
 }

@@ -22,6 +22,7 @@ const texts: Readonly<Record<string, string>> = {
   jwt: embed("policies/jwt.ts"),
   maintenance: embed("policies/maintenance.ts"),
   mirror: embed("policies/mirror.ts"),
+  outlier_hint: embed("policies/outlier_hint.ts"),
   path_rewrite: embed("policies/path_rewrite.ts"),
   pii_redact: embed("policies/pii_redact.ts"),
   rate_limit: embed("policies/rate_limit.ts"),

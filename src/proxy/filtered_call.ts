@@ -7,7 +7,6 @@ import type { ServerExchange } from "../http/exchange.ts";
 import type { BackendFilters, RouteFilters } from "../model/document.ts";
 import type { Fault } from "../model/route_filters.ts";
 import type { Outcome } from "../model/outcome.ts";
-import { serviceKey } from "../model/service.ts";
 import { digestFields } from "../policy/bodies.ts";
 import type { Sending } from "../policy/sending.ts";
 import type { PolicyVerdict } from "../policy/verdict.ts";
@@ -27,15 +26,9 @@ import { crossing } from "./rewrite/cors.ts";
 import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
 import { rulesWith } from "./retry/retry_rules.ts";
 import type { Flow } from "./share/flow.ts";
-import type {
-  Caller,
-  LiveDestination,
-  LiveEndpoint,
-  LiveMirror,
-  LiveRoute,
-  Target,
-} from "./state/live_service.ts";
+import type { Caller, LiveEndpoint, LiveMirror, LiveRoute, Target } from "./state/live_service.ts";
 import type { OutboundSource } from "./state/outbound_source.ts";
+import type { PolicyReach } from "./state/policy_reach.ts";
 
 const noCopies: readonly LiveMirror[] = [];
 
@@ -94,17 +87,13 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
   }
 
   /** What policies change of it. */
-  protected obey(
-    verdict: Extract<PolicyVerdict, { do: "next" | "route" }>,
-    destinations: ReadonlyMap<string, LiveDestination>,
-  ): void {
+  protected obey(verdict: Extract<PolicyVerdict, { do: "next" | "route" }>, reach: PolicyReach): void {
     this.leaving.obey(verdict);
     if (verdict.retries !== undefined || verdict.hedge !== undefined) this.#sending = verdict;
     if (verdict.mirrors !== undefined)
       this.#copies = verdict.mirrors.flatMap((service) => {
-        const destination = destinations.get(serviceKey(service));
-        if (destination === undefined) return [];
-        return [{ target: { destination, balancer: destination.whole, rules: destination.rules }, share: 1 }];
+        const target = reach.target(service, null, null);
+        return target === null ? [] : [{ target, share: 1 }];
       });
     if (verdict.json === undefined) return;
     const bytes = new TextEncoder().encode(verdict.json);

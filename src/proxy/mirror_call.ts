@@ -205,6 +205,10 @@ class MirrorCall extends Deadlines implements HttpAttemptsOwner, AttemptAnswer {
     return callHere(source.parts, here, caller, flow, this.#record, this.leaving, edits, sink);
   }
 
+  doubts(): boolean {
+    return false;
+  }
+
   answers({ status }: ResponseHead, failure: Outcome | null, nowMs: number): void {
     this.begun = true;
     this.#record.status = status;

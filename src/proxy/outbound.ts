@@ -6,7 +6,6 @@
 import type { ResponseHead, ServerExchange } from "../http/exchange.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { priorityLevel } from "../model/priority.ts";
-import { serviceKey } from "../model/service.ts";
 import type { PolicyVerdict } from "../policy/verdict.ts";
 import { mergeEdits, type FieldEdits } from "../wire/fields.ts";
 import { callerDeadlineMs } from "../wire/deadline.ts";
@@ -31,7 +30,6 @@ import {
   type LiveRoute,
   type Target,
 } from "./state/live_service.ts";
-import { rulesOf } from "./state/live_traffic.ts";
 import type { OutboundSource, Seeker } from "./state/outbound_source.ts";
 import type { ProxyState } from "./state/state.ts";
 
@@ -132,8 +130,8 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
   decided(route: LiveRoute, verdict: PolicyVerdict): void {
     if (verdict.do === "error") return this.refuse(verdict.outcome);
     if (verdict.do === "respond") return this.over(this.answer.give(verdict));
-    const { destinations } = this.#state as ProxyState;
-    this.obey(verdict, destinations);
+    const { reach } = this.#state as ProxyState;
+    this.obey(verdict, reach);
     if (verdict.timeoutMs !== undefined) this.#shorten(verdict.timeoutMs);
     if (this.policies?.seesChunks === true) this.watch(this.policies);
     if (this.policies?.reads === true) this.leaving.change(unencoded);
@@ -141,10 +139,8 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     if (this.isAnswered(route)) return;
     // A policy chose the service: the route's own backends do not count.
     const { policy, service, subset } = verdict;
-    const destination = destinations.get(serviceKey(service));
-    const balancer = subset === null ? destination?.whole : destination?.subsets.get(subset);
-    if (destination !== undefined && balancer !== undefined)
-      this.#lead({ destination, balancer, rules: rulesOf(destination, route) });
+    const target = reach.target(service, subset, route);
+    if (target !== null) this.#lead(target);
     else this.refuse(outcomes.badChoice(policy, this.record.service));
   }
 
@@ -231,11 +227,15 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     this.setDeadline("try", perTryMs - agoMs);
   }
 
+  doubts(head: ResponseHead): boolean {
+    return this.policies?.sees(head) === true;
+  }
+
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
     if (this.record.inference !== null) this.followAnswer(head);
     if (this.#sessions !== null && failure === null) this.#tellSession(this.#sessions);
     this.#noteKept(head.fields.get(keepField));
-    if (failure === null && this.policies?.sees(head) === true)
+    if (failure === null && this.policies !== null && this.doubts(head))
       this.#showPolicies(head, this.policies, nowMs);
     else this.#begin(head, failure, nowMs);
   }
@@ -246,6 +246,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
       this.#attempts.wantsMore(false),
     );
     policies.answered(held, (verdict) => {
+      this.#attempts.settleDoubt(verdict.do === "next" && verdict.failed === true);
       if (this.finished) return;
       if (held.broken !== null) return this.refuse(held.broken);
       if (verdict.do === "next") return this.#pass(held, held.obey(verdict), nowMs);

@@ -65,6 +65,8 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   #epoch = 0;
   /** It is known of the attempt under way whether its endpoint works. */
   protected judged = true;
+  /** Of the attempt whose answer policies look at before anything is made of it. */
+  #doubt: { readonly endpoint: LiveEndpoint; readonly epoch: number; readonly works: boolean } | null = null;
 
   constructor(
     readonly source: OutboundSource,
@@ -118,15 +120,31 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
 
   /**
    * It was answered: there is no further attempt. `failure`: what the answer itself says has failed. `says`: what an answer of the
-   * service says of its endpoint; null: that is not known yet, and `works` or `broke` follows.
+   * service says of its endpoint; null: that is not known yet, and `works` or `broke` follows. `doubted`: policies may say that the endpoint
+   * failed all the same, and `settleDoubt` follows.
    */
-  protected succeeded(failure: Outcome | null, says: Judgement | null, nowMs: number): void {
+  protected succeeded(failure: Outcome | null, says: Judgement | null, nowMs: number, doubted = false): void {
     this.#note(failure === null ? "ok" : failure.flag, nowMs);
     if (failure !== null && failure.side === "upstream") return this.#blame(failureOf(failure), nowMs);
     const { load } = this.endpoint as LiveEndpoint;
     if (says === "hard" || says === "busy") return this.#blame(says, nowMs);
     load.answered(nowMs - this.nowMs, nowMs);
-    if (says !== null) this.works(nowMs);
+    if (doubted)
+      this.#doubt = { endpoint: this.endpoint as LiveEndpoint, epoch: this.#epoch, works: says !== null };
+    if (says === null) return;
+    if (doubted) this.judged = true;
+    else this.works(nowMs);
+  }
+
+  /** Policies have looked at its answer; `failed`: one of them said that the endpoint did, whatever the answer says. */
+  settleDoubt(failed: boolean): void {
+    const doubt = this.#doubt;
+    this.#doubt = null;
+    if (doubt === null) return;
+    const { endpoint, epoch, works } = doubt;
+    const nowMs = this.source.parts.shard.clock.now();
+    if (failed) this.#blameAt(endpoint, epoch, "hard", nowMs);
+    else if (works) endpoint.health.succeeded(epoch, nowMs);
   }
 
   /** The answer of a language model began to have content. */
@@ -305,12 +323,16 @@ export abstract class Attempts implements Choice<LiveEndpoint> {
   }
 
   #blame(says: EndpointFailure, nowMs: number): void {
-    const { load, health } = this.endpoint as LiveEndpoint;
+    this.#doubt = null;
+    this.#blameAt(this.endpoint as LiveEndpoint, this.#epoch, says, nowMs);
+  }
+
+  #blameAt({ load, health }: LiveEndpoint, epoch: number, says: EndpointFailure, nowMs: number): void {
     this.judged = true;
     if (says === "busy") load.busy(nowMs);
     else load.failed(nowMs);
     const wasEjected = health.ejected;
-    health.failed(this.#epoch, says, nowMs);
+    health.failed(epoch, says, nowMs);
     if (!wasEjected && health.ejected) this.record.ejected = health.reason as string;
   }
 

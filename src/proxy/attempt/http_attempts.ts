@@ -36,6 +36,8 @@ export interface HttpAttemptsOwner {
   readonly tellsFlow: boolean;
   /** A call to an endpoint of this machine, which tells `sink`. */
   callHere(here: NonNullable<LiveEndpoint["here"]>, edits: FieldEdits, sink: CallSink): CallHere;
+  /** Whether policies look at such an answer of the service, and `settleDoubt` follows. */
+  doubts(head: ResponseHead): boolean;
   /** The answer that counts began. `failure`: it is the other proxy's own, and says what failed. */
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void;
   /** The time of its caller is over, and nothing of it was sent. */
@@ -237,7 +239,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     const innocent = failure?.flag === "DP" || failure?.side === "policy";
     const says = innocent ? "success" : judgeHead(head, this.answer.grpc, this.#isShort);
     this.#judgedByEnd = says === null;
-    this.succeeded(failure, says, nowMs);
+    this.succeeded(failure, says, nowMs, failure === null && this.owner.doubts(head));
     // The app's own answer is what its caller gets, whatever the record says.
     if (failed !== null && this.budgetSpent) this.spent = this.told(failed);
     this.owner.answers(head, failure, nowMs);

@@ -297,8 +297,8 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "a snapshot that came later decides where a policy's choice leads",
     file: outbound,
-    find: "const { destinations } = this.#state as ProxyState;",
-    replace: "const { destinations } = this.source.parts.state as ProxyState;",
+    find: "const { reach } = this.#state as ProxyState;\n    this.obey",
+    replace: "const { reach } = this.source.parts.state as ProxyState;\n    this.obey",
     suites: elsewhere,
   },
   {

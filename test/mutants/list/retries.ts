@@ -11,6 +11,7 @@ const retrying = [`${unit}/retries_test.ts`];
 const grpc = [`${unit}/grpc_retries_test.ts`];
 const deadlines = [`${unit}/caller_deadlines_test.ts`];
 const counters = ["test/unit/policy/shared_counters_test.ts"];
+const outliers = [`${unit}/policy_outliers_test.ts`];
 const sending = [`${unit}/policy_sending_test.ts`];
 const race = "src/proxy/attempt/race.ts";
 const hedging = [`${unit}/hedging_test.ts`];
@@ -310,5 +311,26 @@ export const retries: readonly Mutant[] = [
     find: "const hold = this.#holds.get(`${of} ${id}`);",
     replace: "const hold = [...this.#holds].find(([each]) => each.endsWith(` ${id}`))?.[1];",
     suites: counters,
+  },
+  {
+    fault: "an answer counts as good before its policies have seen it",
+    file: "src/proxy/attempt/attempts.ts",
+    find: "if (doubted) this.judged = true;",
+    replace: "if (says === null) this.judged = true;",
+    suites: outliers,
+  },
+  {
+    fault: "what a policy says of an instance is not heard",
+    file: outbound,
+    find: 'this.#attempts.settleDoubt(verdict.do === "next" && verdict.failed === true);',
+    replace: "this.#attempts.settleDoubt(false);",
+    suites: outliers,
+  },
+  {
+    fault: "an instance does not come back by an answer that policies have seen",
+    file: "src/proxy/attempt/attempts.ts",
+    find: "else if (works) endpoint.health.succeeded(epoch, nowMs);",
+    replace: "",
+    suites: outliers,
   },
 ];

@@ -105,6 +105,9 @@ export const hookAttempts: Readonly<Record<string, Attempt>> = {
   "endpoints that are no text": pick("return [{ toString() { return 'a'; } }] as never;"),
   "endpoints that are a string": pick(`return "abc" as never;`),
   "an answer that routes": response(`return { do: "route", service: "other" } as never;`),
+  "an instance that failed in a way that loops": response(
+    "return next({ failed: { toJSON() { for (;;); } } } as never);",
+  ),
   "an answer without a decision": response("return undefined as never;"),
   "an answer with the status of no answer": response(`return respond(101, "x");`),
   "a header that frames the answer": response(

@@ -92,6 +92,7 @@ describe("a decision is refused", () => {
     "with a hedge of no time": { do: "next", hedge: "0ms" },
     "with a mirror that is a path": { do: "next", mirror: "../x" },
     "with mirrors": { do: "next", mirror: ["twin"] },
+    "that may have failed": { do: "next", failed: "perhaps" },
     "with a relative path": { do: "next", path: "x" },
     "with a path that ends the line": { do: "next", path: "/x\r\nevil: 1" },
     "with a header that ends the line": { do: "next", headers: { set: { a: "1\r\nb: 2" } } },

@@ -108,6 +108,13 @@ const plays: Readonly<Record<string, (realm: Awaited<ReturnType<typeof realmOf>>
     const none = { ok: false, left: 0, resetMs: 60 };
     expect(await answerOf(realm, given("2", 3, none))).toMatchObject({ do: "respond", status: 429 });
   },
+  "half-empty": async (realm) => {
+    realm.bind(1, "{}");
+    const about = { status: 200, grpcStatus: null, endpoint: "b", ms: 3 };
+    const degraded = at("onResponse", about).with(7, ["x-degraded", "true"]);
+    expect(await answerOf(realm, degraded)).toEqual({ do: "next", failed: true });
+    expect(await answerOf(realm, at("onResponse", about))).toEqual({ do: "next", failed: false });
+  },
   "cheap-model": async (realm) => {
     realm.bind(1, "{}");
     const of = (body: unknown) => answerOf(realm, at("onRequest", body));
