@@ -58,6 +58,8 @@ export class DevMachines {
     readonly runtime: Runtime,
     readonly root: string,
     readonly said: (text: string) => void,
+    /** Event loops of each. */
+    readonly shards: number | "auto",
   ) {}
 
   get operator(): ControlClient {
@@ -154,7 +156,7 @@ export class DevMachines {
   async #start({ name, source }: PlannedMachine, state: StateFolder, settings: Settings): Promise<void> {
     this.#machines.set(name, {
       text: source.text,
-      proxy: await startProxy(this.runtime, state, settings, {}),
+      proxy: await startProxy(this.runtime, state, settings, { shards: this.shards }),
     });
   }
 

@@ -16,16 +16,27 @@ import { DevMachines, planMachines, type PlannedMachine } from "./dev_machines.t
 import { readDocuments } from "./operator_lists.ts";
 import type { RunningProxy } from "./proxy_mode.ts";
 
+/** What was said on the command line. */
+export interface DevOptions {
+  /** Event loops of each machine; from 2 on in processes of their own. */
+  readonly shards: number | "auto";
+}
+
 export interface DevVoice {
   readonly said: (text: string) => void;
   readonly issues: (issues: readonly ApiIssue[]) => void;
 }
 
-export async function startDev(runtime: Runtime, path: string, voice: DevVoice): Promise<RunningProxy> {
+export async function startDev(
+  runtime: Runtime,
+  path: string,
+  voice: DevVoice,
+  { shards }: DevOptions,
+): Promise<RunningProxy> {
   const root = `/tmp/heddle-dev-${runtime.process.pid}`;
   const folder = new DevFolder(runtime, path);
   const content = await soundContent(folder, voice);
-  const machines = new DevMachines(runtime, root, voice.said);
+  const machines = new DevMachines(runtime, root, voice.said, shards);
   const close = async (deadlineMs: number): Promise<void> => {
     folder.close();
     await machines.close(deadlineMs);

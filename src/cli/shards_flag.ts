@@ -1,4 +1,4 @@
-/** `--shards` of `init`, `join` and `proxy`: how many event loops carry the traffic of this machine. */
+/** `--shards` of `init`, `join`, `proxy` and `dev`: how many event loops carry the traffic of a machine. */
 import type { Command } from "commander";
 import { UserError } from "../base/user_error.ts";
 import { limits } from "../model/limits.ts";
@@ -7,7 +7,8 @@ export interface ShardsFlag {
   readonly shards?: number | "auto";
 }
 
-const counts = `event loops that carry traffic, 1 to ${limits.shardsMax}, each in a process of its own from 2 on, or auto: one for each core, at most ${limits.shardsFittingMax}, fewer where memory is small`;
+const mib = 1_048_576;
+const counts = `event loops that carry traffic, 1 to ${limits.shardsMax}, each in a process of its own from 2 on, or auto: one for each core that it may use, at most ${limits.shardsFittingMax}, and at most one for each ${limits.shardNeedsBytes / mib} MiB of memory`;
 
 /** `otherwise`: what there is without the flag. */
 export function withShardsFlag(command: Command, otherwise: string): Command {

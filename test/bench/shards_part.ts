@@ -10,6 +10,7 @@ import { startHeddle, type StartedHeddle } from "./heddle.ts";
 import { output } from "./load.ts";
 import type { BenchOptions } from "./options.ts";
 import { rowsOf } from "./pairs.ts";
+import { measureQuota } from "./quota_part.ts";
 import type { Subject } from "./peers/peer.ts";
 import { ratioTable, type RatioRow } from "./ratios.ts";
 import { backends, loadCore, newStage, note, proxyCore, startLoad, stopStage } from "./stage.ts";
@@ -47,6 +48,7 @@ export async function measureShards(options: BenchOptions): Promise<Omit<Compari
     "",
     ...ratioTable(rows, "one", costBar),
     ...barTable(await spreadBars(options)),
+    ...(await measureQuota(options)),
   ];
   return { lines, versions: [...versions].join(", ") };
 }

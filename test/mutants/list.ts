@@ -4,6 +4,7 @@ import { budgets } from "./list/budgets.ts";
 import { control } from "./list/control.ts";
 import { convert } from "./list/convert.ts";
 import { identity } from "./list/identity.ts";
+import { loops } from "./list/loops.ts";
 import { pipeline } from "./list/pipeline.ts";
 import { bounds } from "./list/limits.ts";
 import { policyHost } from "./list/policy_host.ts";
@@ -26,4 +27,5 @@ export const mutants: readonly Mutant[] = [
   ...control,
   ...budgets,
   ...convert,
+  ...loops,
 ];

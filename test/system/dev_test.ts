@@ -1,6 +1,6 @@
 /** `heddle dev`: a folder of documents is a mesh; a file that is saved takes effect, one that is broken changes nothing. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { binaryMissing, bun, root } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
@@ -8,6 +8,7 @@ import { addressOf } from "../support/addresses.ts";
 import { heddleRunning } from "../support/command.ts";
 import { startProgram, waitFor, type Program } from "../support/processes.ts";
 import { testMs } from "../support/patience.ts";
+import { shardsOf } from "../support/shard_processes.ts";
 
 const host = addressOf(0);
 const services = `
@@ -110,4 +111,47 @@ describe.skipIf(binaryMissing)("heddle dev", () => {
     writePolicy(everybodyNext);
     await answeredBy("v1", { "x-group": "beta" });
   });
+});
+
+describe.skipIf(binaryMissing)("heddle dev --shards 2", () => {
+  const folder = mkdtempSync(`${tmpdir()}/heddle-dev-loops-`);
+  const address = addressOf(2);
+  let app: ReturnType<typeof Bun.serve>;
+  let dev: Program;
+
+  beforeAll(() => {
+    app = Bun.serve({ hostname: address, port: 8080, fetch: () => new Response("hello") });
+    const machine = {
+      kind: "Machine",
+      name: "vm",
+      address,
+      services: [{ service: "web", host: address, port: 8080 }],
+    };
+    writeFileSync(`${folder}/vm.yaml`, JSON.stringify(machine));
+    writeFileSync(`${folder}/mesh.yaml`, "{kind: Service, name: web, port: 80, protocol: http}\n");
+    dev = heddleRunning(["dev", folder, "--shards", "2"], `${folder}/dev.log`);
+  });
+  afterAll(async () => {
+    await dev.stop();
+    await app.stop(true);
+    rmSync(folder, { recursive: true });
+  });
+
+  test(
+    "carries the traffic of its machine with two processes, which end with it",
+    async () => {
+      const call = async (): Promise<true | null> => {
+        const answer = await fetch(`http://${address}:${ports.outboundFirst}/`, {
+          headers: { host: "web.mesh" },
+        });
+        return (await answer.text()) === "hello" ? true : null;
+      };
+      await waitFor("web is reached", () => call().catch(() => null), { program: dev, everyMs: 50 });
+      const loops = shardsOf(dev.pid);
+      expect(loops.length).toBe(2);
+      await dev.stop();
+      await waitFor("both have ended", () => (loops.some((pid) => existsSync(`/proc/${pid}`)) ? null : true));
+    },
+    testMs,
+  );
 });

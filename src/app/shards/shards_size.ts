@@ -1,8 +1,9 @@
-/** How many event loops a proxy has, and how much memory they may take: as it was told, or as they fit this machine. */
+/** How many event loops a proxy has, and how much memory they may take: as it was told, or, where it was told nothing, as they fit this machine. */
 import type { Files } from "../../../runtime/contract.ts";
 import { UserError } from "../../base/user_error.ts";
 import { limits } from "../../model/limits.ts";
 import { machineBytes } from "./machine_memory.ts";
+import { machineCores } from "./machine_cores.ts";
 
 export interface ShardsSize {
   readonly count: number;
@@ -19,7 +20,7 @@ export function shardsSize(
   return { count: countOf(shards, files), memoryBytesMax: shardsMemoryMax };
 }
 
-/** `said`: by a flag, or in the settings, where anybody may have written anything: then it throws. One where nothing was said. */
+/** `said`: by a flag, or in the settings, where anybody may have written anything: then it throws. */
 function countOf(said: number | "auto" | undefined, files: Pick<Files, "readSync">): number {
   if (said === undefined) return 1;
   if (said === "auto") return fittingShards(files);
@@ -29,18 +30,8 @@ function countOf(said: number | "auto" | undefined, files: Pick<Files, "readSync
   );
 }
 
-/** One for each core that the proxy may use, a few at most, and fewer where memory is small. */
+/** One for each core that the proxy may use, a few at most, and no more than memory is enough for. */
 function fittingShards(files: Pick<Files, "readSync">): number {
   const byMemory = Math.floor(machineBytes(files) / limits.shardNeedsBytes);
-  return Math.max(1, Math.min(coresOf(files), limits.shardsFittingMax, byMemory));
-}
-
-/** Those that the scheduler may run this process on (cpuset(7)): `0-3,8`. 1 where the system does not tell. */
-function coresOf(files: Pick<Files, "readSync">): number {
-  const status = new TextDecoder().decode(files.readSync("/proc/self/status") ?? undefined);
-  const [, list = "0"] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status) ?? [];
-  return list.split(",").reduce((sum, range) => {
-    const [first = 0, last = first] = range.split("-").map(Number);
-    return sum + last - first + 1;
-  }, 0);
+  return Math.max(1, Math.min(machineCores(files), limits.shardsFittingMax, byMemory));
 }

@@ -71,11 +71,10 @@ describe.skipIf(why !== null)(`two machines${why === null ? "" : ` (skipped: ${w
     one.must("heddle apply -f mesh.yaml");
     const token = one.must("heddle token create --service orders --service chat --service pipe");
     two.must(`./${/heddle join \S+ hd1\.\S+/.exec(token)?.[0]} --machine machine.yaml`);
-    if (shards > 1)
-      for (const machine of [one, two])
-        machine.must(
-          `sed -i 's/^{/{"shards": ${shards},/' /var/lib/heddle/heddle.json && systemctl restart heddle-proxy`,
-        );
+    for (const machine of [one, two])
+      machine.must(
+        `sed -i 's/^{/{"shards": ${shards},/' /var/lib/heddle/heddle.json && systemctl restart heddle-proxy`,
+      );
     startAt(two, "upgrade_apps.ts", "8080", "8081", "8082");
     const asked = "curl -fsS -m 5 http://127.0.0.1:9001/hello";
     await waitFor("the app is reached", () => (one.run(asked).code === 0 ? true : null), { everyMs: 100 });

@@ -1,15 +1,7 @@
 /** What the processes of a machine may take, as the kernel and the control groups say it. */
 import { expect, test } from "bun:test";
 import { machineBytes } from "../../../../src/app/shards/machine_memory.ts";
-
-function bytesWhere(files: Readonly<Record<string, string>>): number {
-  const readSync = (path: string): Uint8Array | null => {
-    const text = files[path];
-    if (text === "denied") throw new Error("EACCES");
-    return text === undefined ? null : new TextEncoder().encode(text);
-  };
-  return machineBytes({ readSync });
-}
+import { filesOf } from "../../../support/text_files.ts";
 
 const meminfo = "MemTotal:        2000 kB\nMemFree:         1 kB\n";
 
@@ -38,6 +30,7 @@ test.each([
     },
     800,
   ],
+  ["a container may take", { "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/memory.max": "700\n" }, 700],
 ])("is what %s", (_name, files: Record<string, string>, bytes) => {
-  expect(bytesWhere({ "/proc/meminfo": meminfo, ...files })).toBe(bytes);
+  expect(machineBytes(filesOf({ "/proc/meminfo": meminfo, ...files }))).toBe(bytes);
 });
