@@ -109,8 +109,8 @@ export class InstanceKeeper {
 
   /** All that its registration and its probe go by. */
   #registeredAs(service: MachineService): string {
-    const { zone, region } = this.#machine;
-    return JSON.stringify([service, zone, region, this.#apart(service)]);
+    const { zone, region, network } = this.#machine;
+    return JSON.stringify([service, zone, region, network, this.#apart(service)]);
   }
 
   /** Whether other instances of the service run here, too. */
@@ -140,6 +140,7 @@ export class InstanceKeeper {
         ready: false,
         ...(machine.zone === "" ? {} : { zone: machine.zone }),
         ...(machine.region === "" ? {} : { region: machine.region }),
+        ...(machine.network === undefined ? {} : { network: machine.network }),
         ...(service.weight === 1 ? {} : { weight: service.weight }),
         ...(apart ? { apart } : {}),
       },

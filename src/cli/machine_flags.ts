@@ -22,6 +22,7 @@ export interface MachineFlags {
   readonly httpPort?: number;
   readonly zone?: string;
   readonly region?: string;
+  readonly network?: string;
 }
 
 export const openListenersHelp =
@@ -55,13 +56,21 @@ export function withMachineFlags(command: Command): Command {
       portFlag("--http-port"),
     )
     .option("--zone <name>", "where this machine stands: its calls go to instances of that zone first")
-    .option("--region <name>", "what its zone is a part of: other zones of it come next");
+    .option("--region <name>", "what its zone is a part of: other zones of it come next")
+    .option(
+      "--network <name>",
+      "network that it is in, where others have no route to it: they come in by gateways (passthrough: mesh)",
+    );
 }
 
 /** Whether any of them is given. */
 export function hasMachineFlags(flags: MachineFlags): boolean {
-  const { machine, zone, region, gateway } = flags;
-  return saysOfService(flags) || [machine, zone, region, gateway].some((each) => each !== undefined);
+  const { machine, gateway } = flags;
+  return saysOfService(flags) || [machine, gateway, ...places(flags)].some((each) => each !== undefined);
+}
+
+function places({ zone, region, network }: MachineFlags): readonly (string | undefined)[] {
+  return [zone, region, network];
 }
 
 function saysOfService({ service, port, host, health, label, upstream, httpPort }: MachineFlags): boolean {
@@ -79,8 +88,10 @@ export async function machineText(
       throw new UserError("Cannot take both --machine and --service: the file names the services");
     if (flags.gateway !== undefined)
       throw new UserError("Cannot take both --machine and --gateway: the file names the gateways (gateways)");
-    if (flags.zone !== undefined || flags.region !== undefined)
-      throw new UserError("Cannot take both --machine and --zone or --region: the file says where it stands");
+    if (places(flags).some((each) => each !== undefined))
+      throw new UserError(
+        "Cannot take both --machine and --zone, --region or --network: the file says where it stands",
+      );
     const bytes = await files.read(flags.machine);
     if (bytes === null)
       throw new UserError(`Cannot read the Machine document ${flags.machine}: there is no such file`);
@@ -93,6 +104,7 @@ export async function machineText(
     ...(machine.address === null ? {} : { address: machine.address }),
     ...(flags.zone === undefined ? {} : { zone: flags.zone }),
     ...(flags.region === undefined ? {} : { region: flags.region }),
+    ...(flags.network === undefined ? {} : { network: flags.network }),
     ...(flags.gateway === undefined ? {} : { gateways: flags.gateway }),
     services: flags.service === undefined ? [] : [serviceOf(flags.service, flags, machine.loopback)],
   };

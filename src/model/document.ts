@@ -312,6 +312,8 @@ export interface MachineDocument {
   /** Where it stands, as others of the mesh call it: `eu-1a` in `eu-1`; "" for none. */
   readonly zone: string;
   readonly region: string;
+  /** Machines that name another have no route to it. Absent: it names none. */
+  readonly network?: string;
   readonly services: readonly MachineService[];
   /** Who calls where that cannot be told: whoever connects to a virtual address. Absent: the only service. */
   readonly caller?: ServiceName;

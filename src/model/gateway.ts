@@ -33,6 +33,8 @@ export interface GatewayListener {
   readonly connectionsMax: number;
   /** Where connections of tcp go. */
   readonly service?: ServiceName;
+  /** Network whose machines it passes TLS of the mesh on to, unopened ("" for those that name none). Absent: none. */
+  readonly meshNetwork?: string;
 }
 
 /** The name by which routes of one listener are known: no service is called so, because of the colon. */

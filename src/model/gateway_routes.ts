@@ -1,4 +1,5 @@
 /** Which listeners of a gateway take a route, which is said by names, ports, namespaces and hosts: the Gateway API's rules of attachment. */
+import type { Address } from "../base/socket_address.ts";
 import type { GatewayListener, GatewayProtocol } from "./gateway.ts";
 import type { Parented } from "./route_parents.ts";
 
@@ -6,6 +7,8 @@ import type { Parented } from "./route_parents.ts";
 export interface WrittenListener extends GatewayListener {
   /** Whose routes it takes. Absent: those of the gateway's own namespace. */
   readonly namespaces?: "all" | readonly string[];
+  /** Of one that passes TLS of the mesh on: where machines of other networks reach it. */
+  readonly addresses?: readonly Address[];
 }
 
 interface Attaching extends Parented {
@@ -37,7 +40,7 @@ export function refusalOf(
   const { listener: name = null, port } = route.gateway ?? {};
   if (name !== null && name !== listener.name) return "name";
   if (port !== undefined && port !== listener.port) return "port";
-  if (!protocols.includes(listener.protocol)) return "protocol";
+  if (!protocols.includes(listener.protocol) || listener.meshNetwork !== undefined) return "protocol";
   if (listener.service !== undefined) return "service";
   if (!takesNamespace(listener, route)) return "namespace";
   const { hostname } = listener;

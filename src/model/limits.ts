@@ -98,6 +98,13 @@ export const limits = {
   machineProblemsMax: 16,
   /** A port of a gateway that could not be had is tried again after so long. */
   gatewayRetryMs: 10_000,
+  // Networks without a route between
+  /** Addresses of one listener of a gateway at which machines of other networks reach it. */
+  networkGatewaysMax: 16,
+  /** Of the gateways of a network, so many are tried for one connection, one after the other. */
+  networkGatewaysTriedMax: 3,
+  /** A gateway that could not be reached is tried after the others for so long. */
+  networkGatewayLameMs: 10_000,
   // External services
   /** Addresses of one name that are used; further ones are left out. */
   externalAddressesMax: 64,

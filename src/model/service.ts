@@ -53,6 +53,18 @@ export function instanceServerName(service: ServiceName, appPort: string | numbe
   return `${appPort}.${serverNameOf(service)}`;
 }
 
+/**
+ * The name that a TLS client asks for when it means what one machine runs of this service, where who passes the connection on can go by
+ * nothing else: `vm-2.at.orders.default.mesh`, `vm-2.at.8081.orders.default.mesh` for one of several instances.
+ */
+export function machineServerName(
+  node: string,
+  service: ServiceName,
+  { id, apart }: Pick<Instance, "id" | "apart">,
+): string {
+  return `${node}.at.${apart === true ? instanceServerName(service, appPortOf(id)) : serverNameOf(service)}`;
+}
+
 /** Unique in the mesh: a machine runs no two apps of a service at one port. */
 export function instanceId(
   node: string,
@@ -86,6 +98,8 @@ export interface Instance {
   /** Where its machine stands; absent: its document does not say. */
   readonly zone?: string | undefined;
   readonly region?: string | undefined;
+  /** Machines of other networks have no route to it; absent: its document does not say. */
+  readonly network?: string | undefined;
   /** Its share beside others, above 0; absent: 1. */
   readonly weight?: number | undefined;
   /** Its machine runs several of the service: its callers name it by `instanceServerName`. Absent: it is the only one. */

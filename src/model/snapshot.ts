@@ -2,6 +2,7 @@
  * What the controller compiled for one proxy: immutable, versioned by content, complete in itself. It is JSON on the
  * wire and on the proxy's disk. A proxy builds its live state from it and from nothing else.
  */
+import type { Address } from "../base/socket_address.ts";
 import type { TelemetrySettings } from "./telemetry.ts";
 import type { TrafficTraits } from "./traffic.ts";
 import type { BackendFilters, Egress, RouteMatch, RouteTraits } from "./document.ts";
@@ -34,6 +35,24 @@ export interface Snapshot {
   readonly unsealedPolicies?: "refuse";
   /** Every service of the mesh with its virtual address, a line each (`readMeshName`). Absent: none has one, or an older controller. */
   readonly names?: readonly string[];
+  /** Those with gateways that pass TLS of the mesh on to their machines. Absent: none has any. */
+  readonly networks?: readonly Network[];
+  /** Whom the gateways of this machine pass TLS of the mesh on to. Absent: nobody. */
+  readonly relays?: readonly Relay[];
+}
+
+export interface Network {
+  /** As Machine documents name it; "" of machines that name none. */
+  readonly name: string;
+  /** Where machines of other networks reach its gateways. */
+  readonly gateways: readonly Address[];
+}
+
+/** Connections that ask for that name, at a gateway of that network, are for the inbound port of one machine. */
+export interface Relay extends Address {
+  readonly network: string;
+  /** `machineServerName`. */
+  readonly serverName: string;
 }
 
 /** Routes of its listeners are those of destinations: `listenerService`. */
@@ -123,6 +142,8 @@ export interface Endpoint {
   /** Absent: none is known. */
   readonly zone?: string;
   readonly region?: string;
+  /** Machines of others reach it by the gateways of this one. Absent: its machine names none. */
+  readonly network?: string;
   /** Absent: 1. */
   readonly weight?: number;
   /** One of several of its machine: it is asked for by a name of its own. */

@@ -3,6 +3,7 @@
  * state beside the old one and is swapped in once; nothing that is under way notices. Revocation alone cuts.
  */
 import type { Files, Net, Random, Socket, SocketHandler } from "../../runtime/contract.ts";
+import type { Address } from "../base/socket_address.ts";
 import { inPieces, type InPieces } from "../base/pieces.ts";
 import type { Shard } from "../http/shard.ts";
 import type { MachineDocument } from "../model/document.ts";
@@ -35,6 +36,7 @@ import { OpenConnections } from "./drain/open_connections.ts";
 import { ExternalApps } from "./state/external_apps.ts";
 import { OutboundSource } from "./state/outbound_source.ts";
 import { proxyProtocolNotes } from "./state/proxy_protocol_notes.ts";
+import { Sites } from "./upstream/sites.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 import { RequestIds } from "./fields/request_id.ts";
 import { outcomes } from "./failure/outcomes.ts";
@@ -135,6 +137,10 @@ export class DataPlane {
         crowded: (source) => recorder.limitTripped("unconfirmedNamesMax", `outbound ${source}`),
       }),
       open: new OpenConnections(),
+      sites: new Sites({
+        ...{ net, clock: shard.clock },
+        gatewaysOf: (network) => gatewaysIn(this.state, network),
+      }),
       shedder: new Shedder(shard.clock.now()),
       mirrors: { taken: 0 },
       budgets: new Budgets({ clock: shard.clock, ask: options.askBudgets ?? nobodyDealsOut }),
@@ -345,6 +351,10 @@ export class DataPlane {
     if (this.state !== null) for (const pool of poolsOf(this.state)) pool.retire();
     for (const app of [...this.#apps.values()].flat()) retireApp(app);
   }
+}
+
+function gatewaysIn(state: ProxyState | null, network: string): readonly Address[] {
+  return state?.snapshot.networks?.find(({ name }) => name === network)?.gateways ?? [];
 }
 
 /** Where nobody tells more of a connection than the listener that it came by. */

@@ -17,7 +17,9 @@ import type { GatewayCertificates } from "./listen/gateway_certificates.ts";
 import { serveOutbound } from "./outbound.ts";
 import { hostOf } from "./route/match_route.ts";
 import type { Flow } from "./share/flow.ts";
+import { relay } from "./relay.ts";
 import { OutboundSource } from "./state/outbound_source.ts";
+import { relayFor } from "./state/relays.ts";
 import type { ProxyParts } from "./state/proxy_parts.ts";
 
 export interface OutsideListenerOptions {
@@ -62,6 +64,14 @@ export class OutsideListener {
   /** It stays closed. */
   passOn(socket: Socket): SocketHandler {
     return this.#opaque.accept(socket);
+  }
+
+  /** The same, for one whose client asks for that name; null: it leads nowhere. */
+  handlerFor(serverName: string): ((socket: Socket) => SocketHandler) | null {
+    const { listener, parts } = this.options;
+    if (listener.meshNetwork === undefined) return (socket) => this.passOn(socket);
+    const to = parts.state === null ? null : relayFor(parts.state.relays, listener, serverName);
+    return to === null ? null : (socket) => relay(socket, this.source, to, serverName);
   }
 
   /** What a client that asks for that name is shown; null: there is nothing to show. */

@@ -194,11 +194,16 @@ export class GatewayPort {
     return this.#acceptTls(socket);
   }
 
-  #passOn(listener: OutsideListener, socket: Socket, from: Origin): SocketHandler {
+  #passOn(
+    listener: OutsideListener,
+    socket: Socket,
+    from: Origin,
+    handler = (counted: Socket): SocketHandler => listener.passOn(counted),
+  ): SocketHandler {
     if (listener.isFull) return this.#reset(socket, listener, from);
     const counted = new CountedSocket(socket, () => listener.open--, from);
     listener.open++;
-    counted.handler = listener.passOn(counted);
+    counted.handler = handler(counted);
     return counted.outer;
   }
 
@@ -255,8 +260,11 @@ export class GatewayPort {
       this.#tooMany(listener, from);
       return "full";
     }
-    if (listener.protocol !== "https")
-      return { do: "pass", closed: (socket) => this.#passOn(listener, socket, from) };
+    if (listener.protocol !== "https") {
+      const handler = listener.handlerFor(serverName);
+      if (handler === null) return "none";
+      return { do: "pass", closed: (socket) => this.#passOn(listener, socket, from, handler) };
+    }
     const tls = listener.tlsFor(serverName);
     if (tls === null) return "none";
     return { do: "open", tls, secured: (socket) => this.#secured(socket, from, listener, tls.credential) };

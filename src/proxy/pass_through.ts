@@ -3,20 +3,15 @@
  * refused, where the mesh says that nothing undeclared may leave it, where it is not known yet what it says and the unit is strict, or
  * where its service has too many of them.
  */
-import type { Dial, OriginalDestination, Socket, SocketHandler } from "../../runtime/contract.ts";
-import { socketAddress } from "../base/socket_address.ts";
+import type { OriginalDestination, Socket, SocketHandler } from "../../runtime/contract.ts";
+import { addressText } from "../base/socket_address.ts";
 import { limits } from "../model/limits.ts";
 import type { Outcome } from "../model/outcome.ts";
 import { outcomes } from "./failure/outcomes.ts";
-import type { CallRecord } from "./record/call_record.ts";
-import { connectionRecord } from "./record/outbound_record.ts";
 import { decideAccess } from "./guard/access.ts";
+import { PassedConnection } from "./passed_connection.ts";
 import type { ProxyState } from "./state/state.ts";
 import type { OutboundSource } from "./state/outbound_source.ts";
-import { DownstreamSocket } from "./tunnel/downstream.ts";
-import { Pipe } from "./tunnel/pipe.ts";
-import { SocketEnd } from "./tunnel/socket_end.ts";
-import { dialOutcome } from "./upstream/dial_outcome.ts";
 
 /** What records call everything outside of the mesh: no key of a service, which has a dot. */
 const outside = "external";
@@ -35,7 +30,32 @@ export function passThrough(
   source: OutboundSource,
   rules: PassingRules,
 ): SocketHandler {
-  return new PassThrough(socket, called, source, rules).begin();
+  const { recorder } = source.parts;
+  const count = (more: 1 | -1): void => countAt(rules.open, source.key, more);
+  const began = (): void => count(1);
+  const over = (): void => count(-1);
+  const refusal = refusalOf(called, source, rules);
+  recorder.outside(source.key, addressText(called), refusal === null ? "passed" : "refused");
+  return new PassedConnection(socket, source, { to: called, as: outside, began, over }).begin(refusal);
+}
+
+function countAt(open: Map<string, number>, key: string, more: 1 | -1): void {
+  const count = (open.get(key) ?? 0) + more;
+  if (count > 0) open.set(key, count);
+  else open.delete(key);
+}
+
+/** null: it may pass. */
+function refusalOf(called: OriginalDestination, source: OutboundSource, rules: PassingRules): Outcome | null {
+  const { state, recorder } = source.parts;
+  const { key } = source;
+  const endpoint = addressText(called);
+  if (state === null && rules.isStrict(key)) return outcomes.egressUnknown(endpoint);
+  const isClosed = state?.snapshot.egress === "declared";
+  if (isClosed && !isDeclared(state, source, called)) return outcomes.undeclared(endpoint);
+  if ((rules.open.get(key) ?? 0) < limits.passedThroughMax) return null;
+  recorder.limitTripped("passedThroughMax", `outbound ${key}`);
+  return outcomes.passesTooMany(endpoint);
 }
 
 /** A document says so of that address and port, and its rules let that service connect. */
@@ -53,100 +73,4 @@ function isDeclared(
     if (decideAccess(externalAccess, spiffeId, "", "").verdict !== "deny") return true;
   }
   return false;
-}
-
-class PassThrough {
-  readonly #record: CallRecord;
-  readonly #downstream: DownstreamSocket;
-  #dial: Dial | null = null;
-
-  constructor(
-    socket: Socket,
-    readonly called: OriginalDestination,
-    readonly source: OutboundSource,
-    readonly rules: PassingRules,
-  ) {
-    const client = socketAddress(socket.remoteAddress, socket.remotePort);
-    this.#downstream = new DownstreamSocket(socket, client);
-    this.#record = connectionRecord(source, outside, null);
-    this.#record.endpoint = socketAddress(called.host, called.port);
-  }
-
-  begin(): SocketHandler {
-    const { net, recorder } = this.source.parts;
-    const { host, port } = this.called;
-    const downstream = this.#downstream;
-    recorder.began(this.#record);
-    const refusal = this.#refusal();
-    recorder.outside(this.#record.source, this.#record.endpoint, refusal === null ? "passed" : "refused");
-    this.#count(1);
-    if (refusal !== null) {
-      downstream.refuse();
-      this.#over(refusal, 0, 0);
-      return downstream;
-    }
-    downstream.left = (outcome) => {
-      this.#dial?.cancel();
-      this.#over(outcome, 0, 0);
-    };
-    this.#dial = net.connect(
-      { host, port, timeoutMs: limits.passThroughConnectMs },
-      {
-        opened: (upstream) => this.#open(upstream),
-        failed: (error) => {
-          const outcome = dialOutcome(this.#record.endpoint, error);
-          downstream.refuse();
-          this.#over(outcome, 0, 0);
-        },
-      },
-    );
-    return downstream;
-  }
-
-  /** null: it may pass. */
-  #refusal(): Outcome | null {
-    const { state, recorder } = this.source.parts;
-    const { key } = this.source;
-    const { endpoint } = this.#record;
-    if (state === null && this.rules.isStrict(key)) return outcomes.egressUnknown(endpoint);
-    const isClosed = state?.snapshot.egress === "declared";
-    if (isClosed && !isDeclared(state, this.source, this.called)) return outcomes.undeclared(endpoint);
-    if ((this.rules.open.get(key) ?? 0) < limits.passedThroughMax) return null;
-    recorder.limitTripped("passedThroughMax", `outbound ${key}`);
-    return outcomes.passesTooMany(endpoint);
-  }
-
-  #count(more: 1 | -1): void {
-    const { open } = this.rules;
-    const { key } = this.source;
-    const count = (open.get(key) ?? 0) + more;
-    if (count > 0) open.set(key, count);
-    else open.delete(key);
-  }
-
-  #open(socket: Socket): SocketHandler {
-    const { shard, open, recorder } = this.source.parts;
-    this.#record.firstByteMs = shard.clock.now();
-    const upstream = new SocketEnd(socket, "upstream");
-    const pipe = new Pipe(this.#downstream.join(), upstream, {
-      shard,
-      ended: (ended, broken) => {
-        open.delete(ended);
-        this.#over(broken, ended.downstream.bytes, ended.upstream.bytes);
-      },
-      onLimit: (limit) => recorder.limitTripped(limit, `outbound ${this.source.key}`),
-    });
-    if (!pipe.over) open.add(pipe, null);
-    return upstream;
-  }
-
-  #over(outcome: Outcome | null, bytesIn: number, bytesOut: number): void {
-    const { recorder, shard } = this.source.parts;
-    const record = this.#record;
-    record.outcome = outcome;
-    record.bytesIn = bytesIn;
-    record.bytesOut = bytesOut;
-    this.#count(-1);
-    recorder.finish(record, shard.clock.now());
-  }
 }

@@ -42,6 +42,7 @@ export const registerSchema = v.object({
     ready: v.boolean(),
     zone: v.optional(name),
     region: v.optional(name),
+    network: v.optional(name),
     weight: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(limits.instanceWeightMax))),
     apart: v.optional(v.literal(true)),
     problem: v.optional(v.pipe(v.string(), v.maxLength(limits.instanceProblemLengthMax))),

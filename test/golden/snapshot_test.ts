@@ -48,15 +48,21 @@ function serviceNamed(key: string): ServiceName {
 }
 
 function instanceOf(text: string): Instance {
-  const [node = "", key = "", port = "", ...labels] = text.split(" ");
+  const [node = "", key = "", port = "", ...more] = text.split(" ");
+  const said = new Map(more.map((each) => each.split("=") as [string, string]));
+  const own = ["network", "address", "apart"];
+  const labels = [...said].filter(([name]) => !own.includes(name));
+  const network = said.get("network");
   return {
     id: `${node}/${key}/${port}`,
     service: serviceNamed(key),
     node,
-    address: `10.0.0.${node.at(-1)}`,
+    address: said.get("address") ?? `10.0.0.${node.at(-1)}`,
     port: 7445,
-    labels: Object.fromEntries(labels.map((each) => each.split("="))) as Record<string, string>,
+    labels: Object.fromEntries(labels),
     ready: port !== "0",
+    ...(network === undefined ? {} : { network }),
+    ...(said.has("apart") ? { apart: true } : {}),
   };
 }
 

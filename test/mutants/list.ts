@@ -7,6 +7,7 @@ import { identity } from "./list/identity.ts";
 import { loops } from "./list/loops.ts";
 import { pipeline } from "./list/pipeline.ts";
 import { bounds } from "./list/limits.ts";
+import { networks } from "./list/networks.ts";
 import { policyHost } from "./list/policy_host.ts";
 import { policyLife } from "./list/policy_life.ts";
 import { registry } from "./list/registry.ts";
@@ -22,6 +23,7 @@ export const mutants: readonly Mutant[] = [
   ...resilience,
   ...retries,
   ...bounds,
+  ...networks,
   ...policyHost,
   ...policyLife,
   ...control,

@@ -19,7 +19,7 @@ import type {
   TlsServerOptions,
   TlsSession,
 } from "../../runtime/contract.ts";
-import { clientHello, shakeHands } from "./memory_tls.ts";
+import { clientHello, numberOfHello, shakeHands } from "./memory_tls.ts";
 
 /** What waits for a promise that waits for another one is done by then. */
 const promiseTurns = 10;
@@ -48,6 +48,9 @@ export class MemoryNet implements Net {
   readonly #tasks: Task[] = [];
   readonly #listeners = new Map<number, (socket: Socket) => SocketHandler>();
   readonly #scratch = new Uint8Array(64 * 1024);
+  /** By the number of its ClientHello: what a client offers that nobody has answered. */
+  readonly #offers = new Map<number, Offer>();
+  #hellos = 0;
   #nextPort = 20_000;
 
   constructor(options: MemoryNetOptions = {}) {
@@ -112,7 +115,7 @@ export class MemoryNet implements Net {
       if (tls !== undefined) this.#offer(near, tls, dial);
       far.handler = accept(far);
       if (tls === undefined) near.handler = dial.opened(near);
-      else near.write(clientHello(tls.serverName));
+      else near.write(this.#hello(near, tls));
     });
     return {
       cancel: () => {
@@ -120,6 +123,12 @@ export class MemoryNet implements Net {
         if (tls !== undefined && near?.tls === null) near.destroy();
       },
     };
+  }
+
+  /** By it the server finds whom it answers, also where somebody passed it on. */
+  #hello(near: MemorySocket, { serverName }: TlsClientOptions): Uint8Array {
+    if (near.offer !== null) this.#offers.set(++this.#hellos, near.offer);
+    return clientHello(serverName, this.#hellos);
   }
 
   /** Says what its client wants of TLS, and waits for an answer. */
@@ -160,9 +169,11 @@ export class MemoryNet implements Net {
   /** What a test says of connections that were redirected. */
   originalDestination: Net["originalDestination"] = () => null;
 
-  secureServer(socket: Socket, options: TlsServerOptions, _received: Uint8Array, dial: DialHandler): Dial {
+  secureServer(socket: Socket, options: TlsServerOptions, received: Uint8Array, dial: DialHandler): Dial {
     const near = socket as MemorySocket;
-    const offer = near.peer?.offer ?? null;
+    const number = numberOfHello(received);
+    const offer = this.#offers.get(number) ?? null;
+    this.#offers.delete(number);
     let cancelled = false;
     near.handler = silent;
     this.soon(() => {
@@ -195,16 +206,18 @@ export class MemoryNet implements Net {
   }
 }
 
+interface Offer {
+  readonly options: TlsClientOptions;
+  readonly answer: (session: TlsSession | SocketError) => void;
+}
+
 class MemorySocket implements Socket {
   handler: SocketHandler = silent;
   peer: MemorySocket | null = null;
   readonly remotePort = 1;
   tls: TlsSession | null = null;
   /** Of a client that wants TLS and has none yet. */
-  offer: {
-    readonly options: TlsClientOptions;
-    readonly answer: (session: TlsSession | SocketError) => void;
-  } | null = null;
+  offer: Offer | null = null;
   /** What the peer wrote, in order; null is its FIN. */
   #inbox: (Uint8Array | null)[] = [];
   #inboxBytes = 0;

@@ -20,12 +20,21 @@ export interface Handshake {
   readonly server: TlsSession | SocketError;
 }
 
+/** Where the random of a ClientHello stands, behind the heads of record and message and the version. */
+const randomAt = 11;
+
+/** What tells the ClientHello of one connection from that of another. */
+export function numberOfHello(hello: Uint8Array): number {
+  return new DataView(hello.buffer, hello.byteOffset).getUint32(randomAt);
+}
+
 /** A ClientHello of TLS 1.3 with a server name (RFC 8446 section 4.1.2, RFC 6066 section 3). */
-export function clientHello(serverName: string): Uint8Array {
+export function clientHello(serverName: string, number = 0): Uint8Array {
   const name = [...Buffer.from(serverName, "latin1")];
   const entry = [0, ...sized(2, name)];
   const extension = serverName === "" ? [] : [0, 0, ...sized(2, sized(2, entry))];
-  const body = [3, 3, ...new Array<number>(32).fill(7), 0, 0, 2, 0x13, 1, 1, 0, ...sized(2, extension)];
+  const random = [...[24, 16, 8, 0].map((bits) => (number >> bits) & 255), ...new Array<number>(28).fill(7)];
+  const body = [3, 3, ...random, 0, 0, 2, 0x13, 1, 1, 0, ...sized(2, extension)];
   return Uint8Array.from([0x16, 3, 1, ...sized(2, [1, ...sized(3, body)])]);
 }
 

@@ -133,6 +133,7 @@ export interface MachinePlan {
   readonly tracer?: Tracer;
   readonly zone?: string;
   readonly region?: string;
+  readonly network?: string;
   readonly policies?: PolicyChain;
   /** Hears of every record, instead of `records`. */
   readonly recorder?: Recorder;
@@ -226,9 +227,8 @@ export class Planes {
 
   async #add(plan: MachinePlan): Promise<void> {
     const credentials = new Map<string, TlsCredential>();
-    for (const service of Object.keys(plan.services)) {
+    for (const service of Object.keys(plan.services))
       credentials.set(serviceKey(named(service)), await this.issue(service));
-    }
     const records = new Records(plan.tracer ?? null);
     const logs: string[] = [];
     const plane = new DataPlane({
@@ -306,7 +306,7 @@ export class Planes {
     const endpoints = this.machines.flatMap((machine): Endpoint[] => {
       const here = machine.plan.services[service];
       if (here === undefined) return [];
-      const { name: node, zone, region } = machine.plan;
+      const { name: node, zone, region, network } = machine.plan;
       const { app, more = [] } = here;
       return [app, ...more].map((port) => ({
         id: instanceId(node, { service: named(service), port }),
@@ -317,6 +317,7 @@ export class Planes {
         ready: plan.unready?.includes(node) !== true,
         ...(zone === undefined ? {} : { zone }),
         ...(region === undefined ? {} : { region }),
+        ...(network === undefined ? {} : { network }),
         ...(plan.weights?.[node] === undefined ? {} : { weight: plan.weights[node] }),
         ...(more.length > 0 ? { apart: true } : {}),
       }));
@@ -371,6 +372,7 @@ function machineOf(plan: MachinePlan): MachineDocument {
     address: null,
     zone: plan.zone ?? "",
     region: plan.region ?? "",
+    ...(plan.network === undefined ? {} : { network: plan.network }),
     gateways: plan.gateways ?? [],
     services: Object.entries(plan.services).flatMap(
       ([service, { app, more = [], upstreams = [], proxied = [], proxyProtocol }]) =>

@@ -3,19 +3,13 @@ import * as v from "valibot";
 import type { ExternalDocument } from "../../model/document.ts";
 import type { ExternalTls } from "../../model/external.ts";
 import { isAddress } from "../../base/cidr.ts";
-import type { Address } from "../../base/socket_address.ts";
 import { inference, inferenceWords } from "../parts/inference.ts";
+import { place, readPlace } from "../parts/place.ts";
 import { common, list, object, port, said } from "../fields.ts";
 import { defineKind } from "../kind.ts";
 import type { Report } from "../issue_at.ts";
 import { expandService } from "./service.ts";
 
-const endpointForm =
-  "a host or an address with its port, such as api.example:443, 192.0.2.7:5432 or [2001:db8::7]:443";
-const endpoint = v.pipe(
-  v.string(endpointForm),
-  v.check((text) => readEndpoint(text) !== null, endpointForm),
-);
 const nameForm = "a host such as api.example";
 const hostName = v.pipe(
   v.string(nameForm),
@@ -48,7 +42,7 @@ const schema = object({
     "What callers speak to it; with tls: (below) it gets the same inside of TLS",
   ),
   endpoints: said(
-    list(endpoint, 64, 1),
+    list(place, 64, 1),
     "Where it is: addresses, or names of DNS, which each machine looks up again by their time to live",
   ),
   host: v.optional(
@@ -60,21 +54,8 @@ const schema = object({
 
 type Written = v.InferOutput<typeof schema>;
 
-function readEndpoint(text: string): Address | null {
-  const [, v6, plain, number = ""] =
-    /^(?:\[([0-9a-f:.]+)\]|([A-Za-z0-9.-]{1,253})):([0-9]{1,5})$/i.exec(text) ?? [];
-  const [host, port] = [v6 ?? plain?.toLowerCase() ?? "", Number(number)];
-  if (port < 1 || port > 65_535) return null;
-  if (v6 !== undefined) return isAddress(host) ? { host, port } : null;
-  const isName = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/.test(host);
-  // What ends in a number is an address, or none.
-  return isName && (isAddress(host) || !/(?:^|\.)[0-9]+$/.test(host)) ? { host, port } : null;
-}
-
 function nameIn(written: Written): string {
-  return (
-    written.endpoints.map((each) => readEndpoint(each)?.host ?? "").find((host) => !isAddress(host)) ?? ""
-  );
+  return written.endpoints.map((each) => readPlace(each)?.host ?? "").find((host) => !isAddress(host)) ?? "";
 }
 
 function expand(written: Written): ExternalDocument {
@@ -86,7 +67,7 @@ function expand(written: Written): ExternalDocument {
     ...service,
     kind: "External",
     external: {
-      endpoints: endpoints.flatMap((each) => readEndpoint(each) ?? []),
+      endpoints: endpoints.flatMap((each) => readPlace(each) ?? []),
       host: written.host ?? nameIn(written),
       ...(written.tls === undefined ? {} : { tls: expandTls(written.tls, nameIn(written)) }),
     },

@@ -9,6 +9,12 @@ import type { Fit } from "../document_set.ts";
 import type { Report } from "../issue_at.ts";
 import { hostname } from "../parts/hostname.ts";
 import { defineKind, type Neighbourhood } from "../kind.ts";
+import {
+  checkPassthrough,
+  expandPassthrough,
+  hostnameOf,
+  meshPassthrough,
+} from "../parts/mesh_passthrough.ts";
 import { isPath, pathForm } from "../parts/paths.ts";
 import type { Path } from "../yaml_file.ts";
 
@@ -71,6 +77,7 @@ const listener = object({
   service: v.optional(
     said(serviceName, "Of tcp: the service that its connections go to (default: as a TCPRoute says)"),
   ),
+  ...meshPassthrough,
   ready: v.optional(
     said(
       v.pipe(v.string(pathForm), v.check(isPath, pathForm)),
@@ -121,7 +128,8 @@ function expand(written: Written): GatewayDocument {
       return {
         ...{ name, address, port, protocol, certificates },
         ...(namespaces === "same" ? {} : { namespaces }),
-        ...(each.hostname === undefined ? {} : { hostname: each.hostname }),
+        ...hostOf(each),
+        ...expandPassthrough(each),
         ...(each.minVersion === "1.2" ? { minVersion: each.minVersion } : {}),
         connectionsMax: each.connections ?? limits.gatewayConnections,
         ...(redirect === undefined ? {} : { redirectPort: secure?.port ?? 443 }),
@@ -131,6 +139,11 @@ function expand(written: Written): GatewayDocument {
       };
     }),
   };
+}
+
+function hostOf(each: Written["listeners"][number]): Pick<WrittenListener, "hostname"> {
+  const hostname = hostnameOf(each);
+  return hostname === undefined ? {} : { hostname };
 }
 
 /** Fields that one protocol has, and whether it needs them. */
@@ -146,10 +159,11 @@ function clash(one: Written["listeners"][number], other: Written["listeners"][nu
   if (mine === null || mine !== theirs) return whose;
   if ((one.proxyProtocol ?? false) !== (other.proxyProtocol ?? false))
     return `${whose}, and only one of them has proxyProtocol`;
-  if (one.hostname !== other.hostname) return null;
-  return one.hostname === undefined
+  const hostname = hostnameOf(one);
+  if (hostname !== hostnameOf(other)) return null;
+  return hostname === undefined
     ? `${whose}; give each a hostname of its own`
-    : `${whose}, for ${one.hostname} too`;
+    : `${whose}, for ${hostname} too`;
 }
 
 function check({ listeners }: Written, report: Report): void {
@@ -170,6 +184,7 @@ function check({ listeners }: Written, report: Report): void {
     for (const field of Object.keys(own) as (keyof typeof own)[])
       if (each[field] !== undefined && protocol !== own[field])
         report([...path, field], `this is for protocol ${own[field]}, not ${protocol}`, { key: true });
+    checkPassthrough(each, path, report);
     if (protocol === "https" && each.certificates === undefined)
       report([...path, "protocol"], "https needs certificates: [{certificate: FILE, key: FILE}]");
     if (each.ready !== undefined && protocol !== "http" && protocol !== "https")

@@ -135,6 +135,12 @@ const schema = object({
   region: v.optional(
     said(name, "What its zone is a part of, such as eu-1: other zones of it come next (default: nowhere)"),
   ),
+  network: v.optional(
+    said(
+      name,
+      "Network whose machines reach one another; those of others come in by its gateways (passthrough: mesh) (default: none has a name)",
+    ),
+  ),
   caller: v.optional(
     said(
       serviceName,
@@ -183,6 +189,7 @@ function expand(written: Written): MachineDocument {
     address: written.address ?? null,
     zone: written.zone ?? "",
     region: written.region ?? "",
+    ...(written.network === undefined ? {} : { network: written.network }),
     services: (written.services ?? []).flatMap(expandService),
     ...(written.keepFree === undefined ? {} : { keepFree: written.keepFree }),
     ...(written.callers === undefined

@@ -66,7 +66,7 @@ export function gatewaysOf(
     .filter((each) => own.has(serviceKey(each)))
     .map(({ name, namespace, listeners }) => ({
       service: { name, namespace },
-      listeners: listeners.map(({ namespaces: _, ...listener }) => listener),
+      listeners: listeners.map(({ namespaces: _, addresses: __, ...listener }) => listener),
     }))
     .sort((a, b) => (serviceKey(a.service) < serviceKey(b.service) ? -1 : 1));
 }

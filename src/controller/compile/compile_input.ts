@@ -1,6 +1,6 @@
 /** What snapshots are made of, and lists in them that are the same for all machines. */
 import { socketAddress } from "../../base/socket_address.ts";
-import type { Document, ServiceDocument } from "../../model/document.ts";
+import type { Document, MeshDocument, ServiceDocument } from "../../model/document.ts";
 import { meshNameLine } from "../../model/mesh_name.ts";
 import type { Instance, ServiceName } from "../../model/service.ts";
 import type {
@@ -10,6 +10,7 @@ import type {
   PolicyBinding,
   PolicyCandidate,
   PolicyRef,
+  Snapshot,
   TrustBundle,
 } from "../../model/snapshot.ts";
 import type { SessionSecret } from "../session_secret.ts";
@@ -76,6 +77,18 @@ export function namesOf(
   });
 }
 
+/** What the Mesh document says to every machine. */
+export function settingsOf(
+  mesh: MeshDocument | null,
+): Pick<Snapshot, "telemetry" | "egress" | "unsealedPolicies"> {
+  const telemetry = mesh?.telemetry ?? {};
+  return {
+    ...(Object.keys(telemetry).length === 0 ? {} : { telemetry }),
+    ...(mesh?.egress === "declared" ? { egress: "declared" as const } : {}),
+    ...(mesh?.unsealedPolicies === "refuse" ? { unsealedPolicies: "refuse" as const } : {}),
+  };
+}
+
 /** Of one outside of the mesh: what its document says, names of DNS among it. */
 export function endpointsOf({ external }: ServiceDocument, instances: readonly Instance[]): Endpoint[] {
   if (external === undefined) return instances.map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -91,12 +104,13 @@ export function externalKeys(services: ReadonlyMap<string, ServiceDocument>): st
 }
 
 function endpointOf(instance: Instance): Endpoint {
-  const { id, node, address, port, labels, zone, region, weight, apart, drained } = instance;
+  const { id, node, address, port, labels, zone, region, network, weight, apart, drained } = instance;
   return {
     ...{ id, node, address, port, labels },
     ready: instance.ready && drained !== true,
     ...(zone === undefined ? {} : { zone }),
     ...(region === undefined ? {} : { region }),
+    ...(network === undefined ? {} : { network }),
     ...(weight === undefined ? {} : { weight }),
     ...(apart === true ? { apart } : {}),
     ...(drained === true ? { drained } : {}),

@@ -26,6 +26,8 @@ export class SnapshotComparison {
       ),
       ...this.#services(now.locals, then.locals, "calls of", ([one, other]) => fieldsText(one, other)),
       ...(isSame(now.gateways, then.gateways) ? [] : ["listeners of gateways"]),
+      ...(isSame(now.networks, then.networks) ? [] : ["gateways of networks"]),
+      ...(isSame(now.relays, then.relays) ? [] : ["machines that its gateways pass on to"]),
       ...(isSame(now.policies, then.policies) ? [] : ["policies that it loads"]),
       ...(isSame(now.telemetry, then.telemetry) ? [] : ["telemetry"]),
       ...(now.egress === then.egress ? [] : [`egress: ${then.egress ?? "open"}`]),

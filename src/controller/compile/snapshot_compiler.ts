@@ -40,10 +40,11 @@ import type {
 } from "../../model/snapshot.ts";
 import { mergeTraffic, trafficOf, type TrafficTraits } from "../../model/traffic.ts";
 import { SnapshotHasher } from "../../model/snapshot_version.ts";
-import { endpointsOf, externalKeys, namesOf } from "./compile_input.ts";
+import { endpointsOf, externalKeys, namesOf, settingsOf } from "./compile_input.ts";
 import type { CompiledService, CompileInput, CompileMachine } from "./compile_input.ts";
 export type { CompiledService, CompileInput, CompileMachine };
 import { namedAtServer, servicesAfter } from "./services_after.ts";
+import { networksOf, relaysOf } from "./compile_networks.ts";
 import { areSaid, sessionKeys } from "./session_keys.ts";
 import { byService, ofKind, type Grouped } from "./grouped.ts";
 import {
@@ -93,6 +94,7 @@ export class SnapshotCompiler {
   readonly #destinations = new Map<string, Destination>();
   readonly #names: readonly string[];
   readonly #leads = new Map<string, readonly string[]>();
+  readonly #networks: Pick<Snapshot, "networks">;
   readonly #denied: Pick<Snapshot, "deniedIds" | "deniedSerials">;
   readonly #bundle: TrustBundle;
   readonly #policyNames: WeakMap<Destination, readonly string[]>;
@@ -111,6 +113,7 @@ export class SnapshotCompiler {
     for (const each of documents.flatMap((one) => asService(one) ?? []))
       this.#services.set(serviceKey(each), each);
     this.#gateways = ofKind(documents, "Gateway");
+    this.#networks = networksOf(this.#gateways);
     const { routes, tlsRoutes, listeners } = routesByParent(documents, this.#services, this.#gateways);
     this.#routes = routes;
     this.#tlsRoutes = tlsRoutes;
@@ -195,10 +198,10 @@ export class SnapshotCompiler {
       destinations,
       policies: this.#policies(destinations, locals),
       ...(gateways.length === 0 ? {} : { gateways }),
-      ...this.#telemetry(),
-      ...(this.#mesh?.egress === "declared" ? { egress: "declared" as const } : {}),
-      ...(this.#mesh?.unsealedPolicies === "refuse" ? { unsealedPolicies: "refuse" as const } : {}),
+      ...settingsOf(this.#mesh),
       ...(this.#names.length === 0 ? {} : { names: this.#names }),
+      ...this.#networks,
+      ...relaysOf(gateways, this.input.instances),
     };
     const known = this.#made.get(machine.node) ?? this.#before?.made.get(machine.node);
     const made =
@@ -207,11 +210,6 @@ export class SnapshotCompiler {
         : { ...content, version: this.#hasher.version(content) };
     this.#made.set(machine.node, made);
     return made;
-  }
-
-  #telemetry(): Pick<Snapshot, "telemetry"> {
-    const telemetry = this.#mesh?.telemetry ?? {};
-    return Object.keys(telemetry).length === 0 ? {} : { telemetry };
   }
 
   #accessTo(key: string): Access {

@@ -120,7 +120,7 @@ export class TcpAttempts extends Attempts implements Taker, StreamOpening, TcpTa
       return this.failed({ flag: "ID", side: "mesh", repeat: "no", status: 503, detail: tls.problem });
     const { address, port } = endpoint.endpoint;
     const { connectMs, handshakeMs } = poolTimes(destination.declared.traffic);
-    this.#dial = source.parts.net.connect(
+    this.#dial = source.wayTo(endpoint).connect(
       { host: address, port, timeoutMs: connectMs, tls: hurried(tls.value, handshakeMs) },
       {
         opened: (socket) => {

@@ -116,6 +116,8 @@ export interface LiveTimeouts {
 
 export interface LiveEndpoint extends Candidate {
   readonly endpoint: Endpoint;
+  /** Network of its machine, where that is another one: its gateways lead there. null: there is a route to it. */
+  readonly site: string | null;
   /** What its machine is asked for. */
   readonly serverName: string;
   readonly health: Breaker;

@@ -4,7 +4,7 @@ import { socketAddress } from "../../base/socket_address.ts";
 import { httpAlpn, outboundTls, sharedAlpn } from "../../identity/tls_options.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { appPortOf, defaultNamespace, serviceKey, type ServiceName } from "../../model/service.ts";
-import type { TlsClientOptions } from "../../../runtime/contract.ts";
+import type { Net, TlsClientOptions } from "../../../runtime/contract.ts";
 import { poolBounds, poolTimes } from "./bounds.ts";
 import type { Caller, LiveDestination, LiveEndpoint } from "./live_service.ts";
 import { outcomes } from "../failure/outcomes.ts";
@@ -115,10 +115,10 @@ export class OutboundSource {
     const pools = endpoint.pools[kind];
     const known = pools.get(this.key);
     if (known !== undefined) return known;
-    const { net, shard, recorder, open } = this.parts;
+    const { shard, recorder, open } = this.parts;
     const { id, address, port } = endpoint.endpoint;
     const pool = new Pool({
-      net,
+      net: this.wayTo(endpoint),
       shard,
       host: address,
       port,
@@ -134,6 +134,11 @@ export class OutboundSource {
     pool.bound(poolBounds(destination.declared.traffic));
     pools.set(this.key, pool);
     return pool;
+  }
+
+  /** A straight one, or by gateways of its network. */
+  wayTo({ site }: LiveEndpoint): Pick<Net, "connect"> {
+    return site === null ? this.parts.net : this.parts.sites.to(site);
   }
 
   /** How to prove who we are and check whom we meet. */

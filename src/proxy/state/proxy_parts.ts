@@ -13,6 +13,7 @@ import type { Budgets } from "../budget/budgets.ts";
 import type { OpenConnections } from "../drain/open_connections.ts";
 import type { Shedder } from "../limit/shedder.ts";
 import type { ProxyState } from "./state.ts";
+import type { Sites } from "../upstream/sites.ts";
 
 /** Copies of requests that are gathered or under way. */
 export interface MirrorRoom {
@@ -32,6 +33,8 @@ export interface ProxyParts {
   readonly ids: RequestIds;
   readonly discovery: Discovery;
   readonly open: OpenConnections;
+  /** Ways to machines of other networks. */
+  readonly sites: Sites;
   /** Refuses what matters least while this process cannot keep up. */
   readonly shedder: Shedder;
   readonly mirrors: MirrorRoom;

@@ -7,7 +7,9 @@ import { failure, success } from "../../base/result.ts";
 import type { Random } from "../../../runtime/contract.ts";
 import { limits as bounds } from "../../model/limits.ts";
 import type { Shard } from "../../http/shard.ts";
-import { appPortOf, instanceServerName, serverNameOf, serviceKey } from "../../model/service.ts";
+import { serverNameFor, serverNamesFor } from "./server_names.ts";
+import { serverNameOf, serviceKey } from "../../model/service.ts";
+import { relaysIn, type Relays } from "./relays.ts";
 import type {
   CompiledBackend,
   CompiledRoute,
@@ -60,6 +62,8 @@ export interface ProxyState {
   readonly destinations: ReadonlyMap<string, LiveDestination>;
   /** The same, for policies that choose one. */
   readonly reach: PolicyReach;
+  /** Whom its gateways pass TLS of the mesh on to. */
+  readonly relays: Relays;
   /** Of this machine; "" where it says none. */
   readonly zone: string;
 }
@@ -71,7 +75,12 @@ export interface StateInput {
   /** Where tables of keys are laid out. */
   readonly inPieces: InPieces;
   /** Where this machine stands; "" for what is not known. */
-  readonly place: { readonly zone: string; readonly region: string };
+  readonly place: {
+    readonly zone: string;
+    readonly region: string;
+    /** Absent: it names none. */
+    readonly network?: string;
+  };
   /** Apps of this machine, by service key. */
   readonly apps: ReadonlyMap<string, readonly LocalApp[]>;
   /** Services outside of the mesh. */
@@ -131,6 +140,7 @@ class StateBuilder {
     return {
       snapshot,
       zone: this.input.place.zone,
+      relays: relaysIn(snapshot),
       denied: new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]),
       locals: this.#locals,
       inbound: this.#inbound,
@@ -156,9 +166,11 @@ class StateBuilder {
     const limits = inboundLimits(asked, before?.limits ?? null, nowMs);
     const service: InboundService = { key, local, apps: this.input.apps.get(key) ?? [], streams, limits };
     this.#locals.set(key, service);
-    this.#inbound.set(serverNameOf(local.service), service);
+    for (const name of serverNamesFor(local.service, this.snapshot.node, null))
+      this.#inbound.set(name, service);
     for (const app of service.apps)
-      this.#inbound.set(instanceServerName(local.service, app.port), { ...service, apps: [app] });
+      for (const name of serverNamesFor(local.service, this.snapshot.node, app.id))
+        this.#inbound.set(name, { ...service, apps: [app] });
   }
 
   #addDestination(destination: Destination): void {
@@ -224,14 +236,14 @@ class StateBuilder {
   #liveEndpoint(endpoint: Endpoint, { destination, before, breakers, addedMs }: EndpointPlace): LiveEndpoint {
     const known = before?.endpoints.get(endpoint.id);
     const same = known !== undefined && sameAddress(known.endpoint, endpoint) && before !== undefined;
-    const kept = same && before.declared.spiffeId === destination.spiffeId ? known : null;
+    const site = this.#siteOf(destination, endpoint);
+    const isKept = same && before.declared.spiffeId === destination.spiffeId && known.site === site;
+    const kept = isKept ? known : null;
     return {
       id: endpoint.id,
       endpoint,
-      serverName:
-        endpoint.apart === true
-          ? instanceServerName(destination.service, appPortOf(endpoint.id))
-          : serverNameOf(destination.service),
+      site,
+      serverName: serverNameFor(destination.service, endpoint, site !== null),
       health: liveHealth(endpoint, breakers, kept, this.input.shard.numbers),
       weight: endpoint.weight ?? 1,
       zone: endpoint.zone ?? "",
@@ -241,6 +253,12 @@ class StateBuilder {
       pools: kept?.pools ?? { shared: new Map(), "http/1.1": new Map() },
       here: this.#hereOf(destination, endpoint, kept),
     };
+  }
+
+  /** A machine that names another network has no route to it, and none that names none to one that does. */
+  #siteOf({ external }: Destination, { node, network = "" }: Endpoint): string | null {
+    const isApart = network !== (this.input.place.network ?? "");
+    return external === undefined && node !== this.snapshot.node && isApart ? network : null;
   }
 
   #hereOf(destination: Destination, endpoint: Endpoint, kept: LiveEndpoint | null): LiveEndpoint["here"] {

@@ -12,7 +12,7 @@ import type { PoolTimes } from "./pool_times.ts";
 import type { UpstreamProtocol } from "./upstream_protocol.ts";
 
 export interface PoolOptions {
-  readonly net: Net;
+  readonly net: Pick<Net, "connect">;
   readonly shard: Shard;
   readonly host: string;
   readonly port: number;
