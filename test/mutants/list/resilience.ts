@@ -129,7 +129,7 @@ export const resilience: readonly Mutant[] = [
   },
   {
     fault: "all instances of a machine are asked for by one name",
-    file: "src/proxy/state/state.ts",
+    file: "src/proxy/state/server_names.ts",
     find: "endpoint.apart === true\n",
     replace: "endpoint.apart === undefined\n",
     suites: [`${unit}/instances_test.ts`],

@@ -47,7 +47,8 @@ describe("the flags of a machine", () => {
   test("are refused where nobody can tell which service they are about, or a file says the same", async () => {
     await expect(machineOf("--zone", "eu-1a")).rejects.toThrow("Cannot tell which service");
     await expect(machineOf("--machine", import.meta.path, "--zone", "eu-1a")).rejects.toThrow(
-      "Cannot take both --machine and --zone or --region",
+      "Cannot take both --machine and --zone, --region or --network",
     );
+    await expect(machineOf("--machine", import.meta.path, "--network", "east")).rejects.toThrow("--network");
   });
 });
