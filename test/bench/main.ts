@@ -12,6 +12,7 @@ import { measureConnections } from "./connections_part.ts";
 import { measureBurst, measureFloods } from "./floods_part.ts";
 import type { StartedHeddle } from "./heddle.ts";
 import { measureFleet } from "./fleet_part.ts";
+import { measureIntercept } from "./intercept_part.ts";
 import { measureIdle } from "./idle_part.ts";
 import { measureLatency } from "./latency_part.ts";
 import {
@@ -104,8 +105,8 @@ async function measureAlone(part: Part, options: BenchOptions): Promise<string |
     const { lines, versions } = await measureShards(options);
     return renderSection({ title: titleOf(part), lines }, before, versions);
   }
-  if (part === "fleet") {
-    const lines = await measureFleet();
+  if (part === "fleet" || part === "intercept") {
+    const lines = await (part === "fleet" ? measureFleet() : measureIntercept(options));
     return renderSection({ title: titleOf(part), lines }, before, "heddle");
   }
   const stage = newStage();
@@ -121,7 +122,7 @@ async function measureAlone(part: Part, options: BenchOptions): Promise<string |
 
 async function measure(
   stage: Stage,
-  part: Exclude<Part, "shards" | "fleet">,
+  part: Exclude<Part, "shards" | "fleet" | "intercept">,
   options: BenchOptions,
 ): Promise<string[] | null> {
   const alone = (run: (heddle: StartedHeddle) => Promise<string[]>): Promise<string[]> | null =>

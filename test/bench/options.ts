@@ -10,6 +10,7 @@ const otherParts = {
   burst: "(q) A burst of HTTP/2 requests at a heddle pair, beside another client",
   policies: "(n) Policies in their sealed processes",
   broken: "(p) One of three instances breaks",
+  intercept: "(x) Connections that the firewall takes into the mesh, beside explicit ports",
   callers: "(r) Who calls, for each new connection of a local app",
   telemetry: "(s) Telemetry: traced, tapped, explained",
   fleet: "(w) Two thousand machines that follow one controller",

@@ -55,6 +55,8 @@ export interface ServicePlan {
   readonly version?: string;
   /** Services that it calls; a number is an explicit local port. */
   readonly calls?: Readonly<Record<string, number | "by-name">>;
+  /** What else its Machine document says of it: the unit that it is, and whether that is intercepted. */
+  readonly said?: Readonly<Record<string, unknown>>;
 }
 
 export interface Machine {
@@ -322,6 +324,7 @@ class TestMachine implements Machine {
       upstreams: Object.entries(plan.calls ?? {}).map(([service, port]) =>
         port === "by-name" ? { service } : { service, bind: `${this.address}:${port}` },
       ),
+      ...plan.said,
     }));
     const { name, zone } = this.plan;
     const document = {
