@@ -17,6 +17,7 @@ export const typescript: Readonly<Record<string, string>> = {
   "/heddle/header_list.ts": embed("src/policy/header_list.ts"),
   "/heddle/hooks.ts": embed("src/policy/hooks.ts"),
   "/heddle/local_counter.ts": embed("src/policy/local_counter.ts"),
+  "/heddle/percent.ts": embed("src/policy/percent.ts"),
   "/heddle/query_list.ts": embed("src/policy/query_list.ts"),
   "/heddle/realm.ts": embed("src/policy/realm.ts"),
   "/heddle/realm_places.ts": embed("src/policy/realm_places.ts"),
@@ -27,6 +28,9 @@ export const typescript: Readonly<Record<string, string>> = {
   "/heddle/seen_body.ts": embed("src/policy/seen_body.ts"),
   "/heddle/sdk_calls.ts": embed("src/policy/sdk_calls.ts"),
   "/heddle/sdk_decisions.ts": embed("src/policy/sdk_decisions.ts"),
+  "/heddle/url.ts": embed("src/policy/url.ts"),
+  "/heddle/url_host.ts": embed("src/policy/url_host.ts"),
+  "/heddle/url_params.ts": embed("src/policy/url_params.ts"),
   "/heddle/waits.ts": embed("src/policy/waits.ts"),
   "/heddle/want.ts": embed("src/policy/want.ts"),
 };

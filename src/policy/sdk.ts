@@ -49,6 +49,8 @@ export type { HeaderList, QueryList };
 export { fromBase64, fromBase64Url, toBase64, toBase64Url } from "./base64.ts";
 export { hmacSha256, sha256, toHex } from "./sha256.ts";
 export { TextDecoder, TextEncoder } from "./text_codec.ts";
+export { URL } from "./url.ts";
+export { URLSearchParams } from "./url_params.ts";
 export { next, pass, respond, routeTo } from "./sdk_decisions.ts";
 export type {
   Decision,

@@ -10,6 +10,8 @@ const texts: readonly string[] = [
   embed("src/policy/base64.ts"),
   embed("src/policy/sha256.ts"),
   embed("src/policy/text_codec.ts"),
+  embed("src/policy/url.ts"),
+  embed("src/policy/url_params.ts"),
   embed("src/policy/header_list.ts"),
   embed("src/policy/query_list.ts"),
 ];

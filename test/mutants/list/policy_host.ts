@@ -8,6 +8,8 @@ const processes = ["policy_process", "policy_processes", "policy_host"].map(
   (name) => `test/unit/policy/${name}_test.ts`,
 );
 
+const urls = ["test/unit/policy/url_test.ts"];
+
 export const policyHost: readonly Mutant[] = [
   {
     fault: "a policy is asked however often it failed",
@@ -183,5 +185,33 @@ export const policyHost: readonly Mutant[] = [
     find: "if (reservedFields.has(carelessly(name)) || isOwnName(name)) {",
     replace: "if (isOwnName(name)) {",
     suites: ["test/unit/policy/decision_test.ts"],
+  },
+  {
+    fault: "a step back in the path of a URL is seen only where nothing of it is escaped",
+    file: "src/policy/url.ts",
+    find: "/^(?:\\.|%2e){2}$/i",
+    replace: "/^\\.{2}$/",
+    suites: urls,
+  },
+  {
+    fault: "what stands before the last @ of a URL is its host",
+    file: "src/policy/url.ts",
+    find: 'text.lastIndexOf("@")',
+    replace: 'text.indexOf("@")',
+    suites: urls,
+  },
+  {
+    fault: "a host of a URL that is a number is a name",
+    file: "src/policy/url_host.ts",
+    find: "return endsInNumber(name) ? ipv4Of(name) : name;",
+    replace: "return name;",
+    suites: urls,
+  },
+  {
+    fault: "a URL with a backslash has another host than browsers see",
+    file: "src/policy/url.ts",
+    find: "text.search(special ? /[/\\\\?]/ : /[/?]/)",
+    replace: "text.search(/[/?]/)",
+    suites: urls,
   },
 ];

@@ -58,6 +58,15 @@ export const hookAttempts: Readonly<Record<string, Attempt>> = {
   "an expression that backtracks over a header": response(
     `return next({ headers: { set: { a: String(/^(a+)+$/.test("a".repeat(60) + "b")) } } });`,
   ),
+  "a URL of a megabyte of steps back": request(
+    `return next({ headers: { set: { a: String(new URL("http://h/" + "../".repeat(1 << 19)).pathname.length) } } });`,
+  ),
+  "parameters without end": request(
+    `const all = new URLSearchParams(); for (let i = 0; ; i++) all.append(String(i).padEnd(1 << 16, "p"), "");`,
+  ),
+  "the URL of the host": request(
+    `return new (globalThis as never as { URL: typeof URL }).URL("http://a") as never;`,
+  ),
   "a counter in a loop": request(`for (;;) context.local.take(String(context.random()), 1, 1, "1h");`),
   // Memory
   "state without end": request("for (;;) context.state.all.push(new Array(1 << 16).fill({}));"),
@@ -167,7 +176,7 @@ const parameters: Readonly<Record<Hook, string>> = {
 
 /** A whole policy that makes the attempt; its body begins at line 12. */
 export function sourceOf(name: string, { hook, body }: Attempt): string {
-  return `import { definePolicy, next, respond } from "heddle/policy";
+  return `import { definePolicy, next, respond, URL, URLSearchParams } from "heddle/policy";
 import * as v from "valibot";
 
 export default definePolicy({
