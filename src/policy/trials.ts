@@ -39,7 +39,7 @@ class Trial {
   /** It is asked instead of the version in force from now on. */
   begin(usual: Usual | undefined): void {
     this.mode = "percent";
-    if (usual?.hash !== this.inForce) return;
+    if (usual === undefined) return;
     this.#earlier = usual.tally;
     this.#late = new Slowness(usual.waits, limits.trialLateUsMin);
     this.#costly = new Slowness(usual.costs, limits.trialCostlyUsMin);
@@ -80,7 +80,7 @@ const none: Tally = { calls: 0, failed: 0 };
 export class Trials {
   /** By name of the policy: the newest of each, also one that is over. */
   readonly #trials = new Map<string, Trial>();
-  /** By name of the policy: how the version in force does. */
+  /** By name and hash: how versions do while none is tried beside them; those that were asked last, the last one last. */
   readonly #usuals = new Map<string, Usual>();
 
   /** `node`: name of this machine. */
@@ -94,7 +94,7 @@ export class Trials {
       if (candidate === undefined) return binding;
       const trial = this.#trialOf(binding, candidate);
       if (trial?.mode === "shadow" && candidate.mode === "percent")
-        trial.begin(this.#usuals.get(binding.name));
+        trial.begin(this.#usuals.get(`${binding.name} ${binding.hash}`));
       if (candidate.mode === "shadow" || trial?.returned !== null) return binding;
       const word = candidate.by === "machine" ? this.node : requestId;
       return shareOf(`${candidate.binding.hash} ${word}`) * 100 < candidate.percent
@@ -137,16 +137,13 @@ export class Trials {
   }
 
   #usualOf(name: string, hash: string): Usual {
-    const known = this.#usuals.get(name);
-    if (known?.hash === hash) return known;
-    const made = new Usual(hash);
-    // A shadow does not take the place of the version that it is compared with.
-    if (known !== undefined && this.#trials.get(name)?.hash === hash) return made;
-    this.#usuals.delete(name);
-    this.#usuals.set(name, made);
+    const key = `${name} ${hash}`;
+    const usual = this.#usuals.get(key) ?? new Usual();
+    this.#usuals.delete(key);
+    this.#usuals.set(key, usual);
     const [oldest] = this.#usuals.keys();
     if (this.#usuals.size > limits.trialUsualsMax && oldest !== undefined) this.#usuals.delete(oldest);
-    return made;
+    return usual;
   }
 
   /** What a shadow said of something, and the version in force. */

@@ -30,11 +30,6 @@ export class Usual {
   #calls = 0;
   #failed = 0;
 
-  constructor(
-    /** Of the bundle. */
-    readonly hash: string,
-  ) {}
-
   get tally(): Tally {
     return { calls: this.#calls, failed: this.#failed };
   }

@@ -48,6 +48,20 @@ export const policyLife: readonly Mutant[] = [
     suites,
   },
   {
+    fault: "a version is compared with what was counted of another one of its name",
+    file: trials,
+    find: "const key = `${name} ${hash}`;",
+    replace: "const key = `${name} old`;",
+    suites,
+  },
+  {
+    fault: "a version is found guilty by its first failures, before anything is known of the one in force",
+    file: "src/base/sequential_test.ts",
+    find: "const unknown = 0.5;",
+    replace: "const unknown = 0.001;",
+    suites: ["test/unit/base/sequential_test_test.ts"],
+  },
+  {
     fault: "a bad hour of both versions returns the new one",
     file: "src/base/sequential_test.ts",
     find: "if (won < 1 / falseChances.alike && !alone) return false;",
@@ -57,7 +71,7 @@ export const policyLife: readonly Mutant[] = [
   {
     fault: "a version is found guilty by its first failures, whatever the one in force does",
     file: "src/base/sequential_test.ts",
-    find: ">= 1 / falseChances.beside) return true;",
+    find: "wonAgainst(now, before) >= 1 / falseChances.beside) return true;",
     replace: ">= 2) return true;",
     suites: ["test/unit/base/sequential_test_test.ts"],
   },

@@ -104,6 +104,15 @@ describe("a version that is rolled out", () => {
     });
   });
 
+  test("is compared with what was counted of that very version, also where another was in force between", () => {
+    const trials = new Trials("vm-1");
+    for (let count = 0; count < 300; count++) trials.finished(ended("old"));
+    for (let count = 0; count < 900; count++) trials.finished(ended("other", "error"));
+    trials.chosen([inForce(100)], "r-1");
+    trials.finished(ended("new"));
+    expect(trials.readings()).toMatchObject([{ earlier: { calls: 300, failed: 0 } }]);
+  });
+
   test("was a shadow before: what is counted begins when it is obeyed", () => {
     const trials = new Trials("vm-1");
     const shadow: PolicyBinding = { ...plain, candidate: { ...candidateOf(5, 1_000), mode: "shadow" } };
