@@ -72,7 +72,7 @@ export const policyLife: readonly Mutant[] = [
     fault: "a version is found guilty by its first failures, whatever the one in force does",
     file: "src/base/sequential_test.ts",
     find: "wonAgainst(now, before) >= 1 / falseChances.beside) return true;",
-    replace: ">= 2) return true;",
+    replace: "wonAgainst(now, before) >= 2) return true;",
     suites: ["test/unit/base/sequential_test_test.ts"],
   },
   {
