@@ -7,7 +7,7 @@ import type { Origin } from "./origin.ts";
 import type { Target, Written } from "./target.ts";
 
 /** What routes of either kind have. */
-type RouteParts = Partial<Pick<HttpRouteDocument, "service" | "rules"> & Pick<TlsRouteDocument, "backends">>;
+type RouteParts = Partial<Pick<HttpRouteDocument, "service" | "gateway" | "rules"> & Pick<TlsRouteDocument, "backends">>;
 
 export function readGateways(origins: readonly Origin[], target: Target): void {
   for (const origin of origins) {
@@ -29,9 +29,9 @@ export function readGateways(origins: readonly Origin[], target: Target): void {
         origin.loss(["metadata", "annotations", name], "rules say retry and timeouts here");
     for (const { severity, message } of issues) if (severity === "warning") origin.loss([], message);
     for (const { document } of documents) {
-      const { service, rules = [], backends: own = [] } = document as RouteParts;
-      if (service === undefined) continue;
-      target.service(service, origin);
+      const { service, gateway, rules = [], backends: own = [] } = document as RouteParts;
+      // That of a route of a gateway is the gateway.
+      if (service !== undefined && gateway === undefined) target.service(service, origin);
       const backends = [...own, ...rules.flatMap((rule) => rule.backends)];
       for (const { service } of backends) target.service(service, origin);
       target.asItIs(documentKey(document), value, origin);

@@ -1,15 +1,15 @@
 /** Documents of Istio (networking.istio.io, security.istio.io; istio.io/latest/docs/reference/config). */
 import { readGateways } from "./gateway_documents.ts";
+import { GatewayDrafts } from "./gateway_drafts.ts";
 import type { Dialect } from "./dialect.ts";
 import { allowsFirst, readAuthorizationPolicy, readPeerAuthentication } from "./istio_access.ts";
 import { readDestinationRule } from "./istio_destination_rule.ts";
+import { readIstioGateway } from "./istio_gateway.ts";
 import { readVirtualService } from "./istio_virtual_service.ts";
-import { kindOf, readKubernetesService, refuseForeign, Selections, serviceKind } from "./kubernetes.ts";
+import { gatewayKind, kindOf, readKubernetesService, refuseForeign, Selections, serviceKind } from "./kubernetes.ts";
 import type { Origin } from "./origin.ts";
 
 const without: Readonly<Record<string, string>> = {
-  Gateway:
-    "a listener with its certificate is written as kind: Gateway here, with paths of files: its own are secrets of Kubernetes",
   ServiceEntry: "what lies outside of the mesh is not declared by this version of heddle",
   Sidecar: "a machine here gets only what its services call, without being told",
   WorkloadEntry: "a machine joins by heddle join, and says itself what runs on it",
@@ -32,13 +32,18 @@ export const readIstio: Dialect = (origins, target, { trustDomain }) => {
   for (const origin of of(serviceKind))
     if (kindOf(origin).group === "") readKubernetesService(origin, target, selections);
   for (const origin of of("DestinationRule")) readDestinationRule(origin, target);
-  for (const origin of of("VirtualService")) readVirtualService(origin, target);
+  const gateways = new GatewayDrafts(target);
+  for (const origin of of(gatewayKind)) readIstioGateway(origin, gateways);
+  for (const origin of of("VirtualService")) readVirtualService(origin, target, gateways);
+  gateways.finish();
   for (const origin of of("PeerAuthentication")) readPeerAuthentication(origin);
   const access = { selections, trustDomain, allowing: new Set<string>() };
   for (const origin of of("AuthorizationPolicy").toSorted(allowsFirst))
     readAuthorizationPolicy(origin, target, access);
   readGateways(origins, target);
-  const read = ["DestinationRule", "VirtualService", "PeerAuthentication", "AuthorizationPolicy"];
+  const read = [
+    ...[gatewayKind, "DestinationRule", "VirtualService", "PeerAuthentication", "AuthorizationPolicy"],
+  ];
   for (const origin of origins) {
     const { group, kind } = kindOf(origin);
     if (group === "gateway.networking.k8s.io" || (group === "" && kind === serviceKind)) continue;

@@ -4,44 +4,62 @@ import type { ServiceName } from "../../model/service.ts";
 import { kinds } from "../kinds.ts";
 import { metadataOf, serviceAt } from "./kubernetes.ts";
 import type { Fields, Origin } from "./origin.ts";
-import { durationText, saying, type RuleDraft, type Target, type Written } from "./target.ts";
+import { durationText, saying, type RouteOwner, type RuleDraft, type Target, type Written } from "./target.ts";
+import type { GatewayDrafts } from "./gateway_drafts.ts";
 import { beginning, everyPath, headerEdits, headerThat, whole, wholeWeights } from "./words.ts";
 
-export function readVirtualService(origin: Origin, target: Target): void {
+const mesh = "mesh";
+
+export function readVirtualService(origin: Origin, target: Target, gateways: GatewayDrafts): void {
   const root = origin.root();
   const { name, namespace, annotations } = metadataOf(root);
   annotations.ignore(...annotations.names);
   const spec = root.inner("spec");
-  const gateways = spec.words("gateways");
-  if (gateways.length > 0 && !gateways.includes("mesh"))
-    return spec.refuse(
-      "gateways",
-      `it is for requests from outside, at ${gateways.join(", ")}: write a kind: Gateway and routes with it as parent`,
-    );
-  if (gateways.length > 0)
-    spec.loss("gateways", "its rules hold within the mesh; those of gateways are left out");
   spec.loss("exportTo", "every service of the mesh sees it");
-  const services = hostsOf(spec, namespace);
-  if (services === null) return;
-  if (spec.list("tcp").length > 0)
-    spec.refuse(
-      "tcp",
-      "connections are not divided by weight or port here: declare a service for each, or protocol tls",
-    );
-  const http = spec.list("http");
-  const tls = spec.list("tls");
-  for (const service of services) {
-    const draft = target.service(service, origin);
-    if (http.length > 0) {
-      const own = http.map((rule) => ruleOf(rule, origin, target, namespace)).filter((each) => each !== null);
-      const routeName = services.length === 1 ? name : `${name}-${service.name}`;
-      target.orderedRoute(routeName, service, own);
-    }
-    if (tls.length > 0) {
-      draft.protocol = "tls";
-      for (const [at, rule] of tls.entries()) readTls(rule, `${name}-${at}`, service, target, namespace);
+  const parents = spec.has("gateways") ? spec.words("gateways") : [mesh];
+  const [http, tls, tcp] = [spec.list("http"), spec.list("tls"), spec.list("tcp")];
+  for (const parent of parents) {
+    const owners = ownersOf(spec, parent, namespace, gateways);
+    if (owners === null) return;
+    const place: Place = { origin, target, namespace, parent };
+    for (const owner of owners) {
+      const routeName = owners.length * parents.length === 1 ? name : `${name}-${owner.name}`;
+      if (http.length > 0) {
+        const own = http.map((rule) => ruleOf(rule, place)).filter((each) => each !== null);
+        if (owner.attached === undefined) target.orderedRoute(routeName, owner, own);
+        else gateways.route(routeName, { ...owner, attached: owner.attached }, own);
+      }
+      for (const [at, rule] of tls.entries()) readTls(rule, `${routeName}-${at}`, owner, place);
+      for (const [at, rule] of tcp.entries()) readTcp(rule, `${routeName}-tcp-${at}`, owner, place);
+      if (tcp.length > 1)
+        spec.note("tcp", "of the rules for one port the first counts, there as here");
     }
   }
+}
+
+/** A document, and for whose requests it is being read: `mesh`, or a gateway by its name there. */
+interface Place {
+  readonly origin: Origin;
+  readonly target: Target;
+  readonly namespace: string;
+  readonly parent: string;
+}
+
+/** null: it was refused. */
+function ownersOf(
+  spec: Fields,
+  parent: string,
+  namespace: string,
+  gateways: GatewayDrafts,
+): readonly RouteOwner[] | null {
+  if (parent === mesh) return hostsOf(spec, namespace);
+  const [first = "", second] = parent.split("/");
+  const gateway = second === undefined ? { name: first, namespace } : { name: second, namespace: first };
+  const hosts = spec.words("hosts").map((host) => host.toLowerCase());
+  const owner = gateways.ownerOf(gateway, hosts.includes("*") ? [] : hosts, namespace);
+  if (owner !== null) return [owner];
+  spec.refuse("gateways", `no document declares the Gateway ${parent} that it is for`);
+  return null;
 }
 
 /** null: it was refused. */
@@ -58,9 +76,12 @@ function hostsOf(spec: Fields, namespace: string): readonly ServiceName[] | null
   return null;
 }
 
-function ruleOf(rule: Fields, origin: Origin, target: Target, namespace: string): RuleDraft | null {
+/** null: it was refused, or is for the requests of others. */
+function ruleOf(rule: Fields, { origin, target, namespace, parent }: Place): RuleDraft | null {
   rule.loss("statPrefix", "metrics are named by route and rule here");
-  const written = rule.list("match");
+  const all = rule.list("match");
+  const written = all.filter((match) => isFor(match, parent));
+  if (all.length > 0 && written.length === 0) return null;
   const matches = written.length === 0 ? [every()] : written.map(matchOf);
   const action = actionOf(rule, target, namespace, written);
   if (matches.some((each) => each === null) || action === null) return null;
@@ -73,6 +94,12 @@ function ruleOf(rule: Fields, origin: Origin, target: Target, namespace: string)
   };
 }
 
+/** Matches may be for some of the gateways of their document alone. */
+function isFor(match: Fields, parent: string): boolean {
+  const own = match.words("gateways");
+  return own.length === 0 || own.includes(parent);
+}
+
 function every(): RouteMatch {
   return { path: everyPath, method: null, headers: [] };
 }
@@ -82,7 +109,7 @@ function matchOf(match: Fields): RouteMatch | null {
   const before = match.origin.outcome;
   match.ignore("name", "statPrefix");
   if (match.flag("ignoreUriCase") === true) match.refuse("ignoreUriCase", "paths differ by case here");
-  for (const field of ["scheme", "port", "sourceLabels", "gateways", "withoutHeaders"])
+  for (const field of ["scheme", "port", "sourceLabels", "withoutHeaders"])
     match.refuse(field, "no match here asks for this: without it the rule would match more");
   const [how, uri] = stringMatch(match.inner("uri"));
   const path =
@@ -342,20 +369,53 @@ function faultOf(rule: Fields, target: Target): Written | undefined {
 }
 
 /** Where connections of TLS go by the name that they ask for. */
-function readTls(rule: Fields, name: string, service: ServiceName, target: Target, namespace: string): void {
-  const hostnames = rule.list("match").flatMap((match) => {
-    for (const field of ["destinationSubnets", "port", "sourceLabels", "gateways", "sourceNamespace"])
+function readTls(rule: Fields, name: string, owner: RouteOwner, place: Place): void {
+  const { target, parent } = place;
+  const matches = rule.list("match").filter((match) => isFor(match, parent));
+  if (matches.length === 0) return;
+  const hostnames = matches.flatMap((match) => {
+    for (const field of ["destinationSubnets", "port", "sourceLabels", "sourceNamespace"])
       match.refuse(field, "no TLSRoute here asks for this");
     return match.words("sniHosts");
   });
+  if (owner.attached === undefined) target.service(owner, rule.origin).protocol = "tls";
+  const own = { ...parentOf(owner), hostnames, backends: connectionsOf(rule, "tls", place) };
+  target.add(kinds.TLSRoute.name, { name, namespace: owner.namespace }, own, rule.origin);
+}
+
+/** Where opaque connections go. Of a gateway they may say by which of its ports. */
+function readTcp(rule: Fields, name: string, owner: RouteOwner, place: Place): void {
+  const { target, parent } = place;
+  const all = rule.list("match");
+  const matches = all.filter((match) => isFor(match, parent));
+  if (all.length > 0 && matches.length === 0) return;
+  for (const match of matches)
+    for (const field of ["destinationSubnets", "sourceLabels", "sourceNamespace", "sourceSubnet"])
+      match.refuse(field, "no TCPRoute here asks for this");
+  const ports = matches.map((match) => match.number("port")).filter((port) => port !== undefined);
+  if (owner.attached === undefined) {
+    const draft = target.service(owner, rule.origin);
+    draft.protocol = "tcp";
+    draft.port ??= ports[0] ?? null;
+  }
+  const { hostnames: _, ...parentFields } = parentOf(owner);
+  const parents =
+    ports.length === 0 ? parentFields : { parents: ports.map((port) => ({ ...parentFields, port })) };
+  const own = { ...parents, backends: connectionsOf(rule, "tcp", place) };
+  target.add(kinds.TCPRoute.name, { name, namespace: owner.namespace }, own, rule.origin);
+}
+
+function parentOf({ name, attached }: RouteOwner): Written {
+  return attached === undefined ? { service: name } : { ...attached };
+}
+
+function connectionsOf(rule: Fields, protocol: "tcp" | "tls", { target, namespace }: Place): Written[] {
   const routes = rule.list("route");
   const weights = wholeWeights(routes.map((each) => each.number("weight") ?? 1));
-  const backends = routes.map((route, at) => {
+  return routes.map((route, at) => {
     const destination = route.inner("destination");
-    const to = serviceAt(destination.value["host"] as string, namespace);
-    if (to !== null) target.service(to, rule.origin).protocol = "tls";
+    const to = serviceAt(String(destination.value["host"]), namespace);
+    if (to !== null) target.service(to, rule.origin).protocol = protocol;
     return { ...destinationOf(destination, target, namespace), weight: weights[at] };
   });
-  const own = { service: service.name, hostnames, backends };
-  target.add(kinds.TLSRoute.name, { name, namespace: service.namespace }, own, rule.origin);
 }

@@ -7,6 +7,7 @@ import { labelOf, type Target } from "./target.ts";
 /** Kinds of Kubernetes and of the Gateway API that are called as those of heddle. */
 export const serviceKind: string = kinds.Service.name;
 export const routeKind: string = kinds.HTTPRoute.name;
+export const gatewayKind: string = kinds.Gateway.name;
 
 export interface Metadata extends ServiceName {
   readonly annotations: Fields;

@@ -36,6 +36,20 @@ export interface RuleDraft {
   readonly path: readonly (string | number)[];
 }
 
+/** Whose requests a route directs: those to a service, or those that come in by a gateway. */
+export interface RouteOwner extends ServiceName {
+  /** Of a gateway: what its route says in place of a service. `namespace` is the route's own. */
+  readonly attached?: Attached;
+}
+
+export interface Attached {
+  /** `edge`, or `edge.infra` where it is of another namespace. */
+  readonly gateway: string;
+  readonly listener?: string;
+  /** Absent: any. */
+  readonly hostnames?: readonly string[];
+}
+
 /** Of one route document. */
 const rulesMax = 16;
 const matchesMax = 64;
@@ -97,8 +111,8 @@ export class Target {
   }
 
   /** Rules the first of which counts, as routes of heddle that answer the same. */
-  orderedRoute(name: string, service: ServiceName, rules: readonly RuleDraft[]): void {
-    const key = serviceKey(service);
+  orderedRoute(name: string, owner: RouteOwner, rules: readonly RuleDraft[]): void {
+    const key = owner.attached === undefined ? serviceKey(owner) : JSON.stringify(owner.attached);
     const [first] = rules;
     if (this.#ordered.has(key) && first !== undefined)
       first.origin.loss(
@@ -117,13 +131,13 @@ export class Target {
       if (matches.length === 0) origin.note(path, "this rule never gets a request there: it is left out");
     this.route(
       name,
-      service,
+      owner,
       reached.filter(({ matches }) => matches.length > 0),
     );
   }
 
   /** Rules of which the most specific counts. */
-  route(name: string, service: ServiceName, rules: readonly RuleDraft[]): void {
+  route(name: string, owner: RouteOwner, rules: readonly RuleDraft[]): void {
     const whole = rules.flatMap((rule) => {
       const parts = Math.max(1, Math.ceil(rule.matches.length / matchesMax));
       return Array.from({ length: parts }, (_, at) => ({
@@ -131,17 +145,18 @@ export class Target {
         matches: rule.matches.slice(at * matchesMax, (at + 1) * matchesMax),
       }));
     });
-    for (const { origin } of whole) this.service(service, origin);
+    const { attached } = owner;
+    if (attached === undefined) for (const { origin } of whole) this.service(owner, origin);
     for (let at = 0; at < whole.length; at += rulesMax) {
       const some = whole.slice(at, at + rulesMax);
       const own = this.#nameFor(
         kinds.HTTPRoute.name,
         at === 0 ? name : `${name}-${at / rulesMax + 1}`,
-        service.namespace,
+        owner.namespace,
       );
       const value = {
-        ...head(kinds.HTTPRoute.name, own, service.namespace),
-        service: service.name,
+        ...head(kinds.HTTPRoute.name, own, owner.namespace),
+        ...(attached ?? { service: owner.name }),
         ...(whole.length > rulesMax ? { order: at / rulesMax } : {}),
         rules: some.map(ruleOf),
       };
