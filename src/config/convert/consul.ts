@@ -7,19 +7,15 @@ import type { Dialect } from "./dialect.ts";
 import { readIntentions } from "./consul_access.ts";
 import { ConsulChains } from "./consul_chains.ts";
 import { entryOf, type ConsulEntry } from "./consul_entry.ts";
+import { gatewayEntries, readConsulGateways } from "./consul_gateways.ts";
+import { outsideOf } from "./consul_terminating.ts";
 import { readResolver, readServiceDefaults } from "./consul_traffic.ts";
 
 const without: Readonly<Record<string, string>> = {
-  ingressgateway: "a listener with its certificate is written as kind: Gateway here, with paths of files",
-  apigateway: "a listener with its certificate is written as kind: Gateway here, with paths of files",
-  terminatinggateway: "what lies outside of the mesh is not declared by documents of this kind here",
   exportedservices: "there is one mesh: every service of it can be called where access rules let it",
   samenessgroup: "there are no partitions and peers here",
   jwtprovider: "tokens of end users are not looked at here",
   mesh: "what holds for all services is said by kind: Mesh here, field by field",
-  httproute: "it is for a gateway of Consul",
-  tcproute: "it is for a gateway of Consul",
-  inlinecertificate: "certificates are files of the machine here",
   controlplanerequestlimit: "the control plane has limits of its own",
 };
 
@@ -33,7 +29,8 @@ export const readConsul: Dialect = (origins, target, { trustDomain }) => {
     for (const name of ["MeshGateway", "Expose", "AccessLogs", "TransparentProxy", "Mode", "EnvoyExtensions"])
       fields.loss(name, "it configures another proxy, or is said by kind: Mesh here");
   }
-  for (const entry of of("servicedefaults")) readServiceDefaults(entry, target);
+  const outside = outsideOf(of("terminatinggateway"));
+  for (const entry of of("servicedefaults")) readServiceDefaults(entry, target, outside);
   for (const { name, origin } of ["servicerouter", "servicesplitter"].flatMap(of)) {
     const draft = target.service(name, origin);
     draft.protocol ??= everywhere === "tcp" ? "http" : everywhere;
@@ -52,15 +49,19 @@ export const readConsul: Dialect = (origins, target, { trustDomain }) => {
     }
     readResolver(entry, target);
   }
-  new ConsulChains(of("servicerouter"), of("servicesplitter"), of("serviceresolver"), target).read();
+  const chains = new ConsulChains(of("servicerouter"), of("servicesplitter"), of("serviceresolver"), target);
+  chains.read();
+  readConsulGateways(of, { target, chains });
   for (const entry of of("serviceintentions")) readIntentions(entry, target, trustDomain);
   for (const name of target.services) {
-    const [entry] = entries.filter((each) => serviceKey(each.name) === serviceKey(name));
+    const [entry] = entries.filter(
+      (each) => each.kind.startsWith("service") && serviceKey(each.name) === serviceKey(name),
+    );
     if (entry !== undefined) target.service(name, entry.origin).protocol ??= everywhere;
   }
   const known = [
     ...["proxydefaults", "servicedefaults", "servicerouter", "servicesplitter", "serviceresolver"],
-    "serviceintentions",
+    ...["serviceintentions", "terminatinggateway", ...gatewayEntries],
   ];
   for (const { origin, kind, kindField } of entries)
     if (!known.includes(kind))

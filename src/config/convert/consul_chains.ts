@@ -1,6 +1,7 @@
 /** Routers, splitters and resolvers as the routes that come of them (Consul's discovery chain). */
 import type { RouteMatch } from "../../model/document.ts";
 import { serviceKey, type ServiceName } from "../../model/service.ts";
+import type { Origin } from "./origin.ts";
 import { AnyCase, nameOf, refuseElsewhere, type ConsulEntry } from "./consul_entry.ts";
 import { durationText, labelOf, saying, type RuleDraft, type Target, type Written } from "./target.ts";
 import { beginning, everyPath, everything, headerEdits, headerThat, whole, wholeWeights } from "./words.ts";
@@ -11,6 +12,14 @@ interface Share {
   /** Of one. */
   readonly share: number;
   readonly filters: Written;
+}
+
+/** A service that a rule of a gateway names, with its part of the requests. */
+export interface Weighted {
+  readonly service: ServiceName;
+  readonly weight: number;
+  readonly filters: Written;
+  readonly fields: AnyCase;
 }
 
 type ByService = ReadonlyMap<string, ConsulEntry>;
@@ -45,31 +54,61 @@ export class ConsulChains {
     }
   }
 
-  #route({ origin, name, fields }: ConsulEntry): void {
+  /** What requests to a service go by there, as rules of a route in `namespace` that passes them on. The first that fits counts. */
+  rulesOf(service: ServiceName, namespace: string, origin: Origin): readonly RuleDraft[] {
+    const router = this.#routers.get(serviceKey(service));
+    this.target.service(service, origin);
+    if (router !== undefined) return this.#rules(router, namespace);
+    const backends = this.#backends(this.#split(service, 1, {}, 0), namespace);
+    return [{ origin, path: [], matches: [everything], action: { backends } }];
+  }
+
+  /** Where the requests of one rule go there, by splitters and resolvers of these services. */
+  backendsOf(to: readonly Weighted[], namespace: string): readonly Written[] {
+    const total = to.reduce((sum, { weight }) => sum + weight, 0) || 1;
+    const shares = to.flatMap(({ service, weight, filters, fields }) => {
+      this.target.service(service, fields.origin);
+      if (this.#routers.has(serviceKey(service)))
+        fields.refuse(
+          "Name",
+          "it has a service-router, whose rules a backend cannot have: write them as rules of this route",
+        );
+      return this.#split(service, weight / total, filters, 0);
+    });
+    return this.#backends(shares, namespace);
+  }
+
+  #route(entry: ConsulEntry): void {
+    const { origin, name } = entry;
+    this.target.orderedRoute(name.name, name, this.#rules(entry, name.namespace));
+    this.target.service(name, origin);
+  }
+
+  #rules({ origin, name, fields }: ConsulEntry, namespace: string): RuleDraft[] {
     const rules: RuleDraft[] = fields.list("Routes").map((route) => {
       const matches = matchesOf(route.inner("Match").inner("HTTP"));
       const action = this.#action(
         route.inner("Destination"),
         name,
         route.has("Match") ? route.inner("Match").inner("HTTP") : null,
+        namespace,
       );
       return { origin, path: route.fields.path, matches, action };
     });
     // Consul adds it: what fits no route goes to the service itself.
-    const last = { backends: this.#backends(this.#split(name, 1, {}, 0), name) };
+    const last = { backends: this.#backends(this.#split(name, 1, {}, 0), namespace) };
     rules.push({ origin, path: fields.fields.path, matches: [everything], action: last });
-    this.target.orderedRoute(name.name, name, rules);
-    this.target.service(name, origin);
+    return rules;
   }
 
   /** All requests of a service without a router. */
   #whole({ origin, name, fields }: ConsulEntry): void {
-    const backends = this.#backends(this.#split(name, 1, {}, 0), name);
+    const backends = this.#backends(this.#split(name, 1, {}, 0), name.namespace);
     const rule = { origin, path: fields.fields.path, matches: [everything], action: { backends } };
     this.target.orderedRoute(name.name, name, [rule]);
   }
 
-  #action(destination: AnyCase, own: ServiceName, match: AnyCase | null): Written {
+  #action(destination: AnyCase, own: ServiceName, match: AnyCase | null, namespace: string): Written {
     refuseElsewhere(destination);
     const service = destination.has("service")
       ? nameOf(destination.text("service") ?? "", destination.text("Namespace") ?? own.namespace)
@@ -83,7 +122,7 @@ export class ConsulChains {
       destination.loss("IdleTimeout", "silence of a stream is bounded by timeouts.streamIdle of Traffic");
     return Object.fromEntries(
       Object.entries({
-        backends: this.#backends(shares, own),
+        backends: this.#backends(shares, namespace),
         rewrite: rewriteOf(destination, match),
         timeouts: saying({ request: durationText(destination.duration("RequestTimeout")) }),
         retry: retryOf(destination),
@@ -139,11 +178,11 @@ export class ConsulChains {
     return [{ service, subset: chosen, share, filters }];
   }
 
-  #backends(shares: readonly Share[], own: ServiceName): Written[] {
+  #backends(shares: readonly Share[], namespace: string): Written[] {
     const total = shares.reduce((sum, { share }) => sum + share, 0) || 1;
     const weights = wholeWeights(shares.map(({ share }) => Number(((share / total) * 100).toFixed(2))));
     return shares.map(({ service, subset, filters }, at) => ({
-      service: service.namespace === own.namespace ? service.name : `${service.name}.${service.namespace}`,
+      service: service.namespace === namespace ? service.name : `${service.name}.${service.namespace}`,
       ...(subset === null ? {} : { subset: labelOf(subset) }),
       ...(shares.length === 1 ? {} : { weight: weights[at] }),
       ...filters,
@@ -197,7 +236,8 @@ function rewriteOf(destination: AnyCase, match: AnyCase | null): Written | undef
   const exact = match?.text("PathExact") ?? "";
   if (exact !== "") return { path: prefix };
   const from = match?.text("PathPrefix") ?? "";
-  if (from === "" || from === "/") return undefined;
+  const isEvery = (match?.text("PathRegex") ?? "") === "" && (from === "" || from === "/");
+  if (isEvery && prefix.endsWith("/")) return { prefix: prefix.replace(/(?<=.)\/$/, "") };
   destination.refuse(
     "PrefixRewrite",
     `it replaces what was matched of the path, letter by letter, and prefixes are whole segments here: write match: {path: ${from.replace(/(?<=.)\/$/, "")}} with rewrite: {prefix: ${prefix}} where that is meant`,
@@ -205,7 +245,7 @@ function rewriteOf(destination: AnyCase, match: AnyCase | null): Written | undef
   return undefined;
 }
 
-function retryOf(destination: AnyCase): Written | undefined {
+export function retryOf(destination: AnyCase): Written | undefined {
   const codes = destination.numbers("RetryOnStatusCodes").filter((code) => code >= 400);
   const reasons = destination.words("RetryOn").flatMap((reason): readonly number[] => {
     if (reason === "5xx") return [500, 502, 503, 504];
@@ -222,7 +262,7 @@ function retryOf(destination: AnyCase): Written | undefined {
   return saying({ attempts: destination.number("NumRetries"), codes: all.length === 0 ? undefined : all });
 }
 
-function editsOf(fields: AnyCase): Written {
+export function editsOf(fields: AnyCase): Written {
   const of = (name: string): Written | undefined => {
     const side = fields.inner(name);
     return headerEdits(side.texts("Set"), side.texts("Add"), side.words("Remove"), side.fields);

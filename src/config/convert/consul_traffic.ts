@@ -1,14 +1,17 @@
 /** `service-defaults` and `service-resolver`: what the calls of a service go by, and its subsets. */
+import { serviceKey } from "../../model/service.ts";
 import { AnyCase, type ConsulEntry } from "./consul_entry.ts";
 import { durationText, labelOf, saying, type Target, type Written } from "./target.ts";
 
-export function readServiceDefaults({ origin, name, fields }: ConsulEntry, target: Target): void {
+export function readServiceDefaults(
+  { origin, name, fields }: ConsulEntry,
+  target: Target,
+  outside: ReadonlyMap<string, Written>,
+): void {
   const draft = target.service(name, origin);
   draft.protocol = fields.text("Protocol") ?? draft.protocol;
-  fields.refuse(
-    "Destination",
-    "what lies outside of the mesh is not declared by a document of this kind here",
-  );
+  if (fields.has("Destination"))
+    readDestination(fields.inner("Destination"), draft, outside.get(serviceKey(name)));
   for (const field of [
     "MeshGateway",
     "Expose",
@@ -31,6 +34,29 @@ export function readServiceDefaults({ origin, name, fields }: ConsulEntry, targe
   const upstreams = fields.inner("UpstreamConfig");
   if (upstreams.has("Overrides") || upstreams.has("Defaults"))
     readUpstreams(upstreams, target, name.namespace);
+}
+
+/** `tls`: what a terminating gateway says of the way there; undefined: none passes anything on to it. */
+function readDestination(
+  destination: AnyCase,
+  draft: ReturnType<Target["service"]>,
+  tls: Written | undefined,
+): void {
+  if (tls === undefined)
+    return destination.origin.refuse(
+      destination.fields.path,
+      "no terminating-gateway of these documents names it, so nobody says whether the way there is TLS: write kind: External",
+    );
+  const port = destination.number("Port");
+  draft.port = port ?? null;
+  const endpoints = destination
+    .words("Addresses")
+    .map((address) => `${address.includes(":") ? `[${address}]` : address}:${port}`);
+  draft.external = { endpoints, ...tls };
+  destination.note(
+    "Addresses",
+    `callers ask for ${draft.name.name}.mesh here, and not for these addresses: each caller's own proxy goes there`,
+  );
 }
 
 type Put = (group: string, said: Written) => void;

@@ -13,6 +13,8 @@ interface RouteOfGateway {
   readonly name: string;
   readonly owner: RouteOwner & { readonly attached: Attached };
   readonly rules: readonly RuleDraft[];
+  /** Of rules that fit: the first, or the most specific. */
+  readonly counts: "first" | "specific";
 }
 
 export class GatewayDrafts {
@@ -53,17 +55,23 @@ export class GatewayDrafts {
     return { name, namespace, attached };
   }
 
-  /** Rules of which the first counts. */
-  route(name: string, owner: RouteOfGateway["owner"], rules: readonly RuleDraft[]): void {
-    this.#routes.push({ name, owner, rules });
+  route(
+    name: string,
+    owner: RouteOfGateway["owner"],
+    rules: readonly RuleDraft[],
+    counts: RouteOfGateway["counts"] = "first",
+  ): void {
+    this.#routes.push({ name, owner, rules, counts });
   }
 
   finish(): void {
-    for (const { name, owner, rules } of this.#routes) {
+    for (const { name, owner, rules, counts } of this.#routes) {
       const [first] = rules;
       if (first === undefined) continue;
       const ends = this.#fallsThrough(owner) ? [{ ...first, matches: [everything], action: notFound }] : [];
-      this.target.orderedRoute(name, owner, [...rules, ...ends]);
+      const all = [...rules, ...ends];
+      if (counts === "first") this.target.orderedRoute(name, owner, all);
+      else this.target.route(name, owner, all);
     }
   }
 

@@ -6,11 +6,19 @@ import { allowsFirst, readAuthorizationPolicy, readPeerAuthentication } from "./
 import { readDestinationRule } from "./istio_destination_rule.ts";
 import { readIstioGateway } from "./istio_gateway.ts";
 import { readVirtualService } from "./istio_virtual_service.ts";
-import { gatewayKind, kindOf, readKubernetesService, refuseForeign, Selections, serviceKind } from "./kubernetes.ts";
+import {
+  gatewayKind,
+  kindOf,
+  readKubernetesService,
+  refuseForeign,
+  Selections,
+  serviceKind,
+} from "./kubernetes.ts";
 import type { Origin } from "./origin.ts";
 
 const without: Readonly<Record<string, string>> = {
-  ServiceEntry: "what lies outside of the mesh is not declared by this version of heddle",
+  ServiceEntry:
+    "kind: External declares what lies outside of the mesh, and is called by a name of the mesh: write one for it",
   Sidecar: "a machine here gets only what its services call, without being told",
   WorkloadEntry: "a machine joins by heddle join, and says itself what runs on it",
   WorkloadGroup: "machines join one by one: heddle token create, heddle join",

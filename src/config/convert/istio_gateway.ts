@@ -41,19 +41,20 @@ function listenersOf(server: Fields, namespace: string): Written[] {
   const isOpened = protocol === "https";
   if (protocol === "tls") tls.ignore("mode");
   const bind = server.text("bind");
-  const common = saying({
-    port: number,
-    protocol,
-    address: bind,
-    certificates: isOpened ? [certificateOf(tls, namespace)] : undefined,
-    minVersion: isOpened ? minVersionOf(tls) : undefined,
-    redirect: protocol === "http" && tls.flag("httpsRedirect") === true ? "https" : undefined,
-  });
+  const common = (): Written | undefined =>
+    saying({
+      port: number,
+      protocol,
+      address: bind,
+      certificates: isOpened ? [certificateOf(tls, namespace)] : undefined,
+      minVersion: isOpened ? minVersionOf(tls) : undefined,
+      redirect: protocol === "http" && tls.flag("httpsRedirect") === true ? "https" : undefined,
+    });
   const name = labelOf(server.text("name") ?? port.text("name") ?? `port-${number}`);
   port.ignore("name");
   const hosts = server.words("hosts");
-  if (protocol === "tcp") return [{ name, ...common, namespaces: "all" }];
-  return hosts.map((host) => ({ name, ...common, ...hostOf(host, namespace) }));
+  if (protocol === "tcp") return [{ name, ...common(), namespaces: "all" }];
+  return hosts.map((host) => ({ name, ...common(), ...hostOf(host, namespace) }));
 }
 
 /** null, and refused: none is like it. */
@@ -74,9 +75,18 @@ function protocolOf(server: Fields, said: string): "http" | "https" | "tls" | "t
 
 function certificateOf(tls: Fields, namespace: string): Written {
   const [certificate, key] = [tls.text("serverCertificate"), tls.text("privateKey")];
-  for (const field of ["caCertificates", "caCrl", "subjectAltNames", "verifyCertificateSpki", "verifyCertificateHash"])
+  for (const field of [
+    "caCertificates",
+    "caCrl",
+    "subjectAltNames",
+    "verifyCertificateSpki",
+    "verifyCertificateHash",
+  ])
     tls.refuse(field, "clients are asked for no certificate by a listener here");
-  tls.loss("cipherSuites", "the suites of TLS 1.3, and of 1.2 those with forward secrecy, are not chosen one by one");
+  tls.loss(
+    "cipherSuites",
+    "the suites of TLS 1.3, and of 1.2 those with forward secrecy, are not chosen one by one",
+  );
   tls.loss("maxProtocolVersion", "the newest version that both speak is used");
   for (const field of ["credentialNames", "tlsCertificates"])
     tls.refuse(field, "name one certificate: certificates has several files for one listener");
@@ -87,14 +97,18 @@ function certificateOf(tls: Fields, namespace: string): Written {
     return {};
   }
   const files = secretFiles(namespace, name);
-  tls.note("credentialName", `its certificate is read from ${files.certificate}, and its key from ${files.key}`);
+  tls.note(
+    "credentialName",
+    `its certificate is read from ${files.certificate}, and its key from ${files.key}`,
+  );
   return { ...files };
 }
 
 function minVersionOf(tls: Fields): string | undefined {
   const version = tls.text("minProtocolVersion") ?? "TLS_AUTO";
   if (version === "TLSV1_3") return undefined;
-  if (version === "TLSV1_0" || version === "TLSV1_1") tls.loss("minProtocolVersion", "1.2 is the oldest here");
+  if (version === "TLSV1_0" || version === "TLSV1_1")
+    tls.loss("minProtocolVersion", "1.2 is the oldest here");
   return "1.2";
 }
 

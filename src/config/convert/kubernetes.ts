@@ -13,21 +13,22 @@ export interface Metadata extends ServiceName {
   readonly annotations: Fields;
 }
 
+/** Of the cluster's own, in metadata. */
+const bookkeeping = [
+  ...["labels", "creationTimestamp", "uid", "resourceVersion", "generation", "managedFields", "generateName"],
+];
+
+/** All that metadata may say: what is not here means something that nobody here knows. */
+export const metadataFields: ReadonlySet<string> = new Set([
+  ...["name", "namespace", "annotations"],
+  ...bookkeeping,
+]);
+
 /** Name and namespace; the rest of it says nothing that a mesh goes by, but annotations, which may. */
 export function metadataOf(root: Fields): Metadata {
   root.ignore("apiVersion", "kind", "status");
   const metadata = root.inner("metadata");
-  metadata.ignore(
-    ...[
-      "labels",
-      "creationTimestamp",
-      "uid",
-      "resourceVersion",
-      "generation",
-      "managedFields",
-      "generateName",
-    ],
-  );
+  metadata.ignore(...bookkeeping);
   const name = metadata.text("name") ?? "unnamed";
   return {
     name,

@@ -6,6 +6,14 @@ import { serviceKey } from "../../model/service.ts";
 import type { Dialect } from "./dialect.ts";
 import { readGateways } from "./gateway_documents.ts";
 import { closedBy, readTrafficPermission } from "./kuma_access.ts";
+import { GatewayDrafts } from "./gateway_drafts.ts";
+import {
+  isForGateway,
+  readGatewayHttpRoute,
+  readGatewayTcpRoute,
+  readMeshGateway,
+  type KumaGateways,
+} from "./kuma_gateway.ts";
 import type { KumaDocument } from "./kuma_document.ts";
 import { readDataplane } from "./kuma_dataplane.ts";
 import { readMeshHttpRoute } from "./kuma_route.ts";
@@ -14,7 +22,6 @@ import { kindOf } from "./kubernetes.ts";
 import type { Origin } from "./origin.ts";
 
 const readers: Readonly<Record<string, (document: KumaDocument) => void>> = {
-  Dataplane: readDataplane,
   MeshHTTPRoute: readMeshHttpRoute,
   MeshTrafficPermission: readTrafficPermission,
   MeshRetry: readMeshRetry,
@@ -22,9 +29,15 @@ const readers: Readonly<Record<string, (document: KumaDocument) => void>> = {
   MeshCircuitBreaker: readMeshCircuitBreaker,
 };
 
+/** Of those for a gateway. */
+const gatewayReaders: Readonly<Record<string, (document: KumaDocument, gateways: KumaGateways) => void>> = {
+  MeshHTTPRoute: readGatewayHttpRoute,
+  MeshTCPRoute: readGatewayTcpRoute,
+};
+
 const without: Readonly<Record<string, string>> = {
   Mesh: "there is one mesh, with identities and mutual TLS from the start; what holds for all services is said by kind: Mesh",
-  MeshTCPRoute: "connections are not divided by weight here: declare a service for each",
+  MeshTCPRoute: "write kind: TCPRoute: it divides the connections of a service",
   MeshHealthCheck: "instances are probed where they run: health of Service or of the Machine document",
   MeshRateLimit: "write rateLimit of kind: Traffic",
   MeshFaultInjection: "write fault in a rule of a route, and faults: allowed in kind: Mesh",
@@ -35,9 +48,8 @@ const without: Readonly<Record<string, string>> = {
   MeshProxyPatch: "it patches another proxy's configuration",
   MeshTLS: "between machines there is TLS 1.3 and nothing else",
   MeshPassthrough: "what leaves the mesh is said by egress of kind: Mesh",
-  MeshExternalService: "what lies outside of the mesh is not declared by a document of this kind here",
-  MeshGateway: "a listener with its certificate is written as kind: Gateway here, with paths of files",
-  MeshGatewayRoute: "it is for a gateway",
+  MeshExternalService: "kind: External declares what lies outside of the mesh: write one for it",
+  MeshGatewayRoute: "MeshHTTPRoute and MeshTCPRoute took its place there: those are read",
   ZoneIngress: "there is one mesh without zones of its own",
   ZoneEgress: "there is one mesh without zones of its own",
 };
@@ -59,17 +71,24 @@ export const readKuma: Dialect = (origins, target, { trustDomain }) => {
     const service = closedBy(document);
     if (service !== null) closed.add(serviceKey(service));
   }
+  const gateways: KumaGateways = { drafts: new GatewayDrafts(target), byService: new Map(), tags: new Map() };
+  for (const document of documents) if (document.type === "MeshGateway") readMeshGateway(document, gateways);
   // What says ports and protocols comes first.
-  const order = Object.keys(readers);
+  const order = ["Dataplane", ...Object.keys(readers)];
   for (const document of documents.toSorted((a, b) => order.indexOf(a.type) - order.indexOf(b.type))) {
     const { origin, type } = document;
-    if (Object.hasOwn(readers, type)) readers[type]?.(document);
+    if (type === "MeshGateway") continue;
+    const ofGateway = isForGateway(document) ? gatewayReaders[type] : undefined;
+    if (ofGateway !== undefined) ofGateway(document, gateways);
+    else if (type === "Dataplane") readDataplane(document, gateways);
+    else if (Object.hasOwn(readers, type)) readers[type]?.(document);
     else
       origin.refuse(
         ["type"],
         without[type] ?? `${type === "" ? "a document without a type" : type} has no counterpart here`,
       );
   }
+  gateways.drafts.finish();
   readGateways(origins, target);
   for (const origin of origins.filter(isForKubernetes))
     if (kindOf(origin).group !== "gateway.networking.k8s.io")

@@ -1,22 +1,25 @@
 /** `Dataplane`: what runs on a machine, as the Machine document of it. */
 import { kinds } from "../kinds.ts";
 import { protocolOf } from "./kubernetes.ts";
+import { serviceKey } from "../../model/service.ts";
+import type { KumaGateways } from "./kuma_gateway.ts";
 import type { KumaDocument } from "./kuma_document.ts";
 import { serviceNamed } from "./kuma_reference.ts";
 import type { Fields } from "./origin.ts";
 import { durationText, saying, type Written } from "./target.ts";
 
-export function readDataplane({ origin, name, root, target }: KumaDocument): void {
+export function readDataplane({ origin, name, root, target }: KumaDocument, gateways: KumaGateways): void {
   root.loss("probes", "instances are probed where they run; Kuma 3.0 drops it itself");
   root.loss("metrics", "each proxy has its metrics on loopback");
   const networking = root.inner("networking");
-  networking.refuse("gateway", "a gateway is written as kind: Gateway here");
+  const gateway = gatewayOf(networking, gateways);
   networking.loss("transparentProxying", "units are intercepted by heddle attach --intercept");
   networking.ignore("admin");
   networking.loss("advertisedAddress", "write it as the address, where other machines reach that");
   const upstreams = networking.list("outbound").map((each) => upstreamOf(each));
   const inbounds = networking.list("inbound");
-  if (inbounds.length === 0) origin.note([], "nothing runs there: a machine that only calls");
+  if (inbounds.length === 0 && gateway === undefined)
+    origin.note([], "nothing runs there: a machine that only calls");
   const services = inbounds.map((inbound, at) => {
     const tags = inbound.texts("tags");
     const service = serviceNamed(tags["kuma.io/service"] ?? inbound.text("name") ?? name);
@@ -48,9 +51,24 @@ export function readDataplane({ origin, name, root, target }: KumaDocument): voi
   target.add(
     kinds.Machine.name,
     { name, namespace: "default" },
-    { ...saying({ address }), services },
+    { ...saying({ address, gateways: gateway }), ...(services.length === 0 && gateway ? {} : { services }) },
     origin,
   );
+}
+
+/** The gateways that run there; undefined: none. */
+function gatewayOf(networking: Fields, { byService }: KumaGateways): readonly string[] | undefined {
+  if (!networking.has("gateway")) return undefined;
+  const gateway = networking.inner("gateway");
+  if (gateway.text("type") !== "BUILTIN")
+    gateway.refuse("type", "a proxy of another kind is a service that calls others: declare it as one");
+  const { "kuma.io/service": service = "", ...others } = gateway.texts("tags");
+  if (Object.keys(others).length > 0)
+    gateway.loss("tags", "a gateway is the same on each of its machines: tags of one are left out");
+  const found = byService.get(serviceKey(serviceNamed(service)));
+  if (found === undefined)
+    gateway.refuse("tags", `no MeshGateway of these documents is for kuma.io/service: ${service}`);
+  return found === undefined ? undefined : [found.name];
 }
 
 function probeOf(inbound: Fields): Written | undefined {

@@ -52,7 +52,7 @@ function withCaller(match: RouteMatch, caller: ServiceName | null): RouteMatch {
   return caller === null ? match : { ...match, from: [caller.name] };
 }
 
-function ruleOf(rule: Fields, origin: Origin, target: Target, caller: ServiceName | null): RuleDraft {
+export function ruleOf(rule: Fields, origin: Origin, target: Target, caller: ServiceName | null): RuleDraft {
   const written = rule.list("matches");
   const matches = (written.length === 0 ? [every()] : written.map(matchOf)).map((each) =>
     withCaller(each, caller),
@@ -149,7 +149,7 @@ function redirectOf(redirect: Fields): Written | undefined {
   });
 }
 
-function backendsOf(conf: Fields, target: Target): Written {
+export function backendsOf(conf: Fields, target: Target): Written {
   const references = conf.list("backendRefs");
   if (references.length === 0) return {};
   const backends = references.map((each) => {

@@ -21,6 +21,8 @@ interface ServiceDraft {
   readonly name: ServiceName;
   port: number | null;
   protocol: string | null;
+  /** It lies outside of the mesh: what an External says beside name, port and protocol. */
+  external: Written | null;
   readonly subsets: Map<string, Readonly<Record<string, string>>>;
   readonly more: Written;
   readonly origins: Set<Origin>;
@@ -69,7 +71,13 @@ export class Target {
     const key = serviceKey(name);
     const known = this.#services.get(key);
     const draft = known ?? {
-      ...{ name, port: null, protocol: null, subsets: new Map<string, Readonly<Record<string, string>>>() },
+      ...{
+        name,
+        port: null,
+        protocol: null,
+        external: null,
+        subsets: new Map<string, Readonly<Record<string, string>>>(),
+      },
       ...{ more: {}, origins: new Set<Origin>() },
     };
     this.#services.set(key, draft);
@@ -195,14 +203,15 @@ export class Target {
   /** Services first. */
   documents(): Made[] {
     const services = [...this.#services.values()].map((draft): Made => {
-      const { name, port, protocol, subsets, more, origins } = draft;
+      const { name, port, protocol, external, subsets, more, origins } = draft;
       if (port === null)
         for (const origin of origins)
           origin.note([], `no document says the port of ${serviceKey(name)}: taken as 80`);
       const value = {
-        ...head(kinds.Service.name, name.name, name.namespace),
+        ...head((external === null ? kinds.Service : kinds.External).name, name.name, name.namespace),
         port: port ?? 80,
         ...(protocol === "detect" ? {} : { protocol: protocol ?? "http" }),
+        ...external,
         ...(subsets.size === 0 ? {} : { subsets: Object.fromEntries(subsets) }),
         ...more,
       };

@@ -4,6 +4,10 @@ import type { Mutant } from "../mutant.ts";
 const hcl = "src/config/convert/hcl_file.ts";
 const hclSuites = ["test/unit/config/hcl_test.ts"];
 
+const gateways = "src/config/convert/gateway_drafts.ts";
+const virtualService = "src/config/convert/istio_connections.ts";
+const gatewaySuites = ["test/unit/config/convert_gateways_test.ts"];
+
 export const convert: readonly Mutant[] = [
   {
     fault: "of two values of a key of HCL the later one counts in silence",
@@ -25,5 +29,26 @@ export const convert: readonly Mutant[] = [
     find: "    if (depth > limits.documentDepthMax)\n      throw new HclFault(offset, `this is nested more than ${limits.documentDepthMax} deep`);\n    const made",
     replace: "    const made",
     suites: hclSuites,
+  },
+  {
+    fault: "requests of a host with routes of its own go by those of all hosts",
+    file: gateways,
+    find: "const ends = this.#fallsThrough(owner)",
+    replace: "const ends = this.#fallsThrough(owner) && rules.length > 99",
+    suites: gatewaySuites,
+  },
+  {
+    fault: "matches for one gateway of Istio are for all",
+    file: virtualService,
+    find: "return own.length === 0 || own.includes(parent);",
+    replace: "return own.length >= 0 || own.includes(parent);",
+    suites: gatewaySuites,
+  },
+  {
+    fault: "what a gateway of Consul passes on does not go by the router of the service",
+    file: "src/config/convert/consul_chains.ts",
+    find: "if (router !== undefined) return this.#rules(router, namespace);",
+    replace: "",
+    suites: gatewaySuites,
   },
 ];
