@@ -14,6 +14,8 @@ export interface SteadyLoadOptions {
   readonly connections: number;
   /** Pause of one connection between an answer and its next request. */
   readonly everyMs: number;
+  /** Its requests are due so often however long answers take, and what fell behind is made up for; default: it pauses after each. */
+  readonly steady?: boolean;
 }
 
 export interface Failure {
@@ -41,7 +43,11 @@ export class SteadyLoad {
   constructor(readonly options: SteadyLoadOptions) {}
 
   start(): this {
-    this.#loops = Array.from({ length: this.options.connections }, () => this.#loop());
+    const { connections, everyMs } = this.options;
+    const now = performance.now();
+    this.#loops = Array.from({ length: connections }, (_, at) =>
+      this.#loop(now + (at * everyMs) / connections),
+    );
     return this;
   }
 
@@ -50,8 +56,10 @@ export class SteadyLoad {
     await Promise.all(this.#loops);
   }
 
-  async #loop(): Promise<void> {
+  async #loop(firstMs: number): Promise<void> {
+    const { everyMs, steady = false } = this.options;
     let isServed = false;
+    let dueMs = firstMs;
     while (this.#running) {
       const startedMs = performance.now();
       try {
@@ -59,7 +67,8 @@ export class SteadyLoad {
         while (this.#running && (await this.#exchange(line))) {
           if (!isServed) this.served++;
           isServed = true;
-          await Bun.sleep(this.options.everyMs);
+          dueMs += everyMs;
+          await Bun.sleep(steady ? Math.max(0, dueMs - performance.now()) : everyMs);
         }
         line.close();
         if (this.#running) this.lost++;

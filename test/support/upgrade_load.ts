@@ -1,6 +1,7 @@
 /**
  * Steady requests and long streams of every kind at the outbound ports of a proxy, none tried again: what was lost is said as JSON at
- * the end, which is when the file that is named last is there. Run it with the ports of HTTP, gRPC and plain bytes, and the file.
+ * the end, which is when the file that is named is there. Run it with the ports of HTTP, gRPC and plain bytes, the file, and how many
+ * requests a second are due; without that, as many as a busy machine answers.
  */
 import { existsSync } from "node:fs";
 import { connect } from "node:http2";
@@ -10,7 +11,13 @@ const [http = 0, grpc = 0, pipe = 0] = process.argv.slice(2, 5).map(Number);
 const end = process.argv[5] as string;
 const host = "127.0.0.1";
 const everyMs = 100;
-const [connections, pauseMs] = [40, 18];
+const wanted = Number(process.argv[6] ?? 0);
+/** Those that are due are, however long answers take: so many connections that each has as long as this for one. */
+const dueEveryMs = 100;
+const pace =
+  wanted > 0
+    ? { connections: Math.ceil((wanted * dueEveryMs) / 1_000), everyMs: dueEveryMs, steady: true }
+    : { connections: 40, everyMs: 18 };
 /** How long a stream lives, and how often another one of each kind begins; the first of each lives to the end. */
 const [lifeMs, nextMs] = [8_000, 4_000];
 
@@ -165,7 +172,7 @@ function begin(toTheEnd: boolean): void {
 
 const load = new SteadyLoad({
   ...{ host, port: http, authority: "orders.mesh", path: "/hello" },
-  ...{ connections, everyMs: pauseMs },
+  ...pace,
 }).start();
 const startedMs = performance.now();
 begin(true);

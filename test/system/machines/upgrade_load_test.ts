@@ -1,6 +1,7 @@
 /**
  * Upgrades of two machines, again and again, while requests and long streams of every kind go from one to the other: none fails, none
- * is cut, and the memory is what it was. Three rounds; HEDDLE_UPGRADES=20 makes it so many.
+ * is cut, and the memory is what it was. Three rounds; HEDDLE_UPGRADES=20 makes it so many, and HEDDLE_UPGRADE_RATE=2000 makes so many
+ * requests a second due, whatever the answers take.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
@@ -12,6 +13,7 @@ import type { UpgradeLoadSaid } from "../../support/upgrade_load.ts";
 
 const why = binaryMissing ? "there is no dist/heddle" : machinesMissing;
 const rounds = Number(process.env["HEDDLE_UPGRADES"] ?? 3);
+const rate = process.env["HEDDLE_UPGRADE_RATE"];
 const shards = Number(process.env["HEDDLE_UPGRADE_SHARDS"] ?? 1);
 const limitMs = testMs + rounds * 30_000;
 
@@ -95,7 +97,15 @@ describe.skipIf(why !== null)(`two machines${why === null ? "" : ` (skipped: ${w
     `go on through ${rounds} upgrades each without a failed request or a stream that is cut`,
     async () => {
       const end = `${one.folder}/enough`;
-      const load = startAt(one, "upgrade_load.ts", "9001", "9002", "9003", end);
+      const load = startAt(
+        one,
+        "upgrade_load.ts",
+        "9001",
+        "9002",
+        "9003",
+        end,
+        ...(rate === undefined ? [] : [rate]),
+      );
       await Bun.sleep(2_000);
       const before = [one, two].map(proxyOf);
       for (let round = 0; round < rounds; round++)
