@@ -15,8 +15,8 @@ import {
 } from "../intercept/rules.ts";
 import { sliceFolder } from "../intercept/slice.ts";
 import { readClearCallers, readStanding, type Standing, type StandingRule } from "../intercept/standing.ts";
-import { ports as usual } from "../model/ports.ts";
 import { limits } from "../model/limits.ts";
+import { ports, redirectedPorts } from "../model/ports.ts";
 import { runCommand, tryCommand } from "../systemd/commands.ts";
 import {
   earlyUnit,
@@ -53,11 +53,11 @@ export class MachineInterception {
 
   /** The rules as they would be loaded now. */
   async rules({ units, control }: Kept): Promise<string> {
-    const ports = await sshPorts(this.host);
-    const addresses = await connectedPeers(this.host.files, ports);
-    const exclusions = { ports, addresses, places: control.filter(({ host }) => isAddress(host)) };
+    const ssh = await sshPorts(this.host);
+    const addresses = await connectedPeers(this.host.files, ssh);
+    const exclusions = { ports: ssh, addresses, places: control.filter(({ host }) => isAddress(host)) };
     for (const { unit, ports: own } of units) requireNotSsh(unit, own, exclusions.ports);
-    return ruleset({ units, exclusions, port: redirectedPort, clear: await this.#clear() });
+    return ruleset({ units, exclusions, ports: redirectedPorts, clear: await this.#clear() });
   }
 
   /** As it is counted, or was when it was looked last. */
@@ -223,7 +223,8 @@ export class MachineInterception {
       if (!isActive) await tryCommand(process, ["systemctl", "stop", "--no-block", keepTimer]);
       return null;
     }
-    if (standing.rules.length > 0 || (await peersAt(files, redirectedPort)) > 0) return null;
+    if (standing.rules.length > 0) return null;
+    if ((await peersAt(files, [...redirectedPorts, ports.redirectedBefore])) > 0) return null;
     await tryCommand(process, ["nft", "delete", "table", "inet", tableName]);
     return "the last connection that was redirected is gone, and so is the table";
   }
@@ -260,7 +261,6 @@ function asksFor({ unit, outbound, inbound }: InterceptedUnit, rule: StandingRul
   return rule.unit === unit && whats.includes(rule.what);
 }
 
-const redirectedPort = usual.redirected;
 const nothing: Kept = { units: [], control: [] };
 
 /** Of a machine with these settings, which only its proxy and root may read. */

@@ -1,7 +1,7 @@
 /** Who this machine is and where its control plane is: one JSON file that `init` and `join` write and every mode reads. */
 import type { Files } from "../../runtime/contract.ts";
 import type { Address } from "../base/socket_address.ts";
-import { ports } from "../model/ports.ts";
+import { ports, redirectedPorts } from "../model/ports.ts";
 import { UserError } from "../base/user_error.ts";
 import { requireOwnState, type StateHost } from "./own_state.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -171,5 +171,5 @@ export function settingsIn(bytes: Uint8Array, place: string): Settings {
 
 /** Where connections of intercepted units arrive: the firewall redirects within loopback. */
 export function redirectedTo({ loopback }: Settings) {
-  return { hosts: [loopback, "::1"], port: ports.redirected };
+  return { hosts: [loopback, "::1"], ports: [...redirectedPorts, ports.redirectedBefore] };
 }

@@ -37,8 +37,8 @@ export interface ClearCaller {
 export interface RulesWanted {
   readonly units: readonly InterceptedUnit[];
   readonly exclusions: Exclusions;
-  /** Where the proxy listens for what is redirected. */
-  readonly port: number;
+  /** Where the proxy listens for what is redirected: several ports, one behind the other. */
+  readonly ports: readonly number[];
   /** Who was counted until now: counting goes on from there. */
   readonly clear: readonly ClearCaller[];
 }
@@ -62,14 +62,15 @@ const first = "tcp flags & (fin | syn | rst | ack) == syn";
 const natPriority = -110;
 const inputPriority = -10;
 
-export function ruleset({ units, exclusions, port, clear }: RulesWanted): string {
+export function ruleset({ units, exclusions, ports, clear }: RulesWanted): string {
   const ordered = units.toSorted((one, other) => (one.unit < other.unit ? -1 : 1));
   const listening = ordered.filter(({ ports }) => ports.length > 0);
   return transaction([
     ...keptSets(exclusions),
     ...(listening.length === 0 ? [] : clearSetLines(clear)),
-    ...natChain(ordered.flatMap((unit) => outboundRules(unit, port))),
-    ...(listening.length === 0 ? [] : inputChain(listening)),
+    ...natChain(ordered.flatMap((unit) => outboundRules(unit, ports))),
+    ...(listening.length === 0 ? [] : clearChain(listening)),
+    ...inputChain(listening, ports),
   ]);
 }
 
@@ -150,11 +151,12 @@ function natChain(rules: readonly string[]): string[] {
   ];
 }
 
-function outboundRules({ unit, slice, outbound }: InterceptedUnit, port: number): string[] {
+function outboundRules({ unit, slice, outbound }: InterceptedUnit, ports: readonly number[]): string[] {
   const folder = sliceFolder(slice);
   const level = folder.split("/").length;
   const from = `${first} socket cgroupv2 level ${level} "${folder}"`;
-  const to = (comment: string): string => `counter redirect to :${port} comment "${unit} ${comment}"`;
+  const to = (comment: string): string =>
+    `counter redirect to :${rangeOf(ports)} comment "${unit} ${comment}"`;
   const others = (address: string, family: 4 | 6): string =>
     `${address} != @kept${family} ${address} . tcp dport != @kept_places${family} tcp dport != @kept_ports`;
   return [
@@ -165,9 +167,13 @@ function outboundRules({ unit, slice, outbound }: InterceptedUnit, port: number)
   ];
 }
 
-/** Callers on other machines: what comes by loopback is the proxy, or somebody here. */
-function inputChain(units: readonly InterceptedUnit[]): string[] {
-  const declared = sorted(units.flatMap(({ ports }) => ports));
+/** As nft writes ports that follow one another. */
+function rangeOf(ports: readonly number[]): string {
+  return `${Math.min(...ports)}-${Math.max(...ports)}`;
+}
+
+/** Of callers on other machines. */
+function clearChain(units: readonly InterceptedUnit[]): string[] {
   const rules = units.map(({ unit, inbound, ports }) => {
     const at = `tcp dport { ${sorted(ports).join(", ")} } counter`;
     return inbound === "enforce"
@@ -181,9 +187,22 @@ function inputChain(units: readonly InterceptedUnit[]): string[] {
     `\tupdate @${clearSets[6]} { ip6 saddr . tcp dport counter }`,
     ...rules.map((rule) => `\t${rule}`),
     "}",
+  ];
+}
+
+/**
+ * What comes by loopback is the proxy, or somebody here. Where more connections from one port of a unit are redirected than the proxy has
+ * ports, the kernel gives one another port of its own (`snat`): who made it could not be told, or be taken for somebody else.
+ */
+function inputChain(listening: readonly InterceptedUnit[], ports: readonly number[]): string[] {
+  const declared = sorted(listening.flatMap((unit) => unit.ports));
+  return [
     "chain input {",
     `\ttype filter hook input priority ${inputPriority}; policy accept;`,
-    `\tiifname != "lo" ${first} tcp dport { ${declared.join(", ")} } jump clear`,
+    `\tiifname "lo" tcp dport ${rangeOf(ports)} ct status snat counter reject with tcp reset comment "ambiguous"`,
+    ...(declared.length === 0
+      ? []
+      : [`\tiifname != "lo" ${first} tcp dport { ${declared.join(", ")} } jump clear`]),
     "}",
   ];
 }

@@ -1,4 +1,5 @@
 /** What stands of the rules, as `nft --json list table inet heddle` tells it: what each has matched, and who called around the mesh. Pure. */
+import { redirectedPorts } from "../model/ports.ts";
 import { clearSets, type ClearCaller } from "./rules.ts";
 
 /** A rule of a unit. */
@@ -7,7 +8,7 @@ export interface StandingRule {
   /** `mesh`, `all`, `all6`: connections that go through the proxy; `audit`, `enforce`: callers in clear text. */
   readonly what: string;
   readonly packets: number;
-  /** Its slice was made anew since, and it matches nothing. */
+  /** Its slice was made anew since, and it matches nothing; or another version of heddle redirects elsewhere by it. */
   readonly stale: boolean;
 }
 
@@ -17,6 +18,7 @@ export interface Standing {
 }
 
 interface Expression {
+  readonly redirect?: { readonly port?: unknown };
   readonly counter?: { readonly packets: number };
   readonly match?: { readonly left?: { readonly socket?: unknown }; readonly right?: unknown };
 }
@@ -61,7 +63,15 @@ function ruleOf({ comment = "", expr = [] }: NonNullable<Listed["rule"]>): Stand
   if (what === undefined) return [];
   const packets = expr.find(({ counter }) => counter !== undefined)?.counter?.packets ?? 0;
   const slice = expr.find(({ match }) => match?.left?.socket !== undefined)?.match?.right;
-  return [{ unit, what, packets, stale: slice !== undefined && !isFolder(slice) }];
+  const redirect = expr.find((each) => each.redirect !== undefined)?.redirect;
+  const stale = (slice !== undefined && !isFolder(slice)) || (redirect !== undefined && !isOurs(redirect));
+  return [{ unit, what, packets, stale }];
+}
+
+/** `{"port": {"range": [7464, 7479]}}` */
+function isOurs({ port }: { readonly port?: unknown }): boolean {
+  const [first, last] = (port as { readonly range?: readonly unknown[] } | undefined)?.range ?? [];
+  return first === redirectedPorts[0] && last === redirectedPorts.at(-1);
 }
 
 /** Of one that is gone there is only its number. */

@@ -1251,6 +1251,8 @@ export const limits = {
   /** A port that could not be had is tried again after so long. */
   dnsRetryMs: 1_000,
   // Interception
+  /** Ports to which connections of intercepted units are redirected: so many to different places may come from one port of a unit. */
+  redirectedPorts: 16,
   /** Places to which connections were going whose callers' ways are remembered; beyond it all are forgotten, and made anew. */
   redirectedPlacesMax: 1_000,
   /** Callers around the mesh, each with the port that it calls, that the firewall counts apart; it counts no further ones by name. */

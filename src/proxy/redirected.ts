@@ -18,7 +18,7 @@ import { DownstreamSocket } from "./tunnel/downstream.ts";
 /** Where rules of the machine redirect connections to. */
 export interface RedirectedTo {
   readonly hosts: readonly string[];
-  readonly port: number;
+  readonly ports: readonly number[];
 }
 
 export interface RedirectedOptions {

@@ -15,9 +15,10 @@ export async function connectedPeers(
   return [...new Set(rows.map(({ remote }) => remote))];
 }
 
-/** How many connections this port has, whatever they wait for. */
-export async function peersAt(files: Pick<Files, "read">, ownPort: number): Promise<number> {
-  return (await tables(files)).filter(({ state, port }) => state !== listenState && port === ownPort).length;
+/** How many connections these ports have, whatever they wait for. */
+export async function peersAt(files: Pick<Files, "read">, ports: readonly number[]): Promise<number> {
+  return (await tables(files)).filter(({ state, port }) => state !== listenState && ports.includes(port))
+    .length;
 }
 
 interface Row {

@@ -1,14 +1,15 @@
 /**
  * Rounds of `intercept_part.ts`, inside of a network namespace with nothing in it but loopback. Prints what they cost as a line of JSON.
  */
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { ruleset } from "../../src/intercept/rules.ts";
-import { sliceFolder, sliceOf } from "../../src/intercept/slice.ts";
+import { sliceOf } from "../../src/intercept/slice.ts";
 import { readMeshName, type MeshName } from "../../src/model/mesh_name.ts";
-import { ports } from "../../src/model/ports.ts";
+import { ports, redirectedPorts } from "../../src/model/ports.ts";
 import { callUrl } from "../support/http_calls.ts";
 import { startMesh, type Machine, type Mesh } from "../support/mesh.ts";
 import { runProgram } from "../support/processes.ts";
+import { enterUnit } from "../support/unit_cgroup.ts";
 import { closedLoop, loads } from "./load.ts";
 import type { BenchOptions } from "./options.ts";
 import type { Subject } from "./peers/peer.ts";
@@ -23,15 +24,13 @@ type Compared = (typeof compared)[number];
 export type InterceptRounds = Readonly<Record<Compared, RatioRow>>;
 type Asked = Pick<BenchOptions, "rounds" | "counts" | "warmupRounds">;
 
-const cgroups = "/sys/fs/cgroup";
-const unit = "load.service";
-const slice = sliceOf(unit);
+const unit = `load-${process.pid}.service`;
 /** Service of a work, and the explicit port at which it is called; null: the listener for all that speak HTTP. */
 const called = { hop: { service: "near", bind: null }, short: { service: "stream", bind: 9_002 } } as const;
 
 async function run(asked: Asked): Promise<InterceptRounds> {
   const stage = newStage();
-  const cgroup = enterUnit();
+  const cgroup = enterUnit(unit);
   let mesh: Mesh | null = null;
   try {
     await startLoad(stage, compared);
@@ -48,21 +47,6 @@ async function run(asked: Asked): Promise<InterceptRounds> {
     await stopStage(stage);
     cgroup.leave();
   }
-}
-
-/** As systemd would put it there: what this process starts is of that unit too, proxies included, which call nobody. */
-function enterUnit(): { leave(): void } {
-  const folders = [`${cgroups}/${sliceFolder(slice)}`, `${cgroups}/${sliceFolder(slice)}/${unit}`];
-  for (const folder of folders) mkdirSync(folder, { recursive: true });
-  const before = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/";
-  const move = (folder: string): void => writeFileSync(`${folder}/cgroup.procs`, String(process.pid));
-  move(folders[1] as string);
-  return {
-    leave: () => {
-      move(cgroups + before);
-      for (const folder of folders.reverse()) rmdirSync(folder);
-    },
-  };
 }
 
 function startInterceptedMesh(): Promise<Mesh> {
@@ -91,12 +75,11 @@ function startInterceptedMesh(): Promise<Mesh> {
 /** The rules that heddle loads, but for the address of a proxy that has all of loopback to itself elsewhere. */
 function intercept({ address }: Machine, folder: string): void {
   const exclusions = { addresses: [], places: [], ports: [] };
-  const units = [{ unit, slice, outbound: "mesh", inbound: "audit", ports: [], strict: false } as const];
-  const rules = ruleset({ units, exclusions, port: ports.redirected, clear: [] });
-  const here = rules.replaceAll(
-    `redirect to :${ports.redirected}`,
-    `dnat ip to ${address}:${ports.redirected}`,
-  );
+  const units = [
+    { unit, slice: sliceOf(unit), outbound: "mesh", inbound: "audit", ports: [], strict: false } as const,
+  ];
+  const rules = ruleset({ units, exclusions, ports: redirectedPorts, clear: [] });
+  const here = rules.replaceAll("redirect to :", `dnat ip to ${address}:`);
   const file = `${folder}/rules.nft`;
   writeFileSync(file, here);
   runProgram(["nft", "-f", file]);

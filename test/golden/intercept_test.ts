@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { emptyRuleset, ruleset, type InterceptedUnit, type RulesWanted } from "../../src/intercept/rules.ts";
+import { redirectedPorts } from "../../src/model/ports.ts";
 import { sliceOf } from "../../src/intercept/slice.ts";
 import { expectGolden } from "../support/golden.ts";
 import { hasProgram } from "../support/processes.ts";
@@ -34,7 +35,7 @@ const job: InterceptedUnit = { ...web, unit: "report.service", slice: sliceOf("r
 const plain: RulesWanted = {
   units: [web],
   exclusions: { addresses: [], places: [], ports: [22] },
-  port: 7450,
+  ports: redirectedPorts,
   clear: [],
 };
 const cases: Readonly<Record<string, string>> = {

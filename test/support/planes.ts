@@ -253,7 +253,7 @@ export class Planes {
       ...{ loopback: "127.0.0.1", outboundFirstPort: 0 },
       ...(plan.redirected === undefined
         ? {}
-        : { redirected: { hosts: ["127.0.0.1"], port: plan.redirected } }),
+        : { redirected: { hosts: ["127.0.0.1"], ports: [plan.redirected] } }),
       ask: () => plan.ask?.(plane),
       confirmed: plan.confirmed ?? (() => {}),
       log: (text) => logs.push(text),

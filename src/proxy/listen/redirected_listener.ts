@@ -10,7 +10,7 @@ import { CallerGate, type Accept, type CallerOf, type Told } from "./caller_gate
 export interface RedirectedListenerOptions {
   readonly net: Pick<Net, "listen" | "originalDestination">;
   readonly hosts: readonly string[];
-  readonly port: number;
+  readonly ports: readonly number[];
   readonly callerOf: CallerOf;
   /** How to accept what that service calls there, or what nobody may. */
   readonly accept: (who: Told, called: OriginalDestination) => Accept;
@@ -19,11 +19,11 @@ export interface RedirectedListenerOptions {
 
 /** Throws the `ListenError` of a port that is taken. Of two families of addresses, the second may be missing. */
 export function listenRedirected(options: RedirectedListenerOptions): void {
-  const { net, hosts, port, log } = options;
+  const { net, hosts, ports, log } = options;
   const gates = new RedirectedGates(options);
   hosts.forEach((host, at) => {
     try {
-      net.listen({ host, port }, (socket) => gates.accept(socket));
+      for (const port of ports) net.listen({ host, port }, (socket) => gates.accept(socket));
     } catch (error) {
       if (at === 0 || !(error instanceof Error) || error.name !== "ListenError") throw error;
       log(`connections over ${host} are not intercepted: ${error.message}`);
@@ -38,10 +38,11 @@ class RedirectedGates {
   constructor(readonly options: RedirectedListenerOptions) {}
 
   accept(socket: Socket): SocketHandler {
-    const { net, hosts, port } = this.options;
+    const { net, hosts, ports } = this.options;
     const called = net.originalDestination(socket);
     // Who dials the listener itself was not redirected, and would be sent round and round.
-    if (called === null || (called.port === port && hosts.includes(called.host))) return refused(socket);
+    if (called === null || (ports.includes(called.port) && hosts.includes(called.host)))
+      return refused(socket);
     return this.#gate(called).accept(socket);
   }
 

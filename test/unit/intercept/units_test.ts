@@ -73,10 +73,11 @@ test("the folder of a slice has one for each dash of its name", () => {
   expect(sliceFolder("a-b-c.slice")).toBe("a.slice/a-b.slice/a-b-c.slice");
 });
 
-test("of rules that stand it is read what they matched, which match nothing any more, and who called in clear", () => {
+test("of rules that stand it is read what they matched, which are not as they should be any more, and who called in clear", () => {
   const socket = (right: unknown) => ({
     match: { op: "==", left: { socket: { key: "cgroupv2", level: 2 } }, right },
   });
+  const redirect = (port: unknown) => ({ redirect: { port } });
   const rule = (comment: string, ...expr: unknown[]) => ({
     rule: { comment, expr: [...expr, { counter: { packets: 3 } }] },
   });
@@ -86,7 +87,8 @@ test("of rules that stand it is read what they matched, which match nothing any 
     { set: { name: "kept4", elem: [{ prefix: { addr: "127.0.0.0", len: 8 } }] } },
     { set: { name: "clear4", elem: [{ elem }] } },
     { set: { name: "clear6" } },
-    rule("web.service mesh", socket("mesh.slice/mesh-web.slice")),
+    rule("web.service mesh", socket("mesh.slice/mesh-web.slice"), redirect({ range: [7464, 7479] })),
+    rule("shop.service mesh", socket("mesh.slice/mesh-shop.slice"), redirect(7450)),
     rule("web.service all", socket(4711)),
     rule("web.service audit"),
     { rule: { expr: [{ jump: { target: "clear" } }] } },
@@ -94,6 +96,7 @@ test("of rules that stand it is read what they matched, which match nothing any 
   expect(readStanding(JSON.stringify({ nftables }))).toEqual({
     rules: [
       { unit: "web.service", what: "mesh", packets: 3, stale: false },
+      { unit: "shop.service", what: "mesh", packets: 3, stale: true },
       { unit: "web.service", what: "all", packets: 3, stale: true },
       { unit: "web.service", what: "audit", packets: 3, stale: false },
     ],
