@@ -119,7 +119,7 @@ describe("HCL", () => {
       tree: fc.dictionary(name, tie("node"), { maxKeys: 4, noNullPrototype: true }),
     }));
     const textOf = (value: unknown): string => {
-      if (typeof value === "string") return JSON.stringify(value).replaceAll("\\/", "/");
+      if (typeof value === "string") return JSON.stringify(value);
       if (Array.isArray(value)) return `[${value.map(textOf).join(", ")}]`;
       return typeof value === "object" ? `{${fieldsOf(value)}}` : String(value);
     };
