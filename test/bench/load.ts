@@ -73,7 +73,7 @@ export interface LoadResult {
   readonly rssMb: number;
 }
 
-type Target = Pick<Subject, "host" | "port" | "authority">;
+type Target = Pick<Subject, "host" | "port" | "authority" | "headers">;
 
 /** The command, as it is shown beside the results. */
 export function loadCommand(load: LoadName, target: Target, count: number, folder: string): string[] {
@@ -83,7 +83,8 @@ export function loadCommand(load: LoadName, target: Target, count: number, folde
     return [bun, `${import.meta.dir}/stream_load.ts`, JSON.stringify(options)];
   }
   const url = `http://${target.host}:${target.port}${load === "grpc" ? paths.call : paths.page}`;
-  const at = ["-H", `:authority:${target.authority}`, url];
+  const more = (target.headers ?? []).flatMap((header) => ["-H", header]);
+  const at = ["-H", `:authority:${target.authority}`, ...more, url];
   const connections = load === "http1" ? ["--h1", "-c", "32", "-m", "1"] : ["-c", "8", "-m", "32"];
   const message =
     load === "grpc"
@@ -159,7 +160,10 @@ export async function openLoop(
   const script = `${import.meta.dir}/open_loop.ts`;
   const command = ["env", "BUN_JSC_useDFGJIT=0", "taskset", "-c", String(core), bun, script];
   const said = await output([...command, JSON.stringify(options)], loadMsMax, onCounting);
-  return JSON.parse(said.slice(said.indexOf("\n"))) as OpenLoopResult;
+  const [counting = "", result = ""] = said.trim().split("\n");
+  if (result === "")
+    throw new Error(`${options.rate} requests/s never came so far as to be counted: ${counting}`);
+  return JSON.parse(result) as OpenLoopResult;
 }
 
 /**

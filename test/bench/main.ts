@@ -9,6 +9,7 @@ import { measureAgainst } from "./against.ts";
 import { measureBroken } from "./broken_part.ts";
 import { conditions } from "./conditions.ts";
 import { measureConnections } from "./connections_part.ts";
+import { measureDecisions } from "./decisions_part.ts";
 import { measureBurst, measureFloods } from "./floods_part.ts";
 import type { StartedHeddle } from "./heddle.ts";
 import { measureFleet } from "./fleet_part.ts";
@@ -136,6 +137,8 @@ async function measure(
       return alone((heddle) => measureConnections(heddle, options));
     case "policies":
       return alone(() => measurePolicies(options));
+    case "decisions":
+      return alone(() => measureDecisions(stage, options));
     case "broken":
       return measureBroken(stage, options);
     case "callers":

@@ -56,6 +56,7 @@ const aloneParts: readonly Part[] = [
   "floods",
   "burst",
   "policies",
+  "decisions",
   "picks",
   "snapshots",
   "routes",

@@ -13,6 +13,8 @@ export interface Subject {
   readonly port: number;
   /** The Host header. */
   readonly authority: string;
+  /** What h2load sends besides, each as `name:value`. */
+  readonly headers?: readonly string[];
   /** Processes that carry this work; their processor time is summed. */
   pids(): number[];
 }

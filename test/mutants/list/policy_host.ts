@@ -4,6 +4,8 @@ import type { Mutant } from "../mutant.ts";
 const quarantine = "src/policy/quarantine.ts";
 const policyProcess = "src/policy/policy_process.ts";
 const callBatches = "src/policy/call_batches.ts";
+const laterHooks = "src/policy/later_hooks.ts";
+const table = ["test/golden/policy_hooks_test.ts"];
 const processes = ["policy_process", "policy_processes", "policy_host"].map(
   (name) => `test/unit/policy/${name}_test.ts`,
 );
@@ -213,5 +215,20 @@ export const policyHost: readonly Mutant[] = [
     find: "text.search(special ? /[/\\\\?]/ : /[/?]/)",
     replace: "text.search(/[/?]/)",
     suites: urls,
+  },
+  {
+    fault:
+      "a policy that fails open ends a stream of events that it fails on, and one that fails closed does not",
+    file: laterHooks,
+    find: "if (!failsOpen(this.around, binding))\n",
+    replace: "if (failsOpen(this.around, binding))\n",
+    suites: table,
+  },
+  {
+    fault: "the endpoints that a policy prefers are not taken",
+    file: laterHooks,
+    find: 'done(said.do === "prefer" ? said.ids : null, [',
+    replace: "done(null, [",
+    suites: table,
   },
 ];
