@@ -1,7 +1,15 @@
 /** Which route of a service a request takes, and for each other one why not, in words. */
 import type { RouteMatch } from "../model/document.ts";
 import type { RouteView } from "../model/evidence.ts";
-import { callersText, headersText, hostText, matchText, pathText, queryText } from "../model/route_words.ts";
+import {
+  callersText,
+  headersText,
+  hostText,
+  matchText,
+  modelText,
+  pathText,
+  queryText,
+} from "../model/route_words.ts";
 import type { CompiledRoute } from "../model/snapshot.ts";
 import { RouteMatcher } from "../proxy/route/match_route.ts";
 import { noFields } from "../wire/head_fields.ts";
@@ -18,6 +26,8 @@ export interface RouteSubject {
   readonly sourceId: string;
   /** null: they were not remembered. */
   readonly fields: Fields | null;
+  /** That it asks for; null: none, or that was not remembered. */
+  readonly model?: string | null;
   /** The route that it took; null: the first that fits. */
   readonly took: string | null;
 }
@@ -46,7 +56,8 @@ export function routesFor(routes: readonly CompiledRoute[], subject: RouteSubjec
 function lostWith({ match }: CompiledRoute, later: boolean, { fields, target }: RouteSubject): string {
   if (later) return "it fits too, and comes later";
   if (fields === null && match.headers.length > 0) return `a header did not fit: ${headersText(match)}`;
-  const { query = [], host } = match;
+  const { query = [], host, model } = match;
+  if (model !== undefined) return `it takes ${modelText(match)}, and it asked for another`;
   if (target === null && query.length > 0) return `the query did not fit: ${queryText(match)}`;
   if (target === null && host !== undefined) return `it takes ${hostText(match)}, and it asked for another`;
   return "it fits now: the routes have changed since, or a header";
@@ -65,6 +76,12 @@ function misfitOf(match: RouteMatch, subject: RouteSubject): string | null {
   const unmet = query.find((each) => target !== null && !fits({ ...everything, query: [each] }, subject));
   if (unmet !== undefined)
     return `it takes ${queryText({ query: [unmet] })}, and the query has no such parameter`;
+  if (
+    match.model !== undefined &&
+    (subject.model ?? null) !== null &&
+    !fits({ ...everything, model: match.model }, subject)
+  )
+    return `it takes ${modelText(match)}, not ${subject.model}`;
   if (fields === null) return null;
   const missing = match.headers.find((header) => !fits({ ...everything, headers: [header] }, subject));
   if (missing === undefined) return null;
@@ -78,9 +95,9 @@ const everything: RouteMatch = { path: { type: "PathPrefix", value: "/" }, metho
 /** One that cannot be understood takes everything, and refuses it. */
 function fits(
   match: RouteMatch,
-  { method, path, target, authority, sourceId, fields }: RouteSubject,
+  { method, path, target, authority, sourceId, fields, model = null }: RouteSubject,
 ): boolean {
-  const known = { target: target ?? path, authority: authority ?? "", fields: fields ?? noFields };
+  const known = { target: target ?? path, authority: authority ?? "", fields: fields ?? noFields, model };
   try {
     return new RouteMatcher(match).fits({ method, path, ...known }, sourceId);
   } catch {

@@ -76,6 +76,8 @@ export class Buffered {
   readonly #partBytes: number;
   /** Most that there was since its memory was given back. */
   #peak = 0;
+  /** Of requests that wait for the name of their model. */
+  readonly models: Tally;
   // Asked in every turn.
   readonly #tightBytes: number;
   readonly #fullBytes: number;
@@ -94,6 +96,7 @@ export class Buffered {
     this.#partBytes = (bytesMax * limits.bufferedRelievedShare) / numbers.loops;
     this.#isShared = numbers.loops > 1;
     this.#everywhere = numbers.tally("buffered bytes");
+    this.models = numbers.tally("bytes held for a model");
     this.#lentEverywhere = numbers.tally("buffered bytes lent");
   }
 

@@ -45,12 +45,15 @@ export class RequestScan {
   includesUsage = false;
   /** There is `stream_options`. */
   hasStreamOptions = false;
-  /** `model` stands there twice: who reads the first and who reads the last would not agree. */
+  /** `model` stands there twice, or in other letters (which Go reads as well): who reads the first and who reads the last would not agree. */
   twice = false;
+  /** Its value is longer than any name is: an engine would read what is not read here. */
+  modelIsLong = false;
   broken = false;
   /** Bytes so far. */
   bytes = 0;
   readonly parts: PrefixHasher[] = [];
+  #named = false;
   #place: Place = "before";
   #depth = 0;
   #inString = false;
@@ -212,10 +215,10 @@ export class RequestScan {
     const text = this.#taken();
     const key = text === null ? "" : parsed(`"${text}`);
     this.#key = typeof key === "string" ? key : "";
-    if (this.#key === "model") {
-      this.twice ||= this.model !== null;
-      this.modelStart = -1;
-    }
+    if (this.#key.toLowerCase() !== "model") return;
+    this.twice ||= this.#named || this.#key !== "model";
+    this.#named = true;
+    this.modelStart = -1;
   }
 
   /** The value of a field of the outermost object was a string, or ended with one. */
@@ -227,6 +230,7 @@ export class RequestScan {
     this.#part = null;
     const text = this.#taken();
     if (text !== null) this.#read(this.#key, parsed(text));
+    else if (this.#key === "model") this.modelIsLong = true;
   }
 
   #read(key: string, value: unknown): void {

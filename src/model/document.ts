@@ -116,6 +116,14 @@ export interface RouteMatch {
   readonly host?: string;
   /** Who calls, one of them; as `from` of access rules, in snapshots SPIFFE IDs alone. Absent: whoever does. */
   readonly from?: readonly string[];
+  /** Which model the request asks for, of a service with `inference`. Absent: any, or none. */
+  readonly model?: ModelMatch;
+}
+
+/** Names of models as they are written in bodies, case and all. */
+export interface ModelMatch {
+  readonly type: "Exact" | "Prefix";
+  readonly value: string;
 }
 
 /** What is changed of a head. Names in lower case; pairs of name and value, one after the other. */
@@ -129,6 +137,8 @@ export interface FieldChanges {
 export interface BackendFilters {
   readonly requestHeaders?: FieldChanges;
   readonly responseHeaders?: FieldChanges;
+  /** Model that is asked for in place of the one that the request names. */
+  readonly model?: string;
 }
 
 export interface PathRewrite {

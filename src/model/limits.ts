@@ -47,6 +47,16 @@ export const limits = {
   // Inference (`inference` of a service)
   /** Of a request to a model that is held until it is known where it goes; of a longer one the rest is not looked at for that. */
   inferenceHeldBytesMax: 1_024 * kib,
+  /** Of a request that is held until its model has come, where routes go by that; a longer one names it in `x-heddle-model`, or is refused. */
+  modelHeldBytesMax: 4 * mib,
+  /** And of all of them together, however slowly their clients write. */
+  modelsHeldBytesMax: 12 * mib,
+  /** So long it is waited for what the services behind a merged list of models say; what is missing then is left out. */
+  modelListMs: 3_000,
+  /** Services that are asked for it. */
+  modelListServicesMax: 16,
+  /** Of the name of a model. */
+  modelNameBytesMax: 256,
   /** Names of models that metrics tell apart, in one proxy; calls to others count as those of `other`. */
   inferenceModelsMax: 64,
   /** Streamed answers of a model may take so long to their first content, where their service says nothing; then another engine is asked, or the call fails. */
@@ -1379,6 +1389,12 @@ export const limits = {
   shardEndMs: 2_000,
 } as const;
 
+assert(
+  limits.inferenceHeldBytesMax <= limits.modelHeldBytesMax &&
+    limits.modelHeldBytesMax <= limits.modelsHeldBytesMax &&
+    limits.modelsHeldBytesMax < limits.bufferedBytesMax * limits.bufferedTightShare,
+  "requests whose model has not come leave room for all else that waits",
+);
 assert(limits.bufferLowBytes < limits.bufferHighBytes, "low mark below high mark");
 assert(
   limits.keepAlivePoolMs < limits.keepAliveInboundMs,

@@ -13,13 +13,23 @@ export type MatchRank = readonly [
   literal: number,
   expression: number,
   method: number,
+  model: number,
+  modelLength: number,
   headers: number,
   query: number,
   callers: number,
 ];
 
-/** The host comes before the path. Exact first; then by how much of the path is literal, an expression before a prefix of the same length. */
-export function rankOf({ path, method, headers, query = [], host = "", from = [] }: RouteMatch): MatchRank {
+/** The host comes before the path, the model behind both. Exact first; then by how much of the path is literal, an expression before a prefix of the same length. */
+export function rankOf({
+  path,
+  method,
+  headers,
+  query = [],
+  host = "",
+  from = [],
+  model,
+}: RouteMatch): MatchRank {
   return [
     host === "" ? 2 : wildness(host),
     -host.length,
@@ -27,6 +37,8 @@ export function rankOf({ path, method, headers, query = [], host = "", from = []
     path.type === "Exact" ? 0 : -literalLength(path),
     path.type === "RegularExpression" ? 0 : 1,
     method === null ? 1 : 0,
+    model === undefined ? 2 : model.type === "Exact" ? 0 : 1,
+    -(model?.value.length ?? 0),
     -headers.length,
     -query.length,
     from.length === 0 ? 1 : 0,

@@ -4,7 +4,7 @@ import type { RouteMatch } from "./document.ts";
 export function matchText(match: RouteMatch): string {
   const words = [
     ...[match.method ?? "", pathText(match), queryText(match), headersText(match)],
-    ...[hostText(match), callersText(match)],
+    ...[modelText(match), hostText(match), callersText(match)],
   ];
   return words.filter((word) => word !== "").join(" ");
 }
@@ -24,6 +24,11 @@ export function queryText({ query = [] }: Pick<RouteMatch, "query">): string {
 
 export function hostText({ host }: Pick<RouteMatch, "host">): string {
   return host === undefined ? "" : `for ${host}`;
+}
+
+export function modelText({ model }: Pick<RouteMatch, "model">): string {
+  if (model === undefined) return "";
+  return model.type === "Exact" ? `model ${model.value}` : `models that begin with ${model.value}`;
 }
 
 export function callersText({ from }: Pick<RouteMatch, "from">): string {

@@ -79,16 +79,15 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
   }
 
   protected entered(): void {
-    if (!this.readsPrompt(this.called as LiveDestination, () => this.#route())) this.#route();
+    if (!this.takesPrompt(this.called as LiveDestination, () => this.#route())) this.#route();
   }
 
   #route(): void {
     const { record, exchange } = this;
-    const { method, fields, authority } = exchange.request;
+    const { method, fields } = exchange.request;
     const called = this.called as LiveDestination;
     const { target } = this.leaving;
-    const asked = target === null ? exchange.request : { method, ...target, authority, fields };
-    const route = called.routes.find(asked, record.sourceId);
+    const route = this.routeIn(called);
     record.route = route === null ? "unmatched" : route.name;
     if (route === null) return this.refuse(outcomes.noRoute(called.key, method, record.path));
     if (this.crosses(route)) return;
@@ -158,7 +157,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
 
   /** Whether it is of a session whose endpoint is there: then it goes there. */
   #keepsSession(sessions: Sessions, backends: LiveRoute["backends"]): boolean {
-    this.#session = sessions.read(this.exchange.request.fields, this.#nowS);
+    this.#session = sessions.read(this.exchange.request.fields, this.nowS);
     this.#sessions = sessions;
     const found = this.#session === null ? null : endpointIn(backends, this.#session.endpoint);
     if (found === null) return false;
@@ -173,11 +172,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     const { endpoint } = this.#attempts;
     if (endpoint === null) return;
     const { edits } = this.answer;
-    this.answer.edits = sessions.tell(edits, this.#session, endpoint.id, this.#nowS) ?? edits;
-  }
-
-  get #nowS(): number {
-    return Math.floor(this.source.parts.shard.clock.wallMs() / 1_000);
+    this.answer.edits = sessions.tell(edits, this.#session, endpoint.id, this.nowS) ?? edits;
   }
 
   #lead(target: Target): void {
@@ -347,6 +342,11 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     this.#attempts.cancel(outcome.detail);
     this.answer.stop(new TextEncoder().encode(last), outcome);
     this.over(outcome);
+  }
+
+  protected breakOff(outcome: Outcome): void {
+    this.body.detach();
+    this.#endLate(outcome, false);
   }
 
   protected contentBegan(nowMs: number): void {

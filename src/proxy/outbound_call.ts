@@ -63,6 +63,11 @@ export abstract class OutboundCall extends Deadlines implements Entrant {
     return (this.#place?.taken ?? 0) > limits.flowToldRequestsMin || taken > limits.flowsToldRequestsMin;
   }
 
+  /** Seconds since 1970. */
+  protected get nowS(): number {
+    return Math.floor(this.source.parts.shard.clock.wallMs() / 1_000);
+  }
+
   protected limitTripped(limit: string): void {
     this.source.parts.recorder.limitTripped(limit, `outbound ${this.source.key}`);
   }

@@ -15,11 +15,15 @@ import { overBudget, uncounted } from "./budget/over_budget.ts";
 import { FilteredCall } from "./filtered_call.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import type { Outcome } from "../model/outcome.ts";
+import { modelField } from "./fields/heddle_fields.ts";
+import { askedModel, BodyRest, modelOutcomes, renaming } from "./prompt/asked_model.ts";
+import { isModelList, modelListAnswer } from "./prompt/model_list.ts";
+import { listModels } from "./listed_models.ts";
 import { PromptTimers, type PromptTimersOwner, type PromptWait } from "./prompt/prompt_timers.ts";
 import { promptAnswer, type PromptAnswer } from "./prompt/prompt_answer.ts";
 import { promptReader, type PromptReader } from "./prompt/prompt_reader.ts";
 import type { Prompt } from "./balance/engine_load.ts";
-import type { LiveDestination, Target } from "./state/live_service.ts";
+import { wholeRoute, type LiveDestination, type LiveRoute, type Target } from "./state/live_service.ts";
 
 const noUsage = { input: null, output: null, cached: null, cacheCreation: null, reasoning: null };
 
@@ -29,6 +33,10 @@ const heartbeat = new TextEncoder().encode(": heddle\n\n");
 export abstract class PromptedCall extends FilteredCall implements PromptTimersOwner {
   #timers: PromptTimers | null = null;
   #reader: PromptReader | null = null;
+  /** That its routes go by; null: none that is known. */
+  protected model: string | null = null;
+  /** That is asked for instead. */
+  #renamed: string | null = null;
   #answer: PromptAnswer | null = null;
   #budget: CallBudget | null = null;
   /** It was answered, though not so that anybody could read what that cost. */
@@ -41,33 +49,130 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
 
   /** The first content of the answer came. */
   protected abstract contentBegan(nowMs: number): void;
+  /** What came of its request shows that nobody may get all of it. */
+  protected abstract breakOff(outcome: Outcome): void;
   /** It took too long. True: another attempt was begun. */
   protected abstract gaveUpOn(outcome: Outcome): boolean;
 
+  /** Whether something else comes first, or all there is: that its prompt is read, or that it is answered with a list of models. */
+  protected takesPrompt(called: LiveDestination, goOn: () => void): boolean {
+    return this.#listsModels(called) || this.#readsPrompt(called, goOn);
+  }
+
+  /** null: none is for it. */
+  protected routeIn(called: LiveDestination): LiveRoute | null {
+    const { record, model } = this;
+    const { target } = this.leaving;
+    const { request } = this.exchange;
+    const isAsItCame = target === null && model === null;
+    const { method, authority, fields } = request;
+    const asked = isAsItCame
+      ? request
+      : { ...{ method, authority, fields, model }, target: (target ?? request).target, path: record.path };
+    const found = called.routes.find(asked, record.sourceId);
+    // The list of its own instances, which no model leads to.
+    return found ?? (this.source.ofPolicies && this.#isList(called) ? wholeRoute(called) : null);
+  }
+
+  #isList({ declared, routes }: LiveDestination): boolean {
+    const { method } = this.exchange.request;
+    return declared.inference !== undefined && routes.readsModels && isModelList(method, this.leaving.path);
+  }
+
+  #listsModels(called: LiveDestination): boolean {
+    const { source, record } = this;
+    if (source.ofPolicies || !this.#isList(called)) return false;
+    const { request } = this.exchange;
+    const { parts, who } = source;
+    const ask = parts.calls(who.service, record.requestId);
+    let waits = false;
+    listModels({ called, request, path: this.leaving.path, callerId: record.sourceId, ask }, (models) => {
+      if (this.finished) return;
+      if (waits) parts.shard.enter();
+      if (models.length === 0) this.refuse(modelOutcomes.noneListed(called.key));
+      else this.over(this.answer.say(modelListAnswer(models, request.fields)));
+      if (waits) parts.shard.leave();
+    });
+    waits = true;
+    return true;
+  }
+
   /** Whether its prompt is to be read first: then `goOn` follows once it is, unless the call ends before. */
-  protected readsPrompt({ declared }: LiveDestination, goOn: () => void): boolean {
+  #readsPrompt({ declared, routes }: LiveDestination, goOn: () => void): boolean {
     const { inference } = declared;
     if (inference === undefined) return false;
     const { request } = this.exchange;
-    this.#reader = promptReader(request, this.leaving.path, () => {
+    const room = routes.readsModels ? this.body.buffered.models : null;
+    this.#reader = promptReader(request, this.leaving.path, room, () => {
       if (this.finished) return;
       this.#note(inference);
       if (this.#reader?.scan.stream === true)
         this.#timers = new PromptTimers(this.source.parts.shard, wholeInference(inference), this);
-      const uncounted = this.#uncounted(inference);
-      if (uncounted === null) goOn();
-      else this.refuse(uncounted);
+      const refusal = this.#uncounted(inference) ?? (routes.readsModels ? this.#readModel() : null);
+      if (refusal === null) goOn();
+      else this.refuse(refusal);
     });
-    if (this.#reader === null) {
-      if (inference.budgets === undefined || !this.#mayCost()) return false;
-      this.refuse(uncounted(this.record.service));
-      return true;
-    }
+    if (this.#reader === null) return this.#isUnreadable(inference, routes.readsModels);
     this.exchange.leavesByClosing();
     // What is compressed nobody can count.
     this.leaving.change(unencoded);
-    this.body.gather(this.#reader);
+    this.body.gather(this.#reader, this.#reader.most);
     return true;
+  }
+
+  /** Whether it was refused because it cannot be read. */
+  #isUnreadable({ budgets }: InferenceTraits, readsModels: boolean): boolean {
+    if (readsModels) this.model = this.exchange.request.fields.get(modelField);
+    if ((budgets === undefined && !readsModels) || !this.#mayCost()) return false;
+    const { service } = this.record;
+    this.refuse(budgets === undefined ? modelOutcomes.unreadable(service) : uncounted(service));
+    return true;
+  }
+
+  /** Notes what it asks for. Returns why routes cannot go by that; null: they can. */
+  #readModel(): Outcome | null {
+    const { scan } = this.#reader as PromptReader;
+    const field = this.exchange.request.fields.get(modelField);
+    const found = askedModel(this.record.service, { scan, ended: this.body.isOver, field });
+    if (found !== null && typeof found === "object") return found;
+    this.model = found;
+    return null;
+  }
+
+  protected override change(filters: Parameters<FilteredCall["change"]>[0]): void {
+    super.change(filters);
+    if (filters.model !== undefined) this.#renamed = filters.model;
+  }
+
+  /** A policy wrote its body anew. */
+  protected override obey(...[verdict, reach]: Parameters<FilteredCall["obey"]>): void {
+    super.obey(verdict, reach);
+    if (verdict.json !== undefined) this.#reader?.readAnew(new TextEncoder().encode(verdict.json));
+  }
+
+  /** It goes on under the name that its route and its backend give its model. Returns why it cannot. */
+  #rename(): Outcome | null {
+    const name = this.#renamed;
+    const { scan } = this.#reader as PromptReader;
+    this.body.edit = name === null || name === scan.model ? null : renaming(scan, name);
+    const { edit } = this.body;
+    if (edit === null)
+      return name === null || scan.over || scan.model !== null
+        ? null
+        : modelOutcomes.tooLate(this.record.service);
+    this.leaving.lengthen(edit.bytes.length - (edit.end - edit.start));
+    return null;
+  }
+
+  /** What of it is not held is read on its way. */
+  #followRest(): void {
+    const { scan } = this.#reader as PromptReader;
+    if ((this.called as LiveDestination).routes.readsModels && !scan.over)
+      this.body.addTap(
+        new BodyRest(scan, this.model, (says) => {
+          if (!this.finished) this.breakOff(modelOutcomes[says](this.record.service));
+        }),
+      );
   }
 
   /** It asks for tokens, though nobody can read how many. */
@@ -90,6 +195,9 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
   protected spends(attempts: Pick<Attempts, "prompt" | "first">, target: Target): void {
     const { shard, budgets: spent } = this.source.parts;
     const goOn = (): void => attempts.first(target, shard.clock.now());
+    const refusal = this.#rename();
+    if (refusal !== null) return this.refuse(refusal);
+    this.#followRest();
     attempts.prompt = this.prompt;
     const { budgets } = (this.called as LiveDestination).declared.inference ?? {};
     const { shape, scan } = this.#reader as PromptReader;
@@ -189,6 +297,7 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
   protected override closeFilters(): void {
     super.closeFilters();
     this.#timers?.close();
+    this.#reader?.release();
     this.#answer?.settle();
     const { inference } = this.record;
     if (this.#isUnread) this.#budget?.settleUnread();

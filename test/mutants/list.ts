@@ -5,6 +5,7 @@ import { control } from "./list/control.ts";
 import { convert } from "./list/convert.ts";
 import { identity } from "./list/identity.ts";
 import { loops } from "./list/loops.ts";
+import { models } from "./list/models.ts";
 import { pipeline } from "./list/pipeline.ts";
 import { bounds } from "./list/limits.ts";
 import { networks } from "./list/networks.ts";
@@ -30,4 +31,5 @@ export const mutants: readonly Mutant[] = [
   ...budgets,
   ...convert,
   ...loops,
+  ...models,
 ];

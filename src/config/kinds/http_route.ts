@@ -189,8 +189,28 @@ const asMirror: Fit = { what: "a mirror", ...requests };
 const noFaults =
   "no fault is made: the Mesh document would have to say faults: allowed, for as long as they are wanted";
 
+/** Bodies are read where the service that is called says what they are. */
+function checkModels(document: HttpRouteDocument, { set, report }: Neighbourhood): void {
+  const unread = perParent(document).find(({ gateway, service }) => {
+    const found = set.options.services.get(serviceKey(service));
+    return gateway !== undefined || (found !== undefined && found.inference === undefined);
+  });
+  if (unread === undefined) return;
+  const { gateway, service } = unread;
+  const why =
+    gateway === undefined
+      ? `${serviceKey(service)} has no inference: its document has to say what runs its models`
+      : "a gateway reads no bodies: send its requests to a service with inference, whose routes can";
+  document.rules.forEach(({ matches, backends, filters }, at) => {
+    const all = [...matches, ...backends.map((each) => each.filters), filters];
+    if (all.some((each) => each?.model !== undefined))
+      report(["rules", at], `this rule goes by the model that requests ask for, but ${why}`, { key: true });
+  });
+}
+
 function crossCheck(document: HttpRouteDocument, around: Neighbourhood): void {
   const { set, report } = around;
+  checkModels(document, around);
   checkParentsFit(document, { service: asRoute, protocols: protocolsOf.HTTPRoute }, around);
   const services = perParent(document).filter(({ gateway }) => gateway === undefined);
   const [own] = services.flatMap(({ service }) => set.options.services.get(serviceKey(service)) ?? []);

@@ -1,6 +1,7 @@
 /** Every match of every rule in the order in which a proxy asks them, and what two of them have to do with one another. */
 import type {
   HttpRouteDocument,
+  ModelMatch,
   PathMatch,
   QueryMatch,
   RouteMatch,
@@ -73,15 +74,22 @@ export function bucketOf({ scope, match: { host = "", path } }: RuleMatch): stri
 
 /** Whether every request that fits the second fits the first. What cannot be told counts as no. */
 export function includes(first: RouteMatch, second: RouteMatch): boolean {
-  const { method, headers, query = [], host, from } = first;
+  const { method, headers, query = [], host, from, model } = first;
   return (
     pathIncludes(first.path, second.path) &&
     (method === null || method === second.method) &&
     headers.every((each) => isAskedBy(each, second.headers)) &&
     query.every((each) => isAskedBy(each, second.query ?? [])) &&
     (host === undefined || host === second.host) &&
+    (model === undefined || modelIncludes(model, second.model)) &&
     (from === undefined || (second.from?.every((caller) => isAmong(caller, from)) ?? false))
   );
+}
+
+function modelIncludes(first: ModelMatch, second: ModelMatch | undefined): boolean {
+  if (second === undefined) return false;
+  if (first.type === "Prefix") return second.value.startsWith(first.value);
+  return second.type === "Exact" && first.value === second.value;
 }
 
 function pathIncludes(first: PathMatch, second: PathMatch): boolean {
@@ -114,12 +122,18 @@ export function areApart(first: RouteMatch, second: RouteMatch): boolean {
   if (namesOther(first.headers, second.headers) || namesOther(first.query ?? [], second.query ?? []))
     return true;
   const { from } = second;
+  if (modelsApart(first.model, second.model)) return true;
   return (
     first.from !== undefined &&
     from !== undefined &&
     !first.from.some((each) => isAmong(each, from)) &&
     !from.some((each) => isAmong(each, first.from ?? []))
   );
+}
+
+function modelsApart(first: ModelMatch | undefined, second: ModelMatch | undefined): boolean {
+  if (first === undefined || second === undefined) return false;
+  return !modelIncludes(first, second) && !modelIncludes(second, first);
 }
 
 function namesOther(first: readonly QueryMatch[], second: readonly QueryMatch[]): boolean {

@@ -19,7 +19,7 @@ import { corsFilter, expandCors } from "./cors.ts";
 import { expandFault, faultFilter } from "./fault.ts";
 import { expandMirrors, mirrorFilter } from "./mirror.ts";
 import { isPath, pathForm } from "./paths.ts";
-import { headerName } from "./route_match.ts";
+import { headerName, modelName } from "./route_match.ts";
 
 const changeable = v.pipe(
   headerName,
@@ -41,10 +41,19 @@ const headerChanges = object({
   remove: v.optional(said(list(changeable, 16), "Names of fields that are left out")),
 });
 
-/** Of a backend as of a rule: what is written of its own share of the requests. */
-export const backendFilterFields = {
+const fieldFilters = {
   requestHeaders: v.optional(said(headerChanges, "Header fields of its requests: set, add, remove")),
   responseHeaders: v.optional(said(headerChanges, "Header fields of its answers: set, add, remove")),
+};
+/** Of a backend as of a rule: what is written of its own share of the requests. */
+export const backendFilterFields = {
+  ...fieldFilters,
+  model: v.optional(
+    said(
+      modelName,
+      "Model that it is asked for, in place of the one that the request names (default: that one)",
+    ),
+  ),
 };
 
 const escapesForm = `${pathForm}, without \\ and with escapes in capitals where nothing else can stand`;
@@ -75,6 +84,9 @@ const host = v.pipe(
 const rewrite = object({
   ...pathFields,
   host: v.optional(said(host, "Host that the app is asked for")),
+  model: v.optional(
+    said(modelName, "Model that is asked for, where the backend says no other; the service has inference"),
+  ),
 });
 const redirect = object({
   ...pathFields,
@@ -109,7 +121,7 @@ const respond = object({
 });
 
 export const filterFields = {
-  ...backendFilterFields,
+  ...fieldFilters,
   rewrite: v.optional(said(rewrite, "What the app gets in place of what was asked for")),
   redirect: v.optional(said(redirect, "Its requests are sent elsewhere by an answer with Location")),
   respond: v.optional(said(respond, "Its requests are answered so, and reach no service")),
@@ -132,7 +144,7 @@ type WrittenPath = { readonly path?: string | undefined; readonly prefix?: strin
 export function expandFilters(written: WrittenFilters, namespace: string): RouteFilters | null {
   const { rewrite, redirect, respond, cors, mirror = [], fault } = written;
   const expanded: RouteFilters = {
-    ...expandBackendFilters(written),
+    ...expandBackendFilters({ ...written, model: rewrite?.model }),
     ...(rewrite === undefined ? {} : { rewrite: { ...hostOf(rewrite), ...pathOf(rewrite) } }),
     ...(redirect === undefined ? {} : { redirect: expandRedirect(redirect) }),
     ...(respond === undefined ? {} : { respond: expandRespond(respond) }),
@@ -144,10 +156,11 @@ export function expandFilters(written: WrittenFilters, namespace: string): Route
 }
 
 export function expandBackendFilters(written: WrittenBackendFilters): BackendFilters | null {
-  const { requestHeaders, responseHeaders } = written;
+  const { requestHeaders, responseHeaders, model } = written;
   const expanded: BackendFilters = {
     ...(requestHeaders === undefined ? {} : { requestHeaders: expandChanges(requestHeaders) }),
     ...(responseHeaders === undefined ? {} : { responseHeaders: expandChanges(responseHeaders) }),
+    ...(model === undefined ? {} : { model }),
   };
   return Object.keys(expanded).length === 0 ? null : expanded;
 }

@@ -1,7 +1,8 @@
 /** Which requests a rule of a route is for: `match` as it is written, sugar included, and what it means. */
 import * as v from "valibot";
-import type { HeaderMatch, PathMatch, QueryMatch, RouteMatch } from "../../model/document.ts";
+import type { HeaderMatch, ModelMatch, PathMatch, QueryMatch, RouteMatch } from "../../model/document.ts";
 import { compileExpression } from "../../model/expression.ts";
+import { limits } from "../../model/limits.ts";
 import { list, method, object, said } from "../fields.ts";
 import type { Report } from "../issue_at.ts";
 import { record } from "../record.ts";
@@ -59,6 +60,12 @@ function valuesOf<const Name extends v.GenericSchema<string>>(name: Name, form: 
   return v.lazy((input) => (Array.isArray(input) ? listed : record(name, value)));
 }
 
+const modelForm = `the name of a model, at most ${limits.modelNameBytesMax} bytes`;
+export const modelName = v.pipe(
+  v.string(modelForm),
+  v.minLength(1, modelForm),
+  v.check((text) => new TextEncoder().encode(text).length <= limits.modelNameBytesMax, modelForm),
+);
 const host = v.pipe(
   v.string("a host such as shop.example or *.example"),
   v.regex(
@@ -68,6 +75,10 @@ const host = v.pipe(
 );
 const callerForm = "a service such as web, a SPIFFE ID, or one that ends in /*";
 const caller = v.pipe(v.string(callerForm), v.check(isCaller, callerForm));
+const modelForms = object({
+  exact: v.optional(said(modelName, "The whole name")),
+  prefix: v.optional(said(modelName, "What the name begins with")),
+});
 const grpcWord = (what: string, form: RegExp) => v.pipe(v.string(what), v.regex(form, what));
 const grpc = object({
   service: v.optional(
@@ -107,6 +118,12 @@ export const match = object({
   host: v.optional(
     said(host, "Host that the request names, without its port: exact, or *.example for all below it"),
   ),
+  model: v.optional(
+    said(
+      v.lazy((input) => (typeof input === "string" ? modelName : modelForms)),
+      "Model that the request's body asks for, of a service with inference: qwen3-32b, {exact: qwen3-32b} or {prefix: qwen3-}",
+    ),
+  ),
   from: v.optional(
     said(
       v.lazy((input) => (typeof input === "string" ? caller : list(caller, 16, 1))),
@@ -133,6 +150,11 @@ function expressionForm(text: string): string {
 }
 
 export function checkMatch(written: WrittenMatch, path: Path, report: Report): void {
+  if (typeof written.model === "object") {
+    const { exact, prefix } = written.model;
+    if ((exact === undefined) === (prefix === undefined))
+      report([...path, "model"], "expected either exact or prefix", { key: true });
+  }
   if (written.grpc === undefined) return;
   if (written.path !== undefined)
     report([...path, "grpc"], "path and grpc exclude each other", { key: true });
@@ -141,7 +163,7 @@ export function checkMatch(written: WrittenMatch, path: Path, report: Report): v
 }
 
 export function expandMatch(written: WrittenMatch): RouteMatch {
-  const { host, from } = written;
+  const { host, from, model } = written;
   const query = expandValues(written.query);
   return {
     path: written.grpc === undefined ? expandPath(written.path) : grpcPath(written.grpc),
@@ -149,8 +171,15 @@ export function expandMatch(written: WrittenMatch): RouteMatch {
     headers: expandHeaders(written.headers),
     ...(query.length === 0 ? {} : { query }),
     ...(host === undefined ? {} : { host }),
+    ...(model === undefined ? {} : { model: expandModel(model) }),
     ...(from === undefined ? {} : { from: typeof from === "string" ? [from] : from }),
   };
+}
+
+function expandModel(written: NonNullable<WrittenMatch["model"]>): ModelMatch {
+  if (typeof written === "string") return { type: "Exact", value: written };
+  const { exact, prefix = "" } = written;
+  return exact === undefined ? { type: "Prefix", value: prefix } : { type: "Exact", value: exact };
 }
 
 /** Where a match of a rule was written, from the rule on. */

@@ -30,7 +30,16 @@ export interface BodyReader {
   ready(): void;
 }
 
+/** Bytes that go on in place of a part of it, of which all is held when it first goes on. */
+export interface BodyEdit {
+  readonly start: number;
+  readonly end: number;
+  readonly bytes: Uint8Array;
+}
+
 export class RequestBody implements RequestSink {
+  /** Of the attempts that begin from now on; null: it goes on as it came. */
+  edit: BodyEdit | null = null;
   /** Bytes that came so far. */
   bytes = 0;
   #tap: BodyTap | null = null;
@@ -77,9 +86,9 @@ export class RequestBody implements RequestSink {
   }
 
   /** Begins to take it, for `reader` to see, and holds it until `attach`; before that. */
-  gather(reader: BodyReader): void {
+  gather(reader: BodyReader, most: number): void {
     this.#reader = reader;
-    this.#keptMax = limits.inferenceHeldBytesMax;
+    this.#keptMax = most;
     this.#accept();
   }
 
@@ -136,7 +145,7 @@ export class RequestBody implements RequestSink {
       this.exchange.accept(this);
       return;
     }
-    if (this.#kept !== null) replay(this.#kept, stream);
+    if (this.#kept !== null) replay(this.#kept, stream, this.edit);
     if (this.#ended) stream.end(this.#trailers);
     else this.exchange.resume();
   }
@@ -247,6 +256,17 @@ class BothTaps implements BodyTap {
 }
 
 /** Apart from `attach`, which every request passes: a function with a closure in it allocates at each call, whether it is made or not. */
-function replay(kept: ByteQueue, stream: ClientStream): void {
-  kept.forEach((bytes, start, end) => stream.write(bytes, start, end));
+function replay(kept: ByteQueue, stream: ClientStream, edit: BodyEdit | null): void {
+  if (edit === null) return kept.forEach((bytes, start, end) => void stream.write(bytes, start, end));
+  let at = 0;
+  kept.forEach((bytes, start, end) => {
+    const [before, after] = [edit.start - at, edit.end - at].map((place) => start + place) as [
+      number,
+      number,
+    ];
+    at += end - start;
+    if (before > start) stream.write(bytes, start, Math.min(end, before));
+    if (before >= start && before < end) stream.write(edit.bytes, 0, edit.bytes.length);
+    if (after < end) stream.write(bytes, Math.max(start, after), end);
+  });
 }

@@ -31,6 +31,8 @@ export const flowField = "x-heddle-flow";
 export const priorityField = "x-heddle-priority";
 /** On calls between proxies: `1` on a request that a policy sent, which no policy follows with one of its own. */
 export const policyField = "x-heddle-policy";
+/** Of a request: the model that its body asks for, where that comes too late for routes that go by it. It is the caller's to say. */
+export const modelField = "x-heddle-model";
 export const requestIdField = requestIdName;
 
 /** Names of fields that only heddle writes, or that pose as such; null when there is none, which is nearly always. */

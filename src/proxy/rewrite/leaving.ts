@@ -23,6 +23,7 @@ import { answerVia, maxForwardsField, viaOf } from "../fields/hops.ts";
 import { tracedEdits } from "../fields/trace_fields.ts";
 import type { TraceRef } from "../../model/trace_ref.ts";
 import type { LiveDestination } from "../state/live_service.ts";
+import { digestFields } from "../../policy/bodies.ts";
 import { locationOf, rewrittenTarget } from "./filters.ts";
 
 /** What says where a request comes from, as far as whoever writes it is believed (RFC 7239, and what was there before it). */
@@ -64,6 +65,8 @@ export class Leaving {
   host: string | null = null;
   /** Bytes of the body that goes on in place of the one that came; null: as it came. */
   bodyBytes: number | null = null;
+  /** The same before `lengthen`. */
+  #writtenBytes: number | null = null;
   /** Stands in for an authority that nobody gave. */
   serverName = "";
   /** Where a client from outside of the mesh comes from; "" for one of the mesh. */
@@ -94,6 +97,14 @@ export class Leaving {
     const came = isGone ? null : this.came.fields.get(name);
     if (came !== null) values.unshift(came);
     return values.length === 0 ? null : values.join(", ");
+  }
+
+  /** Its body goes on so many bytes longer than it came, or than policies wrote it; what said what it was says so no more. */
+  lengthen(bytes: number): void {
+    const { contentLength } = this.came;
+    this.#writtenBytes ??= this.bodyBytes ?? contentLength;
+    if (contentLength >= 0) this.bodyBytes = this.#writtenBytes + bytes;
+    this.change({ remove: digestFields, set: noEdits.set, add: noEdits.add });
   }
 
   /** Path of the target, without the query. */

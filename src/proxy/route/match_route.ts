@@ -1,5 +1,5 @@
 /** One match of a route, compiled: whether a request fits it. Which of several wins is the business of `route_table.ts`. */
-import type { HeaderMatch, PathMatch, QueryMatch, RouteMatch } from "../../model/document.ts";
+import type { HeaderMatch, ModelMatch, PathMatch, QueryMatch, RouteMatch } from "../../model/document.ts";
 import { compileExpression, type Expression } from "../../model/expression.ts";
 import type { Fields } from "../../wire/fields.ts";
 import { queryValue } from "../../wire/query.ts";
@@ -13,6 +13,8 @@ export interface RouteQuestion {
   /** Host and port that were meant, lower case. */
   readonly authority: string;
   readonly fields: Fields;
+  /** That its body asks for. Absent or null: none that is known. */
+  readonly model?: string | null;
 }
 
 type Condition = (question: RouteQuestion, callerId: string) => boolean;
@@ -26,13 +28,14 @@ export class RouteMatcher {
   readonly #more: readonly Condition[];
 
   constructor(readonly match: RouteMatch) {
-    const { query = [], host, from } = match;
+    const { query = [], host, from, model } = match;
     this.#method = match.method;
     this.#path = pathMatcher(match.path);
     this.#headers = match.headers.map(headerMatcher);
     this.#more = [
       ...(from === undefined ? [] : [callerMatcher(from)]),
       ...(host === undefined ? [] : [hostMatcher(host)]),
+      ...(model === undefined ? [] : [modelMatcher(model)]),
       ...query.map(queryMatcher),
     ];
   }
@@ -104,6 +107,11 @@ function queryMatcher({ type, name, value }: QueryMatch): Condition {
     const found = queryValue(target, name);
     return found !== null && expression.test(found);
   };
+}
+
+function modelMatcher({ type, value }: ModelMatch): Condition {
+  if (type === "Exact") return ({ model }) => model === value;
+  return ({ model }) => model?.startsWith(value) === true;
 }
 
 function hostMatcher(host: string): Condition {

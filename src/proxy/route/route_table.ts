@@ -6,15 +6,29 @@ import { literalStart } from "../../model/expression_syntax.ts";
 import { limits } from "../../model/limits.ts";
 import { hostOf, prefixOf, type RouteMatcher, type RouteQuestion } from "./match_route.ts";
 
+/** What it gives its requests as a model, if anything. */
+interface Renaming {
+  readonly model?: string;
+}
+
 interface Matchable {
   readonly matcher: RouteMatcher;
+  readonly filters?: Renaming;
+  readonly backends?: readonly { readonly filters: Renaming | null }[];
 }
 
 export class RouteTable<Route extends Matchable> {
+  /** Some go by the model that a request asks for. */
+  readonly readsModels: boolean;
   readonly #index: HostIndex | null;
 
   /** `routes` in order of precedence. */
   constructor(readonly routes: readonly Route[]) {
+    this.readsModels = routes.some(({ matcher, backends = [], filters }) =>
+      [matcher.match, filters, ...backends.map((each) => each.filters)].some(
+        (each) => each?.model !== undefined,
+      ),
+    );
     const isShort = routes.length <= limits.routesScannedMax;
     this.#index = isShort ? null : new HostIndex(routes.map(({ matcher }) => matcher));
   }

@@ -1,5 +1,5 @@
 /** Services as a state knows them: those that run on this machine, and those that may be called from it. */
-import { failure, type Result } from "../../base/result.ts";
+import { failure, success, type Result } from "../../base/result.ts";
 import type { Random, TlsClientOptions } from "../../../runtime/contract.ts";
 import type { BackendFilters, RouteTraits } from "../../model/document.ts";
 import type {
@@ -21,7 +21,7 @@ import type { InboundLimits } from "../limit/inbound_limits.ts";
 import type { OpenStreams } from "../answer/open_streams.ts";
 import type { Latencies } from "../retry/latencies.ts";
 import type { AttemptRules } from "../retry/retry_rules.ts";
-import type { RouteMatcher } from "../route/match_route.ts";
+import { anyRequest, type RouteMatcher } from "../route/match_route.ts";
 import type { RouteTable } from "../route/route_table.ts";
 import type { ConnectionRoom } from "../upstream/connection_room.ts";
 import type { Pool } from "../upstream/pool.ts";
@@ -158,6 +158,27 @@ export interface LiveBackend {
   readonly target: Result<Target>;
   /** Of its share alone; null: none. */
   readonly filters: BackendFilters | null;
+}
+
+/** The route of a service that has none: everything goes to the service itself, without policies. */
+export function wholeRoute(destination: LiveDestination): LiveRoute {
+  return {
+    name: "",
+    matcher: anyRequest,
+    backends: [
+      {
+        weight: 1,
+        target: success({ destination, balancer: destination.whole, rules: destination.rules }),
+        filters: null,
+      },
+    ],
+    totalWeight: 1,
+    requestTimeoutMs: destination.timeouts.requestMs,
+    idempotent: false,
+    policies: [],
+    sessions: destination.sessions,
+    mirrors: null,
+  };
 }
 
 /** Where a route leads whose backends all have weight 0. */

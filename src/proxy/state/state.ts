@@ -16,7 +16,6 @@ import type {
   Destination,
   Endpoint,
   LocalService,
-  PolicyBinding,
   Snapshot,
 } from "../../model/snapshot.ts";
 import { EndpointLoad } from "../balance/endpoint_load.ts";
@@ -25,6 +24,7 @@ import { balancingOf, promptBalancing, strategyOf } from "../balance/strategies.
 import type { ZoneRules } from "../balance/zones.ts";
 import type { BreakerGroup } from "../breaker/breaker_group.ts";
 import { createAdmission } from "../guard/admission.ts";
+import { wholeRoute } from "./live_service.ts";
 import type {
   InboundService,
   LiveBackend,
@@ -273,7 +273,9 @@ class StateBuilder {
   #attachRoutes(destination: Destination): void {
     const draft = this.#drafts.get(serviceKey(destination.service)) as Draft;
     const routes = destination.routes.map((route) => this.#liveRoute(destination, route));
-    draft.routes = new RouteTable(routes.length === 0 ? [unrouted(draft, destination.policies)] : routes);
+    draft.routes = new RouteTable(
+      routes.length === 0 ? [{ ...wholeRoute(draft), policies: destination.policies }] : routes,
+    );
   }
 
   #attachTlsRoutes(destination: Destination): void {
@@ -372,25 +374,4 @@ function sameAddress(a: Endpoint, b: Endpoint): boolean {
 
 function hasLabels(endpoint: LiveEndpoint, labels: Readonly<Record<string, string>>): boolean {
   return Object.entries(labels).every(([name, value]) => endpoint.endpoint.labels[name] === value);
-}
-
-/** The route of a service that has none: everything goes to the service itself. */
-function unrouted(destination: LiveDestination, policies: readonly PolicyBinding[]): LiveRoute {
-  return {
-    name: "",
-    matcher: anyRequest,
-    backends: [
-      {
-        weight: 1,
-        target: success({ destination, balancer: destination.whole, rules: destination.rules }),
-        filters: null,
-      },
-    ],
-    totalWeight: 1,
-    requestTimeoutMs: destination.timeouts.requestMs,
-    idempotent: false,
-    policies,
-    sessions: destination.sessions,
-    mirrors: null,
-  };
 }

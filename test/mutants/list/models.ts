@@ -1,0 +1,44 @@
+/** Which model a request asks for, and where that leads. */
+import type { Mutant } from "../mutant.ts";
+
+const scan = "src/inference/request_scan.ts";
+const asked = "src/proxy/prompt/asked_model.ts";
+const routed = ["test/unit/proxy/models_test.ts"];
+
+export const models: readonly Mutant[] = [
+  {
+    fault: "a model in other letters is none",
+    file: scan,
+    find: 'if (this.#key.toLowerCase() !== "model") return;',
+    replace: 'if (this.#key !== "model") return;',
+    suites: routed,
+  },
+  {
+    fault: "the second of two models counts",
+    file: scan,
+    find: 'this.twice ||= this.#named || this.#key !== "model";',
+    replace: 'this.twice ||= this.#key !== "model";',
+    suites: routed,
+  },
+  {
+    fault: "a second model behind what is held goes on to the engine",
+    file: asked,
+    find: "if (this.#told || again === end - start) return;",
+    replace: "return;",
+    suites: routed,
+  },
+  {
+    fault: "what is held for models has a bound for each alone",
+    file: "src/proxy/prompt/prompt_reader.ts",
+    find: "return room.added(end - start) <= limits.modelsHeldBytesMax;",
+    replace: "return room.added(end - start) > 0;",
+    suites: routed,
+  },
+  {
+    fault: "a list has models that no route leads to",
+    file: "src/proxy/listed_models.ts",
+    find: "lists[at] = all.filter(({ id }) => leadsTo(routeOf(listing, id), id, key));",
+    replace: "lists[at] = all;",
+    suites: routed,
+  },
+];
