@@ -125,7 +125,7 @@ function candidatesOf(document: HttpRouteDocument, documentAt: number, context: 
     return withHosts(matches, hostsOf(document)).map((written): Candidate => {
       const match = matchIn(written, document, context.trustDomain);
       const consumers = isForAll(document) ? 1 : 0;
-      const rank: Rank = [consumers, ...rankOf(match), document.order, documentAt, ruleAt];
+      const rank: Rank = [consumers, ...rankOf(written), document.order, documentAt, ruleAt];
       return { route: { ...traits, name, match, ...compiled }, rank };
     });
   });

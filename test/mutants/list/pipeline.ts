@@ -199,7 +199,7 @@ export const pipeline: readonly Mutant[] = [
   {
     fault: "another attempt gets no body",
     file: body,
-    find: "    if (this.#kept !== null) replay(this.#kept, stream);\n",
+    find: "    if (this.#kept !== null) replay(this.#kept, stream, this.edit);\n",
     replace: "",
     suites: faults,
   },
