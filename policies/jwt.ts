@@ -78,6 +78,8 @@ interface State {
   /** When it was known how asking for them ended, and when they came. */
   askedMs: number;
   cameMs: number;
+  /** When somebody began to ask for them. */
+  beganMs: number;
   /** Claims of tokens whose signature was found right under these keys. */
   readonly known: Map<string, Claims>;
 }
@@ -88,6 +90,8 @@ const staleMs = 3_600_000;
 /** An issuer is asked no more often because of tokens that it did not sign. */
 const againMs = 10_000;
 const knownMax = 1_000;
+/** How long one asks at most: `limits.wait` below. */
+const waitMs = 500;
 
 function parsed<Schema extends v.GenericSchema>(schema: Schema, part: string): v.InferOutput<Schema> | null {
   const bytes = fromBase64Url(part);
@@ -114,6 +118,7 @@ async function renew(context: Context): Promise<void> {
     state.cameMs = Infinity;
     return;
   }
+  state.beganMs = context.now();
   try {
     const answer = await context.call(options.keys.service, options.keys.path);
     if (answer.status !== 200) throw new Error(`${options.keys.service} answered ${answer.status}`);
@@ -146,7 +151,9 @@ async function verified(token: string, context: Context): Promise<Claims | strin
     return "it is signed in another way";
   const recently = (): boolean => context.now() - state.askedMs <= againMs;
   const isOld = context.now() - state.cameMs > msOf(options.refresh);
-  if (isOver(context) || (isOld && !recently())) await renew(context);
+  // While one request asks, the others go by the keys that there are.
+  const isAsked = context.now() - state.beganMs <= waitMs;
+  if (isOver(context) || (isOld && !recently() && !isAsked)) await renew(context);
   const known = state.known.get(token);
   if (known !== undefined) return known;
   if (keyOf(state.keys, kid) === undefined && !recently()) await renew(context);
@@ -204,7 +211,13 @@ export default definePolicy({
   options,
   onError: "closed",
   limits: { wait: "500ms" },
-  state: (): State => ({ keys: [], askedMs: -Infinity, cameMs: -Infinity, known: new Map() }),
+  state: (): State => ({
+    keys: [],
+    askedMs: -Infinity,
+    cameMs: -Infinity,
+    beganMs: -Infinity,
+    known: new Map(),
+  }),
   async onRequest(request, context) {
     const { header, optional, claims: told } = context.options;
     const [written, ...more] = request.headers.getAll(header);

@@ -191,6 +191,15 @@ describe("keys", () => {
   });
 });
 
+test("keys that are old are asked for by one of many requests at a time, and the others go by what there is", async () => {
+  const { under, seen, ask } = guarding({ refresh: "1m" });
+  await ask(tokenOf());
+  under.advance(61_000);
+  const decisions = await Promise.all([1, 2, 3].map((level) => ask(tokenOf({ level }))));
+  for (const decision of decisions) expect(decision.do).toBe("next");
+  expect(seen.fetched).toBe(2);
+});
+
 test("a token that was found right is not looked at again, and still expires", async () => {
   const { under, seen, ask } = guarding();
   const token = tokenOf({ exp: startMs / 1_000 + 60 });

@@ -9,7 +9,7 @@
  * ```
  *
  * It goes by the length that is declared. A body without one (chunked, or a stream of HTTP/2) passes, unless `undeclared: refuse`
- * answers it 411.
+ * answers it 411. Of those that pass so, the ones that turn out to be longer are counted (`over`) and told in the log.
  */
 import { definePolicy, next, respond } from "heddle/policy";
 import * as v from "valibot";
@@ -30,6 +30,7 @@ export default definePolicy({
     const declared = request.headers.get("content-length");
     if (declared === null) {
       const mayHaveOne = request.headers.has("transfer-encoding") || !bodiless.has(request.method);
+      context.scratch.set("undeclared", true);
       return undeclared === "refuse" && mayHaveOne
         ? respond(411, "its length is not declared", "Length required\n")
         : next();
@@ -37,5 +38,11 @@ export default definePolicy({
     return Number(declared) <= bytes
       ? next()
       : respond(413, `${declared} bytes, more than ${bytes}`, "Too large\n");
+  },
+  onEnd({ bytesIn }, context) {
+    // What was refused sends no more than it had sent already.
+    if (bytesIn <= context.options.bytes || context.scratch.get("undeclared") !== true) return;
+    context.count("over");
+    context.log("warn", `A request had ${bytesIn} bytes, more than ${context.options.bytes}`);
   },
 });

@@ -19,6 +19,22 @@ test("what declares nothing is refused where the options say so", async () => {
   expect(await under.request()).toEqual({ do: "next" });
 });
 
+test("what declared nothing and turned out to be longer is counted and told", async () => {
+  const under = new PolicyUnderTest(policy, { bytes: 10 });
+  const through = async (headers: readonly string[], bytesIn: number, requestId: string) => {
+    await under.request({ method: "POST", headers }, { requestId });
+    await under.end({ bytesIn }, { requestId });
+  };
+  await through(["transfer-encoding", "chunked"], 10, "a");
+  await through(["content-length", "11"], 11, "b");
+  expect(under.notes).toEqual([]);
+  await through(["transfer-encoding", "chunked"], 11, "c");
+  expect(under.notes.map(([what, name]) => [what, name])).toEqual([
+    ["count", "over"],
+    ["log", "warn"],
+  ]);
+});
+
 test("settings that do not fit are named", () => {
   expect(wrongIn(policy, { bytes: -1, undeclared: "maybe" })).toEqual(["bytes", "undeclared"]);
 });

@@ -26,6 +26,11 @@ const builtIn: readonly (readonly [name: string, instead: string, why: string])[
     "the rules that decided are known where they are asked",
   ],
   [
+    "response-cache",
+    "an HTTP cache as a service of its own, which a route leads to",
+    "a cache keeps bodies of every type and length within one bound of memory; policies see JSON of 128 KiB at most, parsed",
+  ],
+  [
     "geo-allow",
     "the policy `ip-allow` with the networks of a country",
     "heddle ships no database of addresses: they change weekly, and a stale one shuts out the wrong people",
