@@ -6,6 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { hasProgram } from "../support/processes.ts";
 import { measureAgainst } from "./against.ts";
+import { measureAuthors } from "./authors_part.ts";
 import { measureBroken } from "./broken_part.ts";
 import { conditions } from "./conditions.ts";
 import { measureConnections } from "./connections_part.ts";
@@ -106,6 +107,8 @@ async function measureAlone(part: Part, options: BenchOptions): Promise<string |
     const { lines, versions } = await measureShards(options);
     return renderSection({ title: titleOf(part), lines }, before, versions);
   }
+  if (part === "authors")
+    return renderSection({ title: titleOf(part), lines: await measureAuthors() }, before, "heddle");
   if (part === "fleet" || part === "intercept") {
     const lines = await (part === "fleet" ? measureFleet() : measureIntercept(options));
     return renderSection({ title: titleOf(part), lines }, before, "heddle");
@@ -123,7 +126,7 @@ async function measureAlone(part: Part, options: BenchOptions): Promise<string |
 
 async function measure(
   stage: Stage,
-  part: Exclude<Part, "shards" | "fleet" | "intercept">,
+  part: Exclude<Part, "shards" | "fleet" | "intercept" | "authors">,
   options: BenchOptions,
 ): Promise<string[] | null> {
   const alone = (run: (heddle: StartedHeddle) => Promise<string[]>): Promise<string[]> | null =>

@@ -10,6 +10,7 @@ const otherParts = {
   burst: "(q) A burst of HTTP/2 requests at a heddle pair, beside another client",
   policies: "(n) Policies in their sealed processes",
   decisions: "(x) One decision of a policy, beside Envoy's Lua and ext_authz",
+  authors: "(z) What authors of policies wait for",
   broken: "(p) One of three instances breaks",
   intercept: "(x) Connections that the firewall takes into the mesh, beside explicit ports",
   callers: "(r) Who calls, for each new connection of a local app",
