@@ -51,6 +51,8 @@ export interface BenchOptions {
   readonly counts: Readonly<Record<LoadName, number>>;
   /** So many rounds' worth come before the first: what compiles while it runs is not measured cold. */
   readonly warmupRounds: number;
+  /** Of a comparison: interleaved rounds before those that count. Who was warmed first has stood idle since. Absent: none. */
+  readonly uncountedRounds?: number;
   /** Requests per open-loop round that count. */
   readonly paced: number;
   readonly idleMs: number;

@@ -120,7 +120,7 @@ async function compare(
   }
   const turn = { count: turnOf(options.counts, work), core: loadCore, folder: stage.folder };
   const found = new Map<string, RoundCosts[]>();
-  for (let round = 0; round < options.rounds; round++) {
+  for (let round = -(options.uncountedRounds ?? 0); round < options.rounds; round++) {
     for (const [way, today] of subjectsOf("today")) {
       const other = subjectsOf("other").get(way);
       if (other === undefined) throw new Error(`Cannot compare "${way}": the other mesh has no such way`);
@@ -129,7 +129,7 @@ async function compare(
       for (const side of turns(round)) costs[side] += (await closedLoop(load, subjects[side], turn)).cost / 2;
       const shown = [costs.today, costs.other, costs.today / costs.other].map((each) => each.toFixed(3));
       note(`${way.replace(/^heddle/, work)} ${round + 1}: ${shown[0]} ÷ ${shown[1]} = ${shown[2]}`);
-      found.set(way, [...(found.get(way) ?? []), costs]);
+      if (round >= 0) found.set(way, [...(found.get(way) ?? []), costs]);
     }
   }
   return found;

@@ -33,16 +33,18 @@ const spreads = [
   },
 ] as const;
 const spreadRounds = 5;
+/** By then neither side compiles any more, after the time in which it stood idle. */
+const uncountedRounds = 10;
 
 export async function measureShards(options: BenchOptions): Promise<Omit<Comparison, "met">> {
   const rows: RatioRow[] = [];
   const versions = new Set<string>();
   const sides = { today: { proxyEnv: twoLoops }, other: {} };
   // Each process compiles for itself what it runs often: two loops are warm after twice the load.
-  const warmed = { ...options, warmupRounds: 2 * options.warmupRounds };
+  const warmed = { ...options, warmupRounds: 2 * options.warmupRounds, uncountedRounds };
   for (const work of compared) rows.push(...(await rowsOf(work, sides, warmed, 1, versions)));
   const lines = [
-    `Both on one core, so that what is compared is processor time alone; ${options.rounds} rounds of four turns (two loops, one, one, two). "today":`,
+    `Both on one core, so that what is compared is processor time alone; ${options.rounds} rounds of four turns (two loops, one, one, two), behind ${uncountedRounds} that do not count. "today":`,
     'two event loops; "one": one. Shares: processor time of the busier shard ÷ that of both, median of 5 runs. Private memory: anonymous',
     "pages of a shard that has carried nothing.",
     "",
