@@ -2,6 +2,7 @@
  * What operators write, after parsing: defaults filled in, durations in milliseconds, sugar expanded. The shapes
  * follow the Gateway API's field names; `src/config` turns YAML into these and is the only place that does.
  */
+import type { ModelMatch } from "./inference.ts";
 import type { ExternalTraits } from "./external.ts";
 import type { WrittenListener } from "./gateway_routes.ts";
 import type { Priority } from "./priority.ts";
@@ -120,12 +121,6 @@ export interface RouteMatch {
   readonly model?: ModelMatch;
 }
 
-/** Names of models as they are written in bodies, case and all. */
-export interface ModelMatch {
-  readonly type: "Exact" | "Prefix";
-  readonly value: string;
-}
-
 /** What is changed of a head. Names in lower case; pairs of name and value, one after the other. */
 export interface FieldChanges {
   readonly remove: readonly string[];
@@ -178,6 +173,8 @@ export interface Backend {
   readonly subset: string | null;
   /** 0 gets nothing. */
   readonly weight: number;
+  /** It gets what those before it failed to answer; its weight is 0. Absent: no. */
+  readonly fallback?: true;
   /** What was written; a service has one port, whatever it is. Absent: nothing was. */
   readonly port?: number;
   /** Nothing lets the route refer to it. Absent: it may. */

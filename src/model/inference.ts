@@ -63,3 +63,9 @@ export function wholeInference(traits: InferenceTraits): WholeInference {
     promptTokensPerSecond: traits.promptTokensPerSecond ?? null,
   };
 }
+
+/** Names of models as they are written in bodies, case and all. */
+export interface ModelMatch {
+  readonly type: "Exact" | "Prefix";
+  readonly value: string;
+}

@@ -177,6 +177,8 @@ export interface CompiledBackend {
   readonly invalid: string | null;
   /** Of its share alone. Absent: nothing. */
   readonly filters?: BackendFilters;
+  /** It gets what those before it failed to answer. Absent: no. */
+  readonly fallback?: true;
 }
 
 /** Bodies that a policy sees, each with how many bytes it takes at most. Absent: it does not see it. */

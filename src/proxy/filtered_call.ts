@@ -14,6 +14,8 @@ import { mergeEdits, noEdits, type FieldEdits } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import { noFields } from "../wire/head_fields.ts";
 import { Answer } from "./answer/answer.ts";
+import type { Session, Sessions } from "./balance/sessions.ts";
+import { keptTexts } from "./fields/trace_fields.ts";
 import { RequestBody, type BodyOwner } from "./attempt/request_body.ts";
 import type { CallHere, CallSink } from "./attempt/call_sink.ts";
 import { callHere } from "./call_here.ts";
@@ -165,6 +167,23 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
     const { flow, record } = this;
     const caller = this.caller as Caller;
     return callHere(this.source.parts, here, caller, flow, record, this.leaving, edits, sink);
+  }
+
+  protected noteKept(kept: string | null): void {
+    this.record.keep = kept === keptTexts.trace && this.record.trace !== null;
+    this.record.keepLine = kept !== null;
+  }
+
+  protected shed(service: string): void {
+    this.limitTripped("shedDelayMs");
+    this.refuse(outcomes.shed(service, this.leaving.priority));
+  }
+
+  /** The client learns how to come back to this endpoint. */
+  protected tellSession(sessions: Sessions, session: Session | null, endpoint: LiveEndpoint | null): void {
+    if (endpoint === null) return;
+    const { edits } = this.answer;
+    this.answer.edits = sessions.tell(edits, session, endpoint.id, this.nowS) ?? edits;
   }
 
   protected get hasFault(): boolean {

@@ -10,7 +10,8 @@ import type { Outcome } from "../model/outcome.ts";
 import type { FieldEdits, Fields } from "../wire/fields.ts";
 import { isGrpc } from "../wire/grpc.ts";
 import type { AttemptAnswer, CallHere, CallSink } from "./attempt/call_sink.ts";
-import { HttpAttempts, type HttpAttemptsOwner } from "./attempt/http_attempts.ts";
+import type { HttpAttemptsOwner } from "./attempt/attempts_owner.ts";
+import { HttpAttempts } from "./attempt/http_attempts.ts";
 import { RequestBody, type BodyTap } from "./attempt/request_body.ts";
 import { callHere } from "./call_here.ts";
 import { Deadlines } from "./deadline/deadlines.ts";
@@ -155,7 +156,7 @@ class CopiedExchange implements ServerExchange {
   keepUpgrade(): void {}
 }
 
-class MirrorCall extends Deadlines implements HttpAttemptsOwner, AttemptAnswer {
+class MirrorCall extends Deadlines implements HttpAttemptsOwner<HttpAttempts>, AttemptAnswer {
   readonly tellsFlow = false;
   readonly grpc: boolean;
   readonly maySilent = false;
@@ -236,6 +237,14 @@ class MirrorCall extends Deadlines implements HttpAttemptsOwner, AttemptAnswer {
 
   ranOut(): void {
     this.late("request");
+  }
+
+  fallsBackOn(): boolean {
+    return false;
+  }
+
+  unanswered(outcome: Outcome): void {
+    this.refuse(outcome);
   }
 
   refuse(outcome: Outcome): void {

@@ -10,10 +10,11 @@ import type { PolicyVerdict } from "../policy/verdict.ts";
 import { mergeEdits, type FieldEdits } from "../wire/fields.ts";
 import { callerDeadlineMs } from "../wire/deadline.ts";
 import type { HeldAnswer } from "./answer/held_answer.ts";
-import { HttpAttempts, type HttpAttemptsOwner } from "./attempt/http_attempts.ts";
+import type { HttpAttemptsOwner } from "./attempt/attempts_owner.ts";
+import { HttpAttempts } from "./attempt/http_attempts.ts";
 import type { Session, Sessions } from "./balance/sessions.ts";
 import type { DeadlineKind } from "./deadline/deadlines.ts";
-import { keepField, keptTexts } from "./fields/trace_fields.ts";
+import { keepField } from "./fields/trace_fields.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { PromptedCall } from "./prompted_call.ts";
 import type { Forget } from "./find/discovery.ts";
@@ -37,7 +38,7 @@ export function serveOutbound(exchange: ServerExchange, source: OutboundSource, 
   new OutboundExchange(exchange, source, flow).begin();
 }
 
-class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttemptsOwner {
+class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttemptsOwner<HttpAttempts> {
   policies: ExchangePolicies | null = null;
   #attempts: HttpAttempts;
   /** The one that was in force when its service was found: from the first decision to the last. */
@@ -54,9 +55,12 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
 
   constructor(exchange: ServerExchange, source: OutboundSource, flow: Flow) {
     super(exchange, source, flow);
-    this.#attempts = new HttpAttempts(
-      ...([source, this.record, this, flow, this.leaving, this.body, this.answer] as const),
-    );
+    this.#attempts = this.#newAttempts();
+  }
+
+  #newAttempts(): HttpAttempts {
+    const { source, record, flow, leaving, body, answer } = this;
+    return new HttpAttempts(source, record, this, flow, leaving, body, answer);
   }
 
   begin(): void {
@@ -93,7 +97,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     if (this.crosses(route)) return;
     if (route.priority !== undefined) this.leaving.priority = priorityLevel(route.priority);
     const { shedder } = this.source.parts;
-    if (shedder.sheds && !shedder.admits(this.leaving.priority)) return this.#shed(called.key);
+    if (shedder.sheds && !shedder.admits(this.leaving.priority)) return this.shed(called.key);
     const callerMs = callerDeadlineMs(fields);
     const { streamIdleMs } = called.timeouts;
     const timeoutMs = this.setDeadlines(record.startedMs, route.requestTimeoutMs, callerMs, streamIdleMs);
@@ -121,11 +125,6 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     this.#attempts.deadlineOfCaller = false;
   }
 
-  #shed(service: string): void {
-    this.limitTripped("shedDelayMs");
-    this.refuse(outcomes.shed(service, this.leaving.priority));
-  }
-
   decided(route: LiveRoute, verdict: PolicyVerdict): void {
     if (verdict.do === "error") return this.refuse(verdict.outcome);
     if (verdict.do === "respond") return this.over(this.answer.give(verdict));
@@ -146,6 +145,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
   #chooseBackend(route: LiveRoute): void {
     if (this.isAnswered(route)) return;
     const { backends, totalWeight, name, sessions } = route;
+    this.noteFallbacks(route);
     if (sessions !== null && this.#keepsSession(sessions, backends)) return;
     const unit = backends.length > 1 ? this.source.parts.random.unit() : 0;
     const backend = chooseBackend(backends, totalWeight, unit);
@@ -165,14 +165,6 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     if (found.filters !== null) this.change(found.filters);
     this.#lead(found.target);
     return true;
-  }
-
-  /** The client learns how to come back to this endpoint. */
-  #tellSession(sessions: Sessions): void {
-    const { endpoint } = this.#attempts;
-    if (endpoint === null) return;
-    const { edits } = this.answer;
-    this.answer.edits = sessions.tell(edits, this.#session, endpoint.id, this.nowS) ?? edits;
   }
 
   #lead(target: Target): void {
@@ -228,8 +220,9 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
 
   answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void {
     if (this.record.inference !== null) this.followAnswer(head);
-    if (this.#sessions !== null && failure === null) this.#tellSession(this.#sessions);
-    this.#noteKept(head.fields.get(keepField));
+    if (this.#sessions !== null && failure === null)
+      this.tellSession(this.#sessions, this.#session, this.#attempts.endpoint);
+    this.noteKept(head.fields.get(keepField));
     if (failure === null && this.policies !== null && this.doubts(head))
       this.#showPolicies(head, this.policies, nowMs);
     else this.#begin(head, failure, nowMs);
@@ -299,11 +292,6 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     });
   }
 
-  #noteKept(kept: string | null): void {
-    this.record.keep = kept === keptTexts.trace && this.record.trace !== null;
-    this.record.keepLine = kept !== null;
-  }
-
   answered(outcome: Outcome | null): void {
     this.#allCame = true;
     if (!this.answer.pending) this.over(outcome);
@@ -325,6 +313,17 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
   }
 
   // ------------------------------------------------------------------------------------ what ends it before its time
+
+  fallsBackOn(outcome: Outcome): boolean {
+    return this.hasFallback(outcome, this.#attempts.repeatable);
+  }
+
+  unanswered(outcome: Outcome): void {
+    if (!this.fallsBackOn(outcome)) return this.refuse(outcome);
+    const { deadlineMs, deadlineOfCaller } = this.#attempts;
+    this.#attempts = Object.assign(this.#newAttempts(), { deadlineMs, deadlineOfCaller });
+    this.nextFallback(this.#attempts);
+  }
 
   refuse(outcome: Outcome): void {
     this.answer.refuse(outcome);
@@ -363,13 +362,14 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
 
   protected late(kind: DeadlineKind): void {
     const outcome = this.#tooLate(kind, this.answer.begun);
+    if (kind === "request") this.endFallbacks();
     if (kind !== "try" || !this.#attempts.late(outcome)) this.#endLate(outcome, kind === "idle");
   }
 
   protected gaveUpOn(outcome: Outcome): boolean {
     if (!this.answer.begun && this.#attempts.late(outcome)) return true;
     this.#endLate(outcome, true);
-    return false;
+    return !this.finished;
   }
 
   /** Silence is the fault of the endpoint; that an answer is not over in time may be its length. */
@@ -379,7 +379,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
       this.#attempts.cancel(outcome.detail);
       return this.refuse(outcome);
     }
-    if (!begun) return this.refuse(this.#attempts.abandon(outcome));
+    if (!begun) return this.unanswered(this.#attempts.abandon(outcome));
     if (silent) this.#attempts.interrupt(outcome);
     else this.#attempts.cancel(outcome.detail);
     this.answer.abort(outcome);

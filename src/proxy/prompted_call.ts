@@ -7,6 +7,7 @@ import { apiShapeOf } from "../inference/api_shape.ts";
 import { softStop } from "../inference/soft_stop.ts";
 import type { AnswerReader } from "../inference/answer_reader.ts";
 import { limits } from "../model/limits.ts";
+import type { FieldEdits } from "../wire/fields.ts";
 import { wholeInference, type InferenceTraits } from "../model/inference.ts";
 import { unencoded } from "./policy/exchange_policies.ts";
 import type { Attempts } from "./attempt/attempts.ts";
@@ -23,18 +24,33 @@ import { PromptTimers, type PromptTimersOwner, type PromptWait } from "./prompt/
 import { promptAnswer, type PromptAnswer } from "./prompt/prompt_answer.ts";
 import { promptReader, type PromptReader } from "./prompt/prompt_reader.ts";
 import type { Prompt } from "./balance/engine_load.ts";
-import { wholeRoute, type LiveDestination, type LiveRoute, type Target } from "./state/live_service.ts";
+import {
+  wholeRoute,
+  type LiveBackend,
+  type LiveDestination,
+  type LiveRoute,
+  type Target,
+} from "./state/live_service.ts";
 
 const noUsage = { input: null, output: null, cached: null, cacheCreation: null, reasoning: null };
 
 /** Comments are nothing to who reads events; a client sees that the stream lives. */
 const heartbeat = new TextEncoder().encode(": heddle\n\n");
 
+/** Who gets a call that was not answered, the next one first, and how it was before anybody was chosen. */
+interface Fallbacks {
+  readonly left: readonly LiveBackend[];
+  readonly leaving: FieldEdits;
+  readonly answer: FieldEdits;
+  readonly model: string | null;
+}
+
 export abstract class PromptedCall extends FilteredCall implements PromptTimersOwner {
   #timers: PromptTimers | null = null;
   #reader: PromptReader | null = null;
   /** That its routes go by; null: none that is known. */
   protected model: string | null = null;
+  #fallbacks: Fallbacks | null = null;
   /** That is asked for instead. */
   #renamed: string | null = null;
   #answer: PromptAnswer | null = null;
@@ -142,6 +158,50 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
   protected override change(filters: Parameters<FilteredCall["change"]>[0]): void {
     super.change(filters);
     if (filters.model !== undefined) this.#renamed = filters.model;
+  }
+
+  /** Who gets it if whoever is chosen next does not answer it. Before the one that is chosen changes anything. */
+  protected noteFallbacks({ backends }: LiveRoute): void {
+    const fallbacks = backends.filter((each) => each.fallback === true);
+    if (fallbacks.length === 0) return;
+    const { leaving, answer } = this;
+    this.#fallbacks = {
+      left: fallbacks,
+      leaving: leaving.changes,
+      answer: answer.edits,
+      model: this.#renamed,
+    };
+  }
+
+  /** Nobody else may get it. */
+  protected endFallbacks(): void {
+    this.#fallbacks = null;
+  }
+
+  /** `repeatable`: that it comes twice does no harm. */
+  protected hasFallback({ side, status, repeat }: Outcome, repeatable: boolean): boolean {
+    const { exchange, body, answer } = this;
+    if (this.#fallbacks === null || exchange.finished || answer.begun || !body.replayable) return false;
+    const isTheirs = side === "upstream" || side === "mesh" || status === 429;
+    return (
+      isTheirs && (repeat === "yes" || repeatable) && this.#fallbacks.left.some(({ target }) => target.ok)
+    );
+  }
+
+  /** Leads it to the next of them, as it was before anybody was chosen. After `hasFallback`. */
+  protected nextFallback(attempts: Pick<Attempts, "prompt" | "first">): void {
+    const fallbacks = this.#fallbacks as Fallbacks;
+    const at = fallbacks.left.findIndex(({ target }) => target.ok);
+    const { target, filters } = fallbacks.left[at] as LiveBackend;
+    this.#fallbacks = { ...fallbacks, left: fallbacks.left.slice(at + 1) };
+    this.leaving.changes = fallbacks.leaving;
+    this.answer.edits = fallbacks.answer;
+    this.#renamed = fallbacks.model;
+    if (filters !== null) this.change(filters);
+    const refusal = this.#reader === null ? null : this.#rename();
+    if (refusal !== null || !target.ok) return this.refuse(refusal ?? outcomes.badBackend("", ""));
+    attempts.prompt = this.prompt;
+    attempts.first(target.value, this.source.parts.shard.clock.now());
   }
 
   /** A policy wrote its body anew. */

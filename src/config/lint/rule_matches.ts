@@ -1,12 +1,12 @@
 /** Every match of every rule in the order in which a proxy asks them, and what two of them have to do with one another. */
 import type {
   HttpRouteDocument,
-  ModelMatch,
   PathMatch,
   QueryMatch,
   RouteMatch,
   RouteRule,
 } from "../../model/document.ts";
+import type { ModelMatch } from "../../model/inference.ts";
 import { compileExpression } from "../../model/expression.ts";
 import { literalStart, onlyStart } from "../../model/expression_syntax.ts";
 import { compareRanks, isForAll, rankOf } from "../../model/route_rank.ts";

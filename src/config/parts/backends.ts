@@ -5,6 +5,7 @@ import { serviceKey } from "../../model/service.ts";
 import type { Fit } from "../document_set.ts";
 import {
   isLabel,
+  flag,
   isServiceName,
   list,
   name,
@@ -61,7 +62,15 @@ function fieldsWith<const More extends v.ObjectEntries>(more: More) {
 /** Of connections. */
 export const backendFields = fieldsWith({});
 /** Of requests. */
-export const requestBackendFields = fieldsWith(backendFilterFields);
+export const requestBackendFields = fieldsWith({
+  ...backendFilterFields,
+  fallback: v.optional(
+    said(
+      flag,
+      "It gets requests that the others failed to answer: after the one that was chosen, fallbacks are asked in order (default: false)",
+    ),
+  ),
+});
 
 interface WrittenBackends {
   readonly split?: Readonly<Record<string, number>> | undefined;
@@ -73,6 +82,7 @@ interface WrittenBackend extends WrittenBackendFilters {
   readonly subset?: string | undefined;
   readonly weight?: number | undefined;
   readonly port?: number | undefined;
+  readonly fallback?: boolean | undefined;
 }
 
 export function expandBackends(written: WrittenBackends, namespace: string): Backend[] {
@@ -82,7 +92,8 @@ export function expandBackends(written: WrittenBackends, namespace: string): Bac
       return {
         service: resolveService(each.service, namespace),
         subset: each.subset ?? null,
-        weight: each.weight ?? 1,
+        weight: weightOf(each),
+        ...(each.fallback === true ? { fallback: true as const } : {}),
         ...(each.port === undefined ? {} : { port: each.port }),
         ...(filters === null ? {} : { filters }),
       };
@@ -97,6 +108,14 @@ export function expandBackends(written: WrittenBackends, namespace: string): Bac
 export function checkBackendForms(written: WrittenBackends, path: Path, report: Report): void {
   if (written.split !== undefined && written.backends !== undefined)
     report([...path, "split"], "split and backends exclude each other", { key: true });
+  written.backends?.forEach(({ fallback, weight }, at) => {
+    if (fallback === true && weight !== undefined)
+      report(
+        [...path, "backends", at, "weight"],
+        "a fallback has no weight: it gets what others failed to answer",
+        { key: true },
+      );
+  });
   const weights = weightsOf(written);
   if (weights.length > 0 && weights.every((weight) => weight === 0)) {
     const field = written.backends === undefined ? "split" : "backends";
@@ -104,8 +123,12 @@ export function checkBackendForms(written: WrittenBackends, path: Path, report: 
   }
 }
 
+function weightOf({ weight = 1, fallback }: WrittenBackend): number {
+  return fallback === true ? 0 : weight;
+}
+
 function weightsOf(written: WrittenBackends): readonly number[] {
-  return written.backends?.map((each) => each.weight ?? 1) ?? Object.values(written.split ?? {});
+  return written.backends?.map(weightOf) ?? Object.values(written.split ?? {});
 }
 
 /** Each of them must be declared, speak what it must, have the subset, and be one that `route` may refer to. `around` is the path of the rule. */

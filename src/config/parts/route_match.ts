@@ -1,6 +1,7 @@
 /** Which requests a rule of a route is for: `match` as it is written, sugar included, and what it means. */
 import * as v from "valibot";
-import type { HeaderMatch, ModelMatch, PathMatch, QueryMatch, RouteMatch } from "../../model/document.ts";
+import type { HeaderMatch, PathMatch, QueryMatch, RouteMatch } from "../../model/document.ts";
+import type { ModelMatch } from "../../model/inference.ts";
 import { compileExpression } from "../../model/expression.ts";
 import { limits } from "../../model/limits.ts";
 import { list, method, object, said } from "../fields.ts";

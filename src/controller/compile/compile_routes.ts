@@ -164,7 +164,7 @@ function compileBackend(
   context: Pick<RouteContext, "services">,
   what: Spoken,
 ): CompiledBackend {
-  const { service, subset, weight, filters } = backend;
+  const { service, subset, weight, filters, fallback } = backend;
   const { name, namespace } = service;
   return {
     service: { name, namespace },
@@ -172,6 +172,7 @@ function compileBackend(
     weight,
     invalid: problemOf(backend, context, what),
     ...(filters === undefined ? {} : { filters }),
+    ...(fallback === undefined ? {} : { fallback }),
   };
 }
 

@@ -25,32 +25,11 @@ import type { Pool } from "../upstream/pool.ts";
 import type { Taker } from "../upstream/pool_terms.ts";
 import { Attempts, failureOf, type FailedAnswer } from "./attempts.ts";
 import type { AttemptAnswer, CallHere, CallSink, PassingBy } from "./call_sink.ts";
+import type { HttpAttemptsOwner } from "./attempts_owner.ts";
 import { failedAnswer, isToldAnew, judgeCode, judgeHead, poorAnswer } from "./judge_answer.ts";
 import { mayRace, Race, type Racer } from "./race.ts";
 import { idempotentMethods, isRetry } from "./repeats.ts";
 import type { RequestBody } from "./request_body.ts";
-
-/** The exchange. Exactly one of `refuse` and `answered` is called, at the end. */
-export interface HttpAttemptsOwner {
-  /** Whether the other proxy has to be told which client this is. */
-  readonly tellsFlow: boolean;
-  /** A call to an endpoint of this machine, which tells `sink`. */
-  callHere(here: NonNullable<LiveEndpoint["here"]>, edits: FieldEdits, sink: CallSink): CallHere;
-  /** Whether policies look at such an answer of the service, and `settleDoubt` follows. */
-  doubts(head: ResponseHead): boolean;
-  /** The answer that counts began. `failure`: it is the other proxy's own, and says what failed. */
-  answers(head: ResponseHead, failure: Outcome | null, nowMs: number): void;
-  /** The time of its caller is over, and nothing of it was sent. */
-  ranOut(): void;
-  /** Of two that were under way at the same time this one goes on. */
-  goesOn(attempts: HttpAttempts): void;
-  /** One began so long ago, and may take `perTryMs`. */
-  began(perTryMs: number, agoMs: number): void;
-  /** No attempt was answered. */
-  refuse(outcome: Outcome): void;
-  /** The answer that began is over; it broke when there is an outcome. */
-  answered(outcome: Outcome | null): void;
-}
 
 export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
   place: Claim<Taker> | null = null;
@@ -69,7 +48,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
   constructor(
     source: OutboundSource,
     record: CallRecord,
-    readonly owner: HttpAttemptsOwner,
+    readonly owner: HttpAttemptsOwner<HttpAttempts>,
     readonly flow: Flow,
     readonly leaving: Leaving,
     readonly body: RequestBody,
@@ -198,7 +177,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
   }
 
   protected noEndpoint(outcome: Outcome): void {
-    this.owner.refuse(outcome);
+    this.owner.unanswered(outcome);
   }
 
   protected letGo(): void {
@@ -227,12 +206,13 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     if (failure !== null) {
       const delayMs = this.granted(failure, this.#isWhole);
       if (delayMs !== null) return this.#passBy(failure, null, delayMs);
-      if (isToldAnew(failure, this)) return this.owner.refuse(this.abandon(failure));
+      if (isToldAnew(failure, this)) return this.owner.unanswered(this.abandon(failure));
     }
     const said = failure === null ? this.#failedAnswer(head) : null;
     const failed = said === null ? null : outcomes.badAnswer(this.record.service, said);
     const delayMs = failed === null ? null : this.granted(failed, this.#isWhole, said);
     if (failed !== null && delayMs !== null) return this.#passBy(failed, said, delayMs);
+    if (this.#fallsBack(head.status, failure ?? failed)) return;
     this.body.settle();
     (this.target as Target).destination.latencies.add(nowMs - this.sinceMs);
     // That the caller's time was over says nothing of the endpoint, whoever of both proxies noticed it.
@@ -243,6 +223,20 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     // The app's own answer is what its caller gets, whatever the record says.
     if (failed !== null && this.budgetSpent) this.spent = this.told(failed);
     this.owner.answers(head, failure, nowMs);
+  }
+
+  /** The answer of its last attempt is none, and somebody else is asked. */
+  #fallsBack(status: number, failure: Outcome | null): boolean {
+    if (status !== 429 && status < 500) return false;
+    const said = { status, grpc: -1, forbidden: false, pushback: null };
+    const outcome = failure ?? outcomes.badAnswer(this.record.service, said);
+    if (!this.#isWhole || !this.owner.fallsBackOn(outcome)) return false;
+    if (failure === null) this.noteAnswer(said);
+    else this.noteFailure(failure);
+    this.#leaveRace(outcome.detail);
+    this.body.detach();
+    this.owner.unanswered(outcome);
+    return true;
   }
 
   data(bytes: Uint8Array, start: number, end: number): void {
@@ -271,7 +265,7 @@ export class HttpAttempts extends Attempts implements CallSink, Taker, Racer {
     const delayMs = this.granted(outcome, this.#isWhole);
     if (delayMs !== null) return this.#again(outcome, causeOf(outcome), delayMs);
     this.body.detach();
-    this.owner.refuse(this.fail(outcome));
+    this.owner.unanswered(this.fail(outcome));
   }
 
   writable(): void {

@@ -127,6 +127,15 @@ export class Leaving {
     this.rewritten = true;
   }
 
+  /** What routes and policies change of it so far, to come back to. */
+  get changes(): FieldEdits {
+    return this.#policy;
+  }
+
+  set changes(edits: FieldEdits) {
+    this.#policy = edits;
+  }
+
   /** What its route, or the backend that was chosen, changes of it. */
   change(edits: FieldEdits): void {
     this.#policy = mergeEdits(this.#policy, edits);

@@ -1,5 +1,6 @@
 /** One match of a route, compiled: whether a request fits it. Which of several wins is the business of `route_table.ts`. */
-import type { HeaderMatch, ModelMatch, PathMatch, QueryMatch, RouteMatch } from "../../model/document.ts";
+import type { HeaderMatch, PathMatch, QueryMatch, RouteMatch } from "../../model/document.ts";
+import type { ModelMatch } from "../../model/inference.ts";
 import { compileExpression, type Expression } from "../../model/expression.ts";
 import type { Fields } from "../../wire/fields.ts";
 import { queryValue } from "../../wire/query.ts";

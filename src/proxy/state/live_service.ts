@@ -153,6 +153,8 @@ export interface LiveTlsRoute extends Omit<CompiledTlsRoute, "backends"> {
 }
 
 export interface LiveBackend {
+  /** It gets what others failed to answer. Absent: no. */
+  readonly fallback?: true;
   readonly weight: number;
   /** The problem says why its share is answered 500. */
   readonly target: Result<Target>;

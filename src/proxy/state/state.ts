@@ -293,8 +293,8 @@ class StateBuilder {
     const backends = route.backends.map((backend): LiveBackend => {
       const target =
         matcher === null ? failure(`the route ${route.name} is not valid`) : this.#targetOf(backend, route);
-      const { weight, filters = null } = backend;
-      return { weight, target, filters };
+      const { weight, filters = null, fallback } = backend;
+      return { weight, target, filters, ...(fallback === undefined ? {} : { fallback }) };
     });
     const { match: _, sessionPersistence: own, ...compiled } = route;
     const { sessions } = this.#drafts.get(serviceKey(destination.service)) as Draft;

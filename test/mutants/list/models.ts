@@ -41,4 +41,18 @@ export const models: readonly Mutant[] = [
     replace: "lists[at] = all;",
     suites: routed,
   },
+  {
+    fault: "a fallback gets what was written for the backend before it",
+    file: "src/proxy/prompted_call.ts",
+    find: "    this.leaving.changes = fallbacks.leaving;\n",
+    replace: "",
+    suites: routed,
+  },
+  {
+    fault: "a fallback is asked what may act twice",
+    file: "src/proxy/prompted_call.ts",
+    find: '(repeat === "yes" || repeatable)',
+    replace: "(repeat !== null || repeatable)",
+    suites: routed,
+  },
 ];

@@ -1,7 +1,7 @@
 /** Calls to language models that routes spread by the model they ask for, through two data planes over real sockets. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { limits } from "../../../src/model/limits.ts";
-import type { ModelMatch } from "../../../src/model/document.ts";
+import type { ModelMatch } from "../../../src/model/inference.ts";
 import type { CompiledBackend, CompiledRoute } from "../../../src/model/snapshot.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
 import { Backend, Heard, request } from "../../support/http_relay.ts";
@@ -16,6 +16,7 @@ const bigs = [0, 1].map(
 );
 const bigCalls = () => bigs.flatMap(({ calls }) => calls);
 let planes: Planes;
+let firstContentMs = 60_000;
 
 const to = (service: string, more: Partial<CompiledBackend> = {}): CompiledBackend => ({
   ...{ service: named(service), subset: null, weight: 1, invalid: null },
@@ -44,7 +45,7 @@ beforeAll(async () => {
   apply();
 });
 function apply(...more: CompiledRoute[]): void {
-  const plan = { protocol: "http", inference: { engine: "vllm" } } as const;
+  const plan = { protocol: "http", inference: { engine: "vllm", firstContentMs } } as const;
   const traffic = { circuitBreaking: { ejectedPercent: 0 }, retries: { codes: [503] } };
   const routes = [
     ...more,
@@ -69,6 +70,8 @@ interface Ask {
   readonly fields?: readonly string[];
   /** Bytes that are written at a time. */
   readonly piece?: number;
+  /** All of it is there. */
+  readonly ends?: boolean;
   /** Its length is not said. */
   readonly chunked?: boolean;
 }
@@ -90,6 +93,7 @@ async function begin(body: object | string | null, ask: Ask = {}) {
     stream.write(bytes.subarray(at, at + piece));
     if (piece < bytes.length) await new Promise((resolve) => setTimeout(resolve, 0));
   }
+  if (ask.ends === true) stream.end(null);
   return { heard, client, stream };
 }
 
@@ -211,6 +215,82 @@ describe("a body is held until its model comes", () => {
     expect(held()).toBeLessThanOrEqual(limits.modelsHeldBytesMax);
     for (const { client } of slow) client.destroy();
     await until(() => held() === 0, "nothing is held for who left");
+  });
+});
+
+describe("where a backend does not answer", () => {
+  const set = { remove: [], set: ["x-key", "of big"], add: [] };
+  const lead = (): void => {
+    const last = to("small", { weight: 0, fallback: true, filters: { model: "small-1" } });
+    apply(
+      rule(
+        "back",
+        { type: "Exact", value: "top" },
+        to("big", { filters: { model: "Org/Big", requestHeaders: set } }),
+        last,
+      ),
+    );
+  };
+  beforeAll(lead);
+  afterAll(() => apply());
+  const each = (faults: (typeof small)["faults"] | null): void => {
+    for (const engine of bigs) engine.faultsOf = faults === null ? null : () => faults;
+  };
+  afterEach(() => each(null));
+
+  for (const status of [429, 500, 503])
+    test(`but with ${status}, its fallback gets the call as it came, under its own name of the model`, async () => {
+      each({ status });
+      expect((await answerTo({ model: "top", messages })).answer?.status).toBe(200);
+      expect(small.calls.map(({ body }) => body.model)).toEqual(["small-1"]);
+      expect(small.calls[0]?.exchange.request.fields.get("x-key")).toBeNull();
+      expect(bigCalls()[0]?.exchange.request.fields.get("x-key")).toBe("of big");
+    });
+
+  test("in time, so does it, and the engine hears that nobody waits", async () => {
+    firstContentMs = 200;
+    lead();
+    each({ stall: "head" });
+    const { client } = await begin({ model: "top", messages, stream: true }, { ends: true });
+    await until(() => small.calls.length > 0, "the fallback is asked");
+    await until(() => bigCalls().every(({ cancelledMs }) => cancelledMs !== null), "the engines hear it");
+    client.destroy();
+    expect(bigCalls().length).toBe(2);
+    firstContentMs = 60_000;
+    lead();
+  });
+
+  test("nothing is asked of its fallback as long as it does", async () => {
+    for (const status of [200, 400]) {
+      each(status === 200 ? null : { status });
+      expect((await answerTo({ model: "top", messages })).answer?.status).toBe(status);
+    }
+    expect([bigCalls().length, small.calls.length]).toEqual([2, 0]);
+  });
+
+  test("what may act twice goes to no other, and of the failed answer all is passed on", async () => {
+    each({ status: 500 });
+    const { answer, body } = await answerTo({ model: "top", input: "x" }, { path: "/v1/responses" });
+    expect([answer?.status, body.includes("on purpose")]).toEqual([500, true]);
+    expect(small.calls.length).toBe(0);
+  });
+
+  test("and the fallback does not either, its answer is passed on, and nothing is left behind", async () => {
+    each({ status: 503 });
+    small.faultsOf = () => ({ status: 500 });
+    expect((await answerTo({ model: "top", messages })).answer?.status).toBe(500);
+    small.faultsOf = null;
+    const { state } = planes.machine("a").plane;
+    for (const name of ["big.default", "small.default"])
+      for (const { load } of state?.destinations.get(name)?.endpoints.values() ?? [])
+        expect([load.engine.tokens, load.engine.streams, load.pending]).toEqual([0, 0, 0]);
+  });
+
+  test("once the caller has some of its answer, no other one is asked", async () => {
+    each({ breakAfter: 2 });
+    const heard = await answerTo({ model: "top", messages, stream: true });
+    expect(heard.body).toContain('"error"');
+    expect([heard.ended, small.calls.length]).toEqual([false, 0]);
   });
 });
 
