@@ -30,7 +30,9 @@ export class ExternalNames {
 
   /** With the addresses that are known by now; the names in it are followed from now on, and no others. */
   withAddresses(snapshot: Snapshot): Snapshot {
-    const wanted = new Set(snapshot.destinations.flatMap(namesIn));
+    const { exits = [] } = snapshot;
+    const leaving = exits.map(({ destination }) => destination);
+    const wanted = new Set([...snapshot.destinations, ...leaving].flatMap(namesIn));
     for (const [name, { timer }] of this.#known) {
       if (wanted.has(name)) continue;
       timer?.cancel();
@@ -38,10 +40,14 @@ export class ExternalNames {
     }
     for (const name of wanted) if (!this.#known.has(name)) this.#begin(name);
     if (wanted.size === 0) return snapshot;
-    const destinations = snapshot.destinations.map((each) =>
-      each.external === undefined ? each : { ...each, endpoints: this.#endpointsOf(each) },
-    );
-    return { ...snapshot, destinations };
+    const addressed = (each: Destination): Destination =>
+      each.external === undefined ? each : { ...each, endpoints: this.#endpointsOf(each) };
+    const found = exits.map((exit) => ({ ...exit, destination: addressed(exit.destination) }));
+    return {
+      ...snapshot,
+      destinations: snapshot.destinations.map(addressed),
+      ...(exits.length === 0 ? {} : { exits: found }),
+    };
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import { principalOf } from "../identity/spiffe_id.ts";
 import type { MachineDocument, MachineService } from "../model/document.ts";
 import type { HealthCheck } from "../model/service_traits.ts";
 import { limits } from "../model/limits.ts";
-import { instanceId, serviceKey } from "../model/service.ts";
+import { instanceId, serviceKey, type ServiceName } from "../model/service.ts";
 import { Probe } from "../proxy/upstream/probe.ts";
 import { UnitWatch, type UnitState } from "../systemd/unit_watch.ts";
 import { execLook } from "./exec_look.ts";
@@ -42,18 +42,26 @@ interface Kept {
   close(stays?: boolean): Promise<void>;
 }
 
+interface Registered extends Pick<MachineService, "port" | "labels"> {
+  readonly weight?: number;
+  readonly apart?: true;
+}
+
 export class InstanceKeeper {
   /** By key of the service. */
   readonly #clients = new Map<string, RegistryClient>();
   readonly #units: UnitWatch;
   #machine: MachineDocument;
   #kept: readonly Kept[];
+  /** Gateways that run here, by what they are registered as: callers of external services go by them. */
+  readonly #gateways = new Map<string, Registration>();
 
   constructor(readonly options: InstanceKeeperOptions) {
     const { net, clock, random, process } = options.runtime;
     this.#units = new UnitWatch({ net, clock, random, process, log: options.log });
     this.#machine = options.machine;
     this.#kept = this.#machine.services.map((service) => this.#keep(service));
+    this.#keepGateways();
   }
 
   /** Other apps run here from now on. Those that are the same as before go on; those that went leave at once. */
@@ -66,6 +74,29 @@ export class InstanceKeeper {
     this.#kept = kept;
     await Promise.all(before.filter((each) => !kept.includes(each)).map((each) => each.close()));
     this.#kept = machine.services.map((service) => stays(service) ?? this.#keep(service));
+    await this.#dropGateways((as) => this.#gatewaysAs().has(as));
+    this.#keepGateways();
+  }
+
+  #gatewaysAs(): Map<string, ServiceName> {
+    const { zone, region, network, gateways = [] } = this.#machine;
+    return new Map(gateways.map((service) => [JSON.stringify([service, zone, region, network]), service]));
+  }
+
+  /** A gateway is ready as long as its proxy is. */
+  #keepGateways(): void {
+    for (const [as, service] of this.#gatewaysAs()) {
+      if (this.#gateways.has(as)) continue;
+      const registration = this.#register(service, { port: this.options.settings.ports.inbound, labels: {} });
+      registration.tell(true, "");
+      this.#gateways.set(as, registration);
+    }
+  }
+
+  async #dropGateways(stays: (as: string) => boolean, registered = false): Promise<void> {
+    const gone = [...this.#gateways].filter(([as]) => !stays(as));
+    for (const [as] of gone) this.#gateways.delete(as);
+    await Promise.all(gone.map(([, registration]) => registration.close(registered)));
   }
 
   /** How each app is, for people. */
@@ -103,7 +134,8 @@ export class InstanceKeeper {
   }
 
   async #end(stays: boolean): Promise<void> {
-    await Promise.all(this.#kept.map((each) => each.close(stays)));
+    const gateways = this.#dropGateways(() => false, stays);
+    await Promise.all([gateways, ...this.#kept.map((each) => each.close(stays))]);
     for (const client of this.#clients.values()) client.control.close();
   }
 
@@ -119,33 +151,40 @@ export class InstanceKeeper {
     return this.#machine.services.some((each) => each !== service && serviceKey(each.service) === key);
   }
 
-  #keep(service: MachineService): Kept {
+  /** What runs here of a service, not ready before somebody says so. */
+  #register(service: ServiceName, { port, labels, weight = 1, apart }: Registered): Registration {
     const { runtime, settings, log } = this.options;
-    const machine = this.#machine;
-    const key = serviceKey(service.service);
-    const apart = this.#apart(service);
-    const name = apart ? `${key}:${service.port}` : key;
-    const client = this.#client(key);
-    const registration = new Registration({
+    const { zone, region, network } = this.#machine;
+    const key = serviceKey(service);
+    const name = apart === true ? `${key}:${port}` : key;
+    return new Registration({
       clock: runtime.clock,
       random: runtime.random,
-      registrar: client,
+      registrar: this.#client(key),
       instance: {
-        id: instanceId(settings.node, service),
-        service: service.service,
+        id: instanceId(settings.node, { service, port }),
+        service,
         node: settings.node,
         address: settings.address,
         port: settings.ports.inbound,
-        labels: service.labels,
+        labels,
         ready: false,
-        ...(machine.zone === "" ? {} : { zone: machine.zone }),
-        ...(machine.region === "" ? {} : { region: machine.region }),
-        ...(machine.network === undefined ? {} : { network: machine.network }),
-        ...(service.weight === 1 ? {} : { weight: service.weight }),
-        ...(apart ? { apart } : {}),
+        ...(zone === "" ? {} : { zone }),
+        ...(region === "" ? {} : { region }),
+        ...(network === undefined ? {} : { network }),
+        ...(weight === 1 ? {} : { weight }),
+        ...(apart === true ? { apart } : {}),
       },
       changed: (problem) => log(`${name} ${this.#standing(key, problem)}`),
     });
+  }
+
+  #keep(service: MachineService): Kept {
+    const { runtime, log } = this.options;
+    const key = serviceKey(service.service);
+    const apart = this.#apart(service);
+    const name = apart ? `${key}:${service.port}` : key;
+    const registration = this.#register(service.service, { ...service, ...(apart ? { apart } : {}) });
     let probed: readonly [boolean, string] = [false, ""];
     let stopped: string | null = null;
     // A unit that stops takes nothing new, also where its app still answers.

@@ -1,5 +1,6 @@
 /** A service that is not in the mesh: where it is, and how it is reached from the machine of each caller. */
 import type { Address } from "../base/socket_address.ts";
+import type { ServiceName } from "./service.ts";
 
 export interface ExternalTraits {
   /** IP addresses, or names of DNS, each with its port. */
@@ -8,6 +9,8 @@ export interface ExternalTraits {
   readonly host: string;
   /** Absent: connections leave as they are. */
   readonly tls?: ExternalTls;
+  /** Gateway whose machines go there, for all callers. Absent: each caller's own machine does. */
+  readonly via?: ServiceName;
 }
 
 export interface ExternalTls {

@@ -37,6 +37,8 @@ export interface Snapshot {
   readonly names?: readonly string[];
   /** Those with gateways that pass TLS of the mesh on to their machines. Absent: none has any. */
   readonly networks?: readonly Network[];
+  /** External services that callers reach by gateways of this machine. Absent: none. */
+  readonly exits?: readonly Exit[];
   /** Whom the gateways of this machine pass TLS of the mesh on to. Absent: nobody. */
   readonly relays?: readonly Relay[];
 }
@@ -46,6 +48,14 @@ export interface Network {
   readonly name: string;
   /** Where machines of other networks reach its gateways. */
   readonly gateways: readonly Address[];
+}
+
+/** A service outside of the mesh that callers reach by a gateway of this machine. */
+export interface Exit {
+  /** Whose identity it shows to them. */
+  readonly gateway: ServiceName;
+  /** As it stands outside, without the routes and policies that callers go by. */
+  readonly destination: Destination;
 }
 
 /** Connections that ask for that name, at a gateway of that network, are for the inbound port of one machine. */

@@ -3,6 +3,7 @@ import { access } from "./list/access.ts";
 import { budgets } from "./list/budgets.ts";
 import { control } from "./list/control.ts";
 import { convert } from "./list/convert.ts";
+import { exits } from "./list/exits.ts";
 import { identity } from "./list/identity.ts";
 import { loops } from "./list/loops.ts";
 import { models } from "./list/models.ts";
@@ -25,6 +26,7 @@ export const mutants: readonly Mutant[] = [
   ...retries,
   ...bounds,
   ...networks,
+  ...exits,
   ...policyHost,
   ...policyLife,
   ...control,

@@ -16,9 +16,11 @@ export interface Seen {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Address that the connection came from. */
+  readonly from: string;
 }
 
-async function describe(request: Request, service: string, version: string): Promise<Response> {
+async function describe(request: Request, service: string, version: string, from: string): Promise<Response> {
   const { pathname, search } = new URL(request.url);
   const seen: Seen = {
     service,
@@ -28,6 +30,7 @@ async function describe(request: Request, service: string, version: string): Pro
     path: pathname + search,
     headers: Object.fromEntries(request.headers),
     body: await request.text(),
+    from,
   };
   return Response.json(seen);
 }
@@ -47,14 +50,14 @@ function serveHttp(hostname: string, port: number, service: string, version: str
     hostname,
     port,
     idleTimeout: 120,
-    async fetch(request) {
+    async fetch(request, server) {
       const { pathname, searchParams } = new URL(request.url);
       if (pathname === "/healthz") return new Response("ok");
       if (pathname === "/missing") return new Response("nothing is here", { status: 404 });
       if (pathname === "/wait") await Bun.sleep(Number(searchParams.get("ms")));
       if (pathname === "/tick")
         return ticks(Number(searchParams.get("ms")), Number(searchParams.get("count")));
-      return describe(request, service, version);
+      return describe(request, service, version, server.requestIP(request)?.address ?? "");
     },
   });
 }

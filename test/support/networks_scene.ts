@@ -12,14 +12,24 @@ import type { Seen } from "./apps.ts";
 import { plainEnvironment, startProgram, waitFor, type Program } from "./processes.ts";
 import { SeparateNetworks } from "./separate_networks.ts";
 
-const gates = ["gate-1", "gate-2"];
+export const gates = ["gate-1", "gate-2"];
 export const webs = ["web-1", "web-2"];
 export const meshPort = 15_443;
 
-const documents = (addresses: readonly string[]): string => `
+const documents = (addresses: readonly string[], outside: string): string => `
 {kind: Service, name: web, port: 80, protocol: http}
 ---
 {kind: Service, name: shop, port: 80, protocol: http}
+---
+{kind: Service, name: guest, port: 80, protocol: http}
+---
+{kind: Gateway, name: out}
+---
+{kind: External, name: pay, port: 80, protocol: http, endpoints: ["${outside}:8080"], host: pay.example, via: out}
+---
+{kind: Access, name: pay, service: pay, allow: [{from: shop}]}
+---
+{kind: Mesh, name: mesh, egress: declared}
 ---
 {kind: Access, name: web, service: web, allow: [{from: shop}]}
 ---
@@ -35,6 +45,7 @@ export class NetworksScene {
       { name: "control", number: 1, networks: ["west", "east"] },
       ...gates.map((name, at) => ({ name, number: 2 + at, networks: ["west", "east"] as const })),
       { name: "shop", number: 10, networks: ["west"] },
+      { name: "outside", number: 20, networks: ["east"] },
       ...webs.map((name, at) => ({ name, number: 11 + at, networks: ["east"] as const })),
     ],
     "control",
@@ -58,7 +69,10 @@ export class NetworksScene {
     const answers = orNull(() => this.#control("status"));
     await waitFor("the controller answers", answers, { everyMs: 50 });
     const addresses = gates.map((name) => `${this.networks.addressOf(name, "west")}:${meshPort}`);
-    writeFileSync(`${this.#folder}/mesh.yaml`, documents(addresses));
+    writeFileSync(
+      `${this.#folder}/mesh.yaml`,
+      documents(addresses, this.networks.addressOf("outside", "east")),
+    );
     this.#control("apply", "-f", `${this.#folder}/mesh.yaml`);
   }
 
@@ -67,15 +81,27 @@ export class NetworksScene {
       address: this.networks.addressOf(name, "east"),
       network: "east",
     });
-    for (const name of gates) this.#join(name, { ...east(name), gateways: ["edge"] }, "--gateway", "edge");
+    const both = ["--gateway", "edge", "--gateway", "out"];
+    for (const name of gates) this.#join(name, { ...east(name), gateways: ["edge", "out"] }, ...both);
+    const pay = [
+      bun,
+      `${root}/test/support/apps.ts`,
+      "http",
+      this.networks.addressOf("outside", "east"),
+      "8080",
+    ];
+    this.#start("outside", "pay", [...pay, "pay", "v1"]);
     for (const name of webs) {
       const app = [bun, `${root}/test/support/apps.ts`, "http", "127.0.0.1", "8080", "web", name];
       this.#start(name, `app of ${name}`, app);
       const services = [{ service: "web", port: 8080, health: { every: "500ms" } }];
       this.#join(name, { ...east(name), services }, "--service", "web");
     }
-    const services = [{ service: "shop", port: 9, upstreams: [{ service: "web" }] }];
-    this.#join("shop", { network: "west", services }, "--service", "shop");
+    const upstreams = ["web", "pay"].map((service) => ({ service }));
+    const services = ["shop", "guest"].map((service, at) => ({
+      ...{ service, port: 9, upstreams, httpPort: ports.outboundFirst + at },
+    }));
+    this.#join("shop", { network: "west", services }, "--service", "shop", "--service", "guest");
   }
 
   #join(host: string, about: object, ...as: string[]): void {
@@ -90,7 +116,12 @@ export class NetworksScene {
   #isKnown(): boolean {
     const found = this.#snapshotOf("shop")?.destinations.find(({ service }) => service.name === "web");
     const ready = found?.endpoints.filter((each) => each.ready).length === webs.length;
-    return ready && gates.every((name) => this.#snapshotOf(name)?.relays?.length === webs.length);
+    const pay = this.#snapshotOf("shop")?.destinations.find(({ service }) => service.name === "pay");
+    if (pay?.endpoints.filter((each) => each.ready).length !== gates.length) return false;
+    return (
+      ready &&
+      gates.every((name) => this.#snapshotOf(name)?.relays?.length === webs.length + 3 * gates.length)
+    );
   }
 
   #snapshotOf(host: string): Snapshot | null {
@@ -123,10 +154,16 @@ export class NetworksScene {
     return this.networks.run(host, ["curl", "--silent", "--max-time", "20", ...args]);
   }
 
-  /** The shop calls web. */
-  call(): Seen {
+  /** The shop calls it. */
+  call(service: string): Seen {
     const to = `http://127.0.0.1:${ports.outboundFirst}/x`;
-    return JSON.parse(this.curl("shop", "--header", "host: web.mesh", to)) as Seen;
+    return JSON.parse(this.curl("shop", "--header", `host: ${service}.mesh`, to)) as Seen;
+  }
+
+  /** Status that the guest, on the machine of the shop, gets from it. */
+  statusForGuest(service: string): string {
+    const to = ["--header", `host: ${service}.mesh`, `http://127.0.0.1:${ports.outboundFirst + 1}/x`];
+    return this.curl("shop", "--output", "/dev/null", "--write-out", "%{http_code}", ...to);
   }
 
   /** Its proxy is killed. */

@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { binaryMissing } from "../../compile/repository.ts";
 import { ports } from "../../src/model/ports.ts";
-import { meshPort, NetworksScene, webs } from "../support/networks_scene.ts";
+import { gates, meshPort, NetworksScene, webs } from "../support/networks_scene.ts";
 import { testMs } from "../support/patience.ts";
 import { networksMissing } from "../support/separate_networks.ts";
 
@@ -22,7 +22,7 @@ describe.skipIf(binaryMissing || why !== "")(`two networks without a route betwe
     await scene?.close();
   });
 
-  const answering = (): Set<string> => new Set(Array.from({ length: 10 }, () => scene.call().version));
+  const answering = (): Set<string> => new Set(Array.from({ length: 10 }, () => scene.call("web").version));
 
   test("are one mesh: every instance is called, by a way that leads straight to none", () => {
     for (const name of webs) {
@@ -47,8 +47,20 @@ describe.skipIf(binaryMissing || why !== "")(`two networks without a route betwe
       expect(ask(name)).toContain("unrecognized name");
   });
 
+  test("have services outside that a gateway leads to: they see its address, and it judges who calls", () => {
+    expect(() => scene.curl("shop", `http://${scene.networks.addressOf("outside", "east")}:8080/`)).toThrow();
+    const seen = Array.from({ length: 4 }, () => scene.call("pay"));
+    const addresses = gates.map((name) => scene.networks.addressOf(name, "east"));
+    for (const { from, headers } of seen) {
+      expect(addresses).toContain(from);
+      expect(headers["host"]).toBe("pay.example");
+    }
+    expect(scene.statusForGuest("pay")).toBe("403");
+  });
+
   test("go on when a gateway is gone", async () => {
     await scene.kill("gate-1");
     expect(answering()).toEqual(new Set(webs));
+    expect(scene.call("pay").from).toBe(scene.networks.addressOf("gate-2", "east"));
   });
 });

@@ -5,8 +5,8 @@ import type { ExternalTls } from "../../model/external.ts";
 import { isAddress } from "../../base/cidr.ts";
 import { inference, inferenceWords } from "../parts/inference.ts";
 import { place, readPlace } from "../parts/place.ts";
-import { common, list, object, port, said } from "../fields.ts";
-import { defineKind } from "../kind.ts";
+import { common, list, object, port, resolveService, said, serviceName } from "../fields.ts";
+import { defineKind, type Neighbourhood } from "../kind.ts";
 import type { Report } from "../issue_at.ts";
 import { expandService } from "./service.ts";
 
@@ -48,6 +48,12 @@ const schema = object({
   host: v.optional(
     said(hostName, "Host that requests ask it for (default: the host of the first endpoint that has a name)"),
   ),
+  via: v.optional(
+    said(
+      serviceName,
+      "Gateway whose machines go there: callers reach it by mTLS, and it judges who may call (default: each caller's own machine goes there)",
+    ),
+  ),
   inference: v.optional(said(inference, inferenceWords)),
   tls: v.optional(said(tls, "TLS 1.3 to it, with its certificate verified (default: none is added)")),
 });
@@ -69,6 +75,7 @@ function expand(written: Written): ExternalDocument {
     external: {
       endpoints: endpoints.flatMap((each) => readPlace(each) ?? []),
       host: written.host ?? nameIn(written),
+      ...(written.via === undefined ? {} : { via: resolveService(written.via, service.namespace) }),
       ...(written.tls === undefined ? {} : { tls: expandTls(written.tls, nameIn(written)) }),
     },
   };
@@ -93,6 +100,11 @@ function check(written: Written, report: Report): void {
     report(["tls"], "no endpoint has a name that its certificate could have: say serverName");
 }
 
+function crossCheck({ external }: ExternalDocument, { set, report }: Neighbourhood): void {
+  if (external.via !== undefined)
+    set.findGateway(external.via, null, (_, message) => report(["via"], message, { code: "HED0102" }));
+}
+
 const example = `kind: External
 name: payments
 port: 80
@@ -108,4 +120,5 @@ export const external = defineKind({
   schema,
   expand,
   check,
+  crossCheck,
 });

@@ -106,9 +106,12 @@ const listener = object({
 const schema = object({
   kind: v.literal("Gateway"),
   ...common,
-  listeners: said(
-    list(listener, 32, 1),
-    "Where it listens, on each machine whose Machine document names it (gateways)",
+  listeners: v.optional(
+    said(
+      list(listener, 32),
+      "Where it listens, on each machine whose Machine document names it (gateways) (default: nowhere; External documents leave by it)",
+    ),
+    [],
   ),
 });
 

@@ -1,8 +1,9 @@
 /** What snapshots are made of, and lists in them that are the same for all machines. */
+import { expandService } from "../../config/kinds/service.ts";
 import { socketAddress } from "../../base/socket_address.ts";
 import type { Document, MeshDocument, ServiceDocument } from "../../model/document.ts";
 import { meshNameLine } from "../../model/mesh_name.ts";
-import type { Instance, ServiceName } from "../../model/service.ts";
+import { serviceKey, type Instance, type ServiceName } from "../../model/service.ts";
 import type {
   Access,
   Destination,
@@ -63,6 +64,15 @@ export interface CompiledService {
   readonly documents: readonly Document[];
 }
 
+export const plainService = (protocol: ServiceDocument["protocol"]): ServiceDocument => ({
+  ...expandService({ kind: "Service", name: "undeclared", port: 1 }),
+  protocol,
+});
+/** What a machine may be and no document declares: nobody may call it. */
+export const undeclared = plainService("tcp");
+
+export const byKey = (a: ServiceName, b: ServiceName): number => (serviceKey(a) < serviceKey(b) ? -1 : 1);
+
 /** Of all services that have an address, sorted. */
 export function namesOf(
   services: ReadonlyMap<string, ServiceDocument>,
@@ -91,11 +101,15 @@ export function settingsOf(
 
 /** Of one outside of the mesh: what its document says, names of DNS among it. */
 export function endpointsOf({ external }: ServiceDocument, instances: readonly Instance[]): Endpoint[] {
-  if (external === undefined) return instances.map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1));
+  if (external === undefined) return runningOf(instances);
   return external.endpoints.map(({ host, port }) => ({
     id: socketAddress(host, port),
     ...{ node: "", address: host, port, labels: {}, ready: true },
   }));
+}
+
+export function runningOf(instances: readonly Instance[]): Endpoint[] {
+  return instances.map(endpointOf).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** What may be called outside is known to whoever may call nothing else there. */

@@ -1,8 +1,9 @@
 /** Networks without a route between: their gateways, as all machines know them, and whom those pass connections on to. */
 import { addressText } from "../../base/socket_address.ts";
 import { isAddress } from "../../base/cidr.ts";
-import type { GatewayDocument } from "../../model/document.ts";
-import { machineServerName, type Instance } from "../../model/service.ts";
+import type { GatewayDocument, ServiceDocument } from "../../model/document.ts";
+import { machineServerName, serviceKey, type Instance } from "../../model/service.ts";
+import { standsFor } from "./compile_exits.ts";
 import type { Relay, Snapshot, SnapshotGateway } from "../../model/snapshot.ts";
 
 /** Nothing where no gateway passes TLS of the mesh on. */
@@ -26,14 +27,22 @@ export function networksOf(gateways: readonly GatewayDocument[]): Pick<Snapshot,
 export function relaysOf(
   gateways: readonly SnapshotGateway[],
   instances: readonly Instance[],
+  services: ReadonlyMap<string, ServiceDocument>,
 ): Pick<Snapshot, "relays"> {
   const all = gateways.flatMap(({ listeners }) => listeners.flatMap(({ meshNetwork }) => meshNetwork ?? []));
   const networks = new Set(all);
   if (networks.size === 0) return {};
+  const leaving = Map.groupBy(
+    [...services.values()].filter(({ external }) => external?.via !== undefined),
+    (service) => standsFor(service, ""),
+  );
   const relays = instances.flatMap((instance): readonly Relay[] => {
     const { node, service, address: host, port, network = "" } = instance;
     if (!networks.has(network) || !isAddress(host)) return [];
-    return [{ network, serverName: machineServerName(node, service, instance), host, port }];
+    const asked = [service, ...(leaving.get(serviceKey(service)) ?? [])];
+    return asked.map((each) => ({
+      ...{ network, serverName: machineServerName(node, each, instance), host, port },
+    }));
   });
   return { relays: relays.sort((a, b) => (a.serverName < b.serverName ? -1 : 1)) };
 }

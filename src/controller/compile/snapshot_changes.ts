@@ -28,6 +28,7 @@ export class SnapshotComparison {
       ...(isSame(now.gateways, then.gateways) ? [] : ["listeners of gateways"]),
       ...(isSame(now.networks, then.networks) ? [] : ["gateways of networks"]),
       ...(isSame(now.relays, then.relays) ? [] : ["machines that its gateways pass on to"]),
+      ...(isSame(now.exits, then.exits) ? [] : ["external services that are reached by its gateways"]),
       ...(isSame(now.policies, then.policies) ? [] : ["policies that it loads"]),
       ...(isSame(now.telemetry, then.telemetry) ? [] : ["telemetry"]),
       ...(now.egress === then.egress ? [] : [`egress: ${then.egress ?? "open"}`]),

@@ -15,7 +15,6 @@ import {
   type ServiceDocument,
   type TrafficDocument,
 } from "../../model/document.ts";
-import { expandService } from "../../config/kinds/service.ts";
 import { documentKey } from "../../config/load.ts";
 import { serviceId } from "../../model/identity.ts";
 import type { SharedRate } from "../../model/rate_slice.ts";
@@ -23,7 +22,6 @@ import {
   drainKey,
   serverFirstPorts,
   serviceKey,
-  takesRequests,
   type Instance,
   type ServiceName,
 } from "../../model/service.ts";
@@ -40,10 +38,20 @@ import type {
 } from "../../model/snapshot.ts";
 import { mergeTraffic, trafficOf, type TrafficTraits } from "../../model/traffic.ts";
 import { SnapshotHasher } from "../../model/snapshot_version.ts";
-import { endpointsOf, externalKeys, namesOf, settingsOf } from "./compile_input.ts";
+import {
+  byKey,
+  endpointsOf,
+  externalKeys,
+  namesOf,
+  plainService,
+  runningOf,
+  settingsOf,
+  undeclared,
+} from "./compile_input.ts";
 import type { CompiledService, CompileInput, CompileMachine } from "./compile_input.ts";
 export type { CompiledService, CompileInput, CompileMachine };
 import { namedAtServer, servicesAfter } from "./services_after.ts";
+import { behindGateway, exitsOf, standsFor } from "./compile_exits.ts";
 import { networksOf, relaysOf } from "./compile_networks.ts";
 import { areSaid, sessionKeys } from "./session_keys.ts";
 import { byService, ofKind, type Grouped } from "./grouped.ts";
@@ -57,7 +65,7 @@ import {
 } from "./kept_parts.ts";
 import { closedAccess, compileAccess } from "./compile_access.ts";
 import { routesByParent } from "./routes_by_parent.ts";
-import { bound, refsOf } from "./policy_refs.ts";
+import { bound, concerns, PolicyNames, refsOf } from "./policy_refs.ts";
 import {
   compileListener,
   gatewaysOf,
@@ -72,13 +80,6 @@ import {
   type ConnectionRoute,
   type RouteContext,
 } from "./compile_routes.ts";
-
-const plainService = (protocol: ServiceDocument["protocol"]): ServiceDocument => ({
-  ...expandService({ kind: "Service", name: "undeclared", port: 1 }),
-  protocol,
-});
-/** What a machine may be and no document declares: nobody may call it. */
-const undeclared = plainService("tcp");
 
 export class SnapshotCompiler {
   readonly #services = new Map<string, ServiceDocument>();
@@ -97,7 +98,7 @@ export class SnapshotCompiler {
   readonly #networks: Pick<Snapshot, "networks">;
   readonly #denied: Pick<Snapshot, "deniedIds" | "deniedSerials">;
   readonly #bundle: TrustBundle;
-  readonly #policyNames: WeakMap<Destination, readonly string[]>;
+  readonly #policyNames: PolicyNames;
   /** By the list of what is used: keys of what a machine gets. */
   readonly #reached = new WeakMap<readonly string[], readonly string[]>();
   /** By machine, the last one. */
@@ -127,7 +128,7 @@ export class SnapshotCompiler {
     this.#bundle = before !== null && isSameBundle(before.#bundle, bundle) ? before.#bundle : bundle;
     const denied = { deniedIds: [...input.deniedIds].sort(), deniedSerials: [...input.deniedSerials].sort() };
     this.#denied = before !== null && isSameDenied(before.#denied, denied) ? before.#denied : denied;
-    this.#policyNames = before === null ? new WeakMap() : before.#policyNames;
+    this.#policyNames = before === null ? new PolicyNames() : before.#policyNames;
     this.#hasher = before === null ? new SnapshotHasher() : before.#hasher;
     this.#before = before === null ? null : this.#kept(before);
   }
@@ -201,7 +202,8 @@ export class SnapshotCompiler {
       ...settingsOf(this.#mesh),
       ...(this.#names.length === 0 ? {} : { names: this.#names }),
       ...this.#networks,
-      ...relaysOf(gateways, this.input.instances),
+      ...relaysOf(gateways, this.input.instances, this.#services),
+      ...exitsOf(gateways, this.#services, (key, service) => this.#standing(key, service)),
     };
     const known = this.#made.get(machine.node) ?? this.#before?.made.get(machine.node);
     const made =
@@ -243,13 +245,8 @@ export class SnapshotCompiler {
   /** Those of one side, of the mesh and of the service itself. */
   #bind(service: ServiceDocument, side: "caller" | "server"): PolicyBinding[] {
     return [...(this.#mesh?.policies ?? []), ...service.policies]
-      .filter((use) => (use.side ?? "caller") === side && this.#concerns(use, service))
+      .filter((use) => (use.side ?? "caller") === side && concerns(use, service, this.input.policies))
       .flatMap((use) => this.#binding(use));
-  }
-
-  /** Most policies see requests alone, which what is opaque has not. One that is not known may see everything. */
-  #concerns({ use }: PolicyUse, { protocol }: ServiceDocument): boolean {
-    return takesRequests(protocol) || this.input.policies.get(use)?.hooks?.includes("onConnection") !== false;
   }
 
   /** Keys of the services used, and of those that routes and policies of these lead to; sorted. */
@@ -299,7 +296,8 @@ export class SnapshotCompiler {
   #keptDestination(key: string): Destination | undefined {
     const before = this.#before;
     if (before === null || !before.sameDocuments) return undefined;
-    const same = isSameList(before.instances.get(key) ?? [], this.#instances.get(key) ?? []);
+    const of = standsFor(this.#services.get(key), key);
+    const same = isSameList(before.instances.get(of) ?? [], this.#instances.get(of) ?? []);
     return same ? before.destinations.get(key) : undefined;
   }
 
@@ -319,6 +317,15 @@ export class SnapshotCompiler {
   }
 
   #makeDestination(key: string, service: ServiceDocument): Destination {
+    const via = service.external?.via;
+    const made = this.#standing(key, service);
+    if (via === undefined) return made;
+    const running = runningOf(this.#instances.get(serviceKey(via)) ?? []);
+    return behindGateway(made, via, this.input.trustDomain, running);
+  }
+
+  /** Where it stands, whoever goes there. */
+  #standing(key: string, service: ServiceDocument): Destination {
     const { name, namespace, protocol } = service;
     return {
       service: { name, namespace },
@@ -374,18 +381,9 @@ export class SnapshotCompiler {
     return [{ ...binding, candidate: { mode, percent, by, startedMs, binding: bound(use, policy) } }];
   }
 
-  /** Policies that are bound in a destination. */
-  #namesIn(destination: Destination): readonly string[] {
-    const known = this.#policyNames.get(destination);
-    if (known !== undefined) return known;
-    const names = bindingsIn({ destinations: [destination], locals: [] }).map((binding) => binding.name);
-    this.#policyNames.set(destination, names);
-    return names;
-  }
-
   #policies(destinations: readonly Destination[], locals: readonly LocalService[]): PolicyRef[] {
     const named = new Set(bindingsIn({ destinations: [], locals }).map((binding) => binding.name));
-    for (const each of destinations) for (const name of this.#namesIn(each)) named.add(name);
+    for (const each of destinations) for (const name of this.#policyNames.of(each)) named.add(name);
     const names = [...named].sort();
     return names.flatMap((wanted) => {
       const known = this.input.policies.get(wanted);
@@ -394,5 +392,3 @@ export class SnapshotCompiler {
     });
   }
 }
-
-const byKey = (a: ServiceName, b: ServiceName): number => (serviceKey(a) < serviceKey(b) ? -1 : 1);

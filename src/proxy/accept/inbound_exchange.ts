@@ -1,5 +1,5 @@
 /** A call that came from another proxy over mTLS: joins its exchange to the inbound pipeline. */
-import type { ClientStream, ResponseHead, ServerExchange } from "../../http/exchange.ts";
+import type { ClientStream, OutgoingRequest, ResponseHead, ServerExchange } from "../../http/exchange.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import { levelNamed } from "../../model/priority.ts";
 import { callerDeadlineMs } from "../../wire/deadline.ts";
@@ -18,7 +18,8 @@ import {
 } from "../fields/heddle_fields.ts";
 import { answerVia, interimEdits, viaEdits, viaOnly } from "../fields/hops.ts";
 import { keepField, keptTexts, tracedEdits } from "../fields/trace_fields.ts";
-import { chooseApp, type Caller } from "../state/live_service.ts";
+import { changed } from "../rewrite/arriving.ts";
+import { chooseApp, type Caller, type Outside } from "../state/live_service.ts";
 import type { ProxyParts } from "../state/proxy_parts.ts";
 import { outcomes } from "../failure/outcomes.ts";
 import { isRequestId } from "../fields/request_id.ts";
@@ -56,7 +57,8 @@ export function serveInbound(
   record.zone = parts.state?.zone ?? "";
   record.attempt = attempt === null ? 0 : madeBefore(attempt);
   const via = viaEdits(request.version);
-  const set = attempt === null ? via.set : [requestIdField, requestId, attemptField, attempt];
+  const isOutside = app.outside !== undefined;
+  const set = attempt === null || isOutside ? via.set : [requestIdField, requestId, attemptField, attempt];
   const plain = own === null ? via : { remove: own, set, add: via.add };
   record.trace = parts.tracer.begin(request.fields);
   const edits = record.trace === null ? plain : tracedEdits(plain, record.trace, parts.tracer.tellsB3);
@@ -69,7 +71,7 @@ export function serveInbound(
     caller,
     from,
     record,
-    request,
+    app.outside === undefined ? request : askedAs(app.outside, request),
     edits,
     spokeHttp2,
     joined,
@@ -82,6 +84,11 @@ export function serveInbound(
   joined.call.deadlineMs = callerDeadlineMs(request.fields);
   exchange.watch(joined);
   joined.call.begin();
+}
+
+/** Behind a gateway it is asked for by its own host, whatever callers said: nobody asks it for another. */
+function askedAs({ host }: Outside, request: OutgoingRequest): OutgoingRequest {
+  return host === "" ? request : changed(request, { authority: host });
 }
 
 const keepTrace: readonly string[] = [keepField, keptTexts.trace];

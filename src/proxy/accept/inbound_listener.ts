@@ -50,7 +50,7 @@ class InboundListener {
       ...address,
       choose: (serverName) => {
         const service = this.parts.state?.inbound.get(serverName);
-        const credential = service === undefined ? null : credentials.of(service.key);
+        const credential = service === undefined ? null : credentials.of(service.shows ?? service.key);
         if (credential === null) return "none";
         const tls = inboundTls(credential, credentials.trust());
         return { do: "open", tls, secured: (socket) => this.#enter(socket, serverName) };

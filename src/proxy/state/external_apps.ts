@@ -27,7 +27,7 @@ const rootFiles: readonly string[] = [
   "/etc/ssl/ca-bundle.pem",
 ];
 
-type Here = NonNullable<LiveEndpoint["here"]>;
+export type Here = NonNullable<LiveEndpoint["here"]>;
 
 export class ExternalApps {
   #systemRoots: readonly string[] | null = null;
@@ -40,11 +40,10 @@ export class ExternalApps {
     readonly files: Pick<Files, "readSync"> | undefined,
   ) {}
 
-  /** `known`: what it was in the state before, which goes on where nothing of it changed. */
-  here(destination: Destination, endpoint: Endpoint, known: LiveEndpoint | null): Here {
+  /** `before`: what it was in the state before, which goes on where nothing of it changed. */
+  here(destination: Destination, endpoint: Endpoint, before: Here | null): Here {
     const local = localOf(destination);
     const { host = "", tls } = destination.external ?? {};
-    const before = known?.here ?? null;
     const same =
       before !== null && JSON.stringify(before.app.outside?.made) === JSON.stringify({ host, tls });
     const app = same ? before.app : this.#appOf(destination, endpoint);

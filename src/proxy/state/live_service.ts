@@ -66,6 +66,8 @@ export interface InboundService {
   readonly streams: OpenStreams;
   /** null where nothing is limited. */
   readonly limits: InboundLimits | null;
+  /** Key of the gateway whose certificate it shows, of one outside of the mesh. Absent: its own. */
+  readonly shows?: string;
 }
 
 /** One of its copies on this machine, the one that its caller named if it named one; null when there is none. */

@@ -15,6 +15,7 @@ import type {
   CompiledRoute,
   Destination,
   Endpoint,
+  Exit,
   LocalService,
   Snapshot,
 } from "../../model/snapshot.ts";
@@ -38,10 +39,12 @@ import type {
 import { OpenStreams } from "../answer/open_streams.ts";
 import { inboundLimits } from "../limit/inbound_limits.ts";
 import { wholeGroup, type TrafficTraits } from "../../model/traffic.ts";
+import { exitService, liveExits, type Exits } from "./exits.ts";
 import type { ExternalApps } from "./external_apps.ts";
 import { liveBreakers, liveHealth } from "./live_breakers.ts";
 import { liveBudget, liveTimeouts, rulesOf } from "./live_traffic.ts";
 import { liveSessions } from "./live_sessions.ts";
+import { noRoutes, unrouted } from "./unrouted.ts";
 import { PolicyReach } from "./policy_reach.ts";
 import { Latencies } from "../retry/latencies.ts";
 import { attemptRules } from "../retry/retry_rules.ts";
@@ -62,6 +65,8 @@ export interface ProxyState {
   readonly destinations: ReadonlyMap<string, LiveDestination>;
   /** The same, for policies that choose one. */
   readonly reach: PolicyReach;
+  /** External services that its gateways lead to. */
+  readonly exits: Exits;
   /** Whom its gateways pass TLS of the mesh on to. */
   readonly relays: Relays;
   /** Of this machine; "" where it says none. */
@@ -121,6 +126,7 @@ class StateBuilder {
   readonly problems: string[] = [];
   readonly #locals = new Map<string, InboundService>();
   readonly #inbound = new Map<string, InboundService>();
+  #exits: Exits = new Map();
   readonly #drafts = new Map<string, Draft>();
 
   constructor(
@@ -132,6 +138,9 @@ class StateBuilder {
   build(): ProxyState {
     const { snapshot } = this;
     for (const local of snapshot.locals) this.#addLocal(local);
+    const { exits = [] } = snapshot;
+    this.#exits = liveExits(exits, this.previous?.exits, this.input.externals);
+    for (const exit of exits) this.#addExit(exit);
     for (const destination of snapshot.destinations) this.#addDestination(destination);
     for (const destination of snapshot.destinations) {
       this.#attachRoutes(destination);
@@ -141,6 +150,7 @@ class StateBuilder {
       snapshot,
       zone: this.input.place.zone,
       relays: relaysIn(snapshot),
+      exits: this.#exits,
       denied: new Set([...snapshot.deniedIds, ...snapshot.deniedSerials]),
       locals: this.#locals,
       inbound: this.#inbound,
@@ -171,6 +181,13 @@ class StateBuilder {
     for (const app of service.apps)
       for (const name of serverNamesFor(local.service, this.snapshot.node, app.id))
         this.#inbound.set(name, { ...service, apps: [app] });
+  }
+
+  #addExit(exit: Exit): void {
+    const { service: name } = exit.destination;
+    const service = exitService(exit, this.#exits);
+    if (service === null) return;
+    for (const each of serverNamesFor(name, this.snapshot.node, null)) this.#inbound.set(each, service);
   }
 
   #addDestination(destination: Destination): void {
@@ -262,7 +279,8 @@ class StateBuilder {
   }
 
   #hereOf(destination: Destination, endpoint: Endpoint, kept: LiveEndpoint | null): LiveEndpoint["here"] {
-    if (destination.external !== undefined) return this.input.externals.here(destination, endpoint, kept);
+    if (destination.external !== undefined)
+      return this.input.externals.here(destination, endpoint, kept?.here ?? null);
     if (endpoint.node !== this.snapshot.node) return null;
     const { service } = destination;
     const inbound = this.#inbound.get(serverNameOf(service));
@@ -345,8 +363,6 @@ class StateBuilder {
       : success({ destination, balancer, rules });
   }
 }
-
-const noRoutes = new RouteTable<LiveRoute>([]);
 
 /** What is known of an endpoint by where it belongs. */
 interface EndpointPlace {

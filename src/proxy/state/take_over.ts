@@ -29,13 +29,15 @@ function* sharedBy({ destinations, locals }: ProxyState): Generator<{ release():
 
 /** Connections to other machines, and out of the mesh. */
 export function poolsOf(state: ProxyState): Pool[] {
-  return [...state.destinations.values()].flatMap((destination) =>
-    [...destination.endpoints.values()].flatMap(({ pools, here }) => [
-      ...pools.shared.values(),
-      ...pools["http/1.1"].values(),
-      ...(here?.app.outside === undefined ? [] : Object.values(here.app.pools)),
-    ]),
-  );
+  const exits = [...state.exits.values()].flatMap((all) => [...all.values()]);
+  const endpoints = [...state.destinations.values()].flatMap((each) => [...each.endpoints.values()]);
+  const reached = endpoints.flatMap(({ pools, here }) => [
+    ...pools.shared.values(),
+    ...pools["http/1.1"].values(),
+    ...(here?.app.outside === undefined ? [] : Object.values(here.app.pools)),
+  ]);
+  // What a gateway leads to may be called from its own machine, too.
+  return [...new Set([...reached, ...exits.flatMap(({ app }) => Object.values(app.pools))])];
 }
 
 /** Those of the old state that the new one does not carry on. */
