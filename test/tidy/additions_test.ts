@@ -31,7 +31,7 @@ describe("a kind of document", () => {
     expect(users).toEqual([
       // It is called as a service is.
       "src/config/kinds/external.ts -> src/config/kinds/service.ts",
-      "src/controller/compile/snapshot_compiler.ts -> src/config/kinds/service.ts",
+      "src/controller/compile/compile_input.ts -> src/config/kinds/service.ts",
     ]);
   });
 

@@ -38,6 +38,8 @@ export function readGateway(source: YamlDocument, issues: Issue[]): YamlDocument
         ["spec", field],
         "this says nothing here: a gateway runs on the machines whose Machine document names it (gateways)",
       );
+  if (spec["listeners"] === undefined)
+    flat.wrong(["spec"], "listeners: this field is missing, expected a list");
   const own = typeof metadata["namespace"] === "string" ? metadata["namespace"] : "default";
   listOf(flat, spec["listeners"], ["spec", "listeners"]).forEach((each, at) =>
     putListener(flat, each, ["spec", "listeners", at], ["listeners", at], own),
