@@ -44,7 +44,6 @@ import type { ExternalApps } from "./external_apps.ts";
 import { liveBreakers, liveHealth } from "./live_breakers.ts";
 import { liveBudget, liveTimeouts, rulesOf } from "./live_traffic.ts";
 import { liveSessions } from "./live_sessions.ts";
-import { noRoutes, unrouted } from "./unrouted.ts";
 import { PolicyReach } from "./policy_reach.ts";
 import { Latencies } from "../retry/latencies.ts";
 import { attemptRules } from "../retry/retry_rules.ts";
@@ -363,6 +362,8 @@ class StateBuilder {
       : success({ destination, balancer, rules });
   }
 }
+
+const noRoutes = new RouteTable<LiveRoute>([]);
 
 /** What is known of an endpoint by where it belongs. */
 interface EndpointPlace {

@@ -13,13 +13,6 @@ export const exits: readonly Mutant[] = [
     suites,
   },
   {
-    fault: "strangers are told the attempts of callers",
-    file: exchange,
-    find: "attempt === null || isOutside ? via.set",
-    replace: "attempt === null ? via.set",
-    suites,
-  },
-  {
     fault: "a gateway shows the certificate of nobody for a service outside",
     file: "src/proxy/state/exits.ts",
     find: ", shows: serviceKey(gateway) }",
