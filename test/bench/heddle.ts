@@ -1,5 +1,5 @@
 /** heddle in the bench: two proxies of a real mesh on the proxies' core, its control plane on the other. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { binaryPath } from "../../compile/repository.ts";
 import type { TlsCredential } from "../../runtime/contract.ts";
 import type { Credential } from "../../src/identity/credential_store.ts";
@@ -7,7 +7,9 @@ import { ports } from "../../src/model/ports.ts";
 import { serverNameOf, type ServiceName } from "../../src/model/service.ts";
 import type { TrustBundle } from "../../src/model/snapshot.ts";
 import { firstAccept } from "./first_accept.ts";
+import { makeTestAuthority } from "../support/certificates.ts";
 import { startMesh, type Machine, type Mesh, type ServicePlan } from "../support/mesh.ts";
+import { hangMs } from "../support/patience.ts";
 import { waitFor } from "../support/processes.ts";
 import { closedLoop } from "./load.ts";
 import type { Address, Subject } from "./peers/peer.ts";
@@ -58,12 +60,12 @@ export interface StartedHeddle {
   stop(): Promise<void>;
 }
 
-/** A way of heddle to do a work: the service that is called, by name or at an explicit port. */
+/** A way of heddle to do a work: the service that is called, by name, at an explicit port, or through a gateway from outside. */
 interface Way {
   readonly name: string;
   readonly work: Work;
   readonly service: string;
-  readonly bind: number | "by-name";
+  readonly bind: number | "by-name" | "gateway";
 }
 
 const ways: readonly Way[] = [
@@ -75,6 +77,8 @@ const ways: readonly Way[] = [
   { name: "heddle", work: "pair2", service: "web2", bind: "by-name" },
   { name: "heddle", work: "grpc", service: "rpc", bind: "by-name" },
   { name: "heddle", work: "carried", service: "web", bind: "by-name" },
+  { name: "heddle", work: "edge", service: "web", bind: "gateway" },
+  { name: "heddle", work: "edge2", service: "web2", bind: "gateway" },
   { name: "heddle", work: "mixed", service: "web", bind: "by-name" },
   { name: "heddle", work: "bulk", service: "stream", bind: 9002 },
   { name: "heddle, own", work: "bulk", service: "owned", bind: 9003 },
@@ -96,6 +100,9 @@ const services: Readonly<Record<string, { readonly declared: string; readonly ba
   owned: { declared: "protocol: tcp, transport: own", backend: "stream" },
 };
 const acceptRuns = 5;
+/** Where the gateway listens, on the first machine. */
+const gatewayPort = 8443;
+const gatewayDomain = "bench.test";
 
 /** The reason when it cannot. */
 export async function startHeddle(context: HeddleContext): Promise<StartedHeddle | string> {
@@ -114,6 +121,11 @@ export async function startHeddle(context: HeddleContext): Promise<StartedHeddle
     cores: { proxies: context.proxyCore, others: context.loadCore },
     machines: machinesOf(context, taken, called),
   });
+  const outside = taken.filter(({ bind }) => bind === "gateway").map(({ service }) => service);
+  if (outside.length > 0) {
+    mesh.apply(`${documentsOf(called)}\n---\n${await gatewayOf(mesh, outside)}`);
+    await mesh.settled();
+  }
   const subjects = new Map<Work, Map<string, Subject>>();
   for (const way of taken) {
     const named = subjects.get(way.work) ?? new Map<string, Subject>();
@@ -147,26 +159,49 @@ function documentsOf(called: readonly string[]): string {
   return ["{kind: Service, name: caller, port: 80, protocol: http}", ...declared].join("\n---\n");
 }
 
+/** It lets these services be called from outside by HTTPS, each by a name of its own, with one certificate. */
+async function gatewayOf(mesh: Mesh, outside: readonly string[]): Promise<string> {
+  const authority = await makeTestAuthority();
+  const { chainPem, keyPem } = await authority.issue({ dns: [`*.${gatewayDomain}`], usages: ["server"] });
+  const [certificate, key] = [`${mesh.folder}/gateway.crt`, `${mesh.folder}/gateway.key`];
+  writeFileSync(certificate, chainPem);
+  writeFileSync(key, keyPem);
+  const at = `address: ${mesh.machine("vm-a").address}, port: ${gatewayPort}, protocol: https`;
+  const listener = `{name: secure, ${at}, certificates: [{certificate: ${certificate}, key: ${key}}]}`;
+  const routes = outside.map((service) => {
+    const hostnames = `[${service}.${gatewayDomain}]`;
+    return `{kind: HTTPRoute, name: ${service}, gateway: edge, hostnames: ${hostnames}, rules: [{backends: [{service: ${service}}]}]}`;
+  });
+  return [`{kind: Gateway, name: edge, listeners: [${listener}]}`, ...routes].join("\n---\n");
+}
+
 function machinesOf({ backends }: HeddleContext, taken: readonly Way[], called: readonly string[]) {
   const plan = (name: string): ServicePlan => {
     const backend = backends[services[name]?.backend ?? "page"];
     return { service: name, app: "http", ...backend };
   };
   const isNear = (name: string): boolean => name.startsWith("near");
-  const calls = Object.fromEntries(taken.map(({ service, bind }) => [service, bind]));
+  const calls = Object.fromEntries(
+    taken.flatMap(({ service, bind }) => (bind === "gateway" ? [] : [[service, bind] as const])),
+  );
+  const gateways = taken.some(({ bind }) => bind === "gateway") ? ["edge"] : [];
   const caller: ServicePlan = { service: "caller", app: "none", calls };
   return [
-    { name: "vm-a", services: [caller, ...called.filter(isNear).map(plan)] },
+    { name: "vm-a", gateways, services: [caller, ...called.filter(isNear).map(plan)] },
     { name: "vm-b", services: called.filter((name) => !isNear(name)).map(plan) },
   ];
 }
 
 function subjectOf(mesh: Mesh, { service, bind }: Way): Subject {
   const [first, second] = [mesh.machine("vm-a"), mesh.machine("vm-b")];
-  const port = bind === "by-name" ? first.httpPort("caller") : bind;
   const machines: Machine[] = service.startsWith("near") ? [first] : [first, second];
   const pids = (): number[] => machines.flatMap(({ proxy }) => familyOf(proxy.pid));
-  return { host: first.address, port, authority: `${service}.mesh`, pids };
+  const { address: host } = first;
+  if (bind === "gateway") {
+    return { host, port: gatewayPort, authority: `${service}.${gatewayDomain}`, https: true, pids };
+  }
+  const port = bind === "by-name" ? first.httpPort("caller") : bind;
+  return { host, port, authority: `${service}.mesh`, pids };
 }
 
 async function untilReached(
@@ -192,7 +227,7 @@ async function untilReached(
         }
       };
       try {
-        await waitFor(`${name} does ${work}`, once, { everyMs: 100, limitMs: 5_000 });
+        await waitFor(`${name} does ${work}`, once, { everyMs: 100, limitMs: hangMs });
       } catch (error) {
         throw new Error(`${(error as Error).message}: ${last}`);
       }

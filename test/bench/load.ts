@@ -73,7 +73,7 @@ export interface LoadResult {
   readonly rssMb: number;
 }
 
-type Target = Pick<Subject, "host" | "port" | "authority" | "headers">;
+type Target = Pick<Subject, "host" | "port" | "authority" | "headers" | "https">;
 
 /** The command, as it is shown beside the results. */
 export function loadCommand(load: LoadName, target: Target, count: number, folder: string): string[] {
@@ -82,9 +82,14 @@ export function loadCommand(load: LoadName, target: Target, count: number, folde
     const options: StreamLoadOptions = { kind: load, host, port, authority, count, parallel: parallel[load] };
     return [bun, `${import.meta.dir}/stream_load.ts`, JSON.stringify(options)];
   }
-  const url = `http://${target.host}:${target.port}${load === "grpc" ? paths.call : paths.page}`;
+  const path = load === "grpc" ? paths.call : paths.page;
+  const place = `${target.host}:${target.port}`;
+  // The name in the URL is what TLS asks for, which an address is not.
+  const url = target.https
+    ? [`--connect-to=${place}`, `https://${target.authority}${path}`]
+    : [`http://${place}${path}`];
   const more = (target.headers ?? []).flatMap((header) => ["-H", header]);
-  const at = ["-H", `:authority:${target.authority}`, ...more, url];
+  const at = ["-H", `:authority:${target.authority}`, ...more, ...url];
   const connections = load === "http1" ? ["--h1", "-c", "32", "-m", "1"] : ["-c", "8", "-m", "32"];
   const message =
     load === "grpc"

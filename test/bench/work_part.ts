@@ -56,12 +56,12 @@ export async function carryFirst(
 }
 
 function howOf(work: Work, { rounds, counts, warmupRounds }: BenchOptions): string[] {
-  const { load } = workPlans[work];
+  const { load, https } = workPlans[work];
   const first = (worksBefore[work] ?? []).map((each) => workPlans[each].title.slice(0, 3));
   const { counted, how } = loads[load];
-  const target = { host: "ADDRESS", port: 0, authority: "NAME" };
+  const target = { host: "ADDRESS", port: 0, authority: "NAME", https };
   const [program = "", ...args] = loadCommand(load, target, counts[load], "FOLDER");
-  const shown = [program, ...args].join(" ").replace(":0/", ":PORT/");
+  const shown = [program, ...args].join(" ").replace("ADDRESS:0", "ADDRESS:PORT");
   return [
     `${rounds} rounds of ${counts[load]} ${counted} ${how}, after ${warmupRounds} rounds' worth that do not count ("warming").`,
     ...(first.length > 0

@@ -21,6 +21,8 @@ export interface WorkPlan {
   readonly legs: readonly [Wire, Wire] | readonly [Wire, Wire, Wire];
   readonly backend: BackendName;
   readonly load: LoadName;
+  /** The load comes by TLS 1.3, without a certificate of its own: the first proxy stands at the edge. */
+  readonly https?: true;
   /** Processor time of heddle is at most this many times that of a peer. */
   readonly bars: Readonly<Record<string, number>>;
   /** At most this is added at p50 to what the backend itself takes, which is measured beside it. */
@@ -98,6 +100,23 @@ const plans = {
     load: "events",
     bars: {},
     addedP50MsMax: 0.3,
+  },
+  edge: {
+    title:
+      "(y) HTTPS by HTTP/1.1 through a gateway and a second proxy with mTLS 1.3 between, peers in HTTP/1.1",
+    legs: ["http/1.1", "http/1.1", "http/1.1"],
+    backend: "page",
+    load: "http1",
+    https: true,
+    bars: { HAProxy: 1.15, Envoy: 0.4 },
+  },
+  edge2: {
+    title: "(z) HTTPS by HTTP/2 through a gateway and a second proxy with mTLS 1.3 between",
+    legs: ["http2", "http2", "http2"],
+    backend: "page2",
+    load: "http2",
+    https: true,
+    bars: { HAProxy: 1.1, Envoy: 0.3 },
   },
   mixed: {
     title: "(m) As (g), by heddle's proxies after they carried other protocols",

@@ -43,6 +43,8 @@ export interface MachinePlan {
   readonly name: string;
   readonly zone?: string;
   readonly services: readonly ServicePlan[];
+  /** Gateways that it runs, of the documents. */
+  readonly gateways?: readonly string[];
 }
 
 export interface ServicePlan {
@@ -256,11 +258,12 @@ class TestMachine implements Machine {
     return ports.outboundFirst + index;
   }
 
-  /** With a token for exactly its services, from a Machine document. */
+  /** With a token for exactly its services and gateways, from a Machine document. */
   async join(controller: string): Promise<void> {
     const { mesh, name, address } = this;
     const services = this.plan.services.flatMap(({ service }) => ["--service", service]);
-    const made = mesh.heddle("token", "create", ...services, "--output", "json");
+    const gateways = (this.plan.gateways ?? []).flatMap((gateway) => ["--gateway", gateway]);
+    const made = mesh.heddle("token", "create", ...services, ...gateways, "--output", "json");
     const { token } = JSON.parse(made) as TokenAnswer;
     const machine = `${mesh.folder}/${name}.machine.yaml`;
     writeFileSync(machine, this.#document());
@@ -326,12 +329,13 @@ class TestMachine implements Machine {
       ),
       ...plan.said,
     }));
-    const { name, zone } = this.plan;
+    const { name, zone, gateways = [] } = this.plan;
     const document = {
       kind: "Machine",
       name,
       address: this.address,
       ...(zone === undefined ? {} : { zone }),
+      ...(gateways.length === 0 ? {} : { gateways }),
       services,
     };
     return JSON.stringify(document, null, 2);

@@ -13,6 +13,7 @@ import { closedLoop } from "../bench/load.ts";
 import { startPeer, type PeerCertificates } from "../bench/peers/peer.ts";
 import { workPlans, works } from "../bench/works.ts";
 import { addressOf } from "../support/addresses.ts";
+import { testMs } from "../support/patience.ts";
 import { hasProgram, type Program } from "../support/processes.ts";
 
 const backends = backendAddresses(addressOf(200));
@@ -48,14 +49,14 @@ describe.skipIf(!tools.every(hasProgram))("beside heddle in the bench", () => {
           expect(cost).toBeGreaterThan(0);
         }
       },
-      30_000,
+      testMs,
     );
   }
 
   test.skipIf(binaryMissing)(
     "a mesh of another build of heddle carries what it is compared by, and its processor time is its own",
     async () => {
-      const wanted = ["hop", "pair", "hop2", "pair2", "grpc", "carried"] as const;
+      const wanted = ["hop", "pair", "hop2", "pair2", "grpc", "carried", "edge", "edge2"] as const;
       const start = async (addressFirst: number) => {
         const context = { backends, proxyCore: 0, loadCore: 0, wanted, binary: binaryPath, addressFirst };
         const heddle = await startHeddle(context);
@@ -79,6 +80,6 @@ describe.skipIf(!tools.every(hasProgram))("beside heddle in the bench", () => {
         await Promise.all(meshes.map((heddle) => heddle.stop()));
       }
     },
-    60_000,
+    testMs,
   );
 });

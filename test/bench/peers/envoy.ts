@@ -47,7 +47,7 @@ function configOf(context: PeerContext, role: Role, receiver: Address | null): u
           filter_chains: [
             {
               filters: [role.from === "tcp" ? tcpFilter() : httpFilter(role.from, receiver)],
-              ...(role.tls === "in" ? { transport_socket: tlsIn(context, role) } : {}),
+              ...(role.tlsIn === "none" ? {} : { transport_socket: tlsIn(context, role) }),
             },
           ],
         },
@@ -142,7 +142,7 @@ function clusterOf(context: PeerContext, role: Role): unknown {
       endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(role.to.host, role.to.port) } }] }],
     },
     ...(role.towards === "http2" ? { typed_extension_protocol_options: upstreamHttp2() } : {}),
-    ...(role.tls === "out" ? { transport_socket: tlsOut(context, role) } : {}),
+    ...(role.tlsOut === "none" ? {} : { transport_socket: tlsOut(context, role) }),
   };
 }
 
@@ -169,13 +169,14 @@ function tlsOut({ certificates: { root, client, server } }: PeerContext, { towar
   };
 }
 
-function tlsIn({ certificates: { root, server } }: PeerContext, { from }: Role): unknown {
+function tlsIn({ certificates: { root, server } }: PeerContext, role: Role): unknown {
+  const isMutual = role.tlsIn === "mutual";
   return {
     name: "envoy.transport_sockets.tls",
     typed_config: {
       "@type": `${types}.transport_sockets.tls.v3.DownstreamTlsContext`,
-      require_client_certificate: true,
-      common_tls_context: common(server, from, { trusted_ca: { filename: root } }),
+      require_client_certificate: isMutual,
+      common_tls_context: common(server, role.from, isMutual ? { trusted_ca: { filename: root } } : {}),
     },
   };
 }

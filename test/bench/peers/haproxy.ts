@@ -19,8 +19,8 @@ export const haproxy: Peer = {
 
 function configOf(context: PeerContext, role: Role): string {
   const http = role.from !== "tcp";
-  const bind = role.tls === "in" ? tlsIn(context, role) : clear(role.from);
-  const server = role.tls === "out" ? tlsOut(context, role) : clear(role.towards);
+  const bind = role.tlsIn === "none" ? clear(role.from) : tlsIn(context, role);
+  const server = role.tlsOut === "none" ? clear(role.towards) : tlsOut(context, role);
   return `global
   nbthread 1
   maxconn 400
@@ -49,6 +49,7 @@ function tlsOut({ certificates: { root, client, server } }: PeerContext, { towar
   return ` ssl crt ${client.both} ca-file ${root} verify required sni str(${server.name}) verifyhost ${server.name}${alpn(towards)}`;
 }
 
-function tlsIn({ certificates: { root, server } }: PeerContext, { from }: Role): string {
-  return ` ssl crt ${server.both} ca-file ${root} verify required${alpn(from)}`;
+function tlsIn({ certificates: { root, server } }: PeerContext, role: Role): string {
+  const verified = role.tlsIn === "mutual" ? ` ca-file ${root} verify required` : "";
+  return ` ssl crt ${server.both}${verified}${alpn(role.from)}`;
 }

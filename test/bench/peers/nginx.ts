@@ -8,7 +8,7 @@ import type { Peer, PeerContext, Role } from "./peer.ts";
 
 export const nginx: Peer = {
   name: "nginx",
-  works: ["hop", "pair", "hop2"],
+  works: ["hop", "pair", "hop2", "edge"],
   version() {
     const answer = spawnSync("nginx", ["-v"], { encoding: "utf8" });
     return answer.status === 0 ? (/nginx\/(\S+)/.exec(answer.stderr)?.[1] ?? "?") : null;
@@ -53,13 +53,13 @@ function serverOf(context: PeerContext, role: Role): string {
     keepalive_timeout 1h;
   }
   server {
-    listen ${context.address}:${role.port}${role.tls === "in" ? " ssl" : ""}${role.from === "http2" ? " http2" : ""};
-${role.tls === "in" ? tlsIn(context) : ""}    location / {
-      proxy_pass ${role.tls === "out" ? "https" : "http"}://next;
+    listen ${context.address}:${role.port}${role.tlsIn === "none" ? "" : " ssl"}${role.from === "http2" ? " http2" : ""};
+${role.tlsIn === "none" ? "" : tlsIn(context, role)}    location / {
+      proxy_pass ${role.tlsOut === "none" ? "http" : "https"}://next;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header Host $host;
-${role.tls === "out" ? tlsOut(context) : ""}    }
+${role.tlsOut === "none" ? "" : tlsOut(context)}    }
   }
 `;
 }
@@ -76,13 +76,17 @@ function tlsOut({ certificates: { root, client, server } }: PeerContext): string
 `;
 }
 
-function tlsIn({ certificates: { root, server } }: PeerContext): string {
+function tlsIn({ certificates: { root, server } }: PeerContext, role: Role): string {
   return `    ssl_protocols TLSv1.3;
     ssl_certificate ${server.chain};
     ssl_certificate_key ${server.key};
-    ssl_client_certificate ${root};
+${role.tlsIn === "mutual" ? verifying(root) : ""}    ssl_session_cache shared:bench:1m;
+`;
+}
+
+function verifying(root: string): string {
+  return `    ssl_client_certificate ${root};
     ssl_verify_client on;
     ssl_verify_depth 2;
-    ssl_session_cache shared:bench:1m;
 `;
 }

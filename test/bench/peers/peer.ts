@@ -13,6 +13,8 @@ export interface Subject {
   readonly port: number;
   /** The Host header. */
   readonly authority: string;
+  /** By TLS, with the authority as the server name that is asked for. */
+  readonly https?: true | undefined;
   /** What h2load sends besides, each as `name:value`. */
   readonly headers?: readonly string[];
   /** Processes that carry this work; their processor time is summed. */
@@ -49,7 +51,7 @@ export interface CertificateFiles {
   readonly both: string;
 }
 
-/** One process of a peer: takes `from` on `port`, speaks `towards` to `to`, with mTLS on one side or none. */
+/** One process of a peer: takes `from` on `port`, speaks `towards` to `to`, each in clear text or by TLS. */
 export interface Role {
   readonly name: string;
   /** A folder of its own, for configs. */
@@ -58,7 +60,9 @@ export interface Role {
   readonly towards: Wire;
   readonly port: number;
   readonly to: Address;
-  readonly tls: "in" | "out" | null;
+  /** `server`: TLS of clients without certificates. */
+  readonly tlsIn: "none" | "server" | "mutual";
+  readonly tlsOut: "none" | "mutual";
   /** Each piece is to go on at once, rather than with the next. */
   readonly prompt: boolean;
 }
@@ -78,16 +82,26 @@ function portOf(work: Work): number {
 }
 
 function rolesOf(context: PeerContext, work: Work): Omit<Role, "folder">[] {
-  const { legs, backend, load } = workPlans[work];
+  const { legs, backend, load, https } = workPlans[work];
   const prompt = load === "events";
   const [first, second, third] = legs;
   const port = portOf(work);
+  const tlsIn = https ? "server" : "none";
   const last = { prompt, to: context.backends[backend] };
-  if (third === undefined) return [{ name: work, from: first, towards: second, port, tls: null, ...last }];
+  if (third === undefined)
+    return [{ name: work, from: first, towards: second, port, tlsIn, tlsOut: "none", ...last }];
   const between = { host: context.address, port: port + 1 };
   return [
-    { name: `${work}-out`, from: first, towards: second, port, to: between, tls: "out", prompt },
-    { name: `${work}-in`, from: second, towards: third, port: between.port, tls: "in", ...last },
+    { name: `${work}-out`, from: first, towards: second, port, to: between, tlsIn, tlsOut: "mutual", prompt },
+    {
+      name: `${work}-in`,
+      from: second,
+      towards: third,
+      port: between.port,
+      tlsIn: "mutual",
+      tlsOut: "none",
+      ...last,
+    },
   ];
 }
 
@@ -125,6 +139,7 @@ export async function startPeer(
       host: context.address,
       port: portOf(work),
       authority: "bench",
+      https: workPlans[work].https,
       pids: () => programs.flatMap((program) => familyOf(program.pid)),
     });
   }
