@@ -69,6 +69,8 @@ export const registryKeys = {
   policyHistory: "policy-history/",
   /** By name of the policy and hash: the versions that are kept. */
   policyVersions: "policy-versions/",
+  /** By name of the policy: the version before the one in force, where a heddle of before versions were kept by hash left it. */
+  policiesBefore: "policies-before/",
   operators: "operators/",
   /** By address: the service whose virtual address it is. */
   addresses: "addresses/",

@@ -105,6 +105,7 @@ export class Catalog {
   policyTrials: ReadonlyMap<string, StoredTrial> = new Map();
   policyHistory: ReadonlyMap<string, StoredPolicyHistory> = new Map();
   policyVersions: ReadonlyMap<string, readonly KnownVersion[]> = new Map();
+  policiesBefore: ReadonlyMap<string, StoredPolicy> = new Map();
   /** By key: the revision at which what is in force, tried or happened of a policy changed last. */
   policiesAt: ReadonlyMap<string, number> = new Map();
   /** By name. */
@@ -162,6 +163,7 @@ export class Catalog {
       ({ value, modified }): KnownVersion => ({ ...value, modified }),
     );
     this.policyVersions = Map.groupBy(versions, ({ policy }) => policy.name);
+    this.policiesBefore = byName(under<StoredPolicy>(registryKeys.policiesBefore));
     const { policies, policyTrials, policyHistory } = registryKeys;
     const ofPolicies = [policies, policyTrials, policyHistory].flatMap((prefix) => kinds.get(prefix) ?? []);
     this.policiesAt = new Map(ofPolicies.map(({ key, modified }) => [key, modified]));

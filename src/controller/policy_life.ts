@@ -15,7 +15,14 @@ import { Refusal } from "../api/problem.ts";
 import { kinds } from "../config/kinds.ts";
 import { loadDocuments } from "../config/load.ts";
 import { addReadings, verdictOf, type TrialReading } from "../model/trial.ts";
-import type { Catalog, StoredPolicy, StoredPolicyHistory, StoredTrial } from "./catalog.ts";
+import type {
+  Catalog,
+  KnownVersion,
+  StoredPolicy,
+  StoredPolicyHistory,
+  StoredTrial,
+  StoredVersion,
+} from "./catalog.ts";
 import type { PolicyFit } from "./policy_fit.ts";
 import { knownIn } from "./policy_keys.ts";
 import {
@@ -31,9 +38,11 @@ import {
 import { checkPolicyUses, type PolicyBundler } from "./policy_uses.ts";
 import {
   changeOperations,
+  formerKey,
   knownOf,
   policyKeys,
   versionBy,
+  versionKey,
   versionRows,
   type Known,
 } from "./policy_versions.ts";
@@ -204,17 +213,18 @@ export class PolicyLife {
 
   /** `next` says what becomes of what stands; null: nothing. Again where somebody else changed it meanwhile. */
   async #change(name: string, by: string, next: (known: Known) => Step | null): Promise<PolicyEvent> {
-    const { store, settled, log, catalog } = this.options;
+    const { store, settled, log } = this.options;
     const keys = policyKeys(name);
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const entries = await Promise.all(keys.map((key) => store.get(key)));
-      const [inForce, trial, history] = entries;
-      const known = knownOf(
-        parsed<StoredPolicy>(inForce),
-        parsed<StoredTrial>(trial),
-        parsed<StoredPolicyHistory>(history),
-        catalog.policyVersions.get(name) ?? [],
-      );
+      const [former, ...entries] = await Promise.all([formerKey(name), ...keys].map((key) => store.get(key)));
+      const [inForce, trial, written] = entries;
+      const history = parsed<StoredPolicyHistory>(written);
+      const stands = {
+        inForce: parsed<StoredPolicy>(inForce),
+        trial: parsed<StoredTrial>(trial),
+        former: parsed<StoredPolicy>(former),
+      };
+      const known = knownOf(stands, history, await this.#versionsWith(name, history?.before));
       const change = next(known);
       if (change === null) return { atMs: 0, by, what: "unchanged", version: "", hash: "", detail: "" };
       const event: PolicyEvent = { ...change.event, atMs: this.#nowMs, by };
@@ -229,6 +239,18 @@ export class PolicyLife {
       return event;
     }
     throw new Refusal(409, `Somebody else changed the policy "${name}" at the same moment`, "Try again");
+  }
+
+  /** Those that are kept, as far as this controller heard; in any case the one before, which another one may have written just now. */
+  async #versionsWith(name: string, before: string | undefined): Promise<readonly KnownVersion[]> {
+    const { store, catalog } = this.options;
+    const versions = catalog.policyVersions.get(name) ?? [];
+    if (before === undefined || versions.some(({ policy }) => policy.hash === before)) return versions;
+    const entry = await store.get(versionKey({ name, hash: before }));
+    const version = parsed<StoredVersion>(entry);
+    return entry === null || version === null
+      ? versions
+      : [...versions, { ...version, modified: entry.modified }];
   }
 }
 

@@ -22,6 +22,8 @@ export interface Known {
   readonly trial: StoredTrial | null;
   /** What `rollback` leads to where nothing is tried. */
   readonly before: StoredPolicy | null;
+  /** What an older heddle left as that; the next change takes it over. */
+  readonly former: StoredPolicy | null;
   readonly events: readonly PolicyEvent[];
   readonly versions: readonly KnownVersion[];
 }
@@ -46,14 +48,18 @@ export function versionKey({ name, hash }: Pick<StoredPolicy, "name" | "hash">):
   return `${registryKeys.policyVersions}${name}/${hash}`;
 }
 
+export function formerKey(name: string): string {
+  return registryKeys.policiesBefore + name;
+}
+
 export function knownOf(
-  inForce: StoredPolicy | null,
-  trial: StoredTrial | null,
+  { inForce, trial, former }: Pick<Known, "inForce" | "trial" | "former">,
   history: StoredPolicyHistory | null,
   versions: readonly KnownVersion[],
 ): Known {
-  const before = versions.find(({ policy }) => policy.hash === history?.before)?.policy ?? null;
-  return { inForce, trial, before, events: history?.events ?? [], versions };
+  const kept = versions.find(({ policy }) => policy.hash === history?.before)?.policy ?? null;
+  const before = history?.before === undefined ? former : kept;
+  return { inForce, trial, before, former, events: history?.events ?? [], versions };
 }
 
 /** What to write so that it is so; what is not kept any more goes. */
@@ -83,6 +89,7 @@ export function changeOperations(name: string, known: Known, change: Change): Op
     ...putOrDelete(inForceKey, change.inForce),
     ...putOrDelete(trialKey, change.trial),
     ...putOrDelete(historyKey, history),
+    ...(known.former === null ? [] : putOrDelete(formerKey(name), null)),
     ...[...added.values()].flatMap((version) => putOrDelete(versionKey(version.policy), version)),
     ...known.versions
       .filter(({ policy }) => !kept.has(policy.hash))

@@ -120,7 +120,10 @@ export interface SharedCounter {
    * as used, and fills again as all else does. So many are kept (`policySharedHoldsMax`), none longer than its `per`.
    */
   reserve(key: string, amount: number, limit: number, per: Duration): Promise<Reserved>;
-  /** What was used of a reservation: less is given back, more is taken as by `add`. The second time it does nothing. */
+  /**
+   * What was used of a reservation: less is given back, more is taken as by `add`. The second time, and after its `per`, it does nothing:
+   * what it took has filled again.
+   */
   settle(id: string, used: number): Promise<void>;
 }
 

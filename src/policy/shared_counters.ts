@@ -97,12 +97,14 @@ export class SharedCounters {
     return this.#holds.size;
   }
 
-  /** Of this owner's reservation; one that is not known changes nothing. */
+  /** Of this owner's reservation; one that is not known, or whose time is over, changes nothing. */
   settle(of: string, { id, used }: SharedSettle): SharedTaken {
     const hold = this.#holds.get(`${of} ${id}`);
     if (hold === undefined) return settled;
     this.#holds.delete(`${of} ${id}`);
-    this.#buckets.get(hold.name)?.settle(hold.amount, used, this.nowMs());
+    const nowMs = this.nowMs();
+    // What it took has filled again: to give it back would be to give it twice.
+    if (nowMs < hold.untilMs) this.#buckets.get(hold.name)?.settle(hold.amount, used, nowMs);
     return settled;
   }
 

@@ -90,6 +90,20 @@ export const policyLife: readonly Mutant[] = [
     suites: ["test/unit/controller/policy_life_test.ts"],
   },
   {
+    fault: "a controller that is behind forgets the version before",
+    file: "src/controller/policy_life.ts",
+    find: "const version = parsed<StoredVersion>(entry);",
+    replace: "const version = parsed<StoredVersion>(null);",
+    suites: ["test/unit/controller/policy_life_test.ts"],
+  },
+  {
+    fault: "after an upgrade there is no version before",
+    file: "src/controller/policy_versions.ts",
+    find: "history?.before === undefined ? former : kept",
+    replace: "kept",
+    suites: ["test/unit/controller/policy_life_test.ts"],
+  },
+  {
     fault: "why a version was returned is forgotten with the steps after it",
     file: "src/controller/policy_versions.ts",
     find: "!kept.has(hash) || events",

@@ -306,6 +306,13 @@ export const retries: readonly Mutant[] = [
     suites: counters,
   },
   {
+    fault: "a reservation of long ago is given back though it has filled again",
+    file: "src/policy/shared_counters.ts",
+    find: "if (nowMs < hold.untilMs) this.#buckets",
+    replace: "this.#buckets",
+    suites: counters,
+  },
+  {
     fault: "a policy gives back what another one reserved",
     file: "src/policy/shared_counters.ts",
     find: "const hold = this.#holds.get(`${of} ${id}`);",

@@ -260,6 +260,47 @@ describe("the versions of a policy", () => {
     other.controller.close();
   });
 
+  test("lead back though a controller that has not heard of the last pushes takes a step", async () => {
+    await withVersion("a1");
+    const other = await controller.beside(bundler);
+    // It hears nothing any more, as one whose registry is slow to tell.
+    other.controller.catalog.update = () => {};
+    await push("b2");
+    await push("c3");
+    await other.operator().call("POST", `${controllerPaths.policies}/steps`, { do: "disable", name: "p" });
+    await controller.controller.catalog.reached(controller.store.revision());
+    expect(await row()).toMatchObject({ disabled: true, before: { version: "b2" } });
+    await step({ do: "rollback", name: "p" });
+    expect(await states()).toEqual({ a1: "kept", b2: "in force", c3: "before" });
+    other.controller.close();
+  });
+
+  test("begin with the one that an older heddle kept as the one before", async () => {
+    await withVersion("b2");
+    const [event] = (await row()).events;
+    const former = { name: "p", version: "a1", onError: "open", cpuMs: 2, hash: hashOf("a1"), text: "a1" };
+    await controller.put(registryKeys.policiesBefore + "p", JSON.stringify(former));
+    await controller.put(registryKeys.policyHistory + "p", JSON.stringify({ events: [event] }));
+    expect((await row()).before).toEqual({ version: "a1", hash: hashOf("a1") });
+    await step({ do: "disable", name: "p" });
+    expect(controller.store.range(registryKeys.policiesBefore).entries).toEqual([]);
+    await step({ do: "enable", name: "p" });
+    await step({ do: "rollback", name: "p" });
+    expect(await states()).toEqual({ a1: "in force", b2: "before" });
+  });
+
+  test("go with the policy, also the one that an older heddle kept", async () => {
+    await withVersion("b2");
+    await controller.put(
+      registryKeys.policiesBefore + "p",
+      JSON.stringify({ name: "p", hash: "0".repeat(64) }),
+    );
+    await controller
+      .operator()
+      .call("POST", `${controllerPaths.documents}/remove`, { documents: [], policies: ["p"], dryRun: false });
+    expect(controller.store.range("polic").entries).toEqual([]);
+  });
+
   test("lose no step that another controller takes while one pushes", async () => {
     await withVersion("a1");
     const other = await controller.beside(bundler);

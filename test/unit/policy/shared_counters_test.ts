@@ -164,6 +164,15 @@ test("reservations that nobody settles count as used, and none is held when they
   expect([counters.held, ask(100).ok]).toEqual([0, true]);
 });
 
+test("a reservation that is settled after its time gives nothing back: that has filled again", () => {
+  const { clock, counters, ask } = alone();
+  const { id = "" } = ask(100, "reserve");
+  clock.nowMs = 1_000;
+  expect(ask(100).ok).toBeTrue();
+  counters.settle("p s.default", { id, used: 0 });
+  expect([counters.held, ask(1).ok]).toEqual([0, false]);
+});
+
 test("so many reservations are kept, and the oldest goes first", () => {
   const { counters } = alone();
   const reserve = () =>
