@@ -26,7 +26,6 @@ interface Leaving {
 export class BoundPorts implements Pick<Net, "listen" | "adopt"> {
   readonly #standing = new Set<StandingPort>();
   readonly #leaving = new Map<string, Leaving>();
-  readonly #leaves = new Set<Promise<void>>();
 
   constructor(readonly options: BoundPortsOptions) {}
 
@@ -48,16 +47,9 @@ export class BoundPorts implements Pick<Net, "listen" | "adopt"> {
         if (!standing.stands) return;
         standing.stands = false;
         this.#standing.delete(standing);
-        const leave = this.#leave(standing, { bound });
-        this.#leaves.add(leave);
-        void leave.then(() => this.#leaves.delete(leave));
+        void this.#leave(standing, { bound });
       },
     };
-  }
-
-  /** Resolves when whoever was handed a port that was given up by now has been told to let go of it. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#leaves);
   }
 
   /** What others still have is not free for another one to be bound there. */

@@ -73,7 +73,6 @@ export class ShardedPlane implements ProxyPlane {
       begin: (shard) => this.#begin(shard),
       message: (shard, message) => this.#heard(shard, message),
       ended: (shard) => this.#asks.ended(shard),
-      settled: () => this.#ports.settled(),
     });
     this.#plane = new DataPlane({
       ...plane,

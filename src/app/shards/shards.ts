@@ -25,8 +25,6 @@ export interface ShardsOptions {
   readonly begin: (shard: ShardProcess) => void;
   readonly message: (shard: ShardProcess, message: FromShard) => void;
   readonly ended: (shard: ShardProcess) => void;
-  /** Resolves when they have been told to let go of all ports that were given up by now. */
-  readonly settled: () => Promise<void>;
   readonly log: (text: string) => void;
 }
 
@@ -127,10 +125,6 @@ export class Shards implements Drained {
     const number = ++this.#numbers;
     this.tell({ kind: "gather", number });
     await this.#answers("gathered", number, limits.shardGatherMs);
-  }
-
-  settled(): Promise<void> {
-    return this.options.settled();
   }
 
   retire(softly: boolean): void {

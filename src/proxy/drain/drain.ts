@@ -30,7 +30,6 @@ export class Drain {
       await this.#gone(untilMs);
       await this.#mayLeave(untilMs);
       listeners.close();
-      await open.settled?.();
       const closedMs = clock.now();
       if (closedMs >= untilMs) break;
       await this.#pause(Math.min(limits.drainArriveMs, untilMs - closedMs));
@@ -47,7 +46,6 @@ export class Drain {
     const untilMs = clock.now() + deadlineMs;
     listeners.close();
     this.#look(true);
-    await open.settled?.();
     // By then what they took last is known.
     await this.#pause(Math.min(limits.drainArriveMs, deadlineMs));
     do await this.#gone(untilMs);

@@ -12,8 +12,6 @@ export interface Drained {
   readonly size: number;
   /** Again and again while the drain lasts: what came meanwhile is told too. `softly`: nobody waits for the ports, so nothing is cut. */
   retire(softly: boolean): void;
-  /** Resolves when listeners that were closed take nothing any more. Absent: at once. */
-  settled?(): Promise<void>;
   /** Calls once what is open now is gone. Whoever asked before is not told any more. */
   whenGone(call: () => void): void;
 }

@@ -1,4 +1,4 @@
-/** How many event loops a proxy has that is told nothing, and how several let go of their ports. */
+/** How many event loops a proxy has that is told nothing. */
 import type { Mutant } from "../mutant.ts";
 
 const folder = "src/app/shards";
@@ -36,19 +36,5 @@ export const loops: readonly Mutant[] = [
     find: 'parts.map((_, at) => [root, ...parts.slice(0, at + 1)].join("/"))',
     replace: '[[root, ...parts].join("/")]',
     suites,
-  },
-  {
-    fault: "a proxy that ends goes while event loops still take connections",
-    file: "src/proxy/drain/drain.ts",
-    find: "      await open.settled?.();\n",
-    replace: "",
-    suites: ["test/unit/proxy/drain/late_ports_test.ts"],
-  },
-  {
-    fault: "a proxy that has a successor counts what is open while event loops still take connections",
-    file: "src/proxy/drain/drain.ts",
-    find: "    this.#look(true);\n    await open.settled?.();\n",
-    replace: "    this.#look(true);\n",
-    suites: ["test/unit/proxy/drain/late_ports_test.ts"],
   },
 ];

@@ -124,11 +124,7 @@ describe("a port that a keeper binds", () => {
     letGo = [];
     const say = (what: string) => (port: StandingPort) => void told.push(`${what} ${port.stands}`);
     ports = new BoundPorts({
-      bind: ({ port }) => ({
-        port: port === 0 ? 8_080 : port,
-        descriptor: 7 + bound++,
-        close: () => void closed++,
-      }),
+      bind: () => ({ port: 8_080, descriptor: 7 + bound++, close: () => void closed++ }),
       opened: say("opened"),
       closed: (port) => {
         say("closed")(port);
@@ -148,20 +144,6 @@ describe("a port that a keeper binds", () => {
     letGo[0]?.();
     await Promise.resolve();
     expect([closed, told.at(-1)]).toEqual([1, "left false"]);
-  });
-
-  test("counts as given up once the last one was told to let go of it", async () => {
-    ports.listen(at).close();
-    ports.listen({ ...at, port: 8_081 }).close();
-    let settled = false;
-    const all = ports.settled().then(() => (settled = true));
-    letGo[0]?.();
-    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-    expect([settled, told.filter((each) => each === "left false").length]).toEqual([false, 1]);
-    letGo[1]?.();
-    await all;
-    expect(told.filter((each) => each === "left false").length).toBe(2);
-    await ports.settled();
   });
 
   test("that is wanted again before all have let go of it is the same one", async () => {

@@ -33,7 +33,6 @@ beforeEach(() => {
     memoryBytesMax: 1_000 * 1_048_576,
     begin: (shard) => shard.send({ kind: "keep", traces: [`begin ${shard.own}`] }),
     message: (_shard, message) => void heard.push(message),
-    settled: () => Promise.resolve(),
     ended: () => {},
     log: (text) => void logged.push(text),
   });
