@@ -26,6 +26,12 @@ export function isWithin({ bytes, bits }: Network, address: string): boolean {
   return true;
 }
 
+/** Whether two hosts are one, however their addresses are written. */
+export function isSameHost(one: string, other: string): boolean {
+  const network = readNetwork(one);
+  return network === null ? one === other : isWithin(network, other);
+}
+
 /** 4 numbers or 16; null: it is no address. A zone (`%eth0`) says nothing here. */
 function readAddress(text: string): number[] | null {
   const mapped = /^::ffff:([0-9.]+)$/i.exec(text)?.[1];

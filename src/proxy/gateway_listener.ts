@@ -66,11 +66,11 @@ export class OutsideListener {
     return this.#opaque.accept(socket);
   }
 
-  /** The same, for one whose client asks for that name; null: it leads nowhere. */
-  handlerFor(serverName: string): ((socket: Socket) => SocketHandler) | null {
+  /** The same, for one whose client, at that address, asks for that name; null: it leads nowhere. */
+  handlerFor(serverName: string, client: string): ((socket: Socket) => SocketHandler) | null {
     const { listener, parts } = this.options;
     if (listener.meshNetwork === undefined) return (socket) => this.passOn(socket);
-    const to = parts.state === null ? null : relayFor(parts.state.relays, listener, serverName);
+    const to = parts.state === null ? null : relayFor(parts.state.relays, listener, { serverName, client });
     return to === null ? null : (socket) => relay(socket, this.source, to, serverName);
   }
 

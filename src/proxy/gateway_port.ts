@@ -261,7 +261,7 @@ export class GatewayPort {
       return "full";
     }
     if (listener.protocol !== "https") {
-      const handler = listener.handlerFor(serverName);
+      const handler = listener.handlerFor(serverName, from.remoteAddress);
       if (handler === null) return "none";
       return { do: "pass", closed: (socket) => this.#passOn(listener, socket, from, handler) };
     }

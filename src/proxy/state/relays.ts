@@ -1,6 +1,6 @@
 /** Whom the gateways of this machine pass TLS of the mesh on to: machines of their networks that the snapshot lists, and nobody else. */
-import { isWithin, readNetwork } from "../../base/cidr.ts";
-import { isSameAddress, type Address } from "../../base/socket_address.ts";
+import { isSameHost, isWithin, readNetwork } from "../../base/cidr.ts";
+import type { Address } from "../../base/socket_address.ts";
 import type { GatewayListener } from "../../model/gateway.ts";
 import type { Snapshot } from "../../model/snapshot.ts";
 
@@ -10,13 +10,17 @@ export type Relays = ReadonlyMap<string, ReadonlyMap<string, Address>>;
 /** Machines say themselves where they are: none of them is a gateway, which would lead a connection in a circle. */
 export function relaysIn({ relays = [], networks = [] }: Snapshot): Relays {
   const gateways = networks.flatMap((network) => network.gateways);
-  const known = relays.filter((each) => !gateways.some((gateway) => isSameAddress(gateway, each)));
+  const known = relays.filter((each) => !gateways.some((gateway) => isSamePlace(gateway, each)));
   return new Map(
     [...Map.groupBy(known, ({ network }) => network)].map(([network, all]) => [
       network,
       new Map(all.map(({ serverName, host, port }) => [serverName, { host, port }])),
     ]),
   );
+}
+
+function isSamePlace(one: Address, other: Address): boolean {
+  return one.port === other.port && isSameHost(one.host, other.host);
 }
 
 /** Addresses that mean another machine to everybody: loopback, link-local (metadata of clouds), multicast, IPv4 in a form of IPv6. */
@@ -34,11 +38,17 @@ function isNearby(address: string): boolean {
 
 /**
  * Where a connection that asks for this name goes; null: nowhere. Machines say themselves where they are, and one that says to be at an
- * address of the gateway's own machine or link is believed only by a gateway that listens on such an address itself.
+ * address of the gateway's own machine or link is believed only by a gateway that listens on such an address itself. One that says to be where the gateway listens, by an address that
+ * its document does not name (behind a balancer), is found by the client: the gateway has called itself.
  */
-export function relayFor(relays: Relays, listener: GatewayListener, serverName: string): Address | null {
+export function relayFor(
+  relays: Relays,
+  listener: GatewayListener,
+  { serverName, client }: { readonly serverName: string; readonly client: string },
+): Address | null {
   const found = relays.get(listener.meshNetwork ?? "")?.get(serverName) ?? null;
   if (found === null) return null;
+  if (isSamePlace(found, { host: client, port: listener.port })) return null;
   const isAlone = !everywhere.has(listener.address) && isNearby(listener.address);
   return isNearby(found.host) && !isAlone ? null : found;
 }

@@ -8,6 +8,7 @@ import type { Random } from "../../../runtime/contract.ts";
 import { limits as bounds } from "../../model/limits.ts";
 import type { Shard } from "../../http/shard.ts";
 import { serverNameFor, serverNamesFor } from "./server_names.ts";
+import { siteOf } from "./site_of.ts";
 import { serverNameOf, serviceKey } from "../../model/service.ts";
 import { relaysIn, type Relays } from "./relays.ts";
 import type {
@@ -252,7 +253,8 @@ class StateBuilder {
   #liveEndpoint(endpoint: Endpoint, { destination, before, breakers, addedMs }: EndpointPlace): LiveEndpoint {
     const known = before?.endpoints.get(endpoint.id);
     const same = known !== undefined && sameAddress(known.endpoint, endpoint) && before !== undefined;
-    const site = this.#siteOf(destination, endpoint);
+    const site =
+      destination.external === undefined ? siteOf(endpoint, this.snapshot, this.input.place) : null;
     const isKept = same && before.declared.spiffeId === destination.spiffeId && known.site === site;
     const kept = isKept ? known : null;
     return {
@@ -269,12 +271,6 @@ class StateBuilder {
       pools: kept?.pools ?? { shared: new Map(), "http/1.1": new Map() },
       here: this.#hereOf(destination, endpoint, kept),
     };
-  }
-
-  /** A machine that names another network has no route to it, and none that names none to one that does. */
-  #siteOf({ external }: Destination, { node, network = "" }: Endpoint): string | null {
-    const isApart = network !== (this.input.place.network ?? "");
-    return external === undefined && node !== this.snapshot.node && isApart ? network : null;
   }
 
   #hereOf(destination: Destination, endpoint: Endpoint, kept: LiveEndpoint | null): LiveEndpoint["here"] {

@@ -17,7 +17,7 @@ export const networks: readonly Mutant[] = [
   {
     fault: "a gateway passes connections on to another gateway, in a circle",
     file: relays,
-    find: "!gateways.some((gateway) => isSameAddress(gateway, each))",
+    find: "!gateways.some((gateway) => isSamePlace(gateway, each))",
     replace: "gateways.length >= 0",
     suites: network,
   },
@@ -52,9 +52,30 @@ export const networks: readonly Mutant[] = [
   },
   {
     fault: "machines of another network are dialled straight",
-    file: "src/proxy/state/state.ts",
-    find: 'const isApart = network !== (this.input.place.network ?? "");',
-    replace: "const isApart = false;",
+    file: "src/proxy/state/site_of.ts",
+    find: "network === own)",
+    replace: "network !== null)",
+    suites: network,
+  },
+  {
+    fault: "machines of a network without gateways are asked for by a name that older proxies do not know",
+    file: "src/proxy/state/site_of.ts",
+    find: " && gateways.length > 0",
+    replace: "",
+    suites: network,
+  },
+  {
+    fault: "a gateway calls itself until it has no room left",
+    file: relays,
+    find: "if (isSamePlace(found, { host: client, port: listener.port })) return null;",
+    replace: "",
+    suites: network,
+  },
+  {
+    fault: "a gateway is not known by its address in other letters",
+    file: relays,
+    find: "isSameHost(one.host, other.host)",
+    replace: "one.host === other.host",
     suites: network,
   },
 ];

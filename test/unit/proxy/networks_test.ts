@@ -18,6 +18,8 @@ class WithoutRoute {
   readonly far = new Set<number>();
   /** Ports that it dialled, those of gateways among them. */
   readonly dialled: number[] = [];
+  /** Names that it asked for by TLS. */
+  readonly asked: string[] = [];
 
   constructor(readonly net: MemoryNet) {}
 
@@ -32,6 +34,7 @@ class WithoutRoute {
       adoptUdp: () => net.adoptUdp(),
       connect: (options: ConnectOptions, dial: DialHandler): Dial => {
         this.dialled.push(options.port);
+        if (options.tls !== undefined) this.asked.push(options.tls.serverName);
         if (!this.far.has(options.port)) return net.connect(options, dial);
         const error = { kind: "unreachable", code: "ENETUNREACH", message: "no route" } as const;
         net.soon(() => dial.failed(error));
@@ -55,6 +58,8 @@ class Scene {
   readonly route = new WithoutRoute(this.net);
   readonly apps: MemoryApp[][];
   planes!: Planes;
+  /** Where others reach the gateways. */
+  gatewayHost = here;
 
   private constructor(readonly options: SceneOptions) {
     const { each = 1 } = options;
@@ -118,7 +123,7 @@ class Scene {
     for (const machine of this.planes.machines) {
       const snapshot: Snapshot = {
         ...this.planes.snapshot(machine, destinations),
-        networks: [{ name: "east", gateways: gateways.map((port) => ({ host: here, port })) }],
+        networks: [{ name: "east", gateways: gateways.map((port) => ({ host: this.gatewayHost, port })) }],
         ...this.#gatewayOf(machine, relays),
       };
       machine.plane.apply(snapshot);
@@ -235,6 +240,8 @@ describe("a caller without a route to the machines of a service", () => {
     expect(scene.route.dialled.some((port) => scene.route.far.has(port))).toBe(true);
     scene.route.far.clear();
     expect(await scene.call()).toBe(200);
+    // By the name that proxies from before networks know, too.
+    expect(new Set(scene.route.asked)).toEqual(new Set(["web.default.mesh"]));
   });
 
   test("leaves out the instance that fails, not the gateway that leads there", async () => {
@@ -279,6 +286,23 @@ describe("a gateway that passes TLS of the mesh on", () => {
     const scene = await Scene.start();
     const [relay] = scene.relays as [Relay];
     scene.apply(gatewayPorts, [{ ...relay, port: gatewayPorts[1] as number }]);
+    expect(await scene.knock(relay.serverName)).toBe("closed");
+    expect(scene.passed(0)).toEqual([]);
+  });
+
+  test("never takes one for an instance that says to be at a gateway, however it writes the address", async () => {
+    const scene = await Scene.start();
+    const [relay] = scene.relays as [Relay];
+    scene.apply(gatewayPorts, [{ ...relay, host: `::ffff:${here}`, port: gatewayPorts[1] as number }]);
+    expect(await scene.knock(relay.serverName)).toBe("closed");
+    expect(scene.passed(0)).toEqual([]);
+  });
+
+  test("passes no connection on to itself, where others reach it at an address that it does not have", async () => {
+    const scene = await Scene.start();
+    const [relay] = scene.relays as [Relay];
+    scene.gatewayHost = "203.0.113.7";
+    scene.apply(gatewayPorts, [{ ...relay, port: gatewayPorts[0] as number }]);
     expect(await scene.knock(relay.serverName)).toBe("closed");
     expect(scene.passed(0)).toEqual([]);
   });
