@@ -29,7 +29,7 @@ import {
 import { refusesLoopback6 } from "../systemd/loopback_rules.ts";
 import { cgroupRoot } from "../systemd/unit_cgroups.ts";
 import { sshPorts } from "./ssh_ports.ts";
-import { connectedPeers, peersAt } from "../systemd/connections.ts";
+import { connectedPeers, listeningPorts, peersAt } from "../systemd/connections.ts";
 import type { UnitFacts } from "../systemd/unit_facts.ts";
 import type { Settings } from "./settings.ts";
 
@@ -57,7 +57,14 @@ export class MachineInterception {
     const addresses = await connectedPeers(this.host.files, ssh);
     const exclusions = { ports: ssh, addresses, places: control.filter(({ host }) => isAddress(host)) };
     for (const { unit, ports: own } of units) requireNotSsh(unit, own, exclusions.ports);
-    return ruleset({ units, exclusions, ports: redirectedPorts, clear: await this.#clear() });
+    return ruleset({ units, exclusions, ports: await this.#redirectedTo(), clear: await this.#clear() });
+  }
+
+  /** Where the proxy that runs listens. One of an earlier version does elsewhere, until it is started again by the program that is in place. */
+  async #redirectedTo(): Promise<readonly number[]> {
+    const open = await listeningPorts(this.host.files);
+    const isEarlier = open.has(ports.redirectedBefore) && !open.has(ports.redirected);
+    return isEarlier ? [ports.redirectedBefore] : redirectedPorts;
   }
 
   /** As it is counted, or was when it was looked last. */
@@ -199,7 +206,9 @@ export class MachineInterception {
     const stale = (standing?.rules ?? []).filter(({ stale: isStale }) => isStale);
     if (missing.length === 0 && stale.length === 0) return null;
     const why =
-      standing === null ? "the firewall was flushed" : "slices were made anew, or rules were removed";
+      standing === null
+        ? "the firewall was flushed"
+        : "slices were made anew, rules were removed, or the proxy listens elsewhere now";
     return `${why}: loaded again. ${await this.load(which)}`;
   }
 
@@ -213,7 +222,7 @@ export class MachineInterception {
       "inet",
       tableName,
     ]);
-    return code === 0 ? readStanding(output) : null;
+    return code === 0 ? readStanding(output, await this.#redirectedTo()) : null;
   }
 
   /** Once the last connection that was redirected is gone, so is the hook that kept it. */

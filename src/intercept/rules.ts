@@ -169,7 +169,8 @@ function outboundRules({ unit, slice, outbound }: InterceptedUnit, ports: readon
 
 /** As nft writes ports that follow one another. */
 function rangeOf(ports: readonly number[]): string {
-  return `${Math.min(...ports)}-${Math.max(...ports)}`;
+  const [first, last] = [Math.min(...ports), Math.max(...ports)];
+  return first === last ? `${first}` : `${first}-${last}`;
 }
 
 /** Of callers on other machines. */

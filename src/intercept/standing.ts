@@ -1,5 +1,4 @@
 /** What stands of the rules, as `nft --json list table inet heddle` tells it: what each has matched, and who called around the mesh. Pure. */
-import { redirectedPorts } from "../model/ports.ts";
 import { clearSets, type ClearCaller } from "./rules.ts";
 
 /** A rule of a unit. */
@@ -8,7 +7,7 @@ export interface StandingRule {
   /** `mesh`, `all`, `all6`: connections that go through the proxy; `audit`, `enforce`: callers in clear text. */
   readonly what: string;
   readonly packets: number;
-  /** Its slice was made anew since, and it matches nothing; or another version of heddle redirects elsewhere by it. */
+  /** Its slice was made anew since, and it matches nothing; or it redirects to where the proxy does not listen. */
   readonly stale: boolean;
 }
 
@@ -33,10 +32,11 @@ interface Listed {
   readonly set?: { readonly name: string; readonly elem?: readonly Element[] };
 }
 
-export function readStanding(json: string): Standing {
+/** `ports`: where the proxy listens for what is redirected. */
+export function readStanding(json: string, ports: readonly number[]): Standing {
   const { nftables } = JSON.parse(json) as { readonly nftables: readonly Listed[] };
   return {
-    rules: nftables.flatMap(({ rule }) => (rule === undefined ? [] : ruleOf(rule))),
+    rules: nftables.flatMap(({ rule }) => (rule === undefined ? [] : ruleOf(rule, ports))),
     clear: nftables.flatMap(({ set }) =>
       set === undefined || !isClear(set.name) ? [] : (set.elem ?? []).flatMap(callerOf),
     ),
@@ -58,20 +58,25 @@ function isClearCaller(value: unknown): value is ClearCaller {
   return typeof address === "string" && Number.isInteger(port) && Number.isInteger(packets);
 }
 
-function ruleOf({ comment = "", expr = [] }: NonNullable<Listed["rule"]>): StandingRule[] {
+function ruleOf(
+  { comment = "", expr = [] }: NonNullable<Listed["rule"]>,
+  ports: readonly number[],
+): StandingRule[] {
   const [unit = "", what] = comment.split(" ");
   if (what === undefined) return [];
   const packets = expr.find(({ counter }) => counter !== undefined)?.counter?.packets ?? 0;
   const slice = expr.find(({ match }) => match?.left?.socket !== undefined)?.match?.right;
   const redirect = expr.find((each) => each.redirect !== undefined)?.redirect;
-  const stale = (slice !== undefined && !isFolder(slice)) || (redirect !== undefined && !isOurs(redirect));
+  const isElsewhere = redirect !== undefined && !leadsTo(redirect, ports);
+  const stale = (slice !== undefined && !isFolder(slice)) || isElsewhere;
   return [{ unit, what, packets, stale }];
 }
 
-/** `{"port": {"range": [7464, 7479]}}` */
-function isOurs({ port }: { readonly port?: unknown }): boolean {
-  const [first, last] = (port as { readonly range?: readonly unknown[] } | undefined)?.range ?? [];
-  return first === redirectedPorts[0] && last === redirectedPorts.at(-1);
+/** `{"port": {"range": [7464, 7479]}}`, `{"port": 7450}` */
+function leadsTo({ port }: { readonly port?: unknown }, ports: readonly number[]): boolean {
+  const { range = [port, port] } = (port ?? {}) as { readonly range?: readonly unknown[] };
+  const [first, last] = range;
+  return first === ports[0] && last === ports.at(-1);
 }
 
 /** Of one that is gone there is only its number. */

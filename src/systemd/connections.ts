@@ -21,6 +21,11 @@ export async function peersAt(files: Pick<Files, "read">, ports: readonly number
     .length;
 }
 
+/** Ports of this machine at which somebody listens, at whatever address. */
+export async function listeningPorts(files: Pick<Files, "read">): Promise<ReadonlySet<number>> {
+  return new Set((await tables(files)).flatMap(({ state, port }) => (state === listenState ? [port] : [])));
+}
+
 interface Row {
   readonly port: number;
   readonly remote: string;

@@ -9,6 +9,7 @@ import { limits } from "../../model/limits.ts";
 import type { Manager } from "../../systemd/manager.ts";
 import { tryCommand } from "../../systemd/commands.ts";
 import { folderOf, previousProgram, stagedProgram } from "../../systemd/installation.ts";
+import { interceptUnit } from "../../systemd/intercept_units.ts";
 import { isManaged } from "../../systemd/unit_state.ts";
 import { unitName, type ServiceMode } from "../../systemd/units.ts";
 import type { StateFolder } from "../state_folder.ts";
@@ -45,6 +46,7 @@ export class UpgradeServices {
       said(`${path} is heddle ${version}`);
       await this.#all(next);
       await this.#place(next);
+      await this.#loadRules();
     } finally {
       await runtime.files.remove(folderOf(next));
     }
@@ -143,6 +145,19 @@ export class UpgradeServices {
     const before = await files.read(program);
     if (before !== null) await files.writeAtomic(previousProgram(program), before, executable);
     await files.move(next, program);
+  }
+
+  /** Another version may listen elsewhere for what the rules of interception redirect: those of the one in place lead there. */
+  async #loadRules(): Promise<void> {
+    const { runtime, manager, said } = this.options;
+    if (!(await isManaged(runtime.process, manager, interceptUnit))) return;
+    const reload = [...manager.systemctl, "reload", interceptUnit];
+    const { code, output } = await tryCommand(runtime.process, reload);
+    said(
+      code === 0
+        ? `${interceptUnit} loaded its rules again`
+        : `${interceptUnit} could not load the rules of this version: ${printable(output.trim())}; what intercepted units call may be refused until ${reload.join(" ")} succeeds`,
+    );
   }
 }
 

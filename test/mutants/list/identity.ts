@@ -173,8 +173,22 @@ export const identity: readonly Mutant[] = [
   {
     fault: "rules of an earlier version stay where they lead elsewhere",
     file: "src/intercept/standing.ts",
-    find: " || (redirect !== undefined && !isOurs(redirect))",
+    find: " || isElsewhere",
     replace: "",
     suites: ["test/unit/intercept/units_test.ts"],
+  },
+  {
+    fault: "rules lead to where the proxy that still runs does not listen",
+    file: "src/app/interception.ts",
+    find: "return isEarlier ? [ports.redirectedBefore] : redirectedPorts;",
+    replace: "return redirectedPorts;",
+    suites: ["test/unit/app/interception_test.ts"],
+  },
+  {
+    fault: "an upgrade leaves rules that lead to where the version before listens",
+    file: "src/app/upgrade/upgrade_services.ts",
+    find: "      await this.#loadRules();\n",
+    replace: "",
+    suites: ["test/unit/app/upgrade_services_test.ts"],
   },
 ];

@@ -5,6 +5,7 @@ import { checkInterception } from "../../../src/app/check_units.ts";
 import type { Settings } from "../../../src/app/settings.ts";
 import type { MachineDocument } from "../../../src/model/document.ts";
 import type { InterceptedUnit } from "../../../src/intercept/rules.ts";
+import { redirectedPorts } from "../../../src/model/ports.ts";
 import { interceptFiles } from "../../../src/systemd/intercept_units.ts";
 import { MemoryMachine } from "../../support/memory_machine.ts";
 
@@ -177,6 +178,29 @@ describe("loading", () => {
     expect(await interception.keep()).toBeNull();
     listed = listed.replace('"mesh.slice/mesh-web.slice"', "4711");
     expect(await interception.keep()).toContain("slices were made anew");
+  });
+
+  test("leads to where a proxy of an earlier version listens while it still runs, and then to where the next one does", async () => {
+    await interception.try(wanted(web), quiet);
+    const open = (...ports: number[]): void => {
+      const rows = ports.map((port) => `0: 0100007F:${port.toString(16)} 00000000:0000 0A 0 0 0 0 0 1`);
+      void machine.files.writeAtomic("/proc/net/tcp", ["sl", ...rows].join("\n"));
+    };
+    const stands = (port: unknown): void => {
+      const rule = { comment: "web.service mesh", expr: [{ redirect: { port } }] };
+      listed = JSON.stringify({ nftables: [{ rule }] });
+    };
+    open(7450, 7445);
+    await interception.load("all");
+    expect(machine.text(interceptFiles.rules)).toContain("redirect to :7450 comment");
+    expect(machine.text(interceptFiles.rules)).toContain("tcp dport 7450 ct status snat");
+    stands(7450);
+    expect(await interception.keep()).toBeNull();
+    open(7450, ...redirectedPorts);
+    expect(await interception.keep()).toContain("the proxy listens elsewhere now: loaded again");
+    expect(machine.text(interceptFiles.rules)).toContain("redirect to :7464-7479 comment");
+    stands({ range: [7464, 7479] });
+    expect(await interception.keep()).toBeNull();
   });
 });
 

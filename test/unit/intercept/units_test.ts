@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readMachine } from "../../../src/app/machine_document.ts";
 import { sliceFolder, sliceOf } from "../../../src/intercept/slice.ts";
 import { readClearCallers, readStanding } from "../../../src/intercept/standing.ts";
+import { redirectedPorts } from "../../../src/model/ports.ts";
 import { interceptedUnits } from "../../../src/intercept/units_of.ts";
 
 const unitsIn = (text: string) =>
@@ -93,7 +94,7 @@ test("of rules that stand it is read what they matched, which are not as they sh
     rule("web.service audit"),
     { rule: { expr: [{ jump: { target: "clear" } }] } },
   ];
-  expect(readStanding(JSON.stringify({ nftables }))).toEqual({
+  expect(readStanding(JSON.stringify({ nftables }), redirectedPorts)).toEqual({
     rules: [
       { unit: "web.service", what: "mesh", packets: 3, stale: false },
       { unit: "shop.service", what: "mesh", packets: 3, stale: true },
