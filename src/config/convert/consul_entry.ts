@@ -21,10 +21,13 @@ export class AnyCase {
     return this.fields.origin;
   }
 
-  /** As it is written here. */
+  /** As it is written here. Where it is in two ways, which counts is not told: what one of them denies could get lost. */
   key(name: string): string {
     const plain = (text: string): string => text.replaceAll(/[_-]/g, "").toLowerCase();
-    return this.fields.names.find((each) => plain(each) === plain(name)) ?? name;
+    const [own = name, other] = this.fields.names.filter((each) => plain(each) === plain(name));
+    if (other !== undefined)
+      this.fields.refuse(other, `it is the same field as ${own}, which stands here, too`);
+    return own;
   }
 
   has(name: string): boolean {

@@ -1,7 +1,7 @@
 /** `terminating-gateway`: the services outside of the mesh that it passes calls on to, and the TLS of the way there. */
 import { serviceKey } from "../../model/service.ts";
 import { nameOf, type AnyCase, type ConsulEntry } from "./consul_entry.ts";
-import { saying, type Written } from "./target.ts";
+import type { Written } from "./target.ts";
 
 /** By service, what an External says of TLS; {} where the way is clear. */
 export function outsideOf(gateways: readonly ConsulEntry[]): ReadonlyMap<string, Written> {
@@ -30,8 +30,9 @@ function tlsOf(service: AnyCase): Written {
   for (const field of ["CertFile", "KeyFile"])
     if ((service.text(field) ?? "") !== "")
       service.refuse(field, "no certificate of a client is shown to what lies outside of the mesh");
-  const serverName = service.text("SNI");
-  if (serverName === undefined || serverName === "") return {};
-  service.note("SNI", "its certificate is verified against the roots of each caller's machine");
-  return { tls: saying({ serverName }) };
+  service.loss(
+    "SNI",
+    "Consul speaks TLS to what lies outside only with CAFile: the way is clear there, and here; where it is to be TLS, write tls: {} in the External",
+  );
+  return {};
 }

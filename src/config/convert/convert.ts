@@ -127,8 +127,10 @@ function bootstrapOf(source: YamlDocument): YamlDocument[] {
 function titleOf(value: unknown): string {
   const all = (value ?? {}) as Readonly<Record<string, unknown>>;
   const metadata = (all["metadata"] ?? {}) as Readonly<Record<string, unknown>>;
-  const kind = all["kind"] ?? all["Kind"] ?? all["type"] ?? "document";
-  const name = metadata["name"] ?? all["name"] ?? all["Name"] ?? "";
+  const written = (field: string): unknown =>
+    Object.entries(all).find(([name, said]) => name.toLowerCase() === field && said != null)?.[1];
+  const kind = written("kind") ?? all["type"] ?? "document";
+  const name = metadata["name"] ?? written("name") ?? "";
   // It stands in comments: what breaks a line there would be a document.
   return `${String(kind)} ${String(name)}`.replaceAll(/[\s\p{Cc}\u2028\u2029]+/gu, " ").trim();
 }
@@ -169,14 +171,18 @@ function conversionOf(
   };
 }
 
+/** Those that are read here, and those that have no counterpart: tokens at gateways of Consul, permissions of Kuma before 2.0. */
 const accessKinds: ReadonlySet<string> = new Set([
-  ...["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"],
-  ...["Server", "ServerAuthorization", "MeshTLSAuthentication", "NetworkAuthentication"],
-  ...["ServiceIntentions", "service-intentions", "MeshTrafficPermission"],
+  ...["authorizationpolicy", "peerauthentication", "requestauthentication"],
+  ...["server", "serverauthorization", "meshtlsauthentication", "networkauthentication"],
+  ...["serviceintentions", "gatewaypolicy", "routeauthfilter"],
+  ...["meshtrafficpermission", "trafficpermission"],
 ]);
 
+/** Consul's kinds are written in several ways. */
 function saysWhoMayCall(title: string): boolean {
-  return accessKinds.has(title.split(" ", 1)[0] ?? "");
+  const [kind = ""] = title.split(" ", 1);
+  return accessKinds.has(kind.replaceAll(/[_-]/g, "").toLowerCase());
 }
 
 function undecidedText({ file, line, title, notes }: ConvertedSource): string {

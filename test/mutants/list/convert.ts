@@ -51,4 +51,18 @@ export const convert: readonly Mutant[] = [
     replace: "",
     suites: gatewaySuites,
   },
+  {
+    fault: "a document about who may call is refused without word of it where its kind is written otherwise",
+    file: "src/config/convert/convert.ts",
+    find: 'accessKinds.has(kind.replaceAll(/[_-]/g, "").toLowerCase())',
+    replace: "accessKinds.has(kind.toLowerCase())",
+    suites: ["test/unit/config/convert_test.ts"],
+  },
+  {
+    fault: "of a field that stands in two ways one is left out",
+    file: "src/config/convert/consul_entry.ts",
+    find: "if (other !== undefined)",
+    replace: "if (other === name + name)",
+    suites: ["test/unit/config/convert_test.ts"],
+  },
 ];

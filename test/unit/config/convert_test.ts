@@ -220,6 +220,33 @@ describe("documents that say together who may call", () => {
     expect(made.undecided).toStartWith("# AuthorizationPolicy a kind: Service (a.yaml:1) was refused:\n# - ");
   });
 
+  test("what is refused and says who may call leaves word of it, however its kind is written and wherever it counts", () => {
+    const resource = (group: string, kind: string): string =>
+      `{apiVersion: ${group}/v1alpha1, kind: ${kind}, metadata: {name: a}, spec: {}}`;
+    for (const [dialect, file, text] of [
+      ["consul", "a.hcl", 'KIND = "service-intentions"\nName = "*"\n'],
+      ["consul", "a.yaml", '{Kind: service_intentions, Name: "*"}'],
+      ["consul", "a.yaml", resource("consul.hashicorp.com", "GatewayPolicy")],
+      ["consul", "a.yaml", resource("consul.hashicorp.com", "RouteAuthFilter")],
+      ["kuma", "a.yaml", "{type: TrafficPermission, mesh: default, name: a}"],
+    ] as const) {
+      const { counts, undecided } = convertDocuments([{ file, text }], dialect, { trustDomain });
+      expect([text, counts.refused]).toEqual([text, 1]);
+      expect([text, undecided]).toEqual([text, expect.stringContaining("kind: Undecided")]);
+    }
+  });
+
+  test("a field of Consul that stands in two ways is refused: a denial in one of them would be lost", () => {
+    const text =
+      'Kind = "service-intentions"\nName = "db"\nSources { Name = "*"\n Action = "allow" }\nsources { Name = "web"\n Action = "deny" }\n';
+    const made = convertDocuments([{ file: "a.hcl", text }], "consul", { trustDomain });
+    expect(made.sources.flatMap(({ notes }) => notes)).toContainEqual({
+      ...{ kind: "refused", line: 5, field: "sources" },
+      text: "it is the same field as Sources, which stands here, too",
+    });
+    expect(made.undecided).toContain("kind: Undecided");
+  });
+
   test("a permission of Kuma for one port of a service is refused: it would open the one that there is", () => {
     const permission = (section: string): string =>
       `type: MeshTrafficPermission\nmesh: default\nname: a\nspec:\n  targetRef: {kind: Dataplane, labels: {app: shop}${section}}\n  from: [{targetRef: {kind: Mesh}, default: {action: Allow}}]\n`;
