@@ -7,8 +7,8 @@
  *   with: {fields: {x-degraded: "true"}, codes: [429], slowMs: 5000}
  * ```
  *
- * An answer is a failure when one of these holds: a field of its head has that value, its status is one of `codes`, it took longer than
- * `slowMs` to begin. The answer itself goes on as it came. When an instance is out, for how long, and how many may be out at a time, is
+ * An answer is a failure when one of these holds: a field of its head has that value, its status is one of `codes`, its instance, once
+ * it had all of the request, took longer than `slowMs` to begin it. The answer itself goes on as it came. When an instance is out, for how long, and how many may be out at a time, is
  * `circuitBreaking` of Traffic; 5xx and what breaks off counts anyway.
  */
 import { definePolicy, pass } from "heddle/policy";
@@ -24,10 +24,11 @@ export default definePolicy({
     slowMs: v.optional(v.pipe(v.number(), v.minValue(1))),
   }),
   onError: "open",
-  onResponse({ status, headers, ms }, context) {
+  onResponse({ status, headers, instanceMs }, context) {
     const { fields, codes, slowMs = Infinity } = context.options;
     const marked = Object.entries(fields).some(([name, value]) => headers.get(name) === value);
-    if (!marked && !codes.includes(status) && ms <= slowMs) return pass();
+    // A heddle of before does not say how long it took.
+    if (!marked && !codes.includes(status) && !(instanceMs > slowMs)) return pass();
     context.count("failed", 1, { service: context.service });
     return pass({ failed: true });
   },

@@ -16,6 +16,8 @@ test("what has the field, the status, or took too long says that its instance fa
   const quick = new PolicyUnderTest(policy, { slowMs: 1 });
   expect(await quick.response()).toEqual({ do: "next" });
   expect(await quick.response({ ms: 2 })).toEqual(failed);
+  // Its client, or another instance, was slow.
+  expect(await quick.response({ ms: 2, instanceMs: 1 })).toEqual({ do: "next" });
 });
 
 test("settings that do not fit are named", () => {

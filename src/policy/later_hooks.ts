@@ -28,6 +28,7 @@ export interface SeenAnswer {
   readonly fields: Fields;
   readonly endpoint: string;
   readonly ms: number;
+  readonly instanceMs: number;
   /** Where one of them wants to see it. */
   readonly body?: BodySeen;
 }
@@ -99,8 +100,8 @@ export class LaterHooks {
     done: (verdict: AnswerVerdict, records: readonly PolicyRecord[]) => void,
   ): void {
     const asked = this.ran.filter((binding) => isAskedAt(binding, "onResponse")).toReversed();
-    const { status, endpoint, ms, fields, body } = answer;
-    const about = { status, endpoint, ms, grpcStatus: fields.get("grpc-status") };
+    const { status, endpoint, ms, instanceMs, fields, body } = answer;
+    const about = { status, endpoint, ms, instanceMs, grpcStatus: fields.get("grpc-status") };
     const { body: _ofRequest, ...known } = this.call;
     const call: PolicyCall = { ...known, hook: "onResponse", fields, about };
     new AnswerEvaluation(

@@ -60,6 +60,7 @@ interface AnswerPlan {
   readonly headers?: readonly string[];
   readonly endpoint?: string;
   readonly ms?: number;
+  readonly instanceMs?: number;
   /** Its body, where the policy asks for it. */
   readonly json?: unknown;
   /** Why its body is not shown. */
@@ -148,7 +149,8 @@ export class PolicyUnderTest<Schema extends GenericSchema, State> {
   /** What it decides about an answer. */
   async response(answer: AnswerPlan = {}, plan: AskPlan = {}): Promise<ResponseDecision> {
     const { status = 200, headers = [], endpoint = "vm-1/orders.default/8080", ms = 1 } = answer;
-    const head = { status, headers: new HeaderList(headers), grpcStatus: null, endpoint, ms };
+    const { instanceMs = ms } = answer;
+    const head = { status, headers: new HeaderList(headers), grpcStatus: null, endpoint, ms, instanceMs };
     const response = { ...head, ...bodyOf(answer, this.policy.uses?.responseJson === true) };
     const decision = await this.policy.onResponse?.(response, this.context(plan, "onResponse"));
     this.#keepNotes();

@@ -213,6 +213,11 @@ export interface PolicyResponse extends PolicyBody {
   readonly endpoint: string;
   /** From the request to this head. */
   readonly ms: number;
+  /**
+   * From when this instance had all of the request to this head; what went before (slow clients, other instances that were tried) does not
+   * count. At the server's side as `ms`.
+   */
+  readonly instanceMs: number;
 }
 
 /**

@@ -136,7 +136,8 @@ export abstract class ArrivedCall implements ArrivedRequest {
   protected show(came: ResponseHead, policies: ExchangePolicies): void {
     const held = new HeldAnswer(came, this.parts.shard.buffered, () => this.stream?.pause());
     this.held = held;
-    policies.answered(held, (verdict) => {
+    const ms = this.parts.shard.clock.now() - this.record.startedMs;
+    policies.answered(held, { ms, instanceMs: ms }, (verdict) => {
       this.held = null;
       if (this.finished) return;
       if (held.broken !== null) return this.failed(held.broken);

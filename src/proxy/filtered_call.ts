@@ -22,7 +22,7 @@ import { callHere } from "./call_here.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import { mirrorTap } from "./mirror_call.ts";
 import { OutboundCall } from "./outbound_call.ts";
-import type { ExchangePolicies } from "./policy/exchange_policies.ts";
+import type { AnswerTimes, ExchangePolicies } from "./policy/exchange_policies.ts";
 import { exchangeRecord } from "./record/outbound_record.ts";
 import { crossing } from "./rewrite/cors.ts";
 import { answerEdits, Leaving, requestEdits } from "./rewrite/leaving.ts";
@@ -44,6 +44,8 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
   #sending: Sending | null = null;
   /** Where copies of it go because its policies say so. */
   #copies: readonly LiveMirror[] = noCopies;
+  /** When all of it had come; Infinity: it has not, or nobody wants to know. */
+  #wholeMs = Infinity;
   /** To be made before it goes on. */
   #fault: Fault | null = null;
   #delay: Timer | null = null;
@@ -119,6 +121,19 @@ export abstract class FilteredCall extends OutboundCall implements BodyOwner {
       end() {},
       close() {},
     });
+  }
+
+  /** Policies hear how long its instance took with it, and a client that is slow to send it is none of that. */
+  protected timeWhole(): void {
+    const { clock } = this.source.parts.shard;
+    const end = (): void => void (this.#wholeMs = clock.now());
+    this.body.addTap({ data() {}, end, close() {} });
+  }
+
+  /** Of the answer whose head came at `nowMs`, of an attempt that began at `triedMs`. */
+  protected timesOf(triedMs: number, nowMs: number): AnswerTimes {
+    const hadAllMs = Math.max(triedMs, this.#wholeMs);
+    return { ms: nowMs - this.record.startedMs, instanceMs: Math.max(0, nowMs - hadAllMs) };
   }
 
   /** Applies what the route says of its requests. Whether one of them was the answer. */

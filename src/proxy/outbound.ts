@@ -132,6 +132,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     this.obey(verdict, reach);
     if (verdict.timeoutMs !== undefined) this.#shorten(verdict.timeoutMs);
     if (this.policies?.seesChunks === true) this.watch(this.policies);
+    if (this.policies?.seesAnswers === true) this.timeWhole();
     if (this.policies?.reads === true) this.leaving.change(unencoded);
     if (verdict.do === "next") return this.#chooseBackend(route);
     if (this.isAnswered(route)) return;
@@ -233,7 +234,7 @@ class OutboundExchange extends PromptedCall implements Seeker, Asking, HttpAttem
     const held = this.answer.hold(came, this.source.parts.shard.buffered, () =>
       this.#attempts.wantsMore(false),
     );
-    policies.answered(held, (verdict) => {
+    policies.answered(held, this.timesOf(this.#attempts.nowMs, nowMs), (verdict) => {
       this.#attempts.settleDoubt(verdict.do === "next" && verdict.failed === true);
       if (this.finished) return;
       if (held.broken !== null) return this.refuse(held.broken);

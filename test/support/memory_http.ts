@@ -191,6 +191,10 @@ export class MemoryCall {
     this.#socket?.reset();
   }
 
+  send(piece: string): void {
+    this.#socket?.write(bytesOf(piece));
+  }
+
   /** What came so far, as it came. */
   get text(): string {
     return this.#text;

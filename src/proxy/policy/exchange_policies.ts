@@ -25,6 +25,12 @@ export interface Held {
 /** What a request asks for whose answer policies want to read: they see nothing of what is compressed. */
 export const unencoded: FieldEdits = { remove: [], set: ["accept-encoding", "identity"], add: [] };
 
+/** How long it took until the head of an answer came: since its request came, and since its instance had all of that. */
+export interface AnswerTimes {
+  readonly ms: number;
+  readonly instanceMs: number;
+}
+
 export class ExchangePolicies {
   readonly picks: boolean;
   /** One of them wants to see events. */
@@ -33,7 +39,8 @@ export class ExchangePolicies {
   readonly bodyBytes: number;
   /** One of them wants to see bytes on their way. */
   readonly seesChunks: boolean;
-  readonly #seesAnswers: boolean;
+  /** One of them wants to see answers. */
+  readonly seesAnswers: boolean;
 
   constructor(
     readonly shard: Shard,
@@ -43,13 +50,13 @@ export class ExchangePolicies {
     this.picks = later.has("pick");
     this.readsEvents = later.has("onEvent");
     this.seesChunks = later.has("onChunk");
-    this.#seesAnswers = later.has("onResponse");
-    this.bodyBytes = this.#seesAnswers ? later.bodyBytes : 0;
+    this.seesAnswers = later.has("onResponse");
+    this.bodyBytes = this.seesAnswers ? later.bodyBytes : 0;
   }
 
   /** Whether one of them looks at this answer of the service. */
   sees({ tunnel }: ResponseHead): boolean {
-    return this.#seesAnswers && !tunnel;
+    return this.seesAnswers && !tunnel;
   }
 
   /** `done` hears the preferred of them, the dearest first; null: they leave it to the balancer. */
@@ -80,12 +87,11 @@ export class ExchangePolicies {
   }
 
   /** What is held is a copy: its head may be another's by the time that they decide. `done` hears so, too, where it broke meanwhile. */
-  answered(held: Held, done: (verdict: AnswerVerdict) => void): void {
+  answered(held: Held, times: AnswerTimes, done: (verdict: AnswerVerdict) => void): void {
     const { record, shard, bodyBytes } = this;
     const { status, fields, contentLength } = held.head;
     const ask = (body: BodySeen | null): void => {
-      const ms = shard.clock.now() - record.startedMs;
-      const head = { status, fields, endpoint: record.endpoint, ms };
+      const head = { status, fields, endpoint: record.endpoint, ...times };
       const seen = body === null ? head : { ...head, body };
       this.later.answered(seen, (verdict, records) => this.#heard(records, () => done(verdict)));
     };

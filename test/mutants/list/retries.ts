@@ -327,6 +327,20 @@ export const retries: readonly Mutant[] = [
     suites: outliers,
   },
   {
+    fault: "an instance is slow because another one was, or its client",
+    file: "src/proxy/filtered_call.ts",
+    find: "Math.max(triedMs, this.#wholeMs)",
+    replace: "this.record.startedMs",
+    suites: outliers,
+  },
+  {
+    fault: "nobody notes when all of a request had come",
+    file: outbound,
+    find: "this.policies?.seesAnswers === true",
+    replace: "this.policies === null",
+    suites: outliers,
+  },
+  {
     fault: "what a policy says of an instance is not heard",
     file: outbound,
     find: 'this.#attempts.settleDoubt(verdict.do === "next" && verdict.failed === true);',

@@ -100,7 +100,7 @@ async function recorded(policy: StoredPolicy, options: Record<string, unknown>, 
       );
       if (later === undefined) return;
       if (later.has("pick")) await new Promise<void>((resolve) => later.pick(endpoints, () => resolve()));
-      const answer = { status: 200, fields: new HeadFields(), endpoint: "b", ms: 3 };
+      const answer = { status: 200, fields: new HeadFields(), endpoint: "b", ms: 3, instanceMs: 2 };
       if (later.has("onResponse"))
         await new Promise<void>((resolve) => later.answered(answer, () => resolve()));
       later.ended({

@@ -52,7 +52,7 @@ function calls(): PolicyCall[] {
     chain.evaluate([host.binding()], about(target), ({ later }) => begun.push(later as LaterHooks), null);
   }
   for (const later of begun)
-    later.answered({ status: 200, fields: new HeadFields(), endpoint: "", ms: 1 }, () => {});
+    later.answered({ status: 200, fields: new HeadFields(), endpoint: "", ms: 1, instanceMs: 1 }, () => {});
   return host.asked;
 }
 

@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Socket } from "../../../runtime/contract.ts";
 import { endpointState } from "../../../src/app/endpoint_states.ts";
 import { limits } from "../../../src/model/limits.ts";
-import type { CircuitBreaking } from "../../../src/model/traffic.ts";
+import type { CircuitBreaking, TrafficTraits } from "../../../src/model/traffic.ts";
 import { createPolicyChain } from "../../../src/policy/chain.ts";
 import { MemoryApp, MemoryCall } from "../../support/memory_http.ts";
 import { MemoryNet } from "../../support/memory_net.ts";
@@ -23,14 +23,19 @@ class Scene {
   readonly got = [0, 0, 0];
   /** Of the answers of the first instance; the others say 200. */
   first = "HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok";
+  /** So long each instance takes. */
+  answerMs = 0;
   planes!: Planes;
 
-  static async start(circuitBreaking: CircuitBreaking = {}): Promise<Scene> {
+  static async start(circuitBreaking: CircuitBreaking = {}, more: TrafficTraits = {}): Promise<Scene> {
     const scene = new Scene();
     const { net, policies } = scene;
     const answer = (at: number, socket: Socket): void => {
       scene.got[at] = (scene.got[at] ?? 0) + 1;
-      socket.write(bytesOf(at === 0 ? scene.first : "HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok"));
+      const text = at === 0 ? scene.first : "HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok";
+      const write = (): void => void socket.write(bytesOf(text));
+      if (scene.answerMs === 0) write();
+      else net.clock.after(scene.answerMs, write);
     };
     const apps = [0, 1, 2].map(
       (at) => new MemoryApp(net, { at: (step, socket) => step === "whole" && answer(at, socket) }),
@@ -43,7 +48,7 @@ class Scene {
       },
       ...apps.map(({ port }, at) => ({ name: `web-${at}`, services: { web: { app: port } } })),
     );
-    const traffic = { balance: { strategy: "round-robin" }, circuitBreaking } as const;
+    const traffic = { balance: { strategy: "round-robin" }, circuitBreaking, ...more } as const;
     const bindings = [policies.binding({}, ["onRequest", "onResponse"])];
     scene.planes.apply({ caller: {}, web: { policies: bindings, traffic } });
     return scene;
@@ -143,4 +148,51 @@ test("a client that leaves while the policy decides takes nothing from what it s
     await scene.net.settle();
   }
   expect(scene.states).toEqual(out);
+});
+
+/** What policies hear of how long it took, in all and its instance. */
+function timesHeard(scene: Scene): (readonly [endpoint: string, ms: number, instanceMs: number])[] {
+  const heard: (readonly [string, number, number])[] = [];
+  scene.policies.says = {
+    onResponse: (about: { endpoint: string; ms: number; instanceMs: number }) => {
+      heard.push([about.endpoint.slice(0, 5), about.ms, about.instanceMs]);
+      return { do: "next" };
+    },
+  };
+  return heard;
+}
+
+test("how long an instance took is told without the time of another one that was tried before it", async () => {
+  const scene = await Scene.start({}, { timeouts: { perTryMs: 500 }, retries: { on: ["timeout"] } });
+  scene.first = "";
+  const heard = timesHeard(scene);
+  const { port } = scene.planes.machine("a");
+  for (let at = 0; at < 3; at++) {
+    const call = new MemoryCall(scene.net, port("caller", "web"), ["GET / HTTP/1.1\r\nhost: web\r\n\r\n"]);
+    await scene.net.settle();
+    await scene.net.pass(1_000);
+    expect(call.answer.status).toBe(200);
+  }
+  const [slow] = heard.filter(([, ms]) => ms >= 500);
+  expect(slow?.[0]).not.toBe("web-0");
+  expect(slow?.[2]).toBeLessThan(500);
+});
+
+test("how long an instance took is told without the time that its client took to send the request", async () => {
+  const scene = await Scene.start();
+  scene.answerMs = 300;
+  const heard = timesHeard(scene);
+  const { port } = scene.planes.machine("a");
+  const head = "POST / HTTP/1.1\r\nhost: web\r\ncontent-length: 4\r\n\r\nab";
+  const call = new MemoryCall(scene.net, port("caller", "web"), [head]);
+  await scene.net.settle();
+  await scene.net.pass(5_000);
+  call.send("cd");
+  await scene.net.settle();
+  await scene.net.pass(400);
+  expect(call.answer.status).toBe(200);
+  const [[, ms = 0, instanceMs = Infinity] = []] = heard;
+  expect(ms).toBeGreaterThanOrEqual(5_300);
+  expect(instanceMs).toBeGreaterThanOrEqual(300);
+  expect(instanceMs).toBeLessThan(1_000);
 });
