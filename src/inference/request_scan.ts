@@ -18,7 +18,8 @@ const readFields: ReadonlySet<string> = new Set([
 ]);
 const readBytesMax = 1_024;
 const keyBytesMax = 256;
-const decoder = new TextDecoder();
+/** A byte order mark is part of a name, as it is to engines. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 const quote = 0x22;
 const backslash = 0x5c;

@@ -55,6 +55,10 @@ export const limits = {
   modelListMs: 3_000,
   /** Services that are asked for it. */
   modelListServicesMax: 16,
+  /** Lists of models that are gathered at a time in one event loop; a request for a further one is refused. */
+  modelListsMax: 32,
+  /** Models that one service may list; further ones are left out. */
+  modelsListedMax: 1_000,
   /** Of the name of a model. */
   modelNameBytesMax: 256,
   /** Names of models that metrics tell apart, in one proxy; calls to others count as those of `other`. */
@@ -1394,6 +1398,10 @@ assert(
     limits.modelHeldBytesMax <= limits.modelsHeldBytesMax &&
     limits.modelsHeldBytesMax < limits.bufferedBytesMax * limits.bufferedTightShare,
   "requests whose model has not come leave room for all else that waits",
+);
+assert(
+  limits.modelListsMax * limits.modelListServicesMax <= limits.policyCallsMax / 2,
+  "lists of models leave policies room for what they ask of services",
 );
 assert(limits.bufferLowBytes < limits.bufferHighBytes, "low mark below high mark");
 assert(

@@ -143,6 +143,7 @@ export class DataPlane {
       }),
       shedder: new Shedder(shard.clock.now()),
       mirrors: { taken: 0 },
+      modelLists: { taken: 0 },
       budgets: new Budgets({ clock: shard.clock, ask: options.askBudgets ?? nobodyDealsOut }),
       log,
       state: null,

@@ -5,6 +5,7 @@ import { serviceKey } from "../model/service.ts";
 import type { AskService } from "../policy/service_call.ts";
 import type { RequestHead } from "../http/exchange.ts";
 import { askedPaths, readModelList, type ListedModel } from "./prompt/model_list.ts";
+import type { RouteQuestion } from "./route/match_route.ts";
 import type { LiveDestination, LiveRoute } from "./state/live_service.ts";
 
 /** Of the caller: it is whom those services hear, beside its proxy. */
@@ -26,7 +27,7 @@ export function listModels(listing: ModelListing, done: (models: readonly Listed
     const id = match.model?.type === "Exact" ? match.model.value : null;
     return id === null || routeOf(listing, id) === null ? [] : [{ id, owner: called.key }];
   });
-  const asked = askedServices(called);
+  const asked = askedServices(listing);
   let left = asked.length;
   const lists: (readonly ListedModel[])[] = asked.map(() => []);
   if (left === 0) return done(named);
@@ -45,11 +46,14 @@ export function listModels(listing: ModelListing, done: (models: readonly Listed
   });
 }
 
-/** Those that take models by names that no route says. */
-function askedServices({ routes }: LiveDestination): readonly ServiceName[] {
+/** Those that take models by names that no route says, as far as a call of who asks may lead there: others do not hear of its credentials. */
+function askedServices(listing: ModelListing): readonly ServiceName[] {
   const found = new Map<string, ServiceName>();
-  for (const { matcher, filters, backends } of routes.routes) {
-    if (matcher.match.model?.type === "Exact" || filters?.model !== undefined) continue;
+  for (const { matcher, filters, backends } of listing.called.routes.routes) {
+    const { model } = matcher.match;
+    if (model?.type === "Exact" || filters?.model !== undefined) continue;
+    if (!questions(listing, model?.value ?? null).some((each) => matcher.fits(each, listing.callerId)))
+      continue;
     for (const { target, filters: own } of backends)
       if (target.ok && own?.model === undefined)
         found.set(target.value.destination.key, target.value.destination.declared.service);
@@ -57,14 +61,21 @@ function askedServices({ routes }: LiveDestination): readonly ServiceName[] {
   return [...found.values()].slice(0, limits.modelListServicesMax);
 }
 
-function routeOf({ called, path, request, callerId }: ModelListing, model: string): LiveRoute | null {
-  const { authority, fields } = request;
-  for (const each of askedPaths(path)) {
-    const question = { method: "POST", target: each, path: each, authority, fields, model };
-    const found = called.routes.find(question, callerId);
+function routeOf(listing: ModelListing, model: string): LiveRoute | null {
+  const { called, callerId } = listing;
+  for (const each of questions(listing, model)) {
+    const found = called.routes.find(each, callerId);
     if (found !== null) return found;
   }
   return null;
+}
+
+/** The requests by which who asks could ask for that model. */
+function questions({ path, request }: ModelListing, model: string | null): readonly RouteQuestion[] {
+  const { authority, fields } = request;
+  return askedPaths(path).map((each) => ({
+    ...{ method: "POST", target: each, path: each, authority, fields, model },
+  }));
 }
 
 /** Whether who asks for it by that name gets it from that service. */

@@ -100,9 +100,17 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
     if (source.ofPolicies || !this.#isList(called)) return false;
     const { request } = this.exchange;
     const { parts, who } = source;
+    const { modelLists } = parts;
+    if (modelLists.taken >= limits.modelListsMax) {
+      this.limitTripped("modelListsMax");
+      this.refuse(modelOutcomes.tooManyLists());
+      return true;
+    }
+    modelLists.taken++;
     const ask = parts.calls(who.service, record.requestId);
     let waits = false;
     listModels({ called, request, path: this.leaving.path, callerId: record.sourceId, ask }, (models) => {
+      modelLists.taken--;
       if (this.finished) return;
       if (waits) parts.shard.enter();
       if (models.length === 0) this.refuse(modelOutcomes.noneListed(called.key));
@@ -138,7 +146,9 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
 
   /** Whether it was refused because it cannot be read. */
   #isUnreadable({ budgets }: InferenceTraits, readsModels: boolean): boolean {
-    if (readsModels) this.model = this.exchange.request.fields.get(modelField);
+    const { request } = this.exchange;
+    // Of a body that nobody reads nobody knows whether it says the same.
+    if (readsModels && request.contentLength === 0) this.model = request.fields.get(modelField);
     if ((budgets === undefined && !readsModels) || !this.#mayCost()) return false;
     const { service } = this.record;
     this.refuse(budgets === undefined ? modelOutcomes.unreadable(service) : uncounted(service));
@@ -149,10 +159,18 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
   #readModel(): Outcome | null {
     const { scan } = this.#reader as PromptReader;
     const field = this.exchange.request.fields.get(modelField);
-    const found = askedModel(this.record.service, { scan, ended: this.body.isOver, field });
-    if (found !== null && typeof found === "object") return found;
-    this.model = found;
+    const found = askedModel({ scan, ended: this.body.isOver, field });
+    if (found === "unheld") return this.#unheld();
+    if (found === "ambiguous") return modelOutcomes.ambiguous(this.record.service);
+    this.model = found.model;
     return null;
+  }
+
+  /** Its model did not come within what is held of it. */
+  #unheld(): Outcome {
+    const isLong = (this.#reader as PromptReader).scan.bytes >= limits.modelHeldBytesMax;
+    this.limitTripped(isLong ? "modelHeldBytesMax" : "modelsHeldBytesMax");
+    return modelOutcomes[isLong ? "tooLate" : "crowded"](this.record.service);
   }
 
   protected override change(filters: Parameters<FilteredCall["change"]>[0]): void {
@@ -216,10 +234,7 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
     const { scan } = this.#reader as PromptReader;
     this.body.edit = name === null || name === scan.model ? null : renaming(scan, name);
     const { edit } = this.body;
-    if (edit === null)
-      return name === null || scan.over || scan.model !== null
-        ? null
-        : modelOutcomes.tooLate(this.record.service);
+    if (edit === null) return name === null || scan.over || scan.model !== null ? null : this.#unheld();
     this.leaving.lengthen(edit.bytes.length - (edit.end - edit.start));
     return null;
   }

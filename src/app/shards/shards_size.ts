@@ -1,4 +1,4 @@
-/** How many event loops a proxy has, and how much memory they may take: as it was told, or, where it was told nothing, as they fit this machine. */
+/** How many event loops a proxy has, and how much memory they may take: as it was told, which may be that they fit this machine, or one. */
 import type { Files } from "../../../runtime/contract.ts";
 import { UserError } from "../../base/user_error.ts";
 import { limits } from "../../model/limits.ts";

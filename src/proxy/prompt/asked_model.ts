@@ -2,6 +2,7 @@
  * Which model a request asks for, where routes go by that: what its body says, of which whoever gets it must read the same; or a field of
  * its head, where the body is so long that its model had not come when no more of it could be held.
  */
+import { limits } from "../../model/limits.ts";
 import type { Outcome } from "../../model/outcome.ts";
 import type { RequestScan } from "../../inference/request_scan.ts";
 
@@ -19,8 +20,14 @@ export const modelOutcomes = {
   },
 
   tooLate(service: string): Outcome {
-    const detail = `routes of ${service} go by the model, and that did not come within what is held of bodies (modelHeldBytesMax, modelsHeldBytesMax): write "model" first, or say it in x-heddle-model`;
+    const detail = `routes of ${service} go by the model, and that did not come within what is held of a body (modelHeldBytesMax): write "model" first, or say it in x-heddle-model`;
     return { flag: "NR", side: "downstream", repeat: "no", status: 413, detail };
+  },
+
+  /** It is not too long: others hold what there is room for. */
+  crowded(service: string): Outcome {
+    const detail = `routes of ${service} go by the model, and too much is held for that already (modelsHeldBytesMax): write "model" first, say it in x-heddle-model, or come again`;
+    return { flag: "UO", side: "mesh", repeat: "no", status: 503, detail };
   },
 
   noneListed(service: string): Outcome {
@@ -28,11 +35,21 @@ export const modelOutcomes = {
     return { flag: "UH", side: "upstream", repeat: "no", status: 503, detail };
   },
 
+  tooManyLists(): Outcome {
+    const detail = `${limits.modelListsMax} lists of models are being gathered already (modelListsMax)`;
+    return { flag: "UO", side: "mesh", repeat: "no", status: 503, detail };
+  },
+
   another(service: string): Outcome {
     const detail = `the body asks ${service} for another model than x-heddle-model does`;
     return { flag: "NR", side: "downstream", repeat: "no", status: 400, detail };
   },
 } as const;
+
+export interface AskedModel {
+  /** null: it asks for none. */
+  readonly model: string | null;
+}
 
 export interface ReadModel {
   readonly scan: RequestScan;
@@ -42,12 +59,12 @@ export interface ReadModel {
   readonly field: string | null;
 }
 
-/** null: it asks for none. */
-export function askedModel(service: string, { scan, ended, field }: ReadModel): string | null | Outcome {
+/** `unheld`: it had not come when no more could be held. */
+export function askedModel({ scan, ended, field }: ReadModel): AskedModel | "unheld" | "ambiguous" {
   const isCut = ended && !scan.over;
-  if (scan.twice || scan.modelIsLong || scan.broken || isCut) return modelOutcomes.ambiguous(service);
-  if (scan.model !== null || scan.over) return scan.model;
-  return field ?? modelOutcomes.tooLate(service);
+  if (scan.twice || scan.modelIsLong || scan.broken || isCut) return "ambiguous";
+  if (scan.model !== null || scan.over) return { model: scan.model };
+  return field === null ? "unheld" : { model: field };
 }
 
 /** Puts that name in place of the one that the body has. null: the body has none. */

@@ -3,6 +3,7 @@
  * Anthropic, made of the names in its routes and of the lists of the services behind them.
  */
 import type { DirectAnswer } from "../../model/document.ts";
+import { limits } from "../../model/limits.ts";
 import type { Fields } from "../../wire/fields.ts";
 
 /** A model as a list has it. */
@@ -27,6 +28,9 @@ export function askedPaths(path: string): readonly string[] {
   );
 }
 
+/** What a date can say (ECMA-262, section 21.4.1.1), in seconds. */
+const secondsMax = 8.64e12;
+
 /** What a service answered, in either shape; nothing of what is none. */
 export function readModelList(owner: string, body: string): readonly ListedModel[] {
   let list: unknown;
@@ -37,18 +41,21 @@ export function readModelList(owner: string, body: string): readonly ListedModel
   }
   const data = isObject(list) ? list.data : null;
   if (!Array.isArray(data)) return [];
-  return data.filter(isObject).flatMap(({ id, display_name, created, created_at }): ListedModel[] => {
-    if (typeof id !== "string" || id === "") return [];
-    const atMs = typeof created_at === "string" ? Date.parse(created_at) : Number.NaN;
-    const seconds = typeof created === "number" ? created : Math.floor(atMs / 1_000);
-    return [
-      {
-        ...{ id, owner },
-        ...(typeof display_name === "string" ? { name: display_name } : {}),
-        ...(Number.isFinite(seconds) ? { created: seconds } : {}),
-      },
-    ];
-  });
+  return data
+    .slice(0, limits.modelsListedMax)
+    .filter(isObject)
+    .flatMap(({ id, display_name, created, created_at }): ListedModel[] => {
+      if (typeof id !== "string" || id === "") return [];
+      const atMs = typeof created_at === "string" ? Date.parse(created_at) : Number.NaN;
+      const seconds = typeof created === "number" ? created : Math.floor(atMs / 1_000);
+      return [
+        {
+          ...{ id, owner },
+          ...(typeof display_name === "string" ? { name: display_name } : {}),
+          ...(Math.abs(seconds) <= secondsMax ? { created: seconds } : {}),
+        },
+      ];
+    });
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -38,6 +38,8 @@ export interface ProxyParts {
   /** Refuses what matters least while this process cannot keep up. */
   readonly shedder: Shedder;
   readonly mirrors: MirrorRoom;
+  /** Lists of models that are being gathered. */
+  readonly modelLists: { taken: number };
   /** Of tokens, that calls of all proxies spend. */
   readonly budgets: Budgets;
   readonly log: (text: string) => void;

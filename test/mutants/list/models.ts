@@ -4,6 +4,7 @@ import type { Mutant } from "../mutant.ts";
 const scan = "src/inference/request_scan.ts";
 const asked = "src/proxy/prompt/asked_model.ts";
 const routed = ["test/unit/proxy/models_test.ts"];
+const listed = ["test/unit/proxy/model_lists_test.ts"];
 
 export const models: readonly Mutant[] = [
   {
@@ -53,6 +54,27 @@ export const models: readonly Mutant[] = [
     file: "src/proxy/prompted_call.ts",
     find: '(repeat === "yes" || repeatable)',
     replace: "(repeat !== null || repeatable)",
+    suites: routed,
+  },
+  {
+    fault: "services that no call of who asks for a list may lead to get its credentials",
+    file: "src/proxy/listed_models.ts",
+    find: "if (!questions(listing, model?.value ?? null).some((each) => matcher.fits(each, listing.callerId)))",
+    replace: "if (questions(listing, model?.value ?? null).length === 0)",
+    suites: listed,
+  },
+  {
+    fault: "a service may say times that are no dates",
+    file: "src/proxy/prompt/model_list.ts",
+    find: "Math.abs(seconds) <= secondsMax",
+    replace: "Number.isFinite(seconds)",
+    suites: listed,
+  },
+  {
+    fault: "a field of the head names the model of a body that nobody reads",
+    file: "src/proxy/prompted_call.ts",
+    find: "if (readsModels && request.contentLength === 0) this.model",
+    replace: "if (readsModels) this.model",
     suites: routed,
   },
 ];
