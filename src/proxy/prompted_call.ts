@@ -13,6 +13,7 @@ import { unencoded } from "./policy/exchange_policies.ts";
 import type { Attempts } from "./attempt/attempts.ts";
 import { CallBudget } from "./budget/call_budget.ts";
 import { overBudget, uncounted } from "./budget/over_budget.ts";
+import { refusalOf } from "./guard/receive.ts";
 import { FilteredCall } from "./filtered_call.ts";
 import { outcomes } from "./failure/outcomes.ts";
 import type { Outcome } from "../model/outcome.ts";
@@ -216,8 +217,12 @@ export abstract class PromptedCall extends FilteredCall implements PromptTimersO
     this.answer.edits = fallbacks.answer;
     this.#renamed = fallbacks.model;
     if (filters !== null) this.change(filters);
-    const refusal = this.#reader === null ? null : this.#rename();
-    if (refusal !== null || !target.ok) return this.refuse(refusal ?? outcomes.badBackend("", ""));
+    if (!target.ok) return this.refuse(outcomes.badBackend("", ""));
+    const { destination } = target.value;
+    const refusal =
+      refusalOf(destination, this.called as LiveDestination, this.exchange, this.leaving) ??
+      (this.#reader === null ? null : this.#rename());
+    if (refusal !== null) return this.refuse(refusal);
     attempts.prompt = this.prompt;
     attempts.first(target.value, this.source.parts.shard.clock.now());
   }

@@ -132,8 +132,10 @@ export class Leaving {
     return this.#policy;
   }
 
+  /** Its body is as long as before `lengthen`, too. */
   set changes(edits: FieldEdits) {
     this.#policy = edits;
+    if (this.#writtenBytes !== null && this.#writtenBytes >= 0) this.bodyBytes = this.#writtenBytes;
   }
 
   /** What its route, or the backend that was chosen, changes of it. */

@@ -77,4 +77,11 @@ export const models: readonly Mutant[] = [
     replace: "if (readsModels) this.model",
     suites: routed,
   },
+  {
+    fault: "a fallback gets the length of a body with a name that it does not get",
+    file: "src/proxy/rewrite/leaving.ts",
+    find: "if (this.#writtenBytes !== null && this.#writtenBytes >= 0) this.bodyBytes = this.#writtenBytes;",
+    replace: "",
+    suites: routed,
+  },
 ];

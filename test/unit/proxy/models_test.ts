@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { limits } from "../../../src/model/limits.ts";
 import type { ModelMatch } from "../../../src/model/inference.ts";
+import type { EscapedSlashes } from "../../../src/model/service.ts";
 import type { CompiledBackend, CompiledRoute } from "../../../src/model/snapshot.ts";
 import { noEdits } from "../../../src/wire/fields.ts";
 import { Backend, Heard, request } from "../../support/http_relay.ts";
@@ -16,6 +17,8 @@ const bigs = [0, 1].map(
 );
 const bigCalls = () => bigs.flatMap(({ calls }) => calls);
 let planes: Planes;
+/** How `small` reads paths. */
+let escapedSlashes: EscapedSlashes = "keep";
 let firstContentMs = 60_000;
 
 const to = (service: string, more: Partial<CompiledBackend> = {}): CompiledBackend => ({
@@ -52,7 +55,8 @@ function apply(...more: CompiledRoute[]): void {
     rule("named", { type: "Exact", value: "big" }, to("big", { filters: { model: "Org/Big" } })),
     rule("many", { type: "Prefix", value: "small-" }, to("small")),
   ];
-  planes.apply({ llm: { ...plan, routes }, small: { ...plan, traffic }, big: { ...plan, traffic } });
+  const reading = { traffic, escapedSlashes };
+  planes.apply({ llm: { ...plan, routes }, small: { ...plan, ...reading }, big: { ...plan, traffic } });
 }
 afterAll(async () => {
   await planes.close();
@@ -266,6 +270,30 @@ describe("where a backend does not answer", () => {
       expect(small.calls[0]?.exchange.request.fields.get("x-key")).toBeNull();
       expect(bigCalls()[0]?.exchange.request.fields.get("x-key")).toBe("of big");
     });
+
+  test("a fallback without a name of its own gets the whole body as it came, however long names before it were", async () => {
+    const first = to("big", { filters: { model: "Org/Big" } });
+    apply(rule("back", { type: "Exact", value: "top" }, first, to("small", { weight: 0, fallback: true })));
+    each({ status: 503 });
+    expect((await answerTo({ model: "top", messages })).answer?.status).toBe(200);
+    expect(small.calls.map(({ body }) => body)).toEqual([{ model: "top", messages }]);
+    lead();
+  });
+
+  test("a fallback that takes no escaped slashes gets none", async () => {
+    escapedSlashes = "refuse";
+    const first = to("big");
+    apply(rule("back", { type: "Exact", value: "top" }, first, to("small", { weight: 0, fallback: true })));
+    each({ status: 503 });
+    const { records } = planes.machine("b");
+    const before = records.all.length;
+    const { answer } = await answerTo({ model: "top", messages }, { path: "/v1%2Fa/chat/completions" });
+    expect([answer?.status, bigCalls().length]).toEqual([400, 2]);
+    // Not even its own proxy hears of it.
+    expect(records.all.slice(before).map(({ service }) => service)).not.toContain("small.default");
+    escapedSlashes = "keep";
+    lead();
+  });
 
   test("in time, so does it, and the engine hears that nobody waits", async () => {
     firstContentMs = 200;
