@@ -9,7 +9,7 @@ import type { MachineDocument } from "../model/document.ts";
 import { ports as defaults } from "../model/ports.ts";
 import { serviceKey } from "../model/service.ts";
 import { httpPortAt } from "../proxy/listen/outbound_listeners.ts";
-import { adminPort, bindHost, type Settings } from "./settings.ts";
+import { adminPort, bindHost, redirectedTo, type Settings } from "./settings.ts";
 
 interface PortUse {
   /** Who has it, for people. */
@@ -43,6 +43,8 @@ function portsOf(settings: Settings, machine: Pick<MachineDocument, "services">)
       use(`the upstream ${serviceKey(service)} of ${key}`, host, port ?? 0, { identity: true });
     use(`the app of ${key}`, local.host, local.port, { own: false });
   }
+  if (machine.services.some(({ intercept }) => intercept !== undefined))
+    for (const port of redirectedTo(settings).ports) use("connections of intercepted units", loopback, port);
   return uses;
 }
 
