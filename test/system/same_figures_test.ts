@@ -23,6 +23,8 @@ const concurrent = 6;
 const connections = 4;
 /** Connections that calls come by at once: so many that each of four loops has some. */
 const callers = 60;
+/** Until every loop has a connection: a loop that gets no time takes none. */
+const spreadRoundsMax = 100;
 /** Clients that do not read, and what each asks for: several times what a proxy lets wait for slow peers. */
 const unread = {
   version: "http/1.1",
@@ -202,12 +204,31 @@ class Scene {
     return this.#mesh.machine(name);
   }
 
-  /** Connections of clients that the loop of the near machine holds which has the fewest. */
-  fewest(): number {
+  /** Connections of clients that each loop of the near machine holds. */
+  #held(): number[] {
     const { proxy } = this.machine("vm-a");
     const pids = this.loops === 1 ? [proxy.pid] : shardsOf(proxy.pid);
-    if (pids.length !== this.loops) return 0;
-    return Math.min(...pids.map((pid) => connectionsOf(pid, this.#door.port)));
+    return pids.map((pid) => connectionsOf(pid, this.#door.port));
+  }
+
+  /** Of each loop that is there. */
+  #fewest(): number {
+    const held = this.#held();
+    return held.length === this.loops ? Math.min(...held) : 0;
+  }
+
+  /** As many connections as there are callers, some of them of each loop: whose they are is chance, so they are made anew where one has none. */
+  async #opened(to: string): Promise<Call[]> {
+    const count = (): number => this.#held().reduce((sum, each) => sum + each, 0);
+    for (let round = 0; round < spreadRoundsMax; round++) {
+      const before = count();
+      const opened = await Promise.all(this.calls(to, callers));
+      await waitFor("all connections are accepted", () => (count() >= before + callers ? true : null));
+      if (this.#fewest() > 0) return opened;
+      for (const call of opened) call.close();
+      await waitFor("they are closed", () => (count() <= before ? true : null));
+    }
+    throw new Error(`In ${spreadRoundsMax} rounds of ${callers} connections one loop had none`);
   }
 
   get #door(): { readonly host: string; readonly port: number } {
@@ -222,8 +243,7 @@ class Scene {
 
   /** Statuses of so many, by `callers` connections that each loop has some of, a request at a time on each. */
   async statuses(to: string, count: number): Promise<number[]> {
-    const opened = await Promise.all(this.calls(to, callers));
-    await waitFor("each loop has connections", () => (this.fewest() > 0 ? true : null));
+    const opened = await this.#opened(to);
     const statuses: number[] = [];
     for (let at = 0; at < count; at++) statuses.push(await (opened[at % callers] as Call).ask());
     for (const call of opened) call.close();
@@ -232,8 +252,7 @@ class Scene {
 
   /** As many as there are connections, all at once. `look` ends when the app holds as many as it ever will. */
   async atOnce(to: string, look: (answered: () => number) => Promise<void>): Promise<number[]> {
-    const opened = await Promise.all(this.calls(to, callers));
-    await waitFor("each loop has connections", () => (this.fewest() > 0 ? true : null));
+    const opened = await this.#opened(to);
     let answered = 0;
     const asked = opened.map(async (call) => {
       const status = await call.ask();
