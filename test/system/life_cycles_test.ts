@@ -89,7 +89,7 @@ describe.skipIf(binaryMissing)("life cycles", () => {
     const files = { "policies/quiet.ts": policy };
     const used = write("used", service("web", ", policies: [{use: quiet}]"), files);
     expect(operator("apply", "-f", used).code).toBe(0);
-    expect(operator("policy", "list").out).toMatch(/quiet +1.0.0 +\w{8} +open +Service web/);
+    expect(operator("policy", "list").out).toMatch(/quiet +1.0.0 +\w{8} +1 +open +Service web/);
     const refused = operator("policy", "delete", "quiet");
     expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('there is no policy "quiet"')]);
     expect(operator("apply", "-f", write("free", service("web"))).code).toBe(0);
